@@ -1,0 +1,93 @@
+/**
+ * Every expected way that a request can fail, as data, and the one mapping of each to its status and public text.
+ * To add one: a member of `ApiError` and a case in `describeError`; the compiler finds the rest.
+ */
+
+/** A request that cannot be answered as asked. */
+export type ApiError =
+  | { readonly code: 'invalid_parameter'; readonly parameter: string; readonly received: string; readonly expected: string }
+  | { readonly code: 'repeated_parameter'; readonly parameter: string }
+  | { readonly code: 'unknown_parameter'; readonly parameters: readonly string[]; readonly known: readonly string[] }
+  | { readonly code: 'picture_too_large'; readonly width: number; readonly height: number; readonly maxPixels: number }
+  | { readonly code: 'label_not_supported'; readonly model: string; readonly classes: number }
+  | { readonly code: 'not_found'; readonly path: string }
+  | { readonly code: 'model_not_found'; readonly model: string }
+  | { readonly code: 'method_not_allowed'; readonly method: string; readonly allow: readonly string[] }
+  | { readonly code: 'not_acceptable'; readonly accept: string; readonly available: readonly string[] }
+  | { readonly code: 'url_too_long'; readonly length: number; readonly maxLength: number }
+  | { readonly code: 'model_unavailable'; readonly retryAfterSeconds: number }
+  | { readonly code: 'internal'; readonly requestId: string };
+
+export type ApiErrorCode = ApiError['code'];
+
+/** What a caller is told, as RFC 9457 puts it. */
+export interface ErrorDescription {
+  readonly status: 400 | 404 | 405 | 406 | 414 | 500 | 503;
+  readonly title: string;
+  /** What was expected, what came, what to do. */
+  readonly detail: string;
+}
+
+/** Characters of a caller's own text that an error repeats. */
+const MAX_QUOTED = 64;
+
+/** Maps an error to its status and text. Text from the caller is quoted as JSON and cut. */
+export function describeError(error: ApiError): ErrorDescription {
+  switch (error.code) {
+    case 'invalid_parameter':
+      return {
+        status: 400,
+        title: 'Invalid parameter',
+        detail: `${error.parameter} is ${quote(error.received)}, expected ${error.expected}.`,
+      };
+    case 'repeated_parameter':
+      return { status: 400, title: 'Repeated parameter', detail: `${quote(error.parameter)} is given more than once, expected once.` };
+    case 'unknown_parameter':
+      return {
+        status: 400,
+        title: 'Unknown parameter',
+        detail: `strict=1 and unknown: ${error.parameters.map(quote).join(', ')}. Known: ${error.known.join(', ')}.`,
+      };
+    case 'picture_too_large':
+      return {
+        status: 400,
+        title: 'Picture too large',
+        detail: `The picture would have ${error.width} x ${error.height} pixels, at most ${error.maxPixels} allowed: lower n or scale.`,
+      };
+    case 'label_not_supported':
+      return {
+        status: 400,
+        title: 'Label not supported',
+        detail:
+          error.classes === 0
+            ? `Model ${error.model} was trained without labels: leave label out.`
+            : `Model ${error.model} has labels 0 to ${error.classes - 1}.`,
+      };
+    case 'not_found':
+      return { status: 404, title: 'Not found', detail: `Nothing is at ${quote(error.path)}. Try /digit?n=16.` };
+    case 'model_not_found':
+      return { status: 404, title: 'Model not found', detail: `No model ${quote(error.model)} is published.` };
+    case 'method_not_allowed':
+      return {
+        status: 405,
+        title: 'Method not allowed',
+        detail: `${quote(error.method)} is not supported here, use ${error.allow.join(', ')}.`,
+      };
+    case 'not_acceptable':
+      return {
+        status: 406,
+        title: 'Not acceptable',
+        detail: `Accept is ${quote(error.accept)}, available: ${error.available.join(', ')}.`,
+      };
+    case 'url_too_long':
+      return { status: 414, title: 'URL too long', detail: `The URL has ${error.length} characters, at most ${error.maxLength} allowed.` };
+    case 'model_unavailable':
+      return { status: 503, title: 'Model unavailable', detail: `No model could be loaded. Try again in ${error.retryAfterSeconds} s.` };
+    case 'internal':
+      return { status: 500, title: 'Internal error', detail: `Something failed here. Request id: ${error.requestId}.` };
+  }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
+}

@@ -1,0 +1,17 @@
+/**
+ * Every limit that a caller can meet, with its unit and its reason.
+ */
+export const LIMITS = {
+  /** Digits in one answer: 256 of them are about the CPU time that the free plan allows. */
+  maxDigits: 256,
+  /** Sheets wider than this in digits are asked for by mistake only. */
+  maxCols: 256,
+  /** Output pixels a side for one pixel of a digit. */
+  maxScale: 16,
+  /** Pixels of the final picture: bounds memory and encoding time whatever the single factors are. */
+  maxPicturePixels: 4_000_000,
+  /** Characters of a seed. */
+  maxSeedLength: 128,
+  /** Characters of path and query together; longer ones are refused before they are parsed. */
+  maxUrlLength: 4096,
+} as const;

@@ -1,0 +1,176 @@
+/**
+ * The one definition of every generator network: a plain list of layers, its shapes, sizes and costs, and its forward
+ * pass on TensorFlow.js. The trainer trains this function, the worker serves it. Pure but for the tensors it makes.
+ *
+ * To add a layer: a member of `layerSchema`, a case in `computeLayer` and one in `applyLayer`; the compiler finds the rest.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+
+/** Bounds on what a description may ask for, checked before any tensor exists. */
+export const GENERATOR_LIMITS = { layers: 32, units: 65_536, parameters: 4_000_000, macs: 200_000_000 } as const;
+
+const activationSchema = z.enum(['linear', 'relu', 'sigmoid', 'tanh']);
+const sizeSchema = z.int().min(1).max(GENERATOR_LIMITS.units);
+
+const layerSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('dense'), units: sizeSchema, activation: activationSchema }),
+  z.strictObject({ type: z.literal('reshape'), shape: z.tuple([sizeSchema, sizeSchema, sizeSchema]) }),
+]);
+
+/** A generator as data. Its input is the latent followed by the label's one-hot vector when `classes` > 0. */
+export const generatorConfigSchema = z.strictObject({
+  latentSize: z.int().min(1).max(4096),
+  classes: z.int().min(0).max(256),
+  layers: z.array(layerSchema).min(1).max(GENERATOR_LIMITS.layers),
+});
+
+export type Activation = z.infer<typeof activationSchema>;
+export type LayerConfig = z.infer<typeof layerSchema>;
+export type GeneratorConfig = z.infer<typeof generatorConfigSchema>;
+
+/** A trainable array: its name in the artifact and its shape. */
+export interface WeightSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** What a description amounts to. Shapes are without the batch; `macs` are multiply-accumulates for one sample. */
+export interface GeneratorPlan {
+  readonly config: GeneratorConfig;
+  readonly inputSize: number;
+  readonly outputShape: readonly [height: number, width: number, channels: number];
+  readonly weights: readonly WeightSpec[];
+  readonly parameters: number;
+  readonly macs: number;
+}
+
+/** A description that no network can be built from. The message names the layer, what came and what is allowed. */
+export class GeneratorConfigError extends Error {
+  override name = 'GeneratorConfigError' as const;
+}
+
+/**
+ * Works out shapes, weights and costs of a description, and refuses one that does not fit together.
+ *
+ * @throws GeneratorConfigError  When layers do not fit, the output is no image, or a bound of GENERATOR_LIMITS is passed.
+ */
+export function planGenerator(config: GeneratorConfig): GeneratorPlan {
+  const inputSize = config.latentSize + config.classes;
+  const weights: WeightSpec[] = [];
+  let shape: readonly number[] = [inputSize];
+  let macs = 0;
+  for (const [index, layer] of config.layers.entries()) {
+    const computed = computeLayer(layer, index, shape);
+    shape = computed.shape;
+    weights.push(...computed.weights);
+    macs += computed.macs;
+    if (sizeOf(shape) > GENERATOR_LIMITS.units) {
+      throw new GeneratorConfigError(`layer ${index}: ${sizeOf(shape)} numbers a sample, at most ${GENERATOR_LIMITS.units} allowed`);
+    }
+  }
+  const [height, width, channels] = shape;
+  if (shape.length !== 3 || height === undefined || width === undefined || (channels !== 1 && channels !== 3)) {
+    throw new GeneratorConfigError(`the last layer gives [${shape.join(', ')}], expected [height, width, 1 or 3]`);
+  }
+  const parameters = weights.reduce((sum, weight) => sum + sizeOf(weight.shape), 0);
+  if (parameters > GENERATOR_LIMITS.parameters || macs > GENERATOR_LIMITS.macs) {
+    throw new GeneratorConfigError(
+      `${parameters} parameters and ${macs} multiply-accumulates, ` +
+        `at most ${GENERATOR_LIMITS.parameters} and ${GENERATOR_LIMITS.macs} allowed`,
+    );
+  }
+  return { config, inputSize, outputShape: [height, width, channels], weights, parameters, macs };
+}
+
+function computeLayer(
+  layer: LayerConfig,
+  index: number,
+  input: readonly number[],
+): { shape: readonly number[]; weights: WeightSpec[]; macs: number } {
+  switch (layer.type) {
+    case 'dense': {
+      const [inputs] = input;
+      if (input.length !== 1 || inputs === undefined) {
+        throw new GeneratorConfigError(`layer ${index}: dense takes a flat input, got [${input.join(', ')}]`);
+      }
+      return {
+        shape: [layer.units],
+        weights: [
+          { name: `dense_${index}/kernel`, shape: [inputs, layer.units] },
+          { name: `dense_${index}/bias`, shape: [layer.units] },
+        ],
+        macs: inputs * layer.units,
+      };
+    }
+    case 'reshape': {
+      if (sizeOf(layer.shape) !== sizeOf(input)) {
+        throw new GeneratorConfigError(`layer ${index}: cannot reshape [${input.join(', ')}] to [${layer.shape.join(', ')}]`);
+      }
+      return { shape: layer.shape, weights: [], macs: 0 };
+    }
+  }
+}
+
+/**
+ * Runs a generator.
+ *
+ * @param plan     From {@link planGenerator}.
+ * @param weights  In the order and shapes of `plan.weights`. Owned by the caller, not disposed.
+ * @param input    [batch, inputSize]: see {@link buildInput}. Not disposed.
+ * @returns        [batch, height, width, channels] in the range that the network was trained to. The caller disposes it.
+ */
+export function runGenerator(plan: GeneratorPlan, weights: readonly tf.Tensor[], input: tf.Tensor2D): tf.Tensor4D {
+  return tf.tidy(() => {
+    let x: tf.Tensor = input;
+    let next = 0;
+    for (const layer of plan.config.layers) {
+      const taken = layer.type === 'dense' ? 2 : 0;
+      x = applyLayer(layer, x, weights.slice(next, next + taken));
+      next += taken;
+    }
+    return x as tf.Tensor4D;
+  });
+}
+
+function applyLayer(layer: LayerConfig, x: tf.Tensor, weights: readonly tf.Tensor[]): tf.Tensor {
+  switch (layer.type) {
+    case 'dense': {
+      const [kernel, bias] = weights as [tf.Tensor2D, tf.Tensor1D];
+      // The wasm kernel can fuse every activation but tanh.
+      const activation = layer.activation === 'tanh' ? 'linear' : layer.activation;
+      const y = tf.fused.matMul({ a: x as tf.Tensor2D, b: kernel, bias, activation }); // [batch, units]
+      return layer.activation === 'tanh' ? tf.tanh(y) : y;
+    }
+    case 'reshape': {
+      return tf.reshape(x, [-1, ...layer.shape]); // [batch, height, width, channels]
+    }
+  }
+}
+
+/**
+ * Joins latents and labels to a network's input.
+ *
+ * @param plan     From {@link planGenerator}.
+ * @param latents  Row-major [count, latentSize].
+ * @param labels   [count], each below `classes`; ignored by a generator without classes.
+ * @returns        [count, inputSize]: each latent, then its label's one-hot vector. The caller disposes it.
+ */
+export function buildInput(plan: GeneratorPlan, latents: Float32Array, labels: Uint8Array | null): tf.Tensor2D {
+  const { latentSize, classes } = plan.config;
+  const count = latents.length / latentSize;
+  if (classes === 0) {
+    return tf.tensor2d(latents, [count, latentSize]);
+  }
+  const input = new Float32Array(count * plan.inputSize);
+  for (let i = 0; i < count; i++) {
+    input.set(latents.subarray(i * latentSize, (i + 1) * latentSize), i * plan.inputSize);
+    input[i * plan.inputSize + latentSize + (labels?.[i] ?? 0)] = 1;
+  }
+  return tf.tensor2d(input, [count, plan.inputSize]);
+}
+
+/** Numbers in a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -1,0 +1,85 @@
+/**
+ * A generator ready to draw digits: the same code offline and at the edge, so that the same seed gives the same bytes.
+ * Runs on whichever TensorFlow.js backend is set; for bytes that equal the API's that must be the wasm SIMD backend.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { decodeWeights, findFile, verifyFile, WEIGHTS_FILE, type Manifest, type ParsedManifest } from './artifact.ts';
+import { buildInput, runGenerator, type GeneratorPlan } from './generator.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from './latent.ts';
+import { encodePixels } from './pixels.ts';
+
+/** Samples that go through the network at once: enough to fill its kernels, few enough for a core's cache. */
+const CHUNK = 64;
+
+/** What to draw: samples `start` to `start + count - 1` of a seed. */
+export interface SampleRequest {
+  readonly seed: string;
+  readonly start: number;
+  readonly count: number;
+  /** The class that every sample shall have; drawn from the seed when absent. Below the generator's `classes`. */
+  readonly label?: number;
+}
+
+/** Drawn samples. */
+export interface Samples {
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Row-major [count, height, width, channels], 0 is paper, 255 full ink. */
+  readonly pixels: Uint8Array;
+  /** [count]; null for a generator without classes. */
+  readonly labels: Uint8Array | null;
+}
+
+/** A loaded generator. Sample i of a seed is the same whatever else is drawn with it. */
+export interface Sampler {
+  readonly manifest: Manifest;
+  readonly plan: GeneratorPlan;
+  /** Draws synchronously; `count` >= 1. */
+  draw(request: SampleRequest): Samples;
+  /** Frees the weights; the sampler must not be used after. */
+  dispose(): void;
+}
+
+/**
+ * Makes a sampler out of an artifact's bytes.
+ *
+ * @param parsed   A checked manifest: see `parseManifest`.
+ * @param weights  The content of WEIGHTS_FILE; verified here, before any tensor exists.
+ * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
+ */
+export function createSampler({ manifest, plan }: ParsedManifest, weights: Uint8Array): Sampler {
+  verifyFile(findFile(manifest, WEIGHTS_FILE), weights);
+  const tensors = decodeWeights(plan, weights).map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
+  return {
+    manifest,
+    plan,
+    draw: (request) => drawSamples(plan, tensors, manifest.image.range, request),
+    dispose: () => tf.dispose(tensors),
+  };
+}
+
+function drawSamples(
+  plan: GeneratorPlan,
+  weights: readonly tf.Tensor[],
+  range: readonly [number, number],
+  { seed, start, count, label }: SampleRequest,
+): Samples {
+  const key = deriveSeedKey(seed);
+  const { latentSize, classes } = plan.config;
+  const [height, width, channels] = plan.outputShape;
+  const size = height * width * channels;
+  const pixels = new Uint8Array(count * size);
+  const labels = classes === 0 ? null : label === undefined ? drawLabels(key, start, count, classes) : new Uint8Array(count).fill(label);
+  for (let done = 0; done < count; done += CHUNK) {
+    const n = Math.min(CHUNK, count - done);
+    const latents = drawLatents(key, start + done, n, latentSize);
+    // The numbers are read outside of tidy: what tidy returns is searched for tensors, number by number.
+    const output = tf.tidy(() => runGenerator(plan, weights, buildInput(plan, latents, labels && labels.subarray(done, done + n))));
+    const values = output.dataSync<'float32'>();
+    output.dispose();
+    pixels.set(encodePixels(values, range), done * size);
+  }
+  return { count, height, width, channels, pixels, labels };
+}
