@@ -6,7 +6,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
-import { z } from 'zod';
+import * as z from 'zod';
 import { generatorConfigSchema, GeneratorConfigError, planGenerator, sizeOf, type GeneratorPlan } from './generator.ts';
 import { SAMPLING_LAW } from './latent.ts';
 
@@ -300,7 +300,8 @@ export function decodeWeights(plan: GeneratorPlan, bytes: Uint8Array): Float32Ar
   if (bytes.length !== expectedBytes) {
     throw new ArtifactError({ reason: 'size_mismatch', what: WEIGHTS_FILE, bytes: bytes.length, expectedBytes });
   }
-  const values = new Float32Array(bytes.slice().buffer);
+  // A new Uint8Array, not slice(): that of a Buffer of Node shares its memory.
+  const values = new Float32Array(new Uint8Array(bytes).buffer);
   if (!values.every(Number.isFinite)) {
     throw new ArtifactError({ reason: 'not_finite', what: WEIGHTS_FILE });
   }

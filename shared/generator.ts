@@ -5,7 +5,7 @@
  * To add a layer: a member of `layerSchema`, a case in `computeLayer` and one in `applyLayer`; the compiler finds the rest.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Bounds on what a description may ask for, checked before any tensor exists. */
 export const GENERATOR_LIMITS = { layers: 32, units: 65_536, parameters: 4_000_000, macs: 200_000_000 } as const;

@@ -1,7 +1,7 @@
 /**
  * The parameters of `GET /digit`, from query string to typed request. Strict: nothing is clamped or dropped in silence.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from '../artifact.ts';
 import type { ApiError } from './errors.ts';
 import { LIMITS } from './limits.ts';

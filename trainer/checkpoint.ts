@@ -1,0 +1,134 @@
+/**
+ * Checkpoints: all that a run needs to go on exactly as if it had never stopped. Each is one safetensors file, written
+ * whole or not at all; the last two are kept, and one that is truncated or altered is passed over for the one before.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAtomically } from './files.ts';
+import type { NetworkArrays } from './network-state.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { ExpectedError } from './expected-error.ts';
+
+const SCHEMA = '1';
+const KEPT = 2;
+const NAME = /^step-(\d{7})\.safetensors$/;
+
+/** A run's state between two steps. */
+export interface Checkpoint {
+  /** Steps done: the next one's number. */
+  readonly step: number;
+  /** SHA-256 of what the run was told and trained on: see `hashRun`. */
+  readonly runSha256: string;
+  /** The backend that it was trained on. */
+  readonly backend: string;
+  readonly generator: NetworkArrays;
+  readonly discriminator: NetworkArrays;
+}
+
+/** A checkpoint that cannot be used, and why. */
+export class CheckpointError extends ExpectedError {
+  override name = 'CheckpointError' as const;
+}
+
+/**
+ * Saves a checkpoint, then removes all but the last two.
+ *
+ * @param folder  Exists.
+ * @throws WriteError  When it cannot be written; those before it are untouched.
+ */
+export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
+  const { step, runSha256, backend, generator, discriminator } = checkpoint;
+  const tensors = { ...prefix('generator', generator), ...prefix('discriminator', discriminator) };
+  const metadata = { schema: SCHEMA, step: String(step), runSha256, backend, sha256: hashTensors(tensors) };
+  await writeAtomically(join(folder, `step-${String(step).padStart(7, '0')}.safetensors`), encodeSafetensors({ tensors, metadata }));
+  for (const { name } of (await listCheckpoints(folder)).slice(KEPT)) {
+    await rm(join(folder, name), { force: true });
+  }
+}
+
+/** A loaded checkpoint, and the newer ones that had to be passed over. */
+export interface LoadedCheckpoint {
+  readonly checkpoint: Checkpoint;
+  /** What was wrong with each newer file, in words. */
+  readonly skipped: readonly string[];
+}
+
+/**
+ * Loads the newest checkpoint that is whole.
+ *
+ * @throws CheckpointError  When there is none; it names the folder and every file tried.
+ */
+export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckpoint> {
+  const skipped: string[] = [];
+  for (const { name, step } of await listCheckpoints(folder)) {
+    try {
+      const checkpoint = parseCheckpoint(await readFile(join(folder, name)));
+      if (checkpoint.step !== step) {
+        throw new CheckpointError(`holds step ${checkpoint.step}`);
+      }
+      return { checkpoint, skipped };
+    } catch (error) {
+      skipped.push(`${name}: ${(error as Error).message}`);
+    }
+  }
+  const tried = skipped.length > 0 ? `none of them is whole: ${skipped.join('; ')}` : 'it holds none';
+  throw new CheckpointError(`no checkpoint to resume from in ${folder}: ${tried}`);
+}
+
+function parseCheckpoint(bytes: Uint8Array): Checkpoint {
+  const { tensors, metadata } = decodeSafetensors(bytes);
+  if (metadata['schema'] !== SCHEMA) {
+    throw new CheckpointError(`has schema ${JSON.stringify(metadata['schema'])}, expected "${SCHEMA}": it is another version's`);
+  }
+  const actual = hashTensors(tensors);
+  if (actual !== metadata['sha256']) {
+    throw new CheckpointError(`its content has SHA-256 ${actual}, it says ${metadata['sha256']}: it was altered`);
+  }
+  return {
+    step: Number(metadata['step']),
+    runSha256: String(metadata['runSha256']),
+    backend: String(metadata['backend']),
+    generator: pick('generator', tensors),
+    discriminator: pick('discriminator', tensors),
+  };
+}
+
+async function listCheckpoints(folder: string): Promise<{ name: string; step: number }[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .flatMap((name) => {
+      const match = NAME.exec(name);
+      return match === null ? [] : [{ name, step: Number(match[1]) }];
+    })
+    .sort((a, b) => b.step - a.step);
+}
+
+function prefix(name: string, arrays: NetworkArrays): Record<string, Float32Array> {
+  return {
+    [`${name}/weights`]: arrays.weights,
+    [`${name}/adam/first_moment`]: arrays.firstMoment,
+    [`${name}/adam/second_moment`]: arrays.secondMoment,
+  };
+}
+
+function pick(name: string, tensors: Readonly<Record<string, Float32Array>>): NetworkArrays {
+  const get = (part: string): Float32Array => {
+    const values = tensors[`${name}/${part}`];
+    if (values === undefined) {
+      throw new CheckpointError(`lacks ${name}/${part}`);
+    }
+    return values;
+  };
+  return { weights: get('weights'), firstMoment: get('adam/first_moment'), secondMoment: get('adam/second_moment') };
+}
+
+/** SHA-256 over names and bytes, in the order of the names. */
+function hashTensors(tensors: Readonly<Record<string, Float32Array>>): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(tensors).sort()) {
+    const values = tensors[name] as Float32Array;
+    hash.update(`${name}\0`).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,27 @@
+/**
+ * The trainer's command line. The only file that ends the process.
+ */
+import { Command } from 'commander';
+import { ArtifactError } from '../shared/artifact.ts';
+import { buildPublishCommand } from './commands/publish.ts';
+import { buildSampleCommand } from './commands/sample.ts';
+import { buildTrainCommand } from './commands/train.ts';
+import { ExpectedError } from './expected-error.ts';
+
+const program = new Command('digitmint')
+  .description('Trains generators of handwritten digits, draws from them and publishes them.')
+  .showSuggestionAfterError()
+  .showHelpAfterError('(--help tells what is allowed)')
+  .addCommand(buildTrainCommand())
+  .addCommand(buildSampleCommand())
+  .addCommand(buildPublishCommand());
+// Sub-commands that are added do not inherit how errors are shown.
+program.commands.forEach((command) => command.copyInheritedSettings(program));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const expected = error instanceof ExpectedError || error instanceof ArtifactError;
+  console.error(expected ? `digitmint: ${error.message}` : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,113 @@
+/**
+ * A network that is being trained: its weights, and Adam's two moments, each as one flat vector. One vector a network
+ * makes an update a dozen operations however many layers there are, and a checkpoint three arrays.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { sizeOf, type WeightSpec } from '../shared/generator.ts';
+import { drawWords, type RandomKey } from '../shared/random.ts';
+import type { AdamConfig } from './preset.ts';
+
+/** Weights and moments, [parameters] each. Owns its variables. */
+export interface NetworkState {
+  readonly specs: readonly WeightSpec[];
+  readonly weights: tf.Variable<tf.Rank.R1>;
+  readonly firstMoment: tf.Variable<tf.Rank.R1>;
+  readonly secondMoment: tf.Variable<tf.Rank.R1>;
+}
+
+/** A state's content, for checkpoints: three arrays of [parameters]. */
+export interface NetworkArrays {
+  readonly weights: Float32Array;
+  readonly firstMoment: Float32Array;
+  readonly secondMoment: Float32Array;
+}
+
+/** Puts arrays on the backend. The caller disposes the state: see {@link disposeState}. */
+export function createState(specs: readonly WeightSpec[], arrays: NetworkArrays): NetworkState {
+  return {
+    specs,
+    weights: tf.variable(tf.tensor1d(arrays.weights)),
+    firstMoment: tf.variable(tf.tensor1d(arrays.firstMoment), false),
+    secondMoment: tf.variable(tf.tensor1d(arrays.secondMoment), false),
+  };
+}
+
+/** Reads a state back. */
+export async function readState({ weights, firstMoment, secondMoment }: NetworkState): Promise<NetworkArrays> {
+  const [w, m, v] = await Promise.all([weights, firstMoment, secondMoment].map((variable) => variable.data<'float32'>()));
+  return { weights: w as Float32Array, firstMoment: m as Float32Array, secondMoment: v as Float32Array };
+}
+
+export function disposeState({ weights, firstMoment, secondMoment }: NetworkState): void {
+  tf.dispose([weights, firstMoment, secondMoment]);
+}
+
+/**
+ * Draws starting weights: kernels normal with standard deviation 1 / sqrt(inputs / 2), which the tutorial's model, the
+ * post "GAN in TensorFlow" of wiseodd, calls Xavier's; biases and moments 0.
+ *
+ * @param purpose  The stream of `key` to draw from.
+ */
+export function drawInitialArrays(specs: readonly WeightSpec[], key: RandomKey, purpose: number): NetworkArrays {
+  const parts = specs.map(({ shape }, i) => {
+    const count = sizeOf(shape);
+    if (shape.length === 1) {
+      return new Float32Array(count);
+    }
+    const inputs = count / (shape.at(-1) as number);
+    const deviation = 1 / Math.sqrt(inputs / 2);
+    return drawNormal(key, purpose, i, count).map((value) => value * deviation);
+  });
+  const parameters = parts.reduce((sum, part) => sum + part.length, 0);
+  const weights = new Float32Array(parameters);
+  let next = 0;
+  for (const part of parts) {
+    weights.set(part, next);
+    next += part.length;
+  }
+  return { weights, firstMoment: new Float32Array(parameters), secondMoment: new Float32Array(parameters) };
+}
+
+/** Standard normal numbers, by Box and Muller's transform of pairs of uniform ones. */
+function drawNormal(key: RandomKey, purpose: number, index: number, count: number): Float32Array {
+  const words = drawWords(key, purpose, index, 2 * count);
+  return Float32Array.from({ length: count }, (_, i) => {
+    const radius = Math.sqrt(-2 * Math.log(((words[2 * i] as number) + 1) / 2 ** 32)); // never the logarithm of 0
+    return radius * Math.cos((2 * Math.PI * (words[2 * i + 1] as number)) / 2 ** 32);
+  });
+}
+
+/**
+ * Cuts a flat vector into a network's weights; gradients pass through.
+ *
+ * @param flat  [parameters]. Not disposed.
+ * @returns     One tensor a spec. The caller disposes them.
+ */
+export function splitWeights(specs: readonly WeightSpec[], flat: tf.Tensor1D): tf.Tensor[] {
+  const parts = tf.split(
+    flat,
+    specs.map(({ shape }) => sizeOf(shape)),
+  );
+  return parts.map((part, i) => tf.reshape(part, [...(specs[i] as WeightSpec).shape]));
+}
+
+/**
+ * One step of Adam (Kingma and Ba 2015, algorithm 1), in place.
+ *
+ * @param gradient  [parameters]. Not disposed.
+ * @param update    Number of this update, from 1.
+ */
+export function applyAdam(state: NetworkState, gradient: tf.Tensor1D, config: AdamConfig, update: number): void {
+  const { learningRate, beta1, beta2, epsilon } = config;
+  tf.tidy(() => {
+    const m = tf.add(tf.mul(state.firstMoment, beta1), tf.mul(gradient, 1 - beta1)) as tf.Tensor1D;
+    const v = tf.add(tf.mul(state.secondMoment, beta2), tf.mul(tf.square(gradient), 1 - beta2)) as tf.Tensor1D;
+    // The bias corrections are folded into two numbers, so that the division below is all that is left of them.
+    const rate = learningRate / (1 - beta1 ** update);
+    const root = 1 / Math.sqrt(1 - beta2 ** update);
+    const change = tf.div(tf.mul(m, rate), tf.add(tf.mul(tf.sqrt(v), root), epsilon));
+    state.firstMoment.assign(m);
+    state.secondMoment.assign(v);
+    state.weights.assign(tf.sub(state.weights, change));
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * A run's folder: what it was told, its log, its pictures, its checkpoints and the model that came out of it.
+ *
+ *   options.json  metrics.jsonl  progress.gif  images/step-NNNNNNN.png  checkpoints/  model/
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import canonicalize from 'canonicalize';
+import { writeAtomically } from './files.ts';
+import type { TrainingConfig } from './preset.ts';
+import { encodeGif } from './sample-grid.ts';
+import { ExpectedError } from './expected-error.ts';
+
+/** One line of metrics.jsonl. */
+export interface MetricsLine {
+  readonly step: number;
+  readonly imagesSeen: number;
+  readonly discriminatorLoss: number;
+  readonly generatorLoss: number;
+  /** Of the grid's samples over that of as many real images; on steps with a grid only. */
+  readonly diversity?: number;
+}
+
+/** What a run was told, as options.json keeps it. */
+export interface RunOptions {
+  readonly config: TrainingConfig;
+  readonly dataset: { readonly name: string; readonly images: number; readonly sha256: string };
+}
+
+/** A folder that cannot be trained into. The message names it and says what to do. */
+export class RunFolderError extends ExpectedError {
+  override name = 'RunFolderError' as const;
+}
+
+/** Paths in a run's folder. */
+export function locate(folder: string) {
+  return {
+    options: join(folder, 'options.json'),
+    metrics: join(folder, 'metrics.jsonl'),
+    gif: join(folder, 'progress.gif'),
+    images: join(folder, 'images'),
+    checkpoints: join(folder, 'checkpoints'),
+    model: join(folder, 'model'),
+  };
+}
+
+/** The first free `runs/NNNNN-<preset>`. */
+export async function chooseRunFolder(root: string, preset: string): Promise<string> {
+  const names = existsSync(root) ? await readdir(root) : [];
+  const numbers = names.map((name) => Number(/^(\d{5})-/.exec(name)?.[1] ?? -1));
+  return join(root, `${String(Math.max(-1, ...numbers) + 1).padStart(5, '0')}-${preset}`);
+}
+
+/**
+ * SHA-256 of all that decides a run's weights: a checkpoint of another run does not fit this one. How long it trains and
+ * how often it saves do not count, so a run may be resumed with more steps.
+ */
+export function hashRun({ config, dataset }: RunOptions): string {
+  const { steps: _steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...deciding } = config;
+  return createHash('sha256').update(canonicalize({ config: deciding, dataset: dataset.sha256 }) as string).digest('hex');
+}
+
+/**
+ * Makes a new run's folder.
+ * @throws RunFolderError  When it holds a run already.
+ */
+export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
+  const paths = locate(folder);
+  if (existsSync(paths.options)) {
+    throw new RunFolderError(`--out ${folder}: holds a run already. Go on with it by --resume ${folder}, or name another folder.`);
+  }
+  await mkdir(paths.images, { recursive: true });
+  await mkdir(paths.checkpoints, { recursive: true });
+  await writeAtomically(paths.options, `${JSON.stringify(options, null, 2)}\n`);
+}
+
+/**
+ * Reads what a run was told.
+ * @throws RunFolderError  When the folder holds no run.
+ */
+export async function loadRunOptions(folder: string): Promise<RunOptions> {
+  const { options } = locate(folder);
+  let text: string;
+  try {
+    text = await readFile(options, 'utf8');
+  } catch (cause) {
+    throw new RunFolderError(`--resume ${folder}: expected the folder of a run, but ${options} cannot be read`, { cause });
+  }
+  try {
+    return JSON.parse(text) as RunOptions;
+  } catch (cause) {
+    throw new RunFolderError(`--resume ${folder}: ${options} is not JSON`, { cause });
+  }
+}
+
+/** Drops what a run logged after the checkpoint that it goes on from, so that no step is logged twice. */
+export async function trimMetrics(folder: string, step: number): Promise<void> {
+  const { metrics } = locate(folder);
+  const text = existsSync(metrics) ? await readFile(metrics, 'utf8') : '';
+  const kept = text.split('\n').filter((line) => {
+    try {
+      return (JSON.parse(line) as MetricsLine).step < step;
+    } catch {
+      return false; // the last line of a killed process, or the end of the file
+    }
+  });
+  await writeAtomically(metrics, kept.map((line) => `${line}\n`).join(''));
+}
+
+/** Appends a line to the log. */
+export async function appendMetrics(folder: string, line: MetricsLine): Promise<void> {
+  await appendFile(locate(folder).metrics, `${JSON.stringify(line)}\n`);
+}
+
+/** Reads the last logged step; null when nothing was logged. */
+export async function loadLastMetrics(folder: string): Promise<MetricsLine | null> {
+  const { metrics } = locate(folder);
+  const line = existsSync(metrics) ? (await readFile(metrics, 'utf8')).trimEnd().split('\n').at(-1) : undefined;
+  return line ? (JSON.parse(line) as MetricsLine) : null;
+}
+
+/** Saves a grid, as PNG. */
+export async function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {
+  await writeAtomically(join(locate(folder).images, `step-${String(step).padStart(7, '0')}.png`), png);
+}
+
+/** Makes the animation of all grids so far. */
+export async function saveProgressGif(folder: string): Promise<void> {
+  const { images, gif } = locate(folder);
+  const names = (await readdir(images)).filter((name) => /^step-\d{7}\.png$/.test(name)).sort();
+  if (names.length > 0) {
+    await writeAtomically(gif, encodeGif(await Promise.all(names.map((name) => readFile(join(images, name))))));
+  }
+}

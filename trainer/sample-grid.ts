@@ -1,0 +1,78 @@
+/**
+ * The pictures of a run: a grid of the same latents at every schedule, and the animation of its progress.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { decode } from 'fast-png';
+import gifenc from 'gifenc';
+import { buildInput, runGenerator } from '../shared/generator.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../shared/latent.ts';
+import { encodePixels, type PixelRange } from '../shared/pixels.ts';
+import type { Samples } from '../shared/sampler.ts';
+import { splitWeights } from './network-state.ts';
+import type { Gan } from './steps.ts';
+
+/** Samples on a grid, 8 x 8, and how large they are drawn. */
+export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
+
+const FRAME_MS = 500;
+const LAST_FRAME_MS = 2500;
+
+/**
+ * Draws a run's grid: samples 0 to 63 of its seed, by the sampling law that serves too.
+ *
+ * @param seed  The run's.
+ */
+export async function drawGrid(gan: Gan, seed: string, range: PixelRange): Promise<Samples> {
+  const { plan, generator } = gan;
+  const key = deriveSeedKey(seed);
+  const { latentSize, classes } = plan.config;
+  const labels = classes === 0 ? null : drawLabels(key, 0, GRID.count, classes);
+  const output = tf.tidy(() => {
+    const input = buildInput(plan, drawLatents(key, 0, GRID.count, latentSize), labels);
+    return runGenerator(plan, splitWeights(generator.specs, generator.weights), input);
+  });
+  const values = await output.data<'float32'>();
+  output.dispose();
+  const [height, width, channels] = plan.outputShape;
+  return { count: GRID.count, height, width, channels, pixels: encodePixels(values, range), labels };
+}
+
+/**
+ * Measures how different images are from each other: the root mean square difference of pixels, over all pairs.
+ *
+ * @param pixels  Row-major [count, size].
+ * @returns       0 (all the same) to 255.
+ */
+export function computeDiversity(pixels: Uint8Array, count: number): number {
+  const size = pixels.length / count;
+  let sum = 0;
+  for (let x = 0; x < size; x++) {
+    // For each pixel, the mean squared difference over pairs is twice the variance: no pair has to be visited.
+    let total = 0;
+    let squares = 0;
+    for (let i = 0; i < count; i++) {
+      const value = pixels[i * size + x] as number;
+      total += value;
+      squares += value * value;
+    }
+    sum += (2 * (squares - (total * total) / count)) / (count - 1);
+  }
+  return Math.sqrt(Math.max(0, sum) / size);
+}
+
+/**
+ * Encodes grey PNG frames as an endless GIF.
+ *
+ * @param frames  PNG files of one size, in order; the last stands longer.
+ */
+export function encodeGif(frames: readonly Uint8Array[]): Uint8Array {
+  const palette = Array.from({ length: 256 }, (_, grey): [number, number, number] => [grey, grey, grey]);
+  const gif = gifenc.GIFEncoder();
+  for (const [i, frame] of frames.entries()) {
+    const { data, width, height } = decode(frame);
+    const delay = i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS;
+    gif.writeFrame(data as Uint8Array, width, height, { delay, ...(i === 0 ? { palette, repeat: 0 } : {}) });
+  }
+  gif.finish();
+  return gif.bytes();
+}

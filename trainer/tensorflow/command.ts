@@ -1,0 +1,58 @@
+/**
+ * Runs other programs: Python, pip, the compiler. No shell, so no quoting.
+ */
+import { spawn } from 'node:child_process';
+
+/** How a program ended. */
+export interface CommandResult {
+  /** Null when it was ended by a signal. */
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  /** Its PATH also decides which program is found. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Shows the program's standard output instead of collecting it. */
+  readonly showOutput?: boolean;
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @returns  Undefined when there is no such program.
+ */
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  { env, cwd, showOutput = false }: CommandOptions,
+): Promise<CommandResult | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      env,
+      ...(cwd === undefined ? {} : { cwd }),
+      stdio: ['ignore', showOutput ? 'inherit' : 'pipe', 'pipe'],
+    });
+    const output = { stdout: '', stderr: '' };
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'EACCES') {
+        resolve(undefined);
+      } else {
+        reject(error);
+      }
+    });
+    child.on('close', (status, signal) => resolve({ status, signal, ...output }));
+  });
+}
+
+/** The last lines of what a program said, indented, to be quoted in a message. */
+export function quoteLastLines({ stdout, stderr }: CommandResult, count = 8): string {
+  const text = stderr.trim() === '' ? stdout : stderr;
+  const lines = text.trim().split('\n').slice(-count);
+  return lines.map((line) => `    ${line}`).join('\n');
+}
