@@ -10,11 +10,23 @@ import * as z from 'zod';
 /** Bounds on what a description may ask for, checked before any tensor exists. */
 export const GENERATOR_LIMITS = { layers: 32, units: 65_536, parameters: 4_000_000, macs: 200_000_000 } as const;
 
-const activationSchema = z.enum(['linear', 'relu', 'sigmoid', 'tanh']);
+/** Slope of leaky relu below 0, everywhere. */
+export const LEAKY_SLOPE = 0.2;
+
+const activationSchema = z.enum(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
 const sizeSchema = z.int().min(1).max(GENERATOR_LIMITS.units);
 
 const layerSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('dense'), units: sizeSchema, activation: activationSchema }),
+  /** Stride 1, padded so that height and width stay. */
+  z.strictObject({
+    type: z.literal('conv2d'),
+    filters: sizeSchema,
+    kernelSize: z.union([z.literal(1), z.literal(3), z.literal(5)]),
+    activation: activationSchema,
+  }),
+  /** Turns blocks of channels into blocks of pixels: [h, w, b * b * c] to [b * h, b * w, c] (Shi et al. 2016). */
+  z.strictObject({ type: z.literal('depthToSpace'), blockSize: z.int().min(2).max(4) }),
   z.strictObject({ type: z.literal('reshape'), shape: z.tuple([sizeSchema, sizeSchema, sizeSchema]) }),
 ]);
 
@@ -39,6 +51,8 @@ export interface WeightSpec {
 export interface GeneratorPlan {
   readonly config: GeneratorConfig;
   readonly inputSize: number;
+  /** What each layer is given, in order. */
+  readonly shapes: readonly (readonly number[])[];
   readonly outputShape: readonly [height: number, width: number, channels: number];
   readonly weights: readonly WeightSpec[];
   readonly parameters: number;
@@ -58,10 +72,12 @@ export class GeneratorConfigError extends Error {
 export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   const inputSize = config.latentSize + config.classes;
   const weights: WeightSpec[] = [];
+  const shapes: (readonly number[])[] = [];
   let shape: readonly number[] = [inputSize];
   let macs = 0;
   for (const [index, layer] of config.layers.entries()) {
     const computed = computeLayer(layer, index, shape);
+    shapes.push(shape);
     shape = computed.shape;
     weights.push(...computed.weights);
     macs += computed.macs;
@@ -80,7 +96,7 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
         `at most ${GENERATOR_LIMITS.parameters} and ${GENERATOR_LIMITS.macs} allowed`,
     );
   }
-  return { config, inputSize, outputShape: [height, width, channels], weights, parameters, macs };
+  return { config, inputSize, shapes, outputShape: [height, width, channels], weights, parameters, macs };
 }
 
 function computeLayer(
@@ -103,6 +119,27 @@ function computeLayer(
         macs: inputs * layer.units,
       };
     }
+    case 'conv2d': {
+      const [height, width, channels] = takeImage(layer, index, input);
+      const { filters, kernelSize } = layer;
+      return {
+        shape: [height, width, filters],
+        weights: [
+          { name: `conv2d_${index}/kernel`, shape: [kernelSize, kernelSize, channels, filters] },
+          { name: `conv2d_${index}/bias`, shape: [filters] },
+        ],
+        // Counted at the borders too, where a part of the kernel lies on padding.
+        macs: height * width * kernelSize * kernelSize * channels * filters,
+      };
+    }
+    case 'depthToSpace': {
+      const [height, width, channels] = takeImage(layer, index, input);
+      const block = layer.blockSize;
+      if (channels % (block * block) !== 0) {
+        throw new GeneratorConfigError(`layer ${index}: ${channels} channels cannot become blocks of ${block} x ${block}`);
+      }
+      return { shape: [height * block, width * block, channels / (block * block)], weights: [], macs: 0 };
+    }
     case 'reshape': {
       if (sizeOf(layer.shape) !== sizeOf(input)) {
         throw new GeneratorConfigError(`layer ${index}: cannot reshape [${input.join(', ')}] to [${layer.shape.join(', ')}]`);
@@ -110,6 +147,14 @@ function computeLayer(
       return { shape: layer.shape, weights: [], macs: 0 };
     }
   }
+}
+
+function takeImage(layer: LayerConfig, index: number, input: readonly number[]): [height: number, width: number, channels: number] {
+  const [height, width, channels] = input;
+  if (input.length !== 3 || height === undefined || width === undefined || channels === undefined) {
+    throw new GeneratorConfigError(`layer ${index}: ${layer.type} takes [height, width, channels], got [${input.join(', ')}]`);
+  }
+  return [height, width, channels];
 }
 
 /**
@@ -125,7 +170,7 @@ export function runGenerator(plan: GeneratorPlan, weights: readonly tf.Tensor[],
     let x: tf.Tensor = input;
     let next = 0;
     for (const layer of plan.config.layers) {
-      const taken = layer.type === 'dense' ? 2 : 0;
+      const taken = layer.type === 'dense' || layer.type === 'conv2d' ? 2 : 0;
       x = applyLayer(layer, x, weights.slice(next, next + taken));
       next += taken;
     }
@@ -137,15 +182,48 @@ function applyLayer(layer: LayerConfig, x: tf.Tensor, weights: readonly tf.Tenso
   switch (layer.type) {
     case 'dense': {
       const [kernel, bias] = weights as [tf.Tensor2D, tf.Tensor1D];
-      // The wasm kernel can fuse every activation but tanh.
-      const activation = layer.activation === 'tanh' ? 'linear' : layer.activation;
-      const y = tf.fused.matMul({ a: x as tf.Tensor2D, b: kernel, bias, activation }); // [batch, units]
-      return layer.activation === 'tanh' ? tf.tanh(y) : y;
+      const y = tf.fused.matMul({ a: x as tf.Tensor2D, b: kernel, bias, ...fuse(layer.activation) }); // [batch, units]
+      return finish(layer.activation, y);
+    }
+    case 'conv2d': {
+      const [filter, bias] = weights as [tf.Tensor4D, tf.Tensor1D];
+      const y = tf.fused.conv2d({ x: x as tf.Tensor4D, filter, strides: 1, pad: 'same', bias, ...fuse(layer.activation) });
+      return finish(layer.activation, y); // [batch, height, width, filters]
+    }
+    case 'depthToSpace': {
+      return depthToSpace(x as tf.Tensor4D, layer.blockSize); // [batch, block * height, block * width, channels]
     }
     case 'reshape': {
       return tf.reshape(x, [-1, ...layer.shape]); // [batch, height, width, channels]
     }
   }
+}
+
+/** How a fused kernel is told an activation: all but tanh, which the wasm kernels cannot fuse. */
+function fuse(activation: Activation): { activation: 'linear' | 'relu' | 'sigmoid' | 'leakyrelu'; leakyreluAlpha: number } {
+  const names = { linear: 'linear', relu: 'relu', leakyRelu: 'leakyrelu', sigmoid: 'sigmoid', tanh: 'linear' } as const;
+  return { activation: names[activation], leakyreluAlpha: LEAKY_SLOPE };
+}
+
+/** What is left of an activation after {@link fuse}. */
+function finish(activation: Activation, y: tf.Tensor): tf.Tensor {
+  return activation === 'tanh' ? tf.tanh(y) : y;
+}
+
+/** `tf.depthToSpace` with the gradient that it lacks: the inverse, by a transposition. */
+function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
+  const operation = tf.customGrad((x) => {
+    const [batch, height, width, channels] = (x as tf.Tensor4D).shape;
+    const depth = channels / (block * block);
+    return {
+      value: tf.depthToSpace(x as tf.Tensor4D, block),
+      gradFunc: (dy: tf.Tensor) => {
+        const blocks = tf.reshape(dy, [batch, height, block, width, block, depth]);
+        return tf.reshape(tf.transpose(blocks, [0, 1, 3, 2, 4, 5]), [batch, height, width, channels]);
+      },
+    };
+  });
+  return operation(input) as tf.Tensor4D;
 }
 
 /**

@@ -20,8 +20,6 @@ export interface Checkpoint {
   readonly step: number;
   /** SHA-256 of what the run was told and trained on: see `hashRun`. */
   readonly runSha256: string;
-  /** The backend that it was trained on. */
-  readonly backend: string;
   readonly generator: NetworkArrays;
   readonly discriminator: NetworkArrays;
 }
@@ -38,9 +36,9 @@ export class CheckpointError extends ExpectedError {
  * @throws WriteError  When it cannot be written; those before it are untouched.
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
-  const { step, runSha256, backend, generator, discriminator } = checkpoint;
+  const { step, runSha256, generator, discriminator } = checkpoint;
   const tensors = { ...prefix('generator', generator), ...prefix('discriminator', discriminator) };
-  const metadata = { schema: SCHEMA, step: String(step), runSha256, backend, sha256: hashTensors(tensors) };
+  const metadata = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
   await writeAtomically(join(folder, `step-${String(step).padStart(7, '0')}.safetensors`), encodeSafetensors({ tensors, metadata }));
   for (const { name } of (await listCheckpoints(folder)).slice(KEPT)) {
     await rm(join(folder, name), { force: true });
@@ -57,9 +55,10 @@ export interface LoadedCheckpoint {
 /**
  * Loads the newest checkpoint that is whole.
  *
- * @throws CheckpointError  When there is none; it names the folder and every file tried.
+ * @returns                 Null when none was saved yet.
+ * @throws CheckpointError  When there are some, but none is whole; it names every file tried.
  */
-export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckpoint> {
+export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckpoint | null> {
   const skipped: string[] = [];
   for (const { name, step } of await listCheckpoints(folder)) {
     try {
@@ -72,8 +71,10 @@ export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckp
       skipped.push(`${name}: ${(error as Error).message}`);
     }
   }
-  const tried = skipped.length > 0 ? `none of them is whole: ${skipped.join('; ')}` : 'it holds none';
-  throw new CheckpointError(`no checkpoint to resume from in ${folder}: ${tried}`);
+  if (skipped.length === 0) {
+    return null;
+  }
+  throw new CheckpointError(`no checkpoint in ${folder} is whole: ${skipped.join('; ')}`);
 }
 
 function parseCheckpoint(bytes: Uint8Array): Checkpoint {
@@ -88,7 +89,6 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   return {
     step: Number(metadata['step']),
     runSha256: String(metadata['runSha256']),
-    backend: String(metadata['backend']),
     generator: pick('generator', tensors),
     discriminator: pick('discriminator', tensors),
   };

@@ -3,7 +3,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { WEIGHTS_FILE } from '../shared/artifact.ts';
-import { sizeOf, type GeneratorPlan, type LayerConfig } from '../shared/generator.ts';
+import { LEAKY_SLOPE, sizeOf, type Activation, type GeneratorPlan, type LayerConfig } from '../shared/generator.ts';
 
 /** The two files of a model: the topology as JSON text, and the weights in the plan's order. */
 export interface LayersModelFiles {
@@ -20,7 +20,7 @@ export interface LayersModelFiles {
 export async function encodeLayersModel(plan: GeneratorPlan, weights: Float32Array): Promise<LayersModelFiles> {
   const model = tf.sequential({
     name: 'generator',
-    layers: plan.config.layers.map((layer, i) => buildLayer(layer, `${layer.type}_${i}`, i === 0 ? plan.inputSize : undefined)),
+    layers: [tf.layers.inputLayer({ name: 'latent_and_label', inputShape: [plan.inputSize] }), ...buildLayers(plan)],
   });
   try {
     tf.tidy(() => {
@@ -48,14 +48,46 @@ export async function encodeLayersModel(plan: GeneratorPlan, weights: Float32Arr
   }
 }
 
-function buildLayer(layer: LayerConfig, name: string, inputSize: number | undefined): tf.layers.Layer {
-  const input = inputSize === undefined ? {} : { inputShape: [inputSize] };
+/** Every layer as layers that tfjs has: leaky relu and depth-to-space become several. */
+function buildLayers(plan: GeneratorPlan): tf.layers.Layer[] {
+  const built: tf.layers.Layer[] = [];
+  plan.config.layers.forEach((layer, index) => {
+    built.push(...buildLayer(layer, `${layer.type}_${index}`, plan.shapes[index] ?? []));
+  });
+  return built;
+}
+
+function buildLayer(layer: LayerConfig, name: string, input: readonly number[]): tf.layers.Layer[] {
   switch (layer.type) {
     case 'dense':
-      return tf.layers.dense({ name, units: layer.units, activation: layer.activation, ...input });
+      return withActivation(layer.activation, name, (activation) => tf.layers.dense({ name, units: layer.units, activation }));
+    case 'conv2d': {
+      const { filters, kernelSize } = layer;
+      return withActivation(layer.activation, name, (activation) =>
+        tf.layers.conv2d({ name, filters, kernelSize, padding: 'same', activation }),
+      );
+    }
+    case 'depthToSpace': {
+      const [height = 0, width = 0, channels = 0] = input;
+      const block = layer.blockSize;
+      const depth = channels / (block * block);
+      return [
+        tf.layers.reshape({ name: `${name}_blocks`, targetShape: [height, width, block, block, depth] }),
+        tf.layers.permute({ name: `${name}_rows`, dims: [1, 3, 2, 4, 5] }),
+        tf.layers.reshape({ name, targetShape: [height * block, width * block, depth] }),
+      ];
+    }
     case 'reshape':
-      return tf.layers.reshape({ name, targetShape: [...layer.shape], ...input });
+      return [tf.layers.reshape({ name, targetShape: [...layer.shape] })];
   }
+}
+
+type LayersActivation = Exclude<Activation, 'leakyRelu'>;
+
+function withActivation(activation: Activation, name: string, build: (activation: LayersActivation) => tf.layers.Layer): tf.layers.Layer[] {
+  return activation === 'leakyRelu'
+    ? [build('linear'), tf.layers.leakyReLU({ name: `${name}_leaky_relu`, alpha: LEAKY_SLOPE })]
+    : [build(activation)];
 }
 
 /** The weights file is written in the plan's order: the topology must list it so. */

@@ -24,11 +24,14 @@ export interface NetworkArrays {
 
 /** Puts arrays on the backend. The caller disposes the state: see {@link disposeState}. */
 export function createState(specs: readonly WeightSpec[], arrays: NetworkArrays): NetworkState {
+  // Within tidy, since a variable keeps its own copy; variables themselves outlive it.
+  const create = (values: Float32Array, trainable: boolean): tf.Variable<tf.Rank.R1> =>
+    tf.tidy(() => tf.variable(tf.tensor1d(values), trainable));
   return {
     specs,
-    weights: tf.variable(tf.tensor1d(arrays.weights)),
-    firstMoment: tf.variable(tf.tensor1d(arrays.firstMoment), false),
-    secondMoment: tf.variable(tf.tensor1d(arrays.secondMoment), false),
+    weights: create(arrays.weights, true),
+    firstMoment: create(arrays.firstMoment, false),
+    secondMoment: create(arrays.secondMoment, false),
   };
 }
 

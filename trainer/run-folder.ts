@@ -11,6 +11,7 @@ import canonicalize from 'canonicalize';
 import { writeAtomically } from './files.ts';
 import type { TrainingConfig } from './preset.ts';
 import { encodeGif } from './sample-grid.ts';
+import type { BackendName } from './tensorflow/open-backend.ts';
 import { ExpectedError } from './expected-error.ts';
 
 /** One line of metrics.jsonl. */
@@ -27,6 +28,8 @@ export interface MetricsLine {
 export interface RunOptions {
   readonly config: TrainingConfig;
   readonly dataset: { readonly name: string; readonly images: number; readonly sha256: string };
+  /** What it started on; `threads` is null where the arithmetic does not depend on it. */
+  readonly backend: { readonly name: BackendName; readonly threads: number | null };
 }
 
 /** A folder that cannot be trained into. The message names it and says what to do. */
@@ -57,7 +60,7 @@ export async function chooseRunFolder(root: string, preset: string): Promise<str
  * SHA-256 of all that decides a run's weights: a checkpoint of another run does not fit this one. How long it trains and
  * how often it saves do not count, so a run may be resumed with more steps.
  */
-export function hashRun({ config, dataset }: RunOptions): string {
+export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'dataset'>): string {
   const { steps: _steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...deciding } = config;
   return createHash('sha256').update(canonicalize({ config: deciding, dataset: dataset.sha256 }) as string).digest('hex');
 }

@@ -44,8 +44,6 @@ export interface TrainingRun {
   readonly dataset: Dataset;
   /** See `hashRun`. */
   readonly runSha256: string;
-  /** Name of the backend that is set. */
-  readonly backend: string;
   /** Made by `createRunFolder`. */
   readonly folder: string;
   /** Where to go on from; null to start. */
@@ -212,12 +210,12 @@ function describeCollapse(step: number, diversity: number): string {
   );
 }
 
-async function checkpointGan(gan: Gan, { folder, runSha256, backend }: TrainingRun, step: number): Promise<void> {
+async function checkpointGan(gan: Gan, { folder, runSha256 }: TrainingRun, step: number): Promise<void> {
   const [generator, discriminator] = await Promise.all([readState(gan.generator), readState(gan.discriminator)]);
   for (const [name, arrays] of Object.entries({ generator, discriminator })) {
     checkArraysFinite(name, arrays, step);
   }
-  await saveCheckpoint(locate(folder).checkpoints, { step, runSha256, backend, generator, discriminator });
+  await saveCheckpoint(locate(folder).checkpoints, { step, runSha256, generator, discriminator });
 }
 
 function checkArraysFinite(name: string, arrays: NetworkArrays, step: number): void {

@@ -3,6 +3,7 @@
  */
 import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from '../artifact.ts';
+import { chooseCols } from '../sheet.ts';
 import type { ApiError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -26,6 +27,7 @@ function wholeNumber(min: number, max: number): z.ZodType<number> {
 const parameters = {
   n: wholeNumber(1, LIMITS.maxDigits),
   seed: z.string().min(1).max(LIMITS.maxSeedLength).describe(`1 to ${LIMITS.maxSeedLength} characters`),
+  start: wholeNumber(0, LIMITS.maxStart),
   label: wholeNumber(0, 255),
   cols: wholeNumber(1, LIMITS.maxCols),
   scale: wholeNumber(1, LIMITS.maxScale),
@@ -87,4 +89,41 @@ export function parseDigitQuery(search: URLSearchParams): ParsedDigitQuery {
 
 function isKnown(name: string): name is ParameterName {
   return Object.hasOwn(parameters, name);
+}
+
+/** What decides a picture, with nothing left to chance or to defaults that may change. */
+export interface PinnedDigits {
+  readonly format: DigitFormat;
+  readonly model: { readonly name: string; readonly version: string };
+  readonly seed: string;
+  readonly start: number;
+  readonly n: number;
+  readonly label: number | undefined;
+  readonly cols: number;
+  readonly scale: number;
+}
+
+/**
+ * Writes the one URL of some digits: path and query, parameters in a fixed order, those that change nothing left out.
+ * Equal digits in an equal format have equal URLs.
+ */
+export function buildDigitUrl({ format, model, seed, start, n, label, cols, scale }: PinnedDigits): string {
+  const url = [`/digit.${format}?seed=${encodeURIComponent(seed)}`];
+  if (start !== 0) {
+    url.push(`start=${start}`);
+  }
+  if (n !== 1) {
+    url.push(`n=${n}`);
+  }
+  if (label !== undefined) {
+    url.push(`label=${label}`);
+  }
+  if (format !== 'json' && cols !== chooseCols(n)) {
+    url.push(`cols=${cols}`);
+  }
+  if (scale !== 1) {
+    url.push(`scale=${scale}`);
+  }
+  url.push(`model=${model.name}@${model.version}`);
+  return url.join('&');
 }

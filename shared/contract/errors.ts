@@ -20,6 +20,22 @@ export type ApiError =
 
 export type ApiErrorCode = ApiError['code'];
 
+/** One of each, for the documentation. */
+export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, { readonly code: C }> } = {
+  invalid_parameter: { code: 'invalid_parameter', parameter: 'n', received: '1e9', expected: 'a whole number from 1 to 256' },
+  repeated_parameter: { code: 'repeated_parameter', parameter: 'seed' },
+  unknown_parameter: { code: 'unknown_parameter', parameters: ['sede'], known: ['n', 'seed'] },
+  picture_too_large: { code: 'picture_too_large', width: 7168, height: 7168, maxPixels: 4_000_000 },
+  label_not_supported: { code: 'label_not_supported', model: 'seed', classes: 0 },
+  not_found: { code: 'not_found', path: '/digits' },
+  model_not_found: { code: 'model_not_found', model: 'seed@0123456789abcdef' },
+  method_not_allowed: { code: 'method_not_allowed', method: 'POST', allow: ['GET', 'HEAD', 'OPTIONS'] },
+  not_acceptable: { code: 'not_acceptable', accept: 'image/webp', available: ['image/png', 'application/json'] },
+  url_too_long: { code: 'url_too_long', length: 9000, maxLength: 4096 },
+  model_unavailable: { code: 'model_unavailable', retryAfterSeconds: 10 },
+  internal: { code: 'internal', requestId: '3f1c6d0e-8a53-4f6c-9a39-5f2f6e1c7a10' },
+};
+
 /** What a caller is told, as RFC 9457 puts it. */
 export interface ErrorDescription {
   readonly status: 400 | 404 | 405 | 406 | 414 | 500 | 503;

@@ -10,6 +10,8 @@ export const LIMITS = {
   maxScale: 16,
   /** Pixels of the final picture: bounds memory and encoding time whatever the single factors are. */
   maxPicturePixels: 4_000_000,
+  /** Index of the first digit: a seed stands for more digits than anyone will look at. */
+  maxStart: 999_999_999,
   /** Characters of a seed. */
   maxSeedLength: 128,
   /** Characters of path and query together; longer ones are refused before they are parsed. */

@@ -45,7 +45,6 @@ export async function buildTree(options: BuildOptions): Promise<string> {
   const given = await matchWheels(options.wheelFiles, distribution);
   const { compiler, nodeHeaders } = await checkTools(options, given.size < distribution.wheels.length);
   await mkdir(cacheFolder, { recursive: true });
-  await sweepPartials(cacheFolder);
   await checkRoom(distribution, given, cacheFolder);
 
   const key = computeTreeKey(distribution, options.packageVersion);
@@ -146,7 +145,10 @@ async function checkRoom(
 }
 
 /** Removes what an interrupted run left, unless that run is still going on. */
-async function sweepPartials(cacheFolder: string): Promise<void> {
+export async function sweepPartials(cacheFolder: string): Promise<void> {
+  if (!existsSync(cacheFolder)) {
+    return;
+  }
   for (const name of await readdir(cacheFolder)) {
     const pid = /\.partial-(\d+)$/.exec(name)?.[1];
     if (pid !== undefined && !isRunning(Number(pid))) {

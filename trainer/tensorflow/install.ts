@@ -5,14 +5,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BuildOptions, buildTree, computeTreeKey, removeCache } from './build-tree.ts';
-import {
-  clearInstallation,
-  hasForeignInstallation,
-  placeTree,
-  probeInstallation,
-  readStamp,
-} from './installation.ts';
+import { type BuildOptions, buildTree, computeTreeKey, removeCache, sweepPartials } from './build-tree.ts';
+import { clearInstallation, hasForeignInstallation, placeTree, probeInstallation, readStamp } from './installation.ts';
 import { SetUpProblem } from './problem.ts';
 import type { ProbeReport } from './probe.ts';
 import { findDistribution } from './wheels.ts';
@@ -39,6 +33,7 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
   if (distribution === undefined) {
     throw new SetUpProblem(describeUnsupported(options));
   }
+  await sweepPartials(cacheFolder);
 
   if (hasForeignInstallation(packageFolder) && !force) {
     const probe = await probeInstallation(packageFolder, env);
@@ -91,7 +86,11 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
  */
 export async function undoSetUp(packageFolder: string | undefined, cacheFolder: string): Promise<string[]> {
   const removed: string[] = [];
-  if (packageFolder !== undefined && existsSync(join(packageFolder, 'deps')) && !hasForeignInstallation(packageFolder)) {
+  if (
+    packageFolder !== undefined &&
+    existsSync(join(packageFolder, 'deps')) &&
+    !hasForeignInstallation(packageFolder)
+  ) {
     await clearInstallation(packageFolder);
     removed.push(`${join(packageFolder, 'deps')}, ${join(packageFolder, 'lib')}`);
   }

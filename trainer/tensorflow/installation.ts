@@ -67,8 +67,7 @@ export async function writeStamp(tree: string, stamp: Omit<Stamp, 'files'>): Pro
 /** Says whether tfjs-node has libraries there that this command did not put there. */
 export function hasForeignInstallation(packageFolder: string): boolean {
   return (
-    HALVES.some((half) => existsSync(join(packageFolder, half))) &&
-    !existsSync(join(packageFolder, 'deps', STAMP_FILE))
+    HALVES.some((half) => existsSync(join(packageFolder, half))) && !existsSync(join(packageFolder, 'deps', STAMP_FILE))
   );
 }
 

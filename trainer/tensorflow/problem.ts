@@ -1,9 +1,10 @@
 /**
  * What can go wrong while libtensorflow is set up, as far as it was foreseen.
  */
+import { ExpectedError } from '../expected-error.ts';
 
 /** An expected failure. The message says what was expected, what came, and what to do; it needs no stack. */
-export class SetUpProblem extends Error {
+export class SetUpProblem extends ExpectedError {
   override name = 'SetUpProblem' as const;
 }
 

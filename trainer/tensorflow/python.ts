@@ -75,7 +75,7 @@ export async function downloadWheel(wheel: Wheel, folder: string, env: NodeJS.Pr
     }
     throw new SetUpProblem(
       `pip could not download ${wheel.project} ${wheel.version}. It said:\n${said}\n` +
-        'Check the network and pip\'s settings (an index of your own, a proxy), or download\n' +
+        "Check the network and pip's settings (an index of your own, a proxy), or download\n" +
         `    ${wheel.file}\n` +
         'from PyPI in another way and pass it with --wheel FILE.',
     );

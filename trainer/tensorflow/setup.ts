@@ -22,9 +22,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 const program = new Command('npm run setup:tensorflow --')
   .description(
-    'Makes @tensorflow/tfjs-node work, the fastest backend of the trainer: downloads libtensorflow (Linux x64 207 MB, arm64\n' +
-      '282 MB), compiles the binding, and proves it by multiplying two matrices. Needs python3 with pip, and g++.\n' +
-      'The result is kept in .digitmint/tensorflow, so after `npm ci` this takes a second and no network.',
+    'Makes @tensorflow/tfjs-node work, the fastest backend of the trainer: downloads libtensorflow (Linux x64: 207 MB, ' +
+      'arm64: 282 MB), compiles the binding, and proves it by multiplying two matrices. Needs python3 with pip, and ' +
+      'g++. The result is kept in .digitmint/tensorflow, so after `npm ci` this takes a second and no network.',
   )
   .option('--gpu', 'the build for NVIDIA GPUs with CUDA 12 (Linux x64; downloads 3.3 GB). Not tried on a GPU so far.')
   .option('--wheel <file...>', 'use wheels that are already downloaded; their SHA-256 is checked all the same')
@@ -75,5 +75,7 @@ async function run(flags: Flags): Promise<void> {
 /** tfjs-node's folder, or undefined when it is not installed. */
 function locatePackage(): string | undefined {
   const paths = createRequire(import.meta.url).resolve.paths('@tensorflow/tfjs-node') ?? [];
-  return paths.map((path) => join(path, '@tensorflow', 'tfjs-node')).find((path) => existsSync(join(path, 'package.json')));
+  return paths
+    .map((path) => join(path, '@tensorflow', 'tfjs-node'))
+    .find((path) => existsSync(join(path, 'package.json')));
 }

@@ -1,0 +1,63 @@
+/**
+ * A program: trains a few steps of the tutorial's GAN on a backend and prints what came out, as JSON on the last line.
+ * In a process of its own, since a backend can be chosen once a process and WebGPU reads its environment at the start.
+ *
+ *   node test/support/train-on-backend.ts BACKEND STEPS
+ */
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hashDataset } from '../../trainer/dataset/dataset.ts';
+import { loadMnistPackage } from '../../trainer/dataset/mnist-package.ts';
+import { PRESETS, type TrainingConfig } from '../../trainer/preset.ts';
+import { createRunFolder, hashRun, locate, type MetricsLine } from '../../trainer/run-folder.ts';
+import { selectBackend, type BackendName } from '../../trainer/tensorflow/backend.ts';
+import { runTraining } from '../../trainer/training-loop.ts';
+
+/** What is printed. */
+export interface BackendRun {
+  readonly description: string;
+  /** Of every step. */
+  readonly losses: readonly (readonly [discriminator: number, generator: number])[];
+  /** Of the trained generator's bytes. */
+  readonly weightsSha256: string;
+  readonly millisecondsPerStep: number;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [name = 'cpu', steps = '3'] = process.argv.slice(2);
+  const backend = await selectBackend(name as BackendName);
+  const dataset = await loadMnistPackage();
+  const config: TrainingConfig = { ...PRESETS.seed, seed: 'contract', steps: Number(steps), imageEvery: 1, checkpointEvery: 1e9 };
+  const options = {
+    config,
+    dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
+    backend: { name: backend.name, threads: null },
+  };
+  const parent = await mkdtemp(join(tmpdir(), 'digitmint-backend-'));
+  const folder = join(parent, 'run');
+  await createRunFolder(folder, options);
+  const silent = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
+  const startedAt = performance.now();
+  const { weights } = await runTraining({
+    config,
+    dataset,
+    runSha256: hashRun(options),
+    folder,
+    checkpoint: null,
+    reporter: silent,
+    signal: new AbortController().signal,
+    now: () => performance.now(),
+  });
+  const lines = (await readFile(locate(folder).metrics, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as MetricsLine);
+  const run: BackendRun = {
+    description: backend.description,
+    losses: lines.map(({ discriminatorLoss, generatorLoss }) => [discriminatorLoss, generatorLoss]),
+    weightsSha256: createHash('sha256').update(new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)).digest('hex'),
+    millisecondsPerStep: (performance.now() - startedAt) / config.steps,
+  };
+  console.log(JSON.stringify(run));
+  await rm(parent, { recursive: true });
+  await backend.release();
+}

@@ -1,0 +1,61 @@
+import { mkdtemp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CheckpointError, loadNewestCheckpoint, saveCheckpoint, type Checkpoint } from '../../trainer/checkpoint.ts';
+import { makeValues } from '../support/tensors.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'digitmint-checkpoint-'));
+});
+
+function makeCheckpoint(step: number): Checkpoint {
+  const arrays = (phase: number) => ({ weights: makeValues(50, phase), firstMoment: makeValues(50, phase + 1), secondMoment: makeValues(50, phase + 2) });
+  return { step, runSha256: 'f'.repeat(64), generator: arrays(step), discriminator: arrays(step + 10) };
+}
+
+describe('checkpoints', () => {
+  it('are loaded bit for bit as they were saved', async () => {
+    await saveCheckpoint(folder, makeCheckpoint(3));
+    expect(await loadNewestCheckpoint(folder)).toEqual({ checkpoint: makeCheckpoint(3), skipped: [] });
+  });
+
+  it('are kept two at a time, and no temporary file stays', async () => {
+    for (const step of [1, 2, 3]) {
+      await saveCheckpoint(folder, makeCheckpoint(step));
+    }
+    expect((await readdir(folder)).sort()).toEqual(['step-0000002.safetensors', 'step-0000003.safetensors']);
+  });
+
+  it.each([0, 4, 100, 900])('are passed over when truncated to %i bytes, for the one before', async (bytes) => {
+    await saveCheckpoint(folder, makeCheckpoint(1));
+    await saveCheckpoint(folder, makeCheckpoint(2));
+    await truncate(join(folder, 'step-0000002.safetensors'), bytes);
+    const { checkpoint, skipped } = (await loadNewestCheckpoint(folder)) ?? {};
+    expect(checkpoint).toEqual(makeCheckpoint(1));
+    expect(skipped).toHaveLength(1);
+    expect(skipped?.[0]).toContain('step-0000002.safetensors: ');
+  });
+
+  it('are passed over when a single bit was altered', async () => {
+    await saveCheckpoint(folder, makeCheckpoint(1));
+    await saveCheckpoint(folder, makeCheckpoint(2));
+    const path = join(folder, 'step-0000002.safetensors');
+    const bytes = await readFile(path);
+    bytes[bytes.length - 3] = (bytes.at(-3) as number) ^ 1;
+    await writeFile(path, bytes);
+    expect((await loadNewestCheckpoint(folder))?.checkpoint.step).toBe(1);
+  });
+
+  it('are refused, each by name, when none is whole', async () => {
+    await saveCheckpoint(folder, makeCheckpoint(1));
+    await truncate(join(folder, 'step-0000001.safetensors'), 100);
+    await expect(loadNewestCheckpoint(folder)).rejects.toThrow(CheckpointError);
+    await expect(loadNewestCheckpoint(folder)).rejects.toThrow(/step-0000001/);
+  });
+
+  it('are null when there never was one', async () => {
+    expect(await loadNewestCheckpoint(folder)).toBeNull();
+  });
+});

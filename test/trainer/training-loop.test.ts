@@ -1,0 +1,134 @@
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { GifReader } from 'omggif';
+import { PNG } from 'pngjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadNewestCheckpoint } from '../../trainer/checkpoint.ts';
+import type { Dataset } from '../../trainer/dataset/dataset.ts';
+import { hashDataset } from '../../trainer/dataset/dataset.ts';
+import type { TrainingConfig } from '../../trainer/preset.ts';
+import type { Reporter } from '../../trainer/reporter.ts';
+import { createRunFolder, hashRun, locate, saveProgressGif, trimMetrics } from '../../trainer/run-folder.ts';
+import { runTraining, TrainingError, type TrainingResult } from '../../trainer/training-loop.ts';
+import { makeTinyDataset, TINY_CONFIG } from '../support/tensors.ts';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+const SILENT: Reporter = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
+
+interface Options {
+  readonly config?: Partial<TrainingConfig>;
+  readonly dataset?: Dataset;
+  readonly folder?: string;
+  readonly resume?: boolean;
+  /** Aborts after this many steps of the run. */
+  readonly stopAfter?: number;
+}
+
+async function train({ config: change = {}, dataset = makeTinyDataset(), folder, resume = false, stopAfter }: Options = {}): Promise<
+  TrainingResult & { folder: string }
+> {
+  const config = { ...TINY_CONFIG, ...change };
+  const options = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
+  const place = folder ?? join(await mkdtemp(join(tmpdir(), 'digitmint-run-')), 'run');
+  const checkpoint = resume ? ((await loadNewestCheckpoint(locate(place).checkpoints))?.checkpoint ?? null) : null;
+  if (resume) {
+    await trimMetrics(place, checkpoint?.step ?? 0);
+  } else {
+    await createRunFolder(place, { ...options, backend: { name: 'cpu', threads: null } });
+  }
+  const stop = new AbortController();
+  let steps = 0;
+  const countingDataset = Object.defineProperty({ ...dataset }, 'images', {
+    // Each step reads the images once to gather its batch, and the loop once before: a place to count and to stop.
+    get() {
+      if (stopAfter !== undefined && ++steps > stopAfter) {
+        stop.abort();
+      }
+      return dataset.images;
+    },
+  });
+  const result = await runTraining({
+    config,
+    dataset: countingDataset,
+    runSha256: hashRun(options),
+    folder: place,
+    checkpoint,
+    reporter: SILENT,
+    signal: stop.signal,
+    now: () => performance.now(),
+  });
+  return { ...result, folder: place };
+}
+
+async function readMetrics(folder: string): Promise<Record<string, number>[]> {
+  return (await readFile(locate(folder).metrics, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, number>);
+}
+
+describe('a run', () => {
+  it('gives the same weights for the same seed, and others for another', async () => {
+    const [first, second, other] = [await train(), await train(), await train({ config: { seed: 'other' } })];
+    expect(first.finished).toBe(true);
+    expect(second.weights).toEqual(first.weights);
+    expect(other.weights).not.toEqual(first.weights);
+  });
+
+  it.each([1, 4, 7])('that is stopped after %i steps goes on to the same weights, log and pictures', async (stopAfter) => {
+    const whole = await train();
+    const part = await train({ stopAfter });
+    expect(part.finished).toBe(false);
+    const resumed = await train({ folder: part.folder, resume: true });
+    expect(resumed.finished).toBe(true);
+    expect(resumed.weights).toEqual(whole.weights);
+    expect(await readMetrics(resumed.folder)).toEqual(await readMetrics(whole.folder));
+    for (const name of await readdir(locate(whole.folder).images)) {
+      expect(await readFile(join(locate(resumed.folder).images, name))).toEqual(await readFile(join(locate(whole.folder).images, name)));
+    }
+  });
+
+  it('logs and draws when its schedule says so', async () => {
+    const { folder } = await train();
+    expect((await readMetrics(folder)).map(({ step }) => step)).toEqual([0, 5, 9]);
+    expect((await readdir(locate(folder).images)).sort()).toEqual(['step-0000000.png', 'step-0000005.png', 'step-0000009.png']);
+    expect((await readdir(locate(folder).checkpoints)).sort()).toEqual(['step-0000009.safetensors', 'step-0000010.safetensors']);
+  });
+
+  it('ends in an animation of its pictures that another decoder reads', async () => {
+    const { folder } = await train();
+    await saveProgressGif(folder);
+    const gif = new GifReader(await readFile(locate(folder).gif));
+    expect(gif.numFrames()).toBe(3);
+    const last = PNG.sync.read(await readFile(join(locate(folder).images, 'step-0000009.png')));
+    expect([gif.width, gif.height]).toEqual([last.width, last.height]);
+    const frame = new Uint8Array(gif.width * gif.height * 4);
+    gif.decodeAndBlitFrameRGBA(2, frame);
+    expect(Buffer.from(frame).equals(last.data)).toBe(true);
+  });
+
+  it('leaves no tensor behind', async () => {
+    await train();
+    const before = tf.memory().numTensors;
+    await train();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('stops by name when the losses are no longer finite, and keeps its last good checkpoint', async () => {
+    const dataset = makeTinyDataset();
+    const started = await train({ config: { steps: 4, checkpointEvery: 2 }, dataset });
+    // So large a rate that the first update overflows.
+    const broken = { ...TINY_CONFIG.discriminatorAdam, learningRate: 1e38 };
+    const options = { dataset, folder: started.folder, resume: true, config: { steps: 10, discriminatorAdam: broken, imageEvery: 1 } };
+    await expect(train(options)).rejects.toThrow(TrainingError);
+    await expect(train(options)).rejects.toThrow(/the training diverged: at step \d+ the losses are D .*(NaN|Infinity)/);
+    expect((await loadNewestCheckpoint(locate(started.folder).checkpoints))?.checkpoint.step).toBe(4);
+  });
+
+  it('stops by name when all samples have become one picture', async () => {
+    const collapsing = { ...TINY_CONFIG.generatorAdam, learningRate: 3 };
+    await expect(train({ config: { steps: 200, imageEvery: 10, generatorAdam: collapsing } })).rejects.toThrow(
+      /the generator collapsed: at step \d+ its 64 samples differ/,
+    );
+  });
+});

