@@ -60,7 +60,11 @@ export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
   return { width, height, channels, pixels };
 }
 
+/** Least effort: of digits it makes PNGs about as small as the library's own 3 does, in half the time. */
+const ZLIB_LEVEL = 1;
+
 /** Encodes a picture as PNG, 8 bits a channel. */
-export function encodePng({ width, height, channels, pixels }: Picture): Uint8Array {
-  return encode({ width, height, channels: channels as 1 | 3, depth: 8, data: pixels });
+export function encodePng({ width, height, channels, pixels }: Picture): Uint8Array<ArrayBuffer> {
+  const bytes = encode({ width, height, channels: channels as 1 | 3, depth: 8, data: pixels }, { zlib: { level: ZLIB_LEVEL } });
+  return bytes as Uint8Array<ArrayBuffer>; // The library allocates it so, and types it more loosely.
 }

@@ -12,6 +12,7 @@ import { ExpectedError } from './expected-error.ts';
 
 const SCHEMA = '1';
 const KEPT = 2;
+const AVERAGE = 'average/weights';
 const NAME = /^step-(\d{7})\.safetensors$/;
 
 /** A run's state between two steps. */
@@ -22,6 +23,8 @@ export interface Checkpoint {
   readonly runSha256: string;
   readonly generator: NetworkArrays;
   readonly discriminator: NetworkArrays;
+  /** The generator's averaged weights; null when it is not averaged. */
+  readonly average: Float32Array | null;
 }
 
 /** A checkpoint that cannot be used, and why. */
@@ -36,8 +39,12 @@ export class CheckpointError extends ExpectedError {
  * @throws WriteError  When it cannot be written; those before it are untouched.
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
-  const { step, runSha256, generator, discriminator } = checkpoint;
-  const tensors = { ...prefix('generator', generator), ...prefix('discriminator', discriminator) };
+  const { step, runSha256, generator, discriminator, average } = checkpoint;
+  const tensors = {
+    ...prefix('generator', generator),
+    ...prefix('discriminator', discriminator),
+    ...(average === null ? {} : { [AVERAGE]: average }),
+  };
   const metadata = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
   await writeAtomically(join(folder, `step-${String(step).padStart(7, '0')}.safetensors`), encodeSafetensors({ tensors, metadata }));
   for (const { name } of (await listCheckpoints(folder)).slice(KEPT)) {
@@ -91,6 +98,7 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
     runSha256: String(metadata['runSha256']),
     generator: pick('generator', tensors),
     discriminator: pick('discriminator', tensors),
+    average: tensors[AVERAGE] ?? null,
   };
 }
 

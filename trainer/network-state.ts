@@ -95,6 +95,16 @@ export function splitWeights(specs: readonly WeightSpec[], flat: tf.Tensor1D): t
 }
 
 /**
+ * Moves an average towards the weights, in place: average = decay * average + (1 - decay) * weights.
+ *
+ * @param average  [parameters].
+ * @param decay    0 (takes the weights) to 1 (stays).
+ */
+export function updateAverage(average: tf.Variable<tf.Rank.R1>, weights: tf.Tensor1D, decay: number): void {
+  tf.tidy(() => average.assign(tf.add(tf.mul(average, decay), tf.mul(weights, 1 - decay))));
+}
+
+/**
  * One step of Adam (Kingma and Ba 2015, algorithm 1), in place.
  *
  * @param gradient  [parameters]. Not disposed.

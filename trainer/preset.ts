@@ -3,6 +3,7 @@
  */
 import type { GeneratorConfig } from '../shared/generator.ts';
 import type { PixelRange } from '../shared/pixels.ts';
+import type { DiscriminatorConfig } from './discriminator.ts';
 
 /** Settings of Adam (Kingma and Ba 2015, algorithm 1). */
 export interface AdamConfig {
@@ -11,6 +12,13 @@ export interface AdamConfig {
   readonly beta2: number;
   readonly epsilon: number;
 }
+
+/** What the two networks play for. */
+export type ObjectiveConfig =
+  /** Goodfellow et al. 2014, with the generator's non-saturating loss. */
+  | { readonly type: 'non-saturating' }
+  /** Relativistic pairing with exact R1 and R2 (Huang et al. 2024, R3GAN); `gamma` weighs the penalties. */
+  | { readonly type: 'relativistic'; readonly gamma: number };
 
 /** All that decides a run's weights, together with the data and the seed. */
 export interface TrainingConfig {
@@ -21,11 +29,17 @@ export interface TrainingConfig {
   /** Any text; all of a run's randomness comes from it. */
   readonly seed: string;
   readonly generator: GeneratorConfig;
-  /** Units of the discriminator's hidden dense layers, relu after each; one logit follows. */
-  readonly discriminatorUnits: readonly number[];
+  readonly discriminator: DiscriminatorConfig;
+  readonly objective: ObjectiveConfig;
   readonly pixelRange: PixelRange;
   readonly generatorAdam: AdamConfig;
   readonly discriminatorAdam: AdamConfig;
+  /** What learning rates and gamma have become at the last step, in parts of their start, along half a cosine; 1: constant. */
+  readonly finalFactor: number;
+  /** Images seen in which the averaged generator forgets half of what it was; 0: no average, the generator itself ships. */
+  readonly emaHalfLifeImages: number;
+  /** Batches are moved by up to this many pixels each way, real and generated ones alike; 0: not at all. */
+  readonly translatePixels: number;
   /** Steps between sample grids. */
   readonly imageEvery: number;
   /** Steps between checkpoints. */
@@ -36,6 +50,35 @@ export type PresetName = keyof typeof PRESETS;
 
 /** The presets, without the seed. */
 export const PRESETS = {
+  /** Conditional on the label, sharp, varied, and small enough for the edge. */
+  digits: {
+    preset: 'digits',
+    steps: 30_000,
+    batchSize: 128,
+    generator: {
+      latentSize: 64,
+      classes: 10,
+      layers: [
+        { type: 'dense', units: 7 * 7 * 32, activation: 'leakyRelu' },
+        { type: 'reshape', shape: [7, 7, 32] },
+        { type: 'conv2d', filters: 48, kernelSize: 3, activation: 'leakyRelu' },
+        { type: 'depthToSpace', blockSize: 2 },
+        { type: 'conv2d', filters: 12, kernelSize: 3, activation: 'leakyRelu' },
+        { type: 'conv2d', filters: 4, kernelSize: 3, activation: 'tanh' },
+        { type: 'depthToSpace', blockSize: 2 },
+      ],
+    },
+    discriminator: { type: 'convolutional', filters: [32, 64, 128], kernelSizes: [4, 4, 3], units: 128 },
+    objective: { type: 'relativistic', gamma: 1 },
+    pixelRange: [-1, 1],
+    generatorAdam: { learningRate: 5e-4, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
+    discriminatorAdam: { learningRate: 5e-4, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
+    finalFactor: 0.1,
+    emaHalfLifeImages: 50_000,
+    translatePixels: 1,
+    imageEvery: 1000,
+    checkpointEvery: 500,
+  },
   /** The tutorial's GAN, as it is: MLPs, the non-saturating loss, 20,001 steps. */
   seed: {
     preset: 'seed',
@@ -50,11 +93,15 @@ export const PRESETS = {
         { type: 'reshape', shape: [28, 28, 1] },
       ],
     },
-    discriminatorUnits: [128],
+    discriminator: { type: 'dense', units: [128] },
+    objective: { type: 'non-saturating' },
     pixelRange: [0, 1],
     // Two rates: a discriminator that learns five times as fast. Betas and epsilon are TensorFlow.js's defaults.
     generatorAdam: { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
     discriminatorAdam: { learningRate: 5e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+    finalFactor: 1,
+    emaHalfLifeImages: 0,
+    translatePixels: 0,
     imageEvery: 2000,
     checkpointEvery: 1000,
   },
@@ -63,7 +110,14 @@ export const PRESETS = {
 export const DEFAULT_PRESET: PresetName = 'seed';
 
 /** Streams of the training seed's randomness: never reuse a number. */
-export const PURPOSES = { shuffle: 1, discriminatorLatent: 2, generatorLatent: 3, generatorWeights: 4, discriminatorWeights: 5 } as const;
+export const PURPOSES = {
+  shuffle: 1,
+  discriminatorLatent: 2,
+  generatorLatent: 3,
+  generatorWeights: 4,
+  discriminatorWeights: 5,
+  translation: 6,
+} as const;
 
 /** True for the steps whose losses are logged: every 100 up to 1,000, then every 1,000; and the last. */
 export function isLogStep(step: number, steps: number): boolean {
@@ -73,4 +127,10 @@ export function isLogStep(step: number, steps: number): boolean {
 /** True for the steps after which a sample grid is drawn, and the last. */
 export function isImageStep(step: number, { imageEvery, steps }: TrainingConfig): boolean {
   return step % imageEvery === 0 || step === steps - 1;
+}
+
+/** What learning rates and gamma are multiplied with at a step: 1 at the first, `finalFactor` at the last, half a cosine between. */
+export function computeFactor(step: number, { steps, finalFactor }: Pick<TrainingConfig, 'steps' | 'finalFactor'>): number {
+  const done = steps > 1 ? step / (steps - 1) : 0;
+  return finalFactor + ((1 - finalFactor) * (1 + Math.cos(Math.PI * done))) / 2;
 }

@@ -57,11 +57,12 @@ export async function chooseRunFolder(root: string, preset: string): Promise<str
 }
 
 /**
- * SHA-256 of all that decides a run's weights: a checkpoint of another run does not fit this one. How long it trains and
- * how often it saves do not count, so a run may be resumed with more steps.
+ * SHA-256 of all that decides a run's weights: a checkpoint of another run does not fit this one. How often it saves does
+ * not count; how long it trains does only where a schedule hangs on it, so that other runs may be resumed with more steps.
  */
 export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'dataset'>): string {
-  const { steps: _steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...deciding } = config;
+  const { steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...rest } = config;
+  const deciding = config.finalFactor === 1 ? rest : { ...rest, steps };
   return createHash('sha256').update(canonicalize({ config: deciding, dataset: dataset.sha256 }) as string).digest('hex');
 }
 

@@ -58,7 +58,7 @@ async function planNewRun(request: RunRequest): Promise<RunPlan> {
   const config: TrainingConfig = { ...preset, seed: request.seed ?? DEFAULT_SEED, ...pickSchedule(request, preset) };
   const dataset = await loadDataset(request);
   checkFit(config, dataset);
-  const backend = await selectBackend(request.backend ?? 'auto');
+  const backend = await selectBackend(request.backend ?? 'auto', { convolutions: trainsConvolutions(config) });
   const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   return {
     options: { config, dataset: facts, backend: { name: backend.name, threads: backend.threads ?? null } },
@@ -94,7 +94,10 @@ async function planResumption(request: RunRequest, folder: string): Promise<RunP
   }
   // The same backend with as many threads: with others, sums are taken in another order, and the last bits differ.
   const { name, threads } = told.backend;
-  const backend = await selectBackend(request.backend ?? name, threads === null ? {} : { threads });
+  const backend = await selectBackend(request.backend ?? name, {
+    convolutions: trainsConvolutions(options.config),
+    ...(threads === null ? {} : { threads }),
+  });
   const notes = skipped.map((reason) => `Passed over a checkpoint: ${reason}`);
   if (checkpoint === null) {
     // Killed before its first one: a run is decided by its options, so starting over loses nothing but time.
@@ -119,10 +122,19 @@ function pickSchedule(request: RunRequest, { steps, imageEvery, checkpointEvery 
   };
 }
 
-function checkFit({ preset, batchSize, generator }: TrainingConfig, { count, height, width, name }: Dataset): void {
+/** Not every backend can. */
+function trainsConvolutions({ generator, discriminator }: TrainingConfig): boolean {
+  return discriminator.type === 'convolutional' || generator.layers.some(({ type }) => type === 'conv2d');
+}
+
+function checkFit({ preset, batchSize, generator }: TrainingConfig, { count, height, width, name, labels }: Dataset): void {
   const [wantedHeight, wantedWidth] = planGenerator(generator).outputShape;
   if (height !== wantedHeight || width !== wantedWidth) {
     throw new DatasetError(`--preset ${preset} makes images of ${wantedHeight} x ${wantedWidth}, ${name} holds ${height} x ${width}`);
+  }
+  const tooLarge = generator.classes === 0 ? undefined : labels.find((label) => label >= generator.classes);
+  if (tooLarge !== undefined) {
+    throw new DatasetError(`${name} holds the label ${tooLarge}, --preset ${preset} has the classes 0 to ${generator.classes - 1}`);
   }
   if (count < batchSize) {
     throw new DatasetError(`${name} holds ${count} images, --preset ${preset} takes ${batchSize} at a time: expected at least as many`);

@@ -9,7 +9,7 @@ import { deriveSeedKey, drawLabels, drawLatents } from '../shared/latent.ts';
 import { encodePixels, type PixelRange } from '../shared/pixels.ts';
 import type { Samples } from '../shared/sampler.ts';
 import { splitWeights } from './network-state.ts';
-import type { Gan } from './steps.ts';
+import { pickShippedWeights, type Gan } from './steps.ts';
 
 /** Samples on a grid, 8 x 8, and how large they are drawn. */
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
@@ -23,13 +23,13 @@ const LAST_FRAME_MS = 2500;
  * @param seed  The run's.
  */
 export async function drawGrid(gan: Gan, seed: string, range: PixelRange): Promise<Samples> {
-  const { plan, generator } = gan;
+  const { plan } = gan;
   const key = deriveSeedKey(seed);
   const { latentSize, classes } = plan.config;
   const labels = classes === 0 ? null : drawLabels(key, 0, GRID.count, classes);
   const output = tf.tidy(() => {
     const input = buildInput(plan, drawLatents(key, 0, GRID.count, latentSize), labels);
-    return runGenerator(plan, splitWeights(generator.specs, generator.weights), input);
+    return runGenerator(plan, splitWeights(plan.weights, pickShippedWeights(gan)), input);
   });
   const values = await output.data<'float32'>();
   output.dispose();

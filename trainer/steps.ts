@@ -4,55 +4,129 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { runGenerator, type GeneratorPlan } from '../shared/generator.ts';
-import { runDiscriminator } from './discriminator.ts';
-import { computeDiscriminatorLoss, computeGeneratorLoss } from './losses.ts';
+import { runDiscriminator, type DiscriminatorPlan } from './discriminator.ts';
+import { computeDiscriminatorLoss, computeGeneratorLoss, computeLogitsAndPenalties, computeRelativisticLoss } from './losses.ts';
 import { applyAdam, splitWeights, type NetworkState } from './network-state.ts';
-import type { AdamConfig } from './preset.ts';
+import type { AdamConfig, ObjectiveConfig } from './preset.ts';
 
 /** Both networks in training. */
 export interface Gan {
   readonly plan: GeneratorPlan;
+  readonly judge: DiscriminatorPlan;
+  readonly objective: ObjectiveConfig;
   readonly generator: NetworkState;
   readonly discriminator: NetworkState;
+  /** The generator's averaged weights, [parameters]; null when it is not averaged. */
+  readonly average: tf.Variable<tf.Rank.R1> | null;
+}
+
+/** The weights that are drawn with and shipped: the average where there is one. */
+export function pickShippedWeights({ average, generator }: Gan): tf.Variable<tf.Rank.R1> {
+  return average ?? generator.weights;
+}
+
+/** What one update sees. The step owns none of it. */
+export interface Batch {
+  /** Real images, [batch, height, width, channels] in the range of training. */
+  readonly real: tf.Tensor4D;
+  /** The generator's input, [batch, inputSize], with the labels of `real`. */
+  readonly input: tf.Tensor2D;
+  /** Labels of both, one-hot, [batch, classes]; null without classes. */
+  readonly labels: tf.Tensor2D | null;
+  /** Moves images by whole pixels: the same way for real and generated ones, so that the generator does not learn it. */
+  readonly augment: (images: tf.Tensor4D) => tf.Tensor4D;
+}
+
+/** How far one update goes. */
+export interface UpdateSettings {
+  readonly adam: AdamConfig;
+  /** Number of this update, from 1. */
+  readonly update: number;
+  /** What the learning rate and gamma are multiplied with. */
+  readonly factor: number;
 }
 
 /**
  * Updates the discriminator on one batch.
  *
- * @param real    Real images, [batch, ...] in the range of training. Not disposed.
- * @param input   The generator's input, [batch, inputSize]. Not disposed.
- * @param update  Number of this update, from 1.
- * @returns       The loss before the update, a scalar. The caller disposes it.
+ * @returns  The loss before the update, without penalties, a scalar. The caller disposes it.
  */
-export function stepDiscriminator(gan: Gan, real: tf.Tensor, input: tf.Tensor2D, adam: AdamConfig, update: number): tf.Scalar {
+export function stepDiscriminator(gan: Gan, batch: Batch, settings: UpdateSettings): tf.Scalar {
   return tf.tidy(() => {
     const { plan, generator, discriminator } = gan;
-    const fake = runGenerator(plan, splitWeights(generator.specs, generator.weights), input); // [batch, height, width, channels]
-    const { value, grads } = tf.variableGrads(() => {
+    const fake = batch.augment(runGenerator(plan, splitWeights(generator.specs, generator.weights), batch.input));
+    const real = batch.augment(batch.real);
+    let loss: tf.Scalar | undefined;
+    const { grads } = tf.variableGrads(() => {
       const weights = splitWeights(discriminator.specs, discriminator.weights);
-      return computeDiscriminatorLoss(runDiscriminator(weights, real), runDiscriminator(weights, fake));
+      const terms = computeDiscriminatorTerms(gan, weights, { real, fake, labels: batch.labels }, settings.factor);
+      loss = tf.keep(tf.clone(terms.loss));
+      return terms.total;
     }, [discriminator.weights]);
-    applyAdam(discriminator, grads[discriminator.weights.name] as tf.Tensor1D, adam, update);
-    return value;
+    update(discriminator, grads, settings);
+    return unkeep(loss);
   });
+}
+
+function computeDiscriminatorTerms(
+  { judge, objective }: Gan,
+  weights: readonly tf.Tensor[],
+  { real, fake, labels }: { real: tf.Tensor4D; fake: tf.Tensor4D; labels: tf.Tensor2D | null },
+  factor: number,
+): { loss: tf.Scalar; total: tf.Scalar } {
+  switch (objective.type) {
+    case 'non-saturating': {
+      const loss = computeDiscriminatorLoss(
+        runDiscriminator(judge, weights, real, labels),
+        runDiscriminator(judge, weights, fake, labels),
+      );
+      return { loss, total: loss };
+    }
+    case 'relativistic': {
+      // Real and generated images in one batch: half as many, larger operations.
+      const images = tf.concat([real, fake]); // [2 * batch, height, width, channels]
+      const bothLabels = labels && tf.concat([labels, labels]); // [2 * batch, classes]
+      const { logits, penalties } = computeLogitsAndPenalties((x) => runDiscriminator(judge, weights, x, bothLabels), images, 2);
+      const [realLogits, fakeLogits] = tf.split(logits, 2) as [tf.Tensor2D, tf.Tensor2D]; // [batch, 1] each
+      const loss = computeRelativisticLoss(realLogits, fakeLogits);
+      const [r1, r2] = penalties as [tf.Scalar, tf.Scalar];
+      return { loss, total: tf.add(loss, tf.mul(tf.add(r1, r2), (objective.gamma * factor) / 2)) };
+    }
+  }
 }
 
 /**
  * Updates the generator on one batch.
  *
- * @param input   The generator's input, [batch, inputSize]. Not disposed.
- * @param update  Number of this update, from 1.
- * @returns       The loss before the update, a scalar. The caller disposes it.
+ * @returns  The loss before the update, a scalar. The caller disposes it.
  */
-export function stepGenerator(gan: Gan, input: tf.Tensor2D, adam: AdamConfig, update: number): tf.Scalar {
+export function stepGenerator(gan: Gan, batch: Batch, settings: UpdateSettings): tf.Scalar {
   return tf.tidy(() => {
-    const { plan, generator, discriminator } = gan;
-    const judge = splitWeights(discriminator.specs, discriminator.weights);
+    const { plan, judge, objective, generator, discriminator } = gan;
+    const judgeWeights = splitWeights(discriminator.specs, discriminator.weights);
+    const realLogits =
+      objective.type === 'relativistic' ? runDiscriminator(judge, judgeWeights, batch.augment(batch.real), batch.labels) : null;
     const { value, grads } = tf.variableGrads(() => {
-      const fake = runGenerator(plan, splitWeights(generator.specs, generator.weights), input);
-      return computeGeneratorLoss(runDiscriminator(judge, fake));
+      const fake = batch.augment(runGenerator(plan, splitWeights(generator.specs, generator.weights), batch.input));
+      const fakeLogits = runDiscriminator(judge, judgeWeights, fake, batch.labels);
+      return realLogits === null ? computeGeneratorLoss(fakeLogits) : computeRelativisticLoss(fakeLogits, realLogits);
     }, [generator.weights]);
-    applyAdam(generator, grads[generator.weights.name] as tf.Tensor1D, adam, update);
+    update(generator, grads, settings);
     return value;
   });
+}
+
+function update(state: NetworkState, grads: tf.NamedTensorMap, settings: UpdateSettings): void {
+  const adam = { ...settings.adam, learningRate: settings.adam.learningRate * settings.factor };
+  applyAdam(state, grads[state.weights.name] as tf.Tensor1D, adam, settings.update);
+}
+
+/** Gives a kept tensor back to the tidy that is under way. */
+function unkeep(tensor: tf.Scalar | undefined): tf.Scalar {
+  if (tensor === undefined) {
+    throw new Error('the loss was not computed');
+  }
+  const copy = tf.clone(tensor);
+  tensor.dispose();
+  return copy;
 }

@@ -12,18 +12,20 @@ import { buildSheet, encodePng } from '../shared/sheet.ts';
 import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from './dataset/dataset.ts';
 import { planDiscriminator } from './discriminator.ts';
-import { createState, disposeState, drawInitialArrays, readState, type NetworkArrays } from './network-state.ts';
-import { isImageStep, isLogStep, PURPOSES, type TrainingConfig } from './preset.ts';
+import { createState, disposeState, drawInitialArrays, readState, updateAverage, type NetworkArrays } from './network-state.ts';
+import { computeFactor, isImageStep, isLogStep, PURPOSES, type TrainingConfig } from './preset.ts';
 import type { Progress, Reporter } from './reporter.ts';
 import { appendMetrics, locate, saveGrid } from './run-folder.ts';
 import { computeDiversity, drawGrid, GRID } from './sample-grid.ts';
-import { stepDiscriminator, stepGenerator, type Gan } from './steps.ts';
+import { pickShippedWeights, stepDiscriminator, stepGenerator, type Gan } from './steps.ts';
 import { ExpectedError } from './expected-error.ts';
 
 /** Samples less different from each other than this, in parts of real images' difference, are one and the same picture. */
 const COLLAPSED_DIVERSITY = 0.02;
 /** Grids in a row that must be collapsed before a run is given up: the first, from starting weights, often is. */
 const COLLAPSED_GRIDS = 2;
+/** The average's half-life at most, in parts of the images seen so far. */
+const EMA_RAMP = 0.1;
 /** Reading the losses waits for the device, so between logged steps they are read for the display only this often. */
 const SHOW_EVERY_MS = 250;
 
@@ -117,25 +119,33 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     if (signal.aborted && step < config.steps && step > firstStep) {
       await checkpointGan(gan, run, step);
     }
-    const { weights } = await readState(gan.generator);
+    const weights = await pickShippedWeights(gan).data<'float32'>();
     return { finished: step >= config.steps, step, weights };
   } finally {
-    disposeState(gan.generator);
-    disposeState(gan.discriminator);
+    disposeGan(gan);
   }
 }
 
 function createGan({ config, dataset, checkpoint }: TrainingRun, key: RandomKey): Gan {
   const plan = planGenerator(config.generator);
-  const discriminatorSpecs = planDiscriminator(dataset.height * dataset.width, config.discriminatorUnits);
+  const judge = planDiscriminator(config.discriminator, [dataset.height, dataset.width, 1], config.generator.classes);
+  const generator = checkpoint?.generator ?? drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights);
+  const discriminator = checkpoint?.discriminator ?? drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights);
+  const average = config.emaHalfLifeImages === 0 ? null : (checkpoint?.average ?? generator.weights);
   return {
     plan,
-    generator: createState(plan.weights, checkpoint?.generator ?? drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights)),
-    discriminator: createState(
-      discriminatorSpecs,
-      checkpoint?.discriminator ?? drawInitialArrays(discriminatorSpecs, key, PURPOSES.discriminatorWeights),
-    ),
+    judge,
+    objective: config.objective,
+    generator: createState(plan.weights, generator),
+    discriminator: createState(judge.weights, discriminator),
+    average: average && tf.tidy(() => tf.variable(tf.tensor1d(average), false)),
   };
+}
+
+function disposeGan({ generator, discriminator, average }: Gan): void {
+  disposeState(generator);
+  disposeState(discriminator);
+  average?.dispose();
 }
 
 /** The losses of one step, before its updates. Owned by the caller. */
@@ -145,25 +155,60 @@ interface StepLosses {
 }
 
 function trainStep(gan: Gan, { config, dataset }: TrainingRun, indices: Uint32Array, key: RandomKey, step: number): StepLosses {
-  const { batchSize, pixelRange, discriminatorAdam, generatorAdam } = config;
-  const update = step + 1;
-  const real = tf.tensor2d(decodePixels(gatherImages(dataset, indices), pixelRange), [batchSize, dataset.height * dataset.width]);
-  const discriminatorInput = drawInput(gan, batchSize, key, PURPOSES.discriminatorLatent, step);
-  const generatorInput = drawInput(gan, batchSize, key, PURPOSES.generatorLatent, step);
+  const { batchSize, generatorAdam, discriminatorAdam } = config;
+  const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
+  const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, 1];
+  const real = tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), shape);
+  const oneHot = labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D);
+  const inputs = [PURPOSES.discriminatorLatent, PURPOSES.generatorLatent].map((purpose) => drawInput(gan, labels, batchSize, key, purpose, step));
+  const [discriminatorInput, generatorInput] = inputs as [tf.Tensor2D, tf.Tensor2D];
+  const augment = createTranslation(config, key, step);
+  const settings = { update: step + 1, factor: computeFactor(step, config) };
   try {
-    return {
-      discriminator: stepDiscriminator(gan, real, discriminatorInput, discriminatorAdam, update),
-      generator: stepGenerator(gan, generatorInput, generatorAdam, update),
+    const losses = {
+      discriminator: stepDiscriminator(
+        gan,
+        { real, input: discriminatorInput, labels: oneHot, augment },
+        { ...settings, adam: discriminatorAdam },
+      ),
+      generator: stepGenerator(gan, { real, input: generatorInput, labels: oneHot, augment }, { ...settings, adam: generatorAdam }),
     };
+    if (gan.average !== null) {
+      updateAverage(gan.average, gan.generator.weights, computeDecay(config, step));
+    }
+    return losses;
   } finally {
-    tf.dispose([real, discriminatorInput, generatorInput]);
+    tf.dispose([real, ...inputs, ...(oneHot === null ? [] : [oneHot])]);
   }
 }
 
-function drawInput({ plan }: Gan, batchSize: number, key: RandomKey, purpose: number, step: number): tf.Tensor2D {
+/**
+ * How much of the average a step keeps. Its half-life grows with the run, to `EMA_RAMP` of the images seen at most, so
+ * that the first grids do not show the starting weights.
+ */
+function computeDecay({ batchSize, emaHalfLifeImages }: TrainingConfig, step: number): number {
+  return 0.5 ** (batchSize / Math.min(emaHalfLifeImages, EMA_RAMP * (step + 1) * batchSize));
+}
+
+/** One shift for the whole batch, drawn for the step; what moves out is lost, what comes in is paper. */
+function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfig, key: RandomKey, step: number) {
+  if (reach === 0) {
+    return (images: tf.Tensor4D): tf.Tensor4D => images;
+  }
+  const words = drawWords(key, PURPOSES.translation, step, 2);
+  const [down, right] = [...words].map((word) => Math.floor((word * (2 * reach + 1)) / 2 ** 32)) as [number, number]; // 0..2 * reach
+  return (images: tf.Tensor4D): tf.Tensor4D => {
+    const [batch, height, width, channels] = images.shape;
+    const around: [number, number] = [reach, reach];
+    const padded = tf.pad4d(images, [[0, 0], around, around, [0, 0]], pixelRange[0]);
+    return tf.slice4d(padded, [0, down, right, 0], [batch, height, width, channels]);
+  };
+}
+
+function drawInput({ plan }: Gan, labels: Uint8Array | null, batchSize: number, key: RandomKey, purpose: number, step: number): tf.Tensor2D {
   const latents = new Float32Array(batchSize * plan.config.latentSize);
   fillUniform(drawWords(key, purpose, step, latents.length), latents);
-  return buildInput(plan, latents, null);
+  return buildInput(plan, latents, labels);
 }
 
 async function measureProgress(
@@ -212,10 +257,11 @@ function describeCollapse(step: number, diversity: number): string {
 
 async function checkpointGan(gan: Gan, { folder, runSha256 }: TrainingRun, step: number): Promise<void> {
   const [generator, discriminator] = await Promise.all([readState(gan.generator), readState(gan.discriminator)]);
+  const average = gan.average === null ? null : await gan.average.data<'float32'>();
   for (const [name, arrays] of Object.entries({ generator, discriminator })) {
     checkArraysFinite(name, arrays, step);
   }
-  await saveCheckpoint(locate(folder).checkpoints, { step, runSha256, generator, discriminator });
+  await saveCheckpoint(locate(folder).checkpoints, { step, runSha256, generator, discriminator, average });
 }
 
 function checkArraysFinite(name: string, arrays: NetworkArrays, step: number): void {

@@ -1,5 +1,5 @@
 /**
- * Numeric gradients and tiny networks for tests of training.
+ * Tiny networks, data and numbers for tests of training.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Dataset } from '../../trainer/dataset/dataset.ts';
@@ -20,7 +20,7 @@ export const TINY_CONFIG: TrainingConfig = {
       { type: 'reshape', shape: [4, 4, 1] },
     ],
   },
-  discriminatorUnits: [6],
+  discriminator: { type: 'dense', units: [6] },
   imageEvery: 5,
   checkpointEvery: 3,
 };
@@ -35,22 +35,6 @@ export function makeTinyDataset(count = 70): Dataset {
     }
   }
   return { name: 'tiny', count, height: 4, width: 4, images, labels };
-}
-
-/**
- * The gradient of a function by central differences: an oracle that knows nothing of how it is computed.
- *
- * @param f   Of a flat vector, to a number. Owns nothing.
- * @param at  Where.
- * @param step  Small against the function's curvature, large against float32's rounding.
- */
-export function differentiate(f: (values: Float32Array) => number, at: Float32Array, step = 1e-2): Float32Array {
-  return at.map((value, i) => {
-    const [up, down] = [at.slice(), at.slice()];
-    up[i] = value + step;
-    down[i] = value - step;
-    return (f(up) - f(down)) / ((up[i] as number) - (down[i] as number));
-  });
 }
 
 /** Numbers that look random and are the same everywhere: sin(i + phase), scaled. */

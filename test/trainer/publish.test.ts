@@ -68,13 +68,15 @@ async function readPointer(from: ObjectStore = store): Promise<Pointer> {
   return JSON.parse(new TextDecoder().decode((await from.get(POINTER_KEY))?.bytes)) as Pointer;
 }
 
+function hash(bytes: Uint8Array | undefined): string {
+  return createHash('sha256')
+    .update(bytes ?? 'nothing')
+    .digest('hex');
+}
+
 /** What a reader gets: for each model the version whose files are all there and whole, checked with Node's own hash. */
 async function readServed(from: ObjectStore = store): Promise<Record<string, string>> {
   const served: Record<string, string> = {};
-  const hash = (bytes: Uint8Array | undefined): string =>
-    createHash('sha256')
-      .update(bytes ?? 'nothing')
-      .digest('hex');
   for (const [name, { version, manifestSha256 }] of Object.entries((await readPointer(from)).models)) {
     const manifest = await from.get(`models/${name}/${version}/manifest.json`);
     expect(hash(manifest?.bytes)).toBe(manifestSha256);
@@ -446,7 +448,7 @@ describe('a publisher in a process of its own', () => {
     const folders = await Promise.all(fixtures.map(writeArtifact));
     const results = await Promise.all(folders.map((folder) => runChild(join(base, 'store'), folder)));
     expect(results.map(({ stdout }) => JSON.parse(stdout).pointerMoved)).toEqual(names.map(() => true));
-    expect(Object.keys(await readServed()).sort()).toEqual([...names, 'mlp']);
+    expect(Object.keys(await readServed()).toSorted()).toEqual([...names, 'mlp']);
   });
 });
 

@@ -114,7 +114,7 @@ async function exportRun({ options, folder, backend }: RunPlan, { step, weights 
   return exportArtifact(locate(folder).model, planGenerator(config.generator), weights, {
     name,
     imageRange: config.pixelRange,
-    classes: [],
+    classes: Array.from({ length: config.generator.classes }, (_, label) => String(label)),
     training: {
       preset: config.preset,
       steps: step,
