@@ -4,6 +4,7 @@
  * for Node 20 or newer.
  *
  *   node launch.mjs PROGRAM [ARGUMENTS...]
+ *   node launch.mjs --version    installs, and says which Node is used
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -81,7 +82,8 @@ function findNode() {
 }
 
 function run(node) {
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, program), ...programArguments], {
+  const target = program === '--version' ? program : join(root, program);
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', target, ...programArguments], {
     stdio: 'inherit',
     env: { ...process.env, PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) },
   });

@@ -39,7 +39,11 @@ export async function writeAtomically(path: string, content: Uint8Array | string
 async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, 'r');
-    await handle.sync().finally(() => handle.close());
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
   } catch {
     // Windows refuses to open folders: there, a rename is as durable as it gets.
   }

@@ -58,8 +58,8 @@ export const CONVOLUTIONAL_PROBLEM: Problem = makeProblem(
 
 function makeProblem(objective: ObjectiveConfig, generator: GeneratorConfig, discriminator: DiscriminatorConfig): Problem {
   const plan = planGenerator(generator);
-  const judge = planDiscriminator(discriminator, plan.outputShape, generator.classes);
-  const size = judge.weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const judgePlan = planDiscriminator(discriminator, plan.outputShape, generator.classes);
+  const size = judgePlan.weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   return {
     objective,
     generator,
