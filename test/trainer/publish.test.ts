@@ -15,16 +15,11 @@ import {
   WEIGHTS_FILE,
   type Pointer,
 } from '../../shared/artifact.ts';
-import {
-  publishArtifact,
-  PublishError,
-  type PublishFailure,
-  type PublishOptions,
-  type PublishResult,
-} from '../../trainer/publish.ts';
+import { publishArtifact, type PublishOptions, type PublishResult } from '../../trainer/publish.ts';
 import { ArtifactFolderError } from '../../trainer/storage/artifact-folder.ts';
 import { createFolderStore } from '../../trainer/storage/folder-store.ts';
 import { StorageError, type ObjectStore } from '../../trainer/storage/object-store.ts';
+import { PublishError, type PublishFailure } from '../../trainer/storage/publish-error.ts';
 import { createS3Store } from '../../trainer/storage/s3-store.ts';
 import { buildFixture, type Fixture } from '../support/fixture-artifact.ts';
 import { hasVersitygw, startVersitygw, startWrangler, type S3Server } from '../support/s3-server.ts';

@@ -1,0 +1,172 @@
+/**
+ * `publish`: the command line of {@link publishArtifact}.
+ */
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { POINTER_KEY } from '../../shared/artifact.ts';
+import { publishArtifact, type PublishEvent, type PublishResult, type PublishedObject } from '../publish.ts';
+import { readS3Credentials } from '../storage/s3-credentials.ts';
+import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../storage/target.ts';
+
+/** What publishing from the command line needs from outside. */
+export interface PublishContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The project's folder, where wrangler.toml lies. */
+  readonly root: string;
+  /** Where relative paths start. */
+  readonly cwd: string;
+  readonly now: () => Date;
+  /** Takes a line of what was done. */
+  readonly print: (line: string) => void;
+}
+
+interface PublishFlags {
+  readonly model: string;
+  readonly to: string;
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly keepDefault?: true;
+  readonly allowUnsafePointer?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+const HELP = `
+Targets of --to:
+${TARGET_FORMS.map((form) => `  ${form}`).join('\n')}
+
+Credentials for s3:// and r2:// come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+
+Examples:
+  npm run publish -- --model runs/00001-seed/model
+  npm run publish -- --model runs/00001-seed/model --to r2://digitmint-models`;
+
+/** Builds the command. What it throws for a user to mend is an ExpectedError. */
+export function buildPublishCommand(context: PublishContext = createContext()): Command {
+  return new Command('publish')
+    .description('Puts a trained model into object storage and makes it the one that is served.')
+    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
+    .option('--to <target>', 'where to; see below', 'local')
+    .option('--endpoint <url>', 'address of the S3 service')
+    .option('--region <name>', 'region of the S3 service')
+    .option('--keep-default', 'leaves which model is served by default as it is')
+    .option('--allow-unsafe-pointer', 'goes on with storage that ignores conditional writes; for a single publisher only')
+    .option('--dry-run', 'checks everything, prints what would be written, and stops')
+    .option('--json', 'prints the result as JSON')
+    .addHelpText('after', HELP)
+    .action((flags: PublishFlags) => publish(flags, context));
+}
+
+/**
+ * Checks a target without reaching it: its form, and for S3 its address and that there are credentials. For a command
+ * that publishes after hours of other work.
+ *
+ * @param to  As after `--to`.
+ * @throws TargetError, CredentialsError
+ */
+export function checkPublishTarget(to: string, { env }: Pick<PublishContext, 'env'> = createContext()): void {
+  if (parseTarget(to, { env }).kind === 's3') {
+    readS3Credentials(env);
+  }
+}
+
+/**
+ * Publishes a model as the one that is served by default, and prints what was done.
+ *
+ * @param model  The artifact's folder.
+ * @param to     As after `--to`.
+ */
+export async function publishModel(model: string, to: string, context: PublishContext = createContext()): Promise<void> {
+  await publish({ model, to }, context);
+}
+
+function createContext(): PublishContext {
+  return {
+    env: process.env,
+    root: join(import.meta.dirname, '../..'),
+    cwd: process.cwd(),
+    now: () => new Date(),
+    print: console.log,
+  };
+}
+
+async function publish(flags: PublishFlags, { env, root, cwd, now, print }: PublishContext): Promise<void> {
+  const target = parseTarget(flags.to, { env, endpoint: flags.endpoint, region: flags.region });
+  const dryRun = flags.dryRun === true;
+  const say = flags.json === true ? (): void => {} : print;
+  const store = await openTarget(target, { env, root, cwd });
+  try {
+    say(`${dryRun ? 'Checking against' : 'Publishing to'} ${store.description}`);
+    const result = await publishArtifact({
+      store,
+      folder: resolve(cwd, flags.model),
+      makeDefault: flags.keepDefault !== true,
+      allowUnsafePointer: flags.allowUnsafePointer === true,
+      dryRun,
+      now,
+      onProgress: (event) => say(describeEvent(event)),
+    });
+    if (flags.json === true) {
+      print(JSON.stringify({ target: store.description, dryRun, ...result }));
+    } else {
+      describeResult(result, dryRun, target).forEach((line) => print(line));
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+function describeEvent(event: PublishEvent): string {
+  switch (event.type) {
+    case 'uploaded':
+      return `  uploaded       ${describeObject(event.object)}`;
+    case 'already_there':
+      return `  already there  ${describeObject(event.object)}`;
+    case 'conditions_ignored':
+      return '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
+  }
+}
+
+function describeObject({ key, bytes, sha256 }: PublishedObject): string {
+  return `${key}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`;
+}
+
+function formatBytes(bytes: number): string {
+  return bytes < 1024
+    ? `${bytes} B`
+    : bytes < 1024 ** 2
+      ? `${(bytes / 1024).toFixed(1)} KiB`
+      : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+}
+
+function describeResult(result: PublishResult, isDryRun: boolean, target: Target): string[] {
+  const { name, version, previousVersion, defaultName, previousDefaultName } = result;
+  if (isDryRun) {
+    const uploads = result.uploaded.map((object) => `  would upload   ${describeObject(object)}`);
+    const move = result.pointerMoved ? `  would move     ${describeMove(result)}` : `  would leave    ${POINTER_KEY} as it is`;
+    return [...uploads, move, 'Nothing was written: --dry-run. Whether the storage honours conditional writes was not tried.'];
+  }
+  if (!result.pointerMoved) {
+    const repaired =
+      result.uploaded.length > 0 ? `${result.uploaded.length} missing file(s) were put back` : 'nothing was changed';
+    return [`${name} ${version} is served already: ${repaired}.`];
+  }
+  return [
+    `  moved          ${describeMove(result)}`,
+    previousVersion === version
+      ? `${name} ${version} was served already; it is now the default, before it was ${previousDefaultName}.`
+      : `${name} ${version} is published${defaultName === name ? ' and served by default' : ` beside the default, ${defaultName}`}.`,
+    describeWhereToLook(target, name),
+  ];
+}
+
+function describeMove({ name, version, previousVersion, defaultName, previousDefaultName }: PublishResult): string {
+  const model = previousVersion === version ? `${name} ${version}` : `${name} ${previousVersion ?? '(none)'} -> ${version}`;
+  const byDefault = previousDefaultName === defaultName ? defaultName : `${previousDefaultName ?? '(none)'} -> ${defaultName}`;
+  return `${POINTER_KEY}  ${model}, default ${byDefault}`;
+}
+
+function describeWhereToLook(target: Target, name: string): string {
+  const start = target.kind === 'local' ? 'npm start (or leave it running), then ' : '';
+  return `Look: ${start}GET /healthz tells which model serves; model=${name} asks for this one. A running worker looks for a new model every MODEL_REFRESH_SECONDS.`;
+}

@@ -1,0 +1,47 @@
+/**
+ * Why publishing must not go on, beside what the storage itself reports.
+ */
+import { ARTIFACT_LIMITS, POINTER_KEY, type ArtifactError } from '../../shared/artifact.ts';
+import { ExpectedError } from '../expected-error.ts';
+
+export type PublishFailure =
+  | { readonly reason: 'object_differs'; readonly key: string }
+  | { readonly reason: 'read_back_differs'; readonly key: string }
+  | { readonly reason: 'pointer_refused'; readonly cause: ArtifactError }
+  | { readonly reason: 'pointer_too_large'; readonly bytes: number }
+  | { readonly reason: 'conditions_ignored'; readonly createOnly: boolean; readonly compareAndSwap: boolean }
+  | { readonly reason: 'pointer_contended'; readonly attempts: number };
+
+/** Thrown when publishing must not go on; what was served before is still served. */
+export class PublishError extends ExpectedError {
+  override name = 'PublishError' as const;
+  readonly failure: PublishFailure;
+
+  /** @param where  The store's description. */
+  constructor(where: string, failure: PublishFailure) {
+    super(`${where}: ${describeFailure(failure)}`, failure.reason === 'pointer_refused' ? { cause: failure.cause } : undefined);
+    this.failure = failure;
+  }
+}
+
+function describeFailure(failure: PublishFailure): string {
+  switch (failure.reason) {
+    case 'object_differs':
+      return `expected ${failure.key} to be free or to hold the same bytes, got other bytes there; what is published never changes: delete that object if it is damaged, then repeat`;
+    case 'read_back_differs':
+      return `${failure.key} reads back other than it was written; delete it and repeat the command, and if that does not help do not trust this storage`;
+    case 'pointer_refused':
+      return failure.cause.failure.reason === 'schema_unknown'
+        ? `${failure.cause.message}; nothing was changed`
+        : `${failure.cause.message}; nothing was changed: put a good ${POINTER_KEY} back, or delete it, and then publish every model that shall be served`;
+    case 'pointer_too_large':
+      return `${POINTER_KEY} would have ${failure.bytes} bytes, at most ${ARTIFACT_LIMITS.pointerBytes} allowed; take models out of it first`;
+    case 'conditions_ignored':
+      return (
+        `this storage ignores ${[failure.createOnly ? [] : 'If-None-Match', failure.compareAndSwap ? [] : 'If-Match'].flat().join(' and ')} on a put, ` +
+        'so that two publishers at once can undo each other; if you are the only one, repeat with --allow-unsafe-pointer'
+      );
+    case 'pointer_contended':
+      return `${POINTER_KEY} was changed by others in each of ${failure.attempts} attempts; the model's files are there, repeat the command`;
+  }
+}
