@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     retry: 0,
+    // As Node itself does it: a CommonJS module's default export is module.exports.
+    deps: { interopDefault: false },
   },
 });

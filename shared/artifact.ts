@@ -11,7 +11,12 @@ import { generatorConfigSchema, GeneratorConfigError, planGenerator, sizeOf, typ
 import { SAMPLING_LAW } from './latent.ts';
 
 /** Bounds on what is read from storage, so that a hostile object cannot exhaust an isolate's 128 MB. */
-export const ARTIFACT_LIMITS = { manifestBytes: 64 * 1024, pointerBytes: 64 * 1024, fileBytes: 16 * 1024 * 1024, files: 16 } as const;
+export const ARTIFACT_LIMITS = {
+  manifestBytes: 64 * 1024,
+  pointerBytes: 64 * 1024,
+  fileBytes: 16 * 1024 * 1024,
+  files: 16,
+} as const;
 
 /** Newest schema that this code writes and reads. It rises with every incompatible change of the manifest. */
 export const MANIFEST_SCHEMA = 1;
@@ -179,7 +184,10 @@ export interface ParsedManifest {
  * @param expected  What the pointer or the key promised; each field given is enforced.
  * @throws ArtifactError  When it is too large, malformed, of an unknown schema, not what was promised, or contradicts itself.
  */
-export function parseManifest(bytes: Uint8Array, expected: { name?: string; version?: string; sha256?: string } = {}): ParsedManifest {
+export function parseManifest(
+  bytes: Uint8Array,
+  expected: { name?: string; version?: string; sha256?: string } = {},
+): ParsedManifest {
   const what = MANIFEST_FILE;
   const value = parseJson(bytes, what, ARTIFACT_LIMITS.manifestBytes);
   if (expected.sha256 !== undefined) {
@@ -220,7 +228,9 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
   const { image, latent, generator, classes } = manifest;
   const [height, width, channels] = plan.outputShape;
   if (image.height !== height || image.width !== width || image.channels !== channels) {
-    throw malformed(`image says ${image.height}x${image.width}x${image.channels}, the generator gives ${plan.outputShape.join('x')}`);
+    throw malformed(
+      `image says ${image.height}x${image.width}x${image.channels}, the generator gives ${plan.outputShape.join('x')}`,
+    );
   }
   if (!(image.range[0] < image.range[1])) {
     throw malformed(`image range [${image.range.join(', ')}] is empty`);
@@ -268,7 +278,11 @@ export function parsePointer(bytes: Uint8Array): Pointer {
     throw new ArtifactError({ reason: 'malformed', what: POINTER_KEY, detail: describeIssues(parsed.error) });
   }
   if (!Object.hasOwn(parsed.data.models, parsed.data.default)) {
-    throw new ArtifactError({ reason: 'malformed', what: POINTER_KEY, detail: `default ${JSON.stringify(parsed.data.default)} is not listed` });
+    throw new ArtifactError({
+      reason: 'malformed',
+      what: POINTER_KEY,
+      detail: `default ${JSON.stringify(parsed.data.default)} is not listed`,
+    });
   }
   return parsed.data;
 }

@@ -82,7 +82,9 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
     weights.push(...computed.weights);
     macs += computed.macs;
     if (sizeOf(shape) > GENERATOR_LIMITS.units) {
-      throw new GeneratorConfigError(`layer ${index}: ${sizeOf(shape)} numbers a sample, at most ${GENERATOR_LIMITS.units} allowed`);
+      throw new GeneratorConfigError(
+        `layer ${index}: ${sizeOf(shape)} numbers a sample, at most ${GENERATOR_LIMITS.units} allowed`,
+      );
     }
   }
   const [height, width, channels] = shape;
@@ -149,7 +151,11 @@ function computeLayer(
   }
 }
 
-function takeImage(layer: LayerConfig, index: number, input: readonly number[]): [height: number, width: number, channels: number] {
+function takeImage(
+  layer: LayerConfig,
+  index: number,
+  input: readonly number[],
+): [height: number, width: number, channels: number] {
   const [height, width, channels] = input;
   if (input.length !== 3 || height === undefined || width === undefined || channels === undefined) {
     throw new GeneratorConfigError(`layer ${index}: ${layer.type} takes [height, width, channels], got [${input.join(', ')}]`);

@@ -71,12 +71,15 @@ function drawSamples(
   const [height, width, channels] = plan.outputShape;
   const size = height * width * channels;
   const pixels = new Uint8Array(count * size);
-  const labels = classes === 0 ? null : label === undefined ? drawLabels(key, start, count, classes) : new Uint8Array(count).fill(label);
+  const labels =
+    classes === 0 ? null : label === undefined ? drawLabels(key, start, count, classes) : new Uint8Array(count).fill(label);
   for (let done = 0; done < count; done += CHUNK) {
     const n = Math.min(CHUNK, count - done);
     const latents = drawLatents(key, start + done, n, latentSize);
     // The numbers are read outside of tidy: what tidy returns is searched for tensors, number by number.
-    const output = tf.tidy(() => runGenerator(plan, weights, buildInput(plan, latents, labels && labels.subarray(done, done + n))));
+    const output = tf.tidy(() =>
+      runGenerator(plan, weights, buildInput(plan, latents, labels && labels.subarray(done, done + n))),
+    );
     const values = output.dataSync<'float32'>();
     output.dispose();
     pixels.set(encodePixels(values, range), done * size);

@@ -28,7 +28,11 @@ export function chooseCols(count: number): number {
 }
 
 /** Size in pixels of the sheet that {@link buildSheet} would make. */
-export function measureSheet(sample: { height: number; width: number }, count: number, layout: SheetLayout): { width: number; height: number } {
+export function measureSheet(
+  sample: { height: number; width: number },
+  count: number,
+  layout: SheetLayout,
+): { width: number; height: number } {
   const rows = Math.ceil(count / layout.cols);
   return { width: Math.min(layout.cols, count) * sample.width * layout.scale, height: rows * sample.height * layout.scale };
 }

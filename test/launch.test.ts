@@ -15,9 +15,15 @@ beforeEach(async () => {
   project = await mkdtemp(join(tmpdir(), 'digitmint-launch-'));
   await copyFile(launcher, join(project, 'launch.mjs'));
   await mkdir(join(project, 'local'));
-  await writeFile(join(project, 'local', 'package.json'), JSON.stringify({ name: 'local', version: '1.0.0', type: 'module', main: 'main.js' }));
+  await writeFile(
+    join(project, 'local', 'package.json'),
+    JSON.stringify({ name: 'local', version: '1.0.0', type: 'module', main: 'main.js' }),
+  );
   await writeFile(join(project, 'local', 'main.js'), 'export const answer = 42;\n');
-  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'p', type: 'module', dependencies: { local: 'file:./local' } }));
+  await writeFile(
+    join(project, 'package.json'),
+    JSON.stringify({ name: 'p', type: 'module', dependencies: { local: 'file:./local' } }),
+  );
   await writeFile(
     join(project, 'package-lock.json'),
     JSON.stringify({
@@ -59,7 +65,10 @@ describe('the launcher', () => {
     await writeFile(join(project, 'program.ts'), 'console.log(1);\n');
     await launch('program.ts');
     const lock = join(project, 'package-lock.json');
-    await writeFile(join(project, 'local', 'package.json'), JSON.stringify({ name: 'local', version: '2.0.0', type: 'module', main: 'main.js' }));
+    await writeFile(
+      join(project, 'local', 'package.json'),
+      JSON.stringify({ name: 'local', version: '2.0.0', type: 'module', main: 'main.js' }),
+    );
     await writeFile(lock, (await readFile(lock, 'utf8')).replace('"1.0.0"', '"2.0.0"'));
     expect((await launch('program.ts')).stderr).toContain('Installing dependencies');
   });

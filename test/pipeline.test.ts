@@ -3,6 +3,7 @@
  * load the model as it is in a browser.
  */
 import { execFile } from 'node:child_process';
+import { createReadStream } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -49,7 +50,12 @@ describe('a model that was trained', () => {
   it('is published and served without a restart', async () => {
     const before = (await (await worker.fetch('/digit.json')).json()) as DigitJson;
     const store = createS3Store({ endpoint: new URL('/cdn-cgi/local/r2/s3', worker.url).href, region: 'auto', ...LOCAL_BUCKET });
-    const published = await publishArtifact({ store, folder: join(folder, 'run', 'model'), makeDefault: true, now: () => new Date() });
+    const published = await publishArtifact({
+      store,
+      folder: join(folder, 'run', 'model'),
+      makeDefault: true,
+      now: () => new Date(),
+    });
     await store.close();
     version = published.version;
     expect(version).not.toBe(before.model.version);
@@ -74,7 +80,21 @@ describe('a model that was trained', () => {
 
   it('gives offline the very pixels that /digit.json gives, wherever in the row', async () => {
     const out = join(folder, 'digits.idx');
-    await runTrainer('sample', '--model', join(folder, 'run', 'model'), '--format', 'idx', '--n', '20', '--start', '7', '--seed', 'x', '--out', out);
+    await runTrainer(
+      'sample',
+      '--model',
+      join(folder, 'run', 'model'),
+      '--format',
+      'idx',
+      '--n',
+      '20',
+      '--start',
+      '7',
+      '--seed',
+      'x',
+      '--out',
+      out,
+    );
     const { digits } = (await (await worker.fetch('/digit.json?n=20&seed=x&start=7')).json()) as DigitJson;
     expect([...(await readFile(out)).subarray(16)]).toEqual(digits.flatMap(({ pixels }) => pixels));
   });
@@ -88,10 +108,14 @@ describe('a model that was trained', () => {
         '/model/model.json': join(folder, 'run/model/model.json'),
         '/model/weights.bin': join(folder, 'run/model/weights.bin'),
       };
-      server = createServer(async (request, response) => {
+      server = createServer((request, response) => {
         const path = files[request.url ?? ''];
-        response.writeHead(path === undefined && request.url !== '/' ? 404 : 200, { 'content-type': request.url === '/' ? 'text/html' : 'text/javascript' });
-        response.end(path === undefined ? '<!doctype html><script src="/tf.js"></script>' : await readFile(path));
+        if (path === undefined) {
+          response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html' });
+          response.end('<!doctype html><link rel="icon" href="data:," /><script src="/tf.js"></script>');
+        } else {
+          createReadStream(path).pipe(response);
+        }
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       browser = await startBrowser();

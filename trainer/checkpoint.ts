@@ -46,7 +46,10 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
     ...(average === null ? {} : { [AVERAGE]: average }),
   };
   const metadata = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
-  await writeAtomically(join(folder, `step-${String(step).padStart(7, '0')}.safetensors`), encodeSafetensors({ tensors, metadata }));
+  await writeAtomically(
+    join(folder, `step-${String(step).padStart(7, '0')}.safetensors`),
+    encodeSafetensors({ tensors, metadata }),
+  );
   for (const { name } of (await listCheckpoints(folder)).slice(KEPT)) {
     await rm(join(folder, name), { force: true });
   }

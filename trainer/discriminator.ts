@@ -57,7 +57,10 @@ export function planDiscriminator(
       let [h, w, inputs] = [height, width, channels];
       config.filters.forEach((filters, i) => {
         const size = config.kernelSizes[i] ?? 3;
-        weights.push({ name: `conv2d_${i}/kernel`, shape: [size, size, inputs, filters] }, { name: `conv2d_${i}/bias`, shape: [filters] });
+        weights.push(
+          { name: `conv2d_${i}/kernel`, shape: [size, size, inputs, filters] },
+          { name: `conv2d_${i}/bias`, shape: [filters] },
+        );
         [h, w, inputs] = [Math.ceil(h / STRIDE), Math.ceil(w / STRIDE), filters];
       });
       weights.push(...planDense([h * w * inputs, config.units, 1]));

@@ -38,7 +38,12 @@ export interface ArtifactFacts {
  * @param weights  [parameters], in the plan's order.
  * @returns        The manifest as written.
  */
-export async function exportArtifact(folder: string, plan: GeneratorPlan, weights: Float32Array, facts: ArtifactFacts): Promise<Manifest> {
+export async function exportArtifact(
+  folder: string,
+  plan: GeneratorPlan,
+  weights: Float32Array,
+  facts: ArtifactFacts,
+): Promise<Manifest> {
   const files = await encodeLayersModel(plan, weights);
   const contents = { [TOPOLOGY_FILE]: new TextEncoder().encode(files.topology), [WEIGHTS_FILE]: files.weights };
   const [height, width, channels] = plan.outputShape;

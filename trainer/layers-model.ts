@@ -25,9 +25,7 @@ export async function encodeLayersModel(plan: GeneratorPlan, weights: Float32Arr
   try {
     tf.tidy(() => {
       let next = 0;
-      model.setWeights(
-        plan.weights.map(({ shape }) => tf.tensor(weights.subarray(next, (next += sizeOf(shape))), [...shape])),
-      );
+      model.setWeights(plan.weights.map(({ shape }) => tf.tensor(weights.subarray(next, (next += sizeOf(shape))), [...shape])));
     });
     let saved: tf.io.ModelArtifacts | undefined;
     await model.save(
@@ -38,7 +36,13 @@ export async function encodeLayersModel(plan: GeneratorPlan, weights: Float32Arr
     );
     const { modelTopology, weightSpecs = [], format, generatedBy } = saved as tf.io.ModelArtifacts;
     checkOrder(plan, weightSpecs);
-    const manifest = { format, generatedBy, convertedBy: null, modelTopology, weightsManifest: [{ paths: [WEIGHTS_FILE], weights: weightSpecs }] };
+    const manifest = {
+      format,
+      generatedBy,
+      convertedBy: null,
+      modelTopology,
+      weightsManifest: [{ paths: [WEIGHTS_FILE], weights: weightSpecs }],
+    };
     return {
       topology: JSON.stringify(manifest),
       weights: new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength).slice(),
@@ -84,7 +88,11 @@ function buildLayer(layer: LayerConfig, name: string, input: readonly number[]):
 
 type LayersActivation = Exclude<Activation, 'leakyRelu'>;
 
-function withActivation(activation: Activation, name: string, build: (activation: LayersActivation) => tf.layers.Layer): tf.layers.Layer[] {
+function withActivation(
+  activation: Activation,
+  name: string,
+  build: (activation: LayersActivation) => tf.layers.Layer,
+): tf.layers.Layer[] {
   return activation === 'leakyRelu'
     ? [build('linear'), tf.layers.leakyReLU({ name: `${name}_leaky_relu`, alpha: LEAKY_SLOPE })]
     : [build(activation)];

@@ -63,7 +63,9 @@ export async function chooseRunFolder(root: string, preset: string): Promise<str
 export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'dataset'>): string {
   const { steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...rest } = config;
   const deciding = config.finalFactor === 1 ? rest : { ...rest, steps };
-  return createHash('sha256').update(canonicalize({ config: deciding, dataset: dataset.sha256 }) as string).digest('hex');
+  return createHash('sha256')
+    .update(canonicalize({ config: deciding, dataset: dataset.sha256 }) as string)
+    .digest('hex');
 }
 
 /**
@@ -73,7 +75,9 @@ export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'datase
 export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
   const paths = locate(folder);
   if (existsSync(paths.options)) {
-    throw new RunFolderError(`--out ${folder}: holds a run already. Go on with it by --resume ${folder}, or name another folder.`);
+    throw new RunFolderError(
+      `--out ${folder}: holds a run already. Go on with it by --resume ${folder}, or name another folder.`,
+    );
   }
   await mkdir(paths.images, { recursive: true });
   await mkdir(paths.checkpoints, { recursive: true });

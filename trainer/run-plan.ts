@@ -130,19 +130,27 @@ function trainsConvolutions({ generator, discriminator }: TrainingConfig): boole
 function checkFit({ preset, batchSize, generator }: TrainingConfig, { count, height, width, name, labels }: Dataset): void {
   const [wantedHeight, wantedWidth] = planGenerator(generator).outputShape;
   if (height !== wantedHeight || width !== wantedWidth) {
-    throw new DatasetError(`--preset ${preset} makes images of ${wantedHeight} x ${wantedWidth}, ${name} holds ${height} x ${width}`);
+    throw new DatasetError(
+      `--preset ${preset} makes images of ${wantedHeight} x ${wantedWidth}, ${name} holds ${height} x ${width}`,
+    );
   }
   const tooLarge = generator.classes === 0 ? undefined : labels.find((label) => label >= generator.classes);
   if (tooLarge !== undefined) {
-    throw new DatasetError(`${name} holds the label ${tooLarge}, --preset ${preset} has the classes 0 to ${generator.classes - 1}`);
+    throw new DatasetError(
+      `${name} holds the label ${tooLarge}, --preset ${preset} has the classes 0 to ${generator.classes - 1}`,
+    );
   }
   if (count < batchSize) {
-    throw new DatasetError(`${name} holds ${count} images, --preset ${preset} takes ${batchSize} at a time: expected at least as many`);
+    throw new DatasetError(
+      `${name} holds ${count} images, --preset ${preset} takes ${batchSize} at a time: expected at least as many`,
+    );
   }
 }
 
 function refuseConflict(flag: string, given: string | undefined, kept: string): void {
   if (given !== undefined && given !== kept) {
-    throw new ExpectedError(`${flag} ${given}: the run to resume has ${JSON.stringify(kept)}. Leave ${flag} out, or start a new run.`);
+    throw new ExpectedError(
+      `${flag} ${given}: the run to resume has ${JSON.stringify(kept)}. Leave ${flag} out, or start a new run.`,
+    );
   }
 }

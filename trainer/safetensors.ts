@@ -50,13 +50,18 @@ export function decodeSafetensors(bytes: Uint8Array): TensorFile {
   if (start > bytes.length) {
     throw new Error(`truncated: ${bytes.length} bytes, its header alone would end at ${start}`);
   }
-  const header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start))) as Record<string, unknown>;
+  const header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start))) as Record<
+    string,
+    unknown
+  >;
   const { __metadata__: metadata = {}, ...entries } = header;
   const tensors: Record<string, Float32Array> = {};
   for (const [name, entry] of Object.entries(entries) as [string, HeaderEntry][]) {
     const [from, to] = entry.data_offsets;
     if (entry.dtype !== 'F32' || to - from !== 4 * entry.shape.reduce((product, size) => product * size, 1)) {
-      throw new Error(`${name} is ${entry.dtype} of shape [${entry.shape.join(', ')}] in ${to - from} bytes, expected float32 numbers`);
+      throw new Error(
+        `${name} is ${entry.dtype} of shape [${entry.shape.join(', ')}] in ${to - from} bytes, expected float32 numbers`,
+      );
     }
     if (start + to > bytes.length) {
       throw new Error(`truncated: ${name} ends at byte ${start + to} of ${bytes.length}`);

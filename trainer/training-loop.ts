@@ -159,8 +159,11 @@ function trainStep(gan: Gan, { config, dataset }: TrainingRun, indices: Uint32Ar
   const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
   const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, 1];
   const real = tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), shape);
-  const oneHot = labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D);
-  const inputs = [PURPOSES.discriminatorLatent, PURPOSES.generatorLatent].map((purpose) => drawInput(gan, labels, batchSize, key, purpose, step));
+  const oneHot =
+    labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D);
+  const inputs = [PURPOSES.discriminatorLatent, PURPOSES.generatorLatent].map((purpose) =>
+    drawInput(gan, labels, batchSize, key, purpose, step),
+  );
   const [discriminatorInput, generatorInput] = inputs as [tf.Tensor2D, tf.Tensor2D];
   const augment = createTranslation(config, key, step);
   const settings = { update: step + 1, factor: computeFactor(step, config) };
@@ -171,7 +174,11 @@ function trainStep(gan: Gan, { config, dataset }: TrainingRun, indices: Uint32Ar
         { real, input: discriminatorInput, labels: oneHot, augment },
         { ...settings, adam: discriminatorAdam },
       ),
-      generator: stepGenerator(gan, { real, input: generatorInput, labels: oneHot, augment }, { ...settings, adam: generatorAdam }),
+      generator: stepGenerator(
+        gan,
+        { real, input: generatorInput, labels: oneHot, augment },
+        { ...settings, adam: generatorAdam },
+      ),
     };
     if (gan.average !== null) {
       updateAverage(gan.average, gan.generator.weights, computeDecay(config, step));
@@ -205,7 +212,14 @@ function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfi
   };
 }
 
-function drawInput({ plan }: Gan, labels: Uint8Array | null, batchSize: number, key: RandomKey, purpose: number, step: number): tf.Tensor2D {
+function drawInput(
+  { plan }: Gan,
+  labels: Uint8Array | null,
+  batchSize: number,
+  key: RandomKey,
+  purpose: number,
+  step: number,
+): tf.Tensor2D {
   const latents = new Float32Array(batchSize * plan.config.latentSize);
   fillUniform(drawWords(key, purpose, step, latents.length), latents);
   return buildInput(plan, latents, labels);
@@ -215,7 +229,10 @@ async function measureProgress(
   losses: StepLosses,
   { config, step, firstStep, elapsedMs }: { config: TrainingConfig; step: number; firstStep: number; elapsedMs: number },
 ): Promise<Progress> {
-  const [[discriminatorLoss = NaN], [generatorLoss = NaN]] = await Promise.all([losses.discriminator.data(), losses.generator.data()]);
+  const [[discriminatorLoss = NaN], [generatorLoss = NaN]] = await Promise.all([
+    losses.discriminator.data(),
+    losses.generator.data(),
+  ]);
   const stepsPerSecond = ((step - firstStep + 1) / Math.max(1, elapsedMs)) * 1000;
   return {
     step,
@@ -243,7 +260,11 @@ async function saveGridOf(gan: Gan, { config, folder }: TrainingRun, step: numbe
   return computeDiversity(grid.pixels, grid.count) / realDiversity;
 }
 
-function describeMetrics({ step, discriminatorLoss, generatorLoss }: Progress, config: TrainingConfig, diversity: number | undefined) {
+function describeMetrics(
+  { step, discriminatorLoss, generatorLoss }: Progress,
+  config: TrainingConfig,
+  diversity: number | undefined,
+) {
   const line = { step, imagesSeen: (step + 1) * config.batchSize, discriminatorLoss, generatorLoss };
   return diversity === undefined ? line : { ...line, diversity };
 }

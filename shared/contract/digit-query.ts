@@ -53,7 +53,9 @@ export type DigitQuery = { readonly [K in ParameterName]: z.output<(typeof param
   readonly unknown: readonly string[];
 };
 
-export type ParsedDigitQuery = { readonly ok: true; readonly query: DigitQuery } | { readonly ok: false; readonly error: ApiError };
+export type ParsedDigitQuery =
+  | { readonly ok: true; readonly query: DigitQuery }
+  | { readonly ok: false; readonly error: ApiError };
 
 /**
  * Parses a query string.

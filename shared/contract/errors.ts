@@ -57,7 +57,11 @@ export function describeError(error: ApiError): ErrorDescription {
         detail: `${error.parameter} is ${quote(error.received)}, expected ${error.expected}.`,
       };
     case 'repeated_parameter':
-      return { status: 400, title: 'Repeated parameter', detail: `${quote(error.parameter)} is given more than once, expected once.` };
+      return {
+        status: 400,
+        title: 'Repeated parameter',
+        detail: `${quote(error.parameter)} is given more than once, expected once.`,
+      };
     case 'unknown_parameter':
       return {
         status: 400,
@@ -96,9 +100,17 @@ export function describeError(error: ApiError): ErrorDescription {
         detail: `Accept is ${quote(error.accept)}, available: ${error.available.join(', ')}.`,
       };
     case 'url_too_long':
-      return { status: 414, title: 'URL too long', detail: `The URL has ${error.length} characters, at most ${error.maxLength} allowed.` };
+      return {
+        status: 414,
+        title: 'URL too long',
+        detail: `The URL has ${error.length} characters, at most ${error.maxLength} allowed.`,
+      };
     case 'model_unavailable':
-      return { status: 503, title: 'Model unavailable', detail: `No model could be loaded. Try again in ${error.retryAfterSeconds} s.` };
+      return {
+        status: 503,
+        title: 'Model unavailable',
+        detail: `No model could be loaded. Try again in ${error.retryAfterSeconds} s.`,
+      };
     case 'internal':
       return { status: 500, title: 'Internal error', detail: `Something failed here. Request id: ${error.requestId}.` };
   }

@@ -2,7 +2,7 @@
  * Every limit that a caller can meet, with its unit and its reason.
  */
 export const LIMITS = {
-  /** Digits in one answer: 256 of them are about the CPU time that the free plan allows. */
+  /** Digits in one answer: what the shipped model draws and encodes in some tens of milliseconds. */
   maxDigits: 256,
   /** Sheets wider than this in digits are asked for by mistake only. */
   maxCols: 256,

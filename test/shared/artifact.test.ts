@@ -62,7 +62,11 @@ describe('a manifest', () => {
   it.each(['name', 'version', 'sha256'] as const)('is refused when it is not of the promised %s', (field) => {
     const promised = { name: 'other', version: '0123456789abcdef', sha256: '0'.repeat(64) }[field];
     expect(() => parseManifest(bytes, { [field]: promised })).toThrow(ArtifactError);
-    const right = { name: 'fixture', version: fixture.manifest.version, sha256: createHash('sha256').update(bytes).digest('hex') }[field];
+    const right = {
+      name: 'fixture',
+      version: fixture.manifest.version,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    }[field];
     expect(parseManifest(bytes, { [field]: right }).manifest.name).toBe('fixture');
   });
 

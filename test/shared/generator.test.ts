@@ -27,7 +27,11 @@ describe('planGenerator', () => {
   });
 
   it.each([
-    ['a reshape to another size', { layers: [{ type: 'reshape', shape: [2, 2, 2] }] }, /layer 0: cannot reshape \[5\] to \[2, 2, 2\]/],
+    [
+      'a reshape to another size',
+      { layers: [{ type: 'reshape', shape: [2, 2, 2] }] },
+      /layer 0: cannot reshape \[5\] to \[2, 2, 2\]/,
+    ],
     ['an output that is no image', { layers: [{ type: 'dense', units: 4, activation: 'relu' }] }, /the last layer gives \[4\]/],
     [
       'two channels',
@@ -70,7 +74,9 @@ describe('planGenerator', () => {
 describe('runGenerator', () => {
   it('computes what the formulas say, row by row', () => {
     const plan = planGenerator(TINY);
-    const arrays = plan.weights.map(({ shape }, k) => Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + k)));
+    const arrays = plan.weights.map(({ shape }, k) =>
+      Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + k)),
+    );
     const weights = plan.weights.map(({ shape }, k) => tf.tensor(arrays[k] as number[], [...shape]));
     const latents = Float32Array.of(0.5, -0.25, 1, -1, 0.125, 0);
     const input = buildInput(plan, latents, Uint8Array.of(1, 0));
@@ -79,7 +85,14 @@ describe('runGenerator', () => {
     const expected = [
       [0.5, -0.25, 1, 0, 1],
       [-1, 0.125, 0, 1, 0],
-    ].flatMap((row) => dense(dense(row, arrays[0], arrays[1], (x) => Math.max(0, x)), arrays[2], arrays[3], Math.tanh));
+    ].flatMap((row) =>
+      dense(
+        dense(row, arrays[0], arrays[1], (x) => Math.max(0, x)),
+        arrays[2],
+        arrays[3],
+        Math.tanh,
+      ),
+    );
     output.dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected[i] as number, 5));
     tf.dispose([...weights, input, output]);
   });

@@ -11,7 +11,10 @@ beforeAll(async () => {
 });
 
 function openSampler(fixture: Fixture) {
-  return createSampler(parseManifest(fixture.files.get(MANIFEST_FILE) as Uint8Array), fixture.files.get(WEIGHTS_FILE) as Uint8Array);
+  return createSampler(
+    parseManifest(fixture.files.get(MANIFEST_FILE) as Uint8Array),
+    fixture.files.get(WEIGHTS_FILE) as Uint8Array,
+  );
 }
 
 describe('a sampler', () => {
@@ -35,7 +38,8 @@ describe('a sampler', () => {
 
   it('gives different digits for different seeds, indices and labels', () => {
     const sampler = openSampler(buildFixture());
-    const draw = (seed: string, start: number, label: number) => Buffer.from(sampler.draw({ seed, start, count: 1, label }).pixels).toString('hex');
+    const draw = (seed: string, start: number, label: number) =>
+      Buffer.from(sampler.draw({ seed, start, count: 1, label }).pixels).toString('hex');
     expect(new Set([draw('a', 0, 1), draw('b', 0, 1), draw('a', 1, 1), draw('a', 0, 2)]).size).toBe(4);
     sampler.dispose();
   });

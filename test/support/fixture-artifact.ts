@@ -57,7 +57,10 @@ export function buildFixture({
   const generator = { latentSize, classes, layers: [...layers] };
   const plan = planGenerator(generator);
   const [height, width, channels] = plan.outputShape;
-  const weights = drawWeights(plan.weights.map((weight) => weight.shape), weightsSeed);
+  const weights = drawWeights(
+    plan.weights.map((weight) => weight.shape),
+    weightsSeed,
+  );
   const topology = new TextEncoder().encode('{"note":"a fixture has no topology"}\n');
   const manifest = sealManifest(
     alter({

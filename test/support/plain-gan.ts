@@ -158,17 +158,30 @@ function judge({ discriminator, image, generator }: Problem, weights: ArrayLike<
   const logit = affine(features, weights, next, 1)[0] as number;
   next += features.length + 1;
   const { classes } = generator;
-  return classes === 0 ? logit : logit + features.reduce((sum, value, i) => sum + value * (weights[next + i * classes + label] as number), 0);
+  return classes === 0
+    ? logit
+    : logit + features.reduce((sum, value, i) => sum + value * (weights[next + i * classes + label] as number), 0);
 }
 
 function affine(x: number[], weights: ArrayLike<number>, from: number, units: number): number[] {
   return Array.from({ length: units }, (_, unit) =>
-    x.reduce((sum, value, i) => sum + value * (weights[from + i * units + unit] as number), weights[from + x.length * units + unit] as number),
+    x.reduce(
+      (sum, value, i) => sum + value * (weights[from + i * units + unit] as number),
+      weights[from + x.length * units + unit] as number,
+    ),
   );
 }
 
 /** Padding 'same' as TensorFlow has it: what cannot be shared evenly goes to the bottom and the right. */
-function convolve(x: number[], [h = 1, w = 1, c = 1]: number[], weights: ArrayLike<number>, from: number, k: number, filters: number, stride: number) {
+function convolve(
+  x: number[],
+  [h = 1, w = 1, c = 1]: number[],
+  weights: ArrayLike<number>,
+  from: number,
+  k: number,
+  filters: number,
+  stride: number,
+) {
   const [rows, cols] = [Math.ceil(h / stride), Math.ceil(w / stride)];
   const top = Math.floor(Math.max((rows - 1) * stride + k - h, 0) / 2);
   const left = Math.floor(Math.max((cols - 1) * stride + k - w, 0) / 2);
@@ -219,4 +232,6 @@ const softplus = (x: number): number => Math.log1p(Math.exp(x));
 const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const labelOf = ({ labels }: Problem, row: number): number => labels?.[row] ?? -1;
 const takeRows = (values: Float32Array): number[][] =>
-  Array.from({ length: BATCH }, (_, i) => Array.from(values.subarray((i * values.length) / BATCH, ((i + 1) * values.length) / BATCH)));
+  Array.from({ length: BATCH }, (_, i) =>
+    Array.from(values.subarray((i * values.length) / BATCH, ((i + 1) * values.length) / BATCH)),
+  );

@@ -27,7 +27,11 @@ const DESCENT = { adam: { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 
 export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: () => void } {
   const plan = planGenerator(problem.generator);
   const judge = planDiscriminator(problem.discriminator, plan.outputShape, problem.generator.classes);
-  const withMoments = (weights: Float32Array) => ({ weights, firstMoment: weights.map(() => 0), secondMoment: weights.map(() => 0) });
+  const withMoments = (weights: Float32Array) => ({
+    weights,
+    firstMoment: weights.map(() => 0),
+    secondMoment: weights.map(() => 0),
+  });
   const gan: Gan = {
     plan,
     judge,

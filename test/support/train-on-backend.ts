@@ -50,11 +50,16 @@ if (process.argv[1] === import.meta.filename) {
     signal: new AbortController().signal,
     now: () => performance.now(),
   });
-  const lines = (await readFile(locate(folder).metrics, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as MetricsLine);
+  const lines = (await readFile(locate(folder).metrics, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as MetricsLine);
   const run: BackendRun = {
     description: backend.description,
     losses: lines.map(({ discriminatorLoss, generatorLoss }) => [discriminatorLoss, generatorLoss]),
-    weightsSha256: createHash('sha256').update(new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)).digest('hex'),
+    weightsSha256: createHash('sha256')
+      .update(new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength))
+      .digest('hex'),
     millisecondsPerStep: (performance.now() - startedAt) / config.steps,
   };
   console.log(JSON.stringify(run));

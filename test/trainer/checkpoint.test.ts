@@ -11,8 +11,18 @@ beforeEach(async () => {
 });
 
 function makeCheckpoint(step: number): Checkpoint {
-  const arrays = (phase: number) => ({ weights: makeValues(50, phase), firstMoment: makeValues(50, phase + 1), secondMoment: makeValues(50, phase + 2) });
-  return { step, runSha256: 'f'.repeat(64), generator: arrays(step), discriminator: arrays(step + 10), average: step % 2 === 0 ? null : makeValues(50, step + 20) };
+  const arrays = (phase: number) => ({
+    weights: makeValues(50, phase),
+    firstMoment: makeValues(50, phase + 1),
+    secondMoment: makeValues(50, phase + 2),
+  });
+  return {
+    step,
+    runSha256: 'f'.repeat(64),
+    generator: arrays(step),
+    discriminator: arrays(step + 10),
+    average: step % 2 === 0 ? null : makeValues(50, step + 20),
+  };
 }
 
 describe('checkpoints', () => {

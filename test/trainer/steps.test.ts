@@ -41,7 +41,9 @@ function expectClose(actual: readonly number[], expected: readonly number[]): vo
   expect(actual).toHaveLength(expected.length);
   const scale = Math.max(...expected.map(Math.abs));
   expect(scale).toBeGreaterThan(0.01);
-  actual.forEach((value, i) => expect(Math.abs(value - (expected[i] as number)) / scale, `component ${i}`).toBeLessThan(TOLERANCE));
+  actual.forEach((value, i) =>
+    expect(Math.abs(value - (expected[i] as number)) / scale, `component ${i}`).toBeLessThan(TOLERANCE),
+  );
 }
 
 describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
@@ -71,7 +73,9 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
 
 it('the oracle sees the penalties: without them the gradient is another', () => {
   const problem: Problem = { ...CONVOLUTIONAL_PROBLEM, objective: { type: 'relativistic', gamma: 0 } };
-  const [withPenalty, without] = [CONVOLUTIONAL_PROBLEM, problem].map((p) => differentiate((w) => computeDiscriminatorTotal(p, w), p.discriminatorWeights));
+  const [withPenalty, without] = [CONVOLUTIONAL_PROBLEM, problem].map((p) =>
+    differentiate((w) => computeDiscriminatorTotal(p, w), p.discriminatorWeights),
+  );
   const difference = withPenalty?.map((value, i) => Math.abs(value - (without?.[i] as number))) ?? [];
   expect(Math.max(...difference)).toBeGreaterThan(0.01);
 });

@@ -27,9 +27,13 @@ interface Options {
   readonly stopAfter?: number;
 }
 
-async function train({ config: change = {}, dataset = makeTinyDataset(), folder, resume = false, stopAfter }: Options = {}): Promise<
-  TrainingResult & { folder: string }
-> {
+async function train({
+  config: change = {},
+  dataset = makeTinyDataset(),
+  folder,
+  resume = false,
+  stopAfter,
+}: Options = {}): Promise<TrainingResult & { folder: string }> {
   const config = { ...TINY_CONFIG, ...change };
   const options = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
   const place = folder ?? join(await mkdtemp(join(tmpdir(), 'digitmint-run-')), 'run');
@@ -64,7 +68,10 @@ async function train({ config: change = {}, dataset = makeTinyDataset(), folder,
 }
 
 async function readMetrics(folder: string): Promise<Record<string, number>[]> {
-  return (await readFile(locate(folder).metrics, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, number>);
+  return (await readFile(locate(folder).metrics, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, number>);
 }
 
 describe('a run', () => {
@@ -84,7 +91,9 @@ describe('a run', () => {
     expect(resumed.weights).toEqual(whole.weights);
     expect(await readMetrics(resumed.folder)).toEqual(await readMetrics(whole.folder));
     for (const name of await readdir(locate(whole.folder).images)) {
-      expect(await readFile(join(locate(resumed.folder).images, name))).toEqual(await readFile(join(locate(whole.folder).images, name)));
+      expect(await readFile(join(locate(resumed.folder).images, name))).toEqual(
+        await readFile(join(locate(whole.folder).images, name)),
+      );
     }
   });
 
@@ -119,7 +128,12 @@ describe('a run', () => {
     const started = await train({ config: { steps: 4, checkpointEvery: 2 }, dataset });
     // So large a rate that the first update overflows.
     const broken = { ...TINY_CONFIG.discriminatorAdam, learningRate: 1e38 };
-    const options = { dataset, folder: started.folder, resume: true, config: { steps: 10, discriminatorAdam: broken, imageEvery: 1 } };
+    const options = {
+      dataset,
+      folder: started.folder,
+      resume: true,
+      config: { steps: 10, discriminatorAdam: broken, imageEvery: 1 },
+    };
     await expect(train(options)).rejects.toThrow(TrainingError);
     await expect(train(options)).rejects.toThrow(/the training diverged: at step \d+ the losses are D .*(NaN|Infinity)/);
     expect((await loadNewestCheckpoint(locate(started.folder).checkpoints))?.checkpoint.step).toBe(4);

@@ -35,15 +35,27 @@ const MAX_SAMPLES = 1_000_000;
 
 /** Builds the command. */
 export function buildSampleCommand(): Command {
-  const upTo = (max: number, min = 1) => (text: string) => parseWhole(text, min, max);
+  const upTo =
+    (max: number, min = 1) =>
+    (text: string) =>
+      parseWhole(text, min, max);
   return new Command('sample')
     .description('Draws digits offline: for the same seed the same bytes as the API.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
     .option('--n <count>', 'how many', upTo(MAX_SAMPLES), 16)
     .option('--seed <text>', 'which', '1')
-    .option('--start <index>', 'the first sample’s place in the seed’s endless row', upTo(Number.MAX_SAFE_INTEGER - MAX_SAMPLES, 0), 0)
+    .option(
+      '--start <index>',
+      'the first sample’s place in the seed’s endless row',
+      upTo(Number.MAX_SAFE_INTEGER - MAX_SAMPLES, 0),
+      0,
+    )
     .option('--label <label>', 'the class of all of them (default: drawn from the seed)', upTo(255, 0))
-    .addOption(new Option('--format <format>', 'idx and npy hold bytes, one picture after the other').choices(['idx', 'npy', 'png']).default('png'))
+    .addOption(
+      new Option('--format <format>', 'idx and npy hold bytes, one picture after the other')
+        .choices(['idx', 'npy', 'png'])
+        .default('png'),
+    )
     .requiredOption('--out <file>', 'where to')
     .option('--labels <file>', 'writes the labels too, in the same format (IDX for png); for a model with classes')
     .option('--cols <count>', 'png: samples a row (default: a square)', upTo(MAX_SAMPLES))
@@ -56,7 +68,9 @@ async function sample(flags: SampleFlags): Promise<void> {
   const sampler = await loadSampler(flags.model);
   const { classes, generator } = sampler.manifest;
   if (flags.labels !== undefined && generator.classes === 0) {
-    throw new ExpectedError(`--labels ${flags.labels}: ${sampler.manifest.name} was trained without labels, it has none to write`);
+    throw new ExpectedError(
+      `--labels ${flags.labels}: ${sampler.manifest.name} was trained without labels, it has none to write`,
+    );
   }
   if (flags.label !== undefined && flags.label >= generator.classes) {
     const allowed = generator.classes === 0 ? 'it was trained without labels' : `expected 0 to ${classes.length - 1}`;
@@ -67,20 +81,30 @@ async function sample(flags: SampleFlags): Promise<void> {
     const { width, height } = measureSheet(sampler.manifest.image, flags.n, layout);
     // PNG itself allows more; larger ones open nowhere.
     if (width * height > 100_000_000) {
-      throw new ExpectedError(`--n ${flags.n} --scale ${flags.scale}: the picture would have ${width} x ${height} pixels, use --format idx or npy`);
+      throw new ExpectedError(
+        `--n ${flags.n} --scale ${flags.scale}: the picture would have ${width} x ${height} pixels, use --format idx or npy`,
+      );
     }
   }
   const { seed, start, n: count, label } = flags;
   const startedAt = performance.now();
   const samples = sampler.draw({ seed, start, count, ...(label === undefined ? {} : { label }) });
   const tookMs = performance.now() - startedAt;
-  await writeAtomically(flags.out, flags.format === 'png' ? encodePng(buildSheet(samples, layout)) : encodeSamples(samples, flags.format));
+  await writeAtomically(
+    flags.out,
+    flags.format === 'png' ? encodePng(buildSheet(samples, layout)) : encodeSamples(samples, flags.format),
+  );
   if (flags.labels !== undefined && samples.labels !== null) {
     const shape = [samples.count];
-    await writeAtomically(flags.labels, flags.format === 'npy' ? encodeNpy(shape, samples.labels) : encodeIdx(shape, samples.labels));
+    await writeAtomically(
+      flags.labels,
+      flags.format === 'npy' ? encodeNpy(shape, samples.labels) : encodeIdx(shape, samples.labels),
+    );
   }
   const { name, version } = sampler.manifest;
-  console.log(`${flags.out}: ${count.toLocaleString('en')} samples of ${name}@${version}, seed ${JSON.stringify(seed)}, in ${Math.round(tookMs)} ms`);
+  console.log(
+    `${flags.out}: ${count.toLocaleString('en')} samples of ${name}@${version}, seed ${JSON.stringify(seed)}, in ${Math.round(tookMs)} ms`,
+  );
 }
 
 async function loadSampler(folder: string): Promise<Sampler> {

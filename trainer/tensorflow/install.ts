@@ -86,11 +86,7 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
  */
 export async function undoSetUp(packageFolder: string | undefined, cacheFolder: string): Promise<string[]> {
   const removed: string[] = [];
-  if (
-    packageFolder !== undefined &&
-    existsSync(join(packageFolder, 'deps')) &&
-    !hasForeignInstallation(packageFolder)
-  ) {
+  if (packageFolder !== undefined && existsSync(join(packageFolder, 'deps')) && !hasForeignInstallation(packageFolder)) {
     await clearInstallation(packageFolder);
     removed.push(`${join(packageFolder, 'deps')}, ${join(packageFolder, 'lib')}`);
   }

@@ -66,9 +66,7 @@ export async function writeStamp(tree: string, stamp: Omit<Stamp, 'files'>): Pro
 
 /** Says whether tfjs-node has libraries there that this command did not put there. */
 export function hasForeignInstallation(packageFolder: string): boolean {
-  return (
-    HALVES.some((half) => existsSync(join(packageFolder, half))) && !existsSync(join(packageFolder, 'deps', STAMP_FILE))
-  );
+  return HALVES.some((half) => existsSync(join(packageFolder, half))) && !existsSync(join(packageFolder, 'deps', STAMP_FILE));
 }
 
 /** Takes away what is set up in tfjs-node's folder. */

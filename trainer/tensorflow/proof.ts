@@ -23,19 +23,13 @@ export async function proveBackend(convolutions: boolean): Promise<string | unde
     });
     const faults = [
       compare('matMul', await product.data(), multiply(x, y)),
-      compare(
-        "matMul's gradient",
-        await gradient.data(),
-        multiply(new Float32Array(SIZE * SIZE).fill(1), transpose(y)),
-      ),
+      compare("matMul's gradient", await gradient.data(), multiply(new Float32Array(SIZE * SIZE).fill(1), transpose(y))),
     ];
     tf.dispose([product, gradient]);
     if (convolutions) {
       const filter = tf.tidy(() => {
         const image = tf.ones<import('@tensorflow/tfjs').Rank.R4>([1, 8, 8, 1]);
-        return tf.grad((weights) => tf.sum(tf.conv2d(image, weights as typeof image, 1, 'valid')))(
-          tf.ones([3, 3, 1, 2]),
-        );
+        return tf.grad((weights) => tf.sum(tf.conv2d(image, weights as typeof image, 1, 'valid')))(tf.ones([3, 3, 1, 2]));
       });
       faults.push(compare("conv2d's gradient", await filter.data(), new Float32Array(18).fill(36)));
       filter.dispose();

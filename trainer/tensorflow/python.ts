@@ -66,7 +66,7 @@ export async function downloadWheel(wheel: Wheel, folder: string, env: NodeJS.Pr
   args.push('--dest', folder, '--no-cache-dir', '--disable-pip-version-check', '--no-input');
   args.push('--implementation', python.slice(0, 2), '--abi', abi, '--python-version', '3.11');
   args.push(...platforms.split('.').flatMap((platform) => ['--platform', platform]));
-  const showOutput = process.stdout.isTTY === true;
+  const showOutput = process.stdout.isTTY ?? false;
   const result = await runCommand('python3', args, { env: { ...env, TMPDIR: folder }, showOutput });
   if (result?.status !== 0) {
     const said = result === undefined ? '' : quoteLastLines(result);
@@ -112,12 +112,7 @@ export async function hashFile(path: string): Promise<string> {
  *
  * @throws SetUpProblem  When Python fails.
  */
-export async function unpackWheel(
-  path: string,
-  { members }: Wheel,
-  folder: string,
-  env: NodeJS.ProcessEnv,
-): Promise<void> {
+export async function unpackWheel(path: string, { members }: Wheel, folder: string, env: NodeJS.ProcessEnv): Promise<void> {
   const rules = members.flatMap((member) => [member.pattern, member.folder]);
   const result = await runCommand('python3', ['-c', UNPACK, path, folder, ...rules], { env });
   if (result?.status !== 0) {

@@ -75,7 +75,5 @@ async function run(flags: Flags): Promise<void> {
 /** tfjs-node's folder, or undefined when it is not installed. */
 function locatePackage(): string | undefined {
   const paths = createRequire(import.meta.url).resolve.paths('@tensorflow/tfjs-node') ?? [];
-  return paths
-    .map((path) => join(path, '@tensorflow', 'tfjs-node'))
-    .find((path) => existsSync(join(path, 'package.json')));
+  return paths.map((path) => join(path, '@tensorflow', 'tfjs-node')).find((path) => existsSync(join(path, 'package.json')));
 }

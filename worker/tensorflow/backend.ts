@@ -22,6 +22,11 @@ import * as tf from '@tensorflow/tfjs-core';
 
 const BACKEND = 'wasm';
 
+/** Emscripten's module as the library's glue makes it, with the parts that the library's types leave out. */
+type GlueModule = ConstructorParameters<typeof BackendWasm>[0] & {
+  cwrap<F>(name: string, result: 'number' | null, parameters: readonly 'number'[]): F;
+};
+
 /** The kernels that `shared/generator.ts` reaches; a layer that needs another must have it listed here. */
 const KERNELS = [
   _fusedMatMulConfig,
@@ -62,7 +67,10 @@ async function start(): Promise<void> {
     encode: (text) => new TextEncoder().encode(text),
     decode: (bytes, encoding) => new TextDecoder(encoding).decode(bytes),
     isTypedArray: (value): value is Float32Array | Int32Array | Uint8Array | Uint8ClampedArray =>
-      value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array || value instanceof Uint8ClampedArray,
+      value instanceof Float32Array ||
+      value instanceof Int32Array ||
+      value instanceof Uint8Array ||
+      value instanceof Uint8ClampedArray,
   });
   const backend = new BackendWasm(await instantiate());
   for (const kernel of KERNELS) {
@@ -73,17 +81,17 @@ async function start(): Promise<void> {
 }
 
 /** The library's own `init` in `backend_wasm.js`, less its fetch of the program. */
-async function instantiate(): Promise<ConstructorParameters<typeof BackendWasm>[0]> {
-  const module = await createModule({
-    instantiateWasm: (imports, done) => {
+async function instantiate(): Promise<GlueModule> {
+  const module = (await createModule({
+    instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
       const instance = new WebAssembly.Instance(program, imports);
       done(instance);
       return instance.exports;
     },
     onAbort: (reason) => {
-      throw new Error(`the TensorFlow.js program aborted: ${String(reason)}`);
+      throw new Error(`the TensorFlow.js program aborted: ${reason}`);
     },
-  });
+  })) as GlueModule;
   module.tfjs = {
     init: module.cwrap('init', null, []),
     initWithThreadsCount: module.cwrap('init_with_threads_count', null, ['number']),

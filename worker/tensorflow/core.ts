@@ -28,6 +28,7 @@ export {
   setBackend,
   tidy,
 } from '@tensorflow/tfjs-core/dist/globals';
+export { customGrad } from '@tensorflow/tfjs-core/dist/gradients';
 export * from '@tensorflow/tfjs-core/dist/kernel_names';
 export { registerKernel } from '@tensorflow/tfjs-core/dist/kernel_registry';
 export * as broadcast_util from '@tensorflow/tfjs-core/dist/ops/broadcast_util';

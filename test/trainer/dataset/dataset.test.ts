@@ -30,7 +30,9 @@ describe('batches', () => {
 
   it('gather the images at their places', () => {
     const dataset = makeTinyDataset();
-    expect(gatherImages(dataset, Uint32Array.of(5, 2))).toEqual(Uint8Array.of(...dataset.images.slice(80, 96), ...dataset.images.slice(32, 48)));
+    expect(gatherImages(dataset, Uint32Array.of(5, 2))).toEqual(
+      Uint8Array.of(...dataset.images.slice(80, 96), ...dataset.images.slice(32, 48)),
+    );
   });
 });
 

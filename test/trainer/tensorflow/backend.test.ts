@@ -60,9 +60,7 @@ describe('selectBackend', () => {
   });
 
   test('refuses wasm when convolutions are to be trained, and says what is usable', async () => {
-    const refusal = await selectBackend('wasm', { convolutions: true }, pretend({ cpu: createCpuOpener() })).catch(
-      String,
-    );
+    const refusal = await selectBackend('wasm', { convolutions: true }, pretend({ cpu: createCpuOpener() })).catch(String);
     expect(refusal).toContain('--backend wasm cannot be used here');
     const real = await fingerprint('wasm', { convolutions: true });
     expect(real.refusal).toMatch(/cannot train convolutions .*\n.*Usable here: .*cpu \(plain JavaScript/s);
@@ -124,9 +122,7 @@ describe.skipIf(tensorflowMissing !== undefined && !required)(`tfjs-node (${tens
       fingerprint('auto', { convolutions: true, threads: 2 }),
     ]);
     expect(first).toMatchObject({ tfBackend: 'tensorflow', current: 'tensorflow', leaked: 0 });
-    expect(first.description).toMatch(
-      /^tfjs-node 4\.22\.0 with libtensorflow \d+\.\d+\.\d+ on the (CPU, 2 threads|GPU)$/,
-    );
+    expect(first.description).toMatch(/^tfjs-node 4\.22\.0 with libtensorflow \d+\.\d+\.\d+ on the (CPU, 2 threads|GPU)$/);
     expect(second.hash).toBe(first.hash);
     expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
     if (first.name === 'tensorflow') {
@@ -141,20 +137,17 @@ describe.skipIf(tensorflowMissing !== undefined && !required)(`tfjs-node (${tens
   });
 });
 
-describe.skipIf(swiftShaderMissing !== undefined && !required)(
-  `webgpu (${swiftShaderMissing ?? 'SwiftShader'})`,
-  () => {
-    test('trains dense layers and convolutions, with the same bits in two processes, and lets the process end', async () => {
-      const env = await prepareSwiftShader();
-      const first = await fingerprint('webgpu', { convolutions: true }, env);
-      const second = await fingerprint('webgpu', { convolutions: true }, env);
-      expect(first).toMatchObject({ name: 'webgpu', current: 'webgpu', leaked: 0, noise: '' });
-      expect(first.description).toMatch(/SwiftShader.*\(software\)/);
-      expect(second.hash).toBe(first.hash);
-      expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
-    });
-  },
-);
+describe.skipIf(swiftShaderMissing !== undefined && !required)(`webgpu (${swiftShaderMissing ?? 'SwiftShader'})`, () => {
+  test('trains dense layers and convolutions, with the same bits in two processes, and lets the process end', async () => {
+    const env = await prepareSwiftShader();
+    const first = await fingerprint('webgpu', { convolutions: true }, env);
+    const second = await fingerprint('webgpu', { convolutions: true }, env);
+    expect(first).toMatchObject({ name: 'webgpu', current: 'webgpu', leaked: 0, noise: '' });
+    expect(first.description).toMatch(/SwiftShader.*\(software\)/);
+    expect(second.hash).toBe(first.hash);
+    expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
+  });
+});
 
 describe('webgpu without a driver', () => {
   test.skipIf(process.platform !== 'linux')('is refused in words, and Dawn stays silent', async () => {

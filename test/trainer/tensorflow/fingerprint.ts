@@ -6,12 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
-import {
-  BackendError,
-  selectBackend,
-  type BackendName,
-  type SelectOptions,
-} from '../../../trainer/tensorflow/backend.ts';
+import { BackendError, selectBackend, type BackendName, type SelectOptions } from '../../../trainer/tensorflow/backend.ts';
 
 const [requested = 'auto', options = '{}'] = process.argv.slice(2);
 try {

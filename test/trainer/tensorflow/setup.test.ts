@@ -69,9 +69,7 @@ describe.skipIf(process.platform === 'win32')('setUpTensorflow', () => {
 
   test('says when CXX names a compiler that is not there', async () => {
     await installPrograms({ python3: WORKING, 'g++': WORKING });
-    expect(await refuse({ env: { ...options.env, CXX: 'elsewhere/g++ -m64' } })).toContain(
-      'CXX names (elsewhere/g++ -m64)',
-    );
+    expect(await refuse({ env: { ...options.env, CXX: 'elsewhere/g++ -m64' } })).toContain('CXX names (elsewhere/g++ -m64)');
   });
 
   test("shows pip's own words when it cannot download", async () => {

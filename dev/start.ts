@@ -1,0 +1,197 @@
+/**
+ * `npm start`: the worker in the local edge runtime, with a local bucket that lasts, and no network.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { POINTER_KEY } from '../shared/artifact.ts';
+import { publishArtifact } from '../trainer/publish.ts';
+import { isProcessAlive } from '../trainer/storage/file-lock.ts';
+import { LOCAL_BUCKET } from '../trainer/storage/local-r2.ts';
+import { createS3Store } from '../trainer/storage/s3-store.ts';
+import { unstable_startWorker as startWorker } from 'wrangler';
+
+const ROOT = join(import.meta.dirname, '..');
+const STATE_FOLDER = join(ROOT, '.wrangler', 'state');
+
+/** The model that ships with the repository; the worker's bundle holds the same. */
+const SHIPPED_MODEL = join(ROOT, 'models', 'seed');
+
+/** Where others find the running server: `npm run publish` reads it. */
+const NOTE_FILE = join(ROOT, '.digitmint', 'dev-server.json');
+
+const HOST = 'localhost';
+const DEFAULT_PORT = 8787;
+const READY_TIMEOUT_MS = 60_000;
+
+await main();
+
+async function main(): Promise<void> {
+  const port = parsePort(process.env['PORT']);
+  const running = await findRunningServer();
+  if (running !== undefined) {
+    fail(
+      `a server runs already at ${running.url} (process ${running.pid}), and two cannot share the local bucket. Stop that one first.`,
+    );
+  }
+  if (!(await isFree(port))) {
+    fail(`port ${port} is taken. Stop what listens there, or choose another: PORT=${port + 1} npm start`);
+  }
+  // No telemetry, no look-up of this machine's place, no question for a newer version.
+  process.env['WRANGLER_SEND_METRICS'] = 'false';
+  process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
+  process.env['WRANGLER_HIDE_BANNER'] = 'true';
+  process.chdir(ROOT);
+
+  const worker = await startWorker({
+    config: join(ROOT, 'wrangler.toml'),
+    dev: {
+      persist: STATE_FOLDER,
+      server: { hostname: HOST, port },
+      inspector: false,
+      logLevel: 'error',
+      liveReload: false,
+      watch: true,
+      structuredLogsHandler: ({ level, message }: { level: string; message: string }) =>
+        process.stderr.write(`${level}: ${message}\n`),
+    },
+  });
+
+  let stopping = false;
+  const stop = async (status: number): Promise<void> => {
+    if (stopping) {
+      return;
+    }
+    stopping = true;
+    rmSync(NOTE_FILE, { force: true });
+    await worker.dispose();
+    process.exit(status);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => void stop(0));
+  }
+  // The last resort: the note must not outlive the server.
+  process.on('exit', () => rmSync(NOTE_FILE, { force: true }));
+
+  const url = `http://${HOST}:${port}`;
+  try {
+    await worker.ready;
+    await waitForAnswer(`${url}/errors`); // A page that loads no model: there may be none yet.
+    mkdirSync(dirname(NOTE_FILE), { recursive: true });
+    const storage = `${url}/cdn-cgi/local/r2/s3`;
+    const bucket = `${storage}/${LOCAL_BUCKET.bucket}`;
+    writeFileSync(NOTE_FILE, `${JSON.stringify({ url, pid: process.pid, bucket }, null, 2)}\n`);
+    await publishShippedModel(storage);
+    await waitForAnswer(`${url}/healthz`);
+  } catch (error) {
+    process.stderr.write(`digitmint: the worker did not start: ${describe(error)}\n`);
+    await stop(1);
+    return;
+  }
+  process.stdout.write(formatBanner(url));
+}
+
+/**
+ * Publishes the shipped model into a local bucket that has no pointer yet. When that fails the bundled model serves, and
+ * /healthz tells so: no reason not to start.
+ */
+async function publishShippedModel(endpoint: string): Promise<void> {
+  try {
+    const store = createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET });
+    if ((await store.get(POINTER_KEY)) === null) {
+      await publishArtifact({ store, folder: SHIPPED_MODEL, makeDefault: true, now: () => new Date() });
+    }
+    await store.close();
+  } catch (error) {
+    process.stderr.write(`digitmint: ${SHIPPED_MODEL} is not published to the local bucket: ${describe(error)}\n`);
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function formatBanner(url: string): string {
+  return `
+  digitmint serves at ${url}
+
+    ${url}/                       sixteen fresh digits, and how to embed them
+    ${url}/digit?n=16             a sheet of them as PNG
+    ${url}/digit.json?n=2         the same as JSON
+    ${url}/digit.png?seed=Ada     the same digit every time
+    ${url}/healthz                which model serves
+
+  npm run publish -- --model DIR  serves another model, without a restart.  Ctrl-C stops.
+
+`;
+}
+
+/** The server that another `npm start` runs in this folder, if it lives and answers. */
+async function findRunningServer(): Promise<{ url: string; pid: number } | undefined> {
+  if (!existsSync(NOTE_FILE)) {
+    return undefined;
+  }
+  try {
+    const { url, pid } = JSON.parse(readFileSync(NOTE_FILE, 'utf8')) as { url: string; pid: number };
+    if (!isProcessAlive(pid)) {
+      return undefined;
+    }
+    const answer = await fetch(`${url}/errors`, { signal: AbortSignal.timeout(2000) });
+    await answer.arrayBuffer();
+    return { url, pid };
+  } catch {
+    return undefined; // Half-written, or nobody answers: a note that was left behind.
+  }
+}
+
+function parsePort(text: string | undefined): number {
+  if (text === undefined || text === '') {
+    return DEFAULT_PORT;
+  }
+  const port = Number(text);
+  if (!/^[0-9]+$/.test(text) || port < 1 || port > 65_535) {
+    fail(`PORT is ${JSON.stringify(text)}, expected a whole number from 1 to 65535`);
+  }
+  return port;
+}
+
+/** Tries both loopback addresses: a server on one of them would answer in this one's place. */
+async function isFree(port: number): Promise<boolean> {
+  const results = await Promise.all(['127.0.0.1', '::1'].map((host) => canListen(port, host)));
+  return results.every(Boolean);
+}
+
+function canListen(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const absent = error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT'; // A machine without IPv6.
+      resolve(absent);
+    });
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+}
+
+async function waitForAnswer(url: string): Promise<void> {
+  const end = Date.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+      await answer.arrayBuffer();
+      if (answer.ok) {
+        return;
+      }
+      throw new Error(`${url} answers ${answer.status}`);
+    } catch (error) {
+      if (Date.now() > end) {
+        throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+function fail(message: string): never {
+  process.stderr.write(`digitmint: ${message}\n`);
+  process.exit(1);
+}

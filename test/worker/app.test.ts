@@ -1,0 +1,62 @@
+/**
+ * What the app does when something breaks that the real runtime cannot be made to break: through `app.request()`.
+ */
+import { PNG } from 'pngjs';
+import { expect, test } from 'vitest';
+import { createApp } from '../../worker/app.ts';
+import type { AppDependencies } from '../../worker/context.ts';
+import type { GeneratorSource } from '../../worker/generator-source.ts';
+import type { LogEvent } from '../../worker/log.ts';
+
+const logged: LogEvent[] = [];
+
+function createBrokenApp(generators: Partial<GeneratorSource>) {
+  const dependencies: AppDependencies = {
+    generators: generators as GeneratorSource,
+    drawSeed: () => 'seed',
+    drawRequestId: () => 'request-1',
+    clock: () => 0,
+    log: (event) => logged.push(event),
+  };
+  return createApp(dependencies);
+}
+
+test('an unexpected failure is a plain 500 with the request’s id; its cause is logged and not told', async () => {
+  const app = createBrokenApp({ acquire: () => Promise.reject(new Error('secret')) });
+  const answer = await app.request('/digit.json');
+  expect(answer.status).toBe(500);
+  const text = await answer.text();
+  expect(JSON.parse(text)).toMatchObject({ code: 'internal', requestId: 'request-1' });
+  expect(text).not.toContain('secret');
+  expect(answer.headers.get('request-id')).toBe('request-1');
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  expect(logged).toMatchObject([{ event: 'request_failed', requestId: 'request-1', cause: { message: 'secret' } }]);
+});
+
+test('no model at all is a 503 that says when to come back, drawn when a picture was asked for', async () => {
+  const app = createBrokenApp({
+    acquire: async () => ({ ok: false, error: { code: 'model_unavailable', retryAfterSeconds: 10 } }),
+    getHealth: async () => ({ serving: undefined, failure: { reason: 'storage', message: 'no', at: 0 } }),
+  });
+  const answer = await app.request('/digit.png');
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get('retry-after')).toBe('10');
+  expect(PNG.sync.read(Buffer.from(await answer.arrayBuffer())).width).toBeGreaterThan(300);
+  expect((await app.request('/')).status).toBe(503);
+  expect(await (await app.request('/healthz')).json()).toMatchObject({
+    status: 'unavailable',
+    model: null,
+    lastError: { reason: 'storage' },
+  });
+});
+
+test('a pinned URL that the caller has already is a 304 before any model is asked for', async () => {
+  const app = createBrokenApp({ acquire: () => expect.unreachable() });
+  const path = '/digit.png?seed=a&model=seed@0123456789abcdef';
+  const { createHash } = await import('node:crypto');
+  // The tag's making is no part of the interface; here it is only needed to have one without a model.
+  const etag = `"${createHash('sha256').update(`1  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
+  const answer = await app.request(path, { headers: { 'if-none-match': etag } });
+  expect(answer.status).toBe(304);
+  expect(answer.headers.get('cache-control')).toContain('immutable');
+});

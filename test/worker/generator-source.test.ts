@@ -1,0 +1,317 @@
+/**
+ * Following the pointer while the bucket misbehaves: slow, failing, answering late. A fake bucket, since a real one
+ * cannot be made to fail on command; `models.test.ts` has the rest, with a real one.
+ */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { buildKey, MANIFEST_FILE, parseManifest, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import type { Sampler } from '../../shared/sampler.ts';
+import { createGeneratorSource, type Acquired, type GeneratorSource } from '../../worker/generator-source.ts';
+import type { LogEvent } from '../../worker/log.ts';
+import { createModelStore, type Bucket } from '../../worker/model-store.ts';
+import type { Defer } from '../../worker/sampler-cache.ts';
+import { buildFixture, buildPointer, listObjects, type Fixture } from '../support/fixture-artifact.ts';
+
+const REFRESH_MS = 20_000;
+const READ_TIMEOUT_MS = 40;
+
+const bundled = buildFixture({ name: 'bundled' });
+const first = buildFixture({ weightsSeed: 'first' });
+const second = buildFixture({ weightsSeed: 'second' });
+
+let objects: Map<string, Uint8Array>;
+let reads: string[];
+/** Happens before a read is answered. */
+let fault: (key: string) => Promise<void>;
+let now: number;
+let logged: LogEvent[];
+let alive: Set<string>;
+let deferred: Promise<unknown>[];
+let source: GeneratorSource;
+
+const defer: Defer = (work) => {
+  deferred.push(work.catch(() => undefined));
+};
+
+beforeEach(() => {
+  objects = new Map();
+  reads = [];
+  fault = async () => undefined;
+  now = 1_000_000;
+  logged = [];
+  alive = new Set();
+  deferred = [];
+  source = createGeneratorSource({
+    store: createModelStore(bucket, READ_TIMEOUT_MS),
+    bundled: {
+      name: 'bundled',
+      version: bundled.manifest.version,
+      read: () => ({
+        parsed: parseManifest(bundled.files.get(MANIFEST_FILE) as Uint8Array),
+        weights: bundled.files.get(WEIGHTS_FILE) as Uint8Array,
+      }),
+    },
+    openModel: async ({ manifest, plan }) => {
+      const key = `${manifest.name}@${manifest.version}`;
+      alive.add(key);
+      return { manifest, plan, draw: () => expect.unreachable(), dispose: () => void alive.delete(key) } as Sampler;
+    },
+    refreshMs: REFRESH_MS,
+    firstWaitMs: 100,
+    silenceWaitMs: 60,
+    loadWaitMs: 100,
+    clock: () => now,
+    log: (event) => logged.push(event),
+  });
+});
+
+/** As much of R2 as is used, with `onlyIf` as R2 has it. */
+const bucket = {
+  async get(key: string, options?: { onlyIf?: { etagDoesNotMatch?: string } }) {
+    reads.push(key);
+    await fault(key);
+    const bytes = objects.get(key);
+    if (bytes === undefined) {
+      return null;
+    }
+    const etag = `etag of ${new TextDecoder().decode(bytes)}`;
+    const head = { etag, size: bytes.length };
+    return (options?.onlyIf?.etagDoesNotMatch ?? null) === etag
+      ? head
+      : { ...head, body: { cancel: async () => undefined }, arrayBuffer: async () => bytes.slice().buffer };
+  },
+} as unknown as Bucket;
+
+function put(...fixtures: [Fixture, ...Fixture[]]): void {
+  for (const [key, bytes] of fixtures.flatMap(listObjects)) {
+    objects.set(key, bytes);
+  }
+  objects.set(POINTER_KEY, buildPointer(...fixtures));
+}
+
+async function serve(choice?: { name: string; version: string | undefined }): Promise<string> {
+  const acquired: Acquired = await source.acquire(choice, defer);
+  if (!acquired.ok) {
+    return acquired.error.code;
+  }
+  const { name, version, origin } = acquired.lease.generator;
+  acquired.lease.release();
+  return `${origin}:${name}@${version}`;
+}
+
+/** Lets the time of a refresh come, has one begun, and waits for its end. */
+async function refresh(): Promise<void> {
+  now += REFRESH_MS;
+  await serve();
+  await Promise.all(deferred);
+}
+
+const failure = async () => (await source.getHealth(defer)).failure;
+const named = (fixture: Fixture) => `r2:${fixture.manifest.name}@${fixture.manifest.version}`;
+const pin = ({ manifest }: Fixture) => ({ name: manifest.name, version: manifest.version });
+const BUNDLED = `bundled:bundled@${bundled.manifest.version}`;
+const SLOWER_THAN_ALLOWED = READ_TIMEOUT_MS * 3;
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+describe('the first request', () => {
+  test('waits for the published model, and many at once load it once', async () => {
+    put(first);
+    expect(await Promise.all([serve(), serve(), serve()])).toEqual([named(first), named(first), named(first)]);
+    expect(reads).toEqual([
+      POINTER_KEY,
+      ...[MANIFEST_FILE, WEIGHTS_FILE].map((path) => buildKey('fixture', first.manifest.version, path)),
+    ]);
+  });
+
+  test('gets the bundled model when the bucket fails, and the failure is told without its inside', async () => {
+    fault = () => Promise.reject(new Error('secret host 10.0.0.1'));
+    expect(await serve()).toBe(BUNDLED);
+    expect(await failure()).toMatchObject({ reason: 'storage', message: 'reading current.json failed' });
+    expect(logged).toHaveLength(1);
+    expect(String((logged.map(({ cause }) => cause)[0] as Error).cause)).toContain('secret host');
+  });
+
+  test('gets the bundled model when the bucket does not answer in time', async () => {
+    put(first);
+    fault = () => new Promise(() => undefined);
+    expect(await serve()).toBe(BUNDLED);
+    expect((await failure())?.message).toContain('took longer than');
+    fault = async () => undefined;
+    await refresh();
+    expect(await serve()).toBe(named(first));
+  });
+});
+
+describe('a refresh', () => {
+  beforeEach(async () => {
+    put(first);
+    await serve();
+  });
+
+  test('is not begun before its time, and reads nothing but the pointer when nothing changed', async () => {
+    reads = [];
+    now += REFRESH_MS - 1;
+    await serve();
+    expect(reads).toEqual([]);
+    now += 1;
+    await Promise.all([serve(), serve(), serve()]);
+    expect(reads).toEqual([POINTER_KEY]);
+  });
+
+  test('makes no request wait, and switches when the new model is whole', async () => {
+    put(second);
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    fault = (key) => (key.endsWith(WEIGHTS_FILE) ? released : Promise.resolve());
+    now += REFRESH_MS;
+    expect(await serve()).toBe(named(first));
+    await sleep(5);
+    expect(await serve()).toBe(named(first));
+    release();
+    await Promise.all(deferred);
+    expect(await serve()).toBe(named(second));
+  });
+
+  test('after a long silence is waited for, so that an hour old model is not served', async () => {
+    put(second);
+    fault = () => sleep(5);
+    now += 3_600_000;
+    expect(await serve()).toBe(named(second));
+  });
+
+  test('after a long silence is not waited for much longer when the bucket hangs', async () => {
+    put(second);
+    fault = () => new Promise(() => undefined);
+    now += 3_600_000;
+    expect(await serve()).toBe(named(first));
+  });
+
+  test.each<[string, () => Promise<void>]>([
+    ['fails', () => Promise.reject(new Error('no'))],
+    ['is slow', () => sleep(SLOWER_THAN_ALLOWED)],
+  ])('that meets a bucket that %s keeps the last good model, and heals later', async (_, meet) => {
+    put(second);
+    fault = meet;
+    await refresh();
+    expect(await serve()).toBe(named(first));
+    expect((await failure())?.reason).toBe('storage');
+    fault = async () => undefined;
+    await refresh();
+    expect(await serve()).toBe(named(second));
+    expect(await failure()).toBeUndefined();
+  });
+
+  test('that fails again and again is logged once', async () => {
+    objects.set(POINTER_KEY, new TextEncoder().encode('oops'));
+    await refresh();
+    await refresh();
+    await refresh();
+    expect(logged).toHaveLength(1);
+  });
+
+  test('that was cut off with its request does not stop those after it', async () => {
+    put(second);
+    fault = () => new Promise(() => undefined);
+    now += REFRESH_MS;
+    await serve();
+    fault = async () => undefined;
+    now += 60_000;
+    await serve();
+    await sleep(READ_TIMEOUT_MS * 2);
+    expect(await serve()).toBe(named(second));
+  });
+
+  test('brings named models up to date too, without a wait', async () => {
+    const [one, two] = ['one', 'two'].map((weightsSeed) => buildFixture({ name: 'other', weightsSeed })) as [Fixture, Fixture];
+    put(first, one);
+    await refresh();
+    expect(await serve({ name: 'other', version: undefined })).toBe(named(one));
+    put(first, two);
+    fault = () => sleep(10);
+    now += REFRESH_MS;
+    expect(await serve({ name: 'other', version: undefined })).toBe(named(one));
+    await Promise.all(deferred);
+    expect(await serve({ name: 'other', version: undefined })).toBe(named(two));
+  });
+
+  test('of a named model that is broken keeps its last good version', async () => {
+    const [one, two] = ['one', 'two'].map((weightsSeed) => buildFixture({ name: 'other', weightsSeed })) as [Fixture, Fixture];
+    put(first, one);
+    await refresh();
+    await serve({ name: 'other', version: undefined });
+    put(first, two);
+    objects.delete(buildKey('other', two.manifest.version, WEIGHTS_FILE));
+    await refresh();
+    expect(await serve({ name: 'other', version: undefined })).toBe(named(one));
+    expect(await failure()).toBeUndefined();
+  });
+});
+
+describe('the cache', () => {
+  const versions = Array.from({ length: 12 }, (_, i) => buildFixture({ weightsSeed: `version ${i}` }));
+
+  test('frees the longest unused, never what serves by default', async () => {
+    put(first);
+    await serve();
+    for (const version of versions) {
+      put(first, version);
+      objects.set(POINTER_KEY, buildPointer(first));
+      expect(await serve(pin(version))).toBe(named(version));
+    }
+    expect(alive.size).toBeLessThanOrEqual(6);
+    expect(alive.has(`fixture@${first.manifest.version}`)).toBe(true);
+    expect(alive.has(`fixture@${versions.at(-1)?.manifest.version}`)).toBe(true);
+    expect(await serve()).toBe(named(first));
+  });
+
+  test('frees nothing that is in use', async () => {
+    put(...(versions as [Fixture, ...Fixture[]]));
+    const held = await Promise.all(versions.map((version) => source.acquire(pin(version), defer)));
+    expect(alive.size).toBe(versions.length);
+    for (const acquired of held) {
+      expect(acquired.ok && acquired.lease.release()).toBeUndefined();
+    }
+    expect(alive.size).toBeLessThanOrEqual(6);
+  });
+
+  test('frees a model that arrives when nobody waits for it any more', async () => {
+    put(first);
+    fault = (key) => (key.endsWith(WEIGHTS_FILE) ? sleep(READ_TIMEOUT_MS - 15) : Promise.resolve());
+    const slow = createSlowSource();
+    expect(await slow.acquire(pin(first), defer)).toMatchObject({ ok: false, error: { code: 'model_unavailable' } });
+    await Promise.all(deferred);
+    expect(alive.size).toBe(0);
+  });
+});
+
+/** A source whose requests give up before a load is over. */
+function createSlowSource(): GeneratorSource {
+  return createGeneratorSource({
+    store: createModelStore(bucket, 1000),
+    bundled: { name: 'bundled', version: 'none', read: () => expect.unreachable() },
+    openModel: async ({ manifest, plan }) => {
+      alive.add('late');
+      return { manifest, plan, draw: () => expect.unreachable(), dispose: () => void alive.delete('late') } as Sampler;
+    },
+    refreshMs: REFRESH_MS,
+    firstWaitMs: 5,
+    silenceWaitMs: 5,
+    loadWaitMs: 5,
+    clock: () => now,
+    log: () => undefined,
+  });
+}
+
+test('without any model that can be opened the answer is a failure, not a hang', async () => {
+  const broken = createGeneratorSource({
+    store: createModelStore(bucket, READ_TIMEOUT_MS),
+    bundled: { name: 'bundled', version: 'x', read: () => expect.unreachable() },
+    openModel: () => Promise.reject(new Error('no wasm')),
+    refreshMs: REFRESH_MS,
+    firstWaitMs: 50,
+    silenceWaitMs: 50,
+    loadWaitMs: 50,
+    clock: () => now,
+    log: (event) => logged.push(event),
+  });
+  expect(await broken.acquire(undefined, defer)).toMatchObject({ ok: false, error: { code: 'model_unavailable' } });
+  expect((await broken.getHealth(defer)).serving).toBeUndefined();
+});

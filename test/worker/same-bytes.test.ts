@@ -1,0 +1,55 @@
+/**
+ * The worker's digits are those that the library's own build draws in Node, byte by byte, for every layer and activation.
+ */
+import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-wasm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MANIFEST_FILE, parseManifest, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import type { Activation, LayerConfig } from '../../shared/generator.ts';
+import { createSampler } from '../../shared/sampler.ts';
+import { buildFixture, buildPointer, type Fixture } from '../support/fixture-artifact.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+
+const ACTIVATIONS: readonly Activation[] = ['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh'];
+
+/** A convolutional generator with one activation everywhere. */
+function buildLayers(activation: Activation): LayerConfig[] {
+  return [
+    { type: 'dense', units: 7 * 7 * 16, activation },
+    { type: 'reshape', shape: [7, 7, 16] },
+    { type: 'conv2d', filters: 16, kernelSize: 3, activation },
+    { type: 'depthToSpace', blockSize: 2 },
+    { type: 'conv2d', filters: 8, kernelSize: 5, activation },
+    { type: 'conv2d', filters: 4, kernelSize: 1, activation: 'sigmoid' },
+    { type: 'depthToSpace', blockSize: 2 },
+  ];
+}
+
+const fixtures = ACTIVATIONS.map((activation) =>
+  buildFixture({ name: activation.toLowerCase(), layers: buildLayers(activation), weightsSeed: activation }),
+);
+
+let worker: TestWorker;
+beforeAll(async () => {
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  await tf.setBackend('wasm');
+  worker = await startWorker(async (bucket) => {
+    for (const fixture of fixtures) {
+      await putArtifact(bucket, fixture);
+    }
+    await bucket.put(POINTER_KEY, buildPointer(...(fixtures as [Fixture, ...Fixture[]])));
+  });
+});
+afterAll(() => worker.close());
+
+test.each(fixtures.map((fixture) => [fixture.manifest.name, fixture] as const))('%s', async (name, { files }) => {
+  const sampler = createSampler(parseManifest(files.get(MANIFEST_FILE) as Uint8Array), files.get(WEIGHTS_FILE) as Uint8Array);
+  const expected = sampler.draw({ seed: 'same', start: 3, count: 70 });
+  sampler.dispose();
+  const answer = await worker.fetch(`/digit.json?model=${name}&seed=same&start=3&n=70`);
+  expect(answer.status).toBe(200);
+  const { digits } = (await answer.json()) as { digits: { label: number; pixels: number[] }[] };
+  expect(digits.map(({ label }) => label)).toEqual([...(expected.labels as Uint8Array)]);
+  expect(digits.flatMap(({ pixels }) => pixels)).toEqual([...expected.pixels]);
+  expect(new Set(expected.pixels).size).toBeGreaterThan(50);
+});

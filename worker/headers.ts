@@ -1,0 +1,85 @@
+/**
+ * The headers that answers share: what lets any page embed the pictures, and what keeps the documents safe.
+ */
+import { createMiddleware } from 'hono/factory';
+import type { AppEnv } from './context.ts';
+
+/** This service's own headers. They are part of the interface: see the README. */
+export const HEADERS = {
+  /** The seed that was used, percent-encoded as in a URL. */
+  seed: 'Digitmint-Seed',
+  /** `name@version` of the model that drew. */
+  model: 'Digitmint-Model',
+  /** `r2` for a published model, `bundled` for the one inside the worker. */
+  modelSource: 'Digitmint-Model-Source',
+  /** What was passed over: parameters that mean nothing here, percent-encoded. */
+  warning: 'Digitmint-Warning',
+  requestId: 'Request-Id',
+} as const;
+
+/** What scripts of other origins may read beside the safelisted headers. */
+const EXPOSED = [
+  ...Object.values(HEADERS),
+  'Content-Disposition',
+  'Content-Length',
+  'Content-Location',
+  'ETag',
+  'Link',
+  'Retry-After',
+  'Server-Timing',
+].join(', ');
+
+export const METHODS = ['GET', 'HEAD', 'OPTIONS'] as const;
+
+/** For answers that are embedded or fetched by other origins; not for pages. */
+export const API_HEADERS: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Expose-Headers': EXPOSED,
+  'Cross-Origin-Resource-Policy': 'cross-origin',
+  'Timing-Allow-Origin': '*',
+  'X-Robots-Tag': 'noindex',
+};
+
+/** For the answer to a preflight. */
+export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
+  ...API_HEADERS,
+  'Access-Control-Allow-Methods': METHODS.join(', '),
+  'Access-Control-Allow-Headers': '*',
+  'Access-Control-Max-Age': '86400',
+  'Cache-Control': 'no-store',
+  Allow: METHODS.join(', '),
+};
+
+/**
+ * For pages.
+ * @param nonce  Allows the page's one style element, and nothing else inline.
+ */
+export function buildPageHeaders(nonce: string): Record<string, string> {
+  const policy = [
+    "default-src 'none'",
+    "img-src 'self'",
+    `style-src 'nonce-${nonce}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ];
+  return {
+    'Content-Security-Policy': policy.join('; '),
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
+    'Referrer-Policy': 'no-referrer',
+    'X-Frame-Options': 'DENY',
+  };
+}
+
+/** Gives each request its id and each answer the headers that all have. */
+export function addCommonHeaders(drawRequestId: () => string) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    c.set('requestId', drawRequestId());
+    await next();
+    c.header(HEADERS.requestId, c.get('requestId'));
+    c.header('X-Content-Type-Options', 'nosniff');
+    c.header('Strict-Transport-Security', 'max-age=31536000');
+  });
+}

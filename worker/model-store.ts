@@ -1,0 +1,138 @@
+/**
+ * Reads pointer and artifacts from object storage. Promises that no body is read whose size was not checked first, and
+ * that every read ends in time.
+ */
+import {
+  ARTIFACT_LIMITS,
+  ArtifactError,
+  buildKey,
+  findFile,
+  MANIFEST_FILE,
+  parseManifest,
+  parsePointer,
+  POINTER_KEY,
+  WEIGHTS_FILE,
+  type ParsedManifest,
+  type Pointer,
+} from '../shared/artifact.ts';
+
+/** What is used of an R2 bucket's binding. */
+export interface Bucket {
+  /** @returns  null when the key is free; no body when the condition failed. */
+  get(key: string, options?: { onlyIf: { etagDoesNotMatch: string } }): Promise<BucketObject | null>;
+}
+
+/** What is used of an R2 object. */
+export interface BucketObject {
+  readonly etag: string;
+  readonly size: number;
+  readonly body?: { cancel(): Promise<void> };
+  arrayBuffer?(): Promise<ArrayBuffer>;
+}
+
+/** The storage failed, as opposed to what lies in it: later, the same read may succeed. */
+export class StorageError extends Error {
+  override name = 'StorageError' as const;
+}
+
+/** A pointer as it was found. `etag` names this state of it. */
+export type PointerReading =
+  | { readonly state: 'missing' }
+  | { readonly state: 'unchanged' }
+  | { readonly state: 'read'; readonly pointer: Pointer; readonly etag: string };
+
+/** Checked manifest and the weights' bytes, which are not verified yet: `createSampler` does that. */
+export interface StoredModel {
+  readonly parsed: ParsedManifest;
+  readonly weights: Uint8Array;
+}
+
+export interface ModelStore {
+  /**
+   * Reads the pointer, unless it is still the one that `etag` names.
+   * @throws ArtifactError  When it is not a pointer.
+   * @throws StorageError   When the storage fails or is too slow.
+   */
+  readPointer(etag: string | undefined): Promise<PointerReading>;
+  /**
+   * Reads a version.
+   * @param manifestSha256  What the pointer promised; a pinned version is checked by its own hash alone.
+   * @throws ArtifactError  When it is missing, too large, malformed or not what was promised.
+   * @throws StorageError   When the storage fails or is too slow.
+   */
+  readModel(name: string, version: string, manifestSha256: string | undefined): Promise<StoredModel>;
+}
+
+/**
+ * Makes a store on a bucket.
+ * @param timeoutMs  How long one read, head and body, may take.
+ */
+export function createModelStore(bucket: Bucket, timeoutMs: number): ModelStore {
+  async function readObject(key: string, maxBytes: number, etag?: string): Promise<ReadObject> {
+    const object = await bucket.get(key, etag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: etag } });
+    if (object === null) {
+      return 'missing';
+    }
+    if (object.body === undefined || object.arrayBuffer === undefined) {
+      return 'unchanged';
+    }
+    if (object.size > maxBytes) {
+      await object.body.cancel();
+      throw new ArtifactError({ reason: 'too_large', what: key, bytes: object.size, maxBytes });
+    }
+    return { etag: object.etag, bytes: new Uint8Array(await object.arrayBuffer()) };
+  }
+
+  async function read(key: string, maxBytes: number, etag?: string): Promise<ReadObject> {
+    try {
+      return await limitTime(readObject(key, maxBytes, etag), timeoutMs, `reading ${key}`);
+    } catch (cause) {
+      if (cause instanceof ArtifactError || cause instanceof StorageError) {
+        throw cause;
+      }
+      throw new StorageError(`reading ${key} failed`, { cause });
+    }
+  }
+
+  async function readRequired(key: string, maxBytes: number): Promise<Uint8Array> {
+    const object = await read(key, maxBytes);
+    if (typeof object === 'string') {
+      throw new ArtifactError({ reason: 'missing', what: key });
+    }
+    return object.bytes;
+  }
+
+  return {
+    async readPointer(etag) {
+      const object = await read(POINTER_KEY, ARTIFACT_LIMITS.pointerBytes, etag);
+      return typeof object === 'string'
+        ? { state: object }
+        : { state: 'read', pointer: parsePointer(object.bytes), etag: object.etag };
+    },
+    async readModel(name, version, manifestSha256) {
+      const bytes = await readRequired(buildKey(name, version, MANIFEST_FILE), ARTIFACT_LIMITS.manifestBytes);
+      const parsed = parseManifest(bytes, { name, version, ...(manifestSha256 !== undefined && { sha256: manifestSha256 }) });
+      const weights = await readRequired(buildKey(name, version, WEIGHTS_FILE), findFile(parsed.manifest, WEIGHTS_FILE).bytes);
+      return { parsed, weights };
+    },
+  };
+}
+
+type ReadObject = 'missing' | 'unchanged' | { readonly etag: string; readonly bytes: Uint8Array };
+
+/**
+ * Waits for a promise, but not for ever. The timer belongs to the request that waits, so it rings even when the request
+ * that the promise belongs to is gone.
+ *
+ * @throws StorageError  When the time is up; what was begun goes on unheard.
+ */
+export async function limitTime<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new StorageError(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+    promise.catch(() => undefined); // Its failure, should it come too late, has nobody left to tell.
+  }
+}

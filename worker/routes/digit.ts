@@ -1,0 +1,206 @@
+/**
+ * `GET /digit`, `/digit.png`, `/digit.json`: freshly sampled digits, or those that a seed stands for.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import {
+  buildDigitUrl,
+  DIGIT_FORMATS,
+  parseDigitQuery,
+  type DigitFormat,
+  type DigitQuery,
+  type PinnedDigits,
+} from '../../shared/contract/digit-query.ts';
+import type { ApiError } from '../../shared/contract/errors.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import { chooseCols, measureSheet } from '../../shared/sheet.ts';
+import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import { API_HEADERS, HEADERS, METHODS, PREFLIGHT_HEADERS } from '../headers.ts';
+import { chooseMediaType } from '../negotiate.ts';
+import { renderDigits } from '../render/digits.ts';
+import { respondError } from '../respond-error.ts';
+import type { Generator } from '../sampler-cache.ts';
+
+const PATHS: Readonly<Record<string, DigitFormat | undefined>> = {
+  '/digit': undefined,
+  '/digit.png': 'png',
+  '/digit.json': 'json',
+};
+
+/** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
+const RENDERING = 1;
+
+const CACHE_CONTROL = {
+  fresh: 'no-store',
+  seeded: 'public, max-age=60, must-revalidate',
+  pinned: 'public, max-age=31536000, immutable',
+} as const;
+
+export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
+  for (const [path, extension] of Object.entries(PATHS)) {
+    app.get(path, (c) => answerDigits(c, dependencies, extension));
+    app.options(path, (c) => c.body(null, 204, { ...PREFLIGHT_HEADERS }));
+    app.all(path, (c) => respondError(c, { code: 'method_not_allowed', method: c.req.method, allow: METHODS }));
+  }
+}
+
+async function answerDigits(
+  c: AppContext,
+  { generators, drawSeed, clock }: AppDependencies,
+  extension: DigitFormat | undefined,
+): Promise<Response> {
+  const parsed = parseDigitQuery(new URL(c.req.url).searchParams);
+  if (!parsed.ok) {
+    return respondError(c, parsed.error);
+  }
+  const { query } = parsed;
+  const format = chooseFormat(query, extension, c.req.header('accept'));
+  if (typeof format !== 'string') {
+    return respondError(c, format);
+  }
+  const { origin } = new URL(c.req.url);
+  const negotiated = extension === undefined && query.format === undefined;
+
+  // A URL that says it all is its own answer's name: whoever has that answer needs no model.
+  const name = query.model?.name;
+  const version = query.model?.version;
+  if (query.seed !== undefined && name !== undefined && version !== undefined) {
+    const digits = pinDigits(query, format, { name, version }, query.seed);
+    if (hasCurrent(c, computeEtag(digits, origin))) {
+      return c.body(null, 304, { ...describeDigits(digits, query, origin, negotiated) });
+    }
+  }
+
+  const began = clock();
+  const acquired = await generators.acquire(query.model, getDefer(c));
+  if (!acquired.ok) {
+    return respondError(c, acquired.error);
+  }
+  const { generator, release } = acquired.lease;
+  try {
+    const digits = pinDigits(query, format, generator, query.seed ?? drawSeed());
+    const error = checkAgainstModel(digits, generator);
+    if (error !== undefined) {
+      return respondError(c, error);
+    }
+    const headers = { ...describeDigits(digits, query, origin, negotiated), [HEADERS.modelSource]: generator.origin };
+    if (query.seed !== undefined && hasCurrent(c, computeEtag(digits, origin))) {
+      return c.body(null, 304, headers);
+    }
+    const loaded = clock();
+    const samples = generator.sampler.draw({
+      seed: digits.seed,
+      start: digits.start,
+      count: digits.n,
+      ...(digits.label !== undefined && { label: digits.label }),
+    });
+    const drawn = clock();
+    const body = renderDigits(digits, samples, origin);
+    return c.body(body, 200, {
+      ...headers,
+      'Content-Type': DIGIT_FORMATS[format],
+      'Content-Length': String(body.length),
+      'Content-Disposition': `inline; filename="${nameFile(digits)}"`,
+      'Server-Timing': describeTiming({ load: loaded - began, generate: drawn - loaded, encode: clock() - drawn }),
+    });
+  } finally {
+    release();
+  }
+}
+
+/** Extension, then `format=`, then Accept. */
+function chooseFormat(query: DigitQuery, extension: DigitFormat | undefined, accept: string | undefined): DigitFormat | ApiError {
+  if (extension !== undefined && query.format !== undefined && query.format !== extension) {
+    return {
+      code: 'invalid_parameter',
+      parameter: 'format',
+      received: query.format,
+      expected: `${extension}, as the path says, or no format at all`,
+    };
+  }
+  const told = extension ?? query.format;
+  if (told !== undefined) {
+    return told;
+  }
+  const mediaType = chooseMediaType(accept, Object.values(DIGIT_FORMATS));
+  const format = (Object.keys(DIGIT_FORMATS) as DigitFormat[]).find((key) => DIGIT_FORMATS[key] === mediaType);
+  return format ?? { code: 'not_acceptable', accept: accept ?? '', available: Object.values(DIGIT_FORMATS) };
+}
+
+function pinDigits(
+  query: DigitQuery,
+  format: DigitFormat,
+  { name, version }: { name: string; version: string },
+  seed: string,
+): PinnedDigits {
+  const n = query.n ?? 1;
+  return {
+    format,
+    model: { name, version },
+    seed,
+    start: query.start ?? 0,
+    n,
+    label: query.label,
+    cols: query.cols ?? chooseCols(n),
+    scale: query.scale ?? 1,
+  };
+}
+
+function checkAgainstModel(digits: PinnedDigits, { name, sampler }: Generator): ApiError | undefined {
+  const { image, classes } = sampler.manifest;
+  if (digits.label !== undefined && digits.label >= classes.length) {
+    return { code: 'label_not_supported', model: name, classes: classes.length };
+  }
+  const { width, height } = measureSheet(image, digits.n, digits);
+  if (digits.format === 'png' && width * height > LIMITS.maxPicturePixels) {
+    return { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels };
+  }
+  return undefined;
+}
+
+/** The headers that a 200 and a 304 share. */
+function describeDigits(digits: PinnedDigits, query: DigitQuery, origin: string, negotiated: boolean): Record<string, string> {
+  const permalink = buildDigitUrl(digits);
+  const freshness = query.seed === undefined ? 'fresh' : query.model?.version === undefined ? 'seeded' : 'pinned';
+  return {
+    ...API_HEADERS,
+    'Cache-Control': CACHE_CONTROL[freshness],
+    'Content-Location': permalink,
+    Link: `<${origin}${permalink}>; rel="canonical"`,
+    [HEADERS.seed]: encodeURIComponent(digits.seed),
+    [HEADERS.model]: `${digits.model.name}@${digits.model.version}`,
+    ...(freshness !== 'fresh' && { ETag: computeEtag(digits, origin) }),
+    ...(negotiated && { Vary: 'Accept' }),
+    ...(query.unknown.length > 0 && { [HEADERS.warning]: describeUnknown(query.unknown) }),
+  };
+}
+
+/** Known before a digit is drawn: all that the bytes depend on. JSON holds absolute URLs, and so depends on the origin. */
+function computeEtag(digits: PinnedDigits, origin: string): string {
+  const text = `${RENDERING} ${digits.format === 'json' ? origin : ''} ${buildDigitUrl(digits)}`;
+  return `"${bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16))}"`;
+}
+
+/** If-None-Match by weak comparison (RFC 9110, section 13.1.2). "*" is passed over: it asks whether anything is there. */
+function hasCurrent(c: AppContext, etag: string): boolean {
+  const tags = c.req.header('if-none-match')?.split(',') ?? [];
+  return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}
+
+const MAX_NAMED = 8;
+
+function describeUnknown(names: readonly string[]): string {
+  const named = names.slice(0, MAX_NAMED).map((name) => encodeURIComponent([...name].slice(0, 32).join('')));
+  return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
+}
+
+function nameFile({ format, seed, start, n }: PinnedDigits): string {
+  const last = n === 1 ? '' : `-${start + n - 1}`;
+  return `digitmint-${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${format}`;
+}
+
+function describeTiming(durations: Readonly<Record<string, number>>): string {
+  return Object.entries(durations)
+    .map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`)
+    .join(', ');
+}

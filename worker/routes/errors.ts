@@ -1,0 +1,41 @@
+/**
+ * `GET /errors` and `/errors/{code}`: where the `type` of problem details leads to.
+ */
+import { html } from 'hono/html';
+import { describeError, ERROR_EXAMPLES, type ApiErrorCode } from '../../shared/contract/errors.ts';
+import type { App } from '../context.ts';
+import { renderPage } from '../render/page.ts';
+import { respondError } from '../respond-error.ts';
+
+export function addErrorRoutes(app: App): void {
+  app.get('/errors', (c) => {
+    const items = Object.keys(ERROR_EXAMPLES).map(
+      (code) =>
+        html`<li>
+          <a href="/errors/${code}"><code>${code}</code></a>
+        </li>`,
+    );
+    return renderPage(c, {
+      title: 'Errors',
+      body: html`<h1>Errors</h1>
+        <p>The code of every error that a request can meet.</p>
+        <ul>
+          ${items}
+        </ul>`,
+    });
+  });
+  app.get('/errors/:code', (c) => {
+    const code = c.req.param('code');
+    if (!Object.hasOwn(ERROR_EXAMPLES, code)) {
+      return respondError(c, { code: 'not_found', path: c.req.path });
+    }
+    const { status, title, detail } = describeError(ERROR_EXAMPLES[code as ApiErrorCode]);
+    return renderPage(c, {
+      title,
+      body: html`<h1>${title}</h1>
+        <p>Code <code>${code}</code>, HTTP status ${status}. For example:</p>
+        <pre>${detail}</pre>
+        <p><a href="/errors">All errors</a></p>`,
+    });
+  });
+}

@@ -1,0 +1,82 @@
+/**
+ * `GET /`: sixteen fresh digits, how to embed them, and which model drew them.
+ */
+import { html } from 'hono/html';
+import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
+import { getDefer, type App, type AppDependencies } from '../context.ts';
+import { renderPage } from '../render/page.ts';
+import { respondError } from '../respond-error.ts';
+
+const SHOWN = 16;
+
+export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies): void {
+  app.get('/', async (c) => {
+    const acquired = await generators.acquire(undefined, getDefer(c));
+    if (!acquired.ok) {
+      return respondError(c, acquired.error);
+    }
+    const { generator, release } = acquired.lease;
+    const { name, version, origin: source, sampler } = generator;
+    const { training } = sampler.manifest;
+    release();
+    const { origin } = new URL(c.req.url);
+    const digits: PinnedDigits = {
+      format: 'png',
+      model: { name, version },
+      seed: drawSeed(),
+      start: 0,
+      n: 1,
+      label: undefined,
+      cols: 1,
+      scale: 1,
+    };
+    const fresh = `${origin}/digit.png?n=16&scale=4`;
+    const single = `${origin}/digit.png?scale=4`;
+    const seeded = '/digit.png?seed=Ada+Lovelace&n=16&scale=4';
+    return renderPage(c, {
+      title: 'Freshly minted handwritten digits',
+      body: html`<header>
+          <h1>digitmint</h1>
+          <p class="lead">Handwritten digits that nobody wrote: drawn this moment by a small neural network at the edge.</p>
+        </header>
+        <main>
+          <ul class="digits">
+            ${Array.from({ length: SHOWN }, (_, i) => {
+              const url = buildDigitUrl({ ...digits, start: i });
+              return html`<li>
+                <a href="${url}"
+                  ><img src="${url}" alt="A handwritten digit, number ${i + 1} of ${SHOWN}" width="28" height="28"
+                /></a>
+              </li>`;
+            })}
+          </ul>
+          <a class="again" href="/">Mint sixteen more</a>
+
+          <h2>Embed them</h2>
+          <p>A new picture at every view. No key, no tracking; any page may show it.</p>
+          <dl>
+            <dt>URL</dt>
+            <dd><pre class="copy">${fresh}</pre></dd>
+            <dt>HTML</dt>
+            <dd><pre class="copy">&lt;img src="${single}" alt="A handwritten digit" width="112" height="112"&gt;</pre></dd>
+            <dt>Markdown</dt>
+            <dd><pre class="copy">![A handwritten digit](${single})</pre></dd>
+            <dt>JSON</dt>
+            <dd><pre class="copy">${origin}/digit.json?n=16</pre></dd>
+          </dl>
+
+          <h2>Keep them</h2>
+          <p>A seed gives the same digits every time: a name, a number, anything.</p>
+          <div class="example">
+            <img src="${seeded}" alt="The sixteen digits of one seed" width="448" height="448" />
+            <pre class="copy">${origin}${seeded}</pre>
+          </div>
+          <p>The answer's <code>Link</code> header names its permanent URL, with the model's version, which never changes.</p>
+        </main>
+        <footer>
+          Drawn by model <code>${name}@${version}</code> (${source === 'r2' ? 'published' : 'bundled with the worker'}; trained on
+          ${training.dataset.name}). <a href="/healthz">Health</a> · <a href="/errors">Errors</a>
+        </footer>`,
+    });
+  });
+}
