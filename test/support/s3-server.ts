@@ -74,7 +74,7 @@ const READING_WORKER = `export default {
 
 const WRANGLER_TOML = `name = "digitmint-test"
 main = "worker.js"
-compatibility_date = "2026-11-01"
+compatibility_date = "2026-10-20"
 
 [[r2_buckets]]
 binding = "MODELS"
