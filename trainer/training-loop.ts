@@ -5,27 +5,23 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
-import { buildInput, planGenerator } from '../shared/generator.ts';
-import { decodePixels } from '../shared/pixels.ts';
-import { deriveKey, drawWords, fillUniform, type RandomKey } from '../shared/random.ts';
+import { deriveKey } from '../shared/random.ts';
 import { buildSheet, encodePng } from '../shared/sheet.ts';
 import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from './dataset/dataset.ts';
-import { planDiscriminator } from './discriminator.ts';
-import { createState, disposeState, drawInitialArrays, readState, updateAverage, type NetworkArrays } from './network-state.ts';
-import { computeFactor, isImageStep, isLogStep, PURPOSES, type TrainingConfig } from './preset.ts';
+import { ExpectedError } from './expected-error.ts';
+import { readState, type NetworkArrays } from './network-state.ts';
+import { isImageStep, isLogStep, PURPOSES, type TrainingConfig } from './preset.ts';
 import type { Progress, Reporter } from './reporter.ts';
 import { appendMetrics, locate, saveGrid } from './run-folder.ts';
 import { computeDiversity, drawGrid, GRID } from './sample-grid.ts';
-import { pickShippedWeights, stepDiscriminator, stepGenerator, type Gan } from './steps.ts';
-import { ExpectedError } from './expected-error.ts';
+import { createGan, disposeGan, trainStep, type StepLosses } from './seeded-step.ts';
+import { pickShippedWeights, type Gan } from './steps.ts';
 
 /** Samples less different from each other than this, in parts of real images' difference, are one and the same picture. */
 const COLLAPSED_DIVERSITY = 0.02;
 /** Grids in a row that must be collapsed before a run is given up: the first, from starting weights, often is. */
 const COLLAPSED_GRIDS = 2;
-/** The average's half-life at most, in parts of the images seen so far. */
-const EMA_RAMP = 0.1;
 /** Reading the losses waits for the device, so between logged steps they are read for the display only this often. */
 const SHOW_EVERY_MS = 250;
 
@@ -74,9 +70,9 @@ export interface TrainingResult {
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const { config, dataset, folder, reporter, signal, now } = run;
-  const key = deriveKey('train', config.seed);
-  const gan = createGan(run, key);
-  const batcher = createBatcher(dataset.count, config.batchSize, key, PURPOSES.shuffle);
+  const source = { config, dataset, key: deriveKey('train', config.seed) };
+  const gan = createGan(source, run.checkpoint);
+  const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const realDiversity = computeDiversity(gatherImages(dataset, batcher.drawIndices(0).slice(0, GRID.count)), GRID.count);
   const firstStep = run.checkpoint?.step ?? 0;
   const startedAt = now();
@@ -85,7 +81,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   let step = firstStep;
   try {
     for (; step < config.steps && !signal.aborted; step++) {
-      const losses = trainStep(gan, run, batcher.drawIndices(step), key, step);
+      const losses = trainStep(gan, source, batcher.drawIndices(step), step);
       try {
         const logs = isLogStep(step, config.steps);
         const draws = isImageStep(step, config);
@@ -124,105 +120,6 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   } finally {
     disposeGan(gan);
   }
-}
-
-function createGan({ config, dataset, checkpoint }: TrainingRun, key: RandomKey): Gan {
-  const plan = planGenerator(config.generator);
-  const judge = planDiscriminator(config.discriminator, [dataset.height, dataset.width, 1], config.generator.classes);
-  const generator = checkpoint?.generator ?? drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights);
-  const discriminator = checkpoint?.discriminator ?? drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights);
-  const average = config.emaHalfLifeImages === 0 ? null : (checkpoint?.average ?? generator.weights);
-  return {
-    plan,
-    judge,
-    objective: config.objective,
-    generator: createState(plan.weights, generator),
-    discriminator: createState(judge.weights, discriminator),
-    average: average && tf.tidy(() => tf.variable(tf.tensor1d(average), false)),
-  };
-}
-
-function disposeGan({ generator, discriminator, average }: Gan): void {
-  disposeState(generator);
-  disposeState(discriminator);
-  average?.dispose();
-}
-
-/** The losses of one step, before its updates. Owned by the caller. */
-interface StepLosses {
-  readonly discriminator: tf.Scalar;
-  readonly generator: tf.Scalar;
-}
-
-function trainStep(gan: Gan, { config, dataset }: TrainingRun, indices: Uint32Array, key: RandomKey, step: number): StepLosses {
-  const { batchSize, generatorAdam, discriminatorAdam } = config;
-  const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
-  const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, 1];
-  const real = tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), shape);
-  const oneHot =
-    labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D);
-  const inputs = [PURPOSES.discriminatorLatent, PURPOSES.generatorLatent].map((purpose) =>
-    drawInput(gan, labels, batchSize, key, purpose, step),
-  );
-  const [discriminatorInput, generatorInput] = inputs as [tf.Tensor2D, tf.Tensor2D];
-  const augment = createTranslation(config, key, step);
-  const settings = { update: step + 1, factor: computeFactor(step, config) };
-  try {
-    const losses = {
-      discriminator: stepDiscriminator(
-        gan,
-        { real, input: discriminatorInput, labels: oneHot, augment },
-        { ...settings, adam: discriminatorAdam },
-      ),
-      generator: stepGenerator(
-        gan,
-        { real, input: generatorInput, labels: oneHot, augment },
-        { ...settings, adam: generatorAdam },
-      ),
-    };
-    if (gan.average !== null) {
-      updateAverage(gan.average, gan.generator.weights, computeDecay(config, step));
-    }
-    return losses;
-  } finally {
-    tf.dispose([real, ...inputs, ...(oneHot === null ? [] : [oneHot])]);
-  }
-}
-
-/**
- * How much of the average a step keeps. Its half-life grows with the run, to `EMA_RAMP` of the images seen at most, so
- * that the first grids do not show the starting weights.
- */
-function computeDecay({ batchSize, emaHalfLifeImages }: TrainingConfig, step: number): number {
-  return 0.5 ** (batchSize / Math.min(emaHalfLifeImages, EMA_RAMP * (step + 1) * batchSize));
-}
-
-/** One shift for the whole batch, drawn for the step; what moves out is lost, what comes in is paper. */
-function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfig, key: RandomKey, step: number) {
-  if (reach === 0) {
-    return (images: tf.Tensor4D): tf.Tensor4D => images;
-  }
-  const words = drawWords(key, PURPOSES.translation, step, 2);
-  const [down, right] = [...words].map((word) => Math.floor((word * (2 * reach + 1)) / 2 ** 32)) as [number, number]; // 0..2 * reach
-  return (images: tf.Tensor4D): tf.Tensor4D => {
-    const [batch, height, width, channels] = images.shape;
-    const around: [number, number] = [reach, reach];
-    const padded = tf.pad4d(images, [[0, 0], around, around, [0, 0]], pixelRange[0]);
-    return tf.slice4d(padded, [0, down, right, 0], [batch, height, width, channels]);
-  };
-}
-
-function drawInput(
-  { plan }: Gan,
-  labels: Uint8Array | null,
-  batchSize: number,
-  key: RandomKey,
-  purpose: number,
-  step: number,
-): tf.Tensor2D {
-  const latents = new Float32Array(batchSize * plan.config.latentSize);
-  fillUniform(drawWords(key, purpose, step, latents.length), latents);
-  return buildInput(plan, latents, labels);
 }
 
 async function measureProgress(

@@ -1,0 +1,133 @@
+/**
+ * One training step as a function of seed, data and the step's number: what is drawn, and in which order the networks are
+ * updated. No I/O.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { buildInput, planGenerator } from '../shared/generator.ts';
+import { decodePixels } from '../shared/pixels.ts';
+import { drawWords, fillUniform, type RandomKey } from '../shared/random.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { gatherImages, type Dataset } from './dataset/dataset.ts';
+import { planDiscriminator } from './discriminator.ts';
+import { createState, disposeState, drawInitialArrays, updateAverage } from './network-state.ts';
+import { computeFactor, PURPOSES, type TrainingConfig } from './preset.ts';
+import { stepDiscriminator, stepGenerator, type Gan } from './steps.ts';
+
+/** The average's half-life at most, in parts of the images seen so far. */
+const EMA_RAMP = 0.1;
+
+/** What all steps of a run share. */
+export interface StepSource {
+  readonly config: TrainingConfig;
+  readonly dataset: Dataset;
+  /** Of the run's seed, in the domain "train". */
+  readonly key: RandomKey;
+}
+
+/**
+ * Puts both networks on the backend, with starting weights or a checkpoint's. The caller disposes it: see {@link disposeGan}.
+ */
+export function createGan({ config, dataset, key }: StepSource, checkpoint: Checkpoint | null): Gan {
+  const plan = planGenerator(config.generator);
+  const judge = planDiscriminator(config.discriminator, [dataset.height, dataset.width, 1], config.generator.classes);
+  const generator = checkpoint?.generator ?? drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights);
+  const discriminator = checkpoint?.discriminator ?? drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights);
+  const average = config.emaHalfLifeImages === 0 ? null : (checkpoint?.average ?? generator.weights);
+  return {
+    plan,
+    judge,
+    objective: config.objective,
+    generator: createState(plan.weights, generator),
+    discriminator: createState(judge.weights, discriminator),
+    average: average && tf.tidy(() => tf.variable(tf.tensor1d(average), false)),
+  };
+}
+
+export function disposeGan({ generator, discriminator, average }: Gan): void {
+  disposeState(generator);
+  disposeState(discriminator);
+  average?.dispose();
+}
+
+/** The losses of one step, before its updates. Owned by the caller. */
+export interface StepLosses {
+  readonly discriminator: tf.Scalar;
+  readonly generator: tf.Scalar;
+}
+
+/**
+ * Updates the discriminator, then the generator, then the average.
+ *
+ * @param indices  Places in the data set of the step's real images: the batch.
+ * @param step     From 0.
+ */
+export function trainStep(gan: Gan, { config, dataset, key }: StepSource, indices: Uint32Array, step: number): StepLosses {
+  const { batchSize, generatorAdam, discriminatorAdam } = config;
+  const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
+  const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, 1];
+  const real = tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), shape);
+  const oneHot =
+    labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D);
+  const inputs = [PURPOSES.discriminatorLatent, PURPOSES.generatorLatent].map((purpose) =>
+    drawInput(gan, labels, batchSize, key, purpose, step),
+  );
+  const [discriminatorInput, generatorInput] = inputs as [tf.Tensor2D, tf.Tensor2D];
+  const augment = createTranslation(config, key, step);
+  const settings = { update: step + 1, factor: computeFactor(step, config) };
+  try {
+    const losses = {
+      discriminator: stepDiscriminator(
+        gan,
+        { real, input: discriminatorInput, labels: oneHot, augment },
+        { ...settings, adam: discriminatorAdam },
+      ),
+      generator: stepGenerator(
+        gan,
+        { real, input: generatorInput, labels: oneHot, augment },
+        { ...settings, adam: generatorAdam },
+      ),
+    };
+    if (gan.average !== null) {
+      updateAverage(gan.average, gan.generator.weights, computeDecay(config, step));
+    }
+    return losses;
+  } finally {
+    tf.dispose([real, ...inputs, ...(oneHot === null ? [] : [oneHot])]);
+  }
+}
+
+/**
+ * How much of the average a step keeps. Its half-life grows with the run, to `EMA_RAMP` of the images seen at most, so
+ * that the first grids do not show the starting weights.
+ */
+function computeDecay({ batchSize, emaHalfLifeImages }: TrainingConfig, step: number): number {
+  return 0.5 ** (batchSize / Math.min(emaHalfLifeImages, EMA_RAMP * (step + 1) * batchSize));
+}
+
+/** One shift for the whole batch, drawn for the step; what moves out is lost, what comes in is paper. */
+function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfig, key: RandomKey, step: number) {
+  if (reach === 0) {
+    return (images: tf.Tensor4D): tf.Tensor4D => images;
+  }
+  const words = drawWords(key, PURPOSES.translation, step, 2);
+  const [down, right] = [...words].map((word) => Math.floor((word * (2 * reach + 1)) / 2 ** 32)) as [number, number]; // 0..2 * reach
+  return (images: tf.Tensor4D): tf.Tensor4D => {
+    const [batch, height, width, channels] = images.shape;
+    const around: [number, number] = [reach, reach];
+    const padded = tf.pad4d(images, [[0, 0], around, around, [0, 0]], pixelRange[0]);
+    return tf.slice4d(padded, [0, down, right, 0], [batch, height, width, channels]);
+  };
+}
+
+function drawInput(
+  { plan }: Gan,
+  labels: Uint8Array | null,
+  batchSize: number,
+  key: RandomKey,
+  purpose: number,
+  step: number,
+): tf.Tensor2D {
+  const latents = new Float32Array(batchSize * plan.config.latentSize);
+  fillUniform(drawWords(key, purpose, step, latents.length), latents);
+  return buildInput(plan, latents, labels);
+}
