@@ -56,7 +56,7 @@ function createBarReporter(output: NodeJS.WriteStream): Reporter {
   const show = (progress: Progress): void => {
     const { step, steps, discriminatorLoss, generatorLoss, imagesPerSecond, secondsLeft } = progress;
     bar ??= bars.create(steps, step);
-    bar.update(step, {
+    bar.update(step + 1, {
       d: discriminatorLoss.toFixed(3),
       g: generatorLoss.toFixed(3),
       rate: Math.round(imagesPerSecond).toLocaleString('en'),

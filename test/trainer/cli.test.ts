@@ -3,14 +3,16 @@
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
 import { loadNewestCheckpoint } from '../../trainer/checkpoint.ts';
 import { locate } from '../../trainer/run-folder.ts';
+import { buildFixture } from '../support/fixture-artifact.ts';
 
 const main = fileURLToPath(new URL('../../trainer/main.ts', import.meta.url));
 
@@ -185,6 +187,22 @@ describe('npm run train', () => {
 });
 
 describe('npm run sample', () => {
+  it('writes the labels of a model with classes, drawn or asked for', async () => {
+    const model = join(parent, 'conditional');
+    await mkdir(model);
+    for (const [path, bytes] of buildFixture({ classes: 10 }).files) {
+      await writeFile(join(model, path), bytes);
+    }
+    const [digits, labels] = [join(parent, 'd.idx'), join(parent, 'l.idx')];
+    const args = ['sample', '--model', model, '--n', '50', '--format', 'idx', '--out', digits, '--labels', labels];
+    expect((await run(...args)).code).toBe(0);
+    expect((await readFile(labels)).subarray(0, 8).toString('hex')).toBe('0000080100000032');
+    expect([...(await readFile(labels)).subarray(8)]).toEqual([...drawLabels(deriveSeedKey('1'), 0, 50, 10)]);
+    expect((await run(...args, '--label', '7')).code).toBe(0);
+    expect(new Set((await readFile(labels)).subarray(8))).toEqual(new Set([7]));
+    expect((await run(...args, '--label', '10')).output).toMatch(/--label 10: fixture has no such class, expected 0 to 9/);
+  });
+
   it('says what it drew, and gives the same bytes again', async () => {
     const [first, second] = [join(parent, 'a.npy'), join(parent, 'b.npy')];
     const args = ['sample', '--model', 'models/seed', '--n', '100', '--seed', 'x', '--format', 'npy', '--out'];
