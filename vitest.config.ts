@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: ['default', './dev/summary-reporter.ts'],
     // Two files at a time: some start servers, a browser or a training of their own.
     maxWorkers: 2,
     testTimeout: 60_000,
