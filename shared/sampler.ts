@@ -49,9 +49,10 @@ export interface Sampler {
  * @param weights  The content of WEIGHTS_FILE; verified here, before any tensor exists.
  * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
  */
-export function createSampler({ manifest, plan }: ParsedManifest, weights: Uint8Array): Sampler {
+export function createSampler(parsed: ParsedManifest, weights: Uint8Array): Sampler {
+  const { manifest, plan } = parsed;
   verifyFile(findFile(manifest, WEIGHTS_FILE), weights);
-  const tensors = decodeWeights(plan, weights).map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
+  const tensors = decodeWeights(parsed, weights).map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
   return {
     manifest,
     plan,

@@ -19,7 +19,9 @@ import {
 import type { GeneratorPlan } from '../shared/generator.ts';
 import { SAMPLING_LAW } from '../shared/latent.ts';
 import { createSampler } from '../shared/sampler.ts';
-import { encodeLayersModel } from './layers-model.ts';
+import type { WeightDtype } from '../shared/weight-encoding.ts';
+import { encodeTopology } from './layers-model.ts';
+import { encodeWeights } from './weight-encoder.ts';
 
 /** What a manifest tells beside the network. */
 export interface ArtifactFacts {
@@ -27,7 +29,8 @@ export interface ArtifactFacts {
   readonly imageRange: readonly [number, number];
   /** A name for each label; empty without classes. */
   readonly classes: readonly string[];
-  readonly training: Omit<Manifest['training'], 'libraries'>;
+  /** `libraries`: this process's when absent. */
+  readonly training: Omit<Manifest['training'], 'libraries'> & { readonly libraries?: Readonly<Record<string, string>> };
   readonly figures: Readonly<Record<string, number>>;
 }
 
@@ -36,16 +39,20 @@ export interface ArtifactFacts {
  *
  * @param folder   Where to; its parent exists.
  * @param weights  [parameters], in the plan's order.
+ * @param dtype    What they are written in.
  * @returns        The manifest as written.
+ * @throws WeightRangeError  When they do not fit into it.
  */
 export async function exportArtifact(
   folder: string,
   plan: GeneratorPlan,
   weights: Float32Array,
+  dtype: WeightDtype,
   facts: ArtifactFacts,
 ): Promise<Manifest> {
-  const files = await encodeLayersModel(plan, weights);
-  const contents = { [TOPOLOGY_FILE]: new TextEncoder().encode(files.topology), [WEIGHTS_FILE]: files.weights };
+  const { encoding, bytes: weightsBytes } = encodeWeights(plan, weights, dtype);
+  const topology = new TextEncoder().encode(await encodeTopology(plan, encoding));
+  const contents = { [TOPOLOGY_FILE]: topology, [WEIGHTS_FILE]: weightsBytes };
   const [height, width, channels] = plan.outputShape;
   const manifest = sealManifest({
     schema: MANIFEST_SCHEMA,
@@ -55,9 +62,9 @@ export async function exportArtifact(
     latent: { size: plan.config.latentSize, prior: 'uniform', range: [-1, 1] },
     image: { height, width, channels, range: [...facts.imageRange] },
     classes: [...facts.classes],
-    weights: { dtype: 'float32' },
+    weights: encoding,
     files: Object.entries(contents).map(([path, bytes]) => ({ path, bytes: bytes.length, sha256: hashBytes(bytes) })),
-    training: { ...facts.training, libraries: readLibraryVersions() },
+    training: { ...facts.training, libraries: { ...(facts.training.libraries ?? readLibraryVersions()) } },
     figures: { ...facts.figures },
   });
   const temporary = `${folder}.tmp`;

@@ -3,30 +3,22 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { WEIGHTS_FILE } from '../shared/artifact.ts';
-import { LEAKY_SLOPE, sizeOf, type Activation, type GeneratorPlan, type LayerConfig } from '../shared/generator.ts';
-
-/** The two files of a model: the topology as JSON text, and the weights in the plan's order. */
-export interface LayersModelFiles {
-  readonly topology: string;
-  readonly weights: Uint8Array;
-}
+import { LEAKY_SLOPE, type Activation, type GeneratorPlan, type LayerConfig } from '../shared/generator.ts';
+import type { WeightEncoding } from '../shared/weight-encoding.ts';
 
 /**
- * Encodes a generator.
+ * Encodes a generator's topology, model.json. Together with WEIGHTS_FILE, in the plan's order, it is the whole model.
  *
- * @param plan     Of the generator.
- * @param weights  [parameters], in the plan's order.
+ * @param plan      Of the generator.
+ * @param encoding  How WEIGHTS_FILE is written.
+ * @returns         JSON text.
  */
-export async function encodeLayersModel(plan: GeneratorPlan, weights: Float32Array): Promise<LayersModelFiles> {
+export async function encodeTopology(plan: GeneratorPlan, encoding: WeightEncoding): Promise<string> {
   const model = tf.sequential({
     name: 'generator',
     layers: [tf.layers.inputLayer({ name: 'latent_and_label', inputShape: [plan.inputSize] }), ...buildLayers(plan)],
   });
   try {
-    tf.tidy(() => {
-      let next = 0;
-      model.setWeights(plan.weights.map(({ shape }) => tf.tensor(weights.subarray(next, (next += sizeOf(shape))), [...shape])));
-    });
     let saved: tf.io.ModelArtifacts | undefined;
     await model.save(
       tf.io.withSaveHandler(async (artifacts) => {
@@ -36,20 +28,27 @@ export async function encodeLayersModel(plan: GeneratorPlan, weights: Float32Arr
     );
     const { modelTopology, weightSpecs = [], format, generatedBy } = saved as tf.io.ModelArtifacts;
     checkOrder(plan, weightSpecs);
-    const manifest = {
+    return JSON.stringify({
       format,
       generatedBy,
       convertedBy: null,
       modelTopology,
-      weightsManifest: [{ paths: [WEIGHTS_FILE], weights: weightSpecs }],
-    };
-    return {
-      topology: JSON.stringify(manifest),
-      weights: new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength).slice(),
-    };
+      weightsManifest: [{ paths: [WEIGHTS_FILE], weights: describeQuantization(weightSpecs, encoding) }],
+    });
   } finally {
     model.dispose();
   }
+}
+
+/** Says how to read the weights, as tfjs's own converter does: nothing for float32. */
+function describeQuantization(specs: readonly tf.io.WeightsManifestEntry[], encoding: WeightEncoding): readonly object[] {
+  if (encoding.dtype === 'float32') {
+    return specs;
+  }
+  return specs.map((spec, index) => {
+    const affine = encoding.dtype === 'uint8' ? encoding.quantization[index] : {};
+    return { ...spec, quantization: { dtype: encoding.dtype, ...affine, original_dtype: 'float32' } };
+  });
 }
 
 /** Every layer as layers that tfjs has: leaky relu and depth-to-space become several. */

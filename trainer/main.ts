@@ -4,16 +4,18 @@
 import { Command } from 'commander';
 import { ArtifactError } from '../shared/artifact.ts';
 import { buildPublishCommand } from './commands/publish.ts';
+import { buildQuantizeCommand } from './commands/quantize.ts';
 import { buildSampleCommand } from './commands/sample.ts';
 import { buildTrainCommand } from './commands/train.ts';
 import { ExpectedError } from './expected-error.ts';
 
 const program = new Command('digitmint')
-  .description('Trains generators of handwritten digits, draws from them and publishes them.')
+  .description('Trains generators of handwritten digits, draws from them, makes them small and publishes them.')
   .showSuggestionAfterError()
   .showHelpAfterError('(--help tells what is allowed)')
   .addCommand(buildTrainCommand())
   .addCommand(buildSampleCommand())
+  .addCommand(buildQuantizeCommand())
   .addCommand(buildPublishCommand());
 // Sub-commands that are added do not inherit how errors are shown.
 program.commands.forEach((command) => command.copyInheritedSettings(program));

@@ -119,19 +119,20 @@ describe('a manifest', () => {
 
 describe('weights', () => {
   it('are refused when they are not finite or of another size', () => {
-    const { plan } = parseManifest(bytes);
+    const parsed = parseManifest(bytes);
+    const { plan } = parsed;
     const values = new Float32Array(plan.parameters);
-    expect(decodeWeights(plan, new Uint8Array(values.buffer)).map((part) => part.length)).toEqual([26 * 32, 32, 32 * 784, 784]);
+    expect(decodeWeights(parsed, new Uint8Array(values.buffer)).map((part) => part.length)).toEqual([26 * 32, 32, 32 * 784, 784]);
     values[7] = NaN;
-    expect(catchFailure(() => decodeWeights(plan, new Uint8Array(values.buffer))).reason).toBe('not_finite');
-    expect(catchFailure(() => decodeWeights(plan, new Uint8Array(8))).reason).toBe('size_mismatch');
+    expect(catchFailure(() => decodeWeights(parsed, new Uint8Array(values.buffer))).reason).toBe('not_finite');
+    expect(catchFailure(() => decodeWeights(parsed, new Uint8Array(8))).reason).toBe('size_mismatch');
   });
 
   it('are read rightly from a Buffer that is a part of a larger one', () => {
-    const { plan } = parseManifest(bytes);
-    const values = Float32Array.from({ length: plan.parameters }, (_, i) => i);
+    const parsed = parseManifest(bytes);
+    const values = Float32Array.from({ length: parsed.plan.parameters }, (_, i) => i);
     const pooled = Buffer.concat([Buffer.from('xyz'), Buffer.from(values.buffer)]).subarray(3);
-    expect(decodeWeights(plan, pooled)[1]?.[0]).toBe(26 * 32);
+    expect(decodeWeights(parsed, pooled)[1]?.[0]).toBe(26 * 32);
   });
 });
 

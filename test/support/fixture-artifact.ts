@@ -19,6 +19,8 @@ import {
 import { planGenerator, sizeOf, type LayerConfig } from '../../shared/generator.ts';
 import { SAMPLING_LAW } from '../../shared/latent.ts';
 import { deriveKey, drawWords, fillUniform } from '../../shared/random.ts';
+import type { WeightDtype } from '../../shared/weight-encoding.ts';
+import { encodeWeights } from '../../trainer/weight-encoder.ts';
 
 /** What a fixture is made from; all of it has a default. */
 export interface FixtureOptions {
@@ -28,6 +30,8 @@ export interface FixtureOptions {
   readonly layers?: readonly LayerConfig[];
   /** Decides the weights, and so the version. */
   readonly weightsSeed?: string;
+  /** What the weights are written in. */
+  readonly dtype?: WeightDtype;
   /** Changes the manifest's content before it is sealed: for artifacts that are wrong yet consistent. */
   readonly alter?: (content: ManifestContent) => ManifestContent;
 }
@@ -52,15 +56,14 @@ export function buildFixture({
   classes = 10,
   layers = DEFAULT_LAYERS,
   weightsSeed = 'fixture',
+  dtype = 'float32',
   alter = (content) => content,
 }: FixtureOptions = {}): Fixture {
   const generator = { latentSize, classes, layers: [...layers] };
   const plan = planGenerator(generator);
   const [height, width, channels] = plan.outputShape;
-  const weights = drawWeights(
-    plan.weights.map((weight) => weight.shape),
-    weightsSeed,
-  );
+  const shapes = plan.weights.map((weight) => weight.shape);
+  const { encoding, bytes: weights } = encodeWeights(plan, drawWeights(shapes, weightsSeed), dtype);
   const topology = new TextEncoder().encode('{"note":"a fixture has no topology"}\n');
   const manifest = sealManifest(
     alter({
@@ -71,7 +74,7 @@ export function buildFixture({
       latent: { size: latentSize, prior: 'uniform', range: [-1, 1] },
       image: { height, width, channels, range: [0, 1] },
       classes: Array.from({ length: classes }, (_, label) => String(label)),
-      weights: { dtype: 'float32' },
+      weights: encoding,
       files: [
         { path: TOPOLOGY_FILE, bytes: topology.length, sha256: hashBytes(topology) },
         { path: WEIGHTS_FILE, bytes: weights.length, sha256: hashBytes(weights) },
@@ -100,21 +103,19 @@ export function buildFixture({
 }
 
 /** Uniform in ±sqrt(6 / inputs): keeps the network's numbers in a range where neighbouring seeds look different. */
-function drawWeights(shapes: readonly (readonly number[])[], seed: string): Uint8Array {
+function drawWeights(shapes: readonly (readonly number[])[], seed: string): Float32Array {
   const key = deriveKey('fixture', seed);
-  const parts = shapes.map((shape, i) => {
-    const values = new Float32Array(sizeOf(shape));
+  const all = new Float32Array(shapes.reduce((sum, shape) => sum + sizeOf(shape), 0));
+  let next = 0;
+  shapes.forEach((shape, i) => {
+    const values = all.subarray(next, (next += sizeOf(shape)));
     fillUniform(drawWords(key, 0, i, values.length), values);
     const inputs = shape.length === 1 ? 600 : sizeOf(shape.slice(0, -1));
-    return values.map((value) => value * Math.sqrt(6 / inputs));
+    for (let k = 0; k < values.length; k++) {
+      values[k] = (values[k] as number) * Math.sqrt(6 / inputs);
+    }
   });
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let next = 0;
-  for (const part of parts) {
-    bytes.set(new Uint8Array(part.buffer), next);
-    next += part.byteLength;
-  }
-  return bytes;
+  return all;
 }
 
 /** The objects of an artifact, by their keys in the bucket; without the pointer. */

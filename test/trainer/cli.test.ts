@@ -9,9 +9,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WEIGHTS_FILE } from '../../shared/artifact.ts';
+import { planGenerator } from '../../shared/generator.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
+import { WEIGHT_BYTES } from '../../shared/weight-encoding.ts';
 import { loadNewestCheckpoint } from '../../trainer/checkpoint.ts';
+import { PRESETS } from '../../trainer/preset.ts';
 import { locate } from '../../trainer/run-folder.ts';
+import { readArtifactFolder } from '../../trainer/storage/artifact-folder.ts';
 import { buildFixture } from '../support/fixture-artifact.ts';
 
 const main = fileURLToPath(new URL('../../trainer/main.ts', import.meta.url));
@@ -63,6 +68,17 @@ describe('a wrong command', () => {
     [['train', '--data', '/nowhere'], /--data \/nowhere: no such folder/],
     [['train', '--to', 'ftp://host/x'], /ftp:\/\/host\/x/],
     [['train', '--resume', '/nowhere'], /--resume \/nowhere: expected the folder of a run/],
+    [
+      ['train', '--weights', 'int4'],
+      /'--weights <type>' argument 'int4' is invalid\. Allowed choices are float32, float16, uint8/,
+    ],
+    [['quantize', '--out', 'x.png'], /required option '--model <folder>' not specified/],
+    [['quantize', '--model', '/nowhere', '--out', 'x.png'], /\/nowhere: expected a folder with manifest\.json/],
+    [
+      ['quantize', '--model', 'models/seed', '--weights', 'float32', '--out', 'x.png'],
+      /--weights float32: models\/seed is written so already/,
+    ],
+    [['quantize', '--model', 'models/seed', '--out', 'models'], /--out models: is there already, and is not written over/],
     [['sample', '--out', 'x.png'], /required option '--model <folder>' not specified/],
     [['sample', '--model', '/nowhere', '--out', 'x.png'], /--model \/nowhere: manifest\.json cannot be read/],
     [['sample', '--model', 'models/seed', '--out', 'x.png', '--n', '0'], /Expected a whole number from 1 to/],
@@ -149,6 +165,18 @@ describe('npm run train', () => {
       expect(output).toMatch(message);
     });
 
+    it('is written in any form that is asked for, in half the bytes by default', async () => {
+      const { parameters } = planGenerator(PRESETS.seed.generator);
+      expect(whole.length).toBe(2 * parameters);
+      for (const [dtype, bytes] of Object.entries(WEIGHT_BYTES)) {
+        const { code } = await run('train', '--resume', join(parent, 'whole'), '--no-publish', '--weights', dtype);
+        expect(code).toBe(0);
+        const { manifest, files } = await readArtifactFolder(join(parent, 'whole', 'model'));
+        expect(manifest.weights.dtype).toBe(dtype);
+        expect(files.get(WEIGHTS_FILE)?.length).toBe(bytes * parameters);
+      }
+    });
+
     it('is resumed with more steps', async () => {
       const { code, output } = await run('train', '--resume', join(parent, 'whole'), '--steps', '9', '--no-publish');
       expect(output).toMatch(/steps +8 done, to 9 of 256 images/);
@@ -183,6 +211,50 @@ describe('npm run train', () => {
     } finally {
       execFileSync('umount', [disk]);
     }
+  });
+});
+
+describe('npm run quantize', () => {
+  const quantize = async (model: string, dtype: string, out: string) => {
+    const { code, output } = await run('quantize', '--model', model, '--weights', dtype, '--out', join(parent, out));
+    expect(code).toBe(0);
+    const { manifest, files } = await readArtifactFolder(join(parent, out));
+    return { output, manifest, weights: files.get(WEIGHTS_FILE) as Uint8Array };
+  };
+
+  it('halves the shipped model without a visible difference, as a version of its own, and tells what it left out', async () => {
+    const seed = await readArtifactFolder('models/seed');
+    const { output, manifest, weights } = await quantize('models/seed', 'float16', 'half');
+    expect(output).toContain(`seed@${manifest.version}, float16 of float32 ${seed.manifest.version}`);
+    expect(output).toMatch(/256 samples, bytes of 0 to 255: at most 1 apart, 0\.00\d\d in the mean, 0\.000% of the pixels/);
+    expect(output).toContain('Left out, since they were measured before: discriminatorLoss, diversity, generatorLoss.');
+    expect(weights.length).toBe(938_048 / 2);
+    expect(manifest).toMatchObject({
+      name: 'seed',
+      weights: { dtype: 'float16' },
+      figures: {},
+      training: seed.manifest.training,
+    });
+    expect(manifest.version).not.toBe(seed.manifest.version);
+  });
+
+  it('makes a quarter of it, the same each time', async () => {
+    const { manifest, weights } = await quantize('models/seed', 'uint8', 'quarter');
+    expect(weights.length).toBe(938_048 / 4);
+    expect((await quantize('models/seed', 'uint8', 'quarter-again')).manifest).toEqual(manifest);
+  });
+
+  it('keeps figures where the numbers stay the same', async () => {
+    const source = join(parent, 'measured');
+    await mkdir(source);
+    for (const [path, bytes] of buildFixture({ dtype: 'float16', alter: (content) => ({ ...content, figures: { f: 1 } }) })
+      .files) {
+      await writeFile(join(source, path), bytes);
+    }
+    const { output, manifest } = await quantize(source, 'float32', 'widened');
+    expect(output).toContain('The weights are the same numbers.');
+    expect(manifest.figures).toEqual({ f: 1 });
+    expect((await quantize(join(parent, 'widened'), 'float16', 'narrowed')).manifest.figures).toEqual({ f: 1 });
   });
 });
 

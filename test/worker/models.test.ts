@@ -160,6 +160,8 @@ describe('a broken model', () => {
     ['a schema of the future', 'schema_unknown', (content) => ({ ...content, schema: 2 })],
     ['another sampling law', 'malformed', (content) => ({ ...content, law: 'gauss/1' })],
     ['another number type', 'malformed', (content) => ({ ...content, weights: { dtype: 'string' } })],
+    ['8-bit weights without their scales', 'malformed', (content) => ({ ...content, weights: { dtype: 'uint8' } })],
+    ['weights in a form that their size contradicts', 'malformed', (content) => ({ ...content, weights: { dtype: 'float16' } })],
     [
       'a huge layer',
       'malformed',

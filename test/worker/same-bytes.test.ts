@@ -1,5 +1,6 @@
 /**
- * The worker's digits are those that the library's own build draws in Node, byte by byte, for every layer and activation.
+ * The worker's digits are those that the library's own build draws in Node, byte by byte, for every layer, activation and
+ * form of the weights.
  */
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MANIFEST_FILE, parseManifest, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
 import type { Activation, LayerConfig } from '../../shared/generator.ts';
 import { createSampler } from '../../shared/sampler.ts';
+import { WEIGHT_DTYPES } from '../../shared/weight-encoding.ts';
 import { buildFixture, buildPointer, type Fixture } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
 
@@ -25,9 +27,12 @@ function buildLayers(activation: Activation): LayerConfig[] {
   ];
 }
 
-const fixtures = ACTIVATIONS.map((activation) =>
-  buildFixture({ name: activation.toLowerCase(), layers: buildLayers(activation), weightsSeed: activation }),
-);
+const fixtures = [
+  ...ACTIVATIONS.map((activation) =>
+    buildFixture({ name: activation.toLowerCase(), layers: buildLayers(activation), weightsSeed: activation }),
+  ),
+  ...WEIGHT_DTYPES.map((dtype) => buildFixture({ name: dtype, layers: buildLayers('leakyRelu'), dtype })),
+];
 
 let worker: TestWorker;
 beforeAll(async () => {

@@ -3,8 +3,9 @@
  */
 import { relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { modelNameSchema } from '../../shared/artifact.ts';
+import { modelNameSchema, type Manifest } from '../../shared/artifact.ts';
 import { planGenerator } from '../../shared/generator.ts';
+import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/weight-encoding.ts';
 import { exportArtifact } from '../export.ts';
 import { DEFAULT_PRESET, PRESETS } from '../preset.ts';
 import { createReporter, describeSeconds } from '../reporter.ts';
@@ -12,10 +13,12 @@ import { createRunFolder, hashRun, loadLastMetrics, locate, saveProgressGif, tri
 import { planRun, type RunPlan, type RunRequest } from '../run-plan.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../training-loop.ts';
+import { DEFAULT_WEIGHT_DTYPE } from '../weight-encoder.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
 
 interface TrainFlags extends RunRequest {
   readonly name?: string;
+  readonly weights: WeightDtype;
   readonly to: string;
   readonly publish: boolean;
   readonly dryRun?: true;
@@ -43,6 +46,11 @@ export function buildTrainCommand(): Command {
     .option('--image-every <steps>', "steps between sample grids (default: the preset's)", parseSteps)
     .option('--checkpoint-every <steps>', "steps between checkpoints (default: the preset's)", parseSteps)
     .option('--name <name>', "name to publish the model under (default: the preset's)", parseName)
+    .addOption(
+      new Option('--weights <type>', 'what the model is written in: a half or a quarter of the bytes')
+        .choices(WEIGHT_DTYPES)
+        .default(DEFAULT_WEIGHT_DTYPE),
+    )
     .option('--to <target>', 'where to publish: local, a folder, s3://bucket or r2://bucket', 'local')
     .option('--no-publish', "only writes the model to the run's folder")
     .option('--dry-run', 'checks everything, prints what would be done, and stops')
@@ -67,12 +75,14 @@ async function train(flags: TrainFlags): Promise<number> {
     const result = await trainInFolder(plan);
     await saveProgressGif(plan.folder);
     if (!result.finished) {
-      const again = `npm run train -- --resume ${showPath(plan.folder)}${flags.data === undefined ? '' : ` --data ${flags.data}`}`;
+      const data = flags.data === undefined ? '' : ` --data ${flags.data}`;
+      const weights = flags.weights === DEFAULT_WEIGHT_DTYPE ? '' : ` --weights ${flags.weights}`;
+      const again = `npm run train -- --resume ${showPath(plan.folder)}${data}${weights}`;
       console.log(`Stopped after ${result.step.toLocaleString('en')} steps. Go on with: ${again}`);
       return EXIT_INTERRUPTED;
     }
     const { model } = locate(plan.folder);
-    const manifest = await exportRun(plan, result, flags.name ?? plan.options.config.preset);
+    const manifest = await exportRun(plan, result, flags.name ?? plan.options.config.preset, flags.weights);
     const took = describeSeconds((performance.now() - startedAt) / 1000);
     console.log(`Trained in ${took}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
     if (flags.publish) {
@@ -110,10 +120,15 @@ async function trainInFolder({ options, folder, dataset, checkpoint, resumes }: 
   }
 }
 
-async function exportRun({ options, folder, backend }: RunPlan, { step, weights }: TrainingResult, name: string) {
+async function exportRun(
+  { options, folder, backend }: RunPlan,
+  { step, weights }: TrainingResult,
+  name: string,
+  dtype: WeightDtype,
+): Promise<Manifest> {
   const { config, dataset } = options;
   const { discriminatorLoss = NaN, generatorLoss = NaN, diversity = NaN } = (await loadLastMetrics(folder)) ?? {};
-  return exportArtifact(locate(folder).model, planGenerator(config.generator), weights, {
+  return exportArtifact(locate(folder).model, planGenerator(config.generator), weights, dtype, {
     name,
     imageRange: config.pixelRange,
     classes: Array.from({ length: config.generator.classes }, (_, label) => String(label)),

@@ -11,7 +11,7 @@ import {
   parseManifest,
   verifyFile,
   WEIGHTS_FILE,
-  type Manifest,
+  type ParsedManifest,
 } from '../../shared/artifact.ts';
 import { ExpectedError } from '../expected-error.ts';
 
@@ -20,8 +20,7 @@ export class ArtifactFolderError extends ExpectedError {
   override name = 'ArtifactFolderError' as const;
 }
 
-export interface ArtifactFolder {
-  readonly manifest: Manifest;
+export interface ArtifactFolder extends ParsedManifest {
   /** The files that the manifest lists, by path, in its order. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
@@ -33,7 +32,8 @@ export interface ArtifactFolder {
 export async function readArtifactFolder(folder: string): Promise<ArtifactFolder> {
   const names = await listFolder(folder);
   try {
-    const { manifest, plan } = parseManifest(await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes));
+    const parsed = parseManifest(await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes));
+    const { manifest } = parsed;
     const listed = new Set([MANIFEST_FILE, ...manifest.files.map((file) => file.path)]);
     const unlisted = names.filter((name) => !listed.has(name));
     if (unlisted.length > 0) {
@@ -46,11 +46,11 @@ export async function readArtifactFolder(folder: string): Promise<ArtifactFolder
       const bytes = await readBounded(folder, file.path, ARTIFACT_LIMITS.fileBytes);
       verifyFile(file, bytes);
       if (file.path === WEIGHTS_FILE) {
-        decodeWeights(plan, bytes);
+        decodeWeights(parsed, bytes);
       }
       files.set(file.path, bytes);
     }
-    return { manifest, files };
+    return { ...parsed, files };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
       throw new ArtifactFolderError(`${folder}: ${cause.message}; export the model again`, { cause });

@@ -29,9 +29,10 @@ export async function openModel(parsed: ParsedManifest, weights: Uint8Array): Pr
 }
 
 /** Finite weights can still overflow on the way, and a sampler's bytes would not show it. */
-function checkOutput({ plan }: ParsedManifest, weights: Uint8Array): void {
+function checkOutput(parsed: ParsedManifest, weights: Uint8Array): void {
+  const { plan } = parsed;
   const output = tf.tidy(() => {
-    const tensors = decodeWeights(plan, weights).map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
+    const tensors = decodeWeights(parsed, weights).map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
     const latents = drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize);
     return runGenerator(plan, tensors, buildInput(plan, latents, null)); // [1, height, width, channels]
   });
