@@ -14,6 +14,7 @@ import { pickShippedWeights, type Gan } from './steps.ts';
 /** Samples on a grid, 8 x 8, and how large they are drawn. */
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
 
+const GREYS = Array.from({ length: 256 }, (_, grey): [number, number, number] => [grey, grey, grey]);
 const FRAME_MS = 500;
 const LAST_FRAME_MS = 2500;
 
@@ -61,18 +62,33 @@ export function computeDiversity(pixels: Uint8Array, count: number): number {
 }
 
 /**
- * Encodes grey PNG frames as an endless GIF.
+ * Encodes PNG frames as an endless GIF: grey ones exactly, coloured ones in the 256 colours that suit each frame best.
  *
  * @param frames  PNG files of one size, in order; the last stands longer.
  */
 export function encodeGif(frames: readonly Uint8Array[]): Uint8Array {
-  const palette = Array.from({ length: 256 }, (_, grey): [number, number, number] => [grey, grey, grey]);
   const gif = gifenc.GIFEncoder();
   for (const [i, frame] of frames.entries()) {
-    const { data, width, height } = decode(frame);
+    const { data, width, height, channels } = decode(frame);
     const delay = i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS;
-    gif.writeFrame(data as Uint8Array, width, height, { delay, ...(i === 0 ? { palette, repeat: 0 } : {}) });
+    const repeat = i === 0 ? { repeat: 0 } : {};
+    if (channels === 1) {
+      gif.writeFrame(data as Uint8Array, width, height, { delay, ...repeat, ...(i === 0 ? { palette: GREYS } : {}) });
+    } else {
+      const rgba = addAlpha(data as Uint8Array);
+      const palette = gifenc.quantize(rgba, GREYS.length);
+      gif.writeFrame(gifenc.applyPalette(rgba, palette), width, height, { delay, ...repeat, palette });
+    }
   }
   gif.finish();
   return gif.bytes();
+}
+
+/** Row-major [pixels, 3] to [pixels, 4], opaque: the form that the quantizer reads. */
+function addAlpha(rgb: Uint8Array): Uint8Array {
+  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
+  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
+    rgba.set(rgb.subarray(from, from + 3), to);
+  }
+  return rgba;
 }
