@@ -55,12 +55,12 @@ export function parsePngHeader(bytes: Uint8Array): PngHeader {
  * @throws Error  When it cannot be decoded; the message says why.
  */
 export function decodePngPicture(bytes: Uint8Array): Uint8Array {
-  const { colourType, interlaced } = parsePngHeader(bytes);
-  const { width, height, depth, channels, data, palette, transparency } = decodeFile(bytes);
+  const { colourType, depth, interlaced } = parsePngHeader(bytes);
   if (interlaced && depth < 8) {
-    // The decoder reads these wrongly, in silence.
+    // The decoder would read it wrongly, in silence.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
   }
+  const { width, height, channels, data, palette, transparency } = decodeFile(bytes);
   if (depth === 8 && colourType === RGB && transparency === undefined) {
     return new Uint8Array(data);
   }
