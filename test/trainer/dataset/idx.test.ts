@@ -97,7 +97,7 @@ describe('IDX files', () => {
     ],
     [
       'a name given twice',
-      () => writeFile(join(folder, 'classes.txt'), `${'x\n'.repeat(10)}`),
+      () => writeFile(join(folder, 'classes.txt'), 'x\n'.repeat(10)),
       /classes\.txt names the class "x" twice/,
     ],
     ['no images', () => writeFile(join(folder, IMAGES), encodeIdx([0, 4, 5], new Uint8Array())), /0 images|at least one image/],
