@@ -131,7 +131,7 @@ describe('coloured pictures with classes', () => {
     const { manifest } = parseManifest(await readFile(join(model, MANIFEST_FILE)));
     expect(manifest.image).toEqual({ height: SIDE, width: SIDE, channels: 3, range: [-1, 1] });
     expect(manifest.classes).toEqual(CLASSES);
-    expect(manifest.training.dataset).toMatchObject({ name: 'PNG pictures, my pictures', images: 12 });
+    expect(manifest.training.dataset).toMatchObject({ name: 'my pictures (PNG files)', images: 12 });
   });
 
   it('are in colour on the grids, and nearly so in the animation of 256 colours a frame', async () => {
@@ -319,7 +319,7 @@ describe('npm run train on data of one’s own', () => {
         await writePicture(join(parent, 'wide', 'a.png'), 20, 16, () => [0, 0, 0]);
         return [join(parent, 'wide')];
       },
-      /wide holds images of 20 x 16 pixels, --preset digits takes square ones/,
+      /--data .*wide: holds images of 20 x 16 pixels, --preset digits takes square ones/,
     ],
     ['too few pictures', () => Promise.resolve([pictures]), /holds 12 images, --preset digits takes 128 at a time.*Add images/],
     [
@@ -328,7 +328,7 @@ describe('npm run train on data of one’s own', () => {
         await writePicture(join(parent, 'coloured', 'a.png'), 28, 28, () => [1, 2, 3]);
         return [join(parent, 'coloured'), 'seed'];
       },
-      /--preset seed makes 28 x 28 grey images here, PNG pictures, coloured holds 28 x 28 RGB images\. Take --preset digits/,
+      /--preset seed makes 28 x 28 grey images here, coloured \(PNG files\) holds 28 x 28 RGB images\. Take --preset digits/,
     ],
   ] as [string, () => Promise<[data: string, preset?: PresetName]>, RegExp][])('refuses %s', async (_, prepare, message) => {
     const [data, preset = 'digits'] = await prepare();

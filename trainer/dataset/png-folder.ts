@@ -3,14 +3,16 @@
  * that does not fit is named before anything is trained.
  */
 import { open, readdir, readFile, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { checkClassNames, DatasetError, type Dataset } from './dataset.ts';
 import { decodePngPicture, parsePngHeader, PNG_HEADER_BYTES } from './png-picture.ts';
 
 /** All pictures together, as RGB, must fit: 87,381 of 64 x 64, 456,520 of 28 x 28. */
 const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
-/** A picture of 64 x 64 has 32 KB at most, uncompressed; the rest is for what programs store beside the pixels. */
-const MAX_FILE_BYTES = 4 * 1024 * 1024;
+/**
+ * A picture of 64 x 64 has 32 KB at most, uncompressed; the rest is for what programs store beside the pixels. What a
+ * hostile file inflates to is bounded with it: deflate's best is 1 to 1,032. */
+const MAX_FILE_BYTES = 1024 * 1024;
 /** Problems and passed-over files that a message names. */
 const MAX_NAMED = 5;
 
@@ -71,7 +73,7 @@ export async function loadPngFolder(folder: string, watcher: PngFolderWatcher = 
   refuseProblems(folder, pictures.length, problems, 'Repair them or take them out.');
   const grey = takeGrey(rgb);
   const labels = Uint8Array.from(pictures, ({ label }) => label);
-  const name = `PNG pictures, ${basename(folder).slice(0, 64)}`;
+  const name = `${basename(resolve(folder)).slice(0, 64)} (PNG files)`;
   const colours = grey === null ? { channels: 3, images: rgb } : { channels: 1, images: grey };
   return { dataset: { name, count: pictures.length, height, width, ...colours, labels, classes }, notes };
 }

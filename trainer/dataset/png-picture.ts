@@ -57,7 +57,7 @@ export function parsePngHeader(bytes: Uint8Array): PngHeader {
 export function decodePngPicture(bytes: Uint8Array): Uint8Array {
   const { colourType, depth, interlaced } = parsePngHeader(bytes);
   if (interlaced && depth < 8) {
-    // The decoder would read it wrongly, in silence.
+    // The decoder takes each pixel of a pass for a byte.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
   }
   const { width, height, channels, data, palette, transparency } = decodeFile(bytes);
