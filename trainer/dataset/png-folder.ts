@@ -11,7 +11,8 @@ import { decodePngPicture, parsePngHeader, PNG_HEADER_BYTES } from './png-pictur
 const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
 /**
  * A picture of 64 x 64 has 32 KB at most, uncompressed; the rest is for what programs store beside the pixels. What a
- * hostile file inflates to is bounded with it: deflate's best is 1 to 1,032. */
+ * hostile file inflates to is bounded with it: deflate's best is 1 to 1,032.
+ */
 const MAX_FILE_BYTES = 1024 * 1024;
 /** Problems and passed-over files that a message names. */
 const MAX_NAMED = 5;
