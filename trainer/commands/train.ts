@@ -68,7 +68,10 @@ async function train(flags: TrainFlags): Promise<number> {
     const result = await trainInFolder(plan);
     await saveProgressGif(plan.folder);
     if (!result.finished) {
-      const again = `npm run train -- --resume ${showPath(plan.folder)}${flags.data === undefined ? '' : ` --data ${quoteArgument(flags.data)}`}`;
+      const kept = Object.entries({ resume: showPath(plan.folder), data: flags.data, name: flags.name }).flatMap(
+        ([flag, value]) => (value === undefined ? [] : [`--${flag} ${quoteArgument(value)}`]),
+      );
+      const again = `npm run train -- ${kept.join(' ')}`;
       console.log(`Stopped after ${result.step.toLocaleString('en')} steps. Go on with: ${again}`);
       return EXIT_INTERRUPTED;
     }
