@@ -3,6 +3,7 @@
  */
 import type { GeneratorConfig } from '../shared/generator.ts';
 import type { PixelRange } from '../shared/pixels.ts';
+import { DIGITS_SIZES, planDigitsGenerator } from './digits-network.ts';
 import type { DiscriminatorConfig } from './discriminator.ts';
 
 /** Settings of Adam (Kingma and Ba 2015, algorithm 1). */
@@ -48,26 +49,14 @@ export interface TrainingConfig {
 
 export type PresetName = keyof typeof PRESETS;
 
-/** The presets, without the seed. */
+/** The presets, without the seed, for MNIST's images. */
 export const PRESETS = {
   /** Conditional on the label, sharp, varied, and small enough for the edge. */
   digits: {
     preset: 'digits',
     steps: 30_000,
     batchSize: 128,
-    generator: {
-      latentSize: 64,
-      classes: 10,
-      layers: [
-        { type: 'dense', units: 7 * 7 * 32, activation: 'leakyRelu' },
-        { type: 'reshape', shape: [7, 7, 32] },
-        { type: 'conv2d', filters: 48, kernelSize: 3, activation: 'leakyRelu' },
-        { type: 'depthToSpace', blockSize: 2 },
-        { type: 'conv2d', filters: 12, kernelSize: 3, activation: 'leakyRelu' },
-        { type: 'conv2d', filters: 4, kernelSize: 3, activation: 'tanh' },
-        { type: 'depthToSpace', blockSize: 2 },
-      ],
-    },
+    generator: planDigitsGenerator(28, 1, 10), // as for MNIST: see `fitPreset`
     discriminator: { type: 'convolutional', filters: [32, 64, 128], kernelSizes: [4, 4, 3], units: 128 },
     objective: { type: 'relativistic', gamma: 1 },
     pixelRange: [-1, 1],
@@ -108,6 +97,33 @@ export const PRESETS = {
 } as const satisfies Record<string, Omit<TrainingConfig, 'seed'>>;
 
 export const DEFAULT_PRESET: PresetName = 'seed';
+
+/** Sides in pixels of the square images that each preset can be fitted to. */
+export const PRESET_SIZES: Readonly<Record<PresetName, readonly number[]>> = { digits: DIGITS_SIZES, seed: [28] };
+
+/** What a preset's networks are fitted to. */
+export interface ImageSet {
+  /** Side of the square images, one of the preset's PRESET_SIZES. */
+  readonly width: number;
+  /** 1 (grey) or 3 (RGB). */
+  readonly channels: number;
+  readonly classes: readonly string[];
+}
+
+/**
+ * Fits a preset's networks to data. `digits` takes the data's size, channels and classes (a single class counts as none:
+ * there is nothing to tell apart); the tutorial's GAN stays as it is, whatever the data.
+ */
+export function fitPreset(name: PresetName, { width, channels, classes }: ImageSet): Omit<TrainingConfig, 'seed'> {
+  switch (name) {
+    case 'digits': {
+      const told = classes.length > 1 ? classes.length : 0;
+      return { ...PRESETS.digits, generator: planDigitsGenerator(width, channels, told) };
+    }
+    case 'seed':
+      return PRESETS.seed;
+  }
+}
 
 /** Streams of the training seed's randomness: never reuse a number. */
 export const PURPOSES = {

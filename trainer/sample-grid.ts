@@ -14,6 +14,9 @@ import { pickShippedWeights, type Gan } from './steps.ts';
 /** Samples on a grid, 8 x 8, and how large they are drawn. */
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
 
+const GREYS = Array.from({ length: 256 }, (_, grey): [number, number, number] => [grey, grey, grey]);
+/** Pixels that a palette is chosen from: the time grows with the square of their colours, minutes for a noisy grid. */
+const MAX_PALETTE_PIXELS = 4096;
 const FRAME_MS = 500;
 const LAST_FRAME_MS = 2500;
 
@@ -61,18 +64,46 @@ export function computeDiversity(pixels: Uint8Array, count: number): number {
 }
 
 /**
- * Encodes grey PNG frames as an endless GIF.
+ * Encodes PNG frames as an endless GIF: grey ones exactly, coloured ones in 256 colours chosen for each frame.
  *
  * @param frames  PNG files of one size, in order; the last stands longer.
  */
 export function encodeGif(frames: readonly Uint8Array[]): Uint8Array {
-  const palette = Array.from({ length: 256 }, (_, grey): [number, number, number] => [grey, grey, grey]);
   const gif = gifenc.GIFEncoder();
   for (const [i, frame] of frames.entries()) {
-    const { data, width, height } = decode(frame);
+    const { data, width, height, channels } = decode(frame);
     const delay = i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS;
-    gif.writeFrame(data as Uint8Array, width, height, { delay, ...(i === 0 ? { palette, repeat: 0 } : {}) });
+    const repeat = i === 0 ? { repeat: 0 } : {};
+    if (channels === 1) {
+      gif.writeFrame(data as Uint8Array, width, height, { delay, ...repeat, ...(i === 0 ? { palette: GREYS } : {}) });
+    } else {
+      const rgba = addAlpha(data as Uint8Array);
+      const palette = gifenc.quantize(thin(rgba), GREYS.length);
+      gif.writeFrame(gifenc.applyPalette(rgba, palette), width, height, { delay, ...repeat, palette });
+    }
   }
   gif.finish();
   return gif.bytes();
+}
+
+/**
+ * Takes some pixels out of [pixels, 4]. An odd step visits every column, whatever the width; twice as many pixels
+ * take three times as long and bring each pixel 0.1 levels nearer.
+ */
+function thin(rgba: Uint8Array): Uint8Array {
+  const step = Math.ceil(rgba.length / 4 / MAX_PALETTE_PIXELS) | 1;
+  const thinned = new Uint8Array(Math.ceil(rgba.length / 4 / step) * 4);
+  for (let from = 0, to = 0; from < rgba.length; from += step * 4, to += 4) {
+    thinned.set(rgba.subarray(from, from + 4), to);
+  }
+  return thinned;
+}
+
+/** Row-major [pixels, 3] to [pixels, 4], opaque: the form that the quantizer reads. */
+function addAlpha(rgb: Uint8Array): Uint8Array {
+  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
+  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
+    rgba.set(rgb.subarray(from, from + 3), to);
+  }
+  return rgba;
 }

@@ -29,7 +29,11 @@ export interface StepSource {
  */
 export function createGan({ config, dataset, key }: StepSource, checkpoint: Checkpoint | null): Gan {
   const plan = planGenerator(config.generator);
-  const judge = planDiscriminator(config.discriminator, [dataset.height, dataset.width, 1], config.generator.classes);
+  const judge = planDiscriminator(
+    config.discriminator,
+    [dataset.height, dataset.width, dataset.channels],
+    config.generator.classes,
+  );
   const generator = checkpoint?.generator ?? drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights);
   const discriminator = checkpoint?.discriminator ?? drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights);
   const average = config.emaHalfLifeImages === 0 ? null : (checkpoint?.average ?? generator.weights);
@@ -64,7 +68,7 @@ export interface StepLosses {
 export function trainStep(gan: Gan, { config, dataset, key }: StepSource, indices: Uint32Array, step: number): StepLosses {
   const { batchSize, generatorAdam, discriminatorAdam } = config;
   const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
-  const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, 1];
+  const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, dataset.channels];
   const real = tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), shape);
   const oneHot =
     labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D);
@@ -104,7 +108,7 @@ function computeDecay({ batchSize, emaHalfLifeImages }: TrainingConfig, step: nu
   return 0.5 ** (batchSize / Math.min(emaHalfLifeImages, EMA_RAMP * (step + 1) * batchSize));
 }
 
-/** One shift for the whole batch, drawn for the step; what moves out is lost, what comes in is paper. */
+/** One shift for the whole batch, drawn for the step; what moves out is lost, what comes in is 0: paper or black. */
 function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfig, key: RandomKey, step: number) {
   if (reach === 0) {
     return (images: tf.Tensor4D): tf.Tensor4D => images;

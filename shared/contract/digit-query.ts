@@ -3,6 +3,7 @@
  */
 import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from '../artifact.ts';
+import { CLASS_LIMITS } from '../classes.ts';
 import { chooseCols } from '../sheet.ts';
 import type { ApiError } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -28,7 +29,12 @@ const parameters = {
   n: wholeNumber(1, LIMITS.maxDigits),
   seed: z.string().min(1).max(LIMITS.maxSeedLength).describe(`1 to ${LIMITS.maxSeedLength} characters`),
   start: wholeNumber(0, LIMITS.maxStart),
-  label: wholeNumber(0, 255),
+  /** Which classes there are is the model's to say: see `findClass`. */
+  label: z
+    .string()
+    .min(1)
+    .max(CLASS_LIMITS.nameLength)
+    .describe(`a class of the model by its name or its number, 1 to ${CLASS_LIMITS.nameLength} characters`),
   cols: wholeNumber(1, LIMITS.maxCols),
   scale: wholeNumber(1, LIMITS.maxScale),
   format: z.enum(['png', 'json']).describe('png or json'),
@@ -100,7 +106,8 @@ export interface PinnedDigits {
   readonly seed: string;
   readonly start: number;
   readonly n: number;
-  readonly label: number | undefined;
+  /** The class's name: unlike its number it means the same in every version of a model. */
+  readonly label: string | undefined;
   readonly cols: number;
   readonly scale: number;
 }
@@ -118,7 +125,7 @@ export function buildDigitUrl({ format, model, seed, start, n, label, cols, scal
     url.push(`n=${n}`);
   }
   if (label !== undefined) {
-    url.push(`label=${label}`);
+    url.push(`label=${encodeURIComponent(label)}`);
   }
   if (format !== 'json' && cols !== chooseCols(n)) {
     url.push(`cols=${cols}`);

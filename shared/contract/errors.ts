@@ -2,6 +2,7 @@
  * Every expected way that a request can fail, as data, and the one mapping of each to its status and public text.
  * To add one: a member of `ApiError` and a case in `describeError`; the compiler finds the rest.
  */
+import { describeClasses } from '../classes.ts';
 
 /** A request that cannot be answered as asked. */
 export type ApiError =
@@ -9,7 +10,12 @@ export type ApiError =
   | { readonly code: 'repeated_parameter'; readonly parameter: string }
   | { readonly code: 'unknown_parameter'; readonly parameters: readonly string[]; readonly known: readonly string[] }
   | { readonly code: 'picture_too_large'; readonly width: number; readonly height: number; readonly maxPixels: number }
-  | { readonly code: 'label_not_supported'; readonly model: string; readonly classes: number }
+  | {
+      readonly code: 'label_not_supported';
+      readonly model: string;
+      readonly received: string;
+      readonly classes: readonly string[];
+    }
   | { readonly code: 'not_found'; readonly path: string }
   | { readonly code: 'model_not_found'; readonly model: string }
   | { readonly code: 'method_not_allowed'; readonly method: string; readonly allow: readonly string[] }
@@ -26,7 +32,7 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
   repeated_parameter: { code: 'repeated_parameter', parameter: 'seed' },
   unknown_parameter: { code: 'unknown_parameter', parameters: ['sede'], known: ['n', 'seed'] },
   picture_too_large: { code: 'picture_too_large', width: 7168, height: 7168, maxPixels: 4_000_000 },
-  label_not_supported: { code: 'label_not_supported', model: 'seed', classes: 0 },
+  label_not_supported: { code: 'label_not_supported', model: 'pets', received: 'bird', classes: ['cat', 'dog'] },
   not_found: { code: 'not_found', path: '/digits' },
   model_not_found: { code: 'model_not_found', model: 'seed@0123456789abcdef' },
   method_not_allowed: { code: 'method_not_allowed', method: 'POST', allow: ['GET', 'HEAD', 'OPTIONS'] },
@@ -79,9 +85,9 @@ export function describeError(error: ApiError): ErrorDescription {
         status: 400,
         title: 'Label not supported',
         detail:
-          error.classes === 0
+          error.classes.length === 0
             ? `Model ${error.model} was trained without labels: leave label out.`
-            : `Model ${error.model} has labels 0 to ${error.classes - 1}.`,
+            : `Model ${error.model} has no label ${quote(error.received)}, expected one of ${describeClasses(error.classes)}.`,
       };
     case 'not_found':
       return { status: 404, title: 'Not found', detail: `Nothing is at ${quote(error.path)}. Try /digit?n=16.` };

@@ -19,7 +19,7 @@ describe('the parameters of /digit', () => {
         scale: 2,
         format: 'json',
         model: { name: 'seed', version: '0123456789abcdef' },
-        label: 7,
+        label: '7',
       },
     });
   });

@@ -17,7 +17,7 @@ interface Digits {
   width: number;
   height: number;
   channels: number;
-  digits: { index: number; label: number | null; url: string; pixels: number[] }[];
+  digits: { index: number; label: number | null; class: string | null; url: string; pixels: number[] }[];
 }
 
 const labelled = buildFixture({ name: 'labelled' });
@@ -105,8 +105,14 @@ describe('digits', () => {
     expect(new Set(digits.map(({ label }) => label)).size).toBeGreaterThan(5);
     const sevens = await getJson('/digit.json?seed=l&n=8&label=7');
     expect(sevens.digits.every(({ label }) => label === 7)).toBe(true);
+    expect(sevens.digits.every((digit) => digit.class === '7')).toBe(true);
     expect(sevens.digits[3]?.url).toContain('label=7');
-    expect((await getJson('/digit.json?model=plain&n=3')).digits.map(({ label }) => label)).toEqual([null, null, null]);
+    const plain = (await getJson('/digit.json?model=plain&n=3')).digits;
+    expect(plain.map((digit) => [digit.label, digit.class])).toEqual([
+      [null, null],
+      [null, null],
+      [null, null],
+    ]);
   });
 
   test.each(['ÄÖ☃😀', '0', ' ', 'a&b=c#d', '"><script>', '\r\nSet-Cookie: a=b', '%00', 'a'.repeat(128)])(
@@ -288,8 +294,8 @@ describe('errors', () => {
       'n=0x1',
       'seed=',
       `seed=${'a'.repeat(129)}`,
-      'label=-1',
-      'label=256',
+      'label=',
+      `label=${'a'.repeat(65)}`,
     ].map((query): [number, 'invalid_parameter', string] => [400, 'invalid_parameter', `/digit.json?${query}`]),
     ...[
       'cols=0',
@@ -307,7 +313,11 @@ describe('errors', () => {
     [400, 'unknown_parameter', '/digit.json?strict=1&sede=1'],
     [400, 'picture_too_large', '/digit?n=256&scale=16'],
     [400, 'picture_too_large', '/digit?n=256&cols=1&scale=5'],
-    [400, 'label_not_supported', '/digit.json?label=10'],
+    ...['10', '-1', '256', '07', '1e0', 'seven'].map((label): [number, 'label_not_supported', string] => [
+      400,
+      'label_not_supported',
+      `/digit.json?label=${label}`,
+    ]),
     [400, 'label_not_supported', '/digit.json?label=0&model=plain'],
     [404, 'not_found', '/digits'],
     [404, 'not_found', '/digit.svg'],

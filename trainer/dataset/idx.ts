@@ -3,10 +3,10 @@
  * unsigned bytes occur here.
  */
 import { createReadStream, existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import { DatasetError, type Dataset } from './dataset.ts';
+import { checkClassNames, compactLabels, DatasetError, type Dataset } from './dataset.ts';
 
 const UNSIGNED_BYTE = 0x08;
 
@@ -35,20 +35,20 @@ export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Arra
  * Decodes IDX bytes.
  *
  * @param what   Names the source in errors.
- * @param ranks  How many dimensions are expected.
+ * @param ranks  How many dimensions may be there.
  * @throws DatasetError  When the magic number, the dimensions or the length are not as they must be.
  */
-export function decodeIdx(bytes: Uint8Array, what: string, rank: number): { shape: number[]; data: Uint8Array } {
-  const header = 4 + rank * 4;
+export function decodeIdx(bytes: Uint8Array, what: string, ranks: readonly number[]): { shape: number[]; data: Uint8Array } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const expectedMagic = (UNSIGNED_BYTE << 8) | rank;
   const magic = bytes.length >= 4 ? view.getUint32(0) : undefined;
-  if (magic !== expectedMagic) {
-    const got = magic === undefined ? `${bytes.length} bytes` : `0x${magic.toString(16).padStart(8, '0')}`;
-    throw new DatasetError(
-      `${what} starts with ${got}, expected the magic number 0x${expectedMagic.toString(16).padStart(8, '0')}`,
-    );
+  const rank = ranks.find((allowed) => magic === ((UNSIGNED_BYTE << 8) | allowed));
+  if (rank === undefined) {
+    const format = (number: number): string => `0x${number.toString(16).padStart(8, '0')}`;
+    const got = magic === undefined ? `${bytes.length} bytes` : format(magic);
+    const expected = ranks.map((allowed) => format((UNSIGNED_BYTE << 8) | allowed)).join(' or ');
+    throw new DatasetError(`${what} starts with ${got}, expected the magic number ${expected}`);
   }
+  const header = 4 + rank * 4;
   if (bytes.length < header) {
     throw new DatasetError(`${what} ends within its header of ${header} bytes: it is truncated`);
   }
@@ -61,30 +61,68 @@ export function decodeIdx(bytes: Uint8Array, what: string, rank: number): { shap
   return { shape, data: bytes.subarray(header) };
 }
 
+/** Names of an MNIST-like folder's files. The original site unpacked to names with a dot, which many copies still have. */
+const FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx1)-ubyte(?:\.gz)?$/;
+
+/** Beside the files: a name for each label, one a line. */
+const CLASS_NAMES_FILE = 'classes.txt';
+
+/** Tells whether a file name is that of an MNIST-like folder's file. */
+export function isIdxFileName(name: string): boolean {
+  return FILE_NAME.test(name);
+}
+
 /**
- * Reads one part of an MNIST-like folder: `<split>-images-idx3-ubyte` and `<split>-labels-idx1-ubyte`, each plain or `.gz`.
+ * Reads one part of an MNIST-like folder: `<split>-images-idx3-ubyte` (grey, [count, height, width]) or
+ * `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]) and `<split>-labels-idx1-ubyte`, each plain or `.gz`. The
+ * classes are the labels that occur, named by the numbers that they have in the file, or by the lines of `classes.txt`.
  *
- * @throws DatasetError  When a file is missing, unreadable or not what its name says, or the counts differ.
+ * @throws DatasetError  When a file is missing, unreadable or not what its name says, the counts differ, or a label has
+ *                       no line in `classes.txt`.
  */
 export async function loadIdxFolder(folder: string, split: Split): Promise<Dataset> {
-  const imagesPath = await findIdxFile(folder, `${split}-images-idx3-ubyte`);
-  const labelsPath = await findIdxFile(folder, `${split}-labels-idx1-ubyte`);
-  const images = decodeIdx(await readMaybeGzipped(imagesPath), imagesPath, 3);
-  const labels = decodeIdx(await readMaybeGzipped(labelsPath), labelsPath, 1);
-  const [count = 0, height = 0, width = 0] = images.shape;
+  const imagesPath = await findIdxFile(folder, split, [`${split}-images-idx3-ubyte`, `${split}-images-idx4-ubyte`]);
+  const labelsPath = await findIdxFile(folder, split, [`${split}-labels-idx1-ubyte`]);
+  const images = decodeIdx(await readMaybeGzipped(imagesPath), imagesPath, [3, 4]);
+  const labels = decodeIdx(await readMaybeGzipped(labelsPath), labelsPath, [1]);
+  const [count = 0, height = 0, width = 0, channels = 1] = images.shape;
   if (labels.shape[0] !== count) {
     throw new DatasetError(`${imagesPath} has ${count} images, ${labelsPath} has ${labels.shape[0]} labels: expected as many`);
   }
   if (count === 0 || height === 0 || width === 0) {
     throw new DatasetError(`${imagesPath} says ${images.shape.join(' x ')}: expected at least one image with pixels`);
   }
-  return { name: `IDX files, ${split}`, count, height, width, images: images.data, labels: labels.data };
+  if (channels !== 1 && channels !== 3) {
+    throw new DatasetError(`${imagesPath} says ${images.shape.join(' x ')}: expected 1 (grey) or 3 (RGB) as the last number`);
+  }
+  const { labels: compact, kept } = compactLabels(labels.data);
+  const classes = await nameLabels(join(folder, CLASS_NAMES_FILE), kept, labelsPath);
+  return { name: `IDX files, ${split}`, count, height, width, channels, images: images.data, labels: compact, classes };
 }
 
-async function findIdxFile(folder: string, name: string): Promise<string> {
-  // The original site unpacked to names with a dot, which many copies still have.
-  const dotted = name.replace('-idx', '.idx');
-  const found = [name, `${name}.gz`, dotted, `${dotted}.gz`].map((file) => join(folder, file)).find(existsSync);
+async function nameLabels(path: string, labels: readonly number[], labelsPath: string): Promise<string[]> {
+  if (!existsSync(path)) {
+    return labels.map(String);
+  }
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+  const last = labels.at(-1) ?? 0;
+  if (last >= lines.length) {
+    throw new DatasetError(
+      `${labelsPath} holds the label ${last}, ${path} has ${lines.length} lines: expected a name for each of 0 to ${last}`,
+    );
+  }
+  return checkClassNames(
+    labels.map((label) => lines[label] ?? ''),
+    path,
+  );
+}
+
+async function findIdxFile(folder: string, split: Split, names: readonly string[]): Promise<string> {
+  const found = names
+    .flatMap((name) => [name, name.replace('-idx', '.idx')])
+    .flatMap((name) => [name, `${name}.gz`])
+    .map((name) => join(folder, name))
+    .find(existsSync);
   if (found !== undefined) {
     return found;
   }
@@ -92,7 +130,10 @@ async function findIdxFile(folder: string, name: string): Promise<string> {
     throw new DatasetError(`--data ${folder}: no such folder`);
   }
   const present = (await readdir(folder)).slice(0, 10).join(', ') || 'nothing';
-  throw new DatasetError(`--data ${folder}: expected ${name} or ${name}.gz, the folder holds ${present}`);
+  const hint = split === 't10k' ? '. Training does without the test files (t10k), this does not' : '';
+  throw new DatasetError(
+    `--data ${folder}: expected ${names.map((name) => `${name} or ${name}.gz`).join(' or ')}, the folder holds ${present}${hint}`,
+  );
 }
 
 async function readMaybeGzipped(path: string): Promise<Uint8Array> {

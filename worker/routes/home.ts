@@ -2,6 +2,7 @@
  * `GET /`: sixteen fresh digits, how to embed them, and which model drew them.
  */
 import { html } from 'hono/html';
+import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import { getDefer, type App, type AppDependencies } from '../context.ts';
 import { renderPage } from '../render/page.ts';
@@ -17,7 +18,7 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
     }
     const { generator, release } = acquired.lease;
     const { name, version, origin: source, sampler } = generator;
-    const { training } = sampler.manifest;
+    const { training, image } = sampler.manifest;
     release();
     const { origin } = new URL(c.req.url);
     const digits: PinnedDigits = {
@@ -33,6 +34,7 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
     const fresh = `${origin}/digit.png?n=16&scale=4`;
     const single = `${origin}/digit.png?scale=4`;
     const seeded = '/digit.png?seed=Ada+Lovelace&n=16&scale=4';
+    const seededSize = measureSheet(image, SHOWN, { cols: chooseCols(SHOWN), scale: 4 });
     return renderPage(c, {
       title: 'Freshly minted handwritten digits',
       body: html`<header>
@@ -45,7 +47,11 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
               const url = buildDigitUrl({ ...digits, start: i });
               return html`<li>
                 <a href="${url}"
-                  ><img src="${url}" alt="A handwritten digit, number ${i + 1} of ${SHOWN}" width="28" height="28"
+                  ><img
+                    src="${url}"
+                    alt="A handwritten digit, number ${i + 1} of ${SHOWN}"
+                    width="${image.width}"
+                    height="${image.height}"
                 /></a>
               </li>`;
             })}
@@ -58,7 +64,10 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
             <dt>URL</dt>
             <dd><pre class="copy">${fresh}</pre></dd>
             <dt>HTML</dt>
-            <dd><pre class="copy">&lt;img src="${single}" alt="A handwritten digit" width="112" height="112"&gt;</pre></dd>
+            <dd>
+              <pre class="copy">
+&lt;img src="${single}" alt="A handwritten digit" width="${image.width * 4}" height="${image.height * 4}"&gt;</pre>
+            </dd>
             <dt>Markdown</dt>
             <dd><pre class="copy">![A handwritten digit](${single})</pre></dd>
             <dt>JSON</dt>
@@ -68,7 +77,7 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
           <h2>Keep them</h2>
           <p>A seed gives the same digits every time: a name, a number, anything.</p>
           <div class="example">
-            <img src="${seeded}" alt="The sixteen digits of one seed" width="448" height="448" />
+            <img src="${seeded}" alt="The sixteen digits of one seed" width="${seededSize.width}" height="${seededSize.height}" />
             <pre class="copy">${origin}${seeded}</pre>
           </div>
           <p>The answer's <code>Link</code> header names its permanent URL, with the model's version, which never changes.</p>

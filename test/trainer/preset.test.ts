@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { planGenerator } from '../../shared/generator.ts';
+import { planDiscriminator } from '../../trainer/discriminator.ts';
+import { fitPreset, PRESET_SIZES } from '../../trainer/preset.ts';
+
+const classes = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
+
+describe('preset digits', () => {
+  it('has for MNIST the generator that runs were begun with, to the byte, so that they can be resumed', () => {
+    const { generator } = fitPreset('digits', { width: 28, channels: 1, classes: classes(10) });
+    expect(JSON.stringify(generator)).toBe(
+      '{"latentSize":64,"classes":10,"layers":[' +
+        '{"type":"dense","units":1568,"activation":"leakyRelu"},' +
+        '{"type":"reshape","shape":[7,7,32]},' +
+        '{"type":"conv2d","filters":48,"kernelSize":3,"activation":"leakyRelu"},' +
+        '{"type":"depthToSpace","blockSize":2},' +
+        '{"type":"conv2d","filters":12,"kernelSize":3,"activation":"leakyRelu"},' +
+        '{"type":"conv2d","filters":4,"kernelSize":3,"activation":"tanh"},' +
+        '{"type":"depthToSpace","blockSize":2}]}',
+    );
+  });
+
+  it.each(PRESET_SIZES.digits.flatMap((size) => [1, 3].map((channels) => [size, channels])))(
+    'fits images of %i pixels a side and %i channels, with classes and without',
+    (size = 0, channels = 0) => {
+      for (const count of [0, 2, 256]) {
+        const { generator, discriminator } = fitPreset('digits', { width: size, channels, classes: classes(count) });
+        const plan = planGenerator(generator);
+        expect(plan.outputShape).toEqual([size, size, channels]);
+        expect(generator.classes).toBe(count);
+        const { weights } = planDiscriminator(discriminator, plan.outputShape, count);
+        expect(weights[0]?.shape[2]).toBe(channels);
+      }
+    },
+  );
+
+  it('counts a single class as none', () => {
+    expect(fitPreset('digits', { width: 28, channels: 1, classes: ['cat'] }).generator.classes).toBe(0);
+  });
+});

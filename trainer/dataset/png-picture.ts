@@ -1,0 +1,114 @@
+/**
+ * A PNG file as 8-bit RGB, whatever its kind: grey, RGB or palette, with alpha or without, 1 to 16 bits. Pure.
+ */
+import { decode, type DecodedPng } from 'fast-png';
+
+/** Bytes of a file that {@link parsePngHeader} needs: signature and IHDR. */
+export const PNG_HEADER_BYTES = 33;
+
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+/** Colour types. */
+const RGB = 2;
+const INDEXED = 3;
+
+/** What a PNG's first chunk says. */
+interface PngHeader {
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  readonly colourType: number;
+  readonly interlaced: boolean;
+}
+
+/**
+ * Reads a PNG's size without decoding it.
+ *
+ * @param bytes  The file's first PNG_HEADER_BYTES or more.
+ * @throws Error  When that is no PNG; the message says what it is instead, in a few words.
+ */
+export function parsePngHeader(bytes: Uint8Array): PngHeader {
+  if (bytes.length === 0) {
+    throw new Error('is empty');
+  }
+  if (!SIGNATURE.every((byte, i) => bytes[i] === byte)) {
+    throw new Error('is no PNG, whatever its name says');
+  }
+  if (bytes.length < PNG_HEADER_BYTES) {
+    throw new Error('is truncated');
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    width: view.getUint32(16),
+    height: view.getUint32(20),
+    depth: view.getUint8(24),
+    colourType: view.getUint8(25),
+    interlaced: view.getUint8(28) !== 0,
+  };
+}
+
+/**
+ * Decodes a PNG. What is transparent shows white, as on a page; 16 bits are rounded to 8; gamma and colour profiles are
+ * not applied, as in most tools for machine learning.
+ *
+ * @param bytes  A whole file; its size was looked at before: see {@link parsePngHeader}.
+ * @returns      Row-major [height, width, 3].
+ * @throws Error  When it cannot be decoded; the message says why.
+ */
+export function decodePngPicture(bytes: Uint8Array): Uint8Array {
+  const { colourType, depth, interlaced } = parsePngHeader(bytes);
+  if (interlaced && depth < 8) {
+    // The decoder takes each pixel of a pass for a byte.
+    throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
+  }
+  const { width, height, channels, data, palette, transparency } = decodeFile(bytes);
+  if (depth === 8 && colourType === RGB && transparency === undefined) {
+    return new Uint8Array(data);
+  }
+  const max = 2 ** depth - 1;
+  const rowLength = Math.ceil((width * channels * Math.min(depth, 8)) / 8);
+  /** Number `i` of a row, 0..max. Fewer than 8 bits are packed, the first in the highest. */
+  const read = (y: number, i: number): number => {
+    const value = data[y * rowLength + (depth < 8 ? (i * depth) >> 3 : i)];
+    if (value === undefined) {
+      throw new Error('is truncated');
+    }
+    return depth < 8 ? (value >> (8 - depth - ((i * depth) & 7))) & max : value;
+  };
+  const rgb = new Uint8Array(width * height * 3);
+  const put = (pixel: number, colour: readonly number[], alpha: number, scale: number): void => {
+    for (let c = 0; c < 3; c++) {
+      const value = (colour[c] ?? (colour[0] as number)) / scale;
+      rgb[pixel * 3 + c] = Math.round((value * alpha + 1 - alpha) * 255);
+    }
+  };
+  const colours = channels < 3 ? 1 : 3;
+  const colour: number[] = [];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const pixel = y * width + x;
+      if (colourType === INDEXED) {
+        const entry = palette?.[read(y, x)];
+        if (entry === undefined) {
+          throw new Error('has a pixel beyond its palette');
+        }
+        put(pixel, entry, (entry[3] ?? 255) / 255, 255);
+        continue;
+      }
+      for (let c = 0; c < colours; c++) {
+        colour[c] = read(y, x * channels + c);
+      }
+      const isKey = transparency?.length === colours && colour.every((value, c) => value === transparency[c]);
+      const alpha = channels > colours ? read(y, x * channels + colours) / max : isKey ? 0 : 1;
+      put(pixel, colour, alpha, max);
+    }
+  }
+  return rgb;
+}
+
+function decodeFile(bytes: Uint8Array): DecodedPng {
+  try {
+    return decode(bytes, { checkCrc: true });
+  } catch (cause) {
+    throw new Error(`cannot be decoded (${(cause as Error).message})`, { cause });
+  }
+}
