@@ -67,7 +67,7 @@ export function renderChart(chart: Chart): string | null {
     renderEndLabels(chart, scales),
     renderColumns(chart, scales),
   ];
-  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${chart.id}-title ${chart.id}-desc">${parts.join('')}</svg>`;
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${chart.id}-title" aria-describedby="${chart.id}-desc">${parts.join('')}</svg>`;
 }
 
 /** The values as a table, for those who do not see the picture and those who want the numbers. */
