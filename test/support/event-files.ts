@@ -68,7 +68,7 @@ function readEvent(data: Buffer): ReadEvent {
   const fields = readFields(data);
   const session = fields.get(7)?.[0];
   return {
-    wallTime: (fields.get(1)?.[0] as Buffer).readDoubleLE(),
+    wallTime: (fields.get(1)?.[0] as Buffer | undefined)?.readDoubleLE() ?? NaN,
     step: Number(fields.get(2)?.[0] ?? 0),
     fileVersion: fields.get(3)?.[0]?.toString(),
     sessionStatus: session === undefined ? undefined : Number(readFields(session as Buffer).get(1)?.[0]),
