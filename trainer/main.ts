@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { ArtifactError } from '../shared/artifact.ts';
 import { buildPublishCommand } from './commands/publish.ts';
 import { buildQuantizeCommand } from './commands/quantize.ts';
+import { buildReportCommand } from './commands/report.ts';
 import { buildSampleCommand } from './commands/sample.ts';
 import { buildTrainCommand } from './commands/train.ts';
 import { ExpectedError } from './expected-error.ts';
@@ -16,6 +17,7 @@ const program = new Command('digitmint')
   .addCommand(buildTrainCommand())
   .addCommand(buildSampleCommand())
   .addCommand(buildQuantizeCommand())
+  .addCommand(buildReportCommand())
   .addCommand(buildPublishCommand());
 // Sub-commands that are added do not inherit how errors are shown.
 program.commands.forEach((command) => command.copyInheritedSettings(program));

@@ -140,6 +140,14 @@ export function isLogStep(step: number, steps: number): boolean {
   return step % (step <= 1000 ? 100 : 1000) === 0 || step === steps - 1;
 }
 
+/**
+ * True for the steps whose figures are kept for curves: every 10 up to 100, where most happens, then every 100; and all that
+ * are logged.
+ */
+export function isMetricsStep(step: number, steps: number): boolean {
+  return step % (step <= 100 ? 10 : 100) === 0 || isLogStep(step, steps);
+}
+
 /** True for the steps after which a sample grid is drawn, and the last. */
 export function isImageStep(step: number, { imageEvery, steps }: TrainingConfig): boolean {
   return step % imageEvery === 0 || step === steps - 1;

@@ -2,6 +2,7 @@
  * What a run says while it trains: a progress bar when the output is a terminal, plain lines when it is not.
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
+import type { Warning } from './metrics.ts';
 
 /** The state of a run at one step. */
 export interface Progress {
@@ -91,6 +92,11 @@ export function describeProgress({ step, discriminatorLoss, generatorLoss, image
     `${Math.round(imagesPerSecond).toLocaleString('en')} images/s`,
     `${describeSeconds(secondsLeft)} left`,
   ].join('   ');
+}
+
+/** Lines for a warning. */
+export function describeWarning(step: number, { message, advice }: Warning): string {
+  return `warning, step ${step.toLocaleString('en')}: ${message}\n  ${advice}`;
 }
 
 /** A duration in words: "42 s", "3 m 07 s", "2 h 05 m". */

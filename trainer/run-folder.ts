@@ -1,7 +1,8 @@
 /**
- * A run's folder: what it was told, its log, its pictures, its checkpoints and the model that came out of it.
+ * A run's folder: what it was told, what it ran on, its log, its pictures, its checkpoints and what came out of it.
  *
- *   options.json  metrics.jsonl  progress.gif  images/step-NNNNNNN.png  checkpoints/  model/
+ *   options.json  sessions.jsonl  metrics.jsonl  events/  images/step-NNNNNNN.png  checkpoints/
+ *   progress.gif  report.html  model/
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -9,20 +10,14 @@ import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import { writeAtomically } from './files.ts';
+import { parseMetrics, type MetricsLine } from './metrics.ts';
 import type { TrainingConfig } from './preset.ts';
 import { encodeGif } from './sample-grid.ts';
+import type { Session } from './session.ts';
 import type { BackendName } from './tensorflow/open-backend.ts';
 import { ExpectedError } from './expected-error.ts';
 
-/** One line of metrics.jsonl. */
-export interface MetricsLine {
-  readonly step: number;
-  readonly imagesSeen: number;
-  readonly discriminatorLoss: number;
-  readonly generatorLoss: number;
-  /** Of the grid's samples over that of as many real images; on steps with a grid only. */
-  readonly diversity?: number;
-}
+const GRID_NAME = /^step-(\d{7})\.png$/;
 
 /** What a run was told, as options.json keeps it. */
 export interface RunOptions {
@@ -41,7 +36,11 @@ export class RunFolderError extends ExpectedError {
 export function locate(folder: string) {
   return {
     options: join(folder, 'options.json'),
+    sessions: join(folder, 'sessions.jsonl'),
     metrics: join(folder, 'metrics.jsonl'),
+    /** For TensorBoard. */
+    events: join(folder, 'events'),
+    report: join(folder, 'report.html'),
     gif: join(folder, 'progress.gif'),
     images: join(folder, 'images'),
     checkpoints: join(folder, 'checkpoints'),
@@ -86,35 +85,47 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
 
 /**
  * Reads what a run was told.
+ *
+ * @param flag             What named the folder, for the error's text.
  * @throws RunFolderError  When the folder holds no run.
  */
-export async function loadRunOptions(folder: string): Promise<RunOptions> {
+export async function loadRunOptions(folder: string, flag = '--resume'): Promise<RunOptions> {
   const { options } = locate(folder);
   let text: string;
   try {
     text = await readFile(options, 'utf8');
   } catch (cause) {
-    throw new RunFolderError(`--resume ${folder}: expected the folder of a run, but ${options} cannot be read`, { cause });
+    throw new RunFolderError(`${flag} ${folder}: expected the folder of a run, but ${options} cannot be read`, { cause });
   }
   try {
     return JSON.parse(text) as RunOptions;
   } catch (cause) {
-    throw new RunFolderError(`--resume ${folder}: ${options} is not JSON`, { cause });
+    throw new RunFolderError(`${flag} ${folder}: ${options} is not JSON`, { cause });
   }
+}
+
+/** Keeps what a start or resumption is computed on. */
+export async function appendSession(folder: string, session: Session): Promise<void> {
+  await appendFile(locate(folder).sessions, `${JSON.stringify(session)}\n`);
+}
+
+/** Reads all starts and resumptions; none of runs from before they were kept. */
+export async function loadSessions(folder: string): Promise<Session[]> {
+  const { sessions } = locate(folder);
+  const text = existsSync(sessions) ? await readFile(sessions, 'utf8') : '';
+  return text.split('\n').flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Session];
+    } catch {
+      return []; // half a line, or the end of the file
+    }
+  });
 }
 
 /** Drops what a run logged after the checkpoint that it goes on from, so that no step is logged twice. */
 export async function trimMetrics(folder: string, step: number): Promise<void> {
-  const { metrics } = locate(folder);
-  const text = existsSync(metrics) ? await readFile(metrics, 'utf8') : '';
-  const kept = text.split('\n').filter((line) => {
-    try {
-      return (JSON.parse(line) as MetricsLine).step < step;
-    } catch {
-      return false; // the last line of a killed process, or the end of the file
-    }
-  });
-  await writeAtomically(metrics, kept.map((line) => `${line}\n`).join(''));
+  const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
+  await writeAtomically(locate(folder).metrics, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
 /** Appends a line to the log. */
@@ -122,11 +133,15 @@ export async function appendMetrics(folder: string, line: MetricsLine): Promise<
   await appendFile(locate(folder).metrics, `${JSON.stringify(line)}\n`);
 }
 
+/** Reads the log; empty when nothing was logged. */
+export async function loadMetrics(folder: string): Promise<MetricsLine[]> {
+  const { metrics } = locate(folder);
+  return existsSync(metrics) ? parseMetrics(await readFile(metrics, 'utf8')) : [];
+}
+
 /** Reads the last logged step; null when nothing was logged. */
 export async function loadLastMetrics(folder: string): Promise<MetricsLine | null> {
-  const { metrics } = locate(folder);
-  const line = existsSync(metrics) ? (await readFile(metrics, 'utf8')).trimEnd().split('\n').at(-1) : undefined;
-  return line ? (JSON.parse(line) as MetricsLine) : null;
+  return (await loadMetrics(folder)).at(-1) ?? null;
 }
 
 /** Saves a grid, as PNG. */
@@ -136,9 +151,23 @@ export async function saveGrid(folder: string, step: number, png: Uint8Array): P
 
 /** Makes the animation of all grids so far. */
 export async function saveProgressGif(folder: string): Promise<void> {
-  const { images, gif } = locate(folder);
-  const names = (await readdir(images)).filter((name) => /^step-\d{7}\.png$/.test(name)).sort();
-  if (names.length > 0) {
-    await writeAtomically(gif, encodeGif(await Promise.all(names.map((name) => readFile(join(images, name))))));
+  const grids = await loadGrids(folder);
+  if (grids.length > 0) {
+    await writeAtomically(locate(folder).gif, encodeGif(grids.map(({ png }) => png)));
   }
+}
+
+/** A grid that was saved. */
+export interface SavedGrid {
+  readonly step: number;
+  readonly png: Uint8Array;
+}
+
+/** Reads all grids, in the order of their steps. */
+export async function loadGrids(folder: string): Promise<SavedGrid[]> {
+  const { images } = locate(folder);
+  const names = existsSync(images) ? (await readdir(images)).filter((name) => GRID_NAME.test(name)).sort() : [];
+  return Promise.all(
+    names.map(async (name) => ({ step: Number(GRID_NAME.exec(name)?.[1]), png: await readFile(join(images, name)) })),
+  );
 }

@@ -11,7 +11,7 @@ import { gatherImages, type Dataset } from './dataset/dataset.ts';
 import { planDiscriminator } from './discriminator.ts';
 import { createState, disposeState, drawInitialArrays, updateAverage } from './network-state.ts';
 import { computeFactor, PURPOSES, type TrainingConfig } from './preset.ts';
-import { stepDiscriminator, stepGenerator, type Gan } from './steps.ts';
+import { stepDiscriminator, stepGenerator, type Gan, type Probe } from './steps.ts';
 
 /** The average's half-life at most, in parts of the images seen so far. */
 const EMA_RAMP = 0.1;
@@ -64,8 +64,15 @@ export interface StepLosses {
  *
  * @param indices  Places in the data set of the step's real images: the batch.
  * @param step     From 0.
+ * @param probe    Sees the step's figures; without it none is computed.
  */
-export function trainStep(gan: Gan, { config, dataset, key }: StepSource, indices: Uint32Array, step: number): StepLosses {
+export function trainStep(
+  gan: Gan,
+  { config, dataset, key }: StepSource,
+  indices: Uint32Array,
+  step: number,
+  probe?: Probe,
+): StepLosses {
   const { batchSize, generatorAdam, discriminatorAdam } = config;
   const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
   const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, dataset.channels];
@@ -77,7 +84,7 @@ export function trainStep(gan: Gan, { config, dataset, key }: StepSource, indice
   );
   const [discriminatorInput, generatorInput] = inputs as [tf.Tensor2D, tf.Tensor2D];
   const augment = createTranslation(config, key, step);
-  const settings = { update: step + 1, factor: computeFactor(step, config) };
+  const settings = { update: step + 1, factor: computeFactor(step, config), probe };
   try {
     const losses = {
       discriminator: stepDiscriminator(

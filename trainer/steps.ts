@@ -37,6 +37,18 @@ export interface Batch {
   readonly augment: (images: tf.Tensor4D) => tf.Tensor4D;
 }
 
+/** What can be seen of an update from inside, a scalar each. */
+export type StepFigure =
+  /** L2 norm of a network's whole gradient, penalties included, before Adam scales it. */
+  | 'discriminatorGradientNorm'
+  | 'generatorGradientNorm'
+  /** Mean squared norm of the logits' gradient by the images, real and generated ones, without gamma / 2; relativistic only. */
+  | 'r1'
+  | 'r2';
+
+/** Is shown figures while a step computes them. It owns none: it keeps clones of what should last. */
+export type Probe = (figure: StepFigure, value: tf.Scalar) => void;
+
 /** How far one update goes. */
 export interface UpdateSettings {
   readonly adam: AdamConfig;
@@ -44,6 +56,8 @@ export interface UpdateSettings {
   readonly update: number;
   /** What the learning rate and gamma are multiplied with. */
   readonly factor: number;
+  /** Absent: no figure is computed. The update is the same with and without, bit for bit. */
+  readonly probe?: Probe | undefined;
 }
 
 /**
@@ -59,11 +73,11 @@ export function stepDiscriminator(gan: Gan, batch: Batch, settings: UpdateSettin
     let loss: tf.Scalar | undefined;
     const { grads } = tf.variableGrads(() => {
       const weights = splitWeights(discriminator.specs, discriminator.weights);
-      const terms = computeDiscriminatorTerms(gan, weights, { real, fake, labels: batch.labels }, settings.factor);
+      const terms = computeDiscriminatorTerms(gan, weights, { real, fake, labels: batch.labels }, settings);
       loss = tf.keep(tf.clone(terms.loss));
       return terms.total;
     }, [discriminator.weights]);
-    update(discriminator, grads, settings);
+    update(discriminator, grads, settings, 'discriminatorGradientNorm');
     return unkeep(loss);
   });
 }
@@ -72,7 +86,7 @@ function computeDiscriminatorTerms(
   { judge, objective }: Gan,
   weights: readonly tf.Tensor[],
   { real, fake, labels }: { real: tf.Tensor4D; fake: tf.Tensor4D; labels: tf.Tensor2D | null },
-  factor: number,
+  { factor, probe }: UpdateSettings,
 ): { loss: tf.Scalar; total: tf.Scalar } {
   switch (objective.type) {
     case 'non-saturating': {
@@ -90,6 +104,8 @@ function computeDiscriminatorTerms(
       const [realLogits, fakeLogits] = tf.split(logits, 2) as [tf.Tensor2D, tf.Tensor2D]; // [batch, 1] each
       const loss = computeRelativisticLoss(realLogits, fakeLogits);
       const [r1, r2] = penalties as [tf.Scalar, tf.Scalar];
+      probe?.('r1', r1);
+      probe?.('r2', r2);
       return { loss, total: tf.add(loss, tf.mul(tf.add(r1, r2), (objective.gamma * factor) / 2)) };
     }
   }
@@ -111,14 +127,16 @@ export function stepGenerator(gan: Gan, batch: Batch, settings: UpdateSettings):
       const fakeLogits = runDiscriminator(judge, judgeWeights, fake, batch.labels);
       return realLogits === null ? computeGeneratorLoss(fakeLogits) : computeRelativisticLoss(fakeLogits, realLogits);
     }, [generator.weights]);
-    update(generator, grads, settings);
+    update(generator, grads, settings, 'generatorGradientNorm');
     return value;
   });
 }
 
-function update(state: NetworkState, grads: tf.NamedTensorMap, settings: UpdateSettings): void {
+function update(state: NetworkState, grads: tf.NamedTensorMap, settings: UpdateSettings, figure: StepFigure): void {
   const adam = { ...settings.adam, learningRate: settings.adam.learningRate * settings.factor };
-  applyAdam(state, grads[state.weights.name] as tf.Tensor1D, adam, settings.update);
+  const gradient = grads[state.weights.name] as tf.Tensor1D; // [parameters]
+  settings.probe?.(figure, tf.sqrt(tf.sum(tf.square(gradient))));
+  applyAdam(state, gradient, adam, settings.update);
 }
 
 /** Gives a kept tensor back to the tidy that is under way. */

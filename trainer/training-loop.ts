@@ -6,17 +6,18 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { deriveKey } from '../shared/random.ts';
-import { buildSheet, encodePng } from '../shared/sheet.ts';
 import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from './dataset/dataset.ts';
 import { ExpectedError } from './expected-error.ts';
+import type { Warning } from './metrics.ts';
 import { readState, type NetworkArrays } from './network-state.ts';
-import { isImageStep, isLogStep, PURPOSES, type TrainingConfig } from './preset.ts';
-import type { Progress, Reporter } from './reporter.ts';
-import { appendMetrics, locate, saveGrid } from './run-folder.ts';
+import { computeFactor, isImageStep, isLogStep, isMetricsStep, PURPOSES, type TrainingConfig } from './preset.ts';
+import { describeWarning, type Progress, type Reporter } from './reporter.ts';
+import { locate } from './run-folder.ts';
+import { openRunLog } from './run-log.ts';
 import { computeDiversity, drawGrid, GRID } from './sample-grid.ts';
 import { createGan, disposeGan, trainStep, type StepLosses } from './seeded-step.ts';
-import { pickShippedWeights, type Gan } from './steps.ts';
+import { pickShippedWeights, type Gan, type Probe, type StepFigure } from './steps.ts';
 
 /** Samples less different from each other than this, in parts of real images' difference, are one and the same picture. */
 const COLLAPSED_DIVERSITY = 0.02;
@@ -30,8 +31,8 @@ export class TrainingError extends ExpectedError {
   override name = 'TrainingError' as const;
   readonly reason: 'diverged' | 'collapsed';
 
-  constructor(reason: 'diverged' | 'collapsed', message: string) {
-    super(message);
+  constructor(reason: 'diverged' | 'collapsed', { message, advice }: Pick<Warning, 'message' | 'advice'>) {
+    super(`${message} ${advice} The last good checkpoint is kept.`);
     this.reason = reason;
   }
 }
@@ -75,39 +76,59 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const realDiversity = computeDiversity(gatherImages(dataset, batcher.drawIndices(0).slice(0, GRID.count)), GRID.count);
   const firstStep = run.checkpoint?.step ?? 0;
+  const log = await openRunLog(folder, { firstStep, batchSize: config.batchSize });
   const startedAt = now();
   let shownAt = startedAt;
   let collapsedGrids = 0;
   let step = firstStep;
   try {
     for (; step < config.steps && !signal.aborted; step++) {
-      const losses = trainStep(gan, source, batcher.drawIndices(step), step);
+      const logs = isLogStep(step, config.steps);
+      const draws = isImageStep(step, config);
+      const keeps = draws || isMetricsStep(step, config.steps);
+      const figures: Partial<Record<StepFigure, tf.Scalar>> = {};
+      const losses = trainStep(gan, source, batcher.drawIndices(step), step, keeps ? keepIn(figures) : undefined);
       try {
-        const logs = isLogStep(step, config.steps);
-        const draws = isImageStep(step, config);
         const last = step === config.steps - 1;
-        if (logs || draws || now() - shownAt >= SHOW_EVERY_MS) {
+        if (keeps || now() - shownAt >= SHOW_EVERY_MS) {
           const progress = await measureProgress(losses, { config, step, firstStep, elapsedMs: now() - startedAt });
           shownAt = now();
           reporter.show(progress);
-          checkFinite(progress);
-          const diversity = draws ? await saveGridOf(gan, run, step, realDiversity) : undefined;
-          if (diversity !== undefined) {
+          const grid = keeps && isFinite(progress) ? await drawGrid(gan, config.seed, config.pixelRange) : null;
+          const diversity = grid === null ? undefined : computeDiversity(grid.pixels, grid.count) / realDiversity;
+          if (draws && diversity !== undefined) {
             collapsedGrids = diversity < COLLAPSED_DIVERSITY ? collapsedGrids + 1 : 0;
           }
+          const failure = describeFailure(progress, collapsedGrids, diversity);
           if (logs || draws) {
             reporter.log(progress);
-            await appendMetrics(folder, describeMetrics(progress, config, diversity));
           }
-          if (collapsedGrids >= COLLAPSED_GRIDS) {
-            throw new TrainingError('collapsed', describeCollapse(step, diversity ?? 0));
+          if (keeps || failure !== null) {
+            const raised = await log.record({
+              figures: {
+                step,
+                imagesSeen: (step + 1) * config.batchSize,
+                discriminatorLoss: progress.discriminatorLoss,
+                generatorLoss: progress.generatorLoss,
+                ...(await readFigures(figures)),
+                learningRateFactor: computeFactor(step, config),
+                ...(diversity === undefined ? {} : { diversity }),
+              },
+              elapsedMs: now() - startedAt,
+              grid: draws ? grid : null,
+              failure,
+            });
+            if (failure !== null) {
+              throw new TrainingError(failure.code, failure);
+            }
+            raised.forEach((warning) => reporter.say(describeWarning(step, warning)));
           }
         }
         if ((step + 1) % config.checkpointEvery === 0 || last) {
           await checkpointGan(gan, run, step + 1);
         }
       } finally {
-        tf.dispose([losses.discriminator, losses.generator]);
+        tf.dispose([losses.discriminator, losses.generator, figures]);
       }
       // Lets signals in: without it nothing but training would run until the end.
       await setImmediate();
@@ -141,36 +162,48 @@ async function measureProgress(
   };
 }
 
-function checkFinite({ step, discriminatorLoss, generatorLoss }: Progress): void {
-  if (!Number.isFinite(discriminatorLoss) || !Number.isFinite(generatorLoss)) {
-    throw new TrainingError(
-      'diverged',
-      `the training diverged: at step ${step} the losses are D ${discriminatorLoss}, G ${generatorLoss}. ` +
-        'A learning rate that is too high does this. The last good checkpoint is kept.',
-    );
-  }
+/** Lets figures outlive their step. The caller disposes them. */
+function keepIn(figures: Partial<Record<StepFigure, tf.Scalar>>): Probe {
+  return (figure, value) => {
+    figures[figure] = tf.keep(tf.clone(value));
+  };
 }
 
-async function saveGridOf(gan: Gan, { config, folder }: TrainingRun, step: number, realDiversity: number): Promise<number> {
-  const grid = await drawGrid(gan, config.seed, config.pixelRange);
-  await saveGrid(folder, step, encodePng(buildSheet(grid, GRID.layout)));
-  return computeDiversity(grid.pixels, grid.count) / realDiversity;
-}
-
-function describeMetrics(
-  { step, discriminatorLoss, generatorLoss }: Progress,
-  config: TrainingConfig,
-  diversity: number | undefined,
-) {
-  const line = { step, imagesSeen: (step + 1) * config.batchSize, discriminatorLoss, generatorLoss };
-  return diversity === undefined ? line : { ...line, diversity };
-}
-
-function describeCollapse(step: number, diversity: number): string {
-  return (
-    `the generator collapsed: at step ${step} its ${GRID.count} samples differ ${(diversity * 100).toFixed(2)}% as much as real images, ` +
-    'so they are one picture. Lower the learning rates, or train with another --seed. The last good checkpoint is kept.'
+async function readFigures(figures: Partial<Record<StepFigure, tf.Scalar>>): Promise<Partial<Record<StepFigure, number>>> {
+  const entries = await Promise.all(
+    Object.entries(figures).map(async ([figure, value]) => [figure, (await value.data())[0] ?? NaN] as const),
   );
+  return Object.fromEntries(entries);
+}
+
+function isFinite({ discriminatorLoss, generatorLoss }: Progress): boolean {
+  return Number.isFinite(discriminatorLoss) && Number.isFinite(generatorLoss);
+}
+
+/** What ends a run. @returns  Null when it can go on. */
+function describeFailure(
+  progress: Progress,
+  collapsedGrids: number,
+  diversity = 0,
+): (Warning & { readonly code: 'diverged' | 'collapsed' }) | null {
+  const { step, discriminatorLoss, generatorLoss } = progress;
+  if (!isFinite(progress)) {
+    return {
+      code: 'diverged',
+      message: `the training diverged: at step ${step} the losses are D ${discriminatorLoss}, G ${generatorLoss}.`,
+      advice: 'A learning rate that is too high does this.',
+    };
+  }
+  if (collapsedGrids >= COLLAPSED_GRIDS) {
+    return {
+      code: 'collapsed',
+      message:
+        `the generator collapsed: at step ${step} its ${GRID.count} samples differ ${(diversity * 100).toFixed(2)}% as much as ` +
+        'real images, so they are one picture.',
+      advice: 'Lower the learning rates, or train with another --seed.',
+    };
+  }
+  return null;
 }
 
 async function checkpointGan(gan: Gan, { folder, runSha256 }: TrainingRun, step: number): Promise<void> {
@@ -185,10 +218,10 @@ async function checkpointGan(gan: Gan, { folder, runSha256 }: TrainingRun, step:
 function checkArraysFinite(name: string, arrays: NetworkArrays, step: number): void {
   for (const [part, values] of Object.entries(arrays) as [string, Float32Array][]) {
     if (!values.every(Number.isFinite)) {
-      throw new TrainingError(
-        'diverged',
-        `the training diverged: after ${step} steps the ${name}'s ${part} hold NaN or infinite numbers. The last good checkpoint is kept.`,
-      );
+      throw new TrainingError('diverged', {
+        message: `the training diverged: after ${step} steps the ${name}'s ${part} hold NaN or infinite numbers.`,
+        advice: 'A learning rate that is too high does this.',
+      });
     }
   }
 }

@@ -83,10 +83,22 @@ export function computeDiscriminatorTotal(problem: Problem, judgeWeights: ArrayL
   if (objective.type === 'non-saturating') {
     return mean(pairs.map(([real, fake]) => softplus(-real) + softplus(fake)));
   }
-  const squaredNorm = (x: number[], i: number): number =>
-    differentiate((at) => judgeAt(at, i), x, penaltyStep).reduce((sum, value) => sum + value * value, 0);
-  const [r1, r2] = [mean(reals.map(squaredNorm)), mean(fakes.map(squaredNorm))];
+  const [r1, r2] = computePenalties(problem, judgeWeights, penaltyStep);
   return mean(pairs.map(([real, fake]) => softplus(fake - real))) + (objective.gamma / 2) * (r1 + r2);
+}
+
+/** Mean squared norm of the logits' gradient by real images and by generated ones. */
+export function computePenalties(
+  problem: Problem,
+  judgeWeights: ArrayLike<number>,
+  penaltyStep = 1e-4,
+): [r1: number, r2: number] {
+  const squaredNorm = (x: number[], i: number): number =>
+    differentiate((at) => judge(problem, judgeWeights, at, labelOf(problem, i)), x, penaltyStep).reduce(
+      (sum, value) => sum + value * value,
+      0,
+    );
+  return [mean(takeRows(problem.real).map(squaredNorm)), mean(generateAll(problem, problem.generatorWeights).map(squaredNorm))];
 }
 
 /** The generator's loss. */

@@ -5,13 +5,13 @@
  *   node test/support/train-on-backend.ts BACKEND STEPS
  */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hashDataset } from '../../trainer/dataset/dataset.ts';
 import { loadMnistPackage } from '../../trainer/dataset/mnist-package.ts';
 import { PRESETS, type TrainingConfig } from '../../trainer/preset.ts';
-import { createRunFolder, hashRun, locate, type MetricsLine } from '../../trainer/run-folder.ts';
+import { createRunFolder, hashRun, loadMetrics } from '../../trainer/run-folder.ts';
 import { selectBackend, type BackendName } from '../../trainer/tensorflow/backend.ts';
 import { runTraining } from '../../trainer/training-loop.ts';
 
@@ -50,10 +50,7 @@ if (process.argv[1] === import.meta.filename) {
     signal: new AbortController().signal,
     now: () => performance.now(),
   });
-  const lines = (await readFile(locate(folder).metrics, 'utf8'))
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as MetricsLine);
+  const lines = await loadMetrics(folder);
   const run: BackendRun = {
     description: backend.description,
     losses: lines.map(({ discriminatorLoss, generatorLoss }) => [discriminatorLoss, generatorLoss]),

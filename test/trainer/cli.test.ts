@@ -97,6 +97,14 @@ describe('a wrong command', () => {
   });
 });
 
+describe('npm run report', () => {
+  it('says what a folder that holds no run lacks', async () => {
+    const { code, output } = await run('report', '--run', parent);
+    expect(code).toBe(1);
+    expect(output).toMatch(/^digitmint: --run .*: expected the folder of a run, but .*options\.json cannot be read/);
+  });
+});
+
 describe('npm run train', () => {
   it('tells all that it would do in a dry run, and writes nothing', async () => {
     const out = join(parent, 'dry');
@@ -112,7 +120,7 @@ describe('npm run train', () => {
     let whole: Buffer;
     beforeAll(async () => {
       const { code, output } = await run(...TRAIN, '--out', join(parent, 'whole'));
-      expect(output).toMatch(/Trained in .*: .*model is seed@[0-9a-f]{16}/);
+      expect(output).toMatch(/Report: .*report\.html\n[^]*Trained in .*: .*model is seed@[0-9a-f]{16}/);
       expect(code).toBe(0);
       whole = await readFile(join(parent, 'whole', 'model', 'weights.bin'));
     });
@@ -133,6 +141,7 @@ describe('npm run train', () => {
       expect(output).toMatch(/Stopped after \d+ steps\. Go on with: npm run train -- --resume/);
       const resumed = await run('train', '--resume', out, '--no-publish');
       expect(resumed.code).toBe(0);
+      expect(await readFile(locate(out).report, 'utf8')).toMatch(/finished[^]*started[^]*resumed at step \d/);
       expect(await readFile(join(out, 'model', 'weights.bin'))).toEqual(whole);
       expect(await readFile(join(out, 'model', 'manifest.json'))).toEqual(
         await readFile(join(parent, 'whole', 'model', 'manifest.json')),

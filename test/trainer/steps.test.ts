@@ -5,11 +5,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readState } from '../../trainer/network-state.ts';
-import { stepDiscriminator, stepGenerator } from '../../trainer/steps.ts';
+import { stepDiscriminator, stepGenerator, type Probe, type StepFigure } from '../../trainer/steps.ts';
 import { listTrainingBackends, runOnBackend } from '../support/backends.ts';
 import {
   computeDiscriminatorTotal,
   computeGeneratorTotal,
+  computePenalties,
   CONVOLUTIONAL_PROBLEM,
   DENSE_PROBLEM,
   differentiate,
@@ -63,10 +64,56 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
     close();
   });
 
+  it('show the norms and penalties that finite differences give', () => {
+    const { gan, batch, close } = openProblem(problem);
+    const seen: Partial<Record<StepFigure, number>> = {};
+    const probe: Probe = (figure, value) => (seen[figure] = value.dataSync()[0] as number);
+    stepGenerator(gan, batch, { ...ADAM, probe }).dispose();
+    expect(seen.generatorGradientNorm).toBeCloseTo(
+      Math.hypot(...differentiate((w) => computeGeneratorTotal(problem, w), problem.generatorWeights)),
+      3,
+    );
+    close();
+    const second = openProblem(problem);
+    stepDiscriminator(second.gan, second.batch, { ...ADAM, probe }).dispose();
+    second.close();
+    expect(seen.discriminatorGradientNorm).toBeCloseTo(
+      Math.hypot(...differentiate((w) => computeDiscriminatorTotal(problem, w), problem.discriminatorWeights)),
+      3,
+    );
+    if (problem.objective.type === 'relativistic') {
+      const [r1, r2] = computePenalties(problem, problem.discriminatorWeights);
+      expect(Math.abs(r1 - r2)).toBeGreaterThan(0.01);
+      expect(seen.r1).toBeCloseTo(r1, 3);
+      expect(seen.r2).toBeCloseTo(r2, 3);
+    } else {
+      expect(Object.keys(seen)).toHaveLength(2);
+    }
+  });
+
+  it('go exactly as far when they are looked at', async () => {
+    const [plain, watched] = [openProblem(problem), openProblem(problem)];
+    const probe: Probe = (_figure, value) => void value.dataSync();
+    for (const [{ gan, batch }, settings] of [
+      [plain, ADAM],
+      [watched, { ...ADAM, probe }],
+    ] as const) {
+      stepDiscriminator(gan, batch, settings).dispose();
+      stepGenerator(gan, batch, settings).dispose();
+    }
+    expect(await readState(watched.gan.discriminator)).toEqual(await readState(plain.gan.discriminator));
+    expect(await readState(watched.gan.generator)).toEqual(await readState(plain.gan.generator));
+    plain.close();
+    watched.close();
+  });
+
   it('leave no tensor behind but their loss', () => {
     const { gan, batch, close } = openProblem(problem);
     expect(countLeaks(() => stepDiscriminator(gan, batch, ADAM).dispose())).toBe(0);
     expect(countLeaks(() => stepGenerator(gan, batch, ADAM).dispose())).toBe(0);
+    const probe: Probe = () => {};
+    expect(countLeaks(() => stepDiscriminator(gan, batch, { ...ADAM, probe }).dispose())).toBe(0);
+    expect(countLeaks(() => stepGenerator(gan, batch, { ...ADAM, probe }).dispose())).toBe(0);
     close();
   });
 });

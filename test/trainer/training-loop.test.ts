@@ -1,17 +1,18 @@
-import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { GifReader } from 'omggif';
 import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadNewestCheckpoint } from '../../trainer/checkpoint.ts';
+import { loadNewestCheckpoint, saveCheckpoint, type LoadedCheckpoint } from '../../trainer/checkpoint.ts';
 import type { Dataset } from '../../trainer/dataset/dataset.ts';
 import { hashDataset } from '../../trainer/dataset/dataset.ts';
 import type { TrainingConfig } from '../../trainer/preset.ts';
 import type { Reporter } from '../../trainer/reporter.ts';
-import { createRunFolder, hashRun, locate, saveProgressGif, trimMetrics } from '../../trainer/run-folder.ts';
+import { createRunFolder, hashRun, loadMetrics, locate, saveProgressGif, trimMetrics } from '../../trainer/run-folder.ts';
 import { runTraining, TrainingError, type TrainingResult } from '../../trainer/training-loop.ts';
+import { readAllEvents } from '../support/event-files.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../support/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -25,6 +26,7 @@ interface Options {
   readonly resume?: boolean;
   /** Aborts after this many steps of the run. */
   readonly stopAfter?: number;
+  readonly reporter?: Reporter;
 }
 
 async function train({
@@ -33,6 +35,7 @@ async function train({
   folder,
   resume = false,
   stopAfter,
+  reporter = SILENT,
 }: Options = {}): Promise<TrainingResult & { folder: string }> {
   const config = { ...TINY_CONFIG, ...change };
   const options = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
@@ -60,7 +63,7 @@ async function train({
     runSha256: hashRun(options),
     folder: place,
     checkpoint,
-    reporter: SILENT,
+    reporter,
     signal: stop.signal,
     now: () => performance.now(),
   });
@@ -72,6 +75,11 @@ async function readMetrics(folder: string): Promise<Record<string, number>[]> {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, number>);
+}
+
+/** All but the clock's figures, which differ from run to run. */
+function dropClock(lines: readonly Record<string, number>[]): Record<string, number>[] {
+  return lines.map(({ seconds: _seconds, imagesPerSecond: _imagesPerSecond, ...line }) => line);
 }
 
 describe('a run', () => {
@@ -89,7 +97,12 @@ describe('a run', () => {
     const resumed = await train({ folder: part.folder, resume: true });
     expect(resumed.finished).toBe(true);
     expect(resumed.weights).toEqual(whole.weights);
-    expect(await readMetrics(resumed.folder)).toEqual(await readMetrics(whole.folder));
+    const [lines, wholeLines] = [await readMetrics(resumed.folder), await readMetrics(whole.folder)];
+    expect(dropClock(lines)).toEqual(dropClock(wholeLines));
+    const seconds = lines.map((line) => line['seconds'] as number);
+    expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
+    const events = await readAllEvents(locate(resumed.folder).events);
+    expect(events.flatMap(({ step, values }) => (values.length > 0 ? [step] : []))).toEqual([0, 5, 9]);
     for (const name of await readdir(locate(whole.folder).images)) {
       expect(await readFile(join(locate(resumed.folder).images, name))).toEqual(
         await readFile(join(locate(whole.folder).images, name)),
@@ -102,6 +115,60 @@ describe('a run', () => {
     expect((await readMetrics(folder)).map(({ step }) => step)).toEqual([0, 5, 9]);
     expect((await readdir(locate(folder).images)).sort()).toEqual(['step-0000000.png', 'step-0000005.png', 'step-0000009.png']);
     expect((await readdir(locate(folder).checkpoints)).sort()).toEqual(['step-0000009.safetensors', 'step-0000010.safetensors']);
+  });
+
+  it('keeps its figures for JSON and TensorBoard alike', async () => {
+    const { folder } = await train({ config: { objective: { type: 'relativistic', gamma: 1 }, finalFactor: 0.5 } });
+    const lines = await readMetrics(folder);
+    for (const line of lines) {
+      for (const figure of ['discriminatorGradientNorm', 'generatorGradientNorm', 'r1', 'r2', 'diversity', 'imagesPerSecond']) {
+        expect(line[figure], figure).toBeGreaterThan(0);
+      }
+    }
+    expect(lines.map((line) => line['learningRateFactor'])).toEqual([1, expect.closeTo(0.7066, 4), 0.5]);
+    const events = (await readAllEvents(locate(folder).events)).filter(({ values }) => values.length > 0);
+    expect(events.map(({ step }) => step)).toEqual(lines.map(({ step }) => step));
+    const values = new Map(events.at(-1)?.values.map(({ tag, scalar }) => [tag, scalar]));
+    expect(values.get('penalty/r2')).toBe(Math.fround(lines.at(-1)?.['r2'] as number));
+    expect(values.get('gradient_norm/generator')).toBe(Math.fround(lines.at(-1)?.['generatorGradientNorm'] as number));
+    const image = events.at(-1)?.values.find(({ tag }) => tag === 'samples/grid')?.image;
+    expect(image?.encoded).toEqual(new Uint8Array(await readFile(join(locate(folder).images, 'step-0000009.png'))));
+  });
+
+  it('keeps more figures than it prints, and leaves no tensor behind in 300 steps', async () => {
+    const config = { steps: 301, imageEvery: 1000, checkpointEvery: 1000 };
+    await train({ config: { ...config, steps: 1 } });
+    const before = tf.memory();
+    const { folder } = await train({ config });
+    const after = tf.memory();
+    expect(after.numTensors).toBe(before.numTensors);
+    expect(after.numDataBuffers).toBe(before.numDataBuffers);
+    const steps = (await readMetrics(folder)).map(({ step }) => step);
+    expect(steps).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 200, 300]);
+  });
+
+  it('writes down and says once what its figures warn of, a resumed one too', async () => {
+    const { folder } = await train({ config: { steps: 3 } });
+    const { checkpoints, metrics } = locate(folder);
+    const { checkpoint } = (await loadNewestCheckpoint(checkpoints)) as LoadedCheckpoint;
+    // As if it had done 600 steps with a discriminator that is far ahead.
+    await saveCheckpoint(checkpoints, { ...checkpoint, step: 600 });
+    const history = [0, 100, 200, 300, 400, 500].map((step) => ({
+      step,
+      imagesSeen: 0,
+      discriminatorLoss: 1e-6,
+      generatorLoss: 9,
+    }));
+    await writeFile(metrics, history.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const said: string[] = [];
+    const reporter = { ...SILENT, say: (line: string) => void said.push(line) };
+    await train({ config: { steps: 603 }, reporter, folder, resume: true });
+    await train({ config: { steps: 701 }, reporter, folder, resume: true });
+    expect(said).toEqual([
+      expect.stringMatching(/^warning, step 600: the discriminator wins: .*\n {2}Lower the discriminator's/),
+    ]);
+    const raised = (await loadMetrics(folder)).flatMap(({ step, warnings = [] }) => warnings.map(({ code }) => [step, code]));
+    expect(raised).toEqual([[600, 'discriminator-wins']]);
   });
 
   it('ends in an animation of its pictures that another decoder reads', async () => {
@@ -137,6 +204,8 @@ describe('a run', () => {
     await expect(train(options)).rejects.toThrow(TrainingError);
     await expect(train(options)).rejects.toThrow(/the training diverged: at step \d+ the losses are D .*(NaN|Infinity)/);
     expect((await loadNewestCheckpoint(locate(started.folder).checkpoints))?.checkpoint.step).toBe(4);
+    const last = (await loadMetrics(started.folder)).at(-1);
+    expect(last?.warnings?.map(({ code }) => code)).toEqual(['diverged']);
   });
 
   it('stops by name when all samples have become one picture', async () => {

@@ -10,12 +10,14 @@ import type { Dataset } from '../dataset/dataset.ts';
 import { exportArtifact } from '../export.ts';
 import { DEFAULT_PRESET, PRESETS } from '../preset.ts';
 import { createReporter, describeSeconds } from '../reporter.ts';
-import { createRunFolder, hashRun, loadLastMetrics, locate, saveProgressGif, trimMetrics } from '../run-folder.ts';
+import { appendSession, createRunFolder, hashRun, loadLastMetrics, locate, saveProgressGif, trimMetrics } from '../run-folder.ts';
 import { planRun, type RunPlan, type RunRequest } from '../run-plan.ts';
+import { describeSession } from '../session.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../training-loop.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../weight-encoder.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
+import { saveReport } from './report.ts';
 
 interface TrainFlags extends RunRequest {
   readonly name?: string;
@@ -99,12 +101,13 @@ async function train(flags: TrainFlags): Promise<number> {
   }
 }
 
-async function trainInFolder({ options, folder, dataset, checkpoint, resumes }: RunPlan): Promise<TrainingResult> {
+async function trainInFolder({ options, folder, dataset, backend, checkpoint, resumes }: RunPlan): Promise<TrainingResult> {
   if (resumes) {
     await trimMetrics(folder, checkpoint?.step ?? 0);
   } else {
     await createRunFolder(folder, options);
   }
+  await appendSession(folder, await describeSession(checkpoint?.step ?? 0, backend));
   const stop = new AbortController();
   const releaseSignals = stopOnSignals(stop);
   const reporter = createReporter(process.stdout);
@@ -122,6 +125,17 @@ async function trainInFolder({ options, folder, dataset, checkpoint, resumes }: 
   } finally {
     reporter.end();
     releaseSignals();
+    // However it ended: a run that failed needs looking at most.
+    await tellReport(folder);
+  }
+}
+
+/** A report that cannot be written must not hide how the run ended. */
+async function tellReport(folder: string): Promise<void> {
+  try {
+    console.log(`Report: ${showPath(await saveReport(folder))}`);
+  } catch (error) {
+    console.error(`No report: ${(error as Error).message}`);
   }
 }
 
