@@ -15,7 +15,7 @@ const ROOT = join(import.meta.dirname, '..');
 const STATE_FOLDER = join(ROOT, '.wrangler', 'state');
 
 /** The model that ships with the repository; the worker's bundle holds the same. */
-const SHIPPED_MODEL = join(ROOT, 'models', 'seed');
+const SHIPPED_MODEL = join(ROOT, 'models', 'digits');
 
 /** Where others find the running server: `npm run publish` reads it. */
 const NOTE_FILE = join(ROOT, '.digitmint', 'dev-server.json');

@@ -3,10 +3,12 @@
  */
 import { Command } from 'commander';
 import { ArtifactError } from '../shared/artifact.ts';
+import { buildEvaluateCommand } from './commands/evaluate.ts';
 import { buildPublishCommand } from './commands/publish.ts';
 import { buildQuantizeCommand } from './commands/quantize.ts';
 import { buildReportCommand } from './commands/report.ts';
 import { buildSampleCommand } from './commands/sample.ts';
+import { buildTrainClassifierCommand } from './commands/train-classifier.ts';
 import { buildTrainCommand } from './commands/train.ts';
 import { ExpectedError } from './expected-error.ts';
 
@@ -18,6 +20,8 @@ const program = new Command('digitmint')
   .addCommand(buildSampleCommand())
   .addCommand(buildQuantizeCommand())
   .addCommand(buildReportCommand())
+  .addCommand(buildEvaluateCommand())
+  .addCommand(buildTrainClassifierCommand())
   .addCommand(buildPublishCommand());
 // Sub-commands that are added do not inherit how errors are shown.
 program.commands.forEach((command) => command.copyInheritedSettings(program));

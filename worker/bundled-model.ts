@@ -1,8 +1,8 @@
 /**
  * The model that is built into the worker: it serves when nothing is published, or nothing that is good.
  */
-import manifest from '../models/seed/manifest.json';
-import weights from '../models/seed/weights.bin';
+import manifest from '../models/digits/manifest.json';
+import weights from '../models/digits/weights.bin';
 import { parseManifest } from '../shared/artifact.ts';
 import type { StoredModel } from './model-store.ts';
 

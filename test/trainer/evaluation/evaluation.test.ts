@@ -1,0 +1,276 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planGenerator } from '../../../shared/generator.ts';
+import { createSampler } from '../../../shared/sampler.ts';
+import { buildEvaluateCommand } from '../../../trainer/commands/evaluate.ts';
+import { hashDataset, type Dataset } from '../../../trainer/dataset/dataset.ts';
+import { encodeIdx } from '../../../trainer/dataset/idx.ts';
+import { loadClassifier } from '../../../trainer/evaluation/classifier/classifier-file.ts';
+import { loadTestDigits, pickDigits } from '../../../trainer/evaluation/digits.ts';
+import { evaluate, type EvaluationRequest } from '../../../trainer/evaluation/evaluation.ts';
+import { buildReference, computeFigures, type Figures, type Measure } from '../../../trainer/evaluation/figures.ts';
+import { computeFloor, hashFloor, loadFloor, saveFloor } from '../../../trainer/evaluation/floor.ts';
+import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.ts';
+import { buildRows } from '../../../trainer/evaluation/rows.ts';
+import { drawSamples, readModel } from '../../../trainer/evaluation/samples/open-samples.ts';
+import { formatTable } from '../../../trainer/evaluation/table.ts';
+import { ExpectedError } from '../../../trainer/expected-error.ts';
+import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
+import { buildFixture, type FixtureOptions } from '../../support/fixture-artifact.ts';
+
+let folder: string;
+let measure: Measure;
+beforeAll(async () => {
+  await selectBackend('wasm');
+  folder = await mkdtemp(join(tmpdir(), 'digitmint-evaluation-'));
+  const { dataset } = await loadTestDigits();
+  const part = (start: number): Dataset =>
+    pickDigits(
+      dataset,
+      Uint32Array.from({ length: 300 }, (_, i) => start + i),
+    );
+  // Test digits all of them; here it matters only that they are three different sets.
+  measure = {
+    protocol: { ...QUICK_PROTOCOL, kernelSubsets: 5, kernelSubsetSize: 100 },
+    seed: '1',
+    weights: (await loadClassifier()).weights,
+    test: part(0),
+    training: part(300),
+    canTrain: false,
+    onStage: () => {},
+  };
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function writeModel(name: string, options: FixtureOptions = {}): Promise<string> {
+  const path = join(folder, name);
+  await mkdir(path);
+  for (const [file, bytes] of buildFixture(options).files) {
+    await writeFile(join(path, file), bytes);
+  }
+  return path;
+}
+
+describe('the figures of a set', () => {
+  it('are the same for the same seed, and good for real digits', async () => {
+    const reference = buildReference(measure);
+    const real = pickDigits(
+      (await loadTestDigits()).dataset,
+      Uint32Array.from({ length: 300 }, (_, i) => 600 + i),
+    );
+    const [once, again] = [
+      await computeFigures(measure, reference, real),
+      await computeFigures(measure, buildReference(measure), real),
+    ];
+    expect(again).toEqual(once);
+    const other = await computeFigures({ ...measure, seed: '2' }, reference, real);
+    expect(other.kernelDistance.mean).not.toBe(once.kernelDistance.mean);
+    expect(once.precision).toBeGreaterThan(0.7);
+    expect(once.classAccuracy?.accuracy).toBeGreaterThan(0.97);
+    for (const ratio of [once.diversity, once.memorisation, once.sharpness]) {
+      expect(ratio).toBeGreaterThan(0.9);
+      expect(ratio).toBeLessThan(1.1);
+    }
+  });
+
+  it('tell noise, copies and a single picture from real digits', async () => {
+    const reference = buildReference(measure);
+    const { images, labels } = measure.training;
+    const copies = await computeFigures(measure, reference, { count: 300, images, labels });
+    expect(copies.memorisation).toBe(0);
+    expect(copies.precision).toBeGreaterThan(0.7);
+    const single = images.map((_, i) => images[i % 784] as number);
+    const collapsed = await computeFigures(measure, reference, { count: 300, images: single, labels: null });
+    expect(collapsed.classBalance).toBeCloseTo(Math.log(10), 10);
+    expect(collapsed.diversity).toBeCloseTo(0, 5);
+    expect(collapsed.recall).toBeLessThan(0.02);
+    expect(collapsed.classAccuracy).toBeNull();
+    expect(collapsed.frechetDistance).toBeGreaterThan(10 * copies.frechetDistance);
+  });
+});
+
+describe('the floor', () => {
+  it('is that of training digits, which are not called copies of themselves', async () => {
+    const floor = await computeFloor(measure, buildReference(measure), 300);
+    expect(floor.memorisation).toBeGreaterThan(0.8);
+    expect(floor.memorisation).toBeLessThan(1.2);
+  });
+
+  it('is kept under all that it depends on', async () => {
+    const facts = {
+      count: 300,
+      testSha256: 'a',
+      trainingSha256: hashDataset(measure.training),
+      classifierSha256: 'c',
+      backend: 'wasm',
+    };
+    const hashes = [
+      hashFloor(measure, facts),
+      hashFloor({ ...measure, seed: '2' }, facts),
+      hashFloor({ ...measure, protocol: PROTOCOL }, facts),
+      hashFloor(measure, { ...facts, count: 301 }),
+      hashFloor(measure, { ...facts, testSha256: 'b' }),
+      hashFloor(measure, { ...facts, trainingSha256: 'b' }),
+      hashFloor(measure, { ...facts, classifierSha256: 'b' }),
+      hashFloor(measure, { ...facts, backend: 'tensorflow' }),
+    ];
+    expect(new Set(hashes).size).toBe(hashes.length);
+    const figures = { precision: 0.5 } as Figures;
+    const floors = join(folder, 'floors');
+    await saveFloor(hashes[0] as string, figures, floors);
+    expect(await readdir(floors)).toEqual([`${hashes[0]}.json`]);
+    expect(await loadFloor(hashes[0] as string, floors)).toEqual(figures);
+    expect(await loadFloor(hashes[1] as string, floors)).toBeNull();
+    await writeFile(join(floors, `${hashes[0]}.json`), '{"hash":');
+    expect(await loadFloor(hashes[0] as string, floors)).toBeNull();
+  });
+});
+
+describe('the samples of a model', () => {
+  it('are the sampler’s own bytes, with labels drawn from the seed', async () => {
+    const path = await writeModel('conditional');
+    const { set } = await drawSamples(await readModel(path), 'a seed', 100);
+    const { manifest, files } = buildFixture();
+    const sampler = createSampler({ manifest, plan: planGenerator(manifest.generator) }, files.get('weights.bin') as Uint8Array);
+    const { pixels, labels } = sampler.draw({ seed: 'a seed', start: 0, count: 100 });
+    sampler.dispose();
+    expect(set).toEqual({ count: 100, images: pixels, labels });
+  });
+});
+
+describe('an evaluation is refused', () => {
+  const run = (request: Partial<EvaluationRequest>) =>
+    evaluate(
+      { seed: '1', floorFolder: folder, ...request },
+      () => {},
+      () => 0,
+    );
+  const refuse = async (request: Partial<EvaluationRequest>, message: RegExp): Promise<void> => {
+    await expect(run(request)).rejects.toThrow(ExpectedError);
+    await expect(run(request)).rejects.toThrow(message);
+  };
+  const write = async (name: string, content: Uint8Array): Promise<string> => {
+    await writeFile(join(folder, name), content);
+    return join(folder, name);
+  };
+
+  it('when the model is damaged', async () => {
+    const path = await writeModel('damaged');
+    const weights = await readFile(join(path, 'weights.bin'));
+    weights[5] = (weights[5] as number) ^ 1;
+    await writeFile(join(path, 'weights.bin'), weights);
+    await refuse({ model: path }, /weights\.bin has SHA-256/);
+    await refuse({ model: join(folder, 'none') }, /nothing there/);
+  });
+
+  it('when the model makes something else than digits', async () => {
+    const small = await writeModel('small', {
+      layers: [
+        { type: 'dense', units: 64, activation: 'sigmoid' },
+        { type: 'reshape', shape: [8, 8, 1] },
+      ],
+    });
+    await refuse({ model: small }, /makes images of 8 x 8 x 1, expected 28 x 28 x 1/);
+    await refuse({ model: await writeModel('letters', { classes: 26 }) }, /has 26 classes, expected 10, or 0/);
+  });
+
+  it('when the samples are damaged, or too few, or not as many as asked for', async () => {
+    const pictures = encodeIdx([300, 28, 28], new Uint8Array(300 * 784).fill(7));
+    await refuse(
+      { samples: await write('cut.idx', pictures.subarray(0, 5000)) },
+      /--samples .*cut\.idx says 300 x 28 x 28, .*truncated/,
+    );
+    await refuse(
+      { samples: await write('few.idx', encodeIdx([50, 28, 28], new Uint8Array(50 * 784))) },
+      /number of samples 50: expected 200 to/,
+    );
+    const samples = await write('whole.idx', pictures);
+    await refuse({ samples, n: 400 }, /--n 400: there are 300 samples only/);
+    const labels = await write('labels.idx', encodeIdx([299], new Uint8Array(299)));
+    await refuse({ samples, labels }, /--labels .*labels\.idx holds 299 labels for 300 samples/);
+  });
+
+  it('when there are fewer training digits for the floor than samples', async () => {
+    const samples = await write('many.idx', encodeIdx([10_100, 28, 28], new Uint8Array(10_100 * 784)));
+    await refuse(
+      { samples, n: 10_100 },
+      /--n 10100: the floor takes as many training digits, there are 10000; give all of MNIST with --data/,
+    );
+  });
+
+  it('when --data holds something else than grey digits of ten classes', async () => {
+    const samples = await write('some.idx', encodeIdx([300, 28, 28], new Uint8Array(300 * 784)));
+    const writeData = async (name: string, shape: readonly number[], labels: Uint8Array): Promise<string> => {
+      const data = join(folder, name);
+      await mkdir(data);
+      const images = encodeIdx(shape, new Uint8Array(shape.reduce((product, size) => product * size, 1)));
+      await writeFile(join(data, 'train-images-idx3-ubyte'), images);
+      await writeFile(join(data, 'train-labels-idx1-ubyte'), encodeIdx([labels.length], labels));
+      return data;
+    };
+    const small = await writeData(
+      'small-data',
+      [20, 8, 8],
+      Uint8Array.from({ length: 20 }, (_, i) => i % 10),
+    );
+    await refuse({ samples, data: small }, /--data .*small-data: holds images of 8 x 8 x 1, expected 28 x 28 x 1/);
+    const two = await writeData(
+      'two-classes',
+      [20, 28, 28],
+      Uint8Array.from({ length: 20 }, (_, i) => i % 2),
+    );
+    await refuse({ samples, data: two }, /--data .*two-classes: holds 2 classes, expected 10/);
+  });
+
+  it('when flags contradict each other', async () => {
+    const parse = (...flags: string[]) => buildEvaluateCommand().parseAsync(['node', 'evaluate', ...flags]);
+    await expect(parse()).rejects.toThrow(/either --model <folder> or --samples <file>/);
+    await expect(parse('--model', 'm', '--samples', 's')).rejects.toThrow(/either --model/);
+    await expect(parse('--model', 'm', '--labels', 'l')).rejects.toThrow(/--labels: only for --samples/);
+  });
+});
+
+describe('the table', () => {
+  const figures: Figures = {
+    frechetDistance: 2.6,
+    kernelDistance: { mean: 0.0123, standardError: 0.0004 },
+    precision: 0.826,
+    recall: 0.794,
+    density: 0.838,
+    coverage: 0.861,
+    classAccuracy: { accuracy: 0.988, worst: { label: 8, accuracy: 0.97 } },
+    classBalance: 0.0016,
+    classificationAccuracyScore: 0.975,
+    diversity: 0.95,
+    memorisation: 0.99,
+    sharpness: 0.98,
+  };
+  const facts = { protocol: PROTOCOL, features: 72, activeFeatures: 64, hasLabels: true, scoreMissing: undefined };
+
+  it('shows every figure beside its floor, in columns', () => {
+    const floor = { ...figures, frechetDistance: 1.03 };
+    const [head = '', , ...body] = formatTable(buildRows(figures, floor, facts)).split('\n');
+    expect(body).toHaveLength(13);
+    expect(body[0]).toMatch(/^Fréchet distance +2\.60 +1\.03 +lower +of Gaussians/);
+    expect(body[1]).toMatch(/12\.30 ± 0\.40/);
+    expect(body[7]).toMatch(/^worst class +97\.00% \(8\)/);
+    const column = head.indexOf('better');
+    expect(body.every((line) => /^(lower|higher|near 1)/.test(line.slice(column)))).toBe(true);
+  });
+
+  it('leaves out what samples without labels cannot have, and says why', () => {
+    const rows = buildRows({ ...figures, classAccuracy: null, classificationAccuracyScore: null }, figures, {
+      ...facts,
+      hasLabels: false,
+      scoreMissing: 'left out by --quick',
+    });
+    expect(rows.filter(({ value }) => value === '–').map(({ id }) => id)).toEqual([
+      'classAccuracy',
+      'worstClass',
+      'classificationAccuracyScore',
+    ]);
+    expect(rows.find(({ id }) => id === 'classificationAccuracyScore')?.explanation).toBe('left out by --quick');
+  });
+});

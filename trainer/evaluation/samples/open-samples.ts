@@ -1,0 +1,136 @@
+/**
+ * Where the samples come from: drawn from a model as it is served, or read from files.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { WEIGHTS_FILE, type Manifest } from '../../../shared/artifact.ts';
+import { planGenerator } from '../../../shared/generator.ts';
+import { createSampler } from '../../../shared/sampler.ts';
+import { readArtifactFolder } from '../../storage/artifact-folder.ts';
+import { selectBackend } from '../../tensorflow/backend.ts';
+import { CLASSES, SIDE } from '../digits.ts';
+import { decodeArrayFile } from './array-file.ts';
+import { decodeImages, decodeLabels, SampleSetError, type PixelRangeName, type SampleSet } from './sample-set.ts';
+
+/** Samples, and how they came to be. */
+export interface OpenedSamples {
+  readonly set: SampleSet;
+  /** In words, for the table's head. */
+  readonly source: string;
+  /** The same for programs. */
+  readonly facts: Readonly<Record<string, string | number | null>>;
+}
+
+/** Files larger than this are refused unread. */
+const MAX_FILE_BYTES = 1024 * 1024 * 1024;
+
+/**
+ * Reads and verifies a model, and refuses one that does not make digits. Cheap, so that mistakes show before any work.
+ *
+ * @throws ArtifactFolderError  When the folder is not one whole artifact.
+ * @throws SampleSetError       When its images are not 28 x 28 in grey, or it has classes other than ten.
+ */
+export async function readModel(folder: string): Promise<{ manifest: Manifest; weights: Uint8Array }> {
+  const { manifest, files } = await readArtifactFolder(folder);
+  const { image, generator, name } = manifest;
+  if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {
+    throw new SampleSetError(
+      `--model ${folder}: ${name} makes images of ${image.height} x ${image.width} x ${image.channels}, expected 28 x 28 x 1`,
+    );
+  }
+  if (generator.classes !== 0 && generator.classes !== CLASSES) {
+    throw new SampleSetError(
+      `--model ${folder}: ${name} has ${generator.classes} classes, expected ${CLASSES}, or 0 for one without labels`,
+    );
+  }
+  return { manifest, weights: files.get(WEIGHTS_FILE) as Uint8Array };
+}
+
+/**
+ * Draws samples 0 to count - 1 of a seed on the wasm backend, with labels drawn from the seed: the bytes that the API
+ * gives. Leaves the wasm backend current, and no tensor.
+ */
+export async function drawSamples(
+  model: Awaited<ReturnType<typeof readModel>>,
+  seed: string,
+  count: number,
+): Promise<OpenedSamples> {
+  const { description } = await selectBackend('wasm');
+  const { manifest, weights } = model;
+  const sampler = createSampler({ manifest, plan: planGenerator(manifest.generator) }, weights);
+  const { pixels, labels } = sampler.draw({ seed, start: 0, count });
+  sampler.dispose();
+  return {
+    set: { count, images: pixels, labels },
+    source: `${manifest.name}@${manifest.version}, drawn as it is served, seed ${JSON.stringify(seed)}`,
+    facts: {
+      kind: 'model',
+      name: manifest.name,
+      version: manifest.version,
+      weightsSha256: hashBytes(weights),
+      samplesSha256: hashBytes(pixels),
+      backend: description,
+    },
+  };
+}
+
+/**
+ * Reads samples that another program made.
+ *
+ * @param labelsFile  Undefined for samples without labels.
+ * @param range       See `decodeImages`.
+ * @throws ArrayFileError  When a file is not understood.
+ * @throws SampleSetError  When what it holds is not digits, or the counts differ.
+ */
+export async function readSamples(
+  file: string,
+  labelsFile: string | undefined,
+  range: PixelRangeName | undefined,
+): Promise<OpenedSamples> {
+  const array = decodeArrayFile(await readBounded('--samples', file), `--samples ${file}`);
+  const { count, images, range: understood } = decodeImages(array, `--samples ${file}`, range);
+  const labels =
+    labelsFile === undefined
+      ? null
+      : decodeLabels(
+          decodeArrayFile(await readBounded('--labels', labelsFile), `--labels ${labelsFile}`),
+          `--labels ${labelsFile}`,
+          count,
+        );
+  return {
+    set: { count, images, labels },
+    source: `${file} (${array.format}, pixels ${understood}${range === undefined ? ', found out' : ''})${labels === null ? ', without labels' : ''}`,
+    facts: {
+      kind: 'file',
+      file,
+      format: array.format,
+      range: understood,
+      samplesSha256: hashBytes(images),
+      labels: labelsFile ?? null,
+    },
+  };
+}
+
+async function readBounded(flag: string, path: string): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_FILE_BYTES) {
+        throw new SampleSetError(`${flag} ${path}: more than ${MAX_FILE_BYTES} bytes are too many to judge`);
+      }
+    }
+  } catch (cause) {
+    if (cause instanceof SampleSetError) {
+      throw cause;
+    }
+    throw new SampleSetError(`${flag} ${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  return Buffer.concat(chunks);
+}
+
+function hashBytes(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,25 @@
+/**
+ * Random subsets that a key stands for. Pure.
+ */
+import { drawWords, type RandomKey } from '../../shared/random.ts';
+
+/**
+ * Draws places without replacement, by the first steps of Fisher and Yates's shuffle.
+ *
+ * @param purpose  The stream of `key`.
+ * @param index    Which stream of that purpose.
+ * @param count    How many there are to draw from.
+ * @param size     How many to draw, 0..count.
+ * @returns        [size], all different, each below `count`, in the order drawn.
+ */
+export function drawSubset(key: RandomKey, purpose: number, index: number, count: number, size: number): Uint32Array {
+  const words = drawWords(key, purpose, index, size);
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  for (let place = 0; place < size; place++) {
+    const other = place + Math.floor(((words[place] as number) * (count - place)) / 2 ** 32);
+    const kept = order[place] as number;
+    order[place] = order[other] as number;
+    order[other] = kept;
+  }
+  return order.slice(0, size);
+}
