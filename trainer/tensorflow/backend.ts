@@ -2,8 +2,9 @@
  * Chooses what TensorFlow.js computes on, proves that it works, and says what else was considered. Importing this
  * loads no backend and changes nothing; choosing one does, for the whole process.
  *
- * Measured on a machine with 2 cores and no GPU, one training step of the first GAN: tensorflow 22 ms, webgpu on a
- * software adapter 68 ms after 15 s of warming up, wasm 358 ms, cpu 1,523 ms.
+ * Measured on a machine with 2 cores and no GPU by `npm run bench:train`, one training step of preset `seed`: tensorflow
+ * 22 ms, wasm 184 ms, cpu 994 ms, webgpu on a software adapter 2,387 ms. Of `digits`: tensorflow 232 ms, the last two over
+ * 25 s.
  */
 import { availableParallelism } from 'node:os';
 import { ExpectedError } from '../expected-error.ts';
@@ -54,9 +55,9 @@ const OPENERS: Openers = {
 };
 
 /**
- * The order of `auto`: fastest first. A software adapter comes after wasm although its steps are faster: short runs
- * never win back its warm-up, and whether its results are right depends on a driver nobody chose. It still beats plain
- * JavaScript, and is what is left for convolutions.
+ * The order of `auto`: fastest first. A software adapter of WebGPU comes last but for plain JavaScript: it is slow, slower
+ * to start, and whether its results are right depends on a driver nobody chose; but what it computes does not hold up the
+ * process itself.
  */
 const AUTO: readonly (readonly [BackendName, { readonly acceptsSoftware: boolean }])[] = [
   ['tensorflow-gpu', { acceptsSoftware: false }],
