@@ -79,7 +79,7 @@ async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<
     backend,
     checkpoint: null,
     resumes: false,
-    notes: [...notes, ...describeClassUse(config, dataset)],
+    notes: [...notes, ...describeClassUse(config, dataset), ...describeSlowness(config, backend)],
   };
 }
 
@@ -133,6 +133,14 @@ function pickSchedule(request: RunRequest, { steps, imageEvery, checkpointEvery 
     imageEvery: request.imageEvery ?? imageEvery,
     checkpointEvery: request.checkpointEvery ?? checkpointEvery,
   };
+}
+
+/** Says so before a run that would take weeks: measured over 25 s a step of `digits`, against 0.2 s on tfjs-node. */
+function describeSlowness(config: TrainingConfig, { name, description }: SelectedBackend): string[] {
+  const isSlow = name === 'cpu' || (name === 'webgpu' && description.includes('(software)'));
+  return isSlow && trainsConvolutions(config)
+    ? [`Convolutions train a hundred times slower on ${name} without a GPU than on tfjs-node: npm run setup:tensorflow.`]
+    : [];
 }
 
 /** Not every backend can. */

@@ -116,6 +116,12 @@ describe('npm run train', () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it('warns before convolutions are trained in plain JavaScript', async () => {
+    const { code, output } = await run('train', '--preset', 'digits', '--backend', 'cpu', '--dry-run', '--no-publish');
+    expect(code).toBe(0);
+    expect(output).toMatch(/note +Convolutions train a hundred times slower on cpu .*npm run setup:tensorflow/);
+  });
+
   describe('stopped', () => {
     let whole: Buffer;
     beforeAll(async () => {

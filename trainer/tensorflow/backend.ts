@@ -55,9 +55,8 @@ const OPENERS: Openers = {
 };
 
 /**
- * The order of `auto`: fastest first. A software adapter of WebGPU comes last but for plain JavaScript: it is slow, slower
- * to start, and whether its results are right depends on a driver nobody chose; but what it computes does not hold up the
- * process itself.
+ * The order of `auto`: fastest first. A software adapter of WebGPU comes after wasm: it is slower, and whether its results
+ * are right depends on a driver nobody chose. It and plain JavaScript are what is left for convolutions, hardly usable both.
  */
 const AUTO: readonly (readonly [BackendName, { readonly acceptsSoftware: boolean }])[] = [
   ['tensorflow-gpu', { acceptsSoftware: false }],
