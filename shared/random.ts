@@ -10,9 +10,6 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 /** A 256-bit key, made by {@link deriveKey}. */
 export type RandomKey = Uint8Array;
 
-/** Bytes that one step of ChaCha20's block counter yields. */
-export const BLOCK_BYTES = 64;
-
 const NONCE_BYTES = 12;
 
 /**

@@ -3,7 +3,15 @@
  * Runs on whichever TensorFlow.js backend is set; for bytes that equal the API's that must be the wasm SIMD backend.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { decodeWeights, findFile, verifyFile, WEIGHTS_FILE, type Manifest, type ParsedManifest } from './artifact.ts';
+import {
+  ArtifactError,
+  decodeWeights,
+  findFile,
+  verifyFile,
+  WEIGHTS_FILE,
+  type Manifest,
+  type ParsedManifest,
+} from './artifact.ts';
 import { buildInput, runGenerator, type GeneratorPlan } from './generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from './latent.ts';
 import { encodePixels } from './pixels.ts';
@@ -38,6 +46,13 @@ export interface Sampler {
   readonly plan: GeneratorPlan;
   /** Draws synchronously; `count` >= 1. */
   draw(request: SampleRequest): Samples;
+  /**
+   * Draws one sample, which also warms the kernels up. Finite weights can still overflow on the way, and bytes would not
+   * show it.
+   *
+   * @throws ArtifactError  When a number of the sample is NaN or infinite.
+   */
+  checkOutput(): void;
   /** Frees the weights; the sampler must not be used after. */
   dispose(): void;
 }
@@ -57,6 +72,12 @@ export function createSampler(parsed: ParsedManifest, weights: Uint8Array): Samp
     manifest,
     plan,
     draw: (request) => drawSamples(plan, tensors, manifest.image.range, request),
+    checkOutput() {
+      const values = generate(plan, tensors, drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize), null);
+      if (!values.every(Number.isFinite)) {
+        throw new ArtifactError({ reason: 'not_finite', what: `the output of ${WEIGHTS_FILE}` });
+      }
+    },
     dispose: () => tf.dispose(tensors),
   };
 }
@@ -77,13 +98,22 @@ function drawSamples(
   for (let done = 0; done < count; done += CHUNK) {
     const n = Math.min(CHUNK, count - done);
     const latents = drawLatents(key, start + done, n, latentSize);
-    // The numbers are read outside of tidy: what tidy returns is searched for tensors, number by number.
-    const output = tf.tidy(() =>
-      runGenerator(plan, weights, buildInput(plan, latents, labels && labels.subarray(done, done + n))),
-    );
-    const values = output.dataSync<'float32'>();
-    output.dispose();
+    const values = generate(plan, weights, latents, labels && labels.subarray(done, done + n));
     pixels.set(encodePixels(values, range), done * size);
   }
   return { count, height, width, channels, pixels, labels };
+}
+
+/** The network's own numbers, row-major [count, height, width, channels]. */
+function generate(
+  plan: GeneratorPlan,
+  weights: readonly tf.Tensor[],
+  latents: Float32Array,
+  labels: Uint8Array | null,
+): Float32Array {
+  const output = tf.tidy(() => runGenerator(plan, weights, buildInput(plan, latents, labels)));
+  // Read outside of tidy: what tidy returns is searched for tensors, number by number.
+  const values = output.dataSync<'float32'>();
+  output.dispose();
+  return values;
 }

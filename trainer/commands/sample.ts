@@ -15,6 +15,7 @@ import { ExpectedError } from '../expected-error.ts';
 import { writeAtomically } from '../files.ts';
 import { encodeNpy } from '../npy.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
+import { parseWhole } from './arguments.ts';
 
 type SampleFormat = 'idx' | 'npy' | 'png';
 
@@ -37,10 +38,7 @@ const MAX_BYTES = 1024 * 1024 * 1024;
 
 /** Builds the command. */
 export function buildSampleCommand(): Command {
-  const upTo =
-    (max: number, min = 1) =>
-    (text: string) =>
-      parseWhole(text, min, max);
+  const upTo = (max: number, min = 1) => parseWhole(min, max);
   return new Command('sample')
     .description('Draws offline: for the same seed the same bytes as the API.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
@@ -137,12 +135,4 @@ function parseLabel(text: string): string {
     throw new InvalidArgumentError(`Expected 1 to ${CLASS_LIMITS.nameLength} characters.`);
   }
   return text;
-}
-
-function parseWhole(text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (!/^[0-9]+$/.test(text) || value < min || value > max) {
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
-  }
-  return value;
 }

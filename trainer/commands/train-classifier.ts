@@ -14,6 +14,7 @@ import { trainClassifier, type ClassifierTraining } from '../evaluation/classifi
 import { checkDigits, loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { describeSeconds } from '../reporter.ts';
 import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
+import { parseWhole } from './arguments.ts';
 
 interface TrainClassifierFlags {
   readonly data: string;
@@ -38,7 +39,7 @@ export function buildTrainClassifierCommand(): Command {
     .requiredOption('--data <folder>', "all of MNIST's training digits, as IDX files, plain or .gz")
     .requiredOption('--out <folder>', 'where to; models/classifier is the one that evaluation uses')
     .option('--seed <text>', 'all of its randomness comes from it', parseSeed, '1')
-    .option('--epochs <count>', 'passes over the training digits', parseEpochs, DEFAULT_EPOCHS)
+    .option('--epochs <count>', 'passes over the training digits', parseWhole(1, 1000), DEFAULT_EPOCHS)
     .addOption(new Option('--backend <name>', 'what computes').choices(['auto', ...BACKEND_NAMES]).default('auto'))
     .action(train);
 }
@@ -142,12 +143,4 @@ function parseSeed(text: string): string {
     throw new InvalidArgumentError('Expected 1 to 128 of letters, digits, dot, _ and -.');
   }
   return text;
-}
-
-function parseEpochs(text: string): number {
-  const epochs = Number(text);
-  if (!/^[0-9]+$/.test(text) || epochs < 1 || epochs > 1000) {
-    throw new InvalidArgumentError('Expected a whole number from 1 to 1000.');
-  }
-  return epochs;
 }

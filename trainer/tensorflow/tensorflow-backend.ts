@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { locateTfjsNode } from './installation.ts';
 import { restoreNodeUtil } from './node-util.ts';
 import { BackendUnusable, type Opener } from './open-backend.ts';
 
@@ -47,7 +48,7 @@ async function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): Promise<str
     );
   }
   const require = createRequire(import.meta.url);
-  const folder = locatePackage(require);
+  const folder = locateTfjsNode();
   if (folder === undefined) {
     throw new BackendUnusable('the optional package @tensorflow/tfjs-node is not installed: run npm install');
   }
@@ -72,13 +73,6 @@ async function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): Promise<str
       cause: error,
     });
   }
-}
-
-function locatePackage(require: NodeJS.Require): string | undefined {
-  const folders = require.resolve.paths('@tensorflow/tfjs-node') ?? [];
-  return folders
-    .map((folder) => join(folder, '@tensorflow', 'tfjs-node'))
-    .find((folder) => existsSync(join(folder, 'package.json')));
 }
 
 function countThreads(threads: number): string {

@@ -1,9 +1,8 @@
 /**
  * Where the samples come from: drawn from a model as it is served, or read from files.
  */
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { WEIGHTS_FILE, type Manifest } from '../../../shared/artifact.ts';
+import { hashBytes, WEIGHTS_FILE, type Manifest } from '../../../shared/artifact.ts';
 import { planGenerator } from '../../../shared/generator.ts';
 import { createSampler } from '../../../shared/sampler.ts';
 import { readArtifactFolder } from '../../storage/artifact-folder.ts';
@@ -129,8 +128,4 @@ async function readBounded(flag: string, path: string): Promise<Uint8Array> {
     throw new SampleSetError(`${flag} ${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
   return Buffer.concat(chunks);
-}
-
-function hashBytes(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
