@@ -19,6 +19,8 @@ const TAGS = {
   'samples/diversity': 'diversity',
   'schedule/learning_rate_factor': 'learningRateFactor',
   'speed/images_per_second': 'imagesPerSecond',
+  'memory/tensors': 'tensors',
+  'memory/resident_bytes': 'residentBytes',
 } as const satisfies Record<string, keyof MetricsLine>;
 
 const GRID_TAG = 'samples/grid';

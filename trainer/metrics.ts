@@ -37,6 +37,10 @@ const metricsSchema = z.object({
   diversity: z.number().exactOptional(),
   /** Real images a second since the line before, pictures and checkpoints included. */
   imagesPerSecond: z.number().exactOptional(),
+  /** Tensors that are alive, weights included: growing, something leaks. */
+  tensors: z.number().exactOptional(),
+  /** Of the process, in bytes, as the system counts it. */
+  residentBytes: z.number().exactOptional(),
   /** Of training so far, over all resumptions. */
   seconds: z.number().exactOptional(),
   /** Those first raised at this step. */

@@ -3,7 +3,7 @@
  */
 import type { GeneratorConfig } from '../shared/generator.ts';
 import type { PixelRange } from '../shared/pixels.ts';
-import { DIGITS_SIZES, planDigitsGenerator } from './digits-network.ts';
+import { DIGITS_SIZES, GENERATOR_SIZES, planDigitsGenerator, type GeneratorSize } from './digits-network.ts';
 import type { DiscriminatorConfig } from './discriminator.ts';
 
 /** Settings of Adam (Kingma and Ba 2015, algorithm 1). */
@@ -49,6 +49,8 @@ export interface TrainingConfig {
 
 export type PresetName = keyof typeof PRESETS;
 
+export const DEFAULT_GENERATOR_SIZE: GeneratorSize = 'large';
+
 /** The presets, without the seed, for MNIST's images. */
 export const PRESETS = {
   /** Conditional on the label, sharp, varied, and small enough for the edge. */
@@ -56,7 +58,7 @@ export const PRESETS = {
     preset: 'digits',
     steps: 30_000,
     batchSize: 128,
-    generator: planDigitsGenerator(28, 1, 10), // as for MNIST: see `fitPreset`
+    generator: planDigitsGenerator(28, 1, 10, DEFAULT_GENERATOR_SIZE), // as for MNIST: see `fitPreset`
     discriminator: { type: 'convolutional', filters: [32, 64, 128], kernelSizes: [4, 4, 3], units: 128 },
     objective: { type: 'relativistic', gamma: 1 },
     pixelRange: [-1, 1],
@@ -96,10 +98,16 @@ export const PRESETS = {
   },
 } as const satisfies Record<string, Omit<TrainingConfig, 'seed'>>;
 
-export const DEFAULT_PRESET: PresetName = 'seed';
+export const DEFAULT_PRESET: PresetName = 'digits';
 
 /** Sides in pixels of the square images that each preset can be fitted to. */
 export const PRESET_SIZES: Readonly<Record<PresetName, readonly number[]>> = { digits: DIGITS_SIZES, seed: [28] };
+
+/** Sizes of the generator that each preset has; none to choose from: []. */
+export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly GeneratorSize[]>> = {
+  digits: Object.keys(GENERATOR_SIZES) as GeneratorSize[],
+  seed: [],
+};
 
 /** What a preset's networks are fitted to. */
 export interface ImageSet {
@@ -113,12 +121,18 @@ export interface ImageSet {
 /**
  * Fits a preset's networks to data. `digits` takes the data's size, channels and classes (a single class counts as none:
  * there is nothing to tell apart); the tutorial's GAN stays as it is, whatever the data.
+ *
+ * @param size  How large the generator is; only where PRESET_GENERATOR_SIZES has sizes.
  */
-export function fitPreset(name: PresetName, { width, channels, classes }: ImageSet): Omit<TrainingConfig, 'seed'> {
+export function fitPreset(
+  name: PresetName,
+  { width, channels, classes }: ImageSet,
+  size: GeneratorSize = DEFAULT_GENERATOR_SIZE,
+): Omit<TrainingConfig, 'seed'> {
   switch (name) {
     case 'digits': {
       const told = classes.length > 1 ? classes.length : 0;
-      return { ...PRESETS.digits, generator: planDigitsGenerator(width, channels, told) };
+      return { ...PRESETS.digits, generator: planDigitsGenerator(width, channels, told, size) };
     }
     case 'seed':
       return PRESETS.seed;

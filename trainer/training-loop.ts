@@ -50,6 +50,8 @@ export interface TrainingRun {
   readonly reporter: Reporter;
   /** When aborted, the run ends after the step that it is in, with a checkpoint. */
   readonly signal: AbortSignal;
+  /** Keeps a model as it is at a sample grid; absent: none is kept. `steps` are those done, weights are [parameters]. */
+  readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
   /** A clock in milliseconds. */
   readonly now: () => number;
 }
@@ -113,6 +115,8 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
                 ...(await readFigures(figures)),
                 learningRateFactor: computeFactor(step, config),
                 ...(diversity === undefined ? {} : { diversity }),
+                tensors: tf.memory().numTensors,
+                residentBytes: process.memoryUsage.rss(),
               },
               elapsedMs: now() - startedAt,
               grid: draws ? grid : null,
@@ -122,6 +126,9 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
               throw new TrainingError(failure.code, failure);
             }
             raised.forEach((warning) => reporter.say(describeWarning(step, warning)));
+            if (draws) {
+              await run.saveSnapshot?.(step + 1, await pickShippedWeights(gan).data<'float32'>());
+            }
           }
         }
         if ((step + 1) % config.checkpointEvery === 0 || last) {

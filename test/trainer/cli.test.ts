@@ -15,7 +15,7 @@ import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
 import { WEIGHT_BYTES } from '../../shared/weight-encoding.ts';
 import { loadNewestCheckpoint } from '../../trainer/checkpoint.ts';
 import { PRESETS } from '../../trainer/preset.ts';
-import { locate } from '../../trainer/run-folder.ts';
+import { locate, locateSnapshot } from '../../trainer/run-folder.ts';
 import { readArtifactFolder } from '../../trainer/storage/artifact-folder.ts';
 import { buildFixture } from '../support/fixture-artifact.ts';
 
@@ -61,6 +61,8 @@ describe('a wrong command', () => {
     [['trian'], /unknown command 'trian'[^]*Did you mean train/],
     [['train', '--preset', 'gan'], /'--preset <name>' argument 'gan' is invalid\. Allowed choices are digits, seed/],
     [['train', '--backend', 'cuda'], /'--backend <name>' argument 'cuda' is invalid\. Allowed choices are auto, tensorflow-gpu/],
+    [['train', '--preset', 'seed', '--size', 'tiny'], /--size tiny: --preset seed has one size only\. Leave --size out/],
+    [['train', '--size', 'huge'], /'--size <name>' argument 'huge' is invalid\. Allowed choices are tiny, small, medium, large/],
     [['train', '--steps', '0'], /'--steps <count>' argument '0' is invalid\. Expected a whole number from 1/],
     [['train', '--steps', '1e3'], /Expected a whole number/],
     [['train', '--seed', ''], /Expected 1 to 128 characters/],
@@ -173,6 +175,7 @@ describe('npm run train', () => {
     it.each([
       [['--seed', '2'], /--seed 2: the run to resume has "1"/],
       [['--steps', '3'], /--steps 3: the run in .* has done 8 already/],
+      [['--size', 'tiny'], /--size tiny: the run to resume has its generator\. Leave --size out/],
       [['--out', '/elsewhere'], /--out \/elsewhere: the run to resume has/],
     ])('is not resumed with %j', async (args, message) => {
       const { code, output } = await run('train', '--resume', join(parent, 'whole'), '--no-publish', ...args);
@@ -189,6 +192,21 @@ describe('npm run train', () => {
         const { manifest, files } = await readArtifactFolder(join(parent, 'whole', 'model'));
         expect(manifest.weights.dtype).toBe(dtype);
         expect(files.get(WEIGHTS_FILE)?.length).toBe(bytes * parameters);
+      }
+    });
+
+    it('keeps a model beside every sample grid when asked to, the last one the same as what it ships', async () => {
+      const out = join(parent, 'snapshots');
+      const { code } = await run(...TRAIN, '--image-every', '5', '--snapshots', '--out', out);
+      expect(code).toBe(0);
+      expect(await readdir(locate(out).snapshots)).toEqual(['step-0000001', 'step-0000006', 'step-0000008']);
+      const { manifest } = await readArtifactFolder(locateSnapshot(out, 6));
+      expect(manifest.training.steps).toBe(6);
+      for (const [folder, same] of [
+        [locateSnapshot(out, 6), false],
+        [locateSnapshot(out, STEPS), true],
+      ] as const) {
+        expect((await readFile(join(folder, WEIGHTS_FILE))).equals(whole)).toBe(same);
       }
     });
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { planGenerator } from '../../shared/generator.ts';
 import { planDiscriminator } from '../../trainer/discriminator.ts';
-import { fitPreset, PRESET_SIZES } from '../../trainer/preset.ts';
+import { fitPreset, PRESET_GENERATOR_SIZES, PRESET_SIZES } from '../../trainer/preset.ts';
 
 const classes = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
 describe('preset digits', () => {
   it('has for MNIST the generator that runs were begun with, to the byte, so that they can be resumed', () => {
-    const { generator } = fitPreset('digits', { width: 28, channels: 1, classes: classes(10) });
+    const { generator } = fitPreset('digits', { width: 28, channels: 1, classes: classes(10) }, 'medium');
     expect(JSON.stringify(generator)).toBe(
       '{"latentSize":64,"classes":10,"layers":[' +
         '{"type":"dense","units":1568,"activation":"leakyRelu"},' +
@@ -18,6 +18,16 @@ describe('preset digits', () => {
         '{"type":"conv2d","filters":4,"kernelSize":3,"activation":"tanh"},' +
         '{"type":"depthToSpace","blockSize":2}]}',
     );
+  });
+
+  it('has sizes that cost more from one to the next, within the edge’s 2 million multiply-accumulates', () => {
+    const costs = PRESET_GENERATOR_SIZES.digits.map(
+      (size) => planGenerator(fitPreset('digits', { width: 28, channels: 1, classes: classes(10) }, size).generator).macs,
+    );
+    expect(costs.length).toBeGreaterThanOrEqual(4);
+    expect(costs).toEqual(costs.toSorted((a, b) => a - b));
+    expect(new Set(costs).size).toBe(costs.length);
+    expect(costs.at(-1)).toBeLessThanOrEqual(2e6);
   });
 
   it.each(PRESET_SIZES.digits.flatMap((size) => [1, 3].map((channels) => [size, channels])))(

