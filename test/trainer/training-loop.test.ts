@@ -11,7 +11,8 @@ import { hashDataset } from '../../trainer/dataset/dataset.ts';
 import type { TrainingConfig } from '../../trainer/preset.ts';
 import type { Reporter } from '../../trainer/reporter.ts';
 import { createRunFolder, hashRun, loadMetrics, locate, saveProgressGif, trimMetrics } from '../../trainer/run-folder.ts';
-import { runTraining, TrainingError, type TrainingResult } from '../../trainer/training-loop.ts';
+import { TrainingError } from '../../trainer/observer.ts';
+import { runTraining, type TrainingResult } from '../../trainer/training-loop.ts';
 import { readAllEvents } from '../support/event-files.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../support/tensors.ts';
 
