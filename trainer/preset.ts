@@ -56,14 +56,14 @@ export const PRESETS = {
   /** Conditional on the label, sharp, varied, and small enough for the edge. */
   digits: {
     preset: 'digits',
-    steps: 30_000,
+    steps: 12_000,
     batchSize: 128,
     generator: planDigitsGenerator(28, 1, 10, DEFAULT_GENERATOR_SIZE), // as for MNIST: see `fitPreset`
     discriminator: { type: 'convolutional', filters: [32, 64, 128], kernelSizes: [4, 4, 3], units: 128 },
-    objective: { type: 'relativistic', gamma: 1 },
+    objective: { type: 'relativistic', gamma: 0.5 },
     pixelRange: [-1, 1],
-    generatorAdam: { learningRate: 5e-4, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
-    discriminatorAdam: { learningRate: 5e-4, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
+    generatorAdam: { learningRate: 1.5e-3, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
+    discriminatorAdam: { learningRate: 1.5e-3, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
     finalFactor: 0.1,
     emaHalfLifeImages: 50_000,
     translatePixels: 1,
