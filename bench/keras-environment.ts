@@ -38,7 +38,7 @@ export async function prepareKeras(log: (line: string) => void): Promise<string>
     return PYTHON;
   }
   const interpreter = await findInterpreter();
-  log(`Making .digitmint/keras-venv with ${interpreter}: downloads about 300 MB, takes 1.4 GB, once…`);
+  log(`Making .digitmint/keras-venv with ${interpreter}: downloads about 300 MB, takes 1.2 GB, once…`);
   await rm(FOLDER, { recursive: true, force: true });
   const made = await runCommand(interpreter, ['-m', 'venv', FOLDER], { env: process.env });
   if (made?.status !== 0) {
