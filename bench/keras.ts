@@ -1,0 +1,247 @@
+/**
+ * One training step of each preset, ours and the same one in Keras (TensorFlow's compiled graph), on the same cores with the
+ * same number of threads, in alternating rounds. First both sides do a few steps from the same weights with the same draws;
+ * unless they end with the same losses and weights, nothing is timed and the exit status is 1.
+ *
+ *   npm run bench:keras [-- --threads 1|2 --preset digits|seed|both --rounds 9 --xla --json FILE]
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { parseWhole } from '../trainer/commands/arguments.ts';
+import { ExpectedError } from '../trainer/expected-error.ts';
+import { PRESETS, type PresetName } from '../trainer/preset.ts';
+import { runCommand } from '../trainer/tensorflow/command.ts';
+import { prepareKeras } from './keras-environment.ts';
+import {
+  compareOutcomes,
+  describeAgreement,
+  drawStartingWeights,
+  loadOutcome,
+  makeProblem,
+  saveProblem,
+  type Agreement,
+} from './keras-problem.ts';
+import { serveTrainer, startSide, type Side } from './keras-side.ts';
+
+/** Steps in a round: some seconds, so that a garbage collection more or less does not decide it. */
+const ROUND_STEPS: Readonly<Record<PresetName, number>> = { seed: 100, digits: 20 };
+/** Seconds of computing before the first round, in which code is compiled and caches fill, as steps. */
+const WARM_UP_STEPS: Readonly<Record<PresetName, number>> = { seed: 50, digits: 10 };
+/** Other programs' demand for cores above which figures are called busy. */
+const QUIET_LOAD = 0.5;
+const STEP_SCRIPT = join(import.meta.dirname, 'keras_step.py');
+
+interface Flags {
+  readonly preset: PresetName | 'both';
+  readonly threads: number;
+  readonly rounds: number;
+  readonly xla: boolean;
+  readonly json?: string;
+}
+
+/** Least, middle and largest of several numbers. */
+interface Spread {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+/** One preset's figures. */
+interface PresetResult {
+  readonly preset: PresetName;
+  readonly batchSize: number;
+  readonly agreement: Agreement;
+  readonly stepsPerRound: number;
+  /** Milliseconds a step, of each round its mean. */
+  readonly ours: Spread & { readonly rounds: readonly number[] };
+  readonly keras: Spread & { readonly rounds: readonly number[] };
+  /** Ours over Keras's of the same round: below 1 where ours takes less. */
+  readonly ratio: Spread;
+  readonly versions: { readonly ours: Side['versions']; readonly keras: Side['versions'] };
+}
+
+if (process.argv[2] === '--side') {
+  await serveTrainer(process.argv[3] as PresetName, Number(process.argv[4]));
+  process.exit(0);
+}
+
+const flags = new Command('npm run bench:keras --')
+  .description('Times a training step beside the same one in Keras, after checking that it is the same.')
+  .addOption(new Option('--preset <name>', 'what to time').choices([...Object.keys(PRESETS), 'both']).default('both'))
+  .option('--threads <count>', 'and as many cores, for each side', parseWhole(1, 1024), availableParallelism())
+  .option('--rounds <count>', 'of each side', parseWhole(1, 1000), 9)
+  .option('--xla', 'compiles the step in Keras with XLA', false)
+  .option('--json <file>', 'writes the figures there too')
+  .allowExcessArguments(false)
+  .parse()
+  .opts<Flags>();
+
+try {
+  await run(flags);
+} catch (error) {
+  if (!(error instanceof ExpectedError)) {
+    throw error;
+  }
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function run({ preset, threads, rounds, xla, json }: Flags): Promise<void> {
+  const python = await prepareKeras(console.log);
+  const [load = 0] = loadavg();
+  const cores = await chooseCores(threads);
+  const machine = {
+    system: `${type()} ${release()} ${process.arch}`,
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    loadBefore: load,
+  };
+  console.log(`${machine.cores} x ${machine.processor}, ${machine.system}, ${machine.memoryGiB} GiB`);
+  console.log(
+    `${threads === 1 ? '1 thread' : `${threads} threads`} each, ${cores === null ? 'free to move between cores' : `on core ${cores.join(' and ')}`}`,
+  );
+  if (load > QUIET_LOAD) {
+    console.log(`The machine is busy (load ${load.toFixed(2)}): figures for publication need a quiet one.`);
+  }
+  const results: PresetResult[] = [];
+  for (const name of preset === 'both' ? (Object.keys(PRESETS) as PresetName[]) : [preset]) {
+    results.push(await benchPreset(name, { python, threads, cores, rounds, xla }));
+  }
+  if (json !== undefined) {
+    const record = { measuredAt: new Date().toISOString(), machine, threads, pinnedTo: cores, rounds, presets: results };
+    await writeFile(json, `${JSON.stringify(record, null, 2)}\n`);
+    console.log(`\nwritten to ${json}`);
+  }
+}
+
+/** The first cores that this process may use. @returns  Null where processes cannot be tied to cores. */
+async function chooseCores(count: number): Promise<number[] | null> {
+  if ((await runCommand('taskset', ['--version'], { env: process.env }))?.status !== 0) {
+    return null;
+  }
+  const status = await readFile('/proc/self/status', 'utf8');
+  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '';
+  const cores = list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  if (cores.length < count) {
+    throw new ExpectedError(`--threads ${count}: this process may use ${cores.length} cores (${list}).`);
+  }
+  return cores.slice(0, count);
+}
+
+interface Conditions {
+  readonly python: string;
+  readonly threads: number;
+  readonly cores: readonly number[] | null;
+  readonly rounds: number;
+  readonly xla: boolean;
+}
+
+async function benchPreset(preset: PresetName, conditions: Conditions): Promise<PresetResult> {
+  const { python, threads, cores, rounds, xla } = conditions;
+  const folder = await mkdtemp(join(tmpdir(), 'digitmint-keras-'));
+  const tie = cores === null ? [] : ['taskset', '-c', cores.join(',')];
+  const sides: Side[] = [];
+  try {
+    const problem = makeProblem(preset);
+    const problemFile = join(folder, 'problem.safetensors');
+    await saveProblem(problemFile, problem);
+    const ours = await startSide([...tie, process.execPath, import.meta.filename, '--side', preset, String(threads)]);
+    sides.push(ours);
+    const keras = await startSide([...tie, python, STEP_SCRIPT, problemFile, String(threads), ...(xla ? ['--xla'] : [])]);
+    sides.push(keras);
+    console.log(`\n${preset}, ${problem.source.config.batchSize} images a step`);
+    console.log(`  ours   ${describeVersions(ours)}\n  keras  ${describeVersions(keras)}`);
+
+    const agreement = await checkAgreement(problem, ours, keras, folder);
+    console.log(`  ${describeAgreement(agreement)}`);
+    if (!agreement.agrees) {
+      throw new ExpectedError(`${preset}: the two sides do not do the same step, so nothing was timed.`);
+    }
+    const times = await timeRounds(ours, keras, { rounds, steps: ROUND_STEPS[preset], warmUpSteps: WARM_UP_STEPS[preset] });
+    const ratios = times.ours.map((ms, i) => ms / (times.keras[i] as number));
+    const result: PresetResult = {
+      preset,
+      batchSize: problem.source.config.batchSize,
+      agreement,
+      stepsPerRound: ROUND_STEPS[preset],
+      ours: { ...spread(times.ours), rounds: times.ours },
+      keras: { ...spread(times.keras), rounds: times.keras },
+      ratio: spread(ratios),
+      versions: { ours: ours.versions, keras: keras.versions },
+    };
+    printTable(result);
+    return result;
+  } finally {
+    await Promise.all(sides.map((side) => side.close()));
+    await rm(folder, { recursive: true });
+  }
+}
+
+function describeVersions({ versions }: Side): string {
+  return Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ');
+}
+
+async function checkAgreement(
+  { source }: ReturnType<typeof makeProblem>,
+  ours: Side,
+  keras: Side,
+  folder: string,
+): Promise<Agreement> {
+  const [mine, theirs] = [join(folder, 'ours.safetensors'), join(folder, 'keras.safetensors')];
+  await ours.check(mine);
+  await keras.check(theirs);
+  return compareOutcomes(await loadOutcome(mine), await loadOutcome(theirs), drawStartingWeights(source));
+}
+
+/** Lets the sides take turns, every other round in the other order. @returns  Mean milliseconds a step of each round. */
+async function timeRounds(
+  ours: Side,
+  keras: Side,
+  { rounds, steps, warmUpSteps }: { rounds: number; steps: number; warmUpSteps: number },
+): Promise<{ ours: number[]; keras: number[] }> {
+  const times = { ours: [] as number[], keras: [] as number[] };
+  await ours.train(warmUpSteps);
+  await keras.train(warmUpSteps);
+  for (let round = 0; round < rounds; round++) {
+    const turns = [
+      async () => times.ours.push(computeMean(await ours.train(steps))),
+      async () => times.keras.push(computeMean(await keras.train(steps))),
+    ];
+    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) {
+      await turn();
+    }
+  }
+  return times;
+}
+
+function printTable({ ours, keras, ratio, stepsPerRound }: PresetResult): void {
+  console.log(`\n  ms/step over ${ours.rounds.length} rounds of ${stepsPerRound} steps each   min  median     max`);
+  const lines = { 'ours, tfjs-node': ours, Keras: keras };
+  for (const [name, figures] of Object.entries(lines)) {
+    console.log(`  ${name.padEnd(40)}${formatSpread(figures, 1)}`);
+  }
+  console.log(`  ${'ours / Keras, of the same round'.padEnd(40)}${formatSpread(ratio, 2)}`);
+}
+
+function formatSpread({ min, median, max }: Spread, digits: number): string {
+  return [min, median, max].map((value) => value.toFixed(digits).padStart(8)).join('');
+}
+
+function spread(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const median = ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
+  return { min: sorted[0] ?? NaN, median, max: sorted.at(-1) ?? NaN };
+}
+
+function computeMean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
