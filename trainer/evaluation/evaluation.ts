@@ -6,11 +6,12 @@ import { createRequire } from 'node:module';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
+import type { ColumnName } from './columns.ts';
 import { loadTestDigits, loadTrainingDigits, MNIST_TRAINING_SHA256 } from './digits.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
 import { computeFloor, FLOOR_FOLDER, hashFloor, loadFloor, saveFloor } from './floor.ts';
 import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Protocol } from './protocol.ts';
-import { buildRows, type Row } from './rows.ts';
+import { buildRows, type Row, type RowFacts } from './rows.ts';
 import type { OpenedSamples } from './samples/open-samples.ts';
 import { planSamples, type SamplesRequest } from './samples/plan-samples.ts';
 import { SampleSetError } from './samples/sample-set.ts';
@@ -27,12 +28,22 @@ export interface EvaluationRequest extends SamplesRequest {
   readonly floorFolder?: string;
 }
 
-/** All that came out, ready for JSON. */
+/** One set of samples, what is known of it, and its figures. */
+export interface EvaluatedColumn extends ColumnName {
+  readonly samples: OpenedSamples['facts'] & { readonly source: string };
+  readonly figures: Figures;
+}
+
+/** All that came out, ready for JSON: one shape for any number of models. */
 export interface EvaluationReport {
+  /** Rises with every incompatible change: 1 had one set, with `samples` and `figures` at the top. */
+  readonly schema: typeof REPORT_SCHEMA;
   readonly protocol: Protocol & { readonly quick: boolean };
   readonly seed: string;
+  /** Samples in each set. */
   readonly n: number;
-  readonly samples: OpenedSamples['facts'] & { readonly source: string };
+  /** In the order asked for. */
+  readonly columns: readonly EvaluatedColumn[];
   readonly reference: { readonly source: string; readonly count: number; readonly sha256: string };
   readonly floor: { readonly source: string; readonly trainingDigits: number; readonly sha256: string; readonly kept: boolean };
   readonly classifier: {
@@ -43,7 +54,6 @@ export interface EvaluationReport {
     readonly testAccuracy: number;
     readonly validationAccuracy: number;
   };
-  readonly figures: Figures;
   readonly floorFigures: Figures;
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
@@ -51,6 +61,9 @@ export interface EvaluationReport {
   /** Seconds by stage, and in all. */
   readonly timings: Readonly<Record<string, number>>;
 }
+
+/** What `--json` prints. */
+export const REPORT_SCHEMA = 2;
 
 /**
  * Always as many threads, as long as the machine gives them: another number takes sums in another order, and the fresh
@@ -61,8 +74,11 @@ const THREADS = 2;
 /** Backends that have the gradients of convolutions and are fast enough for them. */
 const TRAINERS: readonly BackendName[] = ['tensorflow-gpu', 'tensorflow', 'webgpu'];
 
+/** A set of samples before it is measured. */
+type DrawnColumn = ColumnName & OpenedSamples;
+
 /**
- * Evaluates.
+ * Evaluates. The floor is computed once for all models.
  *
  * @param onStage  Told what is being done.
  * @param now      A clock in milliseconds.
@@ -81,9 +97,14 @@ export async function evaluate(
   const test = await loadTestDigits();
   const training = await loadTrainingDigits(request.data);
   checkFloorCount(planned.count, training.dataset.count);
-  stages.start(`${request.model === undefined ? 'taking' : 'drawing'} ${planned.count.toLocaleString('en')} samples`);
-  const opened = await planned.open();
-  const { set } = opened;
+  const { count } = planned;
+  const isAlone = planned.columns.length === 1;
+  const drawn: DrawnColumn[] = [];
+  for (const { label, heading, open } of planned.columns) {
+    const what = `${count.toLocaleString('en')} samples${isAlone ? '' : ` of ${label}`}`;
+    stages.start(`${request.models === undefined ? 'taking' : 'drawing'} ${what}`);
+    drawn.push({ label, heading, ...(await open()) });
+  }
   const backend = await selectBackend(request.backend ?? 'auto', { threads: THREADS });
   try {
     const canTrain = TRAINERS.includes(backend.name);
@@ -100,7 +121,7 @@ export async function evaluate(
     };
     const reference = buildReference(measure);
     const hash = hashFloor(measure, {
-      count: set.count,
+      count,
       testSha256: test.sha256,
       trainingSha256: training.sha256,
       classifierSha256,
@@ -109,17 +130,26 @@ export async function evaluate(
     const folder = request.floorFolder ?? FLOOR_FOLDER;
     const kept = request.fresh === true ? null : await loadFloor(hash, folder);
     const floorMeasure = { ...measure, onStage: (stage: string) => stages.start(`floor: ${stage}`) };
-    const floorFigures = kept ?? (await computeFloor(floorMeasure, reference, set.count));
+    const floorFigures = kept ?? (await computeFloor(floorMeasure, reference, count));
     if (kept === null) {
       await saveFloor(hash, floorFigures, folder);
     }
-    const figures = await computeFigures(measure, reference, set);
+    const columns: EvaluatedColumn[] = [];
+    for (const { label, heading, set, source, facts } of drawn) {
+      const ownMeasure = {
+        ...measure,
+        onStage: (stage: string) => stages.start(isAlone ? stage : `${label}: ${stage}`),
+      };
+      const figures = await computeFigures(ownMeasure, reference, set);
+      columns.push({ label, heading, samples: { source, ...facts }, figures });
+    }
     const timings = stages.end();
     return {
+      schema: REPORT_SCHEMA,
       protocol: { ...protocol, quick: request.quick === true },
       seed,
-      n: set.count,
-      samples: { source: opened.source, ...opened.facts },
+      n: count,
+      columns,
       reference: { source: test.source, count: test.dataset.count, sha256: test.sha256 },
       floor: { source: training.source, trainingDigits: training.dataset.count, sha256: training.sha256, kept: kept !== null },
       classifier: {
@@ -129,16 +159,19 @@ export async function evaluate(
         testAccuracy: classifier.manifest.test.accuracy,
         validationAccuracy: classifier.manifest.validation.accuracy,
       },
-      figures,
       floorFigures,
-      rows: buildRows(figures, floorFigures, {
-        protocol,
-        features: CLASSIFIER_CONFIG.features,
-        activeFeatures: reference.activeFeatures,
-        hasLabels: set.labels !== null,
-        scoreMissing: describeMissingScore(protocol, canTrain, backend.name),
-      }),
-      notes: collectNotes(request, opened, training.sha256, set.count),
+      rows: buildRows(
+        columns.map(({ figures }) => figures),
+        floorFigures,
+        {
+          protocol,
+          features: CLASSIFIER_CONFIG.features,
+          activeFeatures: reference.activeFeatures,
+          labels: countLabelled(drawn),
+          scoreMissing: describeMissingScore(protocol, canTrain, backend.name),
+        },
+      ),
+      notes: collectNotes(request, drawn, training.sha256, count),
       environment: {
         backend: backend.description,
         node: process.versions.node,
@@ -167,20 +200,27 @@ function describeMissingScore(protocol: Protocol, canTrain: boolean, backend: Ba
   return canTrain ? undefined : `cannot be trained on ${backend}: run \`npm run setup:tensorflow\``;
 }
 
+function countLabelled(drawn: readonly DrawnColumn[]): RowFacts['labels'] {
+  const labelled = drawn.filter(({ set }) => set.labels !== null).length;
+  return labelled === 0 ? 'none' : labelled === drawn.length ? 'all' : 'some';
+}
+
 function collectNotes(
   request: EvaluationRequest,
-  { set, facts }: OpenedSamples,
+  drawn: readonly DrawnColumn[],
   trainingSha256: string,
   count: number,
 ): string[] {
   const notes: string[] = [];
-  if (set.labels === null) {
-    notes.push("Samples without labels: their class, where one is needed, is the classifier's.");
+  const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
+  if (unlabelled.length > 0) {
+    const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
+    notes.push(`Samples without labels${which}: their class, where one is needed, is the classifier's.`);
   }
   if (count !== DEFAULT_SAMPLES) {
     notes.push(`Most figures depend on the number of samples: compare with others of ${count.toLocaleString('en')} only.`);
   }
-  if (facts['kind'] === 'file' && isInverted(set.images)) {
+  if (drawn.some(({ facts, set }) => facts['kind'] === 'file' && isInverted(set.images))) {
     notes.push('More than half of the samples is ink: expected 0 for paper. Are they inverted?');
   }
   if (request.data === undefined) {

@@ -7,13 +7,13 @@ import type { Protocol } from './protocol.ts';
 /** Which way is better. */
 export type Better = 'lower' | 'higher' | 'near 1';
 
-/** One figure beside its floor. */
+/** One figure of every set of samples beside its floor. */
 export interface Row {
   /** Its name for programs. */
   readonly id: string;
   readonly title: string;
-  /** As shown; "–" for a figure that the samples cannot have. */
-  readonly value: string;
+  /** One a set, as shown; "–" for a figure that the samples cannot have. */
+  readonly values: readonly string[];
   readonly floor: string;
   readonly better: Better;
   /** What it says, in one line. */
@@ -27,30 +27,31 @@ export interface RowFacts {
   readonly features: number;
   /** Of these, those that are not 0 for every test digit. */
   readonly activeFeatures: number;
-  readonly hasLabels: boolean;
+  /** How many of the sets have labels. */
+  readonly labels: 'all' | 'some' | 'none';
   /** Why the classification accuracy score is missing; undefined when it is not. */
   readonly scoreMissing: string | undefined;
 }
 
 const ABSENT = '–';
 
-/** Builds the table's rows, in its order. */
+/** Builds the table's rows, in its order. @param samples  One set or more. */
 export function buildRows(
-  samples: Figures,
+  samples: readonly Figures[],
   floor: Figures,
-  { protocol, features, activeFeatures, hasLabels, scoreMissing }: RowFacts,
+  { protocol, features, activeFeatures, labels, scoreMissing }: RowFacts,
 ): Row[] {
   const row = (id: string, title: string, better: Better, show: (figures: Figures) => string, explanation: string): Row => ({
     id,
     title,
-    value: show(samples),
+    values: samples.map(show),
     floor: show(floor),
     better,
     explanation,
   });
   const { precisionNeighbours: k, densityNeighbours: wideK, kernelSubsets, kernelSubsetSize } = protocol;
   const noLabels = 'these samples were made without labels';
-  const scoreLabels = hasLabels ? '' : ", labels are the classifier's";
+  const scoreLabels = labels === 'none' ? ", labels are the classifier's" : '';
   const number = (digits: number, pick: (figures: Figures) => number) => (figures: Figures) => pick(figures).toFixed(digits);
   const percent = (part: number | null | undefined): string =>
     part === null || part === undefined ? ABSENT : `${(100 * part).toFixed(2)}%`;
@@ -102,7 +103,7 @@ export function buildRows(
       'class accuracy',
       'higher',
       (f) => percent(f.classAccuracy?.accuracy),
-      hasLabels ? 'is a 7 asked for a 7?' : noLabels,
+      labels === 'none' ? noLabels : 'is a 7 asked for a 7?',
     ),
     row(
       'worstClass',
@@ -110,7 +111,7 @@ export function buildRows(
       'higher',
       ({ classAccuracy }) =>
         classAccuracy === null ? ABSENT : `${percent(classAccuracy.worst.accuracy)} (${classAccuracy.worst.label})`,
-      hasLabels ? 'the class that is missed most' : noLabels,
+      labels === 'none' ? noLabels : 'the class that is missed most',
     ),
     row(
       'classBalance',

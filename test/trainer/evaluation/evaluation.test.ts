@@ -161,8 +161,23 @@ describe('an evaluation is refused', () => {
     const weights = await readFile(join(path, 'weights.bin'));
     weights[5] = (weights[5] as number) ^ 1;
     await writeFile(join(path, 'weights.bin'), weights);
-    await refuse({ model: path }, /weights\.bin has SHA-256/);
-    await refuse({ model: join(folder, 'none') }, /nothing there/);
+    await refuse({ models: [path] }, /weights\.bin has SHA-256/);
+    await refuse({ models: [join(folder, 'none')] }, /nothing there/);
+  });
+
+  it('when one of several models is damaged, or given twice, before anything is drawn', async () => {
+    const whole = await writeModel('whole');
+    const stages: string[] = [];
+    const request = { seed: '1', floorFolder: folder, models: [whole, join(folder, 'gone')] };
+    const running = evaluate(
+      request,
+      (stage) => stages.push(stage),
+      () => 0,
+    );
+    await expect(running).rejects.toThrow(/\/gone: expected a folder with manifest\.json, got nothing there/);
+    expect(stages).toEqual(['reading samples, digits and the classifier']);
+    await refuse({ models: [whole, `${whole}/.`] }, /--model .*whole\/\.: is given twice/);
+    await refuse({ models: [] }, /expected either --model/);
   });
 
   it('when the model makes something else than digits', async () => {
@@ -172,8 +187,8 @@ describe('an evaluation is refused', () => {
         { type: 'reshape', shape: [8, 8, 1] },
       ],
     });
-    await refuse({ model: small }, /makes images of 8 x 8 x 1, expected 28 x 28 x 1/);
-    await refuse({ model: await writeModel('letters', { classes: 26 }) }, /has 26 classes, expected 10, or 0/);
+    await refuse({ models: [small] }, /makes images of 8 x 8 x 1, expected 28 x 28 x 1/);
+    await refuse({ models: [await writeModel('letters', { classes: 26 })] }, /has 26 classes, expected 10, or 0/);
   });
 
   it('when the samples are damaged, or too few, or not as many as asked for', async () => {
@@ -226,7 +241,7 @@ describe('an evaluation is refused', () => {
 
   it('when flags contradict each other', async () => {
     const parse = (...flags: string[]) => buildEvaluateCommand().parseAsync(['node', 'evaluate', ...flags]);
-    await expect(parse()).rejects.toThrow(/either --model <folder> or --samples <file>/);
+    await expect(parse()).rejects.toThrow(/either --model <folder>, once or more, or --samples <file>/);
     await expect(parse('--model', 'm', '--samples', 's')).rejects.toThrow(/either --model/);
     await expect(parse('--model', 'm', '--labels', 'l')).rejects.toThrow(/--labels: only for --samples/);
   });
@@ -247,11 +262,11 @@ describe('the table', () => {
     memorisation: 0.99,
     sharpness: 0.98,
   };
-  const facts = { protocol: PROTOCOL, features: 72, activeFeatures: 64, hasLabels: true, scoreMissing: undefined };
+  const facts = { protocol: PROTOCOL, features: 72, activeFeatures: 64, labels: 'all', scoreMissing: undefined } as const;
 
   it('shows every figure beside its floor, in columns', () => {
     const floor = { ...figures, frechetDistance: 1.03 };
-    const [head = '', , ...body] = formatTable(buildRows(figures, floor, facts)).split('\n');
+    const [head = '', , ...body] = formatTable(buildRows([figures], floor, facts), [['a']]).split('\n');
     expect(body).toHaveLength(13);
     expect(body[0]).toMatch(/^Fréchet distance +2\.60 +1\.03 +lower +of Gaussians/);
     expect(body[1]).toMatch(/12\.30 ± 0\.40/);
@@ -260,13 +275,30 @@ describe('the table', () => {
     expect(body.every((line) => /^(lower|higher|near 1)/.test(line.slice(column)))).toBe(true);
   });
 
+  it('shows four models within 100 characters, and what the figures say below', () => {
+    const collapsed = { ...figures, kernelDistance: { mean: 0.58758, standardError: 0.00191 }, classAccuracy: null };
+    const headings = ['digits', 'seed', '00012-digits-wide', 'digits8'].map((name) => [name, '@aade1731', 'float16']);
+    const lines = formatTable(
+      buildRows([figures, collapsed, figures, figures], figures, { ...facts, labels: 'some' }),
+      headings,
+    ).split('\n');
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
+    expect(lines.slice(0, 2).map((line) => line.trim().split(/ +/))).toEqual([
+      ['00012-'],
+      ['digits', 'seed', 'digits-wide', 'digits8'],
+    ]);
+    expect(lines[6]).toMatch(/^kernel distance ×1000 +12\.30±0\.40 +587\.58±1\.91( +12\.30±0\.40){3}  lower$/);
+    expect(lines.find((line) => line.startsWith('class accuracy'))).toMatch(/^class accuracy +98\.80% +–( +98\.80%){3} /);
+    expect(lines.at(-1)).toMatch(/^sharpness +gradient energy/);
+  });
+
   it('leaves out what samples without labels cannot have, and says why', () => {
-    const rows = buildRows({ ...figures, classAccuracy: null, classificationAccuracyScore: null }, figures, {
+    const rows = buildRows([{ ...figures, classAccuracy: null, classificationAccuracyScore: null }], figures, {
       ...facts,
-      hasLabels: false,
+      labels: 'none',
       scoreMissing: 'left out by --quick',
     });
-    expect(rows.filter(({ value }) => value === '–').map(({ id }) => id)).toEqual([
+    expect(rows.filter(({ values }) => values[0] === '–').map(({ id }) => id)).toEqual([
       'classAccuracy',
       'worstClass',
       'classificationAccuracyScore',
