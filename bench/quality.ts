@@ -50,7 +50,11 @@ const AVERAGED_PART = 0.5;
 const program = new Command('bench:quality')
   .description('Quality of models against their milliseconds at the edge, as JSON, SVG and Markdown.')
   .requiredOption('--model <folder...>', 'models: folders with their manifest.json; a point each')
-  .option('--figures <file...>', 'what `npm run evaluate -- --json` printed; models that are in none are evaluated now', [])
+  .option(
+    '--figures <file...>',
+    'what `npm run --silent evaluate -- --json` printed; models that are in none are evaluated now',
+    [],
+  )
   .option('--out <path>', 'where to, without extension', 'docs/quality')
   .option('--data <folder>', "to evaluate: all of MNIST's training digits")
   .addOption(new Option('--split <digits>', 'to evaluate: what samples are held against').choices(SPLITS).default('test'))
@@ -166,7 +170,11 @@ async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (cause) {
-    throw new QualityError(`--figures ${file}: cannot be read as JSON: ${(cause as Error).message}`, { cause });
+    const why = (cause as Error).message;
+    throw new QualityError(
+      `--figures ${file}: cannot be read as JSON: ${why}; write it by \`npm run --silent evaluate -- … --json > FILE\``,
+      { cause },
+    );
   }
 }
 

@@ -95,7 +95,7 @@ function parseReport(source: string, report: unknown) {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new QualityError(
-      `${source}: expected what \`npm run evaluate -- --model DIR --json\` prints, schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
+      `${source}: expected what \`npm run --silent evaluate -- --model DIR --json\` prints, schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
     );
   }
   return { ...parsed.data, terms: termsSchema.parse(parsed.data) };

@@ -61,7 +61,7 @@ describe('reports of evaluations', () => {
     [{ seed: '2', n: 200 }, /two: its seed, n differs from that of one/],
     [{ protocol: { version: 1, quick: true } }, /two: its protocol differs/],
     [{ reference: { ...TERMS.reference, split: 'validation' } }, /two: its reference differs/],
-    [{ schema: 1 }, /two: expected what `npm run evaluate .* prints, schema 2; schema: /],
+    [{ schema: 1 }, /two: expected what `npm run --silent evaluate .* prints, schema 2; schema: /],
   ])('are refused with %j', (changes, message) => {
     const join = () =>
       joinReports([
