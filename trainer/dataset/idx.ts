@@ -1,6 +1,6 @@
 /**
- * The IDX format of MNIST (LeCun, Cortes and Burges): reading with every count checked, and writing. Of its types only
- * unsigned bytes occur here.
+ * The IDX format of MNIST (LeCun, Cortes and Burges): reading with every count checked, and writing. Of its types data sets
+ * have unsigned bytes only; samples to evaluate may have others, and share `splitIdx`.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -48,17 +48,57 @@ export function decodeIdx(bytes: Uint8Array, what: string, ranks: readonly numbe
     const expected = ranks.map((allowed) => format((UNSIGNED_BYTE << 8) | allowed)).join(' or ');
     throw new DatasetError(`${what} starts with ${got}, expected the magic number ${expected}`);
   }
+  const { shape, body } = splitIdx(bytes, 1, what, (message) => new DatasetError(message));
+  return { shape, data: body };
+}
+
+/**
+ * Splits IDX bytes, whose magic number is known to be right, into shape and numbers.
+ *
+ * @param bytes      At least the 4 of the magic number; the last of these is the number of dimensions.
+ * @param itemBytes  Of one number.
+ * @param what       Names the source in errors.
+ * @param fail       Makes the caller's error of a message.
+ * @returns          `body` shares the memory of `bytes`; its numbers are big-endian, as many as the shape says.
+ * @throws What `fail` makes, when the length is not what the header says.
+ */
+export function splitIdx(
+  bytes: Uint8Array,
+  itemBytes: number,
+  what: string,
+  fail: (message: string) => Error,
+): { shape: number[]; body: Uint8Array } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const rank = view.getUint8(3);
   const header = 4 + rank * 4;
   if (bytes.length < header) {
-    throw new DatasetError(`${what} ends within its header of ${header} bytes: it is truncated`);
+    throw fail(`${what} ends within its header of ${header} bytes: it is truncated`);
   }
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
-  const expectedBytes = header + shape.reduce((product, size) => product * size, 1);
-  if (bytes.length !== expectedBytes) {
-    const why = bytes.length < expectedBytes ? 'it is truncated' : 'something follows its end';
-    throw new DatasetError(`${what} says ${shape.join(' x ')}, so ${expectedBytes} bytes; it has ${bytes.length}: ${why}`);
+  const body = bytes.subarray(header);
+  checkLength(shape, itemBytes, body.length, what, fail);
+  return { shape, body };
+}
+
+/**
+ * Checks that an array has as many bytes as its shape says.
+ *
+ * @returns  How many numbers that is.
+ * @throws What `fail` makes, when there are fewer or more.
+ */
+export function checkLength(
+  shape: readonly number[],
+  itemBytes: number,
+  bytes: number,
+  what: string,
+  fail: (message: string) => Error,
+): number {
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (count * itemBytes !== bytes) {
+    const why = bytes < count * itemBytes ? 'it is truncated' : 'something follows its end';
+    throw fail(`${what} says ${shape.join(' x ')}, so ${count * itemBytes} bytes after its header; it has ${bytes}: ${why}`);
   }
-  return { shape, data: bytes.subarray(header) };
+  return count;
 }
 
 /** Names of an MNIST-like folder's files. The original site unpacked to names with a dot, which many copies still have. */

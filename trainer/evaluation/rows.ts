@@ -2,18 +2,18 @@
  * The figures as the rows of a table: their names, which way is better, and what each says, in a line. Pure.
  */
 import type { Figures } from './figures.ts';
-import type { Protocol } from './protocol.ts';
+import type { Protocol, Split } from './protocol.ts';
 
 /** Which way is better. */
 export type Better = 'lower' | 'higher' | 'near 1';
 
-/** One figure beside its floor. */
+/** One figure of every set of samples beside its floor. */
 export interface Row {
   /** Its name for programs. */
   readonly id: string;
   readonly title: string;
-  /** As shown; "–" for a figure that the samples cannot have. */
-  readonly value: string;
+  /** One a set, as shown; "–" for a figure that the samples cannot have. */
+  readonly values: readonly string[];
   readonly floor: string;
   readonly better: Better;
   /** What it says, in one line. */
@@ -23,34 +23,38 @@ export interface Row {
 /** What the explanations depend on. */
 export interface RowFacts {
   readonly protocol: Protocol;
+  /** What all is held against. */
+  readonly split: Split;
   /** Numbers a feature vector. */
   readonly features: number;
-  /** Of these, those that are not 0 for every test digit. */
+  /** Of these, those that are not 0 for every digit held against. */
   readonly activeFeatures: number;
-  readonly hasLabels: boolean;
+  /** How many of the sets have labels. */
+  readonly labels: 'all' | 'some' | 'none';
   /** Why the classification accuracy score is missing; undefined when it is not. */
   readonly scoreMissing: string | undefined;
 }
 
 const ABSENT = '–';
 
-/** Builds the table's rows, in its order. */
+/** Builds the table's rows, in its order. @param samples  One set or more. */
 export function buildRows(
-  samples: Figures,
+  samples: readonly Figures[],
   floor: Figures,
-  { protocol, features, activeFeatures, hasLabels, scoreMissing }: RowFacts,
+  { protocol, split, features, activeFeatures, labels, scoreMissing }: RowFacts,
 ): Row[] {
   const row = (id: string, title: string, better: Better, show: (figures: Figures) => string, explanation: string): Row => ({
     id,
     title,
-    value: show(samples),
+    values: samples.map(show),
     floor: show(floor),
     better,
     explanation,
   });
   const { precisionNeighbours: k, densityNeighbours: wideK, kernelSubsets, kernelSubsetSize } = protocol;
+  const real = `${split} digits`;
   const noLabels = 'these samples were made without labels';
-  const scoreLabels = hasLabels ? '' : ", labels are the classifier's";
+  const scoreLabels = labels === 'none' ? ", labels are the classifier's" : '';
   const number = (digits: number, pick: (figures: Figures) => number) => (figures: Figures) => pick(figures).toFixed(digits);
   const percent = (part: number | null | undefined): string =>
     part === null || part === undefined ? ABSENT : `${(100 * part).toFixed(2)}%`;
@@ -74,35 +78,35 @@ export function buildRows(
       'precision',
       'higher',
       number(3, (f) => f.precision),
-      `part of the samples that lie among test digits (k=${k})`,
+      `part of the samples that lie among ${real} (k=${k})`,
     ),
     row(
       'recall',
       'recall',
       'higher',
       number(3, (f) => f.recall),
-      `part of the test digits that lie among samples (k=${k})`,
+      `part of the ${real} that lie among samples (k=${k})`,
     ),
     row(
       'density',
       'density',
       'higher',
       number(3, (f) => f.density),
-      `how deep samples lie among test digits (k=${wideK})`,
+      `how deep samples lie among ${real} (k=${wideK})`,
     ),
     row(
       'coverage',
       'coverage',
       'higher',
       number(3, (f) => f.coverage),
-      `part of the test digits with a sample close by (k=${wideK})`,
+      `part of the ${real} with a sample close by (k=${wideK})`,
     ),
     row(
       'classAccuracy',
       'class accuracy',
       'higher',
       (f) => percent(f.classAccuracy?.accuracy),
-      hasLabels ? 'is a 7 asked for a 7?' : noLabels,
+      labels === 'none' ? noLabels : 'is a 7 asked for a 7?',
     ),
     row(
       'worstClass',
@@ -110,7 +114,7 @@ export function buildRows(
       'higher',
       ({ classAccuracy }) =>
         classAccuracy === null ? ABSENT : `${percent(classAccuracy.worst.accuracy)} (${classAccuracy.worst.label})`,
-      hasLabels ? 'the class that is missed most' : noLabels,
+      labels === 'none' ? noLabels : 'the class that is missed most',
     ),
     row(
       'classBalance',
@@ -124,28 +128,28 @@ export function buildRows(
       'accuracy score',
       'higher',
       (f) => percent(f.classificationAccuracyScore),
-      scoreMissing ?? `a fresh network that saw these only, on test digits${scoreLabels}`,
+      scoreMissing ?? `a fresh network that saw these only, on ${real}${scoreLabels}`,
     ),
     row(
       'diversity',
       'class diversity',
       'near 1',
       number(3, (f) => f.diversity),
-      'mean distance of features in a class, over test digits',
+      `mean distance of features in a class, over ${real}`,
     ),
     row(
       'memorisation',
       'memorisation',
       'near 1',
       number(3, (f) => f.memorisation),
-      'distance to the nearest training digit, over test digits; 0: copies',
+      `distance to the nearest training digit, over ${real}; 0: copies`,
     ),
     row(
       'sharpness',
       'sharpness',
       'near 1',
       number(3, (f) => f.sharpness),
-      'gradient energy over test digits; below 1: blur',
+      `gradient energy over ${real}; below 1: blur`,
     ),
   ];
 }

@@ -102,7 +102,7 @@ function createScales({ scale, series, references = [] }: Chart): Scales | null 
 }
 
 /** A logarithmic scale's ticks, as few as fit: all, those that begin with 1, 2 or 5, or powers of ten. */
-function thinTicks(ticks: readonly number[]): readonly number[] {
+export function thinTicks(ticks: readonly number[]): readonly number[] {
   const lead = (value: number): number => Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
   const fitting = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]].map((leads) =>
     ticks.filter((tick) => leads.includes(lead(tick))),
@@ -124,7 +124,8 @@ function renderAxes({ x, y, xTicks, yTicks }: Scales): string {
   return `<g aria-hidden="true">${rows.join('')}${columns.join('')}</g>`;
 }
 
-function formatTick(value: number): string {
+/** A value beside an axis. */
+export function formatTick(value: number): string {
   if (value !== 0 && Math.abs(value) < 1e-3) {
     return value.toExponential(0).replace('-', '−');
   }

@@ -1,7 +1,9 @@
 /**
- * `GET /`: sixteen fresh digits, how to embed them, and which model drew them.
+ * `GET /`: sixteen fresh pictures, how to embed them, and which model drew them. What they show, only the model's name and
+ * classes tell.
  */
 import { html } from 'hono/html';
+import { listClasses } from '../../shared/classes.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import { getDefer, type App, type AppDependencies } from '../context.ts';
@@ -18,7 +20,7 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
     }
     const { generator, release } = acquired.lease;
     const { name, version, origin: source, sampler } = generator;
-    const { training, image } = sampler.manifest;
+    const { training, image, classes } = sampler.manifest;
     release();
     const { origin } = new URL(c.req.url);
     const digits: PinnedDigits = {
@@ -33,13 +35,17 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
     };
     const fresh = `${origin}/digit.png?n=16&scale=4`;
     const single = `${origin}/digit.png?scale=4`;
+    const example = classes.at(-1);
     const seeded = '/digit.png?seed=Ada+Lovelace&n=16&scale=4';
     const seededSize = measureSheet(image, SHOWN, { cols: chooseCols(SHOWN), scale: 4 });
     return renderPage(c, {
-      title: 'Freshly minted handwritten digits',
+      title: `Freshly minted ${name}`,
       body: html`<header>
           <h1>digitmint</h1>
-          <p class="lead">Handwritten digits that nobody wrote: drawn this moment by a small neural network at the edge.</p>
+          <p class="lead">
+            Pictures that nobody made: ${name}${classes.length > 0 ? ` (${listClasses(classes)})` : ''}, drawn this moment by a
+            small neural network at the edge.
+          </p>
         </header>
         <main>
           <ul class="digits">
@@ -47,11 +53,7 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
               const url = buildDigitUrl({ ...digits, start: i });
               return html`<li>
                 <a href="${url}"
-                  ><img
-                    src="${url}"
-                    alt="A handwritten digit, number ${i + 1} of ${SHOWN}"
-                    width="${image.width}"
-                    height="${image.height}"
+                  ><img src="${url}" alt="${name}, number ${i + 1} of ${SHOWN}" width="${image.width}" height="${image.height}"
                 /></a>
               </li>`;
             })}
@@ -66,18 +68,29 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
             <dt>HTML</dt>
             <dd>
               <pre class="copy">
-&lt;img src="${single}" alt="A handwritten digit" width="${image.width * 4}" height="${image.height * 4}"&gt;</pre>
+&lt;img src="${single}" alt="${name}, freshly minted" width="${image.width * 4}" height="${image.height * 4}"&gt;</pre>
             </dd>
             <dt>Markdown</dt>
-            <dd><pre class="copy">![A handwritten digit](${single})</pre></dd>
+            <dd><pre class="copy">![${name}, freshly minted](${single})</pre></dd>
+            ${
+              example === undefined
+                ? ''
+                : html`<dt>One class</dt>
+                    <dd><pre class="copy">${single}&amp;label=${encodeURIComponent(example)}</pre></dd>`
+            }
             <dt>JSON</dt>
             <dd><pre class="copy">${origin}/digit.json?n=16</pre></dd>
           </dl>
 
           <h2>Keep them</h2>
-          <p>A seed gives the same digits every time: a name, a number, anything.</p>
+          <p>A seed gives the same pictures every time: a name, a number, anything.</p>
           <div class="example">
-            <img src="${seeded}" alt="The sixteen digits of one seed" width="${seededSize.width}" height="${seededSize.height}" />
+            <img
+              src="${seeded}"
+              alt="The sixteen pictures of one seed"
+              width="${seededSize.width}"
+              height="${seededSize.height}"
+            />
             <pre class="copy">${origin}${seeded}</pre>
           </div>
           <p>The answer's <code>Link</code> header names its permanent URL, with the model's version, which never changes.</p>

@@ -71,7 +71,7 @@ describe('IDX files', () => {
       () => rm(join(folder, LABELS)),
       /expected train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz, the folder holds/,
     ],
-    ['a truncated file', () => truncate(join(folder, IMAGES), 50), /so 76 bytes; it has 50: it is truncated/],
+    ['a truncated file', () => truncate(join(folder, IMAGES), 50), /so 60 bytes after its header; it has 34: it is truncated/],
     ['a file cut within its header', () => truncate(join(folder, IMAGES), 10), /ends within its header/],
     ['an empty file', () => truncate(join(folder, IMAGES), 0), /starts with 0 bytes/],
     ['a file that goes on', () => writeFile(join(folder, LABELS), Buffer.alloc(3), { flag: 'a' }), /something follows its end/],

@@ -8,10 +8,10 @@ import { buildEvaluateCommand } from '../../../trainer/commands/evaluate.ts';
 import { hashDataset, type Dataset } from '../../../trainer/dataset/dataset.ts';
 import { encodeIdx } from '../../../trainer/dataset/idx.ts';
 import { loadClassifier } from '../../../trainer/evaluation/classifier/classifier-file.ts';
-import { loadTestDigits, pickDigits } from '../../../trainer/evaluation/digits.ts';
+import { drawValidationDigits, loadTestDigits, pickDigits } from '../../../trainer/evaluation/digits.ts';
 import { evaluate, type EvaluationRequest } from '../../../trainer/evaluation/evaluation.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from '../../../trainer/evaluation/figures.ts';
-import { computeFloor, hashFloor, loadFloor, saveFloor } from '../../../trainer/evaluation/floor.ts';
+import { computeFloor, countFloorDigits, hashFloor, loadFloor, saveFloor } from '../../../trainer/evaluation/floor.ts';
 import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.ts';
 import { buildRows } from '../../../trainer/evaluation/rows.ts';
 import { drawSamples, readModel } from '../../../trainer/evaluation/samples/open-samples.ts';
@@ -36,7 +36,8 @@ beforeAll(async () => {
     protocol: { ...QUICK_PROTOCOL, kernelSubsets: 5, kernelSubsetSize: 100 },
     seed: '1',
     weights: (await loadClassifier()).weights,
-    test: part(0),
+    against: part(0),
+    againstPlaces: undefined,
     training: part(300),
     canTrain: false,
     onStage: () => {},
@@ -128,6 +129,50 @@ describe('the floor', () => {
   });
 });
 
+describe('validation digits', () => {
+  it('are drawn from the training digits by the seed, each once', () => {
+    const count = 10_100;
+    const images = Uint8Array.from({ length: count * 784 }, (_, i) => (i % 784 < 2 ? Math.floor(i / 784) >> (8 * (i % 784)) : 0));
+    const labels = Uint8Array.from({ length: count }, (_, i) => i % 10);
+    const dataset: Dataset = { name: 'numbered', count, height: 28, width: 28, channels: 1, images, labels, classes: [] };
+    const training = { dataset, sha256: 'a', source: 'here' };
+    const { dataset: drawn, places, sha256 } = drawValidationDigits(training, '1', 'd', 'a');
+    expect(drawn.count).toBe(10_000);
+    expect(new Set(places).size).toBe(10_000);
+    const numbers = Array.from(drawn.labels, (_, i) => (drawn.images[i * 784] ?? 0) + 256 * (drawn.images[i * 784 + 1] ?? 0));
+    expect(numbers).toEqual([...(places ?? [])]);
+    expect(drawValidationDigits(training, '1', 'd', 'a').sha256).toBe(sha256);
+    expect(drawValidationDigits(training, '2', 'd', 'a').sha256).not.toBe(sha256);
+    expect(() => drawValidationDigits(training, '1', 'd')).toThrow(/--data d holds 10100 images other than MNIST's 60,000/);
+  });
+
+  it('are not called copies of themselves, are no part of the floor, and copies of them are found', async () => {
+    const { dataset } = await loadTestDigits();
+    const training = pickDigits(
+      dataset,
+      Uint32Array.from({ length: 600 }, (_, i) => i),
+    );
+    const againstPlaces = Uint32Array.from({ length: 300 }, (_, i) => 2 * i);
+    const against = pickDigits(training, againstPlaces);
+    const split: Measure = { ...measure, training, against, againstPlaces };
+    const reference = buildReference(split);
+    expect(Math.min(...reference.nearestDistances)).toBeGreaterThan(0);
+    expect(countFloorDigits(split)).toBe(300);
+    const others = pickDigits(
+      training,
+      Uint32Array.from({ length: 300 }, (_, i) => 2 * i + 1),
+    );
+    // All that are left: in another order than the floor's, which only the last bits of sums depend on.
+    const floor = await computeFloor(split, reference, 300);
+    const direct = await computeFigures(split, reference, { count: 300, images: others.images, labels: others.labels });
+    expect(floor.frechetDistance).toBeCloseTo(direct.frechetDistance, 3);
+    expect(floor.recall).toBe(direct.recall);
+    expect(floor.memorisation).toBeGreaterThan(0.8);
+    const copies = { count: 300, images: against.images, labels: against.labels };
+    expect(await computeFigures(split, reference, copies)).toMatchObject({ memorisation: 0, recall: 1 });
+  });
+});
+
 describe('the samples of a model', () => {
   it('are the sampler’s own bytes, with labels drawn from the seed', async () => {
     const path = await writeModel('conditional');
@@ -161,8 +206,23 @@ describe('an evaluation is refused', () => {
     const weights = await readFile(join(path, 'weights.bin'));
     weights[5] = (weights[5] as number) ^ 1;
     await writeFile(join(path, 'weights.bin'), weights);
-    await refuse({ model: path }, /weights\.bin has SHA-256/);
-    await refuse({ model: join(folder, 'none') }, /nothing there/);
+    await refuse({ models: [path] }, /weights\.bin has SHA-256/);
+    await refuse({ models: [join(folder, 'none')] }, /nothing there/);
+  });
+
+  it('when one of several models is damaged, or given twice, before anything is drawn', async () => {
+    const whole = await writeModel('whole');
+    const stages: string[] = [];
+    const request = { seed: '1', floorFolder: folder, models: [whole, join(folder, 'gone')] };
+    const running = evaluate(
+      request,
+      (stage) => stages.push(stage),
+      () => 0,
+    );
+    await expect(running).rejects.toThrow(/\/gone: expected a folder with manifest\.json, got nothing there/);
+    expect(stages).toEqual(['reading samples, digits and the classifier']);
+    await refuse({ models: [whole, `${whole}/.`] }, /--model .*whole\/\.: is given twice/);
+    await refuse({ models: [] }, /expected either --model/);
   });
 
   it('when the model makes something else than digits', async () => {
@@ -172,8 +232,8 @@ describe('an evaluation is refused', () => {
         { type: 'reshape', shape: [8, 8, 1] },
       ],
     });
-    await refuse({ model: small }, /makes images of 8 x 8 x 1, expected 28 x 28 x 1/);
-    await refuse({ model: await writeModel('letters', { classes: 26 }) }, /has 26 classes, expected 10, or 0/);
+    await refuse({ models: [small] }, /makes images of 8 x 8 x 1, expected 28 x 28 x 1/);
+    await refuse({ models: [await writeModel('letters', { classes: 26 })] }, /has 26 classes, expected 10, or 0/);
   });
 
   it('when the samples are damaged, or too few, or not as many as asked for', async () => {
@@ -192,11 +252,15 @@ describe('an evaluation is refused', () => {
     await refuse({ samples, labels }, /--labels .*labels\.idx holds 299 labels for 300 samples/);
   });
 
+  it('when validation digits are asked for without all of MNIST', async () => {
+    await refuse({ models: ['none'], split: 'validation' }, /^--split validation: draws from MNIST's 60,000 .* by --data$/);
+  });
+
   it('when there are fewer training digits for the floor than samples', async () => {
     const samples = await write('many.idx', encodeIdx([10_100, 28, 28], new Uint8Array(10_100 * 784)));
     await refuse(
       { samples, n: 10_100 },
-      /--n 10100: the floor takes as many training digits, there are 10000; give all of MNIST with --data/,
+      /--n 10100: the floor takes as many training digits, there are 10000 for it; give all of MNIST with --data/,
     );
   });
 
@@ -226,7 +290,7 @@ describe('an evaluation is refused', () => {
 
   it('when flags contradict each other', async () => {
     const parse = (...flags: string[]) => buildEvaluateCommand().parseAsync(['node', 'evaluate', ...flags]);
-    await expect(parse()).rejects.toThrow(/either --model <folder> or --samples <file>/);
+    await expect(parse()).rejects.toThrow(/either --model <folder>, once or more, or --samples <file>/);
     await expect(parse('--model', 'm', '--samples', 's')).rejects.toThrow(/either --model/);
     await expect(parse('--model', 'm', '--labels', 'l')).rejects.toThrow(/--labels: only for --samples/);
   });
@@ -247,11 +311,18 @@ describe('the table', () => {
     memorisation: 0.99,
     sharpness: 0.98,
   };
-  const facts = { protocol: PROTOCOL, features: 72, activeFeatures: 64, hasLabels: true, scoreMissing: undefined };
+  const facts = {
+    protocol: PROTOCOL,
+    split: 'test',
+    features: 72,
+    activeFeatures: 64,
+    labels: 'all',
+    scoreMissing: undefined,
+  } as const;
 
   it('shows every figure beside its floor, in columns', () => {
     const floor = { ...figures, frechetDistance: 1.03 };
-    const [head = '', , ...body] = formatTable(buildRows(figures, floor, facts)).split('\n');
+    const [head = '', , ...body] = formatTable(buildRows([figures], floor, facts), [['a']]).split('\n');
     expect(body).toHaveLength(13);
     expect(body[0]).toMatch(/^Fréchet distance +2\.60 +1\.03 +lower +of Gaussians/);
     expect(body[1]).toMatch(/12\.30 ± 0\.40/);
@@ -260,13 +331,30 @@ describe('the table', () => {
     expect(body.every((line) => /^(lower|higher|near 1)/.test(line.slice(column)))).toBe(true);
   });
 
+  it('shows four models within 100 characters, and what the figures say below', () => {
+    const collapsed = { ...figures, kernelDistance: { mean: 0.58758, standardError: 0.00191 }, classAccuracy: null };
+    const headings = ['digits', 'seed', '00012-digits-wide', 'digits8'].map((name) => [name, '@aade1731', 'float16']);
+    const lines = formatTable(
+      buildRows([figures, collapsed, figures, figures], figures, { ...facts, labels: 'some' }),
+      headings,
+    ).split('\n');
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
+    expect(lines.slice(0, 2).map((line) => line.trim().split(/ +/))).toEqual([
+      ['00012-'],
+      ['digits', 'seed', 'digits-wide', 'digits8'],
+    ]);
+    expect(lines[6]).toMatch(/^kernel distance ×1000 +12\.30±0\.40 +587\.58±1\.91( +12\.30±0\.40){3}  lower$/);
+    expect(lines.find((line) => line.startsWith('class accuracy'))).toMatch(/^class accuracy +98\.80% +–( +98\.80%){3} /);
+    expect(lines.at(-1)).toMatch(/^sharpness +gradient energy/);
+  });
+
   it('leaves out what samples without labels cannot have, and says why', () => {
-    const rows = buildRows({ ...figures, classAccuracy: null, classificationAccuracyScore: null }, figures, {
+    const rows = buildRows([{ ...figures, classAccuracy: null, classificationAccuracyScore: null }], figures, {
       ...facts,
-      hasLabels: false,
+      labels: 'none',
       scoreMissing: 'left out by --quick',
     });
-    expect(rows.filter(({ value }) => value === '–').map(({ id }) => id)).toEqual([
+    expect(rows.filter(({ values }) => values[0] === '–').map(({ id }) => id)).toEqual([
       'classAccuracy',
       'worstClass',
       'classificationAccuracyScore',

@@ -75,7 +75,11 @@ describe('a file of pictures', () => {
   it.each([
     ['is text', Buffer.from('hello, world'), /neither IDX nor \.npy: it starts with 68 65 6c 6c/],
     ['is empty', Buffer.alloc(0), /starts with nothing/],
-    ['is truncated', writeIdx(8, [2, 28, 28], bytes.subarray(1)), /2 x 28 x 28, so 1568 bytes; it has 1567: it is truncated/],
+    [
+      'is truncated',
+      writeIdx(8, [2, 28, 28], bytes.subarray(1)),
+      /2 x 28 x 28, so 1568 bytes after its header; it has 1567: it is truncated/,
+    ],
     ['has something behind its end', writeNpy('|u1', '1, 28, 28', bytes), /something follows its end/],
     ['is truncated in its header', writeIdx(8, [2, 28, 28], Buffer.alloc(0)).subarray(0, 10), /header of 16 bytes/],
     [

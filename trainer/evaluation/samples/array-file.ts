@@ -3,6 +3,7 @@
  * file's length. Pure.
  */
 import { gunzipSync } from 'node:zlib';
+import { checkLength, splitIdx } from '../../dataset/idx.ts';
 import { ExpectedError } from '../../expected-error.ts';
 
 /** Larger content is refused: half a million pictures of 28 x 28 as bytes. */
@@ -55,26 +56,18 @@ function unzip(bytes: Uint8Array, what: string): Uint8Array {
 }
 
 function decodeIdx(bytes: Uint8Array, what: string): ArrayFile {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [type, rank] = [bytes[2] as number, bytes[3] as number];
+  const type = bytes[2] as number;
   const itemBytes = { 0x08: 1, 0x0d: 4 }[type];
   if (itemBytes === undefined) {
     throw new ArrayFileError(`${what} is IDX of the type 0x${type.toString(16).padStart(2, '0')}; ${ALLOWED}`);
   }
-  const header = 4 + 4 * rank;
-  if (bytes.length < header) {
-    throw new ArrayFileError(`${what} ends within its header of ${header} bytes: it is truncated`);
-  }
-  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
-  const count = checkLength(shape, itemBytes, bytes.length - header, what);
+  const { shape, body } = splitIdx(bytes, itemBytes, what, fail);
   if (type === 0x08) {
-    return { format: 'IDX, uint8', shape, values: bytes.subarray(header) };
+    return { format: 'IDX, uint8', shape, values: body };
   }
-  return {
-    format: 'IDX, float32',
-    shape,
-    values: Float32Array.from({ length: count }, (_, i) => view.getFloat32(header + 4 * i)),
-  };
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const values = Float32Array.from({ length: body.length / itemBytes }, (_, i) => view.getFloat32(4 * i));
+  return { format: 'IDX, float32', shape, values };
 }
 
 function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
@@ -109,22 +102,22 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
 }
 
 function readUint8(shape: readonly number[], body: DataView, what: string): ArrayFile {
-  const count = checkLength(shape, 1, body.byteLength, what);
+  const count = checkLength(shape, 1, body.byteLength, what, fail);
   return { format: 'npy, uint8', shape, values: new Uint8Array(body.buffer, body.byteOffset, count) };
 }
 
 function readFloat32(shape: readonly number[], body: DataView, what: string): ArrayFile {
-  const count = checkLength(shape, 4, body.byteLength, what);
+  const count = checkLength(shape, 4, body.byteLength, what, fail);
   return { format: 'npy, float32', shape, values: Float32Array.from({ length: count }, (_, i) => body.getFloat32(4 * i, true)) };
 }
 
 function readInt32(shape: readonly number[], body: DataView, what: string): ArrayFile {
-  const count = checkLength(shape, 4, body.byteLength, what);
+  const count = checkLength(shape, 4, body.byteLength, what, fail);
   return { format: 'npy, int32', shape, values: Int32Array.from({ length: count }, (_, i) => body.getInt32(4 * i, true)) };
 }
 
 function readInt64(shape: readonly number[], body: DataView, what: string): ArrayFile {
-  const count = checkLength(shape, 8, body.byteLength, what);
+  const count = checkLength(shape, 8, body.byteLength, what, fail);
   // Only labels are read as such; one that does not fit into 32 bits must not come out as another that does.
   const clamp = (value: bigint): number =>
     Number(value > 2147483647n ? 2147483647n : value < -2147483648n ? -2147483648n : value);
@@ -135,14 +128,8 @@ function readInt64(shape: readonly number[], body: DataView, what: string): Arra
   };
 }
 
-/** @returns How many numbers the shape stands for. */
-function checkLength(shape: readonly number[], itemBytes: number, bytes: number, what: string): number {
-  const count = shape.reduce((product, size) => product * size, 1);
-  if (count * itemBytes !== bytes) {
-    const why = bytes < count * itemBytes ? 'it is truncated' : 'something follows its end';
-    throw new ArrayFileError(`${what} says ${shape.join(' x ')}, so ${count * itemBytes} bytes; it has ${bytes}: ${why}`);
-  }
-  return count;
+function fail(message: string): ArrayFileError {
+  return new ArrayFileError(message);
 }
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {

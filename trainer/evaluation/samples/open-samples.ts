@@ -2,14 +2,21 @@
  * Where the samples come from: drawn from a model as it is served, or read from files.
  */
 import { createReadStream } from 'node:fs';
-import { hashBytes, WEIGHTS_FILE, type Manifest } from '../../../shared/artifact.ts';
-import { planGenerator } from '../../../shared/generator.ts';
+import { hashBytes, WEIGHTS_FILE, type ParsedManifest } from '../../../shared/artifact.ts';
 import { createSampler } from '../../../shared/sampler.ts';
 import { readArtifactFolder } from '../../storage/artifact-folder.ts';
 import { selectBackend } from '../../tensorflow/backend.ts';
 import { CLASSES, SIDE } from '../digits.ts';
 import { decodeArrayFile } from './array-file.ts';
 import { decodeImages, decodeLabels, SampleSetError, type PixelRangeName, type SampleSet } from './sample-set.ts';
+
+/** A model that was read and verified. */
+export interface OpenedModel extends ParsedManifest {
+  /** As the caller wrote it. */
+  readonly folder: string;
+  /** The content of its WEIGHTS_FILE. */
+  readonly weights: Uint8Array;
+}
 
 /** Samples, and how they came to be. */
 export interface OpenedSamples {
@@ -29,8 +36,8 @@ const MAX_FILE_BYTES = 1024 * 1024 * 1024;
  * @throws ArtifactFolderError  When the folder is not one whole artifact.
  * @throws SampleSetError       When its images are not 28 x 28 in grey, or it has classes other than ten.
  */
-export async function readModel(folder: string): Promise<{ manifest: Manifest; weights: Uint8Array }> {
-  const { manifest, files } = await readArtifactFolder(folder);
+export async function readModel(folder: string): Promise<OpenedModel> {
+  const { manifest, plan, files } = await readArtifactFolder(folder);
   const { image, generator, name } = manifest;
   if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {
     throw new SampleSetError(
@@ -42,21 +49,17 @@ export async function readModel(folder: string): Promise<{ manifest: Manifest; w
       `--model ${folder}: ${name} has ${generator.classes} classes, expected ${CLASSES}, or 0 for one without labels`,
     );
   }
-  return { manifest, weights: files.get(WEIGHTS_FILE) as Uint8Array };
+  return { folder, manifest, plan, weights: files.get(WEIGHTS_FILE) as Uint8Array };
 }
 
 /**
  * Draws samples 0 to count - 1 of a seed on the wasm backend, with labels drawn from the seed: the bytes that the API
  * gives. Leaves the wasm backend current, and no tensor.
  */
-export async function drawSamples(
-  model: Awaited<ReturnType<typeof readModel>>,
-  seed: string,
-  count: number,
-): Promise<OpenedSamples> {
+export async function drawSamples(model: OpenedModel, seed: string, count: number): Promise<OpenedSamples> {
   const { description } = await selectBackend('wasm');
-  const { manifest, weights } = model;
-  const sampler = createSampler({ manifest, plan: planGenerator(manifest.generator) }, weights);
+  const { folder, manifest, plan, weights } = model;
+  const sampler = createSampler(model, weights);
   const { pixels, labels } = sampler.draw({ seed, start: 0, count });
   sampler.dispose();
   return {
@@ -64,8 +67,13 @@ export async function drawSamples(
     source: `${manifest.name}@${manifest.version}, drawn as it is served, seed ${JSON.stringify(seed)}`,
     facts: {
       kind: 'model',
+      folder,
       name: manifest.name,
       version: manifest.version,
+      weightsType: manifest.weights.dtype,
+      weightsBytes: weights.length,
+      parameters: plan.parameters,
+      multiplyAccumulates: plan.macs,
       weightsSha256: hashBytes(weights),
       samplesSha256: hashBytes(pixels),
       backend: description,
