@@ -7,7 +7,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
-import { CLASS_LIMITS } from './classes.ts';
+import { CLASS_LIMITS, isPrintable } from './classes.ts';
 import { generatorConfigSchema, GeneratorConfigError, planGenerator, sizeOf, type GeneratorPlan } from './generator.ts';
 import { SAMPLING_LAW } from './latent.ts';
 import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
@@ -57,7 +57,9 @@ const manifestContentSchema = z.strictObject({
     range: z.tuple([z.number(), z.number()]),
   }),
   /** A name for each label, in order; empty for a generator without classes. */
-  classes: z.array(z.string().min(1).max(CLASS_LIMITS.nameLength)).max(CLASS_LIMITS.classes),
+  classes: z
+    .array(z.string().min(1).max(CLASS_LIMITS.nameLength).refine(isPrintable, 'control characters or half a character'))
+    .max(CLASS_LIMITS.classes),
   weights: weightEncodingSchema,
   files: z.array(fileSchema).min(2).max(ARTIFACT_LIMITS.files),
   training: z.strictObject({

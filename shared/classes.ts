@@ -5,6 +5,11 @@
 /** Bounds of a manifest's class names; a label is a byte. */
 export const CLASS_LIMITS = { classes: 256, nameLength: 64 } as const;
 
+/** Whether a name has no control character and no half of a surrogate pair, which no URL and no page can hold. */
+export function isPrintable(name: string): boolean {
+  return !/[\p{Cc}\p{Cs}]/u.test(name);
+}
+
 /** Class names that an error lists. */
 const MAX_LISTED = 20;
 

@@ -59,6 +59,12 @@ describe('a manifest', () => {
     expect(catchFailure(() => parseManifest(altered)).reason).toBe('version_mismatch');
   });
 
+  it('is refused when a class name holds half a character, which no version can be computed of', () => {
+    const altered = new TextDecoder().decode(bytes).replace('"classes":["0"', String.raw`"classes":["\ud800"`);
+    expect(altered).toContain(String.raw`\ud800`);
+    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
+  });
+
   it.each(['name', 'version', 'sha256'] as const)('is refused when it is not of the promised %s', (field) => {
     const promised = { name: 'other', version: '0123456789abcdef', sha256: '0'.repeat(64) }[field];
     expect(() => parseManifest(bytes, { [field]: promised })).toThrow(ArtifactError);
@@ -85,6 +91,7 @@ describe('a manifest', () => {
     ['an empty range', (m) => (m['image'].range = [1, 1]), 'malformed'],
     ['a latent size that the generator does not take', (m) => (m['latent'].size = 3), 'malformed'],
     ['a class name too few', (m) => m['classes'].pop(), 'malformed'],
+    ['a class name with a line break', (m) => (m['classes'][0] = 'a\nb'), 'malformed'],
     ['weights of another size', (m) => (m['files'][1].bytes -= 4), 'malformed'],
     ['no weights', (m) => (m['files'][1].path = 'other.bin'), 'malformed'],
     ['a file listed twice', (m) => m['files'].push(m['files'][0]), 'malformed'],

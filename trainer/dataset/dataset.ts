@@ -2,7 +2,7 @@
  * Labelled images as bytes, and the shuffled batches that a seed and a step stand for. Pure.
  */
 import { createHash } from 'node:crypto';
-import { CLASS_LIMITS } from '../../shared/classes.ts';
+import { CLASS_LIMITS, isPrintable } from '../../shared/classes.ts';
 import { drawWords, type RandomKey } from '../../shared/random.ts';
 import { ExpectedError } from '../expected-error.ts';
 
@@ -48,7 +48,7 @@ export function compactLabels(labels: Uint8Array): { labels: Uint8Array; kept: n
  * Brings class names into the form that a manifest takes: trimmed, in Unicode's form NFC (some file systems give another).
  *
  * @param source  Names their source in errors.
- * @throws DatasetError  When there are too many, or one is empty, too long or there twice.
+ * @throws DatasetError  When there are too many, or one is empty, too long, not printable or there twice.
  */
 export function checkClassNames(names: readonly string[], source: string): string[] {
   const { classes, nameLength } = CLASS_LIMITS;
@@ -60,9 +60,9 @@ export function checkClassNames(names: readonly string[], source: string): strin
   if (twice !== undefined) {
     throw new DatasetError(`${source} names the class ${JSON.stringify(twice)} twice: give each a name of its own`);
   }
-  const bad = checked.find((name) => name.length < 1 || name.length > nameLength);
+  const bad = checked.find((name) => name.length < 1 || name.length > nameLength || !isPrintable(name));
   if (bad !== undefined) {
-    throw new DatasetError(`${source} names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} characters`);
+    throw new DatasetError(`${source} names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} printable characters`);
   }
   return checked;
 }

@@ -131,7 +131,7 @@ describe('a folder of PNG pictures', () => {
     [
       'a name of a class that is too long',
       () => draw(`${'x'.repeat(65)}/a.png`),
-      /names a class "x+": expected 1 to 64 characters/,
+      /names a class "x+": expected 1 to 64 printable characters/,
     ],
     [
       'a size that would take all memory',
