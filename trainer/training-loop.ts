@@ -94,7 +94,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
           const progress = await measureProgress(losses, { config, step, firstStep, elapsedMs: now() - startedAt });
           shownAt = now();
           reporter.show(progress);
-          const grid = keeps && isFinite(progress) ? await drawGrid(gan, config.seed, config.pixelRange) : null;
+          const grid = keeps && isFinite(progress) ? await drawGrid(gan, config) : null;
           const diversity = grid === null ? undefined : computeDiversity(grid.pixels, grid.count) / realDiversity;
           if (draws && diversity !== undefined) {
             collapsedGrids = diversity < COLLAPSED_DIVERSITY ? collapsedGrids + 1 : 0;
