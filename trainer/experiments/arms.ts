@@ -44,11 +44,6 @@ export const ARMS = {
     change: 'latents normal, as wide as the uniform ones (standard deviation 0.577)',
     config: { prior: { shape: 'gaussian', deviation: UNIFORM_DEVIATION } },
   },
-  'gaussian-unit': {
-    title: 'Gaussian, wider',
-    change: 'latents normal with standard deviation 1, as most GANs have them',
-    config: { prior: { shape: 'gaussian', deviation: 1 } },
-  },
   truncated: {
     title: 'truncated Gaussian',
     change: 'latents normal, cut at two standard deviations, as wide as the uniform ones',
@@ -61,24 +56,19 @@ export const ARMS = {
   },
   'vae-init': {
     title: "starts as a VAE's decoder",
-    change: 'the first 500 steps train the generator as the decoder of a VAE',
+    change: 'the first 400 steps train the generator as the decoder of a VAE',
     config: {},
     vae: {
-      steps: 500,
+      steps: 400,
       encoderUnits: 256,
       latentDeviation: UNIFORM_DEVIATION,
       adam: { ...generatorAdam, learningRate: 1e-3 },
     },
   },
   'slow-d': {
-    title: 'D as slow as G',
-    change: "D's learning rate 1e-4, as G's, instead of 5e-4",
+    title: 'equal rates',
+    change: "D's learning rate 1e-4, which is G's, instead of 5e-4",
     config: { discriminatorAdam: { ...discriminatorAdam, learningRate: 1e-4 } },
-  },
-  'fast-g': {
-    title: 'G as fast as D',
-    change: "G's learning rate 5e-4, as D's, instead of 1e-4",
-    config: { generatorAdam: { ...generatorAdam, learningRate: 5e-4 } },
   },
   'beta1-half': {
     title: 'beta1 0.5',
@@ -115,11 +105,11 @@ export interface Question {
 
 export const QUESTIONS = {
   depth: { title: 'Is a deeper generator better?', arms: ['deep-wide', 'deep-equal'] },
-  prior: { title: 'Which prior learns faster?', arms: ['gaussian', 'truncated', 'sparse', 'gaussian-unit'] },
+  prior: { title: 'Which prior learns faster?', arms: ['gaussian', 'truncated', 'sparse'] },
   'vae-init': { title: "Does a generator that starts as a VAE's decoder train faster?", arms: ['vae-init'] },
   collapse: {
     title: 'Why does it have favourites, and what is the smallest cure?',
-    arms: ['slow-d', 'fast-g', 'beta1-half', 'glorot', 'r1', 'smoothing'],
+    arms: ['slow-d', 'beta1-half', 'glorot', 'r1', 'smoothing'],
   },
 } as const satisfies Readonly<Record<string, Question>>;
 

@@ -1,0 +1,185 @@
+/**
+ * Plain answers to the questions, worded by what was measured: a difference is called one only where it is larger than the
+ * seeds' spread explains. Pure.
+ */
+import { findArrival, getBaseline, judgeArm, summariseFigure, type Analysis, type ArmRuns, type FigureName } from './analysis.ts';
+import { ARMS, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
+import { summarise } from './statistics.ts';
+import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
+
+/** From so many classes in effect on, of ten, a generator has no favourites worth the name. */
+const CURED_CLASSES = 8;
+
+/** What it says about the cause when an arm helps. */
+const CAUSES: Partial<Record<ArmName, string>> = {
+  'slow-d': 'the discriminator, which learns five times as fast, leaves the generator behind',
+  'beta1-half': "Adam's momentum makes both networks run after where the other one was",
+  glorot: 'the starting weights are too wide',
+  r1: 'the discriminator grows too steep around real digits',
+  smoothing: 'the discriminator is too sure of real digits',
+};
+
+/** Answers a question in a few sentences; says so when the runs for it are missing. */
+export function answerQuestion(question: QuestionName, analysis: Analysis): string {
+  const baseline = getBaseline(analysis);
+  const arms = QUESTIONS[question].arms.flatMap((name) => analysis.arms.get(name) ?? []);
+  if (baseline === undefined || arms.length === 0) {
+    return 'Not run yet.';
+  }
+  const context = { analysis, baseline, arms };
+  const answer = ANSWERS[question](context);
+  const few = [baseline, ...arms].some(({ figures }) => figures.length < 2);
+  return few ? `${answer} (Some arms have one run only, which has no spread to compare with.)` : answer;
+}
+
+interface Context {
+  readonly analysis: Analysis;
+  readonly baseline: ArmRuns;
+  readonly arms: readonly ArmRuns[];
+}
+
+const ANSWERS: Readonly<Record<QuestionName, (context: Context) => string>> = {
+  depth: answerDepth,
+  prior: answerPrior,
+  'vae-init': answerVae,
+  collapse: answerCollapse,
+};
+
+function answerDepth({ analysis, baseline, arms }: Context): string {
+  const groups = groupArms(arms, baseline, 'frechet');
+  const after = `after ${countOf(analysis.steps, 'step')}`;
+  const figures = describeFigures(arms, baseline, 'frechet');
+  const head =
+    groups.better.length === arms.length
+      ? `**Yes.** Three layers come closer to real digits than two ${after}`
+      : groups.better.length > 0
+        ? `**It depends on the size.** Closer to real digits than two layers ${after} is only: ${nameArms(groups.better)}`
+        : groups.worse.length > 0
+          ? `**No.** ${after[0]?.toUpperCase()}${after.slice(1)} three layers are not better, and ${nameArms(groups.worse)} is worse`
+          : `**No difference that these seeds can show** ${after}`;
+  return `${head}: Fréchet distance ${figures}. ${describeFavourites(arms, baseline)}`;
+}
+
+function answerPrior({ analysis, baseline, arms }: Context): string {
+  const { better, worse, level } = groupArms(arms, baseline, 'frechetAlong');
+  const parts = [
+    better.length > 0 ? `faster than the uniform prior: ${nameArms(better)}` : '',
+    worse.length > 0 ? `slower: ${nameArms(worse)}` : '',
+    level.length > 0 ? `not told from it: ${nameArms(level)}` : '',
+  ].filter((part) => part !== '');
+  const head =
+    better.length > 0
+      ? '**It matters:**'
+      : worse.length > 0
+        ? '**None is faster than the uniform one:**'
+        : '**None, as far as these seeds can show:**';
+  return (
+    `${head} ${parts.join('; ')}. Mean Fréchet distance along ${countOf(analysis.steps, 'step')}: ` +
+    `${describeFigures(arms, baseline, 'frechetAlong')}. ${describeFavourites(arms, baseline)}`
+  );
+}
+
+function answerVae({ analysis, baseline, arms }: Context): string {
+  const [arm] = arms as [ArmRuns];
+  const vaeSteps = ARMS['vae-init'].vae.steps;
+  const starts = arm.results.flatMap(({ points }) => points.filter(({ step }) => step === vaeSteps));
+  const start = summarise(starts.map(({ quality }) => Math.log(quality.frechet)));
+  const end = summariseFigure(arm, 'frechet');
+  const along = judgeArm(arm, baseline, 'frechetAlong');
+  const final = judgeArm(arm, baseline, 'frechet');
+  const head = {
+    better: '**Yes,**',
+    worse: '**No, slower:**',
+    level: '**No difference that these seeds can show:**',
+    unknown: '**Not to be said from one seed:**',
+  }[along];
+  const afterwards =
+    starts.length === 0
+      ? ''
+      : ` After its ${countOf(vaeSteps, 'step')} as a decoder it stood at ${formatFigure(Math.exp(start.mean))}; the GAN's steps then ` +
+        (end.mean > Math.exp(start.mean) * 1.1
+          ? `lost that again, to ${formatFigure(end.mean)}.`
+          : end.mean < Math.exp(start.mean) / 1.1
+            ? `brought it to ${formatFigure(end.mean)}.`
+            : `left it at about that, ${formatFigure(end.mean)}.`);
+  const inTheEnd = { better: 'better', worse: 'worse', level: 'no different', unknown: 'not comparable' }[final];
+  return (
+    `${head} with the VAE's steps counted as steps, its mean Fréchet distance along ${countOf(analysis.steps, 'step')} is ` +
+    `${describeFigures([arm], baseline, 'frechetAlong')}; in the last third it is ${inTheEnd} ` +
+    `(${describeFigures([arm], baseline, 'frechet')}).${afterwards} ${describeFavourites([arm], baseline)}`
+  );
+}
+
+function answerCollapse({ analysis, baseline, arms }: Context): string {
+  const seen =
+    `**What is seen:** in the last third of ${countOf(analysis.steps, 'step')} the tutorial's generator makes ` +
+    `${describeMean(baseline, 'effectiveClasses')} classes in effect, of 10, while the discriminator's loss is ` +
+    `${formatFigure(summariseFigure(baseline, 'discriminatorLoss').mean)} (one who guesses has 1.386).`;
+  const others = [...analysis.arms.values()].filter((arm) => arm !== baseline);
+  const helping = others
+    .filter((arm) => judgeArm(arm, baseline, 'effectiveClasses') === 'better')
+    .sort((a, b) => summariseFigure(b, 'effectiveClasses').mean - summariseFigure(a, 'effectiveClasses').mean);
+  const cured = helping.filter(({ figures }) => figures.every(({ effectiveClasses }) => effectiveClasses >= CURED_CLASSES));
+  const closest = [...cured].sort((a, b) => summariseFigure(a, 'frechet').mean - summariseFigure(b, 'frechet').mean)[0];
+  const verdict =
+    closest !== undefined
+      ? `**The smallest cure found:** ${nameArm(closest.name)} (${ARMS[closest.name].change}), with which every seed has at least ` +
+        `${CURED_CLASSES} classes in effect. ${cured.length > 1 ? `${describeOthers(cured, closest)} cures it too. ` : ''}`
+      : helping.length > 0
+        ? `**No single change cures it in so many steps,** but these help: `
+        : `**No single change tried here helps within so many steps.** `;
+  const figures = helping.length > 0 ? `Classes in effect: ${describeFigures(helping, baseline, 'effectiveClasses')}. ` : '';
+  const asked = arms.filter((arm) => !helping.includes(arm)).map(({ name }) => name);
+  const causes = helping.flatMap(({ name }) => CAUSES[name] ?? []);
+  const why = causes.length > 0 ? `So, by what helps, the cause is that ${joinWords(causes)}. ` : '';
+  return `${seen} ${verdict}${figures}${why}${asked.length > 0 ? `No help that these seeds can show: ${joinWords(asked.map(nameArm))}.` : ''}`.trim();
+}
+
+function describeOthers(arms: readonly ArmRuns[], closest: ArmRuns): string {
+  return nameArms(arms.filter((arm) => arm !== closest));
+}
+
+/** Depth and prior are asked of a GAN that has favourites: whether an arm changes that belongs to every answer. */
+function describeFavourites(arms: readonly ArmRuns[], baseline: ArmRuns): string {
+  const { better, worse } = groupArms(arms, baseline, 'effectiveClasses');
+  const parts = [
+    better.length > 0 ? `more evenly spread classes: ${nameArms(better)}` : '',
+    worse.length > 0 ? `stronger favourites: ${nameArms(worse)}` : '',
+  ].filter((part) => part !== '');
+  const figures = describeFigures(arms, baseline, 'effectiveClasses');
+  return parts.length === 0
+    ? `Its favourites stay as they are: classes in effect ${figures}.`
+    : `Besides, ${parts.join('; ')} (classes in effect ${figures}).`;
+}
+
+/** Arms by how they do beside the baseline. Single runs are told from nothing. */
+function groupArms(arms: readonly ArmRuns[], baseline: ArmRuns, figure: FigureName) {
+  const judged = arms.map((arm) => [arm, judgeArm(arm, baseline, figure)] as const);
+  const pick = (...verdicts: string[]): ArmRuns[] =>
+    judged.flatMap(([arm, verdict]) => (verdicts.includes(verdict) ? [arm] : []));
+  return { better: pick('better'), worse: pick('worse'), level: pick('level', 'unknown') };
+}
+
+function describeFigures(arms: readonly ArmRuns[], baseline: ArmRuns, figure: FigureName): string {
+  const own = arms.map((arm) => `${describeMean(arm, figure)} (${nameArm(arm.name)})`);
+  return `${joinWords(own)} against ${describeMean(baseline, figure)}`;
+}
+
+function describeMean(arm: ArmRuns, figure: FigureName): string {
+  return formatSummary(summariseFigure(arm, figure));
+}
+
+function nameArms(arms: readonly ArmRuns[]): string {
+  return joinWords(arms.map(({ name }) => nameArm(name)));
+}
+
+/** How soon an arm's runs came down to a distance: the mean of those that did, and how many did. */
+export function describeArrival({ results }: ArmRuns, level: number, axis: 'step' | 'cpuSeconds'): string {
+  const arrivals = results.map((result) => findArrival(result, level, axis));
+  const there = arrivals.filter((arrival) => arrival !== null);
+  if (there.length === 0) {
+    return '–';
+  }
+  const mean = Math.round(summarise(there).mean).toLocaleString('en');
+  return there.length === arrivals.length ? mean : `${mean} (${there.length} of ${arrivals.length})`;
+}
