@@ -13,6 +13,8 @@ export interface RunFigures {
   readonly frechet: number;
   /** The same over the whole way: the smaller, the sooner it was good. */
   readonly frechetAlong: number;
+  /** After as many seconds of processor as every run has had: see `Analysis`. */
+  readonly frechetTimed: number;
   /** How many classes there would be if all were equally frequent: 1 to 10. */
   readonly effectiveClasses: number;
   readonly precision: number;
@@ -31,8 +33,8 @@ export interface RunFigures {
 export type FigureName = Exclude<keyof RunFigures, 'seed' | 'failure'>;
 
 /** Distances are compared by their logarithm: halving is halving, wherever it begins. */
-const LOGARITHMIC: readonly FigureName[] = ['frechet', 'frechetAlong'];
-const LOWER_IS_BETTER: readonly FigureName[] = ['frechet', 'frechetAlong', 'stepMs'];
+const LOGARITHMIC: readonly FigureName[] = ['frechet', 'frechetAlong', 'frechetTimed'];
+const LOWER_IS_BETTER: readonly FigureName[] = ['frechet', 'frechetAlong', 'frechetTimed', 'stepMs'];
 
 /** All runs of an arm. */
 export interface ArmRuns {
@@ -45,13 +47,17 @@ export interface ArmRuns {
 export interface Analysis {
   /** How many steps count: as many as every run has done. */
   readonly steps: number;
+  /** Seconds of processor that every run has had by then at least: a budget that is equal in time. */
+  readonly cpuSeconds: number;
   readonly arms: ReadonlyMap<ArmName, ArmRuns>;
 }
 
 /** Sorts runs by arm and cuts all to the same number of steps. Runs of arms that are no more are left out. */
 export function analyse(results: readonly ExperimentResult[]): Analysis {
   const known = results.filter(({ arm }) => arm in ARMS);
-  const steps = Math.min(...known.filter(({ failure }) => failure === null).map(({ points }) => points.at(-1)?.step ?? 0));
+  const whole = known.filter(({ failure }) => failure === null);
+  const steps = Math.min(...whole.map(({ points }) => points.at(-1)?.step ?? 0));
+  const cpuSeconds = Math.min(...whole.map(({ points }) => points.findLast(({ step }) => step <= steps)?.cpuSeconds ?? 0));
   const arms = new Map<ArmName, ArmRuns>();
   for (const name of Object.keys(ARMS) as ArmName[]) {
     const own = known
@@ -59,13 +65,13 @@ export function analyse(results: readonly ExperimentResult[]): Analysis {
       .map((result) => ({ ...result, points: result.points.filter(({ step }) => step <= steps) }))
       .sort((a, b) => Number(a.seed) - Number(b.seed));
     if (own.length > 0) {
-      arms.set(name, { name, results: own, figures: own.map(computeRunFigures) });
+      arms.set(name, { name, results: own, figures: own.map((result) => computeRunFigures(result, cpuSeconds)) });
     }
   }
-  return { steps, arms };
+  return { steps, cpuSeconds, arms };
 }
 
-function computeRunFigures({ seed, points, failure }: ExperimentResult): RunFigures {
+function computeRunFigures({ seed, points, failure }: ExperimentResult, cpuSeconds: number): RunFigures {
   const last = points.at(-1) as ExperimentPoint;
   const end = points.filter(({ step }) => step >= (last.step * 2) / 3);
   const average = (pick: (point: ExperimentPoint) => number): number => summarise(end.map(pick)).mean;
@@ -73,6 +79,7 @@ function computeRunFigures({ seed, points, failure }: ExperimentResult): RunFigu
     seed,
     frechet: Math.exp(average(({ quality }) => Math.log(quality.frechet))),
     frechetAlong: Math.exp(averageOverSteps(points, ({ quality }) => Math.log(quality.frechet))),
+    frechetTimed: readFrechetAt(points, cpuSeconds),
     effectiveClasses: average(computeEffectiveClasses),
     precision: average(({ quality }) => quality.precision),
     recall: average(({ quality }) => quality.recall),
@@ -96,6 +103,17 @@ function averageOverSteps(points: readonly ExperimentPoint[], pick: (point: Expe
     return sum + ((point.step - before.step) * (pick(point) + pick(before))) / 2;
   }, 0);
   return area / (last.step - first.step);
+}
+
+/** A distance between two measurements, as a straight line of its logarithm goes. */
+function readFrechetAt(points: readonly ExperimentPoint[], cpuSeconds: number): number {
+  const place = points.findIndex((point) => point.cpuSeconds >= cpuSeconds);
+  const [before, at] = [points[place - 1], points[place] ?? (points.at(-1) as ExperimentPoint)];
+  if (before === undefined || at.cpuSeconds === before.cpuSeconds) {
+    return at.quality.frechet;
+  }
+  const part = (cpuSeconds - before.cpuSeconds) / (at.cpuSeconds - before.cpuSeconds);
+  return before.quality.frechet ** (1 - part) * at.quality.frechet ** part;
 }
 
 /** The exponential of the classes' entropy. */

@@ -27,9 +27,16 @@ export function answerQuestion(question: QuestionName, analysis: Analysis): stri
     return 'Not run yet.';
   }
   const context = { analysis, baseline, arms };
+  const singles = arms.filter((arm) => judgeArm(arm, baseline, 'frechet') === 'unknown');
+  if (singles.length === arms.length) {
+    return (
+      `**Not to be said from so few runs:** a single one has no spread to hold a difference against. So far, after ` +
+      `${countOf(analysis.steps, 'step')}, Fréchet distance ${describeFigures(arms, baseline, 'frechet')}; classes in effect ` +
+      `${describeFigures(arms, baseline, 'effectiveClasses')}.`
+    );
+  }
   const answer = ANSWERS[question](context);
-  const few = [baseline, ...arms].some(({ figures }) => figures.length < 2);
-  return few ? `${answer} (Some arms have one run only, which has no spread to compare with.)` : answer;
+  return singles.length > 0 ? `${answer} (Of ${nameArms(singles)} there is one run only, which tells nothing yet.)` : answer;
 }
 
 interface Context {
@@ -91,7 +98,7 @@ function answerVae({ analysis, baseline, arms }: Context): string {
     better: '**Yes,**',
     worse: '**No, slower:**',
     level: '**No difference that these seeds can show:**',
-    unknown: '**Not to be said from one seed:**',
+    unknown: '',
   }[along];
   const afterwards =
     starts.length === 0
@@ -102,11 +109,13 @@ function answerVae({ analysis, baseline, arms }: Context): string {
           : end.mean < Math.exp(start.mean) / 1.1
             ? `brought it to ${formatFigure(end.mean)}.`
             : `left it at about that, ${formatFigure(end.mean)}.`);
-  const inTheEnd = { better: 'better', worse: 'worse', level: 'no different', unknown: 'not comparable' }[final];
+  const words = { better: 'better', worse: 'worse', level: 'no different', unknown: 'not comparable' };
   return (
     `${head} with the VAE's steps counted as steps, its mean Fréchet distance along ${countOf(analysis.steps, 'step')} is ` +
-    `${describeFigures([arm], baseline, 'frechetAlong')}; in the last third it is ${inTheEnd} ` +
-    `(${describeFigures([arm], baseline, 'frechet')}).${afterwards} ${describeFavourites([arm], baseline)}`
+    `${describeFigures([arm], baseline, 'frechetAlong')}; in the last third it is ${words[final]} ` +
+    `(${describeFigures([arm], baseline, 'frechet')}), and after ${formatFigure(analysis.cpuSeconds)} seconds of processor each, the VAE's ` +
+    `counted, it is ${words[judgeArm(arm, baseline, 'frechetTimed')]} (${describeFigures([arm], baseline, 'frechetTimed')}).${afterwards} ` +
+    describeFavourites([arm], baseline)
   );
 }
 

@@ -15,6 +15,7 @@ import { answerQuestion, describeArrival } from './answers.ts';
 import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
 import { renderCurveChart, type Curve, type CurveChart } from './curve-chart.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
+import { PRESETS } from '../preset.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
 
@@ -54,7 +55,7 @@ function pickArms(question: QuestionName, { arms }: Analysis): ArmRuns[] {
   return ([BASELINE, ...QUESTIONS[question].arms] as ArmName[]).flatMap((name) => arms.get(name) ?? []);
 }
 
-function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[]): string {
+function renderMethod({ steps, cpuSeconds, arms }: Analysis, all: readonly ExperimentResult[]): string {
   const data = [...new Set(all.map(({ data: { images, name } }) => `${images.toLocaleString('en')} images of ${name}`))];
   const seeds = [...arms.values()].map(({ results }) => results.length);
   const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
@@ -62,9 +63,11 @@ function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[
     `${countOf(all.length, 'run')} of the tutorial's GAN (preset \`seed\`) and of changes of it, ${fewest === most ? countOf(most, 'seed') : `${fewest} to ${countOf(most, 'seed')}`} ` +
     `each, ${countOf(steps, 'step')} of 256 images, on ${joinWords(data)}. Runs of one seed see the same batches and the same ` +
     `random words. Of each, ${QUALITY_SAMPLES.toLocaleString('en')} samples from the same latents are measured on a schedule against MNIST's ` +
-    `test digits, by the classifier of \`npm run evaluate\`; the figures are of fewer samples than there, so compare them with each other only.\n\n` +
+    `test digits, by the classifier of \`npm run evaluate\`; the figures are of fewer samples than there, so compare them with each other only.` +
+    `${steps < PRESETS.seed.steps ? ` The tutorial's own run has ${PRESETS.seed.steps.toLocaleString('en')} steps: all that follows is about the first ${steps.toLocaleString('en')}.` : ''}\n\n` +
     `Tables tell mean ± standard deviation over seeds of the **last third** of the steps, and the distance **along the way**, the ` +
-    `geometric mean over all of them: it is small where a run was good soon. ▲ is better than the tutorial's, ▼ worse, by more than ` +
+    `geometric mean over all of them: it is small where a run was good soon. *At equal time* is the distance after ${formatFigure(cpuSeconds)} ` +
+    `seconds of processor, which every run has had. ▲ is better than the tutorial's, ▼ worse, by more than ` +
     `the seeds' spread explains (Student's t-test, 5%: among twenty comparisons one shows a difference by chance). *Classes in effect* is the ` +
     `exponential of the entropy of the classes that the classifier sees: 10 when all are equally frequent, 1 when there is one. ` +
     `Precision and density mean little for bad samples: one odd real digit with far neighbours takes noise in, so read coverage and recall.`
@@ -110,6 +113,7 @@ interface Column {
 const COLUMNS: readonly Column[] = [
   { head: 'distance ↓', figure: 'frechet', pick: ({ frechet }) => frechet },
   { head: 'along the way ↓', figure: 'frechetAlong', pick: ({ frechet }) => frechet },
+  { head: 'at equal time ↓', figure: 'frechetTimed', pick: ({ frechet }) => frechet },
   { head: 'classes in effect ↑', figure: 'effectiveClasses', pick: (quality) => computeEffectiveClasses({ quality }) },
   { head: 'coverage ↑', figure: 'coverage', pick: ({ coverage }) => coverage },
   { head: 'recall ↑', figure: 'recall', pick: ({ recall }) => recall },

@@ -35,6 +35,7 @@ describe('the analysis', () => {
     const [run] = arm.figures;
     expect(run?.frechet).toBeCloseTo(100, 6);
     expect(run?.frechetAlong).toBeCloseTo(800 ** 0.25 * 200 ** 0.5 * 100 ** 0.25, 6);
+    expect(run?.frechetTimed).toBeCloseTo(100, 6);
     expect(run?.effectiveClasses).toBeCloseTo(4, 6);
     expect(run?.stepMs).toBeCloseTo(10, 6);
     expect(pickFigure(arm, 'frechet')[0]).toBeCloseTo(Math.log(100), 6);
@@ -43,6 +44,22 @@ describe('the analysis', () => {
       [1, 4].map((factor, i) => makeResult('r1', i, { frechet: [10 * factor, 10 * factor] })),
     );
     expect(summariseFigure(two, 'frechet').mean).toBeCloseTo(20, 6);
+  });
+
+  it('holds arms of different speed against each other after as much time', () => {
+    const slow = makeResult('r1', 1, { frechet: [800, 200, 100] });
+    const points = slow.points.map((point) => ({ ...point, cpuSeconds: point.cpuSeconds * 2 }));
+    const { cpuSeconds, arms } = analyse([...TUTORIAL, { ...slow, points }]);
+    expect(cpuSeconds).toBe(10);
+    expect(arms.get('r1')?.figures[0]?.frechetTimed).toBeCloseTo(200, 6);
+    const { cpuSeconds: less, arms: others } = analyse(
+      [...TUTORIAL, makeResult('r1', 1, { frechet: [800, 200, 50] })].map((result) => ({
+        ...result,
+        points: result.points.map((point) => (result.arm === 'r1' ? { ...point, cpuSeconds: point.cpuSeconds * 0.75 } : point)),
+      })),
+    );
+    expect(less).toBe(7.5);
+    expect(others.get('tutorial')?.figures[1]?.frechetTimed).toBeCloseTo(Math.sqrt(500 * 400), 6);
   });
 
   it('judges by the seeds’ spread, and knows which way is better', () => {
@@ -167,6 +184,6 @@ it('is not given before there are runs, and doubts single ones', () => {
   expect(answerQuestion('depth', analyse([]))).toBe('Not run yet.');
   expect(answer('depth')).toBe('Not run yet.');
   expect(answer('depth', [makeResult('deep-wide', 1, { frechet: [600, 10, 1] })])).toMatch(
-    /No difference that these seeds can show.*one run only, which has no spread/,
+    /^\*\*Not to be said from so few runs:\*\* .*Fréchet distance 1\.00 \(3 layers, wider\) against 400 ± 16\.0/,
   );
 });
