@@ -10,6 +10,8 @@ import type { Quality } from '../../../trainer/experiments/quality.ts';
 import { loadPoints, loadResult, locateExperiment, type ExperimentResult } from '../../../trainer/experiments/result.ts';
 import type { VaeConfig } from '../../../trainer/experiments/vae.ts';
 import type { TrainingConfig } from '../../../trainer/preset.ts';
+import { createRunFolder, hashRun } from '../../../trainer/run-folder.ts';
+import { runTraining } from '../../../trainer/training-loop.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../../support/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -84,6 +86,27 @@ describe('a run of an experiment', () => {
     expect(times[0]).toBe(0);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect((await readFile(locateExperiment(join(root, 'run')).grid)).subarray(1, 4).toString()).toBe('PNG');
+  });
+
+  it('has the weights that `npm run train` comes to, bit for bit', async () => {
+    await run();
+    const [dataset, folder] = [makeTinyDataset(), join(root, 'trained')];
+    const config = { ...TINY_CONFIG, steps: STEPS, checkpointEvery: STEPS };
+    const options = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
+    await createRunFolder(folder, { ...options, backend: { name: 'cpu', threads: null } });
+    const { weights } = await runTraining({
+      config,
+      dataset,
+      runSha256: hashRun(options),
+      folder,
+      checkpoint: null,
+      reporter: { log: () => {}, show: () => {}, say: () => {}, end: () => {} },
+      signal: new AbortController().signal,
+      now: () => 0,
+    });
+    const kept = await loadNewestCheckpoint(locateExperiment(join(root, 'run')).checkpoints);
+    expect(kept?.checkpoint.step).toBe(STEPS);
+    expect(kept?.checkpoint.generator.weights).toEqual(weights);
   });
 
   it('that was stopped goes on to the same figures, and with more steps from where it ended', async () => {
