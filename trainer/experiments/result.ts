@@ -25,6 +25,8 @@ export function locateExperiment(folder: string) {
 
 const qualitySchema = z.strictObject({
   frechet: z.number(),
+  coarse: z.number(),
+  diversity: z.number(),
   precision: z.number(),
   recall: z.number(),
   density: z.number(),

@@ -30,6 +30,16 @@ describe('the analysis', () => {
     expect([...arms.keys()]).toEqual(['tutorial', 'r1']);
   });
 
+  it('takes the measurements that all runs share', () => {
+    const odd = makeResult('r1', 1, { frechet: [600, 300, 200] });
+    const points = odd.points.map((point) => ({ ...point, step: point.step === 500 ? 400 : point.step }));
+    const { steps, arms } = analyse([...TUTORIAL, { ...odd, points }]);
+    expect(steps).toBe(1000);
+    for (const { results } of arms.values()) {
+      expect(results[0]?.points.map(({ step }) => step)).toEqual([0, 1000]);
+    }
+  });
+
   it('takes the last third, geometric means of distances, and the whole way as its area', () => {
     const arm = getArm('r1', [makeResult('r1', 1, { frechet: [800, 200, 100], classes: 4 })]);
     const [run] = arm.figures;
@@ -112,8 +122,17 @@ describe('the answer about depth', () => {
     expect(text).toContain('200 ± 8.00 (3 layers, wider) against 400 ± 16.0');
     expect(text).toContain('Its favourites stay as they are');
     expect(answer('depth', makeArm('deep-wide', { ...good, classes: 7 }))).toContain(
-      'more evenly spread classes: 3 layers, wider',
+      'more varied samples: 3 layers, wider (classes',
     );
+    expect(answer('depth', makeArm('deep-wide', { ...good, classes: 2, diversity: 0.1 }))).toContain(
+      'less varied ones: 3 layers, wider',
+    );
+  });
+
+  it('goes by the coarse distance where the classifier’s tells nothing apart', () => {
+    const text = answer('depth', makeArm('deep-wide', { ...same, coarse: 1 }), makeArm('deep-equal', same));
+    expect(text).toMatch(/^\*\*It depends on the size\.\*\* .*only: 3 layers, wider: coarse Fréchet distance \(the classifier's/);
+    expect(answer('depth', makeArm('deep-wide', { ...good, coarse: 9 }))).toMatch(/^\*\*Yes\.\*\*.* Fréchet distance 200/);
   });
 });
 
@@ -143,11 +162,13 @@ describe('the answer about the VAE', () => {
     const text = answer('vae-init', makeArm('vae-init', { frechet: [600, 100, 300] }));
     expect(text).toMatch(/^\*\*Yes,\*\* with the VAE's steps counted/);
     expect(text).not.toContain('as a decoder it stood');
-    const runs = makeArm('vae-init', { frechet: [600, 100, 300] }).map((run) => ({
+    const runs = [...TUTORIAL, ...makeArm('vae-init', { frechet: [600, 100, 300] })].map((run) => ({
       ...run,
       points: run.points.map((point, i) => (i === 1 ? { ...point, step: 400 } : point)),
     }));
-    expect(answer('vae-init', runs)).toMatch(/as a decoder it stood at 99\.9; the GAN's steps then lost that again, to 300\./);
+    expect(answerQuestion('vae-init', analyse(runs))).toMatch(
+      /as a decoder it stood at 99\.9; the GAN's steps then lost that again, to 300\./,
+    );
   });
 
   it('says no when it is slower', () => {
@@ -163,7 +184,9 @@ describe('the answer about favourites', () => {
       makeArm('r1', { frechet: [600, 200, 100], classes: 9 }),
       makeArm('glorot', { frechet: [600, 500, 400], classes: 2 }),
     );
-    expect(text).toMatch(/makes 2\.00 ± 0\.000 classes in effect, of 10, while the discriminator's loss is 0\.030/);
+    expect(text).toMatch(
+      /makes 2\.00 ± 0\.000 classes in effect, of 10, and samples that differ 0\.200 ± 0\.000 times as much as real digits, while the discriminator's loss is 0\.030/,
+    );
     expect(text).toMatch(/\*\*The smallest cure found:\*\* R1 penalty \(D’s loss has exact R1/);
     expect(text).toContain('equal rates cures it too.');
     expect(text).toContain('the cause is that the discriminator, which learns five times as fast');

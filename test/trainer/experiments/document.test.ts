@@ -36,7 +36,7 @@ describe('the document', () => {
       expect(text).toContain(`\n## ${title}\n`);
     }
     const pictures = [...text.matchAll(/\]\((experiments\/[^)]+\.svg)\)/g)].map(([, path]) => path as string);
-    expect(pictures).toHaveLength(3 * Object.keys(QUESTIONS).length);
+    expect(pictures).toHaveLength(5 * Object.keys(QUESTIONS).length);
     expect([...files.keys()].sort()).toEqual([...pictures, 'experiments.md'].sort());
     for (const path of pictures) {
       const svg = files.get(path) as string;

@@ -33,7 +33,7 @@ const VAE: VaeConfig = {
 /** Figures that tell any two sets of pictures apart. */
 function gauge(images: Uint8Array): Quality {
   const frechet = images.reduce((sum, pixel, i) => sum + pixel * (1 + (i % 16)), 0) / images.length;
-  return { frechet, precision: 0, recall: 0, density: 0, coverage: 0, sharpness: 0, classes: [1, 1] };
+  return { frechet, coarse: 0, diversity: 0, precision: 0, recall: 0, density: 0, coverage: 0, sharpness: 0, classes: [1, 1] };
 }
 
 interface Options {

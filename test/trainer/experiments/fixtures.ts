@@ -11,13 +11,24 @@ export interface Wanted {
   readonly frechet: readonly number[];
   /** How many of the ten classes it makes, all equally often. */
   readonly classes?: number;
+  /** A hundredth of the Fréchet distance unless told. */
+  readonly coarse?: number;
+  /** A tenth of the classes unless told. */
+  readonly diversity?: number;
   readonly discriminatorLoss?: number;
   readonly failure?: string;
 }
 
-function makeQuality(frechet: number, classes: number): ExperimentPoint['quality'] {
+function makeQuality(
+  frechet: number,
+  classes: number,
+  coarse = frechet / 100,
+  diversity = classes / 10,
+): ExperimentPoint['quality'] {
   return {
     frechet,
+    coarse,
+    diversity,
     precision: 0.5,
     recall: 0.25,
     density: 0.4,
@@ -29,7 +40,7 @@ function makeQuality(frechet: number, classes: number): ExperimentPoint['quality
 
 /** Makes a record; a step takes 10 ms of processor and 20 by the clock. */
 export function makeResult(arm: ArmName, seed: number, wanted: Wanted): ExperimentResult {
-  const { frechet, classes = 10, discriminatorLoss = 0.5, failure = null } = wanted;
+  const { frechet, classes = 10, coarse, diversity, discriminatorLoss = 0.5, failure = null } = wanted;
   return {
     schema: 1,
     arm,
@@ -43,7 +54,7 @@ export function makeResult(arm: ArmName, seed: number, wanted: Wanted): Experime
       seconds: 10 * i,
       cpuSeconds: 5 * i,
       ...(i === 0 ? {} : { discriminatorLoss, generatorLoss: 2 }),
-      quality: makeQuality(distance, classes),
+      quality: makeQuality(distance, classes, coarse, diversity),
     })),
     floor: makeQuality(2.5, 10),
     environment: { backend: 'plain', node: '22.0.0', tfjs: '4.22.0', processor: 'a processor', system: 'a system' },
