@@ -93,7 +93,7 @@ async function train(arms: readonly ArmName[], { seeds, steps, data: folder, out
       node: versions.node,
       tfjs: versions.tfjs,
       processor: machine.processor,
-      system: machine.system,
+      system: `${process.platform}-${process.arch}`,
     };
     const tell = ({ arm, seed }: PlannedRun) => {
       const { vae }: Arm = ARMS[arm];

@@ -65,7 +65,7 @@ function answerDepth({ analysis, baseline, arms }: Context): string {
       : groups.better.length > 0
         ? `**It depends on the size.** Closer to real digits than two layers ${after} is only: ${nameArms(groups.better)}`
         : groups.worse.length > 0
-          ? `**No.** ${after[0]?.toUpperCase()}${after.slice(1)} three layers are not better, and ${nameArms(groups.worse)} is worse`
+          ? `**No.** ${after[0]?.toUpperCase()}${after.slice(1)} three layers are not better, and ${nameArms(groups.worse)} ${groups.worse.length > 1 ? 'are' : 'is'} worse`
           : `**No difference that these seeds can show** ${after}`;
   return `${head}: ${name} ${describeFigures(arms, baseline, figure)}. ${describeFavourites(arms, baseline)}`;
 }
@@ -156,7 +156,7 @@ function answerCollapse({ analysis, baseline, arms }: Context): string {
   const verdict =
     closest !== undefined
       ? `**The smallest cure found:** ${nameArm(closest.name)} (${ARMS[closest.name].change}), with which every seed has at least ` +
-        `${CURED_CLASSES} classes in effect. ${cured.length > 1 ? `${describeOthers(cured, closest)} cures it too. ` : ''}`
+        `${CURED_CLASSES} classes in effect. ${cured.length > 1 ? `${describeOthers(cured, closest)} ${cured.length > 2 ? 'cure' : 'cures'} it too. ` : ''}`
       : helping.length > 0
         ? `**No single change cures it in so many steps,** but these help: `
         : `**No single change tried here helps within so many steps.** `;
@@ -165,9 +165,9 @@ function answerCollapse({ analysis, baseline, arms }: Context): string {
       ? `Classes in effect: ${describeFigures(helping, baseline, 'effectiveClasses')}; diversity: ` +
         `${describeFigures(helping, baseline, 'diversity')}; coarse Fréchet distance: ${describeFigures(helping, baseline, 'coarse')}. `
       : '';
-  const asked = arms.filter((arm) => !helping.includes(arm)).map(({ name }) => name);
+  const asked = arms.filter((arm) => !helping.includes(arm) && arm.figures.length > 1).map(({ name }) => name);
   const causes = helping.flatMap(({ name }) => CAUSES[name] ?? []);
-  const why = causes.length > 0 ? `So, by what helps, the cause is that ${joinWords(causes)}. ` : '';
+  const why = causes.length > 0 ? `What helps points to the cause: ${joinWords(causes)}. ` : '';
   return `${seen} ${verdict}${figures}${why}${asked.length > 0 ? `No help that these seeds can show: ${joinWords(asked.map(nameArm))}.` : ''}`.trim();
 }
 

@@ -43,8 +43,8 @@ export function buildDocument(analysis: Analysis): DocumentFiles {
     }
     return renderQuestion(name, arms, analysis);
   });
-  const head = [TITLE, renderMethod(analysis, all), '## Answers', renderAnswers(questions, analysis)];
-  files.set('experiments.md', `${[...head, ...sections, renderArms(analysis), renderMachine(all)].join('\n\n')}\n`);
+  const parts = [TITLE, renderMethod(analysis, all), ...sections, renderArms(analysis), renderMachine(all)];
+  files.set('experiments.md', `${parts.join('\n\n')}\n`);
   return files;
 }
 
@@ -75,19 +75,6 @@ function renderMethod({ steps, cpuSeconds, arms }: Analysis, all: readonly Exper
     `recognises anything. *Diversity* is how much samples differ from each other, in parts of what test digits do: towards 0 all are ` +
     `one picture. Precision and density mean little for bad samples: one odd real digit with far neighbours takes noise in, so read coverage and recall.`
   );
-}
-
-function renderAnswers(questions: readonly QuestionName[], analysis: Analysis): string {
-  return questions
-    .map((name) => `- **[${QUESTIONS[name].title}](#${toAnchor(QUESTIONS[name].title)})** ${answerQuestion(name, analysis)}`)
-    .join('\n');
-}
-
-function toAnchor(title: string): string {
-  return title
-    .toLowerCase()
-    .replaceAll(/[^\w\- ]/g, '')
-    .replaceAll(' ', '-');
 }
 
 function renderQuestion(name: QuestionName, arms: readonly ArmRuns[], analysis: Analysis): string {

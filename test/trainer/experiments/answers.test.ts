@@ -189,7 +189,7 @@ describe('the answer about favourites', () => {
     );
     expect(text).toMatch(/\*\*The smallest cure found:\*\* R1 penalty \(D’s loss has exact R1/);
     expect(text).toContain('equal rates cures it too.');
-    expect(text).toContain('the cause is that the discriminator, which learns five times as fast');
+    expect(text).toContain('What helps points to the cause: ');
     expect(text).toContain('No help that these seeds can show: Glorot uniform.');
   });
 
