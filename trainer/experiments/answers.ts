@@ -20,6 +20,7 @@ const CAUSES: Partial<Record<ArmName, string>> = {
   glorot: 'the starting weights are too wide',
   r1: 'the discriminator grows too steep around real digits',
   smoothing: 'the discriminator is too sure of real digits',
+  'vae-init': 'the generator starts so far from digits that the discriminator has won before it learns anything',
 };
 
 /** Answers a question in a few sentences; says so when the runs for it are missing. */

@@ -2,7 +2,9 @@
  * The experiments' document: Markdown with curves and grids, of the runs' records alone. Pure, and the same bytes for the same
  * records.
  */
+import { PRESETS } from '../preset.ts';
 import {
+  analyse,
   computeEffectiveClasses,
   getBaseline,
   judgeArm,
@@ -16,7 +18,6 @@ import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './ar
 import { renderCurveChart } from './curve-chart.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
 import { planCharts } from './question-charts.ts';
-import { PRESETS } from '../preset.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
 
@@ -29,23 +30,30 @@ const LEVELS = [500, 400, 300, 200, 100, 50];
 const MAX_LEVELS = 3;
 
 /** Lays out the document. @returns  One file when there are no runs. */
-export function buildDocument(analysis: Analysis): DocumentFiles {
+export function buildDocument(results: readonly ExperimentResult[]): DocumentFiles {
   const files = new Map<string, string>();
-  const questions = Object.keys(QUESTIONS) as QuestionName[];
-  const all = [...analysis.arms.values()].flatMap(({ results }) => results);
-  if (getBaseline(analysis) === undefined) {
+  const overall = analyse(results);
+  if (getBaseline(overall) === undefined) {
     return files.set('experiments.md', `${TITLE}\n\nNothing was run yet: \`npm run experiment -- --all\`.\n`);
   }
-  const sections = questions.map((name) => {
+  const sections = (Object.keys(QUESTIONS) as QuestionName[]).map((name) => {
+    const analysis = analyse(pickResults(name, results));
     const arms = pickArms(name, analysis);
     for (const [key, chart] of arms.length < 2 ? [] : planCharts(name, arms)) {
       files.set(`experiments/${name}-${key}.svg`, renderCurveChart(chart));
     }
     return renderQuestion(name, arms, analysis);
   });
-  const parts = [TITLE, renderMethod(analysis, all), ...sections, renderArms(analysis), renderMachine(all)];
+  const all = [...overall.arms.values()].flatMap((arm) => arm.results);
+  const parts = [TITLE, renderMethod(overall, all), ...sections, renderArms(overall), renderMachine(all)];
   files.set('experiments.md', `${parts.join('\n\n')}\n`);
   return files;
+}
+
+/** What a question is answered from; what cures favourites may be an arm of any other one. */
+function pickResults(question: QuestionName, results: readonly ExperimentResult[]): ExperimentResult[] {
+  const own: readonly string[] = [BASELINE, ...QUESTIONS[question].arms];
+  return results.filter(({ arm }) => question === 'collapse' || own.includes(arm));
 }
 
 const TITLE = `# The tutorial's questions, answered by experiment
@@ -56,19 +64,19 @@ function pickArms(question: QuestionName, { arms }: Analysis): ArmRuns[] {
   return ([BASELINE, ...QUESTIONS[question].arms] as ArmName[]).flatMap((name) => arms.get(name) ?? []);
 }
 
-function renderMethod({ steps, cpuSeconds, arms }: Analysis, all: readonly ExperimentResult[]): string {
-  const data = [...new Set(all.map(({ data: { images, name } }) => `${images.toLocaleString('en')} images of ${name}`))];
+function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[]): string {
+  const data = [...new Set(all.map(({ data: { images, name } }) => `${images.toLocaleString('en')} training images (${name})`))];
   const seeds = [...arms.values()].map(({ results }) => results.length);
   const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
   return (
     `${countOf(all.length, 'run')} of the tutorial's GAN (preset \`seed\`) and of changes of it, ${fewest === most ? countOf(most, 'seed') : `${fewest} to ${countOf(most, 'seed')}`} ` +
-    `each, ${countOf(steps, 'step')} of 256 images, on ${joinWords(data)}. Runs of one seed see the same batches and the same ` +
+    `each, ${countOf(steps, 'step')} of 256 images, with ${joinWords(data)}. Runs of one seed see the same batches and the same ` +
     `random words. Of each, ${QUALITY_SAMPLES.toLocaleString('en')} samples from the same latents are measured on a schedule against MNIST's ` +
     `test digits, by the classifier of \`npm run evaluate\`; the figures are of fewer samples than there, so compare them with each other only.` +
     `${steps < PRESETS.seed.steps ? ` The tutorial's own run has ${PRESETS.seed.steps.toLocaleString('en')} steps: all that follows is about the first ${steps.toLocaleString('en')}.` : ''}\n\n` +
     `Tables tell mean ± standard deviation over seeds of the **last third** of the steps, and the distance **along the way**, the ` +
-    `geometric mean over all of them: it is small where a run was good soon. *At equal time* is the distance after ${formatFigure(cpuSeconds)} ` +
-    `seconds of processor, which every run has had. ▲ is better than the tutorial's, ▼ worse, by more than ` +
+    `geometric mean over all of them: it is small where a run was good soon. *At equal time* is the distance after ` +
+    `as many seconds of processor as every run of the table has had. ▲ is better than the tutorial's, ▼ worse, by more than ` +
     `the seeds' spread explains (Student's t-test, 5%: among twenty comparisons one shows a difference by chance). *Classes in effect* is the ` +
     `exponential of the entropy of the classes that the classifier sees: 10 when all are equally frequent, 1 when there is one. ` +
     `The *coarse* distance is that of the pictures themselves, reduced to 7 × 7 pixels: it sees shape and variety before a classifier ` +
@@ -88,7 +96,7 @@ function renderQuestion(name: QuestionName, arms: readonly ArmRuns[], analysis: 
   return [
     `## ${title}`,
     answerQuestion(name, analysis),
-    renderTable(arms),
+    renderTable(arms, analysis.cpuSeconds),
     charts.join('\n'),
     renderGrids(arms, analysis.steps),
   ].join('\n\n');
@@ -119,13 +127,13 @@ const PLAIN: readonly Column[] = [
   { head: 'processor ms a step', figure: 'stepMs', pick: () => NaN },
 ];
 
-function renderTable(arms: readonly ArmRuns[]): string {
+function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   const [baseline] = arms as [ArmRuns];
   const reached = LEVELS.filter((level) => arms.some((arm) => describeArrival(arm, level, 'step') !== '–')).slice(-MAX_LEVELS);
   const heads = [
     'arm',
     'seeds',
-    ...[...COLUMNS, ...PLAIN].map(({ head }) => head),
+    ...[...COLUMNS, ...PLAIN].map(({ head }) => head.replace('equal time', `${formatFigure(cpuSeconds)} s of processor`)),
     ...reached.map((level) => `steps to ${level}`),
   ];
   const rows = arms.map((arm) => [

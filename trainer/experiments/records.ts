@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from '../files.ts';
-import { analyse } from './analysis.ts';
 import { buildDocument } from './document.ts';
 import { loadResult, locateExperiment, saveResult, type ExperimentResult } from './result.ts';
 
@@ -47,7 +46,7 @@ export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
 
 /** Makes the document of the records. @returns  Its path. */
 export async function saveDocument(docs: string): Promise<string> {
-  for (const [name, text] of buildDocument(analyse(await loadRecords(docs)))) {
+  for (const [name, text] of buildDocument(await loadRecords(docs))) {
     await mkdir(dirname(join(docs, name)), { recursive: true });
     await writeAtomically(join(docs, name), text);
   }

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseXml } from '@rgrove/parse-xml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { analyse } from '../../../trainer/experiments/analysis.ts';
 import { ARMS, QUESTIONS, type ArmName } from '../../../trainer/experiments/arms.ts';
 import { buildDocument } from '../../../trainer/experiments/document.ts';
 import { collectRecords, loadRecords, saveDocument } from '../../../trainer/experiments/records.ts';
@@ -25,12 +24,12 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 describe('the document', () => {
   it('is the same for the same records, in whatever order they come', () => {
-    const once = [...buildDocument(analyse(RESULTS))];
-    expect([...buildDocument(analyse([...RESULTS].reverse()))]).toEqual(once);
+    const once = [...buildDocument(RESULTS)];
+    expect([...buildDocument([...RESULTS].reverse())]).toEqual(once);
   });
 
   it('answers every question, with curves that are there and well formed', () => {
-    const files = buildDocument(analyse(RESULTS));
+    const files = buildDocument(RESULTS);
     const text = files.get('experiments.md') as string;
     for (const { title } of Object.values(QUESTIONS)) {
       expect(text).toContain(`\n## ${title}\n`);
@@ -47,7 +46,7 @@ describe('the document', () => {
   });
 
   it('says when nothing was run', () => {
-    expect([...buildDocument(analyse([]))].map(([name]) => name)).toEqual(['experiments.md']);
+    expect([...buildDocument([])].map(([name]) => name)).toEqual(['experiments.md']);
   });
 
   it('is made of the records, which are collected from the finished runs', async () => {
@@ -63,7 +62,7 @@ describe('the document', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, 'trainer', 'main.ts'), ...flags]);
     expect(stdout).toContain(`with ${RESULTS.length} runs`);
     const text = await readFile(join(docs, 'experiments.md'), 'utf8');
-    expect(text).toBe(buildDocument(analyse(RESULTS)).get('experiments.md'));
+    expect(text).toBe(buildDocument(RESULTS).get('experiments.md'));
     expect(await readFile(join(docs, 'experiments', 'runs', 'r1-2.png'), 'utf8')).toBe('a picture');
     expect(await loadRecords(docs)).toHaveLength(RESULTS.length);
     // Without the runs' folder: from the records alone.
@@ -74,7 +73,7 @@ describe('the document', () => {
 
   it('in the repository is what its records give', async () => {
     const docs = join(ROOT, 'docs');
-    for (const [name, text] of buildDocument(analyse(await loadRecords(docs)))) {
+    for (const [name, text] of buildDocument(await loadRecords(docs))) {
       expect(await readFile(join(docs, name), 'utf8'), `${name}: make it again by npm run experiment -- --report`).toBe(text);
     }
   });
