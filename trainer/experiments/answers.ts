@@ -135,9 +135,9 @@ function answerVae({ analysis, baseline, arms }: Context): string {
   const words = { better: 'better', worse: 'worse', level: 'no different', unknown: 'not comparable' };
   return (
     `${head} with the VAE's steps counted as steps, its mean ${distance.name} along ${countOf(analysis.steps, 'step')} is ` +
-    `${describeFigures([arm], baseline, distance.figure)}; the Fréchet distance of the last third is ${words[final]} ` +
-    `(${describeFigures([arm], baseline, 'frechet')}), and after ${formatFigure(analysis.cpuSeconds)} seconds of processor each, the VAE's ` +
-    `counted, it is ${words[judgeArm(arm, baseline, 'frechetTimed')]} (${describeFigures([arm], baseline, 'frechetTimed')}).${afterwards} ` +
+    `${describeAgainst(arm, baseline, distance.figure)}; the Fréchet distance of the last third is ${words[final]} ` +
+    `(${describeAgainst(arm, baseline, 'frechet')}), and after ${formatFigure(analysis.cpuSeconds)} seconds of processor each, the VAE's ` +
+    `counted, it is ${words[judgeArm(arm, baseline, 'frechetTimed')]} (${describeAgainst(arm, baseline, 'frechetTimed')}).${afterwards} ` +
     describeFavourites([arm], baseline)
   );
 }
@@ -159,7 +159,7 @@ function answerCollapse({ analysis, baseline, arms }: Context): string {
       ? `**The smallest cure found:** ${nameArm(closest.name)} (${ARMS[closest.name].change}), with which every seed has at least ` +
         `${CURED_CLASSES} classes in effect. ${cured.length > 1 ? `${describeOthers(cured, closest)} ${cured.length > 2 ? 'cure' : 'cures'} it too. ` : ''}`
       : helping.length > 0
-        ? `**No single change cures it in so many steps,** but these help: `
+        ? `**No single change cures it in so many steps,** but what helps is: ${nameArms(helping)}. `
         : `**No single change tried here helps within so many steps.** `;
   const figures =
     helping.length > 0
@@ -202,6 +202,10 @@ function groupArms(arms: readonly ArmRuns[], baseline: ArmRuns, figure: FigureNa
 function describeFigures(arms: readonly ArmRuns[], baseline: ArmRuns, figure: FigureName): string {
   const own = arms.map((arm) => `${describeMean(arm, figure)} (${nameArm(arm.name)})`);
   return `${joinWords(own)} against ${describeMean(baseline, figure)}`;
+}
+
+function describeAgainst(arm: ArmRuns, baseline: ArmRuns, figure: FigureName): string {
+  return `${describeMean(arm, figure)} against ${describeMean(baseline, figure)}`;
 }
 
 function describeMean(arm: ArmRuns, figure: FigureName): string {

@@ -195,7 +195,7 @@ describe('the answer about favourites', () => {
 
   it('says so when nothing cures it, or nothing helps', () => {
     expect(answer('collapse', makeArm('r1', { frechet: [600, 500, 400], classes: 5 }))).toContain(
-      '**No single change cures it in so many steps,** but these help: Classes in effect: 5.00',
+      '**No single change cures it in so many steps,** but what helps is: R1 penalty. Classes in effect: 5.00',
     );
     expect(answer('collapse', makeArm('r1', { frechet: [600, 500, 400], classes: 2 }))).toContain(
       '**No single change tried here helps within so many steps.**',
