@@ -72,7 +72,7 @@ function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[
     `${countOf(all.length, 'run')} of the tutorial's GAN (preset \`seed\`) and of changes of it, ${fewest === most ? countOf(most, 'seed') : `${fewest} to ${countOf(most, 'seed')}`} ` +
     `each, ${countOf(steps, 'step')} of 256 images, with ${joinWords(data)}. Runs of one seed see the same batches and the same ` +
     `random words. Of each, ${QUALITY_SAMPLES.toLocaleString('en')} samples from the same latents are measured on a schedule against MNIST's ` +
-    `test digits, by the classifier of \`npm run evaluate\`; the figures are of fewer samples than there, so compare them with each other only.` +
+    `test digits, by the classifier of \`npm run evaluate\`; the figures are of fewer samples than there, so compare them with each other only. A question is answered from the steps at which all of its runs were measured.` +
     `${steps < PRESETS.seed.steps ? ` The tutorial's own run has ${PRESETS.seed.steps.toLocaleString('en')} steps: all that follows is about the first ${steps.toLocaleString('en')}.` : ''}\n\n` +
     `Tables tell mean ± standard deviation over seeds of the **last third** of the steps, and the distance **along the way**, the ` +
     `geometric mean over all of them: it is small where a run was good soon. *At equal time* is the distance after ` +
