@@ -16,6 +16,18 @@ export function computeDiscriminatorLoss(real: tf.Tensor, fake: tf.Tensor): tf.S
 }
 
 /**
+ * What one-sided label smoothing (Salimans et al. 2016, section 3.4) adds to the discriminator's loss: with a target t for
+ * real images, -t log D(x) - (1 - t) log(1 - D(x)) is -log D(x) and (1 - t) times the logit.
+ *
+ * @param real    Logits of real images, [batch, 1].
+ * @param target  0.5 to 1.
+ * @returns       Scalar; 0 for a target of 1. The caller disposes it.
+ */
+export function computeSmoothing(real: tf.Tensor, target: number): tf.Scalar {
+  return tf.tidy(() => tf.mul(tf.mean(real), 1 - target));
+}
+
+/**
  * The generator's non-saturating loss, section 3 of the same paper: -mean(log D(G(z))).
  *
  * @param fake  Logits of generated images, [batch, 1].
@@ -57,6 +69,7 @@ export function computeLogitsAndPenalties<T extends tf.Tensor>(
   // With ones as the incoming gradient, the sum over rows of each row's own gradient: rows do not mix.
   const { value, grad } = tf.valueAndGrad((x) => judge(x as T))(images, tf.ones([batch, 1]));
   const norms = tf.sum(tf.square(tf.reshape(grad, [batch, -1])), 1); // [batch]
-  const penalties = tf.split(norms, parts).map((part) => tf.mean(part) as tf.Scalar);
+  // tfjs's gradient of a split into one part throws.
+  const penalties = (parts === 1 ? [norms] : tf.split(norms, parts)).map((part) => tf.mean(part) as tf.Scalar);
   return { logits: value as tf.Tensor2D, penalties };
 }

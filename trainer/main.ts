@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { ArtifactError } from '../shared/artifact.ts';
 import { buildEvaluateCommand } from './commands/evaluate.ts';
+import { buildExperimentCommand } from './commands/experiment.ts';
 import { buildPublishCommand } from './commands/publish.ts';
 import { buildQuantizeCommand } from './commands/quantize.ts';
 import { buildReportCommand } from './commands/report.ts';
@@ -21,6 +22,7 @@ const program = new Command('digitmint')
   .addCommand(buildQuantizeCommand())
   .addCommand(buildReportCommand())
   .addCommand(buildEvaluateCommand())
+  .addCommand(buildExperimentCommand())
   .addCommand(buildTrainClassifierCommand())
   .addCommand(buildPublishCommand());
 // Sub-commands that are added do not inherit how errors are shown.

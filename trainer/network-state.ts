@@ -4,8 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type WeightSpec } from '../shared/generator.ts';
-import { drawWords, type RandomKey } from '../shared/random.ts';
-import type { AdamConfig } from './preset.ts';
+import { drawWords, fillUniform, type RandomKey } from '../shared/random.ts';
+import type { AdamConfig, InitialisationName } from './preset.ts';
 
 /** Weights and moments, [parameters] each. Owns its variables. */
 export interface NetworkState {
@@ -49,13 +49,22 @@ export function disposeState({ weights, firstMoment, secondMoment }: NetworkStat
  * Draws starting weights: kernels normal with standard deviation 1 / sqrt(inputs / 2), which the tutorial's model, the
  * post "GAN in TensorFlow" of wiseodd, calls Xavier's; biases and moments 0.
  *
- * @param purpose  The stream of `key` to draw from.
+ * @param purpose         The stream of `key` to draw from.
+ * @param initialisation  Another law for the kernels.
  */
-export function drawInitialArrays(specs: readonly WeightSpec[], key: RandomKey, purpose: number): NetworkArrays {
+export function drawInitialArrays(
+  specs: readonly WeightSpec[],
+  key: RandomKey,
+  purpose: number,
+  initialisation?: InitialisationName,
+): NetworkArrays {
   const parts = specs.map(({ shape }, i) => {
     const count = sizeOf(shape);
     if (shape.length === 1) {
       return new Float32Array(count);
+    }
+    if (initialisation === 'glorot-uniform') {
+      return drawGlorotUniform(shape, drawWords(key, purpose, i, count));
     }
     const inputs = count / (shape.at(-1) as number);
     const deviation = 1 / Math.sqrt(inputs / 2);
@@ -69,6 +78,15 @@ export function drawInitialArrays(specs: readonly WeightSpec[], key: RandomKey, 
     next += part.length;
   }
   return { weights, firstMoment: new Float32Array(parameters), secondMoment: new Float32Array(parameters) };
+}
+
+/** Uniform within sqrt(6 / (inputs + outputs)), both counted as a number of weights that meet in one unit. */
+function drawGlorotUniform(shape: readonly number[], words: Uint32Array): Float32Array {
+  const [inputs, outputs] = shape.slice(-2) as [number, number];
+  const limit = Math.sqrt(6 / ((inputs + outputs) * sizeOf(shape.slice(0, -2))));
+  const values = new Float32Array(words.length);
+  fillUniform(words, values);
+  return values.map((value) => value * limit);
 }
 
 /** Standard normal numbers, by Box and Muller's transform of pairs of uniform ones. */

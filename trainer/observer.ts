@@ -75,7 +75,7 @@ export async function createObserver({ run, gan, firstStep, realDiversity }: Obs
       const progress = await measureProgress(losses, { config, step, firstStep, elapsedMs: now() - startedAt });
       shownAt = now();
       reporter.show(progress);
-      const grid = keeps(step) && isFinite(progress) ? await drawGrid(gan, config.seed, config.pixelRange) : null;
+      const grid = keeps(step) && isFinite(progress) ? await drawGrid(gan, config) : null;
       const diversity = grid === null ? undefined : computeDiversity(grid.pixels, grid.count) / realDiversity;
       if (draws && diversity !== undefined) {
         collapsedGrids = diversity < COLLAPSED_DIVERSITY ? collapsedGrids + 1 : 0;

@@ -5,6 +5,7 @@ import type { GeneratorConfig } from '../shared/generator.ts';
 import type { PixelRange } from '../shared/pixels.ts';
 import { DIGITS_SIZES, GENERATOR_SIZES, planDigitsGenerator, type GeneratorSize } from './digits-network.ts';
 import type { DiscriminatorConfig } from './discriminator.ts';
+import type { PriorConfig } from './prior.ts';
 
 /** Settings of Adam (Kingma and Ba 2015, algorithm 1). */
 export interface AdamConfig {
@@ -17,11 +18,20 @@ export interface AdamConfig {
 /** What the two networks play for. */
 export type ObjectiveConfig =
   /** Goodfellow et al. 2014, with the generator's non-saturating loss. */
-  | { readonly type: 'non-saturating' }
+  | {
+      readonly type: 'non-saturating';
+      /** Weighs exact R1, half of the mean squared gradient at real images (Mescheder et al. 2018); absent: none. */
+      readonly r1Gamma?: number;
+      /** What the discriminator shall say of real images, 0.5 to 1 (one-sided label smoothing, Salimans et al. 2016); absent: 1. */
+      readonly realTarget?: number;
+    }
   /** Relativistic pairing with exact R1 and R2 (Huang et al. 2024, R3GAN); `gamma` weighs the penalties. */
   | { readonly type: 'relativistic'; readonly gamma: number };
 
-/** All that decides a run's weights, together with the data and the seed. */
+/**
+ * All that decides a run's weights, together with the data and the seed. A checkpoint belongs to a hash of this record, so a
+ * setting that is added later is optional, and absent where it is not used.
+ */
 export interface TrainingConfig {
   readonly preset: string;
   /** Updates of each network. */
@@ -32,6 +42,10 @@ export interface TrainingConfig {
   readonly generator: GeneratorConfig;
   readonly discriminator: DiscriminatorConfig;
   readonly objective: ObjectiveConfig;
+  /** What latents are drawn from; absent: uniform in [-1, 1), as the API draws them. */
+  readonly prior?: PriorConfig;
+  /** How the weights start; absent: see `drawInitialArrays`. */
+  readonly initialisation?: InitialisationName;
   readonly pixelRange: PixelRange;
   readonly generatorAdam: AdamConfig;
   readonly discriminatorAdam: AdamConfig;
@@ -46,6 +60,9 @@ export interface TrainingConfig {
   /** Steps between checkpoints. */
   readonly checkpointEvery: number;
 }
+
+/** Starting weights other than the tutorial's: Glorot and Bengio 2010, equation 16. */
+export type InitialisationName = 'glorot-uniform';
 
 export type PresetName = keyof typeof PRESETS;
 
@@ -147,6 +164,8 @@ export const PURPOSES = {
   generatorWeights: 4,
   discriminatorWeights: 5,
   translation: 6,
+  encoderWeights: 7,
+  encoderNoise: 8,
 } as const;
 
 /** True for the steps whose losses are logged: every 100 up to 1,000, then every 1,000; and the last. */

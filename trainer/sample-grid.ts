@@ -6,9 +6,11 @@ import { decode } from 'fast-png';
 import gifenc from 'gifenc';
 import { buildInput, runGenerator } from '../shared/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../shared/latent.ts';
-import { encodePixels, type PixelRange } from '../shared/pixels.ts';
+import { encodePixels } from '../shared/pixels.ts';
 import type { Samples } from '../shared/sampler.ts';
 import { splitWeights } from './network-state.ts';
+import type { TrainingConfig } from './preset.ts';
+import { applyPrior } from './prior.ts';
 import { pickShippedWeights, type Gan } from './steps.ts';
 
 /** Samples on a grid, 8 x 8, and how large they are drawn. */
@@ -21,23 +23,22 @@ const FRAME_MS = 500;
 const LAST_FRAME_MS = 2500;
 
 /**
- * Draws a run's grid: samples 0 to 63 of its seed, by the sampling law that serves too.
- *
- * @param seed  The run's.
+ * Draws a run's grid: samples 0 to 63 of its seed, by the sampling law that serves too (but for its prior, if it has one).
  */
-export async function drawGrid(gan: Gan, seed: string, range: PixelRange): Promise<Samples> {
+export async function drawGrid(gan: Gan, config: Pick<TrainingConfig, 'seed' | 'pixelRange' | 'prior'>): Promise<Samples> {
+  const { seed, pixelRange, prior } = config;
   const { plan } = gan;
   const key = deriveSeedKey(seed);
   const { latentSize, classes } = plan.config;
   const labels = classes === 0 ? null : drawLabels(key, 0, GRID.count, classes);
   const output = tf.tidy(() => {
-    const input = buildInput(plan, drawLatents(key, 0, GRID.count, latentSize), labels);
+    const input = buildInput(plan, applyPrior(prior, drawLatents(key, 0, GRID.count, latentSize)), labels);
     return runGenerator(plan, splitWeights(plan.weights, pickShippedWeights(gan)), input);
   });
   const values = await output.data<'float32'>();
   output.dispose();
   const [height, width, channels] = plan.outputShape;
-  return { count: GRID.count, height, width, channels, pixels: encodePixels(values, range), labels };
+  return { count: GRID.count, height, width, channels, pixels: encodePixels(values, pixelRange), labels };
 }
 
 /**

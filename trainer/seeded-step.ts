@@ -11,6 +11,7 @@ import { gatherImages, type Dataset } from './dataset/dataset.ts';
 import { planDiscriminator } from './discriminator.ts';
 import { createState, disposeState, drawInitialArrays, updateAverage } from './network-state.ts';
 import { computeFactor, PURPOSES, type TrainingConfig } from './preset.ts';
+import { applyPrior } from './prior.ts';
 import { stepDiscriminator, stepGenerator, type Gan, type Probe } from './steps.ts';
 
 /** The average's half-life at most, in parts of the images seen so far. */
@@ -34,8 +35,10 @@ export function createGan({ config, dataset, key }: StepSource, checkpoint: Chec
     [dataset.height, dataset.width, dataset.channels],
     config.generator.classes,
   );
-  const generator = checkpoint?.generator ?? drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights);
-  const discriminator = checkpoint?.discriminator ?? drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights);
+  const { initialisation } = config;
+  const generator = checkpoint?.generator ?? drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights, initialisation);
+  const discriminator =
+    checkpoint?.discriminator ?? drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights, initialisation);
   const average = config.emaHalfLifeImages === 0 ? null : (checkpoint?.average ?? generator.weights);
   return {
     plan,
@@ -80,7 +83,7 @@ export function trainStep(
   const oneHot =
     labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D);
   const inputs = [PURPOSES.discriminatorLatent, PURPOSES.generatorLatent].map((purpose) =>
-    drawInput(gan, labels, batchSize, key, purpose, step),
+    drawInput(gan, labels, config, { key, purpose, step }),
   );
   const [discriminatorInput, generatorInput] = inputs as [tf.Tensor2D, tf.Tensor2D];
   const augment = createTranslation(config, key, step);
@@ -133,12 +136,10 @@ function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfi
 function drawInput(
   { plan }: Gan,
   labels: Uint8Array | null,
-  batchSize: number,
-  key: RandomKey,
-  purpose: number,
-  step: number,
+  { batchSize, prior }: TrainingConfig,
+  { key, purpose, step }: { key: RandomKey; purpose: number; step: number },
 ): tf.Tensor2D {
   const latents = new Float32Array(batchSize * plan.config.latentSize);
   fillUniform(drawWords(key, purpose, step, latents.length), latents);
-  return buildInput(plan, latents, labels);
+  return buildInput(plan, applyPrior(prior, latents), labels);
 }

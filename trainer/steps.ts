@@ -5,7 +5,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { runGenerator, type GeneratorPlan } from '../shared/generator.ts';
 import { runDiscriminator, type DiscriminatorPlan } from './discriminator.ts';
-import { computeDiscriminatorLoss, computeGeneratorLoss, computeLogitsAndPenalties, computeRelativisticLoss } from './losses.ts';
+import {
+  computeDiscriminatorLoss,
+  computeGeneratorLoss,
+  computeLogitsAndPenalties,
+  computeRelativisticLoss,
+  computeSmoothing,
+} from './losses.ts';
 import { applyAdam, splitWeights, type NetworkState } from './network-state.ts';
 import type { AdamConfig, ObjectiveConfig } from './preset.ts';
 
@@ -42,7 +48,7 @@ export type StepFigure =
   /** L2 norm of a network's whole gradient, penalties included, before Adam scales it. */
   | 'discriminatorGradientNorm'
   | 'generatorGradientNorm'
-  /** Mean squared norm of the logits' gradient by the images, real and generated ones, without gamma / 2; relativistic only. */
+  /** Mean squared norm of the logits' gradient by the images, real and generated ones, without gamma / 2; where it is penalised. */
   | 'r1'
   | 'r2';
 
@@ -90,11 +96,20 @@ function computeDiscriminatorTerms(
 ): { loss: tf.Scalar; total: tf.Scalar } {
   switch (objective.type) {
     case 'non-saturating': {
-      const loss = computeDiscriminatorLoss(
-        runDiscriminator(judge, weights, real, labels),
-        runDiscriminator(judge, weights, fake, labels),
-      );
-      return { loss, total: loss };
+      const { r1Gamma, realTarget = 1 } = objective;
+      const judgeReal = (images: tf.Tensor4D): tf.Tensor2D => runDiscriminator(judge, weights, images, labels);
+      const { logits, penalties } =
+        r1Gamma === undefined ? { logits: judgeReal(real), penalties: [] } : computeLogitsAndPenalties(judgeReal, real, 1);
+      let loss = computeDiscriminatorLoss(logits, runDiscriminator(judge, weights, fake, labels));
+      if (realTarget !== 1) {
+        loss = tf.add(loss, computeSmoothing(logits, realTarget));
+      }
+      const [r1] = penalties;
+      if (r1 === undefined) {
+        return { loss, total: loss };
+      }
+      probe?.('r1', r1);
+      return { loss, total: tf.add(loss, tf.mul(r1, ((r1Gamma ?? 0) * factor) / 2)) };
     }
     case 'relativistic': {
       // Real and generated images in one batch: half as many, larger operations.

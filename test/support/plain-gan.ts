@@ -40,6 +40,13 @@ export const DENSE_PROBLEM: Problem = makeProblem(
   { type: 'dense', units: [6] },
 );
 
+/** The same with R1 and a smoothed target. */
+export const PENALISED_PROBLEM: Problem = makeProblem(
+  { type: 'non-saturating', r1Gamma: 0.7, realTarget: 0.8 },
+  DENSE_PROBLEM.generator,
+  DENSE_PROBLEM.discriminator,
+);
+
 /** Every kind of layer, labels, the relativistic loss with R1 and R2. */
 export const CONVOLUTIONAL_PROBLEM: Problem = makeProblem(
   { type: 'relativistic', gamma: 0.7 },
@@ -81,7 +88,10 @@ export function computeDiscriminatorTotal(problem: Problem, judgeWeights: ArrayL
   const judgeAt = (x: number[], i: number): number => judge(problem, judgeWeights, x, labelOf(problem, i));
   const pairs = reals.map((real, i) => [judgeAt(real, i), judgeAt(fakes[i] as number[], i)] as const);
   if (objective.type === 'non-saturating') {
-    return mean(pairs.map(([real, fake]) => softplus(-real) + softplus(fake)));
+    const { r1Gamma = 0, realTarget = 1 } = objective;
+    const smoothed = (real: number): number => realTarget * softplus(-real) + (1 - realTarget) * softplus(real);
+    const penalty = r1Gamma === 0 ? 0 : computePenalties(problem, judgeWeights, penaltyStep)[0];
+    return mean(pairs.map(([real, fake]) => smoothed(real) + softplus(fake))) + (r1Gamma / 2) * penalty;
   }
   const [r1, r2] = computePenalties(problem, judgeWeights, penaltyStep);
   return mean(pairs.map(([real, fake]) => softplus(fake - real))) + (objective.gamma / 2) * (r1 + r2);

@@ -9,7 +9,7 @@ import { planDiscriminator } from '../../trainer/discriminator.ts';
 import { createState, disposeState, readState } from '../../trainer/network-state.ts';
 import { stepDiscriminator, stepGenerator, type Batch, type Gan } from '../../trainer/steps.ts';
 import { selectBackend, type BackendName } from '../../trainer/tensorflow/backend.ts';
-import { BATCH, CONVOLUTIONAL_PROBLEM, DENSE_PROBLEM, type Problem } from './plain-gan.ts';
+import { BATCH, CONVOLUTIONAL_PROBLEM, DENSE_PROBLEM, PENALISED_PROBLEM, type Problem } from './plain-gan.ts';
 
 /** What both steps do to a problem's networks. */
 export interface StepGradients {
@@ -80,7 +80,10 @@ export async function measureStepGradients(problem: Problem): Promise<StepGradie
 
 if (process.argv[1] === import.meta.filename) {
   const backend = await selectBackend(process.argv[2] as BackendName, { convolutions: true });
-  const results = [await measureStepGradients(DENSE_PROBLEM), await measureStepGradients(CONVOLUTIONAL_PROBLEM)];
+  const results: StepGradients[] = [];
+  for (const problem of [DENSE_PROBLEM, PENALISED_PROBLEM, CONVOLUTIONAL_PROBLEM]) {
+    results.push(await measureStepGradients(problem));
+  }
   console.log(JSON.stringify(results));
   await backend.release();
 }

@@ -24,6 +24,16 @@ describe('a network in training', () => {
     expect(firstMoment.every((value) => value === 0)).toBe(true);
   });
 
+  it("starts with Glorot's uniform weights when told so", () => {
+    const { weights } = drawInitialArrays(SPECS, deriveKey('train', 'x'), 4, 'glorot-uniform');
+    const kernel = weights.subarray(0, 60_000);
+    const limit = Math.sqrt(6 / 500);
+    expect(Math.max(...kernel.subarray(0, 30_000))).toBeCloseTo(limit, 3);
+    expect(kernel.every((value) => Math.abs(value) <= limit)).toBe(true);
+    expect(kernel.reduce((sum, value) => sum + value * value, 0) / kernel.length).toBeCloseTo(limit ** 2 / 3, 4);
+    expect(weights.subarray(60_000).every((value) => value === 0)).toBe(true);
+  });
+
   it("is updated as TensorFlow.js's own Adam does it", async () => {
     const config = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
     const specs = [{ name: 'w', shape: [5] }];

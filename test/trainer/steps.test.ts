@@ -14,6 +14,7 @@ import {
   CONVOLUTIONAL_PROBLEM,
   DENSE_PROBLEM,
   differentiate,
+  PENALISED_PROBLEM,
   type Problem,
 } from '../support/plain-gan.ts';
 import { measureStepGradients, openProblem, type StepGradients } from '../support/step-gradients.ts';
@@ -24,6 +25,7 @@ beforeAll(() => tf.setBackend('cpu'));
 const ADAM = { adam: { learningRate: 0.01, beta1: 0.5, beta2: 0.9, epsilon: 1e-8 }, update: 1, factor: 1 };
 const PROBLEMS: [string, Problem][] = [
   ['the tutorial’s GAN', DENSE_PROBLEM],
+  ['the tutorial’s GAN with R1 and label smoothing', PENALISED_PROBLEM],
   ['a convolutional GAN with R1 and R2', CONVOLUTIONAL_PROBLEM],
 ];
 
@@ -81,11 +83,15 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
       Math.hypot(...differentiate((w) => computeDiscriminatorTotal(problem, w), problem.discriminatorWeights)),
       3,
     );
+    const [r1, r2] = computePenalties(problem, problem.discriminatorWeights);
     if (problem.objective.type === 'relativistic') {
-      const [r1, r2] = computePenalties(problem, problem.discriminatorWeights);
       expect(Math.abs(r1 - r2)).toBeGreaterThan(0.01);
       expect(seen.r1).toBeCloseTo(r1, 3);
       expect(seen.r2).toBeCloseTo(r2, 3);
+    } else if (problem.objective.r1Gamma !== undefined) {
+      expect(r1).toBeGreaterThan(0.01);
+      expect(seen.r1).toBeCloseTo(r1, 3);
+      expect(Object.keys(seen)).toHaveLength(3);
     } else {
       expect(Object.keys(seen)).toHaveLength(2);
     }
@@ -130,8 +136,12 @@ it('the oracle sees the penalties: without them the gradient is another', () => 
 describe('on the backends that train convolutions', () => {
   for (const backend of listTrainingBackends({ convolutions: true })) {
     it.skipIf(backend.skip)(`${backend.name} gives the gradients that finite differences give`, async () => {
-      const [dense, convolutional] = await runOnBackend<[StepGradients, StepGradients]>('step-gradients.ts', backend.name);
+      const [dense, penalised, convolutional] = await runOnBackend<[StepGradients, StepGradients, StepGradients]>(
+        'step-gradients.ts',
+        backend.name,
+      );
       expectGradients(dense, DENSE_PROBLEM);
+      expectGradients(penalised, PENALISED_PROBLEM);
       expectGradients(convolutional, CONVOLUTIONAL_PROBLEM);
     });
   }

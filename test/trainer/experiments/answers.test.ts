@@ -1,0 +1,212 @@
+import { describe, expect, it } from 'vitest';
+import {
+  analyse,
+  findArrival,
+  judgeArm,
+  pickFigure,
+  summariseFigure,
+  type ArmRuns,
+} from '../../../trainer/experiments/analysis.ts';
+import { answerQuestion, describeArrival } from '../../../trainer/experiments/answers.ts';
+import type { ArmName, QuestionName } from '../../../trainer/experiments/arms.ts';
+import type { ExperimentResult } from '../../../trainer/experiments/result.ts';
+import { makeArm, makeResult } from './fixtures.ts';
+
+const TUTORIAL = makeArm('tutorial', { frechet: [600, 500, 400], classes: 2, discriminatorLoss: 0.03 });
+
+function answer(question: QuestionName, ...arms: ExperimentResult[][]): string {
+  return answerQuestion(question, analyse([...TUTORIAL, ...arms.flat()]));
+}
+
+function getArm(name: ArmName, results: readonly ExperimentResult[]): ArmRuns {
+  return analyse(results).arms.get(name) as ArmRuns;
+}
+
+describe('the analysis', () => {
+  it('cuts all runs to the steps that each has done', () => {
+    const { steps, arms } = analyse([...TUTORIAL, makeResult('r1', 1, { frechet: [600, 300] })]);
+    expect(steps).toBe(500);
+    expect(arms.get('tutorial')?.results[0]?.points).toHaveLength(2);
+    expect([...arms.keys()]).toEqual(['tutorial', 'r1']);
+  });
+
+  it('takes the measurements that all runs share', () => {
+    const odd = makeResult('r1', 1, { frechet: [600, 300, 200] });
+    const points = odd.points.map((point) => ({ ...point, step: point.step === 500 ? 400 : point.step }));
+    const { steps, arms } = analyse([...TUTORIAL, { ...odd, points }]);
+    expect(steps).toBe(1000);
+    for (const { results } of arms.values()) {
+      expect(results[0]?.points.map(({ step }) => step)).toEqual([0, 1000]);
+    }
+  });
+
+  it('takes the last third, geometric means of distances, and the whole way as its area', () => {
+    const arm = getArm('r1', [makeResult('r1', 1, { frechet: [800, 200, 100], classes: 4 })]);
+    const [run] = arm.figures;
+    expect(run?.frechet).toBeCloseTo(100, 6);
+    expect(run?.frechetAlong).toBeCloseTo(800 ** 0.25 * 200 ** 0.5 * 100 ** 0.25, 6);
+    expect(run?.frechetTimed).toBeCloseTo(100, 6);
+    expect(run?.effectiveClasses).toBeCloseTo(4, 6);
+    expect(run?.stepMs).toBeCloseTo(10, 6);
+    expect(pickFigure(arm, 'frechet')[0]).toBeCloseTo(Math.log(100), 6);
+    const two = getArm(
+      'r1',
+      [1, 4].map((factor, i) => makeResult('r1', i, { frechet: [10 * factor, 10 * factor] })),
+    );
+    expect(summariseFigure(two, 'frechet').mean).toBeCloseTo(20, 6);
+  });
+
+  it('holds arms of different speed against each other after as much time', () => {
+    const slow = makeResult('r1', 1, { frechet: [800, 200, 100] });
+    const points = slow.points.map((point) => ({ ...point, cpuSeconds: point.cpuSeconds * 2 }));
+    const { cpuSeconds, arms } = analyse([...TUTORIAL, { ...slow, points }]);
+    expect(cpuSeconds).toBe(10);
+    expect(arms.get('r1')?.figures[0]?.frechetTimed).toBeCloseTo(200, 6);
+    const { cpuSeconds: less, arms: others } = analyse(
+      [...TUTORIAL, makeResult('r1', 1, { frechet: [800, 200, 50] })].map((result) => ({
+        ...result,
+        points: result.points.map((point) => (result.arm === 'r1' ? { ...point, cpuSeconds: point.cpuSeconds * 0.75 } : point)),
+      })),
+    );
+    expect(less).toBe(7.5);
+    expect(others.get('tutorial')?.figures[1]?.frechetTimed).toBeCloseTo(Math.sqrt(500 * 400), 6);
+  });
+
+  it('judges by the seeds’ spread, and knows which way is better', () => {
+    const baseline = getArm('tutorial', TUTORIAL);
+    const judge = (wanted: Parameters<typeof makeArm>[1]) => {
+      const arm = getArm('r1', makeArm('r1', wanted));
+      return [judgeArm(arm, baseline, 'frechet'), judgeArm(arm, baseline, 'effectiveClasses')];
+    };
+    expect(judge({ frechet: [600, 500, 200], classes: 9 })).toEqual(['better', 'better']);
+    expect(judge({ frechet: [600, 500, 800], classes: 1 })).toEqual(['worse', 'worse']);
+    expect(judge({ frechet: [600, 500, 410], classes: 2 })).toEqual(['level', 'level']);
+  });
+
+  it('finds when a level is reached, between measurements', () => {
+    const { points } = makeResult('r1', 1, { frechet: [600, 400, 100] });
+    expect(findArrival({ points }, 600, 'step')).toBe(0);
+    expect(findArrival({ points }, 500, 'step')).toBe(250);
+    expect(findArrival({ points }, 250, 'step')).toBe(750);
+    expect(findArrival({ points }, 250, 'cpuSeconds')).toBe(7.5);
+    expect(findArrival({ points }, 99, 'step')).toBeNull();
+    const arm = getArm('tutorial', TUTORIAL);
+    expect(describeArrival(arm, 300, 'step')).toBe('–');
+    expect(describeArrival(arm, 400, 'step')).toMatch(/^9\d\d \(2 of 3\)$/);
+  });
+
+  it('keeps what a run that ended early has', () => {
+    const failed = makeResult('r1', 1, { frechet: [600], failure: 'diverged before step 100' });
+    const { steps, arms } = analyse([...TUTORIAL, failed]);
+    expect(steps).toBe(1000);
+    expect(arms.get('r1')?.figures[0]?.failure).toBe('diverged before step 100');
+  });
+});
+
+describe('the answer about depth', () => {
+  const good = { frechet: [600, 400, 200] };
+  const same = { frechet: [600, 500, 400] };
+  const bad = { frechet: [600, 600, 700] };
+
+  it.each([
+    [good, good, /^\*\*Yes\.\*\* Three layers come closer/],
+    [good, same, /^\*\*It depends on the size\.\*\* .*only: 3 layers, wider:/],
+    [same, bad, /^\*\*No\.\*\* After 1,000 steps .* 3 layers, as many weights is worse/],
+    [same, same, /^\*\*No difference that these seeds can show\*\* after 1,000 steps/],
+  ])('follows the figures (%#)', (wide, equal, expected) => {
+    expect(answer('depth', makeArm('deep-wide', wide), makeArm('deep-equal', equal))).toMatch(expected);
+  });
+
+  it('tells figures with their spread, and what becomes of the favourites', () => {
+    const text = answer('depth', makeArm('deep-wide', { ...good, classes: 2 }));
+    expect(text).toContain('200 ± 8.00 (3 layers, wider) against 400 ± 16.0');
+    expect(text).toContain('Its favourites stay as they are');
+    expect(answer('depth', makeArm('deep-wide', { ...good, classes: 7 }))).toContain(
+      'more varied samples: 3 layers, wider (classes',
+    );
+    expect(answer('depth', makeArm('deep-wide', { ...good, classes: 2, diversity: 0.1 }))).toContain(
+      'less varied ones: 3 layers, wider',
+    );
+  });
+
+  it('goes by the coarse distance where the classifier’s tells nothing apart', () => {
+    const text = answer('depth', makeArm('deep-wide', { ...same, coarse: 1 }), makeArm('deep-equal', same));
+    expect(text).toMatch(/^\*\*It depends on the size\.\*\* .*only: 3 layers, wider: coarse Fréchet distance \(the classifier's/);
+    expect(answer('depth', makeArm('deep-wide', { ...good, coarse: 9 }))).toMatch(/^\*\*Yes\.\*\*.* Fréchet distance 200/);
+  });
+});
+
+describe('the answer about priors', () => {
+  it('sorts them by how they do along the way', () => {
+    const text = answer(
+      'prior',
+      makeArm('gaussian', { frechet: [600, 200, 400] }),
+      makeArm('truncated', { frechet: [600, 500, 400] }),
+      makeArm('sparse', { frechet: [900, 900, 400] }),
+    );
+    expect(text).toMatch(
+      /^\*\*It matters:\*\* faster than the uniform prior: Gaussian; slower: sparse; not told from it: truncated Gaussian\./,
+    );
+  });
+
+  it('says when none differs', () => {
+    expect(answer('prior', makeArm('gaussian', { frechet: [600, 500, 400] }))).toMatch(
+      /^\*\*None, as far as these seeds can show:\*\*/,
+    );
+  });
+});
+
+describe('the answer about the VAE', () => {
+  it('tells what the GAN makes of the decoder', () => {
+    // The VAE ends between measurements here: nothing is told of it.
+    const text = answer('vae-init', makeArm('vae-init', { frechet: [600, 100, 300] }));
+    expect(text).toMatch(/^\*\*Yes,\*\* with the VAE's steps counted/);
+    expect(text).not.toContain('as a decoder it stood');
+    const runs = [...TUTORIAL, ...makeArm('vae-init', { frechet: [600, 100, 300] })].map((run) => ({
+      ...run,
+      points: run.points.map((point, i) => (i === 1 ? { ...point, step: 400 } : point)),
+    }));
+    expect(answerQuestion('vae-init', analyse(runs))).toMatch(
+      /as a decoder it stood at 99\.9; the GAN's steps then lost that again, to 300\./,
+    );
+  });
+
+  it('says no when it is slower', () => {
+    expect(answer('vae-init', makeArm('vae-init', { frechet: [900, 900, 900] }))).toMatch(/^\*\*No, slower:\*\*/);
+  });
+});
+
+describe('the answer about favourites', () => {
+  it('names the cure that comes closest to real digits, and what it says about the cause', () => {
+    const text = answer(
+      'collapse',
+      makeArm('slow-d', { frechet: [600, 300, 200], classes: 10 }),
+      makeArm('r1', { frechet: [600, 200, 100], classes: 9 }),
+      makeArm('glorot', { frechet: [600, 500, 400], classes: 2 }),
+    );
+    expect(text).toMatch(
+      /makes 2\.00 ± 0\.000 classes in effect, of 10, and samples that differ 0\.200 ± 0\.000 times as much as real digits, while the discriminator's loss is 0\.030/,
+    );
+    expect(text).toMatch(/\*\*The smallest cure found:\*\* R1 penalty \(D’s loss has exact R1/);
+    expect(text).toContain('equal rates cures it too.');
+    expect(text).toContain('What helps points to the cause: ');
+    expect(text).toContain('No help that these seeds can show: Glorot uniform.');
+  });
+
+  it('says so when nothing cures it, or nothing helps', () => {
+    expect(answer('collapse', makeArm('r1', { frechet: [600, 500, 400], classes: 5 }))).toContain(
+      '**No single change cures it in so many steps,** but what helps is: R1 penalty. Classes in effect: 5.00',
+    );
+    expect(answer('collapse', makeArm('r1', { frechet: [600, 500, 400], classes: 2 }))).toContain(
+      '**No single change tried here helps within so many steps.**',
+    );
+  });
+});
+
+it('is not given before there are runs, and doubts single ones', () => {
+  expect(answerQuestion('depth', analyse([]))).toBe('Not run yet.');
+  expect(answer('depth')).toBe('Not run yet.');
+  expect(answer('depth', [makeResult('deep-wide', 1, { frechet: [600, 10, 1] })])).toMatch(
+    /^\*\*Not to be said from so few runs:\*\* .*Fréchet distance 1\.00 \(3 layers, wider\) against 400 ± 16\.0/,
+  );
+});

@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parseXml } from '@rgrove/parse-xml';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ARMS, QUESTIONS, type ArmName } from '../../../trainer/experiments/arms.ts';
+import { buildDocument } from '../../../trainer/experiments/document.ts';
+import { collectRecords, loadRecords, saveDocument } from '../../../trainer/experiments/records.ts';
+import { locateExperiment, saveResult } from '../../../trainer/experiments/result.ts';
+import { makeArm } from './fixtures.ts';
+
+const RESULTS = (Object.keys(ARMS) as ArmName[]).flatMap((name, i) =>
+  makeArm(name, { frechet: [600, 500, 400 - 20 * i], classes: 1 + (i % 10) }),
+);
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'digitmint-document-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+describe('the document', () => {
+  it('is the same for the same records, in whatever order they come', () => {
+    const once = [...buildDocument(RESULTS)];
+    expect([...buildDocument([...RESULTS].reverse())]).toEqual(once);
+  });
+
+  it('answers every question, with curves that are there and well formed', () => {
+    const files = buildDocument(RESULTS);
+    const text = files.get('experiments.md') as string;
+    for (const { title } of Object.values(QUESTIONS)) {
+      expect(text).toContain(`\n## ${title}\n`);
+    }
+    const pictures = [...text.matchAll(/\]\((experiments\/[^)]+\.svg)\)/g)].map(([, path]) => path as string);
+    expect(pictures).toHaveLength(5 * Object.keys(QUESTIONS).length);
+    expect([...files.keys()].sort()).toEqual([...pictures, 'experiments.md'].sort());
+    for (const path of pictures) {
+      const svg = files.get(path) as string;
+      expect(parseXml(svg).root?.name).toBe('svg');
+      expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+    }
+    expect(text).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it('says when nothing was run', () => {
+    expect([...buildDocument([])].map(([name]) => name)).toEqual(['experiments.md']);
+  });
+
+  it('is made of the records, which are collected from the finished runs', async () => {
+    const [runs, docs] = [join(root, 'runs'), join(root, 'docs')];
+    for (const result of RESULTS) {
+      const paths = locateExperiment(join(runs, `${result.arm}-${result.seed}`));
+      await mkdir(paths.checkpoints, { recursive: true });
+      await saveResult(paths.result, result);
+      await writeFile(paths.grid, 'a picture');
+    }
+    await mkdir(join(runs, 'r1-9')); // is under way
+    const flags = ['experiment', '--report', '--out', runs, '--docs', docs];
+    const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, 'trainer', 'main.ts'), ...flags]);
+    expect(stdout).toContain(`with ${RESULTS.length} runs`);
+    const text = await readFile(join(docs, 'experiments.md'), 'utf8');
+    expect(text).toBe(buildDocument(RESULTS).get('experiments.md'));
+    expect(await readFile(join(docs, 'experiments', 'runs', 'r1-2.png'), 'utf8')).toBe('a picture');
+    expect(await loadRecords(docs)).toHaveLength(RESULTS.length);
+    // Without the runs' folder: from the records alone.
+    expect(await collectRecords(join(root, 'nowhere'), docs)).toBe(0);
+    await saveDocument(docs);
+    expect(await readFile(join(docs, 'experiments.md'), 'utf8')).toBe(text);
+  });
+
+  it('in the repository is what its records give', async () => {
+    const docs = join(ROOT, 'docs');
+    for (const [name, text] of buildDocument(await loadRecords(docs))) {
+      expect(await readFile(join(docs, name), 'utf8'), `${name}: make it again by npm run experiment -- --report`).toBe(text);
+    }
+  });
+});
+
+it('nothing asked is refused with what can be asked', async () => {
+  const run = promisify(execFile)(process.execPath, [join(ROOT, 'trainer', 'main.ts'), 'experiment']);
+  await expect(run).rejects.toThrow(/expected one or more of depth, prior, vae-init, collapse, or --all/);
+});

@@ -1,0 +1,216 @@
+/**
+ * The experiments' document: Markdown with curves and grids, of the runs' records alone. Pure, and the same bytes for the same
+ * records.
+ */
+import { PRESETS } from '../preset.ts';
+import {
+  analyse,
+  computeEffectiveClasses,
+  getBaseline,
+  judgeArm,
+  summariseFigure,
+  type Analysis,
+  type ArmRuns,
+  type FigureName,
+} from './analysis.ts';
+import { answerQuestion, describeArrival } from './answers.ts';
+import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
+import { renderCurveChart } from './curve-chart.ts';
+import { QUALITY_SAMPLES } from './quality.ts';
+import { planCharts } from './question-charts.ts';
+import type { ExperimentPoint, ExperimentResult } from './result.ts';
+import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
+
+/** The document's files by their names: `experiments.md`, and pictures in `experiments/`. */
+export type DocumentFiles = ReadonlyMap<string, string>;
+
+/** Distances whose first reach is told: those that some run reached, of these. */
+const LEVELS = [500, 400, 300, 200, 100, 50];
+/** Columns for them, at most. */
+const MAX_LEVELS = 3;
+
+/** Lays out the document. @returns  One file when there are no runs. */
+export function buildDocument(results: readonly ExperimentResult[]): DocumentFiles {
+  const files = new Map<string, string>();
+  const overall = analyse(results);
+  if (getBaseline(overall) === undefined) {
+    return files.set('experiments.md', `${TITLE}\n\nNothing was run yet: \`npm run experiment -- --all\`.\n`);
+  }
+  const sections = (Object.keys(QUESTIONS) as QuestionName[]).map((name) => {
+    const analysis = analyse(pickResults(name, results));
+    const arms = pickArms(name, analysis);
+    for (const [key, chart] of arms.length < 2 ? [] : planCharts(name, arms)) {
+      files.set(`experiments/${name}-${key}.svg`, renderCurveChart(chart));
+    }
+    return renderQuestion(name, arms, analysis);
+  });
+  const all = [...overall.arms.values()].flatMap((arm) => arm.results);
+  const parts = [TITLE, renderMethod(overall, all), ...sections, renderArms(overall), renderMachine(all)];
+  files.set('experiments.md', `${parts.join('\n\n')}\n`);
+  return files;
+}
+
+/** What a question is answered from; what cures favourites may be an arm of any other one. */
+function pickResults(question: QuestionName, results: readonly ExperimentResult[]): ExperimentResult[] {
+  const own: readonly string[] = [BASELINE, ...QUESTIONS[question].arms];
+  return results.filter(({ arm }) => question === 'collapse' || own.includes(arm));
+}
+
+const TITLE = `# The tutorial's questions, answered by experiment
+
+<!-- Made by \`npm run experiment -- --report\` out of experiments/runs: do not edit. -->`;
+
+function pickArms(question: QuestionName, { arms }: Analysis): ArmRuns[] {
+  return ([BASELINE, ...QUESTIONS[question].arms] as ArmName[]).flatMap((name) => arms.get(name) ?? []);
+}
+
+function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[]): string {
+  const data = [...new Set(all.map(({ data: { images, name } }) => `${images.toLocaleString('en')} training images (${name})`))];
+  const seeds = [...arms.values()].map(({ results }) => results.length);
+  const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
+  return (
+    `${countOf(all.length, 'run')} of the tutorial's GAN (preset \`seed\`) and of changes of it, ${fewest === most ? countOf(most, 'seed') : `${fewest} to ${countOf(most, 'seed')}`} ` +
+    `each, ${countOf(steps, 'step')} of 256 images, with ${joinWords(data)}. Runs of one seed see the same batches and the same ` +
+    `random words. Of each, ${QUALITY_SAMPLES.toLocaleString('en')} samples from the same latents are measured on a schedule against MNIST's ` +
+    `test digits, by the classifier of \`npm run evaluate\`; the figures are of fewer samples than there, so compare them with each other only. A question is answered from the steps at which all of its runs were measured.` +
+    `${steps < PRESETS.seed.steps ? ` The tutorial's own run has ${PRESETS.seed.steps.toLocaleString('en')} steps: all that follows is about the first ${steps.toLocaleString('en')}.` : ''}\n\n` +
+    `Tables tell mean ± standard deviation over seeds of the **last third** of the steps, and the distance **along the way**, the ` +
+    `geometric mean over all of them: it is small where a run was good soon. *At equal time* is the distance after ` +
+    `as many seconds of processor as every run of the table has had. ▲ is better than the tutorial's, ▼ worse, by more than ` +
+    `the seeds' spread explains (Student's t-test, 5%: among twenty comparisons one shows a difference by chance). *Classes in effect* is the ` +
+    `exponential of the entropy of the classes that the classifier sees: 10 when all are equally frequent, 1 when there is one. ` +
+    `The *coarse* distance is that of the pictures themselves, reduced to 7 × 7 pixels: it sees shape and variety before a classifier ` +
+    `recognises anything. *Diversity* is how much samples differ from each other, in parts of what test digits do: towards 0 all are ` +
+    `one picture. Precision and density mean little for bad samples: one odd real digit with far neighbours takes noise in, so read coverage and recall.`
+  );
+}
+
+function renderQuestion(name: QuestionName, arms: readonly ArmRuns[], analysis: Analysis): string {
+  const { title } = QUESTIONS[name];
+  if (arms.length < 2) {
+    return `## ${title}\n\n${answerQuestion(name, analysis)}`;
+  }
+  const charts = [...planCharts(name, arms)].map(
+    ([key, { yLabel, xLabel }]) => `![${yLabel} over ${xLabel}](experiments/${name}-${key}.svg)`,
+  );
+  return [
+    `## ${title}`,
+    answerQuestion(name, analysis),
+    renderTable(arms, analysis.cpuSeconds),
+    charts.join('\n'),
+    renderGrids(arms, analysis.steps),
+  ].join('\n\n');
+}
+
+interface Column {
+  readonly head: string;
+  readonly figure: FigureName;
+  readonly pick: (point: ExperimentPoint['quality']) => number;
+}
+
+const COLUMNS: readonly Column[] = [
+  { head: 'distance ↓', figure: 'frechet', pick: ({ frechet }) => frechet },
+  { head: 'along the way ↓', figure: 'frechetAlong', pick: ({ frechet }) => frechet },
+  { head: 'coarse distance ↓', figure: 'coarse', pick: ({ coarse }) => coarse },
+  { head: 'diversity ↑', figure: 'diversity', pick: ({ diversity }) => diversity },
+  { head: 'at equal time ↓', figure: 'frechetTimed', pick: ({ frechet }) => frechet },
+  { head: 'classes in effect ↑', figure: 'effectiveClasses', pick: (quality) => computeEffectiveClasses({ quality }) },
+  { head: 'coverage ↑', figure: 'coverage', pick: ({ coverage }) => coverage },
+  { head: 'recall ↑', figure: 'recall', pick: ({ recall }) => recall },
+];
+/** Told without a verdict: neither more nor less of them is better. */
+const PLAIN: readonly Column[] = [
+  { head: 'precision', figure: 'precision', pick: ({ precision }) => precision },
+  { head: 'density', figure: 'density', pick: ({ density }) => density },
+  { head: 'sharpness, 1 is real', figure: 'sharpness', pick: ({ sharpness }) => sharpness },
+  { head: "D's loss", figure: 'discriminatorLoss', pick: () => NaN },
+  { head: 'processor ms a step', figure: 'stepMs', pick: () => NaN },
+];
+
+function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
+  const [baseline] = arms as [ArmRuns];
+  const reached = LEVELS.filter((level) => arms.some((arm) => describeArrival(arm, level, 'step') !== '–')).slice(-MAX_LEVELS);
+  const heads = [
+    'arm',
+    'seeds',
+    ...[...COLUMNS, ...PLAIN].map(({ head }) => head.replace('equal time', `${formatFigure(cpuSeconds)} s of processor`)),
+    ...reached.map((level) => `steps to ${level}`),
+  ];
+  const rows = arms.map((arm) => [
+    nameArm(arm.name),
+    String(arm.results.length),
+    ...COLUMNS.map(
+      ({ figure }) =>
+        `${formatSummary(summariseFigure(arm, figure))}${arm === baseline ? '' : MARKS[judgeArm(arm, baseline, figure)]}`,
+    ),
+    ...PLAIN.map(({ figure }) => formatSummary(summariseFigure(arm, figure))),
+    ...reached.map((level) => describeArrival(arm, level, 'step')),
+  ]);
+  const floor = baseline.results[0]?.floor as ExperimentPoint['quality'];
+  const real = [
+    'real training digits',
+    '',
+    ...[...COLUMNS, ...PLAIN].map(({ pick }) => formatFigure(pick(floor))),
+    ...reached.map(() => ''),
+  ];
+  const lines = [heads, heads.map((_, i) => (i === 0 ? '---' : '---:')), ...rows, real];
+  const failures = arms.flatMap(({ name, figures }) =>
+    figures.flatMap(({ seed, failure }) => (failure === null ? [] : [`${nameArm(name)}, seed ${seed}: ${failure}.`])),
+  );
+  return [lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), ...failures].join('\n\n');
+}
+
+const MARKS = { better: ' ▲', worse: ' ▼', level: '', unknown: '' } as const;
+
+function renderGrids(arms: readonly ArmRuns[], steps: number): string {
+  const seeds = [...new Set(arms.flatMap(({ figures }) => figures.map(({ seed }) => seed)))];
+  const lines = arms.map((arm) => {
+    const cells = seeds.map((seed) => {
+      const run = arm.results.find((result) => result.seed === seed);
+      return run === undefined ? '' : `![${nameArm(arm.name)}, seed ${seed}](experiments/runs/${arm.name}-${seed}.png)`;
+    });
+    // Runs may have gone on for longer than what is compared.
+    const ends = [...new Set(arm.results.map((result) => result.steps))].filter((end) => end !== steps);
+    return [
+      `${nameArm(arm.name)}${ends.length > 0 ? `, after ${ends.map((end) => countOf(end, 'step')).join(' or ')}` : ''}`,
+      ...cells,
+    ];
+  });
+  const heads = ['samples at the end, the same latents', ...seeds.map((seed) => `seed ${seed}`)];
+  return [heads, heads.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function renderArms({ arms }: Analysis): string {
+  const rows = [...arms.values()].map(
+    ({ name, results }) => `| ${nameArm(name)} | \`${name}\` | ${ARMS[name].change} | \`${results[0]?.sha256.slice(0, 12)}\` |`,
+  );
+  const vae = ARMS['vae-init'].vae;
+  return (
+    `## What was changed\n\nOne thing an arm; all else is preset \`seed\`.\n\n` +
+    `| arm | folder | change | hash of seed ${[...arms.values()][0]?.results[0]?.seed}'s settings and data |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n\n` +
+    `**The VAE's budget.** Its ${vae.steps} steps, each of a batch as large as the GAN's, count as steps of the run, and the GAN has so many ` +
+    `fewer; its time counts too. The encoder has ${vae.encoderUnits} hidden units; the decoder is the tutorial's generator, whose latents ` +
+    `are made as wide as the uniform ones. Adam's moments begin anew with the GAN, and the discriminator is fresh.`
+  );
+}
+
+function renderMachine(all: readonly ExperimentResult[]): string {
+  const machines = [
+    ...new Set(
+      all.map(
+        ({ environment: { backend, node, tfjs, processor, system } }) =>
+          `${backend}, TensorFlow.js ${tfjs}, Node ${node}, on ${processor} (${system})`,
+      ),
+    ),
+  ];
+  const last = all.map(({ points }) => points.at(-1) as ExperimentPoint);
+  const hours = (pick: (point: ExperimentPoint) => number): string =>
+    (last.reduce((sum, point) => sum + pick(point), 0) / 60).toFixed(0);
+  return (
+    `## How it was run\n\n${machines.join('; ')}. ${hours(({ cpuSeconds }) => cpuSeconds)} minutes of processor for all training, ` +
+    `${hours(({ seconds }) => seconds)} by the clock: the machine was shared, so curves against seconds count the processor's, which ` +
+    `depend on what else runs too.\n\n` +
+    '```sh\nnpm run experiment -- --all --data path/to/mnist       # goes on where it was stopped; several processes share the work\n' +
+    'npm run experiment -- --report                         # makes this document again\n```'
+  );
+}
