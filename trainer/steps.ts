@@ -60,8 +60,10 @@ export interface UpdateSettings {
   readonly adam: AdamConfig;
   /** Number of this update, from 1. */
   readonly update: number;
-  /** What the learning rate and gamma are multiplied with. */
+  /** What the learning rate is multiplied with. */
   readonly factor: number;
+  /** What gamma is multiplied with. */
+  readonly gammaFactor: number;
   /** Absent: no figure is computed. The update is the same with and without, bit for bit. */
   readonly probe?: Probe | undefined;
 }
@@ -92,7 +94,7 @@ function computeDiscriminatorTerms(
   { judge, objective }: Gan,
   weights: readonly tf.Tensor[],
   { real, fake, labels }: { real: tf.Tensor4D; fake: tf.Tensor4D; labels: tf.Tensor2D | null },
-  { factor, probe }: UpdateSettings,
+  { gammaFactor, probe }: UpdateSettings,
 ): { loss: tf.Scalar; total: tf.Scalar } {
   switch (objective.type) {
     case 'non-saturating': {
@@ -109,7 +111,7 @@ function computeDiscriminatorTerms(
         return { loss, total: loss };
       }
       probe?.('r1', r1);
-      return { loss, total: tf.add(loss, tf.mul(r1, ((r1Gamma ?? 0) * factor) / 2)) };
+      return { loss, total: tf.add(loss, tf.mul(r1, ((r1Gamma ?? 0) * gammaFactor) / 2)) };
     }
     case 'relativistic': {
       // Real and generated images in one batch: half as many, larger operations.
@@ -121,7 +123,7 @@ function computeDiscriminatorTerms(
       const [r1, r2] = penalties as [tf.Scalar, tf.Scalar];
       probe?.('r1', r1);
       probe?.('r2', r2);
-      return { loss, total: tf.add(loss, tf.mul(tf.add(r1, r2), (objective.gamma * factor) / 2)) };
+      return { loss, total: tf.add(loss, tf.mul(tf.add(r1, r2), (objective.gamma * gammaFactor) / 2)) };
     }
   }
 }

@@ -21,7 +21,7 @@ export interface StepGradients {
 }
 
 /** Adam with beta1 = 0 and a huge epsilon is gradient descent at rate learningRate / epsilon = 1: it shows the gradient. */
-const DESCENT = { adam: { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 }, update: 1, factor: 1 };
+const DESCENT = { adam: { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 }, update: 1, factor: 1, gammaFactor: 1 };
 
 /** Puts a problem's networks and batch on the backend. */
 export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: () => void } {

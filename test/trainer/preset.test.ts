@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planGenerator } from '../../shared/generator.ts';
 import { planDiscriminator } from '../../trainer/discriminator.ts';
-import { fitPreset, PRESET_GENERATOR_SIZES, PRESET_SIZES } from '../../trainer/preset.ts';
+import { computeFactor, computeGammaFactor, fitPreset, PRESET_GENERATOR_SIZES, PRESET_SIZES } from '../../trainer/preset.ts';
 
 const classes = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
@@ -46,5 +46,22 @@ describe('preset digits', () => {
 
   it('counts a single class as none', () => {
     expect(fitPreset('digits', { width: 28, channels: 1, classes: ['cat'] }).generator.classes).toBe(0);
+  });
+});
+
+describe('the schedule', () => {
+  const config = { steps: 101, finalFactor: 0.1 };
+  const at = (step: number, finalGamma?: number): number =>
+    computeGammaFactor(step, {
+      ...config,
+      objective: { type: 'relativistic', gamma: 0.5, ...(finalGamma !== undefined && { finalGamma }) },
+    });
+
+  it('lets gamma fall as the learning rates do, unless it has an end of its own', () => {
+    for (const step of [0, 37, 100]) {
+      expect(at(step)).toBe(computeFactor(step, config));
+    }
+    expect([0, 50, 100].map((step) => at(step, 0.25))).toEqual([1, 0.75, 0.5].map((value) => expect.closeTo(value, 12)));
+    expect([0, 50, 100].map((step) => at(step, 1))).toEqual([1, 1.5, 2].map((value) => expect.closeTo(value, 12)));
   });
 });

