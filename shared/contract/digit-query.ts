@@ -1,60 +1,35 @@
 /**
- * The parameters of `GET /digit`, from query string to typed request. Strict: nothing is clamped or dropped in silence.
+ * What `GET /digit` can be asked for, and the one URL of every answer that shall be had again.
  */
 import * as z from 'zod';
-import { modelNameSchema, modelVersionSchema } from '../artifact.ts';
-import { CLASS_LIMITS } from '../classes.ts';
 import { chooseCols } from '../sheet.ts';
 import type { ApiError } from './errors.ts';
-import { LIMITS } from './limits.ts';
+import { PARAMETERS, parseParameters, type ParameterSet, type ParameterValues } from './parameters.ts';
 
 /** The formats of `/digit`, by extension, with their media types. The first is the default. */
 export const DIGIT_FORMATS = { png: 'image/png', json: 'application/json' } as const;
 export type DigitFormat = keyof typeof DIGIT_FORMATS;
 
-/** Names that cache-busters and trackers add to URLs: always accepted, never of effect. */
-const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+)$/;
-
-/** A whole number as callers write it: plain decimal digits, so that "1e3", " 1", "+1" and "0x1" are refused. */
-function wholeNumber(min: number, max: number): z.ZodType<number> {
-  return z
-    .string()
-    .regex(/^(?:0|[1-9][0-9]{0,8})$/)
-    .transform(Number)
-    .pipe(z.number().min(min).max(max))
-    .describe(`a whole number from ${min} to ${max}`);
-}
-
-const parameters = {
-  n: wholeNumber(1, LIMITS.maxDigits),
-  seed: z.string().min(1).max(LIMITS.maxSeedLength).describe(`1 to ${LIMITS.maxSeedLength} characters`),
-  start: wholeNumber(0, LIMITS.maxStart),
-  /** Which classes there are is the model's to say: see `findClass`. */
-  label: z
-    .string()
-    .min(1)
-    .max(CLASS_LIMITS.nameLength)
-    .describe(`a class of the model by its name or its number, 1 to ${CLASS_LIMITS.nameLength} characters`),
-  cols: wholeNumber(1, LIMITS.maxCols),
-  scale: wholeNumber(1, LIMITS.maxScale),
-  format: z.enum(['png', 'json']).describe('png or json'),
-  model: z
-    .string()
-    .transform((text) => text.split('@'))
-    .pipe(z.union([z.tuple([modelNameSchema]), z.tuple([modelNameSchema, modelVersionSchema])]))
-    .transform(([name, version]) => ({ name, version }))
-    .describe('a name, or name@version with 16 hex digits'),
-  strict: z
-    .enum(['0', '1'])
-    .transform((text) => text === '1')
-    .describe('0 or 1'),
-};
-
-type ParameterName = keyof typeof parameters;
-const KNOWN = Object.keys(parameters) as ParameterName[];
+/** The parameters of `/digit`. The order is that of the documentation and of `strict=1`'s list. */
+export const DIGIT_PARAMETERS = {
+  n: PARAMETERS.n,
+  seed: PARAMETERS.seed,
+  start: PARAMETERS.start,
+  label: PARAMETERS.label,
+  cols: PARAMETERS.cols,
+  scale: PARAMETERS.scale,
+  format: {
+    schema: z.enum(['png', 'json']).meta({ description: 'png or json' }),
+    about: 'The answer’s format; the path’s extension decides first, Accept last',
+    without: 'png',
+    example: 'json',
+  },
+  model: PARAMETERS.model,
+  strict: PARAMETERS.strict,
+} as const satisfies ParameterSet;
 
 /** A parsed query. What was not asked for is undefined. */
-export type DigitQuery = { readonly [K in ParameterName]: z.output<(typeof parameters)[K]> | undefined } & {
+export type DigitQuery = ParameterValues<typeof DIGIT_PARAMETERS> & {
   /** Names that were given but mean nothing here: for the warning header. */
   readonly unknown: readonly string[];
 };
@@ -70,33 +45,8 @@ export type ParsedDigitQuery =
  * @returns       The query, or the first thing that is wrong with it.
  */
 export function parseDigitQuery(search: URLSearchParams): ParsedDigitQuery {
-  const values: Record<string, unknown> = {};
-  const unknown = new Set<string>();
-  for (const [name, text] of search) {
-    if (!isKnown(name)) {
-      if (!IGNORED.test(name)) {
-        unknown.add(name);
-      }
-      continue;
-    }
-    if (name in values) {
-      return { ok: false, error: { code: 'repeated_parameter', parameter: name } };
-    }
-    const parsed = parameters[name].safeParse(text);
-    if (!parsed.success) {
-      const expected = parameters[name].description ?? 'something else';
-      return { ok: false, error: { code: 'invalid_parameter', parameter: name, received: text, expected } };
-    }
-    values[name] = parsed.data;
-  }
-  if (values['strict'] === true && unknown.size > 0) {
-    return { ok: false, error: { code: 'unknown_parameter', parameters: [...unknown], known: KNOWN } };
-  }
-  return { ok: true, query: { ...(values as Omit<DigitQuery, 'unknown'>), unknown: [...unknown] } };
-}
-
-function isKnown(name: string): name is ParameterName {
-  return Object.hasOwn(parameters, name);
+  const parsed = parseParameters(DIGIT_PARAMETERS, search);
+  return parsed.ok ? { ok: true, query: { ...parsed.values, unknown: parsed.unknown } } : parsed;
 }
 
 /** What decides a picture, with nothing left to chance or to defaults that may change. */

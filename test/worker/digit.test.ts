@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
+import { digitsSchema, healthSchema, problemSchema } from '../../shared/contract/answers.ts';
 import type { ERROR_EXAMPLES } from '../../shared/contract/errors.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
@@ -129,6 +130,17 @@ describe('digits', () => {
       );
     },
   );
+});
+
+test('JSON is what its description says, with nothing beside it', async () => {
+  for (const path of ['/digit.json?n=3&seed=a', '/digit.json?model=plain']) {
+    const json = await getJson(path);
+    expect(digitsSchema.parse(json)).toEqual(json);
+  }
+  const health = await (await worker.fetch('/healthz')).json();
+  expect(healthSchema.parse(health)).toEqual(health);
+  const problem = await (await worker.fetch('/digit.json?n=0')).json();
+  expect(problemSchema.parse(problem)).toEqual(problem);
 });
 
 describe('the format', () => {

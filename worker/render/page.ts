@@ -78,6 +78,9 @@ dd { margin: 0; min-width: 0; }
 .example img { width: 7rem; height: 7rem; image-rendering: pixelated; border-radius: 0.5rem; border: 1px solid var(--line); }
 .example pre { flex: 1; min-width: 0; }
 @media (max-width: 30rem) { dl { grid-template-columns: 1fr; gap: 0.25rem; } dd { margin-bottom: 0.6rem; } .example { flex-direction: column; align-items: stretch; } }
+table { width: 100%; border-collapse: collapse; font-size: 0.9rem; }
+th, td { padding: 0.4rem 0.75rem 0.4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th { color: var(--soft); font-weight: 500; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.9rem; }
 @media (prefers-reduced-motion: reduce) { .digits a { transition: none; } }
 `;

@@ -6,18 +6,21 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import {
   buildDigitUrl,
   DIGIT_FORMATS,
+  DIGIT_PARAMETERS,
   parseDigitQuery,
   type DigitFormat,
   type DigitQuery,
   type PinnedDigits,
 } from '../../shared/contract/digit-query.ts';
+import { digitsSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { findClass } from '../../shared/classes.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { API_HEADERS, HEADERS, METHODS, PREFLIGHT_HEADERS } from '../headers.ts';
+import { API_HEADERS, HEADERS } from '../headers.ts';
 import { chooseMediaType } from '../negotiate.ts';
+import { QUERY_ERRORS, type Operation } from '../operation.ts';
 import { renderDigits } from '../render/digits.ts';
 import { respondError } from '../respond-error.ts';
 import type { Generator } from '../sampler-cache.ts';
@@ -37,11 +40,46 @@ const CACHE_CONTROL = {
   pinned: 'public, max-age=31536000, immutable',
 } as const;
 
+const SHARED = {
+  kind: 'api',
+  query: DIGIT_PARAMETERS,
+  conditional: true,
+  errors: [...QUERY_ERRORS, 'label_not_supported', 'picture_too_large', 'model_not_found', 'not_acceptable', 'model_unavailable'],
+} as const satisfies Partial<Operation>;
+
+export const DIGIT_OPERATIONS: readonly Operation[] = [
+  {
+    ...SHARED,
+    id: 'drawDigits',
+    path: '/digit',
+    routes: ['/digit'],
+    summary: 'Freshly drawn digits, or those of a seed, in the format that format= or Accept asks for',
+    answers: { [DIGIT_FORMATS.png]: 'bytes', [DIGIT_FORMATS.json]: digitsSchema },
+    examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
+  },
+  {
+    ...SHARED,
+    id: 'drawDigitsAsPng',
+    path: '/digit.png',
+    routes: ['/digit.png'],
+    summary: 'The digits on one sheet',
+    answers: { [DIGIT_FORMATS.png]: 'bytes' },
+    examples: ['/digit.png?n=16&scale=4', '/digit.png?label=7&seed=Ada&scale=8'],
+  },
+  {
+    ...SHARED,
+    id: 'drawDigitsAsJson',
+    path: '/digit.json',
+    routes: ['/digit.json'],
+    summary: 'The digits’ pixels as numbers from 0 to 255',
+    answers: { [DIGIT_FORMATS.json]: digitsSchema },
+    examples: ['/digit.json?n=16'],
+  },
+];
+
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
   for (const [path, extension] of Object.entries(PATHS)) {
     app.get(path, (c) => answerDigits(c, dependencies, extension));
-    app.options(path, (c) => c.body(null, 204, { ...PREFLIGHT_HEADERS }));
-    app.all(path, (c) => respondError(c, { code: 'method_not_allowed', method: c.req.method, allow: METHODS }));
   }
 }
 

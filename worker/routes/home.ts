@@ -7,6 +7,18 @@ import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-qu
 import { getDefer, type App, type AppDependencies } from '../context.ts';
 import { renderPage } from '../render/page.ts';
 import { respondError } from '../respond-error.ts';
+import type { Operation } from '../operation.ts';
+
+export const HOME_OPERATION: Operation = {
+  id: 'getHome',
+  path: '/',
+  routes: ['/'],
+  kind: 'page',
+  summary: 'Sixteen fresh digits and how to embed them',
+  answers: { 'text/html': 'text' },
+  errors: ['model_unavailable'],
+  examples: ['/'],
+};
 
 const SHOWN = 16;
 
@@ -84,7 +96,8 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
         </main>
         <footer>
           Drawn by model <code>${name}@${version}</code> (${source === 'r2' ? 'published' : 'bundled with the worker'}; trained on
-          ${training.dataset.name}). <a href="/healthz">Health</a> · <a href="/errors">Errors</a>
+          ${training.dataset.name}). <a href="/docs">Documentation</a> · <a href="/healthz">Health</a> ·
+          <a href="/errors">Errors</a>
         </footer>`,
     });
   });
