@@ -12,14 +12,22 @@ import { addDocsRoute, DOCS_OPERATION } from './routes/docs.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
 import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
 import { addHomeRoute, HOME_OPERATION } from './routes/home.ts';
+import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
+import { addLlmsRoute, LLMS_OPERATION } from './routes/llms.ts';
+import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
+import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
 import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
 
 /** All that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [
   ...DIGIT_OPERATIONS,
+  ...MODEL_OPERATIONS,
+  LIMITS_OPERATION,
   HOME_OPERATION,
   DOCS_OPERATION,
   OPENAPI_OPERATION,
+  LLMS_OPERATION,
+  OEMBED_OPERATION,
   HEALTH_OPERATION,
   ...ERROR_OPERATIONS,
 ];
@@ -38,6 +46,10 @@ export function createApp(dependencies: AppDependencies): App {
   addDigitRoutes(app, dependencies);
   addHealthRoute(app, dependencies);
   addErrorRoutes(app);
+  addModelRoutes(app, dependencies);
+  addLimitsRoute(app);
+  addOembedRoute(app, dependencies);
+  addLlmsRoute(app, OPERATIONS);
   addDocsRoute(app, OPERATIONS);
   addOpenapiRoute(app, OPERATIONS);
   addOtherMethods(app);

@@ -45,3 +45,40 @@ export const problemSchema = z.object({
   code: z.string().meta({ description: 'Stable: what programs go by' }),
   requestId: z.string(),
 });
+
+/** `/limits`: by name. */
+export const limitsSchema = z.record(z.string(), z.object({ value: z.int(), unit: z.string(), about: z.string() }));
+
+/** `/models`. */
+export const modelsSchema = z.object({
+  default: z.string().meta({ description: 'The name of the model that draws when none is named' }),
+  models: z.array(
+    modelSchema.extend({
+      url: z.url().meta({ description: 'Its card' }),
+      publishedAt: z.iso.datetime().nullable().meta({ description: 'null for the one that is built into the service' }),
+    }),
+  ),
+});
+
+/** `/models/{name}` and `/models/{name}/{version}`: a model's card. */
+export const modelCardSchema = modelSchema.extend({
+  classes: z.array(z.string()).meta({ description: 'A name for each label; empty without classes' }),
+  image: z.object({ width: z.int(), height: z.int(), channels: z.int() }),
+  parameters: z.int().meta({ description: 'Weights of the generator' }),
+  weights: z.string().meta({ description: 'What weights.bin holds them in' }),
+  training: z.looseObject({ preset: z.string(), steps: z.int(), imagesSeen: z.int() }),
+  figures: z.record(z.string(), z.number()).meta({ description: 'Measured when it was exported' }),
+  files: z.array(z.object({ path: z.string(), url: z.url(), bytes: z.int().optional(), sha256: z.string().optional() })),
+});
+
+/** `/oembed`, as oEmbed 1.0 has it. */
+export const oembedSchema = z.object({
+  version: z.literal('1.0'),
+  type: z.literal('photo'),
+  title: z.string(),
+  provider_name: z.string(),
+  provider_url: z.url(),
+  url: z.url(),
+  width: z.int(),
+  height: z.int(),
+});

@@ -20,6 +20,7 @@ export type ApiError =
   | { readonly code: 'model_not_found'; readonly model: string }
   | { readonly code: 'method_not_allowed'; readonly method: string; readonly allow: readonly string[] }
   | { readonly code: 'not_acceptable'; readonly accept: string; readonly available: readonly string[] }
+  | { readonly code: 'format_not_implemented'; readonly received: string; readonly available: readonly string[] }
   | { readonly code: 'url_too_long'; readonly length: number; readonly maxLength: number }
   | { readonly code: 'model_unavailable'; readonly retryAfterSeconds: number }
   | { readonly code: 'internal'; readonly requestId: string };
@@ -37,6 +38,7 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
   model_not_found: { code: 'model_not_found', model: 'seed@0123456789abcdef' },
   method_not_allowed: { code: 'method_not_allowed', method: 'POST', allow: ['GET', 'HEAD', 'OPTIONS'] },
   not_acceptable: { code: 'not_acceptable', accept: 'image/webp', available: ['image/png', 'application/json'] },
+  format_not_implemented: { code: 'format_not_implemented', received: 'xml', available: ['json'] },
   url_too_long: { code: 'url_too_long', length: 9000, maxLength: 4096 },
   model_unavailable: { code: 'model_unavailable', retryAfterSeconds: 10 },
   internal: { code: 'internal', requestId: '3f1c6d0e-8a53-4f6c-9a39-5f2f6e1c7a10' },
@@ -44,7 +46,7 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
 
 /** What a caller is told, as RFC 9457 puts it. */
 export interface ErrorDescription {
-  readonly status: 400 | 404 | 405 | 406 | 414 | 500 | 503;
+  readonly status: 400 | 404 | 405 | 406 | 414 | 500 | 501 | 503;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: string;
@@ -104,6 +106,12 @@ export function describeError(error: ApiError): ErrorDescription {
         status: 406,
         title: 'Not acceptable',
         detail: `Accept is ${quote(error.accept)}, available: ${error.available.join(', ')}.`,
+      };
+    case 'format_not_implemented':
+      return {
+        status: 501,
+        title: 'Format not implemented',
+        detail: `format is ${quote(error.received)}, available: ${error.available.join(', ')}.`,
       };
     case 'url_too_long':
       return {

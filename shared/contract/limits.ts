@@ -17,3 +17,14 @@ export const LIMITS = {
   /** Characters of path and query together; longer ones are refused before they are parsed. */
   maxUrlLength: 4096,
 } as const;
+
+/** Each limit's unit and meaning, for `/limits`. */
+export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: string; readonly about: string }>> = {
+  maxDigits: { unit: 'digits', about: 'of one answer (n)' },
+  maxCols: { unit: 'digits', about: 'a row of a sheet (cols)' },
+  maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },
+  maxPicturePixels: { unit: 'pixels', about: 'of the final picture, width times height' },
+  maxStart: { unit: 'index', about: 'of the first digit (start)' },
+  maxSeedLength: { unit: 'characters', about: 'of a seed (seed)' },
+  maxUrlLength: { unit: 'characters', about: 'of path and query together' },
+};

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { createApp } from '../../worker/app.ts';
 import type { AppDependencies } from '../../worker/context.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
+import type { ModelFiles } from '../../worker/model-files.ts';
 import type { LogEvent } from '../../worker/log.ts';
 
 const logged: LogEvent[] = [];
@@ -13,6 +14,7 @@ const logged: LogEvent[] = [];
 function createBrokenApp(generators: Partial<GeneratorSource>) {
   const dependencies: AppDependencies = {
     generators: generators as GeneratorSource,
+    modelFiles: {} as ModelFiles,
     drawSeed: () => 'seed',
     drawRequestId: () => 'request-1',
     clock: () => 0,

@@ -7,12 +7,17 @@ import { ERROR_EXAMPLES } from '../../shared/contract/errors.ts';
 import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
+import type { ModelFiles } from '../../worker/model-files.ts';
 
 const app = createApp({
   generators: {
     acquire: async () => ({ ok: false, error: { code: 'model_unavailable', retryAfterSeconds: 1 } }),
     getHealth: async () => ({ serving: undefined, failure: undefined }),
+    list: async () => ({ default: 'digits', models: [{ name: 'digits', version: '0123456789abcdef', publishedAt: null }] }),
   } as unknown as GeneratorSource,
+  modelFiles: {
+    readManifest: async () => ({ ok: false, error: { code: 'model_unavailable', retryAfterSeconds: 1 } }),
+  } as unknown as ModelFiles,
   drawSeed: () => 'seed',
   drawRequestId: () => 'request',
   clock: () => 0,

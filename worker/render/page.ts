@@ -8,13 +8,15 @@ import { buildPageHeaders } from '../headers.ts';
 
 export interface Page {
   readonly title: string;
+  /** More elements of the head. */
+  readonly head?: HtmlEscapedString | Promise<HtmlEscapedString>;
   readonly body: HtmlEscapedString | Promise<HtmlEscapedString>;
 }
 
 const NONCE_BYTES = 16;
 
 /** Answers with a page; never cached, as its style's nonce is for once. */
-export async function renderPage(c: AppContext, { title, body }: Page): Promise<Response> {
+export async function renderPage(c: AppContext, { title, head, body }: Page): Promise<Response> {
   const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(NONCE_BYTES))));
   const page = html`<!doctype html>
     <html lang="en">
@@ -24,6 +26,7 @@ export async function renderPage(c: AppContext, { title, body }: Page): Promise<
         <meta name="color-scheme" content="light dark" />
         <title>${title} · digitmint</title>
         <link rel="icon" type="image/png" href="/digit.png?seed=digitmint" />
+        ${head ?? ''}
         <style nonce="${nonce}">
           ${raw(STYLE)}
         </style>

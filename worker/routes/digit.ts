@@ -1,5 +1,5 @@
 /**
- * `GET /digit`, `/digit.png`, `/digit.json`: freshly sampled digits, or those that a seed stands for.
+ * `GET /digit`, `/digit.png`, `/digit.json`, `/digit/7.png`: freshly sampled digits, or those that a seed stands for.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
@@ -15,10 +15,11 @@ import {
 import { digitsSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { PARAMETERS, type Parameter } from '../../shared/contract/parameters.ts';
 import { findClass } from '../../shared/classes.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { API_HEADERS, HEADERS } from '../headers.ts';
+import { API_HEADERS, CACHE_CONTROL, hasCurrent, HEADERS } from '../headers.ts';
 import { chooseMediaType } from '../negotiate.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
 import { renderDigits } from '../render/digits.ts';
@@ -34,18 +35,26 @@ const PATHS: Readonly<Record<string, DigitFormat | undefined>> = {
 /** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
 const RENDERING = 2;
 
-const CACHE_CONTROL = {
-  fresh: 'no-store',
-  seeded: 'public, max-age=60, must-revalidate',
-  pinned: 'public, max-age=31536000, immutable',
-} as const;
-
 const SHARED = {
   kind: 'api',
   query: DIGIT_PARAMETERS,
   conditional: true,
   errors: [...QUERY_ERRORS, 'label_not_supported', 'picture_too_large', 'model_not_found', 'not_acceptable', 'model_unavailable'],
 } as const satisfies Partial<Operation>;
+
+const { label: _, ...BESIDE_LABEL } = DIGIT_PARAMETERS;
+
+const OF_A_CLASS = {
+  query: BESIDE_LABEL,
+  answers: { [DIGIT_FORMATS.png]: 'bytes', [DIGIT_FORMATS.json]: digitsSchema },
+} as const satisfies Partial<Operation>;
+
+const EXTENSION: Parameter = {
+  schema: DIGIT_PARAMETERS.format.schema,
+  about: 'The answer’s format',
+  without: '',
+  example: 'png',
+};
 
 export const DIGIT_OPERATIONS: readonly Operation[] = [
   {
@@ -75,20 +84,57 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     answers: { [DIGIT_FORMATS.json]: digitsSchema },
     examples: ['/digit.json?n=16'],
   },
+  {
+    ...SHARED,
+    ...OF_A_CLASS,
+    id: 'drawDigitsOfClass',
+    path: '/digit/{label}',
+    routes: ['/digit/:label'],
+    pathParameters: { label: { ...PARAMETERS.label, without: '' } },
+    summary: 'Digits of one class, in the format that format= or Accept asks for',
+    examples: ['/digit/7'],
+  },
+  {
+    ...SHARED,
+    ...OF_A_CLASS,
+    id: 'drawDigitsOfClassAs',
+    path: '/digit/{label}.{extension}',
+    routes: ['/digit/:label'],
+    pathParameters: { label: { ...PARAMETERS.label, without: '' }, extension: EXTENSION },
+    summary: 'Digits of one class, in the extension’s format',
+    examples: ['/digit/7.png?scale=4', '/digit/7.json?n=16'],
+  },
 ];
 
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
   for (const [path, extension] of Object.entries(PATHS)) {
-    app.get(path, (c) => answerDigits(c, dependencies, extension));
+    app.get(path, (c) => answerDigits(c, dependencies, extension, new URL(c.req.url).searchParams));
   }
+  app.get('/digit/:label', (c) => {
+    const { label, extension } = splitExtension(c.req.param('label'));
+    // As if it stood in the query: one that stands there too is given twice.
+    const search = new URL(c.req.url).searchParams;
+    search.append('label', label);
+    return answerDigits(c, dependencies, extension, search);
+  });
+}
+
+/** A class's name may hold dots: only a format's own extension is one. */
+function splitExtension(text: string): { label: string; extension: DigitFormat | undefined } {
+  const dot = text.lastIndexOf('.');
+  const extension = text.slice(dot + 1);
+  return dot >= 0 && Object.hasOwn(DIGIT_FORMATS, extension)
+    ? { label: text.slice(0, dot), extension: extension as DigitFormat }
+    : { label: text, extension: undefined };
 }
 
 async function answerDigits(
   c: AppContext,
   { generators, drawSeed, clock }: AppDependencies,
   extension: DigitFormat | undefined,
+  search: URLSearchParams,
 ): Promise<Response> {
-  const parsed = parseDigitQuery(new URL(c.req.url).searchParams);
+  const parsed = parseDigitQuery(search);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
@@ -220,12 +266,6 @@ function describeDigits(digits: PinnedDigits, query: DigitQuery, origin: string,
 function computeEtag(digits: PinnedDigits, origin: string): string {
   const text = `${RENDERING} ${digits.format === 'json' ? origin : ''} ${buildDigitUrl(digits)}`;
   return `"${bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16))}"`;
-}
-
-/** If-None-Match by weak comparison (RFC 9110, section 13.1.2). "*" is passed over: it asks whether anything is there. */
-function hasCurrent(c: AppContext, etag: string): boolean {
-  const tags = c.req.header('if-none-match')?.split(',') ?? [];
-  return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }
 
 const MAX_NAMED = 8;

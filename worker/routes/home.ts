@@ -49,6 +49,12 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
     const seededSize = measureSheet(image, SHOWN, { cols: chooseCols(SHOWN), scale: 4 });
     return renderPage(c, {
       title: 'Freshly minted handwritten digits',
+      head: html`<link
+        rel="alternate"
+        type="application/json+oembed"
+        href="${origin}/oembed?url=${encodeURIComponent(`${origin}/`)}"
+        title="digitmint"
+      />`,
       body: html`<header>
           <h1>digitmint</h1>
           <p class="lead">Handwritten digits that nobody wrote: drawn this moment by a small neural network at the edge.</p>
