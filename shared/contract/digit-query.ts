@@ -6,9 +6,28 @@ import { chooseCols } from '../sheet.ts';
 import type { ApiError } from './errors.ts';
 import { PARAMETERS, parseParameters, type ParameterSet, type ParameterValues } from './parameters.ts';
 
-/** The formats of `/digit`, by extension, with their media types. The first is the default. */
-export const DIGIT_FORMATS = { png: 'image/png', json: 'application/json' } as const;
+/** The formats of `/digit`, by extension, with their media types, in the order of preference. The first is the default. */
+export const DIGIT_FORMATS = {
+  png: 'image/png',
+  json: 'application/json',
+  svg: 'image/svg+xml',
+  txt: 'text/plain',
+  npy: 'application/x-npy',
+  ndjson: 'application/x-ndjson',
+} as const;
 export type DigitFormat = keyof typeof DIGIT_FORMATS;
+
+const FORMAT_NAMES = Object.keys(DIGIT_FORMATS) as DigitFormat[];
+
+/** The parameters that change nothing in a format, and so are not part of its canonical URL. */
+const UNUSED: Readonly<Record<DigitFormat, ReadonlySet<string>>> = {
+  png: new Set(),
+  json: new Set(['cols']),
+  svg: new Set(),
+  txt: new Set(['scale']),
+  npy: new Set(['cols', 'scale']),
+  ndjson: new Set(['cols']),
+};
 
 /** The parameters of `/digit`. The order is that of the documentation and of `strict=1`'s list. */
 export const DIGIT_PARAMETERS = {
@@ -19,7 +38,7 @@ export const DIGIT_PARAMETERS = {
   cols: PARAMETERS.cols,
   scale: PARAMETERS.scale,
   format: {
-    schema: z.enum(['png', 'json']).meta({ description: 'png or json' }),
+    schema: z.enum(FORMAT_NAMES).meta({ description: `${FORMAT_NAMES.slice(0, -1).join(', ')} or ${FORMAT_NAMES.at(-1)}` }),
     about: 'The answer’s format; the path’s extension decides first, Accept last',
     without: 'png',
     example: 'json',
@@ -77,10 +96,11 @@ export function buildDigitUrl({ format, model, seed, start, n, label, cols, scal
   if (label !== undefined) {
     url.push(`label=${encodeURIComponent(label)}`);
   }
-  if (format !== 'json' && cols !== chooseCols(n)) {
+  const unused = UNUSED[format];
+  if (!unused.has('cols') && cols !== chooseCols(n)) {
     url.push(`cols=${cols}`);
   }
-  if (scale !== 1) {
+  if (!unused.has('scale') && scale !== 1) {
     url.push(`scale=${scale}`);
   }
   url.push(`model=${model.name}@${model.version}`);

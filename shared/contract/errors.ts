@@ -16,6 +16,13 @@ export type ApiError =
       readonly received: string;
       readonly classes: readonly string[];
     }
+  | {
+      readonly code: 'parameter_not_supported';
+      readonly parameter: string;
+      readonly received: string;
+      readonly model: string;
+      readonly reason: string;
+    }
   | { readonly code: 'not_found'; readonly path: string }
   | { readonly code: 'model_not_found'; readonly model: string }
   | { readonly code: 'method_not_allowed'; readonly method: string; readonly allow: readonly string[] }
@@ -34,6 +41,13 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
   unknown_parameter: { code: 'unknown_parameter', parameters: ['sede'], known: ['n', 'seed'] },
   picture_too_large: { code: 'picture_too_large', width: 7168, height: 7168, maxPixels: 4_000_000 },
   label_not_supported: { code: 'label_not_supported', model: 'pets', received: 'bird', classes: ['cat', 'dog'] },
+  parameter_not_supported: {
+    code: 'parameter_not_supported',
+    parameter: 'format',
+    received: 'svg',
+    model: 'flowers',
+    reason: 'it draws in colour, and outlines are of ink',
+  },
   not_found: { code: 'not_found', path: '/digits' },
   model_not_found: { code: 'model_not_found', model: 'seed@0123456789abcdef' },
   method_not_allowed: { code: 'method_not_allowed', method: 'POST', allow: ['GET', 'HEAD', 'OPTIONS'] },
@@ -90,6 +104,12 @@ export function describeError(error: ApiError): ErrorDescription {
           error.classes.length === 0
             ? `Model ${error.model} was trained without labels: leave label out.`
             : `Model ${error.model} has no label ${quote(error.received)}, expected one of ${describeClasses(error.classes)}.`,
+      };
+    case 'parameter_not_supported':
+      return {
+        status: 400,
+        title: 'Parameter not supported',
+        detail: `${error.parameter} is ${quote(error.received)}, which model ${error.model} does not support: ${error.reason}.`,
       };
     case 'not_found':
       return { status: 404, title: 'Not found', detail: `Nothing is at ${quote(error.path)}. Try /digit?n=16.` };

@@ -1,0 +1,112 @@
+/**
+ * Digits as outlines: sharp at any size, some hundred bytes a digit.
+ */
+import type { Samples } from '../../shared/sampler.ts';
+import { measureSheet } from '../../shared/sheet.ts';
+import { traceOutlines, type Outline } from '../../shared/outline.ts';
+import type { PinnedDigits } from '../../shared/contract/digit-query.ts';
+
+/** Steps of a path's coordinates in one pixel of a digit. */
+const STEPS = 10;
+
+/** Points that lie less than this many steps off the line of their neighbours are left out. */
+const MAX_OFF_STEPS = 0.35;
+
+/** Titles name at most so many digits. */
+const MAX_NAMED = 20;
+
+/**
+ * Draws a sheet of grey digits, laid out as in PNG.
+ *
+ * @param digits   What was asked for.
+ * @param samples  What was drawn for it, of one channel.
+ * @param classes  The model's, by label.
+ */
+export function renderSvg(digits: PinnedDigits, samples: Samples, classes: readonly string[]): string {
+  const { width, height } = measureSheet(samples, samples.count, digits);
+  const size = samples.width * samples.height;
+  const paths = Array.from({ length: samples.count }, (_, i) => {
+    const pixels = samples.pixels.subarray(i * size, (i + 1) * size);
+    const data = traceOutlines(pixels, samples.width, samples.height).map(writeOutline).join('');
+    const left = (i % digits.cols) * samples.width * digits.scale;
+    const top = Math.floor(i / digits.cols) * samples.height * digits.scale;
+    return `<path transform="translate(${left} ${top})scale(${digits.scale / STEPS})" d="${data}"/>`;
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
+    `<title>${escapeXml(nameDigits(samples, classes))}</title>`,
+    `<desc>${escapeXml(describeOrigin(digits))}</desc>`,
+    `<rect width="100%" height="100%" fill="#000"/>`,
+    `<g fill="#fff">`,
+    ...paths,
+    '</g>',
+    '</svg>\n',
+  ].join('\n');
+}
+
+/** Relative lines between whole steps, without the points that a line runs through anyway. */
+function writeOutline(outline: Outline): string {
+  const points = simplify(roundPoints(outline));
+  const [first] = points;
+  if (first === undefined || points.length < 3) {
+    return ''; // Smaller than a step.
+  }
+  let [x, y] = first;
+  const lines = points.slice(1).map(([toX, toY]) => {
+    const line = `${toX - x} ${toY - y}`.replace(' -', '-');
+    [x, y] = [toX, toY];
+    return line;
+  });
+  // What follows m and its point are relative lines; a minus sign parts numbers as well as a space does.
+  return `M${first[0]} ${first[1]}l${lines.join(' ').replaceAll(' -', '-')}z`;
+}
+
+type Point = readonly [x: number, y: number];
+
+function roundPoints(outline: Outline): Point[] {
+  return Array.from({ length: outline.length / 2 }, (_, i): Point => [
+    Math.round((outline[2 * i] as number) * STEPS),
+    Math.round((outline[2 * i + 1] as number) * STEPS),
+  ]);
+}
+
+function simplify(points: readonly Point[]): Point[] {
+  const kept: Point[] = [];
+  for (const [i, point] of points.entries()) {
+    const before = kept.at(-1) ?? (points.at(-1) as Point);
+    const after = points[(i + 1) % points.length] as Point;
+    if (measureOff(before, point, after) >= MAX_OFF_STEPS) {
+      kept.push(point);
+    }
+  }
+  return kept;
+}
+
+/** Steps from a point to the line through two others; from one of them where they are the same. */
+function measureOff([ax, ay]: Point, [x, y]: Point, [bx, by]: Point): number {
+  const length = Math.hypot(bx - ax, by - ay);
+  return length === 0 ? Math.hypot(x - ax, y - ay) : Math.abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length;
+}
+
+/** What a screen reader says. */
+export function nameDigits({ count, labels }: Pick<Samples, 'count' | 'labels'>, classes: readonly string[]): string {
+  const named = labels === null ? [] : [...labels.subarray(0, MAX_NAMED)].map((label) => classes[label]);
+  const rest = count > MAX_NAMED ? ', …' : '';
+  const names = named.length === 0 ? '' : `: ${named.join(', ')}${rest}`;
+  return count === 1 ? `A handwritten digit${names}` : `${count} handwritten digits${names}`;
+}
+
+function describeOrigin({ model, seed, start }: PinnedDigits): string {
+  return `Drawn by digitmint's model ${model.name}@${model.version} for the seed ${JSON.stringify(seed)}, from place ${start}`;
+}
+
+/** Escapes text for XML 1.0. Characters that it cannot hold at all become U+FFFD. */
+export function escapeXml(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[^\t\n\r\u0020-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
