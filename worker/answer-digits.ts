@@ -2,12 +2,12 @@
  * The way of a request for digits: parsed, pinned to a model and a seed, answered from the caller's copy where that is
  * known to be current, drawn and rendered else.
  */
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { findClass } from '../shared/classes.ts';
+import { formatColour } from '../shared/colour.ts';
 import {
-  buildDigitUrl,
+  DEFAULT_LOOK,
   DIGIT_FORMATS,
+  findWithoutEffect,
   parseDigitQuery,
   type DigitFormat,
   type DigitQuery,
@@ -18,15 +18,13 @@ import { LIMITS } from '../shared/contract/limits.ts';
 import type { Samples } from '../shared/sampler.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import { getDefer, type AppContext, type AppDependencies } from './context.ts';
-import { API_HEADERS, CACHE_CONTROL, hasCurrent, HEADERS } from './headers.ts';
+import { computeEtag, describeContent, describeDigits } from './digit-headers.ts';
+import { hasCurrent, HEADERS } from './headers.ts';
 import { chooseMediaType } from './negotiate.ts';
 import { renderDigits, type RenderContext } from './render/digits.ts';
 import { streamSamples } from './render/sample-stream.ts';
 import { respondError } from './respond-error.ts';
 import type { Generator } from './sampler-cache.ts';
-
-/** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
-const RENDERING = 2;
 
 /**
  * Answers a request for digits.
@@ -49,6 +47,10 @@ export async function answerDigits(
   const format = chooseFormat(query, extension, c.req.header('accept'));
   if (typeof format !== 'string') {
     return respondError(c, format);
+  }
+  const withoutEffect = findWithoutEffect(query, format);
+  if (query.strict === true && withoutEffect.length > 0) {
+    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
   }
   const { origin } = new URL(c.req.url);
   const negotiated = extension === undefined && query.format === undefined;
@@ -77,7 +79,7 @@ export async function answerDigits(
     }
     const named = { ...query, label: label === undefined ? undefined : classes[label] };
     const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
-    const error = checkFormat(digits, generator);
+    const error = checkLook(digits, query, generator);
     if (error !== undefined) {
       return respondError(c, error);
     }
@@ -140,7 +142,14 @@ function pinDigits(
     n,
     label: query.label,
     cols: query.cols ?? chooseCols(n),
-    scale: query.scale ?? 1,
+    scale: query.scale ?? DEFAULT_LOOK.scale,
+    gap: query.gap ?? DEFAULT_LOOK.gap,
+    margin: query.margin ?? DEFAULT_LOOK.margin,
+    fg: query.fg ?? DEFAULT_LOOK.fg,
+    bg: query.bg ?? DEFAULT_LOOK.bg,
+    smooth: query.smooth ?? DEFAULT_LOOK.smooth,
+    darkFg: query.dark_fg,
+    darkBg: query.dark_bg,
   };
 }
 
@@ -180,7 +189,7 @@ function streamDigits(
 }
 
 /** What only the model can tell: whether the picture is too large, or its colours cannot be drawn so. */
-function checkFormat(digits: PinnedDigits, { sampler, name }: Generator): ApiError | undefined {
+function checkLook(digits: PinnedDigits, query: DigitQuery, { sampler, name }: Generator): ApiError | undefined {
   const { image } = sampler.manifest;
   const { width, height } = measureSheet(image, digits.n, digits);
   if (digits.format === 'png' && width * height > LIMITS.maxPicturePixels) {
@@ -190,53 +199,12 @@ function checkFormat(digits: PinnedDigits, { sampler, name }: Generator): ApiErr
     const reason = 'it draws in colour, and outlines are of ink';
     return { code: 'parameter_not_supported', parameter: 'format', received: digits.format, model: name, reason };
   }
+  const [parameter, colour] = query.fg === undefined ? (['bg', query.bg] as const) : (['fg', query.fg] as const);
+  if (colour !== undefined && image.channels !== 1) {
+    const reason = 'it draws in colours of its own';
+    return { code: 'parameter_not_supported', parameter, received: formatColour(colour), model: name, reason };
+  }
   return undefined;
-}
-
-/** The headers of a 200 alone. */
-function describeContent(digits: PinnedDigits): Record<string, string> {
-  const mediaType = DIGIT_FORMATS[digits.format];
-  return {
-    'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,
-    'Content-Disposition': `inline; filename="${nameFile(digits)}"`,
-    ...(digits.format === 'svg' && { 'Content-Security-Policy': "default-src 'none'" }), // As a document of its own.
-  };
-}
-
-/** The headers that a 200 and a 304 share. */
-function describeDigits(digits: PinnedDigits, query: DigitQuery, origin: string, negotiated: boolean): Record<string, string> {
-  const permalink = buildDigitUrl(digits);
-  const freshness = query.seed === undefined ? 'fresh' : query.model?.version === undefined ? 'seeded' : 'pinned';
-  return {
-    ...API_HEADERS,
-    'Cache-Control': CACHE_CONTROL[freshness],
-    'Content-Location': permalink,
-    Link: `<${origin}${permalink}>; rel="canonical"`,
-    [HEADERS.seed]: encodeURIComponent(digits.seed),
-    [HEADERS.model]: `${digits.model.name}@${digits.model.version}`,
-    ...(freshness !== 'fresh' && { ETag: computeEtag(digits, origin) }),
-    ...(negotiated && { Vary: 'Accept' }),
-    ...(query.unknown.length > 0 && { [HEADERS.warning]: describeUnknown(query.unknown) }),
-  };
-}
-
-/** Known before a digit is drawn: all that the bytes depend on. JSON holds absolute URLs, and so depends on the origin. */
-function computeEtag(digits: PinnedDigits, origin: string): string {
-  const hasUrls = digits.format === 'json' || digits.format === 'ndjson';
-  const text = `${RENDERING} ${hasUrls ? origin : ''} ${buildDigitUrl(digits)}`;
-  return `"${bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16))}"`;
-}
-
-const MAX_NAMED = 8;
-
-function describeUnknown(names: readonly string[]): string {
-  const named = names.slice(0, MAX_NAMED).map((name) => encodeURIComponent([...name].slice(0, 32).join('')));
-  return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
-}
-
-function nameFile({ format, seed, start, n }: PinnedDigits): string {
-  const last = n === 1 ? '' : `-${start + n - 1}`;
-  return `digitmint-${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${format}`;
 }
 
 function describeTiming(durations: Readonly<Record<string, number>>): string {

@@ -2,6 +2,7 @@
  * What `GET /digit` can be asked for, and the one URL of every answer that shall be had again.
  */
 import * as z from 'zod';
+import { areEqual, BLACK, formatColour, WHITE, type Colour } from '../colour.ts';
 import { chooseCols } from '../sheet.ts';
 import type { ApiError } from './errors.ts';
 import { PARAMETERS, parseParameters, type ParameterSet, type ParameterValues } from './parameters.ts';
@@ -19,14 +20,14 @@ export type DigitFormat = keyof typeof DIGIT_FORMATS;
 
 const FORMAT_NAMES = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 
-/** The parameters that change nothing in a format, and so are not part of its canonical URL. */
-const UNUSED: Readonly<Record<DigitFormat, ReadonlySet<string>>> = {
-  png: new Set(),
-  json: new Set(['cols']),
-  svg: new Set(),
-  txt: new Set(['scale']),
-  npy: new Set(['cols', 'scale']),
-  ndjson: new Set(['cols']),
+/** The parameters that change nothing in a format, and so are not part of its canonical URL. JSON's show in its URLs. */
+const WITHOUT_EFFECT: Readonly<Record<DigitFormat, readonly DigitParameter[]>> = {
+  png: ['dark_fg', 'dark_bg'],
+  json: ['cols', 'gap', 'dark_fg', 'dark_bg'],
+  svg: [],
+  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg'],
+  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg'],
+  ndjson: ['cols', 'gap', 'dark_fg', 'dark_bg'],
 };
 
 /** The parameters of `/digit`. The order is that of the documentation and of `strict=1`'s list. */
@@ -37,6 +38,13 @@ export const DIGIT_PARAMETERS = {
   label: PARAMETERS.label,
   cols: PARAMETERS.cols,
   scale: PARAMETERS.scale,
+  gap: PARAMETERS.gap,
+  margin: PARAMETERS.margin,
+  fg: PARAMETERS.fg,
+  bg: PARAMETERS.bg,
+  smooth: PARAMETERS.smooth,
+  dark_fg: PARAMETERS.dark_fg,
+  dark_bg: PARAMETERS.dark_bg,
   format: {
     schema: z.enum(FORMAT_NAMES).meta({ description: `${FORMAT_NAMES.slice(0, -1).join(', ')} or ${FORMAT_NAMES.at(-1)}` }),
     about: 'The answer’s format; the path’s extension decides first, Accept last',
@@ -46,6 +54,8 @@ export const DIGIT_PARAMETERS = {
   model: PARAMETERS.model,
   strict: PARAMETERS.strict,
 } as const satisfies ParameterSet;
+
+type DigitParameter = keyof typeof DIGIT_PARAMETERS;
 
 /** A parsed query. What was not asked for is undefined. */
 export type DigitQuery = ParameterValues<typeof DIGIT_PARAMETERS> & {
@@ -68,8 +78,40 @@ export function parseDigitQuery(search: URLSearchParams): ParsedDigitQuery {
   return parsed.ok ? { ok: true, query: { ...parsed.values, unknown: parsed.unknown } } : parsed;
 }
 
+/**
+ * Lists what was asked for and has no effect in a format: for the warning header. Of JSON not `cols`: callers of its first
+ * days may say it along with `strict=1`.
+ */
+export function findWithoutEffect(query: DigitQuery, format: DigitFormat): DigitParameter[] {
+  return WITHOUT_EFFECT[format].filter((name) => query[name] !== undefined && !(format === 'json' && name === 'cols'));
+}
+
+/** How digits look. */
+export interface Look {
+  readonly scale: number;
+  /** Output pixels. */
+  readonly gap: number;
+  readonly margin: number;
+  readonly fg: Colour;
+  readonly bg: Colour;
+  readonly smooth: boolean;
+  readonly darkFg: Colour | undefined;
+  readonly darkBg: Colour | undefined;
+}
+
+export const DEFAULT_LOOK: Look = {
+  scale: 1,
+  gap: 0,
+  margin: 0,
+  fg: WHITE,
+  bg: BLACK,
+  smooth: false,
+  darkFg: undefined,
+  darkBg: undefined,
+};
+
 /** What decides a picture, with nothing left to chance or to defaults that may change. */
-export interface PinnedDigits {
+export interface PinnedDigits extends Look {
   readonly format: DigitFormat;
   readonly model: { readonly name: string; readonly version: string };
   readonly seed: string;
@@ -78,31 +120,44 @@ export interface PinnedDigits {
   /** The class's name: unlike its number it means the same in every version of a model. */
   readonly label: string | undefined;
   readonly cols: number;
-  readonly scale: number;
 }
 
 /**
  * Writes the one URL of some digits: path and query, parameters in a fixed order, those that change nothing left out.
  * Equal digits in an equal format have equal URLs.
  */
-export function buildDigitUrl({ format, model, seed, start, n, label, cols, scale }: PinnedDigits): string {
-  const url = [`/digit.${format}?seed=${encodeURIComponent(seed)}`];
+export function buildDigitUrl(digits: PinnedDigits): string {
+  const { format, model, seed, start, n, label, cols } = digits;
+  const pairs: [name: string, value: string][] = [];
   if (start !== 0) {
-    url.push(`start=${start}`);
+    pairs.push(['start', `${start}`]);
   }
   if (n !== 1) {
-    url.push(`n=${n}`);
+    pairs.push(['n', `${n}`]);
   }
   if (label !== undefined) {
-    url.push(`label=${encodeURIComponent(label)}`);
+    pairs.push(['label', encodeURIComponent(label)]);
   }
-  const unused = UNUSED[format];
-  if (!unused.has('cols') && cols !== chooseCols(n)) {
-    url.push(`cols=${cols}`);
+  if (cols !== chooseCols(n)) {
+    pairs.push(['cols', `${cols}`]);
   }
-  if (!unused.has('scale') && scale !== 1) {
-    url.push(`scale=${scale}`);
-  }
-  url.push(`model=${model.name}@${model.version}`);
-  return url.join('&');
+  pairs.push(...listLook(digits, n, format === 'svg'));
+  const hasNoEffect = new Set<string>(WITHOUT_EFFECT[format]);
+  const told = pairs.filter(([name]) => !hasNoEffect.has(name)).map(([name, value]) => `&${name}=${value}`);
+  return `/digit.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
+}
+
+/** The look's parameters that are not as they would be without them. */
+function listLook({ scale, gap, margin, fg, bg, smooth, darkFg, darkBg }: Look, n: number, isSvg: boolean): [string, string][] {
+  const pairs: [name: string, value: string, tells: boolean][] = [
+    ['scale', `${scale}`, scale !== 1],
+    ['gap', `${gap}`, gap !== 0 && n > 1],
+    ['margin', `${margin}`, margin !== 0],
+    ['fg', formatColour(fg), !areEqual(fg, WHITE)],
+    ['bg', formatColour(bg), !areEqual(bg, BLACK)],
+    ['smooth', '1', smooth && (isSvg || scale > 1)],
+    ['dark_fg', formatColour(darkFg ?? fg), darkFg !== undefined && !areEqual(darkFg, fg)],
+    ['dark_bg', formatColour(darkBg ?? bg), darkBg !== undefined && !areEqual(darkBg, bg)],
+  ];
+  return pairs.filter(([, , tells]) => tells).map(([name, value]) => [name, value]);
 }

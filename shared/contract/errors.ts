@@ -9,6 +9,7 @@ export type ApiError =
   | { readonly code: 'invalid_parameter'; readonly parameter: string; readonly received: string; readonly expected: string }
   | { readonly code: 'repeated_parameter'; readonly parameter: string }
   | { readonly code: 'unknown_parameter'; readonly parameters: readonly string[]; readonly known: readonly string[] }
+  | { readonly code: 'parameter_without_effect'; readonly parameters: readonly string[]; readonly format: string }
   | { readonly code: 'picture_too_large'; readonly width: number; readonly height: number; readonly maxPixels: number }
   | {
       readonly code: 'label_not_supported';
@@ -39,6 +40,7 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
   invalid_parameter: { code: 'invalid_parameter', parameter: 'n', received: '1e9', expected: 'a whole number from 1 to 256' },
   repeated_parameter: { code: 'repeated_parameter', parameter: 'seed' },
   unknown_parameter: { code: 'unknown_parameter', parameters: ['sede'], known: ['n', 'seed'] },
+  parameter_without_effect: { code: 'parameter_without_effect', parameters: ['fg'], format: 'npy' },
   picture_too_large: { code: 'picture_too_large', width: 7168, height: 7168, maxPixels: 4_000_000 },
   label_not_supported: { code: 'label_not_supported', model: 'pets', received: 'bird', classes: ['cat', 'dog'] },
   parameter_not_supported: {
@@ -89,6 +91,12 @@ export function describeError(error: ApiError): ErrorDescription {
         status: 400,
         title: 'Unknown parameter',
         detail: `strict=1 and unknown: ${error.parameters.map(quote).join(', ')}. Known: ${error.known.join(', ')}.`,
+      };
+    case 'parameter_without_effect':
+      return {
+        status: 400,
+        title: 'Parameter without effect',
+        detail: `strict=1 and without effect in ${error.format}: ${error.parameters.join(', ')}. Leave them out.`,
       };
     case 'picture_too_large':
       return {

@@ -8,6 +8,8 @@ export const LIMITS = {
   maxCols: 256,
   /** Output pixels a side for one pixel of a digit. */
   maxScale: 16,
+  /** Output pixels of a gap or a margin. */
+  maxGap: 256,
   /** Pixels of the final picture: bounds memory and encoding time whatever the single factors are. */
   maxPicturePixels: 4_000_000,
   /** Index of the first digit: a seed stands for more digits than anyone will look at. */
@@ -23,6 +25,7 @@ export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: 
   maxDigits: { unit: 'digits', about: 'of one answer (n)' },
   maxCols: { unit: 'digits', about: 'a row of a sheet (cols)' },
   maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },
+  maxGap: { unit: 'pixels', about: 'between digits and around all (gap, margin)' },
   maxPicturePixels: { unit: 'pixels', about: 'of the final picture, width times height' },
   maxStart: { unit: 'index', about: 'of the first digit (start)' },
   maxSeedLength: { unit: 'characters', about: 'of a seed (seed)' },

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from '../artifact.ts';
 import { CLASS_LIMITS } from '../classes.ts';
+import { parseColour, type Colour } from '../colour.ts';
 import type { ApiError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -55,6 +56,20 @@ function flag(): z.ZodType<boolean> {
     .meta({ description: '0 or 1' });
 }
 
+function colour(): z.ZodType<Colour> {
+  return z
+    .string()
+    .transform((text, context) => {
+      const parsed = parseColour(text);
+      if (parsed === undefined) {
+        context.addIssue('not a colour');
+        return z.NEVER;
+      }
+      return parsed;
+    })
+    .meta({ description: 'a colour as 3, 4, 6 or 8 hex digits, or transparent' });
+}
+
 const TEXT = {
   seed: z
     .string()
@@ -98,6 +113,28 @@ export const PARAMETERS = {
     without: '1',
     example: '4',
   },
+  gap: { schema: wholeNumber(0, LIMITS.maxGap), about: 'Output pixels of paper between digits', without: '0', example: '4' },
+  margin: { schema: wholeNumber(0, LIMITS.maxGap), about: 'Output pixels of paper around all', without: '0', example: '8' },
+  fg: { schema: colour(), about: 'The ink’s colour', without: 'ffffff', example: '1d2430' },
+  bg: { schema: colour(), about: 'The paper’s colour', without: '000000', example: 'transparent' },
+  smooth: {
+    schema: flag(),
+    about: 'Enlarges with smooth edges in place of squares; in SVG, curves in place of straight lines',
+    without: '0',
+    example: '1',
+  },
+  dark_fg: {
+    schema: colour(),
+    about: 'SVG only: the ink’s colour where the viewer’s scheme is dark',
+    without: 'as fg',
+    example: 'e8eaee',
+  },
+  dark_bg: {
+    schema: colour(),
+    about: 'SVG only: the paper’s colour where the viewer’s scheme is dark',
+    without: 'as bg',
+    example: '14161a',
+  },
   model: {
     schema: TEXT.model,
     about: 'Which model draws; with seed and version the answer never changes and is cached for good',
@@ -106,7 +143,7 @@ export const PARAMETERS = {
   },
   strict: {
     schema: flag(),
-    about: 'Refuses unknown parameters instead of naming them in the header Digitmint-Warning',
+    about: 'Refuses parameters that are unknown or without effect instead of naming them in the header Digitmint-Warning',
     without: '0',
     example: '1',
   },

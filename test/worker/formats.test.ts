@@ -3,6 +3,7 @@
  */
 import { request, type IncomingMessage } from 'node:http';
 import type { Browser } from 'playwright-core';
+import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
 import { digitSchema, digitsSchema } from '../../shared/contract/answers.ts';
@@ -165,7 +166,7 @@ describe('svg', () => {
     'lets no seed out of its text: %j',
     async (seed) => {
       const answer = await worker.fetch(`/digit.svg?seed=${encodeURIComponent(seed.toWellFormed())}`);
-      expect(answer.headers.get('content-security-policy')).toBe("default-src 'none'");
+      expect(answer.headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'");
       const page = await browser.newPage();
       const elements = await page.evaluate(
         (text) => {
@@ -183,6 +184,85 @@ describe('svg', () => {
     const answer = await worker.fetch('/digit?format=svg&model=colour', { headers: { accept: '*/*' } });
     expect(answer.status).toBe(400);
     expect(await answer.text()).toContain('which model colour does');
+  });
+});
+
+describe('the look', () => {
+  const getPng = async (path: string) => PNG.sync.read(await getBytes(path));
+
+  test('is the canonical URL’s too, which gives the same bytes', async () => {
+    for (const format of ['png', 'svg']) {
+      const path = `/digit.${format}?seed=a&n=4&scale=3&smooth=1&gap=2&margin=5&fg=%230A0&bg=transparent&dark_fg=fff`;
+      const answer = await worker.fetch(path);
+      const canonical = answer.headers.get('content-location') as string;
+      expect(canonical).toContain('&n=4&scale=3&gap=2&margin=5&fg=00aa00&bg=transparent&smooth=1');
+      const again = await worker.fetch(canonical);
+      expect(Buffer.from(await again.arrayBuffer()).equals(Buffer.from(await answer.arrayBuffer()))).toBe(true);
+      expect(again.headers.get('etag')).toBe(answer.headers.get('etag'));
+    }
+  });
+
+  test('has its own ETag each, and none of its own when it is the default', async () => {
+    const getTag = async (more: string) => (await worker.fetch(`/digit.png?seed=a&n=4&scale=2${more}`)).headers.get('etag');
+    const tags = await Promise.all(['', '&gap=1', '&margin=1', '&fg=f00', '&bg=f00', '&smooth=1'].map(getTag));
+    expect(new Set(tags).size).toBe(tags.length);
+    expect(await getTag('&gap=0&margin=0&fg=fff&bg=000&smooth=0')).toBe(tags[0]);
+  });
+
+  test('colours digits without a change of their form', async () => {
+    const [plain, painted] = [await getPng(`/digit.png?${REAL}`), await getPng(`/digit.png?${REAL}&fg=0b7a5b&bg=transparent`)];
+    expect(Array.from({ length: 784 }, (_, i) => painted.data[i * 4 + 3])).toEqual(
+      Array.from({ length: 784 }, (_, i) => plain.data[i * 4]),
+    );
+  });
+
+  test('smooth keeps a digit’s ink where it is', async () => {
+    const [small, large] = [await getPng(`/digit.png?${REAL}`), await getPng(`/digit.png?${REAL}&scale=8&smooth=1`)];
+    expect(large.width).toBe(224);
+    for (let i = 0; i < 784; i++) {
+      let sum = 0;
+      for (let p = 0; p < 64; p++) {
+        const [x, y] = [(i % 28) * 8 + (p % 8), Math.floor(i / 28) * 8 + Math.floor(p / 8)];
+        sum += large.data[(y * large.width + x) * 4] as number;
+      }
+      expect(Math.abs(sum / 64 - (small.data[i * 4] as number))).toBeLessThan(64);
+    }
+  });
+
+  test('that has no effect is named, and refused by strict=1', async () => {
+    const answer = await worker.fetch('/digit.npy?fg=f00&scale=2&sede=1');
+    expect(answer.headers.get('digitmint-warning')).toBe('unknown parameters: sede; without effect in npy: scale, fg');
+    const strict = await worker.fetch('/digit.npy?fg=f00&strict=1');
+    expect([strict.status, ((await strict.json()) as { code: string }).code]).toEqual([400, 'parameter_without_effect']);
+    expect((await worker.fetch('/digit.json?cols=3&strict=1')).status).toBe(200);
+    expect((await worker.fetch('/digit.json?cols=3')).headers.get('digitmint-warning')).toBeNull();
+  });
+
+  test('of a model in colour is its own', async () => {
+    expect((await worker.fetch('/digit.png?model=colour&fg=f00')).status).toBe(400);
+    expect((await worker.fetch('/digit.png?model=colour&bg=f00')).status).toBe(400);
+    const png = await getPng('/digit.png?model=colour&n=2&scale=2&smooth=1&gap=3&margin=1');
+    expect([png.width, png.height]).toEqual([2 + 64 + 3, 2 + 32]);
+  });
+
+  test('is bounded as a whole', async () => {
+    expect((await worker.fetch('/digit.json?gap=257')).status).toBe(400);
+    const answer = await worker.fetch('/digit?format=png&n=256&gap=256');
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'image/png']);
+  });
+
+  test.each([
+    ['light', 'rgb(29, 36, 48)'],
+    ['dark', 'rgb(232, 234, 238)'],
+  ] as const)('of SVG follows the viewer’s %s scheme', async (colorScheme, fill) => {
+    const context = await browser.newContext({ colorScheme });
+    const page = await context.newPage();
+    const complaints = collectComplaints(page);
+    await page.goto(new URL(`/digit.svg?${REAL}&smooth=1&scale=4&fg=1d2430&bg=transparent&dark_fg=e8eaee`, worker.url).href);
+    expect(await page.locator('g').evaluate((group) => getComputedStyle(group).fill)).toBe(fill);
+    expect(await page.locator('rect').evaluate((rect) => getComputedStyle(rect).fill)).toBe('none');
+    expect(complaints).toEqual([]);
+    await context.close();
   });
 });
 

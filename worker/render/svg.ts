@@ -2,7 +2,8 @@
  * Digits as outlines: sharp at any size, some hundred bytes a digit.
  */
 import type { Samples } from '../../shared/sampler.ts';
-import { measureSheet } from '../../shared/sheet.ts';
+import { formatColour, type Colour } from '../../shared/colour.ts';
+import { locateSample, measureSheet } from '../../shared/sheet.ts';
 import { traceOutlines, type Outline } from '../../shared/outline.ts';
 import type { PinnedDigits } from '../../shared/contract/digit-query.ts';
 
@@ -16,7 +17,7 @@ const MAX_OFF_STEPS = 0.35;
 const MAX_NAMED = 20;
 
 /**
- * Draws a sheet of grey digits, laid out as in PNG.
+ * Draws a sheet of grey digits, laid out and coloured as in PNG; in the viewer's dark scheme as `dark_fg` and `dark_bg` say.
  *
  * @param digits   What was asked for.
  * @param samples  What was drawn for it, of one channel.
@@ -25,40 +26,83 @@ const MAX_NAMED = 20;
 export function renderSvg(digits: PinnedDigits, samples: Samples, classes: readonly string[]): string {
   const { width, height } = measureSheet(samples, samples.count, digits);
   const size = samples.width * samples.height;
+  const write = digits.smooth ? writeCurve : writeLines;
   const paths = Array.from({ length: samples.count }, (_, i) => {
     const pixels = samples.pixels.subarray(i * size, (i + 1) * size);
-    const data = traceOutlines(pixels, samples.width, samples.height).map(writeOutline).join('');
-    const left = (i % digits.cols) * samples.width * digits.scale;
-    const top = Math.floor(i / digits.cols) * samples.height * digits.scale;
+    const data = traceOutlines(pixels, samples.width, samples.height)
+      .map((outline) => simplify(roundPoints(outline)))
+      .filter((points) => points.length >= 3) // Else it is smaller than a step.
+      .map(write)
+      .join('');
+    const { left, top } = locateSample(samples, i, digits);
     return `<path transform="translate(${left} ${top})scale(${digits.scale / STEPS})" d="${data}"/>`;
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
     `<title>${escapeXml(nameDigits(samples, classes))}</title>`,
     `<desc>${escapeXml(describeOrigin(digits))}</desc>`,
-    `<rect width="100%" height="100%" fill="#000"/>`,
-    `<g fill="#fff">`,
+    ...styleForDark(digits),
+    `<rect class="p" width="100%" height="100%" ${paintWith(digits.bg)}/>`,
+    `<g class="i" ${paintWith(digits.fg)}>`,
     ...paths,
     '</g>',
     '</svg>\n',
   ].join('\n');
 }
 
-/** Relative lines between whole steps, without the points that a line runs through anyway. */
-function writeOutline(outline: Outline): string {
-  const points = simplify(roundPoints(outline));
-  const [first] = points;
-  if (first === undefined || points.length < 3) {
-    return ''; // Smaller than a step.
-  }
+function paintWith(colour: Colour): string {
+  return colour[3] === 0 ? 'fill="none"' : `fill="#${formatColour(colour)}"`;
+}
+
+/** The dark scheme's colours, where they are asked for. Colours are hex digits here: nothing of a caller's text gets in. */
+function styleForDark({ darkFg, darkBg }: PinnedDigits): string[] {
+  const rules = [
+    ...(darkBg === undefined ? [] : [`.p{${darkenTo(darkBg)}}`]),
+    ...(darkFg === undefined ? [] : [`.i{${darkenTo(darkFg)}}`]),
+  ];
+  return rules.length === 0 ? [] : [`<style>@media(prefers-color-scheme:dark){${rules.join('')}}</style>`];
+}
+
+function darkenTo(colour: Colour): string {
+  return colour[3] === 0 ? 'fill:none' : `fill:#${formatColour(colour)}`;
+}
+
+/** A closed line of straight parts. */
+function writeLines(points: readonly Point[]): string {
+  const [first, ...rest] = points as [Point, ...Point[]];
+  return `M${joinNumbers(first)}l${writeRelative(first, rest)}z`;
+}
+
+/** A closed line of parabolas, from the middle of each part to the middle of the next, drawn to the point between. */
+function writeCurve(points: readonly Point[]): string {
+  const middles = points.map(([x, y], i): Point => {
+    const [nextX, nextY] = points[(i + 1) % points.length] as Point;
+    return [Math.round((x + nextX) / 2), Math.round((y + nextY) / 2)];
+  });
+  const first = middles.at(-1) as Point;
+  let from = first;
+  const numbers = points.flatMap((point, i) => {
+    const to = middles[i] as Point;
+    const curve = [point[0] - from[0], point[1] - from[1], to[0] - from[0], to[1] - from[1]];
+    from = to;
+    return curve;
+  });
+  return `M${joinNumbers(first)}q${joinNumbers(numbers)}z`;
+}
+
+function writeRelative(first: Point, points: readonly Point[]): string {
   let [x, y] = first;
-  const lines = points.slice(1).map(([toX, toY]) => {
-    const line = `${toX - x} ${toY - y}`.replace(' -', '-');
+  const numbers = points.flatMap(([toX, toY]) => {
+    const line = [toX - x, toY - y];
     [x, y] = [toX, toY];
     return line;
   });
-  // What follows m and its point are relative lines; a minus sign parts numbers as well as a space does.
-  return `M${first[0]} ${first[1]}l${lines.join(' ').replaceAll(' -', '-')}z`;
+  return joinNumbers(numbers);
+}
+
+/** A minus sign parts numbers as well as a space does. */
+function joinNumbers(numbers: readonly number[]): string {
+  return numbers.join(' ').replaceAll(' -', '-');
 }
 
 type Point = readonly [x: number, y: number];

@@ -25,6 +25,7 @@ const SHARED = {
     ...QUERY_ERRORS,
     'label_not_supported',
     'parameter_not_supported',
+    'parameter_without_effect',
     'picture_too_large',
     'model_not_found',
     'not_acceptable',
@@ -54,7 +55,14 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     summary: 'The same in the extension’s format',
     pathParameters: { extension: EXTENSION },
     query: DIGIT_PARAMETERS,
-    examples: ['/digit.png?n=16&scale=4', '/digit.svg?seed=Ada&scale=8', '/digit.json?n=16', '/digit.txt', '/digit.npy?n=256'],
+    examples: [
+      '/digit.png?n=16&scale=4',
+      '/digit.svg?seed=Ada&scale=8',
+      '/digit.json?n=16',
+      '/digit.png?n=9&scale=3&smooth=1&gap=4&margin=8&fg=1d2430&bg=transparent',
+      '/digit.txt',
+      '/digit.npy?n=256',
+    ],
   },
   {
     ...SHARED,

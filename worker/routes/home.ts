@@ -3,7 +3,7 @@
  */
 import { html } from 'hono/html';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
-import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
+import { buildDigitUrl, DEFAULT_LOOK, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import { getDefer, type App, type AppDependencies } from '../context.ts';
 import { renderPage } from '../render/page.ts';
 import { respondError } from '../respond-error.ts';
@@ -41,7 +41,7 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
       n: 1,
       label: undefined,
       cols: 1,
-      scale: 1,
+      ...DEFAULT_LOOK,
     };
     const fresh = `${origin}/digit.png?n=16&scale=4`;
     const single = `${origin}/digit.png?scale=4`;

@@ -99,7 +99,8 @@ async function describePhoto(
   const { image } = acquired.lease.generator.sampler.manifest;
   acquired.lease.release();
   const n = query.n ?? 1;
-  const measure = (scale: number) => measureSheet(image, n, { cols: query.cols ?? chooseCols(n), scale });
+  const measure = (scale: number) =>
+    measureSheet(image, n, { cols: query.cols ?? chooseCols(n), scale, gap: query.gap ?? 0, margin: query.margin ?? 0 });
   const fits = ({ width, height }: Size) => width <= most.width && height <= most.height;
   let scale = query.scale ?? 1;
   while (scale > 1 && !fits(measure(scale))) {
