@@ -6,21 +6,21 @@ import { findClass } from '../shared/classes.ts';
 import { formatColour } from '../shared/colour.ts';
 import {
   DEFAULT_LOOK,
-  DIGIT_FORMATS,
   findWithoutEffect,
-  parseDigitQuery,
   type DigitFormat,
   type DigitQuery,
+  type ParsedDigitQuery,
   type PinnedDigits,
 } from '../shared/contract/digit-query.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import type { Samples } from '../shared/sampler.ts';
+import { joinSamples } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import { getDefer, type AppContext, type AppDependencies } from './context.ts';
+import { chooseFormat } from './digit-format.ts';
 import { computeEtag, describeContent, describeDigits } from './digit-headers.ts';
 import { hasCurrent, HEADERS } from './headers.ts';
-import { chooseMediaType } from './negotiate.ts';
 import { renderDigits, type RenderContext } from './render/digits.ts';
 import { streamSamples } from './render/sample-stream.ts';
 import { respondError } from './respond-error.ts';
@@ -30,16 +30,15 @@ import type { Generator } from './sampler-cache.ts';
  * Answers a request for digits.
  *
  * @param extension  The path's, which decides the format.
- * @param search     The query's pairs, with whatever else the path says.
+ * @param parsed     What the query and the rest of the path say.
  */
 export async function answerDigits(
   c: AppContext,
   dependencies: AppDependencies,
   extension: DigitFormat | undefined,
-  search: URLSearchParams,
+  parsed: ParsedDigitQuery,
 ): Promise<Response> {
   const { generators, drawSeed, clock } = dependencies;
-  const parsed = parseDigitQuery(search);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
@@ -72,14 +71,15 @@ export async function answerDigits(
   }
   const { generator, release } = acquired.lease;
   try {
-    const { classes } = generator.sampler.manifest;
-    const label = query.label === undefined ? undefined : findClass(classes, query.label);
-    if (query.label !== undefined && label === undefined) {
-      return respondError(c, { code: 'label_not_supported', model: generator.name, received: query.label, classes });
+    const { classes, image } = generator.sampler.manifest;
+    const labels = findLabels(query, generator);
+    if ('code' in labels) {
+      return respondError(c, labels);
     }
+    const [label] = query.label === undefined ? [] : labels;
     const named = { ...query, label: label === undefined ? undefined : classes[label] };
     const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
-    const error = checkLook(digits, query, generator);
+    const error = checkColours(digits, query, generator) ?? (digits.number === undefined ? checkSize(digits, image) : undefined);
     if (error !== undefined) {
       return respondError(c, error);
     }
@@ -89,14 +89,21 @@ export async function answerDigits(
     }
     const context = { digits, classes, origin };
     const content = { ...headers, ...describeContent(digits) };
-    if (format === 'ndjson') {
+    if (format === 'ndjson' && digits.number === undefined) {
       return c.req.method === 'HEAD'
         ? c.body(null, 200, content)
         : c.body(streamDigits(c, dependencies, context, label), 200, content);
     }
     const loaded = clock();
-    const samples = drawRange(generator, digits, digits.start, digits.n, label);
+    const samples =
+      digits.number === undefined
+        ? drawRange(generator, digits, digits.start, digits.n, label)
+        : joinSamples(generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }));
     const drawn = clock();
+    const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
+    if (tooLarge !== undefined) {
+      return respondError(c, tooLarge);
+    }
     const body = renderDigits(context, samples, digits.start);
     return c.body(body, 200, {
       ...content,
@@ -106,25 +113,6 @@ export async function answerDigits(
   } finally {
     release();
   }
-}
-
-/** Extension, then `format=`, then Accept. */
-function chooseFormat(query: DigitQuery, extension: DigitFormat | undefined, accept: string | undefined): DigitFormat | ApiError {
-  if (extension !== undefined && query.format !== undefined && query.format !== extension) {
-    return {
-      code: 'invalid_parameter',
-      parameter: 'format',
-      received: query.format,
-      expected: `${extension}, as the path says, or no format at all`,
-    };
-  }
-  const told = extension ?? query.format;
-  if (told !== undefined) {
-    return told;
-  }
-  const mediaType = chooseMediaType(accept, Object.values(DIGIT_FORMATS));
-  const format = (Object.keys(DIGIT_FORMATS) as DigitFormat[]).find((key) => DIGIT_FORMATS[key] === mediaType);
-  return format ?? { code: 'not_acceptable', accept: accept ?? '', available: Object.values(DIGIT_FORMATS) };
 }
 
 function pinDigits(
@@ -150,6 +138,7 @@ function pinDigits(
     smooth: query.smooth ?? DEFAULT_LOOK.smooth,
     darkFg: query.dark_fg,
     darkBg: query.dark_bg,
+    number: query.number,
   };
 }
 
@@ -188,13 +177,35 @@ function streamDigits(
   return streamSamples(new Uint8Array(), digits.start, digits.n, draw, (samples, first) => renderDigits(context, samples, first));
 }
 
-/** What only the model can tell: whether the picture is too large, or its colours cannot be drawn so. */
-function checkLook(digits: PinnedDigits, query: DigitQuery, { sampler, name }: Generator): ApiError | undefined {
-  const { image } = sampler.manifest;
-  const { width, height } = measureSheet(image, digits.n, digits);
-  if (digits.format === 'png' && width * height > LIMITS.maxPicturePixels) {
-    return { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels };
+/** @param sample  A model's image, or a number's. */
+function checkSize(digits: PinnedDigits, sample: { width: number; height: number }): ApiError | undefined {
+  const { width, height } = measureSheet(sample, digits.n, digits);
+  return digits.format === 'png' && width * height > LIMITS.maxPicturePixels
+    ? { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels }
+    : undefined;
+}
+
+/** The label that was asked for, or those of a number's digits; else none. */
+function findLabels({ label, number }: DigitQuery, { name, sampler }: Generator): Uint8Array | ApiError {
+  const { classes } = sampler.manifest;
+  if (number !== undefined && classes.length === 0) {
+    const reason = 'it was trained without labels';
+    return { code: 'parameter_not_supported', parameter: 'digits', received: number, model: name, reason };
   }
+  const labels: number[] = [];
+  for (const text of number ?? (label === undefined ? [] : [label])) {
+    const found = findClass(classes, text);
+    if (found === undefined) {
+      return { code: 'label_not_supported', model: name, received: text, classes };
+    }
+    labels.push(found);
+  }
+  return Uint8Array.from(labels);
+}
+
+/** Whether a model's colours can be drawn so. */
+function checkColours(digits: PinnedDigits, query: DigitQuery, { sampler, name }: Generator): ApiError | undefined {
+  const { image } = sampler.manifest;
   if (digits.format === 'svg' && image.channels !== 1) {
     const reason = 'it draws in colour, and outlines are of ink';
     return { code: 'parameter_not_supported', parameter: 'format', received: digits.format, model: name, reason };

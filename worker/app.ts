@@ -15,12 +15,14 @@ import { addHomeRoute, HOME_OPERATION } from './routes/home.ts';
 import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './routes/llms.ts';
 import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
+import { addNumberRoute, NUMBER_OPERATIONS } from './routes/number.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
 import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
 
 /** All that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [
   ...DIGIT_OPERATIONS,
+  ...NUMBER_OPERATIONS,
   ...MODEL_OPERATIONS,
   LIMITS_OPERATION,
   HOME_OPERATION,
@@ -44,6 +46,7 @@ export function createApp(dependencies: AppDependencies): App {
   });
   addHomeRoute(app, dependencies);
   addDigitRoutes(app, dependencies);
+  addNumberRoute(app, dependencies);
   addHealthRoute(app, dependencies);
   addErrorRoutes(app);
   addModelRoutes(app, dependencies);

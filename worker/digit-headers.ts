@@ -61,9 +61,10 @@ function describeUnknown(names: readonly string[]): string {
   return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
 }
 
-function nameFile({ format, seed, start, n }: PinnedDigits): string {
+function nameFile({ format, seed, start, n, number }: PinnedDigits): string {
   const last = n === 1 ? '' : `-${start + n - 1}`;
-  return `digitmint-${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${format}`;
+  const what = number === undefined ? '' : `${number}-`;
+  return `digitmint-${what}${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${format}`;
 }
 
 /** Of a picture that is opened as a document: it has no script, and a style element at most, for the dark scheme. */

@@ -12,7 +12,7 @@ const modelSchema = z.object({
 export const digitSchema = z.object({
   index: z.int().meta({ description: 'Its place in the seed’s row' }),
   label: z.int().nullable().meta({ description: 'Its class’s number; null for a model without classes' }),
-  class: z.string().nullable().meta({ description: 'Its class’s name' }),
+  class: z.string().nullable().meta({ description: 'Its class’s name; of a number its digits' }),
   url: z.url().meta({ description: 'Its own permanent picture' }),
   pixels: z.array(z.int().min(0).max(255)).meta({ description: '[height, width, channels], row by row; 0 is paper, 255 ink' }),
 });

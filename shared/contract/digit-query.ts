@@ -5,7 +5,8 @@ import * as z from 'zod';
 import { areEqual, BLACK, formatColour, WHITE, type Colour } from '../colour.ts';
 import { chooseCols } from '../sheet.ts';
 import type { ApiError } from './errors.ts';
-import { PARAMETERS, parseParameters, type ParameterSet, type ParameterValues } from './parameters.ts';
+import { LIMITS } from './limits.ts';
+import { PARAMETERS, parseParameters, type Parameter, type ParameterSet, type ParameterValues } from './parameters.ts';
 
 /** The formats of `/digit`, by extension, with their media types, in the order of preference. The first is the default. */
 export const DIGIT_FORMATS = {
@@ -55,12 +56,28 @@ export const DIGIT_PARAMETERS = {
   strict: PARAMETERS.strict,
 } as const satisfies ParameterSet;
 
+/** The parameters of `/number/{digits}`. */
+export const NUMBER_PARAMETERS = (({ n: _n, label: _label, cols: _cols, gap: _gap, ...others }) => others)(DIGIT_PARAMETERS);
+
+/** The number itself, as the path has it. */
+export const NUMBER_PATH = {
+  schema: z
+    .string()
+    .regex(new RegExp(`^[0-9]{1,${LIMITS.maxNumberLength}}$`))
+    .meta({ description: `1 to ${LIMITS.maxNumberLength} digits from 0 to 9` }),
+  about: 'The number',
+  without: '',
+  example: '2026',
+} as const satisfies Parameter;
+
 type DigitParameter = keyof typeof DIGIT_PARAMETERS;
 
 /** A parsed query. What was not asked for is undefined. */
 export type DigitQuery = ParameterValues<typeof DIGIT_PARAMETERS> & {
   /** Names that were given but mean nothing here: for the warning header. */
   readonly unknown: readonly string[];
+  /** The number that shall be written in one hand, from the path. */
+  readonly number: string | undefined;
 };
 
 export type ParsedDigitQuery =
@@ -75,7 +92,23 @@ export type ParsedDigitQuery =
  */
 export function parseDigitQuery(search: URLSearchParams): ParsedDigitQuery {
   const parsed = parseParameters(DIGIT_PARAMETERS, search);
-  return parsed.ok ? { ok: true, query: { ...parsed.values, unknown: parsed.unknown } } : parsed;
+  return parsed.ok ? { ok: true, query: { ...parsed.values, unknown: parsed.unknown, number: undefined } } : parsed;
+}
+
+/**
+ * Parses what `/number/{digits}` was asked for.
+ *
+ * @param number  From the path, decoded.
+ * @param search  Decoded pairs in their order.
+ */
+export function parseNumberQuery(number: string, search: URLSearchParams): ParsedDigitQuery {
+  if (!NUMBER_PATH.schema.safeParse(number).success) {
+    const expected = NUMBER_PATH.schema.description ?? '';
+    return { ok: false, error: { code: 'invalid_parameter', parameter: 'digits', received: number, expected } };
+  }
+  const parsed = parseParameters(NUMBER_PARAMETERS, search);
+  const absent = { n: undefined, label: undefined, cols: undefined, gap: undefined };
+  return parsed.ok ? { ok: true, query: { ...parsed.values, ...absent, unknown: parsed.unknown, number } } : parsed;
 }
 
 /**
@@ -120,6 +153,8 @@ export interface PinnedDigits extends Look {
   /** The class's name: unlike its number it means the same in every version of a model. */
   readonly label: string | undefined;
   readonly cols: number;
+  /** The number to write in one hand, the latent vector of `start` for each of its digits; then `n` is 1. */
+  readonly number: string | undefined;
 }
 
 /**
@@ -127,7 +162,7 @@ export interface PinnedDigits extends Look {
  * Equal digits in an equal format have equal URLs.
  */
 export function buildDigitUrl(digits: PinnedDigits): string {
-  const { format, model, seed, start, n, label, cols } = digits;
+  const { format, model, seed, start, n, label, cols, number } = digits;
   const pairs: [name: string, value: string][] = [];
   if (start !== 0) {
     pairs.push(['start', `${start}`]);
@@ -144,7 +179,8 @@ export function buildDigitUrl(digits: PinnedDigits): string {
   pairs.push(...listLook(digits, n, format === 'svg'));
   const hasNoEffect = new Set<string>(WITHOUT_EFFECT[format]);
   const told = pairs.filter(([name]) => !hasNoEffect.has(name)).map(([name, value]) => `&${name}=${value}`);
-  return `/digit.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
+  const path = number === undefined ? '/digit' : `/number/${number}`;
+  return `${path}.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
 }
 
 /** The look's parameters that are not as they would be without them. */

@@ -75,6 +75,7 @@ describe('the canonical URL', () => {
     n: 4,
     label: undefined,
     cols: 2,
+    number: undefined,
   };
   const build = (more: Partial<PinnedDigits>) => buildDigitUrl({ ...digits, ...more }).replace('&model=m@0123456789abcdef', '');
 

@@ -73,7 +73,7 @@ function formatItems({ digits, classes, origin }: RenderContext, samples: Sample
     const index = first + i;
     const url = origin + buildDigitUrl({ ...digits, format: 'png', start: index, n: 1, cols: 1 });
     const label = labels?.[i] ?? null;
-    const item = JSON.stringify({ index, label, class: label === null ? null : classes[label], url });
+    const item = JSON.stringify({ index, label, class: label === null ? (digits.number ?? null) : classes[label], url });
     return `${item.slice(0, -1)},"pixels":[${pixels.subarray(i * size, (i + 1) * size).join(',')}]}`;
   });
 }

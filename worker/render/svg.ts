@@ -39,7 +39,7 @@ export function renderSvg(digits: PinnedDigits, samples: Samples, classes: reado
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
-    `<title>${escapeXml(nameDigits(samples, classes))}</title>`,
+    `<title>${escapeXml(digits.number === undefined ? nameDigits(samples, classes) : `The handwritten number ${digits.number}`)}</title>`,
     `<desc>${escapeXml(describeOrigin(digits))}</desc>`,
     ...styleForDark(digits),
     `<rect class="p" width="100%" height="100%" ${paintWith(digits.bg)}/>`,

@@ -2,9 +2,10 @@
  * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: freshly sampled digits, or those that a seed stands for.
  */
 import { digitSchema, digitsSchema } from '../../shared/contract/answers.ts';
-import { DIGIT_FORMATS, DIGIT_PARAMETERS, type DigitFormat } from '../../shared/contract/digit-query.ts';
+import { DIGIT_FORMATS, DIGIT_PARAMETERS, parseDigitQuery, type DigitFormat } from '../../shared/contract/digit-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { answerDigits } from '../answer-digits.ts';
+import { splitExtension } from '../digit-format.ts';
 import type { App, AppDependencies } from '../context.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
 
@@ -87,24 +88,17 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
 ];
 
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
-  app.get('/digit', (c) => answerDigits(c, dependencies, undefined, new URL(c.req.url).searchParams));
+  app.get('/digit', (c) => answerDigits(c, dependencies, undefined, parseDigitQuery(new URL(c.req.url).searchParams)));
   for (const extension of FORMATS) {
-    app.get(`/digit.${extension}`, (c) => answerDigits(c, dependencies, extension, new URL(c.req.url).searchParams));
+    app.get(`/digit.${extension}`, (c) =>
+      answerDigits(c, dependencies, extension, parseDigitQuery(new URL(c.req.url).searchParams)),
+    );
   }
   app.get('/digit/:label', (c) => {
-    const named = splitExtension(c.req.param('label'));
+    const { text, extension } = splitExtension(c.req.param('label'));
     // As if it stood in the query: one that stands there too is given twice.
     const search = new URL(c.req.url).searchParams;
-    search.append('label', named.label);
-    return answerDigits(c, dependencies, named.extension, search);
+    search.append('label', text);
+    return answerDigits(c, dependencies, extension, parseDigitQuery(search));
   });
-}
-
-/** A class's name may hold dots: only a format's own extension is one. */
-function splitExtension(text: string): { label: string; extension: DigitFormat | undefined } {
-  const dot = text.lastIndexOf('.');
-  const extension = text.slice(dot + 1);
-  return dot >= 0 && Object.hasOwn(DIGIT_FORMATS, extension)
-    ? { label: text.slice(0, dot), extension: extension as DigitFormat }
-    : { label: text, extension: undefined };
 }

@@ -40,6 +40,7 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
       start: 0,
       n: 1,
       label: undefined,
+      number: undefined,
       cols: 1,
       ...DEFAULT_LOOK,
     };
