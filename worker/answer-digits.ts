@@ -20,6 +20,7 @@ import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import { getDefer, type AppContext, type AppDependencies } from './context.ts';
 import { chooseFormat } from './digit-format.ts';
 import { computeEtag, describeContent, describeDigits } from './digit-headers.ts';
+import { createPartDrawer } from './draw-parts.ts';
 import { hasCurrent, HEADERS } from './headers.ts';
 import { renderDigits, type RenderContext } from './render/digits.ts';
 import { streamSamples } from './render/sample-stream.ts';
@@ -152,29 +153,16 @@ function drawRange(
   return sampler.draw({ seed, start, count, ...(label !== undefined && { label }) });
 }
 
-/**
- * Streams digits a line each. The model is taken hold of for each part anew, by its version: a reader who goes away
- * holds nothing.
- */
+/** Streams digits a line each. */
 function streamDigits(
   c: AppContext,
-  { generators }: AppDependencies,
+  dependencies: AppDependencies,
   context: RenderContext,
   label: number | undefined,
 ): ReadableStream {
-  const { digits } = context;
-  const draw = async (first: number, count: number): Promise<Samples> => {
-    const acquired = await generators.acquire(digits.model, getDefer(c));
-    if (!acquired.ok) {
-      throw new Error(`the model went away in the middle of an answer: ${acquired.error.code}`);
-    }
-    try {
-      return drawRange(acquired.lease.generator, digits, first, count, label);
-    } finally {
-      acquired.lease.release();
-    }
-  };
-  return streamSamples(new Uint8Array(), digits.start, digits.n, draw, (samples, first) => renderDigits(context, samples, first));
+  const { model, seed, start, n } = context.digits;
+  const draw = createPartDrawer(c, dependencies, { model, seed, label });
+  return streamSamples(new Uint8Array(), start, n, draw, (samples, first) => renderDigits(context, samples, first));
 }
 
 /** @param sample  A model's image, or a number's. */

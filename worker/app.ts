@@ -7,6 +7,7 @@ import type { App, AppDependencies, AppEnv } from './context.ts';
 import { addCommonHeaders, METHODS, PREFLIGHT_HEADERS } from './headers.ts';
 import type { Operation } from './operation.ts';
 import { respondError } from './respond-error.ts';
+import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
 import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digit.ts';
 import { addDocsRoute, DOCS_OPERATION } from './routes/docs.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
@@ -23,6 +24,7 @@ import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
 export const OPERATIONS: readonly Operation[] = [
   ...DIGIT_OPERATIONS,
   ...NUMBER_OPERATIONS,
+  DATASET_OPERATION,
   ...MODEL_OPERATIONS,
   LIMITS_OPERATION,
   HOME_OPERATION,
@@ -47,6 +49,7 @@ export function createApp(dependencies: AppDependencies): App {
   addHomeRoute(app, dependencies);
   addDigitRoutes(app, dependencies);
   addNumberRoute(app, dependencies);
+  addDatasetRoutes(app, dependencies);
   addHealthRoute(app, dependencies);
   addErrorRoutes(app);
   addModelRoutes(app, dependencies);

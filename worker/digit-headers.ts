@@ -16,47 +16,83 @@ import { API_HEADERS, CACHE_CONTROL, HEADERS } from './headers.ts';
 /** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
 const RENDERING = 2;
 
-/** The headers that a 200 and a 304 share. */
+/** An answer that a seed and a version of a model decide. */
+export interface Pinned {
+  /** Path and query of its one URL, which tells all that its bytes depend on but the origin. */
+  readonly permalink: string;
+  /** Whether it holds absolute URLs, and so depends on the origin too. */
+  readonly holdsUrls: boolean;
+  readonly seed: string;
+  readonly model: { readonly name: string; readonly version: string };
+}
+
+/** What a caller said itself: how long an answer may be kept depends on it. */
+interface Asked {
+  readonly seed: string | undefined;
+  readonly model: { readonly version: string | undefined } | undefined;
+}
+
+/** The headers that a 200 and a 304 share. @param warnings  What was passed over. */
+export function describePinned(
+  pinned: Pinned,
+  asked: Asked,
+  origin: string,
+  warnings: readonly string[],
+): Record<string, string> {
+  const { permalink, seed, model } = pinned;
+  const freshness = asked.seed === undefined ? 'fresh' : asked.model?.version === undefined ? 'seeded' : 'pinned';
+  return {
+    ...API_HEADERS,
+    'Cache-Control': CACHE_CONTROL[freshness],
+    'Content-Location': permalink,
+    Link: `<${origin}${permalink}>; rel="canonical"`,
+    [HEADERS.seed]: encodeURIComponent(seed),
+    [HEADERS.model]: `${model.name}@${model.version}`,
+    ...(freshness !== 'fresh' && { ETag: computeTag(pinned, origin) }),
+    ...(warnings.length > 0 && { [HEADERS.warning]: warnings.join('; ') }),
+  };
+}
+
+/** An ETag that is known before a digit is drawn. */
+export function computeTag({ permalink, holdsUrls }: Pinned, origin: string): string {
+  const text = `${RENDERING} ${holdsUrls ? origin : ''} ${permalink}`;
+  return `"${bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16))}"`;
+}
+
+/** The headers of digits that a 200 and a 304 share. */
 export function describeDigits(
   digits: PinnedDigits,
   query: DigitQuery,
   origin: string,
   negotiated: boolean,
 ): Record<string, string> {
-  const permalink = buildDigitUrl(digits);
-  const freshness = query.seed === undefined ? 'fresh' : query.model?.version === undefined ? 'seeded' : 'pinned';
   return {
-    ...API_HEADERS,
-    'Cache-Control': CACHE_CONTROL[freshness],
-    'Content-Location': permalink,
-    Link: `<${origin}${permalink}>; rel="canonical"`,
-    [HEADERS.seed]: encodeURIComponent(digits.seed),
-    [HEADERS.model]: `${digits.model.name}@${digits.model.version}`,
-    ...(freshness !== 'fresh' && { ETag: computeEtag(digits, origin) }),
+    ...describePinned(pinUrl(digits), query, origin, listWarnings(query, digits.format)),
     ...(negotiated && { Vary: 'Accept' }),
-    ...describeWarnings(query, digits.format),
   };
 }
 
-/** Known before a digit is drawn: all that the bytes depend on. JSON holds absolute URLs, and so depends on the origin. */
 export function computeEtag(digits: PinnedDigits, origin: string): string {
-  const hasUrls = digits.format === 'json' || digits.format === 'ndjson';
-  const text = `${RENDERING} ${hasUrls ? origin : ''} ${buildDigitUrl(digits)}`;
-  return `"${bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16))}"`;
+  return computeTag(pinUrl(digits), origin);
 }
 
-function describeWarnings(query: DigitQuery, format: DigitFormat): Record<string, string> {
+function pinUrl(digits: PinnedDigits): Pinned {
+  const { format, seed, model } = digits;
+  return { permalink: buildDigitUrl(digits), holdsUrls: format === 'json' || format === 'ndjson', seed, model };
+}
+
+function listWarnings(query: DigitQuery, format: DigitFormat): string[] {
   const withoutEffect = findWithoutEffect(query, format);
-  const warnings = [
+  return [
     ...(query.unknown.length > 0 ? [describeUnknown(query.unknown)] : []),
     ...(withoutEffect.length > 0 ? [`without effect in ${format}: ${withoutEffect.join(', ')}`] : []),
   ];
-  return warnings.length > 0 ? { [HEADERS.warning]: warnings.join('; ') } : {};
 }
 
 const MAX_NAMED = 8;
 
-function describeUnknown(names: readonly string[]): string {
+/** Names what means nothing here, percent-encoded. */
+export function describeUnknown(names: readonly string[]): string {
   const named = names.slice(0, MAX_NAMED).map((name) => encodeURIComponent([...name].slice(0, 32).join('')));
   return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
 }

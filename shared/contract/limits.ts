@@ -4,6 +4,8 @@
 export const LIMITS = {
   /** Digits in one answer: what the shipped model draws and encodes in some tens of milliseconds. */
   maxDigits: 256,
+  /** Digits of one streamed set: some seconds of work, as many as MNIST's test set has. */
+  maxDatasetDigits: 10_000,
   /** Digits of a number that is written in one picture. */
   maxNumberLength: 32,
   /** Sheets wider than this in digits are asked for by mistake only. */
@@ -25,6 +27,7 @@ export const LIMITS = {
 /** Each limit's unit and meaning, for `/limits`. */
 export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: string; readonly about: string }>> = {
   maxDigits: { unit: 'digits', about: 'of one answer (n)' },
+  maxDatasetDigits: { unit: 'digits', about: 'of one set (n of /dataset)' },
   maxNumberLength: { unit: 'digits', about: 'of a number in one hand' },
   maxCols: { unit: 'digits', about: 'a row of a sheet (cols)' },
   maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },

@@ -33,7 +33,7 @@ export function renderDigits(context: RenderContext, samples: Samples, first: nu
       return encodeText(formatJson(context, samples, first));
     case 'ndjson':
       return encodeText(
-        formatItems(context, samples, first)
+        listItems(context, samples, first)
           .map((item) => `${item}\n`)
           .join(''),
       );
@@ -62,18 +62,37 @@ function formatJson(context: RenderContext, samples: Samples, first: number): st
   const { model, seed, start } = context.digits;
   const { count, width, height, channels } = samples;
   const head = { model, seed, start, n: count, width, height, channels };
-  return `${JSON.stringify(head).slice(0, -1)},"digits":[\n${formatItems(context, samples, first).join(',\n')}\n]}\n`;
+  return `${JSON.stringify(head).slice(0, -1)},"digits":[\n${listItems(context, samples, first).join(',\n')}\n]}\n`;
 }
 
-/** Written by hand where the numbers are: 200,000 of them take JSON.stringify several times as long as `join`. */
-function formatItems({ digits, classes, origin }: RenderContext, samples: Samples, first: number): string[] {
+/** What digits as JSON need beside the samples. */
+export interface ItemContext {
+  /** The model's, by label. */
+  readonly classes: readonly string[];
+  /** The class of samples without labels: a number's digits. */
+  readonly number?: string | undefined;
+  /** Writes the URL of the picture with an index. */
+  readonly writeUrl: (index: number) => string;
+}
+
+/** Digits as JSON, by hand where the numbers are: 200,000 of them take JSON.stringify several times as long as `join`. */
+export function formatItems({ classes, number, writeUrl }: ItemContext, samples: Samples, first: number): string[] {
   const { count, width, height, channels, pixels, labels } = samples;
   const size = width * height * channels;
   return Array.from({ length: count }, (_, i) => {
     const index = first + i;
-    const url = origin + buildDigitUrl({ ...digits, format: 'png', start: index, n: 1, cols: 1 });
     const label = labels?.[i] ?? null;
-    const item = JSON.stringify({ index, label, class: label === null ? (digits.number ?? null) : classes[label], url });
+    const item = JSON.stringify({
+      index,
+      label,
+      class: label === null ? (number ?? null) : classes[label],
+      url: writeUrl(index),
+    });
     return `${item.slice(0, -1)},"pixels":[${pixels.subarray(i * size, (i + 1) * size).join(',')}]}`;
   });
+}
+
+function listItems({ digits, classes, origin }: RenderContext, samples: Samples, first: number): string[] {
+  const writeUrl = (start: number) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
+  return formatItems({ classes, number: digits.number, writeUrl }, samples, first);
 }
