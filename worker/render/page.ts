@@ -85,12 +85,14 @@ table { width: 100%; border-collapse: collapse; font-size: 0.9rem; }
 th, td { padding: 0.4rem 0.75rem 0.4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 500; }
 h2, li, p { overflow-wrap: anywhere; }
-td code { white-space: nowrap; }
+h2 code { font-size: 1.1rem; font-weight: 600; }
+th, td code { white-space: nowrap; }
 @media (max-width: 40rem) {
   thead { display: none; }
   table, tbody, tr, td { display: block; }
   tr { padding: 0.5rem 0; border-bottom: 1px solid var(--line); }
   td { padding: 0; border: 0; }
+  td[data-label]:not(:empty)::before { content: attr(data-label) ': '; color: var(--soft); }
 }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.9rem; }
 @media (prefers-reduced-motion: reduce) { .digits a { transition: none; } }

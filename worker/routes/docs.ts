@@ -38,7 +38,7 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
               )}
             </ul>
           </nav>
-          ${operations.map(renderOperation)}
+          ${operations.map((operation, i) => renderOperation(operation, findSame(operations.slice(0, i), operation)))}
           <h2>Everywhere</h2>
           <ul>
             <li>
@@ -58,11 +58,25 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
   );
 }
 
-function renderOperation({ id, path, summary, pathParameters, query, answers, errors = [], examples }: Operation) {
+/** An operation further up with the very same query parameters: they are listed once. */
+function findSame(before: readonly Operation[], { query }: Operation): Operation | undefined {
+  return query === undefined ? undefined : before.find((operation) => operation.query === query);
+}
+
+function renderOperation(operation: Operation, same: Operation | undefined) {
+  const { id, path, summary, pathParameters, query, answers, errors = [], examples } = operation;
   return html`<section id="${id}">
     <h2><code>${path}</code></h2>
     <p>${summary}: ${Object.keys(answers).map((type, i) => html`${i > 0 ? ', ' : ''}<code>${type}</code>`)}.</p>
-    ${renderParameters({ ...pathParameters, ...query })}
+    ${renderParameters({ ...pathParameters, ...(same === undefined ? query : {}) })}
+    ${
+      same === undefined
+        ? ''
+        : html`<p>
+            Query parameters as of <a href="#${same.id}"><code>${same.path}</code></a
+            >.
+          </p>`
+    }
     <ul>
       ${examples.map(
         (example) =>
@@ -100,8 +114,8 @@ function renderParameters(parameters: ParameterSet) {
               html`<tr>
                 <td><code>${name}</code></td>
                 <td>${about}</td>
-                <td>${schema.description ?? ''}</td>
-                <td>${without}</td>
+                <td data-label="takes">${schema.description ?? ''}</td>
+                <td data-label="without it">${without}</td>
               </tr>`,
           )}
         </tbody>

@@ -87,7 +87,7 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
     kind: 'api',
     summary: 'A file of a version, verified: tf.loadLayersModel takes the URL of model.json',
     pathParameters: { name: NAME, version: VERSION, file: FILE } satisfies ParameterSet,
-    answers: { 'application/json': 'text', 'application/octet-stream': 'bytes' },
+    answers: { 'application/json': z.looseObject({}), 'application/octet-stream': 'bytes' },
     conditional: true,
     errors: ['not_found', ...ERRORS],
     examples: [],
