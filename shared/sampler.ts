@@ -28,6 +28,14 @@ export interface SampleRequest {
   readonly label?: number;
 }
 
+/** What to draw in one hand: sample `start` of a seed once for each label, its latent vector the same. */
+export interface HandRequest {
+  readonly seed: string;
+  readonly start: number;
+  /** At least one, each below the generator's `classes`. */
+  readonly labels: Uint8Array;
+}
+
 /** Drawn samples. */
 export interface Samples {
   readonly count: number;
@@ -46,6 +54,8 @@ export interface Sampler {
   readonly plan: GeneratorPlan;
   /** Draws synchronously; `count` >= 1. */
   draw(request: SampleRequest): Samples;
+  /** Draws synchronously: each is the sample that `draw` gives for `start` and its label. For a generator with classes. */
+  drawHand(request: HandRequest): Samples;
   /**
    * Draws one sample, which also warms the kernels up. Finite weights can still overflow on the way, and bytes would not
    * show it.
@@ -72,6 +82,16 @@ export function createSampler(parsed: ParsedManifest, weights: Uint8Array): Samp
     manifest,
     plan,
     draw: (request) => drawSamples(plan, tensors, manifest.image.range, request),
+    drawHand({ seed, start, labels }) {
+      const latent = drawLatents(deriveSeedKey(seed), start, 1, plan.config.latentSize);
+      const latents = new Float32Array(labels.length * latent.length);
+      for (let i = 0; i < labels.length; i++) {
+        latents.set(latent, i * latent.length);
+      }
+      const [height, width, channels] = plan.outputShape;
+      const pixels = encodePixels(generate(plan, tensors, latents, labels), manifest.image.range);
+      return { count: labels.length, height, width, channels, pixels, labels };
+    },
     checkOutput() {
       const values = generate(plan, tensors, drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize), null);
       if (!values.every(Number.isFinite)) {

@@ -2,6 +2,8 @@
  * Lays samples out as one picture and encodes it as PNG: the same bytes offline and at the edge. Pure.
  */
 import { encode } from 'fast-png';
+import { mixColours, type Colour } from './colour.ts';
+import { enlargePixels } from './enlarge.ts';
 import type { Samples } from './sampler.ts';
 
 /** How a sheet is laid out. */
@@ -10,6 +12,18 @@ export interface SheetLayout {
   readonly cols: number;
   /** Side of the square, in pixels, that each of a sample's pixels becomes; >= 1. */
   readonly scale: number;
+  /** Pixels of paper between neighbours, >= 0; default 0. */
+  readonly gap?: number;
+  /** Pixels of paper around all, >= 0; default 0. */
+  readonly margin?: number;
+  /** Enlarges by cubic convolution in place of squares. */
+  readonly smooth?: boolean;
+}
+
+/** What a grey picture's numbers are drawn in: 0 is paper, 255 is ink. */
+export interface SheetColours {
+  readonly bg: Colour;
+  readonly fg: Colour;
 }
 
 /** An 8-bit picture. */
@@ -33,42 +47,104 @@ export function measureSheet(
   count: number,
   layout: SheetLayout,
 ): { width: number; height: number } {
-  const rows = Math.ceil(count / layout.cols);
-  return { width: Math.min(layout.cols, count) * sample.width * layout.scale, height: rows * sample.height * layout.scale };
+  const { cols, scale, gap = 0, margin = 0 } = layout;
+  const columns = Math.min(cols, count);
+  const rows = Math.ceil(count / cols);
+  return {
+    width: 2 * margin + columns * sample.width * scale + (columns - 1) * gap,
+    height: 2 * margin + rows * sample.height * scale + (rows - 1) * gap,
+  };
 }
 
-/** Lays samples out row by row; places left over in the last row stay paper (0). */
+/** Where the top left corner of sample `i` lies on a sheet. */
+export function locateSample(
+  sample: { height: number; width: number },
+  i: number,
+  { cols, scale, gap = 0, margin = 0 }: SheetLayout,
+): { left: number; top: number } {
+  return {
+    left: margin + (i % cols) * (sample.width * scale + gap),
+    top: margin + Math.floor(i / cols) * (sample.height * scale + gap),
+  };
+}
+
+/** Lays samples out row by row; places left over in the last row, gaps and margins stay paper (0). */
 export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
   const { height: h, width: w, channels } = samples;
-  const { cols, scale } = layout;
+  const { scale, smooth = false } = layout;
   const { width, height } = measureSheet(samples, samples.count, layout);
   const pixels = new Uint8Array(width * height * channels);
+  const size = h * w * channels;
   const rowBytes = width * channels;
   for (let i = 0; i < samples.count; i++) {
-    const left = (i % cols) * w * scale * channels;
-    const top = Math.floor(i / cols) * h * scale;
-    for (let y = 0; y < h; y++) {
-      const from = (i * h + y) * w * channels;
-      const to = (top + y * scale) * rowBytes + left;
-      for (let x = 0; x < w * scale; x++) {
-        const source = from + Math.floor(x / scale) * channels;
-        for (let c = 0; c < channels; c++) {
-          pixels[to + x * channels + c] = samples.pixels[source + c] as number;
-        }
+    const { left, top } = locateSample(samples, i, layout);
+    const to = top * rowBytes + left * channels;
+    const sample = samples.pixels.subarray(i * size, (i + 1) * size);
+    if (smooth && scale > 1) {
+      const large = enlargePixels(sample, h, w, channels, scale);
+      const lineBytes = w * scale * channels;
+      for (let y = 0; y < h * scale; y++) {
+        pixels.set(large.subarray(y * lineBytes, (y + 1) * lineBytes), to + y * rowBytes);
       }
-      for (let copy = 1; copy < scale; copy++) {
-        pixels.copyWithin(to + copy * rowBytes, to, to + w * scale * channels);
-      }
+    } else {
+      copySquares(sample, samples, scale, pixels, to, rowBytes);
     }
   }
   return { width, height, channels, pixels };
 }
 
+/** Copies one sample, a square of output pixels for each of its own. */
+function copySquares(
+  sample: Uint8Array,
+  { height, width, channels }: Pick<Samples, 'height' | 'width' | 'channels'>,
+  scale: number,
+  pixels: Uint8Array,
+  start: number,
+  rowBytes: number,
+): void {
+  for (let y = 0; y < height; y++) {
+    const from = y * width * channels;
+    const to = start + y * scale * rowBytes;
+    for (let x = 0; x < width * scale; x++) {
+      const source = from + Math.floor(x / scale) * channels;
+      for (let c = 0; c < channels; c++) {
+        pixels[to + x * channels + c] = sample[source + c] as number;
+      }
+    }
+    for (let copy = 1; copy < scale; copy++) {
+      pixels.copyWithin(to + copy * rowBytes, to, to + width * scale * channels);
+    }
+  }
+}
+
 /** Least effort: of digits it makes PNGs about as small as the library's own 3 does, in half the time. */
 const ZLIB_LEVEL = 1;
 
-/** Encodes a picture as PNG, 8 bits a channel. */
-export function encodePng({ width, height, channels, pixels }: Picture): Uint8Array<ArrayBuffer> {
-  const bytes = encode({ width, height, channels: channels as 1 | 3, depth: 8, data: pixels }, { zlib: { level: ZLIB_LEVEL } });
+/** Encodes a picture as PNG, 8 bits a channel. @param colours  For a grey picture: white on black without them. */
+export function encodePng(picture: Picture, colours?: SheetColours): Uint8Array<ArrayBuffer> {
+  const { width, height, channels, pixels } = picture;
+  const options = { zlib: { level: ZLIB_LEVEL } } as const;
+  const painted = colours === undefined ? { data: pixels } : paint(pixels, colours);
+  const bytes = encode({ width, height, channels: channels as 1 | 3, depth: 8, ...painted }, options);
   return bytes as Uint8Array<ArrayBuffer>; // The library allocates it so, and types it more loosely.
+}
+
+/** Grey numbers stay numbers where the colours are shades of grey; else they become places of a palette of what is used. */
+function paint(pixels: Uint8Array, { bg, fg }: SheetColours): { data: Uint8Array; palette?: number[][] } {
+  const mixed = Array.from({ length: 256 }, (_, value) => mixColours(bg, fg, value));
+  const isGrey = ([red, green, blue, alpha]: Colour) => red === green && green === blue && alpha === 255;
+  if (isGrey(bg) && isGrey(fg)) {
+    return { data: pixels.map((value) => (mixed[value] as Colour)[0]) };
+  }
+  // The opaque last: the library writes the opacities of the others only, and they must be the palette's first.
+  const used = [...new Set(pixels)].sort((a, b) => (mixed[a] as Colour)[3] - (mixed[b] as Colour)[3] || a - b);
+  const places = new Uint8Array(256);
+  used.forEach((value, place) => {
+    places[value] = place;
+  });
+  const isOpaque = used.every((value) => (mixed[value] as Colour)[3] === 255);
+  return {
+    data: pixels.map((value) => places[value] as number),
+    palette: used.map((value) => (mixed[value] as Colour).slice(0, isOpaque ? 3 : 4)),
+  };
 }

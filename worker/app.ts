@@ -4,15 +4,37 @@
 import { Hono } from 'hono';
 import { LIMITS } from '../shared/contract/limits.ts';
 import type { App, AppDependencies, AppEnv } from './context.ts';
-import { addCommonHeaders } from './headers.ts';
+import { addCommonHeaders, METHODS, PREFLIGHT_HEADERS } from './headers.ts';
+import type { Operation } from './operation.ts';
 import { respondError } from './respond-error.ts';
-import { addDigitRoutes } from './routes/digit.ts';
-import { addErrorRoutes } from './routes/errors.ts';
-import { addHealthRoute } from './routes/health.ts';
-import { addHomeRoute } from './routes/home.ts';
+import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
+import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digit.ts';
+import { addDocsRoute, DOCS_OPERATION } from './routes/docs.ts';
+import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
+import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
+import { addHomeRoute, HOME_OPERATION } from './routes/home.ts';
+import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
+import { addLlmsRoute, LLMS_OPERATION } from './routes/llms.ts';
+import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
+import { addNumberRoute, NUMBER_OPERATIONS } from './routes/number.ts';
+import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
+import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
 
-/** Paths that only answer GET and HEAD. */
-const PAGES = ['/', '/healthz', '/errors', '/errors/:code'];
+/** All that the service answers, in the order of the documentation. */
+export const OPERATIONS: readonly Operation[] = [
+  ...DIGIT_OPERATIONS,
+  ...NUMBER_OPERATIONS,
+  DATASET_OPERATION,
+  ...MODEL_OPERATIONS,
+  LIMITS_OPERATION,
+  HOME_OPERATION,
+  DOCS_OPERATION,
+  OPENAPI_OPERATION,
+  LLMS_OPERATION,
+  OEMBED_OPERATION,
+  HEALTH_OPERATION,
+  ...ERROR_OPERATIONS,
+];
 
 export function createApp(dependencies: AppDependencies): App {
   const app = new Hono<AppEnv>();
@@ -26,11 +48,17 @@ export function createApp(dependencies: AppDependencies): App {
   });
   addHomeRoute(app, dependencies);
   addDigitRoutes(app, dependencies);
+  addNumberRoute(app, dependencies);
+  addDatasetRoutes(app, dependencies);
   addHealthRoute(app, dependencies);
   addErrorRoutes(app);
-  for (const path of PAGES) {
-    app.all(path, (c) => respondError(c, { code: 'method_not_allowed', method: c.req.method, allow: ['GET', 'HEAD'] }));
-  }
+  addModelRoutes(app, dependencies);
+  addLimitsRoute(app);
+  addOembedRoute(app, dependencies);
+  addLlmsRoute(app, OPERATIONS);
+  addDocsRoute(app, OPERATIONS);
+  addOpenapiRoute(app, OPERATIONS);
+  addOtherMethods(app);
   app.notFound((c) => respondError(c, { code: 'not_found', path: c.req.path }));
   app.onError((cause, c) => {
     const requestId = c.get('requestId');
@@ -38,4 +66,17 @@ export function createApp(dependencies: AppDependencies): App {
     return respondError(c, { code: 'internal', requestId });
   });
   return app;
+}
+
+/** What a path that only answers GET says to the other methods: last, for whatever the routes themselves left over. */
+function addOtherMethods(app: App): void {
+  for (const { routes, kind } of OPERATIONS) {
+    for (const route of routes) {
+      if (kind === 'api') {
+        app.options(route, (c) => c.body(null, 204, { ...PREFLIGHT_HEADERS }));
+      }
+      const allow = kind === 'api' ? METHODS : ['GET', 'HEAD'];
+      app.all(route, (c) => respondError(c, { code: 'method_not_allowed', method: c.req.method, allow }));
+    }
+  }
 }

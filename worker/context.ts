@@ -4,11 +4,13 @@
 import type { Context, Hono } from 'hono';
 import type { GeneratorSource } from './generator-source.ts';
 import type { Log } from './log.ts';
+import type { ModelFiles } from './model-files.ts';
 import type { Defer } from './sampler-cache.ts';
 
 /** The app's dependencies: all that is not pure. */
 export interface AppDependencies {
   readonly generators: GeneratorSource;
+  readonly modelFiles: ModelFiles;
   /** A seed that nobody can foresee, of URL-safe characters. */
   readonly drawSeed: () => string;
   readonly drawRequestId: () => string;

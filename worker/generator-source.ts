@@ -54,6 +54,14 @@ export interface GeneratorSource {
    */
   acquire(choice: ModelChoice, defer: Defer): Promise<Acquired>;
   getHealth(defer: Defer): Promise<Health>;
+  /** Lists what a request can name without a version. */
+  list(defer: Defer): Promise<ModelList>;
+}
+
+/** Which models are published, and the bundled one where no published one has its name. */
+export interface ModelList {
+  readonly default: string;
+  readonly models: readonly { readonly name: string; readonly version: string; readonly publishedAt: string | null }[];
 }
 
 export interface GeneratorSourceOptions {
@@ -112,6 +120,19 @@ class FollowingSource implements GeneratorSource {
     const { name, version, origin, loadedAt } = acquired.lease.generator;
     acquired.lease.release();
     return { serving: { name, version, origin, loadedAt }, failure: this.#failure };
+  }
+
+  async list(defer: Defer): Promise<ModelList> {
+    await this.#keepFresh(defer);
+    const pointer = this.#pointer?.value;
+    const { name, version } = this.#options.bundled;
+    const published = Object.entries(pointer?.models ?? {}).map(([each, model]) => ({
+      name: each,
+      version: model.version,
+      publishedAt: model.publishedAt,
+    }));
+    const models = findModel(pointer, name) ? published : [...published, { name, version, publishedAt: null }];
+    return { default: pointer?.default ?? name, models };
   }
 
   async #acquireDefault(defer: Defer): Promise<Acquired> {

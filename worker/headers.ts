@@ -2,7 +2,7 @@
  * The headers that answers share: what lets any page embed the pictures, and what keeps the documents safe.
  */
 import { createMiddleware } from 'hono/factory';
-import type { AppEnv } from './context.ts';
+import type { AppContext, AppEnv } from './context.ts';
 
 /** This service's own headers. They are part of the interface: see the README. */
 export const HEADERS = {
@@ -30,6 +30,19 @@ const EXPOSED = [
 ].join(', ');
 
 export const METHODS = ['GET', 'HEAD', 'OPTIONS'] as const;
+
+/** How long an answer may be kept: by what its URL says. */
+export const CACHE_CONTROL = {
+  fresh: 'no-store',
+  seeded: 'public, max-age=60, must-revalidate',
+  pinned: 'public, max-age=31536000, immutable',
+} as const;
+
+/** If-None-Match by weak comparison (RFC 9110, section 13.1.2). "*" is passed over: it asks whether anything is there. */
+export function hasCurrent(c: AppContext, etag: string): boolean {
+  const tags = c.req.header('if-none-match')?.split(',') ?? [];
+  return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}
 
 /** For answers that are embedded or fetched by other origins; not for pages. */
 export const API_HEADERS: Readonly<Record<string, string>> = {

@@ -7,6 +7,7 @@ import type { App } from './context.ts';
 import { parseSettings, type Env } from './env.ts';
 import { createGeneratorSource } from './generator-source.ts';
 import { writeLog } from './log.ts';
+import { createModelFiles } from './model-files.ts';
 import { createModelStore } from './model-store.ts';
 import { openModel } from './tensorflow/open-model.ts';
 
@@ -21,9 +22,10 @@ const SEED_BYTES = 12;
 
 function createRealApp(env: Env): App {
   const { modelRefreshMs } = parseSettings(env);
+  const store = createModelStore(env.MODELS, READ_TIMEOUT_MS);
   return createApp({
     generators: createGeneratorSource({
-      store: createModelStore(env.MODELS, READ_TIMEOUT_MS),
+      store,
       bundled: BUNDLED_MODEL,
       openModel,
       refreshMs: modelRefreshMs,
@@ -33,6 +35,7 @@ function createRealApp(env: Env): App {
       clock: () => Date.now(),
       log: writeLog,
     }),
+    modelFiles: createModelFiles(store, BUNDLED_MODEL, writeLog),
     drawSeed,
     drawRequestId: () => crypto.randomUUID(),
     clock: () => performance.now(),

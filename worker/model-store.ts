@@ -11,6 +11,7 @@ import {
   parseManifest,
   parsePointer,
   POINTER_KEY,
+  verifyFile,
   WEIGHTS_FILE,
   type ParsedManifest,
   type Pointer,
@@ -63,11 +64,21 @@ export interface ModelStore {
   readModel(name: string, version: string, manifestSha256: string | undefined): Promise<StoredModel>;
 }
 
+/** Reads the files of published models as they are. */
+export interface FileStore {
+  /**
+   * Reads a version's file.
+   * @throws ArtifactError  When it is missing, too large, or not what the manifest promised.
+   * @throws StorageError   When the storage fails or is too slow.
+   */
+  readFile(name: string, version: string, path: string): Promise<Uint8Array>;
+}
+
 /**
  * Makes a store on a bucket.
  * @param timeoutMs  How long one read, head and body, may take.
  */
-export function createModelStore(bucket: Bucket, timeoutMs: number): ModelStore {
+export function createModelStore(bucket: Bucket, timeoutMs: number): ModelStore & FileStore {
   async function readObject(key: string, maxBytes: number, etag?: string): Promise<ReadObject> {
     const object = await bucket.get(key, etag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: etag } });
     if (object === null) {
@@ -102,6 +113,11 @@ export function createModelStore(bucket: Bucket, timeoutMs: number): ModelStore 
     return object.bytes;
   }
 
+  async function readManifest(name: string, version: string, sha256?: string): Promise<[ParsedManifest, Uint8Array]> {
+    const bytes = await readRequired(buildKey(name, version, MANIFEST_FILE), ARTIFACT_LIMITS.manifestBytes);
+    return [parseManifest(bytes, { name, version, ...(sha256 !== undefined && { sha256 }) }), bytes];
+  }
+
   return {
     async readPointer(etag) {
       const object = await read(POINTER_KEY, ARTIFACT_LIMITS.pointerBytes, etag);
@@ -110,10 +126,19 @@ export function createModelStore(bucket: Bucket, timeoutMs: number): ModelStore 
         : { state: 'read', pointer: parsePointer(object.bytes), etag: object.etag };
     },
     async readModel(name, version, manifestSha256) {
-      const bytes = await readRequired(buildKey(name, version, MANIFEST_FILE), ARTIFACT_LIMITS.manifestBytes);
-      const parsed = parseManifest(bytes, { name, version, ...(manifestSha256 !== undefined && { sha256: manifestSha256 }) });
+      const [parsed] = await readManifest(name, version, manifestSha256);
       const weights = await readRequired(buildKey(name, version, WEIGHTS_FILE), findFile(parsed.manifest, WEIGHTS_FILE).bytes);
       return { parsed, weights };
+    },
+    async readFile(name, version, path) {
+      const [{ manifest }, manifestBytes] = await readManifest(name, version);
+      if (path === MANIFEST_FILE) {
+        return manifestBytes;
+      }
+      const file = findFile(manifest, path);
+      const bytes = await readRequired(buildKey(name, version, path), file.bytes);
+      verifyFile(file, bytes);
+      return bytes;
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * An error as an answer: problem details (RFC 9457), or a picture that says the same. Never cached.
+ * An error as an answer: problem details (RFC 9457), or a picture or text that says the same. Never cached.
  */
 import type { Context } from 'hono';
 import { describeError, type ApiError } from '../shared/contract/errors.ts';
@@ -7,17 +7,20 @@ import { encodePng } from '../shared/sheet.ts';
 import type { AppContext, AppEnv } from './context.ts';
 import { API_HEADERS } from './headers.ts';
 import { prefersImage } from './negotiate.ts';
-import { drawErrorPicture } from './render/error-picture.ts';
+import { drawErrorPicture, renderErrorSvg } from './render/error-picture.ts';
+
+/** How an error is told: drawn or written in the format that was asked for, or as problem details. */
+type ErrorForm = 'png' | 'svg' | 'txt' | 'problem';
 
 /**
- * Tells whether an error shall be drawn: the path ends in .png; or says nothing and `format=png`; or neither says
- * anything and Accept prefers images, as `<img>` does. A browser's address bar and curl get problem details.
+ * Chooses it: the path's extension decides; then `format=`; and where neither says anything, whether Accept prefers
+ * images, as `<img>` does. A browser's address bar and curl get problem details.
  */
-export function wantsPicture(c: Context<AppEnv>): boolean {
+function chooseErrorForm(c: Context<AppEnv>): ErrorForm {
   const { pathname, searchParams } = new URL(c.req.url);
   const extension = /\.([a-z0-9]+)$/.exec(pathname)?.[1];
-  const format = extension ?? searchParams.get('format');
-  return format === null ? prefersImage(c.req.header('accept')) : format === 'png';
+  const format = extension ?? searchParams.get('format') ?? (prefersImage(c.req.header('accept')) ? 'png' : null);
+  return format === 'png' || format === 'svg' || format === 'txt' ? format : 'problem';
 }
 
 /** Answers with an error. */
@@ -30,17 +33,38 @@ export function respondError(c: AppContext, error: ApiError): Response {
   if (error.code === 'model_unavailable') {
     headers.set('Retry-After', String(error.retryAfterSeconds));
   }
+  const form = chooseErrorForm(c);
+  const heading = `${status} ${title}`;
   let body: Uint8Array<ArrayBuffer>;
-  if (wantsPicture(c)) {
-    headers.set('Content-Type', 'image/png');
-    headers.set('Content-Disposition', `inline; filename="error-${error.code}.png"`);
-    body = encodePng(drawErrorPicture(`${status} ${title}`, detail));
-  } else {
-    headers.set('Content-Type', 'application/problem+json');
-    const type = new URL(`/errors/${error.code}`, c.req.url).href;
-    const problem = { type, title, status, detail, code: error.code, requestId: c.get('requestId') };
-    body = new TextEncoder().encode(`${JSON.stringify(problem)}\n`) as Uint8Array<ArrayBuffer>;
+  switch (form) {
+    case 'png':
+      headers.set('Content-Type', 'image/png');
+      body = encodePng(drawErrorPicture(heading, detail));
+      break;
+    case 'svg':
+      headers.set('Content-Type', 'image/svg+xml');
+      headers.set('Content-Security-Policy', "default-src 'none'");
+      body = encodeText(renderErrorSvg(heading, detail));
+      break;
+    case 'txt':
+      headers.set('Content-Type', 'text/plain; charset=utf-8');
+      body = encodeText(`${heading} (${error.code})\n${detail}\n`);
+      break;
+    case 'problem': {
+      headers.set('Content-Type', 'application/problem+json');
+      const type = new URL(`/errors/${error.code}`, c.req.url).href;
+      const problem = { type, title, status, detail, code: error.code, requestId: c.get('requestId') };
+      body = encodeText(`${JSON.stringify(problem)}\n`);
+      break;
+    }
+  }
+  if (form !== 'problem') {
+    headers.set('Content-Disposition', `inline; filename="error-${error.code}.${form}"`);
   }
   headers.set('Content-Length', String(body.length));
   return new Response(body, { status, headers });
+}
+
+function encodeText(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 }

@@ -1,62 +1,83 @@
 /**
- * The parameters of `GET /digit`, from query string to typed request. Strict: nothing is clamped or dropped in silence.
+ * What `GET /digit` can be asked for, and the one URL of every answer that shall be had again.
  */
 import * as z from 'zod';
-import { modelNameSchema, modelVersionSchema } from '../artifact.ts';
-import { CLASS_LIMITS } from '../classes.ts';
+import { areEqual, BLACK, formatColour, WHITE, type Colour } from '../colour.ts';
 import { chooseCols } from '../sheet.ts';
 import type { ApiError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { PARAMETERS, parseParameters, type Parameter, type ParameterSet, type ParameterValues } from './parameters.ts';
 
-/** The formats of `/digit`, by extension, with their media types. The first is the default. */
-export const DIGIT_FORMATS = { png: 'image/png', json: 'application/json' } as const;
+/** The formats of `/digit`, by extension, with their media types, in the order of preference. The first is the default. */
+export const DIGIT_FORMATS = {
+  png: 'image/png',
+  json: 'application/json',
+  svg: 'image/svg+xml',
+  txt: 'text/plain',
+  npy: 'application/x-npy',
+  ndjson: 'application/x-ndjson',
+} as const;
 export type DigitFormat = keyof typeof DIGIT_FORMATS;
 
-/** Names that cache-busters and trackers add to URLs: always accepted, never of effect. */
-const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+)$/;
+const FORMAT_NAMES = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 
-/** A whole number as callers write it: plain decimal digits, so that "1e3", " 1", "+1" and "0x1" are refused. */
-function wholeNumber(min: number, max: number): z.ZodType<number> {
-  return z
-    .string()
-    .regex(/^(?:0|[1-9][0-9]{0,8})$/)
-    .transform(Number)
-    .pipe(z.number().min(min).max(max))
-    .describe(`a whole number from ${min} to ${max}`);
-}
-
-const parameters = {
-  n: wholeNumber(1, LIMITS.maxDigits),
-  seed: z.string().min(1).max(LIMITS.maxSeedLength).describe(`1 to ${LIMITS.maxSeedLength} characters`),
-  start: wholeNumber(0, LIMITS.maxStart),
-  /** Which classes there are is the model's to say: see `findClass`. */
-  label: z
-    .string()
-    .min(1)
-    .max(CLASS_LIMITS.nameLength)
-    .describe(`a class of the model by its name or its number, 1 to ${CLASS_LIMITS.nameLength} characters`),
-  cols: wholeNumber(1, LIMITS.maxCols),
-  scale: wholeNumber(1, LIMITS.maxScale),
-  format: z.enum(['png', 'json']).describe('png or json'),
-  model: z
-    .string()
-    .transform((text) => text.split('@'))
-    .pipe(z.union([z.tuple([modelNameSchema]), z.tuple([modelNameSchema, modelVersionSchema])]))
-    .transform(([name, version]) => ({ name, version }))
-    .describe('a name, or name@version with 16 hex digits'),
-  strict: z
-    .enum(['0', '1'])
-    .transform((text) => text === '1')
-    .describe('0 or 1'),
+/** The parameters that change nothing in a format, and so are not part of its canonical URL. JSON's show in its URLs. */
+const WITHOUT_EFFECT: Readonly<Record<DigitFormat, readonly DigitParameter[]>> = {
+  png: ['dark_fg', 'dark_bg'],
+  json: ['cols', 'gap', 'dark_fg', 'dark_bg'],
+  svg: [],
+  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg'],
+  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg'],
+  ndjson: ['cols', 'gap', 'dark_fg', 'dark_bg'],
 };
 
-type ParameterName = keyof typeof parameters;
-const KNOWN = Object.keys(parameters) as ParameterName[];
+/** The parameters of `/digit`. The order is that of the documentation and of `strict=1`'s list. */
+export const DIGIT_PARAMETERS = {
+  n: PARAMETERS.n,
+  seed: PARAMETERS.seed,
+  start: PARAMETERS.start,
+  label: PARAMETERS.label,
+  cols: PARAMETERS.cols,
+  scale: PARAMETERS.scale,
+  gap: PARAMETERS.gap,
+  margin: PARAMETERS.margin,
+  fg: PARAMETERS.fg,
+  bg: PARAMETERS.bg,
+  smooth: PARAMETERS.smooth,
+  dark_fg: PARAMETERS.dark_fg,
+  dark_bg: PARAMETERS.dark_bg,
+  format: {
+    schema: z.enum(FORMAT_NAMES).meta({ description: `${FORMAT_NAMES.slice(0, -1).join(', ')} or ${FORMAT_NAMES.at(-1)}` }),
+    about: 'The answer’s format; the path’s extension decides first, Accept last',
+    without: 'png',
+    example: 'json',
+  },
+  model: PARAMETERS.model,
+  strict: PARAMETERS.strict,
+} as const satisfies ParameterSet;
+
+/** The parameters of `/number/{digits}`. */
+export const NUMBER_PARAMETERS = (({ n: _n, label: _label, cols: _cols, gap: _gap, ...others }) => others)(DIGIT_PARAMETERS);
+
+/** The number itself, as the path has it. */
+export const NUMBER_PATH = {
+  schema: z
+    .string()
+    .regex(new RegExp(`^[0-9]{1,${LIMITS.maxNumberLength}}$`))
+    .meta({ description: `1 to ${LIMITS.maxNumberLength} digits from 0 to 9` }),
+  about: 'The number',
+  without: '',
+  example: '2026',
+} as const satisfies Parameter;
+
+type DigitParameter = keyof typeof DIGIT_PARAMETERS;
 
 /** A parsed query. What was not asked for is undefined. */
-export type DigitQuery = { readonly [K in ParameterName]: z.output<(typeof parameters)[K]> | undefined } & {
+export type DigitQuery = ParameterValues<typeof DIGIT_PARAMETERS> & {
   /** Names that were given but mean nothing here: for the warning header. */
   readonly unknown: readonly string[];
+  /** The number that shall be written in one hand, from the path. */
+  readonly number: string | undefined;
 };
 
 export type ParsedDigitQuery =
@@ -70,37 +91,60 @@ export type ParsedDigitQuery =
  * @returns       The query, or the first thing that is wrong with it.
  */
 export function parseDigitQuery(search: URLSearchParams): ParsedDigitQuery {
-  const values: Record<string, unknown> = {};
-  const unknown = new Set<string>();
-  for (const [name, text] of search) {
-    if (!isKnown(name)) {
-      if (!IGNORED.test(name)) {
-        unknown.add(name);
-      }
-      continue;
-    }
-    if (name in values) {
-      return { ok: false, error: { code: 'repeated_parameter', parameter: name } };
-    }
-    const parsed = parameters[name].safeParse(text);
-    if (!parsed.success) {
-      const expected = parameters[name].description ?? 'something else';
-      return { ok: false, error: { code: 'invalid_parameter', parameter: name, received: text, expected } };
-    }
-    values[name] = parsed.data;
-  }
-  if (values['strict'] === true && unknown.size > 0) {
-    return { ok: false, error: { code: 'unknown_parameter', parameters: [...unknown], known: KNOWN } };
-  }
-  return { ok: true, query: { ...(values as Omit<DigitQuery, 'unknown'>), unknown: [...unknown] } };
+  const parsed = parseParameters(DIGIT_PARAMETERS, search);
+  return parsed.ok ? { ok: true, query: { ...parsed.values, unknown: parsed.unknown, number: undefined } } : parsed;
 }
 
-function isKnown(name: string): name is ParameterName {
-  return Object.hasOwn(parameters, name);
+/**
+ * Parses what `/number/{digits}` was asked for.
+ *
+ * @param number  From the path, decoded.
+ * @param search  Decoded pairs in their order.
+ */
+export function parseNumberQuery(number: string, search: URLSearchParams): ParsedDigitQuery {
+  if (!NUMBER_PATH.schema.safeParse(number).success) {
+    const expected = NUMBER_PATH.schema.description ?? '';
+    return { ok: false, error: { code: 'invalid_parameter', parameter: 'digits', received: number, expected } };
+  }
+  const parsed = parseParameters(NUMBER_PARAMETERS, search);
+  const absent = { n: undefined, label: undefined, cols: undefined, gap: undefined };
+  return parsed.ok ? { ok: true, query: { ...parsed.values, ...absent, unknown: parsed.unknown, number } } : parsed;
 }
+
+/**
+ * Lists what was asked for and has no effect in a format: for the warning header. Of JSON not `cols`: callers of its first
+ * days may say it along with `strict=1`.
+ */
+export function findWithoutEffect(query: DigitQuery, format: DigitFormat): DigitParameter[] {
+  return WITHOUT_EFFECT[format].filter((name) => query[name] !== undefined && !(format === 'json' && name === 'cols'));
+}
+
+/** How digits look. */
+export interface Look {
+  readonly scale: number;
+  /** Output pixels. */
+  readonly gap: number;
+  readonly margin: number;
+  readonly fg: Colour;
+  readonly bg: Colour;
+  readonly smooth: boolean;
+  readonly darkFg: Colour | undefined;
+  readonly darkBg: Colour | undefined;
+}
+
+export const DEFAULT_LOOK: Look = {
+  scale: 1,
+  gap: 0,
+  margin: 0,
+  fg: WHITE,
+  bg: BLACK,
+  smooth: false,
+  darkFg: undefined,
+  darkBg: undefined,
+};
 
 /** What decides a picture, with nothing left to chance or to defaults that may change. */
-export interface PinnedDigits {
+export interface PinnedDigits extends Look {
   readonly format: DigitFormat;
   readonly model: { readonly name: string; readonly version: string };
   readonly seed: string;
@@ -109,30 +153,47 @@ export interface PinnedDigits {
   /** The class's name: unlike its number it means the same in every version of a model. */
   readonly label: string | undefined;
   readonly cols: number;
-  readonly scale: number;
+  /** The number to write in one hand, the latent vector of `start` for each of its digits; then `n` is 1. */
+  readonly number: string | undefined;
 }
 
 /**
  * Writes the one URL of some digits: path and query, parameters in a fixed order, those that change nothing left out.
  * Equal digits in an equal format have equal URLs.
  */
-export function buildDigitUrl({ format, model, seed, start, n, label, cols, scale }: PinnedDigits): string {
-  const url = [`/digit.${format}?seed=${encodeURIComponent(seed)}`];
+export function buildDigitUrl(digits: PinnedDigits): string {
+  const { format, model, seed, start, n, label, cols, number } = digits;
+  const pairs: [name: string, value: string][] = [];
   if (start !== 0) {
-    url.push(`start=${start}`);
+    pairs.push(['start', `${start}`]);
   }
   if (n !== 1) {
-    url.push(`n=${n}`);
+    pairs.push(['n', `${n}`]);
   }
   if (label !== undefined) {
-    url.push(`label=${encodeURIComponent(label)}`);
+    pairs.push(['label', encodeURIComponent(label)]);
   }
-  if (format !== 'json' && cols !== chooseCols(n)) {
-    url.push(`cols=${cols}`);
+  if (cols !== chooseCols(n)) {
+    pairs.push(['cols', `${cols}`]);
   }
-  if (scale !== 1) {
-    url.push(`scale=${scale}`);
-  }
-  url.push(`model=${model.name}@${model.version}`);
-  return url.join('&');
+  pairs.push(...listLook(digits, n, format === 'svg'));
+  const hasNoEffect = new Set<string>(WITHOUT_EFFECT[format]);
+  const told = pairs.filter(([name]) => !hasNoEffect.has(name)).map(([name, value]) => `&${name}=${value}`);
+  const path = number === undefined ? '/digit' : `/number/${number}`;
+  return `${path}.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
+}
+
+/** The look's parameters that are not as they would be without them. */
+function listLook({ scale, gap, margin, fg, bg, smooth, darkFg, darkBg }: Look, n: number, isSvg: boolean): [string, string][] {
+  const pairs: [name: string, value: string, tells: boolean][] = [
+    ['scale', `${scale}`, scale !== 1],
+    ['gap', `${gap}`, gap !== 0 && n > 1],
+    ['margin', `${margin}`, margin !== 0],
+    ['fg', formatColour(fg), !areEqual(fg, WHITE)],
+    ['bg', formatColour(bg), !areEqual(bg, BLACK)],
+    ['smooth', '1', smooth && (isSvg || scale > 1)],
+    ['dark_fg', formatColour(darkFg ?? fg), darkFg !== undefined && !areEqual(darkFg, fg)],
+    ['dark_bg', formatColour(darkBg ?? bg), darkBg !== undefined && !areEqual(darkBg, bg)],
+  ];
+  return pairs.filter(([, , tells]) => tells).map(([name, value]) => [name, value]);
 }

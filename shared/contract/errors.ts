@@ -9,6 +9,7 @@ export type ApiError =
   | { readonly code: 'invalid_parameter'; readonly parameter: string; readonly received: string; readonly expected: string }
   | { readonly code: 'repeated_parameter'; readonly parameter: string }
   | { readonly code: 'unknown_parameter'; readonly parameters: readonly string[]; readonly known: readonly string[] }
+  | { readonly code: 'parameter_without_effect'; readonly parameters: readonly string[]; readonly format: string }
   | { readonly code: 'picture_too_large'; readonly width: number; readonly height: number; readonly maxPixels: number }
   | {
       readonly code: 'label_not_supported';
@@ -16,10 +17,18 @@ export type ApiError =
       readonly received: string;
       readonly classes: readonly string[];
     }
+  | {
+      readonly code: 'parameter_not_supported';
+      readonly parameter: string;
+      readonly received: string;
+      readonly model: string;
+      readonly reason: string;
+    }
   | { readonly code: 'not_found'; readonly path: string }
   | { readonly code: 'model_not_found'; readonly model: string }
   | { readonly code: 'method_not_allowed'; readonly method: string; readonly allow: readonly string[] }
   | { readonly code: 'not_acceptable'; readonly accept: string; readonly available: readonly string[] }
+  | { readonly code: 'format_not_implemented'; readonly received: string; readonly available: readonly string[] }
   | { readonly code: 'url_too_long'; readonly length: number; readonly maxLength: number }
   | { readonly code: 'model_unavailable'; readonly retryAfterSeconds: number }
   | { readonly code: 'internal'; readonly requestId: string };
@@ -31,12 +40,21 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
   invalid_parameter: { code: 'invalid_parameter', parameter: 'n', received: '1e9', expected: 'a whole number from 1 to 256' },
   repeated_parameter: { code: 'repeated_parameter', parameter: 'seed' },
   unknown_parameter: { code: 'unknown_parameter', parameters: ['sede'], known: ['n', 'seed'] },
+  parameter_without_effect: { code: 'parameter_without_effect', parameters: ['fg'], format: 'npy' },
   picture_too_large: { code: 'picture_too_large', width: 7168, height: 7168, maxPixels: 4_000_000 },
   label_not_supported: { code: 'label_not_supported', model: 'pets', received: 'bird', classes: ['cat', 'dog'] },
+  parameter_not_supported: {
+    code: 'parameter_not_supported',
+    parameter: 'format',
+    received: 'svg',
+    model: 'flowers',
+    reason: 'it draws in colour, and outlines are of ink',
+  },
   not_found: { code: 'not_found', path: '/digits' },
   model_not_found: { code: 'model_not_found', model: 'seed@0123456789abcdef' },
   method_not_allowed: { code: 'method_not_allowed', method: 'POST', allow: ['GET', 'HEAD', 'OPTIONS'] },
   not_acceptable: { code: 'not_acceptable', accept: 'image/webp', available: ['image/png', 'application/json'] },
+  format_not_implemented: { code: 'format_not_implemented', received: 'xml', available: ['json'] },
   url_too_long: { code: 'url_too_long', length: 9000, maxLength: 4096 },
   model_unavailable: { code: 'model_unavailable', retryAfterSeconds: 10 },
   internal: { code: 'internal', requestId: '3f1c6d0e-8a53-4f6c-9a39-5f2f6e1c7a10' },
@@ -44,7 +62,7 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
 
 /** What a caller is told, as RFC 9457 puts it. */
 export interface ErrorDescription {
-  readonly status: 400 | 404 | 405 | 406 | 414 | 500 | 503;
+  readonly status: 400 | 404 | 405 | 406 | 414 | 500 | 501 | 503;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: string;
@@ -74,6 +92,12 @@ export function describeError(error: ApiError): ErrorDescription {
         title: 'Unknown parameter',
         detail: `strict=1 and unknown: ${error.parameters.map(quote).join(', ')}. Known: ${error.known.join(', ')}.`,
       };
+    case 'parameter_without_effect':
+      return {
+        status: 400,
+        title: 'Parameter without effect',
+        detail: `strict=1 and without effect in ${error.format}: ${error.parameters.join(', ')}. Leave them out.`,
+      };
     case 'picture_too_large':
       return {
         status: 400,
@@ -88,6 +112,12 @@ export function describeError(error: ApiError): ErrorDescription {
           error.classes.length === 0
             ? `Model ${error.model} was trained without labels: leave label out.`
             : `Model ${error.model} has no label ${quote(error.received)}, expected one of ${describeClasses(error.classes)}.`,
+      };
+    case 'parameter_not_supported':
+      return {
+        status: 400,
+        title: 'Parameter not supported',
+        detail: `${error.parameter} is ${quote(error.received)}, which model ${error.model} does not support: ${error.reason}.`,
       };
     case 'not_found':
       return { status: 404, title: 'Not found', detail: `Nothing is at ${quote(error.path)}. Try /digit?n=16.` };
@@ -104,6 +134,12 @@ export function describeError(error: ApiError): ErrorDescription {
         status: 406,
         title: 'Not acceptable',
         detail: `Accept is ${quote(error.accept)}, available: ${error.available.join(', ')}.`,
+      };
+    case 'format_not_implemented':
+      return {
+        status: 501,
+        title: 'Format not implemented',
+        detail: `format is ${quote(error.received)}, available: ${error.available.join(', ')}.`,
       };
     case 'url_too_long':
       return {

@@ -4,10 +4,16 @@
 export const LIMITS = {
   /** Digits in one answer: what the shipped model draws and encodes in some tens of milliseconds. */
   maxDigits: 256,
+  /** Digits of one streamed set: some seconds of work, as many as MNIST's test set has. */
+  maxDatasetDigits: 10_000,
+  /** Digits of a number that is written in one picture. */
+  maxNumberLength: 32,
   /** Sheets wider than this in digits are asked for by mistake only. */
   maxCols: 256,
   /** Output pixels a side for one pixel of a digit. */
   maxScale: 16,
+  /** Output pixels of a gap or a margin. */
+  maxGap: 256,
   /** Pixels of the final picture: bounds memory and encoding time whatever the single factors are. */
   maxPicturePixels: 4_000_000,
   /** Index of the first digit: a seed stands for more digits than anyone will look at. */
@@ -17,3 +23,17 @@ export const LIMITS = {
   /** Characters of path and query together; longer ones are refused before they are parsed. */
   maxUrlLength: 4096,
 } as const;
+
+/** Each limit's unit and meaning, for `/limits`. */
+export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: string; readonly about: string }>> = {
+  maxDigits: { unit: 'digits', about: 'of one answer (n)' },
+  maxDatasetDigits: { unit: 'digits', about: 'of one set (n of /dataset)' },
+  maxNumberLength: { unit: 'digits', about: 'of a number in one hand' },
+  maxCols: { unit: 'digits', about: 'a row of a sheet (cols)' },
+  maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },
+  maxGap: { unit: 'pixels', about: 'between digits and around all (gap, margin)' },
+  maxPicturePixels: { unit: 'pixels', about: 'of the final picture, width times height' },
+  maxStart: { unit: 'index', about: 'of the first digit (start)' },
+  maxSeedLength: { unit: 'characters', about: 'of a seed (seed)' },
+  maxUrlLength: { unit: 'characters', about: 'of path and query together' },
+};

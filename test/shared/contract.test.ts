@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseDigitQuery } from '../../shared/contract/digit-query.ts';
+import { formatColour, parseColour } from '../../shared/colour.ts';
+import { buildDigitUrl, DEFAULT_LOOK, parseDigitQuery, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import { describeError, type ApiError } from '../../shared/contract/errors.ts';
 
 function parse(query: string) {
@@ -61,6 +62,63 @@ describe('the parameters of /digit', () => {
         }
       }),
     );
+  });
+});
+
+describe('the canonical URL', () => {
+  const digits: PinnedDigits = {
+    ...DEFAULT_LOOK,
+    format: 'png',
+    model: { name: 'm', version: '0123456789abcdef' },
+    seed: 'a',
+    start: 0,
+    n: 4,
+    label: undefined,
+    cols: 2,
+    number: undefined,
+  };
+  const build = (more: Partial<PinnedDigits>) => buildDigitUrl({ ...digits, ...more }).replace('&model=m@0123456789abcdef', '');
+
+  it('tells what differs from the default, in one order and one form', () => {
+    expect(build({})).toBe('/digit.png?seed=a&n=4');
+    const look = { gap: 2, margin: 3, scale: 4, smooth: true, fg: parseColour('#ABC')!, bg: parseColour('transparent')! };
+    expect(build(look)).toBe('/digit.png?seed=a&n=4&scale=4&gap=2&margin=3&fg=aabbcc&bg=transparent&smooth=1');
+    expect(build({ fg: parseColour('fff')!, bg: parseColour('000000ff')!, darkBg: parseColour('123')! })).toBe(
+      '/digit.png?seed=a&n=4',
+    );
+  });
+
+  it('leaves out what changes nothing', () => {
+    expect(build({ n: 1, cols: 1, gap: 9, smooth: true })).toBe('/digit.png?seed=a');
+    expect(build({ format: 'svg', smooth: true, darkFg: parseColour('123')!, darkBg: digits.bg })).toBe(
+      '/digit.svg?seed=a&n=4&smooth=1&dark_fg=112233',
+    );
+    expect(build({ format: 'npy', scale: 3, cols: 1, margin: 3, fg: parseColour('f00')! })).toBe('/digit.npy?seed=a&n=4');
+    expect(build({ format: 'txt', scale: 3, cols: 1 })).toBe('/digit.txt?seed=a&n=4&cols=1');
+    expect(build({ format: 'json', scale: 3, cols: 1, gap: 1, margin: 2 })).toBe('/digit.json?seed=a&n=4&scale=3&margin=2');
+  });
+});
+
+describe('colours', () => {
+  it.each([
+    ['fff', 'ffffff'],
+    ['#0a0', '00aa00'],
+    ['1D2430', '1d2430'],
+    ['f008', 'ff000088'],
+    ['11223344', '11223344'],
+    ['112233ff', '112233'],
+    ['11223300', 'transparent'],
+    ['transparent', 'transparent'],
+  ])('%s is %s', (text, form) => {
+    expect(formatColour(parseColour(text)!)).toBe(form);
+    expect(parse(`fg=${encodeURIComponent(text)}`)).toMatchObject({ ok: true, query: { fg: parseColour(text) } });
+  });
+
+  it.each(['', 'ff', 'fffff', 'fffffff', 'red', '#', '##fff', 'fff ', 'ggg', 'url(x)', '"><script>'])('%j is none', (text) => {
+    expect(parse(`bg=${encodeURIComponent(text)}`)).toMatchObject({
+      ok: false,
+      error: { code: 'invalid_parameter', expected: 'a colour as 3, 4, 6 or 8 hex digits, or transparent' },
+    });
   });
 });
 

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
+import { parseColour } from '../../shared/colour.ts';
 import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/sheet.ts';
 import type { Samples } from '../../shared/sampler.ts';
 
@@ -34,6 +36,82 @@ describe('sheets', () => {
       }
     },
   );
+
+  it.each([
+    [1, 1, 1, 1, '2b9635c11beec18a081ca1aac1bef45f234978117264628fa7377d582eba9096'],
+    [5, 3, 4, 1, '28428762b75afc4efd0fc56fd66f403b826bea872c41aaa0807c6fbea0e00e27'],
+    [7, 2, 3, 3, 'a57dffd077228c5cf35efe8570c3e10db9898389620ab268a8684cc7e6c7c284'],
+  ])(
+    'keep the bytes of their first days without a look: %i in %i columns at scale %i, %i channels',
+    (count, cols, scale, channels, sha256) => {
+      const pixels = Uint8Array.from({ length: count * 784 * channels }, (_, i) => (Math.floor(i / 5) * 37 + (i % 7)) % 256);
+      const png = encodePng(buildSheet({ count, height: 28, width: 28, channels, pixels, labels: null }, { cols, scale }));
+      expect(createHash('sha256').update(png).digest('hex')).toBe(sha256);
+    },
+  );
+
+  it('have gaps between and margins around, of paper', () => {
+    const samples = { ...makeSamples(3), pixels: new Uint8Array(18).fill(255) };
+    const layout = { cols: 2, scale: 2, gap: 3, margin: 5 };
+    const { width, height, pixels } = buildSheet(samples, layout);
+    expect({ width, height }).toEqual({ width: 2 * 5 + 2 * 6 + 3, height: 2 * 5 + 2 * 4 + 3 });
+    expect(measureSheet(samples, 3, layout)).toEqual({ width, height });
+    const isInk = (x: number, y: number) =>
+      [
+        [5, 5],
+        [14, 5],
+        [5, 12],
+      ].some(([left, top]) => x >= left! && x < left! + 6 && y >= top! && y < top! + 4);
+    for (const [i, value] of pixels.entries()) {
+      expect([i, value]).toEqual([i, isInk(i % width, Math.floor(i / width)) ? 255 : 0]);
+    }
+  });
+
+  it.each<[string, string]>([
+    ['000000', 'ffffff'],
+    ['1d2430', 'fbfaf7'],
+    ['0b7a5b', 'transparent'],
+    ['transparent', 'ff0000'],
+    ['ff000080', '00ff0040'],
+    ['808080', '808080'],
+  ])('are painted in ink %s on paper %s, the mixture premultiplied', (ink, paper) => {
+    const [fg, bg] = [parseColour(ink)!, parseColour(paper)!];
+    const samples: Samples = {
+      count: 1,
+      height: 16,
+      width: 16,
+      channels: 1,
+      pixels: Uint8Array.from({ length: 256 }, (_, i) => i),
+      labels: null,
+    };
+    const png = encodePng(buildSheet(samples, { cols: 1, scale: 1 }), { fg, bg });
+    const { data } = PNG.sync.read(Buffer.from(png));
+    for (let i = 0; i < 256; i++) {
+      const alpha = (fg[3] * i + bg[3] * (255 - i)) / 255;
+      expect(Math.abs(data[i * 4 + 3]! - alpha)).toBeLessThanOrEqual(0.51);
+      for (const c of [0, 1, 2] as const) {
+        const light = (fg[c] * fg[3] * i + bg[c] * bg[3] * (255 - i)) / 255;
+        expect(Math.abs(data[i * 4 + c]! * alpha - light)).toBeLessThanOrEqual(0.51 * 255);
+      }
+    }
+  });
+
+  it('stay small in colours: a palette of what is used, none for shades of grey', () => {
+    const samples: Samples = {
+      count: 1,
+      height: 28,
+      width: 28,
+      channels: 1,
+      pixels: Uint8Array.from({ length: 784 }, (_, i) => (i % 3) * 100),
+      labels: null,
+    };
+    const sheet = buildSheet(samples, { cols: 1, scale: 1 });
+    const plain = encodePng(sheet).length;
+    expect(encodePng(sheet, { fg: [0, 0, 0, 255], bg: [250, 250, 250, 255] }).length).toBeLessThanOrEqual(plain + 4);
+    expect(encodePng(sheet, { fg: [9, 0, 0, 255], bg: [250, 250, 250, 0] }).length).toBeLessThanOrEqual(
+      plain + 12 + 9 + 12 + 3 + 4,
+    );
+  });
 
   it('are as square as they can be', () => {
     expect([1, 2, 4, 5, 16, 17, 256].map(chooseCols)).toEqual([1, 2, 2, 3, 4, 5, 16]);

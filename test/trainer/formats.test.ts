@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeNpy } from '../../trainer/npy.ts';
+import { encodeNpy } from '../../shared/npy.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../trainer/safetensors.ts';
 
 describe('npy', () => {

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { createApp } from '../../worker/app.ts';
 import type { AppDependencies } from '../../worker/context.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
+import type { ModelFiles } from '../../worker/model-files.ts';
 import type { LogEvent } from '../../worker/log.ts';
 import type { Lease } from '../../worker/sampler-cache.ts';
 import { buildFixture, type FixtureOptions } from '../support/fixture-artifact.ts';
@@ -15,6 +16,7 @@ const logged: LogEvent[] = [];
 function createBrokenApp(generators: Partial<GeneratorSource>) {
   const dependencies: AppDependencies = {
     generators: generators as GeneratorSource,
+    modelFiles: {} as ModelFiles,
     drawSeed: () => 'seed',
     drawRequestId: () => 'request-1',
     clock: () => 0,

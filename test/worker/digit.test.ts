@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
+import { digitsSchema, healthSchema, problemSchema } from '../../shared/contract/answers.ts';
 import type { ERROR_EXAMPLES } from '../../shared/contract/errors.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
@@ -129,6 +130,17 @@ describe('digits', () => {
       );
     },
   );
+});
+
+test('JSON is what its description says, with nothing beside it', async () => {
+  for (const path of ['/digit.json?n=3&seed=a', '/digit.json?model=plain']) {
+    const json = await getJson(path);
+    expect(digitsSchema.parse(json)).toEqual(json);
+  }
+  const health = await (await worker.fetch('/healthz')).json();
+  expect(healthSchema.parse(health)).toEqual(health);
+  const problem = await (await worker.fetch('/digit.json?n=0')).json();
+  expect(problemSchema.parse(problem)).toEqual(problem);
 });
 
 describe('the format', () => {
@@ -300,7 +312,7 @@ describe('errors', () => {
     ...[
       'cols=0',
       'scale=17',
-      'format=svg',
+      'format=gif',
       'format=PNG',
       'model=A',
       'model=a@b',
@@ -320,14 +332,14 @@ describe('errors', () => {
     ]),
     [400, 'label_not_supported', '/digit.json?label=0&model=plain'],
     [404, 'not_found', '/digits'],
-    [404, 'not_found', '/digit.svg'],
+    [404, 'not_found', '/digit.gif'],
     [404, 'not_found', '/errors/nothing'],
     [404, 'model_not_found', '/digit.json?model=none'],
     [404, 'model_not_found', '/digit.json?model=labelled@0000000000000000'],
     [405, 'method_not_allowed', '/digit.json', { method: 'POST', body: 'x' }],
     [405, 'method_not_allowed', '/digit', { method: 'DELETE' }],
     [405, 'method_not_allowed', '/', { method: 'PUT' }],
-    [406, 'not_acceptable', '/digit', { headers: { accept: 'text/plain' } }],
+    [406, 'not_acceptable', '/digit', { headers: { accept: 'text/html' } }],
     [414, 'url_too_long', `/digit.json?seed=${'a'.repeat(5000)}`],
   ])('%i %s for %s', async (status, code, path, init) => {
     const answer = await worker.fetch(path, init);

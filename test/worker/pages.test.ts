@@ -80,6 +80,19 @@ test('pages of errors keep to the policy too', async () => {
   await page.close();
 });
 
+test('the documentation fits a phone and keeps to the policy', async () => {
+  const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
+  const complaints = collectComplaints(page);
+  await page.goto(new URL('/docs', worker.url).href);
+  expect(await page.locator('section').count()).toBeGreaterThan(5);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  if (screenshots !== undefined) {
+    await page.screenshot({ path: `${screenshots}/docs.png`, fullPage: true });
+  }
+  expect(complaints).toEqual([]);
+  await page.close();
+});
+
 test('another origin may embed, draw and read the pictures, even isolated by COEP', async () => {
   const other =
     await startOtherOrigin(`<!doctype html><img id="plain" src="${worker.url}digit.png?n=4"><img id="error" src="${worker.url}digit?n=0">

@@ -13,7 +13,7 @@ import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/sh
 import { encodeIdx } from '../dataset/idx.ts';
 import { ExpectedError } from '../expected-error.ts';
 import { writeAtomically } from '../files.ts';
-import { encodeNpy } from '../npy.ts';
+import { encodeNpy } from '../../shared/npy.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
 import { parseWhole } from './arguments.ts';
 

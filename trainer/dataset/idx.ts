@@ -6,6 +6,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
+import { encodeIdxHeader } from '../../shared/idx.ts';
 import { checkClassNames, compactLabels, DatasetError, type Dataset } from './dataset.ts';
 
 const UNSIGNED_BYTE = 0x08;
@@ -22,12 +23,10 @@ export type Split = 'train' | 't10k';
  * @param shape  1 to 255 sizes, whose product is `data.length`.
  */
 export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Array {
-  const header = 4 + shape.length * 4;
-  const bytes = new Uint8Array(header + data.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, (UNSIGNED_BYTE << 8) | shape.length);
-  shape.forEach((size, i) => view.setUint32(4 + i * 4, size));
-  bytes.set(data, header);
+  const header = encodeIdxHeader(shape);
+  const bytes = new Uint8Array(header.length + data.length);
+  bytes.set(header);
+  bytes.set(data, header.length);
   return bytes;
 }
 

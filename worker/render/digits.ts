@@ -1,48 +1,98 @@
 /**
- * Drawn digits as the bytes of an answer.
+ * Drawn digits as the bytes of an answer. To add a format: an entry of `DIGIT_FORMATS`, and a case here.
  */
+import { areEqual, BLACK, WHITE } from '../../shared/colour.ts';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
+import { encodeNpy } from '../../shared/npy.ts';
 import type { Samples } from '../../shared/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/sheet.ts';
+import { renderSvg } from './svg.ts';
+import { renderText } from './text.ts';
+
+/** What a rendering needs beside the samples. */
+export interface RenderContext {
+  /** What was asked for. */
+  readonly digits: PinnedDigits;
+  /** The model's, by label. */
+  readonly classes: readonly string[];
+  /** For absolute URLs in JSON. */
+  readonly origin: string;
+}
 
 /**
  * Renders digits in their format.
- *
- * @param digits   What was asked for.
- * @param samples  What was drawn for it.
- * @param classes  The model's, by label.
- * @param origin   For absolute URLs in JSON.
+ * @param samples  What was drawn for it: all of it, or for `ndjson` any part of it.
+ * @param first    Index of the first sample.
  */
-export function renderDigits(
-  digits: PinnedDigits,
-  samples: Samples,
-  classes: readonly string[],
-  origin: string,
-): Uint8Array<ArrayBuffer> {
+export function renderDigits(context: RenderContext, samples: Samples, first: number): Uint8Array<ArrayBuffer> {
+  const { digits, classes } = context;
   switch (digits.format) {
     case 'png':
-      return encodePng(buildSheet(samples, digits));
+      return encodePng(buildSheet(samples, digits), samples.channels === 1 && hasColours(digits) ? digits : undefined);
     case 'json':
-      return new TextEncoder().encode(formatJson(digits, samples, classes, origin)) as Uint8Array<ArrayBuffer>;
+      return encodeText(formatJson(context, samples, first));
+    case 'ndjson':
+      return encodeText(
+        listItems(context, samples, first)
+          .map((item) => `${item}\n`)
+          .join(''),
+      );
+    case 'svg':
+      return encodeText(renderSvg(digits, samples, classes));
+    case 'txt':
+      return encodeText(renderText(samples, digits.cols));
+    case 'npy': {
+      const { count, height, width, channels } = samples;
+      const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
+      return encodeNpy(shape, samples.pixels) as Uint8Array<ArrayBuffer>;
+    }
   }
 }
 
-/** Written by hand where the numbers are: 200,000 of them take JSON.stringify several times as long as `join`. */
-function formatJson(
-  digits: PinnedDigits,
-  { count, width, height, channels, pixels, labels }: Samples,
-  classes: readonly string[],
-  origin: string,
-): string {
-  const { model, seed, start, scale } = digits;
+/** Whether a picture is not white on black, which needs no painting. */
+function hasColours({ fg, bg }: PinnedDigits): boolean {
+  return !areEqual(fg, WHITE) || !areEqual(bg, BLACK);
+}
+
+function encodeText(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
+}
+
+function formatJson(context: RenderContext, samples: Samples, first: number): string {
+  const { model, seed, start } = context.digits;
+  const { count, width, height, channels } = samples;
   const head = { model, seed, start, n: count, width, height, channels };
+  return `${JSON.stringify(head).slice(0, -1)},"digits":[\n${listItems(context, samples, first).join(',\n')}\n]}\n`;
+}
+
+/** What digits as JSON need beside the samples. */
+export interface ItemContext {
+  /** The model's, by label. */
+  readonly classes: readonly string[];
+  /** The class of samples without labels: a number's digits. */
+  readonly number?: string | undefined;
+  /** Writes the URL of the picture with an index. */
+  readonly writeUrl: (index: number) => string;
+}
+
+/** Digits as JSON, by hand where the numbers are: 200,000 of them take JSON.stringify several times as long as `join`. */
+export function formatItems({ classes, number, writeUrl }: ItemContext, samples: Samples, first: number): string[] {
+  const { count, width, height, channels, pixels, labels } = samples;
   const size = width * height * channels;
-  const items = Array.from({ length: count }, (_, i) => {
-    const index = start + i;
-    const url = origin + buildDigitUrl({ ...digits, format: 'png', start: index, n: 1, cols: 1, scale });
+  return Array.from({ length: count }, (_, i) => {
+    const index = first + i;
     const label = labels?.[i] ?? null;
-    const item = JSON.stringify({ index, label, class: label === null ? null : classes[label], url });
+    const item = JSON.stringify({
+      index,
+      label,
+      class: label === null ? (number ?? null) : classes[label],
+      url: writeUrl(index),
+    });
     return `${item.slice(0, -1)},"pixels":[${pixels.subarray(i * size, (i + 1) * size).join(',')}]}`;
   });
-  return `${JSON.stringify(head).slice(0, -1)},"digits":[\n${items.join(',\n')}\n]}\n`;
+}
+
+function listItems({ digits, classes, origin }: RenderContext, samples: Samples, first: number): string[] {
+  const writeUrl = (start: number) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
+  return formatItems({ classes, number: digits.number, writeUrl }, samples, first);
 }

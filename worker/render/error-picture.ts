@@ -3,6 +3,7 @@
  */
 import font from 'oled-font-5x7';
 import type { Picture } from '../../shared/sheet.ts';
+import { escapeXml } from './svg.ts';
 
 const PAPER = 250;
 const INK = 34;
@@ -28,6 +29,32 @@ export function drawErrorPicture(title: string, detail: string): Picture {
   const next = drawLines(picture, titleLines, MARGIN, TITLE_SCALE);
   drawLines(picture, detailLines, next + MARGIN, DETAIL_SCALE);
   return picture;
+}
+
+/** In SVG, whose title has 13 pixels a character where the detail has 8.4. */
+const SVG_TITLE_COLUMNS = 26;
+
+/** The same as SVG, for callers that asked for that. */
+export function renderErrorSvg(title: string, detail: string): string {
+  const lines = [
+    ...wrapText(title, SVG_TITLE_COLUMNS).map((text) => ({ text, size: 22 })),
+    ...wrapText(detail, COLUMNS).map((text) => ({ text, size: 14 })),
+  ];
+  let y = MARGIN;
+  const texts = lines.map(({ text, size }) => {
+    y += Math.round(size * 1.4);
+    return `<text x="${MARGIN}" y="${y}" font-size="${size}">${escapeXml(text)}</text>`;
+  });
+  const [width, height] = [2 * MARGIN + COLUMNS * 9, y + MARGIN];
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
+    `<title>${escapeXml(title)}</title>`,
+    `<rect width="100%" height="100%" fill="#fafafa"/>`,
+    `<g fill="#222" font-family="monospace">`,
+    ...texts,
+    '</g>',
+    '</svg>\n',
+  ].join('\n');
 }
 
 /** Breaks at spaces, and within words that are longer than a line. */

@@ -8,13 +8,15 @@ import { buildPageHeaders } from '../headers.ts';
 
 export interface Page {
   readonly title: string;
+  /** More elements of the head. */
+  readonly head?: HtmlEscapedString | Promise<HtmlEscapedString>;
   readonly body: HtmlEscapedString | Promise<HtmlEscapedString>;
 }
 
 const NONCE_BYTES = 16;
 
 /** Answers with a page; never cached, as its style's nonce is for once. */
-export async function renderPage(c: AppContext, { title, body }: Page): Promise<Response> {
+export async function renderPage(c: AppContext, { title, head, body }: Page): Promise<Response> {
   const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(NONCE_BYTES))));
   const page = html`<!doctype html>
     <html lang="en">
@@ -24,6 +26,7 @@ export async function renderPage(c: AppContext, { title, body }: Page): Promise<
         <meta name="color-scheme" content="light dark" />
         <title>${title} · digitmint</title>
         <link rel="icon" type="image/png" href="/digit.png?seed=digitmint" />
+        ${head ?? ''}
         <style nonce="${nonce}">
           ${raw(STYLE)}
         </style>
@@ -78,6 +81,19 @@ dd { margin: 0; min-width: 0; }
 .example img { width: 7rem; height: 7rem; image-rendering: pixelated; border-radius: 0.5rem; border: 1px solid var(--line); }
 .example pre { flex: 1; min-width: 0; }
 @media (max-width: 30rem) { dl { grid-template-columns: 1fr; gap: 0.25rem; } dd { margin-bottom: 0.6rem; } .example { flex-direction: column; align-items: stretch; } }
+table { width: 100%; border-collapse: collapse; font-size: 0.9rem; }
+th, td { padding: 0.4rem 0.75rem 0.4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th { color: var(--soft); font-weight: 500; }
+h2, li, p { overflow-wrap: anywhere; }
+h2 code { font-size: 1.1rem; font-weight: 600; }
+th, td code { white-space: nowrap; }
+@media (max-width: 40rem) {
+  thead { display: none; }
+  table, tbody, tr, td { display: block; }
+  tr { padding: 0.5rem 0; border-bottom: 1px solid var(--line); }
+  td { padding: 0; border: 0; }
+  td[data-label]:not(:empty)::before { content: attr(data-label) ': '; color: var(--soft); }
+}
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.9rem; }
 @media (prefers-reduced-motion: reduce) { .digits a { transition: none; } }
 `;

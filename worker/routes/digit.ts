@@ -1,209 +1,104 @@
 /**
- * `GET /digit`, `/digit.png`, `/digit.json`: freshly sampled digits, or those that a seed stands for.
+ * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: freshly sampled digits, or those that a seed stands for.
  */
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import {
-  buildDigitUrl,
-  DIGIT_FORMATS,
-  parseDigitQuery,
-  type DigitFormat,
-  type DigitQuery,
-  type PinnedDigits,
-} from '../../shared/contract/digit-query.ts';
-import type { ApiError } from '../../shared/contract/errors.ts';
-import { LIMITS } from '../../shared/contract/limits.ts';
-import { findClass } from '../../shared/classes.ts';
-import { chooseCols, measureSheet } from '../../shared/sheet.ts';
-import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { API_HEADERS, HEADERS, METHODS, PREFLIGHT_HEADERS } from '../headers.ts';
-import { chooseMediaType } from '../negotiate.ts';
-import { renderDigits } from '../render/digits.ts';
-import { respondError } from '../respond-error.ts';
-import type { Generator } from '../sampler-cache.ts';
+import { digitSchema, digitsSchema } from '../../shared/contract/answers.ts';
+import { DIGIT_FORMATS, DIGIT_PARAMETERS, parseDigitQuery, type DigitFormat } from '../../shared/contract/digit-query.ts';
+import type { Parameter } from '../../shared/contract/parameters.ts';
+import { answerDigits } from '../answer-digits.ts';
+import { splitExtension } from '../digit-format.ts';
+import type { App, AppDependencies } from '../context.ts';
+import { QUERY_ERRORS, type Operation } from '../operation.ts';
 
-const PATHS: Readonly<Record<string, DigitFormat | undefined>> = {
-  '/digit': undefined,
-  '/digit.png': 'png',
-  '/digit.json': 'json',
-};
+const FORMATS = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 
-/** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
-const RENDERING = 2;
+const SHARED = {
+  kind: 'api',
+  conditional: true,
+  answers: {
+    [DIGIT_FORMATS.png]: 'bytes',
+    [DIGIT_FORMATS.json]: digitsSchema,
+    [DIGIT_FORMATS.svg]: 'text',
+    [DIGIT_FORMATS.txt]: 'text',
+    [DIGIT_FORMATS.npy]: 'bytes',
+    [DIGIT_FORMATS.ndjson]: digitSchema,
+  },
+  errors: [
+    ...QUERY_ERRORS,
+    'label_not_supported',
+    'parameter_not_supported',
+    'parameter_without_effect',
+    'picture_too_large',
+    'model_not_found',
+    'not_acceptable',
+    'model_unavailable',
+  ],
+} as const satisfies Partial<Operation>;
 
-const CACHE_CONTROL = {
-  fresh: 'no-store',
-  seeded: 'public, max-age=60, must-revalidate',
-  pinned: 'public, max-age=31536000, immutable',
-} as const;
+const { label, ...BESIDE_LABEL } = DIGIT_PARAMETERS;
+const LABEL: Parameter = { ...label, without: '' };
+const EXTENSION: Parameter = { ...DIGIT_PARAMETERS.format, about: 'The answer’s format', without: '' };
+
+export const DIGIT_OPERATIONS: readonly Operation[] = [
+  {
+    ...SHARED,
+    id: 'drawDigits',
+    path: '/digit',
+    routes: ['/digit'],
+    summary: 'Freshly drawn digits, or those of a seed, in the format that format= or Accept asks for',
+    query: DIGIT_PARAMETERS,
+    examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
+  },
+  {
+    ...SHARED,
+    id: 'drawDigitsAs',
+    path: '/digit.{extension}',
+    routes: FORMATS.map((format) => `/digit.${format}`),
+    summary: 'The same in the extension’s format',
+    pathParameters: { extension: EXTENSION },
+    query: DIGIT_PARAMETERS,
+    examples: [
+      '/digit.png?n=16&scale=4',
+      '/digit.svg?seed=Ada&scale=8',
+      '/digit.json?n=16',
+      '/digit.png?n=9&scale=3&smooth=1&gap=4&margin=8&fg=1d2430&bg=transparent',
+      '/digit.txt',
+      '/digit.npy?n=256',
+    ],
+  },
+  {
+    ...SHARED,
+    id: 'drawDigitsOfClass',
+    path: '/digit/{label}',
+    routes: ['/digit/:label'],
+    summary: 'Digits of one class, in the format that format= or Accept asks for',
+    pathParameters: { label: LABEL },
+    query: BESIDE_LABEL,
+    examples: ['/digit/7'],
+  },
+  {
+    ...SHARED,
+    id: 'drawDigitsOfClassAs',
+    path: '/digit/{label}.{extension}',
+    routes: ['/digit/:label'],
+    summary: 'Digits of one class, in the extension’s format',
+    pathParameters: { label: LABEL, extension: EXTENSION },
+    query: BESIDE_LABEL,
+    examples: ['/digit/7.png?scale=4', '/digit/7.json?n=16'],
+  },
+];
 
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
-  for (const [path, extension] of Object.entries(PATHS)) {
-    app.get(path, (c) => answerDigits(c, dependencies, extension));
-    app.options(path, (c) => c.body(null, 204, { ...PREFLIGHT_HEADERS }));
-    app.all(path, (c) => respondError(c, { code: 'method_not_allowed', method: c.req.method, allow: METHODS }));
+  app.get('/digit', (c) => answerDigits(c, dependencies, undefined, parseDigitQuery(new URL(c.req.url).searchParams)));
+  for (const extension of FORMATS) {
+    app.get(`/digit.${extension}`, (c) =>
+      answerDigits(c, dependencies, extension, parseDigitQuery(new URL(c.req.url).searchParams)),
+    );
   }
-}
-
-async function answerDigits(
-  c: AppContext,
-  { generators, drawSeed, clock }: AppDependencies,
-  extension: DigitFormat | undefined,
-): Promise<Response> {
-  const parsed = parseDigitQuery(new URL(c.req.url).searchParams);
-  if (!parsed.ok) {
-    return respondError(c, parsed.error);
-  }
-  const { query } = parsed;
-  const format = chooseFormat(query, extension, c.req.header('accept'));
-  if (typeof format !== 'string') {
-    return respondError(c, format);
-  }
-  const { origin } = new URL(c.req.url);
-  const negotiated = extension === undefined && query.format === undefined;
-
-  // A URL that says it all is its own answer's name: whoever has that answer needs no model.
-  const name = query.model?.name;
-  const version = query.model?.version;
-  if (query.seed !== undefined && name !== undefined && version !== undefined) {
-    const digits = pinDigits(query, format, { name, version }, query.seed);
-    if (hasCurrent(c, computeEtag(digits, origin))) {
-      return c.body(null, 304, { ...describeDigits(digits, query, origin, negotiated) });
-    }
-  }
-
-  const began = clock();
-  const acquired = await generators.acquire(query.model, getDefer(c));
-  if (!acquired.ok) {
-    return respondError(c, acquired.error);
-  }
-  const { generator, release } = acquired.lease;
-  try {
-    const { classes } = generator.sampler.manifest;
-    const label = query.label === undefined ? undefined : findClass(classes, query.label);
-    if (query.label !== undefined && label === undefined) {
-      return respondError(c, { code: 'label_not_supported', model: generator.name, received: query.label, classes });
-    }
-    const named = { ...query, label: label === undefined ? undefined : classes[label] };
-    const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
-    const error = checkPictureSize(digits, generator);
-    if (error !== undefined) {
-      return respondError(c, error);
-    }
-    const headers = { ...describeDigits(digits, query, origin, negotiated), [HEADERS.modelSource]: generator.origin };
-    if (query.seed !== undefined && hasCurrent(c, computeEtag(digits, origin))) {
-      return c.body(null, 304, headers);
-    }
-    const loaded = clock();
-    const samples = generator.sampler.draw({
-      seed: digits.seed,
-      start: digits.start,
-      count: digits.n,
-      ...(label !== undefined && { label }),
-    });
-    const drawn = clock();
-    const body = renderDigits(digits, samples, classes, origin);
-    return c.body(body, 200, {
-      ...headers,
-      'Content-Type': DIGIT_FORMATS[format],
-      'Content-Length': String(body.length),
-      'Content-Disposition': `inline; filename="${nameFile(digits)}"`,
-      'Server-Timing': describeTiming({ load: loaded - began, generate: drawn - loaded, encode: clock() - drawn }),
-    });
-  } finally {
-    release();
-  }
-}
-
-/** Extension, then `format=`, then Accept. */
-function chooseFormat(query: DigitQuery, extension: DigitFormat | undefined, accept: string | undefined): DigitFormat | ApiError {
-  if (extension !== undefined && query.format !== undefined && query.format !== extension) {
-    return {
-      code: 'invalid_parameter',
-      parameter: 'format',
-      received: query.format,
-      expected: `${extension}, as the path says, or no format at all`,
-    };
-  }
-  const told = extension ?? query.format;
-  if (told !== undefined) {
-    return told;
-  }
-  const mediaType = chooseMediaType(accept, Object.values(DIGIT_FORMATS));
-  const format = (Object.keys(DIGIT_FORMATS) as DigitFormat[]).find((key) => DIGIT_FORMATS[key] === mediaType);
-  return format ?? { code: 'not_acceptable', accept: accept ?? '', available: Object.values(DIGIT_FORMATS) };
-}
-
-function pinDigits(
-  query: DigitQuery,
-  format: DigitFormat,
-  { name, version }: { name: string; version: string },
-  seed: string,
-): PinnedDigits {
-  const n = query.n ?? 1;
-  return {
-    format,
-    model: { name, version },
-    seed,
-    start: query.start ?? 0,
-    n,
-    label: query.label,
-    cols: query.cols ?? chooseCols(n),
-    scale: query.scale ?? 1,
-  };
-}
-
-function checkPictureSize(digits: PinnedDigits, { sampler }: Generator): ApiError | undefined {
-  const { width, height } = measureSheet(sampler.manifest.image, digits.n, digits);
-  if (digits.format === 'png' && width * height > LIMITS.maxPicturePixels) {
-    return { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels };
-  }
-  return undefined;
-}
-
-/** The headers that a 200 and a 304 share. */
-function describeDigits(digits: PinnedDigits, query: DigitQuery, origin: string, negotiated: boolean): Record<string, string> {
-  const permalink = buildDigitUrl(digits);
-  const freshness = query.seed === undefined ? 'fresh' : query.model?.version === undefined ? 'seeded' : 'pinned';
-  return {
-    ...API_HEADERS,
-    'Cache-Control': CACHE_CONTROL[freshness],
-    'Content-Location': permalink,
-    Link: `<${origin}${permalink}>; rel="canonical"`,
-    [HEADERS.seed]: encodeURIComponent(digits.seed),
-    [HEADERS.model]: `${digits.model.name}@${digits.model.version}`,
-    ...(freshness !== 'fresh' && { ETag: computeEtag(digits, origin) }),
-    ...(negotiated && { Vary: 'Accept' }),
-    ...(query.unknown.length > 0 && { [HEADERS.warning]: describeUnknown(query.unknown) }),
-  };
-}
-
-/** Known before a digit is drawn: all that the bytes depend on. JSON holds absolute URLs, and so depends on the origin. */
-function computeEtag(digits: PinnedDigits, origin: string): string {
-  const text = `${RENDERING} ${digits.format === 'json' ? origin : ''} ${buildDigitUrl(digits)}`;
-  return `"${bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16))}"`;
-}
-
-/** If-None-Match by weak comparison (RFC 9110, section 13.1.2). "*" is passed over: it asks whether anything is there. */
-function hasCurrent(c: AppContext, etag: string): boolean {
-  const tags = c.req.header('if-none-match')?.split(',') ?? [];
-  return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
-}
-
-const MAX_NAMED = 8;
-
-function describeUnknown(names: readonly string[]): string {
-  const named = names.slice(0, MAX_NAMED).map((name) => encodeURIComponent([...name].slice(0, 32).join('')));
-  return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
-}
-
-function nameFile({ format, seed, start, n }: PinnedDigits): string {
-  const last = n === 1 ? '' : `-${start + n - 1}`;
-  return `digitmint-${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${format}`;
-}
-
-function describeTiming(durations: Readonly<Record<string, number>>): string {
-  return Object.entries(durations)
-    .map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`)
-    .join(', ');
+  app.get('/digit/:label', (c) => {
+    const { text, extension } = splitExtension(c.req.param('label'));
+    // As if it stood in the query: one that stands there too is given twice.
+    const search = new URL(c.req.url).searchParams;
+    search.append('label', text);
+    return answerDigits(c, dependencies, extension, parseDigitQuery(search));
+  });
 }

@@ -2,10 +2,45 @@
  * `GET /errors` and `/errors/{code}`: where the `type` of problem details leads to.
  */
 import { html } from 'hono/html';
+import * as z from 'zod';
 import { describeError, ERROR_EXAMPLES, type ApiErrorCode } from '../../shared/contract/errors.ts';
+import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import type { App } from '../context.ts';
+import type { Operation } from '../operation.ts';
 import { renderPage } from '../render/page.ts';
 import { respondError } from '../respond-error.ts';
+
+const CODE: ParameterSet = {
+  code: {
+    schema: z.enum(Object.keys(ERROR_EXAMPLES) as ApiErrorCode[]).meta({ description: 'an error’s code' }),
+    about: 'The code of an error',
+    without: '',
+    example: 'invalid_parameter',
+  },
+};
+
+export const ERROR_OPERATIONS: readonly Operation[] = [
+  {
+    id: 'listErrors',
+    path: '/errors',
+    routes: ['/errors'],
+    kind: 'page',
+    summary: 'The code of every error that a request can meet',
+    answers: { 'text/html': 'text' },
+    examples: ['/errors'],
+  },
+  {
+    id: 'getError',
+    path: '/errors/{code}',
+    routes: ['/errors/:code'],
+    kind: 'page',
+    summary: 'What an error’s code means: where the type of problem details leads to',
+    pathParameters: CODE,
+    answers: { 'text/html': 'text' },
+    errors: ['not_found'],
+    examples: ['/errors/invalid_parameter'],
+  },
+];
 
 export function addErrorRoutes(app: App): void {
   app.get('/errors', (c) => {

@@ -1,8 +1,21 @@
 /**
  * `GET /healthz`: which model serves, and why not another. Always 200 while a model serves: the service is up.
  */
+import { healthSchema } from '../../shared/contract/answers.ts';
 import { getDefer, type App, type AppDependencies } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
+import type { Operation } from '../operation.ts';
+
+export const HEALTH_OPERATION: Operation = {
+  id: 'getHealth',
+  path: '/healthz',
+  routes: ['/healthz'],
+  kind: 'api',
+  summary: 'Which model serves, from where, and why not another',
+  answers: { 'application/json': healthSchema },
+  otherStatuses: { 503: 'No model serves' },
+  examples: ['/healthz'],
+};
 
 export function addHealthRoute(app: App, { generators }: AppDependencies): void {
   app.get('/healthz', async (c) => {

@@ -5,10 +5,22 @@
 import { html } from 'hono/html';
 import { listClasses } from '../../shared/classes.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
-import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
+import { buildDigitUrl, DEFAULT_LOOK, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import { getDefer, type App, type AppDependencies } from '../context.ts';
 import { renderPage } from '../render/page.ts';
 import { respondError } from '../respond-error.ts';
+import type { Operation } from '../operation.ts';
+
+export const HOME_OPERATION: Operation = {
+  id: 'getHome',
+  path: '/',
+  routes: ['/'],
+  kind: 'page',
+  summary: 'Sixteen fresh digits and how to embed them',
+  answers: { 'text/html': 'text' },
+  errors: ['model_unavailable'],
+  examples: ['/'],
+};
 
 const SHOWN = 16;
 
@@ -30,8 +42,9 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
       start: 0,
       n: 1,
       label: undefined,
+      number: undefined,
       cols: 1,
-      scale: 1,
+      ...DEFAULT_LOOK,
     };
     const fresh = `${origin}/digit.png?n=16&scale=4`;
     const single = `${origin}/digit.png?scale=4`;
@@ -40,6 +53,12 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
     const seededSize = measureSheet(image, SHOWN, { cols: chooseCols(SHOWN), scale: 4 });
     return renderPage(c, {
       title: `Freshly minted ${name}`,
+      head: html`<link
+        rel="alternate"
+        type="application/json+oembed"
+        href="${origin}/oembed?url=${encodeURIComponent(`${origin}/`)}"
+        title="digitmint"
+      />`,
       body: html`<header>
           <h1>digitmint</h1>
           <p class="lead">
@@ -97,7 +116,8 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
         </main>
         <footer>
           Drawn by model <code>${name}@${version}</code> (${source === 'r2' ? 'published' : 'bundled with the worker'}; trained on
-          ${training.dataset.name}). <a href="/healthz">Health</a> · <a href="/errors">Errors</a>
+          ${training.dataset.name}). <a href="/docs">Documentation</a> · <a href="/healthz">Health</a> ·
+          <a href="/errors">Errors</a>
         </footer>`,
     });
   });

@@ -1,0 +1,55 @@
+/**
+ * Colours as callers write them, and what lies between two of them. Pure.
+ */
+
+/** Red, green, blue and opacity, each a whole number from 0 to 255; not premultiplied. */
+export type Colour = readonly [red: number, green: number, blue: number, alpha: number];
+
+export const BLACK: Colour = [0, 0, 0, 255];
+export const WHITE: Colour = [255, 255, 255, 255];
+
+/**
+ * Reads a colour.
+ * @param text  3, 4, 6 or 8 hex digits with or without a #, as CSS has them, or `transparent`.
+ * @returns     undefined for anything else.
+ */
+export function parseColour(text: string): Colour | undefined {
+  if (text === 'transparent') {
+    return [0, 0, 0, 0];
+  }
+  const digits = /^#?([0-9a-f]{3}|[0-9a-f]{4}|[0-9a-f]{6}|[0-9a-f]{8})$/i.exec(text)?.[1];
+  if (digits === undefined) {
+    return undefined;
+  }
+  const long = digits.length > 4 ? digits : digits.replaceAll(/./g, '$&$&');
+  const part = (at: number) => Number.parseInt(long.slice(at, at + 2), 16);
+  return [part(0), part(2), part(4), long.length === 8 ? part(6) : 255];
+}
+
+/** Writes a colour in its one form: `transparent`, 6 hex digits, or 8 where it is see-through in part. */
+export function formatColour([red, green, blue, alpha]: Colour): string {
+  if (alpha === 0) {
+    return 'transparent';
+  }
+  const channels = alpha === 255 ? [red, green, blue] : [red, green, blue, alpha];
+  return channels.map((value) => value.toString(16).padStart(2, '0')).join('');
+}
+
+export function areEqual(a: Colour, b: Colour): boolean {
+  return formatColour(a) === formatColour(b);
+}
+
+/**
+ * Mixes paper and ink as light mixes: premultiplied, so that ink thins out over nothing without a seam of another colour.
+ * @param ink255  Share of ink, 0..255.
+ */
+export function mixColours(paper: Colour, ink: Colour, ink255: number): Colour {
+  const share = ink255 / 255;
+  const alpha = paper[3] * (1 - share) + ink[3] * share;
+  if (alpha === 0) {
+    return [0, 0, 0, 0];
+  }
+  const mix = (channel: 0 | 1 | 2) =>
+    Math.round((paper[channel] * paper[3] * (1 - share) + ink[channel] * ink[3] * share) / alpha);
+  return [mix(0), mix(1), mix(2), Math.round(alpha)];
+}

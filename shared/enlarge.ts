@@ -1,0 +1,73 @@
+/**
+ * Enlarging with smooth edges: cubic convolution (Keys 1981, a = -1/2), one axis after the other. Pure; its numbers are
+ * those of IEEE doubles alone, so that its bytes are the same everywhere.
+ */
+
+/** Source pixels that one output pixel is made of. */
+const TAPS = 4;
+
+/**
+ * Enlarges one picture. Beyond its border its outermost pixels go on.
+ *
+ * @param pixels    Row-major [height, width, channels].
+ * @param scale     Whole, >= 1.
+ * @returns         Row-major [height * scale, width * scale, channels], rounded and clamped to 0..255.
+ */
+export function enlargePixels(pixels: Uint8Array, height: number, width: number, channels: number, scale: number): Uint8Array {
+  const weights = computeWeights(scale);
+  const wide = new Float64Array(height * width * scale * channels);
+  enlargeAxis(pixels, wide, height, width, channels, scale, weights);
+  const both = new Float64Array(wide.length * scale);
+  enlargeAxis(wide, both, 1, height, width * scale * channels, scale, weights);
+  const out = new Uint8Array(both.length);
+  for (let i = 0; i < both.length; i++) {
+    const value = Math.floor((both[i] as number) + 0.5);
+    out[i] = value < 0 ? 0 : value > 255 ? 255 : value;
+  }
+  return out;
+}
+
+/** Enlarges the middle axis of [outer, length, inner]. */
+function enlargeAxis(
+  from: ArrayLike<number>,
+  to: Float64Array,
+  outer: number,
+  length: number,
+  inner: number,
+  scale: number,
+  weights: Float64Array,
+): void {
+  const tapped = new Float64Array(TAPS);
+  for (let o = 0; o < outer; o++) {
+    for (let x = 0; x < length * scale; x++) {
+      const phase = x % scale;
+      // The pixel's centre lies between two source centres; the first tap is one before them.
+      const first = Math.floor((x + 0.5) / scale - 0.5) - 1;
+      for (let i = 0; i < inner; i++) {
+        for (let tap = 0; tap < TAPS; tap++) {
+          const source = Math.min(Math.max(first + tap, 0), length - 1);
+          tapped[tap] = from[(o * length + source) * inner + i] as number;
+        }
+        let sum = 0;
+        for (let tap = 0; tap < TAPS; tap++) {
+          sum += (tapped[tap] as number) * (weights[phase * TAPS + tap] as number);
+        }
+        to[(o * length * scale + x) * inner + i] = sum;
+      }
+    }
+  }
+}
+
+/** [scale, TAPS]: the share of each tap by an output pixel's place within a source pixel. */
+function computeWeights(scale: number): Float64Array {
+  const weights = new Float64Array(scale * TAPS);
+  for (let phase = 0; phase < scale; phase++) {
+    const at = (phase + 0.5) / scale - 0.5;
+    const t = at - Math.floor(at);
+    weights.set(
+      [((-0.5 * t + 1) * t - 0.5) * t, (1.5 * t - 2.5) * t * t + 1, ((-1.5 * t + 2) * t + 0.5) * t, (0.5 * t - 0.5) * t * t],
+      phase * TAPS,
+    );
+  }
+  return weights;
+}

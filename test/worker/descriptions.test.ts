@@ -1,0 +1,119 @@
+/**
+ * What the service says about itself: true of the app that answers, and valid for another's validator.
+ */
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ERROR_EXAMPLES } from '../../shared/contract/errors.ts';
+import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
+import { createApp, OPERATIONS } from '../../worker/app.ts';
+import type { GeneratorSource } from '../../worker/generator-source.ts';
+import type { ModelFiles } from '../../worker/model-files.ts';
+
+const app = createApp({
+  generators: {
+    acquire: async () => ({ ok: false, error: { code: 'model_unavailable', retryAfterSeconds: 1 } }),
+    getHealth: async () => ({ serving: undefined, failure: undefined }),
+    list: async () => ({ default: 'digits', models: [{ name: 'digits', version: '0123456789abcdef', publishedAt: null }] }),
+  } as unknown as GeneratorSource,
+  modelFiles: {
+    readManifest: async () => ({ ok: false, error: { code: 'model_unavailable', retryAfterSeconds: 1 } }),
+  } as unknown as ModelFiles,
+  drawSeed: () => 'seed',
+  drawRequestId: () => 'request',
+  clock: () => 0,
+  log: () => undefined,
+});
+
+interface Described {
+  name: string;
+  in: string;
+  required: boolean;
+  example: string | number;
+  schema: { type?: string; minimum?: number; maximum?: number; enum?: string[]; pattern?: string };
+}
+
+interface Document {
+  openapi: string;
+  servers: { url: string }[];
+  paths: Record<string, { get: { operationId: string; parameters: Described[]; responses: Record<string, unknown> } }>;
+}
+
+let document: Document;
+beforeAll(async () => {
+  document = (await (await app.request('https://digits.example/openapi.json')).json()) as Document;
+});
+
+describe('/openapi.json', () => {
+  test('is valid OpenAPI 3.1', async () => {
+    expect(document.openapi).toBe('3.1.0');
+    const { valid, errors } = await new Validator().validate(document as unknown as Record<string, unknown>);
+    expect({ valid, errors }).toEqual({ valid: true, errors: undefined });
+    expect(document.servers).toEqual([{ url: 'https://digits.example' }]);
+  });
+
+  test('describes every route of the app, each under an id of its own', () => {
+    const answered = new Set(app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path));
+    expect(new Set(OPERATIONS.flatMap(({ routes }) => routes))).toEqual(answered);
+    const operations = Object.values(document.paths).map(({ get }) => get);
+    expect(operations).toHaveLength(OPERATIONS.length);
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
+    for (const [path, { get }] of Object.entries(document.paths)) {
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      expect(get.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)).toEqual(named);
+    }
+  });
+
+  test('lists the parameters of /digit with the limits that hold', () => {
+    const described = document.paths['/digit']?.get.parameters ?? [];
+    expect(described.map(({ name }) => name)).toEqual(Object.keys(DIGIT_PARAMETERS));
+    for (const { name, schema, example, required } of described) {
+      expect(required).toBe(false);
+      const isTaken = (value: unknown) => parseDigitQuery(new URLSearchParams([[name, String(value)]])).ok;
+      expect([name, isTaken(example)]).toEqual([name, true]);
+      if (schema.type === 'integer') {
+        const { minimum = NaN, maximum = NaN } = schema;
+        expect([minimum, maximum, minimum - 1, maximum + 1].map(isTaken)).toEqual([true, true, false, false]);
+      }
+      for (const value of schema.enum ?? []) {
+        expect([name, value, isTaken(value)]).toEqual([name, value, true]);
+      }
+    }
+  });
+
+  test('names only errors that there are', () => {
+    const codes = OPERATIONS.flatMap(({ errors = [] }) => errors);
+    expect(codes.filter((code) => !(code in ERROR_EXAMPLES))).toEqual([]);
+  });
+
+  test('may be read by any origin, and asked for in a preflight', async () => {
+    const answer = await app.request('/openapi.json');
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+    const preflight = await app.request('/openapi.json', { method: 'OPTIONS' });
+    expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([204, 'GET, HEAD, OPTIONS']);
+  });
+});
+
+describe('/docs', () => {
+  test('shows every operation and every parameter, with neither script nor anything from elsewhere', async () => {
+    const answer = await app.request('/docs');
+    const text = await answer.text();
+    for (const { id, path, query = {} } of OPERATIONS) {
+      expect(text).toContain(`id="${id}"`);
+      expect(text).toContain(path);
+      for (const name of Object.keys(query)) {
+        expect(text).toContain(`<code>${name}</code>`);
+      }
+    }
+    expect(text).not.toMatch(/<script|https?:|javascript:|\son\w+=/);
+    expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'; img-src 'self'; style-src 'nonce-/);
+  });
+
+  test('links to nothing that is not there', async () => {
+    const text = await (await app.request('/docs')).text();
+    const links = new Set([...text.matchAll(/href="(\/[^"]*)"/g)].map(([, link]) => (link as string).replaceAll('&amp;', '&')));
+    expect(links.size).toBeGreaterThan(10);
+    for (const link of links) {
+      expect([link, [200, 503].includes((await app.request(link)).status)]).toEqual([link, true]);
+    }
+  });
+});

@@ -1,0 +1,213 @@
+/**
+ * The way of a request for digits: parsed, pinned to a model and a seed, answered from the caller's copy where that is
+ * known to be current, drawn and rendered else.
+ */
+import { findClass } from '../shared/classes.ts';
+import { formatColour } from '../shared/colour.ts';
+import {
+  DEFAULT_LOOK,
+  findWithoutEffect,
+  type DigitFormat,
+  type DigitQuery,
+  type ParsedDigitQuery,
+  type PinnedDigits,
+} from '../shared/contract/digit-query.ts';
+import type { ApiError } from '../shared/contract/errors.ts';
+import { LIMITS } from '../shared/contract/limits.ts';
+import type { Samples } from '../shared/sampler.ts';
+import { joinSamples } from '../shared/number.ts';
+import { chooseCols, measureSheet } from '../shared/sheet.ts';
+import { getDefer, type AppContext, type AppDependencies } from './context.ts';
+import { chooseFormat } from './digit-format.ts';
+import { computeEtag, describeContent, describeDigits } from './digit-headers.ts';
+import { createPartDrawer } from './draw-parts.ts';
+import { hasCurrent, HEADERS } from './headers.ts';
+import { renderDigits, type RenderContext } from './render/digits.ts';
+import { streamSamples } from './render/sample-stream.ts';
+import { respondError } from './respond-error.ts';
+import type { Generator } from './sampler-cache.ts';
+
+/**
+ * Answers a request for digits.
+ *
+ * @param extension  The path's, which decides the format.
+ * @param parsed     What the query and the rest of the path say.
+ */
+export async function answerDigits(
+  c: AppContext,
+  dependencies: AppDependencies,
+  extension: DigitFormat | undefined,
+  parsed: ParsedDigitQuery,
+): Promise<Response> {
+  const { generators, drawSeed, clock } = dependencies;
+  if (!parsed.ok) {
+    return respondError(c, parsed.error);
+  }
+  const { query } = parsed;
+  const format = chooseFormat(query, extension, c.req.header('accept'));
+  if (typeof format !== 'string') {
+    return respondError(c, format);
+  }
+  const withoutEffect = findWithoutEffect(query, format);
+  if (query.strict === true && withoutEffect.length > 0) {
+    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
+  }
+  const { origin } = new URL(c.req.url);
+  const negotiated = extension === undefined && query.format === undefined;
+
+  // A URL that says it all is its own answer's name: whoever has that answer needs no model.
+  const name = query.model?.name;
+  const version = query.model?.version;
+  if (query.seed !== undefined && name !== undefined && version !== undefined) {
+    const digits = pinDigits(query, format, { name, version }, query.seed);
+    if (hasCurrent(c, computeEtag(digits, origin))) {
+      return c.body(null, 304, { ...describeDigits(digits, query, origin, negotiated) });
+    }
+  }
+
+  const began = clock();
+  const acquired = await generators.acquire(query.model, getDefer(c));
+  if (!acquired.ok) {
+    return respondError(c, acquired.error);
+  }
+  const { generator, release } = acquired.lease;
+  try {
+    const { classes, image } = generator.sampler.manifest;
+    const labels = findLabels(query, generator);
+    if ('code' in labels) {
+      return respondError(c, labels);
+    }
+    const [label] = query.label === undefined ? [] : labels;
+    const named = { ...query, label: label === undefined ? undefined : classes[label] };
+    const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
+    const error = checkColours(digits, query, generator) ?? (digits.number === undefined ? checkSize(digits, image) : undefined);
+    if (error !== undefined) {
+      return respondError(c, error);
+    }
+    const headers = { ...describeDigits(digits, query, origin, negotiated), [HEADERS.modelSource]: generator.origin };
+    if (query.seed !== undefined && hasCurrent(c, computeEtag(digits, origin))) {
+      return c.body(null, 304, headers);
+    }
+    const context = { digits, classes, origin };
+    const content = { ...headers, ...describeContent(digits) };
+    if (format === 'ndjson' && digits.number === undefined) {
+      return c.req.method === 'HEAD'
+        ? c.body(null, 200, content)
+        : c.body(streamDigits(c, dependencies, context, label), 200, content);
+    }
+    const loaded = clock();
+    const samples =
+      digits.number === undefined
+        ? drawRange(generator, digits, digits.start, digits.n, label)
+        : joinSamples(generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }));
+    const drawn = clock();
+    const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
+    if (tooLarge !== undefined) {
+      return respondError(c, tooLarge);
+    }
+    const body = renderDigits(context, samples, digits.start);
+    return c.body(body, 200, {
+      ...content,
+      'Content-Length': String(body.length),
+      'Server-Timing': describeTiming({ load: loaded - began, generate: drawn - loaded, encode: clock() - drawn }),
+    });
+  } finally {
+    release();
+  }
+}
+
+function pinDigits(
+  query: DigitQuery,
+  format: DigitFormat,
+  { name, version }: { name: string; version: string },
+  seed: string,
+): PinnedDigits {
+  const n = query.n ?? 1;
+  return {
+    format,
+    model: { name, version },
+    seed,
+    start: query.start ?? 0,
+    n,
+    label: query.label,
+    cols: query.cols ?? chooseCols(n),
+    scale: query.scale ?? DEFAULT_LOOK.scale,
+    gap: query.gap ?? DEFAULT_LOOK.gap,
+    margin: query.margin ?? DEFAULT_LOOK.margin,
+    fg: query.fg ?? DEFAULT_LOOK.fg,
+    bg: query.bg ?? DEFAULT_LOOK.bg,
+    smooth: query.smooth ?? DEFAULT_LOOK.smooth,
+    darkFg: query.dark_fg,
+    darkBg: query.dark_bg,
+    number: query.number,
+  };
+}
+
+function drawRange(
+  { sampler }: Generator,
+  { seed }: PinnedDigits,
+  start: number,
+  count: number,
+  label: number | undefined,
+): Samples {
+  return sampler.draw({ seed, start, count, ...(label !== undefined && { label }) });
+}
+
+/** Streams digits a line each. */
+function streamDigits(
+  c: AppContext,
+  dependencies: AppDependencies,
+  context: RenderContext,
+  label: number | undefined,
+): ReadableStream {
+  const { model, seed, start, n } = context.digits;
+  const draw = createPartDrawer(c, dependencies, { model, seed, label });
+  return streamSamples(new Uint8Array(), start, n, draw, (samples, first) => renderDigits(context, samples, first));
+}
+
+/** @param sample  A model's image, or a number's. */
+function checkSize(digits: PinnedDigits, sample: { width: number; height: number }): ApiError | undefined {
+  const { width, height } = measureSheet(sample, digits.n, digits);
+  return digits.format === 'png' && width * height > LIMITS.maxPicturePixels
+    ? { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels }
+    : undefined;
+}
+
+/** The label that was asked for, or those of a number's digits; else none. */
+function findLabels({ label, number }: DigitQuery, { name, sampler }: Generator): Uint8Array | ApiError {
+  const { classes } = sampler.manifest;
+  if (number !== undefined && classes.length === 0) {
+    const reason = 'it was trained without labels';
+    return { code: 'parameter_not_supported', parameter: 'digits', received: number, model: name, reason };
+  }
+  const labels: number[] = [];
+  for (const text of number ?? (label === undefined ? [] : [label])) {
+    const found = findClass(classes, text);
+    if (found === undefined) {
+      return { code: 'label_not_supported', model: name, received: text, classes };
+    }
+    labels.push(found);
+  }
+  return Uint8Array.from(labels);
+}
+
+/** Whether a model's colours can be drawn so. */
+function checkColours(digits: PinnedDigits, query: DigitQuery, { sampler, name }: Generator): ApiError | undefined {
+  const { image } = sampler.manifest;
+  if (digits.format === 'svg' && image.channels !== 1) {
+    const reason = 'it draws in colour, and outlines are of ink';
+    return { code: 'parameter_not_supported', parameter: 'format', received: digits.format, model: name, reason };
+  }
+  const [parameter, colour] = query.fg === undefined ? (['bg', query.bg] as const) : (['fg', query.fg] as const);
+  if (colour !== undefined && image.channels !== 1) {
+    const reason = 'it draws in colours of its own';
+    return { code: 'parameter_not_supported', parameter, received: formatColour(colour), model: name, reason };
+  }
+  return undefined;
+}
+
+function describeTiming(durations: Readonly<Record<string, number>>): string {
+  return Object.entries(durations)
+    .map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`)
+    .join(', ');
+}

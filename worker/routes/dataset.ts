@@ -1,0 +1,139 @@
+/**
+ * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled synthetic sets, streamed as fast as they are read.
+ */
+import * as z from 'zod';
+import { findClass } from '../../shared/classes.ts';
+import { digitSchema } from '../../shared/contract/answers.ts';
+import {
+  buildDatasetUrl,
+  DATASET_FORMATS,
+  DATASET_PARAMETERS,
+  isInParts,
+  pinDataset,
+  type DatasetFormat,
+  type PinnedDataset,
+} from '../../shared/contract/dataset-query.ts';
+import { parseParameters } from '../../shared/contract/parameters.ts';
+import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
+import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import { computeTag, describePinned, describeUnknown, type Pinned } from '../digit-headers.ts';
+import { createPartDrawer } from '../draw-parts.ts';
+import { hasCurrent, HEADERS } from '../headers.ts';
+import { QUERY_ERRORS, type Operation } from '../operation.ts';
+import { renderDatasetHead, renderDatasetPart } from '../render/dataset.ts';
+import { streamSamples } from '../render/sample-stream.ts';
+import { respondError } from '../respond-error.ts';
+
+const FORMATS = Object.keys(DATASET_FORMATS) as DatasetFormat[];
+
+export const DATASET_OPERATION: Operation = {
+  id: 'drawDataset',
+  path: '/dataset.{extension}',
+  routes: FORMATS.map((format) => `/dataset.${format}`),
+  kind: 'api',
+  summary: 'Labelled digits to train and to test on, streamed, any range of a seed’s endless row',
+  pathParameters: {
+    extension: {
+      schema: z.enum(FORMATS).meta({ description: FORMATS.join(', ') }),
+      about: 'The answer’s format',
+      without: '',
+      example: 'npy',
+    },
+  },
+  query: DATASET_PARAMETERS,
+  answers: {
+    [DATASET_FORMATS.idx]: 'bytes',
+    [DATASET_FORMATS.npy]: 'bytes',
+    [DATASET_FORMATS.csv]: 'text',
+    [DATASET_FORMATS.ndjson]: digitSchema,
+  },
+  conditional: true,
+  errors: [
+    ...QUERY_ERRORS,
+    'label_not_supported',
+    'parameter_not_supported',
+    'parameter_without_effect',
+    'model_not_found',
+    'model_unavailable',
+  ],
+  examples: ['/dataset.npy?seed=Ada&n=100', '/dataset.idx?seed=Ada&n=100&part=labels', '/dataset.csv?seed=Ada&n=100'],
+};
+
+export function addDatasetRoutes(app: App, dependencies: AppDependencies): void {
+  for (const format of FORMATS) {
+    app.get(`/dataset.${format}`, (c) => answerDataset(c, dependencies, format));
+  }
+}
+
+async function answerDataset(c: AppContext, dependencies: AppDependencies, format: DatasetFormat): Promise<Response> {
+  const { origin, searchParams } = new URL(c.req.url);
+  const parsed = parseParameters(DATASET_PARAMETERS, searchParams);
+  if (!parsed.ok) {
+    return respondError(c, parsed.error);
+  }
+  const { values: query, unknown } = parsed;
+  const warnings = unknown.length > 0 ? [describeUnknown(unknown)] : [];
+  if (query.part !== undefined && !isInParts(format)) {
+    if (query.strict === true) {
+      return respondError(c, { code: 'parameter_without_effect', parameters: ['part'], format });
+    }
+    warnings.push(`without effect in ${format}: part`);
+  }
+  const acquired = await dependencies.generators.acquire(query.model, getDefer(c));
+  if (!acquired.ok) {
+    return respondError(c, acquired.error);
+  }
+  const { name, version, origin: source, sampler } = acquired.lease.generator;
+  acquired.lease.release(); // Each part takes hold of it anew.
+  const { classes, image } = sampler.manifest;
+  const label = query.label === undefined ? undefined : findClass(classes, query.label);
+  if (query.label !== undefined && label === undefined) {
+    return respondError(c, { code: 'label_not_supported', model: name, received: query.label, classes });
+  }
+  if (query.part === 'labels' && classes.length === 0) {
+    const reason = 'it was trained without labels';
+    return respondError(c, { code: 'parameter_not_supported', parameter: 'part', received: 'labels', model: name, reason });
+  }
+  const seed = query.seed ?? dependencies.drawSeed();
+  const dataset = pinDataset(query, format, { name, version }, seed, label === undefined ? undefined : classes[label]);
+  const pinned: Pinned = { ...dataset, permalink: buildDatasetUrl(dataset), holdsUrls: format === 'ndjson' };
+  const headers = { ...describePinned(pinned, query, origin, warnings), [HEADERS.modelSource]: source };
+  if (query.seed !== undefined && hasCurrent(c, computeTag(pinned, origin))) {
+    return c.body(null, 304, headers);
+  }
+  const content = {
+    ...headers,
+    'Content-Type': format === 'csv' ? `${DATASET_FORMATS.csv}; charset=utf-8; header=present` : DATASET_FORMATS[format],
+    'Content-Disposition': `attachment; filename="${nameFile(dataset)}"`,
+  };
+  if (c.req.method === 'HEAD') {
+    return c.body(null, 200, content);
+  }
+  const context = { dataset, image, classes, origin };
+  const head = renderDatasetHead(context);
+  if (dataset.part === 'labels' && isInParts(format)) {
+    return c.body(joinBytes(head, listLabels(dataset, label, classes.length)), 200, content);
+  }
+  const draw = createPartDrawer(c, dependencies, { model: dataset.model, seed, label });
+  const body = streamSamples(head, dataset.start, dataset.n, draw, (samples, first) =>
+    renderDatasetPart(context, samples, first),
+  );
+  return c.body(body, 200, content);
+}
+
+/** The labels alone, which need no network. */
+function listLabels({ seed, start, n }: PinnedDataset, label: number | undefined, classes: number): Uint8Array {
+  return label === undefined ? drawLabels(deriveSeedKey(seed), start, n, classes) : new Uint8Array(n).fill(label);
+}
+
+function joinBytes(head: Uint8Array, rest: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(head.length + rest.length);
+  bytes.set(head);
+  bytes.set(rest, head.length);
+  return bytes;
+}
+
+function nameFile({ format, seed, start, n, part }: PinnedDataset): string {
+  const what = isInParts(format) ? `-${part}` : '';
+  return `digitmint-${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}-${start + n - 1}${what}.${format}`;
+}
