@@ -16,7 +16,7 @@ import {
   type Pointer,
 } from '../../shared/artifact.ts';
 import { publishArtifact, type PublishOptions, type PublishResult } from '../../trainer/publish.ts';
-import { ArtifactFolderError } from '../../trainer/storage/artifact-folder.ts';
+import { ArtifactFolderError, readArtifactFolder } from '../../trainer/storage/artifact-folder.ts';
 import { createFolderStore } from '../../trainer/storage/folder-store.ts';
 import { StorageError, type ObjectStore } from '../../trainer/storage/object-store.ts';
 import { PublishError, type PublishFailure } from '../../trainer/storage/publish-error.ts';
@@ -220,6 +220,20 @@ describe('publishing', () => {
     expect(result.uploaded).toHaveLength(3);
     expect(await store.list('')).toEqual(before);
     expect(await readServed()).toEqual({ mlp: first.manifest.version });
+  });
+});
+
+describe('the models that ship', () => {
+  it.each(['digits', 'seed'])('%s is whole, and ready to be published', async (name) => {
+    const { manifest, files } = await readArtifactFolder(join('models', name));
+    expect(manifest.name).toBe(name);
+    expect([...files.keys()].sort()).toEqual(['model.json', WEIGHTS_FILE]);
+  });
+
+  it('digits has a card about the version that ships', async () => {
+    const { manifest } = await readArtifactFolder(join('models', 'digits'));
+    expect(await readFile(join('models', 'digits', 'README.md'), 'utf8')).toContain(`digits@${manifest.version}`);
+    expect(await readFile('README.md', 'utf8')).toContain(`digits@${manifest.version}`);
   });
 });
 

@@ -1,5 +1,6 @@
 /**
- * A trained model as a folder: the manifest and exactly the files that it lists, each checked before any is used.
+ * A trained model as a folder: the manifest and exactly the files that it lists (and, for people, a
+ * card), each checked before any is used.
  */
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,8 +26,11 @@ export interface ArtifactFolder extends ParsedManifest {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** What people read about a model. */
+const CARD_FILE = 'README.md';
+
 /**
- * Reads and verifies an artifact folder.
+ * Reads and verifies an artifact folder. A model card beside the artifact is let be: it is not a part of it, nor published.
  * @throws ArtifactFolderError  When something is missing, altered, truncated, malformed, or not listed.
  */
 export async function readArtifactFolder(folder: string): Promise<ArtifactFolder> {
@@ -34,7 +38,7 @@ export async function readArtifactFolder(folder: string): Promise<ArtifactFolder
   try {
     const parsed = parseManifest(await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes));
     const { manifest } = parsed;
-    const listed = new Set([MANIFEST_FILE, ...manifest.files.map((file) => file.path)]);
+    const listed = new Set([MANIFEST_FILE, CARD_FILE, ...manifest.files.map((file) => file.path)]);
     const unlisted = names.filter((name) => !listed.has(name));
     if (unlisted.length > 0) {
       throw new ArtifactFolderError(
