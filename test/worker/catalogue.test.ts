@@ -86,7 +86,7 @@ describe('/models', () => {
     expect(modelCardSchema.parse(card)).toEqual(card);
     expect(card).toEqual(await getJson(`/models/first/${version}`));
     expect(await getJson(`/models/first/${old.manifest.version}`)).toMatchObject({ version: old.manifest.version });
-    expect(modelCardSchema.parse(await getJson('/models/digits'))).toMatchObject({ weights: 'float16', image: { width: 28 } });
+    expect(modelCardSchema.parse(await getJson('/models/digits'))).toMatchObject({ weights: 'uint8', image: { width: 28 } });
   });
 
   test.each([
