@@ -2,7 +2,8 @@
  * The head of an IDX file, MNIST's format (LeCun, Cortes and Burges). Pure.
  */
 
-const UNSIGNED_BYTE = 0x08;
+/** The type of numbers in an IDX file, third byte of its magic number. */
+export const UNSIGNED_BYTE = 0x08;
 
 /** What stands before the bytes of an array of this shape. @param shape  1 to 255 sizes. */
 export function encodeIdxHeader(shape: readonly number[]): Uint8Array {

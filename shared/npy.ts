@@ -1,14 +1,11 @@
 /**
  * NumPy's .npy format, version 1.0, for bytes. Pure.
  */
+import { concatBytes } from '@noble/hashes/utils.js';
 
 /** Encodes bytes as a C-ordered uint8 array. @param shape  Its product is `data.length`. */
 export function encodeNpy(shape: readonly number[], data: Uint8Array): Uint8Array {
-  const header = encodeNpyHeader(shape);
-  const bytes = new Uint8Array(header.length + data.length);
-  bytes.set(header);
-  bytes.set(data, header.length);
-  return bytes;
+  return concatBytes(encodeNpyHeader(shape), data);
 }
 
 /** What stands before the data of a C-ordered uint8 array of this shape. */

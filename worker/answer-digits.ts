@@ -4,8 +4,10 @@
  */
 import { findClass } from '../shared/classes.ts';
 import { formatColour } from '../shared/colour.ts';
+import { digitSchema, digitsSchema } from '../shared/contract/answers.ts';
 import {
   DEFAULT_LOOK,
+  DIGIT_FORMATS,
   findWithoutEffect,
   type DigitFormat,
   type DigitQuery,
@@ -14,18 +16,42 @@ import {
 } from '../shared/contract/digit-query.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import type { Samples } from '../shared/sampler.ts';
 import { joinSamples } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import { getDefer, type AppContext, type AppDependencies } from './context.ts';
 import { chooseFormat } from './digit-format.ts';
-import { computeEtag, describeContent, describeDigits } from './digit-headers.ts';
+import { describeContent, describeDigits } from './digit-headers.ts';
 import { createPartDrawer } from './draw-parts.ts';
 import { hasCurrent, HEADERS } from './headers.ts';
+import { QUERY_ERRORS, type Operation } from './operation.ts';
 import { renderDigits, type RenderContext } from './render/digits.ts';
 import { streamSamples } from './render/sample-stream.ts';
 import { respondError } from './respond-error.ts';
 import type { Generator } from './sampler-cache.ts';
+
+/** What every route says that `answerDigits` answers. */
+export const DIGITS_ANSWER = {
+  kind: 'api',
+  conditional: true,
+  answers: {
+    [DIGIT_FORMATS.png]: 'bytes',
+    [DIGIT_FORMATS.json]: digitsSchema,
+    [DIGIT_FORMATS.svg]: 'text',
+    [DIGIT_FORMATS.txt]: 'text',
+    [DIGIT_FORMATS.npy]: 'bytes',
+    [DIGIT_FORMATS.ndjson]: digitSchema,
+  },
+  errors: [
+    ...QUERY_ERRORS,
+    'label_not_supported',
+    'parameter_not_supported',
+    'parameter_without_effect',
+    'picture_too_large',
+    'model_not_found',
+    'not_acceptable',
+    'model_unavailable',
+  ],
+} as const satisfies Partial<Operation>;
 
 /**
  * Answers a request for digits.
@@ -60,8 +86,9 @@ export async function answerDigits(
   const version = query.model?.version;
   if (query.seed !== undefined && name !== undefined && version !== undefined) {
     const digits = pinDigits(query, format, { name, version }, query.seed);
-    if (hasCurrent(c, computeEtag(digits, origin))) {
-      return c.body(null, 304, { ...describeDigits(digits, query, origin, negotiated) });
+    const headers = describeDigits(digits, query, origin, negotiated);
+    if (hasCurrent(c, headers['ETag'])) {
+      return c.body(null, 304, headers);
     }
   }
 
@@ -84,8 +111,11 @@ export async function answerDigits(
     if (error !== undefined) {
       return respondError(c, error);
     }
-    const headers = { ...describeDigits(digits, query, origin, negotiated), [HEADERS.modelSource]: generator.origin };
-    if (query.seed !== undefined && hasCurrent(c, computeEtag(digits, origin))) {
+    const headers: Record<string, string> = {
+      ...describeDigits(digits, query, origin, negotiated),
+      [HEADERS.modelSource]: generator.origin,
+    };
+    if (hasCurrent(c, headers['ETag'])) {
       return c.body(null, 304, headers);
     }
     const context = { digits, classes, origin };
@@ -98,7 +128,12 @@ export async function answerDigits(
     const loaded = clock();
     const samples =
       digits.number === undefined
-        ? drawRange(generator, digits, digits.start, digits.n, label)
+        ? generator.sampler.draw({
+            seed: digits.seed,
+            start: digits.start,
+            count: digits.n,
+            ...(label !== undefined && { label }),
+          })
         : joinSamples(generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }));
     const drawn = clock();
     const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
@@ -141,16 +176,6 @@ function pinDigits(
     darkBg: query.dark_bg,
     number: query.number,
   };
-}
-
-function drawRange(
-  { sampler }: Generator,
-  { seed }: PinnedDigits,
-  start: number,
-  count: number,
-  label: number | undefined,
-): Samples {
-  return sampler.draw({ seed, start, count, ...(label !== undefined && { label }) });
 }
 
 /** Streams digits a line each. */

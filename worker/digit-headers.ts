@@ -32,7 +32,7 @@ interface Asked {
   readonly model: { readonly version: string | undefined } | undefined;
 }
 
-/** The headers that a 200 and a 304 share. @param warnings  What was passed over. */
+/** The headers that a 200 and a 304 share; with an ETag where the caller gave the seed. @param warnings  What was passed over. */
 export function describePinned(
   pinned: Pinned,
   asked: Asked,
@@ -54,7 +54,7 @@ export function describePinned(
 }
 
 /** An ETag that is known before a digit is drawn. */
-export function computeTag({ permalink, holdsUrls }: Pinned, origin: string): string {
+function computeTag({ permalink, holdsUrls }: Pinned, origin: string): string {
   const text = `${RENDERING} ${holdsUrls ? origin : ''} ${permalink}`;
   return `"${bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16))}"`;
 }
@@ -70,10 +70,6 @@ export function describeDigits(
     ...describePinned(pinUrl(digits), query, origin, listWarnings(query, digits.format)),
     ...(negotiated && { Vary: 'Accept' }),
   };
-}
-
-export function computeEtag(digits: PinnedDigits, origin: string): string {
-  return computeTag(pinUrl(digits), origin);
 }
 
 function pinUrl(digits: PinnedDigits): Pinned {

@@ -38,8 +38,12 @@ export const CACHE_CONTROL = {
   pinned: 'public, max-age=31536000, immutable',
 } as const;
 
-/** If-None-Match by weak comparison (RFC 9110, section 13.1.2). "*" is passed over: it asks whether anything is there. */
-export function hasCurrent(c: AppContext, etag: string): boolean {
+/**
+ * If-None-Match by weak comparison (RFC 9110, section 13.1.2). "*" is passed over: it asks whether anything is there.
+ *
+ * @param etag  The answer's; without one nobody can have it.
+ */
+export function hasCurrent(c: AppContext, etag: string | undefined): boolean {
   const tags = c.req.header('if-none-match')?.split(',') ?? [];
   return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }

@@ -6,10 +6,9 @@ import { createReadStream, existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import { encodeIdxHeader } from '../../shared/idx.ts';
+import { concatBytes } from '@noble/hashes/utils.js';
+import { encodeIdxHeader, UNSIGNED_BYTE } from '../../shared/idx.ts';
 import { checkClassNames, compactLabels, DatasetError, type Dataset } from './dataset.ts';
-
-const UNSIGNED_BYTE = 0x08;
 
 /** Larger files are refused while they are read: ten times all of MNIST's training images. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
@@ -23,11 +22,7 @@ export type Split = 'train' | 't10k';
  * @param shape  1 to 255 sizes, whose product is `data.length`.
  */
 export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Array {
-  const header = encodeIdxHeader(shape);
-  const bytes = new Uint8Array(header.length + data.length);
-  bytes.set(header);
-  bytes.set(data, header.length);
-  return bytes;
+  return concatBytes(encodeIdxHeader(shape), data);
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled synthetic sets, streamed as fast as they are read.
  */
+import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { findClass } from '../../shared/classes.ts';
 import { digitSchema } from '../../shared/contract/answers.ts';
@@ -16,7 +17,7 @@ import {
 import { parseParameters } from '../../shared/contract/parameters.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { computeTag, describePinned, describeUnknown, type Pinned } from '../digit-headers.ts';
+import { describePinned, describeUnknown, type Pinned } from '../digit-headers.ts';
 import { createPartDrawer } from '../draw-parts.ts';
 import { hasCurrent, HEADERS } from '../headers.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
@@ -97,8 +98,8 @@ async function answerDataset(c: AppContext, dependencies: AppDependencies, forma
   const seed = query.seed ?? dependencies.drawSeed();
   const dataset = pinDataset(query, format, { name, version }, seed, label === undefined ? undefined : classes[label]);
   const pinned: Pinned = { ...dataset, permalink: buildDatasetUrl(dataset), holdsUrls: format === 'ndjson' };
-  const headers = { ...describePinned(pinned, query, origin, warnings), [HEADERS.modelSource]: source };
-  if (query.seed !== undefined && hasCurrent(c, computeTag(pinned, origin))) {
+  const headers: Record<string, string> = { ...describePinned(pinned, query, origin, warnings), [HEADERS.modelSource]: source };
+  if (hasCurrent(c, headers['ETag'])) {
     return c.body(null, 304, headers);
   }
   const content = {
@@ -112,7 +113,7 @@ async function answerDataset(c: AppContext, dependencies: AppDependencies, forma
   const context = { dataset, image, classes, origin };
   const head = renderDatasetHead(context);
   if (dataset.part === 'labels' && isInParts(format)) {
-    return c.body(joinBytes(head, listLabels(dataset, label, classes.length)), 200, content);
+    return c.body(concatBytes(head, listLabels(dataset, label, classes.length)), 200, content);
   }
   const draw = createPartDrawer(c, dependencies, { model: dataset.model, seed, label });
   const body = streamSamples(head, dataset.start, dataset.n, draw, (samples, first) =>
@@ -124,13 +125,6 @@ async function answerDataset(c: AppContext, dependencies: AppDependencies, forma
 /** The labels alone, which need no network. */
 function listLabels({ seed, start, n }: PinnedDataset, label: number | undefined, classes: number): Uint8Array {
   return label === undefined ? drawLabels(deriveSeedKey(seed), start, n, classes) : new Uint8Array(n).fill(label);
-}
-
-function joinBytes(head: Uint8Array, rest: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(head.length + rest.length);
-  bytes.set(head);
-  bytes.set(rest, head.length);
-  return bytes;
 }
 
 function nameFile({ format, seed, start, n, part }: PinnedDataset): string {

@@ -1,38 +1,14 @@
 /**
  * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: freshly sampled digits, or those that a seed stands for.
  */
-import { digitSchema, digitsSchema } from '../../shared/contract/answers.ts';
 import { DIGIT_FORMATS, DIGIT_PARAMETERS, parseDigitQuery, type DigitFormat } from '../../shared/contract/digit-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
-import { answerDigits } from '../answer-digits.ts';
+import { answerDigits, DIGITS_ANSWER } from '../answer-digits.ts';
 import { splitExtension } from '../digit-format.ts';
 import type { App, AppDependencies } from '../context.ts';
-import { QUERY_ERRORS, type Operation } from '../operation.ts';
+import type { Operation } from '../operation.ts';
 
 const FORMATS = Object.keys(DIGIT_FORMATS) as DigitFormat[];
-
-const SHARED = {
-  kind: 'api',
-  conditional: true,
-  answers: {
-    [DIGIT_FORMATS.png]: 'bytes',
-    [DIGIT_FORMATS.json]: digitsSchema,
-    [DIGIT_FORMATS.svg]: 'text',
-    [DIGIT_FORMATS.txt]: 'text',
-    [DIGIT_FORMATS.npy]: 'bytes',
-    [DIGIT_FORMATS.ndjson]: digitSchema,
-  },
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'parameter_without_effect',
-    'picture_too_large',
-    'model_not_found',
-    'not_acceptable',
-    'model_unavailable',
-  ],
-} as const satisfies Partial<Operation>;
 
 const { label, ...BESIDE_LABEL } = DIGIT_PARAMETERS;
 const LABEL: Parameter = { ...label, without: '' };
@@ -40,7 +16,7 @@ const EXTENSION: Parameter = { ...DIGIT_PARAMETERS.format, about: 'The answer’
 
 export const DIGIT_OPERATIONS: readonly Operation[] = [
   {
-    ...SHARED,
+    ...DIGITS_ANSWER,
     id: 'drawDigits',
     path: '/digit',
     routes: ['/digit'],
@@ -49,7 +25,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
   },
   {
-    ...SHARED,
+    ...DIGITS_ANSWER,
     id: 'drawDigitsAs',
     path: '/digit.{extension}',
     routes: FORMATS.map((format) => `/digit.${format}`),
@@ -66,7 +42,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     ],
   },
   {
-    ...SHARED,
+    ...DIGITS_ANSWER,
     id: 'drawDigitsOfClass',
     path: '/digit/{label}',
     routes: ['/digit/:label'],
@@ -76,7 +52,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     examples: ['/digit/7'],
   },
   {
-    ...SHARED,
+    ...DIGITS_ANSWER,
     id: 'drawDigitsOfClassAs',
     path: '/digit/{label}.{extension}',
     routes: ['/digit/:label'],

@@ -1,36 +1,16 @@
 /**
  * `GET /number/2026.png`: a number in one writer's hand.
  */
-import { digitSchema, digitsSchema } from '../../shared/contract/answers.ts';
-import { DIGIT_FORMATS, NUMBER_PARAMETERS, NUMBER_PATH, parseNumberQuery } from '../../shared/contract/digit-query.ts';
-import { answerDigits } from '../answer-digits.ts';
+import { NUMBER_PARAMETERS, NUMBER_PATH, parseNumberQuery } from '../../shared/contract/digit-query.ts';
+import { answerDigits, DIGITS_ANSWER } from '../answer-digits.ts';
 import { splitExtension } from '../digit-format.ts';
 import type { App, AppDependencies } from '../context.ts';
-import { QUERY_ERRORS, type Operation } from '../operation.ts';
+import type { Operation } from '../operation.ts';
 
 const SHARED = {
+  ...DIGITS_ANSWER,
   routes: ['/number/:digits'],
-  kind: 'api',
   query: NUMBER_PARAMETERS,
-  conditional: true,
-  answers: {
-    [DIGIT_FORMATS.png]: 'bytes',
-    [DIGIT_FORMATS.json]: digitsSchema,
-    [DIGIT_FORMATS.svg]: 'text',
-    [DIGIT_FORMATS.txt]: 'text',
-    [DIGIT_FORMATS.npy]: 'bytes',
-    [DIGIT_FORMATS.ndjson]: digitSchema,
-  },
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'parameter_without_effect',
-    'picture_too_large',
-    'model_not_found',
-    'not_acceptable',
-    'model_unavailable',
-  ],
 } as const satisfies Partial<Operation>;
 
 export const NUMBER_OPERATIONS: readonly Operation[] = [
