@@ -8,7 +8,7 @@ import { planGenerator } from '../shared/generator.ts';
 import { deriveKey, drawWords, fillUniform } from '../shared/random.ts';
 import { createBatcher, type Batcher, type Dataset } from '../trainer/dataset/dataset.ts';
 import { planDiscriminator } from '../trainer/discriminator.ts';
-import { drawInitialArrays } from '../trainer/network-state.ts';
+import { drawInitialArrays, joinArrays } from '../trainer/network-state.ts';
 import { PRESETS, PURPOSES, type PresetName, type TrainingConfig } from '../trainer/preset.ts';
 import { decodeSafetensors, encodeSafetensors } from '../trainer/safetensors.ts';
 import type { StepSource } from '../trainer/seeded-step.ts';
@@ -174,14 +174,4 @@ function computeDistance(a: Float32Array | undefined, b: Float32Array | undefine
     sum += ((a[i] as number) - (b[i] as number)) ** 2;
   }
   return Math.sqrt(sum);
-}
-
-function joinArrays(parts: readonly Float32Array[]): Float32Array {
-  const joined = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let next = 0;
-  for (const part of parts) {
-    joined.set(part, next);
-    next += part.length;
-  }
-  return joined;
 }

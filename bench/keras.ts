@@ -6,12 +6,13 @@
  *   npm run bench:keras [-- --threads 1|2 --preset digits|seed|both --rounds 9 --xla --json FILE]
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { parseWhole } from '../trainer/commands/arguments.ts';
 import { ExpectedError } from '../trainer/expected-error.ts';
 import { PRESETS, type PresetName } from '../trainer/preset.ts';
+import { describeMachine } from '../trainer/session.ts';
 import { runCommand } from '../trainer/tensorflow/command.ts';
 import { prepareKeras } from './keras-environment.ts';
 import {
@@ -92,13 +93,7 @@ async function run({ preset, threads, rounds, xla, json }: Flags): Promise<void>
   const python = await prepareKeras(console.log);
   const [load = 0] = loadavg();
   const cores = await chooseCores(threads);
-  const machine = {
-    system: `${type()} ${release()} ${process.arch}`,
-    processor: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    loadBefore: load,
-  };
+  const machine = { ...describeMachine(), loadBefore: load };
   console.log(`${machine.cores} x ${machine.processor}, ${machine.system}, ${machine.memoryGiB} GiB`);
   console.log(
     `${threads === 1 ? '1 thread' : `${threads} threads`} each, ${cores === null ? 'free to move between cores' : `on core ${cores.join(' and ')}`}`,

@@ -24,6 +24,7 @@ import { createSampler } from '../shared/sampler.ts';
 import { WEIGHT_DTYPES } from '../shared/weight-encoding.ts';
 import { buildFixture, type Fixture } from '../test/support/fixture-artifact.ts';
 import { putArtifact, startWorker } from '../test/support/workerd.ts';
+import { joinArrays } from '../trainer/network-state.ts';
 import { computePixelDifference } from '../trainer/pixel-difference.ts';
 import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
 import { encodeWeights, type EncodedWeights } from '../trainer/weight-encoder.ts';
@@ -54,7 +55,7 @@ await benchRuntime();
 async function compareDigits(): Promise<void> {
   const seed = await readArtifactFolder('models/seed');
   const { plan } = seed;
-  const values = joinParts(decodeWeights(seed, seed.files.get(WEIGHTS_FILE) as Uint8Array));
+  const values = joinArrays(decodeWeights(seed, seed.files.get(WEIGHTS_FILE) as Uint8Array));
   const exact = drawPixels(seed, encodeWeights(plan, values, 'float32'));
   console.log(`models/seed, ${SAMPLES.toLocaleString('en')} samples   bytes   max   mean     differ by more than 1`);
   const variants: [string, EncodedWeights, bytes?: number][] = [
@@ -158,8 +159,4 @@ function measure(action: () => void): number[] {
 
 function format(ms = NaN): string {
   return ms.toFixed(1);
-}
-
-function joinParts(parts: readonly Float32Array[]): Float32Array {
-  return Float32Array.from(parts.flatMap((part) => [...part]));
 }

@@ -19,11 +19,11 @@ import { encodeIdx } from '../trainer/dataset/idx.ts';
 import { ExpectedError } from '../trainer/expected-error.ts';
 import { exportArtifact } from '../trainer/export.ts';
 import { PRESETS, type PresetName, type TrainingConfig } from '../trainer/preset.ts';
-import { createRunFolder, hashRun, locate, saveProgressGif } from '../trainer/run-folder.ts';
+import { createRunFolder, locate, saveProgressGif } from '../trainer/run-folder.ts';
 import { planRun } from '../trainer/run-plan.ts';
-import { runTraining } from '../trainer/training-loop.ts';
 import { buildFixture, buildPointer } from './support/fixture-artifact.ts';
 import { writePicture } from './support/pictures.ts';
+import { trainQuietly } from './support/train-quietly.ts';
 import { putArtifact, startWorker, type TestWorker } from './support/workerd.ts';
 
 const main = fileURLToPath(new URL('../trainer/main.ts', import.meta.url));
@@ -85,18 +85,7 @@ describe('coloured pictures with classes', () => {
     const folder = join(parent, 'run');
     model = locate(folder).model;
     const { dataset } = await loadDataFolder(pictures);
-    const options = { config: CONFIG, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
-    await createRunFolder(folder, { ...options, backend: { name: 'cpu', threads: null } });
-    const { step, weights } = await runTraining({
-      config: CONFIG,
-      dataset,
-      runSha256: hashRun(options),
-      folder,
-      checkpoint: null,
-      reporter: { log: () => {}, show: () => {}, say: () => {}, end: () => {} },
-      signal: new AbortController().signal,
-      now: () => performance.now(),
-    });
+    const { step, weights } = await trainQuietly(folder, CONFIG, dataset, 'cpu');
     await saveProgressGif(folder);
     await exportArtifact(model, planGenerator(CONFIG.generator), weights, 'float16', {
       name: 'own',
@@ -108,7 +97,7 @@ describe('coloured pictures with classes', () => {
         batchSize: BATCH,
         imagesSeen: step * BATCH,
         seed: 'own',
-        dataset: options.dataset,
+        dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
         backend: 'cpu',
       },
       figures: {},

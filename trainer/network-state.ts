@@ -70,14 +70,8 @@ export function drawInitialArrays(
     const deviation = 1 / Math.sqrt(inputs / 2);
     return drawNormal(key, purpose, i, count).map((value) => value * deviation);
   });
-  const parameters = parts.reduce((sum, part) => sum + part.length, 0);
-  const weights = new Float32Array(parameters);
-  let next = 0;
-  for (const part of parts) {
-    weights.set(part, next);
-    next += part.length;
-  }
-  return { weights, firstMoment: new Float32Array(parameters), secondMoment: new Float32Array(parameters) };
+  const weights = joinArrays(parts);
+  return { weights, firstMoment: new Float32Array(weights.length), secondMoment: new Float32Array(weights.length) };
 }
 
 /** Uniform within sqrt(6 / (inputs + outputs)), both counted as a number of weights that meet in one unit. */
@@ -96,6 +90,17 @@ function drawNormal(key: RandomKey, purpose: number, index: number, count: numbe
     const radius = Math.sqrt(-2 * Math.log(((words[2 * i] as number) + 1) / 2 ** 32)); // never the logarithm of 0
     return radius * Math.cos((2 * Math.PI * (words[2 * i + 1] as number)) / 2 ** 32);
   });
+}
+
+/** Lays arrays one after the other, as a network's flat vector has its weights: the reverse of {@link splitWeights}. */
+export function joinArrays(parts: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let next = 0;
+  for (const part of parts) {
+    joined.set(part, next);
+    next += part.length;
+  }
+  return joined;
 }
 
 /**

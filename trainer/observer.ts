@@ -20,6 +20,10 @@ const COLLAPSED_GRIDS = 2;
 /** Reading the losses waits for the device, so between logged steps they are read for the display only this often. */
 const SHOW_EVERY_MS = 250;
 
+/** What to do when a training has diverged. */
+export const DIVERGED_ADVICE =
+  'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.';
+
 /** Training that cannot go on. The last good checkpoint is kept. */
 export class TrainingError extends ExpectedError {
   override name = 'TrainingError' as const;
@@ -162,7 +166,7 @@ function describeFailure(
     return {
       code: 'diverged',
       message: `the training diverged: at step ${step} the losses are D ${discriminatorLoss}, G ${generatorLoss}.`,
-      advice: 'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.',
+      advice: DIVERGED_ADVICE,
     };
   }
   if (collapsedGrids >= COLLAPSED_GRIDS) {

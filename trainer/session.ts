@@ -20,17 +20,22 @@ export interface Session {
 /** Describes the session that begins now. */
 export async function describeSession(step: number, { name, description, threads }: SelectedBackend): Promise<Session> {
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-  const processors = cpus();
   return {
     startedAt: new Date().toISOString(),
     step,
     backend: { name, description, threads: threads ?? null },
     versions: { digitmint: version, node: process.versions.node, tfjs: tf.version_core },
-    machine: {
-      system: `${type()} ${release()} ${process.arch}`,
-      processor: processors[0]?.model.trim() ?? 'unknown',
-      cores: processors.length,
-      memoryGiB: Math.round(totalmem() / 2 ** 30),
-    },
+    machine: describeMachine(),
+  };
+}
+
+/** Describes the computer that this runs on. */
+export function describeMachine(): Session['machine'] {
+  const processors = cpus();
+  return {
+    system: `${type()} ${release()} ${process.arch}`,
+    processor: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
   };
 }

@@ -8,7 +8,7 @@ import { deriveKey } from '../shared/random.ts';
 import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from './dataset/dataset.ts';
 import { readState, type NetworkArrays } from './network-state.ts';
-import { createObserver, keepIn, TrainingError, type StepFigures } from './observer.ts';
+import { createObserver, DIVERGED_ADVICE, keepIn, TrainingError, type StepFigures } from './observer.ts';
 import { PURPOSES, type TrainingConfig } from './preset.ts';
 import type { Reporter } from './reporter.ts';
 import { locate } from './run-folder.ts';
@@ -99,7 +99,7 @@ function checkArraysFinite(name: string, arrays: NetworkArrays, step: number): v
     if (!values.every(Number.isFinite)) {
       throw new TrainingError('diverged', {
         message: `the training diverged: after ${step} steps the ${name}'s ${part} hold NaN or infinite numbers.`,
-        advice: 'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.',
+        advice: DIVERGED_ADVICE,
       });
     }
   }

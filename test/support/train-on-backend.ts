@@ -8,12 +8,11 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hashDataset } from '../../trainer/dataset/dataset.ts';
 import { loadMnistPackage } from '../../trainer/dataset/mnist-package.ts';
 import { PRESETS, type TrainingConfig } from '../../trainer/preset.ts';
-import { createRunFolder, hashRun, loadMetrics } from '../../trainer/run-folder.ts';
+import { loadMetrics } from '../../trainer/run-folder.ts';
 import { selectBackend, type BackendName } from '../../trainer/tensorflow/backend.ts';
-import { runTraining } from '../../trainer/training-loop.ts';
+import { trainQuietly } from './train-quietly.ts';
 
 /** What is printed. */
 export interface BackendRun {
@@ -30,26 +29,10 @@ if (process.argv[1] === import.meta.filename) {
   const backend = await selectBackend(name as BackendName);
   const dataset = await loadMnistPackage();
   const config: TrainingConfig = { ...PRESETS.seed, seed: 'contract', steps: Number(steps), imageEvery: 1, checkpointEvery: 1e9 };
-  const options = {
-    config,
-    dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
-    backend: { name: backend.name, threads: null },
-  };
   const parent = await mkdtemp(join(tmpdir(), 'digitmint-backend-'));
   const folder = join(parent, 'run');
-  await createRunFolder(folder, options);
-  const silent = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
   const startedAt = performance.now();
-  const { weights } = await runTraining({
-    config,
-    dataset,
-    runSha256: hashRun(options),
-    folder,
-    checkpoint: null,
-    reporter: silent,
-    signal: new AbortController().signal,
-    now: () => performance.now(),
-  });
+  const { weights } = await trainQuietly(folder, config, dataset, backend.name);
   const lines = await loadMetrics(folder);
   const run: BackendRun = {
     description: backend.description,

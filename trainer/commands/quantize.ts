@@ -10,6 +10,7 @@ import { createSampler } from '../../shared/sampler.ts';
 import { decodeNumbers, WEIGHT_DTYPES, type WeightDtype } from '../../shared/weight-encoding.ts';
 import { ExpectedError } from '../expected-error.ts';
 import { exportArtifact } from '../export.ts';
+import { joinArrays } from '../network-state.ts';
 import { computePixelDifference } from '../pixel-difference.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../storage/artifact-folder.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
@@ -45,7 +46,7 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
     throw new ExpectedError(`--out ${out}: is there already, and is not written over; name another folder`);
   }
   await selectBackend('wasm');
-  const values = joinWeights(source);
+  const values = joinArrays(decodeWeights(source, readWeights(source)));
   const { encoding, bytes } = encodeWeights(plan, values, dtype);
   const served = decodeNumbers(plan.weights, encoding, bytes);
   const isSame = Buffer.from(served.buffer).equals(Buffer.from(values.buffer));
@@ -75,16 +76,6 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
 
 function readWeights({ files }: ArtifactFolder): Uint8Array {
   return files.get(WEIGHTS_FILE) as Uint8Array;
-}
-
-function joinWeights(source: ArtifactFolder): Float32Array {
-  const values = new Float32Array(source.plan.parameters);
-  let next = 0;
-  for (const part of decodeWeights(source, readWeights(source))) {
-    values.set(part, next);
-    next += part.length;
-  }
-  return values;
 }
 
 function describeChange(source: ArtifactFolder, written: ParsedManifest, weights: Uint8Array): string {

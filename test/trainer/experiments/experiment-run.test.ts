@@ -10,8 +10,7 @@ import type { Quality } from '../../../trainer/experiments/quality.ts';
 import { loadPoints, loadResult, locateExperiment, type ExperimentResult } from '../../../trainer/experiments/result.ts';
 import type { VaeConfig } from '../../../trainer/experiments/vae.ts';
 import type { TrainingConfig } from '../../../trainer/preset.ts';
-import { createRunFolder, hashRun } from '../../../trainer/run-folder.ts';
-import { runTraining } from '../../../trainer/training-loop.ts';
+import { trainQuietly } from '../../support/train-quietly.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../../support/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -92,18 +91,7 @@ describe('a run of an experiment', () => {
     await run();
     const [dataset, folder] = [makeTinyDataset(), join(root, 'trained')];
     const config = { ...TINY_CONFIG, steps: STEPS, checkpointEvery: STEPS };
-    const options = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
-    await createRunFolder(folder, { ...options, backend: { name: 'cpu', threads: null } });
-    const { weights } = await runTraining({
-      config,
-      dataset,
-      runSha256: hashRun(options),
-      folder,
-      checkpoint: null,
-      reporter: { log: () => {}, show: () => {}, say: () => {}, end: () => {} },
-      signal: new AbortController().signal,
-      now: () => 0,
-    });
+    const { weights } = await trainQuietly(folder, config, dataset, 'cpu');
     const kept = await loadNewestCheckpoint(locateExperiment(join(root, 'run')).checkpoints);
     expect(kept?.checkpoint.step).toBe(STEPS);
     expect(kept?.checkpoint.generator.weights).toEqual(weights);

@@ -1,0 +1,31 @@
+/**
+ * A whole training without a word, in a run folder of its own.
+ */
+import { hashDataset, type Dataset } from '../../trainer/dataset/dataset.ts';
+import type { TrainingConfig } from '../../trainer/preset.ts';
+import { createRunFolder, hashRun } from '../../trainer/run-folder.ts';
+import type { BackendName } from '../../trainer/tensorflow/backend.ts';
+import { runTraining, type TrainingResult } from '../../trainer/training-loop.ts';
+
+const SILENT = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
+
+/** Trains from the start on the backend that is set. @param folder  Is made here. @param backend  Its name, for the record. */
+export async function trainQuietly(
+  folder: string,
+  config: TrainingConfig,
+  dataset: Dataset,
+  backend: BackendName,
+): Promise<TrainingResult> {
+  const record = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
+  await createRunFolder(folder, { ...record, backend: { name: backend, threads: null } });
+  return runTraining({
+    config,
+    dataset,
+    runSha256: hashRun(record),
+    folder,
+    checkpoint: null,
+    reporter: SILENT,
+    signal: new AbortController().signal,
+    now: () => performance.now(),
+  });
+}
