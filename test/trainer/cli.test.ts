@@ -64,6 +64,7 @@ describe('a wrong command', () => {
     [['train', '--preset', 'seed', '--size', 'tiny'], /--size tiny: --preset seed has one size only\. Leave --size out/],
     [['train', '--size', 'huge'], /'--size <name>' argument 'huge' is invalid\. Allowed choices are tiny, small, medium, large/],
     [['train', '--gamma', '0'], /'--gamma <weight>' argument '0' is invalid\. Expected a number above 0/],
+    [['train', '--translate', '9'], /'--translate <pixels>' argument '9' is invalid\. Expected a whole number from 0 to 8/],
     [['train', '--generator-learning-rate', '-1e-3'], /Expected a number above 0, up to 1/],
     [['train', '--preset', 'seed', '--gamma', '2', '--backend', 'wasm'], /--gamma 2: --preset seed has no gradient penalties/],
     [['train', '--steps', '0'], /'--steps <count>' argument '0' is invalid\. Expected a whole number from 1/],

@@ -38,12 +38,13 @@ describe('a run that is tuned', () => {
   const request = { preset: 'seed', backend: 'wasm', out: 'nowhere' } as const;
 
   it('takes the preset’s settings but those that were given', async () => {
-    const { options, backend } = await planRun({ ...request, generatorLearningRate: 2e-4 });
+    const { options, backend } = await planRun({ ...request, generatorLearningRate: 2e-4, translate: 2 });
     await backend.release();
     expect(options.config).toEqual({
       ...PRESETS.seed,
       seed: '1',
       generatorAdam: { ...PRESETS.seed.generatorAdam, learningRate: 2e-4 },
+      translatePixels: 2,
     });
   });
 

