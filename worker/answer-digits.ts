@@ -2,8 +2,6 @@
  * The way of a request for digits: parsed, pinned to a model and a seed, answered from the caller's copy where that is
  * known to be current, drawn and rendered else.
  */
-import { findClass } from '../shared/classes.ts';
-import { formatColour } from '../shared/colour.ts';
 import { digitSchema, digitsSchema } from '../shared/contract/answers.ts';
 import {
   DEFAULT_LOOK,
@@ -20,9 +18,10 @@ import { joinSamples } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import { getDefer, type AppContext, type AppDependencies } from './context.ts';
 import { chooseFormat } from './digit-format.ts';
-import { describeContent, describeDigits } from './digit-headers.ts';
+import { describeContent, describeDigits, describeTiming } from './digit-headers.ts';
 import { createPartDrawer } from './draw-parts.ts';
 import { hasCurrent, HEADERS } from './headers.ts';
+import { checkColours, findHand, findLabels } from './match-model.ts';
 import { QUERY_ERRORS, type Operation } from './operation.ts';
 import { renderDigits, type RenderContext } from './render/digits.ts';
 import { streamSamples } from './render/sample-stream.ts';
@@ -70,7 +69,7 @@ export async function answerDigits(
     return respondError(c, parsed.error);
   }
   const { query } = parsed;
-  const format = chooseFormat(query, extension, c.req.header('accept'));
+  const format = chooseFormat(DIGIT_FORMATS, extension, query.format, c.req.header('accept'));
   if (typeof format !== 'string') {
     return respondError(c, format);
   }
@@ -100,14 +99,14 @@ export async function answerDigits(
   const { generator, release } = acquired.lease;
   try {
     const { classes, image } = generator.sampler.manifest;
-    const labels = findLabels(query, generator);
+    const labels = listLabels(query, generator);
     if ('code' in labels) {
       return respondError(c, labels);
     }
     const [label] = query.label === undefined ? [] : labels;
     const named = { ...query, label: label === undefined ? undefined : classes[label] };
     const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
-    const error = checkColours(digits, query, generator) ?? (digits.number === undefined ? checkSize(digits, image) : undefined);
+    const error = checkLook(digits, query, generator) ?? (digits.number === undefined ? checkSize(digits, image) : undefined);
     if (error !== undefined) {
       return respondError(c, error);
     }
@@ -199,40 +198,16 @@ function checkSize(digits: PinnedDigits, sample: { width: number; height: number
 }
 
 /** The label that was asked for, or those of a number's digits; else none. */
-function findLabels({ label, number }: DigitQuery, { name, sampler }: Generator): Uint8Array | ApiError {
-  const { classes } = sampler.manifest;
-  if (number !== undefined && classes.length === 0) {
-    const reason = 'it was trained without labels';
-    return { code: 'parameter_not_supported', parameter: 'digits', received: number, model: name, reason };
-  }
-  const labels: number[] = [];
-  for (const text of number ?? (label === undefined ? [] : [label])) {
-    const found = findClass(classes, text);
-    if (found === undefined) {
-      return { code: 'label_not_supported', model: name, received: text, classes };
-    }
-    labels.push(found);
-  }
-  return Uint8Array.from(labels);
+function listLabels({ label, number }: DigitQuery, generator: Generator): Uint8Array | ApiError {
+  return number === undefined ? findLabels(label === undefined ? [] : [label], generator) : findHand(number, generator);
 }
 
 /** Whether a model's colours can be drawn so. */
-function checkColours(digits: PinnedDigits, query: DigitQuery, { sampler, name }: Generator): ApiError | undefined {
-  const { image } = sampler.manifest;
-  if (digits.format === 'svg' && image.channels !== 1) {
+function checkLook(digits: PinnedDigits, query: DigitQuery, generator: Generator): ApiError | undefined {
+  const { name, sampler } = generator;
+  if (digits.format === 'svg' && sampler.manifest.image.channels !== 1) {
     const reason = 'it draws in colour, and outlines are of ink';
     return { code: 'parameter_not_supported', parameter: 'format', received: digits.format, model: name, reason };
   }
-  const [parameter, colour] = query.fg === undefined ? (['bg', query.bg] as const) : (['fg', query.fg] as const);
-  if (colour !== undefined && image.channels !== 1) {
-    const reason = 'it draws in colours of its own';
-    return { code: 'parameter_not_supported', parameter, received: formatColour(colour), model: name, reason };
-  }
-  return undefined;
-}
-
-function describeTiming(durations: Readonly<Record<string, number>>): string {
-  return Object.entries(durations)
-    .map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`)
-    .join(', ');
+  return checkColours(query, generator);
 }

@@ -93,10 +93,14 @@ export function describeUnknown(names: readonly string[]): string {
   return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
 }
 
-function nameFile({ format, seed, start, n, number }: PinnedDigits): string {
+function nameDigitFile({ format, seed, start, n, number }: PinnedDigits): string {
+  return nameFile(number === undefined ? '' : `${number}-`, seed, start, n, format);
+}
+
+/** A name that every file system takes. @param what  Stands before the seed. */
+export function nameFile(what: string, seed: string, start: number, n: number, extension: string): string {
   const last = n === 1 ? '' : `-${start + n - 1}`;
-  const what = number === undefined ? '' : `${number}-`;
-  return `digitmint-${what}${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${format}`;
+  return `digitmint-${what}${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${extension}`;
 }
 
 /** Of a picture that is opened as a document: it has no script, and a style element at most, for the dark scheme. */
@@ -107,7 +111,14 @@ export function describeContent(digits: PinnedDigits): Record<string, string> {
   const mediaType = DIGIT_FORMATS[digits.format];
   return {
     'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,
-    'Content-Disposition': `inline; filename="${nameFile(digits)}"`,
+    'Content-Disposition': `inline; filename="${nameDigitFile(digits)}"`,
     ...(digits.format === 'svg' && { 'Content-Security-Policy': SVG_POLICY }),
   };
+}
+
+/** Server-Timing. @param durations  Milliseconds, by stage. */
+export function describeTiming(durations: Readonly<Record<string, number>>): string {
+  return Object.entries(durations)
+    .map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`)
+    .join(', ');
 }

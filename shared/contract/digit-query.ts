@@ -183,8 +183,12 @@ export function buildDigitUrl(digits: PinnedDigits): string {
   return `${path}.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
 }
 
-/** The look's parameters that are not as they would be without them. */
-function listLook({ scale, gap, margin, fg, bg, smooth, darkFg, darkBg }: Look, n: number, isSvg: boolean): [string, string][] {
+/** The look's parameters that are not as they would be without them, in the order of URLs. @param n  Digits of a sheet. */
+export function listLook(
+  { scale, gap, margin, fg, bg, smooth, darkFg, darkBg }: Look,
+  n: number,
+  isSvg: boolean,
+): [string, string][] {
   const pairs: [name: string, value: string, tells: boolean][] = [
     ['scale', `${scale}`, scale !== 1],
     ['gap', `${gap}`, gap !== 0 && n > 1],

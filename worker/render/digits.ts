@@ -1,7 +1,6 @@
 /**
  * Drawn digits as the bytes of an answer. To add a format: an entry of `DIGIT_FORMATS`, and a case here.
  */
-import { areEqual, BLACK, WHITE } from '../../shared/colour.ts';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import { encodeNpy } from '../../shared/npy.ts';
 import type { Samples } from '../../shared/sampler.ts';
@@ -28,7 +27,7 @@ export function renderDigits(context: RenderContext, samples: Samples, first: nu
   const { digits, classes } = context;
   switch (digits.format) {
     case 'png':
-      return encodePng(buildSheet(samples, digits), samples.channels === 1 && hasColours(digits) ? digits : undefined);
+      return encodePng(buildSheet(samples, digits), digits);
     case 'json':
       return encodeText(formatJson(context, samples, first));
     case 'ndjson':
@@ -47,11 +46,6 @@ export function renderDigits(context: RenderContext, samples: Samples, first: nu
       return encodeNpy(shape, samples.pixels) as Uint8Array<ArrayBuffer>;
     }
   }
-}
-
-/** Whether a picture is not white on black, which needs no painting. */
-function hasColours({ fg, bg }: PinnedDigits): boolean {
-  return !areEqual(fg, WHITE) || !areEqual(bg, BLACK);
 }
 
 function encodeText(text: string): Uint8Array<ArrayBuffer> {
