@@ -2,7 +2,8 @@
  * The way of a request for digits: parsed, pinned to a model and a seed, answered from the caller's copy where that is
  * known to be current, drawn and rendered else.
  */
-import { digitSchema, digitsSchema } from '../shared/contract/answers.ts';
+import * as z from 'zod';
+import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../shared/contract/answers.ts';
 import {
   DEFAULT_LOOK,
   DIGIT_FORMATS,
@@ -34,11 +35,11 @@ export const DIGITS_ANSWER = {
   conditional: true,
   answers: {
     [DIGIT_FORMATS.png]: 'bytes',
-    [DIGIT_FORMATS.json]: digitsSchema,
+    [DIGIT_FORMATS.json]: z.union([digitsSchema, packedDigitsSchema]),
     [DIGIT_FORMATS.svg]: 'text',
     [DIGIT_FORMATS.txt]: 'text',
     [DIGIT_FORMATS.npy]: 'bytes',
-    [DIGIT_FORMATS.ndjson]: digitSchema,
+    [DIGIT_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
   },
   errors: [
     ...QUERY_ERRORS,
@@ -173,6 +174,7 @@ function pinDigits(
     smooth: query.smooth ?? DEFAULT_LOOK.smooth,
     darkFg: query.dark_fg,
     darkBg: query.dark_bg,
+    pixels: query.pixels ?? DEFAULT_LOOK.pixels,
     number: query.number,
   };
 }

@@ -7,7 +7,6 @@ import {
   buildDigitUrl,
   DIGIT_FORMATS,
   findWithoutEffect,
-  type DigitFormat,
   type DigitQuery,
   type PinnedDigits,
 } from '../shared/contract/digit-query.ts';
@@ -67,7 +66,12 @@ export function describeDigits(
   negotiated: boolean,
 ): Record<string, string> {
   return {
-    ...describePinned(pinUrl(digits), query, origin, listWarnings(query, digits.format)),
+    ...describePinned(
+      pinUrl(digits),
+      query,
+      origin,
+      listWarnings(query.unknown, findWithoutEffect(query, digits.format), digits.format),
+    ),
     ...(negotiated && { Vary: 'Accept' }),
   };
 }
@@ -77,10 +81,10 @@ function pinUrl(digits: PinnedDigits): Pinned {
   return { permalink: buildDigitUrl(digits), holdsUrls: format === 'json' || format === 'ndjson', seed, model };
 }
 
-function listWarnings(query: DigitQuery, format: DigitFormat): string[] {
-  const withoutEffect = findWithoutEffect(query, format);
+/** Tells what was passed over, for `describePinned`. */
+export function listWarnings(unknown: readonly string[], withoutEffect: readonly string[], format: string): string[] {
   return [
-    ...(query.unknown.length > 0 ? [describeUnknown(query.unknown)] : []),
+    ...(unknown.length > 0 ? [describeUnknown(unknown)] : []),
     ...(withoutEffect.length > 0 ? [`without effect in ${format}: ${withoutEffect.join(', ')}`] : []),
   ];
 }
@@ -88,7 +92,7 @@ function listWarnings(query: DigitQuery, format: DigitFormat): string[] {
 const MAX_NAMED = 8;
 
 /** Names what means nothing here, percent-encoded. */
-export function describeUnknown(names: readonly string[]): string {
+function describeUnknown(names: readonly string[]): string {
   const named = names.slice(0, MAX_NAMED).map((name) => encodeURIComponent([...name].slice(0, 32).join('')));
   return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
 }

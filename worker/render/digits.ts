@@ -1,7 +1,9 @@
 /**
  * Drawn digits as the bytes of an answer. To add a format: an entry of `DIGIT_FORMATS`, and a case here.
  */
+import { encodeBase64 } from 'hono/utils/encode';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
+import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/npy.ts';
 import type { Samples } from '../../shared/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/sheet.ts';
@@ -65,13 +67,15 @@ export interface ItemContext {
   readonly classes: readonly string[];
   /** The class of samples without labels: a number's digits. */
   readonly number?: string | undefined;
+  readonly pixels: PixelForm;
   /** Writes the URL of the picture with an index. */
   readonly writeUrl: (index: number) => string;
 }
 
 /** Digits as JSON, by hand where the numbers are: 200,000 of them take JSON.stringify several times as long as `join`. */
-export function formatItems({ classes, number, writeUrl }: ItemContext, samples: Samples, first: number): string[] {
-  const { count, width, height, channels, pixels, labels } = samples;
+export function formatItems(context: ItemContext, samples: Samples, first: number): string[] {
+  const { classes, number, writeUrl } = context;
+  const { count, width, height, channels, labels } = samples;
   const size = width * height * channels;
   return Array.from({ length: count }, (_, i) => {
     const index = first + i;
@@ -82,11 +86,13 @@ export function formatItems({ classes, number, writeUrl }: ItemContext, samples:
       class: label === null ? (number ?? null) : classes[label],
       url: writeUrl(index),
     });
-    return `${item.slice(0, -1)},"pixels":[${pixels.subarray(i * size, (i + 1) * size).join(',')}]}`;
+    const bytes = samples.pixels.subarray(i * size, (i + 1) * size);
+    const pixels = context.pixels === 'base64' ? `"${encodeBase64(bytes.slice().buffer)}"` : `[${bytes.join(',')}]`;
+    return `${item.slice(0, -1)},"pixels":${pixels}}`;
   });
 }
 
 function listItems({ digits, classes, origin }: RenderContext, samples: Samples, first: number): string[] {
   const writeUrl = (start: number) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
-  return formatItems({ classes, number: digits.number, writeUrl }, samples, first);
+  return formatItems({ classes, number: digits.number, pixels: digits.pixels, writeUrl }, samples, first);
 }

@@ -17,7 +17,7 @@ import type { Parameter } from '../../shared/contract/parameters.ts';
 import { measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { chooseFormat } from '../digit-format.ts';
-import { describePinned, describeTiming, describeUnknown, nameFile } from '../digit-headers.ts';
+import { describePinned, describeTiming, listWarnings, nameFile } from '../digit-headers.ts';
 import { hasCurrent, HEADERS } from '../headers.ts';
 import { checkColours, findHand, findLabels } from '../match-model.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
@@ -160,7 +160,7 @@ async function answerMorph(
 /** The headers that a 200 and a 304 share. */
 function describeMorph(morph: PinnedMorph, query: MorphQuery, origin: string, negotiated: boolean): Record<string, string> {
   const { seed, model } = morph;
-  const warnings = query.unknown.length > 0 ? [describeUnknown(query.unknown)] : [];
+  const warnings = listWarnings(query.unknown, [], morph.format);
   return {
     ...describePinned({ permalink: buildMorphUrl(morph), holdsUrls: false, seed, model }, query, origin, warnings),
     ...(negotiated && { Vary: 'Accept' }),
