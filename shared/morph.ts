@@ -4,7 +4,7 @@
  *
  * A straight line between two latents of the prior passes through its middle, where digits are average: over 2,000
  * midpoints the Fréchet distance of `npm run evaluate -- --quick` is 9.4, where the model's own samples and real digits
- * have about 2. Here each number runs round a circle of which [-1, 1] is one half and its mirror image the other. An end
+ * have 1.9. Here each number runs round a circle of which [-1, 1] is one half and its mirror image the other. An end
  * that is uniform on the circle, the other with it, makes every place between them uniform too: whatever is drawn on the
  * way is a sample as good as any (2.2). A quarter circle between Gaussians does the same (2.0) and is a sixth shorter, but
  * needs an error function and its inverse, which engines do not compute to the same bits.

@@ -15,7 +15,7 @@ import {
 } from '../shared/contract/digit-query.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { joinSamples } from '../shared/number.ts';
+import { joinSamples, measureWidestJoined } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import { getDefer, type AppContext, type AppDependencies } from './context.ts';
 import { chooseFormat } from './digit-format.ts';
@@ -120,10 +120,12 @@ export async function answerDigits(
     }
     const context = { digits, classes, origin };
     const content = { ...headers, ...describeContent(digits) };
+    // HEAD is spared the drawing: its answer may lack what only the content tells (RFC 9110, section 9.3.2), the length.
+    if (c.req.method === 'HEAD' && checkSize(digits, measureWidest(digits, image)) === undefined) {
+      return c.body(null, 200, content);
+    }
     if (format === 'ndjson' && digits.number === undefined) {
-      return c.req.method === 'HEAD'
-        ? c.body(null, 200, content)
-        : c.body(streamDigits(c, dependencies, context, label), 200, content);
+      return c.body(streamDigits(c, dependencies, context, label), 200, content);
     }
     const loaded = clock();
     const samples =
@@ -191,8 +193,15 @@ function streamDigits(
   return streamSamples(new Uint8Array(), start, n, draw, (samples, first) => renderDigits(context, samples, first));
 }
 
+type Size = { readonly width: number; readonly height: number };
+
+/** The size of a sample; of a number what it has at most. */
+function measureWidest({ number }: PinnedDigits, image: Size): Size {
+  return number === undefined ? image : measureWidestJoined(image, number.length);
+}
+
 /** @param sample  A model's image, or a number's. */
-function checkSize(digits: PinnedDigits, sample: { width: number; height: number }): ApiError | undefined {
+function checkSize(digits: PinnedDigits, sample: Size): ApiError | undefined {
   const { width, height } = measureSheet(sample, digits.n, digits);
   return digits.format === 'png' && width * height > LIMITS.maxPicturePixels
     ? { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels }
