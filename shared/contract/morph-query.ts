@@ -149,6 +149,11 @@ export function pinMorph(
   };
 }
 
+/** How many frames a loop will have. */
+export function countFrames({ digits, n = DEFAULT_PACE.n, frames = DEFAULT_PACE.frames }: MorphQuery): number {
+  return (digits?.length ?? n) * frames;
+}
+
 /** Writes the one URL of a loop: parameters in a fixed order, those that change nothing left out. */
 export function buildMorphUrl(morph: PinnedMorph): string {
   const { format, model, seed, start, n, label, digits, frames, fps, holdMs } = morph;
