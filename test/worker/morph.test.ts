@@ -194,7 +194,7 @@ describe('the answer', () => {
         .slice(0, 16);
     const query = `seed=golden&n=3&frames=4&scale=2&fg=1d2430&bg=eee&model=grey@${grey.manifest.version}`;
     expect([await hash(`/morph.png?${query}`), await hash(`/morph.gif?${query}`)]).toEqual([
-      'f4fdd33de28dbb82',
+      'f690a45ce6fdd5b9',
       'e4cdac9cad8a70e4',
     ]);
   });

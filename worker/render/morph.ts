@@ -16,5 +16,5 @@ export function renderMorph(morph: PinnedMorph, frames: Samples): Uint8Array<Arr
   });
   return morph.format === 'gif'
     ? encodeGif(pictures, morph, listDelays(morph, 100))
-    : joinPngs(encodePngs(pictures, morph), listDelays(morph, 1000));
+    : joinPngs(encodePngs(pictures, morph, morph.scale > 1 ? 3 : 1), listDelays(morph, 1000));
 }
