@@ -17,7 +17,7 @@ const SPACES_A_WIDTH = 10;
  */
 export function joinSamples(samples: Samples): Samples {
   const { count, height, width, channels } = samples;
-  const space = Math.max(1, Math.round(width / SPACES_A_WIDTH));
+  const space = measureSpace(width);
   const spans = Array.from({ length: count }, (_, i) => findInk(samples, i));
   const total = spans.reduce((sum, { first, last }) => sum + last - first + 1 + space, space);
   const pixels = new Uint8Array(height * total * channels);
@@ -31,6 +31,16 @@ export function joinSamples(samples: Samples): Samples {
     left += last - first + 1 + space;
   }
   return { count: 1, height, width: total, channels, pixels, labels: null };
+}
+
+/** Size in pixels of what `count` samples are joined to where each of them is full of ink. */
+export function measureWidestJoined(sample: { height: number; width: number }, count: number): { height: number; width: number } {
+  const space = measureSpace(sample.width);
+  return { height: sample.height, width: count * (sample.width + space) + space };
+}
+
+function measureSpace(width: number): number {
+  return Math.max(1, Math.round(width / SPACES_A_WIDTH));
 }
 
 /** The first and the last column with ink; all of an empty sample. */

@@ -14,7 +14,9 @@ import {
 } from './artifact.ts';
 import { buildInput, runGenerator, type GeneratorPlan } from './generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from './latent.ts';
+import { planMorph } from './morph.ts';
 import { encodePixels } from './pixels.ts';
+import type { RandomKey } from './random.ts';
 
 /** Samples that go through the network at once: enough to fill its kernels, few enough for a core's cache. */
 const CHUNK = 64;
@@ -36,6 +38,12 @@ export interface HandRequest {
   readonly labels: Uint8Array;
 }
 
+/** What to draw on the way through samples, and from the last back to the first: those of `draw` or those of `drawHand`. */
+export type MorphRequest = (SampleRequest | HandRequest) & {
+  /** From one sample to the next, >= 1; the first of them is the sample itself. */
+  readonly frames: number;
+};
+
 /** Drawn samples. */
 export interface Samples {
   readonly count: number;
@@ -56,6 +64,8 @@ export interface Sampler {
   draw(request: SampleRequest): Samples;
   /** Draws synchronously: each is the sample that `draw` gives for `start` and its label. For a generator with classes. */
   drawHand(request: HandRequest): Samples;
+  /** Draws synchronously, without labels: see `planMorph` for what lies between samples. */
+  drawMorph(request: MorphRequest): Samples;
   /**
    * Draws one sample, which also warms the kernels up. Finite weights can still overflow on the way, and bytes would not
    * show it.
@@ -83,17 +93,18 @@ export function createSampler(parsed: ParsedManifest, weights: Uint8Array): Samp
     plan,
     draw: (request) => drawSamples(plan, tensors, manifest.image.range, request),
     drawHand({ seed, start, labels }) {
-      const latent = drawLatents(deriveSeedKey(seed), start, 1, plan.config.latentSize);
-      const latents = new Float32Array(labels.length * latent.length);
-      for (let i = 0; i < labels.length; i++) {
-        latents.set(latent, i * latent.length);
-      }
+      const latents = repeatLatent(plan, seed, start, labels.length);
       const [height, width, channels] = plan.outputShape;
-      const pixels = encodePixels(generate(plan, tensors, latents, labels), manifest.image.range);
+      const pixels = encodePixels(
+        generate(plan, tensors, () => buildInput(plan, latents, labels)),
+        manifest.image.range,
+      );
       return { count: labels.length, height, width, channels, pixels, labels };
     },
+    drawMorph: (request) => drawMorph(plan, tensors, manifest.image.range, request),
     checkOutput() {
-      const values = generate(plan, tensors, drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize), null);
+      const latents = drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize);
+      const values = generate(plan, tensors, () => buildInput(plan, latents, null));
       if (!values.every(Number.isFinite)) {
         throw new ArtifactError({ reason: 'not_finite', what: `the output of ${WEIGHTS_FILE}` });
       }
@@ -113,25 +124,73 @@ function drawSamples(
   const [height, width, channels] = plan.outputShape;
   const size = height * width * channels;
   const pixels = new Uint8Array(count * size);
-  const labels =
-    classes === 0 ? null : label === undefined ? drawLabels(key, start, count, classes) : new Uint8Array(count).fill(label);
+  const labels = chooseLabels(key, start, count, classes, label);
   for (let done = 0; done < count; done += CHUNK) {
     const n = Math.min(CHUNK, count - done);
     const latents = drawLatents(key, start + done, n, latentSize);
-    const values = generate(plan, weights, latents, labels && labels.subarray(done, done + n));
+    const values = generate(plan, weights, () => buildInput(plan, latents, labels && labels.subarray(done, done + n)));
     pixels.set(encodePixels(values, range), done * size);
   }
   return { count, height, width, channels, pixels, labels };
 }
 
-/** The network's own numbers, row-major [count, height, width, channels]. */
-function generate(
+function drawMorph(
   plan: GeneratorPlan,
   weights: readonly tf.Tensor[],
-  latents: Float32Array,
-  labels: Uint8Array | null,
-): Float32Array {
-  const output = tf.tidy(() => runGenerator(plan, weights, buildInput(plan, latents, labels)));
+  range: readonly [number, number],
+  request: MorphRequest,
+): Samples {
+  const { seed, start, frames } = request;
+  const { latentSize, classes } = plan.config;
+  const key = deriveSeedKey(seed);
+  const ends =
+    'labels' in request
+      ? { latents: repeatLatent(plan, seed, start, request.labels.length), labels: request.labels }
+      : {
+          latents: drawLatents(key, start, request.count, latentSize),
+          labels: chooseLabels(key, start, request.count, classes, request.label),
+        };
+  const inputs = planMorph({ seed, start, frames, latentSize, classes, ...ends });
+  const [height, width, channels] = plan.outputShape;
+  const size = height * width * channels;
+  const count = inputs.length / plan.inputSize;
+  const pixels = new Uint8Array(count * size);
+  for (let done = 0; done < count; done += CHUNK) {
+    const n = Math.min(CHUNK, count - done);
+    const input = inputs.subarray(done * plan.inputSize, (done + n) * plan.inputSize);
+    const values = generate(plan, weights, () => tf.tensor2d(input, [n, plan.inputSize]));
+    pixels.set(encodePixels(values, range), done * size);
+  }
+  return { count, height, width, channels, pixels, labels: null };
+}
+
+/** The label of each of `count` samples: the one that is asked for, or the seed's; null without classes. */
+function chooseLabels(
+  key: RandomKey,
+  start: number,
+  count: number,
+  classes: number,
+  label: number | undefined,
+): Uint8Array | null {
+  if (classes === 0) {
+    return null;
+  }
+  return label === undefined ? drawLabels(key, start, count, classes) : new Uint8Array(count).fill(label);
+}
+
+/** One sample's latent `count` times. */
+function repeatLatent(plan: GeneratorPlan, seed: string, start: number, count: number): Float32Array {
+  const latent = drawLatents(deriveSeedKey(seed), start, 1, plan.config.latentSize);
+  const latents = new Float32Array(count * latent.length);
+  for (let i = 0; i < count; i++) {
+    latents.set(latent, i * latent.length);
+  }
+  return latents;
+}
+
+/** The network's own numbers, row-major [count, height, width, channels]. @param build  Makes its input, disposed here. */
+function generate(plan: GeneratorPlan, weights: readonly tf.Tensor[], build: () => tf.Tensor2D): Float32Array {
+  const output = tf.tidy(() => runGenerator(plan, weights, build()));
   // Read outside of tidy: what tidy returns is searched for tensors, number by number.
   const values = output.dataSync<'float32'>();
   output.dispose();

@@ -2,7 +2,7 @@
  * Lays samples out as one picture and encodes it as PNG: the same bytes offline and at the edge. Pure.
  */
 import { encode } from 'fast-png';
-import { mixColours, type Colour } from './colour.ts';
+import { areEqual, BLACK, mixColours, WHITE, type Colour } from './colour.ts';
 import { enlargePixels } from './enlarge.ts';
 import type { Samples } from './sampler.ts';
 
@@ -117,34 +117,67 @@ function copySquares(
   }
 }
 
-/** Least effort: of digits it makes PNGs about as small as the library's own 3 does, in half the time. */
-const ZLIB_LEVEL = 1;
+/** How hard PNGs are packed. */
+export type PackingLevel = 1 | 3;
 
-/** Encodes a picture as PNG, 8 bits a channel. @param colours  For a grey picture: white on black without them. */
+/**
+ * Least effort: of digits it makes PNGs about as small as the library's own 3 does, in half the time. Of those enlarged 8
+ * or 16 times 3 makes a quarter and takes no longer; but sheets keep the bytes of their first days.
+ */
+const SHEET_LEVEL: PackingLevel = 1;
+
+/** Encodes a picture as PNG, 8 bits a channel. @param colours  Of a grey picture: white on black without them. */
 export function encodePng(picture: Picture, colours?: SheetColours): Uint8Array<ArrayBuffer> {
-  const { width, height, channels, pixels } = picture;
-  const options = { zlib: { level: ZLIB_LEVEL } } as const;
-  const painted = colours === undefined ? { data: pixels } : paint(pixels, colours);
-  const bytes = encode({ width, height, channels: channels as 1 | 3, depth: 8, ...painted }, options);
-  return bytes as Uint8Array<ArrayBuffer>; // The library allocates it so, and types it more loosely.
+  return encodePngs([picture], colours, SHEET_LEVEL)[0] as Uint8Array<ArrayBuffer>;
+}
+
+/** The same of several, at least one, all with the same palette. */
+export function encodePngs(
+  pictures: readonly Picture[],
+  colours: SheetColours | undefined,
+  level: PackingLevel,
+): Uint8Array<ArrayBuffer>[] {
+  const options = { zlib: { level } };
+  const isPainted = colours !== undefined && pictures[0]?.channels === 1;
+  const { places, ...palette } = isPainted ? choosePaint(pictures, colours) : {};
+  return pictures.map(({ width, height, channels, pixels }) => {
+    const data = places === undefined ? pixels : pixels.map((value) => places[value] as number);
+    const painted = { data, ...palette };
+    const bytes = encode({ width, height, channels: channels as 1 | 3, depth: 8, ...painted }, options);
+    return bytes as Uint8Array<ArrayBuffer>; // The library allocates it so, and types it more loosely.
+  });
+}
+
+interface Paint {
+  /** What each grey number becomes; none becomes another without it. */
+  readonly places?: Uint8Array;
+  readonly palette?: number[][];
 }
 
 /** Grey numbers stay numbers where the colours are shades of grey; else they become places of a palette of what is used. */
-function paint(pixels: Uint8Array, { bg, fg }: SheetColours): { data: Uint8Array; palette?: number[][] } {
+function choosePaint(pictures: readonly Picture[], { bg, fg }: SheetColours): Paint {
+  if (areEqual(bg, BLACK) && areEqual(fg, WHITE)) {
+    return {};
+  }
   const mixed = Array.from({ length: 256 }, (_, value) => mixColours(bg, fg, value));
   const isGrey = ([red, green, blue, alpha]: Colour) => red === green && green === blue && alpha === 255;
   if (isGrey(bg) && isGrey(fg)) {
-    return { data: pixels.map((value) => (mixed[value] as Colour)[0]) };
+    return { places: Uint8Array.from(mixed, ([grey]) => grey) };
+  }
+  const isUsed = new Uint8Array(256);
+  for (const { pixels } of pictures) {
+    for (let i = 0; i < pixels.length; i++) {
+      isUsed[pixels[i] as number] = 1;
+    }
   }
   // The opaque last: the library writes the opacities of the others only, and they must be the palette's first.
-  const used = [...new Set(pixels)].sort((a, b) => (mixed[a] as Colour)[3] - (mixed[b] as Colour)[3] || a - b);
+  const used = [...isUsed.keys()]
+    .filter((value) => isUsed[value] === 1)
+    .sort((a, b) => (mixed[a] as Colour)[3] - (mixed[b] as Colour)[3] || a - b);
   const places = new Uint8Array(256);
   used.forEach((value, place) => {
     places[value] = place;
   });
   const isOpaque = used.every((value) => (mixed[value] as Colour)[3] === 255);
-  return {
-    data: pixels.map((value) => places[value] as number),
-    palette: used.map((value) => (mixed[value] as Colour).slice(0, isOpaque ? 3 : 4)),
-  };
+  return { places, palette: used.map((value) => (mixed[value] as Colour).slice(0, isOpaque ? 3 : 4)) };
 }

@@ -2,9 +2,8 @@
  * The way of a request for digits: parsed, pinned to a model and a seed, answered from the caller's copy where that is
  * known to be current, drawn and rendered else.
  */
-import { findClass } from '../shared/classes.ts';
-import { formatColour } from '../shared/colour.ts';
-import { digitSchema, digitsSchema } from '../shared/contract/answers.ts';
+import * as z from 'zod';
+import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../shared/contract/answers.ts';
 import {
   DEFAULT_LOOK,
   DIGIT_FORMATS,
@@ -16,13 +15,14 @@ import {
 } from '../shared/contract/digit-query.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { joinSamples } from '../shared/number.ts';
+import { joinSamples, measureWidestJoined } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import { getDefer, type AppContext, type AppDependencies } from './context.ts';
 import { chooseFormat } from './digit-format.ts';
-import { describeContent, describeDigits } from './digit-headers.ts';
+import { describeContent, describeDigits, describeTiming } from './digit-headers.ts';
 import { createPartDrawer } from './draw-parts.ts';
 import { hasCurrent, HEADERS } from './headers.ts';
+import { checkColours, findHand, findLabels } from './match-model.ts';
 import { QUERY_ERRORS, type Operation } from './operation.ts';
 import { renderDigits, type RenderContext } from './render/digits.ts';
 import { streamSamples } from './render/sample-stream.ts';
@@ -35,11 +35,11 @@ export const DIGITS_ANSWER = {
   conditional: true,
   answers: {
     [DIGIT_FORMATS.png]: 'bytes',
-    [DIGIT_FORMATS.json]: digitsSchema,
+    [DIGIT_FORMATS.json]: z.union([digitsSchema, packedDigitsSchema]),
     [DIGIT_FORMATS.svg]: 'text',
     [DIGIT_FORMATS.txt]: 'text',
     [DIGIT_FORMATS.npy]: 'bytes',
-    [DIGIT_FORMATS.ndjson]: digitSchema,
+    [DIGIT_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
   },
   errors: [
     ...QUERY_ERRORS,
@@ -70,7 +70,7 @@ export async function answerDigits(
     return respondError(c, parsed.error);
   }
   const { query } = parsed;
-  const format = chooseFormat(query, extension, c.req.header('accept'));
+  const format = chooseFormat(DIGIT_FORMATS, extension, query.format, c.req.header('accept'));
   if (typeof format !== 'string') {
     return respondError(c, format);
   }
@@ -100,14 +100,14 @@ export async function answerDigits(
   const { generator, release } = acquired.lease;
   try {
     const { classes, image } = generator.sampler.manifest;
-    const labels = findLabels(query, generator);
+    const labels = listLabels(query, generator);
     if ('code' in labels) {
       return respondError(c, labels);
     }
     const [label] = query.label === undefined ? [] : labels;
     const named = { ...query, label: label === undefined ? undefined : classes[label] };
     const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
-    const error = checkColours(digits, query, generator) ?? (digits.number === undefined ? checkSize(digits, image) : undefined);
+    const error = checkLook(digits, query, generator) ?? (digits.number === undefined ? checkSize(digits, image) : undefined);
     if (error !== undefined) {
       return respondError(c, error);
     }
@@ -120,10 +120,12 @@ export async function answerDigits(
     }
     const context = { digits, classes, origin };
     const content = { ...headers, ...describeContent(digits) };
+    // HEAD is spared the drawing: its answer may lack what only the content tells (RFC 9110, section 9.3.2), the length.
+    if (c.req.method === 'HEAD' && checkSize(digits, measureWidest(digits, image)) === undefined) {
+      return c.body(null, 200, content);
+    }
     if (format === 'ndjson' && digits.number === undefined) {
-      return c.req.method === 'HEAD'
-        ? c.body(null, 200, content)
-        : c.body(streamDigits(c, dependencies, context, label), 200, content);
+      return c.body(streamDigits(c, dependencies, context, label), 200, content);
     }
     const loaded = clock();
     const samples =
@@ -174,6 +176,7 @@ function pinDigits(
     smooth: query.smooth ?? DEFAULT_LOOK.smooth,
     darkFg: query.dark_fg,
     darkBg: query.dark_bg,
+    pixels: query.pixels ?? DEFAULT_LOOK.pixels,
     number: query.number,
   };
 }
@@ -190,8 +193,15 @@ function streamDigits(
   return streamSamples(new Uint8Array(), start, n, draw, (samples, first) => renderDigits(context, samples, first));
 }
 
+type Size = { readonly width: number; readonly height: number };
+
+/** The size of a sample; of a number what it has at most. */
+function measureWidest({ number }: PinnedDigits, image: Size): Size {
+  return number === undefined ? image : measureWidestJoined(image, number.length);
+}
+
 /** @param sample  A model's image, or a number's. */
-function checkSize(digits: PinnedDigits, sample: { width: number; height: number }): ApiError | undefined {
+function checkSize(digits: PinnedDigits, sample: Size): ApiError | undefined {
   const { width, height } = measureSheet(sample, digits.n, digits);
   return digits.format === 'png' && width * height > LIMITS.maxPicturePixels
     ? { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels }
@@ -199,40 +209,16 @@ function checkSize(digits: PinnedDigits, sample: { width: number; height: number
 }
 
 /** The label that was asked for, or those of a number's digits; else none. */
-function findLabels({ label, number }: DigitQuery, { name, sampler }: Generator): Uint8Array | ApiError {
-  const { classes } = sampler.manifest;
-  if (number !== undefined && classes.length === 0) {
-    const reason = 'it was trained without labels';
-    return { code: 'parameter_not_supported', parameter: 'digits', received: number, model: name, reason };
-  }
-  const labels: number[] = [];
-  for (const text of number ?? (label === undefined ? [] : [label])) {
-    const found = findClass(classes, text);
-    if (found === undefined) {
-      return { code: 'label_not_supported', model: name, received: text, classes };
-    }
-    labels.push(found);
-  }
-  return Uint8Array.from(labels);
+function listLabels({ label, number }: DigitQuery, generator: Generator): Uint8Array | ApiError {
+  return number === undefined ? findLabels(label === undefined ? [] : [label], generator) : findHand(number, generator);
 }
 
 /** Whether a model's colours can be drawn so. */
-function checkColours(digits: PinnedDigits, query: DigitQuery, { sampler, name }: Generator): ApiError | undefined {
-  const { image } = sampler.manifest;
-  if (digits.format === 'svg' && image.channels !== 1) {
+function checkLook(digits: PinnedDigits, query: DigitQuery, generator: Generator): ApiError | undefined {
+  const { name, sampler } = generator;
+  if (digits.format === 'svg' && sampler.manifest.image.channels !== 1) {
     const reason = 'it draws in colour, and outlines are of ink';
     return { code: 'parameter_not_supported', parameter: 'format', received: digits.format, model: name, reason };
   }
-  const [parameter, colour] = query.fg === undefined ? (['bg', query.bg] as const) : (['fg', query.fg] as const);
-  if (colour !== undefined && image.channels !== 1) {
-    const reason = 'it draws in colours of its own';
-    return { code: 'parameter_not_supported', parameter, received: formatColour(colour), model: name, reason };
-  }
-  return undefined;
-}
-
-function describeTiming(durations: Readonly<Record<string, number>>): string {
-  return Object.entries(durations)
-    .map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`)
-    .join(', ');
+  return checkColours(query, generator);
 }

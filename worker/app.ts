@@ -16,6 +16,7 @@ import { addHomeRoute, HOME_OPERATION } from './routes/home.ts';
 import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './routes/llms.ts';
 import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
+import { addMorphRoutes, MORPH_OPERATIONS } from './routes/morph.ts';
 import { addNumberRoute, NUMBER_OPERATIONS } from './routes/number.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
 import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
@@ -24,6 +25,7 @@ import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
 export const OPERATIONS: readonly Operation[] = [
   ...DIGIT_OPERATIONS,
   ...NUMBER_OPERATIONS,
+  ...MORPH_OPERATIONS,
   DATASET_OPERATION,
   ...MODEL_OPERATIONS,
   LIMITS_OPERATION,
@@ -49,6 +51,7 @@ export function createApp(dependencies: AppDependencies): App {
   addHomeRoute(app, dependencies);
   addDigitRoutes(app, dependencies);
   addNumberRoute(app, dependencies);
+  addMorphRoutes(app, dependencies);
   addDatasetRoutes(app, dependencies);
   addHealthRoute(app, dependencies);
   addErrorRoutes(app);

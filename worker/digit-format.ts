@@ -1,31 +1,38 @@
 /**
  * Which format an answer has: what the path, the query and Accept say of it.
  */
-import { DIGIT_FORMATS, type DigitFormat, type DigitQuery } from '../shared/contract/digit-query.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../shared/contract/digit-query.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import { chooseMediaType } from './negotiate.ts';
 
-/** Extension, then `format=`, then Accept. */
-export function chooseFormat(
-  query: DigitQuery,
-  extension: DigitFormat | undefined,
+/**
+ * Extension, then `format=`, then Accept.
+ *
+ * @param formats  The media types that there are, by format, in the order of preference.
+ * @param asked    What `format=` says.
+ */
+export function chooseFormat<F extends string>(
+  formats: Readonly<Record<F, string>>,
+  extension: F | undefined,
+  asked: F | undefined,
   accept: string | undefined,
-): DigitFormat | ApiError {
-  if (extension !== undefined && query.format !== undefined && query.format !== extension) {
+): F | ApiError {
+  if (extension !== undefined && asked !== undefined && asked !== extension) {
     return {
       code: 'invalid_parameter',
       parameter: 'format',
-      received: query.format,
+      received: asked,
       expected: `${extension}, as the path says, or no format at all`,
     };
   }
-  const told = extension ?? query.format;
+  const told = extension ?? asked;
   if (told !== undefined) {
     return told;
   }
-  const mediaType = chooseMediaType(accept, Object.values(DIGIT_FORMATS));
-  const format = (Object.keys(DIGIT_FORMATS) as DigitFormat[]).find((key) => DIGIT_FORMATS[key] === mediaType);
-  return format ?? { code: 'not_acceptable', accept: accept ?? '', available: Object.values(DIGIT_FORMATS) };
+  const available: string[] = Object.values(formats);
+  const mediaType = chooseMediaType(accept, available);
+  const format = (Object.keys(formats) as F[]).find((key) => formats[key] === mediaType);
+  return format ?? { code: 'not_acceptable', accept: accept ?? '', available };
 }
 
 /** Parts the last segment of a path, whose text may hold dots itself: only a format's own extension is one. */

@@ -7,7 +7,6 @@ import {
   buildDigitUrl,
   DIGIT_FORMATS,
   findWithoutEffect,
-  type DigitFormat,
   type DigitQuery,
   type PinnedDigits,
 } from '../shared/contract/digit-query.ts';
@@ -67,7 +66,12 @@ export function describeDigits(
   negotiated: boolean,
 ): Record<string, string> {
   return {
-    ...describePinned(pinUrl(digits), query, origin, listWarnings(query, digits.format)),
+    ...describePinned(
+      pinUrl(digits),
+      query,
+      origin,
+      listWarnings(query.unknown, findWithoutEffect(query, digits.format), digits.format),
+    ),
     ...(negotiated && { Vary: 'Accept' }),
   };
 }
@@ -77,10 +81,10 @@ function pinUrl(digits: PinnedDigits): Pinned {
   return { permalink: buildDigitUrl(digits), holdsUrls: format === 'json' || format === 'ndjson', seed, model };
 }
 
-function listWarnings(query: DigitQuery, format: DigitFormat): string[] {
-  const withoutEffect = findWithoutEffect(query, format);
+/** Tells what was passed over, for `describePinned`. */
+export function listWarnings(unknown: readonly string[], withoutEffect: readonly string[], format: string): string[] {
   return [
-    ...(query.unknown.length > 0 ? [describeUnknown(query.unknown)] : []),
+    ...(unknown.length > 0 ? [describeUnknown(unknown)] : []),
     ...(withoutEffect.length > 0 ? [`without effect in ${format}: ${withoutEffect.join(', ')}`] : []),
   ];
 }
@@ -88,15 +92,19 @@ function listWarnings(query: DigitQuery, format: DigitFormat): string[] {
 const MAX_NAMED = 8;
 
 /** Names what means nothing here, percent-encoded. */
-export function describeUnknown(names: readonly string[]): string {
+function describeUnknown(names: readonly string[]): string {
   const named = names.slice(0, MAX_NAMED).map((name) => encodeURIComponent([...name].slice(0, 32).join('')));
   return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
 }
 
-function nameFile({ format, seed, start, n, number }: PinnedDigits): string {
+function nameDigitFile({ format, seed, start, n, number }: PinnedDigits): string {
+  return nameFile(number === undefined ? '' : `${number}-`, seed, start, n, format);
+}
+
+/** A name that every file system takes. @param what  Stands before the seed. */
+export function nameFile(what: string, seed: string, start: number, n: number, extension: string): string {
   const last = n === 1 ? '' : `-${start + n - 1}`;
-  const what = number === undefined ? '' : `${number}-`;
-  return `digitmint-${what}${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${format}`;
+  return `digitmint-${what}${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${extension}`;
 }
 
 /** Of a picture that is opened as a document: it has no script, and a style element at most, for the dark scheme. */
@@ -107,7 +115,14 @@ export function describeContent(digits: PinnedDigits): Record<string, string> {
   const mediaType = DIGIT_FORMATS[digits.format];
   return {
     'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,
-    'Content-Disposition': `inline; filename="${nameFile(digits)}"`,
+    'Content-Disposition': `inline; filename="${nameDigitFile(digits)}"`,
     ...(digits.format === 'svg' && { 'Content-Security-Policy': SVG_POLICY }),
   };
+}
+
+/** Server-Timing. @param durations  Milliseconds, by stage. */
+export function describeTiming(durations: Readonly<Record<string, number>>): string {
+  return Object.entries(durations)
+    .map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`)
+    .join(', ');
 }

@@ -22,3 +22,33 @@ declare module 'oled-font-5x7' {
   };
   export default font;
 }
+
+declare module 'gifenc/dist/gifenc.js' {
+  namespace gifenc {
+    type Palette = readonly (readonly [red: number, green: number, blue: number])[];
+    interface FrameOptions {
+      /** Needed for the first frame, and then of all. */
+      readonly palette?: Palette;
+      /** How long the frame stands, in milliseconds; rounded to ten. */
+      readonly delay?: number;
+      /** 0: for ever, -1: once. First frame only. */
+      readonly repeat?: number;
+      readonly transparent?: boolean;
+      readonly transparentIndex?: number;
+    }
+    interface Encoder {
+      /** @param indices  One palette place a pixel. */
+      writeFrame(indices: Uint8Array, width: number, height: number, options?: FrameOptions): void;
+      finish(): void;
+      bytes(): Uint8Array;
+    }
+  }
+  const gifenc: {
+    GIFEncoder(): gifenc.Encoder;
+    /** Chooses at most `maxColors` colours for [pixels, 4]. */
+    quantize(rgba: Uint8Array, maxColors: number): gifenc.Palette;
+    /** The nearest colour's place for each pixel of [pixels, 4]. */
+    applyPalette(rgba: Uint8Array, palette: gifenc.Palette): Uint8Array;
+  };
+  export default gifenc;
+}

@@ -2,15 +2,17 @@
  * An error as an answer: problem details (RFC 9457), or a picture or text that says the same. Never cached.
  */
 import type { Context } from 'hono';
+import { BLACK, WHITE } from '../shared/colour.ts';
 import { describeError, type ApiError } from '../shared/contract/errors.ts';
 import { encodePng } from '../shared/sheet.ts';
 import type { AppContext, AppEnv } from './context.ts';
 import { API_HEADERS } from './headers.ts';
 import { prefersImage } from './negotiate.ts';
+import { encodeGif } from './render/gif.ts';
 import { drawErrorPicture, renderErrorSvg } from './render/error-picture.ts';
 
 /** How an error is told: drawn or written in the format that was asked for, or as problem details. */
-type ErrorForm = 'png' | 'svg' | 'txt' | 'problem';
+type ErrorForm = 'png' | 'gif' | 'svg' | 'txt' | 'problem';
 
 /**
  * Chooses it: the path's extension decides; then `format=`; and where neither says anything, whether Accept prefers
@@ -20,7 +22,7 @@ function chooseErrorForm(c: Context<AppEnv>): ErrorForm {
   const { pathname, searchParams } = new URL(c.req.url);
   const extension = /\.([a-z0-9]+)$/.exec(pathname)?.[1];
   const format = extension ?? searchParams.get('format') ?? (prefersImage(c.req.header('accept')) ? 'png' : null);
-  return format === 'png' || format === 'svg' || format === 'txt' ? format : 'problem';
+  return format === 'png' || format === 'gif' || format === 'svg' || format === 'txt' ? format : 'problem';
 }
 
 /** Answers with an error. */
@@ -40,6 +42,10 @@ export function respondError(c: AppContext, error: ApiError): Response {
     case 'png':
       headers.set('Content-Type', 'image/png');
       body = encodePng(drawErrorPicture(heading, detail));
+      break;
+    case 'gif':
+      headers.set('Content-Type', 'image/gif');
+      body = encodeGif([drawErrorPicture(heading, detail)], { bg: BLACK, fg: WHITE });
       break;
     case 'svg':
       headers.set('Content-Type', 'image/svg+xml');

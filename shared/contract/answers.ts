@@ -17,6 +17,11 @@ export const digitSchema = z.object({
   pixels: z.array(z.int().min(0).max(255)).meta({ description: '[height, width, channels], row by row; 0 is paper, 255 ink' }),
 });
 
+/** The same with `pixels=base64`. */
+export const packedDigitSchema = digitSchema.extend({
+  pixels: z.base64().meta({ description: 'Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 ink' }),
+});
+
 /** `/digit.json`. */
 export const digitsSchema = z.object({
   model: modelSchema,
@@ -28,6 +33,9 @@ export const digitsSchema = z.object({
   channels: z.int().meta({ description: '1 (grey) or 3 (RGB)' }),
   digits: z.array(digitSchema),
 });
+
+/** The same with `pixels=base64`. */
+export const packedDigitsSchema = digitsSchema.extend({ digits: z.array(packedDigitSchema) });
 
 /** `/healthz`. */
 export const healthSchema = z.object({

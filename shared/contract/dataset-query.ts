@@ -3,7 +3,7 @@
  */
 import * as z from 'zod';
 import { LIMITS } from './limits.ts';
-import { PARAMETERS, wholeNumber, type ParameterSet, type ParameterValues } from './parameters.ts';
+import { PARAMETERS, wholeNumber, type ParameterSet, type ParameterValues, type PixelForm } from './parameters.ts';
 
 /** The formats, by extension, with their media types. */
 export const DATASET_FORMATS = {
@@ -32,6 +32,7 @@ export const DATASET_PARAMETERS = {
     without: 'images',
     example: 'labels',
   },
+  pixels: { ...PARAMETERS.pixels, about: PARAMETERS.pixels.about.replace('JSON', 'ndjson') },
   model: PARAMETERS.model,
   strict: PARAMETERS.strict,
 } as const satisfies ParameterSet;
@@ -48,6 +49,8 @@ export interface PinnedDataset {
   /** The class's name. */
   readonly label: string | undefined;
   readonly part: 'images' | 'labels';
+  /** In NDJSON. */
+  readonly pixels: PixelForm;
 }
 
 /** Fills in what was not asked for. */
@@ -58,8 +61,14 @@ export function pinDataset(
   seed: string,
   label: string | undefined,
 ): PinnedDataset {
-  const { start = 0, n = DEFAULT_COUNT, part = 'images' } = query;
-  return { format, model: { name, version }, seed, start, n, label, part };
+  const { start = 0, n = DEFAULT_COUNT, part = 'images', pixels = 'array' } = query;
+  return { format, model: { name, version }, seed, start, n, label, part, pixels };
+}
+
+/** Lists what was asked for and has no effect in a format: for the warning header. */
+export function findWithoutEffect(query: DatasetQuery, format: DatasetFormat): ('part' | 'pixels')[] {
+  const withoutEffect = [...(isInParts(format) ? [] : ['part' as const]), ...(format === 'ndjson' ? [] : ['pixels' as const])];
+  return withoutEffect.filter((name) => query[name] !== undefined);
 }
 
 /** Whether a format holds only one part of a set. */
@@ -68,13 +77,14 @@ export function isInParts(format: DatasetFormat): boolean {
 }
 
 /** Writes the one URL of a set: parameters in a fixed order, those that change nothing left out. */
-export function buildDatasetUrl({ format, model, seed, start, n, label, part }: PinnedDataset): string {
+export function buildDatasetUrl({ format, model, seed, start, n, label, part, pixels }: PinnedDataset): string {
   const told = [
     `seed=${encodeURIComponent(seed)}`,
     ...(start === 0 ? [] : [`start=${start}`]),
     `n=${n}`,
     ...(label === undefined ? [] : [`label=${encodeURIComponent(label)}`]),
     ...(part === 'labels' && isInParts(format) ? ['part=labels'] : []),
+    ...(pixels === 'base64' && format === 'ndjson' ? ['pixels=base64'] : []),
     `model=${model.name}@${model.version}`,
   ];
   return `/dataset.${format}?${told.join('&')}`;

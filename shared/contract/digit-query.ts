@@ -6,7 +6,14 @@ import { areEqual, BLACK, formatColour, WHITE, type Colour } from '../colour.ts'
 import { chooseCols } from '../sheet.ts';
 import type { ApiError } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { PARAMETERS, parseParameters, type Parameter, type ParameterSet, type ParameterValues } from './parameters.ts';
+import {
+  PARAMETERS,
+  parseParameters,
+  type Parameter,
+  type ParameterSet,
+  type ParameterValues,
+  type PixelForm,
+} from './parameters.ts';
 
 /** The formats of `/digit`, by extension, with their media types, in the order of preference. The first is the default. */
 export const DIGIT_FORMATS = {
@@ -23,11 +30,11 @@ const FORMAT_NAMES = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 
 /** The parameters that change nothing in a format, and so are not part of its canonical URL. JSON's show in its URLs. */
 const WITHOUT_EFFECT: Readonly<Record<DigitFormat, readonly DigitParameter[]>> = {
-  png: ['dark_fg', 'dark_bg'],
+  png: ['dark_fg', 'dark_bg', 'pixels'],
   json: ['cols', 'gap', 'dark_fg', 'dark_bg'],
-  svg: [],
-  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg'],
-  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg'],
+  svg: ['pixels'],
+  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg', 'pixels'],
+  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg', 'pixels'],
   ndjson: ['cols', 'gap', 'dark_fg', 'dark_bg'],
 };
 
@@ -46,6 +53,7 @@ export const DIGIT_PARAMETERS = {
   smooth: PARAMETERS.smooth,
   dark_fg: PARAMETERS.dark_fg,
   dark_bg: PARAMETERS.dark_bg,
+  pixels: PARAMETERS.pixels,
   format: {
     schema: z.enum(FORMAT_NAMES).meta({ description: `${FORMAT_NAMES.slice(0, -1).join(', ')} or ${FORMAT_NAMES.at(-1)}` }),
     about: 'The answer’s format; the path’s extension decides first, Accept last',
@@ -119,7 +127,7 @@ export function findWithoutEffect(query: DigitQuery, format: DigitFormat): Digit
   return WITHOUT_EFFECT[format].filter((name) => query[name] !== undefined && !(format === 'json' && name === 'cols'));
 }
 
-/** How digits look. */
+/** How digits look, or are written. */
 export interface Look {
   readonly scale: number;
   /** Output pixels. */
@@ -130,6 +138,8 @@ export interface Look {
   readonly smooth: boolean;
   readonly darkFg: Colour | undefined;
   readonly darkBg: Colour | undefined;
+  /** In JSON. */
+  readonly pixels: PixelForm;
 }
 
 export const DEFAULT_LOOK: Look = {
@@ -141,6 +151,7 @@ export const DEFAULT_LOOK: Look = {
   smooth: false,
   darkFg: undefined,
   darkBg: undefined,
+  pixels: 'array',
 };
 
 /** What decides a picture, with nothing left to chance or to defaults that may change. */
@@ -183,8 +194,12 @@ export function buildDigitUrl(digits: PinnedDigits): string {
   return `${path}.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
 }
 
-/** The look's parameters that are not as they would be without them. */
-function listLook({ scale, gap, margin, fg, bg, smooth, darkFg, darkBg }: Look, n: number, isSvg: boolean): [string, string][] {
+/** The look's parameters that are not as they would be without them, in the order of URLs. @param n  Digits of a sheet. */
+export function listLook(
+  { scale, gap, margin, fg, bg, smooth, darkFg, darkBg, pixels }: Look,
+  n: number,
+  isSvg: boolean,
+): [string, string][] {
   const pairs: [name: string, value: string, tells: boolean][] = [
     ['scale', `${scale}`, scale !== 1],
     ['gap', `${gap}`, gap !== 0 && n > 1],
@@ -194,6 +209,7 @@ function listLook({ scale, gap, margin, fg, bg, smooth, darkFg, darkBg }: Look, 
     ['smooth', '1', smooth && (isSvg || scale > 1)],
     ['dark_fg', formatColour(darkFg ?? fg), darkFg !== undefined && !areEqual(darkFg, fg)],
     ['dark_bg', formatColour(darkBg ?? bg), darkBg !== undefined && !areEqual(darkBg, bg)],
+    ['pixels', pixels, pixels !== DEFAULT_LOOK.pixels],
   ];
   return pairs.filter(([, , tells]) => tells).map(([name, value]) => [name, value]);
 }

@@ -10,7 +10,14 @@ export type ApiError =
   | { readonly code: 'repeated_parameter'; readonly parameter: string }
   | { readonly code: 'unknown_parameter'; readonly parameters: readonly string[]; readonly known: readonly string[] }
   | { readonly code: 'parameter_without_effect'; readonly parameters: readonly string[]; readonly format: string }
-  | { readonly code: 'picture_too_large'; readonly width: number; readonly height: number; readonly maxPixels: number }
+  | {
+      readonly code: 'picture_too_large';
+      readonly width: number;
+      readonly height: number;
+      /** Of an animated picture: `maxPixels` counts those of all frames. */
+      readonly frames?: number;
+      readonly maxPixels: number;
+    }
   | {
       readonly code: 'label_not_supported';
       readonly model: string;
@@ -102,7 +109,10 @@ export function describeError(error: ApiError): ErrorDescription {
       return {
         status: 400,
         title: 'Picture too large',
-        detail: `The picture would have ${error.width} x ${error.height} pixels, at most ${error.maxPixels} allowed: lower n or scale.`,
+        detail:
+          error.frames === undefined
+            ? `The picture would have ${error.width} x ${error.height} pixels, at most ${error.maxPixels} allowed: lower n or scale.`
+            : `The picture would have ${error.frames} frames of ${error.width} x ${error.height} pixels, at most ${error.maxPixels} pixels in all allowed: lower n, frames or scale.`,
       };
     case 'label_not_supported':
       return {

@@ -16,6 +16,14 @@ export const LIMITS = {
   maxGap: 256,
   /** Pixels of the final picture: bounds memory and encoding time whatever the single factors are. */
   maxPicturePixels: 4_000_000,
+  /** Digits that a loop walks through. */
+  maxMorphDigits: 16,
+  /** Frames from one of them to the next: with the digits, what the shipped model draws in a tenth of a second. */
+  maxMorphFrames: 32,
+  /** Milliseconds that each of them rests. */
+  maxMorphHoldMs: 10_000,
+  /** Pixels of all frames of a loop: as with a picture's. */
+  maxMorphPixels: 6_000_000,
   /** Index of the first digit: a seed stands for more digits than anyone will look at. */
   maxStart: 999_999_999,
   /** Characters of a seed. */
@@ -33,6 +41,10 @@ export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: 
   maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },
   maxGap: { unit: 'pixels', about: 'between digits and around all (gap, margin)' },
   maxPicturePixels: { unit: 'pixels', about: 'of the final picture, width times height' },
+  maxMorphDigits: { unit: 'digits', about: 'of one loop (n of /morph, length of digits)' },
+  maxMorphFrames: { unit: 'frames', about: 'from one digit to the next (frames of /morph)' },
+  maxMorphHoldMs: { unit: 'milliseconds', about: 'that each digit rests (hold of /morph)' },
+  maxMorphPixels: { unit: 'pixels', about: 'of all frames of a loop, width times height times frames' },
   maxStart: { unit: 'index', about: 'of the first digit (start)' },
   maxSeedLength: { unit: 'characters', about: 'of a seed (seed)' },
   maxUrlLength: { unit: 'characters', about: 'of path and query together' },

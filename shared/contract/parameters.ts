@@ -89,6 +89,10 @@ const TEXT = {
     .meta({ description: 'a name, or name@version with 16 hex digits' }),
 };
 
+/** How JSON writes pixels; the first when nothing is said. */
+export const PIXEL_FORMS = ['array', 'base64'] as const;
+export type PixelForm = (typeof PIXEL_FORMS)[number];
+
 /** The parameters that several routes take. Those of one route alone stand beside its query's type. */
 export const PARAMETERS = {
   n: { schema: wholeNumber(1, LIMITS.maxDigits), about: 'How many digits', without: '1', example: '16' },
@@ -134,6 +138,12 @@ export const PARAMETERS = {
     about: 'SVG only: the paper’s colour where the viewer’s scheme is dark',
     without: 'as bg',
     example: '14161a',
+  },
+  pixels: {
+    schema: z.enum(PIXEL_FORMS).meta({ description: PIXEL_FORMS.join(' or ') }),
+    about: 'JSON only: pixels as an array of numbers, or as the base64 of their bytes, half as long',
+    without: PIXEL_FORMS[0],
+    example: 'base64',
   },
   model: {
     schema: TEXT.model,

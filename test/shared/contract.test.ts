@@ -95,6 +95,10 @@ describe('the canonical URL', () => {
     );
     expect(build({ format: 'npy', scale: 3, cols: 1, margin: 3, fg: parseColour('f00')! })).toBe('/digit.npy?seed=a&n=4');
     expect(build({ format: 'txt', scale: 3, cols: 1 })).toBe('/digit.txt?seed=a&n=4&cols=1');
+    expect([build({ pixels: 'base64' }), build({ format: 'json', pixels: 'base64' })]).toEqual([
+      '/digit.png?seed=a&n=4',
+      '/digit.json?seed=a&n=4&pixels=base64',
+    ]);
     expect(build({ format: 'json', scale: 3, cols: 1, gap: 1, margin: 2 })).toBe('/digit.json?seed=a&n=4&scale=3&margin=2');
   });
 });

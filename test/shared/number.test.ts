@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { joinSamples } from '../../shared/number.ts';
+import { joinSamples, measureWidestJoined } from '../../shared/number.ts';
 import type { Samples } from '../../shared/sampler.ts';
 
 /** A sample of 4 x 20 with ink in some columns. */
@@ -25,5 +25,7 @@ describe('digits joined to a number', () => {
   it('keep their width where there is no ink, or ink at both ends', () => {
     expect(joinSamples(makeSamples(1, [])).width).toBe(24);
     expect(joinSamples(makeSamples(1, [0, 19])).width).toBe(24);
+    const widest = joinSamples(makeSamples(1, [0, 19], [], [0, 19]));
+    expect(measureWidestJoined({ height: 4, width: 20 }, 3)).toEqual({ height: 4, width: widest.width });
   });
 });

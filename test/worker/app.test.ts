@@ -87,3 +87,43 @@ test('a pinned URL that the caller has already is a 304 before any model is aske
   expect(answer.status).toBe(304);
   expect(answer.headers.get('cache-control')).toContain('immutable');
 });
+
+test('HEAD draws nothing, but where only the digits tell whether a number is too large', async () => {
+  const { manifest } = buildFixture({ name: 'digits' });
+  const drawn: string[] = [];
+  const note = (what: string) => () => {
+    drawn.push(what);
+    return { count: 1, height: 28, width: 28, channels: 1, pixels: new Uint8Array(784), labels: null };
+  };
+  const sampler = { manifest, draw: note('draw'), drawHand: note('hand'), drawMorph: note('morph') };
+  const lease = { generator: { name: 'digits', version: manifest.version, origin: 'r2', sampler }, release: () => undefined };
+  const app = createBrokenApp({ acquire: async () => ({ ok: true, lease: lease as unknown as Lease }) });
+  const head = async (path: string) => {
+    const answer = await app.request(path, { method: 'HEAD' });
+    return [answer.status, answer.headers.get('content-length')];
+  };
+  const model = `seed=a&model=digits@${manifest.version}`;
+  for (const path of [
+    '/digit',
+    '/digit.png?n=256',
+    `/digit.png?${model}`,
+    '/digit.json?n=3&seed=a',
+    '/digit.svg',
+    '/digit.txt',
+    '/digit.npy',
+    '/digit.ndjson',
+    '/digit/7.png',
+    '/number/2026.png?scale=16',
+    '/number/2026.json',
+    '/morph',
+    `/morph.gif?${model}`,
+    '/dataset.npy',
+  ]) {
+    expect([path, ...(await head(path))]).toEqual([path, 200, null]);
+  }
+  expect(drawn).toEqual([]);
+  expect((await head('/digit.png?n=256&scale=16'))[0]).toBe(400);
+  expect(drawn).toEqual([]);
+  expect((await head(`/number/${'8'.repeat(32)}.png?scale=16&margin=256`))[0]).toBe(200);
+  expect(drawn).toEqual(['hand']);
+});

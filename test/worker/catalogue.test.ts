@@ -58,7 +58,7 @@ describe('/digit/{label}', () => {
 
   test('refuses what is no class, and a label that is given twice', async () => {
     expect(await getProblem('/digit/10')).toEqual([400, 'label_not_supported']);
-    expect(await getProblem('/digit/7.gif')).toEqual([400, 'label_not_supported']);
+    expect(await getProblem('/digit/7.bmp')).toEqual([400, 'label_not_supported']);
     expect(await getProblem('/digit/7?label=7')).toEqual([400, 'repeated_parameter']);
     expect(await getProblem(`/digit/${'7'.repeat(65)}`)).toEqual([400, 'invalid_parameter']);
     expect(await getProblem('/digit/%3Cscript%3E')).toEqual([400, 'label_not_supported']);
@@ -181,6 +181,31 @@ describe('/oembed', () => {
     expect((await describePhoto('/digit/7?seed=a')).url).toContain('label=7');
   });
 
+  test('describes numbers, loops and outlines too, by the size of what its URL gives', async () => {
+    for (const [url, type, title] of [
+      ['/number/2026?seed=a&scale=3&margin=4', 'image/png', 'The handwritten number 2026, which nobody wrote'],
+      ['/number/7.png', 'image/png', 'The handwritten number 7, which nobody wrote'],
+      ['/number/31.svg?model=digits&scale=2', 'image/svg+xml', 'The handwritten number 31, which nobody wrote'],
+      ['/digit.svg?n=6&cols=3&gap=2', 'image/svg+xml', '6 handwritten digits that nobody wrote'],
+      ['/digit/7?format=svg', 'image/svg+xml', 'A handwritten digit that nobody wrote'],
+      ['/morph?scale=2&frames=2', 'image/png', 'Handwritten digits that nobody wrote, turning into one another'],
+      [
+        '/morph.gif?digits=321&margin=3&frames=2',
+        'image/gif',
+        'Handwritten digits that nobody wrote, turning into one another: 3, 2, 1',
+      ],
+    ] as const) {
+      const photo = await describePhoto(url);
+      expect(photo.title).toBe(title);
+      const answer = await fetch(photo.url);
+      expect([url, answer.status, answer.headers.get('content-type')]).toEqual([url, 200, type]);
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      expect([url, ...measure(bytes, type)]).toEqual([url, photo.width, photo.height]);
+    }
+    // A number's width is that of its seed's digits.
+    expect((await describePhoto('/number/2026')).url).toMatch(/\?seed=\S{16}&model=first%40[0-9a-f]{16}&scale=1$/);
+  });
+
   test('fits them into what is asked for, or says that it cannot', async () => {
     expect(await describePhoto('/digit.png?scale=16', '&maxwidth=100')).toMatchObject({ width: 84, height: 84 });
     const small = await ask('/digit.png?n=4', '&maxheight=50');
@@ -210,7 +235,18 @@ describe('/oembed', () => {
 
   test('passes on the errors of what was pasted, and is a 501 for XML', async () => {
     expect((await ask('/digit.png?n=0')).status).toBe(400);
-    expect((await ask('/digit.json')).status).toBe(404);
+    for (const path of ['/digit.json', '/digit?format=json', '/digit.gif', '/number', '/morph/7.png', '/morph.svg', '/docs']) {
+      expect([path, (await ask(path)).status]).toEqual([path, 404]);
+    }
+    for (const [path, code] of [
+      ['/digit.png?label=10', 'label_not_supported'],
+      ['/digit.png?n=256&scale=16', 'picture_too_large'],
+      ['/morph.png?n=16&frames=32&scale=16', 'picture_too_large'],
+      ['/morph.png?n=1', 'invalid_parameter'],
+      ['/number/x', 'invalid_parameter'],
+    ] as const) {
+      expect(await (await ask(path)).json()).toMatchObject({ code });
+    }
     expect((await ask('/', '&format=xml')).status).toBe(501);
   });
 });
@@ -225,4 +261,18 @@ function getRawStatus(path: string): Promise<number> {
       .on('error', reject)
       .end();
   });
+}
+
+/** A picture's size by its own header. */
+function measure(bytes: Buffer, type: string): [width: number, height: number] {
+  switch (type) {
+    case 'image/png':
+      return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+    case 'image/gif':
+      return [bytes.readUInt16LE(6), bytes.readUInt16LE(8)];
+    default: {
+      const [, width, height] = / width="(\d+)" height="(\d+)"/.exec(bytes.toString()) ?? [];
+      return [Number(width), Number(height)];
+    }
+  }
 }

@@ -4,7 +4,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
-import { digitSchema, digitsSchema } from '../../shared/contract/answers.ts';
+import { digitSchema, digitsSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
 
@@ -94,6 +94,18 @@ describe('a set', () => {
     expect([head?.startsWith('pixel0,'), row?.split(',').length]).toEqual([true, 784]);
   });
 
+  test('has pixels as base64 when NDJSON is asked for them so', async () => {
+    const answer = await worker.fetch('/dataset.ndjson?seed=s&n=66&pixels=base64');
+    expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
+    const packed = (await answer.text())
+      .trimEnd()
+      .split('\n')
+      .map((line) => packedDigitSchema.parse(JSON.parse(line)));
+    expect(packed.map((digit) => ({ ...digit, pixels: [...Buffer.from(digit.pixels, 'base64')] }))).toEqual(
+      await getDigits('seed=s&n=66'),
+    );
+  });
+
   test('is ten thousand digits at most, and does not wait for all of them', async () => {
     const answer = await worker.fetch('/dataset.npy?seed=s&n=10000');
     const data = readNpy(Buffer.from(await answer.arrayBuffer())).data;
@@ -164,6 +176,7 @@ test.each<[path: string, status: number, code: string]>([
   ['/dataset.idx?label=x', 400, 'label_not_supported'],
   ['/dataset.idx?model=plain&part=labels', 400, 'parameter_not_supported'],
   ['/dataset.csv?part=images&strict=1', 400, 'parameter_without_effect'],
+  ['/dataset.npy?pixels=base64&strict=1', 400, 'parameter_without_effect'],
   ['/dataset.idx?cols=1&strict=1', 400, 'unknown_parameter'],
   ['/dataset.idx?model=none', 404, 'model_not_found'],
   ['/dataset', 404, 'not_found'],

@@ -80,6 +80,13 @@ describe('/openapi.json', () => {
     }
   });
 
+  test('says that pixels are numbers or base64', () => {
+    for (const path of ['/digit.{extension}', '/number/{digits}', '/dataset.{extension}']) {
+      const answer = JSON.stringify(document.paths[path]?.get.responses['200']);
+      expect([path, answer.includes('"contentEncoding":"base64"'), answer.includes('"maximum":255')]).toEqual([path, true, true]);
+    }
+  });
+
   test('names only errors that there are', () => {
     const codes = OPERATIONS.flatMap(({ errors = [] }) => errors);
     expect(codes.filter((code) => !(code in ERROR_EXAMPLES))).toEqual([]);

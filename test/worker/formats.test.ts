@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
-import { digitSchema, digitsSchema } from '../../shared/contract/answers.ts';
+import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../../shared/contract/answers.ts';
 import { collectComplaints, startBrowser } from '../support/browser.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
@@ -104,6 +104,41 @@ describe('ndjson', () => {
       });
     }
     expect((await getText('/digit.ndjson?n=256')).trimEnd().split('\n')).toHaveLength(256);
+  });
+});
+
+describe('pixels=base64', () => {
+  const decode = (pixels: string) => [...Buffer.from(pixels, 'base64')];
+
+  test.each(['/digit.json?seed=a&n=3', '/digit.json?seed=a&n=2&model=colour', `/number/42.json?${REAL}`])(
+    'holds the bytes of the array, and changes nothing else: %s',
+    async (path) => {
+      const plain = await getJson(path);
+      const answer = await worker.fetch(`${path}&pixels=base64`);
+      expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
+      const packed = packedDigitsSchema.parse(await answer.json());
+      expect(packed.digits.every(({ pixels }) => pixels.length % 4 === 0)).toBe(true);
+      expect({ ...packed, digits: packed.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) })) }).toEqual(plain);
+    },
+  );
+
+  test('holds a line each too, and has a tag of its own', async () => {
+    const lines = (await getText('/digit.ndjson?seed=a&n=70&pixels=base64')).trimEnd().split('\n');
+    const unpacked = lines.map((line) => packedDigitSchema.parse(JSON.parse(line)));
+    const { digits } = await getJson('/digit.json?seed=a&n=70&pixels=array');
+    expect(unpacked.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }))).toEqual(digits);
+    const tags = ['array', 'base64'].map(async (form) =>
+      (await worker.fetch(`/digit.json?seed=a&pixels=${form}`)).headers.get('etag'),
+    );
+    expect(new Set(await Promise.all(tags)).size).toBe(2);
+  });
+
+  test('is passed over in pictures, with a word', async () => {
+    const answer = await worker.fetch('/digit.png?seed=a&pixels=base64');
+    expect(answer.headers.get('digitmint-warning')).toBe('without effect in png: pixels');
+    expect(answer.headers.get('content-location')).not.toContain('pixels');
+    expect((await worker.fetch('/digit.npy?pixels=base64&strict=1')).status).toBe(400);
+    expect((await worker.fetch('/digit.json?pixels=hex')).status).toBe(400);
   });
 });
 

@@ -54,7 +54,15 @@ beforeEach(() => {
       const key = `${manifest.name}@${manifest.version}`;
       alive.add(key);
       const [draw, checkOutput] = [() => expect.unreachable(), () => {}];
-      return { manifest, plan, draw, drawHand: draw, checkOutput, dispose: () => void alive.delete(key) } as Sampler;
+      return {
+        manifest,
+        plan,
+        draw,
+        drawHand: draw,
+        drawMorph: draw,
+        checkOutput,
+        dispose: () => void alive.delete(key),
+      } as Sampler;
     },
     refreshMs: REFRESH_MS,
     firstWaitMs: 100,
@@ -291,7 +299,15 @@ function createSlowSource(): GeneratorSource {
     openModel: async ({ manifest, plan }) => {
       alive.add('late');
       const [draw, checkOutput] = [() => expect.unreachable(), () => {}];
-      return { manifest, plan, draw, drawHand: draw, checkOutput, dispose: () => void alive.delete('late') } as Sampler;
+      return {
+        manifest,
+        plan,
+        draw,
+        drawHand: draw,
+        drawMorph: draw,
+        checkOutput,
+        dispose: () => void alive.delete('late'),
+      } as Sampler;
     },
     refreshMs: REFRESH_MS,
     firstWaitMs: 5,

@@ -45,7 +45,11 @@ export function renderDatasetPart(context: DatasetContext, samples: Samples, fir
     case 'ndjson': {
       const digits = { ...DEFAULT_LOOK, ...dataset, format: dataset.format, cols: 1, number: undefined };
       const lines = formatItems(
-        { classes, writeUrl: (start) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1 }) },
+        {
+          classes,
+          pixels: dataset.pixels,
+          writeUrl: (start) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1 }),
+        },
         samples,
         first,
       );

@@ -1,8 +1,9 @@
 /**
  * Drawn digits as the bytes of an answer. To add a format: an entry of `DIGIT_FORMATS`, and a case here.
  */
-import { areEqual, BLACK, WHITE } from '../../shared/colour.ts';
+import { encodeBase64 } from 'hono/utils/encode';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
+import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/npy.ts';
 import type { Samples } from '../../shared/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/sheet.ts';
@@ -28,7 +29,7 @@ export function renderDigits(context: RenderContext, samples: Samples, first: nu
   const { digits, classes } = context;
   switch (digits.format) {
     case 'png':
-      return encodePng(buildSheet(samples, digits), samples.channels === 1 && hasColours(digits) ? digits : undefined);
+      return encodePng(buildSheet(samples, digits), digits);
     case 'json':
       return encodeText(formatJson(context, samples, first));
     case 'ndjson':
@@ -49,11 +50,6 @@ export function renderDigits(context: RenderContext, samples: Samples, first: nu
   }
 }
 
-/** Whether a picture is not white on black, which needs no painting. */
-function hasColours({ fg, bg }: PinnedDigits): boolean {
-  return !areEqual(fg, WHITE) || !areEqual(bg, BLACK);
-}
-
 function encodeText(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 }
@@ -71,13 +67,15 @@ export interface ItemContext {
   readonly classes: readonly string[];
   /** The class of samples without labels: a number's digits. */
   readonly number?: string | undefined;
+  readonly pixels: PixelForm;
   /** Writes the URL of the picture with an index. */
   readonly writeUrl: (index: number) => string;
 }
 
 /** Digits as JSON, by hand where the numbers are: 200,000 of them take JSON.stringify several times as long as `join`. */
-export function formatItems({ classes, number, writeUrl }: ItemContext, samples: Samples, first: number): string[] {
-  const { count, width, height, channels, pixels, labels } = samples;
+export function formatItems(context: ItemContext, samples: Samples, first: number): string[] {
+  const { classes, number, writeUrl } = context;
+  const { count, width, height, channels, labels } = samples;
   const size = width * height * channels;
   return Array.from({ length: count }, (_, i) => {
     const index = first + i;
@@ -88,11 +86,13 @@ export function formatItems({ classes, number, writeUrl }: ItemContext, samples:
       class: label === null ? (number ?? null) : classes[label],
       url: writeUrl(index),
     });
-    return `${item.slice(0, -1)},"pixels":[${pixels.subarray(i * size, (i + 1) * size).join(',')}]}`;
+    const bytes = samples.pixels.subarray(i * size, (i + 1) * size);
+    const pixels = context.pixels === 'base64' ? `"${encodeBase64(bytes.slice().buffer)}"` : `[${bytes.join(',')}]`;
+    return `${item.slice(0, -1)},"pixels":${pixels}}`;
   });
 }
 
 function listItems({ digits, classes, origin }: RenderContext, samples: Samples, first: number): string[] {
   const writeUrl = (start: number) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
-  return formatItems({ classes, number: digits.number, writeUrl }, samples, first);
+  return formatItems({ classes, number: digits.number, pixels: digits.pixels, writeUrl }, samples, first);
 }

@@ -4,11 +4,12 @@
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { findClass } from '../../shared/classes.ts';
-import { digitSchema } from '../../shared/contract/answers.ts';
+import { digitSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
 import {
   buildDatasetUrl,
   DATASET_FORMATS,
   DATASET_PARAMETERS,
+  findWithoutEffect,
   isInParts,
   pinDataset,
   type DatasetFormat,
@@ -17,7 +18,7 @@ import {
 import { parseParameters } from '../../shared/contract/parameters.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { describePinned, describeUnknown, type Pinned } from '../digit-headers.ts';
+import { describePinned, listWarnings, type Pinned } from '../digit-headers.ts';
 import { createPartDrawer } from '../draw-parts.ts';
 import { hasCurrent, HEADERS } from '../headers.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
@@ -46,7 +47,7 @@ export const DATASET_OPERATION: Operation = {
     [DATASET_FORMATS.idx]: 'bytes',
     [DATASET_FORMATS.npy]: 'bytes',
     [DATASET_FORMATS.csv]: 'text',
-    [DATASET_FORMATS.ndjson]: digitSchema,
+    [DATASET_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
   },
   conditional: true,
   errors: [
@@ -73,13 +74,11 @@ async function answerDataset(c: AppContext, dependencies: AppDependencies, forma
     return respondError(c, parsed.error);
   }
   const { values: query, unknown } = parsed;
-  const warnings = unknown.length > 0 ? [describeUnknown(unknown)] : [];
-  if (query.part !== undefined && !isInParts(format)) {
-    if (query.strict === true) {
-      return respondError(c, { code: 'parameter_without_effect', parameters: ['part'], format });
-    }
-    warnings.push(`without effect in ${format}: part`);
+  const withoutEffect = findWithoutEffect(query, format);
+  if (query.strict === true && withoutEffect.length > 0) {
+    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
   }
+  const warnings = listWarnings(unknown, withoutEffect, format);
   const acquired = await dependencies.generators.acquire(query.model, getDefer(c));
   if (!acquired.ok) {
     return respondError(c, acquired.error);

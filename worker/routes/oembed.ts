@@ -3,13 +3,22 @@
  */
 import * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
-import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
+import {
+  DIGIT_PARAMETERS,
+  NUMBER_PARAMETERS,
+  parseDigitQuery,
+  parseNumberQuery,
+  type DigitQuery,
+} from '../../shared/contract/digit-query.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { countFrames, MORPH_PARAMETERS, parseMorphQuery } from '../../shared/contract/morph-query.ts';
 import { parseParameters, wholeNumber, type ParameterSet } from '../../shared/contract/parameters.ts';
+import { joinSamples } from '../../shared/number.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
+import { checkColours, findHand, findLabels } from '../match-model.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
 import { respondError } from '../respond-error.ts';
 
@@ -21,7 +30,7 @@ const MAX_SIDE = 100_000;
 const OEMBED_PARAMETERS = {
   url: {
     schema: z.string().min(1).max(LIMITS.maxUrlLength).meta({ description: 'a URL of this service' }),
-    about: 'What was pasted: the home page, or digits as a picture',
+    about: 'What was pasted: the home page, or digits, a number or a loop as a picture',
     without: 'a 404',
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
   },
@@ -53,7 +62,16 @@ export const OEMBED_OPERATION: Operation = {
   summary: 'How a link to this service is embedded, as oEmbed has it',
   query: OEMBED_PARAMETERS,
   answers: { 'application/json': oembedSchema },
-  errors: [...QUERY_ERRORS, 'not_found', 'model_not_found', 'format_not_implemented', 'model_unavailable'],
+  errors: [
+    ...QUERY_ERRORS,
+    'label_not_supported',
+    'parameter_not_supported',
+    'picture_too_large',
+    'not_found',
+    'model_not_found',
+    'format_not_implemented',
+    'model_unavailable',
+  ],
   examples: [],
 };
 
@@ -76,18 +94,28 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
 
 type Size = { readonly width: number; readonly height: number };
 
+/** A picture that a URL stands for. */
+interface Pasted {
+  readonly kind: 'digit' | 'number' | 'morph';
+  readonly extension: string;
+  /** Of `/number`. */
+  readonly number: string;
+  /** What of its parameters counts. */
+  readonly search: URLSearchParams;
+}
+
 async function describePhoto(
   c: AppContext,
-  { generators }: AppDependencies,
+  { generators, drawSeed }: AppDependencies,
   pasted: string,
   most: Size,
 ): Promise<z.output<typeof oembedSchema> | ApiError> {
   const { origin } = new URL(c.req.url);
-  const search = findPicture(pasted, origin);
-  if (search === undefined) {
+  const found = findPicture(pasted, origin);
+  if (found === undefined) {
     return { code: 'not_found', path: pasted };
   }
-  const parsed = parseDigitQuery(search);
+  const parsed = parsePicture(found);
   if (!parsed.ok) {
     return parsed.error;
   }
@@ -96,11 +124,34 @@ async function describePhoto(
   if (!acquired.ok) {
     return acquired.error;
   }
-  const { image } = acquired.lease.generator.sampler.manifest;
-  acquired.lease.release();
-  const n = query.n ?? 1;
-  const measure = (scale: number) =>
-    measureSheet(image, n, { cols: query.cols ?? chooseCols(n), scale, gap: query.gap ?? 0, margin: query.margin ?? 0 });
+  const { search } = found;
+  const { generator, release } = acquired.lease;
+  let sample: Size;
+  try {
+    const { digits = found.number } = query;
+    const labels =
+      digits === '' ? findLabels(query.label === undefined ? [] : [query.label], generator) : findHand(digits, generator);
+    if ('code' in labels) {
+      return labels;
+    }
+    const refused = checkColours(query, generator);
+    if (refused !== undefined) {
+      return refused;
+    }
+    sample = generator.sampler.manifest.image;
+    if (found.kind === 'number') {
+      // Its digits tell how wide it is: so the picture must be of this seed and this version.
+      const { seed = drawSeed(), start = 0 } = query;
+      sample = joinSamples(generator.sampler.drawHand({ seed, start, labels }));
+      search.set('seed', seed);
+      search.set('model', `${generator.name}@${generator.version}`);
+    }
+  } finally {
+    release();
+  }
+  const n = found.kind === 'digit' ? (query.n ?? 1) : 1;
+  const { cols = chooseCols(n), gap = 0, margin = 0 } = query;
+  const measure = (scale: number) => measureSheet(sample, n, { cols, scale, gap, margin });
   const fits = ({ width, height }: Size) => width <= most.width && height <= most.height;
   let scale = query.scale ?? 1;
   while (scale > 1 && !fits(measure(scale))) {
@@ -112,37 +163,84 @@ async function describePhoto(
     const [received, needed] = parameter === 'maxwidth' ? [most.width, size.width] : [most.height, size.height];
     return { code: 'invalid_parameter', parameter, received: String(received), expected: `at least ${needed} for this URL` };
   }
+  const maxPixels = found.kind === 'morph' ? LIMITS.maxMorphPixels : LIMITS.maxPicturePixels;
+  if (found.extension !== 'svg' && size.width * size.height * parsed.frames > maxPixels) {
+    return { code: 'picture_too_large', ...size, ...(found.kind === 'morph' && { frames: parsed.frames }), maxPixels };
+  }
   search.set('scale', String(scale));
+  const path = found.kind === 'number' ? `/number/${found.number}` : `/${found.kind}`;
   return {
     version: '1.0',
     type: 'photo',
-    title: n === 1 ? 'A handwritten digit that nobody wrote' : `${n} handwritten digits that nobody wrote`,
+    title: nameDigits(found, query),
     provider_name: 'digitmint',
     provider_url: `${origin}/`,
-    url: `${origin}/digit.png?${search.toString()}`,
+    url: `${origin}${path}.${found.extension}?${search.toString()}`,
     ...size,
   };
 }
 
-/** The parameters of the picture that a URL of this service stands for; undefined when it stands for none. */
-function findPicture(pasted: string, origin: string): URLSearchParams | undefined {
-  const url = URL.parse(pasted);
-  if (url?.origin !== origin) {
+/** What a screen reader says. */
+function nameDigits({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): string {
+  switch (kind) {
+    case 'digit':
+      return n === 1 ? 'A handwritten digit that nobody wrote' : `${n} handwritten digits that nobody wrote`;
+    case 'number':
+      return `The handwritten number ${number}, which nobody wrote`;
+    case 'morph':
+      return `Handwritten digits that nobody wrote, turning into one another${digits === undefined ? '' : `: ${[...digits].join(', ')}`}`;
+  }
+}
+
+/** What counts of a picture's query: some of it is of one kind of picture alone. */
+type PictureQuery = Partial<Omit<DigitQuery, 'format'>> &
+  Pick<DigitQuery, 'fg' | 'bg'> & { readonly digits?: string | undefined };
+
+type ParsedPicture =
+  | { readonly ok: true; readonly query: PictureQuery; readonly frames: number }
+  | { readonly ok: false; readonly error: ApiError };
+
+function parsePicture({ kind, number, search }: Pasted): ParsedPicture {
+  if (kind === 'morph') {
+    const parsed = parseMorphQuery(search);
+    return parsed.ok ? { ...parsed, frames: countFrames(parsed.query) } : parsed;
+  }
+  const parsed = kind === 'digit' ? parseDigitQuery(search) : parseNumberQuery(number, search);
+  return parsed.ok ? { ...parsed, frames: 1 } : parsed;
+}
+
+/** Pictures by the first part of their path: their formats that are pictures, the first when none is named, and parameters. */
+const PICTURES: Readonly<Record<Pasted['kind'], { readonly extensions: readonly string[]; readonly parameters: ParameterSet }>> =
+  {
+    digit: { extensions: ['png', 'svg'], parameters: DIGIT_PARAMETERS },
+    number: { extensions: ['png', 'svg'], parameters: NUMBER_PARAMETERS },
+    morph: { extensions: ['png', 'gif'], parameters: MORPH_PARAMETERS },
+  };
+
+/** The picture that a URL of this service stands for; undefined when it stands for none. */
+function findPicture(pasted: string, origin: string): Pasted | undefined {
+  const given = URL.parse(pasted);
+  if (given?.origin !== origin) {
     return undefined;
   }
-  if (url.pathname === '/') {
-    return new URL(HOME_PICTURE, origin).searchParams;
-  }
-  const path = /^\/digit(?:\/([^/]+?))?(?:\.png)?$/.exec(url.pathname);
+  const url = given.pathname === '/' ? new URL(HOME_PICTURE, origin) : given;
+  const path = /^\/(digit|number|morph)(?:\/([^/]+?))?(?:\.(png|svg|gif))?$/.exec(url.pathname);
   if (path === null) {
     return undefined;
   }
-  const known = [...url.searchParams].filter(([name]) => Object.hasOwn(DIGIT_PARAMETERS, name) && name !== 'format');
-  const search = new URLSearchParams(known);
-  if (path[1] !== undefined) {
-    search.append('label', decodeOrKeep(path[1]));
+  const kind = path[1] as Pasted['kind'];
+  const name = path[2];
+  const { extensions, parameters } = PICTURES[kind];
+  const extension = path[3] ?? url.searchParams.get('format') ?? (extensions[0] as string);
+  const isNamed = name !== undefined; // By a label, which may be missing, or a number, which may not.
+  if (!extensions.includes(extension) || (kind === 'number' && !isNamed) || (kind === 'morph' && isNamed)) {
+    return undefined;
   }
-  return search;
+  const search = new URLSearchParams([...url.searchParams].filter(([key]) => Object.hasOwn(parameters, key) && key !== 'format'));
+  if (kind === 'digit' && isNamed) {
+    search.append('label', decodeOrKeep(name));
+  }
+  return { kind, extension, number: kind === 'number' ? (name ?? '') : '', search };
 }
 
 function decodeOrKeep(text: string): string {

@@ -1,0 +1,82 @@
+/**
+ * Animated PNGs taken apart, with Node's zlib for the checksums: each frame becomes a PNG of its own, for any decoder.
+ */
+import { crc32 } from 'node:zlib';
+
+export interface TakenApart {
+  /** Times that it plays; 0 for ever. */
+  readonly plays: number;
+  readonly frames: readonly {
+    readonly png: Buffer;
+    readonly seconds: number;
+    /** 0 leaves the frame, 0 replaces what was there. */
+    readonly disposeAndBlend: readonly [number, number];
+  }[];
+}
+
+/** Takes one apart. @throws Error  When a checksum, the order or a number of the frames is wrong. */
+export function takeApart(file: Buffer): TakenApart {
+  const chunks = readChunks(file);
+  const types = chunks.map(({ type }) => type);
+  const control = chunks.find(({ type }) => type === 'acTL')?.content;
+  if (control === undefined || types.indexOf('acTL') > types.indexOf('IDAT') || types.at(-1) !== 'IEND') {
+    throw new Error(`no animation: ${types.join(' ')}`);
+  }
+  const head = chunks.slice(0, types.indexOf('IDAT')).filter(({ type }) => type !== 'acTL' && type !== 'fcTL');
+  const header = head[0]?.content as Buffer;
+  const frames: { control: Buffer; data: Buffer[] }[] = [];
+  let sequence = 0;
+  for (const { type, content } of chunks) {
+    if ((type === 'fcTL' || type === 'fdAT') && content.readUInt32BE(0) !== sequence++) {
+      throw new Error(`${type} out of order`);
+    }
+    if (type === 'fcTL') {
+      frames.push({ control: content, data: [] });
+    } else if (type === 'IDAT' || type === 'fdAT') {
+      frames.at(-1)?.data.push(type === 'IDAT' ? content : content.subarray(4));
+    }
+  }
+  if (control.readUInt32BE(0) !== frames.length) {
+    throw new Error(`${frames.length} frames, acTL says ${control.readUInt32BE(0)}`);
+  }
+  return {
+    plays: control.readUInt32BE(4),
+    frames: frames.map(({ control: frame, data }) => {
+      if (!frame.subarray(4, 12).equals(header.subarray(0, 8)) || frame.readBigUInt64BE(12) !== 0n) {
+        throw new Error('a frame that is not the whole picture');
+      }
+      const parts = [...head, { type: 'IDAT', content: Buffer.concat(data) }, { type: 'IEND', content: Buffer.alloc(0) }];
+      return {
+        png: Buffer.concat([file.subarray(0, 8), ...parts.map(writeChunk)]),
+        seconds: frame.readUInt16BE(20) / frame.readUInt16BE(22),
+        disposeAndBlend: [frame[24] as number, frame[25] as number],
+      };
+    }),
+  };
+}
+
+interface Chunk {
+  readonly type: string;
+  readonly content: Buffer;
+}
+
+function readChunks(file: Buffer): Chunk[] {
+  const chunks: Chunk[] = [];
+  for (let at = 8; at < file.length;) {
+    const length = file.readUInt32BE(at);
+    if (crc32(file.subarray(at + 4, at + 8 + length)) !== file.readUInt32BE(at + 8 + length)) {
+      throw new Error(`a wrong checksum at ${at}`);
+    }
+    chunks.push({ type: file.toString('latin1', at + 4, at + 8), content: file.subarray(at + 8, at + 8 + length) });
+    at += 12 + length;
+  }
+  return chunks;
+}
+
+function writeChunk({ type, content }: Chunk): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
+  const ends = Buffer.alloc(8);
+  ends.writeUInt32BE(content.length, 0);
+  ends.writeUInt32BE(crc32(body), 4);
+  return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+}

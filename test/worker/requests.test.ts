@@ -1,0 +1,109 @@
+/**
+ * Requests that nobody should send, over HTTP in the real runtime: other methods, bodies, endless URLs, media types that
+ * nobody has. Raw, since fetch would mend or refuse some of them.
+ */
+import { request } from 'node:http';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { problemSchema } from '../../shared/contract/answers.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import { OPERATIONS } from '../../worker/app.ts';
+import { startWorker, type TestWorker } from '../support/workerd.ts';
+
+let worker: TestWorker;
+beforeAll(async () => {
+  worker = await startWorker();
+});
+afterAll(() => worker.close());
+
+interface Answer {
+  readonly status: number;
+  readonly allow: string | undefined;
+  readonly type: string | undefined;
+  readonly body: string;
+}
+
+function send(method: string, path: string, headers: Record<string, string> = {}, body?: Buffer): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': String(body.length) };
+    const { hostname, port } = worker.url;
+    const call = request({ host: hostname, port, method, path, headers: { ...headers, ...length } }, (answer) => {
+      const parts: Buffer[] = [];
+      answer.on('data', (part: Buffer) => parts.push(part));
+      answer.on('end', () => {
+        const { allow, 'content-type': type } = answer.headers;
+        resolve({ status: answer.statusCode as number, allow, type, body: Buffer.concat(parts).toString('latin1') });
+      });
+    });
+    call.on('error', reject).end(body);
+  });
+}
+
+const readCode = ({ body }: Answer) => problemSchema.parse(JSON.parse(body)).code;
+
+/** One path of each route, whose errors are problem details: without an extension that asks for a picture or text. */
+const PATHS = OPERATIONS.flatMap(({ routes, kind }) => routes.map((route) => ({ kind, path: route.replaceAll(/:\w+/g, '7') })));
+
+test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND'])(
+  '%s is refused by every route, which says what it takes',
+  async (method) => {
+    for (const { kind, path } of PATHS) {
+      const answer = await send(method, path);
+      expect([path, answer.status]).toEqual([path, 405]);
+      expect(answer.allow).toBe(kind === 'api' ? 'GET, HEAD, OPTIONS' : 'GET, HEAD');
+      if (!/\.(?:png|gif|svg|txt)$/.test(path)) {
+        expect([path, answer.type, readCode(answer)]).toEqual([path, 'application/problem+json', 'method_not_allowed']);
+      }
+    }
+    expect((await send(method, '/nowhere')).status).toBe(404);
+  },
+);
+
+test('OPTIONS is answered where other origins call, and refused by pages', async () => {
+  for (const { kind, path } of PATHS) {
+    const { status, allow } = await send('OPTIONS', path);
+    expect([path, status, allow]).toEqual(kind === 'api' ? [path, 204, 'GET, HEAD, OPTIONS'] : [path, 405, 'GET, HEAD']);
+  }
+});
+
+test('a body changes nothing, however large: no route reads one', async () => {
+  const without = await send('GET', '/digit.json?seed=a');
+  for (const body of [Buffer.from('n=5'), Buffer.from('{"n":5}'), Buffer.alloc(8 * 1024 * 1024)]) {
+    expect(await send('GET', '/digit.json?seed=a', { 'content-type': 'application/json' }, body)).toEqual(without);
+    expect((await send('POST', '/digit.json', {}, body)).status).toBe(405);
+  }
+  expect((await send('GET', '/healthz')).status).toBe(200);
+});
+
+test('a URL beyond the limit is a 414, whichever part is long; one of its length is read', async () => {
+  const build = (length: number) => [
+    `/${'a'.repeat(length - 1)}`,
+    `/digit.json?seed=${'a'.repeat(length - 17)}`,
+    `/number/${'1'.repeat(length - 8)}`,
+    `/oembed?url=${'a'.repeat(length - 12)}`,
+  ];
+  expect(await Promise.all(build(LIMITS.maxUrlLength).map(async (path) => (await send('GET', path)).status))).toEqual([
+    404, 400, 400, 404,
+  ]);
+  for (const length of [LIMITS.maxUrlLength + 1, 16_000, 60_000]) {
+    for (const path of build(length)) {
+      const answer = await send('GET', path);
+      expect([answer.status, answer.type, readCode(answer)]).toEqual([414, 'application/problem+json', 'url_too_long']);
+    }
+  }
+  // The runtime itself refuses a megabyte, in its own words.
+  expect([414, 431]).toContain((await send('GET', `/digit.json?seed=${'a'.repeat(1_000_000)}`)).status);
+  expect((await send('GET', '/digit.json')).status).toBe(200);
+});
+
+test.each(['text/html', 'application/xml, text/*;q=0', 'foo/bar', 'image/*;q=0', 'application/octet-stream'])(
+  'a media type that nobody has is a 406 where Accept decides, and no matter where the path does: %s',
+  async (accept) => {
+    for (const path of ['/digit', '/digit/7', '/number/42', '/morph']) {
+      const answer = await send('GET', path, { accept });
+      expect([path, answer.status, readCode(answer)]).toEqual([path, 406, 'not_acceptable']);
+    }
+    for (const path of ['/digit.png', '/digit?format=json', '/morph.gif?n=2&frames=1', '/dataset.npy?n=1', '/limits', '/docs']) {
+      expect([path, (await send('GET', path, { accept })).status]).toEqual([path, 200]);
+    }
+  },
+);

@@ -1,0 +1,181 @@
+/**
+ * `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop.
+ */
+import type { ApiError } from '../../shared/contract/errors.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import {
+  buildMorphUrl,
+  MORPH_FORMATS,
+  MORPH_PARAMETERS,
+  parseMorphQuery,
+  pinMorph,
+  type MorphFormat,
+  type MorphQuery,
+  type PinnedMorph,
+} from '../../shared/contract/morph-query.ts';
+import type { Parameter } from '../../shared/contract/parameters.ts';
+import { measureSheet } from '../../shared/sheet.ts';
+import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import { chooseFormat } from '../digit-format.ts';
+import { describePinned, describeTiming, listWarnings, nameFile } from '../digit-headers.ts';
+import { hasCurrent, HEADERS } from '../headers.ts';
+import { checkColours, findHand, findLabels } from '../match-model.ts';
+import { QUERY_ERRORS, type Operation } from '../operation.ts';
+import { renderMorph } from '../render/morph.ts';
+import { respondError } from '../respond-error.ts';
+import type { Generator } from '../sampler-cache.ts';
+
+const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
+
+const SHARED = {
+  kind: 'api',
+  query: MORPH_PARAMETERS,
+  answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
+  conditional: true,
+  errors: [
+    ...QUERY_ERRORS,
+    'label_not_supported',
+    'parameter_not_supported',
+    'picture_too_large',
+    'model_not_found',
+    'not_acceptable',
+    'model_unavailable',
+  ],
+} as const satisfies Partial<Operation>;
+
+const EXTENSION: Parameter = { ...MORPH_PARAMETERS.format, about: 'The answer’s format; png is animated', without: '' };
+
+export const MORPH_OPERATIONS: readonly Operation[] = [
+  {
+    ...SHARED,
+    id: 'drawMorph',
+    path: '/morph',
+    routes: ['/morph'],
+    summary: 'A loop in which digits turn into one another, in the format that format= or Accept asks for',
+    examples: ['/morph?seed=Ada&scale=4'],
+  },
+  {
+    ...SHARED,
+    id: 'drawMorphAs',
+    path: '/morph.{extension}',
+    routes: FORMATS.map((format) => `/morph.${format}`),
+    summary: 'The same in the extension’s format',
+    pathParameters: { extension: EXTENSION },
+    examples: [
+      '/morph.png?scale=4',
+      '/morph.gif?digits=9876543210&seed=Ada&scale=4&hold=600',
+      '/morph.png?label=7&seed=Ada&scale=4&smooth=1&fg=1d2430&bg=transparent&hold=0',
+    ],
+  },
+];
+
+export function addMorphRoutes(app: App, dependencies: AppDependencies): void {
+  app.get('/morph', (c) => answerMorph(c, dependencies, undefined));
+  for (const format of FORMATS) {
+    app.get(`/morph.${format}`, (c) => answerMorph(c, dependencies, format));
+  }
+}
+
+async function answerMorph(
+  c: AppContext,
+  { generators, drawSeed, clock }: AppDependencies,
+  extension: MorphFormat | undefined,
+): Promise<Response> {
+  const { origin, searchParams } = new URL(c.req.url);
+  const parsed = parseMorphQuery(searchParams);
+  if (!parsed.ok) {
+    return respondError(c, parsed.error);
+  }
+  const { query } = parsed;
+  const format = chooseFormat(MORPH_FORMATS, extension, query.format, c.req.header('accept'));
+  if (typeof format !== 'string') {
+    return respondError(c, format);
+  }
+  const negotiated = extension === undefined && query.format === undefined;
+
+  // As with digits: whoever has the answer to a URL that says it all needs no model.
+  const name = query.model?.name;
+  const version = query.model?.version;
+  if (query.seed !== undefined && name !== undefined && version !== undefined) {
+    const headers = describeMorph(pinMorph(query, format, { name, version }, query.seed), query, origin, negotiated);
+    if (hasCurrent(c, headers['ETag'])) {
+      return c.body(null, 304, headers);
+    }
+  }
+
+  const began = clock();
+  const acquired = await generators.acquire(query.model, getDefer(c));
+  if (!acquired.ok) {
+    return respondError(c, acquired.error);
+  }
+  const { generator, release } = acquired.lease;
+  try {
+    const { classes, image } = generator.sampler.manifest;
+    const labels = listLabels(query, generator);
+    if ('code' in labels) {
+      return respondError(c, labels);
+    }
+    const label = query.digits === undefined ? labels[0] : undefined;
+    const named = { ...query, label: label === undefined ? undefined : classes[label] };
+    const morph = pinMorph(named, format, generator, query.seed ?? drawSeed());
+    const error = checkColours(query, generator) ?? checkSize(morph, image);
+    if (error !== undefined) {
+      return respondError(c, error);
+    }
+    const headers: Record<string, string> = {
+      ...describeMorph(morph, query, origin, negotiated),
+      [HEADERS.modelSource]: generator.origin,
+    };
+    if (hasCurrent(c, headers['ETag'])) {
+      return c.body(null, 304, headers);
+    }
+    const { seed, start, n: count, frames } = morph;
+    const content = {
+      ...headers,
+      'Content-Type': MORPH_FORMATS[format],
+      'Content-Disposition': `inline; filename="${nameFile('morph-', seed, start, query.digits === undefined ? count : 1, format)}"`,
+    };
+    if (c.req.method === 'HEAD') {
+      return c.body(null, 200, content);
+    }
+    const loaded = clock();
+    const drawn = generator.sampler.drawMorph({
+      seed,
+      start,
+      frames,
+      ...(query.digits === undefined ? { count, ...(label !== undefined && { label }) } : { labels }),
+    });
+    const generated = clock();
+    const body = renderMorph(morph, drawn);
+    return c.body(body, 200, {
+      ...content,
+      'Content-Length': String(body.length),
+      'Server-Timing': describeTiming({ load: loaded - began, generate: generated - loaded, encode: clock() - generated }),
+    });
+  } finally {
+    release();
+  }
+}
+
+/** The headers that a 200 and a 304 share. */
+function describeMorph(morph: PinnedMorph, query: MorphQuery, origin: string, negotiated: boolean): Record<string, string> {
+  const { seed, model } = morph;
+  const warnings = listWarnings(query.unknown, [], morph.format);
+  return {
+    ...describePinned({ permalink: buildMorphUrl(morph), holdsUrls: false, seed, model }, query, origin, warnings),
+    ...(negotiated && { Vary: 'Accept' }),
+  };
+}
+
+/** The labels of the digits that were asked for, or the one label of all; else none. */
+function listLabels({ digits, label }: MorphQuery, generator: Generator): Uint8Array | ApiError {
+  return digits === undefined ? findLabels(label === undefined ? [] : [label], generator) : findHand(digits, generator);
+}
+
+function checkSize(morph: PinnedMorph, image: { width: number; height: number }): ApiError | undefined {
+  const { width, height } = measureSheet(image, 1, { ...morph, cols: 1 });
+  const frames = morph.n * morph.frames;
+  return width * height * frames > LIMITS.maxMorphPixels
+    ? { code: 'picture_too_large', width, height, frames, maxPixels: LIMITS.maxMorphPixels }
+    : undefined;
+}
