@@ -72,23 +72,26 @@ async function look(page: Page, selector = 'digit-mint') {
   });
 }
 
-test.each([1, 2, 3])('shows the digit that its attributes say, with as many pixels as a screen of %ix has', async (deviceScaleFactor) => {
-  const body = '<digit-mint base="BASE" label="7" seed="Ada" scale="4" margin="2" fg="1d2430" bg="transparent"></digit-mint>';
-  const { page, complaints } = await openPage(body, { deviceScaleFactor });
-  expect(await waitForEvents(page, 1)).toEqual([{ id: '', type: 'load' }]);
-  const query = `seed=Ada&label=7&scale=${4 * deviceScaleFactor}&margin=${2 * deviceScaleFactor}&fg=1d2430&bg=transparent`;
-  expect(await look(page)).toEqual({
-    url: `${base}/digit.png?${query}`,
-    natural: 116,
-    width: 116,
-    height: 116,
-    alt: 'A handwritten 7',
-    loading: 'lazy',
-  });
-  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
-  expect(complaints).toEqual([]);
-  await page.close();
-});
+test.each([1, 2, 3])(
+  'shows the digit that its attributes say, with as many pixels as a screen of %ix has',
+  async (deviceScaleFactor) => {
+    const body = '<digit-mint base="BASE" label="7" seed="Ada" scale="4" margin="2" fg="1d2430" bg="transparent"></digit-mint>';
+    const { page, complaints } = await openPage(body, { deviceScaleFactor });
+    expect(await waitForEvents(page, 1)).toEqual([{ id: '', type: 'load' }]);
+    const query = `seed=Ada&label=7&scale=${4 * deviceScaleFactor}&margin=${2 * deviceScaleFactor}&fg=1d2430&bg=transparent`;
+    expect(await look(page)).toEqual({
+      url: `${base}/digit.png?${query}`,
+      natural: 116,
+      width: 116,
+      height: 116,
+      alt: 'A handwritten 7',
+      loading: 'lazy',
+    });
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    expect(complaints).toEqual([]);
+    await page.close();
+  },
+);
 
 test('is a picture with a name to who cannot see it, or nothing where it says so', async () => {
   const { page } = await openPage(`<digit-mint base="BASE" number="2026" scale="2"></digit-mint>
@@ -102,7 +105,9 @@ test('is a picture with a name to who cannot see it, or nothing where it says so
 });
 
 test('without a seed is one of its own, that can be had again and replaced', async () => {
-  const { page, complaints } = await openPage('<digit-mint base="BASE" id="a"></digit-mint><digit-mint base="BASE" id="b"></digit-mint>');
+  const { page, complaints } = await openPage(
+    '<digit-mint base="BASE" id="a"></digit-mint><digit-mint base="BASE" id="b"></digit-mint>',
+  );
   await waitForEvents(page, 2);
   const readSource = (id: string) => page.locator(`#${id}`).evaluate((element) => (element as unknown as { src: string }).src);
   const [a, b] = [await readSource('a'), await readSource('b')];
@@ -147,8 +152,13 @@ test('follows its attributes, several at once as one picture', async () => {
 });
 
 test('loads when it comes near', async () => {
-  const { page } = await openPage(`<p id="far"></p><digit-mint base="BASE" seed="far" id="low"></digit-mint>
-    <digit-mint base="BASE" seed="now" loading="eager" id="eager"></digit-mint>`.replace('<p', '<svg width="10" height="20000"></svg><p'));
+  const { page } = await openPage(
+    `<p id="far"></p><digit-mint base="BASE" seed="far" id="low"></digit-mint>
+    <digit-mint base="BASE" seed="now" loading="eager" id="eager"></digit-mint>`.replace(
+      '<p',
+      '<svg width="10" height="20000"></svg><p',
+    ),
+  );
   expect((await waitForEvents(page, 1)).map(({ id }) => id)).toEqual(['eager']);
   await page.waitForTimeout(300);
   expect((await waitForEvents(page, 1)).map(({ id }) => id)).toEqual(['eager']);
