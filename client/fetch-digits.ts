@@ -40,11 +40,11 @@ export interface Digit {
 export type FetchOptions<T> = RequestOptions & Omit<T, 'format' | 'strict' | 'cols' | 'gap' | 'darkFg' | 'darkBg'>;
 
 /**
- * Fetches digits.
+ * Fetches digits. Rejects, and never throws at once.
  * @throws ApiError                When the API refuses or fails, or something else answers.
  * @throws RangeError | TypeError  For an option that the API would refuse, before anything is asked.
  */
-export function fetchDigits(options: FetchOptions<DigitOptions> = {}): Promise<Digits> {
+export async function fetchDigits(options: FetchOptions<DigitOptions> = {}): Promise<Digits> {
   const [how, what] = splitOptions(options);
   return fetchJson(digitUrl({ ...what, format: 'json' }), how);
 }
@@ -54,7 +54,7 @@ export function fetchDigits(options: FetchOptions<DigitOptions> = {}): Promise<D
  * @throws ApiError                When the API refuses or fails, or something else answers.
  * @throws RangeError | TypeError  For an option that the API would refuse, before anything is asked.
  */
-export function fetchNumber(options: FetchOptions<NumberOptions>): Promise<Digits> {
+export async function fetchNumber(options: FetchOptions<NumberOptions>): Promise<Digits> {
   const [how, what] = splitOptions(options);
   return fetchJson(numberUrl({ ...what, format: 'json' }), how);
 }

@@ -70,7 +70,7 @@ function buildProgram(): Command {
       if (flags['json'] === true && (flags['format'] ?? 'json') !== 'json') {
         throw new CliError(`--json beside --format ${flags['format']}: leave one out`);
       }
-      const { json, label: named, format, ...others } = flags;
+      const { json, label: named, format, model: _folder, ...others } = flags; // No parameter: what draws has one model.
       const all = { ...others, label: given ?? named, format: json === true ? 'json' : format };
       await draw(open(flags), all, readText(flags['out']));
     });
@@ -88,7 +88,9 @@ function buildDatasetCommand(): Command {
     .option('--format <format>', 'idx, npy, csv or ndjson (default: by the extension of --out)')
     .option('--out <file>', 'where to (default: standard output)')
     .option('--labels <file>', 'idx, npy: writes the labels too')
-    .action((flags: Flags) => drawSet(open(flags), flags, readText(flags['out']), readText(flags['labels'])));
+    .action(({ model, ...flags }: Flags) =>
+      drawSet(open({ ...flags, model }), flags, readText(flags['out']), readText(flags['labels'])),
+    );
 }
 
 function addOptions(command: Command, options: readonly Option[]): void {

@@ -53,9 +53,9 @@ function run(args: readonly string[], node = process.execPath): Promise<Ended> {
 }
 
 async function writePets(): Promise<void> {
-  await mkdir(join(folder, 'pets'));
+  await mkdir(join(folder, 'my-pets'));
   for (const [path, bytes] of pets.files) {
-    await writeFile(join(folder, 'pets', path), bytes);
+    await writeFile(join(folder, 'my-pets', path), bytes);
   }
 }
 
@@ -99,10 +99,10 @@ describe('draws the worker’s bytes', () => {
 
   test('of a model of one’s own', async () => {
     await writePets();
-    const { stdout } = await run(['c', '--model', 'pets', '--seed', 'a', '--format', 'png']);
+    const { stdout } = await run(['c', '--model', 'my-pets', '--seed', 'a', '--format', 'png']);
     expect(stdout.equals(await getBytes('/digit.png?label=c&seed=a'))).toBe(true);
-    await writeFile(join(folder, 'pets', 'weights.bin'), new Uint8Array(pets.files.get('weights.bin')?.length ?? 0));
-    const broken = await run(['--model', 'pets', '--format', 'png']);
+    await writeFile(join(folder, 'my-pets', 'weights.bin'), new Uint8Array(pets.files.get('weights.bin')?.length ?? 0));
+    const broken = await run(['--model', 'my-pets', '--format', 'png']);
     expect([broken.code, broken.stderr]).toEqual([
       1,
       expect.stringMatching(/^digitmint: model pets@[0-9a-f]{16} does not draw: weights\.bin has SHA-256 /) as unknown,
@@ -111,7 +111,9 @@ describe('draws the worker’s bytes', () => {
 
   test('sets larger than the API’s, as one file', async () => {
     await writePets();
-    const { code, stderr } = await run('dataset --n 10003 --seed c --model pets --out digits.npy --labels labels.npy'.split(' '));
+    const { code, stderr } = await run(
+      'dataset --n 10003 --seed c --model my-pets --out digits.npy --labels labels.npy'.split(' '),
+    );
     expect([code, stderr]).toEqual([0, expect.stringMatching(/^digits\.npy: 10,003 digits, seed c, model pets@/) as unknown]);
     const npy = await readFile(join(folder, 'digits.npy'));
     expect(npy.toString('latin1', 10, 128)).toContain("'shape': (10003, 28, 28)");
@@ -122,7 +124,7 @@ describe('draws the worker’s bytes', () => {
     expect(labels.subarray(-3).equals(last.subarray(8))).toBe(true);
     expect(labels.toString('latin1', 10, 128)).toContain("'shape': (10003,)");
 
-    const csv = (await run('dataset --n 10001 --seed c --format csv --label e --model pets'.split(' '))).stdout.toString();
+    const csv = (await run('dataset --n 10001 --seed c --format csv --label e --model my-pets'.split(' '))).stdout.toString();
     const lines = csv.trimEnd().split('\n');
     expect([lines.length, lines.filter((line) => line.startsWith('label,')).length]).toEqual([10_002, 1]);
     const [, row] = (await getBytes('/dataset.csv?n=1&start=10000&seed=c&label=e')).toString().split('\n');
@@ -172,7 +174,7 @@ describe('writes', () => {
     expect([code, complaints]).toEqual([0, '']);
   });
 
-  test.skipIf(!existsSync('/usr/bin/script'))('text to a screen, and nothing binary', async () => {
+  test.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))('text to a screen, and nothing binary', async () => {
     const onScreen = (args: string): Promise<Ended> =>
       new Promise((resolve) => {
         const command = `${process.execPath} ${join(client.path, 'cli.js')} ${args}`;

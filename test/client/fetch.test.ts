@@ -118,7 +118,7 @@ describe('fetchDigits', () => {
 
   test('asks nothing when an option is wrong', async () => {
     const { base: address, asked } = await startServer(pass);
-    expect(() => fetchDigits({ base: address, n: 0 })).toThrow(RangeError);
+    await expect(fetchDigits({ base: address, n: 0 })).rejects.toThrow(RangeError);
     await expect(fetchDigits({ base: address, retries: 11 })).rejects.toThrow(
       'retries is 11, expected a whole number from 0 to 10',
     );
