@@ -7,6 +7,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { bundle } from './bundle.ts';
+import { describeLicences } from './licences.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CLIENT = join(ROOT, 'client');
@@ -19,7 +20,8 @@ export async function buildClient(outFolder: string): Promise<void> {
   for (const name of ['index', 'element']) {
     await bundle({ entries: { [name]: join(CLIENT, `${name}.ts`) }, outFolder, platform: 'browser' });
   }
-  await bundle({ entries: { cli: join(CLIENT, 'cli', 'main.ts') }, outFolder, platform: 'node' });
+  const { metafile } = await bundle({ entries: { cli: join(CLIENT, 'cli', 'main.ts') }, outFolder, platform: 'node' });
+  writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), describeLicences(metafile));
   writeDeclarations(join(outFolder, 'types'), ['index.d.ts', 'element.d.ts']);
   cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
   cpSync(join(ROOT, 'LICENSE'), join(outFolder, 'LICENSE'));

@@ -28,6 +28,7 @@ test('it has what it says, depends on nothing, and has the project’s version',
   expect(client.files.map((path) => path.replace(new RegExp(`-${hash}\\.`), '.'))).toEqual([
     'LICENSE',
     'README.md',
+    'THIRD-PARTY.txt',
     'cli.js',
     'cli.js.LEGAL.txt',
     'element.js',
@@ -44,6 +45,16 @@ test('it has what it says, depends on nothing, and has the project’s version',
   expect(Object.keys(described).filter((key) => /dependencies|scripts|private/i.test(key))).toEqual([]);
   const { packages } = (await readPackage(join(client.folder, 'package-lock.json'))) as { packages: object };
   expect(Object.keys(packages)).toEqual(['', 'node_modules/digitmint']);
+});
+
+test('the licences of what its command line holds go along', async () => {
+  const text = await readFile(join(client.path, 'THIRD-PARTY.txt'), 'utf8');
+  const { dependencies } = (await readPackage(join(ROOT, 'package.json'))) as { dependencies: Record<string, string> };
+  for (const name of ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm', 'hono', 'zod', 'commander', 'fast-png']) {
+    expect(text).toMatch(new RegExp(`^${name} ${dependencies[name]} \\((?:MIT|Apache-2\\.0)\\)$`, 'm'));
+  }
+  expect(text).toContain('Apache License'); // TensorFlow.js brings no text of its own; its notices are in cli.js.LEGAL.txt.
+  expect(text.match(/Permission is hereby granted/g)?.length).toBeGreaterThan(5);
 });
 
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
