@@ -30,6 +30,11 @@ export class ByteReader {
     return bytes;
   }
 
+  /** Reads the end, so that nothing is left to cancel. @returns  false when there is more. */
+  async isAtEnd(): Promise<boolean> {
+    return this.#left.length === 0 && (await this.read(1)) === undefined;
+  }
+
   /** Tells the sender that no more is read. Does nothing after the end, and never rejects. */
   async cancel(): Promise<void> {
     await this.#reader?.cancel().catch(() => undefined);

@@ -67,6 +67,9 @@ export async function* streamDigits(options: StreamOptions): AsyncGenerator<Stre
         }
         yield { index: first + i, label: labels?.[i] ?? null, width, height, channels, pixels, model, seed };
       }
+      if (!(await reader.isAtEnd())) {
+        throw refuseAnswer(answer, url, `the answer holds more than ${count} digits`);
+      }
     } finally {
       await reader.cancel();
     }
@@ -81,8 +84,8 @@ async function fetchLabels(what: DatasetOptions, how: RequestOptions): Promise<U
     const reader = new ByteReader(answer);
     const [count = 0] = await readShape(reader, answer, url);
     const labels = await reader.read(count);
-    if (labels === undefined) {
-      throw refuseAnswer(answer, url, 'the answer ended within the labels');
+    if (labels === undefined || !(await reader.isAtEnd())) {
+      throw refuseAnswer(answer, url, `the answer does not hold ${count} labels`);
     }
     return labels;
   } catch (error) {

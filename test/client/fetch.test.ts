@@ -289,6 +289,12 @@ describe('streamDigits', () => {
       answer.end(Buffer.from([0, 0, 8, isLabels ? 1 : 3, 0, 0, 0, 2, ...(isLabels ? [1, 2] : [0, 0, 0, 1, 0, 0, 0, 1, 42])]));
     });
     await expect(collect({ base: address, n: 2 })).rejects.toThrow('the answer ended after 1 of 2 digits');
+    const long = await startServer((answer, asked) => {
+      answer.writeHead(200, { 'Digitmint-Seed': 's', 'Digitmint-Model': 'm@0123456789abcdef' });
+      const isLabels = asked.url?.includes('part=labels') === true;
+      answer.end(Buffer.from([0, 0, 8, isLabels ? 1 : 3, 0, 0, 0, 1, ...(isLabels ? [1] : [0, 0, 0, 1, 0, 0, 0, 1, 42, 43])]));
+    });
+    await expect(collect({ base: long.base, n: 1 })).rejects.toThrow('the answer holds more than 1 digits');
   });
 
   test('refuses what no row has', async () => {
