@@ -5,20 +5,9 @@ import { encode } from 'fast-png';
 import { areEqual, BLACK, mixColours, WHITE, type Colour } from './colour.ts';
 import { enlargePixels } from './enlarge.ts';
 import type { Samples } from './sampler.ts';
+import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
 
-/** How a sheet is laid out. */
-export interface SheetLayout {
-  /** Samples a row, >= 1. */
-  readonly cols: number;
-  /** Side of the square, in pixels, that each of a sample's pixels becomes; >= 1. */
-  readonly scale: number;
-  /** Pixels of paper between neighbours, >= 0; default 0. */
-  readonly gap?: number;
-  /** Pixels of paper around all, >= 0; default 0. */
-  readonly margin?: number;
-  /** Enlarges by cubic convolution in place of squares. */
-  readonly smooth?: boolean;
-}
+export { chooseCols, locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
 
 /** What a grey picture's numbers are drawn in: 0 is paper, 255 is ink. */
 export interface SheetColours {
@@ -34,38 +23,6 @@ export interface Picture {
   readonly channels: number;
   /** Row-major [height, width, channels]. */
   readonly pixels: Uint8Array;
-}
-
-/** Columns for `count` samples when none are asked for: the smallest square that holds them. */
-export function chooseCols(count: number): number {
-  return Math.ceil(Math.sqrt(count));
-}
-
-/** Size in pixels of the sheet that {@link buildSheet} would make. */
-export function measureSheet(
-  sample: { height: number; width: number },
-  count: number,
-  layout: SheetLayout,
-): { width: number; height: number } {
-  const { cols, scale, gap = 0, margin = 0 } = layout;
-  const columns = Math.min(cols, count);
-  const rows = Math.ceil(count / cols);
-  return {
-    width: 2 * margin + columns * sample.width * scale + (columns - 1) * gap,
-    height: 2 * margin + rows * sample.height * scale + (rows - 1) * gap,
-  };
-}
-
-/** Where the top left corner of sample `i` lies on a sheet. */
-export function locateSample(
-  sample: { height: number; width: number },
-  i: number,
-  { cols, scale, gap = 0, margin = 0 }: SheetLayout,
-): { left: number; top: number } {
-  return {
-    left: margin + (i % cols) * (sample.width * scale + gap),
-    top: margin + Math.floor(i / cols) * (sample.height * scale + gap),
-  };
 }
 
 /** Lays samples out row by row; places left over in the last row, gaps and margins stay paper (0). */

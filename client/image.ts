@@ -1,0 +1,125 @@
+/**
+ * Digits as an `<img>`: sharp on every screen by `srcset`, without a jump while it loads, with words for who cannot see it.
+ */
+import { LIMITS } from '../shared/contract/limits.ts';
+import { chooseCols, measureSheet } from '../shared/sheet-layout.ts';
+import type { DigitOptions, NumberOptions } from './options.ts';
+import { digitUrl, numberUrl } from './url.ts';
+
+/** What an image can be asked for beside its digits, or its number. */
+export interface ImageOptions {
+  /** What a screen reader says; '' for a picture that says nothing. Default: what it shows. */
+  readonly alt?: string | undefined;
+  /** Loads it when it comes near the viewport. Default true. */
+  readonly lazy?: boolean | undefined;
+  /** Pixels of one digit of the model, for width and height. Default 28 x 28, as the model that ships. */
+  readonly sample?: { readonly width: number; readonly height: number } | undefined;
+}
+
+type Picture = { readonly format?: 'png' | 'svg' | undefined };
+
+/** Digits as an image: `scale` is that of a screen with one device pixel for each CSS pixel. */
+export type DigitImageOptions = Omit<DigitOptions, 'format'> & Picture & ImageOptions;
+/** A number as an image. */
+export type NumberImageOptions = Omit<NumberOptions, 'format'> & Picture & ImageOptions;
+
+/** The attributes of an `<img>`, under the names that HTML has for them. */
+export interface ImageAttributes {
+  readonly src: string;
+  /** For screens with 2 and 3 device pixels for each CSS pixel; absent for SVG, which is sharp at any size. */
+  readonly srcset?: string;
+  /** CSS pixels; a number's is not known before it is drawn. */
+  readonly width?: number;
+  readonly height: number;
+  readonly alt: string;
+  readonly loading: 'lazy' | 'eager';
+  readonly decoding: 'async';
+}
+
+const DENSITIES = [1, 2, 3];
+const DEFAULT_SAMPLE = { width: 28, height: 28 };
+
+/**
+ * Makes an `<img>`'s attributes. Densities whose picture would be beyond a limit are left out.
+ * @throws RangeError | TypeError  For an option that the API would refuse, and for a format that no image has.
+ */
+export function buildImage(options: DigitImageOptions | NumberImageOptions): ImageAttributes {
+  const { alt = describe(options), lazy = true, sample = DEFAULT_SAMPLE, ...picture } = options;
+  const { format = 'png', scale = 1 } = picture;
+  if (format !== 'png' && format !== 'svg') {
+    throw new RangeError(`digitmint: format is ${JSON.stringify(format)}, expected png or svg: an image is one of them`);
+  }
+  const urls = (format === 'svg' ? [1] : DENSITIES)
+    .map((density) => ({ density, enlarged: enlarge(picture, density) }))
+    .filter(({ density, enlarged }) => density === 1 || isAllowed(enlarged, sample))
+    .map(({ density, enlarged }) => ({ density, url: writeUrl(enlarged) }));
+  const [{ url: src } = { url: writeUrl(picture) }] = urls;
+  const { width, height } = measure(picture, sample);
+  return {
+    src,
+    ...(urls.length > 1 && { srcset: urls.map(({ density, url }) => `${url} ${density}x`).join(', ') }),
+    ...('number' in picture ? { height: sample.height * scale + 2 * (picture.margin ?? 0) } : { width, height }),
+    alt,
+    loading: lazy ? 'lazy' : 'eager',
+    decoding: 'async',
+  };
+}
+
+/** Writes an `<img>` as HTML, escaped. @throws  As {@link buildImage}. */
+export function buildImageHtml(options: DigitImageOptions | NumberImageOptions): string {
+  const attributes = Object.entries(buildImage(options)).map(([name, value]) => `${name}="${escapeHtml(String(value))}"`);
+  return `<img ${attributes.join(' ')}>`;
+}
+
+type PictureOptions = DigitOptions | NumberOptions;
+
+function writeUrl(options: PictureOptions): string {
+  return 'number' in options ? numberUrl(options) : digitUrl(options);
+}
+
+/** The same picture with more pixels: gaps and margins are told in output pixels, so they grow too. */
+function enlarge(options: PictureOptions, density: number): PictureOptions {
+  const grow = (value: number | undefined) => (value === undefined ? undefined : value * density);
+  const { scale = 1, margin } = options;
+  const enlarged = { ...options, scale: scale * density, margin: grow(margin) };
+  return 'number' in options ? enlarged : { ...enlarged, gap: grow((options as DigitOptions).gap) };
+}
+
+function isAllowed(options: PictureOptions, sample: { width: number; height: number }): boolean {
+  const { scale = 1, margin = 0 } = options;
+  const gap = 'gap' in options ? (options.gap ?? 0) : 0;
+  const { width, height } = measure(options, sample);
+  const fits = width * height <= LIMITS.maxPicturePixels;
+  return scale <= LIMITS.maxScale && margin <= LIMITS.maxGap && gap <= LIMITS.maxGap && fits;
+}
+
+/** Of a number the most that it can be: each digit as wide as a sample, and paper between all. */
+function measure(options: PictureOptions, sample: { width: number; height: number }): { width: number; height: number } {
+  const { scale = 1, margin = 0 } = options;
+  if ('number' in options) {
+    const n = String(options.number).length;
+    const paper = Math.ceil(sample.width / 8) * scale;
+    return measureSheet(sample, n, { cols: n, scale, margin: margin + paper, gap: paper });
+  }
+  const { n = 1, cols = chooseCols(n), gap = 0 } = options as DigitOptions;
+  return measureSheet(sample, n, { cols, scale, margin, gap });
+}
+
+function describe(options: DigitImageOptions | NumberImageOptions): string {
+  if ('number' in options) {
+    return `The handwritten number ${options.number}`;
+  }
+  const { n = 1, label } = options;
+  const isDigit = /^[0-9]$/.test(String(label ?? ''));
+  const what = label === undefined ? '' : isDigit ? ` ${label}` : `: ${label}`;
+  if (n === 1) {
+    return isDigit ? `A handwritten${what}` : `A handwritten digit${what}`;
+  }
+  return `${n} handwritten digits${isDigit ? ':' : ''}${what}`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] as string);
+}

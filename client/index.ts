@@ -1,0 +1,26 @@
+/**
+ * The package's entry: all that it promises to keep.
+ */
+export { ApiError, type Problem } from './api-error.ts';
+export { fetchDigits, fetchNumber, type Digit, type Digits, type FetchOptions } from './fetch-digits.ts';
+export {
+  buildImage,
+  buildImageHtml,
+  type DigitImageOptions,
+  type ImageAttributes,
+  type ImageOptions,
+  type NumberImageOptions,
+} from './image.ts';
+export type {
+  BaseOptions,
+  DatasetFormat,
+  DatasetOptions,
+  DigitFormat,
+  DigitOptions,
+  LookOptions,
+  NumberOptions,
+  SamplingOptions,
+} from './options.ts';
+export type { RequestOptions } from './request.ts';
+export { streamDigits, type StreamedDigit, type StreamOptions } from './stream-digits.ts';
+export { datasetUrl, digitUrl, numberUrl } from './url.ts';

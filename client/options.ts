@@ -1,0 +1,83 @@
+/**
+ * What a caller can ask for, as types: the API's parameters in camelCase. `test/client/types.ts` has the compiler prove
+ * that they are those of `shared/contract`; this file imports nothing, since the types are published as they stand here.
+ */
+
+/** The formats of digits, by extension. */
+export type DigitFormat = 'png' | 'json' | 'svg' | 'txt' | 'npy' | 'ndjson';
+
+/** The formats of sets, by extension. */
+export type DatasetFormat = 'idx' | 'npy' | 'csv' | 'ndjson';
+
+/** Where the service is. */
+export interface BaseOptions {
+  /** The service's address, such as `https://digits.example`; a path may follow. Without it: URLs of the page's own origin. */
+  readonly base?: string | URL | undefined;
+}
+
+/** What decides which digits they are. */
+export interface SamplingOptions {
+  /** Any text of 1 to 128 characters, or a number: the same seed gives the same digits, for good. Without it: fresh ones. */
+  readonly seed?: string | number | undefined;
+  /** Place of the first digit in the seed's endless row, 0 to 999,999,999. Default 0. */
+  readonly start?: number | undefined;
+  /** `name`, or `name@version`, which never changes and is cached for good. Default: what was published last. */
+  readonly model?: string | undefined;
+}
+
+/** How digits look. Colours are 3, 4, 6 or 8 hex digits with or without a #, or `transparent`. */
+export interface LookOptions {
+  /** Side of the square of output pixels for one pixel of a digit, 1 to 16. Default 1. */
+  readonly scale?: number | undefined;
+  /** Output pixels of paper around all, 0 to 256. Default 0. */
+  readonly margin?: number | undefined;
+  /** The ink's colour. Default `ffffff`. */
+  readonly fg?: string | undefined;
+  /** The paper's colour. Default `000000`. */
+  readonly bg?: string | undefined;
+  /** Enlarges with smooth edges in place of squares; in SVG, curves in place of straight lines. Default false. */
+  readonly smooth?: boolean | undefined;
+  /** SVG only: the ink's colour where the viewer's scheme is dark. Default: as `fg`. */
+  readonly darkFg?: string | undefined;
+  /** SVG only: the paper's colour where the viewer's scheme is dark. Default: as `bg`. */
+  readonly darkBg?: string | undefined;
+}
+
+interface FormatOptions {
+  /** Default `png`. */
+  readonly format?: DigitFormat | undefined;
+  /** Throws for an option that has no effect in the format, which is left out of the URL else. Default false. */
+  readonly strict?: boolean | undefined;
+}
+
+/** What `/digit` can be asked for. */
+export interface DigitOptions extends BaseOptions, SamplingOptions, LookOptions, FormatOptions {
+  /** How many digits, 1 to 256. Default 1. */
+  readonly n?: number | undefined;
+  /** The class that every digit shall have, by its name or number. Default: drawn from the seed. */
+  readonly label?: string | number | undefined;
+  /** Digits a row of the sheet, 1 to 256. Default: a square. */
+  readonly cols?: number | undefined;
+  /** Output pixels of paper between digits, 0 to 256. Default 0. */
+  readonly gap?: number | undefined;
+}
+
+/** What `/number` can be asked for: a number in one writer's hand. */
+export interface NumberOptions extends BaseOptions, SamplingOptions, LookOptions, FormatOptions {
+  /** 1 to 32 digits from 0 to 9; as a text it may begin with zeros. */
+  readonly number: string | number;
+}
+
+/** What `/dataset` can be asked for: labelled digits to train and to test on. */
+export interface DatasetOptions extends BaseOptions, SamplingOptions {
+  /** How many digits, 1 to 10,000; the next range begins at start + n. Default 1,000. */
+  readonly n?: number | undefined;
+  /** The class that every digit shall have, by its name or number. Default: drawn from the seed. */
+  readonly label?: string | number | undefined;
+  /** `idx` and `npy` hold one of the two; `csv` and `ndjson` hold both. Default `images`. */
+  readonly part?: 'images' | 'labels' | undefined;
+  /** Default `idx`. */
+  readonly format?: DatasetFormat | undefined;
+  /** Throws for an option that has no effect in the format, which is left out of the URL else. Default false. */
+  readonly strict?: boolean | undefined;
+}

@@ -1,0 +1,80 @@
+/**
+ * Asks the service, and asks again where it said that it is busy: as late as it said, and only so often.
+ */
+import { readProblem } from './api-error.ts';
+import { writeWhole } from './parameters.ts';
+
+/** How the service is asked. */
+export interface RequestOptions {
+  /** Ends the request, its waits and the reading of its answer. */
+  readonly signal?: AbortSignal | undefined;
+  /** How often it asks again after a 429 or a 503, 0 to 10. Default 2. */
+  readonly retries?: number | undefined;
+  /** The longest wait before it asks again, in milliseconds; an answer that says a longer one is an error at once. Default 30,000. */
+  readonly maxRetryWaitMs?: number | undefined;
+  /** Asks in place of the runtime's `fetch`: another transport, a service binding. */
+  readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
+}
+
+const MAX_RETRIES = 10;
+const DEFAULT_RETRIES = 2;
+const DEFAULT_MAX_WAIT_MS = 30_000;
+const MAX_WAIT_MS = 3_600_000;
+
+/** Without Retry-After the first wait is half to all of this, and each after it twice as long. */
+const FIRST_WAIT_MS = 500;
+
+const BUSY = new Set([429, 503]);
+
+/**
+ * Asks for a URL.
+ *
+ * @returns  An answer with a good status, its body unread.
+ * @throws ApiError    For an answer with another status.
+ * @throws RangeError  When an option is out of its range.
+ * @throws             What `fetch` rejects with, and the signal's reason once it is aborted.
+ */
+export async function request(url: string, options: RequestOptions): Promise<Response> {
+  const { signal, retries = DEFAULT_RETRIES, maxRetryWaitMs = DEFAULT_MAX_WAIT_MS } = options;
+  writeWhole(0, MAX_RETRIES)('retries', retries);
+  writeWhole(0, MAX_WAIT_MS)('maxRetryWaitMs', maxRetryWaitMs);
+  const ask = options.fetch ?? ((...given) => fetch(...given));
+  for (let tried = 0; ; tried++) {
+    const answer = await ask(url, { headers: { accept: ACCEPT }, ...(signal && { signal }) });
+    if (answer.ok) {
+      return answer;
+    }
+    const problem = await readProblem(answer, url);
+    const waitMs = (problem.retryAfter ?? (FIRST_WAIT_MS / 1000) * 2 ** tried * (0.5 + Math.random() / 2)) * 1000;
+    if (!BUSY.has(answer.status) || tried >= retries || waitMs > maxRetryWaitMs) {
+      throw problem;
+    }
+    await wait(waitMs, signal);
+  }
+}
+
+/** Of answers nothing is refused: the extension says what is wanted, and an error tells itself as problem details. */
+const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
+
+async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(finish, ms);
+    signal?.addEventListener('abort', finish);
+    function finish(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', finish);
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error);
+      } else {
+        resolve();
+      }
+    }
+  });
+}
+
+/** Parts what belongs to the request from what belongs to its URL. */
+export function splitOptions<T extends RequestOptions>(options: T): [RequestOptions, Omit<T, keyof RequestOptions>] {
+  const { signal, retries, maxRetryWaitMs, fetch: ask, ...others } = options;
+  return [{ signal, retries, maxRetryWaitMs, fetch: ask }, others];
+}

@@ -1,0 +1,148 @@
+/**
+ * Writes the API's URLs: parameters in the order of its permalinks, those that change nothing left out, so that equal
+ * digits have equal URLs in every cache. To add a route: its options in `options.ts`, a function here, a line in the tests.
+ */
+import { LIMITS } from '../shared/contract/limits.ts';
+import { chooseCols } from '../shared/sheet-layout.ts';
+import type { DatasetFormat, DatasetOptions, DigitFormat, DigitOptions, NumberOptions } from './options.ts';
+import { writeAll, writeChoice, writeNumber, WRITERS, writeWhole, type Writer } from './parameters.ts';
+
+const { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, model, strict } = WRITERS;
+
+/** What changes nothing in a format. */
+const WITHOUT_EFFECT: Readonly<Record<DigitFormat, readonly string[]>> = {
+  png: ['darkFg', 'darkBg'],
+  json: ['cols', 'gap', 'darkFg', 'darkBg'],
+  svg: [],
+  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'darkFg', 'darkBg'],
+  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'darkFg', 'darkBg'],
+  ndjson: ['cols', 'gap', 'darkFg', 'darkBg'],
+};
+
+const format = writeChoice(Object.keys(WITHOUT_EFFECT));
+
+/** A route's parameters; their order is that of its permalinks, less what is no part of the query. */
+const DIGIT = { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, model, format, strict };
+const NUMBER = { number: writeNumber, seed, start, scale, margin, fg, bg, smooth, darkFg, darkBg, model, format, strict };
+const DATASET = {
+  seed,
+  start,
+  n: writeWhole(1, LIMITS.maxDatasetDigits),
+  label,
+  part: writeChoice(['images', 'labels']),
+  model,
+  format: writeChoice(['idx', 'npy', 'csv', 'ndjson']),
+  strict,
+};
+
+const NOT_IN_THE_QUERY = new Set(['format', 'strict', 'number']);
+
+/**
+ * Writes the URL of digits: `/digit.png?seed=Ada&n=16&scale=4`.
+ * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is allowed.
+ */
+export function digitUrl({ base, ...options }: DigitOptions = {}): string {
+  const { told, as } = tellLook(DIGIT, options);
+  if (told['cols'] === String(chooseCols(options.n ?? 1))) {
+    delete told['cols'];
+  }
+  if ((options.n ?? 1) === 1) {
+    delete told['n'];
+    delete told['gap'];
+  }
+  return join(base, `/digit.${as}`, DIGIT, told);
+}
+
+/**
+ * Writes the URL of a number in one hand: `/number/2026.png?seed=Ada`.
+ * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is allowed.
+ */
+export function numberUrl({ base, ...options }: NumberOptions): string {
+  const { told, as } = tellLook(NUMBER, options);
+  if (told['number'] === undefined) {
+    throw new TypeError('digitmint: number is missing, expected the number to write');
+  }
+  return join(base, `/number/${told['number']}.${as}`, NUMBER, told);
+}
+
+/**
+ * Writes the URL of a labelled set: `/dataset.npy?seed=Ada&n=10000`.
+ * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is allowed.
+ */
+export function datasetUrl({ base, ...options }: DatasetOptions = {}): string {
+  const told = writeAll(DATASET, options);
+  const as = (told['format'] ?? 'idx') as DatasetFormat;
+  const isInParts = as === 'idx' || as === 'npy';
+  if (!isInParts && told['part'] !== undefined) {
+    drop(told, ['part'], as);
+  }
+  omit(told, { start: '0', part: 'images' });
+  return join(base, `/dataset.${as}`, DATASET, told);
+}
+
+/** What digits and numbers have in common: the look, told only where it shows. */
+function tellLook(writers: Readonly<Record<string, Writer>>, options: object): { told: Record<string, string>; as: DigitFormat } {
+  const told = writeAll(writers, { ...options });
+  const as = (told['format'] ?? 'png') as DigitFormat;
+  drop(told, WITHOUT_EFFECT[as], as);
+  const { fg: ink = 'ffffff', bg: paper = '000000', scale: enlarged = '1' } = told;
+  omit(told, { start: '0', scale: '1', gap: '0', margin: '0', darkFg: ink, darkBg: paper });
+  omit(told, { fg: 'ffffff', bg: '000000', smooth: as === 'svg' || enlarged !== '1' ? '0' : (told['smooth'] ?? '0') });
+  return { told, as };
+}
+
+/** Leaves out what has no effect. @throws RangeError  When that was to be refused. */
+function drop(told: Record<string, string>, names: readonly string[], as: string): void {
+  const given = names.filter((name) => told[name] !== undefined);
+  if (told['strict'] === '1' && given.length > 0) {
+    throw new RangeError(`digitmint: ${given.join(', ')} without effect in ${as}, expected to be left out`);
+  }
+  for (const name of given) {
+    delete told[name];
+  }
+}
+
+/** Leaves out what is as it would be without it. */
+function omit(told: Record<string, string>, defaults: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(defaults)) {
+    if (told[name] === value) {
+      delete told[name];
+    }
+  }
+}
+
+function join(
+  base: string | URL | undefined,
+  path: string,
+  order: Readonly<Record<string, unknown>>,
+  told: Readonly<Record<string, string>>,
+): string {
+  const pairs = Object.keys(order)
+    .filter((name) => !NOT_IN_THE_QUERY.has(name) && told[name] !== undefined)
+    .map((name) => `${toSnakeCase(name)}=${encode(name, told[name] as string)}`);
+  return writeBase(base) + path + (pairs.length === 0 ? '' : `?${pairs.join('&')}`);
+}
+
+function toSnakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** A model's name and version are written plainly, as permalinks have them: @ is allowed there (RFC 3986, section 3.4). */
+function encode(name: string, text: string): string {
+  return name === 'model' ? text : encodeURIComponent(text);
+}
+
+/** @throws RangeError  When it is no address of a web service, or has a query or a fragment. */
+function writeBase(base: string | URL | undefined): string {
+  if (base === undefined) {
+    return '';
+  }
+  const text = String(base);
+  const isAddress = /^(?:https?:\/\/[^/]|\/(?!\/))[^?#\s"'<>\\]*$/i.test(text);
+  if (!isAddress && text !== '') {
+    throw new RangeError(
+      `digitmint: base is ${JSON.stringify(text.slice(0, 64))}, expected an address such as https://digits.example, or a path`,
+    );
+  }
+  return text.replace(/\/+$/, '');
+}

@@ -1,0 +1,304 @@
+/**
+ * Digits as numbers, fetched and streamed from the real worker, and from servers that are busy, broken or something else.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PNG } from 'pngjs';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ApiError, parseRetryAfter } from '../../client/api-error.ts';
+import { fetchDigits, fetchNumber } from '../../client/fetch-digits.ts';
+import { streamDigits, type StreamedDigit, type StreamOptions } from '../../client/stream-digits.ts';
+import { POINTER_KEY } from '../../shared/artifact.ts';
+import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
+import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
+
+const labelled = buildFixture({ name: 'labelled' });
+const next = buildFixture({ name: 'labelled', weightsSeed: 'next' });
+const plain = buildFixture({ name: 'plain', classes: 0 });
+const colour = buildFixture({
+  name: 'colour',
+  layers: [
+    { type: 'dense', units: 4 * 6 * 3, activation: 'sigmoid' },
+    { type: 'reshape', shape: [4, 6, 3] },
+  ],
+});
+
+let worker: TestWorker;
+let base: string;
+beforeAll(async () => {
+  worker = await startWorker(async (bucket) => {
+    for (const fixture of [labelled, next, plain, colour]) {
+      await putArtifact(bucket, fixture);
+    }
+    await bucket.put(POINTER_KEY, buildPointer(labelled, plain, colour));
+  });
+  base = worker.url.href;
+});
+afterAll(() => worker.close());
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** A server that gives the n-th answer to the n-th request, and the last to all others. @returns  Its address and log. */
+async function startServer(...answers: ((answer: ServerResponse, asked: IncomingMessage) => void)[]) {
+  const asked: { at: number; path: string }[] = [];
+  server = createServer((request, answer) => {
+    asked.push({ at: performance.now(), path: request.url ?? '' });
+    (answers[asked.length - 1] ?? answers.at(-1))?.(answer, request);
+  });
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+const busy = (status: number, retryAfter?: string) => (answer: ServerResponse) => {
+  answer.writeHead(status, { ...(retryAfter !== undefined && { 'Retry-After': retryAfter }) });
+  answer.end(JSON.stringify({ code: 'model_unavailable', title: 'Model unavailable', detail: 'Try again.', requestId: 'id' }));
+};
+const pass = (answer: ServerResponse, asked: IncomingMessage) => {
+  void worker.fetch(asked.url ?? '').then(async (real) => {
+    answer.writeHead(real.status, { 'Content-Type': real.headers.get('content-type') ?? '' });
+    answer.end(Buffer.from(await real.arrayBuffer()));
+  });
+};
+
+async function collect(options: StreamOptions): Promise<StreamedDigit[]> {
+  const all: StreamedDigit[] = [];
+  for await (const digit of streamDigits(options)) {
+    all.push(digit);
+  }
+  return all;
+}
+
+describe('fetchDigits', () => {
+  test('gives what the JSON says, with pixels as bytes of one’s own', async () => {
+    const drawn = await fetchDigits({ base, n: 3, seed: 'Ada', label: 7, start: 2 });
+    const { digits, ...head } = drawn;
+    const said = (await (await worker.fetch('/digit.json?n=3&seed=Ada&label=7&start=2')).json()) as {
+      digits: { pixels: number[] }[];
+    };
+    expect({ ...head, digits: digits.map((digit) => ({ ...digit, pixels: [...digit.pixels] })) }).toEqual(said);
+    expect(digits[0]?.pixels).toBeInstanceOf(Uint8Array);
+    digits[0]?.pixels.fill(0);
+    const png = PNG.sync.read(Buffer.from(await (await fetch(digits[1]?.url as string)).arrayBuffer()));
+    expect([...(digits[1]?.pixels ?? [])]).toEqual([...png.data].filter((_, i) => i % 4 === 0));
+  });
+
+  test('is fresh without a seed, and tells what repeats it', async () => {
+    const first = await fetchDigits({ base });
+    const { model, seed } = first;
+    expect((await fetchDigits({ base })).seed).not.toBe(seed);
+    expect(await fetchDigits({ base, seed, model: `${model.name}@${model.version}` })).toEqual(first);
+  });
+
+  test('knows numbers in one hand', async () => {
+    const { digits, width, height } = await fetchNumber({ base, number: '007', seed: 'a', scale: 2 });
+    expect([digits.length, digits[0]?.class, digits[0]?.pixels.length]).toEqual([1, '007', width * height]);
+    expect(digits[0]?.url).toContain('/number/007.png?seed=a&scale=2');
+  });
+
+  test('throws the API’s errors', async () => {
+    const error = await fetchDigits({ base, label: 'cat' }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({
+      name: 'ApiError',
+      code: 'label_not_supported',
+      status: 400,
+      title: 'Label not supported',
+      detail: 'Model labelled has no label "cat", expected one of 0 to 9.',
+      type: `${base}errors/label_not_supported`,
+      retryAfter: undefined,
+      url: `${base}digit.json?label=cat`,
+      message: '400 Label not supported: Model labelled has no label "cat", expected one of 0 to 9.',
+    });
+    expect((error as ApiError).requestId).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test('asks nothing when an option is wrong', async () => {
+    const { base: address, asked } = await startServer(pass);
+    await expect(fetchDigits({ base: address, n: 0 })).rejects.toThrow(RangeError);
+    await expect(fetchDigits({ base: address, retries: 11 })).rejects.toThrow(
+      'retries is 11, expected a whole number from 0 to 10',
+    );
+    await expect(fetchDigits({ base: address, maxRetryWaitMs: -1 })).rejects.toThrow(RangeError);
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('a busy service', () => {
+  test('is asked again, not before it said', async () => {
+    const { base: address, asked } = await startServer(
+      busy(503, '1'),
+      busy(429, new Date(Date.now() + 1500).toUTCString()),
+      pass,
+    );
+    const drawn = await fetchDigits({ base: address, seed: 'a' });
+    expect(drawn.digits[0]?.pixels).toEqual((await fetchDigits({ base, seed: 'a' })).digits[0]?.pixels);
+    expect(asked).toHaveLength(3);
+    expect((asked[1]?.at ?? 0) - (asked[0]?.at ?? 0)).toBeGreaterThan(990);
+  });
+
+  test('is given up after the retries, at once where the wait is too long, and not asked again for other errors', async () => {
+    const first = await startServer(busy(503, '0'));
+    await expect(fetchDigits({ base: first.base, retries: 3 })).rejects.toMatchObject({
+      status: 503,
+      retryAfter: 0,
+      requestId: 'id',
+    });
+    expect(first.asked).toHaveLength(4);
+    const second = await startServer(busy(429, '31'));
+    await expect(fetchDigits({ base: second.base })).rejects.toMatchObject({ status: 429, retryAfter: 31 });
+    expect(second.asked).toHaveLength(1);
+    const third = await startServer(busy(500));
+    await expect(fetchDigits({ base: third.base })).rejects.toMatchObject({ status: 500 });
+    expect(third.asked).toHaveLength(1);
+  });
+
+  test('that says no time is asked again later and later', async () => {
+    const { base: address, asked } = await startServer(busy(503));
+    await expect(fetchDigits({ base: address, retries: 2 })).rejects.toMatchObject({ status: 503 });
+    const waits = [1, 2].map((i) => (asked[i]?.at ?? 0) - (asked[i - 1]?.at ?? 0));
+    expect(waits[0]).toBeGreaterThan(240);
+    expect(waits[1]).toBeGreaterThan(490);
+  });
+
+  test('is not waited for after an abort', async () => {
+    const { base: address, asked } = await startServer(busy(503, '20'));
+    const began = performance.now();
+    const signal = AbortSignal.timeout(300);
+    await expect(fetchDigits({ base: address, signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(asked).toHaveLength(1);
+    await expect(fetchDigits({ base, signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  test('says when in seconds or as a date', () => {
+    const now = Date.UTC(2026, 0, 1);
+    const texts = ['0', '120', ' 7 ', 'Thu, 01 Jan 2026 00:01:00 GMT', 'Wed, 31 Dec 2025 00:00:00 GMT', 'soon', null];
+    expect(texts.map((text) => parseRetryAfter(text, now))).toEqual([0, 120, 7, 60, 0, undefined, undefined]);
+  });
+});
+
+test.each<[what: string, answer: (answer: ServerResponse) => void]>([
+  ['a page', (answer) => answer.end('<!doctype html><title>Sign in</title>')],
+  ['other JSON', (answer) => answer.end('{"digits":[{"pixels":[1,2]}],"width":1,"height":1,"channels":1}')],
+  ['null', (answer) => answer.end('null')],
+])('%s in place of digits is an error', async (_, reply) => {
+  const { base: address } = await startServer(reply);
+  await expect(fetchDigits({ base: address })).rejects.toMatchObject({ code: 'unexpected_answer', status: 200 });
+  await expect(collect({ base: address, n: 1 })).rejects.toMatchObject({ code: 'unexpected_answer', status: 200 });
+});
+
+test('an answer that is cut off is the network’s failure, not the API’s', async () => {
+  const { base: address } = await startServer((answer) => {
+    answer.writeHead(200, { 'Content-Length': '1000' });
+    answer.write('{"digits":', () => answer.destroy());
+  });
+  const error: unknown = await fetchDigits({ base: address }).catch((thrown: unknown) => thrown);
+  expect([error instanceof TypeError, error instanceof ApiError]).toEqual([true, false]);
+});
+
+test('an error without problem details is one too', async () => {
+  const { base: address } = await startServer((answer) => answer.writeHead(502).end('<h1>Bad gateway</h1>'));
+  await expect(fetchDigits({ base: address })).rejects.toMatchObject({
+    code: 'unexpected_answer',
+    status: 502,
+    title: 'Bad Gateway',
+  });
+});
+
+describe('streamDigits', () => {
+  test('gives the digits of the JSON, whatever pieces the network makes of them', async () => {
+    const all = await collect({ base, n: 130, seed: 's', start: 5 });
+    const { digits, width, height, channels } = await fetchDigits({ base, n: 130, seed: 's', start: 5 });
+    const model = `labelled@${labelled.manifest.version}`;
+    expect(all).toEqual(
+      digits.map(({ index, label, pixels }) => ({ index, label, pixels, width, height, channels, model, seed: 's' })),
+    );
+  });
+
+  test('goes on beyond the largest set, of one fresh seed', async () => {
+    const all = await collect({ base, n: 10_003 });
+    expect(all.map(({ index }) => index)).toEqual(Array.from({ length: 10_003 }, (_, i) => i));
+    const { seed } = all[0] as StreamedDigit;
+    const [last] = (await fetchDigits({ base, seed, start: 10_002 })).digits;
+    expect(all.at(-1)).toMatchObject({ seed, label: last?.label, pixels: last?.pixels });
+    expect(new Set(all.map((digit) => digit.seed)).size).toBe(1);
+  });
+
+  test('stays with its model when another is published meanwhile', async () => {
+    const digits = streamDigits({ base, n: 10_001, seed: 's' });
+    const first = (await digits.next()).value as StreamedDigit;
+    await worker.bucket.put(POINTER_KEY, buildPointer(next, plain, colour) as Uint8Array);
+    const isNext = (version: string) => version === next.manifest.version;
+    await waitUntil(async () => (await fetchDigits({ base, seed: 's' })).model.version, isNext);
+    let last = first;
+    for await (const digit of digits) {
+      last = digit;
+    }
+    expect([last.index, last.model]).toEqual([10_000, `labelled@${labelled.manifest.version}`]);
+    const [same] = (await fetchDigits({ base, seed: 's', start: 10_000, model: last.model })).digits;
+    expect(last.pixels).toEqual(same?.pixels);
+    await worker.bucket.put(POINTER_KEY, buildPointer(labelled, plain, colour));
+  });
+
+  test('knows models without classes and in colour', async () => {
+    expect((await collect({ base, n: 2, model: 'plain' })).map(({ label }) => label)).toEqual([null, null]);
+    const [one] = await collect({ base, n: 1, model: 'colour', seed: 'a' });
+    const json = await fetchDigits({ base, model: 'colour', seed: 'a' });
+    expect(one).toMatchObject({ width: 6, height: 4, channels: 3, pixels: json.digits[0]?.pixels });
+    expect(new Set((await collect({ base, n: 20, label: 3 })).map(({ label }) => label))).toEqual(new Set([3]));
+  });
+
+  test('ends the request when the loop is left, or aborted', async () => {
+    let closed = 0;
+    const { base: address } = await startServer((answer, asked) => {
+      answer.on('close', () => {
+        closed += answer.writableFinished ? 0 : 1;
+      });
+      const isLabels = asked.url?.includes('part=labels') === true;
+      answer.writeHead(200, { 'Digitmint-Seed': 's', 'Digitmint-Model': 'm@0123456789abcdef' });
+      if (isLabels) {
+        answer.end(Buffer.from([0, 0, 8, 1, 0, 0, 0, 9, ...Array.from({ length: 9 }, () => 0)]));
+      } else {
+        answer.write(Buffer.from([0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 42])); // And then nothing more.
+      }
+    });
+    for await (const { pixels } of streamDigits({ base: address, n: 9 })) {
+      expect([...pixels]).toEqual([42]);
+      break;
+    }
+    await waitUntil(
+      async () => closed,
+      (count) => count === 1,
+    );
+    const signal = AbortSignal.timeout(200);
+    await expect(collect({ base: address, n: 9, signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+    await waitUntil(
+      async () => closed,
+      (count) => count === 2,
+    );
+  });
+
+  test('never takes half a set for a whole one', async () => {
+    const { base: address } = await startServer((answer, asked) => {
+      answer.writeHead(200, { 'Digitmint-Seed': 's', 'Digitmint-Model': 'm@0123456789abcdef' });
+      const isLabels = asked.url?.includes('part=labels') === true;
+      answer.end(Buffer.from([0, 0, 8, isLabels ? 1 : 3, 0, 0, 0, 2, ...(isLabels ? [1, 2] : [0, 0, 0, 1, 0, 0, 0, 1, 42])]));
+    });
+    await expect(collect({ base: address, n: 2 })).rejects.toThrow('the answer ended after 1 of 2 digits');
+    const long = await startServer((answer, asked) => {
+      answer.writeHead(200, { 'Digitmint-Seed': 's', 'Digitmint-Model': 'm@0123456789abcdef' });
+      const isLabels = asked.url?.includes('part=labels') === true;
+      answer.end(Buffer.from([0, 0, 8, isLabels ? 1 : 3, 0, 0, 0, 1, ...(isLabels ? [1] : [0, 0, 0, 1, 0, 0, 0, 1, 42, 43])]));
+    });
+    await expect(collect({ base: long.base, n: 1 })).rejects.toThrow('the answer holds more than 1 digits');
+  });
+
+  test('refuses what no row has', async () => {
+    await expect(collect({ base, n: 2, start: 999_999_999 })).rejects.toThrow('n is 2, expected a whole number from 1 to 1');
+    await expect(collect({ base, n: 0 })).rejects.toThrow(RangeError);
+  });
+});

@@ -1,0 +1,254 @@
+/**
+ * The client's URLs are the API's own permalinks: the app itself says what those are.
+ */
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { DatasetOptions, DigitFormat, DigitOptions, NumberOptions } from '../../client/options.ts';
+import { datasetUrl, digitUrl, numberUrl } from '../../client/url.ts';
+import { CLASS_LIMITS } from '../../shared/classes.ts';
+import { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
+import { DIGIT_FORMATS, DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import { createApp } from '../../worker/app.ts';
+import type { GeneratorSource } from '../../worker/generator-source.ts';
+import type { ModelFiles } from '../../worker/model-files.ts';
+
+const VERSION = '0123456789abcdef';
+const CLASSES = Array.from({ length: 10 }, (_, label) => String(label));
+
+/** The app with a model that draws blank digits of two pixels a side: only its headers are looked at. */
+const app = createApp({
+  generators: {
+    acquire: async () => ({ ok: true, lease: { generator: BLANK, release: () => undefined } }),
+  } as unknown as GeneratorSource,
+  modelFiles: {} as ModelFiles,
+  drawSeed: () => 'drawn',
+  drawRequestId: () => 'request',
+  clock: () => 0,
+  log: (event) => expect.fail(JSON.stringify(event)),
+});
+
+const IMAGE = { width: 2, height: 2, channels: 1 };
+const blank = (count: number) => ({ count, ...IMAGE, pixels: new Uint8Array(count * 4), labels: new Uint8Array(count) });
+const BLANK = {
+  name: 'digits',
+  version: VERSION,
+  origin: 'bundled',
+  sampler: {
+    manifest: { classes: CLASSES, image: IMAGE },
+    draw: ({ count }: { count: number }) => blank(count),
+    drawHand: ({ labels }: { labels: Uint8Array }) => blank(labels.length),
+  },
+};
+
+const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined, freq: 2 });
+const whole = (min: number, max: number) => fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max));
+const seeds = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }).filter((text) => text.length <= LIMITS.maxSeedLength),
+  fc.integer(),
+);
+const colours = fc.oneof(
+  fc.constantFrom('transparent', 'fff', '#FFF', 'ffffffff', '000', '#12345600', '1d2430', '8888'),
+  fc.stringMatching(/^#?[0-9a-fA-F]{6}$/),
+);
+const look = {
+  seed: seeds,
+  start: maybe(whole(0, 999)),
+  scale: maybe(whole(1, 4)),
+  margin: maybe(whole(0, 9)),
+  fg: maybe(colours),
+  bg: maybe(colours),
+  smooth: maybe(fc.boolean()),
+  darkFg: maybe(colours),
+  darkBg: maybe(colours),
+  format: fc.constantFrom(...(Object.keys(DIGIT_FORMATS) as DigitFormat[])),
+  model: fc.constant(`digits@${VERSION}`),
+};
+const digits = fc.record({
+  ...look,
+  n: maybe(whole(1, 20)),
+  label: maybe(fc.oneof(whole(0, 9), fc.constantFrom('3', '7'))),
+  cols: maybe(whole(1, 20)),
+  gap: maybe(whole(0, 9)),
+});
+
+/** Every option as a parameter of its own, the last first: what somebody would write who knows no order and no defaults. */
+function writeLoosely(path: string, options: object): string {
+  const pairs = Object.entries(options).reverse();
+  const query = new URLSearchParams();
+  for (const [name, value] of pairs) {
+    if (value !== undefined && name !== 'format' && name !== 'number') {
+      query.append(
+        name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`),
+        typeof value === 'boolean' ? (value ? '1' : '0') : String(value),
+      );
+    }
+  }
+  return `${path}?${query}`;
+}
+
+async function ask(path: string): Promise<string | null> {
+  const answer = await app.request(path);
+  expect([path, answer.status]).toEqual([path, 200]);
+  return answer.headers.get('content-location');
+}
+
+describe('URLs of what is pinned are the permalinks', () => {
+  test('of digits', async () => {
+    await fc.assert(
+      fc.asyncProperty(digits, async (options: DigitOptions) => {
+        expect(digitUrl(options)).toBe(await ask(writeLoosely(`/digit.${options.format}`, options)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('of numbers', async () => {
+    const numbers = fc.record({ ...look, number: fc.oneof(fc.stringMatching(/^[0-9]{1,5}$/), whole(0, 99_999)) });
+    await fc.assert(
+      fc.asyncProperty(numbers, async (options: NumberOptions) => {
+        expect(numberUrl(options)).toBe(await ask(writeLoosely(`/number/${options.number}.${options.format}`, options)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('of sets', async () => {
+    const sets = fc.record({
+      seed: seeds,
+      start: maybe(whole(0, 999)),
+      n: whole(1, 20),
+      label: maybe(whole(0, 9)),
+      part: maybe(fc.constantFrom('images' as const, 'labels' as const)),
+      format: fc.constantFrom(...(Object.keys(DATASET_FORMATS) as (keyof typeof DATASET_FORMATS)[])),
+      model: fc.constant(`digits@${VERSION}`),
+    });
+    await fc.assert(
+      fc.asyncProperty(sets, async (options: DatasetOptions) => {
+        expect(datasetUrl(options)).toBe(await ask(writeLoosely(`/dataset.${options.format}`, options)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+test('what is not pinned keeps the order', () => {
+  expect(digitUrl()).toBe('/digit.png');
+  expect(digitUrl({ scale: 4, n: 16 })).toBe('/digit.png?n=16&scale=4');
+  expect(digitUrl({ model: 'digits', label: 7, seed: 'Ada & Grace', start: 3 })).toBe(
+    '/digit.png?seed=Ada%20%26%20Grace&start=3&label=7&model=digits',
+  );
+  expect(numberUrl({ number: '007', format: 'svg', darkFg: 'fff', darkBg: 'transparent' })).toBe(
+    '/number/007.svg?dark_bg=transparent', // The ink is white already.
+  );
+  expect(datasetUrl({ format: 'npy' })).toBe('/dataset.npy');
+});
+
+test('a base is an address or a path, with or without a slash at its end', () => {
+  for (const base of ['https://digits.example', 'https://digits.example/', new URL('https://digits.example')]) {
+    expect(digitUrl({ base })).toBe('https://digits.example/digit.png');
+  }
+  expect(digitUrl({ base: '/behind/a/proxy/' })).toBe('/behind/a/proxy/digit.png');
+  expect(digitUrl({ base: '' })).toBe('/digit.png');
+  for (const base of [
+    'javascript:alert(1)',
+    'digits.example',
+    '//digits.example',
+    'https://a/?b',
+    'https://a/#b',
+    'https://a b',
+  ]) {
+    expect(() => digitUrl({ base })).toThrow(/^digitmint: base is ".*", expected an address such as/);
+  }
+});
+
+/** Values on both sides of every limit, with what the API is sent for each. */
+const VALUES: readonly unknown[] = [
+  0,
+  1,
+  2,
+  16,
+  17,
+  255,
+  256,
+  257,
+  10_000,
+  10_001,
+  999_999_999,
+  1_000_000_000,
+  -1,
+  1.5,
+  1e21,
+  NaN,
+  Infinity,
+  '',
+  '7',
+  'png',
+  'labels',
+  'a'.repeat(64),
+  'a'.repeat(65),
+  'a'.repeat(128),
+  'a'.repeat(129),
+  '0'.repeat(32),
+  '0'.repeat(33),
+  'fff',
+  '#fffff',
+  'transparent',
+  'digits',
+  `digits@${VERSION}`,
+  `digits@${VERSION}0`,
+  'Digits',
+  'digits@',
+  '😀',
+  true,
+  false,
+];
+
+const ROUTES: readonly [name: string, write: (options: object) => string, parameters: ParameterSet, needs: object][] = [
+  ['digitUrl', digitUrl, DIGIT_PARAMETERS, {}],
+  ['numberUrl', (options) => numberUrl(options as NumberOptions), { ...NUMBER_PARAMETERS, number: NUMBER_PATH }, { number: 1 }],
+  ['datasetUrl', datasetUrl, DATASET_PARAMETERS, {}],
+];
+
+describe.each(ROUTES)('%s', (_, write, parameters, needs) => {
+  test.each(Object.keys(parameters))('takes of %s what the API takes, and says the same of the rest', (name) => {
+    const schema = parameters[name]?.schema;
+    const option = name.replace(/_([a-z])/, (_match, letter: string) => letter.toUpperCase());
+    for (const value of VALUES) {
+      const text = typeof value === 'boolean' ? String(Number(value)) : String(value);
+      const isFlag = schema?.description === '0 or 1';
+      // A client is stricter than a URL: a number must be one, and so must a flag.
+      const isNumber = schema?.meta()?.['type'] === 'integer';
+      const types = isFlag ? ['boolean'] : isNumber ? ['number'] : /[fb]g$/.test(name) ? ['string'] : ['string', 'number'];
+      const isTaken =
+        types.includes(typeof value) && !['NaN', 'Infinity'].includes(text) && schema?.safeParse(text).success === true;
+      let message = '';
+      try {
+        write({ ...needs, [option]: value });
+      } catch (error) {
+        expect(error instanceof RangeError || error instanceof TypeError).toBe(true);
+        ({ message } = error as Error);
+      }
+      expect([value, message === '']).toEqual([value, isTaken]);
+      if (!isTaken) {
+        expect(message).toMatch(/^digitmint: \w+ is .*, expected /s);
+        expect(message.endsWith(isFlag ? 'true or false' : (schema?.description ?? '?'))).toBe(true);
+      }
+    }
+  });
+});
+
+test('what an API would not say: half a character, other types, unknown names, what has no effect', () => {
+  expect(() => digitUrl({ seed: '\ud800' })).toThrow(RangeError);
+  expect(() => digitUrl({ seed: {} as string })).toThrow(TypeError);
+  expect(() => digitUrl({ n: '3' as unknown as number })).toThrow(TypeError);
+  expect(() => digitUrl({ scael: 4 } as object)).toThrow(/scael is not an option here, known: seed, start, n/);
+  expect(() => numberUrl({} as NumberOptions)).toThrow('number is missing');
+  expect(() => numberUrl({ number: 1, n: 3 } as NumberOptions)).toThrow('n is not an option here');
+  expect(digitUrl({ format: 'npy', fg: 'f00', scale: 4 })).toBe('/digit.npy');
+  expect(() => digitUrl({ format: 'npy', fg: 'f00', scale: 4, strict: true })).toThrow(/scale, fg without effect in npy/);
+  expect(digitUrl({ fg: 'f00', strict: true })).toBe('/digit.png?fg=ff0000');
+  expect(() => datasetUrl({ format: 'csv', part: 'labels', strict: true })).toThrow(/part without effect in csv/);
+  expect(CLASS_LIMITS.nameLength).toBe(64); // As in VALUES.
+});
