@@ -4,7 +4,7 @@
 import { find, showText } from '../elements.ts';
 import { ask, type Answer } from './answer.ts';
 import { fillForm, matchSwatches, readRequest, showFault, showRoute } from './controls.ts';
-import { buildRequestPath, isPicture, type PlayRequest } from './request.ts';
+import { buildPageQuery, buildRequestPath, isPicture, type PlayRequest } from './request.ts';
 import { buildSnippets } from './snippets.ts';
 
 /** While somebody types, a request is made when the typing pauses. */
@@ -42,7 +42,11 @@ export function addPlayground(): void {
       showText(find('play-fault', HTMLElement), fault === undefined || isBeside ? '' : fault.detail);
       find('play-paper', HTMLElement).classList.toggle('stale', fault !== undefined);
       if (!('detail' in answer)) {
-        shown = { request, path, answer, size: await showAnswer(answer, request.format) };
+        const size = await showAnswer(answer, request.format);
+        if (signal.aborted) {
+          return;
+        }
+        shown = { request, path, answer, size };
         tell(shown);
       }
     } catch (cause) {
@@ -53,12 +57,17 @@ export function addPlayground(): void {
   };
   const updateSoon = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => void update(), PAUSE_MS);
+    timer = setTimeout(() => void change(), PAUSE_MS);
+  };
+  // What was changed is in the page's address, to be shared or come back to.
+  const change = (): Promise<void> => {
+    history.replaceState(null, '', `?${buildPageQuery(readRequest(form))}${location.hash}`);
+    return update();
   };
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    void update();
+    void change();
   });
   form.addEventListener('input', ({ target }) => {
     if (target instanceof HTMLInputElement && target.dataset['swatch'] !== undefined) {
@@ -75,7 +84,7 @@ export function addPlayground(): void {
     button.addEventListener('click', () => {
       fillForm(form, new URLSearchParams(button.dataset['query']));
       showRoute(form, readRequest(form).route);
-      void update();
+      void change();
     });
   }
   for (const radio of document.querySelectorAll('input[name=pin]')) {
@@ -85,9 +94,9 @@ export function addPlayground(): void {
       }
     });
   }
-  // A link to the page can say what it shall show.
-  if (location.search !== '') {
-    fillForm(form, new URLSearchParams(location.search));
+  const query = new URLSearchParams(location.search);
+  if ([...query.keys()].some((name) => form.elements.namedItem(name) !== null)) {
+    fillForm(form, query);
   }
   matchSwatches(form);
   showRoute(form, readRequest(form).route);

@@ -18,6 +18,16 @@ export function buildRequestPath({ route, digits, format, parameters }: PlayRequ
   return `${path}.${format}${query === '' ? '' : `?${query}`}`;
 }
 
+/** The query of the page itself that brings the same back: a link to share. */
+export function buildPageQuery({ route, digits, format, parameters }: PlayRequest): URLSearchParams {
+  const query = new URLSearchParams(parameters.map(([name, value]) => [name, value]));
+  query.set('format', format);
+  if (route === 'number') {
+    query.set('digits', digits);
+  }
+  return query;
+}
+
 /** Whether an answer is a picture that pages show. */
 export function isPicture(format: string): boolean {
   return format === 'png' || format === 'svg';

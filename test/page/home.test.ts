@@ -213,6 +213,19 @@ describe('the playground', () => {
     });
   });
 
+  test('keeps its state in the page’s address, and ignores what others add to it', async () => {
+    await visit('/', {}, async (page) => {
+      await page.getByRole('button', { name: 'A number' }).click();
+      await page.locator('#control-fg').fill('0b7a5b');
+      const url = await readUrl(page, 'fg=0b7a5b');
+      await page.reload();
+      expect(await readUrl(page, '/number/')).toBe(url);
+    });
+    await visit('/?utm_source=x', {}, async (page) => {
+      expect(new URL(await readUrl(page, 'n=16')).search).toBe('?seed=Ada&n=16&scale=4');
+    });
+  });
+
   test('tells the interface’s errors in words beside the control', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
