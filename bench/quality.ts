@@ -7,6 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { buildPage } from '../dev/build-page.ts';
 import { encodeManifest, MANIFEST_FILE } from '../shared/artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../test/support/workerd.ts';
 import { WEIGHT_BYTES } from '../shared/weight-encoding.ts';
@@ -180,6 +181,7 @@ async function readJson(file: string): Promise<unknown> {
 
 /** Times all models in one worker. */
 async function timeModels(models: readonly FoundModel[]): Promise<QualityPoint['times'][]> {
+  await buildPage();
   const worker = await startWorker(async (bucket) => {
     for (const { manifest, files } of models) {
       await putArtifact(bucket, { manifest, files: new Map([...files, [MANIFEST_FILE, encodeManifest(manifest)]]) });

@@ -9,6 +9,7 @@
 import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
+import { buildPage } from '../dev/build-page.ts';
 import {
   decodeWeights,
   findFile,
@@ -114,6 +115,7 @@ function benchLoads(): void {
 
 async function benchRuntime(): Promise<void> {
   console.log('\nfirst request over second in the local edge runtime, ms      min   median');
+  await buildPage();
   const worker = await startWorker();
   const request = async ({ manifest: { name, version } }: Fixture): Promise<number> => {
     const began = performance.now();

@@ -10,6 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { POINTER_KEY } from '../shared/artifact.ts';
 import type { LayerConfig } from '../shared/generator.ts';
 import { buildFixture, buildPointer } from '../test/support/fixture-artifact.ts';
+import { buildPage } from '../dev/build-page.ts';
 import { putArtifact, startWorker, type TestWorker } from '../test/support/workerd.ts';
 import { STAGES, summariseRequests, timeRequest, timeRequests } from './edge-timing.ts';
 
@@ -34,6 +35,7 @@ const CONVOLUTIONAL: LayerConfig[] = [
 await main();
 
 async function main(): Promise<void> {
+  await buildPage();
   const bundle = measureBundle();
   console.log(
     `bundle, gzipped KiB: ${bundle.all} in all; ${bundle.code} code, ${bundle.wasm} wasm, ${bundle.model} bundled model\n`,

@@ -1,7 +1,7 @@
 /**
  * `npm start`: the worker in the local edge runtime, with a local bucket that lasts, and no network.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { POINTER_KEY } from '../shared/artifact.ts';
@@ -10,6 +10,7 @@ import { isProcessAlive } from '../trainer/storage/file-lock.ts';
 import { LOCAL_BUCKET } from '../trainer/storage/local-r2.ts';
 import { createS3Store } from '../trainer/storage/s3-store.ts';
 import { unstable_startWorker as startWorker } from 'wrangler';
+import { buildPage } from './build-page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const STATE_FOLDER = join(ROOT, '.wrangler', 'state');
@@ -23,6 +24,7 @@ const NOTE_FILE = join(ROOT, '.digitmint', 'dev-server.json');
 const HOST = 'localhost';
 const DEFAULT_PORT = 8787;
 const READY_TIMEOUT_MS = 60_000;
+const PAGE_PAUSE_MS = 150;
 
 await main();
 
@@ -42,6 +44,7 @@ async function main(): Promise<void> {
   process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
   process.env['WRANGLER_HIDE_BANNER'] = 'true';
   process.chdir(ROOT);
+  await buildPage();
 
   const worker = await startWorker({
     config: join(ROOT, 'wrangler.toml'),
@@ -88,7 +91,19 @@ async function main(): Promise<void> {
     await stop(1);
     return;
   }
+  watchPage();
   process.stdout.write(formatBanner(url));
+}
+
+/** Edits of the page are served as soon as they are saved, as those of the worker are. */
+function watchPage(): void {
+  let timer: NodeJS.Timeout | undefined;
+  watch(join(ROOT, 'page'), { recursive: true }, () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      buildPage().catch((error: unknown) => process.stderr.write(`digitmint: the page was not built: ${describe(error)}\n`));
+    }, PAGE_PAUSE_MS);
+  });
 }
 
 /**
@@ -115,7 +130,7 @@ function formatBanner(url: string): string {
   return `
   digitmint serves at ${url}
 
-    ${url}/                       sixteen fresh digits, and how to embed them
+    ${url}/                       the playground, with the generator in the browser
     ${url}/digit?n=16             a sheet of them as PNG
     ${url}/digit.json?n=2         the same as JSON
     ${url}/digit.png?seed=Ada     the same digit every time

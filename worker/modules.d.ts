@@ -52,3 +52,28 @@ declare module 'gifenc/dist/gifenc.js' {
   };
   export default gifenc;
 }
+
+/** What dev/build-page.ts has made of `page/`: URLs by role. */
+declare module 'page-files' {
+  const files: {
+    readonly page: string;
+    /** The script that draws in the browser, a worker. */
+    readonly painter: string;
+    readonly style: string;
+    /** The GIF of the training of the model that ships, and a picture of what it came to. */
+    readonly progress: string;
+    readonly samples: string;
+    readonly bytes: {
+      /** Compressed, with all that it loads but the model. */
+      readonly painter: number;
+      readonly progress: number;
+      readonly samples: number;
+    };
+    /** From the card of the model that ships. */
+    readonly quality: {
+      readonly model: string;
+      readonly figures: readonly { readonly name: string; readonly value: string; readonly real: string }[];
+    };
+  };
+  export default files;
+}

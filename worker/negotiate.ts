@@ -51,6 +51,11 @@ export function prefersImage(accept: string | undefined): boolean {
   );
 }
 
+/** Tells whether a caller names a media type itself, with any quality but 0: a range does not count. */
+export function asksFor(accept: string | undefined, mediaType: string): boolean {
+  return parseAccept(accept).some(({ type, subtype, q }) => `${type}/${subtype}` === mediaType && q > 0);
+}
+
 function parseAccept(accept: string | undefined): Range[] {
   return (accept ?? '')
     .split(',', MAX_RANGES)

@@ -3,22 +3,28 @@
  */
 import type { Context } from 'hono';
 import { BLACK, WHITE } from '../shared/colour.ts';
-import { describeError, type ApiError } from '../shared/contract/errors.ts';
+import { describeError, listFaultyParameters, type ApiError } from '../shared/contract/errors.ts';
 import { encodePng } from '../shared/sheet.ts';
 import type { AppContext, AppEnv } from './context.ts';
 import { API_HEADERS } from './headers.ts';
-import { prefersImage } from './negotiate.ts';
+import { asksFor, prefersImage } from './negotiate.ts';
 import { encodeGif } from './render/gif.ts';
 import { drawErrorPicture, renderErrorSvg } from './render/error-picture.ts';
 
 /** How an error is told: drawn or written in the format that was asked for, or as problem details. */
 type ErrorForm = 'png' | 'gif' | 'svg' | 'txt' | 'problem';
 
+const PROBLEM = 'application/problem+json';
+
 /**
- * Chooses it: the path's extension decides; then `format=`; and where neither says anything, whether Accept prefers
- * images, as `<img>` does. A browser's address bar and curl get problem details.
+ * Chooses it: whoever names problem details in Accept gets them; else the path's extension decides; then `format=`; and
+ * where neither says anything, whether Accept prefers images, as `<img>` does. A browser's address bar and curl get
+ * problem details.
  */
 function chooseErrorForm(c: Context<AppEnv>): ErrorForm {
+  if (asksFor(c.req.header('accept'), PROBLEM)) {
+    return 'problem';
+  }
   const { pathname, searchParams } = new URL(c.req.url);
   const extension = /\.([a-z0-9]+)$/.exec(pathname)?.[1];
   const format = extension ?? searchParams.get('format') ?? (prefersImage(c.req.header('accept')) ? 'png' : null);
@@ -57,9 +63,18 @@ export function respondError(c: AppContext, error: ApiError): Response {
       body = encodeText(`${heading} (${error.code})\n${detail}\n`);
       break;
     case 'problem': {
-      headers.set('Content-Type', 'application/problem+json');
+      headers.set('Content-Type', PROBLEM);
       const type = new URL(`/errors/${error.code}`, c.req.url).href;
-      const problem = { type, title, status, detail, code: error.code, requestId: c.get('requestId') };
+      const parameters = listFaultyParameters(error);
+      const problem = {
+        type,
+        title,
+        status,
+        detail,
+        code: error.code,
+        ...(parameters.length > 0 && { parameters }),
+        requestId: c.get('requestId'),
+      };
       body = encodeText(`${JSON.stringify(problem)}\n`);
       break;
     }

@@ -51,6 +51,7 @@ export const problemSchema = z.object({
   status: z.int(),
   detail: z.string().meta({ description: 'What was expected, what came, what to do' }),
   code: z.string().meta({ description: 'Stable: what programs go by' }),
+  parameters: z.array(z.string()).optional().meta({ description: 'Names of those at fault, where any are' }),
   requestId: z.string(),
 });
 

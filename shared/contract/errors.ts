@@ -75,6 +75,29 @@ export interface ErrorDescription {
   readonly detail: string;
 }
 
+/** Names the parameters that an error is about, for forms that tell it beside them; none where no parameter is at fault. */
+export function listFaultyParameters(error: ApiError): readonly string[] {
+  switch (error.code) {
+    case 'invalid_parameter':
+    case 'repeated_parameter':
+    case 'parameter_not_supported':
+      return [error.parameter];
+    case 'unknown_parameter':
+    case 'parameter_without_effect':
+      return error.parameters;
+    case 'picture_too_large':
+      return ['n', 'scale'];
+    case 'label_not_supported':
+      return ['label'];
+    case 'model_not_found':
+      return ['model'];
+    case 'format_not_implemented':
+      return ['format'];
+    default:
+      return [];
+  }
+}
+
 /** Characters of a caller's own text that an error repeats. */
 const MAX_QUOTED = 64;
 

@@ -3,6 +3,7 @@
  */
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
+import { planGenerator } from '../../shared/generator.ts';
 import { createApp } from '../../worker/app.ts';
 import type { AppDependencies } from '../../worker/context.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
@@ -57,7 +58,13 @@ test('no model at all is a 503 that says when to come back, drawn when a picture
 test('the home page speaks of what the model that serves draws', async () => {
   const render = async (options: FixtureOptions): Promise<string> => {
     const { manifest } = buildFixture(options);
-    const generator = { name: manifest.name, version: manifest.version, origin: 'r2', loadedAt: 0, sampler: { manifest } };
+    const generator = {
+      name: manifest.name,
+      version: manifest.version,
+      origin: 'r2',
+      loadedAt: 0,
+      sampler: { manifest, plan: planGenerator(manifest.generator) },
+    };
     const lease = { generator, release: () => undefined } as unknown as Lease;
     return (await createBrokenApp({ acquire: async () => ({ ok: true, lease }) }).request('/')).text();
   };
@@ -69,12 +76,12 @@ test('the home page speaks of what the model that serves draws', async () => {
   expect(shapes).toContain('<title>Freshly minted shapes · digitmint</title>');
   expect(shapes).toContain('shapes (circle, a &lt;square&gt; &amp; more), drawn this moment');
   expect(shapes).toContain('alt="shapes, number 16 of 16"');
-  expect(shapes).toContain('/digit.png?scale=4&amp;label=a%20%3Csquare%3E%20%26%20more');
+  expect(shapes).toContain('label=a+%3Csquare%3E+%26+more"');
   expect(shapes).not.toMatch(/handwritten/i);
   expect(await render({ name: 'digits' })).toContain('digits (0 to 9), drawn this moment');
   const unlabelled = await render({ name: 'faces', classes: 0 });
   expect(unlabelled).toContain('Pictures that nobody made: faces, drawn this moment');
-  expect(unlabelled).not.toContain('label=');
+  expect(unlabelled).not.toContain('&amp;label=');
 });
 
 test('a pinned URL that the caller has already is a 304 before any model is asked for', async () => {

@@ -378,6 +378,19 @@ describe('errors', () => {
     }
   });
 
+  test('are problem details for pictures too where Accept names them, with the parameters at fault', async () => {
+    const headers = { accept: 'application/problem+json, */*' };
+    const answer = await worker.fetch('/digit.png?n=0', { headers });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
+    expect(await answer.json()).toMatchObject({ code: 'invalid_parameter', parameters: ['n'] });
+    const large = await worker.fetch('/digit.png?n=256&scale=16', { headers });
+    expect(await large.json()).toMatchObject({ code: 'picture_too_large', parameters: ['n', 'scale'] });
+    expect(await (await worker.fetch('/digits', { headers })).json()).not.toHaveProperty('parameters');
+    const refused = { headers: { accept: 'application/problem+json;q=0, image/png' } };
+    expect((await worker.fetch('/digit.png?n=0', refused)).headers.get('content-type')).toBe('image/png');
+    expect((await worker.fetch('/digit.png', { headers })).headers.get('content-type')).toBe('image/png');
+  });
+
   test('stay problem details for a browser’s address bar and for JSON', async () => {
     const page = {
       headers: { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8' },

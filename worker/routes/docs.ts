@@ -23,37 +23,35 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
   app.get('/docs', (c) =>
     renderPage(c, {
       title: 'Documentation',
-      body: html`<header>
-          <h1>digitmint’s interface</h1>
-          <p class="lead">GET everything: no key, any origin. The same for programs: <a href="/openapi.json">openapi.json</a>.</p>
-        </header>
-        <main>
-          <nav>
-            <ul>
-              ${operations.map(
-                ({ id, path, summary }) =>
-                  html`<li>
-                    <a href="#${id}"><code>${path}</code></a> ${summary}
-                  </li>`,
-              )}
-            </ul>
-          </nav>
-          ${operations.map((operation, i) => renderOperation(operation, findSame(operations.slice(0, i), operation)))}
-          <h2>Everywhere</h2>
+      body: html`<main id="main" class="prose">
+        <h1>digitmint’s interface</h1>
+        <p class="lead">GET everything: no key, any origin. The same for programs: <a href="/openapi.json">openapi.json</a>.</p>
+        <nav aria-label="Contents">
           <ul>
-            <li>
-              Parameters that a route does not know are named in the header <code>${HEADERS.warning}</code>;
-              <code>strict=1</code> refuses them. Cache-busters (<code>v</code>, <code>t</code>, <code>_</code>, <code>cb</code>,
-              <code>r</code>, <code>random</code>, <code>utm_…</code>) are accepted and change nothing.
-            </li>
-            <li>A value beyond its limit is a 400 that tells the range. A URL has at most ${LIMITS.maxUrlLength} characters.</li>
-            <li>
-              Errors are problem details (RFC 9457) with a <a href="/errors">stable code</a>; where a picture was asked for, the
-              error is drawn. They are never cached.
-            </li>
+            ${operations.map(
+              ({ id, path, summary }) =>
+                html`<li>
+                  <a href="#${id}"><code>${path}</code></a> ${summary}
+                </li>`,
+            )}
           </ul>
-        </main>
-        <footer><a href="/">Home</a> · <a href="/errors">Errors</a> · <a href="/healthz">Health</a></footer>`,
+        </nav>
+        ${operations.map((operation, i) => renderOperation(operation, findSame(operations.slice(0, i), operation)))}
+        <h2>Everywhere</h2>
+        <ul>
+          <li>
+            Parameters that a route does not know are named in the header <code>${HEADERS.warning}</code>;
+            <code>strict=1</code> refuses them. Cache-busters (<code>v</code>, <code>t</code>, <code>_</code>, <code>cb</code>,
+            <code>r</code>, <code>random</code>, <code>utm_…</code>) are accepted and change nothing.
+          </li>
+          <li>A value beyond its limit is a 400 that tells the range. A URL has at most ${LIMITS.maxUrlLength} characters.</li>
+          <li>
+            Errors are problem details (RFC 9457) with a <a href="/errors">stable code</a> and the names of the parameters at
+            fault; where a picture was asked for, the error is drawn, unless <code>Accept</code> names
+            <code>application/problem+json</code>. They are never cached.
+          </li>
+        </ul>
+      </main>`,
     }),
   );
 }

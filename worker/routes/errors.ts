@@ -52,11 +52,13 @@ export function addErrorRoutes(app: App): void {
     );
     return renderPage(c, {
       title: 'Errors',
-      body: html`<h1>Errors</h1>
-        <p>The code of every error that a request can meet.</p>
+      body: html`<main id="main" class="prose">
+        <h1>Errors</h1>
+        <p class="lead">The code of every error that a request can meet.</p>
         <ul>
           ${items}
-        </ul>`,
+        </ul>
+      </main>`,
     });
   });
   app.get('/errors/:code', (c) => {
@@ -67,10 +69,12 @@ export function addErrorRoutes(app: App): void {
     const { status, title, detail } = describeError(ERROR_EXAMPLES[code as ApiErrorCode]);
     return renderPage(c, {
       title,
-      body: html`<h1>${title}</h1>
-        <p>Code <code>${code}</code>, HTTP status ${status}. For example:</p>
+      body: html`<main id="main" class="prose">
+        <h1>${title}</h1>
+        <p class="lead">Code <code>${code}</code>, HTTP status ${status}. For example:</p>
         <pre>${detail}</pre>
-        <p><a href="/errors">All errors</a></p>`,
+        <p><a href="/errors">All errors</a></p>
+      </main>`,
     });
   });
 }

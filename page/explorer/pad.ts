@@ -1,0 +1,48 @@
+/**
+ * The map as a control: a place under the pointer or by the arrow keys.
+ */
+import { find } from '../elements.ts';
+import type { Place } from './space.ts';
+
+const STEP = 0.02;
+const LARGE_STEP = 0.125;
+
+const KEYS: Readonly<Record<string, (place: Place, step: number) => Place>> = {
+  ArrowLeft: ({ x, y }, step) => ({ x: x - step, y }),
+  ArrowRight: ({ x, y }, step) => ({ x: x + step, y }),
+  ArrowUp: ({ x, y }, step) => ({ x, y: y - step }),
+  ArrowDown: ({ x, y }, step) => ({ x, y: y + step }),
+  Home: () => ({ x: 0, y: 0 }),
+  End: () => ({ x: 1, y: 1 }),
+};
+
+/** Wires the pad. @param move  Is told every new place. @returns  Puts the thumb somewhere, as if the visitor had. */
+export function addPad(move: (place: Place) => void): (place: Place) => void {
+  const pad = find('pad', HTMLElement);
+  const thumb = find('pad-thumb', HTMLElement);
+  let place: Place = { x: 0.5, y: 0.5 };
+  const put = ({ x, y }: Place): void => {
+    place = { x: Math.min(1, Math.max(0, x)), y: Math.min(1, Math.max(0, y)) };
+    const [across, down] = [Math.round(place.x * 100), Math.round(place.y * 100)];
+    thumb.style.left = `${across}%`;
+    thumb.style.top = `${down}%`;
+    pad.setAttribute('aria-valuenow', String(across));
+    pad.setAttribute('aria-valuetext', `${across}% across, ${down}% down`);
+    move(place);
+  };
+  const follow = (event: PointerEvent): void => {
+    // A finger scrolls the page unless it is put down on the map; a mouse need not be pressed.
+    const { left, top, width, height } = pad.getBoundingClientRect();
+    put({ x: (event.clientX - left) / width, y: (event.clientY - top) / height });
+  };
+  pad.addEventListener('pointermove', follow);
+  pad.addEventListener('pointerdown', follow);
+  pad.addEventListener('keydown', (event) => {
+    const step = KEYS[event.key];
+    if (step !== undefined) {
+      event.preventDefault();
+      put(step(place, event.shiftKey ? LARGE_STEP : STEP));
+    }
+  });
+  return put;
+}

@@ -1,0 +1,155 @@
+/**
+ * The playground: asks for what the controls say as they change, shows the answer, and writes what to paste.
+ */
+import { find, showText } from '../elements.ts';
+import { ask, type Answer } from './answer.ts';
+import { fillForm, matchSwatches, readRequest, showFault, showRoute } from './controls.ts';
+import { buildPageQuery, buildRequestPath, isPicture, type PlayRequest } from './request.ts';
+import { buildSnippets } from './snippets.ts';
+
+/** While somebody types, a request is made when the typing pauses. */
+const PAUSE_MS = 180;
+
+/** Characters of a text answer that are shown. */
+const SHOWN_TEXT = 6000;
+
+interface Shown {
+  readonly request: PlayRequest;
+  readonly path: string;
+  readonly answer: Answer;
+  readonly size: { width: number; height: number } | undefined;
+}
+
+export function addPlayground(): void {
+  const form = find('play-form', HTMLFormElement);
+  let shown: Shown | undefined;
+  let asking = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const update = async (): Promise<void> => {
+    asking.abort();
+    asking = new AbortController();
+    const { signal } = asking;
+    const request = readRequest(form);
+    const path = buildRequestPath(request);
+    try {
+      const answer = await ask(path, signal);
+      if (signal.aborted) {
+        return;
+      }
+      const fault = 'detail' in answer ? answer : undefined;
+      const isBeside = showFault(form, fault);
+      showText(find('play-fault', HTMLElement), fault === undefined || isBeside ? '' : fault.detail);
+      find('play-paper', HTMLElement).classList.toggle('stale', fault !== undefined);
+      if (!('detail' in answer)) {
+        const size = await showAnswer(answer, request.format);
+        if (signal.aborted) {
+          return;
+        }
+        shown = { request, path, answer, size };
+        tell(shown);
+      }
+    } catch (cause) {
+      if (!signal.aborted) {
+        showText(find('play-fault', HTMLElement), `No answer: ${String(cause)}`);
+      }
+    }
+  };
+  const updateSoon = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void change(), PAUSE_MS);
+  };
+  // What was changed is in the page's address, to be shared or come back to.
+  const change = (): Promise<void> => {
+    history.replaceState(null, '', `?${buildPageQuery(readRequest(form))}${location.hash}`);
+    return update();
+  };
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void change();
+  });
+  form.addEventListener('input', ({ target }) => {
+    if (target instanceof HTMLInputElement && target.dataset['swatch'] !== undefined) {
+      const text = form.elements.namedItem(target.dataset['swatch']);
+      if (text instanceof HTMLInputElement) {
+        text.value = target.value.slice(1);
+      }
+    }
+    matchSwatches(form);
+    showRoute(form, readRequest(form).route);
+    updateSoon();
+  });
+  for (const button of document.querySelectorAll<HTMLButtonElement>('[data-query]')) {
+    button.addEventListener('click', () => {
+      fillForm(form, new URLSearchParams(button.dataset['query']));
+      showRoute(form, readRequest(form).route);
+      void change();
+    });
+  }
+  for (const radio of document.querySelectorAll('input[name=pin]')) {
+    radio.addEventListener('change', () => {
+      if (shown !== undefined) {
+        tell(shown);
+      }
+    });
+  }
+  const query = new URLSearchParams(location.search);
+  if ([...query.keys()].some((name) => form.elements.namedItem(name) !== null)) {
+    fillForm(form, query);
+  }
+  matchSwatches(form);
+  showRoute(form, readRequest(form).route);
+  void update();
+}
+
+let objectUrl: string | undefined;
+
+/** @returns  The size of a picture. */
+async function showAnswer({ bytes }: Answer, format: string): Promise<Shown['size']> {
+  const picture = find('play-picture', HTMLImageElement);
+  const text = find('play-text', HTMLPreElement);
+  picture.hidden = !isPicture(format);
+  text.hidden = isPicture(format);
+  if (!isPicture(format)) {
+    const all = format === 'npy' ? 'Bytes for NumPy: numpy.load takes them.' : await bytes.text();
+    text.textContent = all.length > SHOWN_TEXT ? `${all.slice(0, SHOWN_TEXT)}…` : all;
+    text.classList.toggle('drawing', format === 'txt');
+    return undefined;
+  }
+  const stale = objectUrl;
+  objectUrl = URL.createObjectURL(bytes);
+  picture.src = objectUrl;
+  await picture.decode();
+  if (stale !== undefined) {
+    URL.revokeObjectURL(stale);
+  }
+  const size = { width: picture.naturalWidth, height: picture.naturalHeight };
+  picture.width = size.width;
+  picture.height = size.height;
+  return size;
+}
+
+/** The caption and the texts to copy. */
+function tell({ request, path, answer, size }: Shown): void {
+  const isPinned = document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
+  const snippets = find('snippets', HTMLElement);
+  const url = `${location.origin}${isPinned ? answer.permalink : path}`;
+  const texts = buildSnippets({ url, format: request.format, alt: snippets.dataset['alt'] ?? '', size });
+  for (const [name, text] of Object.entries(texts)) {
+    find(`snippet-${name}`, HTMLPreElement).textContent = text;
+  }
+  const isSeeded = request.parameters.some(([name]) => name === 'seed');
+  find('pin-note', HTMLElement).textContent = isPinned
+    ? 'Exactly what you see, for good: the URL names the seed and the model’s version.'
+    : isSeeded
+      ? 'As you asked: a seed keeps the digits, and a better model redraws them.'
+      : 'As you asked: without a seed, new digits at every view.';
+  const about = [
+    ...(size === undefined ? [] : [`${size.width} × ${size.height} pixels`]),
+    `${answer.bytes.size.toLocaleString('en')} bytes`,
+    `seed ${answer.seed}`,
+    ...(answer.warning === '' ? [] : [answer.warning]),
+  ];
+  find('play-caption', HTMLElement).textContent = about.join(' · ');
+}

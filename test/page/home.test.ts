@@ -1,0 +1,333 @@
+/**
+ * The page at `/` in a real browser: what it costs, that everybody can use it, that its playground says what the
+ * interface says, and that what it draws itself is what the interface draws.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import type { AxeResults } from 'axe-core';
+import { PNG } from 'pngjs';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DIGIT_PARAMETERS, NUMBER_PARAMETERS } from '../../shared/contract/digit-query.ts';
+import { collectComplaints, startBrowser } from '../support/browser.ts';
+import { startWorker, type TestWorker } from '../support/workerd.ts';
+
+let worker: TestWorker;
+let browser: Browser;
+beforeAll(async () => {
+  [worker, browser] = await Promise.all([startWorker(), startBrowser()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await worker.close();
+});
+
+/** Opens a path, hands the page over, and expects that it did not complain. */
+async function visit(path: string, options: BrowserContextOptions, use: (page: Page) => Promise<void>): Promise<void> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints = collectComplaints(page);
+  await page.goto(new URL(path, worker.url).href, { waitUntil: 'networkidle' });
+  await use(page);
+  expect(complaints).toEqual([]);
+  await context.close();
+}
+
+async function loadExplorer(page: Page): Promise<void> {
+  await page.locator('#explore-load').click();
+  await page.waitForSelector('#explore[data-drawn]');
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe-core finds, and which rule says so. */
+async function runAxe(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+}
+
+describe.each([
+  ['light', 360],
+  ['light', 1280],
+  ['dark', 360],
+  ['dark', 1280],
+] as const)('in %s, %i pixels wide', (colorScheme, width) => {
+  const options = { colorScheme, viewport: { width, height: 800 } };
+
+  test('axe finds nothing, nor does the page scroll sideways', async () => {
+    for (const path of ['/', '/docs', '/errors', '/errors/invalid_parameter']) {
+      await visit(path, options, async (page) => {
+        if (path === '/') {
+          await loadExplorer(page);
+        }
+        expect([path, await runAxe(page)]).toEqual([path, []]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+      });
+    }
+  });
+});
+
+test('less than 100 kB are transferred before the generator is asked for, all from here, and none of it is the model', async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const page = await context.newPage();
+  const transferred = new Map<string, number>();
+  const urls: string[] = [];
+  page.on('requestfinished', async (request) => {
+    const answer = await request.response();
+    const body = (await answer?.body()) ?? Buffer.alloc(0);
+    // As the edge sends it: text is compressed there, which the local runtime leaves out.
+    const isText = /text|javascript|json|svg/.test(answer?.headers()['content-type'] ?? '');
+    urls.push(request.url());
+    transferred.set(request.url(), isText ? gzipSync(body).length : body.length);
+  });
+  await page.goto(worker.url.href, { waitUntil: 'networkidle' });
+  await page.mouse.wheel(0, 10_000); // What is loaded lazily counts too.
+  await page.waitForLoadState('networkidle');
+  const bytes = [...transferred.values()].reduce((sum, size) => sum + size, 0);
+  expect(bytes).toBeGreaterThan(20_000);
+  expect(bytes).toBeLessThan(100_000);
+  expect(urls.filter((url) => !url.startsWith(worker.url.origin) && !url.startsWith(`blob:${worker.url.origin}`))).toEqual([]);
+  expect(urls.filter((url) => /painter|explorer|wasm|weights|\.gif/.test(url))).toEqual([]);
+  await context.close();
+});
+
+test('without JavaScript it still shows its digits and a URL to copy', async () => {
+  await visit('/', { javaScriptEnabled: false }, async (page) => {
+    expect(await page.locator('.digits img').count()).toBe(16);
+    expect(await page.locator('#play-picture').isVisible()).toBe(true);
+    expect(await page.locator('#play-form').isVisible()).toBe(false);
+    expect(await page.locator('#snippet-url').textContent()).toContain('/digit.png?');
+  });
+});
+
+test('the policy of the page allows no inline script and no eval, and its files may be kept for good', async () => {
+  const home = await worker.fetch('/');
+  const policy = home.headers.get('content-security-policy') ?? '';
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).not.toContain('unsafe');
+  const files = [...(await home.text()).matchAll(/"(\/assets\/[^"]+)"/g)].map(([, file]) => file as string);
+  expect(files.length).toBeGreaterThanOrEqual(5);
+  for (const file of files) {
+    const answer = await worker.fetch(file);
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable']);
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(file).toMatch(/-[0-9A-Z]{8}\.[a-z]+$/);
+  }
+  const painter = await worker.fetch(files.find((file) => file.includes('painter')) as string);
+  expect(painter.headers.get('content-security-policy')).toContain("script-src 'self' 'wasm-unsafe-eval'");
+});
+
+describe('the playground', () => {
+  /** The texts to copy, when they hold `part`. */
+  async function readUrl(page: Page, part: string): Promise<string> {
+    await page.waitForFunction((text) => document.getElementById('snippet-url')?.textContent?.includes(text), part);
+    return (await page.locator('#snippet-url').textContent()) as string;
+  }
+
+  test('has a control for every parameter, with the limits that the documentation tells', async () => {
+    const { paths } = (await (await worker.fetch('/openapi.json')).json()) as {
+      paths: Record<
+        string,
+        { get: { parameters: { name: string; schema: { minimum?: number; maximum?: number; enum?: string[] } }[] } }
+      >;
+    };
+    await visit('/', {}, async (page) => {
+      for (const { name, schema } of paths['/digit']!.get.parameters) {
+        const control = page.locator(`#play-form [name=${name}]`).first();
+        expect([name, await control.count()]).toEqual([name, 1]);
+        if (schema.minimum !== undefined) {
+          const limits = [await control.getAttribute('min'), await control.getAttribute('max')];
+          expect([name, ...limits]).toEqual([name, `${schema.minimum}`, `${schema.maximum}`]);
+        }
+        if (name === 'format') {
+          expect(await control.locator('option').allTextContents()).toEqual(schema.enum);
+        }
+      }
+      expect(Object.keys(DIGIT_PARAMETERS).length).toBe(paths['/digit']!.get.parameters.length);
+      await page.locator('input[name=route][value=number]').check();
+      const shown = await page
+        .locator('[data-parameter]:visible')
+        .evaluateAll((fields) => fields.map((field) => (field as HTMLElement).dataset['parameter']));
+      expect(new Set(shown)).toEqual(new Set(['digits', ...Object.keys(NUMBER_PARAMETERS)]));
+    });
+  });
+
+  test('shows what its URL answers, pinned or floating', async () => {
+    await visit('/', {}, async (page) => {
+      await page.fill('#control-seed', "it's <Ada> & co");
+      await page.fill('#control-n', '3');
+      await page.fill('#control-scale', '2');
+      await page.locator('#play-form input[name=label][value="7"]').check();
+      await page.locator('#control-smooth').check();
+      const floating = await readUrl(page, 'smooth=1');
+      expect(new URL(floating).pathname).toBe('/digit.png');
+      expect(Object.fromEntries(new URL(floating).searchParams)).toEqual({
+        label: '7',
+        seed: "it's <Ada> & co",
+        n: '3',
+        scale: '2',
+        smooth: '1',
+      });
+      await page.locator('input[name=pin][value=pinned]').check();
+      const pinned = await readUrl(page, 'model=');
+      const answers = await Promise.all([floating, pinned].map((url) => fetch(url)));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect(answers[1]!.headers.get('cache-control')).toContain('immutable');
+      const [first, second] = await Promise.all(answers.map(async (answer) => Buffer.from(await answer.arrayBuffer())));
+      expect(second!.equals(first!)).toBe(true);
+      const shown = await page.locator('#play-picture').evaluate((image) => {
+        const canvas = Object.assign(document.createElement('canvas'), { width: 112, height: 112 });
+        const context = canvas.getContext('2d')!;
+        context.drawImage(image as HTMLImageElement, 0, 0);
+        return [...context.getImageData(0, 0, 112, 112).data];
+      });
+      expect(shown).toEqual([...PNG.sync.read(first!).data]);
+      // A page that pastes the HTML shows the same picture in the same size.
+      const other = await page.context().newPage();
+      await other.setContent((await page.locator('#snippet-html').textContent()) as string, { waitUntil: 'load' });
+      expect(
+        await other
+          .locator('img')
+          .evaluate((image) => [(image as HTMLImageElement).naturalWidth, (image as HTMLImageElement).width]),
+      ).toEqual([112, 112]);
+      await other.close();
+    });
+  });
+
+  test('writes numbers, text and JSON, and throws the dice', async () => {
+    await visit('/', {}, async (page) => {
+      await page.getByRole('button', { name: 'A number' }).click();
+      const number = await readUrl(page, '/number/31415.png');
+      expect((await fetch(number)).headers.get('content-type')).toBe('image/png');
+      await page.getByRole('button', { name: 'For a terminal' }).click();
+      const text = await readUrl(page, '/digit.txt');
+      expect(await page.locator('#play-text').textContent()).toBe(await (await fetch(text)).text());
+      await page.getByRole('button', { name: 'As numbers' }).click();
+      await readUrl(page, '/digit.json');
+      await page.waitForFunction(() => document.getElementById('play-text')?.textContent?.startsWith('{'));
+      const before = await page.inputValue('#control-seed');
+      await page.getByRole('button', { name: 'Another seed', exact: true }).click();
+      expect(await page.inputValue('#control-seed')).not.toBe(before);
+    });
+  });
+
+  test('keeps its state in the page’s address, and ignores what others add to it', async () => {
+    await visit('/', {}, async (page) => {
+      await page.getByRole('button', { name: 'A number' }).click();
+      await page.locator('#control-fg').fill('0b7a5b');
+      const url = await readUrl(page, 'fg=0b7a5b');
+      await page.reload();
+      expect(await readUrl(page, '/number/')).toBe(url);
+    });
+    await visit('/?utm_source=x', {}, async (page) => {
+      expect(new URL(await readUrl(page, 'n=16')).search).toBe('?seed=Ada&n=16&scale=4');
+    });
+  });
+
+  test('tells the interface’s errors in words beside the control', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(worker.url.href, { waitUntil: 'networkidle' });
+    for (const [name, value] of [
+      ['n', '0'],
+      ['scale', '17'],
+      ['fg', 'mint'],
+      ['model', 'none'],
+    ] as const) {
+      const before = await page.inputValue(`#control-${name}`);
+      await page.fill(`#control-${name}`, value);
+      const fault = page.locator(`#fault-${name}`);
+      await fault.waitFor({ state: 'visible' });
+      const { detail } = (await (await worker.fetch(`/digit.json?${name}=${value}`)).json()) as { detail: string };
+      expect(await fault.textContent()).toBe(detail);
+      expect(await page.getAttribute(`#control-${name}`, 'aria-invalid')).toBe('true');
+      await page.fill(`#control-${name}`, before);
+      await fault.waitFor({ state: 'hidden' });
+    }
+    await context.close();
+  });
+});
+
+describe('the explorer', () => {
+  /** The grey that each corner's canvas holds. */
+  async function readCorners(page: Page): Promise<number[][]> {
+    return page.locator('#corners canvas').evaluateAll((canvases) =>
+      (canvases as HTMLCanvasElement[]).map((canvas) => {
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        return Array.from({ length: data.length / 4 }, (_, p) => data[p * 4] as number);
+      }),
+    );
+  }
+
+  test('draws the API’s pixels, for any seed and class', async () => {
+    await visit('/', {}, async (page) => {
+      await loadExplorer(page);
+      for (const [seed, label] of [
+        ['Ada', ''],
+        ['Blaise', ''],
+        ['größer & 7', '4'],
+        ['x', '0'],
+      ] as const) {
+        await page.fill('#explore-seed', seed);
+        await page.locator(`input[name=explore-class][value="${label}"]`).check();
+        const query = new URLSearchParams({ seed, ...(label !== '' && { label }) }).toString();
+        await page.waitForSelector(`#explore[data-drawn^="${query}&model="]`);
+        const { digits } = (await (await worker.fetch(`/digit.json?n=4&${query}`)).json()) as { digits: { pixels: number[] }[] };
+        expect(await readCorners(page)).toEqual(digits.map(({ pixels }) => pixels));
+        await page.getByRole('button', { name: 'Compare with the API' }).click();
+        await page.getByText('All 3,136 pixels are the same.').waitFor();
+      }
+      // A link of a corner leads to the very same digit.
+      const link = new URL((await page.locator('#corners a').nth(2).getAttribute('href')) as string, worker.url);
+      expect(link.searchParams.get('start')).toBe('2');
+      expect((await fetch(link)).headers.get('cache-control')).toContain('immutable');
+    });
+  });
+
+  test('moves by pointer and by keyboard, and bends', async () => {
+    await visit('/', { viewport: { width: 1280, height: 900 } }, async (page) => {
+      await loadExplorer(page);
+      const readSeen = () => page.locator('#seen').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+      const changes = async (act: () => Promise<void>): Promise<void> => {
+        const before = await readSeen();
+        await act();
+        await page.waitForFunction((old) => (document.getElementById('seen') as HTMLCanvasElement).toDataURL() !== old, before);
+      };
+      await page.locator('#pad').focus();
+      await changes(() => page.keyboard.press('Home'));
+      expect(await page.getAttribute('#pad', 'aria-valuetext')).toBe('0% across, 0% down');
+      await page.waitForFunction(() => {
+        const pixels = (id: string) => (document.querySelector(id) as HTMLCanvasElement).toDataURL();
+        return pixels('#seen') === pixels('#corners canvas');
+      });
+      await changes(() => page.keyboard.press('Shift+ArrowRight'));
+      await changes(() => page.locator('#pad').hover({ position: { x: 300, y: 200 } }));
+      const map = () => page.locator('#pad-map').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+      const straight = await map();
+      await changes(() => page.locator('#sliders input').first().fill('3'));
+      await page.waitForFunction(
+        (old) => (document.getElementById('pad-map') as HTMLCanvasElement).toDataURL() !== old,
+        straight,
+      );
+      await page.getByRole('button', { name: 'Straighten' }).click();
+      await page.waitForFunction(
+        (old) => (document.getElementById('pad-map') as HTMLCanvasElement).toDataURL() === old,
+        straight,
+      );
+    });
+  });
+
+  test('says why it did not load, and can be asked again', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(worker.url.href, { waitUntil: 'networkidle' });
+    await page.route('**/weights.bin', (route) => route.fulfill({ status: 503, body: '' }));
+    await page.locator('#explore-load').click();
+    await page.getByText(/It did not load: .*weights\.bin answers 503/).waitFor();
+    await page.unroute('**/weights.bin');
+    await loadExplorer(page);
+    await context.close();
+  });
+});

@@ -1,0 +1,13 @@
+/**
+ * A text to copy, with its button, which only a script can make work.
+ */
+import { html } from 'hono/html';
+import type { Markup } from '../page.ts';
+
+/** @param id  Of the text's element. @param name  What it is, for the button. */
+export function renderSnippet(id: string, name: string, text: string): Markup {
+  return html`<div class="snippet">
+    <pre class="copy" id="${id}" tabindex="0" aria-label="${name}">${text}</pre>
+    <button type="button" class="copy-button" data-copies="${id}" aria-label="Copy: ${name}">Copy</button>
+  </div>`;
+}
