@@ -2,7 +2,6 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     reporters: ['default', './dev/summary-reporter.ts'],
     // Two files at a time: some start servers, a browser or a training of their own.
     maxWorkers: 2,
@@ -11,5 +10,16 @@ export default defineConfig({
     retry: 0,
     // As Node itself does it: a CommonJS module's default export is module.exports.
     deps: { interopDefault: false },
+    projects: [
+      { extends: true, test: { name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/server/**'] } },
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['test/server/**/*.test.ts'],
+          globalSetup: ['./test/support/build-server.ts'],
+        },
+      },
+    ],
   },
 });
