@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** The interface over HTTP: the same files run on Cloudflare's runtime and on Node. */
+const INTERFACE = ['catalogue', 'dataset', 'descriptions', 'digit', 'formats', 'models', 'number', 'pages', 'same-bytes'];
+
 export default defineConfig({
   test: {
     reporters: ['default', './dev/summary-reporter.ts'],
@@ -16,8 +19,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'node',
-          include: ['test/server/**/*.test.ts'],
+          include: ['test/server/**/*.test.ts', ...INTERFACE.map((name) => `test/worker/${name}.test.ts`)],
           globalSetup: ['./test/support/build-server.ts'],
+          env: { DIGITMINT_RUNTIME: 'node' },
         },
       },
     ],
