@@ -1,5 +1,5 @@
 /**
- * `npm run build:server [-- FOLDER]`: the server on Node as a folder that needs nothing beside it but Node 20: the script, its
+ * `npm run build:server [-- FOLDER]`: the server on Node as a folder that needs nothing beside it but Node: the script, its
  * wasm and the bundled model's weights.
  */
 import { rmSync, writeFileSync } from 'node:fs';

@@ -136,8 +136,12 @@ export function createModelStore(objects: ObjectReader, timeoutMs: number): Mode
  * @throws StorageError  When the time is up; what was begun goes on unheard.
  */
 export async function limitTime<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new StorageError(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
+  // Not Promise.withResolvers: the server runs on Node 20 too.
+  let giveUp: (cause: StorageError) => void = () => undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  const timer = setTimeout(() => giveUp(new StorageError(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
   try {
     return await Promise.race([promise, timeout]);
   } finally {
