@@ -127,7 +127,7 @@ test('its log is lines of JSON: start, requests with the id of their answer, sto
 });
 
 test('a stop in the middle of a long answer lets it come to its end', async () => {
-  const server = await start();
+  const server = await start({ env: { GRACE_SECONDS: '60' } }); // For a machine that is slow.
   const answer = await server.fetch('/dataset.npy?n=4000');
   const stopped = server.stop();
   await expect.poll(() => server.fetch('/healthz').catch(() => 'refused'), { timeout: 5000 }).toBe('refused');
