@@ -37,7 +37,10 @@ export interface Digit {
 }
 
 /** What has an effect on numbers: a look shows in each digit's `url`. */
-export type FetchOptions<T> = RequestOptions & Omit<T, 'format' | 'strict' | 'cols' | 'gap' | 'darkFg' | 'darkBg'>;
+export type FetchOptions<T> = RequestOptions & Omit<T, 'format' | 'pixels' | 'strict' | 'cols' | 'gap' | 'darkFg' | 'darkBg'>;
+
+/** Base64 is half as long as numbers. */
+const FORM = { format: 'json', pixels: 'base64' } as const;
 
 /**
  * Fetches digits. Rejects, and never throws at once.
@@ -46,7 +49,7 @@ export type FetchOptions<T> = RequestOptions & Omit<T, 'format' | 'strict' | 'co
  */
 export async function fetchDigits(options: FetchOptions<DigitOptions> = {}): Promise<Digits> {
   const [how, what] = splitOptions(options);
-  return fetchJson(digitUrl({ ...what, format: 'json' }), how);
+  return fetchJson(digitUrl({ ...what, ...FORM }), how);
 }
 
 /**
@@ -56,7 +59,7 @@ export async function fetchDigits(options: FetchOptions<DigitOptions> = {}): Pro
  */
 export async function fetchNumber(options: FetchOptions<NumberOptions>): Promise<Digits> {
   const [how, what] = splitOptions(options);
-  return fetchJson(numberUrl({ ...what, format: 'json' }), how);
+  return fetchJson(numberUrl({ ...what, ...FORM }), how);
 }
 
 async function fetchJson(url: string, how: RequestOptions): Promise<Digits> {
@@ -70,19 +73,31 @@ async function fetchJson(url: string, how: RequestOptions): Promise<Digits> {
     }
     throw refuseAnswer(answer, url, 'the answer is not JSON, expected that of a digitmint service', cause);
   }
-  if (!isAnswer(value)) {
+  const digits = isAnswer(value) ? value.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) })) : null;
+  if (digits === null || digits.some(({ pixels }) => pixels.length !== measureDigit(value as Answer))) {
     throw refuseAnswer(answer, url, 'the answer holds no digits, expected that of a digitmint service');
   }
-  return { ...value, digits: value.digits.map((digit) => ({ ...digit, pixels: Uint8Array.from(digit.pixels) })) };
+  return { ...(value as Answer), digits };
 }
 
 interface Answer extends Omit<Digits, 'digits'> {
-  readonly digits: readonly (Omit<Digit, 'pixels'> & { readonly pixels: readonly number[] })[];
+  readonly digits: readonly (Omit<Digit, 'pixels'> & { readonly pixels: string })[];
 }
 
 /** Whether it is the API's, as far as its pixels go: that the rest is as documented, the API itself is tested for. */
 function isAnswer(value: unknown): value is Answer {
-  const { digits, width, height, channels } = (value ?? {}) as Partial<Answer>;
-  const size = Number(width) * Number(height) * Number(channels);
-  return Array.isArray(digits) && digits.every((digit: Partial<Digit> | null) => digit?.pixels?.length === size);
+  const { digits } = (value ?? {}) as Partial<Answer>;
+  return Array.isArray(digits) && digits.every((digit: Partial<Digit> | null) => isBase64(digit?.pixels));
+}
+
+function isBase64(text: unknown): boolean {
+  return typeof text === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0;
+}
+
+function measureDigit({ width, height, channels }: Answer): number {
+  return width * height * channels;
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

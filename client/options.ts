@@ -46,6 +46,8 @@ export interface LookOptions {
 interface FormatOptions {
   /** Default `png`. */
   readonly format?: DigitFormat | undefined;
+  /** Of `json` and `ndjson`: numbers, or their bytes as base64. Default `array`. */
+  readonly pixels?: 'array' | 'base64' | undefined;
   /** Throws for an option that has no effect in the format, which is left out of the URL else. Default false. */
   readonly strict?: boolean | undefined;
 }
@@ -76,6 +78,8 @@ export interface DatasetOptions extends BaseOptions, SamplingOptions {
   readonly label?: string | number | undefined;
   /** `idx` and `npy` hold one of the two; `csv` and `ndjson` hold both. Default `images`. */
   readonly part?: 'images' | 'labels' | undefined;
+  /** Of `ndjson`: numbers, or their bytes as base64. Default `array`. */
+  readonly pixels?: 'array' | 'base64' | undefined;
   /** Default `idx`. */
   readonly format?: DatasetFormat | undefined;
   /** Throws for an option that has no effect in the format, which is left out of the URL else. Default false. */

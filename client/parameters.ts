@@ -98,6 +98,7 @@ export const WRITERS = {
   smooth: writeFlag,
   darkFg: writeColour,
   darkBg: writeColour,
+  pixels: writeChoice(['array', 'base64']),
   model: writeText(64, 'a name, or name@version with 16 hex digits', /^[a-z][a-z0-9-]{0,31}(?:@[0-9a-f]{16})?$/),
   strict: writeFlag,
 } as const satisfies Readonly<Record<string, Writer>>;

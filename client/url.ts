@@ -7,29 +7,30 @@ import { chooseCols } from '../shared/sheet-layout.ts';
 import type { DatasetFormat, DatasetOptions, DigitFormat, DigitOptions, NumberOptions } from './options.ts';
 import { writeAll, writeChoice, writeNumber, WRITERS, writeWhole, type Writer } from './parameters.ts';
 
-const { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, model, strict } = WRITERS;
+const { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, pixels, model, strict } = WRITERS;
 
 /** What changes nothing in a format. */
 const WITHOUT_EFFECT: Readonly<Record<DigitFormat, readonly string[]>> = {
-  png: ['darkFg', 'darkBg'],
+  png: ['darkFg', 'darkBg', 'pixels'],
   json: ['cols', 'gap', 'darkFg', 'darkBg'],
-  svg: [],
-  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'darkFg', 'darkBg'],
-  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'darkFg', 'darkBg'],
+  svg: ['pixels'],
+  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'darkFg', 'darkBg', 'pixels'],
+  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'darkFg', 'darkBg', 'pixels'],
   ndjson: ['cols', 'gap', 'darkFg', 'darkBg'],
 };
 
 const format = writeChoice(Object.keys(WITHOUT_EFFECT));
 
 /** A route's parameters; their order is that of its permalinks, less what is no part of the query. */
-const DIGIT = { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, model, format, strict };
-const NUMBER = { number: writeNumber, seed, start, scale, margin, fg, bg, smooth, darkFg, darkBg, model, format, strict };
+const DIGIT = { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, pixels, model, format, strict };
+const NUMBER = { number: writeNumber, seed, start, scale, margin, fg, bg, smooth, darkFg, darkBg, pixels, model, format, strict };
 const DATASET = {
   seed,
   start,
   n: writeWhole(1, LIMITS.maxDatasetDigits),
   label,
   part: writeChoice(['images', 'labels']),
+  pixels,
   model,
   format: writeChoice(['idx', 'npy', 'csv', 'ndjson']),
   strict,
@@ -73,10 +74,8 @@ export function datasetUrl({ base, ...options }: DatasetOptions = {}): string {
   const told = writeAll(DATASET, options);
   const as = (told['format'] ?? 'idx') as DatasetFormat;
   const isInParts = as === 'idx' || as === 'npy';
-  if (!isInParts && told['part'] !== undefined) {
-    drop(told, ['part'], as);
-  }
-  omit(told, { start: '0', part: 'images' });
+  drop(told, [...(isInParts ? [] : ['part']), ...(as === 'ndjson' ? [] : ['pixels'])], as);
+  omit(told, { start: '0', part: 'images', pixels: 'array' });
   return join(base, `/dataset.${as}`, DATASET, told);
 }
 
@@ -86,7 +85,7 @@ function tellLook(writers: Readonly<Record<string, Writer>>, options: object): {
   const as = (told['format'] ?? 'png') as DigitFormat;
   drop(told, WITHOUT_EFFECT[as], as);
   const { fg: ink = 'ffffff', bg: paper = '000000', scale: enlarged = '1' } = told;
-  omit(told, { start: '0', scale: '1', gap: '0', margin: '0', darkFg: ink, darkBg: paper });
+  omit(told, { start: '0', scale: '1', gap: '0', margin: '0', darkFg: ink, darkBg: paper, pixels: 'array' });
   omit(told, { fg: 'ffffff', bg: '000000', smooth: as === 'svg' || enlarged !== '1' ? '0' : (told['smooth'] ?? '0') });
   return { told, as };
 }

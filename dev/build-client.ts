@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { buildPage } from './build-page.ts';
 import { bundle } from './bundle.ts';
 import { describeLicences } from './licences.ts';
 
@@ -20,6 +21,7 @@ export async function buildClient(outFolder: string): Promise<void> {
   for (const name of ['index', 'element']) {
     await bundle({ entries: { [name]: join(CLIENT, `${name}.ts`) }, outFolder, platform: 'browser' });
   }
+  await buildPage(); // The app's bundle holds the names of the pages' files.
   const { metafile } = await bundle({ entries: { cli: join(CLIENT, 'cli', 'main.ts') }, outFolder, platform: 'node' });
   writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), describeLicences(metafile));
   writeDeclarations(join(outFolder, 'types'), ['index.d.ts', 'element.d.ts']);

@@ -16,7 +16,8 @@ const ROOT = join(import.meta.dirname, '..');
 const OUT_FOLDER = join(ROOT, '.digitmint');
 /** Served as it lies: wrangler.toml's `[assets]`. */
 const PUBLIC_FOLDER = join(OUT_FOLDER, 'public');
-const ASSET_FOLDER = join(PUBLIC_FOLDER, ASSET_PATH);
+/** Absolute path of the folder that is served under ASSET_PATH. */
+export const ASSET_FOLDER = join(PUBLIC_FOLDER, ASSET_PATH);
 const LIST_FILE = join(OUT_FOLDER, 'page-files.json');
 
 const ENTRIES = {

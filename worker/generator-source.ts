@@ -66,6 +66,8 @@ export interface ModelList {
 
 export interface GeneratorSourceOptions {
   readonly store: ModelStore;
+  /** False when nothing is ever published, so that the bundled model serves by intent; true when not given. */
+  readonly follows?: boolean;
   /** The model inside the worker's bundle: parsed when it is first needed. */
   readonly bundled: { readonly name: string; readonly version: string; readonly read: () => StoredModel };
   readonly openModel: (parsed: ParsedManifest, weights: Uint8Array) => Promise<Sampler>;
@@ -209,6 +211,9 @@ class FollowingSource implements GeneratorSource {
 
   /** Begins a refresh when one is due; waits for it only when nothing was ever loaded, or for long. */
   async #keepFresh(defer: Defer): Promise<void> {
+    if (this.#options.follows === false) {
+      return;
+    }
     const now = this.#options.clock();
     const due = now >= this.#refreshedAt + (this.#refreshing ? REFRESH_EXPIRES_MS : this.#options.refreshMs);
     if (due) {

@@ -13,9 +13,12 @@ export interface LogEvent {
 export type Log = (event: LogEvent) => void;
 
 /** Writes to the runtime's console. */
-export const writeLog: Log = ({ level, cause, ...fields }) => {
-  console[level](JSON.stringify({ level, ...fields, ...(cause !== undefined && { cause: describeCause(cause) }) }));
-};
+export const writeLog: Log = (event) => console[event.level](formatLogLine(event));
+
+/** An event as one line of JSON, without a line feed. */
+export function formatLogLine({ level, cause, ...fields }: LogEvent): string {
+  return JSON.stringify({ level, ...fields, ...(cause !== undefined && { cause: describeCause(cause) }) });
+}
 
 /** How deep causes are followed. */
 const MAX_CAUSES = 4;

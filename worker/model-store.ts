@@ -17,19 +17,20 @@ import {
   type Pointer,
 } from '../shared/artifact.ts';
 
-/** What is used of an R2 bucket's binding. */
-export interface Bucket {
-  /** @returns  null when the key is free; no body when the condition failed. */
-  get(key: string, options?: { onlyIf: { etagDoesNotMatch: string } }): Promise<BucketObject | null>;
+/** Where published models lie: all that the app needs of storage, on whatever host. */
+export interface ObjectReader {
+  /**
+   * Reads an object whole.
+   *
+   * @param maxBytes   A larger object is refused before it is read.
+   * @param knownEtag  Of the state that the caller has: then only another one is read.
+   * @throws ArtifactError  `too_large`. Whatever else is thrown means that the storage failed.
+   */
+  read(key: string, maxBytes: number, knownEtag?: string): Promise<ObjectReading>;
 }
 
-/** What is used of an R2 object. */
-export interface BucketObject {
-  readonly etag: string;
-  readonly size: number;
-  readonly body?: { cancel(): Promise<void> };
-  arrayBuffer?(): Promise<ArrayBuffer>;
-}
+/** An object, or why there is none. `etag` names this state of it, opaquely. */
+export type ObjectReading = 'missing' | 'unchanged' | { readonly etag: string; readonly bytes: Uint8Array };
 
 /** The storage failed, as opposed to what lies in it: later, the same read may succeed. */
 export class StorageError extends Error {
@@ -75,28 +76,13 @@ export interface FileStore {
 }
 
 /**
- * Makes a store on a bucket.
+ * Makes a store of what lies in object storage.
  * @param timeoutMs  How long one read, head and body, may take.
  */
-export function createModelStore(bucket: Bucket, timeoutMs: number): ModelStore & FileStore {
-  async function readObject(key: string, maxBytes: number, etag?: string): Promise<ReadObject> {
-    const object = await bucket.get(key, etag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: etag } });
-    if (object === null) {
-      return 'missing';
-    }
-    if (object.body === undefined || object.arrayBuffer === undefined) {
-      return 'unchanged';
-    }
-    if (object.size > maxBytes) {
-      await object.body.cancel();
-      throw new ArtifactError({ reason: 'too_large', what: key, bytes: object.size, maxBytes });
-    }
-    return { etag: object.etag, bytes: new Uint8Array(await object.arrayBuffer()) };
-  }
-
-  async function read(key: string, maxBytes: number, etag?: string): Promise<ReadObject> {
+export function createModelStore(objects: ObjectReader, timeoutMs: number): ModelStore & FileStore {
+  async function read(key: string, maxBytes: number, etag?: string): Promise<ObjectReading> {
     try {
-      return await limitTime(readObject(key, maxBytes, etag), timeoutMs, `reading ${key}`);
+      return await limitTime(objects.read(key, maxBytes, etag), timeoutMs, `reading ${key}`);
     } catch (cause) {
       if (cause instanceof ArtifactError || cause instanceof StorageError) {
         throw cause;
@@ -143,8 +129,6 @@ export function createModelStore(bucket: Bucket, timeoutMs: number): ModelStore 
   };
 }
 
-type ReadObject = 'missing' | 'unchanged' | { readonly etag: string; readonly bytes: Uint8Array };
-
 /**
  * Waits for a promise, but not for ever. The timer belongs to the request that waits, so it rings even when the request
  * that the promise belongs to is gone.
@@ -152,8 +136,12 @@ type ReadObject = 'missing' | 'unchanged' | { readonly etag: string; readonly by
  * @throws StorageError  When the time is up; what was begun goes on unheard.
  */
 export async function limitTime<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new StorageError(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
+  // Not Promise.withResolvers: the server runs on Node 20 too.
+  let giveUp: (cause: StorageError) => void = () => undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  const timer = setTimeout(() => giveUp(new StorageError(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
   try {
     return await Promise.race([promise, timeout]);
   } finally {

@@ -81,6 +81,14 @@ function describeBody(body: AnswerBody): Json {
   return body === 'bytes' ? {} : { schema: body === 'text' ? { type: 'string' } : describeSchema(body) };
 }
 
+/** The forms that an error takes: see `respondError`. */
+const ERROR_CONTENT: Json = {
+  'application/problem+json': { schema: { $ref: PROBLEM } },
+  'image/png': {},
+  'image/svg+xml': {},
+  'text/plain': { schema: { type: 'string' } },
+};
+
 /** One answer a status, whose codes are told in words: problem details, or drawn in the format that was asked for. */
 function describeErrors(codes: readonly ApiErrorCode[]): Json {
   const byStatus: Record<number, ApiErrorCode[]> = {};
@@ -89,7 +97,7 @@ function describeErrors(codes: readonly ApiErrorCode[]): Json {
   }
   return mapValues(byStatus, (those) => ({
     description: those.map((code) => `\`${code}\``).join(', '),
-    content: { 'application/problem+json': { schema: { $ref: PROBLEM } } },
+    content: ERROR_CONTENT,
   }));
 }
 

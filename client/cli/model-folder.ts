@@ -4,14 +4,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArtifactError, MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import type { BundledModel } from '../../worker/service.ts';
 import { CliError, EXIT } from './cli-error.ts';
-import type { LocalModel } from './local-service.ts';
 
 /**
  * Opens a folder; the weights are read and verified when it first draws.
  * @throws CliError  When the folder is no model's.
  */
-export function openModelFolder(folder: string): LocalModel {
+export function openModelFolder(folder: string): BundledModel {
   const readFile = (path: string): Uint8Array => {
     try {
       return new Uint8Array(readFileSync(join(folder, path)));

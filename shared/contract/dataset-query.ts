@@ -21,7 +21,7 @@ export const DATASET_PARAMETERS = {
     schema: wholeNumber(1, LIMITS.maxDatasetDigits),
     about: 'How many digits; the next range begins at start + n',
     without: String(DEFAULT_COUNT),
-    example: '10000',
+    example: '1000',
   },
   seed: { ...PARAMETERS.seed, without: 'a fresh one; the answer tells it, and the labels need the same' },
   start: { ...PARAMETERS.start, about: 'Place of the first digit in the seed’s endless row: a digit never depends on the range' },

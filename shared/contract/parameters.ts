@@ -56,6 +56,9 @@ function flag(): z.ZodType<boolean> {
     .meta({ description: '0 or 1' });
 }
 
+/** As programs are told; `parseColour` decides. */
+const COLOUR_PATTERN = '^(transparent|#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}))$';
+
 function colour(): z.ZodType<Colour> {
   return z
     .string()
@@ -67,7 +70,7 @@ function colour(): z.ZodType<Colour> {
       }
       return parsed;
     })
-    .meta({ description: 'a colour as 3, 4, 6 or 8 hex digits, or transparent' });
+    .meta({ description: 'a colour as 3, 4, 6 or 8 hex digits, or transparent', pattern: COLOUR_PATTERN });
 }
 
 const TEXT = {
@@ -86,7 +89,10 @@ const TEXT = {
     .transform((text) => text.split('@'))
     .pipe(z.union([z.tuple([modelNameSchema]), z.tuple([modelNameSchema, modelVersionSchema])]))
     .transform(([name, version]) => ({ name, version }))
-    .meta({ description: 'a name, or name@version with 16 hex digits' }),
+    .meta({
+      description: 'a name, or name@version with 16 hex digits',
+      pattern: '^[a-z][a-z0-9-]{0,31}(@[0-9a-f]{16})?$', // Of the two schemas above, as programs are told.
+    }),
 };
 
 /** How JSON writes pixels; the first when nothing is said. */

@@ -12,7 +12,7 @@ import { limitsSchema, modelCardSchema, modelsSchema, oembedSchema } from '../..
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { PNG } from 'pngjs';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const first = buildFixture({ name: 'first' });
 const old = buildFixture({ name: 'first', weightsSeed: 'old' });

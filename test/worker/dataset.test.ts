@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
 import { digitSchema, digitsSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const labelled = buildFixture({ name: 'labelled' });
 const plain = buildFixture({ name: 'plain', classes: 0 });

@@ -36,7 +36,10 @@ interface Described {
 interface Document {
   openapi: string;
   servers: { url: string }[];
-  paths: Record<string, { get: { operationId: string; parameters: Described[]; responses: Record<string, unknown> } }>;
+  paths: Record<
+    string,
+    { get: { operationId: string; parameters: Described[]; responses: Record<string, { content?: Record<string, unknown> }> } }
+  >;
 }
 
 let document: Document;
@@ -85,6 +88,59 @@ describe('/openapi.json', () => {
     for (const path of ['/digit.{extension}', '/number/{digits}', '/dataset.{extension}']) {
       const answer = JSON.stringify(document.paths[path]?.get.responses['200']);
       expect([path, answer.includes('"contentEncoding":"base64"'), answer.includes('"maximum":255')]).toEqual([path, true, true]);
+    }
+  });
+
+  test('tells programs by patterns what is taken', () => {
+    const texts = [
+      '',
+      'fff',
+      '#fff',
+      'FFFF',
+      'fffff',
+      'fedcba',
+      'fedcba9',
+      'fedcba98',
+      'fedcba987',
+      'ggg',
+      'transparent',
+      'fff\n',
+      ' fff',
+    ];
+    const version = '0123456789abcdef';
+    const names = [
+      'a',
+      'A',
+      'a-1',
+      '1a',
+      'a'.repeat(32),
+      'a'.repeat(33),
+      `a@${version}`,
+      `a@${version}0`,
+      'a@',
+      `a@b@${version}`,
+    ];
+    const described = (document.paths['/digit']?.get.parameters ?? []).filter(({ schema }) => schema.pattern !== undefined);
+    expect(described.map(({ name }) => name)).toEqual(['fg', 'bg', 'dark_fg', 'dark_bg', 'model']);
+    for (const { name, schema } of described) {
+      for (const text of [...texts, ...names]) {
+        const isTaken = parseDigitQuery(new URLSearchParams([[name, text]])).ok;
+        expect([name, text, new RegExp(schema.pattern ?? '').test(text)]).toEqual([name, text, isTaken]);
+      }
+    }
+  });
+
+  test('tells the forms that an error takes', async () => {
+    const responses = document.paths['/digit.{extension}']?.get.responses ?? {};
+    for (const [extension, type] of [
+      ['json', 'application/problem+json'],
+      ['png', 'image/png'],
+      ['svg', 'image/svg+xml'],
+      ['txt', 'text/plain'],
+    ]) {
+      const answer = await app.request(`/digit.${extension}?n=0`);
+      expect(answer.headers.get('content-type')?.split(';')[0]).toBe(type);
+      expect(Object.keys(responses['400']?.content ?? {})).toContain(type);
     }
   });
 

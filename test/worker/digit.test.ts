@@ -8,7 +8,7 @@ import { POINTER_KEY } from '../../shared/artifact.ts';
 import { digitsSchema, healthSchema, problemSchema } from '../../shared/contract/answers.ts';
 import type { ERROR_EXAMPLES } from '../../shared/contract/errors.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 interface Digits {
   model: { name: string; version: string };

@@ -9,7 +9,7 @@ import { POINTER_KEY } from '../../shared/artifact.ts';
 import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../../shared/contract/answers.ts';
 import { collectComplaints, startBrowser } from '../support/browser.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const grey = buildFixture({ name: 'grey' });
 const colour = buildFixture({

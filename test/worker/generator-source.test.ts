@@ -7,7 +7,8 @@ import { buildKey, MANIFEST_FILE, parseManifest, POINTER_KEY, WEIGHTS_FILE } fro
 import type { Sampler } from '../../shared/sampler.ts';
 import { createGeneratorSource, type Acquired, type GeneratorSource } from '../../worker/generator-source.ts';
 import type { LogEvent } from '../../worker/log.ts';
-import { createModelStore, type Bucket } from '../../worker/model-store.ts';
+import { createModelStore } from '../../worker/model-store.ts';
+import { createR2Reader, type Bucket } from '../../worker/r2-reader.ts';
 import type { Defer } from '../../worker/sampler-cache.ts';
 import { buildFixture, buildPointer, listObjects, type Fixture } from '../support/fixture-artifact.ts';
 
@@ -41,7 +42,7 @@ beforeEach(() => {
   alive = new Set();
   deferred = [];
   source = createGeneratorSource({
-    store: createModelStore(bucket, READ_TIMEOUT_MS),
+    store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: {
       name: 'bundled',
       version: bundled.manifest.version,
@@ -294,7 +295,7 @@ describe('the cache', () => {
 /** A source whose requests give up before a load is over. */
 function createSlowSource(): GeneratorSource {
   return createGeneratorSource({
-    store: createModelStore(bucket, 1000),
+    store: createModelStore(createR2Reader(bucket), 1000),
     bundled: { name: 'bundled', version: 'none', read: () => expect.unreachable() },
     openModel: async ({ manifest, plan }) => {
       alive.add('late');
@@ -320,7 +321,7 @@ function createSlowSource(): GeneratorSource {
 
 test('without any model that can be opened the answer is a failure, not a hang', async () => {
   const broken = createGeneratorSource({
-    store: createModelStore(bucket, READ_TIMEOUT_MS),
+    store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: { name: 'bundled', version: 'x', read: () => expect.unreachable() },
     openModel: () => Promise.reject(new Error('no wasm')),
     refreshMs: REFRESH_MS,

@@ -13,7 +13,7 @@ import {
   type ManifestContent,
 } from '../../shared/artifact.ts';
 import { buildFixture, buildPointer, listObjects, type Fixture } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
+import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/runtime.ts';
 
 interface Health {
   status: string;

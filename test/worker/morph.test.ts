@@ -11,7 +11,7 @@ import { digitsSchema } from '../../shared/contract/answers.ts';
 import { takeApart } from '../support/apng.ts';
 import { startBrowser } from '../support/browser.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const grey = buildFixture({ name: 'grey' });
 const plain = buildFixture({ name: 'plain', classes: 0 });

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { collectComplaints, startBrowser } from '../support/browser.ts';
-import { startWorker, type TestWorker } from '../support/workerd.ts';
+import { startWorker, type TestWorker } from '../support/runtime.ts';
 
 let worker: TestWorker;
 let browser: Browser;

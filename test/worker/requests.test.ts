@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { OPERATIONS } from '../../worker/app.ts';
-import { startWorker, type TestWorker } from '../support/workerd.ts';
+import { startWorker, type TestWorker } from '../support/runtime.ts';
 
 let worker: TestWorker;
 beforeAll(async () => {

@@ -2,6 +2,7 @@
  * The worker's digits are those that the library's own build draws in Node, byte by byte, for every layer, activation and
  * form of the weights.
  */
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,7 +11,7 @@ import type { Activation, LayerConfig } from '../../shared/generator.ts';
 import { createSampler } from '../../shared/sampler.ts';
 import { WEIGHT_DTYPES } from '../../shared/weight-encoding.ts';
 import { buildFixture, buildPointer, type Fixture } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const ACTIVATIONS: readonly Activation[] = ['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh'];
 
@@ -57,4 +58,23 @@ test.each(fixtures.map((fixture) => [fixture.manifest.name, fixture] as const))(
   expect(digits.map(({ label }) => label)).toEqual([...(expected.labels as Uint8Array)]);
   expect(digits.flatMap(({ pixels }) => pixels)).toEqual([...expected.pixels]);
   expect(new Set(expected.pixels).size).toBeGreaterThan(50);
+});
+
+/**
+ * The start of each answer's SHA-256, by a fixture's weights: the same in every runtime. Who changes one changes what URLs
+ * give that promise never to change.
+ */
+test.each([
+  ['/digit.png?n=7&scale=2&gap=1', 'f6eae312ca17d01068cb0dfc4a79d6f6'],
+  ['/digit.png?n=3&smooth=1&scale=4&fg=234&bg=fff8', '8f5098665be1accc4a5eb40c87363646'],
+  ['/digit.svg?n=4', 'f6e23b386898d29ba3a4aaae257b6322'],
+  ['/digit.txt?n=2', '4343a55b240ed57e689e01d65358afa0'],
+  ['/digit.npy?n=5', '54059eda79ddd23a773d60ae659713f8'],
+  ['/number/2026.png?scale=3', '44da321157f11738c2b8135d5d823080'],
+  ['/dataset.idx?n=130&start=9', '70d85a3c88083953e64f34caef22f046'],
+  ['/dataset.csv?n=70&label=3', '48c9934fcdcb4de7f8f03150bb0815e4'],
+])('%s is the very bytes that it was', async (path, sha256) => {
+  const answer = await worker.fetch(`${path}&seed=golden&model=leakyrelu`);
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  expect([answer.status, createHash('sha256').update(bytes).digest('hex').slice(0, 32)]).toEqual([200, sha256]);
 });

@@ -219,7 +219,7 @@ const PICTURES: Readonly<Record<Pasted['kind'], { readonly extensions: readonly 
 
 /** The picture that a URL of this service stands for; undefined when it stands for none. */
 function findPicture(pasted: string, origin: string): Pasted | undefined {
-  const given = URL.parse(pasted);
+  const given = URL.canParse(pasted) ? new URL(pasted) : null; // Not URL.parse: the server runs on Node 20 too.
   if (given?.origin !== origin) {
     return undefined;
   }

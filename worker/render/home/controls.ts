@@ -33,6 +33,7 @@ const NOTES: Readonly<Record<DigitParameter, ControlNote>> = {
   dark_fg: { kind: 'colour', title: 'Ink in the dark' },
   dark_bg: { kind: 'colour', title: 'Paper in the dark' },
   format: { kind: 'choice', title: 'Format' },
+  pixels: { kind: 'choice', title: 'Pixels' },
   model: { kind: 'text', title: 'Model' },
   strict: { kind: 'flag', title: 'Strict' },
 };
@@ -41,7 +42,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly DigitP
   { title: 'Which digits', names: ['label', 'seed', 'n', 'start'] },
   { title: 'Layout', names: ['cols', 'scale', 'gap', 'margin', 'smooth'] },
   { title: 'Colours', names: ['fg', 'bg', 'dark_fg', 'dark_bg'] },
-  { title: 'Answer', names: ['format', 'model', 'strict'] },
+  { title: 'Answer', names: ['format', 'pixels', 'model', 'strict'] },
 ];
 
 /** Those that no group names: none may be forgotten, whatever is added. */

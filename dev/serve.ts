@@ -1,0 +1,15 @@
+/**
+ * `npm run serve`: builds the server on Node and becomes it, with the flags that it was given.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { SERVER_FILE } from './build-server.ts';
+
+const FOLDER = join(import.meta.dirname, '..', '.digitmint', 'server');
+
+// In a process of its own: what bundles would take more memory than what serves.
+execFileSync(process.execPath, [join(import.meta.dirname, 'build-server.ts'), FOLDER], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
+await import(pathToFileURL(join(FOLDER, SERVER_FILE)).href);

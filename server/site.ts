@@ -1,0 +1,37 @@
+/**
+ * The app with the pages' files beside it, which on Cloudflare the platform serves without the worker.
+ */
+import { existsSync } from 'node:fs';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { Hono } from 'hono';
+import { ASSET_HEADERS, ASSET_PATH } from '../worker/asset-headers.ts';
+
+/** Answers requests. */
+export type Fetch = (request: Request) => Response | Promise<Response>;
+
+/**
+ * Serves `/assets/` from a folder, compressed where the reader takes that; all else, and what is not there, is the app's.
+ *
+ * @param folder  Absolute path of the folder that holds `assets`, as dev/build-server.ts makes it.
+ * @throws Error  When the server was built without them.
+ */
+export function addSite(app: Fetch, folder: string): Fetch {
+  if (!existsSync(folder + ASSET_PATH)) {
+    throw new Error(`${folder} has no ${ASSET_PATH}: build the server with npm run build:server`);
+  }
+  const site = new Hono();
+  site.use(
+    `${ASSET_PATH}*`,
+    serveStatic({
+      root: folder,
+      precompressed: true,
+      onFound: (_, c) => {
+        for (const [name, value] of Object.entries(ASSET_HEADERS)) {
+          c.header(name, value);
+        }
+      },
+    }),
+  );
+  site.all('*', (c) => app(c.req.raw));
+  return (request) => site.fetch(request);
+}

@@ -1,0 +1,260 @@
+/**
+ * HTTP on Node, over real sockets: what is no request to the app, streams and their readers, and the end.
+ */
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startHttpServer, type HttpServer } from '../../server/http-server.ts';
+import type { LogEvent } from '../../worker/log.ts';
+
+let server: HttpServer | undefined;
+let logged: LogEvent[] = [];
+afterEach(async () => {
+  await server?.stop(0);
+  server = undefined;
+  logged = [];
+});
+
+async function start(fetch: (request: Request) => Response | Promise<Response>, publicOrigin?: string): Promise<HttpServer> {
+  server = await startHttpServer({ fetch, port: 0, host: '127.0.0.1', publicOrigin, log: (event) => logged.push(event) });
+  return server;
+}
+
+const answerUrl = (request: Request) => new Response(request.url);
+
+function open(): Promise<Socket> {
+  const { hostname, port } = new URL((server as HttpServer).url);
+  return new Promise((resolve, reject) => {
+    const socket: Socket = connect(Number(port), hostname, () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
+
+/** Sends bytes and gives all that comes until the server closes. */
+async function exchange(text: string): Promise<string> {
+  const socket = await open();
+  let received = '';
+  return new Promise((resolve) => {
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
+    socket.on('error', () => undefined); // Reset while what the server will not read is still on its way.
+    socket.on('close', () => resolve(received));
+    socket.write(text);
+  });
+}
+
+const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1]);
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('what never comes to the app', () => {
+  const CLOSE = 'Host: x\r\nConnection: close\r\n';
+
+  test.each<[what: string, text: string, status: number]>([
+    ['a header of 40,000 characters', `GET / HTTP/1.1\r\n${CLOSE}X: ${'a'.repeat(40_000)}\r\n\r\n`, 431],
+    [
+      'a thousand headers beyond all bounds',
+      `GET / HTTP/1.1\r\n${CLOSE}${'X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n'.repeat(1000)}\r\n`,
+      431,
+    ],
+    ['a URL of 100,000 characters', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\n${CLOSE}\r\n`, 431],
+    ['the start of a TLS connection', '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400],
+    ['an unknown method', `MINT / HTTP/1.1\r\n${CLOSE}\r\n`, 400],
+    ['a wrong host', 'GET / HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n', 400],
+    ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['no path', `OPTIONS * HTTP/1.1\r\n${CLOSE}\r\n`, 400],
+    ['two lengths', `POST / HTTP/1.1\r\n${CLOSE}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`, 400],
+  ])('%s is a client’s error', async (_, text, status) => {
+    await start(() => new Response('never'));
+    const answer = await exchange(text);
+    expect([statusOf(answer), answer.includes('never')]).toEqual([status, false]);
+    expect(await (await fetch((server as HttpServer).url)).text()).toBe('never'); // It goes on.
+  });
+
+  test('the error is a problem that says what it is', async () => {
+    await start(answerUrl);
+    const answer = await exchange('nonsense\r\n\r\n');
+    expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/i);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] as string)).toEqual({ type: 'about:blank', title: 'Bad Request', status: 400 });
+  });
+
+  test('is answered on a connection that had good answers before', async () => {
+    await start(() => new Response('good'));
+    const socket = await open();
+    let received = '';
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString();
+      if (received.endsWith('good')) {
+        socket.write('nonsense\r\n\r\n');
+      }
+    });
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(received).toMatch(/good[\s\S]*HTTP\/1\.1 400 /);
+  });
+
+  test('is a 408 when its head does not come to an end', async () => {
+    await start(answerUrl);
+    const began = Date.now();
+    expect(statusOf(await exchange('GET / HTTP/1.1\r\nHost: x\r\n'))).toBe(408);
+    expect(Date.now() - began).toBeLessThan(40_000);
+  });
+});
+
+describe('the URL of a request', () => {
+  test('is what the client named', async () => {
+    const { url } = await start(answerUrl);
+    expect(await (await fetch(`${url}/a?b=%20c`)).text()).toBe(`${url}/a?b=%20c`);
+    expect(await exchange('GET /a HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n')).toContain('http://example.org/a');
+    expect(await exchange('GET /a HTTP/1.0\r\n\r\n')).toContain('http://localhost/a');
+  });
+
+  test.each(['Host: evil.example', 'Host: evil.example:99\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: gopher'])(
+    'is at the public origin, whatever the client names: %j',
+    async (headers) => {
+      await start(answerUrl, 'https://example.org:8443');
+      for (const target of ['/a?b=c', '//a?b=c', 'http://evil.example/a?b=c']) {
+        const answer = await exchange(`GET ${target} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`);
+        const path = target.startsWith('//') ? target : '/a?b=c';
+        expect(answer.split('\r\n\r\n')[1]).toContain(`https://example.org:8443${path}`);
+        expect(answer).not.toContain('evil');
+      }
+    },
+  );
+});
+
+/** A stream without an end, of parts of 64 KiB, that tells what is taken of it. */
+function createEndless() {
+  const taken = { parts: 0, cancelled: false };
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        await sleep(0);
+        taken.parts++;
+        controller.enqueue(new Uint8Array(65_536));
+      },
+      cancel() {
+        taken.cancelled = true;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { stream, taken };
+}
+
+describe('a stream', () => {
+  test('waits for a reader who is slow, and ends with one who leaves', async () => {
+    const { stream, taken } = createEndless();
+    await start(() => new Response(stream));
+    const socket = await open();
+    socket.pause();
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    let seen = -1;
+    while (taken.parts !== seen || seen < 1) {
+      seen = taken.parts;
+      await sleep(300);
+    }
+    // What the two ends of the connection hold in the kernel, and no more.
+    expect(taken.parts * 65_536).toBeLessThan(64 * 1024 * 1024);
+    socket.resume();
+    await sleep(300);
+    expect(taken.parts).toBeGreaterThan(seen);
+    expect(taken.cancelled).toBe(false);
+    socket.destroy();
+    await expect.poll(() => taken.cancelled, { timeout: 5000 }).toBe(true);
+    await expect.poll(() => logged).toMatchObject([{ event: 'request', method: 'GET', url: '/', status: 200, left: true }]);
+  });
+
+  test('whose every part is there at once still leaves room for other requests', async () => {
+    let parts = 0;
+    const busy = () =>
+      new ReadableStream<Uint8Array>(
+        {
+          pull(controller) {
+            const end = performance.now() + 10;
+            while (performance.now() < end) {
+              // Draws.
+            }
+            return ++parts > 200 ? controller.close() : controller.enqueue(new Uint8Array(100));
+          },
+        },
+        { highWaterMark: 0 },
+      );
+    const { url } = await start((request) => new Response(request.url.endsWith('/quick') ? 'quick' : busy()));
+    const whole = fetch(url);
+    await sleep(50);
+    expect(await (await fetch(`${url}/quick`)).text()).toBe('quick');
+    expect(parts).toBeLessThan(100);
+    expect((await (await whole).arrayBuffer()).byteLength).toBe(20_000);
+  });
+
+  test('of one part has a length', async () => {
+    const { url } = await start((request) => new Response(request.method === 'HEAD' ? null : new Blob(['one part']).stream()));
+    expect((await fetch(url)).headers.get('content-length')).toBe('8');
+    expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('that fails is cut off, not ended', async () => {
+    let parts = 0;
+    const stream = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (++parts > 3) {
+          throw new Error('gone');
+        }
+        controller.enqueue(new TextEncoder().encode('part'));
+      },
+    });
+    await start(() => new Response(stream));
+    const answer = await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(answer.endsWith('\r\n4\r\npart\r\n')).toBe(true); // No last chunk, and not a word of why.
+    await expect
+      .poll(() => logged)
+      .toMatchObject([
+        { event: 'request_failed', cause: { message: 'gone' } },
+        { event: 'request', left: true },
+      ]);
+  });
+});
+
+test('a failure outside of the app is logged, and a 500', async () => {
+  const { url } = await start(() => Promise.reject(new Error('secret')));
+  const answer = await fetch(url);
+  expect([answer.status, await answer.json()]).toEqual([
+    500,
+    { type: 'about:blank', title: 'Internal Server Error', status: 500 },
+  ]);
+  await expect
+    .poll(() => logged)
+    .toMatchObject([{ event: 'request_failed', cause: { message: 'secret' } }, { event: 'request' }]);
+});
+
+describe('a stop', () => {
+  test('waits for the answer in flight, takes no new request, and does not wait for idle connections', async () => {
+    const { url, stop } = await start(async () => {
+      await sleep(500);
+      return new Response('whole');
+    });
+    await (await fetch(url)).text(); // Leaves a connection that is kept.
+    const idle = await open();
+    const inFlight = fetch(url);
+    await sleep(100);
+    const began = performance.now();
+    const stopped = stop(10_000);
+    await expect(open()).rejects.toThrow('ECONNREFUSED');
+    expect(await (await inFlight).text()).toBe('whole');
+    await stopped;
+    expect(performance.now() - began).toBeLessThan(3000);
+    idle.destroy();
+    server = undefined;
+  });
+
+  test('cuts off what is still in flight after its time', async () => {
+    const { stream, taken } = createEndless();
+    const { url, stop } = await start(() => new Response(stream));
+    const { body } = await fetch(url);
+    const reading = new Response(body).arrayBuffer();
+    const began = performance.now();
+    await Promise.all([stop(300), expect(reading).rejects.toThrow('terminated')]);
+    expect(performance.now() - began).toBeGreaterThan(290);
+    expect(performance.now() - began).toBeLessThan(3000);
+    await expect.poll(() => taken.cancelled).toBe(true);
+    server = undefined;
+  });
+});

@@ -1,0 +1,60 @@
+/**
+ * The image, without Docker: its first stage's build out of nothing but the context, and its second stage's commands. What
+ * only Docker can tell (the base images, the layers' size) is not tested.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { startServer } from '../support/node-server.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const DOCKERFILE = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
+
+let scratch: string;
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'digitmint-image-'));
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Runs a command with nothing but its own environment. */
+function runBare(args: readonly string[], cwd: string, env: Record<string, string> = {}) {
+  return spawnSync(process.execPath, args, { cwd, env: { PATH: '/usr/bin:/bin', ...env }, encoding: 'utf8', timeout: 60_000 });
+}
+
+test('is built from the files that .dockerignore lets through, to the same bytes', () => {
+  const context = join(scratch, 'src');
+  const [everything, ...kept] = readFileSync(join(ROOT, '.dockerignore'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  expect(everything).toBe('*');
+  for (const line of kept) {
+    expect(line).toMatch(/^![a-zA-Z0-9./-]+$/);
+    cpSync(join(ROOT, line.slice(1)), join(context, line.slice(1)), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(context, 'node_modules')); // As `npm ci` makes it.
+  expect(DOCKERFILE).toContain('RUN node dev/build-server.ts /app\n');
+  const built = join(scratch, 'app');
+  expect(runBare(['dev/build-server.ts', built], context)).toMatchObject({ status: 0, stderr: '' });
+  const [ours, theirs] = [inject('serverFolder'), built].map((folder) => readFileSync(join(folder, 'server.js'), 'utf8'));
+  expect(theirs === ours).toBe(true);
+});
+
+test('tells its health by its own command, is no root, and stops in time', async () => {
+  const [, command] = /^HEALTHCHECK .*\\\n\s+CMD (\[.*\])$/m.exec(DOCKERFILE) ?? [];
+  const [program, ...args] = JSON.parse(command ?? '[]') as string[];
+  expect(program).toBe('node');
+  expect(DOCKERFILE).toMatch(/\nUSER 1000:1000\n/);
+  expect(DOCKERFILE).toMatch(/\nCMD \["node", "server\.js"\]\n$/);
+  const environment =
+    /^ENV (.*)$/m
+      .exec(DOCKERFILE)?.[1]
+      ?.split(' ')
+      .map((pair) => pair.split('=') as [string, string]) ?? [];
+  const server = await startServer({ env: { ...Object.fromEntries(environment), PORT: '0' } });
+  expect(runBare(args, scratch, { PORT: server.url.port })).toMatchObject({ status: 0, stderr: '' });
+  expect(await server.stop()).toBe(0);
+  expect(runBare(args, scratch, { PORT: server.url.port }).status).toBe(1);
+});

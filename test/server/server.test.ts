@@ -1,0 +1,250 @@
+/**
+ * The built server as a process: its start and its end, where its models come from, and readers who leave.
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { request, type IncomingMessage } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { buildServer, SERVER_FILE } from '../../dev/build-server.ts';
+import { publishArtifact } from '../../trainer/publish.ts';
+import { createFolderStore } from '../../trainer/storage/folder-store.ts';
+import type { ObjectStore } from '../../trainer/storage/object-store.ts';
+import { createS3Store } from '../../trainer/storage/s3-store.ts';
+import { buildFixture, type Fixture } from '../support/fixture-artifact.ts';
+import { startServer, type ServerOptions, type TestServer } from '../support/node-server.ts';
+import { hasVersitygw, startVersitygw, type S3Server } from '../support/s3-server.ts';
+import { waitUntil } from '../support/workerd.ts';
+
+interface Health {
+  status: string;
+  model: { name: string; version: string; source: string };
+  lastError: { reason: string } | null;
+}
+
+let scratch: string;
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'digitmint-server-test-'));
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const running: TestServer[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.stop('SIGKILL')));
+});
+
+async function start(options?: ServerOptions): Promise<TestServer> {
+  const server = await startServer(options);
+  running.push(server);
+  return server;
+}
+
+const askHealth = async (server: TestServer) => (await server.fetch('/healthz')).json() as Promise<Health>;
+
+/** Runs the server to its end. */
+function runServer(args: string[], env: Record<string, string> = {}) {
+  const script = join(inject('serverFolder'), SERVER_FILE);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  return { status, stdout, stderr };
+}
+
+describe('a start that cannot be', () => {
+  test('by its settings says what was expected, in one line', () => {
+    const file = join(scratch, 'file');
+    writeFileSync(file, '');
+    for (const [args, message] of [
+      [['--port', 'x'], /^digitmint: --port is "x", expected a whole number/],
+      [['--models', join(scratch, 'nowhere')], /^digitmint: models: expected a folder .*nowhere, got ENOENT/],
+      [['--models', file], /^digitmint: models: expected a folder at .*file, got a file/],
+      [['--host', '203.0.113.1'], /^digitmint: HOST is "203.0.113.1", expected an address/],
+    ] as const) {
+      const { status, stdout, stderr } = runServer([...args]);
+      expect(stderr).toMatch(message);
+      expect([status, stdout, stderr.trimEnd().split('\n').length]).toEqual([1, '', 1]);
+    }
+  });
+
+  test('by a taken port names it', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as AddressInfo;
+    expect(runServer([], { PORT: String(port) })).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `digitmint: port ${port} of 127.0.0.1 is taken; stop what listens there, or choose another with PORT\n`,
+    });
+    other.close();
+  });
+
+  test('by --help is none', () => {
+    expect(runServer(['--help'])).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('MODELS') as unknown });
+  });
+});
+
+test('from an empty folder, on a bare Node, the built files are all that it needs', async () => {
+  const [folder, cwd] = [join(scratch, 'app'), join(scratch, 'empty')];
+  mkdirSync(folder);
+  mkdirSync(cwd);
+  const names = readdirSync(inject('serverFolder'));
+  for (const name of names) {
+    copyFileSync(join(inject('serverFolder'), name), join(folder, name));
+  }
+  expect(names.map((name) => name.replace(/-[A-Z0-9]{8}/, '')).toSorted()).toEqual([
+    'package.json',
+    'server.js',
+    'server.js.LEGAL.txt',
+    'tfjs-backend-wasm-simd.wasm',
+    'weights.bin',
+  ]);
+  const server = await start({ script: join(folder, SERVER_FILE), cwd, env: { HOME: cwd } });
+  expect(await askHealth(server)).toMatchObject({ status: 'ok', model: { name: 'digits', source: 'bundled' }, lastError: null });
+  const [png, page] = [await server.fetch('/digit.png?n=16'), await server.fetch('/docs')];
+  expect([png.status, png.headers.get('content-type'), page.status]).toEqual([200, 'image/png', 200]);
+  expect((await server.fetch('/models/digits/0000000000000000/model.json')).status).toBe(404);
+  expect(await server.stop()).toBe(0);
+  expect(readdirSync(cwd)).toEqual([]); // It writes nothing.
+});
+
+test('its log is lines of JSON: start, requests with the id of their answer, stop', async () => {
+  const server = await start();
+  const answer = await server.fetch('/digit.json?n=0');
+  await answer.text();
+  expect(await server.stop('SIGINT')).toBe(0);
+  const events = server.readLogs().map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(events).toMatchObject([
+    { level: 'info', event: 'started' },
+    { event: 'request', requestId: answer.headers.get('request-id'), method: 'GET', url: '/digit.json?n=0', status: 400 },
+    { event: 'stopping', signal: 'SIGINT' },
+    { event: 'stopped' },
+  ]);
+});
+
+test('a stop in the middle of a long answer lets it come to its end', async () => {
+  const server = await start({ env: { GRACE_SECONDS: '60' } }); // For a machine that is slow.
+  const answer = await server.fetch('/dataset.npy?n=4000');
+  const stopped = server.stop();
+  await expect.poll(() => server.fetch('/healthz').catch(() => 'refused'), { timeout: 5000 }).toBe('refused');
+  expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(4000 * 784);
+  expect(await stopped).toBe(0);
+});
+
+test('PUBLIC_URL is where the URLs in answers lead', async () => {
+  const server = await start({ env: { PUBLIC_URL: 'https://example.org' } });
+  const answer = await server.fetch('/digit.json?seed=a');
+  expect(answer.headers.get('link')).toMatch(/^<https:\/\/example\.org\/digit\.json\?/);
+  expect(JSON.stringify(await answer.json())).toContain('"url":"https://example.org/digit.png?');
+  expect(await (await server.fetch('/openapi.json')).json()).toMatchObject({ servers: [{ url: 'https://example.org' }] });
+  expect((await server.fetch('/digit.png', { method: 'POST', body: 'x' })).status).toBe(405);
+});
+
+test('readers who leave leave nothing behind', async () => {
+  const folder = join(scratch, 'tensors');
+  await buildServer(folder, fileURLToPath(new URL('tensor-telling-server.ts', import.meta.url)));
+  const server = await start({ script: join(folder, SERVER_FILE) });
+  const countTensors = async () => {
+    const told = () => server.readLogs().filter((line) => line.includes('"tensors"'));
+    const before = told().length;
+    server.child.kill('SIGUSR2');
+    await expect.poll(() => told().length).toBe(before + 1);
+    return (JSON.parse(told().at(-1) as string) as { count: number }).count;
+  };
+  const weights = await countTensors();
+  expect(weights).toBeGreaterThan(4);
+  const left = () => server.readLogs().filter((line) => line.includes('"left":true')).length;
+  for (const path of ['/dataset.csv?n=10000', '/digit.ndjson?n=256', '/dataset.npy?n=10000']) {
+    const before = left();
+    await new Promise<void>((resolve, reject) => {
+      const call = request(new URL(path, server.url), (answer: IncomingMessage) => {
+        answer.once('data', () => {
+          answer.destroy();
+          resolve();
+        });
+      });
+      call.on('error', reject).end();
+    });
+    await expect.poll(left, { timeout: 10_000 }).toBe(before + 1);
+  }
+  expect(await countTensors()).toBe(weights);
+  expect(server.readLogs().filter((line) => line.includes('"error"'))).toEqual([]);
+  expect(await server.stop()).toBe(0);
+});
+
+const [first, second] = [buildFixture({ weightsSeed: 'first' }), buildFixture({ weightsSeed: 'second' })];
+
+/** Publishes as `npm run publish` does. */
+async function publish(store: ObjectStore, { manifest, files }: Fixture): Promise<void> {
+  const folder = join(scratch, manifest.version);
+  mkdirSync(folder, { recursive: true });
+  for (const [path, bytes] of files) {
+    writeFileSync(join(folder, path), bytes);
+  }
+  await publishArtifact({ store, folder, makeDefault: true, now: () => new Date() });
+}
+
+/** One model serves, then the next that is published, and both by their versions. */
+async function followPublications(store: ObjectStore, env: Record<string, string>): Promise<void> {
+  await publish(store, first);
+  const server = await start({ env: { MODEL_REFRESH_SECONDS: '0.1', ...env } });
+  expect(await askHealth(server)).toMatchObject({ status: 'ok', model: { version: first.manifest.version, source: 'r2' } });
+  await publish(store, second);
+  await waitUntil(
+    () => askHealth(server),
+    ({ model }) => model.version === second.manifest.version,
+  );
+  for (const { manifest, files } of [first, second]) {
+    const file = await server.fetch(`/models/fixture/${manifest.version}/weights.bin`);
+    expect(Buffer.from(await file.arrayBuffer()).equals(Buffer.from(files.get('weights.bin') as Uint8Array))).toBe(true);
+  }
+  for (const path of ['/models/fixture/0123456789abcdef', '/digit.json?model=fixture@0123456789abcdef', '/models/nothing']) {
+    expect([path, (await server.fetch(path)).status]).toEqual([path, 404]);
+  }
+}
+
+test('models come from a folder, as they are published there', async () => {
+  const folder = join(scratch, 'published');
+  await followPublications(createFolderStore(folder), { MODELS: folder });
+});
+
+describe.skipIf(!hasVersitygw())('models come from a bucket', () => {
+  let s3: S3Server;
+  beforeAll(async () => {
+    s3 = await startVersitygw();
+  });
+  afterAll(() => s3.stop());
+
+  const describeBucket = (secret = s3.credentials.secretAccessKey) => ({
+    AWS_ENDPOINT_URL_S3: s3.endpoint,
+    AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secret,
+  });
+
+  test.each(['', 'some/prefix'])('as they are published there, under the prefix %j', async (prefix) => {
+    const models = `s3://${s3.bucket}${prefix === '' ? '' : `/${prefix}`}`;
+    await followPublications(createS3Store({ ...s3, prefix }), { ...describeBucket(), MODELS: models });
+  });
+
+  test('that refuses or is not there keeps nobody from digits, and no credential is told', async () => {
+    for (const env of [
+      { ...describeBucket('a-wrong-secret'), MODELS: `s3://${s3.bucket}` },
+      { ...describeBucket(), MODELS: 's3://no-such-bucket' },
+      { ...describeBucket(), MODELS: `s3://${s3.bucket}`, AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1' },
+    ]) {
+      const server = await start({ env });
+      expect(await askHealth(server)).toMatchObject({
+        status: 'degraded',
+        model: { source: 'bundled' },
+        lastError: { reason: 'storage' },
+      });
+      const log = server.readLogs().join('\n');
+      expect(log).toContain('model_refresh_failed');
+      expect(log).not.toMatch(/a-wrong-secret|versitygw-test/);
+    }
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import { SettingError } from '../../server/setting-error.ts';
+import { describeUsage, parseSettings } from '../../server/settings.ts';
+
+const KEYS = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret\n' };
+
+test('without any, the bundled model serves on this machine alone', () => {
+  expect(parseSettings([], {})).toEqual({
+    port: 8787,
+    host: '127.0.0.1',
+    models: { kind: 'bundled' },
+    modelRefreshMs: 20_000,
+    publicOrigin: undefined,
+    graceMs: 8000,
+  });
+});
+
+test('flags go before variables, and an empty variable is none', () => {
+  const env = { PORT: '80', HOST: '', MODELS: './there', MODEL_REFRESH_SECONDS: '1', PUBLIC_URL: 'https://example.org/' };
+  expect(parseSettings(['--port', '0', '--refresh=0.5', '--grace', '0'], env)).toEqual({
+    port: 0,
+    host: '127.0.0.1',
+    models: { kind: 'folder', path: './there' },
+    modelRefreshMs: 500,
+    publicOrigin: 'https://example.org',
+    graceMs: 0,
+  });
+  expect(parseSettings(['--models', 'folder:s3'], env)).toMatchObject({ models: { kind: 'folder', path: 's3' } });
+  expect(parseSettings(['--help'], { PORT: 'x' })).toBe('help');
+});
+
+test('the usage names every variable', () => {
+  for (const name of ['PORT', 'HOST', 'MODELS', 'MODEL_REFRESH_SECONDS', 'PUBLIC_URL', 'GRACE_SECONDS', 'AWS_ACCESS_KEY_ID']) {
+    expect(describeUsage()).toContain(name);
+  }
+});
+
+describe('a bucket', () => {
+  const parse = (text: string, env: Record<string, string>) => parseSettings([], { ...KEYS, MODELS: text, ...env });
+
+  test.each<[text: string, env: Record<string, string>, location: object]>([
+    [
+      's3://models',
+      { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000/' },
+      { bucket: 'models', prefix: '', endpoint: 'http://127.0.0.1:9000', region: 'us-east-1' },
+    ],
+    [
+      's3://models/a/b/',
+      { AWS_ENDPOINT_URL: `https://${'0'.repeat(32)}.r2.cloudflarestorage.com` },
+      { prefix: 'a/b', region: 'auto' },
+    ],
+    [
+      's3://models',
+      { AWS_REGION: 'eu-central-1' },
+      { endpoint: 'https://s3.eu-central-1.amazonaws.com', region: 'eu-central-1' },
+    ],
+  ])('%s with %j', (text, env, location) => {
+    expect(parse(text, env)).toMatchObject({ models: { kind: 's3', location } });
+    expect(parse(text, env)).toMatchObject({
+      models: { location: { credentials: { accessKeyId: 'key', secretAccessKey: 'secret' } } },
+    });
+  });
+});
+
+test.each<[args: string[], env: Record<string, string>, message: RegExp]>([
+  [['--port', '65536'], {}, /^--port is "65536", expected a whole number from 0 to 65535$/],
+  [[], { PORT: '80a' }, /^PORT is "80a"/],
+  [[], { PORT: '-1' }, /^PORT is "-1"/],
+  [['--prot', '1'], {}, /--prot.*--help/],
+  [['extra'], {}, /extra/],
+  [[], { MODEL_REFRESH_SECONDS: '0' }, /^MODEL_REFRESH_SECONDS is "0", expected seconds from 0.1 to 3600$/],
+  [['--refresh', 'soon'], {}, /^--refresh is "soon"/],
+  [[], { GRACE_SECONDS: '301' }, /^GRACE_SECONDS is "301"/],
+  [[], { PUBLIC_URL: 'example.org' }, /^PUBLIC_URL is "example.org", expected http/],
+  [[], { PUBLIC_URL: 'https://example.org/digits' }, /without a path/],
+  [[], { PUBLIC_URL: 'https://user@example.org' }, /without a path/],
+  [[], { PUBLIC_URL: 'ftp://example.org' }, /http:\/\/ or https:\/\//],
+  [[], { MODELS: 'r2://bucket' }, /^MODELS is "r2:\/\/bucket", expected bundled/],
+  [[], { MODELS: 'folder:' }, /expected bundled/],
+  [[], { ...KEYS, MODELS: 's3://Bucket' }, /expected s3:\/\/ and a bucket/],
+  [[], { ...KEYS, MODELS: 's3://bucket/../x' }, /expected s3:\/\/ and a bucket/],
+  [[], { ...KEYS, MODELS: 's3://bucket' }, /set AWS_ENDPOINT_URL_S3/],
+  [[], { ...KEYS, MODELS: 's3://bucket', AWS_ENDPOINT_URL_S3: 'nowhere' }, /^AWS_ENDPOINT_URL_S3 is "nowhere"/],
+  [[], { MODELS: 's3://bucket', AWS_REGION: 'auto' }, /^expected AWS_ACCESS_KEY_ID/],
+  [[], { MODELS: 's3://bucket', AWS_REGION: 'auto', AWS_ACCESS_KEY_ID: 'a' }, /^expected AWS_SECRET_ACCESS_KEY/],
+])('%j with %j is refused', (args, env, message) => {
+  expect(() => parseSettings(args, env)).toThrow(SettingError);
+  expect(() => parseSettings(args, env)).toThrow(message);
+});
+
+test('no message holds a credential', () => {
+  const env = { MODELS: 's3://bucket', AWS_REGION: 'auto', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'hush hush' };
+  expect(() => parseSettings([], env)).toThrow(/^AWS_SECRET_ACCESS_KEY holds a space/);
+  expect(() => parseSettings([], env)).not.toThrow(/hush/);
+  const url = { ...KEYS, MODELS: 's3://bucket', AWS_ENDPOINT_URL_S3: 'https://me:hush@host' };
+  expect(() => parseSettings([], url)).toThrow(/holds a user name/);
+  expect(() => parseSettings([], url)).not.toThrow(/hush/);
+});

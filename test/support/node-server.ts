@@ -1,0 +1,114 @@
+/**
+ * The built server as a process of its own, on a port that the system chooses.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, sep } from 'node:path';
+import { inject } from 'vitest';
+import type { TestBucket, TestWorker } from './workerd.ts';
+
+export interface ServerOptions {
+  /** Variables; of this process's own only PATH is passed on. */
+  readonly env?: Record<string, string>;
+  readonly args?: readonly string[];
+  /** Another script than the server that was built for all tests. */
+  readonly script?: string;
+  readonly cwd?: string;
+}
+
+export interface TestServer {
+  readonly url: URL;
+  readonly child: ChildProcess;
+  readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
+  /** Lines that it wrote to stdout, so far. */
+  readonly readLogs: () => string[];
+  /** Sends a signal. @returns  The exit status, once it has ended. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>;
+}
+
+const START_TIMEOUT_MS = 60_000;
+
+/**
+ * Starts the server and waits until it says that it listens.
+ * @throws Error  With all that it wrote to stderr, when it ends instead.
+ */
+export async function startServer({ env = {}, args = [], script, cwd }: ServerOptions = {}): Promise<TestServer> {
+  const child = spawn(process.execPath, [script ?? join(inject('serverFolder'), 'server.js'), ...args], {
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd !== undefined && { cwd }),
+  });
+  const said = { stdout: '', stderr: '' };
+  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const started = new Promise<URL>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
+    child.stdout.on('data', (chunk: Buffer) => {
+      said.stdout += chunk.toString();
+      const line = said.stdout.split('\n').find((each) => each.includes('"event":"started"') && each.endsWith('}'));
+      if (line !== undefined) {
+        resolve(new URL((JSON.parse(line) as { listens: string }).listens));
+      }
+    });
+    child.once('close', (code) => reject(new Error(`status ${code}: ${said.stderr}`)));
+    setTimeout(() => reject(new Error(`not started within ${START_TIMEOUT_MS} ms: ${said.stderr}`)), START_TIMEOUT_MS).unref();
+  });
+  const stop = (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
+    child.kill(signal);
+    return ended;
+  };
+  const url = await started.catch(async (cause: unknown) => {
+    await stop('SIGKILL');
+    throw cause;
+  });
+  return {
+    url,
+    child,
+    fetch: (path, init) => fetch(new URL(path, url), init),
+    readLogs: () => said.stdout.split('\n').filter((line) => line !== ''),
+    stop,
+  };
+}
+
+/** The server on a temporary folder of models, as `startWorker` of workerd.ts is one on a bucket. */
+export async function startNodeServer(
+  fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
+  vars: Record<string, string> = {},
+): Promise<TestWorker> {
+  const folder = await mkdtemp(join(tmpdir(), 'digitmint-models-'));
+  const bucket = createFolderBucket(folder);
+  await fill(bucket);
+  const server = await startServer({ env: { MODELS: folder, MODEL_REFRESH_SECONDS: '0.1', ...vars } });
+  return {
+    url: server.url,
+    fetch: server.fetch,
+    bucket,
+    readLogs: server.readLogs,
+    close: async () => {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What tests put into a bucket, as files: each replaced whole. */
+function createFolderBucket(folder: string): TestBucket {
+  return {
+    put: async (key, value) => {
+      const file = join(folder, key);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(join(folder, '.new'), value);
+      await rename(join(folder, '.new'), file);
+    },
+    delete: async (keys) => {
+      for (const key of [keys].flat()) {
+        await rm(join(folder, key), { force: true });
+      }
+    },
+    list: async () => {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+      return { objects: files.map((file) => ({ key: relative(folder, file).split(sep).join('/') })) };
+    },
+  };
+}
