@@ -17,6 +17,7 @@ const NEVER_MS = 600_000;
  * @param model  The one that draws; without it the one that ships.
  */
 export function createLocalService(base: URL, model?: BundledModel): Ask {
+  const name = model === undefined ? 'the model that ships' : `model ${model.name}@${model.version}`;
   let failure: unknown;
   const log = ({ level, cause }: LogEvent) => {
     failure = level === 'error' ? cause : failure;
@@ -28,7 +29,7 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
     const answer = await app.request(new URL(path, base).href, { headers });
     if (answer.status >= 500) {
       const why = failure instanceof Error ? failure.message : await answer.text();
-      throw new CliError(`the model does not draw: ${why}`, EXIT.failed, { cause: failure });
+      throw new CliError(`${name} does not draw: ${why}`, EXIT.failed, { cause: failure });
     }
     return answer;
   };

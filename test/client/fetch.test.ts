@@ -110,7 +110,7 @@ describe('fetchDigits', () => {
       detail: 'Model labelled has no label "cat", expected one of 0 to 9.',
       type: `${base}errors/label_not_supported`,
       retryAfter: undefined,
-      url: `${base}digit.json?label=cat`,
+      url: `${base}digit.json?label=cat&pixels=base64`,
       message: '400 Label not supported: Model labelled has no label "cat", expected one of 0 to 9.',
     });
     expect((error as ApiError).requestId).toMatch(/^[0-9a-f-]{36}$/);

@@ -2,7 +2,7 @@
  * The built server as a process: its start and its end, where its models come from, and readers who leave.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -94,9 +94,10 @@ test('from an empty folder, on a bare Node, the built files are all that it need
   mkdirSync(cwd);
   const names = readdirSync(inject('serverFolder'));
   for (const name of names) {
-    copyFileSync(join(inject('serverFolder'), name), join(folder, name));
+    cpSync(join(inject('serverFolder'), name), join(folder, name), { recursive: true });
   }
   expect(names.map((name) => name.replace(/-[A-Z0-9]{8}/, '')).toSorted()).toEqual([
+    'assets',
     'package.json',
     'server.js',
     'server.js.LEGAL.txt',
@@ -107,6 +108,18 @@ test('from an empty folder, on a bare Node, the built files are all that it need
   expect(await askHealth(server)).toMatchObject({ status: 'ok', model: { name: 'digits', source: 'bundled' }, lastError: null });
   const [png, page] = [await server.fetch('/digit.png?n=16'), await server.fetch('/docs')];
   expect([png.status, png.headers.get('content-type'), page.status]).toEqual([200, 'image/png', 200]);
+  const style = /href="(\/assets\/[^"]+\.css)"/.exec(await page.text())?.[1] ?? 'none';
+  const asset = await server.fetch(style, { headers: { 'accept-encoding': 'br' } });
+  expect([asset.status, asset.headers.get('content-type'), asset.headers.get('content-encoding')]).toEqual([
+    200,
+    'text/css; charset=utf-8',
+    'br',
+  ]);
+  expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+  expect(await asset.text()).toContain('color-scheme');
+  for (const path of ['/assets/none.css', '/assets/..%2fserver.js', '/assets/%2e%2e/server.js', '/assets/']) {
+    expect([path, (await server.fetch(path)).status]).toEqual([path, 404]);
+  }
   expect((await server.fetch('/models/digits/0000000000000000/model.json')).status).toBe(404);
   expect(await server.stop()).toBe(0);
   expect(readdirSync(cwd)).toEqual([]); // It writes nothing.

@@ -59,7 +59,7 @@ test('the page’s texts to copy work as they are', async () => {
   const page = await browser.newPage();
   await page.goto(worker.url.href);
   const texts = await page.locator('.copy').allTextContents();
-  expect(texts).toHaveLength(5);
+  expect(texts).toHaveLength(7);
   for (const text of texts) {
     const url = /https?:\/\/[^\s"')]+/.exec(text)?.[0] as string;
     expect([url, (await fetch(url)).status]).toEqual([url, 200]);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { OPERATIONS } from '../../worker/app.ts';
-import { startWorker, type TestWorker } from '../support/runtime.ts';
+import { RUNTIME, startWorker, type TestWorker } from '../support/runtime.ts';
 
 let worker: TestWorker;
 beforeAll(async () => {
@@ -84,7 +84,8 @@ test('a URL beyond the limit is a 414, whichever part is long; one of its length
   expect(await Promise.all(build(LIMITS.maxUrlLength).map(async (path) => (await send('GET', path)).status))).toEqual([
     404, 400, 400, 404,
   ]);
-  for (const length of [LIMITS.maxUrlLength + 1, 16_000, 60_000]) {
+  // Node's server takes heads of at most 32 KiB.
+  for (const length of [LIMITS.maxUrlLength + 1, 16_000, RUNTIME === 'node' ? 30_000 : 60_000]) {
     for (const path of build(length)) {
       const answer = await send('GET', path);
       expect([answer.status, answer.type, readCode(answer)]).toEqual([414, 'application/problem+json', 'url_too_long']);

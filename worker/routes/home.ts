@@ -7,6 +7,7 @@ import { getDefer, type App, type AppDependencies } from '../context.ts';
 import { renderAboutModel } from '../render/home/about-model.ts';
 import { renderExplorer } from '../render/home/explorer.ts';
 import { renderHero } from '../render/home/hero.ts';
+import { renderLoops } from '../render/home/loops.ts';
 import type { ModelView } from '../render/home/model-view.ts';
 import { renderPlayground } from '../render/home/playground.ts';
 import { renderPage } from '../render/page.ts';
@@ -47,7 +48,7 @@ export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies
         />`,
       body: html`<main id="main">
         ${renderHero(view, origin, drawSeed())} ${renderPlayground(view, origin)} ${renderExplorer(view)}
-        ${renderAboutModel(view)}
+        ${renderLoops(view, origin)} ${renderAboutModel(view)}
       </main>`,
     });
   });

@@ -139,7 +139,10 @@ function renderControl(name: string, { schema, without }: Parameter, kind: Kind,
       />`;
     case 'choice':
       return html`<select id="${id}" name="${name}" aria-describedby="${described}">
-        ${(choices ?? []).map((choice) => html`<option value="${choice}" ${choice === value ? 'selected' : ''}>${choice}</option>`)}
+        ${value === '' ? html`<option value="" selected>${without}</option>` : ''}
+        ${(choices ?? [])
+          .filter((choice) => value !== '' || choice !== without)
+          .map((choice) => html`<option value="${choice}" ${choice === value ? 'selected' : ''}>${choice}</option>`)}
       </select>`;
     case 'colour':
       return html`<span class="joined"
