@@ -18,9 +18,11 @@ export type {
   DigitFormat,
   DigitOptions,
   LookOptions,
+  MorphFormat,
+  MorphOptions,
   NumberOptions,
   SamplingOptions,
 } from './options.ts';
 export type { RequestOptions } from './request.ts';
 export { streamDigits, type StreamedDigit, type StreamOptions } from './stream-digits.ts';
-export { datasetUrl, digitUrl, numberUrl } from './url.ts';
+export { datasetUrl, digitUrl, morphUrl, numberUrl } from './url.ts';

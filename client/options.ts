@@ -9,6 +9,9 @@ export type DigitFormat = 'png' | 'json' | 'svg' | 'txt' | 'npy' | 'ndjson';
 /** The formats of sets, by extension. */
 export type DatasetFormat = 'idx' | 'npy' | 'csv' | 'ndjson';
 
+/** The formats of loops, by extension. `png` is animated. */
+export type MorphFormat = 'png' | 'gif';
+
 /** Where the service is. */
 export interface BaseOptions {
   /** The service's address, such as `https://digits.example`; a path may follow. Without it: URLs of the page's own origin. */
@@ -83,5 +86,25 @@ export interface DatasetOptions extends BaseOptions, SamplingOptions {
   /** Default `idx`. */
   readonly format?: DatasetFormat | undefined;
   /** Throws for an option that has no effect in the format, which is left out of the URL else. Default false. */
+  readonly strict?: boolean | undefined;
+}
+
+/** What `/morph` can be asked for: a loop in which digits turn into one another. */
+export interface MorphOptions extends BaseOptions, SamplingOptions, Omit<LookOptions, 'darkFg' | 'darkBg'> {
+  /** How many digits to walk through, from start on, 2 to 16; the last turns into the first again. Default 5. */
+  readonly n?: number | undefined;
+  /** The class that every digit shall have, by its name or number: then only the handwriting changes. Default: drawn from the seed. */
+  readonly label?: string | number | undefined;
+  /** 2 to 16 digits from 0 to 9 to walk through in one hand; as a text it may begin with zeros. In place of `n` and `label`. */
+  readonly digits?: string | number | undefined;
+  /** Frames from one digit to the next, 1 to 32. Default 16. */
+  readonly frames?: number | undefined;
+  /** Frames a second, 1 to 50. Default 25. */
+  readonly fps?: number | undefined;
+  /** How long each digit rests, in milliseconds, 0 to 10,000. Default 400. */
+  readonly hold?: number | undefined;
+  /** Default `png`. */
+  readonly format?: MorphFormat | undefined;
+  /** As elsewhere; no option of a loop is without effect in a format. Default false. */
   readonly strict?: boolean | undefined;
 }

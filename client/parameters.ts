@@ -80,6 +80,13 @@ export const writeNumber: Writer = writeText(
   /^[0-9]+$/,
 );
 
+/** What a loop walks through. */
+export const writeDigits: Writer = writeText(
+  LIMITS.maxMorphDigits,
+  `2 to ${LIMITS.maxMorphDigits} digits from 0 to 9`,
+  /^[0-9]{2,}$/,
+);
+
 /** The parameters that go into a query. */
 export const WRITERS = {
   seed: writeText(LIMITS.maxSeedLength, `1 to ${LIMITS.maxSeedLength} characters`),
@@ -128,7 +135,8 @@ function wrongType(name: string, value: unknown, expected: string): TypeError {
   return new TypeError(describe(name, value, expected));
 }
 
-function notAllowed(name: string, value: unknown, expected: string): RangeError {
+/** The error for a value of the right type that is not allowed. */
+export function notAllowed(name: string, value: unknown, expected: string): RangeError {
   return new RangeError(describe(name, value, expected));
 }
 

@@ -4,8 +4,8 @@
  */
 import { LIMITS } from '../shared/contract/limits.ts';
 import { chooseCols } from '../shared/sheet-layout.ts';
-import type { DatasetFormat, DatasetOptions, DigitFormat, DigitOptions, NumberOptions } from './options.ts';
-import { writeAll, writeChoice, writeNumber, WRITERS, writeWhole, type Writer } from './parameters.ts';
+import type { DatasetFormat, DatasetOptions, DigitFormat, DigitOptions, MorphOptions, NumberOptions } from './options.ts';
+import { notAllowed, writeAll, writeChoice, writeDigits, writeNumber, WRITERS, writeWhole, type Writer } from './parameters.ts';
 
 const { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, pixels, model, strict } = WRITERS;
 
@@ -33,6 +33,24 @@ const DATASET = {
   pixels,
   model,
   format: writeChoice(['idx', 'npy', 'csv', 'ndjson']),
+  strict,
+};
+const MORPH = {
+  seed,
+  start,
+  n: writeWhole(2, LIMITS.maxMorphDigits),
+  label,
+  digits: writeDigits,
+  frames: writeWhole(1, LIMITS.maxMorphFrames),
+  fps: writeWhole(1, 50),
+  hold: writeWhole(0, LIMITS.maxMorphHoldMs),
+  scale,
+  margin,
+  fg,
+  bg,
+  smooth,
+  model,
+  format: writeChoice(['png', 'gif']),
   strict,
 };
 
@@ -79,15 +97,36 @@ export function datasetUrl({ base, ...options }: DatasetOptions = {}): string {
   return join(base, `/dataset.${as}`, DATASET, told);
 }
 
+/**
+ * Writes the URL of a loop in which digits turn into one another: `/morph.gif?seed=Ada&digits=9876543210`.
+ * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is allowed.
+ */
+export function morphUrl({ base, ...options }: MorphOptions = {}): string {
+  const told = writeAll(MORPH, options);
+  for (const name of ['n', 'label'] as const) {
+    if (told['digits'] !== undefined && told[name] !== undefined) {
+      throw notAllowed(name, options[name], 'none beside digits, which tells them all');
+    }
+  }
+  omitLook(told, false);
+  omit(told, { n: '5', frames: '16', fps: '25', hold: '400' });
+  return join(base, `/morph.${told['format'] ?? 'png'}`, MORPH, told);
+}
+
 /** What digits and numbers have in common: the look, told only where it shows. */
 function tellLook(writers: Readonly<Record<string, Writer>>, options: object): { told: Record<string, string>; as: DigitFormat } {
   const told = writeAll(writers, { ...options });
   const as = (told['format'] ?? 'png') as DigitFormat;
   drop(told, WITHOUT_EFFECT[as], as);
+  omitLook(told, as === 'svg');
+  return { told, as };
+}
+
+/** Leaves out of the look what changes nothing. */
+function omitLook(told: Record<string, string>, isSvg: boolean): void {
   const { fg: ink = 'ffffff', bg: paper = '000000', scale: enlarged = '1' } = told;
   omit(told, { start: '0', scale: '1', gap: '0', margin: '0', darkFg: ink, darkBg: paper, pixels: 'array' });
-  omit(told, { fg: 'ffffff', bg: '000000', smooth: as === 'svg' || enlarged !== '1' ? '0' : (told['smooth'] ?? '0') });
-  return { told, as };
+  omit(told, { fg: 'ffffff', bg: '000000', smooth: isSvg || enlarged !== '1' ? '0' : (told['smooth'] ?? '0') });
 }
 
 /** Leaves out what has no effect. @throws RangeError  When that was to be refused. */

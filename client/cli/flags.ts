@@ -55,23 +55,26 @@ interface Problem {
   readonly detail: string;
 }
 
-/** What the app refused, in the command line's terms. */
-export async function readRefusal(answer: Response): Promise<CliError> {
+/**
+ * What the app refused, in the command line's terms.
+ * @param names  Parameters whose flag has another name.
+ */
+export async function readRefusal(answer: Response, names: Readonly<Record<string, string>> = {}): Promise<CliError> {
   const { code, status, detail } = (await answer.json()) as Problem;
-  return new CliError(describeRefusal(code, detail), status < 500 ? EXIT.usage : EXIT.failed);
+  return new CliError(describeRefusal(code, detail, names), status < 500 ? EXIT.usage : EXIT.failed);
 }
 
-function describeRefusal(code: string, detail: string): string {
+function describeRefusal(code: string, detail: string, names: Readonly<Record<string, string>>): string {
   switch (code) {
     case 'parameter_without_effect':
       return nameWarnedFlags(detail.replace('strict=1', '--strict'));
     case 'invalid_parameter':
     case 'parameter_not_supported':
-      return detail.replace(/^\w+/, (name) => (name === 'digits' ? '--number' : nameFlag(name)));
+      return detail.replace(/^\w+/, (name) => names[name] ?? nameFlag(name)).replace(/(?<=, expected none beside )\w+/, nameFlag);
     case 'label_not_supported':
       return `label: ${detail}`;
     case 'picture_too_large':
-      return detail.replace('n or scale', '--n or --scale');
+      return detail.replace(/(?<=lower ).*(?=\.$)/, (list) => list.replaceAll(/\b(?!or\b)\w+/g, nameFlag));
     default:
       return detail;
   }

@@ -4,15 +4,18 @@
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../../package.json';
 import { DIGIT_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
+import { MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { drawSet, SET_PARAMETERS } from './dataset.ts';
-import { draw } from './draw.ts';
+import { draw, drawMorph } from './draw.ts';
 import { buildOptions, type Flags } from './flags.ts';
 import { createLocalService, type Ask } from './local-service.ts';
 import { openModelFolder } from './model-folder.ts';
 
 /** Where absolute URLs in JSON lead when nobody says: the address of a service on this machine. */
 const DEFAULT_BASE = 'http://localhost:8787';
+
+const BASE_OPTION = ['--base <url>', `what URLs in JSON begin with (default: ${DEFAULT_BASE})`] as const;
 
 const EXAMPLES = `
 Examples:
@@ -21,6 +24,7 @@ Examples:
   digitmint --n 16 --seed Ada --format svg > ada.svg sixteen, the same every time
   digitmint --number 2026 --fg 1d2430 --bg transparent --out 2026.svg
   digitmint --n 2 --json                             pixels, row by row
+  digitmint morph --digits 9876543210 --scale 4 --out countdown.gif
   digitmint dataset --n 60000 --seed Ada --out digits.npy --labels labels.npy
 
 Nothing is asked of any server: it draws here, the same bytes as the API.
@@ -54,13 +58,14 @@ function buildProgram(): Command {
     .helpCommand(false)
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(--help tells what is allowed)')
-    .enablePositionalOptions() // What stands after `dataset` belongs to it.
+    .enablePositionalOptions() // What stands after `dataset` or `morph` belongs to it.
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`digitmint: ${text.replace(/^error: /, '')}`) });
   const { model: _, label, ...parameters } = DIGIT_PARAMETERS;
   program.addOption(new Option('--number <digits>', `${NUMBER_PATH.about}, in one hand: ${NUMBER_PATH.schema.description}`));
   addOptions(program, buildOptions({ label, ...parameters }));
   program
+    .option(...BASE_OPTION)
     .option('--json', 'the same as --format json')
     .option('--out <file>', 'where to; its extension decides the format (default: standard output)')
     .action(async (given: string | undefined, flags: Flags) => {
@@ -74,8 +79,22 @@ function buildProgram(): Command {
       const all = { ...others, label: given ?? named, format: json === true ? 'json' : format };
       await draw(open(flags), all, readText(flags['out']));
     });
+  program.addCommand(buildMorphCommand().copyInheritedSettings(program));
   program.addCommand(buildDatasetCommand().copyInheritedSettings(program));
   return program;
+}
+
+function buildMorphCommand(): Command {
+  // Of strict there is nothing left: each flag has an effect in both formats, and what is no flag is refused before.
+  const { model: _model, format: _format, strict: _strict, ...parameters } = MORPH_PARAMETERS;
+  const command = new Command('morph')
+    .description('A loop in which digits turn into one another, as animated png or gif.')
+    .helpOption('--help', 'Says this');
+  addOptions(command, buildOptions(parameters));
+  return command
+    .option('--format <format>', `${MORPH_PARAMETERS.format.schema.description} (default: by the extension of --out, else png)`)
+    .option('--out <file>', 'where to (default: standard output)')
+    .action(({ model, ...flags }: Flags) => drawMorph(open({ model }), flags, readText(flags['out'])));
 }
 
 function buildDatasetCommand(): Command {
@@ -85,6 +104,7 @@ function buildDatasetCommand(): Command {
     .helpOption('--help', 'Says this');
   addOptions(command, buildOptions(parameters));
   return command
+    .option(...BASE_OPTION)
     .option('--format <format>', 'idx, npy, csv or ndjson (default: by the extension of --out)')
     .option('--out <file>', 'where to (default: standard output)')
     .option('--labels <file>', 'idx, npy: writes the labels too')
@@ -97,9 +117,7 @@ function addOptions(command: Command, options: readonly Option[]): void {
   for (const option of options) {
     command.addOption(option);
   }
-  command
-    .option('--model <folder>', 'a model of your own: the folder with its manifest.json (default: the one that ships)')
-    .option('--base <url>', `what URLs in JSON begin with (default: ${DEFAULT_BASE})`);
+  command.option('--model <folder>', 'a model of your own: the folder with its manifest.json (default: the one that ships)');
 }
 
 function open(flags: Flags): Ask {

@@ -83,6 +83,11 @@ describe('draws the worker’s bytes', () => {
     ['--n 70 --seed b --format npy', '/digit.npy?n=70&seed=b'],
     ['--n 2 --seed b --json --base BASE', '/digit.json?n=2&seed=b'],
     ['--n 70 --seed b --format ndjson --base BASE', '/digit.ndjson?n=70&seed=b'],
+    ['morph --digits 9876543210 --seed Ada --format gif', '/morph.gif?digits=9876543210&seed=Ada'],
+    [
+      'morph --n 3 --label 7 --start 4 --frames 6 --fps 30 --hold 0 --seed a --scale 2 --margin 3 --smooth --fg 1d2430 --bg transparent',
+      '/morph.png?n=3&label=7&start=4&frames=6&fps=30&hold=0&seed=a&scale=2&margin=3&smooth=1&fg=1d2430&bg=transparent',
+    ],
     ['dataset --n 70 --seed c --format idx', '/dataset.idx?n=70&seed=c'],
     ['dataset --n 70 --seed c --format npy --label 3 --start 4', '/dataset.npy?n=70&seed=c&label=3&start=4'],
     ['dataset --n 70 --seed c --format npy --part labels', '/dataset.npy?n=70&seed=c&part=labels'],
@@ -146,6 +151,25 @@ describe('writes', () => {
     expect(JSON.parse(await readFile(join(folder, 'seven'), 'utf8'))).toMatchObject({ n: 1 });
   });
 
+  test('a loop by the extension too', async () => {
+    for (const format of ['gif', 'png']) {
+      const { code, stdout, stderr } = await run(`morph --digits 42 --frames 3 --seed a --out loop.${format}`.split(' '));
+      expect([code, stdout.length, stderr]).toEqual([
+        0,
+        0,
+        expect.stringMatching(new RegExp(`^loop\\.${format}: seed a, model digits@[0-9a-f]{16}\n$`)) as unknown,
+      ]);
+      const expected = await getBytes(`/morph.${format}?digits=42&frames=3&seed=a&model=digits`);
+      expect((await readFile(join(folder, `loop.${format}`))).equals(expected)).toBe(true);
+    }
+  });
+
+  test('a loop of a model of one’s own', async () => {
+    await writePets();
+    const { stdout } = await run('morph --label c --n 2 --frames 3 --seed a --model my-pets'.split(' '));
+    expect(stdout.equals(await getBytes('/morph.png?label=c&n=2&frames=3&seed=a'))).toBe(true);
+  });
+
   test('all of a file or nothing', async () => {
     await writeFile(join(folder, 'old.png'), 'old');
     expect((await run(['--scale', '99', '--out', 'old.png'])).code).toBe(2);
@@ -196,6 +220,14 @@ describe('writes', () => {
       2,
       'digitmint: --format png: not to a screen. Write it to a file: --out digit.png, or into a pipe\r\n',
     ]);
+    for (const [args, name] of [
+      ['morph', 'loop.png'],
+      ['morph --format gif --out -', 'loop.gif'],
+    ] as const) {
+      expect((await onScreen(args)).stdout.toString()).toBe(
+        `digitmint: --format ${name.slice(-3)}: not to a screen. Write it to a file: --out ${name}, or into a pipe\r\n`,
+      );
+    }
     expect((await onScreen('dataset --format npy --n 1')).stdout.toString()).toContain('--format npy: not to a screen');
     expect((await onScreen('--n 1 --json')).stdout.toString()).toContain('"pixels":[');
   });
@@ -216,6 +248,18 @@ describe('refuses, and names the flag', () => {
     ['--json --format png', '--json beside --format png: leave one out'],
     ['--format txt --scale 3 --dark-bg 000 --strict', '--strict and without effect in txt: --scale, --dark-bg. Leave them out.'],
     ['--base digits', '--base is "digits", expected an address such as https://digits.example'],
+    ['morph --n 1', '--n is "1", expected a whole number from 2 to 16.'],
+    ['morph --digits 12x', '--digits is "12x", expected 2 to 16 digits from 0 to 9.'],
+    ['morph --digits 12 --n 3', '--n is "3", expected none beside --digits, which tells them all.'],
+    ['morph --digits 12 --label digits', '--label is "digits", expected none beside --digits, which tells them all.'],
+    ['morph --label cat', 'label: Model digits has no label "cat", expected one of 0 to 9.'],
+    [
+      'morph --n 16 --frames 32 --scale 4',
+      'The picture would have 512 frames of 112 x 112 pixels, at most 6000000 pixels in all allowed: lower --n, --frames or --scale.',
+    ],
+    ['morph --format webp', '--format is "webp", expected one of png, gif'],
+    ['morph --out loop.svg', '--out loop.svg: its extension names no format, expected one of png, gif, or --format'],
+    ['morph --gap 2', "unknown option '--gap'\n(--help tells what is allowed)"],
     ['dataset --n 5', '--format is "", expected one of idx, npy, csv, ndjson, or a file with such an extension as --out'],
     ['dataset --n 0 --format csv', '--n is "0", expected a whole number from 1 to 999999999.'],
     ['dataset --format csv --start -1', '--start is "-1", expected a whole number from 0 to 999999999.'],
@@ -254,6 +298,8 @@ test('says what it can do, and its version', async () => {
     expect(help.stdout.toString().replaceAll(/\s+/g, ' ')).toContain(word);
   }
   expect((await run(['dataset', '--help'])).stdout.toString()).toContain('--labels <file>');
+  const loops = (await run(['morph', '--help'])).stdout.toString();
+  expect(['--digits <text>', '--hold <number>', 'png or gif', '--model'].filter((word) => !loops.includes(word))).toEqual([]);
   const { version } = JSON.parse(await readFile(join(client.path, 'package.json'), 'utf8')) as { version: string };
   expect((await run(['--version'])).stdout.toString()).toBe(`${version}\n`);
 });

@@ -59,8 +59,9 @@ const fill = (code: string) =>
 async function openPage(
   content: string,
   colorScheme: 'light' | 'dark' = 'light',
+  reducedMotion: 'no-preference' | 'reduce' = 'no-preference',
 ): Promise<{ page: Page; complaints: string[]; asked: string[] }> {
-  const page = await browser.newPage({ colorScheme });
+  const page = await browser.newPage({ colorScheme, reducedMotion });
   const complaints = collectComplaints(page);
   const asked: string[] = [];
   page.on('response', (answer) => {
@@ -130,6 +131,29 @@ describe('HTML', () => {
     expect(darkestInk).toBeLessThan(0x30); // Dark ink on the grey of the page.
     expect(brightestInk).toBeGreaterThan(0xe0);
   });
+});
+
+describe('loops', () => {
+  const loops = pick('html').filter(([, code]) => code.includes('/morph'));
+
+  test.each(loops)('%s: at rest for who asked for less motion, on the first digit', async (_, code) => {
+    const shots: Buffer[] = [];
+    for (const motion of ['no-preference', 'reduce'] as const) {
+      const { page, complaints } = await openPage(fill(code), 'light', motion);
+      const [{ url } = { url: '' }] = await lookAtImages(page);
+      expect(new URL(url).pathname).toBe(motion === 'reduce' ? '/digit.png' : '/morph.png');
+      shots.push(Buffer.from(await (await fetch(url)).arrayBuffer()));
+      expect(complaints).toEqual([]);
+      await page.close();
+    }
+    const [loop, still] = shots.map((png) => png.includes('acTL'));
+    expect([loop, still]).toEqual([true, false]);
+    // A reader that knows no animation sees the first frame.
+    const [first, rest] = shots.map((png) => PNG.sync.read(png).data);
+    expect(first?.equals(rest as Buffer)).toBe(true);
+  });
+
+  test('the guide shows one', () => expect(loops.length).toBe(1));
 });
 
 test.each(pick('css'))('CSS: %s', async (_, code) => {

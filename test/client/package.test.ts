@@ -58,7 +58,7 @@ test('the licences of what its command line holds go along', async () => {
 });
 
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
-const BUDGET = { index: 5 * 1024, element: 4.5 * 1024, urlsOnly: 2.5 * 1024, tarball: 550 * 1024 };
+const BUDGET = { index: 5.25 * 1024, element: 4.5 * 1024, urlsOnly: 2.5 * 1024, tarball: 550 * 1024 };
 
 test('it is small', async () => {
   const sizeOf = async (name: string) => gzipSync(await readFile(join(client.path, name))).length;
@@ -106,11 +106,12 @@ describe.each(listNodes())('in %s', (node) => {
 });
 
 const CONSUMER = `
-import { ApiError, buildImage, datasetUrl, digitUrl, fetchDigits, numberUrl, streamDigits, type Digits, type DigitOptions } from 'digitmint';
+import { ApiError, buildImage, datasetUrl, digitUrl, fetchDigits, morphUrl, numberUrl, streamDigits, type Digits, type DigitOptions, type MorphOptions } from 'digitmint';
 import { DigitMintElement } from 'digitmint/element';
 
 const options: DigitOptions = { seed: 42, fg: '1d2430', format: 'svg', base: new URL('https://digits.example') };
-const urls: string[] = [digitUrl(options), numberUrl({ number: '007' }), datasetUrl({ format: 'npy' })];
+const loop: MorphOptions = { digits: '0123', fps: 30, hold: 0, format: 'gif', scale: 4 };
+const urls: string[] = [digitUrl(options), numberUrl({ number: '007' }), datasetUrl({ format: 'npy' }), morphUrl(loop), morphUrl()];
 export async function look(signal: AbortSignal): Promise<Uint8Array | string | undefined> {
   try {
     const drawn: Digits = await fetchDigits({ n: 2, label: 7, signal, retries: 1 });
@@ -133,6 +134,8 @@ digitUrl({ scael: 4 });
 numberUrl({ number: 1, n: 3 });
 // @ts-expect-error: no such format
 digitUrl({ format: 'gif' });
+// @ts-expect-error: its colours are fixed
+morphUrl({ darkFg: 'fff' });
 // @ts-expect-error: no picture
 buildImage({ format: 'json' });
 // @ts-expect-error: the number to write is missing

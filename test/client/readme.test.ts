@@ -51,7 +51,7 @@ afterAll(async () => {
 const MAP = '<script type="importmap">{ "imports": { "digitmint": "/index.js", "digitmint/element": "/element.js" } }</script>';
 
 test('it has the examples that are looked for', () => {
-  expect([pick('js').length, pick('html').length, COMMANDS.length]).toEqual([4, 1, 7]);
+  expect([pick('js').length, pick('html').length, COMMANDS.length]).toEqual([4, 1, 8]);
 });
 
 test.each(pick('js').map((code, i) => [i + 1, code] as const))('its example of JavaScript, %i', async (_, code) => {
@@ -82,13 +82,14 @@ test.each(pick('js').map((code, i) => [i + 1, code] as const))('its example of J
 });
 
 test('the URLs that its comments say', async () => {
-  const { digitUrl, numberUrl, datasetUrl } = (await import(
+  const { digitUrl, numberUrl, morphUrl, datasetUrl } = (await import(
     join(client.path, 'index.js')
   )) as typeof import('../../client/index.ts');
   const base = 'https://YOUR-WORKER';
   const urls = [
     digitUrl({ base, label: 7, seed: 'Ada', scale: 4 }),
     numberUrl({ base, number: 2026, format: 'svg' }),
+    morphUrl({ base, digits: '9876543210', format: 'gif' }),
     datasetUrl({ base, n: 10_000, format: 'npy' }),
   ];
   for (const url of urls) {

@@ -9,12 +9,15 @@ import type {
   DatasetOptions,
   DigitFormat,
   DigitOptions,
+  MorphFormat,
+  MorphOptions,
   NumberOptions,
 } from '../../client/options.ts';
 import type { Digit, Digits } from '../../client/fetch-digits.ts';
 import type { digitsSchema } from '../../shared/contract/answers.ts';
 import type { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
 import type { DIGIT_FORMATS, DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
+import type { MORPH_FORMATS, MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 
 type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S;
@@ -53,6 +56,8 @@ export const proofs: readonly true[] = [
     Written<NumberOptions>,
     OptionsOf<typeof NUMBER_PARAMETERS & { number: Parameter<z.output<(typeof NUMBER_PATH)['schema']>> }>
   >,
+  true satisfies AreEqual<MorphFormat, keyof typeof MORPH_FORMATS>,
+  true satisfies AreEqual<Written<MorphOptions>, OptionsOf<typeof MORPH_PARAMETERS>>,
   true satisfies AreEqual<Written<DatasetOptions>, WithFormat<OptionsOf<typeof DATASET_PARAMETERS>, DatasetFormat>>,
   true satisfies AreEqual<
     { [K in keyof Omit<Digits, 'digits'>]: Digits[K] },

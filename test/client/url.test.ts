@@ -3,12 +3,13 @@
  */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { DatasetOptions, DigitFormat, DigitOptions, NumberOptions } from '../../client/options.ts';
-import { datasetUrl, digitUrl, numberUrl } from '../../client/url.ts';
+import type { DatasetOptions, DigitFormat, DigitOptions, MorphOptions, NumberOptions } from '../../client/options.ts';
+import { datasetUrl, digitUrl, morphUrl, numberUrl } from '../../client/url.ts';
 import { CLASS_LIMITS } from '../../shared/classes.ts';
 import { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
 import { DIGIT_FORMATS, DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { MORPH_FORMATS, MORPH_PARAMETERS, type MorphFormat } from '../../shared/contract/morph-query.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
@@ -65,10 +66,11 @@ const look = {
   format: fc.constantFrom(...(Object.keys(DIGIT_FORMATS) as DigitFormat[])),
   model: fc.constant(`digits@${VERSION}`),
 };
+const labels = fc.oneof(whole(0, 9), fc.constantFrom('3', '7'));
 const digits = fc.record({
   ...look,
   n: maybe(whole(1, 20)),
-  label: maybe(fc.oneof(whole(0, 9), fc.constantFrom('3', '7'))),
+  label: maybe(labels),
   cols: maybe(whole(1, 20)),
   gap: maybe(whole(0, 9)),
 });
@@ -88,8 +90,8 @@ function writeLoosely(path: string, options: object): string {
   return `${path}?${query}`;
 }
 
-async function ask(path: string): Promise<string | null> {
-  const answer = await app.request(path);
+async function ask(path: string, method: 'GET' | 'HEAD' = 'GET'): Promise<string | null> {
+  const answer = await app.request(path, { method });
   expect([path, answer.status]).toEqual([path, 200]);
   return answer.headers.get('content-location');
 }
@@ -111,6 +113,27 @@ describe('URLs of what is pinned are the permalinks', () => {
         expect(numberUrl(options)).toBe(await ask(writeLoosely(`/number/${options.number}.${options.format}`, options)));
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test('of loops', async () => {
+    const { format: _format, darkFg: _darkFg, darkBg: _darkBg, ...others } = look;
+    const loop = {
+      ...others,
+      format: fc.constantFrom(...(Object.keys(MORPH_FORMATS) as MorphFormat[])),
+      frames: maybe(fc.oneof(whole(1, 32), fc.constant(16))),
+      fps: maybe(fc.oneof(whole(1, 50), fc.constant(25))),
+      hold: maybe(fc.oneof(whole(0, 10_000), fc.constant(400))),
+    };
+    const loops = fc.oneof(
+      fc.record({ ...loop, n: maybe(whole(2, 16)), label: maybe(labels) }),
+      fc.record({ ...loop, digits: fc.oneof(fc.stringMatching(/^[0-9]{2,16}$/), whole(10, 99_999)) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(loops, async (options: MorphOptions) => {
+        expect(morphUrl(options)).toBe(await ask(writeLoosely(`/morph.${options.format}`, options), 'HEAD'));
+      }),
+      { numRuns: 500 },
     );
   });
 
@@ -143,6 +166,24 @@ test('what is not pinned keeps the order', () => {
     '/number/007.svg?dark_bg=transparent', // The ink is white already.
   );
   expect(datasetUrl({ format: 'npy' })).toBe('/dataset.npy');
+  expect(morphUrl()).toBe('/morph.png');
+  expect(morphUrl({ format: 'gif', hold: 0, fps: 25, scale: 4, digits: '0123', strict: true })).toBe(
+    '/morph.gif?digits=0123&hold=0&scale=4',
+  );
+});
+
+test('a loop’s n or label beside its digits is refused as the API does', async () => {
+  for (const options of [
+    { digits: '12', n: 5 },
+    { digits: '12', label: 7 },
+    { digits: 12, label: 'a', n: 3 },
+  ] as MorphOptions[]) {
+    const answer = await app.request(writeLoosely('/morph', options));
+    const { detail } = (await answer.json()) as { detail: string };
+    const unquoted = detail.replace(/"(\d)"/, '$1'); // A number is one here.
+    expect(() => morphUrl(options)).toThrow(new RangeError(`digitmint: ${unquoted.slice(0, -1)}`));
+    expect(detail).toMatch(/^(?:n|label) is .*, expected none beside digits/);
+  }
 });
 
 test('a base is an address or a path, with or without a slash at its end', () => {
@@ -170,6 +211,10 @@ const VALUES: readonly unknown[] = [
   2,
   16,
   17,
+  32,
+  33,
+  50,
+  51,
   255,
   256,
   257,
@@ -185,11 +230,14 @@ const VALUES: readonly unknown[] = [
   '',
   '7',
   'png',
+  'gif',
   'labels',
   'a'.repeat(64),
   'a'.repeat(65),
   'a'.repeat(128),
   'a'.repeat(129),
+  '0'.repeat(16),
+  '0'.repeat(17),
   '0'.repeat(32),
   '0'.repeat(33),
   'fff',
@@ -209,6 +257,7 @@ const ROUTES: readonly [name: string, write: (options: object) => string, parame
   ['digitUrl', digitUrl, DIGIT_PARAMETERS, {}],
   ['numberUrl', (options) => numberUrl(options as NumberOptions), { ...NUMBER_PARAMETERS, number: NUMBER_PATH }, { number: 1 }],
   ['datasetUrl', datasetUrl, DATASET_PARAMETERS, {}],
+  ['morphUrl', morphUrl, MORPH_PARAMETERS, {}],
 ];
 
 describe.each(ROUTES)('%s', (_, write, parameters, needs) => {
