@@ -85,6 +85,7 @@ function describeBody(body: AnswerBody): Json {
 const ERROR_CONTENT: Json = {
   'application/problem+json': { schema: { $ref: PROBLEM } },
   'image/png': {},
+  'image/gif': {},
   'image/svg+xml': {},
   'text/plain': { schema: { type: 'string' } },
 };

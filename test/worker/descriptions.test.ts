@@ -135,6 +135,7 @@ describe('/openapi.json', () => {
     for (const [extension, type] of [
       ['json', 'application/problem+json'],
       ['png', 'image/png'],
+      ['gif', 'image/gif'],
       ['svg', 'image/svg+xml'],
       ['txt', 'text/plain'],
     ]) {
