@@ -75,7 +75,7 @@ export interface NumberOptions extends BaseOptions, SamplingOptions, LookOptions
 
 /** What `/dataset` can be asked for: labelled digits to train and to test on. */
 export interface DatasetOptions extends BaseOptions, SamplingOptions {
-  /** How many digits, 1 to 10,000; the next range begins at start + n. Default 1,000. */
+  /** How many digits, 1 to 60,000; the next range begins at start + n. Default 1,000. */
   readonly n?: number | undefined;
   /** The class that every digit shall have, by its name or number. Default: drawn from the seed. */
   readonly label?: string | number | undefined;

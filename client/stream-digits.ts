@@ -34,6 +34,9 @@ export interface StreamedDigit {
   readonly seed: string;
 }
 
+/** Digits that are asked for at once: a few seconds of the service's work, so that no host cuts it short. */
+export const RANGE = 10_000;
+
 /**
  * Streams labelled digits. All are of one seed and one version of the model, also where neither was named and another
  * model is published meanwhile. To leave the loop ends the request.
@@ -46,8 +49,8 @@ export async function* streamDigits(options: StreamOptions): AsyncGenerator<Stre
   const { start = 0 } = what;
   writeWhole(1, LIMITS.maxStart + 1 - start)('n', n);
   let { seed, model } = what;
-  for (let first = start; first < start + n; first += LIMITS.maxDatasetDigits) {
-    const count = Math.min(LIMITS.maxDatasetDigits, start + n - first);
+  for (let first = start; first < start + n; first += RANGE) {
+    const count = Math.min(RANGE, start + n - first);
     const pinned = { ...what, seed, model, start: first, n: count };
     const url = datasetUrl({ ...pinned, format: 'idx' });
     const answer = await request(url, how);

@@ -3,7 +3,7 @@
  * browsers. What wrangler.toml says about replaced modules holds here too, so that all of them draw with the same code;
  * only the two kinds of files that wrangler's module rules know are read as the runtime can.
  */
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { build, type BuildResult, type Plugin } from 'esbuild';
 import { unstable_readConfig as readConfig } from 'wrangler';
 
@@ -44,6 +44,8 @@ export function bundle({
     legalComments: 'linked',
     metafile: true,
     logLevel: 'silent',
+    // Hashes and short names follow from paths, so none may be of this machine: a linked node_modules gives the same bytes.
+    preserveSymlinks: true,
     external: [...external],
     define: { ...define },
     entryNames: hashed ? '[name]-[hash]' : '[name]',
@@ -98,10 +100,10 @@ function loadBinaries(reader: Reader): Plugin {
           return undefined; // Asked below.
         }
         if (namespace === BINARY) {
-          return { path, namespace: 'file' }; // The file itself, for the loader that copies it.
+          return { path: resolve(ROOT, path), namespace: 'file' }; // The file itself, for the loader that copies it.
         }
         const found = await setup.resolve(path, { importer, resolveDir, kind, pluginData: FOUND });
-        return found.errors.length > 0 ? found : { path: found.path, namespace: BINARY };
+        return found.errors.length > 0 ? found : { path: relative(ROOT, found.path), namespace: BINARY };
       });
       setup.onLoad({ filter: /./, namespace: BINARY }, ({ path }) => ({
         resolveDir: ROOT,

@@ -9,6 +9,7 @@ import { encodeIdxHeader } from '../../shared/idx.ts';
 import { encodeNpyHeader } from '../../shared/npy.ts';
 import { HEADERS } from '../../worker/headers.ts';
 import { CliError } from './cli-error.ts';
+import { RANGE } from '../stream-digits.ts';
 import { readRefusal, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';
 import { isScreen, isStandard, writeOutput } from './output.ts';
@@ -68,11 +69,11 @@ class RangeReader {
   /** Gives the body of each range. @throws CliError  What the API refuses. */
   async *read(format: DatasetFormat): AsyncGenerator<AsyncIterable<Uint8Array>> {
     const start = Number(this.#flags['start'] ?? 0);
-    for (let done = 0; done < this.n; done += LIMITS.maxDatasetDigits) {
+    for (let done = 0; done < this.n; done += RANGE) {
       const query = writeQuery(DATASET_PARAMETERS, {
         ...this.#flags,
         seed: this.seed,
-        n: String(Math.min(LIMITS.maxDatasetDigits, this.n - done)),
+        n: String(Math.min(RANGE, this.n - done)),
         // The first as it was given, so that the API says what is wrong with it.
         ...(done > 0 && { start: String(start + done) }),
       });
@@ -83,8 +84,8 @@ class RangeReader {
       this.seed = decodeURIComponent(answer.headers.get(HEADERS.seed) ?? '');
       this.model = answer.headers.get(HEADERS.model) ?? '';
       yield answer.body as unknown as AsyncIterable<Uint8Array>;
-      if (process.stderr.isTTY && this.n > LIMITS.maxDatasetDigits) {
-        process.stderr.write(`\r${Math.min(done + LIMITS.maxDatasetDigits, this.n)} of ${this.n}\r`);
+      if (process.stderr.isTTY && this.n > RANGE) {
+        process.stderr.write(`\r${Math.min(done + RANGE, this.n)} of ${this.n}\r`);
       }
     }
   }
