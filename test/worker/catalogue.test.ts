@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { request } from 'node:http';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
@@ -12,6 +11,7 @@ import { limitsSchema, modelCardSchema, modelsSchema, oembedSchema } from '../..
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { PNG } from 'pngjs';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
+import { sendRaw } from '../support/raw-request.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const first = buildFixture({ name: 'first' });
@@ -135,7 +135,7 @@ describe('/models', () => {
     [`/models/%00/${version}/weights.bin`, 404],
     ['/models/%E0%A4%A', 404],
   ])('hand out nothing else: %s', async (path, status) => {
-    expect(await getRawStatus(path)).toBe(status);
+    expect((await sendRaw(worker.url, path)).status).toBe(status);
   });
 
   test('are not handed out when they are not what the manifest says', async () => {
@@ -250,18 +250,6 @@ describe('/oembed', () => {
     expect((await ask('/', '&format=xml')).status).toBe(501);
   });
 });
-
-/** Sends the path as it is: fetch would mend it. */
-function getRawStatus(path: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    request({ host: worker.url.hostname, port: worker.url.port, path }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode as number);
-    })
-      .on('error', reject)
-      .end();
-  });
-}
 
 /** A picture's size by its own header. */
 function measure(bytes: Buffer, type: string): [width: number, height: number] {

@@ -1,11 +1,11 @@
 /**
  * Labelled sets over HTTP in the real runtime: each format, any range, and readers who leave.
  */
-import { request, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
 import { digitSchema, digitsSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
+import { leaveInTheMiddle } from '../support/raw-request.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const labelled = buildFixture({ name: 'labelled' });
@@ -117,15 +117,7 @@ describe('a set', () => {
 
   test('may be left in the middle', async () => {
     for (let i = 0; i < 4; i++) {
-      await new Promise<void>((resolve, reject) => {
-        const call = request(new URL('/dataset.csv?n=10000', worker.url), (answer: IncomingMessage) => {
-          answer.once('data', () => {
-            answer.destroy();
-            resolve();
-          });
-        });
-        call.on('error', reject).end();
-      });
+      await leaveInTheMiddle(new URL('/dataset.csv?n=10000', worker.url));
     }
     expect((await worker.fetch('/dataset.npy?n=1')).status).toBe(200);
     expect(worker.readLogs().filter((line) => line.includes('request_failed'))).toEqual([]);

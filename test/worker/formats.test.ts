@@ -1,7 +1,6 @@
 /**
  * The formats beside PNG and JSON, over HTTP in the real runtime: each says what the JSON says.
  */
-import { request, type IncomingMessage } from 'node:http';
 import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +8,7 @@ import { POINTER_KEY } from '../../shared/artifact.ts';
 import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../../shared/contract/answers.ts';
 import { collectComplaints, startBrowser } from '../support/browser.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
+import { leaveInTheMiddle } from '../support/raw-request.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const grey = buildFixture({ name: 'grey' });
@@ -93,15 +93,7 @@ describe('ndjson', () => {
 
   test('may be left in the middle without harm to those that come after', async () => {
     for (let i = 0; i < 5; i++) {
-      await new Promise<void>((resolve, reject) => {
-        const call = request(new URL('/digit.ndjson?n=256', worker.url), (answer: IncomingMessage) => {
-          answer.once('data', () => {
-            answer.destroy();
-            resolve();
-          });
-        });
-        call.on('error', reject).end();
-      });
+      await leaveInTheMiddle(new URL('/digit.ndjson?n=256', worker.url));
     }
     expect((await getText('/digit.ndjson?n=256')).trimEnd().split('\n')).toHaveLength(256);
   });

@@ -2,11 +2,11 @@
  * Requests that nobody should send, over HTTP in the real runtime: other methods, bodies, endless URLs, media types that
  * nobody has. Raw, since fetch would mend or refuse some of them.
  */
-import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { OPERATIONS } from '../../worker/app.ts';
+import { sendRaw, type RawAnswer } from '../support/raw-request.ts';
 import { RUNTIME, startWorker, type TestWorker } from '../support/runtime.ts';
 
 let worker: TestWorker;
@@ -15,30 +15,10 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-interface Answer {
-  readonly status: number;
-  readonly allow: string | undefined;
-  readonly type: string | undefined;
-  readonly body: string;
-}
+const send = (method: string, path: string, headers: Record<string, string> = {}, body?: Buffer): Promise<RawAnswer> =>
+  sendRaw(worker.url, path, { method, headers, ...(body && { body }) });
 
-function send(method: string, path: string, headers: Record<string, string> = {}, body?: Buffer): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'content-length': String(body.length) };
-    const { hostname, port } = worker.url;
-    const call = request({ host: hostname, port, method, path, headers: { ...headers, ...length } }, (answer) => {
-      const parts: Buffer[] = [];
-      answer.on('data', (part: Buffer) => parts.push(part));
-      answer.on('end', () => {
-        const { allow, 'content-type': type } = answer.headers;
-        resolve({ status: answer.statusCode as number, allow, type, body: Buffer.concat(parts).toString('latin1') });
-      });
-    });
-    call.on('error', reject).end(body);
-  });
-}
-
-const readCode = ({ body }: Answer) => problemSchema.parse(JSON.parse(body)).code;
+const readCode = ({ body }: RawAnswer) => problemSchema.parse(JSON.parse(body)).code;
 
 /** One path of each route, whose errors are problem details: without an extension that asks for a picture or text. */
 const PATHS = OPERATIONS.flatMap(({ routes, kind }) => routes.map((route) => ({ kind, path: route.replaceAll(/:\w+/g, '7') })));

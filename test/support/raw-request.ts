@@ -1,0 +1,46 @@
+/**
+ * Requests that fetch would mend, or cannot make: a path sent as it is, any method, a reader who leaves.
+ */
+import { request, type IncomingMessage } from 'node:http';
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly allow: string | undefined;
+  readonly type: string | undefined;
+  /** A character a byte. */
+  readonly body: string;
+}
+
+/** Sends a request. @param url  Of the server: its path is not used. */
+export function sendRaw(
+  url: URL,
+  path: string,
+  { method = 'GET', headers = {}, body }: { method?: string; headers?: Record<string, string>; body?: Buffer } = {},
+): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': String(body.length) };
+    const { hostname, port } = url;
+    const call = request({ host: hostname, port, method, path, headers: { ...headers, ...length } }, (answer) => {
+      const parts: Buffer[] = [];
+      answer.on('data', (part: Buffer) => parts.push(part));
+      answer.on('end', () => {
+        const { allow, 'content-type': type } = answer.headers;
+        resolve({ status: answer.statusCode as number, allow, type, body: Buffer.concat(parts).toString('latin1') });
+      });
+    });
+    call.on('error', reject).end(body);
+  });
+}
+
+/** Reads an answer's first bytes and leaves. */
+export function leaveInTheMiddle(url: URL): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, (answer: IncomingMessage) => {
+      answer.once('data', () => {
+        answer.destroy();
+        resolve();
+      });
+    });
+    call.on('error', reject).end();
+  });
+}
