@@ -86,60 +86,90 @@ export interface Sampler {
  */
 export function createSampler(parsed: ParsedManifest, weights: Uint8Array): Sampler {
   const { manifest, plan } = parsed;
-  verifyFile(findFile(manifest, WEIGHTS_FILE), weights);
-  const tensors = decodeWeights(parsed, weights).map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
+  const network = loadNetwork(parsed, weights);
   return {
     manifest,
     plan,
-    draw: (request) => drawSamples(plan, tensors, manifest.image.range, request),
+    draw: (request) => drawSamples(network, request),
     drawHand({ seed, start, labels }) {
       const latents = repeatLatent(plan, seed, start, labels.length);
-      const [height, width, channels] = plan.outputShape;
-      const pixels = encodePixels(
-        generate(plan, tensors, () => buildInput(plan, latents, labels)),
-        manifest.image.range,
+      const { latentSize } = plan.config;
+      const pictures = drawPictures(network, labels.length, (first, n) =>
+        buildInput(plan, latents.subarray(first * latentSize, (first + n) * latentSize), labels.subarray(first, first + n)),
       );
-      return { count: labels.length, height, width, channels, pixels, labels };
+      return { ...pictures, labels };
     },
-    drawMorph: (request) => drawMorph(plan, tensors, manifest.image.range, request),
+    drawMorph: (request) => drawMorph(network, request),
     checkOutput() {
       const latents = drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize);
-      const values = generate(plan, tensors, () => buildInput(plan, latents, null));
+      const values = generate(network, () => buildInput(plan, latents, null));
       if (!values.every(Number.isFinite)) {
         throw new ArtifactError({ reason: 'not_finite', what: `the output of ${WEIGHTS_FILE}` });
       }
     },
-    dispose: () => tf.dispose(tensors),
+    dispose: () => tf.dispose([...network.weights]),
   };
 }
 
-function drawSamples(
-  plan: GeneratorPlan,
-  weights: readonly tf.Tensor[],
-  range: readonly [number, number],
-  { seed, start, count, label }: SampleRequest,
-): Samples {
-  const key = deriveSeedKey(seed);
-  const { latentSize, classes } = plan.config;
-  const [height, width, channels] = plan.outputShape;
-  const size = height * width * channels;
-  const pixels = new Uint8Array(count * size);
-  const labels = chooseLabels(key, start, count, classes, label);
-  for (let done = 0; done < count; done += CHUNK) {
-    const n = Math.min(CHUNK, count - done);
-    const latents = drawLatents(key, start + done, n, latentSize);
-    const values = generate(plan, weights, () => buildInput(plan, latents, labels && labels.subarray(done, done + n)));
-    pixels.set(encodePixels(values, range), done * size);
-  }
-  return { count, height, width, channels, pixels, labels };
+/** A generator with its weights on the backend. */
+export interface LoadedNetwork {
+  readonly plan: GeneratorPlan;
+  /** In the order of the plan. */
+  readonly weights: readonly tf.Tensor[];
+  /** Of the network's numbers. */
+  readonly range: readonly [number, number];
 }
 
-function drawMorph(
-  plan: GeneratorPlan,
-  weights: readonly tf.Tensor[],
-  range: readonly [number, number],
-  request: MorphRequest,
-): Samples {
+/**
+ * Puts a generator's weights on the backend.
+ *
+ * @param weights  The content of WEIGHTS_FILE; verified here, before any tensor exists.
+ * @returns        The caller disposes its weights.
+ * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
+ */
+export function loadNetwork(parsed: ParsedManifest, weights: Uint8Array): LoadedNetwork {
+  const { manifest, plan } = parsed;
+  verifyFile(findFile(manifest, WEIGHTS_FILE), weights);
+  const tensors = decodeWeights(parsed, weights).map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
+  return { plan, weights: tensors, range: manifest.image.range };
+}
+
+/**
+ * Draws pictures, some of them at once.
+ *
+ * @param count  How many, >= 1.
+ * @param build  Makes the network's input for `n` of them from the `first` on, [n, inputSize]; disposed here.
+ */
+export function drawPictures(
+  network: LoadedNetwork,
+  count: number,
+  build: (first: number, n: number) => tf.Tensor2D,
+): Omit<Samples, 'labels'> {
+  const [height, width, channels] = network.plan.outputShape;
+  const size = height * width * channels;
+  const pixels = new Uint8Array(count * size);
+  for (let done = 0; done < count; done += CHUNK) {
+    const n = Math.min(CHUNK, count - done);
+    const values = generate(network, () => build(done, n));
+    pixels.set(encodePixels(values, network.range), done * size);
+  }
+  return { count, height, width, channels, pixels };
+}
+
+function drawSamples(network: LoadedNetwork, { seed, start, count, label }: SampleRequest): Samples {
+  const { plan } = network;
+  const key = deriveSeedKey(seed);
+  const { latentSize, classes } = plan.config;
+  const labels = chooseLabels(key, start, count, classes, label);
+  const pictures = drawPictures(network, count, (first, n) => {
+    const latents = drawLatents(key, start + first, n, latentSize);
+    return buildInput(plan, latents, labels && labels.subarray(first, first + n));
+  });
+  return { ...pictures, labels };
+}
+
+function drawMorph(network: LoadedNetwork, request: MorphRequest): Samples {
+  const { plan } = network;
   const { seed, start, frames } = request;
   const { latentSize, classes } = plan.config;
   const key = deriveSeedKey(seed);
@@ -151,17 +181,15 @@ function drawMorph(
           labels: chooseLabels(key, start, request.count, classes, request.label),
         };
   const inputs = planMorph({ seed, start, frames, latentSize, classes, ...ends });
-  const [height, width, channels] = plan.outputShape;
-  const size = height * width * channels;
-  const count = inputs.length / plan.inputSize;
-  const pixels = new Uint8Array(count * size);
-  for (let done = 0; done < count; done += CHUNK) {
-    const n = Math.min(CHUNK, count - done);
-    const input = inputs.subarray(done * plan.inputSize, (done + n) * plan.inputSize);
-    const values = generate(plan, weights, () => tf.tensor2d(input, [n, plan.inputSize]));
-    pixels.set(encodePixels(values, range), done * size);
-  }
-  return { count, height, width, channels, pixels, labels: null };
+  return {
+    ...drawPictures(network, inputs.length / plan.inputSize, (first, n) => sliceInput(plan, inputs, first, n)),
+    labels: null,
+  };
+}
+
+/** Rows of inputs that are there already. @param inputs  Row-major [count, inputSize]. */
+export function sliceInput({ inputSize }: GeneratorPlan, inputs: Float32Array, first: number, n: number): tf.Tensor2D {
+  return tf.tensor2d(inputs.subarray(first * inputSize, (first + n) * inputSize), [n, inputSize]);
 }
 
 /** The label of each of `count` samples: the one that is asked for, or the seed's; null without classes. */
@@ -189,7 +217,7 @@ function repeatLatent(plan: GeneratorPlan, seed: string, start: number, count: n
 }
 
 /** The network's own numbers, row-major [count, height, width, channels]. @param build  Makes its input, disposed here. */
-function generate(plan: GeneratorPlan, weights: readonly tf.Tensor[], build: () => tf.Tensor2D): Float32Array {
+function generate({ plan, weights }: LoadedNetwork, build: () => tf.Tensor2D): Float32Array {
   const output = tf.tidy(() => runGenerator(plan, weights, build()));
   // Read outside of tidy: what tidy returns is searched for tensors, number by number.
   const values = output.dataSync<'float32'>();

@@ -1,32 +1,22 @@
 /**
  * The worker that draws, off the page's thread: the generator as the edge runs it, from the files that are published.
  */
-import * as tf from '@tensorflow/tfjs-core';
-import {
-  decodeWeights,
-  findFile,
-  MANIFEST_FILE,
-  parseManifest,
-  verifyFile,
-  WEIGHTS_FILE,
-  type ParsedManifest,
-} from '../../shared/artifact.ts';
-import { runGenerator } from '../../shared/generator.ts';
+import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/latent.ts';
-import { encodePixels } from '../../shared/pixels.ts';
+import { drawPictures, loadNetwork, sliceInput, type LoadedNetwork } from '../../shared/sampler.ts';
 import { startTensorFlow } from '../../worker/tensorflow/backend.ts';
 import { findDirections } from './directions.ts';
 import type { Inputs, Message, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
 const DIRECTIONS = 5;
 
-let model: { readonly parsed: ParsedManifest; readonly tensors: readonly tf.Tensor[] } | undefined;
+let network: LoadedNetwork | undefined;
 
-function getModel(): NonNullable<typeof model> {
-  if (model === undefined) {
+function getNetwork(): LoadedNetwork {
+  if (network === undefined) {
     throw new Error('no model is open');
   }
-  return model;
+  return network;
 }
 
 const TASKS: { readonly [K in TaskName]: (ask: Tasks[K]['ask']) => Tasks[K]['answer'] | Promise<Tasks[K]['answer']> } = {
@@ -34,34 +24,30 @@ const TASKS: { readonly [K in TaskName]: (ask: Tasks[K]['ask']) => Tasks[K]['ans
     const base = `/models/${name}/${version}`;
     const [manifest, weights] = await Promise.all([`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes));
     const parsed = parseManifest(manifest as Uint8Array, { name, version });
-    verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), weights as Uint8Array);
-    const arrays = decodeWeights(parsed, weights as Uint8Array);
     await startTensorFlow();
-    model = { parsed, tensors: arrays.map((values, i) => tf.tensor(values, [...(parsed.plan.weights[i]?.shape ?? [])])) };
-    return describe(parsed, arrays[0]);
+    network = loadNetwork(parsed, weights as Uint8Array);
+    return describe(network);
   },
   derive: ({ seed, count }): Inputs => {
-    const { latentSize, classes } = getModel().parsed.plan.config;
+    const { latentSize, classes } = getNetwork().plan.config;
     const key = deriveSeedKey(seed);
     const labels = classes === 0 ? null : drawLabels(key, 0, count, classes);
     return { latents: drawLatents(key, 0, count, latentSize), labels };
   },
   draw: ({ input }) => {
-    const { parsed, tensors } = getModel();
-    const { inputSize } = parsed.plan;
-    const output = tf.tidy(() => runGenerator(parsed.plan, tensors, tf.tensor2d(input, [input.length / inputSize, inputSize])));
-    const values = output.dataSync<'float32'>();
-    output.dispose();
-    return encodePixels(values, parsed.manifest.image.range);
+    const { plan } = getNetwork();
+    return drawPictures(getNetwork(), input.length / plan.inputSize, (first, n) => sliceInput(plan, input, first, n)).pixels;
   },
 };
 
-function describe({ plan }: ParsedManifest, kernel: Float32Array | undefined): Opened {
+function describe({ plan, weights: [kernel] }: LoadedNetwork): Opened {
   const { latentSize, classes, layers } = plan.config;
   const [height, width, channels] = plan.outputShape;
   const [first] = layers;
   const directions =
-    first?.type === 'dense' && kernel !== undefined ? findDirections(kernel, latentSize, first.units, DIRECTIONS) : [];
+    first?.type === 'dense' && kernel !== undefined
+      ? findDirections(kernel.dataSync<'float32'>(), latentSize, first.units, DIRECTIONS)
+      : [];
   return { latentSize, classes, width, height, channels, directions };
 }
 
