@@ -17,17 +17,18 @@ import type { ApiError } from '../shared/contract/errors.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { joinSamples, measureWidestJoined } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
-import { getDefer, type AppContext, type AppDependencies } from './context.ts';
+import type { AppContext, AppDependencies } from './context.ts';
 import { chooseFormat } from './digit-format.ts';
 import { describeContent, describeDigits, describeTiming } from './digit-headers.ts';
 import { createPartDrawer } from './draw-parts.ts';
 import { hasCurrent, HEADERS } from './headers.ts';
-import { checkColours, findHand, findLabels } from './match-model.ts';
+import { checkColours, findAsked } from './match-model.ts';
 import { QUERY_ERRORS, type Operation } from './operation.ts';
 import { renderDigits, type RenderContext } from './render/digits.ts';
 import { streamSamples } from './render/sample-stream.ts';
 import { respondError } from './respond-error.ts';
 import type { Generator } from './sampler-cache.ts';
+import { answerCurrent, withModel } from './with-model.ts';
 
 /** What every route says that `answerDigits` answers. */
 export const DIGITS_ANSWER = {
@@ -65,7 +66,7 @@ export async function answerDigits(
   extension: DigitFormat | undefined,
   parsed: ParsedDigitQuery,
 ): Promise<Response> {
-  const { generators, drawSeed, clock } = dependencies;
+  const { drawSeed, clock } = dependencies;
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
@@ -81,26 +82,17 @@ export async function answerDigits(
   const { origin } = new URL(c.req.url);
   const negotiated = extension === undefined && query.format === undefined;
 
-  // A URL that says it all is its own answer's name: whoever has that answer needs no model.
-  const name = query.model?.name;
-  const version = query.model?.version;
-  if (query.seed !== undefined && name !== undefined && version !== undefined) {
-    const digits = pinDigits(query, format, { name, version }, query.seed);
-    const headers = describeDigits(digits, query, origin, negotiated);
-    if (hasCurrent(c, headers['ETag'])) {
-      return c.body(null, 304, headers);
-    }
+  const current = answerCurrent(c, query, (model, seed) =>
+    describeDigits(pinDigits(query, format, model, seed), query, origin, negotiated),
+  );
+  if (current !== undefined) {
+    return current;
   }
 
   const began = clock();
-  const acquired = await generators.acquire(query.model, getDefer(c));
-  if (!acquired.ok) {
-    return respondError(c, acquired.error);
-  }
-  const { generator, release } = acquired.lease;
-  try {
+  return withModel(c, dependencies, query.model, (generator) => {
     const { classes, image } = generator.sampler.manifest;
-    const labels = listLabels(query, generator);
+    const labels = findAsked(query.label, query.number, generator);
     if ('code' in labels) {
       return respondError(c, labels);
     }
@@ -148,9 +140,7 @@ export async function answerDigits(
       'Content-Length': String(body.length),
       'Server-Timing': describeTiming({ load: loaded - began, generate: drawn - loaded, encode: clock() - drawn }),
     });
-  } finally {
-    release();
-  }
+  });
 }
 
 function pinDigits(
@@ -206,11 +196,6 @@ function checkSize(digits: PinnedDigits, sample: Size): ApiError | undefined {
   return digits.format === 'png' && width * height > LIMITS.maxPicturePixels
     ? { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels }
     : undefined;
-}
-
-/** The label that was asked for, or those of a number's digits; else none. */
-function listLabels({ label, number }: DigitQuery, generator: Generator): Uint8Array | ApiError {
-  return number === undefined ? findLabels(label === undefined ? [] : [label], generator) : findHand(number, generator);
 }
 
 /** Whether a model's colours can be drawn so. */

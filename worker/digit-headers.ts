@@ -104,7 +104,12 @@ function nameDigitFile({ format, seed, start, n, number }: PinnedDigits): string
 /** A name that every file system takes. @param what  Stands before the seed. */
 export function nameFile(what: string, seed: string, start: number, n: number, extension: string): string {
   const last = n === 1 ? '' : `-${start + n - 1}`;
-  return `digitmint-${what}${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}${last}.${extension}`;
+  return `digitmint-${what}${nameSeed(seed)}-${start}${last}.${extension}`;
+}
+
+/** A seed as part of a file's name. */
+export function nameSeed(seed: string): string {
+  return seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
 }
 
 /** Of a picture that is opened as a document: it has no script, and a style element at most, for the dark scheme. */

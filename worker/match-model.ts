@@ -6,8 +6,17 @@ import { formatColour, type Colour } from '../shared/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import type { Generator } from './sampler-cache.ts';
 
+/**
+ * The labels that were asked for: of digits in one hand, or of the one class of all; else none.
+ * @param label  A class's name or number.
+ * @param hand   Digits that shall be written in one hand, which go before.
+ */
+export function findAsked(label: string | undefined, hand: string | undefined, generator: Generator): Uint8Array | ApiError {
+  return hand === undefined ? findLabels(label === undefined ? [] : [label], generator) : findHand(hand, generator);
+}
+
 /** The labels of classes. @param texts  Names or numbers. */
-export function findLabels(texts: Iterable<string>, { name, sampler }: Generator): Uint8Array | ApiError {
+function findLabels(texts: Iterable<string>, { name, sampler }: Generator): Uint8Array | ApiError {
   const { classes } = sampler.manifest;
   const labels: number[] = [];
   for (const text of texts) {
@@ -21,7 +30,7 @@ export function findLabels(texts: Iterable<string>, { name, sampler }: Generator
 }
 
 /** The labels of digits that shall be written in one hand. */
-export function findHand(digits: string, generator: Generator): Uint8Array | ApiError {
+function findHand(digits: string, generator: Generator): Uint8Array | ApiError {
   const { name, sampler } = generator;
   if (sampler.manifest.classes.length === 0) {
     const reason = 'it was trained without labels';

@@ -3,7 +3,6 @@
  */
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
-import { findClass } from '../../shared/classes.ts';
 import { digitSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
 import {
   buildDatasetUrl,
@@ -17,14 +16,16 @@ import {
 } from '../../shared/contract/dataset-query.ts';
 import { parseParameters } from '../../shared/contract/parameters.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
-import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { describePinned, listWarnings, type Pinned } from '../digit-headers.ts';
+import type { App, AppContext, AppDependencies } from '../context.ts';
+import { describePinned, listWarnings, nameSeed, type Pinned } from '../digit-headers.ts';
 import { createPartDrawer } from '../draw-parts.ts';
 import { hasCurrent, HEADERS } from '../headers.ts';
+import { findAsked } from '../match-model.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
 import { renderDatasetHead, renderDatasetPart } from '../render/dataset.ts';
 import { streamSamples } from '../render/sample-stream.ts';
 import { respondError } from '../respond-error.ts';
+import { withModel } from '../with-model.ts';
 
 const FORMATS = Object.keys(DATASET_FORMATS) as DatasetFormat[];
 
@@ -79,46 +80,45 @@ async function answerDataset(c: AppContext, dependencies: AppDependencies, forma
     return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
   }
   const warnings = listWarnings(unknown, withoutEffect, format);
-  const acquired = await dependencies.generators.acquire(query.model, getDefer(c));
-  if (!acquired.ok) {
-    return respondError(c, acquired.error);
-  }
-  const { name, version, origin: source, sampler } = acquired.lease.generator;
-  acquired.lease.release(); // Each part takes hold of it anew.
-  const { classes, image } = sampler.manifest;
-  const label = query.label === undefined ? undefined : findClass(classes, query.label);
-  if (query.label !== undefined && label === undefined) {
-    return respondError(c, { code: 'label_not_supported', model: name, received: query.label, classes });
-  }
-  if (query.part === 'labels' && classes.length === 0) {
-    const reason = 'it was trained without labels';
-    return respondError(c, { code: 'parameter_not_supported', parameter: 'part', received: 'labels', model: name, reason });
-  }
-  const seed = query.seed ?? dependencies.drawSeed();
-  const dataset = pinDataset(query, format, { name, version }, seed, label === undefined ? undefined : classes[label]);
-  const pinned: Pinned = { ...dataset, permalink: buildDatasetUrl(dataset), holdsUrls: format === 'ndjson' };
-  const headers: Record<string, string> = { ...describePinned(pinned, query, origin, warnings), [HEADERS.modelSource]: source };
-  if (hasCurrent(c, headers['ETag'])) {
-    return c.body(null, 304, headers);
-  }
-  const content = {
-    ...headers,
-    'Content-Type': format === 'csv' ? `${DATASET_FORMATS.csv}; charset=utf-8; header=present` : DATASET_FORMATS[format],
-    'Content-Disposition': `attachment; filename="${nameFile(dataset)}"`,
-  };
-  if (c.req.method === 'HEAD') {
-    return c.body(null, 200, content);
-  }
-  const context = { dataset, image, classes, origin };
-  const head = renderDatasetHead(context);
-  if (dataset.part === 'labels' && isInParts(format)) {
-    return c.body(concatBytes(head, listLabels(dataset, label, classes.length)), 200, content);
-  }
-  const draw = createPartDrawer(c, dependencies, { model: dataset.model, seed, label });
-  const body = streamSamples(head, dataset.start, dataset.n, draw, (samples, first) =>
-    renderDatasetPart(context, samples, first),
-  );
-  return c.body(body, 200, content);
+  // Each part takes hold of it anew.
+  return withModel(c, dependencies, query.model, (generator) => {
+    const { name, version, origin: source, sampler } = generator;
+    const { classes, image } = sampler.manifest;
+    const labels = findAsked(query.label, undefined, generator);
+    if ('code' in labels) {
+      return respondError(c, labels);
+    }
+    const [label] = labels;
+    if (query.part === 'labels' && classes.length === 0) {
+      const reason = 'it was trained without labels';
+      return respondError(c, { code: 'parameter_not_supported', parameter: 'part', received: 'labels', model: name, reason });
+    }
+    const seed = query.seed ?? dependencies.drawSeed();
+    const dataset = pinDataset(query, format, { name, version }, seed, label === undefined ? undefined : classes[label]);
+    const pinned: Pinned = { ...dataset, permalink: buildDatasetUrl(dataset), holdsUrls: format === 'ndjson' };
+    const headers: Record<string, string> = { ...describePinned(pinned, query, origin, warnings), [HEADERS.modelSource]: source };
+    if (hasCurrent(c, headers['ETag'])) {
+      return c.body(null, 304, headers);
+    }
+    const content = {
+      ...headers,
+      'Content-Type': format === 'csv' ? `${DATASET_FORMATS.csv}; charset=utf-8; header=present` : DATASET_FORMATS[format],
+      'Content-Disposition': `attachment; filename="${nameFile(dataset)}"`,
+    };
+    if (c.req.method === 'HEAD') {
+      return c.body(null, 200, content);
+    }
+    const context = { dataset, image, classes, origin };
+    const head = renderDatasetHead(context);
+    if (dataset.part === 'labels' && isInParts(format)) {
+      return c.body(concatBytes(head, listLabels(dataset, label, classes.length)), 200, content);
+    }
+    const draw = createPartDrawer(c, dependencies, { model: dataset.model, seed, label });
+    const body = streamSamples(head, dataset.start, dataset.n, draw, (samples, first) =>
+      renderDatasetPart(context, samples, first),
+    );
+    return c.body(body, 200, content);
+  });
 }
 
 /** The labels alone, which need no network. */
@@ -128,5 +128,5 @@ function listLabels({ seed, start, n }: PinnedDataset, label: number | undefined
 
 function nameFile({ format, seed, start, n, part }: PinnedDataset): string {
   const what = isInParts(format) ? `-${part}` : '';
-  return `digitmint-${seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40)}-${start}-${start + n - 1}${what}.${format}`;
+  return `digitmint-${nameSeed(seed)}-${start}-${start + n - 1}${what}.${format}`;
 }

@@ -3,7 +3,7 @@
  * the pictures show, only the model's name and classes tell.
  */
 import { html } from 'hono/html';
-import { getDefer, type App, type AppDependencies } from '../context.ts';
+import type { App, AppDependencies } from '../context.ts';
 import { renderAboutModel } from '../render/home/about-model.ts';
 import { renderExplorer } from '../render/home/explorer.ts';
 import { renderHero } from '../render/home/hero.ts';
@@ -11,7 +11,7 @@ import { renderLoops } from '../render/home/loops.ts';
 import type { ModelView } from '../render/home/model-view.ts';
 import { renderPlayground } from '../render/home/playground.ts';
 import { renderPage } from '../render/page.ts';
-import { respondError } from '../respond-error.ts';
+import { withModel } from '../with-model.ts';
 import type { Operation } from '../operation.ts';
 
 export const HOME_OPERATION: Operation = {
@@ -25,31 +25,26 @@ export const HOME_OPERATION: Operation = {
   examples: ['/'],
 };
 
-export function addHomeRoute(app: App, { generators, drawSeed }: AppDependencies): void {
-  app.get('/', async (c) => {
-    const acquired = await generators.acquire(undefined, getDefer(c));
-    if (!acquired.ok) {
-      return respondError(c, acquired.error);
-    }
-    const { generator, release } = acquired.lease;
-    const { manifest, plan } = generator.sampler;
-    const view: ModelView = { manifest, plan, source: generator.origin };
-    release();
-    const { origin } = new URL(c.req.url);
-    return renderPage(c, {
-      title: `Freshly minted ${manifest.name}`,
-      isScripted: true,
-      head: html`<meta name="description" content="Freshly minted ${manifest.name} from a URL, for any page." />
-        <link
-          rel="alternate"
-          type="application/json+oembed"
-          href="${origin}/oembed?url=${encodeURIComponent(`${origin}/`)}"
-          title="digitmint"
-        />`,
-      body: html`<main id="main">
-        ${renderHero(view, origin, drawSeed())} ${renderPlayground(view, origin)} ${renderExplorer(view)}
-        ${renderLoops(view, origin)} ${renderAboutModel(view)}
-      </main>`,
-    });
-  });
+export function addHomeRoute(app: App, dependencies: AppDependencies): void {
+  app.get('/', (c) =>
+    withModel(c, dependencies, undefined, ({ sampler: { manifest, plan }, origin: source }) => {
+      const view: ModelView = { manifest, plan, source };
+      const { origin } = new URL(c.req.url);
+      return renderPage(c, {
+        title: `Freshly minted ${manifest.name}`,
+        isScripted: true,
+        head: html`<meta name="description" content="Freshly minted ${manifest.name} from a URL, for any page." />
+          <link
+            rel="alternate"
+            type="application/json+oembed"
+            href="${origin}/oembed?url=${encodeURIComponent(`${origin}/`)}"
+            title="digitmint"
+          />`,
+        body: html`<main id="main">
+          ${renderHero(view, origin, dependencies.drawSeed())} ${renderPlayground(view, origin)} ${renderExplorer(view)}
+          ${renderLoops(view, origin)} ${renderAboutModel(view)}
+        </main>`,
+      });
+    }),
+  );
 }

@@ -15,15 +15,15 @@ import {
 } from '../../shared/contract/morph-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { measureSheet } from '../../shared/sheet.ts';
-import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import type { App, AppContext, AppDependencies } from '../context.ts';
 import { chooseFormat } from '../digit-format.ts';
 import { describePinned, describeTiming, listWarnings, nameFile } from '../digit-headers.ts';
 import { hasCurrent, HEADERS } from '../headers.ts';
-import { checkColours, findHand, findLabels } from '../match-model.ts';
+import { checkColours, findAsked } from '../match-model.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
 import { renderMorph } from '../render/morph.ts';
 import { respondError } from '../respond-error.ts';
-import type { Generator } from '../sampler-cache.ts';
+import { answerCurrent, withModel } from '../with-model.ts';
 
 const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
 
@@ -76,11 +76,8 @@ export function addMorphRoutes(app: App, dependencies: AppDependencies): void {
   }
 }
 
-async function answerMorph(
-  c: AppContext,
-  { generators, drawSeed, clock }: AppDependencies,
-  extension: MorphFormat | undefined,
-): Promise<Response> {
+async function answerMorph(c: AppContext, dependencies: AppDependencies, extension: MorphFormat | undefined): Promise<Response> {
+  const { drawSeed, clock } = dependencies;
   const { origin, searchParams } = new URL(c.req.url);
   const parsed = parseMorphQuery(searchParams);
   if (!parsed.ok) {
@@ -93,25 +90,17 @@ async function answerMorph(
   }
   const negotiated = extension === undefined && query.format === undefined;
 
-  // As with digits: whoever has the answer to a URL that says it all needs no model.
-  const name = query.model?.name;
-  const version = query.model?.version;
-  if (query.seed !== undefined && name !== undefined && version !== undefined) {
-    const headers = describeMorph(pinMorph(query, format, { name, version }, query.seed), query, origin, negotiated);
-    if (hasCurrent(c, headers['ETag'])) {
-      return c.body(null, 304, headers);
-    }
+  const current = answerCurrent(c, query, (model, seed) =>
+    describeMorph(pinMorph(query, format, model, seed), query, origin, negotiated),
+  );
+  if (current !== undefined) {
+    return current;
   }
 
   const began = clock();
-  const acquired = await generators.acquire(query.model, getDefer(c));
-  if (!acquired.ok) {
-    return respondError(c, acquired.error);
-  }
-  const { generator, release } = acquired.lease;
-  try {
+  return withModel(c, dependencies, query.model, (generator) => {
     const { classes, image } = generator.sampler.manifest;
-    const labels = listLabels(query, generator);
+    const labels = findAsked(query.label, query.digits, generator);
     if ('code' in labels) {
       return respondError(c, labels);
     }
@@ -152,9 +141,7 @@ async function answerMorph(
       'Content-Length': String(body.length),
       'Server-Timing': describeTiming({ load: loaded - began, generate: generated - loaded, encode: clock() - generated }),
     });
-  } finally {
-    release();
-  }
+  });
 }
 
 /** The headers that a 200 and a 304 share. */
@@ -165,11 +152,6 @@ function describeMorph(morph: PinnedMorph, query: MorphQuery, origin: string, ne
     ...describePinned({ permalink: buildMorphUrl(morph), holdsUrls: false, seed, model }, query, origin, warnings),
     ...(negotiated && { Vary: 'Accept' }),
   };
-}
-
-/** The labels of the digits that were asked for, or the one label of all; else none. */
-function listLabels({ digits, label }: MorphQuery, generator: Generator): Uint8Array | ApiError {
-  return digits === undefined ? findLabels(label === undefined ? [] : [label], generator) : findHand(digits, generator);
 }
 
 function checkSize(morph: PinnedMorph, image: { width: number; height: number }): ApiError | undefined {

@@ -18,7 +18,7 @@ import { joinSamples } from '../../shared/number.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
-import { checkColours, findHand, findLabels } from '../match-model.ts';
+import { checkColours, findAsked } from '../match-model.ts';
 import { QUERY_ERRORS, type Operation } from '../operation.ts';
 import { respondError } from '../respond-error.ts';
 
@@ -129,8 +129,7 @@ async function describePhoto(
   let sample: Size;
   try {
     const { digits = found.number } = query;
-    const labels =
-      digits === '' ? findLabels(query.label === undefined ? [] : [query.label], generator) : findHand(digits, generator);
+    const labels = findAsked(query.label, digits === '' ? undefined : digits, generator);
     if ('code' in labels) {
       return labels;
     }

@@ -6,14 +6,11 @@ import { listClasses } from '../../../shared/classes.ts';
 import type { Colour } from '../../../shared/colour.ts';
 import { buildDigitUrl, DEFAULT_LOOK, type PinnedDigits } from '../../../shared/contract/digit-query.ts';
 import type { Markup } from '../page.ts';
-import type { ModelView } from './model-view.ts';
+import { DARK_INK, INK, type ModelView } from './model-view.ts';
 import { renderSnippet } from './snippet.ts';
 
 const SHOWN = 16;
 
-/** The page's own ink, in its light and its dark scheme: see page/style/base.css. */
-const INK: Colour = [0x1d, 0x24, 0x30, 255];
-const DARK_INK: Colour = [0xe8, 0xea, 0xee, 255];
 const NOTHING: Colour = [0, 0, 0, 0];
 
 /** Outlines in the page's ink; a model of colours is shown as it draws. */

@@ -3,17 +3,14 @@
  * their system for less motion.
  */
 import { html } from 'hono/html';
+import { formatColour, type Colour } from '../../../shared/colour.ts';
 import type { Markup } from '../page.ts';
-import type { ModelView } from './model-view.ts';
+import { DARK_INK, hasDigits, INK, type ModelView } from './model-view.ts';
 import { renderSnippet } from './snippet.ts';
 
 /** Small enough for the page's budget: the browser enlarges them. */
 const DIGITS = { digits: '0123456789', frames: '6', fps: '15' };
 const ONE_CLASS = { n: '4', frames: '8', fps: '15' };
-
-/** The page's own ink, in its light and its dark scheme: see page/style/base.css. */
-const INK = '1d2430';
-const DARK_INK = 'e8eaee';
 
 interface Loop {
   readonly id: string;
@@ -25,11 +22,10 @@ interface Loop {
 }
 
 function listLoops({ name, classes }: ModelView['manifest']): Loop[] {
-  const areDigits = [...DIGITS.digits].every((digit) => classes.includes(digit));
   const last = classes.at(-1);
   const among = last === undefined ? {} : { label: last };
   return [
-    ...(areDigits
+    ...(hasDigits(classes)
       ? [
           {
             id: 'loop-digits',
@@ -65,8 +61,8 @@ export function renderLoops(view: ModelView, origin: string): Markup {
 function renderLoop({ id, title, text, parameters, still }: Loop, { manifest }: ModelView, origin: string): Markup {
   const { name, version, image } = manifest;
   const isGrey = image.channels === 1;
-  const write = (path: string, told: Readonly<Record<string, string>>, ink: string): string =>
-    `${path}?${new URLSearchParams({ seed: 'Ada', ...told, ...(isGrey && { fg: ink, bg: 'transparent' }) }).toString()}&model=${name}@${version}`;
+  const write = (path: string, told: Readonly<Record<string, string>>, ink: Colour): string =>
+    `${path}?${new URLSearchParams({ seed: 'Ada', ...told, ...(isGrey && { fg: formatColour(ink), bg: 'transparent' }) }).toString()}&model=${name}@${version}`;
   const dark = '(prefers-color-scheme: dark)';
   const calm = '(prefers-reduced-motion: reduce)';
   const shown = new URLSearchParams({ seed: 'Ada', ...parameters, scale: '4' }).toString();

@@ -5,7 +5,7 @@ import { html } from 'hono/html';
 import { measureSheet } from '../../../shared/sheet.ts';
 import type { Markup } from '../page.ts';
 import { renderControls } from './controls.ts';
-import { describePicture, type ModelView } from './model-view.ts';
+import { describePicture, hasDigits, type ModelView } from './model-view.ts';
 import { renderSnippet } from './snippet.ts';
 
 /** What the playground starts with; the script builds the same URL of it, in the order of the controls. */
@@ -16,7 +16,6 @@ const FIRST_COLS = 4;
 function listExamples({ classes, image }: ModelView['manifest']): [title: string, query: string][] {
   const last = classes.at(-1);
   const isGrey = image.channels === 1;
-  const areDigits = '0123456789'.split('').every((digit) => classes.includes(digit));
   return [
     ['One, large', 'scale=10&smooth=1'],
     ['A sheet of 100', 'n=100&cols=10&scale=2&seed=Ada'],
@@ -29,7 +28,7 @@ function listExamples({ classes, image }: ModelView['manifest']): [title: string
           ['Follows dark mode', 'format=svg&n=12&cols=6&seed=Ada&scale=3&fg=1d2430&bg=transparent&dark_fg=e8eaee&smooth=1'],
         ] as [string, string][])
       : []),
-    ...(areDigits ? ([['A number', 'digits=31415&seed=Ada&scale=5&smooth=1&margin=10']] as [string, string][]) : []),
+    ...(hasDigits(classes) ? ([['A number', 'digits=31415&seed=Ada&scale=5&smooth=1&margin=10']] as [string, string][]) : []),
     ['For a terminal', 'format=txt&n=4&seed=Ada'],
     ['As numbers', 'format=json&n=2&seed=Ada'],
   ];
