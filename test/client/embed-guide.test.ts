@@ -2,13 +2,12 @@
  * Every snippet of docs/embed.md, taken out of it as it stands: on a page of another origin with COEP, in a real browser.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { oembedSchema } from '../../shared/contract/answers.ts';
 import { collectComplaints, startBrowser } from '../support/browser.ts';
-import { installClient, type InstalledClient } from '../support/installed-client.ts';
+import { installClient, putModules, type InstalledClient } from '../support/installed-client.ts';
 import { startOtherOrigin, type OtherOrigin } from '../support/other-origin.ts';
 import { startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
 
@@ -41,9 +40,7 @@ let other: OtherOrigin;
 beforeAll(async () => {
   [worker, browser, client] = await Promise.all([startWorker(), startBrowser(), installClient()]);
   other = await startOtherOrigin();
-  for (const name of ['index.js', 'element.js']) {
-    other.put(`/${name}`, await readFile(join(client.path, name)));
-  }
+  await putModules(other, client);
 });
 afterAll(async () => {
   other.close();

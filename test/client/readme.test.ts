@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
 import { collectComplaints, startBrowser } from '../support/browser.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { installClient, type InstalledClient } from '../support/installed-client.ts';
+import { installClient, putModules, type InstalledClient } from '../support/installed-client.ts';
 import { startOtherOrigin, type OtherOrigin } from '../support/other-origin.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
 
@@ -37,9 +37,7 @@ beforeAll(async () => {
     installClient(),
     startOtherOrigin(),
   ]);
-  for (const name of ['index.js', 'element.js']) {
-    other.put(`/${name}`, await readFile(join(client.path, name)));
-  }
+  await putModules(other, client);
 });
 afterAll(async () => {
   other.close();

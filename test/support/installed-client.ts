@@ -4,11 +4,12 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildClient } from '../../dev/build-client.ts';
+import type { OtherOrigin } from './other-origin.ts';
 
 const run = promisify(execFile);
 
@@ -49,6 +50,13 @@ export async function installClient(): Promise<InstalledClient> {
     files: packed.files.map(({ path }) => path),
     remove: () => rm(root, { recursive: true }),
   };
+}
+
+/** Puts the package's modules where pages of another origin find them. */
+export async function putModules(other: OtherOrigin, client: InstalledClient): Promise<void> {
+  for (const name of ['index.js', 'element.js']) {
+    other.put(`/${name}`, await readFile(join(client.path, name)));
+  }
 }
 
 /** Every Node at hand: the one that runs the tests, and the machine's own, which may be older. */
