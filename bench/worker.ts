@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   });
   console.log(`built and started in ${format(performance.now() - began)} ms`);
   const first = await timeRequest(worker, '/digit.png');
-  console.log(`first request (TensorFlow.js started, model read, checked and loaded): ${format(first.totalMs)} ms\n`);
+  console.log(`first request (model read, checked and loaded): ${format(first.totalMs)} ms\n`);
   console.log('request                         whole request, ms           server, mean ms               KiB');
   console.log('                                 min  median    max   load  generate  encode');
   for (const name of [BUNDLED, 'conv']) {
