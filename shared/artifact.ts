@@ -104,9 +104,17 @@ export type PublishedModel = z.infer<typeof publishedSchema>;
 /** Where the pointer lies in the bucket. */
 export const POINTER_KEY = 'current.json';
 
+/** Where all versions of all models lie. */
+export const MODELS_PREFIX = 'models/';
+
+/** What the keys of a version's files begin with. */
+export function buildVersionPrefix(name: string, version: string): string {
+  return `${MODELS_PREFIX}${name}/${version}/`;
+}
+
 /** Key of a file of a version; what lies there is never changed. */
 export function buildKey(name: string, version: string, path: string): string {
-  return `models/${name}/${version}/${path}`;
+  return buildVersionPrefix(name, version) + path;
 }
 
 /** Why an artifact was refused. */

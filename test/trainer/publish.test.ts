@@ -16,6 +16,7 @@ import {
   type Pointer,
 } from '../../shared/artifact.ts';
 import { publishArtifact, type PublishOptions, type PublishResult } from '../../trainer/publish.ts';
+import { LEDGER_KEY } from '../../trainer/publication/ledger.ts';
 import { ArtifactFolderError, readArtifactFolder } from '../../trainer/storage/artifact-folder.ts';
 import { createFolderStore } from '../../trainer/storage/folder-store.ts';
 import { StorageError, type ObjectStore } from '../../trainer/storage/object-store.ts';
@@ -125,7 +126,7 @@ describe('publishing', () => {
     });
     const result = await publish(first, { store: watched });
     const { name, version } = first.manifest;
-    expect(keys.filter((key) => !key.startsWith('publish-probe-'))).toEqual([
+    expect(keys.filter((key) => !key.startsWith('publish-probe-') && key !== LEDGER_KEY)).toEqual([
       buildKey(name, version, TOPOLOGY_FILE),
       buildKey(name, version, WEIGHTS_FILE),
       buildKey(name, version, MANIFEST_FILE),
@@ -343,8 +344,8 @@ describe('a store that must not be overwritten', () => {
 });
 
 describe('a store that fails', () => {
-  // 2 puts and 2 refused ones of the probe, 2 files, the manifest, the pointer.
-  it.each([0, 4, 5, 6, 7])('at put %i leaves the old model served, and publishing again goes on', async (failing) => {
+  // 2 puts and 2 refused ones of the probe, the hold, 2 files, the manifest, the pointer.
+  it.each([0, 4, 5, 6, 7, 8])('at put %i leaves the old model served, and publishing again goes on', async (failing) => {
     await publish(first);
     const full = wrapPuts(store, (index, ...call) =>
       index === failing ? Promise.reject(new StorageError('disk', { reason: 'full', detail: 'ENOSPC' })) : store.put(...call),
@@ -352,7 +353,7 @@ describe('a store that fails', () => {
     await expect(publish(second, { store: full })).rejects.toThrow('no room left');
     expect(await readServed()).toEqual({ mlp: first.manifest.version });
     const repeated = await publish(second);
-    expect(repeated.alreadyThere).toHaveLength(Math.max(0, failing - 4));
+    expect(repeated.alreadyThere).toHaveLength(Math.max(0, failing - 5));
     expect(await readServed()).toEqual({ mlp: second.manifest.version });
   });
 
@@ -412,7 +413,8 @@ describe('a store that fails', () => {
     );
     const waiting = { sleep: (ms: number) => Promise.resolve(void waits.push(ms)), random: () => 1 };
     expect(await catchPublishFailure(publish(second, { store: contended, waiting }))).toEqual({
-      reason: 'pointer_contended',
+      reason: 'contended',
+      key: POINTER_KEY,
       attempts: 12,
     });
     expect(waits.slice(0, 6)).toEqual([250, 500, 1000, 2000, 4000, 4000]);
@@ -434,18 +436,18 @@ function runChild(into: string, folder: string, killBefore?: number): Promise<{ 
 }
 
 describe('a publisher in a process of its own', () => {
-  // 4 puts and a delete of the probe, 2 files, the manifest, the pointer; a tenth write does not come.
-  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
+  // 4 puts and a delete of the probe, the hold, 2 files, the manifest, the pointer, the hold's end; a twelfth write does not come.
+  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
     'killed before its write %i leaves a whole model served, and the command can be repeated',
     async (write) => {
       await publish(first);
       const folder = await writeArtifact(second);
       const child = await runChild(join(base, 'store'), folder, write);
-      expect(child.signal).toBe(write === 10 ? null : 'SIGKILL');
-      expect(await readServed()).toEqual({ mlp: (write === 10 ? second : first).manifest.version });
+      expect(child.signal).toBe(write === 12 ? null : 'SIGKILL');
+      expect(await readServed()).toEqual({ mlp: (write >= 11 ? second : first).manifest.version });
       expect(await publish(second)).toMatchObject({
-        pointerMoved: write < 10,
-        alreadyThere: { length: Math.min(3, Math.max(0, write - 6)) },
+        pointerMoved: write < 11,
+        alreadyThere: { length: Math.min(3, Math.max(0, write - 7)) },
       });
       expect(await readServed()).toEqual({ mlp: second.manifest.version });
     },

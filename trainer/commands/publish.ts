@@ -122,6 +122,8 @@ function describeEvent(event: PublishEvent): string {
       return `  uploaded       ${describeObject(event.object)}`;
     case 'already_there':
       return `  already there  ${describeObject(event.object)}`;
+    case 'waiting':
+      return `  waiting        this version is being deleted; at the latest at ${event.until.toISOString()} it may be published again`;
     case 'conditions_ignored':
       return '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
   }

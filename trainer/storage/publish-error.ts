@@ -10,7 +10,10 @@ export type PublishFailure =
   | { readonly reason: 'pointer_refused'; readonly cause: ArtifactError }
   | { readonly reason: 'pointer_too_large'; readonly bytes: number }
   | { readonly reason: 'conditions_ignored'; readonly createOnly: boolean; readonly compareAndSwap: boolean }
-  | { readonly reason: 'pointer_contended'; readonly attempts: number };
+  | { readonly reason: 'contended'; readonly key: string; readonly attempts: number }
+  | { readonly reason: 'ledger_refused'; readonly detail: string; readonly isNewer: boolean }
+  | { readonly reason: 'ledger_full'; readonly bytes: number }
+  | { readonly reason: 'hold_lost'; readonly versions: readonly string[] };
 
 /** Thrown when publishing must not go on; what was served before is still served. */
 export class PublishError extends ExpectedError {
@@ -41,7 +44,15 @@ function describeFailure(failure: PublishFailure): string {
         `this storage ignores ${[failure.createOnly ? [] : 'If-None-Match', failure.compareAndSwap ? [] : 'If-Match'].flat().join(' and ')} on a put, ` +
         'so that two publishers at once can undo each other; if you are the only one, repeat with --allow-unsafe-pointer'
       );
-    case 'pointer_contended':
-      return `${POINTER_KEY} was changed by others in each of ${failure.attempts} attempts; the model's files are there, repeat the command`;
+    case 'contended':
+      return `${failure.key} was changed by others in each of ${failure.attempts} attempts; what was uploaded stays there, repeat the command`;
+    case 'ledger_refused':
+      return failure.isNewer
+        ? `ledger.json ${failure.detail}, which this software does not know: update it; nothing was changed`
+        : `ledger.json ${failure.detail}; nothing was changed: put a good one back, or delete it, which forgets pins and history`;
+    case 'ledger_full':
+      return `ledger.json would have ${failure.bytes} bytes; unpin what need not be pinned`;
+    case 'hold_lost':
+      return `the time to change ${failure.versions.join(', ')} ran out before it was done; what is served is whole, repeat the command`;
   }
 }
