@@ -7,7 +7,15 @@ import { randomUUID } from 'node:crypto';
 import { realWaiting } from '../storage/backoff.ts';
 import { StorageError } from '../storage/object-store.ts';
 import { PublishError } from '../storage/publish-error.ts';
-import { changeLedger, isSameVersion, type HoldEntry, type Ledger, type Publication, type VersionId } from './ledger.ts';
+import {
+  changeLedger,
+  isSameVersion,
+  nameVersion,
+  type HoldEntry,
+  type Ledger,
+  type Publication,
+  type VersionId,
+} from './ledger.ts';
 
 /**
  * How long a hold counts when its holder is never heard of again. A file of 16 MiB may take six minutes to upload; a
@@ -150,11 +158,6 @@ function createHold(publication: Publication, { token, kind, versions, until }: 
       });
     },
   };
-}
-
-/** `name@version`. */
-export function nameVersion({ name, version }: VersionId): string {
-  return `${name}@${version}`;
 }
 
 /** Does something under a hold and gives it back. */

@@ -65,6 +65,11 @@ export function isSameVersion(one: VersionId, other: VersionId): boolean {
   return one.name === other.name && one.version === other.version;
 }
 
+/** `name@version`. */
+export function nameVersion({ name, version }: VersionId): string {
+  return `${name}@${version}`;
+}
+
 /** What every change of what is published is given. */
 export interface Publication {
   readonly store: ObjectStore;
