@@ -127,7 +127,9 @@ export type ArtifactFailure =
   | { readonly reason: 'size_mismatch'; readonly what: string; readonly bytes: number; readonly expectedBytes: number }
   | { readonly reason: 'hash_mismatch'; readonly what: string; readonly sha256: string; readonly expectedSha256: string }
   | { readonly reason: 'version_mismatch'; readonly version: string; readonly expectedVersion: string }
-  | { readonly reason: 'not_finite'; readonly what: string };
+  | { readonly reason: 'not_finite'; readonly what: string }
+  | { readonly reason: 'unsigned'; readonly what: string }
+  | { readonly reason: 'signature'; readonly what: string };
 
 /** Thrown for an artifact that must not be used; `failure` says why in data, the message in words. */
 export class ArtifactError extends Error {
@@ -160,6 +162,10 @@ function describeFailure(failure: ArtifactFailure): string {
       return `the manifest's content is version ${failure.version}, expected ${failure.expectedVersion}`;
     case 'not_finite':
       return `${failure.what} holds NaN or infinite numbers`;
+    case 'unsigned':
+      return `${failure.what} is not signed by a key that is trusted here`;
+    case 'signature':
+      return `${failure.what} has a wrong signature under the name of a key that is trusted here`;
   }
 }
 

@@ -4,6 +4,7 @@
  * is served already changes nothing. The whole protocol: docs/publication.md.
  */
 import { buildKey, buildVersionPrefix, encodeManifest, hashBytes, MANIFEST_FILE } from '../shared/artifact.ts';
+import { buildSignaturePath } from '../shared/signature.ts';
 import { holding, holdToKeep } from './publication/hold.ts';
 import {
   changeLedger,
@@ -14,6 +15,7 @@ import {
   type Publication,
   type VersionId,
 } from './publication/ledger.ts';
+import type { Signer } from './publication/signing.ts';
 import { readArtifactFolder } from './storage/artifact-folder.ts';
 import type { Waiting } from './storage/backoff.ts';
 import { requireConditionalWrites } from './storage/conditional-writes.ts';
@@ -28,6 +30,8 @@ export interface PublishOptions {
   readonly folder: string;
   /** True to serve this model where a request names none. The first model of a store is that in any case. */
   readonly makeDefault: boolean;
+  /** Signs the manifest; the signature lies beside it. Of a version that is published already it is added. */
+  readonly signer?: Signer | undefined;
   readonly now: () => Date;
   /** True to go on with a store that ignores conditions; the pointer may then lose an entry to another publisher. */
   readonly allowUnsafePointer?: boolean;
@@ -83,8 +87,10 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
   const { manifest, files } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
+  const { signer } = options;
+  const signatures = signer === undefined ? [] : [[buildSignaturePath(signer.publicKey.id), signer.sign(manifestBytes)] as const];
   // The manifest comes last: where it lies, all that it lists lies too.
-  const uploads = [...files, [MANIFEST_FILE, manifestBytes] as const].map(([path, content]) =>
+  const uploads = [...files, ...signatures, [MANIFEST_FILE, manifestBytes] as const].map(([path, content]) =>
     planUpload(buildKey(name, version, path), content),
   );
 

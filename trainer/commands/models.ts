@@ -1,14 +1,17 @@
 /**
  * `models`: the command line of what is published: list, show, rollback, verify, prune, pin and unpin.
  */
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { modelNameSchema, modelVersionSchema } from '../../shared/artifact.ts';
+import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/signature.ts';
 import { ExpectedError } from '../expected-error.ts';
 import { listCatalogue } from '../publication/catalogue.ts';
 import type { VersionId } from '../publication/ledger.ts';
 import { pinVersion, unpinVersion, type PinOptions } from '../publication/pin.ts';
 import { pruneStore } from '../publication/prune.ts';
 import { rollBack } from '../publication/rollback.ts';
+import { createKeyFile } from '../publication/signing.ts';
 import { verifyStore } from '../publication/verify.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
@@ -42,6 +45,10 @@ interface ModelsFlags extends StorageFlags {
 interface WriteFlags extends ModelsFlags {
   readonly dryRun?: true;
   readonly allowUnsafePointer?: true;
+}
+
+interface VerifyFlags extends ModelsFlags {
+  readonly publicKeys?: string;
 }
 
 interface PruneFlags extends WriteFlags {
@@ -84,7 +91,9 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     new Command('verify')
       .argument('[model]', 'NAME or NAME@VERSION; everything when not given')
       .description('Reads every object and checks its size and SHA-256; ends with 1 when anything is wrong.'),
-  ).action((model: string | undefined, flags: ModelsFlags) => verify(model, flags, context));
+  )
+    .option('--public-keys <keys>', 'every version must be signed by one of them; else those of MODEL_PUBLIC_KEYS')
+    .action((model: string | undefined, flags: VerifyFlags) => verify(model, flags, context));
   addWriting(new Command('rollback').argument('<name>', 'a model').description('Serves an earlier version again.'))
     .option('--version <version>', 'which; the one that was served before the present one when not given')
     .action((name: string, flags: WriteFlags & { readonly version?: string }) => rollback(name, flags, context));
@@ -103,7 +112,20 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     .option('--keep <n>', "so many of each model's last used versions stay, beside the served one", parseWhole(0, 1000), 3)
     .option('--name <name>', 'of this model only')
     .action((flags: PruneFlags) => prune(flags, context));
+  models.addCommand(
+    new Command('keygen')
+      .description('Makes a key pair for signatures: the private key goes to a file, the public one is printed.')
+      .requiredOption('--out <file>', 'a file that is not there yet')
+      .action((flags: { readonly out: string }) => generateKey(flags.out, context)),
+  );
   return models;
+}
+
+async function generateKey(out: string, { cwd, print }: StorageContext): Promise<void> {
+  const publicKey = await createKeyFile(resolve(cwd, out));
+  print(`The private key is in ${out}: keep it where only publishers can read it, and out of the repository.`);
+  print(`Key ${publicKey.id}; for MODEL_PUBLIC_KEYS:`);
+  print(encodePublicKey(publicKey));
 }
 
 async function list(name: string | undefined, flags: ModelsFlags, context: StorageContext): Promise<void> {
@@ -132,12 +154,13 @@ async function show(model: string, flags: ModelsFlags, context: StorageContext):
   });
 }
 
-async function verify(model: string | undefined, flags: ModelsFlags, context: StorageContext): Promise<void> {
+async function verify(model: string | undefined, flags: VerifyFlags, context: StorageContext): Promise<void> {
   const only = model === undefined ? undefined : parseModel(model);
+  const publicKeys = readPublicKeys(flags.publicKeys, context);
   const say = flags.json === true ? (): void => {} : context.print;
   await withStore(flags, context, async (store) => {
     say(`Verifying ${store.description}`);
-    const result = await verifyStore(store, { only, onChecked: (checked) => say(describeChecked(checked)) });
+    const result = await verifyStore(store, { only, publicKeys, onChecked: (checked) => say(describeChecked(checked)) });
     if (only !== undefined && result.versions.length + result.leftovers.length + result.faults.length === 0) {
       throw new ModelsError(`${store.description}: there is no ${model}; \`models list\` shows what there is`);
     }
@@ -241,6 +264,16 @@ function report(
     print(JSON.stringify({ target: store.description, ...value }));
   } else {
     describe().forEach((line) => print(line));
+  }
+}
+
+function readPublicKeys(flag: string | undefined, { env }: StorageContext): PublicKey[] {
+  try {
+    return parsePublicKeys(flag ?? env['MODEL_PUBLIC_KEYS'] ?? '');
+  } catch (cause) {
+    throw new ModelsError(`${flag === undefined ? 'MODEL_PUBLIC_KEYS' : '--public-keys'}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/artifact.ts';
 import { publishArtifact, type PublishEvent, type PublishResult, type PublishedObject } from '../publish.ts';
 import { readS3Credentials } from '../storage/s3-credentials.ts';
+import { readSigner } from '../publication/signing.ts';
 import { parseTarget, type Target } from '../storage/target.ts';
 import {
   addStorageOptions,
@@ -19,6 +20,7 @@ import {
 
 interface PublishFlags extends StorageFlags {
   readonly model: string;
+  readonly sign?: string;
   readonly keepDefault?: true;
   readonly allowUnsafePointer?: true;
   readonly dryRun?: true;
@@ -37,6 +39,7 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
     .description('Puts a trained model into object storage and makes it the one that is served.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json');
   return addStorageOptions(command)
+    .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
     .option('--keep-default', 'leaves which model is served by default as it is')
     .option('--allow-unsafe-pointer', 'goes on with storage that ignores conditional writes; for a single publisher only')
     .option('--dry-run', 'checks everything, prints what would be written, and stops')
@@ -72,11 +75,13 @@ async function publish(flags: PublishFlags, context: StorageContext): Promise<vo
   const { cwd, now, print } = context;
   const dryRun = flags.dryRun === true;
   const say = flags.json === true ? (): void => {} : print;
+  const signer = flags.sign === undefined ? undefined : await readSigner(resolve(cwd, flags.sign));
   await withStore(flags, context, async (store, target) => {
     say(`${dryRun ? 'Checking against' : 'Publishing to'} ${store.description}`);
     const result = await publishArtifact({
       store,
       folder: resolve(cwd, flags.model),
+      signer,
       makeDefault: flags.keepDefault !== true,
       allowUnsafePointer: flags.allowUnsafePointer === true,
       dryRun,
@@ -117,7 +122,7 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
   }
   if (!result.pointerMoved) {
     const repaired =
-      result.uploaded.length > 0 ? `${result.uploaded.length} missing file(s) were put back` : 'nothing was changed';
+      result.uploaded.length > 0 ? `${result.uploaded.length} missing file(s) were put there` : 'nothing was changed';
     return [`${name} ${version} is served already: ${repaired}.`];
   }
   return [
