@@ -10,7 +10,7 @@ export class Death extends Error {
 }
 
 /** Runs `step` before each operation and after it. */
-function wrapOperations(
+export function wrapOperations(
   store: ObjectStore,
   step: (name: string, operate: () => Promise<unknown>) => Promise<unknown>,
 ): ObjectStore {
