@@ -14,6 +14,7 @@ const INTERFACE = [
   'pages',
   'requests',
   'same-bytes',
+  'signatures',
 ];
 
 export default defineConfig({

@@ -32,6 +32,7 @@ async function run(settings: Settings): Promise<void> {
   const app = createService({
     models: await openModels(settings.models),
     modelRefreshMs: settings.modelRefreshMs,
+    publicKeys: settings.publicKeys,
     log: writeLine,
   });
   const server = await startHttpServer({

@@ -2,6 +2,7 @@
  * What the server is told, by flags or else by variables of the environment.
  */
 import { parseArgs } from 'node:util';
+import { parsePublicKeys, type PublicKey } from '../shared/signature.ts';
 import { parseSettings as parseWorkerSettings } from '../worker/env.ts';
 import type { S3Location } from './s3-reader.ts';
 import { SettingError } from './setting-error.ts';
@@ -21,6 +22,8 @@ export interface Settings {
   readonly host: string;
   readonly models: ModelsPlace;
   readonly modelRefreshMs: number;
+  /** When there are any, only models from storage serve that one of them signed. */
+  readonly publicKeys: readonly PublicKey[];
   /** Scheme and host of the URLs in answers; undefined where the request tells them. */
   readonly publicOrigin: string | undefined;
   /** Milliseconds that requests in flight get when the server is stopped. */
@@ -37,6 +40,12 @@ const OPTIONS = {
     takes: 'SECONDS',
     preset: '20',
     about: 'between two looks at what is published, 0.1 to 3600',
+  },
+  'public-keys': {
+    variable: 'MODEL_PUBLIC_KEYS',
+    takes: 'KEYS',
+    preset: '',
+    about: 'only models signed by one of them serve; base64, commas between',
   },
   'public-url': {
     variable: 'PUBLIC_URL',
@@ -92,6 +101,7 @@ export function parseSettings(args: readonly string[], env: Environment): Settin
     host: read('host').text,
     models: parseModels(read('models'), env),
     modelRefreshMs: parseRefresh(read('refresh')),
+    publicKeys: readPublicKeys(read('public-keys')),
     publicOrigin: parseOrigin(read('public-url')),
     graceMs: parseWhole(read('grace'), MAX_GRACE_SECONDS) * 1000,
   };
@@ -125,6 +135,14 @@ function parseRefresh({ name, text }: Value): number {
     return parseWorkerSettings({ MODEL_REFRESH_SECONDS: text }).modelRefreshMs;
   } catch (cause) {
     throw new SettingError((cause as Error).message.replace('MODEL_REFRESH_SECONDS', name), { cause });
+  }
+}
+
+function readPublicKeys({ name, text }: Value): PublicKey[] {
+  try {
+    return parsePublicKeys(text);
+  } catch (cause) {
+    throw new SettingError(`${name}: ${(cause as Error).message}`, { cause });
   }
 }
 

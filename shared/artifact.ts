@@ -104,9 +104,17 @@ export type PublishedModel = z.infer<typeof publishedSchema>;
 /** Where the pointer lies in the bucket. */
 export const POINTER_KEY = 'current.json';
 
+/** Where all versions of all models lie. */
+export const MODELS_PREFIX = 'models/';
+
+/** What the keys of a version's files begin with. */
+export function buildVersionPrefix(name: string, version: string): string {
+  return `${MODELS_PREFIX}${name}/${version}/`;
+}
+
 /** Key of a file of a version; what lies there is never changed. */
 export function buildKey(name: string, version: string, path: string): string {
-  return `models/${name}/${version}/${path}`;
+  return buildVersionPrefix(name, version) + path;
 }
 
 /** Why an artifact was refused. */
@@ -119,7 +127,9 @@ export type ArtifactFailure =
   | { readonly reason: 'size_mismatch'; readonly what: string; readonly bytes: number; readonly expectedBytes: number }
   | { readonly reason: 'hash_mismatch'; readonly what: string; readonly sha256: string; readonly expectedSha256: string }
   | { readonly reason: 'version_mismatch'; readonly version: string; readonly expectedVersion: string }
-  | { readonly reason: 'not_finite'; readonly what: string };
+  | { readonly reason: 'not_finite'; readonly what: string }
+  | { readonly reason: 'unsigned'; readonly what: string }
+  | { readonly reason: 'signature'; readonly what: string };
 
 /** Thrown for an artifact that must not be used; `failure` says why in data, the message in words. */
 export class ArtifactError extends Error {
@@ -152,6 +162,10 @@ function describeFailure(failure: ArtifactFailure): string {
       return `the manifest's content is version ${failure.version}, expected ${failure.expectedVersion}`;
     case 'not_finite':
       return `${failure.what} holds NaN or infinite numbers`;
+    case 'unsigned':
+      return `${failure.what} is not signed by a key that is trusted here`;
+    case 'signature':
+      return `${failure.what} has a wrong signature under the name of a key that is trusted here`;
   }
 }
 

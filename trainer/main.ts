@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { ArtifactError } from '../shared/artifact.ts';
 import { buildEvaluateCommand } from './commands/evaluate.ts';
 import { buildExperimentCommand } from './commands/experiment.ts';
+import { buildModelsCommand } from './commands/models.ts';
 import { buildPublishCommand } from './commands/publish.ts';
 import { buildQuantizeCommand } from './commands/quantize.ts';
 import { buildReportCommand } from './commands/report.ts';
@@ -24,9 +25,9 @@ const program = new Command('digitmint')
   .addCommand(buildEvaluateCommand())
   .addCommand(buildExperimentCommand())
   .addCommand(buildTrainClassifierCommand())
-  .addCommand(buildPublishCommand());
-// Sub-commands that are added do not inherit how errors are shown.
-program.commands.forEach((command) => command.copyInheritedSettings(program));
+  .addCommand(buildPublishCommand())
+  .addCommand(buildModelsCommand());
+inheritSettings(program);
 
 try {
   await program.parseAsync();
@@ -34,4 +35,12 @@ try {
   const expected = error instanceof ExpectedError || error instanceof ArtifactError;
   console.error(expected ? `digitmint: ${error.message}` : error);
   process.exitCode = 1;
+}
+
+/** Sub-commands that are added do not inherit how errors are shown. */
+function inheritSettings(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent);
+    inheritSettings(command);
+  }
 }

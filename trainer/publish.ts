@@ -1,12 +1,24 @@
 /**
  * Publishing a model: its files under keys that never change, then its manifest, then, by compare-and-swap, the one
  * pointer to what is served. Stopped anywhere, the old model is served and the command can be repeated; publishing what
- * is served already changes nothing.
+ * is served already changes nothing. The whole protocol: docs/publication.md.
  */
-import { buildKey, encodeManifest, hashBytes, MANIFEST_FILE } from '../shared/artifact.ts';
+import { buildKey, buildVersionPrefix, encodeManifest, hashBytes, MANIFEST_FILE } from '../shared/artifact.ts';
+import { buildSignaturePath } from '../shared/signature.ts';
+import { holding, holdToKeep } from './publication/hold.ts';
+import {
+  changeLedger,
+  findServed,
+  readLedger,
+  recordServed,
+  type Ledger,
+  type Publication,
+  type VersionId,
+} from './publication/ledger.ts';
+import type { Signer } from './publication/signing.ts';
 import { readArtifactFolder } from './storage/artifact-folder.ts';
 import type { Waiting } from './storage/backoff.ts';
-import { checkConditionalWrites } from './storage/conditional-writes.ts';
+import { requireConditionalWrites } from './storage/conditional-writes.ts';
 import { StorageError, type ObjectStore } from './storage/object-store.ts';
 import { PublishError } from './storage/publish-error.ts';
 import { mergePointer, movePointer, readPointer, type StoredPointer } from './storage/served-pointer.ts';
@@ -18,6 +30,8 @@ export interface PublishOptions {
   readonly folder: string;
   /** True to serve this model where a request names none. The first model of a store is that in any case. */
   readonly makeDefault: boolean;
+  /** Signs the manifest; the signature lies beside it. Of a version that is published already it is added. */
+  readonly signer?: Signer | undefined;
   readonly now: () => Date;
   /** True to go on with a store that ignores conditions; the pointer may then lose an entry to another publisher. */
   readonly allowUnsafePointer?: boolean;
@@ -36,7 +50,9 @@ export interface PublishedObject {
 
 export type PublishEvent =
   | { readonly type: 'uploaded' | 'already_there'; readonly object: PublishedObject }
-  | { readonly type: 'conditions_ignored' };
+  | { readonly type: 'conditions_ignored' }
+  /** The version is being deleted, which is waited for. */
+  | { readonly type: 'waiting'; readonly until: Date };
 
 export interface PublishResult {
   readonly name: string;
@@ -71,17 +87,20 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
   const { manifest, files } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
+  const { signer } = options;
+  const signatures = signer === undefined ? [] : [[buildSignaturePath(signer.publicKey.id), signer.sign(manifestBytes)] as const];
   // The manifest comes last: where it lies, all that it lists lies too.
-  const uploads = [...files, [MANIFEST_FILE, manifestBytes] as const].map(([path, content]) =>
+  const uploads = [...files, ...signatures, [MANIFEST_FILE, manifestBytes] as const].map(([path, content]) =>
     planUpload(buildKey(name, version, path), content),
   );
 
   const before = await readPointer(store);
+  await readLedger(store); // Refused where it cannot be understood, before anything is written.
   const missing: Upload[] = [];
-  const alreadyThere: PublishedObject[] = [];
+  const alreadyThere: Upload[] = [];
   for (const upload of uploads) {
     if (await isThere(store, upload)) {
-      alreadyThere.push(describeObject(upload));
+      alreadyThere.push(upload);
       onProgress({ type: 'already_there', object: describeObject(upload) });
     } else {
       missing.push(upload);
@@ -93,7 +112,7 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
     name,
     version,
     uploaded: missing.map(describeObject),
-    alreadyThere,
+    alreadyThere: alreadyThere.map(describeObject),
     pointerMoved: wanted !== null,
     ...describeMove(before, name),
     defaultName: (wanted ?? before?.pointer)?.default ?? name,
@@ -102,17 +121,42 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
     return result;
   }
 
-  const isSafe = await requireConditionalWrites(store, allowUnsafePointer, onProgress);
-  for (const upload of missing) {
-    await putOnce(store, upload);
-    onProgress({ type: 'uploaded', object: describeObject(upload) });
-  }
-  const {
-    moved,
-    before: replaced,
-    defaultName,
-  } = await movePointer(store, published, { now: options.now, waiting: options.waiting, isSafe });
-  return { ...result, ...describeMove(replaced, name), pointerMoved: moved, defaultName };
+  const isSafe = await requireConditionalWrites(store, allowUnsafePointer, () => onProgress({ type: 'conditions_ignored' }));
+  const { now, waiting } = options;
+  const publication: Publication = { store, now, waiting };
+  const record = (pointer: StoredPointer) => (ledger: Ledger) => recordServed(ledger, pointer?.pointer, published, now());
+  const hold = await holdToKeep(publication, published, record(before), (_, until) => onProgress({ type: 'waiting', until }));
+  return holding(hold, async () => {
+    const uploaded: PublishedObject[] = [];
+    /** Puts what is not there: a second time what was deleted meanwhile. */
+    const putMissing = async (wantedThere: readonly Upload[]): Promise<void> => {
+      for (const upload of await findMissing(store, published, wantedThere)) {
+        await hold.assure();
+        await putOnce(store, upload);
+        uploaded.push(describeObject(upload));
+        onProgress({ type: 'uploaded', object: describeObject(upload) });
+      }
+    };
+    await putMissing(uploads);
+    const move = await movePointer(store, published, {
+      now,
+      waiting,
+      isSafe,
+      prepare: async (replaced) => {
+        await changeLedger(publication, record(replaced));
+        await hold.assure();
+      },
+    });
+    await putMissing(uploads);
+    return {
+      ...result,
+      ...describeMove(move.before, name),
+      uploaded,
+      alreadyThere: result.alreadyThere.filter(({ key }) => !uploaded.some((object) => object.key === key)),
+      pointerMoved: move.moved,
+      defaultName: move.defaultName,
+    };
+  });
 }
 
 function planUpload(key: string, content: Uint8Array): Upload {
@@ -125,27 +169,20 @@ function describeObject({ key, bytes, sha256 }: Upload): PublishedObject {
 }
 
 function describeMove(before: StoredPointer, name: string): Pick<PublishResult, 'previousVersion' | 'previousDefaultName'> {
-  return { previousVersion: before?.pointer.models[name]?.version ?? null, previousDefaultName: before?.pointer.default ?? null };
+  return {
+    previousVersion: findServed(before?.pointer, name)?.version ?? null,
+    previousDefaultName: before?.pointer.default ?? null,
+  };
 }
 
-/**
- * True when the store honours conditions; false when it does not and the caller allows that.
- * @throws PublishError  When it does not and the caller does not.
- */
-async function requireConditionalWrites(
+/** Those that are not listed with their size. What lies under a key was compared once and never changes. */
+async function findMissing(
   store: ObjectStore,
-  allowUnsafePointer: boolean,
-  onProgress: (event: PublishEvent) => void,
-): Promise<boolean> {
-  const { createOnly, compareAndSwap } = await checkConditionalWrites(store);
-  if (createOnly && compareAndSwap) {
-    return true;
-  }
-  if (!allowUnsafePointer) {
-    throw new PublishError(store.description, { reason: 'conditions_ignored', createOnly, compareAndSwap });
-  }
-  onProgress({ type: 'conditions_ignored' });
-  return false;
+  { name, version }: VersionId,
+  uploads: readonly Upload[],
+): Promise<readonly Upload[]> {
+  const listed = new Map((await store.list(buildVersionPrefix(name, version))).map(({ key, bytes }) => [key, bytes]));
+  return uploads.filter(({ key, bytes }) => listed.get(key) !== bytes);
 }
 
 /**

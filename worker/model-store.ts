@@ -16,6 +16,7 @@ import {
   type ParsedManifest,
   type Pointer,
 } from '../shared/artifact.ts';
+import { buildSignaturePath, SIGNATURE_BYTES, verifySignature, type PublicKey } from '../shared/signature.ts';
 
 /** Where published models lie: all that the app needs of storage, on whatever host. */
 export interface ObjectReader {
@@ -59,7 +60,7 @@ export interface ModelStore {
   /**
    * Reads a version.
    * @param manifestSha256  What the pointer promised; a pinned version is checked by its own hash alone.
-   * @throws ArtifactError  When it is missing, too large, malformed or not what was promised.
+   * @throws ArtifactError  When it is missing, too large, malformed, not what was promised, or not signed as it must be.
    * @throws StorageError   When the storage fails or is too slow.
    */
   readModel(name: string, version: string, manifestSha256: string | undefined): Promise<StoredModel>;
@@ -77,9 +78,15 @@ export interface FileStore {
 
 /**
  * Makes a store of what lies in object storage.
- * @param timeoutMs  How long one read, head and body, may take.
+ *
+ * @param timeoutMs   How long one read, head and body, may take.
+ * @param publicKeys  When there are any, a model is refused unless one of them signed its manifest.
  */
-export function createModelStore(objects: ObjectReader, timeoutMs: number): ModelStore & FileStore {
+export function createModelStore(
+  objects: ObjectReader,
+  timeoutMs: number,
+  publicKeys: readonly PublicKey[] = [],
+): ModelStore & FileStore {
   async function read(key: string, maxBytes: number, etag?: string): Promise<ObjectReading> {
     try {
       return await limitTime(objects.read(key, maxBytes, etag), timeoutMs, `reading ${key}`);
@@ -101,7 +108,21 @@ export function createModelStore(objects: ObjectReader, timeoutMs: number): Mode
 
   async function readManifest(name: string, version: string, sha256?: string): Promise<[ParsedManifest, Uint8Array]> {
     const bytes = await readRequired(buildKey(name, version, MANIFEST_FILE), ARTIFACT_LIMITS.manifestBytes);
-    return [parseManifest(bytes, { name, version, ...(sha256 !== undefined && { sha256 }) }), bytes];
+    const parsed = parseManifest(bytes, { name, version, ...(sha256 !== undefined && { sha256 }) });
+    await requireSignature(name, version, bytes);
+    return [parsed, bytes];
+  }
+
+  async function requireSignature(name: string, version: string, manifest: Uint8Array): Promise<void> {
+    const checks = await Promise.all(
+      publicKeys.map(async (key) => {
+        const signature = await read(buildKey(name, version, buildSignaturePath(key.id)), SIGNATURE_BYTES);
+        return typeof signature === 'string' ? 'missing' : await verifySignature(key, signature.bytes, manifest);
+      }),
+    );
+    if (publicKeys.length > 0 && !checks.includes(true)) {
+      throw new ArtifactError({ reason: checks.includes(false) ? 'signature' : 'unsigned', what: MANIFEST_FILE });
+    }
   }
 
   return {

@@ -2,6 +2,7 @@
  * The app with all that is not pure but the storage, which differs from host to host: the engine, the bundled model, the
  * clock and randomness. Of the runtime it takes what Cloudflare's, Node's and browsers' have in common.
  */
+import type { PublicKey } from '../shared/signature.ts';
 import { createApp } from './app.ts';
 import { BUNDLED_MODEL } from './bundled-model.ts';
 import type { App } from './context.ts';
@@ -33,12 +34,14 @@ export interface ServiceOptions {
   readonly bundled?: BundledModel;
   /** Milliseconds between two looks at the pointer. */
   readonly modelRefreshMs: number;
+  /** When there are any, only models from storage serve that one of them signed. The bundled one needs no signature. */
+  readonly publicKeys?: readonly PublicKey[];
   readonly log: Log;
 }
 
 /** Makes the app. Nothing is read or loaded before its first request. */
-export function createService({ models, bundled = BUNDLED_MODEL, modelRefreshMs, log }: ServiceOptions): App {
-  const store = createModelStore(models ?? NOTHING, READ_TIMEOUT_MS);
+export function createService({ models, bundled = BUNDLED_MODEL, modelRefreshMs, publicKeys = [], log }: ServiceOptions): App {
+  const store = createModelStore(models ?? NOTHING, READ_TIMEOUT_MS, publicKeys);
   return createApp({
     generators: createGeneratorSource({
       store,

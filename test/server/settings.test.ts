@@ -10,6 +10,7 @@ test('without any, the bundled model serves on this machine alone', () => {
     host: '127.0.0.1',
     models: { kind: 'bundled' },
     modelRefreshMs: 20_000,
+    publicKeys: [],
     publicOrigin: undefined,
     graceMs: 8000,
   });
@@ -22,6 +23,7 @@ test('flags go before variables, and an empty variable is none', () => {
     host: '127.0.0.1',
     models: { kind: 'folder', path: './there' },
     modelRefreshMs: 500,
+    publicKeys: [],
     publicOrigin: 'https://example.org',
     graceMs: 0,
   });
@@ -30,7 +32,16 @@ test('flags go before variables, and an empty variable is none', () => {
 });
 
 test('the usage names every variable', () => {
-  for (const name of ['PORT', 'HOST', 'MODELS', 'MODEL_REFRESH_SECONDS', 'PUBLIC_URL', 'GRACE_SECONDS', 'AWS_ACCESS_KEY_ID']) {
+  for (const name of [
+    'PORT',
+    'HOST',
+    'MODELS',
+    'MODEL_REFRESH_SECONDS',
+    'MODEL_PUBLIC_KEYS',
+    'PUBLIC_URL',
+    'GRACE_SECONDS',
+    'AWS_ACCESS_KEY_ID',
+  ]) {
     expect(describeUsage()).toContain(name);
   }
 });
@@ -95,4 +106,13 @@ test('no message holds a credential', () => {
   const url = { ...KEYS, MODELS: 's3://bucket', AWS_ENDPOINT_URL_S3: 'https://me:hush@host' };
   expect(() => parseSettings([], url)).toThrow(/holds a user name/);
   expect(() => parseSettings([], url)).not.toThrow(/hush/);
+});
+
+test('a public key that is none ends the start with words', () => {
+  expect(() => parseSettings(['--public-keys', 'nonsense'], {})).toThrow(SettingError);
+  expect(() => parseSettings([], { MODEL_PUBLIC_KEYS: 'nonsense' })).toThrow('MODEL_PUBLIC_KEYS: public key 1 of 1');
+  const key = Buffer.alloc(32, 1).toString('base64');
+  expect(parseSettings([], { MODEL_PUBLIC_KEYS: `${key}\n` })).toMatchObject({
+    publicKeys: [{ bytes: new Uint8Array(32).fill(1) }],
+  });
 });

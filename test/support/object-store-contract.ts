@@ -11,6 +11,11 @@ const ONE_MEBIBYTE = 1024 * 1024;
 const absent = { when: 'absent' } as const;
 const buildFreshKey = (): string => `contract/${randomUUID()}.json`;
 
+/** The keys that a store lists. */
+export async function listKeys(store: ObjectStore, prefix = ''): Promise<string[]> {
+  return (await store.list(prefix)).map(({ key }) => key);
+}
+
 /** What a rejected call failed with. */
 export async function catchStorageFailure(call: Promise<unknown>): Promise<StorageFailure> {
   const error = await call.then(
@@ -134,9 +139,24 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
         await store.put(key, utf8.encode(key), absent);
       }
       await store.put(`${folder}-other/a.json`, utf8.encode('other'), absent);
-      expect(await store.list(`${folder}/`)).toEqual(keys.toSorted());
-      expect(await store.list(`${folder}/a/`)).toEqual(keys.slice(1, 3));
+      expect(await listKeys(store, `${folder}/`)).toEqual(keys.toSorted());
+      expect(await listKeys(store, `${folder}/a/`)).toEqual(keys.slice(1, 3));
       expect(await store.list(`${folder}/nothing`)).toEqual([]);
+    });
+
+    it('lists how large each object is and when it was last written', async () => {
+      const folder = `contract-list-${randomUUID()}`;
+      const startMs = Date.now();
+      const created = await store.put(`${folder}/a.bin`, new Uint8Array(1234), absent);
+      await store.put(`${folder}/b.bin`, new Uint8Array(), absent);
+      const [first] = await store.list(`${folder}/`);
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      await store.put(`${folder}/a.bin`, new Uint8Array(5), { when: 'unchanged', etag: created.ok ? created.etag : '' });
+      const [replaced, other] = await store.list(`${folder}/`);
+      expect([first?.bytes, replaced?.bytes, other?.bytes]).toEqual([1234, 5, 0]);
+      // Some stores tell whole seconds, and clocks differ by milliseconds.
+      expect(Math.abs((first?.lastModifiedMs ?? 0) - startMs)).toBeLessThan(5000);
+      expect(replaced?.lastModifiedMs).toBeGreaterThan(first?.lastModifiedMs ?? Infinity);
     });
 
     it('deletes an object, and does not mind one that is not there', async () => {

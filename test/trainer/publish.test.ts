@@ -16,29 +16,19 @@ import {
   type Pointer,
 } from '../../shared/artifact.ts';
 import { publishArtifact, type PublishOptions, type PublishResult } from '../../trainer/publish.ts';
+import { LEDGER_KEY } from '../../trainer/publication/ledger.ts';
 import { ArtifactFolderError, readArtifactFolder } from '../../trainer/storage/artifact-folder.ts';
 import { createFolderStore } from '../../trainer/storage/folder-store.ts';
 import { StorageError, type ObjectStore } from '../../trainer/storage/object-store.ts';
-import { PublishError, type PublishFailure } from '../../trainer/storage/publish-error.ts';
 import { createS3Store } from '../../trainer/storage/s3-store.ts';
 import { buildFixture, type Fixture } from '../support/fixture-artifact.ts';
+import { listKeys } from '../support/object-store-contract.ts';
+import { buildTiny, catchPublishFailure, readPointer, readServed, writeArtifact } from '../support/published.ts';
 import { hasVersitygw, startVersitygw, startWrangler, type S3Server } from '../support/s3-server.ts';
 
 const utf8 = new TextEncoder();
 const now = (): Date => new Date('2026-02-03T04:05:06Z');
 const CHILD = fileURLToPath(new URL('../support/publish-child.ts', import.meta.url));
-
-/** 84 numbers: 4 latents to a picture of 4x4. */
-function buildTiny(name: string, weightsSeed: string): Fixture {
-  const layers = [{ type: 'dense', units: 16, activation: 'sigmoid' } as const, { type: 'reshape', shape: [4, 4, 1] } as const];
-  return buildFixture({
-    name,
-    weightsSeed,
-    latentSize: 4,
-    classes: 0,
-    layers: layers.map((layer) => structuredClone(layer)) as never,
-  });
-}
 
 let base: string;
 let store: ObjectStore;
@@ -48,50 +38,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-async function writeArtifact(fixture: Fixture): Promise<string> {
-  const folder = join(base, `${fixture.manifest.name}-${fixture.manifest.version}`);
-  await mkdir(folder, { recursive: true });
-  await Promise.all([...fixture.files].map(([path, bytes]) => writeFile(join(folder, path), bytes)));
-  return folder;
-}
-
 async function publish(fixture: Fixture, options: Partial<PublishOptions> = {}): Promise<PublishResult> {
-  return publishArtifact({ store, folder: await writeArtifact(fixture), makeDefault: true, now, ...options });
-}
-
-async function readPointer(from: ObjectStore = store): Promise<Pointer> {
-  return JSON.parse(new TextDecoder().decode((await from.get(POINTER_KEY))?.bytes)) as Pointer;
-}
-
-function hash(bytes: Uint8Array | undefined): string {
-  return createHash('sha256')
-    .update(bytes ?? 'nothing')
-    .digest('hex');
-}
-
-/** What a reader gets: for each model the version whose files are all there and whole, checked with Node's own hash. */
-async function readServed(from: ObjectStore = store): Promise<Record<string, string>> {
-  const served: Record<string, string> = {};
-  for (const [name, { version, manifestSha256 }] of Object.entries((await readPointer(from)).models)) {
-    const manifest = await from.get(`models/${name}/${version}/manifest.json`);
-    expect(hash(manifest?.bytes)).toBe(manifestSha256);
-    for (const file of JSON.parse(new TextDecoder().decode(manifest?.bytes)).files) {
-      expect(hash((await from.get(`models/${name}/${version}/${file.path}`))?.bytes)).toBe(file.sha256);
-    }
-    served[name] = version;
-  }
-  return served;
-}
-
-async function catchPublishFailure(call: Promise<unknown>): Promise<PublishFailure> {
-  const error = await call.then(
-    () => new Error('expected it to fail'),
-    (cause: unknown) => cause,
-  );
-  if (!(error instanceof PublishError)) {
-    throw error;
-  }
-  return error.failure;
+  return publishArtifact({ store, folder: await writeArtifact(base, fixture), makeDefault: true, now, ...options });
 }
 
 /** A store whose puts are counted and may be changed. */
@@ -124,7 +72,7 @@ describe('publishing', () => {
     });
     const result = await publish(first, { store: watched });
     const { name, version } = first.manifest;
-    expect(keys.filter((key) => !key.startsWith('publish-probe-'))).toEqual([
+    expect(keys.filter((key) => !key.startsWith('publish-probe-') && key !== LEDGER_KEY)).toEqual([
       buildKey(name, version, TOPOLOGY_FILE),
       buildKey(name, version, WEIGHTS_FILE),
       buildKey(name, version, MANIFEST_FILE),
@@ -140,12 +88,12 @@ describe('publishing', () => {
       previousDefaultName: null,
     });
     expect(result.uploaded.map(({ key }) => key)).toEqual(keys.filter((key) => key.startsWith('models/')));
-    expect(await readPointer()).toMatchObject({
+    expect(await readPointer(store)).toMatchObject({
       schema: 1,
       default: 'mlp',
       models: { mlp: { version, publishedAt: '2026-02-03T04:05:06.000Z' } },
     });
-    expect(await readServed()).toEqual({ mlp: version });
+    expect(await readServed(store)).toEqual({ mlp: version });
     expect(await store.list('publish-probe-')).toEqual([]);
   });
 
@@ -164,7 +112,7 @@ describe('publishing', () => {
   it('of a new version moves the pointer and keeps the old files', async () => {
     await publish(first);
     expect(await publish(second)).toMatchObject({ pointerMoved: true, previousVersion: first.manifest.version });
-    expect(await readServed()).toEqual({ mlp: second.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
     expect(await store.list(`models/mlp/${first.manifest.version}/`)).toHaveLength(3);
   });
 
@@ -172,26 +120,26 @@ describe('publishing', () => {
     await publish(first);
     await publish(second);
     expect(await publish(first)).toMatchObject({ uploaded: [], pointerMoved: true, previousVersion: second.manifest.version });
-    expect(await readServed()).toEqual({ mlp: first.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
   it('of a second model keeps the first beside it', async () => {
     await publish(first);
     expect(await publish(other)).toMatchObject({ defaultName: 'conv', previousDefaultName: 'mlp' });
-    expect(await readServed()).toEqual({ mlp: first.manifest.version, conv: other.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version, conv: other.manifest.version });
   });
 
   it('leaves the default alone when told to, and can make it the default later', async () => {
     expect(await publish(first, { makeDefault: false })).toMatchObject({ defaultName: 'mlp' });
     expect(await publish(other, { makeDefault: false })).toMatchObject({ defaultName: 'mlp', pointerMoved: true });
-    const entry = (await readPointer()).models['conv'];
+    const entry = (await readPointer(store)).models['conv'];
     expect(await publish(other, { now: () => new Date() })).toMatchObject({
       uploaded: [],
       pointerMoved: true,
       defaultName: 'conv',
       previousDefaultName: 'mlp',
     });
-    expect((await readPointer()).models['conv']).toEqual(entry);
+    expect((await readPointer(store)).models['conv']).toEqual(entry);
   });
 
   it('puts back a file that was lost, without moving the pointer', async () => {
@@ -200,11 +148,11 @@ describe('publishing', () => {
     const result = await publish(first);
     expect(result.uploaded.map(({ key }) => key)).toEqual([buildKey('mlp', first.manifest.version, WEIGHTS_FILE)]);
     expect(result.pointerMoved).toBe(false);
-    expect(await readServed()).toEqual({ mlp: first.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
   it('has one form of the manifest, however the file was laid out', async () => {
-    const folder = await writeArtifact(first);
+    const folder = await writeArtifact(base, first);
     await writeFile(join(folder, MANIFEST_FILE), JSON.stringify(first.manifest, null, 2));
     await publishArtifact({ store, folder, makeDefault: true, now });
     expect((await store.get(buildKey('mlp', first.manifest.version, MANIFEST_FILE)))?.bytes).toEqual(
@@ -219,7 +167,7 @@ describe('publishing', () => {
     expect(result).toMatchObject({ pointerMoved: true, previousVersion: first.manifest.version });
     expect(result.uploaded).toHaveLength(3);
     expect(await store.list('')).toEqual(before);
-    expect(await readServed()).toEqual({ mlp: first.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 });
 
@@ -240,7 +188,7 @@ describe('the models that ship', () => {
 describe('an artifact folder that is not whole', () => {
   let folder: string;
   beforeEach(async () => {
-    folder = await writeArtifact(first);
+    folder = await writeArtifact(base, first);
   });
 
   const flaws: [what: string, message: string, spoil: () => Promise<unknown>][] = [
@@ -314,7 +262,7 @@ describe('a store that must not be overwritten', () => {
       expect(await catchPublishFailure(publish(second))).toEqual({ reason: 'object_differs', key });
       expect(await store.list('')).toEqual(before);
     }
-    expect(await readServed()).toEqual({ mlp: first.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
   it.each([
@@ -325,7 +273,7 @@ describe('a store that must not be overwritten', () => {
   ])('because its pointer %s is left alone', async (_what, text, message) => {
     await store.put(POINTER_KEY, utf8.encode(text), { when: 'absent' });
     await expect(publish(first)).rejects.toThrow(message);
-    expect(await store.list('')).toEqual([POINTER_KEY]);
+    expect(await listKeys(store)).toEqual([POINTER_KEY]);
     expect((await store.get(POINTER_KEY))?.bytes).toEqual(utf8.encode(text));
   });
 
@@ -342,17 +290,17 @@ describe('a store that must not be overwritten', () => {
 });
 
 describe('a store that fails', () => {
-  // 2 puts and 2 refused ones of the probe, 2 files, the manifest, the pointer.
-  it.each([0, 4, 5, 6, 7])('at put %i leaves the old model served, and publishing again goes on', async (failing) => {
+  // 2 puts and 2 refused ones of the probe, the hold, 2 files, the manifest, the pointer.
+  it.each([0, 4, 5, 6, 7, 8])('at put %i leaves the old model served, and publishing again goes on', async (failing) => {
     await publish(first);
     const full = wrapPuts(store, (index, ...call) =>
       index === failing ? Promise.reject(new StorageError('disk', { reason: 'full', detail: 'ENOSPC' })) : store.put(...call),
     );
     await expect(publish(second, { store: full })).rejects.toThrow('no room left');
-    expect(await readServed()).toEqual({ mlp: first.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
     const repeated = await publish(second);
-    expect(repeated.alreadyThere).toHaveLength(Math.max(0, failing - 4));
-    expect(await readServed()).toEqual({ mlp: second.manifest.version });
+    expect(repeated.alreadyThere).toHaveLength(Math.max(0, failing - 5));
+    expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
   });
 
   it('by keeping other bytes than it was given is found out before the pointer moves', async () => {
@@ -361,7 +309,7 @@ describe('a store that fails', () => {
       store.put(key, key.endsWith(WEIGHTS_FILE) ? bytes.with(0, 1) : bytes, ...rest),
     );
     expect((await catchPublishFailure(publish(second, { store: corrupting }))).reason).toBe('read_back_differs');
-    expect(await readServed()).toEqual({ mlp: first.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
   it('by ignoring conditions is found out, and used only when that is allowed', async () => {
@@ -372,13 +320,13 @@ describe('a store that fails', () => {
       createOnly: false,
       compareAndSwap: false,
     });
-    expect(await readServed()).toEqual({ mlp: first.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
     expect(await store.list('publish-probe-')).toEqual([]);
 
     const events: string[] = [];
     await publish(second, { store: unsafe, allowUnsafePointer: true, onProgress: ({ type }) => events.push(type) });
     expect(events).toEqual(['conditions_ignored', 'uploaded', 'uploaded', 'uploaded']);
-    expect(await readServed()).toEqual({ mlp: second.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
   });
 
   it('by ignoring conditions and losing the entry to another publisher gets it again', async () => {
@@ -400,7 +348,7 @@ describe('a store that fails', () => {
       waiting: { sleep: () => Promise.resolve(), random: () => 0 },
     });
     expect(lost).toBe(1);
-    expect(await readServed()).toEqual({ mlp: first.manifest.version, conv: other.manifest.version });
+    expect(await readServed(store)).toEqual({ mlp: first.manifest.version, conv: other.manifest.version });
   });
 
   it('to let it move the pointer in any attempt ends with words, not in a loop', async () => {
@@ -411,7 +359,8 @@ describe('a store that fails', () => {
     );
     const waiting = { sleep: (ms: number) => Promise.resolve(void waits.push(ms)), random: () => 1 };
     expect(await catchPublishFailure(publish(second, { store: contended, waiting }))).toEqual({
-      reason: 'pointer_contended',
+      reason: 'contended',
+      key: POINTER_KEY,
       attempts: 12,
     });
     expect(waits.slice(0, 6)).toEqual([250, 500, 1000, 2000, 4000, 4000]);
@@ -433,20 +382,20 @@ function runChild(into: string, folder: string, killBefore?: number): Promise<{ 
 }
 
 describe('a publisher in a process of its own', () => {
-  // 4 puts and a delete of the probe, 2 files, the manifest, the pointer; a tenth write does not come.
-  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
+  // 4 puts and a delete of the probe, the hold, 2 files, the manifest, the pointer, the hold's end; a twelfth write does not come.
+  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
     'killed before its write %i leaves a whole model served, and the command can be repeated',
     async (write) => {
       await publish(first);
-      const folder = await writeArtifact(second);
+      const folder = await writeArtifact(base, second);
       const child = await runChild(join(base, 'store'), folder, write);
-      expect(child.signal).toBe(write === 10 ? null : 'SIGKILL');
-      expect(await readServed()).toEqual({ mlp: (write === 10 ? second : first).manifest.version });
+      expect(child.signal).toBe(write === 12 ? null : 'SIGKILL');
+      expect(await readServed(store)).toEqual({ mlp: (write >= 11 ? second : first).manifest.version });
       expect(await publish(second)).toMatchObject({
-        pointerMoved: write < 10,
-        alreadyThere: { length: Math.min(3, Math.max(0, write - 6)) },
+        pointerMoved: write < 11,
+        alreadyThere: { length: Math.min(3, Math.max(0, write - 7)) },
       });
-      expect(await readServed()).toEqual({ mlp: second.manifest.version });
+      expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
     },
   );
 
@@ -454,10 +403,10 @@ describe('a publisher in a process of its own', () => {
     await publish(first);
     const names = ['a', 'b', 'c', 'd'];
     const fixtures = names.map((name) => buildTiny(name, name));
-    const folders = await Promise.all(fixtures.map(writeArtifact));
+    const folders = await Promise.all(fixtures.map((fixture) => writeArtifact(base, fixture)));
     const results = await Promise.all(folders.map((folder) => runChild(join(base, 'store'), folder)));
     expect(results.map(({ stdout }) => JSON.parse(stdout).pointerMoved)).toEqual(names.map(() => true));
-    expect(Object.keys(await readServed()).toSorted()).toEqual([...names, 'mlp']);
+    expect(Object.keys(await readServed(store)).toSorted()).toEqual([...names, 'mlp']);
   });
 });
 

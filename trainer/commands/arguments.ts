@@ -26,6 +26,17 @@ export function parseNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+const DURATION_UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Parses a duration like `90m`, `12h` or `30d`, to milliseconds. */
+export function parseDuration(text: string): number {
+  const [, count, unit] = /^([0-9]{1,5})([mhd])$/.exec(text) ?? [];
+  if (count === undefined) {
+    throw new InvalidArgumentError('Expected a duration like 90m, 12h or 30d.');
+  }
+  return Number(count) * DURATION_UNITS_MS[unit as keyof typeof DURATION_UNITS_MS];
+}
+
 /** Parses a seed: any text, as long as the API takes. */
 export function parseSeed(text: string): string {
   if (text.length < 1 || text.length > LIMITS.maxSeedLength) {

@@ -1,54 +1,45 @@
 /**
  * `publish`: the command line of {@link publishArtifact}.
  */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/artifact.ts';
 import { publishArtifact, type PublishEvent, type PublishResult, type PublishedObject } from '../publish.ts';
 import { readS3Credentials } from '../storage/s3-credentials.ts';
-import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../storage/target.ts';
+import { readSigner } from '../publication/signing.ts';
+import { parseTarget, type Target } from '../storage/target.ts';
+import {
+  addStorageOptions,
+  createStorageContext,
+  formatBytes,
+  STORAGE_HELP,
+  withStore,
+  type StorageContext,
+  type StorageFlags,
+} from './storage-options.ts';
 
-/** What publishing from the command line needs from outside. */
-export interface PublishContext {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The project's folder, where wrangler.toml lies. */
-  readonly root: string;
-  /** Where relative paths start. */
-  readonly cwd: string;
-  readonly now: () => Date;
-  /** Takes a line of what was done. */
-  readonly print: (line: string) => void;
-}
-
-interface PublishFlags {
+interface PublishFlags extends StorageFlags {
   readonly model: string;
-  readonly to: string;
-  readonly endpoint?: string;
-  readonly region?: string;
+  readonly sign?: string;
   readonly keepDefault?: true;
   readonly allowUnsafePointer?: true;
   readonly dryRun?: true;
   readonly json?: true;
 }
 
-const HELP = `
-Targets of --to:
-${TARGET_FORMS.map((form) => `  ${form}`).join('\n')}
-
-Credentials for s3:// and r2:// come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+const HELP = `${STORAGE_HELP}
 
 Examples:
   npm run publish -- --model runs/00001-seed/model
   npm run publish -- --model runs/00001-seed/model --to r2://digitmint-models`;
 
 /** Builds the command. What it throws for a user to mend is an ExpectedError. */
-export function buildPublishCommand(context: PublishContext = createContext()): Command {
-  return new Command('publish')
+export function buildPublishCommand(context: StorageContext = createStorageContext()): Command {
+  const command = new Command('publish')
     .description('Puts a trained model into object storage and makes it the one that is served.')
-    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
-    .option('--to <target>', 'where to; see below', 'local')
-    .option('--endpoint <url>', 'address of the S3 service')
-    .option('--region <name>', 'region of the S3 service')
+    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json');
+  return addStorageOptions(command)
+    .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
     .option('--keep-default', 'leaves which model is served by default as it is')
     .option('--allow-unsafe-pointer', 'goes on with storage that ignores conditional writes; for a single publisher only')
     .option('--dry-run', 'checks everything, prints what would be written, and stops')
@@ -64,7 +55,7 @@ export function buildPublishCommand(context: PublishContext = createContext()): 
  * @param to  As after `--to`.
  * @throws TargetError, CredentialsError
  */
-export function checkPublishTarget(to: string, { env }: Pick<PublishContext, 'env'> = createContext()): void {
+export function checkPublishTarget(to: string, { env }: Pick<StorageContext, 'env'> = createStorageContext()): void {
   if (parseTarget(to, { env }).kind === 's3') {
     readS3Credentials(env);
   }
@@ -76,30 +67,21 @@ export function checkPublishTarget(to: string, { env }: Pick<PublishContext, 'en
  * @param model  The artifact's folder.
  * @param to     As after `--to`.
  */
-export async function publishModel(model: string, to: string, context: PublishContext = createContext()): Promise<void> {
+export async function publishModel(model: string, to: string, context: StorageContext = createStorageContext()): Promise<void> {
   await publish({ model, to }, context);
 }
 
-function createContext(): PublishContext {
-  return {
-    env: process.env,
-    root: join(import.meta.dirname, '../..'),
-    cwd: process.cwd(),
-    now: () => new Date(),
-    print: console.log,
-  };
-}
-
-async function publish(flags: PublishFlags, { env, root, cwd, now, print }: PublishContext): Promise<void> {
-  const target = parseTarget(flags.to, { env, endpoint: flags.endpoint, region: flags.region });
+async function publish(flags: PublishFlags, context: StorageContext): Promise<void> {
+  const { cwd, now, print } = context;
   const dryRun = flags.dryRun === true;
   const say = flags.json === true ? (): void => {} : print;
-  const store = await openTarget(target, { env, root, cwd });
-  try {
+  const signer = flags.sign === undefined ? undefined : await readSigner(resolve(cwd, flags.sign));
+  await withStore(flags, context, async (store, target) => {
     say(`${dryRun ? 'Checking against' : 'Publishing to'} ${store.description}`);
     const result = await publishArtifact({
       store,
       folder: resolve(cwd, flags.model),
+      signer,
       makeDefault: flags.keepDefault !== true,
       allowUnsafePointer: flags.allowUnsafePointer === true,
       dryRun,
@@ -111,9 +93,7 @@ async function publish(flags: PublishFlags, { env, root, cwd, now, print }: Publ
     } else {
       describeResult(result, dryRun, target).forEach((line) => print(line));
     }
-  } finally {
-    await store.close();
-  }
+  });
 }
 
 function describeEvent(event: PublishEvent): string {
@@ -122,6 +102,8 @@ function describeEvent(event: PublishEvent): string {
       return `  uploaded       ${describeObject(event.object)}`;
     case 'already_there':
       return `  already there  ${describeObject(event.object)}`;
+    case 'waiting':
+      return `  waiting        this version is being deleted; at the latest at ${event.until.toISOString()} it may be published again`;
     case 'conditions_ignored':
       return '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
   }
@@ -129,14 +111,6 @@ function describeEvent(event: PublishEvent): string {
 
 function describeObject({ key, bytes, sha256 }: PublishedObject): string {
   return `${key}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`;
-}
-
-function formatBytes(bytes: number): string {
-  return bytes < 1024
-    ? `${bytes} B`
-    : bytes < 1024 ** 2
-      ? `${(bytes / 1024).toFixed(1)} KiB`
-      : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }
 
 function describeResult(result: PublishResult, isDryRun: boolean, target: Target): string[] {
@@ -148,7 +122,7 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
   }
   if (!result.pointerMoved) {
     const repaired =
-      result.uploaded.length > 0 ? `${result.uploaded.length} missing file(s) were put back` : 'nothing was changed';
+      result.uploaded.length > 0 ? `${result.uploaded.length} missing file(s) were put there` : 'nothing was changed';
     return [`${name} ${version} is served already: ${repaired}.`];
   }
   return [

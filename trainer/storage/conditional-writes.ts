@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { StorageError, type ObjectStore, type PutCondition } from './object-store.ts';
+import { PublishError } from './publish-error.ts';
 
 export interface ConditionalWrites {
   /** A put under "only if the key is free" leaves an object that is there. */
@@ -12,6 +13,9 @@ export interface ConditionalWrites {
   readonly compareAndSwap: boolean;
 }
 
+/** What the keys of its objects begin with. One that is left was left by a publisher that was killed. */
+export const PROBE_PREFIX = 'publish-probe-';
+
 const utf8 = new TextEncoder();
 
 /**
@@ -19,7 +23,7 @@ const utf8 = new TextEncoder();
  * @throws StorageError  When the store cannot be written to at all.
  */
 export async function checkConditionalWrites(store: ObjectStore): Promise<ConditionalWrites> {
-  const key = `publish-probe-${randomUUID()}`;
+  const key = `${PROBE_PREFIX}${randomUUID()}`;
   try {
     const created = await store.put(key, utf8.encode('first'), { when: 'absent' });
     if (!created.ok) {
@@ -33,6 +37,28 @@ export async function checkConditionalWrites(store: ObjectStore): Promise<Condit
   } finally {
     await store.delete(key);
   }
+}
+
+/**
+ * True when the store honours conditions; false when it does not and the caller allows that.
+ *
+ * @param onIgnored  Called in that case.
+ * @throws PublishError  When it does not and the caller does not.
+ */
+export async function requireConditionalWrites(
+  store: ObjectStore,
+  isUnsafeAllowed: boolean,
+  onIgnored: () => void,
+): Promise<boolean> {
+  const { createOnly, compareAndSwap } = await checkConditionalWrites(store);
+  if (createOnly && compareAndSwap) {
+    return true;
+  }
+  if (!isUnsafeAllowed) {
+    throw new PublishError(store.description, { reason: 'conditions_ignored', createOnly, compareAndSwap });
+  }
+  onIgnored();
+  return false;
 }
 
 /** True when the put was done. A server that knows no such condition and says so has not done it. */

@@ -10,7 +10,9 @@ import { acquireFileLock, LockTimeoutError } from './file-lock.ts';
 import {
   checkKey,
   isValidKey,
+  sortListed,
   StorageError,
+  type ListedObject,
   type ObjectStore,
   type PutCondition,
   type PutResult,
@@ -50,7 +52,7 @@ export function createFolderStore(path: string): ObjectStore {
         return bytes === null ? null : { bytes, etag: computeEtag(bytes) };
       }),
     put: (key, bytes, condition) => attempt(description, () => putFile(root, locate(key), bytes, condition)),
-    list: (prefix) => attempt(description, async () => (await listKeys(root)).filter((key) => key.startsWith(prefix))),
+    list: (prefix) => attempt(description, () => listObjects(root, prefix)),
     delete: (key) => attempt(description, () => withLock(root, () => rm(locate(key), { force: true }))),
     close: () => Promise.resolve(),
   };
@@ -173,14 +175,27 @@ async function sweepLeftovers(folder: string): Promise<void> {
   }
 }
 
+async function listObjects(root: string, prefix: string): Promise<ListedObject[]> {
+  const objects: ListedObject[] = [];
+  for (const key of await listKeys(root)) {
+    if (key.startsWith(prefix)) {
+      // Gone meanwhile: deleted by another.
+      const facts = await stat(join(root, ...key.split('/'))).catch(() => null);
+      if (facts !== null) {
+        objects.push({ key, bytes: facts.size, lastModifiedMs: facts.mtimeMs });
+      }
+    }
+  }
+  return sortListed(objects);
+}
+
 async function listKeys(root: string): Promise<string[]> {
   try {
     const entries = await readdir(root, { recursive: true, withFileTypes: true });
     return entries
       .filter((entry) => entry.isFile())
       .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .filter(isValidKey)
-      .toSorted();
+      .filter(isValidKey);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
       return [];

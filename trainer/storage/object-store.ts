@@ -18,6 +18,14 @@ export type PutResult =
   | { readonly ok: true; readonly etag: string }
   | { readonly ok: false; readonly reason: 'precondition_failed' };
 
+/** An object as a listing tells of it. */
+export interface ListedObject {
+  readonly key: string;
+  readonly bytes: number;
+  /** When it was written last, by the store's clock: milliseconds since 1970, in some stores to the second. */
+  readonly lastModifiedMs: number;
+}
+
 export interface GetOptions {
   /** A larger object is refused with `too_large` before it is read whole. */
   readonly maxBytes?: number;
@@ -40,8 +48,8 @@ export interface ObjectStore {
   /** Reads an object; null when there is none. */
   get(key: string, options?: GetOptions): Promise<StoredObject | null>;
   put(key: string, bytes: Uint8Array, condition: PutCondition, options?: PutOptions): Promise<PutResult>;
-  /** Lists the keys that start with `prefix`, in ascending order. What is not a valid key is left out. */
-  list(prefix: string): Promise<string[]>;
+  /** Lists the objects whose keys start with `prefix`, in ascending order. What is not a valid key is left out. */
+  list(prefix: string): Promise<ListedObject[]>;
   /** Removes an object; one that is not there is no failure. */
   delete(key: string): Promise<void>;
   /** Releases what the store holds (a lock, a process); it is not used afterwards. */
@@ -114,6 +122,11 @@ const KEY = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?(?:\/[a-z0-9](?:[a-z0-9._-]*[a-z0
 /** True for a key that means the same in every store: no traversal, no hidden name, no case, nothing to escape. */
 export function isValidKey(key: string): boolean {
   return key.length <= MAX_KEY_CHARACTERS && KEY.test(key);
+}
+
+/** Puts what was listed into the order of its keys. */
+export function sortListed(objects: readonly ListedObject[]): ListedObject[] {
+  return objects.toSorted((one, other) => (one.key < other.key ? -1 : 1));
 }
 
 /**

@@ -10,7 +10,20 @@ export type PublishFailure =
   | { readonly reason: 'pointer_refused'; readonly cause: ArtifactError }
   | { readonly reason: 'pointer_too_large'; readonly bytes: number }
   | { readonly reason: 'conditions_ignored'; readonly createOnly: boolean; readonly compareAndSwap: boolean }
-  | { readonly reason: 'pointer_contended'; readonly attempts: number };
+  | { readonly reason: 'contended'; readonly key: string; readonly attempts: number }
+  | { readonly reason: 'ledger_refused'; readonly detail: string; readonly isNewer: boolean }
+  | { readonly reason: 'ledger_full'; readonly bytes: number }
+  | { readonly reason: 'hold_lost'; readonly versions: readonly string[] }
+  | { readonly reason: 'not_served'; readonly name: string; readonly names: readonly string[] }
+  | { readonly reason: 'no_previous'; readonly name: string }
+  | {
+      readonly reason: 'not_whole';
+      readonly version: string;
+      readonly faults: readonly { readonly key: string; readonly problem: string }[];
+    }
+  | { readonly reason: 'served_changed'; readonly name: string; readonly expected: string; readonly found: string }
+  | { readonly reason: 'too_many_pins'; readonly pins: number }
+  | { readonly reason: 'nothing_served' };
 
 /** Thrown when publishing must not go on; what was served before is still served. */
 export class PublishError extends ExpectedError {
@@ -41,7 +54,27 @@ function describeFailure(failure: PublishFailure): string {
         `this storage ignores ${[failure.createOnly ? [] : 'If-None-Match', failure.compareAndSwap ? [] : 'If-Match'].flat().join(' and ')} on a put, ` +
         'so that two publishers at once can undo each other; if you are the only one, repeat with --allow-unsafe-pointer'
       );
-    case 'pointer_contended':
-      return `${POINTER_KEY} was changed by others in each of ${failure.attempts} attempts; the model's files are there, repeat the command`;
+    case 'contended':
+      return `${failure.key} was changed by others in each of ${failure.attempts} attempts; what was uploaded stays there, repeat the command`;
+    case 'ledger_refused':
+      return failure.isNewer
+        ? `ledger.json ${failure.detail}, which this software does not know: update it; nothing was changed`
+        : `ledger.json ${failure.detail}; nothing was changed: put a good one back, or delete it, which forgets pins and history`;
+    case 'ledger_full':
+      return `ledger.json would have ${failure.bytes} bytes; unpin what need not be pinned`;
+    case 'hold_lost':
+      return `the time to change ${failure.versions.join(', ')} ran out before it was done; what is served is whole, repeat the command`;
+    case 'not_served':
+      return `no model ${JSON.stringify(failure.name)} is served; ${failure.names.length === 0 ? 'none is' : `there are ${failure.names.join(', ')}`}`;
+    case 'no_previous':
+      return `no version of ${failure.name} is known to have been served before; \`models list\` shows which there are, --version takes one`;
+    case 'not_whole':
+      return `${failure.version} is not whole: ${failure.faults.map(({ key, problem }) => `${key} ${problem}`).join('; ')}; publish it again from its folder`;
+    case 'served_changed':
+      return `${failure.name} was served as ${failure.expected} when this began and is now ${failure.found}; nothing was moved: look again, then repeat`;
+    case 'too_many_pins':
+      return `${failure.pins} versions are pinned, no more are allowed; unpin what need not be pinned`;
+    case 'nothing_served':
+      return `expected ${POINTER_KEY} to tell what is served, got none; without it nothing is deleted: publish a model first`;
   }
 }

@@ -8,8 +8,10 @@ import { realWaiting, type Waiting } from './backoff.ts';
 import {
   checkKey,
   isValidKey,
+  sortListed,
   StorageError,
   type GetOptions,
+  type ListedObject,
   type ObjectStore,
   type PutCondition,
   type PutResult,
@@ -130,8 +132,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     return { ok: false, reason: 'precondition_failed' };
   }
 
-  async function list(keyPrefix: string): Promise<string[]> {
-    const keys: string[] = [];
+  async function list(keyPrefix: string): Promise<ListedObject[]> {
+    const objects: ListedObject[] = [];
     let token: string | null = null;
     for (let page = 0; page < MAX_LIST_PAGES; page += 1) {
       const query = new URLSearchParams({
@@ -145,13 +147,18 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       if (parsed === null) {
         throw fail(answer);
       }
-      keys.push(...parsed.keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)));
+      for (const object of parsed.objects) {
+        const key = object.key.slice(prefix.length);
+        if (object.key.startsWith(prefix + keyPrefix) && isValidKey(key)) {
+          objects.push({ ...object, key });
+        }
+      }
       token = parsed.continuationToken;
       if (token === null) {
-        break;
+        return sortListed(objects);
       }
     }
-    return keys.filter((key) => key.startsWith(keyPrefix) && isValidKey(key)).toSorted();
+    throw new StorageError(description, { reason: 'unexpected', detail: `a listing of more than ${MAX_LIST_PAGES} pages` });
   }
 
   return {

@@ -3,6 +3,7 @@
  * outside entity; what does not fit is reported as nothing, never guessed.
  */
 import { parseXml, XmlElement } from '@rgrove/parse-xml';
+import type { ListedObject } from './object-store.ts';
 
 /**
  * Reads an error's code, for instance `NoSuchKey`; null when the text is no S3 error.
@@ -15,7 +16,7 @@ export function parseErrorCode(text: string): string | null {
 }
 
 export interface ListPage {
-  readonly keys: readonly string[];
+  readonly objects: readonly ListedObject[];
   /** Where the next page starts; null on the last one. */
   readonly continuationToken: string | null;
 }
@@ -26,15 +27,25 @@ export function parseListPage(text: string): ListPage | null {
   if (root === null) {
     return null;
   }
-  const keys = root.children
+  const objects = root.children
     .filter((child): child is XmlElement => child instanceof XmlElement && child.name === 'Contents')
-    .map((contents) => readChild(contents, 'Key'));
+    .map(parseContents);
   const isTruncated = readChild(root, 'IsTruncated') === 'true';
   const continuationToken = readChild(root, 'NextContinuationToken');
-  if (isTruncated && continuationToken === null) {
+  if (objects.includes(null) || (isTruncated && continuationToken === null)) {
     return null;
   }
-  return { keys: keys.filter((key) => key !== null), continuationToken: isTruncated ? continuationToken : null };
+  return { objects: objects.filter((object) => object !== null), continuationToken: isTruncated ? continuationToken : null };
+}
+
+/** Null when a size or a date is missing: what was guessed about an object's age could have it deleted. */
+function parseContents(contents: XmlElement): ListedObject | null {
+  const key = readChild(contents, 'Key');
+  const size = readChild(contents, 'Size') ?? '';
+  const lastModifiedMs = Date.parse(readChild(contents, 'LastModified') ?? '');
+  return key === null || !/^[0-9]{1,15}$/.test(size) || Number.isNaN(lastModifiedMs)
+    ? null
+    : { key, bytes: Number(size), lastModifiedMs };
 }
 
 function parseRoot(text: string, name: string): XmlElement | null {

@@ -3,13 +3,10 @@
  * losing another publisher's entry.
  */
 import { ARTIFACT_LIMITS, ArtifactError, encodePointer, parsePointer, POINTER_KEY, type Pointer } from '../../shared/artifact.ts';
-import { computeBackoffMs, realWaiting, type Waiting } from './backoff.ts';
+import type { Waiting } from './backoff.ts';
+import { retryContended } from './contention.ts';
 import type { ObjectStore } from './object-store.ts';
 import { PublishError } from './publish-error.ts';
-
-const POINTER_ATTEMPTS = 12;
-/** R2 takes one write a second to one key. */
-const POINTER_WAIT_MS = { base: 250, max: 4000 };
 
 /** The pointer as it lies in the store; null when there is none. */
 export type StoredPointer = { readonly pointer: Pointer; readonly etag: string } | null;
@@ -45,7 +42,7 @@ export interface Published {
  */
 export function mergePointer(store: ObjectStore, before: StoredPointer, published: Published, now: () => Date): Pointer | null {
   const { name, version, manifestSha256 } = published;
-  const present = before?.pointer.models[name];
+  const present = before !== null && Object.hasOwn(before.pointer.models, name) ? before.pointer.models[name] : undefined;
   const isServed = present?.version === version && present.manifestSha256 === manifestSha256;
   const defaultName = before === null || published.makeDefault ? name : before.pointer.default;
   if (isServed && before?.pointer.default === defaultName) {
@@ -65,6 +62,15 @@ export interface MoveOptions {
   readonly waiting?: Waiting | undefined;
   /** True when the store honours conditions. */
   readonly isSafe: boolean;
+  /** Does what must come before each attempt to replace what was read. */
+  readonly prepare: (before: StoredPointer) => Promise<void>;
+}
+
+/** `moved`: false when the pointer served that model already. */
+export interface Move {
+  readonly moved: boolean;
+  readonly before: StoredPointer;
+  readonly defaultName: string;
 }
 
 /**
@@ -73,25 +79,29 @@ export interface MoveOptions {
  * @returns  What was replaced, and the default after it.
  * @throws PublishError  When others changed it in every attempt.
  */
-export async function movePointer(
+export function movePointer(
   store: ObjectStore,
   published: Published,
-  { now, waiting = realWaiting, isSafe }: MoveOptions,
-): Promise<{ moved: boolean; before: StoredPointer; defaultName: string }> {
-  for (let attempt = 0; attempt < POINTER_ATTEMPTS; attempt += 1) {
-    const before = await readPointer(store);
-    const wanted = mergePointer(store, before, published, now);
-    if (wanted === null) {
-      return { moved: false, before, defaultName: before?.pointer.default ?? published.name };
-    }
-    const condition = before === null ? ({ when: 'absent' } as const) : ({ when: 'unchanged', etag: before.etag } as const);
-    const put = await store.put(POINTER_KEY, encodePointer(wanted), condition, { contentType: 'application/json' });
-    if (put.ok && (isSafe || (await isStillServed(store, published)))) {
-      return { moved: true, before, defaultName: wanted.default };
-    }
-    await waiting.sleep(computeBackoffMs(attempt, POINTER_WAIT_MS.base, POINTER_WAIT_MS.max, waiting.random));
-  }
-  throw new PublishError(store.description, { reason: 'pointer_contended', attempts: POINTER_ATTEMPTS });
+  { now, waiting, isSafe, prepare }: MoveOptions,
+): Promise<Move> {
+  return retryContended<Move>(
+    store.description,
+    POINTER_KEY,
+    async () => {
+      const before = await readPointer(store);
+      const wanted = mergePointer(store, before, published, now);
+      if (wanted === null) {
+        return { done: { moved: false, before, defaultName: before?.pointer.default ?? published.name } };
+      }
+      await prepare(before);
+      const condition = before === null ? ({ when: 'absent' } as const) : ({ when: 'unchanged', etag: before.etag } as const);
+      const put = await store.put(POINTER_KEY, encodePointer(wanted), condition, { contentType: 'application/json' });
+      return put.ok && (isSafe || (await isStillServed(store, published)))
+        ? { done: { moved: true, before, defaultName: wanted.default } }
+        : undefined;
+    },
+    waiting,
+  );
 }
 
 /** Where conditions are ignored, another publisher may have written over the entry; seen at once, it is put back. */

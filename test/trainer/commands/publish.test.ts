@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildPublishCommand, checkPublishTarget, publishModel, type PublishContext } from '../../../trainer/commands/publish.ts';
+import { buildPublishCommand, checkPublishTarget, publishModel } from '../../../trainer/commands/publish.ts';
+import type { StorageContext } from '../../../trainer/commands/storage-options.ts';
 import { ExpectedError } from '../../../trainer/expected-error.ts';
 import { buildFixture } from '../../support/fixture-artifact.ts';
 import { buildS3Error, startFaultyProxy, type FaultyProxy } from '../../support/faulty-proxy.ts';
@@ -29,12 +30,12 @@ afterEach(async () => {
   await rm(cwd, { recursive: true, force: true });
 });
 
-function buildContext(env: PublishContext['env'] = {}): PublishContext {
+function buildContext(env: StorageContext['env'] = {}): StorageContext {
   return { env, root: cwd, cwd, now: () => new Date('2026-02-03T04:05:06Z'), print: (line) => printed.push(line) };
 }
 
 /** Runs the command and gives what it printed. */
-async function run(args: string, env: PublishContext['env'] = {}): Promise<string> {
+async function run(args: string, env: StorageContext['env'] = {}): Promise<string> {
   printed = [];
   await buildPublishCommand(buildContext(env)).exitOverride().parseAsync(args.split(' '), { from: 'user' });
   return printed.join('\n');

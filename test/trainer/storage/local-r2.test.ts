@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { unstable_readConfig as readWranglerConfig } from 'wrangler';
 import { LOCAL_BUCKET, openLocalR2 } from '../../../trainer/storage/local-r2.ts';
-import { catchStorageFailure } from '../../support/object-store-contract.ts';
+import { catchStorageFailure, listKeys } from '../../support/object-store-contract.ts';
 import { findFreePort, startWrangler, type WranglerServer } from '../../support/s3-server.ts';
 
 const utf8 = new TextEncoder();
@@ -63,7 +63,7 @@ describe('the local R2 bucket', () => {
     // The file stays when a dev server is killed; its process is gone then.
     const after = await openLocalR2(root);
     expect(after.description).toContain('.wrangler/state/v3');
-    expect(await after.list('')).toEqual(['models/a.json', 'models/b.json']);
+    expect(await listKeys(after)).toEqual(['models/a.json', 'models/b.json']);
     await after.close();
   });
 
@@ -84,7 +84,7 @@ describe('the local R2 bucket', () => {
     };
     await Promise.all(['a.json', 'b.json', 'c.json'].map(write));
     const store = await openLocalR2(root);
-    expect(await store.list('')).toEqual(['a.json', 'b.json', 'c.json']);
+    expect(await listKeys(store)).toEqual(['a.json', 'b.json', 'c.json']);
     await store.close();
   });
 

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { StorageError } from '../../../trainer/storage/object-store.ts';
 import { createS3Store, type S3StoreOptions } from '../../../trainer/storage/s3-store.ts';
 import { buildS3Error, startFaultyProxy, type Fault, type FaultyProxy } from '../../support/faulty-proxy.ts';
-import { catchStorageFailure } from '../../support/object-store-contract.ts';
+import { catchStorageFailure, listKeys } from '../../support/object-store-contract.ts';
 import { findFreePort, hasVersitygw, startVersitygw, startWrangler, type S3Server } from '../../support/s3-server.ts';
 
 const utf8 = new TextEncoder();
@@ -205,6 +205,11 @@ describe('an S3 store on a server that misbehaves', () => {
   it.each([
     ['no XML', 'nonsense'],
     ['another document', '<Other/>'],
+    ['a listing without a date', '<ListBucketResult><Contents><Key>a.json</Key><Size>1</Size></Contents></ListBucketResult>'],
+    [
+      'a listing without a size',
+      '<ListBucketResult><Contents><Key>a.json</Key><LastModified>2026-01-02T03:04:05Z</LastModified></Contents></ListBucketResult>',
+    ],
     ['a listing that goes on without saying where', '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>'],
     [
       'an entity bomb',
@@ -217,14 +222,14 @@ describe('an S3 store on a server that misbehaves', () => {
 
   it('leaves out listed names that are no keys', async () => {
     const names = ['good.json', '../bad', 'a/../../bad', 'Bad', '&lt;bad&gt;']
-      .map((name) => `<Contents><Key>${name}</Key></Contents>`)
+      .map((name) => `<Contents><Key>${name}</Key><Size>1</Size><LastModified>2026-01-02T03:04:05.678Z</LastModified></Contents>`)
       .join('');
     const store = await openAlways({
       do: 'answer',
       status: 200,
       body: `<ListBucketResult><IsTruncated>false</IsTruncated>${names}</ListBucketResult>`,
     });
-    expect(await store.list('')).toEqual(['good.json']);
+    expect(await listKeys(store)).toEqual(['good.json']);
   });
 
   it('refuses an endless object without reading it whole', async () => {
