@@ -12,6 +12,7 @@ const INTERFACE = [
   'morph',
   'number',
   'pages',
+  'rate-limit',
   'requests',
   'same-bytes',
 ];

@@ -119,7 +119,8 @@ export type ArtifactFailure =
   | { readonly reason: 'size_mismatch'; readonly what: string; readonly bytes: number; readonly expectedBytes: number }
   | { readonly reason: 'hash_mismatch'; readonly what: string; readonly sha256: string; readonly expectedSha256: string }
   | { readonly reason: 'version_mismatch'; readonly version: string; readonly expectedVersion: string }
-  | { readonly reason: 'not_finite'; readonly what: string };
+  | { readonly reason: 'not_finite'; readonly what: string }
+  | { readonly reason: 'blank'; readonly what: string; readonly samples: number };
 
 /** Thrown for an artifact that must not be used; `failure` says why in data, the message in words. */
 export class ArtifactError extends Error {
@@ -152,6 +153,8 @@ function describeFailure(failure: ArtifactFailure): string {
       return `the manifest's content is version ${failure.version}, expected ${failure.expectedVersion}`;
     case 'not_finite':
       return `${failure.what} holds NaN or infinite numbers`;
+    case 'blank':
+      return `${failure.what} is blank: every pixel of ${failure.samples} samples is the same`;
   }
 }
 

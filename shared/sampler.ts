@@ -67,10 +67,11 @@ export interface Sampler {
   /** Draws synchronously, without labels: see `planMorph` for what lies between samples. */
   drawMorph(request: MorphRequest): Samples;
   /**
-   * Draws one sample, which also warms the kernels up. Finite weights can still overflow on the way, and bytes would not
-   * show it.
+   * Draws samples, which also warms the kernels up: one of each class, of the first 16, and four at least. Finite weights can
+   * still overflow on the way, and bytes would not show it. That all of them are one flat colour is nothing that a model was
+   * ever trained for: a single picture may be, whatever the data are.
    *
-   * @throws ArtifactError  When a number of the sample is NaN or infinite.
+   * @throws ArtifactError  When a number is NaN or infinite, or every pixel of every sample is the same.
    */
   checkOutput(): void;
   /** Frees the weights; the sampler must not be used after. */
@@ -100,15 +101,29 @@ export function createSampler(parsed: ParsedManifest, weights: Uint8Array): Samp
       return { ...pictures, labels };
     },
     drawMorph: (request) => drawMorph(network, request),
-    checkOutput() {
-      const latents = drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize);
-      const values = generate(network, () => buildInput(plan, latents, null));
-      if (!values.every(Number.isFinite)) {
-        throw new ArtifactError({ reason: 'not_finite', what: `the output of ${WEIGHTS_FILE}` });
-      }
-    },
+    checkOutput: () => checkOutput(network),
     dispose: () => tf.dispose([...network.weights]),
   };
+}
+
+/** Samples that a model is judged by before it serves. */
+const CHECKED = { least: 4, most: 16 } as const;
+
+function checkOutput(network: LoadedNetwork): void {
+  const { plan, range } = network;
+  const { latentSize, classes } = plan.config;
+  const count = Math.min(CHECKED.most, Math.max(CHECKED.least, classes));
+  const labels = classes === 0 ? null : Uint8Array.from({ length: count }, (_, i) => i % classes);
+  const latents = drawLatents(deriveSeedKey('warm-up'), 0, count, latentSize);
+  const values = generate(network, () => buildInput(plan, latents, labels));
+  const what = `the output of ${WEIGHTS_FILE}`;
+  if (!values.every(Number.isFinite)) {
+    throw new ArtifactError({ reason: 'not_finite', what });
+  }
+  const pixels = encodePixels(values, range);
+  if (pixels.every((pixel) => pixel === pixels[0])) {
+    throw new ArtifactError({ reason: 'blank', what, samples: count });
+  }
 }
 
 /** A generator with its weights on the backend. */

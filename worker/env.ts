@@ -2,6 +2,7 @@
  * Everything that the worker is given from outside: see wrangler.toml.
  */
 import type { Bucket } from './r2-reader.ts';
+import type { RateLimit, RateLimiter, RateLimits } from './rate-limit.ts';
 
 /** The bindings, as the runtime hands them over. */
 export interface Env {
@@ -9,6 +10,13 @@ export interface Env {
   readonly MODELS: Bucket;
   /** Seconds between two looks at the bucket's pointer: 0.1 to 3600. */
   readonly MODEL_REFRESH_SECONDS: string;
+  /** Counts each caller's answers; absent where nobody is limited. */
+  readonly RATE_LIMITER?: RateLimiter;
+  /** Its limit, which the binding itself does not tell; `off` passes it over. */
+  readonly RATE_LIMIT?: string;
+  /** The same of large answers. */
+  readonly HEAVY_RATE_LIMITER?: RateLimiter;
+  readonly HEAVY_RATE_LIMIT?: string;
 }
 
 const MIN_REFRESH_SECONDS = 0.1;
@@ -32,4 +40,27 @@ export function parseSettings(env: Pick<Env, 'MODEL_REFRESH_SECONDS'>): Settings
     );
   }
   return { modelRefreshMs: seconds * 1000 };
+}
+
+/**
+ * Reads which callers are limited, and how.
+ * @returns  undefined when none are.
+ * @throws RangeError  When a limiter is bound whose limit is not told.
+ */
+export function parseRateLimits(env: Omit<Env, 'MODELS' | 'MODEL_REFRESH_SECONDS'>): RateLimits | undefined {
+  const all = pairLimit('RATE_LIMIT', env.RATE_LIMIT, env.RATE_LIMITER);
+  const heavy = pairLimit('HEAVY_RATE_LIMIT', env.HEAVY_RATE_LIMIT, env.HEAVY_RATE_LIMITER);
+  return all === undefined && heavy === undefined
+    ? undefined
+    : { all, heavy, findAddress: (c) => c.req.header('cf-connecting-ip') };
+}
+
+function pairLimit(name: string, text: string | undefined, limiter: RateLimiter | undefined): RateLimit | undefined {
+  if (limiter === undefined || text === 'off') {
+    return undefined;
+  }
+  if (text === undefined || !/^[1-9][0-9]{0,8}$/.test(text)) {
+    throw new RangeError(`${name} is ${JSON.stringify(text)}, expected the limit that its binding has in wrangler.toml, or off`);
+  }
+  return { limiter, requests: Number(text) };
 }

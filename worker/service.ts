@@ -8,14 +8,21 @@ import type { App } from './context.ts';
 import { createGeneratorSource } from './generator-source.ts';
 import type { Log } from './log.ts';
 import { createModelFiles, type BundledFiles } from './model-files.ts';
+import type { RateLimits } from './rate-limit.ts';
 import { createModelStore, type ObjectReader, type StoredModel } from './model-store.ts';
 import { openModel } from './tensorflow/open-model.ts';
 
-/** For one object, head and body. */
-const READ_TIMEOUT_MS = 5_000;
-const FIRST_WAIT_MS = 6_000;
-const SILENCE_WAIT_MS = 2_000;
-const LOAD_WAIT_MS = 10_000;
+/** How long a request waits for storage at most, in milliseconds: what docs/deploy.md promises. */
+export const WAITS = {
+  /** For one object, head and body. */
+  readMs: 5_000,
+  /** Of an isolate's first request, before the bundled model answers. */
+  firstMs: 6_000,
+  /** Of the first request after a silence, before the last good model answers. */
+  silenceMs: 2_000,
+  /** For a version that is not loaded yet. */
+  loadMs: 10_000,
+} as const;
 
 /** Bytes of a seed that is drawn for a request: 16 URL-safe characters. */
 const SEED_BYTES = 12;
@@ -33,12 +40,23 @@ export interface ServiceOptions {
   readonly bundled?: BundledModel;
   /** Milliseconds between two looks at the pointer. */
   readonly modelRefreshMs: number;
+  /** Others than `WAITS`, where tests cannot wait so long. */
+  readonly waits?: Readonly<Record<keyof typeof WAITS, number>>;
+  /** Absent where callers are not limited. */
+  readonly rateLimits?: RateLimits | undefined;
   readonly log: Log;
 }
 
 /** Makes the app. Nothing is read or loaded before its first request. */
-export function createService({ models, bundled = BUNDLED_MODEL, modelRefreshMs, log }: ServiceOptions): App {
-  const store = createModelStore(models ?? NOTHING, READ_TIMEOUT_MS);
+export function createService({
+  models,
+  bundled = BUNDLED_MODEL,
+  modelRefreshMs,
+  waits = WAITS,
+  rateLimits,
+  log,
+}: ServiceOptions): App {
+  const store = createModelStore(models ?? NOTHING, waits.readMs);
   return createApp({
     generators: createGeneratorSource({
       store,
@@ -46,9 +64,9 @@ export function createService({ models, bundled = BUNDLED_MODEL, modelRefreshMs,
       bundled,
       openModel,
       refreshMs: modelRefreshMs,
-      firstWaitMs: FIRST_WAIT_MS,
-      silenceWaitMs: SILENCE_WAIT_MS,
-      loadWaitMs: LOAD_WAIT_MS,
+      firstWaitMs: waits.firstMs,
+      silenceWaitMs: waits.silenceMs,
+      loadWaitMs: waits.loadMs,
       clock: () => Date.now(),
       log,
     }),
@@ -56,6 +74,7 @@ export function createService({ models, bundled = BUNDLED_MODEL, modelRefreshMs,
     drawSeed,
     drawRequestId: () => crypto.randomUUID(),
     clock: () => performance.now(),
+    ...(rateLimits && { rateLimits }),
     log,
   });
 }

@@ -6,12 +6,12 @@ import { createSampler, type Sampler } from '../../shared/sampler.ts';
 import { startTensorFlow } from './backend.ts';
 
 /**
- * Makes a sampler and draws one sample with it, which also warms its kernels up.
+ * Makes a sampler and draws some samples with it, which also warms its kernels up.
  *
  * @param parsed   A checked manifest.
  * @param weights  The content of WEIGHTS_FILE; verified here.
  * @returns        The caller disposes it.
- * @throws ArtifactError  When the weights are not those that the manifest lists, or what they draw is not finite.
+ * @throws ArtifactError  When the weights are not those that the manifest lists, or what they draw is not finite or blank.
  */
 export async function openModel(parsed: ParsedManifest, weights: Uint8Array): Promise<Sampler> {
   await startTensorFlow();
