@@ -82,7 +82,11 @@ export interface FileStore {
 export function createModelStore(objects: ObjectReader, timeoutMs: number): ModelStore & FileStore {
   async function read(key: string, maxBytes: number, etag?: string): Promise<ObjectReading> {
     try {
-      return await limitTime(objects.read(key, maxBytes, etag), timeoutMs, `reading ${key}`);
+      const object = await limitTime(objects.read(key, maxBytes, etag), timeoutMs, `reading ${key}`);
+      if (object === 'unchanged' && etag === undefined) {
+        throw new Error('unchanged, though no state of it was known');
+      }
+      return object;
     } catch (cause) {
       if (cause instanceof ArtifactError || cause instanceof StorageError) {
         throw cause;

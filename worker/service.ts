@@ -11,18 +11,7 @@ import { createModelFiles, type BundledFiles } from './model-files.ts';
 import type { RateLimits } from './rate-limit.ts';
 import { createModelStore, type ObjectReader, type StoredModel } from './model-store.ts';
 import { openModel } from './tensorflow/open-model.ts';
-
-/** How long a request waits for storage at most, in milliseconds: what docs/deploy.md promises. */
-export const WAITS = {
-  /** For one object, head and body. */
-  readMs: 5_000,
-  /** Of an isolate's first request, before the bundled model answers. */
-  firstMs: 6_000,
-  /** Of the first request after a silence, before the last good model answers. */
-  silenceMs: 2_000,
-  /** For a version that is not loaded yet. */
-  loadMs: 10_000,
-} as const;
+import { WAITS } from './waits.ts';
 
 /** Bytes of a seed that is drawn for a request: 16 URL-safe characters. */
 const SEED_BYTES = 12;
