@@ -1,12 +1,19 @@
 /**
- * The worker with one more route, for tests: how many tensors are alive.
+ * The worker with two more routes, for tests and the soak: how many tensors are alive, and how much memory wasm has taken.
  */
 import worker from '../../worker/index.ts';
 import type { Env } from '../../worker/env.ts';
-import { countTensors } from '../../worker/tensorflow/backend.ts';
+import { countTensors, measureMemory } from '../../worker/tensorflow/backend.ts';
 
 export default {
   fetch(request, env, context) {
-    return new URL(request.url).pathname === '/tensors' ? Response.json(countTensors()) : worker.fetch(request, env, context);
+    switch (new URL(request.url).pathname) {
+      case '/tensors':
+        return Response.json(countTensors());
+      case '/wasm':
+        return Response.json(measureMemory());
+      default:
+        return worker.fetch(request, env, context);
+    }
   },
 } satisfies ExportedHandler<Env>;

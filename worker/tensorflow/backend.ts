@@ -25,6 +25,8 @@ const BACKEND = 'wasm';
 /** Emscripten's module as the library's glue makes it, with the parts that the library's types leave out. */
 type GlueModule = ConstructorParameters<typeof BackendWasm>[0] & {
   cwrap<F>(name: string, result: 'number' | null, parameters: readonly 'number'[]): F;
+  /** All of its memory, which grows and never shrinks. */
+  readonly HEAPU8: Uint8Array;
 };
 
 /** The kernels that `shared/generator.ts` reaches; a layer that needs another must have it listed here. */
@@ -45,6 +47,7 @@ const KERNELS = [
 ];
 
 let started: Promise<void> | undefined;
+let glue: GlueModule | undefined;
 
 /**
  * Starts TensorFlow.js; calls after the first wait for the same start. Waits for no I/O, so that a promise made in one
@@ -72,7 +75,8 @@ async function start(): Promise<void> {
       value instanceof Uint8Array ||
       value instanceof Uint8ClampedArray,
   });
-  const backend = new BackendWasm(await instantiate());
+  glue = await instantiate();
+  const backend = new BackendWasm(glue);
   for (const kernel of KERNELS) {
     tf.registerKernel(kernel);
   }
@@ -106,4 +110,9 @@ async function instantiate(): Promise<GlueModule> {
 /** Tensors that are alive: the weights of the loaded models, and nothing else between two requests. */
 export function countTensors(): number {
   return tf.memory().numTensors;
+}
+
+/** Bytes of the wasm program's memory; 0 before it was started. */
+export function measureMemory(): number {
+  return glue?.HEAPU8.length ?? 0;
 }
