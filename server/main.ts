@@ -43,7 +43,7 @@ async function run(settings: Settings): Promise<void> {
     log: writeLine,
   });
   // The first request shall not wait for TensorFlow.js and for the model.
-  await app.request('/healthz');
+  await app.request('/healthz', {}, { note: () => undefined });
   writeLine({ level: 'info', event: 'started', url: settings.publicOrigin ?? server.url, listens: server.url });
 
   let isStopping = false;

@@ -33,6 +33,9 @@ export const PINNED: Readonly<Record<string, (model: string, n: number) => strin
   weights: (model) => `/models/${model.replace('@', '/')}/weights.bin`,
 };
 
+/** Of those, what holds URLs. */
+export const HOLD_ADDRESS: ReadonlySet<string> = new Set(['json', 'ndjson', 'card']);
+
 const PROBLEM = { accept: 'application/problem+json' };
 
 /** What a caller does wrong, and the pages. */

@@ -37,7 +37,8 @@ test('2,000 requests of every kind, while the model is switched and publications
 }, 300_000);
 
 test('memory that levels off is flat, and memory that goes on growing is not, whatever it breathes', () => {
-  const run = (residentMiB: (i: number) => number, wasmMiB = (_: number) => 16, tensors = (_: number) => 20) =>
+  type Course = (i: number) => number;
+  const run = (residentMiB: Course, wasmMiB: Course = () => 16, tensors: Course = () => 20) =>
     Array.from({ length: 40 }, (_, i): MemoryRow => ({
       requests: i * 100,
       seconds: i,

@@ -73,3 +73,21 @@ test('a request that its caller cancels in the middle of a load does not stop th
     expect((await second).status).toBe(200);
   }
 });
+
+test('large requests that their callers cancel while they wait their turn leave no model held', async () => {
+  for (let round = 0; round < 2; round++) {
+    const cancelled = new AbortController();
+    const all = fixtures.map(({ manifest }) =>
+      worker
+        .fetch(`/digit.png?n=256&model=fixture@${manifest.version}`, { signal: cancelled.signal })
+        .catch((error: Error) => error.name),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 30 + 60 * round));
+    cancelled.abort();
+    await Promise.all(all);
+  }
+  for (const { manifest } of fixtures) {
+    expect((await worker.fetch(`/digit.txt?model=fixture@${manifest.version}`)).status).toBe(200);
+  }
+  expect(await countTensors()).toBeLessThanOrEqual(WEIGHTS_BUNDLED + 5 * WEIGHTS_A_MODEL);
+});
