@@ -8,12 +8,16 @@ const INTERFACE = [
   'descriptions',
   'digit',
   'formats',
+  'heavy-work',
   'models',
   'morph',
   'number',
   'pages',
+  'rate-limit',
+  'request-log',
   'requests',
   'same-bytes',
+  'security-headers',
   'signatures',
 ];
 

@@ -4,12 +4,13 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { HEADERS } from '../worker/headers.ts';
+import type { RequestFacts } from '../worker/context.ts';
 import type { Log } from '../worker/log.ts';
 import { SettingError } from './setting-error.ts';
+import type { Fetch } from './site.ts';
 
 export interface HttpServerOptions {
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly fetch: Fetch;
   readonly port: number;
   readonly host: string;
   /** Scheme and host that requests are taken to name, whatever they say. */
@@ -49,14 +50,14 @@ const UNNAMED_HOST = 'localhost';
  * @throws SettingError  When the port is taken or the address is not this machine's.
  */
 export async function startHttpServer({ fetch, port, host, publicOrigin, log }: HttpServerOptions): Promise<HttpServer> {
-  const requestIds = new WeakMap<object, string | null>();
+  const noted = new WeakMap<object, RequestFacts>();
   const answer = getRequestListener(
-    async (request, { outgoing }) => {
-      const response = await fetch(publicOrigin === undefined ? request : moveRequest(request, publicOrigin));
-      const requestId = response.headers.get(HEADERS.requestId);
-      requestIds.set(outgoing, requestId);
+    async (request, { incoming, outgoing }) => {
+      const address = incoming.socket.remoteAddress;
+      const note = (facts: RequestFacts): void => void noted.set(outgoing, facts);
+      const response = await fetch(publicOrigin === undefined ? request : moveRequest(request, publicOrigin), { address, note });
       return paceBody(response, (cause) => {
-        log({ level: 'error', event: 'request_failed', requestId, cause });
+        log({ level: 'error', event: 'request_failed', requestId: noted.get(outgoing)?.requestId, cause });
         outgoing.destroy(); // The reader must see that this is not the whole.
       });
     },
@@ -78,8 +79,8 @@ export async function startHttpServer({ fetch, port, host, publicOrigin, log }: 
       setAnswering(socket, true);
       outgoing.once('close', () => {
         setAnswering(socket, false);
-        const [requestId, ms] = [requestIds.get(outgoing), Math.round(performance.now() - began)];
-        log({ level: 'info', event: 'request', requestId, ...describeExchange(incoming, outgoing), ms });
+        const ms = Math.round(performance.now() - began);
+        log({ level: 'info', event: 'request', ...describeExchange(incoming, outgoing), ...noted.get(outgoing), ms });
       });
       void answer(incoming, outgoing);
     },
@@ -239,7 +240,7 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 };
 
 /** For the log: one line a request, when it is over. */
-function describeExchange({ method, url }: IncomingMessage, { statusCode, writableFinished }: ServerResponse) {
+function describeExchange({ method }: IncomingMessage, { statusCode, writableFinished }: ServerResponse) {
   // Left: before the answer was whole.
-  return { method, url, status: statusCode, ...(!writableFinished && { left: true }) };
+  return { method, status: statusCode, ...(!writableFinished && { left: true }) };
 }

@@ -3,9 +3,11 @@
  */
 import { formatLogLine, type LogEvent } from '../worker/log.ts';
 import type { ObjectReader } from '../worker/model-store.ts';
+import { RATE_WINDOW_SECONDS, type RateLimit, type RateLimits } from '../worker/rate-limit.ts';
 import { createService } from '../worker/service.ts';
 import { openFolder } from './folder-reader.ts';
 import { startHttpServer } from './http-server.ts';
+import { createRateLimiter } from './rate-limiter.ts';
 import { createS3Reader } from './s3-reader.ts';
 import { SettingError } from './setting-error.ts';
 import { addSite } from './site.ts';
@@ -33,15 +35,16 @@ async function run(settings: Settings): Promise<void> {
     models: await openModels(settings.models),
     modelRefreshMs: settings.modelRefreshMs,
     publicKeys: settings.publicKeys,
+    rateLimits: createRateLimits(settings),
     log: writeLine,
   });
   const server = await startHttpServer({
     ...settings,
-    fetch: addSite((request) => app.fetch(request), import.meta.dirname),
+    fetch: addSite((request, facts) => app.fetch(request, facts), import.meta.dirname),
     log: writeLine,
   });
   // The first request shall not wait for the model.
-  await app.request('/healthz');
+  await app.request('/healthz', {}, { note: () => undefined });
   writeLine({ level: 'info', event: 'started', url: settings.publicOrigin ?? server.url, listens: server.url });
 
   let isStopping = false;
@@ -58,6 +61,16 @@ async function run(settings: Settings): Promise<void> {
       });
     });
   }
+}
+
+/** Of the connection's address: behind a proxy that is the proxy's, and limits are its business. */
+function createRateLimits({ rateLimit, heavyRateLimit }: Settings): RateLimits | undefined {
+  const create = (requests: number): RateLimit | undefined =>
+    requests === 0
+      ? undefined
+      : { requests, limiter: createRateLimiter(requests, RATE_WINDOW_SECONDS * 1000, () => performance.now()) };
+  const [all, heavy] = [create(rateLimit), create(heavyRateLimit)];
+  return all === undefined && heavy === undefined ? undefined : { all, heavy, findAddress: (c) => c.env.address };
 }
 
 async function openModels(place: ModelsPlace): Promise<ObjectReader | undefined> {

@@ -28,6 +28,9 @@ export interface Settings {
   readonly publicOrigin: string | undefined;
   /** Milliseconds that requests in flight get when the server is stopped. */
   readonly graceMs: number;
+  /** Answers a minute for each address, of all and of large ones; 0 for no limit. */
+  readonly rateLimit: number;
+  readonly heavyRateLimit: number;
 }
 
 /** Each option with its variable, what it takes, its default and its meaning. */
@@ -54,22 +57,33 @@ const OPTIONS = {
     about: 'https://HOST behind a proxy; else the Host header is believed',
   },
   grace: { variable: 'GRACE_SECONDS', takes: 'SECONDS', preset: '8', about: 'for requests in flight at a stop, 0 to 300' },
+  'rate-limit': {
+    variable: 'RATE_LIMIT',
+    takes: 'COUNT',
+    preset: '0',
+    about: 'answers a minute for each address, 0 for any number',
+  },
+  'heavy-rate-limit': { variable: 'HEAVY_RATE_LIMIT', takes: 'COUNT', preset: '0', about: 'the same of large answers' },
 } as const;
 
 type Option = keyof typeof OPTIONS;
 
 const MAX_GRACE_SECONDS = 300;
+const MAX_RATE = 1_000_000;
+
+/** Of the longest flag with what it takes. */
+const FLAG_COLUMNS = 24;
 
 /** For `--help`. */
 export function describeUsage(): string {
   const lines = Object.entries(OPTIONS).map(([name, { variable, takes, preset, about }]) => {
-    const flag = `--${name} ${takes}`.padEnd(20);
+    const flag = `--${name} ${takes}`.padEnd(FLAG_COLUMNS);
     return `  ${flag} ${variable.padEnd(22)} ${about}${preset === '' ? '' : ` (${preset})`}`;
   });
   return [
     'Serves handwritten digits over HTTP.',
     '',
-    `  ${'flag'.padEnd(20)} ${'or variable'.padEnd(22)}`,
+    `  ${'flag'.padEnd(FLAG_COLUMNS)} ${'or variable'.padEnd(22)}`,
     ...lines,
     '',
     'For s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; AWS_REGION.',
@@ -104,6 +118,8 @@ export function parseSettings(args: readonly string[], env: Environment): Settin
     publicKeys: readPublicKeys(read('public-keys')),
     publicOrigin: parseOrigin(read('public-url')),
     graceMs: parseWhole(read('grace'), MAX_GRACE_SECONDS) * 1000,
+    rateLimit: parseWhole(read('rate-limit'), MAX_RATE),
+    heavyRateLimit: parseWhole(read('heavy-rate-limit'), MAX_RATE),
   };
 }
 

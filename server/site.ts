@@ -4,10 +4,11 @@
 import { existsSync } from 'node:fs';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
+import type { HostFacts } from '../worker/context.ts';
 import { ASSET_HEADERS, ASSET_PATH } from '../worker/asset-headers.ts';
 
-/** Answers requests. */
-export type Fetch = (request: Request) => Response | Promise<Response>;
+/** Answers requests. @param facts  What only the host knows of one. */
+export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<Response>;
 
 /**
  * Serves `/assets/` from a folder, compressed where the reader takes that; all else, and what is not there, is the app's.
@@ -19,7 +20,7 @@ export function addSite(app: Fetch, folder: string): Fetch {
   if (!existsSync(folder + ASSET_PATH)) {
     throw new Error(`${folder} has no ${ASSET_PATH}: build the server with npm run build:server`);
   }
-  const site = new Hono();
+  const site = new Hono<{ Bindings: HostFacts }>();
   site.use(
     `${ASSET_PATH}*`,
     serveStatic({
@@ -32,6 +33,6 @@ export function addSite(app: Fetch, folder: string): Fetch {
       },
     }),
   );
-  site.all('*', (c) => app(c.req.raw));
-  return (request) => site.fetch(request);
+  site.all('*', (c) => app(c.req.raw, c.env));
+  return (request, facts) => site.fetch(request, facts);
 }

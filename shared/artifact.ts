@@ -129,7 +129,8 @@ export type ArtifactFailure =
   | { readonly reason: 'version_mismatch'; readonly version: string; readonly expectedVersion: string }
   | { readonly reason: 'not_finite'; readonly what: string }
   | { readonly reason: 'unsigned'; readonly what: string }
-  | { readonly reason: 'signature'; readonly what: string };
+  | { readonly reason: 'signature'; readonly what: string }
+  | { readonly reason: 'blank'; readonly what: string; readonly samples: number };
 
 /** Thrown for an artifact that must not be used; `failure` says why in data, the message in words. */
 export class ArtifactError extends Error {
@@ -166,6 +167,8 @@ function describeFailure(failure: ArtifactFailure): string {
       return `${failure.what} is not signed by a key that is trusted here`;
     case 'signature':
       return `${failure.what} has a wrong signature under the name of a key that is trusted here`;
+    case 'blank':
+      return `${failure.what} is blank: every pixel of ${failure.samples} samples is the same`;
   }
 }
 

@@ -64,9 +64,11 @@ export interface Sampler {
   /** Draws synchronously, without labels: see `planMorph` for what lies between samples. */
   drawMorph(request: MorphRequest): Samples;
   /**
-   * Draws one sample. Finite weights can still overflow on the way, and bytes would not show it.
+   * Draws samples: one of each class, of the first 16, and four at least. Finite weights can still overflow on the way, and bytes
+   * would not show it. That all of them are one flat colour is nothing that a model was ever trained for: a single picture may be,
+   * whatever the data are.
    *
-   * @throws ArtifactError  When a number of the sample is NaN or infinite.
+   * @throws ArtifactError  When a number is NaN or infinite, or every pixel of every sample is the same.
    */
   checkOutput(): void;
   /** Lets go of the weights, whoever still holds the sampler; it must not be used after. */
@@ -103,17 +105,30 @@ export function createSampler(parsed: ParsedManifest, weights: Uint8Array, insta
       return { ...pictures, labels };
     },
     drawMorph: (request) => drawMorph(getNetwork(), request),
-    checkOutput() {
-      const latents = drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize);
-      const values = getNetwork().engine.run(joinInput(plan, latents, null));
-      if (!values.every(Number.isFinite)) {
-        throw new ArtifactError({ reason: 'not_finite', what: `the output of ${WEIGHTS_FILE}` });
-      }
-    },
+    checkOutput: () => checkOutput(getNetwork()),
     dispose() {
       loaded = undefined;
     },
   };
+}
+
+/** Samples that a model is judged by before it serves. */
+const CHECKED = { least: 4, most: ENGINE_BATCH } as const;
+
+function checkOutput({ plan, engine, range }: LoadedNetwork): void {
+  const { latentSize, classes } = plan.config;
+  const count = Math.min(CHECKED.most, Math.max(CHECKED.least, classes));
+  const labels = classes === 0 ? null : Uint8Array.from({ length: count }, (_, i) => i % classes);
+  const latents = drawLatents(deriveSeedKey('warm-up'), 0, count, latentSize);
+  const values = engine.run(joinInput(plan, latents, labels));
+  const what = `the output of ${WEIGHTS_FILE}`;
+  if (!values.every(Number.isFinite)) {
+    throw new ArtifactError({ reason: 'not_finite', what });
+  }
+  const pixels = encodePixels(values, range);
+  if (pixels.every((pixel) => pixel === pixels[0])) {
+    throw new ArtifactError({ reason: 'blank', what, samples: count });
+  }
 }
 
 /** A generator with its weights in the engine. */

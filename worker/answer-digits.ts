@@ -17,13 +17,14 @@ import type { ApiError } from '../shared/contract/errors.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { joinSamples, measureWidestJoined } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
+import { admit, type Work } from './admit.ts';
 import type { AppContext, AppDependencies } from './context.ts';
 import { chooseFormat } from './digit-format.ts';
 import { describeContent, describeDigits, describeTiming } from './digit-headers.ts';
 import { createPartDrawer } from './draw-parts.ts';
 import { hasCurrent, HEADERS } from './headers.ts';
 import { checkColours, findAsked } from './match-model.ts';
-import { QUERY_ERRORS, type Operation } from './operation.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from './operation.ts';
 import { renderDigits, type RenderContext } from './render/digits.ts';
 import { streamSamples } from './render/sample-stream.ts';
 import { respondError } from './respond-error.ts';
@@ -50,7 +51,7 @@ export const DIGITS_ANSWER = {
     'picture_too_large',
     'model_not_found',
     'not_acceptable',
-    'model_unavailable',
+    ...WORK_ERRORS,
   ],
 } as const satisfies Partial<Operation>;
 
@@ -116,29 +117,31 @@ export async function answerDigits(
     if (c.req.method === 'HEAD' && checkSize(digits, measureWidest(digits, image)) === undefined) {
       return c.body(null, 200, content);
     }
-    if (format === 'ndjson' && digits.number === undefined) {
-      return c.body(streamDigits(c, dependencies, context, label), 200, content);
-    }
-    const loaded = clock();
-    const samples =
-      digits.number === undefined
-        ? generator.sampler.draw({
-            seed: digits.seed,
-            start: digits.start,
-            count: digits.n,
-            ...(label !== undefined && { label }),
-          })
-        : joinSamples(generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }));
-    const drawn = clock();
-    const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
-    if (tooLarge !== undefined) {
-      return respondError(c, tooLarge);
-    }
-    const body = renderDigits(context, samples, digits.start);
-    return c.body(body, 200, {
-      ...content,
-      'Content-Length': String(body.length),
-      'Server-Timing': describeTiming({ load: loaded - began, generate: drawn - loaded, encode: clock() - drawn }),
+    return admit(c, dependencies, measureWork(digits, measureWidest(digits, image)), () => {
+      if (format === 'ndjson' && digits.number === undefined) {
+        return c.body(streamDigits(c, dependencies, context, label), 200, content);
+      }
+      const loaded = clock();
+      const samples =
+        digits.number === undefined
+          ? generator.sampler.draw({
+              seed: digits.seed,
+              start: digits.start,
+              count: digits.n,
+              ...(label !== undefined && { label }),
+            })
+          : joinSamples(generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }));
+      const drawn = clock();
+      const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
+      if (tooLarge !== undefined) {
+        return respondError(c, tooLarge);
+      }
+      const body = renderDigits(context, samples, digits.start);
+      return c.body(body, 200, {
+        ...content,
+        'Content-Length': String(body.length),
+        'Server-Timing': describeTiming({ load: loaded - began, generate: drawn - loaded, encode: clock() - drawn }),
+      });
     });
   });
 }
@@ -188,6 +191,12 @@ type Size = { readonly width: number; readonly height: number };
 /** The size of a sample; of a number what it has at most. */
 function measureWidest({ number }: PinnedDigits, image: Size): Size {
   return number === undefined ? image : measureWidestJoined(image, number.length);
+}
+
+/** What drawing takes. @param sample  A model's image, or a number's. */
+function measureWork(digits: PinnedDigits, sample: Size): Work {
+  const { width, height } = measureSheet(sample, digits.n, digits);
+  return { digits: digits.number?.length ?? digits.n, pixels: digits.format === 'png' ? width * height : 0 };
 }
 
 /** @param sample  A model's image, or a number's. */

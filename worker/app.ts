@@ -3,9 +3,11 @@
  */
 import { Hono } from 'hono';
 import { LIMITS } from '../shared/contract/limits.ts';
+import { HEAVY_WORK } from './admit.ts';
 import type { App, AppDependencies, AppEnv } from './context.ts';
 import { addCommonHeaders, METHODS, PREFLIGHT_HEADERS } from './headers.ts';
 import type { Operation } from './operation.ts';
+import { findRoute, logRequests } from './request-log.ts';
 import { respondError } from './respond-error.ts';
 import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
 import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digit.ts';
@@ -20,6 +22,7 @@ import { addMorphRoutes, MORPH_OPERATIONS } from './routes/morph.ts';
 import { addNumberRoute, NUMBER_OPERATIONS } from './routes/number.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
 import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
+import { WorkGate } from './work-gate.ts';
 
 /** All that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [
@@ -38,9 +41,11 @@ export const OPERATIONS: readonly Operation[] = [
   ...ERROR_OPERATIONS,
 ];
 
-export function createApp(dependencies: AppDependencies): App {
+export function createApp(given: Omit<AppDependencies, 'heavyWork'>): App {
+  const dependencies: AppDependencies = { ...given, heavyWork: new WorkGate(HEAVY_WORK, given.clock) };
   const app = new Hono<AppEnv>();
-  app.use(addCommonHeaders(dependencies.drawRequestId));
+  app.use(addCommonHeaders(dependencies));
+  app.use(logRequests(dependencies));
   app.use(async (c, next) => {
     const { pathname, search } = new URL(c.req.url);
     const length = pathname.length + search.length;
@@ -56,7 +61,7 @@ export function createApp(dependencies: AppDependencies): App {
   addHealthRoute(app, dependencies);
   addErrorRoutes(app);
   addModelRoutes(app, dependencies);
-  addLimitsRoute(app);
+  addLimitsRoute(app, dependencies);
   addOembedRoute(app, dependencies);
   addLlmsRoute(app, OPERATIONS);
   addDocsRoute(app, OPERATIONS);
@@ -65,7 +70,7 @@ export function createApp(dependencies: AppDependencies): App {
   app.notFound((c) => respondError(c, { code: 'not_found', path: c.req.path }));
   app.onError((cause, c) => {
     const requestId = c.get('requestId');
-    dependencies.log({ level: 'error', event: 'request_failed', requestId, method: c.req.method, path: c.req.path, cause });
+    dependencies.log({ level: 'error', event: 'request_failed', requestId, method: c.req.method, route: findRoute(c), cause });
     return respondError(c, { code: 'internal', requestId });
   });
   return app;

@@ -5,7 +5,9 @@ import type { Context, Hono } from 'hono';
 import type { GeneratorSource } from './generator-source.ts';
 import type { Log } from './log.ts';
 import type { ModelFiles } from './model-files.ts';
+import type { RateLimits } from './rate-limit.ts';
 import type { Defer } from './sampler-cache.ts';
+import type { WorkGate } from './work-gate.ts';
 
 /** The app's dependencies: all that is not pure. */
 export interface AppDependencies {
@@ -17,12 +19,43 @@ export interface AppDependencies {
   /** Milliseconds, for durations. */
   readonly clock: () => number;
   readonly log: Log;
+  /** Absent where callers are not limited. */
+  readonly rateLimits?: RateLimits;
+  /** Where what takes much work waits its turn. */
+  readonly heavyWork: WorkGate;
 }
 
 export interface AppEnv {
+  /** What the host hands over with a request; Cloudflare's runtime its bindings, which the app does not look at. */
+  Bindings: HostFacts;
   Variables: {
     requestId: string;
+    /** Which limits the request was counted for already. */
+    counted?: readonly ('all' | 'heavy')[];
+    /** Of the error that it is answered with. */
+    errorCode?: string;
   };
+}
+
+/** What of a request only its host knows. */
+export interface HostFacts {
+  /** The caller's network address. Never logged. */
+  readonly address?: string | undefined;
+  /** Told about the answer; where the host takes it, the app logs no line of its own. */
+  readonly note?: (facts: RequestFacts) => void;
+}
+
+/** What the log tells of a request: which route it took and what came of it, and nothing that the caller wrote. */
+export interface RequestFacts {
+  readonly requestId: string;
+  /** The route's pattern; undefined where there is none. */
+  readonly route: string | undefined;
+  /** Of an error. */
+  readonly code: string | undefined;
+  /** `name@version` of the model that drew. */
+  readonly model: string | undefined;
+  /** Where that came from: `bundled` is the fallback. */
+  readonly source: string | undefined;
 }
 
 export type App = Hono<AppEnv>;

@@ -3,6 +3,7 @@
  */
 import { parsePublicKeys, type PublicKey } from '../shared/signature.ts';
 import type { Bucket } from './r2-reader.ts';
+import type { RateLimit, RateLimiter, RateLimits } from './rate-limit.ts';
 
 /** The bindings, as the runtime hands them over. */
 export interface Env {
@@ -12,6 +13,13 @@ export interface Env {
   readonly MODEL_REFRESH_SECONDS: string;
   /** Base64 of Ed25519 public keys, with commas between them; none when absent or empty. */
   readonly MODEL_PUBLIC_KEYS?: string;
+  /** Counts each caller's answers; absent where nobody is limited. */
+  readonly RATE_LIMITER?: RateLimiter;
+  /** Its limit, which the binding itself does not tell; `off` passes it over. */
+  readonly RATE_LIMIT?: string;
+  /** The same of large answers. */
+  readonly HEAVY_RATE_LIMITER?: RateLimiter;
+  readonly HEAVY_RATE_LIMIT?: string;
 }
 
 const MIN_REFRESH_SECONDS = 0.1;
@@ -45,4 +53,27 @@ function readPublicKeys(text: string): PublicKey[] {
   } catch (cause) {
     throw new RangeError(`MODEL_PUBLIC_KEYS: ${(cause as Error).message}`, { cause });
   }
+}
+
+/**
+ * Reads which callers are limited, and how.
+ * @returns  undefined when none are.
+ * @throws RangeError  When a limiter is bound whose limit is not told.
+ */
+export function parseRateLimits(env: Omit<Env, 'MODELS' | 'MODEL_REFRESH_SECONDS'>): RateLimits | undefined {
+  const all = pairLimit('RATE_LIMIT', env.RATE_LIMIT, env.RATE_LIMITER);
+  const heavy = pairLimit('HEAVY_RATE_LIMIT', env.HEAVY_RATE_LIMIT, env.HEAVY_RATE_LIMITER);
+  return all === undefined && heavy === undefined
+    ? undefined
+    : { all, heavy, findAddress: (c) => c.req.header('cf-connecting-ip') };
+}
+
+function pairLimit(name: string, text: string | undefined, limiter: RateLimiter | undefined): RateLimit | undefined {
+  if (limiter === undefined || text === 'off') {
+    return undefined;
+  }
+  if (text === undefined || !/^[1-9][0-9]{0,8}$/.test(text)) {
+    throw new RangeError(`${name} is ${JSON.stringify(text)}, expected the limit that its binding has in wrangler.toml, or off`);
+  }
+  return { limiter, requests: Number(text) };
 }

@@ -8,6 +8,7 @@ import type { Sampler } from '../shared/sampler.ts';
 import type { Log } from './log.ts';
 import { limitTime, StorageError, type ModelStore, type StoredModel } from './model-store.ts';
 import { SamplerCache, type Defer, type Generator, type Lease, type ModelOrigin } from './sampler-cache.ts';
+import { BusyError, WorkGate } from './work-gate.ts';
 
 /** Beside the default, so many named models are kept up to date in the background. */
 const MAX_FOLLOWED_NAMES = 3;
@@ -25,6 +26,9 @@ const SILENCE_MS = 40_000;
 const KEPT = { models: 6, weightBytes: 24 * 1024 * 1024 };
 
 const RETRY_AFTER_SECONDS = 10;
+
+/** Models that requests have loaded at once: files and weights of each may take 32 MiB. */
+const LOADS = { concurrent: 2, waiting: 16, expiresMs: REFRESH_EXPIRES_MS };
 
 /** What a request asks for: nothing (the default model), a name, or one version of a name. */
 export type ModelChoice = { readonly name: string; readonly version: string | undefined } | undefined;
@@ -93,6 +97,8 @@ const DEFAULT_SLOT = '';
 class FollowingSource implements GeneratorSource {
   readonly #options: GeneratorSourceOptions;
   readonly #cache: SamplerCache;
+  /** What requests have loaded; a refresh loads one model after the other, and does not wait for them. */
+  readonly #loads: WorkGate;
   /** The last good model of the default and of each followed name, held. Names in the order of their last use. */
   readonly #slots = new Map<string, Lease>();
   #pointer: { readonly value: Pointer; readonly etag: string } | undefined;
@@ -104,6 +110,7 @@ class FollowingSource implements GeneratorSource {
   constructor(options: GeneratorSourceOptions) {
     this.#options = options;
     this.#cache = new SamplerCache({ ...KEPT, waitMs: options.loadWaitMs });
+    this.#loads = new WorkGate({ ...LOADS, waitMs: options.loadWaitMs }, options.clock);
   }
 
   async acquire(choice: ModelChoice, defer: Defer): Promise<Acquired> {
@@ -152,7 +159,9 @@ class FollowingSource implements GeneratorSource {
     }
     const target = findModel(this.#pointer?.value, name);
     if (target !== undefined) {
-      const acquired = await this.#tryAcquire(() => this.#acquireStored(name, target.version, target.manifestSha256, defer));
+      const acquired = await this.#tryAcquire(() =>
+        this.#acquireStored(name, target.version, target.manifestSha256, defer, this.#loads),
+      );
       if (acquired.ok) {
         this.#follow(slot, acquired.lease.generator);
       }
@@ -175,7 +184,7 @@ class FollowingSource implements GeneratorSource {
       () =>
         name === bundled.name && version === bundled.version
           ? this.#acquireBundled(defer)
-          : this.#acquireStored(name, version, undefined, defer),
+          : this.#acquireStored(name, version, undefined, defer, this.#loads),
       `${name}@${version}`,
     );
   }
@@ -188,13 +197,24 @@ class FollowingSource implements GeneratorSource {
       if (pinned !== undefined && cause instanceof ArtifactError && cause.failure.reason === 'missing') {
         return { ok: false, error: { code: 'model_not_found', model: pinned } };
       }
+      if (cause instanceof BusyError) {
+        return { ok: false, error: { code: 'busy', retryAfterSeconds: RETRY_AFTER_SECONDS } };
+      }
       this.#options.log({ level: 'error', event: 'model_load_failed', model: pinned, ...describeFailure(cause), cause });
       return { ok: false, error: { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS } };
     }
   }
 
-  #acquireStored(name: string, version: string, manifestSha256: string | undefined, defer: Defer): Promise<Lease> {
-    const load = async () => this.#open(await this.#options.store.readModel(name, version, manifestSha256), 'r2');
+  /** @param gate  Where the load waits its turn. */
+  #acquireStored(
+    name: string,
+    version: string,
+    manifestSha256: string | undefined,
+    defer: Defer,
+    gate?: WorkGate,
+  ): Promise<Lease> {
+    const read = async () => this.#open(await this.#options.store.readModel(name, version, manifestSha256), 'r2');
+    const load = gate === undefined ? read : () => gate.run(read, defer);
     return this.#cache.acquire(keyOf({ origin: 'r2', name, version }), load, defer);
   }
 
@@ -284,6 +304,8 @@ class FollowingSource implements GeneratorSource {
     this.#slots.delete(slot);
     this.#slots.set(slot, lease);
     previous?.release();
+    const [from, to] = [previous?.generator, generator].map((each) => each && `${each.name}@${each.version}`);
+    this.#options.log({ level: 'info', event: 'model_switched', isDefault: slot === DEFAULT_SLOT, from: from ?? null, to });
     const followed = [...this.#slots.keys()].filter((name) => name !== DEFAULT_SLOT);
     for (const name of followed.slice(0, -MAX_FOLLOWED_NAMES)) {
       this.#slots.get(name)?.release();

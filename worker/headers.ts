@@ -2,7 +2,8 @@
  * The headers that answers share: what lets any page embed the pictures, and what keeps the documents safe.
  */
 import { createMiddleware } from 'hono/factory';
-import type { AppContext, AppEnv } from './context.ts';
+import type { AppContext, AppDependencies, AppEnv } from './context.ts';
+import { describePolicy } from './rate-limit.ts';
 
 /** This service's own headers. They are part of the interface: see the README. */
 export const HEADERS = {
@@ -25,6 +26,7 @@ const EXPOSED = [
   'Content-Location',
   'ETag',
   'Link',
+  'RateLimit-Policy',
   'Retry-After',
   'Server-Timing',
 ].join(', ');
@@ -93,12 +95,16 @@ export function buildPageHeaders(isScripted: boolean): Record<string, string> {
 }
 
 /** Gives each request its id and each answer the headers that all have. */
-export function addCommonHeaders(drawRequestId: () => string) {
+export function addCommonHeaders({ drawRequestId, rateLimits }: Pick<AppDependencies, 'drawRequestId' | 'rateLimits'>) {
+  const policy = rateLimits && describePolicy(rateLimits);
   return createMiddleware<AppEnv>(async (c, next) => {
     c.set('requestId', drawRequestId());
     await next();
     c.header(HEADERS.requestId, c.get('requestId'));
     c.header('X-Content-Type-Options', 'nosniff');
     c.header('Strict-Transport-Security', 'max-age=31536000');
+    if (policy !== undefined && c.get('counted') !== undefined) {
+      c.header('RateLimit-Policy', policy);
+    }
   });
 }

@@ -89,7 +89,11 @@ export function createModelStore(
 ): ModelStore & FileStore {
   async function read(key: string, maxBytes: number, etag?: string): Promise<ObjectReading> {
     try {
-      return await limitTime(objects.read(key, maxBytes, etag), timeoutMs, `reading ${key}`);
+      const object = await limitTime(objects.read(key, maxBytes, etag), timeoutMs, `reading ${key}`);
+      if (object === 'unchanged' && etag === undefined) {
+        throw new Error('unchanged, though no state of it was known');
+      }
+      return object;
     } catch (cause) {
       if (cause instanceof ArtifactError || cause instanceof StorageError) {
         throw cause;

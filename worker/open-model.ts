@@ -5,15 +5,30 @@ import type { ParsedManifest } from '../shared/artifact.ts';
 import { createSampler, type Sampler } from '../shared/sampler.ts';
 import { instantiateKernels } from './kernels.ts';
 
+let open = 0;
+
+/** Models that were opened and not disposed of. Their memory goes when the runtime collects it. */
+export function countOpenModels(): number {
+  return open;
+}
+
 /**
- * Makes a sampler and draws one sample with it.
+ * Makes a sampler and draws some samples with it.
  *
  * @param parsed   A checked manifest.
  * @param weights  The content of WEIGHTS_FILE; verified here.
- * @throws ArtifactError  When the weights are not those that the manifest lists, or what they draw is not finite.
+ * @returns        The caller disposes it, once.
+ * @throws ArtifactError  When the weights are not those that the manifest lists, or what they draw is not finite or blank.
  */
 export async function openModel(parsed: ParsedManifest, weights: Uint8Array): Promise<Sampler> {
   const sampler = createSampler(parsed, weights, instantiateKernels);
   sampler.checkOutput();
-  return sampler;
+  open++;
+  return {
+    ...sampler,
+    dispose() {
+      open--;
+      sampler.dispose();
+    },
+  };
 }

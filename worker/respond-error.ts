@@ -3,7 +3,7 @@
  */
 import type { Context } from 'hono';
 import { BLACK, WHITE } from '../shared/colour.ts';
-import { describeError, listFaultyParameters, type ApiError } from '../shared/contract/errors.ts';
+import { describeError, findRetryAfter, listFaultyParameters, type ApiError } from '../shared/contract/errors.ts';
 import { encodePng } from '../shared/sheet.ts';
 import type { AppContext, AppEnv } from './context.ts';
 import { API_HEADERS } from './headers.ts';
@@ -38,9 +38,11 @@ export function respondError(c: AppContext, error: ApiError): Response {
   if (error.code === 'method_not_allowed') {
     headers.set('Allow', error.allow.join(', '));
   }
-  if (error.code === 'model_unavailable') {
-    headers.set('Retry-After', String(error.retryAfterSeconds));
+  const retryAfterSeconds = findRetryAfter(error);
+  if (retryAfterSeconds !== undefined) {
+    headers.set('Retry-After', String(retryAfterSeconds));
   }
+  c.set('errorCode', error.code);
   const form = chooseErrorForm(c);
   const heading = `${status} ${title}`;
   let body: Uint8Array<ArrayBuffer>;

@@ -9,14 +9,10 @@ import type { App } from './context.ts';
 import { createGeneratorSource } from './generator-source.ts';
 import type { Log } from './log.ts';
 import { createModelFiles, type BundledFiles } from './model-files.ts';
+import type { RateLimits } from './rate-limit.ts';
 import { createModelStore, type ObjectReader, type StoredModel } from './model-store.ts';
 import { openModel } from './open-model.ts';
-
-/** For one object, head and body. */
-const READ_TIMEOUT_MS = 5_000;
-const FIRST_WAIT_MS = 6_000;
-const SILENCE_WAIT_MS = 2_000;
-const LOAD_WAIT_MS = 10_000;
+import { WAITS } from './waits.ts';
 
 /** Bytes of a seed that is drawn for a request: 16 URL-safe characters. */
 const SEED_BYTES = 12;
@@ -36,12 +32,24 @@ export interface ServiceOptions {
   readonly modelRefreshMs: number;
   /** When there are any, only models from storage serve that one of them signed. The bundled one needs no signature. */
   readonly publicKeys?: readonly PublicKey[];
+  /** Others than `WAITS`, where tests cannot wait so long. */
+  readonly waits?: Readonly<Record<keyof typeof WAITS, number>>;
+  /** Absent where callers are not limited. */
+  readonly rateLimits?: RateLimits | undefined;
   readonly log: Log;
 }
 
 /** Makes the app. Nothing is read or loaded before its first request. */
-export function createService({ models, bundled = BUNDLED_MODEL, modelRefreshMs, publicKeys = [], log }: ServiceOptions): App {
-  const store = createModelStore(models ?? NOTHING, READ_TIMEOUT_MS, publicKeys);
+export function createService({
+  models,
+  bundled = BUNDLED_MODEL,
+  modelRefreshMs,
+  publicKeys = [],
+  waits = WAITS,
+  rateLimits,
+  log,
+}: ServiceOptions): App {
+  const store = createModelStore(models ?? NOTHING, waits.readMs, publicKeys);
   return createApp({
     generators: createGeneratorSource({
       store,
@@ -49,9 +57,9 @@ export function createService({ models, bundled = BUNDLED_MODEL, modelRefreshMs,
       bundled,
       openModel,
       refreshMs: modelRefreshMs,
-      firstWaitMs: FIRST_WAIT_MS,
-      silenceWaitMs: SILENCE_WAIT_MS,
-      loadWaitMs: LOAD_WAIT_MS,
+      firstWaitMs: waits.firstMs,
+      silenceWaitMs: waits.silenceMs,
+      loadWaitMs: waits.loadMs,
       clock: () => Date.now(),
       log,
     }),
@@ -59,6 +67,7 @@ export function createService({ models, bundled = BUNDLED_MODEL, modelRefreshMs,
     drawSeed,
     drawRequestId: () => crypto.randomUUID(),
     clock: () => performance.now(),
+    ...(rateLimits && { rateLimits }),
     log,
   });
 }

@@ -5,8 +5,9 @@
 import { getDefer, type AppContext, type AppDependencies } from './context.ts';
 import type { ModelChoice } from './generator-source.ts';
 import { hasCurrent } from './headers.ts';
+import { countRequest } from './rate-limit.ts';
 import { respondError } from './respond-error.ts';
-import type { Generator } from './sampler-cache.ts';
+import type { Generator, Lease } from './sampler-cache.ts';
 
 /** What a request says itself of what it wants. */
 interface Asked {
@@ -35,15 +36,29 @@ export function answerCurrent(
 /** Answers with the model that was asked for, or with why there is none. @param answer  The model is its until it returns. */
 export async function withModel(
   c: AppContext,
-  { generators }: Pick<AppDependencies, 'generators'>,
+  { generators, rateLimits }: Pick<AppDependencies, 'generators' | 'rateLimits'>,
   model: ModelChoice,
   answer: (generator: Generator) => Response | Promise<Response>,
 ): Promise<Response> {
-  const acquired = await generators.acquire(model, getDefer(c));
+  // A version is looked for in storage, and whoever has its answer got a 304 before.
+  const refused = model?.version === undefined ? undefined : await countRequest(c, rateLimits, false);
+  if (refused !== undefined) {
+    return respondError(c, refused);
+  }
+  const defer = getDefer(c);
+  const acquired = await generators.acquire(model, defer);
   if (!acquired.ok) {
     return respondError(c, acquired.error);
   }
-  const { generator, release } = acquired.lease;
+  const answered = answerAndRelease(acquired.lease, answer);
+  defer(answered); // Should its request be cancelled while it waits its turn, the model is let go all the same.
+  return answered;
+}
+
+async function answerAndRelease(
+  { generator, release }: Lease,
+  answer: (generator: Generator) => Response | Promise<Response>,
+): Promise<Response> {
   try {
     return await answer(generator);
   } finally {

@@ -38,6 +38,14 @@ export type ApiError =
   | { readonly code: 'format_not_implemented'; readonly received: string; readonly available: readonly string[] }
   | { readonly code: 'url_too_long'; readonly length: number; readonly maxLength: number }
   | { readonly code: 'model_unavailable'; readonly retryAfterSeconds: number }
+  | {
+      readonly code: 'rate_limited';
+      /** Of which the caller had too many: of all answers, or of those that take much work. */
+      readonly kind: 'all' | 'heavy';
+      readonly requests: number;
+      readonly windowSeconds: number;
+    }
+  | { readonly code: 'busy'; readonly retryAfterSeconds: number }
   | { readonly code: 'internal'; readonly requestId: string };
 
 export type ApiErrorCode = ApiError['code'];
@@ -64,12 +72,14 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
   format_not_implemented: { code: 'format_not_implemented', received: 'xml', available: ['json'] },
   url_too_long: { code: 'url_too_long', length: 9000, maxLength: 4096 },
   model_unavailable: { code: 'model_unavailable', retryAfterSeconds: 10 },
+  rate_limited: { code: 'rate_limited', kind: 'all', requests: 600, windowSeconds: 60 },
+  busy: { code: 'busy', retryAfterSeconds: 1 },
   internal: { code: 'internal', requestId: '3f1c6d0e-8a53-4f6c-9a39-5f2f6e1c7a10' },
 };
 
 /** What a caller is told, as RFC 9457 puts it. */
 export interface ErrorDescription {
-  readonly status: 400 | 404 | 405 | 406 | 414 | 500 | 501 | 503;
+  readonly status: 400 | 404 | 405 | 406 | 414 | 429 | 500 | 501 | 503;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: string;
@@ -95,6 +105,19 @@ export function listFaultyParameters(error: ApiError): readonly string[] {
       return ['format'];
     default:
       return [];
+  }
+}
+
+/** After how many seconds a request that failed so may succeed; undefined where waiting does not help. */
+export function findRetryAfter(error: ApiError): number | undefined {
+  switch (error.code) {
+    case 'model_unavailable':
+    case 'busy':
+      return error.retryAfterSeconds;
+    case 'rate_limited':
+      return error.windowSeconds;
+    default:
+      return undefined;
   }
 }
 
@@ -185,6 +208,20 @@ export function describeError(error: ApiError): ErrorDescription {
         status: 503,
         title: 'Model unavailable',
         detail: `No model could be loaded. Try again in ${error.retryAfterSeconds} s.`,
+      };
+    case 'rate_limited':
+      return {
+        status: 429,
+        title: 'Too many requests',
+        detail:
+          `More than ${error.requests} ${error.kind === 'heavy' ? 'large answers' : 'answers'} in ${error.windowSeconds} s for your address. ` +
+          `Try again in ${error.windowSeconds} s. URLs with seed and model can be kept for good.`,
+      };
+    case 'busy':
+      return {
+        status: 503,
+        title: 'Busy',
+        detail: `Too much large work is under way here. Try again in ${error.retryAfterSeconds} s, or ask for less at once.`,
       };
     case 'internal':
       return { status: 500, title: 'Internal error', detail: `Something failed here. Request id: ${error.requestId}.` };

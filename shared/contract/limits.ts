@@ -27,6 +27,12 @@ export const LIMITS = {
   maxMorphHoldMs: 10_000,
   /** Pixels of all frames of a loop: as with a picture's. */
   maxMorphPixels: 6_000_000,
+  /**
+   * Digits or frames, and pixels, up to which an answer is drawn at once. What is larger took 50 to 420 ms of processor time
+   * (`npm run bench:limits`): it waits its turn, and is counted for itself where callers are limited.
+   */
+  maxLightDigits: 100,
+  maxLightPixels: 1_000_000,
   /** Index of the first digit: a seed stands for more digits than anyone will look at. */
   maxStart: 999_999_999,
   /** Characters of a seed. */
@@ -48,6 +54,8 @@ export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: 
   maxMorphFrames: { unit: 'frames', about: 'from one digit to the next (frames of /morph)' },
   maxMorphHoldMs: { unit: 'milliseconds', about: 'that each digit rests (hold of /morph)' },
   maxMorphPixels: { unit: 'pixels', about: 'of all frames of a loop, width times height times frames' },
+  maxLightDigits: { unit: 'digits', about: 'or frames of an answer that does not count as large' },
+  maxLightPixels: { unit: 'pixels', about: 'of an answer that does not count as large' },
   maxStart: { unit: 'index', about: 'of the first digit (start)' },
   maxSeedLength: { unit: 'characters', about: 'of a seed (seed)' },
   maxUrlLength: { unit: 'characters', about: 'of path and query together' },

@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { SERVER_FILE } from '../../dev/build-server.ts';
-import { publishArtifact } from '../../trainer/publish.ts';
 import { createFolderStore } from '../../trainer/storage/folder-store.ts';
 import type { ObjectStore } from '../../trainer/storage/object-store.ts';
 import { createS3Store } from '../../trainer/storage/s3-store.ts';
-import { buildFixture, type Fixture } from '../support/fixture-artifact.ts';
+import { buildFixture } from '../support/fixture-artifact.ts';
 import { startServer, type ServerOptions, type TestServer } from '../support/node-server.ts';
+import { publishFixture } from '../support/publish-fixture.ts';
 import { hasVersitygw, startVersitygw, type S3Server } from '../support/s3-server.ts';
 import { waitUntil } from '../support/workerd.ts';
 
@@ -178,22 +178,12 @@ test('readers who leave stop what is drawn for them', async () => {
 
 const [first, second] = [buildFixture({ weightsSeed: 'first' }), buildFixture({ weightsSeed: 'second' })];
 
-/** Publishes as `npm run publish` does. */
-async function publish(store: ObjectStore, { manifest, files }: Fixture): Promise<void> {
-  const folder = join(scratch, manifest.version);
-  mkdirSync(folder, { recursive: true });
-  for (const [path, bytes] of files) {
-    writeFileSync(join(folder, path), bytes);
-  }
-  await publishArtifact({ store, folder, makeDefault: true, now: () => new Date() });
-}
-
 /** One model serves, then the next that is published, and both by their versions. */
 async function followPublications(store: ObjectStore, env: Record<string, string>): Promise<void> {
-  await publish(store, first);
+  await publishFixture(store, first);
   const server = await start({ env: { MODEL_REFRESH_SECONDS: '0.1', ...env } });
   expect(await askHealth(server)).toMatchObject({ status: 'ok', model: { version: first.manifest.version, source: 'r2' } });
-  await publish(store, second);
+  await publishFixture(store, second);
   await waitUntil(
     () => askHealth(server),
     ({ model }) => model.version === second.manifest.version,

@@ -13,12 +13,14 @@ test('without any, the bundled model serves on this machine alone', () => {
     publicKeys: [],
     publicOrigin: undefined,
     graceMs: 8000,
+    rateLimit: 0,
+    heavyRateLimit: 0,
   });
 });
 
 test('flags go before variables, and an empty variable is none', () => {
   const env = { PORT: '80', HOST: '', MODELS: './there', MODEL_REFRESH_SECONDS: '1', PUBLIC_URL: 'https://example.org/' };
-  expect(parseSettings(['--port', '0', '--refresh=0.5', '--grace', '0'], env)).toEqual({
+  expect(parseSettings(['--port', '0', '--refresh=0.5', '--grace', '0', '--rate-limit', '300'], env)).toEqual({
     port: 0,
     host: '127.0.0.1',
     models: { kind: 'folder', path: './there' },
@@ -26,6 +28,8 @@ test('flags go before variables, and an empty variable is none', () => {
     publicKeys: [],
     publicOrigin: 'https://example.org',
     graceMs: 0,
+    rateLimit: 300,
+    heavyRateLimit: 0,
   });
   expect(parseSettings(['--models', 'folder:s3'], env)).toMatchObject({ models: { kind: 'folder', path: 's3' } });
   expect(parseSettings(['--help'], { PORT: 'x' })).toBe('help');

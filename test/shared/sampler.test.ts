@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { ArtifactError, MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import {
+  ArtifactError,
+  encodeManifest,
+  hashBytes,
+  MANIFEST_FILE,
+  parseManifest,
+  sealManifest,
+  WEIGHTS_FILE,
+} from '../../shared/artifact.ts';
 import { createSampler } from '../../shared/sampler.ts';
 import { instantiateKernels } from '../../trainer/kernels.ts';
 import { buildFixture, type Fixture } from '../support/fixture-artifact.ts';
@@ -69,5 +77,63 @@ describe('a sampler', () => {
     };
     expect(() => createSampler(parsed, altered, refuse)).toThrow(ArtifactError);
     expect(() => createSampler(parsed, weights.subarray(4), refuse)).toThrow(/bytes, the manifest says/);
+  });
+
+  describe('before it serves', () => {
+    /** One dense layer and a picture, whose weights are set one by one. @param weigh  By kind, input and output. */
+    function openPlain(classes: number, weigh: (kind: 'kernel' | 'bias', from: number, to: number) => number) {
+      const [latentSize, pixels] = [2, 16];
+      const { manifest, files } = buildFixture({
+        latentSize,
+        classes,
+        layers: [
+          { type: 'dense', units: pixels, activation: 'linear' },
+          { type: 'reshape', shape: [4, 4, 1] },
+        ],
+      });
+      const inputs = latentSize + classes;
+      const values = Float32Array.from({ length: (inputs + 1) * pixels }, (_, i) =>
+        i < inputs * pixels ? weigh('kernel', Math.floor(i / pixels), i % pixels) : weigh('bias', 0, i % pixels),
+      );
+      const weights = new Uint8Array(values.buffer);
+      const { version: _, ...content } = manifest;
+      const sealed = sealManifest({
+        ...content,
+        files: content.files.map((file) => (file.path === WEIGHTS_FILE ? { ...file, sha256: hashBytes(weights) } : file)),
+      });
+      return openSampler({
+        manifest: sealed,
+        files: new Map([...files, [MANIFEST_FILE, encodeManifest(sealed)], [WEIGHTS_FILE, weights]]),
+      });
+    }
+
+    it.each([
+      ['nothing but paper', () => 0],
+      ['the same grey everywhere', (kind: string) => (kind === 'bias' ? 0.5 : 0)],
+      ['ink beyond all bounds everywhere', (kind: string) => (kind === 'bias' ? 1e6 : 1)],
+    ])('is refused when it draws %s', (_, weigh) => {
+      const sampler = openPlain(10, weigh);
+      expect(() => sampler.checkOutput()).toThrow(/blank: every pixel of 10 samples is the same/);
+      sampler.dispose();
+    });
+
+    it('is refused when one class alone overflows', () => {
+      const sampler = openPlain(10, (kind, from) =>
+        kind === 'kernel' && from === 2 + 7 ? 3e38 : 3e38 * Number(kind === 'bias'),
+      );
+      expect(() => sampler.checkOutput()).toThrow(/holds NaN or infinite/);
+      sampler.dispose();
+    });
+
+    it.each<[what: string, classes: number, weigh: (kind: 'kernel' | 'bias', from: number, to: number) => number]>([
+      ['plain pictures, each of another grey', 0, (kind) => (kind === 'bias' ? 0.5 : 0.2)],
+      ['one and the same picture', 10, (kind, _, to) => (kind === 'bias' ? to / 16 : 0)],
+      ['a single speck', 0, (kind, _, to) => (kind === 'bias' && to === 5 ? 1 : 0)],
+      ['paper for all classes but the last', 3, (kind, from) => (kind === 'kernel' && from === 2 + 2 ? 1 : 0)],
+    ])('may draw %s', (_, classes, weigh) => {
+      const sampler = openPlain(classes, weigh);
+      expect(() => sampler.checkOutput()).not.toThrow();
+      sampler.dispose();
+    });
   });
 });

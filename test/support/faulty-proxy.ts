@@ -13,6 +13,8 @@ export type Fault =
   | { readonly do: 'cut' }
   /** Never answer. */
   | { readonly do: 'stall' }
+  /** Pass it on, and do something to the server's answer. */
+  | { readonly do: 'spoil'; readonly how: Spoiling }
   /** Answer in the server's place; `body` may be made from the request. */
   | {
       readonly do: 'answer';
@@ -20,6 +22,9 @@ export type Fault =
       readonly headers?: Record<string, string>;
       readonly body?: string | ((request: IncomingMessage) => string);
     };
+
+/** What becomes of an answer: its length is told right, but where the name says else. */
+export type Spoiling = 'cut in the middle' | 'altered' | 'dripping' | 'shorter than told' | 'longer than told';
 
 export interface FaultyProxy {
   readonly endpoint: string;
@@ -58,6 +63,9 @@ export async function startFaultyProxy(
           break;
         case 'stall':
           break;
+        case 'spoil':
+          forward(target, request, body, response, fault.how);
+          break;
         case 'answer':
           response
             .writeHead(fault.status, fault.headers)
@@ -79,12 +87,16 @@ export async function startFaultyProxy(
 }
 
 /** The Host header goes along as it came, since the signature covers it. */
-function forward(target: URL, request: IncomingMessage, body: Buffer, response: ServerResponse | null): void {
+function forward(target: URL, request: IncomingMessage, body: Buffer, response: ServerResponse | null, how?: Spoiling): void {
   const upstream = sendRequest(
     { host: target.hostname, port: target.port, method: request.method, path: request.url, headers: request.headers },
     (answer) => {
       if (response === null) {
         answer.resume().on('end', () => request.socket.destroy());
+      } else if (how !== undefined) {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () => spoil(answer, Buffer.concat(chunks), response, how));
       } else {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(response);
@@ -93,6 +105,37 @@ function forward(target: URL, request: IncomingMessage, body: Buffer, response: 
   );
   upstream.on('error', () => request.socket.destroy());
   upstream.end(body);
+}
+
+const DRIP_MS = 100;
+
+function spoil({ statusCode = 502, headers }: IncomingMessage, body: Buffer, response: ServerResponse, how: Spoiling): void {
+  const begin = (length: number) => response.writeHead(statusCode, { ...headers, 'content-length': length });
+  const half = body.subarray(0, body.length >> 1);
+  switch (how) {
+    case 'cut in the middle':
+      begin(body.length).write(half, () => setTimeout(() => response.destroy(), 20));
+      break;
+    case 'altered':
+      begin(body.length).end(body.map((byte, i) => (i === 0 ? byte ^ 1 : byte)));
+      break;
+    case 'dripping': {
+      begin(body.length);
+      let sent = 0;
+      const drip = setInterval(() => response.write(body.subarray(sent, ++sent)), DRIP_MS);
+      response.on('close', () => clearInterval(drip));
+      break;
+    }
+    case 'shorter than told':
+      begin(body.length + 100).write(body); // The rest is waited for.
+      break;
+    case 'longer than told':
+      response.socket?.write(
+        `HTTP/1.1 ${statusCode} OK\r\netag: ${headers.etag}\r\ncontent-length: ${half.length}\r\n\r\n${body.toString('latin1')}`,
+        'latin1',
+      );
+      break;
+  }
 }
 
 /** An S3 error document. */

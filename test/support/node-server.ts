@@ -74,11 +74,15 @@ export async function startServer({ env = {}, args = [], script, cwd }: ServerOp
 export async function startNodeServer(
   fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
   vars: Record<string, string> = {},
+  script?: string,
 ): Promise<TestWorker> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-models-'));
   const bucket = createFolderBucket(folder);
   await fill(bucket);
-  const server = await startServer({ env: { MODELS: folder, MODEL_REFRESH_SECONDS: '0.1', ...vars } });
+  const server = await startServer({
+    env: { MODELS: folder, MODEL_REFRESH_SECONDS: '0.1', ...vars },
+    ...(script !== undefined && { script }),
+  });
   return {
     url: server.url,
     fetch: server.fetch,

@@ -1,12 +1,13 @@
 /**
  * Requests that fetch would mend, or cannot make: a path sent as it is, any method, a reader who leaves.
  */
-import { request, type IncomingMessage } from 'node:http';
+import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 
 export interface RawAnswer {
   readonly status: number;
   readonly allow: string | undefined;
   readonly type: string | undefined;
+  readonly headers: IncomingHttpHeaders;
   /** A character a byte. */
   readonly body: string;
 }
@@ -25,7 +26,13 @@ export function sendRaw(
       answer.on('data', (part: Buffer) => parts.push(part));
       answer.on('end', () => {
         const { allow, 'content-type': type } = answer.headers;
-        resolve({ status: answer.statusCode as number, allow, type, body: Buffer.concat(parts).toString('latin1') });
+        resolve({
+          status: answer.statusCode as number,
+          allow,
+          type,
+          headers: answer.headers,
+          body: Buffer.concat(parts).toString('latin1'),
+        });
       });
     });
     call.on('error', reject).end(body);

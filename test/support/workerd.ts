@@ -12,6 +12,13 @@ export interface TestBucket {
   list(): Promise<{ objects: { key: string }[] }>;
 }
 
+/** As in wrangler.toml. */
+export interface RateLimitBinding {
+  readonly name: string;
+  readonly namespace_id: string;
+  readonly simple: { readonly limit: number; readonly period: 10 | 60 };
+}
+
 export interface TestWorker {
   readonly url: URL;
   /** Takes a path and what fetch takes. */
@@ -41,22 +48,24 @@ function readSharedConfig() {
 
 /**
  * Starts the worker.
- * @param vars  Override those of wrangler.toml; the pointer is looked at ten times a second.
+ * @param vars  Override those of wrangler.toml; the pointer is looked at ten times a second, and no caller is limited.
  * @param fill  Puts objects into the bucket before the first request.
- * @param main  Another entry than the worker's own, under the same configuration.
+ * @param main  Another entry than the worker's own, under the same configuration, without the pages' files.
+ * @param rateLimits  In place of wrangler.toml's, of that entry.
  */
 export async function startWorker(
   fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
   vars: Record<string, string> = {},
   main?: URL,
+  rateLimits: readonly RateLimitBinding[] = [],
 ): Promise<TestWorker> {
-  const allVars = { MODEL_REFRESH_SECONDS: '0.1', ...vars };
+  const allVars = { MODEL_REFRESH_SECONDS: '0.1', RATE_LIMIT: 'off', HEAVY_RATE_LIMIT: 'off', ...vars };
   const harness: TestHarness = createTestHarness({
     root: fileURLToPath(ROOT),
     workers: [
       main === undefined
         ? { configPath: CONFIG, vars: allVars }
-        : { config: { ...readSharedConfig(), vars: allVars, main: fileURLToPath(main) } },
+        : { config: { ...readSharedConfig(), vars: allVars, main: fileURLToPath(main), ratelimits: [...rateLimits] } },
     ],
   });
   const { url } = await harness.listen();

@@ -5,7 +5,6 @@ import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
 import { planGenerator } from '../../shared/generator.ts';
 import { createApp } from '../../worker/app.ts';
-import type { AppDependencies } from '../../worker/context.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
 import type { ModelFiles } from '../../worker/model-files.ts';
 import type { LogEvent } from '../../worker/log.ts';
@@ -15,7 +14,7 @@ import { buildFixture, type FixtureOptions } from '../support/fixture-artifact.t
 const logged: LogEvent[] = [];
 
 function createBrokenApp(generators: Partial<GeneratorSource>) {
-  const dependencies: AppDependencies = {
+  const dependencies: Parameters<typeof createApp>[0] = {
     generators: generators as GeneratorSource,
     modelFiles: {} as ModelFiles,
     drawSeed: () => 'seed',
@@ -35,7 +34,10 @@ test('an unexpected failure is a plain 500 with the request’s id; its cause is
   expect(text).not.toContain('secret');
   expect(answer.headers.get('request-id')).toBe('request-1');
   expect(answer.headers.get('cache-control')).toBe('no-store');
-  expect(logged).toMatchObject([{ event: 'request_failed', requestId: 'request-1', cause: { message: 'secret' } }]);
+  expect(logged).toMatchObject([
+    { event: 'request_failed', requestId: 'request-1', route: '/digit.json', cause: { message: 'secret' } },
+    { event: 'request', requestId: 'request-1', status: 500, code: 'internal' },
+  ]);
 });
 
 test('no model at all is a 503 that says when to come back, drawn when a picture was asked for', async () => {

@@ -211,10 +211,22 @@ describe('a refresh', () => {
 
   test('that fails again and again is logged once', async () => {
     objects.set(POINTER_KEY, new TextEncoder().encode('oops'));
+    logged = [];
     await refresh();
     await refresh();
     await refresh();
-    expect(logged).toHaveLength(1);
+    expect(logged).toMatchObject([{ level: 'error', event: 'model_refresh_failed', reason: 'not_json' }]);
+  });
+
+  test('that switches is logged, from which model to which', async () => {
+    const name = ({ manifest }: Fixture) => `fixture@${manifest.version}`;
+    put(second);
+    await refresh();
+    await refresh();
+    expect(logged).toEqual([
+      { level: 'info', event: 'model_switched', isDefault: true, from: null, to: name(first) },
+      { level: 'info', event: 'model_switched', isDefault: true, from: name(first), to: name(second) },
+    ]);
   });
 
   test('that was cut off with its request does not stop those after it', async () => {

@@ -1,23 +1,65 @@
 /**
- * Many models in one isolate of the real runtime.
+ * Many models in one isolate of the real runtime: what is let go is freed, whatever becomes of the requests.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildFixture } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
 
+/** The bundled one, and five of those that are kept beside it. */
+const MOST_OPEN = 6;
+
 const fixtures = Array.from({ length: 12 }, (_, i) => buildFixture({ weightsSeed: `kept ${i}` }));
 
 let worker: TestWorker;
 beforeAll(async () => {
-  worker = await startWorker(async (bucket) => {
-    for (const fixture of fixtures) {
-      await putArtifact(bucket, fixture);
-    }
-  });
+  worker = await startWorker(
+    async (bucket) => {
+      for (const fixture of fixtures) {
+        await putArtifact(bucket, fixture);
+      }
+    },
+    {},
+    new URL('../edge/model-counting-worker.ts', import.meta.url),
+  );
 });
 afterAll(() => worker.close());
 
 const version = (i: number) => `/digit.json?seed=a&model=fixture@${fixtures[i]?.manifest.version}`;
+const countOpenModels = async () => (await (await worker.fetch('/open-models')).json()) as number;
+
+test('drawing opens the model once', async () => {
+  for (const path of [
+    '/digit.png',
+    '/digit.png?n=256',
+    '/digit.json?n=70',
+    '/digit.png?n=0',
+    '/digit.png?label=3',
+    '/',
+    '/healthz',
+  ]) {
+    await (await worker.fetch(path)).arrayBuffer();
+  }
+  expect(await countOpenModels()).toBe(1);
+});
+
+test('more of them than are kept answer, each with its own digits, and again after they were let go', async () => {
+  const draw = () => Promise.all(fixtures.map(async (_, i) => (await worker.fetch(version(i))).text()));
+  const answers = await draw();
+  expect(new Set(answers).size).toBe(fixtures.length);
+  expect(await draw()).toEqual(answers);
+  const count = await countOpenModels();
+  expect(count).toBeGreaterThan(1);
+  expect(count).toBeLessThanOrEqual(MOST_OPEN);
+});
+
+test('a model that is refused is not kept', async () => {
+  const before = await countOpenModels();
+  const bad = buildFixture({ weightsSeed: 'refused' });
+  await putArtifact(worker.bucket, bad);
+  await worker.bucket.put(`models/fixture/${bad.manifest.version}/weights.bin`, new Uint8Array(10));
+  expect((await worker.fetch(`/digit.png?model=fixture@${bad.manifest.version}`)).status).toBe(503);
+  expect(await countOpenModels()).toBe(before);
+});
 
 test('a request that its caller cancels in the middle of a load does not stop those that wait for the same load', async () => {
   for (const i of [0, 1, 2, 3]) {
@@ -30,9 +72,20 @@ test('a request that its caller cancels in the middle of a load does not stop th
   }
 });
 
-test('more of them than are kept answer, each with its own digits, and again after they were let go', async () => {
-  const draw = () => Promise.all(fixtures.map(async (_, i) => (await worker.fetch(version(i))).text()));
-  const answers = await draw();
-  expect(new Set(answers).size).toBe(fixtures.length);
-  expect(await draw()).toEqual(answers);
+test('large requests that their callers cancel while they wait their turn leave no model held', async () => {
+  for (let round = 0; round < 2; round++) {
+    const cancelled = new AbortController();
+    const all = fixtures.map(({ manifest }) =>
+      worker
+        .fetch(`/digit.png?n=256&model=fixture@${manifest.version}`, { signal: cancelled.signal })
+        .catch((error: Error) => error.name),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 30 + 60 * round));
+    cancelled.abort();
+    await Promise.all(all);
+  }
+  for (const { manifest } of fixtures) {
+    expect((await worker.fetch(`/digit.txt?model=fixture@${manifest.version}`)).status).toBe(200);
+  }
+  expect(await countOpenModels()).toBeLessThanOrEqual(MOST_OPEN);
 });

@@ -197,9 +197,12 @@ describe('a broken model', () => {
     expect(await seeRefusal()).toEqual(keepsLastGood(reason));
   });
 
-  test('that draws infinities from finite weights leaves the last good one serving', async () => {
+  test.each([
+    ['infinities from finite weights', 'not_finite', 3e38],
+    ['one flat colour', 'blank', 0],
+  ])('that draws %s leaves the last good one serving', async (_, reason, weight) => {
     const bad = buildFixture({
-      weightsSeed: 'overflow',
+      weightsSeed: reason,
       latentSize: 4,
       classes: 0,
       layers: [
@@ -209,16 +212,19 @@ describe('a broken model', () => {
         { type: 'reshape', shape: [28, 28, 1] },
       ],
     });
-    const huge = new Uint8Array(new Float32Array(weightsOf(bad).length / 4).fill(3e38).buffer);
+    const weights = new Uint8Array(new Float32Array(weightsOf(bad).length / 4).fill(weight).buffer);
     const { version: _version, ...content } = bad.manifest;
     const manifest = sealManifest({
       ...content,
       files: content.files.map((file) =>
-        file.path === WEIGHTS_FILE ? { ...file, sha256: createHash('sha256').update(huge).digest('hex') } : file,
+        file.path === WEIGHTS_FILE ? { ...file, sha256: createHash('sha256').update(weights).digest('hex') } : file,
       ),
     });
-    await publish({ manifest, files: new Map([...bad.files, [MANIFEST_FILE, encodeManifest(manifest)], [WEIGHTS_FILE, huge]]) });
-    expect(await seeRefusal()).toEqual(keepsLastGood('not_finite'));
+    await publish({
+      manifest,
+      files: new Map([...bad.files, [MANIFEST_FILE, encodeManifest(manifest)], [WEIGHTS_FILE, weights]]),
+    });
+    expect(await seeRefusal()).toEqual(keepsLastGood(reason));
   });
 
   test.each([

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { OPERATIONS } from '../../worker/app.ts';
+import { HOSTILE_TEXTS } from '../support/hostile-texts.ts';
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts';
 import { RUNTIME, startWorker, type TestWorker } from '../support/runtime.ts';
 
@@ -38,6 +39,91 @@ test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND'])(
   },
 );
 
+test('no method, path or body changes what is published or what serves', async () => {
+  const look = async () => {
+    const { objects } = await worker.bucket.list();
+    const { model } = JSON.parse((await send('GET', '/healthz')).body) as { model: object };
+    return { keys: objects.map(({ key }) => key).toSorted(), model };
+  };
+  await worker.bucket.put('models/kept/note.txt', 'kept');
+  const before = await look();
+  const body = Buffer.from('{"schema":1,"default":"evil","models":{}}');
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'PURGE', 'COPY', 'MOVE', 'MKCOL', 'LOCK']) {
+    for (const path of [
+      '/',
+      '/models',
+      '/models/kept',
+      '/models/kept/note.txt',
+      '/current.json',
+      '/admin',
+      '/publish',
+      '/healthz?reload=1',
+    ]) {
+      const headers = { 'content-type': 'application/json', 'x-http-method-override': 'DELETE', 'x-method-override': 'PUT' };
+      expect([method, path, (await send(method, path, headers, body)).status]).toEqual([
+        method,
+        path,
+        expect.toSatisfy((status: number) => status === 404 || status === 405 || status === 501) as unknown,
+      ]);
+    }
+  }
+  // Overriding the method by a header or a parameter is nothing that GET knows of either.
+  expect((await send('GET', '/models?_method=DELETE', { 'x-http-method-override': 'DELETE' })).status).toBe(200);
+  expect(await look()).toEqual(before);
+});
+
+test.each(Object.entries(HOSTILE_TEXTS))('%s is answered on the wire, and brings no header in', async (_, text) => {
+  for (const path of [
+    `/digit.svg?seed=${text}`,
+    `/digit.json?n=1&${text}=1`,
+    `/digit/${text}.png`,
+    `/errors/${text}`,
+    `/${text}`,
+  ]) {
+    const { status, headers } = await send('GET', path);
+    expect([path, status, status < 500]).toEqual([path, status, true]);
+    expect(headers['x-hostile']).toBeUndefined();
+  }
+});
+
+test('nothing outside of the published models is read, however a path is written', async () => {
+  const version = '0123456789abcdef';
+  await worker.bucket.put('secret.txt', 'top secret');
+  await worker.bucket.put('models/secret.txt', 'top secret');
+  await worker.bucket.put(`models/kept/${version}/secret.txt`, 'top secret');
+  const upwards = [
+    '..',
+    '%2e%2e',
+    '.%2e',
+    '%252e%252e',
+    '..%2f..',
+    '%2e%2e%2f%2e%2e',
+    '..%5c..',
+    '..%00',
+    '%c0%ae%c0%ae',
+    '....',
+    '..;',
+  ];
+  for (const up of upwards) {
+    for (const path of [
+      `/models/${up}/secret.txt`,
+      `/models/${up}%2fsecret.txt`,
+      `/models/kept/${up}/secret.txt`,
+      `/models/kept/${version}/${up}/secret.txt`,
+      `/models/kept/${version}/${up}%2f${up}%2fsecret.txt`,
+      `/models/kept/${version}/secret.txt`,
+      `/models/${up}/${version}/model.json`,
+      `/digit.json?model=${up}@${version}`,
+      `/digit.json?model=kept@${up}%2fsecret.txt`,
+      `/assets/${up}/server.js`,
+      `/assets/${up}%2fserver.js`,
+    ]) {
+      const { status, body } = await send('GET', path);
+      expect([path, [400, 404].includes(status), body.includes('top secret')]).toEqual([path, true, false]);
+    }
+  }
+});
+
 test('OPTIONS is answered where other origins call, and refused by pages', async () => {
   for (const { kind, path } of PATHS) {
     const { status, allow } = await send('OPTIONS', path);
@@ -48,7 +134,8 @@ test('OPTIONS is answered where other origins call, and refused by pages', async
 test('a body changes nothing, however large: no route reads one', async () => {
   const without = await send('GET', '/digit.json?seed=a');
   for (const body of [Buffer.from('n=5'), Buffer.from('{"n":5}'), Buffer.alloc(8 * 1024 * 1024)]) {
-    expect(await send('GET', '/digit.json?seed=a', { 'content-type': 'application/json' }, body)).toEqual(without);
+    const { status, body: answered } = await send('GET', '/digit.json?seed=a', { 'content-type': 'application/json' }, body);
+    expect([status, answered]).toEqual([without.status, without.body]);
     expect((await send('POST', '/digit.json', {}, body)).status).toBe(405);
   }
   expect((await send('GET', '/healthz')).status).toBe(200);

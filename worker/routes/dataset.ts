@@ -16,12 +16,13 @@ import {
 } from '../../shared/contract/dataset-query.ts';
 import { parseParameters } from '../../shared/contract/parameters.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
+import { admit } from '../admit.ts';
 import type { App, AppContext, AppDependencies } from '../context.ts';
 import { describePinned, listWarnings, nameSeed, type Pinned } from '../digit-headers.ts';
 import { createPartDrawer } from '../draw-parts.ts';
 import { hasCurrent, HEADERS } from '../headers.ts';
 import { findAsked } from '../match-model.ts';
-import { QUERY_ERRORS, type Operation } from '../operation.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../operation.ts';
 import { renderDatasetHead, renderDatasetPart } from '../render/dataset.ts';
 import { streamSamples } from '../render/sample-stream.ts';
 import { respondError } from '../respond-error.ts';
@@ -57,7 +58,7 @@ export const DATASET_OPERATION: Operation = {
     'parameter_not_supported',
     'parameter_without_effect',
     'model_not_found',
-    'model_unavailable',
+    ...WORK_ERRORS,
   ],
   examples: ['/dataset.npy?seed=Ada&n=100', '/dataset.idx?seed=Ada&n=100&part=labels', '/dataset.csv?seed=Ada&n=100'],
 };
@@ -108,16 +109,18 @@ async function answerDataset(c: AppContext, dependencies: AppDependencies, forma
     if (c.req.method === 'HEAD') {
       return c.body(null, 200, content);
     }
-    const context = { dataset, image, classes, origin };
-    const head = renderDatasetHead(context);
-    if (dataset.part === 'labels' && isInParts(format)) {
-      return c.body(concatBytes(head, listLabels(dataset, label, classes.length)), 200, content);
-    }
-    const draw = createPartDrawer(c, dependencies, { model: dataset.model, seed, label });
-    const body = streamSamples(head, dataset.start, dataset.n, draw, (samples, first) =>
-      renderDatasetPart(context, samples, first),
-    );
-    return c.body(body, 200, content);
+    return admit(c, dependencies, { digits: dataset.n, pixels: 0 }, () => {
+      const context = { dataset, image, classes, origin };
+      const head = renderDatasetHead(context);
+      if (dataset.part === 'labels' && isInParts(format)) {
+        return c.body(concatBytes(head, listLabels(dataset, label, classes.length)), 200, content);
+      }
+      const draw = createPartDrawer(c, dependencies, { model: dataset.model, seed, label });
+      const body = streamSamples(head, dataset.start, dataset.n, draw, (samples, first) =>
+        renderDatasetPart(context, samples, first),
+      );
+      return c.body(body, 200, content);
+    });
   });
 }
 

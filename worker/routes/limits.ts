@@ -3,8 +3,9 @@
  */
 import { limitsSchema } from '../../shared/contract/answers.ts';
 import { LIMIT_NOTES, LIMITS } from '../../shared/contract/limits.ts';
-import type { App } from '../context.ts';
+import type { App, AppDependencies } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
+import { listPolicies, RATE_WINDOW_SECONDS, type RateLimits } from '../rate-limit.ts';
 import type { Operation } from '../operation.ts';
 
 export const LIMITS_OPERATION: Operation = {
@@ -17,11 +18,26 @@ export const LIMITS_OPERATION: Operation = {
   examples: ['/limits'],
 };
 
-export function addLimitsRoute(app: App): void {
+export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void {
   const entries = Object.entries(LIMIT_NOTES).map(([name, note]) => [
     name,
     { value: LIMITS[name as keyof typeof LIMITS], ...note },
   ]);
-  const limits = Object.fromEntries(entries) as Record<string, unknown>;
+  const limits = { ...(Object.fromEntries(entries) as Record<string, unknown>), ...describeRates(rateLimits) };
   app.get('/limits', (c) => c.json(limits, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' }));
+}
+
+/** How often one address may ask, where that is limited. */
+function describeRates(rateLimits: RateLimits | undefined): Record<string, unknown> {
+  const policies = rateLimits === undefined ? [] : listPolicies(rateLimits);
+  return Object.fromEntries(
+    policies.map(({ name, requests }) => [
+      name === 'all' ? 'maxAnswersAMinute' : 'maxLargeAnswersAMinute',
+      {
+        value: requests,
+        unit: 'answers',
+        about: `that are ${name === 'all' ? 'drawn or read' : 'large'}, for one address in ${RATE_WINDOW_SECONDS} s; a 304 does not count`,
+      },
+    ]),
+  );
 }

@@ -13,9 +13,10 @@ import {
 } from '../../shared/artifact.ts';
 import { modelCardSchema, modelsSchema } from '../../shared/contract/answers.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../admit.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../headers.ts';
-import type { Operation } from '../operation.ts';
+import { WORK_ERRORS, type Operation } from '../operation.ts';
 import { respondError } from '../respond-error.ts';
 
 /** All that is ever sent, whatever else a manifest lists: nothing of it can act as a page. */
@@ -46,7 +47,7 @@ const FILE = {
   example: MANIFEST_FILE,
 };
 
-const ERRORS = ['model_not_found', 'model_unavailable'] as const;
+const ERRORS = ['model_not_found', ...WORK_ERRORS] as const;
 
 export const MODEL_OPERATIONS: readonly Operation[] = [
   {
@@ -122,14 +123,16 @@ function areNames(name: string, version: string): boolean {
   return modelNameSchema.safeParse(name).success && modelVersionSchema.safeParse(version).success;
 }
 
-async function answerCard(c: AppContext, { modelFiles }: AppDependencies, name: string, version: string): Promise<Response> {
+async function answerCard(c: AppContext, dependencies: AppDependencies, name: string, version: string): Promise<Response> {
   if (!areNames(name, version)) {
     return respondError(c, { code: 'model_not_found', model: `${name}@${version}` });
   }
-  const manifest = await modelFiles.readManifest(name, version);
-  return manifest.ok
-    ? c.json(describeModel(manifest.value, new URL(c.req.url).origin), 200, { ...API_HEADERS, 'Cache-Control': BRIEF })
-    : respondError(c, manifest.error);
+  return admit(c, dependencies, LIGHT_WORK, async () => {
+    const manifest = await dependencies.modelFiles.readManifest(name, version);
+    return manifest.ok
+      ? c.json(describeModel(manifest.value, new URL(c.req.url).origin), 200, { ...API_HEADERS, 'Cache-Control': BRIEF })
+      : respondError(c, manifest.error);
+  });
 }
 
 function describeModel({ manifest, plan }: ParsedManifest, origin: string): z.output<typeof modelCardSchema> {
@@ -157,7 +160,7 @@ function describeModel({ manifest, plan }: ParsedManifest, origin: string): z.ou
 
 async function answerFile(
   c: AppContext,
-  { modelFiles }: AppDependencies,
+  dependencies: AppDependencies,
   name: string,
   version: string,
   path: string,
@@ -175,13 +178,16 @@ async function answerFile(
   if (hasCurrent(c, etag)) {
     return c.body(null, 304, headers);
   }
-  const file = await modelFiles.read(name, version, path);
-  if (!file.ok) {
-    return respondError(c, file.error);
-  }
-  return c.body(file.value as Uint8Array<ArrayBuffer>, 200, {
-    ...headers,
-    'Content-Type': type,
-    'Content-Length': String(file.value.length),
+  // Weights are hashed, and may have 16 MiB.
+  return admit(c, dependencies, path === WEIGHTS_FILE ? HEAVIEST_WORK : LIGHT_WORK, async () => {
+    const file = await dependencies.modelFiles.read(name, version, path);
+    if (!file.ok) {
+      return respondError(c, file.error);
+    }
+    return c.body(file.value as Uint8Array<ArrayBuffer>, 200, {
+      ...headers,
+      'Content-Type': type,
+      'Content-Length': String(file.value.length),
+    });
   });
 }

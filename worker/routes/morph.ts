@@ -15,12 +15,13 @@ import {
 } from '../../shared/contract/morph-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { measureSheet } from '../../shared/sheet.ts';
+import { admit } from '../admit.ts';
 import type { App, AppContext, AppDependencies } from '../context.ts';
 import { chooseFormat } from '../digit-format.ts';
 import { describePinned, describeTiming, listWarnings, nameFile } from '../digit-headers.ts';
 import { hasCurrent, HEADERS } from '../headers.ts';
 import { checkColours, findAsked } from '../match-model.ts';
-import { QUERY_ERRORS, type Operation } from '../operation.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../operation.ts';
 import { renderMorph } from '../render/morph.ts';
 import { respondError } from '../respond-error.ts';
 import { answerCurrent, withModel } from '../with-model.ts';
@@ -39,7 +40,7 @@ const SHARED = {
     'picture_too_large',
     'model_not_found',
     'not_acceptable',
-    'model_unavailable',
+    ...WORK_ERRORS,
   ],
 } as const satisfies Partial<Operation>;
 
@@ -127,19 +128,21 @@ async function answerMorph(c: AppContext, dependencies: AppDependencies, extensi
     if (c.req.method === 'HEAD') {
       return c.body(null, 200, content);
     }
-    const loaded = clock();
-    const drawn = generator.sampler.drawMorph({
-      seed,
-      start,
-      frames,
-      ...(query.digits === undefined ? { count, ...(label !== undefined && { label }) } : { labels }),
-    });
-    const generated = clock();
-    const body = renderMorph(morph, drawn);
-    return c.body(body, 200, {
-      ...content,
-      'Content-Length': String(body.length),
-      'Server-Timing': describeTiming({ load: loaded - began, generate: generated - loaded, encode: clock() - generated }),
+    return admit(c, dependencies, { digits: count * frames, pixels: countPixels(morph, image) }, () => {
+      const loaded = clock();
+      const drawn = generator.sampler.drawMorph({
+        seed,
+        start,
+        frames,
+        ...(query.digits === undefined ? { count, ...(label !== undefined && { label }) } : { labels }),
+      });
+      const generated = clock();
+      const body = renderMorph(morph, drawn);
+      return c.body(body, 200, {
+        ...content,
+        'Content-Length': String(body.length),
+        'Server-Timing': describeTiming({ load: loaded - began, generate: generated - loaded, encode: clock() - generated }),
+      });
     });
   });
 }
@@ -154,10 +157,16 @@ function describeMorph(morph: PinnedMorph, query: MorphQuery, origin: string, ne
   };
 }
 
+/** Of all frames. */
+function countPixels(morph: PinnedMorph, image: { width: number; height: number }): number {
+  const { width, height } = measureSheet(image, 1, { ...morph, cols: 1 });
+  return width * height * morph.n * morph.frames;
+}
+
 function checkSize(morph: PinnedMorph, image: { width: number; height: number }): ApiError | undefined {
   const { width, height } = measureSheet(image, 1, { ...morph, cols: 1 });
   const frames = morph.n * morph.frames;
-  return width * height * frames > LIMITS.maxMorphPixels
+  return countPixels(morph, image) > LIMITS.maxMorphPixels
     ? { code: 'picture_too_large', width, height, frames, maxPixels: LIMITS.maxMorphPixels }
     : undefined;
 }

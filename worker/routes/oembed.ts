@@ -19,7 +19,8 @@ import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
 import { checkColours, findAsked } from '../match-model.ts';
-import { QUERY_ERRORS, type Operation } from '../operation.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../operation.ts';
+import { countRequest } from '../rate-limit.ts';
 import { respondError } from '../respond-error.ts';
 
 /** What the page at `/` is embedded as. */
@@ -70,7 +71,7 @@ export const OEMBED_OPERATION: Operation = {
     'not_found',
     'model_not_found',
     'format_not_implemented',
-    'model_unavailable',
+    ...WORK_ERRORS,
   ],
   examples: [],
 };
@@ -106,7 +107,7 @@ interface Pasted {
 
 async function describePhoto(
   c: AppContext,
-  { generators, drawSeed }: AppDependencies,
+  { generators, drawSeed, rateLimits }: AppDependencies,
   pasted: string,
   most: Size,
 ): Promise<z.output<typeof oembedSchema> | ApiError> {
@@ -120,6 +121,10 @@ async function describePhoto(
     return parsed.error;
   }
   const { query } = parsed;
+  const limited = await countRequest(c, rateLimits, false);
+  if (limited !== undefined) {
+    return limited;
+  }
   const acquired = await generators.acquire(query.model, getDefer(c));
   if (!acquired.ok) {
     return acquired.error;

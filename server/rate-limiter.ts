@@ -1,0 +1,33 @@
+/**
+ * Counts requests by key in windows of a fixed length, in this process: what Cloudflare's binding does for the worker.
+ */
+import type { RateLimiter } from '../worker/rate-limit.ts';
+
+/** Keys of one window: beyond that new ones are not let in, since their counts would take memory without end. */
+const MAX_KEYS = 100_000;
+
+/**
+ * Makes a limiter.
+ *
+ * @param requests  For each key in a window.
+ * @param clock     Milliseconds.
+ */
+export function createRateLimiter(requests: number, windowMs: number, clock: () => number): RateLimiter {
+  let counts = new Map<string, number>();
+  let began = -Infinity;
+  return {
+    async limit({ key }) {
+      const now = clock();
+      if (now - began >= windowMs) {
+        counts = new Map();
+        began = now;
+      }
+      const count = (counts.get(key) ?? 0) + 1;
+      if (count > requests || (count === 1 && counts.size >= MAX_KEYS)) {
+        return { success: false };
+      }
+      counts.set(key, count);
+      return { success: true };
+    },
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * The worker's app on the real bucket with a fault between the two, for tests. `POST /test/reset` makes the app anew, as in an
+ * isolate that has just begun; `POST /test/fault` says what goes wrong from now on; `GET /test/reads` which keys were read.
+ */
+import type { App } from '../../worker/context.ts';
+import type { Env } from '../../worker/env.ts';
+import { writeLog } from '../../worker/log.ts';
+import { createR2Reader, type Bucket, type BucketObject } from '../../worker/r2-reader.ts';
+import { createService } from '../../worker/service.ts';
+import { FAULT_WAITS, type BucketFault, type FaultyRead } from '../support/bucket-fault.ts';
+
+let app: App | undefined;
+let fault: FaultyRead | undefined;
+let reads: string[] = [];
+
+export default {
+  async fetch(request, env, context) {
+    switch (new URL(request.url).pathname) {
+      case '/test/reset':
+        app = undefined;
+        reads = [];
+        return new Response();
+      case '/test/fault':
+        fault = (await request.json<FaultyRead | null>()) ?? undefined;
+        return new Response();
+      case '/test/reads':
+        return Response.json(reads);
+      default:
+        app ??= createService({
+          models: createR2Reader(addFaults(env.MODELS)),
+          modelRefreshMs: 100,
+          waits: FAULT_WAITS,
+          log: writeLog,
+        });
+        return app.fetch(request, {}, context);
+    }
+  },
+} satisfies ExportedHandler<Env>;
+
+function addFaults(bucket: Bucket): Bucket {
+  return {
+    async get(key, options) {
+      reads.push(key);
+      if (fault === undefined || !key.endsWith(fault.key)) {
+        return bucket.get(key, options);
+      }
+      // A fault meets an object, not the word that nothing changed.
+      return spoil(fault.fault, () => bucket.get(key));
+    },
+  };
+}
+
+async function spoil(kind: BucketFault, read: () => Promise<BucketObject | null>): Promise<BucketObject | null> {
+  switch (kind) {
+    case 'throws':
+      throw new Error('get: We encountered an internal error (10001) at secret-host');
+    case 'never answers':
+      return new Promise(() => undefined);
+    case 'answers too late':
+      await new Promise((resolve) => setTimeout(resolve, 2 * FAULT_WAITS.readMs));
+      return read();
+    case 'is missing':
+      return null;
+    default: {
+      const object = await read();
+      return object === null ? null : spoilBody(kind, object);
+    }
+  }
+}
+
+function spoilBody(kind: BucketFault, object: BucketObject): BucketObject {
+  const { etag, size, body } = object;
+  const readBytes = async () => new Uint8Array((await object.arrayBuffer?.()) ?? new ArrayBuffer());
+  const replace = (change: (bytes: Uint8Array) => Uint8Array) => ({
+    etag: `${etag} ${kind}`,
+    size,
+    ...(body && { body }),
+    arrayBuffer: async () => change(await readBytes()).slice().buffer as ArrayBuffer,
+  });
+  switch (kind) {
+    case 'breaks off':
+      return { ...replace((bytes) => bytes), arrayBuffer: () => Promise.reject(new Error('Network connection lost.')) };
+    case 'never ends':
+      return { ...replace((bytes) => bytes), arrayBuffer: () => new Promise(() => undefined) };
+    case 'is cut short':
+      return replace((bytes) => bytes.subarray(0, bytes.length >> 1));
+    case 'is empty':
+      return replace(() => new Uint8Array());
+    case 'is altered':
+      return replace((bytes) => bytes.map((byte, i) => (i === 0 ? byte ^ 1 : byte)));
+    case 'is longer than it says':
+      return replace((bytes) => new Uint8Array([...bytes, ...new TextEncoder().encode('more')]));
+    case 'is a page of an error':
+      return replace(() => new TextEncoder().encode('<!doctype html><title>503</title>'));
+    case 'is of a schema of the future':
+      return replace((bytes) => {
+        const value = JSON.parse(new TextDecoder().decode(bytes)) as object;
+        return new TextEncoder().encode(JSON.stringify({ ...value, schema: 99 }));
+      });
+    case 'is far too large':
+      return { ...replace((bytes) => bytes), size: 2 ** 40 };
+    default:
+      throw new Error(`${kind} is no fault of a body`);
+  }
+}

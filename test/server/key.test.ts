@@ -1,0 +1,99 @@
+/**
+ * Keys that come from a request: none leads out of the folder or the bucket's prefix, on whatever storage.
+ */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openFolder } from '../../server/folder-reader.ts';
+import { createS3Reader } from '../../server/s3-reader.ts';
+import type { ObjectReader } from '../../worker/model-store.ts';
+
+const SECRET = 'top secret';
+
+let root: string;
+let folder: ObjectReader;
+/** Nobody listens there: a read that is tried fails, and one that is not is of a missing object. */
+const bucket = createS3Reader({
+  endpoint: 'http://127.0.0.1:1',
+  bucket: 'models',
+  prefix: 'published',
+  region: 'auto',
+  credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+});
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'digitmint-keys-'));
+  mkdirSync(join(root, 'published', 'models'), { recursive: true });
+  writeFileSync(join(root, 'secret.txt'), SECRET);
+  writeFileSync(join(root, 'published', '.hidden'), SECRET);
+  writeFileSync(join(root, 'published', 'current.json'), 'open');
+  symlinkSync(join(root, 'published'), join(root, 'published', 'models', 'folder'));
+  folder = await openFolder(join(root, 'published'));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+test('what is published is read', async () => {
+  expect(await folder.read('current.json', 100)).toMatchObject({ bytes: new TextEncoder().encode('open') });
+  await expect(bucket.read('current.json', 100)).rejects.toThrow('fetch failed');
+});
+
+const UPWARDS = [
+  '../secret.txt',
+  'models/../../secret.txt',
+  'models/..',
+  '..',
+  '.',
+  './current.json',
+  '.hidden',
+  'models/.hidden',
+  '/current.json',
+  '//current.json',
+  'models//current.json',
+  'current.json/',
+  'C:\\current.json',
+  '..\\secret.txt',
+  '%2e%2e/secret.txt',
+  '%2e%2e%2fsecret.txt',
+  '..%2fsecret.txt',
+  'current.json\0.txt',
+  'current.json\n',
+  'current.json?versionId=1',
+  'current.json#x',
+  'a'.repeat(600),
+  '',
+];
+
+describe.each(['a folder', 'a bucket'])('in %s', (place) => {
+  const read = (key: string) => (place === 'a folder' ? folder : bucket).read(key, 1000);
+
+  test.each(UPWARDS)('%j is no key', async (key) => {
+    expect(await read(key)).toBe('missing');
+  });
+
+  test('a folder, or what is no file, is no object', async () => {
+    expect(await folder.read('models', 100)).toBe('missing');
+    expect(await folder.read('models/folder', 100)).toBe('missing');
+  });
+
+  test('no text with a character that means something to a path or a URL is one', async () => {
+    const parts = fc.array(
+      fc.constantFrom('a', 'models', '..', '.', '/', '\\', '%2f', '%2e', '\0', '~', '$', '?', '#', ' ', 'é'),
+      {
+        minLength: 1,
+        maxLength: 12,
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        parts
+          .map((all) => all.join(''))
+          .filter((key) => /\.\.|^\/|\/$|\/\/|[^a-z0-9._/-]|(?:^|\/)\./.test(key) && !/[a-z0-9]\.\.[a-z0-9]/.test(key)),
+        async (key) => {
+          expect([key, await read(key)]).toEqual([key, 'missing']);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});

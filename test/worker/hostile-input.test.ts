@@ -1,0 +1,240 @@
+/**
+ * Hostile texts in every parameter and every path of every route: in the app's own process, since they are thousands. What comes
+ * out is read by other parsers than ours: JSON's, a strict one for XML, and a browser's for HTML.
+ */
+import { parseXml, XmlElement, type XmlDocument } from '@rgrove/parse-xml';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { problemSchema } from '../../shared/contract/answers.ts';
+import { planGenerator } from '../../shared/generator.ts';
+import { createApp, OPERATIONS } from '../../worker/app.ts';
+import type { GeneratorSource, ModelChoice } from '../../worker/generator-source.ts';
+import type { LogEvent } from '../../worker/log.ts';
+import type { ModelFiles } from '../../worker/model-files.ts';
+import type { Lease } from '../../worker/sampler-cache.ts';
+import { startBrowser } from '../support/browser.ts';
+import { buildFixture } from '../support/fixture-artifact.ts';
+import { HOSTILE_TEXTS, MARK } from '../support/hostile-texts.ts';
+
+/** A model whose own names are hostile: they are of somebody's data, and stand in titles, pages and JSON. */
+const CLASSES = Object.values(HOSTILE_TEXTS)
+  .map((text) => decodeOr(text))
+  .filter((text) => text.isWellFormed() && !/\p{Cc}/u.test(text))
+  .map((text) => text.slice(0, 64));
+const { manifest } = buildFixture({
+  name: 'digits',
+  classes: CLASSES.length,
+  alter: (content) => ({ ...content, classes: CLASSES }),
+});
+
+function decodeOr(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return 'x';
+  }
+}
+
+const pixels = new Uint8Array(28 * 28).map((_, i) => (i % 28 > 8 && i % 28 < 16 ? 255 : 0));
+const drawn = (count: number) => ({
+  count,
+  width: 28,
+  height: 28,
+  channels: 1,
+  pixels: Uint8Array.from({ length: 784 * count }, (_, i) => pixels[i % 784] as number),
+  labels: Uint8Array.from({ length: count }, (_, i) => i % CLASSES.length),
+});
+const generator = {
+  name: 'digits',
+  version: manifest.version,
+  origin: 'r2',
+  loadedAt: 0,
+  sampler: {
+    manifest,
+    plan: planGenerator(manifest.generator),
+    draw: ({ count }: { count: number }) => drawn(count),
+    drawHand: ({ labels }: { labels: Uint8Array }) => drawn(labels.length),
+    drawMorph: () => ({ ...drawn(4), labels: null }),
+  },
+};
+const lease = { generator, release: () => undefined } as unknown as Lease;
+const logged: LogEvent[] = [];
+const app = createApp({
+  generators: {
+    acquire: async (choice: ModelChoice) =>
+      choice === undefined || choice.name === 'digits'
+        ? { ok: true, lease }
+        : { ok: false, error: { code: 'model_not_found', model: `${choice.name}@${choice.version}` } },
+    getHealth: async () => ({ serving: generator, failure: undefined }),
+    list: async () => ({ default: 'digits', models: [{ name: 'digits', version: manifest.version, publishedAt: null }] }),
+  } as unknown as GeneratorSource,
+  modelFiles: {
+    readManifest: async () => ({ ok: true, value: { manifest, plan: generator.sampler.plan } }),
+    read: async () => ({ ok: false, error: { code: 'model_not_found', model: 'x' } }),
+  } as unknown as ModelFiles,
+  drawSeed: () => 'drawn',
+  drawRequestId: () => 'request',
+  clock: () => 0,
+  log: (event) => logged.push(event),
+});
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+afterAll(() => browser.close());
+
+/** The paths of an operation with a text in the place of each of its parameters, one after the other. */
+function* listTargets(text: string): Generator<string> {
+  for (const { path, pathParameters = {}, query = {}, routes } of OPERATIONS) {
+    const names = Object.keys(pathParameters);
+    const fill = (hostile?: string) =>
+      names.reduce(
+        (filled, name) => filled.replace(`{${name}}`, name === hostile ? text : String(pathParameters[name]?.example)),
+        path,
+      );
+    for (const name of names) {
+      yield fill(name);
+    }
+    // An extension decides the format: each that is text has its own way to write what came.
+    const paths = routes.every((route) => !route.includes(':'))
+      ? routes.filter((route) => !/\.(?:png|gif|npy|idx)$/.test(route))
+      : [fill()];
+    for (const each of paths) {
+      for (const name of Object.keys(query)) {
+        yield `${each}?${name}=${text}`;
+      }
+      yield `${each}?${text}=1&strict=1`;
+      yield `${each}?${text}=1`;
+    }
+    yield `${routes[0]?.replaceAll(/:\w+/g, '7')}/${text}`;
+  }
+  yield `/${text}`;
+  yield `/digit.svg?seed=${text}&n=3&dark_fg=${text}`;
+  yield `/oembed?url=${encodeURIComponent(`http://localhost/digit.svg?seed=${text}`)}`;
+  yield `/oembed?url=${encodeURIComponent(`http://localhost/number/${text}.png`)}`;
+}
+
+const SVG_NAMES = new Set(['svg', 'title', 'desc', 'rect', 'g', 'path', 'text', 'style']);
+const SVG_ATTRIBUTES = new Set(
+  'xmlns width height viewBox role class fill fill-opacity transform d x y font-size font-family'.split(' '),
+);
+
+function* listElements(node: XmlDocument | XmlElement): Generator<XmlElement> {
+  for (const child of node.children) {
+    if (child instanceof XmlElement) {
+      yield child;
+      yield* listElements(child);
+    }
+  }
+}
+
+function expectPlainSvg(text: string): void {
+  for (const { name, attributes } of listElements(parseXml(text))) {
+    expect(SVG_NAMES).toContain(name);
+    for (const [attribute, value] of Object.entries(attributes)) {
+      expect(SVG_ATTRIBUTES).toContain(attribute);
+      expect(value).not.toMatch(/hostile|javascript|evil/);
+    }
+  }
+}
+
+/** What a browser makes of pages that must not be there. */
+function findIntruders(pages: string[]): Promise<string[]> {
+  return browser.newPage().then((page) =>
+    page.evaluate(
+      ({ texts, mark }) =>
+        texts.flatMap((text) => {
+          const ACTIVE = ['href', 'src', 'action', 'formaction', 'data', 'srcdoc'];
+          const document = new DOMParser().parseFromString(text, 'text/html');
+          return [...document.querySelectorAll('*')].flatMap((element) => {
+            const { localName, attributes } = element;
+            const isBad =
+              localName === mark ||
+              [...attributes].some(
+                ({ name, value }) =>
+                  name.startsWith('on') || name === mark || (ACTIVE.includes(name) && /^\s*javascript:/i.test(value)),
+              ) ||
+              (localName === 'script' && !(element.getAttribute('src') ?? '').startsWith('/assets/')) ||
+              (localName === 'img' && element.getAttribute('src') === 'x');
+            return isBad ? [element.outerHTML] : [];
+          });
+        }),
+      { texts: pages, mark: MARK },
+    ),
+  );
+}
+
+test('no page has an element or a handler that the model’s or a caller’s text brought in', async () => {
+  const paths = [
+    '/',
+    '/docs',
+    '/errors',
+    ...Object.values(HOSTILE_TEXTS).flatMap((text) => [`/?${text}=${text}`, `/errors/${text}`]),
+  ];
+  const pages: string[] = [];
+  for (const path of paths) {
+    const answer = await app.request(path);
+    if (answer.headers.get('content-type')?.startsWith('text/html') === true) {
+      pages.push(await answer.text());
+    }
+  }
+  expect(pages.length).toBeGreaterThan(30);
+  expect(pages[0]).toContain(MARK); // The classes do stand there, as text.
+  expect(await findIntruders(pages)).toEqual([]);
+  expect(await findIntruders([`<p ${MARK}>`])).toHaveLength(1); // It would be seen.
+});
+
+test.each(Object.entries(HOSTILE_TEXTS))('%s comes out of no route as anything but text', async (_, text) => {
+  const tried = { svg: 0, json: 0, other: 0 };
+  for (const path of listTargets(text)) {
+    let answer: Response;
+    try {
+      answer = await app.request(path);
+    } catch (cause) {
+      throw new Error(`${path} throws`, { cause });
+    }
+    expect([path, answer.status < 500 || answer.status === 501]).toEqual([path, true]);
+    for (const [name, value] of answer.headers) {
+      expect(name).not.toContain('hostile');
+      expect(value, `${path}: ${name}`).toMatch(/^[\x20-\x7e]*$/);
+    }
+    const type = answer.headers.get('content-type') ?? '';
+    const body = await answer.text();
+    if (type === 'image/svg+xml') {
+      tried.svg++;
+      expectPlainSvg(body);
+    } else if (type.includes('json') && !type.includes('ndjson')) {
+      tried.json++;
+      const parsed = JSON.parse(body) as object;
+      expect(Object.hasOwn(parsed, 'evil')).toBe(false);
+      if (type.includes('problem')) {
+        problemSchema.parse(parsed);
+      }
+    } else {
+      tried.other++;
+      expect([path, type.startsWith('text/html') && body.includes(`<${MARK}`)]).toEqual([path, false]);
+    }
+  }
+  expect(Object.values(tried).every((count) => count > 5)).toBe(true);
+  expect(Object.keys(Object.prototype)).toEqual([]);
+  expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
+});
+
+test('what every object has is no model, class, file, error or parameter', async () => {
+  for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
+    for (const [path, status] of [
+      [`/models/${name}`, 404],
+      [`/models/digits/${manifest.version}/${name}`, 404],
+      [`/errors/${name}`, 404],
+      [`/digit.json?model=${name}`, name === 'constructor' ? 404 : 400],
+      [`/digit.json?${name}=1&${name}=2`, 200],
+      [`/digit.json?${name}=1&strict=1`, 400],
+      [`/digit.json?format=${name}`, 400],
+      [`/dataset.${name}`, 404],
+    ] as const) {
+      expect([path, (await app.request(path)).status]).toEqual([path, status]);
+    }
+  }
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+});

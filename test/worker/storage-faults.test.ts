@@ -1,0 +1,166 @@
+/**
+ * Every fault at every read of the real bucket in the real runtime: the answers go on, by the bytes, health tells why, and all
+ * is well with the next refresh after it. What lies wrongly in the bucket has its tests in models.test.ts.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { healthSchema, problemSchema } from '../../shared/contract/answers.ts';
+import { buildKey, MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import { BUCKET_FAULTS, FAULT_WAITS, type BucketFault, type FaultyRead } from '../support/bucket-fault.ts';
+import { buildFixture, buildPointer, type Fixture } from '../support/fixture-artifact.ts';
+import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
+
+const [first, second] = [buildFixture({ weightsSeed: 'first' }), buildFixture({ weightsSeed: 'second' })];
+
+/** A busy machine's share of a wait. */
+const SLACK_MS = 3000;
+
+let worker: TestWorker;
+/** What a seed gives, by who draws: of the version while nothing is wrong. */
+let golden: Record<'first' | 'second' | 'bundled', string>;
+beforeAll(async () => {
+  worker = await startWorker(
+    async (bucket) => {
+      await putArtifact(bucket, first);
+      await putArtifact(bucket, second);
+    },
+    {},
+    new URL('../edge/faulty-bucket-worker.ts', import.meta.url),
+  );
+  golden = {
+    first: await draw(`model=fixture@${first.manifest.version}`),
+    second: await draw(`model=fixture@${second.manifest.version}`),
+    bundled: await draw('model=digits'),
+  };
+  expect(new Set(Object.values(golden)).size).toBe(3);
+});
+afterAll(() => worker.close());
+
+const tell = (path: string, body?: unknown) => worker.fetch(path, { method: 'POST', body: JSON.stringify(body ?? null) });
+const askHealth = async () => healthSchema.parse(await (await worker.fetch('/healthz')).json());
+const point = (fixture: Fixture) => worker.bucket.put(POINTER_KEY, buildPointer(fixture));
+
+/** @returns  The picture's bytes. */
+async function draw(query = ''): Promise<string> {
+  const answer = await worker.fetch(`/digit.png?seed=a&n=3&${query}`);
+  expect(answer.status).toBe(200);
+  return Buffer.from(await answer.arrayBuffer()).toString('base64');
+}
+
+/** Asks until health tells the fault, and holds every answer meanwhile against what it shall be. */
+async function expectServed(bytes: string, reason: string): Promise<void> {
+  await waitUntil(
+    async () => {
+      const began = performance.now();
+      expect(await draw()).toBe(bytes);
+      expect(performance.now() - began).toBeLessThan(FAULT_WAITS.firstMs + SLACK_MS);
+      return (await askHealth()).lastError?.reason;
+    },
+    (told) => told === reason,
+  );
+}
+
+async function expectHealed(fixture: Fixture, bytes: string): Promise<void> {
+  await waitUntil(askHealth, ({ status, model }) => status === 'ok' && model?.version === fixture.manifest.version);
+  expect(await draw()).toBe(bytes);
+}
+
+const READS = { pointer: POINTER_KEY, manifest: MANIFEST_FILE, 'file of weights': WEIGHTS_FILE } as const;
+type Read = keyof typeof READS;
+
+/** What health calls it, by what was read; undefined where it can be none. */
+function nameReason(fault: BucketFault, read: Read): string | undefined {
+  switch (fault) {
+    case 'throws':
+    case 'never answers':
+    case 'answers too late':
+    case 'breaks off':
+    case 'never ends':
+      return 'storage';
+    case 'is missing':
+      return 'missing';
+    case 'is far too large':
+      return 'too_large';
+    case 'is of a schema of the future':
+      return { pointer: 'schema_unknown', manifest: 'hash_mismatch', 'file of weights': undefined }[read];
+    case 'is altered':
+      return read === 'file of weights' ? 'hash_mismatch' : 'not_json';
+    default:
+      return read === 'file of weights' ? 'size_mismatch' : 'not_json';
+  }
+}
+
+interface Case {
+  readonly read: Read;
+  readonly fault: BucketFault;
+  readonly reason: string;
+}
+
+const CASES = (Object.keys(READS) as Read[]).flatMap((read) =>
+  BUCKET_FAULTS.map((fault) => ({ read, fault, reason: nameReason(fault, read) })).filter(
+    (each): each is Case => each.reason !== undefined,
+  ),
+);
+
+test.each(CASES)(
+  'a $read that $fault leaves the bundled model serving at the start, and later the last good one',
+  async (each) => {
+    const faulty: FaultyRead = { key: READS[each.read], fault: each.fault };
+    await tell('/test/reset');
+    await point(first);
+    await tell('/test/fault', faulty);
+    await expectServed(golden.bundled, each.reason);
+    await tell('/test/fault');
+    await expectHealed(first, golden.first);
+
+    await tell('/test/fault', faulty);
+    await point(second);
+    await expectServed(golden.first, each.reason);
+    await tell('/test/fault');
+    await expectHealed(second, golden.second);
+  },
+);
+
+test.each(CASES.filter(({ read }) => read !== 'pointer'))(
+  'a $read that $fault is a 503 or a 404 for who names the version or wants its file, and is not remembered',
+  async ({ read, fault }) => {
+    const { version } = first.manifest;
+    await tell('/test/reset');
+    await tell('/test/fault', { key: READS[read], fault });
+    for (const path of [`/digit.json?model=fixture@${version}`, `/models/fixture/${version}/${WEIGHTS_FILE}`]) {
+      const began = performance.now();
+      const answer = await worker.fetch(path, { headers: { accept: 'application/problem+json' } });
+      const { code } = problemSchema.parse(await answer.json());
+      expect(performance.now() - began).toBeLessThan(FAULT_WAITS.loadMs + SLACK_MS);
+      const isMissing = fault === 'is missing';
+      expect([path, answer.status, code]).toEqual([
+        path,
+        isMissing ? 404 : 503,
+        isMissing ? 'model_not_found' : 'model_unavailable',
+      ]);
+      expect(answer.headers.has('retry-after')).toBe(!isMissing);
+    }
+    await tell('/test/fault');
+    expect(await draw(`model=fixture@${version}`)).toBe(golden.first);
+    const file = await worker.fetch(`/models/fixture/${version}/${WEIGHTS_FILE}`);
+    expect(Buffer.from(await file.arrayBuffer()).equals(Buffer.from(first.files.get(WEIGHTS_FILE) as Uint8Array))).toBe(true);
+  },
+);
+
+test('no fault’s inside is told to anyone but the log', async () => {
+  await tell('/test/reset');
+  await tell('/test/fault', { key: POINTER_KEY, fault: 'throws' });
+  const { lastError } = await askHealth();
+  expect(lastError).toMatchObject({ reason: 'storage', message: 'reading current.json failed' });
+  expect(worker.readLogs().some((line) => line.includes('secret-host'))).toBe(true);
+  await tell('/test/fault');
+});
+
+test('many first requests at once have each object read once', async () => {
+  await point(first);
+  await tell('/test/reset');
+  expect(new Set(await Promise.all(Array.from({ length: 24 }, () => draw())))).toEqual(new Set([golden.first]));
+  const reads = (await (await worker.fetch('/test/reads')).json()) as string[];
+  for (const path of [MANIFEST_FILE, WEIGHTS_FILE]) {
+    expect(reads.filter((key) => key === buildKey('fixture', first.manifest.version, path))).toHaveLength(1);
+  }
+});

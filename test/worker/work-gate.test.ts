@@ -1,0 +1,96 @@
+/**
+ * Work that waits its turn: how much at once, how much waits, and what becomes of work that never ends.
+ */
+import { expect, test } from 'vitest';
+import { BusyError, WorkGate } from '../../worker/work-gate.ts';
+
+const LIMITS = { concurrent: 2, waiting: 3, waitMs: 60_000, expiresMs: 1000 };
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const ignore = () => undefined;
+
+/** Work that ends when it is told to. */
+function createWork(gate: WorkGate) {
+  const begun: number[] = [];
+  const ends: (() => void)[] = [];
+  const start = (i: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    ends[i] = resolve;
+    const done = gate.run(async () => {
+      begun.push(i);
+      await promise;
+      return i;
+    }, ignore);
+    done.catch(ignore);
+    return done;
+  };
+  return { begun, start, end: (i: number) => ends[i]?.() };
+}
+
+test('so much is done at once, so much waits in the order of its coming, and the rest is refused at once', async () => {
+  const { begun, start, end } = createWork(new WorkGate(LIMITS, () => 0));
+  const all = Array.from({ length: 7 }, (_, i) => start(i));
+  await sleep(0);
+  expect(begun).toEqual([0, 1]);
+  await expect(all[5]).rejects.toThrow(BusyError);
+  await expect(all[6]).rejects.toThrow(BusyError);
+  for (const i of [1, 0, 2, 3, 4]) {
+    end(i);
+    expect(await all[i]).toBe(i);
+  }
+  expect(begun).toEqual([0, 1, 2, 3, 4]);
+  const next = start(7);
+  end(7);
+  expect(await next).toBe(7);
+});
+
+test('work that fails makes room, and its failure is its caller’s', async () => {
+  const gate = new WorkGate({ ...LIMITS, concurrent: 1 }, () => 0);
+  const failing = gate.run(() => Promise.reject(new Error('no')), ignore);
+  const next = gate.run(() => 'yes', ignore);
+  await expect(failing).rejects.toThrow('no');
+  expect(await next).toBe('yes');
+});
+
+test('who waits too long is refused, and its turn goes to the next', async () => {
+  const gate = new WorkGate({ ...LIMITS, concurrent: 1, waitMs: 20 }, () => 0);
+  const { start, end, begun } = createWork(gate);
+  const first = start(0);
+  await expect(start(1)).rejects.toThrow('no turn within 20 ms');
+  const third = start(2);
+  end(0);
+  await first;
+  end(2);
+  expect(await third).toBe(2);
+  expect(begun).toEqual([0, 2]);
+});
+
+test('work that was cut off keeps its place for a while only', async () => {
+  let now = 0;
+  const { begun, start, end } = createWork(new WorkGate({ ...LIMITS, concurrent: 1 }, () => now));
+  const lost = start(0);
+  now = 1001;
+  const next = start(1);
+  end(1);
+  expect(await next).toBe(1);
+  expect(begun).toEqual([0, 1]);
+  // It ends after all: what runs in its place is not one more.
+  const [running, waiting] = [start(2), start(3)];
+  end(0);
+  await lost;
+  await sleep(0);
+  expect(begun).toEqual([0, 1, 2]);
+  end(2);
+  await running;
+  end(3);
+  await waiting;
+});
+
+test('work goes on when its request is cancelled: the host is told to keep it', async () => {
+  const kept: Promise<unknown>[] = [];
+  const done = new WorkGate(LIMITS, () => 0).run(
+    () => 'whole',
+    (work) => kept.push(work),
+  );
+  expect(kept).toEqual([done]);
+  expect(await done).toBe('whole');
+});
