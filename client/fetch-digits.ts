@@ -37,7 +37,8 @@ export interface Digit {
 }
 
 /** What has an effect on numbers: a look shows in each digit's `url`. */
-export type FetchOptions<T> = RequestOptions & Omit<T, 'format' | 'pixels' | 'strict' | 'cols' | 'gap' | 'darkFg' | 'darkBg'>;
+export type FetchOptions<T> = RequestOptions &
+  Omit<T, 'format' | 'pixels' | 'strict' | 'cols' | 'gap' | 'dpr' | 'darkFg' | 'darkBg'>;
 
 /** Base64 is half as long as numbers. */
 const FORM = { format: 'json', pixels: 'base64' } as const;

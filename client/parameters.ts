@@ -100,6 +100,7 @@ export const WRITERS = {
   scale: writeWhole(1, LIMITS.maxScale),
   gap: writeWhole(0, LIMITS.maxGap),
   margin: writeWhole(0, LIMITS.maxGap),
+  dpr: writeWhole(1, LIMITS.maxDpr),
   fg: writeColour,
   bg: writeColour,
   smooth: writeFlag,

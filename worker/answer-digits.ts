@@ -4,11 +4,11 @@
  */
 import * as z from 'zod';
 import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../shared/contract/answers.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../shared/contract/digit-formats.ts';
 import {
+  applyDpr,
   DEFAULT_LOOK,
-  DIGIT_FORMATS,
   findWithoutEffect,
-  type DigitFormat,
   type DigitQuery,
   type ParsedDigitQuery,
   type PinnedDigits,
@@ -70,11 +70,15 @@ export async function answerDigits(
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const { query } = parsed;
-  const format = chooseFormat(DIGIT_FORMATS, extension, query.format, c.req.header('accept'));
+  const format = chooseFormat(DIGIT_FORMATS, extension, parsed.query.format, c.req.header('accept'));
   if (typeof format !== 'string') {
     return respondError(c, format);
   }
+  const applied = applyDpr(parsed.query, format);
+  if (!applied.ok) {
+    return respondError(c, applied.error);
+  }
+  const { query } = applied;
   const withoutEffect = findWithoutEffect(query, format);
   if (query.strict === true && withoutEffect.length > 0) {
     return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });

@@ -32,3 +32,8 @@ export function buildPageQuery({ route, digits, format, parameters }: PlayReques
 export function isPicture(format: string): boolean {
   return format === 'png' || format === 'svg';
 }
+
+/** Device pixels for each CSS pixel of a picture. */
+export function readDpr({ format, parameters }: PlayRequest): number {
+  return format === 'png' ? Number(new Map(parameters).get('dpr') ?? 1) : 1;
+}

@@ -4,6 +4,8 @@
 import * as z from 'zod';
 import { areEqual, BLACK, formatColour, WHITE, type Colour } from '../colour.ts';
 import { chooseCols } from '../sheet.ts';
+import { multiplyPixels } from './device-pixels.ts';
+import { DIGIT_FORMATS, WITHOUT_EFFECT, type DigitFormat } from './digit-formats.ts';
 import type { ApiError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import {
@@ -15,28 +17,7 @@ import {
   type PixelForm,
 } from './parameters.ts';
 
-/** The formats of `/digit`, by extension, with their media types, in the order of preference. The first is the default. */
-export const DIGIT_FORMATS = {
-  png: 'image/png',
-  json: 'application/json',
-  svg: 'image/svg+xml',
-  txt: 'text/plain',
-  npy: 'application/x-npy',
-  ndjson: 'application/x-ndjson',
-} as const;
-export type DigitFormat = keyof typeof DIGIT_FORMATS;
-
 const FORMAT_NAMES = Object.keys(DIGIT_FORMATS) as DigitFormat[];
-
-/** The parameters that change nothing in a format, and so are not part of its canonical URL. JSON's show in its URLs. */
-const WITHOUT_EFFECT: Readonly<Record<DigitFormat, readonly DigitParameter[]>> = {
-  png: ['dark_fg', 'dark_bg', 'pixels'],
-  json: ['cols', 'gap', 'dark_fg', 'dark_bg'],
-  svg: ['pixels'],
-  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg', 'pixels'],
-  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg', 'pixels'],
-  ndjson: ['cols', 'gap', 'dark_fg', 'dark_bg'],
-};
 
 /** The parameters of `/digit`. The order is that of the documentation and of `strict=1`'s list. */
 export const DIGIT_PARAMETERS = {
@@ -48,6 +29,7 @@ export const DIGIT_PARAMETERS = {
   scale: PARAMETERS.scale,
   gap: PARAMETERS.gap,
   margin: PARAMETERS.margin,
+  dpr: PARAMETERS.dpr,
   fg: PARAMETERS.fg,
   bg: PARAMETERS.bg,
   smooth: PARAMETERS.smooth,
@@ -124,7 +106,19 @@ export function parseNumberQuery(number: string, search: URLSearchParams): Parse
  * days may say it along with `strict=1`.
  */
 export function findWithoutEffect(query: DigitQuery, format: DigitFormat): DigitParameter[] {
-  return WITHOUT_EFFECT[format].filter((name) => query[name] !== undefined && !(format === 'json' && name === 'cols'));
+  const withoutEffect: readonly DigitParameter[] = WITHOUT_EFFECT[format];
+  return withoutEffect.filter((name) => query[name] !== undefined && !(format === 'json' && name === 'cols'));
+}
+
+/**
+ * Multiplies `dpr` into what it multiplies, where a format has pixels: once, before anything is made of the query.
+ *
+ * @returns  The query with the products; `dpr` stays in it, as what was asked for.
+ */
+export function applyDpr(query: DigitQuery, format: DigitFormat): ParsedDigitQuery {
+  const withoutEffect: readonly DigitParameter[] = WITHOUT_EFFECT[format];
+  const products = withoutEffect.includes('dpr') ? {} : multiplyPixels(query, query.dpr);
+  return 'code' in products ? { ok: false, error: products } : { ok: true, query: { ...query, ...products } };
 }
 
 /** How digits look, or are written. */

@@ -15,6 +15,8 @@ export const LIMITS = {
   maxCols: 256,
   /** Output pixels a side for one pixel of a digit. */
   maxScale: 16,
+  /** Device pixels for each CSS pixel: screens have up to 3 or so. */
+  maxDpr: 4,
   /** Output pixels of a gap or a margin. */
   maxGap: 256,
   /** Pixels of the final picture: bounds memory and encoding time whatever the single factors are. */
@@ -42,6 +44,7 @@ export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: 
   maxNumberLength: { unit: 'digits', about: 'of a number in one hand' },
   maxCols: { unit: 'digits', about: 'a row of a sheet (cols)' },
   maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },
+  maxDpr: { unit: 'pixels', about: 'of the device for each CSS pixel (dpr); scale, gap and margin times dpr keep their limits' },
   maxGap: { unit: 'pixels', about: 'between digits and around all (gap, margin)' },
   maxPicturePixels: { unit: 'pixels', about: 'of the final picture, width times height' },
   maxMorphDigits: { unit: 'digits', about: 'of one loop (n of /morph, length of digits)' },

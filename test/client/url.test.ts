@@ -7,7 +7,8 @@ import type { DatasetOptions, DigitFormat, DigitOptions, MorphOptions, NumberOpt
 import { datasetUrl, digitUrl, morphUrl, numberUrl } from '../../client/url.ts';
 import { CLASS_LIMITS } from '../../shared/classes.ts';
 import { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
-import { DIGIT_FORMATS, DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
+import { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
+import { DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { MORPH_FORMATS, MORPH_PARAMETERS, type MorphFormat } from '../../shared/contract/morph-query.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
@@ -58,6 +59,7 @@ const look = {
   start: maybe(whole(0, 999)),
   scale: maybe(whole(1, 4)),
   margin: maybe(whole(0, 9)),
+  dpr: maybe(whole(1, 4)),
   fg: maybe(colours),
   bg: maybe(colours),
   smooth: maybe(fc.boolean()),
@@ -184,6 +186,21 @@ test('a loop’s n or label beside its digits is refused as the API does', async
     expect(() => morphUrl(options)).toThrow(new RangeError(`digitmint: ${unquoted.slice(0, -1)}`));
     expect(detail).toMatch(/^(?:n|label) is .*, expected none beside digits/);
   }
+});
+
+test('a dpr beyond a limit is refused as the API does', async () => {
+  for (const [write, path, options] of [
+    [digitUrl, '/digit.png', { n: 2, gap: 100, dpr: 3 }],
+    [digitUrl, '/digit.png', { scale: 5, margin: 99, dpr: 4 }],
+    [morphUrl, '/morph.gif', { format: 'gif', margin: 129, dpr: 2 }],
+  ] as [(options: object) => string, string, object][]) {
+    const answer = await app.request(writeLoosely(path, options), { headers: { accept: 'application/problem+json' } });
+    const { detail } = (await answer.json()) as { detail: string };
+    expect(detail).toContain(`times dpr to be at most`);
+    expect(() => write(options)).toThrow(new RangeError(`digitmint: ${detail.replace(/"(\d)"/, '$1').slice(0, -1)}`));
+  }
+  expect(digitUrl({ format: 'svg', scale: 16, dpr: 4 })).toBe('/digit.svg?scale=16');
+  expect(() => digitUrl({ format: 'svg', dpr: 2, strict: true })).toThrow(/dpr without effect in svg/);
 });
 
 test('a base is an address or a path, with or without a slash at its end', () => {

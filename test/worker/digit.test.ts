@@ -384,7 +384,7 @@ describe('errors', () => {
     expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
     expect(await answer.json()).toMatchObject({ code: 'invalid_parameter', parameters: ['n'] });
     const large = await worker.fetch('/digit.png?n=256&scale=16', { headers });
-    expect(await large.json()).toMatchObject({ code: 'picture_too_large', parameters: ['n', 'scale'] });
+    expect(await large.json()).toMatchObject({ code: 'picture_too_large', parameters: ['n', 'scale', 'dpr'] });
     expect(await (await worker.fetch('/digits', { headers })).json()).not.toHaveProperty('parameters');
     const refused = { headers: { accept: 'application/problem+json;q=0, image/png' } };
     expect((await worker.fetch('/digit.png?n=0', refused)).headers.get('content-type')).toBe('image/png');

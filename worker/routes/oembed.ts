@@ -4,12 +4,14 @@
 import * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
 import {
+  applyDpr,
   DIGIT_PARAMETERS,
   NUMBER_PARAMETERS,
   parseDigitQuery,
   parseNumberQuery,
   type DigitQuery,
 } from '../../shared/contract/digit-query.ts';
+import type { DigitFormat } from '../../shared/contract/digit-formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { countFrames, MORPH_PARAMETERS, parseMorphQuery } from '../../shared/contract/morph-query.ts';
@@ -166,7 +168,13 @@ async function describePhoto(
   if (found.extension !== 'svg' && size.width * size.height * parsed.frames > maxPixels) {
     return { code: 'picture_too_large', ...size, ...(found.kind === 'morph' && { frames: parsed.frames }), maxPixels };
   }
-  search.set('scale', String(scale));
+  // All that dpr multiplies is told as its product; it would multiply that again.
+  search.delete('dpr');
+  for (const [name, value] of Object.entries({ scale, gap: query.gap, margin: query.margin })) {
+    if (value !== undefined) {
+      search.set(name, String(value));
+    }
+  }
   const path = found.kind === 'number' ? `/number/${found.number}` : `/${found.kind}`;
   return {
     version: '1.0',
@@ -199,13 +207,14 @@ type ParsedPicture =
   | { readonly ok: true; readonly query: PictureQuery; readonly frames: number }
   | { readonly ok: false; readonly error: ApiError };
 
-function parsePicture({ kind, number, search }: Pasted): ParsedPicture {
+function parsePicture({ kind, extension, number, search }: Pasted): ParsedPicture {
   if (kind === 'morph') {
     const parsed = parseMorphQuery(search);
     return parsed.ok ? { ...parsed, frames: countFrames(parsed.query) } : parsed;
   }
   const parsed = kind === 'digit' ? parseDigitQuery(search) : parseNumberQuery(number, search);
-  return parsed.ok ? { ...parsed, frames: 1 } : parsed;
+  const applied = parsed.ok ? applyDpr(parsed.query, extension as DigitFormat) : parsed;
+  return applied.ok ? { ...applied, frames: 1 } : applied;
 }
 
 /** Pictures by the first part of their path: their formats that are pictures, the first when none is named, and parameters. */
