@@ -28,7 +28,7 @@ export interface Digit {
   readonly index: number;
   /** Its class's number; null for a model without classes, and for a number in one hand. */
   readonly label: number | null;
-  /** Its class's name; of a number in one hand its digits. */
+  /** Its class's name; of a number in one hand the number as it was asked for. */
   readonly class: string | null;
   /** Its own permanent picture. */
   readonly url: string;

@@ -74,7 +74,7 @@ export interface DigitOptions extends BaseOptions, SamplingOptions, LookOptions,
 
 /** What `/number` can be asked for: a number in one writer's hand. */
 export interface NumberOptions extends BaseOptions, SamplingOptions, LookOptions, FormatOptions {
-  /** 1 to 32 digits from 0 to 9; as a text it may begin with zeros. */
+  /** 1 to 32 characters: digits, and - + . , and single spaces among them; as a text it may begin with zeros. */
   readonly number: string | number;
 }
 

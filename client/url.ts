@@ -5,6 +5,7 @@
 import { multiplyPixels } from '../shared/contract/device-pixels.ts';
 import { WITHOUT_EFFECT } from '../shared/contract/digit-formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
+import { encodeNumber } from '../shared/contract/number-text.ts';
 import { chooseCols } from '../shared/sheet-layout.ts';
 import type { DatasetFormat, DatasetOptions, DigitFormat, DigitOptions, MorphOptions, NumberOptions } from './options.ts';
 import { notAllowed, writeAll, writeChoice, writeDigits, writeNumber, WRITERS, writeWhole, type Writer } from './parameters.ts';
@@ -77,7 +78,7 @@ export function numberUrl({ base, ...options }: NumberOptions): string {
   if (told['number'] === undefined) {
     throw new TypeError('digitmint: number is missing, expected the number to write');
   }
-  return join(base, `/number/${told['number']}.${as}`, NUMBER, told);
+  return join(base, `/number/${encodeNumber(told['number'])}.${as}`, NUMBER, told);
 }
 
 /**

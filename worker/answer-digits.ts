@@ -15,7 +15,7 @@ import {
 } from '../shared/contract/digit-query.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { joinSamples, measureWidestJoined } from '../shared/number.ts';
+import { measureWidestJoined, writeNumber } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import type { AppContext, AppDependencies } from './context.ts';
 import { chooseFormat } from './digit-format.ts';
@@ -132,7 +132,7 @@ export async function answerDigits(
             count: digits.n,
             ...(label !== undefined && { label }),
           })
-        : joinSamples(generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }));
+        : writeNumber(digits.number, generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }), digits);
     const drawn = clock();
     const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
     if (tooLarge !== undefined) {

@@ -93,7 +93,7 @@ function describeUnknown(names: readonly string[]): string {
 }
 
 function nameDigitFile({ format, seed, start, n, number }: PinnedDigits): string {
-  return nameFile(number === undefined ? '' : `${number}-`, seed, start, n, format);
+  return nameFile(number === undefined ? '' : `${number.replaceAll(' ', '_')}-`, seed, start, n, format);
 }
 
 /** A name that every file system takes. @param what  Stands before the seed. */

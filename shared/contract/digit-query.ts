@@ -7,7 +7,7 @@ import { chooseCols } from '../sheet.ts';
 import { multiplyPixels } from './device-pixels.ts';
 import { DIGIT_FORMATS, WITHOUT_EFFECT, type DigitFormat } from './digit-formats.ts';
 import type { ApiError } from './errors.ts';
-import { LIMITS } from './limits.ts';
+import { encodeNumber, NUMBER_TEXT } from './number-text.ts';
 import {
   PARAMETERS,
   parseParameters,
@@ -51,11 +51,8 @@ export const NUMBER_PARAMETERS = (({ n: _n, label: _label, cols: _cols, gap: _ga
 
 /** The number itself, as the path has it. */
 export const NUMBER_PATH = {
-  schema: z
-    .string()
-    .regex(new RegExp(`^[0-9]{1,${LIMITS.maxNumberLength}}$`))
-    .meta({ description: `1 to ${LIMITS.maxNumberLength} digits from 0 to 9` }),
-  about: 'The number',
+  schema: z.string().max(NUMBER_TEXT.maxLength).regex(NUMBER_TEXT.pattern).meta({ description: NUMBER_TEXT.about }),
+  about: 'The number, with its signs',
   without: '',
   example: '2026',
 } as const satisfies Parameter;
@@ -158,7 +155,7 @@ export interface PinnedDigits extends Look {
   /** The class's name: unlike its number it means the same in every version of a model. */
   readonly label: string | undefined;
   readonly cols: number;
-  /** The number to write in one hand, the latent vector of `start` for each of its digits; then `n` is 1. */
+  /** The number to write in one hand, the latent vector of `start` for each of its digits, and its signs; then `n` is 1. */
   readonly number: string | undefined;
 }
 
@@ -184,7 +181,7 @@ export function buildDigitUrl(digits: PinnedDigits): string {
   pairs.push(...listLook(digits, n, format === 'svg'));
   const hasNoEffect = new Set<string>(WITHOUT_EFFECT[format]);
   const told = pairs.filter(([name]) => !hasNoEffect.has(name)).map(([name, value]) => `&${name}=${value}`);
-  const path = number === undefined ? '/digit' : `/number/${number}`;
+  const path = number === undefined ? '/digit' : `/number/${encodeNumber(number)}`;
   return `${path}.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
 }
 

@@ -10,6 +10,7 @@ import { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/datas
 import { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
 import { DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { NUMBER_TEXT } from '../../shared/contract/number-text.ts';
 import { MORPH_FORMATS, MORPH_PARAMETERS, type MorphFormat } from '../../shared/contract/morph-query.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import { createApp } from '../../worker/app.ts';
@@ -109,10 +110,18 @@ describe('URLs of what is pinned are the permalinks', () => {
   });
 
   test('of numbers', async () => {
-    const numbers = fc.record({ ...look, number: fc.oneof(fc.stringMatching(/^[0-9]{1,5}$/), whole(0, 99_999)) });
+    const numbers = fc.record({
+      ...look,
+      number: fc.oneof(
+        fc.stringMatching(NUMBER_TEXT.pattern).filter((text) => text.length <= 9),
+        whole(0, 99_999),
+      ),
+    });
     await fc.assert(
       fc.asyncProperty(numbers, async (options: NumberOptions) => {
-        expect(numberUrl(options)).toBe(await ask(writeLoosely(`/number/${options.number}.${options.format}`, options)));
+        expect(numberUrl(options)).toBe(
+          await ask(writeLoosely(`/number/${encodeURIComponent(options.number)}.${options.format}`, options)),
+        );
       }),
       { numRuns: 200 },
     );
@@ -167,6 +176,8 @@ test('what is not pinned keeps the order', () => {
   expect(numberUrl({ number: '007', format: 'svg', darkFg: 'fff', darkBg: 'transparent' })).toBe(
     '/number/007.svg?dark_bg=transparent', // The ink is white already.
   );
+  expect(numberUrl({ number: '+1,000 2' })).toBe('/number/%2B1,000%202.png');
+  expect(numberUrl({ number: -3.14, format: 'svg' })).toBe('/number/-3.14.svg');
   expect(datasetUrl({ format: 'npy' })).toBe('/dataset.npy');
   expect(morphUrl()).toBe('/morph.png');
   expect(morphUrl({ format: 'gif', hold: 0, fps: 25, scale: 4, digits: '0123', strict: true })).toBe(
@@ -257,6 +268,13 @@ const VALUES: readonly unknown[] = [
   '0'.repeat(17),
   '0'.repeat(32),
   '0'.repeat(33),
+  '-3.14',
+  -3.14,
+  '+1,000',
+  '12 500',
+  '1 ',
+  '1  2',
+  '-.',
   'fff',
   '#fffff',
   'transparent',

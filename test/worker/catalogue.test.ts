@@ -184,6 +184,8 @@ describe('/oembed', () => {
   test('describes numbers, loops and outlines too, by the size of what its URL gives', async () => {
     for (const [url, type, title] of [
       ['/number/2026?seed=a&scale=3&margin=4', 'image/png', 'The handwritten number 2026, which nobody wrote'],
+      ['/number/-3.14?model=digits&scale=2', 'image/png', 'The handwritten number -3.14, which nobody wrote'],
+      ['/number/12%20500.svg?model=digits', 'image/svg+xml', 'The handwritten number 12 500, which nobody wrote'],
       ['/number/7.png', 'image/png', 'The handwritten number 7, which nobody wrote'],
       ['/number/31.svg?model=digits&scale=2', 'image/svg+xml', 'The handwritten number 31, which nobody wrote'],
       ['/digit.svg?n=6&cols=3&gap=2', 'image/svg+xml', '6 handwritten digits that nobody wrote'],

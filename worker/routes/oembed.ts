@@ -15,8 +15,9 @@ import type { DigitFormat } from '../../shared/contract/digit-formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { countFrames, MORPH_PARAMETERS, parseMorphQuery } from '../../shared/contract/morph-query.ts';
+import { encodeNumber } from '../../shared/contract/number-text.ts';
 import { parseParameters, wholeNumber, type ParameterSet } from '../../shared/contract/parameters.ts';
-import { joinSamples } from '../../shared/number.ts';
+import { writeNumber } from '../../shared/number.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
@@ -143,7 +144,7 @@ async function describePhoto(
     if (found.kind === 'number') {
       // Its digits tell how wide it is: so the picture must be of this seed and this version.
       const { seed = drawSeed(), start = 0 } = query;
-      sample = joinSamples(generator.sampler.drawHand({ seed, start, labels }));
+      sample = writeNumber(found.number, generator.sampler.drawHand({ seed, start, labels }), { seed, start });
       search.set('seed', seed);
       search.set('model', `${generator.name}@${generator.version}`);
     }
@@ -175,7 +176,7 @@ async function describePhoto(
       search.set(name, String(value));
     }
   }
-  const path = found.kind === 'number' ? `/number/${found.number}` : `/${found.kind}`;
+  const path = found.kind === 'number' ? `/number/${encodeNumber(found.number)}` : `/${found.kind}`;
   return {
     version: '1.0',
     type: 'photo',
@@ -248,13 +249,13 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   if (kind === 'digit' && isNamed) {
     search.append('label', decodeOrKeep(name));
   }
-  return { kind, extension, number: kind === 'number' ? (name ?? '') : '', search };
+  return { kind, extension, number: kind === 'number' ? decodeOrKeep(name ?? '') : '', search };
 }
 
 function decodeOrKeep(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // Then no class has that name.
+    return text; // Then no class has that name, and it is no number.
   }
 }
