@@ -75,7 +75,7 @@ function planSign(sign: Sign, { radius, lean, top, bottom }: Pen, height: number
             [0, y + bow],
             [half, y + rise],
           ],
-          thickness: [1, 0.95],
+          thickness: [1.05, 1],
         },
       ];
     }
@@ -89,7 +89,7 @@ function planSign(sign: Sign, { radius, lean, top, bottom }: Pen, height: number
             [x + size * 0.02 * c, y],
             [x - lean * tall, y + tall],
           ],
-          thickness: [1, 0.95],
+          thickness: [1.05, 1],
         },
         {
           points: [
@@ -97,7 +97,7 @@ function planSign(sign: Sign, { radius, lean, top, bottom }: Pen, height: number
             [0, y + size * 0.02 * d],
             [wide, y + rise],
           ],
-          thickness: [1, 0.9],
+          thickness: [1.05, 0.95],
         },
       ];
     }

@@ -71,7 +71,7 @@ test.each([
   ['/digit.txt?n=2', '4343a55b240ed57e689e01d65358afa0'],
   ['/digit.npy?n=5', '54059eda79ddd23a773d60ae659713f8'],
   ['/number/2026.png?scale=3', '44da321157f11738c2b8135d5d823080'],
-  ['/number/-3.14.png?scale=3', '8d9fb8d6cf00fd83da21bd5d4eace362'],
+  ['/number/-3.14.png?scale=3', '2e3613591f9bc057e9efb39d18ce4379'],
   ['/number/+1,000%202.svg?smooth=1', '0dc94d3823f231bfdb5fb91990a0a0cf'],
   ['/dataset.idx?n=130&start=9', '70d85a3c88083953e64f34caef22f046'],
   ['/dataset.csv?n=70&label=3', '48c9934fcdcb4de7f8f03150bb0815e4'],

@@ -32,7 +32,7 @@ export const NUMBER_OPERATIONS: readonly Operation[] = [
       digits: NUMBER_PATH,
       extension: { ...NUMBER_PARAMETERS.format, about: 'The answer’s format', without: '' },
     },
-    examples: ['/number/2026.png?scale=4', '/number/-3.14.png?seed=Ada&scale=4&smooth=1', '/number/31415.svg?seed=Ada&scale=4'],
+    examples: ['/number/2026.png?scale=4', '/number/-3.14.png?seed=ink&scale=4&smooth=1', '/number/31415.svg?seed=Ada&scale=4'],
   },
 ];
 
