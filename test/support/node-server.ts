@@ -6,6 +6,7 @@ import { mkdtemp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { inject } from 'vitest';
+import { askAt } from './ask.ts';
 import type { TestBucket, TestWorker } from './workerd.ts';
 
 export interface ServerOptions {
@@ -81,7 +82,7 @@ export async function startNodeServer(
   const server = await startServer({ env: { MODELS: folder, MODEL_REFRESH_SECONDS: '0.1', ...vars } });
   return {
     url: server.url,
-    fetch: server.fetch,
+    ...askAt(server.url),
     bucket,
     readLogs: server.readLogs,
     close: async () => {

@@ -31,7 +31,6 @@ beforeAll(async () => {
 afterAll(() => worker.close());
 
 const getJson = async (path: string) => (await worker.fetch(path)).json();
-const getBytes = async (path: string) => Buffer.from(await (await worker.fetch(path)).arrayBuffer());
 const getProblem = async (path: string) => {
   const answer = await worker.fetch(path);
   return [answer.status, ((await answer.json()) as { code: string }).code];
@@ -110,7 +109,7 @@ describe('/models', () => {
   test('hand out the bundled model’s files: the repository’s, by hash', async () => {
     const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
     for (const path of ['manifest.json', 'model.json', 'weights.bin']) {
-      const bytes = await getBytes(`/models/digits/${shipped.version}/${path}`);
+      const bytes = await worker.getBytes(`/models/digits/${shipped.version}/${path}`);
       expect([path, hash(bytes)]).toEqual([path, hash(readFileSync(new URL(path, SHIPPED)))]);
     }
     const model = await tf.loadLayersModel(new URL(`/models/digits/${shipped.version}/model.json`, worker.url).href);

@@ -4,18 +4,11 @@
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
-import { digitsSchema } from '../../shared/contract/answers.ts';
-import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
+import { buildFixture, COLOUR_LAYERS, buildPointer } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const plain = buildFixture({ name: 'plain', classes: 0 });
-const colour = buildFixture({
-  name: 'colour',
-  layers: [
-    { type: 'dense', units: 16 * 16 * 3, activation: 'sigmoid' },
-    { type: 'reshape', shape: [16, 16, 3] },
-  ],
-});
+const colour = buildFixture({ name: 'colour', layers: COLOUR_LAYERS });
 
 let worker: TestWorker;
 beforeAll(async () => {
@@ -30,15 +23,12 @@ afterAll(() => worker.close());
 /** The model in the bundle, whose digits have paper around them. */
 const REAL = 'model=digits&seed=Ada';
 
-const getBytes = async (path: string) => Buffer.from(await (await worker.fetch(path)).arrayBuffer());
-const getJson = async (path: string) => digitsSchema.parse(await (await worker.fetch(path)).json());
-
 test('a number is the digits that its seed gives for each label, side by side', async () => {
-  const png = PNG.sync.read(await getBytes(`/number/2026.png?${REAL}&start=3`));
+  const png = PNG.sync.read(await worker.getBytes(`/number/2026.png?${REAL}&start=3`));
   expect(png.height).toBe(28);
   let left = 3;
   for (const label of '2026') {
-    const [digit] = (await getJson(`/digit.json?${REAL}&start=3&label=${label}`)).digits;
+    const [digit] = (await worker.getDigits(`/digit.json?${REAL}&start=3&label=${label}`)).digits;
     const pixels = digit?.pixels ?? [];
     const inked = Array.from({ length: 28 }, (_, x) => x).filter((x) => pixels.some((value, i) => i % 28 === x && value >= 32));
     const [first, last] = [inked[0] as number, inked.at(-1) as number];
@@ -65,15 +55,15 @@ test('has every format, a look, a permanent URL and an ETag', async () => {
   const headers = { 'if-none-match': again.headers.get('etag') as string };
   expect((await worker.fetch(canonical, { headers, cache: 'no-store' })).status).toBe(304);
 
-  const json = await getJson(`/number/31415.json?${REAL}`);
+  const json = await worker.getDigits(`/number/31415.json?${REAL}`);
   expect([json.n, json.height, json.digits[0]?.class, json.digits[0]?.label]).toEqual([1, 28, '31415', null]);
   expect(json.digits[0]?.pixels).toHaveLength(28 * json.width);
   const picture = PNG.sync.read(Buffer.from(await (await fetch(json.digits[0]?.url as string)).arrayBuffer()));
   expect(picture.width).toBe(json.width);
-  expect((await getBytes(`/number/7.svg?${REAL}`)).toString()).toContain('<title>The handwritten number 7</title>');
-  expect((await getBytes(`/number/7.npy?${REAL}`)).toString('latin1')).toMatch(/'shape': \(1, 28, \d+\)/);
-  expect((await getBytes(`/number/7.txt?${REAL}`)).toString()).toMatch(/█/);
-  expect((await getBytes(`/number/7.ndjson?${REAL}`)).toString().trimEnd().split('\n')).toHaveLength(1);
+  expect((await worker.getBytes(`/number/7.svg?${REAL}`)).toString()).toContain('<title>The handwritten number 7</title>');
+  expect((await worker.getBytes(`/number/7.npy?${REAL}`)).toString('latin1')).toMatch(/'shape': \(1, 28, \d+\)/);
+  expect((await worker.getBytes(`/number/7.txt?${REAL}`)).toString()).toMatch(/█/);
+  expect((await worker.getBytes(`/number/7.ndjson?${REAL}`)).toString().trimEnd().split('\n')).toHaveLength(1);
 });
 
 test.each([
@@ -93,9 +83,9 @@ test.each([
   expect([answer.status, answer.headers.get('content-type'), canonical.split('?')[0]]).toEqual([200, 'image/png', path]);
   expect(answer.headers.get('content-disposition')).toBe(`inline; filename="digitmint-${name}-Ada-0.png"`);
   const bytes = Buffer.from(await answer.arrayBuffer());
-  expect((await getBytes(canonical)).equals(bytes)).toBe(true);
-  expect((await getBytes(`/number/${text}.png?${REAL}`)).equals(bytes)).toBe(true);
-  const json = await getJson(`/number/${text}.json?${REAL}`);
+  expect((await worker.getBytes(canonical)).equals(bytes)).toBe(true);
+  expect((await worker.getBytes(`/number/${text}.png?${REAL}`)).equals(bytes)).toBe(true);
+  const json = await worker.getDigits(`/number/${text}.json?${REAL}`);
   const png = PNG.sync.read(bytes);
   // One picture, as without signs; its class is the number as it was asked for.
   expect([json.n, json.width, json.digits[0]?.label, json.digits[0]?.class]).toEqual([
@@ -110,7 +100,7 @@ test.each([
 
 test('signs leave digits as they are, are of the seed, and have outlines like them', async () => {
   const readRows = async (path: string) => {
-    const { width, digits } = await getJson(path);
+    const { width, digits } = await worker.getDigits(path);
     const pixels = digits[0]?.pixels as number[];
     return Array.from({ length: width }, (_, x) => pixels.filter((_p, i) => i % width === x).join());
   };
@@ -121,9 +111,9 @@ test('signs leave digits as they are, are of the seed, and have outlines like th
   expect(after.filter((column) => before.includes(column))).toEqual(before);
   expect(await readRows(`/number/3.14.json?${REAL}&start=1`)).not.toEqual(signed);
 
-  const countPaths = async (path: string) => (await getBytes(path)).toString().match(/M/g)?.length ?? 0;
+  const countPaths = async (path: string) => (await worker.getBytes(path)).toString().match(/M/g)?.length ?? 0;
   expect(await countPaths(`/number/3.14.svg?${REAL}`)).toBe((await countPaths(`/number/314.svg?${REAL}`)) + 1);
-  expect((await getBytes(`/number/-3.svg?${REAL}`)).toString()).toContain('<title>The handwritten number -3</title>');
+  expect((await worker.getBytes(`/number/-3.svg?${REAL}`)).toString()).toContain('<title>The handwritten number -3</title>');
 });
 
 test('signs are of ink: a model that draws in colours of its own has none', async () => {
