@@ -6,6 +6,7 @@ const INTERFACE = [
   'catalogue',
   'dataset',
   'descriptions',
+  'device-pixels',
   'digit',
   'formats',
   'heavy-work',

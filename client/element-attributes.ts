@@ -16,6 +16,7 @@ export function parseAttributes(read: Read): DigitImageOptions | NumberImageOpti
   const look: LookOptions = {
     scale: readWhole(read, 'scale'),
     margin: readWhole(read, 'margin'),
+    dpr: readWhole(read, 'dpr'),
     fg: text('fg'),
     bg: text('bg'),
     smooth: readFlag(read, 'smooth'),

@@ -26,6 +26,7 @@ const ATTRIBUTES = [
   'scale',
   'gap',
   'margin',
+  'dpr',
   'fg',
   'bg',
   'dark-fg',

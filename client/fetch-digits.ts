@@ -28,7 +28,7 @@ export interface Digit {
   readonly index: number;
   /** Its class's number; null for a model without classes, and for a number in one hand. */
   readonly label: number | null;
-  /** Its class's name; of a number in one hand its digits. */
+  /** Its class's name; of a number in one hand the number as it was asked for. */
   readonly class: string | null;
   /** Its own permanent picture. */
   readonly url: string;
@@ -37,7 +37,8 @@ export interface Digit {
 }
 
 /** What has an effect on numbers: a look shows in each digit's `url`. */
-export type FetchOptions<T> = RequestOptions & Omit<T, 'format' | 'pixels' | 'strict' | 'cols' | 'gap' | 'darkFg' | 'darkBg'>;
+export type FetchOptions<T> = RequestOptions &
+  Omit<T, 'format' | 'pixels' | 'strict' | 'cols' | 'gap' | 'dpr' | 'darkFg' | 'darkBg'>;
 
 /** Base64 is half as long as numbers. */
 const FORM = { format: 'json', pixels: 'base64' } as const;

@@ -1,6 +1,7 @@
 /**
  * Digits as an `<img>`: sharp on every screen by `srcset`, without a jump while it loads, with words for who cannot see it.
  */
+import { multiplyPixels } from '../shared/contract/device-pixels.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { chooseCols, measureSheet } from '../shared/sheet-layout.ts';
 import type { DigitOptions, NumberOptions } from './options.ts';
@@ -18,7 +19,10 @@ export interface ImageOptions {
 
 type Picture = { readonly format?: 'png' | 'svg' | undefined };
 
-/** Digits as an image: `scale` is that of a screen with one device pixel for each CSS pixel. */
+/**
+ * Digits as an image. `scale`, `gap` and `margin` are CSS pixels; with `dpr` it is drawn for such screens alone, for places
+ * that know no srcset.
+ */
 export type DigitImageOptions = Omit<DigitOptions, 'format'> & Picture & ImageOptions;
 /** A number as an image. */
 export type NumberImageOptions = Omit<NumberOptions, 'format'> & Picture & ImageOptions;
@@ -26,7 +30,7 @@ export type NumberImageOptions = Omit<NumberOptions, 'format'> & Picture & Image
 /** The attributes of an `<img>`, under the names that HTML has for them. */
 export interface ImageAttributes {
   readonly src: string;
-  /** For screens with 2 and 3 device pixels for each CSS pixel; absent for SVG, which is sharp at any size. */
+  /** For screens with 1, 2 and 3 device pixels for each CSS pixel; absent with `dpr`, and for SVG, which is sharp at any size. */
   readonly srcset?: string;
   /** CSS pixels; a number's is not known before it is drawn. */
   readonly width?: number;
@@ -45,19 +49,18 @@ const DEFAULT_SAMPLE = { width: 28, height: 28 };
  */
 export function buildImage(options: DigitImageOptions | NumberImageOptions): ImageAttributes {
   const { alt = describe(options), lazy = true, sample = DEFAULT_SAMPLE, ...picture } = options;
-  const { format = 'png', scale = 1 } = picture;
+  const { format = 'png', scale = 1, dpr } = picture;
   if (format !== 'png' && format !== 'svg') {
     throw new RangeError(`digitmint: format is ${JSON.stringify(format)}, expected png or svg: an image is one of them`);
   }
-  const urls = (format === 'svg' ? [1] : DENSITIES)
-    .map((density) => ({ density, enlarged: enlarge(picture, density) }))
-    .filter(({ density, enlarged }) => density === 1 || isAllowed(enlarged, sample))
-    .map(({ density, enlarged }) => ({ density, url: writeUrl(enlarged) }));
-  const [{ url: src } = { url: writeUrl(picture) }] = urls;
+  const densities =
+    format === 'svg' || dpr !== undefined ? [] : DENSITIES.filter((density) => isAllowed(picture, density, sample));
   const { width, height } = measure(picture, sample);
   return {
-    src,
-    ...(urls.length > 1 && { srcset: urls.map(({ density, url }) => `${url} ${density}x`).join(', ') }),
+    src: writeUrl(picture),
+    ...(densities.length > 1 && {
+      srcset: densities.map((density) => `${writeUrl({ ...picture, dpr: density })} ${density}x`).join(', '),
+    }),
     ...('number' in picture ? { height: sample.height * scale + 2 * (picture.margin ?? 0) } : { width, height }),
     alt,
     loading: lazy ? 'lazy' : 'eager',
@@ -77,20 +80,14 @@ function writeUrl(options: PictureOptions): string {
   return 'number' in options ? numberUrl(options) : digitUrl(options);
 }
 
-/** The same picture with more pixels: gaps and margins are told in output pixels, so they grow too. */
-function enlarge(options: PictureOptions, density: number): PictureOptions {
-  const grow = (value: number | undefined) => (value === undefined ? undefined : value * density);
-  const { scale = 1, margin } = options;
-  const enlarged = { ...options, scale: scale * density, margin: grow(margin) };
-  return 'number' in options ? enlarged : { ...enlarged, gap: grow((options as DigitOptions).gap) };
-}
-
-function isAllowed(options: PictureOptions, sample: { width: number; height: number }): boolean {
-  const { scale = 1, margin = 0 } = options;
-  const gap = 'gap' in options ? (options.gap ?? 0) : 0;
-  const { width, height } = measure(options, sample);
-  const fits = width * height <= LIMITS.maxPicturePixels;
-  return scale <= LIMITS.maxScale && margin <= LIMITS.maxGap && gap <= LIMITS.maxGap && fits;
+/** Whether a picture is within the limits with so many device pixels for each CSS pixel; with one the API says what is not. */
+function isAllowed(options: PictureOptions, density: number, sample: { width: number; height: number }): boolean {
+  const products = multiplyPixels(options, density);
+  if (density === 1 || 'code' in products) {
+    return density === 1;
+  }
+  const { width, height } = measure({ ...options, ...products }, sample);
+  return width * height <= LIMITS.maxPicturePixels;
 }
 
 /** Of a number the most that it can be: each digit as wide as a sample, and paper between all. */

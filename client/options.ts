@@ -34,6 +34,11 @@ export interface LookOptions {
   readonly scale?: number | undefined;
   /** Output pixels of paper around all, 0 to 256. Default 0. */
   readonly margin?: number | undefined;
+  /**
+   * Device pixels for each CSS pixel, 1 to 4: multiplies scale, gap and margin, which keep their limits. Not for SVG, which is
+   * sharp on any screen. Default 1.
+   */
+  readonly dpr?: number | undefined;
   /** The ink's colour. Default `ffffff`. */
   readonly fg?: string | undefined;
   /** The paper's colour. Default `000000`. */
@@ -69,7 +74,7 @@ export interface DigitOptions extends BaseOptions, SamplingOptions, LookOptions,
 
 /** What `/number` can be asked for: a number in one writer's hand. */
 export interface NumberOptions extends BaseOptions, SamplingOptions, LookOptions, FormatOptions {
-  /** 1 to 32 digits from 0 to 9; as a text it may begin with zeros. */
+  /** 1 to 32 characters: digits, and - + . , and single spaces among them; as a text it may begin with zeros. */
   readonly number: string | number;
 }
 

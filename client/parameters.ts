@@ -5,6 +5,7 @@
 import { CLASS_LIMITS } from '../shared/classes.ts';
 import { formatColour, parseColour } from '../shared/colour.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
+import { NUMBER_TEXT } from '../shared/contract/number-text.ts';
 
 /**
  * Writes an option's value as the URL has it, before it is percent-encoded.
@@ -74,11 +75,7 @@ export function writeChoice(choices: readonly string[]): Writer {
 }
 
 /** The number itself, as the path has it. */
-export const writeNumber: Writer = writeText(
-  LIMITS.maxNumberLength,
-  `1 to ${LIMITS.maxNumberLength} digits from 0 to 9`,
-  /^[0-9]+$/,
-);
+export const writeNumber: Writer = writeText(NUMBER_TEXT.maxLength, NUMBER_TEXT.about, NUMBER_TEXT.pattern);
 
 /** What a loop walks through. */
 export const writeDigits: Writer = writeText(
@@ -100,6 +97,7 @@ export const WRITERS = {
   scale: writeWhole(1, LIMITS.maxScale),
   gap: writeWhole(0, LIMITS.maxGap),
   margin: writeWhole(0, LIMITS.maxGap),
+  dpr: writeWhole(1, LIMITS.maxDpr),
   fg: writeColour,
   bg: writeColour,
   smooth: writeFlag,

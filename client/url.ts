@@ -2,28 +2,24 @@
  * Writes the API's URLs: parameters in the order of its permalinks, those that change nothing left out, so that equal
  * digits have equal URLs in every cache. To add a route: its options in `options.ts`, a function here, a line in the tests.
  */
+import { multiplyPixels } from '../shared/contract/device-pixels.ts';
+import { WITHOUT_EFFECT } from '../shared/contract/digit-formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
+import { encodeNumber } from '../shared/contract/number-text.ts';
 import { chooseCols } from '../shared/sheet-layout.ts';
 import type { DatasetFormat, DatasetOptions, DigitFormat, DigitOptions, MorphOptions, NumberOptions } from './options.ts';
 import { notAllowed, writeAll, writeChoice, writeDigits, writeNumber, WRITERS, writeWhole, type Writer } from './parameters.ts';
 
-const { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, pixels, model, strict } = WRITERS;
-
-/** What changes nothing in a format. */
-const WITHOUT_EFFECT: Readonly<Record<DigitFormat, readonly string[]>> = {
-  png: ['darkFg', 'darkBg', 'pixels'],
-  json: ['cols', 'gap', 'darkFg', 'darkBg'],
-  svg: ['pixels'],
-  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'darkFg', 'darkBg', 'pixels'],
-  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'darkFg', 'darkBg', 'pixels'],
-  ndjson: ['cols', 'gap', 'darkFg', 'darkBg'],
-};
+const { seed, start, n, label, cols, scale, gap, margin, dpr, fg, bg, smooth, darkFg, darkBg, pixels, model, strict } = WRITERS;
 
 const format = writeChoice(Object.keys(WITHOUT_EFFECT));
 
+/** What of a look stands behind the layout, and what all that has it also takes. */
+const LOOK = { fg, bg, smooth, darkFg, darkBg, pixels, model, format, strict };
+
 /** A route's parameters; their order is that of its permalinks, less what is no part of the query. */
-const DIGIT = { seed, start, n, label, cols, scale, gap, margin, fg, bg, smooth, darkFg, darkBg, pixels, model, format, strict };
-const NUMBER = { number: writeNumber, seed, start, scale, margin, fg, bg, smooth, darkFg, darkBg, pixels, model, format, strict };
+const DIGIT = { seed, start, n, label, cols, scale, gap, margin, dpr, ...LOOK };
+const NUMBER = { number: writeNumber, seed, start, scale, margin, dpr, ...LOOK };
 const DATASET = {
   seed,
   start,
@@ -46,6 +42,7 @@ const MORPH = {
   hold: writeWhole(0, LIMITS.maxMorphHoldMs),
   scale,
   margin,
+  dpr,
   fg,
   bg,
   smooth,
@@ -81,7 +78,7 @@ export function numberUrl({ base, ...options }: NumberOptions): string {
   if (told['number'] === undefined) {
     throw new TypeError('digitmint: number is missing, expected the number to write');
   }
-  return join(base, `/number/${told['number']}.${as}`, NUMBER, told);
+  return join(base, `/number/${encodeNumber(told['number'])}.${as}`, NUMBER, told);
 }
 
 /**
@@ -108,6 +105,7 @@ export function morphUrl({ base, ...options }: MorphOptions = {}): string {
       throw notAllowed(name, options[name], 'none beside digits, which tells them all');
     }
   }
+  multiply(told);
   omitLook(told, false);
   omit(told, { n: '5', frames: '16', fps: '25', hold: '400' });
   return join(base, `/morph.${told['format'] ?? 'png'}`, MORPH, told);
@@ -117,9 +115,23 @@ export function morphUrl({ base, ...options }: MorphOptions = {}): string {
 function tellLook(writers: Readonly<Record<string, Writer>>, options: object): { told: Record<string, string>; as: DigitFormat } {
   const told = writeAll(writers, { ...options });
   const as = (told['format'] ?? 'png') as DigitFormat;
-  drop(told, WITHOUT_EFFECT[as], as);
+  drop(told, WITHOUT_EFFECT[as].map(toCamelCase), as);
+  multiply(told);
   omitLook(told, as === 'svg');
   return { told, as };
+}
+
+/** Tells scale, gap and margin as the products that `dpr` makes of them. @throws RangeError  When one is beyond its limit. */
+function multiply(told: Record<string, string>): void {
+  const read = (name: string) => (told[name] === undefined ? undefined : Number(told[name]));
+  const products = multiplyPixels({ scale: read('scale'), gap: read('gap'), margin: read('margin') }, read('dpr'));
+  if ('code' in products) {
+    throw notAllowed('dpr', read('dpr'), products.expected);
+  }
+  delete told['dpr'];
+  for (const [name, product] of Object.entries(products)) {
+    told[name] = String(product);
+  }
 }
 
 /** Leaves out of the look what changes nothing. */
@@ -159,6 +171,10 @@ function join(
     .filter((name) => !NOT_IN_THE_QUERY.has(name) && told[name] !== undefined)
     .map((name) => `${toSnakeCase(name)}=${encode(name, told[name] as string)}`);
   return writeBase(base) + path + (pairs.length === 0 ? '' : `?${pairs.join('&')}`);
+}
+
+function toCamelCase(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function toSnakeCase(name: string): string {

@@ -43,6 +43,8 @@ async function main(): Promise<void> {
   process.env['WRANGLER_SEND_METRICS'] = 'false';
   process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
   process.env['WRANGLER_HIDE_BANNER'] = 'true';
+  // What it says outside of `dev.logLevel`, as of the pages' headers; `WRANGLER_LOG=debug npm start` tells more.
+  process.env['WRANGLER_LOG'] ??= 'error';
   process.chdir(ROOT);
   await buildPage();
 

@@ -1,7 +1,11 @@
 /**
  * Digits joined to a number, as they are written: each as wide as its ink. Pure.
  */
+import { measurePen } from './pen.ts';
 import type { Samples } from './sampler.ts';
+import { drawChances, drawSign, isSign } from './signs.ts';
+
+const SPACE = ' ';
 
 /** What is fainter than this, of 255, does not count for a digit's width. */
 const FAINT = 32;
@@ -10,15 +14,44 @@ const FAINT = 32;
 const SPACES_A_WIDTH = 10;
 
 /**
+ * Writes a number: its digits as they were drawn, its signs by the pen that they show.
+ *
+ * @param text     At least one digit among signs and spaces.
+ * @param samples  One for each digit, of one channel where there are signs.
+ * @param hand     What its digits were drawn for.
+ * @returns        As {@link joinSamples} does.
+ */
+export function writeNumber(text: string, samples: Samples, hand: { readonly seed: string; readonly start: number }): Samples {
+  if (samples.count === text.length) {
+    return joinSamples(samples);
+  }
+  const { height, width } = samples;
+  const size = height * width;
+  const pen = measurePen(samples);
+  const pixels = new Uint8Array(text.length * size);
+  let digit = 0;
+  for (const [place, character] of [...text].entries()) {
+    if (isSign(character)) {
+      pixels.set(drawSign(character, pen, samples, drawChances(hand.seed, hand.start, place)), place * size);
+    } else if (character !== SPACE) {
+      pixels.set(samples.pixels.subarray(digit * size, (digit + 1) * size), place * size);
+      digit++;
+    }
+  }
+  return joinSamples({ ...samples, count: text.length, pixels }, text);
+}
+
+/**
  * Joins samples to one.
  *
  * @param samples  At least one.
+ * @param text     What they are, a character each: a space is narrower than paper without ink.
  * @returns        One sample of their height, with the same paper before, between and after them. It has no label.
  */
-export function joinSamples(samples: Samples): Samples {
+export function joinSamples(samples: Samples, text = ''): Samples {
   const { count, height, width, channels } = samples;
   const space = measureSpace(width);
-  const spans = Array.from({ length: count }, (_, i) => findInk(samples, i));
+  const spans = Array.from({ length: count }, (_, i) => (text[i] === SPACE ? { first: 0, last: space } : findInk(samples, i)));
   const total = spans.reduce((sum, { first, last }) => sum + last - first + 1 + space, space);
   const pixels = new Uint8Array(height * total * channels);
   let left = space;

@@ -4,18 +4,18 @@
  */
 import * as z from 'zod';
 import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../shared/contract/answers.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../shared/contract/digit-formats.ts';
 import {
+  applyDpr,
   DEFAULT_LOOK,
-  DIGIT_FORMATS,
   findWithoutEffect,
-  type DigitFormat,
   type DigitQuery,
   type ParsedDigitQuery,
   type PinnedDigits,
 } from '../shared/contract/digit-query.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { joinSamples, measureWidestJoined } from '../shared/number.ts';
+import { measureWidestJoined, writeNumber } from '../shared/number.ts';
 import { chooseCols, measureSheet } from '../shared/sheet.ts';
 import { admit, type Work } from './admit.ts';
 import type { AppContext, AppDependencies } from './context.ts';
@@ -71,11 +71,15 @@ export async function answerDigits(
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const { query } = parsed;
-  const format = chooseFormat(DIGIT_FORMATS, extension, query.format, c.req.header('accept'));
+  const format = chooseFormat(DIGIT_FORMATS, extension, parsed.query.format, c.req.header('accept'));
   if (typeof format !== 'string') {
     return respondError(c, format);
   }
+  const applied = applyDpr(parsed.query, format);
+  if (!applied.ok) {
+    return respondError(c, applied.error);
+  }
+  const { query } = applied;
   const withoutEffect = findWithoutEffect(query, format);
   if (query.strict === true && withoutEffect.length > 0) {
     return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
@@ -130,7 +134,7 @@ export async function answerDigits(
               count: digits.n,
               ...(label !== undefined && { label }),
             })
-          : joinSamples(generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }));
+          : writeNumber(digits.number, generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }), digits);
       const drawn = clock();
       const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
       if (tooLarge !== undefined) {

@@ -3,13 +3,8 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import {
-  buildDigitUrl,
-  DIGIT_FORMATS,
-  findWithoutEffect,
-  type DigitQuery,
-  type PinnedDigits,
-} from '../shared/contract/digit-query.ts';
+import { DIGIT_FORMATS } from '../shared/contract/digit-formats.ts';
+import { buildDigitUrl, findWithoutEffect, type DigitQuery, type PinnedDigits } from '../shared/contract/digit-query.ts';
 import { API_HEADERS, CACHE_CONTROL, HEADERS } from './headers.ts';
 
 /** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
@@ -98,7 +93,7 @@ function describeUnknown(names: readonly string[]): string {
 }
 
 function nameDigitFile({ format, seed, start, n, number }: PinnedDigits): string {
-  return nameFile(number === undefined ? '' : `${number}-`, seed, start, n, format);
+  return nameFile(number === undefined ? '' : `${number.replaceAll(' ', '_')}-`, seed, start, n, format);
 }
 
 /** A name that every file system takes. @param what  Stands before the seed. */

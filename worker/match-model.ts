@@ -4,6 +4,7 @@
 import { findClass } from '../shared/classes.ts';
 import { formatColour, type Colour } from '../shared/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
+import { pickDigits } from '../shared/contract/number-text.ts';
 import type { Generator } from './sampler-cache.ts';
 
 /**
@@ -29,14 +30,19 @@ function findLabels(texts: Iterable<string>, { name, sampler }: Generator): Uint
   return Uint8Array.from(labels);
 }
 
-/** The labels of digits that shall be written in one hand. */
+/** The labels of digits that shall be written in one hand; signs among them have none. */
 function findHand(digits: string, generator: Generator): Uint8Array | ApiError {
   const { name, sampler } = generator;
   if (sampler.manifest.classes.length === 0) {
     const reason = 'it was trained without labels';
     return { code: 'parameter_not_supported', parameter: 'digits', received: digits, model: name, reason };
   }
-  return findLabels(digits, generator);
+  const drawn = pickDigits(digits);
+  if (drawn !== digits && sampler.manifest.image.channels !== 1) {
+    const reason = 'it draws in colours of its own, and signs are of ink';
+    return { code: 'parameter_not_supported', parameter: 'digits', received: digits, model: name, reason };
+  }
+  return findLabels(drawn, generator);
 }
 
 /** Refuses colours of ink and paper where a model has its own. */

@@ -26,7 +26,7 @@ function chooseErrorForm(c: Context<AppEnv>): ErrorForm {
     return 'problem';
   }
   const { pathname, searchParams } = new URL(c.req.url);
-  const extension = /\.([a-z0-9]+)$/.exec(pathname)?.[1];
+  const extension = /\.([a-z][a-z0-9]*)$/.exec(pathname)?.[1]; // Not the 14 of 3.14.
   const format = extension ?? searchParams.get('format') ?? (prefersImage(c.req.header('accept')) ? 'png' : null);
   return format === 'png' || format === 'gif' || format === 'svg' || format === 'txt' ? format : 'problem';
 }

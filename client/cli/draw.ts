@@ -2,7 +2,8 @@
  * `digitmint 7`, `digitmint --number 2026`, `digitmint morph`: pictures, text and numbers of digits, and loops.
  */
 import { extname } from 'node:path';
-import { DIGIT_FORMATS, DIGIT_PARAMETERS, NUMBER_PARAMETERS, type DigitFormat } from '../../shared/contract/digit-query.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
+import { DIGIT_PARAMETERS, NUMBER_PARAMETERS } from '../../shared/contract/digit-query.ts';
 import { MORPH_FORMATS, MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
 import { HEADERS } from '../../worker/headers.ts';
 import { CliError } from './cli-error.ts';

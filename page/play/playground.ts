@@ -4,7 +4,7 @@
 import { find, showText } from '../elements.ts';
 import { ask, type Answer } from './answer.ts';
 import { fillForm, matchSwatches, readRequest, showFault, showRoute } from './controls.ts';
-import { buildPageQuery, buildRequestPath, isPicture, type PlayRequest } from './request.ts';
+import { buildPageQuery, buildRequestPath, isPicture, readDpr, type PlayRequest } from './request.ts';
 import { buildSnippets } from './snippets.ts';
 
 /** While somebody types, a request is made when the typing pauses. */
@@ -17,6 +17,7 @@ interface Shown {
   readonly request: PlayRequest;
   readonly path: string;
   readonly answer: Answer;
+  /** Of a picture, in CSS pixels. */
   readonly size: { width: number; height: number } | undefined;
 }
 
@@ -42,7 +43,7 @@ export function addPlayground(): void {
       showText(find('play-fault', HTMLElement), fault === undefined || isBeside ? '' : fault.detail);
       find('play-paper', HTMLElement).classList.toggle('stale', fault !== undefined);
       if (!('detail' in answer)) {
-        const size = await showAnswer(answer, request.format);
+        const size = await showAnswer(answer, request);
         if (signal.aborted) {
           return;
         }
@@ -105,8 +106,9 @@ export function addPlayground(): void {
 
 let objectUrl: string | undefined;
 
-/** @returns  The size of a picture. */
-async function showAnswer({ bytes }: Answer, format: string): Promise<Shown['size']> {
+/** @returns  The size of a picture, in CSS pixels. */
+async function showAnswer({ bytes }: Answer, request: PlayRequest): Promise<Shown['size']> {
+  const { format } = request;
   const picture = find('play-picture', HTMLImageElement);
   const text = find('play-text', HTMLPreElement);
   picture.hidden = !isPicture(format);
@@ -119,14 +121,18 @@ async function showAnswer({ bytes }: Answer, format: string): Promise<Shown['siz
   }
   const stale = objectUrl;
   objectUrl = URL.createObjectURL(bytes);
-  picture.src = objectUrl;
-  await picture.decode();
+  // Another element takes its place once it is loaded, so that nothing asks for the size of the one before.
+  const next = picture.cloneNode() as HTMLImageElement;
+  next.removeAttribute('src');
+  next.srcset = `${objectUrl} ${readDpr(request)}x`; // So its own size is that in CSS pixels.
+  await next.decode();
+  const size = { width: next.naturalWidth, height: next.naturalHeight };
+  next.width = size.width;
+  next.height = size.height;
+  picture.replaceWith(next);
   if (stale !== undefined) {
     URL.revokeObjectURL(stale);
   }
-  const size = { width: picture.naturalWidth, height: picture.naturalHeight };
-  picture.width = size.width;
-  picture.height = size.height;
   return size;
 }
 
@@ -145,8 +151,9 @@ function tell({ request, path, answer, size }: Shown): void {
     : isSeeded
       ? 'As you asked: a seed keeps the digits, and a better model redraws them.'
       : 'As you asked: without a seed, new digits at every view.';
+  const dpr = readDpr(request);
   const about = [
-    ...(size === undefined ? [] : [`${size.width} × ${size.height} pixels`]),
+    ...(size === undefined ? [] : [`${size.width * dpr} × ${size.height * dpr} pixels`]),
     `${answer.bytes.size.toLocaleString('en')} bytes`,
     `seed ${answer.seed}`,
     ...(answer.warning === '' ? [] : [answer.warning]),

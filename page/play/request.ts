@@ -2,6 +2,8 @@
  * What the controls ask for, as a URL of the interface. Pure.
  */
 
+import { encodeNumber } from '../../shared/contract/number-text.ts';
+
 export interface PlayRequest {
   readonly route: 'digit' | 'number';
   /** Of /number alone. */
@@ -13,7 +15,7 @@ export interface PlayRequest {
 
 /** Path and query: the format as the extension, no parameter that was not set. */
 export function buildRequestPath({ route, digits, format, parameters }: PlayRequest): string {
-  const path = route === 'digit' ? '/digit' : `/number/${encodeURIComponent(digits)}`;
+  const path = route === 'digit' ? '/digit' : `/number/${encodeNumber(digits)}`;
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, value])).toString();
   return `${path}.${format}${query === '' ? '' : `?${query}`}`;
 }
@@ -31,4 +33,9 @@ export function buildPageQuery({ route, digits, format, parameters }: PlayReques
 /** Whether an answer is a picture that pages show. */
 export function isPicture(format: string): boolean {
   return format === 'png' || format === 'svg';
+}
+
+/** Device pixels for each CSS pixel of a picture. */
+export function readDpr({ format, parameters }: PlayRequest): number {
+  return format === 'png' ? Number(new Map(parameters).get('dpr') ?? 1) : 1;
 }

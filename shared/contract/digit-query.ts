@@ -4,8 +4,10 @@
 import * as z from 'zod';
 import { areEqual, BLACK, formatColour, WHITE, type Colour } from '../colour.ts';
 import { chooseCols } from '../sheet.ts';
+import { multiplyPixels } from './device-pixels.ts';
+import { DIGIT_FORMATS, WITHOUT_EFFECT, type DigitFormat } from './digit-formats.ts';
 import type { ApiError } from './errors.ts';
-import { LIMITS } from './limits.ts';
+import { encodeNumber, NUMBER_TEXT } from './number-text.ts';
 import {
   PARAMETERS,
   parseParameters,
@@ -15,28 +17,7 @@ import {
   type PixelForm,
 } from './parameters.ts';
 
-/** The formats of `/digit`, by extension, with their media types, in the order of preference. The first is the default. */
-export const DIGIT_FORMATS = {
-  png: 'image/png',
-  json: 'application/json',
-  svg: 'image/svg+xml',
-  txt: 'text/plain',
-  npy: 'application/x-npy',
-  ndjson: 'application/x-ndjson',
-} as const;
-export type DigitFormat = keyof typeof DIGIT_FORMATS;
-
 const FORMAT_NAMES = Object.keys(DIGIT_FORMATS) as DigitFormat[];
-
-/** The parameters that change nothing in a format, and so are not part of its canonical URL. JSON's show in its URLs. */
-const WITHOUT_EFFECT: Readonly<Record<DigitFormat, readonly DigitParameter[]>> = {
-  png: ['dark_fg', 'dark_bg', 'pixels'],
-  json: ['cols', 'gap', 'dark_fg', 'dark_bg'],
-  svg: ['pixels'],
-  txt: ['scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg', 'pixels'],
-  npy: ['cols', 'scale', 'gap', 'margin', 'fg', 'bg', 'smooth', 'dark_fg', 'dark_bg', 'pixels'],
-  ndjson: ['cols', 'gap', 'dark_fg', 'dark_bg'],
-};
 
 /** The parameters of `/digit`. The order is that of the documentation and of `strict=1`'s list. */
 export const DIGIT_PARAMETERS = {
@@ -48,6 +29,7 @@ export const DIGIT_PARAMETERS = {
   scale: PARAMETERS.scale,
   gap: PARAMETERS.gap,
   margin: PARAMETERS.margin,
+  dpr: PARAMETERS.dpr,
   fg: PARAMETERS.fg,
   bg: PARAMETERS.bg,
   smooth: PARAMETERS.smooth,
@@ -69,11 +51,8 @@ export const NUMBER_PARAMETERS = (({ n: _n, label: _label, cols: _cols, gap: _ga
 
 /** The number itself, as the path has it. */
 export const NUMBER_PATH = {
-  schema: z
-    .string()
-    .regex(new RegExp(`^[0-9]{1,${LIMITS.maxNumberLength}}$`))
-    .meta({ description: `1 to ${LIMITS.maxNumberLength} digits from 0 to 9` }),
-  about: 'The number',
+  schema: z.string().max(NUMBER_TEXT.maxLength).regex(NUMBER_TEXT.pattern).meta({ description: NUMBER_TEXT.about }),
+  about: 'The number, with its signs',
   without: '',
   example: '2026',
 } as const satisfies Parameter;
@@ -124,7 +103,19 @@ export function parseNumberQuery(number: string, search: URLSearchParams): Parse
  * days may say it along with `strict=1`.
  */
 export function findWithoutEffect(query: DigitQuery, format: DigitFormat): DigitParameter[] {
-  return WITHOUT_EFFECT[format].filter((name) => query[name] !== undefined && !(format === 'json' && name === 'cols'));
+  const withoutEffect: readonly DigitParameter[] = WITHOUT_EFFECT[format];
+  return withoutEffect.filter((name) => query[name] !== undefined && !(format === 'json' && name === 'cols'));
+}
+
+/**
+ * Multiplies `dpr` into what it multiplies, where a format has pixels: once, before anything is made of the query.
+ *
+ * @returns  The query with the products; `dpr` stays in it, as what was asked for.
+ */
+export function applyDpr(query: DigitQuery, format: DigitFormat): ParsedDigitQuery {
+  const withoutEffect: readonly DigitParameter[] = WITHOUT_EFFECT[format];
+  const products = withoutEffect.includes('dpr') ? {} : multiplyPixels(query, query.dpr);
+  return 'code' in products ? { ok: false, error: products } : { ok: true, query: { ...query, ...products } };
 }
 
 /** How digits look, or are written. */
@@ -164,7 +155,7 @@ export interface PinnedDigits extends Look {
   /** The class's name: unlike its number it means the same in every version of a model. */
   readonly label: string | undefined;
   readonly cols: number;
-  /** The number to write in one hand, the latent vector of `start` for each of its digits; then `n` is 1. */
+  /** The number to write in one hand, the latent vector of `start` for each of its digits, and its signs; then `n` is 1. */
   readonly number: string | undefined;
 }
 
@@ -190,7 +181,7 @@ export function buildDigitUrl(digits: PinnedDigits): string {
   pairs.push(...listLook(digits, n, format === 'svg'));
   const hasNoEffect = new Set<string>(WITHOUT_EFFECT[format]);
   const told = pairs.filter(([name]) => !hasNoEffect.has(name)).map(([name, value]) => `&${name}=${value}`);
-  const path = number === undefined ? '/digit' : `/number/${number}`;
+  const path = number === undefined ? '/digit' : `/number/${encodeNumber(number)}`;
   return `${path}.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
 }
 

@@ -96,7 +96,7 @@ export function listFaultyParameters(error: ApiError): readonly string[] {
     case 'parameter_without_effect':
       return error.parameters;
     case 'picture_too_large':
-      return ['n', 'scale'];
+      return ['n', 'scale', 'dpr'];
     case 'label_not_supported':
       return ['label'];
     case 'model_not_found':
@@ -157,8 +157,8 @@ export function describeError(error: ApiError): ErrorDescription {
         title: 'Picture too large',
         detail:
           error.frames === undefined
-            ? `The picture would have ${error.width} x ${error.height} pixels, at most ${error.maxPixels} allowed: lower n or scale.`
-            : `The picture would have ${error.frames} frames of ${error.width} x ${error.height} pixels, at most ${error.maxPixels} pixels in all allowed: lower n, frames or scale.`,
+            ? `The picture would have ${error.width} x ${error.height} pixels, at most ${error.maxPixels} allowed: lower n, scale or dpr.`
+            : `The picture would have ${error.frames} frames of ${error.width} x ${error.height} pixels, at most ${error.maxPixels} pixels in all allowed: lower n, frames, scale or dpr.`,
       };
     case 'label_not_supported':
       return {

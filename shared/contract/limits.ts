@@ -9,12 +9,14 @@ export const LIMITS = {
    * request's processor time more tightly cuts it short; smaller ranges give the same digits.
    */
   maxDatasetDigits: 60_000,
-  /** Digits of a number that is written in one picture. */
+  /** Digits and signs of a number that is written in one picture. */
   maxNumberLength: 32,
   /** Sheets wider than this in digits are asked for by mistake only. */
   maxCols: 256,
   /** Output pixels a side for one pixel of a digit. */
   maxScale: 16,
+  /** Device pixels for each CSS pixel: screens have up to 3 or so. */
+  maxDpr: 4,
   /** Output pixels of a gap or a margin. */
   maxGap: 256,
   /** Pixels of the final picture: bounds memory and encoding time whatever the single factors are. */
@@ -45,9 +47,10 @@ export const LIMITS = {
 export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: string; readonly about: string }>> = {
   maxDigits: { unit: 'digits', about: 'of one answer (n)' },
   maxDatasetDigits: { unit: 'digits', about: 'of one set (n of /dataset)' },
-  maxNumberLength: { unit: 'digits', about: 'of a number in one hand' },
+  maxNumberLength: { unit: 'characters', about: 'of a number in one hand, signs and spaces included' },
   maxCols: { unit: 'digits', about: 'a row of a sheet (cols)' },
   maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },
+  maxDpr: { unit: 'pixels', about: 'of the device for each CSS pixel (dpr); scale, gap and margin times dpr keep their limits' },
   maxGap: { unit: 'pixels', about: 'between digits and around all (gap, margin)' },
   maxPicturePixels: { unit: 'pixels', about: 'of the final picture, width times height' },
   maxMorphDigits: { unit: 'digits', about: 'of one loop (n of /morph, length of digits)' },

@@ -4,6 +4,7 @@
 import * as z from 'zod';
 import type { ApiError } from './errors.ts';
 import { DEFAULT_LOOK, listLook, type Look } from './digit-query.ts';
+import { multiplyPixels } from './device-pixels.ts';
 import { LIMITS } from './limits.ts';
 import { PARAMETERS, parseParameters, wholeNumber, type ParameterSet, type ParameterValues } from './parameters.ts';
 
@@ -59,6 +60,7 @@ export const MORPH_PARAMETERS = {
     about: `Side of the square of output pixels for one pixel of a digit; all frames together have at most ${LIMITS.maxMorphPixels} pixels`,
   },
   margin: PARAMETERS.margin,
+  dpr: { ...PARAMETERS.dpr, about: 'Device pixels for each CSS pixel: multiplies scale and margin' },
   fg: PARAMETERS.fg,
   bg: { ...PARAMETERS.bg, about: 'The paper’s colour; GIF knows no half transparency, its edges are hard on transparent paper' },
   smooth: { ...PARAMETERS.smooth, about: 'Enlarges with smooth edges in place of squares' },
@@ -72,7 +74,7 @@ export const MORPH_PARAMETERS = {
   strict: PARAMETERS.strict,
 } as const satisfies ParameterSet;
 
-/** A parsed query. What was not asked for is undefined. */
+/** A parsed query. What was not asked for is undefined; `dpr` is multiplied in. */
 export type MorphQuery = ParameterValues<typeof MORPH_PARAMETERS> & {
   /** Names that were given but mean nothing here: for the warning header. */
   readonly unknown: readonly string[];
@@ -93,13 +95,16 @@ export function parseMorphQuery(search: URLSearchParams): ParsedMorphQuery {
   if (!parsed.ok) {
     return parsed;
   }
-  const { digits, n, label } = parsed.values;
+  const { digits, n, label, dpr } = parsed.values;
   if (digits !== undefined && (n !== undefined || label !== undefined)) {
     const [parameter, received] = n === undefined ? ['label', label ?? ''] : ['n', `${n}`];
     const expected = 'none beside digits, which tells them all';
     return { ok: false, error: { code: 'invalid_parameter', parameter, received, expected } };
   }
-  return { ok: true, query: { ...parsed.values, unknown: parsed.unknown } };
+  const products = multiplyPixels(parsed.values, dpr);
+  return 'code' in products
+    ? { ok: false, error: products }
+    : { ok: true, query: { ...parsed.values, ...products, unknown: parsed.unknown } };
 }
 
 /** What decides a loop, with nothing left to chance or to defaults that may change. */

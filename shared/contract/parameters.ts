@@ -125,6 +125,12 @@ export const PARAMETERS = {
   },
   gap: { schema: wholeNumber(0, LIMITS.maxGap), about: 'Output pixels of paper between digits', without: '0', example: '4' },
   margin: { schema: wholeNumber(0, LIMITS.maxGap), about: 'Output pixels of paper around all', without: '0', example: '8' },
+  dpr: {
+    schema: wholeNumber(1, LIMITS.maxDpr),
+    about: 'Device pixels for each CSS pixel: multiplies scale, gap and margin. PNG and loops only: SVG is sharp on any screen',
+    without: '1',
+    example: '2',
+  },
   fg: { schema: colour(), about: 'The ink’s colour', without: 'ffffff', example: '1d2430' },
   bg: { schema: colour(), about: 'The paper’s colour', without: '000000', example: 'transparent' },
   smooth: {

@@ -93,6 +93,13 @@ test.each([1, 2, 3])(
   },
 );
 
+test('is drawn for the screens that dpr says, in the same size', async () => {
+  const { page } = await openPage('<digit-mint base="BASE" seed="Ada" scale="2" dpr="4"></digit-mint>');
+  await waitForEvents(page, 1);
+  expect(await look(page)).toMatchObject({ url: `${base}/digit.png?seed=Ada&scale=8`, natural: 224, width: 56, height: 56 });
+  await page.close();
+});
+
 test('is a picture with a name to who cannot see it, or nothing where it says so', async () => {
   const { page } = await openPage(`<digit-mint base="BASE" number="2026" scale="2"></digit-mint>
     <digit-mint base="BASE" alt="Our lucky number"></digit-mint><digit-mint base="BASE" alt="" id="nothing"></digit-mint>`);

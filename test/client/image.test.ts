@@ -46,6 +46,14 @@ test('leaves out what would be beyond a limit', () => {
   expect(densities({ number: '1'.repeat(32), scale: 6 })).toBe(''); // Twice as large it might have 4 million pixels.
 });
 
+test('is drawn for one kind of screen where that is asked for, in the size that it has on any', () => {
+  const { src, srcset, width, height } = buildImage({ n: 4, scale: 2, gap: 3, margin: 5, dpr: 3 });
+  expect([src, srcset]).toEqual(['/digit.png?n=4&scale=6&gap=9&margin=15', undefined]);
+  expect([width, height]).toEqual([2 * 56 + 3 + 2 * 5, 2 * 56 + 3 + 2 * 5]);
+  expect(buildImage({ number: 42, scale: 4, dpr: 2 })).toMatchObject({ src: '/number/42.png?scale=8', height: 112 });
+  expect(() => buildImage({ scale: 9, dpr: 2 })).toThrow('dpr is 2, expected scale times dpr to be at most 16, not 9 x 2 = 18');
+});
+
 test('says what it shows', () => {
   const alt = (options: Parameters<typeof buildImage>[0]) => buildImage(options).alt;
   expect([

@@ -58,7 +58,7 @@ test('the licences of what its command line holds go along', async () => {
 });
 
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
-const BUDGET = { index: 5.25 * 1024, element: 4.5 * 1024, urlsOnly: 2.5 * 1024, tarball: 550 * 1024 };
+const BUDGET = { index: 5.75 * 1024, element: 4.75 * 1024, urlsOnly: 2.75 * 1024, tarball: 550 * 1024 };
 
 test('it is small', async () => {
   const sizeOf = async (name: string) => gzipSync(await readFile(join(client.path, name))).length;

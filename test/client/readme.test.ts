@@ -87,6 +87,7 @@ test('the URLs that its comments say', async () => {
   const urls = [
     digitUrl({ base, label: 7, seed: 'Ada', scale: 4 }),
     numberUrl({ base, number: 2026, format: 'svg' }),
+    numberUrl({ base, number: '-1,234.5' }),
     morphUrl({ base, digits: '9876543210', format: 'gif' }),
     datasetUrl({ base, n: 10_000, format: 'npy' }),
   ];

@@ -16,7 +16,8 @@ import type {
 import type { Digit, Digits } from '../../client/fetch-digits.ts';
 import type { digitsSchema } from '../../shared/contract/answers.ts';
 import type { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
-import type { DIGIT_FORMATS, DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
+import type { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
+import type { DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
 import type { MORPH_FORMATS, MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 

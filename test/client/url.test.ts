@@ -7,8 +7,10 @@ import type { DatasetOptions, DigitFormat, DigitOptions, MorphOptions, NumberOpt
 import { datasetUrl, digitUrl, morphUrl, numberUrl } from '../../client/url.ts';
 import { CLASS_LIMITS } from '../../shared/classes.ts';
 import { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
-import { DIGIT_FORMATS, DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
+import { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
+import { DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { NUMBER_TEXT } from '../../shared/contract/number-text.ts';
 import { MORPH_FORMATS, MORPH_PARAMETERS, type MorphFormat } from '../../shared/contract/morph-query.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import { createApp } from '../../worker/app.ts';
@@ -58,6 +60,7 @@ const look = {
   start: maybe(whole(0, 999)),
   scale: maybe(whole(1, 4)),
   margin: maybe(whole(0, 9)),
+  dpr: maybe(whole(1, 4)),
   fg: maybe(colours),
   bg: maybe(colours),
   smooth: maybe(fc.boolean()),
@@ -107,10 +110,18 @@ describe('URLs of what is pinned are the permalinks', () => {
   });
 
   test('of numbers', async () => {
-    const numbers = fc.record({ ...look, number: fc.oneof(fc.stringMatching(/^[0-9]{1,5}$/), whole(0, 99_999)) });
+    const numbers = fc.record({
+      ...look,
+      number: fc.oneof(
+        fc.stringMatching(NUMBER_TEXT.pattern).filter((text) => text.length <= 9),
+        whole(0, 99_999),
+      ),
+    });
     await fc.assert(
       fc.asyncProperty(numbers, async (options: NumberOptions) => {
-        expect(numberUrl(options)).toBe(await ask(writeLoosely(`/number/${options.number}.${options.format}`, options)));
+        expect(numberUrl(options)).toBe(
+          await ask(writeLoosely(`/number/${encodeURIComponent(options.number)}.${options.format}`, options)),
+        );
       }),
       { numRuns: 200 },
     );
@@ -165,6 +176,8 @@ test('what is not pinned keeps the order', () => {
   expect(numberUrl({ number: '007', format: 'svg', darkFg: 'fff', darkBg: 'transparent' })).toBe(
     '/number/007.svg?dark_bg=transparent', // The ink is white already.
   );
+  expect(numberUrl({ number: '+1,000 2' })).toBe('/number/%2B1,000%202.png');
+  expect(numberUrl({ number: -3.14, format: 'svg' })).toBe('/number/-3.14.svg');
   expect(datasetUrl({ format: 'npy' })).toBe('/dataset.npy');
   expect(morphUrl()).toBe('/morph.png');
   expect(morphUrl({ format: 'gif', hold: 0, fps: 25, scale: 4, digits: '0123', strict: true })).toBe(
@@ -184,6 +197,21 @@ test('a loop’s n or label beside its digits is refused as the API does', async
     expect(() => morphUrl(options)).toThrow(new RangeError(`digitmint: ${unquoted.slice(0, -1)}`));
     expect(detail).toMatch(/^(?:n|label) is .*, expected none beside digits/);
   }
+});
+
+test('a dpr beyond a limit is refused as the API does', async () => {
+  for (const [write, path, options] of [
+    [digitUrl, '/digit.png', { n: 2, gap: 100, dpr: 3 }],
+    [digitUrl, '/digit.png', { scale: 5, margin: 99, dpr: 4 }],
+    [morphUrl, '/morph.gif', { format: 'gif', margin: 129, dpr: 2 }],
+  ] as [(options: object) => string, string, object][]) {
+    const answer = await app.request(writeLoosely(path, options), { headers: { accept: 'application/problem+json' } });
+    const { detail } = (await answer.json()) as { detail: string };
+    expect(detail).toContain(`times dpr to be at most`);
+    expect(() => write(options)).toThrow(new RangeError(`digitmint: ${detail.replace(/"(\d)"/, '$1').slice(0, -1)}`));
+  }
+  expect(digitUrl({ format: 'svg', scale: 16, dpr: 4 })).toBe('/digit.svg?scale=16');
+  expect(() => digitUrl({ format: 'svg', dpr: 2, strict: true })).toThrow(/dpr without effect in svg/);
 });
 
 test('a base is an address or a path, with or without a slash at its end', () => {
@@ -240,6 +268,13 @@ const VALUES: readonly unknown[] = [
   '0'.repeat(17),
   '0'.repeat(32),
   '0'.repeat(33),
+  '-3.14',
+  -3.14,
+  '+1,000',
+  '12 500',
+  '1 ',
+  '1  2',
+  '-.',
   'fff',
   '#fffff',
   'transparent',

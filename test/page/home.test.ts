@@ -213,6 +213,17 @@ describe('the playground', () => {
     });
   });
 
+  test('shows a picture for a dense screen in its size on the page, and writes that down', async () => {
+    await visit('/?seed=Ada&scale=3&dpr=2&format=png', {}, async (page) => {
+      await readUrl(page, 'dpr=2');
+      expect(await page.locator('#play-picture').evaluate((node) => node.getBoundingClientRect().width)).toBe(84);
+      expect(await page.textContent('#play-caption')).toMatch(/^168 × 168 pixels/);
+      expect(await page.textContent('#snippet-html')).toContain(' width="84" height="84">');
+      await page.getByLabel('Pinned').check();
+      expect(await page.textContent('#snippet-url')).toContain('/digit.png?seed=Ada&scale=6&model=');
+    });
+  });
+
   test('keeps its state in the page’s address, and ignores what others add to it', async () => {
     await visit('/', {}, async (page) => {
       await page.getByRole('button', { name: 'A number' }).click();

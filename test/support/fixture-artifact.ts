@@ -49,6 +49,12 @@ const DEFAULT_LAYERS: readonly LayerConfig[] = [
   { type: 'reshape', shape: [28, 28, 1] },
 ];
 
+/** Of a generator that draws in colours of its own, 16 pixels a side. */
+export const COLOUR_LAYERS: readonly LayerConfig[] = [
+  { type: 'dense', units: 16 * 16 * 3, activation: 'sigmoid' },
+  { type: 'reshape', shape: [16, 16, 3] },
+];
+
 /** Builds an artifact. */
 export function buildFixture({
   name = 'fixture',

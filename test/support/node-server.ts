@@ -6,6 +6,7 @@ import { mkdtemp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { inject } from 'vitest';
+import { askAt } from './ask.ts';
 import type { TestBucket, TestWorker } from './workerd.ts';
 
 export interface ServerOptions {
@@ -85,7 +86,7 @@ export async function startNodeServer(
   });
   return {
     url: server.url,
-    fetch: server.fetch,
+    ...askAt(server.url),
     bucket,
     readLogs: server.readLogs,
     close: async () => {

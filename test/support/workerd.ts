@@ -3,6 +3,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { createTestHarness, unstable_readConfig as readConfig, type TestHarness } from 'wrangler';
+import { askAt, type Asking } from './ask.ts';
 import { listObjects, type Fixture } from './fixture-artifact.ts';
 
 /** What tests use of the bucket's binding. */
@@ -19,10 +20,8 @@ export interface RateLimitBinding {
   readonly simple: { readonly limit: number; readonly period: 10 | 60 };
 }
 
-export interface TestWorker {
+export interface TestWorker extends Asking {
   readonly url: URL;
-  /** Takes a path and what fetch takes. */
-  readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
   readonly bucket: TestBucket;
   /** Messages that the worker wrote since it started. */
   readonly readLogs: () => string[];
@@ -73,7 +72,7 @@ export async function startWorker(
   await fill(bucket);
   return {
     url,
-    fetch: (path, init) => fetch(new URL(path, url), init),
+    ...askAt(url),
     bucket,
     readLogs: () => harness.getLogs().map((log) => log.message),
     close: () => harness.close(),

@@ -31,7 +31,6 @@ beforeAll(async () => {
 afterAll(() => worker.close());
 
 const getJson = async (path: string) => (await worker.fetch(path)).json();
-const getBytes = async (path: string) => Buffer.from(await (await worker.fetch(path)).arrayBuffer());
 const getProblem = async (path: string) => {
   const answer = await worker.fetch(path);
   return [answer.status, ((await answer.json()) as { code: string }).code];
@@ -110,7 +109,7 @@ describe('/models', () => {
   test('hand out the bundled model’s files: the repository’s, by hash', async () => {
     const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
     for (const path of ['manifest.json', 'model.json', 'weights.bin']) {
-      const bytes = await getBytes(`/models/digits/${shipped.version}/${path}`);
+      const bytes = await worker.getBytes(`/models/digits/${shipped.version}/${path}`);
       expect([path, hash(bytes)]).toEqual([path, hash(readFileSync(new URL(path, SHIPPED)))]);
     }
     const model = await tf.loadLayersModel(new URL(`/models/digits/${shipped.version}/model.json`, worker.url).href);
@@ -184,6 +183,8 @@ describe('/oembed', () => {
   test('describes numbers, loops and outlines too, by the size of what its URL gives', async () => {
     for (const [url, type, title] of [
       ['/number/2026?seed=a&scale=3&margin=4', 'image/png', 'The handwritten number 2026, which nobody wrote'],
+      ['/number/-3.14?model=digits&scale=2', 'image/png', 'The handwritten number -3.14, which nobody wrote'],
+      ['/number/12%20500.svg?model=digits', 'image/svg+xml', 'The handwritten number 12 500, which nobody wrote'],
       ['/number/7.png', 'image/png', 'The handwritten number 7, which nobody wrote'],
       ['/number/31.svg?model=digits&scale=2', 'image/svg+xml', 'The handwritten number 31, which nobody wrote'],
       ['/digit.svg?n=6&cols=3&gap=2', 'image/svg+xml', '6 handwritten digits that nobody wrote'],

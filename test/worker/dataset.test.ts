@@ -4,19 +4,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
 import { digitSchema, digitsSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
-import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
+import { buildFixture, COLOUR_LAYERS, buildPointer } from '../support/fixture-artifact.ts';
 import { leaveInTheMiddle } from '../support/raw-request.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const labelled = buildFixture({ name: 'labelled' });
 const plain = buildFixture({ name: 'plain', classes: 0 });
-const colour = buildFixture({
-  name: 'colour',
-  layers: [
-    { type: 'dense', units: 16 * 16 * 3, activation: 'sigmoid' },
-    { type: 'reshape', shape: [16, 16, 3] },
-  ],
-});
+const colour = buildFixture({ name: 'colour', layers: COLOUR_LAYERS });
 
 let worker: TestWorker;
 beforeAll(async () => {
@@ -29,7 +23,6 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-const getBytes = async (path: string) => Buffer.from(await (await worker.fetch(path)).arrayBuffer());
 const getDigits = async (query: string) => digitsSchema.parse(await (await worker.fetch(`/digit.json?${query}`)).json()).digits;
 
 /** An IDX file by its own description: magic, sizes, bytes. */
@@ -50,47 +43,47 @@ describe('a set', () => {
     const digits = await getDigits(query);
     const [pixels, labels] = [digits.flatMap((digit) => digit.pixels), digits.map(({ label }) => label)];
 
-    const images = readIdx(await getBytes(`/dataset.idx?${query}`));
+    const images = readIdx(await worker.getBytes(`/dataset.idx?${query}`));
     expect(images.shape).toEqual([150, 28, 28]);
     expect([...images.data]).toEqual(pixels);
-    const named = readIdx(await getBytes(`/dataset.idx?${query}&part=labels`));
+    const named = readIdx(await worker.getBytes(`/dataset.idx?${query}&part=labels`));
     expect([named.shape, [...named.data]]).toEqual([[150], labels]);
 
-    const array = readNpy(await getBytes(`/dataset.npy?${query}`));
+    const array = readNpy(await worker.getBytes(`/dataset.npy?${query}`));
     expect(array.header).toContain("'shape': (150, 28, 28)");
     expect([...array.data]).toEqual(pixels);
-    const names = readNpy(await getBytes(`/dataset.npy?${query}&part=labels`));
+    const names = readNpy(await worker.getBytes(`/dataset.npy?${query}&part=labels`));
     expect(names.header).toContain("'shape': (150,)");
     expect([...names.data]).toEqual(labels);
 
-    const [head, ...rows] = (await getBytes(`/dataset.csv?${query}`)).toString().trimEnd().split('\n');
+    const [head, ...rows] = (await worker.getBytes(`/dataset.csv?${query}`)).toString().trimEnd().split('\n');
     expect(head).toBe(['label', ...Array.from({ length: 784 }, (_, i) => `pixel${i}`)].join(','));
     expect(rows.map((row) => row.split(',').map(Number))).toEqual(digits.map(({ label, pixels: own }) => [label, ...own]));
 
-    const lines = (await getBytes(`/dataset.ndjson?${query}`)).toString().trimEnd().split('\n');
+    const lines = (await worker.getBytes(`/dataset.ndjson?${query}`)).toString().trimEnd().split('\n');
     expect(lines.map((line) => digitSchema.parse(JSON.parse(line)))).toEqual(digits);
   });
 
   test('of any range is a part of the same row', async () => {
-    const whole = readNpy(await getBytes('/dataset.npy?seed=s&n=300')).data;
+    const whole = readNpy(await worker.getBytes('/dataset.npy?seed=s&n=300')).data;
     for (const [start, n] of [
       [0, 1],
       [63, 2],
       [100, 200],
       [299, 1],
     ] as const) {
-      const part = readNpy(await getBytes(`/dataset.npy?seed=s&start=${start}&n=${n}`)).data;
+      const part = readNpy(await worker.getBytes(`/dataset.npy?seed=s&start=${start}&n=${n}`)).data;
       expect(part.equals(whole.subarray(start * 784, (start + n) * 784))).toBe(true);
     }
   });
 
   test('of a label, of a model in colour and of one without classes is what they can give', async () => {
-    const named = readIdx(await getBytes('/dataset.idx?seed=s&n=70&label=3&part=labels')).data;
+    const named = readIdx(await worker.getBytes('/dataset.idx?seed=s&n=70&label=3&part=labels')).data;
     expect(new Set(named)).toEqual(new Set([3]));
-    const sevens = readNpy(await getBytes('/dataset.npy?seed=s&n=2&label=7')).data;
+    const sevens = readNpy(await worker.getBytes('/dataset.npy?seed=s&n=2&label=7')).data;
     expect([...sevens]).toEqual((await getDigits('seed=s&n=2&label=7')).flatMap(({ pixels }) => pixels));
-    expect(readIdx(await getBytes('/dataset.idx?model=colour&n=3')).shape).toEqual([3, 16, 16, 3]);
-    const [head, row] = (await getBytes('/dataset.csv?model=plain&n=1')).toString().split('\n');
+    expect(readIdx(await worker.getBytes('/dataset.idx?model=colour&n=3')).shape).toEqual([3, 16, 16, 3]);
+    const [head, row] = (await worker.getBytes('/dataset.csv?model=plain&n=1')).toString().split('\n');
     expect([head?.startsWith('pixel0,'), row?.split(',').length]).toEqual([true, 784]);
   });
 
@@ -110,9 +103,9 @@ describe('a set', () => {
     const answer = await worker.fetch('/dataset.npy?seed=s&n=60000');
     const data = readNpy(Buffer.from(await answer.arrayBuffer())).data;
     expect(data.length).toBe(60_000 * 784);
-    const last = readNpy(await getBytes('/dataset.npy?seed=s&n=10&start=59990')).data;
+    const last = readNpy(await worker.getBytes('/dataset.npy?seed=s&n=10&start=59990')).data;
     expect(data.subarray(-784 * 10).equals(last)).toBe(true);
-    expect(data.subarray(0, 784 * 10).equals(readNpy(await getBytes('/dataset.npy?seed=s&n=10')).data)).toBe(true);
+    expect(data.subarray(0, 784 * 10).equals(readNpy(await worker.getBytes('/dataset.npy?seed=s&n=10')).data)).toBe(true);
   });
 
   test('may be left in the middle', async () => {
@@ -153,7 +146,7 @@ describe('its headers', () => {
     const answer = await worker.fetch('/dataset.idx?n=3');
     expect(answer.headers.get('cache-control')).toBe('no-store');
     const seed = answer.headers.get('digitmint-seed') as string;
-    const again = await getBytes(`/dataset.idx?n=3&seed=${seed}`);
+    const again = await worker.getBytes(`/dataset.idx?n=3&seed=${seed}`);
     expect(again.equals(Buffer.from(await answer.arrayBuffer()))).toBe(true);
   });
 

@@ -10,17 +10,6 @@ import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
 import { sendRaw } from '../support/raw-request.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
-interface Digits {
-  model: { name: string; version: string };
-  seed: string;
-  start: number;
-  n: number;
-  width: number;
-  height: number;
-  channels: number;
-  digits: { index: number; label: number | null; class: string | null; url: string; pixels: number[] }[];
-}
-
 const labelled = buildFixture({ name: 'labelled' });
 const unlabelled = buildFixture({ name: 'plain', classes: 0, weightsSeed: 'plain' });
 const PINNED = `labelled@${labelled.manifest.version}`;
@@ -35,16 +24,14 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-const getJson = async (path: string) => (await worker.fetch(path)).json() as Promise<Digits>;
-const getBytes = async (path: string) => Buffer.from(await (await worker.fetch(path)).arrayBuffer());
 const getType = async (path: string, accept?: string) =>
   (await worker.fetch(path, { headers: accept === undefined ? {} : { accept } })).headers.get('content-type');
 const getCacheControl = async (path: string) => (await worker.fetch(path)).headers.get('cache-control');
 
 describe('digits', () => {
   test('come as PNG whose pixels, read by another decoder, are those of the JSON', async () => {
-    const png = PNG.sync.read(await getBytes('/digit.png?seed=a&n=5&cols=3'));
-    const json = await getJson('/digit.json?seed=a&n=5&cols=3');
+    const png = PNG.sync.read(await worker.getBytes('/digit.png?seed=a&n=5&cols=3'));
+    const json = await worker.getDigits('/digit.json?seed=a&n=5&cols=3');
     expect([png.width, png.height]).toEqual([3 * 28, 2 * 28]);
     for (const [i, digit] of json.digits.entries()) {
       const [left, top] = [(i % 3) * 28, Math.floor(i / 3) * 28];
@@ -54,8 +41,8 @@ describe('digits', () => {
   });
 
   test('are scaled without a change of their pixels', async () => {
-    const small = PNG.sync.read(await getBytes('/digit.png?seed=a&n=2'));
-    const large = PNG.sync.read(await getBytes('/digit.png?seed=a&n=2&scale=3'));
+    const small = PNG.sync.read(await worker.getBytes('/digit.png?seed=a&n=2'));
+    const large = PNG.sync.read(await worker.getBytes('/digit.png?seed=a&n=2&scale=3'));
     expect([large.width, large.height]).toEqual([small.width * 3, small.height * 3]);
     const expected = Array.from({ length: large.width * large.height }, (_, p) => {
       const [x, y] = [Math.floor((p % large.width) / 3), Math.floor(p / large.width / 3)];
@@ -73,7 +60,7 @@ describe('digits', () => {
     expect(second.headers.get('digitmint-seed')).not.toBe(seed);
     const bytes = Buffer.from(await first.arrayBuffer());
     expect(bytes.equals(Buffer.from(await second.arrayBuffer()))).toBe(false);
-    expect((await getBytes(`/digit.png?n=2&seed=${seed}`)).equals(bytes)).toBe(true);
+    expect((await worker.getBytes(`/digit.png?n=2&seed=${seed}`)).equals(bytes)).toBe(true);
     const link = /^<(.*)>; rel="canonical"$/.exec(first.headers.get('link') as string)?.[1] as string;
     expect(new URL(link).pathname + new URL(link).search).toBe(first.headers.get('content-location'));
     const again = await fetch(link);
@@ -82,33 +69,33 @@ describe('digits', () => {
   });
 
   test('of a seed are the same bytes every time, whatever the order of the parameters', async () => {
-    const first = await getBytes('/digit.png?seed=x&n=7&label=3');
-    expect((await getBytes('/digit.png?label=3&n=7&seed=x&utm_source=y&_=1')).equals(first)).toBe(true);
-    expect((await getBytes('/digit?format=png&seed=x&n=7&label=3')).equals(first)).toBe(true);
-    expect((await getBytes('/digit.png?seed=X&n=7&label=3')).equals(first)).toBe(false);
+    const first = await worker.getBytes('/digit.png?seed=x&n=7&label=3');
+    expect((await worker.getBytes('/digit.png?label=3&n=7&seed=x&utm_source=y&_=1')).equals(first)).toBe(true);
+    expect((await worker.getBytes('/digit?format=png&seed=x&n=7&label=3')).equals(first)).toBe(true);
+    expect((await worker.getBytes('/digit.png?seed=X&n=7&label=3')).equals(first)).toBe(false);
   });
 
   test('number i of a batch is what (seed, i) alone gives, in every batch and by its own URL', async () => {
-    const batch = await getJson('/digit.json?seed=batch&n=256');
+    const batch = await worker.getDigits('/digit.json?seed=batch&n=256');
     expect(batch.digits.map(({ index }) => index)).toEqual(Array.from({ length: 256 }, (_, i) => i));
     for (const i of [0, 1, 63, 64, 200, 255]) {
-      const [alone] = (await getJson(`/digit.json?seed=batch&start=${i}`)).digits;
+      const [alone] = (await worker.getDigits(`/digit.json?seed=batch&start=${i}`)).digits;
       expect(alone).toEqual(batch.digits[i]);
       const png = PNG.sync.read(Buffer.from(await (await fetch((batch.digits[i] as { url: string }).url)).arrayBuffer()));
       expect(Array.from({ length: 784 }, (_, p) => png.data[p * 4])).toEqual(batch.digits[i]?.pixels);
     }
-    const part = await getJson('/digit.json?seed=batch&start=100&n=20');
+    const part = await worker.getDigits('/digit.json?seed=batch&start=100&n=20');
     expect(part.digits).toEqual(batch.digits.slice(100, 120));
   });
 
   test('have labels when the model has classes, and all the label that is asked for', async () => {
-    const { digits } = await getJson('/digit.json?seed=l&n=64');
+    const { digits } = await worker.getDigits('/digit.json?seed=l&n=64');
     expect(new Set(digits.map(({ label }) => label)).size).toBeGreaterThan(5);
-    const sevens = await getJson('/digit.json?seed=l&n=8&label=7');
+    const sevens = await worker.getDigits('/digit.json?seed=l&n=8&label=7');
     expect(sevens.digits.every(({ label }) => label === 7)).toBe(true);
     expect(sevens.digits.every((digit) => digit.class === '7')).toBe(true);
     expect(sevens.digits[3]?.url).toContain('label=7');
-    const plain = (await getJson('/digit.json?model=plain&n=3')).digits;
+    const plain = (await worker.getDigits('/digit.json?model=plain&n=3')).digits;
     expect(plain.map((digit) => [digit.label, digit.class])).toEqual([
       [null, null],
       [null, null],
@@ -123,9 +110,9 @@ describe('digits', () => {
       expect(answer.status).toBe(200);
       expect(decodeURIComponent(answer.headers.get('digitmint-seed') as string)).toBe(seed);
       expect(answer.headers.get('set-cookie')).toBeNull();
-      const body = (await answer.json()) as Digits;
+      const body = digitsSchema.parse(await answer.json());
       expect(body.seed).toBe(seed);
-      expect((await getJson(new URL(answer.headers.get('content-location') as string, worker.url).href)).digits).toEqual(
+      expect((await worker.getDigits(new URL(answer.headers.get('content-location') as string, worker.url).href)).digits).toEqual(
         body.digits,
       );
     },
@@ -134,7 +121,7 @@ describe('digits', () => {
 
 test('JSON is what its description says, with nothing beside it', async () => {
   for (const path of ['/digit.json?n=3&seed=a', '/digit.json?model=plain']) {
-    const json = await getJson(path);
+    const json = await (await worker.fetch(path)).json();
     expect(digitsSchema.parse(json)).toEqual(json);
   }
   const health = await (await worker.fetch('/healthz')).json();
@@ -209,7 +196,7 @@ describe('headers', () => {
       expect(headers.get(name)).toBeTruthy();
     }
     expect(headers.get('server-timing')).toMatch(/^load;dur=[\d.]+, generate;dur=[\d.]+, encode;dur=[\d.]+$/);
-    expect(headers.get('content-length')).toBe(String((await getBytes('/digit.png?seed=a')).length));
+    expect(headers.get('content-length')).toBe(String((await worker.getBytes('/digit.png?seed=a')).length));
   });
 
   test('name what was passed over without letting anything in', async () => {
@@ -384,7 +371,7 @@ describe('errors', () => {
     expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
     expect(await answer.json()).toMatchObject({ code: 'invalid_parameter', parameters: ['n'] });
     const large = await worker.fetch('/digit.png?n=256&scale=16', { headers });
-    expect(await large.json()).toMatchObject({ code: 'picture_too_large', parameters: ['n', 'scale'] });
+    expect(await large.json()).toMatchObject({ code: 'picture_too_large', parameters: ['n', 'scale', 'dpr'] });
     expect(await (await worker.fetch('/digits', { headers })).json()).not.toHaveProperty('parameters');
     const refused = { headers: { accept: 'application/problem+json;q=0, image/png' } };
     expect((await worker.fetch('/digit.png?n=0', refused)).headers.get('content-type')).toBe('image/png');

@@ -5,20 +5,14 @@ import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
-import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../../shared/contract/answers.ts';
+import { digitSchema, packedDigitSchema, packedDigitsSchema } from '../../shared/contract/answers.ts';
 import { collectComplaints, startBrowser } from '../support/browser.ts';
-import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
+import { buildFixture, COLOUR_LAYERS, buildPointer } from '../support/fixture-artifact.ts';
 import { leaveInTheMiddle } from '../support/raw-request.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const grey = buildFixture({ name: 'grey' });
-const colour = buildFixture({
-  name: 'colour',
-  layers: [
-    { type: 'dense', units: 16 * 16 * 3, activation: 'sigmoid' },
-    { type: 'reshape', shape: [16, 16, 3] },
-  ],
-});
+const colour = buildFixture({ name: 'colour', layers: COLOUR_LAYERS });
 
 let worker: TestWorker;
 let browser: Browser;
@@ -37,9 +31,7 @@ afterAll(async () => {
   await worker.close();
 });
 
-const getJson = async (path: string) => digitsSchema.parse(await (await worker.fetch(path)).json());
 const getText = async (path: string) => (await worker.fetch(path)).text();
-const getBytes = async (path: string) => Buffer.from(await (await worker.fetch(path)).arrayBuffer());
 
 /** Real digits: the model in the bundle. */
 const REAL = 'model=digits&seed=Ada';
@@ -60,7 +52,7 @@ test.each([
     'content-location': `/digit.${format}?seed=a&n=2&model=grey@${grey.manifest.version}`,
   });
   const bytes = Buffer.from(await answer.arrayBuffer());
-  expect((await getBytes(`/digit?seed=a&n=2&format=${format}`)).equals(bytes)).toBe(true);
+  expect((await worker.getBytes(`/digit?seed=a&n=2&format=${format}`)).equals(bytes)).toBe(true);
   const negotiated = await worker.fetch('/digit?seed=a&n=2', { headers: { accept } });
   expect([negotiated.headers.get('content-type'), negotiated.headers.get('vary')]).toEqual([type, 'Accept']);
   const headers = { 'if-none-match': answer.headers.get('etag') as string };
@@ -74,12 +66,12 @@ describe('npy', () => {
     ['grey', 5, '(5, 28, 28)'],
     ['colour', 3, '(3, 16, 16, 3)'],
   ])('of model %s holds the pixels as NumPy lays them out', async (model, n, shape) => {
-    const bytes = await getBytes(`/digit.npy?seed=a&n=${n}&model=${model}`);
+    const bytes = await worker.getBytes(`/digit.npy?seed=a&n=${n}&model=${model}`);
     expect(bytes.subarray(0, 8)).toEqual(Buffer.from('\x93NUMPY\x01\x00', 'latin1'));
     const end = 10 + bytes.readUInt16LE(8);
     expect(end % 64).toBe(0);
     expect(bytes.toString('latin1', 10, end)).toContain(`'descr': '|u1', 'fortran_order': False, 'shape': ${shape}`);
-    const { digits } = await getJson(`/digit.json?seed=a&n=${n}&model=${model}`);
+    const { digits } = await worker.getDigits(`/digit.json?seed=a&n=${n}&model=${model}`);
     expect([...bytes.subarray(end)]).toEqual(digits.flatMap(({ pixels }) => pixels));
   });
 });
@@ -87,7 +79,7 @@ describe('npy', () => {
 describe('ndjson', () => {
   test('is the JSON’s digits, one a line, over any number of parts', async () => {
     const lines = (await getText('/digit.ndjson?seed=a&n=130&start=7&label=3')).trimEnd().split('\n');
-    const { digits } = await getJson('/digit.json?seed=a&n=130&start=7&label=3');
+    const { digits } = await worker.getDigits('/digit.json?seed=a&n=130&start=7&label=3');
     expect(lines.map((line) => digitSchema.parse(JSON.parse(line)))).toEqual(digits);
   });
 
@@ -105,7 +97,7 @@ describe('pixels=base64', () => {
   test.each(['/digit.json?seed=a&n=3', '/digit.json?seed=a&n=2&model=colour', `/number/42.json?${REAL}`])(
     'holds the bytes of the array, and changes nothing else: %s',
     async (path) => {
-      const plain = await getJson(path);
+      const plain = await worker.getDigits(path);
       const answer = await worker.fetch(`${path}&pixels=base64`);
       expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
       const packed = packedDigitsSchema.parse(await answer.json());
@@ -117,7 +109,7 @@ describe('pixels=base64', () => {
   test('holds a line each too, and has a tag of its own', async () => {
     const lines = (await getText('/digit.ndjson?seed=a&n=70&pixels=base64')).trimEnd().split('\n');
     const unpacked = lines.map((line) => packedDigitSchema.parse(JSON.parse(line)));
-    const { digits } = await getJson('/digit.json?seed=a&n=70&pixels=array');
+    const { digits } = await worker.getDigits('/digit.json?seed=a&n=70&pixels=array');
     expect(unpacked.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }))).toEqual(digits);
     const tags = ['array', 'base64'].map(async (form) =>
       (await worker.fetch(`/digit.json?seed=a&pixels=${form}`)).headers.get('etag'),
@@ -136,7 +128,7 @@ describe('pixels=base64', () => {
 
 describe('txt', () => {
   test.each(['grey', 'colour'])('of model %s draws two rows of pixels a line', async (model) => {
-    const { digits, width, height, channels } = await getJson(`/digit.json?seed=a&n=3&model=${model}`);
+    const { digits, width, height, channels } = await worker.getDigits(`/digit.json?seed=a&n=3&model=${model}`);
     const lines = (await getText(`/digit.txt?seed=a&n=3&cols=2&model=${model}`)).split('\n');
     expect(lines).toHaveLength(height + 1); // Two rows of digits, half a line a pixel, and the last line feed.
     for (const [i, { pixels }] of digits.entries()) {
@@ -157,7 +149,7 @@ describe('txt', () => {
 
 describe('svg', () => {
   test('drawn by a browser is the digit, and says what it is', async () => {
-    const { digits } = await getJson(`/digit.json?${REAL}&n=4`);
+    const { digits } = await worker.getDigits(`/digit.json?${REAL}&n=4`);
     const page = await browser.newPage({ viewport: { width: 560, height: 560 } });
     const complaints = collectComplaints(page);
     await page.goto(new URL(`/digit.svg?${REAL}&n=4&scale=10`, worker.url).href);
@@ -215,7 +207,7 @@ describe('svg', () => {
 });
 
 describe('the look', () => {
-  const getPng = async (path: string) => PNG.sync.read(await getBytes(path));
+  const getPng = async (path: string) => PNG.sync.read(await worker.getBytes(path));
 
   test('is the canonical URL’s too, which gives the same bytes', async () => {
     for (const format of ['png', 'svg']) {

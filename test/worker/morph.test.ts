@@ -7,21 +7,14 @@ import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
-import { digitsSchema } from '../../shared/contract/answers.ts';
 import { takeApart } from '../support/apng.ts';
 import { startBrowser } from '../support/browser.ts';
-import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
+import { buildFixture, COLOUR_LAYERS, buildPointer } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/runtime.ts';
 
 const grey = buildFixture({ name: 'grey' });
 const plain = buildFixture({ name: 'plain', classes: 0 });
-const colour = buildFixture({
-  name: 'colour',
-  layers: [
-    { type: 'dense', units: 16 * 16 * 3, activation: 'sigmoid' },
-    { type: 'reshape', shape: [16, 16, 3] },
-  ],
-});
+const colour = buildFixture({ name: 'colour', layers: COLOUR_LAYERS });
 
 let worker: TestWorker;
 let browser: Browser;
@@ -44,10 +37,8 @@ afterAll(async () => {
 /** Real digits: the model in the bundle. */
 const REAL = 'model=digits&seed=Ada';
 
-const getBytes = async (path: string) => Buffer.from(await (await worker.fetch(path)).arrayBuffer());
-const getPixels = async (query: string) =>
-  digitsSchema.parse(await (await worker.fetch(`/digit.json?${query}`)).json()).digits.map(({ pixels }) => pixels);
-const getFrames = async (query: string) => takeApart(await getBytes(`/morph.png?${query}`)).frames;
+const getPixels = async (query: string) => (await worker.getDigits(`/digit.json?${query}`)).digits.map(({ pixels }) => pixels);
+const getFrames = async (query: string) => takeApart(await worker.getBytes(`/morph.png?${query}`)).frames;
 
 /** One channel of a picture. */
 function pickChannel(rgba: Uint8Array, channel = 0): number[] {
@@ -80,7 +71,7 @@ describe('key frames are the digits that', () => {
 });
 
 test('PNG plays for ever as asked in a browser, which sees the frames that are in it', async () => {
-  const bytes = await getBytes(`/morph.png?${REAL}&n=3&frames=4&fps=30&hold=500&scale=2`);
+  const bytes = await worker.getBytes(`/morph.png?${REAL}&n=3&frames=4&fps=30&hold=500&scale=2`);
   const { plays, frames } = takeApart(bytes);
   expect([plays, frames.length]).toEqual([0, 12]);
   expect(frames.every(({ disposeAndBlend: [dispose, blend] }) => dispose === 0 && blend === 0)).toBe(true);
@@ -117,7 +108,7 @@ test('PNG plays for ever as asked in a browser, which sees the frames that are i
 test('GIF has the same frames, and plays for ever at the same pace', async () => {
   const query = `${REAL}&n=3&frames=7&fps=30&hold=500&scale=3&margin=2&fg=1d2430&bg=eeffcc`;
   const png = await getFrames(query);
-  const { gif, frames } = readGif(await getBytes(`/morph.gif?${query}`));
+  const { gif, frames } = readGif(await worker.getBytes(`/morph.gif?${query}`));
   expect([gif.width, gif.height, gif.loopCount(), frames.length]).toEqual([88, 88, 0, 21]);
   expect(frames.reduce((sum, { delay }) => sum + delay, 0)).toBe(Math.round(100 * (21 / 30 + 1.5)));
   expect(Math.min(...frames.map(({ delay }) => delay))).toBeGreaterThanOrEqual(2);
@@ -130,7 +121,7 @@ test('on transparent paper PNG has soft edges and GIF hard ones, and no frame sh
   const query = `${REAL}&n=2&frames=4&bg=transparent&fg=0a0`;
   const png = (await getFrames(query)).map((frame) => pickChannel(PNG.sync.read(frame.png).data, 3));
   expect(new Set(png.flat()).size).toBeGreaterThan(100);
-  const { frames } = readGif(await getBytes(`/morph.gif?${query}`));
+  const { frames } = readGif(await worker.getBytes(`/morph.gif?${query}`));
   for (const [i, { rgba, disposal }] of frames.entries()) {
     expect(disposal).toBe(2); // Back to nothing.
     expect(pickChannel(rgba, 3)).toEqual(png[i]!.map((alpha) => (alpha >= 128 ? 255 : 0)));
@@ -153,7 +144,7 @@ test('a model without classes, and one that draws in colour', async () => {
   expect(await getFrames('seed=a&model=plain&n=2&frames=2')).toHaveLength(4);
   const query = 'seed=a&model=colour&n=2&frames=3&scale=2';
   const png = (await getFrames(query)).map((frame) => PNG.sync.read(frame.png).data);
-  const { frames } = readGif(await getBytes(`/morph.gif?${query}`));
+  const { frames } = readGif(await worker.getBytes(`/morph.gif?${query}`));
   const off = frames.flatMap(({ rgba }, i) => [...rgba].map((value, p) => Math.abs(value - png[i]![p]!)));
   expect(off.reduce((sum, value) => sum + value, 0) / off.length).toBeLessThan(8); // 256 colours for noise.
   expect(await (await worker.fetch('/morph?model=colour&fg=f00')).json()).toMatchObject({ code: 'parameter_not_supported' });
@@ -189,7 +180,7 @@ describe('the answer', () => {
   test('is these bytes, whatever becomes of the code', async () => {
     const hash = async (path: string) =>
       createHash('sha256')
-        .update(await getBytes(path))
+        .update(await worker.getBytes(path))
         .digest('hex')
         .slice(0, 16);
     const query = `seed=golden&n=3&frames=4&scale=2&fg=1d2430&bg=eee&model=grey@${grey.manifest.version}`;

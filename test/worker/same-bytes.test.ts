@@ -72,6 +72,8 @@ test.each([
   ['/digit.txt?n=2', '4343a55b240ed57e689e01d65358afa0'],
   ['/digit.npy?n=5', '0731b8104283826f273cdbee1f1c386c'],
   ['/number/2026.png?scale=3', 'b69e0f8a8d92419976100c3051e2e939'],
+  ['/number/-3.14.png?scale=3', '6aab04aea3975b818ea05792c9ee846e'],
+  ['/number/+1,000%202.svg?smooth=1', '4c46e853b67e8f11dd8d5b577cde3b23'],
   ['/dataset.idx?n=130&start=9', 'ecbd26c7afffdbc9d61f4d708ab7a4a9'],
   ['/dataset.csv?n=70&label=3', 'd9dd31e598d7ace4a15566cfd988200a'],
 ])('%s is the very bytes that it was', async (path, sha256) => {

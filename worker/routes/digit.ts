@@ -1,7 +1,8 @@
 /**
  * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: freshly sampled digits, or those that a seed stands for.
  */
-import { DIGIT_FORMATS, DIGIT_PARAMETERS, parseDigitQuery, type DigitFormat } from '../../shared/contract/digit-query.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
+import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { answerDigits, DIGITS_ANSWER } from '../answer-digits.ts';
 import { splitExtension } from '../digit-format.ts';

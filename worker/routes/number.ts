@@ -18,7 +18,8 @@ export const NUMBER_OPERATIONS: readonly Operation[] = [
     ...SHARED,
     id: 'drawNumber',
     path: '/number/{digits}',
-    summary: 'A number in one writer’s hand, in the format that format= or Accept asks for',
+    summary:
+      'A number in one writer’s hand, in the format that format= or Accept asks for; 3.14 is a number, since 14 is no format',
     pathParameters: { digits: NUMBER_PATH },
     examples: ['/number/2026'],
   },
@@ -31,7 +32,7 @@ export const NUMBER_OPERATIONS: readonly Operation[] = [
       digits: NUMBER_PATH,
       extension: { ...NUMBER_PARAMETERS.format, about: 'The answer’s format', without: '' },
     },
-    examples: ['/number/2026.png?scale=4', '/number/31415.svg?seed=Ada&scale=4'],
+    examples: ['/number/2026.png?scale=4', '/number/-3.14.png?seed=ink&scale=4&smooth=1', '/number/31415.svg?seed=Ada&scale=4'],
   },
 ];
 

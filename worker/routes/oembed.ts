@@ -4,17 +4,20 @@
 import * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
 import {
+  applyDpr,
   DIGIT_PARAMETERS,
   NUMBER_PARAMETERS,
   parseDigitQuery,
   parseNumberQuery,
   type DigitQuery,
 } from '../../shared/contract/digit-query.ts';
+import type { DigitFormat } from '../../shared/contract/digit-formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { countFrames, MORPH_PARAMETERS, parseMorphQuery } from '../../shared/contract/morph-query.ts';
+import { encodeNumber } from '../../shared/contract/number-text.ts';
 import { parseParameters, wholeNumber, type ParameterSet } from '../../shared/contract/parameters.ts';
-import { joinSamples } from '../../shared/number.ts';
+import { writeNumber } from '../../shared/number.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
@@ -146,7 +149,7 @@ async function describePhoto(
     if (found.kind === 'number') {
       // Its digits tell how wide it is: so the picture must be of this seed and this version.
       const { seed = drawSeed(), start = 0 } = query;
-      sample = joinSamples(generator.sampler.drawHand({ seed, start, labels }));
+      sample = writeNumber(found.number, generator.sampler.drawHand({ seed, start, labels }), { seed, start });
       search.set('seed', seed);
       search.set('model', `${generator.name}@${generator.version}`);
     }
@@ -171,8 +174,14 @@ async function describePhoto(
   if (found.extension !== 'svg' && size.width * size.height * parsed.frames > maxPixels) {
     return { code: 'picture_too_large', ...size, ...(found.kind === 'morph' && { frames: parsed.frames }), maxPixels };
   }
-  search.set('scale', String(scale));
-  const path = found.kind === 'number' ? `/number/${found.number}` : `/${found.kind}`;
+  // All that dpr multiplies is told as its product; it would multiply that again.
+  search.delete('dpr');
+  for (const [name, value] of Object.entries({ scale, gap: query.gap, margin: query.margin })) {
+    if (value !== undefined) {
+      search.set(name, String(value));
+    }
+  }
+  const path = found.kind === 'number' ? `/number/${encodeNumber(found.number)}` : `/${found.kind}`;
   return {
     version: '1.0',
     type: 'photo',
@@ -204,13 +213,14 @@ type ParsedPicture =
   | { readonly ok: true; readonly query: PictureQuery; readonly frames: number }
   | { readonly ok: false; readonly error: ApiError };
 
-function parsePicture({ kind, number, search }: Pasted): ParsedPicture {
+function parsePicture({ kind, extension, number, search }: Pasted): ParsedPicture {
   if (kind === 'morph') {
     const parsed = parseMorphQuery(search);
     return parsed.ok ? { ...parsed, frames: countFrames(parsed.query) } : parsed;
   }
   const parsed = kind === 'digit' ? parseDigitQuery(search) : parseNumberQuery(number, search);
-  return parsed.ok ? { ...parsed, frames: 1 } : parsed;
+  const applied = parsed.ok ? applyDpr(parsed.query, extension as DigitFormat) : parsed;
+  return applied.ok ? { ...applied, frames: 1 } : applied;
 }
 
 /** Pictures by the first part of their path: their formats that are pictures, the first when none is named, and parameters. */
@@ -244,13 +254,13 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   if (kind === 'digit' && isNamed) {
     search.append('label', decodeOrKeep(name));
   }
-  return { kind, extension, number: kind === 'number' ? (name ?? '') : '', search };
+  return { kind, extension, number: kind === 'number' ? decodeOrKeep(name ?? '') : '', search };
 }
 
 function decodeOrKeep(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // Then no class has that name.
+    return text; // Then no class has that name, and it is no number.
   }
 }

@@ -17,7 +17,7 @@ const MEANINGS: readonly (readonly [name: RegExp, meaning: string])[] = [
 ];
 
 export function renderAboutModel({ manifest, plan, source }: ModelView): Markup {
-  const { name, version, training } = manifest;
+  const { name, version, training, image } = manifest;
   const isShipped = files.quality.model === `${name}@${version}`;
   const facts: [string, string][] = [
     [formatCount(plan.parameters), 'weights'],
@@ -30,7 +30,8 @@ export function renderAboutModel({ manifest, plan, source }: ModelView): Markup 
     <h2 id="model-title">The network behind it</h2>
     <p class="lead">
       Model <code>${name}@${version}</code>, ${source === 'r2' ? 'published' : 'bundled with the worker'}, trained on
-      ${training.dataset.name}. <a href="/models/${name}/${version}">Its card</a> has the rest, and its files.
+      ${formatCount(training.dataset.images)} pictures of ${image.width} × ${image.height} pixels (${training.dataset.name}).
+      <a href="/models/${name}/${version}">Its card</a> has the rest, and its files.
     </p>
     <dl class="facts">
       ${facts.map(

@@ -27,6 +27,7 @@ const NOTES: Readonly<Record<DigitParameter, ControlNote>> = {
   scale: { kind: 'count', title: 'Scale' },
   gap: { kind: 'count', title: 'Gap' },
   margin: { kind: 'count', title: 'Margin' },
+  dpr: { kind: 'count', title: 'Device pixels' },
   fg: { kind: 'colour', title: 'Ink' },
   bg: { kind: 'colour', title: 'Paper' },
   smooth: { kind: 'flag', title: 'Smooth' },
@@ -40,7 +41,7 @@ const NOTES: Readonly<Record<DigitParameter, ControlNote>> = {
 
 const GROUPS: readonly { readonly title: string; readonly names: readonly DigitParameter[] }[] = [
   { title: 'Which digits', names: ['label', 'seed', 'n', 'start'] },
-  { title: 'Layout', names: ['cols', 'scale', 'gap', 'margin', 'smooth'] },
+  { title: 'Layout', names: ['cols', 'scale', 'gap', 'margin', 'dpr', 'smooth'] },
   { title: 'Colours', names: ['fg', 'bg', 'dark_fg', 'dark_bg'] },
   { title: 'Answer', names: ['format', 'pixels', 'model', 'strict'] },
 ];
