@@ -100,9 +100,10 @@ test('a pinned URL that the caller has already is a 304 before any model is aske
 test('HEAD draws nothing, but where only the digits tell whether a number is too large', async () => {
   const { manifest } = buildFixture({ name: 'digits' });
   const drawn: string[] = [];
-  const note = (what: string) => () => {
+  const note = (what: string) => (request: { labels?: Uint8Array }) => {
     drawn.push(what);
-    return { count: 1, height: 28, width: 28, channels: 1, pixels: new Uint8Array(784), labels: null };
+    const count = request.labels?.length ?? 1;
+    return { count, height: 28, width: 28, channels: 1, pixels: new Uint8Array(count * 784), labels: null };
   };
   const sampler = { manifest, draw: note('draw'), drawHand: note('hand'), drawMorph: note('morph') };
   const lease = { generator: { name: 'digits', version: manifest.version, origin: 'r2', sampler }, release: () => undefined };
