@@ -103,7 +103,9 @@ test('HEAD draws nothing, but where only the digits tell whether a number is too
   const note = (what: string) => (request: { labels?: Uint8Array }) => {
     drawn.push(what);
     const count = request.labels?.length ?? 1;
-    return { count, height: 28, width: 28, channels: 1, pixels: new Uint8Array(count * 784), labels: null };
+    // Thin strokes: the number is far less wide than digits can be.
+    const pixels = Uint8Array.from({ length: count * 784 }, (_, i) => (i % 28 === 14 ? 255 : 0));
+    return { count, height: 28, width: 28, channels: 1, pixels, labels: null };
   };
   const sampler = { manifest, draw: note('draw'), drawHand: note('hand'), drawMorph: note('morph') };
   const lease = { generator: { name: 'digits', version: manifest.version, origin: 'r2', sampler }, release: () => undefined };
