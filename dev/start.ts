@@ -57,8 +57,12 @@ async function main(): Promise<void> {
       logLevel: 'error',
       liveReload: false,
       watch: true,
-      structuredLogsHandler: ({ level, message }: { level: string; message: string }) =>
-        process.stderr.write(`${level}: ${message}\n`),
+      structuredLogsHandler: ({ level, message }: { level: string; message: string }) => {
+        // A line for every picture of a page would bury what is worth a look.
+        if (!message.includes('"event":"request"')) {
+          process.stderr.write(`${level}: ${message}\n`);
+        }
+      },
     },
   });
 

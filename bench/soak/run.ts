@@ -2,12 +2,12 @@
  * A soak: many requests of every kind at once, while the model that serves is switched again and again and publications go
  * wrong. Every answer is held against what it must be.
  */
-import { createHash } from 'node:crypto';
 import { buildKey, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
 import { deriveKey, drawWords } from '../../shared/random.ts';
 import { buildFixture, buildPointer, type Fixture } from '../../test/support/fixture-artifact.ts';
 import { putArtifact, waitUntil, type TestWorker } from '../../test/support/workerd.ts';
-import { HOLD_ADDRESS, KNOWN, LARGE, LEFT, nameModel, PINNED } from './traffic.ts';
+import { expectBusy, expectSame, hash, type Health } from './expectations.ts';
+import { HOLD_ADDRESS, KINDS, KNOWN, LARGE, LEFT, nameModel, PINNED, type Kind } from './traffic.ts';
 
 export interface SoakOptions {
   readonly worker: TestWorker;
@@ -37,11 +37,6 @@ export interface SoakReport {
 }
 
 const MAX_WRONG = 20;
-
-/** Of a hundred requests so many of each kind. */
-const SHARES = { pinned: 40, current: 15, fresh: 12, revalidated: 12, known: 15, left: 1, large: 1, health: 4 } as const;
-type Kind = keyof typeof SHARES;
-const KINDS = (Object.keys(SHARES) as Kind[]).flatMap((kind) => Array.from({ length: SHARES[kind] }, () => kind));
 
 interface Golden {
   readonly path: string;
@@ -257,26 +252,4 @@ class Soak {
     expectSame(permanent, [again.status, hash(new Uint8Array(await again.arrayBuffer()))], [200, bytes]);
     return 'fresh, asked for again';
   }
-}
-
-interface Health {
-  readonly status: string;
-  readonly model: { readonly name: string; readonly version: string } | null;
-  readonly lastError: { readonly reason: string } | null;
-}
-
-function expectBusy(path: string, answer: Response): string {
-  expectSame(path, [answer.status, answer.headers.get('retry-after')], [503, '1']);
-  return 'busy, 503';
-}
-
-function expectSame(path: string, actual: unknown, expected: unknown): void {
-  const [came, awaited] = [JSON.stringify(actual), JSON.stringify(expected)];
-  if (came !== awaited) {
-    throw new Error(`${path} gives ${came}, expected ${awaited}`);
-  }
-}
-
-function hash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

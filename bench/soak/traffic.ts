@@ -78,3 +78,8 @@ export const LARGE: readonly string[] = ['/digit.png?n=256&scale=4&smooth=1', '/
 export function nameModel({ manifest }: Fixture): string {
   return `${manifest.name}@${manifest.version}`;
 }
+
+/** Of a hundred requests so many of each kind. */
+const SHARES = { pinned: 40, current: 15, fresh: 12, revalidated: 12, known: 15, left: 1, large: 1, health: 4 } as const;
+export type Kind = keyof typeof SHARES;
+export const KINDS = (Object.keys(SHARES) as Kind[]).flatMap((kind) => Array.from({ length: SHARES[kind] }, () => kind));

@@ -132,7 +132,14 @@ test('its log is lines of JSON: start, requests with the id of their answer, sto
   const events = server.readLogs().map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(events).toMatchObject([
     { level: 'info', event: 'started' },
-    { event: 'request', requestId: answer.headers.get('request-id'), method: 'GET', url: '/digit.json?n=0', status: 400 },
+    {
+      event: 'request',
+      requestId: answer.headers.get('request-id'),
+      method: 'GET',
+      route: '/digit.json',
+      status: 400,
+      code: 'invalid_parameter',
+    },
     { event: 'stopping', signal: 'SIGINT' },
     { event: 'stopped' },
   ]);
