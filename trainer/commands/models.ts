@@ -167,7 +167,9 @@ async function verify(model: string | undefined, flags: VerifyFlags, context: St
     const versions = result.versions.map((version) => ({ ...version, manifest: undefined }));
     report(flags, context, store, { ...result, versions }, () => describeVerification(result));
     if (result.faults.length > 0) {
-      throw new ModelsError(`${store.description}: ${result.faults.length} fault(s) found; publish again what is damaged`);
+      throw new ModelsError(
+        `${store.description}: ${result.faults.length} fault(s) found; publish again what is damaged or not signed`,
+      );
     }
   });
 }
