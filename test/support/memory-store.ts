@@ -13,6 +13,8 @@ interface MemoryObject {
 export interface MemoryStore extends ObjectStore {
   /** Another store with the same objects. */
   copy(): MemoryStore;
+  /** Looks at an object between two operations. */
+  peek(key: string): Uint8Array | undefined;
 }
 
 let writes = 0;
@@ -23,6 +25,7 @@ export function createMemoryStore(from: ReadonlyMap<string, MemoryObject> = new 
   return {
     description,
     copy: () => createMemoryStore(objects),
+    peek: (key) => objects.get(key)?.bytes,
     async get(key, { maxBytes = Number.POSITIVE_INFINITY } = {}) {
       checkKey(description, key);
       const object = objects.get(key);
