@@ -129,7 +129,7 @@ describe('in a store', () => {
 
   it('a change that nobody could read again is not written', async () => {
     const wrong = { name: 'No Name', version: 'x', pinnedAt: 'yesterday', note: '' };
-    await expect(changeLedger({ store, now }, (ledger) => ({ ...ledger, pins: [wrong] }))).rejects.toThrow();
+    await expect(changeLedger({ store, now }, (ledger) => ({ ...ledger, pins: [wrong] }))).rejects.toThrow('pins');
     const note = 'x'.repeat(LEDGER_LIMITS.noteLength);
     const pins = Array.from({ length: 3000 }, (_, i) => ({
       name: 'mlp',
