@@ -1,5 +1,5 @@
 /**
- * `models`: the command line of what is published: list, show, rollback, verify, prune, pin and unpin.
+ * `models`: the command line of what is published: list, show, verify, rollback, pin, unpin, sign, prune and keygen.
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
@@ -11,7 +11,8 @@ import type { VersionId } from '../publication/ledger.ts';
 import { pinVersion, unpinVersion, type PinOptions } from '../publication/pin.ts';
 import { pruneStore } from '../publication/prune.ts';
 import { rollBack } from '../publication/rollback.ts';
-import { createKeyFile } from '../publication/signing.ts';
+import { createKeyFile, readSigner } from '../publication/signing.ts';
+import { signVersion } from '../publication/sign.ts';
 import { verifyStore } from '../publication/verify.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
@@ -104,6 +105,13 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     (version: string, flags: WriteFlags) => unpin(version, flags, context),
   );
   addWriting(
+    new Command('sign')
+      .argument('<version>', 'NAME@VERSION')
+      .description('Adds a signature to a version that is published, after checking it whole; moves nothing.'),
+  )
+    .requiredOption('--key <file>', 'the private key; `models keygen` makes one')
+    .action((version: string, flags: WriteFlags & { readonly key: string }) => sign(version, flags, context));
+  addWriting(
     new Command('prune').description(
       'Deletes versions that are neither served, pinned, the one to roll back to, among the last used, nor young.',
     ),
@@ -191,23 +199,29 @@ async function pin(text: string, flags: WriteFlags & { readonly note: string }, 
   if (flags.note.length > 200) {
     throw new ModelsError(`--note: expected at most 200 characters, got ${flags.note.length}`);
   }
-  await changePin(text, flags, context, 'pinned', (options) => pinVersion({ ...options, note: flags.note }));
+  await change(text, flags, context, 'pinned', (options) => pinVersion({ ...options, note: flags.note }));
 }
 
 function unpin(text: string, flags: WriteFlags, context: StorageContext): Promise<void> {
-  return changePin(text, flags, context, 'unpinned', unpinVersion);
+  return change(text, flags, context, 'unpinned', unpinVersion);
 }
 
-async function changePin(
+async function sign(text: string, flags: WriteFlags & { readonly key: string }, context: StorageContext): Promise<void> {
+  const signer = await readSigner(resolve(context.cwd, flags.key));
+  await change(text, flags, context, `signed by ${signer.publicKey.id}`, (options) => signVersion({ ...options, signer }));
+}
+
+/** Changes something of one version and tells whether it was so already. */
+async function change(
   text: string,
   flags: WriteFlags,
   context: StorageContext,
   done: string,
-  change: (options: PinOptions) => Promise<boolean>,
+  act: (options: PinOptions) => Promise<boolean>,
 ): Promise<void> {
   const id = parseVersionId(text);
   await withStore(flags, context, async (store) => {
-    const isChanged = await change({ store, id, now: context.now, ...readWriteFlags(flags, context) });
+    const isChanged = await act({ store, id, now: context.now, ...readWriteFlags(flags, context) });
     report(flags, context, store, { dryRun: flags.dryRun === true, ...id, changed: isChanged }, () => [
       isChanged
         ? `${text} ${flags.dryRun ? `would be ${done}; nothing was written: --dry-run` : `is ${done}`}`

@@ -339,6 +339,19 @@ describe('signatures', () => {
     expect(printed.join('\n')).toContain('nothing was changed');
   });
 
+  it('are added to what is published without moving anything, once it was checked whole', async () => {
+    const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
+    const before = (await readServed(store))['mlp'];
+    expect(await run(`sign ${nameOf(oldest)} --key key.pem --dry-run`)).toContain('nothing was written');
+    expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toMatch(/is signed by [0-9a-f]{16}$/);
+    expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toContain('already; nothing was changed');
+    expect(await run(`verify ${nameOf(oldest)} --public-keys ${publicKey}`)).toContain('are whole');
+    expect((await readServed(store))['mlp']).toBe(before);
+    await store.delete(`models/mlp/${versionOf(older)}/model.json`);
+    expect(await catchMessage(run(`sign ${nameOf(older)} --key key.pem`))).toContain('model.json is missing');
+    expect((await listKeys(store)).filter((key) => key.endsWith('.sig'))).toHaveLength(1);
+  });
+
   it('that are altered are found', async () => {
     const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
     await publish(present, '--sign key.pem');
