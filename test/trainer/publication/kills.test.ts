@@ -5,11 +5,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { namePublicKey } from '../../../shared/signature.ts';
 import { LEASE_MS } from '../../../trainer/publication/hold.ts';
 import { readLedger } from '../../../trainer/publication/ledger.ts';
 import { pinVersion } from '../../../trainer/publication/pin.ts';
 import { pruneStore } from '../../../trainer/publication/prune.ts';
 import { rollBack } from '../../../trainer/publication/rollback.ts';
+import { signVersion } from '../../../trainer/publication/sign.ts';
 import { verifyStore } from '../../../trainer/publication/verify.ts';
 import { publishArtifact } from '../../../trainer/publish.ts';
 import type { ObjectStore } from '../../../trainer/storage/object-store.ts';
@@ -26,6 +28,9 @@ const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].ma
 ];
 const other = buildTiny('other', 'other');
 const idOf = ({ manifest: { name, version } }: typeof next) => ({ name, version });
+
+/** What it signs with matters to `signing.test.ts` alone. */
+const signer = { publicKey: namePublicKey(new Uint8Array(32)), sign: () => new Uint8Array(64).fill(1) };
 
 let base: string;
 let laterMs: number;
@@ -92,6 +97,15 @@ const COMMANDS: readonly Command[] = [
     served: [present, present],
     check: async (store) => {
       expect((await readLedger(store)).ledger.pins).toMatchObject([{ ...idOf(oldest), note: 'a note' }]);
+    },
+  },
+  {
+    what: 'signing',
+    run: (store) => signVersion({ store, now, waiting, id: idOf(oldest), signer }),
+    served: [present, present],
+    check: async (store) => {
+      const key = `models/mlp/${oldest.manifest.version}/manifest.${signer.publicKey.id}.sig`;
+      expect((await store.get(key))?.bytes).toEqual(signer.sign());
     },
   },
   {
