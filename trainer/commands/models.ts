@@ -3,9 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { modelNameSchema, modelVersionSchema } from '../../shared/artifact.ts';
-import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/signature.ts';
-import { ExpectedError } from '../expected-error.ts';
+import { encodePublicKey } from '../../shared/signature.ts';
 import { listCatalogue } from '../publication/catalogue.ts';
 import type { VersionId } from '../publication/ledger.ts';
 import { pinVersion, unpinVersion, type PinOptions } from '../publication/pin.ts';
@@ -16,6 +14,7 @@ import { signVersion } from '../publication/sign.ts';
 import { verifyStore } from '../publication/verify.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
+import { ModelsError, parseModel, parseName, parseVersion, parseVersionId, readPublicKeys } from './model-arguments.ts';
 import {
   CONDITIONS_IGNORED,
   describeChecked,
@@ -33,11 +32,6 @@ import {
   type StorageContext,
   type StorageFlags,
 } from './storage-options.ts';
-
-/** Something that a command on models was told or found which its user can mend. */
-export class ModelsError extends ExpectedError {
-  override name = 'ModelsError' as const;
-}
 
 interface ModelsFlags extends StorageFlags {
   readonly json?: true;
@@ -281,44 +275,4 @@ function report(
   } else {
     describe().forEach((line) => print(line));
   }
-}
-
-function readPublicKeys(flag: string | undefined, { env }: StorageContext): PublicKey[] {
-  try {
-    return parsePublicKeys(flag ?? env['MODEL_PUBLIC_KEYS'] ?? '');
-  } catch (cause) {
-    throw new ModelsError(`${flag === undefined ? 'MODEL_PUBLIC_KEYS' : '--public-keys'}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-}
-
-function parseName(text: string): string {
-  if (!modelNameSchema.safeParse(text).success) {
-    throw new ModelsError(`expected a model's name, 1 to 32 of a-z, 0-9 and -, a letter first, got ${JSON.stringify(text)}`);
-  }
-  return text;
-}
-
-function parseVersion(text: string): string {
-  if (!modelVersionSchema.safeParse(text).success) {
-    throw new ModelsError(`expected a version of 16 lower-case hex digits, got ${JSON.stringify(text)}`);
-  }
-  return text;
-}
-
-/** `NAME` or `NAME@VERSION`. */
-function parseModel(text: string): { readonly name: string; readonly version: string | undefined } {
-  const at = text.indexOf('@');
-  return at === -1
-    ? { name: parseName(text), version: undefined }
-    : { name: parseName(text.slice(0, at)), version: parseVersion(text.slice(at + 1)) };
-}
-
-function parseVersionId(text: string): VersionId {
-  const { name, version } = parseModel(text);
-  if (version === undefined) {
-    throw new ModelsError(`expected NAME@VERSION, got ${JSON.stringify(text)}; \`models list ${name}\` shows the versions`);
-  }
-  return { name, version };
 }
