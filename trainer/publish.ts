@@ -3,24 +3,24 @@
  * pointer to what is served. Stopped anywhere, the old model is served and the command can be repeated; publishing what
  * is served already changes nothing. The whole protocol: docs/publication.md.
  */
-import { buildKey, buildVersionPrefix, encodeManifest, hashBytes, MANIFEST_FILE } from '../shared/artifact.ts';
+import { buildKey, encodeManifest, hashBytes, MANIFEST_FILE } from '../shared/artifact.ts';
 import { buildSignaturePath } from '../shared/signature.ts';
 import { holding, holdToKeep } from './publication/hold.ts';
-import {
-  changeLedger,
-  findServed,
-  readLedger,
-  recordServed,
-  type Ledger,
-  type Publication,
-  type VersionId,
-} from './publication/ledger.ts';
+import { changeLedger, findServed, readLedger, recordServed, type Ledger, type Publication } from './publication/ledger.ts';
 import type { Signer } from './publication/signing.ts';
+import {
+  describeObject,
+  findMissing,
+  isThere,
+  planUpload,
+  putOnce,
+  type PublishedObject,
+  type Upload,
+} from './publication/upload.ts';
 import { readArtifactFolder } from './storage/artifact-folder.ts';
 import type { Waiting } from './storage/backoff.ts';
 import { requireConditionalWrites } from './storage/conditional-writes.ts';
-import { StorageError, type ObjectStore } from './storage/object-store.ts';
-import { PublishError } from './storage/publish-error.ts';
+import type { ObjectStore } from './storage/object-store.ts';
 import { mergePointer, movePointer, readPointer, type StoredPointer } from './storage/served-pointer.ts';
 
 export interface PublishOptions {
@@ -39,13 +39,6 @@ export interface PublishOptions {
   readonly dryRun?: boolean;
   readonly onProgress?: (event: PublishEvent) => void;
   readonly waiting?: Waiting;
-}
-
-/** An object of the model's in the store. */
-export interface PublishedObject {
-  readonly key: string;
-  readonly bytes: number;
-  readonly sha256: string;
 }
 
 export type PublishEvent =
@@ -67,12 +60,6 @@ export interface PublishResult {
   /** The model that is served when a request names none. */
   readonly defaultName: string;
   readonly previousDefaultName: string | null;
-}
-
-/** An object that shall be in the store. */
-interface Upload extends PublishedObject {
-  readonly content: Uint8Array;
-  readonly contentType: string;
 }
 
 /**
@@ -159,63 +146,9 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
   });
 }
 
-function planUpload(key: string, content: Uint8Array): Upload {
-  const contentType = key.endsWith('.json') ? 'application/json' : 'application/octet-stream';
-  return { key, content, contentType, bytes: content.length, sha256: hashBytes(content) };
-}
-
-function describeObject({ key, bytes, sha256 }: Upload): PublishedObject {
-  return { key, bytes, sha256 };
-}
-
 function describeMove(before: StoredPointer, name: string): Pick<PublishResult, 'previousVersion' | 'previousDefaultName'> {
   return {
     previousVersion: findServed(before?.pointer, name)?.version ?? null,
     previousDefaultName: before?.pointer.default ?? null,
   };
-}
-
-/** Those that are not listed with their size. What lies under a key was compared once and never changes. */
-async function findMissing(
-  store: ObjectStore,
-  { name, version }: VersionId,
-  uploads: readonly Upload[],
-): Promise<readonly Upload[]> {
-  const listed = new Map((await store.list(buildVersionPrefix(name, version))).map(({ key, bytes }) => [key, bytes]));
-  return uploads.filter(({ key, bytes }) => listed.get(key) !== bytes);
-}
-
-/**
- * True when the object is in the store with the same bytes, false when its key is free.
- * @throws PublishError  When other bytes are there.
- */
-async function isThere(store: ObjectStore, upload: Upload): Promise<boolean> {
-  const matches = await compareStored(store, upload);
-  if (matches === false) {
-    throw new PublishError(store.description, { reason: 'object_differs', key: upload.key });
-  }
-  return matches === true;
-}
-
-/** Null when the key is free. */
-async function compareStored(store: ObjectStore, { key, bytes, sha256 }: Upload): Promise<boolean | null> {
-  try {
-    const stored = await store.get(key, { maxBytes: bytes });
-    return stored === null ? null : stored.bytes.length === bytes && hashBytes(stored.bytes) === sha256;
-  } catch (cause) {
-    if (cause instanceof StorageError && cause.failure.reason === 'too_large') {
-      return false;
-    }
-    throw cause;
-  }
-}
-
-/** Writes an object that was not there and reads it back. */
-async function putOnce(store: ObjectStore, upload: Upload): Promise<void> {
-  const put = await store.put(upload.key, upload.content, { when: 'absent' }, { contentType: upload.contentType });
-  const matches = await compareStored(store, upload);
-  if (matches !== true) {
-    // Refused, the key was taken by another publisher meanwhile; done, the store did not keep what it was given.
-    throw new PublishError(store.description, { reason: put.ok ? 'read_back_differs' : 'object_differs', key: upload.key });
-  }
 }

@@ -25,7 +25,7 @@ export function listEntries(entries: readonly CatalogueEntry[], now: Date): stri
     entry.version,
     describeStates(entry.states),
     formatBytes(entry.bytes),
-    entry.publishedAt === null ? 'never served' : `served from ${formatTime(entry.publishedAt)}`,
+    describeService(entry),
     formatAge(entry.writtenAt, now),
     describeQuality(entry),
     entry.signedBy.length === 0 ? '' : 'signed',
@@ -82,7 +82,7 @@ export function toJson({ manifest, ...entry }: CatalogueEntry): object {
 
 export function describeChecked(checked: CheckedVersion): string {
   const { faults, signedBy, objects, bytes } = checked;
-  const state = faults.length === 0 ? 'whole  ' : 'DAMAGED';
+  const state = faults.length === 0 ? 'whole ' : 'faulty';
   return `  ${state}  ${nameVersion(checked)}  ${objects} objects, ${formatBytes(bytes)}${signedBy.length === 0 ? '' : `, signed by ${signedBy.join(', ')}`}`;
 }
 
@@ -127,6 +127,13 @@ function describeStates(states: readonly VersionState[]): string {
   // What is the default is served.
   const told = states.includes('default') ? states.filter((state) => state !== 'served') : states;
   return told.map((state) => state.replace('_', ' ')).join(', ');
+}
+
+function describeService({ publishedAt, replacedAt }: CatalogueEntry): string {
+  if (replacedAt !== null) {
+    return `served until ${formatTime(replacedAt)}`;
+  }
+  return publishedAt === null ? 'never served' : `served from ${formatTime(publishedAt)}`;
 }
 
 function describeQuality({ manifest }: CatalogueEntry): string {

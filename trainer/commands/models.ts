@@ -1,20 +1,20 @@
 /**
- * `models`: the command line of what is published: list, show, rollback, verify, prune, pin and unpin.
+ * `models`: the command line of what is published: list, show, verify, rollback, pin, unpin, sign, prune and keygen.
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { modelNameSchema, modelVersionSchema } from '../../shared/artifact.ts';
-import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/signature.ts';
-import { ExpectedError } from '../expected-error.ts';
+import { encodePublicKey } from '../../shared/signature.ts';
 import { listCatalogue } from '../publication/catalogue.ts';
 import type { VersionId } from '../publication/ledger.ts';
 import { pinVersion, unpinVersion, type PinOptions } from '../publication/pin.ts';
 import { pruneStore } from '../publication/prune.ts';
 import { rollBack } from '../publication/rollback.ts';
-import { createKeyFile } from '../publication/signing.ts';
+import { createKeyFile, readSigner } from '../publication/signing.ts';
+import { signVersion } from '../publication/sign.ts';
 import { verifyStore } from '../publication/verify.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
+import { ModelsError, parseModel, parseName, parseVersion, parseVersionId, readPublicKeys } from './model-arguments.ts';
 import {
   CONDITIONS_IGNORED,
   describeChecked,
@@ -32,11 +32,6 @@ import {
   type StorageContext,
   type StorageFlags,
 } from './storage-options.ts';
-
-/** Something that a command on models was told or found which its user can mend. */
-export class ModelsError extends ExpectedError {
-  override name = 'ModelsError' as const;
-}
 
 interface ModelsFlags extends StorageFlags {
   readonly json?: true;
@@ -104,6 +99,13 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     (version: string, flags: WriteFlags) => unpin(version, flags, context),
   );
   addWriting(
+    new Command('sign')
+      .argument('<version>', 'NAME@VERSION')
+      .description('Adds a signature to a version that is published, after checking it whole; moves nothing.'),
+  )
+    .requiredOption('--key <file>', 'the private key; `models keygen` makes one')
+    .action((version: string, flags: WriteFlags & { readonly key: string }) => sign(version, flags, context));
+  addWriting(
     new Command('prune').description(
       'Deletes versions that are neither served, pinned, the one to roll back to, among the last used, nor young.',
     ),
@@ -167,7 +169,9 @@ async function verify(model: string | undefined, flags: VerifyFlags, context: St
     const versions = result.versions.map((version) => ({ ...version, manifest: undefined }));
     report(flags, context, store, { ...result, versions }, () => describeVerification(result));
     if (result.faults.length > 0) {
-      throw new ModelsError(`${store.description}: ${result.faults.length} fault(s) found; publish again what is damaged`);
+      throw new ModelsError(
+        `${store.description}: ${result.faults.length} fault(s) found; publish again what is damaged or not signed`,
+      );
     }
   });
 }
@@ -189,23 +193,29 @@ async function pin(text: string, flags: WriteFlags & { readonly note: string }, 
   if (flags.note.length > 200) {
     throw new ModelsError(`--note: expected at most 200 characters, got ${flags.note.length}`);
   }
-  await changePin(text, flags, context, 'pinned', (options) => pinVersion({ ...options, note: flags.note }));
+  await change(text, flags, context, 'pinned', (options) => pinVersion({ ...options, note: flags.note }));
 }
 
 function unpin(text: string, flags: WriteFlags, context: StorageContext): Promise<void> {
-  return changePin(text, flags, context, 'unpinned', unpinVersion);
+  return change(text, flags, context, 'unpinned', unpinVersion);
 }
 
-async function changePin(
+async function sign(text: string, flags: WriteFlags & { readonly key: string }, context: StorageContext): Promise<void> {
+  const signer = await readSigner(resolve(context.cwd, flags.key));
+  await change(text, flags, context, `signed by ${signer.publicKey.id}`, (options) => signVersion({ ...options, signer }));
+}
+
+/** Changes something of one version and tells whether it was so already. */
+async function change(
   text: string,
   flags: WriteFlags,
   context: StorageContext,
   done: string,
-  change: (options: PinOptions) => Promise<boolean>,
+  act: (options: PinOptions) => Promise<boolean>,
 ): Promise<void> {
   const id = parseVersionId(text);
   await withStore(flags, context, async (store) => {
-    const isChanged = await change({ store, id, now: context.now, ...readWriteFlags(flags, context) });
+    const isChanged = await act({ store, id, now: context.now, ...readWriteFlags(flags, context) });
     report(flags, context, store, { dryRun: flags.dryRun === true, ...id, changed: isChanged }, () => [
       isChanged
         ? `${text} ${flags.dryRun ? `would be ${done}; nothing was written: --dry-run` : `is ${done}`}`
@@ -265,44 +275,4 @@ function report(
   } else {
     describe().forEach((line) => print(line));
   }
-}
-
-function readPublicKeys(flag: string | undefined, { env }: StorageContext): PublicKey[] {
-  try {
-    return parsePublicKeys(flag ?? env['MODEL_PUBLIC_KEYS'] ?? '');
-  } catch (cause) {
-    throw new ModelsError(`${flag === undefined ? 'MODEL_PUBLIC_KEYS' : '--public-keys'}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-}
-
-function parseName(text: string): string {
-  if (!modelNameSchema.safeParse(text).success) {
-    throw new ModelsError(`expected a model's name, 1 to 32 of a-z, 0-9 and -, a letter first, got ${JSON.stringify(text)}`);
-  }
-  return text;
-}
-
-function parseVersion(text: string): string {
-  if (!modelVersionSchema.safeParse(text).success) {
-    throw new ModelsError(`expected a version of 16 lower-case hex digits, got ${JSON.stringify(text)}`);
-  }
-  return text;
-}
-
-/** `NAME` or `NAME@VERSION`. */
-function parseModel(text: string): { readonly name: string; readonly version: string | undefined } {
-  const at = text.indexOf('@');
-  return at === -1
-    ? { name: parseName(text), version: undefined }
-    : { name: parseName(text.slice(0, at)), version: parseVersion(text.slice(at + 1)) };
-}
-
-function parseVersionId(text: string): VersionId {
-  const { name, version } = parseModel(text);
-  if (version === undefined) {
-    throw new ModelsError(`expected NAME@VERSION, got ${JSON.stringify(text)}; \`models list ${name}\` shows the versions`);
-  }
-  return { name, version };
 }

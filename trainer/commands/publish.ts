@@ -4,8 +4,9 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/artifact.ts';
-import { publishArtifact, type PublishEvent, type PublishResult, type PublishedObject } from '../publish.ts';
+import { publishArtifact, type PublishEvent, type PublishResult } from '../publish.ts';
 import { readS3Credentials } from '../storage/s3-credentials.ts';
+import type { PublishedObject } from '../publication/upload.ts';
 import { readSigner } from '../publication/signing.ts';
 import { parseTarget, type Target } from '../storage/target.ts';
 import {

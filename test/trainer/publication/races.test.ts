@@ -2,8 +2,7 @@
  * Two commands on one store, one of them halted before each of its operations in turn while the other runs: all orders in
  * which the second could come in between as a whole, or up to where it waits for the first.
  */
-import { existsSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -15,8 +14,8 @@ import { rollBack } from '../../../trainer/publication/rollback.ts';
 import { verifyStore } from '../../../trainer/publication/verify.ts';
 import { publishArtifact } from '../../../trainer/publish.ts';
 import type { Waiting } from '../../../trainer/storage/backoff.ts';
-import { createFolderStore } from '../../../trainer/storage/folder-store.ts';
 import type { ObjectStore } from '../../../trainer/storage/object-store.ts';
+import { createMemoryStore, type MemoryStore } from '../../support/memory-store.ts';
 import { listKeys } from '../../support/object-store-contract.ts';
 import { buildTiny, catchPublishFailure, readServed, writeArtifact } from '../../support/published.ts';
 import { createCountingStore, createPausingStore } from '../../support/stepped-store.ts';
@@ -29,6 +28,7 @@ const versionOf = ({ manifest }: typeof oldest): string => manifest.version;
 const idOf = ({ manifest: { name, version } }: typeof oldest) => ({ name, version });
 
 let base: string;
+let filled: MemoryStore | undefined;
 beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), 'digitmint-races-'));
 });
@@ -50,16 +50,15 @@ const rollBackTo =
     rollBack({ store, now, waiting, name: 'mlp', version: versionOf(fixture) });
 const pin: Command = (store, waiting) => pinVersion({ store, now, waiting, id: idOf(oldest) });
 
-/** A store with a model of three versions: each a copy of the first. */
-async function openFilled(name: string): Promise<ObjectStore> {
-  const template = join(base, 'template');
-  if (!existsSync(template)) {
+/** A store with a model of three versions. */
+async function openFilled(): Promise<ObjectStore> {
+  if (filled === undefined) {
+    filled = createMemoryStore();
     for (const fixture of [oldest, older, present]) {
-      await publish(fixture)(createFolderStore(template), quick);
+      await publish(fixture)(filled, quick);
     }
   }
-  await cp(template, join(base, name), { recursive: true, preserveTimestamps: true });
-  return createFolderStore(join(base, name));
+  return filled.copy();
 }
 
 /** What came of a command: `done`, or the reason why not. */
@@ -98,7 +97,7 @@ async function interleaveEverywhere(
   check: (store: ObjectStore, ends: readonly [string, string]) => Promise<void>,
 ): Promise<void> {
   for (let at = 1; ; at += 1) {
-    const store = await openFilled(`${at}`);
+    const store = await openFilled();
     const ends = await interleave(store, halted, passing, at);
     if (ends[1] === 'not run') {
       expect(at).toBeGreaterThan(8); // Fewer would mean that a command does less than its protocol asks for.
@@ -108,7 +107,6 @@ async function interleaveEverywhere(
     await readServed(store);
     expect((await verifyStore(store)).faults).toEqual([]);
     expect((await readLedger(store)).ledger.holds).toEqual([]);
-    await rm(join(base, String(at)), { recursive: true });
   }
 }
 
@@ -127,7 +125,7 @@ it.each([
       await servedIs(store, oldest);
     });
   },
-  180_000,
+  60_000,
 );
 
 it.each([
@@ -147,7 +145,7 @@ it.each([
     // Both orders must have been met.
     expect([...seen].toSorted()).toEqual(['done', 'not_whole']);
   },
-  180_000,
+  60_000,
 );
 
 it.each([
@@ -167,7 +165,7 @@ it.each([
     });
     expect([...seen].toSorted()).toEqual(['done', 'not_whole']);
   },
-  180_000,
+  60_000,
 );
 
 it('two publishers keep each other’s entries, wherever one comes in between', async () => {
@@ -175,7 +173,7 @@ it('two publishers keep each other’s entries, wherever one comes in between', 
     expect(ends).toEqual(['done', 'done']);
     expect(await readServed(store)).toEqual({ mlp: versionOf(oldest), other: versionOf(other) });
   });
-}, 180_000);
+}, 60_000);
 
 it('rolling back never undoes what another published meanwhile, and the history names all that was served', async () => {
   const next = buildTiny('mlp', 'next');
@@ -190,12 +188,12 @@ it('rolling back never undoes what another published meanwhile, and the history 
       expect(history.at(-1)).toBe(versionOf(next));
     }
   });
-}, 180_000);
+}, 60_000);
 
 it('a deletion that was on its way for longer than any hold is put right by the publisher after the pointer moved', async () => {
-  const { store: counting, seen } = createCountingStore(await openFilled('counted'));
+  const { store: counting, seen } = createCountingStore(await openFilled());
   await publish(oldest)(counting, quick);
-  const store = await openFilled('late');
+  const store = await openFilled();
   let isDeleted = false;
   // The first of the publisher's operations after the move.
   const halted = createPausingStore(store, seen.indexOf(`put ${POINTER_KEY}`) + 2, async () => {

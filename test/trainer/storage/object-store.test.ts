@@ -6,6 +6,7 @@ import { createFolderStore } from '../../../trainer/storage/folder-store.ts';
 import { openLocalR2 } from '../../../trainer/storage/local-r2.ts';
 import type { ObjectStore } from '../../../trainer/storage/object-store.ts';
 import { createS3Store } from '../../../trainer/storage/s3-store.ts';
+import { createMemoryStore } from '../../support/memory-store.ts';
 import { describeObjectStoreContract } from '../../support/object-store-contract.ts';
 import { hasVersitygw, startVersitygw, startWrangler, type S3Server } from '../../support/s3-server.ts';
 
@@ -27,6 +28,7 @@ async function openServer(start: () => Promise<S3Server>, prefix = ''): Promise<
 }
 
 describeObjectStoreContract('a folder', async () => createFolderStore(join(await makeFolder(), 'made/by the first put')));
+describeObjectStoreContract('the memory of tests', async () => createMemoryStore());
 describeObjectStoreContract("wrangler's local S3 endpoint", () => openServer(startWrangler));
 describeObjectStoreContract('the local R2 bucket without a dev server', async () => openLocalR2(await makeFolder()));
 describe.skipIf(!hasVersitygw())('versitygw (installed by dev/install-versitygw.sh)', () => {
