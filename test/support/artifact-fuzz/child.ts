@@ -1,0 +1,28 @@
+/**
+ * A program: judges cases one after the other and writes a line of JSON for each, at once, so that a case that hangs or
+ * ends the process is known by the line that is missing.
+ *
+ *   node test/support/artifact-fuzz/child.ts SEED FROM TO
+ */
+import { writeSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-wasm';
+import { judgeCase, type Verdict } from './load.ts';
+
+/** A line of the output. */
+export interface Line extends Verdict {
+  readonly index: number;
+  /** Most that the process ever held, its program and TensorFlow.js included, in KiB. */
+  readonly peakKiB: number;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [seed = '1', from = '0', to = '0'] = process.argv.slice(2);
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  await tf.setBackend('wasm');
+  for (let index = Number(from); index < Number(to); index++) {
+    const verdict = await judgeCase(seed, index);
+    const line: Line = { index, ...verdict, peakKiB: process.resourceUsage().maxRSS };
+    writeSync(1, `${JSON.stringify(line)}\n`);
+  }
+}
