@@ -8,6 +8,7 @@ const INTERFACE = [
   'descriptions',
   'digit',
   'formats',
+  'golden-artifacts',
   'models',
   'morph',
   'number',
