@@ -61,7 +61,7 @@ async function fuzz({ n, seed, from, limitMs, limitMib }: Flags): Promise<boolea
   const take = (line: Line): void => {
     count(line.mutation, isFault(line) ? 'FAULT' : line.outcome);
     worst = worst === undefined || line.ms > worst.ms ? line : worst;
-    peakKiB = Math.max(peakKiB, line.peakKiB);
+    peakKiB = Math.max(peakKiB, line.peakKiB ?? 0);
     if (isFault(line)) {
       faults.push(`case ${line.index}, ${line.mutation}: ${line.outcome}`);
     }

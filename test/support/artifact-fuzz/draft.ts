@@ -13,7 +13,7 @@ import {
 import { generatorConfigSchema, planGenerator, type GeneratorPlan, type LayerConfig } from '../../../shared/generator.ts';
 import { WEIGHT_BYTES, WEIGHT_DTYPES, type WeightDtype } from '../../../shared/weight-encoding.ts';
 import { buildFixture, type Fixture } from '../fixture-artifact.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../dice.ts';
 import { setOwn, stringify, type Json, type JsonObject } from './hostile-json.ts';
 
 export interface Draft {

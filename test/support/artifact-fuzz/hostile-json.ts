@@ -1,7 +1,7 @@
 /**
  * JSON values that break careless readers, and where to put them.
  */
-import type { Dice } from './dice.ts';
+import type { Dice } from '../dice.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };

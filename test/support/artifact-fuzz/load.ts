@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ArtifactError, POINTER_KEY, type Pointer } from '../../../shared/artifact.ts';
 import { createSampler } from '../../../shared/sampler.ts';
 import { createModelStore, type ObjectReader } from '../../../worker/model-store.ts';
-import { createDice } from './dice.ts';
+import { createDice } from '../dice.ts';
 import { draw, pick, store, type Stored } from './draft.ts';
 import { MUTATION_NAMES, MUTATIONS, type MutationName } from './mutations.ts';
 

@@ -3,7 +3,7 @@
  * signed afterwards as far as the draft says.
  */
 import { GENERATOR_LIMITS, type LayerConfig } from '../../../shared/generator.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../dice.ts';
 import { fitToGenerator, type Draft } from './draft.ts';
 import {
   drawText,
