@@ -33,7 +33,7 @@ export class CheckpointError extends ExpectedError {
 }
 
 /**
- * Saves a checkpoint, then removes all but the last two.
+ * Saves a checkpoint, then removes all but it and the one before.
  *
  * @param folder  Exists.
  * @throws WriteError  When it cannot be written; those before it are untouched.
@@ -50,8 +50,12 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
     join(folder, `step-${String(step).padStart(7, '0')}.safetensors`),
     encodeSafetensors({ tensors, metadata }),
   );
-  for (const { name } of (await listCheckpoints(folder)).slice(KEPT)) {
-    await rm(join(folder, name), { force: true });
+  // Newer ones were passed over when the run went on from before them: they would take the place of good ones.
+  const kept = (await listCheckpoints(folder)).filter((other) => other.step <= step).slice(0, KEPT);
+  for (const { name } of await listCheckpoints(folder)) {
+    if (!kept.some((other) => other.name === name)) {
+      await rm(join(folder, name), { force: true });
+    }
   }
 }
 
