@@ -22,6 +22,7 @@ interface Flags {
   readonly seed: string;
   readonly backend: string;
   readonly log: string;
+  readonly only?: keyof typeof SHARES;
 }
 
 /** A line of the log. */
@@ -29,14 +30,18 @@ interface Entry extends KillReport {
   readonly killer: string;
 }
 
-/** Of each killer's share of the kills: runs are longer, and have more places to be hit at. */
-const SHARES = [0.5, 0.25, 0.25];
+/** Of the kills: runs are longer, and have more places to be hit at. */
+const SHARES = { trainer: 0.5, folder: 0.25, s3: 0.25 } as const;
+
+/** Then it is let come to its end, so that its end can be judged. */
+const KILLS_A_RUN = 5;
 
 const flags = new Command('npm run crash --')
   .description('Kills trainers and publishers at random points; exit status 1 when anything was lost.')
   .option('--kills <count>', 'how many in all', parseWhole(1, 1_000_000), 20)
   .option('--seed <text>', 'decides when', parseSeed, '1')
   .addOption(new Option('--backend <name>', "the trainers'").choices(BACKEND_NAMES).default('wasm'))
+  .addOption(new Option('--only <kind>', 'all kills for one kind').choices(Object.keys(SHARES)))
   .option('--log <file>', 'where it writes down what it did', '.digitmint/crash.jsonl')
   .allowExcessArguments(false)
   .parse()
@@ -45,19 +50,27 @@ const flags = new Command('npm run crash --')
 process.exitCode = (await crash(flags)) ? 0 : 1;
 
 /** @returns  Whether nothing was lost. */
-async function crash({ kills, seed, backend, log }: Flags): Promise<boolean> {
+async function crash({ kills, seed, backend, log, only }: Flags): Promise<boolean> {
   await mkdir(dirname(log), { recursive: true });
   const entries = existsSync(log) ? await readLog(log) : [];
-  const makers = [() => createTrainerKiller({ backend }), createFolderKiller, ...(hasVersitygw() ? [createS3Killer] : [])];
-  if (!hasVersitygw()) {
-    console.warn('Left out: publishers to S3, since versitygw is not installed: sh dev/install-versitygw.sh');
-  }
+  const makers = {
+    trainer: () => createTrainerKiller({ backend, killsARun: KILLS_A_RUN }),
+    folder: createFolderKiller,
+    s3: createS3Killer,
+  };
   const names = new Set<string>();
-  for (const [place, make] of makers.entries()) {
-    const killer = await make();
+  for (const kind of Object.keys(SHARES) as (keyof typeof SHARES)[]) {
+    if (only !== undefined && kind !== only) {
+      continue;
+    }
+    if (kind === 's3' && !hasVersitygw()) {
+      console.warn('Left out: publishers to S3, since versitygw is not installed: sh dev/install-versitygw.sh');
+      continue;
+    }
+    const killer = await makers[kind]();
     names.add(killer.name);
     try {
-      await killShare(killer, Math.round(kills * (SHARES[place] ?? 0)), seed, entries, log);
+      await killShare(killer, Math.round(kills * (only === undefined ? SHARES[kind] : 1)), seed, entries, log);
     } finally {
       await killer.close();
     }

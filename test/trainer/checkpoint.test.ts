@@ -58,6 +58,15 @@ describe('checkpoints', () => {
     expect((await loadNewestCheckpoint(folder))?.checkpoint.step).toBe(1);
   });
 
+  it('that were passed over go when the run saves the next, not the good one before', async () => {
+    for (const step of [2, 4, 6]) {
+      await saveCheckpoint(folder, makeCheckpoint(step));
+    }
+    await truncate(join(folder, 'step-0000006.safetensors'), 100);
+    await saveCheckpoint(folder, makeCheckpoint(5));
+    expect((await readdir(folder)).sort()).toEqual(['step-0000004.safetensors', 'step-0000005.safetensors']);
+  });
+
   it('are refused, each by name, when none is whole', async () => {
     await saveCheckpoint(folder, makeCheckpoint(1));
     await truncate(join(folder, 'step-0000001.safetensors'), 100);

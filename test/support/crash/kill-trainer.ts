@@ -1,33 +1,31 @@
 /**
  * Kills trainers at random points, and looks whether anything was lost.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { gunzipSync } from 'node:zlib';
-import { encodeIdxHeader } from '../../../shared/idx.ts';
 import type { Dice } from '../dice.ts';
+import { writeSmallMnist } from '../small-mnist.ts';
 import { runDeadly, type Ended } from './deadly-process.ts';
 import type { Killer, KillReport } from './kill.ts';
 import { findBroken, findLeftovers, readRunFacts, type RunFacts } from './run-facts.ts';
 
-const MNIST = new URL('../../../data/mnist/', import.meta.url);
 const IMAGES = 600;
 const STEPS = 12;
-/** A run that is killed so often is let come to its end then. */
-const KILLS_A_RUN = 5;
 
 export interface TrainerKillerOptions {
   /** As after `--backend`: `wasm` is on every machine. */
   readonly backend: string;
+  /** A run that is killed so often is let come to its end then. */
+  readonly killsARun: number;
 }
 
 /** Trains once without a kill, for comparison. */
-export async function createTrainerKiller({ backend }: TrainerKillerOptions): Promise<Killer> {
+export async function createTrainerKiller({ backend, killsARun }: TrainerKillerOptions): Promise<Killer> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-crash-'));
   const data = join(folder, 'data');
-  await writeSmallMnist(data);
+  await writeSmallMnist(data, IMAGES);
   const start = (out: string) => {
     const schedule = ['--steps', String(STEPS), '--checkpoint-every', '2', '--image-every', '3'];
     return ['train', '--preset', 'seed', '--backend', backend, ...schedule, '--out', out];
@@ -49,7 +47,7 @@ export async function createTrainerKiller({ backend }: TrainerKillerOptions): Pr
     const restarts: string[] = [];
     let args = start(out);
     for (let kills = 0; ; kills++) {
-      const isLast = kills === KILLS_A_RUN;
+      const isLast = kills === killsARun;
       const ended = await run(args, isLast ? undefined : dice.below(Math.ceil(reference.workMs)));
       const isStarted = await exists(join(out, 'options.json'));
       if (isStarted) {
@@ -103,18 +101,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     (error: NodeJS.ErrnoException) => error.code === 'EISDIR',
   );
-}
-
-/** The first of the test digits, as training files. */
-async function writeSmallMnist(folder: string): Promise<void> {
-  await mkdir(folder);
-  for (const [kind, shape] of [
-    ['images-idx3', [IMAGES, 28, 28]],
-    ['labels-idx1', [IMAGES]],
-  ] as const) {
-    const bytes = gunzipSync(await readFile(new URL(`t10k-${kind}-ubyte.gz`, MNIST)));
-    const head = encodeIdxHeader(shape);
-    const size = shape.reduce((product, length) => product * length, 1);
-    await writeFile(join(folder, `train-${kind}-ubyte`), Buffer.concat([head, bytes.subarray(head.length, head.length + size)]));
-  }
 }
