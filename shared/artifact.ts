@@ -360,10 +360,17 @@ function parseJson(bytes: Uint8Array, what: string, maxBytes: number): unknown {
   if (bytes.length > maxBytes) {
     throw new ArtifactError({ reason: 'too_large', what, bytes: bytes.length, maxBytes });
   }
+  // Maps pass over it in silence, so that it would ride along without being part of what a version stands for.
+  const refusePrototype = (key: string, each: unknown): unknown => {
+    if (key === '__proto__') {
+      throw new ArtifactError({ reason: 'malformed', what, detail: 'it has a key "__proto__"' });
+    }
+    return each;
+  };
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes), refusePrototype);
   } catch (cause) {
-    throw new ArtifactError({ reason: 'not_json', what }, { cause });
+    throw cause instanceof ArtifactError ? cause : new ArtifactError({ reason: 'not_json', what }, { cause });
   }
 }
 

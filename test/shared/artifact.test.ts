@@ -15,6 +15,7 @@ import {
   type ManifestContent,
 } from '../../shared/artifact.ts';
 import { buildFixture } from '../support/fixture-artifact.ts';
+import { timesAsMany } from '../support/fast-check.ts';
 
 const fixture = buildFixture();
 const bytes = fixture.files.get(MANIFEST_FILE) as Uint8Array;
@@ -75,6 +76,12 @@ describe('a manifest', () => {
     expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
   });
 
+  it.each(['figures', 'libraries'])('is refused with a __proto__ among its %s, which its version does not cover', (field) => {
+    const altered = new TextDecoder().decode(bytes).replace(`"${field}":{}`, `"${field}":{"__proto__":1}`);
+    expect(altered).toContain('__proto__');
+    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
+  });
+
   it.each<[string, string]>([
     ['nested deep as its schema', `{"schema":${'['.repeat(30_000)}${']'.repeat(30_000)}}`],
     ['thousands of fields', `{"schema":1,${Array.from({ length: 3000 }, (_, i) => `"f${i}":1`).join(',')}}`],
@@ -82,7 +89,7 @@ describe('a manifest', () => {
   ])('is refused in few words with %s, and a pointer too', (_, text) => {
     for (const parse of [parseManifest, parsePointer]) {
       const failure = catchFailure(() => parse(new TextEncoder().encode(text)));
-      expect(['schema_unknown', 'malformed']).toContain(failure.reason);
+      expect(['schema_unknown', 'malformed', 'not_json']).toContain(failure.reason);
       expect(new ArtifactError(failure).message.length).toBeLessThan(700);
     }
   });
@@ -143,7 +150,7 @@ describe('a manifest', () => {
           expect(error).toBeInstanceOf(ArtifactError);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: timesAsMany(2000) },
     );
   });
 });
