@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
-import { appendToLog, removeLeftovers, writeAtomically } from './files.ts';
+import { appendToLog, removeLeftovers, toWriteError, writeAtomically } from './files.ts';
 import { parseMetrics, type MetricsLine } from './metrics.ts';
 import type { TrainingConfig } from './preset.ts';
 import { encodeGif } from './sample-grid.ts';
@@ -78,6 +78,7 @@ export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'datase
 /**
  * Makes a new run's folder.
  * @throws RunFolderError  When it holds a run already.
+ * @throws WriteError      When it cannot be made.
  */
 export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
   const paths = locate(folder);
@@ -86,8 +87,12 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
       `--out ${folder}: holds a run already. Go on with it by --resume ${folder}, or name another folder.`,
     );
   }
-  await mkdir(paths.images, { recursive: true });
-  await mkdir(paths.checkpoints, { recursive: true });
+  try {
+    await mkdir(paths.images, { recursive: true });
+    await mkdir(paths.checkpoints, { recursive: true });
+  } catch (cause) {
+    throw toWriteError(folder, cause);
+  }
   await removeLeftovers(folder);
   await writeAtomically(paths.options, `${JSON.stringify(options, null, 2)}\n`);
 }

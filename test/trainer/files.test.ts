@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appendToLog, removeLeftovers, writeAtomically, WriteError } from '../../trainer/files.ts';
-import { appendSession, loadSessions } from '../../trainer/run-folder.ts';
+import { appendSession, createRunFolder, loadSessions, type RunOptions } from '../../trainer/run-folder.ts';
 import type { Session } from '../../trainer/session.ts';
 
 let folder: string;
@@ -32,8 +32,15 @@ describe('what a killed process left half-written', () => {
   });
 });
 
-describe('a log that cannot be written', () => {
-  it('is named', async () => {
+describe('what cannot be written', () => {
+  it('is named, be it a run’s folder', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const making = createRunFolder(join(folder, 'file', 'run'), {} as RunOptions);
+    await expect(making).rejects.toThrow(WriteError);
+    await expect(making).rejects.toThrow(/run: cannot be written: ENOTDIR/);
+  });
+
+  it('or a log', async () => {
     const writing = appendToLog(join(folder, 'nowhere', 'metrics.jsonl'), 'line\n');
     await expect(writing).rejects.toThrow(WriteError);
     await expect(writing).rejects.toThrow(/metrics\.jsonl: cannot be written: /);

@@ -80,7 +80,9 @@ async function createPublisherKiller({ name, store, args, env, close }: Target):
     const where: string[] = [];
     for (let kills = 0; ; kills++) {
       const isLast = kills === KILLS_A_PUBLICATION;
-      const ended = await publish(model, isLast ? undefined : dice.below(Math.ceil(unharmed.workMs)));
+      // The later of two: what is written is written towards the end.
+      const killAfterMs = Math.max(...[1, 2].map(() => dice.below(Math.ceil(unharmed.workMs))));
+      const ended = await publish(model, isLast ? undefined : killAfterMs);
       const { served, broken } = await readServed(store);
       faults.push(...broken);
       if (ended.killed) {
