@@ -4,12 +4,12 @@
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadNewestCheckpoint } from '../../trainer/checkpoint.ts';
 import { hashDataset } from '../../trainer/dataset/dataset.ts';
 import { hashRun, locate, reopenRunFolder } from '../../trainer/run-folder.ts';
@@ -26,6 +26,9 @@ import { makeTinyDataset } from '../support/tensors.ts';
 
 const MAIN = fileURLToPath(new URL('../../trainer/main.ts', import.meta.url));
 const STEPS = 8;
+
+// Trainings in processes of their own, several a test.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let parent: string;
 let data: string;
@@ -90,16 +93,20 @@ describe('a run', () => {
   });
 
   /** A run that was stopped with checkpoints after steps 4 and 6. */
-  async function stop(name: string): Promise<string> {
-    const out = join(parent, name);
-    const { code } = await train(...start(out), '--steps', '6', '--data', data);
-    expect(code).toBe(0);
-    await rm(locate(out).model, { recursive: true });
-    return out;
+  let stopped: string;
+  beforeAll(async () => {
+    stopped = join(parent, 'stopped');
+    expect((await train(...start(stopped), '--steps', '6', '--data', data)).code).toBe(0);
+    await rm(locate(stopped).model, { recursive: true });
+  });
+
+  async function copyStopped(name: string): Promise<string> {
+    await cp(stopped, join(parent, name), { recursive: true });
+    return join(parent, name);
   }
 
   it('goes on from the checkpoint before one that is truncated, says so, and takes the bad one away', async () => {
-    const out = await stop('truncated');
+    const out = await copyStopped('truncated');
     await truncate(join(locate(out).checkpoints, 'step-0000006.safetensors'), 5000);
     const { code, output } = await run(['train', '--resume', out, '--steps', String(STEPS), '--data', data, '--no-publish']);
     expect(output).toMatch(/note +Passed over a checkpoint: step-0000006\.safetensors: truncated/);
@@ -110,7 +117,7 @@ describe('a run', () => {
   });
 
   it('that has no whole checkpoint is not begun anew in silence: each file is named', async () => {
-    const out = await stop('ruined');
+    const out = await copyStopped('ruined');
     for (const name of await readdir(locate(out).checkpoints)) {
       await writeFile(join(locate(out).checkpoints, name), 'nothing');
     }
@@ -121,7 +128,7 @@ describe('a run', () => {
   });
 
   it('whose data is gone, cut short or changed by one pixel says so, and goes on when it is back', async () => {
-    const out = await stop('data');
+    const out = await copyStopped('data');
     const resume = (from: string) => run(['train', '--resume', out, '--steps', String(STEPS), '--data', from, '--no-publish']);
     expect(await resume(join(parent, 'gone'))).toEqual({
       code: 1,
