@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { isFault, judgeCase } from '../support/artifact-fuzz/load.ts';
 import { MUTATION_NAMES } from '../support/artifact-fuzz/mutations.ts';
 
-const CASES = 1500;
+const CASES = 4000;
 /** As `npm run fuzz:artifacts` allows. */
 const LIMIT_MS = 10_000;
 
