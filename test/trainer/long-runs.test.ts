@@ -153,6 +153,15 @@ describe('a run', () => {
     expect((await readRunFacts(out)).hashes['model/weights.bin']).toBe((await readRunFacts(whole)).hashes['model/weights.bin']);
   });
 
+  it('that fails as nobody foresaw tells how to go on', async () => {
+    const out = await copyStopped('unforeseen');
+    await rm(locate(out).events, { recursive: true });
+    await writeFile(locate(out).events, 'a file where a folder should be');
+    const { code, output } = await run(['train', '--resume', out, '--steps', String(STEPS), '--data', data, '--no-publish']);
+    expect(code).toBe(1);
+    expect(output).toMatch(/The checkpoints so far are kept: go on with npm run train -- --resume .*unforeseen --data .*\n/);
+  });
+
   const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
   if (!isRoot) {
     console.warn('Skipped: filling the disk of a training: only root can mount a small one');

@@ -8,6 +8,7 @@ import { modelNameSchema, type Manifest } from '../../shared/artifact.ts';
 import { planGenerator } from '../../shared/generator.ts';
 import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/weight-encoding.ts';
 import type { Dataset } from '../dataset/dataset.ts';
+import { ExpectedError } from '../expected-error.ts';
 import { exportArtifact } from '../export.ts';
 import { GENERATOR_SIZES } from '../digits-network.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, PRESETS } from '../preset.ts';
@@ -153,8 +154,8 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
   const stop = new AbortController();
   const releaseSignals = stopOnSignals(stop);
   const reporter = createReporter(process.stdout);
+  const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan, flags)}`;
   try {
-    const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan, flags)}`;
     return await nameDeviceLoss(backend, advice, () =>
       runTraining({
         config: options.config,
@@ -173,6 +174,12 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
         now: () => performance.now(),
       }),
     );
+  } catch (error) {
+    if (!(error instanceof ExpectedError)) {
+      // Nobody foresaw it: a fault of ours, or of a driver. Its stack follows.
+      console.error(advice);
+    }
+    throw error;
   } finally {
     reporter.end();
     releaseSignals();
