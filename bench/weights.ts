@@ -3,12 +3,10 @@
  *
  * - How far the digits of models/seed move, in bytes of 0 to 255. `per channel`, a scale for each output, is no form
  *   that tfjs reads: it is here to tell what is missed.
- * - Milliseconds from a model's bytes to a sampler in Node on the wasm backend: hash, decode, tensors.
+ * - Milliseconds from a model's bytes to a sampler in Node: hash, decode, the engine's own form.
  * - Milliseconds by which a model's first request is longer than its second, in the local edge runtime.
  */
 import { cpus } from 'node:os';
-import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
 import { buildPage } from '../dev/build-page.ts';
 import {
   decodeWeights,
@@ -25,6 +23,7 @@ import { createSampler } from '../shared/sampler.ts';
 import { WEIGHT_DTYPES } from '../shared/weight-encoding.ts';
 import { buildFixture, type Fixture } from '../test/support/fixture-artifact.ts';
 import { putArtifact, startWorker } from '../test/support/workerd.ts';
+import { instantiateKernels } from '../trainer/kernels.ts';
 import { joinArrays } from '../trainer/network-state.ts';
 import { computePixelDifference } from '../trainer/pixel-difference.ts';
 import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
@@ -46,8 +45,6 @@ function buildLayers(units: number): LayerConfig[] {
   ];
 }
 
-tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-await tf.setBackend('wasm');
 console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}\n`);
 await compareDigits();
 benchLoads();
@@ -72,7 +69,7 @@ async function compareDigits(): Promise<void> {
 
 function drawPixels({ manifest, plan }: ParsedManifest, { encoding, bytes }: EncodedWeights): Uint8Array {
   const files = [{ path: WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) }];
-  const sampler = createSampler({ manifest: { ...manifest, weights: encoding, files }, plan }, bytes);
+  const sampler = createSampler({ manifest: { ...manifest, weights: encoding, files }, plan }, bytes, instantiateKernels);
   const { pixels } = sampler.draw({ seed: '1', start: 0, count: SAMPLES });
   sampler.dispose();
   return pixels;
@@ -106,7 +103,7 @@ function benchLoads(): void {
       const { parsed, bytes } = readFixture(buildFixture({ dtype, latentSize: LATENT_SIZE, classes: 0, layers }));
       const hash = measure(() => verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes));
       const decode = measure(() => decodeWeights(parsed, bytes));
-      const all = measure(() => createSampler(parsed, bytes).dispose());
+      const all = measure(() => createSampler(parsed, bytes, instantiateKernels).dispose());
       const cells = [hash, decode, all].map((times) => `${format(times[0])}/${format(times[LOADS >> 1])}`.padStart(15));
       console.log(`${`${size} ${dtype}`.padEnd(26)}${bytes.length.toLocaleString('en').padStart(11)}${cells.join('')}`);
     }

@@ -2,15 +2,11 @@
  * How fast the worker answers in the local edge runtime, warmed up: `npm run bench:worker`. `conv` has random weights,
  * which cost what trained ones cost to run; but its PNGs of noise are larger and slower to make than those of digits.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { spawnSync } from 'node:child_process';
-import { gzipSync } from 'node:zlib';
 import { POINTER_KEY } from '../shared/artifact.ts';
 import type { LayerConfig } from '../shared/generator.ts';
 import { buildFixture, buildPointer } from '../test/support/fixture-artifact.ts';
 import { buildPage } from '../dev/build-page.ts';
+import { measureBundle } from '../dev/measure-bundle.ts';
 import { putArtifact, startWorker, type TestWorker } from '../test/support/workerd.ts';
 import { STAGES, summariseRequests, timeRequest, timeRequests } from './edge-timing.ts';
 
@@ -36,10 +32,9 @@ await main();
 
 async function main(): Promise<void> {
   await buildPage();
-  const bundle = measureBundle();
-  console.log(
-    `bundle, gzipped KiB: ${bundle.all} in all; ${bundle.code} code, ${bundle.wasm} wasm, ${bundle.model} bundled model\n`,
-  );
+  const { code, kernels, model: weights } = measureBundle();
+  const [all, ...parts] = [code + kernels + weights, code, kernels, weights].map((bytes) => (bytes / 1024).toFixed(0));
+  console.log(`bundle, gzipped KiB: ${all} in all; ${parts[0]} code, ${parts[1]} kernels, ${parts[2]} bundled model\n`);
   const model = buildFixture({ name: 'conv', latentSize: 64, classes: 10, layers: CONVOLUTIONAL });
   const began = performance.now();
   const worker = await startWorker(async (bucket) => {
@@ -48,7 +43,7 @@ async function main(): Promise<void> {
   });
   console.log(`built and started in ${format(performance.now() - began)} ms`);
   const first = await timeRequest(worker, '/digit.png');
-  console.log(`first request (TensorFlow.js started, model read, checked and loaded): ${format(first.totalMs)} ms\n`);
+  console.log(`first request (model read, checked and loaded): ${format(first.totalMs)} ms\n`);
   console.log('request                         whole request, ms           server, mean ms               KiB');
   console.log('                                 min  median    max   load  generate  encode');
   for (const name of [BUNDLED, 'conv']) {
@@ -72,35 +67,6 @@ async function benchRequest(worker: TestWorker, path: string, isRevalidation = f
   const cells = [minMs, medianMs, maxMs, ...STAGES.map((stage) => stagesMs[stage])].map((ms) => format(ms).padStart(8));
   const label = path.replace('/digit', '') + (isRevalidation ? ' (304)' : '');
   console.log(`${label.padEnd(28)}${cells.join('')}  ${(bytes / 1024).toFixed(1).padStart(8)}`);
-}
-
-/** What would be uploaded, as `wrangler deploy` makes it. */
-function measureBundle(): Record<'all' | 'code' | 'wasm' | 'model', string> {
-  const folder = mkdtempSync(join(tmpdir(), 'digitmint-bundle-'));
-  try {
-    const { status, stderr } = spawnSync('wrangler', ['deploy', '--dry-run', '--outdir', folder], { encoding: 'utf8' });
-    if (status !== 0) {
-      throw new Error(`wrangler deploy --dry-run failed: ${stderr}`);
-    }
-    const sizes = { all: 0, code: 0, wasm: 0, model: 0 };
-    for (const file of readdirSync(folder)) {
-      const part = file.endsWith('.js') ? 'code' : file.endsWith('.wasm') ? 'wasm' : file.endsWith('.bin') ? 'model' : undefined;
-      if (part !== undefined) {
-        const size = gzipSync(readFileSync(join(folder, file))).length;
-        sizes[part] += size;
-        sizes.all += size;
-      }
-    }
-    const [all, code, wasm, model] = [sizes.all, sizes.code, sizes.wasm, sizes.model].map((size) => (size / 1024).toFixed(0)) as [
-      string,
-      string,
-      string,
-      string,
-    ];
-    return { all, code, wasm, model };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }
 
 function format(ms: number): string {

@@ -17,7 +17,7 @@ import { parseSeed, parseWhole } from '../trainer/commands/arguments.ts';
 const CHILD = join(import.meta.dirname, '../test/support/artifact-fuzz/child.ts');
 /** Cases of one process: memory that grew would show, and a new process costs seconds. */
 const CASES_A_PROCESS = 5000;
-/** Loading TensorFlow.js on a busy machine. */
+/** On a busy machine. */
 const START_MS = 120_000;
 /** Milliseconds between two lines about how far it is. */
 const SAY_EVERY_MS = 30_000;
@@ -36,7 +36,7 @@ const flags = new Command('npm run fuzz:artifacts --')
   .option('--seed <text>', 'decides all of them', parseSeed, '1')
   .option('--from <index>', 'the first one', parseWhole(0, 100_000_000), 0)
   .option('--limit-ms <ms>', 'how long one may take', parseWhole(1, 1_000_000), 10_000)
-  .option('--limit-mib <MiB>', 'how much a process may hold, Node and TensorFlow.js included', parseWhole(1, 100_000), 512)
+  .option('--limit-mib <MiB>', 'how much a process may hold, Node included', parseWhole(1, 100_000), 512)
   .allowExcessArguments(false)
   .parse()
   .opts<Flags>();

@@ -39,7 +39,7 @@ async function run(settings: Settings): Promise<void> {
     fetch: addSite((request) => app.fetch(request), import.meta.dirname),
     log: writeLine,
   });
-  // The first request shall not wait for TensorFlow.js and for the model.
+  // The first request shall not wait for the model.
   await app.request('/healthz');
   writeLine({ level: 'info', event: 'started', url: settings.publicOrigin ?? server.url, listens: server.url });
 

@@ -1,8 +1,7 @@
 /**
- * A generator ready to draw digits: the same code offline and at the edge, so that the same seed gives the same bytes.
- * Runs on whichever TensorFlow.js backend is set; for bytes that equal the API's that must be the wasm SIMD backend.
+ * A generator ready to draw digits: the same code and the same kernels offline, at the edge and in browsers, so that the same
+ * seed gives the same bytes.
  */
-import * as tf from '@tensorflow/tfjs-core';
 import {
   ArtifactError,
   decodeWeights,
@@ -12,14 +11,12 @@ import {
   type Manifest,
   type ParsedManifest,
 } from './artifact.ts';
-import { buildInput, runGenerator, type GeneratorPlan } from './generator.ts';
+import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
+import { joinInput, type GeneratorPlan } from './generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from './latent.ts';
 import { planMorph } from './morph.ts';
 import { encodePixels } from './pixels.ts';
 import type { RandomKey } from './random.ts';
-
-/** Samples that go through the network at once: enough to fill its kernels, few enough for a core's cache. */
-const CHUNK = 64;
 
 /** What to draw: samples `start` to `start + count - 1` of a seed. */
 export interface SampleRequest {
@@ -67,90 +64,96 @@ export interface Sampler {
   /** Draws synchronously, without labels: see `planMorph` for what lies between samples. */
   drawMorph(request: MorphRequest): Samples;
   /**
-   * Draws one sample, which also warms the kernels up. Finite weights can still overflow on the way, and bytes would not
-   * show it.
+   * Draws one sample. Finite weights can still overflow on the way, and bytes would not show it.
    *
    * @throws ArtifactError  When a number of the sample is NaN or infinite.
    */
   checkOutput(): void;
-  /** Frees the weights; the sampler must not be used after. */
+  /** Lets go of the weights, whoever still holds the sampler; it must not be used after. */
   dispose(): void;
 }
 
 /**
- * Makes a sampler out of an artifact's bytes.
+ * Makes a sampler out of an artifact's bytes. It lives in its kernels' memory, which goes when nothing refers to it any more.
  *
- * @param parsed   A checked manifest: see `parseManifest`.
- * @param weights  The content of WEIGHTS_FILE; verified here, before any tensor exists.
+ * @param parsed       A checked manifest: see `parseManifest`.
+ * @param weights      The content of WEIGHTS_FILE; verified here, before any memory is taken.
+ * @param instantiate  Makes an instance of the kernels.
  * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
  */
-export function createSampler(parsed: ParsedManifest, weights: Uint8Array): Sampler {
+export function createSampler(parsed: ParsedManifest, weights: Uint8Array, instantiate: () => Kernels): Sampler {
   const { manifest, plan } = parsed;
-  const network = loadNetwork(parsed, weights);
+  let loaded: LoadedNetwork | undefined = loadNetwork(parsed, weights, instantiate);
+  function getNetwork(): LoadedNetwork {
+    if (loaded === undefined) {
+      throw new Error(`${manifest.name}@${manifest.version} was disposed of`);
+    }
+    return loaded;
+  }
   return {
     manifest,
     plan,
-    draw: (request) => drawSamples(network, request),
+    draw: (request) => drawSamples(getNetwork(), request),
     drawHand({ seed, start, labels }) {
       const latents = repeatLatent(plan, seed, start, labels.length);
       const { latentSize } = plan.config;
-      const pictures = drawPictures(network, labels.length, (first, n) =>
-        buildInput(plan, latents.subarray(first * latentSize, (first + n) * latentSize), labels.subarray(first, first + n)),
+      const pictures = drawPictures(getNetwork(), labels.length, (first, n) =>
+        joinInput(plan, latents.subarray(first * latentSize, (first + n) * latentSize), labels.subarray(first, first + n)),
       );
       return { ...pictures, labels };
     },
-    drawMorph: (request) => drawMorph(network, request),
+    drawMorph: (request) => drawMorph(getNetwork(), request),
     checkOutput() {
       const latents = drawLatents(deriveSeedKey('warm-up'), 0, 1, plan.config.latentSize);
-      const values = generate(network, () => buildInput(plan, latents, null));
+      const values = getNetwork().engine.run(joinInput(plan, latents, null));
       if (!values.every(Number.isFinite)) {
         throw new ArtifactError({ reason: 'not_finite', what: `the output of ${WEIGHTS_FILE}` });
       }
     },
-    dispose: () => tf.dispose([...network.weights]),
+    dispose() {
+      loaded = undefined;
+    },
   };
 }
 
-/** A generator with its weights on the backend. */
+/** A generator with its weights in the engine. */
 export interface LoadedNetwork {
   readonly plan: GeneratorPlan;
-  /** In the order of the plan. */
-  readonly weights: readonly tf.Tensor[];
+  readonly engine: Engine;
   /** Of the network's numbers. */
   readonly range: readonly [number, number];
 }
 
 /**
- * Puts a generator's weights on the backend.
+ * Puts a generator's weights into the engine.
  *
- * @param weights  The content of WEIGHTS_FILE; verified here, before any tensor exists.
- * @returns        The caller disposes its weights.
+ * @param weights      The content of WEIGHTS_FILE; verified here, before any memory is taken.
+ * @param instantiate  Makes an instance of the kernels.
  * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
  */
-export function loadNetwork(parsed: ParsedManifest, weights: Uint8Array): LoadedNetwork {
+export function loadNetwork(parsed: ParsedManifest, weights: Uint8Array, instantiate: () => Kernels): LoadedNetwork {
   const { manifest, plan } = parsed;
   verifyFile(findFile(manifest, WEIGHTS_FILE), weights);
-  const tensors = decodeWeights(parsed, weights).map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
-  return { plan, weights: tensors, range: manifest.image.range };
+  return { plan, engine: createEngine(instantiate(), plan, decodeWeights(parsed, weights)), range: manifest.image.range };
 }
 
 /**
  * Draws pictures, some of them at once.
  *
  * @param count  How many, >= 1.
- * @param build  Makes the network's input for `n` of them from the `first` on, [n, inputSize]; disposed here.
+ * @param build  Makes the network's input for `n` of them from the `first` on, [n, inputSize].
  */
 export function drawPictures(
   network: LoadedNetwork,
   count: number,
-  build: (first: number, n: number) => tf.Tensor2D,
+  build: (first: number, n: number) => Float32Array,
 ): Omit<Samples, 'labels'> {
   const [height, width, channels] = network.plan.outputShape;
   const size = height * width * channels;
   const pixels = new Uint8Array(count * size);
-  for (let done = 0; done < count; done += CHUNK) {
-    const n = Math.min(CHUNK, count - done);
-    const values = generate(network, () => build(done, n));
+  for (let done = 0; done < count; done += ENGINE_BATCH) {
+    const n = Math.min(ENGINE_BATCH, count - done);
+    const values = network.engine.run(build(done, n));
     pixels.set(encodePixels(values, network.range), done * size);
   }
   return { count, height, width, channels, pixels };
@@ -163,7 +166,7 @@ function drawSamples(network: LoadedNetwork, { seed, start, count, label }: Samp
   const labels = chooseLabels(key, start, count, classes, label);
   const pictures = drawPictures(network, count, (first, n) => {
     const latents = drawLatents(key, start + first, n, latentSize);
-    return buildInput(plan, latents, labels && labels.subarray(first, first + n));
+    return joinInput(plan, latents, labels && labels.subarray(first, first + n));
   });
   return { ...pictures, labels };
 }
@@ -188,8 +191,8 @@ function drawMorph(network: LoadedNetwork, request: MorphRequest): Samples {
 }
 
 /** Rows of inputs that are there already. @param inputs  Row-major [count, inputSize]. */
-export function sliceInput({ inputSize }: GeneratorPlan, inputs: Float32Array, first: number, n: number): tf.Tensor2D {
-  return tf.tensor2d(inputs.subarray(first * inputSize, (first + n) * inputSize), [n, inputSize]);
+export function sliceInput({ inputSize }: GeneratorPlan, inputs: Float32Array, first: number, n: number): Float32Array {
+  return inputs.subarray(first * inputSize, (first + n) * inputSize);
 }
 
 /** The label of each of `count` samples: the one that is asked for, or the seed's; null without classes. */
@@ -214,13 +217,4 @@ function repeatLatent(plan: GeneratorPlan, seed: string, start: number, count: n
     latents.set(latent, i * latent.length);
   }
   return latents;
-}
-
-/** The network's own numbers, row-major [count, height, width, channels]. @param build  Makes its input, disposed here. */
-function generate({ plan, weights }: LoadedNetwork, build: () => tf.Tensor2D): Float32Array {
-  const output = tf.tidy(() => runGenerator(plan, weights, build()));
-  // Read outside of tidy: what tidy returns is searched for tensors, number by number.
-  const values = output.dataSync<'float32'>();
-  output.dispose();
-  return values;
 }

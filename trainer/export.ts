@@ -21,6 +21,7 @@ import { SAMPLING_LAW } from '../shared/latent.ts';
 import { createSampler } from '../shared/sampler.ts';
 import type { WeightDtype } from '../shared/weight-encoding.ts';
 import { toWriteError } from './files.ts';
+import { instantiateKernels } from './kernels.ts';
 import { encodeTopology } from './layers-model.ts';
 import { encodeWeights } from './weight-encoder.ts';
 
@@ -81,7 +82,7 @@ export async function exportArtifact(
     throw toWriteError(folder, cause);
   }
   const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), { version: manifest.version });
-  createSampler(parsed, await readFile(join(temporary, WEIGHTS_FILE))).dispose();
+  createSampler(parsed, await readFile(join(temporary, WEIGHTS_FILE)), instantiateKernels).dispose();
   await rm(folder, { recursive: true, force: true });
   await rename(temporary, folder);
   return manifest;

@@ -4,10 +4,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { decode } from 'fast-png';
 import gifenc from 'gifenc';
-import { buildInput, runGenerator } from '../shared/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../shared/latent.ts';
 import { encodePixels } from '../shared/pixels.ts';
 import type { Samples } from '../shared/sampler.ts';
+import { buildInput, runGenerator } from './generator-network.ts';
 import { splitWeights } from './network-state.ts';
 import type { TrainingConfig } from './preset.ts';
 import { applyPrior } from './prior.ts';

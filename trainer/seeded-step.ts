@@ -3,12 +3,13 @@
  * updated. No I/O.
  */
 import * as tf from '@tensorflow/tfjs';
-import { buildInput, planGenerator } from '../shared/generator.ts';
+import { planGenerator } from '../shared/generator.ts';
 import { decodePixels } from '../shared/pixels.ts';
 import { drawWords, fillUniform, type RandomKey } from '../shared/random.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { gatherImages, type Dataset } from './dataset/dataset.ts';
 import { planDiscriminator } from './discriminator.ts';
+import { buildInput } from './generator-network.ts';
 import { createState, disposeState, drawInitialArrays, updateAverage } from './network-state.ts';
 import { computeFactor, computeGammaFactor, PURPOSES, type TrainingConfig } from './preset.ts';
 import { applyPrior } from './prior.ts';

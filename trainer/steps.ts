@@ -3,7 +3,8 @@
  * the loss that it returns. No I/O, no randomness: images and latents are given.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runGenerator, type GeneratorPlan } from '../shared/generator.ts';
+import type { GeneratorPlan } from '../shared/generator.ts';
+import { runGenerator } from './generator-network.ts';
 import { runDiscriminator, type DiscriminatorPlan } from './discriminator.ts';
 import {
   computeDiscriminatorLoss,

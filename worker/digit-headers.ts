@@ -13,7 +13,7 @@ import {
 import { API_HEADERS, CACHE_CONTROL, HEADERS } from './headers.ts';
 
 /** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
-const RENDERING = 2;
+const RENDERING = 3;
 
 /** An answer that a seed and a version of a model decide. */
 export interface Pinned {

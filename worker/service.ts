@@ -1,5 +1,5 @@
 /**
- * The app with all that is not pure but the storage, which differs from host to host: TensorFlow.js, the bundled model, the
+ * The app with all that is not pure but the storage, which differs from host to host: the engine, the bundled model, the
  * clock and randomness. Of the runtime it takes what Cloudflare's, Node's and browsers' have in common.
  */
 import { createApp } from './app.ts';
@@ -9,7 +9,7 @@ import { createGeneratorSource } from './generator-source.ts';
 import type { Log } from './log.ts';
 import { createModelFiles, type BundledFiles } from './model-files.ts';
 import { createModelStore, type ObjectReader, type StoredModel } from './model-store.ts';
-import { openModel } from './tensorflow/open-model.ts';
+import { openModel } from './open-model.ts';
 
 /** For one object, head and body. */
 const READ_TIMEOUT_MS = 5_000;

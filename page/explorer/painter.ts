@@ -1,10 +1,11 @@
 /**
  * The worker that draws, off the page's thread: the generator as the edge runs it, from the files that are published.
  */
-import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import { decodeWeights, MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import type { GeneratorPlan } from '../../shared/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/latent.ts';
 import { drawPictures, loadNetwork, sliceInput, type LoadedNetwork } from '../../shared/sampler.ts';
-import { startTensorFlow } from '../../worker/tensorflow/backend.ts';
+import { instantiateKernels } from '../../worker/kernels.ts';
 import { findDirections } from './directions.ts';
 import type { Inputs, Message, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
@@ -24,9 +25,8 @@ const TASKS: { readonly [K in TaskName]: (ask: Tasks[K]['ask']) => Tasks[K]['ans
     const base = `/models/${name}/${version}`;
     const [manifest, weights] = await Promise.all([`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes));
     const parsed = parseManifest(manifest as Uint8Array, { name, version });
-    await startTensorFlow();
-    network = loadNetwork(parsed, weights as Uint8Array);
-    return describe(network);
+    network = loadNetwork(parsed, weights as Uint8Array, instantiateKernels);
+    return describe(network.plan, decodeWeights(parsed, weights as Uint8Array)[0]);
   },
   derive: ({ seed, count }): Inputs => {
     const { latentSize, classes } = getNetwork().plan.config;
@@ -40,14 +40,13 @@ const TASKS: { readonly [K in TaskName]: (ask: Tasks[K]['ask']) => Tasks[K]['ans
   },
 };
 
-function describe({ plan, weights: [kernel] }: LoadedNetwork): Opened {
+/** @param kernel  Of the first layer. */
+function describe(plan: GeneratorPlan, kernel: Float32Array | undefined): Opened {
   const { latentSize, classes, layers } = plan.config;
   const [height, width, channels] = plan.outputShape;
   const [first] = layers;
   const directions =
-    first?.type === 'dense' && kernel !== undefined
-      ? findDirections(kernel.dataSync<'float32'>(), latentSize, first.units, DIRECTIONS)
-      : [];
+    first?.type === 'dense' && kernel !== undefined ? findDirections(kernel, latentSize, first.units, DIRECTIONS) : [];
   return { latentSize, classes, width, height, channels, directions };
 }
 

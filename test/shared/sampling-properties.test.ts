@@ -1,14 +1,13 @@
 /**
  * What holds for every seed: a digit is decided by seed and place alone, whatever is drawn with it.
  */
-import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/latent.ts';
-import { createSampler, type Sampler } from '../../shared/sampler.ts';
+import { createSampler } from '../../shared/sampler.ts';
+import { instantiateKernels } from '../../trainer/kernels.ts';
 import { buildFixture } from '../support/fixture-artifact.ts';
 import { timesAsMany } from '../support/fast-check.ts';
 
@@ -74,23 +73,17 @@ describe('the sampling law', () => {
 });
 
 describe('a generator', () => {
-  let sampler: Sampler;
-  beforeAll(async () => {
-    tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-    await tf.setBackend('wasm');
-    const { files } = buildFixture({
-      latentSize: 7,
-      classes: 5,
-      layers: [
-        { type: 'dense', units: 45, activation: 'leakyRelu' },
-        { type: 'reshape', shape: [3, 3, 5] },
-        { type: 'conv2d', filters: 4, kernelSize: 3, activation: 'relu' },
-        { type: 'depthToSpace', blockSize: 2 },
-      ],
-    });
-    sampler = createSampler(parseManifest(files.get(MANIFEST_FILE)!), files.get(WEIGHTS_FILE)!);
+  const { files } = buildFixture({
+    latentSize: 7,
+    classes: 5,
+    layers: [
+      { type: 'dense', units: 45, activation: 'leakyRelu' },
+      { type: 'reshape', shape: [3, 3, 5] },
+      { type: 'conv2d', filters: 4, kernelSize: 3, activation: 'relu' },
+      { type: 'depthToSpace', blockSize: 2 },
+    ],
   });
-  afterAll(() => sampler.dispose());
+  const sampler = createSampler(parseManifest(files.get(MANIFEST_FILE)!), files.get(WEIGHTS_FILE)!, instantiateKernels);
 
   it('draws ranges that join to the range of both, whatever the cut', () => {
     fc.assert(

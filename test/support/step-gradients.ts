@@ -4,7 +4,8 @@
  *   node test/support/step-gradients.ts BACKEND
  */
 import * as tf from '@tensorflow/tfjs';
-import { buildInput, planGenerator } from '../../shared/generator.ts';
+import { planGenerator } from '../../shared/generator.ts';
+import { buildInput } from '../../trainer/generator-network.ts';
 import { planDiscriminator } from '../../trainer/discriminator.ts';
 import { createState, disposeState, readState } from '../../trainer/network-state.ts';
 import { stepDiscriminator, stepGenerator, type Batch, type Gan } from '../../trainer/steps.ts';

@@ -194,8 +194,8 @@ describe('the answer', () => {
         .slice(0, 16);
     const query = `seed=golden&n=3&frames=4&scale=2&fg=1d2430&bg=eee&model=grey@${grey.manifest.version}`;
     expect([await hash(`/morph.png?${query}`), await hash(`/morph.gif?${query}`)]).toEqual([
-      'f690a45ce6fdd5b9',
-      'e4cdac9cad8a70e4',
+      'e067eccf92b5d09e',
+      'bc2146d9ace8addb',
     ]);
   });
 

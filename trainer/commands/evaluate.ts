@@ -52,7 +52,7 @@ export function buildEvaluateCommand(): Command {
     .option('--quick', 'some seconds instead of minutes: fewer samples, no classification accuracy score')
     .option('--fresh', 'computes the floor anew even when it was kept from an earlier evaluation')
     .addOption(
-      new Option('--backend <name>', 'what scores; samples are drawn on wasm, as they are served')
+      new Option('--backend <name>', 'what scores; samples are drawn as they are served')
         .choices(['auto', ...BACKEND_NAMES])
         .default('auto'),
     )

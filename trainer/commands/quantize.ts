@@ -10,10 +10,10 @@ import { createSampler } from '../../shared/sampler.ts';
 import { decodeNumbers, WEIGHT_DTYPES, type WeightDtype } from '../../shared/weight-encoding.ts';
 import { ExpectedError } from '../expected-error.ts';
 import { exportArtifact } from '../export.ts';
+import { instantiateKernels } from '../kernels.ts';
 import { joinArrays } from '../network-state.ts';
 import { computePixelDifference } from '../pixel-difference.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../storage/artifact-folder.ts';
-import { selectBackend } from '../tensorflow/backend.ts';
 import { DEFAULT_WEIGHT_DTYPE, encodeWeights } from '../weight-encoder.ts';
 
 interface QuantizeFlags {
@@ -45,7 +45,6 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
   if (existsSync(folder)) {
     throw new ExpectedError(`--out ${out}: is there already, and is not written over; name another folder`);
   }
-  await selectBackend('wasm');
   const values = joinArrays(decodeWeights(source, readWeights(source)));
   const { encoding, bytes } = encodeWeights(plan, values, dtype);
   const served = decodeNumbers(plan.weights, encoding, bytes);
@@ -88,7 +87,7 @@ function describeChange(source: ArtifactFolder, written: ParsedManifest, weights
 }
 
 function drawPixels(parsed: ParsedManifest, weights: Uint8Array): Uint8Array {
-  const sampler = createSampler(parsed, weights);
+  const sampler = createSampler(parsed, weights, instantiateKernels);
   try {
     return sampler.draw({ seed: '1', start: 0, count: COMPARED_SAMPLES }).pixels;
   } finally {

@@ -1,5 +1,5 @@
 /**
- * `npm run sample`: draws offline, by the worker's own law on the worker's own backend, so that a seed gives the bytes
+ * `npm run sample`: draws offline, by the worker's own law on the worker's own kernels, so that a seed gives the bytes
  * that the API gives.
  */
 import { readFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { encodeIdx } from '../dataset/idx.ts';
 import { ExpectedError } from '../expected-error.ts';
 import { writeAtomically } from '../files.ts';
 import { encodeNpy } from '../../shared/npy.ts';
-import { selectBackend } from '../tensorflow/backend.ts';
+import { instantiateKernels } from '../kernels.ts';
 import { parseWhole } from './arguments.ts';
 
 type SampleFormat = 'idx' | 'npy' | 'png';
@@ -64,7 +64,6 @@ export function buildSampleCommand(): Command {
 }
 
 async function sample(flags: SampleFlags): Promise<void> {
-  await selectBackend('wasm');
   const sampler = await loadSampler(flags.model);
   const { classes, generator } = sampler.manifest;
   if (flags.labels !== undefined && generator.classes === 0) {
@@ -122,7 +121,7 @@ async function loadSampler(folder: string): Promise<Sampler> {
       throw new ExpectedError(`--model ${folder}: ${name} cannot be read (${cause.code})${hint}`, { cause });
     });
   const parsed = parseManifest(await read(MANIFEST_FILE));
-  return createSampler(parsed, await read(WEIGHTS_FILE));
+  return createSampler(parsed, await read(WEIGHTS_FILE), instantiateKernels);
 }
 
 function encodeSamples({ count, height, width, channels, pixels }: Samples, format: 'idx' | 'npy'): Uint8Array {

@@ -3,7 +3,7 @@
  * hang on the number of samples: compare with each other only.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runGenerator } from '../../shared/generator.ts';
+import { runGenerator } from '../generator-network.ts';
 import { deriveSeedKey, drawLatents } from '../../shared/latent.ts';
 import { encodePixels } from '../../shared/pixels.ts';
 import { deriveKey } from '../../shared/random.ts';

@@ -3,7 +3,8 @@
  * tutorial asks about. No I/O.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runGenerator, sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/generator.ts';
+import { sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/generator.ts';
+import { runGenerator } from '../generator-network.ts';
 import { drawWords, fillUniform, type RandomKey } from '../../shared/random.ts';
 import { applyAdam, createState, disposeState, drawInitialArrays, splitWeights, type NetworkState } from '../network-state.ts';
 import { PURPOSES, type AdamConfig } from '../preset.ts';

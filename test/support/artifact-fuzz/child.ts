@@ -5,8 +5,6 @@
  *   node test/support/artifact-fuzz/child.ts SEED FROM TO
  */
 import { writeSync } from 'node:fs';
-import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
 import { judgeCase, type Verdict } from './load.ts';
 
 /** Asking takes longer than most cases; a peak that was missed is in the next answer. */
@@ -15,14 +13,12 @@ const ASK_EVERY = 250;
 /** A line of the output. */
 export interface Line extends Verdict {
   readonly index: number;
-  /** Most that the process ever held, its program and TensorFlow.js included, in KiB; asked for now and then and at the end. */
+  /** Most that the process ever held, its program included, in KiB; asked for now and then and at the end. */
   readonly peakKiB?: number;
 }
 
 if (process.argv[1] === import.meta.filename) {
   const [seed = '1', from = '0', to = '0'] = process.argv.slice(2);
-  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  await tf.setBackend('wasm');
   for (let index = Number(from); index < Number(to); index++) {
     const verdict = await judgeCase(seed, index);
     const isAsked = index % ASK_EVERY === 0 || index === Number(to) - 1;

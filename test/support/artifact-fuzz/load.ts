@@ -1,9 +1,9 @@
 /**
  * Loads what lies in a bucket as the worker does: pointer, manifest, weights, sampler, one sample; and says what came of it.
  */
-import * as tf from '@tensorflow/tfjs';
 import { ArtifactError, POINTER_KEY, type Pointer } from '../../../shared/artifact.ts';
 import { createSampler } from '../../../shared/sampler.ts';
+import { instantiateKernels } from '../../../trainer/kernels.ts';
 import { createModelStore, type ObjectReader } from '../../../worker/model-store.ts';
 import { createDice } from '../dice.ts';
 import { draw, pick, store, type Stored } from './draft.ts';
@@ -35,17 +35,12 @@ export function buildCase(seed: string, index: number): { readonly mutation: Mut
   return { mutation, stored: store(draft) };
 }
 
-/** Makes an artifact and loads it. The backend is set. */
+/** Makes an artifact and loads it. */
 export async function judgeCase(seed: string, index: number): Promise<Verdict> {
   const { mutation, stored } = buildCase(seed, index);
-  const before = tf.memory();
   const startedAt = performance.now();
-  let outcome = await tryToServe(stored);
+  const outcome = await tryToServe(stored);
   const ms = performance.now() - startedAt;
-  const after = tf.memory();
-  if (after.numTensors !== before.numTensors || after.numBytes !== before.numBytes) {
-    outcome = `FAULT leaked ${after.numTensors - before.numTensors} tensors, ${after.numBytes - before.numBytes} bytes`;
-  }
   return { mutation, outcome, ms };
 }
 
@@ -73,8 +68,8 @@ async function serve(stored: Stored): Promise<Outcome> {
   const { default: name, models: listed }: Pointer = reading.pointer;
   const { version, manifestSha256 } = listed[name] as Pointer['models'][string];
   const { parsed, weights } = await models.readModel(name, version, manifestSha256);
-  // As worker/tensorflow/open-model.ts does it; its backend is made for another runtime.
-  const sampler = createSampler(parsed, weights);
+  // As worker/open-model.ts does it; its kernels are loaded in the way of another runtime.
+  const sampler = createSampler(parsed, weights, instantiateKernels);
   try {
     sampler.checkOutput();
     const { pixels, height, width, channels } = sampler.draw({ seed: 'fuzz', start: 0, count: 1 });

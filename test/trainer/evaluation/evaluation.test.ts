@@ -17,6 +17,7 @@ import { buildRows } from '../../../trainer/evaluation/rows.ts';
 import { drawSamples, readModel } from '../../../trainer/evaluation/samples/open-samples.ts';
 import { formatTable } from '../../../trainer/evaluation/table.ts';
 import { ExpectedError } from '../../../trainer/expected-error.ts';
+import { instantiateKernels } from '../../../trainer/kernels.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { buildFixture, type FixtureOptions } from '../../support/fixture-artifact.ts';
 
@@ -176,9 +177,13 @@ describe('validation digits', () => {
 describe('the samples of a model', () => {
   it('are the sampler’s own bytes, with labels drawn from the seed', async () => {
     const path = await writeModel('conditional');
-    const { set } = await drawSamples(await readModel(path), 'a seed', 100);
+    const { set } = drawSamples(await readModel(path), 'a seed', 100);
     const { manifest, files } = buildFixture();
-    const sampler = createSampler({ manifest, plan: planGenerator(manifest.generator) }, files.get('weights.bin') as Uint8Array);
+    const sampler = createSampler(
+      { manifest, plan: planGenerator(manifest.generator) },
+      files.get('weights.bin') as Uint8Array,
+      instantiateKernels,
+    );
     const { pixels, labels } = sampler.draw({ seed: 'a seed', start: 0, count: 100 });
     sampler.dispose();
     expect(set).toEqual({ count: 100, images: pixels, labels });

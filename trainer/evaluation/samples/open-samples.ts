@@ -4,8 +4,8 @@
 import { createReadStream } from 'node:fs';
 import { hashBytes, WEIGHTS_FILE, type ParsedManifest } from '../../../shared/artifact.ts';
 import { createSampler } from '../../../shared/sampler.ts';
+import { instantiateKernels } from '../../kernels.ts';
 import { readArtifactFolder } from '../../storage/artifact-folder.ts';
-import { selectBackend } from '../../tensorflow/backend.ts';
 import { CLASSES, SIDE } from '../digits.ts';
 import { decodeArrayFile } from './array-file.ts';
 import { decodeImages, decodeLabels, SampleSetError, type PixelRangeName, type SampleSet } from './sample-set.ts';
@@ -53,13 +53,11 @@ export async function readModel(folder: string): Promise<OpenedModel> {
 }
 
 /**
- * Draws samples 0 to count - 1 of a seed on the wasm backend, with labels drawn from the seed: the bytes that the API
- * gives. Leaves the wasm backend current, and no tensor.
+ * Draws samples 0 to count - 1 of a seed, with labels drawn from the seed: the bytes that the API gives.
  */
-export async function drawSamples(model: OpenedModel, seed: string, count: number): Promise<OpenedSamples> {
-  const { description } = await selectBackend('wasm');
+export function drawSamples(model: OpenedModel, seed: string, count: number): OpenedSamples {
   const { folder, manifest, plan, weights } = model;
-  const sampler = createSampler(model, weights);
+  const sampler = createSampler(model, weights, instantiateKernels);
   const { pixels, labels } = sampler.draw({ seed, start: 0, count });
   sampler.dispose();
   return {
@@ -76,7 +74,6 @@ export async function drawSamples(model: OpenedModel, seed: string, count: numbe
       multiplyAccumulates: plan.macs,
       weightsSha256: hashBytes(weights),
       samplesSha256: hashBytes(pixels),
-      backend: description,
     },
   };
 }

@@ -65,7 +65,10 @@ export async function planSamples({
     const names = nameColumns(models);
     return {
       count,
-      columns: models.map((model, i) => ({ ...(names[i] as ColumnName), open: () => drawSamples(model, seed, count) })),
+      columns: models.map((model, i) => ({
+        ...(names[i] as ColumnName),
+        open: () => Promise.resolve(drawSamples(model, seed, count)),
+      })),
     };
   }
   const opened = await readSamples(samples, labels, range);

@@ -1,0 +1,51 @@
+/**
+ * `npm run build:kernels`: compiles kernels/kernels.ts to kernels/kernels.wasm, which is in the repository: whoever does not change
+ * the kernels needs no compiler. `-- --check` writes nothing and fails when the two do not belong together, as the gate asks.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const ROOT = join(import.meta.dirname, '..');
+const SOURCE = join(ROOT, 'kernels', 'kernels.ts');
+const PROGRAM = join(ROOT, 'kernels', 'kernels.wasm');
+
+/** AssemblyScript's compiler, with the optimizer that it names, takes 100 MB: it goes to a folder of its own, on first use. */
+const VERSION = '0.28.20';
+const FOLDER = join(ROOT, '.digitmint', `assemblyscript-${VERSION}`);
+const COMPILER = join(FOLDER, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
+
+/** No runtime, no checks of bounds that the engine's layout keeps, and nothing to import. */
+const FLAGS = ['-O3', '--converge', '--runtime', 'stub', '--enable', 'simd', '--noAssert', '--use', 'abort='];
+
+const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+install();
+const compiled = join(FOLDER, 'kernels.wasm');
+call(process.execPath, [COMPILER, SOURCE, ...FLAGS, '--outFile', compiled]);
+const bytes = readFileSync(compiled);
+if (!values.check) {
+  writeFileSync(PROGRAM, bytes);
+  console.log(`kernels/kernels.wasm: ${bytes.length.toLocaleString('en')} bytes`);
+} else if (bytes.equals(readFileSync(PROGRAM))) {
+  console.log('kernels/kernels.wasm is what kernels/kernels.ts compiles to.');
+} else {
+  console.error('kernels/kernels.wasm is not what kernels/kernels.ts compiles to: npm run build:kernels');
+  process.exitCode = 1;
+}
+
+function install(): void {
+  if (existsSync(COMPILER)) {
+    return;
+  }
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(join(FOLDER, 'package.json'), '{ "private": true }\n');
+  call('npm', ['install', '--silent', '--ignore-scripts', '--save-exact', `assemblyscript@${VERSION}`], FOLDER);
+}
+
+function call(program: string, args: string[], cwd = ROOT): void {
+  const { status, error } = spawnSync(program, args, { cwd, stdio: 'inherit' });
+  if (status !== 0) {
+    throw new Error(`${program} ${args.join(' ')} failed`, { cause: error });
+  }
+}
