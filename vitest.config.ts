@@ -9,6 +9,7 @@ const INTERFACE = [
   'device-pixels',
   'digit',
   'formats',
+  'golden-artifacts',
   'heavy-work',
   'models',
   'morph',

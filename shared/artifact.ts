@@ -37,6 +37,9 @@ export const modelNameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expec
 /** A version: the start of a hash of the manifest's content. */
 export const modelVersionSchema = z.string().regex(/^[0-9a-f]{16}$/, 'expected 16 lower-case hex digits');
 
+/** Text in a manifest. Half a character has no UTF-8, so no version can be computed of it. */
+const textSchema = (maxLength: number) => z.string().max(maxLength).refine(isWellFormed, 'half a character');
+
 const fileSchema = z.strictObject({
   path: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected a plain lower-case file name'),
   bytes: z.int().min(1).max(ARTIFACT_LIMITS.fileBytes),
@@ -63,17 +66,17 @@ const manifestContentSchema = z.strictObject({
   weights: weightEncodingSchema,
   files: z.array(fileSchema).min(2).max(ARTIFACT_LIMITS.files),
   training: z.strictObject({
-    preset: z.string().min(1).max(64),
+    preset: textSchema(64).min(1),
     steps: z.int().min(0),
     batchSize: z.int().min(1),
     imagesSeen: z.int().min(0),
-    seed: z.string().max(128),
-    dataset: z.strictObject({ name: z.string().max(128), images: z.int().min(1), sha256: hashSchema }),
-    backend: z.string().max(200),
-    libraries: z.record(z.string().max(64), z.string().max(64)),
+    seed: textSchema(128),
+    dataset: z.strictObject({ name: textSchema(128), images: z.int().min(1), sha256: hashSchema }),
+    backend: textSchema(200),
+    libraries: z.record(textSchema(64), textSchema(64)),
   }),
   /** Measured quality, by the figure's name. */
-  figures: z.record(z.string().max(64), z.number()),
+  figures: z.record(textSchema(64), z.number()),
 });
 
 const manifestSchema = manifestContentSchema.extend({ version: modelVersionSchema });
@@ -121,7 +124,7 @@ export function buildKey(name: string, version: string, path: string): string {
 export type ArtifactFailure =
   | { readonly reason: 'too_large'; readonly what: string; readonly bytes: number; readonly maxBytes: number }
   | { readonly reason: 'not_json'; readonly what: string }
-  | { readonly reason: 'schema_unknown'; readonly what: string; readonly received: unknown; readonly newest: number }
+  | { readonly reason: 'schema_unknown'; readonly what: string; readonly received: string | number; readonly newest: number }
   | { readonly reason: 'malformed'; readonly what: string; readonly detail: string }
   | { readonly reason: 'missing'; readonly what: string }
   | { readonly reason: 'size_mismatch'; readonly what: string; readonly bytes: number; readonly expectedBytes: number }
@@ -150,7 +153,7 @@ function describeFailure(failure: ArtifactFailure): string {
     case 'not_json':
       return `${failure.what} is not JSON`;
     case 'schema_unknown':
-      return `${failure.what} has schema ${JSON.stringify(failure.received)}, this software reads up to ${failure.newest}: update it`;
+      return `${failure.what} has schema ${failure.received}, this software reads up to ${failure.newest}: update it`;
     case 'malformed':
       return `${failure.what} is malformed: ${failure.detail}`;
     case 'missing':
@@ -255,6 +258,10 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
   }
   if (!(image.range[0] < image.range[1])) {
     throw malformed(`image range [${image.range.join(', ')}] is empty`);
+  }
+  const levelsPerUnit = 255 / (image.range[1] - image.range[0]);
+  if (!(levelsPerUnit > 0 && Number.isFinite(levelsPerUnit))) {
+    throw malformed(`image range [${image.range.join(', ')}] is too wide or too narrow to tell 256 levels apart`);
   }
   if (latent.size !== generator.latentSize) {
     throw malformed(`latent size ${latent.size} is not the generator's ${generator.latentSize}`);
@@ -370,22 +377,43 @@ function parseJson(bytes: Uint8Array, what: string, maxBytes: number): unknown {
   if (bytes.length > maxBytes) {
     throw new ArtifactError({ reason: 'too_large', what, bytes: bytes.length, maxBytes });
   }
+  // Maps pass over it in silence, so that it would ride along without being part of what a version stands for.
+  const refusePrototype = (key: string, each: unknown): unknown => {
+    if (key === '__proto__') {
+      throw new ArtifactError({ reason: 'malformed', what, detail: 'it has a key "__proto__"' });
+    }
+    return each;
+  };
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes), refusePrototype);
   } catch (cause) {
-    throw new ArtifactError({ reason: 'not_json', what }, { cause });
+    throw cause instanceof ArtifactError ? cause : new ArtifactError({ reason: 'not_json', what }, { cause });
   }
 }
 
 function checkSchema(value: unknown, what: string, newest: number): void {
   const schema = typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined;
   if (schema !== newest) {
-    throw new ArtifactError({ reason: 'schema_unknown', what, received: schema, newest });
+    // Of a number alone is more told: what else stands there may be of any size and depth.
+    throw new ArtifactError({
+      reason: 'schema_unknown',
+      what,
+      received: typeof schema === 'number' ? schema : typeof schema,
+      newest,
+    });
   }
 }
 
+/** Issues quote what came, keys of any length and number: what is told of them ends here. */
+const MAX_DETAIL_LENGTH = 500;
+
 function describeIssues(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'the whole'}: ${issue.message}`).join('; ');
+  const text = error.issues.map((issue) => `${issue.path.join('.') || 'the whole'}: ${issue.message}`).join('; ');
+  return text.length > MAX_DETAIL_LENGTH ? `${text.slice(0, MAX_DETAIL_LENGTH)}…` : text;
+}
+
+function isWellFormed(text: string): boolean {
+  return !/\p{Cs}/u.test(text);
 }
 
 function malformed(detail: string): ArtifactError {

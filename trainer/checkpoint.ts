@@ -33,7 +33,7 @@ export class CheckpointError extends ExpectedError {
 }
 
 /**
- * Saves a checkpoint, then removes all but the last two.
+ * Saves a checkpoint, then removes all but it and the one before.
  *
  * @param folder  Exists.
  * @throws WriteError  When it cannot be written; those before it are untouched.
@@ -45,13 +45,18 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
     ...prefix('discriminator', discriminator),
     ...(average === null ? {} : { [AVERAGE]: average }),
   };
-  const metadata = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
+  const facts = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
+  const metadata = { ...facts, factsSha256: hashFacts(facts) };
   await writeAtomically(
     join(folder, `step-${String(step).padStart(7, '0')}.safetensors`),
     encodeSafetensors({ tensors, metadata }),
   );
-  for (const { name } of (await listCheckpoints(folder)).slice(KEPT)) {
-    await rm(join(folder, name), { force: true });
+  // Newer ones were passed over when the run went on from before them: they would take the place of good ones.
+  const kept = (await listCheckpoints(folder)).filter((other) => other.step <= step).slice(0, KEPT);
+  for (const { name } of await listCheckpoints(folder)) {
+    if (!kept.some((other) => other.name === name)) {
+      await rm(join(folder, name), { force: true });
+    }
   }
 }
 
@@ -95,6 +100,10 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   const actual = hashTensors(tensors);
   if (actual !== metadata['sha256']) {
     throw new CheckpointError(`its content has SHA-256 ${actual}, it says ${metadata['sha256']}: it was altered`);
+  }
+  // Checkpoints of older versions have none.
+  if (metadata['factsSha256'] !== undefined && metadata['factsSha256'] !== hashFacts(metadata)) {
+    throw new CheckpointError('what it says of itself does not fit its checksum: it was altered');
   }
   return {
     step: Number(metadata['step']),
@@ -142,4 +151,11 @@ function hashTensors(tensors: Readonly<Record<string, Float32Array>>): string {
     hash.update(`${name}\0`).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
   return hash.digest('hex');
+}
+
+/** SHA-256 over what a checkpoint says of itself. */
+function hashFacts(facts: Readonly<Record<string, string>>): string {
+  return createHash('sha256')
+    .update(['schema', 'step', 'runSha256', 'sha256'].map((name) => `${name}=${facts[name]}\n`).join(''))
+    .digest('hex');
 }

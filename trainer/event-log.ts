@@ -2,9 +2,9 @@
  * A run's log for TensorBoard: event files in a folder, one for each start or resumption.
  */
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from './files.ts';
+import { appendToLog, writeAtomically } from './files.ts';
 import type { MetricsLine } from './metrics.ts';
 import { encodeEvent, encodeHead, trimEvents, type EventImage } from './tensorboard.ts';
 
@@ -52,12 +52,12 @@ export async function openEventLog(folder: string, step: number, clock: () => nu
     }
   }
   const path = chooseName(folder, clock());
-  await appendFile(path, encodeHead({ wallTimeMs: clock(), step }));
+  await appendToLog(path, encodeHead({ wallTimeMs: clock(), step }));
   return {
     append: (line, grid) => {
       const scalars = Object.entries(TAGS).flatMap(([tag, figure]) => (line[figure] === undefined ? [] : [[tag, line[figure]]]));
       const images = grid === null ? {} : { [GRID_TAG]: grid };
-      return appendFile(
+      return appendToLog(
         path,
         encodeEvent({ wallTimeMs: clock(), step: line.step, scalars: Object.fromEntries(scalars), images }),
       );

@@ -20,6 +20,7 @@ import type { GeneratorPlan } from '../shared/generator.ts';
 import { SAMPLING_LAW } from '../shared/latent.ts';
 import { createSampler } from '../shared/sampler.ts';
 import type { WeightDtype } from '../shared/weight-encoding.ts';
+import { toWriteError } from './files.ts';
 import { instantiateKernels } from './kernels.ts';
 import { encodeTopology } from './layers-model.ts';
 import { encodeWeights } from './weight-encoder.ts';
@@ -43,6 +44,7 @@ export interface ArtifactFacts {
  * @param dtype    What they are written in.
  * @returns        The manifest as written.
  * @throws WeightRangeError  When they do not fit into it.
+ * @throws WriteError        When a file cannot be written; what was there before is still there.
  */
 export async function exportArtifact(
   folder: string,
@@ -70,9 +72,14 @@ export async function exportArtifact(
   });
   const temporary = `${folder}.tmp`;
   await rm(temporary, { recursive: true, force: true });
-  await mkdir(temporary);
-  for (const [path, bytes] of Object.entries({ ...contents, [MANIFEST_FILE]: encodeManifest(manifest) })) {
-    await writeFile(join(temporary, path), bytes, { flush: true });
+  try {
+    await mkdir(temporary);
+    for (const [path, bytes] of Object.entries({ ...contents, [MANIFEST_FILE]: encodeManifest(manifest) })) {
+      await writeFile(join(temporary, path), bytes, { flush: true });
+    }
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true });
+    throw toWriteError(folder, cause);
   }
   const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), { version: manifest.version });
   createSampler(parsed, await readFile(join(temporary, WEIGHTS_FILE)), instantiateKernels).dispose();

@@ -1,7 +1,7 @@
 /**
  * Writing files so that a reader, or a process that was killed, finds the old content or the new, never a part.
  */
-import { open, rename, rm } from 'node:fs/promises';
+import { appendFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from './expected-error.ts';
 
@@ -9,6 +9,9 @@ import { ExpectedError } from './expected-error.ts';
 export class WriteError extends ExpectedError {
   override name = 'WriteError' as const;
 }
+
+/** Of the file that is being written, and the process that writes it. */
+const TEMPORARY = /^\..+\.\d+\.tmp$/;
 
 /**
  * Writes a file whole or not at all: to a temporary name in the same folder, so that the rename stays within one file
@@ -31,8 +34,36 @@ export async function writeAtomically(path: string, content: Uint8Array | string
     await syncFolder(folder);
   } catch (cause) {
     await rm(temporary, { force: true });
-    throw new WriteError(describeWriteFailure(path, cause), { cause });
+    throw toWriteError(path, cause);
   }
+}
+
+/**
+ * Appends to a log. When the process is killed or the disk is full a part of it may come to lie there: the log's readers
+ * pass over what is not whole.
+ *
+ * @throws WriteError
+ */
+export async function appendToLog(path: string, content: Uint8Array | string): Promise<void> {
+  try {
+    await appendFile(path, content);
+  } catch (cause) {
+    throw toWriteError(path, cause);
+  }
+}
+
+/** Takes away what processes that were killed left half-written. @param folder  Nobody else writes to it now. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && TEMPORARY.test(entry.name)) {
+      await rm(join(entry.parentPath, entry.name), { force: true });
+    }
+  }
+}
+
+/** Says which file could not be written, why, and what to do. */
+export function toWriteError(path: string, cause: unknown): WriteError {
+  return new WriteError(describeWriteFailure(path, cause), { cause });
 }
 
 /** Makes a rename survive a power cut. Not every platform lets a folder be opened; it is not worth failing for. */
@@ -54,7 +85,7 @@ function describeWriteFailure(path: string, cause: unknown): string {
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return `${path}: the disk is full. What was there before is kept; free some space and go on with --resume.`;
+      return `${path}: the disk is full. What was there before is kept. Free some space, then run it again, a training with --resume.`;
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

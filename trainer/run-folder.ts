@@ -6,10 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
-import { writeAtomically } from './files.ts';
+import { appendToLog, removeLeftovers, toWriteError, writeAtomically } from './files.ts';
 import { parseMetrics, type MetricsLine } from './metrics.ts';
 import type { TrainingConfig } from './preset.ts';
 import { encodeGif } from './sample-grid.ts';
@@ -78,6 +78,7 @@ export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'datase
 /**
  * Makes a new run's folder.
  * @throws RunFolderError  When it holds a run already.
+ * @throws WriteError      When it cannot be made.
  */
 export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
   const paths = locate(folder);
@@ -86,8 +87,13 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
       `--out ${folder}: holds a run already. Go on with it by --resume ${folder}, or name another folder.`,
     );
   }
-  await mkdir(paths.images, { recursive: true });
-  await mkdir(paths.checkpoints, { recursive: true });
+  try {
+    await mkdir(paths.images, { recursive: true });
+    await mkdir(paths.checkpoints, { recursive: true });
+  } catch (cause) {
+    throw toWriteError(folder, cause);
+  }
+  await removeLeftovers(folder);
   await writeAtomically(paths.options, `${JSON.stringify(options, null, 2)}\n`);
 }
 
@@ -114,7 +120,11 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
 
 /** Keeps what a start or resumption is computed on. */
 export async function appendSession(folder: string, session: Session): Promise<void> {
-  await appendFile(locate(folder).sessions, `${JSON.stringify(session)}\n`);
+  const { sessions } = locate(folder);
+  const text = existsSync(sessions) ? await readFile(sessions, 'utf8') : '';
+  // Half a line of a process that was killed must not take this one with it.
+  const start = text === '' || text.endsWith('\n') ? '' : '\n';
+  await appendToLog(sessions, `${start}${JSON.stringify(session)}\n`);
 }
 
 /** Reads all starts and resumptions; none of runs from before they were kept. */
@@ -130,15 +140,19 @@ export async function loadSessions(folder: string): Promise<Session[]> {
   });
 }
 
-/** Drops what a run logged after the checkpoint that it goes on from, so that no step is logged twice. */
-export async function trimMetrics(folder: string, step: number): Promise<void> {
+/**
+ * Makes a run's folder ready to go on: drops what was logged after the checkpoint that it goes on from, so that no step is
+ * logged twice, and what a process that was killed left half-written.
+ */
+export async function reopenRunFolder(folder: string, step: number): Promise<void> {
+  await removeLeftovers(folder);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
   await writeAtomically(locate(folder).metrics, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
 /** Appends a line to the log. */
 export async function appendMetrics(folder: string, line: MetricsLine): Promise<void> {
-  await appendFile(locate(folder).metrics, `${JSON.stringify(line)}\n`);
+  await appendToLog(locate(folder).metrics, `${JSON.stringify(line)}\n`);
 }
 
 /** Reads the log; empty when nothing was logged. */

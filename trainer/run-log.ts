@@ -33,7 +33,7 @@ export interface RunLog {
 /**
  * Opens the log of a run's folder.
  *
- * @param firstStep  Where the run starts or goes on. metrics.jsonl holds earlier steps only: see `trimMetrics`.
+ * @param firstStep  Where the run starts or goes on. metrics.jsonl holds earlier steps only: see `reopenRunFolder`.
  */
 export async function openRunLog(
   folder: string,

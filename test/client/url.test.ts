@@ -16,6 +16,7 @@ import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
 import type { ModelFiles } from '../../worker/model-files.ts';
+import '../support/fast-check.ts';
 
 const VERSION = '0123456789abcdef';
 const CLASSES = Array.from({ length: 10 }, (_, label) => String(label));

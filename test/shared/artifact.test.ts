@@ -15,6 +15,7 @@ import {
   type ManifestContent,
 } from '../../shared/artifact.ts';
 import { buildFixture } from '../support/fixture-artifact.ts';
+import { timesAsMany } from '../support/fast-check.ts';
 
 const fixture = buildFixture();
 const bytes = fixture.files.get(MANIFEST_FILE) as Uint8Array;
@@ -65,6 +66,34 @@ describe('a manifest', () => {
     expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
   });
 
+  it.each([
+    ['a seed', '"seed":"fixture"', String.raw`"seed":"\ud800"`],
+    ['the name of a figure', '"figures":{}', String.raw`"figures":{"\udc00":1}`],
+    ['a library', '"libraries":{}', String.raw`"libraries":{"tfjs":"\ud800x"}`],
+  ])('is refused when half a character is in %s', (_, whole, half) => {
+    const altered = new TextDecoder().decode(bytes).replace(whole, half);
+    expect(altered).toContain(half);
+    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
+  });
+
+  it.each(['figures', 'libraries'])('is refused with a __proto__ among its %s, which its version does not cover', (field) => {
+    const altered = new TextDecoder().decode(bytes).replace(`"${field}":{}`, `"${field}":{"__proto__":1}`);
+    expect(altered).toContain('__proto__');
+    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
+  });
+
+  it.each<[string, string]>([
+    ['nested deep as its schema', `{"schema":${'['.repeat(30_000)}${']'.repeat(30_000)}}`],
+    ['thousands of fields', `{"schema":1,${Array.from({ length: 3000 }, (_, i) => `"f${i}":1`).join(',')}}`],
+    ['a key of 60,000 characters', `{"schema":1,"${'k'.repeat(60_000)}":1}`],
+  ])('is refused in few words with %s, and a pointer too', (_, text) => {
+    for (const parse of [parseManifest, parsePointer]) {
+      const failure = catchFailure(() => parse(new TextEncoder().encode(text)));
+      expect(['schema_unknown', 'malformed', 'not_json']).toContain(failure.reason);
+      expect(new ArtifactError(failure).message.length).toBeLessThan(700);
+    }
+  });
+
   it.each(['name', 'version', 'sha256'] as const)('is refused when it is not of the promised %s', (field) => {
     const promised = { name: 'other', version: '0123456789abcdef', sha256: '0'.repeat(64) }[field];
     expect(() => parseManifest(bytes, { [field]: promised })).toThrow(ArtifactError);
@@ -89,6 +118,8 @@ describe('a manifest', () => {
     ['another dtype', (m) => (m['weights'].dtype = 'string'), 'malformed'],
     ['an image that the generator does not give', (m) => (m['image'].width = 29), 'malformed'],
     ['an empty range', (m) => (m['image'].range = [1, 1]), 'malformed'],
+    ['a range wider than numbers go', (m) => (m['image'].range = [-1.7e308, 1.7e308]), 'malformed'],
+    ['a range too narrow for 256 levels', (m) => (m['image'].range = [0, 5e-324]), 'malformed'],
     ['a latent size that the generator does not take', (m) => (m['latent'].size = 3), 'malformed'],
     ['a class name too few', (m) => m['classes'].pop(), 'malformed'],
     ['a class name with a line break', (m) => (m['classes'][0] = 'a\nb'), 'malformed'],
@@ -119,7 +150,7 @@ describe('a manifest', () => {
           expect(error).toBeInstanceOf(ArtifactError);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: timesAsMany(2000) },
     );
   });
 });

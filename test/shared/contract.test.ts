@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { formatColour, parseColour } from '../../shared/colour.ts';
 import { buildDigitUrl, DEFAULT_LOOK, parseDigitQuery, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import { describeError, type ApiError } from '../../shared/contract/errors.ts';
+import '../support/fast-check.ts';
 
 function parse(query: string) {
   return parseDigitQuery(new URLSearchParams(query));

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeFloat16, encodeFloat16, FLOAT16_MAX } from '../../shared/float16.ts';
+import { timesAsMany } from '../support/fast-check.ts';
 
 /** float32, its float16 bits and what these mean, by Python 3: `struct.pack('<e', x)`. */
 const PYTHON: readonly [value: number, half: number, meaning: number][] = [
@@ -115,7 +116,7 @@ describe('float16', () => {
           }
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: timesAsMany(3000) },
     );
   });
 });

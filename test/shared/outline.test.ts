@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { traceOutlines, type Outline } from '../../shared/outline.ts';
+import { timesAsMany } from '../support/fast-check.ts';
 
 /** How often the outlines go round a point, by crossings of the ray to its right. */
 function countTurns(outlines: readonly Outline[], px: number, py: number): number {
@@ -32,7 +33,7 @@ describe('outlines', () => {
         }
         expect(outlines.flat().every((at) => at >= 0 && at <= Math.max(width, height))).toBe(true);
       }),
-      { numRuns: 500 },
+      { numRuns: timesAsMany(500) },
     );
   });
 

@@ -2,6 +2,7 @@ import { createCipheriv, createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deriveKey, drawWords, fillUniform } from '../../shared/random.ts';
+import '../support/fast-check.ts';
 
 /** OpenSSL's ChaCha20: its 16-byte IV is the block counter, then the nonce. */
 function drawWithOpenSsl(key: Uint8Array, purpose: number, index: bigint, count: number, block: number): number[] {

@@ -14,6 +14,7 @@ import { planGenerator } from '../../shared/generator.ts';
 import { decodeNumbers, WEIGHT_BYTES, WEIGHT_DTYPES } from '../../shared/weight-encoding.ts';
 import { encodeWeights, WeightRangeError } from '../../trainer/weight-encoder.ts';
 import { buildFixture } from '../support/fixture-artifact.ts';
+import { timesAsMany } from '../support/fast-check.ts';
 
 /** 2 + 4 weights and 1 + 4 biases. */
 const plan = planGenerator({
@@ -77,7 +78,7 @@ describe('weights', () => {
           next += size;
         }
       }),
-      { numRuns: 500 },
+      { numRuns: timesAsMany(500) },
     );
   });
 
@@ -137,7 +138,7 @@ describe('weights', () => {
           expect(dtype).not.toBe('uint8');
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: timesAsMany(1000) },
     );
   });
 });
@@ -203,7 +204,7 @@ describe('the manifest', () => {
         accepted++;
         expect(decodeWeights(parsed, bytes).every((part) => part.every(Number.isFinite))).toBe(true);
       }),
-      { numRuns: 1000 },
+      { numRuns: timesAsMany(1000) },
     );
     expect(accepted).toBeGreaterThan(10);
   });

@@ -3,18 +3,20 @@
  */
 import { hashDataset, type Dataset } from '../../trainer/dataset/dataset.ts';
 import type { TrainingConfig } from '../../trainer/preset.ts';
+import type { Reporter } from '../../trainer/reporter.ts';
 import { createRunFolder, hashRun } from '../../trainer/run-folder.ts';
 import type { BackendName } from '../../trainer/tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../../trainer/training-loop.ts';
 
-const SILENT = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
+const SILENT: Reporter = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
 
-/** Trains from the start on the backend that is set. @param folder  Is made here. @param backend  Its name, for the record. */
+/** Trains from the start on the backend that is set. @param folder  Is made here. @param backend  Its name, for the record. @param watch  What hears of it. */
 export async function trainQuietly(
   folder: string,
   config: TrainingConfig,
   dataset: Dataset,
   backend: BackendName,
+  watch: Partial<Reporter> = {},
 ): Promise<TrainingResult> {
   const record = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
   await createRunFolder(folder, { ...record, backend: { name: backend, threads: null } });
@@ -24,7 +26,7 @@ export async function trainQuietly(
     runSha256: hashRun(record),
     folder,
     checkpoint: null,
-    reporter: SILENT,
+    reporter: { ...SILENT, ...watch },
     signal: new AbortController().signal,
     now: () => performance.now(),
   });

@@ -1,8 +1,11 @@
 import { mkdtemp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CheckpointError, loadNewestCheckpoint, saveCheckpoint, type Checkpoint } from '../../trainer/checkpoint.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../trainer/safetensors.ts';
+import { timesAsMany } from '../support/fast-check.ts';
 import { makeValues } from '../support/tensors.ts';
 
 let folder: string;
@@ -56,6 +59,44 @@ describe('checkpoints', () => {
     bytes[bytes.length - 3] = (bytes.at(-3) as number) ^ 1;
     await writeFile(path, bytes);
     expect((await loadNewestCheckpoint(folder))?.checkpoint.step).toBe(1);
+  });
+
+  it('are either what was saved or passed over, whichever bit was altered', async () => {
+    await saveCheckpoint(folder, makeCheckpoint(1));
+    await saveCheckpoint(folder, makeCheckpoint(2));
+    const path = join(folder, 'step-0000002.safetensors');
+    const whole = await readFile(path);
+    let passedOver = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length * 8 - 1), async (bit) => {
+        const altered = Buffer.from(whole);
+        altered[bit >> 3] = (altered[bit >> 3] as number) ^ (1 << (bit & 7));
+        await writeFile(path, altered);
+        const { checkpoint, skipped = [] } = (await loadNewestCheckpoint(folder)) ?? {};
+        expect(checkpoint).toEqual(makeCheckpoint(2 - skipped.length));
+        passedOver += skipped.length;
+      }),
+      { numRuns: timesAsMany(200) },
+    );
+    expect(passedOver).toBeGreaterThan(0);
+  });
+
+  it('of the first version, without a checksum of what they say of themselves, are loaded', async () => {
+    await saveCheckpoint(folder, makeCheckpoint(1));
+    const path = join(folder, 'step-0000001.safetensors');
+    const { tensors, metadata } = decodeSafetensors(await readFile(path));
+    const { factsSha256: _, ...first } = metadata;
+    await writeFile(path, encodeSafetensors({ tensors, metadata: first }));
+    expect((await loadNewestCheckpoint(folder))?.checkpoint).toEqual(makeCheckpoint(1));
+  });
+
+  it('that were passed over go when the run saves the next, not the good one before', async () => {
+    for (const step of [2, 4, 6]) {
+      await saveCheckpoint(folder, makeCheckpoint(step));
+    }
+    await truncate(join(folder, 'step-0000006.safetensors'), 100);
+    await saveCheckpoint(folder, makeCheckpoint(5));
+    expect((await readdir(folder)).sort()).toEqual(['step-0000004.safetensors', 'step-0000005.safetensors']);
   });
 
   it('are refused, each by name, when none is whole', async () => {

@@ -1,19 +1,17 @@
 /**
- * The command line as a user meets it: in processes of its own, stopped and killed for real.
+ * The command line as a user meets it: in processes of its own, stopped for real. `long-runs.test.ts` kills them.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WEIGHTS_FILE } from '../../shared/artifact.ts';
 import { planGenerator } from '../../shared/generator.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
 import { WEIGHT_BYTES } from '../../shared/weight-encoding.ts';
-import { loadNewestCheckpoint } from '../../trainer/checkpoint.ts';
 import { PRESETS } from '../../trainer/preset.ts';
 import { locate, locateSnapshot } from '../../trainer/run-folder.ts';
 import { readArtifactFolder } from '../../trainer/storage/artifact-folder.ts';
@@ -158,22 +156,6 @@ describe('npm run train', () => {
       expect(await readFile(join(out, 'model', 'manifest.json'))).toEqual(
         await readFile(join(parent, 'whole', 'model', 'manifest.json')),
       );
-    });
-
-    it.each([300, 900, 1500])('by kill -9 after %i ms of training goes on to the same weights', async (delayMs) => {
-      const out = join(parent, `killed-${delayMs}`);
-      const child = spawn(process.execPath, [main, ...TRAIN, '--out', out]);
-      const exit = new Promise((resolve) => child.on('exit', resolve));
-      while (!existsSync(locate(out).options)) {
-        await sleep(10);
-      }
-      await sleep(delayMs);
-      child.kill('SIGKILL');
-      await exit;
-      expect((await loadNewestCheckpoint(locate(out).checkpoints))?.skipped ?? []).toEqual([]);
-      const resumed = await run('train', '--resume', out, '--no-publish');
-      expect(resumed.output).toMatch(/Trained in/);
-      expect(await readFile(join(out, 'model', 'weights.bin'))).toEqual(whole);
     });
 
     it.each([

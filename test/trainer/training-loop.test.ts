@@ -10,7 +10,7 @@ import type { Dataset } from '../../trainer/dataset/dataset.ts';
 import { hashDataset } from '../../trainer/dataset/dataset.ts';
 import type { TrainingConfig } from '../../trainer/preset.ts';
 import type { Reporter } from '../../trainer/reporter.ts';
-import { createRunFolder, hashRun, loadMetrics, locate, saveProgressGif, trimMetrics } from '../../trainer/run-folder.ts';
+import { createRunFolder, hashRun, loadMetrics, locate, saveProgressGif, reopenRunFolder } from '../../trainer/run-folder.ts';
 import { TrainingError } from '../../trainer/observer.ts';
 import { runTraining, type TrainingResult } from '../../trainer/training-loop.ts';
 import { readAllEvents } from '../support/event-files.ts';
@@ -43,7 +43,7 @@ async function train({
   const place = folder ?? join(await mkdtemp(join(tmpdir(), 'digitmint-run-')), 'run');
   const checkpoint = resume ? ((await loadNewestCheckpoint(locate(place).checkpoints))?.checkpoint ?? null) : null;
   if (resume) {
-    await trimMetrics(place, checkpoint?.step ?? 0);
+    await reopenRunFolder(place, checkpoint?.step ?? 0);
   } else {
     await createRunFolder(place, { ...options, backend: { name: 'cpu', threads: null } });
   }

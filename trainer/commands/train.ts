@@ -8,6 +8,7 @@ import { modelNameSchema, type Manifest } from '../../shared/artifact.ts';
 import { planGenerator } from '../../shared/generator.ts';
 import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/weight-encoding.ts';
 import type { Dataset } from '../dataset/dataset.ts';
+import { ExpectedError } from '../expected-error.ts';
 import { exportArtifact } from '../export.ts';
 import { GENERATOR_SIZES } from '../digits-network.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, PRESETS } from '../preset.ts';
@@ -20,11 +21,12 @@ import {
   locate,
   locateSnapshot,
   saveProgressGif,
-  trimMetrics,
+  reopenRunFolder,
 } from '../run-folder.ts';
 import { planRun, type RunPlan, type RunRequest } from '../run-plan.ts';
 import { describeSession } from '../session.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
+import { nameDeviceLoss } from '../tensorflow/device-loss.ts';
 import { runTraining, type TrainingResult } from '../training-loop.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../weight-encoder.ts';
 import { parseNumber, parseSeed, parseWhole } from './arguments.ts';
@@ -114,14 +116,7 @@ async function train(flags: TrainFlags): Promise<number> {
     const result = await trainInFolder(plan, flags);
     await saveProgressGif(plan.folder);
     if (!result.finished) {
-      const kept = Object.entries({
-        resume: showPath(plan.folder),
-        data: flags.data,
-        name: flags.name,
-        weights: flags.weights === DEFAULT_WEIGHT_DTYPE ? undefined : flags.weights,
-      }).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${quoteArgument(value)}`]));
-      const again = `npm run train -- ${kept.join(' ')}`;
-      console.log(`Stopped after ${result.step.toLocaleString('en')} steps. Go on with: ${again}`);
+      console.log(`Stopped after ${result.step.toLocaleString('en')} steps. Go on with: ${describeResumption(plan, flags)}`);
       return EXIT_INTERRUPTED;
     }
     const { model } = locate(plan.folder);
@@ -137,10 +132,21 @@ async function train(flags: TrainFlags): Promise<number> {
   }
 }
 
+/** The command that goes on with a run. */
+function describeResumption({ folder }: RunPlan, { data, name, weights }: TrainFlags): string {
+  const kept = Object.entries({
+    resume: showPath(folder),
+    data,
+    name,
+    weights: weights === DEFAULT_WEIGHT_DTYPE ? undefined : weights,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${quoteArgument(value)}`]));
+  return `npm run train -- ${kept.join(' ')}`;
+}
+
 async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<TrainingResult> {
   const { options, folder, dataset, backend, checkpoint, resumes } = plan;
   if (resumes) {
-    await trimMetrics(folder, checkpoint?.step ?? 0);
+    await reopenRunFolder(folder, checkpoint?.step ?? 0);
   } else {
     await createRunFolder(folder, options);
   }
@@ -148,23 +154,32 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
   const stop = new AbortController();
   const releaseSignals = stopOnSignals(stop);
   const reporter = createReporter(process.stdout);
+  const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan, flags)}`;
   try {
-    return await runTraining({
-      config: options.config,
-      dataset,
-      runSha256: hashRun(options),
-      folder,
-      checkpoint,
-      reporter,
-      signal: stop.signal,
-      ...(options.snapshots && {
-        saveSnapshot: async (step: number, weights: Float32Array) => {
-          await mkdir(locate(folder).snapshots, { recursive: true });
-          await exportRun(plan, locateSnapshot(folder, step), { step, weights }, flags);
-        },
+    return await nameDeviceLoss(backend, advice, () =>
+      runTraining({
+        config: options.config,
+        dataset,
+        runSha256: hashRun(options),
+        folder,
+        checkpoint,
+        reporter,
+        signal: stop.signal,
+        ...(options.snapshots && {
+          saveSnapshot: async (step: number, weights: Float32Array) => {
+            await mkdir(locate(folder).snapshots, { recursive: true });
+            await exportRun(plan, locateSnapshot(folder, step), { step, weights }, flags);
+          },
+        }),
+        now: () => performance.now(),
       }),
-      now: () => performance.now(),
-    });
+    );
+  } catch (error) {
+    if (!(error instanceof ExpectedError)) {
+      // Nobody foresaw it: a fault of ours, or of a driver. Its stack follows.
+      console.error(advice);
+    }
+    throw error;
   } finally {
     reporter.end();
     releaseSignals();

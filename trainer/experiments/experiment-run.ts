@@ -3,7 +3,7 @@
  * run's weights depend on its arm, its seed and the data alone.
  */
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import canonicalize from 'canonicalize';
@@ -13,7 +13,7 @@ import { buildSheet, encodePng } from '../../shared/sheet.ts';
 import { loadNewestCheckpoint, saveCheckpoint } from '../checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from '../dataset/dataset.ts';
 import { ExpectedError } from '../expected-error.ts';
-import { writeAtomically } from '../files.ts';
+import { appendToLog, writeAtomically } from '../files.ts';
 import { readState } from '../network-state.ts';
 import { PURPOSES, type TrainingConfig } from '../preset.ts';
 import { hashRun } from '../run-folder.ts';
@@ -91,7 +91,7 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
         const point = measure(run, gan, { step, losses, clock });
         failure = findFailure(point);
         points.push(point);
-        await appendFile(paths.metrics, `${JSON.stringify(point)}\n`);
+        await appendToLog(paths.metrics, `${JSON.stringify(point)}\n`);
         run.onPoint(point);
         if (failure === null && step > 0 && step >= (run.vae?.steps ?? 0)) {
           const [generator, discriminator] = await Promise.all([readState(gan.generator), readState(gan.discriminator)]);

@@ -3,12 +3,15 @@
  * ever: on the same machine its process is seen to be gone, elsewhere its lock is seen not to change.
  */
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { computeBackoffMs, realWaiting } from './backoff.ts';
 
 const holderSchema = z.object({ token: z.string(), pid: z.int().positive(), host: z.string() });
+
+/** Breaking a lock takes milliseconds: a process that has not done it by then was killed, on whatever machine. */
+const BREAKING_STALE_MS = 10_000;
 
 /** The lock could not be had in time; the message names its file. */
 export class LockTimeoutError extends Error {
@@ -80,7 +83,7 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
       seen = { content, sinceMs: nowMs };
     }
     if (isHolderGone(content) || nowMs - seen.sinceMs > staleMs) {
-      await breakLock(path, content);
+      await breakLock(path, content, prepared);
     }
     if (nowMs - startedMs > timeoutMs) {
       throw new LockTimeoutError(`another publisher holds ${path}; if none runs, delete that file and ${path}.break`);
@@ -89,13 +92,19 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
   }
 }
 
-/** Removes a stale lock, and only that one: whoever breaks a lock holds a second one meanwhile and looks again. */
-async function breakLock(path: string, staleContent: string): Promise<void> {
+/**
+ * Removes a stale lock, and only that one: whoever breaks a lock holds a second one meanwhile and looks again. Its holder can be
+ * killed too: then the next who comes takes it away.
+ *
+ * @param prepared  A file that names this process.
+ */
+async function breakLock(path: string, staleContent: string, prepared: string): Promise<void> {
   const breaking = `${path}.break`;
   try {
-    await (await open(breaking, 'wx')).close();
+    await link(prepared, breaking);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
+      await removeLeftBreaking(breaking);
       return;
     }
     throw cause;
@@ -105,6 +114,14 @@ async function breakLock(path: string, staleContent: string): Promise<void> {
       await rm(path, { force: true });
     }
   } finally {
+    await rm(breaking, { force: true });
+  }
+}
+
+/** Should two remove it at once, two may break one lock: its new holder then sees by `isHeld` that it has lost it. */
+async function removeLeftBreaking(breaking: string): Promise<void> {
+  const [content, facts] = await Promise.all([readIfThere(breaking), stat(breaking).catch(() => null)]);
+  if (content !== null && facts !== null && (isHolderGone(content) || Date.now() - facts.ctimeMs > BREAKING_STALE_MS)) {
     await rm(breaking, { force: true });
   }
 }

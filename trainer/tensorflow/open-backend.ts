@@ -18,6 +18,8 @@ export interface OpenBackend {
    * bits differ: a run that must continue bit for bit needs the same. Undefined on a GPU, where it means nothing.
    */
   readonly threads: number | undefined;
+  /** Why the device is gone, in words; undefined while it is there. Absent where there is no device to lose. */
+  readonly findLoss?: () => string | undefined;
   /** Gives the device back. Without it, a process that used WebGPU does not end by itself. */
   release(): Promise<void>;
 }

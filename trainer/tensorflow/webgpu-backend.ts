@@ -17,6 +17,12 @@ interface Gpu {
   requestAdapter(options: { powerPreference: 'high-performance' }): Promise<{ readonly info: AdapterInfo } | null>;
 }
 
+/** The part of WebGPU's GPUDevice that is used here. */
+interface Device {
+  /** Settles when it can compute no more; what was begun then fails. */
+  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
+}
+
 /** Software that imitates a GPU: SwiftShader, Mesa's lavapipe, Direct3D's WARP. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software/i;
 
@@ -74,7 +80,12 @@ async function useGpu(gpu: Gpu, description: string): Promise<OpenBackend> {
     await release();
     throw new BackendUnusable(`${description}: TensorFlow.js could not open the device`);
   }
-  return { tfBackend: 'webgpu', description, threads: undefined, release };
+  const { device } = tf.backend() as unknown as { device: Device };
+  let loss: string | undefined;
+  void device.lost.then(({ reason, message }) => {
+    loss = message === '' ? reason : message;
+  });
+  return { tfBackend: 'webgpu', description, threads: undefined, findLoss: () => loss, release };
 }
 
 function describeAdapter({ vendor, architecture, device, description, isFallbackAdapter }: AdapterInfo): {

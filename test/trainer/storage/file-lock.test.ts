@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -68,6 +68,15 @@ describe('a lock file', () => {
         await lock.release();
       }),
     );
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('is taken even when who was about to take it from one that was killed was killed too', async () => {
+    await killHolder();
+    await copyFile(path, `${path}.break`);
+    const lock = await acquireFileLock(path, { timeoutMs: 10_000, staleMs: Number.POSITIVE_INFINITY });
+    expect(await lock.isHeld()).toBe(true);
+    await lock.release();
     expect(await readdir(folder)).toEqual([]);
   });
 
