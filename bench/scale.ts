@@ -1,0 +1,65 @@
+/**
+ * What the service costs, and how it behaves, at a thousand, a million and a billion pictures a day: `npm run bench:scale` writes
+ * docs/scale.md. Processor time is measured in the local edge runtime; the rest is simulated (`scale/simulation.ts`) and reckoned with
+ * Cloudflare's prices. The machine should do nothing else meanwhile.
+ */
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { buildPage } from '../dev/build-page.ts';
+import { startWorker } from '../test/support/workerd.ts';
+import { writeAtomically } from '../trainer/files.ts';
+import { findDescendant, readUsage } from './process-usage.ts';
+import { renderScale, type MeasuredCost } from './scale/page.ts';
+import { simulate } from './scale/simulation.ts';
+
+const DAY_SECONDS = 86_400;
+const TRAFFIC = [
+  { requestsPerDay: 1e3, seconds: 30 * DAY_SECONDS, mostRequests: 1e6 },
+  { requestsPerDay: 1e6, seconds: DAY_SECONDS / 2, mostRequests: 1e6 },
+  { requestsPerDay: 1e9, seconds: 300, mostRequests: 3e6 },
+];
+
+/** Requests that processor time is the mean of; it is counted in hundredths of a second. */
+const REPEATS = 300;
+const SET_SIZE = 20_000;
+
+await buildPage();
+const worker = await startWorker();
+const pid = findDescendant('workerd');
+if (pid === undefined) {
+  throw new Error('expected a process workerd under /proc; this benchmark runs on Linux only');
+}
+
+/** Milliseconds of processor time of the whole runtime. */
+async function measure(path: string, repeats: number, init: RequestInit = {}): Promise<number> {
+  const ask = async () => (await worker.fetch(path, init)).arrayBuffer();
+  for (let i = 0; i < Math.min(repeats, 50); i++) {
+    await ask();
+  }
+  const before = readUsage(pid as number).cpuMs;
+  for (let i = 0; i < repeats; i++) {
+    await ask();
+  }
+  return (readUsage(pid as number).cpuMs - before) / repeats;
+}
+
+const etag = (await worker.fetch('/digit.png?seed=a')).headers.get('etag') ?? '';
+const cost: MeasuredCost = {
+  digitMs: await measure('/digit.png', REPEATS),
+  sheetMs: await measure('/digit.png?n=16', REPEATS),
+  unchangedMs: await measure('/digit.png?seed=a', REPEATS, { headers: { 'If-None-Match': etag } }),
+  setMsPerDigit: (await measure(`/dataset.idx?n=${SET_SIZE}`, 2)) / SET_SIZE,
+  machine: `${cpus().length} cores of ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`,
+};
+await worker.close();
+const file = join(import.meta.dirname, '../docs/scale.md');
+await writeAtomically(
+  file,
+  new TextEncoder().encode(
+    renderScale(
+      cost,
+      TRAFFIC.map((traffic) => ({ requestsPerDay: traffic.requestsPerDay, outcome: simulate(traffic) })),
+    ),
+  ),
+);
+console.log('docs/scale.md is written.');
