@@ -158,7 +158,7 @@ function createRandom(seed: string): () => number {
   const key = deriveKey('bench', seed);
   const size = 65_536;
   let block = 0;
-  let words = new Uint32Array();
+  let words: Uint32Array = new Uint32Array();
   let next = 0;
   return () => {
     if (next === words.length) {
