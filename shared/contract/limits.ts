@@ -30,7 +30,7 @@ export const LIMITS = {
   /** Pixels of all frames of a loop: as with a picture's. */
   maxMorphPixels: 6_000_000,
   /**
-   * Digits or frames, and pixels, up to which an answer is drawn at once. What is larger took 50 to 420 ms of processor time
+   * Digits or frames, and pixels, up to which an answer is drawn at once. What is larger took 45 to 300 ms of processor time
    * (`npm run bench:limits`): it waits its turn, and is counted for itself where callers are limited.
    */
   maxLightDigits: 100,
