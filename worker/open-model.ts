@@ -3,11 +3,11 @@
  */
 import type { ParsedManifest } from '../shared/artifact.ts';
 import { createSampler, type Sampler } from '../shared/sampler.ts';
-import { instantiateKernels } from './kernels.ts';
+import { giveBackKernels, takeKernels } from './kernels.ts';
 
 let open = 0;
 
-/** Models that were opened and not disposed of. Their memory goes when the runtime collects it. */
+/** Models that were opened and not disposed of. */
 export function countOpenModels(): number {
   return open;
 }
@@ -21,14 +21,21 @@ export function countOpenModels(): number {
  * @throws ArtifactError  When the weights are not those that the manifest lists, or what they draw is not finite or blank.
  */
 export async function openModel(parsed: ParsedManifest, weights: Uint8Array): Promise<Sampler> {
-  const sampler = createSampler(parsed, weights, instantiateKernels);
-  sampler.checkOutput();
-  open++;
-  return {
-    ...sampler,
-    dispose() {
-      open--;
-      sampler.dispose();
-    },
-  };
+  const kernels = takeKernels();
+  try {
+    const sampler = createSampler(parsed, weights, () => kernels);
+    sampler.checkOutput();
+    open++;
+    return {
+      ...sampler,
+      dispose() {
+        open--;
+        sampler.dispose();
+        giveBackKernels(kernels);
+      },
+    };
+  } catch (cause) {
+    giveBackKernels(kernels);
+    throw cause;
+  }
 }

@@ -5,7 +5,7 @@ import { decodeWeights, MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../..
 import type { GeneratorPlan } from '../../shared/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/latent.ts';
 import { drawPictures, loadNetwork, sliceInput, type LoadedNetwork } from '../../shared/sampler.ts';
-import { instantiateKernels } from '../../worker/kernels.ts';
+import { takeKernels } from '../../worker/kernels.ts';
 import { findDirections } from './directions.ts';
 import type { Inputs, Message, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
@@ -25,7 +25,7 @@ const TASKS: { readonly [K in TaskName]: (ask: Tasks[K]['ask']) => Tasks[K]['ans
     const base = `/models/${name}/${version}`;
     const [manifest, weights] = await Promise.all([`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes));
     const parsed = parseManifest(manifest as Uint8Array, { name, version });
-    network = loadNetwork(parsed, weights as Uint8Array, instantiateKernels);
+    network = loadNetwork(parsed, weights as Uint8Array, takeKernels);
     return describe(network.plan, decodeWeights(parsed, weights as Uint8Array)[0]);
   },
   derive: ({ seed, count }): Inputs => {

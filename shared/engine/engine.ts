@@ -67,6 +67,7 @@ interface Placed extends Stage {
 /**
  * Puts a generator into the memory of an instance.
  *
+ * @param kernels  Theirs from now on; what lay in their memory is gone.
  * @param weights  In the order of the plan; finite. Not kept.
  */
 export function createEngine(kernels: Kernels, plan: GeneratorPlan, weights: readonly Float32Array[]): Engine {
@@ -75,7 +76,9 @@ export function createEngine(kernels: Kernels, plan: GeneratorPlan, weights: rea
   const inputs = memory.take(ENGINE_BATCH * plan.inputSize * 4);
   const placed = stages.map((stage) => placeStage(stage, memory));
   const draft = memory.take(Math.max(...stages.map(({ kernelPlaces, inputs: n, outputs }) => kernelPlaces * n * outputs * 4)));
-  kernels.memory.grow(Math.ceil(memory.bytes / PAGE_BYTES) - kernels.memory.buffer.byteLength / PAGE_BYTES);
+  // Borders and unused channels are 0 and stay so: an instance that was used before is wiped.
+  new Uint8Array(kernels.memory.buffer).fill(0);
+  kernels.memory.grow(Math.max(0, Math.ceil((memory.bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)));
   const floats = new Float32Array(kernels.memory.buffer);
   const wholes = new Int32Array(kernels.memory.buffer);
   placed.forEach((stage, index) => {

@@ -157,6 +157,20 @@ describe('a sample', () => {
     }
   });
 
+  it('is the same bits from an instance that another generator was in', () => {
+    const kernels = instantiateKernels();
+    const other = planGenerator({
+      latentSize: 30,
+      classes: 0,
+      layers: [
+        { type: 'dense', units: 600, activation: 'linear' },
+        { type: 'reshape', shape: [10, 20, 3] },
+      ],
+    });
+    createEngine(kernels, other, drawWeights(other, 7)).run(drawNumbers(ENGINE_BATCH * 30, 9, 4));
+    expect(createEngine(kernels, plan, drawWeights(plan, 5)).run(inputs)).toEqual(engine.run(inputs));
+  });
+
   it('of zeros is what the biases make', () => {
     const zeros = new Float32Array(9);
     expect(compare(engine.run(zeros), computeExpected(plan, drawWeights(plan, 5), zeros))).toBeLessThan(2e-3);
