@@ -86,7 +86,7 @@ describe('the picture', () => {
   const svg = parseXml(renderSpeedPlot(TABLE)).root as XmlElement;
   const find = (name: string, type: string): XmlElement[] =>
     svg.children.filter(
-      (child): child is XmlElement => 'name' in child && child.name === name && child.attributes['class'] === type,
+      (child): child is XmlElement => child instanceof XmlElement && child.name === name && child.attributes['class'] === type,
     );
   const numbers = (elements: XmlElement[], name: string): number[] => elements.map(({ attributes }) => Number(attributes[name]));
 
