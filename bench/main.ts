@@ -23,6 +23,7 @@ interface Suite {
 const SUITES: Readonly<Record<string, Suite>> = {
   engine: { about: 'the generator alone, beside other runtimes', program: 'engine.ts' },
   load: { about: 'requests a second, and latency under load', program: 'load.ts' },
+  evaluation: { about: 'the figures of an evaluation, beside other people’s code for them', program: 'evaluation.ts' },
 };
 
 const DOCS = join(import.meta.dirname, '../docs');
