@@ -18,6 +18,7 @@ export interface Edge {
   readonly bucket: TestBucket;
   /** Of workerd. */
   readonly pid: number;
+  readonly versions: Readonly<Record<'workerd', string>>;
   readonly close: () => Promise<void>;
 }
 
@@ -78,6 +79,7 @@ export async function startEdge(fill: (bucket: TestBucket) => Promise<void> = as
     floorUrl: await runtime.unsafeGetDirectURL('floor'),
     bucket,
     pid,
+    versions: { workerd: await readWorkerdVersion() },
     close: () => runtime.dispose(),
   };
 }
@@ -93,4 +95,11 @@ async function readModules(folder: string) {
       contents: new Uint8Array(await readFile(join(folder, file))),
     })),
   );
+}
+
+async function readWorkerdVersion(): Promise<string> {
+  const lock = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { version: string }>;
+  };
+  return lock.packages['node_modules/workerd']?.version ?? 'unknown';
 }

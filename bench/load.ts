@@ -113,7 +113,7 @@ async function main(): Promise<void> {
     if (flags.json !== undefined) {
       await saveRecord(flags.json, {
         ...started,
-        versions: { node: process.versions.node, vegeta: VEGETA_VERSION },
+        versions: { node: process.versions.node, vegeta: VEGETA_VERSION, ...edge.versions },
         tables: [rates, latencies],
       });
     }
