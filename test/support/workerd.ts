@@ -60,7 +60,7 @@ export async function startWorker(
   main?: URL,
   rateLimits: readonly RateLimitBinding[] = [],
 ): Promise<TestWorker> {
-  const allVars = { MODEL_REFRESH_SECONDS: '0.1', RATE_LIMIT: 'off', HEAVY_RATE_LIMIT: 'off', ...vars };
+  const allVars = { MODEL_REFRESH_SECONDS: '0.1', RATE_LIMIT: 'off', HEAVY_RATE_LIMIT: 'off', JOBS_SECRET: '', ...vars };
   const harness: TestHarness = createTestHarness({
     root: fileURLToPath(ROOT),
     workers: [
