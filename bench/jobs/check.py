@@ -19,7 +19,7 @@ for first in [0, job["n"] - RANGE, *rng.integers(0, job["n"] - RANGE, RANGES - 2
         drawn = np.load(io.BytesIO(get(f"{os.environ['ORIGIN']}/dataset.npy?{query}&model={model}")))
         differing += int(np.count_nonzero(drawn != whole[first : first + RANGE]))
 blank = int(np.count_nonzero(images.reshape(len(images), -1).max(axis=1) == 0))
-# Two digits of a thousand bits of chance are never the same: a shard that lies at another's place would show.
+# No digit is drawn twice: a shard that stands for two would show.
 sums = np.unique(np.packbits(images[:: max(1, len(images) // 20_000)].reshape(-1, 784) > 127, axis=1), axis=0)
 print(
     json.dumps(

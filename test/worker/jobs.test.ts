@@ -466,6 +466,7 @@ describe('only the owner', () => {
     await Promise.all(
       Array.from({ length: total }, (_, i) => jobs.put(`jobs/${job.id}/images/${String(i).padStart(6, '0')}-${hash}.npy`, '')),
     );
+    await jobs.put(`jobs/${job.id}/images/000007-${'cd'.repeat(32)}.npy`, ''); // Which no consumer writes: the first counts.
     expect(await look(job)).toMatchObject({ state: 'done', shards: { total, done: total }, digits: total * digits - 1 });
     const pages: z.output<typeof jobManifestSchema>[] = [];
     for (let next: string | null = `${job.url}/manifest`; next !== null; next = pages.at(-1)?.next ?? null) {

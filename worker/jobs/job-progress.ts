@@ -8,9 +8,12 @@ import { countPages, countShards, listPage } from './job.ts';
 import type { JobStore, Stop } from './job-store.ts';
 
 export interface JobProgress extends Omit<z.output<typeof jobSchema>, 'url' | 'manifestUrl'> {
-  /** Pages of which shards are missing. */
+  /** Pages of which shards are missing, in no order. */
   readonly unfinishedPages: readonly number[];
 }
+
+/** Lists that are asked for at once: Cloudflare opens six connections, and each answer holds a thousand shards. */
+const LISTS_AT_ONCE = 6;
 
 /** Failures that are named; all are counted. */
 const MAX_NAMED = 10;
@@ -29,27 +32,33 @@ export async function readProgress(store: JobStore, id: string): Promise<JobProg
     return undefined;
   }
   const { record, createdAt } = found;
-  const pages = Array.from({ length: countPages(record) }, (_, page) => page);
-  const [stop, failures, ...lists] = await Promise.all([
-    store.readStop(id),
-    store.listFailures(id),
-    ...pages.map((page) => store.listShards(id, record, page)),
-  ]);
-  const done = new Set<number>();
-  let [digits, bytes, drawMs, last] = [0, 0, 0, 0];
-  const unfinishedPages = pages.filter((page) => {
-    for (const each of lists[page] ?? []) {
-      done.add(each.shard);
+  const [stop, failures] = await Promise.all([store.readStop(id), store.listFailures(id)]);
+  const failed = new Map(failures.map((each) => [each.shard, each.at]));
+  let [done, digits, bytes, drawMs, last] = [0, 0, 0, 0, 0];
+  const unfinishedPages: number[] = [];
+  const countPage = async (page: number): Promise<void> => {
+    const shards = await store.listShards(id, record, page);
+    for (const each of shards) {
+      failed.delete(each.shard);
       digits += each.n;
       bytes += each.images.bytes + (each.labels?.bytes ?? 0);
       drawMs += each.drawMs;
       last = Math.max(last, each.at.getTime());
     }
-    return lists[page]?.length !== listPage(record, page).length;
-  });
+    done += shards.length;
+    if (shards.length !== listPage(record, page).length) {
+      unfinishedPages.push(page);
+    }
+  };
+  const pages = Array.from({ length: countPages(record) }, (_, page) => page);
+  const count = async (): Promise<void> => {
+    for (let page = pages.shift(); page !== undefined; page = pages.shift()) {
+      await countPage(page);
+    }
+  };
+  await Promise.all(Array.from({ length: LISTS_AT_ONCE }, count));
   const total = countShards(record);
-  const failed = failures.filter(({ shard }) => !done.has(shard));
-  const { state, reason } = judge(total, done.size, failed.length, stop);
+  const { state, reason } = judge(total, done, failed.size, stop);
   const { model, seed, start, n, label, format, image, shardDigits } = record;
   return {
     id,
@@ -62,14 +71,14 @@ export async function readProgress(store: JobStore, id: string): Promise<JobProg
     label,
     format,
     image,
-    shards: { total, done: done.size, failed: failed.length, digits: shardDigits },
+    shards: { total, done, failed: failed.size, digits: shardDigits },
     digits,
     bytes,
     drawMs,
-    costUsd: estimateCost({ shards: done.size, digits, drawMs, bytes }, n),
+    costUsd: estimateCost({ shards: done, digits, drawMs, bytes }, n),
     createdAt: createdAt.toISOString(),
-    lastShardAt: done.size === 0 ? null : new Date(last).toISOString(),
-    failures: failed.slice(0, MAX_NAMED).map(({ shard, at }) => ({ shard, at: at.toISOString() })),
+    lastShardAt: done === 0 ? null : new Date(last).toISOString(),
+    failures: [...failed].slice(0, MAX_NAMED).map(([shard, at]) => ({ shard, at: at.toISOString() })),
     unfinishedPages,
   };
 }

@@ -158,30 +158,36 @@ export class JobStore {
     return written !== null;
   }
 
-  /** Lists a page's shards that are there, in order. */
+  /** Lists a page's shards that are there, in order, each once: were there two of one number, the first counts for every reader. */
   async listShards(id: string, record: JobRecord, page: number): Promise<StoredShard[]> {
     const prefix = `jobs/${id}/images/`;
-    const objects = await this.#list(prefix + String(page).padStart(PAGE_PLACES, '0'));
-    return objects.map(({ key, size, uploaded, customMetadata }) => {
+    const labelsBytes = (n: number) => encodeShardHeads(record, n).labels.length + n;
+    const whole = labelsBytes(record.shardDigits);
+    const shards: StoredShard[] = [];
+    for (const { key, size, uploaded, customMetadata } of await this.#list(prefix + String(page).padStart(PAGE_PLACES, '0'))) {
       const name = key.slice(prefix.length);
       const shard = Number(name.slice(0, SHARD_PLACES));
-      const [hash = ''] = name.slice(SHARD_PLACES + 1).split('.');
+      if (shard === shards.at(-1)?.shard) {
+        continue;
+      }
       const range = locateShard(record, shard);
-      const labelsHash = customMetadata?.['labels'] ?? '';
-      const labels = {
-        name: `${writeShard(shard)}-${labelsHash}.${record.format}`,
-        bytes: encodeShardHeads(record, range.n).labels.length + range.n,
-        sha256: labelsHash,
-      };
-      return {
+      const labels = customMetadata?.['labels'] ?? '';
+      shards.push({
         shard,
         ...range,
-        images: { name, bytes: size, sha256: hash },
-        labels: record.hasLabels ? labels : undefined,
+        images: { name, bytes: size, sha256: name.slice(SHARD_PLACES + 1, SHARD_PLACES + 65) },
+        labels: record.hasLabels
+          ? {
+              name: `${writeShard(shard)}-${labels}.${record.format}`,
+              bytes: range.n === record.shardDigits ? whole : labelsBytes(range.n),
+              sha256: labels,
+            }
+          : undefined,
         drawMs: Number(customMetadata?.['ms'] ?? 0),
         at: uploaded,
-      };
-    });
+      });
+    }
+    return shards;
   }
 
   /**

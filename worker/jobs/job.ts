@@ -62,7 +62,10 @@ export function chooseShardDigits(pixelBytes: number, macs: number): number {
   return Math.max(1, Math.min(SHARD.digits, Math.floor(SHARD.bytes / pixelBytes), Math.floor(SHARD.macs / macs)));
 }
 
-/** The same for the same digits, whoever asks and when: so that a job that is started twice is one. */
+/**
+ * The same for the same digits, whoever asks and when: so that a job that is started twice is one. The number in it rises when the same
+ * digits get other bytes.
+ */
 export function deriveJobId(job: PinnedJob): string {
   return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildJobUrl(job)}`))).slice(0, 32);
 }
