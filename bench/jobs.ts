@@ -3,7 +3,7 @@
  * whole with NumPy, by the script that docs/jobs.md has. `-- --n 100000` for fewer. Exit status 1 when anything is not as it must be.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +46,12 @@ async function main(): Promise<void> {
   const python = installNumpy();
   await buildPage();
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-jobs-'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+      process.exit(1); // The service ends with this program.
+    });
+  }
   let service: JobService | undefined;
   try {
     const ran = await runJob(folder, SECRET, {

@@ -47,11 +47,13 @@ export interface JobReport {
 
 const START_TIMEOUT_MS = 120_000;
 const LOOK_EVERY_MS = 250;
+/** A shard takes a second or two. */
+const STALL_MS = 60_000;
 
 /** Starts the service on a folder that lasts. */
 export async function startJobService(folder: string, secret: string): Promise<JobService> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'server.ts'), folder, secret], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
     detached: true, // A group of its own, which is killed whole.
   });
   const ended = once(child, 'exit');
@@ -157,11 +159,16 @@ async function waitFor(
   isWished: (job: Job) => boolean,
   log: (line: string) => void,
 ): Promise<Job> {
-  let told = 0;
+  let [told, done, changedAt] = [0, 0, performance.now()];
   for (;;) {
     const job = await service.ask(`/jobs/${id}`);
     if (isWished(job)) {
       return job;
+    }
+    if (job.shards.done !== done) {
+      [done, changedAt] = [job.shards.done, performance.now()];
+    } else if (performance.now() - changedAt > STALL_MS) {
+      throw new Error(`no shard within ${STALL_MS} ms: ${JSON.stringify(job)}`);
     }
     if (job.shards.done - told >= job.shards.total / 10) {
       told = job.shards.done;

@@ -14,6 +14,9 @@ process.env['WRANGLER_HIDE_BANNER'] = 'true';
 process.env['WRANGLER_LOG'] = 'error';
 process.chdir(ROOT);
 
+// Whoever began it may end in any way: its end of the pipe is closed then.
+process.stdin.resume().once('close', () => process.exit());
+
 const worker = await startWorker({
   config: join(ROOT, 'wrangler.toml'),
   entrypoint: join(ROOT, 'test/edge/twice-delivering-worker.ts'),
