@@ -15,7 +15,7 @@ type JobsEnv = Env & { readonly JOBS: JobBucket; readonly JOBS_QUEUE: JobQueue }
 
 let isolate: ReturnType<typeof begin> | undefined;
 let fault: { -readonly [K in keyof JobFault]: JobFault[K] } = {};
-let events: { writes: string[]; delivered: number } = { writes: [], delivered: 0 };
+let events = noEvents();
 
 export default {
   async fetch(request, env, context) {
@@ -23,7 +23,7 @@ export default {
     switch (new URL(request.url).pathname) {
       case '/test/fault':
         fault = await request.json<JobFault>();
-        events = { writes: [], delivered: 0 };
+        events = noEvents();
         return new Response();
       case '/test/reset':
         isolate = undefined;
@@ -45,6 +45,10 @@ export default {
     await Promise.all(Array.from({ length: fault.deliveries ?? 1 }, deliver));
   },
 } satisfies ExportedHandler<JobsEnv>;
+
+function noEvents() {
+  return { writes: [] as string[], delivered: 0, delaysSeconds: [] as number[] };
+}
 
 function begin(env: JobsEnv) {
   const [bucket, queue] = [addBucketFaults(env.JOBS), addQueueFaults(env.JOBS_QUEUE)];
@@ -97,6 +101,7 @@ function addQueueFaults(queue: JobQueue): JobQueue {
       if (fault.isQueueDown === true) {
         throw new Error('Queue sendBatch failed: Too Many Requests');
       }
+      events.delaysSeconds.push(...messages.map(({ delaySeconds = 0 }) => delaySeconds));
       const kept = messages.filter(() => !takes('lostMessages'));
       return kept.length === 0 ? undefined : queue.sendBatch(kept);
     },

@@ -22,4 +22,6 @@ export interface JobEvents {
   /** Keys that were written, in order, each time that it was tried. */
   readonly writes: readonly string[];
   readonly delivered: number;
+  /** Of each message that was sent, lost ones too: how long it was to wait. */
+  readonly delaysSeconds: readonly number[];
 }

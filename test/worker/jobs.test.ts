@@ -9,6 +9,7 @@ import { POINTER_KEY } from '../../shared/artifact.ts';
 import { jobManifestSchema, jobSchema, problemSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { parseJobs } from '../../worker/env.ts';
+import { chooseShardDigits } from '../../worker/jobs/job.ts';
 import type { JobQueue } from '../../worker/jobs/job-consumer.ts';
 import type { JobBucket } from '../../worker/jobs/job-store.ts';
 import { buildFixture, buildPointer, COLOUR_LAYERS } from '../support/fixture-artifact.ts';
@@ -22,6 +23,14 @@ const SECRET = 'a secret of enough characters'.replaceAll(' ', '-');
 const labelled = buildFixture({ name: 'labelled' });
 const plain = buildFixture({ name: 'plain', classes: 0 });
 const colour = buildFixture({ name: 'colour', layers: COLOUR_LAYERS });
+/** 12,288 bytes a picture. */
+const large = buildFixture({
+  name: 'large',
+  layers: [
+    { type: 'dense', units: 64 * 64 * 3, activation: 'sigmoid' },
+    { type: 'reshape', shape: [64, 64, 3] },
+  ],
+});
 const leaving = buildFixture({ name: 'leaving', weightsSeed: 'leaving' });
 
 let worker: TestWorker;
@@ -29,10 +38,10 @@ let jobs: TestBucket;
 beforeAll(async () => {
   worker = await startWorker(
     async (bucket) => {
-      for (const fixture of [labelled, plain, colour]) {
+      for (const fixture of [labelled, plain, colour, large]) {
         await putArtifact(bucket, fixture);
       }
-      await bucket.put(POINTER_KEY, buildPointer(labelled, plain, colour));
+      await bucket.put(POINTER_KEY, buildPointer(labelled, plain, colour, large));
     },
     { JOBS_SECRET: SECRET },
     new URL('../edge/faulty-jobs-worker.ts', import.meta.url),
@@ -141,6 +150,22 @@ describe('a job', () => {
     expect([unlabelled.images.length, unlabelled.labels.length]).toEqual([5 * 784, 0]);
   });
 
+  test('has smaller shards where pictures are larger, or the network is', async () => {
+    const job = await start('seed=s&n=1500&model=large');
+    expect(job.shards).toMatchObject({ total: 3, digits: 651 });
+    await waitFor(job, 'done');
+    expect((await readBack(job)).images.equals(await readSet('seed=s&n=1500&model=large', 'images'))).toBe(true);
+    // The shipped model, 64 x 64 in colour, the largest network that is served, and one whose single picture is beyond all of it.
+    expect(
+      [
+        [784, 2e6],
+        [12_288, 2e6],
+        [784, 2e8],
+        [9e6, 1],
+      ].map(([bytes, macs]) => chooseShardDigits(bytes as number, macs as number)),
+    ).toEqual([10_000, 651, 500, 1]);
+  });
+
   test('that is started again is the same one, and draws nothing twice', async () => {
     const version = labelled.manifest.version;
     const first = await start('seed=again&n=100');
@@ -157,7 +182,7 @@ describe('a job', () => {
       const job = jobSchema.parse(await answer.json());
       expect([answer.status, job.id, job.state]).toEqual([200, first.id, 'done']);
     }
-    expect([await readEvents(), await listKeys()]).toEqual([{ writes: [], delivered: 0 }, before]);
+    expect([await readEvents(), await listKeys()]).toEqual([{ writes: [], delivered: 0, delaysSeconds: [] }, before]);
     const others = await Promise.all(
       [
         'seed=again&n=101',
@@ -411,6 +436,7 @@ describe('only the owner', () => {
       ['POST', '/jobs?n=5&seed=a&__proto__=1', 400, 'unknown_parameter'],
       ['POST', '/jobs?n=5&seed=a&label=eleven', 400, 'label_not_supported'],
       ['POST', '/jobs?n=5&seed=a&label=1&model=plain', 400, 'label_not_supported'],
+      ['POST', `/jobs?n=${LIMITS.maxJobDigits}&seed=a&model=large`, 400, 'job_too_large'],
       ['POST', '/jobs?n=5&seed=a&model=nobody', 404, 'model_not_found'],
       ['POST', '/jobs?n=5&seed=a&model=labelled@0000000000000000', 404, 'model_not_found'],
       ['GET', `/jobs/${ID}`, 404, 'job_not_found'],
@@ -449,6 +475,9 @@ describe('only the owner', () => {
     await tellFault({ lostMessages: 100 });
     const most = await start(`seed=most&n=${LIMITS.maxJobDigits}`);
     expect(most.shards).toEqual({ total: LIMITS.maxJobShards, done: 0, failed: 0, digits: 10_000 });
+    // A hundred pages of a thousand shards each, two a second.
+    const { delaysSeconds } = await readEvents();
+    expect(delaysSeconds).toEqual(Array.from({ length: 100 }, (_, page) => page >> 1));
     await ask(`/jobs/${most.id}`, 'DELETE');
     const last = `/jobs/${most.id}/manifest?page=99`;
     expect(jobManifestSchema.parse(await (await ask(last)).json())).toMatchObject({ complete: false, shards: [], next: null });

@@ -14,7 +14,7 @@ import type { JobStore, ShardContent } from './job-store.ts';
 
 /** What is used of a queue's binding. */
 export interface JobQueue {
-  sendBatch(messages: { body: JobMessage }[]): Promise<unknown>;
+  sendBatch(messages: { body: JobMessage; delaySeconds?: number }[]): Promise<unknown>;
 }
 
 /** What is used of the messages that a queue delivers at once. */

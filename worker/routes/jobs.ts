@@ -130,6 +130,9 @@ export const JOB_OPERATIONS: readonly Operation[] = [
   },
 ];
 
+/** A queue takes 5,000 messages a second: two pages have 2,000. */
+const PAGES_A_SECOND = 2;
+
 /** Of no other origin's: who has the secret does not put it into pages. */
 const PRIVATE_HEADERS = { 'Cache-Control': CACHE_CONTROL.fresh, 'X-Robots-Tag': 'noindex' } as const;
 
@@ -194,7 +197,7 @@ async function answerStart(c: AppContext, dependencies: AppDependencies, jobs: J
   const pages = progress?.unfinishedPages ?? [];
   // A page's own message asks for its shards: so a start is at most a hundred messages, and may be cut off anywhere.
   if (pages.length > 0) {
-    await queue.sendBatch(pages.map((page) => ({ body: { job: id, page } })));
+    await queue.sendBatch(pages.map((page, i) => ({ body: { job: id, page }, delaySeconds: Math.floor(i / PAGES_A_SECOND) })));
     dependencies.log({ level: 'info', event: 'job_started', job: id, shards: progress?.shards.total });
   }
   return respondProgress(c, id, progress, pages.length > 0 ? 202 : 200);
