@@ -18,8 +18,13 @@ export interface ProcessUsage {
  * @returns  undefined when there is none, or the system has no /proc.
  */
 export function findDescendant(program: string, ancestor: number = process.pid): number | undefined {
+  return listDescendants(program, ancestor).at(-1);
+}
+
+/** Finds all of that name. @returns  None where the system has no /proc. */
+export function listDescendants(program: string, ancestor: number = process.pid): number[] {
   if (!existsSync('/proc/self/stat')) {
-    return undefined;
+    return [];
   }
   const parents = new Map<number, number>();
   const found: number[] = [];
@@ -34,7 +39,7 @@ export function findDescendant(program: string, ancestor: number = process.pid):
       }
     }
   }
-  return found.findLast((pid) => {
+  return found.filter((pid) => {
     let parent: number | undefined = pid;
     while (parent !== undefined && parent !== ancestor) {
       parent = parents.get(parent);

@@ -4,6 +4,7 @@
  * Exit status 1 when a check fails. What is checked, and how long, stands in schemathesis.toml.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -32,10 +33,13 @@ async function main(): Promise<void> {
   }
   // A small network under the shipped model's name: what is asked here is how answers look, not how long digits take.
   const model = buildFixture({ name: 'digits' });
-  const worker = await startWorker(async (bucket) => {
-    await putArtifact(bucket, model);
-    await bucket.put(POINTER_KEY, buildPointer(model));
-  });
+  const worker = await startWorker(
+    async (bucket) => {
+      await putArtifact(bucket, model);
+      await bucket.put(POINTER_KEY, buildPointer(model));
+    },
+    { JOBS_SECRET: randomUUID() }, // Nobody’s: jobs are on, and each is refused.
+  );
   try {
     process.exitCode = await fuzz(worker.url.href);
     const failures = worker.readLogs().filter((line) => line.includes('request_failed'));

@@ -65,7 +65,7 @@ export async function admit(
 }
 
 /** The thread does not look at other requests while it draws: so those that came meanwhile are taken in, or refused, first. */
-function giveTurn(): Promise<void> {
+export function giveTurn(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, 0);
   });

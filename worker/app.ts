@@ -5,7 +5,7 @@ import { Hono } from 'hono';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { HEAVY_WORK } from './admit.ts';
 import type { App, AppDependencies, AppEnv } from './context.ts';
-import { addCommonHeaders, METHODS, PREFLIGHT_HEADERS } from './headers.ts';
+import { addCommonHeaders, PREFLIGHT_HEADERS } from './headers.ts';
 import type { Operation } from './operation.ts';
 import { findRoute, logRequests } from './request-log.ts';
 import { respondError } from './respond-error.ts';
@@ -14,6 +14,7 @@ import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digit.ts';
 import { addDocsRoute, DOCS_OPERATION } from './routes/docs.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
 import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
+import { addJobRoutes, JOB_OPERATIONS } from './routes/jobs.ts';
 import { addHomeRoute, HOME_OPERATION } from './routes/home.ts';
 import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './routes/llms.ts';
@@ -30,6 +31,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...NUMBER_OPERATIONS,
   ...MORPH_OPERATIONS,
   DATASET_OPERATION,
+  ...JOB_OPERATIONS,
   ...MODEL_OPERATIONS,
   LIMITS_OPERATION,
   HOME_OPERATION,
@@ -58,6 +60,7 @@ export function createApp(given: Omit<AppDependencies, 'heavyWork'>): App {
   addNumberRoute(app, dependencies);
   addMorphRoutes(app, dependencies);
   addDatasetRoutes(app, dependencies);
+  addJobRoutes(app, dependencies);
   addHealthRoute(app, dependencies);
   addErrorRoutes(app);
   addModelRoutes(app, dependencies);
@@ -76,15 +79,25 @@ export function createApp(given: Omit<AppDependencies, 'heavyWork'>): App {
   return app;
 }
 
-/** What a path that only answers GET says to the other methods: last, for whatever the routes themselves left over. */
+/** What a path says to methods that it does not have: last, for whatever the routes themselves left over. */
 function addOtherMethods(app: App): void {
-  for (const { routes, kind } of OPERATIONS) {
+  const allowed = new Map<string, Set<string>>();
+  for (const { routes, kind, method } of OPERATIONS) {
     for (const route of routes) {
-      if (kind === 'api') {
-        app.options(route, (c) => c.body(null, 204, { ...PREFLIGHT_HEADERS }));
+      const methods = allowed.get(route) ?? new Set();
+      for (const each of method === undefined ? ['GET', 'HEAD'] : [method]) {
+        methods.add(each);
       }
-      const allow = kind === 'api' ? METHODS : ['GET', 'HEAD'];
-      app.all(route, (c) => respondError(c, { code: 'method_not_allowed', method: c.req.method, allow }));
+      if (kind === 'api') {
+        methods.add('OPTIONS');
+      }
+      allowed.set(route, methods);
     }
+  }
+  for (const [route, methods] of allowed) {
+    if (methods.has('OPTIONS')) {
+      app.options(route, (c) => c.body(null, 204, { ...PREFLIGHT_HEADERS }));
+    }
+    app.all(route, (c) => respondError(c, { code: 'method_not_allowed', method: c.req.method, allow: [...methods] }));
   }
 }

@@ -3,6 +3,7 @@
  */
 import type { Context, Hono } from 'hono';
 import type { GeneratorSource } from './generator-source.ts';
+import type { Jobs, NoJobs } from './jobs/jobs.ts';
 import type { Log } from './log.ts';
 import type { ModelFiles } from './model-files.ts';
 import type { RateLimits } from './rate-limit.ts';
@@ -21,6 +22,8 @@ export interface AppDependencies {
   readonly log: Log;
   /** Absent where callers are not limited. */
   readonly rateLimits?: RateLimits;
+  /** Sets that are too large for one answer; absent where the host has no queue. */
+  readonly jobs?: Jobs | NoJobs;
   /** Where what takes much work waits its turn. */
   readonly heavyWork: WorkGate;
 }

@@ -2,6 +2,9 @@
  * Everything that the worker is given from outside: see wrangler.toml.
  */
 import { parsePublicKeys, type PublicKey } from '../shared/signature.ts';
+import type { JobQueue } from './jobs/job-consumer.ts';
+import { JobStore, type JobBucket } from './jobs/job-store.ts';
+import { SECRET_PATTERN, type Jobs, type NoJobs } from './jobs/jobs.ts';
 import type { Bucket } from './r2-reader.ts';
 import type { RateLimit, RateLimiter, RateLimits } from './rate-limit.ts';
 
@@ -20,6 +23,11 @@ export interface Env {
   /** The same of large answers. */
   readonly HEAVY_RATE_LIMITER?: RateLimiter;
   readonly HEAVY_RATE_LIMIT?: string;
+  /** The bucket that jobs are written to, and the queue that they are drawn from; without them there are no jobs. */
+  readonly JOBS?: JobBucket;
+  readonly JOBS_QUEUE?: JobQueue;
+  /** Who has it may start jobs: a secret, in no file of the repository. Nobody may when absent or empty. */
+  readonly JOBS_SECRET?: string;
 }
 
 const MIN_REFRESH_SECONDS = 0.1;
@@ -60,7 +68,9 @@ function readPublicKeys(text: string): PublicKey[] {
  * @returns  undefined when none are.
  * @throws RangeError  When a limiter is bound whose limit is not told.
  */
-export function parseRateLimits(env: Omit<Env, 'MODELS' | 'MODEL_REFRESH_SECONDS'>): RateLimits | undefined {
+export function parseRateLimits(
+  env: Pick<Env, 'RATE_LIMITER' | 'RATE_LIMIT' | 'HEAVY_RATE_LIMITER' | 'HEAVY_RATE_LIMIT'>,
+): RateLimits | undefined {
   const all = pairLimit('RATE_LIMIT', env.RATE_LIMIT, env.RATE_LIMITER);
   const heavy = pairLimit('HEAVY_RATE_LIMIT', env.HEAVY_RATE_LIMIT, env.HEAVY_RATE_LIMITER);
   return all === undefined && heavy === undefined
@@ -76,4 +86,21 @@ function pairLimit(name: string, text: string | undefined, limiter: RateLimiter 
     throw new RangeError(`${name} is ${JSON.stringify(text)}, expected the limit that its binding has in wrangler.toml, or off`);
   }
   return { limiter, requests: Number(text) };
+}
+
+/** Reads whether there are jobs. A secret that is easily guessed turns them off, and nothing else. */
+export function parseJobs({
+  JOBS,
+  JOBS_QUEUE,
+  JOBS_SECRET = '',
+}: Pick<Env, 'JOBS' | 'JOBS_QUEUE' | 'JOBS_SECRET'>): Jobs | NoJobs {
+  if (JOBS === undefined || JOBS_QUEUE === undefined) {
+    return { reason: 'JOBS or JOBS_QUEUE is not bound' };
+  }
+  if (JOBS_SECRET === '') {
+    return { reason: 'no JOBS_SECRET is set' };
+  }
+  return SECRET_PATTERN.test(JOBS_SECRET)
+    ? { store: new JobStore(JOBS), queue: JOBS_QUEUE, secret: JOBS_SECRET }
+    : { reason: 'JOBS_SECRET is not 24 or more characters of ASCII without spaces' };
 }

@@ -31,7 +31,7 @@ const EXPOSED = [
   'Server-Timing',
 ].join(', ');
 
-export const METHODS = ['GET', 'HEAD', 'OPTIONS'] as const;
+const METHODS = ['GET', 'HEAD', 'OPTIONS'] as const;
 
 /** How long an answer may be kept: by what its URL says. */
 export const CACHE_CONTROL = {

@@ -6,10 +6,13 @@ import * as z from 'zod';
 import { version } from '../package.json';
 import { problemSchema } from '../shared/contract/answers.ts';
 import { describeError, ERROR_EXAMPLES, type ApiErrorCode } from '../shared/contract/errors.ts';
-import type { Parameter, ParameterSet } from '../shared/contract/parameters.ts';
+import { REQUIRED, type Parameter, type ParameterSet } from '../shared/contract/parameters.ts';
 import { COMMON_ERRORS, type AnswerBody, type Operation } from './operation.ts';
 
 type Json = Record<string, unknown>;
+
+/** The name of the scheme by which an owner is known. */
+const OWNER = 'jobsSecret';
 
 const PROBLEM = '#/components/schemas/Problem';
 
@@ -26,13 +29,24 @@ export function buildOpenapiDocument(operations: readonly Operation[], origin: s
       version,
       summary: 'Handwritten digits that nobody wrote, from a URL',
       description:
-        'Drawn by a small neural network: fresh at every request, or always the same for a seed. No key; every origin may call it.',
+        'Drawn by a small neural network: fresh at every request, or always the same for a seed. No key; every origin may call it. Jobs alone are their owner’s.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: origin }],
-    paths: Object.fromEntries(operations.map((operation) => [operation.path, { get: describeOperation(operation) }])),
-    components: { schemas: { Problem: describeSchema(problemSchema) } },
+    paths: describePaths(operations),
+    components: {
+      schemas: { Problem: describeSchema(problemSchema) },
+      securitySchemes: { [OWNER]: { type: 'http', scheme: 'bearer', description: 'JOBS_SECRET of this service' } },
+    },
   };
+}
+
+function describePaths(operations: readonly Operation[]): Json {
+  const paths: Record<string, Json> = {};
+  for (const operation of operations) {
+    (paths[operation.path] ??= {})[operation.method?.toLowerCase() ?? 'get'] = describeOperation(operation);
+  }
+  return paths;
 }
 
 function describeOperation({
@@ -51,6 +65,7 @@ function describeOperation({
     operationId: id,
     tags: [kind],
     summary,
+    ...(kind === 'owner' && { security: [{ [OWNER]: [] }] }),
     parameters: [...describeParameters(pathParameters, 'path'), ...describeParameters(query, 'query')],
     responses: {
       200: { description: 'As asked for', content },
@@ -65,7 +80,7 @@ function describeParameters(parameters: ParameterSet = {}, place: 'path' | 'quer
   return Object.entries(parameters).map(([name, { schema, about, without, example }]) => ({
     name,
     in: place,
-    required: place === 'path',
+    required: place === 'path' || without === REQUIRED,
     description: place === 'path' ? `${about}.` : `${about}. Without it: ${without}.`,
     schema: describeSchema(schema),
     example: isInteger(schema) ? Number(example) : example,

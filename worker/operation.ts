@@ -16,13 +16,15 @@ export interface Operation {
   readonly path: string;
   /** The same as Hono's patterns; several when an extension decides the format. */
   readonly routes: readonly string[];
-  /** `api` for what other origins fetch or embed, `page` for what people visit. */
-  readonly kind: 'api' | 'page';
+  /** `api` for what other origins fetch or embed, `page` for what people visit, `owner` for what needs the owner's secret. */
+  readonly kind: 'api' | 'page' | 'owner';
+  /** GET where it is not said, which answers HEAD too. */
+  readonly method?: 'POST' | 'DELETE';
   /** One line, without a full stop. */
   readonly summary: string;
   readonly pathParameters?: ParameterSet;
   readonly query?: ParameterSet;
-  /** The bodies of a 200, by media type. */
+  /** The bodies of a success, by media type. */
   readonly answers: Readonly<Record<string, AnswerBody>>;
   /** Other statuses with the same bodies, and what they mean. */
   readonly otherStatuses?: Readonly<Record<number, string>>;

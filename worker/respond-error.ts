@@ -38,6 +38,9 @@ export function respondError(c: AppContext, error: ApiError): Response {
   if (error.code === 'method_not_allowed') {
     headers.set('Allow', error.allow.join(', '));
   }
+  if (error.code === 'unauthorized') {
+    headers.set('WWW-Authenticate', 'Bearer realm="jobs"');
+  }
   const retryAfterSeconds = findRetryAfter(error);
   if (retryAfterSeconds !== undefined) {
     headers.set('Retry-After', String(retryAfterSeconds));

@@ -5,8 +5,9 @@
 import type { PublicKey } from '../shared/signature.ts';
 import { createApp } from './app.ts';
 import { BUNDLED_MODEL } from './bundled-model.ts';
-import type { App } from './context.ts';
+import type { App, AppDependencies } from './context.ts';
 import { createGeneratorSource } from './generator-source.ts';
+import type { Jobs, NoJobs } from './jobs/jobs.ts';
 import type { Log } from './log.ts';
 import { createModelFiles, type BundledFiles } from './model-files.ts';
 import type { RateLimits } from './rate-limit.ts';
@@ -36,21 +37,29 @@ export interface ServiceOptions {
   readonly waits?: Readonly<Record<keyof typeof WAITS, number>>;
   /** Absent where callers are not limited. */
   readonly rateLimits?: RateLimits | undefined;
+  /** Absent where the host has no queue. */
+  readonly jobs?: Jobs | NoJobs;
   readonly log: Log;
 }
 
 /** Makes the app. Nothing is read or loaded before its first request. */
-export function createService({
+export function createService(options: ServiceOptions): App {
+  return createApp(createDependencies(options));
+}
+
+/** Makes what the app is made of, for hosts that have other work for it beside requests. */
+export function createDependencies({
   models,
   bundled = BUNDLED_MODEL,
   modelRefreshMs,
   publicKeys = [],
   waits = WAITS,
   rateLimits,
+  jobs,
   log,
-}: ServiceOptions): App {
+}: ServiceOptions): Omit<AppDependencies, 'heavyWork'> {
   const store = createModelStore(models ?? NOTHING, waits.readMs, publicKeys);
-  return createApp({
+  return {
     generators: createGeneratorSource({
       store,
       follows: models !== undefined,
@@ -68,8 +77,9 @@ export function createService({
     drawRequestId: () => crypto.randomUUID(),
     clock: () => performance.now(),
     ...(rateLimits && { rateLimits }),
+    ...(jobs && { jobs }),
     log,
-  });
+  };
 }
 
 const NOTHING: ObjectReader = { read: () => Promise.resolve('missing') };

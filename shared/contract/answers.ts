@@ -91,3 +91,62 @@ export const oembedSchema = z.object({
   width: z.int(),
   height: z.int(),
 });
+
+/** `POST /jobs` and `/jobs/{id}`: a job, and how far it is. */
+export const jobSchema = z.object({
+  id: z.string().meta({ description: '32 hex digits: a hash of what the job is' }),
+  state: z.enum(['running', 'done', 'failed', 'cancelled']).meta({
+    description: 'failed: all that can be drawn is drawn; POSTing the same job again tries the rest',
+  }),
+  reason: z.string().nullable().meta({ description: 'Why it failed or was stopped' }),
+  model: modelSchema,
+  seed: z.string(),
+  start: z.int(),
+  n: z.int(),
+  label: z.string().nullable().meta({ description: 'The class of every digit; null where the seed draws them' }),
+  format: z.string(),
+  image: z.object({ width: z.int(), height: z.int(), channels: z.int() }),
+  shards: z.object({
+    total: z.int(),
+    done: z.int(),
+    failed: z.int(),
+    digits: z.int().meta({ description: 'Of each but the last' }),
+  }),
+  digits: z.int().meta({ description: 'Drawn so far' }),
+  bytes: z.int().meta({ description: 'Written so far, images and labels' }),
+  drawMs: z
+    .number()
+    .meta({ description: 'What drawing took so far, of all consumers, in milliseconds: of processor time an upper estimate' }),
+  costUsd: z
+    .object({
+      soFar: z.number(),
+      expected: z.number().nullable().meta({ description: 'Of the whole job; null before its first shard' }),
+      storageMonth: z.number().meta({ description: 'What is written so far, kept for a month' }),
+    })
+    .meta({ description: 'Estimated by Cloudflare’s list prices, nothing taken off that a plan includes' }),
+  createdAt: z.iso.datetime(),
+  lastShardAt: z.iso.datetime().nullable().meta({ description: 'A running job that long has written none may be POSTed again' }),
+  failures: z
+    .array(z.object({ shard: z.int(), at: z.iso.datetime() }))
+    .meta({ description: 'Shards that were given up, the first ten' }),
+  url: z.url(),
+  manifestUrl: z.url(),
+});
+
+const shardFileSchema = z.object({ url: z.url(), bytes: z.int(), sha256: z.string() });
+
+/** `/jobs/{id}/manifest`: a page of its shards, in order. */
+export const jobManifestSchema = z.object({
+  job: z.string(),
+  complete: z.boolean().meta({ description: 'Whether every shard of this page is there' }),
+  shards: z.array(
+    z.object({
+      shard: z.int(),
+      start: z.int().meta({ description: 'Index of its first digit' }),
+      n: z.int(),
+      images: shardFileSchema,
+      labels: shardFileSchema.nullable().meta({ description: 'null for a model without classes' }),
+    }),
+  ),
+  next: z.url().nullable().meta({ description: 'The next page; null on the last' }),
+});

@@ -8,6 +8,7 @@ import { describeClasses } from '../classes.ts';
 export type ApiError =
   | { readonly code: 'invalid_parameter'; readonly parameter: string; readonly received: string; readonly expected: string }
   | { readonly code: 'repeated_parameter'; readonly parameter: string }
+  | { readonly code: 'missing_parameter'; readonly parameter: string; readonly expected: string }
   | { readonly code: 'unknown_parameter'; readonly parameters: readonly string[]; readonly known: readonly string[] }
   | { readonly code: 'parameter_without_effect'; readonly parameters: readonly string[]; readonly format: string }
   | {
@@ -46,6 +47,10 @@ export type ApiError =
       readonly windowSeconds: number;
     }
   | { readonly code: 'busy'; readonly retryAfterSeconds: number }
+  | { readonly code: 'unauthorized' }
+  | { readonly code: 'jobs_off'; readonly reason: string }
+  | { readonly code: 'job_not_found'; readonly job: string }
+  | { readonly code: 'job_too_large'; readonly shards: number; readonly shardDigits: number; readonly maxShards: number }
   | { readonly code: 'internal'; readonly requestId: string };
 
 export type ApiErrorCode = ApiError['code'];
@@ -54,6 +59,7 @@ export type ApiErrorCode = ApiError['code'];
 export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, { readonly code: C }> } = {
   invalid_parameter: { code: 'invalid_parameter', parameter: 'n', received: '1e9', expected: 'a whole number from 1 to 256' },
   repeated_parameter: { code: 'repeated_parameter', parameter: 'seed' },
+  missing_parameter: { code: 'missing_parameter', parameter: 'seed', expected: '1 to 128 characters' },
   unknown_parameter: { code: 'unknown_parameter', parameters: ['sede'], known: ['n', 'seed'] },
   parameter_without_effect: { code: 'parameter_without_effect', parameters: ['fg'], format: 'npy' },
   picture_too_large: { code: 'picture_too_large', width: 7168, height: 7168, maxPixels: 4_000_000 },
@@ -74,12 +80,16 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
   model_unavailable: { code: 'model_unavailable', retryAfterSeconds: 10 },
   rate_limited: { code: 'rate_limited', kind: 'all', requests: 600, windowSeconds: 60 },
   busy: { code: 'busy', retryAfterSeconds: 1 },
+  unauthorized: { code: 'unauthorized' },
+  jobs_off: { code: 'jobs_off', reason: 'no JOBS_SECRET is set' },
+  job_not_found: { code: 'job_not_found', job: '0123456789abcdef0123456789abcdef' },
+  job_too_large: { code: 'job_too_large', shards: 1_470_589, shardDigits: 680, maxShards: 100_000 },
   internal: { code: 'internal', requestId: '3f1c6d0e-8a53-4f6c-9a39-5f2f6e1c7a10' },
 };
 
 /** What a caller is told, as RFC 9457 puts it. */
 export interface ErrorDescription {
-  readonly status: 400 | 404 | 405 | 406 | 414 | 429 | 500 | 501 | 503;
+  readonly status: 400 | 401 | 404 | 405 | 406 | 414 | 429 | 500 | 501 | 503;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: string;
@@ -90,6 +100,7 @@ export function listFaultyParameters(error: ApiError): readonly string[] {
   switch (error.code) {
     case 'invalid_parameter':
     case 'repeated_parameter':
+    case 'missing_parameter':
     case 'parameter_not_supported':
       return [error.parameter];
     case 'unknown_parameter':
@@ -97,6 +108,8 @@ export function listFaultyParameters(error: ApiError): readonly string[] {
       return error.parameters;
     case 'picture_too_large':
       return ['n', 'scale', 'dpr'];
+    case 'job_too_large':
+      return ['n'];
     case 'label_not_supported':
       return ['label'];
     case 'model_not_found':
@@ -139,11 +152,17 @@ export function describeError(error: ApiError): ErrorDescription {
         title: 'Repeated parameter',
         detail: `${quote(error.parameter)} is given more than once, expected once.`,
       };
+    case 'missing_parameter':
+      return {
+        status: 400,
+        title: 'Missing parameter',
+        detail: `${error.parameter} is missing in the query string, expected ${error.expected}.`,
+      };
     case 'unknown_parameter':
       return {
         status: 400,
         title: 'Unknown parameter',
-        detail: `strict=1 and unknown: ${error.parameters.map(quote).join(', ')}. Known: ${error.known.join(', ')}.`,
+        detail: `Unknown: ${error.parameters.map(quote).join(', ')}. Known: ${error.known.join(', ')}.`,
       };
     case 'parameter_without_effect':
       return {
@@ -222,6 +241,26 @@ export function describeError(error: ApiError): ErrorDescription {
         status: 503,
         title: 'Busy',
         detail: `Too much large work is under way here. Try again in ${error.retryAfterSeconds} s, or ask for less at once.`,
+      };
+    case 'unauthorized':
+      return {
+        status: 401,
+        title: 'Unauthorized',
+        detail: 'Jobs are their owner’s: the header Authorization must be "Bearer " and the secret, JOBS_SECRET of this service.',
+      };
+    case 'jobs_off':
+      return { status: 501, title: 'Jobs are off', detail: `This service draws no jobs: ${error.reason}. See docs/jobs.md.` };
+    case 'job_not_found':
+      return {
+        status: 404,
+        title: 'Job not found',
+        detail: `No job ${quote(error.job)} is known, expected an id that POST /jobs answered with: 32 hex digits.`,
+      };
+    case 'job_too_large':
+      return {
+        status: 400,
+        title: 'Job too large',
+        detail: `The job would have ${error.shards} shards of ${error.shardDigits} digits, at most ${error.maxShards} allowed: lower n.`,
       };
     case 'internal':
       return { status: 500, title: 'Internal error', detail: `Something failed here. Request id: ${error.requestId}.` };

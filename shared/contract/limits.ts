@@ -9,6 +9,10 @@ export const LIMITS = {
    * request's processor time more tightly cuts it short; smaller ranges give the same digits.
    */
   maxDatasetDigits: 60_000,
+  /** Digits of one job: at 10,000 a shard as many as its shards allow. */
+  maxJobDigits: 1_000_000_000,
+  /** Shards of one job. Its progress is told by listing them, a thousand at a time. */
+  maxJobShards: 100_000,
   /** Digits and signs of a number that is written in one picture. */
   maxNumberLength: 32,
   /** Sheets wider than this in digits are asked for by mistake only. */
@@ -47,6 +51,8 @@ export const LIMITS = {
 export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: string; readonly about: string }>> = {
   maxDigits: { unit: 'digits', about: 'of one answer (n)' },
   maxDatasetDigits: { unit: 'digits', about: 'of one set (n of /dataset)' },
+  maxJobDigits: { unit: 'digits', about: 'of one job (n of /jobs)' },
+  maxJobShards: { unit: 'shards', about: 'of one job: each has 10,000 digits, fewer where they are large or take long to draw' },
   maxNumberLength: { unit: 'characters', about: 'of a number in one hand, signs and spaces included' },
   maxCols: { unit: 'digits', about: 'a row of a sheet (cols)' },
   maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },

@@ -21,6 +21,9 @@ export interface Parameter<T = unknown> {
   readonly example: string;
 }
 
+/** `without` of a parameter that must be there. */
+export const REQUIRED = 'an error';
+
 /** The parameters of a route by name, in the order in which the documentation lists them. */
 export type ParameterSet = Readonly<Record<string, Parameter>>;
 
@@ -42,7 +45,7 @@ export type ParsedParameters<P extends ParameterSet> =
 export function wholeNumber(min: number, max: number): z.ZodType<number> {
   return z
     .string()
-    .regex(/^(?:0|[1-9][0-9]{0,8})$/)
+    .regex(/^(?:0|[1-9][0-9]{0,9})$/)
     .transform(Number)
     .pipe(z.number().min(min).max(max))
     .meta({ description: `a whole number from ${min} to ${max}`, type: 'integer', minimum: min, maximum: max });

@@ -23,6 +23,8 @@ export interface RateLimitBinding {
 export interface TestWorker extends Asking {
   readonly url: URL;
   readonly bucket: TestBucket;
+  /** Of jobs; in the edge runtime alone. */
+  readonly jobs?: TestBucket;
   /** Messages that the worker wrote since it started. */
   readonly readLogs: () => string[];
   readonly close: () => Promise<void>;
@@ -38,11 +40,11 @@ const CONFIG = new URL('wrangler.toml', ROOT);
 
 /** What of wrangler.toml another entry shares with the worker's own. */
 function readSharedConfig() {
-  const { name, compatibility_date, alias, define, r2_buckets } = readConfig(
+  const { name, compatibility_date, alias, define, r2_buckets, queues } = readConfig(
     { config: fileURLToPath(CONFIG) },
     { hideWarnings: true },
   );
-  return { name, compatibility_date, alias, define, r2_buckets };
+  return { name, compatibility_date, alias, define, r2_buckets, queues };
 }
 
 /**
@@ -58,7 +60,7 @@ export async function startWorker(
   main?: URL,
   rateLimits: readonly RateLimitBinding[] = [],
 ): Promise<TestWorker> {
-  const allVars = { MODEL_REFRESH_SECONDS: '0.1', RATE_LIMIT: 'off', HEAVY_RATE_LIMIT: 'off', ...vars };
+  const allVars = { MODEL_REFRESH_SECONDS: '0.1', RATE_LIMIT: 'off', HEAVY_RATE_LIMIT: 'off', JOBS_SECRET: '', ...vars };
   const harness: TestHarness = createTestHarness({
     root: fileURLToPath(ROOT),
     workers: [
@@ -68,12 +70,13 @@ export async function startWorker(
     ],
   });
   const { url } = await harness.listen();
-  const { MODELS: bucket } = await harness.getWorker<{ MODELS: TestBucket }>().getEnv();
+  const { MODELS: bucket, JOBS: jobs } = await harness.getWorker<{ MODELS: TestBucket; JOBS: TestBucket }>().getEnv();
   await fill(bucket);
   return {
     url,
     ...askAt(url),
     bucket,
+    jobs,
     readLogs: () => harness.getLogs().map((log) => log.message),
     close: () => harness.close(),
   };

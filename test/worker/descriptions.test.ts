@@ -36,10 +36,14 @@ interface Described {
 interface Document {
   openapi: string;
   servers: { url: string }[];
-  paths: Record<
-    string,
-    { get: { operationId: string; parameters: Described[]; responses: Record<string, { content?: Record<string, unknown> }> } }
-  >;
+  paths: Record<string, { [method: string]: DescribedOperation; get: DescribedOperation }>;
+}
+
+interface DescribedOperation {
+  operationId: string;
+  parameters: Described[];
+  responses: Record<string, { content?: Record<string, unknown> }>;
+  security?: unknown;
 }
 
 let document: Document;
@@ -56,15 +60,32 @@ describe('/openapi.json', () => {
   });
 
   test('describes every route of the app, each under an id of its own', () => {
-    const answered = new Set(app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path));
-    expect(new Set(OPERATIONS.flatMap(({ routes }) => routes))).toEqual(answered);
-    const operations = Object.values(document.paths).map(({ get }) => get);
+    const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+    const answered = new Set(
+      app.routes.filter((each) => methods.includes(each.method)).map(({ method, path }) => `${method} ${path}`),
+    );
+    expect(new Set(OPERATIONS.flatMap(({ method = 'GET', routes }) => routes.map((route) => `${method} ${route}`)))).toEqual(
+      answered,
+    );
+    const operations = Object.values(document.paths).flatMap((methodsOfPath) => Object.values(methodsOfPath));
     expect(operations).toHaveLength(OPERATIONS.length);
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
-    for (const [path, { get }] of Object.entries(document.paths)) {
+    for (const [path, methodsOfPath] of Object.entries(document.paths)) {
       const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-      expect(get.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)).toEqual(named);
+      for (const { parameters } of Object.values(methodsOfPath)) {
+        expect(parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)).toEqual(named);
+      }
     }
+  });
+
+  test('tells which operations need the owner’s secret, and which parameters must be there', () => {
+    for (const [path, methodsOfPath] of Object.entries(document.paths)) {
+      for (const { security } of Object.values(methodsOfPath)) {
+        expect([path, security]).toEqual([path, path.startsWith('/jobs') ? [{ jobsSecret: [] }] : undefined]);
+      }
+    }
+    const { parameters = [] } = document.paths['/jobs']?.['post'] ?? {};
+    expect(parameters.filter(({ required }) => required).map(({ name }) => name)).toEqual(['n', 'seed']);
   });
 
   test('lists the parameters of /digit with the limits that hold', () => {

@@ -22,7 +22,18 @@ const send = (method: string, path: string, headers: Record<string, string> = {}
 const readCode = ({ body }: RawAnswer) => problemSchema.parse(JSON.parse(body)).code;
 
 /** One path of each route, whose errors are problem details: without an extension that asks for a picture or text. */
-const PATHS = OPERATIONS.flatMap(({ routes, kind }) => routes.map((route) => ({ kind, path: route.replaceAll(/:\w+/g, '7') })));
+const PATHS = OPERATIONS.filter(({ kind }) => kind !== 'owner').flatMap(({ routes, kind }) =>
+  routes.map((route) => ({ kind, path: fillIn(route) })),
+);
+
+/** What its owner alone may ask for, by method. */
+const OWNER_PATHS = OPERATIONS.filter(({ kind }) => kind === 'owner').flatMap(({ routes, method = 'GET' }) =>
+  routes.map((route) => ({ method, path: fillIn(route) })),
+);
+
+function fillIn(route: string): string {
+  return route.replaceAll(/:\w+/g, '7');
+}
 
 test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND'])(
   '%s is refused by every route, which says what it takes',
@@ -38,6 +49,39 @@ test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND'])(
     expect((await send(method, '/nowhere')).status).toBe(404);
   },
 );
+
+test.each(['PUT', 'PATCH', 'TRACE', 'OPTIONS', 'PROPFIND'])(
+  '%s is refused where jobs are, which says what is taken',
+  async (method) => {
+    for (const { path } of OWNER_PATHS) {
+      const taken = new Set(
+        OWNER_PATHS.filter((each) => each.path === path).flatMap((each) =>
+          each.method === 'GET' ? ['GET', 'HEAD'] : each.method,
+        ),
+      );
+      const answer = await send(method, path);
+      expect([path, answer.status, readCode(answer), answer.allow]).toEqual([
+        path,
+        405,
+        'method_not_allowed',
+        [...taken].join(', '),
+      ]);
+    }
+  },
+);
+
+test('without a secret, or a queue, jobs are off, whoever asks', async () => {
+  for (const headers of [{}, { authorization: 'Bearer' }, { authorization: `Bearer ${'x'.repeat(64)}` }]) {
+    for (const { method, path } of OWNER_PATHS) {
+      const answer = await send(method, `${path}?n=1&seed=a`, headers);
+      expect([path, answer.status, readCode(answer)]).toEqual([path, 501, 'jobs_off']);
+    }
+  }
+  const { body } = await send('POST', '/jobs');
+  expect(problemSchema.parse(JSON.parse(body)).detail).toContain(
+    RUNTIME === 'node' ? 'host without a queue' : 'no JOBS_SECRET is set',
+  );
+});
 
 test('no method, path or body changes what is published or what serves', async () => {
   const look = async () => {

@@ -25,13 +25,16 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
       title: 'Documentation',
       body: html`<main id="main" class="prose">
         <h1>digitmint’s interface</h1>
-        <p class="lead">GET everything: no key, any origin. The same for programs: <a href="/openapi.json">openapi.json</a>.</p>
+        <p class="lead">
+          GET everything: no key, any origin; jobs alone are their owner’s. The same for programs:
+          <a href="/openapi.json">openapi.json</a>.
+        </p>
         <nav aria-label="Contents">
           <ul>
             ${operations.map(
-              ({ id, path, summary }) =>
+              ({ id, path, method, summary }) =>
                 html`<li>
-                  <a href="#${id}"><code>${path}</code></a> ${summary}
+                  <a href="#${id}"><code>${nameOperation(method, path)}</code></a> ${summary}
                 </li>`,
             )}
           </ul>
@@ -61,10 +64,14 @@ function findSame(before: readonly Operation[], { query }: Operation): Operation
   return query === undefined ? undefined : before.find((operation) => operation.query === query);
 }
 
+function nameOperation(method: Operation['method'], path: string): string {
+  return method === undefined ? path : `${method} ${path}`;
+}
+
 function renderOperation(operation: Operation, same: Operation | undefined) {
-  const { id, path, summary, pathParameters, query, answers, errors = [], examples } = operation;
+  const { id, path, method, summary, pathParameters, query, answers, errors = [], examples } = operation;
   return html`<section id="${id}">
-    <h2><code>${path}</code></h2>
+    <h2><code>${nameOperation(method, path)}</code></h2>
     <p>${summary}: ${Object.keys(answers).map((type, i) => html`${i > 0 ? ', ' : ''}<code>${type}</code>`)}.</p>
     ${renderParameters({ ...pathParameters, ...(same === undefined ? query : {}) })}
     ${

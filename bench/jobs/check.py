@@ -1,0 +1,41 @@
+"""Checks a job that was read back, behind the reader of docs/jobs.md: `images` and `labels` are there, and how long it took."""
+
+import time
+
+RANGES, RANGE = 8, 1000  # Held against /dataset, which draws them anew.
+
+started = time.monotonic()
+images, labels = read_job(os.environ["JOB_URL"])
+read_seconds = time.monotonic() - started
+
+job = json.loads(get(os.environ["JOB_URL"]))
+counts = np.bincount(labels, minlength=10)
+rng = np.random.default_rng(int(os.environ["CHECK_SEED"]))
+differing = 0
+for first in [0, job["n"] - RANGE, *rng.integers(0, job["n"] - RANGE, RANGES - 2)]:
+    for part, whole in (("images", images), ("labels", labels)):
+        query = f"seed={job['seed']}&n={RANGE}&start={first + job['start']}&part={part}"
+        model = f"{job['model']['name']}@{job['model']['version']}"
+        drawn = np.load(io.BytesIO(get(f"{os.environ['ORIGIN']}/dataset.npy?{query}&model={model}")))
+        differing += int(np.count_nonzero(drawn != whole[first : first + RANGE]))
+blank = int(np.count_nonzero(images.reshape(len(images), -1).max(axis=1) == 0))
+# No digit is drawn twice: a shard that stands for two would show.
+sums = np.unique(np.packbits(images[:: max(1, len(images) // 20_000)].reshape(-1, 784) > 127, axis=1), axis=0)
+print(
+    json.dumps(
+        {
+            "numpy": np.__version__,
+            "images": list(images.shape),
+            "labels": list(labels.shape),
+            "dtype": str(images.dtype),
+            "counts": counts.tolist(),
+            "blank": blank,
+            "distinct": len(sums),
+            "sampled": len(images[:: max(1, len(images) // 20_000)]),
+            "compared": RANGES * RANGE,
+            "differing": differing,
+            "ink": float(images.mean(dtype=np.float64) / 255),
+            "readSeconds": read_seconds,
+        }
+    )
+)

@@ -1,0 +1,39 @@
+/**
+ * The worker in the local runtime, with buckets that last and a queue that does not and delivers some messages twice, as a process of its own that can be killed:
+ * `node bench/jobs/server.ts FOLDER SECRET`. Writes a line of JSON with its address, then the worker's own lines.
+ */
+import { join } from 'node:path';
+import { unstable_startWorker as startWorker } from 'wrangler';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const [folder = '', secret = ''] = process.argv.slice(2);
+
+process.env['WRANGLER_SEND_METRICS'] = 'false';
+process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
+process.env['WRANGLER_HIDE_BANNER'] = 'true';
+process.env['WRANGLER_LOG'] = 'error';
+process.chdir(ROOT);
+
+// Whoever began it may end in any way: its end of the pipe is closed then.
+process.stdin.resume().once('close', () => process.exit());
+
+const worker = await startWorker({
+  config: join(ROOT, 'wrangler.toml'),
+  entrypoint: join(ROOT, 'test/edge/twice-delivering-worker.ts'),
+  bindings: {
+    JOBS_SECRET: { type: 'plain_text', value: secret },
+    RATE_LIMIT: { type: 'plain_text', value: 'off' },
+    HEAVY_RATE_LIMIT: { type: 'plain_text', value: 'off' },
+  },
+  dev: {
+    persist: folder,
+    server: { hostname: '127.0.0.1', port: 0 },
+    inspector: false,
+    logLevel: 'error',
+    liveReload: false,
+    watch: false,
+    structuredLogsHandler: ({ message }: { message: string }) => process.stdout.write(`${message}\n`),
+  },
+});
+await worker.ready;
+process.stdout.write(`${JSON.stringify({ url: (await worker.url).href })}\n`);

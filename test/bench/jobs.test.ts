@@ -1,0 +1,52 @@
+/**
+ * A job whose whole service is killed in the middle, on the disk and in the runtime that `npm run bench:jobs` measures.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type * as z from 'zod';
+import { runJob, type JobService } from '../../bench/jobs/run.ts';
+import { jobManifestSchema } from '../../shared/contract/answers.ts';
+
+const SECRET = 'of-the-test-of-jobs-alone';
+
+let folder: string;
+let service: JobService | undefined;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'digitmint-jobs-'));
+});
+afterAll(async () => {
+  await service?.kill();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('50,000 digits outlive SIGKILL: each shard is written once, and together they are the set of /dataset', async () => {
+  const ran = await runJob(folder, SECRET, { start: '/jobs?seed=Ada&n=50000', killAt: 0.2 });
+  ({ service } = ran);
+  const { report } = ran;
+  expect(report.job).toMatchObject({ state: 'done', digits: 50_000, shards: { total: 5, done: 5, failed: 0 } });
+  expect(report.doneAtKill).toBeGreaterThan(0);
+  expect(report.doneAtKill).toBeLessThan(5);
+  expect(report.doneAfterKill).toBeGreaterThanOrEqual(report.doneAtKill);
+  expect(report.writtenAfterKill).toBe(5 - report.doneAfterKill);
+  expect(report.deliveredTwice).toBeGreaterThan(0);
+  expect(report.withoutEffect).toBe(report.deliveredTwice);
+
+  const read = async (path: string) => {
+    const answer = await fetch(new URL(path, ran.service.url), { headers: { authorization: `Bearer ${SECRET}` } });
+    return Buffer.from(await answer.arrayBuffer());
+  };
+  const manifest = JSON.parse((await read(`/jobs/${report.job.id}/manifest`)).toString()) as z.output<typeof jobManifestSchema>;
+  const [images, set] = [createHash('sha256'), createHash('sha256')];
+  for (const shard of jobManifestSchema.parse(manifest).shards) {
+    const bytes = await read(shard.images.url);
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(shard.images.sha256);
+    images.update(bytes.subarray(128));
+  }
+  set.update(
+    (await read(`/dataset.npy?seed=Ada&n=50000&model=${report.job.model.name}@${report.job.model.version}`)).subarray(128),
+  );
+  expect(images.digest('hex')).toBe(set.digest('hex'));
+}, 180_000);

@@ -1,0 +1,539 @@
+/**
+ * Jobs in the real runtime, with its queue and its bucket: who may start one, what comes of it, and that nothing that happens twice, too
+ * late or never changes a byte.
+ */
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type * as z from 'zod';
+import { POINTER_KEY } from '../../shared/artifact.ts';
+import { jobManifestSchema, jobSchema, problemSchema } from '../../shared/contract/answers.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import { parseJobs } from '../../worker/env.ts';
+import { chooseShardDigits } from '../../worker/jobs/job.ts';
+import type { JobQueue } from '../../worker/jobs/job-consumer.ts';
+import type { JobBucket } from '../../worker/jobs/job-store.ts';
+import { buildFixture, buildPointer, COLOUR_LAYERS } from '../support/fixture-artifact.ts';
+import type { JobEvents, JobFault } from '../support/job-fault.ts';
+import { putArtifact, startWorker, waitUntil, type TestBucket, type TestWorker } from '../support/workerd.ts';
+
+type Job = z.output<typeof jobSchema>;
+
+const SECRET = 'a secret of enough characters'.replaceAll(' ', '-');
+
+const labelled = buildFixture({ name: 'labelled' });
+const plain = buildFixture({ name: 'plain', classes: 0 });
+const colour = buildFixture({ name: 'colour', layers: COLOUR_LAYERS });
+/** 12,288 bytes a picture. */
+const large = buildFixture({
+  name: 'large',
+  layers: [
+    { type: 'dense', units: 64 * 64 * 3, activation: 'sigmoid' },
+    { type: 'reshape', shape: [64, 64, 3] },
+  ],
+});
+const leaving = buildFixture({ name: 'leaving', weightsSeed: 'leaving' });
+
+let worker: TestWorker;
+let jobs: TestBucket;
+beforeAll(async () => {
+  worker = await startWorker(
+    async (bucket) => {
+      for (const fixture of [labelled, plain, colour, large]) {
+        await putArtifact(bucket, fixture);
+      }
+      await bucket.put(POINTER_KEY, buildPointer(labelled, plain, colour, large));
+    },
+    { JOBS_SECRET: SECRET },
+    new URL('../edge/faulty-jobs-worker.ts', import.meta.url),
+  );
+  jobs = worker.jobs as TestBucket;
+});
+afterAll(() => worker.close());
+beforeEach(() => tellFault({}));
+
+const OWNER = { authorization: `Bearer ${SECRET}` };
+const ask = (path: string, method = 'GET', headers: Record<string, string> = OWNER) =>
+  worker.fetch(path, { method, headers: { ...headers, accept: 'application/problem+json' } });
+const tell = (path: string, body: unknown) => worker.fetch(path, { method: 'POST', body: JSON.stringify(body) });
+const tellFault = (fault: JobFault) => tell('/test/fault', fault);
+const readEvents = async () => (await (await worker.fetch('/test/events')).json()) as JobEvents;
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+async function start(query: string): Promise<Job> {
+  const answer = await ask(`/jobs?${query}`, 'POST');
+  expect([query, answer.status, answer.headers.get('content-type')]).toEqual([query, 202, 'application/json']);
+  const job = jobSchema.parse(await answer.json());
+  expect(answer.headers.get('location')).toBe(job.url);
+  return job;
+}
+
+const look = async ({ id }: Pick<Job, 'id'>) => jobSchema.parse(await (await ask(`/jobs/${id}`)).json());
+const waitFor = (job: Pick<Job, 'id'>, state: Job['state']) =>
+  waitUntil(
+    () => look(job),
+    (seen) => seen.state === state,
+    30_000,
+  );
+
+async function readCode(answer: Response): Promise<[number, string]> {
+  return [answer.status, problemSchema.parse(await answer.json()).code];
+}
+
+/** A job's arrays as a reader puts them together, each file checked by its hash. */
+async function readBack({ id }: Pick<Job, 'id'>, page = ''): Promise<{ images: Buffer; labels: Buffer; names: string[] }> {
+  const manifest = jobManifestSchema.parse(await (await ask(`/jobs/${id}/manifest${page}`)).json());
+  expect(manifest.complete).toBe(true);
+  const parts = { images: [] as Buffer[], labels: [] as Buffer[] };
+  for (const shard of manifest.shards) {
+    for (const part of ['images', 'labels'] as const) {
+      const file = shard[part];
+      if (file !== null) {
+        const answer = await fetch(file.url, { headers: OWNER });
+        const bytes = Buffer.from(await answer.arrayBuffer());
+        expect([answer.headers.get('etag'), sha256(bytes), bytes.length]).toEqual([`"${file.sha256}"`, file.sha256, file.bytes]);
+        expect(answer.headers.get('content-length')).toBe(String(file.bytes));
+        parts[part].push(bytes.subarray(10 + bytes.readUInt16LE(8)));
+      }
+    }
+  }
+  return {
+    images: Buffer.concat(parts.images),
+    labels: Buffer.concat(parts.labels),
+    names: manifest.shards.map(({ images }) => images.url),
+  };
+}
+
+async function readSet(query: string, part: string): Promise<Buffer> {
+  const bytes = await worker.getBytes(`/dataset.npy?${query}&part=${part}`);
+  return bytes.subarray(10 + bytes.readUInt16LE(8));
+}
+
+async function listKeys(): Promise<string[]> {
+  const { objects } = await jobs.list();
+  return objects.map(({ key }) => key).toSorted();
+}
+
+describe('a job', () => {
+  test('is drawn in shards that, put together, are the set of /dataset', async () => {
+    const job = await start('seed=whole&n=25001&start=7');
+    expect(job).toMatchObject({ n: 25_001, start: 7, label: null, format: 'npy', model: { name: 'labelled' } });
+    expect(job.shards).toMatchObject({ total: 3, digits: 10_000 });
+    const done = await waitFor(job, 'done');
+    expect(done).toMatchObject({ reason: null, digits: 25_001, failures: [], shards: { total: 3, done: 3, failed: 0 } });
+    expect(done.bytes).toBe(25_001 * 785 + 3 * 2 * 128);
+    expect(done.drawMs).toBeGreaterThan(0);
+    expect(done.costUsd.soFar).toBeGreaterThan(0);
+    expect(done.costUsd.soFar).toBeCloseTo(done.costUsd.expected as number, 6);
+    expect(Date.parse(done.lastShardAt as string)).toBeGreaterThanOrEqual(Date.parse(done.createdAt));
+    const { images, labels } = await readBack(job);
+    expect(images.equals(await readSet('seed=whole&n=25001&start=7', 'images'))).toBe(true);
+    expect(labels.equals(await readSet('seed=whole&n=25001&start=7', 'labels'))).toBe(true);
+  });
+
+  test('of a label, in IDX, of a model in colour and of one without classes is what they can give', async () => {
+    const [sevens, tinted, bare] = [
+      await start('seed=s&n=70&label=7'),
+      await start('seed=s&n=5&model=colour&format=idx'),
+      await start('seed=s&n=5&model=plain'),
+    ];
+    expect(sevens.label).toBe('7');
+    await Promise.all([sevens, tinted, bare].map((job) => waitFor(job, 'done')));
+    const { images, labels } = await readBack(sevens);
+    expect(images.equals(await readSet('seed=s&n=70&label=7', 'images'))).toBe(true);
+    expect(new Set(labels)).toEqual(new Set([7]));
+    const [shard] = jobManifestSchema.parse(await (await ask(`/jobs/${tinted.id}/manifest`)).json()).shards;
+    const idx = Buffer.from(await (await ask(new URL(shard?.images.url ?? '').pathname)).arrayBuffer());
+    expect(idx.equals(await worker.getBytes('/dataset.idx?seed=s&n=5&model=colour'))).toBe(true);
+    const named = Buffer.from(await (await ask(new URL(shard?.labels?.url ?? '').pathname)).arrayBuffer());
+    expect(named.equals(await worker.getBytes('/dataset.idx?seed=s&n=5&model=colour&part=labels'))).toBe(true);
+    const unlabelled = await readBack(bare);
+    expect([unlabelled.images.length, unlabelled.labels.length]).toEqual([5 * 784, 0]);
+  });
+
+  test('has smaller shards where pictures are larger, or the network is', async () => {
+    const job = await start('seed=s&n=1500&model=large');
+    expect(job.shards).toMatchObject({ total: 3, digits: 651 });
+    await waitFor(job, 'done');
+    expect((await readBack(job)).images.equals(await readSet('seed=s&n=1500&model=large', 'images'))).toBe(true);
+    // The shipped model, 64 x 64 in colour, the largest network that is served, and one whose single picture is beyond all of it.
+    expect(
+      [
+        [784, 2e6],
+        [12_288, 2e6],
+        [784, 2e8],
+        [9e6, 1],
+      ].map(([bytes, macs]) => chooseShardDigits(bytes as number, macs as number)),
+    ).toEqual([10_000, 651, 500, 1]);
+  });
+
+  test('that is started again is the same one, and draws nothing twice', async () => {
+    const version = labelled.manifest.version;
+    const first = await start('seed=again&n=100');
+    await waitFor(first, 'done');
+    const before = await listKeys();
+    await tellFault({});
+    for (const query of [
+      'seed=again&n=100',
+      'n=100&seed=again&start=0',
+      `n=100&seed=again&format=npy&model=labelled`,
+      `model=labelled@${version}&seed=again&n=100`,
+    ]) {
+      const answer = await ask(`/jobs?${query}`, 'POST');
+      const job = jobSchema.parse(await answer.json());
+      expect([answer.status, job.id, job.state]).toEqual([200, first.id, 'done']);
+    }
+    expect([await readEvents(), await listKeys()]).toEqual([{ writes: [], delivered: 0, delaysSeconds: [] }, before]);
+    const others = await Promise.all(
+      [
+        'seed=again&n=101',
+        'seed=other&n=100',
+        'seed=again&n=100&start=1',
+        'seed=again&n=100&label=1',
+        'seed=again&n=100&format=idx',
+      ].map(start),
+    );
+    expect(new Set([first, ...others].map(({ id }) => id)).size).toBe(6);
+    await Promise.all(others.map((job) => waitFor(job, 'done')));
+  });
+});
+
+describe('nothing changes', () => {
+  test('when every message is delivered twice, at once and later', async () => {
+    await tellFault({ deliveries: 2 });
+    const job = await start('seed=twice&n=20500');
+    await waitFor(job, 'done');
+    // The page, which asks for each of three shards twice, since it comes twice itself.
+    await waitUntil(readEvents, ({ delivered }) => delivered === 7);
+    const before = await listKeys();
+    const { images } = await readBack(job);
+    await tellFault({});
+    for (const shard of [0, 1, 2]) {
+      await tell('/test/message', { job: job.id, shard });
+    }
+    await tell('/test/message', { job: job.id, page: 0 });
+    expect((await waitUntil(readEvents, ({ delivered }) => delivered === 4)).writes).toEqual([]);
+    expect(await listKeys()).toEqual(before);
+    expect(before.filter((key) => key.includes(`${job.id}/images/`))).toHaveLength(3);
+    expect(images.equals(await readSet('seed=twice&n=20500', 'images'))).toBe(true);
+  });
+
+  test('when writes fail, and when they succeed and nobody hears of it', async () => {
+    await tellFault({ failingWrites: 2, lostAnswers: 1 });
+    const job = await start('seed=faults&n=20001');
+    await waitFor(job, 'done');
+    const { images } = await readBack(job);
+    expect(images.equals(await readSet('seed=faults&n=20001', 'images'))).toBe(true);
+    const { writes } = await readEvents();
+    expect([writes.length, new Set(writes).size]).toEqual([5, 3]);
+    expect(worker.readLogs().some((line) => line.includes('"event":"job_failed"'))).toBe(true);
+  });
+
+  test('when the queue loses messages, and the job is started again', async () => {
+    await tellFault({ lostMessages: 1 });
+    const job = await start('seed=lost&n=30000'); // The page’s own.
+    expect(await look(job)).toMatchObject({
+      state: 'running',
+      shards: { done: 0 },
+      lastShardAt: null,
+      costUsd: { expected: null },
+    });
+    expect((await readEvents()).delivered).toBe(0);
+    await tellFault({});
+    await tell('/test/message', { job: job.id, shard: 1 });
+    await waitUntil(
+      () => look(job),
+      ({ shards }) => shards.done === 1,
+    );
+    const middle = jobManifestSchema.parse(await (await ask(`/jobs/${job.id}/manifest`)).json());
+    expect([middle.complete, middle.next, middle.shards.map((each) => [each.shard, each.start, each.n])]).toEqual([
+      false,
+      null,
+      [[1, 10_000, 10_000]],
+    ]);
+    await tell('/test/reset', {}); // A new isolate, that knows nothing.
+    await tellFault({});
+    expect((await start('seed=lost&n=30000')).id).toBe(job.id);
+    await waitFor(job, 'done');
+    expect((await readEvents()).writes).toHaveLength(2);
+    expect((await readBack(job)).images.equals(await readSet('seed=lost&n=30000', 'images'))).toBe(true);
+  });
+
+  test('of a message that is no job’s, or another version’s', async () => {
+    const before = await listKeys();
+    const bodies = [
+      null,
+      'x',
+      {},
+      { job: '../x', shard: 0 },
+      { job: 'f'.repeat(32), shard: -1 },
+      { job: 'f'.repeat(32), shard: 0 },
+    ];
+    for (const body of bodies) {
+      await tell('/test/message', body);
+    }
+    await waitUntil(readEvents, ({ delivered }) => delivered === bodies.length);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect([(await readEvents()).delivered, await listKeys()]).toEqual([bodies.length, before]);
+  });
+});
+
+describe('a job ends', () => {
+  test('failed where a shard was given up after every retry, and goes on from there when it is started again', async () => {
+    await tellFault({ failingShards: [1] });
+    const job = await start('seed=dead&n=30000');
+    const failed = await waitFor(job, 'failed');
+    expect(failed).toMatchObject({ shards: { total: 3, done: 2, failed: 1 }, failures: [{ shard: 1 }] });
+    expect(failed.reason).toContain('given up');
+    expect((await readEvents()).writes.filter((key) => key.includes('/000001-'))).toHaveLength(6);
+    await tellFault({});
+    expect(await start('seed=dead&n=30000')).toMatchObject({ id: job.id, state: 'running', shards: { failed: 0 } });
+    expect(await waitFor(job, 'done')).toMatchObject({ shards: { done: 3, failed: 0 }, failures: [] });
+    expect((await readEvents()).writes).toHaveLength(1);
+  });
+
+  test('failed where the queue takes none of its shards', async () => {
+    const job = await start('seed=full&n=100');
+    await waitFor(job, 'done');
+    await tellFault({ isQueueDown: true });
+    const refused = await ask('/jobs?seed=full&n=200', 'POST');
+    expect(await readCode(refused)).toEqual([500, 'internal']);
+    await tellFault({ lostMessages: 1 });
+    const other = await start('seed=full&n=200');
+    await tellFault({ isQueueDown: true });
+    await tell('/test/message', { job: other.id, page: 0 });
+    expect((await waitFor(other, 'failed')).reason).toContain('queue');
+    await tellFault({});
+    await start('seed=full&n=200');
+    await waitFor(other, 'done');
+  });
+
+  test('failed where its model was pruned, at once, and goes on when that is published again', async () => {
+    const { name, version } = leaving.manifest;
+    await putArtifact(worker.bucket, leaving);
+    await tellFault({ lostMessages: 1 });
+    const query = `seed=gone&n=20000&model=${name}@${version}`;
+    const job = await start(query);
+    await worker.bucket.delete([...leaving.files.keys()].map((path) => `models/${name}/${version}/${path}`));
+    await tell('/test/reset', {}); // An isolate that does not have the model in memory.
+    await tellFault({});
+    await tell('/test/message', { job: job.id, page: 0 });
+    const failed = await waitFor(job, 'failed');
+    expect(failed).toMatchObject({ shards: { done: 0 }, failures: [] });
+    expect(failed.reason).toContain('published no more');
+    expect(await readCode(await ask(`/jobs?${query}`, 'POST'))).toEqual([404, 'model_not_found']);
+    await putArtifact(worker.bucket, leaving);
+    expect((await start(query)).id).toBe(job.id);
+    await waitFor(job, 'done');
+  });
+
+  test('cancelled where its owner says so: what is there stays, and it can be started again', async () => {
+    await tellFault({ lostMessages: 1 });
+    const job = await start('seed=cancel&n=20000');
+    await tell('/test/message', { job: job.id, shard: 0 });
+    await waitUntil(
+      () => look(job),
+      ({ shards }) => shards.done === 1,
+    );
+    for (const _ of [1, 2]) {
+      const answer = await ask(`/jobs/${job.id}`, 'DELETE');
+      expect([answer.status, jobSchema.parse(await answer.json()).state]).toEqual([200, 'cancelled']);
+    }
+    await tellFault({});
+    await tell('/test/message', { job: job.id, shard: 1 });
+    await tell('/test/message', { job: job.id, page: 0 });
+    expect((await waitUntil(readEvents, ({ delivered }) => delivered === 2)).writes).toEqual([]);
+    expect(await look(job)).toMatchObject({ state: 'cancelled', shards: { done: 1 } });
+    await start('seed=cancel&n=20000');
+    expect(await waitFor(job, 'done')).toMatchObject({ shards: { done: 2 } });
+    expect((await readEvents()).writes).toHaveLength(1);
+    const late = await ask(`/jobs/${job.id}`, 'DELETE');
+    expect(jobSchema.parse(await late.json()).state).toBe('done');
+  });
+});
+
+describe('a worker whose settings do not allow jobs', () => {
+  const bindings = { JOBS: {} as JobBucket, JOBS_QUEUE: {} as JobQueue };
+
+  test.each([
+    [{}, 'not bound'],
+    [{ JOBS: bindings.JOBS, JOBS_SECRET: SECRET }, 'not bound'],
+    [bindings, 'no JOBS_SECRET'],
+    [{ ...bindings, JOBS_SECRET: '' }, 'no JOBS_SECRET'],
+    [{ ...bindings, JOBS_SECRET: 'x'.repeat(23) }, '24'],
+    [{ ...bindings, JOBS_SECRET: 'a b'.repeat(10) }, 'spaces'],
+  ])('says why: %j', (env, reason) => {
+    const jobsOfEnv = parseJobs(env);
+    expect('reason' in jobsOfEnv ? jobsOfEnv.reason : '').toContain(reason);
+  });
+});
+
+describe('only the owner', () => {
+  const ID = '0'.repeat(32);
+  const PATHS = [
+    ['POST', '/jobs?n=1&seed=a'],
+    ['POST', '/jobs?n=0&sede=1'],
+    ['GET', `/jobs/${ID}`],
+    ['GET', '/jobs/nonsense'],
+    ['DELETE', `/jobs/${ID}`],
+    ['GET', `/jobs/${ID}/manifest`],
+    ['GET', `/jobs/${ID}/images/000000-${ID}${ID}.npy`],
+  ] as const;
+
+  test.each([
+    undefined,
+    '',
+    'Bearer',
+    'Bearer ',
+    `Bearer ${SECRET}x`,
+    `Bearer ${SECRET.slice(0, -1)}`,
+    `Bearer ${SECRET.toUpperCase()}`,
+    `Basic ${btoa(`x:${SECRET}`)}`,
+    SECRET,
+    `Bearer ${SECRET}, Bearer x`,
+  ])('may do anything: %j is a 401, which tells nothing else', async (authorization) => {
+    for (const [method, path] of PATHS) {
+      const answer = await ask(path, method, authorization === undefined ? {} : { authorization });
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="jobs"');
+      expect([path, ...(await readCode(answer))]).toEqual([path, 401, 'unauthorized']);
+    }
+    expect((await listKeys()).some((key) => key.includes(ID))).toBe(false);
+  });
+
+  test('has guesses at the secret refused that come too often', async () => {
+    const limited = await startWorker(
+      undefined,
+      { JOBS_SECRET: SECRET, RATE_LIMIT: '5' },
+      new URL('../../worker/index.ts', import.meta.url),
+      [{ name: 'RATE_LIMITER', namespace_id: '1', simple: { limit: 5, period: 60 } }],
+    );
+    try {
+      const statuses: number[] = [];
+      for (let i = 0; i < 12; i++) {
+        const headers = { authorization: `Bearer ${'guess'.repeat(5)}${i}` };
+        statuses.push((await limited.fetch(`/jobs/${ID}`, { headers })).status);
+      }
+      // Counted by the minute, of which one may end here.
+      expect([new Set(statuses), statuses.filter((status) => status === 401).length <= 10]).toEqual([new Set([401, 429]), true]);
+    } finally {
+      await limited.close();
+    }
+  });
+
+  test('hears what is wrong, before anything is written', async () => {
+    const before = await listKeys();
+    const cases: [method: string, path: string, status: number, code: string][] = [
+      ['POST', '/jobs', 400, 'missing_parameter'],
+      ['POST', '/jobs?seed=a', 400, 'missing_parameter'],
+      ['POST', '/jobs?n=5', 400, 'missing_parameter'],
+      ['POST', '/jobs?n=0&seed=a', 400, 'invalid_parameter'],
+      ['POST', `/jobs?n=${LIMITS.maxJobDigits + 1}&seed=a`, 400, 'invalid_parameter'],
+      ['POST', '/jobs?n=99999999999&seed=a', 400, 'invalid_parameter'],
+      ['POST', '/jobs?n=1e6&seed=a', 400, 'invalid_parameter'],
+      ['POST', `/jobs?n=5&seed=${'a'.repeat(129)}`, 400, 'invalid_parameter'],
+      ['POST', '/jobs?n=5&seed=a&format=csv', 400, 'invalid_parameter'],
+      ['POST', '/jobs?n=5&n=6&seed=a', 400, 'repeated_parameter'],
+      ['POST', '/jobs?n=5&seed=a&part=labels', 400, 'unknown_parameter'],
+      ['POST', '/jobs?n=5&seed=a&__proto__=1', 400, 'unknown_parameter'],
+      ['POST', '/jobs?n=5&seed=a&label=eleven', 400, 'label_not_supported'],
+      ['POST', '/jobs?n=5&seed=a&label=1&model=plain', 400, 'label_not_supported'],
+      ['POST', `/jobs?n=${LIMITS.maxJobDigits}&seed=a&model=large`, 400, 'job_too_large'],
+      ['POST', '/jobs?n=5&seed=a&model=nobody', 404, 'model_not_found'],
+      ['POST', '/jobs?n=5&seed=a&model=labelled@0000000000000000', 404, 'model_not_found'],
+      ['GET', `/jobs/${ID}`, 404, 'job_not_found'],
+      ['DELETE', `/jobs/${ID}`, 404, 'job_not_found'],
+      ['GET', '/jobs/..%2Fx', 404, 'job_not_found'],
+      ['GET', `/jobs/${ID}/manifest`, 404, 'job_not_found'],
+      ['GET', `/jobs/${ID}/images/000000-${ID}${ID}.npy`, 404, 'not_found'],
+      ['GET', `/jobs/${ID}/images/..%2Fjob.json`, 404, 'not_found'],
+      ['GET', `/jobs/${ID}/images/job.json`, 404, 'not_found'],
+      ['GET', `/jobs/${ID}/failed/000000-${ID}${ID}.npy`, 404, 'not_found'],
+      ['GET', '/jobs', 405, 'method_not_allowed'],
+      ['OPTIONS', '/jobs', 405, 'method_not_allowed'],
+      ['PUT', `/jobs/${ID}`, 405, 'method_not_allowed'],
+      ['POST', `/jobs/${ID}/manifest`, 405, 'method_not_allowed'],
+    ];
+    for (const [method, path, status, code] of cases) {
+      expect([path, ...(await readCode(await ask(path, method)))]).toEqual([path, status, code]);
+    }
+    expect((await ask('/jobs', 'PUT')).headers.get('allow')).toBe('POST');
+    expect((await ask(`/jobs/${ID}`, 'PUT')).headers.get('allow')).toBe('GET, HEAD, DELETE');
+    expect(await listKeys()).toEqual(before);
+  });
+
+  test('has no use for a body, whatever it holds: it is not read', async () => {
+    for (const body of ['{"n":5,"seed":"a"}', '[['.repeat(50_000), 'x'.repeat(1_000_000)]) {
+      const answer = await worker.fetch('/jobs', {
+        method: 'POST',
+        headers: { ...OWNER, 'content-type': 'application/json' },
+        body,
+      });
+      expect(await readCode(answer)).toEqual([400, 'missing_parameter']);
+    }
+  });
+
+  test('may start what the limits allow and no more', async () => {
+    await tellFault({ lostMessages: 100 });
+    const most = await start(`seed=most&n=${LIMITS.maxJobDigits}`);
+    expect(most.shards).toEqual({ total: LIMITS.maxJobShards, done: 0, failed: 0, digits: 10_000 });
+    // A hundred pages of a thousand shards each, two a second.
+    const { delaysSeconds } = await readEvents();
+    expect(delaysSeconds).toEqual(Array.from({ length: 100 }, (_, page) => page >> 1));
+    await ask(`/jobs/${most.id}`, 'DELETE');
+    const last = `/jobs/${most.id}/manifest?page=99`;
+    expect(jobManifestSchema.parse(await (await ask(last)).json())).toMatchObject({ complete: false, shards: [], next: null });
+    const first = jobManifestSchema.parse(await (await ask(`/jobs/${most.id}/manifest`)).json());
+    expect(first.next).toBe(`${most.url}/manifest?page=1`);
+    expect(await readCode(await ask(`/jobs/${most.id}/manifest?page=100`))).toEqual([400, 'invalid_parameter']);
+  });
+
+  test('is told of more shards than one list of the bucket has', async () => {
+    await tellFault({ lostMessages: 2 });
+    const [total, digits] = [1005, 10_000];
+    const job = await start(`seed=pages&n=${total * digits - 1}`);
+    expect(job.shards).toMatchObject({ total, done: 0 });
+    const hash = 'ab'.repeat(32);
+    await Promise.all(
+      Array.from({ length: total }, (_, i) => jobs.put(`jobs/${job.id}/images/${String(i).padStart(6, '0')}-${hash}.npy`, '')),
+    );
+    await jobs.put(`jobs/${job.id}/images/000007-${'cd'.repeat(32)}.npy`, ''); // Which no consumer writes: the first counts.
+    expect(await look(job)).toMatchObject({ state: 'done', shards: { total, done: total }, digits: total * digits - 1 });
+    const pages: z.output<typeof jobManifestSchema>[] = [];
+    for (let next: string | null = `${job.url}/manifest`; next !== null; next = pages.at(-1)?.next ?? null) {
+      pages.push(jobManifestSchema.parse(await (await ask(new URL(next).pathname + new URL(next).search)).json()));
+    }
+    expect(pages.map(({ complete, shards }) => [complete, shards.length])).toEqual([
+      [true, 1000],
+      [true, 5],
+    ]);
+    const shards = pages.flatMap((page) => page.shards);
+    expect(shards.map(({ shard, start: first }) => [shard, first])).toEqual(shards.map((_, i) => [i, i * digits]));
+    expect(shards.at(-1)?.n).toBe(digits - 1);
+  });
+
+  test('gets files that are kept for good, and progress that is not', async () => {
+    const job = await start('seed=keep&n=3');
+    await waitFor(job, 'done');
+    const { names } = await readBack(job);
+    const path = new URL(names[0] ?? '').pathname;
+    const file = await ask(path);
+    await file.arrayBuffer();
+    expect(file.headers.get('cache-control')).toBe('private, max-age=31536000, immutable');
+    const kept = await ask(path, 'GET', { ...OWNER, 'if-none-match': file.headers.get('etag') ?? '' });
+    expect([kept.status, (await kept.arrayBuffer()).byteLength]).toEqual([304, 0]);
+    const head = await ask(path, 'HEAD');
+    expect([head.status, (await head.arrayBuffer()).byteLength]).toEqual([200, 0]);
+    const progress = await ask(`/jobs/${job.id}`);
+    await progress.arrayBuffer();
+    expect(progress.headers.get('cache-control')).toBe('no-store');
+    expect([file, progress].map(({ headers }) => headers.get('access-control-allow-origin'))).toEqual([null, null]);
+    expect(await readCode(await ask(`/jobs/${job.id}/manifest?page=1`))).toEqual([400, 'invalid_parameter']);
+  });
+
+  test('is in no line of the log, and neither is a secret nor what was asked for', () => {
+    const lines = worker.readLogs().join('\n');
+    expect(lines).toContain('"event":"job_started"');
+    expect(lines).toContain('"route":"/jobs/:id/manifest"');
+    expect(lines).not.toContain(SECRET);
+    expect(lines).not.toMatch(/seed=|"seed"|twice/);
+  });
+});

@@ -1,0 +1,311 @@
+/**
+ * `/jobs`: sets that are too large for one answer, for who holds the service's secret. Started here, drawn by the queue's consumers,
+ * read back here shard by shard.
+ */
+import * as z from 'zod';
+import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
+import { JOB_FORMATS, JOB_PARAMETERS, JOB_PARTS, parseJobQuery, type JobQuery } from '../../shared/contract/job-query.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import { parseParameters, wholeNumber, type ParameterSet } from '../../shared/contract/parameters.ts';
+import { admit, LIGHT_WORK } from '../admit.ts';
+import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import { CACHE_CONTROL, hasCurrent, HEADERS } from '../headers.ts';
+import {
+  chooseShardDigits,
+  countPages,
+  countShards,
+  deriveJobId,
+  jobIdSchema,
+  listPage,
+  PAGE_SHARDS,
+  type JobRecord,
+} from '../jobs/job.ts';
+import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
+import { isOwner, type Jobs } from '../jobs/jobs.ts';
+import { findAsked } from '../match-model.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../operation.ts';
+import { respondError } from '../respond-error.ts';
+import type { Generator } from '../sampler-cache.ts';
+
+const ID = {
+  schema: jobIdSchema.meta({ description: '32 hex digits' }),
+  about: 'A job’s id',
+  without: '',
+  example: '0123456789abcdef0123456789abcdef',
+};
+const PART = {
+  schema: z.enum(JOB_PARTS).meta({ description: JOB_PARTS.join(' or ') }),
+  about: 'What the file holds',
+  without: '',
+  example: 'images',
+};
+const FILE_PATTERN = /^[0-9]{6}-([0-9a-f]{64})\.(npy|idx)$/;
+const FILE = {
+  schema: z.string().regex(FILE_PATTERN).meta({ description: 'a file’s name, as the manifest has it' }),
+  about: 'A shard’s number and its SHA-256',
+  without: '',
+  example: `000000-${'0123456789abcdef'.repeat(4)}.npy`,
+};
+const MANIFEST_PARAMETERS = {
+  page: {
+    schema: wholeNumber(0, LIMITS.maxJobShards / PAGE_SHARDS - 1),
+    about: `Which ${PAGE_SHARDS} shards; the answer’s next leads to the following`,
+    without: '0',
+    example: '0',
+  },
+} as const satisfies ParameterSet;
+
+const OWNER_ERRORS = ['unauthorized', 'jobs_off', 'rate_limited'] as const;
+const JOB_ERRORS = ['job_not_found', ...OWNER_ERRORS] as const;
+const JOB_ANSWER = { 'application/json': jobSchema };
+
+export const JOB_OPERATIONS: readonly Operation[] = [
+  {
+    id: 'startJob',
+    path: '/jobs',
+    routes: ['/jobs'],
+    method: 'POST',
+    kind: 'owner',
+    summary: 'Starts a job, a set too large for one answer; the same again goes on with what is missing',
+    query: JOB_PARAMETERS,
+    answers: JOB_ANSWER,
+    otherStatuses: { 202: 'Its missing shards are in the queue' },
+    errors: [
+      ...QUERY_ERRORS,
+      'missing_parameter',
+      'job_too_large',
+      'label_not_supported',
+      'model_not_found',
+      ...OWNER_ERRORS,
+      ...WORK_ERRORS,
+    ],
+    examples: [],
+  },
+  {
+    id: 'getJob',
+    path: '/jobs/{id}',
+    routes: ['/jobs/:id'],
+    kind: 'owner',
+    summary: 'How far a job is, and what it cost so far',
+    pathParameters: { id: ID },
+    answers: JOB_ANSWER,
+    errors: JOB_ERRORS,
+    examples: [],
+  },
+  {
+    id: 'cancelJob',
+    path: '/jobs/{id}',
+    routes: ['/jobs/:id'],
+    method: 'DELETE',
+    kind: 'owner',
+    summary: 'Cancels a job: no further shard is begun, and those that are there stay',
+    pathParameters: { id: ID },
+    answers: JOB_ANSWER,
+    errors: JOB_ERRORS,
+    examples: [],
+  },
+  {
+    id: 'getJobManifest',
+    path: '/jobs/{id}/manifest',
+    routes: ['/jobs/:id/manifest'],
+    kind: 'owner',
+    summary: 'A job’s shards in order, with where they are and their SHA-256',
+    pathParameters: { id: ID },
+    query: MANIFEST_PARAMETERS,
+    answers: { 'application/json': jobManifestSchema },
+    errors: [...QUERY_ERRORS, ...JOB_ERRORS],
+    examples: [],
+  },
+  {
+    id: 'getJobFile',
+    path: '/jobs/{id}/{part}/{file}',
+    routes: ['/jobs/:id/:part/:file'],
+    kind: 'owner',
+    summary: 'The images or the labels of a shard',
+    pathParameters: { id: ID, part: PART, file: FILE },
+    answers: { [JOB_FORMATS.npy]: 'bytes', [JOB_FORMATS.idx]: 'bytes' },
+    conditional: true,
+    errors: ['not_found', ...OWNER_ERRORS],
+    examples: [],
+  },
+];
+
+/** A queue takes 5,000 messages a second: two pages have 2,000. */
+const PAGES_A_SECOND = 2;
+
+/** Of no other origin's: who has the secret does not put it into pages. */
+const PRIVATE_HEADERS = { 'Cache-Control': CACHE_CONTROL.fresh, 'X-Robots-Tag': 'noindex' } as const;
+
+export function addJobRoutes(app: App, dependencies: AppDependencies): void {
+  const forOwner =
+    (answer: (c: AppContext, jobs: Jobs) => Promise<Response>) =>
+    (c: AppContext): Response | Promise<Response> => {
+      const { jobs = { reason: 'it runs on a host without a queue' } } = dependencies;
+      return 'reason' in jobs
+        ? respondError(c, { code: 'jobs_off', reason: jobs.reason })
+        : // Counted before the secret is looked at: guesses are limited too.
+          admit(c, dependencies, LIGHT_WORK, async () =>
+            (await isOwner(jobs, c.req.header('authorization'))) ? answer(c, jobs) : respondError(c, { code: 'unauthorized' }),
+          );
+    };
+  app.post(
+    '/jobs',
+    forOwner((c, jobs) => answerStart(c, dependencies, jobs)),
+  );
+  app.get('/jobs/:id', forOwner(answerProgress));
+  app.delete(
+    '/jobs/:id',
+    forOwner(async (c, jobs) => {
+      const id = readId(c);
+      if (id !== undefined && (await jobs.store.read(id)) !== undefined) {
+        await jobs.store.stop(id, 'cancelled');
+        dependencies.log({ level: 'info', event: 'job_stopped', job: id, why: 'cancelled' });
+      }
+      return answerProgress(c, jobs);
+    }),
+  );
+  app.get('/jobs/:id/manifest', forOwner(answerManifest));
+  app.get('/jobs/:id/:part/:file', forOwner(answerFile));
+}
+
+/** @returns  undefined for what is no id: ids become keys of the bucket. */
+function readId(c: AppContext): string | undefined {
+  const id = c.req.param('id') ?? '';
+  return jobIdSchema.safeParse(id).success ? id : undefined;
+}
+
+async function answerStart(c: AppContext, dependencies: AppDependencies, jobs: Jobs): Promise<Response> {
+  const parsed = parseJobQuery(new URL(c.req.url).searchParams);
+  if (!parsed.ok) {
+    return respondError(c, parsed.error);
+  }
+  const acquired = await dependencies.generators.acquire(parsed.query.model, getDefer(c));
+  if (!acquired.ok) {
+    return respondError(c, acquired.error);
+  }
+  const { generator, release } = acquired.lease;
+  const record = planJob(parsed.query, generator);
+  release();
+  if ('code' in record) {
+    return respondError(c, record);
+  }
+  const { store, queue } = jobs;
+  const id = deriveJobId({ ...record, label: record.label ?? undefined });
+  await store.create(id, record);
+  await store.resume(id);
+  const progress = await readProgress(store, id);
+  const pages = progress?.unfinishedPages ?? [];
+  // A page's own message asks for its shards: so a start is at most a hundred messages, and may be cut off anywhere.
+  if (pages.length > 0) {
+    await queue.sendBatch(pages.map((page, i) => ({ body: { job: id, page }, delaySeconds: Math.floor(i / PAGES_A_SECOND) })));
+    dependencies.log({ level: 'info', event: 'job_started', job: id, shards: progress?.shards.total });
+  }
+  return respondProgress(c, id, progress, pages.length > 0 ? 202 : 200);
+}
+
+/** @returns  The job, or why the model cannot draw it. */
+function planJob(query: JobQuery, generator: Generator) {
+  const { name, version, sampler } = generator;
+  const { seed, start = 0, n, format = 'npy' } = query;
+  const { classes, image } = sampler.manifest;
+  const { height, width, channels } = image;
+  const labels = findAsked(query.label, undefined, generator);
+  if ('code' in labels) {
+    return labels;
+  }
+  const [label] = labels;
+  const shardDigits = chooseShardDigits(height * width * channels, sampler.plan.macs);
+  const shards = countShards({ n, shardDigits });
+  if (shards > LIMITS.maxJobShards) {
+    return { code: 'job_too_large', shards, shardDigits, maxShards: LIMITS.maxJobShards } as const;
+  }
+  return {
+    schema: 1,
+    model: { name, version },
+    seed,
+    start,
+    n,
+    label: label === undefined ? null : (classes[label] ?? null),
+    format,
+    image: { height, width, channels },
+    hasLabels: classes.length > 0,
+    shardDigits,
+  } satisfies JobRecord;
+}
+
+async function answerProgress(c: AppContext, { store }: Jobs): Promise<Response> {
+  const id = readId(c);
+  return respondProgress(c, c.req.param('id') ?? '', id === undefined ? undefined : await readProgress(store, id), 200);
+}
+
+function respondProgress(c: AppContext, id: string, progress: JobProgress | undefined, status: 200 | 202): Response {
+  if (progress === undefined) {
+    return respondError(c, { code: 'job_not_found', job: id });
+  }
+  const { unfinishedPages: _, ...job } = progress;
+  const url = `${new URL(c.req.url).origin}/jobs/${job.id}`;
+  const answer: z.output<typeof jobSchema> = { ...job, url, manifestUrl: `${url}/manifest` };
+  return c.json(answer, status, {
+    ...PRIVATE_HEADERS,
+    [HEADERS.model]: `${job.model.name}@${job.model.version}`,
+    ...(status === 202 && { Location: url }),
+  });
+}
+
+async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response> {
+  const { origin, searchParams } = new URL(c.req.url);
+  const parsed = parseParameters(MANIFEST_PARAMETERS, searchParams);
+  if (!parsed.ok) {
+    return respondError(c, parsed.error);
+  }
+  const { page = 0 } = parsed.values;
+  const id = readId(c);
+  const found = id === undefined ? undefined : await store.read(id);
+  if (id === undefined || found === undefined) {
+    return respondError(c, { code: 'job_not_found', job: c.req.param('id') ?? '' });
+  }
+  const pages = countPages(found.record);
+  if (page >= pages) {
+    const expected = `a whole number from 0 to ${pages - 1}: the pages of this job`;
+    return respondError(c, { code: 'invalid_parameter', parameter: 'page', received: String(page), expected });
+  }
+  const stored = await store.listShards(id, found.record, page);
+  const url = `${origin}/jobs/${id}`;
+  const answer: z.output<typeof jobManifestSchema> = {
+    job: id,
+    complete: stored.length === listPage(found.record, page).length,
+    shards: stored.map(({ shard, start, n, images, labels }) => ({
+      shard,
+      start,
+      n,
+      images: { url: `${url}/images/${images.name}`, bytes: images.bytes, sha256: images.sha256 },
+      labels: labels === undefined ? null : { url: `${url}/labels/${labels.name}`, bytes: labels.bytes, sha256: labels.sha256 },
+    })),
+    next: page + 1 < pages ? `${url}/manifest?page=${page + 1}` : null,
+  };
+  return c.json(answer, 200, PRIVATE_HEADERS);
+}
+
+/** Whole, without ranges: a shard has 8 MB at most, and is asked for again as a whole. */
+async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
+  const { part: asked, file = '' } = c.req.param() as Record<string, string>;
+  const [id, part, match] = [readId(c), JOB_PARTS.find((each) => each === asked), FILE_PATTERN.exec(file)];
+  if (id === undefined || part === undefined || match === null) {
+    return respondError(c, { code: 'not_found', path: c.req.path });
+  }
+  const [, sha256 = '', extension = ''] = match;
+  const headers = { ...PRIVATE_HEADERS, 'Cache-Control': 'private, max-age=31536000, immutable', ETag: `"${sha256}"` };
+  if (hasCurrent(c, headers.ETag)) {
+    return c.body(null, 304, headers);
+  }
+  const object = await store.openFile(id, part, file, c.req.method === 'HEAD');
+  if (object === undefined) {
+    return respondError(c, { code: 'not_found', path: c.req.path });
+  }
+  return c.body(object.body ?? '', 200, {
+    ...headers,
+    'Content-Type': JOB_FORMATS[extension as keyof typeof JOB_FORMATS],
+    'Content-Length': String(object.size),
+    'Content-Disposition': `attachment; filename="digitmint-${id.slice(0, 8)}-${part}-${file.slice(0, 6)}.${extension}"`,
+  });
+}
