@@ -17,7 +17,8 @@ import { appendToLog, writeAtomically } from '../files.ts';
 import { readState } from '../network-state.ts';
 import { PURPOSES, type TrainingConfig } from '../preset.ts';
 import { hashRun } from '../run-folder.ts';
-import { createGan, disposeGan, trainStep, type StepSource } from '../seeded-step.ts';
+import { createGan, disposeGan, type StepSource } from '../seeded-step.ts';
+import { createStepper } from '../stepper.ts';
 import type { Gan } from '../steps.ts';
 import { createLearningClock, type LearningClock } from './learning-clock.ts';
 import { drawQualitySamples, QUALITY_SAMPLES, type Gauge, type Quality } from './quality.ts';
@@ -138,6 +139,7 @@ function createLearner({ vae: told }: ExperimentRun, source: StepSource, gan: Ga
   const { batchSize } = config;
   const batcher = createBatcher(dataset.count, batchSize, key, PURPOSES.shuffle);
   const vae = told === undefined ? null : createVae(told, gan.plan, gan.generator, key);
+  const stepper = createStepper(gan, source);
   const learnAsVae = (step: number): void => {
     if (vae === null) {
       return;
@@ -161,13 +163,18 @@ function createLearner({ vae: told }: ExperimentRun, source: StepSource, gan: Ga
         learnAsVae(step);
         return {};
       }
-      const losses = trainStep(gan, source, batcher.drawIndices(step), own);
+      const losses = stepper.step(batcher.drawIndices(step), own);
       const values = reads ? await Promise.all([losses.discriminator.data(), losses.generator.data()]) : [];
       tf.dispose([losses.discriminator, losses.generator]);
       const [[discriminatorLoss = NaN] = [], [generatorLoss = NaN] = []] = values;
       return reads ? { discriminatorLoss, generatorLoss } : {};
     },
-    dispose: () => vae && disposeVae(vae),
+    dispose() {
+      stepper.release();
+      if (vae !== null) {
+        disposeVae(vae);
+      }
+    },
   };
 }
 
