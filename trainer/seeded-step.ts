@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { planGenerator } from '../shared/generator.ts';
 import { decodePixels } from '../shared/pixels.ts';
-import { drawWords, fillUniform, type RandomKey } from '../shared/random.ts';
+import { fillUniform, type RandomKey } from '../shared/random.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { gatherImages, type Dataset } from './dataset/dataset.ts';
 import { planDiscriminator } from './discriminator.ts';
@@ -20,6 +20,7 @@ import {
 } from './network-state.ts';
 import { computeFactor, computeGammaFactor, PURPOSES, type TrainingConfig } from './preset.ts';
 import { applyPrior } from './prior.ts';
+import { drawWords } from './random-words.ts';
 import {
   computeUpdateAmounts,
   stepDiscriminator,

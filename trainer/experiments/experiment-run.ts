@@ -17,8 +17,7 @@ import { appendToLog, writeAtomically } from '../files.ts';
 import { readState } from '../network-state.ts';
 import { PURPOSES, type TrainingConfig } from '../preset.ts';
 import { hashRun } from '../run-folder.ts';
-import { createGan, disposeGan, type StepSource } from '../seeded-step.ts';
-import { createStepper } from '../stepper.ts';
+import { createGan, disposeGan, trainStep, type StepSource } from '../seeded-step.ts';
 import type { Gan } from '../steps.ts';
 import { createLearningClock, type LearningClock } from './learning-clock.ts';
 import { drawQualitySamples, QUALITY_SAMPLES, type Gauge, type Quality } from './quality.ts';
@@ -139,7 +138,6 @@ function createLearner({ vae: told }: ExperimentRun, source: StepSource, gan: Ga
   const { batchSize } = config;
   const batcher = createBatcher(dataset.count, batchSize, key, PURPOSES.shuffle);
   const vae = told === undefined ? null : createVae(told, gan.plan, gan.generator, key);
-  const stepper = createStepper(gan, source);
   const learnAsVae = (step: number): void => {
     if (vae === null) {
       return;
@@ -163,18 +161,14 @@ function createLearner({ vae: told }: ExperimentRun, source: StepSource, gan: Ga
         learnAsVae(step);
         return {};
       }
-      const losses = stepper.step(batcher.drawIndices(step), own);
+      // Operation by operation, as in every run so far: arms are compared by their seconds of processor, too.
+      const losses = trainStep(gan, source, batcher.drawIndices(step), own);
       const values = reads ? await Promise.all([losses.discriminator.data(), losses.generator.data()]) : [];
       tf.dispose([losses.discriminator, losses.generator]);
       const [[discriminatorLoss = NaN] = [], [generatorLoss = NaN] = []] = values;
       return reads ? { discriminatorLoss, generatorLoss } : {};
     },
-    dispose() {
-      stepper.release();
-      if (vae !== null) {
-        disposeVae(vae);
-      }
-    },
+    dispose: () => vae && disposeVae(vae),
   };
 }
 
