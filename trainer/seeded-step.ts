@@ -79,11 +79,9 @@ export interface StepLosses {
   readonly generator: tf.Scalar;
 }
 
-/** All that differs from one step to the next. */
+/** All that differs from one step to the next but the real images. */
 export interface StepDraws<T extends Amount = number> {
-  /** Real images, [batch, height, width, channels]. */
-  readonly real: tf.Tensor4D;
-  /** Their labels, one-hot, [batch, classes]; null without classes. */
+  /** The real images' labels, one-hot, [batch, classes]; null without classes. */
   readonly labels: tf.Tensor2D | null;
   /** What the generator draws from for either update, [batch, inputSize]. */
   readonly discriminatorInput: tf.Tensor2D;
@@ -106,23 +104,29 @@ export interface StepAmounts<T extends Amount = number> {
  * @param probe    Sees the step's figures; without it none is computed.
  */
 export function trainStep(gan: Gan, source: StepSource, indices: Uint32Array, step: number, probe?: Probe): StepLosses {
+  const real = decodeImages(source, indices);
   const draws = drawStep(gan, source, indices, step);
   try {
-    return applyStep(gan, source.config, draws, { augment: createTranslation(source, step), probe });
+    return applyStep(gan, source.config, real, draws, { augment: createTranslation(source, step), probe });
   } finally {
+    real.dispose();
     disposeDraws(draws);
   }
 }
 
+/** The real images of a batch, [batch, height, width, channels]. The caller disposes them. */
+export function decodeImages({ config, dataset }: StepSource, indices: Uint32Array): tf.Tensor4D {
+  const { height, width, channels } = dataset;
+  return tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), [indices.length, height, width, channels]);
+}
+
 /** Draws what a step works on. The caller disposes it: see {@link disposeDraws}. */
 export function drawStep(gan: Gan, { config, dataset, key }: StepSource, indices: Uint32Array, step: number): StepDraws {
-  const { batchSize, objective, generatorAdam, discriminatorAdam } = config;
+  const { objective, generatorAdam, discriminatorAdam } = config;
   const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
-  const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, dataset.channels];
   const schedule = { update: step + 1, factor: computeFactor(step, config), gammaFactor: computeGammaFactor(step, config) };
   const kept = computeDecay(config, step);
   return {
-    real: tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), shape),
     labels: labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D),
     discriminatorInput: drawInput(gan, labels, config, { key, purpose: PURPOSES.discriminatorLatent, step }),
     generatorInput: drawInput(gan, labels, config, { key, purpose: PURPOSES.generatorLatent, step }),
@@ -134,8 +138,8 @@ export function drawStep(gan: Gan, { config, dataset, key }: StepSource, indices
   };
 }
 
-export function disposeDraws({ real, labels, discriminatorInput, generatorInput }: StepDraws<Amount>): void {
-  tf.dispose([real, discriminatorInput, generatorInput, ...(labels === null ? [] : [labels])]);
+export function disposeDraws({ labels, discriminatorInput, generatorInput }: StepDraws<Amount>): void {
+  tf.dispose([discriminatorInput, generatorInput, ...(labels === null ? [] : [labels])]);
 }
 
 /** What a step is not told by its draws. */
@@ -144,11 +148,16 @@ interface StepManner {
   readonly probe?: Probe | undefined;
 }
 
-/** Does a step with what was drawn for it. */
+/**
+ * Does a step with what was drawn for it.
+ *
+ * @param real  Real images, [batch, height, width, channels].
+ */
 export function applyStep(
   gan: Gan,
   { generatorAdam, discriminatorAdam }: TrainingConfig,
-  { real, labels, discriminatorInput, generatorInput, amounts }: StepDraws<Amount>,
+  real: tf.Tensor4D,
+  { labels, discriminatorInput, generatorInput, amounts }: StepDraws<Amount>,
   { augment, probe }: StepManner,
 ): StepLosses {
   const batch = { real, labels, augment };

@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   applyStep,
+  decodeImages,
   disposeDraws,
   drawStep,
   keepInPlace,
@@ -15,6 +16,7 @@ import {
   type StepSource,
 } from './seeded-step.ts';
 import type { Gan, Probe } from './steps.ts';
+import { gatherDeviceImages, uploadImages } from './tensorflow/device-images.ts';
 import { canRecordGraphs, recordGraph, type Graph } from './tensorflow/graph.ts';
 
 /**
@@ -42,14 +44,15 @@ export interface StepperOptions {
 
 /** @param gan  Both networks, which the steps change. */
 export function createStepper(gan: Gan, source: StepSource, { graphs = true, onFault }: StepperOptions = {}): Stepper {
+  const state: GraphState = { gan, source, images: undefined, graph: undefined, proofs: 0 };
   // The numbers that a batch is moved by would become constants.
   let tries = graphs && canRecordGraphs() && source.config.translatePixels === 0;
-  let graph: Graph | undefined;
-  let proofs = 0;
 
   const release = (): void => {
-    graph?.release();
-    graph = undefined;
+    state.graph?.release();
+    state.images?.dispose();
+    state.graph = undefined;
+    state.images = undefined;
     tries = false;
   };
 
@@ -58,31 +61,48 @@ export function createStepper(gan: Gan, source: StepSource, { graphs = true, onF
       if (!tries || probe !== undefined) {
         return trainStep(gan, source, indices, step, probe);
       }
-      const { amounts, ...drawn } = drawStep(gan, source, indices, step);
-      const draws = { ...drawn, amounts: putOnBackend(amounts) };
+      const draws = drawForGraph(state, indices, step);
       try {
-        if (graph !== undefined && proofs >= PROOFS) {
-          return runStep(gan, graph, draws);
+        if (state.graph !== undefined && state.proofs >= PROOFS) {
+          return runStep(state, state.graph, draws);
         }
-        const proof = proveStep(gan, source, draws, graph);
-        graph = proof.graph;
-        proofs++;
-        if (proof.fault !== undefined) {
+        const { losses, fault } = proveStep(state, indices, draws);
+        if (fault !== undefined) {
           release();
-          onFault?.(proof.fault);
+          onFault?.(fault);
         }
-        return proof.losses;
+        return losses;
       } finally {
         disposeDraws(draws);
-        tf.dispose(listAmounts(draws));
+        tf.dispose([draws.indices, ...listAmounts(draws)]);
       }
     },
-    usesGraph: () => graph !== undefined && proofs >= PROOFS,
+    usesGraph: () => state.graph !== undefined && state.proofs >= PROOFS,
     release,
   };
 }
 
-type DrawsOnBackend = StepDraws<tf.Scalar>;
+/** What is there of a graph, and for it. */
+interface GraphState {
+  readonly gan: Gan;
+  readonly source: StepSource;
+  /** The whole data set. */
+  images: tf.Tensor4D | undefined;
+  graph: Graph | undefined;
+  /** Steps that it has given the right results of. */
+  proofs: number;
+}
+
+/** What a graph is told of a step. */
+interface GraphDraws extends StepDraws<tf.Scalar> {
+  /** Of the real images, [batch], int32. */
+  readonly indices: tf.Tensor1D;
+}
+
+function drawForGraph({ gan, source }: GraphState, indices: Uint32Array, step: number): GraphDraws {
+  const { amounts, ...drawn } = drawStep(gan, source, indices, step);
+  return { ...drawn, indices: tf.tensor1d(Int32Array.from(indices), 'int32'), amounts: putOnBackend(amounts) };
+}
 
 function putOnBackend({ discriminator, generator, average }: StepAmounts): StepAmounts<tf.Scalar> {
   const convert = <K extends string>(amounts: Readonly<Record<K, number>>): Record<K, tf.Scalar> =>
@@ -93,7 +113,7 @@ function putOnBackend({ discriminator, generator, average }: StepAmounts): StepA
   return { discriminator: convert({ ...discriminator }), generator: convert({ ...generator }), average: convert({ ...average }) };
 }
 
-function listAmounts({ amounts }: DrawsOnBackend): tf.Scalar[] {
+function listAmounts({ amounts }: GraphDraws): tf.Scalar[] {
   return Object.values(amounts).flatMap((part: Readonly<Record<string, tf.Scalar>>) => Object.values(part));
 }
 
@@ -108,16 +128,16 @@ function listVariables({ discriminator, generator, average }: Gan): tf.Variable[
 }
 
 /** What a step takes, in the order in which a graph is given it. */
-function listInputs(variables: readonly tf.Tensor[], draws: DrawsOnBackend): tf.Tensor[] {
-  const { real, labels, discriminatorInput, generatorInput } = draws;
-  const tensors = [real, discriminatorInput, generatorInput, ...(labels === null ? [] : [labels])];
+function listInputs({ images }: GraphState, variables: readonly tf.Tensor[], draws: GraphDraws): tf.Tensor[] {
+  const { indices, labels, discriminatorInput, generatorInput } = draws;
+  const tensors = [images as tf.Tensor, indices, discriminatorInput, generatorInput, ...(labels === null ? [] : [labels])];
   return [...variables, ...tensors, ...listAmounts(draws)];
 }
 
 /** Does a step as a graph. */
-function runStep(gan: Gan, graph: Graph, draws: DrawsOnBackend): StepLosses {
-  const variables = listVariables(gan);
-  const outputs = graph.run(listInputs(variables, draws));
+function runStep(state: GraphState, graph: Graph, draws: GraphDraws): StepLosses {
+  const variables = listVariables(state.gan);
+  const outputs = graph.run(listInputs(state, variables, draws));
   variables.forEach((variable, i) => variable.assign(outputs[i] as tf.Tensor));
   const [discriminator, generator] = outputs.splice(variables.length) as [tf.Scalar, tf.Scalar];
   tf.dispose(outputs);
@@ -125,38 +145,53 @@ function runStep(gan: Gan, graph: Graph, draws: DrawsOnBackend): StepLosses {
 }
 
 /**
- * Does a step operation by operation, and then as a graph with the same inputs, whose results are compared and dropped.
+ * Does a step operation by operation, and then as a graph with the same inputs, whose results are compared and dropped. The first
+ * step makes the graph.
  *
- * @param graph  Undefined: it is made from this step.
+ * @returns  Why it cannot be used, if it cannot.
  */
 function proveStep(
-  gan: Gan,
-  source: StepSource,
-  draws: DrawsOnBackend,
-  graph: Graph | undefined,
-): { losses: StepLosses; graph: Graph | undefined; fault: string | undefined } {
+  state: GraphState,
+  places: Uint32Array,
+  draws: GraphDraws,
+): { readonly losses: StepLosses; readonly fault: string | undefined } {
+  const { gan, source } = state;
+  const real = decodeImages(source, places);
   const before = listVariables(gan).map((variable) => tf.clone(variable));
+  const apply = (images: tf.Tensor4D): StepLosses => applyStep(gan, source.config, images, draws, { augment: keepInPlace });
   try {
-    const inputs = listInputs(before, draws);
-    const apply = (): tf.Tensor[] => {
-      const { discriminator, generator } = applyStep(gan, source.config, draws, { augment: keepInPlace });
-      return [...listVariables(gan), discriminator, generator];
-    };
-    const recording = graph === undefined ? recordGraph(inputs, apply) : { outputs: apply(), build: () => graph };
-    const [discriminator, generator] = recording.outputs.slice(before.length) as [tf.Scalar, tf.Scalar];
-    const losses = { discriminator, generator };
-    let built: Graph | undefined = graph;
-    try {
-      built = recording.build();
-      const outputs = built.run(inputs);
-      const same = outputs.every((output, i) => haveSameBits(output, recording.outputs[i] as tf.Tensor));
-      tf.dispose(outputs);
-      return { losses, graph: built, fault: same ? undefined : 'as one graph it has other results' };
-    } catch (error) {
-      return { losses, graph: built, fault: (error as Error).message };
+    const images = (state.images ??= uploadImages(source.dataset));
+    const gather = (): tf.Tensor4D => gatherDeviceImages(images, draws.indices, source.config.pixelRange);
+    if (!tf.tidy(() => haveSameBits(gather(), real))) {
+      return { losses: apply(real), fault: 'TensorFlow reads pixels otherwise' };
     }
+    const inputs = listInputs(state, before, draws);
+    let losses: StepLosses | undefined;
+    const compute = (): tf.Tensor[] => {
+      losses = tf.tidy(() => ({ ...apply(state.graph === undefined ? gather() : real) }));
+      return [...listVariables(gan), losses.discriminator, losses.generator];
+    };
+    const recording = state.graph === undefined ? recordGraph(inputs, compute) : { outputs: compute(), build: () => state.graph };
+    return { losses: losses as unknown as StepLosses, fault: compareGraph(state, inputs, recording) };
   } finally {
-    tf.dispose(before);
+    tf.dispose([real, ...before]);
+  }
+}
+
+function compareGraph(
+  state: GraphState,
+  inputs: readonly tf.Tensor[],
+  { outputs, build }: { readonly outputs: readonly tf.Tensor[]; readonly build: () => Graph | undefined },
+): string | undefined {
+  try {
+    state.graph = build();
+    const again = state.graph?.run(inputs) ?? [];
+    const same = again.every((output, i) => haveSameBits(output, outputs[i] as tf.Tensor));
+    tf.dispose(again);
+    state.proofs++;
+    return same ? undefined : 'as one graph it has other results';
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

@@ -40,6 +40,7 @@ describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)',
     const { refusals } = outcome;
     expect(refusals['a tensor from outside']).toMatch(/^GraphError: Add\w* takes a tensor that is no input$/);
     expect(refusals['a read']).toBe('GraphError: it reads a tensor');
+    expect(refusals['no computation']).toBe('GraphError: an output was not computed');
     expect(refusals['nothing']).toBe('none');
   });
 

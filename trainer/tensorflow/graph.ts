@@ -8,49 +8,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { getNodeBackend, type Binding, type NodeBackend, type OpAttribute } from './node-backend.ts';
 import { encodeSavedModel, FILE_NAME, TAG, type Attribute, type GraphNode } from './saved-model.ts';
-
-/** An operation's setting as tfjs-node passes it. */
-interface OpAttribute {
-  readonly name: string;
-  readonly type: number;
-  readonly value: unknown;
-}
-
-/** What is used of tfjs-node's binding: `dist/tfjs_binding.d.ts`. Tensors have numbers, which are never used again. */
-interface Binding {
-  createTensor(shape: readonly number[], type: number, values: ArrayBufferView): number;
-  executeOp(
-    name: string,
-    attributes: readonly OpAttribute[],
-    inputs: readonly number[],
-    outputs: number,
-  ): readonly { readonly id: number }[];
-  tensorDataSync(id: number): ArrayBufferView;
-  readonly TF_STRING: number;
-  readonly TF_ATTR_STRING: number;
-  readonly TF_ATTR_INT: number;
-  readonly TF_ATTR_FLOAT: number;
-  readonly TF_ATTR_BOOL: number;
-  readonly TF_ATTR_TYPE: number;
-  readonly TF_ATTR_SHAPE: number;
-}
-
-/** The same of its backend: `dist/nodejs_kernel_backend.d.ts`. */
-interface NodeBackend {
-  binding: Binding;
-  readonly isUsingGpuDevice: boolean;
-  getDTypeInteger(type: tf.DataType): number;
-  getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
-  loadSavedModelMetaGraph(path: string, tags: string): number;
-  runSavedModel(
-    id: number,
-    inputs: readonly tf.Tensor[],
-    infos: readonly { readonly name: string }[],
-    outputs: readonly string[],
-  ): tf.Tensor[];
-  deleteSavedModel(id: number): void;
-}
 
 /** A computation that was recorded. */
 export interface Graph {
@@ -75,11 +34,7 @@ export class GraphError extends Error {
  * the device and back.
  */
 export function canRecordGraphs(): boolean {
-  return tf.getBackend() === 'tensorflow' && !getBackend().isUsingGpuDevice;
-}
-
-function getBackend(): NodeBackend {
-  return tf.backend() as unknown as NodeBackend;
+  return tf.getBackend() === 'tensorflow' && !getNodeBackend().isUsingGpuDevice;
 }
 
 /** What was computed, and all that is needed to do it again. */
@@ -97,7 +52,7 @@ export interface Recording {
  * @param compute  Uses no other tensors from outside, reads none, and does the same operations whatever the inputs hold.
  */
 export function recordGraph(inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]): Recording {
-  const backend = getBackend();
+  const backend = getNodeBackend();
   const { binding } = backend;
   const recorder = createRecorder(backend, inputs);
   backend.binding = recorder.binding;
@@ -117,6 +72,8 @@ interface Recorder {
   /** By a tensor's number: the output that it is. */
   readonly names: ReadonlyMap<number, string>;
   readonly inputNames: readonly string[];
+  /** Single numbers, outputs of {@link NUMBERS} in their order. */
+  readonly numbers: readonly number[];
   /** Why it cannot become a graph. */
   readonly fault: () => string | undefined;
 }
@@ -125,6 +82,7 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
   const { binding } = backend;
   const nodes: GraphNode[] = [];
   const names = new Map<number, string>();
+  const numbers: number[] = [];
   let fault: string | undefined;
   const add = (op: string, from: readonly string[], attributes: Record<string, Attribute>): string => {
     const name = `${op}_${nodes.length}`;
@@ -132,8 +90,8 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
     return name;
   };
   const inputNames = backend.getInputTensorIds(inputs).map((id, i) => {
-    const { dtype, shape } = inputs[i] as tf.Tensor;
-    const type: Attribute = { kind: 'type', value: backend.getDTypeInteger(dtype) };
+    const { dataId, shape } = inputs[i] as tf.Tensor;
+    const type: Attribute = { kind: 'type', value: backend.tensorMap.get(dataId).dtype };
     names.set(id, `${add('Placeholder', [], { dtype: type, shape: { kind: 'shape', value: shape } })}:0`);
     return names.get(id) as string;
   });
@@ -142,6 +100,8 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
       const id = binding.createTensor(shape, type, values);
       if (type === binding.TF_STRING) {
         fault ??= 'it has texts';
+      } else if (type === binding.TF_FLOAT && shape.length === 0) {
+        names.set(id, `${NUMBERS}:${numbers.push((values as Float32Array)[0] as number) - 1}`);
       } else {
         const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
         const value: Attribute = { kind: 'tensor', value: { type, shape: [...shape], bytes } };
@@ -176,11 +136,19 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
     binding,
     Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value }])),
   ) as Binding;
-  return { binding: listening, nodes, names, inputNames, fault: () => fault };
+  return { binding: listening, nodes, names, inputNames, numbers, fault: () => fault };
 }
 
 /**
- * Keeps TensorFlow's graph optimizer from putting other operations in the place of this one, a sum of two sums in another order
+ * The node that numbers come from. They are handed in together, as an input, since TensorFlow's graph optimizer computes with
+ * those that it knows: in the place of a division by 255 it puts a multiplication, whose last bit may be another.
+ */
+const NUMBERS = 'Numbers';
+/** Where they are handed in. */
+const NUMBERS_INPUT = 'NumbersInput:0';
+
+/**
+ * Keeps the same optimizer from putting other operations in the place of this one, a sum of two sums in another order
  * for instance: equal in mathematics, not in the last bits.
  */
 const AS_IT_IS: Readonly<Record<string, Attribute>> = { _grappler_do_not_remove: { kind: 'boolean', value: true } };
@@ -206,25 +174,41 @@ function readAttribute(binding: Binding, { type, value }: OpAttribute): Attribut
 }
 
 function buildGraph(backend: NodeBackend, recorder: Recorder, outputs: readonly (string | undefined)[]): Graph {
-  const { nodes, inputNames } = recorder;
+  const { inputNames, numbers } = recorder;
   const fault = recorder.fault() ?? (outputs.includes(undefined) ? 'an output was not computed' : undefined);
   if (fault !== undefined) {
     throw new GraphError(fault);
   }
+  const nodes = [...recorder.nodes, ...listNumberNodes(numbers.length, backend.binding.TF_FLOAT)];
   const used = new Set(nodes.flatMap((node) => node.inputs));
-  const infos = inputNames.map((name) => ({ name }));
-  const takes = infos.map(({ name }) => used.has(name));
+  const names = [...inputNames, NUMBERS_INPUT];
+  const takes = names.map((name) => used.has(name));
+  const infos = names.filter((_, i) => takes[i]).map((name) => ({ name }));
   const id = load(backend, nodes);
+  const values = tf.keep(tf.tensor1d(Float32Array.from(numbers)));
   return {
-    run: (inputs) =>
-      backend.runSavedModel(
-        id,
-        inputs.filter((_, i) => takes[i]),
-        infos.filter((_, i) => takes[i]),
-        outputs as string[],
-      ),
-    release: () => backend.deleteSavedModel(id),
+    run(inputs) {
+      const taken = [...inputs, values].filter((_, i) => takes[i]);
+      return backend.runSavedModel(id, taken, infos, outputs as string[]);
+    },
+    release() {
+      backend.deleteSavedModel(id);
+      values.dispose();
+    },
   };
+}
+
+function listNumberNodes(count: number, float: number): GraphNode[] {
+  if (count === 0) {
+    return [];
+  }
+  const type: Attribute = { kind: 'type', value: float };
+  const shape: Attribute = { kind: 'shape', value: [count] };
+  const [name = ''] = NUMBERS_INPUT.split(':');
+  return [
+    { name, op: 'Placeholder', inputs: [], attributes: { dtype: type, shape } },
+    { name: NUMBERS, op: 'Unpack', inputs: [NUMBERS_INPUT], attributes: { T: type, num: { kind: 'integer', value: count } } },
+  ];
 }
 
 /** Loads a graph by way of a folder that is there only meanwhile: the binding takes nothing else. */
