@@ -1,13 +1,14 @@
 /**
- * The two sides of `npm run bench:keras`: a process each that takes requests and gives answers in lines of JSON, so that each
- * keeps its own libraries, threads and cores, and waits without computing while the other one is timed.
+ * The sides of `npm run bench:keras`: a process each that takes requests and gives answers in lines of JSON, so that each
+ * keeps its own libraries, threads and cores, and waits without computing while another one is timed.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { readState } from '../trainer/network-state.ts';
 import type { PresetName } from '../trainer/preset.ts';
-import { createGan, disposeGan, trainStep, type StepLosses } from '../trainer/seeded-step.ts';
+import { createGan, disposeGan, type StepLosses } from '../trainer/seeded-step.ts';
+import { createStepper } from '../trainer/stepper.ts';
 import type { Gan } from '../trainer/steps.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';
 import { CHECK_STEPS, makeProblem, saveOutcome, type Outcome } from './keras-problem.ts';
@@ -68,16 +69,26 @@ export async function startSide([program = '', ...args]: readonly string[]): Pro
   };
 }
 
-/** The trainer's own side, in the process that it is called in: answers requests on stdin until stdin ends. */
-export async function serveTrainer(preset: PresetName, threads: number): Promise<void> {
+/**
+ * The trainer's own side, in the process that it is called in: answers requests on stdin until stdin ends.
+ *
+ * @param graphs  False: a step is done operation by operation.
+ */
+export async function serveTrainer(preset: PresetName, threads: number, graphs: boolean): Promise<void> {
   const { source, batcher } = makeProblem(preset);
   const convolutions = source.config.discriminator.type === 'convolutional';
   const { description } = await selectBackend('tensorflow', { threads, convolutions });
   say({ versions: { node: process.versions.node, tfjs: tf.version_core, backend: description } });
   const gan = createGan(source, null);
+  const stepper = createStepper(gan, source, {
+    graphs,
+    onFault(fault) {
+      throw new Error(fault);
+    },
+  });
   let step = 0;
   const doStep = (): StepLosses => {
-    const losses = trainStep(gan, source, batcher.drawIndices(step), step);
+    const losses = stepper.step(batcher.drawIndices(step), step);
     step++;
     return losses;
   };
@@ -109,7 +120,7 @@ export async function serveTrainer(preset: PresetName, threads: number): Promise
         for (let i = 0; i < request.steps; i++) {
           const before = performance.now();
           const losses = doStep();
-          await losses.generator.data(); // waits for the device, as the other side does
+          await losses.generator.data(); // waits for the device, as Keras's side does
           tf.dispose([losses.discriminator, losses.generator]);
           ms.push(performance.now() - before);
         }
@@ -117,6 +128,7 @@ export async function serveTrainer(preset: PresetName, threads: number): Promise
       }
     }
   }
+  stepper.release();
   disposeGan(gan);
 }
 

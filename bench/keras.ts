@@ -1,7 +1,8 @@
 /**
- * One training step of each preset, ours and the same one in Keras (TensorFlow's compiled graph), on the same cores with the
- * same number of threads, in alternating rounds. First both sides do a few steps from the same weights with the same draws;
- * unless they end with the same losses and weights, nothing is timed and the exit status is 1.
+ * One training step of each preset, ours (as the graph that it is trained with, and operation by operation) and the same one in
+ * Keras (TensorFlow's compiled graph), on the same cores with the same number of threads, in alternating rounds. First the sides
+ * do a few steps from the same weights with the same draws; unless they end with the same losses and weights, nothing is timed
+ * and the exit status is 1.
  *
  *   npm run bench:keras [-- --threads 1|2 --preset digits|seed|both --rounds 9 --xla --json FILE]
  */
@@ -23,6 +24,7 @@ import {
   makeProblem,
   saveProblem,
   type Agreement,
+  type Problem,
 } from './keras-problem.ts';
 import { serveTrainer, startSide, type Side } from './keras-side.ts';
 
@@ -49,6 +51,14 @@ interface Spread {
   readonly max: number;
 }
 
+/** A side's figures. */
+interface Rounds extends Spread {
+  readonly rounds: readonly number[];
+}
+
+/** By side, what it is asked for. */
+type Sides = Readonly<Record<'ours' | 'operations' | 'keras', Side>>;
+
 /** One preset's figures. */
 interface PresetResult {
   readonly preset: PresetName;
@@ -56,15 +66,18 @@ interface PresetResult {
   readonly agreement: Agreement;
   readonly stepsPerRound: number;
   /** Milliseconds a step, of each round its mean. */
-  readonly ours: Spread & { readonly rounds: readonly number[] };
-  readonly keras: Spread & { readonly rounds: readonly number[] };
+  readonly ours: Rounds;
+  readonly operations: Rounds;
+  readonly keras: Rounds;
   /** Ours over Keras's of the same round: below 1 where ours takes less. */
   readonly ratio: Spread;
+  /** The same operation by operation. */
+  readonly operationsRatio: Spread;
   readonly versions: { readonly ours: Side['versions']; readonly keras: Side['versions'] };
 }
 
 if (process.argv[2] === '--side') {
-  await serveTrainer(process.argv[3] as PresetName, Number(process.argv[4]));
+  await serveTrainer(process.argv[3] as PresetName, Number(process.argv[4]), process.argv[5] === 'graphs');
   process.exit(0);
 }
 
@@ -141,39 +154,49 @@ async function benchPreset(preset: PresetName, conditions: Conditions): Promise<
   const { python, threads, cores, rounds, xla } = conditions;
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-keras-'));
   const tie = cores === null ? [] : ['taskset', '-c', cores.join(',')];
-  const sides: Side[] = [];
+  const started: Side[] = [];
+  const start = async (...command: string[]): Promise<Side> => {
+    const side = await startSide([...tie, ...command]);
+    started.push(side);
+    return side;
+  };
   try {
     const problem = makeProblem(preset);
     const problemFile = join(folder, 'problem.safetensors');
     await saveProblem(problemFile, problem);
-    const ours = await startSide([...tie, process.execPath, import.meta.filename, '--side', preset, String(threads)]);
-    sides.push(ours);
-    const keras = await startSide([...tie, python, STEP_SCRIPT, problemFile, String(threads), ...(xla ? ['--xla'] : [])]);
-    sides.push(keras);
+    const trainer = [process.execPath, import.meta.filename, '--side', preset, String(threads)];
+    const sides: Sides = {
+      ours: await start(...trainer, 'graphs'),
+      operations: await start(...trainer, 'operations'),
+      keras: await start(python, STEP_SCRIPT, problemFile, String(threads), ...(xla ? ['--xla'] : [])),
+    };
+    const { ours, keras } = sides;
     console.log(`\n${preset}, ${problem.source.config.batchSize} images a step`);
     console.log(`  ours   ${describeVersions(ours)}\n  keras  ${describeVersions(keras)}`);
 
-    const agreement = await checkAgreement(problem, ours, keras, folder);
+    const agreement = await checkAgreement(problem, sides, folder);
     console.log(`  ${describeAgreement(agreement)}`);
     if (!agreement.agrees) {
-      throw new ExpectedError(`${preset}: the two sides do not do the same step, so nothing was timed.`);
+      throw new ExpectedError(`${preset}: the sides do not do the same step, so nothing was timed.`);
     }
-    const times = await timeRounds(ours, keras, { rounds, steps: ROUND_STEPS[preset], warmUpSteps: WARM_UP_STEPS[preset] });
-    const ratios = times.ours.map((ms, i) => ms / (times.keras[i] as number));
+    const times = await timeRounds(sides, { rounds, steps: ROUND_STEPS[preset], warmUpSteps: WARM_UP_STEPS[preset] });
+    const compare = (side: readonly number[]): Spread => spread(side.map((ms, i) => ms / (times.keras[i] as number)));
     const result: PresetResult = {
       preset,
       batchSize: problem.source.config.batchSize,
       agreement,
       stepsPerRound: ROUND_STEPS[preset],
       ours: { ...spread(times.ours), rounds: times.ours },
+      operations: { ...spread(times.operations), rounds: times.operations },
       keras: { ...spread(times.keras), rounds: times.keras },
-      ratio: spread(ratios),
+      ratio: compare(times.ours),
+      operationsRatio: compare(times.operations),
       versions: { ours: ours.versions, keras: keras.versions },
     };
     printTable(result);
     return result;
   } finally {
-    await Promise.all(sides.map((side) => side.close()));
+    await Promise.all(started.map((side) => side.close()));
     await rm(folder, { recursive: true });
   }
 }
@@ -184,46 +207,45 @@ function describeVersions({ versions }: Side): string {
     .join(', ');
 }
 
-async function checkAgreement(
-  { source }: ReturnType<typeof makeProblem>,
-  ours: Side,
-  keras: Side,
-  folder: string,
-): Promise<Agreement> {
-  const [mine, theirs] = [join(folder, 'ours.safetensors'), join(folder, 'keras.safetensors')];
-  await ours.check(mine);
-  await keras.check(theirs);
-  return compareOutcomes(await loadOutcome(mine), await loadOutcome(theirs), drawStartingWeights(source));
+/** Lets each side do the first steps. @throws ExpectedError  When our own two ways differ in a bit. */
+async function checkAgreement({ source }: Problem, sides: Sides, folder: string): Promise<Agreement> {
+  const locateOutcome = (name: string): string => join(folder, `${name}.safetensors`);
+  for (const [name, side] of Object.entries(sides)) {
+    await side.check(locateOutcome(name));
+  }
+  if (!(await readFile(locateOutcome('ours'))).equals(await readFile(locateOutcome('operations')))) {
+    throw new ExpectedError('a step as one graph has other bits than operation by operation, so nothing was timed.');
+  }
+  const [ours, keras] = [await loadOutcome(locateOutcome('ours')), await loadOutcome(locateOutcome('keras'))];
+  return compareOutcomes(ours, keras, drawStartingWeights(source));
 }
 
 /** Lets the sides take turns, every other round in the other order. @returns  Mean milliseconds a step of each round. */
 async function timeRounds(
-  ours: Side,
-  keras: Side,
+  sides: Sides,
   { rounds, steps, warmUpSteps }: { rounds: number; steps: number; warmUpSteps: number },
-): Promise<{ ours: number[]; keras: number[] }> {
-  const times = { ours: [] as number[], keras: [] as number[] };
-  await ours.train(warmUpSteps);
-  await keras.train(warmUpSteps);
+): Promise<Record<keyof Sides, number[]>> {
+  const times = { ours: [] as number[], operations: [] as number[], keras: [] as number[] };
+  const names = Object.keys(times) as (keyof Sides)[];
+  for (const name of names) {
+    await sides[name].train(warmUpSteps);
+  }
   for (let round = 0; round < rounds; round++) {
-    const turns = [
-      async () => times.ours.push(computeMean(await ours.train(steps))),
-      async () => times.keras.push(computeMean(await keras.train(steps))),
-    ];
-    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) {
-      await turn();
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      times[name].push(computeMean(await sides[name].train(steps)));
     }
   }
   return times;
 }
 
-function printTable({ ours, keras, ratio, stepsPerRound }: PresetResult): void {
+function printTable({ ours, operations, keras, ratio, operationsRatio, stepsPerRound }: PresetResult): void {
   console.log(`\n  ms/step over ${ours.rounds.length} rounds of ${stepsPerRound} steps each   min  median     max`);
-  const lines = { 'ours, tfjs-node': ours, Keras: keras };
+  const lines = { 'ours, one graph': ours, 'ours, operation by operation': operations, Keras: keras };
   for (const [name, figures] of Object.entries(lines)) {
     console.log(`  ${name.padEnd(40)}${formatSpread(figures, 1)}`);
   }
-  console.log(`  ${'ours / Keras, of the same round'.padEnd(40)}${formatSpread(ratio, 2)}`);
+  console.log(`  ${'one graph / Keras, of the same round'.padEnd(40)}${formatSpread(ratio, 2)}`);
+  console.log(`  ${'operations / Keras'.padEnd(40)}${formatSpread(operationsRatio, 2)}`);
 }
 
 function formatSpread({ min, median, max }: Spread, digits: number): string {

@@ -11,7 +11,8 @@ import { deriveKey } from '../shared/random.ts';
 import { createBatcher } from '../trainer/dataset/dataset.ts';
 import { loadMnistPackage } from '../trainer/dataset/mnist-package.ts';
 import { PRESETS, PURPOSES, type PresetName } from '../trainer/preset.ts';
-import { createGan, trainStep } from '../trainer/seeded-step.ts';
+import { createGan } from '../trainer/seeded-step.ts';
+import { createStepper } from '../trainer/stepper.ts';
 import { prepareSwiftShader, swiftShaderMissing } from '../test/support/swiftshader.ts';
 import { BACKEND_NAMES, selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';
 
@@ -58,11 +59,12 @@ async function benchBackend(preset: PresetName, name: BackendName): Promise<void
   const dataset = await loadMnistPackage();
   const source = { config, dataset, key: deriveKey('train', config.seed) };
   const gan = createGan(source, null);
+  const stepper = createStepper(gan, source);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const times: number[] = [];
   for (let step = 0, startedAt = performance.now(); times.length < MAX_STEPS; step++) {
     const before = performance.now();
-    const losses = trainStep(gan, source, batcher.drawIndices(step), step);
+    const losses = stepper.step(batcher.drawIndices(step), step);
     // Reading waits for the device.
     await losses.generator.data();
     tf.dispose([losses.discriminator, losses.generator]);

@@ -30,10 +30,11 @@ export function encodePixels(values: Float32Array, [low, high]: PixelRange): Uin
  * @returns      One float a byte, within `range`.
  */
 export function decodePixels(bytes: Uint8Array, [low, high]: PixelRange): Float32Array {
-  const values = new Float32Array(bytes.length);
   const scale = (high - low) / 255;
+  const table = Float32Array.from({ length: 256 }, (_, byte) => byte * scale + low);
+  const values = new Float32Array(bytes.length);
   for (let i = 0; i < bytes.length; i++) {
-    values[i] = (bytes[i] as number) * scale + low;
+    values[i] = table[bytes[i] as number] as number;
   }
   return values;
 }

@@ -117,30 +117,54 @@ export function splitWeights(specs: readonly WeightSpec[], flat: tf.Tensor1D): t
   return parts.map((part, i) => tf.reshape(part, [...(specs[i] as WeightSpec).shape]));
 }
 
+/** A number, already on the backend where what is done with it is recorded: see `trainer/tensorflow/graph.ts`. */
+export type Amount = number | tf.Scalar;
+
+/** How far an average moves: average = kept * average + taken * weights. */
+export interface AverageAmounts<T extends Amount = Amount> {
+  /** 0 (takes the weights) to 1 (stays). */
+  readonly kept: T;
+  /** 1 - kept. */
+  readonly taken: T;
+}
+
 /**
- * Moves an average towards the weights, in place: average = decay * average + (1 - decay) * weights.
+ * Moves an average towards the weights, in place.
  *
  * @param average  [parameters].
- * @param decay    0 (takes the weights) to 1 (stays).
  */
-export function updateAverage(average: tf.Variable<tf.Rank.R1>, weights: tf.Tensor1D, decay: number): void {
-  tf.tidy(() => average.assign(tf.add(tf.mul(average, decay), tf.mul(weights, 1 - decay))));
+export function updateAverage(average: tf.Variable<tf.Rank.R1>, weights: tf.Tensor1D, { kept, taken }: AverageAmounts): void {
+  tf.tidy(() => average.assign(tf.add(tf.mul(average, kept), tf.mul(weights, taken))));
+}
+
+/** What differs from one update of Adam to the next: the bias corrections, folded into two factors. */
+export interface AdamAmounts<T extends Amount = Amount> {
+  /** The learning rate over 1 - beta1^update: times the first moment. */
+  readonly rate: T;
+  /** 1 over the root of 1 - beta2^update: times the second moment's root. */
+  readonly root: T;
+}
+
+/** @param update  Its number, from 1. */
+export function computeAdamAmounts({ learningRate, beta1, beta2 }: AdamConfig, update: number): AdamAmounts<number> {
+  return { rate: learningRate / (1 - beta1 ** update), root: 1 / Math.sqrt(1 - beta2 ** update) };
 }
 
 /**
  * One step of Adam (Kingma and Ba 2015, algorithm 1), in place.
  *
  * @param gradient  [parameters]. Not disposed.
- * @param update    Number of this update, from 1.
+ * @param config    Its learning rate is in the amounts.
  */
-export function applyAdam(state: NetworkState, gradient: tf.Tensor1D, config: AdamConfig, update: number): void {
-  const { learningRate, beta1, beta2, epsilon } = config;
+export function applyAdam(
+  state: NetworkState,
+  gradient: tf.Tensor1D,
+  { beta1, beta2, epsilon }: AdamConfig,
+  { rate, root }: AdamAmounts,
+): void {
   tf.tidy(() => {
     const m = tf.add(tf.mul(state.firstMoment, beta1), tf.mul(gradient, 1 - beta1)) as tf.Tensor1D;
     const v = tf.add(tf.mul(state.secondMoment, beta2), tf.mul(tf.square(gradient), 1 - beta2)) as tf.Tensor1D;
-    // The bias corrections are folded into two numbers, so that the division below is all that is left of them.
-    const rate = learningRate / (1 - beta1 ** update);
-    const root = 1 / Math.sqrt(1 - beta2 ** update);
     const change = tf.div(tf.mul(m, rate), tf.add(tf.mul(tf.sqrt(v), root), epsilon));
     state.firstMoment.assign(m);
     state.secondMoment.assign(v);

@@ -5,15 +5,31 @@
 import * as tf from '@tensorflow/tfjs';
 import { planGenerator } from '../shared/generator.ts';
 import { decodePixels } from '../shared/pixels.ts';
-import { drawWords, fillUniform, type RandomKey } from '../shared/random.ts';
+import { fillUniform, type RandomKey } from '../shared/random.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { gatherImages, type Dataset } from './dataset/dataset.ts';
 import { planDiscriminator } from './discriminator.ts';
 import { buildInput } from './generator-network.ts';
-import { createState, disposeState, drawInitialArrays, updateAverage } from './network-state.ts';
+import {
+  createState,
+  disposeState,
+  drawInitialArrays,
+  updateAverage,
+  type Amount,
+  type AverageAmounts,
+} from './network-state.ts';
 import { computeFactor, computeGammaFactor, PURPOSES, type TrainingConfig } from './preset.ts';
 import { applyPrior } from './prior.ts';
-import { stepDiscriminator, stepGenerator, type Gan, type Probe } from './steps.ts';
+import { drawWords } from './random-words.ts';
+import {
+  computeUpdateAmounts,
+  stepDiscriminator,
+  stepGenerator,
+  type Batch,
+  type Gan,
+  type Probe,
+  type UpdateAmounts,
+} from './steps.ts';
 
 /** The average's half-life at most, in parts of the images seen so far. */
 const EMA_RAMP = 0.1;
@@ -63,6 +79,23 @@ export interface StepLosses {
   readonly generator: tf.Scalar;
 }
 
+/** All that differs from one step to the next but the real images. */
+export interface StepDraws<T extends Amount = number> {
+  /** The real images' labels, one-hot, [batch, classes]; null without classes. */
+  readonly labels: tf.Tensor2D | null;
+  /** What the generator draws from for either update, [batch, inputSize]. */
+  readonly discriminatorInput: tf.Tensor2D;
+  readonly generatorInput: tf.Tensor2D;
+  readonly amounts: StepAmounts<T>;
+}
+
+/** How far a step goes, by the network that moves. */
+export interface StepAmounts<T extends Amount = number> {
+  readonly discriminator: UpdateAmounts<T>;
+  readonly generator: UpdateAmounts<T>;
+  readonly average: AverageAmounts<T>;
+}
+
 /**
  * Updates the discriminator, then the generator, then the average.
  *
@@ -70,46 +103,80 @@ export interface StepLosses {
  * @param step     From 0.
  * @param probe    Sees the step's figures; without it none is computed.
  */
-export function trainStep(
-  gan: Gan,
-  { config, dataset, key }: StepSource,
-  indices: Uint32Array,
-  step: number,
-  probe?: Probe,
-): StepLosses {
-  const { batchSize, generatorAdam, discriminatorAdam } = config;
-  const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
-  const shape: [number, number, number, number] = [batchSize, dataset.height, dataset.width, dataset.channels];
-  const real = tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), shape);
-  const oneHot =
-    labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D);
-  const inputs = [PURPOSES.discriminatorLatent, PURPOSES.generatorLatent].map((purpose) =>
-    drawInput(gan, labels, config, { key, purpose, step }),
-  );
-  const [discriminatorInput, generatorInput] = inputs as [tf.Tensor2D, tf.Tensor2D];
-  const augment = createTranslation(config, key, step);
-  const factors = { factor: computeFactor(step, config), gammaFactor: computeGammaFactor(step, config) };
-  const settings = { update: step + 1, ...factors, probe };
+export function trainStep(gan: Gan, source: StepSource, indices: Uint32Array, step: number, probe?: Probe): StepLosses {
+  const real = decodeImages(source, indices);
+  const draws = drawStep(gan, source, indices, step);
   try {
-    const losses = {
-      discriminator: stepDiscriminator(
-        gan,
-        { real, input: discriminatorInput, labels: oneHot, augment },
-        { ...settings, adam: discriminatorAdam },
-      ),
-      generator: stepGenerator(
-        gan,
-        { real, input: generatorInput, labels: oneHot, augment },
-        { ...settings, adam: generatorAdam },
-      ),
-    };
-    if (gan.average !== null) {
-      updateAverage(gan.average, gan.generator.weights, computeDecay(config, step));
-    }
-    return losses;
+    return applyStep(gan, source.config, real, draws, { augment: createTranslation(source, step), probe });
   } finally {
-    tf.dispose([real, ...inputs, ...(oneHot === null ? [] : [oneHot])]);
+    real.dispose();
+    disposeDraws(draws);
   }
+}
+
+/** The real images of a batch, [batch, height, width, channels]. The caller disposes them. */
+export function decodeImages({ config, dataset }: StepSource, indices: Uint32Array): tf.Tensor4D {
+  const { height, width, channels } = dataset;
+  return tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), [indices.length, height, width, channels]);
+}
+
+/** Draws what a step works on. The caller disposes it: see {@link disposeDraws}. */
+export function drawStep(gan: Gan, { config, dataset, key }: StepSource, indices: Uint32Array, step: number): StepDraws {
+  const { objective, generatorAdam, discriminatorAdam } = config;
+  const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
+  const schedule = { update: step + 1, factor: computeFactor(step, config), gammaFactor: computeGammaFactor(step, config) };
+  const kept = computeDecay(config, step);
+  return {
+    labels: labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D),
+    discriminatorInput: drawInput(gan, labels, config, { key, purpose: PURPOSES.discriminatorLatent, step }),
+    generatorInput: drawInput(gan, labels, config, { key, purpose: PURPOSES.generatorLatent, step }),
+    amounts: {
+      discriminator: computeUpdateAmounts(objective, discriminatorAdam, schedule),
+      generator: computeUpdateAmounts(objective, generatorAdam, schedule),
+      average: { kept, taken: 1 - kept },
+    },
+  };
+}
+
+export function disposeDraws({ labels, discriminatorInput, generatorInput }: StepDraws<Amount>): void {
+  tf.dispose([discriminatorInput, generatorInput, ...(labels === null ? [] : [labels])]);
+}
+
+/** What a step is not told by its draws. */
+interface StepManner {
+  readonly augment: Batch['augment'];
+  readonly probe?: Probe | undefined;
+}
+
+/**
+ * Does a step with what was drawn for it.
+ *
+ * @param real  Real images, [batch, height, width, channels].
+ */
+export function applyStep(
+  gan: Gan,
+  { generatorAdam, discriminatorAdam }: TrainingConfig,
+  real: tf.Tensor4D,
+  { labels, discriminatorInput, generatorInput, amounts }: StepDraws<Amount>,
+  { augment, probe }: StepManner,
+): StepLosses {
+  const batch = { real, labels, augment };
+  const losses = {
+    discriminator: stepDiscriminator(
+      gan,
+      { ...batch, input: discriminatorInput },
+      { adam: discriminatorAdam, amounts: amounts.discriminator, probe },
+    ),
+    generator: stepGenerator(
+      gan,
+      { ...batch, input: generatorInput },
+      { adam: generatorAdam, amounts: amounts.generator, probe },
+    ),
+  };
+  if (gan.average !== null) {
+    updateAverage(gan.average, gan.generator.weights, amounts.average);
+  }
+  return losses;
 }
 
 /**
@@ -121,9 +188,10 @@ function computeDecay({ batchSize, emaHalfLifeImages }: TrainingConfig, step: nu
 }
 
 /** One shift for the whole batch, drawn for the step; what moves out is lost, what comes in is 0: paper or black. */
-function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfig, key: RandomKey, step: number) {
+function createTranslation({ config, key }: StepSource, step: number): Batch['augment'] {
+  const { translatePixels: reach, pixelRange } = config;
   if (reach === 0) {
-    return (images: tf.Tensor4D): tf.Tensor4D => images;
+    return keepInPlace;
   }
   const words = drawWords(key, PURPOSES.translation, step, 2);
   const [down, right] = [...words].map((word) => Math.floor((word * (2 * reach + 1)) / 2 ** 32)) as [number, number]; // 0..2 * reach
@@ -133,6 +201,11 @@ function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfi
     const padded = tf.pad4d(images, [[0, 0], around, around, [0, 0]], pixelRange[0]);
     return tf.slice4d(padded, [0, down, right, 0], [batch, height, width, channels]);
   };
+}
+
+/** The translation of batches that are not moved. */
+export function keepInPlace(images: tf.Tensor4D): tf.Tensor4D {
+  return images;
 }
 
 function drawInput(

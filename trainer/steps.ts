@@ -13,7 +13,14 @@ import {
   computeRelativisticLoss,
   computeSmoothing,
 } from './losses.ts';
-import { applyAdam, splitWeights, type NetworkState } from './network-state.ts';
+import {
+  applyAdam,
+  computeAdamAmounts,
+  splitWeights,
+  type AdamAmounts,
+  type Amount,
+  type NetworkState,
+} from './network-state.ts';
 import type { AdamConfig, ObjectiveConfig } from './preset.ts';
 
 /** Both networks in training. */
@@ -56,15 +63,37 @@ export type StepFigure =
 /** Is shown figures while a step computes them. It owns none: it keeps clones of what should last. */
 export type Probe = (figure: StepFigure, value: tf.Scalar) => void;
 
-/** How far one update goes. */
-export interface UpdateSettings {
-  readonly adam: AdamConfig;
+/** What differs from one update to the next. */
+export interface UpdateAmounts<T extends Amount = Amount> extends AdamAmounts<T> {
+  /** Of each gradient penalty: half its gamma. Without one it is not used. */
+  readonly penaltyWeight: T;
+}
+
+/** Where a run stands. */
+export interface Schedule {
   /** Number of this update, from 1. */
   readonly update: number;
   /** What the learning rate is multiplied with. */
   readonly factor: number;
   /** What gamma is multiplied with. */
   readonly gammaFactor: number;
+}
+
+/** @returns  The amounts of an update with `adam`. */
+export function computeUpdateAmounts(
+  objective: ObjectiveConfig,
+  adam: AdamConfig,
+  { update, factor, gammaFactor }: Schedule,
+): UpdateAmounts<number> {
+  const gamma = objective.type === 'relativistic' ? objective.gamma : (objective.r1Gamma ?? 0);
+  const amounts = computeAdamAmounts({ ...adam, learningRate: adam.learningRate * factor }, update);
+  return { ...amounts, penaltyWeight: (gamma * gammaFactor) / 2 };
+}
+
+/** How far one update goes. */
+export interface UpdateSettings {
+  readonly adam: AdamConfig;
+  readonly amounts: UpdateAmounts;
   /** Absent: no figure is computed. The update is the same with and without, bit for bit. */
   readonly probe?: Probe | undefined;
 }
@@ -86,7 +115,7 @@ export function stepDiscriminator(gan: Gan, batch: Batch, settings: UpdateSettin
       loss = tf.keep(tf.clone(terms.loss));
       return terms.total;
     }, [discriminator.weights]);
-    update(discriminator, grads, settings, 'discriminatorGradientNorm');
+    updateNetwork(discriminator, grads, settings, 'discriminatorGradientNorm');
     return unkeep(loss);
   });
 }
@@ -95,7 +124,7 @@ function computeDiscriminatorTerms(
   { judge, objective }: Gan,
   weights: readonly tf.Tensor[],
   { real, fake, labels }: { real: tf.Tensor4D; fake: tf.Tensor4D; labels: tf.Tensor2D | null },
-  { gammaFactor, probe }: UpdateSettings,
+  { amounts: { penaltyWeight }, probe }: UpdateSettings,
 ): { loss: tf.Scalar; total: tf.Scalar } {
   switch (objective.type) {
     case 'non-saturating': {
@@ -112,7 +141,7 @@ function computeDiscriminatorTerms(
         return { loss, total: loss };
       }
       probe?.('r1', r1);
-      return { loss, total: tf.add(loss, tf.mul(r1, ((r1Gamma ?? 0) * gammaFactor) / 2)) };
+      return { loss, total: tf.add(loss, tf.mul(r1, penaltyWeight)) };
     }
     case 'relativistic': {
       // Real and generated images in one batch: half as many, larger operations.
@@ -124,7 +153,7 @@ function computeDiscriminatorTerms(
       const [r1, r2] = penalties as [tf.Scalar, tf.Scalar];
       probe?.('r1', r1);
       probe?.('r2', r2);
-      return { loss, total: tf.add(loss, tf.mul(tf.add(r1, r2), (objective.gamma * gammaFactor) / 2)) };
+      return { loss, total: tf.add(loss, tf.mul(tf.add(r1, r2), penaltyWeight)) };
     }
   }
 }
@@ -145,16 +174,15 @@ export function stepGenerator(gan: Gan, batch: Batch, settings: UpdateSettings):
       const fakeLogits = runDiscriminator(judge, judgeWeights, fake, batch.labels);
       return realLogits === null ? computeGeneratorLoss(fakeLogits) : computeRelativisticLoss(fakeLogits, realLogits);
     }, [generator.weights]);
-    update(generator, grads, settings, 'generatorGradientNorm');
+    updateNetwork(generator, grads, settings, 'generatorGradientNorm');
     return value;
   });
 }
 
-function update(state: NetworkState, grads: tf.NamedTensorMap, settings: UpdateSettings, figure: StepFigure): void {
-  const adam = { ...settings.adam, learningRate: settings.adam.learningRate * settings.factor };
+function updateNetwork(state: NetworkState, grads: tf.NamedTensorMap, settings: UpdateSettings, figure: StepFigure): void {
   const gradient = grads[state.weights.name] as tf.Tensor1D; // [parameters]
   settings.probe?.(figure, tf.sqrt(tf.sum(tf.square(gradient))));
-  applyAdam(state, gradient, adam, settings.update);
+  applyAdam(state, gradient, settings.adam, settings.amounts);
 }
 
 /** Gives a kept tensor back to the tidy that is under way. */

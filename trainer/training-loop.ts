@@ -13,7 +13,8 @@ import { PURPOSES, type TrainingConfig } from './preset.ts';
 import type { Reporter } from './reporter.ts';
 import { locate } from './run-folder.ts';
 import { computeDiversity, GRID } from './sample-grid.ts';
-import { createGan, disposeGan, trainStep } from './seeded-step.ts';
+import { createGan, disposeGan } from './seeded-step.ts';
+import { createStepper } from './stepper.ts';
 import { pickShippedWeights, type Gan } from './steps.ts';
 
 /** What a run works on. */
@@ -58,12 +59,15 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const firstStep = run.checkpoint?.step ?? 0;
   const real = gatherImages(dataset, batcher.drawIndices(0).slice(0, GRID.count));
   const observer = await createObserver({ run, gan, firstStep, realDiversity: computeDiversity(real, GRID.count) });
+  const stepper = createStepper(gan, source, {
+    onFault: (fault) => run.reporter.say(`Steps are done operation by operation, which takes longer: ${fault}.`),
+  });
   let step = firstStep;
   try {
     for (; step < config.steps && !signal.aborted; step++) {
       const figures: StepFigures = {};
       const probe = observer.keeps(step) ? keepIn(figures) : undefined;
-      const losses = trainStep(gan, source, batcher.drawIndices(step), step, probe);
+      const losses = stepper.step(batcher.drawIndices(step), step, probe);
       try {
         await observer.observe(step, losses, figures);
         if ((step + 1) % config.checkpointEvery === 0 || step === config.steps - 1) {
@@ -81,6 +85,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     const weights = await pickShippedWeights(gan).data<'float32'>();
     return { finished: step >= config.steps, step, weights };
   } finally {
+    stepper.release();
     disposeGan(gan);
   }
 }

@@ -8,7 +8,15 @@ import { planGenerator } from '../../shared/generator.ts';
 import { buildInput } from '../../trainer/generator-network.ts';
 import { planDiscriminator } from '../../trainer/discriminator.ts';
 import { createState, disposeState, readState } from '../../trainer/network-state.ts';
-import { stepDiscriminator, stepGenerator, type Batch, type Gan } from '../../trainer/steps.ts';
+import type { AdamConfig } from '../../trainer/preset.ts';
+import {
+  computeUpdateAmounts,
+  stepDiscriminator,
+  stepGenerator,
+  type Batch,
+  type Gan,
+  type UpdateSettings,
+} from '../../trainer/steps.ts';
 import { selectBackend, type BackendName } from '../../trainer/tensorflow/backend.ts';
 import { BATCH, CONVOLUTIONAL_PROBLEM, DENSE_PROBLEM, PENALISED_PROBLEM, type Problem } from './plain-gan.ts';
 
@@ -22,7 +30,12 @@ export interface StepGradients {
 }
 
 /** Adam with beta1 = 0 and a huge epsilon is gradient descent at rate learningRate / epsilon = 1: it shows the gradient. */
-const DESCENT = { adam: { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 }, update: 1, factor: 1, gammaFactor: 1 };
+const DESCENT = { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 };
+
+/** The first update of a run, of either network. */
+export function planFirstUpdate({ objective }: Problem, adam: AdamConfig): UpdateSettings {
+  return { adam, amounts: computeUpdateAmounts(objective, adam, { update: 1, factor: 1, gammaFactor: 1 }) };
+}
 
 /** Puts a problem's networks and batch on the backend. */
 export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: () => void } {
@@ -61,11 +74,12 @@ export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: 
 
 /** Takes one step of each kind, from the same weights, and reads what they changed. */
 export async function measureStepGradients(problem: Problem): Promise<StepGradients> {
+  const settings = planFirstUpdate(problem, DESCENT);
   const first = openProblem(problem);
-  const discriminatorLoss = stepDiscriminator(first.gan, first.batch, DESCENT);
+  const discriminatorLoss = stepDiscriminator(first.gan, first.batch, settings);
   const judged = (await readState(first.gan.discriminator)).weights;
   const second = openProblem(problem);
-  const generatorLoss = stepGenerator(second.gan, second.batch, DESCENT);
+  const generatorLoss = stepGenerator(second.gan, second.batch, settings);
   const generated = (await readState(second.gan.generator)).weights;
   const result = {
     discriminatorLoss: (await discriminatorLoss.data())[0] as number,

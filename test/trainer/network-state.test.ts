@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deriveKey } from '../../shared/random.ts';
-import { applyAdam, createState, disposeState, drawInitialArrays, readState, splitWeights } from '../../trainer/network-state.ts';
+import {
+  applyAdam,
+  computeAdamAmounts,
+  createState,
+  disposeState,
+  drawInitialArrays,
+  readState,
+  splitWeights,
+} from '../../trainer/network-state.ts';
 import { countLeaks, makeValues } from '../support/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -43,7 +51,7 @@ describe('a network in training', () => {
     const variable = tf.variable(tf.tensor1d(weights));
     for (let update = 1; update <= 20; update++) {
       const gradient = tf.tensor1d(makeValues(5, update));
-      applyAdam(state, gradient, config, update);
+      applyAdam(state, gradient, config, computeAdamAmounts(config, update));
       oracle.applyGradients([{ name: variable.name, tensor: gradient }]);
       gradient.dispose();
     }
@@ -72,7 +80,8 @@ describe('a network in training', () => {
     const before = tf.memory().numTensors;
     const state = createState(SPECS, drawInitialArrays(SPECS, deriveKey('train', 'x'), 4));
     const gradient = tf.ones([60_300]) as tf.Tensor1D;
-    expect(countLeaks(() => applyAdam(state, gradient, { learningRate: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1e-7 }, 1))).toBe(0);
+    const config = { learningRate: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1e-7 };
+    expect(countLeaks(() => applyAdam(state, gradient, config, computeAdamAmounts(config, 1)))).toBe(0);
     gradient.dispose();
     disposeState(state);
     expect(tf.memory().numTensors).toBe(before);

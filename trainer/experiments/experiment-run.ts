@@ -161,6 +161,7 @@ function createLearner({ vae: told }: ExperimentRun, source: StepSource, gan: Ga
         learnAsVae(step);
         return {};
       }
+      // Operation by operation, as in every run so far: arms are compared by their seconds of processor, too.
       const losses = trainStep(gan, source, batcher.drawIndices(step), own);
       const values = reads ? await Promise.all([losses.discriminator.data(), losses.generator.data()]) : [];
       tf.dispose([losses.discriminator, losses.generator]);

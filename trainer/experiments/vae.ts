@@ -6,7 +6,15 @@ import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/generator.ts';
 import { runGenerator } from '../generator-network.ts';
 import { drawWords, fillUniform, type RandomKey } from '../../shared/random.ts';
-import { applyAdam, createState, disposeState, drawInitialArrays, splitWeights, type NetworkState } from '../network-state.ts';
+import {
+  applyAdam,
+  computeAdamAmounts,
+  createState,
+  disposeState,
+  drawInitialArrays,
+  splitWeights,
+  type NetworkState,
+} from '../network-state.ts';
 import { PURPOSES, type AdamConfig } from '../preset.ts';
 import { applyPrior } from '../prior.ts';
 
@@ -82,7 +90,7 @@ export function stepVae(vae: Vae, images: tf.Tensor4D, noise: tf.Tensor2D, updat
   return tf.tidy(() => {
     const { value, grads } = tf.variableGrads(() => computeVaeLoss(vae, images, noise), [encoder.weights, decoder.weights]);
     for (const state of [encoder, decoder]) {
-      applyAdam(state, grads[state.weights.name] as tf.Tensor1D, config.adam, update);
+      applyAdam(state, grads[state.weights.name] as tf.Tensor1D, config.adam, computeAdamAmounts(config.adam, update));
     }
     return value;
   });

@@ -59,6 +59,8 @@ async function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): Promise<str
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // Errors only.
   process.env['TF_DETERMINISTIC_OPS'] ??= '1'; // Matters on a GPU; no cost was measured on the CPU.
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
+  // Operations of a graph that do not wait for each other: no more of them at once than threads.
+  process.env['TF_NUM_INTEROP_THREADS'] = String(threads);
   if (device === 'cpu' && loadedThreads === undefined) {
     process.env['CUDA_VISIBLE_DEVICES'] = '-1'; // A GPU build would take the GPU.
   }

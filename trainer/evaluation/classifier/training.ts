@@ -10,6 +10,7 @@ import type { RandomKey } from '../../../shared/random.ts';
 import { createBatcher, gatherImages, type Dataset } from '../../dataset/dataset.ts';
 import {
   applyAdam,
+  computeAdamAmounts,
   createState,
   disposeState,
   drawInitialArrays,
@@ -80,7 +81,8 @@ export async function* trainClassifier(
           const { logits } = runClassifier(config, splitWeights(specs, state.weights), x);
           return tf.losses.softmaxCrossEntropy(y, logits) as tf.Scalar;
         }, [state.weights]);
-        applyAdam(state, grads[state.weights.name] as tf.Tensor1D, { ...ADAM, learningRate: rate }, step + 1);
+        const adam = { ...ADAM, learningRate: rate };
+        applyAdam(state, grads[state.weights.name] as tf.Tensor1D, adam, computeAdamAmounts(adam, step + 1));
         // The average of few steps must not hold on to the starting weights.
         const decay = Math.min(emaDecay, (1 + step) / (10 + step));
         average.assign(tf.add(tf.mul(average, decay), tf.mul(state.weights, 1 - decay)) as tf.Tensor1D);
