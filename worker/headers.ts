@@ -105,11 +105,12 @@ export function addCommonHeaders({
     c.set('requestId', drawRequestId());
     c.set('png', png);
     await next();
-    c.header(HEADERS.requestId, c.get('requestId'));
-    c.header('X-Content-Type-Options', 'nosniff');
-    c.header('Strict-Transport-Security', 'max-age=31536000');
+    const { headers } = c.res; // Not c.header(), which makes another Response each time once there is one.
+    headers.set(HEADERS.requestId, c.get('requestId'));
+    headers.set('X-Content-Type-Options', 'nosniff');
+    headers.set('Strict-Transport-Security', 'max-age=31536000');
     if (policy !== undefined && c.get('counted') !== undefined) {
-      c.header('RateLimit-Policy', policy);
+      headers.set('RateLimit-Policy', policy);
     }
   });
 }
