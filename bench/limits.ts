@@ -2,9 +2,8 @@
  * What the dearest allowed requests of each route cost: `npm run bench:limits`. Processor time of the whole runtime in the
  * local edge runtime, of the shipped model, warmed up. The limits in shared/contract/limits.ts rest on it.
  */
-import { buildPage } from '../dev/build-page.ts';
-import { startWorker, type TestWorker } from '../test/support/workerd.ts';
-import { findDescendant, readUsage } from './process-usage.ts';
+import { startEdge, type Edge } from './edge-runtime.ts';
+import { readUsage } from './process-usage.ts';
 
 const REPEATS = 5;
 
@@ -48,32 +47,27 @@ const REQUESTS: readonly (readonly [what: string, path: string])[] = [
 await main();
 
 async function main(): Promise<void> {
-  await buildPage();
-  const worker = await startWorker();
+  const edge = await startEdge();
   try {
-    const pid = findDescendant('workerd');
-    if (pid === undefined) {
-      throw new Error('expected a process workerd under /proc; this benchmark runs on Linux only');
-    }
-    const { model } = (await (await worker.fetch('/healthz')).json()) as { model: { version: string } };
+    const { model } = (await (await fetch(new URL('/healthz', edge.url))).json()) as { model: { version: string } };
     console.log('request                                          CPU, ms   elapsed, ms       KiB');
     for (const [what, template] of REQUESTS) {
       const path = template
         .replace('VERSION', model.version)
-        .replace('=URL', `=${encodeURIComponent(new URL('/number/88888888888888888888888888888888.png', worker.url).href)}`);
-      const { cpuMs, elapsedMs, bytes } = await measure(worker, pid, path);
+        .replace('=URL', `=${encodeURIComponent(new URL('/number/88888888888888888888888888888888.png', edge.url).href)}`);
+      const { cpuMs, elapsedMs, bytes } = await measure(edge, path);
       const cells = [cpuMs.toFixed(0).padStart(10), elapsedMs.toFixed(0).padStart(13), (bytes / 1024).toFixed(1).padStart(12)];
       console.log(`${what.padEnd(46)}${cells.join('')}`);
     }
   } finally {
-    await worker.close();
+    await edge.close();
   }
 }
 
 /** Means of requests one after the other. @throws Error  When an answer is no success where one is expected. */
-async function measure(worker: TestWorker, pid: number, path: string) {
+async function measure({ url, pid }: Edge, path: string) {
   const ask = async (): Promise<number> => {
-    const answer = await worker.fetch(path);
+    const answer = await fetch(new URL(path, url));
     const { byteLength } = await answer.arrayBuffer();
     if (!answer.ok && !/n=(x|0)/.test(path)) {
       throw new Error(`${path} answers ${answer.status}`);

@@ -5,10 +5,9 @@
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { buildPage } from '../dev/build-page.ts';
-import { startWorker } from '../test/support/workerd.ts';
 import { writeAtomically } from '../trainer/files.ts';
-import { findDescendant, readUsage } from './process-usage.ts';
+import { startEdge } from './edge-runtime.ts';
+import { readUsage } from './process-usage.ts';
 import { renderScale, type MeasuredCost } from './scale/page.ts';
 import { simulate } from './scale/simulation.ts';
 
@@ -20,30 +19,25 @@ const TRAFFIC = [
 ];
 
 /** Requests that processor time is the mean of; it is counted in hundredths of a second. */
-const REPEATS = 300;
+const REPEATS = 1000;
 const SET_SIZE = 20_000;
 
-await buildPage();
-const worker = await startWorker();
-const pid = findDescendant('workerd');
-if (pid === undefined) {
-  throw new Error('expected a process workerd under /proc; this benchmark runs on Linux only');
-}
+const edge = await startEdge();
 
 /** Milliseconds of processor time of the whole runtime. */
 async function measure(path: string, repeats: number, init: RequestInit = {}): Promise<number> {
-  const ask = async () => (await worker.fetch(path, init)).arrayBuffer();
+  const ask = async () => (await fetch(new URL(path, edge.url), init)).arrayBuffer();
   for (let i = 0; i < Math.min(repeats, 50); i++) {
     await ask();
   }
-  const before = readUsage(pid as number).cpuMs;
+  const before = readUsage(edge.pid).cpuMs;
   for (let i = 0; i < repeats; i++) {
     await ask();
   }
-  return (readUsage(pid as number).cpuMs - before) / repeats;
+  return (readUsage(edge.pid).cpuMs - before) / repeats;
 }
 
-const etag = (await worker.fetch('/digit.png?seed=a')).headers.get('etag') ?? '';
+const etag = (await fetch(new URL('/digit.png?seed=a', edge.url))).headers.get('etag') ?? '';
 const cost: MeasuredCost = {
   digitMs: await measure('/digit.png', REPEATS),
   sheetMs: await measure('/digit.png?n=16', REPEATS),
@@ -51,7 +45,7 @@ const cost: MeasuredCost = {
   setMsPerDigit: (await measure(`/dataset.idx?n=${SET_SIZE}`, 2)) / SET_SIZE,
   machine: `${cpus().length} cores of ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`,
 };
-await worker.close();
+await edge.close();
 const file = join(import.meta.dirname, '../docs/scale.md');
 await writeAtomically(
   file,

@@ -32,7 +32,7 @@ await main();
 
 async function main(): Promise<void> {
   await buildPage();
-  const { code, kernels, model: weights } = measureBundle();
+  const { code, kernels, model: weights } = await measureBundle();
   const [all, ...parts] = [code + kernels + weights, code, kernels, weights].map((bytes) => (bytes / 1024).toFixed(0));
   console.log(`bundle, gzipped KiB: ${all} in all; ${parts[0]} code, ${parts[1]} kernels, ${parts[2]} bundled model\n`);
   const model = buildFixture({ name: 'conv', latentSize: 64, classes: 10, layers: CONVOLUTIONAL });

@@ -1,5 +1,5 @@
 /**
- * How large the worker is that `wrangler deploy` would upload.
+ * The worker as `wrangler deploy` would upload it, and how large that is.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -17,8 +17,13 @@ export interface BundleSize {
 
 const PARTS: Readonly<Record<string, keyof BundleSize>> = { '.js': 'code', '.wasm': 'kernels', '.bin': 'model' };
 
-/** @throws Error  When wrangler cannot bundle it. */
-export function measureBundle(): BundleSize {
+/**
+ * Bundles the worker.
+ *
+ * @param use  Given the folder with index.js, the modules of wasm and bytes beside it, and source maps; it is removed after.
+ * @throws Error  When wrangler cannot bundle it.
+ */
+export async function withBundle<T>(use: (folder: string) => T | Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'digitmint-bundle-'));
   try {
     const args = ['deploy', '--dry-run', '--outdir', folder];
@@ -26,6 +31,15 @@ export function measureBundle(): BundleSize {
     if (status !== 0) {
       throw new Error(`wrangler ${args.join(' ')} failed: ${stderr}`);
     }
+    return await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** @throws Error  When wrangler cannot bundle it. */
+export function measureBundle(): Promise<BundleSize> {
+  return withBundle((folder) => {
     const sizes = { code: 0, kernels: 0, model: 0 };
     for (const file of readdirSync(folder)) {
       const part = PARTS[extname(file)];
@@ -34,7 +48,5 @@ export function measureBundle(): BundleSize {
       }
     }
     return sizes;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }

@@ -6,6 +6,7 @@ import { scaleLinear, scaleLog } from 'd3-scale';
 import { curveStepAfter, line } from 'd3-shape';
 import { formatTick, thinTicks } from '../../trainer/report/chart.ts';
 import { escapeHtml, formatNumber } from '../../trainer/report/html.ts';
+import { PLOT_STYLE, round } from '../plot-style.ts';
 import type { QualityFigures } from './figures.ts';
 import { getPlottedMs, PLOTTED_COUNT, type QualityPoint, type QualityReport } from './points.ts';
 
@@ -63,7 +64,7 @@ export function renderPlot({ points, floorFigures }: Pick<QualityReport, 'points
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${SIZE.height}" width="${width}" height="${SIZE.height}" role="img" aria-labelledby="title" aria-describedby="told">` +
     `<title id="title">Quality of the models against the worker’s milliseconds</title><desc id="told">${escapeHtml(told.join('; '))}</desc>` +
-    `<style>${STYLE}</style><rect class="paper" width="${width}" height="${SIZE.height}"/>${panels.join('')}</svg>\n`
+    `<style>${PLOT_STYLE}</style><rect class="paper" width="${width}" height="${SIZE.height}"/>${panels.join('')}</svg>\n`
   );
 }
 
@@ -190,15 +191,3 @@ export function describeCost({ multiplyAccumulates, weightsBytes }: QualityPoint
 function describePoint(point: QualityPoint): string {
   return `${point.name}@${point.version}, ${point.weightsType}: ${formatNumber(getPlottedMs(point))} ms, ${describeCost(point)}`;
 }
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-/** The colours of a run's report. */
-const STYLE =
-  ':root{--paper:#fff;--ink:#1c1d1f;--soft:#5d6167;--rule:#e3e3df;--point:#1f5fbf;--floor:#b8470b}' +
-  '@media (prefers-color-scheme:dark){:root{--paper:#1d1f22;--ink:#eceae6;--soft:#a5a8ad;--rule:#303338;--point:#79aefc;--floor:#ff9a5c}}' +
-  'text{font:12px system-ui,sans-serif;fill:var(--ink)}.title{font-size:15px;font-weight:600}.soft,.cost{fill:var(--soft)}' +
-  '.label{font-weight:600}.label,.cost{paint-order:stroke;stroke:var(--paper);stroke-width:3px}.leader{stroke:var(--soft);stroke-width:.75}.paper{fill:var(--paper)}.rule{stroke:var(--rule)}.point{fill:var(--point)}' +
-  '.floor{stroke:var(--floor);stroke-width:1.5;stroke-dasharray:6 4}.front{fill:none;stroke:var(--point);stroke-width:1.5;opacity:.5}';

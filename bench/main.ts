@@ -1,0 +1,103 @@
+/**
+ * All that docs/speed.md shows, measured one after the other, and the page itself: `npm run bench [-- SUITE... | --page]`. Takes half an
+ * hour; the machine should do nothing else. What a suite found before stays where it fails.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Argument, Command } from 'commander';
+import { ExpectedError } from '../trainer/expected-error.ts';
+import { writeAtomically } from '../trainer/files.ts';
+import { recordSchema, type BenchRecord, type BenchTable } from './record.ts';
+import { renderSpeedPage } from './speed/page.ts';
+import { renderSpeedPlot } from './speed/plot.ts';
+
+interface Suite {
+  readonly about: string;
+  /** Takes `--json FILE`. */
+  readonly program: string;
+}
+
+/** In the order of the page. */
+const SUITES: Readonly<Record<string, Suite>> = {
+  engine: { about: 'the generator alone, beside other runtimes', program: 'engine.ts' },
+  edge: { about: 'a request to the worker, beside one to a worker that does nothing', program: 'edge.ts' },
+  load: { about: 'requests a second, and latency under load', program: 'load.ts' },
+  evaluation: { about: 'the figures of an evaluation, beside other people’s code for them', program: 'evaluation.ts' },
+};
+
+const DOCS = join(import.meta.dirname, '../docs');
+const RESULTS = join(import.meta.dirname, 'results');
+
+const program = new Command('npm run bench --')
+  .description(
+    `Measures, and writes docs/speed.md:\n${Object.entries(SUITES)
+      .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
+      .join('\n')}`,
+  )
+  .addArgument(new Argument('[suites...]', 'all when none is named').choices(Object.keys(SUITES)))
+  .option('--page', 'writes the page of what was found before')
+  .parse();
+
+try {
+  const isPageOnly = program.opts<{ page?: true }>().page === true;
+  const failed: string[] = [];
+  for (const name of isPageOnly ? [] : program.args.length > 0 ? program.args : Object.keys(SUITES)) {
+    console.log(`\n— ${name}: ${SUITES[name]?.about}`);
+    if (!(await runSuite(name))) {
+      failed.push(name);
+    }
+  }
+  await writePage();
+  if (failed.length > 0) {
+    throw new ExpectedError(`failed: ${failed.join(', ')}; docs/speed.md shows what they found before.`);
+  }
+} catch (error) {
+  if (!(error instanceof ExpectedError)) {
+    throw error;
+  }
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+/** In a process of its own: a backend can be chosen once. */
+function runSuite(name: string): Promise<boolean> {
+  const args = [join(import.meta.dirname, (SUITES[name] as Suite).program), '--json', join(RESULTS, `${name}.json`)];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { stdio: 'inherit' });
+    child.on('error', reject);
+    child.on('close', (status) => resolve(status === 0));
+  });
+}
+
+async function writePage(): Promise<void> {
+  const records: BenchRecord[] = [];
+  for (const name of Object.keys(SUITES)) {
+    const file = join(RESULTS, `${name}.json`);
+    if (!existsSync(file)) {
+      console.log(`${name}: never measured, so docs/speed.md lacks it`);
+      continue;
+    }
+    const parsed = recordSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
+    if (!parsed.success) {
+      throw new ExpectedError(
+        `bench/results/${name}.json is none of this version's: measure again with \`npm run bench -- ${name}\`.`,
+      );
+    }
+    records.push(parsed.data);
+  }
+  if (records.length === 0) {
+    throw new ExpectedError('nothing was measured yet.');
+  }
+  const plotOf = ({ id }: BenchTable): string => `speed/${id}.svg`;
+  for (const table of records.flatMap(({ tables }) => tables)) {
+    await save(plotOf(table), renderSpeedPlot(table));
+  }
+  await save('speed.md', renderSpeedPage(records, plotOf));
+  console.log('\ndocs/speed.md is written.');
+}
+
+async function save(path: string, text: string): Promise<void> {
+  await writeAtomically(join(DOCS, path), new TextEncoder().encode(text));
+}
