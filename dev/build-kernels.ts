@@ -1,6 +1,6 @@
 /**
- * `npm run build:kernels`: compiles kernels/kernels.ts to kernels/kernels.wasm, which is in the repository: whoever does not change
- * the kernels needs no compiler. `-- --check` writes nothing and fails when the two do not belong together, as the gate asks.
+ * `npm run build:kernels`: compiles each kernels/*.ts to a kernels/*.wasm, which is in the repository: whoever does not change
+ * the kernels needs no compiler. `-- --check` writes nothing and fails when two do not belong together, as the gate asks.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,8 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '..');
-const SOURCE = join(ROOT, 'kernels', 'kernels.ts');
-const PROGRAM = join(ROOT, 'kernels', 'kernels.wasm');
+const PROGRAMS = ['kernels', 'png'];
 
 /** AssemblyScript's compiler, with the optimizer that it names, takes 100 MB: it goes to a folder of its own, on first use. */
 const VERSION = '0.28.20';
@@ -21,17 +20,24 @@ const FLAGS = ['-O3', '--converge', '--runtime', 'stub', '--enable', 'simd', '--
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 install();
-const compiled = join(FOLDER, 'kernels.wasm');
-call(process.execPath, [COMPILER, SOURCE, ...FLAGS, '--outFile', compiled]);
-const bytes = readFileSync(compiled);
-if (!values.check) {
-  writeFileSync(PROGRAM, bytes);
-  console.log(`kernels/kernels.wasm: ${bytes.length.toLocaleString('en')} bytes`);
-} else if (bytes.equals(readFileSync(PROGRAM))) {
-  console.log('kernels/kernels.wasm is what kernels/kernels.ts compiles to.');
-} else {
-  console.error('kernels/kernels.wasm is not what kernels/kernels.ts compiles to: npm run build:kernels');
-  process.exitCode = 1;
+for (const name of PROGRAMS) {
+  build(name);
+}
+
+function build(name: string): void {
+  const [source, program] = ['ts', 'wasm'].map((extension) => `kernels/${name}.${extension}`) as [string, string];
+  const compiled = join(FOLDER, `${name}.wasm`);
+  call(process.execPath, [COMPILER, join(ROOT, source), ...FLAGS, '--outFile', compiled]);
+  const bytes = readFileSync(compiled);
+  if (!values.check) {
+    writeFileSync(join(ROOT, program), bytes);
+    console.log(`${program}: ${bytes.length.toLocaleString('en')} bytes`);
+  } else if (bytes.equals(readFileSync(join(ROOT, program)))) {
+    console.log(`${program} is what ${source} compiles to.`);
+  } else {
+    console.error(`${program} is not what ${source} compiles to: npm run build:kernels`);
+    process.exitCode = 1;
+  }
 }
 
 function install(): void {

@@ -324,10 +324,28 @@ export function parsePointer(bytes: Uint8Array): Pointer {
  * @throws ArtifactError  When its size or its SHA-256 differs.
  */
 export function verifyFile(file: ManifestFile, bytes: Uint8Array): void {
+  checkSize(file, bytes);
+  checkHash(file, hashBytes(bytes));
+}
+
+/**
+ * The same by the platform's WebCrypto, which browsers have on secure origins alone. A fresh isolate interprets the other at first:
+ * of 170 KB in some 6 ms.
+ *
+ * @param bytes  Nobody may change them meanwhile.
+ */
+export async function verifyFileNatively(file: ManifestFile, bytes: Uint8Array): Promise<void> {
+  checkSize(file, bytes);
+  checkHash(file, bytesToHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))));
+}
+
+function checkSize(file: ManifestFile, bytes: Uint8Array): void {
   if (bytes.length !== file.bytes) {
     throw new ArtifactError({ reason: 'size_mismatch', what: file.path, bytes: bytes.length, expectedBytes: file.bytes });
   }
-  const actual = hashBytes(bytes);
+}
+
+function checkHash(file: ManifestFile, actual: string): void {
   if (actual !== file.sha256) {
     throw new ArtifactError({ reason: 'hash_mismatch', what: file.path, sha256: actual, expectedSha256: file.sha256 });
   }
@@ -354,14 +372,9 @@ export function decodeWeights({ manifest, plan }: ParsedManifest, bytes: Uint8Ar
   return plan.weights.map((weight) => values.subarray(next, (next += sizeOf(weight.shape))));
 }
 
-/** By index: `every` and `for ... of` take ten times as long for a million numbers. */
+/** By searches, which the runtime itself has compiled: a loop over a model's weights takes a fresh isolate 4 ms. */
 function areFinite(values: Float32Array): boolean {
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) {
-      return false;
-    }
-  }
-  return true;
+  return ![NaN, Infinity, -Infinity].some((value) => values.includes(value));
 }
 
 /** SHA-256 as 64 hex digits. */

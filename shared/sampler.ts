@@ -7,6 +7,7 @@ import {
   decodeWeights,
   findFile,
   verifyFile,
+  verifyFileNatively,
   WEIGHTS_FILE,
   type Manifest,
   type ParsedManifest,
@@ -84,8 +85,39 @@ export interface Sampler {
  * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
  */
 export function createSampler(parsed: ParsedManifest, weights: Uint8Array, instantiate: () => Kernels): Sampler {
-  const { manifest, plan } = parsed;
-  let loaded: LoadedNetwork | undefined = loadNetwork(parsed, weights, instantiate);
+  return createVerifiedSampler(VerifiedWeights.verify(parsed, weights), instantiate);
+}
+
+/** The content of WEIGHTS_FILE that was found to be what its manifest lists. */
+export class VerifiedWeights {
+  readonly parsed: ParsedManifest;
+  readonly bytes: Uint8Array;
+
+  private constructor(parsed: ParsedManifest, bytes: Uint8Array) {
+    this.parsed = parsed;
+    this.bytes = bytes;
+  }
+
+  /** @throws ArtifactError  When they are not those that the manifest lists. */
+  static verify(parsed: ParsedManifest, bytes: Uint8Array): VerifiedWeights {
+    verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
+    return new VerifiedWeights(parsed, bytes);
+  }
+
+  /** The same on hosts with WebCrypto: see `verifyFileNatively`. */
+  static async verifyNatively(parsed: ParsedManifest, bytes: Uint8Array): Promise<VerifiedWeights> {
+    await verifyFileNatively(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
+    return new VerifiedWeights(parsed, bytes);
+  }
+}
+
+/**
+ * Makes a sampler, as `createSampler` does, of weights that were verified before.
+ * @throws ArtifactError  When they are not finite.
+ */
+export function createVerifiedSampler(weights: VerifiedWeights, instantiate: () => Kernels): Sampler {
+  const { manifest, plan } = weights.parsed;
+  let loaded: LoadedNetwork | undefined = fillNetwork(weights, instantiate);
   function getNetwork(): LoadedNetwork {
     if (loaded === undefined) {
       throw new Error(`${manifest.name}@${manifest.version} was disposed of`);
@@ -147,9 +179,12 @@ export interface LoadedNetwork {
  * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
  */
 export function loadNetwork(parsed: ParsedManifest, weights: Uint8Array, instantiate: () => Kernels): LoadedNetwork {
+  return fillNetwork(VerifiedWeights.verify(parsed, weights), instantiate);
+}
+
+function fillNetwork({ parsed, bytes }: VerifiedWeights, instantiate: () => Kernels): LoadedNetwork {
   const { manifest, plan } = parsed;
-  verifyFile(findFile(manifest, WEIGHTS_FILE), weights);
-  return { plan, engine: createEngine(instantiate(), plan, decodeWeights(parsed, weights)), range: manifest.image.range };
+  return { plan, engine: createEngine(instantiate(), plan, decodeWeights(parsed, bytes)), range: manifest.image.range };
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
  * Lays samples out as one picture and encodes it as PNG: the same bytes offline and at the edge. Pure.
  */
-import { encode } from 'fast-png';
 import { areEqual, BLACK, mixColours, WHITE, type Colour } from './colour.ts';
 import { enlargePixels } from './enlarge.ts';
+import type { PngEncoder } from './png.ts';
 import type { Samples } from './sampler.ts';
 import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
 
@@ -23,6 +23,8 @@ export interface Picture {
   readonly channels: number;
   /** Row-major [height, width, channels]. */
   readonly pixels: Uint8Array;
+  /** Whether it was enlarged smoothly, so that neighbours resemble each other. */
+  readonly smooth?: boolean;
 }
 
 /** Lays samples out row by row; places left over in the last row, gaps and margins stay paper (0). */
@@ -47,7 +49,7 @@ export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
       copySquares(sample, samples, scale, pixels, to, rowBytes);
     }
   }
-  return { width, height, channels, pixels };
+  return { width, height, channels, pixels, smooth: smooth && scale > 1 };
 }
 
 /** Copies one sample, a square of output pixels for each of its own. */
@@ -74,41 +76,29 @@ function copySquares(
   }
 }
 
-/** How hard PNGs are packed. */
-export type PackingLevel = 1 | 3;
-
-/**
- * Least effort: of digits it makes PNGs about as small as the library's own 3 does, in half the time. Of those enlarged 8
- * or 16 times 3 makes a quarter and takes no longer; but sheets keep the bytes of their first days.
- */
-const SHEET_LEVEL: PackingLevel = 1;
-
 /** Encodes a picture as PNG, 8 bits a channel. @param colours  Of a grey picture: white on black without them. */
-export function encodePng(picture: Picture, colours?: SheetColours): Uint8Array<ArrayBuffer> {
-  return encodePngs([picture], colours, SHEET_LEVEL)[0] as Uint8Array<ArrayBuffer>;
+export function encodePng(png: PngEncoder, picture: Picture, colours?: SheetColours): Uint8Array<ArrayBuffer> {
+  return encodePngs(png, [picture], colours)[0] as Uint8Array<ArrayBuffer>;
 }
 
 /** The same of several, at least one, all with the same palette. */
 export function encodePngs(
+  png: PngEncoder,
   pictures: readonly Picture[],
   colours: SheetColours | undefined,
-  level: PackingLevel,
 ): Uint8Array<ArrayBuffer>[] {
-  const options = { zlib: { level } };
   const isPainted = colours !== undefined && pictures[0]?.channels === 1;
   const { places, ...palette } = isPainted ? choosePaint(pictures, colours) : {};
-  return pictures.map(({ width, height, channels, pixels }) => {
+  return pictures.map(({ pixels, ...picture }) => {
     const data = places === undefined ? pixels : pixels.map((value) => places[value] as number);
-    const painted = { data, ...palette };
-    const bytes = encode({ width, height, channels: channels as 1 | 3, depth: 8, ...painted }, options);
-    return bytes as Uint8Array<ArrayBuffer>; // The library allocates it so, and types it more loosely.
+    return png.encode({ ...picture, data, ...palette });
   });
 }
 
 interface Paint {
   /** What each grey number becomes; none becomes another without it. */
   readonly places?: Uint8Array;
-  readonly palette?: number[][];
+  readonly palette?: readonly Colour[];
 }
 
 /** Grey numbers stay numbers where the colours are shades of grey; else they become places of a palette of what is used. */
@@ -127,7 +117,7 @@ function choosePaint(pictures: readonly Picture[], { bg, fg }: SheetColours): Pa
       isUsed[pixels[i] as number] = 1;
     }
   }
-  // The opaque last: the library writes the opacities of the others only, and they must be the palette's first.
+  // The opaque last: the file tells the opacities of the first places only.
   const used = [...isUsed.keys()]
     .filter((value) => isUsed[value] === 1)
     .sort((a, b) => (mixed[a] as Colour)[3] - (mixed[b] as Colour)[3] || a - b);
@@ -135,6 +125,5 @@ function choosePaint(pictures: readonly Picture[], { bg, fg }: SheetColours): Pa
   used.forEach((value, place) => {
     places[value] = place;
   });
-  const isOpaque = used.every((value) => (mixed[value] as Colour)[3] === 255);
-  return { places, palette: used.map((value) => (mixed[value] as Colour).slice(0, isOpaque ? 3 : 4)) };
+  return { places, palette: used.map((value) => mixed[value] as Colour) };
 }

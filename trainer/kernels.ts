@@ -1,8 +1,9 @@
 /**
- * The engine's kernels on Node, from their file.
+ * The kernels on Node, from their files.
  */
 import { readFileSync } from 'node:fs';
 import type { Kernels } from '../shared/engine/engine.ts';
+import { createPngEncoder, type PngKernels } from '../shared/png.ts';
 
 /** Node's types leave it out. */
 declare const WebAssembly: {
@@ -12,8 +13,15 @@ declare const WebAssembly: {
 
 let program: object | undefined;
 
+/** Writes PNGs; its program is read at the first. */
+export const pngEncoder = createPngEncoder(() => new WebAssembly.Instance(readProgram('png')).exports as PngKernels);
+
 /** Makes an instance, with a memory of its own. */
 export function instantiateKernels(): Kernels {
-  program ??= new WebAssembly.Module(readFileSync(new URL('../kernels/kernels.wasm', import.meta.url)));
+  program ??= readProgram('kernels');
   return new WebAssembly.Instance(program).exports as Kernels;
+}
+
+function readProgram(name: string): object {
+  return new WebAssembly.Module(readFileSync(new URL(`../kernels/${name}.wasm`, import.meta.url)));
 }

@@ -5,6 +5,7 @@
 import type { Samples } from '../shared/sampler.ts';
 import { buildSheet, encodePng } from '../shared/sheet.ts';
 import { openEventLog } from './event-log.ts';
+import { pngEncoder } from './kernels.ts';
 import type { MetricsLine, Warning } from './metrics.ts';
 import { appendMetrics, loadMetrics, locate, saveGrid } from './run-folder.ts';
 import { GRID } from './sample-grid.ts';
@@ -53,7 +54,7 @@ export async function openRunLog(
       const whole: MetricsLine = raised.length === 0 ? line : { ...line, warnings: [...raised] };
       history.push(whole);
       const sheet = grid && buildSheet(grid, GRID.layout);
-      const png = sheet && encodePng(sheet);
+      const png = sheet && encodePng(pngEncoder, sheet);
       if (png !== null) {
         await saveGrid(folder, figures.step, png);
       }

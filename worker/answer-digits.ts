@@ -115,7 +115,7 @@ export async function answerDigits(
     if (hasCurrent(c, headers['ETag'])) {
       return c.body(null, 304, headers);
     }
-    const context = { digits, classes, origin };
+    const context = { digits, classes, origin, png: c.get('png') };
     const content = { ...headers, ...describeContent(digits) };
     // HEAD is spared the drawing: its answer may lack what only the content tells (RFC 9110, section 9.3.2), the length.
     if (c.req.method === 'HEAD' && checkSize(digits, measureWidest(digits, image)) === undefined) {

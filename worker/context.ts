@@ -2,6 +2,7 @@
  * What every route is given, and what a request carries with it.
  */
 import type { Context, Hono } from 'hono';
+import type { PngEncoder } from '../shared/png.ts';
 import type { GeneratorSource } from './generator-source.ts';
 import type { Jobs, NoJobs } from './jobs/jobs.ts';
 import type { Log } from './log.ts';
@@ -17,6 +18,7 @@ export interface AppDependencies {
   /** A seed that nobody can foresee, of URL-safe characters. */
   readonly drawSeed: () => string;
   readonly drawRequestId: () => string;
+  readonly png: PngEncoder;
   /** Milliseconds, for durations. */
   readonly clock: () => number;
   readonly log: Log;
@@ -33,6 +35,8 @@ export interface AppEnv {
   Bindings: HostFacts;
   Variables: {
     requestId: string;
+    /** The isolate's. */
+    png: PngEncoder;
     /** Which limits the request was counted for already. */
     counted?: readonly ('all' | 'heavy')[];
     /** Of the error that it is answered with. */

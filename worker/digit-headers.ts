@@ -8,7 +8,7 @@ import { buildDigitUrl, findWithoutEffect, type DigitQuery, type PinnedDigits } 
 import { API_HEADERS, CACHE_CONTROL, HEADERS } from './headers.ts';
 
 /** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
-const RENDERING = 3;
+const RENDERING = 4;
 
 /** An answer that a seed and a version of a model decide. */
 export interface Pinned {

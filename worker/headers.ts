@@ -94,17 +94,23 @@ export function buildPageHeaders(isScripted: boolean): Record<string, string> {
   };
 }
 
-/** Gives each request its id and each answer the headers that all have. */
-export function addCommonHeaders({ drawRequestId, rateLimits }: Pick<AppDependencies, 'drawRequestId' | 'rateLimits'>) {
+/** Gives each request its id and what writes pictures, and each answer the headers that all have. */
+export function addCommonHeaders({
+  drawRequestId,
+  png,
+  rateLimits,
+}: Pick<AppDependencies, 'drawRequestId' | 'png' | 'rateLimits'>) {
   const policy = rateLimits && describePolicy(rateLimits);
   return createMiddleware<AppEnv>(async (c, next) => {
     c.set('requestId', drawRequestId());
+    c.set('png', png);
     await next();
-    c.header(HEADERS.requestId, c.get('requestId'));
-    c.header('X-Content-Type-Options', 'nosniff');
-    c.header('Strict-Transport-Security', 'max-age=31536000');
+    const { headers } = c.res; // Not c.header(), which makes another Response each time once there is one.
+    headers.set(HEADERS.requestId, c.get('requestId'));
+    headers.set('X-Content-Type-Options', 'nosniff');
+    headers.set('Strict-Transport-Security', 'max-age=31536000');
     if (policy !== undefined && c.get('counted') !== undefined) {
-      c.header('RateLimit-Policy', policy);
+      headers.set('RateLimit-Policy', policy);
     }
   });
 }

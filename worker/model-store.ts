@@ -44,7 +44,7 @@ export type PointerReading =
   | { readonly state: 'unchanged' }
   | { readonly state: 'read'; readonly pointer: Pointer; readonly etag: string };
 
-/** Checked manifest and the weights' bytes, which are not verified yet: `createSampler` does that. */
+/** Checked manifest and the weights' bytes, which are not verified yet: `openModel` does that. */
 export interface StoredModel {
   readonly parsed: ParsedManifest;
   readonly weights: Uint8Array;

@@ -2,7 +2,7 @@
  * From an artifact's bytes to a sampler that is proven to draw: the last check before a model may serve.
  */
 import type { ParsedManifest } from '../shared/artifact.ts';
-import { createSampler, type Sampler } from '../shared/sampler.ts';
+import { createVerifiedSampler, VerifiedWeights, type Sampler } from '../shared/sampler.ts';
 import { giveBackKernels, takeKernels } from './kernels.ts';
 
 let open = 0;
@@ -21,9 +21,10 @@ export function countOpenModels(): number {
  * @throws ArtifactError  When the weights are not those that the manifest lists, or what they draw is not finite or blank.
  */
 export async function openModel(parsed: ParsedManifest, weights: Uint8Array): Promise<Sampler> {
+  const verified = await VerifiedWeights.verifyNatively(parsed, weights);
   const kernels = takeKernels();
   try {
-    const sampler = createSampler(parsed, weights, () => kernels);
+    const sampler = createVerifiedSampler(verified, () => kernels);
     sampler.checkOutput();
     open++;
     return {

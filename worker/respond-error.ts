@@ -52,7 +52,7 @@ export function respondError(c: AppContext, error: ApiError): Response {
   switch (form) {
     case 'png':
       headers.set('Content-Type', 'image/png');
-      body = encodePng(drawErrorPicture(heading, detail));
+      body = encodePng(c.get('png'), drawErrorPicture(heading, detail));
       break;
     case 'gif':
       headers.set('Content-Type', 'image/gif');

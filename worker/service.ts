@@ -13,6 +13,7 @@ import { createModelFiles, type BundledFiles } from './model-files.ts';
 import type { RateLimits } from './rate-limit.ts';
 import { createModelStore, type ObjectReader, type StoredModel } from './model-store.ts';
 import { openModel } from './open-model.ts';
+import { pngEncoder } from './png.ts';
 import { WAITS } from './waits.ts';
 
 /** Bytes of a seed that is drawn for a request: 16 URL-safe characters. */
@@ -75,6 +76,7 @@ export function createDependencies({
     modelFiles: createModelFiles(store, bundled, log),
     drawSeed,
     drawRequestId: () => crypto.randomUUID(),
+    png: pngEncoder,
     clock: () => performance.now(),
     ...(rateLimits && { rateLimits }),
     ...(jobs && { jobs }),

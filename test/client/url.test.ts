@@ -13,6 +13,7 @@ import { LIMITS } from '../../shared/contract/limits.ts';
 import { NUMBER_TEXT } from '../../shared/contract/number-text.ts';
 import { MORPH_FORMATS, MORPH_PARAMETERS, type MorphFormat } from '../../shared/contract/morph-query.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import { pngEncoder } from '../../trainer/kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
 import type { ModelFiles } from '../../worker/model-files.ts';
@@ -29,6 +30,7 @@ const app = createApp({
   modelFiles: {} as ModelFiles,
   drawSeed: () => 'drawn',
   drawRequestId: () => 'request',
+  png: pngEncoder,
   clock: () => 0,
   log: (event) => (event.level === 'info' ? undefined : expect.fail(JSON.stringify(event))),
 });

@@ -10,6 +10,7 @@ import { encodeNpy } from '../../shared/npy.ts';
 import { decodePixels, encodePixels } from '../../shared/pixels.ts';
 import type { Samples } from '../../shared/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/sheet.ts';
+import { pngEncoder } from '../../trainer/kernels.ts';
 import { formatItems } from '../../worker/render/digits.ts';
 import { timesAsMany } from '../support/fast-check.ts';
 
@@ -38,7 +39,7 @@ describe('a sheet as PNG', () => {
     fc.assert(
       fc.property(samples, layout, (drawn, { cols, scale, gap, margin }) => {
         const { count, height, width, channels, pixels } = drawn;
-        const png = PNG.sync.read(Buffer.from(encodePng(buildSheet(drawn, { cols, scale, gap, margin }))));
+        const png = PNG.sync.read(Buffer.from(encodePng(pngEncoder, buildSheet(drawn, { cols, scale, gap, margin }))));
         const expected = new Uint8Array(png.width * png.height * 4).map((_, i) => (i % 4 === 3 ? 255 : 0));
         for (let i = 0; i < count * height * width * scale * scale; i++) {
           const [digit, place] = [Math.floor(i / (height * width * scale * scale)), i % (height * width * scale * scale)];
@@ -60,7 +61,9 @@ describe('a sheet as PNG', () => {
     const grey = samples.filter(({ channels }) => channels === 1);
     fc.assert(
       fc.property(grey, opaque, opaque, (drawn, fg, bg) => {
-        const { data } = PNG.sync.read(Buffer.from(encodePng(buildSheet(drawn, { cols: drawn.count, scale: 1 }), { fg, bg })));
+        const { data } = PNG.sync.read(
+          Buffer.from(encodePng(pngEncoder, buildSheet(drawn, { cols: drawn.count, scale: 1 }), { fg, bg })),
+        );
         const { count, height, width, pixels } = drawn;
         for (let i = 0; i < pixels.length; i++) {
           const [digit, y, x] = [Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width];

@@ -4,6 +4,7 @@
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
 import { planGenerator } from '../../shared/generator.ts';
+import { pngEncoder } from '../../trainer/kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
 import type { ModelFiles } from '../../worker/model-files.ts';
@@ -19,6 +20,7 @@ function createBrokenApp(generators: Partial<GeneratorSource>) {
     modelFiles: {} as ModelFiles,
     drawSeed: () => 'seed',
     drawRequestId: () => 'request-1',
+    png: pngEncoder,
     clock: () => 0,
     log: (event) => logged.push(event),
   };
@@ -91,7 +93,7 @@ test('a pinned URL that the caller has already is a 304 before any model is aske
   const path = '/digit.png?seed=a&model=seed@0123456789abcdef';
   const { createHash } = await import('node:crypto');
   // The tag's making is no part of the interface; here it is only needed to have one without a model.
-  const etag = `"${createHash('sha256').update(`3  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
+  const etag = `"${createHash('sha256').update(`4  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
   const answer = await app.request(path, { headers: { 'if-none-match': etag } });
   expect(answer.status).toBe(304);
   expect(answer.headers.get('cache-control')).toContain('immutable');

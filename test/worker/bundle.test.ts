@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { measureBundle } from '../../dev/measure-bundle.ts';
 
 /** Bytes, gzipped. Raise them knowingly. */
-const BUDGET = { code: 125 * 1024, kernels: 2 * 1024, model: 512 * 1024 };
+const BUDGET = { code: 125 * 1024, kernels: 6 * 1024, model: 512 * 1024 };
 
 test('the worker’s bundle is small', async () => {
   const sizes = await measureBundle();

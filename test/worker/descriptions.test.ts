@@ -6,6 +6,7 @@ import files from 'page-files';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ERROR_EXAMPLES } from '../../shared/contract/errors.ts';
 import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
+import { pngEncoder } from '../../trainer/kernels.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/generator-source.ts';
 import type { ModelFiles } from '../../worker/model-files.ts';
@@ -21,6 +22,7 @@ const app = createApp({
   } as unknown as ModelFiles,
   drawSeed: () => 'seed',
   drawRequestId: () => 'request',
+  png: pngEncoder,
   clock: () => 0,
   log: () => undefined,
 });

@@ -7,6 +7,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../shared/contract/answers.ts';
 import { planGenerator } from '../../shared/generator.ts';
+import { pngEncoder } from '../../trainer/kernels.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
 import type { GeneratorSource, ModelChoice } from '../../worker/generator-source.ts';
 import type { LogEvent } from '../../worker/log.ts';
@@ -74,6 +75,7 @@ const app = createApp({
   } as unknown as ModelFiles,
   drawSeed: () => 'drawn',
   drawRequestId: () => 'request',
+  png: pngEncoder,
   clock: () => 0,
   log: (event) => logged.push(event),
 });

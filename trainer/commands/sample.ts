@@ -14,7 +14,7 @@ import { encodeIdx } from '../dataset/idx.ts';
 import { ExpectedError } from '../expected-error.ts';
 import { writeAtomically } from '../files.ts';
 import { encodeNpy } from '../../shared/npy.ts';
-import { instantiateKernels } from '../kernels.ts';
+import { instantiateKernels, pngEncoder } from '../kernels.ts';
 import { parseWhole } from './arguments.ts';
 
 type SampleFormat = 'idx' | 'npy' | 'png';
@@ -99,7 +99,7 @@ async function sample(flags: SampleFlags): Promise<void> {
   const tookMs = performance.now() - startedAt;
   await writeAtomically(
     flags.out,
-    flags.format === 'png' ? encodePng(buildSheet(samples, layout)) : encodeSamples(samples, flags.format),
+    flags.format === 'png' ? encodePng(pngEncoder, buildSheet(samples, layout)) : encodeSamples(samples, flags.format),
   );
   if (flags.labels !== undefined && samples.labels !== null) {
     const shape = [samples.count];

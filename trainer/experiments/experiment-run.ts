@@ -14,6 +14,7 @@ import { loadNewestCheckpoint, saveCheckpoint } from '../checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from '../dataset/dataset.ts';
 import { ExpectedError } from '../expected-error.ts';
 import { appendToLog, writeAtomically } from '../files.ts';
+import { pngEncoder } from '../kernels.ts';
 import { readState } from '../network-state.ts';
 import { PURPOSES, type TrainingConfig } from '../preset.ts';
 import { hashRun } from '../run-folder.ts';
@@ -110,7 +111,7 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
       await setImmediate();
     }
     const grid = drawQualitySamples(gan, config.prior, EXPERIMENT_GRID.count);
-    await writeAtomically(paths.grid, encodePng(buildSheet(grid, EXPERIMENT_GRID.layout)));
+    await writeAtomically(paths.grid, encodePng(pngEncoder, buildSheet(grid, EXPERIMENT_GRID.layout)));
   } finally {
     learner.dispose();
     disposeGan(gan);

@@ -5,6 +5,7 @@ import { encodeBase64 } from 'hono/utils/encode';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/npy.ts';
+import type { PngEncoder } from '../../shared/png.ts';
 import type { Samples } from '../../shared/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/sheet.ts';
 import { renderSvg } from './svg.ts';
@@ -18,6 +19,7 @@ export interface RenderContext {
   readonly classes: readonly string[];
   /** For absolute URLs in JSON. */
   readonly origin: string;
+  readonly png: PngEncoder;
 }
 
 /**
@@ -29,7 +31,7 @@ export function renderDigits(context: RenderContext, samples: Samples, first: nu
   const { digits, classes } = context;
   switch (digits.format) {
     case 'png':
-      return encodePng(buildSheet(samples, digits), digits);
+      return encodePng(context.png, buildSheet(samples, digits), digits);
     case 'json':
       return encodeText(formatJson(context, samples, first));
     case 'ndjson':

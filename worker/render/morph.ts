@@ -2,13 +2,14 @@
  * A walk through digits as the bytes of an animated picture.
  */
 import { listDelays, type PinnedMorph } from '../../shared/contract/morph-query.ts';
+import type { PngEncoder } from '../../shared/png.ts';
 import type { Samples } from '../../shared/sampler.ts';
 import { buildSheet, encodePngs } from '../../shared/sheet.ts';
 import { joinPngs } from './apng.ts';
 import { encodeGif } from './gif.ts';
 
 /** @param frames  What was drawn for it, in order. */
-export function renderMorph(morph: PinnedMorph, frames: Samples): Uint8Array<ArrayBuffer> {
+export function renderMorph(png: PngEncoder, morph: PinnedMorph, frames: Samples): Uint8Array<ArrayBuffer> {
   const size = frames.height * frames.width * frames.channels;
   const pictures = Array.from({ length: frames.count }, (_, i) => {
     const pixels = frames.pixels.subarray(i * size, (i + 1) * size);
@@ -16,5 +17,5 @@ export function renderMorph(morph: PinnedMorph, frames: Samples): Uint8Array<Arr
   });
   return morph.format === 'gif'
     ? encodeGif(pictures, morph, listDelays(morph, 100))
-    : joinPngs(encodePngs(pictures, morph, morph.scale > 1 ? 3 : 1), listDelays(morph, 1000));
+    : joinPngs(encodePngs(png, pictures, morph), listDelays(morph, 1000));
 }

@@ -137,7 +137,7 @@ async function answerMorph(c: AppContext, dependencies: AppDependencies, extensi
         ...(query.digits === undefined ? { count, ...(label !== undefined && { label }) } : { labels }),
       });
       const generated = clock();
-      const body = renderMorph(morph, drawn);
+      const body = renderMorph(c.get('png'), morph, drawn);
       return c.body(body, 200, {
         ...content,
         'Content-Length': String(body.length),
