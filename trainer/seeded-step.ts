@@ -107,7 +107,10 @@ export function trainStep(gan: Gan, source: StepSource, indices: Uint32Array, st
   const real = decodeImages(source, indices);
   const draws = drawStep(gan, source, indices, step);
   try {
-    return applyStep(gan, source.config, real, draws, { augment: createTranslation(source, step), probe });
+    return applyStep(gan, source.config, real, draws, {
+      augment: createTranslation(source.config, drawShift(source, step)),
+      probe,
+    });
   } finally {
     real.dispose();
     disposeDraws(draws);
@@ -187,25 +190,34 @@ function computeDecay({ batchSize, emaHalfLifeImages }: TrainingConfig, step: nu
   return 0.5 ** (batchSize / Math.min(emaHalfLifeImages, EMA_RAMP * (step + 1) * batchSize));
 }
 
-/** One shift for the whole batch, drawn for the step; what moves out is lost, what comes in is 0: paper or black. */
-function createTranslation({ config, key }: StepSource, step: number): Batch['augment'] {
-  const { translatePixels: reach, pixelRange } = config;
+/** Where in a batch with an edge of `translatePixels` around it the moved one begins, 0 to twice as many. */
+export interface Shift {
+  readonly down: number;
+  readonly right: number;
+}
+
+/** Draws one shift for the whole batch. @returns  Null where batches are not moved. */
+export function drawShift({ config, key }: StepSource, step: number): Shift | null {
+  const reach = config.translatePixels;
   if (reach === 0) {
-    return keepInPlace;
+    return null;
   }
   const words = drawWords(key, PURPOSES.translation, step, 2);
   const [down, right] = [...words].map((word) => Math.floor((word * (2 * reach + 1)) / 2 ** 32)) as [number, number]; // 0..2 * reach
-  return (images: tf.Tensor4D): tf.Tensor4D => {
+  return { down, right };
+}
+
+/** What moves out is lost, what comes in is paper or black: the range's lower end. */
+export function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfig, shift: Shift | null): Batch['augment'] {
+  if (shift === null) {
+    return (images) => images;
+  }
+  return (images) => {
     const [batch, height, width, channels] = images.shape;
     const around: [number, number] = [reach, reach];
     const padded = tf.pad4d(images, [[0, 0], around, around, [0, 0]], pixelRange[0]);
-    return tf.slice4d(padded, [0, down, right, 0], [batch, height, width, channels]);
+    return tf.slice4d(padded, [0, shift.down, shift.right, 0], [batch, height, width, channels]);
   };
-}
-
-/** The translation of batches that are not moved. */
-export function keepInPlace(images: tf.Tensor4D): tf.Tensor4D {
-  return images;
 }
 
 function drawInput(

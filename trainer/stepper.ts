@@ -5,10 +5,9 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   applyStep,
-  decodeImages,
   disposeDraws,
+  drawShift,
   drawStep,
-  keepInPlace,
   trainStep,
   type StepAmounts,
   type StepDraws,
@@ -16,7 +15,13 @@ import {
   type StepSource,
 } from './seeded-step.ts';
 import type { Gan, Probe } from './steps.ts';
-import { gatherDeviceImages, uploadImages } from './tensorflow/device-images.ts';
+import {
+  createDeviceTranslation,
+  gatherDeviceImages,
+  uploadImages,
+  uploadShift,
+  type DeviceShift,
+} from './tensorflow/device-images.ts';
 import { canRecordGraphs, recordGraph, type Graph } from './tensorflow/graph.ts';
 
 /**
@@ -45,8 +50,7 @@ export interface StepperOptions {
 /** @param gan  Both networks, which the steps change. */
 export function createStepper(gan: Gan, source: StepSource, { graphs = true, onFault }: StepperOptions = {}): Stepper {
   const state: GraphState = { gan, source, images: undefined, graph: undefined, proofs: 0 };
-  // The numbers that a batch is moved by would become constants.
-  let tries = graphs && canRecordGraphs() && source.config.translatePixels === 0;
+  let tries = graphs && canRecordGraphs();
 
   const release = (): void => {
     state.graph?.release();
@@ -66,7 +70,7 @@ export function createStepper(gan: Gan, source: StepSource, { graphs = true, onF
         if (state.graph !== undefined && state.proofs >= PROOFS) {
           return runStep(state, state.graph, draws);
         }
-        const { losses, fault } = proveStep(state, indices, draws);
+        const { losses, fault } = proveStep(state, draws, () => trainStep(gan, source, indices, step));
         if (fault !== undefined) {
           release();
           onFault?.(fault);
@@ -74,7 +78,7 @@ export function createStepper(gan: Gan, source: StepSource, { graphs = true, onF
         return losses;
       } finally {
         disposeDraws(draws);
-        tf.dispose([draws.indices, ...listAmounts(draws)]);
+        tf.dispose([draws.indices, ...listShift(draws), ...listAmounts(draws)]);
       }
     },
     usesGraph: () => state.graph !== undefined && state.proofs >= PROOFS,
@@ -97,11 +101,18 @@ interface GraphState {
 interface GraphDraws extends StepDraws<tf.Scalar> {
   /** Of the real images, [batch], int32. */
   readonly indices: tf.Tensor1D;
+  readonly shift: DeviceShift | null;
 }
 
 function drawForGraph({ gan, source }: GraphState, indices: Uint32Array, step: number): GraphDraws {
   const { amounts, ...drawn } = drawStep(gan, source, indices, step);
-  return { ...drawn, indices: tf.tensor1d(Int32Array.from(indices), 'int32'), amounts: putOnBackend(amounts) };
+  const shift = drawShift(source, step);
+  return {
+    ...drawn,
+    indices: tf.tensor1d(Int32Array.from(indices), 'int32'),
+    shift: shift && uploadShift(shift, source.config.translatePixels),
+    amounts: putOnBackend(amounts),
+  };
 }
 
 function putOnBackend({ discriminator, generator, average }: StepAmounts): StepAmounts<tf.Scalar> {
@@ -111,6 +122,10 @@ function putOnBackend({ discriminator, generator, average }: StepAmounts): StepA
       tf.Scalar
     >;
   return { discriminator: convert({ ...discriminator }), generator: convert({ ...generator }), average: convert({ ...average }) };
+}
+
+function listShift({ shift }: GraphDraws): tf.Tensor[] {
+  return shift === null ? [] : [shift.there, shift.back];
 }
 
 function listAmounts({ amounts }: GraphDraws): tf.Scalar[] {
@@ -131,7 +146,7 @@ function listVariables({ discriminator, generator, average }: Gan): tf.Variable[
 function listInputs({ images }: GraphState, variables: readonly tf.Tensor[], draws: GraphDraws): tf.Tensor[] {
   const { indices, labels, discriminatorInput, generatorInput } = draws;
   const tensors = [images as tf.Tensor, indices, discriminatorInput, generatorInput, ...(labels === null ? [] : [labels])];
-  return [...variables, ...tensors, ...listAmounts(draws)];
+  return [...variables, ...tensors, ...listShift(draws), ...listAmounts(draws)];
 }
 
 /** Does a step as a graph. */
@@ -148,51 +163,53 @@ function runStep(state: GraphState, graph: Graph, draws: GraphDraws): StepLosses
  * Does a step operation by operation, and then as a graph with the same inputs, whose results are compared and dropped. The first
  * step makes the graph.
  *
- * @returns  Why it cannot be used, if it cannot.
+ * @param train  Does the step.
+ * @returns      Why the graph cannot be used, if it cannot.
  */
 function proveStep(
   state: GraphState,
-  places: Uint32Array,
   draws: GraphDraws,
+  train: () => StepLosses,
 ): { readonly losses: StepLosses; readonly fault: string | undefined } {
-  const { gan, source } = state;
-  const real = decodeImages(source, places);
-  const before = listVariables(gan).map((variable) => tf.clone(variable));
-  const apply = (images: tf.Tensor4D): StepLosses => applyStep(gan, source.config, images, draws, { augment: keepInPlace });
+  const variables = listVariables(state.gan);
+  const before = variables.map((variable) => tf.clone(variable));
   try {
-    const images = (state.images ??= uploadImages(source.dataset));
-    const gather = (): tf.Tensor4D => gatherDeviceImages(images, draws.indices, source.config.pixelRange);
-    if (!tf.tidy(() => haveSameBits(gather(), real))) {
-      return { losses: apply(real), fault: 'TensorFlow reads pixels otherwise' };
-    }
+    state.images ??= uploadImages(state.source.dataset);
     const inputs = listInputs(state, before, draws);
-    let losses: StepLosses | undefined;
-    const compute = (): tf.Tensor[] => {
-      losses = tf.tidy(() => ({ ...apply(state.graph === undefined ? gather() : real) }));
-      return [...listVariables(gan), losses.discriminator, losses.generator];
-    };
-    const recording = state.graph === undefined ? recordGraph(inputs, compute) : { outputs: compute(), build: () => state.graph };
-    return { losses: losses as unknown as StepLosses, fault: compareGraph(state, inputs, recording) };
+    const build = state.graph === undefined ? recordStep(state, inputs, draws) : undefined;
+    variables.forEach((variable, i) => variable.assign(before[i] as tf.Tensor)); // recording was a step, too
+    const losses = train();
+    const expected = [...variables, losses.discriminator, losses.generator];
+    try {
+      state.graph ??= build?.();
+      const outputs = state.graph?.run(inputs) ?? [];
+      const same = expected.every((tensor, i) => haveSameBits(tensor, outputs[i] as tf.Tensor));
+      tf.dispose(outputs);
+      state.proofs++;
+      return { losses, fault: same ? undefined : 'as one graph it has other results' };
+    } catch (error) {
+      return { losses, fault: (error as Error).message };
+    }
   } finally {
-    tf.dispose([real, ...before]);
+    tf.dispose(before);
   }
 }
 
-function compareGraph(
-  state: GraphState,
-  inputs: readonly tf.Tensor[],
-  { outputs, build }: { readonly outputs: readonly tf.Tensor[]; readonly build: () => Graph | undefined },
-): string | undefined {
-  try {
-    state.graph = build();
-    const again = state.graph?.run(inputs) ?? [];
-    const same = again.every((output, i) => haveSameBits(output, outputs[i] as tf.Tensor));
-    tf.dispose(again);
-    state.proofs++;
-    return same ? undefined : 'as one graph it has other results';
-  } catch (error) {
-    return (error as Error).message;
-  }
+/** Records a step, which changes the networks. @returns  Makes it a graph. */
+function recordStep({ gan, source, images }: GraphState, inputs: readonly tf.Tensor[], draws: GraphDraws): () => Graph {
+  const { config } = source;
+  let losses: tf.Tensor[] = [];
+  const build = recordGraph(inputs, () => {
+    losses = tf.tidy(() => {
+      const real = gatherDeviceImages(images as tf.Tensor4D, draws.indices, config.pixelRange);
+      const augment = draws.shift === null ? (batch: tf.Tensor4D) => batch : createDeviceTranslation(config, draws.shift);
+      const { discriminator, generator } = applyStep(gan, config, real, draws, { augment });
+      return [discriminator, generator];
+    });
+    return [...listVariables(gan), ...losses];
+  });
+  tf.dispose(losses);
+  return build;
 }
 
 function haveSameBits(a: tf.Tensor, b: tf.Tensor): boolean {

@@ -102,7 +102,7 @@ function describeRefusals(): Record<string, string> {
   const foreign = tf.tensor1d([3, 4]);
   const attempt = (compute: () => tf.Tensor[]): string => {
     try {
-      recordGraph([x], compute).build().release();
+      recordGraph([x], compute)().release();
       return 'none';
     } catch (error) {
       return `${(error as Error).name}: ${(error as Error).message}`;
@@ -122,7 +122,7 @@ function describeRefusals(): Record<string, string> {
 
 function repeat(): number[] {
   const [x, factor, unused] = [tf.tensor1d([1, 2]), tf.scalar(3), tf.scalar(9)];
-  const graph = recordGraph([x, unused, factor], () => [tf.sum(x), tf.mul(tf.add(x, 0.5), factor)]).build();
+  const graph = recordGraph([x, unused, factor], () => [tf.sum(x), tf.mul(tf.add(x, 0.5), factor)])();
   const outputs = graph.run([tf.tensor1d([5, 6]), unused, tf.scalar(10)]);
   graph.release();
   return outputs.flatMap((output) => [...output.dataSync()]);
@@ -137,12 +137,13 @@ if (process.argv[1] === import.meta.filename) {
   const small = { steps: 20, batchSize: 12, seed: 'graph' };
   const cases: Readonly<Record<string, readonly [TrainingConfig, StepSource['dataset']]>> = {
     digits: [{ ...PRESETS.digits, ...small }, mnist],
+    'digits, moved': [{ ...PRESETS.digits, ...small, translatePixels: 2 }, mnist],
     seed: [{ ...PRESETS.seed, ...small }, mnist],
     'R1, a smoothed target and falling rates': [
       { ...TINY_CONFIG, ...small, objective: { type: 'non-saturating', r1Gamma: 1, realTarget: 0.9 }, finalFactor: 0.1 },
       tiny,
     ],
-    'moved batches': [{ ...TINY_CONFIG, ...small, translatePixels: 1 }, tiny],
+    'seed, moved': [{ ...TINY_CONFIG, ...small, translatePixels: 1, pixelRange: [-1, 1] }, tiny],
   };
   const runs: Record<string, { operations: SteppedRun; graph: SteppedRun; falsified: SteppedRun }> = {};
   for (const [label, [config, dataset]] of Object.entries(cases)) {

@@ -1,9 +1,12 @@
 /**
- * A data set's images on tfjs-node, a byte a number as they are: TensorFlow.js itself has no such tensors.
+ * A data set's images on tfjs-node, a byte a number as they are (TensorFlow.js itself has no such tensors), and their way into a
+ * step, without a number that differs from step to step.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { PixelRange } from '../../shared/pixels.ts';
 import type { Dataset } from '../dataset/dataset.ts';
+import type { TrainingConfig } from '../preset.ts';
+import type { Shift } from '../seeded-step.ts';
 import { getNodeBackend } from './node-backend.ts';
 
 /**
@@ -48,4 +51,40 @@ export function gatherDeviceImages(images: tf.Tensor4D, indices: tf.Tensor1D, [l
     values = low === 0 ? values : tf.add(values, 255 * low);
     return tf.div(values, 255);
   });
+}
+
+/** A shift on the backend: where the moved batch begins, and where its gradient does, [4] each, int32. */
+export interface DeviceShift {
+  readonly there: tf.Tensor1D;
+  readonly back: tf.Tensor1D;
+}
+
+/** Puts a shift on the backend. The caller disposes it. */
+export function uploadShift({ down, right }: Shift, reach: number): DeviceShift {
+  return {
+    there: tf.tensor1d([0, down, right, 0], 'int32'),
+    back: tf.tensor1d([0, 2 * reach - down, 2 * reach - right, 0], 'int32'),
+  };
+}
+
+/** `createTranslation` of `trainer/seeded-step.ts` with a shift that is on the backend. */
+export function createDeviceTranslation(
+  { translatePixels: reach, pixelRange }: Pick<TrainingConfig, 'translatePixels' | 'pixelRange'>,
+  { there, back }: DeviceShift,
+): (images: tf.Tensor4D) => tf.Tensor4D {
+  const backend = getNodeBackend();
+  const { TF_ATTR_TYPE: type, TF_FLOAT: float, TF_INT32: int32 } = backend.binding;
+  const attributes = [
+    { name: 'T', type, value: float },
+    { name: 'Index', type, value: int32 },
+  ];
+  const around: [number, number] = [reach, reach];
+  const move = (x: tf.Tensor4D, begin: tf.Tensor1D, edge: number): tf.Tensor4D => {
+    const padded = tf.pad4d(x, [[0, 0], around, around, [0, 0]], edge);
+    return backend.executeSingleOutput('Slice', attributes, [padded, begin, tf.tensor1d(x.shape, 'int32')]) as tf.Tensor4D;
+  };
+  return tf.customGrad((x) => ({
+    value: move(x as tf.Tensor4D, there, pixelRange[0]),
+    gradFunc: (dy: tf.Tensor) => move(dy as tf.Tensor4D, back, 0),
+  })) as (images: tf.Tensor4D) => tf.Tensor4D;
 }

@@ -37,29 +37,22 @@ export function canRecordGraphs(): boolean {
   return tf.getBackend() === 'tensorflow' && !getNodeBackend().isUsingGpuDevice;
 }
 
-/** What was computed, and all that is needed to do it again. */
-export interface Recording {
-  /** What `compute` returned. */
-  readonly outputs: readonly tf.Tensor[];
-  /** Makes it a graph. @throws GraphError  Where TensorFlow does not take it. */
-  build(): Graph;
-}
-
 /**
  * Computes something and records it.
  *
  * @param inputs   What differs when it is done again; numbers and all other tensors that it makes count as constants.
- * @param compute  Uses no other tensors from outside, reads none, and does the same operations whatever the inputs hold.
+ * @param compute  Uses no other tensors from outside, reads none, and does the same operations whatever the inputs hold. What it
+ *                 returns is the caller's.
+ * @returns        Makes it a graph. Throws GraphError where TensorFlow does not take it.
  */
-export function recordGraph(inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]): Recording {
+export function recordGraph(inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]): () => Graph {
   const backend = getNodeBackend();
   const { binding } = backend;
   const recorder = createRecorder(backend, inputs);
   backend.binding = recorder.binding;
   try {
-    const outputs = compute();
-    const names = backend.getInputTensorIds(outputs).map((id) => recorder.names.get(id));
-    return { outputs, build: () => buildGraph(backend, recorder, names) };
+    const outputs = backend.getInputTensorIds(compute()).map((id) => recorder.names.get(id));
+    return () => buildGraph(backend, recorder, outputs);
   } finally {
     backend.binding = binding;
   }
