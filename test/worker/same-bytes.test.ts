@@ -68,6 +68,7 @@ test.each(fixtures.map((fixture) => [fixture.manifest.name, fixture] as const))(
 test.each([
   ['/digit.png?n=7&scale=2&gap=1', 'd95f2de6eb6682c66d33de4145c64fc8'],
   ['/digit.png?n=3&smooth=1&scale=4&fg=234&bg=fff8', 'fc8155eb49205d5e7b9c79e9eb38f995'],
+  ['/digit.png?n=1', 'b0c6bdcbf68826887c79d65f379a1163'],
   ['/digit.svg?n=4', 'bc2bc0d8d09b99480afd7a6756069662'],
   ['/digit.txt?n=2', '4343a55b240ed57e689e01d65358afa0'],
   ['/digit.npy?n=5', '0731b8104283826f273cdbee1f1c386c'],
