@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { buildPage } from '../dev/build-page.ts';
 import { measureBundle } from '../dev/measure-bundle.ts';
-import { buildKey, encodePointer, hashBytes, MANIFEST_FILE, POINTER_KEY } from '../shared/artifact.ts';
+import { buildKey, encodeManifest, encodePointer, hashBytes, MANIFEST_FILE, POINTER_KEY } from '../shared/artifact.ts';
 import type { TestBucket } from '../test/support/workerd.ts';
 import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
 import { startEdge } from './edge-runtime.ts';
@@ -130,11 +130,11 @@ async function timeFirst(url: URL, source: string): Promise<number> {
 /** The model that ships, as `npm run publish` puts it. */
 async function publishShipped(bucket: TestBucket): Promise<void> {
   const { manifest, files } = await readArtifactFolder(join(ROOT, 'models/digits'));
-  for (const [path, bytes] of files) {
+  const manifestBytes = encodeManifest(manifest);
+  for (const [path, bytes] of [...files, [MANIFEST_FILE, manifestBytes] as const]) {
     await bucket.put(buildKey(manifest.name, manifest.version, path), bytes);
   }
   const { name, version } = manifest;
-  const manifestSha256 = hashBytes(files.get(MANIFEST_FILE) as Uint8Array);
-  const models = { [name]: { version, manifestSha256, publishedAt: '2026-01-01T00:00:00Z' } };
+  const models = { [name]: { version, manifestSha256: hashBytes(manifestBytes), publishedAt: '2026-01-01T00:00:00Z' } };
   await bucket.put(POINTER_KEY, encodePointer({ schema: 1, default: name, models }));
 }
