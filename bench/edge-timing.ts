@@ -1,7 +1,7 @@
 /**
  * How long requests to the worker in the local edge runtime take, in all and by the worker's own account.
  */
-import type { TestWorker } from '../test/support/workerd.ts';
+import type { Asking } from '../test/support/ask.ts';
 
 /** What the worker tells in `Server-Timing`. */
 export const STAGES = ['load', 'generate', 'encode'] as const;
@@ -28,7 +28,7 @@ export interface RequestTimes {
  * Times one request, body included.
  * @throws Error  When the answer is neither 200 nor 304.
  */
-export async function timeRequest(worker: TestWorker, path: string, init: RequestInit = {}): Promise<TimedRequest> {
+export async function timeRequest(worker: Pick<Asking, 'fetch'>, path: string, init: RequestInit = {}): Promise<TimedRequest> {
   const began = performance.now();
   const answer = await worker.fetch(path, init);
   const bytes = (await answer.arrayBuffer()).byteLength;
@@ -42,7 +42,7 @@ export async function timeRequest(worker: TestWorker, path: string, init: Reques
 
 /** Times requests one after the other. @param warmUp  Requests before those that count. */
 export async function timeRequests(
-  worker: TestWorker,
+  worker: Pick<Asking, 'fetch'>,
   path: string,
   { warmUp, repeats, init = {} }: { warmUp: number; repeats: number; init?: RequestInit },
 ): Promise<TimedRequest[]> {

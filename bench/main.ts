@@ -23,6 +23,9 @@ interface Suite {
 const SUITES: Readonly<Record<string, Suite>> = {
   engine: { about: 'the generator alone, beside other runtimes', program: 'engine.ts' },
   edge: { about: 'a request to the worker, beside one to a worker that does nothing', program: 'edge.ts' },
+  start: { about: 'a fresh isolate: start-up and the first picture; what is uploaded', program: 'start.ts' },
+  png: { about: 'sheets as PNG, beside other packers: bytes and time', program: 'png.ts' },
+  streams: { about: 'sets as they are streamed: speed and memory', program: 'streams.ts' },
   load: { about: 'requests a second, and latency under load', program: 'load.ts' },
   training: { about: 'a training step, beside the same one in Keras', program: 'training.ts' },
   evaluation: { about: 'the figures of an evaluation, beside other people’s code for them', program: 'evaluation.ts' },

@@ -1,13 +1,14 @@
 /**
- * How fast the worker answers in the local edge runtime, warmed up: `npm run bench:worker`. `conv` has random weights,
+ * How fast the worker answers in the local edge runtime, at workerd's own socket, warmed up: `npm run bench:worker`. `conv` has random weights,
  * which cost what trained ones cost to run; but its PNGs of noise are larger and slower to make than those of digits.
  */
 import { POINTER_KEY } from '../shared/artifact.ts';
 import type { LayerConfig } from '../shared/generator.ts';
 import { buildFixture, buildPointer } from '../test/support/fixture-artifact.ts';
-import { buildPage } from '../dev/build-page.ts';
 import { measureBundle } from '../dev/measure-bundle.ts';
-import { putArtifact, startWorker, type TestWorker } from '../test/support/workerd.ts';
+import { askAt, type Asking } from '../test/support/ask.ts';
+import { putArtifact } from '../test/support/workerd.ts';
+import { startEdge } from './edge-runtime.ts';
 import { STAGES, summariseRequests, timeRequest, timeRequests } from './edge-timing.ts';
 
 const COUNTS = [1, 16, 256];
@@ -31,16 +32,16 @@ const CONVOLUTIONAL: LayerConfig[] = [
 await main();
 
 async function main(): Promise<void> {
-  await buildPage();
   const { code, kernels, model: weights } = await measureBundle();
   const [all, ...parts] = [code + kernels + weights, code, kernels, weights].map((bytes) => (bytes / 1024).toFixed(0));
   console.log(`bundle, gzipped KiB: ${all} in all; ${parts[0]} code, ${parts[1]} kernels, ${parts[2]} bundled model\n`);
   const model = buildFixture({ name: 'conv', latentSize: 64, classes: 10, layers: CONVOLUTIONAL });
   const began = performance.now();
-  const worker = await startWorker(async (bucket) => {
+  const edge = await startEdge(async (bucket) => {
     await putArtifact(bucket, model);
     await bucket.put(POINTER_KEY, buildPointer(model));
   });
+  const worker = askAt(edge.url);
   console.log(`built and started in ${format(performance.now() - began)} ms`);
   const first = await timeRequest(worker, '/digit.png');
   console.log(`first request (model read, checked and loaded): ${format(first.totalMs)} ms\n`);
@@ -55,11 +56,11 @@ async function main(): Promise<void> {
   }
   await benchRequest(worker, `/digit.png?n=16&scale=4&model=${BUNDLED}`);
   await benchRequest(worker, `/digit.png?seed=a&model=${BUNDLED}`, true);
-  await worker.close();
+  await edge.close();
 }
 
 /** One line of the table. */
-async function benchRequest(worker: TestWorker, path: string, isRevalidation = false): Promise<void> {
+async function benchRequest(worker: Asking, path: string, isRevalidation = false): Promise<void> {
   const etag = isRevalidation ? (await worker.fetch(path)).headers.get('etag') : null;
   const init = etag === null ? {} : { headers: { 'If-None-Match': etag } };
   const samples = await timeRequests(worker, path, { warmUp: WARM_UP, repeats: REPEATS, init });

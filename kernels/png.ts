@@ -19,6 +19,8 @@ const KEPT: i32 = 2;
 /** Bytes of input that share their codes. */
 const BLOCK: i32 = 65_536;
 const HASH_BITS: i32 = 14;
+/** Of so few bytes the codes themselves may take more than they save. */
+const SMALL: i32 = 8192;
 
 /** Marks a repetition that is taken. */
 const TAKEN: u32 = 0x80000000;
@@ -192,18 +194,35 @@ export function compress(from: usize, length: i32, stride: i32, to: usize): i32 
 }
 
 function compressBlock(from: usize, start: i32, size: i32, stride: i32, isLast: bool): void {
+  const data = from + start;
   findMatches(from, start, size, stride);
-  estimateCosts(from + start, size);
-  choose(from + start, size);
-  count(from + start, size);
-  buildLengths(FREQUENCY, LITERALS, LENGTH, MAX_BITS);
-  buildLengths(FREQUENCY + 4 * LITERALS, DISTANCES, LENGTH + LITERALS, MAX_BITS);
+  let fixed = i32.MAX_VALUE;
+  if (size <= SMALL) {
+    chooseForFixed(data, size);
+    fixed = measureFixed();
+  } else {
+    estimateCosts(data, size);
+    choose(data, size);
+  }
+  count(data, size);
+  buildOwnLengths();
   takeCosts();
-  choose(from + start, size);
-  count(from + start, size);
+  choose(data, size);
+  count(data, size);
+  buildOwnLengths();
+  write(data, size, fixed, isLast);
+}
+
+function chooseForFixed(data: usize, size: i32): void {
+  useFixed();
+  takeCosts();
+  choose(data, size);
+  count(data, size);
+}
+
+function buildOwnLengths(): void {
   buildLengths(FREQUENCY, LITERALS, LENGTH, MAX_BITS);
   buildLengths(FREQUENCY + 4 * LITERALS, DISTANCES, LENGTH + LITERALS, MAX_BITS);
-  write(from + start, size, isLast);
 }
 
 /** Length of the repetition at `p` of what lies `distance` before it, at most `limit`. */
@@ -258,7 +277,7 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
         continue;
       }
       if (run >= LONG_RUN) {
-        place = take(from, start, place, (run >= NICE ? TAKEN : 0) | (1 << 9), run, end);
+        place = take(from, start, place, TAKEN | (1 << 9), run, end);
         continue;
       }
     }
@@ -403,7 +422,6 @@ function choose(data: usize, size: i32): void {
     }
     let cost = load<i32>(here + 4) + load<i32>(LITERAL_COST + ((<usize>load<u8>(data + i)) << 2));
     let choice: u32 = 0;
-    let from = MIN_MATCH;
     for (const listEnd = list + KEPT * 4; list < listEnd; list += 4) {
       const match = load<u32>(list);
       if (match === 0) {
@@ -412,14 +430,12 @@ function choose(data: usize, size: i32): void {
       const length = <i32>(match & 511);
       const distance = match >>> 9;
       const distanceCost = load<i32>(DISTANCE_COST + ((<usize>distanceSymbol(distance)) << 2));
-      for (let l = max(from, length - 2); l <= length; l++) {
-        const other = distanceCost + load<i32>(LENGTH_COST + ((<usize>l) << 2)) + load<i32>(here + ((<usize>l) << 2));
-        if (other < cost) {
-          cost = other;
-          choice = (distance << 9) | l;
-        }
+      // Not a shorter one: that would save hardly a byte, and take a tenth of the time.
+      const other = distanceCost + load<i32>(LENGTH_COST + ((<usize>length) << 2)) + load<i32>(here + ((<usize>length) << 2));
+      if (other < cost) {
+        cost = other;
+        choice = match;
       }
-      from = length + 1;
     }
     store<i32>(here, cost);
     store<u32>(CHOICE + ((<usize>i) << 2), choice);
@@ -588,8 +604,11 @@ function flush(): void {
   }
 }
 
-/** Writes a block in whichever of the three ways is the shortest. */
-function write(data: usize, size: i32, isLast: bool): void {
+/**
+ * Writes a block in whichever of the three ways is the shortest.
+ * @param fixed  Bits that it takes with the fixed codes when what is repeated was chosen for them.
+ */
+function write(data: usize, size: i32, fixed: i32, isLast: bool): void {
   let literals = LITERALS - 2; // The last two stand for nothing.
   while (literals > 257 && load<u8>(LENGTH + (literals - 1)) === 0) {
     literals--;
@@ -611,14 +630,13 @@ function write(data: usize, size: i32, isLast: bool): void {
   const own = header + measureBlock();
   const stored = 8 * (size + 5 * ((size + 65_534) / 65_535));
   const last: u64 = isLast ? 1 : 0;
-  const fixed = measureFixed();
   if (stored <= min(own, fixed)) {
     writeStored(data, size, isLast);
     return;
   }
   if (fixed <= own) {
     put(last | 2, 3);
-    useFixed();
+    chooseForFixed(data, size);
   } else {
     put(last | 4, 3);
     put(literals - 257, 5);

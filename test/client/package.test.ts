@@ -35,6 +35,7 @@ test('it has what it says, depends on nothing, and has the project’s version',
     'index.js',
     'kernels.wasm',
     'package.json',
+    'png.wasm',
     ...['api-error', 'element', 'fetch-digits', 'image', 'index', 'options', 'request', 'stream-digits', 'url'].map(
       (name) => `types/${name}.d.ts`,
     ),
@@ -50,7 +51,7 @@ test('it has what it says, depends on nothing, and has the project’s version',
 test('the licences of what its command line holds go along', async () => {
   const text = await readFile(join(client.path, 'THIRD-PARTY.txt'), 'utf8');
   const { dependencies } = (await readPackage(join(ROOT, 'package.json'))) as { dependencies: Record<string, string> };
-  for (const name of ['hono', 'zod', 'commander', 'fast-png']) {
+  for (const name of ['hono', 'zod', 'commander', 'gifenc']) {
     expect(text).toMatch(new RegExp(`^${name} ${dependencies[name]} \\((?:MIT|Apache-2\\.0)\\)$`, 'm'));
   }
   expect(text).toContain('Apache License'); // TensorFlow.js brings no text of its own; its notices are in cli.js.LEGAL.txt.

@@ -99,6 +99,7 @@ test('from an empty folder, on a bare Node, the built files are all that it need
     'assets',
     'kernels.wasm',
     'package.json',
+    'png.wasm',
     'server.js',
     'server.js.LEGAL.txt',
     'weights.bin',
