@@ -64,6 +64,10 @@ function copySquares(
   for (let y = 0; y < height; y++) {
     const from = y * width * channels;
     const to = start + y * scale * rowBytes;
+    if (scale === 1) {
+      pixels.set(sample.subarray(from, from + width * channels), to);
+      continue;
+    }
     for (let x = 0; x < width * scale; x++) {
       const source = from + Math.floor(x / scale) * channels;
       for (let c = 0; c < channels; c++) {
