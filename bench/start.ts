@@ -63,7 +63,7 @@ async function main(): Promise<void> {
       `Start-up: the processor’s share of what \`wrangler check startup\` samples. The first picture: the first request that a fresh workerd is asked, at its own socket; its script has started then. ${ROUNDS} of each.`,
       'From the bucket: pointer, manifest and weights are read through the local emulation of R2, parsed, verified by their hashes, decoded and tried out.',
     ],
-    cases: ['script start-up', 'first picture, model from the bucket', 'first picture, model inside the worker'],
+    cases: ['script start-up', 'first picture, model from the bucket', 'first picture, model bundled'],
     rows: [{ subject: 'digitmint', isOurs: true, values: [startUp, published, bundled].map(takeSpread) }],
     limit: null,
     goals: [50, 150, 150],

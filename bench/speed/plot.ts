@@ -3,7 +3,7 @@
  * limit as a line upwards. Logarithmic, each panel with its own scale. Stands alone, in light and dark. Pure.
  */
 import { scaleLog } from 'd3-scale';
-import { formatTick, thinTicks } from '../../trainer/report/chart.ts';
+import { formatTick } from '../../trainer/report/chart.ts';
 import { escapeHtml } from '../../trainer/report/html.ts';
 import { PLOT_STYLE, round } from '../plot-style.ts';
 import { formatFigure, type BenchTable, type Spread } from '../record.ts';
@@ -14,6 +14,12 @@ const LINE = 26;
 const HEAD = 58;
 const FOOT = 34;
 const CHARACTER_WIDTH = 6.4;
+/** The unit stands above the labels. */
+const LEAST_LABEL_WIDTH = 150;
+/** From one tick's number to the next. */
+const TICK_WIDTH = 42;
+/** Of the largest and the least that an axis shows, at least: where all are alike, that is what is to be seen. */
+const LEAST_RANGE = 4;
 const RADIUS = 5;
 /** Beside a panel. */
 const GAP = 18;
@@ -23,7 +29,7 @@ const VALUE_WIDTH = 52;
 /** Draws a table. */
 export function renderSpeedPlot(table: BenchTable): string {
   const { title, unit, better, cases, rows } = table;
-  const labelWidth = Math.max(...rows.map(({ subject }) => subject.length)) * CHARACTER_WIDTH + GAP;
+  const labelWidth = Math.max(LEAST_LABEL_WIDTH, ...rows.map(({ subject }) => subject.length * CHARACTER_WIDTH + GAP));
   const panelWidth = (WIDTH - labelWidth) / cases.length;
   const height = HEAD + rows.length * LINE + FOOT;
   const told = rows.map(
@@ -59,10 +65,10 @@ function renderPanel({ cases, rows, limit }: BenchTable, column: number, at: num
   if (positive.length === 0) {
     return heading;
   }
-  const x = scaleLog([Math.min(...positive) / 1.2, Math.max(...positive) * 1.2], [left, right]);
-  const ticks = thinTicks(x.ticks());
-  // So many as stand beside each other.
-  const shown = ticks.filter((_, i) => i % Math.ceil((ticks.length * 40) / (right - left)) === 0);
+  const [least, most] = [Math.min(...positive), Math.max(...positive)];
+  const margin = Math.max(1.2, Math.sqrt((LEAST_RANGE * least) / most));
+  const x = scaleLog([least / margin, most * margin], [left, right]);
+  const shown = chooseTicks(x.ticks(), x);
   return [
     heading,
     ...shown.map(
@@ -77,6 +83,20 @@ function renderPanel({ cases, rows, limit }: BenchTable, column: number, at: num
       spread === null || spread.min <= 0 ? '' : renderDot(spread, rows[i]?.isOurs === true, x, placeRow(i)),
     ),
   ].join('');
+}
+
+/** The roundest first, and each only where there is room. */
+function chooseTicks(ticks: readonly number[], x: (value: number) => number): number[] {
+  const lead = (value: number): number => Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+  const chosen: number[] = [];
+  for (const leads of [[1], [5], [2], [3], [4, 6, 7, 8, 9]]) {
+    for (const tick of ticks.filter((value) => leads.includes(lead(value)))) {
+      if (chosen.every((other) => Math.abs(x(other) - x(tick)) >= TICK_WIDTH)) {
+        chosen.push(tick);
+      }
+    }
+  }
+  return chosen.toSorted((a, b) => a - b);
 }
 
 function renderDot(spread: Spread, isOurs: boolean, x: (value: number) => number, y: number): string {
