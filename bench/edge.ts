@@ -3,10 +3,10 @@
  * `npm run bench:edge [-- --json FILE]`. Beside it a worker that answers `ok`, which is what the runtime and HTTP take.
  */
 import { Agent, get } from 'node:http';
-import { Command } from 'commander';
 import { startEdge, type Edge } from './edge-runtime.ts';
 import { readUsage } from './process-usage.ts';
-import { beginRecord, printTable, saveRecord, takeSpread, type BenchTable, type Spread } from './record.ts';
+import { takeSpread, type BenchRecord, type BenchTable, type Spread } from './record.ts';
+import { createSuiteCommand, runSuite } from './suite.ts';
 
 /** Requests of a round: enough for the processor time of one, which Linux counts in hundredths of a second. */
 interface Case {
@@ -26,17 +26,9 @@ interface Costs {
 const ROUNDS = 9;
 const FLOOR_REQUESTS = 800;
 
-const { json } = new Command('npm run bench:edge --')
-  .description('Times requests to the worker in the local edge runtime.')
-  .option('--json <file>', 'writes the figures there too')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<{ json?: string }>();
+await runSuite('edge', createSuiteCommand('edge', 'Times requests to the worker in the local edge runtime.'), measure);
 
-await main();
-
-async function main(): Promise<void> {
-  const started = beginRecord('edge');
+async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const edge = await startEdge();
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   try {
@@ -81,10 +73,7 @@ async function main(): Promise<void> {
         goals: null,
       }),
     ];
-    tables.forEach(printTable);
-    if (json !== undefined) {
-      await saveRecord(json, { ...started, versions: { node: process.versions.node, ...edge.versions }, tables });
-    }
+    return { versions: { node: process.versions.node, ...edge.versions }, tables };
   } finally {
     agent.destroy();
     await edge.close();

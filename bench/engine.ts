@@ -6,7 +6,6 @@
  */
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { Command } from 'commander';
 import { decodeWeights, WEIGHTS_FILE } from '../shared/artifact.ts';
 import { createEngine, ENGINE_BATCH } from '../shared/engine/engine.ts';
 import { joinInput } from '../shared/generator.ts';
@@ -17,7 +16,8 @@ import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
 import { selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';
 import { encodeOnnx, ONNX_INPUT, ONNX_OUTPUT } from './onnx-model.ts';
 import { preparePeers } from './peers.ts';
-import { beginRecord, printTable, saveRecord, takeSpread, type BenchTable } from './record.ts';
+import { takeSpread, type BenchRecord, type BenchTable } from './record.ts';
+import { createSuiteCommand, runSuite } from './suite.ts';
 
 const COUNTS = [1, 16, 256];
 const BACKENDS: readonly BackendName[] = ['tensorflow', 'wasm', 'cpu'];
@@ -50,22 +50,18 @@ interface OnnxRuntime {
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => object;
 }
 
-const { json } = new Command('npm run bench:engine --')
-  .description('Times the engine beside other runtimes with the same generator.')
-  .option('--json <file>', 'writes the figures there too')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<{ json?: string }>();
-
-const started = beginRecord('engine');
 const artifact = await readArtifactFolder(join(import.meta.dirname, '../models/digits'));
 const { plan, manifest } = artifact;
 const weights = decodeWeights(artifact, artifact.files.get(WEIGHTS_FILE) as Uint8Array);
 const versions: Record<string, string> = { node: process.versions.node, '@tensorflow/tfjs': tf.version_core };
 const inputs = new Map(COUNTS.map((count) => [count, drawInputs(count)]));
-await main();
+await runSuite(
+  'engine',
+  createSuiteCommand('engine', 'Times the engine beside other runtimes with the same generator.'),
+  measure,
+);
 
-async function main(): Promise<void> {
+async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const contenders = [createOwn(), ...(await createOnnx()), ...(await createTensorFlow())];
   await checkSameDigits(contenders);
   await warmUp(contenders);
@@ -108,10 +104,7 @@ async function main(): Promise<void> {
     },
     goals: null,
   };
-  printTable(table);
-  if (json !== undefined) {
-    await saveRecord(json, { ...started, versions, tables: [table] });
-  }
+  return { versions, tables: [table] };
 }
 
 function drawInputs(count: number): Float32Array {

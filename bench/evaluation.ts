@@ -5,7 +5,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { loadClassifier } from '../trainer/evaluation/classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from '../trainer/evaluation/classifier/network.ts';
 import { scoreImages } from '../trainer/evaluation/classifier/scoring.ts';
@@ -21,7 +20,8 @@ import { runCommand } from '../trainer/tensorflow/command.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';
 import { deriveKey } from '../shared/random.ts';
 import { preparePython } from './python-environment.ts';
-import { beginRecord, printTable, saveRecord, takeSpread, type BenchTable, type Spread } from './record.ts';
+import { takeSpread, type BenchRecord, type BenchTable, type Spread } from './record.ts';
+import { createSuiteCommand, runSuite } from './suite.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const MODEL = join(ROOT, 'models/digits');
@@ -44,25 +44,13 @@ interface Peers {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-const { json } = new Command('npm run bench:evaluation --')
-  .description('Times the figures of an evaluation beside other people’s code for them.')
-  .option('--json <file>', 'writes the figures there too')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<{ json?: string }>();
+await runSuite(
+  'evaluation',
+  createSuiteCommand('evaluation', 'Times the figures of an evaluation beside other people’s code for them.'),
+  measure,
+);
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof ExpectedError)) {
-    throw error;
-  }
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
-
-async function main(): Promise<void> {
-  const started = beginRecord('evaluation');
+async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const python = await preparePython(
     {
       name: 'evaluation-venv',
@@ -124,11 +112,8 @@ async function main(): Promise<void> {
     limit: null,
     goals: [GOAL_MS],
   };
-  [figures, whole].forEach(printTable);
-  if (json !== undefined) {
-    const versions = { node: process.versions.node, backend: description, ...theirs.versions };
-    await saveRecord(json, { ...started, versions, tables: [figures, whole] });
-  }
+  const versions = { node: process.versions.node, backend: description, ...theirs.versions };
+  return { versions, tables: [figures, whole] };
 }
 
 async function readFeatures(): Promise<{ real: Points; samples: Points }> {

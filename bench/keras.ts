@@ -26,6 +26,8 @@ import {
   type Agreement,
   type Problem,
 } from './keras-problem.ts';
+import { takeSpread, type Spread } from './record.ts';
+import { runProgram } from './suite.ts';
 import { serveTrainer, startSide, type Side } from './keras-side.ts';
 
 /** Steps in a round: some seconds, so that a garbage collection more or less does not decide it. */
@@ -42,13 +44,6 @@ interface Flags {
   readonly rounds: number;
   readonly xla: boolean;
   readonly json?: string;
-}
-
-/** Least, middle and largest of several numbers. */
-interface Spread {
-  readonly min: number;
-  readonly median: number;
-  readonly max: number;
 }
 
 /** A side's figures. */
@@ -92,15 +87,7 @@ const flags = new Command('npm run bench:keras --')
   .parse()
   .opts<Flags>();
 
-try {
-  await run(flags);
-} catch (error) {
-  if (!(error instanceof ExpectedError)) {
-    throw error;
-  }
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runProgram(() => run(flags));
 
 async function run({ preset, threads, rounds, xla, json }: Flags): Promise<void> {
   const python = await prepareKeras(console.log);
@@ -180,15 +167,15 @@ async function benchPreset(preset: PresetName, conditions: Conditions): Promise<
       throw new ExpectedError(`${preset}: the sides do not do the same step, so nothing was timed.`);
     }
     const times = await timeRounds(sides, { rounds, steps: ROUND_STEPS[preset], warmUpSteps: WARM_UP_STEPS[preset] });
-    const compare = (side: readonly number[]): Spread => spread(side.map((ms, i) => ms / (times.keras[i] as number)));
+    const compare = (side: readonly number[]): Spread => takeSpread(side.map((ms, i) => ms / (times.keras[i] as number)));
     const result: PresetResult = {
       preset,
       batchSize: problem.source.config.batchSize,
       agreement,
       stepsPerRound: ROUND_STEPS[preset],
-      ours: { ...spread(times.ours), rounds: times.ours },
-      operations: { ...spread(times.operations), rounds: times.operations },
-      keras: { ...spread(times.keras), rounds: times.keras },
+      ours: { ...takeSpread(times.ours), rounds: times.ours },
+      operations: { ...takeSpread(times.operations), rounds: times.operations },
+      keras: { ...takeSpread(times.keras), rounds: times.keras },
       ratio: compare(times.ours),
       operationsRatio: compare(times.operations),
       versions: { ours: ours.versions, keras: keras.versions },
@@ -250,13 +237,6 @@ function printTable({ ours, operations, keras, ratio, operationsRatio, stepsPerR
 
 function formatSpread({ min, median, max }: Spread, digits: number): string {
   return [min, median, max].map((value) => value.toFixed(digits).padStart(8)).join('');
-}
-
-function spread(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const median = ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
-  return { min: sorted[0] ?? NaN, median, max: sorted.at(-1) ?? NaN };
 }
 
 function computeMean(values: readonly number[]): number {

@@ -4,13 +4,12 @@
  * minutes. The runtime keeps to one core and vegeta, which asks, to another. Exit status 1 when any answer was an error.
  */
 import { availableParallelism } from 'node:os';
-import { Command } from 'commander';
 import { parseWhole } from '../trainer/commands/arguments.ts';
-import { ExpectedError } from '../trainer/expected-error.ts';
 import { runCommand } from '../trainer/tensorflow/command.ts';
 import { startEdge, type Edge } from './edge-runtime.ts';
 import { readUsage } from './process-usage.ts';
-import { beginRecord, printTable, saveRecord, takeSpread, type BenchTable, type Spread } from './record.ts';
+import { takeSpread, type BenchRecord, type BenchTable, type Spread } from './record.ts';
+import { createSuiteCommand, runSuite } from './suite.ts';
 import { attack, prepareVegeta, VEGETA_VERSION, type AttackResult, type Target } from './vegeta.ts';
 
 const CONNECTIONS = 16;
@@ -20,26 +19,18 @@ const REPEATS = 3;
 const PART = 0.8;
 const SAMPLE_MS = 1000;
 
-const flags = new Command('npm run bench:load --')
-  .description('Asks the worker as much as it can answer, and then 80% of that.')
-  .option('--minutes <count>', 'of all kinds mixed, at 80%', parseWhole(1, 600), 5)
-  .option('--json <file>', 'writes the figures there too')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<{ minutes: number; json?: string }>();
+await runSuite(
+  'load',
+  createSuiteCommand('load', 'Asks the worker as much as it can answer, and then 80% of that.').option(
+    '--minutes <count>',
+    'of all kinds mixed, at 80%',
+    parseWhole(1, 600),
+    5,
+  ),
+  measure,
+);
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof ExpectedError)) {
-    throw error;
-  }
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
-
-async function main(): Promise<void> {
-  const started = beginRecord('load');
+async function measure({ minutes }: { minutes: number }): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   await prepareVegeta(console.log);
   const edge = await startEdge();
   try {
@@ -58,7 +49,7 @@ async function main(): Promise<void> {
       most.push(runs);
       busy.push(await attack({ ...own, rate: PART * takeMedianRate(runs), seconds: SECONDS }));
     }
-    const mixed = await mixForMinutes(edge, [...kinds.values()].flat(), core);
+    const mixed = await mixForMinutes(edge, [...kinds.values()].flat(), minutes, core);
     const cases = [...kinds.keys()];
     const [floorRuns, floorBusy] = [most.at(-1) as AttackResult[], busy.at(-1) as AttackResult];
     const where = isTied ? 'workerd on one core, vegeta on the other' : 'workerd and vegeta on the same cores';
@@ -83,7 +74,7 @@ async function main(): Promise<void> {
       unit: 'ms',
       better: 'lower',
       notes: [
-        `Requests come at a fixed rate whether answers do or not, so waiting counts: ${SECONDS} s of each kind, and ${flags.minutes} minutes of all three in turn at ${Math.round(mixed.rate).toLocaleString('en')} a second: ` +
+        `Requests come at a fixed rate whether answers do or not, so waiting counts: ${SECONDS} s of each kind, and ${minutes} minutes of all three in turn at ${Math.round(mixed.rate).toLocaleString('en')} a second: ` +
           `${mixed.result.requests.toLocaleString('en')} requests, ${countErrors(mixed.result).toLocaleString('en')} errors, resident memory of the runtime ${mixed.firstMiB} MiB at first, ${mixed.mostMiB} at most, ${mixed.lastMiB} at the end.`,
       ],
       cases: ['50%', '99%', '99.9%'],
@@ -94,7 +85,7 @@ async function main(): Promise<void> {
           values: percentiles.map((at) => takeOne((busy[i] as AttackResult).latency[at])),
         })),
         {
-          subject: `all three, ${flags.minutes} minutes`,
+          subject: `all three, ${minutes} minutes`,
           isOurs: true,
           values: percentiles.map((at) => takeOne(mixed.result.latency[at])),
         },
@@ -103,22 +94,13 @@ async function main(): Promise<void> {
       limit: null,
       goals: null,
     };
-    [rates, latencies].forEach((table) => {
-      printTable(table);
-      console.log(table.notes.join('\n'));
-    });
-    if (flags.json !== undefined) {
-      await saveRecord(flags.json, {
-        ...started,
-        versions: { node: process.versions.node, vegeta: VEGETA_VERSION, ...edge.versions },
-        tables: [rates, latencies],
-      });
-    }
     const errors = [...most.flat(), ...busy, mixed.result].reduce((sum, result) => sum + countErrors(result), 0);
     if (errors > 0) {
       process.stderr.write(`${errors} answers were errors\n`);
       process.exitCode = 1;
     }
+    const versions = { node: process.versions.node, vegeta: VEGETA_VERSION, ...edge.versions };
+    return { versions, tables: [rates, latencies] };
   } finally {
     await edge.close();
   }
@@ -148,12 +130,12 @@ async function tieToCore(pid: number, core: number): Promise<boolean> {
   );
 }
 
-async function mixForMinutes({ pid }: Edge, targets: readonly Target[], core: number | undefined) {
+async function mixForMinutes({ pid }: Edge, targets: readonly Target[], minutes: number, core: number | undefined) {
   const own = { targets, connections: CONNECTIONS, core };
   const rate = PART * (await attack({ ...own, rate: 'most', seconds: SECONDS })).throughput;
   const samples = [readMiB(pid)];
   const timer = setInterval(() => samples.push(readMiB(pid)), SAMPLE_MS);
-  const result = await attack({ ...own, rate, seconds: 60 * flags.minutes });
+  const result = await attack({ ...own, rate, seconds: 60 * minutes });
   clearInterval(timer);
   samples.push(readMiB(pid));
   return { rate, result, firstMiB: samples[0], mostMiB: Math.max(...samples), lastMiB: samples.at(-1) };

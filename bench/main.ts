@@ -10,6 +10,7 @@ import { Argument, Command } from 'commander';
 import { ExpectedError } from '../trainer/expected-error.ts';
 import { writeAtomically } from '../trainer/files.ts';
 import { recordSchema, type BenchRecord, type BenchTable } from './record.ts';
+import { runProgram } from './suite.ts';
 import { renderSpeedPage } from './speed/page.ts';
 import { renderSpeedPlot } from './speed/plot.ts';
 
@@ -44,12 +45,12 @@ const program = new Command('npm run bench --')
   .option('--page', 'writes the page of what was found before')
   .parse();
 
-try {
+await runProgram(async () => {
   const isPageOnly = program.opts<{ page?: true }>().page === true;
   const failed: string[] = [];
   for (const name of isPageOnly ? [] : program.args.length > 0 ? program.args : Object.keys(SUITES)) {
     console.log(`\n— ${name}: ${SUITES[name]?.about}`);
-    if (!(await runSuite(name))) {
+    if (!(await spawnSuite(name))) {
       failed.push(name);
     }
   }
@@ -57,16 +58,10 @@ try {
   if (failed.length > 0) {
     throw new ExpectedError(`failed: ${failed.join(', ')}; docs/speed.md shows what they found before.`);
   }
-} catch (error) {
-  if (!(error instanceof ExpectedError)) {
-    throw error;
-  }
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+});
 
 /** In a process of its own: a backend can be chosen once. */
-function runSuite(name: string): Promise<boolean> {
+function spawnSuite(name: string): Promise<boolean> {
   const args = [join(import.meta.dirname, (SUITES[name] as Suite).program), '--json', join(RESULTS, `${name}.json`)];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { stdio: 'inherit' });

@@ -7,7 +7,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync, inflateSync } from 'node:zlib';
-import { Command } from 'commander';
 import { encode } from 'fast-png';
 import { WEIGHTS_FILE } from '../shared/artifact.ts';
 import { createSampler } from '../shared/sampler.ts';
@@ -15,7 +14,8 @@ import { buildSheet, chooseCols, encodePng, type Picture } from '../shared/sheet
 import { instantiateKernels, pngEncoder } from '../trainer/kernels.ts';
 import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
 import { preparePython } from './python-environment.ts';
-import { beginRecord, printTable, saveRecord, takeSpread, type BenchTable, type Spread } from './record.ts';
+import { takeSpread, type BenchRecord, type BenchTable, type Spread } from './record.ts';
+import { createSuiteCommand, runSuite } from './suite.ts';
 
 interface Case {
   readonly name: string;
@@ -53,17 +53,9 @@ const OURS = 'digitmint';
 /** Of a sheet the signature, IHDR, IEND and what frames IDAT: what a mere packer does not write. */
 const FRAME_BYTES = 57;
 
-const { json } = new Command('npm run bench:png --')
-  .description('Bytes and milliseconds of sheets as PNG.')
-  .option('--json <file>', 'writes the figures there too')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<{ json?: string }>();
+await runSuite('png', createSuiteCommand('png', 'Bytes and milliseconds of sheets as PNG.'), measure);
 
-await main();
-
-async function main(): Promise<void> {
-  const started = beginRecord('png');
+async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const python = await preparePython(
     {
       name: 'png-venv',
@@ -89,11 +81,8 @@ async function main(): Promise<void> {
     }
   }
   const tables = (['bytes', 'ms'] as const).map((part) => makeTable(part, byPacker));
-  tables.forEach(printTable);
-  if (json !== undefined) {
-    const versions = { node: process.versions.node, zlib: process.versions.zlib, 'fast-png': '8.0.0', zopfli: '0.4.3' };
-    await saveRecord(json, { ...started, versions: { ...versions, oxipng: '9.1.1', libdeflate: '1.25' }, tables });
-  }
+  const versions = { node: process.versions.node, zlib: process.versions.zlib, 'fast-png': '8.0.0', zopfli: '0.4.3' };
+  return { versions: { ...versions, oxipng: '9.1.1', libdeflate: '1.25' }, tables };
 }
 
 /** All that runs in Node take turns. */

@@ -6,29 +6,21 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { buildPage } from '../dev/build-page.ts';
 import { measureBundle } from '../dev/measure-bundle.ts';
 import { buildKey, encodeManifest, encodePointer, hashBytes, MANIFEST_FILE, POINTER_KEY } from '../shared/artifact.ts';
 import type { TestBucket } from '../test/support/workerd.ts';
 import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
 import { startEdge } from './edge-runtime.ts';
-import { beginRecord, printTable, saveRecord, takeSpread, type BenchTable } from './record.ts';
+import { takeSpread, type BenchRecord, type BenchTable } from './record.ts';
+import { createSuiteCommand, runSuite } from './suite.ts';
 
 const ROUNDS = 9;
 const ROOT = join(import.meta.dirname, '..');
 
-const { json } = new Command('npm run bench:start --')
-  .description('Times the start of a fresh isolate.')
-  .option('--json <file>', 'writes the figures there too')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<{ json?: string }>();
+await runSuite('start', createSuiteCommand('start', 'Times the start of a fresh isolate.'), measure);
 
-await main();
-
-async function main(): Promise<void> {
-  const started = beginRecord('start');
+async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   await buildPage();
   const { code, kernels, model } = await measureBundle();
   const startUp = await timeScript();
@@ -85,11 +77,7 @@ async function main(): Promise<void> {
     limit: null,
     goals: [500, 1024],
   };
-  printTable(table);
-  printTable(sizes);
-  if (json !== undefined) {
-    await saveRecord(json, { ...started, versions: { node: process.versions.node, workerd }, tables: [table, sizes] });
-  }
+  return { versions: { node: process.versions.node, workerd }, tables: [table, sizes] };
 }
 
 /** @returns  Milliseconds of each run. @throws Error  When wrangler cannot profile it, or says it in other words. */

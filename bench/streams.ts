@@ -5,7 +5,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { buildServer, SERVER_FILE } from '../dev/build-server.ts';
 import { decodeWeights, WEIGHTS_FILE } from '../shared/artifact.ts';
 import { createEngine, ENGINE_BATCH } from '../shared/engine/engine.ts';
@@ -16,7 +15,8 @@ import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
 import { formatItems } from '../worker/render/digits.ts';
 import { startEdge } from './edge-runtime.ts';
 import { findDescendant, readUsage } from './process-usage.ts';
-import { beginRecord, printTable, saveRecord, takeSpread, type BenchTable, type Spread } from './record.ts';
+import { takeSpread, type BenchRecord, type BenchTable, type Spread } from './record.ts';
+import { createSuiteCommand, runSuite } from './suite.ts';
 
 const ROUNDS = 7;
 const SET_ROUNDS = 3;
@@ -28,13 +28,6 @@ const TEXTS = [
   { name: 'NDJSON, 1,000 digits', path: '/dataset.ndjson?n=1000&seed=a' },
   { name: 'CSV, 1,000 digits', path: '/dataset.csv?n=1000&seed=a' },
 ] as const;
-
-const { json } = new Command('npm run bench:streams --')
-  .description('Times sets of digits, and measures the memory that they take.')
-  .option('--json <file>', 'writes the figures there too')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<{ json?: string }>();
 
 interface Host {
   readonly subject: string;
@@ -51,10 +44,13 @@ interface Read {
 
 const artifact = await readArtifactFolder(join(import.meta.dirname, '../models/digits'));
 const weights = artifact.files.get(WEIGHTS_FILE) as Uint8Array;
-await main();
+await runSuite(
+  'streams',
+  createSuiteCommand('streams', 'Times sets of digits, and measures the memory that they take.'),
+  measure,
+);
 
-async function main(): Promise<void> {
-  const started = beginRecord('streams');
+async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-streams-'));
   const edge = await startEdge();
   await buildServer(folder);
@@ -69,10 +65,7 @@ async function main(): Promise<void> {
       { subject: 'digitmint on Node', url: server.url, pid: serverPid },
     ];
     const tables = [await measureTexts(hosts), ...(await measureSets(hosts))];
-    tables.forEach(printTable);
-    if (json !== undefined) {
-      await saveRecord(json, { ...started, versions: { node: process.versions.node, ...edge.versions }, tables });
-    }
+    return { versions: { node: process.versions.node, ...edge.versions }, tables };
   } finally {
     await server.close();
     await edge.close();
@@ -204,9 +197,9 @@ function timeWriting(): { own: number[]; stringified: number[] } {
       return `${JSON.stringify({ ...head, pixels })}\n`;
     });
   const bytes = encoder.encode(write().join('')).length;
-  const measure = (lines: () => string[]): number[] =>
+  const repeat = (lines: () => string[]): number[] =>
     Array.from({ length: ROUNDS }, () => bytes / 1000 / time(() => void encoder.encode(lines().join('')), 200));
-  return { own: measure(write), stringified: measure(stringify) };
+  return { own: repeat(write), stringified: repeat(stringify) };
 }
 
 /** @returns  Milliseconds of one. */

@@ -1,13 +1,12 @@
 /**
  * A training step of each preset beside the same one in Keras, with one thread and with all: `npm run bench:keras` twice, as a
- * record. `npm run bench -- training`. The limit is what the step's multiply-accumulates alone would take at the rate of TensorFlow's own
+ * record. `npm run bench:training [-- --json FILE]`. The limit is what the step's multiply-accumulates alone would take at the rate of TensorFlow's own
  * product of two large matrices.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { Command } from 'commander';
 import { deriveKey } from '../shared/random.ts';
 import { createBatcher } from '../trainer/dataset/dataset.ts';
 import { loadMnistPackage } from '../trainer/dataset/mnist-package.ts';
@@ -16,7 +15,8 @@ import { PRESETS, PURPOSES, type PresetName } from '../trainer/preset.ts';
 import { createGan, trainStep } from '../trainer/seeded-step.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';
 import { runCommand } from '../trainer/tensorflow/command.ts';
-import { beginRecord, printTable, saveRecord, takeSpread, type BenchTable } from './record.ts';
+import { takeSpread, type BenchRecord, type BenchTable } from './record.ts';
+import { createSuiteCommand, runSuite } from './suite.ts';
 
 /** What is used of what `bench:keras -- --json` writes. */
 interface KerasReport {
@@ -44,25 +44,13 @@ if (process.argv[2] === '--limit') {
   process.exit(0);
 }
 
-const { json } = new Command('npm run bench -- training')
-  .description('Times a training step beside the same one in Keras, with one thread and with all.')
-  .option('--json <file>', 'writes the figures there too')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<{ json?: string }>();
+await runSuite(
+  'training',
+  createSuiteCommand('training', 'Times a training step beside the same one in Keras, with one thread and with all.'),
+  measure,
+);
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof ExpectedError)) {
-    throw error;
-  }
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
-
-async function main(): Promise<void> {
-  const started = beginRecord('training');
+async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const tables: BenchTable[] = [];
   let versions: Record<string, string> = {};
   for (const threads of new Set([1, availableParallelism()])) {
@@ -75,10 +63,7 @@ async function main(): Promise<void> {
     }
     tables.push(buildTable(report, limits, threads));
   }
-  tables.forEach(printTable);
-  if (json !== undefined) {
-    await saveRecord(json, { ...started, versions, tables });
-  }
+  return { versions, tables };
 }
 
 function buildTable({ presets, pinnedTo }: KerasReport, limits: readonly Limit[], threads: number): BenchTable {
