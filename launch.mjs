@@ -42,7 +42,8 @@ function isInstalled() {
   }
   const wanted = readLock(join(root, 'package-lock.json')) ?? {};
   return Object.entries(wanted).every(
-    ([path, entry]) => path === '' || entry.optional === true || installed[path]?.version === entry.version,
+    ([path, entry]) =>
+      path === '' || entry.optional === true || installed[path]?.version === entry.version,
   );
 }
 
@@ -61,7 +62,9 @@ function install() {
       ? spawnSync(process.execPath, [npm, ...npmArguments], options)
       : spawnSync('npm', npmArguments, { ...options, shell: process.platform === 'win32' });
   if (result.status !== 0) {
-    fail('`npm ci` failed: see above. It needs the package registry the first time, and about 1.5 GB of disk.');
+    fail(
+      '`npm ci` failed: see above. It needs the package registry the first time, and about 1.5 GB of disk.',
+    );
   }
 }
 
@@ -69,7 +72,13 @@ function install() {
 function findNode() {
   const name = NODE_PACKAGES[`${process.platform}-${process.arch}`];
   if (name !== undefined) {
-    const path = join(root, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    const path = join(
+      root,
+      'node_modules',
+      name,
+      'bin',
+      process.platform === 'win32' ? 'node.exe' : 'node',
+    );
     if (existsSync(path)) {
       return path;
     }
@@ -78,15 +87,24 @@ function findNode() {
   if (major > NEEDED_NODE[0] || (major === NEEDED_NODE[0] && minor >= NEEDED_NODE[1])) {
     return process.execPath;
   }
-  fail(`needs Node ${NEEDED_NODE.join('.')} or newer on ${process.platform}-${process.arch}; this is ${process.version}.`);
+  fail(
+    `needs Node ${NEEDED_NODE.join('.')} or newer on ${process.platform}-${process.arch}; this is ${process.version}.`,
+  );
 }
 
 function run(node) {
   const target = program === '--version' ? program : join(root, program);
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', target, ...programArguments], {
-    stdio: 'inherit',
-    env: { ...process.env, PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) },
-  });
+  const child = spawn(
+    node,
+    ['--disable-warning=ExperimentalWarning', target, ...programArguments],
+    {
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+      },
+    },
+  );
   // A terminal's Ctrl-C reaches the child by itself; it decides when to end. What is sent to this process alone is passed on.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) {

@@ -37,12 +37,18 @@ export default defineConfig({
     // As Node itself does it: a CommonJS module's default export is module.exports.
     deps: { interopDefault: false },
     projects: [
-      { extends: true, test: { name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/server/**'] } },
+      {
+        extends: true,
+        test: { name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/server/**'] },
+      },
       {
         extends: true,
         test: {
           name: 'node',
-          include: ['test/server/**/*.test.ts', ...INTERFACE.map((name) => `test/worker/${name}.test.ts`)],
+          include: [
+            'test/server/**/*.test.ts',
+            ...INTERFACE.map((name) => `test/worker/${name}.test.ts`),
+          ],
           globalSetup: ['./test/support/build-server.ts'],
           env: { DIGITMINT_RUNTIME: 'node' },
         },

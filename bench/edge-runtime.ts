@@ -36,7 +36,9 @@ const LOCAL_SOCKET = { host: '127.0.0.1', port: 0 };
  * @param fill  Puts objects into the bucket before the first request.
  * @throws Error  Where there is no /proc.
  */
-export async function startEdge(fill: (bucket: TestBucket) => Promise<void> = async () => undefined): Promise<Edge> {
+export async function startEdge(
+  fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
+): Promise<Edge> {
   await buildPage();
   const { compatibility_date: compatibilityDate, vars } = readConfig(
     { config: join(ROOT, 'wrangler.toml') },
@@ -54,7 +56,11 @@ export async function startEdge(fill: (bucket: TestBucket) => Promise<void> = as
           modules,
           compatibilityDate: compatibilityDate ?? '',
           r2Buckets: { MODELS: 'models' },
-          bindings: { ...(vars as Record<string, string>), RATE_LIMIT: 'off', HEAVY_RATE_LIMIT: 'off' },
+          bindings: {
+            ...(vars as Record<string, string>),
+            RATE_LIMIT: 'off',
+            HEAVY_RATE_LIMIT: 'off',
+          },
           unsafeDirectSockets: [LOCAL_SOCKET],
         },
         {

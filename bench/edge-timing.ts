@@ -28,7 +28,11 @@ export interface RequestTimes {
  * Times one request, body included.
  * @throws Error  When the answer is neither 200 nor 304.
  */
-export async function timeRequest(worker: Pick<Asking, 'fetch'>, path: string, init: RequestInit = {}): Promise<TimedRequest> {
+export async function timeRequest(
+  worker: Pick<Asking, 'fetch'>,
+  path: string,
+  init: RequestInit = {},
+): Promise<TimedRequest> {
   const began = performance.now();
   const answer = await worker.fetch(path, init);
   const bytes = (await answer.arrayBuffer()).byteLength;
@@ -37,7 +41,11 @@ export async function timeRequest(worker: Pick<Asking, 'fetch'>, path: string, i
     throw new Error(`${path} answers ${answer.status}`);
   }
   const stages = [...(answer.headers.get('server-timing') ?? '').matchAll(/(\w+);dur=([\d.]+)/g)];
-  return { totalMs, bytes, stagesMs: Object.fromEntries(stages.map(([, stage, ms]) => [stage, Number(ms)])) };
+  return {
+    totalMs,
+    bytes,
+    stagesMs: Object.fromEntries(stages.map(([, stage, ms]) => [stage, Number(ms)])),
+  };
 }
 
 /** Times requests one after the other. @param warmUp  Requests before those that count. */
@@ -67,7 +75,8 @@ export function summariseRequests(samples: readonly TimedRequest[], part = 1): R
   const sorted = samples.toSorted((a, b) => a.totalMs - b.totalMs);
   const totals = sorted.map(({ totalMs }) => totalMs);
   const fastest = sorted.slice(0, Math.ceil(part * sorted.length));
-  const mean = (stage: string): number => fastest.reduce((sum, { stagesMs }) => sum + (stagesMs[stage] ?? 0), 0) / fastest.length;
+  const mean = (stage: string): number =>
+    fastest.reduce((sum, { stagesMs }) => sum + (stagesMs[stage] ?? 0), 0) / fastest.length;
   return {
     minMs: totals[0] ?? NaN,
     medianMs: totals[totals.length >> 1] ?? NaN,

@@ -26,7 +26,11 @@ interface Costs {
 const ROUNDS = 9;
 const FLOOR_REQUESTS = 800;
 
-await runSuite('edge', createSuiteCommand('edge', 'Times requests to the worker in the local edge runtime.'), measure);
+await runSuite(
+  'edge',
+  createSuiteCommand('edge', 'Times requests to the worker in the local edge runtime.'),
+  measure,
+);
 
 async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const edge = await startEdge();
@@ -38,7 +42,13 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
       { name: '/digit?n=1', path: '/digit?n=1', requests: 400, goalMs: 1 },
       { name: '/digit?n=16', path: '/digit?n=16', requests: 150, goalMs: 3 },
       { name: '/digit?n=256', path: '/digit?n=256', requests: 20, goalMs: 40 },
-      { name: '304 of a seed', path: '/digit.png?seed=a', requests: 800, etag: seeded.headers.get('etag') ?? '', goalMs: null },
+      {
+        name: '304 of a seed',
+        path: '/digit.png?seed=a',
+        requests: 800,
+        etag: seeded.headers.get('etag') ?? '',
+        goalMs: null,
+      },
     ];
     const own: Costs[] = [];
     const floor: Costs[] = [];
@@ -48,13 +58,19 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
       floor.push(least);
     }
     const names = cases.map(({ name }) => name);
-    const makeTable = (part: keyof Costs, table: Pick<BenchTable, 'id' | 'title' | 'notes' | 'goals'>): BenchTable => ({
+    const makeTable = (
+      part: keyof Costs,
+      table: Pick<BenchTable, 'id' | 'title' | 'notes' | 'goals'>,
+    ): BenchTable => ({
       ...table,
       unit: 'ms',
       better: 'lower',
       cases: names,
       rows: [{ subject: 'digitmint', isOurs: true, values: own.map((costs) => costs[part]) }],
-      limit: { what: 'a worker in the same process that answers “ok”', values: floor.map((costs) => costs[part].median) },
+      limit: {
+        what: 'a worker in the same process that answers “ok”',
+        values: floor.map((costs) => costs[part].median),
+      },
     });
     const tables = [
       makeTable('cpu', {
@@ -81,7 +97,11 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
 }
 
 /** Rounds of both by turns; the first warms up. */
-async function measureCase({ url, floorUrl, pid }: Edge, agent: Agent, { path, requests, etag }: Case): Promise<[Costs, Costs]> {
+async function measureCase(
+  { url, floorUrl, pid }: Edge,
+  agent: Agent,
+  { path, requests, etag }: Case,
+): Promise<[Costs, Costs]> {
   const targets = [
     { target: new URL(path, url), count: requests, etag },
     { target: floorUrl, count: FLOOR_REQUESTS, etag: undefined },
@@ -100,7 +120,10 @@ async function measureCase({ url, floorUrl, pid }: Edge, agent: Agent, { path, r
       }
     }
   }
-  return [0, 1].map((i) => ({ elapsed: takeSpread(elapsed[i] ?? []), cpu: takeSpread(cpu[i] ?? []) })) as [Costs, Costs];
+  return [0, 1].map((i) => ({
+    elapsed: takeSpread(elapsed[i] ?? []),
+    cpu: takeSpread(cpu[i] ?? []),
+  })) as [Costs, Costs];
 }
 
 /** As little as an HTTP client can do: `fetch` takes longer than the answer. @throws Error  When the answer is no success. */

@@ -45,7 +45,10 @@ interface Contender {
 interface OnnxRuntime {
   readonly env: { readonly wasm: { numThreads: number } };
   readonly InferenceSession: {
-    create(model: Uint8Array, options: object): Promise<{ run(feeds: object): Promise<Record<string, { data: Float32Array }>> }>;
+    create(
+      model: Uint8Array,
+      options: object,
+    ): Promise<{ run(feeds: object): Promise<Record<string, { data: Float32Array }>> }>;
   };
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => object;
 }
@@ -53,7 +56,10 @@ interface OnnxRuntime {
 const artifact = await readArtifactFolder(join(import.meta.dirname, '../models/digits'));
 const { plan, manifest } = artifact;
 const weights = decodeWeights(artifact, artifact.files.get(WEIGHTS_FILE) as Uint8Array);
-const versions: Record<string, string> = { node: process.versions.node, '@tensorflow/tfjs': tf.version_core };
+const versions: Record<string, string> = {
+  node: process.versions.node,
+  '@tensorflow/tfjs': tf.version_core,
+};
 const inputs = new Map(COUNTS.map((count) => [count, drawInputs(count)]));
 await runSuite(
   'engine',
@@ -110,7 +116,11 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
 function drawInputs(count: number): Float32Array {
   const key = deriveSeedKey('bench');
   const { latentSize, classes } = plan.config;
-  return joinInput(plan, drawLatents(key, 0, count, latentSize), drawLabels(key, 0, count, classes));
+  return joinInput(
+    plan,
+    drawLatents(key, 0, count, latentSize),
+    drawLabels(key, 0, count, classes),
+  );
 }
 
 function createOwn(): Contender {
@@ -121,7 +131,10 @@ function createOwn(): Contender {
   const draw = (given: Float32Array, count: number): Float32Array => {
     for (let first = 0; first < count; first += ENGINE_BATCH) {
       const last = Math.min(count, first + ENGINE_BATCH);
-      output.set(engine.run(given.subarray(first * plan.inputSize, last * plan.inputSize)), first * outputSize);
+      output.set(
+        engine.run(given.subarray(first * plan.inputSize, last * plan.inputSize)),
+        first * outputSize,
+      );
     }
     return output.subarray(0, count * outputSize);
   };
@@ -133,7 +146,11 @@ async function createOnnx(): Promise<Contender[]> {
   const model = encodeOnnx(plan, weights);
   const peers = [
     ['onnxruntime-web', 'ONNX Runtime, wasm', { executionProviders: ['wasm'] }],
-    ['onnxruntime-node', 'ONNX Runtime, native', { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential' }],
+    [
+      'onnxruntime-node',
+      'ONNX Runtime, native',
+      { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential' },
+    ],
   ] as const;
   const contenders: Contender[] = [];
   for (const [name, subject, options] of peers) {
@@ -142,9 +159,14 @@ async function createOnnx(): Promise<Contender[]> {
     if (name === 'onnxruntime-web') {
       env.wasm.numThreads = 1;
     }
-    const session = await InferenceSession.create(model, { ...options, graphOptimizationLevel: 'all' });
+    const session = await InferenceSession.create(model, {
+      ...options,
+      graphOptimizationLevel: 'all',
+    });
     const draw = async (given: Float32Array, count: number): Promise<Float32Array> => {
-      const outputs = await session.run({ [ONNX_INPUT]: new Tensor('float32', given, [count, plan.inputSize]) });
+      const outputs = await session.run({
+        [ONNX_INPUT]: new Tensor('float32', given, [count, plan.inputSize]),
+      });
       return (outputs[ONNX_OUTPUT] as { data: Float32Array }).data;
     };
     contenders.push({ subject, isOurs: false, counts: COUNTS, draw });
@@ -158,7 +180,9 @@ async function createTensorFlow(): Promise<Contender[]> {
   for (const name of BACKENDS) {
     const { tfBackend, description } = await selectBackend(name, { threads: 1 });
     versions[`backend ${name}`] = description;
-    const tensors = weights.map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
+    const tensors = weights.map((values, i) =>
+      tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]),
+    );
     const draw = (given: Float32Array, count: number): Float32Array => {
       const input = tf.tensor2d(given, [count, plan.inputSize]);
       const output = runGenerator(plan, tensors, input);
@@ -191,7 +215,10 @@ async function checkSameDigits(contenders: readonly Contender[]): Promise<void> 
     await prepare?.();
     const drawn = (await draw(inputs.get(16) as Float32Array, 16)).slice();
     expected ??= drawn;
-    const off = drawn.reduce((most, value, i) => Math.max(most, Math.abs(value - (expected?.[i] ?? NaN))), 0);
+    const off = drawn.reduce(
+      (most, value, i) => Math.max(most, Math.abs(value - (expected?.[i] ?? NaN))),
+      0,
+    );
     if (drawn.length !== expected.length || !(off <= TOLERANCE)) {
       throw new Error(`${subject} draws other digits: off by ${off}`);
     }
@@ -227,7 +254,15 @@ async function measureInnerLoop(): Promise<number> {
   const kernels = instantiateKernels();
   kernels.memory.grow(1);
   const [places, channels, inputsOfEach] = [64, 16, 128];
-  const at = { places: 0, input: 1024, scale: 2048, weights: 4096, scales: 12_288, bias: 13_312, output: 16_384 };
+  const at = {
+    places: 0,
+    input: 1024,
+    scale: 2048,
+    weights: 4096,
+    scales: 12_288,
+    bias: 13_312,
+    output: 16_384,
+  };
   const ms = await repeat(() => {
     for (let i = 0; i < 100; i++) {
       const vectors = channels / 4;

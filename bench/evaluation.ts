@@ -12,7 +12,12 @@ import { loadTestDigits } from '../trainer/evaluation/digits.ts';
 import { computeDensityCoverage } from '../trainer/evaluation/metrics/density-coverage.ts';
 import { computeFrechetDistance } from '../trainer/evaluation/metrics/frechet-distance.ts';
 import { computeKernelDistance } from '../trainer/evaluation/metrics/kernel-distance.ts';
-import { computeMeanSquare, createPoints, scalePoints, type Points } from '../trainer/evaluation/metrics/points.ts';
+import {
+  computeMeanSquare,
+  createPoints,
+  scalePoints,
+  type Points,
+} from '../trainer/evaluation/metrics/points.ts';
 import { computePrecisionRecall } from '../trainer/evaluation/metrics/precision-recall.ts';
 import { drawSamples, readModel } from '../trainer/evaluation/samples/open-samples.ts';
 import { ExpectedError } from '../trainer/expected-error.ts';
@@ -29,7 +34,11 @@ const COUNT = 10_000;
 const K = 5;
 const ROUNDS = 3;
 const CASES = ['neighbours', 'frechet', 'kernel'] as const;
-const TITLES = { neighbours: 'precision, recall, density, coverage', frechet: 'Fréchet distance', kernel: 'kernel distance' };
+const TITLES = {
+  neighbours: 'precision, recall, density, coverage',
+  frechet: 'Fréchet distance',
+  kernel: 'kernel distance',
+};
 /** Two of three products of a set with itself or the other would do for each figure; the neighbours need three. */
 const PRODUCTS = { neighbours: 3, frechet: null, kernel: 3 };
 /** Relative. prdc takes a point at exactly the radius as outside, ours as inside; sums are in other orders. */
@@ -39,14 +48,21 @@ const GOAL_MS = 5 * 60_000;
 type Values = Readonly<Record<string, number>>;
 
 interface Peers {
-  readonly values: { readonly neighbours: Values; readonly frechet: number; readonly kernel: number };
+  readonly values: {
+    readonly neighbours: Values;
+    readonly frechet: number;
+    readonly kernel: number;
+  };
   readonly times: Readonly<Record<(typeof CASES)[number] | 'products', readonly number[]>>;
   readonly versions: Readonly<Record<string, string>>;
 }
 
 await runSuite(
   'evaluation',
-  createSuiteCommand('evaluation', 'Times the figures of an evaluation beside other people’s code for them.'),
+  createSuiteCommand(
+    'evaluation',
+    'Times the figures of an evaluation beside other people’s code for them.',
+  ),
   measure,
 );
 
@@ -64,10 +80,18 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const { description } = await selectBackend('tensorflow', { threads: 1 });
   const { real, samples } = await readFeatures();
   const compute = createMeasures(real, samples);
-  const ours = { neighbours: compute.neighbours(), frechet: compute.frechet(), kernel: compute.kernel() };
+  const ours = {
+    neighbours: compute.neighbours(),
+    frechet: compute.frechet(),
+    kernel: compute.kernel(),
+  };
   const theirs = await runPeers(python, real, samples, 1);
   checkValues(ours, theirs.values);
-  const times = { ours: new Map<string, number[]>(), theirs: new Map<string, number[]>(), products: [] as number[] };
+  const times = {
+    ours: new Map<string, number[]>(),
+    theirs: new Map<string, number[]>(),
+    products: [] as number[],
+  };
   for (let round = 0; round < ROUNDS; round++) {
     for (const name of CASES) {
       const began = performance.now();
@@ -90,8 +114,16 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
     ],
     cases: CASES.map((name) => TITLES[name]),
     rows: [
-      { subject: 'digitmint', isOurs: true, values: CASES.map((name) => takeSpread(times.ours.get(name) ?? [])) },
-      { subject: 'prdc, SciPy, NumPy', isOurs: false, values: CASES.map((name) => takeSpread(times.theirs.get(name) ?? [])) },
+      {
+        subject: 'digitmint',
+        isOurs: true,
+        values: CASES.map((name) => takeSpread(times.ours.get(name) ?? [])),
+      },
+      {
+        subject: 'prdc, SciPy, NumPy',
+        isOurs: false,
+        values: CASES.map((name) => takeSpread(times.theirs.get(name) ?? [])),
+      },
     ],
     limit: {
       what: `the products of all points with all that a figure cannot do without, by NumPy’s BLAS, ${productMs.toFixed(0)} ms each`,
@@ -121,7 +153,10 @@ async function readFeatures(): Promise<{ real: Points; samples: Points }> {
   const { dataset } = await loadTestDigits();
   const { set } = drawSamples(await readModel(MODEL), 'bench', COUNT);
   const score = (images: Uint8Array): Points =>
-    createPoints(scoreImages(CLASSIFIER_CONFIG, weights, images).features, CLASSIFIER_CONFIG.features);
+    createPoints(
+      scoreImages(CLASSIFIER_CONFIG, weights, images).features,
+      CLASSIFIER_CONFIG.features,
+    );
   return { real: score(dataset.images), samples: score(set.images) };
 }
 
@@ -129,30 +164,48 @@ function createMeasures(real: Points, samples: Points) {
   const scale = 1 / Math.sqrt(computeMeanSquare(real));
   const [x, y] = [scalePoints(samples, scale), scalePoints(real, scale)];
   return {
-    neighbours: (): Values => ({ ...computePrecisionRecall(real, samples, K), ...computeDensityCoverage(real, samples, K) }),
+    neighbours: (): Values => ({
+      ...computePrecisionRecall(real, samples, K),
+      ...computeDensityCoverage(real, samples, K),
+    }),
     frechet: () => computeFrechetDistance(samples, real),
     kernel: () => {
       // All points, so that it does not matter which are drawn.
-      const options = { subsets: 1, subsetSize: COUNT, key: deriveKey('bench', '1'), purposes: [1, 2] as const };
+      const options = {
+        subsets: 1,
+        subsetSize: COUNT,
+        key: deriveKey('bench', '1'),
+        purposes: [1, 2] as const,
+      };
       return computeKernelDistance(x, y, options).mean;
     },
   };
 }
 
 /** @throws ExpectedError  When a value differs: then the times are of different things. */
-function checkValues({ neighbours, frechet, kernel }: Peers['values'], theirs: Peers['values']): void {
+function checkValues(
+  { neighbours, frechet, kernel }: Peers['values'],
+  theirs: Peers['values'],
+): void {
   const own: Values = { ...neighbours, frechet, kernel };
   const other: Values = { ...theirs.neighbours, frechet: theirs.frechet, kernel: theirs.kernel };
   for (const [name, value] of Object.entries(own)) {
     const off = Math.abs(value - (other[name] ?? NaN)) / Math.abs(value);
-    console.log(`${name.padEnd(12)}${value.toPrecision(6).padStart(12)}${(other[name] ?? NaN).toPrecision(6).padStart(12)}`);
+    console.log(
+      `${name.padEnd(12)}${value.toPrecision(6).padStart(12)}${(other[name] ?? NaN).toPrecision(6).padStart(12)}`,
+    );
     if (!(off <= TOLERANCE)) {
       throw new ExpectedError(`${name}: ${value} here, ${other[name]} there.`);
     }
   }
 }
 
-async function runPeers(python: string, real: Points, samples: Points, rounds: number): Promise<Peers> {
+async function runPeers(
+  python: string,
+  real: Points,
+  samples: Points,
+  rounds: number,
+): Promise<Peers> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-peers-'));
   try {
     const files = [join(folder, 'real'), join(folder, 'samples')] as const;
@@ -162,9 +215,13 @@ async function runPeers(python: string, real: Points, samples: Points, rounds: n
     const script = join(import.meta.dirname, 'evaluation_peers.py');
     const args = [script, ...files, ...[real.dimension, K, rounds].map(String)];
     // On one core: prdc asks for eight threads whatever these say.
-    const tied = await runCommand('taskset', ['-c', '0', python, ...args], { env: { ...process.env, ...one } });
+    const tied = await runCommand('taskset', ['-c', '0', python, ...args], {
+      env: { ...process.env, ...one },
+    });
     if (tied?.status !== 0) {
-      throw new ExpectedError(`evaluation_peers.py failed, or there is no taskset (util-linux):\n${tied?.stderr ?? ''}`);
+      throw new ExpectedError(
+        `evaluation_peers.py failed, or there is no taskset (util-linux):\n${tied?.stderr ?? ''}`,
+      );
     }
     return JSON.parse(tied.stdout) as Peers;
   } finally {

@@ -40,7 +40,10 @@ await main();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { n: { type: 'string', default: '1000000' }, seed: { type: 'string', default: 'Ada' } },
+    options: {
+      n: { type: 'string', default: '1000000' },
+      seed: { type: 'string', default: 'Ada' },
+    },
   });
   const n = Number(values.n);
   const python = installNumpy();
@@ -75,8 +78,13 @@ async function main(): Promise<void> {
 
 /** A Python that has NumPy: the one of `npm run bench:keras` where it is there, else one of its own, made once. */
 function installNumpy(): string {
-  const places = [join(ROOT, '.digitmint', 'keras-venv', 'bin', 'python'), join(VENV, 'bin', 'python')];
-  const found = places.find((python) => existsSync(python) && spawnSync(python, ['-c', 'import numpy']).status === 0);
+  const places = [
+    join(ROOT, '.digitmint', 'keras-venv', 'bin', 'python'),
+    join(VENV, 'bin', 'python'),
+  ];
+  const found = places.find(
+    (python) => existsSync(python) && spawnSync(python, ['-c', 'import numpy']).status === 0,
+  );
   if (found !== undefined) {
     return found;
   }
@@ -86,7 +94,9 @@ function installNumpy(): string {
     [python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', PACKAGE]],
   ] as const) {
     if (spawnSync(program, args, { stdio: 'inherit' }).status !== 0) {
-      throw new Error(`${program} ${args.join(' ')} failed; it needs Python 3.10 or newer with venv, and PyPI`);
+      throw new Error(
+        `${program} ${args.join(' ')} failed; it needs Python 3.10 or newer with venv, and PyPI`,
+      );
     }
   }
   return python;
@@ -107,7 +117,11 @@ async function readBack(python: string, service: JobService, { job }: JobReport)
     ORIGIN: new URL(service.url).origin,
     CHECK_SEED: String(Date.now()),
   };
-  const { status, stdout, stderr } = spawnSync(python, ['-'], { input: `${reader}\n${checks}`, env, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(python, ['-'], {
+    input: `${reader}\n${checks}`,
+    env,
+    encoding: 'utf8',
+  });
   if (status !== 0) {
     throw new Error(`the reader failed:\n${stderr}`);
   }
@@ -118,13 +132,28 @@ function tell({ job, ...report }: JobReport, reading: Reading): void {
   const { digits, bytes, drawMs, costUsd, shards } = job;
   const drawn = digits + report.drawnTwice * shards.digits;
   const rows: [string, string][] = [
-    ['machine', `${cpus().length} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}`],
+    [
+      'machine',
+      `${cpus().length} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}`,
+    ],
     ['digits, shards, bytes', `${digits}, ${shards.done}, ${bytes}`],
-    ['there when it was killed, and after', `${report.doneAtKill}, ${report.doneAfterKill} of ${shards.total}`],
+    [
+      'there when it was killed, and after',
+      `${report.doneAtKill}, ${report.doneAfterKill} of ${shards.total}`,
+    ],
     ['written after that', `${report.writtenAfterKill}`],
-    ['delivered twice after that, without effect', `${report.deliveredTwice}, ${report.withoutEffect}`],
-    ['seconds, digits a second', `${report.seconds.toFixed(1)}, ${Math.round(digits / report.seconds)}`],
-    ['drawing, by the job', `${(drawMs / 1000).toFixed(1)} s, ${(drawMs / digits).toFixed(3)} ms a digit`],
+    [
+      'delivered twice after that, without effect',
+      `${report.deliveredTwice}, ${report.withoutEffect}`,
+    ],
+    [
+      'seconds, digits a second',
+      `${report.seconds.toFixed(1)}, ${Math.round(digits / report.seconds)}`,
+    ],
+    [
+      'drawing, by the job',
+      `${(drawMs / 1000).toFixed(1)} s, ${(drawMs / digits).toFixed(3)} ms a digit`,
+    ],
     [
       'processor time of the runtime',
       report.cpuMs === undefined
@@ -138,14 +167,18 @@ function tell({ job, ...report }: JobReport, reading: Reading): void {
     ],
     ['digits of each class', reading.counts.join(', ')],
     ['held against /dataset', `${reading.compared} digits, ${reading.differing} bytes differ`],
-    ['different digits of a sample', `${reading.distinct} of ${reading.sampled}; mean ink ${reading.ink.toFixed(4)}`],
+    [
+      'different digits of a sample',
+      `${reading.distinct} of ${reading.sampled}; mean ink ${reading.ink.toFixed(4)}`,
+    ],
   ];
   console.log(`\n${rows.map(([name, value]) => `${name.padEnd(44)}${value}`).join('\n')}`);
 }
 
 /** @returns  What is not as it must be. */
 function judge(report: JobReport, reading: Reading, n: number): string[] {
-  const { job, doneAtKill, doneAfterKill, writtenAfterKill, deliveredTwice, withoutEffect } = report;
+  const { job, doneAtKill, doneAfterKill, writtenAfterKill, deliveredTwice, withoutEffect } =
+    report;
   const deviation = Math.sqrt(n * 0.1 * 0.9);
   const checks: [string, boolean][] = [
     ['the job is done', job.state === 'done' && job.digits === n],
@@ -153,9 +186,15 @@ function judge(report: JobReport, reading: Reading, n: number): string[] {
     ['nothing that was there was lost', doneAfterKill >= doneAtKill],
     ['what was missing was written once', writtenAfterKill === job.shards.total - doneAfterKill],
     ['second deliveries changed nothing', deliveredTwice > 0 && withoutEffect === deliveredTwice],
-    ['NumPy has all images', reading.images.join() === [n, 28, 28].join() && reading.dtype === 'uint8'],
+    [
+      'NumPy has all images',
+      reading.images.join() === [n, 28, 28].join() && reading.dtype === 'uint8',
+    ],
     ['NumPy has all labels', reading.labels.join() === String(n)],
-    ['labels are in balance', reading.counts.every((count) => Math.abs(count - n / 10) < MAX_DEVIATIONS * deviation)],
+    [
+      'labels are in balance',
+      reading.counts.every((count) => Math.abs(count - n / 10) < MAX_DEVIATIONS * deviation),
+    ],
     ['no digit is blank', reading.blank === 0],
     ['digits differ', reading.distinct > 0.99 * reading.sampled],
     ['they are those of /dataset', reading.differing === 0],

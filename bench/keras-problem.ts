@@ -56,7 +56,10 @@ export function makeProblem(preset: PresetName): Problem {
     labels: Uint8Array.from({ length: IMAGES }, (_, i) => i % CLASSES),
     classes: Array.from({ length: CLASSES }, (_, i) => String(i)),
   };
-  return { source: { config, dataset, key }, batcher: createBatcher(IMAGES, config.batchSize, key, PURPOSES.shuffle) };
+  return {
+    source: { config, dataset, key },
+    batcher: createBatcher(IMAGES, config.batchSize, key, PURPOSES.shuffle),
+  };
 }
 
 /** Both networks' starting weights, [parameters] each. */
@@ -66,9 +69,17 @@ export interface StartingWeights {
 }
 
 /** The weights that `createGan` starts from. */
-export function drawStartingWeights({ config, dataset: { height, width, channels }, key }: StepSource): StartingWeights {
+export function drawStartingWeights({
+  config,
+  dataset: { height, width, channels },
+  key,
+}: StepSource): StartingWeights {
   const { weights: generator } = planGenerator(config.generator);
-  const { weights: discriminator } = planDiscriminator(config.discriminator, [height, width, channels], config.generator.classes);
+  const { weights: discriminator } = planDiscriminator(
+    config.discriminator,
+    [height, width, channels],
+    config.generator.classes,
+  );
   return {
     generator: drawInitialArrays(generator, key, PURPOSES.generatorWeights).weights,
     discriminator: drawInitialArrays(discriminator, key, PURPOSES.discriminatorWeights).weights,
@@ -98,7 +109,9 @@ export async function saveProblem(path: string, { source, batcher }: Problem): P
     shifts: joinArrays(
       // Down and right of each step, from 0.
       steps.map((step) =>
-        Float32Array.from(drawWords(key, PURPOSES.translation, step, 2), (word) => Math.floor((word * places) / 2 ** 32)),
+        Float32Array.from(drawWords(key, PURPOSES.translation, step, 2), (word) =>
+          Math.floor((word * places) / 2 ** 32),
+        ),
       ),
     ),
   };
@@ -127,7 +140,9 @@ export async function loadOutcome(path: string): Promise<Outcome> {
 export interface Agreement {
   readonly agrees: boolean;
   /** By what is compared; both numbers relative: see the tolerances above. NaN for what one side lacks. */
-  readonly differences: Readonly<Record<string, { readonly difference: number; readonly tolerance: number }>>;
+  readonly differences: Readonly<
+    Record<string, { readonly difference: number; readonly tolerance: number }>
+  >;
 }
 
 /** Compares two outcomes of one problem. */
@@ -137,9 +152,18 @@ export function compareOutcomes(ours: Outcome, theirs: Outcome, start: StartingW
     const [mine, other] = [ours[name], theirs[name]];
     const zeros = new Float32Array(mine?.length ?? 0);
     if (name === 'losses') {
-      const parts = Array.from(mine ?? [], (loss, i) => Math.abs(loss - (other?.[i] ?? NaN)) / Math.max(Math.abs(loss), 1e-3));
-      differences['losses, first step'] = { difference: Math.max(...parts.slice(0, 2)), tolerance: LOSS_TOLERANCE };
-      differences['losses, later'] = { difference: Math.max(...parts.slice(2)), tolerance: LATER_LOSS_TOLERANCE };
+      const parts = Array.from(
+        mine ?? [],
+        (loss, i) => Math.abs(loss - (other?.[i] ?? NaN)) / Math.max(Math.abs(loss), 1e-3),
+      );
+      differences['losses, first step'] = {
+        difference: Math.max(...parts.slice(0, 2)),
+        tolerance: LOSS_TOLERANCE,
+      };
+      differences['losses, later'] = {
+        difference: Math.max(...parts.slice(2)),
+        tolerance: LATER_LOSS_TOLERANCE,
+      };
     } else if (name.endsWith('Moment')) {
       const difference = computeDistance(mine, other) / computeDistance(mine, zeros);
       differences[name] = { difference, tolerance: MOMENTS_TOLERANCE };
@@ -150,7 +174,9 @@ export function compareOutcomes(ours: Outcome, theirs: Outcome, start: StartingW
     }
   }
   // NaN fails the comparison.
-  const agrees = Object.values(differences).every(({ difference, tolerance }) => difference <= tolerance);
+  const agrees = Object.values(differences).every(
+    ({ difference, tolerance }) => difference <= tolerance,
+  );
   return { agrees, differences };
 }
 

@@ -74,7 +74,11 @@ export async function startSide([program = '', ...args]: readonly string[]): Pro
  *
  * @param graphs  False: a step is done operation by operation.
  */
-export async function serveTrainer(preset: PresetName, threads: number, graphs: boolean): Promise<void> {
+export async function serveTrainer(
+  preset: PresetName,
+  threads: number,
+  graphs: boolean,
+): Promise<void> {
   const { source, batcher } = makeProblem(preset);
   const convolutions = source.config.discriminator.type === 'convolutional';
   const { description } = await selectBackend('tensorflow', { threads, convolutions });
@@ -133,7 +137,10 @@ export async function serveTrainer(preset: PresetName, threads: number, graphs: 
 }
 
 async function readMoments(gan: Gan): Promise<Outcome> {
-  const [generator, discriminator] = [await readState(gan.generator), await readState(gan.discriminator)];
+  const [generator, discriminator] = [
+    await readState(gan.generator),
+    await readState(gan.discriminator),
+  ];
   return {
     'generator.firstMoment': generator.firstMoment,
     'generator.secondMoment': generator.secondMoment,

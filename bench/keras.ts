@@ -72,14 +72,29 @@ interface PresetResult {
 }
 
 if (process.argv[2] === '--side') {
-  await serveTrainer(process.argv[3] as PresetName, Number(process.argv[4]), process.argv[5] === 'graphs');
+  await serveTrainer(
+    process.argv[3] as PresetName,
+    Number(process.argv[4]),
+    process.argv[5] === 'graphs',
+  );
   process.exit(0);
 }
 
 const flags = new Command('npm run bench:keras --')
-  .description('Times a training step beside the same one in Keras, after checking that it is the same.')
-  .addOption(new Option('--preset <name>', 'what to time').choices([...Object.keys(PRESETS), 'both']).default('both'))
-  .option('--threads <count>', 'and as many cores, for each side', parseWhole(1, 1024), availableParallelism())
+  .description(
+    'Times a training step beside the same one in Keras, after checking that it is the same.',
+  )
+  .addOption(
+    new Option('--preset <name>', 'what to time')
+      .choices([...Object.keys(PRESETS), 'both'])
+      .default('both'),
+  )
+  .option(
+    '--threads <count>',
+    'and as many cores, for each side',
+    parseWhole(1, 1024),
+    availableParallelism(),
+  )
   .option('--rounds <count>', 'of each side', parseWhole(1, 1000), 9)
   .option('--xla', 'compiles the step in Keras with XLA', false)
   .option('--json <file>', 'writes the figures there too')
@@ -94,19 +109,30 @@ async function run({ preset, threads, rounds, xla, json }: Flags): Promise<void>
   const [load = 0] = loadavg();
   const cores = await chooseCores(threads);
   const machine = { ...describeMachine(), loadBefore: load };
-  console.log(`${machine.cores} x ${machine.processor}, ${machine.system}, ${machine.memoryGiB} GiB`);
+  console.log(
+    `${machine.cores} x ${machine.processor}, ${machine.system}, ${machine.memoryGiB} GiB`,
+  );
   console.log(
     `${threads === 1 ? '1 thread' : `${threads} threads`} each, ${cores === null ? 'free to move between cores' : `on core ${cores.join(' and ')}`}`,
   );
   if (load > QUIET_LOAD) {
-    console.log(`The machine is busy (load ${load.toFixed(2)}): figures for publication need a quiet one.`);
+    console.log(
+      `The machine is busy (load ${load.toFixed(2)}): figures for publication need a quiet one.`,
+    );
   }
   const results: PresetResult[] = [];
   for (const name of preset === 'both' ? (Object.keys(PRESETS) as PresetName[]) : [preset]) {
     results.push(await benchPreset(name, { python, threads, cores, rounds, xla }));
   }
   if (json !== undefined) {
-    const record = { measuredAt: new Date().toISOString(), machine, threads, pinnedTo: cores, rounds, presets: results };
+    const record = {
+      measuredAt: new Date().toISOString(),
+      machine,
+      threads,
+      pinnedTo: cores,
+      rounds,
+      presets: results,
+    };
     await writeFile(json, `${JSON.stringify(record, null, 2)}\n`);
     console.log(`\nwritten to ${json}`);
   }
@@ -124,7 +150,9 @@ async function chooseCores(count: number): Promise<number[] | null> {
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
   });
   if (cores.length < count) {
-    throw new ExpectedError(`--threads ${count}: this process may use ${cores.length} cores (${list}).`);
+    throw new ExpectedError(
+      `--threads ${count}: this process may use ${cores.length} cores (${list}).`,
+    );
   }
   return cores.slice(0, count);
 }
@@ -155,7 +183,13 @@ async function benchPreset(preset: PresetName, conditions: Conditions): Promise<
     const sides: Sides = {
       ours: await start(...trainer, 'graphs'),
       operations: await start(...trainer, 'operations'),
-      keras: await start(python, STEP_SCRIPT, problemFile, String(threads), ...(xla ? ['--xla'] : [])),
+      keras: await start(
+        python,
+        STEP_SCRIPT,
+        problemFile,
+        String(threads),
+        ...(xla ? ['--xla'] : []),
+      ),
     };
     const { ours, keras } = sides;
     console.log(`\n${preset}, ${problem.source.config.batchSize} images a step`);
@@ -164,10 +198,17 @@ async function benchPreset(preset: PresetName, conditions: Conditions): Promise<
     const agreement = await checkAgreement(problem, sides, folder);
     console.log(`  ${describeAgreement(agreement)}`);
     if (!agreement.agrees) {
-      throw new ExpectedError(`${preset}: the sides do not do the same step, so nothing was timed.`);
+      throw new ExpectedError(
+        `${preset}: the sides do not do the same step, so nothing was timed.`,
+      );
     }
-    const times = await timeRounds(sides, { rounds, steps: ROUND_STEPS[preset], warmUpSteps: WARM_UP_STEPS[preset] });
-    const compare = (side: readonly number[]): Spread => takeSpread(side.map((ms, i) => ms / (times.keras[i] as number)));
+    const times = await timeRounds(sides, {
+      rounds,
+      steps: ROUND_STEPS[preset],
+      warmUpSteps: WARM_UP_STEPS[preset],
+    });
+    const compare = (side: readonly number[]): Spread =>
+      takeSpread(side.map((ms, i) => ms / (times.keras[i] as number)));
     const result: PresetResult = {
       preset,
       batchSize: problem.source.config.batchSize,
@@ -195,15 +236,26 @@ function describeVersions({ versions }: Side): string {
 }
 
 /** Lets each side do the first steps. @throws ExpectedError  When our own two ways differ in a bit. */
-async function checkAgreement({ source }: Problem, sides: Sides, folder: string): Promise<Agreement> {
+async function checkAgreement(
+  { source }: Problem,
+  sides: Sides,
+  folder: string,
+): Promise<Agreement> {
   const locateOutcome = (name: string): string => join(folder, `${name}.safetensors`);
   for (const [name, side] of Object.entries(sides)) {
     await side.check(locateOutcome(name));
   }
-  if (!(await readFile(locateOutcome('ours'))).equals(await readFile(locateOutcome('operations')))) {
-    throw new ExpectedError('a step as one graph has other bits than operation by operation, so nothing was timed.');
+  if (
+    !(await readFile(locateOutcome('ours'))).equals(await readFile(locateOutcome('operations')))
+  ) {
+    throw new ExpectedError(
+      'a step as one graph has other bits than operation by operation, so nothing was timed.',
+    );
   }
-  const [ours, keras] = [await loadOutcome(locateOutcome('ours')), await loadOutcome(locateOutcome('keras'))];
+  const [ours, keras] = [
+    await loadOutcome(locateOutcome('ours')),
+    await loadOutcome(locateOutcome('keras')),
+  ];
   return compareOutcomes(ours, keras, drawStartingWeights(source));
 }
 
@@ -225,9 +277,22 @@ async function timeRounds(
   return times;
 }
 
-function printTable({ ours, operations, keras, ratio, operationsRatio, stepsPerRound }: PresetResult): void {
-  console.log(`\n  ms/step over ${ours.rounds.length} rounds of ${stepsPerRound} steps each   min  median     max`);
-  const lines = { 'ours, one graph': ours, 'ours, operation by operation': operations, Keras: keras };
+function printTable({
+  ours,
+  operations,
+  keras,
+  ratio,
+  operationsRatio,
+  stepsPerRound,
+}: PresetResult): void {
+  console.log(
+    `\n  ms/step over ${ours.rounds.length} rounds of ${stepsPerRound} steps each   min  median     max`,
+  );
+  const lines = {
+    'ours, one graph': ours,
+    'ours, operation by operation': operations,
+    Keras: keras,
+  };
   for (const [name, figures] of Object.entries(lines)) {
     console.log(`  ${name.padEnd(40)}${formatSpread(figures, 1)}`);
   }

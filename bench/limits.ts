@@ -14,7 +14,10 @@ const REQUESTS: readonly (readonly [what: string, path: string])[] = [
   ['256 digits', '/digit.png?n=256'],
   ['the largest sheet', '/digit.png?n=256&scale=4&margin=72'],
   ['the largest sheet, smooth', '/digit.png?n=256&scale=4&margin=72&smooth=1'],
-  ['the largest sheet, smooth, half transparent', '/digit.png?n=256&scale=4&smooth=1&margin=72&fg=12345678&bg=fedcba98'],
+  [
+    'the largest sheet, smooth, half transparent',
+    '/digit.png?n=256&scale=4&smooth=1&margin=72&fg=12345678&bg=fedcba98',
+  ],
   ['one digit on much paper', '/digit.png?n=1&scale=16&margin=256&smooth=1'],
   ['paper with 256 gaps', '/digit.png?n=256&scale=2&gap=69'],
   ['outlines', '/digit.svg?n=256&smooth=1'],
@@ -49,14 +52,23 @@ await main();
 async function main(): Promise<void> {
   const edge = await startEdge();
   try {
-    const { model } = (await (await fetch(new URL('/healthz', edge.url))).json()) as { model: { version: string } };
+    const { model } = (await (await fetch(new URL('/healthz', edge.url))).json()) as {
+      model: { version: string };
+    };
     console.log('request                                          CPU, ms   elapsed, ms       KiB');
     for (const [what, template] of REQUESTS) {
       const path = template
         .replace('VERSION', model.version)
-        .replace('=URL', `=${encodeURIComponent(new URL('/number/88888888888888888888888888888888.png', edge.url).href)}`);
+        .replace(
+          '=URL',
+          `=${encodeURIComponent(new URL('/number/88888888888888888888888888888888.png', edge.url).href)}`,
+        );
       const { cpuMs, elapsedMs, bytes } = await measure(edge, path);
-      const cells = [cpuMs.toFixed(0).padStart(10), elapsedMs.toFixed(0).padStart(13), (bytes / 1024).toFixed(1).padStart(12)];
+      const cells = [
+        cpuMs.toFixed(0).padStart(10),
+        elapsedMs.toFixed(0).padStart(13),
+        (bytes / 1024).toFixed(1).padStart(12),
+      ];
       console.log(`${what.padEnd(46)}${cells.join('')}`);
     }
   } finally {
@@ -79,5 +91,9 @@ async function measure({ url, pid }: Edge, path: string) {
   for (let i = 0; i < REPEATS; i++) {
     await ask();
   }
-  return { bytes, cpuMs: (readUsage(pid).cpuMs - before) / REPEATS, elapsedMs: (performance.now() - began) / REPEATS };
+  return {
+    bytes,
+    cpuMs: (readUsage(pid).cpuMs - before) / REPEATS,
+    elapsedMs: (performance.now() - began) / REPEATS,
+  };
 }

@@ -21,16 +21,18 @@ const SAMPLE_MS = 1000;
 
 await runSuite(
   'load',
-  createSuiteCommand('load', 'Asks the worker as much as it can answer, and then 80% of that.').option(
-    '--minutes <count>',
-    'of all kinds mixed, at 80%',
-    parseWhole(1, 600),
-    5,
-  ),
+  createSuiteCommand(
+    'load',
+    'Asks the worker as much as it can answer, and then 80% of that.',
+  ).option('--minutes <count>', 'of all kinds mixed, at 80%', parseWhole(1, 600), 5),
   measure,
 );
 
-async function measure({ minutes }: { minutes: number }): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
+async function measure({
+  minutes,
+}: {
+  minutes: number;
+}): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   await prepareVegeta(console.log);
   const edge = await startEdge();
   try {
@@ -52,7 +54,9 @@ async function measure({ minutes }: { minutes: number }): Promise<Pick<BenchReco
     const mixed = await mixForMinutes(edge, [...kinds.values()].flat(), minutes, core);
     const cases = [...kinds.keys()];
     const [floorRuns, floorBusy] = [most.at(-1) as AttackResult[], busy.at(-1) as AttackResult];
-    const where = isTied ? 'workerd on one core, vegeta on the other' : 'workerd and vegeta on the same cores';
+    const where = isTied
+      ? 'workerd on one core, vegeta on the other'
+      : 'workerd and vegeta on the same cores';
     const rates: BenchTable = {
       id: 'throughput',
       title: 'Requests a second, one isolate',
@@ -64,7 +68,10 @@ async function measure({ minutes }: { minutes: number }): Promise<Pick<BenchReco
       ],
       cases,
       rows: [{ subject: 'digitmint', isOurs: true, values: most.slice(0, -1).map(takeRates) }],
-      limit: { what: 'a worker in the same process that answers “ok”', values: cases.map(() => takeMedianRate(floorRuns)) },
+      limit: {
+        what: 'a worker in the same process that answers “ok”',
+        values: cases.map(() => takeMedianRate(floorRuns)),
+      },
       goals: null,
     };
     const percentiles = ['p50', 'p99', 'p999'] as const;
@@ -89,12 +96,19 @@ async function measure({ minutes }: { minutes: number }): Promise<Pick<BenchReco
           isOurs: true,
           values: percentiles.map((at) => takeOne(mixed.result.latency[at])),
         },
-        { subject: 'a worker that answers “ok”', isOurs: false, values: percentiles.map((at) => takeOne(floorBusy.latency[at])) },
+        {
+          subject: 'a worker that answers “ok”',
+          isOurs: false,
+          values: percentiles.map((at) => takeOne(floorBusy.latency[at])),
+        },
       ],
       limit: null,
       goals: null,
     };
-    const errors = [...most.flat(), ...busy, mixed.result].reduce((sum, result) => sum + countErrors(result), 0);
+    const errors = [...most.flat(), ...busy, mixed.result].reduce(
+      (sum, result) => sum + countErrors(result),
+      0,
+    );
     if (errors > 0) {
       process.stderr.write(`${errors} answers were errors\n`);
       process.exitCode = 1;
@@ -126,11 +140,20 @@ async function listKinds({ url }: Edge): Promise<Map<string, Target[]>> {
 async function tieToCore(pid: number, core: number): Promise<boolean> {
   return (
     availableParallelism() > 1 &&
-    (await runCommand('taskset', ['-a', '-c', '-p', String(core), String(pid)], { env: process.env }))?.status === 0
+    (
+      await runCommand('taskset', ['-a', '-c', '-p', String(core), String(pid)], {
+        env: process.env,
+      })
+    )?.status === 0
   );
 }
 
-async function mixForMinutes({ pid }: Edge, targets: readonly Target[], minutes: number, core: number | undefined) {
+async function mixForMinutes(
+  { pid }: Edge,
+  targets: readonly Target[],
+  minutes: number,
+  core: number | undefined,
+) {
   const own = { targets, connections: CONNECTIONS, core };
   const rate = PART * (await attack({ ...own, rate: 'most', seconds: SECONDS })).throughput;
   const samples = [readMiB(pid)];
@@ -138,7 +161,13 @@ async function mixForMinutes({ pid }: Edge, targets: readonly Target[], minutes:
   const result = await attack({ ...own, rate, seconds: 60 * minutes });
   clearInterval(timer);
   samples.push(readMiB(pid));
-  return { rate, result, firstMiB: samples[0], mostMiB: Math.max(...samples), lastMiB: samples.at(-1) };
+  return {
+    rate,
+    result,
+    firstMiB: samples[0],
+    mostMiB: Math.max(...samples),
+    lastMiB: samples.at(-1),
+  };
 }
 
 function readMiB(pid: number): number {
@@ -146,7 +175,10 @@ function readMiB(pid: number): number {
 }
 
 function countErrors({ statuses }: AttackResult): number {
-  return Object.entries(statuses).reduce((sum, [status, count]) => (status === '200' || status === '304' ? sum : sum + count), 0);
+  return Object.entries(statuses).reduce(
+    (sum, [status, count]) => (status === '200' || status === '304' ? sum : sum + count),
+    0,
+  );
 }
 
 function takeMedianRate(runs: readonly AttackResult[]): number {

@@ -23,13 +23,22 @@ interface Suite {
 /** In the order of the page. */
 const SUITES: Readonly<Record<string, Suite>> = {
   engine: { about: 'the generator alone, beside other runtimes', program: 'engine.ts' },
-  edge: { about: 'a request to the worker, beside one to a worker that does nothing', program: 'edge.ts' },
-  start: { about: 'a fresh isolate: start-up and the first picture; what is uploaded', program: 'start.ts' },
+  edge: {
+    about: 'a request to the worker, beside one to a worker that does nothing',
+    program: 'edge.ts',
+  },
+  start: {
+    about: 'a fresh isolate: start-up and the first picture; what is uploaded',
+    program: 'start.ts',
+  },
   png: { about: 'sheets as PNG, beside other packers: bytes and time', program: 'png.ts' },
   streams: { about: 'sets as they are streamed: speed and memory', program: 'streams.ts' },
   load: { about: 'requests a second, and latency under load', program: 'load.ts' },
   training: { about: 'a training step, beside the same one in Keras', program: 'training.ts' },
-  evaluation: { about: 'the figures of an evaluation, beside other people’s code for them', program: 'evaluation.ts' },
+  evaluation: {
+    about: 'the figures of an evaluation, beside other people’s code for them',
+    program: 'evaluation.ts',
+  },
 };
 
 const DOCS = join(import.meta.dirname, '../docs');
@@ -48,7 +57,11 @@ const program = new Command('npm run bench --')
 await runProgram(async () => {
   const isPageOnly = program.opts<{ page?: true }>().page === true;
   const failed: string[] = [];
-  for (const name of isPageOnly ? [] : program.args.length > 0 ? program.args : Object.keys(SUITES)) {
+  for (const name of isPageOnly
+    ? []
+    : program.args.length > 0
+      ? program.args
+      : Object.keys(SUITES)) {
     console.log(`\n— ${name}: ${SUITES[name]?.about}`);
     if (!(await spawnSuite(name))) {
       failed.push(name);
@@ -56,13 +69,19 @@ await runProgram(async () => {
   }
   await writePage();
   if (failed.length > 0) {
-    throw new ExpectedError(`failed: ${failed.join(', ')}; docs/speed.md shows what they found before.`);
+    throw new ExpectedError(
+      `failed: ${failed.join(', ')}; docs/speed.md shows what they found before.`,
+    );
   }
 });
 
 /** In a process of its own: a backend can be chosen once. */
 function spawnSuite(name: string): Promise<boolean> {
-  const args = [join(import.meta.dirname, (SUITES[name] as Suite).program), '--json', join(RESULTS, `${name}.json`)];
+  const args = [
+    join(import.meta.dirname, (SUITES[name] as Suite).program),
+    '--json',
+    join(RESULTS, `${name}.json`),
+  ];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { stdio: 'inherit' });
     child.on('error', reject);

@@ -48,12 +48,27 @@ interface Row {
 }
 
 const flags = new Command('npm run bench:memory --')
-  .description('Says whether tensors or resident memory grow while a GAN is trained; exit status 1 if so.')
-  .addOption(new Option('--preset <name>', 'what to train').choices(['tiny', ...Object.keys(PRESETS)]).default('tiny'))
+  .description(
+    'Says whether tensors or resident memory grow while a GAN is trained; exit status 1 if so.',
+  )
+  .addOption(
+    new Option('--preset <name>', 'what to train')
+      .choices(['tiny', ...Object.keys(PRESETS)])
+      .default('tiny'),
+  )
   .option('--steps <count>', `how long, at least ${ROWS}`, parseWhole(ROWS, 10_000_000), 1000)
   .addOption(new Option('--backend <name>', 'what computes').choices(BACKEND_NAMES).default('cpu'))
-  .option('--threads <count>', 'for the backend tensorflow (default: the cores)', parseWhole(1, 1024))
-  .option('--allowance <MiB>', 'how much the resident set may grow after the first quarter', parseWhole(0, 100_000), 16)
+  .option(
+    '--threads <count>',
+    'for the backend tensorflow (default: the cores)',
+    parseWhole(1, 1024),
+  )
+  .option(
+    '--allowance <MiB>',
+    'how much the resident set may grow after the first quarter',
+    parseWhole(0, 100_000),
+    16,
+  )
   .allowExcessArguments(false)
   .parse()
   .opts<Flags>();
@@ -67,7 +82,10 @@ process.exit((await run(flags)) ? 1 : 0);
 async function run({ preset, steps, backend: name, threads, allowance }: Flags): Promise<boolean> {
   const settings = preset === 'tiny' ? TINY_CONFIG : { ...PRESETS[preset], seed: 'memory' };
   const convolutions = settings.discriminator.type === 'convolutional';
-  const backend = await selectBackend(name, { convolutions, ...(threads === undefined ? {} : { threads }) });
+  const backend = await selectBackend(name, {
+    convolutions,
+    ...(threads === undefined ? {} : { threads }),
+  });
   const dataset = preset === 'tiny' ? makeTinyDataset() : await loadMnistPackage();
   const imageEvery = Math.ceil(steps / ROWS);
   const config = { ...settings, steps: steps + 1, imageEvery, checkpointEvery: 500 };
@@ -80,8 +98,12 @@ async function run({ preset, steps, backend: name, threads, allowance }: Flags):
   const folder = join(parent, 'run');
   await createRunFolder(folder, options);
 
-  console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}; ${backend.description}`);
-  console.log(`${preset}, ${steps.toLocaleString('en')} steps, a checkpoint every ${config.checkpointEvery}\n`);
+  console.log(
+    `${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}; ${backend.description}`,
+  );
+  console.log(
+    `${preset}, ${steps.toLocaleString('en')} steps, a checkpoint every ${config.checkpointEvery}\n`,
+  );
   console.log('     step   tensors   tensor bytes   resident MiB   heap MiB');
   const rows: Row[] = [];
   const log = ({ step }: Progress): void => {
@@ -110,7 +132,13 @@ function measure(step: number): Row {
   collectGarbage();
   const { rss, heapUsed } = process.memoryUsage();
   const { numTensors, numBytes } = tf.memory();
-  return { step, tensors: numTensors, tensorBytes: numBytes, residentMiB: rss / 2 ** 20, heapMiB: heapUsed / 2 ** 20 };
+  return {
+    step,
+    tensors: numTensors,
+    tensorBytes: numBytes,
+    residentMiB: rss / 2 ** 20,
+    heapMiB: heapUsed / 2 ** 20,
+  };
 }
 
 function formatRow({ step, tensors, tensorBytes, residentMiB, heapMiB }: Row): string {
@@ -133,12 +161,17 @@ function judge(rows: readonly Row[], allowance: number): boolean {
   const quarter = Math.ceil(rows.length / 4);
   const [first, last] = [settled.slice(0, quarter), settled.slice(-quarter)];
   const tensors = Math.max(...settled.map((row) => row.tensors)) - (settled[0] as Row).tensors;
-  const tensorBytes = Math.max(...settled.map((row) => row.tensorBytes)) - (settled[0] as Row).tensorBytes;
-  const growth = computeMedian(last.map((row) => row.residentMiB)) - computeMedian(first.map((row) => row.residentMiB));
+  const tensorBytes =
+    Math.max(...settled.map((row) => row.tensorBytes)) - (settled[0] as Row).tensorBytes;
+  const growth =
+    computeMedian(last.map((row) => row.residentMiB)) -
+    computeMedian(first.map((row) => row.residentMiB));
   const range = `from step ${(settled[0] as Row).step.toLocaleString('en')} on`;
   const tensorsGrew = tensors > 0 || tensorBytes > 0;
   const residentGrew = growth > allowance;
-  console.log(`tensors ${range}: ${tensorsGrew ? `GREW by ${tensors}, ${tensorBytes} bytes` : 'did not grow'}`);
+  console.log(
+    `tensors ${range}: ${tensorsGrew ? `GREW by ${tensors}, ${tensorBytes} bytes` : 'did not grow'}`,
+  );
   console.log(
     `resident memory ${range}: ${residentGrew ? 'GREW' : 'did not grow'}: ${growth >= 0 ? '+' : ''}${growth.toFixed(1)} MiB ` +
       `between the medians of the run's second and last quarters, ${allowance} allowed`,

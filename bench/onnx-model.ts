@@ -42,7 +42,9 @@ interface Initializer {
   readonly values: Float32Array | BigInt64Array;
 }
 
-const ACTIVATIONS: Readonly<Record<Activation, readonly [type: string, attributes: Attributes] | null>> = {
+const ACTIVATIONS: Readonly<
+  Record<Activation, readonly [type: string, attributes: Attributes] | null>
+> = {
   linear: null,
   relu: ['Relu', {}],
   leakyRelu: ['LeakyRelu', { alpha: LEAKY_SLOPE }],
@@ -109,7 +111,13 @@ export function encodeOnnx(plan: GeneratorPlan, weights: readonly Float32Array[]
         const pad = (size - 1) / 2;
         add(
           'Conv',
-          [give([filters, channels, size, size], turnKernel(kernel, size * size, channels, filters)), give([filters], bias)],
+          [
+            give(
+              [filters, channels, size, size],
+              turnKernel(kernel, size * size, channels, filters),
+            ),
+            give([filters], bias),
+          ],
           {
             kernel_shape: [size, size],
             pads: [pad, pad, pad, pad],
@@ -125,11 +133,17 @@ export function encodeOnnx(plan: GeneratorPlan, weights: readonly Float32Array[]
   }
   add('Identity', []);
   const [height, width, channels] = plan.outputShape;
-  const named = nodes.map((node, i) => (i === nodes.length - 1 ? { ...node, output: ONNX_OUTPUT } : node));
+  const named = nodes.map((node, i) =>
+    i === nodes.length - 1 ? { ...node, output: ONNX_OUTPUT } : node,
+  );
   const model = new PbfWriter();
   model.writeVarintField(MODEL.irVersion, IR_VERSION);
   model.writeStringField(MODEL.producerName, 'digitmint');
-  model.writeMessage(MODEL.opsetImport, (version, pbf) => pbf.writeVarintField(OPERATOR_SET.version, version), OPSET);
+  model.writeMessage(
+    MODEL.opsetImport,
+    (version, pbf) => pbf.writeVarintField(OPERATOR_SET.version, version),
+    OPSET,
+  );
   model.writeMessage(
     MODEL.graph,
     (_, graph) => {
@@ -137,7 +151,10 @@ export function encodeOnnx(plan: GeneratorPlan, weights: readonly Float32Array[]
       graph.writeStringField(GRAPH.name, 'generator');
       initializers.forEach((each) => graph.writeMessage(GRAPH.initializer, writeInitializer, each));
       graph.writeMessage(GRAPH.input, writeValueInfo, { name: ONNX_INPUT, dims: [plan.inputSize] });
-      graph.writeMessage(GRAPH.output, writeValueInfo, { name: ONNX_OUTPUT, dims: [channels, height, width] });
+      graph.writeMessage(GRAPH.output, writeValueInfo, {
+        name: ONNX_OUTPUT,
+        dims: [channels, height, width],
+      });
     },
     null,
   );
@@ -147,7 +164,10 @@ export function encodeOnnx(plan: GeneratorPlan, weights: readonly Float32Array[]
 /** For each number of planes, its place among pixels of channels. */
 function orderPlanes([height, width, channels]: readonly [number, number, number]): Uint32Array {
   const places = height * width;
-  return Uint32Array.from({ length: places * channels }, (_, i) => (i % places) * channels + Math.floor(i / places));
+  return Uint32Array.from(
+    { length: places * channels },
+    (_, i) => (i % places) * channels + Math.floor(i / places),
+  );
 }
 
 /** Puts the columns of a matrix into another order. */
@@ -162,7 +182,12 @@ function reorder(matrix: Float32Array, columns: number, order: Uint32Array | nul
 }
 
 /** [places, channels, filters] to [filters, channels, places]. */
-function turnKernel(kernel: Float32Array, places: number, channels: number, filters: number): Float32Array {
+function turnKernel(
+  kernel: Float32Array,
+  places: number,
+  channels: number,
+  filters: number,
+): Float32Array {
   const turned = new Float32Array(kernel.length);
   for (let place = 0; place < places; place++) {
     for (let channel = 0; channel < channels; channel++) {
@@ -181,10 +206,15 @@ function writeNode({ type, inputs, output, attributes }: Node, pbf: PbfWriter): 
   pbf.writeStringField(NODE.output, output);
   pbf.writeStringField(NODE.name, output);
   pbf.writeStringField(NODE.opType, type);
-  Object.entries(attributes).forEach((attribute) => pbf.writeMessage(NODE.attribute, writeAttribute, attribute));
+  Object.entries(attributes).forEach((attribute) =>
+    pbf.writeMessage(NODE.attribute, writeAttribute, attribute),
+  );
 }
 
-function writeAttribute([name, value]: readonly [string, Attributes[string]], pbf: PbfWriter): void {
+function writeAttribute(
+  [name, value]: readonly [string, Attributes[string]],
+  pbf: PbfWriter,
+): void {
   pbf.writeStringField(ATTRIBUTE.name, name);
   if (typeof value === 'number') {
     pbf.writeFloatField(ATTRIBUTE.f, value);
@@ -205,10 +235,16 @@ function writeInitializer({ name, dims, values }: Initializer, pbf: PbfWriter): 
   dims.forEach((size) => pbf.writeVarintField(TENSOR.dims, size));
   pbf.writeVarintField(TENSOR.dataType, values instanceof Float32Array ? FLOAT32 : INT64);
   pbf.writeStringField(TENSOR.name, name);
-  pbf.writeBytesField(TENSOR.rawData, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  pbf.writeBytesField(
+    TENSOR.rawData,
+    new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  );
 }
 
-function writeValueInfo({ name, dims }: { name: string; dims: readonly number[] }, pbf: PbfWriter): void {
+function writeValueInfo(
+  { name, dims }: { name: string; dims: readonly number[] },
+  pbf: PbfWriter,
+): void {
   pbf.writeStringField(VALUE_INFO.name, name);
   pbf.writeMessage(
     VALUE_INFO.type,
@@ -227,6 +263,16 @@ function writeValueInfo({ name, dims }: { name: string; dims: readonly number[] 
 
 /** The batch's size is left open. */
 function writeShape(dims: readonly number[], pbf: PbfWriter): void {
-  pbf.writeMessage(SHAPE.dimension, (_, batch) => batch.writeStringField(DIMENSION.parameter, 'batch'), null);
-  dims.forEach((size) => pbf.writeMessage(SHAPE.dimension, (_, one) => one.writeVarintField(DIMENSION.value, size), null));
+  pbf.writeMessage(
+    SHAPE.dimension,
+    (_, batch) => batch.writeStringField(DIMENSION.parameter, 'batch'),
+    null,
+  );
+  dims.forEach((size) =>
+    pbf.writeMessage(
+      SHAPE.dimension,
+      (_, one) => one.writeVarintField(DIMENSION.value, size),
+      null,
+    ),
+  );
 }

@@ -48,8 +48,11 @@ export async function preparePeers(log: (line: string) => void): Promise<Peers> 
     const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
     const installed = await runCommand('npm', args, { env: process.env, cwd: FOLDER });
     if (installed?.status !== 0) {
-      const said = installed === undefined ? '    (there is no npm on the PATH)' : quoteLastLines(installed);
-      throw new PeersError(`npm could not install what bench/peers/package.json asks for. It said:\n${said}`);
+      const said =
+        installed === undefined ? '    (there is no npm on the PATH)' : quoteLastLines(installed);
+      throw new PeersError(
+        `npm could not install what bench/peers/package.json asks for. It said:\n${said}`,
+      );
     }
     await writeFile(STAMP, hash);
   }

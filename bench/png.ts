@@ -53,7 +53,11 @@ const OURS = 'digitmint';
 /** Of a sheet the signature, IHDR, IEND and what frames IDAT: what a mere packer does not write. */
 const FRAME_BYTES = 57;
 
-await runSuite('png', createSuiteCommand('png', 'Bytes and milliseconds of sheets as PNG.'), measure);
+await runSuite(
+  'png',
+  createSuiteCommand('png', 'Bytes and milliseconds of sheets as PNG.'),
+  measure,
+);
 
 async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const python = await preparePython(
@@ -67,7 +71,11 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
     console.log,
   );
   const artifact = await readArtifactFolder(join(import.meta.dirname, '../models/digits'));
-  const sampler = createSampler(artifact, artifact.files.get(WEIGHTS_FILE) as Uint8Array, instantiateKernels);
+  const sampler = createSampler(
+    artifact,
+    artifact.files.get(WEIGHTS_FILE) as Uint8Array,
+    instantiateKernels,
+  );
   const byPacker = new Map<string, Packed[][]>();
   for (const { n, scale, smooth } of CASES) {
     const layout = { cols: chooseCols(n), scale, smooth };
@@ -81,7 +89,12 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
     }
   }
   const tables = (['bytes', 'ms'] as const).map((part) => makeTable(part, byPacker));
-  const versions = { node: process.versions.node, zlib: process.versions.zlib, 'fast-png': '8.0.0', zopfli: '0.4.3' };
+  const versions = {
+    node: process.versions.node,
+    zlib: process.versions.zlib,
+    'fast-png': '8.0.0',
+    zopfli: '0.4.3',
+  };
   return { versions: { ...versions, oxipng: '9.1.1', libdeflate: '1.25' }, tables };
 }
 
@@ -95,7 +108,8 @@ function packHere(sheets: readonly Picture[]): Record<string, Packed[]> {
         `fast-png, level ${level}`,
         (i: number) => {
           const { width, height, pixels } = sheets[i] as Picture;
-          return encode({ width, height, channels: 1, depth: 8, data: pixels }, { zlib: { level } }).length;
+          return encode({ width, height, channels: 1, depth: 8, data: pixels }, { zlib: { level } })
+            .length;
         },
       ]),
     ),
@@ -107,7 +121,10 @@ function packHere(sheets: readonly Picture[]): Record<string, Packed[]> {
     ),
   };
   return Object.fromEntries(
-    Object.entries(packers).map(([name, pack]) => [name, sheets.map((_, i) => ({ bytes: pack(i), ms: time(() => pack(i)) }))]),
+    Object.entries(packers).map(([name, pack]) => [
+      name,
+      sheets.map((_, i) => ({ bytes: pack(i), ms: time(() => pack(i)) })),
+    ]),
   );
 }
 
@@ -133,7 +150,10 @@ function readRows(sheet: Picture): Uint8Array {
   return inflateSync(file.subarray(at + 4, at + 4 + file.readUInt32BE(at - 4)));
 }
 
-async function packInPython(python: string, sheets: readonly Picture[]): Promise<Record<string, Packed[]>> {
+async function packInPython(
+  python: string,
+  sheets: readonly Picture[],
+): Promise<Record<string, Packed[]>> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-png-'));
   try {
     const pictures = await Promise.all(
@@ -141,28 +161,45 @@ async function packInPython(python: string, sheets: readonly Picture[]): Promise
         const [file, pixels] = [join(folder, `${i}.png`), join(folder, `${i}.raw`)];
         await writeFile(file, encodePng(pngEncoder, sheet));
         await writeFile(pixels, sheet.pixels);
-        return { file, pixels, width: sheet.width, height: sheet.height, filter: readRows(sheet)[0] };
+        return {
+          file,
+          pixels,
+          width: sheet.width,
+          height: sheet.height,
+          filter: readRows(sheet)[0],
+        };
       }),
     );
     const script = join(import.meta.dirname, 'png_peers.py');
-    const output = execFileSync(python, [script], { input: JSON.stringify(pictures), maxBuffer: 2 ** 24 });
+    const output = execFileSync(python, [script], {
+      input: JSON.stringify(pictures),
+      maxBuffer: 2 ** 24,
+    });
     return JSON.parse(output.toString()) as Record<string, Packed[]>;
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-function makeTable(part: 'bytes' | 'ms', byPacker: ReadonlyMap<string, readonly Packed[][]>): BenchTable {
+function makeTable(
+  part: 'bytes' | 'ms',
+  byPacker: ReadonlyMap<string, readonly Packed[][]>,
+): BenchTable {
   const rows = [...byPacker].map(([subject, cases]) => ({
     subject,
     isOurs: subject === OURS,
     values: cases.map((results) => takeSpread(results.map((packed) => packed[part]))),
   }));
-  const smallest = CASES.map((_, i) => Math.min(...rows.slice(1).map(({ values }) => (values[i] as Spread).median)));
+  const smallest = CASES.map((_, i) =>
+    Math.min(...rows.slice(1).map(({ values }) => (values[i] as Spread).median)),
+  );
   const sheets = `${SHEETS.small} sheets a case, ${SHEETS.large} of more than ${LARGE_PIXELS.toLocaleString('en')} pixels`;
   return {
     id: part === 'bytes' ? 'png-bytes' : 'png',
-    title: part === 'bytes' ? 'A sheet of digits as PNG, its size' : 'A sheet of digits as PNG, its encoding',
+    title:
+      part === 'bytes'
+        ? 'A sheet of digits as PNG, its size'
+        : 'A sheet of digits as PNG, its encoding',
     unit: part,
     better: 'lower',
     notes:
@@ -177,6 +214,9 @@ function makeTable(part: 'bytes' | 'ms', byPacker: ReadonlyMap<string, readonly 
     cases: CASES.map(({ name }) => name),
     rows,
     limit: null,
-    goals: part === 'bytes' ? smallest.map((bytes) => GOAL_RATIO * bytes) : CASES.map(({ goalMs }) => goalMs),
+    goals:
+      part === 'bytes'
+        ? smallest.map((bytes) => GOAL_RATIO * bytes)
+        : CASES.map(({ goalMs }) => goalMs),
   };
 }

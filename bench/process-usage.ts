@@ -17,7 +17,10 @@ export interface ProcessUsage {
  * Finds a process by its program's name among those that `ancestor` started, directly or not.
  * @returns  undefined when there is none, or the system has no /proc.
  */
-export function findDescendant(program: string, ancestor: number = process.pid): number | undefined {
+export function findDescendant(
+  program: string,
+  ancestor: number = process.pid,
+): number | undefined {
   return listDescendants(program, ancestor).at(-1);
 }
 
@@ -55,7 +58,10 @@ export function readUsage(pid: number): ProcessUsage {
   if (stat === undefined || resident === undefined) {
     throw new Error(`process ${pid} has ended`);
   }
-  return { residentBytes: Number(resident) * 1024, cpuMs: (Number(stat.fields[11]) + Number(stat.fields[12])) * TICK_MS };
+  return {
+    residentBytes: Number(resident) * 1024,
+    cpuMs: (Number(stat.fields[11]) + Number(stat.fields[12])) * TICK_MS,
+  };
 }
 
 /** The name may hold spaces and brackets: the fields, from the state on, stand behind the last bracket (proc(5)). */

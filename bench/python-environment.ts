@@ -39,7 +39,10 @@ export async function preparePython(
   log: (line: string) => void,
 ): Promise<string> {
   const folder = join(import.meta.dirname, '../.digitmint', name);
-  const python = process.platform === 'win32' ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
+  const python =
+    process.platform === 'win32'
+      ? join(folder, 'Scripts', 'python.exe')
+      : join(folder, 'bin', 'python');
   // Written last: an environment without it was interrupted. Holds the list's hash.
   const stamp = join(folder, 'digitmint.txt');
   const hash = createHash('sha256')
@@ -53,9 +56,20 @@ export async function preparePython(
   await rm(folder, { recursive: true, force: true });
   const made = await runCommand(interpreter, ['-m', 'venv', folder], { env: process.env });
   if (made?.status !== 0) {
-    throw new PythonEnvironmentError(`${interpreter} could not make a virtual environment. It said:\n${quote(made)}`);
+    throw new PythonEnvironmentError(
+      `${interpreter} could not make a virtual environment. It said:\n${quote(made)}`,
+    );
   }
-  const args = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--only-binary=:all:', '-r', requirements];
+  const args = [
+    '-m',
+    'pip',
+    'install',
+    '--disable-pip-version-check',
+    '--no-input',
+    '--only-binary=:all:',
+    '-r',
+    requirements,
+  ];
   const installed = await runCommand(python, args, { env: process.env });
   if (installed?.status !== 0) {
     throw new PythonEnvironmentError(
@@ -70,14 +84,20 @@ export async function preparePython(
 async function findInterpreter(interpreters: readonly string[]): Promise<string> {
   const said: string[] = [];
   for (const name of interpreters) {
-    const result = await runCommand(name, ['-c', 'import ensurepip, sys, venv; assert sys.version_info >= (3, 9)'], {
-      env: process.env,
-    });
+    const result = await runCommand(
+      name,
+      ['-c', 'import ensurepip, sys, venv; assert sys.version_info >= (3, 9)'],
+      {
+        env: process.env,
+      },
+    );
     if (result?.status === 0) {
       return name;
     }
     said.push(
-      result === undefined ? `    ${name} is not on the PATH` : `    ${name} cannot be used:\n${quoteLastLines(result, 1)}`,
+      result === undefined
+        ? `    ${name} is not on the PATH`
+        : `    ${name} cannot be used:\n${quoteLastLines(result, 1)}`,
     );
   }
   throw new PythonEnvironmentError(

@@ -19,7 +19,12 @@ import { ExpectedError } from '../trainer/expected-error.ts';
 import { writeAtomically } from '../trainer/files.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../trainer/storage/artifact-folder.ts';
 import { summariseRequests, timeRequests, type TimedRequest } from './edge-timing.ts';
-import { joinReports, QualityError, type MeasuredQuality, type QualityFigures } from './quality/figures.ts';
+import {
+  joinReports,
+  QualityError,
+  type MeasuredQuality,
+  type QualityFigures,
+} from './quality/figures.ts';
 import { renderPlot } from './quality/plot.ts';
 import { COUNTS, getPlottedMs, type QualityPoint, type QualityReport } from './quality/points.ts';
 import { renderPage } from './quality/table.ts';
@@ -49,7 +54,9 @@ const WARM_UP = 6;
 const AVERAGED_PART = 0.5;
 
 const program = new Command('bench:quality')
-  .description('Quality of models against their milliseconds at the edge, as JSON, SVG and Markdown.')
+  .description(
+    'Quality of models against their milliseconds at the edge, as JSON, SVG and Markdown.',
+  )
   .requiredOption('--model <folder...>', 'models: folders with their manifest.json; a point each')
   .option(
     '--figures <file...>',
@@ -58,8 +65,16 @@ const program = new Command('bench:quality')
   )
   .option('--out <path>', 'where to, without extension', 'docs/quality')
   .option('--data <folder>', "to evaluate: all of MNIST's training digits")
-  .addOption(new Option('--split <digits>', 'to evaluate: what samples are held against').choices(SPLITS).default('test'))
-  .option('--n <count>', 'to evaluate: how many samples', parseWhole(SAMPLES_LIMITS.min, SAMPLES_LIMITS.max))
+  .addOption(
+    new Option('--split <digits>', 'to evaluate: what samples are held against')
+      .choices(SPLITS)
+      .default('test'),
+  )
+  .option(
+    '--n <count>',
+    'to evaluate: how many samples',
+    parseWhole(SAMPLES_LIMITS.min, SAMPLES_LIMITS.max),
+  )
   .option('--seed <text>', 'to evaluate: its seed', parseSeed, '1')
   .option('--quick', 'to evaluate: roughly')
   .action(run);
@@ -135,18 +150,28 @@ function countWeightsBytes({ plan, manifest }: ArtifactFolder): number {
 
 /** Names as short as tell them apart. */
 function labelModels(models: readonly FoundModel[]): string[] {
-  const names = nameColumns(models).map(({ heading, label }) => ({ short: heading[0] ?? label, label }));
-  return names.map(({ short, label }) => (names.filter((other) => other.short === short).length === 1 ? short : label));
+  const names = nameColumns(models).map(({ heading, label }) => ({
+    short: heading[0] ?? label,
+    label,
+  }));
+  return names.map(({ short, label }) =>
+    names.filter((other) => other.short === short).length === 1 ? short : label,
+  );
 }
 
 /** @throws ExpectedError  When files cannot be read, or figures are of different terms. */
-async function collectFigures(models: readonly FoundModel[], flags: QualityFlags): Promise<MeasuredQuality> {
+async function collectFigures(
+  models: readonly FoundModel[],
+  flags: QualityFlags,
+): Promise<MeasuredQuality> {
   const reports: { source: string; report: unknown }[] = [];
   for (const file of flags.figures) {
     reports.push({ source: `--figures ${file}`, report: await readJson(file) });
   }
   const known = reports.length === 0 ? undefined : joinReports(reports);
-  const missing = models.filter((model) => known?.models.has(identify(model)) !== true).map(({ folder }) => folder);
+  const missing = models
+    .filter((model) => known?.models.has(identify(model)) !== true)
+    .map(({ folder }) => folder);
   if (missing.length > 0) {
     const { data, split, n, seed, quick } = flags;
     const request = {
@@ -184,11 +209,16 @@ async function timeModels(models: readonly FoundModel[]): Promise<QualityPoint['
   await buildPage();
   const worker = await startWorker(async (bucket) => {
     for (const { manifest, files } of models) {
-      await putArtifact(bucket, { manifest, files: new Map([...files, [MANIFEST_FILE, encodeManifest(manifest)]]) });
+      await putArtifact(bucket, {
+        manifest,
+        files: new Map([...files, [MANIFEST_FILE, encodeManifest(manifest)]]),
+      });
     }
   });
   try {
-    const samples = models.map(() => ({ 1: [], 16: [], 256: [] }) as Record<(typeof COUNTS)[number], TimedRequest[]>);
+    const samples = models.map(
+      () => ({ 1: [], 16: [], 256: [] }) as Record<(typeof COUNTS)[number], TimedRequest[]>,
+    );
     for (let block = 0; block < BLOCKS; block++) {
       console.error(`timing the worker, block ${block + 1} of ${BLOCKS}…`);
       for (const [i, model] of models.entries()) {
@@ -212,6 +242,8 @@ async function timeBlock(
 ): Promise<void> {
   for (const count of COUNTS) {
     const path = `/digit.png?n=${count}&model=${model}`;
-    samples[count].push(...(await timeRequests(worker, path, { warmUp: WARM_UP, repeats: REPEATS_A_BLOCK })));
+    samples[count].push(
+      ...(await timeRequests(worker, path, { warmUp: WARM_UP, repeats: REPEATS_A_BLOCK })),
+    );
   }
 }

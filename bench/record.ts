@@ -24,7 +24,15 @@ const tableSchema = z.strictObject({
   notes: z.array(z.string()),
   cases: z.array(z.string()).min(1),
   /** Ours first. A value a case; null where there is none. */
-  rows: z.array(z.strictObject({ subject: z.string(), isOurs: z.boolean(), values: z.array(spreadSchema.nullable()) })).min(1),
+  rows: z
+    .array(
+      z.strictObject({
+        subject: z.string(),
+        isOurs: z.boolean(),
+        values: z.array(spreadSchema.nullable()),
+      }),
+    )
+    .min(1),
   /** What cannot be passed: computed or measured, as `what` says. */
   limit: z.strictObject({ what: z.string(), values: z.array(z.number().nullable()) }).nullable(),
   /** What was to be reached. */
@@ -64,7 +72,12 @@ export function takeSpread(values: readonly number[]): Spread {
 /** Begins a record: call it before anything is measured, since what it says of the machine's load is of then. */
 export function beginRecord(suite: string): Omit<BenchRecord, 'tables' | 'versions'> {
   const [loadBefore = 0] = loadavg();
-  return { schema: 1, suite, measuredAt: new Date().toISOString(), machine: { ...describeMachine(), loadBefore } };
+  return {
+    schema: 1,
+    suite,
+    measuredAt: new Date().toISOString(),
+    machine: { ...describeMachine(), loadBefore },
+  };
 }
 
 /** Writes a record, and says where. */
@@ -81,21 +94,31 @@ export function printTable({ title, unit, cases, rows, limit }: BenchTable): voi
     ...values.map((spread) => (spread === null ? '–' : describeSpread(spread))),
   ]);
   if (limit !== null) {
-    cells.push([`limit: ${limit.what}`, ...limit.values.map((value) => (value === null ? '–' : formatFigure(value)))]);
+    cells.push([
+      `limit: ${limit.what}`,
+      ...limit.values.map((value) => (value === null ? '–' : formatFigure(value))),
+    ]);
   }
   const all = [[`${title}, ${unit}`, ...cases], ...cells];
-  const widths = [0, ...cases].map((_, column) => Math.max(...all.map((row) => (row[column] as string).length)));
+  const widths = [0, ...cases].map((_, column) =>
+    Math.max(...all.map((row) => (row[column] as string).length)),
+  );
   console.log(
     `\n${all.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart((widths[i] ?? 0) + 2))).join('')).join('\n')}`,
   );
 }
 
 function describeSpread({ min, median, max, runs }: Spread): string {
-  return runs === 1 ? formatFigure(median) : `${formatFigure(median)} (${formatFigure(min)} – ${formatFigure(max)})`;
+  return runs === 1
+    ? formatFigure(median)
+    : `${formatFigure(median)} (${formatFigure(min)} – ${formatFigure(max)})`;
 }
 
 /** Three digits that count. */
 export function formatFigure(value: number): string {
   const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  return value.toLocaleString('en', { minimumFractionDigits: Math.min(digits, 3), maximumFractionDigits: Math.min(digits, 3) });
+  return value.toLocaleString('en', {
+    minimumFractionDigits: Math.min(digits, 3),
+    maximumFractionDigits: Math.min(digits, 3),
+  });
 }

@@ -52,7 +52,10 @@ await writeAtomically(
   new TextEncoder().encode(
     renderScale(
       cost,
-      TRAFFIC.map((traffic) => ({ requestsPerDay: traffic.requestsPerDay, outcome: simulate(traffic) })),
+      TRAFFIC.map((traffic) => ({
+        requestsPerDay: traffic.requestsPerDay,
+        outcome: simulate(traffic),
+      })),
     ),
   ),
 );

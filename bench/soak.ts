@@ -28,11 +28,23 @@ interface Flags {
 const ROWS = 40;
 
 const flags = new Command('npm run soak --')
-  .description('Many requests of every kind while the model is switched; exit status 1 if an answer is wrong or memory grows.')
+  .description(
+    'Many requests of every kind while the model is switched; exit status 1 if an answer is wrong or memory grows.',
+  )
   .option('--requests <count>', 'how many, at least 1000', parseWhole(1000, 100_000_000), 100_000)
   .option('--concurrency <count>', 'in flight at once', parseWhole(1, 256), 8)
-  .option('--switches <count>', 'of the model; before every third a broken one is published', parseWhole(0, 100_000), 200)
-  .option('--allowance <MiB>', 'how much resident memory may grow after the first quarter', parseWhole(0, 100_000), 32)
+  .option(
+    '--switches <count>',
+    'of the model; before every third a broken one is published',
+    parseWhole(0, 100_000),
+    200,
+  )
+  .option(
+    '--allowance <MiB>',
+    'how much resident memory may grow after the first quarter',
+    parseWhole(0, 100_000),
+    32,
+  )
   .option('--node', 'the server on Node in place of the edge runtime')
   .option('--json <file>', 'writes the report there')
   .allowExcessArguments(false)
@@ -49,10 +61,14 @@ async function main(): Promise<number> {
   try {
     const pid = findDescendant(program);
     if (pid === undefined) {
-      throw new Error(`expected a process ${program} under /proc; memory is measured on Linux only`);
+      throw new Error(
+        `expected a process ${program} under /proc; memory is measured on Linux only`,
+      );
     }
     const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`;
-    console.log(`${flags.requests.toLocaleString('en')} requests, ${flags.concurrency} at once, on ${runtime}; ${machine}\n`);
+    console.log(
+      `${flags.requests.toLocaleString('en')} requests, ${flags.concurrency} at once, on ${runtime}; ${machine}\n`,
+    );
     console.log('   requests  seconds  resident MiB  models');
     const report = await runSoak({
       worker,
@@ -75,13 +91,21 @@ async function main(): Promise<number> {
     });
     const verdict = judgeMemory(rows, flags.allowance);
     console.log('');
-    for (const [what, count] of Object.entries(report.counts).toSorted(([a], [b]) => a.localeCompare(b))) {
+    for (const [what, count] of Object.entries(report.counts).toSorted(([a], [b]) =>
+      a.localeCompare(b),
+    )) {
       console.log(`${what.padEnd(36)}${count.toLocaleString('en').padStart(9)}`);
     }
-    console.log(`\nthe model was switched ${report.switches} times, ${report.brokenPublications} publications were broken`);
+    console.log(
+      `\nthe model was switched ${report.switches} times, ${report.brokenPublications} publications were broken`,
+    );
     console.log(`answers known beforehand: SHA-256 ${report.goldenSha256.slice(0, 16)}`);
     const wrong = report.counts['WRONG'] ?? 0;
-    console.log(wrong === 0 ? 'every answer was right' : `${wrong} answers were WRONG, such as\n  ${report.wrong.join('\n  ')}`);
+    console.log(
+      wrong === 0
+        ? 'every answer was right'
+        : `${wrong} answers were WRONG, such as\n  ${report.wrong.join('\n  ')}`,
+    );
     console.log(verdict.text);
     if (flags.json !== undefined) {
       await mkdir(dirname(flags.json), { recursive: true });
@@ -107,7 +131,11 @@ interface Soaked {
 async function startOnWorkerd(): Promise<Soaked> {
   await buildPage();
   const entry = new URL('../test/edge/model-counting-worker.ts', import.meta.url);
-  return { worker: await startWorker(undefined, {}, entry), program: 'workerd', clean: async () => undefined };
+  return {
+    worker: await startWorker(undefined, {}, entry),
+    program: 'workerd',
+    clean: async () => undefined,
+  };
 }
 
 async function startOnNode(): Promise<Soaked> {

@@ -8,7 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildPage } from '../dev/build-page.ts';
 import { measureBundle } from '../dev/measure-bundle.ts';
-import { buildKey, encodeManifest, encodePointer, hashBytes, MANIFEST_FILE, POINTER_KEY } from '../shared/artifact.ts';
+import {
+  buildKey,
+  encodeManifest,
+  encodePointer,
+  hashBytes,
+  MANIFEST_FILE,
+  POINTER_KEY,
+} from '../shared/artifact.ts';
 import type { TestBucket } from '../test/support/workerd.ts';
 import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
 import { startEdge } from './edge-runtime.ts';
@@ -18,7 +25,11 @@ import { createSuiteCommand, runSuite } from './suite.ts';
 const ROUNDS = 9;
 const ROOT = join(import.meta.dirname, '..');
 
-await runSuite('start', createSuiteCommand('start', 'Times the start of a fresh isolate.'), measure);
+await runSuite(
+  'start',
+  createSuiteCommand('start', 'Times the start of a fresh isolate.'),
+  measure,
+);
 
 async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   await buildPage();
@@ -55,8 +66,14 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
       `Start-up: the processor’s share of what \`wrangler check startup\` samples. The first picture: the first request that a fresh workerd is asked, at its own socket; its script has started then. ${ROUNDS} of each.`,
       'From the bucket: pointer, manifest and weights are read through the local emulation of R2, parsed, verified by their hashes, decoded and tried out.',
     ],
-    cases: ['script start-up', 'first picture, model from the bucket', 'first picture, model bundled'],
-    rows: [{ subject: 'digitmint', isOurs: true, values: [startUp, published, bundled].map(takeSpread) }],
+    cases: [
+      'script start-up',
+      'first picture, model from the bucket',
+      'first picture, model bundled',
+    ],
+    rows: [
+      { subject: 'digitmint', isOurs: true, values: [startUp, published, bundled].map(takeSpread) },
+    ],
     limit: null,
     goals: [50, 150, 150],
   };
@@ -110,7 +127,9 @@ async function timeFirst(url: URL, source: string): Promise<number> {
   const ms = performance.now() - began;
   const from = answer.headers.get('digitmint-model-source');
   if (from !== source) {
-    throw new Error(`${url.href} answers ${answer.status}, drawn by the model from ${from}, expected ${source}`);
+    throw new Error(
+      `${url.href} answers ${answer.status}, drawn by the model from ${from}, expected ${source}`,
+    );
   }
   return ms;
 }
@@ -123,6 +142,12 @@ async function publishShipped(bucket: TestBucket): Promise<void> {
     await bucket.put(buildKey(manifest.name, manifest.version, path), bytes);
   }
   const { name, version } = manifest;
-  const models = { [name]: { version, manifestSha256: hashBytes(manifestBytes), publishedAt: '2026-01-01T00:00:00Z' } };
+  const models = {
+    [name]: {
+      version,
+      manifestSha256: hashBytes(manifestBytes),
+      publishedAt: '2026-01-01T00:00:00Z',
+    },
+  };
   await bucket.put(POINTER_KEY, encodePointer({ schema: 1, default: name, models }));
 }

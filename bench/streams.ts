@@ -54,7 +54,11 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-streams-'));
   const edge = await startEdge();
   await buildServer(folder);
-  const server = await startNodeServer(undefined, { RATE_LIMIT: '0', HEAVY_RATE_LIMIT: '0' }, join(folder, SERVER_FILE));
+  const server = await startNodeServer(
+    undefined,
+    { RATE_LIMIT: '0', HEAVY_RATE_LIMIT: '0' },
+    join(folder, SERVER_FILE),
+  );
   try {
     const serverPid = findDescendant('node');
     if (serverPid === undefined) {
@@ -105,7 +109,10 @@ async function measureTexts(hosts: readonly Host[]): Promise<BenchTable> {
       { subject: 'writing alone', isOurs: true, values: [null, takeSpread(own), null] },
       { subject: 'JSON.stringify', isOurs: false, values: [null, takeSpread(stringified), null] },
     ],
-    limit: { what: 'the engine alone', values: [null, written.bytes / 1000 / (1000 * engineMs), null] },
+    limit: {
+      what: 'the engine alone',
+      values: [null, written.bytes / 1000 / (1000 * engineMs), null],
+    },
     goals: [50, 50, null],
   };
 }
@@ -173,7 +180,9 @@ async function readWhole({ url, pid }: Host, path: string): Promise<Read> {
 function timeEngine(): number {
   const { plan } = artifact;
   const engine = createEngine(instantiateKernels(), plan, decodeWeights(artifact, weights));
-  const inputs = Float32Array.from({ length: ENGINE_BATCH * plan.inputSize }, (_, i) => Math.sin(i));
+  const inputs = Float32Array.from({ length: ENGINE_BATCH * plan.inputSize }, (_, i) =>
+    Math.sin(i),
+  );
   const run = (): void => void engine.run(inputs);
   return time(run, 500) / ENGINE_BATCH;
 }
@@ -185,7 +194,8 @@ function timeWriting(): { own: number[]; stringified: number[] } {
   const context = {
     classes: sampler.manifest.classes,
     pixels: 'array' as const,
-    writeUrl: (index: number) => `http://localhost:8787/digit.png?seed=a&start=${index}&model=digits@0123456789abcdef`,
+    writeUrl: (index: number) =>
+      `http://localhost:8787/digit.png?seed=a&start=${index}&model=digits@0123456789abcdef`,
   };
   const encoder = new TextEncoder();
   const write = (): string[] => formatItems(context, samples, 0).map((item) => `${item}\n`);
@@ -198,7 +208,10 @@ function timeWriting(): { own: number[]; stringified: number[] } {
     });
   const bytes = encoder.encode(write().join('')).length;
   const repeat = (lines: () => string[]): number[] =>
-    Array.from({ length: ROUNDS }, () => bytes / 1000 / time(() => void encoder.encode(lines().join('')), 200));
+    Array.from(
+      { length: ROUNDS },
+      () => bytes / 1000 / time(() => void encoder.encode(lines().join('')), 200),
+    );
   return { own: repeat(write), stringified: repeat(stringify) };
 }
 

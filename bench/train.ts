@@ -24,7 +24,11 @@ const MAX_SECONDS = 10;
 if (process.argv[2] === '--child') {
   await benchBackend(process.argv[3] as PresetName, process.argv[4] as BackendName);
 } else {
-  await benchAll(process.argv.length > 2 ? (process.argv.slice(2) as PresetName[]) : (Object.keys(PRESETS) as PresetName[]));
+  await benchAll(
+    process.argv.length > 2
+      ? (process.argv.slice(2) as PresetName[])
+      : (Object.keys(PRESETS) as PresetName[]),
+  );
 }
 
 async function benchAll(presets: readonly PresetName[]): Promise<void> {
@@ -43,19 +47,29 @@ async function benchAll(presets: readonly PresetName[]): Promise<void> {
 }
 
 /** A process of its own, since a backend can be chosen once. @returns  Undefined where the backend does not work. */
-async function benchInChild(preset: string, backend: string, env: Record<string, string>): Promise<string | undefined> {
+async function benchInChild(
+  preset: string,
+  backend: string,
+  env: Record<string, string>,
+): Promise<string | undefined> {
   const args = [import.meta.filename, '--child', preset, backend];
   try {
-    return (await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env } })).stdout.trimEnd();
+    return (
+      await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env } })
+    ).stdout.trimEnd();
   } catch (error) {
     const { stderr } = error as { stderr: string };
-    return stderr.includes('BackendError') ? undefined : `failed: ${stderr.trim().split('\n').at(-1)}`;
+    return stderr.includes('BackendError')
+      ? undefined
+      : `failed: ${stderr.trim().split('\n').at(-1)}`;
   }
 }
 
 async function benchBackend(preset: PresetName, name: BackendName): Promise<void> {
   const config = { ...PRESETS[preset], seed: 'bench' };
-  const backend = await selectBackend(name, { convolutions: config.discriminator.type === 'convolutional' });
+  const backend = await selectBackend(name, {
+    convolutions: config.discriminator.type === 'convolutional',
+  });
   const dataset = await loadMnistPackage();
   const source = { config, dataset, key: deriveKey('train', config.seed) };
   const gan = createGan(source, null);
@@ -81,7 +95,9 @@ async function benchBackend(preset: PresetName, name: BackendName): Promise<void
   const median = times[times.length >> 1] ?? NaN;
   const cells = [times[0], median, times.at(-1)].map((ms) => (ms ?? NaN).toFixed(1).padStart(8));
   console.log(
-    `${String(times.length).padStart(7)}     ${cells.join('')} ${Math.round((1000 / median) * config.batchSize)
+    `${String(times.length).padStart(7)}     ${cells.join('')} ${Math.round(
+      (1000 / median) * config.batchSize,
+    )
       .toLocaleString('en')
       .padStart(10)}`,
   );

@@ -40,13 +40,18 @@ const PRODUCTS = 8;
 const GOAL = 1.5;
 
 if (process.argv[2] === '--limit') {
-  console.log(JSON.stringify(await measureLimit(process.argv[3] as PresetName, Number(process.argv[4]))));
+  console.log(
+    JSON.stringify(await measureLimit(process.argv[3] as PresetName, Number(process.argv[4]))),
+  );
   process.exit(0);
 }
 
 await runSuite(
   'training',
-  createSuiteCommand('training', 'Times a training step beside the same one in Keras, with one thread and with all.'),
+  createSuiteCommand(
+    'training',
+    'Times a training step beside the same one in Keras, with one thread and with all.',
+  ),
   measure,
 );
 
@@ -66,7 +71,11 @@ async function measure(): Promise<Pick<BenchRecord, 'tables' | 'versions'>> {
   return { versions, tables };
 }
 
-function buildTable({ presets, pinnedTo }: KerasReport, limits: readonly Limit[], threads: number): BenchTable {
+function buildTable(
+  { presets, pinnedTo }: KerasReport,
+  limits: readonly Limit[],
+  threads: number,
+): BenchTable {
   const keras = presets.map((one) => takeSpread(one.keras.rounds));
   return {
     id: `training-${threads}`,
@@ -79,7 +88,11 @@ function buildTable({ presets, pinnedTo }: KerasReport, limits: readonly Limit[]
     ],
     cases: presets.map(({ preset }) => preset),
     rows: [
-      { subject: 'digitmint, tfjs-node', isOurs: true, values: presets.map((one) => takeSpread(one.ours.rounds)) },
+      {
+        subject: 'digitmint, tfjs-node',
+        isOurs: true,
+        values: presets.map((one) => takeSpread(one.ours.rounds)),
+      },
       { subject: 'Keras, compiled graph', isOurs: false, values: keras },
       {
         subject: 'tfjs-node, operation by operation',
@@ -99,7 +112,15 @@ async function runKeras(threads: number): Promise<KerasReport> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-training-'));
   try {
     const file = join(folder, 'keras.json');
-    const args = [join(import.meta.dirname, 'keras.ts'), '--preset', 'both', '--threads', String(threads), '--json', file];
+    const args = [
+      join(import.meta.dirname, 'keras.ts'),
+      '--preset',
+      'both',
+      '--threads',
+      String(threads),
+      '--json',
+      file,
+    ];
     const ended = await runCommand(process.execPath, args, { env: process.env, showOutput: true });
     if (ended?.status !== 0) {
       throw new ExpectedError(`bench:keras failed:\n${ended?.stderr ?? ''}`);
@@ -120,7 +141,15 @@ interface Limit {
 /** In a process of its own, since a number of threads can be chosen once. */
 async function askLimit(preset: string, threads: number): Promise<Limit> {
   const cores = Array.from({ length: threads }, (_, i) => i).join(',');
-  const args = ['-c', cores, process.execPath, import.meta.filename, '--limit', preset, String(threads)];
+  const args = [
+    '-c',
+    cores,
+    process.execPath,
+    import.meta.filename,
+    '--limit',
+    preset,
+    String(threads),
+  ];
   const ended = await runCommand('taskset', args, { env: process.env });
   if (ended?.status !== 0) {
     throw new ExpectedError(
@@ -145,7 +174,10 @@ async function measureLimit(preset: PresetName, threads: number): Promise<Limit>
   return { macs, macsPerMs: Math.max(...Array.from({ length: PRODUCTS }, timeProduct)) };
 }
 
-type ProfiledKernel = Pick<Awaited<ReturnType<typeof tf.profile>>['kernels'][number], 'name' | 'inputShapes' | 'outputShapes'>;
+type ProfiledKernel = Pick<
+  Awaited<ReturnType<typeof tf.profile>>['kernels'][number],
+  'name' | 'inputShapes' | 'outputShapes'
+>;
 
 /** Of one kernel as TensorFlow.js's profile tells of it. */
 function countMacs({ name, inputShapes, outputShapes }: ProfiledKernel): number {

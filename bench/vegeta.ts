@@ -44,7 +44,12 @@ export interface AttackResult {
   /** Answers of each status; 0 where none came. */
   readonly statuses: Readonly<Record<string, number>>;
   /** Milliseconds. */
-  readonly latency: { readonly p50: number; readonly p99: number; readonly p999: number; readonly max: number };
+  readonly latency: {
+    readonly p50: number;
+    readonly p99: number;
+    readonly p999: number;
+    readonly max: number;
+  };
 }
 
 /** @throws VegetaError  When Go or the network is missing. */
@@ -56,18 +61,30 @@ export async function prepareVegeta(log: (line: string) => void): Promise<void> 
     }
   }
   log(`Compiling vegeta ${VEGETA_VERSION} to .digitmint/bin, once…`);
-  const installed = await runCommand('go', ['install', '-trimpath', `${MODULE}@${VEGETA_VERSION}`], {
-    env: { ...process.env, GOBIN: FOLDER, CGO_ENABLED: '0' },
-  });
+  const installed = await runCommand(
+    'go',
+    ['install', '-trimpath', `${MODULE}@${VEGETA_VERSION}`],
+    {
+      env: { ...process.env, GOBIN: FOLDER, CGO_ENABLED: '0' },
+    },
+  );
   if (installed?.status !== 0) {
     const said =
-      installed === undefined ? '    (there is no go on the PATH; see https://go.dev/doc/install)' : quoteLastLines(installed);
+      installed === undefined
+        ? '    (there is no go on the PATH; see https://go.dev/doc/install)'
+        : quoteLastLines(installed);
     throw new VegetaError(`vegeta could not be compiled. It said:\n${said}`);
   }
 }
 
 /** Asks. @throws VegetaError  When vegeta fails; answers with errors are no failure. */
-export async function attack({ targets, rate, seconds, connections, core }: Attack): Promise<AttackResult> {
+export async function attack({
+  targets,
+  rate,
+  seconds,
+  connections,
+  core,
+}: Attack): Promise<AttackResult> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-load-'));
   try {
     const [list, results] = [join(folder, 'targets'), join(folder, 'results')];
@@ -80,7 +97,9 @@ export async function attack({ targets, rate, seconds, connections, core }: Atta
         `-duration=${seconds}s`,
         `-connections=${connections}`,
         `-max-connections=${connections}`,
-        ...(rate === 'most' ? ['-rate=0', `-max-workers=${connections}`] : [`-rate=${Math.round(rate * 60)}/1m`]),
+        ...(rate === 'most'
+          ? ['-rate=0', `-max-workers=${connections}`]
+          : [`-rate=${Math.round(rate * 60)}/1m`]),
         // Bodies are read to their end, and not kept.
         '-max-body=0',
       ],
@@ -100,9 +119,15 @@ export async function attack({ targets, rate, seconds, connections, core }: Atta
     const { latencies } = report;
     return {
       requests: report.requests,
-      throughput: Object.values(report.status_codes).reduce((sum, count) => sum + count, 0) / seconds,
+      throughput:
+        Object.values(report.status_codes).reduce((sum, count) => sum + count, 0) / seconds,
       statuses: report.status_codes,
-      latency: { p50: latencies['50th'] / 1e6, p99: latencies['99th'] / 1e6, p999: p999 ?? NaN, max: latencies.max / 1e6 },
+      latency: {
+        p50: latencies['50th'] / 1e6,
+        p99: latencies['99th'] / 1e6,
+        p999: p999 ?? NaN,
+        max: latencies.max / 1e6,
+      },
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -110,11 +135,16 @@ export async function attack({ targets, rate, seconds, connections, core }: Atta
 }
 
 function describeTarget({ url, headers = {} }: Target): string {
-  return [`GET ${url}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), ''].join('\n');
+  return [
+    `GET ${url}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    '',
+  ].join('\n');
 }
 
 function run(args: readonly string[], core?: number): Promise<string> {
-  const command = core === undefined ? [PROGRAM, ...args] : ['taskset', '-c', String(core), PROGRAM, ...args];
+  const command =
+    core === undefined ? [PROGRAM, ...args] : ['taskset', '-c', String(core), PROGRAM, ...args];
   return new Promise((resolve, reject) => {
     const [program, ...rest] = command as [string, ...string[]];
     const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -123,7 +153,9 @@ function run(args: readonly string[], core?: number): Promise<string> {
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
     child.on('error', reject);
     child.on('close', (status) =>
-      status === 0 ? resolve(output.stdout) : reject(new VegetaError(`vegeta ${args[0]} failed:\n${output.stderr}`)),
+      status === 0
+        ? resolve(output.stdout)
+        : reject(new VegetaError(`vegeta ${args[0]} failed:\n${output.stderr}`)),
     );
   });
 }

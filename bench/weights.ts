@@ -55,28 +55,51 @@ async function compareDigits(): Promise<void> {
   const { plan } = seed;
   const values = joinArrays(decodeWeights(seed, seed.files.get(WEIGHTS_FILE) as Uint8Array));
   const exact = drawPixels(seed, encodeWeights(plan, values, 'float32'));
-  console.log(`models/seed, ${SAMPLES.toLocaleString('en')} samples   bytes   max   mean     differ by more than 1`);
+  console.log(
+    `models/seed, ${SAMPLES.toLocaleString('en')} samples   bytes   max   mean     differ by more than 1`,
+  );
   const variants: [string, EncodedWeights, bytes?: number][] = [
-    ...WEIGHT_DTYPES.map((dtype): [string, EncodedWeights] => [dtype, encodeWeights(plan, values, dtype)]),
-    ['uint8 per channel', encodeWeights(plan, roundPerChannel(values, plan.weights), 'float32'), plan.parameters],
+    ...WEIGHT_DTYPES.map((dtype): [string, EncodedWeights] => [
+      dtype,
+      encodeWeights(plan, values, dtype),
+    ]),
+    [
+      'uint8 per channel',
+      encodeWeights(plan, roundPerChannel(values, plan.weights), 'float32'),
+      plan.parameters,
+    ],
   ];
   for (const [name, encoded, bytes = encoded.bytes.length] of variants) {
     const { max, mean, visible } = computePixelDifference(exact, drawPixels(seed, encoded));
-    const cells = [bytes.toLocaleString('en').padStart(10), String(max).padStart(6), mean.toFixed(4).padStart(8)];
+    const cells = [
+      bytes.toLocaleString('en').padStart(10),
+      String(max).padStart(6),
+      mean.toFixed(4).padStart(8),
+    ];
     console.log(`${name.padEnd(27)}${cells.join('')}   ${(100 * visible).toFixed(4)}%`);
   }
 }
 
-function drawPixels({ manifest, plan }: ParsedManifest, { encoding, bytes }: EncodedWeights): Uint8Array {
+function drawPixels(
+  { manifest, plan }: ParsedManifest,
+  { encoding, bytes }: EncodedWeights,
+): Uint8Array {
   const files = [{ path: WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) }];
-  const sampler = createSampler({ manifest: { ...manifest, weights: encoding, files }, plan }, bytes, instantiateKernels);
+  const sampler = createSampler(
+    { manifest: { ...manifest, weights: encoding, files }, plan },
+    bytes,
+    instantiateKernels,
+  );
   const { pixels } = sampler.draw({ seed: '1', start: 0, count: SAMPLES });
   sampler.dispose();
   return pixels;
 }
 
 /** Every output of a kernel as a weight of its own; a bias as one. */
-function roundPerChannel(values: Float32Array, weights: readonly { readonly shape: readonly number[] }[]): Float32Array {
+function roundPerChannel(
+  values: Float32Array,
+  weights: readonly { readonly shape: readonly number[] }[],
+): Float32Array {
   const rounded = new Float32Array(values.length);
   let start = 0;
   for (const { shape } of weights) {
@@ -97,15 +120,23 @@ function roundPerChannel(values: Float32Array, weights: readonly { readonly shap
 }
 
 function benchLoads(): void {
-  console.log('\nloading in Node, ms: min/median  bytes           hash         decode   in all, to a sampler');
+  console.log(
+    '\nloading in Node, ms: min/median  bytes           hash         decode   in all, to a sampler',
+  );
   for (const [size, layers] of Object.entries(SIZES)) {
     for (const dtype of WEIGHT_DTYPES) {
-      const { parsed, bytes } = readFixture(buildFixture({ dtype, latentSize: LATENT_SIZE, classes: 0, layers }));
+      const { parsed, bytes } = readFixture(
+        buildFixture({ dtype, latentSize: LATENT_SIZE, classes: 0, layers }),
+      );
       const hash = measure(() => verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes));
       const decode = measure(() => decodeWeights(parsed, bytes));
       const all = measure(() => createSampler(parsed, bytes, instantiateKernels).dispose());
-      const cells = [hash, decode, all].map((times) => `${format(times[0])}/${format(times[LOADS >> 1])}`.padStart(15));
-      console.log(`${`${size} ${dtype}`.padEnd(26)}${bytes.length.toLocaleString('en').padStart(11)}${cells.join('')}`);
+      const cells = [hash, decode, all].map((times) =>
+        `${format(times[0])}/${format(times[LOADS >> 1])}`.padStart(15),
+      );
+      console.log(
+        `${`${size} ${dtype}`.padEnd(26)}${bytes.length.toLocaleString('en').padStart(11)}${cells.join('')}`,
+      );
     }
   }
 }
@@ -127,7 +158,13 @@ async function benchRuntime(): Promise<void> {
     for (const dtype of WEIGHT_DTYPES) {
       const times: number[] = [];
       for (let i = 0; i < FIRST_REQUESTS; i++) {
-        const fixture = buildFixture({ dtype, latentSize: LATENT_SIZE, classes: 0, layers, weightsSeed: `${size} ${i}` });
+        const fixture = buildFixture({
+          dtype,
+          latentSize: LATENT_SIZE,
+          classes: 0,
+          layers,
+          weightsSeed: `${size} ${i}`,
+        });
         await putArtifact(worker.bucket, fixture);
         times.push((await request(fixture)) - (await request(fixture)));
       }

@@ -33,8 +33,12 @@ await main();
 
 async function main(): Promise<void> {
   const { code, kernels, model: weights } = await measureBundle();
-  const [all, ...parts] = [code + kernels + weights, code, kernels, weights].map((bytes) => (bytes / 1024).toFixed(0));
-  console.log(`bundle, gzipped KiB: ${all} in all; ${parts[0]} code, ${parts[1]} kernels, ${parts[2]} bundled model\n`);
+  const [all, ...parts] = [code + kernels + weights, code, kernels, weights].map((bytes) =>
+    (bytes / 1024).toFixed(0),
+  );
+  console.log(
+    `bundle, gzipped KiB: ${all} in all; ${parts[0]} code, ${parts[1]} kernels, ${parts[2]} bundled model\n`,
+  );
   const model = buildFixture({ name: 'conv', latentSize: 64, classes: 10, layers: CONVOLUTIONAL });
   const began = performance.now();
   const edge = await startEdge(async (bucket) => {
@@ -45,7 +49,9 @@ async function main(): Promise<void> {
   console.log(`built and started in ${format(performance.now() - began)} ms`);
   const first = await timeRequest(worker, '/digit.png');
   console.log(`first request (model read, checked and loaded): ${format(first.totalMs)} ms\n`);
-  console.log('request                         whole request, ms           server, mean ms               KiB');
+  console.log(
+    'request                         whole request, ms           server, mean ms               KiB',
+  );
   console.log('                                 min  median    max   load  generate  encode');
   for (const name of [BUNDLED, 'conv']) {
     for (const extension of ['png', 'json']) {
@@ -65,7 +71,9 @@ async function benchRequest(worker: Asking, path: string, isRevalidation = false
   const init = etag === null ? {} : { headers: { 'If-None-Match': etag } };
   const samples = await timeRequests(worker, path, { warmUp: WARM_UP, repeats: REPEATS, init });
   const { minMs, medianMs, maxMs, stagesMs, bytes } = summariseRequests(samples);
-  const cells = [minMs, medianMs, maxMs, ...STAGES.map((stage) => stagesMs[stage])].map((ms) => format(ms).padStart(8));
+  const cells = [minMs, medianMs, maxMs, ...STAGES.map((stage) => stagesMs[stage])].map((ms) =>
+    format(ms).padStart(8),
+  );
   const label = path.replace('/digit', '') + (isRevalidation ? ' (304)' : '');
   console.log(`${label.padEnd(28)}${cells.join('')}  ${(bytes / 1024).toFixed(1).padStart(8)}`);
 }

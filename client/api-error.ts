@@ -34,7 +34,10 @@ export class ApiError extends Error implements Problem {
   readonly retryAfter: number | undefined;
   readonly url: string;
 
-  constructor({ code, status, title, detail, type, requestId, retryAfter, url }: Problem, options?: ErrorOptions) {
+  constructor(
+    { code, status, title, detail, type, requestId, retryAfter, url }: Problem,
+    options?: ErrorOptions,
+  ) {
     super(`${status} ${title}: ${detail}`, options);
     this.code = code;
     this.status = status;
@@ -56,7 +59,9 @@ export async function readProblem(answer: Response, url: string): Promise<ApiErr
     code: asText('code') ?? 'unexpected_answer',
     status: answer.status,
     title: asText('title') ?? (answer.statusText || 'Unexpected answer'),
-    detail: asText('detail') ?? 'the answer has no problem details, expected those of a digitmint service',
+    detail:
+      asText('detail') ??
+      'the answer has no problem details, expected those of a digitmint service',
     type: asText('type'),
     requestId: asText('requestId') ?? answer.headers.get('request-id') ?? undefined,
     retryAfter: parseRetryAfter(answer.headers.get('retry-after')),
@@ -65,7 +70,12 @@ export async function readProblem(answer: Response, url: string): Promise<ApiErr
 }
 
 /** An answer with a good status whose content is not the API's. */
-export function refuseAnswer(answer: Response, url: string, detail: string, cause?: unknown): ApiError {
+export function refuseAnswer(
+  answer: Response,
+  url: string,
+  detail: string,
+  cause?: unknown,
+): ApiError {
   return new ApiError(
     {
       code: 'unexpected_answer',

@@ -26,7 +26,9 @@ export function parseAttributes(read: Read): DigitImageOptions | NumberImageOpti
   const hasDark = look.darkFg !== undefined || look.darkBg !== undefined;
   const format = text('format') ?? (hasDark ? 'svg' : 'png');
   if (hasDark && format !== 'svg') {
-    throw new RangeError(`digitmint: format is ${JSON.stringify(format)}, expected svg: only that follows the dark scheme`);
+    throw new RangeError(
+      `digitmint: format is ${JSON.stringify(format)}, expected svg: only that follows the dark scheme`,
+    );
   }
   const common = {
     ...look,
@@ -46,7 +48,9 @@ export function parseAttributes(read: Read): DigitImageOptions | NumberImageOpti
   }
   const excluded = ['label', 'n', 'cols', 'gap'].filter((name) => read(name) !== null);
   if (excluded.length > 0) {
-    throw new RangeError(`digitmint: ${excluded.join(', ')} beside number, expected one of the two: number is one picture`);
+    throw new RangeError(
+      `digitmint: ${excluded.join(', ')} beside number, expected one of the two: number is one picture`,
+    );
   }
   return { ...common, number };
 }
@@ -70,7 +74,11 @@ function readSample(read: Read): { width: number; height: number } | undefined {
   const text = read('sample');
   const sides = text === null ? null : /^([1-9][0-9]{0,2})(?:x([1-9][0-9]{0,2}))?$/.exec(text);
   if (text !== null && sides === null) {
-    throw new RangeError(`digitmint: sample is ${JSON.stringify(text)}, expected pixels of a digit, such as 28 or 32x24`);
+    throw new RangeError(
+      `digitmint: sample is ${JSON.stringify(text)}, expected pixels of a digit, such as 28 or 32x24`,
+    );
   }
-  return sides === null ? undefined : { width: Number(sides[1]), height: Number(sides[2] ?? sides[1]) };
+  return sides === null
+    ? undefined
+    : { width: Number(sides[1]), height: Number(sides[2] ?? sides[1]) };
 }

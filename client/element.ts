@@ -39,7 +39,8 @@ const ATTRIBUTES = [
   'sample',
 ] as const;
 
-const STYLE = ':host{display:inline-block;line-height:0}:host([hidden]){display:none}img{max-width:100%;height:auto}';
+const STYLE =
+  ':host{display:inline-block;line-height:0}:host([hidden]){display:none}img{max-width:100%;height:auto}';
 
 /** Bytes of a seed that the element draws: 16 URL-safe characters, as the API's own. */
 const SEED_BYTES = 12;
@@ -93,7 +94,10 @@ export class DigitMintElement extends Base {
     let attributes: ImageAttributes;
     try {
       const options = parseAttributes((name) => this.getAttribute(name));
-      attributes = buildImage({ ...options, seed: options.seed ?? (this.#drawnSeed ??= drawSeed()) });
+      attributes = buildImage({
+        ...options,
+        seed: options.seed ?? (this.#drawnSeed ??= drawSeed()),
+      });
     } catch (error) {
       for (const name of ['src', 'srcset', 'width', 'height']) {
         image.removeAttribute(name);
@@ -132,19 +136,25 @@ export class DigitMintElement extends Base {
         this.#fail(`the service answered ${status}; the picture says why`, status);
       }
     });
-    image.addEventListener('error', () => this.#fail(`no picture came from ${image.currentSrc || image.src}`));
+    image.addEventListener('error', () =>
+      this.#fail(`no picture came from ${image.currentSrc || image.src}`),
+    );
     root.append(image);
     return image;
   }
 
   #fail(message: string, status?: number): void {
-    this.dispatchEvent(new CustomEvent<DigitMintErrorDetail>('error', { detail: { message, status } }));
+    this.dispatchEvent(
+      new CustomEvent<DigitMintErrorDetail>('error', { detail: { message, status } }),
+    );
   }
 }
 
 /** @returns  undefined where the browser does not tell, as older ones, and for pictures from its cache. */
 function readStatus(url: string): number | undefined {
-  const [entry] = performance.getEntriesByName(url, 'resource').slice(-1) as PerformanceResourceTiming[];
+  const [entry] = performance
+    .getEntriesByName(url, 'resource')
+    .slice(-1) as PerformanceResourceTiming[];
   return entry?.responseStatus === 0 ? undefined : entry?.responseStatus;
 }
 

@@ -72,11 +72,25 @@ async function fetchJson(url: string, how: RequestOptions): Promise<Digits> {
     if (!(cause instanceof SyntaxError)) {
       throw cause; // It was cut off, not malformed.
     }
-    throw refuseAnswer(answer, url, 'the answer is not JSON, expected that of a digitmint service', cause);
+    throw refuseAnswer(
+      answer,
+      url,
+      'the answer is not JSON, expected that of a digitmint service',
+      cause,
+    );
   }
-  const digits = isAnswer(value) ? value.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) })) : null;
-  if (digits === null || digits.some(({ pixels }) => pixels.length !== measureDigit(value as Answer))) {
-    throw refuseAnswer(answer, url, 'the answer holds no digits, expected that of a digitmint service');
+  const digits = isAnswer(value)
+    ? value.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }))
+    : null;
+  if (
+    digits === null ||
+    digits.some(({ pixels }) => pixels.length !== measureDigit(value as Answer))
+  ) {
+    throw refuseAnswer(
+      answer,
+      url,
+      'the answer holds no digits, expected that of a digitmint service',
+    );
   }
   return { ...(value as Answer), digits };
 }
@@ -88,7 +102,9 @@ interface Answer extends Omit<Digits, 'digits'> {
 /** Whether it is the API's, as far as its pixels go: that the rest is as documented, the API itself is tested for. */
 function isAnswer(value: unknown): value is Answer {
   const { digits } = (value ?? {}) as Partial<Answer>;
-  return Array.isArray(digits) && digits.every((digit: Partial<Digit> | null) => isBase64(digit?.pixels));
+  return (
+    Array.isArray(digits) && digits.every((digit: Partial<Digit> | null) => isBase64(digit?.pixels))
+  );
 }
 
 function isBase64(text: unknown): boolean {

@@ -51,17 +51,25 @@ export function buildImage(options: DigitImageOptions | NumberImageOptions): Ima
   const { alt = describe(options), lazy = true, sample = DEFAULT_SAMPLE, ...picture } = options;
   const { format = 'png', scale = 1, dpr } = picture;
   if (format !== 'png' && format !== 'svg') {
-    throw new RangeError(`digitmint: format is ${JSON.stringify(format)}, expected png or svg: an image is one of them`);
+    throw new RangeError(
+      `digitmint: format is ${JSON.stringify(format)}, expected png or svg: an image is one of them`,
+    );
   }
   const densities =
-    format === 'svg' || dpr !== undefined ? [] : DENSITIES.filter((density) => isAllowed(picture, density, sample));
+    format === 'svg' || dpr !== undefined
+      ? []
+      : DENSITIES.filter((density) => isAllowed(picture, density, sample));
   const { width, height } = measure(picture, sample);
   return {
     src: writeUrl(picture),
     ...(densities.length > 1 && {
-      srcset: densities.map((density) => `${writeUrl({ ...picture, dpr: density })} ${density}x`).join(', '),
+      srcset: densities
+        .map((density) => `${writeUrl({ ...picture, dpr: density })} ${density}x`)
+        .join(', '),
     }),
-    ...('number' in picture ? { height: sample.height * scale + 2 * (picture.margin ?? 0) } : { width, height }),
+    ...('number' in picture
+      ? { height: sample.height * scale + 2 * (picture.margin ?? 0) }
+      : { width, height }),
     alt,
     loading: lazy ? 'lazy' : 'eager',
     decoding: 'async',
@@ -70,7 +78,9 @@ export function buildImage(options: DigitImageOptions | NumberImageOptions): Ima
 
 /** Writes an `<img>` as HTML, escaped. @throws  As {@link buildImage}. */
 export function buildImageHtml(options: DigitImageOptions | NumberImageOptions): string {
-  const attributes = Object.entries(buildImage(options)).map(([name, value]) => `${name}="${escapeHtml(String(value))}"`);
+  const attributes = Object.entries(buildImage(options)).map(
+    ([name, value]) => `${name}="${escapeHtml(String(value))}"`,
+  );
   return `<img ${attributes.join(' ')}>`;
 }
 
@@ -81,7 +91,11 @@ function writeUrl(options: PictureOptions): string {
 }
 
 /** Whether a picture is within the limits with so many device pixels for each CSS pixel; with one the API says what is not. */
-function isAllowed(options: PictureOptions, density: number, sample: { width: number; height: number }): boolean {
+function isAllowed(
+  options: PictureOptions,
+  density: number,
+  sample: { width: number; height: number },
+): boolean {
   const products = multiplyPixels(options, density);
   if (density === 1 || 'code' in products) {
     return density === 1;
@@ -91,7 +105,10 @@ function isAllowed(options: PictureOptions, density: number, sample: { width: nu
 }
 
 /** Of a number the most that it can be: each digit as wide as a sample, and paper between all. */
-function measure(options: PictureOptions, sample: { width: number; height: number }): { width: number; height: number } {
+function measure(
+  options: PictureOptions,
+  sample: { width: number; height: number },
+): { width: number; height: number } {
   const { scale = 1, margin = 0 } = options;
   if ('number' in options) {
     const n = String(options.number).length;
@@ -115,7 +132,13 @@ function describe(options: DigitImageOptions | NumberImageOptions): string {
   return `${n} handwritten digits${isDigit ? ':' : ''}${what}`;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] as string);

@@ -2,7 +2,13 @@
  * The package's entry: all that it promises to keep.
  */
 export { ApiError, type Problem } from './api-error.ts';
-export { fetchDigits, fetchNumber, type Digit, type Digits, type FetchOptions } from './fetch-digits.ts';
+export {
+  fetchDigits,
+  fetchNumber,
+  type Digit,
+  type Digits,
+  type FetchOptions,
+} from './fetch-digits.ts';
 export {
   buildImage,
   buildImageHtml,

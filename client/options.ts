@@ -95,7 +95,8 @@ export interface DatasetOptions extends BaseOptions, SamplingOptions {
 }
 
 /** What `/morph` can be asked for: a loop in which digits turn into one another. */
-export interface MorphOptions extends BaseOptions, SamplingOptions, Omit<LookOptions, 'darkFg' | 'darkBg'> {
+export interface MorphOptions
+  extends BaseOptions, SamplingOptions, Omit<LookOptions, 'darkFg' | 'darkBg'> {
   /** How many digits to walk through, from start on, 2 to 16; the last turns into the first again. Default 5. */
   readonly n?: number | undefined;
   /** The class that every digit shall have, by its name or number: then only the handwriting changes. Default: drawn from the seed. */

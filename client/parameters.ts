@@ -75,7 +75,11 @@ export function writeChoice(choices: readonly string[]): Writer {
 }
 
 /** The number itself, as the path has it. */
-export const writeNumber: Writer = writeText(NUMBER_TEXT.maxLength, NUMBER_TEXT.about, NUMBER_TEXT.pattern);
+export const writeNumber: Writer = writeText(
+  NUMBER_TEXT.maxLength,
+  NUMBER_TEXT.about,
+  NUMBER_TEXT.pattern,
+);
 
 /** What a loop walks through. */
 export const writeDigits: Writer = writeText(
@@ -104,7 +108,11 @@ export const WRITERS = {
   darkFg: writeColour,
   darkBg: writeColour,
   pixels: writeChoice(['array', 'base64']),
-  model: writeText(64, 'a name, or name@version with 16 hex digits', /^[a-z][a-z0-9-]{0,31}(?:@[0-9a-f]{16})?$/),
+  model: writeText(
+    64,
+    'a name, or name@version with 16 hex digits',
+    /^[a-z][a-z0-9-]{0,31}(?:@[0-9a-f]{16})?$/,
+  ),
   strict: writeFlag,
 } as const satisfies Readonly<Record<string, Writer>>;
 
@@ -117,7 +125,9 @@ export function writeAll(
   for (const [name, value] of Object.entries(options)) {
     const write = Object.hasOwn(writers, name) ? writers[name] : undefined;
     if (write === undefined) {
-      throw new TypeError(`digitmint: ${name} is not an option here, known: ${Object.keys(writers).join(', ')}`);
+      throw new TypeError(
+        `digitmint: ${name} is not an option here, known: ${Object.keys(writers).join(', ')}`,
+      );
     }
     if (value !== undefined) {
       written[name] = write(name, value);
@@ -139,6 +149,9 @@ export function notAllowed(name: string, value: unknown, expected: string): Rang
 }
 
 function describe(name: string, value: unknown, expected: string): string {
-  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, MAX_QUOTED)) : String(value).slice(0, MAX_QUOTED);
+  const text =
+    typeof value === 'string'
+      ? JSON.stringify(value.slice(0, MAX_QUOTED))
+      : String(value).slice(0, MAX_QUOTED);
   return `digitmint: ${name} is ${text}, expected ${expected}`;
 }

@@ -45,7 +45,9 @@ export async function request(url: string, options: RequestOptions): Promise<Res
       return answer;
     }
     const problem = await readProblem(answer, url);
-    const waitMs = (problem.retryAfter ?? (FIRST_WAIT_MS / 1000) * 2 ** tried * (0.5 + Math.random() / 2)) * 1000;
+    const waitMs =
+      (problem.retryAfter ?? (FIRST_WAIT_MS / 1000) * 2 ** tried * (0.5 + Math.random() / 2)) *
+      1000;
     if (!BUSY.has(answer.status) || tried >= retries || waitMs > maxRetryWaitMs) {
       throw problem;
     }
@@ -74,7 +76,9 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
 }
 
 /** Parts what belongs to the request from what belongs to its URL. */
-export function splitOptions<T extends RequestOptions>(options: T): [RequestOptions, Omit<T, keyof RequestOptions>] {
+export function splitOptions<T extends RequestOptions>(
+  options: T,
+): [RequestOptions, Omit<T, keyof RequestOptions>] {
   const { signal, retries, maxRetryWaitMs, fetch: ask, ...others } = options;
   return [{ signal, retries, maxRetryWaitMs, fetch: ask }, others];
 }

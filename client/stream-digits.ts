@@ -11,7 +11,8 @@ import { request, splitOptions, type RequestOptions } from './request.ts';
 import { datasetUrl } from './url.ts';
 
 /** What a stream can be asked for. */
-export interface StreamOptions extends RequestOptions, Omit<DatasetOptions, 'n' | 'part' | 'format' | 'strict'> {
+export interface StreamOptions
+  extends RequestOptions, Omit<DatasetOptions, 'n' | 'part' | 'format' | 'strict'> {
   /** How many digits: 1 to a thousand million less `start`. */
   readonly n: number;
 }
@@ -44,7 +45,9 @@ export const RANGE = 10_000;
  * @throws ApiError                When the API refuses or fails, when something else answers, or an answer ends too early.
  * @throws RangeError | TypeError  For an option that the API would refuse, before anything is asked.
  */
-export async function* streamDigits(options: StreamOptions): AsyncGenerator<StreamedDigit, void, undefined> {
+export async function* streamDigits(
+  options: StreamOptions,
+): AsyncGenerator<StreamedDigit, void, undefined> {
   const [how, { n, ...what }] = splitOptions(options);
   const { start = 0 } = what;
   writeWhole(1, LIMITS.maxStart + 1 - start)('n', n);
@@ -56,9 +59,16 @@ export async function* streamDigits(options: StreamOptions): AsyncGenerator<Stre
     const answer = await request(url, how);
     const reader = new ByteReader(answer);
     try {
-      const [drawn, by] = [answer.headers.get('digitmint-seed'), answer.headers.get('digitmint-model')];
+      const [drawn, by] = [
+        answer.headers.get('digitmint-seed'),
+        answer.headers.get('digitmint-model'),
+      ];
       if (drawn === null || by === null) {
-        throw refuseAnswer(answer, url, 'the answer does not tell seed and model, expected that of a digitmint service');
+        throw refuseAnswer(
+          answer,
+          url,
+          'the answer does not tell seed and model, expected that of a digitmint service',
+        );
       }
       [seed, model] = [decodeURIComponent(drawn), by]; // What the first answer was drawn from, for its labels and all others.
       const labels = await fetchLabels({ ...pinned, seed, model }, how);
@@ -68,7 +78,16 @@ export async function* streamDigits(options: StreamOptions): AsyncGenerator<Stre
         if (pixels === undefined) {
           throw refuseAnswer(answer, url, `the answer ended after ${i} of ${count} digits`);
         }
-        yield { index: first + i, label: labels?.[i] ?? null, width, height, channels, pixels, model, seed };
+        yield {
+          index: first + i,
+          label: labels?.[i] ?? null,
+          width,
+          height,
+          channels,
+          pixels,
+          model,
+          seed,
+        };
       }
       if (!(await reader.isAtEnd())) {
         throw refuseAnswer(answer, url, `the answer holds more than ${count} digits`);
@@ -80,7 +99,10 @@ export async function* streamDigits(options: StreamOptions): AsyncGenerator<Stre
 }
 
 /** @returns  A byte a digit; undefined for a model without classes. */
-async function fetchLabels(what: DatasetOptions, how: RequestOptions): Promise<Uint8Array | undefined> {
+async function fetchLabels(
+  what: DatasetOptions,
+  how: RequestOptions,
+): Promise<Uint8Array | undefined> {
   const url = datasetUrl({ ...what, format: 'idx', part: 'labels' });
   try {
     const answer = await request(url, how);
@@ -102,9 +124,16 @@ async function fetchLabels(what: DatasetOptions, how: RequestOptions): Promise<U
 /** Reads the head of an IDX file of bytes: two zeros, the type, how many sizes, each as 4 bytes, big-endian. */
 async function readShape(reader: ByteReader, answer: Response, url: string): Promise<number[]> {
   const [zero, also, type, rank = 0] = (await reader.read(4)) ?? [];
-  const sizes = zero === 0 && also === 0 && type === 8 && rank >= 1 && rank <= 4 ? await reader.read(4 * rank) : undefined;
+  const sizes =
+    zero === 0 && also === 0 && type === 8 && rank >= 1 && rank <= 4
+      ? await reader.read(4 * rank)
+      : undefined;
   if (sizes === undefined) {
-    throw refuseAnswer(answer, url, 'the answer is not an IDX file of bytes, expected that of a digitmint service');
+    throw refuseAnswer(
+      answer,
+      url,
+      'the answer is not an IDX file of bytes, expected that of a digitmint service',
+    );
   }
   const view = new DataView(sizes.buffer);
   return Array.from({ length: rank }, (_, i) => view.getUint32(4 * i));

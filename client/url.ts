@@ -7,10 +7,44 @@ import { WITHOUT_EFFECT } from '../shared/contract/digit-formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { encodeNumber } from '../shared/contract/number-text.ts';
 import { chooseCols } from '../shared/sheet-layout.ts';
-import type { DatasetFormat, DatasetOptions, DigitFormat, DigitOptions, MorphOptions, NumberOptions } from './options.ts';
-import { notAllowed, writeAll, writeChoice, writeDigits, writeNumber, WRITERS, writeWhole, type Writer } from './parameters.ts';
+import type {
+  DatasetFormat,
+  DatasetOptions,
+  DigitFormat,
+  DigitOptions,
+  MorphOptions,
+  NumberOptions,
+} from './options.ts';
+import {
+  notAllowed,
+  writeAll,
+  writeChoice,
+  writeDigits,
+  writeNumber,
+  WRITERS,
+  writeWhole,
+  type Writer,
+} from './parameters.ts';
 
-const { seed, start, n, label, cols, scale, gap, margin, dpr, fg, bg, smooth, darkFg, darkBg, pixels, model, strict } = WRITERS;
+const {
+  seed,
+  start,
+  n,
+  label,
+  cols,
+  scale,
+  gap,
+  margin,
+  dpr,
+  fg,
+  bg,
+  smooth,
+  darkFg,
+  darkBg,
+  pixels,
+  model,
+  strict,
+} = WRITERS;
 
 const format = writeChoice(Object.keys(WITHOUT_EFFECT));
 
@@ -112,7 +146,10 @@ export function morphUrl({ base, ...options }: MorphOptions = {}): string {
 }
 
 /** What digits and numbers have in common: the look, told only where it shows. */
-function tellLook(writers: Readonly<Record<string, Writer>>, options: object): { told: Record<string, string>; as: DigitFormat } {
+function tellLook(
+  writers: Readonly<Record<string, Writer>>,
+  options: object,
+): { told: Record<string, string>; as: DigitFormat } {
   const told = writeAll(writers, { ...options });
   const as = (told['format'] ?? 'png') as DigitFormat;
   drop(told, WITHOUT_EFFECT[as].map(toCamelCase), as);
@@ -124,7 +161,10 @@ function tellLook(writers: Readonly<Record<string, Writer>>, options: object): {
 /** Tells scale, gap and margin as the products that `dpr` makes of them. @throws RangeError  When one is beyond its limit. */
 function multiply(told: Record<string, string>): void {
   const read = (name: string) => (told[name] === undefined ? undefined : Number(told[name]));
-  const products = multiplyPixels({ scale: read('scale'), gap: read('gap'), margin: read('margin') }, read('dpr'));
+  const products = multiplyPixels(
+    { scale: read('scale'), gap: read('gap'), margin: read('margin') },
+    read('dpr'),
+  );
   if ('code' in products) {
     throw notAllowed('dpr', read('dpr'), products.expected);
   }
@@ -137,15 +177,29 @@ function multiply(told: Record<string, string>): void {
 /** Leaves out of the look what changes nothing. */
 function omitLook(told: Record<string, string>, isSvg: boolean): void {
   const { fg: ink = 'ffffff', bg: paper = '000000', scale: enlarged = '1' } = told;
-  omit(told, { start: '0', scale: '1', gap: '0', margin: '0', darkFg: ink, darkBg: paper, pixels: 'array' });
-  omit(told, { fg: 'ffffff', bg: '000000', smooth: isSvg || enlarged !== '1' ? '0' : (told['smooth'] ?? '0') });
+  omit(told, {
+    start: '0',
+    scale: '1',
+    gap: '0',
+    margin: '0',
+    darkFg: ink,
+    darkBg: paper,
+    pixels: 'array',
+  });
+  omit(told, {
+    fg: 'ffffff',
+    bg: '000000',
+    smooth: isSvg || enlarged !== '1' ? '0' : (told['smooth'] ?? '0'),
+  });
 }
 
 /** Leaves out what has no effect. @throws RangeError  When that was to be refused. */
 function drop(told: Record<string, string>, names: readonly string[], as: string): void {
   const given = names.filter((name) => told[name] !== undefined);
   if (told['strict'] === '1' && given.length > 0) {
-    throw new RangeError(`digitmint: ${given.join(', ')} without effect in ${as}, expected to be left out`);
+    throw new RangeError(
+      `digitmint: ${given.join(', ')} without effect in ${as}, expected to be left out`,
+    );
   }
   for (const name of given) {
     delete told[name];

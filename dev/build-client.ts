@@ -19,10 +19,18 @@ export async function buildClient(outFolder: string): Promise<void> {
   mkdirSync(outFolder, { recursive: true });
   // Each module whole in one file: whoever links to it on a server needs no second one.
   for (const name of ['index', 'element']) {
-    await bundle({ entries: { [name]: join(CLIENT, `${name}.ts`) }, outFolder, platform: 'browser' });
+    await bundle({
+      entries: { [name]: join(CLIENT, `${name}.ts`) },
+      outFolder,
+      platform: 'browser',
+    });
   }
   await buildPage(); // The app's bundle holds the names of the pages' files.
-  const { metafile } = await bundle({ entries: { cli: join(CLIENT, 'cli', 'main.ts') }, outFolder, platform: 'node' });
+  const { metafile } = await bundle({
+    entries: { cli: join(CLIENT, 'cli', 'main.ts') },
+    outFolder,
+    platform: 'node',
+  });
   writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), describeLicences(metafile));
   writeDeclarations(join(outFolder, 'types'), ['index.d.ts', 'element.d.ts']);
   cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
@@ -41,15 +49,29 @@ function writeDeclarations(outFolder: string, entries: readonly string[]): void 
   const folder = mkdtempSync(join(tmpdir(), 'digitmint-types-'));
   try {
     const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-    const flags = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--rootDir', ROOT, '--outDir', folder];
+    const flags = [
+      '--noEmit',
+      'false',
+      '--declaration',
+      '--emitDeclarationOnly',
+      '--rootDir',
+      ROOT,
+      '--outDir',
+      folder,
+    ];
     execFileSync(process.execPath, [compiler, '-p', CLIENT, ...flags], { stdio: 'inherit' });
     mkdirSync(outFolder);
     const wanted = [...entries];
     for (const name of wanted) {
       // Node's own resolution knows no .ts in a package.
-      const text = readFileSync(join(folder, 'client', name), 'utf8').replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'");
+      const text = readFileSync(join(folder, 'client', name), 'utf8').replaceAll(
+        /(from '\.\/[\w-]+)\.ts'/g,
+        "$1.js'",
+      );
       writeFileSync(join(outFolder, name), text);
-      const imported = [...text.matchAll(/from '\.\/([\w-]+)\.js'/g)].map(([, module]) => `${module}.d.ts`);
+      const imported = [...text.matchAll(/from '\.\/([\w-]+)\.js'/g)].map(
+        ([, module]) => `${module}.d.ts`,
+      );
       wanted.push(...imported.filter((module) => !wanted.includes(module)));
     }
   } finally {

@@ -16,7 +16,17 @@ const FOLDER = join(ROOT, '.digitmint', `assemblyscript-${VERSION}`);
 const COMPILER = join(FOLDER, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
 
 /** No runtime, no checks of bounds that the engine's layout keeps, and nothing to import. */
-const FLAGS = ['-O3', '--converge', '--runtime', 'stub', '--enable', 'simd', '--noAssert', '--use', 'abort='];
+const FLAGS = [
+  '-O3',
+  '--converge',
+  '--runtime',
+  'stub',
+  '--enable',
+  'simd',
+  '--noAssert',
+  '--use',
+  'abort=',
+];
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 install();
@@ -25,7 +35,10 @@ for (const name of PROGRAMS) {
 }
 
 function build(name: string): void {
-  const [source, program] = ['ts', 'wasm'].map((extension) => `kernels/${name}.${extension}`) as [string, string];
+  const [source, program] = ['ts', 'wasm'].map((extension) => `kernels/${name}.${extension}`) as [
+    string,
+    string,
+  ];
   const compiled = join(FOLDER, `${name}.wasm`);
   call(process.execPath, [COMPILER, join(ROOT, source), ...FLAGS, '--outFile', compiled]);
   const bytes = readFileSync(compiled);
@@ -46,7 +59,11 @@ function install(): void {
   }
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(join(FOLDER, 'package.json'), '{ "private": true }\n');
-  call('npm', ['install', '--silent', '--ignore-scripts', '--save-exact', `assemblyscript@${VERSION}`], FOLDER);
+  call(
+    'npm',
+    ['install', '--silent', '--ignore-scripts', '--save-exact', `assemblyscript@${VERSION}`],
+    FOLDER,
+  );
 }
 
 function call(program: string, args: string[], cwd = ROOT): void {

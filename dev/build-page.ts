@@ -3,7 +3,16 @@
  * the worker's HTML is written with (`page-files` in wrangler.toml's `[alias]`). Run before the worker is bundled.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -33,9 +42,18 @@ export async function buildPage(): Promise<void> {
   mkdirSync(ASSET_FOLDER, { recursive: true });
   const folder = mkdtempSync(join(OUT_FOLDER, 'page-'));
   try {
-    const { metafile } = await bundle({ entries: ENTRIES, outFolder: folder, platform: 'browser', hashed: true });
-    const pictures = Object.entries(PICTURES).map(([name, path]) => [name, copyHashed(join(ROOT, path), folder)] as const);
-    const [page, painter, style] = ['page.ts', 'painter.ts', 'page.css'].map((entry) => findOutput(metafile, entry));
+    const { metafile } = await bundle({
+      entries: ENTRIES,
+      outFolder: folder,
+      platform: 'browser',
+      hashed: true,
+    });
+    const pictures = Object.entries(PICTURES).map(
+      ([name, path]) => [name, copyHashed(join(ROOT, path), folder)] as const,
+    );
+    const [page, painter, style] = ['page.ts', 'painter.ts', 'page.css'].map((entry) =>
+      findOutput(metafile, entry),
+    );
     const list = {
       page: nameUrl(page as string),
       painter: nameUrl(painter as string),
@@ -60,7 +78,9 @@ function nameUrl(file: string): string {
 }
 
 function findOutput({ outputs }: Metafile, entry: string): string {
-  const found = Object.entries(outputs).find(([, { entryPoint }]) => entryPoint !== undefined && basename(entryPoint) === entry);
+  const found = Object.entries(outputs).find(
+    ([, { entryPoint }]) => entryPoint !== undefined && basename(entryPoint) === entry,
+  );
   if (found === undefined) {
     throw new Error(`nothing was made of ${entry}`);
   }
@@ -82,7 +102,10 @@ function measureGzipped({ outputs }: Metafile, script: string, folder: string): 
       }
     }
   }
-  return [...files].reduce((sum, file) => sum + gzipSync(readFileSync(join(folder, file))).length, 0);
+  return [...files].reduce(
+    (sum, file) => sum + gzipSync(readFileSync(join(folder, file))).length,
+    0,
+  );
 }
 
 function copyHashed(path: string, folder: string): { file: string; bytes: number } {
@@ -112,7 +135,11 @@ function publish(folder: string): void {
 
 /** For the platform, in its own format. */
 function formatHeaders(): string {
-  return [`${ASSET_PATH}*`, ...Object.entries(ASSET_HEADERS).map(([name, value]) => `  ${name}: ${value}`), ''].join('\n');
+  return [
+    `${ASSET_PATH}*`,
+    ...Object.entries(ASSET_HEADERS).map(([name, value]) => `  ${name}: ${value}`),
+    '',
+  ].join('\n');
 }
 
 function replaceFile(path: string, text: string): void {

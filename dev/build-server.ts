@@ -19,7 +19,10 @@ export const SERVER_FILE = 'server.js';
  * @param folder  Absolute path; whatever it holds is deleted.
  * @param entry   Absolute path of another entry than the server's own.
  */
-export async function buildServer(folder: string, entry = join(ROOT, 'server', 'main.ts')): Promise<void> {
+export async function buildServer(
+  folder: string,
+  entry = join(ROOT, 'server', 'main.ts'),
+): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   await buildPage(); // Before the bundle: it holds their names.
   await bundle({ entries: { server: entry }, outFolder: folder, platform: 'node' });

@@ -30,7 +30,10 @@ export function bundle({
   external = [],
   hashed = false,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
-  const { alias, define } = readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true });
+  const { alias, define } = readConfig(
+    { config: join(ROOT, 'wrangler.toml') },
+    { hideWarnings: true },
+  );
   return build({
     absWorkingDir: ROOT,
     entryPoints: { ...entries },
@@ -95,16 +98,26 @@ function loadBinaries(reader: Reader): Plugin {
   return {
     name: 'load-binaries',
     setup(setup) {
-      setup.onResolve({ filter: /\.(wasm|bin)$/ }, async ({ path, importer, resolveDir, kind, namespace, pluginData }) => {
-        if (pluginData === FOUND) {
-          return undefined; // Asked below.
-        }
-        if (namespace === BINARY) {
-          return { path: resolve(ROOT, path), namespace: 'file' }; // The file itself, for the loader that copies it.
-        }
-        const found = await setup.resolve(path, { importer, resolveDir, kind, pluginData: FOUND });
-        return found.errors.length > 0 ? found : { path: relative(ROOT, found.path), namespace: BINARY };
-      });
+      setup.onResolve(
+        { filter: /\.(wasm|bin)$/ },
+        async ({ path, importer, resolveDir, kind, namespace, pluginData }) => {
+          if (pluginData === FOUND) {
+            return undefined; // Asked below.
+          }
+          if (namespace === BINARY) {
+            return { path: resolve(ROOT, path), namespace: 'file' }; // The file itself, for the loader that copies it.
+          }
+          const found = await setup.resolve(path, {
+            importer,
+            resolveDir,
+            kind,
+            pluginData: FOUND,
+          });
+          return found.errors.length > 0
+            ? found
+            : { path: relative(ROOT, found.path), namespace: BINARY };
+        },
+      );
       setup.onLoad({ filter: /./, namespace: BINARY }, ({ path }) => ({
         resolveDir: ROOT,
         contents: [

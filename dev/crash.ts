@@ -37,7 +37,9 @@ const SHARES = { trainer: 0.5, folder: 0.25, s3: 0.25 } as const;
 const KILLS_A_RUN = 5;
 
 const flags = new Command('npm run crash --')
-  .description('Kills trainers and publishers at random points; exit status 1 when anything was lost.')
+  .description(
+    'Kills trainers and publishers at random points; exit status 1 when anything was lost.',
+  )
   .option('--kills <count>', 'how many in all', parseWhole(1, 1_000_000), 20)
   .option('--seed <text>', 'decides when', parseSeed, '1')
   .addOption(new Option('--backend <name>', "the trainers'").choices(BACKEND_NAMES).default('wasm'))
@@ -64,13 +66,21 @@ async function crash({ kills, seed, backend, log, only }: Flags): Promise<boolea
       continue;
     }
     if (kind === 's3' && !hasVersitygw()) {
-      console.warn('Left out: publishers to S3, since versitygw is not installed: sh dev/install-versitygw.sh');
+      console.warn(
+        'Left out: publishers to S3, since versitygw is not installed: sh dev/install-versitygw.sh',
+      );
       continue;
     }
     const killer = await makers[kind]();
     names.add(killer.name);
     try {
-      await killShare(killer, Math.round(kills * (only === undefined ? SHARES[kind] : 1)), seed, entries, log);
+      await killShare(
+        killer,
+        Math.round(kills * (only === undefined ? SHARES[kind] : 1)),
+        seed,
+        entries,
+        log,
+      );
     } finally {
       await killer.close();
     }
@@ -78,10 +88,19 @@ async function crash({ kills, seed, backend, log, only }: Flags): Promise<boolea
   return report(entries.filter(({ killer }) => names.has(killer)));
 }
 
-async function killShare(killer: Killer, share: number, seed: string, entries: Entry[], log: string): Promise<void> {
+async function killShare(
+  killer: Killer,
+  share: number,
+  seed: string,
+  entries: Entry[],
+  log: string,
+): Promise<void> {
   const done = () => entries.filter((entry) => entry.killer === killer.name);
   while (count(done()) < share) {
-    const entry = { killer: killer.name, ...(await killer.kill(createDice(`${seed} ${killer.name}`, done().length))) };
+    const entry = {
+      killer: killer.name,
+      ...(await killer.kill(createDice(`${seed} ${killer.name}`, done().length))),
+    };
     entries.push(entry);
     await appendFile(log, `${JSON.stringify(entry)}\n`);
     process.stderr.write(`${killer.name}: ${count(done())} of ${share} kills\n`);
@@ -103,13 +122,17 @@ function report(entries: readonly Entry[]): boolean {
   const faults = entries.flatMap((entry) => entry.faults);
   const places = new Map<string, number>();
   for (const { killer, where } of entries) {
-    where.forEach((place) => places.set(`${killer}, ${place}`, (places.get(`${killer}, ${place}`) ?? 0) + 1));
+    where.forEach((place) =>
+      places.set(`${killer}, ${place}`, (places.get(`${killer}, ${place}`) ?? 0) + 1),
+    );
   }
   console.log('kills  hit');
   for (const [place, times] of [...places].sort(([a], [b]) => a.localeCompare(b))) {
     console.log(`${String(times).padStart(5)}  ${place}`);
   }
-  console.log(`\n${count(entries)} kills on the way of ${entries.length} runs and publications, ${faults.length} faults`);
+  console.log(
+    `\n${count(entries)} kills on the way of ${entries.length} runs and publications, ${faults.length} faults`,
+  );
   faults.forEach((fault) => console.log(fault));
   return faults.length === 0;
 }

@@ -31,12 +31,19 @@ interface Flags {
 }
 
 const flags = new Command('npm run fuzz:artifacts --')
-  .description('Loads spoilt artifacts as the worker does; exit status 1 when one does more than to be refused.')
+  .description(
+    'Loads spoilt artifacts as the worker does; exit status 1 when one does more than to be refused.',
+  )
   .option('--n <count>', 'how many', parseWhole(1, 100_000_000), 10_000)
   .option('--seed <text>', 'decides all of them', parseSeed, '1')
   .option('--from <index>', 'the first one', parseWhole(0, 100_000_000), 0)
   .option('--limit-ms <ms>', 'how long one may take', parseWhole(1, 1_000_000), 10_000)
-  .option('--limit-mib <MiB>', 'how much a process may hold, Node included', parseWhole(1, 100_000), 512)
+  .option(
+    '--limit-mib <MiB>',
+    'how much a process may hold, Node included',
+    parseWhole(1, 100_000),
+    512,
+  )
   .allowExcessArguments(false)
   .parse()
   .opts<Flags>();
@@ -67,7 +74,9 @@ async function fuzz({ n, seed, from, limitMs, limitMib }: Flags): Promise<boolea
     }
     if (performance.now() - saidAt > SAY_EVERY_MS) {
       saidAt = performance.now();
-      process.stderr.write(`${done.toLocaleString('en')} of ${n.toLocaleString('en')}, ${faults.length} faults\n`);
+      process.stderr.write(
+        `${done.toLocaleString('en')} of ${n.toLocaleString('en')}, ${faults.length} faults\n`,
+      );
     }
   };
 
@@ -101,10 +110,14 @@ async function runProcess(
   limitMs: number,
   take: (line: Line) => void,
 ): Promise<{ judged: number; how: string | undefined }> {
-  const child = spawn(process.execPath, [CHILD, seed, String(from), String(to)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CHILD, seed, String(from), String(to)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000)));
-  const ended = new Promise<string>((resolve) => child.once('close', (code, signal) => resolve(signal ?? `status ${code}`)));
+  const ended = new Promise<string>((resolve) =>
+    child.once('close', (code, signal) => resolve(signal ?? `status ${code}`)),
+  );
   let isLate = false;
   const giveUp = (): void => {
     isLate = true;
@@ -120,7 +133,15 @@ async function runProcess(
   }
   clearTimeout(timer);
   const how = await ended;
-  return { judged, how: judged === to - from ? undefined : isLate ? `not over after ${limitMs * 2} ms` : `${how}: ${said}` };
+  return {
+    judged,
+    how:
+      judged === to - from
+        ? undefined
+        : isLate
+          ? `not over after ${limitMs * 2} ms`
+          : `${how}: ${said}`,
+  };
 }
 
 function printTable(counts: ReadonlyMap<string, ReadonlyMap<string, number>>): void {

@@ -64,7 +64,9 @@ function install(): void {
 function call(program: string, args: string[]): void {
   const { status } = spawnSync(program, args, { stdio: 'inherit' });
   if (status !== 0) {
-    throw new Error(`${program} ${args.join(' ')} ended with status ${status}; it needs Python 3.10 with venv, and PyPI`);
+    throw new Error(
+      `${program} ${args.join(' ')} ended with status ${status}; it needs Python 3.10 with venv, and PyPI`,
+    );
   }
 }
 
@@ -72,7 +74,14 @@ function call(program: string, args: string[]): void {
 function fuzz(url: string): Promise<number> {
   const child = spawn(
     PYTHON, // Not its script, which knows the folder that it was installed in: that may have moved since.
-    ['-m', 'schemathesis.cli', '--config-file', join(ROOT, 'schemathesis.toml'), 'run', new URL('/openapi.json', url).href],
+    [
+      '-m',
+      'schemathesis.cli',
+      '--config-file',
+      join(ROOT, 'schemathesis.toml'),
+      'run',
+      new URL('/openapi.json', url).href,
+    ],
     { cwd: join(ROOT, '.digitmint'), stdio: ['ignore', 'inherit', 'inherit'], timeout: TIMEOUT_MS },
   );
   return new Promise((resolve) => {

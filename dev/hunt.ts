@@ -17,9 +17,15 @@ interface Flags {
 }
 
 const { factor, seed = randomInt(2 ** 31) } = new Command('npm run hunt --')
-  .description('Tries the properties of the suite in more cases; exit status 1 when one does not hold.')
+  .description(
+    'Tries the properties of the suite in more cases; exit status 1 when one does not hold.',
+  )
   .option('--factor <times>', 'as many cases as the gate has', parseWhole(1, 1_000_000), 20)
-  .option('--seed <number>', 'decides all of them (default: another each time)', parseWhole(0, 2 ** 31 - 1))
+  .option(
+    '--seed <number>',
+    'decides all of them (default: another each time)',
+    parseWhole(0, 2 ** 31 - 1),
+  )
   .allowExcessArguments(false)
   .parse()
   .opts<Flags>();
@@ -29,9 +35,15 @@ process.exitCode = await run(await listFiles());
 
 /** The test files that state properties. */
 async function listFiles(): Promise<string[]> {
-  const names = (await readdir(join(ROOT, 'test'), { recursive: true })).filter((name) => name.endsWith('.test.ts'));
-  const texts = await Promise.all(names.map(async (name) => [name, await readFile(join(ROOT, 'test', name), 'utf8')] as const));
-  return texts.filter(([, text]) => text.includes("'fast-check'")).map(([name]) => join('test', name));
+  const names = (await readdir(join(ROOT, 'test'), { recursive: true })).filter((name) =>
+    name.endsWith('.test.ts'),
+  );
+  const texts = await Promise.all(
+    names.map(async (name) => [name, await readFile(join(ROOT, 'test', name), 'utf8')] as const),
+  );
+  return texts
+    .filter(([, text]) => text.includes("'fast-check'"))
+    .map(([name]) => join('test', name));
 }
 
 function run(files: readonly string[]): Promise<number> {
@@ -41,7 +53,11 @@ function run(files: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     stdio: 'inherit',
-    env: { ...process.env, DIGITMINT_HUNT_SEED: String(seed), DIGITMINT_HUNT_FACTOR: String(factor) },
+    env: {
+      ...process.env,
+      DIGITMINT_HUNT_SEED: String(seed),
+      DIGITMINT_HUNT_FACTOR: String(factor),
+    },
   });
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }

@@ -26,7 +26,9 @@ export function describeLicences({ outputs }: Metafile): string {
 
 function describeLicence(folder: string): string {
   const path = join(ROOT, folder);
-  const { name, version, license } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Record<string, string>;
+  const { name, version, license } = JSON.parse(
+    readFileSync(join(path, 'package.json'), 'utf8'),
+  ) as Record<string, string>;
   const file = readdirSync(path).find((each) => /^licen[cs]e/i.test(each));
   if (license === undefined && file === undefined) {
     throw new Error(`${folder} tells no licence: do not bundle it before that is known`);

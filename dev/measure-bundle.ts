@@ -15,7 +15,11 @@ export interface BundleSize {
   readonly model: number;
 }
 
-const PARTS: Readonly<Record<string, keyof BundleSize>> = { '.js': 'code', '.wasm': 'kernels', '.bin': 'model' };
+const PARTS: Readonly<Record<string, keyof BundleSize>> = {
+  '.js': 'code',
+  '.wasm': 'kernels',
+  '.bin': 'model',
+};
 
 /**
  * Bundles the worker.
@@ -27,7 +31,10 @@ export async function withBundle<T>(use: (folder: string) => T | Promise<T>): Pr
   const folder = mkdtempSync(join(tmpdir(), 'digitmint-bundle-'));
   try {
     const args = ['deploy', '--dry-run', '--outdir', folder];
-    const { status, stderr } = spawnSync('wrangler', args, { cwd: join(import.meta.dirname, '..'), encoding: 'utf8' });
+    const { status, stderr } = spawnSync('wrangler', args, {
+      cwd: join(import.meta.dirname, '..'),
+      encoding: 'utf8',
+    });
     if (status !== 0) {
       throw new Error(`wrangler ${args.join(' ')} failed: ${stderr}`);
     }

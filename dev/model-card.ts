@@ -30,12 +30,18 @@ const REAL = /^real digits$/;
 export function readQualityCard(markdown: string): QualityCard {
   const model = MODEL.exec(markdown)?.[1];
   const rows = markdown.split('\n').map(splitRow);
-  const head = rows.findIndex((cells) => cells.some((cell) => SHIPPED.test(cell)) && cells.some((cell) => REAL.test(cell)));
+  const head = rows.findIndex(
+    (cells) => cells.some((cell) => SHIPPED.test(cell)) && cells.some((cell) => REAL.test(cell)),
+  );
   if (model === undefined || head < 0) {
-    throw new Error('the model card has no `name@version`, or no table with columns "as it ships" and "real digits"');
+    throw new Error(
+      'the model card has no `name@version`, or no table with columns "as it ships" and "real digits"',
+    );
   }
   const columns = rows[head] as string[];
-  const [shipped, real] = [SHIPPED, REAL].map((name) => columns.findIndex((cell) => name.test(cell))) as [number, number];
+  const [shipped, real] = [SHIPPED, REAL].map((name) =>
+    columns.findIndex((cell) => name.test(cell)),
+  ) as [number, number];
   const figures: QualityFigure[] = [];
   for (const cells of rows.slice(head + 2)) {
     if (cells.length === 0) {

@@ -37,7 +37,9 @@ async function main(): Promise<void> {
     );
   }
   if (!(await isFree(port))) {
-    fail(`port ${port} is taken. Stop what listens there, or choose another: PORT=${port + 1} npm start`);
+    fail(
+      `port ${port} is taken. Stop what listens there, or choose another: PORT=${port + 1} npm start`,
+    );
   }
   // No telemetry, no look-up of this machine's place, no question for a newer version.
   process.env['WRANGLER_SEND_METRICS'] = 'false';
@@ -107,7 +109,9 @@ function watchPage(): void {
   watch(join(ROOT, 'page'), { recursive: true }, () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      buildPage().catch((error: unknown) => process.stderr.write(`digitmint: the page was not built: ${describe(error)}\n`));
+      buildPage().catch((error: unknown) =>
+        process.stderr.write(`digitmint: the page was not built: ${describe(error)}\n`),
+      );
     }, PAGE_PAUSE_MS);
   });
 }
@@ -120,11 +124,18 @@ async function publishShippedModel(endpoint: string): Promise<void> {
   try {
     const store = createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET });
     if ((await store.get(POINTER_KEY)) === null) {
-      await publishArtifact({ store, folder: SHIPPED_MODEL, makeDefault: true, now: () => new Date() });
+      await publishArtifact({
+        store,
+        folder: SHIPPED_MODEL,
+        makeDefault: true,
+        now: () => new Date(),
+      });
     }
     await store.close();
   } catch (error) {
-    process.stderr.write(`digitmint: ${SHIPPED_MODEL} is not published to the local bucket: ${describe(error)}\n`);
+    process.stderr.write(
+      `digitmint: ${SHIPPED_MODEL} is not published to the local bucket: ${describe(error)}\n`,
+    );
   }
 }
 
@@ -153,7 +164,10 @@ async function findRunningServer(): Promise<{ url: string; pid: number } | undef
     return undefined;
   }
   try {
-    const { url, pid } = JSON.parse(readFileSync(NOTE_FILE, 'utf8')) as { url: string; pid: number };
+    const { url, pid } = JSON.parse(readFileSync(NOTE_FILE, 'utf8')) as {
+      url: string;
+      pid: number;
+    };
     if (!isProcessAlive(pid)) {
       return undefined;
     }

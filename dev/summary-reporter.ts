@@ -13,11 +13,16 @@ export default class SummaryReporter implements Reporter {
         counts[state === 'pending' ? 'failed' : state]++;
       }
       // A file that cannot be loaded, or whose hooks fail, has no failed test of its own.
-      const broken = [...module.errors(), ...[...module.children.allSuites()].flatMap((suite) => suite.errors())];
+      const broken = [
+        ...module.errors(),
+        ...[...module.children.allSuites()].flatMap((suite) => suite.errors()),
+      ];
       counts.failed += broken.length;
     }
     counts.failed += errors.length;
     // After vitest's own summary, which is written in the same turn.
-    process.on('exit', () => console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`));
+    process.on('exit', () =>
+      console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`),
+    );
   }
 }

@@ -28,7 +28,14 @@ const MAX_INPUT: f32 = 8191;
  *                  where fewer are left. All 0 before.
  * @param scales    f32 [vectors * LANES]: what 1 of a channel's whole numbers stands for. All 0 before.
  */
-export function packWeights(source: usize, rows: i32, inputs: i32, outputs: i32, target: usize, scales: usize): void {
+export function packWeights(
+  source: usize,
+  rows: i32,
+  inputs: i32,
+  outputs: i32,
+  target: usize,
+  scales: usize,
+): void {
   const pairs = rows * ((inputs + 1) >> 1);
   const vectors = (outputs + LANES - 1) / LANES;
   const whole = vectors - (vectors % BLOCK);
@@ -49,12 +56,18 @@ export function packWeights(source: usize, rows: i32, inputs: i32, outputs: i32,
     const isWhole = vector < whole;
     const first = isWhole ? vector - (vector % BLOCK) : vector;
     const width = isWhole ? BLOCK : 1;
-    const start = target + <usize>(first * pairs * 16 + (vector - first) * 16 + (channel % LANES) * 4);
+    const start =
+      target + <usize>(first * pairs * 16 + (vector - first) * 16 + (channel % LANES) * 4);
     for (let row = 0; row < rows; row++) {
       for (let input = 0; input < inputs; input++) {
-        const weight = <f64>load<f32>(source + ((<usize>(row * inputs + input) * outputs + channel) << 2));
+        const weight = <f64>(
+          load<f32>(source + ((<usize>(row * inputs + input) * outputs + channel) << 2))
+        );
         const pair = row * ((inputs + 1) >> 1) + (input >> 1);
-        store<i16>(start + <usize>(pair * width * 16 + (input & 1) * 2), <i16>nearest(weight * factor));
+        store<i16>(
+          start + <usize>(pair * width * 16 + (input & 1) * 2),
+          <i16>nearest(weight * factor),
+        );
       }
     }
   }
@@ -95,11 +108,15 @@ export function quantise(source: usize, target: usize, runs: usize, count: i32, 
     const from = source + load<i32>(runs + ((<usize>r) << 3));
     const to = target + load<i32>(runs + ((<usize>r) << 3), 4);
     for (let i = 0; i < vectors; i += 4) {
-      const numbers = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(from + ((<usize>i) << 2)), factors)));
+      const numbers = i32x4.trunc_sat_f32x4_s(
+        f32x4.nearest(f32x4.mul(v128.load(from + ((<usize>i) << 2)), factors)),
+      );
       v128.store64_lane(to + ((<usize>i) << 1), i16x8.narrow_i32x4_s(numbers, numbers), 0);
     }
     for (let i = vectors; i < length; i++) {
-      const number = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load32_splat(from + ((<usize>i) << 2)), factors)));
+      const number = i32x4.trunc_sat_f32x4_s(
+        f32x4.nearest(f32x4.mul(v128.load32_splat(from + ((<usize>i) << 2)), factors)),
+      );
       v128.store16_lane(to + ((<usize>i) << 1), number, 0);
     }
   }
@@ -237,9 +254,39 @@ function multiplyBlock(
     const toP = output + <usize>(p * outputStride);
     const toQ = output + <usize>(q * outputStride);
     finish(p0, q0, scaleP, scaleQ, v128.load(scales), v128.load(bias), slopes, toP, toQ);
-    finish(p1, q1, scaleP, scaleQ, v128.load(scales, 16), v128.load(bias, 16), slopes, toP + 16, toQ + 16);
-    finish(p2, q2, scaleP, scaleQ, v128.load(scales, 32), v128.load(bias, 32), slopes, toP + 32, toQ + 32);
-    finish(p3, q3, scaleP, scaleQ, v128.load(scales, 48), v128.load(bias, 48), slopes, toP + 48, toQ + 48);
+    finish(
+      p1,
+      q1,
+      scaleP,
+      scaleQ,
+      v128.load(scales, 16),
+      v128.load(bias, 16),
+      slopes,
+      toP + 16,
+      toQ + 16,
+    );
+    finish(
+      p2,
+      q2,
+      scaleP,
+      scaleQ,
+      v128.load(scales, 32),
+      v128.load(bias, 32),
+      slopes,
+      toP + 32,
+      toQ + 32,
+    );
+    finish(
+      p3,
+      q3,
+      scaleP,
+      scaleQ,
+      v128.load(scales, 48),
+      v128.load(bias, 48),
+      slopes,
+      toP + 48,
+      toQ + 48,
+    );
   }
 }
 
@@ -361,15 +408,24 @@ export function computeSigmoid(numbers: usize, count: i32): void {
 
 function approximateTanh(value: v128): v128 {
   // Beyond, the function is 1 in float32. max and min pass NaN on.
-  const x = f32x4.max(f32x4.min(value, f32x4.splat(7.90531110763549805)), f32x4.splat(-7.90531110763549805));
+  const x = f32x4.max(
+    f32x4.min(value, f32x4.splat(7.90531110763549805)),
+    f32x4.splat(-7.90531110763549805),
+  );
   const square = f32x4.mul(x, x);
-  let odd = f32x4.add(f32x4.mul(square, f32x4.splat(-2.76076847742355e-16)), f32x4.splat(2.00018790482477e-13));
+  let odd = f32x4.add(
+    f32x4.mul(square, f32x4.splat(-2.76076847742355e-16)),
+    f32x4.splat(2.00018790482477e-13),
+  );
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(-8.60467152213735e-11));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(5.12229709037114e-8));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(1.48572235717979e-5));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(6.37261928875436e-4));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(4.89352455891786e-3));
-  let even = f32x4.add(f32x4.mul(square, f32x4.splat(1.19825839466702e-6)), f32x4.splat(1.18534705686654e-4));
+  let even = f32x4.add(
+    f32x4.mul(square, f32x4.splat(1.19825839466702e-6)),
+    f32x4.splat(1.18534705686654e-4),
+  );
   even = f32x4.add(f32x4.mul(square, even), f32x4.splat(2.268434632439e-3));
   even = f32x4.add(f32x4.mul(square, even), f32x4.splat(4.89352518554385e-3));
   return f32x4.div(f32x4.mul(x, odd), even);

@@ -285,7 +285,11 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
     let bestDistance = 0;
     let candidate = remember(p, place) - 1;
     const oldest = place - WINDOW;
-    for (let depth = DEPTH; candidate >= 0 && candidate > oldest && depth > 0 && best < limit; depth--) {
+    for (
+      let depth = DEPTH;
+      candidate >= 0 && candidate > oldest && depth > 0 && best < limit;
+      depth--
+    ) {
       const distance = place - candidate;
       if (load<u8>(p + best) === load<u8>(p + best - distance)) {
         const length = measure(p, distance, limit);
@@ -375,14 +379,20 @@ function estimateCosts(data: usize, size: i32): void {
   }
   for (let value = 0; value < 256; value++) {
     const frequency = load<u32>(FREQUENCY + (value << 2));
-    store<i32>(LITERAL_COST + (value << 2), frequency === 0 ? RARE : min(RARE, max(UNIT, bitsOf(total, frequency))) + 6);
+    store<i32>(
+      LITERAL_COST + (value << 2),
+      frequency === 0 ? RARE : min(RARE, max(UNIT, bitsOf(total, frequency))) + 6,
+    );
   }
   for (let length = MIN_MATCH; length <= MAX_MATCH; length++) {
     const symbol = <i32>load<u8>(LENGTH_SYMBOL + length);
     store<i32>(LENGTH_COST + (length << 2), (4 + (symbol >> 2) + lengthExtra(symbol)) * UNIT);
   }
   for (let symbol = 0; symbol < DISTANCES; symbol++) {
-    store<i32>(DISTANCE_COST + (symbol << 2), (symbol === 0 ? 2 : 4 + distanceExtra(symbol)) * UNIT);
+    store<i32>(
+      DISTANCE_COST + (symbol << 2),
+      (symbol === 0 ? 2 : 4 + distanceExtra(symbol)) * UNIT,
+    );
   }
 }
 
@@ -393,10 +403,16 @@ function takeCosts(): void {
   }
   for (let length = MIN_MATCH; length <= MAX_MATCH; length++) {
     const symbol = <i32>load<u8>(LENGTH_SYMBOL + length);
-    store<i32>(LENGTH_COST + (length << 2), costOf(LENGTH + 257 + symbol) + lengthExtra(symbol) * UNIT);
+    store<i32>(
+      LENGTH_COST + (length << 2),
+      costOf(LENGTH + 257 + symbol) + lengthExtra(symbol) * UNIT,
+    );
   }
   for (let symbol = 0; symbol < DISTANCES; symbol++) {
-    store<i32>(DISTANCE_COST + (symbol << 2), costOf(LENGTH + LITERALS + symbol) + distanceExtra(symbol) * UNIT);
+    store<i32>(
+      DISTANCE_COST + (symbol << 2),
+      costOf(LENGTH + LITERALS + symbol) + distanceExtra(symbol) * UNIT,
+    );
   }
 }
 
@@ -416,7 +432,12 @@ function choose(data: usize, size: i32): void {
       const match = first - TAKEN;
       const length = match & 511;
       const distanceCost = load<i32>(DISTANCE_COST + ((<usize>distanceSymbol(match >>> 9)) << 2));
-      store<i32>(here, distanceCost + load<i32>(LENGTH_COST + ((<usize>length) << 2)) + load<i32>(here + ((<usize>length) << 2)));
+      store<i32>(
+        here,
+        distanceCost +
+          load<i32>(LENGTH_COST + ((<usize>length) << 2)) +
+          load<i32>(here + ((<usize>length) << 2)),
+      );
       store<u32>(CHOICE + ((<usize>i) << 2), match);
       continue;
     }
@@ -431,7 +452,10 @@ function choose(data: usize, size: i32): void {
       const distance = match >>> 9;
       const distanceCost = load<i32>(DISTANCE_COST + ((<usize>distanceSymbol(distance)) << 2));
       // Not a shorter one: that would save hardly a byte, and take a tenth of the time.
-      const other = distanceCost + load<i32>(LENGTH_COST + ((<usize>length) << 2)) + load<i32>(here + ((<usize>length) << 2));
+      const other =
+        distanceCost +
+        load<i32>(LENGTH_COST + ((<usize>length) << 2)) +
+        load<i32>(here + ((<usize>length) << 2));
       if (other < cost) {
         cost = other;
         choice = match;
@@ -495,7 +519,10 @@ function buildLengths(frequencies: usize, symbols: i32, lengths: usize, maxBits:
   for (let next = 1; next < used - 1; next++) {
     let sum: u32 = 0;
     for (let half = 0; half < 2; half++) {
-      if (leaf >= used || (root < next && load<u32>(a + (root << 2)) < load<u32>(a + (leaf << 2)))) {
+      if (
+        leaf >= used ||
+        (root < next && load<u32>(a + (root << 2)) < load<u32>(a + (leaf << 2)))
+      ) {
         sum += load<u32>(a + (root << 2));
         store<u32>(a + (root << 2), next);
         root++;
@@ -625,7 +652,8 @@ function write(data: usize, size: i32, fixed: i32, isLast: bool): void {
   }
   let header = 14 + 3 * metas;
   for (let symbol = 0; symbol < 19; symbol++) {
-    header += load<u32>(META + (symbol << 2)) * (load<u8>(META_LENGTH + symbol) + metaExtra(symbol));
+    header +=
+      load<u32>(META + (symbol << 2)) * (load<u8>(META_LENGTH + symbol) + metaExtra(symbol));
   }
   const own = header + measureBlock();
   const stored = 8 * (size + 5 * ((size + 65_534) / 65_535));
@@ -696,7 +724,11 @@ function measureFixed(): i32 {
 }
 
 function extraOf(symbol: i32): i32 {
-  return symbol >= LITERALS ? distanceExtra(symbol - LITERALS) : symbol > END ? lengthExtra(symbol - 257) : 0;
+  return symbol >= LITERALS
+    ? distanceExtra(symbol - LITERALS)
+    : symbol > END
+      ? lengthExtra(symbol - 257)
+      : 0;
 }
 
 /** RFC 1951, section 3.2.6. */

@@ -7,7 +7,10 @@ const TOLD_MS = 1600;
 
 export function addCopying(): void {
   document.addEventListener('click', (event) => {
-    const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>('[data-copies]') : null;
+    const button =
+      event.target instanceof Element
+        ? event.target.closest<HTMLButtonElement>('[data-copies]')
+        : null;
     if (button !== null) {
       void copy(button);
     }

@@ -15,16 +15,21 @@ import { SettingError } from './setting-error.ts';
 export async function openFolder(path: string): Promise<ObjectReader> {
   const root = resolve(path);
   const facts = await stat(root).catch((cause: NodeJS.ErrnoException) => {
-    throw new SettingError(`models: expected a folder that can be read at ${root}, got ${cause.code ?? cause.message}`, {
-      cause,
-    });
+    throw new SettingError(
+      `models: expected a folder that can be read at ${root}, got ${cause.code ?? cause.message}`,
+      {
+        cause,
+      },
+    );
   });
   if (!facts.isDirectory()) {
     throw new SettingError(`models: expected a folder at ${root}, got a file`);
   }
   return {
     async read(key, maxBytes, knownEtag) {
-      const bytes = isPlainKey(key) ? await readFile(join(root, ...key.split('/')), key, maxBytes) : undefined;
+      const bytes = isPlainKey(key)
+        ? await readFile(join(root, ...key.split('/')), key, maxBytes)
+        : undefined;
       if (bytes === undefined) {
         return 'missing';
       }
@@ -35,7 +40,11 @@ export async function openFolder(path: string): Promise<ObjectReader> {
 }
 
 /** @returns  undefined when there is no such file. */
-async function readFile(file: string, key: string, maxBytes: number): Promise<Uint8Array | undefined> {
+async function readFile(
+  file: string,
+  key: string,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
   let handle: FileHandle;
   try {
     handle = await open(file, 'r');

@@ -1,7 +1,13 @@
 /**
  * HTTP for the app on Node: what Cloudflare's edge does before a worker sees a request, and how the server ends.
  */
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { RequestFacts } from '../worker/context.ts';
@@ -49,15 +55,29 @@ const UNNAMED_HOST = 'localhost';
  * Starts to listen.
  * @throws SettingError  When the port is taken or the address is not this machine's.
  */
-export async function startHttpServer({ fetch, port, host, publicOrigin, log }: HttpServerOptions): Promise<HttpServer> {
+export async function startHttpServer({
+  fetch,
+  port,
+  host,
+  publicOrigin,
+  log,
+}: HttpServerOptions): Promise<HttpServer> {
   const noted = new WeakMap<object, RequestFacts>();
   const answer = getRequestListener(
     async (request, { incoming, outgoing }) => {
       const address = incoming.socket.remoteAddress;
       const note = (facts: RequestFacts): void => void noted.set(outgoing, facts);
-      const response = await fetch(publicOrigin === undefined ? request : moveRequest(request, publicOrigin), { address, note });
+      const response = await fetch(
+        publicOrigin === undefined ? request : moveRequest(request, publicOrigin),
+        { address, note },
+      );
       return paceBody(response, (cause) => {
-        log({ level: 'error', event: 'request_failed', requestId: noted.get(outgoing)?.requestId, cause });
+        log({
+          level: 'error',
+          event: 'request_failed',
+          requestId: noted.get(outgoing)?.requestId,
+          cause,
+        });
         outgoing.destroy(); // The reader must see that this is not the whole.
       });
     },
@@ -80,7 +100,13 @@ export async function startHttpServer({ fetch, port, host, publicOrigin, log }: 
       outgoing.once('close', () => {
         setAnswering(socket, false);
         const ms = Math.round(performance.now() - began);
-        log({ level: 'info', event: 'request', ...describeExchange(incoming, outgoing), ...noted.get(outgoing), ms });
+        log({
+          level: 'info',
+          event: 'request',
+          ...describeExchange(incoming, outgoing),
+          ...noted.get(outgoing),
+          ms,
+        });
       });
       void answer(incoming, outgoing);
     },
@@ -127,7 +153,9 @@ export async function startHttpServer({ fetch, port, host, publicOrigin, log }: 
 
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(describeListenError(cause, port, host)));
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(describeListenError(cause, port, host)),
+    );
     server.listen(port, host, resolve);
   });
 }
@@ -135,15 +163,24 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 function describeListenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
   switch (cause.code) {
     case 'EADDRINUSE':
-      return new SettingError(`port ${port} of ${host} is taken; stop what listens there, or choose another with PORT`, {
-        cause,
-      });
+      return new SettingError(
+        `port ${port} of ${host} is taken; stop what listens there, or choose another with PORT`,
+        {
+          cause,
+        },
+      );
     case 'EACCES':
-      return new SettingError(`port ${port} is not allowed to this user; choose one from 1024 on with PORT`, { cause });
+      return new SettingError(
+        `port ${port} is not allowed to this user; choose one from 1024 on with PORT`,
+        { cause },
+      );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new SettingError(`HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`, { cause });
+      return new SettingError(
+        `HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`,
+        { cause },
+      );
     default:
       return cause;
   }
@@ -158,7 +195,9 @@ function describeAddress({ address, family, port }: AddressInfo): string {
 function moveRequest(request: Request, origin: string): Request {
   const { pathname, search } = new URL(request.url);
   const url = origin + pathname + search;
-  return new Proxy(request, { get: (target, name) => (name === 'url' ? url : Reflect.get(target, name, target)) });
+  return new Proxy(request, {
+    get: (target, name) => (name === 'url' ? url : Reflect.get(target, name, target)),
+  });
 }
 
 /**
@@ -167,7 +206,10 @@ function moveRequest(request: Request, origin: string): Request {
  *
  * @param onFailure  Told why the stream broke off. What was answered stays open: it is the caller's to cut.
  */
-async function paceBody(response: Response, onFailure: (cause: unknown) => void): Promise<Response> {
+async function paceBody(
+  response: Response,
+  onFailure: (cause: unknown) => void,
+): Promise<Response> {
   if (response.headers.has('content-length') || response.body === null) {
     return response;
   }
@@ -217,7 +259,10 @@ function refuse(cause: unknown, log: Log): Response {
   return new Response(describeProblem(status), { status, headers: PROBLEM_HEADERS });
 }
 
-const PROBLEM_HEADERS = { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' } as const;
+const PROBLEM_HEADERS = {
+  'Content-Type': 'application/problem+json',
+  'Cache-Control': 'no-store',
+} as const;
 
 /** Problem details of what never came to the app, which is why they have no code of its own: RFC 9457, section 4.2.1. */
 function describeProblem(status: number): string {
@@ -228,8 +273,15 @@ function describeProblem(status: number): string {
 function answerClientError(cause: NodeJS.ErrnoException, socket: Socket): void {
   const status = CLIENT_ERRORS[cause.code ?? ''] ?? 400;
   const body = describeProblem(status);
-  const headers = Object.entries({ ...PROBLEM_HEADERS, 'Content-Length': Buffer.byteLength(body), Connection: 'close' });
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers.map(([name, value]) => `${name}: ${value}`)];
+  const headers = Object.entries({
+    ...PROBLEM_HEADERS,
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+  });
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+  ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
@@ -240,7 +292,10 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 };
 
 /** For the log: one line a request, when it is over. */
-function describeExchange({ method }: IncomingMessage, { statusCode, writableFinished }: ServerResponse) {
+function describeExchange(
+  { method }: IncomingMessage,
+  { statusCode, writableFinished }: ServerResponse,
+) {
   // Left: before the answer was whole.
   return { method, status: statusCode, ...(!writableFinished && { left: true }) };
 }

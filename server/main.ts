@@ -45,7 +45,12 @@ async function run(settings: Settings): Promise<void> {
   });
   // The first request shall not wait for the model.
   await app.request('/healthz', {}, { note: () => undefined });
-  writeLine({ level: 'info', event: 'started', url: settings.publicOrigin ?? server.url, listens: server.url });
+  writeLine({
+    level: 'info',
+    event: 'started',
+    url: settings.publicOrigin ?? server.url,
+    listens: server.url,
+  });
 
   let isStopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -68,9 +73,14 @@ function createRateLimits({ rateLimit, heavyRateLimit }: Settings): RateLimits |
   const create = (requests: number): RateLimit | undefined =>
     requests === 0
       ? undefined
-      : { requests, limiter: createRateLimiter(requests, RATE_WINDOW_SECONDS * 1000, () => performance.now()) };
+      : {
+          requests,
+          limiter: createRateLimiter(requests, RATE_WINDOW_SECONDS * 1000, () => performance.now()),
+        };
   const [all, heavy] = [create(rateLimit), create(heavyRateLimit)];
-  return all === undefined && heavy === undefined ? undefined : { all, heavy, findAddress: (c) => c.env.address };
+  return all === undefined && heavy === undefined
+    ? undefined
+    : { all, heavy, findAddress: (c) => c.env.address };
 }
 
 async function openModels(place: ModelsPlace): Promise<ObjectReader | undefined> {

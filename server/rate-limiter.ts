@@ -12,7 +12,11 @@ const MAX_KEYS = 100_000;
  * @param requests  For each key in a window.
  * @param clock     Milliseconds.
  */
-export function createRateLimiter(requests: number, windowMs: number, clock: () => number): RateLimiter {
+export function createRateLimiter(
+  requests: number,
+  windowMs: number,
+  clock: () => number,
+): RateLimiter {
   let counts = new Map<string, number>();
   let began = -Infinity;
   return {

@@ -32,7 +32,13 @@ const ANSWER_TIMEOUT_MS = 30_000;
 const MAX_ERROR_BYTES = 16 * 1024;
 
 /** Opens a bucket. Nothing is sent before the first read. */
-export function createS3Reader({ endpoint, bucket, prefix, region, credentials }: S3Location): ObjectReader {
+export function createS3Reader({
+  endpoint,
+  bucket,
+  prefix,
+  region,
+  credentials,
+}: S3Location): ObjectReader {
   const client = new AwsClient({ ...credentials, service: 's3', region, retries: 0 });
 
   return {
@@ -40,11 +46,14 @@ export function createS3Reader({ endpoint, bucket, prefix, region, credentials }
       if (!isPlainKey(key)) {
         return 'missing';
       }
-      const request = await client.sign(`${endpoint}/${bucket}/${prefix === '' ? '' : `${prefix}/`}${key}`, {
-        method: 'GET',
-        redirect: 'manual',
-        headers: knownEtag === undefined ? {} : { 'if-none-match': knownEtag },
-      });
+      const request = await client.sign(
+        `${endpoint}/${bucket}/${prefix === '' ? '' : `${prefix}/`}${key}`,
+        {
+          method: 'GET',
+          redirect: 'manual',
+          headers: knownEtag === undefined ? {} : { 'if-none-match': knownEtag },
+        },
+      );
       // Not signed, since proxies change it: a compressed answer would come with another ETag.
       request.headers.set('accept-encoding', 'identity');
       const response = await fetch(request, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
@@ -52,13 +61,18 @@ export function createS3Reader({ endpoint, bucket, prefix, region, credentials }
         return 'unchanged';
       }
       if (response.status === 200) {
-        return { etag: response.headers.get('etag') ?? '', bytes: await readBody(response, key, maxBytes) };
+        return {
+          etag: response.headers.get('etag') ?? '',
+          bytes: await readBody(response, key, maxBytes),
+        };
       }
       const code = await readErrorCode(response);
       if (code === 'NoSuchKey') {
         return 'missing';
       }
-      throw new Error(`s3://${bucket} at ${endpoint} answered HTTP ${response.status}${code === undefined ? '' : ` ${code}`}`);
+      throw new Error(
+        `s3://${bucket} at ${endpoint} answered HTTP ${response.status}${code === undefined ? '' : ` ${code}`}`,
+      );
     },
   };
 }

@@ -35,9 +35,24 @@ export interface Settings {
 
 /** Each option with its variable, what it takes, its default and its meaning. */
 const OPTIONS = {
-  port: { variable: 'PORT', takes: 'PORT', preset: '8787', about: 'where it listens; 0 for a free one' },
-  host: { variable: 'HOST', takes: 'HOST', preset: '127.0.0.1', about: '0.0.0.0 or :: for every address of this machine' },
-  models: { variable: 'MODELS', takes: 'PLACE', preset: 'bundled', about: 'bundled, a folder, or s3://BUCKET[/PREFIX]' },
+  port: {
+    variable: 'PORT',
+    takes: 'PORT',
+    preset: '8787',
+    about: 'where it listens; 0 for a free one',
+  },
+  host: {
+    variable: 'HOST',
+    takes: 'HOST',
+    preset: '127.0.0.1',
+    about: '0.0.0.0 or :: for every address of this machine',
+  },
+  models: {
+    variable: 'MODELS',
+    takes: 'PLACE',
+    preset: 'bundled',
+    about: 'bundled, a folder, or s3://BUCKET[/PREFIX]',
+  },
   refresh: {
     variable: 'MODEL_REFRESH_SECONDS',
     takes: 'SECONDS',
@@ -56,14 +71,24 @@ const OPTIONS = {
     preset: '',
     about: 'https://HOST behind a proxy; else the Host header is believed',
   },
-  grace: { variable: 'GRACE_SECONDS', takes: 'SECONDS', preset: '8', about: 'for requests in flight at a stop, 0 to 300' },
+  grace: {
+    variable: 'GRACE_SECONDS',
+    takes: 'SECONDS',
+    preset: '8',
+    about: 'for requests in flight at a stop, 0 to 300',
+  },
   'rate-limit': {
     variable: 'RATE_LIMIT',
     takes: 'COUNT',
     preset: '0',
     about: 'answers a minute for each address, 0 for any number',
   },
-  'heavy-rate-limit': { variable: 'HEAVY_RATE_LIMIT', takes: 'COUNT', preset: '0', about: 'the same of large answers' },
+  'heavy-rate-limit': {
+    variable: 'HEAVY_RATE_LIMIT',
+    takes: 'COUNT',
+    preset: '0',
+    about: 'the same of large answers',
+  },
 } as const;
 
 type Option = keyof typeof OPTIONS;
@@ -131,8 +156,13 @@ interface Value {
 
 function readFlags(args: readonly string[]): Partial<Record<Option, string>> | 'help' {
   try {
-    const strings = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: 'string' as const }]));
-    const { values } = parseArgs({ args: [...args], options: { ...strings, help: { type: 'boolean', short: 'h' } } });
+    const strings = Object.fromEntries(
+      Object.keys(OPTIONS).map((name) => [name, { type: 'string' as const }]),
+    );
+    const { values } = parseArgs({
+      args: [...args],
+      options: { ...strings, help: { type: 'boolean', short: 'h' } },
+    });
     return values['help'] === true ? 'help' : (values as Partial<Record<Option, string>>);
   } catch (cause) {
     throw new SettingError(`${(cause as Error).message} (--help tells what is allowed)`, { cause });
@@ -141,7 +171,9 @@ function readFlags(args: readonly string[]): Partial<Record<Option, string>> | '
 
 function parseWhole({ name, text }: Value, max: number): number {
   if (!/^[0-9]{1,9}$/.test(text) || Number(text) > max) {
-    throw new SettingError(`${name} is ${JSON.stringify(text)}, expected a whole number from 0 to ${max}`);
+    throw new SettingError(
+      `${name} is ${JSON.stringify(text)}, expected a whole number from 0 to ${max}`,
+    );
   }
   return Number(text);
 }
@@ -150,7 +182,9 @@ function parseRefresh({ name, text }: Value): number {
   try {
     return parseWorkerSettings({ MODEL_REFRESH_SECONDS: text }).modelRefreshMs;
   } catch (cause) {
-    throw new SettingError((cause as Error).message.replace('MODEL_REFRESH_SECONDS', name), { cause });
+    throw new SettingError((cause as Error).message.replace('MODEL_REFRESH_SECONDS', name), {
+      cause,
+    });
   }
 }
 
@@ -168,8 +202,14 @@ function parseOrigin({ name, text }: Value): string | undefined {
     return undefined;
   }
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.href !== `${url.origin}/`) {
-    throw new SettingError(`${name} is ${JSON.stringify(text)}, expected http:// or https:// and a host, without a path`);
+  if (
+    url === null ||
+    !['http:', 'https:'].includes(url.protocol) ||
+    url.href !== `${url.origin}/`
+  ) {
+    throw new SettingError(
+      `${name} is ${JSON.stringify(text)}, expected http:// or https:// and a host, without a path`,
+    );
   }
   return url.origin;
 }
@@ -188,7 +228,9 @@ function parseModels(value: Value, env: Environment): ModelsPlace {
   }
   const path = text.startsWith('folder:') ? text.slice('folder:'.length) : text;
   if (path === '' || /^[a-z0-9]+:\/\//.test(path)) {
-    throw new SettingError(`${name} is ${JSON.stringify(text)}, expected bundled, a folder's path, or s3://BUCKET[/PREFIX]`);
+    throw new SettingError(
+      `${name} is ${JSON.stringify(text)}, expected bundled, a folder's path, or s3://BUCKET[/PREFIX]`,
+    );
   }
   return { kind: 'folder', path };
 }
@@ -203,7 +245,9 @@ function parseBucket({ name, text }: Value, env: Environment): S3Location {
   }
   const region = readVariable(env, 'AWS_REGION') ?? readVariable(env, 'AWS_DEFAULT_REGION');
   if (region !== undefined && !REGION.test(region)) {
-    throw new SettingError(`AWS_REGION is ${JSON.stringify(region)}, expected a region like "auto" or "us-east-1"`);
+    throw new SettingError(
+      `AWS_REGION is ${JSON.stringify(region)}, expected a region like "auto" or "us-east-1"`,
+    );
   }
   const given = readVariable(env, 'AWS_ENDPOINT_URL_S3') ?? readVariable(env, 'AWS_ENDPOINT_URL');
   if (given === undefined && region === undefined) {
@@ -221,7 +265,8 @@ function parseBucket({ name, text }: Value, env: Environment): S3Location {
     region: region ?? fallback,
     credentials: {
       accessKeyId: readCredential(env, 'AWS_ACCESS_KEY_ID') ?? failWithout('AWS_ACCESS_KEY_ID'),
-      secretAccessKey: readCredential(env, 'AWS_SECRET_ACCESS_KEY') ?? failWithout('AWS_SECRET_ACCESS_KEY'),
+      secretAccessKey:
+        readCredential(env, 'AWS_SECRET_ACCESS_KEY') ?? failWithout('AWS_SECRET_ACCESS_KEY'),
       ...(sessionToken !== undefined && { sessionToken }),
     },
   };
@@ -230,10 +275,17 @@ function parseBucket({ name, text }: Value, env: Environment): S3Location {
 /** @returns  The endpoint without a slash at its end. */
 function parseEndpoint(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.search !== '' || url.hash !== '') {
+  if (
+    url === null ||
+    !['http:', 'https:'].includes(url.protocol) ||
+    url.search !== '' ||
+    url.hash !== ''
+  ) {
     // What stands before an @ may be a password.
     const shown = text.includes('@') ? 'another text' : JSON.stringify(text);
-    throw new SettingError(`AWS_ENDPOINT_URL_S3 is ${shown}, expected an address like https://HOST`);
+    throw new SettingError(
+      `AWS_ENDPOINT_URL_S3 is ${shown}, expected an address like https://HOST`,
+    );
   }
   if (url.username !== '' || url.password !== '') {
     throw new SettingError(
@@ -247,13 +299,17 @@ function parseEndpoint(text: string): string {
 function readCredential(env: Environment, name: string): string | undefined {
   const value = readVariable(env, name);
   if (value !== undefined && !/^[\x21-\x7e]+$/.test(value)) {
-    throw new SettingError(`${name} holds a space or a character that no credential has; set it again (its value is not shown)`);
+    throw new SettingError(
+      `${name} holds a space or a character that no credential has; set it again (its value is not shown)`,
+    );
   }
   return value;
 }
 
 function failWithout(name: string): never {
-  throw new SettingError(`expected ${name} in the environment, got none; the models in a bucket need one that may read`);
+  throw new SettingError(
+    `expected ${name} in the environment, got none; the models in a bucket need one that may read`,
+  );
 }
 
 /** A newline at the end is what is left of a copied line. */

@@ -8,7 +8,13 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
 import { CLASS_LIMITS, isPrintable } from './classes.ts';
-import { generatorConfigSchema, GeneratorConfigError, planGenerator, sizeOf, type GeneratorPlan } from './generator.ts';
+import {
+  generatorConfigSchema,
+  GeneratorConfigError,
+  planGenerator,
+  sizeOf,
+  type GeneratorPlan,
+} from './generator.ts';
 import { SAMPLING_LAW } from './latent.ts';
 import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
 
@@ -31,14 +37,21 @@ export const MANIFEST_FILE = 'manifest.json';
 
 const VERSION_HEX_DIGITS = 16;
 
-const hashSchema = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 as 64 lower-case hex digits');
+const hashSchema = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 as 64 lower-case hex digits');
 /** A model's name: part of keys and URLs. */
-export const modelNameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected 1 to 32 of a-z, 0-9 and -, a letter first');
+export const modelNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected 1 to 32 of a-z, 0-9 and -, a letter first');
 /** A version: the start of a hash of the manifest's content. */
-export const modelVersionSchema = z.string().regex(/^[0-9a-f]{16}$/, 'expected 16 lower-case hex digits');
+export const modelVersionSchema = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/, 'expected 16 lower-case hex digits');
 
 /** Text in a manifest. Half a character has no UTF-8, so no version can be computed of it. */
-const textSchema = (maxLength: number) => z.string().max(maxLength).refine(isWellFormed, 'half a character');
+const textSchema = (maxLength: number) =>
+  z.string().max(maxLength).refine(isWellFormed, 'half a character');
 
 const fileSchema = z.strictObject({
   path: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected a plain lower-case file name'),
@@ -51,7 +64,11 @@ const manifestContentSchema = z.strictObject({
   name: modelNameSchema,
   law: z.literal(SAMPLING_LAW),
   generator: generatorConfigSchema,
-  latent: z.strictObject({ size: z.int(), prior: z.literal('uniform'), range: z.tuple([z.literal(-1), z.literal(1)]) }),
+  latent: z.strictObject({
+    size: z.int(),
+    prior: z.literal('uniform'),
+    range: z.tuple([z.literal(-1), z.literal(1)]),
+  }),
   image: z.strictObject({
     height: z.int(),
     width: z.int(),
@@ -61,7 +78,13 @@ const manifestContentSchema = z.strictObject({
   }),
   /** A name for each label, in order; empty for a generator without classes. */
   classes: z
-    .array(z.string().min(1).max(CLASS_LIMITS.nameLength).refine(isPrintable, 'control characters or half a character'))
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(CLASS_LIMITS.nameLength)
+        .refine(isPrintable, 'control characters or half a character'),
+    )
     .max(CLASS_LIMITS.classes),
   weights: weightEncodingSchema,
   files: z.array(fileSchema).min(2).max(ARTIFACT_LIMITS.files),
@@ -122,14 +145,38 @@ export function buildKey(name: string, version: string, path: string): string {
 
 /** Why an artifact was refused. */
 export type ArtifactFailure =
-  | { readonly reason: 'too_large'; readonly what: string; readonly bytes: number; readonly maxBytes: number }
+  | {
+      readonly reason: 'too_large';
+      readonly what: string;
+      readonly bytes: number;
+      readonly maxBytes: number;
+    }
   | { readonly reason: 'not_json'; readonly what: string }
-  | { readonly reason: 'schema_unknown'; readonly what: string; readonly received: string | number; readonly newest: number }
+  | {
+      readonly reason: 'schema_unknown';
+      readonly what: string;
+      readonly received: string | number;
+      readonly newest: number;
+    }
   | { readonly reason: 'malformed'; readonly what: string; readonly detail: string }
   | { readonly reason: 'missing'; readonly what: string }
-  | { readonly reason: 'size_mismatch'; readonly what: string; readonly bytes: number; readonly expectedBytes: number }
-  | { readonly reason: 'hash_mismatch'; readonly what: string; readonly sha256: string; readonly expectedSha256: string }
-  | { readonly reason: 'version_mismatch'; readonly version: string; readonly expectedVersion: string }
+  | {
+      readonly reason: 'size_mismatch';
+      readonly what: string;
+      readonly bytes: number;
+      readonly expectedBytes: number;
+    }
+  | {
+      readonly reason: 'hash_mismatch';
+      readonly what: string;
+      readonly sha256: string;
+      readonly expectedSha256: string;
+    }
+  | {
+      readonly reason: 'version_mismatch';
+      readonly version: string;
+      readonly expectedVersion: string;
+    }
   | { readonly reason: 'not_finite'; readonly what: string }
   | { readonly reason: 'unsigned'; readonly what: string }
   | { readonly reason: 'signature'; readonly what: string }
@@ -217,7 +264,12 @@ export function parseManifest(
   if (expected.sha256 !== undefined) {
     const actual = hashBytes(bytes);
     if (actual !== expected.sha256) {
-      throw new ArtifactError({ reason: 'hash_mismatch', what, sha256: actual, expectedSha256: expected.sha256 });
+      throw new ArtifactError({
+        reason: 'hash_mismatch',
+        what,
+        sha256: actual,
+        expectedSha256: expected.sha256,
+      });
     }
   }
   checkSchema(value, what, MANIFEST_SCHEMA);
@@ -230,11 +282,17 @@ export function parseManifest(
   const computed = computeVersion(content);
   for (const promised of [version, expected.version]) {
     if (promised !== undefined && promised !== computed) {
-      throw new ArtifactError({ reason: 'version_mismatch', version: computed, expectedVersion: promised });
+      throw new ArtifactError({
+        reason: 'version_mismatch',
+        version: computed,
+        expectedVersion: promised,
+      });
     }
   }
   if (expected.name !== undefined && manifest.name !== expected.name) {
-    throw malformed(`name is ${JSON.stringify(manifest.name)}, expected ${JSON.stringify(expected.name)}`);
+    throw malformed(
+      `name is ${JSON.stringify(manifest.name)}, expected ${JSON.stringify(expected.name)}`,
+    );
   }
   return { manifest, plan: checkConsistency(manifest) };
 }
@@ -245,7 +303,10 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
     plan = planGenerator(manifest.generator);
   } catch (cause) {
     if (cause instanceof GeneratorConfigError) {
-      throw new ArtifactError({ reason: 'malformed', what: MANIFEST_FILE, detail: cause.message }, { cause });
+      throw new ArtifactError(
+        { reason: 'malformed', what: MANIFEST_FILE, detail: cause.message },
+        { cause },
+      );
     }
     throw cause;
   }
@@ -261,13 +322,17 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
   }
   const levelsPerUnit = 255 / (image.range[1] - image.range[0]);
   if (!(levelsPerUnit > 0 && Number.isFinite(levelsPerUnit))) {
-    throw malformed(`image range [${image.range.join(', ')}] is too wide or too narrow to tell 256 levels apart`);
+    throw malformed(
+      `image range [${image.range.join(', ')}] is too wide or too narrow to tell 256 levels apart`,
+    );
   }
   if (latent.size !== generator.latentSize) {
     throw malformed(`latent size ${latent.size} is not the generator's ${generator.latentSize}`);
   }
   if (classes.length !== generator.classes) {
-    throw malformed(`${classes.length} class names for a generator of ${generator.classes} classes`);
+    throw malformed(
+      `${classes.length} class names for a generator of ${generator.classes} classes`,
+    );
   }
   const paths = manifest.files.map((file) => file.path);
   if (new Set(paths).size !== paths.length || paths.includes(MANIFEST_FILE)) {
@@ -275,13 +340,17 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
   }
   const { weights } = manifest;
   if (weights.dtype === 'uint8' && weights.quantization.length !== plan.weights.length) {
-    throw malformed(`quantization of ${weights.quantization.length} weights, the generator has ${plan.weights.length}`);
+    throw malformed(
+      `quantization of ${weights.quantization.length} weights, the generator has ${plan.weights.length}`,
+    );
   }
   const weightsBytes = plan.parameters * WEIGHT_BYTES[weights.dtype];
   const listed = findFile(manifest, WEIGHTS_FILE).bytes;
   findFile(manifest, TOPOLOGY_FILE);
   if (listed !== weightsBytes) {
-    throw malformed(`${WEIGHTS_FILE} is listed with ${listed} bytes, the generator needs ${weightsBytes} of ${weights.dtype}`);
+    throw malformed(
+      `${WEIGHTS_FILE} is listed with ${listed} bytes, the generator needs ${weightsBytes} of ${weights.dtype}`,
+    );
   }
   return plan;
 }
@@ -307,7 +376,11 @@ export function parsePointer(bytes: Uint8Array): Pointer {
   checkSchema(value, POINTER_KEY, 1);
   const parsed = pointerSchema.safeParse(value);
   if (!parsed.success) {
-    throw new ArtifactError({ reason: 'malformed', what: POINTER_KEY, detail: describeIssues(parsed.error) });
+    throw new ArtifactError({
+      reason: 'malformed',
+      what: POINTER_KEY,
+      detail: describeIssues(parsed.error),
+    });
   }
   if (!Object.hasOwn(parsed.data.models, parsed.data.default)) {
     throw new ArtifactError({
@@ -336,18 +409,33 @@ export function verifyFile(file: ManifestFile, bytes: Uint8Array): void {
  */
 export async function verifyFileNatively(file: ManifestFile, bytes: Uint8Array): Promise<void> {
   checkSize(file, bytes);
-  checkHash(file, bytesToHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))));
+  checkHash(
+    file,
+    bytesToHex(
+      new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)),
+    ),
+  );
 }
 
 function checkSize(file: ManifestFile, bytes: Uint8Array): void {
   if (bytes.length !== file.bytes) {
-    throw new ArtifactError({ reason: 'size_mismatch', what: file.path, bytes: bytes.length, expectedBytes: file.bytes });
+    throw new ArtifactError({
+      reason: 'size_mismatch',
+      what: file.path,
+      bytes: bytes.length,
+      expectedBytes: file.bytes,
+    });
   }
 }
 
 function checkHash(file: ManifestFile, actual: string): void {
   if (actual !== file.sha256) {
-    throw new ArtifactError({ reason: 'hash_mismatch', what: file.path, sha256: actual, expectedSha256: file.sha256 });
+    throw new ArtifactError({
+      reason: 'hash_mismatch',
+      what: file.path,
+      sha256: actual,
+      expectedSha256: file.sha256,
+    });
   }
 }
 
@@ -359,10 +447,18 @@ function checkHash(file: ManifestFile, actual: string): void {
  * @returns       One array a weight, in the plan's order; a copy, so that any alignment of `bytes` will do.
  * @throws ArtifactError  When the length differs, or a number is NaN or infinite.
  */
-export function decodeWeights({ manifest, plan }: ParsedManifest, bytes: Uint8Array): Float32Array[] {
+export function decodeWeights(
+  { manifest, plan }: ParsedManifest,
+  bytes: Uint8Array,
+): Float32Array[] {
   const expectedBytes = plan.parameters * WEIGHT_BYTES[manifest.weights.dtype];
   if (bytes.length !== expectedBytes) {
-    throw new ArtifactError({ reason: 'size_mismatch', what: WEIGHTS_FILE, bytes: bytes.length, expectedBytes });
+    throw new ArtifactError({
+      reason: 'size_mismatch',
+      what: WEIGHTS_FILE,
+      bytes: bytes.length,
+      expectedBytes,
+    });
   }
   const values = decodeNumbers(plan.weights, manifest.weights, bytes);
   if (!areFinite(values)) {
@@ -398,14 +494,20 @@ function parseJson(bytes: Uint8Array, what: string, maxBytes: number): unknown {
     return each;
   };
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes), refusePrototype);
+    return JSON.parse(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes),
+      refusePrototype,
+    );
   } catch (cause) {
-    throw cause instanceof ArtifactError ? cause : new ArtifactError({ reason: 'not_json', what }, { cause });
+    throw cause instanceof ArtifactError
+      ? cause
+      : new ArtifactError({ reason: 'not_json', what }, { cause });
   }
 }
 
 function checkSchema(value: unknown, what: string, newest: number): void {
-  const schema = typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined;
+  const schema =
+    typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined;
   if (schema !== newest) {
     // Of a number alone is more told: what else stands there may be of any size and depth.
     throw new ArtifactError({
@@ -421,7 +523,9 @@ function checkSchema(value: unknown, what: string, newest: number): void {
 const MAX_DETAIL_LENGTH = 500;
 
 function describeIssues(error: z.ZodError): string {
-  const text = error.issues.map((issue) => `${issue.path.join('.') || 'the whole'}: ${issue.message}`).join('; ');
+  const text = error.issues
+    .map((issue) => `${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+    .join('; ');
   return text.length > MAX_DETAIL_LENGTH ? `${text.slice(0, MAX_DETAIL_LENGTH)}…` : text;
 }
 

@@ -32,7 +32,9 @@ export function findClass(classes: readonly string[], text: string): number | un
 
 /** Says which labels a model takes, for errors: "0 to 9", or "cat, dog (or 0 to 1)". @param classes  At least one. */
 export function describeClasses(classes: readonly string[]): string {
-  return areNumbers(classes) ? listClasses(classes) : `${listClasses(classes)} (or 0 to ${classes.length - 1})`;
+  return areNumbers(classes)
+    ? listClasses(classes)
+    : `${listClasses(classes)} (or 0 to ${classes.length - 1})`;
 }
 
 /** Names the classes: "0 to 9", or "cat, dog", some of them where there are many. @param classes  At least one. */

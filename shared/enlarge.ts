@@ -13,7 +13,13 @@ const TAPS = 4;
  * @param scale     Whole, >= 1.
  * @returns         Row-major [height * scale, width * scale, channels], rounded and clamped to 0..255.
  */
-export function enlargePixels(pixels: Uint8Array, height: number, width: number, channels: number, scale: number): Uint8Array {
+export function enlargePixels(
+  pixels: Uint8Array,
+  height: number,
+  width: number,
+  channels: number,
+  scale: number,
+): Uint8Array {
   const weights = computeWeights(scale);
   const wide = new Float64Array(height * width * scale * channels);
   enlargeAxis(pixels, wide, height, width, channels, scale, weights);
@@ -65,7 +71,12 @@ function computeWeights(scale: number): Float64Array {
     const at = (phase + 0.5) / scale - 0.5;
     const t = at - Math.floor(at);
     weights.set(
-      [((-0.5 * t + 1) * t - 0.5) * t, (1.5 * t - 2.5) * t * t + 1, ((-1.5 * t + 2) * t + 0.5) * t, (0.5 * t - 0.5) * t * t],
+      [
+        ((-0.5 * t + 1) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1,
+        ((-1.5 * t + 2) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+      ],
       phase * TAPS,
     );
   }

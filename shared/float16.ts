@@ -22,7 +22,8 @@ export function encodeFloat16(values: Float32Array): Uint16Array {
   const halves = new Uint16Array(values.length);
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as number;
-    halves[i] = ((word >>> 16) & 0x8000) | roundMagnitude(word & 0x7fff_ffff, Math.abs(values[i] as number));
+    halves[i] =
+      ((word >>> 16) & 0x8000) | roundMagnitude(word & 0x7fff_ffff, Math.abs(values[i] as number));
   }
   return halves;
 }

@@ -7,7 +7,12 @@
 import * as z from 'zod';
 
 /** Bounds on what a description may ask for, checked before any tensor exists. */
-export const GENERATOR_LIMITS = { layers: 32, units: 65_536, parameters: 4_000_000, macs: 200_000_000 } as const;
+export const GENERATOR_LIMITS = {
+  layers: 32,
+  units: 65_536,
+  parameters: 4_000_000,
+  macs: 200_000_000,
+} as const;
 
 /** Slope of leaky relu below 0, everywhere. */
 export const LEAKY_SLOPE = 0.2;
@@ -26,7 +31,10 @@ const layerSchema = z.discriminatedUnion('type', [
   }),
   /** Turns blocks of channels into blocks of pixels: [h, w, b * b * c] to [b * h, b * w, c] (Shi et al. 2016). */
   z.strictObject({ type: z.literal('depthToSpace'), blockSize: z.int().min(2).max(4) }),
-  z.strictObject({ type: z.literal('reshape'), shape: z.tuple([sizeSchema, sizeSchema, sizeSchema]) }),
+  z.strictObject({
+    type: z.literal('reshape'),
+    shape: z.tuple([sizeSchema, sizeSchema, sizeSchema]),
+  }),
 ]);
 
 /** A generator as data. Its input is the latent followed by the label's one-hot vector when `classes` > 0. */
@@ -87,8 +95,15 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
     }
   }
   const [height, width, channels] = shape;
-  if (shape.length !== 3 || height === undefined || width === undefined || (channels !== 1 && channels !== 3)) {
-    throw new GeneratorConfigError(`the last layer gives [${shape.join(', ')}], expected [height, width, 1 or 3]`);
+  if (
+    shape.length !== 3 ||
+    height === undefined ||
+    width === undefined ||
+    (channels !== 1 && channels !== 3)
+  ) {
+    throw new GeneratorConfigError(
+      `the last layer gives [${shape.join(', ')}], expected [height, width, 1 or 3]`,
+    );
   }
   const parameters = weights.reduce((sum, weight) => sum + sizeOf(weight.shape), 0);
   if (parameters > GENERATOR_LIMITS.parameters || macs > GENERATOR_LIMITS.macs) {
@@ -97,7 +112,15 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
         `at most ${GENERATOR_LIMITS.parameters} and ${GENERATOR_LIMITS.macs} allowed`,
     );
   }
-  return { config, inputSize, shapes, outputShape: [height, width, channels], weights, parameters, macs };
+  return {
+    config,
+    inputSize,
+    shapes,
+    outputShape: [height, width, channels],
+    weights,
+    parameters,
+    macs,
+  };
 }
 
 function computeLayer(
@@ -109,7 +132,9 @@ function computeLayer(
     case 'dense': {
       const [inputs] = input;
       if (input.length !== 1 || inputs === undefined) {
-        throw new GeneratorConfigError(`layer ${index}: dense takes a flat input, got [${input.join(', ')}]`);
+        throw new GeneratorConfigError(
+          `layer ${index}: dense takes a flat input, got [${input.join(', ')}]`,
+        );
       }
       return {
         shape: [layer.units],
@@ -137,13 +162,21 @@ function computeLayer(
       const [height, width, channels] = takeImage(layer, index, input);
       const block = layer.blockSize;
       if (channels % (block * block) !== 0) {
-        throw new GeneratorConfigError(`layer ${index}: ${channels} channels cannot become blocks of ${block} x ${block}`);
+        throw new GeneratorConfigError(
+          `layer ${index}: ${channels} channels cannot become blocks of ${block} x ${block}`,
+        );
       }
-      return { shape: [height * block, width * block, channels / (block * block)], weights: [], macs: 0 };
+      return {
+        shape: [height * block, width * block, channels / (block * block)],
+        weights: [],
+        macs: 0,
+      };
     }
     case 'reshape': {
       if (sizeOf(layer.shape) !== sizeOf(input)) {
-        throw new GeneratorConfigError(`layer ${index}: cannot reshape [${input.join(', ')}] to [${layer.shape.join(', ')}]`);
+        throw new GeneratorConfigError(
+          `layer ${index}: cannot reshape [${input.join(', ')}] to [${layer.shape.join(', ')}]`,
+        );
       }
       return { shape: layer.shape, weights: [], macs: 0 };
     }
@@ -157,7 +190,9 @@ function takeImage(
 ): [height: number, width: number, channels: number] {
   const [height, width, channels] = input;
   if (input.length !== 3 || height === undefined || width === undefined || channels === undefined) {
-    throw new GeneratorConfigError(`layer ${index}: ${layer.type} takes [height, width, channels], got [${input.join(', ')}]`);
+    throw new GeneratorConfigError(
+      `layer ${index}: ${layer.type} takes [height, width, channels], got [${input.join(', ')}]`,
+    );
   }
   return [height, width, channels];
 }
@@ -170,7 +205,11 @@ function takeImage(
  * @param labels   [count], each below `classes`; ignored by a generator without classes.
  * @returns        [count, inputSize]: each latent, then its label's one-hot vector. The latents themselves without classes.
  */
-export function joinInput(plan: GeneratorPlan, latents: Float32Array, labels: Uint8Array | null): Float32Array {
+export function joinInput(
+  plan: GeneratorPlan,
+  latents: Float32Array,
+  labels: Uint8Array | null,
+): Float32Array {
   const { latentSize, classes } = plan.config;
   if (classes === 0) {
     return latents;

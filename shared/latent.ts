@@ -27,7 +27,12 @@ export function deriveSeedKey(seed: string): RandomKey {
  * @param latentSize  Numbers a sample, >= 1.
  * @returns           Row-major [count, latentSize], uniform in [-1, 1), exact in float32.
  */
-export function drawLatents(key: RandomKey, start: number, count: number, latentSize: number): Float32Array {
+export function drawLatents(
+  key: RandomKey,
+  start: number,
+  count: number,
+  latentSize: number,
+): Float32Array {
   const latents = new Float32Array(count * latentSize);
   for (let i = 0; i < count; i++) {
     const words = drawWords(key, PURPOSE_SAMPLE, start + i, latentSize, LATENT_BLOCK);
@@ -46,7 +51,12 @@ export function drawLatents(key: RandomKey, start: number, count: number, latent
  * @param classes  How many classes, 1..256.
  * @returns        [count], each in 0..classes-1.
  */
-export function drawLabels(key: RandomKey, start: number, count: number, classes: number): Uint8Array {
+export function drawLabels(
+  key: RandomKey,
+  start: number,
+  count: number,
+  classes: number,
+): Uint8Array {
   const labels = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
     const [word] = drawWords(key, PURPOSE_SAMPLE, start + i, 1);

@@ -39,7 +39,15 @@ const ROUND = 4;
  * @returns  Row-major [samples * frames, latentSize + classes], what a generator takes: the latent, then the share of each
  *           class, which goes evenly from one to the other.
  */
-export function planMorph({ seed, start, frames, latentSize, classes, latents, labels }: MorphPlan): Float32Array {
+export function planMorph({
+  seed,
+  start,
+  frames,
+  latentSize,
+  classes,
+  latents,
+  labels,
+}: MorphPlan): Float32Array {
   const samples = latents.length / latentSize;
   const size = latentSize + classes;
   const inputs = new Float32Array(samples * frames * size);
@@ -80,7 +88,8 @@ function walk(from: number, to: number, isMirrored: boolean, share: number): num
     return from; // One hand keeps its latent.
   }
   const distance = (isMirrored ? ROUND / 2 - to : to) - from;
-  const shorter = distance > ROUND / 2 ? distance - ROUND : distance < -ROUND / 2 ? distance + ROUND : distance;
+  const shorter =
+    distance > ROUND / 2 ? distance - ROUND : distance < -ROUND / 2 ? distance + ROUND : distance;
   const place = from + shorter * share; // -3..3
   return place > 1 ? 2 - place : place < -1 ? -2 - place : place;
 }

@@ -21,7 +21,11 @@ const SPACES_A_WIDTH = 10;
  * @param hand     What its digits were drawn for.
  * @returns        As {@link joinSamples} does.
  */
-export function writeNumber(text: string, samples: Samples, hand: { readonly seed: string; readonly start: number }): Samples {
+export function writeNumber(
+  text: string,
+  samples: Samples,
+  hand: { readonly seed: string; readonly start: number },
+): Samples {
   if (samples.count === text.length) {
     return joinSamples(samples);
   }
@@ -32,7 +36,10 @@ export function writeNumber(text: string, samples: Samples, hand: { readonly see
   let digit = 0;
   for (const [place, character] of [...text].entries()) {
     if (isSign(character)) {
-      pixels.set(drawSign(character, pen, samples, drawChances(hand.seed, hand.start, place)), place * size);
+      pixels.set(
+        drawSign(character, pen, samples, drawChances(hand.seed, hand.start, place)),
+        place * size,
+      );
     } else if (character !== SPACE) {
       pixels.set(samples.pixels.subarray(digit * size, (digit + 1) * size), place * size);
       digit++;
@@ -51,7 +58,9 @@ export function writeNumber(text: string, samples: Samples, hand: { readonly see
 export function joinSamples(samples: Samples, text = ''): Samples {
   const { count, height, width, channels } = samples;
   const space = measureSpace(width);
-  const spans = Array.from({ length: count }, (_, i) => (text[i] === SPACE ? { first: 0, last: space } : findInk(samples, i)));
+  const spans = Array.from({ length: count }, (_, i) =>
+    text[i] === SPACE ? { first: 0, last: space } : findInk(samples, i),
+  );
   const total = spans.reduce((sum, { first, last }) => sum + last - first + 1 + space, space);
   const pixels = new Uint8Array(height * total * channels);
   let left = space;
@@ -67,7 +76,10 @@ export function joinSamples(samples: Samples, text = ''): Samples {
 }
 
 /** Size in pixels of what `count` samples are joined to where each of them is full of ink. */
-export function measureWidestJoined(sample: { height: number; width: number }, count: number): { height: number; width: number } {
+export function measureWidestJoined(
+  sample: { height: number; width: number },
+  count: number,
+): { height: number; width: number } {
   const space = measureSpace(sample.width);
   return { height: sample.height, width: count * (sample.width + space) + space };
 }
@@ -77,7 +89,10 @@ function measureSpace(width: number): number {
 }
 
 /** The first and the last column with ink; all of an empty sample. */
-function findInk({ height, width, channels, pixels }: Samples, i: number): { first: number; last: number } {
+function findInk(
+  { height, width, channels, pixels }: Samples,
+  i: number,
+): { first: number; last: number } {
   const hasInk = (x: number): boolean => {
     for (let y = 0; y < height; y++) {
       for (let c = 0; c < channels; c++) {

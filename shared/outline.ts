@@ -57,7 +57,8 @@ const LINES: Readonly<Record<number, readonly (readonly [from: number, to: numbe
  *                sees it, around holes clockwise. Empty without ink above half.
  */
 export function traceOutlines(pixels: Uint8Array, width: number, height: number): Outline[] {
-  const read = (x: number, y: number) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : (pixels[y * width + x] as number));
+  const read = (x: number, y: number) =>
+    x < 0 || y < 0 || x >= width || y >= height ? 0 : (pixels[y * width + x] as number);
   const next = new Map<number, number>();
   // Cells lie between centres, so one row and column more than pixels; they and their sides are numbered from (-1, -1).
   const across = width + 2;
@@ -87,7 +88,10 @@ export function traceOutlines(pixels: Uint8Array, width: number, height: number)
 }
 
 /** Follows each line until it is back where it began. Every side is left by exactly one line. */
-function linkOutlines(next: Map<number, number>, locate: (side: number) => [x: number, y: number]): Outline[] {
+function linkOutlines(
+  next: Map<number, number>,
+  locate: (side: number) => [x: number, y: number],
+): Outline[] {
   const outlines: Outline[] = [];
   for (const start of next.keys()) {
     const points: number[] = [];

@@ -56,7 +56,10 @@ export function measurePen({ count, height, width, pixels }: Samples): Pen {
       length += outlineLength;
       pieces += outlineArea > 0 ? 1 : -1;
     }
-    edge += sample.reduce((sum, value) => sum + (value >= QUARTER && value < 256 - QUARTER ? 1 : 0), 0);
+    edge += sample.reduce(
+      (sum, value) => sum + (value >= QUARTER && value < 256 - QUARTER ? 1 : 0),
+      0,
+    );
     inks.push(...sample.filter((value) => value > HALF));
     const ys = outlines.flatMap((outline) => outline.filter((_, at) => at % 2 === 1));
     if (ys.length > 0) {
@@ -94,7 +97,10 @@ function measureOutline(outline: Outline): [area: number, length: number] {
   let [area, length] = [0, 0];
   for (let i = 0; i < outline.length; i += 2) {
     const [x0, y0] = [outline[i] as number, outline[i + 1] as number];
-    const [x1, y1] = [outline[(i + 2) % outline.length] as number, outline[(i + 3) % outline.length] as number];
+    const [x1, y1] = [
+      outline[(i + 2) % outline.length] as number,
+      outline[(i + 3) % outline.length] as number,
+    ];
     area += (x1 * y0 - x0 * y1) / 2;
     length += Math.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0));
   }
@@ -104,11 +110,17 @@ function measureOutline(outline: Outline): [area: number, length: number] {
 function solveRadius(area: number, length: number, pieces: number): number {
   const root = length * length - 4 * Math.PI * pieces * area;
   // A blob rounder than any line has no root.
-  return pieces === 0 || root < 0 ? area / length : (length - Math.sqrt(root)) / (2 * Math.PI * pieces);
+  return pieces === 0 || root < 0
+    ? area / length
+    : (length - Math.sqrt(root)) / (2 * Math.PI * pieces);
 }
 
 /** The ink's spread about its middle: down, and across by down, as digits are set upright by (LeCun and others, 1998). */
-function addMoments(sample: Uint8Array, width: number, moments: { across: number; down: number }): void {
+function addMoments(
+  sample: Uint8Array,
+  width: number,
+  moments: { across: number; down: number },
+): void {
   let [sum, sumX, sumY, sumXY, sumYY] = [0, 0, 0, 0, 0];
   for (let i = 0; i < sample.length; i++) {
     const value = sample[i] as number;

@@ -57,7 +57,10 @@ export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
   };
 }
 
-function writeFile(kernels: PngKernels, { width, height, channels, data, palette, smooth }: PngImage): Uint8Array<ArrayBuffer> {
+function writeFile(
+  kernels: PngKernels,
+  { width, height, channels, data, palette, smooth }: PngImage,
+): Uint8Array<ArrayBuffer> {
   const rowBytes = width * channels;
   const size = height * (rowBytes + 1);
   const rows = kernels.DATA.value;
@@ -98,7 +101,12 @@ function writeFile(kernels: PngKernels, { width, height, channels, data, palette
   writeChunk('IHDR', (at) => {
     view.setUint32(at, width);
     view.setUint32(at + 4, height);
-    const colourType = palette !== undefined ? COLOUR_TYPES.palette : channels === 1 ? COLOUR_TYPES.grey : COLOUR_TYPES.rgb;
+    const colourType =
+      palette !== undefined
+        ? COLOUR_TYPES.palette
+        : channels === 1
+          ? COLOUR_TYPES.grey
+          : COLOUR_TYPES.rgb;
     memory.set([8, colourType, 0, 0, 0], at + 8);
     return 13;
   });
@@ -107,7 +115,9 @@ function writeFile(kernels: PngKernels, { width, height, channels, data, palette
       'PLTE',
       palette.flatMap((colour) => colour.slice(0, 3)),
     );
-    const opacities = palette.map(([, , , opacity]) => opacity ?? 255).filter((opacity) => opacity < 255);
+    const opacities = palette
+      .map(([, , , opacity]) => opacity ?? 255)
+      .filter((opacity) => opacity < 255);
     if (opacities.length > 0) {
       writeBytes('tRNS', opacities); // Of those that are left out it is 255.
     }

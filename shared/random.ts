@@ -34,7 +34,13 @@ export function deriveKey(domain: string, seed: string): RandomKey {
  * @param block    The block that it starts from (ChaCha20's counter).
  * @returns        `count` words, each uniform over 0..2^32-1; the keystream read as little-endian words.
  */
-export function drawWords(key: RandomKey, purpose: number, index: number, count: number, block = 0): Uint32Array {
+export function drawWords(
+  key: RandomKey,
+  purpose: number,
+  index: number,
+  count: number,
+  block = 0,
+): Uint32Array {
   const nonce = new Uint8Array(NONCE_BYTES);
   const view = new DataView(nonce.buffer);
   view.setUint32(0, purpose, true);

@@ -84,7 +84,11 @@ export interface Sampler {
  * @param instantiate  Makes an instance of the kernels.
  * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
  */
-export function createSampler(parsed: ParsedManifest, weights: Uint8Array, instantiate: () => Kernels): Sampler {
+export function createSampler(
+  parsed: ParsedManifest,
+  weights: Uint8Array,
+  instantiate: () => Kernels,
+): Sampler {
   return createVerifiedSampler(VerifiedWeights.verify(parsed, weights), instantiate);
 }
 
@@ -115,7 +119,10 @@ export class VerifiedWeights {
  * Makes a sampler, as `createSampler` does, of weights that were verified before.
  * @throws ArtifactError  When they are not finite.
  */
-export function createVerifiedSampler(weights: VerifiedWeights, instantiate: () => Kernels): Sampler {
+export function createVerifiedSampler(
+  weights: VerifiedWeights,
+  instantiate: () => Kernels,
+): Sampler {
   const { manifest, plan } = weights.parsed;
   let loaded: LoadedNetwork | undefined = fillNetwork(weights, instantiate);
   function getNetwork(): LoadedNetwork {
@@ -132,7 +139,11 @@ export function createVerifiedSampler(weights: VerifiedWeights, instantiate: () 
       const latents = repeatLatent(plan, seed, start, labels.length);
       const { latentSize } = plan.config;
       const pictures = drawPictures(getNetwork(), labels.length, (first, n) =>
-        joinInput(plan, latents.subarray(first * latentSize, (first + n) * latentSize), labels.subarray(first, first + n)),
+        joinInput(
+          plan,
+          latents.subarray(first * latentSize, (first + n) * latentSize),
+          labels.subarray(first, first + n),
+        ),
       );
       return { ...pictures, labels };
     },
@@ -178,13 +189,24 @@ export interface LoadedNetwork {
  * @param instantiate  Makes an instance of the kernels.
  * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
  */
-export function loadNetwork(parsed: ParsedManifest, weights: Uint8Array, instantiate: () => Kernels): LoadedNetwork {
+export function loadNetwork(
+  parsed: ParsedManifest,
+  weights: Uint8Array,
+  instantiate: () => Kernels,
+): LoadedNetwork {
   return fillNetwork(VerifiedWeights.verify(parsed, weights), instantiate);
 }
 
-function fillNetwork({ parsed, bytes }: VerifiedWeights, instantiate: () => Kernels): LoadedNetwork {
+function fillNetwork(
+  { parsed, bytes }: VerifiedWeights,
+  instantiate: () => Kernels,
+): LoadedNetwork {
   const { manifest, plan } = parsed;
-  return { plan, engine: createEngine(instantiate(), plan, decodeWeights(parsed, bytes)), range: manifest.image.range };
+  return {
+    plan,
+    engine: createEngine(instantiate(), plan, decodeWeights(parsed, bytes)),
+    range: manifest.image.range,
+  };
 }
 
 /**
@@ -209,7 +231,10 @@ export function drawPictures(
   return { count, height, width, channels, pixels };
 }
 
-function drawSamples(network: LoadedNetwork, { seed, start, count, label }: SampleRequest): Samples {
+function drawSamples(
+  network: LoadedNetwork,
+  { seed, start, count, label }: SampleRequest,
+): Samples {
   const { plan } = network;
   const key = deriveSeedKey(seed);
   const { latentSize, classes } = plan.config;
@@ -235,13 +260,20 @@ function drawMorph(network: LoadedNetwork, request: MorphRequest): Samples {
         };
   const inputs = planMorph({ seed, start, frames, latentSize, classes, ...ends });
   return {
-    ...drawPictures(network, inputs.length / plan.inputSize, (first, n) => sliceInput(plan, inputs, first, n)),
+    ...drawPictures(network, inputs.length / plan.inputSize, (first, n) =>
+      sliceInput(plan, inputs, first, n),
+    ),
     labels: null,
   };
 }
 
 /** Rows of inputs that are there already. @param inputs  Row-major [count, inputSize]. */
-export function sliceInput({ inputSize }: GeneratorPlan, inputs: Float32Array, first: number, n: number): Float32Array {
+export function sliceInput(
+  { inputSize }: GeneratorPlan,
+  inputs: Float32Array,
+  first: number,
+  n: number,
+): Float32Array {
   return inputs.subarray(first * inputSize, (first + n) * inputSize);
 }
 
@@ -256,11 +288,18 @@ function chooseLabels(
   if (classes === 0) {
     return null;
   }
-  return label === undefined ? drawLabels(key, start, count, classes) : new Uint8Array(count).fill(label);
+  return label === undefined
+    ? drawLabels(key, start, count, classes)
+    : new Uint8Array(count).fill(label);
 }
 
 /** One sample's latent `count` times. */
-function repeatLatent(plan: GeneratorPlan, seed: string, start: number, count: number): Float32Array {
+function repeatLatent(
+  plan: GeneratorPlan,
+  seed: string,
+  start: number,
+  count: number,
+): Float32Array {
   const latent = drawLatents(deriveSeedKey(seed), start, 1, plan.config.latentSize);
   const latents = new Float32Array(count * latent.length);
   for (let i = 0; i < count; i++) {

@@ -81,7 +81,11 @@ function copySquares(
 }
 
 /** Encodes a picture as PNG, 8 bits a channel. @param colours  Of a grey picture: white on black without them. */
-export function encodePng(png: PngEncoder, picture: Picture, colours?: SheetColours): Uint8Array<ArrayBuffer> {
+export function encodePng(
+  png: PngEncoder,
+  picture: Picture,
+  colours?: SheetColours,
+): Uint8Array<ArrayBuffer> {
   return encodePngs(png, [picture], colours)[0] as Uint8Array<ArrayBuffer>;
 }
 
@@ -111,7 +115,8 @@ function choosePaint(pictures: readonly Picture[], { bg, fg }: SheetColours): Pa
     return {};
   }
   const mixed = Array.from({ length: 256 }, (_, value) => mixColours(bg, fg, value));
-  const isGrey = ([red, green, blue, alpha]: Colour) => red === green && green === blue && alpha === 255;
+  const isGrey = ([red, green, blue, alpha]: Colour) =>
+    red === green && green === blue && alpha === 255;
   if (isGrey(bg) && isGrey(fg)) {
     return { places: Uint8Array.from(mixed, ([grey]) => grey) };
   }

@@ -25,7 +25,9 @@ export interface PublicKey {
 /** Names a public key. @throws RangeError  When it has not 32 bytes. */
 export function namePublicKey(bytes: Uint8Array): PublicKey {
   if (bytes.length !== PUBLIC_KEY_BYTES) {
-    throw new RangeError(`expected an Ed25519 public key of ${PUBLIC_KEY_BYTES} bytes, got ${bytes.length}`);
+    throw new RangeError(
+      `expected an Ed25519 public key of ${PUBLIC_KEY_BYTES} bytes, got ${bytes.length}`,
+    );
   }
   return { id: hashBytes(bytes).slice(0, 16), bytes };
 }
@@ -59,19 +61,27 @@ export function parsePublicKeys(text: string): PublicKey[] {
   return parts.map((part, i) => {
     // A private key in the wrong place must not be shown.
     if (!PUBLIC_KEY.test(part)) {
-      throw new RangeError(`public key ${i + 1} of ${parts.length}: expected the base64 of 32 bytes, 44 characters ending in =`);
+      throw new RangeError(
+        `public key ${i + 1} of ${parts.length}: expected the base64 of 32 bytes, 44 characters ending in =`,
+      );
     }
     return namePublicKey(Uint8Array.from(atob(part), (character) => character.charCodeAt(0)));
   });
 }
 
 /** True when the signature is the key's over these bytes. */
-export async function verifySignature(key: PublicKey, signature: Uint8Array, signed: Uint8Array): Promise<boolean> {
+export async function verifySignature(
+  key: PublicKey,
+  signature: Uint8Array,
+  signed: Uint8Array,
+): Promise<boolean> {
   if (signature.length !== SIGNATURE_BYTES) {
     return false;
   }
   const algorithm = { name: 'Ed25519' };
-  const imported = await crypto.subtle.importKey('raw', copy(key.bytes), algorithm, false, ['verify']);
+  const imported = await crypto.subtle.importKey('raw', copy(key.bytes), algorithm, false, [
+    'verify',
+  ]);
   return crypto.subtle.verify(algorithm, imported, copy(signature), copy(signed));
 }
 

@@ -31,7 +31,12 @@ const PARTS = 8;
 
 /** Decides how each sign of a number is written. @param place  Of the sign in the number. */
 export function drawChances(seed: string, start: number, place: number): Chances {
-  const words = drawWords(deriveKey('sign', seed), PURPOSE_SIGN, start, (place + 1) * CHANCES).subarray(place * CHANCES);
+  const words = drawWords(
+    deriveKey('sign', seed),
+    PURPOSE_SIGN,
+    start,
+    (place + 1) * CHANCES,
+  ).subarray(place * CHANCES);
   return Array.from(words, (word) => word / 2 ** 31 - 1) as unknown as Chances;
 }
 
@@ -61,7 +66,12 @@ export function drawSign(
 }
 
 /** A sign's strokes; x is from its middle, y from the sample's top. */
-function planSign(sign: Sign, { radius, lean, top, bottom }: Pen, height: number, [a, b, c, d]: Chances): Stroke[] {
+function planSign(
+  sign: Sign,
+  { radius, lean, top, bottom }: Pen,
+  height: number,
+  [a, b, c, d]: Chances,
+): Stroke[] {
   const size = bottom - top;
   const middle = (top + bottom) / 2;
   switch (sign) {
@@ -80,7 +90,11 @@ function planSign(sign: Sign, { radius, lean, top, bottom }: Pen, height: number
       ];
     }
     case '+': {
-      const [wide, tall, rise] = [size * (0.24 + 0.025 * a), size * (0.25 + 0.025 * b), size * 0.03 * (c - 0.5)];
+      const [wide, tall, rise] = [
+        size * (0.24 + 0.025 * a),
+        size * (0.25 + 0.025 * b),
+        size * 0.03 * (c - 0.5),
+      ];
       const [x, y] = [size * 0.03 * d, middle + size * 0.03];
       return [
         {
@@ -139,13 +153,21 @@ function bend([from, handle, to]: Stroke['points'], t: number): Point {
 }
 
 /** The ink at a place: that of the part of the line that is nearest to it, for its thickness. */
-function inkAt([px, py]: Point, line: readonly Point[], [from, to]: Stroke['thickness'], { radius, softness, ink }: Pen): number {
+function inkAt(
+  [px, py]: Point,
+  line: readonly Point[],
+  [from, to]: Stroke['thickness'],
+  { radius, softness, ink }: Pen,
+): number {
   let depth = -Infinity;
   for (let i = 0; i < PARTS; i++) {
     const [ax, ay] = line[i] as Point;
     const [bx, by] = line[i + 1] as Point;
     const [dx, dy] = [bx - ax, by - ay];
-    const along = Math.min(Math.max(((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy || 1), 0), 1);
+    const along = Math.min(
+      Math.max(((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy || 1), 0),
+      1,
+    );
     const [x, y] = [px - ax - along * dx, py - ay - along * dy];
     const thickness = from + ((to - from) * (i + along)) / PARTS;
     depth = Math.max(depth, radius * thickness - Math.sqrt(x * x + y * y));

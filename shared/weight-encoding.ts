@@ -10,20 +10,31 @@ export const WEIGHT_DTYPES = ['float32', 'float16', 'uint8'] as const;
 export type WeightDtype = (typeof WEIGHT_DTYPES)[number];
 
 /** Bytes of a weight. */
-export const WEIGHT_BYTES: Readonly<Record<WeightDtype, number>> = { float32: 4, float16: 2, uint8: 1 };
+export const WEIGHT_BYTES: Readonly<Record<WeightDtype, number>> = {
+  float32: 4,
+  float16: 2,
+  uint8: 1,
+};
 
 /** A byte `q` stands for `q * scale + min`, computed in float64, then rounded to float32. */
 const affineSchema = z
   .strictObject({ scale: z.number().positive(), min: z.number() })
-  .refine(({ scale, min }) => Number.isFinite(Math.fround(min)) && Number.isFinite(Math.fround(255 * scale + min)), {
-    error: 'expected numbers within the range of float32',
-  });
+  .refine(
+    ({ scale, min }) =>
+      Number.isFinite(Math.fround(min)) && Number.isFinite(Math.fround(255 * scale + min)),
+    {
+      error: 'expected numbers within the range of float32',
+    },
+  );
 
 /** `quantization` is one for each of the plan's weights, in their order. */
 export const weightEncodingSchema = z.discriminatedUnion('dtype', [
   z.strictObject({ dtype: z.literal('float32') }),
   z.strictObject({ dtype: z.literal('float16') }),
-  z.strictObject({ dtype: z.literal('uint8'), quantization: z.array(affineSchema).max(2 * GENERATOR_LIMITS.layers) }),
+  z.strictObject({
+    dtype: z.literal('uint8'),
+    quantization: z.array(affineSchema).max(2 * GENERATOR_LIMITS.layers),
+  }),
 ]);
 
 export type AffineQuantization = z.infer<typeof affineSchema>;
@@ -37,7 +48,11 @@ export type WeightEncoding = z.infer<typeof weightEncodingSchema>;
  * @param bytes     Little-endian, of exactly the length that weights and encoding ask for, at any alignment.
  * @returns         [parameters], one after the other: a copy. Of float32 and float16 it may hold NaN and infinities.
  */
-export function decodeNumbers(weights: readonly WeightSpec[], encoding: WeightEncoding, bytes: Uint8Array): Float32Array {
+export function decodeNumbers(
+  weights: readonly WeightSpec[],
+  encoding: WeightEncoding,
+  bytes: Uint8Array,
+): Float32Array {
   switch (encoding.dtype) {
     // A new Uint8Array, not slice(): that of a Buffer of Node shares its memory.
     case 'float32':

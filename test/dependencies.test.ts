@@ -17,27 +17,42 @@ interface Locked {
   readonly link?: boolean;
 }
 
-const read = <T>(path: string) => JSON.parse(readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')) as T;
+const read = <T>(path: string) =>
+  JSON.parse(readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')) as T;
 const project = read<Package>('package.json');
 const lock = read<{ packages: Record<string, Locked> }>('package-lock.json');
-const direct = { ...project.dependencies, ...project.devDependencies, ...project.optionalDependencies };
+const direct = {
+  ...project.dependencies,
+  ...project.devDependencies,
+  ...project.optionalDependencies,
+};
 
 test('every dependency is of one version, which the lock file has', () => {
   for (const [name, version] of Object.entries(direct)) {
-    expect([name, version]).toEqual([name, expect.stringMatching(/^\d+\.\d+\.\d+(?:-[0-9a-z.]+)?$/)]);
+    expect([name, version]).toEqual([
+      name,
+      expect.stringMatching(/^\d+\.\d+\.\d+(?:-[0-9a-z.]+)?$/),
+    ]);
     expect([name, lock.packages[`node_modules/${name}`]?.version]).toEqual([name, version]);
   }
 });
 
 test('every package that is installed comes from a registry, by the hash of its content', () => {
-  const packages = Object.entries(lock.packages).filter(([path, { link }]) => path.startsWith('node_modules/') && link !== true);
+  const packages = Object.entries(lock.packages).filter(
+    ([path, { link }]) => path.startsWith('node_modules/') && link !== true,
+  );
   expect(packages.length).toBeGreaterThan(200);
   for (const [path, { resolved, integrity }] of packages) {
     expect([path, resolved]).toEqual([path, undefined]); // No address of its own: the registry's that npm asks.
-    expect([path, integrity]).toEqual([path, expect.stringMatching(/^sha512-[A-Za-z0-9+/]{86}==$/)]);
+    expect([path, integrity]).toEqual([
+      path,
+      expect.stringMatching(/^sha512-[A-Za-z0-9+/]{86}==$/),
+    ]);
   }
 });
 
 test('no package runs a script of its own when it is installed', () => {
-  expect(readFileSync(new URL('../.npmrc', import.meta.url), 'utf8')).toMatch(/^ignore-scripts ?= ?true$/m);
+  expect(readFileSync(new URL('../.npmrc', import.meta.url), 'utf8')).toMatch(
+    /^ignore-scripts ?= ?true$/m,
+  );
 });

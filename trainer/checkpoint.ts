@@ -95,11 +95,15 @@ export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckp
 function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes);
   if (metadata['schema'] !== SCHEMA) {
-    throw new CheckpointError(`has schema ${JSON.stringify(metadata['schema'])}, expected "${SCHEMA}": it is another version's`);
+    throw new CheckpointError(
+      `has schema ${JSON.stringify(metadata['schema'])}, expected "${SCHEMA}": it is another version's`,
+    );
   }
   const actual = hashTensors(tensors);
   if (actual !== metadata['sha256']) {
-    throw new CheckpointError(`its content has SHA-256 ${actual}, it says ${metadata['sha256']}: it was altered`);
+    throw new CheckpointError(
+      `its content has SHA-256 ${actual}, it says ${metadata['sha256']}: it was altered`,
+    );
   }
   // Checkpoints of older versions have none.
   if (metadata['factsSha256'] !== undefined && metadata['factsSha256'] !== hashFacts(metadata)) {
@@ -140,7 +144,11 @@ function pick(name: string, tensors: Readonly<Record<string, Float32Array>>): Ne
     }
     return values;
   };
-  return { weights: get('weights'), firstMoment: get('adam/first_moment'), secondMoment: get('adam/second_moment') };
+  return {
+    weights: get('weights'),
+    firstMoment: get('adam/first_moment'),
+    secondMoment: get('adam/second_moment'),
+  };
 }
 
 /** SHA-256 over names and bytes, in the order of the names. */
@@ -148,7 +156,9 @@ function hashTensors(tensors: Readonly<Record<string, Float32Array>>): string {
   const hash = createHash('sha256');
   for (const name of Object.keys(tensors).sort()) {
     const values = tensors[name] as Float32Array;
-    hash.update(`${name}\0`).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    hash
+      .update(`${name}\0`)
+      .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
   return hash.digest('hex');
 }
@@ -156,6 +166,8 @@ function hashTensors(tensors: Readonly<Record<string, Float32Array>>): string {
 /** SHA-256 over what a checkpoint says of itself. */
 function hashFacts(facts: Readonly<Record<string, string>>): string {
   return createHash('sha256')
-    .update(['schema', 'step', 'runSha256', 'sha256'].map((name) => `${name}=${facts[name]}\n`).join(''))
+    .update(
+      ['schema', 'step', 'runSha256', 'sha256'].map((name) => `${name}=${facts[name]}\n`).join(''),
+    )
     .digest('hex');
 }

@@ -31,7 +31,12 @@ const BLOCK = 2;
  * @param channels  1 (grey) or 3 (RGB).
  * @param classes   How many classes it is told; 0 for none.
  */
-export function planDigitsGenerator(side: number, channels: number, classes: number, size: GeneratorSize): GeneratorConfig {
+export function planDigitsGenerator(
+  side: number,
+  channels: number,
+  classes: number,
+  size: GeneratorSize,
+): GeneratorConfig {
   const grid = side / (BLOCK * BLOCK);
   const [gridChannels, first, second] = GENERATOR_SIZES[size];
   return {

@@ -39,7 +39,11 @@ export interface EventLog {
  * @param folder  Made when it is not there.
  * @param clock   Milliseconds since 1970.
  */
-export async function openEventLog(folder: string, step: number, clock: () => number = Date.now): Promise<EventLog> {
+export async function openEventLog(
+  folder: string,
+  step: number,
+  clock: () => number = Date.now,
+): Promise<EventLog> {
   await mkdir(folder, { recursive: true });
   for (const name of (await readdir(folder)).filter((file) => file.startsWith(PREFIX))) {
     const path = join(folder, name);
@@ -55,11 +59,18 @@ export async function openEventLog(folder: string, step: number, clock: () => nu
   await appendToLog(path, encodeHead({ wallTimeMs: clock(), step }));
   return {
     append: (line, grid) => {
-      const scalars = Object.entries(TAGS).flatMap(([tag, figure]) => (line[figure] === undefined ? [] : [[tag, line[figure]]]));
+      const scalars = Object.entries(TAGS).flatMap(([tag, figure]) =>
+        line[figure] === undefined ? [] : [[tag, line[figure]]],
+      );
       const images = grid === null ? {} : { [GRID_TAG]: grid };
       return appendToLog(
         path,
-        encodeEvent({ wallTimeMs: clock(), step: line.step, scalars: Object.fromEntries(scalars), images }),
+        encodeEvent({
+          wallTimeMs: clock(),
+          step: line.step,
+          scalars: Object.fromEntries(scalars),
+          images,
+        }),
       );
     },
   };

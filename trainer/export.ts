@@ -32,7 +32,9 @@ export interface ArtifactFacts {
   /** A name for each label; empty without classes. */
   readonly classes: readonly string[];
   /** `libraries`: this process's when absent. */
-  readonly training: Omit<Manifest['training'], 'libraries'> & { readonly libraries?: Readonly<Record<string, string>> };
+  readonly training: Omit<Manifest['training'], 'libraries'> & {
+    readonly libraries?: Readonly<Record<string, string>>;
+  };
   readonly figures: Readonly<Record<string, number>>;
 }
 
@@ -66,23 +68,39 @@ export async function exportArtifact(
     image: { height, width, channels, range: [...facts.imageRange] },
     classes: [...facts.classes],
     weights: encoding,
-    files: Object.entries(contents).map(([path, bytes]) => ({ path, bytes: bytes.length, sha256: hashBytes(bytes) })),
-    training: { ...facts.training, libraries: { ...(facts.training.libraries ?? readLibraryVersions()) } },
+    files: Object.entries(contents).map(([path, bytes]) => ({
+      path,
+      bytes: bytes.length,
+      sha256: hashBytes(bytes),
+    })),
+    training: {
+      ...facts.training,
+      libraries: { ...(facts.training.libraries ?? readLibraryVersions()) },
+    },
     figures: { ...facts.figures },
   });
   const temporary = `${folder}.tmp`;
   await rm(temporary, { recursive: true, force: true });
   try {
     await mkdir(temporary);
-    for (const [path, bytes] of Object.entries({ ...contents, [MANIFEST_FILE]: encodeManifest(manifest) })) {
+    for (const [path, bytes] of Object.entries({
+      ...contents,
+      [MANIFEST_FILE]: encodeManifest(manifest),
+    })) {
       await writeFile(join(temporary, path), bytes, { flush: true });
     }
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true });
     throw toWriteError(folder, cause);
   }
-  const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), { version: manifest.version });
-  createSampler(parsed, await readFile(join(temporary, WEIGHTS_FILE)), instantiateKernels).dispose();
+  const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), {
+    version: manifest.version,
+  });
+  createSampler(
+    parsed,
+    await readFile(join(temporary, WEIGHTS_FILE)),
+    instantiateKernels,
+  ).dispose();
   await rm(folder, { recursive: true, force: true });
   await rename(temporary, folder);
   return manifest;

@@ -3,14 +3,27 @@
  * trained here is drawn with by the engine of `shared/engine/`.
  */
 import * as tf from '@tensorflow/tfjs';
-import { joinInput, LEAKY_SLOPE, type Activation, type GeneratorPlan, type LayerConfig } from '../shared/generator.ts';
+import {
+  joinInput,
+  LEAKY_SLOPE,
+  type Activation,
+  type GeneratorPlan,
+  type LayerConfig,
+} from '../shared/generator.ts';
 
 /**
  * {@link joinInput} as a tensor.
  * @returns  [count, inputSize]. The caller disposes it.
  */
-export function buildInput(plan: GeneratorPlan, latents: Float32Array, labels: Uint8Array | null): tf.Tensor2D {
-  return tf.tensor2d(joinInput(plan, latents, labels), [latents.length / plan.config.latentSize, plan.inputSize]);
+export function buildInput(
+  plan: GeneratorPlan,
+  latents: Float32Array,
+  labels: Uint8Array | null,
+): tf.Tensor2D {
+  return tf.tensor2d(joinInput(plan, latents, labels), [
+    latents.length / plan.config.latentSize,
+    plan.inputSize,
+  ]);
 }
 
 /**
@@ -21,7 +34,11 @@ export function buildInput(plan: GeneratorPlan, latents: Float32Array, labels: U
  * @param input    [batch, inputSize]: see {@link buildInput}. Not disposed.
  * @returns        [batch, height, width, channels] in the range that the network was trained to. The caller disposes it.
  */
-export function runGenerator(plan: GeneratorPlan, weights: readonly tf.Tensor[], input: tf.Tensor2D): tf.Tensor4D {
+export function runGenerator(
+  plan: GeneratorPlan,
+  weights: readonly tf.Tensor[],
+  input: tf.Tensor2D,
+): tf.Tensor4D {
   return tf.tidy(() => {
     let x: tf.Tensor = input;
     let next = 0;
@@ -38,12 +55,24 @@ function applyLayer(layer: LayerConfig, x: tf.Tensor, weights: readonly tf.Tenso
   switch (layer.type) {
     case 'dense': {
       const [kernel, bias] = weights as [tf.Tensor2D, tf.Tensor1D];
-      const y = tf.fused.matMul({ a: x as tf.Tensor2D, b: kernel, bias, ...fuse(layer.activation) }); // [batch, units]
+      const y = tf.fused.matMul({
+        a: x as tf.Tensor2D,
+        b: kernel,
+        bias,
+        ...fuse(layer.activation),
+      }); // [batch, units]
       return finish(layer.activation, y);
     }
     case 'conv2d': {
       const [filter, bias] = weights as [tf.Tensor4D, tf.Tensor1D];
-      const y = tf.fused.conv2d({ x: x as tf.Tensor4D, filter, strides: 1, pad: 'same', bias, ...fuse(layer.activation) });
+      const y = tf.fused.conv2d({
+        x: x as tf.Tensor4D,
+        filter,
+        strides: 1,
+        pad: 'same',
+        bias,
+        ...fuse(layer.activation),
+      });
       return finish(layer.activation, y); // [batch, height, width, filters]
     }
     case 'depthToSpace': {
@@ -56,8 +85,17 @@ function applyLayer(layer: LayerConfig, x: tf.Tensor, weights: readonly tf.Tenso
 }
 
 /** How a fused kernel is told an activation: all but tanh, which the wasm kernels cannot fuse. */
-function fuse(activation: Activation): { activation: 'linear' | 'relu' | 'sigmoid' | 'leakyrelu'; leakyreluAlpha: number } {
-  const names = { linear: 'linear', relu: 'relu', leakyRelu: 'leakyrelu', sigmoid: 'sigmoid', tanh: 'linear' } as const;
+function fuse(activation: Activation): {
+  activation: 'linear' | 'relu' | 'sigmoid' | 'leakyrelu';
+  leakyreluAlpha: number;
+} {
+  const names = {
+    linear: 'linear',
+    relu: 'relu',
+    leakyRelu: 'leakyrelu',
+    sigmoid: 'sigmoid',
+    tanh: 'linear',
+  } as const;
   return { activation: names[activation], leakyreluAlpha: LEAKY_SLOPE };
 }
 
@@ -75,7 +113,12 @@ function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
       value: tf.depthToSpace(x as tf.Tensor4D, block),
       gradFunc: (dy: tf.Tensor) => {
         const blocks = tf.reshape(dy, [batch, height, block, width, block, depth]);
-        return tf.reshape(tf.transpose(blocks, [0, 1, 3, 2, 4, 5]), [batch, height, width, channels]);
+        return tf.reshape(tf.transpose(blocks, [0, 1, 3, 2, 4, 5]), [
+          batch,
+          height,
+          width,
+          channels,
+        ]);
       },
     };
   });

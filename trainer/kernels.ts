@@ -14,7 +14,9 @@ declare const WebAssembly: {
 let program: object | undefined;
 
 /** Writes PNGs; its program is read at the first. */
-export const pngEncoder = createPngEncoder(() => new WebAssembly.Instance(readProgram('png')).exports as PngKernels);
+export const pngEncoder = createPngEncoder(
+  () => new WebAssembly.Instance(readProgram('png')).exports as PngKernels,
+);
 
 /** Makes an instance, with a memory of its own. */
 export function instantiateKernels(): Kernels {

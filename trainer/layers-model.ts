@@ -3,7 +3,12 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { WEIGHTS_FILE } from '../shared/artifact.ts';
-import { LEAKY_SLOPE, type Activation, type GeneratorPlan, type LayerConfig } from '../shared/generator.ts';
+import {
+  LEAKY_SLOPE,
+  type Activation,
+  type GeneratorPlan,
+  type LayerConfig,
+} from '../shared/generator.ts';
 import type { WeightEncoding } from '../shared/weight-encoding.ts';
 
 /**
@@ -13,10 +18,16 @@ import type { WeightEncoding } from '../shared/weight-encoding.ts';
  * @param encoding  How WEIGHTS_FILE is written.
  * @returns         JSON text.
  */
-export async function encodeTopology(plan: GeneratorPlan, encoding: WeightEncoding): Promise<string> {
+export async function encodeTopology(
+  plan: GeneratorPlan,
+  encoding: WeightEncoding,
+): Promise<string> {
   const model = tf.sequential({
     name: 'generator',
-    layers: [tf.layers.inputLayer({ name: 'latent_and_label', inputShape: [plan.inputSize] }), ...buildLayers(plan)],
+    layers: [
+      tf.layers.inputLayer({ name: 'latent_and_label', inputShape: [plan.inputSize] }),
+      ...buildLayers(plan),
+    ],
   });
   try {
     let saved: tf.io.ModelArtifacts | undefined;
@@ -33,7 +44,9 @@ export async function encodeTopology(plan: GeneratorPlan, encoding: WeightEncodi
       generatedBy,
       convertedBy: null,
       modelTopology,
-      weightsManifest: [{ paths: [WEIGHTS_FILE], weights: describeQuantization(weightSpecs, encoding) }],
+      weightsManifest: [
+        { paths: [WEIGHTS_FILE], weights: describeQuantization(weightSpecs, encoding) },
+      ],
     });
   } finally {
     model.dispose();
@@ -41,13 +54,19 @@ export async function encodeTopology(plan: GeneratorPlan, encoding: WeightEncodi
 }
 
 /** Says how to read the weights, as tfjs's own converter does: nothing for float32. */
-function describeQuantization(specs: readonly tf.io.WeightsManifestEntry[], encoding: WeightEncoding): readonly object[] {
+function describeQuantization(
+  specs: readonly tf.io.WeightsManifestEntry[],
+  encoding: WeightEncoding,
+): readonly object[] {
   if (encoding.dtype === 'float32') {
     return specs;
   }
   return specs.map((spec, index) => {
     const affine = encoding.dtype === 'uint8' ? encoding.quantization[index] : {};
-    return { ...spec, quantization: { dtype: encoding.dtype, ...affine, original_dtype: 'float32' } };
+    return {
+      ...spec,
+      quantization: { dtype: encoding.dtype, ...affine, original_dtype: 'float32' },
+    };
   });
 }
 
@@ -63,7 +82,9 @@ function buildLayers(plan: GeneratorPlan): tf.layers.Layer[] {
 function buildLayer(layer: LayerConfig, name: string, input: readonly number[]): tf.layers.Layer[] {
   switch (layer.type) {
     case 'dense':
-      return withActivation(layer.activation, name, (activation) => tf.layers.dense({ name, units: layer.units, activation }));
+      return withActivation(layer.activation, name, (activation) =>
+        tf.layers.dense({ name, units: layer.units, activation }),
+      );
     case 'conv2d': {
       const { filters, kernelSize } = layer;
       return withActivation(layer.activation, name, (activation) =>
@@ -75,7 +96,10 @@ function buildLayer(layer: LayerConfig, name: string, input: readonly number[]):
       const block = layer.blockSize;
       const depth = channels / (block * block);
       return [
-        tf.layers.reshape({ name: `${name}_blocks`, targetShape: [height, width, block, block, depth] }),
+        tf.layers.reshape({
+          name: `${name}_blocks`,
+          targetShape: [height, width, block, block, depth],
+        }),
         tf.layers.permute({ name: `${name}_rows`, dims: [1, 3, 2, 4, 5] }),
         tf.layers.reshape({ name, targetShape: [height * block, width * block, depth] }),
       ];

@@ -70,6 +70,8 @@ export function computeLogitsAndPenalties<T extends tf.Tensor>(
   const { value, grad } = tf.valueAndGrad((x) => judge(x as T))(images, tf.ones([batch, 1]));
   const norms = tf.sum(tf.square(tf.reshape(grad, [batch, -1])), 1); // [batch]
   // tfjs's gradient of a split into one part throws.
-  const penalties = (parts === 1 ? [norms] : tf.split(norms, parts)).map((part) => tf.mean(part) as tf.Scalar);
+  const penalties = (parts === 1 ? [norms] : tf.split(norms, parts)).map(
+    (part) => tf.mean(part) as tf.Scalar,
+  );
   return { logits: value as tf.Tensor2D, penalties };
 }

@@ -15,7 +15,9 @@ import { buildTrainCommand } from './commands/train.ts';
 import { ExpectedError } from './expected-error.ts';
 
 const program = new Command('digitmint')
-  .description('Trains generators of handwritten digits, draws from them, makes them small and publishes them.')
+  .description(
+    'Trains generators of handwritten digits, draws from them, makes them small and publishes them.',
+  )
   .showSuggestionAfterError()
   .showHelpAfterError('(--help tells what is allowed)')
   .addCommand(buildTrainCommand())

@@ -36,9 +36,19 @@ export function createState(specs: readonly WeightSpec[], arrays: NetworkArrays)
 }
 
 /** Reads a state back. */
-export async function readState({ weights, firstMoment, secondMoment }: NetworkState): Promise<NetworkArrays> {
-  const [w, m, v] = await Promise.all([weights, firstMoment, secondMoment].map((variable) => variable.data<'float32'>()));
-  return { weights: w as Float32Array, firstMoment: m as Float32Array, secondMoment: v as Float32Array };
+export async function readState({
+  weights,
+  firstMoment,
+  secondMoment,
+}: NetworkState): Promise<NetworkArrays> {
+  const [w, m, v] = await Promise.all(
+    [weights, firstMoment, secondMoment].map((variable) => variable.data<'float32'>()),
+  );
+  return {
+    weights: w as Float32Array,
+    firstMoment: m as Float32Array,
+    secondMoment: v as Float32Array,
+  };
 }
 
 export function disposeState({ weights, firstMoment, secondMoment }: NetworkState): void {
@@ -71,7 +81,11 @@ export function drawInitialArrays(
     return drawNormal(key, purpose, i, count).map((value) => value * deviation);
   });
   const weights = joinArrays(parts);
-  return { weights, firstMoment: new Float32Array(weights.length), secondMoment: new Float32Array(weights.length) };
+  return {
+    weights,
+    firstMoment: new Float32Array(weights.length),
+    secondMoment: new Float32Array(weights.length),
+  };
 }
 
 /** Uniform within sqrt(6 / (inputs + outputs)), both counted as a number of weights that meet in one unit. */
@@ -133,7 +147,11 @@ export interface AverageAmounts<T extends Amount = Amount> {
  *
  * @param average  [parameters].
  */
-export function updateAverage(average: tf.Variable<tf.Rank.R1>, weights: tf.Tensor1D, { kept, taken }: AverageAmounts): void {
+export function updateAverage(
+  average: tf.Variable<tf.Rank.R1>,
+  weights: tf.Tensor1D,
+  { kept, taken }: AverageAmounts,
+): void {
   tf.tidy(() => average.assign(tf.add(tf.mul(average, kept), tf.mul(weights, taken))));
 }
 
@@ -146,7 +164,10 @@ export interface AdamAmounts<T extends Amount = Amount> {
 }
 
 /** @param update  Its number, from 1. */
-export function computeAdamAmounts({ learningRate, beta1, beta2 }: AdamConfig, update: number): AdamAmounts<number> {
+export function computeAdamAmounts(
+  { learningRate, beta1, beta2 }: AdamConfig,
+  update: number,
+): AdamAmounts<number> {
   return { rate: learningRate / (1 - beta1 ** update), root: 1 / Math.sqrt(1 - beta2 ** update) };
 }
 
@@ -164,7 +185,10 @@ export function applyAdam(
 ): void {
   tf.tidy(() => {
     const m = tf.add(tf.mul(state.firstMoment, beta1), tf.mul(gradient, 1 - beta1)) as tf.Tensor1D;
-    const v = tf.add(tf.mul(state.secondMoment, beta2), tf.mul(tf.square(gradient), 1 - beta2)) as tf.Tensor1D;
+    const v = tf.add(
+      tf.mul(state.secondMoment, beta2),
+      tf.mul(tf.square(gradient), 1 - beta2),
+    ) as tf.Tensor1D;
     const change = tf.div(tf.mul(m, rate), tf.add(tf.mul(tf.sqrt(v), root), epsilon));
     state.firstMoment.assign(m);
     state.secondMoment.assign(v);

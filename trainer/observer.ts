@@ -5,7 +5,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { ExpectedError } from './expected-error.ts';
 import type { Warning } from './metrics.ts';
-import { computeFactor, isImageStep, isLogStep, isMetricsStep, type TrainingConfig } from './preset.ts';
+import {
+  computeFactor,
+  isImageStep,
+  isLogStep,
+  isMetricsStep,
+  type TrainingConfig,
+} from './preset.ts';
 import { describeWarning, type Progress } from './reporter.ts';
 import { openRunLog, type RunLog } from './run-log.ts';
 import { computeDiversity, drawGrid, GRID } from './sample-grid.ts';
@@ -29,7 +35,10 @@ export class TrainingError extends ExpectedError {
   override name = 'TrainingError' as const;
   readonly reason: 'diverged' | 'collapsed';
 
-  constructor(reason: 'diverged' | 'collapsed', { message, advice }: Pick<Warning, 'message' | 'advice'>) {
+  constructor(
+    reason: 'diverged' | 'collapsed',
+    { message, advice }: Pick<Warning, 'message' | 'advice'>,
+  ) {
     super(`${message} ${advice} The last good checkpoint is kept.`);
     this.reason = reason;
   }
@@ -61,13 +70,19 @@ export interface ObserverSource {
 }
 
 /** Starts to watch a run; its clock starts now. */
-export async function createObserver({ run, gan, firstStep, realDiversity }: ObserverSource): Promise<Observer> {
+export async function createObserver({
+  run,
+  gan,
+  firstStep,
+  realDiversity,
+}: ObserverSource): Promise<Observer> {
   const { config, reporter, now } = run;
   const log: RunLog = await openRunLog(run.folder, { firstStep, batchSize: config.batchSize });
   const startedAt = now();
   let shownAt = startedAt;
   let collapsedGrids = 0;
-  const keeps = (step: number): boolean => isImageStep(step, config) || isMetricsStep(step, config.steps);
+  const keeps = (step: number): boolean =>
+    isImageStep(step, config) || isMetricsStep(step, config.steps);
 
   return {
     keeps,
@@ -76,11 +91,17 @@ export async function createObserver({ run, gan, firstStep, realDiversity }: Obs
         return;
       }
       const draws = isImageStep(step, config);
-      const progress = await measureProgress(losses, { config, step, firstStep, elapsedMs: now() - startedAt });
+      const progress = await measureProgress(losses, {
+        config,
+        step,
+        firstStep,
+        elapsedMs: now() - startedAt,
+      });
       shownAt = now();
       reporter.show(progress);
       const grid = keeps(step) && isFinite(progress) ? await drawGrid(gan, config) : null;
-      const diversity = grid === null ? undefined : computeDiversity(grid.pixels, grid.count) / realDiversity;
+      const diversity =
+        grid === null ? undefined : computeDiversity(grid.pixels, grid.count) / realDiversity;
       if (draws && diversity !== undefined) {
         collapsedGrids = diversity < COLLAPSED_DIVERSITY ? collapsedGrids + 1 : 0;
       }
@@ -120,7 +141,12 @@ export async function createObserver({ run, gan, firstStep, realDiversity }: Obs
 
 async function measureProgress(
   losses: StepLosses,
-  { config, step, firstStep, elapsedMs }: { config: TrainingConfig; step: number; firstStep: number; elapsedMs: number },
+  {
+    config,
+    step,
+    firstStep,
+    elapsedMs,
+  }: { config: TrainingConfig; step: number; firstStep: number; elapsedMs: number },
 ): Promise<Progress> {
   const [[discriminatorLoss = NaN], [generatorLoss = NaN]] = await Promise.all([
     losses.discriminator.data(),
@@ -146,7 +172,9 @@ export function keepIn(figures: StepFigures): Probe {
 
 async function readFigures(figures: StepFigures): Promise<Partial<Record<StepFigure, number>>> {
   const entries = await Promise.all(
-    Object.entries(figures).map(async ([figure, value]) => [figure, (await value.data())[0] ?? NaN] as const),
+    Object.entries(figures).map(
+      async ([figure, value]) => [figure, (await value.data())[0] ?? NaN] as const,
+    ),
   );
   return Object.fromEntries(entries);
 }

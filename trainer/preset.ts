@@ -3,7 +3,12 @@
  */
 import type { GeneratorConfig } from '../shared/generator.ts';
 import type { PixelRange } from '../shared/pixels.ts';
-import { DIGITS_SIZES, GENERATOR_SIZES, planDigitsGenerator, type GeneratorSize } from './digits-network.ts';
+import {
+  DIGITS_SIZES,
+  GENERATOR_SIZES,
+  planDigitsGenerator,
+  type GeneratorSize,
+} from './digits-network.ts';
 import type { DiscriminatorConfig } from './discriminator.ts';
 import type { PriorConfig } from './prior.ts';
 
@@ -79,7 +84,12 @@ export const PRESETS = {
     steps: 16_000,
     batchSize: 128,
     generator: planDigitsGenerator(28, 1, 10, DEFAULT_GENERATOR_SIZE), // as for MNIST: see `fitPreset`
-    discriminator: { type: 'convolutional', filters: [32, 64, 128], kernelSizes: [4, 4, 3], units: 128 },
+    discriminator: {
+      type: 'convolutional',
+      filters: [32, 64, 128],
+      kernelSizes: [4, 4, 3],
+      units: 128,
+    },
     objective: { type: 'relativistic', gamma: 0.5, finalGamma: 0.25 }, // held up: it keeps samples varied
     pixelRange: [-1, 1],
     generatorAdam: { learningRate: 1.5e-3, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
@@ -121,7 +131,10 @@ export const PRESETS = {
 export const DEFAULT_PRESET: PresetName = 'digits';
 
 /** Sides in pixels of the square images that each preset can be fitted to. */
-export const PRESET_SIZES: Readonly<Record<PresetName, readonly number[]>> = { digits: DIGITS_SIZES, seed: [28] };
+export const PRESET_SIZES: Readonly<Record<PresetName, readonly number[]>> = {
+  digits: DIGITS_SIZES,
+  seed: [28],
+};
 
 /** Sizes of the generator that each preset has; none to choose from: []. */
 export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly GeneratorSize[]>> = {
@@ -190,13 +203,19 @@ export function isImageStep(step: number, { imageEvery, steps }: TrainingConfig)
 }
 
 /** What learning rates are multiplied with at a step: 1 at the first, `finalFactor` at the last, half a cosine between. */
-export function computeFactor(step: number, { steps, finalFactor }: Pick<TrainingConfig, 'steps' | 'finalFactor'>): number {
+export function computeFactor(
+  step: number,
+  { steps, finalFactor }: Pick<TrainingConfig, 'steps' | 'finalFactor'>,
+): number {
   const done = steps > 1 ? step / (steps - 1) : 0;
   return finalFactor + ((1 - finalFactor) * (1 + Math.cos(Math.PI * done))) / 2;
 }
 
 /** The same for the weight of the gradient penalties. */
-export function computeGammaFactor(step: number, config: Pick<TrainingConfig, 'steps' | 'finalFactor' | 'objective'>): number {
+export function computeGammaFactor(
+  step: number,
+  config: Pick<TrainingConfig, 'steps' | 'finalFactor' | 'objective'>,
+): number {
   const { steps, finalFactor, objective } = config;
   return objective.type === 'relativistic' && objective.finalGamma !== undefined
     ? computeFactor(step, { steps, finalFactor: objective.finalGamma / objective.gamma })

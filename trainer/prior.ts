@@ -51,7 +51,8 @@ function createMap({ shape, deviation }: PriorConfig): (uniform: number) => numb
       return (uniform) => deviation * computeNormalQuantile(toProbability(uniform));
     case 'truncated-gaussian': {
       const scale = deviation / CUT_DEVIATION;
-      return (uniform) => scale * computeNormalQuantile(BELOW_CUT + toProbability(uniform) * (1 - 2 * BELOW_CUT));
+      return (uniform) =>
+        scale * computeNormalQuantile(BELOW_CUT + toProbability(uniform) * (1 - 2 * BELOW_CUT));
     }
     case 'sparse': {
       const scale = (deviation / UNIFORM_DEVIATION) * SPARSE_DENSITY ** -1.5;
@@ -82,12 +83,14 @@ export function computeNormalQuantile(probability: number): number {
 
 function computeTail(r: number): number {
   return (
-    (((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777) / ((0.12021132975 * r + 0.7370016425) * r + 1)
+    (((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777) /
+    ((0.12021132975 * r + 0.7370016425) * r + 1)
   );
 }
 
 function computeFarTail(r: number): number {
   return (
-    (((0.017337203997 * r + 0.42868294337) * r + 3.081226386) * r + 6.657905115) / ((0.012258202635 * r + 0.24197894225) * r + 1)
+    (((0.017337203997 * r + 0.42868294337) * r + 3.081226386) * r + 6.657905115) /
+    ((0.012258202635 * r + 0.24197894225) * r + 1)
   );
 }

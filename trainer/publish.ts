@@ -6,7 +6,14 @@
 import { buildKey, encodeManifest, hashBytes, MANIFEST_FILE } from '../shared/artifact.ts';
 import { buildSignaturePath } from '../shared/signature.ts';
 import { holding, holdToKeep } from './publication/hold.ts';
-import { changeLedger, findServed, readLedger, recordServed, type Ledger, type Publication } from './publication/ledger.ts';
+import {
+  changeLedger,
+  findServed,
+  readLedger,
+  recordServed,
+  type Ledger,
+  type Publication,
+} from './publication/ledger.ts';
 import type { Signer } from './publication/signing.ts';
 import {
   describeObject,
@@ -21,7 +28,12 @@ import { readArtifactFolder } from './storage/artifact-folder.ts';
 import type { Waiting } from './storage/backoff.ts';
 import { requireConditionalWrites } from './storage/conditional-writes.ts';
 import type { ObjectStore } from './storage/object-store.ts';
-import { mergePointer, movePointer, readPointer, type StoredPointer } from './storage/served-pointer.ts';
+import {
+  mergePointer,
+  movePointer,
+  readPointer,
+  type StoredPointer,
+} from './storage/served-pointer.ts';
 
 export interface PublishOptions {
   /** Not closed. */
@@ -70,15 +82,24 @@ export interface PublishResult {
  * @throws StorageError         When the store fails.
  */
 export async function publishArtifact(options: PublishOptions): Promise<PublishResult> {
-  const { store, folder, dryRun = false, allowUnsafePointer = false, onProgress = () => {} } = options;
+  const {
+    store,
+    folder,
+    dryRun = false,
+    allowUnsafePointer = false,
+    onProgress = () => {},
+  } = options;
   const { manifest, files } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
   const { signer } = options;
-  const signatures = signer === undefined ? [] : [[buildSignaturePath(signer.publicKey.id), signer.sign(manifestBytes)] as const];
+  const signatures =
+    signer === undefined
+      ? []
+      : [[buildSignaturePath(signer.publicKey.id), signer.sign(manifestBytes)] as const];
   // The manifest comes last: where it lies, all that it lists lies too.
-  const uploads = [...files, ...signatures, [MANIFEST_FILE, manifestBytes] as const].map(([path, content]) =>
-    planUpload(buildKey(name, version, path), content),
+  const uploads = [...files, ...signatures, [MANIFEST_FILE, manifestBytes] as const].map(
+    ([path, content]) => planUpload(buildKey(name, version, path), content),
   );
 
   const before = await readPointer(store);
@@ -93,7 +114,12 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
       missing.push(upload);
     }
   }
-  const published = { name, version, manifestSha256: hashBytes(manifestBytes), makeDefault: options.makeDefault };
+  const published = {
+    name,
+    version,
+    manifestSha256: hashBytes(manifestBytes),
+    makeDefault: options.makeDefault,
+  };
   const wanted = mergePointer(store, before, published, options.now);
   const result = {
     name,
@@ -108,11 +134,16 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
     return result;
   }
 
-  const isSafe = await requireConditionalWrites(store, allowUnsafePointer, () => onProgress({ type: 'conditions_ignored' }));
+  const isSafe = await requireConditionalWrites(store, allowUnsafePointer, () =>
+    onProgress({ type: 'conditions_ignored' }),
+  );
   const { now, waiting } = options;
   const publication: Publication = { store, now, waiting };
-  const record = (pointer: StoredPointer) => (ledger: Ledger) => recordServed(ledger, pointer?.pointer, published, now());
-  const hold = await holdToKeep(publication, published, record(before), (_, until) => onProgress({ type: 'waiting', until }));
+  const record = (pointer: StoredPointer) => (ledger: Ledger) =>
+    recordServed(ledger, pointer?.pointer, published, now());
+  const hold = await holdToKeep(publication, published, record(before), (_, until) =>
+    onProgress({ type: 'waiting', until }),
+  );
   return holding(hold, async () => {
     const uploaded: PublishedObject[] = [];
     /** Puts what is not there: a second time what was deleted meanwhile. */
@@ -139,14 +170,19 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
       ...result,
       ...describeMove(move.before, name),
       uploaded,
-      alreadyThere: result.alreadyThere.filter(({ key }) => !uploaded.some((object) => object.key === key)),
+      alreadyThere: result.alreadyThere.filter(
+        ({ key }) => !uploaded.some((object) => object.key === key),
+      ),
       pointerMoved: move.moved,
       defaultName: move.defaultName,
     };
   });
 }
 
-function describeMove(before: StoredPointer, name: string): Pick<PublishResult, 'previousVersion' | 'previousDefaultName'> {
+function describeMove(
+  before: StoredPointer,
+  name: string,
+): Pick<PublishResult, 'previousVersion' | 'previousDefaultName'> {
   return {
     previousVersion: findServed(before?.pointer, name)?.version ?? null,
     previousDefaultName: before?.pointer.default ?? null,

@@ -10,7 +10,12 @@ const CIPHER = 'chacha20';
 const HAS_CIPHER = getCiphers().includes(CIPHER);
 
 /** `drawWords` of `shared/random.ts`, from a stream's start. */
-export function drawWords(key: RandomKey, purpose: number, index: number, count: number): Uint32Array {
+export function drawWords(
+  key: RandomKey,
+  purpose: number,
+  index: number,
+  count: number,
+): Uint32Array {
   if (!HAS_CIPHER) {
     return drawPortably(key, purpose, index, count);
   }
@@ -18,7 +23,9 @@ export function drawWords(key: RandomKey, purpose: number, index: number, count:
   start.setUint32(4, purpose, true);
   start.setUint32(8, index % 2 ** 32, true);
   start.setUint32(12, Math.floor(index / 2 ** 32), true);
-  const stream = createCipheriv(CIPHER, key, new Uint8Array(start.buffer)).update(new Uint8Array(count * 4));
+  const stream = createCipheriv(CIPHER, key, new Uint8Array(start.buffer)).update(
+    new Uint8Array(count * 4),
+  );
   const words = new Uint32Array(count);
   new Uint8Array(words.buffer).set(stream); // aligned, which a view of the stream need not be
   return words;

@@ -42,7 +42,8 @@ function createBarReporter(output: NodeJS.WriteStream): Reporter {
   const bars = new MultiBar(
     {
       stream: output,
-      format: '{bar} {percentage}% │ step {value}/{total} │ D {d} G {g} │ {rate} images/s │ {left} left',
+      format:
+        '{bar} {percentage}% │ step {value}/{total} │ D {d} G {g} │ {rate} images/s │ {left} left',
       barCompleteChar: '█',
       barIncompleteChar: '░',
       barsize: 24,
@@ -55,7 +56,8 @@ function createBarReporter(output: NodeJS.WriteStream): Reporter {
   );
   let bar: SingleBar | undefined;
   const show = (progress: Progress): void => {
-    const { step, steps, discriminatorLoss, generatorLoss, imagesPerSecond, secondsLeft } = progress;
+    const { step, steps, discriminatorLoss, generatorLoss, imagesPerSecond, secondsLeft } =
+      progress;
     bar ??= bars.create(steps, step);
     bar.update(step + 1, {
       d: discriminatorLoss.toFixed(3),
@@ -84,7 +86,13 @@ function createBarReporter(output: NodeJS.WriteStream): Reporter {
 }
 
 /** One line for a logged step. */
-export function describeProgress({ step, discriminatorLoss, generatorLoss, imagesPerSecond, secondsLeft }: Progress): string {
+export function describeProgress({
+  step,
+  discriminatorLoss,
+  generatorLoss,
+  imagesPerSecond,
+  secondsLeft,
+}: Progress): string {
   return [
     `step ${step.toLocaleString('en').padStart(6)}`,
     `D loss ${discriminatorLoss.toFixed(5)}`,
@@ -106,5 +114,7 @@ export function describeSeconds(seconds: number): string {
     return `${s} s`;
   }
   const [hours, minutes] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
-  return hours > 0 ? `${hours} h ${String(minutes).padStart(2, '0')} m` : `${minutes} m ${String(s % 60).padStart(2, '0')} s`;
+  return hours > 0
+    ? `${hours} h ${String(minutes).padStart(2, '0')} m`
+    : `${minutes} m ${String(s % 60).padStart(2, '0')} s`;
 }

@@ -109,7 +109,10 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
   try {
     text = await readFile(options, 'utf8');
   } catch (cause) {
-    throw new RunFolderError(`${flag} ${folder}: expected the folder of a run, but ${options} cannot be read`, { cause });
+    throw new RunFolderError(
+      `${flag} ${folder}: expected the folder of a run, but ${options} cannot be read`,
+      { cause },
+    );
   }
   try {
     return JSON.parse(text) as RunOptions;
@@ -147,7 +150,10 @@ export async function loadSessions(folder: string): Promise<Session[]> {
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
   await removeLeftovers(folder);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
-  await writeAtomically(locate(folder).metrics, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  await writeAtomically(
+    locate(folder).metrics,
+    kept.map((line) => `${JSON.stringify(line)}\n`).join(''),
+  );
 }
 
 /** Appends a line to the log. */
@@ -168,7 +174,10 @@ export async function loadLastMetrics(folder: string): Promise<MetricsLine | nul
 
 /** Saves a grid, as PNG. */
 export async function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {
-  await writeAtomically(join(locate(folder).images, `step-${String(step).padStart(7, '0')}.png`), png);
+  await writeAtomically(
+    join(locate(folder).images, `step-${String(step).padStart(7, '0')}.png`),
+    png,
+  );
 }
 
 /** Makes the animation of all grids so far. */
@@ -188,8 +197,13 @@ export interface SavedGrid {
 /** Reads all grids, in the order of their steps. */
 export async function loadGrids(folder: string): Promise<SavedGrid[]> {
   const { images } = locate(folder);
-  const names = existsSync(images) ? (await readdir(images)).filter((name) => GRID_NAME.test(name)).sort() : [];
+  const names = existsSync(images)
+    ? (await readdir(images)).filter((name) => GRID_NAME.test(name)).sort()
+    : [];
   return Promise.all(
-    names.map(async (name) => ({ step: Number(GRID_NAME.exec(name)?.[1]), png: await readFile(join(images, name)) })),
+    names.map(async (name) => ({
+      step: Number(GRID_NAME.exec(name)?.[1]),
+      png: await readFile(join(images, name)),
+    })),
   );
 }

@@ -47,7 +47,8 @@ export async function openRunLog(
   return {
     async record({ figures, elapsedMs, grid, failure }) {
       const seconds = secondsBefore + elapsedMs / 1000;
-      const imagesPerSecond = (figures.imagesSeen - last.imagesSeen) / Math.max(1e-3, seconds - last.seconds);
+      const imagesPerSecond =
+        (figures.imagesSeen - last.imagesSeen) / Math.max(1e-3, seconds - last.seconds);
       const line: MetricsLine = { ...figures, imagesPerSecond, seconds };
       last = { seconds, imagesSeen: figures.imagesSeen };
       const raised = failure === null ? findWarnings([...history, line]) : [failure];

@@ -73,7 +73,10 @@ export interface RunPlan {
  * @param onProgress  Called now and then while a folder of pictures is read.
  * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this machine.
  */
-export async function planRun(request: RunRequest, onProgress: PngFolderWatcher['onProgress'] = () => {}): Promise<RunPlan> {
+export async function planRun(
+  request: RunRequest,
+  onProgress: PngFolderWatcher['onProgress'] = () => {},
+): Promise<RunPlan> {
   return request.resume === undefined
     ? await planNewRun(request, onProgress)
     : await planResumption(request, resolve(request.resume), onProgress);
@@ -98,7 +101,9 @@ async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<
     seed: request.seed ?? DEFAULT_SEED,
   };
   checkFit(config, dataset);
-  const backend = await selectBackend(request.backend ?? 'auto', { convolutions: trainsConvolutions(config) });
+  const backend = await selectBackend(request.backend ?? 'auto', {
+    convolutions: trainsConvolutions(config),
+  });
   const asked = request.backend !== undefined && request.backend !== 'auto';
   const slowness = await checkSpeed(config, backend, asked);
   const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
@@ -118,7 +123,11 @@ async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<
   };
 }
 
-async function planResumption(request: RunRequest, folder: string, onProgress: OnProgress): Promise<RunPlan> {
+async function planResumption(
+  request: RunRequest,
+  folder: string,
+  onProgress: OnProgress,
+): Promise<RunPlan> {
   const told = await loadRunOptions(folder);
   refuseConflict('--out', request.out && resolve(request.out), folder);
   refuseConflict('--preset', request.preset, told.config.preset);
@@ -129,12 +138,19 @@ async function planResumption(request: RunRequest, folder: string, onProgress: O
     ...(request.snapshots && { snapshots: true }),
     config: { ...told.config, ...pickSchedule(request, told.config) },
   };
-  const { checkpoint, skipped } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? { checkpoint: null, skipped: [] };
+  const { checkpoint, skipped } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {
+    checkpoint: null,
+    skipped: [],
+  };
   if (checkpoint !== null && checkpoint.runSha256 !== hashRun(options)) {
-    throw new CheckpointError(`--resume ${folder}: its checkpoint belongs to a run with other options or data. Start a new run`);
+    throw new CheckpointError(
+      `--resume ${folder}: its checkpoint belongs to a run with other options or data. Start a new run`,
+    );
   }
   if (checkpoint !== null && checkpoint.step > options.config.steps) {
-    throw new CheckpointError(`--steps ${options.config.steps}: the run in ${folder} has done ${checkpoint.step} already`);
+    throw new CheckpointError(
+      `--steps ${options.config.steps}: the run in ${folder} has done ${checkpoint.step} already`,
+    );
   }
   const { dataset, notes: dataNotes } = await loadData(request, { onProgress });
   const sha256 = hashDataset(dataset);
@@ -157,13 +173,17 @@ async function planResumption(request: RunRequest, folder: string, onProgress: O
     notes.push('No checkpoint was saved yet: starting from step 0.');
   }
   if (backend.name !== name) {
-    notes.push(`Trained on ${name} so far, going on with ${backend.name}: not bit for bit the same as one run.`);
+    notes.push(
+      `Trained on ${name} so far, going on with ${backend.name}: not bit for bit the same as one run.`,
+    );
   }
   return { options, folder, dataset, backend, checkpoint, resumes: true, notes };
 }
 
 async function loadData({ data }: RunRequest, watcher: PngFolderWatcher): Promise<LoadedFolder> {
-  return data === undefined ? { dataset: await loadMnistPackage(), notes: [] } : await loadDataFolder(data, watcher);
+  return data === undefined
+    ? { dataset: await loadMnistPackage(), notes: [] }
+    : await loadDataFolder(data, watcher);
 }
 
 /** What a run is told beside its preset. */
@@ -171,15 +191,27 @@ function pickTuning(request: RunRequest, config: Omit<TrainingConfig, 'seed'>) {
   const { preset, generatorAdam, discriminatorAdam, objective, translatePixels } = config;
   const { generatorLearningRate, discriminatorLearningRate } = request;
   return {
-    generatorAdam: { ...generatorAdam, learningRate: generatorLearningRate ?? generatorAdam.learningRate },
-    discriminatorAdam: { ...discriminatorAdam, learningRate: discriminatorLearningRate ?? discriminatorAdam.learningRate },
+    generatorAdam: {
+      ...generatorAdam,
+      learningRate: generatorLearningRate ?? generatorAdam.learningRate,
+    },
+    discriminatorAdam: {
+      ...discriminatorAdam,
+      learningRate: discriminatorLearningRate ?? discriminatorAdam.learningRate,
+    },
     objective: pickPenalties(request, preset, objective),
     translatePixels: request.translate ?? translatePixels,
   };
 }
 
-function pickPenalties({ gamma, finalGamma }: RunRequest, preset: string, objective: ObjectiveConfig): ObjectiveConfig {
-  const given = Object.entries({ '--gamma': gamma, '--final-gamma': finalGamma }).find(([, value]) => value !== undefined);
+function pickPenalties(
+  { gamma, finalGamma }: RunRequest,
+  preset: string,
+  objective: ObjectiveConfig,
+): ObjectiveConfig {
+  const given = Object.entries({ '--gamma': gamma, '--final-gamma': finalGamma }).find(
+    ([, value]) => value !== undefined,
+  );
   if (given === undefined) {
     return objective;
   }
@@ -189,11 +221,18 @@ function pickPenalties({ gamma, finalGamma }: RunRequest, preset: string, object
       `${flag} ${value}: --preset ${preset} has no gradient penalties. Leave ${flag} out, or take --preset digits.`,
     );
   }
-  return { ...objective, ...(gamma !== undefined && { gamma }), ...(finalGamma !== undefined && { finalGamma }) };
+  return {
+    ...objective,
+    ...(gamma !== undefined && { gamma }),
+    ...(finalGamma !== undefined && { finalGamma }),
+  };
 }
 
 /** What may differ between a run and its resumption: see `hashRun`. */
-function pickSchedule(request: RunRequest, { steps, imageEvery, checkpointEvery }: Omit<TrainingConfig, 'seed'>) {
+function pickSchedule(
+  request: RunRequest,
+  { steps, imageEvery, checkpointEvery }: Omit<TrainingConfig, 'seed'>,
+) {
   return {
     steps: request.steps ?? steps,
     imageEvery: request.imageEvery ?? imageEvery,
@@ -230,18 +269,29 @@ export async function checkSpeed(
 }
 
 /** Not every backend can. */
-function trainsConvolutions({ generator, discriminator }: Pick<TrainingConfig, 'generator' | 'discriminator'>): boolean {
-  return discriminator.type === 'convolutional' || generator.layers.some(({ type }) => type === 'conv2d');
+function trainsConvolutions({
+  generator,
+  discriminator,
+}: Pick<TrainingConfig, 'generator' | 'discriminator'>): boolean {
+  return (
+    discriminator.type === 'convolutional' || generator.layers.some(({ type }) => type === 'conv2d')
+  );
 }
 
 function checkGeneratorSize(preset: PresetName, size: GeneratorSize | undefined): void {
   if (size !== undefined && !PRESET_GENERATOR_SIZES[preset].includes(size)) {
-    throw new ExpectedError(`--size ${size}: --preset ${preset} has one size only. Leave --size out, or take --preset digits.`);
+    throw new ExpectedError(
+      `--size ${size}: --preset ${preset} has one size only. Leave --size out, or take --preset digits.`,
+    );
   }
 }
 
 /** Whether a preset has networks for images of a size. */
-function checkSize(preset: PresetName, source: string, { width, height }: { width: number; height: number }): void {
+function checkSize(
+  preset: PresetName,
+  source: string,
+  { width, height }: { width: number; height: number },
+): void {
   const sizes = PRESET_SIZES[preset];
   if (width !== height || !sizes.includes(width)) {
     const others = (Object.keys(PRESET_SIZES) as PresetName[]).filter(
@@ -263,14 +313,17 @@ function checkFit(
 ): void {
   const wanted = planGenerator(generator).outputShape;
   if (height !== wanted[0] || width !== wanted[1] || channels !== wanted[2]) {
-    const describe = (h: number, w: number, c: number): string => `${w} x ${h} ${c === 1 ? 'grey' : 'RGB'} images`;
+    const describe = (h: number, w: number, c: number): string =>
+      `${w} x ${h} ${c === 1 ? 'grey' : 'RGB'} images`;
     throw new DatasetError(
       `--preset ${preset} makes ${describe(...wanted)} here, ${name} holds ${describe(height, width, channels)}. ` +
         'Take --preset digits, which fits itself to its data, or convert the images.',
     );
   }
   if (generator.classes !== 0 && generator.classes !== classes.length) {
-    throw new DatasetError(`the run has ${generator.classes} classes, ${name} has ${classes.length}: give the same --data`);
+    throw new DatasetError(
+      `the run has ${generator.classes} classes, ${name} has ${classes.length}: give the same --data`,
+    );
   }
   if (count < batchSize) {
     throw new DatasetError(
@@ -281,7 +334,9 @@ function checkFit(
 
 function describeClassUse({ preset, generator }: TrainingConfig, { classes }: Dataset): string[] {
   return classes.length === 1 && preset === 'digits' && generator.classes === 0
-    ? [`All images are of the one class ${JSON.stringify(classes[0])}: training without classes, as there is nothing to choose.`]
+    ? [
+        `All images are of the one class ${JSON.stringify(classes[0])}: training without classes, as there is nothing to choose.`,
+      ]
     : [];
 }
 
@@ -297,7 +352,9 @@ function refuseChange(request: RunRequest): void {
   };
   for (const [flag, value] of Object.entries(flags)) {
     if (value !== undefined) {
-      throw new ExpectedError(`${flag} ${value}: the run to resume has its own. Leave ${flag} out, or start a new run.`);
+      throw new ExpectedError(
+        `${flag} ${value}: the run to resume has its own. Leave ${flag} out, or start a new run.`,
+      );
     }
   }
 }

@@ -22,12 +22,20 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
   for (const [name, values] of Object.entries(tensors)) {
-    header[name] = { dtype: 'F32', shape: [values.length], data_offsets: [end, (end += values.byteLength)] };
+    header[name] = {
+      dtype: 'F32',
+      shape: [values.length],
+      data_offsets: [end, (end += values.byteLength)],
+    };
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
   // Padded with spaces, as the format allows, so that the arrays lie on 8-byte boundaries.
   const headerBytes = Math.ceil(text.length / 8) * 8;
-  const bytes = new Uint8Array(LENGTH_BYTES + headerBytes + end).fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
+  const bytes = new Uint8Array(LENGTH_BYTES + headerBytes + end).fill(
+    0x20,
+    LENGTH_BYTES,
+    LENGTH_BYTES + headerBytes,
+  );
   new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
   bytes.set(text, LENGTH_BYTES);
   let next = LENGTH_BYTES + headerBytes;
@@ -50,15 +58,17 @@ export function decodeSafetensors(bytes: Uint8Array): TensorFile {
   if (start > bytes.length) {
     throw new Error(`truncated: ${bytes.length} bytes, its header alone would end at ${start}`);
   }
-  const header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start))) as Record<
-    string,
-    unknown
-  >;
+  const header = JSON.parse(
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start)),
+  ) as Record<string, unknown>;
   const { __metadata__: metadata = {}, ...entries } = header;
   const tensors: Record<string, Float32Array> = {};
   for (const [name, entry] of Object.entries(entries) as [string, HeaderEntry][]) {
     const [from, to] = entry.data_offsets;
-    if (entry.dtype !== 'F32' || to - from !== 4 * entry.shape.reduce((product, size) => product * size, 1)) {
+    if (
+      entry.dtype !== 'F32' ||
+      to - from !== 4 * entry.shape.reduce((product, size) => product * size, 1)
+    ) {
       throw new Error(
         `${name} is ${entry.dtype} of shape [${entry.shape.join(', ')}] in ${to - from} bytes, expected float32 numbers`,
       );
@@ -67,7 +77,9 @@ export function decodeSafetensors(bytes: Uint8Array): TensorFile {
       throw new Error(`truncated: ${name} ends at byte ${start + to} of ${bytes.length}`);
     }
     // A new Uint8Array, not slice(): that of a Buffer of Node shares its memory.
-    tensors[name] = new Float32Array(new Uint8Array(bytes.subarray(start + from, start + to)).buffer);
+    tensors[name] = new Float32Array(
+      new Uint8Array(bytes.subarray(start + from, start + to)).buffer,
+    );
   }
   return { tensors, metadata: metadata as Record<string, string> };
 }

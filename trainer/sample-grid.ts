@@ -16,7 +16,11 @@ import { pickShippedWeights, type Gan } from './steps.ts';
 /** Samples on a grid, 8 x 8, and how large they are drawn. */
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
 
-const GREYS = Array.from({ length: 256 }, (_, grey): [number, number, number] => [grey, grey, grey]);
+const GREYS = Array.from({ length: 256 }, (_, grey): [number, number, number] => [
+  grey,
+  grey,
+  grey,
+]);
 /** Pixels that a palette is chosen from: the time grows with the square of their colours, minutes for a noisy grid. */
 const MAX_PALETTE_PIXELS = 4096;
 const FRAME_MS = 500;
@@ -25,20 +29,34 @@ const LAST_FRAME_MS = 2500;
 /**
  * Draws a run's grid: samples 0 to 63 of its seed, by the sampling law that serves too (but for its prior, if it has one).
  */
-export async function drawGrid(gan: Gan, config: Pick<TrainingConfig, 'seed' | 'pixelRange' | 'prior'>): Promise<Samples> {
+export async function drawGrid(
+  gan: Gan,
+  config: Pick<TrainingConfig, 'seed' | 'pixelRange' | 'prior'>,
+): Promise<Samples> {
   const { seed, pixelRange, prior } = config;
   const { plan } = gan;
   const key = deriveSeedKey(seed);
   const { latentSize, classes } = plan.config;
   const labels = classes === 0 ? null : drawLabels(key, 0, GRID.count, classes);
   const output = tf.tidy(() => {
-    const input = buildInput(plan, applyPrior(prior, drawLatents(key, 0, GRID.count, latentSize)), labels);
+    const input = buildInput(
+      plan,
+      applyPrior(prior, drawLatents(key, 0, GRID.count, latentSize)),
+      labels,
+    );
     return runGenerator(plan, splitWeights(plan.weights, pickShippedWeights(gan)), input);
   });
   const values = await output.data<'float32'>();
   output.dispose();
   const [height, width, channels] = plan.outputShape;
-  return { count: GRID.count, height, width, channels, pixels: encodePixels(values, pixelRange), labels };
+  return {
+    count: GRID.count,
+    height,
+    width,
+    channels,
+    pixels: encodePixels(values, pixelRange),
+    labels,
+  };
 }
 
 /**
@@ -76,11 +94,19 @@ export function encodeGif(frames: readonly Uint8Array[]): Uint8Array {
     const delay = i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS;
     const repeat = i === 0 ? { repeat: 0 } : {};
     if (channels === 1) {
-      gif.writeFrame(data as Uint8Array, width, height, { delay, ...repeat, ...(i === 0 ? { palette: GREYS } : {}) });
+      gif.writeFrame(data as Uint8Array, width, height, {
+        delay,
+        ...repeat,
+        ...(i === 0 ? { palette: GREYS } : {}),
+      });
     } else {
       const rgba = addAlpha(data as Uint8Array);
       const palette = gifenc.quantize(thin(rgba), GREYS.length);
-      gif.writeFrame(gifenc.applyPalette(rgba, palette), width, height, { delay, ...repeat, palette });
+      gif.writeFrame(gifenc.applyPalette(rgba, palette), width, height, {
+        delay,
+        ...repeat,
+        palette,
+      });
     }
   }
   gif.finish();

@@ -45,7 +45,10 @@ export interface StepSource {
 /**
  * Puts both networks on the backend, with starting weights or a checkpoint's. The caller disposes it: see {@link disposeGan}.
  */
-export function createGan({ config, dataset, key }: StepSource, checkpoint: Checkpoint | null): Gan {
+export function createGan(
+  { config, dataset, key }: StepSource,
+  checkpoint: Checkpoint | null,
+): Gan {
   const plan = planGenerator(config.generator);
   const judge = planDiscriminator(
     config.discriminator,
@@ -53,10 +56,14 @@ export function createGan({ config, dataset, key }: StepSource, checkpoint: Chec
     config.generator.classes,
   );
   const { initialisation } = config;
-  const generator = checkpoint?.generator ?? drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights, initialisation);
+  const generator =
+    checkpoint?.generator ??
+    drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights, initialisation);
   const discriminator =
-    checkpoint?.discriminator ?? drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights, initialisation);
-  const average = config.emaHalfLifeImages === 0 ? null : (checkpoint?.average ?? generator.weights);
+    checkpoint?.discriminator ??
+    drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights, initialisation);
+  const average =
+    config.emaHalfLifeImages === 0 ? null : (checkpoint?.average ?? generator.weights);
   return {
     plan,
     judge,
@@ -103,7 +110,13 @@ export interface StepAmounts<T extends Amount = number> {
  * @param step     From 0.
  * @param probe    Sees the step's figures; without it none is computed.
  */
-export function trainStep(gan: Gan, source: StepSource, indices: Uint32Array, step: number, probe?: Probe): StepLosses {
+export function trainStep(
+  gan: Gan,
+  source: StepSource,
+  indices: Uint32Array,
+  step: number,
+  probe?: Probe,
+): StepLosses {
   const real = decodeImages(source, indices);
   const draws = drawStep(gan, source, indices, step);
   try {
@@ -120,19 +133,51 @@ export function trainStep(gan: Gan, source: StepSource, indices: Uint32Array, st
 /** The real images of a batch, [batch, height, width, channels]. The caller disposes them. */
 export function decodeImages({ config, dataset }: StepSource, indices: Uint32Array): tf.Tensor4D {
   const { height, width, channels } = dataset;
-  return tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), [indices.length, height, width, channels]);
+  return tf.tensor4d(decodePixels(gatherImages(dataset, indices), config.pixelRange), [
+    indices.length,
+    height,
+    width,
+    channels,
+  ]);
 }
 
 /** Draws what a step works on. The caller disposes it: see {@link disposeDraws}. */
-export function drawStep(gan: Gan, { config, dataset, key }: StepSource, indices: Uint32Array, step: number): StepDraws {
+export function drawStep(
+  gan: Gan,
+  { config, dataset, key }: StepSource,
+  indices: Uint32Array,
+  step: number,
+): StepDraws {
   const { objective, generatorAdam, discriminatorAdam } = config;
-  const labels = config.generator.classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
-  const schedule = { update: step + 1, factor: computeFactor(step, config), gammaFactor: computeGammaFactor(step, config) };
+  const labels =
+    config.generator.classes === 0
+      ? null
+      : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
+  const schedule = {
+    update: step + 1,
+    factor: computeFactor(step, config),
+    gammaFactor: computeGammaFactor(step, config),
+  };
   const kept = computeDecay(config, step);
   return {
-    labels: labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes).toFloat() as tf.Tensor2D),
-    discriminatorInput: drawInput(gan, labels, config, { key, purpose: PURPOSES.discriminatorLatent, step }),
-    generatorInput: drawInput(gan, labels, config, { key, purpose: PURPOSES.generatorLatent, step }),
+    labels:
+      labels &&
+      tf.tidy(
+        () =>
+          tf
+            .oneHot(tf.tensor1d(labels, 'int32'), config.generator.classes)
+            .toFloat() as tf.Tensor2D,
+      ),
+    discriminatorInput: drawInput(gan, labels, config, {
+      key,
+      purpose: PURPOSES.discriminatorLatent,
+      step,
+    }),
+    generatorInput: drawInput(gan, labels, config, {
+      key,
+      purpose: PURPOSES.generatorLatent,
+      step,
+    }),
     amounts: {
       discriminator: computeUpdateAmounts(objective, discriminatorAdam, schedule),
       generator: computeUpdateAmounts(objective, generatorAdam, schedule),
@@ -141,7 +186,11 @@ export function drawStep(gan: Gan, { config, dataset, key }: StepSource, indices
   };
 }
 
-export function disposeDraws({ labels, discriminatorInput, generatorInput }: StepDraws<Amount>): void {
+export function disposeDraws({
+  labels,
+  discriminatorInput,
+  generatorInput,
+}: StepDraws<Amount>): void {
   tf.dispose([discriminatorInput, generatorInput, ...(labels === null ? [] : [labels])]);
 }
 
@@ -203,12 +252,17 @@ export function drawShift({ config, key }: StepSource, step: number): Shift | nu
     return null;
   }
   const words = drawWords(key, PURPOSES.translation, step, 2);
-  const [down, right] = [...words].map((word) => Math.floor((word * (2 * reach + 1)) / 2 ** 32)) as [number, number]; // 0..2 * reach
+  const [down, right] = [...words].map((word) =>
+    Math.floor((word * (2 * reach + 1)) / 2 ** 32),
+  ) as [number, number]; // 0..2 * reach
   return { down, right };
 }
 
 /** What moves out is lost, what comes in is paper or black: the range's lower end. */
-export function createTranslation({ translatePixels: reach, pixelRange }: TrainingConfig, shift: Shift | null): Batch['augment'] {
+export function createTranslation(
+  { translatePixels: reach, pixelRange }: TrainingConfig,
+  shift: Shift | null,
+): Batch['augment'] {
   if (shift === null) {
     return (images) => images;
   }

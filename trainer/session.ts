@@ -12,14 +12,28 @@ export interface Session {
   readonly startedAt: string;
   /** The first step that it does. */
   readonly step: number;
-  readonly backend: { readonly name: string; readonly description: string; readonly threads: number | null };
+  readonly backend: {
+    readonly name: string;
+    readonly description: string;
+    readonly threads: number | null;
+  };
   readonly versions: { readonly digitmint: string; readonly node: string; readonly tfjs: string };
-  readonly machine: { readonly system: string; readonly processor: string; readonly cores: number; readonly memoryGiB: number };
+  readonly machine: {
+    readonly system: string;
+    readonly processor: string;
+    readonly cores: number;
+    readonly memoryGiB: number;
+  };
 }
 
 /** Describes the session that begins now. */
-export async function describeSession(step: number, { name, description, threads }: SelectedBackend): Promise<Session> {
-  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+export async function describeSession(
+  step: number,
+  { name, description, threads }: SelectedBackend,
+): Promise<Session> {
+  const { version } = JSON.parse(
+    await readFile(new URL('../package.json', import.meta.url), 'utf8'),
+  ) as { version: string };
   return {
     startedAt: new Date().toISOString(),
     step,

@@ -48,7 +48,11 @@ export interface StepperOptions {
 }
 
 /** @param gan  Both networks, which the steps change. */
-export function createStepper(gan: Gan, source: StepSource, { graphs = true, onFault }: StepperOptions = {}): Stepper {
+export function createStepper(
+  gan: Gan,
+  source: StepSource,
+  { graphs = true, onFault }: StepperOptions = {},
+): Stepper {
   const state: GraphState = { gan, source, images: undefined, graph: undefined, proofs: 0 };
   let tries = graphs && canRecordGraphs();
 
@@ -70,7 +74,9 @@ export function createStepper(gan: Gan, source: StepSource, { graphs = true, onF
         if (state.graph !== undefined && state.proofs >= PROOFS) {
           return runStep(state, state.graph, draws);
         }
-        const { losses, fault } = proveStep(state, draws, () => trainStep(gan, source, indices, step));
+        const { losses, fault } = proveStep(state, draws, () =>
+          trainStep(gan, source, indices, step),
+        );
         if (fault !== undefined) {
           release();
           onFault?.(fault);
@@ -117,11 +123,14 @@ function drawForGraph({ gan, source }: GraphState, indices: Uint32Array, step: n
 
 function putOnBackend({ discriminator, generator, average }: StepAmounts): StepAmounts<tf.Scalar> {
   const convert = <K extends string>(amounts: Readonly<Record<K, number>>): Record<K, tf.Scalar> =>
-    Object.fromEntries(Object.entries<number>(amounts).map(([name, amount]) => [name, tf.scalar(amount)])) as Record<
-      K,
-      tf.Scalar
-    >;
-  return { discriminator: convert({ ...discriminator }), generator: convert({ ...generator }), average: convert({ ...average }) };
+    Object.fromEntries(
+      Object.entries<number>(amounts).map(([name, amount]) => [name, tf.scalar(amount)]),
+    ) as Record<K, tf.Scalar>;
+  return {
+    discriminator: convert({ ...discriminator }),
+    generator: convert({ ...generator }),
+    average: convert({ ...average }),
+  };
 }
 
 function listShift({ shift }: GraphDraws): tf.Tensor[] {
@@ -129,7 +138,9 @@ function listShift({ shift }: GraphDraws): tf.Tensor[] {
 }
 
 function listAmounts({ amounts }: GraphDraws): tf.Scalar[] {
-  return Object.values(amounts).flatMap((part: Readonly<Record<string, tf.Scalar>>) => Object.values(part));
+  return Object.values(amounts).flatMap((part: Readonly<Record<string, tf.Scalar>>) =>
+    Object.values(part),
+  );
 }
 
 /** What a step changes. */
@@ -143,9 +154,19 @@ function listVariables({ discriminator, generator, average }: Gan): tf.Variable[
 }
 
 /** What a step takes, in the order in which a graph is given it. */
-function listInputs({ images }: GraphState, variables: readonly tf.Tensor[], draws: GraphDraws): tf.Tensor[] {
+function listInputs(
+  { images }: GraphState,
+  variables: readonly tf.Tensor[],
+  draws: GraphDraws,
+): tf.Tensor[] {
   const { indices, labels, discriminatorInput, generatorInput } = draws;
-  const tensors = [images as tf.Tensor, indices, discriminatorInput, generatorInput, ...(labels === null ? [] : [labels])];
+  const tensors = [
+    images as tf.Tensor,
+    indices,
+    discriminatorInput,
+    generatorInput,
+    ...(labels === null ? [] : [labels]),
+  ];
   return [...variables, ...tensors, ...listShift(draws), ...listAmounts(draws)];
 }
 
@@ -196,13 +217,20 @@ function proveStep(
 }
 
 /** Records a step, which changes the networks. @returns  Makes it a graph. */
-function recordStep({ gan, source, images }: GraphState, inputs: readonly tf.Tensor[], draws: GraphDraws): () => Graph {
+function recordStep(
+  { gan, source, images }: GraphState,
+  inputs: readonly tf.Tensor[],
+  draws: GraphDraws,
+): () => Graph {
   const { config } = source;
   let losses: tf.Tensor[] = [];
   const build = recordGraph(inputs, () => {
     losses = tf.tidy(() => {
       const real = gatherDeviceImages(images as tf.Tensor4D, draws.indices, config.pixelRange);
-      const augment = draws.shift === null ? (batch: tf.Tensor4D) => batch : createDeviceTranslation(config, draws.shift);
+      const augment =
+        draws.shift === null
+          ? (batch: tf.Tensor4D) => batch
+          : createDeviceTranslation(config, draws.shift);
       const { discriminator, generator } = applyStep(gan, config, real, draws, { augment });
       return [discriminator, generator];
     });

@@ -106,12 +106,19 @@ export interface UpdateSettings {
 export function stepDiscriminator(gan: Gan, batch: Batch, settings: UpdateSettings): tf.Scalar {
   return tf.tidy(() => {
     const { plan, generator, discriminator } = gan;
-    const fake = batch.augment(runGenerator(plan, splitWeights(generator.specs, generator.weights), batch.input));
+    const fake = batch.augment(
+      runGenerator(plan, splitWeights(generator.specs, generator.weights), batch.input),
+    );
     const real = batch.augment(batch.real);
     let loss: tf.Scalar | undefined;
     const { grads } = tf.variableGrads(() => {
       const weights = splitWeights(discriminator.specs, discriminator.weights);
-      const terms = computeDiscriminatorTerms(gan, weights, { real, fake, labels: batch.labels }, settings);
+      const terms = computeDiscriminatorTerms(
+        gan,
+        weights,
+        { real, fake, labels: batch.labels },
+        settings,
+      );
       loss = tf.keep(tf.clone(terms.loss));
       return terms.total;
     }, [discriminator.weights]);
@@ -129,9 +136,12 @@ function computeDiscriminatorTerms(
   switch (objective.type) {
     case 'non-saturating': {
       const { r1Gamma, realTarget = 1 } = objective;
-      const judgeReal = (images: tf.Tensor4D): tf.Tensor2D => runDiscriminator(judge, weights, images, labels);
+      const judgeReal = (images: tf.Tensor4D): tf.Tensor2D =>
+        runDiscriminator(judge, weights, images, labels);
       const { logits, penalties } =
-        r1Gamma === undefined ? { logits: judgeReal(real), penalties: [] } : computeLogitsAndPenalties(judgeReal, real, 1);
+        r1Gamma === undefined
+          ? { logits: judgeReal(real), penalties: [] }
+          : computeLogitsAndPenalties(judgeReal, real, 1);
       let loss = computeDiscriminatorLoss(logits, runDiscriminator(judge, weights, fake, labels));
       if (realTarget !== 1) {
         loss = tf.add(loss, computeSmoothing(logits, realTarget));
@@ -147,7 +157,11 @@ function computeDiscriminatorTerms(
       // Real and generated images in one batch: half as many, larger operations.
       const images = tf.concat([real, fake]); // [2 * batch, height, width, channels]
       const bothLabels = labels && tf.concat([labels, labels]); // [2 * batch, classes]
-      const { logits, penalties } = computeLogitsAndPenalties((x) => runDiscriminator(judge, weights, x, bothLabels), images, 2);
+      const { logits, penalties } = computeLogitsAndPenalties(
+        (x) => runDiscriminator(judge, weights, x, bothLabels),
+        images,
+        2,
+      );
       const [realLogits, fakeLogits] = tf.split(logits, 2) as [tf.Tensor2D, tf.Tensor2D]; // [batch, 1] each
       const loss = computeRelativisticLoss(realLogits, fakeLogits);
       const [r1, r2] = penalties as [tf.Scalar, tf.Scalar];
@@ -168,18 +182,29 @@ export function stepGenerator(gan: Gan, batch: Batch, settings: UpdateSettings):
     const { plan, judge, objective, generator, discriminator } = gan;
     const judgeWeights = splitWeights(discriminator.specs, discriminator.weights);
     const realLogits =
-      objective.type === 'relativistic' ? runDiscriminator(judge, judgeWeights, batch.augment(batch.real), batch.labels) : null;
+      objective.type === 'relativistic'
+        ? runDiscriminator(judge, judgeWeights, batch.augment(batch.real), batch.labels)
+        : null;
     const { value, grads } = tf.variableGrads(() => {
-      const fake = batch.augment(runGenerator(plan, splitWeights(generator.specs, generator.weights), batch.input));
+      const fake = batch.augment(
+        runGenerator(plan, splitWeights(generator.specs, generator.weights), batch.input),
+      );
       const fakeLogits = runDiscriminator(judge, judgeWeights, fake, batch.labels);
-      return realLogits === null ? computeGeneratorLoss(fakeLogits) : computeRelativisticLoss(fakeLogits, realLogits);
+      return realLogits === null
+        ? computeGeneratorLoss(fakeLogits)
+        : computeRelativisticLoss(fakeLogits, realLogits);
     }, [generator.weights]);
     updateNetwork(generator, grads, settings, 'generatorGradientNorm');
     return value;
   });
 }
 
-function updateNetwork(state: NetworkState, grads: tf.NamedTensorMap, settings: UpdateSettings, figure: StepFigure): void {
+function updateNetwork(
+  state: NetworkState,
+  grads: tf.NamedTensorMap,
+  settings: UpdateSettings,
+  figure: StepFigure,
+): void {
   const gradient = grads[state.weights.name] as tf.Tensor1D; // [parameters]
   settings.probe?.(figure, tf.sqrt(tf.sum(tf.square(gradient))));
   applyAdam(state, gradient, settings.adam, settings.amounts);

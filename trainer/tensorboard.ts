@@ -44,7 +44,10 @@ export interface EventContent {
  *
  * @returns  Two records.
  */
-export function encodeHead({ wallTimeMs, step }: Pick<EventContent, 'wallTimeMs' | 'step'>): Uint8Array {
+export function encodeHead({
+  wallTimeMs,
+  step,
+}: Pick<EventContent, 'wallTimeMs' | 'step'>): Uint8Array {
   const version = encodeMessage((pbf) => {
     pbf.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
     pbf.writeStringField(EVENT.fileVersion, FILE_VERSION);
@@ -52,13 +55,20 @@ export function encodeHead({ wallTimeMs, step }: Pick<EventContent, 'wallTimeMs'
   const session = encodeMessage((pbf) => {
     pbf.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
     pbf.writeVarintField(EVENT.step, step);
-    writeNested(pbf, EVENT.sessionLog, (log) => log.writeVarintField(SESSION_LOG.status, SESSION_START));
+    writeNested(pbf, EVENT.sessionLog, (log) =>
+      log.writeVarintField(SESSION_LOG.status, SESSION_START),
+    );
   });
   return Buffer.concat([encodeRecord(version), encodeRecord(session)]);
 }
 
 /** Encodes figures and pictures of one step as one record. */
-export function encodeEvent({ wallTimeMs, step, scalars = {}, images = {} }: EventContent): Uint8Array {
+export function encodeEvent({
+  wallTimeMs,
+  step,
+  scalars = {},
+  images = {},
+}: EventContent): Uint8Array {
   const message = encodeMessage((event) => {
     event.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
     event.writeVarintField(EVENT.step, step);

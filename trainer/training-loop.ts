@@ -8,7 +8,13 @@ import { deriveKey } from '../shared/random.ts';
 import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from './dataset/dataset.ts';
 import { readState, type NetworkArrays } from './network-state.ts';
-import { createObserver, DIVERGED_ADVICE, keepIn, TrainingError, type StepFigures } from './observer.ts';
+import {
+  createObserver,
+  DIVERGED_ADVICE,
+  keepIn,
+  TrainingError,
+  type StepFigures,
+} from './observer.ts';
 import { PURPOSES, type TrainingConfig } from './preset.ts';
 import type { Reporter } from './reporter.ts';
 import { locate } from './run-folder.ts';
@@ -58,9 +64,15 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const firstStep = run.checkpoint?.step ?? 0;
   const real = gatherImages(dataset, batcher.drawIndices(0).slice(0, GRID.count));
-  const observer = await createObserver({ run, gan, firstStep, realDiversity: computeDiversity(real, GRID.count) });
+  const observer = await createObserver({
+    run,
+    gan,
+    firstStep,
+    realDiversity: computeDiversity(real, GRID.count),
+  });
   const stepper = createStepper(gan, source, {
-    onFault: (fault) => run.reporter.say(`Steps are done operation by operation, which takes longer: ${fault}.`),
+    onFault: (fault) =>
+      run.reporter.say(`Steps are done operation by operation, which takes longer: ${fault}.`),
   });
   let step = firstStep;
   try {
@@ -90,13 +102,26 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   }
 }
 
-async function checkpointGan(gan: Gan, { folder, runSha256 }: TrainingRun, step: number): Promise<void> {
-  const [generator, discriminator] = await Promise.all([readState(gan.generator), readState(gan.discriminator)]);
+async function checkpointGan(
+  gan: Gan,
+  { folder, runSha256 }: TrainingRun,
+  step: number,
+): Promise<void> {
+  const [generator, discriminator] = await Promise.all([
+    readState(gan.generator),
+    readState(gan.discriminator),
+  ]);
   const average = gan.average === null ? null : await gan.average.data<'float32'>();
   for (const [name, arrays] of Object.entries({ generator, discriminator })) {
     checkArraysFinite(name, arrays, step);
   }
-  await saveCheckpoint(locate(folder).checkpoints, { step, runSha256, generator, discriminator, average });
+  await saveCheckpoint(locate(folder).checkpoints, {
+    step,
+    runSha256,
+    generator,
+    discriminator,
+    average,
+  });
 }
 
 function checkArraysFinite(name: string, arrays: NetworkArrays, step: number): void {

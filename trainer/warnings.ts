@@ -25,7 +25,12 @@ interface Rule {
   readonly check: (history: readonly MetricsLine[]) => string | null;
 }
 
-type Figure = 'discriminatorLoss' | 'generatorLoss' | 'diversity' | 'discriminatorGradientNorm' | 'generatorGradientNorm';
+type Figure =
+  | 'discriminatorLoss'
+  | 'generatorLoss'
+  | 'diversity'
+  | 'discriminatorGradientNorm'
+  | 'generatorGradientNorm';
 
 /** Steps over which a state counts as lasting: the tutorial's GAN leaves its lowest D loss within 300. */
 const LASTING_STEPS = 500;
@@ -70,9 +75,17 @@ const RULES: readonly Rule[] = [
     advice: "If the grids do not get better meanwhile, lower the discriminator's learning rate.",
     check(history) {
       const medians = [3, 2, 1, 0].map((back) =>
-        computeMedian(takeSteps(history, back * RISING_STEPS, (back + 1) * RISING_STEPS, WARM_UP_STEPS), 'generatorLoss'),
+        computeMedian(
+          takeSteps(history, back * RISING_STEPS, (back + 1) * RISING_STEPS, WARM_UP_STEPS),
+          'generatorLoss',
+        ),
       );
-      const [first, second, third, last] = medians as [number | null, number | null, number | null, number | null];
+      const [first, second, third, last] = medians as [
+        number | null,
+        number | null,
+        number | null,
+        number | null,
+      ];
       if (
         first === null ||
         second === null ||
@@ -90,7 +103,8 @@ const RULES: readonly Rule[] = [
   },
   {
     code: 'diversity-low',
-    advice: 'Look at the grids. Lower the learning rates, the generator’s first, or start again with another --seed.',
+    advice:
+      'Look at the grids. Lower the learning rates, the generator’s first, or start again with another --seed.',
     check(history) {
       const diversity = computeMedian(takeLasting(history), 'diversity');
       return diversity !== null && diversity < LOW_DIVERSITY
@@ -101,7 +115,8 @@ const RULES: readonly Rule[] = [
   },
   {
     code: 'diversity-falls',
-    advice: 'Look at the grids. If they get alike, go back: lower the learning rates and start again.',
+    advice:
+      'Look at the grids. If they get alike, go back: lower the learning rates and start again.',
     check(history) {
       const { recent, past } = compareWithPast(history, 'diversity');
       return recent !== null && past !== null && recent < FALLEN_PART * past
@@ -118,7 +133,8 @@ const RULES: readonly Rule[] = [
         const { recent, past } = compareWithPast(history, figure);
         const grew = recent !== null && past !== null && recent > EXPLODED_TIMES * past;
         const isHuge = recent !== null && recent > EXPLODED_NORM;
-        const before = past === null ? '' : `, it was ${show(past)} over the ${PAST_STEPS} steps before`;
+        const before =
+          past === null ? '' : `, it was ${show(past)} over the ${PAST_STEPS} steps before`;
         return grew || isHuge
           ? `the ${name}'s gradients explode: their norm is ${show(recent)} (median)${before}. The next stage is losses that are not finite.`
           : null;
@@ -134,7 +150,8 @@ const RULES: readonly Rule[] = [
       return checkNetworks((name, figure) => {
         const norm = computeMedian(lasting, figure);
         // A discriminator that wins has no gradient either: that is said once.
-        const wins = name === 'discriminator' && (computeMedian(lasting, 'discriminatorLoss') ?? 0) < WON_LOSS;
+        const wins =
+          name === 'discriminator' && (computeMedian(lasting, 'discriminatorLoss') ?? 0) < WON_LOSS;
         return norm !== null && norm < VANISHED_NORM && !wins
           ? `the ${name}'s gradients vanish: over the last ${LASTING_STEPS} steps their norm was ${show(norm)} (median), so it learns nothing.`
           : null;
@@ -159,11 +176,19 @@ export function findWarnings(history: readonly MetricsLine[]): Warning[] {
 
 /** @returns  The first network's trouble. */
 function checkNetworks(check: (name: string, figure: Figure) => string | null): string | null {
-  return check('discriminator', 'discriminatorGradientNorm') ?? check('generator', 'generatorGradientNorm');
+  return (
+    check('discriminator', 'discriminatorGradientNorm') ??
+    check('generator', 'generatorGradientNorm')
+  );
 }
 
 /** Lines between `from` (included) and `to` (excluded) steps before the last, none from before step `first`. */
-function takeSteps(history: readonly MetricsLine[], from: number, to: number, first = 0): readonly MetricsLine[] {
+function takeSteps(
+  history: readonly MetricsLine[],
+  from: number,
+  to: number,
+  first = 0,
+): readonly MetricsLine[] {
   const now = history.at(-1)?.step ?? 0;
   return history.filter(({ step }) => now - step >= from && now - step < to && step >= first);
 }
@@ -178,16 +203,24 @@ function reaches(history: readonly MetricsLine[], steps: number, first = 0): boo
   return (history.at(-1)?.step ?? 0) >= first + steps;
 }
 
-function compareWithPast(history: readonly MetricsLine[], figure: Figure): { recent: number | null; past: number | null } {
+function compareWithPast(
+  history: readonly MetricsLine[],
+  figure: Figure,
+): { recent: number | null; past: number | null } {
   return {
     recent: computeMedian(takeSteps(history, 0, RECENT_STEPS), figure),
-    past: computeMedian(takeSteps(history, RECENT_STEPS, RECENT_STEPS + PAST_STEPS, WARM_UP_STEPS), figure),
+    past: computeMedian(
+      takeSteps(history, RECENT_STEPS, RECENT_STEPS + PAST_STEPS, WARM_UP_STEPS),
+      figure,
+    ),
   };
 }
 
 /** @returns  Null when fewer than MIN_LINES tell a finite one. */
 function computeMedian(lines: readonly MetricsLine[], figure: Figure): number | null {
-  const values = lines.flatMap((line) => (Number.isFinite(line[figure]) ? [line[figure] as number] : [])).sort((a, b) => a - b);
+  const values = lines
+    .flatMap((line) => (Number.isFinite(line[figure]) ? [line[figure] as number] : []))
+    .sort((a, b) => a - b);
   return values.length < MIN_LINES ? null : (values[values.length >> 1] as number);
 }
 

@@ -29,7 +29,11 @@ export interface EncodedWeights {
  * @throws ArtifactError     When a number is NaN or infinite.
  * @throws WeightRangeError  When a number is too large for float16.
  */
-export function encodeWeights(plan: GeneratorPlan, values: Float32Array, dtype: WeightDtype): EncodedWeights {
+export function encodeWeights(
+  plan: GeneratorPlan,
+  values: Float32Array,
+  dtype: WeightDtype,
+): EncodedWeights {
   if (!values.every(Number.isFinite)) {
     throw new ArtifactError({ reason: 'not_finite', what: WEIGHTS_FILE });
   }

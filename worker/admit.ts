@@ -9,7 +9,12 @@ import { respondError } from './respond-error.ts';
 import { BusyError, type GateLimits } from './work-gate.ts';
 
 /** The thread does one thing at a time: more at once would only take more memory. */
-export const HEAVY_WORK: GateLimits = { concurrent: 1, waiting: 8, waitMs: 5_000, expiresMs: 30_000 };
+export const HEAVY_WORK: GateLimits = {
+  concurrent: 1,
+  waiting: 8,
+  waitMs: 5_000,
+  expiresMs: 30_000,
+};
 
 /** When to come back: by then one of those that waited is done. */
 export const BUSY_RETRY_SECONDS = 1;

@@ -3,7 +3,12 @@
  * known to be current, drawn and rendered else.
  */
 import * as z from 'zod';
-import { digitSchema, digitsSchema, packedDigitSchema, packedDigitsSchema } from '../shared/contract/answers.ts';
+import {
+  digitSchema,
+  digitsSchema,
+  packedDigitSchema,
+  packedDigitsSchema,
+} from '../shared/contract/answers.ts';
 import { DIGIT_FORMATS, type DigitFormat } from '../shared/contract/digit-formats.ts';
 import {
   applyDpr,
@@ -71,7 +76,12 @@ export async function answerDigits(
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const format = chooseFormat(DIGIT_FORMATS, extension, parsed.query.format, c.req.header('accept'));
+  const format = chooseFormat(
+    DIGIT_FORMATS,
+    extension,
+    parsed.query.format,
+    c.req.header('accept'),
+  );
   if (typeof format !== 'string') {
     return respondError(c, format);
   }
@@ -104,7 +114,9 @@ export async function answerDigits(
     const [label] = query.label === undefined ? [] : labels;
     const named = { ...query, label: label === undefined ? undefined : classes[label] };
     const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
-    const error = checkLook(digits, query, generator) ?? (digits.number === undefined ? checkSize(digits, image) : undefined);
+    const error =
+      checkLook(digits, query, generator) ??
+      (digits.number === undefined ? checkSize(digits, image) : undefined);
     if (error !== undefined) {
       return respondError(c, error);
     }
@@ -134,7 +146,11 @@ export async function answerDigits(
               count: digits.n,
               ...(label !== undefined && { label }),
             })
-          : writeNumber(digits.number, generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }), digits);
+          : writeNumber(
+              digits.number,
+              generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }),
+              digits,
+            );
       const drawn = clock();
       const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
       if (tooLarge !== undefined) {
@@ -144,7 +160,11 @@ export async function answerDigits(
       return c.body(body, 200, {
         ...content,
         'Content-Length': String(body.length),
-        'Server-Timing': describeTiming({ load: loaded - began, generate: drawn - loaded, encode: clock() - drawn }),
+        'Server-Timing': describeTiming({
+          load: loaded - began,
+          generate: drawn - loaded,
+          encode: clock() - drawn,
+        }),
       });
     });
   });
@@ -187,7 +207,9 @@ function streamDigits(
 ): ReadableStream {
   const { model, seed, start, n } = context.digits;
   const draw = createPartDrawer(c, dependencies, { model, seed, label });
-  return streamSamples(new Uint8Array(), start, n, draw, (samples, first) => renderDigits(context, samples, first));
+  return streamSamples(new Uint8Array(), start, n, draw, (samples, first) =>
+    renderDigits(context, samples, first),
+  );
 }
 
 type Size = { readonly width: number; readonly height: number };
@@ -200,7 +222,10 @@ function measureWidest({ number }: PinnedDigits, image: Size): Size {
 /** What drawing takes. @param sample  A model's image, or a number's. */
 function measureWork(digits: PinnedDigits, sample: Size): Work {
   const { width, height } = measureSheet(sample, digits.n, digits);
-  return { digits: digits.number?.length ?? digits.n, pixels: digits.format === 'png' ? width * height : 0 };
+  return {
+    digits: digits.number?.length ?? digits.n,
+    pixels: digits.format === 'png' ? width * height : 0,
+  };
 }
 
 /** @param sample  A model's image, or a number's. */
@@ -212,11 +237,21 @@ function checkSize(digits: PinnedDigits, sample: Size): ApiError | undefined {
 }
 
 /** Whether a model's colours can be drawn so. */
-function checkLook(digits: PinnedDigits, query: DigitQuery, generator: Generator): ApiError | undefined {
+function checkLook(
+  digits: PinnedDigits,
+  query: DigitQuery,
+  generator: Generator,
+): ApiError | undefined {
   const { name, sampler } = generator;
   if (digits.format === 'svg' && sampler.manifest.image.channels !== 1) {
     const reason = 'it draws in colour, and outlines are of ink';
-    return { code: 'parameter_not_supported', parameter: 'format', received: digits.format, model: name, reason };
+    return {
+      code: 'parameter_not_supported',
+      parameter: 'format',
+      received: digits.format,
+      model: name,
+      reason,
+    };
   }
   return checkColours(query, generator);
 }

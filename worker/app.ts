@@ -44,7 +44,10 @@ export const OPERATIONS: readonly Operation[] = [
 ];
 
 export function createApp(given: Omit<AppDependencies, 'heavyWork'>): App {
-  const dependencies: AppDependencies = { ...given, heavyWork: new WorkGate(HEAVY_WORK, given.clock) };
+  const dependencies: AppDependencies = {
+    ...given,
+    heavyWork: new WorkGate(HEAVY_WORK, given.clock),
+  };
   const app = new Hono<AppEnv>();
   app.use(addCommonHeaders(dependencies));
   app.use(logRequests(dependencies));
@@ -73,7 +76,14 @@ export function createApp(given: Omit<AppDependencies, 'heavyWork'>): App {
   app.notFound((c) => respondError(c, { code: 'not_found', path: c.req.path }));
   app.onError((cause, c) => {
     const requestId = c.get('requestId');
-    dependencies.log({ level: 'error', event: 'request_failed', requestId, method: c.req.method, route: findRoute(c), cause });
+    dependencies.log({
+      level: 'error',
+      event: 'request_failed',
+      requestId,
+      method: c.req.method,
+      route: findRoute(c),
+      cause,
+    });
     return respondError(c, { code: 'internal', requestId });
   });
   return app;
@@ -98,6 +108,8 @@ function addOtherMethods(app: App): void {
     if (methods.has('OPTIONS')) {
       app.options(route, (c) => c.body(null, 204, { ...PREFLIGHT_HEADERS }));
     }
-    app.all(route, (c) => respondError(c, { code: 'method_not_allowed', method: c.req.method, allow: [...methods] }));
+    app.all(route, (c) =>
+      respondError(c, { code: 'method_not_allowed', method: c.req.method, allow: [...methods] }),
+    );
   }
 }

@@ -4,7 +4,13 @@
 import manifest from '../models/digits/manifest.json';
 import topology from '../models/digits/model.json';
 import weights from '../models/digits/weights.bin';
-import { encodeManifest, MANIFEST_FILE, parseManifest, TOPOLOGY_FILE, WEIGHTS_FILE } from '../shared/artifact.ts';
+import {
+  encodeManifest,
+  MANIFEST_FILE,
+  parseManifest,
+  TOPOLOGY_FILE,
+  WEIGHTS_FILE,
+} from '../shared/artifact.ts';
 import type { StoredModel } from './model-store.ts';
 
 export const BUNDLED_MODEL = {

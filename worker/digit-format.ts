@@ -36,7 +36,10 @@ export function chooseFormat<F extends string>(
 }
 
 /** Parts the last segment of a path, whose text may hold dots itself: only a format's own extension is one. */
-export function splitExtension(segment: string): { text: string; extension: DigitFormat | undefined } {
+export function splitExtension(segment: string): {
+  text: string;
+  extension: DigitFormat | undefined;
+} {
   const dot = segment.lastIndexOf('.');
   const extension = segment.slice(dot + 1);
   return dot >= 0 && Object.hasOwn(DIGIT_FORMATS, extension)

@@ -4,7 +4,12 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { DIGIT_FORMATS } from '../shared/contract/digit-formats.ts';
-import { buildDigitUrl, findWithoutEffect, type DigitQuery, type PinnedDigits } from '../shared/contract/digit-query.ts';
+import {
+  buildDigitUrl,
+  findWithoutEffect,
+  type DigitQuery,
+  type PinnedDigits,
+} from '../shared/contract/digit-query.ts';
 import { API_HEADERS, CACHE_CONTROL, HEADERS } from './headers.ts';
 
 /** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
@@ -34,7 +39,8 @@ export function describePinned(
   warnings: readonly string[],
 ): Record<string, string> {
   const { permalink, seed, model } = pinned;
-  const freshness = asked.seed === undefined ? 'fresh' : asked.model?.version === undefined ? 'seeded' : 'pinned';
+  const freshness =
+    asked.seed === undefined ? 'fresh' : asked.model?.version === undefined ? 'seeded' : 'pinned';
   return {
     ...API_HEADERS,
     'Cache-Control': CACHE_CONTROL[freshness],
@@ -73,14 +79,25 @@ export function describeDigits(
 
 function pinUrl(digits: PinnedDigits): Pinned {
   const { format, seed, model } = digits;
-  return { permalink: buildDigitUrl(digits), holdsUrls: format === 'json' || format === 'ndjson', seed, model };
+  return {
+    permalink: buildDigitUrl(digits),
+    holdsUrls: format === 'json' || format === 'ndjson',
+    seed,
+    model,
+  };
 }
 
 /** Tells what was passed over, for `describePinned`. */
-export function listWarnings(unknown: readonly string[], withoutEffect: readonly string[], format: string): string[] {
+export function listWarnings(
+  unknown: readonly string[],
+  withoutEffect: readonly string[],
+  format: string,
+): string[] {
   return [
     ...(unknown.length > 0 ? [describeUnknown(unknown)] : []),
-    ...(withoutEffect.length > 0 ? [`without effect in ${format}: ${withoutEffect.join(', ')}`] : []),
+    ...(withoutEffect.length > 0
+      ? [`without effect in ${format}: ${withoutEffect.join(', ')}`]
+      : []),
   ];
 }
 
@@ -88,16 +105,30 @@ const MAX_NAMED = 8;
 
 /** Names what means nothing here, percent-encoded. */
 function describeUnknown(names: readonly string[]): string {
-  const named = names.slice(0, MAX_NAMED).map((name) => encodeURIComponent([...name].slice(0, 32).join('')));
+  const named = names
+    .slice(0, MAX_NAMED)
+    .map((name) => encodeURIComponent([...name].slice(0, 32).join('')));
   return `unknown parameters: ${named.join(', ')}${names.length > MAX_NAMED ? ', ...' : ''}`;
 }
 
 function nameDigitFile({ format, seed, start, n, number }: PinnedDigits): string {
-  return nameFile(number === undefined ? '' : `${number.replaceAll(' ', '_')}-`, seed, start, n, format);
+  return nameFile(
+    number === undefined ? '' : `${number.replaceAll(' ', '_')}-`,
+    seed,
+    start,
+    n,
+    format,
+  );
 }
 
 /** A name that every file system takes. @param what  Stands before the seed. */
-export function nameFile(what: string, seed: string, start: number, n: number, extension: string): string {
+export function nameFile(
+  what: string,
+  seed: string,
+  start: number,
+  n: number,
+  extension: string,
+): string {
   const last = n === 1 ? '' : `-${start + n - 1}`;
   return `digitmint-${what}${nameSeed(seed)}-${start}${last}.${extension}`;
 }

@@ -26,7 +26,12 @@ export function createPartDrawer(
       throw new Error(`the model went away in the middle of an answer: ${acquired.error.code}`);
     }
     try {
-      return acquired.lease.generator.sampler.draw({ seed, start: first, count, ...(label !== undefined && { label }) });
+      return acquired.lease.generator.sampler.draw({
+        seed,
+        start: first,
+        count,
+        ...(label !== undefined && { label }),
+      });
     } finally {
       acquired.lease.release();
     }

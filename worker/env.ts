@@ -44,7 +44,9 @@ export interface Settings {
  * Parses the settings that are text.
  * @throws RangeError  When one is wrong; the message names it.
  */
-export function parseSettings(env: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS'>): Settings {
+export function parseSettings(
+  env: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS'>,
+): Settings {
   const text = env.MODEL_REFRESH_SECONDS;
   const seconds = Number(text);
   if (!(seconds >= MIN_REFRESH_SECONDS && seconds <= MAX_REFRESH_SECONDS)) {
@@ -52,7 +54,10 @@ export function parseSettings(env: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PU
       `MODEL_REFRESH_SECONDS is ${JSON.stringify(text)}, expected seconds from ${MIN_REFRESH_SECONDS} to ${MAX_REFRESH_SECONDS}`,
     );
   }
-  return { modelRefreshMs: seconds * 1000, publicKeys: readPublicKeys(env.MODEL_PUBLIC_KEYS ?? '') };
+  return {
+    modelRefreshMs: seconds * 1000,
+    publicKeys: readPublicKeys(env.MODEL_PUBLIC_KEYS ?? ''),
+  };
 }
 
 function readPublicKeys(text: string): PublicKey[] {
@@ -78,12 +83,18 @@ export function parseRateLimits(
     : { all, heavy, findAddress: (c) => c.req.header('cf-connecting-ip') };
 }
 
-function pairLimit(name: string, text: string | undefined, limiter: RateLimiter | undefined): RateLimit | undefined {
+function pairLimit(
+  name: string,
+  text: string | undefined,
+  limiter: RateLimiter | undefined,
+): RateLimit | undefined {
   if (limiter === undefined || text === 'off') {
     return undefined;
   }
   if (text === undefined || !/^[1-9][0-9]{0,8}$/.test(text)) {
-    throw new RangeError(`${name} is ${JSON.stringify(text)}, expected the limit that its binding has in wrangler.toml, or off`);
+    throw new RangeError(
+      `${name} is ${JSON.stringify(text)}, expected the limit that its binding has in wrangler.toml, or off`,
+    );
   }
   return { limiter, requests: Number(text) };
 }

@@ -2,12 +2,24 @@
  * Which model serves: follows the bucket's pointer without making a request wait, switches only to a model that was
  * loaded whole and has drawn, keeps the last good one through every failure, and falls back to the bundled one.
  */
-import { ArtifactError, POINTER_KEY, type ParsedManifest, type Pointer, type PublishedModel } from '../shared/artifact.ts';
+import {
+  ArtifactError,
+  POINTER_KEY,
+  type ParsedManifest,
+  type Pointer,
+  type PublishedModel,
+} from '../shared/artifact.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import type { Sampler } from '../shared/sampler.ts';
 import type { Log } from './log.ts';
 import { limitTime, StorageError, type ModelStore, type StoredModel } from './model-store.ts';
-import { SamplerCache, type Defer, type Generator, type Lease, type ModelOrigin } from './sampler-cache.ts';
+import {
+  SamplerCache,
+  type Defer,
+  type Generator,
+  type Lease,
+  type ModelOrigin,
+} from './sampler-cache.ts';
 import { BusyError, WorkGate } from './work-gate.ts';
 
 /** Beside the default, so many named models are kept up to date in the background. */
@@ -31,9 +43,13 @@ const RETRY_AFTER_SECONDS = 10;
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: REFRESH_EXPIRES_MS };
 
 /** What a request asks for: nothing (the default model), a name, or one version of a name. */
-export type ModelChoice = { readonly name: string; readonly version: string | undefined } | undefined;
+export type ModelChoice =
+  | { readonly name: string; readonly version: string | undefined }
+  | undefined;
 
-export type Acquired = { readonly ok: true; readonly lease: Lease } | { readonly ok: false; readonly error: ApiError };
+export type Acquired =
+  | { readonly ok: true; readonly lease: Lease }
+  | { readonly ok: false; readonly error: ApiError };
 
 /** For /healthz; `failure` is worded for the public. */
 export interface Health {
@@ -65,7 +81,11 @@ export interface GeneratorSource {
 /** Which models are published, and the bundled one where no published one has its name. */
 export interface ModelList {
   readonly default: string;
-  readonly models: readonly { readonly name: string; readonly version: string; readonly publishedAt: string | null }[];
+  readonly models: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly publishedAt: string | null;
+  }[];
 }
 
 export interface GeneratorSourceOptions {
@@ -73,7 +93,11 @@ export interface GeneratorSourceOptions {
   /** False when nothing is ever published, so that the bundled model serves by intent; true when not given. */
   readonly follows?: boolean;
   /** The model inside the worker's bundle: parsed when it is first needed. */
-  readonly bundled: { readonly name: string; readonly version: string; readonly read: () => StoredModel };
+  readonly bundled: {
+    readonly name: string;
+    readonly version: string;
+    readonly read: () => StoredModel;
+  };
   readonly openModel: (parsed: ParsedManifest, weights: Uint8Array) => Promise<Sampler>;
   readonly refreshMs: number;
   /** How long the isolate's first request waits for the bucket before the bundled model answers. */
@@ -118,7 +142,9 @@ class FollowingSource implements GeneratorSource {
       return this.#acquireVersion(choice.name, choice.version, defer);
     }
     await this.#keepFresh(defer);
-    return choice === undefined ? this.#acquireDefault(defer) : this.#acquireName(choice.name, defer);
+    return choice === undefined
+      ? this.#acquireDefault(defer)
+      : this.#acquireName(choice.name, defer);
   }
 
   async getHealth(defer: Defer): Promise<Health> {
@@ -140,14 +166,18 @@ class FollowingSource implements GeneratorSource {
       version: model.version,
       publishedAt: model.publishedAt,
     }));
-    const models = findModel(pointer, name) ? published : [...published, { name, version, publishedAt: null }];
+    const models = findModel(pointer, name)
+      ? published
+      : [...published, { name, version, publishedAt: null }];
     return { default: pointer?.default ?? name, models };
   }
 
   async #acquireDefault(defer: Defer): Promise<Acquired> {
     const held = this.#slots.get(DEFAULT_SLOT)?.generator;
     const lease = held && this.#cache.acquireLoaded(keyOf(held));
-    return lease === undefined ? this.#tryAcquire(() => this.#acquireBundled(defer)) : { ok: true, lease };
+    return lease === undefined
+      ? this.#tryAcquire(() => this.#acquireBundled(defer))
+      : { ok: true, lease };
   }
 
   async #acquireName(name: string, defer: Defer): Promise<Acquired> {
@@ -194,14 +224,27 @@ class FollowingSource implements GeneratorSource {
     try {
       return { ok: true, lease: await acquire() };
     } catch (cause) {
-      if (pinned !== undefined && cause instanceof ArtifactError && cause.failure.reason === 'missing') {
+      if (
+        pinned !== undefined &&
+        cause instanceof ArtifactError &&
+        cause.failure.reason === 'missing'
+      ) {
         return { ok: false, error: { code: 'model_not_found', model: pinned } };
       }
       if (cause instanceof BusyError) {
         return { ok: false, error: { code: 'busy', retryAfterSeconds: RETRY_AFTER_SECONDS } };
       }
-      this.#options.log({ level: 'error', event: 'model_load_failed', model: pinned, ...describeFailure(cause), cause });
-      return { ok: false, error: { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS } };
+      this.#options.log({
+        level: 'error',
+        event: 'model_load_failed',
+        model: pinned,
+        ...describeFailure(cause),
+        cause,
+      });
+      return {
+        ok: false,
+        error: { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS },
+      };
     }
   }
 
@@ -213,14 +256,19 @@ class FollowingSource implements GeneratorSource {
     defer: Defer,
     gate?: WorkGate,
   ): Promise<Lease> {
-    const read = async () => this.#open(await this.#options.store.readModel(name, version, manifestSha256), 'r2');
+    const read = async () =>
+      this.#open(await this.#options.store.readModel(name, version, manifestSha256), 'r2');
     const load = gate === undefined ? read : () => gate.run(read, defer);
     return this.#cache.acquire(keyOf({ origin: 'r2', name, version }), load, defer);
   }
 
   #acquireBundled(defer: Defer): Promise<Lease> {
     const { name, version, read } = this.#options.bundled;
-    return this.#cache.acquire(keyOf({ origin: 'bundled', name, version }), async () => this.#open(read(), 'bundled'), defer);
+    return this.#cache.acquire(
+      keyOf({ origin: 'bundled', name, version }),
+      async () => this.#open(read(), 'bundled'),
+      defer,
+    );
   }
 
   async #open({ parsed, weights }: StoredModel, origin: ModelOrigin): Promise<Generator> {
@@ -235,7 +283,8 @@ class FollowingSource implements GeneratorSource {
       return;
     }
     const now = this.#options.clock();
-    const due = now >= this.#refreshedAt + (this.#refreshing ? REFRESH_EXPIRES_MS : this.#options.refreshMs);
+    const due =
+      now >= this.#refreshedAt + (this.#refreshing ? REFRESH_EXPIRES_MS : this.#options.refreshMs);
     if (due) {
       const silence = now - this.#refreshedAt;
       this.#refreshedAt = now;
@@ -250,7 +299,9 @@ class FollowingSource implements GeneratorSource {
       this.#first ??= refresh;
     }
     if (this.#first !== undefined && this.#slots.size === 0 && this.#failure === undefined) {
-      await limitTime(this.#first, this.#options.firstWaitMs, 'the first load').catch((cause: unknown) => this.#fail(cause));
+      await limitTime(this.#first, this.#options.firstWaitMs, 'the first load').catch(
+        (cause: unknown) => this.#fail(cause),
+      );
     }
   }
 
@@ -304,8 +355,16 @@ class FollowingSource implements GeneratorSource {
     this.#slots.delete(slot);
     this.#slots.set(slot, lease);
     previous?.release();
-    const [from, to] = [previous?.generator, generator].map((each) => each && `${each.name}@${each.version}`);
-    this.#options.log({ level: 'info', event: 'model_switched', isDefault: slot === DEFAULT_SLOT, from: from ?? null, to });
+    const [from, to] = [previous?.generator, generator].map(
+      (each) => each && `${each.name}@${each.version}`,
+    );
+    this.#options.log({
+      level: 'info',
+      event: 'model_switched',
+      isDefault: slot === DEFAULT_SLOT,
+      from: from ?? null,
+      to,
+    });
     const followed = [...this.#slots.keys()].filter((name) => name !== DEFAULT_SLOT);
     for (const name of followed.slice(0, -MAX_FOLLOWED_NAMES)) {
       this.#slots.get(name)?.release();
@@ -328,7 +387,10 @@ class FollowingSource implements GeneratorSource {
     }
     if (!known) {
       // That nothing was ever published is how every service begins.
-      const level = described.reason === 'missing' && this.#slots.size === 0 && model === undefined ? 'warn' : 'error';
+      const level =
+        described.reason === 'missing' && this.#slots.size === 0 && model === undefined
+          ? 'warn'
+          : 'error';
       this.#options.log({ level, event: 'model_refresh_failed', model, ...described, cause });
     }
   }
@@ -340,7 +402,9 @@ function keyOf({ origin, name, version }: Pick<Generator, 'origin' | 'name' | 'v
 }
 
 function findModel(pointer: Pointer | undefined, name: string): PublishedModel | undefined {
-  return pointer !== undefined && Object.hasOwn(pointer.models, name) ? pointer.models[name] : undefined;
+  return pointer !== undefined && Object.hasOwn(pointer.models, name)
+    ? pointer.models[name]
+    : undefined;
 }
 
 /** What the public may know: an artifact's failure whole, of the storage only that it failed, of the rest nothing. */

@@ -41,7 +41,10 @@ function begin(env: Env): Isolate {
 }
 
 /** Of jobs that were started, whether or not another may be. */
-function createConsumer({ JOBS, JOBS_QUEUE }: Env, dependencies: ReturnType<typeof createDependencies>): Isolate['consume'] {
+function createConsumer(
+  { JOBS, JOBS_QUEUE }: Env,
+  dependencies: ReturnType<typeof createDependencies>,
+): Isolate['consume'] {
   return JOBS === undefined || JOBS_QUEUE === undefined
     ? () => Promise.reject(new Error('a message of a job, but JOBS or JOBS_QUEUE is not bound'))
     : createJobConsumer({ ...dependencies, store: new JobStore(JOBS), queue: JOBS_QUEUE });

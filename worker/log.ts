@@ -17,7 +17,11 @@ export const writeLog: Log = (event) => console[event.level](formatLogLine(event
 
 /** An event as one line of JSON, without a line feed. */
 export function formatLogLine({ level, cause, ...fields }: LogEvent): string {
-  return JSON.stringify({ level, ...fields, ...(cause !== undefined && { cause: describeCause(cause) }) });
+  return JSON.stringify({
+    level,
+    ...fields,
+    ...(cause !== undefined && { cause: describeCause(cause) }),
+  });
 }
 
 /** How deep causes are followed. */
@@ -27,6 +31,9 @@ function describeCause(cause: unknown, depth = 0): unknown {
   if (!(cause instanceof Error)) {
     return String(cause);
   }
-  const nested = cause.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: describeCause(cause.cause, depth + 1) };
+  const nested =
+    cause.cause === undefined || depth >= MAX_CAUSES
+      ? {}
+      : { cause: describeCause(cause.cause, depth + 1) };
   return { message: `${cause.name}: ${cause.message}`, stack: cause.stack, ...nested };
 }

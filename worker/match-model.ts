@@ -12,8 +12,14 @@ import type { Generator } from './sampler-cache.ts';
  * @param label  A class's name or number.
  * @param hand   Digits that shall be written in one hand, which go before.
  */
-export function findAsked(label: string | undefined, hand: string | undefined, generator: Generator): Uint8Array | ApiError {
-  return hand === undefined ? findLabels(label === undefined ? [] : [label], generator) : findHand(hand, generator);
+export function findAsked(
+  label: string | undefined,
+  hand: string | undefined,
+  generator: Generator,
+): Uint8Array | ApiError {
+  return hand === undefined
+    ? findLabels(label === undefined ? [] : [label], generator)
+    : findHand(hand, generator);
 }
 
 /** The labels of classes. @param texts  Names or numbers. */
@@ -35,12 +41,24 @@ function findHand(digits: string, generator: Generator): Uint8Array | ApiError {
   const { name, sampler } = generator;
   if (sampler.manifest.classes.length === 0) {
     const reason = 'it was trained without labels';
-    return { code: 'parameter_not_supported', parameter: 'digits', received: digits, model: name, reason };
+    return {
+      code: 'parameter_not_supported',
+      parameter: 'digits',
+      received: digits,
+      model: name,
+      reason,
+    };
   }
   const drawn = pickDigits(digits);
   if (drawn !== digits && sampler.manifest.image.channels !== 1) {
     const reason = 'it draws in colours of its own, and signs are of ink';
-    return { code: 'parameter_not_supported', parameter: 'digits', received: digits, model: name, reason };
+    return {
+      code: 'parameter_not_supported',
+      parameter: 'digits',
+      received: digits,
+      model: name,
+      reason,
+    };
   }
   return findLabels(drawn, generator);
 }
@@ -53,7 +71,13 @@ export function checkColours(
   const [parameter, colour] = fg === undefined ? (['bg', bg] as const) : (['fg', fg] as const);
   if (colour !== undefined && sampler.manifest.image.channels !== 1) {
     const reason = 'it draws in colours of its own';
-    return { code: 'parameter_not_supported', parameter, received: formatColour(colour), model: name, reason };
+    return {
+      code: 'parameter_not_supported',
+      parameter,
+      received: formatColour(colour),
+      model: name,
+      reason,
+    };
   }
   return undefined;
 }

@@ -1,14 +1,23 @@
 /**
  * The files of published models, verified, for those who want to run a model themselves.
  */
-import { ArtifactError, findFile, MANIFEST_FILE, parseManifest, verifyFile, type ParsedManifest } from '../shared/artifact.ts';
+import {
+  ArtifactError,
+  findFile,
+  MANIFEST_FILE,
+  parseManifest,
+  verifyFile,
+  type ParsedManifest,
+} from '../shared/artifact.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import type { Log } from './log.ts';
 import type { FileStore } from './model-store.ts';
 
 const RETRY_AFTER_SECONDS = 10;
 
-type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ApiError };
+type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: ApiError };
 
 export interface ModelFiles {
   /** Reads a file of a version: the very bytes that were published, checked against the manifest's hash. */
@@ -40,13 +49,19 @@ export function createModelFiles(store: FileStore, bundled: BundledFiles, log: L
   async function read(name: string, version: string, path: string): Promise<Result<Uint8Array>> {
     try {
       const isBundled = name === bundled.name && version === bundled.version;
-      return { ok: true, value: isBundled ? readBundled(path) : await store.readFile(name, version, path) };
+      return {
+        ok: true,
+        value: isBundled ? readBundled(path) : await store.readFile(name, version, path),
+      };
     } catch (cause) {
       if (cause instanceof ArtifactError && cause.failure.reason === 'missing') {
         return { ok: false, error: { code: 'model_not_found', model: `${name}@${version}` } };
       }
       log({ level: 'error', event: 'model_file_failed', model: `${name}@${version}`, path, cause });
-      return { ok: false, error: { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS } };
+      return {
+        ok: false,
+        error: { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS },
+      };
     }
   }
 

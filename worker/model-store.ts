@@ -16,7 +16,12 @@ import {
   type ParsedManifest,
   type Pointer,
 } from '../shared/artifact.ts';
-import { buildSignaturePath, SIGNATURE_BYTES, verifySignature, type PublicKey } from '../shared/signature.ts';
+import {
+  buildSignaturePath,
+  SIGNATURE_BYTES,
+  verifySignature,
+  type PublicKey,
+} from '../shared/signature.ts';
 
 /** Where published models lie: all that the app needs of storage, on whatever host. */
 export interface ObjectReader {
@@ -31,7 +36,10 @@ export interface ObjectReader {
 }
 
 /** An object, or why there is none. `etag` names this state of it, opaquely. */
-export type ObjectReading = 'missing' | 'unchanged' | { readonly etag: string; readonly bytes: Uint8Array };
+export type ObjectReading =
+  | 'missing'
+  | 'unchanged'
+  | { readonly etag: string; readonly bytes: Uint8Array };
 
 /** The storage failed, as opposed to what lies in it: later, the same read may succeed. */
 export class StorageError extends Error {
@@ -63,7 +71,11 @@ export interface ModelStore {
    * @throws ArtifactError  When it is missing, too large, malformed, not what was promised, or not signed as it must be.
    * @throws StorageError   When the storage fails or is too slow.
    */
-  readModel(name: string, version: string, manifestSha256: string | undefined): Promise<StoredModel>;
+  readModel(
+    name: string,
+    version: string,
+    manifestSha256: string | undefined,
+  ): Promise<StoredModel>;
 }
 
 /** Reads the files of published models as they are. */
@@ -89,7 +101,11 @@ export function createModelStore(
 ): ModelStore & FileStore {
   async function read(key: string, maxBytes: number, etag?: string): Promise<ObjectReading> {
     try {
-      const object = await limitTime(objects.read(key, maxBytes, etag), timeoutMs, `reading ${key}`);
+      const object = await limitTime(
+        objects.read(key, maxBytes, etag),
+        timeoutMs,
+        `reading ${key}`,
+      );
       if (object === 'unchanged' && etag === undefined) {
         throw new Error('unchanged, though no state of it was known');
       }
@@ -110,22 +126,41 @@ export function createModelStore(
     return object.bytes;
   }
 
-  async function readManifest(name: string, version: string, sha256?: string): Promise<[ParsedManifest, Uint8Array]> {
-    const bytes = await readRequired(buildKey(name, version, MANIFEST_FILE), ARTIFACT_LIMITS.manifestBytes);
+  async function readManifest(
+    name: string,
+    version: string,
+    sha256?: string,
+  ): Promise<[ParsedManifest, Uint8Array]> {
+    const bytes = await readRequired(
+      buildKey(name, version, MANIFEST_FILE),
+      ARTIFACT_LIMITS.manifestBytes,
+    );
     const parsed = parseManifest(bytes, { name, version, ...(sha256 !== undefined && { sha256 }) });
     await requireSignature(name, version, bytes);
     return [parsed, bytes];
   }
 
-  async function requireSignature(name: string, version: string, manifest: Uint8Array): Promise<void> {
+  async function requireSignature(
+    name: string,
+    version: string,
+    manifest: Uint8Array,
+  ): Promise<void> {
     const checks = await Promise.all(
       publicKeys.map(async (key) => {
-        const signature = await read(buildKey(name, version, buildSignaturePath(key.id)), SIGNATURE_BYTES);
-        return typeof signature === 'string' ? 'missing' : await verifySignature(key, signature.bytes, manifest);
+        const signature = await read(
+          buildKey(name, version, buildSignaturePath(key.id)),
+          SIGNATURE_BYTES,
+        );
+        return typeof signature === 'string'
+          ? 'missing'
+          : await verifySignature(key, signature.bytes, manifest);
       }),
     );
     if (publicKeys.length > 0 && !checks.includes(true)) {
-      throw new ArtifactError({ reason: checks.includes(false) ? 'signature' : 'unsigned', what: MANIFEST_FILE });
+      throw new ArtifactError({
+        reason: checks.includes(false) ? 'signature' : 'unsigned',
+        what: MANIFEST_FILE,
+      });
     }
   }
 
@@ -138,7 +173,10 @@ export function createModelStore(
     },
     async readModel(name, version, manifestSha256) {
       const [parsed] = await readManifest(name, version, manifestSha256);
-      const weights = await readRequired(buildKey(name, version, WEIGHTS_FILE), findFile(parsed.manifest, WEIGHTS_FILE).bytes);
+      const weights = await readRequired(
+        buildKey(name, version, WEIGHTS_FILE),
+        findFile(parsed.manifest, WEIGHTS_FILE).bytes,
+      );
       return { parsed, weights };
     },
     async readFile(name, version, path) {
@@ -160,13 +198,20 @@ export function createModelStore(
  *
  * @throws StorageError  When the time is up; what was begun goes on unheard.
  */
-export async function limitTime<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+export async function limitTime<T>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  what: string,
+): Promise<T> {
   // Not Promise.withResolvers: the server runs on Node 20 too.
   let giveUp: (cause: StorageError) => void = () => undefined;
   const timeout = new Promise<never>((_, reject) => {
     giveUp = reject;
   });
-  const timer = setTimeout(() => giveUp(new StorageError(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
+  const timer = setTimeout(
+    () => giveUp(new StorageError(`${what} took longer than ${timeoutMs} ms`)),
+    timeoutMs,
+  );
   try {
     return await Promise.race([promise, timeout]);
   } finally {

@@ -72,7 +72,11 @@ declare module 'page-files' {
     /** From the card of the model that ships. */
     readonly quality: {
       readonly model: string;
-      readonly figures: readonly { readonly name: string; readonly value: string; readonly real: string }[];
+      readonly figures: readonly {
+        readonly name: string;
+        readonly value: string;
+        readonly real: string;
+      }[];
     };
   };
   export default files;

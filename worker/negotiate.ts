@@ -19,7 +19,10 @@ const MAX_RANGES = 64;
  * @param available  What can be sent, in the server's order of preference, without parameters.
  * @returns          The one of the highest quality, the first among equals; undefined when none is acceptable.
  */
-export function chooseMediaType<T extends string>(accept: string | undefined, available: readonly T[]): T | undefined {
+export function chooseMediaType<T extends string>(
+  accept: string | undefined,
+  available: readonly T[],
+): T | undefined {
   const ranges = parseAccept(accept);
   if (ranges.length === 0) {
     return available[0];
@@ -42,7 +45,8 @@ export function chooseMediaType<T extends string>(accept: string | undefined, av
  */
 export function prefersImage(accept: string | undefined): boolean {
   const ranges = parseAccept(accept);
-  const best = (test: (range: Range) => boolean) => Math.max(0, ...ranges.filter(test).map((range) => range.q));
+  const best = (test: (range: Range) => boolean) =>
+    Math.max(0, ...ranges.filter(test).map((range) => range.q));
   const image = best((range) => range.type === 'image');
   return (
     image > 0 &&
@@ -53,7 +57,9 @@ export function prefersImage(accept: string | undefined): boolean {
 
 /** Tells whether a caller names a media type itself, with any quality but 0: a range does not count. */
 export function asksFor(accept: string | undefined, mediaType: string): boolean {
-  return parseAccept(accept).some(({ type, subtype, q }) => `${type}/${subtype}` === mediaType && q > 0);
+  return parseAccept(accept).some(
+    ({ type, subtype, q }) => `${type}/${subtype}` === mediaType && q > 0,
+  );
 }
 
 function parseAccept(accept: string | undefined): Range[] {

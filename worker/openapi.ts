@@ -36,7 +36,9 @@ export function buildOpenapiDocument(operations: readonly Operation[], origin: s
     paths: describePaths(operations),
     components: {
       schemas: { Problem: describeSchema(problemSchema) },
-      securitySchemes: { [OWNER]: { type: 'http', scheme: 'bearer', description: 'JOBS_SECRET of this service' } },
+      securitySchemes: {
+        [OWNER]: { type: 'http', scheme: 'bearer', description: 'JOBS_SECRET of this service' },
+      },
     },
   };
 }
@@ -44,7 +46,8 @@ export function buildOpenapiDocument(operations: readonly Operation[], origin: s
 function describePaths(operations: readonly Operation[]): Json {
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
-    (paths[operation.path] ??= {})[operation.method?.toLowerCase() ?? 'get'] = describeOperation(operation);
+    (paths[operation.path] ??= {})[operation.method?.toLowerCase() ?? 'get'] =
+      describeOperation(operation);
   }
   return paths;
 }
@@ -66,11 +69,16 @@ function describeOperation({
     tags: [kind],
     summary,
     ...(kind === 'owner' && { security: [{ [OWNER]: [] }] }),
-    parameters: [...describeParameters(pathParameters, 'path'), ...describeParameters(query, 'query')],
+    parameters: [
+      ...describeParameters(pathParameters, 'path'),
+      ...describeParameters(query, 'query'),
+    ],
     responses: {
       200: { description: 'As asked for', content },
       ...mapValues(otherStatuses ?? {}, (description) => ({ description, content })),
-      ...(conditional === true && { 304: { description: 'The caller has it already, by If-None-Match' } }),
+      ...(conditional === true && {
+        304: { description: 'The caller has it already, by If-None-Match' },
+      }),
       ...describeErrors([...(errors ?? []), ...COMMON_ERRORS]),
     },
   };
@@ -93,7 +101,9 @@ function isInteger(schema: Parameter['schema']): boolean {
 
 function describeBody(body: AnswerBody): Json {
   // OpenAPI 3.1 leaves the schema out for bytes.
-  return body === 'bytes' ? {} : { schema: body === 'text' ? { type: 'string' } : describeSchema(body) };
+  return body === 'bytes'
+    ? {}
+    : { schema: body === 'text' ? { type: 'string' } : describeSchema(body) };
 }
 
 /** The forms that an error takes: see `respondError`. */

@@ -37,10 +37,18 @@ export interface Operation {
 }
 
 /** The errors that every route can answer with. */
-export const COMMON_ERRORS: readonly ApiErrorCode[] = ['method_not_allowed', 'url_too_long', 'internal'];
+export const COMMON_ERRORS: readonly ApiErrorCode[] = [
+  'method_not_allowed',
+  'url_too_long',
+  'internal',
+];
 
 /** The errors of every route that draws or reads a model. */
 export const WORK_ERRORS: readonly ApiErrorCode[] = ['model_unavailable', 'rate_limited', 'busy'];
 
 /** The errors of every route that takes parameters. */
-export const QUERY_ERRORS: readonly ApiErrorCode[] = ['invalid_parameter', 'repeated_parameter', 'unknown_parameter'];
+export const QUERY_ERRORS: readonly ApiErrorCode[] = [
+  'invalid_parameter',
+  'repeated_parameter',
+  'unknown_parameter',
+];

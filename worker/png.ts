@@ -5,4 +5,6 @@ import program from '../kernels/png.wasm';
 import { createPngEncoder, type PngKernels } from '../shared/png.ts';
 
 /** The isolate's: its memory serves one picture after the other. */
-export const pngEncoder = createPngEncoder(() => new WebAssembly.Instance(program).exports as unknown as PngKernels);
+export const pngEncoder = createPngEncoder(
+  () => new WebAssembly.Instance(program).exports as unknown as PngKernels,
+);

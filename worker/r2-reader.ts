@@ -7,7 +7,10 @@ import type { ObjectReader } from './model-store.ts';
 /** What is used of an R2 bucket's binding. */
 export interface Bucket {
   /** @returns  null when the key is free; no body when the condition failed. */
-  get(key: string, options?: { onlyIf: { etagDoesNotMatch: string } }): Promise<BucketObject | null>;
+  get(
+    key: string,
+    options?: { onlyIf: { etagDoesNotMatch: string } },
+  ): Promise<BucketObject | null>;
 }
 
 /** What is used of an R2 object. */
@@ -21,7 +24,10 @@ export interface BucketObject {
 export function createR2Reader(bucket: Bucket): ObjectReader {
   return {
     async read(key, maxBytes, knownEtag) {
-      const object = await bucket.get(key, knownEtag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: knownEtag } });
+      const object = await bucket.get(
+        key,
+        knownEtag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: knownEtag } },
+      );
       if (object === null) {
         return 'missing';
       }

@@ -30,7 +30,10 @@ export interface RateLimits {
 }
 
 /** What each caller may have, for `RateLimit-Policy` and `/limits`; empty where nothing is limited. */
-export function listPolicies({ all, heavy }: Pick<RateLimits, 'all' | 'heavy'>): { name: string; requests: number }[] {
+export function listPolicies({
+  all,
+  heavy,
+}: Pick<RateLimits, 'all' | 'heavy'>): { name: string; requests: number }[] {
   return [
     ...(all === undefined ? [] : [{ name: 'all', requests: all.requests }]),
     ...(heavy === undefined ? [] : [{ name: 'heavy', requests: heavy.requests }]),
@@ -70,7 +73,12 @@ export async function countRequest(
     c.set('counted', [...(c.get('counted') ?? []), kind]);
     const { success } = await limit.limiter.limit({ key: `${kind}:${caller}` });
     if (!success) {
-      return { code: 'rate_limited', kind, requests: limit.requests, windowSeconds: RATE_WINDOW_SECONDS };
+      return {
+        code: 'rate_limited',
+        kind,
+        requests: limit.requests,
+        windowSeconds: RATE_WINDOW_SECONDS,
+      };
     }
   }
   return undefined;
@@ -88,7 +96,8 @@ export function nameCaller(address: string): string {
   const [head = '', tail] = plain.split('::');
   const first = head === '' ? [] : head.split(':');
   const last = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? [] : Array.from({ length: 8 - first.length - last.length }, () => '0');
+  const zeros =
+    tail === undefined ? [] : Array.from({ length: 8 - first.length - last.length }, () => '0');
   const groups = [...first, ...zeros, ...last].slice(0, 4);
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
 }

@@ -22,7 +22,14 @@ export function logRequests({ log, clock }: Pick<AppDependencies, 'log' | 'clock
     };
     const note = (c.env as AppEnv['Bindings'] | undefined)?.note; // `app.request()` of the tests and the command line gives none.
     if (note === undefined) {
-      log({ level: 'info', event: 'request', method: c.req.method, status, ...facts, ms: Math.round(clock() - began) });
+      log({
+        level: 'info',
+        event: 'request',
+        method: c.req.method,
+        status,
+        ...facts,
+        ms: Math.round(clock() - began),
+      });
     } else {
       note(facts);
     }

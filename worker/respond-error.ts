@@ -3,7 +3,12 @@
  */
 import type { Context } from 'hono';
 import { BLACK, WHITE } from '../shared/colour.ts';
-import { describeError, findRetryAfter, listFaultyParameters, type ApiError } from '../shared/contract/errors.ts';
+import {
+  describeError,
+  findRetryAfter,
+  listFaultyParameters,
+  type ApiError,
+} from '../shared/contract/errors.ts';
 import { encodePng } from '../shared/sheet.ts';
 import type { AppContext, AppEnv } from './context.ts';
 import { API_HEADERS } from './headers.ts';
@@ -27,8 +32,13 @@ function chooseErrorForm(c: Context<AppEnv>): ErrorForm {
   }
   const { pathname, searchParams } = new URL(c.req.url);
   const extension = /\.([a-z][a-z0-9]*)$/.exec(pathname)?.[1]; // Not the 14 of 3.14.
-  const format = extension ?? searchParams.get('format') ?? (prefersImage(c.req.header('accept')) ? 'png' : null);
-  return format === 'png' || format === 'gif' || format === 'svg' || format === 'txt' ? format : 'problem';
+  const format =
+    extension ??
+    searchParams.get('format') ??
+    (prefersImage(c.req.header('accept')) ? 'png' : null);
+  return format === 'png' || format === 'gif' || format === 'svg' || format === 'txt'
+    ? format
+    : 'problem';
 }
 
 /** Answers with an error. */

@@ -65,7 +65,8 @@ export class SamplerCache {
     this.#entries.set(key, entry);
     entry.holders++; // Before the wait: so that nobody frees it between its arrival and its use.
     try {
-      const generator = entry.generator ?? (await limitTime(entry.loading, this.#limits.waitMs, `loading ${key}`));
+      const generator =
+        entry.generator ?? (await limitTime(entry.loading, this.#limits.waitMs, `loading ${key}`));
       return { generator, release: () => this.#release(entry) };
     } catch (cause) {
       this.#unlist(key, entry); // The next caller starts anew.

@@ -24,7 +24,10 @@ interface Asked {
 export function answerCurrent(
   c: AppContext,
   { seed, model }: Asked,
-  describe: (model: { readonly name: string; readonly version: string }, seed: string) => Record<string, string>,
+  describe: (
+    model: { readonly name: string; readonly version: string },
+    seed: string,
+  ) => Record<string, string>,
 ): Response | undefined {
   if (seed === undefined || model?.version === undefined) {
     return undefined;
@@ -41,7 +44,8 @@ export async function withModel(
   answer: (generator: Generator) => Response | Promise<Response>,
 ): Promise<Response> {
   // A version is looked for in storage, and whoever has its answer got a 304 before.
-  const refused = model?.version === undefined ? undefined : await countRequest(c, rateLimits, false);
+  const refused =
+    model?.version === undefined ? undefined : await countRequest(c, rateLimits, false);
   if (refused !== undefined) {
     return respondError(c, refused);
   }

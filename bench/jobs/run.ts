@@ -68,7 +68,10 @@ export async function startJobService(folder: string, secret: string): Promise<J
       }
     });
     void ended.then(([code]) => reject(new Error(`the service ended with status ${code}`)));
-    setTimeout(() => reject(new Error(`the service did not start within ${START_TIMEOUT_MS} ms`)), START_TIMEOUT_MS).unref();
+    setTimeout(
+      () => reject(new Error(`the service did not start within ${START_TIMEOUT_MS} ms`)),
+      START_TIMEOUT_MS,
+    ).unref();
   });
   return {
     url,
@@ -76,14 +79,19 @@ export async function startJobService(folder: string, secret: string): Promise<J
     counts,
     readCpuMs: () => {
       const pids = listDescendants('workerd', child.pid); // The worker’s, which begins late, and one that stands before it.
-      return pids.length === 0 ? undefined : pids.reduce((sum, pid) => sum + readUsage(pid).cpuMs, 0);
+      return pids.length === 0
+        ? undefined
+        : pids.reduce((sum, pid) => sum + readUsage(pid).cpuMs, 0);
     },
     kill: async () => {
       process.kill(-(child.pid as number), 'SIGKILL');
       await ended;
     },
     ask: async (path, method = 'GET') => {
-      const answer = await fetch(new URL(path, url), { method, headers: { authorization: `Bearer ${secret}` } });
+      const answer = await fetch(new URL(path, url), {
+        method,
+        headers: { authorization: `Bearer ${secret}` },
+      });
       if (!answer.ok) {
         throw new Error(`${method} ${path} answers ${answer.status}: ${await answer.text()}`);
       }
@@ -103,14 +111,23 @@ export async function startJobService(folder: string, secret: string): Promise<J
 export async function runJob(
   folder: string,
   secret: string,
-  { start, killAt, log = () => undefined }: { start: string; killAt: number; log?: (line: string) => void },
+  {
+    start,
+    killAt,
+    log = () => undefined,
+  }: { start: string; killAt: number; log?: (line: string) => void },
 ): Promise<{ report: JobReport; service: JobService }> {
   const first = await startJobService(folder, secret);
   const before = first.readCpuMs();
   let began = performance.now();
   const { id, shards } = await first.ask(start, 'POST');
   log(`job ${id}: ${shards.total} shards`);
-  const atKill = await waitFor(first, id, ({ shards: { done } }) => done >= shards.total * killAt, log);
+  const atKill = await waitFor(
+    first,
+    id,
+    ({ shards: { done } }) => done >= shards.total * killAt,
+    log,
+  );
   await sleep(LOOK_EVERY_MS / 2); // In the middle of a shard, most likely.
   const firstCpuMs = minus(first.readCpuMs(), before);
   let seconds = (performance.now() - began) / 1000;
@@ -119,14 +136,18 @@ export async function runJob(
 
   const second = await startJobService(folder, secret);
   const after = await second.ask(`/jobs/${id}`);
-  log(`begun again: ${after.shards.done} shards are there, ${after.state}; nothing is in the queue`);
+  log(
+    `begun again: ${after.shards.done} shards are there, ${after.state}; nothing is in the queue`,
+  );
   const middle = second.readCpuMs();
   began = performance.now();
   const missing = await listMissing(second, id, shards.total);
   await second.ask(start, 'POST');
   const job = await waitFor(second, id, ({ state }) => state !== 'running', log);
   seconds += (performance.now() - began) / 1000;
-  const deliveredTwice = missing.filter((shard) => isDeliveredAtOnce(shard) || isDeliveredAgain(shard)).length;
+  const deliveredTwice = missing.filter(
+    (shard) => isDeliveredAtOnce(shard) || isDeliveredAgain(shard),
+  ).length;
   await waitUntil(() => second.counts.there >= deliveredTwice, 60_000); // The last of them lie behind in the queue.
   const secondCpuMs = minus(second.readCpuMs(), middle);
   return {
@@ -137,17 +158,28 @@ export async function runJob(
       doneAfterKill: after.shards.done,
       writtenAfterKill: second.counts.written,
       deliveredTwice,
-      drawnTwice: Array.from({ length: shards.total }, (_, shard) => shard).filter(isDeliveredAtOnce).length,
+      drawnTwice: Array.from({ length: shards.total }, (_, shard) => shard).filter(
+        isDeliveredAtOnce,
+      ).length,
       withoutEffect: second.counts.there,
       seconds,
-      cpuMs: firstCpuMs === undefined || secondCpuMs === undefined ? undefined : firstCpuMs + secondCpuMs,
+      cpuMs:
+        firstCpuMs === undefined || secondCpuMs === undefined
+          ? undefined
+          : firstCpuMs + secondCpuMs,
     },
   };
 }
 
 /** Of the first thousand shards. */
-async function listMissing({ url, secret }: JobService, id: string, total: number): Promise<number[]> {
-  const answer = await fetch(new URL(`/jobs/${id}/manifest`, url), { headers: { authorization: `Bearer ${secret}` } });
+async function listMissing(
+  { url, secret }: JobService,
+  id: string,
+  total: number,
+): Promise<number[]> {
+  const answer = await fetch(new URL(`/jobs/${id}/manifest`, url), {
+    headers: { authorization: `Bearer ${secret}` },
+  });
   const { shards } = jobManifestSchema.parse(await answer.json());
   const there = new Set(shards.map(({ shard }) => shard));
   return Array.from({ length: total }, (_, shard) => shard).filter((shard) => !there.has(shard));

@@ -32,7 +32,8 @@ const worker = await startWorker({
     logLevel: 'error',
     liveReload: false,
     watch: false,
-    structuredLogsHandler: ({ message }: { message: string }) => process.stdout.write(`${message}\n`),
+    structuredLogsHandler: ({ message }: { message: string }) =>
+      process.stdout.write(`${message}\n`),
   },
 });
 await worker.ready;

@@ -31,7 +31,12 @@ const termsSchema = z.object({
   protocol: z.record(z.string(), z.union([z.number(), z.boolean()])),
   seed: z.string(),
   n: z.number(),
-  reference: z.object({ split: z.string(), source: z.string(), count: z.number(), sha256: z.string() }),
+  reference: z.object({
+    split: z.string(),
+    source: z.string(),
+    count: z.number(),
+    sha256: z.string(),
+  }),
   floor: z.object({ trainingDigits: z.number(), sha256: z.string() }),
   classifier: z.object({ sha256: z.string() }),
 });
@@ -41,7 +46,11 @@ const reportSchema = termsSchema.extend({
   floorFigures: figuresSchema,
   columns: z.array(
     z.object({
-      samples: z.object({ kind: z.string(), name: z.string().optional(), version: z.string().optional() }),
+      samples: z.object({
+        kind: z.string(),
+        name: z.string().optional(),
+        version: z.string().optional(),
+      }),
       figures: figuresSchema,
     }),
   ),
@@ -69,7 +78,9 @@ export class QualityError extends ExpectedError {
  * @param reports  At least one: what `npm run evaluate -- --json` printed, with the name of its file for errors.
  * @throws QualityError  When one is no such report, or was made under other terms than the first.
  */
-export function joinReports(reports: readonly { readonly source: string; readonly report: unknown }[]): MeasuredQuality {
+export function joinReports(
+  reports: readonly { readonly source: string; readonly report: unknown }[],
+): MeasuredQuality {
   const parsed = reports.map(({ source, report }) => ({ source, ...parseReport(source, report) }));
   const [first] = parsed;
   if (first === undefined) {
@@ -77,7 +88,9 @@ export function joinReports(reports: readonly { readonly source: string; readonl
   }
   for (const other of parsed) {
     const names = Object.keys(first.terms) as (keyof QualityTerms)[];
-    const different = names.filter((name) => canonicalize(first.terms[name]) !== canonicalize(other.terms[name]));
+    const different = names.filter(
+      (name) => canonicalize(first.terms[name]) !== canonicalize(other.terms[name]),
+    );
     if (different.length > 0) {
       throw new QualityError(
         `${other.source}: its ${different.join(', ')} differs from that of ${first.source}; figures can be compared under the same terms only`,

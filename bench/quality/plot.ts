@@ -18,7 +18,12 @@ interface Panel {
 }
 
 const PANELS: readonly Panel[] = [
-  { title: 'Fréchet distance', better: 'lower', scale: 'log', pick: ({ frechetDistance }) => frechetDistance },
+  {
+    title: 'Fréchet distance',
+    better: 'lower',
+    scale: 'log',
+    pick: ({ frechetDistance }) => frechetDistance,
+  },
   { title: 'Recall', better: 'higher', scale: 'linear', pick: ({ recall }) => recall },
 ];
 
@@ -31,7 +36,9 @@ const CHARACTER = { width: 6.6, height: 15 };
 /** Where labels may stand: around their point, near it at best. */
 const LEAST_DISTANCE = 5;
 const LABEL_DISTANCES = [LEAST_DISTANCE, 14, 26, 40, 56, 74, 94, 116];
-const LABEL_DIRECTIONS = [1, -1, 0, 0.5, -0.5].flatMap((right) => [0, -1, 1, 0.5, -0.5].map((down) => [right, down] as const));
+const LABEL_DIRECTIONS = [1, -1, 0, 0.5, -0.5].flatMap((right) =>
+  [0, -1, 1, 0.5, -0.5].map((down) => [right, down] as const),
+);
 /** A distance of 0 has no logarithm. */
 const LEAST_LOG = 0.01;
 
@@ -51,10 +58,14 @@ interface PlacedPoint {
 }
 
 /** Draws the plot. @param report  With at least one point. */
-export function renderPlot({ points, floorFigures }: Pick<QualityReport, 'points' | 'floorFigures'>): string {
+export function renderPlot({
+  points,
+  floorFigures,
+}: Pick<QualityReport, 'points' | 'floorFigures'>): string {
   const width = SIZE.width * PANELS.length;
   const panels = PANELS.map(
-    (panel, i) => `<g transform="translate(${i * SIZE.width} 0)">${renderPanel(panel, points, floorFigures)}</g>`,
+    (panel, i) =>
+      `<g transform="translate(${i * SIZE.width} 0)">${renderPanel(panel, points, floorFigures)}</g>`,
   );
   const told = points.map(
     (point) =>
@@ -68,9 +79,20 @@ export function renderPlot({ points, floorFigures }: Pick<QualityReport, 'points
   );
 }
 
-function renderPanel({ title, better, scale, pick }: Panel, points: readonly QualityPoint[], floor: QualityFigures): string {
-  const [left, right, top, bottom] = [MARGIN.left, SIZE.width - MARGIN.right, MARGIN.top, SIZE.height - MARGIN.bottom];
-  const values = [floor, ...points.map(({ figures }) => figures)].map((figures) => Math.max(pick(figures), LEAST_LOG));
+function renderPanel(
+  { title, better, scale, pick }: Panel,
+  points: readonly QualityPoint[],
+  floor: QualityFigures,
+): string {
+  const [left, right, top, bottom] = [
+    MARGIN.left,
+    SIZE.width - MARGIN.right,
+    MARGIN.top,
+    SIZE.height - MARGIN.bottom,
+  ];
+  const values = [floor, ...points.map(({ figures }) => figures)].map((figures) =>
+    Math.max(pick(figures), LEAST_LOG),
+  );
   const x = scaleLinear([0, Math.max(...points.map(getPlottedMs))], [left, right - 24]).nice(5);
   const y =
     scale === 'log'
@@ -78,7 +100,12 @@ function renderPanel({ title, better, scale, pick }: Panel, points: readonly Qua
       : scaleLinear([0, 1], [bottom, top]);
   const placed = points.map((point): PlacedPoint => {
     const value = Math.max(pick(point.figures), LEAST_LOG);
-    return { point, x: x(getPlottedMs(point)), y: y(value), merit: better === 'lower' ? -value : value };
+    return {
+      point,
+      x: x(getPlottedMs(point)),
+      y: y(value),
+      merit: better === 'lower' ? -value : value,
+    };
   });
   const yTicks = scale === 'log' ? thinTicks(y.ticks()) : y.ticks(5);
   const floorAt = y(values[0] as number);
@@ -93,7 +120,8 @@ function renderPanel({ title, better, scale, pick }: Panel, points: readonly Qua
     ...x
       .ticks(5)
       .map(
-        (tick) => `<text class="soft" x="${round(x(tick))}" y="${bottom + 18}" text-anchor="middle">${formatTick(tick)}</text>`,
+        (tick) =>
+          `<text class="soft" x="${round(x(tick))}" y="${bottom + 18}" text-anchor="middle">${formatTick(tick)}</text>`,
       ),
     `<text class="soft" x="${right}" y="${bottom + 38}" text-anchor="end">milliseconds in the worker for ${PLOTTED_COUNT} digits</text>`,
     `<line class="floor" x1="${left}" x2="${right}" y1="${round(floorAt)}" y2="${round(floorAt)}"/>`,
@@ -141,10 +169,18 @@ function placeLabels(placed: readonly PlacedPoint[], bounds: Box, floorAt: numbe
           width,
           height,
         );
-        return { box, cost: measureOutside(box, bounds) + sum(taken.map((other) => measureOverlap(box, other))) + distance };
+        return {
+          box,
+          cost:
+            measureOutside(box, bounds) +
+            sum(taken.map((other) => measureOverlap(box, other))) +
+            distance,
+        };
       }),
     );
-    const { box } = candidates.reduce((best, candidate) => (candidate.cost < best.cost ? candidate : best));
+    const { box } = candidates.reduce((best, candidate) =>
+      candidate.cost < best.cost ? candidate : best,
+    );
     taken.push(box);
     const nearest = { x: clamp(x, box.left - 2, box.right), y: clamp(y, box.top + 2, box.bottom) };
     const leader =

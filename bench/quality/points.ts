@@ -30,7 +30,12 @@ export interface QualityReport {
   readonly schema: 1;
   readonly terms: QualityTerms;
   readonly floorFigures: QualityFigures;
-  readonly machine: { readonly processor: string; readonly cores: number; readonly node: string; readonly platform: string };
+  readonly machine: {
+    readonly processor: string;
+    readonly cores: number;
+    readonly node: string;
+    readonly platform: string;
+  };
   /** Requests that each time is taken from, after as many rounds of warming up as blocks. */
   readonly repeats: number;
   /** In the order of their time. */

@@ -11,11 +11,18 @@ const FIGURES: readonly (readonly [title: string, show: (figures: QualityFigures
   ['precision', ({ precision }) => showPart(precision)],
   ['recall', ({ recall }) => showPart(recall)],
   ['coverage', ({ coverage }) => showPart(coverage)],
-  ['class accuracy', ({ classAccuracy }) => (classAccuracy === null ? ABSENT : `${(100 * classAccuracy.accuracy).toFixed(2)}%`)],
+  [
+    'class accuracy',
+    ({ classAccuracy }) =>
+      classAccuracy === null ? ABSENT : `${(100 * classAccuracy.accuracy).toFixed(2)}%`,
+  ],
 ];
 
 /** Writes the page. @param plot  The picture's file name, beside the page. */
-export function renderPage({ points, floorFigures, terms, machine, repeats }: QualityReport, plot: string): string {
+export function renderPage(
+  { points, floorFigures, terms, machine, repeats }: QualityReport,
+  plot: string,
+): string {
   const heads = [
     'model',
     'weights',
@@ -51,9 +58,20 @@ export function renderPage({ points, floorFigures, terms, machine, repeats }: Qu
   ].join('\n');
 }
 
-function describeModel({ label, version, weightsType, weightsBytes, multiplyAccumulates }: QualityPoint): string[] {
+function describeModel({
+  label,
+  version,
+  weightsType,
+  weightsBytes,
+  multiplyAccumulates,
+}: QualityPoint): string[] {
   const kilobytes = (weightsBytes / 1000).toFixed(0);
-  return [`${label} \`@${version.slice(0, 8)}\``, weightsType, kilobytes, `${(multiplyAccumulates / 1e6).toFixed(2)} M`];
+  return [
+    `${label} \`@${version.slice(0, 8)}\``,
+    weightsType,
+    kilobytes,
+    `${(multiplyAccumulates / 1e6).toFixed(2)} M`,
+  ];
 }
 
 function showFigures(figures: QualityFigures): string[] {

@@ -35,7 +35,10 @@ const SET_DIGITS = 60_000;
 /** @param traffic  From little to much. */
 export function renderScale(cost: MeasuredCost, traffic: readonly SimulatedTraffic[]): string {
   const names = traffic.map(({ requestsPerDay }) => `${requestsPerDay.toLocaleString('en')} a day`);
-  const row = (name: string, show: (each: SimulatedTraffic) => string): string[] => [name, ...traffic.map(show)];
+  const row = (name: string, show: (each: SimulatedTraffic) => string): string[] => [
+    name,
+    ...traffic.map(show),
+  ];
   return `${[
     '# At a thousand, a million and a billion pictures a day',
     '',
@@ -68,14 +71,26 @@ export function renderScale(cost: MeasuredCost, traffic: readonly SimulatedTraff
       ['', ...names],
       [
         row('isolates in use', ({ outcome }) => outcome.isolates.toLocaleString('en')),
-        row('answers by an isolate that has just begun', ({ outcome }) => formatPart(outcome.coldPart)),
-        row('reads of the bucket for each request', ({ outcome }) => outcome.readsPerRequest.toPrecision(2)),
-        row('**all fresh**: 16 digits, never cached', (each) => describeBill(each, cost.sheetMs, 1)),
+        row('answers by an isolate that has just begun', ({ outcome }) =>
+          formatPart(outcome.coldPart),
+        ),
+        row('reads of the bucket for each request', ({ outcome }) =>
+          outcome.readsPerRequest.toPrecision(2),
+        ),
+        row('**all fresh**: 16 digits, never cached', (each) =>
+          describeBill(each, cost.sheetMs, 1),
+        ),
         row('of that requests, processor time, reads', (each) => splitBill(each, cost.sheetMs, 1)),
         row('**seeded**: reach the worker', ({ outcome }) => formatPart(outcome.seededPart)),
-        row('the month, with a cache in front', (each) => describeBill(each, cost.sheetMs, each.outcome.seededPart)),
-        row('**pinned** to a version: reach the worker', ({ outcome }) => formatPart(outcome.pinnedPart)),
-        row('the month, with a cache in front', (each) => describeBill(each, cost.sheetMs, each.outcome.pinnedPart)),
+        row('the month, with a cache in front', (each) =>
+          describeBill(each, cost.sheetMs, each.outcome.seededPart),
+        ),
+        row('**pinned** to a version: reach the worker', ({ outcome }) =>
+          formatPart(outcome.pinnedPart),
+        ),
+        row('the month, with a cache in front', (each) =>
+          describeBill(each, cost.sheetMs, each.outcome.pinnedPart),
+        ),
       ],
     ),
     '',
@@ -88,8 +103,12 @@ export function renderScale(cost: MeasuredCost, traffic: readonly SimulatedTraff
     ...table(
       ['', ...names],
       [
-        row('seconds until the last answer by the old one', ({ outcome }) => outcome.lastOldSeconds.toFixed(0)),
-        row('answers by the old one in the first minute', ({ outcome }) => formatPart(outcome.oldPartOfMinute)),
+        row('seconds until the last answer by the old one', ({ outcome }) =>
+          outcome.lastOldSeconds.toFixed(0),
+        ),
+        row('answers by the old one in the first minute', ({ outcome }) =>
+          formatPart(outcome.oldPartOfMinute),
+        ),
       ],
     ),
     '',
@@ -118,29 +137,44 @@ interface Bill {
 }
 
 /** Dollars a month, beyond the plan's own price and what it includes. @param workerPart  Of the requests: not answered by a cache. */
-function reckon({ requestsPerDay, outcome }: SimulatedTraffic, cpuMs: number, workerPart: number): Bill {
+function reckon(
+  { requestsPerDay, outcome }: SimulatedTraffic,
+  cpuMs: number,
+  workerPart: number,
+): Bill {
   const requests = requestsPerDay * DAYS;
-  const beyond = (amount: number, included: number, price: number) => (Math.max(0, amount - included) / 1e6) * price;
+  const beyond = (amount: number, included: number, price: number) =>
+    (Math.max(0, amount - included) / 1e6) * price;
   return {
     requests: beyond(requests, PRICES.included.requests, PRICES.perMillion.requests),
     cpu: beyond(requests * workerPart * cpuMs, PRICES.included.cpuMs, PRICES.perMillion.cpuMs),
     // Isolates look by the clock: fewer requests to them spare few looks, and none is taken off here.
-    reads: beyond(requests * outcome.readsPerRequest, PRICES.included.reads, PRICES.perMillion.reads),
+    reads: beyond(
+      requests * outcome.readsPerRequest,
+      PRICES.included.reads,
+      PRICES.perMillion.reads,
+    ),
   };
 }
 
 function describeBill(each: SimulatedTraffic, cpuMs: number, workerPart: number): string {
   const { requests, cpu, reads } = reckon(each, cpuMs, workerPart);
-  return each.requestsPerDay <= PRICES.freeRequestsADay ? 'free' : formatDollars(PRICES.plan + requests + cpu + reads);
+  return each.requestsPerDay <= PRICES.freeRequestsADay
+    ? 'free'
+    : formatDollars(PRICES.plan + requests + cpu + reads);
 }
 
 function splitBill(each: SimulatedTraffic, cpuMs: number, workerPart: number): string {
   const { requests, cpu, reads } = reckon(each, cpuMs, workerPart);
-  return each.requestsPerDay <= PRICES.freeRequestsADay ? '' : [requests, cpu, reads].map(formatDollars).join(', ');
+  return each.requestsPerDay <= PRICES.freeRequestsADay
+    ? ''
+    : [requests, cpu, reads].map(formatDollars).join(', ');
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  return [heads, ['---', ...heads.slice(1).map(() => '--:')], ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  return [heads, ['---', ...heads.slice(1).map(() => '--:')], ...rows].map(
+    (cells) => `| ${cells.join(' | ')} |`,
+  );
 }
 
 function formatDollars(dollars: number): string {

@@ -131,7 +131,10 @@ export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic): Ou
 }
 
 /** Shares that fall as 1 / k. `pick` takes a number of [0, 1). */
-function shareOut(count: number): { readonly shares: readonly number[]; pick(part: number): number } {
+function shareOut(count: number): {
+  readonly shares: readonly number[];
+  pick(part: number): number;
+} {
   const weights = Array.from({ length: count }, (_, i) => 1 / (i + 1));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const ends = new Float64Array(count);

@@ -29,7 +29,8 @@ export interface MemoryVerdict {
 export function judgeMemory(rows: readonly MemoryRow[], allowanceMiB: number): MemoryVerdict {
   const quarter = Math.floor(rows.length / 4);
   const [second, last] = [rows.slice(quarter, 2 * quarter), rows.slice(-quarter)];
-  const residentGrowthMiB = median(last.map((row) => row.residentMiB)) - median(second.map((row) => row.residentMiB));
+  const residentGrowthMiB =
+    median(last.map((row) => row.residentMiB)) - median(second.map((row) => row.residentMiB));
   const most = (of: readonly MemoryRow[]) => Math.max(...of.map((row) => row.models ?? 0));
   const modelGrowth = most(last) - most(second);
   const told = (name: string, growth: number, unit: string, allowed: number) =>
@@ -38,7 +39,12 @@ export function judgeMemory(rows: readonly MemoryRow[], allowanceMiB: number): M
     grew: residentGrowthMiB > allowanceMiB || modelGrowth > 0,
     residentGrowthMiB,
     text: [
-      told('resident memory, median of the last quarter over the second', residentGrowthMiB, 'MiB', allowanceMiB),
+      told(
+        'resident memory, median of the last quarter over the second',
+        residentGrowthMiB,
+        'MiB',
+        allowanceMiB,
+      ),
       told('models in memory, most of the last quarter over the second', modelGrowth, 'models', 0),
     ].join('\n'),
   };

@@ -7,7 +7,16 @@ import { deriveKey, drawWords } from '../../shared/random.ts';
 import { buildFixture, buildPointer, type Fixture } from '../../test/support/fixture-artifact.ts';
 import { putArtifact, waitUntil, type TestWorker } from '../../test/support/workerd.ts';
 import { expectBusy, expectSame, hash, type Health } from './expectations.ts';
-import { HOLD_ADDRESS, KINDS, KNOWN, LARGE, LEFT, nameModel, PINNED, type Kind } from './traffic.ts';
+import {
+  HOLD_ADDRESS,
+  KINDS,
+  KNOWN,
+  LARGE,
+  LEFT,
+  nameModel,
+  PINNED,
+  type Kind,
+} from './traffic.ts';
 
 export interface SoakOptions {
   readonly worker: TestWorker;
@@ -46,8 +55,11 @@ interface Golden {
 }
 
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
-  const { worker, requests, concurrency, switches, versions, variants, sampleEvery, sample } = options;
-  const fixtures = Array.from({ length: versions }, (_, i) => buildFixture({ weightsSeed: `soak ${i}` }));
+  const { worker, requests, concurrency, switches, versions, variants, sampleEvery, sample } =
+    options;
+  const fixtures = Array.from({ length: versions }, (_, i) =>
+    buildFixture({ weightsSeed: `soak ${i}` }),
+  );
   for (const fixture of fixtures) {
     await putArtifact(worker.bucket, fixture);
   }
@@ -83,7 +95,9 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   await sample(requests);
   const { counts, wrong, goldens } = soak;
   const goldenSha256 = hash(
-    new TextEncoder().encode(goldens.flatMap(({ kind, sha256 }) => (HOLD_ADDRESS.has(kind) ? [] : [sha256])).join('')),
+    new TextEncoder().encode(
+      goldens.flatMap(({ kind, sha256 }) => (HOLD_ADDRESS.has(kind) ? [] : [sha256])).join(''),
+    ),
   );
   return { counts, switches: switched, brokenPublications: broken, wrong, goldenSha256 };
 }
@@ -108,7 +122,9 @@ class Soak {
     const model = nameModel(fixture);
     this.#serving = new Set([...this.#serving, model]);
     await this.#worker.bucket.put(POINTER_KEY, buildPointer(fixture));
-    await this.#waitForHealth((health) => health.status === 'ok' && health.model?.version === fixture.manifest.version);
+    await this.#waitForHealth(
+      (health) => health.status === 'ok' && health.model?.version === fixture.manifest.version,
+    );
     this.#serving = new Set([model]);
   }
 
@@ -116,13 +132,20 @@ class Soak {
   async publishBroken(turn: number): Promise<void> {
     const broken = buildFixture({ weightsSeed: `broken ${turn}` });
     await putArtifact(this.#worker.bucket, broken);
-    await this.#worker.bucket.put(buildKey('fixture', broken.manifest.version, WEIGHTS_FILE), 'cut');
+    await this.#worker.bucket.put(
+      buildKey('fixture', broken.manifest.version, WEIGHTS_FILE),
+      'cut',
+    );
     await this.#worker.bucket.put(POINTER_KEY, buildPointer(broken));
     await this.#waitForHealth((health) => health.lastError?.reason === 'size_mismatch');
   }
 
   #waitForHealth(isWished: (health: Health) => boolean): Promise<Health> {
-    return waitUntil(async () => (await (await this.#worker.fetch('/healthz')).json()) as Health, isWished, 60_000);
+    return waitUntil(
+      async () => (await (await this.#worker.fetch('/healthz')).json()) as Health,
+      isWished,
+      60_000,
+    );
   }
 
   /** Asks for what the versions give, one request after the other. */
@@ -163,16 +186,26 @@ class Soak {
         if (answer.status === 503) {
           return expectBusy(golden.path, answer);
         }
-        expectSame(golden.path, [answer.status, hash(new Uint8Array(await answer.arrayBuffer()))], [200, golden.sha256]);
+        expectSame(
+          golden.path,
+          [answer.status, hash(new Uint8Array(await answer.arrayBuffer()))],
+          [200, golden.sha256],
+        );
         return `pinned ${golden.kind}`;
       }
       case 'revalidated': {
-        const answer = await this.#worker.fetch(golden.path, { headers: { 'if-none-match': golden.etag ?? '"none"' } });
+        const answer = await this.#worker.fetch(golden.path, {
+          headers: { 'if-none-match': golden.etag ?? '"none"' },
+        });
         const { byteLength } = await answer.arrayBuffer();
         if (answer.status === 503) {
           return expectBusy(golden.path, answer);
         }
-        expectSame(golden.path, [answer.status, byteLength === 0], golden.etag === null ? [200, false] : [304, true]);
+        expectSame(
+          golden.path,
+          [answer.status, byteLength === 0],
+          golden.etag === null ? [200, false] : [304, true],
+        );
         return `revalidated, ${answer.status}`;
       }
       case 'current':
@@ -180,7 +213,13 @@ class Soak {
       case 'fresh':
         return this.#askFresh(variant);
       case 'known': {
-        const { path, method = 'GET', headers = {}, status, code } = KNOWN[which % KNOWN.length] as (typeof KNOWN)[number];
+        const {
+          path,
+          method = 'GET',
+          headers = {},
+          status,
+          code,
+        } = KNOWN[which % KNOWN.length] as (typeof KNOWN)[number];
         const answer = await this.#worker.fetch(path, { method, headers });
         const body = await answer.text();
         expectSame(path, answer.status, status);
@@ -223,7 +262,11 @@ class Soak {
   async #askCurrent({ path }: Golden, variant: number): Promise<string> {
     const before = this.#serving;
     const unpinned = path.replace(/&?model=[^&]*/, '');
-    if (!unpinned.startsWith('/digit') && !unpinned.startsWith('/number') && !unpinned.startsWith('/morph')) {
+    if (
+      !unpinned.startsWith('/digit') &&
+      !unpinned.startsWith('/number') &&
+      !unpinned.startsWith('/morph')
+    ) {
       return this.#askFresh(variant);
     }
     const answer = await this.#worker.fetch(unpinned);
@@ -240,7 +283,9 @@ class Soak {
 
   /** Without a seed: what the answer's own permanent URL gives must be the same. */
   async #askFresh(variant: number): Promise<string> {
-    const path = ['/digit.png?n=3', '/digit.svg', '/number/42.png', '/digit.txt', '/digit.npy?n=2'][variant % 5] as string;
+    const path = ['/digit.png?n=3', '/digit.svg', '/number/42.png', '/digit.txt', '/digit.npy?n=2'][
+      variant % 5
+    ] as string;
     const answer = await this.#worker.fetch(path);
     const bytes = hash(new Uint8Array(await answer.arrayBuffer()));
     expectSame(path, [answer.status, answer.headers.get('cache-control')], [200, 'no-store']);
@@ -249,7 +294,11 @@ class Soak {
       return 'fresh';
     }
     const again = await this.#worker.fetch(permanent);
-    expectSame(permanent, [again.status, hash(new Uint8Array(await again.arrayBuffer()))], [200, bytes]);
+    expectSame(
+      permanent,
+      [again.status, hash(new Uint8Array(await again.arrayBuffer()))],
+      [200, bytes],
+    );
     return 'fresh, asked for again';
   }
 }

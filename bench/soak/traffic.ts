@@ -16,7 +16,8 @@ export interface KnownRequest {
 /** Requests for content that a version decides: what they give is asked for once, before the load. @param n  Varies them. */
 export const PINNED: Readonly<Record<string, (model: string, n: number) => string>> = {
   png: (model, n) => `/digit.png?seed=soak-${n}&n=4&scale=2&gap=1&model=${model}`,
-  'png, smooth and coloured': (model, n) => `/digit.png?seed=soak-${n}&n=2&scale=3&smooth=1&fg=123a&bg=fed&model=${model}`,
+  'png, smooth and coloured': (model, n) =>
+    `/digit.png?seed=soak-${n}&n=2&scale=3&smooth=1&fg=123a&bg=fed&model=${model}`,
   svg: (model, n) => `/digit.svg?seed=soak-${n}&n=3&smooth=1&model=${model}`,
   json: (model, n) => `/digit.json?seed=soak-${n}&n=3&model=${model}`,
   ndjson: (model, n) => `/digit.ndjson?seed=soak-${n}&n=3&pixels=base64&model=${model}`,
@@ -26,9 +27,11 @@ export const PINNED: Readonly<Record<string, (model: string, n: number) => strin
   number: (model, n) => `/number/${2020 + n}.png?seed=soak-${n}&scale=2&model=${model}`,
   'morph, GIF': (model, n) => `/morph.gif?seed=soak-${n}&n=2&frames=3&model=${model}`,
   'morph, PNG': (model, n) => `/morph.png?seed=soak-${n}&digits=42&frames=3&model=${model}`,
-  'part of a set, NPY': (model, n) => `/dataset.npy?seed=soak&start=${n * 130}&n=130&model=${model}`,
+  'part of a set, NPY': (model, n) =>
+    `/dataset.npy?seed=soak&start=${n * 130}&n=130&model=${model}`,
   'part of a set, CSV': (model, n) => `/dataset.csv?seed=soak&start=${n * 70}&n=70&model=${model}`,
-  'labels of a set': (model, n) => `/dataset.idx?seed=soak&start=${n * 500}&n=500&part=labels&model=${model}`,
+  'labels of a set': (model, n) =>
+    `/dataset.idx?seed=soak&start=${n * 500}&n=500&part=labels&model=${model}`,
   card: (model) => `/models/${model.replace('@', '/')}`,
   weights: (model) => `/models/${model.replace('@', '/')}/weights.bin`,
 };
@@ -73,13 +76,28 @@ export const LEFT: readonly string[] = [
 ];
 
 /** Requests for much: at times the service says that it is busy. */
-export const LARGE: readonly string[] = ['/digit.png?n=256&scale=4&smooth=1', '/morph.gif?n=8&frames=16', '/digit.svg?n=200'];
+export const LARGE: readonly string[] = [
+  '/digit.png?n=256&scale=4&smooth=1',
+  '/morph.gif?n=8&frames=16',
+  '/digit.svg?n=200',
+];
 
 export function nameModel({ manifest }: Fixture): string {
   return `${manifest.name}@${manifest.version}`;
 }
 
 /** Of a hundred requests so many of each kind. */
-const SHARES = { pinned: 40, current: 15, fresh: 12, revalidated: 12, known: 15, left: 1, large: 1, health: 4 } as const;
+const SHARES = {
+  pinned: 40,
+  current: 15,
+  fresh: 12,
+  revalidated: 12,
+  known: 15,
+  left: 1,
+  large: 1,
+  health: 4,
+} as const;
 export type Kind = keyof typeof SHARES;
-export const KINDS = (Object.keys(SHARES) as Kind[]).flatMap((kind) => Array.from({ length: SHARES[kind] }, () => kind));
+export const KINDS = (Object.keys(SHARES) as Kind[]).flatMap((kind) =>
+  Array.from({ length: SHARES[kind] }, () => kind),
+);

@@ -15,7 +15,10 @@ interface Best {
  * @param records  In the order to show them; at least one.
  * @param plotOf   The picture's path of a table, relative to the page.
  */
-export function renderSpeedPage(records: readonly BenchRecord[], plotOf: (table: BenchTable) => string): string {
+export function renderSpeedPage(
+  records: readonly BenchRecord[],
+  plotOf: (table: BenchTable) => string,
+): string {
   return `${[
     '# How fast it is',
     '',
@@ -86,7 +89,10 @@ function isReached(value: number, goal: number, { better }: BenchTable): boolean
 /** "4.2 × faster", "1.3 × slower". */
 function describeRatio(own: number, peer: number, { better, unit }: BenchTable): string {
   const gain = better === 'lower' ? peer / own : own / peer;
-  const [good, bad] = unit === 'ms' || unit === '/s' || unit === 'MB/s' ? ['faster', 'slower'] : ['smaller', 'larger'];
+  const [good, bad] =
+    unit === 'ms' || unit === '/s' || unit === 'MB/s'
+      ? ['faster', 'slower']
+      : ['smaller', 'larger'];
   return gain >= 1 ? `${formatFigure(gain)} × ${good}` : `${formatFigure(1 / gain)} × ${bad}`;
 }
 
@@ -147,7 +153,9 @@ function describeSpread(spread: Spread | null): string {
     return '–';
   }
   const { runs, min, median, max } = spread;
-  return runs === 1 ? formatFigure(median) : `${formatFigure(median)} (${formatFigure(min)}–${formatFigure(max)})`;
+  return runs === 1
+    ? formatFigure(median)
+    : `${formatFigure(median)} (${formatFigure(min)}–${formatFigure(max)})`;
 }
 
 function withUnit(value: number, { unit }: BenchTable): string {

@@ -29,11 +29,15 @@ const VALUE_WIDTH = 52;
 /** Draws a table. */
 export function renderSpeedPlot(table: BenchTable): string {
   const { title, unit, better, cases, rows } = table;
-  const labelWidth = Math.max(LEAST_LABEL_WIDTH, ...rows.map(({ subject }) => subject.length * CHARACTER_WIDTH + GAP));
+  const labelWidth = Math.max(
+    LEAST_LABEL_WIDTH,
+    ...rows.map(({ subject }) => subject.length * CHARACTER_WIDTH + GAP),
+  );
   const panelWidth = (WIDTH - labelWidth) / cases.length;
   const height = HEAD + rows.length * LINE + FOOT;
   const told = rows.map(
-    ({ subject, values }) => `${subject}: ${values.map((value, i) => `${cases[i]} ${describe(value)}`).join(', ')}`,
+    ({ subject, values }) =>
+      `${subject}: ${values.map((value, i) => `${cases[i]} ${describe(value)}`).join(', ')}`,
   );
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="title" aria-describedby="told">` +
@@ -47,12 +51,19 @@ export function renderSpeedPlot(table: BenchTable): string {
           `<text${isOurs ? ' class="label"' : ''} x="8" y="${placeRow(i) + 4}">${escapeHtml(subject)}</text>`,
       )
       .join('') +
-    cases.map((_, column) => renderPanel(table, column, labelWidth + column * panelWidth, panelWidth)).join('') +
+    cases
+      .map((_, column) => renderPanel(table, column, labelWidth + column * panelWidth, panelWidth))
+      .join('') +
     '</svg>\n'
   );
 }
 
-function renderPanel({ cases, rows, limit }: BenchTable, column: number, at: number, width: number): string {
+function renderPanel(
+  { cases, rows, limit }: BenchTable,
+  column: number,
+  at: number,
+  width: number,
+): string {
   const spreads = rows.map(({ values }) => values[column] ?? null);
   const limitValue = limit?.values[column] ?? null;
   const all = [
@@ -80,14 +91,17 @@ function renderPanel({ cases, rows, limit }: BenchTable, column: number, at: num
       ? ''
       : `<line class="floor" x1="${round(x(limitValue))}" x2="${round(x(limitValue))}" y1="${HEAD - 8}" y2="${bottom}"/>`,
     ...spreads.map((spread, i) =>
-      spread === null || spread.min <= 0 ? '' : renderDot(spread, rows[i]?.isOurs === true, x, placeRow(i)),
+      spread === null || spread.min <= 0
+        ? ''
+        : renderDot(spread, rows[i]?.isOurs === true, x, placeRow(i)),
     ),
   ].join('');
 }
 
 /** The roundest first, and each only where there is room. */
 function chooseTicks(ticks: readonly number[], x: (value: number) => number): number[] {
-  const lead = (value: number): number => Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+  const lead = (value: number): number =>
+    Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
   const chosen: number[] = [];
   for (const leads of [[1], [5], [2], [3], [4, 6, 7, 8, 9]]) {
     for (const tick of ticks.filter((value) => leads.includes(lead(value)))) {
@@ -99,13 +113,16 @@ function chooseTicks(ticks: readonly number[], x: (value: number) => number): nu
   return chosen.toSorted((a, b) => a - b);
 }
 
-function renderDot(spread: Spread, isOurs: boolean, x: (value: number) => number, y: number): string {
+function renderDot(
+  spread: Spread,
+  isOurs: boolean,
+  x: (value: number) => number,
+  y: number,
+): string {
   const tone = isOurs ? 'point' : 'peer';
-  const [least, middle, largest] = [spread.min, spread.median, spread.max].map((value) => round(x(value))) as [
-    number,
-    number,
-    number,
-  ];
+  const [least, middle, largest] = [spread.min, spread.median, spread.max].map((value) =>
+    round(x(value)),
+  ) as [number, number, number];
   return (
     `<rect class="${tone}" opacity=".45" x="${least}" width="${round(largest - least)}" y="${y - 1.5}" height="3"/>` +
     `<circle class="${tone}" cx="${middle}" cy="${y}" r="${RADIUS}"><title>${describe(spread)}</title></circle>` +

@@ -2,7 +2,11 @@
  * `digitmint dataset --n 60000 --out digits.npy`: sets of any size, drawn range by range through the API's own sets.
  */
 import { extname } from 'node:path';
-import { DATASET_FORMATS, DATASET_PARAMETERS, type DatasetFormat } from '../../shared/contract/dataset-query.ts';
+import {
+  DATASET_FORMATS,
+  DATASET_PARAMETERS,
+  type DatasetFormat,
+} from '../../shared/contract/dataset-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { wholeNumber } from '../../shared/contract/parameters.ts';
 import { encodeIdxHeader } from '../../shared/idx.ts';
@@ -26,14 +30,23 @@ export const SET_PARAMETERS = {
 };
 
 /** Draws a set, writes it, and says on standard error what was drawn. @param labels  Another file, for the labels alone. */
-export async function drawSet(ask: Ask, flags: Flags, out: string | undefined, labels: string | undefined): Promise<void> {
+export async function drawSet(
+  ask: Ask,
+  flags: Flags,
+  out: string | undefined,
+  labels: string | undefined,
+): Promise<void> {
   const format = chooseFormat(flags, out);
   const isInParts = format === 'idx' || format === 'npy';
   if (isInParts && isScreen(out)) {
-    throw new CliError(`--format ${format}: not to a screen. Write it to a file: --out digits.${format}, or into a pipe`);
+    throw new CliError(
+      `--format ${format}: not to a screen. Write it to a file: --out digits.${format}, or into a pipe`,
+    );
   }
   if (labels !== undefined && (!isInParts || flags['part'] !== undefined)) {
-    throw new CliError(`--labels ${labels}: only beside idx and npy without --part, else they are in --out`);
+    throw new CliError(
+      `--labels ${labels}: only beside idx and npy without --part, else they are in --out`,
+    );
   }
   const count = String(flags['n'] ?? DEFAULT_COUNT);
   const parsed = COUNT.safeParse(count);
@@ -43,11 +56,19 @@ export async function drawSet(ask: Ask, flags: Flags, out: string | undefined, l
   const set = new RangeReader(ask, flags, parsed.data);
   await writeOutput(out, write(set, format));
   if (labels !== undefined) {
-    await writeOutput(labels, write(new RangeReader(ask, { ...flags, seed: set.seed, part: 'labels' }, parsed.data), format));
+    await writeOutput(
+      labels,
+      write(
+        new RangeReader(ask, { ...flags, seed: set.seed, part: 'labels' }, parsed.data),
+        format,
+      ),
+    );
   }
   if (!isStandard(out) || isScreen(out)) {
     const where = isStandard(out) ? '' : `${out}: `;
-    process.stderr.write(`${where}${parsed.data.toLocaleString('en')} digits, seed ${set.seed}, model ${set.model}\n`);
+    process.stderr.write(
+      `${where}${parsed.data.toLocaleString('en')} digits, seed ${set.seed}, model ${set.model}\n`,
+    );
   }
 }
 
@@ -98,14 +119,18 @@ async function* write(set: RangeReader, format: DatasetFormat): AsyncGenerator<U
   let isFirst = true;
   for await (const body of set.read(isBinary ? 'idx' : format)) {
     if (isBinary) {
-      const { head, rest } = await splitHead(body, (bytes) => (bytes.length < 4 ? undefined : 4 + 4 * (bytes[3] as number)));
+      const { head, rest } = await splitHead(body, (bytes) =>
+        bytes.length < 4 ? undefined : 4 + 4 * (bytes[3] as number),
+      );
       if (isFirst) {
         const shape = [set.n, ...readSizes(head).slice(1)];
         yield format === 'idx' ? encodeIdxHeader(shape) : encodeNpyHeader(shape);
       }
       yield* rest;
     } else if (format === 'csv' && !isFirst) {
-      const { rest } = await splitHead(body, (bytes) => (bytes.includes(LINE_FEED) ? bytes.indexOf(LINE_FEED) + 1 : undefined));
+      const { rest } = await splitHead(body, (bytes) =>
+        bytes.includes(LINE_FEED) ? bytes.indexOf(LINE_FEED) + 1 : undefined,
+      );
       yield* rest; // Its first line names the columns, once.
     } else {
       yield* body;
@@ -137,7 +162,10 @@ async function splitHead(
   }
 }
 
-async function* chain(first: Uint8Array, parts: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* chain(
+  first: Uint8Array,
+  parts: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   yield first;
   yield* { [Symbol.asyncIterator]: () => parts };
 }

@@ -22,7 +22,9 @@ export async function draw(ask: Ask, flags: Flags, out: string | undefined): Pro
     refuseScreen(format, 'digit');
   }
   // Its path calls the number so.
-  await writeAnswer(await ask(writePath(others), DIGIT_FORMATS[format]), out, { digits: '--number' });
+  await writeAnswer(await ask(writePath(others), DIGIT_FORMATS[format]), out, {
+    digits: '--number',
+  });
 }
 
 /** The same for a loop in which digits turn into one another. */
@@ -32,11 +34,18 @@ export async function drawMorph(ask: Ask, flags: Flags, out: string | undefined)
   if (isScreen(out)) {
     refuseScreen(format, 'loop');
   }
-  await writeAnswer(await ask(`/morph?${writeQuery(MORPH_PARAMETERS, others).toString()}`, MORPH_FORMATS[format]), out);
+  await writeAnswer(
+    await ask(`/morph?${writeQuery(MORPH_PARAMETERS, others).toString()}`, MORPH_FORMATS[format]),
+    out,
+  );
 }
 
 /** @param names  As {@link readRefusal} has them. */
-async function writeAnswer(answer: Response, out: string | undefined, names?: Readonly<Record<string, string>>): Promise<void> {
+async function writeAnswer(
+  answer: Response,
+  out: string | undefined,
+  names?: Readonly<Record<string, string>>,
+): Promise<void> {
   if (!answer.ok) {
     throw await readRefusal(answer, names);
   }
@@ -47,7 +56,9 @@ async function writeAnswer(answer: Response, out: string | undefined, names?: Re
   await writeOutput(out, answer.body as unknown as AsyncIterable<Uint8Array>);
   if (!isStandard(out) || isScreen(out)) {
     const seed = decodeURIComponent(answer.headers.get(HEADERS.seed) ?? '');
-    process.stderr.write(`${isStandard(out) ? '' : `${out}: `}seed ${seed}, model ${answer.headers.get(HEADERS.model)}\n`);
+    process.stderr.write(
+      `${isStandard(out) ? '' : `${out}: `}seed ${seed}, model ${answer.headers.get(HEADERS.model)}\n`,
+    );
   }
 }
 
@@ -75,7 +86,10 @@ function chooseFormat<F extends string>(
 ): F {
   const known = Object.keys(formats).join(', ');
   if (format !== undefined) {
-    return asFormat(formats, String(format)) ?? refuse(`--format is ${JSON.stringify(format)}, expected one of ${known}`);
+    return (
+      asFormat(formats, String(format)) ??
+      refuse(`--format is ${JSON.stringify(format)}, expected one of ${known}`)
+    );
   }
   if (isStandard(out)) {
     return usual;
@@ -86,12 +100,17 @@ function chooseFormat<F extends string>(
   );
 }
 
-function asFormat<F extends string>(formats: Readonly<Record<F, string>>, text: string): F | undefined {
+function asFormat<F extends string>(
+  formats: Readonly<Record<F, string>>,
+  text: string,
+): F | undefined {
   return Object.hasOwn(formats, text) ? (text as F) : undefined;
 }
 
 function refuseScreen(format: string, name: string): never {
-  refuse(`--format ${format}: not to a screen. Write it to a file: --out ${name}.${format}, or into a pipe`);
+  refuse(
+    `--format ${format}: not to a screen. Write it to a file: --out ${name}.${format}, or into a pipe`,
+  );
 }
 
 function refuse(message: string): never {

@@ -23,7 +23,9 @@ const WORDS: Readonly<Record<string, Partial<Pick<Parameter, 'about' | 'without'
 export function buildOptions(parameters: ParameterSet): Option[] {
   return Object.entries(parameters).map(([name, parameter]) => {
     const { about, without, schema } = { ...parameter, ...WORDS[name] };
-    const what = isFlag(parameter) ? '' : ` <${schema.meta()?.['type'] === 'integer' ? 'number' : 'text'}>`;
+    const what = isFlag(parameter)
+      ? ''
+      : ` <${schema.meta()?.['type'] === 'integer' ? 'number' : 'text'}>`;
     return new Option(`${nameFlag(name)}${what}`, `${about} (default: ${without})`);
   });
 }
@@ -59,22 +61,36 @@ interface Problem {
  * What the app refused, in the command line's terms.
  * @param names  Parameters whose flag has another name.
  */
-export async function readRefusal(answer: Response, names: Readonly<Record<string, string>> = {}): Promise<CliError> {
+export async function readRefusal(
+  answer: Response,
+  names: Readonly<Record<string, string>> = {},
+): Promise<CliError> {
   const { code, status, detail } = (await answer.json()) as Problem;
-  return new CliError(describeRefusal(code, detail, names), status < 500 ? EXIT.usage : EXIT.failed);
+  return new CliError(
+    describeRefusal(code, detail, names),
+    status < 500 ? EXIT.usage : EXIT.failed,
+  );
 }
 
-function describeRefusal(code: string, detail: string, names: Readonly<Record<string, string>>): string {
+function describeRefusal(
+  code: string,
+  detail: string,
+  names: Readonly<Record<string, string>>,
+): string {
   switch (code) {
     case 'parameter_without_effect':
       return nameWarnedFlags(detail.replace('strict=1', '--strict'));
     case 'invalid_parameter':
     case 'parameter_not_supported':
-      return detail.replace(/^\w+/, (name) => names[name] ?? nameFlag(name)).replace(/(?<=, expected none beside )\w+/, nameFlag);
+      return detail
+        .replace(/^\w+/, (name) => names[name] ?? nameFlag(name))
+        .replace(/(?<=, expected none beside )\w+/, nameFlag);
     case 'label_not_supported':
       return `label: ${detail}`;
     case 'picture_too_large':
-      return detail.replace(/(?<=lower ).*(?=\.$)/, (list) => list.replaceAll(/\b(?!or\b)\w+/g, nameFlag));
+      return detail.replace(/(?<=lower ).*(?=\.$)/, (list) =>
+        list.replaceAll(/\b(?!or\b)\w+/g, nameFlag),
+      );
     default:
       return detail;
   }
@@ -82,5 +98,7 @@ function describeRefusal(code: string, detail: string, names: Readonly<Record<st
 
 /** Turns the names that stand after a colon into flags. */
 export function nameWarnedFlags(text: string): string {
-  return text.replace(/(?<=: )[a-z_]+(?:, [a-z_]+)*/, (names) => names.split(', ').map(nameFlag).join(', '));
+  return text.replace(/(?<=: )[a-z_]+(?:, [a-z_]+)*/, (names) =>
+    names.split(', ').map(nameFlag).join(', '),
+  );
 }

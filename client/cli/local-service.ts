@@ -17,12 +17,18 @@ const NEVER_MS = 600_000;
  * @param model  The one that draws; without it the one that ships.
  */
 export function createLocalService(base: URL, model?: BundledModel): Ask {
-  const name = model === undefined ? 'the model that ships' : `model ${model.name}@${model.version}`;
+  const name =
+    model === undefined ? 'the model that ships' : `model ${model.name}@${model.version}`;
   let failure: unknown;
   const log = ({ level, cause }: LogEvent) => {
     failure = level === 'error' ? cause : failure;
   };
-  const app = createService({ models: undefined, ...(model && { bundled: model }), modelRefreshMs: NEVER_MS, log });
+  const app = createService({
+    models: undefined,
+    ...(model && { bundled: model }),
+    modelRefreshMs: NEVER_MS,
+    log,
+  });
   return async (path, accept) => {
     // An error shall tell itself as problem details, whatever is asked for: so Accept, and no extension, asks for pictures.
     const headers = accept === undefined ? {} : { accept: `${accept}, application/problem+json` };

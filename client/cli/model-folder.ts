@@ -3,7 +3,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ArtifactError, MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import {
+  ArtifactError,
+  MANIFEST_FILE,
+  parseManifest,
+  WEIGHTS_FILE,
+} from '../../shared/artifact.ts';
 import type { BundledModel } from '../../worker/service.ts';
 import { CliError, EXIT } from './cli-error.ts';
 

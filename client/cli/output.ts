@@ -25,7 +25,10 @@ export function isStandard(out: string | undefined): out is undefined | '-' {
  * @param out  A file, replaced when all is written; standard output without it.
  * @throws CliError  When the file cannot be written.
  */
-export async function writeOutput(out: string | undefined, parts: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeOutput(
+  out: string | undefined,
+  parts: AsyncIterable<Uint8Array>,
+): Promise<void> {
   if (isStandard(out)) {
     await writeStandard(parts);
     return;

@@ -15,7 +15,10 @@ import { openModelFolder } from './model-folder.ts';
 /** Where absolute URLs in JSON lead when nobody says: the address of a service on this machine. */
 const DEFAULT_BASE = 'http://localhost:8787';
 
-const BASE_OPTION = ['--base <url>', `what URLs in JSON begin with (default: ${DEFAULT_BASE})`] as const;
+const BASE_OPTION = [
+  '--base <url>',
+  `what URLs in JSON begin with (default: ${DEFAULT_BASE})`,
+] as const;
 
 const EXAMPLES = `
 Examples:
@@ -44,7 +47,9 @@ export async function run(argv: readonly string[]): Promise<number> {
       return error.exitCode === 0 ? 0 : EXIT.usage; // It has said what is wrong.
     }
     const isExpected = error instanceof CliError;
-    process.stderr.write(`digitmint: ${isExpected ? error.message : String((error as Error).stack ?? error)}\n`);
+    process.stderr.write(
+      `digitmint: ${isExpected ? error.message : String((error as Error).stack ?? error)}\n`,
+    );
     return isExpected ? error.exitCode : EXIT.failed;
   }
 }
@@ -60,9 +65,16 @@ function buildProgram(): Command {
     .showHelpAfterError('(--help tells what is allowed)')
     .enablePositionalOptions() // What stands after `dataset` or `morph` belongs to it.
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`digitmint: ${text.replace(/^error: /, '')}`) });
+    .configureOutput({
+      outputError: (text, write) => write(`digitmint: ${text.replace(/^error: /, '')}`),
+    });
   const { model: _, label, ...parameters } = DIGIT_PARAMETERS;
-  program.addOption(new Option('--number <digits>', `${NUMBER_PATH.about}, in one hand: ${NUMBER_PATH.schema.description}`));
+  program.addOption(
+    new Option(
+      '--number <digits>',
+      `${NUMBER_PATH.about}, in one hand: ${NUMBER_PATH.schema.description}`,
+    ),
+  );
   addOptions(program, buildOptions({ label, ...parameters }));
   program
     .option(...BASE_OPTION)
@@ -92,9 +104,14 @@ function buildMorphCommand(): Command {
     .helpOption('--help', 'Says this');
   addOptions(command, buildOptions(parameters));
   return command
-    .option('--format <format>', `${MORPH_PARAMETERS.format.schema.description} (default: by the extension of --out, else png)`)
+    .option(
+      '--format <format>',
+      `${MORPH_PARAMETERS.format.schema.description} (default: by the extension of --out, else png)`,
+    )
     .option('--out <file>', 'where to (default: standard output)')
-    .action(({ model, ...flags }: Flags) => drawMorph(open({ model }), flags, readText(flags['out'])));
+    .action(({ model, ...flags }: Flags) =>
+      drawMorph(open({ model }), flags, readText(flags['out'])),
+    );
 }
 
 function buildDatasetCommand(): Command {
@@ -117,15 +134,23 @@ function addOptions(command: Command, options: readonly Option[]): void {
   for (const option of options) {
     command.addOption(option);
   }
-  command.option('--model <folder>', 'a model of your own: the folder with its manifest.json (default: the one that ships)');
+  command.option(
+    '--model <folder>',
+    'a model of your own: the folder with its manifest.json (default: the one that ships)',
+  );
 }
 
 function open(flags: Flags): Ask {
   const { model, base = DEFAULT_BASE } = flags;
   if (!URL.canParse(String(base)) || !/^https?:/i.test(String(base))) {
-    throw new CliError(`--base is ${JSON.stringify(base)}, expected an address such as https://digits.example`);
+    throw new CliError(
+      `--base is ${JSON.stringify(base)}, expected an address such as https://digits.example`,
+    );
   }
-  return createLocalService(new URL(String(base)), typeof model === 'string' ? openModelFolder(model) : undefined);
+  return createLocalService(
+    new URL(String(base)),
+    typeof model === 'string' ? openModelFolder(model) : undefined,
+  );
 }
 
 function readText(value: string | true | undefined): string | undefined {

@@ -14,19 +14,29 @@ const ROUNDS = 300;
  * @param count   How many, at most `size`.
  * @returns       Unit vectors [size], each orthogonal to those before; the largest component of each is positive.
  */
-export function findDirections(kernel: Float32Array, size: number, units: number, count: number): Float32Array[] {
+export function findDirections(
+  kernel: Float32Array,
+  size: number,
+  units: number,
+  count: number,
+): Float32Array[] {
   const gram = multiplyByTransposed(kernel, size, units);
   const found: Float64Array[] = [];
   for (let k = 0; k < Math.min(count, size); k++) {
     // Any start that is orthogonal to no eigenvector will do; the same one everywhere gives the same directions.
-    let vector: Float64Array = Float64Array.from({ length: size }, (_, i) => Math.cos(1 + i * (k + 1)));
+    let vector: Float64Array = Float64Array.from({ length: size }, (_, i) =>
+      Math.cos(1 + i * (k + 1)),
+    );
     for (let round = 0; round < ROUNDS; round++) {
       vector = normalise(removeParts(multiply(gram, vector), found));
     }
     found.push(vector);
   }
   return found.map((vector) => {
-    const largest = vector.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
+    const largest = vector.reduce(
+      (most, value) => (Math.abs(value) > Math.abs(most) ? value : most),
+      0,
+    );
     return Float32Array.from(vector, (value) => value * Math.sign(largest));
   });
 }

@@ -50,8 +50,14 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
     );
     drawSeen(place);
     // The corners as the API draws them: unbent.
-    cornerPixels = new Uint8Array(await painter.ask('draw', { input: blend(corners, CORNER_PLACES, unbent) }));
-    const query = new URLSearchParams({ seed, ...(label !== undefined && { label: label.name }), model: `${name}@${version}` });
+    cornerPixels = new Uint8Array(
+      await painter.ask('draw', { input: blend(corners, CORNER_PLACES, unbent) }),
+    );
+    const query = new URLSearchParams({
+      seed,
+      ...(label !== undefined && { label: label.name }),
+      model: `${name}@${version}`,
+    });
     showCorners(cornerPixels, opened, query, derived.inputs.labels, label?.name, form);
     find('compare', HTMLButtonElement).dataset['path'] = `/digit.json?n=${CORNERS}&${query}`;
     find('compare-result', HTMLElement).textContent = '';
@@ -89,7 +95,13 @@ function addSliders({ directions }: Opened): HTMLInputElement[] {
   const box = find('sliders', HTMLFieldSetElement);
   box.hidden = directions.length === 0;
   const sliders = directions.map((_, i) => {
-    const slider = make('input', { type: 'range', min: String(-MAX_BEND), max: String(MAX_BEND), step: '0.1', value: '0' });
+    const slider = make('input', {
+      type: 'range',
+      min: String(-MAX_BEND),
+      max: String(MAX_BEND),
+      step: '0.1',
+      value: '0',
+    });
     const label = make('label', { textContent: `Direction ${i + 1}` });
     label.append(slider);
     box.append(label);
@@ -115,7 +127,9 @@ function showCorners(
   label: string | undefined,
   form: HTMLFormElement,
 ): void {
-  const names = [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')].map(({ value }) => value);
+  const names = [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')].map(
+    ({ value }) => value,
+  );
   const size = pixels.length / CORNERS;
   const items = CORNER_NAMES.map((corner, i) => {
     const shown = label ?? (labels === null ? undefined : names[(labels[i] ?? 0) + 1]);

@@ -15,7 +15,10 @@ export interface PainterLink {
  */
 export function startPainter(url: string): Promise<PainterLink> {
   const worker = new Worker(url, { type: 'module' });
-  const waiting = new Map<number, { resolve: (answer: never) => void; reject: (cause: Error) => void }>();
+  const waiting = new Map<
+    number,
+    { resolve: (answer: never) => void; reject: (cause: Error) => void }
+  >();
   let next = 0;
   const link: PainterLink = {
     ask: (task, ask) =>

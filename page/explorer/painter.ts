@@ -1,7 +1,12 @@
 /**
  * The worker that draws, off the page's thread: the generator as the edge runs it, from the files that are published.
  */
-import { decodeWeights, MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import {
+  decodeWeights,
+  MANIFEST_FILE,
+  parseManifest,
+  WEIGHTS_FILE,
+} from '../../shared/artifact.ts';
 import type { GeneratorPlan } from '../../shared/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/latent.ts';
 import { drawPictures, loadNetwork, sliceInput, type LoadedNetwork } from '../../shared/sampler.ts';
@@ -20,10 +25,16 @@ function getNetwork(): LoadedNetwork {
   return network;
 }
 
-const TASKS: { readonly [K in TaskName]: (ask: Tasks[K]['ask']) => Tasks[K]['answer'] | Promise<Tasks[K]['answer']> } = {
+const TASKS: {
+  readonly [K in TaskName]: (
+    ask: Tasks[K]['ask'],
+  ) => Tasks[K]['answer'] | Promise<Tasks[K]['answer']>;
+} = {
   open: async ({ name, version }) => {
     const base = `/models/${name}/${version}`;
-    const [manifest, weights] = await Promise.all([`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes));
+    const [manifest, weights] = await Promise.all(
+      [`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes),
+    );
     const parsed = parseManifest(manifest as Uint8Array, { name, version });
     network = loadNetwork(parsed, weights as Uint8Array, takeKernels);
     return describe(network.plan, decodeWeights(parsed, weights as Uint8Array)[0]);
@@ -36,7 +47,9 @@ const TASKS: { readonly [K in TaskName]: (ask: Tasks[K]['ask']) => Tasks[K]['ans
   },
   draw: ({ input }) => {
     const { plan } = getNetwork();
-    return drawPictures(getNetwork(), input.length / plan.inputSize, (first, n) => sliceInput(plan, input, first, n)).pixels;
+    return drawPictures(getNetwork(), input.length / plan.inputSize, (first, n) =>
+      sliceInput(plan, input, first, n),
+    ).pixels;
   },
 };
 
@@ -46,7 +59,9 @@ function describe(plan: GeneratorPlan, kernel: Float32Array | undefined): Opened
   const [height, width, channels] = plan.outputShape;
   const [first] = layers;
   const directions =
-    first?.type === 'dense' && kernel !== undefined ? findDirections(kernel, latentSize, first.units, DIRECTIONS) : [];
+    first?.type === 'dense' && kernel !== undefined
+      ? findDirections(kernel, latentSize, first.units, DIRECTIONS)
+      : [];
   return { latentSize, classes, width, height, channels, directions };
 }
 

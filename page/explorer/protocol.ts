@@ -24,9 +24,15 @@ export interface Inputs {
 
 export interface Tasks {
   /** Loads a published model. */
-  open: { readonly ask: { readonly name: string; readonly version: string }; readonly answer: Opened };
+  open: {
+    readonly ask: { readonly name: string; readonly version: string };
+    readonly answer: Opened;
+  };
   /** The inputs of samples `0` to `count - 1` of a seed, as the sampling law has them. */
-  derive: { readonly ask: { readonly seed: string; readonly count: number }; readonly answer: Inputs };
+  derive: {
+    readonly ask: { readonly seed: string; readonly count: number };
+    readonly answer: Inputs;
+  };
   /**
    * Draws. The input is [count, latentSize + classes]: each latent, then the shares of the classes. The answer's pixels
    * are [count, height, width, channels], 0 is paper, 255 ink.

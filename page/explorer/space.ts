@@ -21,7 +21,11 @@ export interface Place {
  * @param label    The class of all four; their own when undefined.
  * @returns        [CORNERS, latentSize + classes]
  */
-export function buildCorners({ latents, labels }: Inputs, classes: number, label: number | undefined): Float32Array[] {
+export function buildCorners(
+  { latents, labels }: Inputs,
+  classes: number,
+  label: number | undefined,
+): Float32Array[] {
   const latentSize = latents.length / CORNERS;
   return Array.from({ length: CORNERS }, (_, i) => {
     const corner = new Float32Array(latentSize + classes);
@@ -45,7 +49,11 @@ export function weighCorners({ x, y }: Place): [number, number, number, number] 
  * @param bend     Added to the latent, [latentSize]; what leaves [-1, 1] is cut, where the network knows nothing.
  * @returns        Row-major [places, latentSize + classes].
  */
-export function blend(corners: readonly Float32Array[], places: readonly Place[], bend: Float32Array): Float32Array {
+export function blend(
+  corners: readonly Float32Array[],
+  places: readonly Place[],
+  bend: Float32Array,
+): Float32Array {
   const size = corners[0]?.length ?? 0;
   const input = new Float32Array(places.length * size);
   places.forEach((place, p) => {
@@ -55,14 +63,19 @@ export function blend(corners: readonly Float32Array[], places: readonly Place[]
       for (let c = 0; c < CORNERS; c++) {
         sum += (shares[c] as number) * (corners[c]?.[i] as number);
       }
-      input[p * size + i] = i < bend.length ? Math.min(1, Math.max(-1, sum + (bend[i] as number))) : sum;
+      input[p * size + i] =
+        i < bend.length ? Math.min(1, Math.max(-1, sum + (bend[i] as number))) : sum;
     }
   });
   return input;
 }
 
 /** Adds up directions. @param amounts  One for each direction. */
-export function sumDirections(directions: readonly Float32Array[], amounts: readonly number[], latentSize: number): Float32Array {
+export function sumDirections(
+  directions: readonly Float32Array[],
+  amounts: readonly number[],
+  latentSize: number,
+): Float32Array {
   const sum = new Float32Array(latentSize);
   directions.forEach((direction, d) => {
     for (let i = 0; i < latentSize; i++) {
@@ -74,5 +87,8 @@ export function sumDirections(directions: readonly Float32Array[], amounts: read
 
 /** The places of a square map of `side` x `side`, row by row; its corners are the corners. */
 export function listPlaces(side: number): Place[] {
-  return Array.from({ length: side * side }, (_, i) => ({ x: (i % side) / (side - 1), y: Math.floor(i / side) / (side - 1) }));
+  return Array.from({ length: side * side }, (_, i) => ({
+    x: (i % side) / (side - 1),
+    y: Math.floor(i / side) / (side - 1),
+  }));
 }

@@ -12,14 +12,20 @@ export function addExplorerStart(section: HTMLElement): void {
     start(section).catch((cause: unknown) => {
       button.disabled = false;
       find('explore-status', HTMLElement).textContent = '';
-      showText(find('explore-fault', HTMLElement), `It did not load: ${cause instanceof Error ? cause.message : String(cause)}.`);
+      showText(
+        find('explore-fault', HTMLElement),
+        `It did not load: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      );
     });
   });
 }
 
 async function start(section: HTMLElement): Promise<void> {
   const { painter: url = '', name = '', version = '' } = section.dataset;
-  const [{ startPainter }, { runExplorer }] = await Promise.all([import('./painter-link.ts'), import('./explorer.ts')]);
+  const [{ startPainter }, { runExplorer }] = await Promise.all([
+    import('./painter-link.ts'),
+    import('./explorer.ts'),
+  ]);
   const painter = await startPainter(url);
   const opened = await painter.ask('open', { name, version });
   find('explore-start', HTMLElement).hidden = true;

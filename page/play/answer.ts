@@ -22,7 +22,10 @@ export interface Fault {
 /** @returns  The answer, or why there is none. Rejects when `signal` aborts or the network fails. */
 export async function ask(path: string, signal: AbortSignal): Promise<Answer | Fault> {
   // Named in Accept, problem details come for pictures too.
-  const answer = await fetch(path, { signal, headers: { Accept: 'application/problem+json, */*' } });
+  const answer = await fetch(path, {
+    signal,
+    headers: { Accept: 'application/problem+json, */*' },
+  });
   if (!answer.ok) {
     return readFault(answer);
   }
@@ -37,6 +40,7 @@ export async function ask(path: string, signal: AbortSignal): Promise<Answer | F
 
 async function readFault(answer: Response): Promise<Fault> {
   const problem: unknown = await answer.json().catch(() => undefined);
-  const { detail = `The answer was ${answer.status}.`, parameters = [] } = (problem ?? {}) as Partial<Fault>;
+  const { detail = `The answer was ${answer.status}.`, parameters = [] } = (problem ??
+    {}) as Partial<Fault>;
   return { detail, parameters };
 }

@@ -37,7 +37,12 @@ export function showRoute(form: HTMLFormElement, route: PlayRequest['route']): v
 export function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
   for (const element of form.elements) {
     if (element instanceof HTMLInputElement && element.type === 'radio') {
-      const wanted = element.name === 'route' ? (query.has('digits') ? 'number' : 'digit') : (query.get(element.name) ?? '');
+      const wanted =
+        element.name === 'route'
+          ? query.has('digits')
+            ? 'number'
+            : 'digit'
+          : (query.get(element.name) ?? '');
       element.checked = element.value === wanted;
     } else if (element instanceof HTMLInputElement && element.type === 'checkbox') {
       element.checked = query.get(element.name) === element.value;
@@ -66,7 +71,8 @@ export function matchSwatches(form: HTMLFormElement): void {
 export function showFault(form: HTMLFormElement, fault: Fault | undefined): boolean {
   let isSeen = false;
   for (const field of form.querySelectorAll<HTMLElement>('[data-parameter]')) {
-    const isFaulty = fault?.parameters.includes(field.dataset['parameter'] ?? '') === true && !field.hidden;
+    const isFaulty =
+      fault?.parameters.includes(field.dataset['parameter'] ?? '') === true && !field.hidden;
     const text = field.querySelector<HTMLElement>('.fault');
     if (text !== null) {
       showText(text, isFaulty ? (fault?.detail ?? '') : '');

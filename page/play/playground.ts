@@ -4,7 +4,13 @@
 import { find, showText } from '../elements.ts';
 import { ask, type Answer } from './answer.ts';
 import { fillForm, matchSwatches, readRequest, showFault, showRoute } from './controls.ts';
-import { buildPageQuery, buildRequestPath, isPicture, readDpr, type PlayRequest } from './request.ts';
+import {
+  buildPageQuery,
+  buildRequestPath,
+  isPicture,
+  readDpr,
+  type PlayRequest,
+} from './request.ts';
 import { buildSnippets } from './snippets.ts';
 
 /** While somebody types, a request is made when the typing pauses. */
@@ -40,7 +46,10 @@ export function addPlayground(): void {
       }
       const fault = 'detail' in answer ? answer : undefined;
       const isBeside = showFault(form, fault);
-      showText(find('play-fault', HTMLElement), fault === undefined || isBeside ? '' : fault.detail);
+      showText(
+        find('play-fault', HTMLElement),
+        fault === undefined || isBeside ? '' : fault.detail,
+      );
       find('play-paper', HTMLElement).classList.toggle('stale', fault !== undefined);
       if (!('detail' in answer)) {
         const size = await showAnswer(answer, request);
@@ -138,10 +147,16 @@ async function showAnswer({ bytes }: Answer, request: PlayRequest): Promise<Show
 
 /** The caption and the texts to copy. */
 function tell({ request, path, answer, size }: Shown): void {
-  const isPinned = document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
+  const isPinned =
+    document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
   const snippets = find('snippets', HTMLElement);
   const url = `${location.origin}${isPinned ? answer.permalink : path}`;
-  const texts = buildSnippets({ url, format: request.format, alt: snippets.dataset['alt'] ?? '', size });
+  const texts = buildSnippets({
+    url,
+    format: request.format,
+    alt: snippets.dataset['alt'] ?? '',
+    size,
+  });
   for (const [name, text] of Object.entries(texts)) {
     find(`snippet-${name}`, HTMLPreElement).textContent = text;
   }

@@ -21,7 +21,12 @@ export function buildRequestPath({ route, digits, format, parameters }: PlayRequ
 }
 
 /** The query of the page itself that brings the same back: a link to share. */
-export function buildPageQuery({ route, digits, format, parameters }: PlayRequest): URLSearchParams {
+export function buildPageQuery({
+  route,
+  digits,
+  format,
+  parameters,
+}: PlayRequest): URLSearchParams {
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, value]));
   query.set('format', format);
   if (route === 'number') {

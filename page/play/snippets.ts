@@ -12,7 +12,12 @@ export interface Shown {
 }
 
 /** By the ids of the elements that hold them, less `snippet-`. */
-export function buildSnippets({ url, format, alt, size }: Shown): Readonly<Record<'url' | 'html' | 'markdown' | 'curl', string>> {
+export function buildSnippets({
+  url,
+  format,
+  alt,
+  size,
+}: Shown): Readonly<Record<'url' | 'html' | 'markdown' | 'curl', string>> {
   const file = `digits.${format}`;
   const sized = size === undefined ? '' : ` width="${size.width}" height="${size.height}"`;
   return {

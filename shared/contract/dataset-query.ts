@@ -3,7 +3,13 @@
  */
 import * as z from 'zod';
 import { LIMITS } from './limits.ts';
-import { PARAMETERS, wholeNumber, type ParameterSet, type ParameterValues, type PixelForm } from './parameters.ts';
+import {
+  PARAMETERS,
+  wholeNumber,
+  type ParameterSet,
+  type ParameterValues,
+  type PixelForm,
+} from './parameters.ts';
 
 /** The formats, by extension, with their media types. */
 export const DATASET_FORMATS = {
@@ -23,8 +29,14 @@ export const DATASET_PARAMETERS = {
     without: String(DEFAULT_COUNT),
     example: '1000',
   },
-  seed: { ...PARAMETERS.seed, without: 'a fresh one; the answer tells it, and the labels need the same' },
-  start: { ...PARAMETERS.start, about: 'Place of the first digit in the seed’s endless row: a digit never depends on the range' },
+  seed: {
+    ...PARAMETERS.seed,
+    without: 'a fresh one; the answer tells it, and the labels need the same',
+  },
+  start: {
+    ...PARAMETERS.start,
+    about: 'Place of the first digit in the seed’s endless row: a digit never depends on the range',
+  },
   label: PARAMETERS.label,
   part: {
     schema: z.enum(['images', 'labels']).meta({ description: 'images or labels' }),
@@ -66,8 +78,14 @@ export function pinDataset(
 }
 
 /** Lists what was asked for and has no effect in a format: for the warning header. */
-export function findWithoutEffect(query: DatasetQuery, format: DatasetFormat): ('part' | 'pixels')[] {
-  const withoutEffect = [...(isInParts(format) ? [] : ['part' as const]), ...(format === 'ndjson' ? [] : ['pixels' as const])];
+export function findWithoutEffect(
+  query: DatasetQuery,
+  format: DatasetFormat,
+): ('part' | 'pixels')[] {
+  const withoutEffect = [
+    ...(isInParts(format) ? [] : ['part' as const]),
+    ...(format === 'ndjson' ? [] : ['pixels' as const]),
+  ];
   return withoutEffect.filter((name) => query[name] !== undefined);
 }
 
@@ -77,7 +95,16 @@ export function isInParts(format: DatasetFormat): boolean {
 }
 
 /** Writes the one URL of a set: parameters in a fixed order, those that change nothing left out. */
-export function buildDatasetUrl({ format, model, seed, start, n, label, part, pixels }: PinnedDataset): string {
+export function buildDatasetUrl({
+  format,
+  model,
+  seed,
+  start,
+  n,
+  label,
+  part,
+  pixels,
+}: PinnedDataset): string {
   const told = [
     `seed=${encodeURIComponent(seed)}`,
     ...(start === 0 ? [] : [`start=${start}`]),

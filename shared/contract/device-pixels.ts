@@ -13,7 +13,9 @@ const MULTIPLIED = [
 ] as const;
 
 /** What is told in output pixels; undefined is what was not asked for. */
-export type OutputPixels = { readonly [K in (typeof MULTIPLIED)[number]['name']]?: number | undefined };
+export type OutputPixels = {
+  readonly [K in (typeof MULTIPLIED)[number]['name']]?: number | undefined;
+};
 
 /** Products by the names of their factors. */
 type Products = { -readonly [K in keyof OutputPixels]: number };

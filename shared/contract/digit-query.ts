@@ -37,7 +37,9 @@ export const DIGIT_PARAMETERS = {
   dark_bg: PARAMETERS.dark_bg,
   pixels: PARAMETERS.pixels,
   format: {
-    schema: z.enum(FORMAT_NAMES).meta({ description: `${FORMAT_NAMES.slice(0, -1).join(', ')} or ${FORMAT_NAMES.at(-1)}` }),
+    schema: z
+      .enum(FORMAT_NAMES)
+      .meta({ description: `${FORMAT_NAMES.slice(0, -1).join(', ')} or ${FORMAT_NAMES.at(-1)}` }),
     about: 'The answer’s format; the path’s extension decides first, Accept last',
     without: 'png',
     example: 'json',
@@ -47,11 +49,16 @@ export const DIGIT_PARAMETERS = {
 } as const satisfies ParameterSet;
 
 /** The parameters of `/number/{digits}`. */
-export const NUMBER_PARAMETERS = (({ n: _n, label: _label, cols: _cols, gap: _gap, ...others }) => others)(DIGIT_PARAMETERS);
+export const NUMBER_PARAMETERS = (({ n: _n, label: _label, cols: _cols, gap: _gap, ...others }) =>
+  others)(DIGIT_PARAMETERS);
 
 /** The number itself, as the path has it. */
 export const NUMBER_PATH = {
-  schema: z.string().max(NUMBER_TEXT.maxLength).regex(NUMBER_TEXT.pattern).meta({ description: NUMBER_TEXT.about }),
+  schema: z
+    .string()
+    .max(NUMBER_TEXT.maxLength)
+    .regex(NUMBER_TEXT.pattern)
+    .meta({ description: NUMBER_TEXT.about }),
   about: 'The number, with its signs',
   without: '',
   example: '2026',
@@ -79,7 +86,9 @@ export type ParsedDigitQuery =
  */
 export function parseDigitQuery(search: URLSearchParams): ParsedDigitQuery {
   const parsed = parseParameters(DIGIT_PARAMETERS, search);
-  return parsed.ok ? { ok: true, query: { ...parsed.values, unknown: parsed.unknown, number: undefined } } : parsed;
+  return parsed.ok
+    ? { ok: true, query: { ...parsed.values, unknown: parsed.unknown, number: undefined } }
+    : parsed;
 }
 
 /**
@@ -91,11 +100,16 @@ export function parseDigitQuery(search: URLSearchParams): ParsedDigitQuery {
 export function parseNumberQuery(number: string, search: URLSearchParams): ParsedDigitQuery {
   if (!NUMBER_PATH.schema.safeParse(number).success) {
     const expected = NUMBER_PATH.schema.description ?? '';
-    return { ok: false, error: { code: 'invalid_parameter', parameter: 'digits', received: number, expected } };
+    return {
+      ok: false,
+      error: { code: 'invalid_parameter', parameter: 'digits', received: number, expected },
+    };
   }
   const parsed = parseParameters(NUMBER_PARAMETERS, search);
   const absent = { n: undefined, label: undefined, cols: undefined, gap: undefined };
-  return parsed.ok ? { ok: true, query: { ...parsed.values, ...absent, unknown: parsed.unknown, number } } : parsed;
+  return parsed.ok
+    ? { ok: true, query: { ...parsed.values, ...absent, unknown: parsed.unknown, number } }
+    : parsed;
 }
 
 /**
@@ -104,7 +118,9 @@ export function parseNumberQuery(number: string, search: URLSearchParams): Parse
  */
 export function findWithoutEffect(query: DigitQuery, format: DigitFormat): DigitParameter[] {
   const withoutEffect: readonly DigitParameter[] = WITHOUT_EFFECT[format];
-  return withoutEffect.filter((name) => query[name] !== undefined && !(format === 'json' && name === 'cols'));
+  return withoutEffect.filter(
+    (name) => query[name] !== undefined && !(format === 'json' && name === 'cols'),
+  );
 }
 
 /**
@@ -115,7 +131,9 @@ export function findWithoutEffect(query: DigitQuery, format: DigitFormat): Digit
 export function applyDpr(query: DigitQuery, format: DigitFormat): ParsedDigitQuery {
   const withoutEffect: readonly DigitParameter[] = WITHOUT_EFFECT[format];
   const products = withoutEffect.includes('dpr') ? {} : multiplyPixels(query, query.dpr);
-  return 'code' in products ? { ok: false, error: products } : { ok: true, query: { ...query, ...products } };
+  return 'code' in products
+    ? { ok: false, error: products }
+    : { ok: true, query: { ...query, ...products } };
 }
 
 /** How digits look, or are written. */
@@ -180,7 +198,9 @@ export function buildDigitUrl(digits: PinnedDigits): string {
   }
   pairs.push(...listLook(digits, n, format === 'svg'));
   const hasNoEffect = new Set<string>(WITHOUT_EFFECT[format]);
-  const told = pairs.filter(([name]) => !hasNoEffect.has(name)).map(([name, value]) => `&${name}=${value}`);
+  const told = pairs
+    .filter(([name]) => !hasNoEffect.has(name))
+    .map(([name, value]) => `&${name}=${value}`);
   const path = number === undefined ? '/digit' : `/number/${encodeNumber(number)}`;
   return `${path}.${format}?seed=${encodeURIComponent(seed)}${told.join('')}&model=${model.name}@${model.version}`;
 }

@@ -6,11 +6,24 @@ import { describeClasses } from '../classes.ts';
 
 /** A request that cannot be answered as asked. */
 export type ApiError =
-  | { readonly code: 'invalid_parameter'; readonly parameter: string; readonly received: string; readonly expected: string }
+  | {
+      readonly code: 'invalid_parameter';
+      readonly parameter: string;
+      readonly received: string;
+      readonly expected: string;
+    }
   | { readonly code: 'repeated_parameter'; readonly parameter: string }
   | { readonly code: 'missing_parameter'; readonly parameter: string; readonly expected: string }
-  | { readonly code: 'unknown_parameter'; readonly parameters: readonly string[]; readonly known: readonly string[] }
-  | { readonly code: 'parameter_without_effect'; readonly parameters: readonly string[]; readonly format: string }
+  | {
+      readonly code: 'unknown_parameter';
+      readonly parameters: readonly string[];
+      readonly known: readonly string[];
+    }
+  | {
+      readonly code: 'parameter_without_effect';
+      readonly parameters: readonly string[];
+      readonly format: string;
+    }
   | {
       readonly code: 'picture_too_large';
       readonly width: number;
@@ -34,9 +47,21 @@ export type ApiError =
     }
   | { readonly code: 'not_found'; readonly path: string }
   | { readonly code: 'model_not_found'; readonly model: string }
-  | { readonly code: 'method_not_allowed'; readonly method: string; readonly allow: readonly string[] }
-  | { readonly code: 'not_acceptable'; readonly accept: string; readonly available: readonly string[] }
-  | { readonly code: 'format_not_implemented'; readonly received: string; readonly available: readonly string[] }
+  | {
+      readonly code: 'method_not_allowed';
+      readonly method: string;
+      readonly allow: readonly string[];
+    }
+  | {
+      readonly code: 'not_acceptable';
+      readonly accept: string;
+      readonly available: readonly string[];
+    }
+  | {
+      readonly code: 'format_not_implemented';
+      readonly received: string;
+      readonly available: readonly string[];
+    }
   | { readonly code: 'url_too_long'; readonly length: number; readonly maxLength: number }
   | { readonly code: 'model_unavailable'; readonly retryAfterSeconds: number }
   | {
@@ -50,20 +75,41 @@ export type ApiError =
   | { readonly code: 'unauthorized' }
   | { readonly code: 'jobs_off'; readonly reason: string }
   | { readonly code: 'job_not_found'; readonly job: string }
-  | { readonly code: 'job_too_large'; readonly shards: number; readonly shardDigits: number; readonly maxShards: number }
+  | {
+      readonly code: 'job_too_large';
+      readonly shards: number;
+      readonly shardDigits: number;
+      readonly maxShards: number;
+    }
   | { readonly code: 'internal'; readonly requestId: string };
 
 export type ApiErrorCode = ApiError['code'];
 
 /** One of each, for the documentation. */
-export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, { readonly code: C }> } = {
-  invalid_parameter: { code: 'invalid_parameter', parameter: 'n', received: '1e9', expected: 'a whole number from 1 to 256' },
+export const ERROR_EXAMPLES: {
+  readonly [C in ApiErrorCode]: Extract<ApiError, { readonly code: C }>;
+} = {
+  invalid_parameter: {
+    code: 'invalid_parameter',
+    parameter: 'n',
+    received: '1e9',
+    expected: 'a whole number from 1 to 256',
+  },
   repeated_parameter: { code: 'repeated_parameter', parameter: 'seed' },
-  missing_parameter: { code: 'missing_parameter', parameter: 'seed', expected: '1 to 128 characters' },
+  missing_parameter: {
+    code: 'missing_parameter',
+    parameter: 'seed',
+    expected: '1 to 128 characters',
+  },
   unknown_parameter: { code: 'unknown_parameter', parameters: ['sede'], known: ['n', 'seed'] },
   parameter_without_effect: { code: 'parameter_without_effect', parameters: ['fg'], format: 'npy' },
   picture_too_large: { code: 'picture_too_large', width: 7168, height: 7168, maxPixels: 4_000_000 },
-  label_not_supported: { code: 'label_not_supported', model: 'pets', received: 'bird', classes: ['cat', 'dog'] },
+  label_not_supported: {
+    code: 'label_not_supported',
+    model: 'pets',
+    received: 'bird',
+    classes: ['cat', 'dog'],
+  },
   parameter_not_supported: {
     code: 'parameter_not_supported',
     parameter: 'format',
@@ -73,8 +119,16 @@ export const ERROR_EXAMPLES: { readonly [C in ApiErrorCode]: Extract<ApiError, {
   },
   not_found: { code: 'not_found', path: '/digits' },
   model_not_found: { code: 'model_not_found', model: 'seed@0123456789abcdef' },
-  method_not_allowed: { code: 'method_not_allowed', method: 'POST', allow: ['GET', 'HEAD', 'OPTIONS'] },
-  not_acceptable: { code: 'not_acceptable', accept: 'image/webp', available: ['image/png', 'application/json'] },
+  method_not_allowed: {
+    code: 'method_not_allowed',
+    method: 'POST',
+    allow: ['GET', 'HEAD', 'OPTIONS'],
+  },
+  not_acceptable: {
+    code: 'not_acceptable',
+    accept: 'image/webp',
+    available: ['image/png', 'application/json'],
+  },
   format_not_implemented: { code: 'format_not_implemented', received: 'xml', available: ['json'] },
   url_too_long: { code: 'url_too_long', length: 9000, maxLength: 4096 },
   model_unavailable: { code: 'model_unavailable', retryAfterSeconds: 10 },
@@ -195,9 +249,17 @@ export function describeError(error: ApiError): ErrorDescription {
         detail: `${error.parameter} is ${quote(error.received)}, which model ${error.model} does not support: ${error.reason}.`,
       };
     case 'not_found':
-      return { status: 404, title: 'Not found', detail: `Nothing is at ${quote(error.path)}. Try /digit?n=16.` };
+      return {
+        status: 404,
+        title: 'Not found',
+        detail: `Nothing is at ${quote(error.path)}. Try /digit?n=16.`,
+      };
     case 'model_not_found':
-      return { status: 404, title: 'Model not found', detail: `No model ${quote(error.model)} is published.` };
+      return {
+        status: 404,
+        title: 'Model not found',
+        detail: `No model ${quote(error.model)} is published.`,
+      };
     case 'method_not_allowed':
       return {
         status: 405,
@@ -246,10 +308,15 @@ export function describeError(error: ApiError): ErrorDescription {
       return {
         status: 401,
         title: 'Unauthorized',
-        detail: 'Jobs are their owner’s: the header Authorization must be "Bearer " and the secret, JOBS_SECRET of this service.',
+        detail:
+          'Jobs are their owner’s: the header Authorization must be "Bearer " and the secret, JOBS_SECRET of this service.',
       };
     case 'jobs_off':
-      return { status: 501, title: 'Jobs are off', detail: `This service draws no jobs: ${error.reason}. See docs/jobs.md.` };
+      return {
+        status: 501,
+        title: 'Jobs are off',
+        detail: `This service draws no jobs: ${error.reason}. See docs/jobs.md.`,
+      };
     case 'job_not_found':
       return {
         status: 404,
@@ -263,7 +330,11 @@ export function describeError(error: ApiError): ErrorDescription {
         detail: `The job would have ${error.shards} shards of ${error.shardDigits} digits, at most ${error.maxShards} allowed: lower n.`,
       };
     case 'internal':
-      return { status: 500, title: 'Internal error', detail: `Something failed here. Request id: ${error.requestId}.` };
+      return {
+        status: 500,
+        title: 'Internal error',
+        detail: `Something failed here. Request id: ${error.requestId}.`,
+      };
   }
 }
 

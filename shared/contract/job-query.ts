@@ -3,7 +3,14 @@
  */
 import * as z from 'zod';
 import { LIMITS } from './limits.ts';
-import { PARAMETERS, parseParameters, REQUIRED, wholeNumber, type ParameterSet, type ParameterValues } from './parameters.ts';
+import {
+  PARAMETERS,
+  parseParameters,
+  REQUIRED,
+  wholeNumber,
+  type ParameterSet,
+  type ParameterValues,
+} from './parameters.ts';
 import type { ApiError } from './errors.ts';
 
 /** The formats of shards, by extension, with their media types. Text formats have no bound a digit, and so none a shard. */
@@ -17,7 +24,12 @@ export type JobPart = (typeof JOB_PARTS)[number];
 const FORMATS = Object.keys(JOB_FORMATS) as [JobFormat, ...JobFormat[]];
 
 export const JOB_PARAMETERS = {
-  n: { schema: wholeNumber(1, LIMITS.maxJobDigits), about: 'How many digits', without: REQUIRED, example: '1000000' },
+  n: {
+    schema: wholeNumber(1, LIMITS.maxJobDigits),
+    about: 'How many digits',
+    without: REQUIRED,
+    example: '1000000',
+  },
   seed: {
     ...PARAMETERS.seed,
     about: 'Any text: with the model it decides every digit, so that the same job is the same set',
@@ -31,10 +43,16 @@ export const JOB_PARAMETERS = {
     without: FORMATS[0],
     example: 'idx',
   },
-  model: { ...PARAMETERS.model, about: 'Which model draws: the job is pinned to the version that serves when it is started' },
+  model: {
+    ...PARAMETERS.model,
+    about: 'Which model draws: the job is pinned to the version that serves when it is started',
+  },
 } as const satisfies ParameterSet;
 
-export type JobQuery = Omit<ParameterValues<typeof JOB_PARAMETERS>, 'n' | 'seed'> & { readonly n: number; readonly seed: string };
+export type JobQuery = Omit<ParameterValues<typeof JOB_PARAMETERS>, 'n' | 'seed'> & {
+  readonly n: number;
+  readonly seed: string;
+};
 
 /** What decides a job, with nothing left to chance or to defaults that may change. */
 export interface PinnedJob {
@@ -50,14 +68,19 @@ export interface PinnedJob {
 /** Parses a job's query. What is paid for is not guessed at: anything unknown is refused, and `n` and `seed` must be there. */
 export function parseJobQuery(
   search: URLSearchParams,
-): { readonly ok: true; readonly query: JobQuery } | { readonly ok: false; readonly error: ApiError } {
+):
+  | { readonly ok: true; readonly query: JobQuery }
+  | { readonly ok: false; readonly error: ApiError } {
   const parsed = parseParameters(JOB_PARAMETERS, search);
   if (!parsed.ok) {
     return parsed;
   }
   const { values, unknown } = parsed;
   if (unknown.length > 0) {
-    return { ok: false, error: { code: 'unknown_parameter', parameters: unknown, known: Object.keys(JOB_PARAMETERS) } };
+    return {
+      ok: false,
+      error: { code: 'unknown_parameter', parameters: unknown, known: Object.keys(JOB_PARAMETERS) },
+    };
   }
   const { n, seed } = values;
   if (n === undefined || seed === undefined) {

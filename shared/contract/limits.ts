@@ -48,21 +48,36 @@ export const LIMITS = {
 } as const;
 
 /** Each limit's unit and meaning, for `/limits`. */
-export const LIMIT_NOTES: Readonly<Record<keyof typeof LIMITS, { readonly unit: string; readonly about: string }>> = {
+export const LIMIT_NOTES: Readonly<
+  Record<keyof typeof LIMITS, { readonly unit: string; readonly about: string }>
+> = {
   maxDigits: { unit: 'digits', about: 'of one answer (n)' },
   maxDatasetDigits: { unit: 'digits', about: 'of one set (n of /dataset)' },
   maxJobDigits: { unit: 'digits', about: 'of one job (n of /jobs)' },
-  maxJobShards: { unit: 'shards', about: 'of one job: each has 10,000 digits, fewer where they are large or take long to draw' },
-  maxNumberLength: { unit: 'characters', about: 'of a number in one hand, signs and spaces included' },
+  maxJobShards: {
+    unit: 'shards',
+    about: 'of one job: each has 10,000 digits, fewer where they are large or take long to draw',
+  },
+  maxNumberLength: {
+    unit: 'characters',
+    about: 'of a number in one hand, signs and spaces included',
+  },
   maxCols: { unit: 'digits', about: 'a row of a sheet (cols)' },
   maxScale: { unit: 'pixels', about: 'a side for one pixel of a digit (scale)' },
-  maxDpr: { unit: 'pixels', about: 'of the device for each CSS pixel (dpr); scale, gap and margin times dpr keep their limits' },
+  maxDpr: {
+    unit: 'pixels',
+    about:
+      'of the device for each CSS pixel (dpr); scale, gap and margin times dpr keep their limits',
+  },
   maxGap: { unit: 'pixels', about: 'between digits and around all (gap, margin)' },
   maxPicturePixels: { unit: 'pixels', about: 'of the final picture, width times height' },
   maxMorphDigits: { unit: 'digits', about: 'of one loop (n of /morph, length of digits)' },
   maxMorphFrames: { unit: 'frames', about: 'from one digit to the next (frames of /morph)' },
   maxMorphHoldMs: { unit: 'milliseconds', about: 'that each digit rests (hold of /morph)' },
-  maxMorphPixels: { unit: 'pixels', about: 'of all frames of a loop, width times height times frames' },
+  maxMorphPixels: {
+    unit: 'pixels',
+    about: 'of all frames of a loop, width times height times frames',
+  },
   maxLightDigits: { unit: 'digits', about: 'or frames of an answer that does not count as large' },
   maxLightPixels: { unit: 'pixels', about: 'of an answer that does not count as large' },
   maxStart: { unit: 'index', about: 'of the first digit (start)' },

@@ -6,7 +6,13 @@ import type { ApiError } from './errors.ts';
 import { DEFAULT_LOOK, listLook, type Look } from './digit-query.ts';
 import { multiplyPixels } from './device-pixels.ts';
 import { LIMITS } from './limits.ts';
-import { PARAMETERS, parseParameters, wholeNumber, type ParameterSet, type ParameterValues } from './parameters.ts';
+import {
+  PARAMETERS,
+  parseParameters,
+  wholeNumber,
+  type ParameterSet,
+  type ParameterValues,
+} from './parameters.ts';
 
 /** The formats, by extension, with their media types, in the order of preference. PNG is animated: APNG. */
 export const MORPH_FORMATS = {
@@ -32,7 +38,10 @@ export const MORPH_PARAMETERS = {
   },
   seed: { ...PARAMETERS.seed, about: 'Any text: the same seed gives the same walk, for good' },
   start: { ...PARAMETERS.start, about: 'Place of the first digit in the seed’s endless row' },
-  label: { ...PARAMETERS.label, about: 'The class that every digit shall have: then only the handwriting changes' },
+  label: {
+    ...PARAMETERS.label,
+    about: 'The class that every digit shall have: then only the handwriting changes',
+  },
   digits: {
     schema: z
       .string()
@@ -48,7 +57,12 @@ export const MORPH_PARAMETERS = {
     without: String(DEFAULT_PACE.frames),
     example: '24',
   },
-  fps: { schema: wholeNumber(1, MAX_FPS), about: 'Frames a second', without: String(DEFAULT_PACE.fps), example: '30' },
+  fps: {
+    schema: wholeNumber(1, MAX_FPS),
+    about: 'Frames a second',
+    without: String(DEFAULT_PACE.fps),
+    example: '30',
+  },
   hold: {
     schema: wholeNumber(0, LIMITS.maxMorphHoldMs),
     about: 'How long each digit rests, in milliseconds',
@@ -60,13 +74,21 @@ export const MORPH_PARAMETERS = {
     about: `Side of the square of output pixels for one pixel of a digit; all frames together have at most ${LIMITS.maxMorphPixels} pixels`,
   },
   margin: PARAMETERS.margin,
-  dpr: { ...PARAMETERS.dpr, about: 'Device pixels for each CSS pixel: multiplies scale and margin' },
+  dpr: {
+    ...PARAMETERS.dpr,
+    about: 'Device pixels for each CSS pixel: multiplies scale and margin',
+  },
   fg: PARAMETERS.fg,
-  bg: { ...PARAMETERS.bg, about: 'The paper’s colour; GIF knows no half transparency, its edges are hard on transparent paper' },
+  bg: {
+    ...PARAMETERS.bg,
+    about:
+      'The paper’s colour; GIF knows no half transparency, its edges are hard on transparent paper',
+  },
   smooth: { ...PARAMETERS.smooth, about: 'Enlarges with smooth edges in place of squares' },
   format: {
     schema: z.enum(FORMAT_NAMES).meta({ description: FORMAT_NAMES.join(' or ') }),
-    about: 'The answer’s format, png being animated PNG; the path’s extension decides first, Accept last',
+    about:
+      'The answer’s format, png being animated PNG; the path’s extension decides first, Accept last',
     without: 'png',
     example: 'gif',
   },
@@ -155,7 +177,11 @@ export function pinMorph(
 }
 
 /** How many frames a loop will have. */
-export function countFrames({ digits, n = DEFAULT_PACE.n, frames = DEFAULT_PACE.frames }: MorphQuery): number {
+export function countFrames({
+  digits,
+  n = DEFAULT_PACE.n,
+  frames = DEFAULT_PACE.frames,
+}: MorphQuery): number {
   return (digits?.length ?? n) * frames;
 }
 
@@ -185,6 +211,7 @@ export function buildMorphUrl(morph: PinnedMorph): string {
  * @returns      How long each frame stands, in ticks, 2 or more of a hundredth of a second.
  */
 export function listDelays({ n, frames, fps, holdMs }: PinnedMorph, ticks: number): number[] {
-  const end = (frame: number) => Math.round(ticks * (frame / fps + (Math.ceil(frame / frames) * holdMs) / 1000));
+  const end = (frame: number) =>
+    Math.round(ticks * (frame / fps + (Math.ceil(frame / frames) * holdMs) / 1000));
   return Array.from({ length: n * frames }, (_, frame) => end(frame + 1) - end(frame));
 }

@@ -48,7 +48,12 @@ export function wholeNumber(min: number, max: number): z.ZodType<number> {
     .regex(/^(?:0|[1-9][0-9]{0,9})$/)
     .transform(Number)
     .pipe(z.number().min(min).max(max))
-    .meta({ description: `a whole number from ${min} to ${max}`, type: 'integer', minimum: min, maximum: max });
+    .meta({
+      description: `a whole number from ${min} to ${max}`,
+      type: 'integer',
+      minimum: min,
+      maximum: max,
+    });
 }
 
 /** Yes or no, as 1 or 0. */
@@ -73,7 +78,10 @@ function colour(): z.ZodType<Colour> {
       }
       return parsed;
     })
-    .meta({ description: 'a colour as 3, 4, 6 or 8 hex digits, or transparent', pattern: COLOUR_PATTERN });
+    .meta({
+      description: 'a colour as 3, 4, 6 or 8 hex digits, or transparent',
+      pattern: COLOUR_PATTERN,
+    });
 }
 
 const TEXT = {
@@ -86,7 +94,9 @@ const TEXT = {
     .string()
     .min(1)
     .max(CLASS_LIMITS.nameLength)
-    .meta({ description: `a class of the model by its name or its number, 1 to ${CLASS_LIMITS.nameLength} characters` }),
+    .meta({
+      description: `a class of the model by its name or its number, 1 to ${CLASS_LIMITS.nameLength} characters`,
+    }),
   model: z
     .string()
     .transform((text) => text.split('@'))
@@ -104,7 +114,12 @@ export type PixelForm = (typeof PIXEL_FORMS)[number];
 
 /** The parameters that several routes take. Those of one route alone stand beside its query's type. */
 export const PARAMETERS = {
-  n: { schema: wholeNumber(1, LIMITS.maxDigits), about: 'How many digits', without: '1', example: '16' },
+  n: {
+    schema: wholeNumber(1, LIMITS.maxDigits),
+    about: 'How many digits',
+    without: '1',
+    example: '16',
+  },
   seed: {
     schema: TEXT.seed,
     about: 'Any text: the same seed gives the same digits, for good',
@@ -113,24 +128,46 @@ export const PARAMETERS = {
   },
   start: {
     schema: wholeNumber(0, LIMITS.maxStart),
-    about: 'Place of the first digit in the seed’s endless row; digit i of a batch is what start=i alone gives',
+    about:
+      'Place of the first digit in the seed’s endless row; digit i of a batch is what start=i alone gives',
     without: '0',
     example: '16',
   },
   /** Which classes there are is the model's to say: see `findClass`. */
-  label: { schema: TEXT.label, about: 'The class that every digit shall have', without: 'drawn from the seed', example: '7' },
-  cols: { schema: wholeNumber(1, LIMITS.maxCols), about: 'Digits a row of the sheet', without: 'a square', example: '4' },
+  label: {
+    schema: TEXT.label,
+    about: 'The class that every digit shall have',
+    without: 'drawn from the seed',
+    example: '7',
+  },
+  cols: {
+    schema: wholeNumber(1, LIMITS.maxCols),
+    about: 'Digits a row of the sheet',
+    without: 'a square',
+    example: '4',
+  },
   scale: {
     schema: wholeNumber(1, LIMITS.maxScale),
     about: `Side of the square of output pixels for one pixel of a digit; a picture has at most ${LIMITS.maxPicturePixels} pixels`,
     without: '1',
     example: '4',
   },
-  gap: { schema: wholeNumber(0, LIMITS.maxGap), about: 'Output pixels of paper between digits', without: '0', example: '4' },
-  margin: { schema: wholeNumber(0, LIMITS.maxGap), about: 'Output pixels of paper around all', without: '0', example: '8' },
+  gap: {
+    schema: wholeNumber(0, LIMITS.maxGap),
+    about: 'Output pixels of paper between digits',
+    without: '0',
+    example: '4',
+  },
+  margin: {
+    schema: wholeNumber(0, LIMITS.maxGap),
+    about: 'Output pixels of paper around all',
+    without: '0',
+    example: '8',
+  },
   dpr: {
     schema: wholeNumber(1, LIMITS.maxDpr),
-    about: 'Device pixels for each CSS pixel: multiplies scale, gap and margin. PNG and loops only: SVG is sharp on any screen',
+    about:
+      'Device pixels for each CSS pixel: multiplies scale, gap and margin. PNG and loops only: SVG is sharp on any screen',
     without: '1',
     example: '2',
   },
@@ -138,7 +175,8 @@ export const PARAMETERS = {
   bg: { schema: colour(), about: 'The paper’s colour', without: '000000', example: 'transparent' },
   smooth: {
     schema: flag(),
-    about: 'Enlarges with smooth edges in place of squares; in SVG, curves in place of straight lines',
+    about:
+      'Enlarges with smooth edges in place of squares; in SVG, curves in place of straight lines',
     without: '0',
     example: '1',
   },
@@ -156,19 +194,22 @@ export const PARAMETERS = {
   },
   pixels: {
     schema: z.enum(PIXEL_FORMS).meta({ description: PIXEL_FORMS.join(' or ') }),
-    about: 'JSON only: pixels as an array of numbers, or as the base64 of their bytes, half as long',
+    about:
+      'JSON only: pixels as an array of numbers, or as the base64 of their bytes, half as long',
     without: PIXEL_FORMS[0],
     example: 'base64',
   },
   model: {
     schema: TEXT.model,
-    about: 'Which model draws; with seed and version the answer never changes and is cached for good',
+    about:
+      'Which model draws; with seed and version the answer never changes and is cached for good',
     without: 'what was published last',
     example: 'digits',
   },
   strict: {
     schema: flag(),
-    about: 'Refuses parameters that are unknown or without effect instead of naming them in the header Digitmint-Warning',
+    about:
+      'Refuses parameters that are unknown or without effect instead of naming them in the header Digitmint-Warning',
     without: '0',
     example: '1',
   },
@@ -184,7 +225,10 @@ const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+)$/;
  * @param search      Decoded pairs in their order.
  * @returns           The values, or the first thing that is wrong.
  */
-export function parseParameters<P extends ParameterSet>(parameters: P, search: URLSearchParams): ParsedParameters<P> {
+export function parseParameters<P extends ParameterSet>(
+  parameters: P,
+  search: URLSearchParams,
+): ParsedParameters<P> {
   const values: Record<string, unknown> = {};
   const unknown = new Set<string>();
   for (const [name, text] of search) {
@@ -201,12 +245,22 @@ export function parseParameters<P extends ParameterSet>(parameters: P, search: U
     const parsed = parameter.schema.safeParse(text);
     if (!parsed.success) {
       const expected = parameter.schema.description ?? 'something else';
-      return { ok: false, error: { code: 'invalid_parameter', parameter: name, received: text, expected } };
+      return {
+        ok: false,
+        error: { code: 'invalid_parameter', parameter: name, received: text, expected },
+      };
     }
     values[name] = parsed.data;
   }
   if (values['strict'] === true && unknown.size > 0) {
-    return { ok: false, error: { code: 'unknown_parameter', parameters: [...unknown], known: Object.keys(parameters) } };
+    return {
+      ok: false,
+      error: {
+        code: 'unknown_parameter',
+        parameters: [...unknown],
+        known: Object.keys(parameters),
+      },
+    };
   }
   return { ok: true, values: values as ParameterValues<P>, unknown: [...unknown] };
 }

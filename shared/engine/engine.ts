@@ -12,7 +12,14 @@ export const ENGINE_BATCH = 16;
 /** An instance of kernels.wasm: kernels.ts tells what each does. Of its own memory, which it must share with nobody. */
 export interface Kernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  packWeights(source: number, rows: number, inputs: number, outputs: number, target: number, scales: number): void;
+  packWeights(
+    source: number,
+    rows: number,
+    inputs: number,
+    outputs: number,
+    target: number,
+    scales: number,
+  ): void;
   quantise(source: number, target: number, runs: number, count: number, length: number): number;
   multiply(
     places: number,
@@ -70,15 +77,25 @@ interface Placed extends Stage {
  * @param kernels  Theirs from now on; what lay in their memory is gone.
  * @param weights  In the order of the plan; finite. Not kept.
  */
-export function createEngine(kernels: Kernels, plan: GeneratorPlan, weights: readonly Float32Array[]): Engine {
+export function createEngine(
+  kernels: Kernels,
+  plan: GeneratorPlan,
+  weights: readonly Float32Array[],
+): Engine {
   const { stages, picture } = planStages(plan);
   const memory = new Allocation();
   const inputs = memory.take(ENGINE_BATCH * plan.inputSize * 4);
   const placed = stages.map((stage) => placeStage(stage, memory));
-  const draft = memory.take(Math.max(...stages.map(({ kernelPlaces, inputs: n, outputs }) => kernelPlaces * n * outputs * 4)));
+  const draft = memory.take(
+    Math.max(
+      ...stages.map(({ kernelPlaces, inputs: n, outputs }) => kernelPlaces * n * outputs * 4),
+    ),
+  );
   // Borders and unused channels are 0 and stay so: an instance that was used before is wiped.
   new Uint8Array(kernels.memory.buffer).fill(0);
-  kernels.memory.grow(Math.max(0, Math.ceil((memory.bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)));
+  kernels.memory.grow(
+    Math.max(0, Math.ceil((memory.bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)),
+  );
   const floats = new Float32Array(kernels.memory.buffer);
   const wholes = new Int32Array(kernels.memory.buffer);
   placed.forEach((stage, index) => {

@@ -77,7 +77,10 @@ export function planStages(plan: GeneratorPlan): Stages {
   return { stages, picture: raw.indices };
 }
 
-function planDense({ units, activation }: { units: number; activation: Activation }, { indices }: Raw): Stage {
+function planDense(
+  { units, activation }: { units: number; activation: Activation },
+  { indices }: Raw,
+): Stage {
   const inputs = indices.length;
   const rowPairs = Math.ceil(inputs / 2);
   return {
@@ -97,7 +100,11 @@ function planDense({ units, activation }: { units: number; activation: Activatio
 }
 
 function planConvolution(
-  { filters, kernelSize, activation }: { filters: number; kernelSize: number; activation: Activation },
+  {
+    filters,
+    kernelSize,
+    activation,
+  }: { filters: number; kernelSize: number; activation: Activation },
   { indices, shape: [height = 0, width = 0, inputs = 0] }: Raw,
 ): Stage {
   const border = (kernelSize - 1) / 2;
@@ -131,8 +138,14 @@ function planConvolution(
  * How an input is laid out: in runs of all channels where they lie side by side, else number by number.
  * @param targets  Where each pixel's channels go.
  */
-function planRuns(indices: Int32Array, targets: Int32Array, channels: number): Pick<Stage, 'runs' | 'runLength'> {
-  const isTogether = indices.every((index, i) => i % channels === 0 || index === (indices[i - 1] as number) + 1);
+function planRuns(
+  indices: Int32Array,
+  targets: Int32Array,
+  channels: number,
+): Pick<Stage, 'runs' | 'runLength'> {
+  const isTogether = indices.every(
+    (index, i) => i % channels === 0 || index === (indices[i - 1] as number) + 1,
+  );
   const runLength = isTogether ? channels : 1;
   const runs = new Int32Array((indices.length / runLength) * 2);
   for (let i = 0; i < indices.length; i += runLength) {
@@ -144,7 +157,10 @@ function planRuns(indices: Int32Array, targets: Int32Array, channels: number): P
 }
 
 /** [h, w, b * b * c] to [b * h, b * w, c]: channel (dy * b + dx) * c + i of a pixel goes to channel i of (b * y + dy, b * x + dx). */
-function moveDepth({ indices, shape: [height = 0, width = 0, depth = 0] }: Raw, block: number): Raw {
+function moveDepth(
+  { indices, shape: [height = 0, width = 0, depth = 0] }: Raw,
+  block: number,
+): Raw {
   const channels = depth / (block * block);
   const shape = [height * block, width * block, channels];
   const moved = new Int32Array(sizeOf(shape));

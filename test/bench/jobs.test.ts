@@ -26,7 +26,11 @@ test('50,000 digits outlive SIGKILL: each shard is written once, and together th
   const ran = await runJob(folder, SECRET, { start: '/jobs?seed=Ada&n=50000', killAt: 0.2 });
   ({ service } = ran);
   const { report } = ran;
-  expect(report.job).toMatchObject({ state: 'done', digits: 50_000, shards: { total: 5, done: 5, failed: 0 } });
+  expect(report.job).toMatchObject({
+    state: 'done',
+    digits: 50_000,
+    shards: { total: 5, done: 5, failed: 0 },
+  });
   expect(report.doneAtKill).toBeGreaterThan(0);
   expect(report.doneAtKill).toBeLessThan(5);
   expect(report.doneAfterKill).toBeGreaterThanOrEqual(report.doneAtKill);
@@ -35,10 +39,14 @@ test('50,000 digits outlive SIGKILL: each shard is written once, and together th
   expect(report.withoutEffect).toBe(report.deliveredTwice);
 
   const read = async (path: string) => {
-    const answer = await fetch(new URL(path, ran.service.url), { headers: { authorization: `Bearer ${SECRET}` } });
+    const answer = await fetch(new URL(path, ran.service.url), {
+      headers: { authorization: `Bearer ${SECRET}` },
+    });
     return Buffer.from(await answer.arrayBuffer());
   };
-  const manifest = JSON.parse((await read(`/jobs/${report.job.id}/manifest`)).toString()) as z.output<typeof jobManifestSchema>;
+  const manifest = JSON.parse(
+    (await read(`/jobs/${report.job.id}/manifest`)).toString(),
+  ) as z.output<typeof jobManifestSchema>;
   const [images, set] = [createHash('sha256'), createHash('sha256')];
   for (const shard of jobManifestSchema.parse(manifest).shards) {
     const bytes = await read(shard.images.url);
@@ -46,7 +54,11 @@ test('50,000 digits outlive SIGKILL: each shard is written once, and together th
     images.update(bytes.subarray(128));
   }
   set.update(
-    (await read(`/dataset.npy?seed=Ada&n=50000&model=${report.job.model.name}@${report.job.model.version}`)).subarray(128),
+    (
+      await read(
+        `/dataset.npy?seed=Ada&n=50000&model=${report.job.model.name}@${report.job.model.version}`,
+      )
+    ).subarray(128),
   );
   expect(images.digest('hex')).toBe(set.digest('hex'));
 }, 180_000);

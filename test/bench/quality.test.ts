@@ -39,7 +39,14 @@ function makeReport(versions: readonly string[], changes: object = {}): unknown 
     samples: { kind: 'model', name: 'digits', version },
     figures: { ...FIGURES, recall: Number(`0.${version}`) },
   }));
-  return { schema: 2, ...TERMS, floorFigures: { ...FIGURES, recall: 0.9 }, columns, notes: [], ...changes };
+  return {
+    schema: 2,
+    ...TERMS,
+    floorFigures: { ...FIGURES, recall: 0.9 },
+    columns,
+    notes: [],
+    ...changes,
+  };
 }
 
 describe('reports of evaluations', () => {
@@ -74,7 +81,11 @@ describe('reports of evaluations', () => {
 });
 
 describe('times of requests', () => {
-  const samples = [9, 1, 2].map((totalMs) => ({ totalMs, stagesMs: { generate: totalMs, encode: 1 }, bytes: 7 }));
+  const samples = [9, 1, 2].map((totalMs) => ({
+    totalMs,
+    stagesMs: { generate: totalMs, encode: 1 },
+    bytes: 7,
+  }));
 
   it('are least, median and largest in all, and means by stage', () => {
     expect(summariseRequests(samples)).toEqual({
@@ -87,11 +98,18 @@ describe('times of requests', () => {
   });
 
   it('leave slow ones out of the means when asked to', () => {
-    expect(summariseRequests(samples, 0.5)).toMatchObject({ medianMs: 2, stagesMs: { generate: 1.5 } });
+    expect(summariseRequests(samples, 0.5)).toMatchObject({
+      medianMs: 2,
+      stagesMs: { generate: 1.5 },
+    });
   });
 });
 
-function makePoint(label: string, generate: number, changes: Partial<QualityFigures>): QualityPoint {
+function makePoint(
+  label: string,
+  generate: number,
+  changes: Partial<QualityFigures>,
+): QualityPoint {
   const times: RequestTimes = {
     minMs: 1,
     medianMs: generate + 4,
@@ -126,9 +144,15 @@ const REPORT: QualityReport = {
   ],
 };
 
-function findAll({ children }: XmlElement, matches: (element: XmlElement) => boolean): XmlElement[] {
+function findAll(
+  { children }: XmlElement,
+  matches: (element: XmlElement) => boolean,
+): XmlElement[] {
   const elements = children.filter((child) => child.type === 'element') as XmlElement[];
-  return elements.flatMap((element) => [...(matches(element) ? [element] : []), ...findAll(element, matches)]);
+  return elements.flatMap((element) => [
+    ...(matches(element) ? [element] : []),
+    ...findAll(element, matches),
+  ]);
 }
 
 describe('the plot', () => {
@@ -137,14 +161,18 @@ describe('the plot', () => {
   it('is a picture by itself, that tells its values to those who do not see it', () => {
     expect(svg.attributes).toMatchObject({ xmlns: 'http://www.w3.org/2000/svg', role: 'img' });
     const [told] = findAll(svg, ({ name }) => name === 'desc');
-    expect(told?.text).toMatch(/seed <1>: 1\.5 ms, Fréchet distance 187, Recall 0\.146; small: 3 ms/);
+    expect(told?.text).toMatch(
+      /seed <1>: 1\.5 ms, Fréchet distance 187, Recall 0\.146; small: 3 ms/,
+    );
   });
 
   it('has a point a model in both panels, inside of them, better ones in their places', () => {
-    const points = findAll(svg, ({ attributes }) => attributes['class'] === 'point').map(({ attributes }) => ({
-      x: Number(attributes['cx']),
-      y: Number(attributes['cy']),
-    }));
+    const points = findAll(svg, ({ attributes }) => attributes['class'] === 'point').map(
+      ({ attributes }) => ({
+        x: Number(attributes['cx']),
+        y: Number(attributes['cy']),
+      }),
+    );
     expect(points).toHaveLength(8);
     expect(points.every(({ x, y }) => x > 50 && x < 460 && y > 40 && y < 340)).toBe(true);
     const [seed, , , large, seedRecall, , , largeRecall] = points;
@@ -162,7 +190,9 @@ describe('the plot', () => {
   });
 
   it('stands with one model alone', () => {
-    expect(() => parseXml(renderPlot({ ...REPORT, points: REPORT.points.slice(0, 1) }))).not.toThrow();
+    expect(() =>
+      parseXml(renderPlot({ ...REPORT, points: REPORT.points.slice(0, 1) })),
+    ).not.toThrow();
   });
 });
 

@@ -31,7 +31,8 @@ describe('a simulation', () => {
     const sum = total.reduce((all, share) => all + share, 0);
     const rate = 1e8 / 86_400;
     const expected = total.reduce(
-      (part, share) => part + share / sum / (1 + ((rate * share) / sum) * RULES.seededMaxAgeSeconds),
+      (part, share) =>
+        part + share / sum / (1 + ((rate * share) / sum) * RULES.seededMaxAgeSeconds),
       0,
     );
     expect(busy.seededPart / expected).toBeGreaterThan(0.9);
@@ -39,12 +40,20 @@ describe('a simulation', () => {
   });
 
   test('of the same traffic is the same', () => {
-    expect(simulate({ requestsPerDay: 100, seconds: 86_400 * 60, mostRequests: 12_000 })).toEqual(quiet);
+    expect(simulate({ requestsPerDay: 100, seconds: 86_400 * 60, mostRequests: 12_000 })).toEqual(
+      quiet,
+    );
   });
 });
 
 test('the page reckons with the prices beyond what the plan includes', () => {
-  const cost = { digitMs: 1, sheetMs: 2, unchangedMs: 0.5, setMsPerDigit: 0.1, machine: 'a machine' };
+  const cost = {
+    digitMs: 1,
+    sheetMs: 2,
+    unchangedMs: 0.5,
+    setMsPerDigit: 0.1,
+    machine: 'a machine',
+  };
   const outcome = { ...busy, readsPerRequest: 0.01, seededPart: 0.5, pinnedPart: 0 };
   const page = renderScale(cost, [
     { requestsPerDay: 1e3, outcome },

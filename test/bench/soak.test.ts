@@ -8,7 +8,11 @@ import { startWorker, type TestWorker } from '../support/workerd.ts';
 
 let worker: TestWorker;
 beforeAll(async () => {
-  worker = await startWorker(undefined, {}, new URL('../edge/model-counting-worker.ts', import.meta.url));
+  worker = await startWorker(
+    undefined,
+    {},
+    new URL('../edge/model-counting-worker.ts', import.meta.url),
+  );
 });
 afterAll(() => worker.close());
 
@@ -22,7 +26,8 @@ test('2,000 requests of every kind, while the model is switched and publications
     versions: 3,
     variants: 2,
     sampleEvery: 500,
-    sample: async () => void models.push((await (await worker.fetch('/open-models')).json()) as number),
+    sample: async () =>
+      void models.push((await (await worker.fetch('/open-models')).json()) as number),
   });
   expect(report.wrong).toEqual([]);
   expect([report.switches, report.brokenPublications]).toEqual([7, 2]);

@@ -6,7 +6,13 @@ import { parseXml, XmlElement } from '@rgrove/parse-xml';
 import { PbfReader } from 'pbf';
 import { describe, expect, it } from 'vitest';
 import { encodeOnnx } from '../../bench/onnx-model.ts';
-import { formatFigure, recordSchema, takeSpread, type BenchRecord, type BenchTable } from '../../bench/record.ts';
+import {
+  formatFigure,
+  recordSchema,
+  takeSpread,
+  type BenchRecord,
+  type BenchTable,
+} from '../../bench/record.ts';
 import { renderSpeedPage } from '../../bench/speed/page.ts';
 import { renderSpeedPlot } from '../../bench/speed/plot.ts';
 import { planGenerator } from '../../shared/generator.ts';
@@ -86,9 +92,11 @@ describe('the picture', () => {
   const svg = parseXml(renderSpeedPlot(TABLE)).root as XmlElement;
   const find = (name: string, type: string): XmlElement[] =>
     svg.children.filter(
-      (child): child is XmlElement => child instanceof XmlElement && child.name === name && child.attributes['class'] === type,
+      (child): child is XmlElement =>
+        child instanceof XmlElement && child.name === name && child.attributes['class'] === type,
     );
-  const numbers = (elements: XmlElement[], name: string): number[] => elements.map(({ attributes }) => Number(attributes[name]));
+  const numbers = (elements: XmlElement[], name: string): number[] =>
+    elements.map(({ attributes }) => Number(attributes[name]));
 
   it('has a dot for every figure, further right where it took longer', () => {
     const [ours = NaN, oursOfMany = NaN] = numbers(find('circle', 'point'), 'cx');
@@ -112,7 +120,9 @@ describe('a model for ONNX', () => {
       { type: 'depthToSpace', blockSize: 2 },
     ],
   });
-  const weights = plan.weights.map(({ shape }) => Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i));
+  const weights = plan.weights.map(({ shape }) =>
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i),
+  );
 
   it('lists operations in order, and weights in planes', () => {
     const operations: string[] = [];
@@ -138,17 +148,32 @@ describe('a model for ONNX', () => {
         }, null);
       }
     }, null);
-    expect(operations).toEqual(['Gemm', 'LeakyRelu', 'Reshape', 'Conv', 'Tanh', 'DepthToSpace', 'Identity']);
+    expect(operations).toEqual([
+      'Gemm',
+      'LeakyRelu',
+      'Reshape',
+      'Conv',
+      'Tanh',
+      'DepthToSpace',
+      'Identity',
+    ]);
     // Of the bias, whose numbers are their places: pixels 0 to 3 of channel 0, then of channel 1.
     expect([...(tensors[1] as Float32Array)].slice(0, 8)).toEqual([0, 4, 8, 12, 1, 5, 9, 13]);
     // Of the convolution: the 9 places from channel 0 to filter 0, 16 numbers apart.
-    expect([...(tensors[3] as Float32Array)].slice(0, 9)).toEqual([0, 16, 32, 48, 64, 80, 96, 112, 128]);
+    expect([...(tensors[3] as Float32Array)].slice(0, 9)).toEqual([
+      0, 16, 32, 48, 64, 80, 96, 112, 128,
+    ]);
   });
 
   it('is refused where a reshape follows no dense layer', () => {
     const { config } = plan;
-    const layers = [...config.layers.slice(0, 2), { type: 'reshape' as const, shape: [4, 4, 1] as [number, number, number] }];
+    const layers = [
+      ...config.layers.slice(0, 2),
+      { type: 'reshape' as const, shape: [4, 4, 1] as [number, number, number] },
+    ];
     const odd = planGenerator({ ...config, layers });
-    expect(() => encodeOnnx(odd, weights)).toThrow('layer 2: expected a dense layer before a reshape');
+    expect(() => encodeOnnx(odd, weights)).toThrow(
+      'layer 2: expected a dense layer before a reshape',
+    );
   });
 });

@@ -12,7 +12,10 @@ import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
 import { installClient, listNodes, type InstalledClient } from '../support/installed-client.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
 
-const pets = buildFixture({ name: 'pets', alter: (content) => ({ ...content, classes: [...'abcdefghij'] }) });
+const pets = buildFixture({
+  name: 'pets',
+  alter: (content) => ({ ...content, classes: [...'abcdefghij'] }),
+});
 
 let worker: TestWorker;
 let client: InstalledClient;
@@ -76,7 +79,10 @@ describe('draws the worker’s bytes', () => {
       '--seed Ada --fg 1d2430 --bg transparent --smooth --scale 4',
       '/digit.png?seed=Ada&fg=1d2430&bg=transparent&smooth=1&scale=4',
     ],
-    ['--seed 😀 --dark-fg fff --dark-bg 000 --format svg', '/digit.svg?seed=%F0%9F%98%80&dark_fg=fff&dark_bg=000'],
+    [
+      '--seed 😀 --dark-fg fff --dark-bg 000 --format svg',
+      '/digit.svg?seed=%F0%9F%98%80&dark_fg=fff&dark_bg=000',
+    ],
     ['--number 2026 --seed a --format svg', '/number/2026.svg?seed=a'],
     ['--n 4 --gap 1 --margin 2 --dpr 2 --seed a', '/digit.png?n=4&scale=2&gap=2&margin=4&seed=a'],
     ['--number -3.14 --seed a --scale 2', '/number/-3.14.png?scale=2&seed=a'],
@@ -91,14 +97,20 @@ describe('draws the worker’s bytes', () => {
       '/morph.png?n=3&label=7&start=4&frames=6&fps=30&hold=0&seed=a&scale=2&margin=3&smooth=1&fg=1d2430&bg=transparent',
     ],
     ['dataset --n 70 --seed c --format idx', '/dataset.idx?n=70&seed=c'],
-    ['dataset --n 70 --seed c --format npy --label 3 --start 4', '/dataset.npy?n=70&seed=c&label=3&start=4'],
+    [
+      'dataset --n 70 --seed c --format npy --label 3 --start 4',
+      '/dataset.npy?n=70&seed=c&label=3&start=4',
+    ],
     ['dataset --n 70 --seed c --format npy --part labels', '/dataset.npy?n=70&seed=c&part=labels'],
     ['dataset --seed c --format csv --n 5', '/dataset.csv?n=5&seed=c'],
     ['dataset --seed c --format ndjson --n 5 --base BASE', '/dataset.ndjson?n=5&seed=c'],
   ])('%s', async (args, path) => {
     const expected = await getBytes(`${path}&model=digits`);
     for (const node of listNodes()) {
-      const { code, stdout, stderr } = await run(args.replace('BASE', worker.url.href).split(' '), node);
+      const { code, stdout, stderr } = await run(
+        args.replace('BASE', worker.url.href).split(' '),
+        node,
+      );
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout.equals(expected)).toBe(true);
     }
@@ -108,11 +120,16 @@ describe('draws the worker’s bytes', () => {
     await writePets();
     const { stdout } = await run(['c', '--model', 'my-pets', '--seed', 'a', '--format', 'png']);
     expect(stdout.equals(await getBytes('/digit.png?label=c&seed=a'))).toBe(true);
-    await writeFile(join(folder, 'my-pets', 'weights.bin'), new Uint8Array(pets.files.get('weights.bin')?.length ?? 0));
+    await writeFile(
+      join(folder, 'my-pets', 'weights.bin'),
+      new Uint8Array(pets.files.get('weights.bin')?.length ?? 0),
+    );
     const broken = await run(['--model', 'my-pets', '--format', 'png']);
     expect([broken.code, broken.stderr]).toEqual([
       1,
-      expect.stringMatching(/^digitmint: model pets@[0-9a-f]{16} does not draw: weights\.bin has SHA-256 /) as unknown,
+      expect.stringMatching(
+        /^digitmint: model pets@[0-9a-f]{16} does not draw: weights\.bin has SHA-256 /,
+      ) as unknown,
     ]);
   });
 
@@ -121,20 +138,34 @@ describe('draws the worker’s bytes', () => {
     const { code, stderr } = await run(
       'dataset --n 10003 --seed c --model my-pets --out digits.npy --labels labels.npy'.split(' '),
     );
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/^digits\.npy: 10,003 digits, seed c, model pets@/) as unknown]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^digits\.npy: 10,003 digits, seed c, model pets@/) as unknown,
+    ]);
     const npy = await readFile(join(folder, 'digits.npy'));
     expect(npy.toString('latin1', 10, 128)).toContain("'shape': (10003, 28, 28)");
-    const ranges = [await getBytes('/dataset.idx?n=10000&seed=c'), await getBytes('/dataset.idx?n=3&start=10000&seed=c')];
-    expect(npy.subarray(128).equals(Buffer.concat(ranges.map((idx) => idx.subarray(16))))).toBe(true);
+    const ranges = [
+      await getBytes('/dataset.idx?n=10000&seed=c'),
+      await getBytes('/dataset.idx?n=3&start=10000&seed=c'),
+    ];
+    expect(npy.subarray(128).equals(Buffer.concat(ranges.map((idx) => idx.subarray(16))))).toBe(
+      true,
+    );
     const labels = await readFile(join(folder, 'labels.npy'));
     const last = await getBytes('/dataset.idx?n=3&start=10000&seed=c&part=labels');
     expect(labels.subarray(-3).equals(last.subarray(8))).toBe(true);
     expect(labels.toString('latin1', 10, 128)).toContain("'shape': (10003,)");
 
-    const csv = (await run('dataset --n 10001 --seed c --format csv --label e --model my-pets'.split(' '))).stdout.toString();
+    const csv = (
+      await run('dataset --n 10001 --seed c --format csv --label e --model my-pets'.split(' '))
+    ).stdout.toString();
     const lines = csv.trimEnd().split('\n');
-    expect([lines.length, lines.filter((line) => line.startsWith('label,')).length]).toEqual([10_002, 1]);
-    const [, row] = (await getBytes('/dataset.csv?n=1&start=10000&seed=c&label=e')).toString().split('\n');
+    expect([lines.length, lines.filter((line) => line.startsWith('label,')).length]).toEqual([
+      10_002, 1,
+    ]);
+    const [, row] = (await getBytes('/dataset.csv?n=1&start=10000&seed=c&label=e'))
+      .toString()
+      .split('\n');
     expect(lines.at(-1)).toBe(row);
   });
 });
@@ -143,7 +174,9 @@ describe('writes', () => {
   test('a file whose extension decides, and says what repeats it', async () => {
     const { code, stdout, stderr } = await run(['7', '--out', 'seven.png']);
     expect([code, stdout.length]).toEqual([0, 0]);
-    const seed = /^seven\.png: seed ([\w-]{16}), model digits@[0-9a-f]{16}\n$/.exec(stderr)?.[1] as string;
+    const seed = /^seven\.png: seed ([\w-]{16}), model digits@[0-9a-f]{16}\n$/.exec(
+      stderr,
+    )?.[1] as string;
     const png = await readFile(join(folder, 'seven.png'));
     expect(PNG.sync.read(png).width).toBe(28);
     expect((await run(['7', '--seed', seed])).stdout.equals(png)).toBe(true);
@@ -155,11 +188,15 @@ describe('writes', () => {
 
   test('a loop by the extension too', async () => {
     for (const format of ['gif', 'png']) {
-      const { code, stdout, stderr } = await run(`morph --digits 42 --frames 3 --seed a --out loop.${format}`.split(' '));
+      const { code, stdout, stderr } = await run(
+        `morph --digits 42 --frames 3 --seed a --out loop.${format}`.split(' '),
+      );
       expect([code, stdout.length, stderr]).toEqual([
         0,
         0,
-        expect.stringMatching(new RegExp(`^loop\\.${format}: seed a, model digits@[0-9a-f]{16}\n$`)) as unknown,
+        expect.stringMatching(
+          new RegExp(`^loop\\.${format}: seed a, model digits@[0-9a-f]{16}\n$`),
+        ) as unknown,
       ]);
       const expected = await getBytes(`/morph.${format}?digits=42&frames=3&seed=a&model=digits`);
       expect((await readFile(join(folder, `loop.${format}`))).equals(expected)).toBe(true);
@@ -168,7 +205,9 @@ describe('writes', () => {
 
   test('a loop of a model of one’s own', async () => {
     await writePets();
-    const { stdout } = await run('morph --label c --n 2 --frames 3 --seed a --model my-pets'.split(' '));
+    const { stdout } = await run(
+      'morph --label c --n 2 --frames 3 --seed a --model my-pets'.split(' '),
+    );
     expect(stdout.equals(await getBytes('/morph.png?label=c&n=2&frames=3&seed=a'))).toBe(true);
   });
 
@@ -177,7 +216,10 @@ describe('writes', () => {
     expect((await run(['--scale', '99', '--out', 'old.png'])).code).toBe(2);
     expect(await readFile(join(folder, 'old.png'), 'utf8')).toBe('old');
     const denied = await run(['--out', 'nowhere/seven.png']);
-    expect([denied.code, denied.stderr]).toEqual([1, 'digitmint: --out nowhere/seven.png: cannot be written (ENOENT)\n']);
+    expect([denied.code, denied.stderr]).toEqual([
+      1,
+      'digitmint: --out nowhere/seven.png: cannot be written (ENOENT)\n',
+    ]);
     expect(await readdir(folder)).toEqual(['old.png']);
   });
 
@@ -188,9 +230,13 @@ describe('writes', () => {
   });
 
   test('no complaint to a reader who has seen enough', async () => {
-    const child = spawn(process.execPath, [join(client.path, 'cli.js'), 'dataset', '--n', '9000', '--format', 'csv'], {
-      cwd: folder,
-    });
+    const child = spawn(
+      process.execPath,
+      [join(client.path, 'cli.js'), 'dataset', '--n', '9000', '--format', 'csv'],
+      {
+        cwd: folder,
+      },
+    );
     let complaints = '';
     child.stderr.on('data', (part: Buffer) => {
       complaints += part.toString();
@@ -200,78 +246,127 @@ describe('writes', () => {
     expect([code, complaints]).toEqual([0, '']);
   });
 
-  test.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))('text to a screen, and nothing binary', async () => {
-    const onScreen = (args: string): Promise<Ended> =>
-      new Promise((resolve) => {
-        const command = `${process.execPath} ${join(client.path, 'cli.js')} ${args}`;
-        execFile(
-          '/usr/bin/script',
-          ['-qec', command, '/dev/null'],
-          { cwd: folder, encoding: 'buffer' },
-          (error, stdout, stderr) =>
-            resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr: stderr.toString() }),
+  test.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))(
+    'text to a screen, and nothing binary',
+    async () => {
+      const onScreen = (args: string): Promise<Ended> =>
+        new Promise((resolve) => {
+          const command = `${process.execPath} ${join(client.path, 'cli.js')} ${args}`;
+          execFile(
+            '/usr/bin/script',
+            ['-qec', command, '/dev/null'],
+            { cwd: folder, encoding: 'buffer' },
+            (error, stdout, stderr) =>
+              resolve({
+                code: error === null ? 0 : Number(error.code),
+                stdout,
+                stderr: stderr.toString(),
+              }),
+          );
+        });
+      const drawn = await onScreen('7 --seed a');
+      const text = drawn.stdout.toString().replaceAll('\r', '');
+      const expected = (await getBytes('/digit.txt?label=7&seed=a&model=digits')).toString();
+      expect([drawn.code, text.replace(/seed a, model .*\n/, '')]).toEqual([0, expected]);
+      expect(text).toContain('seed a, model digits@');
+      const refused = await onScreen('7 --format png');
+      expect([refused.code, refused.stdout.toString()]).toEqual([
+        2,
+        'digitmint: --format png: not to a screen. Write it to a file: --out digit.png, or into a pipe\r\n',
+      ]);
+      for (const [args, name] of [
+        ['morph', 'loop.png'],
+        ['morph --format gif --out -', 'loop.gif'],
+      ] as const) {
+        expect((await onScreen(args)).stdout.toString()).toBe(
+          `digitmint: --format ${name.slice(-3)}: not to a screen. Write it to a file: --out ${name}, or into a pipe\r\n`,
         );
-      });
-    const drawn = await onScreen('7 --seed a');
-    const text = drawn.stdout.toString().replaceAll('\r', '');
-    const expected = (await getBytes('/digit.txt?label=7&seed=a&model=digits')).toString();
-    expect([drawn.code, text.replace(/seed a, model .*\n/, '')]).toEqual([0, expected]);
-    expect(text).toContain('seed a, model digits@');
-    const refused = await onScreen('7 --format png');
-    expect([refused.code, refused.stdout.toString()]).toEqual([
-      2,
-      'digitmint: --format png: not to a screen. Write it to a file: --out digit.png, or into a pipe\r\n',
-    ]);
-    for (const [args, name] of [
-      ['morph', 'loop.png'],
-      ['morph --format gif --out -', 'loop.gif'],
-    ] as const) {
-      expect((await onScreen(args)).stdout.toString()).toBe(
-        `digitmint: --format ${name.slice(-3)}: not to a screen. Write it to a file: --out ${name}, or into a pipe\r\n`,
+      }
+      expect((await onScreen('dataset --format npy --n 1')).stdout.toString()).toContain(
+        '--format npy: not to a screen',
       );
-    }
-    expect((await onScreen('dataset --format npy --n 1')).stdout.toString()).toContain('--format npy: not to a screen');
-    expect((await onScreen('--n 1 --json')).stdout.toString()).toContain('"pixels":[');
-  });
+      expect((await onScreen('--n 1 --json')).stdout.toString()).toContain('"pixels":[');
+    },
+  );
 });
 
 describe('refuses, and names the flag', () => {
   test.each<[args: string, message: string]>([
     ['--n 0', '--n is "0", expected a whole number from 1 to 256.'],
     ['--scale 1e1', '--scale is "1e1", expected a whole number from 1 to 16.'],
-    ['--dark-fg blue', '--dark-fg is "blue", expected a colour as 3, 4, 6 or 8 hex digits, or transparent.'],
+    [
+      '--dark-fg blue',
+      '--dark-fg is "blue", expected a colour as 3, 4, 6 or 8 hex digits, or transparent.',
+    ],
     ['cat', 'label: Model digits has no label "cat", expected one of 0 to 9.'],
     ['7 --label 3', '--label beside 7: the label is given twice, leave one out'],
-    ['--number 12a', '--number is "12a", expected 1 to 32 characters: at least one digit, among them - + . , and single spaces.'],
-    ['--number 12 --n 3 --gap 2', '--n, --gap beside --number: a number is one picture, leave one out'],
-    ['--n 256 --scale 16', 'The picture would have 7168 x 7168 pixels, at most 4000000 allowed: lower --n, --scale or --dpr.'],
-    ['--out a.gif', '--out a.gif: its extension names no format, expected one of png, json, svg, txt, npy, ndjson, or --format'],
+    [
+      '--number 12a',
+      '--number is "12a", expected 1 to 32 characters: at least one digit, among them - + . , and single spaces.',
+    ],
+    [
+      '--number 12 --n 3 --gap 2',
+      '--n, --gap beside --number: a number is one picture, leave one out',
+    ],
+    [
+      '--n 256 --scale 16',
+      'The picture would have 7168 x 7168 pixels, at most 4000000 allowed: lower --n, --scale or --dpr.',
+    ],
+    [
+      '--out a.gif',
+      '--out a.gif: its extension names no format, expected one of png, json, svg, txt, npy, ndjson, or --format',
+    ],
     ['--format gif', '--format is "gif", expected one of png, json, svg, txt, npy, ndjson'],
     ['--json --format png', '--json beside --format png: leave one out'],
-    ['--format txt --scale 3 --dark-bg 000 --strict', '--strict and without effect in txt: --scale, --dark-bg. Leave them out.'],
+    [
+      '--format txt --scale 3 --dark-bg 000 --strict',
+      '--strict and without effect in txt: --scale, --dark-bg. Leave them out.',
+    ],
     ['--base digits', '--base is "digits", expected an address such as https://digits.example'],
     ['morph --n 1', '--n is "1", expected a whole number from 2 to 16.'],
     ['morph --digits 12x', '--digits is "12x", expected 2 to 16 digits from 0 to 9.'],
     ['morph --digits 12 --n 3', '--n is "3", expected none beside --digits, which tells them all.'],
-    ['morph --digits 12 --label digits', '--label is "digits", expected none beside --digits, which tells them all.'],
+    [
+      'morph --digits 12 --label digits',
+      '--label is "digits", expected none beside --digits, which tells them all.',
+    ],
     ['morph --label cat', 'label: Model digits has no label "cat", expected one of 0 to 9.'],
     [
       'morph --n 16 --frames 32 --scale 4',
       'The picture would have 512 frames of 112 x 112 pixels, at most 6000000 pixels in all allowed: lower --n, --frames, --scale or --dpr.',
     ],
     ['morph --format webp', '--format is "webp", expected one of png, gif'],
-    ['morph --out loop.svg', '--out loop.svg: its extension names no format, expected one of png, gif, or --format'],
+    [
+      'morph --out loop.svg',
+      '--out loop.svg: its extension names no format, expected one of png, gif, or --format',
+    ],
     ['morph --gap 2', "unknown option '--gap'\n(--help tells what is allowed)"],
-    ['dataset --n 5', '--format is "", expected one of idx, npy, csv, ndjson, or a file with such an extension as --out'],
+    [
+      'dataset --n 5',
+      '--format is "", expected one of idx, npy, csv, ndjson, or a file with such an extension as --out',
+    ],
     ['dataset --n 0 --format csv', '--n is "0", expected a whole number from 1 to 999999999.'],
-    ['dataset --format csv --start -1', '--start is "-1", expected a whole number from 0 to 999999999.'],
-    ['dataset --format csv --labels l.csv', '--labels l.csv: only beside idx and npy without --part, else they are in --out'],
+    [
+      'dataset --format csv --start -1',
+      '--start is "-1", expected a whole number from 0 to 999999999.',
+    ],
+    [
+      'dataset --format csv --labels l.csv',
+      '--labels l.csv: only beside idx and npy without --part, else they are in --out',
+    ],
     ['--bogus', "unknown option '--bogus'\n(--help tells what is allowed)"],
     ['--sede a', "unknown option '--sede'\n(Did you mean --seed?)\n(--help tells what is allowed)"],
-    ['7 8', 'too many arguments. Expected 1 argument but got 2: 7, 8.\n(--help tells what is allowed)'],
+    [
+      '7 8',
+      'too many arguments. Expected 1 argument but got 2: 7, 8.\n(--help tells what is allowed)',
+    ],
   ])('%s', async (args, message) => {
     const { code, stdout, stderr } = await run(args.split(' '));
-    expect({ code, stdout: stdout.toString(), stderr }).toEqual({ code: 2, stdout: '', stderr: `digitmint: ${message}\n` });
+    expect({ code, stdout: stdout.toString(), stderr }).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `digitmint: ${message}\n`,
+    });
   });
 
   test('a folder that is no model, with a status of its own', async () => {
@@ -296,12 +391,25 @@ describe('refuses, and names the flag', () => {
 test('says what it can do, and its version', async () => {
   const help = await run(['--help']);
   expect([help.code, help.stderr]).toEqual([0, '']);
-  for (const word of ['--dark-fg', '--number', 'dataset', '--model', 'Exit status', 'png, json, svg, txt, npy or ndjson']) {
+  for (const word of [
+    '--dark-fg',
+    '--number',
+    'dataset',
+    '--model',
+    'Exit status',
+    'png, json, svg, txt, npy or ndjson',
+  ]) {
     expect(help.stdout.toString().replaceAll(/\s+/g, ' ')).toContain(word);
   }
   expect((await run(['dataset', '--help'])).stdout.toString()).toContain('--labels <file>');
   const loops = (await run(['morph', '--help'])).stdout.toString();
-  expect(['--digits <text>', '--hold <number>', 'png or gif', '--model'].filter((word) => !loops.includes(word))).toEqual([]);
-  const { version } = JSON.parse(await readFile(join(client.path, 'package.json'), 'utf8')) as { version: string };
+  expect(
+    ['--digits <text>', '--hold <number>', 'png or gif', '--model'].filter(
+      (word) => !loops.includes(word),
+    ),
+  ).toEqual([]);
+  const { version } = JSON.parse(await readFile(join(client.path, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   expect((await run(['--version'])).stdout.toString()).toBe(`${version}\n`);
 });

@@ -46,11 +46,18 @@ interface Told {
   readonly status?: number;
 }
 
-async function openPage(body: string, options: BrowserContextOptions = {}): Promise<{ page: Page; complaints: string[] }> {
+async function openPage(
+  body: string,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; complaints: string[] }> {
   const page = await browser.newPage({ viewport: { width: 800, height: 600 }, ...options });
   const complaints = collectComplaints(page);
-  const scripts = '<script src="/watch.js"></script><script type="module" src="/element.js"></script>';
-  other.put('/', `<!doctype html><html lang="en"><title>Other</title>${scripts}${body.replaceAll('BASE', base)}`);
+  const scripts =
+    '<script src="/watch.js"></script><script type="module" src="/element.js"></script>';
+  other.put(
+    '/',
+    `<!doctype html><html lang="en"><title>Other</title>${scripts}${body.replaceAll('BASE', base)}`,
+  );
   await page.goto(`${other.origin}/`);
   return { page, complaints };
 }
@@ -68,14 +75,22 @@ async function look(page: Page, selector = 'digit-mint') {
   return page.locator(`${selector} img`).evaluate((node) => {
     const image = node as HTMLImageElement;
     const { width, height } = image.getBoundingClientRect();
-    return { url: image.currentSrc, natural: image.naturalWidth, width, height, alt: image.alt, loading: image.loading };
+    return {
+      url: image.currentSrc,
+      natural: image.naturalWidth,
+      width,
+      height,
+      alt: image.alt,
+      loading: image.loading,
+    };
   });
 }
 
 test.each([1, 2, 3])(
   'shows the digit that its attributes say, with as many pixels as a screen of %ix has',
   async (deviceScaleFactor) => {
-    const body = '<digit-mint base="BASE" label="7" seed="Ada" scale="4" margin="2" fg="1d2430" bg="transparent"></digit-mint>';
+    const body =
+      '<digit-mint base="BASE" label="7" seed="Ada" scale="4" margin="2" fg="1d2430" bg="transparent"></digit-mint>';
     const { page, complaints } = await openPage(body, { deviceScaleFactor });
     expect(await waitForEvents(page, 1)).toEqual([{ id: '', type: 'load' }]);
     const query = `seed=Ada&label=7&scale=${4 * deviceScaleFactor}&margin=${2 * deviceScaleFactor}&fg=1d2430&bg=transparent`;
@@ -94,9 +109,16 @@ test.each([1, 2, 3])(
 );
 
 test('is drawn for the screens that dpr says, in the same size', async () => {
-  const { page } = await openPage('<digit-mint base="BASE" seed="Ada" scale="2" dpr="4"></digit-mint>');
+  const { page } = await openPage(
+    '<digit-mint base="BASE" seed="Ada" scale="2" dpr="4"></digit-mint>',
+  );
   await waitForEvents(page, 1);
-  expect(await look(page)).toMatchObject({ url: `${base}/digit.png?seed=Ada&scale=8`, natural: 224, width: 56, height: 56 });
+  expect(await look(page)).toMatchObject({
+    url: `${base}/digit.png?seed=Ada&scale=8`,
+    natural: 224,
+    width: 56,
+    height: 56,
+  });
   await page.close();
 });
 
@@ -104,10 +126,14 @@ test('is a picture with a name to who cannot see it, or nothing where it says so
   const { page } = await openPage(`<digit-mint base="BASE" number="2026" scale="2"></digit-mint>
     <digit-mint base="BASE" alt="Our lucky number"></digit-mint><digit-mint base="BASE" alt="" id="nothing"></digit-mint>`);
   await waitForEvents(page, 3);
-  expect(await page.getByRole('img', { name: 'The handwritten number 2026', exact: true }).count()).toBe(1);
+  expect(
+    await page.getByRole('img', { name: 'The handwritten number 2026', exact: true }).count(),
+  ).toBe(1);
   expect(await page.getByRole('img', { name: 'Our lucky number', exact: true }).count()).toBe(1);
   expect(await page.getByRole('img').count()).toBe(2);
-  expect(await page.locator('body').ariaSnapshot()).toBe('- img "The handwritten number 2026"\n- img "Our lucky number"');
+  expect(await page.locator('body').ariaSnapshot()).toBe(
+    '- img "The handwritten number 2026"\n- img "Our lucky number"',
+  );
   await page.close();
 });
 
@@ -116,12 +142,15 @@ test('without a seed is one of its own, that can be had again and replaced', asy
     '<digit-mint base="BASE" id="a"></digit-mint><digit-mint base="BASE" id="b"></digit-mint>',
   );
   await waitForEvents(page, 2);
-  const readSource = (id: string) => page.locator(`#${id}`).evaluate((element) => (element as unknown as { src: string }).src);
+  const readSource = (id: string) =>
+    page.locator(`#${id}`).evaluate((element) => (element as unknown as { src: string }).src);
   const [a, b] = [await readSource('a'), await readSource('b')];
   expect(a).toMatch(/\?seed=[\w-]{16}$/);
   expect(a).not.toBe(b);
   expect((await getBytes(a)).equals(await getBytes(b))).toBe(false);
-  await page.locator('#a').evaluate((element) => (element as unknown as { mint: () => void }).mint());
+  await page
+    .locator('#a')
+    .evaluate((element) => (element as unknown as { mint: () => void }).mint());
   await waitForEvents(page, 3);
   expect(await readSource('a')).not.toBe(a);
   expect(await readSource('b')).toBe(b);
@@ -130,7 +159,9 @@ test('without a seed is one of its own, that can be had again and replaced', asy
 });
 
 test('follows its attributes, several at once as one picture', async () => {
-  const { page, complaints } = await openPage('<digit-mint base="BASE" seed="a" label="1"></digit-mint>');
+  const { page, complaints } = await openPage(
+    '<digit-mint base="BASE" seed="a" label="1"></digit-mint>',
+  );
   const asked: string[] = [];
   await waitForEvents(page, 1);
   page.on('request', (request) => asked.push(request.url()));
@@ -142,7 +173,11 @@ test('follows its attributes, several at once as one picture', async () => {
   });
   await waitForEvents(page, 2);
   expect(asked).toEqual([`${base}/digit.png?seed=a&n=4&label=8&scale=2&smooth=1`]);
-  expect(await look(page)).toMatchObject({ width: 112, height: 112, alt: '4 handwritten digits: 8' });
+  expect(await look(page)).toMatchObject({
+    width: 112,
+    height: 112,
+    alt: '4 handwritten digits: 8',
+  });
   await page.locator('digit-mint').evaluate((element) => {
     for (const name of ['label', 'n', 'smooth']) {
       element.removeAttribute(name);
@@ -175,12 +210,17 @@ test('loads when it comes near', async () => {
 });
 
 test.each(['light', 'dark'] as const)('has its colours of a %s scheme', async (colorScheme) => {
-  const body = '<digit-mint base="BASE" seed="a" scale="4" fg="0000ff" bg="ffff00" dark-bg="008000" dark-fg="fff"></digit-mint>';
+  const body =
+    '<digit-mint base="BASE" seed="a" scale="4" fg="0000ff" bg="ffff00" dark-bg="008000" dark-fg="fff"></digit-mint>';
   const { page } = await openPage(body, { colorScheme });
   await waitForEvents(page, 1);
   const shot = PNG.sync.read(await page.locator('digit-mint').screenshot());
-  expect([...shot.data.subarray(0, 3)]).toEqual(colorScheme === 'dark' ? [0, 128, 0] : [255, 255, 0]);
-  expect((await look(page)).url).toMatch(/digit\.svg\?seed=a&scale=4&fg=0000ff&bg=ffff00&dark_fg=ffffff&dark_bg=008000$/);
+  expect([...shot.data.subarray(0, 3)]).toEqual(
+    colorScheme === 'dark' ? [0, 128, 0] : [255, 255, 0],
+  );
+  expect((await look(page)).url).toMatch(
+    /digit\.svg\?seed=a&scale=4&fg=0000ff&bg=ffff00&dark_fg=ffffff&dark_bg=008000$/,
+  );
   await page.close();
 });
 
@@ -194,15 +234,33 @@ test('tells of what is wrong: an attribute, an answer, a service that is not the
     <digit-mint base="BASE" label="cat" id="cat"></digit-mint>
     <digit-mint base="https://nowhere.invalid" id="nowhere"></digit-mint>`);
   const told = await waitForEvents(page, 7);
-  const messages = Object.fromEntries(told.map(({ id, type, message, status }) => [id, [type, message, status]]));
+  const messages = Object.fromEntries(
+    told.map(({ id, type, message, status }) => [id, [type, message, status]]),
+  );
   expect(messages).toEqual({
     scale: ['error', 'digitmint: scale is 99, expected a whole number from 1 to 16', undefined],
     n: ['error', 'digitmint: n is "many", expected a whole number', undefined],
-    both: ['error', 'digitmint: label beside number, expected one of the two: number is one picture', undefined],
-    dark: ['error', 'digitmint: format is "png", expected svg: only that follows the dark scheme', undefined],
-    base: ['error', expect.stringContaining('base is "javascript:alert(1)", expected an address') as unknown, undefined],
+    both: [
+      'error',
+      'digitmint: label beside number, expected one of the two: number is one picture',
+      undefined,
+    ],
+    dark: [
+      'error',
+      'digitmint: format is "png", expected svg: only that follows the dark scheme',
+      undefined,
+    ],
+    base: [
+      'error',
+      expect.stringContaining('base is "javascript:alert(1)", expected an address') as unknown,
+      undefined,
+    ],
     cat: ['error', 'the service answered 400; the picture says why', 400],
-    nowhere: ['error', expect.stringContaining('no picture came from https://nowhere.invalid/digit.png') as unknown, undefined],
+    nowhere: [
+      'error',
+      expect.stringContaining('no picture came from https://nowhere.invalid/digit.png') as unknown,
+      undefined,
+    ],
   });
   expect((await look(page, '#cat')).natural).toBeGreaterThan(300); // The API has drawn what is wrong.
   await page.locator('#scale').evaluate((element) => element.setAttribute('scale', '2'));
@@ -217,8 +275,12 @@ test('is styled from outside by its part, and read by a canvas', async () => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync('digit-mint::part(image) { width: 50px }');
     document.adoptedStyleSheets = [sheet];
-    const image = document.querySelector('digit-mint')?.shadowRoot?.querySelector('img') as HTMLImageElement;
-    const canvas = new OffscreenCanvas(28, 28).getContext('2d') as OffscreenCanvasRenderingContext2D;
+    const image = document
+      .querySelector('digit-mint')
+      ?.shadowRoot?.querySelector('img') as HTMLImageElement;
+    const canvas = new OffscreenCanvas(28, 28).getContext(
+      '2d',
+    ) as OffscreenCanvasRenderingContext2D;
     canvas.drawImage(image, 0, 0, 28, 28);
     const pixels = [...canvas.getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0);
     return { width: image.getBoundingClientRect().width, pixels };

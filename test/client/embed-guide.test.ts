@@ -31,7 +31,9 @@ const SNIPPETS: readonly Snippet[] = GUIDE.split(/^## /m)
     })),
   );
 const pick = (language: string) =>
-  SNIPPETS.filter((snippet) => snippet.language === language).map(({ name, code }) => [name, code] as const);
+  SNIPPETS.filter((snippet) => snippet.language === language).map(
+    ({ name, code }) => [name, code] as const,
+  );
 
 let worker: TestWorker;
 let browser: Browser;
@@ -51,7 +53,9 @@ afterAll(async () => {
 
 const ADDRESS = 'https://YOUR-WORKER';
 const fill = (code: string) =>
-  code.replaceAll(ADDRESS, worker.url.origin).replaceAll(encodeURIComponent(ADDRESS), encodeURIComponent(worker.url.origin));
+  code
+    .replaceAll(ADDRESS, worker.url.origin)
+    .replaceAll(encodeURIComponent(ADDRESS), encodeURIComponent(worker.url.origin));
 
 async function openPage(
   content: string,
@@ -73,10 +77,17 @@ async function openPage(
 }
 
 /** All pictures of a page once they are there, also those within elements. */
-function lookAtImages(page: Page): Promise<{ url: string; natural: number; width: number; height: number; alt: string }[]> {
+function lookAtImages(
+  page: Page,
+): Promise<{ url: string; natural: number; width: number; height: number; alt: string }[]> {
   const look = () =>
     page.evaluate(() => {
-      const roots = [document, ...[...document.querySelectorAll('digit-mint')].map(({ shadowRoot }) => shadowRoot ?? document)];
+      const roots = [
+        document,
+        ...[...document.querySelectorAll('digit-mint')].map(
+          ({ shadowRoot }) => shadowRoot ?? document,
+        ),
+      ];
       return roots
         .flatMap((root) => [...root.querySelectorAll('img')])
         .map(({ currentSrc, complete, naturalWidth, width, height, alt }) => ({
@@ -87,7 +98,10 @@ function lookAtImages(page: Page): Promise<{ url: string; natural: number; width
           alt,
         }));
     });
-  return waitUntil(look, (images) => images.length > 0 && images.every(({ natural }) => natural > 0));
+  return waitUntil(
+    look,
+    (images) => images.length > 0 && images.every(({ natural }) => natural > 0),
+  );
 }
 
 test('the guide has the snippets that are looked for', () => {
@@ -113,42 +127,51 @@ describe('HTML', () => {
     await page.close();
   });
 
-  test.each(pick('html').filter(([, code]) => /dark/.test(code)))('%s, in the dark', async (_, code) => {
-    const shots: number[][] = [];
-    for (const scheme of ['light', 'dark'] as const) {
-      const { page, complaints } = await openPage(`<style>body { background: #808080 }</style>${fill(code)}`, scheme);
-      await lookAtImages(page);
-      const shot = PNG.sync.read(await page.screenshot());
-      const reds = [...shot.data].filter((_value, i) => i % 4 === 0);
-      shots.push([Math.min(...new Set(reds)), Math.max(...new Set(reds))]);
-      expect(complaints).toEqual([]);
-      await page.close();
-    }
-    const [[darkestInk] = [], [, brightestInk] = []] = shots;
-    expect(darkestInk).toBeLessThan(0x30); // Dark ink on the grey of the page.
-    expect(brightestInk).toBeGreaterThan(0xe0);
-  });
+  test.each(pick('html').filter(([, code]) => /dark/.test(code)))(
+    '%s, in the dark',
+    async (_, code) => {
+      const shots: number[][] = [];
+      for (const scheme of ['light', 'dark'] as const) {
+        const { page, complaints } = await openPage(
+          `<style>body { background: #808080 }</style>${fill(code)}`,
+          scheme,
+        );
+        await lookAtImages(page);
+        const shot = PNG.sync.read(await page.screenshot());
+        const reds = [...shot.data].filter((_value, i) => i % 4 === 0);
+        shots.push([Math.min(...new Set(reds)), Math.max(...new Set(reds))]);
+        expect(complaints).toEqual([]);
+        await page.close();
+      }
+      const [[darkestInk] = [], [, brightestInk] = []] = shots;
+      expect(darkestInk).toBeLessThan(0x30); // Dark ink on the grey of the page.
+      expect(brightestInk).toBeGreaterThan(0xe0);
+    },
+  );
 });
 
 describe('loops', () => {
   const loops = pick('html').filter(([, code]) => code.includes('/morph'));
 
-  test.each(loops)('%s: at rest for who asked for less motion, on the first digit', async (_, code) => {
-    const shots: Buffer[] = [];
-    for (const motion of ['no-preference', 'reduce'] as const) {
-      const { page, complaints } = await openPage(fill(code), 'light', motion);
-      const [{ url } = { url: '' }] = await lookAtImages(page);
-      expect(new URL(url).pathname).toBe(motion === 'reduce' ? '/digit.png' : '/morph.png');
-      shots.push(Buffer.from(await (await fetch(url)).arrayBuffer()));
-      expect(complaints).toEqual([]);
-      await page.close();
-    }
-    const [loop, still] = shots.map((png) => png.includes('acTL'));
-    expect([loop, still]).toEqual([true, false]);
-    // A reader that knows no animation sees the first frame.
-    const [first, rest] = shots.map((png) => PNG.sync.read(png).data);
-    expect(first?.equals(rest as Buffer)).toBe(true);
-  });
+  test.each(loops)(
+    '%s: at rest for who asked for less motion, on the first digit',
+    async (_, code) => {
+      const shots: Buffer[] = [];
+      for (const motion of ['no-preference', 'reduce'] as const) {
+        const { page, complaints } = await openPage(fill(code), 'light', motion);
+        const [{ url } = { url: '' }] = await lookAtImages(page);
+        expect(new URL(url).pathname).toBe(motion === 'reduce' ? '/digit.png' : '/morph.png');
+        shots.push(Buffer.from(await (await fetch(url)).arrayBuffer()));
+        expect(complaints).toEqual([]);
+        await page.close();
+      }
+      const [loop, still] = shots.map((png) => png.includes('acTL'));
+      expect([loop, still]).toEqual([true, false]);
+      // A reader that knows no animation sees the first frame.
+      const [first, rest] = shots.map((png) => PNG.sync.read(png).data);
+      expect(first?.equals(rest as Buffer)).toBe(true);
+    },
+  );
 
   test('the guide shows one', () => expect(loops.length).toBe(1));
 });
@@ -164,7 +187,9 @@ test.each(pick('css'))('CSS: %s', async (_, code) => {
   expect(new Set(asked)).toEqual(new Set(['200 image/png', '200 image/svg+xml']));
   const shot = PNG.sync.read(await page.screenshot());
   const colours = new Set(
-    Array.from({ length: shot.width * shot.height }, (_pixel, i) => shot.data.toString('hex', i * 4, i * 4 + 3)),
+    Array.from({ length: shot.width * shot.height }, (_pixel, i) =>
+      shot.data.toString('hex', i * 4, i * 4 + 3),
+    ),
   );
   expect(['fbfaf7', 'e4e0d8', '1d2430'].filter((colour) => !colours.has(colour))).toEqual([]);
   expect(complaints).toEqual([]);
@@ -173,7 +198,9 @@ test.each(pick('css'))('CSS: %s', async (_, code) => {
 
 test.each(pick('js'))('JavaScript: %s', async (_, code) => {
   const map = '<script type="importmap">{ "imports": { "digitmint": "/index.js" } }</script>';
-  const { page, complaints } = await openPage(`${map}<body><script type="module">${fill(code)}</script>`);
+  const { page, complaints } = await openPage(
+    `${map}<body><script type="module">${fill(code)}</script>`,
+  );
   expect(await lookAtImages(page)).toEqual([
     {
       url: expect.stringContaining('/digit.png?seed=Ada&n=16&scale=2&gap=2') as unknown,
@@ -203,7 +230,9 @@ test.each(pick(''))('oEmbed: %s', async (_, code) => {
 test('what is said of caches holds', async () => {
   const model = /digits@[0-9a-f]{16}/.exec(GUIDE)?.[0];
   const queries = ['', 'seed=a', `seed=a&model=${model}`];
-  const said = await Promise.all(queries.map(async (query) => (await worker.fetch(`/digit.png?${query}`)).headers));
+  const said = await Promise.all(
+    queries.map(async (query) => (await worker.fetch(`/digit.png?${query}`)).headers),
+  );
   expect(said.map((headers) => headers.get('cache-control'))).toEqual([
     'no-store',
     'public, max-age=60, must-revalidate',

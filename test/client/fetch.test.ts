@@ -7,7 +7,11 @@ import { PNG } from 'pngjs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ApiError, parseRetryAfter } from '../../client/api-error.ts';
 import { fetchDigits, fetchNumber } from '../../client/fetch-digits.ts';
-import { streamDigits, type StreamedDigit, type StreamOptions } from '../../client/stream-digits.ts';
+import {
+  streamDigits,
+  type StreamedDigit,
+  type StreamOptions,
+} from '../../client/stream-digits.ts';
 import { POINTER_KEY } from '../../shared/artifact.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
@@ -43,7 +47,9 @@ afterEach(() => {
 });
 
 /** A server that gives the n-th answer to the n-th request, and the last to all others. @returns  Its address and log. */
-async function startServer(...answers: ((answer: ServerResponse, asked: IncomingMessage) => void)[]) {
+async function startServer(
+  ...answers: ((answer: ServerResponse, asked: IncomingMessage) => void)[]
+) {
   const asked: { at: number; path: string }[] = [];
   server = createServer((request, answer) => {
     asked.push({ at: performance.now(), path: request.url ?? '' });
@@ -55,7 +61,14 @@ async function startServer(...answers: ((answer: ServerResponse, asked: Incoming
 
 const busy = (status: number, retryAfter?: string) => (answer: ServerResponse) => {
   answer.writeHead(status, { ...(retryAfter !== undefined && { 'Retry-After': retryAfter }) });
-  answer.end(JSON.stringify({ code: 'model_unavailable', title: 'Model unavailable', detail: 'Try again.', requestId: 'id' }));
+  answer.end(
+    JSON.stringify({
+      code: 'model_unavailable',
+      title: 'Model unavailable',
+      detail: 'Try again.',
+      requestId: 'id',
+    }),
+  );
 };
 const pass = (answer: ServerResponse, asked: IncomingMessage) => {
   void worker.fetch(asked.url ?? '').then(async (real) => {
@@ -76,13 +89,20 @@ describe('fetchDigits', () => {
   test('gives what the JSON says, with pixels as bytes of one’s own', async () => {
     const drawn = await fetchDigits({ base, n: 3, seed: 'Ada', label: 7, start: 2 });
     const { digits, ...head } = drawn;
-    const said = (await (await worker.fetch('/digit.json?n=3&seed=Ada&label=7&start=2')).json()) as {
+    const said = (await (
+      await worker.fetch('/digit.json?n=3&seed=Ada&label=7&start=2')
+    ).json()) as {
       digits: { pixels: number[] }[];
     };
-    expect({ ...head, digits: digits.map((digit) => ({ ...digit, pixels: [...digit.pixels] })) }).toEqual(said);
+    expect({
+      ...head,
+      digits: digits.map((digit) => ({ ...digit, pixels: [...digit.pixels] })),
+    }).toEqual(said);
     expect(digits[0]?.pixels).toBeInstanceOf(Uint8Array);
     digits[0]?.pixels.fill(0);
-    const png = PNG.sync.read(Buffer.from(await (await fetch(digits[1]?.url as string)).arrayBuffer()));
+    const png = PNG.sync.read(
+      Buffer.from(await (await fetch(digits[1]?.url as string)).arrayBuffer()),
+    );
     expect([...(digits[1]?.pixels ?? [])]).toEqual([...png.data].filter((_, i) => i % 4 === 0));
   });
 
@@ -90,12 +110,23 @@ describe('fetchDigits', () => {
     const first = await fetchDigits({ base });
     const { model, seed } = first;
     expect((await fetchDigits({ base })).seed).not.toBe(seed);
-    expect(await fetchDigits({ base, seed, model: `${model.name}@${model.version}` })).toEqual(first);
+    expect(await fetchDigits({ base, seed, model: `${model.name}@${model.version}` })).toEqual(
+      first,
+    );
   });
 
   test('knows numbers in one hand', async () => {
-    const { digits, width, height } = await fetchNumber({ base, number: '007', seed: 'a', scale: 2 });
-    expect([digits.length, digits[0]?.class, digits[0]?.pixels.length]).toEqual([1, '007', width * height]);
+    const { digits, width, height } = await fetchNumber({
+      base,
+      number: '007',
+      seed: 'a',
+      scale: 2,
+    });
+    expect([digits.length, digits[0]?.class, digits[0]?.pixels.length]).toEqual([
+      1,
+      '007',
+      width * height,
+    ]);
     expect(digits[0]?.url).toContain('/number/007.png?seed=a&scale=2');
   });
 
@@ -111,7 +142,8 @@ describe('fetchDigits', () => {
       type: `${base}errors/label_not_supported`,
       retryAfter: undefined,
       url: `${base}digit.json?label=cat&pixels=base64`,
-      message: '400 Label not supported: Model labelled has no label "cat", expected one of 0 to 9.',
+      message:
+        '400 Label not supported: Model labelled has no label "cat", expected one of 0 to 9.',
     });
     expect((error as ApiError).requestId).toMatch(/^[0-9a-f-]{36}$/);
   });
@@ -135,7 +167,9 @@ describe('a busy service', () => {
       pass,
     );
     const drawn = await fetchDigits({ base: address, seed: 'a' });
-    expect(drawn.digits[0]?.pixels).toEqual((await fetchDigits({ base, seed: 'a' })).digits[0]?.pixels);
+    expect(drawn.digits[0]?.pixels).toEqual(
+      (await fetchDigits({ base, seed: 'a' })).digits[0]?.pixels,
+    );
     expect(asked).toHaveLength(3);
     expect((asked[1]?.at ?? 0) - (asked[0]?.at ?? 0)).toBeGreaterThan(990);
   });
@@ -149,7 +183,10 @@ describe('a busy service', () => {
     });
     expect(first.asked).toHaveLength(4);
     const second = await startServer(busy(429, '31'));
-    await expect(fetchDigits({ base: second.base })).rejects.toMatchObject({ status: 429, retryAfter: 31 });
+    await expect(fetchDigits({ base: second.base })).rejects.toMatchObject({
+      status: 429,
+      retryAfter: 31,
+    });
     expect(second.asked).toHaveLength(1);
     const third = await startServer(busy(500));
     await expect(fetchDigits({ base: third.base })).rejects.toMatchObject({ status: 500 });
@@ -168,27 +205,56 @@ describe('a busy service', () => {
     const { base: address, asked } = await startServer(busy(503, '20'));
     const began = performance.now();
     const signal = AbortSignal.timeout(300);
-    await expect(fetchDigits({ base: address, signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(fetchDigits({ base: address, signal })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
     expect(performance.now() - began).toBeLessThan(5000);
     expect(asked).toHaveLength(1);
-    await expect(fetchDigits({ base, signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(fetchDigits({ base, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 
   test('says when in seconds or as a date', () => {
     const now = Date.UTC(2026, 0, 1);
-    const texts = ['0', '120', ' 7 ', 'Thu, 01 Jan 2026 00:01:00 GMT', 'Wed, 31 Dec 2025 00:00:00 GMT', 'soon', null];
-    expect(texts.map((text) => parseRetryAfter(text, now))).toEqual([0, 120, 7, 60, 0, undefined, undefined]);
+    const texts = [
+      '0',
+      '120',
+      ' 7 ',
+      'Thu, 01 Jan 2026 00:01:00 GMT',
+      'Wed, 31 Dec 2025 00:00:00 GMT',
+      'soon',
+      null,
+    ];
+    expect(texts.map((text) => parseRetryAfter(text, now))).toEqual([
+      0,
+      120,
+      7,
+      60,
+      0,
+      undefined,
+      undefined,
+    ]);
   });
 });
 
 test.each<[what: string, answer: (answer: ServerResponse) => void]>([
   ['a page', (answer) => answer.end('<!doctype html><title>Sign in</title>')],
-  ['other JSON', (answer) => answer.end('{"digits":[{"pixels":[1,2]}],"width":1,"height":1,"channels":1}')],
+  [
+    'other JSON',
+    (answer) => answer.end('{"digits":[{"pixels":[1,2]}],"width":1,"height":1,"channels":1}'),
+  ],
   ['null', (answer) => answer.end('null')],
 ])('%s in place of digits is an error', async (_, reply) => {
   const { base: address } = await startServer(reply);
-  await expect(fetchDigits({ base: address })).rejects.toMatchObject({ code: 'unexpected_answer', status: 200 });
-  await expect(collect({ base: address, n: 1 })).rejects.toMatchObject({ code: 'unexpected_answer', status: 200 });
+  await expect(fetchDigits({ base: address })).rejects.toMatchObject({
+    code: 'unexpected_answer',
+    status: 200,
+  });
+  await expect(collect({ base: address, n: 1 })).rejects.toMatchObject({
+    code: 'unexpected_answer',
+    status: 200,
+  });
 });
 
 test('an answer that is cut off is the network’s failure, not the API’s', async () => {
@@ -201,7 +267,9 @@ test('an answer that is cut off is the network’s failure, not the API’s', as
 });
 
 test('an error without problem details is one too', async () => {
-  const { base: address } = await startServer((answer) => answer.writeHead(502).end('<h1>Bad gateway</h1>'));
+  const { base: address } = await startServer((answer) =>
+    answer.writeHead(502).end('<h1>Bad gateway</h1>'),
+  );
   await expect(fetchDigits({ base: address })).rejects.toMatchObject({
     code: 'unexpected_answer',
     status: 502,
@@ -212,10 +280,24 @@ test('an error without problem details is one too', async () => {
 describe('streamDigits', () => {
   test('gives the digits of the JSON, whatever pieces the network makes of them', async () => {
     const all = await collect({ base, n: 130, seed: 's', start: 5 });
-    const { digits, width, height, channels } = await fetchDigits({ base, n: 130, seed: 's', start: 5 });
+    const { digits, width, height, channels } = await fetchDigits({
+      base,
+      n: 130,
+      seed: 's',
+      start: 5,
+    });
     const model = `labelled@${labelled.manifest.version}`;
     expect(all).toEqual(
-      digits.map(({ index, label, pixels }) => ({ index, label, pixels, width, height, channels, model, seed: 's' })),
+      digits.map(({ index, label, pixels }) => ({
+        index,
+        label,
+        pixels,
+        width,
+        height,
+        channels,
+        model,
+        seed: 's',
+      })),
     );
   });
 
@@ -239,17 +321,23 @@ describe('streamDigits', () => {
       last = digit;
     }
     expect([last.index, last.model]).toEqual([10_000, `labelled@${labelled.manifest.version}`]);
-    const [same] = (await fetchDigits({ base, seed: 's', start: 10_000, model: last.model })).digits;
+    const [same] = (await fetchDigits({ base, seed: 's', start: 10_000, model: last.model }))
+      .digits;
     expect(last.pixels).toEqual(same?.pixels);
     await worker.bucket.put(POINTER_KEY, buildPointer(labelled, plain, colour));
   });
 
   test('knows models without classes and in colour', async () => {
-    expect((await collect({ base, n: 2, model: 'plain' })).map(({ label }) => label)).toEqual([null, null]);
+    expect((await collect({ base, n: 2, model: 'plain' })).map(({ label }) => label)).toEqual([
+      null,
+      null,
+    ]);
     const [one] = await collect({ base, n: 1, model: 'colour', seed: 'a' });
     const json = await fetchDigits({ base, model: 'colour', seed: 'a' });
     expect(one).toMatchObject({ width: 6, height: 4, channels: 3, pixels: json.digits[0]?.pixels });
-    expect(new Set((await collect({ base, n: 20, label: 3 })).map(({ label }) => label))).toEqual(new Set([3]));
+    expect(new Set((await collect({ base, n: 20, label: 3 })).map(({ label }) => label))).toEqual(
+      new Set([3]),
+    );
   });
 
   test('ends the request when the loop is left, or aborted', async () => {
@@ -275,7 +363,9 @@ describe('streamDigits', () => {
       (count) => count === 1,
     );
     const signal = AbortSignal.timeout(200);
-    await expect(collect({ base: address, n: 9, signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(collect({ base: address, n: 9, signal })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
     await waitUntil(
       async () => closed,
       (count) => count === 2,
@@ -286,19 +376,49 @@ describe('streamDigits', () => {
     const { base: address } = await startServer((answer, asked) => {
       answer.writeHead(200, { 'Digitmint-Seed': 's', 'Digitmint-Model': 'm@0123456789abcdef' });
       const isLabels = asked.url?.includes('part=labels') === true;
-      answer.end(Buffer.from([0, 0, 8, isLabels ? 1 : 3, 0, 0, 0, 2, ...(isLabels ? [1, 2] : [0, 0, 0, 1, 0, 0, 0, 1, 42])]));
+      answer.end(
+        Buffer.from([
+          0,
+          0,
+          8,
+          isLabels ? 1 : 3,
+          0,
+          0,
+          0,
+          2,
+          ...(isLabels ? [1, 2] : [0, 0, 0, 1, 0, 0, 0, 1, 42]),
+        ]),
+      );
     });
-    await expect(collect({ base: address, n: 2 })).rejects.toThrow('the answer ended after 1 of 2 digits');
+    await expect(collect({ base: address, n: 2 })).rejects.toThrow(
+      'the answer ended after 1 of 2 digits',
+    );
     const long = await startServer((answer, asked) => {
       answer.writeHead(200, { 'Digitmint-Seed': 's', 'Digitmint-Model': 'm@0123456789abcdef' });
       const isLabels = asked.url?.includes('part=labels') === true;
-      answer.end(Buffer.from([0, 0, 8, isLabels ? 1 : 3, 0, 0, 0, 1, ...(isLabels ? [1] : [0, 0, 0, 1, 0, 0, 0, 1, 42, 43])]));
+      answer.end(
+        Buffer.from([
+          0,
+          0,
+          8,
+          isLabels ? 1 : 3,
+          0,
+          0,
+          0,
+          1,
+          ...(isLabels ? [1] : [0, 0, 0, 1, 0, 0, 0, 1, 42, 43]),
+        ]),
+      );
     });
-    await expect(collect({ base: long.base, n: 1 })).rejects.toThrow('the answer holds more than 1 digits');
+    await expect(collect({ base: long.base, n: 1 })).rejects.toThrow(
+      'the answer holds more than 1 digits',
+    );
   });
 
   test('refuses what no row has', async () => {
-    await expect(collect({ base, n: 2, start: 999_999_999 })).rejects.toThrow('n is 2, expected a whole number from 1 to 1');
+    await expect(collect({ base, n: 2, start: 999_999_999 })).rejects.toThrow(
+      'n is 2, expected a whole number from 1 to 1',
+    );
     await expect(collect({ base, n: 0 })).rejects.toThrow(RangeError);
   });
 });

@@ -5,10 +5,15 @@ import { expect, test } from 'vitest';
 import { buildImage, buildImageHtml } from '../../client/image.ts';
 
 test('a picture for every screen, with its size and words', () => {
-  expect(buildImage({ base: 'https://digits.example', seed: 'Ada', n: 16, scale: 2, gap: 3, margin: 5 })).toEqual({
+  expect(
+    buildImage({ base: 'https://digits.example', seed: 'Ada', n: 16, scale: 2, gap: 3, margin: 5 }),
+  ).toEqual({
     src: 'https://digits.example/digit.png?seed=Ada&n=16&scale=2&gap=3&margin=5',
     srcset: [1, 2, 3]
-      .map((x) => `https://digits.example/digit.png?seed=Ada&n=16&scale=${2 * x}&gap=${3 * x}&margin=${5 * x} ${x}x`)
+      .map(
+        (x) =>
+          `https://digits.example/digit.png?seed=Ada&n=16&scale=${2 * x}&gap=${3 * x}&margin=${5 * x} ${x}x`,
+      )
       .join(', '),
     width: 4 * 56 + 3 * 3 + 2 * 5,
     height: 4 * 56 + 3 * 3 + 2 * 5,
@@ -50,8 +55,13 @@ test('is drawn for one kind of screen where that is asked for, in the size that 
   const { src, srcset, width, height } = buildImage({ n: 4, scale: 2, gap: 3, margin: 5, dpr: 3 });
   expect([src, srcset]).toEqual(['/digit.png?n=4&scale=6&gap=9&margin=15', undefined]);
   expect([width, height]).toEqual([2 * 56 + 3 + 2 * 5, 2 * 56 + 3 + 2 * 5]);
-  expect(buildImage({ number: 42, scale: 4, dpr: 2 })).toMatchObject({ src: '/number/42.png?scale=8', height: 112 });
-  expect(() => buildImage({ scale: 9, dpr: 2 })).toThrow('dpr is 2, expected scale times dpr to be at most 16, not 9 x 2 = 18');
+  expect(buildImage({ number: 42, scale: 4, dpr: 2 })).toMatchObject({
+    src: '/number/42.png?scale=8',
+    height: 112,
+  });
+  expect(() => buildImage({ scale: 9, dpr: 2 })).toThrow(
+    'dpr is 2, expected scale times dpr to be at most 16, not 9 x 2 = 18',
+  );
 });
 
 test('says what it shows', () => {
@@ -74,7 +84,11 @@ test('says what it shows', () => {
 });
 
 test('is escaped as HTML', () => {
-  const html = buildImageHtml({ seed: `"'<&>`, scale: 9, alt: `"><script>alert('1 & 2')</script>` });
+  const html = buildImageHtml({
+    seed: `"'<&>`,
+    scale: 9,
+    alt: `"><script>alert('1 & 2')</script>`,
+  });
   expect(html).toBe(
     '<img src="/digit.png?seed=%22&#39;%3C%26%3E&amp;scale=9" width="252" height="252" ' +
       'alt="&quot;&gt;&lt;script&gt;alert(&#39;1 &amp; 2&#39;)&lt;/script&gt;" loading="lazy" decoding="async">',
@@ -82,7 +96,9 @@ test('is escaped as HTML', () => {
 });
 
 test('refuses what is no picture', () => {
-  expect(() => buildImage({ format: 'json' as 'png' })).toThrow('format is "json", expected png or svg');
+  expect(() => buildImage({ format: 'json' as 'png' })).toThrow(
+    'format is "json", expected png or svg',
+  );
   expect(() => buildImage({ scale: 17 })).toThrow(RangeError);
   expect(() => buildImage({ base: 'javascript:alert(1)' })).toThrow(RangeError);
 });

@@ -21,7 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => client.remove());
 
-const readPackage = async (path: string) => JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+const readPackage = async (path: string) =>
+  JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
 
 test('it has what it says, depends on nothing, and has the project’s version', async () => {
   const hash = '[0-9A-Z]{8}';
@@ -36,38 +37,65 @@ test('it has what it says, depends on nothing, and has the project’s version',
     'kernels.wasm',
     'package.json',
     'png.wasm',
-    ...['api-error', 'element', 'fetch-digits', 'image', 'index', 'options', 'request', 'stream-digits', 'url'].map(
-      (name) => `types/${name}.d.ts`,
-    ),
+    ...[
+      'api-error',
+      'element',
+      'fetch-digits',
+      'image',
+      'index',
+      'options',
+      'request',
+      'stream-digits',
+      'url',
+    ].map((name) => `types/${name}.d.ts`),
     'weights.bin',
   ]);
   const described = await readPackage(join(client.path, 'package.json'));
   expect(described['version']).toBe((await readPackage(join(ROOT, 'package.json')))['version']);
-  expect(Object.keys(described).filter((key) => /dependencies|scripts|private/i.test(key))).toEqual([]);
-  const { packages } = (await readPackage(join(client.folder, 'package-lock.json'))) as { packages: object };
+  expect(Object.keys(described).filter((key) => /dependencies|scripts|private/i.test(key))).toEqual(
+    [],
+  );
+  const { packages } = (await readPackage(join(client.folder, 'package-lock.json'))) as {
+    packages: object;
+  };
   expect(Object.keys(packages)).toEqual(['', 'node_modules/digitmint']);
 });
 
 test('the licences of what its command line holds go along', async () => {
   const text = await readFile(join(client.path, 'THIRD-PARTY.txt'), 'utf8');
-  const { dependencies } = (await readPackage(join(ROOT, 'package.json'))) as { dependencies: Record<string, string> };
+  const { dependencies } = (await readPackage(join(ROOT, 'package.json'))) as {
+    dependencies: Record<string, string>;
+  };
   for (const name of ['hono', 'zod', 'commander', 'gifenc']) {
-    expect(text).toMatch(new RegExp(`^${name} ${dependencies[name]} \\((?:MIT|Apache-2\\.0)\\)$`, 'm'));
+    expect(text).toMatch(
+      new RegExp(`^${name} ${dependencies[name]} \\((?:MIT|Apache-2\\.0)\\)$`, 'm'),
+    );
   }
   expect(text).toContain('Apache License'); // TensorFlow.js brings no text of its own; its notices are in cli.js.LEGAL.txt.
   expect(text.match(/Permission is hereby granted/g)?.length).toBeGreaterThan(5);
 });
 
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
-const BUDGET = { index: 5.75 * 1024, element: 4.75 * 1024, urlsOnly: 2.75 * 1024, tarball: 550 * 1024 };
+const BUDGET = {
+  index: 5.75 * 1024,
+  element: 4.75 * 1024,
+  urlsOnly: 2.75 * 1024,
+  tarball: 550 * 1024,
+};
 
 test('it is small', async () => {
   const sizeOf = async (name: string) => gzipSync(await readFile(join(client.path, name))).length;
-  const sizes = { index: await sizeOf('index.js'), element: await sizeOf('element.js'), tarball: client.tarballBytes };
+  const sizes = {
+    index: await sizeOf('index.js'),
+    element: await sizeOf('element.js'),
+    tarball: client.tarballBytes,
+  };
   expect(sizes.index).toBeLessThan(BUDGET.index);
   expect(sizes.element).toBeLessThan(BUDGET.element);
   expect(sizes.tarball).toBeLessThan(BUDGET.tarball);
-  const urls = await bundleFor("import { digitUrl } from 'digitmint'; console.log(digitUrl({ n: 4 }));");
+  const urls = await bundleFor(
+    "import { digitUrl } from 'digitmint'; console.log(digitUrl({ n: 4 }));",
+  );
   expect(gzipSync(urls).length).toBeLessThan(BUDGET.urlsOnly);
   if (process.env['SIZES'] !== undefined) {
     console.log({ ...sizes, urlsOnly: gzipSync(urls).length });
@@ -76,7 +104,9 @@ test('it is small', async () => {
 
 test('bundlers take of it what is used', async () => {
   expect((await bundleFor("import 'digitmint';")).trim()).toBe('');
-  expect(await bundleFor("import { digitUrl } from 'digitmint'; digitUrl();")).not.toMatch(/customElements|getReader|srcset/);
+  expect(await bundleFor("import { digitUrl } from 'digitmint'; digitUrl();")).not.toMatch(
+    /customElements|getReader|srcset/,
+  );
   expect(await bundleFor("import 'digitmint/element';")).toContain('customElements.define');
 });
 
@@ -100,9 +130,15 @@ describe.each(listNodes())('in %s', (node) => {
       import { DigitMintElement } from 'digitmint/element';
       import { version } from 'digitmint/package.json' with { type: 'json' };
       console.log(digitUrl({ seed: 'Ada', n: 4 }), buildImageHtml({ label: 7 }), DigitMintElement.name, typeof version);`;
-    const named = program.replace('{ version }', 'described').replace('typeof version', 'typeof described.version');
-    const { stdout } = await run(node, ['--no-warnings', '--input-type=module', '--eval', named], { cwd: client.folder });
-    expect(stdout).toMatch(/^\/digit\.png\?seed=Ada&n=4 <img src="\/digit\.png\?label=7" srcset=.*> \w+ string\n$/);
+    const named = program
+      .replace('{ version }', 'described')
+      .replace('typeof version', 'typeof described.version');
+    const { stdout } = await run(node, ['--no-warnings', '--input-type=module', '--eval', named], {
+      cwd: client.folder,
+    });
+    expect(stdout).toMatch(
+      /^\/digit\.png\?seed=Ada&n=4 <img src="\/digit\.png\?label=7" srcset=.*> \w+ string\n$/,
+    );
   });
 });
 
@@ -145,20 +181,28 @@ numberUrl({});
 (await fetchDigits()).seed = 'other';
 `;
 
-test.each(['node16', 'bundler'])('its types hold in a strict project of moduleResolution %s', async (moduleResolution) => {
-  const options = {
-    target: 'es2022',
-    module: moduleResolution === 'bundler' ? 'esnext' : 'node16',
-    moduleResolution,
-    lib: ['es2022', 'dom', 'dom.iterable', 'dom.asynciterable'],
-    strict: true,
-    noEmit: true,
-    exactOptionalPropertyTypes: true,
-    types: [],
-  };
-  await writeFile(join(client.folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }));
-  await writeFile(join(client.folder, 'consumer.ts'), CONSUMER);
-  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  const compiled = await run(process.execPath, [compiler, '-p', client.folder]).catch((error: { stdout: string }) => error);
-  expect(compiled.stdout).toBe('');
-});
+test.each(['node16', 'bundler'])(
+  'its types hold in a strict project of moduleResolution %s',
+  async (moduleResolution) => {
+    const options = {
+      target: 'es2022',
+      module: moduleResolution === 'bundler' ? 'esnext' : 'node16',
+      moduleResolution,
+      lib: ['es2022', 'dom', 'dom.iterable', 'dom.asynciterable'],
+      strict: true,
+      noEmit: true,
+      exactOptionalPropertyTypes: true,
+      types: [],
+    };
+    await writeFile(
+      join(client.folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }),
+    );
+    await writeFile(join(client.folder, 'consumer.ts'), CONSUMER);
+    const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    const compiled = await run(process.execPath, [compiler, '-p', client.folder]).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(compiled.stdout).toBe('');
+  },
+);

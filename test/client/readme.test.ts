@@ -17,8 +17,12 @@ import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support
 
 const README = await readFile(new URL('../../client/README.md', import.meta.url), 'utf8');
 const pick = (language: string) =>
-  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, code = '']) => code);
-const COMMANDS = pick('sh').flatMap((code) => code.split('\n').filter((line) => line.startsWith('npx digitmint')));
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(
+    ([, code = '']) => code,
+  );
+const COMMANDS = pick('sh').flatMap((code) =>
+  code.split('\n').filter((line) => line.startsWith('npx digitmint')),
+);
 
 /** Quick to draw: what is looked at is the way, not the picture. */
 const quick = buildFixture({ name: 'quick' });
@@ -46,38 +50,45 @@ afterAll(async () => {
   await client.remove();
 });
 
-const MAP = '<script type="importmap">{ "imports": { "digitmint": "/index.js", "digitmint/element": "/element.js" } }</script>';
+const MAP =
+  '<script type="importmap">{ "imports": { "digitmint": "/index.js", "digitmint/element": "/element.js" } }</script>';
 
 test('it has the examples that are looked for', () => {
   expect([pick('js').length, pick('html').length, COMMANDS.length]).toEqual([4, 1, 8]);
 });
 
-test.each(pick('js').map((code, i) => [i + 1, code] as const))('its example of JavaScript, %i', async (_, code) => {
-  const page = await browser.newPage();
-  const complaints = collectComplaints(page);
-  const logged: string[] = [];
-  page.on('console', (message) => logged.push(message.text()));
-  // Fewer digits, since each is a line of the console here; still more than one set of the API's.
-  const text = code.replace('60_000', '10_100');
-  const program = `${code.includes('const base') ? '' : 'const base = "https://YOUR-WORKER";'}\n${text}\nglobalThis.done = true;`;
-  other.put(
-    '/',
-    `<!doctype html>${MAP}<script type="module">${program.replaceAll('https://YOUR-WORKER', worker.url.origin)}</script>`,
-  );
-  await page.goto(`${other.origin}/`);
-  await waitUntil(
-    () => page.evaluate(() => 'done' in globalThis),
-    (done) => done,
-    50_000,
-  );
-  expect(complaints).toEqual([]);
-  if (code.includes('streamDigits')) {
-    expect([logged.length, logged.at(-1)]).toEqual([10_100, expect.stringMatching(/^10099 [0-9] 784$/) as unknown]);
-  } else if (code.includes('fetchDigits')) {
-    expect(logged).toEqual([expect.stringMatching(/^[0-9] [0-9]{1,3}$/) as unknown]);
-  }
-  await page.close();
-});
+test.each(pick('js').map((code, i) => [i + 1, code] as const))(
+  'its example of JavaScript, %i',
+  async (_, code) => {
+    const page = await browser.newPage();
+    const complaints = collectComplaints(page);
+    const logged: string[] = [];
+    page.on('console', (message) => logged.push(message.text()));
+    // Fewer digits, since each is a line of the console here; still more than one set of the API's.
+    const text = code.replace('60_000', '10_100');
+    const program = `${code.includes('const base') ? '' : 'const base = "https://YOUR-WORKER";'}\n${text}\nglobalThis.done = true;`;
+    other.put(
+      '/',
+      `<!doctype html>${MAP}<script type="module">${program.replaceAll('https://YOUR-WORKER', worker.url.origin)}</script>`,
+    );
+    await page.goto(`${other.origin}/`);
+    await waitUntil(
+      () => page.evaluate(() => 'done' in globalThis),
+      (done) => done,
+      50_000,
+    );
+    expect(complaints).toEqual([]);
+    if (code.includes('streamDigits')) {
+      expect([logged.length, logged.at(-1)]).toEqual([
+        10_100,
+        expect.stringMatching(/^10099 [0-9] 784$/) as unknown,
+      ]);
+    } else if (code.includes('fetchDigits')) {
+      expect(logged).toEqual([expect.stringMatching(/^[0-9] [0-9]{1,3}$/) as unknown]);
+    }
+    await page.close();
+  },
+);
 
 test('the URLs that its comments say', async () => {
   const { digitUrl, numberUrl, morphUrl, datasetUrl } = (await import(
@@ -96,22 +107,33 @@ test('the URLs that its comments say', async () => {
   }
 });
 
-test.each(pick('html').map((code, i) => [i + 1, code] as const))('its example of HTML, %i', async (_, code) => {
-  const page = await browser.newPage();
-  const complaints = collectComplaints(page);
-  other.put('/', `<!doctype html>${MAP}${code.replaceAll('https://YOUR-WORKER', worker.url.origin)}`);
-  await page.goto(`${other.origin}/`);
-  const look = () =>
-    page
-      .locator('digit-mint img')
-      .evaluateAll((images) => (images as HTMLImageElement[]).map(({ naturalWidth }) => naturalWidth));
-  await waitUntil(look, (widths) => widths.length === 2 && widths.every((width) => width > 0));
-  expect(complaints).toEqual([]);
-  await page.close();
-});
+test.each(pick('html').map((code, i) => [i + 1, code] as const))(
+  'its example of HTML, %i',
+  async (_, code) => {
+    const page = await browser.newPage();
+    const complaints = collectComplaints(page);
+    other.put(
+      '/',
+      `<!doctype html>${MAP}${code.replaceAll('https://YOUR-WORKER', worker.url.origin)}`,
+    );
+    await page.goto(`${other.origin}/`);
+    const look = () =>
+      page
+        .locator('digit-mint img')
+        .evaluateAll((images) =>
+          (images as HTMLImageElement[]).map(({ naturalWidth }) => naturalWidth),
+        );
+    await waitUntil(look, (widths) => widths.length === 2 && widths.every((width) => width > 0));
+    expect(complaints).toEqual([]);
+    await page.close();
+  },
+);
 
 test.each(COMMANDS.map((command) => [command.replace(/ *#.*/, '')]))('%s', async (command) => {
-  const cwd = join(client.folder, `command-${COMMANDS.findIndex((line) => line.startsWith(command))}`);
+  const cwd = join(
+    client.folder,
+    `command-${COMMANDS.findIndex((line) => line.startsWith(command))}`,
+  );
   await mkdir(join(cwd, 'my-model'), { recursive: true });
   for (const [path, bytes] of quick.files) {
     await writeFile(join(cwd, 'my-model', path), bytes);
@@ -119,8 +141,13 @@ test.each(COMMANDS.map((command) => [command.replace(/ *#.*/, '')]))('%s', async
   const path = [join(client.folder, 'node_modules', '.bin'), process.env['PATH']].join(delimiter);
   // What npx does where the package is installed; and fewer digits, since this is the large model.
   const line = command.replace('npx digitmint', 'digitmint').replace('60000', '600');
-  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', line], { cwd, env: { ...process.env, PATH: path } });
-  const expected = [...command.matchAll(/(?:--out|--labels|>) (\S+)/g)].map(([, file]) => file as string);
+  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', line], {
+    cwd,
+    env: { ...process.env, PATH: path },
+  });
+  const expected = [...command.matchAll(/(?:--out|--labels|>) (\S+)/g)].map(
+    ([, file]) => file as string,
+  );
   expect((await readdir(cwd)).sort()).toEqual(['my-model', ...expected].sort());
   expect(stdout.length > 0).toBe(expected.length === 0);
 });

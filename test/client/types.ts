@@ -17,11 +17,17 @@ import type { Digit, Digits } from '../../client/fetch-digits.ts';
 import type { digitsSchema } from '../../shared/contract/answers.ts';
 import type { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
 import type { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
-import type { DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
+import type {
+  DIGIT_PARAMETERS,
+  NUMBER_PARAMETERS,
+  NUMBER_PATH,
+} from '../../shared/contract/digit-query.ts';
 import type { MORPH_FORMATS, MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 
-type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S;
+type CamelCase<S> = S extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S;
 
 /** What a caller gives for a parsed value: names, numbers and hex digits as text; words, numbers and flags as they are. */
 type Given<T> = T extends boolean
@@ -46,7 +52,11 @@ type Written<T> = { [K in keyof Omit<T, keyof BaseOptions>]-?: Exclude<T[K], und
 /** What is true of sets by their path alone. */
 type WithFormat<T, F> = T & { format: F };
 
-type AreEqual<A, B> = [Flat<A>] extends [Flat<B>] ? ([Flat<B>] extends [Flat<A>] ? true : never) : never;
+type AreEqual<A, B> = [Flat<A>] extends [Flat<B>]
+  ? [Flat<B>] extends [Flat<A>]
+    ? true
+    : never
+  : never;
 type Flat<T> = T extends object ? { [K in keyof T]: T[K] } : T;
 
 export const proofs: readonly true[] = [
@@ -55,14 +65,23 @@ export const proofs: readonly true[] = [
   true satisfies AreEqual<Written<DigitOptions>, OptionsOf<typeof DIGIT_PARAMETERS>>,
   true satisfies AreEqual<
     Written<NumberOptions>,
-    OptionsOf<typeof NUMBER_PARAMETERS & { number: Parameter<z.output<(typeof NUMBER_PATH)['schema']>> }>
+    OptionsOf<
+      typeof NUMBER_PARAMETERS & { number: Parameter<z.output<(typeof NUMBER_PATH)['schema']>> }
+    >
   >,
   true satisfies AreEqual<MorphFormat, keyof typeof MORPH_FORMATS>,
   true satisfies AreEqual<Written<MorphOptions>, OptionsOf<typeof MORPH_PARAMETERS>>,
-  true satisfies AreEqual<Written<DatasetOptions>, WithFormat<OptionsOf<typeof DATASET_PARAMETERS>, DatasetFormat>>,
+  true satisfies AreEqual<
+    Written<DatasetOptions>,
+    WithFormat<OptionsOf<typeof DATASET_PARAMETERS>, DatasetFormat>
+  >,
   true satisfies AreEqual<
     { [K in keyof Omit<Digits, 'digits'>]: Digits[K] },
-    { readonly [K in keyof Omit<z.output<typeof digitsSchema>, 'digits'>]: z.output<typeof digitsSchema>[K] }
+    {
+      readonly [K in keyof Omit<z.output<typeof digitsSchema>, 'digits'>]: z.output<
+        typeof digitsSchema
+      >[K];
+    }
   >,
   true satisfies AreEqual<keyof Digit, keyof z.output<typeof digitsSchema>['digits'][number]>,
 ];

@@ -3,15 +3,29 @@
  */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { DatasetOptions, DigitFormat, DigitOptions, MorphOptions, NumberOptions } from '../../client/options.ts';
+import type {
+  DatasetOptions,
+  DigitFormat,
+  DigitOptions,
+  MorphOptions,
+  NumberOptions,
+} from '../../client/options.ts';
 import { datasetUrl, digitUrl, morphUrl, numberUrl } from '../../client/url.ts';
 import { CLASS_LIMITS } from '../../shared/classes.ts';
 import { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
 import { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
-import { DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
+import {
+  DIGIT_PARAMETERS,
+  NUMBER_PARAMETERS,
+  NUMBER_PATH,
+} from '../../shared/contract/digit-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { NUMBER_TEXT } from '../../shared/contract/number-text.ts';
-import { MORPH_FORMATS, MORPH_PARAMETERS, type MorphFormat } from '../../shared/contract/morph-query.ts';
+import {
+  MORPH_FORMATS,
+  MORPH_PARAMETERS,
+  type MorphFormat,
+} from '../../shared/contract/morph-query.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import { pngEncoder } from '../../trainer/kernels.ts';
 import { createApp } from '../../worker/app.ts';
@@ -36,7 +50,12 @@ const app = createApp({
 });
 
 const IMAGE = { width: 2, height: 2, channels: 1 };
-const blank = (count: number) => ({ count, ...IMAGE, pixels: new Uint8Array(count * 4), labels: new Uint8Array(count) });
+const blank = (count: number) => ({
+  count,
+  ...IMAGE,
+  pixels: new Uint8Array(count * 4),
+  labels: new Uint8Array(count),
+});
 const BLANK = {
   name: 'digits',
   version: VERSION,
@@ -49,9 +68,12 @@ const BLANK = {
 };
 
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined, freq: 2 });
-const whole = (min: number, max: number) => fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max));
+const whole = (min: number, max: number) =>
+  fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max));
 const seeds = fc.oneof(
-  fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }).filter((text) => text.length <= LIMITS.maxSeedLength),
+  fc
+    .string({ minLength: 1, maxLength: 40, unit: 'grapheme' })
+    .filter((text) => text.length <= LIMITS.maxSeedLength),
   fc.integer(),
 );
 const colours = fc.oneof(
@@ -106,7 +128,9 @@ describe('URLs of what is pinned are the permalinks', () => {
   test('of digits', async () => {
     await fc.assert(
       fc.asyncProperty(digits, async (options: DigitOptions) => {
-        expect(digitUrl(options)).toBe(await ask(writeLoosely(`/digit.${options.format}`, options)));
+        expect(digitUrl(options)).toBe(
+          await ask(writeLoosely(`/digit.${options.format}`, options)),
+        );
       }),
       { numRuns: 500 },
     );
@@ -123,7 +147,12 @@ describe('URLs of what is pinned are the permalinks', () => {
     await fc.assert(
       fc.asyncProperty(numbers, async (options: NumberOptions) => {
         expect(numberUrl(options)).toBe(
-          await ask(writeLoosely(`/number/${encodeURIComponent(options.number)}.${options.format}`, options)),
+          await ask(
+            writeLoosely(
+              `/number/${encodeURIComponent(options.number)}.${options.format}`,
+              options,
+            ),
+          ),
         );
       }),
       { numRuns: 200 },
@@ -141,11 +170,16 @@ describe('URLs of what is pinned are the permalinks', () => {
     };
     const loops = fc.oneof(
       fc.record({ ...loop, n: maybe(whole(2, 16)), label: maybe(labels) }),
-      fc.record({ ...loop, digits: fc.oneof(fc.stringMatching(/^[0-9]{2,16}$/), whole(10, 99_999)) }),
+      fc.record({
+        ...loop,
+        digits: fc.oneof(fc.stringMatching(/^[0-9]{2,16}$/), whole(10, 99_999)),
+      }),
     );
     await fc.assert(
       fc.asyncProperty(loops, async (options: MorphOptions) => {
-        expect(morphUrl(options)).toBe(await ask(writeLoosely(`/morph.${options.format}`, options), 'HEAD'));
+        expect(morphUrl(options)).toBe(
+          await ask(writeLoosely(`/morph.${options.format}`, options), 'HEAD'),
+        );
       }),
       { numRuns: 500 },
     );
@@ -158,12 +192,16 @@ describe('URLs of what is pinned are the permalinks', () => {
       n: whole(1, 20),
       label: maybe(whole(0, 9)),
       part: maybe(fc.constantFrom('images' as const, 'labels' as const)),
-      format: fc.constantFrom(...(Object.keys(DATASET_FORMATS) as (keyof typeof DATASET_FORMATS)[])),
+      format: fc.constantFrom(
+        ...(Object.keys(DATASET_FORMATS) as (keyof typeof DATASET_FORMATS)[]),
+      ),
       model: fc.constant(`digits@${VERSION}`),
     });
     await fc.assert(
       fc.asyncProperty(sets, async (options: DatasetOptions) => {
-        expect(datasetUrl(options)).toBe(await ask(writeLoosely(`/dataset.${options.format}`, options)));
+        expect(datasetUrl(options)).toBe(
+          await ask(writeLoosely(`/dataset.${options.format}`, options)),
+        );
       }),
       { numRuns: 200 },
     );
@@ -183,9 +221,9 @@ test('what is not pinned keeps the order', () => {
   expect(numberUrl({ number: -3.14, format: 'svg' })).toBe('/number/-3.14.svg');
   expect(datasetUrl({ format: 'npy' })).toBe('/dataset.npy');
   expect(morphUrl()).toBe('/morph.png');
-  expect(morphUrl({ format: 'gif', hold: 0, fps: 25, scale: 4, digits: '0123', strict: true })).toBe(
-    '/morph.gif?digits=0123&hold=0&scale=4',
-  );
+  expect(
+    morphUrl({ format: 'gif', hold: 0, fps: 25, scale: 4, digits: '0123', strict: true }),
+  ).toBe('/morph.gif?digits=0123&hold=0&scale=4');
 });
 
 test('a loop’s n or label beside its digits is refused as the API does', async () => {
@@ -208,17 +246,27 @@ test('a dpr beyond a limit is refused as the API does', async () => {
     [digitUrl, '/digit.png', { scale: 5, margin: 99, dpr: 4 }],
     [morphUrl, '/morph.gif', { format: 'gif', margin: 129, dpr: 2 }],
   ] as [(options: object) => string, string, object][]) {
-    const answer = await app.request(writeLoosely(path, options), { headers: { accept: 'application/problem+json' } });
+    const answer = await app.request(writeLoosely(path, options), {
+      headers: { accept: 'application/problem+json' },
+    });
     const { detail } = (await answer.json()) as { detail: string };
     expect(detail).toContain(`times dpr to be at most`);
-    expect(() => write(options)).toThrow(new RangeError(`digitmint: ${detail.replace(/"(\d)"/, '$1').slice(0, -1)}`));
+    expect(() => write(options)).toThrow(
+      new RangeError(`digitmint: ${detail.replace(/"(\d)"/, '$1').slice(0, -1)}`),
+    );
   }
   expect(digitUrl({ format: 'svg', scale: 16, dpr: 4 })).toBe('/digit.svg?scale=16');
-  expect(() => digitUrl({ format: 'svg', dpr: 2, strict: true })).toThrow(/dpr without effect in svg/);
+  expect(() => digitUrl({ format: 'svg', dpr: 2, strict: true })).toThrow(
+    /dpr without effect in svg/,
+  );
 });
 
 test('a base is an address or a path, with or without a slash at its end', () => {
-  for (const base of ['https://digits.example', 'https://digits.example/', new URL('https://digits.example')]) {
+  for (const base of [
+    'https://digits.example',
+    'https://digits.example/',
+    new URL('https://digits.example'),
+  ]) {
     expect(digitUrl({ base })).toBe('https://digits.example/digit.png');
   }
   expect(digitUrl({ base: '/behind/a/proxy/' })).toBe('/behind/a/proxy/digit.png');
@@ -231,7 +279,9 @@ test('a base is an address or a path, with or without a slash at its end', () =>
     'https://a/#b',
     'https://a b',
   ]) {
-    expect(() => digitUrl({ base })).toThrow(/^digitmint: base is ".*", expected an address such as/);
+    expect(() => digitUrl({ base })).toThrow(
+      /^digitmint: base is ".*", expected an address such as/,
+    );
   }
 });
 
@@ -291,51 +341,80 @@ const VALUES: readonly unknown[] = [
   false,
 ];
 
-const ROUTES: readonly [name: string, write: (options: object) => string, parameters: ParameterSet, needs: object][] = [
+const ROUTES: readonly [
+  name: string,
+  write: (options: object) => string,
+  parameters: ParameterSet,
+  needs: object,
+][] = [
   ['digitUrl', digitUrl, DIGIT_PARAMETERS, {}],
-  ['numberUrl', (options) => numberUrl(options as NumberOptions), { ...NUMBER_PARAMETERS, number: NUMBER_PATH }, { number: 1 }],
+  [
+    'numberUrl',
+    (options) => numberUrl(options as NumberOptions),
+    { ...NUMBER_PARAMETERS, number: NUMBER_PATH },
+    { number: 1 },
+  ],
   ['datasetUrl', datasetUrl, DATASET_PARAMETERS, {}],
   ['morphUrl', morphUrl, MORPH_PARAMETERS, {}],
 ];
 
 describe.each(ROUTES)('%s', (_, write, parameters, needs) => {
-  test.each(Object.keys(parameters))('takes of %s what the API takes, and says the same of the rest', (name) => {
-    const schema = parameters[name]?.schema;
-    const option = name.replace(/_([a-z])/, (_match, letter: string) => letter.toUpperCase());
-    for (const value of VALUES) {
-      const text = typeof value === 'boolean' ? String(Number(value)) : String(value);
-      const isFlag = schema?.description === '0 or 1';
-      // A client is stricter than a URL: a number must be one, and so must a flag.
-      const isNumber = schema?.meta()?.['type'] === 'integer';
-      const types = isFlag ? ['boolean'] : isNumber ? ['number'] : /[fb]g$/.test(name) ? ['string'] : ['string', 'number'];
-      const isTaken =
-        types.includes(typeof value) && !['NaN', 'Infinity'].includes(text) && schema?.safeParse(text).success === true;
-      let message = '';
-      try {
-        write({ ...needs, [option]: value });
-      } catch (error) {
-        expect(error instanceof RangeError || error instanceof TypeError).toBe(true);
-        ({ message } = error as Error);
+  test.each(Object.keys(parameters))(
+    'takes of %s what the API takes, and says the same of the rest',
+    (name) => {
+      const schema = parameters[name]?.schema;
+      const option = name.replace(/_([a-z])/, (_match, letter: string) => letter.toUpperCase());
+      for (const value of VALUES) {
+        const text = typeof value === 'boolean' ? String(Number(value)) : String(value);
+        const isFlag = schema?.description === '0 or 1';
+        // A client is stricter than a URL: a number must be one, and so must a flag.
+        const isNumber = schema?.meta()?.['type'] === 'integer';
+        const types = isFlag
+          ? ['boolean']
+          : isNumber
+            ? ['number']
+            : /[fb]g$/.test(name)
+              ? ['string']
+              : ['string', 'number'];
+        const isTaken =
+          types.includes(typeof value) &&
+          !['NaN', 'Infinity'].includes(text) &&
+          schema?.safeParse(text).success === true;
+        let message = '';
+        try {
+          write({ ...needs, [option]: value });
+        } catch (error) {
+          expect(error instanceof RangeError || error instanceof TypeError).toBe(true);
+          ({ message } = error as Error);
+        }
+        expect([value, message === '']).toEqual([value, isTaken]);
+        if (!isTaken) {
+          expect(message).toMatch(/^digitmint: \w+ is .*, expected /s);
+          expect(message.endsWith(isFlag ? 'true or false' : (schema?.description ?? '?'))).toBe(
+            true,
+          );
+        }
       }
-      expect([value, message === '']).toEqual([value, isTaken]);
-      if (!isTaken) {
-        expect(message).toMatch(/^digitmint: \w+ is .*, expected /s);
-        expect(message.endsWith(isFlag ? 'true or false' : (schema?.description ?? '?'))).toBe(true);
-      }
-    }
-  });
+    },
+  );
 });
 
 test('what an API would not say: half a character, other types, unknown names, what has no effect', () => {
   expect(() => digitUrl({ seed: '\ud800' })).toThrow(RangeError);
   expect(() => digitUrl({ seed: {} as string })).toThrow(TypeError);
   expect(() => digitUrl({ n: '3' as unknown as number })).toThrow(TypeError);
-  expect(() => digitUrl({ scael: 4 } as object)).toThrow(/scael is not an option here, known: seed, start, n/);
+  expect(() => digitUrl({ scael: 4 } as object)).toThrow(
+    /scael is not an option here, known: seed, start, n/,
+  );
   expect(() => numberUrl({} as NumberOptions)).toThrow('number is missing');
   expect(() => numberUrl({ number: 1, n: 3 } as NumberOptions)).toThrow('n is not an option here');
   expect(digitUrl({ format: 'npy', fg: 'f00', scale: 4 })).toBe('/digit.npy');
-  expect(() => digitUrl({ format: 'npy', fg: 'f00', scale: 4, strict: true })).toThrow(/scale, fg without effect in npy/);
+  expect(() => digitUrl({ format: 'npy', fg: 'f00', scale: 4, strict: true })).toThrow(
+    /scale, fg without effect in npy/,
+  );
   expect(digitUrl({ fg: 'f00', strict: true })).toBe('/digit.png?fg=ff0000');
-  expect(() => datasetUrl({ format: 'csv', part: 'labels', strict: true })).toThrow(/part without effect in csv/);
+  expect(() => datasetUrl({ format: 'csv', part: 'labels', strict: true })).toThrow(
+    /part without effect in csv/,
+  );
   expect(CLASS_LIMITS.nameLength).toBe(64); // As in VALUES.
 });

@@ -50,7 +50,10 @@ function addFaults(bucket: Bucket): Bucket {
   };
 }
 
-async function spoil(kind: BucketFault, read: () => Promise<BucketObject | null>): Promise<BucketObject | null> {
+async function spoil(
+  kind: BucketFault,
+  read: () => Promise<BucketObject | null>,
+): Promise<BucketObject | null> {
   switch (kind) {
     case 'throws':
       throw new Error('get: We encountered an internal error (10001) at secret-host');
@@ -79,7 +82,10 @@ function spoilBody(kind: BucketFault, object: BucketObject): BucketObject {
   });
   switch (kind) {
     case 'breaks off':
-      return { ...replace((bytes) => bytes), arrayBuffer: () => Promise.reject(new Error('Network connection lost.')) };
+      return {
+        ...replace((bytes) => bytes),
+        arrayBuffer: () => Promise.reject(new Error('Network connection lost.')),
+      };
     case 'never ends':
       return { ...replace((bytes) => bytes), arrayBuffer: () => new Promise(() => undefined) };
     case 'is cut short':

@@ -60,7 +60,12 @@ function begin(env: JobsEnv) {
   });
   return {
     app: createApp(dependencies),
-    consume: createJobConsumer({ ...dependencies, store: new JobStore(bucket), queue, delaySeconds: () => 0 }),
+    consume: createJobConsumer({
+      ...dependencies,
+      store: new JobStore(bucket),
+      queue,
+      delaySeconds: () => 0,
+    }),
   };
 }
 

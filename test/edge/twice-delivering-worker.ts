@@ -16,7 +16,9 @@ export default {
     const shards = messages.flatMap((message) => ('shard' in message ? [message.shard] : []));
     const deliveries = shards.some(isDeliveredAtOnce) ? 2 : 1;
     await Promise.all(Array.from({ length: deliveries }, () => worker.queue(batch, env, context)));
-    const again = messages.filter((each) => 'shard' in each && isDeliveredAgain(each.shard) && !sent.has(each.shard));
+    const again = messages.filter(
+      (each) => 'shard' in each && isDeliveredAgain(each.shard) && !sent.has(each.shard),
+    );
     for (const each of again) {
       sent.add('shard' in each ? each.shard : -1);
       await env.JOBS_QUEUE?.sendBatch([{ body: each }]);

@@ -24,7 +24,11 @@ afterAll(async () => {
 });
 
 /** Opens a path, hands the page over, and expects that it did not complain. */
-async function visit(path: string, options: BrowserContextOptions, use: (page: Page) => Promise<void>): Promise<void> {
+async function visit(
+  path: string,
+  options: BrowserContextOptions,
+  use: (page: Page) => Promise<void>,
+): Promise<void> {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   const complaints = collectComplaints(page);
@@ -45,7 +49,9 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 async function runAxe(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target }) => `${id}: ${target.join(' ')}`),
+  );
 }
 
 describe.each([
@@ -63,7 +69,9 @@ describe.each([
           await loadExplorer(page);
         }
         expect([path, await runAxe(page)]).toEqual([path, []]);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(
+          true,
+        );
       });
     }
   });
@@ -88,7 +96,11 @@ test('less than 100 kB are transferred before the generator is asked for, all fr
   const bytes = [...transferred.values()].reduce((sum, size) => sum + size, 0);
   expect(bytes).toBeGreaterThan(20_000);
   expect(bytes).toBeLessThan(100_000);
-  expect(urls.filter((url) => !url.startsWith(worker.url.origin) && !url.startsWith(`blob:${worker.url.origin}`))).toEqual([]);
+  expect(
+    urls.filter(
+      (url) => !url.startsWith(worker.url.origin) && !url.startsWith(`blob:${worker.url.origin}`),
+    ),
+  ).toEqual([]);
   expect(urls.filter((url) => /painter|explorer|wasm|weights|\.gif/.test(url))).toEqual([]);
   await context.close();
 });
@@ -107,22 +119,32 @@ test('the policy of the page allows no inline script and no eval, and its files 
   const policy = home.headers.get('content-security-policy') ?? '';
   expect(policy).toContain("default-src 'none'");
   expect(policy).not.toContain('unsafe');
-  const files = [...(await home.text()).matchAll(/"(\/assets\/[^"]+)"/g)].map(([, file]) => file as string);
+  const files = [...(await home.text()).matchAll(/"(\/assets\/[^"]+)"/g)].map(
+    ([, file]) => file as string,
+  );
   expect(files.length).toBeGreaterThanOrEqual(5);
   for (const file of files) {
     const answer = await worker.fetch(file);
-    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable']);
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([
+      200,
+      'public, max-age=31536000, immutable',
+    ]);
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(file).toMatch(/-[0-9A-Z]{8}\.[a-z]+$/);
   }
   const painter = await worker.fetch(files.find((file) => file.includes('painter')) as string);
-  expect(painter.headers.get('content-security-policy')).toContain("script-src 'self' 'wasm-unsafe-eval'");
+  expect(painter.headers.get('content-security-policy')).toContain(
+    "script-src 'self' 'wasm-unsafe-eval'",
+  );
 });
 
 describe('the playground', () => {
   /** The texts to copy, when they hold `part`. */
   async function readUrl(page: Page, part: string): Promise<string> {
-    await page.waitForFunction((text) => document.getElementById('snippet-url')?.textContent?.includes(text), part);
+    await page.waitForFunction(
+      (text) => document.getElementById('snippet-url')?.textContent?.includes(text),
+      part,
+    );
     return (await page.locator('#snippet-url').textContent()) as string;
   }
 
@@ -130,7 +152,14 @@ describe('the playground', () => {
     const { paths } = (await (await worker.fetch('/openapi.json')).json()) as {
       paths: Record<
         string,
-        { get: { parameters: { name: string; schema: { minimum?: number; maximum?: number; enum?: string[] } }[] } }
+        {
+          get: {
+            parameters: {
+              name: string;
+              schema: { minimum?: number; maximum?: number; enum?: string[] };
+            }[];
+          };
+        }
       >;
     };
     await visit('/', {}, async (page) => {
@@ -149,7 +178,9 @@ describe('the playground', () => {
       await page.locator('input[name=route][value=number]').check();
       const shown = await page
         .locator('[data-parameter]:visible')
-        .evaluateAll((fields) => fields.map((field) => (field as HTMLElement).dataset['parameter']));
+        .evaluateAll((fields) =>
+          fields.map((field) => (field as HTMLElement).dataset['parameter']),
+        );
       expect(new Set(shown)).toEqual(new Set(['digits', ...Object.keys(NUMBER_PARAMETERS)]));
     });
   });
@@ -175,7 +206,9 @@ describe('the playground', () => {
       const answers = await Promise.all([floating, pinned].map((url) => fetch(url)));
       expect(answers.map(({ status }) => status)).toEqual([200, 200]);
       expect(answers[1]!.headers.get('cache-control')).toContain('immutable');
-      const [first, second] = await Promise.all(answers.map(async (answer) => Buffer.from(await answer.arrayBuffer())));
+      const [first, second] = await Promise.all(
+        answers.map(async (answer) => Buffer.from(await answer.arrayBuffer())),
+      );
       expect(second!.equals(first!)).toBe(true);
       const shown = await page.locator('#play-picture').evaluate((image) => {
         const canvas = Object.assign(document.createElement('canvas'), { width: 112, height: 112 });
@@ -186,11 +219,16 @@ describe('the playground', () => {
       expect(shown).toEqual([...PNG.sync.read(first!).data]);
       // A page that pastes the HTML shows the same picture in the same size.
       const other = await page.context().newPage();
-      await other.setContent((await page.locator('#snippet-html').textContent()) as string, { waitUntil: 'load' });
+      await other.setContent((await page.locator('#snippet-html').textContent()) as string, {
+        waitUntil: 'load',
+      });
       expect(
         await other
           .locator('img')
-          .evaluate((image) => [(image as HTMLImageElement).naturalWidth, (image as HTMLImageElement).width]),
+          .evaluate((image) => [
+            (image as HTMLImageElement).naturalWidth,
+            (image as HTMLImageElement).width,
+          ]),
       ).toEqual([112, 112]);
       await other.close();
     });
@@ -206,7 +244,9 @@ describe('the playground', () => {
       expect(await page.locator('#play-text').textContent()).toBe(await (await fetch(text)).text());
       await page.getByRole('button', { name: 'As numbers' }).click();
       await readUrl(page, '/digit.json');
-      await page.waitForFunction(() => document.getElementById('play-text')?.textContent?.startsWith('{'));
+      await page.waitForFunction(() =>
+        document.getElementById('play-text')?.textContent?.startsWith('{'),
+      );
       const before = await page.inputValue('#control-seed');
       await page.getByRole('button', { name: 'Another seed', exact: true }).click();
       expect(await page.inputValue('#control-seed')).not.toBe(before);
@@ -216,11 +256,15 @@ describe('the playground', () => {
   test('shows a picture for a dense screen in its size on the page, and writes that down', async () => {
     await visit('/?seed=Ada&scale=3&dpr=2&format=png', {}, async (page) => {
       await readUrl(page, 'dpr=2');
-      expect(await page.locator('#play-picture').evaluate((node) => node.getBoundingClientRect().width)).toBe(84);
+      expect(
+        await page.locator('#play-picture').evaluate((node) => node.getBoundingClientRect().width),
+      ).toBe(84);
       expect(await page.textContent('#play-caption')).toMatch(/^168 × 168 pixels/);
       expect(await page.textContent('#snippet-html')).toContain(' width="84" height="84">');
       await page.getByLabel('Pinned').check();
-      expect(await page.textContent('#snippet-url')).toContain('/digit.png?seed=Ada&scale=6&model=');
+      expect(await page.textContent('#snippet-url')).toContain(
+        '/digit.png?seed=Ada&scale=6&model=',
+      );
     });
   });
 
@@ -251,7 +295,9 @@ describe('the playground', () => {
       await page.fill(`#control-${name}`, value);
       const fault = page.locator(`#fault-${name}`);
       await fault.waitFor({ state: 'visible' });
-      const { detail } = (await (await worker.fetch(`/digit.json?${name}=${value}`)).json()) as { detail: string };
+      const { detail } = (await (await worker.fetch(`/digit.json?${name}=${value}`)).json()) as {
+        detail: string;
+      };
       expect(await fault.textContent()).toBe(detail);
       expect(await page.getAttribute(`#control-${name}`, 'aria-invalid')).toBe('true');
       await page.fill(`#control-${name}`, before);
@@ -285,13 +331,18 @@ describe('the explorer', () => {
         await page.locator(`input[name=explore-class][value="${label}"]`).check();
         const query = new URLSearchParams({ seed, ...(label !== '' && { label }) }).toString();
         await page.waitForSelector(`#explore[data-drawn^="${query}&model="]`);
-        const { digits } = (await (await worker.fetch(`/digit.json?n=4&${query}`)).json()) as { digits: { pixels: number[] }[] };
+        const { digits } = (await (await worker.fetch(`/digit.json?n=4&${query}`)).json()) as {
+          digits: { pixels: number[] }[];
+        };
         expect(await readCorners(page)).toEqual(digits.map(({ pixels }) => pixels));
         await page.getByRole('button', { name: 'Compare with the API' }).click();
         await page.getByText('All 3,136 pixels are the same.').waitFor();
       }
       // A link of a corner leads to the very same digit.
-      const link = new URL((await page.locator('#corners a').nth(2).getAttribute('href')) as string, worker.url);
+      const link = new URL(
+        (await page.locator('#corners a').nth(2).getAttribute('href')) as string,
+        worker.url,
+      );
       expect(link.searchParams.get('start')).toBe('2');
       expect((await fetch(link)).headers.get('cache-control')).toContain('immutable');
     });
@@ -300,22 +351,28 @@ describe('the explorer', () => {
   test('moves by pointer and by keyboard, and bends', async () => {
     await visit('/', { viewport: { width: 1280, height: 900 } }, async (page) => {
       await loadExplorer(page);
-      const readSeen = () => page.locator('#seen').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+      const readSeen = () =>
+        page.locator('#seen').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
       const changes = async (act: () => Promise<void>): Promise<void> => {
         const before = await readSeen();
         await act();
-        await page.waitForFunction((old) => (document.getElementById('seen') as HTMLCanvasElement).toDataURL() !== old, before);
+        await page.waitForFunction(
+          (old) => (document.getElementById('seen') as HTMLCanvasElement).toDataURL() !== old,
+          before,
+        );
       };
       await page.locator('#pad').focus();
       await changes(() => page.keyboard.press('Home'));
       expect(await page.getAttribute('#pad', 'aria-valuetext')).toBe('0% across, 0% down');
       await page.waitForFunction(() => {
-        const pixels = (id: string) => (document.querySelector(id) as HTMLCanvasElement).toDataURL();
+        const pixels = (id: string) =>
+          (document.querySelector(id) as HTMLCanvasElement).toDataURL();
         return pixels('#seen') === pixels('#corners canvas');
       });
       await changes(() => page.keyboard.press('Shift+ArrowRight'));
       await changes(() => page.locator('#pad').hover({ position: { x: 300, y: 200 } }));
-      const map = () => page.locator('#pad-map').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+      const map = () =>
+        page.locator('#pad-map').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
       const straight = await map();
       await changes(() => page.locator('#sliders input').first().fill('3'));
       await page.waitForFunction(

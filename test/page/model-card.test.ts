@@ -10,7 +10,9 @@ const FOLDER = join(import.meta.dirname, '..', '..', 'models', 'digits');
 
 test('the card’s figures are found, and are of the model in the repository', () => {
   const card = readQualityCard(readFileSync(join(FOLDER, 'README.md'), 'utf8'));
-  const { name, version } = JSON.parse(readFileSync(join(FOLDER, 'manifest.json'), 'utf8')) as Record<string, string>;
+  const { name, version } = JSON.parse(
+    readFileSync(join(FOLDER, 'manifest.json'), 'utf8'),
+  ) as Record<string, string>;
   expect(card.model).toBe(`${name}@${version}`);
   expect(card.figures.length).toBeGreaterThan(5);
   for (const begin of ['class accuracy', 'Fréchet', 'precision', 'diversity', 'memorisation']) {

@@ -4,7 +4,13 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { expect, test } from 'vitest';
 import { findDirections } from '../../page/explorer/directions.ts';
-import { blend, buildCorners, listPlaces, sumDirections, weighCorners } from '../../page/explorer/space.ts';
+import {
+  blend,
+  buildCorners,
+  listPlaces,
+  sumDirections,
+  weighCorners,
+} from '../../page/explorer/space.ts';
 import { createLatest } from '../../page/explorer/latest.ts';
 import { buildRequestPath } from '../../page/play/request.ts';
 import { buildSnippets } from '../../page/play/snippets.ts';
@@ -20,14 +26,24 @@ test('directions are the leading eigenvectors of W Wᵀ, as another library find
   const [size, units] = [16, 60];
   const kernel = drawNumbers((size + 3) * units, 'kernel');
   const w = Matrix.from1DArray(size, units, kernel.subarray(0, size * units));
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(w.mmul(w.transpose()), { assumeSymmetric: true });
-  const order = realEigenvalues.map((_, i) => i).sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
+  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(
+    w.mmul(w.transpose()),
+    { assumeSymmetric: true },
+  );
+  const order = realEigenvalues
+    .map((_, i) => i)
+    .sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
   findDirections(kernel, size, units, 3).forEach((direction, k) => {
     const expected = eigenvectorMatrix.getColumn(order[k]!);
     const cosine = direction.reduce((sum, value, i) => sum + value * expected[i]!, 0);
     expect(Math.abs(cosine)).toBeCloseTo(1, 4);
     expect(
-      direction[direction.reduce((most, value, i) => (Math.abs(value) > Math.abs(direction[most]!) ? i : most), 0)],
+      direction[
+        direction.reduce(
+          (most, value, i) => (Math.abs(value) > Math.abs(direction[most]!) ? i : most),
+          0,
+        )
+      ],
     ).toBeGreaterThan(0);
   });
 });
@@ -47,9 +63,17 @@ test('a corner’s input is the corner’s own, bit for bit, and every place is 
   const [middle] = [blend(corners, [{ x: 0.5, y: 0.5 }], unbent)];
   expect([...middle!.subarray(8)]).toEqual([0.25, 0.25, 0.5]);
   expect(weighCorners({ x: 0.25, y: 1 })).toEqual([0, 0, 0.75, 0.25]);
-  expect([...buildCorners({ latents, labels: null }, 0, undefined)[3]!]).toEqual([...latents.subarray(24)]);
-  expect([...buildCorners({ latents, labels: Uint8Array.of(2, 0, 1, 2) }, 3, 1)[0]!.subarray(8)]).toEqual([0, 1, 0]);
-  const bent = blend(corners, [{ x: 0, y: 0 }], sumDirections([Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0)], [9], 8));
+  expect([...buildCorners({ latents, labels: null }, 0, undefined)[3]!]).toEqual([
+    ...latents.subarray(24),
+  ]);
+  expect([
+    ...buildCorners({ latents, labels: Uint8Array.of(2, 0, 1, 2) }, 3, 1)[0]!.subarray(8),
+  ]).toEqual([0, 1, 0]);
+  const bent = blend(
+    corners,
+    [{ x: 0, y: 0 }],
+    sumDirections([Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0)], [9], 8),
+  );
   expect(bent[0]).toBe(1);
   expect([...bent.subarray(1)]).toEqual([...corners[0]!.subarray(1)]);
 });
@@ -68,9 +92,16 @@ test('of many wishes only the first and the last are worked on', async () => {
 });
 
 test('texts to paste hold any URL unharmed', () => {
-  const path = buildRequestPath({ route: 'number', digits: '20 26', format: 'svg', parameters: [['seed', `a"<'(&)`]] });
+  const path = buildRequestPath({
+    route: 'number',
+    digits: '20 26',
+    format: 'svg',
+    parameters: [['seed', `a"<'(&)`]],
+  });
   expect(path).toBe('/number/20%2026.svg?seed=a%22%3C%27%28%26%29');
-  expect(buildRequestPath({ route: 'digit', digits: '', format: 'png', parameters: [] })).toBe('/digit.png');
+  expect(buildRequestPath({ route: 'digit', digits: '', format: 'png', parameters: [] })).toBe(
+    '/digit.png',
+  );
   const shown = {
     url: `https://x.example/digit.png?seed=a&n=2&x=(')`,
     format: 'png',

@@ -14,8 +14,17 @@ afterEach(async () => {
   logged = [];
 });
 
-async function start(fetch: (request: Request) => Response | Promise<Response>, publicOrigin?: string): Promise<HttpServer> {
-  server = await startHttpServer({ fetch, port: 0, host: '127.0.0.1', publicOrigin, log: (event) => logged.push(event) });
+async function start(
+  fetch: (request: Request) => Response | Promise<Response>,
+  publicOrigin?: string,
+): Promise<HttpServer> {
+  server = await startHttpServer({
+    fetch,
+    port: 0,
+    host: '127.0.0.1',
+    publicOrigin,
+    log: (event) => logged.push(event),
+  });
   return server;
 }
 
@@ -48,7 +57,11 @@ describe('what never comes to the app', () => {
   const CLOSE = 'Host: x\r\nConnection: close\r\n';
 
   test.each<[what: string, text: string, status: number]>([
-    ['a header of 40,000 characters', `GET / HTTP/1.1\r\n${CLOSE}X: ${'a'.repeat(40_000)}\r\n\r\n`, 431],
+    [
+      'a header of 40,000 characters',
+      `GET / HTTP/1.1\r\n${CLOSE}X: ${'a'.repeat(40_000)}\r\n\r\n`,
+      431,
+    ],
     [
       'a thousand headers beyond all bounds',
       `GET / HTTP/1.1\r\n${CLOSE}${'X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n'.repeat(1000)}\r\n`,
@@ -60,7 +73,11 @@ describe('what never comes to the app', () => {
     ['a wrong host', 'GET / HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n', 400],
     ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
     ['no path', `OPTIONS * HTTP/1.1\r\n${CLOSE}\r\n`, 400],
-    ['two lengths', `POST / HTTP/1.1\r\n${CLOSE}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`, 400],
+    [
+      'two lengths',
+      `POST / HTTP/1.1\r\n${CLOSE}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
+      400,
+    ],
   ])('%s is a client’s error', async (_, text, status) => {
     await start(() => new Response('never'));
     const answer = await exchange(text);
@@ -72,7 +89,11 @@ describe('what never comes to the app', () => {
     await start(answerUrl);
     const answer = await exchange('nonsense\r\n\r\n');
     expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/i);
-    expect(JSON.parse(answer.split('\r\n\r\n')[1] as string)).toEqual({ type: 'about:blank', title: 'Bad Request', status: 400 });
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] as string)).toEqual({
+      type: 'about:blank',
+      title: 'Bad Request',
+      status: 400,
+    });
   });
 
   test('is answered on a connection that had good answers before', async () => {
@@ -102,22 +123,26 @@ describe('the URL of a request', () => {
   test('is what the client named', async () => {
     const { url } = await start(answerUrl);
     expect(await (await fetch(`${url}/a?b=%20c`)).text()).toBe(`${url}/a?b=%20c`);
-    expect(await exchange('GET /a HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n')).toContain('http://example.org/a');
+    expect(
+      await exchange('GET /a HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n'),
+    ).toContain('http://example.org/a');
     expect(await exchange('GET /a HTTP/1.0\r\n\r\n')).toContain('http://localhost/a');
   });
 
-  test.each(['Host: evil.example', 'Host: evil.example:99\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: gopher'])(
-    'is at the public origin, whatever the client names: %j',
-    async (headers) => {
-      await start(answerUrl, 'https://example.org:8443');
-      for (const target of ['/a?b=c', '//a?b=c', 'http://evil.example/a?b=c']) {
-        const answer = await exchange(`GET ${target} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`);
-        const path = target.startsWith('//') ? target : '/a?b=c';
-        expect(answer.split('\r\n\r\n')[1]).toContain(`https://example.org:8443${path}`);
-        expect(answer).not.toContain('evil');
-      }
-    },
-  );
+  test.each([
+    'Host: evil.example',
+    'Host: evil.example:99\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: gopher',
+  ])('is at the public origin, whatever the client names: %j', async (headers) => {
+    await start(answerUrl, 'https://example.org:8443');
+    for (const target of ['/a?b=c', '//a?b=c', 'http://evil.example/a?b=c']) {
+      const answer = await exchange(
+        `GET ${target} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`,
+      );
+      const path = target.startsWith('//') ? target : '/a?b=c';
+      expect(answer.split('\r\n\r\n')[1]).toContain(`https://example.org:8443${path}`);
+      expect(answer).not.toContain('evil');
+    }
+  });
 });
 
 /** A stream without an end, of parts of 64 KiB, that tells what is taken of it. */
@@ -159,7 +184,9 @@ describe('a stream', () => {
     expect(taken.cancelled).toBe(false);
     socket.destroy();
     await expect.poll(() => taken.cancelled, { timeout: 5000 }).toBe(true);
-    await expect.poll(() => logged).toMatchObject([{ event: 'request', method: 'GET', status: 200, left: true }]);
+    await expect
+      .poll(() => logged)
+      .toMatchObject([{ event: 'request', method: 'GET', status: 200, left: true }]);
   });
 
   test('whose every part is there at once still leaves room for other requests', async () => {
@@ -177,7 +204,9 @@ describe('a stream', () => {
         },
         { highWaterMark: 0 },
       );
-    const { url } = await start((request) => new Response(request.url.endsWith('/quick') ? 'quick' : busy()));
+    const { url } = await start(
+      (request) => new Response(request.url.endsWith('/quick') ? 'quick' : busy()),
+    );
     const whole = fetch(url);
     await sleep(50);
     expect(await (await fetch(`${url}/quick`)).text()).toBe('quick');
@@ -186,7 +215,9 @@ describe('a stream', () => {
   });
 
   test('of one part has a length', async () => {
-    const { url } = await start((request) => new Response(request.method === 'HEAD' ? null : new Blob(['one part']).stream()));
+    const { url } = await start(
+      (request) => new Response(request.method === 'HEAD' ? null : new Blob(['one part']).stream()),
+    );
     expect((await fetch(url)).headers.get('content-length')).toBe('8');
     expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
   });
@@ -222,7 +253,10 @@ test('a failure outside of the app is logged, and a 500', async () => {
   ]);
   await expect
     .poll(() => logged)
-    .toMatchObject([{ event: 'request_failed', cause: { message: 'secret' } }, { event: 'request' }]);
+    .toMatchObject([
+      { event: 'request_failed', cause: { message: 'secret' } },
+      { event: 'request' },
+    ]);
 });
 
 describe('a stop', () => {

@@ -21,7 +21,12 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** Runs a command with nothing but its own environment. */
 function runBare(args: readonly string[], cwd: string, env: Record<string, string> = {}) {
-  return spawnSync(process.execPath, args, { cwd, env: { PATH: '/usr/bin:/bin', ...env }, encoding: 'utf8', timeout: 60_000 });
+  return spawnSync(process.execPath, args, {
+    cwd,
+    env: { PATH: '/usr/bin:/bin', ...env },
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
 }
 
 test('is built from the files that .dockerignore lets through, to the same bytes', () => {
@@ -38,7 +43,9 @@ test('is built from the files that .dockerignore lets through, to the same bytes
   expect(DOCKERFILE).toContain('RUN node dev/build-server.ts /app\n');
   const built = join(scratch, 'app');
   expect(runBare(['dev/build-server.ts', built], context)).toMatchObject({ status: 0, stderr: '' });
-  const [ours, theirs] = [inject('serverFolder'), built].map((folder) => readFileSync(join(folder, 'server.js'), 'utf8'));
+  const [ours, theirs] = [inject('serverFolder'), built].map((folder) =>
+    readFileSync(join(folder, 'server.js'), 'utf8'),
+  );
   expect(theirs === ours).toBe(true);
 });
 
@@ -54,7 +61,10 @@ test('tells its health by its own command, is no root, and stops in time', async
       ?.split(' ')
       .map((pair) => pair.split('=') as [string, string]) ?? [];
   const server = await startServer({ env: { ...Object.fromEntries(environment), PORT: '0' } });
-  expect(runBare(args, scratch, { PORT: server.url.port })).toMatchObject({ status: 0, stderr: '' });
+  expect(runBare(args, scratch, { PORT: server.url.port })).toMatchObject({
+    status: 0,
+    stderr: '',
+  });
   expect(await server.stop()).toBe(0);
   expect(runBare(args, scratch, { PORT: server.url.port }).status).toBe(1);
 });

@@ -34,7 +34,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 test('what is published is read', async () => {
-  expect(await folder.read('current.json', 100)).toMatchObject({ bytes: new TextEncoder().encode('open') });
+  expect(await folder.read('current.json', 100)).toMatchObject({
+    bytes: new TextEncoder().encode('open'),
+  });
   await expect(bucket.read('current.json', 100)).rejects.toThrow('fetch failed');
 });
 
@@ -78,7 +80,23 @@ describe.each(['a folder', 'a bucket'])('in %s', (place) => {
 
   test('no text with a character that means something to a path or a URL is one', async () => {
     const parts = fc.array(
-      fc.constantFrom('a', 'models', '..', '.', '/', '\\', '%2f', '%2e', '\0', '~', '$', '?', '#', ' ', 'é'),
+      fc.constantFrom(
+        'a',
+        'models',
+        '..',
+        '.',
+        '/',
+        '\\',
+        '%2f',
+        '%2e',
+        '\0',
+        '~',
+        '$',
+        '?',
+        '#',
+        ' ',
+        'é',
+      ),
       {
         minLength: 1,
         maxLength: 12,
@@ -88,7 +106,11 @@ describe.each(['a folder', 'a bucket'])('in %s', (place) => {
       fc.asyncProperty(
         parts
           .map((all) => all.join(''))
-          .filter((key) => /\.\.|^\/|\/$|\/\/|[^a-z0-9._/-]|(?:^|\/)\./.test(key) && !/[a-z0-9]\.\.[a-z0-9]/.test(key)),
+          .filter(
+            (key) =>
+              /\.\.|^\/|\/$|\/\/|[^a-z0-9._/-]|(?:^|\/)\./.test(key) &&
+              !/[a-z0-9]\.\.[a-z0-9]/.test(key),
+          ),
         async (key) => {
           expect([key, await read(key)]).toEqual([key, 'missing']);
         },

@@ -41,7 +41,8 @@ async function start(options?: ServerOptions): Promise<TestServer> {
   return server;
 }
 
-const askHealth = async (server: TestServer) => (await server.fetch('/healthz')).json() as Promise<Health>;
+const askHealth = async (server: TestServer) =>
+  (await server.fetch('/healthz')).json() as Promise<Health>;
 
 /** Runs the server to its end. */
 function runServer(args: string[], env: Record<string, string> = {}) {
@@ -60,7 +61,10 @@ describe('a start that cannot be', () => {
     writeFileSync(file, '');
     for (const [args, message] of [
       [['--port', 'x'], /^digitmint: --port is "x", expected a whole number/],
-      [['--models', join(scratch, 'nowhere')], /^digitmint: models: expected a folder .*nowhere, got ENOENT/],
+      [
+        ['--models', join(scratch, 'nowhere')],
+        /^digitmint: models: expected a folder .*nowhere, got ENOENT/,
+      ],
       [['--models', file], /^digitmint: models: expected a folder at .*file, got a file/],
       [['--host', '203.0.113.1'], /^digitmint: HOST is "203.0.113.1", expected an address/],
     ] as const) {
@@ -83,7 +87,11 @@ describe('a start that cannot be', () => {
   });
 
   test('by --help is none', () => {
-    expect(runServer(['--help'])).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('MODELS') as unknown });
+    expect(runServer(['--help'])).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: expect.stringContaining('MODELS') as unknown,
+    });
   });
 });
 
@@ -105,19 +113,32 @@ test('from an empty folder, on a bare Node, the built files are all that it need
     'weights.bin',
   ]);
   const server = await start({ script: join(folder, SERVER_FILE), cwd, env: { HOME: cwd } });
-  expect(await askHealth(server)).toMatchObject({ status: 'ok', model: { name: 'digits', source: 'bundled' }, lastError: null });
+  expect(await askHealth(server)).toMatchObject({
+    status: 'ok',
+    model: { name: 'digits', source: 'bundled' },
+    lastError: null,
+  });
   const [png, page] = [await server.fetch('/digit.png?n=16'), await server.fetch('/docs')];
-  expect([png.status, png.headers.get('content-type'), page.status]).toEqual([200, 'image/png', 200]);
+  expect([png.status, png.headers.get('content-type'), page.status]).toEqual([
+    200,
+    'image/png',
+    200,
+  ]);
   const style = /href="(\/assets\/[^"]+\.css)"/.exec(await page.text())?.[1] ?? 'none';
   const asset = await server.fetch(style, { headers: { 'accept-encoding': 'br' } });
-  expect([asset.status, asset.headers.get('content-type'), asset.headers.get('content-encoding')]).toEqual([
-    200,
-    'text/css; charset=utf-8',
-    'br',
-  ]);
+  expect([
+    asset.status,
+    asset.headers.get('content-type'),
+    asset.headers.get('content-encoding'),
+  ]).toEqual([200, 'text/css; charset=utf-8', 'br']);
   expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
   expect(await asset.text()).toContain('color-scheme');
-  for (const path of ['/assets/none.css', '/assets/..%2fserver.js', '/assets/%2e%2e/server.js', '/assets/']) {
+  for (const path of [
+    '/assets/none.css',
+    '/assets/..%2fserver.js',
+    '/assets/%2e%2e/server.js',
+    '/assets/',
+  ]) {
     expect([path, (await server.fetch(path)).status]).toEqual([path, 404]);
   }
   expect((await server.fetch('/models/digits/0000000000000000/model.json')).status).toBe(404);
@@ -150,7 +171,9 @@ test('a stop in the middle of a long answer lets it come to its end', async () =
   const server = await start({ env: { GRACE_SECONDS: '60' } }); // For a machine that is slow.
   const answer = await server.fetch('/dataset.npy?n=4000');
   const stopped = server.stop();
-  await expect.poll(() => server.fetch('/healthz').catch(() => 'refused'), { timeout: 5000 }).toBe('refused');
+  await expect
+    .poll(() => server.fetch('/healthz').catch(() => 'refused'), { timeout: 5000 })
+    .toBe('refused');
   expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(4000 * 784);
   expect(await stopped).toBe(0);
 });
@@ -160,7 +183,9 @@ test('PUBLIC_URL is where the URLs in answers lead', async () => {
   const answer = await server.fetch('/digit.json?seed=a');
   expect(answer.headers.get('link')).toMatch(/^<https:\/\/example\.org\/digit\.json\?/);
   expect(JSON.stringify(await answer.json())).toContain('"url":"https://example.org/digit.png?');
-  expect(await (await server.fetch('/openapi.json')).json()).toMatchObject({ servers: [{ url: 'https://example.org' }] });
+  expect(await (await server.fetch('/openapi.json')).json()).toMatchObject({
+    servers: [{ url: 'https://example.org' }],
+  });
   expect((await server.fetch('/digit.png', { method: 'POST', body: 'x' })).status).toBe(405);
 });
 
@@ -184,13 +209,19 @@ test('readers who leave stop what is drawn for them', async () => {
   expect(await server.stop()).toBe(0);
 });
 
-const [first, second] = [buildFixture({ weightsSeed: 'first' }), buildFixture({ weightsSeed: 'second' })];
+const [first, second] = [
+  buildFixture({ weightsSeed: 'first' }),
+  buildFixture({ weightsSeed: 'second' }),
+];
 
 /** One model serves, then the next that is published, and both by their versions. */
 async function followPublications(store: ObjectStore, env: Record<string, string>): Promise<void> {
   await publishFixture(store, first);
   const server = await start({ env: { MODEL_REFRESH_SECONDS: '0.1', ...env } });
-  expect(await askHealth(server)).toMatchObject({ status: 'ok', model: { version: first.manifest.version, source: 'r2' } });
+  expect(await askHealth(server)).toMatchObject({
+    status: 'ok',
+    model: { version: first.manifest.version, source: 'r2' },
+  });
   await publishFixture(store, second);
   await waitUntil(
     () => askHealth(server),
@@ -198,9 +229,17 @@ async function followPublications(store: ObjectStore, env: Record<string, string
   );
   for (const { manifest, files } of [first, second]) {
     const file = await server.fetch(`/models/fixture/${manifest.version}/weights.bin`);
-    expect(Buffer.from(await file.arrayBuffer()).equals(Buffer.from(files.get('weights.bin') as Uint8Array))).toBe(true);
+    expect(
+      Buffer.from(await file.arrayBuffer()).equals(
+        Buffer.from(files.get('weights.bin') as Uint8Array),
+      ),
+    ).toBe(true);
   }
-  for (const path of ['/models/fixture/0123456789abcdef', '/digit.json?model=fixture@0123456789abcdef', '/models/nothing']) {
+  for (const path of [
+    '/models/fixture/0123456789abcdef',
+    '/digit.json?model=fixture@0123456789abcdef',
+    '/models/nothing',
+  ]) {
     expect([path, (await server.fetch(path)).status]).toEqual([path, 404]);
   }
 }
@@ -223,16 +262,26 @@ describe.skipIf(!hasVersitygw())('models come from a bucket', () => {
     AWS_SECRET_ACCESS_KEY: secret,
   });
 
-  test.each(['', 'some/prefix'])('as they are published there, under the prefix %j', async (prefix) => {
-    const models = `s3://${s3.bucket}${prefix === '' ? '' : `/${prefix}`}`;
-    await followPublications(createS3Store({ ...s3, prefix }), { ...describeBucket(), MODELS: models });
-  });
+  test.each(['', 'some/prefix'])(
+    'as they are published there, under the prefix %j',
+    async (prefix) => {
+      const models = `s3://${s3.bucket}${prefix === '' ? '' : `/${prefix}`}`;
+      await followPublications(createS3Store({ ...s3, prefix }), {
+        ...describeBucket(),
+        MODELS: models,
+      });
+    },
+  );
 
   test('that refuses or is not there keeps nobody from digits, and no credential is told', async () => {
     for (const env of [
       { ...describeBucket('a-wrong-secret'), MODELS: `s3://${s3.bucket}` },
       { ...describeBucket(), MODELS: 's3://no-such-bucket' },
-      { ...describeBucket(), MODELS: `s3://${s3.bucket}`, AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1' },
+      {
+        ...describeBucket(),
+        MODELS: `s3://${s3.bucket}`,
+        AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1',
+      },
     ]) {
       const server = await start({ env });
       expect(await askHealth(server)).toMatchObject({

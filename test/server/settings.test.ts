@@ -19,8 +19,16 @@ test('without any, the bundled model serves on this machine alone', () => {
 });
 
 test('flags go before variables, and an empty variable is none', () => {
-  const env = { PORT: '80', HOST: '', MODELS: './there', MODEL_REFRESH_SECONDS: '1', PUBLIC_URL: 'https://example.org/' };
-  expect(parseSettings(['--port', '0', '--refresh=0.5', '--grace', '0', '--rate-limit', '300'], env)).toEqual({
+  const env = {
+    PORT: '80',
+    HOST: '',
+    MODELS: './there',
+    MODEL_REFRESH_SECONDS: '1',
+    PUBLIC_URL: 'https://example.org/',
+  };
+  expect(
+    parseSettings(['--port', '0', '--refresh=0.5', '--grace', '0', '--rate-limit', '300'], env),
+  ).toEqual({
     port: 0,
     host: '127.0.0.1',
     models: { kind: 'folder', path: './there' },
@@ -31,7 +39,9 @@ test('flags go before variables, and an empty variable is none', () => {
     rateLimit: 300,
     heavyRateLimit: 0,
   });
-  expect(parseSettings(['--models', 'folder:s3'], env)).toMatchObject({ models: { kind: 'folder', path: 's3' } });
+  expect(parseSettings(['--models', 'folder:s3'], env)).toMatchObject({
+    models: { kind: 'folder', path: 's3' },
+  });
   expect(parseSettings(['--help'], { PORT: 'x' })).toBe('help');
 });
 
@@ -51,7 +61,8 @@ test('the usage names every variable', () => {
 });
 
 describe('a bucket', () => {
-  const parse = (text: string, env: Record<string, string>) => parseSettings([], { ...KEYS, MODELS: text, ...env });
+  const parse = (text: string, env: Record<string, string>) =>
+    parseSettings([], { ...KEYS, MODELS: text, ...env });
 
   test.each<[text: string, env: Record<string, string>, location: object]>([
     [
@@ -83,7 +94,11 @@ test.each<[args: string[], env: Record<string, string>, message: RegExp]>([
   [[], { PORT: '-1' }, /^PORT is "-1"/],
   [['--prot', '1'], {}, /--prot.*--help/],
   [['extra'], {}, /extra/],
-  [[], { MODEL_REFRESH_SECONDS: '0' }, /^MODEL_REFRESH_SECONDS is "0", expected seconds from 0.1 to 3600$/],
+  [
+    [],
+    { MODEL_REFRESH_SECONDS: '0' },
+    /^MODEL_REFRESH_SECONDS is "0", expected seconds from 0.1 to 3600$/,
+  ],
   [['--refresh', 'soon'], {}, /^--refresh is "soon"/],
   [[], { GRACE_SECONDS: '301' }, /^GRACE_SECONDS is "301"/],
   [[], { PUBLIC_URL: 'example.org' }, /^PUBLIC_URL is "example.org", expected http/],
@@ -95,16 +110,29 @@ test.each<[args: string[], env: Record<string, string>, message: RegExp]>([
   [[], { ...KEYS, MODELS: 's3://Bucket' }, /expected s3:\/\/ and a bucket/],
   [[], { ...KEYS, MODELS: 's3://bucket/../x' }, /expected s3:\/\/ and a bucket/],
   [[], { ...KEYS, MODELS: 's3://bucket' }, /set AWS_ENDPOINT_URL_S3/],
-  [[], { ...KEYS, MODELS: 's3://bucket', AWS_ENDPOINT_URL_S3: 'nowhere' }, /^AWS_ENDPOINT_URL_S3 is "nowhere"/],
+  [
+    [],
+    { ...KEYS, MODELS: 's3://bucket', AWS_ENDPOINT_URL_S3: 'nowhere' },
+    /^AWS_ENDPOINT_URL_S3 is "nowhere"/,
+  ],
   [[], { MODELS: 's3://bucket', AWS_REGION: 'auto' }, /^expected AWS_ACCESS_KEY_ID/],
-  [[], { MODELS: 's3://bucket', AWS_REGION: 'auto', AWS_ACCESS_KEY_ID: 'a' }, /^expected AWS_SECRET_ACCESS_KEY/],
+  [
+    [],
+    { MODELS: 's3://bucket', AWS_REGION: 'auto', AWS_ACCESS_KEY_ID: 'a' },
+    /^expected AWS_SECRET_ACCESS_KEY/,
+  ],
 ])('%j with %j is refused', (args, env, message) => {
   expect(() => parseSettings(args, env)).toThrow(SettingError);
   expect(() => parseSettings(args, env)).toThrow(message);
 });
 
 test('no message holds a credential', () => {
-  const env = { MODELS: 's3://bucket', AWS_REGION: 'auto', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'hush hush' };
+  const env = {
+    MODELS: 's3://bucket',
+    AWS_REGION: 'auto',
+    AWS_ACCESS_KEY_ID: 'a',
+    AWS_SECRET_ACCESS_KEY: 'hush hush',
+  };
   expect(() => parseSettings([], env)).toThrow(/^AWS_SECRET_ACCESS_KEY holds a space/);
   expect(() => parseSettings([], env)).not.toThrow(/hush/);
   const url = { ...KEYS, MODELS: 's3://bucket', AWS_ENDPOINT_URL_S3: 'https://me:hush@host' };
@@ -114,7 +142,9 @@ test('no message holds a credential', () => {
 
 test('a public key that is none ends the start with words', () => {
   expect(() => parseSettings(['--public-keys', 'nonsense'], {})).toThrow(SettingError);
-  expect(() => parseSettings([], { MODEL_PUBLIC_KEYS: 'nonsense' })).toThrow('MODEL_PUBLIC_KEYS: public key 1 of 1');
+  expect(() => parseSettings([], { MODEL_PUBLIC_KEYS: 'nonsense' })).toThrow(
+    'MODEL_PUBLIC_KEYS: public key 1 of 1',
+  );
   const key = Buffer.alloc(32, 1).toString('base64');
   expect(parseSettings([], { MODEL_PUBLIC_KEYS: `${key}\n` })).toMatchObject({
     publicKeys: [{ bytes: new Uint8Array(32).fill(1) }],

@@ -7,7 +7,13 @@ import { MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.
 import { healthSchema } from '../../shared/contract/answers.ts';
 import { createS3Store } from '../../trainer/storage/s3-store.ts';
 import { WAITS } from '../../worker/waits.ts';
-import { buildS3Error, startFaultyProxy, type Fault, type FaultyProxy, type Spoiling } from '../support/faulty-proxy.ts';
+import {
+  buildS3Error,
+  startFaultyProxy,
+  type Fault,
+  type FaultyProxy,
+  type Spoiling,
+} from '../support/faulty-proxy.ts';
 import { buildFixture, type Fixture } from '../support/fixture-artifact.ts';
 import { startServer, type TestServer } from '../support/node-server.ts';
 import { publishFixture } from '../support/publish-fixture.ts';
@@ -17,7 +23,11 @@ import { waitUntil } from '../support/workerd.ts';
 /** A busy machine's share of a wait. */
 const SLACK_MS = 3000;
 
-const READS = { pointer: POINTER_KEY, manifest: MANIFEST_FILE, 'file of weights': WEIGHTS_FILE } as const;
+const READS = {
+  pointer: POINTER_KEY,
+  manifest: MANIFEST_FILE,
+  'file of weights': WEIGHTS_FILE,
+} as const;
 type Read = keyof typeof READS;
 const ALL = Object.keys(READS) as Read[];
 
@@ -31,7 +41,12 @@ const spoil = (how: Spoiling): Fault => ({ do: 'spoil', how });
 const storage = () => 'storage';
 
 /** What happens, what health calls it, and of which reads it is tried: what takes the whole of a wait, of one only. */
-const FAULTS: readonly (readonly [what: string, fault: Fault, reason: (read: Read) => string, reads?: readonly Read[]])[] = [
+const FAULTS: readonly (readonly [
+  what: string,
+  fault: Fault,
+  reason: (read: Read) => string,
+  reads?: readonly Read[],
+])[] = [
   ['loses its connection', { do: 'drop' }, storage],
   ['loses its connection when it was answered', { do: 'cut' }, storage],
   ['is never answered', { do: 'stall' }, storage],
@@ -41,18 +56,35 @@ const FAULTS: readonly (readonly [what: string, fault: Fault, reason: (read: Rea
   ['is refused', refuse(403, 'AccessDenied'), storage],
   ['finds no such bucket', refuse(404, 'NoSuchBucket'), storage],
   ['finds no such key', refuse(404, 'NoSuchKey'), () => 'missing'],
-  ['is sent elsewhere', refuse(301, 'PermanentRedirect', { location: 'http://127.0.0.1:1/' }), storage],
-  ['is told that nothing changed, unasked', { do: 'answer', status: 304 }, storage, ['manifest', 'file of weights']],
+  [
+    'is sent elsewhere',
+    refuse(301, 'PermanentRedirect', { location: 'http://127.0.0.1:1/' }),
+    storage,
+  ],
+  [
+    'is told that nothing changed, unasked',
+    { do: 'answer', status: 304 },
+    storage,
+    ['manifest', 'file of weights'],
+  ],
   [
     'gets a page',
     { do: 'answer', status: 200, body: '<!doctype html>' },
     (read) => (read === 'file of weights' ? 'size_mismatch' : 'not_json'),
   ],
   ['is cut in the middle', spoil('cut in the middle'), storage],
-  ['is altered', spoil('altered'), (read) => (read === 'file of weights' ? 'hash_mismatch' : 'not_json')],
+  [
+    'is altered',
+    spoil('altered'),
+    (read) => (read === 'file of weights' ? 'hash_mismatch' : 'not_json'),
+  ],
   ['drips', spoil('dripping'), storage, ['file of weights']],
   ['is shorter than told', spoil('shorter than told'), storage, ['manifest']],
-  ['is longer than told', spoil('longer than told'), (read) => (read === 'file of weights' ? 'size_mismatch' : 'not_json')],
+  [
+    'is longer than told',
+    spoil('longer than told'),
+    (read) => (read === 'file of weights' ? 'size_mismatch' : 'not_json'),
+  ],
 ];
 
 describe.skipIf(!hasVersitygw())('a read of the bucket', () => {
@@ -85,7 +117,8 @@ describe.skipIf(!hasVersitygw())('a read of the bucket', () => {
     await s3.stop();
   });
 
-  const askHealth = async (asked: TestServer) => healthSchema.parse(await (await asked.fetch('/healthz')).json());
+  const askHealth = async (asked: TestServer) =>
+    healthSchema.parse(await (await asked.fetch('/healthz')).json());
 
   async function publishNext() {
     const fixture = buildFixture({ weightsSeed: `version ${++count}` });
@@ -112,44 +145,55 @@ describe.skipIf(!hasVersitygw())('a read of the bucket', () => {
     reads.map((read) => ({ read, what, fault, reason: reason(read) })),
   );
 
-  test.each(CASES)('of the $read that $what leaves the last good model serving', async ({ read, fault, reason }) => {
-    active = { key: READS[read], fault };
-    const { fixture } = await publishNext();
-    await waitUntil(
-      async () => {
-        const began = performance.now();
-        expect(await draw(server)).toBe(last.bytes);
-        expect(performance.now() - began).toBeLessThan(WAITS.silenceMs + SLACK_MS);
-        return (await askHealth(server)).lastError?.reason;
-      },
-      (told) => told === reason,
-      20_000,
-    );
-    active = undefined;
-    const bytes = await healedTo(server, fixture);
-    expect(bytes).not.toBe(last.bytes);
-    last = { fixture, bytes };
-  });
+  test.each(CASES)(
+    'of the $read that $what leaves the last good model serving',
+    async ({ read, fault, reason }) => {
+      active = { key: READS[read], fault };
+      const { fixture } = await publishNext();
+      await waitUntil(
+        async () => {
+          const began = performance.now();
+          expect(await draw(server)).toBe(last.bytes);
+          expect(performance.now() - began).toBeLessThan(WAITS.silenceMs + SLACK_MS);
+          return (await askHealth(server)).lastError?.reason;
+        },
+        (told) => told === reason,
+        20_000,
+      );
+      active = undefined;
+      const bytes = await healedTo(server, fixture);
+      expect(bytes).not.toBe(last.bytes);
+      last = { fixture, bytes };
+    },
+  );
 
-  test.each(['drop', 'stall'] as const)('that fails at the start (%s) leaves the bundled model serving', async (kind) => {
-    active = { key: POINTER_KEY, fault: { do: kind } };
-    const began = performance.now();
-    const fresh = await startServer({ env: env(proxy.endpoint) });
-    expect(performance.now() - began).toBeLessThan(WAITS.firstMs + 2 * SLACK_MS);
-    expect(await askHealth(fresh)).toMatchObject({
-      status: 'degraded',
-      model: { source: 'bundled' },
-      lastError: { reason: 'storage' },
-    });
-    active = undefined;
-    expect(await healedTo(fresh, last.fixture)).toBe(last.bytes);
-    await fresh.stop();
-  });
+  test.each(['drop', 'stall'] as const)(
+    'that fails at the start (%s) leaves the bundled model serving',
+    async (kind) => {
+      active = { key: POINTER_KEY, fault: { do: kind } };
+      const began = performance.now();
+      const fresh = await startServer({ env: env(proxy.endpoint) });
+      expect(performance.now() - began).toBeLessThan(WAITS.firstMs + 2 * SLACK_MS);
+      expect(await askHealth(fresh)).toMatchObject({
+        status: 'degraded',
+        model: { source: 'bundled' },
+        lastError: { reason: 'storage' },
+      });
+      active = undefined;
+      expect(await healedTo(fresh, last.fixture)).toBe(last.bytes);
+      await fresh.stop();
+    },
+  );
 
   test('never has a credential, an address or a key of the bucket told to a caller or to the log', async () => {
     const log = server.readLogs().join('\n');
     expect(log).toContain('model_refresh_failed');
-    for (const secret of [s3.credentials.secretAccessKey, s3.credentials.accessKeyId, 'Signature=', 'Credential=']) {
+    for (const secret of [
+      s3.credentials.secretAccessKey,
+      s3.credentials.accessKeyId,
+      'Signature=',
+      'Credential=',
+    ]) {
       expect(log).not.toContain(secret);
     }
   });

@@ -52,18 +52,26 @@ describe('a manifest', () => {
 
   it('has the start of the SHA-256 of its content as its version', () => {
     const text = new TextDecoder().decode(bytes).replace(/,"version":"[0-9a-f]{16}"/, '');
-    expect(createHash('sha256').update(text).digest('hex').slice(0, 16)).toBe(fixture.manifest.version);
+    expect(createHash('sha256').update(text).digest('hex').slice(0, 16)).toBe(
+      fixture.manifest.version,
+    );
   });
 
   it('is refused when its content is not what its version says', () => {
-    const altered = new TextEncoder().encode(new TextDecoder().decode(bytes).replace('"name":"fixture"', '"name":"fixturf"'));
+    const altered = new TextEncoder().encode(
+      new TextDecoder().decode(bytes).replace('"name":"fixture"', '"name":"fixturf"'),
+    );
     expect(catchFailure(() => parseManifest(altered)).reason).toBe('version_mismatch');
   });
 
   it('is refused when a class name holds half a character, which no version can be computed of', () => {
-    const altered = new TextDecoder().decode(bytes).replace('"classes":["0"', String.raw`"classes":["\ud800"`);
+    const altered = new TextDecoder()
+      .decode(bytes)
+      .replace('"classes":["0"', String.raw`"classes":["\ud800"`);
     expect(altered).toContain(String.raw`\ud800`);
-    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
+    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe(
+      'malformed',
+    );
   });
 
   it.each([
@@ -73,18 +81,30 @@ describe('a manifest', () => {
   ])('is refused when half a character is in %s', (_, whole, half) => {
     const altered = new TextDecoder().decode(bytes).replace(whole, half);
     expect(altered).toContain(half);
-    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
+    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe(
+      'malformed',
+    );
   });
 
-  it.each(['figures', 'libraries'])('is refused with a __proto__ among its %s, which its version does not cover', (field) => {
-    const altered = new TextDecoder().decode(bytes).replace(`"${field}":{}`, `"${field}":{"__proto__":1}`);
-    expect(altered).toContain('__proto__');
-    expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe('malformed');
-  });
+  it.each(['figures', 'libraries'])(
+    'is refused with a __proto__ among its %s, which its version does not cover',
+    (field) => {
+      const altered = new TextDecoder()
+        .decode(bytes)
+        .replace(`"${field}":{}`, `"${field}":{"__proto__":1}`);
+      expect(altered).toContain('__proto__');
+      expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe(
+        'malformed',
+      );
+    },
+  );
 
   it.each<[string, string]>([
     ['nested deep as its schema', `{"schema":${'['.repeat(30_000)}${']'.repeat(30_000)}}`],
-    ['thousands of fields', `{"schema":1,${Array.from({ length: 3000 }, (_, i) => `"f${i}":1`).join(',')}}`],
+    [
+      'thousands of fields',
+      `{"schema":1,${Array.from({ length: 3000 }, (_, i) => `"f${i}":1`).join(',')}}`,
+    ],
     ['a key of 60,000 characters', `{"schema":1,"${'k'.repeat(60_000)}":1}`],
   ])('is refused in few words with %s, and a pointer too', (_, text) => {
     for (const parse of [parseManifest, parsePointer]) {
@@ -94,16 +114,21 @@ describe('a manifest', () => {
     }
   });
 
-  it.each(['name', 'version', 'sha256'] as const)('is refused when it is not of the promised %s', (field) => {
-    const promised = { name: 'other', version: '0123456789abcdef', sha256: '0'.repeat(64) }[field];
-    expect(() => parseManifest(bytes, { [field]: promised })).toThrow(ArtifactError);
-    const right = {
-      name: 'fixture',
-      version: fixture.manifest.version,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-    }[field];
-    expect(parseManifest(bytes, { [field]: right }).manifest.name).toBe('fixture');
-  });
+  it.each(['name', 'version', 'sha256'] as const)(
+    'is refused when it is not of the promised %s',
+    (field) => {
+      const promised = { name: 'other', version: '0123456789abcdef', sha256: '0'.repeat(64) }[
+        field
+      ];
+      expect(() => parseManifest(bytes, { [field]: promised })).toThrow(ArtifactError);
+      const right = {
+        name: 'fixture',
+        version: fixture.manifest.version,
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+      }[field];
+      expect(parseManifest(bytes, { [field]: right }).manifest.name).toBe('fixture');
+    },
+  );
 
   it.each([
     ['an unknown schema', (m) => (m['schema'] = 2), 'schema_unknown'],
@@ -114,7 +139,11 @@ describe('a manifest', () => {
     ['the name __proto__', (m) => (m['name'] = '__proto__'), 'malformed'],
     ['a huge layer', (m) => (m['generator'].layers[0].units = 5e7), 'malformed'],
     ['a negative layer', (m) => (m['generator'].layers[0].units = -1), 'malformed'],
-    ['a thousand layers', (m) => (m['generator'].layers = new Array(1000).fill(m['generator'].layers[0])), 'malformed'],
+    [
+      'a thousand layers',
+      (m) => (m['generator'].layers = new Array(1000).fill(m['generator'].layers[0])),
+      'malformed',
+    ],
     ['another dtype', (m) => (m['weights'].dtype = 'string'), 'malformed'],
     ['an image that the generator does not give', (m) => (m['image'].width = 29), 'malformed'],
     ['an empty range', (m) => (m['image'].range = [1, 1]), 'malformed'],
@@ -126,11 +155,18 @@ describe('a manifest', () => {
     ['weights of another size', (m) => (m['files'][1].bytes -= 4), 'malformed'],
     ['no weights', (m) => (m['files'][1].path = 'other.bin'), 'malformed'],
     ['a file listed twice', (m) => m['files'].push(m['files'][0]), 'malformed'],
-    ['itself among its files', (m) => m['files'].push({ ...m['files'][0], path: MANIFEST_FILE }), 'malformed'],
+    [
+      'itself among its files',
+      (m) => m['files'].push({ ...m['files'][0], path: MANIFEST_FILE }),
+      'malformed',
+    ],
     ['a file larger than allowed', (m) => (m['files'][0].bytes = 1e9), 'malformed'],
-  ] as [string, (manifest: Record<string, any>) => unknown, string][])('is refused with %s', (_, alter, reason) => {
-    expect(catchFailure(() => parseManifest(sealAltered(alter))).reason).toBe(reason);
-  });
+  ] as [string, (manifest: Record<string, any>) => unknown, string][])(
+    'is refused with %s',
+    (_, alter, reason) => {
+      expect(catchFailure(() => parseManifest(sealAltered(alter))).reason).toBe(reason);
+    },
+  );
 
   it('is refused by size before it is parsed', () => {
     expect(catchFailure(() => parseManifest(new Uint8Array(65 * 1024))).reason).toBe('too_large');
@@ -140,7 +176,9 @@ describe('a manifest', () => {
     const anything = fc.oneof(
       fc.uint8Array(),
       fc.json().map((text) => new TextEncoder().encode(text)),
-      fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)).map(([at, value]) => bytes.map((byte, i) => (i === at ? value : byte))),
+      fc
+        .tuple(fc.nat(bytes.length - 1), fc.nat(255))
+        .map(([at, value]) => bytes.map((byte, i) => (i === at ? value : byte))),
     );
     fc.assert(
       fc.property(anything, (input) => {
@@ -160,10 +198,16 @@ describe('weights', () => {
     const parsed = parseManifest(bytes);
     const { plan } = parsed;
     const values = new Float32Array(plan.parameters);
-    expect(decodeWeights(parsed, new Uint8Array(values.buffer)).map((part) => part.length)).toEqual([26 * 32, 32, 32 * 784, 784]);
+    expect(decodeWeights(parsed, new Uint8Array(values.buffer)).map((part) => part.length)).toEqual(
+      [26 * 32, 32, 32 * 784, 784],
+    );
     values[7] = NaN;
-    expect(catchFailure(() => decodeWeights(parsed, new Uint8Array(values.buffer))).reason).toBe('not_finite');
-    expect(catchFailure(() => decodeWeights(parsed, new Uint8Array(8))).reason).toBe('size_mismatch');
+    expect(catchFailure(() => decodeWeights(parsed, new Uint8Array(values.buffer))).reason).toBe(
+      'not_finite',
+    );
+    expect(catchFailure(() => decodeWeights(parsed, new Uint8Array(8))).reason).toBe(
+      'size_mismatch',
+    );
   });
 
   it('are read rightly from a Buffer that is a part of a larger one', () => {
@@ -178,7 +222,13 @@ describe('the pointer', () => {
   const pointer = {
     schema: 1 as const,
     default: 'seed',
-    models: { seed: { version: '0123456789abcdef', manifestSha256: 'a'.repeat(64), publishedAt: '2026-01-02T03:04:05.000Z' } },
+    models: {
+      seed: {
+        version: '0123456789abcdef',
+        manifestSha256: 'a'.repeat(64),
+        publishedAt: '2026-01-02T03:04:05.000Z',
+      },
+    },
   };
 
   it('is read as it was written', () => {
@@ -189,8 +239,13 @@ describe('the pointer', () => {
     ['an unknown schema', { ...pointer, schema: 2 }],
     ['a default that is not listed', { ...pointer, default: 'other' }],
     ['a default that every object has', { ...pointer, default: 'constructor' }],
-    ['a version that is none', { ...pointer, models: { seed: { ...pointer.models.seed, version: '../..' } } }],
+    [
+      'a version that is none',
+      { ...pointer, models: { seed: { ...pointer.models.seed, version: '../..' } } },
+    ],
   ])('is refused with %s', (_, altered) => {
-    expect(() => parsePointer(new TextEncoder().encode(JSON.stringify(altered)))).toThrow(ArtifactError);
+    expect(() => parsePointer(new TextEncoder().encode(JSON.stringify(altered)))).toThrow(
+      ArtifactError,
+    );
   });
 });

@@ -32,6 +32,8 @@ describe('a label', () => {
   it('is told in errors by number where the names are numbers, else by name too', () => {
     expect(describeClasses(DIGITS)).toBe('0 to 9');
     expect(describeClasses(['cat', 'dog'])).toBe('cat, dog (or 0 to 1)');
-    expect(describeClasses(Array.from({ length: 30 }, (_, i) => `c${i}`))).toMatch(/c19 and 10 more \(or 0 to 29\)$/);
+    expect(describeClasses(Array.from({ length: 30 }, (_, i) => `c${i}`))).toMatch(
+      /c19 and 10 more \(or 0 to 29\)$/,
+    );
   });
 });

@@ -23,7 +23,9 @@ const samples: fc.Arbitrary<Samples> = fc
   })
   .chain((size) => {
     const length = size.count * size.height * size.width * size.channels;
-    return fc.uint8Array({ minLength: length, maxLength: length }).map((pixels) => ({ ...size, pixels, labels: null }));
+    return fc
+      .uint8Array({ minLength: length, maxLength: length })
+      .map((pixels) => ({ ...size, pixels, labels: null }));
   });
 const layout = fc.record({
   cols: fc.integer({ min: 1, max: 9 }),
@@ -39,14 +41,23 @@ describe('a sheet as PNG', () => {
     fc.assert(
       fc.property(samples, layout, (drawn, { cols, scale, gap, margin }) => {
         const { count, height, width, channels, pixels } = drawn;
-        const png = PNG.sync.read(Buffer.from(encodePng(pngEncoder, buildSheet(drawn, { cols, scale, gap, margin }))));
-        const expected = new Uint8Array(png.width * png.height * 4).map((_, i) => (i % 4 === 3 ? 255 : 0));
+        const png = PNG.sync.read(
+          Buffer.from(encodePng(pngEncoder, buildSheet(drawn, { cols, scale, gap, margin }))),
+        );
+        const expected = new Uint8Array(png.width * png.height * 4).map((_, i) =>
+          i % 4 === 3 ? 255 : 0,
+        );
         for (let i = 0; i < count * height * width * scale * scale; i++) {
-          const [digit, place] = [Math.floor(i / (height * width * scale * scale)), i % (height * width * scale * scale)];
+          const [digit, place] = [
+            Math.floor(i / (height * width * scale * scale)),
+            i % (height * width * scale * scale),
+          ];
           const [y, x] = [Math.floor(place / (width * scale)), place % (width * scale)];
           const top = margin + Math.floor(digit / cols) * (height * scale + gap) + y;
           const left = margin + (digit % cols) * (width * scale + gap) + x;
-          const from = (digit * height * width + Math.floor(y / scale) * width + Math.floor(x / scale)) * channels;
+          const from =
+            (digit * height * width + Math.floor(y / scale) * width + Math.floor(x / scale)) *
+            channels;
           for (let c = 0; c < 3; c++) {
             expected[(top * png.width + left) * 4 + c] = pixels[from + (channels === 1 ? 0 : c)]!;
           }
@@ -62,14 +73,22 @@ describe('a sheet as PNG', () => {
     fc.assert(
       fc.property(grey, opaque, opaque, (drawn, fg, bg) => {
         const { data } = PNG.sync.read(
-          Buffer.from(encodePng(pngEncoder, buildSheet(drawn, { cols: drawn.count, scale: 1 }), { fg, bg })),
+          Buffer.from(
+            encodePng(pngEncoder, buildSheet(drawn, { cols: drawn.count, scale: 1 }), { fg, bg }),
+          ),
         );
         const { count, height, width, pixels } = drawn;
         for (let i = 0; i < pixels.length; i++) {
-          const [digit, y, x] = [Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width];
+          const [digit, y, x] = [
+            Math.floor(i / (height * width)),
+            Math.floor(i / width) % height,
+            i % width,
+          ];
           for (const c of [0, 1, 2] as const) {
             const exact = bg[c] + ((fg[c] - bg[c]) * pixels[i]!) / 255;
-            expect(Math.abs(data[(y * count * width + digit * width + x) * 4 + c]! - exact)).toBeLessThanOrEqual(0.5001);
+            expect(
+              Math.abs(data[(y * count * width + digit * width + x) * 4 + c]! - exact),
+            ).toBeLessThanOrEqual(0.5001);
           }
         }
       }),
@@ -79,10 +98,14 @@ describe('a sheet as PNG', () => {
 });
 
 describe('an array', () => {
-  const arrays = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }).chain((shape) => {
-    const length = shape.reduce((product, size) => product * size, 1);
-    return fc.uint8Array({ minLength: length, maxLength: length }).map((data) => ({ shape, data }));
-  });
+  const arrays = fc
+    .array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 })
+    .chain((shape) => {
+      const length = shape.reduce((product, size) => product * size, 1);
+      return fc
+        .uint8Array({ minLength: length, maxLength: length })
+        .map((data) => ({ shape, data }));
+    });
 
   it('as .npy is what its specification says', () => {
     fc.assert(
@@ -136,7 +159,10 @@ describe('pixels', () => {
   it('are bytes between paper and ink for any number, and never turn with it', () => {
     fc.assert(
       fc.property(fc.float({ noNaN: true }), fc.float({ noNaN: true }), (one, two) => {
-        const [low, high] = encodePixels(Float32Array.of(Math.min(one, two), Math.max(one, two)), [-1, 1]);
+        const [low, high] = encodePixels(
+          Float32Array.of(Math.min(one, two), Math.max(one, two)),
+          [-1, 1],
+        );
         expect(low!).toBeLessThanOrEqual(high!);
       }),
     );
@@ -148,12 +174,21 @@ describe('pixels', () => {
       fc.property(samples, names, (drawn, className) => {
         const labelled = { ...drawn, labels: new Uint8Array(drawn.count) };
         const write = (pixels: 'array' | 'base64') =>
-          formatItems({ classes: [className], pixels, writeUrl: (index) => `/${index}` }, labelled, 5).map(
-            (item) => JSON.parse(item) as { index: number; class: string; pixels: number[] & string },
+          formatItems(
+            { classes: [className], pixels, writeUrl: (index) => `/${index}` },
+            labelled,
+            5,
+          ).map(
+            (item) =>
+              JSON.parse(item) as { index: number; class: string; pixels: number[] & string },
           );
         const [arrays, texts] = [write('array'), write('base64')];
-        expect(arrays.map((item) => [item.index, item.class])).toEqual(arrays.map((_, i) => [5 + i, className]));
-        expect(texts.map((item) => [...Buffer.from(item.pixels, 'base64')])).toEqual(arrays.map((item) => item.pixels));
+        expect(arrays.map((item) => [item.index, item.class])).toEqual(
+          arrays.map((_, i) => [5 + i, className]),
+        );
+        expect(texts.map((item) => [...Buffer.from(item.pixels, 'base64')])).toEqual(
+          arrays.map((item) => item.pixels),
+        );
         expect(arrays.flatMap((item) => item.pixels)).toEqual([...drawn.pixels]);
       }),
       { numRuns: timesAsMany(60) },

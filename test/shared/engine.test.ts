@@ -5,7 +5,13 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createEngine, ENGINE_BATCH } from '../../shared/engine/engine.ts';
-import { planGenerator, sizeOf, type Activation, type GeneratorPlan, type LayerConfig } from '../../shared/generator.ts';
+import {
+  planGenerator,
+  sizeOf,
+  type Activation,
+  type GeneratorPlan,
+  type LayerConfig,
+} from '../../shared/generator.ts';
 import { runGenerator } from '../../trainer/generator-network.ts';
 import { instantiateKernels } from '../../trainer/kernels.ts';
 
@@ -30,9 +36,15 @@ function drawWeights(plan: GeneratorPlan, seed: number): Float32Array[] {
   });
 }
 
-function computeExpected(plan: GeneratorPlan, weights: readonly Float32Array[], inputs: Float32Array): Float32Array {
+function computeExpected(
+  plan: GeneratorPlan,
+  weights: readonly Float32Array[],
+  inputs: Float32Array,
+): Float32Array {
   return tf.tidy(() => {
-    const tensors = weights.map((values, i) => tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]));
+    const tensors = weights.map((values, i) =>
+      tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]),
+    );
     return runGenerator(
       plan,
       tensors,
@@ -103,15 +115,36 @@ describe('the engine computes what TensorFlow.js computes', () => {
           activation,
           seed: fc.nat(1e6),
         }),
-        ({ latentSize, height, width, depth, hidden, convolutions, block, channels, count, activation: last, seed }) => {
+        ({
+          latentSize,
+          height,
+          width,
+          depth,
+          hidden,
+          convolutions,
+          block,
+          channels,
+          count,
+          activation: last,
+          seed,
+        }) => {
           const factor = block === 0 ? 1 : block;
           const { got, expected } = run(
             [
-              ...hidden.map((units): LayerConfig => ({ type: 'dense', units, activation: 'leakyRelu' })),
+              ...hidden.map((units): LayerConfig => ({
+                type: 'dense',
+                units,
+                activation: 'leakyRelu',
+              })),
               { type: 'dense', units: height * width * depth, activation: 'linear' },
               { type: 'reshape', shape: [height, width, depth] },
               ...(convolutions as LayerConfig[]),
-              { type: 'conv2d', filters: factor * factor * channels * 2, kernelSize: 3, activation: 'tanh' },
+              {
+                type: 'conv2d',
+                filters: factor * factor * channels * 2,
+                kernelSize: 3,
+                activation: 'tanh',
+              },
               ...(block === 0 ? [] : [{ type: 'depthToSpace', blockSize: block } as LayerConfig]),
               { type: 'conv2d', filters: channels, kernelSize: 1, activation: last },
             ],
@@ -122,7 +155,9 @@ describe('the engine computes what TensorFlow.js computes', () => {
           // Of few numbers one that is near 0 can weigh much: each may be off by a part of the largest as well.
           const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
           got.forEach((value, i) =>
-            expect(Math.abs(value - (expected[i] as number))).toBeLessThan(0.02 * Math.max(largest, 0.05)),
+            expect(Math.abs(value - (expected[i] as number))).toBeLessThan(
+              0.02 * Math.max(largest, 0.05),
+            ),
           );
         },
       ),
@@ -168,12 +203,16 @@ describe('a sample', () => {
       ],
     });
     createEngine(kernels, other, drawWeights(other, 7)).run(drawNumbers(ENGINE_BATCH * 30, 9, 4));
-    expect(createEngine(kernels, plan, drawWeights(plan, 5)).run(inputs)).toEqual(engine.run(inputs));
+    expect(createEngine(kernels, plan, drawWeights(plan, 5)).run(inputs)).toEqual(
+      engine.run(inputs),
+    );
   });
 
   it('of zeros is what the biases make', () => {
     const zeros = new Float32Array(9);
-    expect(compare(engine.run(zeros), computeExpected(plan, drawWeights(plan, 5), zeros))).toBeLessThan(2e-3);
+    expect(
+      compare(engine.run(zeros), computeExpected(plan, drawWeights(plan, 5), zeros)),
+    ).toBeLessThan(2e-3);
   });
 });
 
@@ -188,7 +227,9 @@ describe('numbers at the ends', () => {
       for (const sign of [1, -1]) {
         const plan = planGenerator({ latentSize, classes: 0, layers: dense(5) });
         const weights = [new Float32Array(latentSize * 5).fill(sign * 0.37), new Float32Array(5)];
-        const [value] = createEngine(instantiateKernels(), plan, weights).run(new Float32Array(latentSize).fill(2.5));
+        const [value] = createEngine(instantiateKernels(), plan, weights).run(
+          new Float32Array(latentSize).fill(2.5),
+        );
         // The more inputs, the fewer levels are left for a weight: here all are rounded the same way.
         expect((value as number) / (sign * 0.37 * 2.5 * latentSize)).toBeCloseTo(1, 1);
       }
@@ -198,7 +239,9 @@ describe('numbers at the ends', () => {
   it('of 0 give 0, and scales far apart in one layer keep their own precision', () => {
     const plan = planGenerator({ latentSize: 2, classes: 0, layers: dense(3) });
     const weights = [Float32Array.of(0, 1e-20, 1e10, 0, -3e-20, 2e10), new Float32Array(3)];
-    const [none, small, large] = createEngine(instantiateKernels(), plan, weights).run(Float32Array.of(1, -1));
+    const [none, small, large] = createEngine(instantiateKernels(), plan, weights).run(
+      Float32Array.of(1, -1),
+    );
     expect(none).toBe(0);
     expect((small as number) / 4e-20).toBeCloseTo(1, 3);
     expect((large as number) / -1e10).toBeCloseTo(1, 3);
@@ -215,7 +258,11 @@ describe('numbers at the ends', () => {
       ],
     });
     const huge = [8, 4, 16, 4, 9, 1].map((count) => new Float32Array(count).fill(3e38));
-    expect(createEngine(instantiateKernels(), plan, huge).run(Float32Array.of(1, 1)).some(Number.isFinite)).toBe(false);
+    expect(
+      createEngine(instantiateKernels(), plan, huge)
+        .run(Float32Array.of(1, 1))
+        .some(Number.isFinite),
+    ).toBe(false);
   });
 
   it('of tanh and sigmoid are those of the platform, to 6 digits', () => {
@@ -229,10 +276,17 @@ describe('numbers at the ends', () => {
     ] as const) {
       floats.set(numbers);
       compute(0, numbers.length);
-      numbers.forEach((number, i) => expect(Math.abs((floats[i] as number) - formula(number))).toBeLessThan(4e-7));
+      numbers.forEach((number, i) =>
+        expect(Math.abs((floats[i] as number) - formula(number))).toBeLessThan(4e-7),
+      );
     }
     floats.set([Number.NaN, Infinity, -Infinity, 0]);
     kernels.computeTanh(0, 4);
-    expect(Array.from(floats.subarray(0, 4), (value) => Math.round(value * 1e6) / 1e6)).toEqual([Number.NaN, 1, -1, 0]);
+    expect(Array.from(floats.subarray(0, 4), (value) => Math.round(value * 1e6) / 1e6)).toEqual([
+      Number.NaN,
+      1,
+      -1,
+      0,
+    ]);
   });
 });

@@ -15,7 +15,10 @@ describe('enlarging', () => {
 
   it('carries a straight slope on, as cubic convolution does', () => {
     const width = 8;
-    const pixels = Uint8Array.from({ length: width * 6 }, (_, i) => 20 + (i % width) * 20 + Math.floor(i / width) * 8);
+    const pixels = Uint8Array.from(
+      { length: width * 6 },
+      (_, i) => 20 + (i % width) * 20 + Math.floor(i / width) * 8,
+    );
     const large = enlargePixels(pixels, 6, width, 1, 3);
     for (let y = 6; y < 12; y++) {
       for (let x = 6; x < 18; x++) {
@@ -28,8 +31,13 @@ describe('enlarging', () => {
   it('gives the same picture turned when the picture is turned', () => {
     const pixels = Uint8Array.from({ length: 25 }, (_, i) => (i * i * 7) % 256);
     const turned = Uint8Array.from(pixels, (_, i) => pixels[(i % 5) * 5 + Math.floor(i / 5)]!);
-    const [large, largeTurned] = [enlargePixels(pixels, 5, 5, 1, 4), enlargePixels(turned, 5, 5, 1, 4)];
-    const off = large.map((value, i) => Math.abs(value - largeTurned[(i % 20) * 20 + Math.floor(i / 20)]!));
+    const [large, largeTurned] = [
+      enlargePixels(pixels, 5, 5, 1, 4),
+      enlargePixels(turned, 5, 5, 1, 4),
+    ];
+    const off = large.map((value, i) =>
+      Math.abs(value - largeTurned[(i % 20) * 20 + Math.floor(i / 20)]!),
+    );
     expect(Math.max(...off)).toBeLessThanOrEqual(1); // The axes come one after the other: a last bit may round away.
   });
 });

@@ -68,7 +68,9 @@ function computeMeaning(half: number): number {
   if (exponent === 31) {
     return fraction === 0 ? sign * Infinity : NaN;
   }
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+  return (
+    sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15))
+  );
 }
 
 const ALL = Uint16Array.from({ length: 65_536 }, (_, half) => half);
@@ -80,9 +82,21 @@ describe('float16', () => {
   });
 
   it('overflows to infinity from 65,520 on, where Python refuses', () => {
-    const values = Float32Array.of(65_520, -65_520, 65_536, 3.4028234663852886e38, Infinity, -Infinity, NaN);
-    expect([...encodeFloat16(values)]).toEqual([0x7c00, 0xfc00, 0x7c00, 0x7c00, 0x7c00, 0xfc00, 0x7e00]);
-    expect(decodeFloat16(Uint16Array.of(0x7c00, 0xfc00, 0x7e00, 0x7c01))).toEqual(Float32Array.of(Infinity, -Infinity, NaN, NaN));
+    const values = Float32Array.of(
+      65_520,
+      -65_520,
+      65_536,
+      3.4028234663852886e38,
+      Infinity,
+      -Infinity,
+      NaN,
+    );
+    expect([...encodeFloat16(values)]).toEqual([
+      0x7c00, 0xfc00, 0x7c00, 0x7c00, 0x7c00, 0xfc00, 0x7e00,
+    ]);
+    expect(decodeFloat16(Uint16Array.of(0x7c00, 0xfc00, 0x7e00, 0x7c01))).toEqual(
+      Float32Array.of(Infinity, -Infinity, NaN, NaN),
+    );
   });
 
   it('reads every half as the standard defines it', () => {
@@ -91,7 +105,12 @@ describe('float16', () => {
 
   it('reads every half to the bits that tfjs reads', async () => {
     await tf.setBackend('cpu');
-    const spec = { name: 'all', shape: [ALL.length], dtype: 'float32', quantization: { dtype: 'float16' } } as const;
+    const spec = {
+      name: 'all',
+      shape: [ALL.length],
+      dtype: 'float32',
+      quantization: { dtype: 'float16' },
+    } as const;
     const { all } = tf.io.decodeWeights(ALL.slice().buffer, [{ ...spec, shape: [...spec.shape] }]);
     expect(readBits(decodeFloat16(ALL))).toEqual(readBits(all?.dataSync() as Float32Array));
     all?.dispose();

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { GeneratorConfigError, planGenerator, type GeneratorConfig } from '../../shared/generator.ts';
+import {
+  GeneratorConfigError,
+  planGenerator,
+  type GeneratorConfig,
+} from '../../shared/generator.ts';
 
 const TINY: GeneratorConfig = {
   latentSize: 3,
@@ -18,7 +22,12 @@ describe('planGenerator', () => {
     expect(plan.outputShape).toEqual([2, 3, 1]);
     expect(plan.parameters).toBe(5 * 4 + 4 + 4 * 6 + 6);
     expect(plan.macs).toBe(5 * 4 + 4 * 6);
-    expect(plan.weights.map(({ name }) => name)).toEqual(['dense_0/kernel', 'dense_0/bias', 'dense_1/kernel', 'dense_1/bias']);
+    expect(plan.weights.map(({ name }) => name)).toEqual([
+      'dense_0/kernel',
+      'dense_0/bias',
+      'dense_1/kernel',
+      'dense_1/bias',
+    ]);
   });
 
   it.each([
@@ -27,7 +36,11 @@ describe('planGenerator', () => {
       { layers: [{ type: 'reshape', shape: [2, 2, 2] }] },
       /layer 0: cannot reshape \[5\] to \[2, 2, 2\]/,
     ],
-    ['an output that is no image', { layers: [{ type: 'dense', units: 4, activation: 'relu' }] }, /the last layer gives \[4\]/],
+    [
+      'an output that is no image',
+      { layers: [{ type: 'dense', units: 4, activation: 'relu' }] },
+      /the last layer gives \[4\]/,
+    ],
     [
       'two channels',
       {

@@ -15,7 +15,10 @@ describe('an artifact that was spoilt in any way', () => {
     const outcomes = new Map<string, Set<string>>();
     for (let index = 0; index < CASES; index++) {
       const verdict = await judgeCase('gate', index);
-      outcomes.set(verdict.mutation, (outcomes.get(verdict.mutation) ?? new Set()).add(verdict.outcome));
+      outcomes.set(
+        verdict.mutation,
+        (outcomes.get(verdict.mutation) ?? new Set()).add(verdict.outcome),
+      );
       if (isFault(verdict) || verdict.ms > LIMIT_MS) {
         faults.push(`${index}, ${verdict.mutation}: ${verdict.outcome} in ${verdict.ms} ms`);
       }

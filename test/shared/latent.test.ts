@@ -54,7 +54,9 @@ describe('the sampling law', () => {
 
   it('draws every label about as often', () => {
     const counts = new Array<number>(10).fill(0);
-    drawLabels(deriveSeedKey('labels'), 0, 10_000, 10).forEach((label) => (counts[label] = (counts[label] ?? 0) + 1));
+    drawLabels(deriveSeedKey('labels'), 0, 10_000, 10).forEach(
+      (label) => (counts[label] = (counts[label] ?? 0) + 1),
+    );
     // Standard deviation 30: five of them.
     counts.forEach((count) => expect(Math.abs(count - 1000)).toBeLessThan(150));
   });

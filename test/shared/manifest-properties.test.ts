@@ -5,23 +5,44 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ArtifactError, encodeManifest, parseManifest, sealManifest, type ManifestContent } from '../../shared/artifact.ts';
+import {
+  ArtifactError,
+  encodeManifest,
+  parseManifest,
+  sealManifest,
+  type ManifestContent,
+} from '../../shared/artifact.ts';
 import type { LayerConfig } from '../../shared/generator.ts';
 import { WEIGHT_DTYPES } from '../../shared/weight-encoding.ts';
 import { buildFixture } from '../support/fixture-artifact.ts';
 import { timesAsMany } from '../support/fast-check.ts';
 
-const activation = fc.constantFrom('linear' as const, 'relu' as const, 'leakyRelu' as const, 'sigmoid' as const, 'tanh' as const);
+const activation = fc.constantFrom(
+  'linear' as const,
+  'relu' as const,
+  'leakyRelu' as const,
+  'sigmoid' as const,
+  'tanh' as const,
+);
 /** Of maps. `__proto__` alone is refused. */
-const mapKey = (pattern: RegExp) => fc.stringMatching(pattern).filter((name) => name !== '__proto__');
+const mapKey = (pattern: RegExp) =>
+  fc.stringMatching(pattern).filter((name) => name !== '__proto__');
 /** Any text that UTF-8 can hold. */
-const text = (maxLength: number) => fc.string({ unit: 'grapheme', maxLength }).filter(({ length }) => length <= maxLength);
+const text = (maxLength: number) =>
+  fc.string({ unit: 'grapheme', maxLength }).filter(({ length }) => length <= maxLength);
 
 const layers = fc
   .record({
-    hidden: fc.array(fc.record({ type: fc.constant('dense' as const), units: fc.integer({ min: 1, max: 20 }), activation }), {
-      maxLength: 2,
-    }),
+    hidden: fc.array(
+      fc.record({
+        type: fc.constant('dense' as const),
+        units: fc.integer({ min: 1, max: 20 }),
+        activation,
+      }),
+      {
+        maxLength: 2,
+      },
+    ),
     side: fc.integer({ min: 1, max: 4 }),
     block: fc.constantFrom(1, 2, 3),
     colours: fc.constantFrom(1, 3),
@@ -45,16 +66,24 @@ const manifests = fc
     name: fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/),
     preset: text(64).filter((preset) => preset !== ''),
     seed: text(128),
-    figures: fc.dictionary(mapKey(/^[a-zA-Z0-9 _-]{0,20}$/), fc.double({ noNaN: true, noDefaultInfinity: true }), {
-      maxKeys: 5,
-    }),
+    figures: fc.dictionary(
+      mapKey(/^[a-zA-Z0-9 _-]{0,20}$/),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      {
+        maxKeys: 5,
+      },
+    ),
     libraries: fc.dictionary(mapKey(/^[a-z@/.-]{1,20}$/), text(64), { maxKeys: 4 }),
   })
   .map(
     ({ preset, seed, figures, libraries, ...options }) =>
       buildFixture({
         ...options,
-        alter: (content) => ({ ...content, training: { ...content.training, preset, seed, libraries }, figures }),
+        alter: (content) => ({
+          ...content,
+          training: { ...content.training, preset, seed, libraries },
+          figures,
+        }),
       }).manifest,
   );
 
@@ -70,12 +99,16 @@ function canonicalise(value: unknown): string {
   return JSON.stringify(value);
 }
 
-const versionOf = (content: unknown): string => createHash('sha256').update(canonicalise(content)).digest('hex').slice(0, 16);
+const versionOf = (content: unknown): string =>
+  createHash('sha256').update(canonicalise(content)).digest('hex').slice(0, 16);
 
 /** Every place of a tree, as the keys that lead there. */
 function listPaths(tree: unknown, path: readonly string[] = []): (readonly string[])[] {
   const inner = typeof tree === 'object' && tree !== null ? Object.entries(tree) : [];
-  return [...(path.length > 0 ? [path] : []), ...inner.flatMap(([key, value]) => listPaths(value, [...path, key]))];
+  return [
+    ...(path.length > 0 ? [path] : []),
+    ...inner.flatMap(([key, value]) => listPaths(value, [...path, key])),
+  ];
 }
 
 function change(tree: any, path: readonly string[], value: unknown): void {
@@ -101,7 +134,11 @@ describe('any manifest', () => {
         const { manifest: read, plan } = parseManifest(bytes, { name: manifest.name, version });
         expect(canonicalise(read)).toBe(canonicalise(manifest));
         expect(encodeManifest(read)).toEqual(bytes);
-        expect(plan.outputShape).toEqual([manifest.image.height, manifest.image.width, manifest.image.channels]);
+        expect(plan.outputShape).toEqual([
+          manifest.image.height,
+          manifest.image.width,
+          manifest.image.channels,
+        ]);
       }),
       { numRuns: timesAsMany(100) },
     );

@@ -21,7 +21,11 @@ describe('outlines', () => {
   it('go round every inked centre once and round no other', () => {
     const sizes = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }));
     const pictures = sizes.chain(([width, height]) =>
-      fc.tuple(fc.constant(width), fc.constant(height), fc.uint8Array({ minLength: width * height, maxLength: width * height })),
+      fc.tuple(
+        fc.constant(width),
+        fc.constant(height),
+        fc.uint8Array({ minLength: width * height, maxLength: width * height }),
+      ),
     );
     fc.assert(
       fc.property(pictures, ([width, height, pixels]) => {

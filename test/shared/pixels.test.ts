@@ -8,6 +8,8 @@ describe('pixels', () => {
   });
 
   it('clamps what lies outside of the range, and NaN to paper', () => {
-    expect([...encodePixels(Float32Array.of(-2, -1, 0, 1, 2, NaN), [-1, 1])]).toEqual([0, 0, 128, 255, 255, 0]);
+    expect([...encodePixels(Float32Array.of(-2, -1, 0, 1, 2, NaN), [-1, 1])]).toEqual([
+      0, 0, 128, 255, 255, 0,
+    ]);
   });
 });

@@ -27,7 +27,10 @@ function readChunks(file: Uint8Array): Chunk[] {
   for (let at = 8; at < bytes.length;) {
     const length = bytes.readUInt32BE(at);
     const type = bytes.toString('latin1', at + 4, at + 8);
-    expect([type, bytes.readUInt32BE(at + 8 + length)]).toEqual([type, crc32(bytes.subarray(at + 4, at + 8 + length))]);
+    expect([type, bytes.readUInt32BE(at + 8 + length)]).toEqual([
+      type,
+      crc32(bytes.subarray(at + 4, at + 8 + length)),
+    ]);
     chunks.push({ type, content: bytes.subarray(at + 8, at + 8 + length) });
     at += 12 + length;
   }
@@ -46,13 +49,21 @@ const KINDS: Readonly<Record<string, (i: number, rowBytes: number, random: numbe
   'mostly paper': (_i, _rowBytes, random) => ((random & 31) === 0 ? (random >>> 8) & 255 : 0),
   'equal rows': (i, rowBytes) => ((i % rowBytes) * 37) & 255,
   gradient: (i, rowBytes) => ((i % rowBytes) + Math.floor(i / rowBytes)) & 255,
-  squares: (i, rowBytes) => (Math.floor((i % rowBytes) / 4) * 91 + Math.floor(i / rowBytes / 4) * 53) & 255,
+  squares: (i, rowBytes) =>
+    (Math.floor((i % rowBytes) / 4) * 91 + Math.floor(i / rowBytes / 4) * 53) & 255,
   /** Frequencies that fall so fast that codes would pass 15 bits. */
-  steep: (_i, _rowBytes, random) => Math.clz32(random) * 8 + ((random >>> 3) & 7 & Math.clz32(random)),
+  steep: (_i, _rowBytes, random) =>
+    Math.clz32(random) * 8 + ((random >>> 3) & 7 & Math.clz32(random)),
   'short runs': (i, _rowBytes, random) => (Math.floor(i / 5) + ((random & 63) === 0 ? 1 : 0)) & 255,
 };
 
-function makeImage(kind: string, width: number, height: number, channels: number, smooth: boolean): PngImage {
+function makeImage(
+  kind: string,
+  width: number,
+  height: number,
+  channels: number,
+  smooth: boolean,
+): PngImage {
   let state = 88_172_645;
   const data = Uint8Array.from({ length: width * height * channels }, (_, i) => {
     state ^= state << 13;
@@ -96,13 +107,12 @@ describe('PNG files', () => {
   });
 
   // Several blocks, several stored blocks in one, rows longer than DEFLATE looks back.
-  it.each(Object.keys(KINDS).flatMap((each) => [[each, 700, 500] as const, [each, 40_000, 4] as const]))(
-    'are read when they are large: %s, %i x %i',
-    (each, width, height) => {
-      expectRead(makeImage(each, width, height, 1, false));
-      expectRead(makeImage(each, width, height / 2, 3, true));
-    },
-  );
+  it.each(
+    Object.keys(KINDS).flatMap((each) => [[each, 700, 500] as const, [each, 40_000, 4] as const]),
+  )('are read when they are large: %s, %i x %i', (each, width, height) => {
+    expectRead(makeImage(each, width, height, 1, false));
+    expectRead(makeImage(each, width, height / 2, 3, true));
+  });
 
   it('do not depend on what was packed before, however large it was', () => {
     const image = makeImage('few values', 50, 50, 1, false);
@@ -119,21 +129,25 @@ describe('PNG files', () => {
   });
 });
 
-it('sheets of digits are smaller than zlib packs them with all its might', { timeout: 60_000 }, async () => {
-  const artifact = await readArtifactFolder(join(import.meta.dirname, '../../models/digits'));
-  const sampler = createSampler(artifact, artifact.files.get(WEIGHTS_FILE)!, instantiateKernels);
-  let [own, zlib] = [0, 0];
-  for (const layout of [
-    { cols: 4, scale: 1 },
-    { cols: 4, scale: 4 },
-    { cols: 4, scale: 3, smooth: true },
-  ]) {
-    for (let i = 0; i < 5; i++) {
-      const sheet = buildSheet(sampler.draw({ seed: `sheet ${i}`, start: 0, count: 16 }), layout);
-      const packed = findData(encodePng(pngEncoder, sheet));
-      own += packed.length;
-      zlib += deflateSync(inflateSync(packed), { level: 9, memLevel: 9 }).length;
+it(
+  'sheets of digits are smaller than zlib packs them with all its might',
+  { timeout: 60_000 },
+  async () => {
+    const artifact = await readArtifactFolder(join(import.meta.dirname, '../../models/digits'));
+    const sampler = createSampler(artifact, artifact.files.get(WEIGHTS_FILE)!, instantiateKernels);
+    let [own, zlib] = [0, 0];
+    for (const layout of [
+      { cols: 4, scale: 1 },
+      { cols: 4, scale: 4 },
+      { cols: 4, scale: 3, smooth: true },
+    ]) {
+      for (let i = 0; i < 5; i++) {
+        const sheet = buildSheet(sampler.draw({ seed: `sheet ${i}`, start: 0, count: 16 }), layout);
+        const packed = findData(encodePng(pngEncoder, sheet));
+        own += packed.length;
+        zlib += deflateSync(inflateSync(packed), { level: 9, memLevel: 9 }).length;
+      }
     }
-  }
-  expect(own).toBeLessThan(zlib);
-});
+    expect(own).toBeLessThan(zlib);
+  },
+);

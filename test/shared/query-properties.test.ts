@@ -43,9 +43,21 @@ const text = fc.oneof(
 );
 /** Names of parameters, of what every object has, and any. */
 const name = (known: object) =>
-  fc.oneof(fc.constantFrom(...Object.keys(known), '__proto__', 'constructor', 'toString', 'v', 'utm_source'), text);
+  fc.oneof(
+    fc.constantFrom(
+      ...Object.keys(known),
+      '__proto__',
+      'constructor',
+      'toString',
+      'v',
+      'utm_source',
+    ),
+    text,
+  );
 
-const seed = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }).filter(({ length }) => length <= LIMITS.maxSeedLength);
+const seed = fc
+  .string({ minLength: 1, maxLength: 20, unit: 'grapheme' })
+  .filter(({ length }) => length <= LIMITS.maxSeedLength);
 const channel = fc.integer({ min: 0, max: 255 });
 const colour: fc.Arbitrary<Colour> = fc.oneof(
   fc.tuple(channel, channel, channel, fc.constantFrom(255, 0, 1, 128)),
@@ -80,9 +92,17 @@ function expectOk<T extends { ok: boolean }>(parsed: T): Extract<T, { ok: true }
 describe('a parser of queries', () => {
   it.each([
     ['/digit', DIGIT_PARAMETERS, parseDigitQuery],
-    ['/number', DIGIT_PARAMETERS, (search: URLSearchParams) => parseNumberQuery(search.get('digits') ?? '2026', search)],
+    [
+      '/number',
+      DIGIT_PARAMETERS,
+      (search: URLSearchParams) => parseNumberQuery(search.get('digits') ?? '2026', search),
+    ],
     ['/morph', MORPH_PARAMETERS, parseMorphQuery],
-    ['/dataset', DATASET_PARAMETERS, (search: URLSearchParams) => parseParameters(DATASET_PARAMETERS, search)],
+    [
+      '/dataset',
+      DATASET_PARAMETERS,
+      (search: URLSearchParams) => parseParameters(DATASET_PARAMETERS, search),
+    ],
   ])('of %s never throws, and every refusal is a 400 with words', (_, known, parse) => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name(known), text), { maxLength: 8 }), (pairs) => {
@@ -109,43 +129,64 @@ describe('the permanent URL', () => {
       })
       .chain((what) => look.map((how) => ({ ...what, ...how })));
     fc.assert(
-      fc.property(digits, fc.constantFrom(...(Object.keys(DIGIT_FORMATS) as DigitFormat[])), ({ cols, n, ...rest }, format) => {
-        const pinned: PinnedDigits = { ...rest, n, cols: cols ?? chooseCols(n), format, model: MODEL, number: undefined };
-        const url = buildDigitUrl(pinned);
-        const { path, search } = split(url);
-        const { query } = expectOk(parseDigitQuery(search));
-        expect(path).toBe(`/digit.${format}`);
-        expect(query.unknown).toEqual([]);
-        expect(query).toMatchObject({ seed: pinned.seed, model: MODEL });
-        expect([query.start ?? 0, query.n ?? 1, query.label]).toEqual([pinned.start, n, pinned.label]);
-        expect(buildDigitUrl({ ...repin(query), format })).toBe(url);
-      }),
+      fc.property(
+        digits,
+        fc.constantFrom(...(Object.keys(DIGIT_FORMATS) as DigitFormat[])),
+        ({ cols, n, ...rest }, format) => {
+          const pinned: PinnedDigits = {
+            ...rest,
+            n,
+            cols: cols ?? chooseCols(n),
+            format,
+            model: MODEL,
+            number: undefined,
+          };
+          const url = buildDigitUrl(pinned);
+          const { path, search } = split(url);
+          const { query } = expectOk(parseDigitQuery(search));
+          expect(path).toBe(`/digit.${format}`);
+          expect(query.unknown).toEqual([]);
+          expect(query).toMatchObject({ seed: pinned.seed, model: MODEL });
+          expect([query.start ?? 0, query.n ?? 1, query.label]).toEqual([
+            pinned.start,
+            n,
+            pinned.label,
+          ]);
+          expect(buildDigitUrl({ ...repin(query), format })).toBe(url);
+        },
+      ),
       { numRuns: timesAsMany(300) },
     );
   });
 
   it('of a number asks for the same number again', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[0-9]{1,32}$/), seed, start, look, (number, writer, at, how) => {
-        const hand = { ...how, gap: 0 };
-        const pinned = {
-          ...hand,
-          number,
-          seed: writer,
-          start: at,
-          n: 1,
-          cols: 1,
-          label: undefined,
-          format: 'png' as const,
-          model: MODEL,
-        };
-        const url = buildDigitUrl(pinned);
-        const { path, search } = split(url);
-        const { query } = expectOk(parseNumberQuery(number, search));
-        expect(path).toBe(`/number/${number}.png`);
-        expect(query.unknown).toEqual([]);
-        expect(buildDigitUrl({ ...repin(query), number, format: 'png' })).toBe(url);
-      }),
+      fc.property(
+        fc.stringMatching(/^[0-9]{1,32}$/),
+        seed,
+        start,
+        look,
+        (number, writer, at, how) => {
+          const hand = { ...how, gap: 0 };
+          const pinned = {
+            ...hand,
+            number,
+            seed: writer,
+            start: at,
+            n: 1,
+            cols: 1,
+            label: undefined,
+            format: 'png' as const,
+            model: MODEL,
+          };
+          const url = buildDigitUrl(pinned);
+          const { path, search } = split(url);
+          const { query } = expectOk(parseNumberQuery(number, search));
+          expect(path).toBe(`/number/${number}.png`);
+          expect(query.unknown).toEqual([]);
+          expect(buildDigitUrl({ ...repin(query), number, format: 'png' })).toBe(url);
+        },
+      ),
       { numRuns: timesAsMany(200) },
     );
   });
@@ -163,7 +204,9 @@ describe('the permanent URL', () => {
     fc.assert(
       fc.property(sets, (set) => {
         const url = buildDatasetUrl({ ...set, model: MODEL });
-        const { values, unknown } = expectOk(parseParameters(DATASET_PARAMETERS, split(url).search));
+        const { values, unknown } = expectOk(
+          parseParameters(DATASET_PARAMETERS, split(url).search),
+        );
         expect([values.seed, values.start ?? 0, values.n, values.label, values.model]).toEqual([
           set.seed,
           set.start,
@@ -172,7 +215,9 @@ describe('the permanent URL', () => {
           MODEL,
         ]);
         expect(unknown).toEqual([]);
-        expect(buildDatasetUrl(pinDataset(values, set.format, MODEL, set.seed, values.label))).toBe(url);
+        expect(buildDatasetUrl(pinDataset(values, set.format, MODEL, set.seed, values.label))).toBe(
+          url,
+        );
       }),
       { numRuns: timesAsMany(200) },
     );
@@ -195,28 +240,54 @@ describe('the permanent URL', () => {
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(asked, seed, fc.constantFrom(...(Object.keys(MORPH_FORMATS) as MorphFormat[])), (query, writer, format) => {
-        const first = expectOk(
-          parseMorphQuery(new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]))),
-        );
-        const pinned = pinMorph(first.query, format, MODEL, writer);
-        const url = buildMorphUrl(pinned);
-        const again = expectOk(parseMorphQuery(split(url).search));
-        expect(again.query).toMatchObject({ seed: writer, model: MODEL, unknown: [] });
-        expect(buildMorphUrl(pinMorph(again.query, format, MODEL, writer))).toBe(url);
-      }),
+      fc.property(
+        asked,
+        seed,
+        fc.constantFrom(...(Object.keys(MORPH_FORMATS) as MorphFormat[])),
+        (query, writer, format) => {
+          const first = expectOk(
+            parseMorphQuery(
+              new URLSearchParams(
+                Object.entries(query).map(([key, value]) => [key, String(value)]),
+              ),
+            ),
+          );
+          const pinned = pinMorph(first.query, format, MODEL, writer);
+          const url = buildMorphUrl(pinned);
+          const again = expectOk(parseMorphQuery(split(url).search));
+          expect(again.query).toMatchObject({ seed: writer, model: MODEL, unknown: [] });
+          expect(buildMorphUrl(pinMorph(again.query, format, MODEL, writer))).toBe(url);
+        },
+      ),
       { numRuns: timesAsMany(200) },
     );
   });
 });
 
 /** What a query pins, where it pins nothing the default. */
-function repin(query: ReturnType<typeof expectOk<ReturnType<typeof parseDigitQuery>>>['query']): PinnedDigits {
-  const { n = 1, start: at = 0, cols = chooseCols(n), seed: writer = '', label: class_, number } = query;
+function repin(
+  query: ReturnType<typeof expectOk<ReturnType<typeof parseDigitQuery>>>['query'],
+): PinnedDigits {
+  const {
+    n = 1,
+    start: at = 0,
+    cols = chooseCols(n),
+    seed: writer = '',
+    label: class_,
+    number,
+  } = query;
   const { scale, gap, margin, fg, bg, smooth, dark_fg: darkFg, dark_bg: darkBg, pixels } = query;
-  const told = Object.entries({ scale, gap, margin, fg, bg, smooth, darkFg, darkBg, pixels }).filter(
-    ([, value]) => value !== undefined,
-  );
+  const told = Object.entries({
+    scale,
+    gap,
+    margin,
+    fg,
+    bg,
+    smooth,
+    darkFg,
+    darkBg,
+    pixels,
+  }).filter(([, value]) => value !== undefined);
   return {
     ...DEFAULT_LOOK,
     ...Object.fromEntries(told),
@@ -249,9 +320,15 @@ describe('a colour', () => {
       fc.property(fc.oneof(hex, text), (written) => {
         const digits = written.replace(/^#/, '');
         const isHex =
-          [3, 4, 6, 8].includes(digits.length) && [...digits].every((digit) => '0123456789abcdefABCDEF'.includes(digit));
-        const each = digits.length < 5 ? [...digits].map((digit) => digit + digit) : (digits.match(/../g) ?? []);
-        const expected = isHex ? [...each, 'ff'].slice(0, 4).map((pair) => Number(`0x${pair}`)) : undefined;
+          [3, 4, 6, 8].includes(digits.length) &&
+          [...digits].every((digit) => '0123456789abcdefABCDEF'.includes(digit));
+        const each =
+          digits.length < 5
+            ? [...digits].map((digit) => digit + digit)
+            : (digits.match(/../g) ?? []);
+        const expected = isHex
+          ? [...each, 'ff'].slice(0, 4).map((pair) => Number(`0x${pair}`))
+          : undefined;
         expect(parseColour(written)).toEqual(written === 'transparent' ? [0, 0, 0, 0] : expected);
       }),
       { numRuns: timesAsMany(500) },

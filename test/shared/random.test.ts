@@ -5,7 +5,13 @@ import { deriveKey, drawWords, fillUniform } from '../../shared/random.ts';
 import '../support/fast-check.ts';
 
 /** OpenSSL's ChaCha20: its 16-byte IV is the block counter, then the nonce. */
-function drawWithOpenSsl(key: Uint8Array, purpose: number, index: bigint, count: number, block: number): number[] {
+function drawWithOpenSsl(
+  key: Uint8Array,
+  purpose: number,
+  index: bigint,
+  count: number,
+  block: number,
+): number[] {
   const iv = Buffer.alloc(16);
   iv.writeUInt32LE(block, 0);
   iv.writeUInt32LE(purpose, 4);
@@ -23,10 +29,19 @@ describe('randomness', () => {
   it('draws the words that OpenSSL draws, for any stream and block', () => {
     const index = fc.bigInt({ min: 0n, max: BigInt(Number.MAX_SAFE_INTEGER) });
     fc.assert(
-      fc.property(fc.string(), fc.nat(2 ** 32 - 1), index, fc.nat(200), fc.nat(1000), (seed, purpose, at, count, block) => {
-        const key = deriveKey('sample', seed);
-        expect([...drawWords(key, purpose, Number(at), count, block)]).toEqual(drawWithOpenSsl(key, purpose, at, count, block));
-      }),
+      fc.property(
+        fc.string(),
+        fc.nat(2 ** 32 - 1),
+        index,
+        fc.nat(200),
+        fc.nat(1000),
+        (seed, purpose, at, count, block) => {
+          const key = deriveKey('sample', seed);
+          expect([...drawWords(key, purpose, Number(at), count, block)]).toEqual(
+            drawWithOpenSsl(key, purpose, at, count, block),
+          );
+        },
+      ),
     );
   });
 

@@ -44,13 +44,17 @@ describe('a sampler', () => {
     const sampler = openSampler(buildFixture());
     const draw = (seed: string, start: number, label: number) =>
       Buffer.from(sampler.draw({ seed, start, count: 1, label }).pixels).toString('hex');
-    expect(new Set([draw('a', 0, 1), draw('b', 0, 1), draw('a', 1, 1), draw('a', 0, 2)]).size).toBe(4);
+    expect(new Set([draw('a', 0, 1), draw('b', 0, 1), draw('a', 1, 1), draw('a', 0, 2)]).size).toBe(
+      4,
+    );
     sampler.dispose();
   });
 
   it('gives the label that is asked for to all', () => {
     const sampler = openSampler(buildFixture());
-    expect([...(sampler.draw({ seed: 's', start: 0, count: 3, label: 7 }).labels ?? [])]).toEqual([7, 7, 7]);
+    expect([...(sampler.draw({ seed: 's', start: 0, count: 3, label: 7 }).labels ?? [])]).toEqual([
+      7, 7, 7,
+    ]);
     sampler.dispose();
   });
 
@@ -63,7 +67,9 @@ describe('a sampler', () => {
   it('draws no more once it was disposed of', () => {
     const sampler = openSampler(buildFixture());
     sampler.dispose();
-    expect(() => sampler.draw({ seed: 's', start: 0, count: 1 })).toThrow(/fixture@[0-9a-f]+ was disposed of/);
+    expect(() => sampler.draw({ seed: 's', start: 0, count: 1 })).toThrow(
+      /fixture@[0-9a-f]+ was disposed of/,
+    );
   });
 
   it('is refused, before any memory is taken, when the weights are not the listed ones', () => {
@@ -76,12 +82,17 @@ describe('a sampler', () => {
       throw new Error('an instance was made');
     };
     expect(() => createSampler(parsed, altered, refuse)).toThrow(ArtifactError);
-    expect(() => createSampler(parsed, weights.subarray(4), refuse)).toThrow(/bytes, the manifest says/);
+    expect(() => createSampler(parsed, weights.subarray(4), refuse)).toThrow(
+      /bytes, the manifest says/,
+    );
   });
 
   describe('before it serves', () => {
     /** One dense layer and a picture, whose weights are set one by one. @param weigh  By kind, input and output. */
-    function openPlain(classes: number, weigh: (kind: 'kernel' | 'bias', from: number, to: number) => number) {
+    function openPlain(
+      classes: number,
+      weigh: (kind: 'kernel' | 'bias', from: number, to: number) => number,
+    ) {
       const [latentSize, pixels] = [2, 16];
       const { manifest, files } = buildFixture({
         latentSize,
@@ -93,17 +104,25 @@ describe('a sampler', () => {
       });
       const inputs = latentSize + classes;
       const values = Float32Array.from({ length: (inputs + 1) * pixels }, (_, i) =>
-        i < inputs * pixels ? weigh('kernel', Math.floor(i / pixels), i % pixels) : weigh('bias', 0, i % pixels),
+        i < inputs * pixels
+          ? weigh('kernel', Math.floor(i / pixels), i % pixels)
+          : weigh('bias', 0, i % pixels),
       );
       const weights = new Uint8Array(values.buffer);
       const { version: _, ...content } = manifest;
       const sealed = sealManifest({
         ...content,
-        files: content.files.map((file) => (file.path === WEIGHTS_FILE ? { ...file, sha256: hashBytes(weights) } : file)),
+        files: content.files.map((file) =>
+          file.path === WEIGHTS_FILE ? { ...file, sha256: hashBytes(weights) } : file,
+        ),
       });
       return openSampler({
         manifest: sealed,
-        files: new Map([...files, [MANIFEST_FILE, encodeManifest(sealed)], [WEIGHTS_FILE, weights]]),
+        files: new Map([
+          ...files,
+          [MANIFEST_FILE, encodeManifest(sealed)],
+          [WEIGHTS_FILE, weights],
+        ]),
       });
     }
 
@@ -125,11 +144,21 @@ describe('a sampler', () => {
       sampler.dispose();
     });
 
-    it.each<[what: string, classes: number, weigh: (kind: 'kernel' | 'bias', from: number, to: number) => number]>([
+    it.each<
+      [
+        what: string,
+        classes: number,
+        weigh: (kind: 'kernel' | 'bias', from: number, to: number) => number,
+      ]
+    >([
       ['plain pictures, each of another grey', 0, (kind) => (kind === 'bias' ? 0.5 : 0.2)],
       ['one and the same picture', 10, (kind, _, to) => (kind === 'bias' ? to / 16 : 0)],
       ['a single speck', 0, (kind, _, to) => (kind === 'bias' && to === 5 ? 1 : 0)],
-      ['paper for all classes but the last', 3, (kind, from) => (kind === 'kernel' && from === 2 + 2 ? 1 : 0)],
+      [
+        'paper for all classes but the last',
+        3,
+        (kind, from) => (kind === 'kernel' && from === 2 + 2 ? 1 : 0),
+      ],
     ])('may draw %s', (_, classes, weigh) => {
       const sampler = openPlain(classes, weigh);
       expect(() => sampler.checkOutput()).not.toThrow();

@@ -17,7 +17,11 @@ const seed = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.constantFrom('', '\ud800', '\0'),
 );
-const start = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: LIMITS.maxStart }), fc.constant(2 ** 32 - 1));
+const start = fc.oneof(
+  fc.integer({ min: 0, max: 300 }),
+  fc.integer({ min: 0, max: LIMITS.maxStart }),
+  fc.constant(2 ** 32 - 1),
+);
 const count = fc.integer({ min: 1, max: 40 });
 
 describe('the sampling law', () => {
@@ -34,10 +38,14 @@ describe('the sampling law', () => {
           const latents = drawLatents(key, from, n, size);
           const labels = drawLabels(key, from, n, classes);
           const at = (n - 1) >> 1;
-          expect(drawLatents(key, from + at, 1, size)).toEqual(latents.slice(at * size, (at + 1) * size));
+          expect(drawLatents(key, from + at, 1, size)).toEqual(
+            latents.slice(at * size, (at + 1) * size),
+          );
           expect(drawLabels(key, from + at, 1, classes)).toEqual(labels.slice(at, at + 1));
           // The latent of a smaller model starts as that of a larger one.
-          expect(drawLatents(key, from + at, 1, size + 1).slice(0, size)).toEqual(latents.slice(at * size, (at + 1) * size));
+          expect(drawLatents(key, from + at, 1, size + 1).slice(0, size)).toEqual(
+            latents.slice(at * size, (at + 1) * size),
+          );
         },
       ),
       { numRuns: timesAsMany(150) },
@@ -83,30 +91,49 @@ describe('a generator', () => {
       { type: 'depthToSpace', blockSize: 2 },
     ],
   });
-  const sampler = createSampler(parseManifest(files.get(MANIFEST_FILE)!), files.get(WEIGHTS_FILE)!, instantiateKernels);
+  const sampler = createSampler(
+    parseManifest(files.get(MANIFEST_FILE)!),
+    files.get(WEIGHTS_FILE)!,
+    instantiateKernels,
+  );
 
   it('draws ranges that join to the range of both, whatever the cut', () => {
     fc.assert(
-      fc.property(seed, start, fc.integer({ min: 1, max: 90 }), fc.integer({ min: 1, max: 90 }), (text, from, first, second) => {
-        const whole = sampler.draw({ seed: text, start: from, count: first + second });
-        const parts = [
-          sampler.draw({ seed: text, start: from, count: first }),
-          sampler.draw({ seed: text, start: from + first, count: second }),
-        ];
-        expect(Buffer.concat(parts.map(({ pixels }) => pixels)).equals(whole.pixels)).toBe(true);
-        expect(Buffer.concat(parts.map(({ labels }) => labels!)).equals(whole.labels!)).toBe(true);
-      }),
+      fc.property(
+        seed,
+        start,
+        fc.integer({ min: 1, max: 90 }),
+        fc.integer({ min: 1, max: 90 }),
+        (text, from, first, second) => {
+          const whole = sampler.draw({ seed: text, start: from, count: first + second });
+          const parts = [
+            sampler.draw({ seed: text, start: from, count: first }),
+            sampler.draw({ seed: text, start: from + first, count: second }),
+          ];
+          expect(Buffer.concat(parts.map(({ pixels }) => pixels)).equals(whole.pixels)).toBe(true);
+          expect(Buffer.concat(parts.map(({ labels }) => labels!)).equals(whole.labels!)).toBe(
+            true,
+          );
+        },
+      ),
       { numRuns: timesAsMany(40) },
     );
   });
 
   it('gives the hand of a place that place’s digit, for each label', () => {
     fc.assert(
-      fc.property(seed, start, fc.uint8Array({ minLength: 1, maxLength: 6, max: 4 }), (text, from, labels) => {
-        const hand = sampler.drawHand({ seed: text, start: from, labels });
-        const alone = [...labels].map((label) => sampler.draw({ seed: text, start: from, count: 1, label }).pixels);
-        expect(Buffer.concat(alone).equals(hand.pixels)).toBe(true);
-      }),
+      fc.property(
+        seed,
+        start,
+        fc.uint8Array({ minLength: 1, maxLength: 6, max: 4 }),
+        (text, from, labels) => {
+          const hand = sampler.drawHand({ seed: text, start: from, labels });
+          const alone = [...labels].map(
+            (label) => sampler.draw({ seed: text, start: from, count: 1, label }).pixels,
+          );
+          expect(Buffer.concat(alone).equals(hand.pixels)).toBe(true);
+        },
+      ),
       { numRuns: timesAsMany(40) },
     );
   });

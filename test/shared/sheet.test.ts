@@ -23,15 +23,22 @@ describe('sheets', () => {
     'put every pixel of %i samples in %i columns at scale %i with %i channels where it belongs',
     (count, cols, scale, channels) => {
       const samples = makeSamples(count, channels);
-      const decoded = PNG.sync.read(Buffer.from(encodePng(pngEncoder, buildSheet(samples, { cols, scale }))));
-      expect({ width: decoded.width, height: decoded.height }).toEqual(measureSheet(samples, count, { cols, scale }));
+      const decoded = PNG.sync.read(
+        Buffer.from(encodePng(pngEncoder, buildSheet(samples, { cols, scale }))),
+      );
+      expect({ width: decoded.width, height: decoded.height }).toEqual(
+        measureSheet(samples, count, { cols, scale }),
+      );
       for (let y = 0; y < decoded.height; y++) {
         for (let x = 0; x < decoded.width; x++) {
           const i = Math.floor(y / (2 * scale)) * cols + Math.floor(x / (3 * scale));
           for (let c = 0; c < 3; c++) {
             const at =
-              ((i * 2 + (Math.floor(y / scale) % 2)) * 3 + (Math.floor(x / scale) % 3)) * channels + Math.min(c, channels - 1);
-            expect(decoded.data[(y * decoded.width + x) * 4 + c]).toBe(i < count ? samples.pixels[at] : 0);
+              ((i * 2 + (Math.floor(y / scale) % 2)) * 3 + (Math.floor(x / scale) % 3)) * channels +
+              Math.min(c, channels - 1);
+            expect(decoded.data[(y * decoded.width + x) * 4 + c]).toBe(
+              i < count ? samples.pixels[at] : 0,
+            );
           }
         }
       }
@@ -45,10 +52,16 @@ describe('sheets', () => {
   ])(
     'keep the bytes that pinned URLs promise: %i in %i columns at scale %i, %i channels',
     (count, cols, scale, channels, sha256) => {
-      const pixels = Uint8Array.from({ length: count * 784 * channels }, (_, i) => (Math.floor(i / 5) * 37 + (i % 7)) % 256);
+      const pixels = Uint8Array.from(
+        { length: count * 784 * channels },
+        (_, i) => (Math.floor(i / 5) * 37 + (i % 7)) % 256,
+      );
       const png = encodePng(
         pngEncoder,
-        buildSheet({ count, height: 28, width: 28, channels, pixels, labels: null }, { cols, scale }),
+        buildSheet(
+          { count, height: 28, width: 28, channels, pixels, labels: null },
+          { cols, scale },
+        ),
       );
       expect(createHash('sha256').update(png).digest('hex')).toBe(sha256);
     },
@@ -111,10 +124,12 @@ describe('sheets', () => {
     };
     const sheet = buildSheet(samples, { cols: 1, scale: 1 });
     const plain = encodePng(pngEncoder, sheet).length;
-    expect(encodePng(pngEncoder, sheet, { fg: [0, 0, 0, 255], bg: [250, 250, 250, 255] }).length).toBeLessThanOrEqual(plain + 4);
-    expect(encodePng(pngEncoder, sheet, { fg: [9, 0, 0, 255], bg: [250, 250, 250, 0] }).length).toBeLessThanOrEqual(
-      plain + 12 + 9 + 12 + 3 + 4,
-    );
+    expect(
+      encodePng(pngEncoder, sheet, { fg: [0, 0, 0, 255], bg: [250, 250, 250, 255] }).length,
+    ).toBeLessThanOrEqual(plain + 4);
+    expect(
+      encodePng(pngEncoder, sheet, { fg: [9, 0, 0, 255], bg: [250, 250, 250, 0] }).length,
+    ).toBeLessThanOrEqual(plain + 12 + 9 + 12 + 3 + 4);
   });
 
   it('are as square as they can be', () => {

@@ -15,7 +15,10 @@ const FINE = 8;
 function paint(isInk: (x: number, y: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: SIDE * SIDE }, (_, p) => {
     const places = Array.from({ length: FINE * FINE }, (_place, i) =>
-      isInk((p % SIDE) + ((i % FINE) + 0.5) / FINE, Math.floor(p / SIDE) + (Math.floor(i / FINE) + 0.5) / FINE),
+      isInk(
+        (p % SIDE) + ((i % FINE) + 0.5) / FINE,
+        Math.floor(p / SIDE) + (Math.floor(i / FINE) + 0.5) / FINE,
+      ),
     );
     return Math.round((places.filter(Boolean).length / places.length) * 255);
   });
@@ -33,7 +36,8 @@ const line = (radius: number, [ax, ay]: [number, number], [bx, by]: [number, num
     const at = Math.min(Math.max(share, 0), 1);
     return Math.hypot(x - ax - at * (bx - ax), y - ay - at * (by - ay)) <= radius;
   });
-const ring = (radius: number) => paint((x, y) => Math.abs(Math.hypot(x - 20, y - 20) - 12) <= radius);
+const ring = (radius: number) =>
+  paint((x, y) => Math.abs(Math.hypot(x - 20, y - 20) - 12) <= radius);
 
 describe('a pen is measured', () => {
   it.each([1, 1.5, 2, 3])('by its radius of %f, whatever it wrote', (radius) => {
@@ -60,21 +64,34 @@ describe('a pen is measured', () => {
   it('where there is no ink, or a blob, too', () => {
     const blank = new Uint8Array(SIDE * SIDE);
     const blob = paint((x, y) => Math.hypot(x - 20, y - 20) < 15);
-    for (const samples of [join(blank), join(new Uint8Array(SIDE * SIDE).fill(255)), join(blob), join(blank, blob)]) {
-      expect(Object.values(measurePen(samples)).every((value) => Number.isFinite(value))).toBe(true);
+    for (const samples of [
+      join(blank),
+      join(new Uint8Array(SIDE * SIDE).fill(255)),
+      join(blob),
+      join(blank, blob),
+    ]) {
+      expect(Object.values(measurePen(samples)).every((value) => Number.isFinite(value))).toBe(
+        true,
+      );
     }
   });
 });
 
 const PEN: Pen = { radius: 2, softness: 1, ink: 250, lean: 0, top: 6, bottom: 34 };
 const SIGNS: readonly Sign[] = ['-', '+', '.', ','];
-const draw = (sign: Sign, seed: string, pen = PEN) => drawSign(sign, pen, { height: SIDE, width: SIDE }, drawChances(seed, 0, 0));
+const draw = (sign: Sign, seed: string, pen = PEN) =>
+  drawSign(sign, pen, { height: SIDE, width: SIDE }, drawChances(seed, 0, 0));
 
 /** The rows and the columns with ink. */
 function findBox(pixels: Uint8Array): { top: number; bottom: number; left: number; right: number } {
   const inked = [...pixels.keys()].filter((p) => (pixels[p] as number) >= 128);
   const [xs, ys] = [inked.map((p) => p % SIDE), inked.map((p) => Math.floor(p / SIDE))];
-  return { top: Math.min(...ys), bottom: Math.max(...ys), left: Math.min(...xs), right: Math.max(...xs) };
+  return {
+    top: Math.min(...ys),
+    bottom: Math.max(...ys),
+    left: Math.min(...xs),
+    right: Math.max(...xs),
+  };
 }
 
 describe('a sign is drawn', () => {
@@ -82,14 +99,18 @@ describe('a sign is drawn', () => {
     for (const radius of [1, 2, 3]) {
       const pixels = draw('-', 'a', { ...PEN, radius });
       const middle = Array.from({ length: SIDE }, (_, y) => pixels[y * SIDE + SIDE / 2] as number);
-      expect(Math.abs(middle.reduce((sum, value) => sum + value) / PEN.ink / (2 * radius) - 1)).toBeLessThan(0.15);
+      expect(
+        Math.abs(middle.reduce((sum, value) => sum + value) / PEN.ink / (2 * radius) - 1),
+      ).toBeLessThan(0.15);
       expect(Math.max(...pixels)).toBe(PEN.ink);
     }
   });
 
   it('where it belongs between the lines, and within the picture', () => {
     for (let i = 0; i < 50; i++) {
-      const [minus, plus, dot, comma] = SIGNS.map((sign) => findBox(draw(sign, `seed ${i}`))) as ReturnType<typeof findBox>[];
+      const [minus, plus, dot, comma] = SIGNS.map((sign) =>
+        findBox(draw(sign, `seed ${i}`)),
+      ) as ReturnType<typeof findBox>[];
       expect(minus!.right - minus!.left).toBeGreaterThan(3 * (minus!.bottom - minus!.top - 3));
       expect((minus!.top + minus!.bottom) / 2).toSatisfy((y: number) => y > 17 && y < 24);
       expect([plus!.top > PEN.top, plus!.bottom < PEN.bottom]).toEqual([true, true]);
@@ -119,9 +140,13 @@ describe('a sign is drawn', () => {
     const plain = writeNumber('10', join(one, nought), hand);
     const signed = writeNumber('-1 ,0', join(one, nought), hand);
     const readColumns = ({ width, pixels }: Samples) =>
-      Array.from({ length: width }, (_, x) => Array.from({ length: SIDE }, (_row, y) => pixels[y * width + x]).join());
+      Array.from({ length: width }, (_, x) =>
+        Array.from({ length: SIDE }, (_row, y) => pixels[y * width + x]).join(),
+      );
     const inked = readColumns(plain).filter((column) => /[1-9]/.test(column));
-    expect(readColumns(signed).filter((column) => inked.includes(column)).length).toBeGreaterThanOrEqual(inked.length);
+    expect(
+      readColumns(signed).filter((column) => inked.includes(column)).length,
+    ).toBeGreaterThanOrEqual(inked.length);
     // A space is as wide as that of a hand, not as a digit.
     const spaced = writeNumber('1 0', join(one, nought), hand);
     expect(spaced.width - plain.width).toBeGreaterThan(4);

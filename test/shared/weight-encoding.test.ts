@@ -33,10 +33,15 @@ const finite = fc.oneof(
   fc.constantFrom(0, -0, 1e-45, 3.4028234663852886e38, -3.4028234663852886e38),
 );
 const weightsOf = (value: fc.Arbitrary<number>) =>
-  fc.array(value, { minLength: plan.parameters, maxLength: plan.parameters }).map((values) => Float32Array.from(values));
+  fc
+    .array(value, { minLength: plan.parameters, maxLength: plan.parameters })
+    .map((values) => Float32Array.from(values));
 
 const tiny = Object.fromEntries(
-  WEIGHT_DTYPES.map((dtype) => [dtype, buildFixture({ dtype, latentSize: 2, classes: 0, layers: plan.config.layers })]),
+  WEIGHT_DTYPES.map((dtype) => [
+    dtype,
+    buildFixture({ dtype, latentSize: 2, classes: 0, layers: plan.config.layers }),
+  ]),
 );
 
 describe('weights', () => {
@@ -44,7 +49,9 @@ describe('weights', () => {
     fc.assert(
       fc.property(weightsOf(finite), (values) => {
         const { encoding, bytes } = encodeWeights(plan, values, 'float32');
-        expect(new Uint8Array(decodeNumbers(plan.weights, encoding, bytes).buffer)).toEqual(new Uint8Array(values.buffer));
+        expect(new Uint8Array(decodeNumbers(plan.weights, encoding, bytes).buffer)).toEqual(
+          new Uint8Array(values.buffer),
+        );
       }),
     );
   });
@@ -55,7 +62,9 @@ describe('weights', () => {
         const { encoding, bytes } = encodeWeights(plan, values, 'float16');
         decodeNumbers(plan.weights, encoding, bytes).forEach((decoded, i) => {
           const value = values[i] as number;
-          expect(Math.abs(decoded - value)).toBeLessThanOrEqual(Math.max(Math.abs(value) * 2 ** -11, 2 ** -25));
+          expect(Math.abs(decoded - value)).toBeLessThanOrEqual(
+            Math.max(Math.abs(value) * 2 ** -11, 2 ** -25),
+          );
         });
       }),
     );
@@ -73,7 +82,9 @@ describe('weights', () => {
           part.forEach((value, i) => {
             const error = Math.abs((decoded[next + i] as number) - value);
             // And the rounding to float32.
-            expect(error).toBeLessThanOrEqual(range / 510 + Math.max(...part.map(Math.abs)) * 2 ** -23 + 2 ** -149);
+            expect(error).toBeLessThanOrEqual(
+              range / 510 + Math.max(...part.map(Math.abs)) * 2 ** -23 + 2 ** -149,
+            );
           });
           next += size;
         }
@@ -95,7 +106,9 @@ describe('weights', () => {
     const values = new Float32Array(plan.parameters);
     values[4] = -65_520;
     expect(() => encodeWeights(plan, values, 'float16')).toThrow(
-      new WeightRangeError('--weights float16: dense_1/kernel holds -65520, at most 65504 fits; use --weights float32'),
+      new WeightRangeError(
+        '--weights float16: dense_1/kernel holds -65520, at most 65504 fits; use --weights float32',
+      ),
     );
   });
 
@@ -106,31 +119,47 @@ describe('weights', () => {
     }
   });
 
-  it.each([0x7c00, 0xfc00, 0x7e00, 0x7c01, 0xffff])('of float16 with the half %i are refused', (half) => {
-    const { manifest } = tiny['float16']!;
-    const halves = new Uint16Array(plan.parameters);
-    halves[5] = half;
-    expect(() => decodeWeights({ manifest, plan }, new Uint8Array(halves.buffer))).toThrow(/NaN or infinite/);
-  });
+  it.each([0x7c00, 0xfc00, 0x7e00, 0x7c01, 0xffff])(
+    'of float16 with the half %i are refused',
+    (half) => {
+      const { manifest } = tiny['float16']!;
+      const halves = new Uint16Array(plan.parameters);
+      halves[5] = half;
+      expect(() => decodeWeights({ manifest, plan }, new Uint8Array(halves.buffer))).toThrow(
+        /NaN or infinite/,
+      );
+    },
+  );
 
-  it.each(WEIGHT_DTYPES)('of %s are read at any alignment, and refused at any other length', (dtype) => {
-    const { manifest, files } = tiny[dtype]!;
-    const bytes = files.get(WEIGHTS_FILE) as Uint8Array;
-    expect(bytes.length).toBe(plan.parameters * WEIGHT_BYTES[dtype]);
-    const pooled = Buffer.concat([Buffer.from('x'), bytes, Buffer.from('y')]);
-    expect(decodeWeights({ manifest, plan }, pooled.subarray(1, -1))).toEqual(decodeWeights({ manifest, plan }, bytes));
-    for (const wrong of [pooled, bytes.subarray(1), new Uint8Array()]) {
-      expect(() => decodeWeights({ manifest, plan }, wrong)).toThrow(/bytes, the manifest says/);
-    }
-  });
+  it.each(WEIGHT_DTYPES)(
+    'of %s are read at any alignment, and refused at any other length',
+    (dtype) => {
+      const { manifest, files } = tiny[dtype]!;
+      const bytes = files.get(WEIGHTS_FILE) as Uint8Array;
+      expect(bytes.length).toBe(plan.parameters * WEIGHT_BYTES[dtype]);
+      const pooled = Buffer.concat([Buffer.from('x'), bytes, Buffer.from('y')]);
+      expect(decodeWeights({ manifest, plan }, pooled.subarray(1, -1))).toEqual(
+        decodeWeights({ manifest, plan }, bytes),
+      );
+      for (const wrong of [pooled, bytes.subarray(1), new Uint8Array()]) {
+        expect(() => decodeWeights({ manifest, plan }, wrong)).toThrow(/bytes, the manifest says/);
+      }
+    },
+  );
 
   it('of any bytes are read whole and finite, or refused with an ArtifactError', () => {
-    const anyBytes = fc.uint8Array({ minLength: 4 * plan.parameters, maxLength: 4 * plan.parameters });
+    const anyBytes = fc.uint8Array({
+      minLength: 4 * plan.parameters,
+      maxLength: 4 * plan.parameters,
+    });
     fc.assert(
       fc.property(anyBytes, fc.constantFrom(...WEIGHT_DTYPES), (bytes, dtype) => {
         const { manifest } = tiny[dtype]!;
         try {
-          const parts = decodeWeights({ manifest, plan }, bytes.subarray(0, plan.parameters * WEIGHT_BYTES[dtype]));
+          const parts = decodeWeights(
+            { manifest, plan },
+            bytes.subarray(0, plan.parameters * WEIGHT_BYTES[dtype]),
+          );
           expect(parts.map(({ length }) => length)).toEqual([2, 1, 4, 4]);
           expect(parts.every((part) => part.every(Number.isFinite))).toBe(true);
         } catch (error) {
@@ -149,8 +178,12 @@ describe('the manifest', () => {
 
   /** Parses it with other `weights`, sealed so that its version fits. */
   const parseWith = (weights: unknown) =>
-    parseManifest(encodeManifest(sealManifest({ ...content, weights } as ManifestContent))).manifest.weights;
-  const withFirst = (first: unknown) => ({ dtype: 'uint8', quantization: [first, ...quantization.slice(1)] });
+    parseManifest(encodeManifest(sealManifest({ ...content, weights } as ManifestContent))).manifest
+      .weights;
+  const withFirst = (first: unknown) => ({
+    dtype: 'uint8',
+    quantization: [first, ...quantization.slice(1)],
+  });
 
   it.each(WEIGHT_DTYPES)('of a model with weights of %s is read as it was written', (dtype) => {
     const { manifest, files } = tiny[dtype]!;
@@ -160,8 +193,14 @@ describe('the manifest', () => {
   it.each([
     ['no quantization', { dtype: 'uint8' }],
     ['a quantization too few', { dtype: 'uint8', quantization: quantization.slice(1) }],
-    ['a quantization too many', { dtype: 'uint8', quantization: [...quantization, { scale: 1, min: 0 }] }],
-    ['a hundred quantizations', { dtype: 'uint8', quantization: Array.from({ length: 100 }, () => ({ scale: 1, min: 0 })) }],
+    [
+      'a quantization too many',
+      { dtype: 'uint8', quantization: [...quantization, { scale: 1, min: 0 }] },
+    ],
+    [
+      'a hundred quantizations',
+      { dtype: 'uint8', quantization: Array.from({ length: 100 }, () => ({ scale: 1, min: 0 })) },
+    ],
     ['a scale of 0', withFirst({ scale: 0, min: 0 })],
     ['a negative scale', withFirst({ scale: -1, min: 0 })],
     ['a scale that is text', withFirst({ scale: '1', min: 0 })],
@@ -196,13 +235,17 @@ describe('the manifest', () => {
         const bytes = Uint8Array.from({ length: plan.parameters }, (_, i) => (i % 2) * 255);
         let parsed;
         try {
-          parsed = parseManifest(encodeAny({ ...content, weights: { dtype: 'uint8', quantization: list } }));
+          parsed = parseManifest(
+            encodeAny({ ...content, weights: { dtype: 'uint8', quantization: list } }),
+          );
         } catch (error) {
           expect(error).toBeInstanceOf(ArtifactError);
           return;
         }
         accepted++;
-        expect(decodeWeights(parsed, bytes).every((part) => part.every(Number.isFinite))).toBe(true);
+        expect(decodeWeights(parsed, bytes).every((part) => part.every(Number.isFinite))).toBe(
+          true,
+        );
       }),
       { numRuns: timesAsMany(1000) },
     );
@@ -214,7 +257,9 @@ describe('the manifest', () => {
     try {
       return encodeManifest(sealManifest(altered as ManifestContent));
     } catch {
-      return new TextEncoder().encode(JSON.stringify({ ...(altered as object), version: '0'.repeat(16) }));
+      return new TextEncoder().encode(
+        JSON.stringify({ ...(altered as object), version: '0'.repeat(16) }),
+      );
     }
   }
 });

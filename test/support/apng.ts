@@ -19,10 +19,16 @@ export function takeApart(file: Buffer): TakenApart {
   const chunks = readChunks(file);
   const types = chunks.map(({ type }) => type);
   const control = chunks.find(({ type }) => type === 'acTL')?.content;
-  if (control === undefined || types.indexOf('acTL') > types.indexOf('IDAT') || types.at(-1) !== 'IEND') {
+  if (
+    control === undefined ||
+    types.indexOf('acTL') > types.indexOf('IDAT') ||
+    types.at(-1) !== 'IEND'
+  ) {
     throw new Error(`no animation: ${types.join(' ')}`);
   }
-  const head = chunks.slice(0, types.indexOf('IDAT')).filter(({ type }) => type !== 'acTL' && type !== 'fcTL');
+  const head = chunks
+    .slice(0, types.indexOf('IDAT'))
+    .filter(({ type }) => type !== 'acTL' && type !== 'fcTL');
   const header = head[0]?.content as Buffer;
   const frames: { control: Buffer; data: Buffer[] }[] = [];
   let sequence = 0;
@@ -42,10 +48,17 @@ export function takeApart(file: Buffer): TakenApart {
   return {
     plays: control.readUInt32BE(4),
     frames: frames.map(({ control: frame, data }) => {
-      if (!frame.subarray(4, 12).equals(header.subarray(0, 8)) || frame.readBigUInt64BE(12) !== 0n) {
+      if (
+        !frame.subarray(4, 12).equals(header.subarray(0, 8)) ||
+        frame.readBigUInt64BE(12) !== 0n
+      ) {
         throw new Error('a frame that is not the whole picture');
       }
-      const parts = [...head, { type: 'IDAT', content: Buffer.concat(data) }, { type: 'IEND', content: Buffer.alloc(0) }];
+      const parts = [
+        ...head,
+        { type: 'IDAT', content: Buffer.concat(data) },
+        { type: 'IEND', content: Buffer.alloc(0) },
+      ];
       return {
         png: Buffer.concat([file.subarray(0, 8), ...parts.map(writeChunk)]),
         seconds: frame.readUInt16BE(20) / frame.readUInt16BE(22),
@@ -67,7 +80,10 @@ function readChunks(file: Buffer): Chunk[] {
     if (crc32(file.subarray(at + 4, at + 8 + length)) !== file.readUInt32BE(at + 8 + length)) {
       throw new Error(`a wrong checksum at ${at}`);
     }
-    chunks.push({ type: file.toString('latin1', at + 4, at + 8), content: file.subarray(at + 8, at + 8 + length) });
+    chunks.push({
+      type: file.toString('latin1', at + 4, at + 8),
+      content: file.subarray(at + 8, at + 8 + length),
+    });
     at += 12 + length;
   }
   return chunks;

@@ -8,7 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { prepareSwiftShader, swiftShaderMissing } from './swiftshader.ts';
 
-const binding = fileURLToPath(new URL('../../node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node', import.meta.url));
+const binding = fileURLToPath(
+  new URL(
+    '../../node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node',
+    import.meta.url,
+  ),
+);
 
 export interface TrainingBackend {
   readonly name: 'tensorflow' | 'webgpu' | 'wasm';
@@ -21,14 +26,22 @@ export interface TrainingBackend {
  *
  * @param convolutions  Leaves out wasm, which cannot train them.
  */
-export function listTrainingBackends({ convolutions }: { convolutions: boolean }): TrainingBackend[] {
+export function listTrainingBackends({
+  convolutions,
+}: {
+  convolutions: boolean;
+}): TrainingBackend[] {
   const isRequired = process.env['DIGITMINT_REQUIRE_BACKENDS'] === '1';
   const missing = {
-    tensorflow: existsSync(binding) ? undefined : 'tfjs-node is not set up, run `npm run setup:tensorflow`',
+    tensorflow: existsSync(binding)
+      ? undefined
+      : 'tfjs-node is not set up, run `npm run setup:tensorflow`',
     webgpu: swiftShaderMissing,
     wasm: undefined,
   };
-  const names = convolutions ? (['tensorflow', 'webgpu'] as const) : (['tensorflow', 'webgpu', 'wasm'] as const);
+  const names = convolutions
+    ? (['tensorflow', 'webgpu'] as const)
+    : (['tensorflow', 'webgpu', 'wasm'] as const);
   return names.map((name) => {
     const skip = missing[name] !== undefined && !isRequired;
     if (skip) {
@@ -39,9 +52,15 @@ export function listTrainingBackends({ convolutions }: { convolutions: boolean }
 }
 
 /** Runs a program of test/support on a backend (WebGPU: on SwiftShader) and parses the last line of its output. */
-export async function runOnBackend<T>(program: string, backend: string, ...args: string[]): Promise<T> {
+export async function runOnBackend<T>(
+  program: string,
+  backend: string,
+  ...args: string[]
+): Promise<T> {
   const path = fileURLToPath(new URL(program, import.meta.url));
   const env = backend === 'webgpu' ? await prepareSwiftShader() : {};
-  const { stdout } = await promisify(execFile)(process.execPath, [path, backend, ...args], { env: { ...process.env, ...env } });
+  const { stdout } = await promisify(execFile)(process.execPath, [path, backend, ...args], {
+    env: { ...process.env, ...env },
+  });
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as T;
 }

@@ -10,7 +10,11 @@ import { chromium as playwright, type Browser, type Page } from 'playwright-core
  */
 export async function startBrowser(): Promise<Browser> {
   // Without a sandbox, since it has none for root and in containers; it only ever sees our own pages.
-  return playwright.launch({ executablePath: await chromium.executablePath(), args: ['--no-sandbox'], headless: true });
+  return playwright.launch({
+    executablePath: await chromium.executablePath(),
+    args: ['--no-sandbox'],
+    headless: true,
+  });
 }
 
 /** Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP violations. */
@@ -22,7 +26,9 @@ export function collectComplaints(page: Page): string[] {
     }
   });
   page.on('pageerror', (error) => complaints.push(`exception: ${error.message}`));
-  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()} ${request.failure()?.errorText ?? ''}`));
+  page.on('requestfailed', (request) =>
+    complaints.push(`failed: ${request.url()} ${request.failure()?.errorText ?? ''}`),
+  );
   page.on('response', (response) => {
     if (response.status() >= 400) {
       complaints.push(`${response.status()}: ${response.url()}`);

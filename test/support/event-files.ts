@@ -19,7 +19,9 @@ export interface ReadEvent {
 export interface ReadValue {
   readonly tag: string;
   readonly scalar: number | undefined;
-  readonly image: { height: number; width: number; colorspace: number; encoded: Uint8Array } | undefined;
+  readonly image:
+    | { height: number; width: number; colorspace: number; encoded: Uint8Array }
+    | undefined;
 }
 
 /** Reads a folder's event files in the order of their names, as TensorBoard does. */
@@ -71,7 +73,8 @@ function readEvent(data: Buffer): ReadEvent {
     wallTime: (fields.get(1)?.[0] as Buffer | undefined)?.readDoubleLE() ?? NaN,
     step: Number(fields.get(2)?.[0] ?? 0),
     fileVersion: fields.get(3)?.[0]?.toString(),
-    sessionStatus: session === undefined ? undefined : Number(readFields(session as Buffer).get(1)?.[0]),
+    sessionStatus:
+      session === undefined ? undefined : Number(readFields(session as Buffer).get(1)?.[0]),
     values: (fields.get(5) ?? []).flatMap((summary) =>
       (readFields(summary as Buffer).get(1) ?? []).map((value) => readValue(value as Buffer)),
     ),
@@ -112,7 +115,11 @@ function readFields(data: Buffer): Map<number, (bigint | Buffer)[]> {
   while (at < data.length) {
     const key = Number(readVarint());
     const [number, wire] = [key >>> 3, key & 7];
-    const sizes: Record<number, () => number> = { 1: () => 8, 2: () => Number(readVarint()), 5: () => 4 };
+    const sizes: Record<number, () => number> = {
+      1: () => 8,
+      2: () => Number(readVarint()),
+      5: () => 4,
+    };
     let value: bigint | Buffer;
     if (wire === 0) {
       value = readVarint();

@@ -1,7 +1,12 @@
 /**
  * An HTTP proxy on the loopback interface that passes requests on to a real server and misbehaves when told to.
  */
-import { createServer, request as sendRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as sendRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What to do with a request. */
@@ -24,7 +29,12 @@ export type Fault =
     };
 
 /** What becomes of an answer: its length is told right, but where the name says else. */
-export type Spoiling = 'cut in the middle' | 'altered' | 'dripping' | 'shorter than told' | 'longer than told';
+export type Spoiling =
+  | 'cut in the middle'
+  | 'altered'
+  | 'dripping'
+  | 'shorter than told'
+  | 'longer than told';
 
 export interface FaultyProxy {
   readonly endpoint: string;
@@ -87,9 +97,21 @@ export async function startFaultyProxy(
 }
 
 /** The Host header goes along as it came, since the signature covers it. */
-function forward(target: URL, request: IncomingMessage, body: Buffer, response: ServerResponse | null, how?: Spoiling): void {
+function forward(
+  target: URL,
+  request: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse | null,
+  how?: Spoiling,
+): void {
   const upstream = sendRequest(
-    { host: target.hostname, port: target.port, method: request.method, path: request.url, headers: request.headers },
+    {
+      host: target.hostname,
+      port: target.port,
+      method: request.method,
+      path: request.url,
+      headers: request.headers,
+    },
     (answer) => {
       if (response === null) {
         answer.resume().on('end', () => request.socket.destroy());
@@ -109,8 +131,14 @@ function forward(target: URL, request: IncomingMessage, body: Buffer, response: 
 
 const DRIP_MS = 100;
 
-function spoil({ statusCode = 502, headers }: IncomingMessage, body: Buffer, response: ServerResponse, how: Spoiling): void {
-  const begin = (length: number) => response.writeHead(statusCode, { ...headers, 'content-length': length });
+function spoil(
+  { statusCode = 502, headers }: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse,
+  how: Spoiling,
+): void {
+  const begin = (length: number) =>
+    response.writeHead(statusCode, { ...headers, 'content-length': length });
   const half = body.subarray(0, body.length >> 1);
   switch (how) {
     case 'cut in the middle':

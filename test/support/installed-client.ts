@@ -37,10 +37,18 @@ export async function installClient(): Promise<InstalledClient> {
   const [built, folder] = [join(root, 'dist'), join(root, 'project')];
   await buildClient(built);
   await mkdir(folder);
-  const options = { env: { ...process.env, npm_config_cache: join(root, 'cache'), npm_config_offline: 'true' } };
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', root], { ...options, cwd: built });
+  const options = {
+    env: { ...process.env, npm_config_cache: join(root, 'cache'), npm_config_offline: 'true' },
+  };
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', root], {
+    ...options,
+    cwd: built,
+  });
   const [packed] = Object.values(JSON.parse(stdout) as Record<string, Packed>) as [Packed]; // By place, or by name.
-  await writeFile(join(folder, 'package.json'), '{ "name": "project", "version": "1.0.0", "type": "module", "private": true }\n');
+  await writeFile(
+    join(folder, 'package.json'),
+    '{ "name": "project", "version": "1.0.0", "type": "module", "private": true }\n',
+  );
   const flags = ['--no-audit', '--no-fund', '--ignore-scripts'];
   await run('npm', ['install', ...flags, join(root, packed.filename)], { ...options, cwd: folder });
   return {

@@ -2,7 +2,13 @@
  * Object storage in memory, for tests that run a command once for each of its operations: it passes the contract suite
  * that the real ones pass, is copied in no time, and each operation is one step.
  */
-import { checkKey, isValidKey, sortListed, StorageError, type ObjectStore } from '../../trainer/storage/object-store.ts';
+import {
+  checkKey,
+  isValidKey,
+  sortListed,
+  StorageError,
+  type ObjectStore,
+} from '../../trainer/storage/object-store.ts';
 
 interface MemoryObject {
   readonly bytes: Uint8Array;
@@ -19,7 +25,9 @@ export interface MemoryStore extends ObjectStore {
 
 let writes = 0;
 
-export function createMemoryStore(from: ReadonlyMap<string, MemoryObject> = new Map()): MemoryStore {
+export function createMemoryStore(
+  from: ReadonlyMap<string, MemoryObject> = new Map(),
+): MemoryStore {
   const objects = new Map(from);
   const description = 'memory';
   return {

@@ -35,7 +35,10 @@ const waiting = {
 };
 
 function openStore(): ObjectStore {
-  const store = 'folder' in task.store ? createFolderStore(task.store.folder) : createS3Store({ ...task.store.s3, waiting });
+  const store =
+    'folder' in task.store
+      ? createFolderStore(task.store.folder)
+      : createS3Store({ ...task.store.s3, waiting });
   const { kill } = task;
   return wrapOperations(store, async (name, operate) => {
     const isLast = kill !== undefined && name.endsWith(kill.at);

@@ -34,25 +34,41 @@ const START_TIMEOUT_MS = 60_000;
  * Starts the server and waits until it says that it listens.
  * @throws Error  With all that it wrote to stderr, when it ends instead.
  */
-export async function startServer({ env = {}, args = [], script, cwd }: ServerOptions = {}): Promise<TestServer> {
-  const child = spawn(process.execPath, [script ?? join(inject('serverFolder'), 'server.js'), ...args], {
-    env: { PATH: process.env['PATH'], PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(cwd !== undefined && { cwd }),
-  });
+export async function startServer({
+  env = {},
+  args = [],
+  script,
+  cwd,
+}: ServerOptions = {}): Promise<TestServer> {
+  const child = spawn(
+    process.execPath,
+    [script ?? join(inject('serverFolder'), 'server.js'), ...args],
+    {
+      env: { PATH: process.env['PATH'], PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(cwd !== undefined && { cwd }),
+    },
+  );
   const said = { stdout: '', stderr: '' };
-  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const ended = new Promise<number | null>((resolve) =>
+    child.once('exit', (code) => resolve(code)),
+  );
   const started = new Promise<URL>((resolve, reject) => {
     child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
     child.stdout.on('data', (chunk: Buffer) => {
       said.stdout += chunk.toString();
-      const line = said.stdout.split('\n').find((each) => each.includes('"event":"started"') && each.endsWith('}'));
+      const line = said.stdout
+        .split('\n')
+        .find((each) => each.includes('"event":"started"') && each.endsWith('}'));
       if (line !== undefined) {
         resolve(new URL((JSON.parse(line) as { listens: string }).listens));
       }
     });
     child.once('close', (code) => reject(new Error(`status ${code}: ${said.stderr}`)));
-    setTimeout(() => reject(new Error(`not started within ${START_TIMEOUT_MS} ms: ${said.stderr}`)), START_TIMEOUT_MS).unref();
+    setTimeout(
+      () => reject(new Error(`not started within ${START_TIMEOUT_MS} ms: ${said.stderr}`)),
+      START_TIMEOUT_MS,
+    ).unref();
   });
   const stop = (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
     child.kill(signal);
@@ -112,8 +128,12 @@ function createFolderBucket(folder: string): TestBucket {
     },
     list: async () => {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-      const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-      return { objects: files.map((file) => ({ key: relative(folder, file).split(sep).join('/') })) };
+      const files = entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name));
+      return {
+        objects: files.map((file) => ({ key: relative(folder, file).split(sep).join('/') })),
+      };
     },
   };
 }

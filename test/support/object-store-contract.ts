@@ -4,7 +4,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkConditionalWrites } from '../../trainer/storage/conditional-writes.ts';
-import { StorageError, type ObjectStore, type StorageFailure } from '../../trainer/storage/object-store.ts';
+import {
+  StorageError,
+  type ObjectStore,
+  type StorageFailure,
+} from '../../trainer/storage/object-store.ts';
 
 const utf8 = new TextEncoder();
 const ONE_MEBIBYTE = 1024 * 1024;
@@ -56,7 +60,9 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       for (const bytes of [new Uint8Array(3 * ONE_MEBIBYTE).fill(0xa5), new Uint8Array()]) {
         const key = buildFreshKey();
         await store.put(key, bytes, absent);
-        expect(Buffer.compare((await store.get(key))?.bytes ?? utf8.encode('nothing'), bytes)).toBe(0);
+        expect(Buffer.compare((await store.get(key))?.bytes ?? utf8.encode('nothing'), bytes)).toBe(
+          0,
+        );
       }
     });
 
@@ -67,14 +73,19 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
     it('refuses to read more than it was allowed to', async () => {
       const key = buildFreshKey();
       await store.put(key, new Uint8Array(11), absent);
-      expect((await catchStorageFailure(store.get(key, { maxBytes: 10 }))).reason).toBe('too_large');
+      expect((await catchStorageFailure(store.get(key, { maxBytes: 10 }))).reason).toBe(
+        'too_large',
+      );
       expect((await store.get(key, { maxBytes: 11 }))?.bytes).toHaveLength(11);
     });
 
     it('creates only where there is nothing', async () => {
       const key = buildFreshKey();
       await store.put(key, utf8.encode('first'), absent);
-      expect(await store.put(key, utf8.encode('second'), absent)).toEqual({ ok: false, reason: 'precondition_failed' });
+      expect(await store.put(key, utf8.encode('second'), absent)).toEqual({
+        ok: false,
+        reason: 'precondition_failed',
+      });
       expect((await store.get(key))?.bytes).toEqual(utf8.encode('first'));
     });
 
@@ -93,16 +104,23 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
 
     it('replaces nothing where there is nothing', async () => {
       const key = buildFreshKey();
-      const put = await store.put(key, utf8.encode('new'), { when: 'unchanged', etag: `"${'1'.repeat(32)}"` });
+      const put = await store.put(key, utf8.encode('new'), {
+        when: 'unchanged',
+        etag: `"${'1'.repeat(32)}"`,
+      });
       expect(put).toEqual({ ok: false, reason: 'precondition_failed' });
       expect(await store.get(key)).toBeNull();
     });
 
     it('lets one of many creators win', async () => {
       const key = buildFreshKey();
-      const puts = await Promise.all(Array.from({ length: 8 }, (_, i) => store.put(key, utf8.encode(`creator ${i}`), absent)));
+      const puts = await Promise.all(
+        Array.from({ length: 8 }, (_, i) => store.put(key, utf8.encode(`creator ${i}`), absent)),
+      );
       expect(puts.filter((put) => put.ok)).toHaveLength(1);
-      expect((await store.get(key))?.bytes).toEqual(utf8.encode(`creator ${puts.findIndex((put) => put.ok)}`));
+      expect((await store.get(key))?.bytes).toEqual(
+        utf8.encode(`creator ${puts.findIndex((put) => put.ok)}`),
+      );
     });
 
     it('lets one of many writers win that start from the same object', async () => {
@@ -110,10 +128,14 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       const created = await store.put(key, utf8.encode('start'), absent);
       const etag = created.ok ? created.etag : '';
       const puts = await Promise.all(
-        Array.from({ length: 8 }, (_, i) => store.put(key, utf8.encode(`writer ${i}`), { when: 'unchanged', etag })),
+        Array.from({ length: 8 }, (_, i) =>
+          store.put(key, utf8.encode(`writer ${i}`), { when: 'unchanged', etag }),
+        ),
       );
       expect(puts.filter((put) => put.ok)).toHaveLength(1);
-      expect((await store.get(key))?.bytes).toEqual(utf8.encode(`writer ${puts.findIndex((put) => put.ok)}`));
+      expect((await store.get(key))?.bytes).toEqual(
+        utf8.encode(`writer ${puts.findIndex((put) => put.ok)}`),
+      );
     });
 
     it('loses no writer’s part when many read, change and write the same object', async () => {
@@ -121,9 +143,12 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       const add = async (part: string): Promise<void> => {
         for (let done = false; !done;) {
           const there = await store.get(key);
-          const parts: string[] = there === null ? [] : JSON.parse(new TextDecoder().decode(there.bytes));
-          const condition = there === null ? absent : ({ when: 'unchanged', etag: there.etag } as const);
-          done = (await store.put(key, utf8.encode(JSON.stringify([...parts, part])), condition)).ok;
+          const parts: string[] =
+            there === null ? [] : JSON.parse(new TextDecoder().decode(there.bytes));
+          const condition =
+            there === null ? absent : ({ when: 'unchanged', etag: there.etag } as const);
+          done = (await store.put(key, utf8.encode(JSON.stringify([...parts, part])), condition))
+            .ok;
         }
       };
       const parts = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -134,7 +159,9 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
 
     it('lists all keys with a prefix in order, and no others', async () => {
       const folder = `contract-list-${randomUUID()}`;
-      const keys = ['a.json', 'a/b.bin', 'a/c/d.json', 'b.json', 'z-1.bin'].map((path) => `${folder}/${path}`);
+      const keys = ['a.json', 'a/b.bin', 'a/c/d.json', 'b.json', 'z-1.bin'].map(
+        (path) => `${folder}/${path}`,
+      );
       for (const key of keys.toReversed()) {
         await store.put(key, utf8.encode(key), absent);
       }
@@ -151,7 +178,10 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       await store.put(`${folder}/b.bin`, new Uint8Array(), absent);
       const [first] = await store.list(`${folder}/`);
       await new Promise((resolve) => setTimeout(resolve, 1100));
-      await store.put(`${folder}/a.bin`, new Uint8Array(5), { when: 'unchanged', etag: created.ok ? created.etag : '' });
+      await store.put(`${folder}/a.bin`, new Uint8Array(5), {
+        when: 'unchanged',
+        etag: created.ok ? created.etag : '',
+      });
       const [replaced, other] = await store.list(`${folder}/`);
       expect([first?.bytes, replaced?.bytes, other?.bytes]).toEqual([1234, 5, 0]);
       // Some stores tell whole seconds, and clocks differ by milliseconds.
@@ -187,12 +217,17 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       'x'.repeat(513),
     ])('refuses the key %j', async (key) => {
       expect((await catchStorageFailure(store.get(key))).reason).toBe('invalid_key');
-      expect((await catchStorageFailure(store.put(key, new Uint8Array(1), absent))).reason).toBe('invalid_key');
+      expect((await catchStorageFailure(store.put(key, new Uint8Array(1), absent))).reason).toBe(
+        'invalid_key',
+      );
       expect((await catchStorageFailure(store.delete(key))).reason).toBe('invalid_key');
     });
 
     it('is found to honour conditional writes, and nothing is left of the trial', async () => {
-      expect(await checkConditionalWrites(store)).toEqual({ createOnly: true, compareAndSwap: true });
+      expect(await checkConditionalWrites(store)).toEqual({
+        createOnly: true,
+        compareAndSwap: true,
+      });
       expect(await store.list('publish-probe-')).toEqual([]);
     });
   });

@@ -12,7 +12,9 @@ export interface OtherOrigin {
 }
 
 /** Starts it. @param headers  Of every answer, beside those of isolation. */
-export async function startOtherOrigin(headers: Readonly<Record<string, string>> = {}): Promise<OtherOrigin> {
+export async function startOtherOrigin(
+  headers: Readonly<Record<string, string>> = {},
+): Promise<OtherOrigin> {
   const contents = new Map<string, string | Uint8Array>();
   const server = createServer((asked, answer) => {
     const path = (asked.url ?? '').split('?')[0] as string;

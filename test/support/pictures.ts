@@ -39,7 +39,16 @@ export interface RawPng {
 }
 
 /** Puts a PNG together (W3C, Portable Network Graphics, section 11). */
-export function buildRawPng({ width, height, depth, colourType, palette, transparency, interlace = 0, rows }: RawPng): Buffer {
+export function buildRawPng({
+  width,
+  height,
+  depth,
+  colourType,
+  palette,
+  transparency,
+  interlace = 0,
+  rows,
+}: RawPng): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);

@@ -63,7 +63,11 @@ export const CONVOLUTIONAL_PROBLEM: Problem = makeProblem(
   { type: 'convolutional', filters: [2, 3], kernelSizes: [5, 3], units: 3 },
 );
 
-function makeProblem(objective: ObjectiveConfig, generator: GeneratorConfig, discriminator: DiscriminatorConfig): Problem {
+function makeProblem(
+  objective: ObjectiveConfig,
+  generator: GeneratorConfig,
+  discriminator: DiscriminatorConfig,
+): Problem {
   const plan = planGenerator(generator);
   const judgePlan = planDiscriminator(discriminator, plan.outputShape, generator.classes);
   const size = judgePlan.weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -76,25 +80,40 @@ function makeProblem(objective: ObjectiveConfig, generator: GeneratorConfig, dis
     discriminatorWeights: makeValues(size, 2.9, 0.6),
     real: makeValues(BATCH * sizeOf(plan.outputShape), 1, 0.9),
     latents: makeValues(BATCH * generator.latentSize, 2),
-    labels: generator.classes === 0 ? null : Uint8Array.from({ length: BATCH }, (_, i) => i % generator.classes),
+    labels:
+      generator.classes === 0
+        ? null
+        : Uint8Array.from({ length: BATCH }, (_, i) => i % generator.classes),
   };
 }
 
 /** The discriminator's whole loss, penalties included. */
-export function computeDiscriminatorTotal(problem: Problem, judgeWeights: ArrayLike<number>, penaltyStep = 1e-4): number {
+export function computeDiscriminatorTotal(
+  problem: Problem,
+  judgeWeights: ArrayLike<number>,
+  penaltyStep = 1e-4,
+): number {
   const { objective, generatorWeights } = problem;
   const reals = takeRows(problem.real);
   const fakes = generateAll(problem, generatorWeights);
-  const judgeAt = (x: number[], i: number): number => judge(problem, judgeWeights, x, labelOf(problem, i));
-  const pairs = reals.map((real, i) => [judgeAt(real, i), judgeAt(fakes[i] as number[], i)] as const);
+  const judgeAt = (x: number[], i: number): number =>
+    judge(problem, judgeWeights, x, labelOf(problem, i));
+  const pairs = reals.map(
+    (real, i) => [judgeAt(real, i), judgeAt(fakes[i] as number[], i)] as const,
+  );
   if (objective.type === 'non-saturating') {
     const { r1Gamma = 0, realTarget = 1 } = objective;
-    const smoothed = (real: number): number => realTarget * softplus(-real) + (1 - realTarget) * softplus(real);
+    const smoothed = (real: number): number =>
+      realTarget * softplus(-real) + (1 - realTarget) * softplus(real);
     const penalty = r1Gamma === 0 ? 0 : computePenalties(problem, judgeWeights, penaltyStep)[0];
-    return mean(pairs.map(([real, fake]) => smoothed(real) + softplus(fake))) + (r1Gamma / 2) * penalty;
+    return (
+      mean(pairs.map(([real, fake]) => smoothed(real) + softplus(fake))) + (r1Gamma / 2) * penalty
+    );
   }
   const [r1, r2] = computePenalties(problem, judgeWeights, penaltyStep);
-  return mean(pairs.map(([real, fake]) => softplus(fake - real))) + (objective.gamma / 2) * (r1 + r2);
+  return (
+    mean(pairs.map(([real, fake]) => softplus(fake - real))) + (objective.gamma / 2) * (r1 + r2)
+  );
 }
 
 /** Mean squared norm of the logits' gradient by real images and by generated ones. */
@@ -104,15 +123,22 @@ export function computePenalties(
   penaltyStep = 1e-4,
 ): [r1: number, r2: number] {
   const squaredNorm = (x: number[], i: number): number =>
-    differentiate((at) => judge(problem, judgeWeights, at, labelOf(problem, i)), x, penaltyStep).reduce(
-      (sum, value) => sum + value * value,
-      0,
-    );
-  return [mean(takeRows(problem.real).map(squaredNorm)), mean(generateAll(problem, problem.generatorWeights).map(squaredNorm))];
+    differentiate(
+      (at) => judge(problem, judgeWeights, at, labelOf(problem, i)),
+      x,
+      penaltyStep,
+    ).reduce((sum, value) => sum + value * value, 0);
+  return [
+    mean(takeRows(problem.real).map(squaredNorm)),
+    mean(generateAll(problem, problem.generatorWeights).map(squaredNorm)),
+  ];
 }
 
 /** The generator's loss. */
-export function computeGeneratorTotal(problem: Problem, generatorWeights: ArrayLike<number>): number {
+export function computeGeneratorTotal(
+  problem: Problem,
+  generatorWeights: ArrayLike<number>,
+): number {
   const { objective, discriminatorWeights } = problem;
   const reals = takeRows(problem.real);
   return mean(
@@ -125,7 +151,11 @@ export function computeGeneratorTotal(problem: Problem, generatorWeights: ArrayL
 }
 
 /** The gradient by central differences, in double precision. */
-export function differentiate(f: (x: number[]) => number, at: ArrayLike<number>, step = 1e-4): number[] {
+export function differentiate(
+  f: (x: number[]) => number,
+  at: ArrayLike<number>,
+  step = 1e-4,
+): number[] {
   return Array.from(at, (value, i) => {
     const [up, down] = [Array.from(at), Array.from(at)];
     up[i] = value + step;
@@ -138,13 +168,21 @@ function generateAll(problem: Problem, weights: ArrayLike<number>): number[][] {
   const { latentSize, classes, layers } = problem.generator;
   return Array.from({ length: BATCH }, (_, row) => {
     const latent = Array.from(problem.latents.subarray(row * latentSize, (row + 1) * latentSize));
-    let x = [...latent, ...Array.from({ length: classes }, (_unused, label) => (label === labelOf(problem, row) ? 1 : 0))];
+    let x = [
+      ...latent,
+      ...Array.from({ length: classes }, (_unused, label) =>
+        label === labelOf(problem, row) ? 1 : 0,
+      ),
+    ];
     let shape: number[] = [x.length];
     let next = 0;
     for (const layer of layers) {
       const [h = 1, w = 1, c = 1] = shape;
       if (layer.type === 'dense') {
-        [x, next] = [affine(x, weights, next, layer.units).map(activate(layer.activation)), next + (x.length + 1) * layer.units];
+        [x, next] = [
+          affine(x, weights, next, layer.units).map(activate(layer.activation)),
+          next + (x.length + 1) * layer.units,
+        ];
         shape = [layer.units];
       } else if (layer.type === 'conv2d') {
         const k = layer.kernelSize;
@@ -160,11 +198,19 @@ function generateAll(problem: Problem, weights: ArrayLike<number>): number[][] {
   });
 }
 
-function judge({ discriminator, image, generator }: Problem, weights: ArrayLike<number>, input: number[], label: number): number {
+function judge(
+  { discriminator, image, generator }: Problem,
+  weights: ArrayLike<number>,
+  input: number[],
+  label: number,
+): number {
   if (discriminator.type === 'dense') {
     let [x, next] = [input, 0];
     for (const units of discriminator.units) {
-      [x, next] = [affine(x, weights, next, units).map(activate('relu')), next + (x.length + 1) * units];
+      [x, next] = [
+        affine(x, weights, next, units).map(activate('relu')),
+        next + (x.length + 1) * units,
+      ];
     }
     return affine(x, weights, next, 1)[0] as number;
   }
@@ -182,7 +228,11 @@ function judge({ discriminator, image, generator }: Problem, weights: ArrayLike<
   const { classes } = generator;
   return classes === 0
     ? logit
-    : logit + features.reduce((sum, value, i) => sum + value * (weights[next + i * classes + label] as number), 0);
+    : logit +
+        features.reduce(
+          (sum, value, i) => sum + value * (weights[next + i * classes + label] as number),
+          0,
+        );
 }
 
 function affine(x: number[], weights: ArrayLike<number>, from: number, units: number): number[] {
@@ -217,7 +267,9 @@ function convolve(
           for (let dx = 0; dx < k; dx++) {
             const [sy, sx] = [row * stride + dy - top, col * stride + dx - left];
             for (let i = 0; i < c && sy >= 0 && sy < h && sx >= 0 && sx < w; i++) {
-              sum += (x[(sy * w + sx) * c + i] as number) * (weights[from + ((dy * k + dx) * c + i) * filters + f] as number);
+              sum +=
+                (x[(sy * w + sx) * c + i] as number) *
+                (weights[from + ((dy * k + dx) * c + i) * filters + f] as number);
             }
           }
         }
@@ -228,12 +280,22 @@ function convolve(
   return y;
 }
 
-function shuffle(x: number[], h: number, w: number, c: number, block: number): [number[], number[]] {
+function shuffle(
+  x: number[],
+  h: number,
+  w: number,
+  c: number,
+  block: number,
+): [number[], number[]] {
   const depth = c / (block * block);
   const y = new Array<number>(x.length);
   x.forEach((value, at) => {
     const [channel, col, row] = [at % c, Math.floor(at / c) % w, Math.floor(at / (c * w))];
-    const [dy, dx, d] = [Math.floor(channel / (block * depth)), Math.floor(channel / depth) % block, channel % depth];
+    const [dy, dx, d] = [
+      Math.floor(channel / (block * depth)),
+      Math.floor(channel / depth) % block,
+      channel % depth,
+    ];
     y[((row * block + dy) * w * block + col * block + dx) * depth + d] = value;
   });
   return [y, [h * block, w * block, depth]];
@@ -251,7 +313,8 @@ function activate(activation: string): (x: number) => number {
 }
 
 const softplus = (x: number): number => Math.log1p(Math.exp(x));
-const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const mean = (values: number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 const labelOf = ({ labels }: Problem, row: number): number => labels?.[row] ?? -1;
 const takeRows = (values: Float32Array): number[][] =>
   Array.from({ length: BATCH }, (_, i) =>

@@ -8,7 +8,11 @@ import { publishArtifact } from '../../trainer/publish.ts';
 import { createFolderStore } from '../../trainer/storage/folder-store.ts';
 import type { ObjectStore } from '../../trainer/storage/object-store.ts';
 
-const [storePath, folder, killBefore = 'Infinity'] = process.argv.slice(2) as [string, string, string?];
+const [storePath, folder, killBefore = 'Infinity'] = process.argv.slice(2) as [
+  string,
+  string,
+  string?,
+];
 
 function createDeadlyStore(store: ObjectStore, killBeforeWrite: number): ObjectStore {
   let writes = 0;

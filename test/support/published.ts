@@ -13,7 +13,10 @@ import { buildFixture, type Fixture } from './fixture-artifact.ts';
 
 /** 84 numbers: 4 latents to a picture of 4x4. */
 export function buildTiny(name: string, weightsSeed: string): Fixture {
-  const layers = [{ type: 'dense', units: 16, activation: 'sigmoid' } as const, { type: 'reshape', shape: [4, 4, 1] } as const];
+  const layers = [
+    { type: 'dense', units: 16, activation: 'sigmoid' } as const,
+    { type: 'reshape', shape: [4, 4, 1] } as const,
+  ];
   return buildFixture({
     name,
     weightsSeed,
@@ -27,7 +30,9 @@ export function buildTiny(name: string, weightsSeed: string): Fixture {
 export async function writeArtifact(base: string, fixture: Fixture): Promise<string> {
   const folder = join(base, `${fixture.manifest.name}-${fixture.manifest.version}`);
   await mkdir(folder, { recursive: true });
-  await Promise.all([...fixture.files].map(([path, bytes]) => writeFile(join(folder, path), bytes)));
+  await Promise.all(
+    [...fixture.files].map(([path, bytes]) => writeFile(join(folder, path), bytes)),
+  );
   return folder;
 }
 
@@ -44,11 +49,15 @@ function hash(bytes: Uint8Array | undefined): string {
 /** What a reader gets: for each model the version, whose files must all be there and whole. */
 export async function readServed(from: ObjectStore): Promise<Record<string, string>> {
   const served: Record<string, string> = {};
-  for (const [name, { version, manifestSha256 }] of Object.entries((await readPointer(from)).models)) {
+  for (const [name, { version, manifestSha256 }] of Object.entries(
+    (await readPointer(from)).models,
+  )) {
     const manifest = await from.get(`models/${name}/${version}/manifest.json`);
     expect(hash(manifest?.bytes)).toBe(manifestSha256);
     for (const file of JSON.parse(new TextDecoder().decode(manifest?.bytes)).files) {
-      expect(hash((await from.get(`models/${name}/${version}/${file.path}`))?.bytes)).toBe(file.sha256);
+      expect(hash((await from.get(`models/${name}/${version}/${file.path}`))?.bytes)).toBe(
+        file.sha256,
+      );
     }
     served[name] = version;
   }

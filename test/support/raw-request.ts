@@ -16,25 +16,32 @@ export interface RawAnswer {
 export function sendRaw(
   url: URL,
   path: string,
-  { method = 'GET', headers = {}, body }: { method?: string; headers?: Record<string, string>; body?: Buffer } = {},
+  {
+    method = 'GET',
+    headers = {},
+    body,
+  }: { method?: string; headers?: Record<string, string>; body?: Buffer } = {},
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(body.length) };
     const { hostname, port } = url;
-    const call = request({ host: hostname, port, method, path, headers: { ...headers, ...length } }, (answer) => {
-      const parts: Buffer[] = [];
-      answer.on('data', (part: Buffer) => parts.push(part));
-      answer.on('end', () => {
-        const { allow, 'content-type': type } = answer.headers;
-        resolve({
-          status: answer.statusCode as number,
-          allow,
-          type,
-          headers: answer.headers,
-          body: Buffer.concat(parts).toString('latin1'),
+    const call = request(
+      { host: hostname, port, method, path, headers: { ...headers, ...length } },
+      (answer) => {
+        const parts: Buffer[] = [];
+        answer.on('data', (part: Buffer) => parts.push(part));
+        answer.on('end', () => {
+          const { allow, 'content-type': type } = answer.headers;
+          resolve({
+            status: answer.statusCode as number,
+            allow,
+            type,
+            headers: answer.headers,
+            body: Buffer.concat(parts).toString('latin1'),
+          });
         });
-      });
-    });
+      },
+    );
     call.on('error', reject).end(body);
   });
 }

@@ -43,7 +43,10 @@ export function hasVersitygw(): boolean {
 /** Starts versitygw on a temporary folder. */
 export async function startVersitygw(): Promise<S3Server> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-s3-'));
-  const credentials = { accessKeyId: 'versitygw-test-key', secretAccessKey: 'versitygw-test-secret+/=' };
+  const credentials = {
+    accessKeyId: 'versitygw-test-key',
+    secretAccessKey: 'versitygw-test-secret+/=',
+  };
   const bucket = 'digitmint-test';
   await mkdir(join(folder, bucket));
   const port = await findFreePort();
@@ -55,11 +58,18 @@ export async function startVersitygw(): Promise<S3Server> {
     ['--port', `127.0.0.1:${port}`, '--quiet', 'posix', folder],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ROOT_ACCESS_KEY: credentials.accessKeyId, ROOT_SECRET_KEY: credentials.secretAccessKey },
+      env: {
+        ...process.env,
+        ROOT_ACCESS_KEY: credentials.accessKeyId,
+        ROOT_SECRET_KEY: credentials.secretAccessKey,
+      },
     },
   );
-  return waitForServer(child, { endpoint, region: 'us-east-1', bucket, credentials }, endpoint, () =>
-    rm(folder, { recursive: true, force: true }),
+  return waitForServer(
+    child,
+    { endpoint, region: 'us-east-1', bucket, credentials },
+    endpoint,
+    () => rm(folder, { recursive: true, force: true }),
   );
 }
 

@@ -18,7 +18,13 @@ import {
   type UpdateSettings,
 } from '../../trainer/steps.ts';
 import { selectBackend, type BackendName } from '../../trainer/tensorflow/backend.ts';
-import { BATCH, CONVOLUTIONAL_PROBLEM, DENSE_PROBLEM, PENALISED_PROBLEM, type Problem } from './plain-gan.ts';
+import {
+  BATCH,
+  CONVOLUTIONAL_PROBLEM,
+  DENSE_PROBLEM,
+  PENALISED_PROBLEM,
+  type Problem,
+} from './plain-gan.ts';
 
 /** What both steps do to a problem's networks. */
 export interface StepGradients {
@@ -34,13 +40,20 @@ const DESCENT = { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 };
 
 /** The first update of a run, of either network. */
 export function planFirstUpdate({ objective }: Problem, adam: AdamConfig): UpdateSettings {
-  return { adam, amounts: computeUpdateAmounts(objective, adam, { update: 1, factor: 1, gammaFactor: 1 }) };
+  return {
+    adam,
+    amounts: computeUpdateAmounts(objective, adam, { update: 1, factor: 1, gammaFactor: 1 }),
+  };
 }
 
 /** Puts a problem's networks and batch on the backend. */
 export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: () => void } {
   const plan = planGenerator(problem.generator);
-  const judge = planDiscriminator(problem.discriminator, plan.outputShape, problem.generator.classes);
+  const judge = planDiscriminator(
+    problem.discriminator,
+    plan.outputShape,
+    problem.generator.classes,
+  );
   const withMoments = (weights: Float32Array) => ({
     weights,
     firstMoment: weights.map(() => 0),
@@ -58,7 +71,14 @@ export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: 
   const batch: Batch = {
     real: tf.tensor4d(problem.real, [BATCH, ...problem.image]),
     input: buildInput(plan, problem.latents, labels),
-    labels: labels && tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), problem.generator.classes).toFloat() as tf.Tensor2D),
+    labels:
+      labels &&
+      tf.tidy(
+        () =>
+          tf
+            .oneHot(tf.tensor1d(labels, 'int32'), problem.generator.classes)
+            .toFloat() as tf.Tensor2D,
+      ),
     augment: (images) => images,
   };
   return {
@@ -84,7 +104,10 @@ export async function measureStepGradients(problem: Problem): Promise<StepGradie
   const result = {
     discriminatorLoss: (await discriminatorLoss.data())[0] as number,
     generatorLoss: (await generatorLoss.data())[0] as number,
-    discriminator: Array.from(judged, (value, i) => (problem.discriminatorWeights[i] as number) - value),
+    discriminator: Array.from(
+      judged,
+      (value, i) => (problem.discriminatorWeights[i] as number) - value,
+    ),
     generator: Array.from(generated, (value, i) => (problem.generatorWeights[i] as number) - value),
   };
   tf.dispose([discriminatorLoss, generatorLoss]);

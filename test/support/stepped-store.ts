@@ -32,7 +32,11 @@ export function wrapOperations(
  * @param dieAt  Which, from 1.
  * @param when   `after`: it is carried out, but nobody hears of it.
  */
-export function createDyingStore(store: ObjectStore, dieAt: number, when: 'before' | 'after'): ObjectStore {
+export function createDyingStore(
+  store: ObjectStore,
+  dieAt: number,
+  when: 'before' | 'after',
+): ObjectStore {
   let operations = 0;
   return wrapOperations(store, async (name, operate) => {
     operations += 1;
@@ -47,7 +51,11 @@ export function createDyingStore(store: ObjectStore, dieAt: number, when: 'befor
 }
 
 /** A store that waits for something before one of its operations, from 1. */
-export function createPausingStore(store: ObjectStore, pauseAt: number, during: () => Promise<void>): ObjectStore {
+export function createPausingStore(
+  store: ObjectStore,
+  pauseAt: number,
+  during: () => Promise<void>,
+): ObjectStore {
   let operations = 0;
   return wrapOperations(store, async (_name, operate) => {
     operations += 1;
@@ -59,7 +67,10 @@ export function createPausingStore(store: ObjectStore, pauseAt: number, during: 
 }
 
 /** A store that counts its operations. */
-export function createCountingStore(store: ObjectStore): { readonly store: ObjectStore; readonly seen: string[] } {
+export function createCountingStore(store: ObjectStore): {
+  readonly store: ObjectStore;
+  readonly seen: string[];
+} {
   const seen: string[] = [];
   return {
     seen,

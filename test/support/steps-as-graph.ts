@@ -32,7 +32,9 @@ export interface SteppedRun {
 /** What is printed. */
 export interface StepsAsGraph {
   /** By name; operation by operation, as a graph, and as a graph whose results are falsified. */
-  readonly runs: Readonly<Record<string, { operations: SteppedRun; graph: SteppedRun; falsified: SteppedRun }>>;
+  readonly runs: Readonly<
+    Record<string, { operations: SteppedRun; graph: SteppedRun; falsified: SteppedRun }>
+  >;
   /** By what is wrong with a computation: what was said of it. */
   readonly refusals: Readonly<Record<string, string>>;
   /** Of a small computation with other inputs than it was recorded with. */
@@ -50,8 +52,16 @@ async function doSteps(source: StepSource, options: StepperOptions): Promise<Ste
   const before = tf.memory().numTensors;
   const gan = createGan(source, null);
   const faults: string[] = [];
-  const stepper = createStepper(gan, source, { ...options, onFault: (fault) => faults.push(fault) });
-  const batcher = createBatcher(source.dataset.count, source.config.batchSize, source.key, PURPOSES.shuffle);
+  const stepper = createStepper(gan, source, {
+    ...options,
+    onFault: (fault) => faults.push(fault),
+  });
+  const batcher = createBatcher(
+    source.dataset.count,
+    source.config.batchSize,
+    source.key,
+    PURPOSES.shuffle,
+  );
   const figures: StepFigure[] = [];
   const probe: Probe = (figure) => figures.push(figure);
   const hash = createHash('sha256');
@@ -60,7 +70,11 @@ async function doSteps(source: StepSource, options: StepperOptions): Promise<Ste
     hash.update(new Uint8Array(buffer, byteOffset, byteLength));
   };
   for (let step = 0; step < STEPS; step++) {
-    const losses = stepper.step(batcher.drawIndices(step), step, step === PROBED_STEP ? probe : undefined);
+    const losses = stepper.step(
+      batcher.drawIndices(step),
+      step,
+      step === PROBED_STEP ? probe : undefined,
+    );
     [losses.discriminator, losses.generator].forEach(add);
     tf.dispose([losses.discriminator, losses.generator]);
   }
@@ -73,7 +87,13 @@ async function doSteps(source: StepSource, options: StepperOptions): Promise<Ste
   const usedGraph = stepper.usesGraph();
   stepper.release();
   disposeGan(gan);
-  return { hash: hash.digest('hex'), usedGraph, faults, figures, leaked: tf.memory().numTensors - before };
+  return {
+    hash: hash.digest('hex'),
+    usedGraph,
+    faults,
+    figures,
+    leaked: tf.memory().numTensors - before,
+  };
 }
 
 /** Makes the second output's last number the next larger one: TensorFlow with another rounding, as it were. */
@@ -122,7 +142,10 @@ function describeRefusals(): Record<string, string> {
 
 function repeat(): number[] {
   const [x, factor, unused] = [tf.tensor1d([1, 2]), tf.scalar(3), tf.scalar(9)];
-  const graph = recordGraph([x, unused, factor], () => [tf.sum(x), tf.mul(tf.add(x, 0.5), factor)])();
+  const graph = recordGraph([x, unused, factor], () => [
+    tf.sum(x),
+    tf.mul(tf.add(x, 0.5), factor),
+  ])();
   const outputs = graph.run([tf.tensor1d([5, 6]), unused, tf.scalar(10)]);
   graph.release();
   return outputs.flatMap((output) => [...output.dataSync()]);
@@ -130,7 +153,10 @@ function repeat(): number[] {
 
 if (process.argv[1] === import.meta.filename) {
   const [name = 'tensorflow', threads = '2'] = process.argv.slice(2);
-  const backend = await selectBackend(name as BackendName, { threads: Number(threads), convolutions: true });
+  const backend = await selectBackend(name as BackendName, {
+    threads: Number(threads),
+    convolutions: true,
+  });
   const mnist = await loadMnistPackage();
   const tiny = makeTinyDataset();
   // No power of 2: a mean's division by it is no exact multiplication.
@@ -140,12 +166,18 @@ if (process.argv[1] === import.meta.filename) {
     'digits, moved': [{ ...PRESETS.digits, ...small, translatePixels: 2 }, mnist],
     seed: [{ ...PRESETS.seed, ...small }, mnist],
     'R1, a smoothed target and falling rates': [
-      { ...TINY_CONFIG, ...small, objective: { type: 'non-saturating', r1Gamma: 1, realTarget: 0.9 }, finalFactor: 0.1 },
+      {
+        ...TINY_CONFIG,
+        ...small,
+        objective: { type: 'non-saturating', r1Gamma: 1, realTarget: 0.9 },
+        finalFactor: 0.1,
+      },
       tiny,
     ],
     'seed, moved': [{ ...TINY_CONFIG, ...small, translatePixels: 1, pixelRange: [-1, 1] }, tiny],
   };
-  const runs: Record<string, { operations: SteppedRun; graph: SteppedRun; falsified: SteppedRun }> = {};
+  const runs: Record<string, { operations: SteppedRun; graph: SteppedRun; falsified: SteppedRun }> =
+    {};
   for (const [label, [config, dataset]] of Object.entries(cases)) {
     const source = { config, dataset, key: deriveKey('train', config.seed) };
     runs[label] = {

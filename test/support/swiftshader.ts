@@ -53,11 +53,15 @@ export async function prepareSwiftShader(): Promise<Record<string, string>> {
 async function locateArchive(): Promise<{ folder: string; archive: string }> {
   const require = createRequire(import.meta.url);
   const paths = require.resolve.paths('@sparticuz/chromium') ?? [];
-  const root = paths.map((path) => join(path, '@sparticuz', 'chromium')).find((path) => existsSync(path));
+  const root = paths
+    .map((path) => join(path, '@sparticuz', 'chromium'))
+    .find((path) => existsSync(path));
   if (root === undefined) {
     throw new Error('@sparticuz/chromium is not installed: run npm install');
   }
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   return { folder: version, archive: join(root, 'bin', 'swiftshader.tar.br') };
 }
 
@@ -72,5 +76,7 @@ function extractTarMember(tar: Buffer, name: string): Buffer {
     }
     at += 512 + Math.ceil(size / 512) * 512;
   }
-  throw new Error(`the SwiftShader archive of @sparticuz/chromium holds no ${name}; version 153.0.0 did`);
+  throw new Error(
+    `the SwiftShader archive of @sparticuz/chromium holds no ${name}; version 153.0.0 did`,
+  );
 }

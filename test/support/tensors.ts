@@ -34,7 +34,16 @@ export function makeTinyDataset(count = 70): Dataset {
       images[i * 16 + k * 4 + (labels[i] === 0 ? k : 3 - k)] = 100 + ((i * 37) % 156);
     }
   }
-  return { name: 'tiny', count, height: 4, width: 4, channels: 1, images, labels, classes: ['0', '1'] };
+  return {
+    name: 'tiny',
+    count,
+    height: 4,
+    width: 4,
+    channels: 1,
+    images,
+    labels,
+    classes: ['0', '1'],
+  };
 }
 
 /** Numbers that look random and are the same everywhere: sin(i + phase), scaled. */

@@ -28,7 +28,13 @@ if (process.argv[1] === import.meta.filename) {
   const [name = 'cpu', steps = '3'] = process.argv.slice(2);
   const backend = await selectBackend(name as BackendName);
   const dataset = await loadMnistPackage();
-  const config: TrainingConfig = { ...PRESETS.seed, seed: 'contract', steps: Number(steps), imageEvery: 1, checkpointEvery: 1e9 };
+  const config: TrainingConfig = {
+    ...PRESETS.seed,
+    seed: 'contract',
+    steps: Number(steps),
+    imageEvery: 1,
+    checkpointEvery: 1e9,
+  };
   const parent = await mkdtemp(join(tmpdir(), 'digitmint-backend-'));
   const folder = join(parent, 'run');
   const startedAt = performance.now();

@@ -18,7 +18,10 @@ export async function trainQuietly(
   backend: BackendName,
   watch: Partial<Reporter> = {},
 ): Promise<TrainingResult> {
-  const record = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
+  const record = {
+    config,
+    dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
+  };
   await createRunFolder(folder, { ...record, backend: { name: backend, threads: null } });
   return runTraining({
     config,

@@ -60,17 +60,32 @@ export async function startWorker(
   main?: URL,
   rateLimits: readonly RateLimitBinding[] = [],
 ): Promise<TestWorker> {
-  const allVars = { MODEL_REFRESH_SECONDS: '0.1', RATE_LIMIT: 'off', HEAVY_RATE_LIMIT: 'off', JOBS_SECRET: '', ...vars };
+  const allVars = {
+    MODEL_REFRESH_SECONDS: '0.1',
+    RATE_LIMIT: 'off',
+    HEAVY_RATE_LIMIT: 'off',
+    JOBS_SECRET: '',
+    ...vars,
+  };
   const harness: TestHarness = createTestHarness({
     root: fileURLToPath(ROOT),
     workers: [
       main === undefined
         ? { configPath: CONFIG, vars: allVars }
-        : { config: { ...readSharedConfig(), vars: allVars, main: fileURLToPath(main), ratelimits: [...rateLimits] } },
+        : {
+            config: {
+              ...readSharedConfig(),
+              vars: allVars,
+              main: fileURLToPath(main),
+              ratelimits: [...rateLimits],
+            },
+          },
     ],
   });
   const { url } = await harness.listen();
-  const { MODELS: bucket, JOBS: jobs } = await harness.getWorker<{ MODELS: TestBucket; JOBS: TestBucket }>().getEnv();
+  const { MODELS: bucket, JOBS: jobs } = await harness
+    .getWorker<{ MODELS: TestBucket; JOBS: TestBucket }>()
+    .getEnv();
   await fill(bucket);
   return {
     url,
@@ -90,7 +105,11 @@ export async function putArtifact(bucket: TestBucket, fixture: Fixture): Promise
 }
 
 /** Asks until the answer is as wished, for at most `timeoutMs`. */
-export async function waitUntil<T>(ask: () => Promise<T>, isWished: (answer: T) => boolean, timeoutMs = 10_000): Promise<T> {
+export async function waitUntil<T>(
+  ask: () => Promise<T>,
+  isWished: (answer: T) => boolean,
+  timeoutMs = 10_000,
+): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const answer = await ask();

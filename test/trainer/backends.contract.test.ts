@@ -10,7 +10,8 @@ const STEPS = 3;
 /** Relative. Sums in another order differ by some units of float32's 6e-8; three steps of Adam make them grow. */
 const TOLERANCE = 2e-5;
 
-const trainOn = (backend: string): Promise<BackendRun> => runOnBackend('train-on-backend.ts', backend, String(STEPS));
+const trainOn = (backend: string): Promise<BackendRun> =>
+  runOnBackend('train-on-backend.ts', backend, String(STEPS));
 
 describe('training', () => {
   let expected: BackendRun;
@@ -24,17 +25,20 @@ describe('training', () => {
   });
 
   for (const { name, skip } of listTrainingBackends({ convolutions: false })) {
-    it.skipIf(skip)(`on ${name} has the losses that plain JavaScript has, and repeats bit for bit`, async () => {
-      const run = await trainOn(name);
-      expect(run.losses).toHaveLength(STEPS);
-      run.losses.flat().forEach((loss, i) => {
-        const reference = expected.losses.flat()[i] as number;
-        expect(Math.abs(loss - reference) / reference).toBeLessThan(TOLERANCE);
-      });
-      if (name !== 'webgpu') {
-        // Twice the shader compilation would take a quarter of a minute: test/trainer/tensorflow has that one.
-        expect((await trainOn(name)).weightsSha256).toBe(run.weightsSha256);
-      }
-    });
+    it.skipIf(skip)(
+      `on ${name} has the losses that plain JavaScript has, and repeats bit for bit`,
+      async () => {
+        const run = await trainOn(name);
+        expect(run.losses).toHaveLength(STEPS);
+        run.losses.flat().forEach((loss, i) => {
+          const reference = expected.losses.flat()[i] as number;
+          expect(Math.abs(loss - reference) / reference).toBeLessThan(TOLERANCE);
+        });
+        if (name !== 'webgpu') {
+          // Twice the shader compilation would take a quarter of a minute: test/trainer/tensorflow has that one.
+          expect((await trainOn(name)).weightsSha256).toBe(run.weightsSha256);
+        }
+      },
+    );
   }
 });

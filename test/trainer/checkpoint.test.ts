@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CheckpointError, loadNewestCheckpoint, saveCheckpoint, type Checkpoint } from '../../trainer/checkpoint.ts';
+import {
+  CheckpointError,
+  loadNewestCheckpoint,
+  saveCheckpoint,
+  type Checkpoint,
+} from '../../trainer/checkpoint.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../trainer/safetensors.ts';
 import { timesAsMany } from '../support/fast-check.ts';
 import { makeValues } from '../support/tensors.ts';
@@ -31,25 +36,34 @@ function makeCheckpoint(step: number): Checkpoint {
 describe('checkpoints', () => {
   it('are loaded bit for bit as they were saved', async () => {
     await saveCheckpoint(folder, makeCheckpoint(3));
-    expect(await loadNewestCheckpoint(folder)).toEqual({ checkpoint: makeCheckpoint(3), skipped: [] });
+    expect(await loadNewestCheckpoint(folder)).toEqual({
+      checkpoint: makeCheckpoint(3),
+      skipped: [],
+    });
   });
 
   it('are kept two at a time, and no temporary file stays', async () => {
     for (const step of [1, 2, 3]) {
       await saveCheckpoint(folder, makeCheckpoint(step));
     }
-    expect((await readdir(folder)).sort()).toEqual(['step-0000002.safetensors', 'step-0000003.safetensors']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'step-0000002.safetensors',
+      'step-0000003.safetensors',
+    ]);
   });
 
-  it.each([0, 4, 100, 900])('are passed over when truncated to %i bytes, for the one before', async (bytes) => {
-    await saveCheckpoint(folder, makeCheckpoint(1));
-    await saveCheckpoint(folder, makeCheckpoint(2));
-    await truncate(join(folder, 'step-0000002.safetensors'), bytes);
-    const { checkpoint, skipped } = (await loadNewestCheckpoint(folder)) ?? {};
-    expect(checkpoint).toEqual(makeCheckpoint(1));
-    expect(skipped).toHaveLength(1);
-    expect(skipped?.[0]).toContain('step-0000002.safetensors: ');
-  });
+  it.each([0, 4, 100, 900])(
+    'are passed over when truncated to %i bytes, for the one before',
+    async (bytes) => {
+      await saveCheckpoint(folder, makeCheckpoint(1));
+      await saveCheckpoint(folder, makeCheckpoint(2));
+      await truncate(join(folder, 'step-0000002.safetensors'), bytes);
+      const { checkpoint, skipped } = (await loadNewestCheckpoint(folder)) ?? {};
+      expect(checkpoint).toEqual(makeCheckpoint(1));
+      expect(skipped).toHaveLength(1);
+      expect(skipped?.[0]).toContain('step-0000002.safetensors: ');
+    },
+  );
 
   it('are passed over when a single bit was altered', async () => {
     await saveCheckpoint(folder, makeCheckpoint(1));
@@ -96,7 +110,10 @@ describe('checkpoints', () => {
     }
     await truncate(join(folder, 'step-0000006.safetensors'), 100);
     await saveCheckpoint(folder, makeCheckpoint(5));
-    expect((await readdir(folder)).sort()).toEqual(['step-0000004.safetensors', 'step-0000005.safetensors']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'step-0000004.safetensors',
+      'step-0000005.safetensors',
+    ]);
   });
 
   it('are refused, each by name, when none is whole', async () => {

@@ -6,7 +6,12 @@ import { openEventLog } from '../../trainer/event-log.ts';
 import { encodeEvent, encodeHead } from '../../trainer/tensorboard.ts';
 import { computeCrc32c, readAllEvents, readEvents } from '../support/event-files.ts';
 
-const line = (step: number) => ({ step, imagesSeen: step, discriminatorLoss: step + 0.5, generatorLoss: 1 });
+const line = (step: number) => ({
+  step,
+  imagesSeen: step,
+  discriminatorLoss: step + 0.5,
+  generatorLoss: 1,
+});
 const createFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'digitmint-events-'));
 
 it('the reader of these tests knows the checksum of RFC 3720', () => {
@@ -16,7 +21,9 @@ it('the reader of these tests knows the checksum of RFC 3720', () => {
 
 describe('an event file', () => {
   it('begins with its version and a session', () => {
-    const events = readEvents(Buffer.from(encodeHead({ wallTimeMs: 1_700_000_000_500, step: 300 })));
+    const events = readEvents(
+      Buffer.from(encodeHead({ wallTimeMs: 1_700_000_000_500, step: 300 })),
+    );
     expect(events).toMatchObject([
       { wallTime: 1_700_000_000.5, step: 0, fileVersion: 'brain.Event:2' },
       { wallTime: 1_700_000_000.5, step: 300, sessionStatus: 1 },
@@ -36,7 +43,11 @@ describe('an event file', () => {
     expect(event?.values).toEqual([
       { tag: 'loss/generator', scalar: Math.fround(0.1), image: undefined },
       { tag: 'loss/discriminator', scalar: NaN, image: undefined },
-      { tag: 'grid', scalar: undefined, image: { height: 300, width: 448, colorspace: 1, encoded: png } },
+      {
+        tag: 'grid',
+        scalar: undefined,
+        image: { height: 300, width: 448, colorspace: 1, encoded: png },
+      },
     ]);
   });
 });
@@ -68,7 +79,11 @@ describe('a log that is opened again', () => {
     const path = join(folder, name as string);
     await truncate(path, (await readFile(path)).length - 3);
     await openEventLog(folder, 200);
-    expect((await readAllEvents(folder)).flatMap(({ step, values }) => (values.length > 0 ? [step] : []))).toEqual([0]);
+    expect(
+      (await readAllEvents(folder)).flatMap(({ step, values }) =>
+        values.length > 0 ? [step] : [],
+      ),
+    ).toEqual([0]);
   });
 
   it('removes files that hold nothing from before, and leaves other files alone', async () => {
@@ -77,6 +92,9 @@ describe('a log that is opened again', () => {
     await first.append(line(0), null);
     await writeFile(join(folder, 'notes.txt'), 'mine');
     await openEventLog(folder, 0, () => 5000);
-    expect((await readdir(folder)).sort()).toEqual(['events.out.tfevents.0000000005.digitmint', 'notes.txt']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'events.out.tfevents.0000000005.digitmint',
+      'notes.txt',
+    ]);
   });
 });

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appendToLog, removeLeftovers, writeAtomically, WriteError } from '../../trainer/files.ts';
-import { appendSession, createRunFolder, loadSessions, type RunOptions } from '../../trainer/run-folder.ts';
+import {
+  appendSession,
+  createRunFolder,
+  loadSessions,
+  type RunOptions,
+} from '../../trainer/run-folder.ts';
 import type { Session } from '../../trainer/session.ts';
 
 let folder: string;
@@ -20,7 +25,11 @@ describe('what a killed process left half-written', () => {
     await writeFile(join(folder, 'checkpoints', '.step-0000004.safetensors.12.tmp'), 'half');
     await writeFile(join(folder, 'mine.tmp'), 'a file of the user');
     await removeLeftovers(folder);
-    expect((await readdir(folder, { recursive: true })).toSorted()).toEqual(['checkpoints', 'mine.tmp', 'options.json']);
+    expect((await readdir(folder, { recursive: true })).toSorted()).toEqual([
+      'checkpoints',
+      'mine.tmp',
+      'options.json',
+    ]);
   });
 
   it('at the end of a list of sessions does not take the next one with it', async () => {

@@ -23,7 +23,9 @@ describe('runGenerator', () => {
     const arrays = plan.weights.map(({ shape }, k) =>
       Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + k)),
     );
-    const weights = plan.weights.map(({ shape }, k) => tf.tensor(arrays[k] as number[], [...shape]));
+    const weights = plan.weights.map(({ shape }, k) =>
+      tf.tensor(arrays[k] as number[], [...shape]),
+    );
     const latents = Float32Array.of(0.5, -0.25, 1, -1, 0.125, 0);
     const input = buildInput(plan, latents, Uint8Array.of(1, 0));
     const output = runGenerator(plan, weights, input);
@@ -54,6 +56,13 @@ describe('runGenerator', () => {
   });
 });
 
-function dense(row: number[], kernel: number[] = [], bias: number[] = [], activation: (x: number) => number): number[] {
-  return bias.map((b, unit) => activation(row.reduce((sum, x, i) => sum + x * (kernel[i * bias.length + unit] as number), b)));
+function dense(
+  row: number[],
+  kernel: number[] = [],
+  bias: number[] = [],
+  activation: (x: number) => number,
+): number[] {
+  return bias.map((b, unit) =>
+    activation(row.reduce((sum, x, i) => sum + x * (kernel[i * bias.length + unit] as number), b)),
+  );
 }

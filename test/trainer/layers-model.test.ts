@@ -15,7 +15,9 @@ let server: Server;
 const served = new Map<string, Uint8Array | string>();
 beforeAll(async () => {
   await tf.setBackend('cpu');
-  server = createServer((request, response) => response.end(served.get(request.url?.slice(1) ?? '')));
+  server = createServer((request, response) =>
+    response.end(served.get(request.url?.slice(1) ?? '')),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
 afterAll(() => server.close());
@@ -24,7 +26,9 @@ afterAll(() => server.close());
 async function loadServed(topology: string, weights: Uint8Array): Promise<tf.LayersModel> {
   served.set(TOPOLOGY_FILE, topology);
   served.set(WEIGHTS_FILE, weights);
-  return tf.loadLayersModel(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${TOPOLOGY_FILE}`);
+  return tf.loadLayersModel(
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}/${TOPOLOGY_FILE}`,
+  );
 }
 
 const readBits = (values: Float32Array) => [...new Uint32Array(values.slice().buffer)];
@@ -55,25 +59,44 @@ const CONFIGS: Record<string, GeneratorConfig> = {
 };
 
 describe('the LayersModel of a generator', () => {
-  it.each(Object.entries(CONFIGS))('%s is loaded by tf.loadLayersModel and computes the same', async (_, config) => {
-    const plan = planGenerator(config);
-    const flat = makeValues(plan.parameters, 1, 0.5);
-    const model = await loadServed(await encodeTopology(plan, { dtype: 'float32' }), encodeWeights(plan, flat, 'float32').bytes);
-    let next = 0;
-    const tensors = plan.weights.map(({ shape }) => tf.tensor(flat.subarray(next, (next += sizeOf(shape))), [...shape]));
-    const input = buildInput(plan, makeValues(2 * config.latentSize), Uint8Array.of(1, 0));
-    const expected = runGenerator(plan, tensors, input);
-    const actual = model.predict(input) as tf.Tensor;
-    expect(actual.shape).toEqual(expected.shape);
-    const values = expected.dataSync();
-    actual.dataSync().forEach((value, i) => expect(value).toBeCloseTo(values[i] as number, 5));
-  });
+  it.each(Object.entries(CONFIGS))(
+    '%s is loaded by tf.loadLayersModel and computes the same',
+    async (_, config) => {
+      const plan = planGenerator(config);
+      const flat = makeValues(plan.parameters, 1, 0.5);
+      const model = await loadServed(
+        await encodeTopology(plan, { dtype: 'float32' }),
+        encodeWeights(plan, flat, 'float32').bytes,
+      );
+      let next = 0;
+      const tensors = plan.weights.map(({ shape }) =>
+        tf.tensor(flat.subarray(next, (next += sizeOf(shape))), [...shape]),
+      );
+      const input = buildInput(plan, makeValues(2 * config.latentSize), Uint8Array.of(1, 0));
+      const expected = runGenerator(plan, tensors, input);
+      const actual = model.predict(input) as tf.Tensor;
+      expect(actual.shape).toEqual(expected.shape);
+      const values = expected.dataSync();
+      actual.dataSync().forEach((value, i) => expect(value).toBeCloseTo(values[i] as number, 5));
+    },
+  );
 
   describe.each(WEIGHT_DTYPES)('with weights of %s', (dtype: WeightDtype) => {
     const plan = planGenerator(CONFIGS['of convolutions, conditional'] as GeneratorConfig);
     const flat = makeValues(plan.parameters, 1, 0.5);
     // In the first weight what float16 has of every kind; for uint8 a wide range.
-    flat.set([0, -0, 2 ** -24, -(2 ** -25), 1.5 * 2 ** -24, 2 ** -14, -65_504, 65_519, 1 / 3, 1e-40]);
+    flat.set([
+      0,
+      -0,
+      2 ** -24,
+      -(2 ** -25),
+      1.5 * 2 ** -24,
+      2 ** -14,
+      -65_504,
+      65_519,
+      1 / 3,
+      1e-40,
+    ]);
 
     it('gives tf.loadLayersModel the very bits that are served', async () => {
       const { encoding, bytes } = encodeWeights(plan, flat, dtype);
@@ -81,7 +104,9 @@ describe('the LayersModel of a generator', () => {
       const loaded = model.getWeights();
       expect(loaded.map(({ shape }) => shape)).toEqual(plan.weights.map(({ shape }) => shape));
       const expected = decodeNumbers(plan.weights, encoding, bytes);
-      expect(loaded.flatMap((tensor) => readBits(tensor.dataSync() as Float32Array))).toEqual(readBits(expected));
+      expect(loaded.flatMap((tensor) => readBits(tensor.dataSync() as Float32Array))).toEqual(
+        readBits(expected),
+      );
       model.dispose();
     });
   });

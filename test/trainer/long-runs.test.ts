@@ -40,7 +40,16 @@ beforeAll(async () => {
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
 const SCHEDULE = ['--steps', String(STEPS), '--checkpoint-every', '2', '--image-every', '4'];
-const start = (out: string): string[] => ['train', '--preset', 'seed', '--backend', 'wasm', ...SCHEDULE, '--out', out];
+const start = (out: string): string[] => [
+  'train',
+  '--preset',
+  'seed',
+  '--backend',
+  'wasm',
+  ...SCHEDULE,
+  '--out',
+  out,
+];
 
 interface Ended {
   readonly code: number | null;
@@ -108,12 +117,26 @@ describe('a run', () => {
   it('goes on from the checkpoint before one that is truncated, says so, and takes the bad one away', async () => {
     const out = await copyStopped('truncated');
     await truncate(join(locate(out).checkpoints, 'step-0000006.safetensors'), 5000);
-    const { code, output } = await run(['train', '--resume', out, '--steps', String(STEPS), '--data', data, '--no-publish']);
+    const { code, output } = await run([
+      'train',
+      '--resume',
+      out,
+      '--steps',
+      String(STEPS),
+      '--data',
+      data,
+      '--no-publish',
+    ]);
     expect(output).toMatch(/note +Passed over a checkpoint: step-0000006\.safetensors: truncated/);
     expect(output).toMatch(/steps +4 done, to 8/);
     expect(code).toBe(0);
-    expect((await readdir(locate(out).checkpoints)).toSorted()).toEqual(['step-0000006.safetensors', 'step-0000008.safetensors']);
-    expect((await readRunFacts(out)).hashes['model/weights.bin']).toBe((await readRunFacts(whole)).hashes['model/weights.bin']);
+    expect((await readdir(locate(out).checkpoints)).toSorted()).toEqual([
+      'step-0000006.safetensors',
+      'step-0000008.safetensors',
+    ]);
+    expect((await readRunFacts(out)).hashes['model/weights.bin']).toBe(
+      (await readRunFacts(whole)).hashes['model/weights.bin'],
+    );
   });
 
   it('that has no whole checkpoint is not begun anew in silence: each file is named', async () => {
@@ -123,13 +146,16 @@ describe('a run', () => {
     }
     const { code, output } = await run(['train', '--resume', out, '--data', data, '--no-publish']);
     expect(code).toBe(1);
-    expect(output).toMatch(/no checkpoint in .* is whole: step-0000006\.safetensors: .*step-0000004\.safetensors: /);
+    expect(output).toMatch(
+      /no checkpoint in .* is whole: step-0000006\.safetensors: .*step-0000004\.safetensors: /,
+    );
     expect(output).not.toMatch(/\n {4}at /);
   });
 
   it('whose data is gone, cut short or changed by one pixel says so, and goes on when it is back', async () => {
     const out = await copyStopped('data');
-    const resume = (from: string) => run(['train', '--resume', out, '--steps', String(STEPS), '--data', from, '--no-publish']);
+    const resume = (from: string) =>
+      run(['train', '--resume', out, '--steps', String(STEPS), '--data', from, '--no-publish']);
     expect(await resume(join(parent, 'gone'))).toEqual({
       code: 1,
       output: expect.stringMatching(/--data .*gone: no such folder/),
@@ -142,78 +168,117 @@ describe('a run', () => {
     await writeFile(images, bytes);
     expect(await resume(spoilt)).toEqual({
       code: 1,
-      output: expect.stringMatching(/the run was trained on IDX files, train \(600 images, SHA-256 .*give the same --data/),
+      output: expect.stringMatching(
+        /the run was trained on IDX files, train \(600 images, SHA-256 .*give the same --data/,
+      ),
     });
     await truncate(images, 10_000);
     expect(await resume(spoilt)).toEqual({
       code: 1,
-      output: expect.stringMatching(/train-images-idx3-ubyte says 600 x 28 x 28, .*: it is truncated/),
+      output: expect.stringMatching(
+        /train-images-idx3-ubyte says 600 x 28 x 28, .*: it is truncated/,
+      ),
     });
     expect((await resume(data)).code).toBe(0);
-    expect((await readRunFacts(out)).hashes['model/weights.bin']).toBe((await readRunFacts(whole)).hashes['model/weights.bin']);
+    expect((await readRunFacts(out)).hashes['model/weights.bin']).toBe(
+      (await readRunFacts(whole)).hashes['model/weights.bin'],
+    );
   });
 
   it('that fails as nobody foresaw tells how to go on', async () => {
     const out = await copyStopped('unforeseen');
     await rm(locate(out).events, { recursive: true });
     await writeFile(locate(out).events, 'a file where a folder should be');
-    const { code, output } = await run(['train', '--resume', out, '--steps', String(STEPS), '--data', data, '--no-publish']);
+    const { code, output } = await run([
+      'train',
+      '--resume',
+      out,
+      '--steps',
+      String(STEPS),
+      '--data',
+      data,
+      '--no-publish',
+    ]);
     expect(code).toBe(1);
-    expect(output).toMatch(/The checkpoints so far are kept: go on with npm run train -- --resume .*unforeseen --data .*\n/);
+    expect(output).toMatch(
+      /The checkpoints so far are kept: go on with npm run train -- --resume .*unforeseen --data .*\n/,
+    );
   });
 
   const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
   if (!isRoot) {
     console.warn('Skipped: filling the disk of a training: only root can mount a small one');
   }
-  it.skipIf(!isRoot)('whose disk fills up at whatever write names it without a stack, and goes on to the same end', async () => {
-    const disk = join(parent, 'disk');
-    await mkdir(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
-    try {
-      const out = join(disk, 'run');
-      const child = spawn(process.execPath, [MAIN, ...start(out), '--data', data, '--no-publish']);
-      let output = '';
-      child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      child.stdout.resume();
-      const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
-      const checkpoint = join(locate(out).checkpoints, 'step-0000002.safetensors');
-      while (!existsSync(checkpoint) && child.exitCode === null) {
-        await sleep(5);
+  it.skipIf(!isRoot)(
+    'whose disk fills up at whatever write names it without a stack, and goes on to the same end',
+    async () => {
+      const disk = join(parent, 'disk');
+      await mkdir(disk);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
+      try {
+        const out = join(disk, 'run');
+        const child = spawn(process.execPath, [
+          MAIN,
+          ...start(out),
+          '--data',
+          data,
+          '--no-publish',
+        ]);
+        let output = '';
+        child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+        child.stdout.resume();
+        const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+        const checkpoint = join(locate(out).checkpoints, 'step-0000002.safetensors');
+        while (!existsSync(checkpoint) && child.exitCode === null) {
+          await sleep(5);
+        }
+        // To the last byte: a line of the log has no room either.
+        await writeFile(join(disk, 'filler'), Buffer.alloc(24 * 2 ** 20)).catch(
+          (error: NodeJS.ErrnoException) => {
+            expect(error.code).toBe('ENOSPC');
+          },
+        );
+        expect(await exit).toBe(1);
+        expect(output).toMatch(
+          /digitmint: .*: the disk is full\. What was there before is kept\. Free some space/,
+        );
+        expect(output).not.toMatch(/\n {4}at /);
+        await rm(join(disk, 'filler'));
+        const resumed = await run(['train', '--resume', out, '--data', data, '--no-publish']);
+        expect(resumed.output).toMatch(/steps +[246] done, to 8/);
+        expect(resumed.code).toBe(0);
+        expect(await readRunFacts(out)).toEqual(await readRunFacts(whole));
+      } finally {
+        execFileSync('umount', [disk]);
       }
-      // To the last byte: a line of the log has no room either.
-      await writeFile(join(disk, 'filler'), Buffer.alloc(24 * 2 ** 20)).catch((error: NodeJS.ErrnoException) => {
-        expect(error.code).toBe('ENOSPC');
-      });
-      expect(await exit).toBe(1);
-      expect(output).toMatch(/digitmint: .*: the disk is full\. What was there before is kept\. Free some space/);
-      expect(output).not.toMatch(/\n {4}at /);
-      await rm(join(disk, 'filler'));
-      const resumed = await run(['train', '--resume', out, '--data', data, '--no-publish']);
-      expect(resumed.output).toMatch(/steps +[246] done, to 8/);
-      expect(resumed.code).toBe(0);
-      expect(await readRunFacts(out)).toEqual(await readRunFacts(whole));
-    } finally {
-      execFileSync('umount', [disk]);
-    }
-  });
+    },
+  );
 });
 
 describe('a GPU that is lost in the middle of a run', () => {
-  const { skip } = listTrainingBackends({ convolutions: false }).find(({ name }) => name === 'webgpu') ?? { skip: true };
+  const { skip } = listTrainingBackends({ convolutions: false }).find(
+    ({ name }) => name === 'webgpu',
+  ) ?? { skip: true };
 
   it.skipIf(skip)('is named, and the run goes on from its last checkpoint elsewhere', async () => {
     const folder = join(parent, 'lost');
     const loss = await runOnBackend<Loss>('lose-device.ts', 'webgpu', folder);
     expect(loss.name).toBe('DeviceLostError');
-    expect(loss.message).toMatch(/the device was lost \(WebGPU on .*\): .*destroyed.* Go on with --resume/);
+    expect(loss.message).toMatch(
+      /the device was lost \(WebGPU on .*\): .*destroyed.* Go on with --resume/,
+    );
     const { checkpoint, skipped } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
     expect([checkpoint?.step, skipped]).toEqual([4, []]);
-    expect(checkpoint?.generator.weights.every((weight) => Number.isFinite(weight) && weight !== 0)).toBe(true);
+    expect(
+      checkpoint?.generator.weights.every((weight) => Number.isFinite(weight) && weight !== 0),
+    ).toBe(true);
     await selectBackend('cpu');
     await reopenRunFolder(folder, 4);
     const dataset = makeTinyDataset();
-    const record = { config: LOSSY_CONFIG, dataset: { name: 'tiny', images: dataset.count, sha256: hashDataset(dataset) } };
+    const record = {
+      config: LOSSY_CONFIG,
+      dataset: { name: 'tiny', images: dataset.count, sha256: hashDataset(dataset) },
+    };
     const reporter = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
     const { finished } = await runTraining({
       config: LOSSY_CONFIG,
@@ -230,33 +295,38 @@ describe('a GPU that is lost in the middle of a run', () => {
 });
 
 describe('the same seed twice', () => {
-  const { skip } = listTrainingBackends({ convolutions: true }).find(({ name }) => name === 'tensorflow') ?? { skip: true };
+  const { skip } = listTrainingBackends({ convolutions: true }).find(
+    ({ name }) => name === 'tensorflow',
+  ) ?? { skip: true };
   const hasTaskset = process.platform === 'linux' && existsSync('/usr/bin/taskset');
 
-  it.skipIf(skip || !hasTaskset)('in two processes of one thread makes the same version of preset digits', async () => {
-    const [first, second] = await Promise.all(
-      ['twice-1', 'twice-2'].map(async (name) => {
-        const out = join(parent, name);
-        const args = [
-          'train',
-          '--size',
-          'tiny',
-          '--steps',
-          '3',
-          '--backend',
-          'tensorflow',
-          '--data',
-          data,
-          '--out',
-          out,
-          '--no-publish',
-        ];
-        const { code, output } = await run(args, ['taskset', '-c', '0']);
-        expect(output).toMatch(/1 thread\b/);
-        expect(code).toBe(0);
-        return readFile(join(locate(out).model, 'manifest.json'), 'utf8');
-      }),
-    );
-    expect(second).toBe(first);
-  });
+  it.skipIf(skip || !hasTaskset)(
+    'in two processes of one thread makes the same version of preset digits',
+    async () => {
+      const [first, second] = await Promise.all(
+        ['twice-1', 'twice-2'].map(async (name) => {
+          const out = join(parent, name);
+          const args = [
+            'train',
+            '--size',
+            'tiny',
+            '--steps',
+            '3',
+            '--backend',
+            'tensorflow',
+            '--data',
+            data,
+            '--out',
+            out,
+            '--no-publish',
+          ];
+          const { code, output } = await run(args, ['taskset', '-c', '0']);
+          expect(output).toMatch(/1 thread\b/);
+          expect(code).toBe(0);
+          return readFile(join(locate(out).model, 'manifest.json'), 'utf8');
+        }),
+      );
+      expect(second).toBe(first);
+    },
+  );
 });

@@ -12,9 +12,16 @@ describe('adversarial losses', () => {
       [0.5, -2, 3],
       [1, -1.5, 0],
     ];
-    const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-    const d = computeDiscriminatorLoss(tf.tensor2d(real, [3, 1]), tf.tensor2d(fake, [3, 1])).dataSync()[0];
-    expect(d).toBeCloseTo(-mean(real.map((x, i) => Math.log(sigmoid(x)) + Math.log(1 - sigmoid(fake[i] as number)))), 5);
+    const mean = (values: number[]): number =>
+      values.reduce((sum, value) => sum + value, 0) / values.length;
+    const d = computeDiscriminatorLoss(
+      tf.tensor2d(real, [3, 1]),
+      tf.tensor2d(fake, [3, 1]),
+    ).dataSync()[0];
+    expect(d).toBeCloseTo(
+      -mean(real.map((x, i) => Math.log(sigmoid(x)) + Math.log(1 - sigmoid(fake[i] as number)))),
+      5,
+    );
     const g = computeGeneratorLoss(tf.tensor2d(fake, [3, 1])).dataSync()[0];
     expect(g).toBeCloseTo(-mean(fake.map((x) => Math.log(sigmoid(x)))), 5);
   });

@@ -24,10 +24,14 @@ describe('a network in training', () => {
     const { weights, firstMoment } = drawInitialArrays(SPECS, deriveKey('train', 'x'), 4);
     const kernel = weights.subarray(0, 60_000);
     const mean = kernel.reduce((sum, value) => sum + value, 0) / kernel.length;
-    const deviation = Math.sqrt(kernel.reduce((sum, value) => sum + (value - mean) ** 2, 0) / kernel.length);
+    const deviation = Math.sqrt(
+      kernel.reduce((sum, value) => sum + (value - mean) ** 2, 0) / kernel.length,
+    );
     expect(Math.abs(mean)).toBeLessThan(0.002);
     expect(deviation).toBeCloseTo(1 / Math.sqrt(200 / 2), 2);
-    expect(kernel.filter((value) => Math.abs(value) > 2 * deviation).length / kernel.length).toBeCloseTo(0.0455, 2);
+    expect(
+      kernel.filter((value) => Math.abs(value) > 2 * deviation).length / kernel.length,
+    ).toBeCloseTo(0.0455, 2);
     expect(weights.subarray(60_000).every((value) => value === 0)).toBe(true);
     expect(firstMoment.every((value) => value === 0)).toBe(true);
   });
@@ -38,7 +42,10 @@ describe('a network in training', () => {
     const limit = Math.sqrt(6 / 500);
     expect(Math.max(...kernel.subarray(0, 30_000))).toBeCloseTo(limit, 3);
     expect(kernel.every((value) => Math.abs(value) <= limit)).toBe(true);
-    expect(kernel.reduce((sum, value) => sum + value * value, 0) / kernel.length).toBeCloseTo(limit ** 2 / 3, 4);
+    expect(kernel.reduce((sum, value) => sum + value * value, 0) / kernel.length).toBeCloseTo(
+      limit ** 2 / 3,
+      4,
+    );
     expect(weights.subarray(60_000).every((value) => value === 0)).toBe(true);
   });
 
@@ -46,7 +53,11 @@ describe('a network in training', () => {
     const config = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
     const specs = [{ name: 'w', shape: [5] }];
     const weights = makeValues(5);
-    const state = createState(specs, { weights, firstMoment: new Float32Array(5), secondMoment: new Float32Array(5) });
+    const state = createState(specs, {
+      weights,
+      firstMoment: new Float32Array(5),
+      secondMoment: new Float32Array(5),
+    });
     const oracle = tf.train.adam(config.learningRate, config.beta1, config.beta2, config.epsilon);
     const variable = tf.variable(tf.tensor1d(weights));
     for (let update = 1; update <= 20; update++) {
@@ -56,7 +67,9 @@ describe('a network in training', () => {
       gradient.dispose();
     }
     const expected = variable.dataSync();
-    (await readState(state)).weights.forEach((value, i) => expect(value).toBeCloseTo(expected[i] as number, 5));
+    (await readState(state)).weights.forEach((value, i) =>
+      expect(value).toBeCloseTo(expected[i] as number, 5),
+    );
     disposeState(state);
   });
 
@@ -81,7 +94,9 @@ describe('a network in training', () => {
     const state = createState(SPECS, drawInitialArrays(SPECS, deriveKey('train', 'x'), 4));
     const gradient = tf.ones([60_300]) as tf.Tensor1D;
     const config = { learningRate: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1e-7 };
-    expect(countLeaks(() => applyAdam(state, gradient, config, computeAdamAmounts(config, 1)))).toBe(0);
+    expect(
+      countLeaks(() => applyAdam(state, gradient, config, computeAdamAmounts(config, 1))),
+    ).toBe(0);
     gradient.dispose();
     disposeState(state);
     expect(tf.memory().numTensors).toBe(before);

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { deriveKey, drawWords, fillUniform } from '../../shared/random.ts';
-import { applyPrior, computeNormalQuantile, SPARSE_DENSITY, type PriorConfig } from '../../trainer/prior.ts';
+import {
+  applyPrior,
+  computeNormalQuantile,
+  SPARSE_DENSITY,
+  type PriorConfig,
+} from '../../trainer/prior.ts';
 
 function draw(prior?: PriorConfig): Float32Array {
   const values = new Float32Array(200_000);
@@ -10,8 +15,14 @@ function draw(prior?: PriorConfig): Float32Array {
 
 function measure(values: Float32Array): { mean: number; deviation: number; largest: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-  return { mean, deviation, largest: values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) };
+  const deviation = Math.sqrt(
+    values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length,
+  );
+  return {
+    mean,
+    deviation,
+    largest: values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+  };
 }
 
 describe('a prior', () => {
@@ -20,13 +31,16 @@ describe('a prior', () => {
     expect(measure(draw()).deviation).toBeCloseTo(1 / Math.sqrt(3), 2);
   });
 
-  it.each(['gaussian', 'truncated-gaussian', 'sparse'] as const)('%s has mean 0 and the deviation asked for', (shape) => {
-    for (const deviation of [0.577, 1]) {
-      const { mean, deviation: actual } = measure(draw({ shape, deviation }));
-      expect(Math.abs(mean)).toBeLessThan(0.01);
-      expect(Math.abs(actual / deviation - 1)).toBeLessThan(0.01);
-    }
-  });
+  it.each(['gaussian', 'truncated-gaussian', 'sparse'] as const)(
+    '%s has mean 0 and the deviation asked for',
+    (shape) => {
+      for (const deviation of [0.577, 1]) {
+        const { mean, deviation: actual } = measure(draw({ shape, deviation }));
+        expect(Math.abs(mean)).toBeLessThan(0.01);
+        expect(Math.abs(actual / deviation - 1)).toBeLessThan(0.01);
+      }
+    },
+  );
 
   it('has the tails of its shape', () => {
     const within = (values: Float32Array, bound: number): number =>
@@ -44,7 +58,11 @@ describe('a prior', () => {
   it('is finite and odd at the ends', () => {
     const ends = Float32Array.of(-1, 1 - 2 ** -23, 0);
     for (const shape of ['gaussian', 'truncated-gaussian', 'sparse'] as const) {
-      const [low, high, middle] = applyPrior({ shape, deviation: 1 }, ends.slice()) as unknown as [number, number, number];
+      const [low, high, middle] = applyPrior({ shape, deviation: 1 }, ends.slice()) as unknown as [
+        number,
+        number,
+        number,
+      ];
       expect(low).toBeCloseTo(-high, 4);
       expect(Math.abs(middle)).toBeLessThan(1e-5);
     }

@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,8 +32,19 @@ import { StorageError, type ObjectStore } from '../../trainer/storage/object-sto
 import { createS3Store } from '../../trainer/storage/s3-store.ts';
 import { buildFixture, type Fixture } from '../support/fixture-artifact.ts';
 import { listKeys } from '../support/object-store-contract.ts';
-import { buildTiny, catchPublishFailure, readPointer, readServed, writeArtifact } from '../support/published.ts';
-import { hasVersitygw, startVersitygw, startWrangler, type S3Server } from '../support/s3-server.ts';
+import {
+  buildTiny,
+  catchPublishFailure,
+  readPointer,
+  readServed,
+  writeArtifact,
+} from '../support/published.ts';
+import {
+  hasVersitygw,
+  startVersitygw,
+  startWrangler,
+  type S3Server,
+} from '../support/s3-server.ts';
 
 const utf8 = new TextEncoder();
 const now = (): Date => new Date('2026-02-03T04:05:06Z');
@@ -38,8 +58,17 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-async function publish(fixture: Fixture, options: Partial<PublishOptions> = {}): Promise<PublishResult> {
-  return publishArtifact({ store, folder: await writeArtifact(base, fixture), makeDefault: true, now, ...options });
+async function publish(
+  fixture: Fixture,
+  options: Partial<PublishOptions> = {},
+): Promise<PublishResult> {
+  return publishArtifact({
+    store,
+    folder: await writeArtifact(base, fixture),
+    makeDefault: true,
+    now,
+    ...options,
+  });
 }
 
 /** A store whose puts are counted and may be changed. */
@@ -55,7 +84,12 @@ function wrapPuts(
 function ignoreConditions(inner: ObjectStore): ObjectStore {
   return wrapPuts(inner, async (_index, key, bytes, _condition, options) => {
     const there = await inner.get(key);
-    return inner.put(key, bytes, there === null ? { when: 'absent' } : { when: 'unchanged', etag: there.etag }, options);
+    return inner.put(
+      key,
+      bytes,
+      there === null ? { when: 'absent' } : { when: 'unchanged', etag: there.etag },
+      options,
+    );
   });
 }
 
@@ -87,7 +121,9 @@ describe('publishing', () => {
       defaultName: 'mlp',
       previousDefaultName: null,
     });
-    expect(result.uploaded.map(({ key }) => key)).toEqual(keys.filter((key) => key.startsWith('models/')));
+    expect(result.uploaded.map(({ key }) => key)).toEqual(
+      keys.filter((key) => key.startsWith('models/')),
+    );
     expect(await readPointer(store)).toMatchObject({
       schema: 1,
       default: 'mlp',
@@ -104,14 +140,21 @@ describe('publishing', () => {
       store: wrapPuts(store, () => Promise.reject(new Error('nothing may be written'))),
       now: () => new Date(),
     });
-    expect(result).toMatchObject({ uploaded: [], pointerMoved: false, previousVersion: first.manifest.version });
+    expect(result).toMatchObject({
+      uploaded: [],
+      pointerMoved: false,
+      previousVersion: first.manifest.version,
+    });
     expect(result.alreadyThere).toHaveLength(3);
     expect(await store.get(POINTER_KEY)).toEqual(before);
   });
 
   it('of a new version moves the pointer and keeps the old files', async () => {
     await publish(first);
-    expect(await publish(second)).toMatchObject({ pointerMoved: true, previousVersion: first.manifest.version });
+    expect(await publish(second)).toMatchObject({
+      pointerMoved: true,
+      previousVersion: first.manifest.version,
+    });
     expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
     expect(await store.list(`models/mlp/${first.manifest.version}/`)).toHaveLength(3);
   });
@@ -119,19 +162,29 @@ describe('publishing', () => {
   it('of an old version is the way back', async () => {
     await publish(first);
     await publish(second);
-    expect(await publish(first)).toMatchObject({ uploaded: [], pointerMoved: true, previousVersion: second.manifest.version });
+    expect(await publish(first)).toMatchObject({
+      uploaded: [],
+      pointerMoved: true,
+      previousVersion: second.manifest.version,
+    });
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
   it('of a second model keeps the first beside it', async () => {
     await publish(first);
     expect(await publish(other)).toMatchObject({ defaultName: 'conv', previousDefaultName: 'mlp' });
-    expect(await readServed(store)).toEqual({ mlp: first.manifest.version, conv: other.manifest.version });
+    expect(await readServed(store)).toEqual({
+      mlp: first.manifest.version,
+      conv: other.manifest.version,
+    });
   });
 
   it('leaves the default alone when told to, and can make it the default later', async () => {
     expect(await publish(first, { makeDefault: false })).toMatchObject({ defaultName: 'mlp' });
-    expect(await publish(other, { makeDefault: false })).toMatchObject({ defaultName: 'mlp', pointerMoved: true });
+    expect(await publish(other, { makeDefault: false })).toMatchObject({
+      defaultName: 'mlp',
+      pointerMoved: true,
+    });
     const entry = (await readPointer(store)).models['conv'];
     expect(await publish(other, { now: () => new Date() })).toMatchObject({
       uploaded: [],
@@ -146,7 +199,9 @@ describe('publishing', () => {
     await publish(first);
     await store.delete(buildKey('mlp', first.manifest.version, WEIGHTS_FILE));
     const result = await publish(first);
-    expect(result.uploaded.map(({ key }) => key)).toEqual([buildKey('mlp', first.manifest.version, WEIGHTS_FILE)]);
+    expect(result.uploaded.map(({ key }) => key)).toEqual([
+      buildKey('mlp', first.manifest.version, WEIGHTS_FILE),
+    ]);
     expect(result.pointerMoved).toBe(false);
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
@@ -155,9 +210,9 @@ describe('publishing', () => {
     const folder = await writeArtifact(base, first);
     await writeFile(join(folder, MANIFEST_FILE), JSON.stringify(first.manifest, null, 2));
     await publishArtifact({ store, folder, makeDefault: true, now });
-    expect((await store.get(buildKey('mlp', first.manifest.version, MANIFEST_FILE)))?.bytes).toEqual(
-      first.files.get(MANIFEST_FILE),
-    );
+    expect(
+      (await store.get(buildKey('mlp', first.manifest.version, MANIFEST_FILE)))?.bytes,
+    ).toEqual(first.files.get(MANIFEST_FILE));
   });
 
   it('as a dry run tells what it would do and writes nothing', async () => {
@@ -180,7 +235,9 @@ describe('the models that ship', () => {
 
   it('digits has a card about the version that ships', async () => {
     const { manifest } = await readArtifactFolder(join('models', 'digits'));
-    expect(await readFile(join('models', 'digits', 'README.md'), 'utf8')).toContain(`digits@${manifest.version}`);
+    expect(await readFile(join('models', 'digits', 'README.md'), 'utf8')).toContain(
+      `digits@${manifest.version}`,
+    );
     expect(await readFile('README.md', 'utf8')).toContain(`digits@${manifest.version}`);
   });
 });
@@ -194,21 +251,38 @@ describe('an artifact folder that is not whole', () => {
   const flaws: [what: string, message: string, spoil: () => Promise<unknown>][] = [
     ['is not there', 'nothing there', () => rm(folder, { recursive: true })],
     ['has no manifest', 'manifest.json is missing', () => rm(join(folder, MANIFEST_FILE))],
-    ['has a manifest that is no JSON', 'manifest.json is not JSON', () => writeFile(join(folder, MANIFEST_FILE), '{')],
-    ['has an endless manifest', 'manifest.json has', () => writeFile(join(folder, MANIFEST_FILE), ' '.repeat(70_000))],
+    [
+      'has a manifest that is no JSON',
+      'manifest.json is not JSON',
+      () => writeFile(join(folder, MANIFEST_FILE), '{'),
+    ],
+    [
+      'has an endless manifest',
+      'manifest.json has',
+      () => writeFile(join(folder, MANIFEST_FILE), ' '.repeat(70_000)),
+    ],
     [
       'has an altered manifest',
       'content is version',
-      () => writeFile(join(folder, MANIFEST_FILE), JSON.stringify({ ...first.manifest, name: 'mlq' })),
+      () =>
+        writeFile(join(folder, MANIFEST_FILE), JSON.stringify({ ...first.manifest, name: 'mlq' })),
     ],
     ['lacks a listed file', 'weights.bin is missing', () => rm(join(folder, WEIGHTS_FILE))],
     ['has a truncated file', 'weights.bin has', () => truncate(join(folder, WEIGHTS_FILE), 10)],
     [
       'has an altered file',
       'weights.bin has SHA-256',
-      async () => writeFile(join(folder, WEIGHTS_FILE), (await readFile(join(folder, WEIGHTS_FILE))).fill(1, 0, 4)),
+      async () =>
+        writeFile(
+          join(folder, WEIGHTS_FILE),
+          (await readFile(join(folder, WEIGHTS_FILE))).fill(1, 0, 4),
+        ),
     ],
-    ['has a file that the manifest does not list', 'does not list notes.txt', () => writeFile(join(folder, 'notes.txt'), '')],
+    [
+      'has a file that the manifest does not list',
+      'does not list notes.txt',
+      () => writeFile(join(folder, 'notes.txt'), ''),
+    ],
     ['has a folder', 'does not list old', () => mkdir(join(folder, 'old'))],
     [
       'has a link where a file should be',
@@ -220,13 +294,16 @@ describe('an artifact folder that is not whole', () => {
     ],
   ];
 
-  it.each(flaws)('because it %s is refused by name before anything is written', async (_what, message, spoil) => {
-    await spoil();
-    const call = publishArtifact({ store, folder, makeDefault: true, now });
-    await expect(call).rejects.toThrow(ArtifactFolderError);
-    await expect(call).rejects.toThrow(message);
-    await expect(readdir(join(base, 'store'))).rejects.toThrow('ENOENT');
-  });
+  it.each(flaws)(
+    'because it %s is refused by name before anything is written',
+    async (_what, message, spoil) => {
+      await spoil();
+      const call = publishArtifact({ store, folder, makeDefault: true, now });
+      await expect(call).rejects.toThrow(ArtifactFolderError);
+      await expect(call).rejects.toThrow(message);
+      await expect(readdir(join(base, 'store'))).rejects.toThrow('ENOENT');
+    },
+  );
 
   it('because its weights are not finite is refused', async () => {
     const weights = new Uint8Array(new Float32Array(80).fill(Number.NaN).buffer);
@@ -241,7 +318,11 @@ describe('an artifact folder that is not whole', () => {
         ...content,
         files: content.files.map((file) =>
           file.path === WEIGHTS_FILE
-            ? { ...file, bytes: weights.length, sha256: createHash('sha256').update(weights).digest('hex') }
+            ? {
+                ...file,
+                bytes: weights.length,
+                sha256: createHash('sha256').update(weights).digest('hex'),
+              }
             : file,
         ),
       }),
@@ -278,7 +359,11 @@ describe('a store that must not be overwritten', () => {
   });
 
   it('because its pointer has no room for one more model is left alone', async () => {
-    const entry = { version: '0'.repeat(16), manifestSha256: '0'.repeat(64), publishedAt: '2026-01-01T00:00:00Z' };
+    const entry = {
+      version: '0'.repeat(16),
+      manifestSha256: '0'.repeat(64),
+      publishedAt: '2026-01-01T00:00:00Z',
+    };
     const models: Pointer['models'] = { m0: entry };
     const encode = (): Uint8Array => encodePointer({ schema: 1, default: 'm0', models });
     for (let i = 1; encode().length < ARTIFACT_LIMITS.pointerBytes - 200; i += 1) {
@@ -291,24 +376,31 @@ describe('a store that must not be overwritten', () => {
 
 describe('a store that fails', () => {
   // 2 puts and 2 refused ones of the probe, the hold, 2 files, the manifest, the pointer.
-  it.each([0, 4, 5, 6, 7, 8])('at put %i leaves the old model served, and publishing again goes on', async (failing) => {
-    await publish(first);
-    const full = wrapPuts(store, (index, ...call) =>
-      index === failing ? Promise.reject(new StorageError('disk', { reason: 'full', detail: 'ENOSPC' })) : store.put(...call),
-    );
-    await expect(publish(second, { store: full })).rejects.toThrow('no room left');
-    expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
-    const repeated = await publish(second);
-    expect(repeated.alreadyThere).toHaveLength(Math.max(0, failing - 5));
-    expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
-  });
+  it.each([0, 4, 5, 6, 7, 8])(
+    'at put %i leaves the old model served, and publishing again goes on',
+    async (failing) => {
+      await publish(first);
+      const full = wrapPuts(store, (index, ...call) =>
+        index === failing
+          ? Promise.reject(new StorageError('disk', { reason: 'full', detail: 'ENOSPC' }))
+          : store.put(...call),
+      );
+      await expect(publish(second, { store: full })).rejects.toThrow('no room left');
+      expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
+      const repeated = await publish(second);
+      expect(repeated.alreadyThere).toHaveLength(Math.max(0, failing - 5));
+      expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
+    },
+  );
 
   it('by keeping other bytes than it was given is found out before the pointer moves', async () => {
     await publish(first);
     const corrupting = wrapPuts(store, (_index, key, bytes, ...rest) =>
       store.put(key, key.endsWith(WEIGHTS_FILE) ? bytes.with(0, 1) : bytes, ...rest),
     );
-    expect((await catchPublishFailure(publish(second, { store: corrupting }))).reason).toBe('read_back_differs');
+    expect((await catchPublishFailure(publish(second, { store: corrupting }))).reason).toBe(
+      'read_back_differs',
+    );
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
@@ -324,7 +416,11 @@ describe('a store that fails', () => {
     expect(await store.list('publish-probe-')).toEqual([]);
 
     const events: string[] = [];
-    await publish(second, { store: unsafe, allowUnsafePointer: true, onProgress: ({ type }) => events.push(type) });
+    await publish(second, {
+      store: unsafe,
+      allowUnsafePointer: true,
+      onProgress: ({ type }) => events.push(type),
+    });
     expect(events).toEqual(['conditions_ignored', 'uploaded', 'uploaded', 'uploaded']);
     expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
   });
@@ -348,16 +444,24 @@ describe('a store that fails', () => {
       waiting: { sleep: () => Promise.resolve(), random: () => 0 },
     });
     expect(lost).toBe(1);
-    expect(await readServed(store)).toEqual({ mlp: first.manifest.version, conv: other.manifest.version });
+    expect(await readServed(store)).toEqual({
+      mlp: first.manifest.version,
+      conv: other.manifest.version,
+    });
   });
 
   it('to let it move the pointer in any attempt ends with words, not in a loop', async () => {
     await publish(first);
     const waits: number[] = [];
     const contended = wrapPuts(store, (_index, ...call) =>
-      call[0] === POINTER_KEY ? Promise.resolve({ ok: false, reason: 'precondition_failed' }) : store.put(...call),
+      call[0] === POINTER_KEY
+        ? Promise.resolve({ ok: false, reason: 'precondition_failed' })
+        : store.put(...call),
     );
-    const waiting = { sleep: (ms: number) => Promise.resolve(void waits.push(ms)), random: () => 1 };
+    const waiting = {
+      sleep: (ms: number) => Promise.resolve(void waits.push(ms)),
+      random: () => 1,
+    };
     expect(await catchPublishFailure(publish(second, { store: contended, waiting }))).toEqual({
       reason: 'contended',
       key: POINTER_KEY,
@@ -368,7 +472,11 @@ describe('a store that fails', () => {
 });
 
 /** Runs publish-child.ts. */
-function runChild(into: string, folder: string, killBefore?: number): Promise<{ signal: string | null; stdout: string }> {
+function runChild(
+  into: string,
+  folder: string,
+  killBefore?: number,
+): Promise<{ signal: string | null; stdout: string }> {
   const args = [CHILD, into, folder, ...(killBefore === undefined ? [] : [String(killBefore)])];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, (error, stdout, stderr) => {
@@ -390,7 +498,9 @@ describe('a publisher in a process of its own', () => {
       const folder = await writeArtifact(base, second);
       const child = await runChild(join(base, 'store'), folder, write);
       expect(child.signal).toBe(write === 12 ? null : 'SIGKILL');
-      expect(await readServed(store)).toEqual({ mlp: (write >= 11 ? second : first).manifest.version });
+      expect(await readServed(store)).toEqual({
+        mlp: (write >= 11 ? second : first).manifest.version,
+      });
       expect(await publish(second)).toMatchObject({
         pointerMoved: write < 11,
         alreadyThere: { length: Math.min(3, Math.max(0, write - 7)) },
@@ -404,8 +514,12 @@ describe('a publisher in a process of its own', () => {
     const names = ['a', 'b', 'c', 'd'];
     const fixtures = names.map((name) => buildTiny(name, name));
     const folders = await Promise.all(fixtures.map((fixture) => writeArtifact(base, fixture)));
-    const results = await Promise.all(folders.map((folder) => runChild(join(base, 'store'), folder)));
-    expect(results.map(({ stdout }) => JSON.parse(stdout).pointerMoved)).toEqual(names.map(() => true));
+    const results = await Promise.all(
+      folders.map((folder) => runChild(join(base, 'store'), folder)),
+    );
+    expect(results.map(({ stdout }) => JSON.parse(stdout).pointerMoved)).toEqual(
+      names.map(() => true),
+    );
     expect(Object.keys(await readServed(store)).toSorted()).toEqual([...names, 'mlp']);
   });
 });
@@ -413,32 +527,39 @@ describe('a publisher in a process of its own', () => {
 describe.each([
   ["wrangler's local S3 endpoint", true, startWrangler],
   ['versitygw (installed by dev/install-versitygw.sh)', hasVersitygw(), startVersitygw],
-] satisfies [string, boolean, () => Promise<S3Server>][])('publishing to %s', (_name, isThere, start) => {
-  describe.skipIf(!isThere)('that is up', () => {
-    let server: S3Server;
-    beforeAll(async () => {
-      server = await start();
-    });
-    afterAll(async () => {
-      await server?.stop();
-    });
+] satisfies [string, boolean, () => Promise<S3Server>][])(
+  'publishing to %s',
+  (_name, isThere, start) => {
+    describe.skipIf(!isThere)('that is up', () => {
+      let server: S3Server;
+      beforeAll(async () => {
+        server = await start();
+      });
+      afterAll(async () => {
+        await server?.stop();
+      });
 
-    it('serves what was published, of many publishers at once', async () => {
-      const fixtures = ['a', 'b', 'c', 'd', 'e'].map((name) => buildTiny(name, name));
-      const waiting = {
-        sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms / 20)),
-        random: Math.random,
-      };
-      await Promise.all(fixtures.map((fixture) => publish(fixture, { store: createS3Store(server), waiting })));
-      const reader = createS3Store(server);
-      expect(await readServed(reader)).toEqual(
-        Object.fromEntries(fixtures.map(({ manifest }) => [manifest.name, manifest.version])),
-      );
-      expect(await reader.list('publish-probe-')).toEqual([]);
-      expect(await publish(fixtures[0] as Fixture, { store: reader, makeDefault: false })).toMatchObject({
-        uploaded: [],
-        pointerMoved: false,
+      it('serves what was published, of many publishers at once', async () => {
+        const fixtures = ['a', 'b', 'c', 'd', 'e'].map((name) => buildTiny(name, name));
+        const waiting = {
+          sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms / 20)),
+          random: Math.random,
+        };
+        await Promise.all(
+          fixtures.map((fixture) => publish(fixture, { store: createS3Store(server), waiting })),
+        );
+        const reader = createS3Store(server);
+        expect(await readServed(reader)).toEqual(
+          Object.fromEntries(fixtures.map(({ manifest }) => [manifest.name, manifest.version])),
+        );
+        expect(await reader.list('publish-probe-')).toEqual([]);
+        expect(
+          await publish(fixtures[0] as Fixture, { store: reader, makeDefault: false }),
+        ).toMatchObject({
+          uploaded: [],
+          pointerMoved: false,
+        });
       });
     });
-  });
-});
+  },
+);

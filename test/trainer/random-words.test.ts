@@ -9,7 +9,9 @@ it('draws the words of the portable keystream', () => {
   fc.assert(
     fc.property(fc.string(), word, fc.maxSafeNat(), fc.nat(500), (seed, purpose, index, count) => {
       const key = deriveKey('train', seed);
-      expect(drawWords(key, purpose, index, count)).toEqual(drawPortably(key, purpose, index, count));
+      expect(drawWords(key, purpose, index, count)).toEqual(
+        drawPortably(key, purpose, index, count),
+      );
     }),
   );
 });

@@ -10,7 +10,9 @@ import { listTrainingBackends, runOnBackend } from '../support/backends.ts';
 import type { StepsAsGraph } from '../support/steps-as-graph.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../support/tensors.ts';
 
-const tensorflow = listTrainingBackends({ convolutions: true }).find(({ name }) => name === 'tensorflow');
+const tensorflow = listTrainingBackends({ convolutions: true }).find(
+  ({ name }) => name === 'tensorflow',
+);
 
 describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)', (threads) => {
   let outcome: StepsAsGraph;
@@ -18,25 +20,33 @@ describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)',
     outcome = await runOnBackend<StepsAsGraph>('steps-as-graph.ts', 'tensorflow', String(threads));
   });
 
-  it.each(['digits', 'seed', 'R1, a smoothed target and falling rates', 'digits, moved', 'seed, moved'])(
-    '%s: a graph has the operations’ bits',
+  it.each([
+    'digits',
+    'seed',
+    'R1, a smoothed target and falling rates',
+    'digits, moved',
+    'seed, moved',
+  ])('%s: a graph has the operations’ bits', (name) => {
+    const { operations, graph } = outcome.runs[name]!;
+    expect(operations).toMatchObject({ usedGraph: false, faults: [] });
+    expect(graph).toEqual({ ...operations, usedGraph: true });
+    expect(graph.figures).toContain('generatorGradientNorm');
+    expect(graph.leaked).toBe(0);
+  });
+
+  it.each(['digits', 'seed'])(
+    '%s: a graph with another bit is given up, and leaves no trace',
     (name) => {
-      const { operations, graph } = outcome.runs[name]!;
-      expect(operations).toMatchObject({ usedGraph: false, faults: [] });
-      expect(graph).toEqual({ ...operations, usedGraph: true });
-      expect(graph.figures).toContain('generatorGradientNorm');
-      expect(graph.leaked).toBe(0);
+      const { operations, falsified } = outcome.runs[name]!;
+      expect(falsified).toEqual({ ...operations, faults: ['as one graph it has other results'] });
     },
   );
 
-  it.each(['digits', 'seed'])('%s: a graph with another bit is given up, and leaves no trace', (name) => {
-    const { operations, falsified } = outcome.runs[name]!;
-    expect(falsified).toEqual({ ...operations, faults: ['as one graph it has other results'] });
-  });
-
   it('refuses to make a graph of what would not be the same computation', () => {
     const { refusals } = outcome;
-    expect(refusals['a tensor from outside']).toMatch(/^GraphError: Add\w* takes a tensor that is no input$/);
+    expect(refusals['a tensor from outside']).toMatch(
+      /^GraphError: Add\w* takes a tensor that is no input$/,
+    );
     expect(refusals['a read']).toBe('GraphError: it reads a tensor');
     expect(refusals['no computation']).toBe('GraphError: an output was not computed');
     expect(refusals['nothing']).toBe('none');
@@ -49,7 +59,11 @@ describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)',
 
 it('other backends do steps operation by operation', async () => {
   await tf.setBackend('cpu');
-  const source = { config: TINY_CONFIG, dataset: makeTinyDataset(), key: deriveKey('train', 'tiny') };
+  const source = {
+    config: TINY_CONFIG,
+    dataset: makeTinyDataset(),
+    key: deriveKey('train', 'tiny'),
+  };
   const gan = createGan(source, null);
   const stepper = createStepper(gan, source, { onFault: (fault) => expect.unreachable(fault) });
   for (let step = 0; step < 4; step++) {

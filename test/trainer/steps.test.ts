@@ -5,7 +5,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readState } from '../../trainer/network-state.ts';
-import { stepDiscriminator, stepGenerator, type Probe, type StepFigure } from '../../trainer/steps.ts';
+import {
+  stepDiscriminator,
+  stepGenerator,
+  type Probe,
+  type StepFigure,
+} from '../../trainer/steps.ts';
 import { listTrainingBackends, runOnBackend } from '../support/backends.ts';
 import {
   computeDiscriminatorTotal,
@@ -17,7 +22,12 @@ import {
   PENALISED_PROBLEM,
   type Problem,
 } from '../support/plain-gan.ts';
-import { measureStepGradients, openProblem, planFirstUpdate, type StepGradients } from '../support/step-gradients.ts';
+import {
+  measureStepGradients,
+  openProblem,
+  planFirstUpdate,
+  type StepGradients,
+} from '../support/step-gradients.ts';
 import { countLeaks } from '../support/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -33,11 +43,20 @@ const PROBLEMS: [string, Problem][] = [
 const TOLERANCE = 2e-3;
 
 function expectGradients(actual: StepGradients, problem: Problem): void {
-  const byDiscriminator = differentiate((w) => computeDiscriminatorTotal(problem, w), problem.discriminatorWeights);
-  const byGenerator = differentiate((w) => computeGeneratorTotal(problem, w), problem.generatorWeights);
+  const byDiscriminator = differentiate(
+    (w) => computeDiscriminatorTotal(problem, w),
+    problem.discriminatorWeights,
+  );
+  const byGenerator = differentiate(
+    (w) => computeGeneratorTotal(problem, w),
+    problem.generatorWeights,
+  );
   expectClose(actual.discriminator, byDiscriminator);
   expectClose(actual.generator, byGenerator);
-  expect(actual.generatorLoss).toBeCloseTo(computeGeneratorTotal(problem, problem.generatorWeights), 5);
+  expect(actual.generatorLoss).toBeCloseTo(
+    computeGeneratorTotal(problem, problem.generatorWeights),
+    5,
+  );
 }
 
 function expectClose(actual: readonly number[], expected: readonly number[]): void {
@@ -45,7 +64,9 @@ function expectClose(actual: readonly number[], expected: readonly number[]): vo
   const scale = Math.max(...expected.map(Math.abs));
   expect(scale).toBeGreaterThan(0.01);
   actual.forEach((value, i) =>
-    expect(Math.abs(value - (expected[i] as number)) / scale, `component ${i}`).toBeLessThan(TOLERANCE),
+    expect(Math.abs(value - (expected[i] as number)) / scale, `component ${i}`).toBeLessThan(
+      TOLERANCE,
+    ),
   );
 }
 
@@ -74,7 +95,9 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
     const probe: Probe = (figure, value) => (seen[figure] = value.dataSync()[0] as number);
     stepGenerator(gan, batch, { ...first, probe }).dispose();
     expect(seen.generatorGradientNorm).toBeCloseTo(
-      Math.hypot(...differentiate((w) => computeGeneratorTotal(problem, w), problem.generatorWeights)),
+      Math.hypot(
+        ...differentiate((w) => computeGeneratorTotal(problem, w), problem.generatorWeights),
+      ),
       3,
     );
     close();
@@ -82,7 +105,12 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
     stepDiscriminator(second.gan, second.batch, { ...first, probe }).dispose();
     second.close();
     expect(seen.discriminatorGradientNorm).toBeCloseTo(
-      Math.hypot(...differentiate((w) => computeDiscriminatorTotal(problem, w), problem.discriminatorWeights)),
+      Math.hypot(
+        ...differentiate(
+          (w) => computeDiscriminatorTotal(problem, w),
+          problem.discriminatorWeights,
+        ),
+      ),
       3,
     );
     const [r1, r2] = computePenalties(problem, problem.discriminatorWeights);
@@ -109,7 +137,9 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
       stepDiscriminator(gan, batch, settings).dispose();
       stepGenerator(gan, batch, settings).dispose();
     }
-    expect(await readState(watched.gan.discriminator)).toEqual(await readState(plain.gan.discriminator));
+    expect(await readState(watched.gan.discriminator)).toEqual(
+      await readState(plain.gan.discriminator),
+    );
     expect(await readState(watched.gan.generator)).toEqual(await readState(plain.gan.generator));
     plain.close();
     watched.close();
@@ -127,24 +157,30 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
 });
 
 it('the oracle sees the penalties: without them the gradient is another', () => {
-  const problem: Problem = { ...CONVOLUTIONAL_PROBLEM, objective: { type: 'relativistic', gamma: 0 } };
+  const problem: Problem = {
+    ...CONVOLUTIONAL_PROBLEM,
+    objective: { type: 'relativistic', gamma: 0 },
+  };
   const [withPenalty, without] = [CONVOLUTIONAL_PROBLEM, problem].map((p) =>
     differentiate((w) => computeDiscriminatorTotal(p, w), p.discriminatorWeights),
   );
-  const difference = withPenalty?.map((value, i) => Math.abs(value - (without?.[i] as number))) ?? [];
+  const difference =
+    withPenalty?.map((value, i) => Math.abs(value - (without?.[i] as number))) ?? [];
   expect(Math.max(...difference)).toBeGreaterThan(0.01);
 });
 
 describe('on the backends that train convolutions', () => {
   for (const backend of listTrainingBackends({ convolutions: true })) {
-    it.skipIf(backend.skip)(`${backend.name} gives the gradients that finite differences give`, async () => {
-      const [dense, penalised, convolutional] = await runOnBackend<[StepGradients, StepGradients, StepGradients]>(
-        'step-gradients.ts',
-        backend.name,
-      );
-      expectGradients(dense, DENSE_PROBLEM);
-      expectGradients(penalised, PENALISED_PROBLEM);
-      expectGradients(convolutional, CONVOLUTIONAL_PROBLEM);
-    });
+    it.skipIf(backend.skip)(
+      `${backend.name} gives the gradients that finite differences give`,
+      async () => {
+        const [dense, penalised, convolutional] = await runOnBackend<
+          [StepGradients, StepGradients, StepGradients]
+        >('step-gradients.ts', backend.name);
+        expectGradients(dense, DENSE_PROBLEM);
+        expectGradients(penalised, PENALISED_PROBLEM);
+        expectGradients(convolutional, CONVOLUTIONAL_PROBLEM);
+      },
+    );
   }
 });

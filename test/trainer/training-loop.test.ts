@@ -5,12 +5,23 @@ import * as tf from '@tensorflow/tfjs';
 import { GifReader } from 'omggif';
 import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadNewestCheckpoint, saveCheckpoint, type LoadedCheckpoint } from '../../trainer/checkpoint.ts';
+import {
+  loadNewestCheckpoint,
+  saveCheckpoint,
+  type LoadedCheckpoint,
+} from '../../trainer/checkpoint.ts';
 import type { Dataset } from '../../trainer/dataset/dataset.ts';
 import { hashDataset } from '../../trainer/dataset/dataset.ts';
 import type { TrainingConfig } from '../../trainer/preset.ts';
 import type { Reporter } from '../../trainer/reporter.ts';
-import { createRunFolder, hashRun, loadMetrics, locate, saveProgressGif, reopenRunFolder } from '../../trainer/run-folder.ts';
+import {
+  createRunFolder,
+  hashRun,
+  loadMetrics,
+  locate,
+  saveProgressGif,
+  reopenRunFolder,
+} from '../../trainer/run-folder.ts';
 import { TrainingError } from '../../trainer/observer.ts';
 import { runTraining, type TrainingResult } from '../../trainer/training-loop.ts';
 import { readAllEvents } from '../support/event-files.ts';
@@ -39,9 +50,14 @@ async function train({
   reporter = SILENT,
 }: Options = {}): Promise<TrainingResult & { folder: string }> {
   const config = { ...TINY_CONFIG, ...change };
-  const options = { config, dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) } };
+  const options = {
+    config,
+    dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
+  };
   const place = folder ?? join(await mkdtemp(join(tmpdir(), 'digitmint-run-')), 'run');
-  const checkpoint = resume ? ((await loadNewestCheckpoint(locate(place).checkpoints))?.checkpoint ?? null) : null;
+  const checkpoint = resume
+    ? ((await loadNewestCheckpoint(locate(place).checkpoints))?.checkpoint ?? null)
+    : null;
   if (resume) {
     await reopenRunFolder(place, checkpoint?.step ?? 0);
   } else {
@@ -80,46 +96,69 @@ async function readMetrics(folder: string): Promise<Record<string, number>[]> {
 
 /** All but the clock's figures, which differ from run to run. */
 function dropClock(lines: readonly Record<string, number>[]): Record<string, number>[] {
-  return lines.map(({ seconds: _seconds, imagesPerSecond: _speed, residentBytes: _resident, ...line }) => line);
+  return lines.map(
+    ({ seconds: _seconds, imagesPerSecond: _speed, residentBytes: _resident, ...line }) => line,
+  );
 }
 
 describe('a run', () => {
   it('gives the same weights for the same seed, and others for another', async () => {
-    const [first, second, other] = [await train(), await train(), await train({ config: { seed: 'other' } })];
+    const [first, second, other] = [
+      await train(),
+      await train(),
+      await train({ config: { seed: 'other' } }),
+    ];
     expect(first.finished).toBe(true);
     expect(second.weights).toEqual(first.weights);
     expect(other.weights).not.toEqual(first.weights);
   });
 
-  it.each([1, 4, 7])('that is stopped after %i steps goes on to the same weights, log and pictures', async (stopAfter) => {
-    const whole = await train();
-    const part = await train({ stopAfter });
-    expect(part.finished).toBe(false);
-    const resumed = await train({ folder: part.folder, resume: true });
-    expect(resumed.finished).toBe(true);
-    expect(resumed.weights).toEqual(whole.weights);
-    const [lines, wholeLines] = [await readMetrics(resumed.folder), await readMetrics(whole.folder)];
-    expect(dropClock(lines)).toEqual(dropClock(wholeLines));
-    const seconds = lines.map((line) => line['seconds'] as number);
-    expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
-    const events = await readAllEvents(locate(resumed.folder).events);
-    expect(events.flatMap(({ step, values }) => (values.length > 0 ? [step] : []))).toEqual([0, 5, 9]);
-    for (const name of await readdir(locate(whole.folder).images)) {
-      expect(await readFile(join(locate(resumed.folder).images, name))).toEqual(
-        await readFile(join(locate(whole.folder).images, name)),
-      );
-    }
-  });
+  it.each([1, 4, 7])(
+    'that is stopped after %i steps goes on to the same weights, log and pictures',
+    async (stopAfter) => {
+      const whole = await train();
+      const part = await train({ stopAfter });
+      expect(part.finished).toBe(false);
+      const resumed = await train({ folder: part.folder, resume: true });
+      expect(resumed.finished).toBe(true);
+      expect(resumed.weights).toEqual(whole.weights);
+      const [lines, wholeLines] = [
+        await readMetrics(resumed.folder),
+        await readMetrics(whole.folder),
+      ];
+      expect(dropClock(lines)).toEqual(dropClock(wholeLines));
+      const seconds = lines.map((line) => line['seconds'] as number);
+      expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
+      const events = await readAllEvents(locate(resumed.folder).events);
+      expect(events.flatMap(({ step, values }) => (values.length > 0 ? [step] : []))).toEqual([
+        0, 5, 9,
+      ]);
+      for (const name of await readdir(locate(whole.folder).images)) {
+        expect(await readFile(join(locate(resumed.folder).images, name))).toEqual(
+          await readFile(join(locate(whole.folder).images, name)),
+        );
+      }
+    },
+  );
 
   it('logs and draws when its schedule says so', async () => {
     const { folder } = await train();
     expect((await readMetrics(folder)).map(({ step }) => step)).toEqual([0, 5, 9]);
-    expect((await readdir(locate(folder).images)).sort()).toEqual(['step-0000000.png', 'step-0000005.png', 'step-0000009.png']);
-    expect((await readdir(locate(folder).checkpoints)).sort()).toEqual(['step-0000009.safetensors', 'step-0000010.safetensors']);
+    expect((await readdir(locate(folder).images)).sort()).toEqual([
+      'step-0000000.png',
+      'step-0000005.png',
+      'step-0000009.png',
+    ]);
+    expect((await readdir(locate(folder).checkpoints)).sort()).toEqual([
+      'step-0000009.safetensors',
+      'step-0000010.safetensors',
+    ]);
   });
 
   it('keeps its figures for JSON and TensorBoard alike', async () => {
-    const { folder } = await train({ config: { objective: { type: 'relativistic', gamma: 1 }, finalFactor: 0.5 } });
+    const { folder } = await train({
+      config: { objective: { type: 'relativistic', gamma: 1 }, finalFactor: 0.5 },
+    });
     const lines = await readMetrics(folder);
     for (const line of lines) {
       for (const figure of [
@@ -134,14 +173,24 @@ describe('a run', () => {
         expect(line[figure], figure).toBeGreaterThan(0);
       }
     }
-    expect(lines.map((line) => line['learningRateFactor'])).toEqual([1, expect.closeTo(0.7066, 4), 0.5]);
-    const events = (await readAllEvents(locate(folder).events)).filter(({ values }) => values.length > 0);
+    expect(lines.map((line) => line['learningRateFactor'])).toEqual([
+      1,
+      expect.closeTo(0.7066, 4),
+      0.5,
+    ]);
+    const events = (await readAllEvents(locate(folder).events)).filter(
+      ({ values }) => values.length > 0,
+    );
     expect(events.map(({ step }) => step)).toEqual(lines.map(({ step }) => step));
     const values = new Map(events.at(-1)?.values.map(({ tag, scalar }) => [tag, scalar]));
     expect(values.get('penalty/r2')).toBe(Math.fround(lines.at(-1)?.['r2'] as number));
-    expect(values.get('gradient_norm/generator')).toBe(Math.fround(lines.at(-1)?.['generatorGradientNorm'] as number));
+    expect(values.get('gradient_norm/generator')).toBe(
+      Math.fround(lines.at(-1)?.['generatorGradientNorm'] as number),
+    );
     const image = events.at(-1)?.values.find(({ tag }) => tag === 'samples/grid')?.image;
-    expect(image?.encoded).toEqual(new Uint8Array(await readFile(join(locate(folder).images, 'step-0000009.png'))));
+    expect(image?.encoded).toEqual(
+      new Uint8Array(await readFile(join(locate(folder).images, 'step-0000009.png'))),
+    );
   });
 
   it('keeps more figures than it prints, and leaves no tensor behind in 300 steps', async () => {
@@ -174,9 +223,13 @@ describe('a run', () => {
     await train({ config: { steps: 603 }, reporter, folder, resume: true });
     await train({ config: { steps: 701 }, reporter, folder, resume: true });
     expect(said).toEqual([
-      expect.stringMatching(/^warning, step 600: the discriminator wins: .*\n {2}Lower the discriminator's/),
+      expect.stringMatching(
+        /^warning, step 600: the discriminator wins: .*\n {2}Lower the discriminator's/,
+      ),
     ]);
-    const raised = (await loadMetrics(folder)).flatMap(({ step, warnings = [] }) => warnings.map(({ code }) => [step, code]));
+    const raised = (await loadMetrics(folder)).flatMap(({ step, warnings = [] }) =>
+      warnings.map(({ code }) => [step, code]),
+    );
     expect(raised).toEqual([[600, 'discriminator-wins']]);
   });
 
@@ -211,16 +264,20 @@ describe('a run', () => {
       config: { steps: 10, discriminatorAdam: broken, imageEvery: 1 },
     };
     await expect(train(options)).rejects.toThrow(TrainingError);
-    await expect(train(options)).rejects.toThrow(/the training diverged: at step \d+ the losses are D .*(NaN|Infinity)/);
-    expect((await loadNewestCheckpoint(locate(started.folder).checkpoints))?.checkpoint.step).toBe(4);
+    await expect(train(options)).rejects.toThrow(
+      /the training diverged: at step \d+ the losses are D .*(NaN|Infinity)/,
+    );
+    expect((await loadNewestCheckpoint(locate(started.folder).checkpoints))?.checkpoint.step).toBe(
+      4,
+    );
     const last = (await loadMetrics(started.folder)).at(-1);
     expect(last?.warnings?.map(({ code }) => code)).toEqual(['diverged']);
   });
 
   it('stops by name when all samples have become one picture', async () => {
     const collapsing = { ...TINY_CONFIG.generatorAdam, learningRate: 3 };
-    await expect(train({ config: { steps: 200, imageEvery: 10, generatorAdam: collapsing } })).rejects.toThrow(
-      /the generator collapsed: at step \d+ its 64 samples differ/,
-    );
+    await expect(
+      train({ config: { steps: 200, imageEvery: 10, generatorAdam: collapsing } }),
+    ).rejects.toThrow(/the generator collapsed: at step \d+ its 64 samples differ/);
   });
 });

@@ -28,7 +28,9 @@ function replay(history: readonly MetricsLine[]): [step: number, code: string][]
     const warnings = findWarnings([...seen, line]);
     seen.push(warnings.length > 0 ? { ...line, warnings } : line);
   }
-  return seen.flatMap(({ step, warnings = [] }) => warnings.map(({ code }): [number, string] => [step, code]));
+  return seen.flatMap(({ step, warnings = [] }) =>
+    warnings.map(({ code }): [number, string] => [step, code]),
+  );
 }
 
 describe('no warning is raised by', () => {
@@ -79,7 +81,10 @@ describe('no warning is raised by', () => {
     }));
     expect(replay(history)).toEqual([]);
     // As if it had stayed like each of its lines for as long as a line is apart.
-    const filled = makeHistory(20_000, (step) => history.findLast((line) => line.step <= step) ?? {}).map((line, i) => ({
+    const filled = makeHistory(
+      20_000,
+      (step) => history.findLast((line) => line.step <= step) ?? {},
+    ).map((line, i) => ({
       ...line,
       step: makeHistory(20_000)[i]?.step ?? 0,
     }));
@@ -104,23 +109,35 @@ describe('a discriminator that wins', () => {
   });
 
   it('is called so in spite of a single line that says otherwise', () => {
-    const history = makeHistory(2000, (step) => ({ discriminatorLoss: step > 1000 && step !== 1300 ? 1e-4 : 0.05 }));
+    const history = makeHistory(2000, (step) => ({
+      discriminatorLoss: step > 1000 && step !== 1300 ? 1e-4 : 0.05,
+    }));
     expect(replay(history)).toEqual([[1400, 'discriminator-wins']]);
   });
 
   it('is not called so when it loses its lead again within 300 steps', () => {
-    expect(replay(makeHistory(3000, (step) => ({ discriminatorLoss: step >= 1000 && step < 1200 ? 1e-6 : 0.05 })))).toEqual([]);
+    expect(
+      replay(
+        makeHistory(3000, (step) => ({
+          discriminatorLoss: step >= 1000 && step < 1200 ? 1e-6 : 0.05,
+        })),
+      ),
+    ).toEqual([]);
   });
 });
 
 describe('a generator’s loss', () => {
   it('that doubles steadily is called out', () => {
-    const history = makeHistory(6000, (step) => ({ generatorLoss: step < 2000 ? 4 : 4 + (step - 2000) * 0.004 }));
+    const history = makeHistory(6000, (step) => ({
+      generatorLoss: step < 2000 ? 4 : 4 + (step - 2000) * 0.004,
+    }));
     expect(replay(history).map(([, code]) => code)).toEqual(['generator-loss-rises']);
   });
 
   it('that rises in the first steps, or by half, is not', () => {
-    expect(replay(makeHistory(3000, (step) => ({ generatorLoss: step < 500 ? 1 + step / 80 : 7 })))).toEqual([]);
+    expect(
+      replay(makeHistory(3000, (step) => ({ generatorLoss: step < 500 ? 1 + step / 80 : 7 }))),
+    ).toEqual([]);
     expect(replay(makeHistory(5000, (step) => ({ generatorLoss: 4 + step * 0.0004 })))).toEqual([]);
   });
 });
@@ -132,38 +149,58 @@ describe('a diversity', () => {
   });
 
   it('that falls fast is called out before it is low', () => {
-    const history = makeHistory(5000, (step) => ({ diversity: step < 3000 ? 0.8 : Math.max(0.3, 0.8 - (step - 3000) / 1000) }));
+    const history = makeHistory(5000, (step) => ({
+      diversity: step < 3000 ? 0.8 : Math.max(0.3, 0.8 - (step - 3000) / 1000),
+    }));
     const [first] = replay(history);
     expect(first?.[1]).toBe('diversity-falls');
     expect(first?.[0]).toBeLessThan(3700);
   });
 
   it('of noise that gives way to digits is not', () => {
-    expect(replay(makeHistory(3000, (step) => ({ diversity: step < 200 ? 0.9 : 0.35 })))).toEqual([]);
+    expect(replay(makeHistory(3000, (step) => ({ diversity: step < 200 ? 0.9 : 0.35 })))).toEqual(
+      [],
+    );
   });
 });
 
 describe('a gradient', () => {
-  it.each(['discriminatorGradientNorm', 'generatorGradientNorm'] as const)('%s that grows tenfold explodes', (figure) => {
-    const history = makeHistory(3000, (step) => ({ [figure]: HEALTHY[figure] * (step < 2000 ? 1 : 15) }));
-    expect(replay(history)).toEqual([[2100, 'gradients-explode']]);
-  });
+  it.each(['discriminatorGradientNorm', 'generatorGradientNorm'] as const)(
+    '%s that grows tenfold explodes',
+    (figure) => {
+      const history = makeHistory(3000, (step) => ({
+        [figure]: HEALTHY[figure] * (step < 2000 ? 1 : 15),
+      }));
+      expect(replay(history)).toEqual([[2100, 'gradients-explode']]);
+    },
+  );
 
   it('that is huge from the start explodes', () => {
-    expect(replay(makeHistory(200, () => ({ generatorGradientNorm: 5e4 })))).toEqual([[20, 'gradients-explode']]);
+    expect(replay(makeHistory(200, () => ({ generatorGradientNorm: 5e4 })))).toEqual([
+      [20, 'gradients-explode'],
+    ]);
   });
 
   it('that jumps once does not', () => {
-    expect(replay(makeHistory(3000, (step) => (step === 2000 ? { generatorGradientNorm: 900 } : {})))).toEqual([]);
+    expect(
+      replay(makeHistory(3000, (step) => (step === 2000 ? { generatorGradientNorm: 900 } : {}))),
+    ).toEqual([]);
   });
 
   it('that is as good as 0 vanishes', () => {
-    expect(replay(makeHistory(1000, () => ({ generatorGradientNorm: 1e-6 })))).toEqual([[500, 'gradients-vanish']]);
-    expect(replay(makeHistory(1000, () => ({ discriminatorGradientNorm: 1e-6 })))).toEqual([[500, 'gradients-vanish']]);
+    expect(replay(makeHistory(1000, () => ({ generatorGradientNorm: 1e-6 })))).toEqual([
+      [500, 'gradients-vanish'],
+    ]);
+    expect(replay(makeHistory(1000, () => ({ discriminatorGradientNorm: 1e-6 })))).toEqual([
+      [500, 'gradients-vanish'],
+    ]);
   });
 
   it('of a discriminator that wins is not called out too', () => {
-    const history = makeHistory(1000, () => ({ discriminatorGradientNorm: 1e-6, discriminatorLoss: 1e-6 }));
+    const history = makeHistory(1000, () => ({
+      discriminatorGradientNorm: 1e-6,
+      discriminatorLoss: 1e-6,
+    }));
     expect(replay(history)).toEqual([[500, 'discriminator-wins']]);
   });
 });

@@ -37,15 +37,26 @@ test('an unexpected failure is a plain 500 with the request’s id; its cause is
   expect(answer.headers.get('request-id')).toBe('request-1');
   expect(answer.headers.get('cache-control')).toBe('no-store');
   expect(logged).toMatchObject([
-    { event: 'request_failed', requestId: 'request-1', route: '/digit.json', cause: { message: 'secret' } },
+    {
+      event: 'request_failed',
+      requestId: 'request-1',
+      route: '/digit.json',
+      cause: { message: 'secret' },
+    },
     { event: 'request', requestId: 'request-1', status: 500, code: 'internal' },
   ]);
 });
 
 test('no model at all is a 503 that says when to come back, drawn when a picture was asked for', async () => {
   const app = createBrokenApp({
-    acquire: async () => ({ ok: false, error: { code: 'model_unavailable', retryAfterSeconds: 10 } }),
-    getHealth: async () => ({ serving: undefined, failure: { reason: 'storage', message: 'no', at: 0 } }),
+    acquire: async () => ({
+      ok: false,
+      error: { code: 'model_unavailable', retryAfterSeconds: 10 },
+    }),
+    getHealth: async () => ({
+      serving: undefined,
+      failure: { reason: 'storage', message: 'no', at: 0 },
+    }),
   });
   const answer = await app.request('/digit.png');
   expect(answer.status).toBe(503);
@@ -70,7 +81,9 @@ test('the home page speaks of what the model that serves draws', async () => {
       sampler: { manifest, plan: planGenerator(manifest.generator) },
     };
     const lease = { generator, release: () => undefined } as unknown as Lease;
-    return (await createBrokenApp({ acquire: async () => ({ ok: true, lease }) }).request('/')).text();
+    return (
+      await createBrokenApp({ acquire: async () => ({ ok: true, lease }) }).request('/')
+    ).text();
   };
   const shapes = await render({
     name: 'shapes',
@@ -109,9 +122,19 @@ test('HEAD draws nothing, but where only the digits tell whether a number is too
     const pixels = Uint8Array.from({ length: count * 784 }, (_, i) => (i % 28 === 14 ? 255 : 0));
     return { count, height: 28, width: 28, channels: 1, pixels, labels: null };
   };
-  const sampler = { manifest, draw: note('draw'), drawHand: note('hand'), drawMorph: note('morph') };
-  const lease = { generator: { name: 'digits', version: manifest.version, origin: 'r2', sampler }, release: () => undefined };
-  const app = createBrokenApp({ acquire: async () => ({ ok: true, lease: lease as unknown as Lease }) });
+  const sampler = {
+    manifest,
+    draw: note('draw'),
+    drawHand: note('hand'),
+    drawMorph: note('morph'),
+  };
+  const lease = {
+    generator: { name: 'digits', version: manifest.version, origin: 'r2', sampler },
+    release: () => undefined,
+  };
+  const app = createBrokenApp({
+    acquire: async () => ({ ok: true, lease: lease as unknown as Lease }),
+  });
   const head = async (path: string) => {
     const answer = await app.request(path, { method: 'HEAD' });
     return [answer.status, answer.headers.get('content-length')];

@@ -7,7 +7,12 @@ import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
-import { limitsSchema, modelCardSchema, modelsSchema, oembedSchema } from '../../shared/contract/answers.ts';
+import {
+  limitsSchema,
+  modelCardSchema,
+  modelsSchema,
+  oembedSchema,
+} from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { PNG } from 'pngjs';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
@@ -18,7 +23,9 @@ const first = buildFixture({ name: 'first' });
 const old = buildFixture({ name: 'first', weightsSeed: 'old' });
 const { version } = first.manifest;
 const SHIPPED = new URL('../../models/digits/', import.meta.url);
-const shipped = JSON.parse(readFileSync(new URL('manifest.json', SHIPPED), 'utf8')) as { version: string };
+const shipped = JSON.parse(readFileSync(new URL('manifest.json', SHIPPED), 'utf8')) as {
+  version: string;
+};
 
 let worker: TestWorker;
 beforeAll(async () => {
@@ -43,7 +50,9 @@ describe('/digit/{label}', () => {
     for (const name of ['etag', 'content-location', 'content-type', 'cache-control']) {
       expect(answer.headers.get(name)).toBe(other.headers.get(name));
     }
-    expect(Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(await other.arrayBuffer()))).toBe(true);
+    expect(
+      Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(await other.arrayBuffer())),
+    ).toBe(true);
   });
 
   test('takes extension, format= or Accept', async () => {
@@ -84,27 +93,42 @@ describe('/models', () => {
     const card = await getJson('/models/first');
     expect(modelCardSchema.parse(card)).toEqual(card);
     expect(card).toEqual(await getJson(`/models/first/${version}`));
-    expect(await getJson(`/models/first/${old.manifest.version}`)).toMatchObject({ version: old.manifest.version });
-    expect(modelCardSchema.parse(await getJson('/models/digits'))).toMatchObject({ weights: 'uint8', image: { width: 28 } });
+    expect(await getJson(`/models/first/${old.manifest.version}`)).toMatchObject({
+      version: old.manifest.version,
+    });
+    expect(modelCardSchema.parse(await getJson('/models/digits'))).toMatchObject({
+      weights: 'uint8',
+      image: { width: 28 },
+    });
   });
 
   test.each([
     ['first', version, first.files],
     ['first', old.manifest.version, old.files],
-  ])('hand out the files of %s@%s as they were published, for good', async (name, published, files) => {
-    for (const [path, bytes] of files) {
-      const answer = await worker.fetch(`/models/${name}/${published}/${path}`);
-      expect(Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(bytes))).toBe(true);
-      expect(Object.fromEntries(answer.headers)).toMatchObject({
-        'cache-control': 'public, max-age=31536000, immutable',
-        'access-control-allow-origin': '*',
-        'x-content-type-options': 'nosniff',
-        'content-type': path.endsWith('.json') ? 'application/json' : 'application/octet-stream',
-      });
-      const headers = { 'if-none-match': answer.headers.get('etag') as string };
-      expect((await worker.fetch(`/models/${name}/${published}/${path}`, { headers, cache: 'no-store' })).status).toBe(304);
-    }
-  });
+  ])(
+    'hand out the files of %s@%s as they were published, for good',
+    async (name, published, files) => {
+      for (const [path, bytes] of files) {
+        const answer = await worker.fetch(`/models/${name}/${published}/${path}`);
+        expect(Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(bytes))).toBe(true);
+        expect(Object.fromEntries(answer.headers)).toMatchObject({
+          'cache-control': 'public, max-age=31536000, immutable',
+          'access-control-allow-origin': '*',
+          'x-content-type-options': 'nosniff',
+          'content-type': path.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+        });
+        const headers = { 'if-none-match': answer.headers.get('etag') as string };
+        expect(
+          (
+            await worker.fetch(`/models/${name}/${published}/${path}`, {
+              headers,
+              cache: 'no-store',
+            })
+          ).status,
+        ).toBe(304);
+      }
+    },
+  );
 
   test('hand out the bundled model’s files: the repository’s, by hash', async () => {
     const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
@@ -112,7 +136,9 @@ describe('/models', () => {
       const bytes = await worker.getBytes(`/models/digits/${shipped.version}/${path}`);
       expect([path, hash(bytes)]).toEqual([path, hash(readFileSync(new URL(path, SHIPPED)))]);
     }
-    const model = await tf.loadLayersModel(new URL(`/models/digits/${shipped.version}/model.json`, worker.url).href);
+    const model = await tf.loadLayersModel(
+      new URL(`/models/digits/${shipped.version}/model.json`, worker.url).href,
+    );
     expect(model.countParams()).toBe(
       (modelCardSchema.parse(await getJson('/models/digits')) as { parameters: number }).parameters,
     );
@@ -143,14 +169,19 @@ describe('/models', () => {
     const weights = new Uint8Array(bad.files.get('weights.bin') as Uint8Array);
     weights[0] = (weights[0] as number) ^ 1;
     await worker.bucket.put(`models/bad/${bad.manifest.version}/weights.bin`, weights);
-    expect(await getProblem(`/models/bad/${bad.manifest.version}/weights.bin`)).toEqual([503, 'model_unavailable']);
+    expect(await getProblem(`/models/bad/${bad.manifest.version}/weights.bin`)).toEqual([
+      503,
+      'model_unavailable',
+    ]);
     expect((await worker.fetch(`/models/bad/${bad.manifest.version}/model.json`)).status).toBe(200);
   });
 });
 
 test('/limits tells every limit', async () => {
   const limits = limitsSchema.parse(await getJson('/limits'));
-  expect(Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value]))).toEqual(LIMITS);
+  expect(
+    Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value])),
+  ).toEqual(LIMITS);
 });
 
 test('/llms.txt names every route that programs call, with examples that work', async () => {
@@ -168,11 +199,18 @@ test('/llms.txt names every route that programs call, with examples that work', 
 });
 
 describe('/oembed', () => {
-  const ask = (url: string, more = '') => worker.fetch(`/oembed?url=${encodeURIComponent(new URL(url, worker.url).href)}${more}`);
-  const describePhoto = async (url: string, more = '') => oembedSchema.parse(await (await ask(url, more)).json());
+  const ask = (url: string, more = '') =>
+    worker.fetch(`/oembed?url=${encodeURIComponent(new URL(url, worker.url).href)}${more}`);
+  const describePhoto = async (url: string, more = '') =>
+    oembedSchema.parse(await (await ask(url, more)).json());
 
   test('describes pictures by their true size', async () => {
-    for (const url of ['/digit.png?seed=a&n=5&scale=3', '/digit?n=4&cols=1', '/digit/7.png?scale=2', '/']) {
+    for (const url of [
+      '/digit.png?seed=a&n=5&scale=3',
+      '/digit?n=4&cols=1',
+      '/digit/7.png?scale=2',
+      '/',
+    ]) {
       const photo = await describePhoto(url);
       const png = PNG.sync.read(Buffer.from(await (await fetch(photo.url)).arrayBuffer()));
       expect([png.width, png.height]).toEqual([photo.width, photo.height]);
@@ -182,14 +220,34 @@ describe('/oembed', () => {
 
   test('describes numbers, loops and outlines too, by the size of what its URL gives', async () => {
     for (const [url, type, title] of [
-      ['/number/2026?seed=a&scale=3&margin=4', 'image/png', 'The handwritten number 2026, which nobody wrote'],
-      ['/number/-3.14?model=digits&scale=2', 'image/png', 'The handwritten number -3.14, which nobody wrote'],
-      ['/number/12%20500.svg?model=digits', 'image/svg+xml', 'The handwritten number 12 500, which nobody wrote'],
+      [
+        '/number/2026?seed=a&scale=3&margin=4',
+        'image/png',
+        'The handwritten number 2026, which nobody wrote',
+      ],
+      [
+        '/number/-3.14?model=digits&scale=2',
+        'image/png',
+        'The handwritten number -3.14, which nobody wrote',
+      ],
+      [
+        '/number/12%20500.svg?model=digits',
+        'image/svg+xml',
+        'The handwritten number 12 500, which nobody wrote',
+      ],
       ['/number/7.png', 'image/png', 'The handwritten number 7, which nobody wrote'],
-      ['/number/31.svg?model=digits&scale=2', 'image/svg+xml', 'The handwritten number 31, which nobody wrote'],
+      [
+        '/number/31.svg?model=digits&scale=2',
+        'image/svg+xml',
+        'The handwritten number 31, which nobody wrote',
+      ],
       ['/digit.svg?n=6&cols=3&gap=2', 'image/svg+xml', '6 handwritten digits that nobody wrote'],
       ['/digit/7?format=svg', 'image/svg+xml', 'A handwritten digit that nobody wrote'],
-      ['/morph?scale=2&frames=2', 'image/png', 'Handwritten digits that nobody wrote, turning into one another'],
+      [
+        '/morph?scale=2&frames=2',
+        'image/png',
+        'Handwritten digits that nobody wrote, turning into one another',
+      ],
       [
         '/morph.gif?digits=321&margin=3&frames=2',
         'image/gif',
@@ -204,11 +262,16 @@ describe('/oembed', () => {
       expect([url, ...measure(bytes, type)]).toEqual([url, photo.width, photo.height]);
     }
     // A number's width is that of its seed's digits.
-    expect((await describePhoto('/number/2026')).url).toMatch(/\?seed=\S{16}&model=first%40[0-9a-f]{16}&scale=1$/);
+    expect((await describePhoto('/number/2026')).url).toMatch(
+      /\?seed=\S{16}&model=first%40[0-9a-f]{16}&scale=1$/,
+    );
   });
 
   test('fits them into what is asked for, or says that it cannot', async () => {
-    expect(await describePhoto('/digit.png?scale=16', '&maxwidth=100')).toMatchObject({ width: 84, height: 84 });
+    expect(await describePhoto('/digit.png?scale=16', '&maxwidth=100')).toMatchObject({
+      width: 84,
+      height: 84,
+    });
     const small = await ask('/digit.png?n=4', '&maxheight=50');
     expect([small.status, ((await small.json()) as { detail: string }).detail]).toEqual([
       400,
@@ -220,7 +283,10 @@ describe('/oembed', () => {
     const link = /<link\s+rel="alternate"\s+type="application\/json\+oembed"\s+href="([^"]+)"/.exec(
       await (await worker.fetch('/')).text(),
     );
-    expect(oembedSchema.parse(await (await fetch(link?.[1] as string)).json())).toMatchObject({ type: 'photo', width: 448 });
+    expect(oembedSchema.parse(await (await fetch(link?.[1] as string)).json())).toMatchObject({
+      type: 'photo',
+      width: 448,
+    });
   });
 
   test.each([
@@ -236,7 +302,15 @@ describe('/oembed', () => {
 
   test('passes on the errors of what was pasted, and is a 501 for XML', async () => {
     expect((await ask('/digit.png?n=0')).status).toBe(400);
-    for (const path of ['/digit.json', '/digit?format=json', '/digit.gif', '/number', '/morph/7.png', '/morph.svg', '/docs']) {
+    for (const path of [
+      '/digit.json',
+      '/digit?format=json',
+      '/digit.gif',
+      '/number',
+      '/morph/7.png',
+      '/morph.svg',
+      '/docs',
+    ]) {
       expect([path, (await ask(path)).status]).toEqual([path, 404]);
     }
     for (const [path, code] of [

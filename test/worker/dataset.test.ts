@@ -23,13 +23,17 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-const getDigits = async (query: string) => digitsSchema.parse(await (await worker.fetch(`/digit.json?${query}`)).json()).digits;
+const getDigits = async (query: string) =>
+  digitsSchema.parse(await (await worker.fetch(`/digit.json?${query}`)).json()).digits;
 
 /** An IDX file by its own description: magic, sizes, bytes. */
 function readIdx(bytes: Buffer): { shape: number[]; data: Buffer } {
   expect([bytes[0], bytes[1], bytes[2]]).toEqual([0, 0, 8]);
   const rank = bytes[3] as number;
-  return { shape: Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i)), data: bytes.subarray(4 + 4 * rank) };
+  return {
+    shape: Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i)),
+    data: bytes.subarray(4 + 4 * rank),
+  };
 }
 
 function readNpy(bytes: Buffer): { header: string; data: Buffer } {
@@ -41,7 +45,10 @@ describe('a set', () => {
   test('has the digits of /digit in every format', async () => {
     const query = 'seed=s&start=5&n=150';
     const digits = await getDigits(query);
-    const [pixels, labels] = [digits.flatMap((digit) => digit.pixels), digits.map(({ label }) => label)];
+    const [pixels, labels] = [
+      digits.flatMap((digit) => digit.pixels),
+      digits.map(({ label }) => label),
+    ];
 
     const images = readIdx(await worker.getBytes(`/dataset.idx?${query}`));
     expect(images.shape).toEqual([150, 28, 28]);
@@ -56,11 +63,19 @@ describe('a set', () => {
     expect(names.header).toContain("'shape': (150,)");
     expect([...names.data]).toEqual(labels);
 
-    const [head, ...rows] = (await worker.getBytes(`/dataset.csv?${query}`)).toString().trimEnd().split('\n');
+    const [head, ...rows] = (await worker.getBytes(`/dataset.csv?${query}`))
+      .toString()
+      .trimEnd()
+      .split('\n');
     expect(head).toBe(['label', ...Array.from({ length: 784 }, (_, i) => `pixel${i}`)].join(','));
-    expect(rows.map((row) => row.split(',').map(Number))).toEqual(digits.map(({ label, pixels: own }) => [label, ...own]));
+    expect(rows.map((row) => row.split(',').map(Number))).toEqual(
+      digits.map(({ label, pixels: own }) => [label, ...own]),
+    );
 
-    const lines = (await worker.getBytes(`/dataset.ndjson?${query}`)).toString().trimEnd().split('\n');
+    const lines = (await worker.getBytes(`/dataset.ndjson?${query}`))
+      .toString()
+      .trimEnd()
+      .split('\n');
     expect(lines.map((line) => digitSchema.parse(JSON.parse(line)))).toEqual(digits);
   });
 
@@ -78,12 +93,20 @@ describe('a set', () => {
   });
 
   test('of a label, of a model in colour and of one without classes is what they can give', async () => {
-    const named = readIdx(await worker.getBytes('/dataset.idx?seed=s&n=70&label=3&part=labels')).data;
+    const named = readIdx(
+      await worker.getBytes('/dataset.idx?seed=s&n=70&label=3&part=labels'),
+    ).data;
     expect(new Set(named)).toEqual(new Set([3]));
     const sevens = readNpy(await worker.getBytes('/dataset.npy?seed=s&n=2&label=7')).data;
-    expect([...sevens]).toEqual((await getDigits('seed=s&n=2&label=7')).flatMap(({ pixels }) => pixels));
-    expect(readIdx(await worker.getBytes('/dataset.idx?model=colour&n=3')).shape).toEqual([3, 16, 16, 3]);
-    const [head, row] = (await worker.getBytes('/dataset.csv?model=plain&n=1')).toString().split('\n');
+    expect([...sevens]).toEqual(
+      (await getDigits('seed=s&n=2&label=7')).flatMap(({ pixels }) => pixels),
+    );
+    expect(readIdx(await worker.getBytes('/dataset.idx?model=colour&n=3')).shape).toEqual([
+      3, 16, 16, 3,
+    ]);
+    const [head, row] = (await worker.getBytes('/dataset.csv?model=plain&n=1'))
+      .toString()
+      .split('\n');
     expect([head?.startsWith('pixel0,'), row?.split(',').length]).toEqual([true, 784]);
   });
 
@@ -94,9 +117,9 @@ describe('a set', () => {
       .trimEnd()
       .split('\n')
       .map((line) => packedDigitSchema.parse(JSON.parse(line)));
-    expect(packed.map((digit) => ({ ...digit, pixels: [...Buffer.from(digit.pixels, 'base64')] }))).toEqual(
-      await getDigits('seed=s&n=66'),
-    );
+    expect(
+      packed.map((digit) => ({ ...digit, pixels: [...Buffer.from(digit.pixels, 'base64')] })),
+    ).toEqual(await getDigits('seed=s&n=66'));
   });
 
   test('is as large as MNIST’s at most, in one answer', async () => {
@@ -105,7 +128,11 @@ describe('a set', () => {
     expect(data.length).toBe(60_000 * 784);
     const last = readNpy(await worker.getBytes('/dataset.npy?seed=s&n=10&start=59990')).data;
     expect(data.subarray(-784 * 10).equals(last)).toBe(true);
-    expect(data.subarray(0, 784 * 10).equals(readNpy(await worker.getBytes('/dataset.npy?seed=s&n=10')).data)).toBe(true);
+    expect(
+      data
+        .subarray(0, 784 * 10)
+        .equals(readNpy(await worker.getBytes('/dataset.npy?seed=s&n=10')).data),
+    ).toBe(true);
   });
 
   test('may be left in the middle', async () => {
@@ -135,11 +162,11 @@ describe('its headers', () => {
     const headers = { 'if-none-match': again.headers.get('etag') as string };
     expect((await worker.fetch(canonical, { headers, cache: 'no-store' })).status).toBe(304);
     const head = await worker.fetch('/dataset.csv?seed=s', { method: 'HEAD' });
-    expect([head.status, head.headers.get('content-type'), (await head.arrayBuffer()).byteLength]).toEqual([
-      200,
-      'text/csv; charset=utf-8; header=present',
-      0,
-    ]);
+    expect([
+      head.status,
+      head.headers.get('content-type'),
+      (await head.arrayBuffer()).byteLength,
+    ]).toEqual([200, 'text/csv; charset=utf-8; header=present', 0]);
   });
 
   test('of a fresh one tell the seed that its labels need', async () => {
@@ -152,7 +179,9 @@ describe('its headers', () => {
 
   test('warn of what has no effect', async () => {
     const answer = await worker.fetch('/dataset.csv?n=1&part=labels&cols=3');
-    expect(answer.headers.get('digitmint-warning')).toBe('unknown parameters: cols; without effect in csv: part');
+    expect(answer.headers.get('digitmint-warning')).toBe(
+      'unknown parameters: cols; without effect in csv: part',
+    );
   });
 });
 

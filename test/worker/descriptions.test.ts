@@ -13,12 +13,21 @@ import type { ModelFiles } from '../../worker/model-files.ts';
 
 const app = createApp({
   generators: {
-    acquire: async () => ({ ok: false, error: { code: 'model_unavailable', retryAfterSeconds: 1 } }),
+    acquire: async () => ({
+      ok: false,
+      error: { code: 'model_unavailable', retryAfterSeconds: 1 },
+    }),
     getHealth: async () => ({ serving: undefined, failure: undefined }),
-    list: async () => ({ default: 'digits', models: [{ name: 'digits', version: '0123456789abcdef', publishedAt: null }] }),
+    list: async () => ({
+      default: 'digits',
+      models: [{ name: 'digits', version: '0123456789abcdef', publishedAt: null }],
+    }),
   } as unknown as GeneratorSource,
   modelFiles: {
-    readManifest: async () => ({ ok: false, error: { code: 'model_unavailable', retryAfterSeconds: 1 } }),
+    readManifest: async () => ({
+      ok: false,
+      error: { code: 'model_unavailable', retryAfterSeconds: 1 },
+    }),
   } as unknown as ModelFiles,
   drawSeed: () => 'seed',
   drawRequestId: () => 'request',
@@ -56,7 +65,9 @@ beforeAll(async () => {
 describe('/openapi.json', () => {
   test('is valid OpenAPI 3.1', async () => {
     expect(document.openapi).toBe('3.1.0');
-    const { valid, errors } = await new Validator().validate(document as unknown as Record<string, unknown>);
+    const { valid, errors } = await new Validator().validate(
+      document as unknown as Record<string, unknown>,
+    );
     expect({ valid, errors }).toEqual({ valid: true, errors: undefined });
     expect(document.servers).toEqual([{ url: 'https://digits.example' }]);
   });
@@ -64,18 +75,28 @@ describe('/openapi.json', () => {
   test('describes every route of the app, each under an id of its own', () => {
     const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
     const answered = new Set(
-      app.routes.filter((each) => methods.includes(each.method)).map(({ method, path }) => `${method} ${path}`),
+      app.routes
+        .filter((each) => methods.includes(each.method))
+        .map(({ method, path }) => `${method} ${path}`),
     );
-    expect(new Set(OPERATIONS.flatMap(({ method = 'GET', routes }) => routes.map((route) => `${method} ${route}`)))).toEqual(
-      answered,
+    expect(
+      new Set(
+        OPERATIONS.flatMap(({ method = 'GET', routes }) =>
+          routes.map((route) => `${method} ${route}`),
+        ),
+      ),
+    ).toEqual(answered);
+    const operations = Object.values(document.paths).flatMap((methodsOfPath) =>
+      Object.values(methodsOfPath),
     );
-    const operations = Object.values(document.paths).flatMap((methodsOfPath) => Object.values(methodsOfPath));
     expect(operations).toHaveLength(OPERATIONS.length);
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
     for (const [path, methodsOfPath] of Object.entries(document.paths)) {
       const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
       for (const { parameters } of Object.values(methodsOfPath)) {
-        expect(parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)).toEqual(named);
+        expect(
+          parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name),
+        ).toEqual(named);
       }
     }
   });
@@ -83,11 +104,17 @@ describe('/openapi.json', () => {
   test('tells which operations need the owner’s secret, and which parameters must be there', () => {
     for (const [path, methodsOfPath] of Object.entries(document.paths)) {
       for (const { security } of Object.values(methodsOfPath)) {
-        expect([path, security]).toEqual([path, path.startsWith('/jobs') ? [{ jobsSecret: [] }] : undefined]);
+        expect([path, security]).toEqual([
+          path,
+          path.startsWith('/jobs') ? [{ jobsSecret: [] }] : undefined,
+        ]);
       }
     }
     const { parameters = [] } = document.paths['/jobs']?.['post'] ?? {};
-    expect(parameters.filter(({ required }) => required).map(({ name }) => name)).toEqual(['n', 'seed']);
+    expect(parameters.filter(({ required }) => required).map(({ name }) => name)).toEqual([
+      'n',
+      'seed',
+    ]);
   });
 
   test('lists the parameters of /digit with the limits that hold', () => {
@@ -95,11 +122,17 @@ describe('/openapi.json', () => {
     expect(described.map(({ name }) => name)).toEqual(Object.keys(DIGIT_PARAMETERS));
     for (const { name, schema, example, required } of described) {
       expect(required).toBe(false);
-      const isTaken = (value: unknown) => parseDigitQuery(new URLSearchParams([[name, String(value)]])).ok;
+      const isTaken = (value: unknown) =>
+        parseDigitQuery(new URLSearchParams([[name, String(value)]])).ok;
       expect([name, isTaken(example)]).toEqual([name, true]);
       if (schema.type === 'integer') {
         const { minimum = NaN, maximum = NaN } = schema;
-        expect([minimum, maximum, minimum - 1, maximum + 1].map(isTaken)).toEqual([true, true, false, false]);
+        expect([minimum, maximum, minimum - 1, maximum + 1].map(isTaken)).toEqual([
+          true,
+          true,
+          false,
+          false,
+        ]);
       }
       for (const value of schema.enum ?? []) {
         expect([name, value, isTaken(value)]).toEqual([name, value, true]);
@@ -110,7 +143,11 @@ describe('/openapi.json', () => {
   test('says that pixels are numbers or base64', () => {
     for (const path of ['/digit.{extension}', '/number/{digits}', '/dataset.{extension}']) {
       const answer = JSON.stringify(document.paths[path]?.get.responses['200']);
-      expect([path, answer.includes('"contentEncoding":"base64"'), answer.includes('"maximum":255')]).toEqual([path, true, true]);
+      expect([
+        path,
+        answer.includes('"contentEncoding":"base64"'),
+        answer.includes('"maximum":255'),
+      ]).toEqual([path, true, true]);
     }
   });
 
@@ -143,12 +180,18 @@ describe('/openapi.json', () => {
       'a@',
       `a@b@${version}`,
     ];
-    const described = (document.paths['/digit']?.get.parameters ?? []).filter(({ schema }) => schema.pattern !== undefined);
+    const described = (document.paths['/digit']?.get.parameters ?? []).filter(
+      ({ schema }) => schema.pattern !== undefined,
+    );
     expect(described.map(({ name }) => name)).toEqual(['fg', 'bg', 'dark_fg', 'dark_bg', 'model']);
     for (const { name, schema } of described) {
       for (const text of [...texts, ...names]) {
         const isTaken = parseDigitQuery(new URLSearchParams([[name, text]])).ok;
-        expect([name, text, new RegExp(schema.pattern ?? '').test(text)]).toEqual([name, text, isTaken]);
+        expect([name, text, new RegExp(schema.pattern ?? '').test(text)]).toEqual([
+          name,
+          text,
+          isTaken,
+        ]);
       }
     }
   });
@@ -177,7 +220,10 @@ describe('/openapi.json', () => {
     const answer = await app.request('/openapi.json');
     expect(answer.headers.get('access-control-allow-origin')).toBe('*');
     const preflight = await app.request('/openapi.json', { method: 'OPTIONS' });
-    expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([204, 'GET, HEAD, OPTIONS']);
+    expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([
+      204,
+      'GET, HEAD, OPTIONS',
+    ]);
   });
 });
 
@@ -200,7 +246,11 @@ describe('/docs', () => {
 
   test('links to nothing that is not there', async () => {
     const text = await (await app.request('/docs')).text();
-    const links = new Set([...text.matchAll(/href="(\/[^"]*)"/g)].map(([, link]) => (link as string).replaceAll('&amp;', '&')));
+    const links = new Set(
+      [...text.matchAll(/href="(\/[^"]*)"/g)].map(([, link]) =>
+        (link as string).replaceAll('&amp;', '&'),
+      ),
+    );
     expect(links.size).toBeGreaterThan(10);
     links.delete(files.style); // The platform's to serve.
     for (const link of links) {

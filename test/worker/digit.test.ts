@@ -25,8 +25,11 @@ beforeAll(async () => {
 afterAll(() => worker.close());
 
 const getType = async (path: string, accept?: string) =>
-  (await worker.fetch(path, { headers: accept === undefined ? {} : { accept } })).headers.get('content-type');
-const getCacheControl = async (path: string) => (await worker.fetch(path)).headers.get('cache-control');
+  (await worker.fetch(path, { headers: accept === undefined ? {} : { accept } })).headers.get(
+    'content-type',
+  );
+const getCacheControl = async (path: string) =>
+  (await worker.fetch(path)).headers.get('cache-control');
 
 describe('digits', () => {
   test('come as PNG whose pixels, read by another decoder, are those of the JSON', async () => {
@@ -35,7 +38,9 @@ describe('digits', () => {
     expect([png.width, png.height]).toEqual([3 * 28, 2 * 28]);
     for (const [i, digit] of json.digits.entries()) {
       const [left, top] = [(i % 3) * 28, Math.floor(i / 3) * 28];
-      const seen = digit.pixels.map((_, p) => png.data[((top + Math.floor(p / 28)) * png.width + left + (p % 28)) * 4]);
+      const seen = digit.pixels.map(
+        (_, p) => png.data[((top + Math.floor(p / 28)) * png.width + left + (p % 28)) * 4],
+      );
       expect(seen).toEqual(digit.pixels);
     }
   });
@@ -52,7 +57,10 @@ describe('digits', () => {
   });
 
   test('are fresh without a seed, and tell the seed and the URL that give them again', async () => {
-    const [first, second] = [await worker.fetch('/digit.png?n=2'), await worker.fetch('/digit.png?n=2')];
+    const [first, second] = [
+      await worker.fetch('/digit.png?n=2'),
+      await worker.fetch('/digit.png?n=2'),
+    ];
     expect(first.headers.get('cache-control')).toBe('no-store');
     expect(first.headers.get('etag')).toBeNull();
     const seed = first.headers.get('digitmint-seed') as string;
@@ -61,8 +69,12 @@ describe('digits', () => {
     const bytes = Buffer.from(await first.arrayBuffer());
     expect(bytes.equals(Buffer.from(await second.arrayBuffer()))).toBe(false);
     expect((await worker.getBytes(`/digit.png?n=2&seed=${seed}`)).equals(bytes)).toBe(true);
-    const link = /^<(.*)>; rel="canonical"$/.exec(first.headers.get('link') as string)?.[1] as string;
-    expect(new URL(link).pathname + new URL(link).search).toBe(first.headers.get('content-location'));
+    const link = /^<(.*)>; rel="canonical"$/.exec(
+      first.headers.get('link') as string,
+    )?.[1] as string;
+    expect(new URL(link).pathname + new URL(link).search).toBe(
+      first.headers.get('content-location'),
+    );
     const again = await fetch(link);
     expect(again.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
     expect(Buffer.from(await again.arrayBuffer()).equals(bytes)).toBe(true);
@@ -70,19 +82,29 @@ describe('digits', () => {
 
   test('of a seed are the same bytes every time, whatever the order of the parameters', async () => {
     const first = await worker.getBytes('/digit.png?seed=x&n=7&label=3');
-    expect((await worker.getBytes('/digit.png?label=3&n=7&seed=x&utm_source=y&_=1')).equals(first)).toBe(true);
-    expect((await worker.getBytes('/digit?format=png&seed=x&n=7&label=3')).equals(first)).toBe(true);
+    expect(
+      (await worker.getBytes('/digit.png?label=3&n=7&seed=x&utm_source=y&_=1')).equals(first),
+    ).toBe(true);
+    expect((await worker.getBytes('/digit?format=png&seed=x&n=7&label=3')).equals(first)).toBe(
+      true,
+    );
     expect((await worker.getBytes('/digit.png?seed=X&n=7&label=3')).equals(first)).toBe(false);
   });
 
   test('number i of a batch is what (seed, i) alone gives, in every batch and by its own URL', async () => {
     const batch = await worker.getDigits('/digit.json?seed=batch&n=256');
-    expect(batch.digits.map(({ index }) => index)).toEqual(Array.from({ length: 256 }, (_, i) => i));
+    expect(batch.digits.map(({ index }) => index)).toEqual(
+      Array.from({ length: 256 }, (_, i) => i),
+    );
     for (const i of [0, 1, 63, 64, 200, 255]) {
       const [alone] = (await worker.getDigits(`/digit.json?seed=batch&start=${i}`)).digits;
       expect(alone).toEqual(batch.digits[i]);
-      const png = PNG.sync.read(Buffer.from(await (await fetch((batch.digits[i] as { url: string }).url)).arrayBuffer()));
-      expect(Array.from({ length: 784 }, (_, p) => png.data[p * 4])).toEqual(batch.digits[i]?.pixels);
+      const png = PNG.sync.read(
+        Buffer.from(await (await fetch((batch.digits[i] as { url: string }).url)).arrayBuffer()),
+      );
+      expect(Array.from({ length: 784 }, (_, p) => png.data[p * 4])).toEqual(
+        batch.digits[i]?.pixels,
+      );
     }
     const part = await worker.getDigits('/digit.json?seed=batch&start=100&n=20');
     expect(part.digits).toEqual(batch.digits.slice(100, 120));
@@ -103,20 +125,30 @@ describe('digits', () => {
     ]);
   });
 
-  test.each(['ÄÖ☃😀', '0', ' ', 'a&b=c#d', '"><script>', '\r\nSet-Cookie: a=b', '%00', 'a'.repeat(128)])(
-    'take any seed: %j',
-    async (seed) => {
-      const answer = await worker.fetch(`/digit.json?seed=${encodeURIComponent(seed)}`);
-      expect(answer.status).toBe(200);
-      expect(decodeURIComponent(answer.headers.get('digitmint-seed') as string)).toBe(seed);
-      expect(answer.headers.get('set-cookie')).toBeNull();
-      const body = digitsSchema.parse(await answer.json());
-      expect(body.seed).toBe(seed);
-      expect((await worker.getDigits(new URL(answer.headers.get('content-location') as string, worker.url).href)).digits).toEqual(
-        body.digits,
-      );
-    },
-  );
+  test.each([
+    'ÄÖ☃😀',
+    '0',
+    ' ',
+    'a&b=c#d',
+    '"><script>',
+    '\r\nSet-Cookie: a=b',
+    '%00',
+    'a'.repeat(128),
+  ])('take any seed: %j', async (seed) => {
+    const answer = await worker.fetch(`/digit.json?seed=${encodeURIComponent(seed)}`);
+    expect(answer.status).toBe(200);
+    expect(decodeURIComponent(answer.headers.get('digitmint-seed') as string)).toBe(seed);
+    expect(answer.headers.get('set-cookie')).toBeNull();
+    const body = digitsSchema.parse(await answer.json());
+    expect(body.seed).toBe(seed);
+    expect(
+      (
+        await worker.getDigits(
+          new URL(answer.headers.get('content-location') as string, worker.url).href,
+        )
+      ).digits,
+    ).toEqual(body.digits);
+  });
 });
 
 test('JSON is what its description says, with nothing beside it', async () => {
@@ -142,7 +174,10 @@ describe('the format', () => {
     ['image/png;q=0.5, application/json;q=0.9', 'application/json'],
     ['application/json;q=0.5, */*;q=0.6', 'image/png'],
     ['image/png;q=0, */*', 'application/json'],
-    ['text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8', 'image/png'],
+    [
+      'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
+      'image/png',
+    ],
     ['APPLICATION/JSON ; Q=1.0', 'application/json'],
     [';;;,,, =/= */png image/png;q=2', 'image/png'],
   ])('follows Accept: %s', async (accept, expected) => {
@@ -195,8 +230,12 @@ describe('headers', () => {
       expect(headers.get('access-control-expose-headers')?.toLowerCase()).toContain(name);
       expect(headers.get(name)).toBeTruthy();
     }
-    expect(headers.get('server-timing')).toMatch(/^load;dur=[\d.]+, generate;dur=[\d.]+, encode;dur=[\d.]+$/);
-    expect(headers.get('content-length')).toBe(String((await worker.getBytes('/digit.png?seed=a')).length));
+    expect(headers.get('server-timing')).toMatch(
+      /^load;dur=[\d.]+, generate;dur=[\d.]+, encode;dur=[\d.]+$/,
+    );
+    expect(headers.get('content-length')).toBe(
+      String((await worker.getBytes('/digit.png?seed=a')).length),
+    );
   });
 
   test('name what was passed over without letting anything in', async () => {
@@ -204,7 +243,9 @@ describe('headers', () => {
       `/digit.png?${encodeURIComponent('a\r\nSet-Cookie: x=1')}=1&${'😀'.repeat(40)}=1&v=1&cb=2`,
     );
     expect(headers.get('set-cookie')).toBeNull();
-    expect(headers.get('digitmint-warning')).toMatch(/^unknown parameters: a%0D%0ASet-Cookie%3A%20x%3D1, [%0-9A-F]+$/);
+    expect(headers.get('digitmint-warning')).toMatch(
+      /^unknown parameters: a%0D%0ASet-Cookie%3A%20x%3D1, [%0-9A-F]+$/,
+    );
     expect((await worker.fetch('/digit.png?v=1&cb=2')).headers.get('digitmint-warning')).toBeNull();
   });
 
@@ -214,8 +255,18 @@ describe('headers', () => {
       worker.fetch('/digit.png?seed=a&n=4'),
     ]);
     expect((await head.arrayBuffer()).byteLength).toBe(0);
-    expect([head.headers.get('content-length'), head.headers.get('server-timing')]).toEqual([null, null]); // Nothing was drawn.
-    for (const name of ['content-type', 'etag', 'cache-control', 'digitmint-seed', 'digitmint-model', 'content-location']) {
+    expect([head.headers.get('content-length'), head.headers.get('server-timing')]).toEqual([
+      null,
+      null,
+    ]); // Nothing was drawn.
+    for (const name of [
+      'content-type',
+      'etag',
+      'cache-control',
+      'digitmint-seed',
+      'digitmint-model',
+      'content-location',
+    ]) {
       expect([name, head.headers.get(name)]).toEqual([name, get.headers.get(name)]);
     }
   });
@@ -223,7 +274,11 @@ describe('headers', () => {
   test('of a preflight allow what is there', async () => {
     const answer = await worker.fetch('/digit.json', {
       method: 'OPTIONS',
-      headers: { origin: 'https://example.org', 'access-control-request-method': 'GET', 'access-control-request-headers': 'x-a' },
+      headers: {
+        origin: 'https://example.org',
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'x-a',
+      },
     });
     expect(answer.status).toBe(204);
     expect(answer.headers.get('access-control-allow-methods')).toBe('GET, HEAD, OPTIONS');
@@ -233,9 +288,13 @@ describe('headers', () => {
 
 describe('caching', () => {
   test('is for ever when seed and version are named, for a minute when only the seed is', async () => {
-    expect(await getCacheControl(`/digit.png?seed=a&model=${PINNED}`)).toBe('public, max-age=31536000, immutable');
+    expect(await getCacheControl(`/digit.png?seed=a&model=${PINNED}`)).toBe(
+      'public, max-age=31536000, immutable',
+    );
     expect(await getCacheControl('/digit.png?seed=a')).toBe('public, max-age=60, must-revalidate');
-    expect(await getCacheControl('/digit.png?seed=a&model=labelled')).toBe('public, max-age=60, must-revalidate');
+    expect(await getCacheControl('/digit.png?seed=a&model=labelled')).toBe(
+      'public, max-age=60, must-revalidate',
+    );
     expect(await getCacheControl(`/digit.png?model=${PINNED}`)).toBe('no-store');
   });
 
@@ -244,13 +303,19 @@ describe('caching', () => {
       const etag = (await worker.fetch(path)).headers.get('etag') as string;
       expect(etag).toMatch(/^"[0-9a-f]{32}"$/);
       for (const tag of [etag, `W/${etag}`, `"other", ${etag}`]) {
-        const answer = await worker.fetch(path, { headers: { 'if-none-match': tag }, cache: 'no-store' });
+        const answer = await worker.fetch(path, {
+          headers: { 'if-none-match': tag },
+          cache: 'no-store',
+        });
         expect(answer.status).toBe(304);
         expect(answer.headers.get('etag')).toBe(etag);
         expect(answer.headers.get('server-timing')).toBeNull(); // Nothing was drawn.
         expect((await answer.arrayBuffer()).byteLength).toBe(0);
       }
-      expect((await worker.fetch(path, { headers: { 'if-none-match': '"other"' }, cache: 'no-store' })).status).toBe(200);
+      expect(
+        (await worker.fetch(path, { headers: { 'if-none-match': '"other"' }, cache: 'no-store' }))
+          .status,
+      ).toBe(200);
     }
   });
 
@@ -265,9 +330,13 @@ describe('caching', () => {
       '.png?seed=a&start=1',
       '.png?seed=a&model=plain',
     ];
-    const tags = await Promise.all(paths.map(async (path) => (await worker.fetch(`/digit${path}`)).headers.get('etag')));
+    const tags = await Promise.all(
+      paths.map(async (path) => (await worker.fetch(`/digit${path}`)).headers.get('etag')),
+    );
     expect(new Set(tags).size).toBe(paths.length);
-    expect((await worker.fetch('/digit.png?scale=1&n=1&cols=1&start=0&seed=a&v=9')).headers.get('etag')).toBe(tags[0]);
+    expect(
+      (await worker.fetch('/digit.png?scale=1&n=1&cols=1&start=0&seed=a&v=9')).headers.get('etag'),
+    ).toBe(tags[0]);
   });
 });
 
@@ -288,7 +357,11 @@ describe('errors', () => {
       `seed=${'a'.repeat(129)}`,
       'label=',
       `label=${'a'.repeat(65)}`,
-    ].map((query): [number, 'invalid_parameter', string] => [400, 'invalid_parameter', `/digit.json?${query}`]),
+    ].map((query): [number, 'invalid_parameter', string] => [
+      400,
+      'invalid_parameter',
+      `/digit.json?${query}`,
+    ]),
     ...[
       'cols=0',
       'scale=17',
@@ -300,16 +373,22 @@ describe('errors', () => {
       'strict=yes',
       'start=-1',
       'start=1e3',
-    ].map((query): [number, 'invalid_parameter', string] => [400, 'invalid_parameter', `/digit?${query}`]),
+    ].map((query): [number, 'invalid_parameter', string] => [
+      400,
+      'invalid_parameter',
+      `/digit?${query}`,
+    ]),
     [400, 'repeated_parameter', '/digit.json?n=1&n=2'],
     [400, 'unknown_parameter', '/digit.json?strict=1&sede=1'],
     [400, 'picture_too_large', '/digit?n=256&scale=16'],
     [400, 'picture_too_large', '/digit?n=256&cols=1&scale=5'],
-    ...['10', '-1', '256', '07', '1e0', 'seven'].map((label): [number, 'label_not_supported', string] => [
-      400,
-      'label_not_supported',
-      `/digit.json?label=${label}`,
-    ]),
+    ...['10', '-1', '256', '07', '1e0', 'seven'].map(
+      (label): [number, 'label_not_supported', string] => [
+        400,
+        'label_not_supported',
+        `/digit.json?label=${label}`,
+      ],
+    ),
     [400, 'label_not_supported', '/digit.json?label=0&model=plain'],
     [404, 'not_found', '/digits'],
     [404, 'not_found', '/digit.bmp'],
@@ -344,7 +423,9 @@ describe('errors', () => {
   });
 
   test('are drawn for callers that show images, with the right status', async () => {
-    const asImage = { headers: { accept: 'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8' } };
+    const asImage = {
+      headers: { accept: 'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8' },
+    };
     for (const [path, init, status] of [
       ['/digit.png?n=0', {}, 400],
       ['/digit?format=png&n=0', {}, 400],
@@ -358,9 +439,10 @@ describe('errors', () => {
       expect(answer.headers.get('cache-control')).toBe('no-store');
       const png = PNG.sync.read(Buffer.from(await answer.arrayBuffer()));
       expect(png.width).toBeGreaterThan(300);
-      const dark = Array.from({ length: png.width * png.height }, (_, p) => png.data[p * 4] as number).filter(
-        (value) => value < 128,
-      );
+      const dark = Array.from(
+        { length: png.width * png.height },
+        (_, p) => png.data[p * 4] as number,
+      ).filter((value) => value < 128);
       expect(dark.length).toBeGreaterThan(500);
     }
   });
@@ -368,32 +450,55 @@ describe('errors', () => {
   test('are problem details for pictures too where Accept names them, with the parameters at fault', async () => {
     const headers = { accept: 'application/problem+json, */*' };
     const answer = await worker.fetch('/digit.png?n=0', { headers });
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      400,
+      'application/problem+json',
+    ]);
     expect(await answer.json()).toMatchObject({ code: 'invalid_parameter', parameters: ['n'] });
     const large = await worker.fetch('/digit.png?n=256&scale=16', { headers });
-    expect(await large.json()).toMatchObject({ code: 'picture_too_large', parameters: ['n', 'scale', 'dpr'] });
-    expect(await (await worker.fetch('/digits', { headers })).json()).not.toHaveProperty('parameters');
+    expect(await large.json()).toMatchObject({
+      code: 'picture_too_large',
+      parameters: ['n', 'scale', 'dpr'],
+    });
+    expect(await (await worker.fetch('/digits', { headers })).json()).not.toHaveProperty(
+      'parameters',
+    );
     const refused = { headers: { accept: 'application/problem+json;q=0, image/png' } };
-    expect((await worker.fetch('/digit.png?n=0', refused)).headers.get('content-type')).toBe('image/png');
-    expect((await worker.fetch('/digit.png', { headers })).headers.get('content-type')).toBe('image/png');
+    expect((await worker.fetch('/digit.png?n=0', refused)).headers.get('content-type')).toBe(
+      'image/png',
+    );
+    expect((await worker.fetch('/digit.png', { headers })).headers.get('content-type')).toBe(
+      'image/png',
+    );
   });
 
   test('stay problem details for a browser’s address bar and for JSON', async () => {
     const page = {
-      headers: { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8' },
+      headers: {
+        accept:
+          'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8',
+      },
     };
-    expect((await worker.fetch('/digit?n=0', page)).headers.get('content-type')).toBe('application/problem+json');
-    expect((await worker.fetch('/digit.json?n=0', { headers: { accept: 'image/png' } })).headers.get('content-type')).toBe(
+    expect((await worker.fetch('/digit?n=0', page)).headers.get('content-type')).toBe(
       'application/problem+json',
     );
+    expect(
+      (await worker.fetch('/digit.json?n=0', { headers: { accept: 'image/png' } })).headers.get(
+        'content-type',
+      ),
+    ).toBe('application/problem+json');
   });
 
-  test.each(['*/*;q=', 'a/b/c', ','.repeat(3000), 'image/png;q=0.1234', '\u00ff', 'x'.repeat(7000)])(
-    'never become a 500 by a wild Accept: %j',
-    async (accept) => {
-      expect([200, 406]).toContain((await worker.fetch('/digit', { headers: { accept } })).status);
-    },
-  );
+  test.each([
+    '*/*;q=',
+    'a/b/c',
+    ','.repeat(3000),
+    'image/png;q=0.1234',
+    '\u00ff',
+    'x'.repeat(7000),
+  ])('never become a 500 by a wild Accept: %j', async (accept) => {
+    expect([200, 406]).toContain((await worker.fetch('/digit', { headers: { accept } })).status);
+  });
 
   test.each([
     '/%',

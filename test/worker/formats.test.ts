@@ -5,7 +5,11 @@ import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/artifact.ts';
-import { digitSchema, packedDigitSchema, packedDigitsSchema } from '../../shared/contract/answers.ts';
+import {
+  digitSchema,
+  packedDigitSchema,
+  packedDigitsSchema,
+} from '../../shared/contract/answers.ts';
 import { collectComplaints, startBrowser } from '../support/browser.ts';
 import { buildFixture, COLOUR_LAYERS, buildPointer } from '../support/fixture-artifact.ts';
 import { leaveInTheMiddle } from '../support/raw-request.ts';
@@ -41,25 +45,37 @@ test.each([
   ['txt', 'text/plain', 'text/plain; charset=utf-8'],
   ['npy', 'application/x-npy', 'application/x-npy'],
   ['ndjson', 'application/x-ndjson', 'application/x-ndjson'],
-])('%s is had by extension, format= and Accept, and cached and embedded like the others', async (format, accept, type) => {
-  const answer = await worker.fetch(`/digit.${format}?seed=a&n=2`);
-  expect(Object.fromEntries(answer.headers)).toMatchObject({
-    'content-type': type,
-    'cache-control': 'public, max-age=60, must-revalidate',
-    'access-control-allow-origin': '*',
-    'cross-origin-resource-policy': 'cross-origin',
-    'content-disposition': `inline; filename="digitmint-a-0-1.${format}"`,
-    'content-location': `/digit.${format}?seed=a&n=2&model=grey@${grey.manifest.version}`,
-  });
-  const bytes = Buffer.from(await answer.arrayBuffer());
-  expect((await worker.getBytes(`/digit?seed=a&n=2&format=${format}`)).equals(bytes)).toBe(true);
-  const negotiated = await worker.fetch('/digit?seed=a&n=2', { headers: { accept } });
-  expect([negotiated.headers.get('content-type'), negotiated.headers.get('vary')]).toEqual([type, 'Accept']);
-  const headers = { 'if-none-match': answer.headers.get('etag') as string };
-  expect((await worker.fetch(`/digit.${format}?seed=a&n=2`, { headers, cache: 'no-store' })).status).toBe(304);
-  const head = await worker.fetch(`/digit.${format}?seed=a&n=2`, { method: 'HEAD' });
-  expect([head.status, head.headers.get('content-type'), (await head.arrayBuffer()).byteLength]).toEqual([200, type, 0]);
-});
+])(
+  '%s is had by extension, format= and Accept, and cached and embedded like the others',
+  async (format, accept, type) => {
+    const answer = await worker.fetch(`/digit.${format}?seed=a&n=2`);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': type,
+      'cache-control': 'public, max-age=60, must-revalidate',
+      'access-control-allow-origin': '*',
+      'cross-origin-resource-policy': 'cross-origin',
+      'content-disposition': `inline; filename="digitmint-a-0-1.${format}"`,
+      'content-location': `/digit.${format}?seed=a&n=2&model=grey@${grey.manifest.version}`,
+    });
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    expect((await worker.getBytes(`/digit?seed=a&n=2&format=${format}`)).equals(bytes)).toBe(true);
+    const negotiated = await worker.fetch('/digit?seed=a&n=2', { headers: { accept } });
+    expect([negotiated.headers.get('content-type'), negotiated.headers.get('vary')]).toEqual([
+      type,
+      'Accept',
+    ]);
+    const headers = { 'if-none-match': answer.headers.get('etag') as string };
+    expect(
+      (await worker.fetch(`/digit.${format}?seed=a&n=2`, { headers, cache: 'no-store' })).status,
+    ).toBe(304);
+    const head = await worker.fetch(`/digit.${format}?seed=a&n=2`, { method: 'HEAD' });
+    expect([
+      head.status,
+      head.headers.get('content-type'),
+      (await head.arrayBuffer()).byteLength,
+    ]).toEqual([200, type, 0]);
+  },
+);
 
 describe('npy', () => {
   test.each([
@@ -70,7 +86,9 @@ describe('npy', () => {
     expect(bytes.subarray(0, 8)).toEqual(Buffer.from('\x93NUMPY\x01\x00', 'latin1'));
     const end = 10 + bytes.readUInt16LE(8);
     expect(end % 64).toBe(0);
-    expect(bytes.toString('latin1', 10, end)).toContain(`'descr': '|u1', 'fortran_order': False, 'shape': ${shape}`);
+    expect(bytes.toString('latin1', 10, end)).toContain(
+      `'descr': '|u1', 'fortran_order': False, 'shape': ${shape}`,
+    );
     const { digits } = await worker.getDigits(`/digit.json?seed=a&n=${n}&model=${model}`);
     expect([...bytes.subarray(end)]).toEqual(digits.flatMap(({ pixels }) => pixels));
   });
@@ -78,7 +96,9 @@ describe('npy', () => {
 
 describe('ndjson', () => {
   test('is the JSON’s digits, one a line, over any number of parts', async () => {
-    const lines = (await getText('/digit.ndjson?seed=a&n=130&start=7&label=3')).trimEnd().split('\n');
+    const lines = (await getText('/digit.ndjson?seed=a&n=130&start=7&label=3'))
+      .trimEnd()
+      .split('\n');
     const { digits } = await worker.getDigits('/digit.json?seed=a&n=130&start=7&label=3');
     expect(lines.map((line) => digitSchema.parse(JSON.parse(line)))).toEqual(digits);
   });
@@ -94,17 +114,21 @@ describe('ndjson', () => {
 describe('pixels=base64', () => {
   const decode = (pixels: string) => [...Buffer.from(pixels, 'base64')];
 
-  test.each(['/digit.json?seed=a&n=3', '/digit.json?seed=a&n=2&model=colour', `/number/42.json?${REAL}`])(
-    'holds the bytes of the array, and changes nothing else: %s',
-    async (path) => {
-      const plain = await worker.getDigits(path);
-      const answer = await worker.fetch(`${path}&pixels=base64`);
-      expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
-      const packed = packedDigitsSchema.parse(await answer.json());
-      expect(packed.digits.every(({ pixels }) => pixels.length % 4 === 0)).toBe(true);
-      expect({ ...packed, digits: packed.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) })) }).toEqual(plain);
-    },
-  );
+  test.each([
+    '/digit.json?seed=a&n=3',
+    '/digit.json?seed=a&n=2&model=colour',
+    `/number/42.json?${REAL}`,
+  ])('holds the bytes of the array, and changes nothing else: %s', async (path) => {
+    const plain = await worker.getDigits(path);
+    const answer = await worker.fetch(`${path}&pixels=base64`);
+    expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
+    const packed = packedDigitsSchema.parse(await answer.json());
+    expect(packed.digits.every(({ pixels }) => pixels.length % 4 === 0)).toBe(true);
+    expect({
+      ...packed,
+      digits: packed.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) })),
+    }).toEqual(plain);
+  });
 
   test('holds a line each too, and has a tag of its own', async () => {
     const lines = (await getText('/digit.ndjson?seed=a&n=70&pixels=base64')).trimEnd().split('\n');
@@ -128,7 +152,9 @@ describe('pixels=base64', () => {
 
 describe('txt', () => {
   test.each(['grey', 'colour'])('of model %s draws two rows of pixels a line', async (model) => {
-    const { digits, width, height, channels } = await worker.getDigits(`/digit.json?seed=a&n=3&model=${model}`);
+    const { digits, width, height, channels } = await worker.getDigits(
+      `/digit.json?seed=a&n=3&model=${model}`,
+    );
     const lines = (await getText(`/digit.txt?seed=a&n=3&cols=2&model=${model}`)).split('\n');
     expect(lines).toHaveLength(height + 1); // Two rows of digits, half a line a pixel, and the last line feed.
     for (const [i, { pixels }] of digits.entries()) {
@@ -166,11 +192,15 @@ describe('svg', () => {
     });
     // isPointInFill takes the path's own steps: ten a pixel.
     for (const [i, { pixels }] of digits.entries()) {
-      const wrong = pixels.filter((value, p) => Math.abs(value - 127.5) > 25 && shown[i]?.[p] !== value > 127.5);
+      const wrong = pixels.filter(
+        (value, p) => Math.abs(value - 127.5) > 25 && shown[i]?.[p] !== value > 127.5,
+      );
       expect(wrong).toEqual([]);
       expect(pixels.filter((value) => value > 150).length).toBeGreaterThan(20);
     }
-    expect(await page.title()).toBe(`4 handwritten digits: ${digits.map((digit) => digit.class).join(', ')}`);
+    expect(await page.title()).toBe(
+      `4 handwritten digits: ${digits.map((digit) => digit.class).join(', ')}`,
+    );
     expect(complaints).toEqual([]);
     await page.close();
   });
@@ -184,8 +214,12 @@ describe('svg', () => {
   test.each(['</desc><script>alert(1)</script>', '"&\u0000\u001b\uFFFE', '\ud800', ']]>'])(
     'lets no seed out of its text: %j',
     async (seed) => {
-      const answer = await worker.fetch(`/digit.svg?seed=${encodeURIComponent(seed.toWellFormed())}`);
-      expect(answer.headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'");
+      const answer = await worker.fetch(
+        `/digit.svg?seed=${encodeURIComponent(seed.toWellFormed())}`,
+      );
+      expect(answer.headers.get('content-security-policy')).toBe(
+        "default-src 'none'; style-src 'unsafe-inline'",
+      );
       const page = await browser.newPage();
       const elements = await page.evaluate(
         (text) => {
@@ -200,7 +234,9 @@ describe('svg', () => {
   );
 
   test('is refused for a model that draws in colour', async () => {
-    const answer = await worker.fetch('/digit?format=svg&model=colour', { headers: { accept: '*/*' } });
+    const answer = await worker.fetch('/digit?format=svg&model=colour', {
+      headers: { accept: '*/*' },
+    });
     expect(answer.status).toBe(400);
     expect(await answer.text()).toContain('which model colour does');
   });
@@ -216,27 +252,38 @@ describe('the look', () => {
       const canonical = answer.headers.get('content-location') as string;
       expect(canonical).toContain('&n=4&scale=3&gap=2&margin=5&fg=00aa00&bg=transparent&smooth=1');
       const again = await worker.fetch(canonical);
-      expect(Buffer.from(await again.arrayBuffer()).equals(Buffer.from(await answer.arrayBuffer()))).toBe(true);
+      expect(
+        Buffer.from(await again.arrayBuffer()).equals(Buffer.from(await answer.arrayBuffer())),
+      ).toBe(true);
       expect(again.headers.get('etag')).toBe(answer.headers.get('etag'));
     }
   });
 
   test('has its own ETag each, and none of its own when it is the default', async () => {
-    const getTag = async (more: string) => (await worker.fetch(`/digit.png?seed=a&n=4&scale=2${more}`)).headers.get('etag');
-    const tags = await Promise.all(['', '&gap=1', '&margin=1', '&fg=f00', '&bg=f00', '&smooth=1'].map(getTag));
+    const getTag = async (more: string) =>
+      (await worker.fetch(`/digit.png?seed=a&n=4&scale=2${more}`)).headers.get('etag');
+    const tags = await Promise.all(
+      ['', '&gap=1', '&margin=1', '&fg=f00', '&bg=f00', '&smooth=1'].map(getTag),
+    );
     expect(new Set(tags).size).toBe(tags.length);
     expect(await getTag('&gap=0&margin=0&fg=fff&bg=000&smooth=0')).toBe(tags[0]);
   });
 
   test('colours digits without a change of their form', async () => {
-    const [plain, painted] = [await getPng(`/digit.png?${REAL}`), await getPng(`/digit.png?${REAL}&fg=0b7a5b&bg=transparent`)];
+    const [plain, painted] = [
+      await getPng(`/digit.png?${REAL}`),
+      await getPng(`/digit.png?${REAL}&fg=0b7a5b&bg=transparent`),
+    ];
     expect(Array.from({ length: 784 }, (_, i) => painted.data[i * 4 + 3])).toEqual(
       Array.from({ length: 784 }, (_, i) => plain.data[i * 4]),
     );
   });
 
   test('smooth keeps a digit’s ink where it is', async () => {
-    const [small, large] = [await getPng(`/digit.png?${REAL}`), await getPng(`/digit.png?${REAL}&scale=8&smooth=1`)];
+    const [small, large] = [
+      await getPng(`/digit.png?${REAL}`),
+      await getPng(`/digit.png?${REAL}&scale=8&smooth=1`),
+    ];
     expect(large.width).toBe(224);
     for (let i = 0; i < 784; i++) {
       let sum = 0;
@@ -250,9 +297,14 @@ describe('the look', () => {
 
   test('that has no effect is named, and refused by strict=1', async () => {
     const answer = await worker.fetch('/digit.npy?fg=f00&scale=2&sede=1');
-    expect(answer.headers.get('digitmint-warning')).toBe('unknown parameters: sede; without effect in npy: scale, fg');
+    expect(answer.headers.get('digitmint-warning')).toBe(
+      'unknown parameters: sede; without effect in npy: scale, fg',
+    );
     const strict = await worker.fetch('/digit.npy?fg=f00&strict=1');
-    expect([strict.status, ((await strict.json()) as { code: string }).code]).toEqual([400, 'parameter_without_effect']);
+    expect([strict.status, ((await strict.json()) as { code: string }).code]).toEqual([
+      400,
+      'parameter_without_effect',
+    ]);
     expect((await worker.fetch('/digit.json?cols=3&strict=1')).status).toBe(200);
     expect((await worker.fetch('/digit.json?cols=3')).headers.get('digitmint-warning')).toBeNull();
   });
@@ -277,7 +329,12 @@ describe('the look', () => {
     const context = await browser.newContext({ colorScheme });
     const page = await context.newPage();
     const complaints = collectComplaints(page);
-    await page.goto(new URL(`/digit.svg?${REAL}&smooth=1&scale=4&fg=1d2430&bg=transparent&dark_fg=e8eaee`, worker.url).href);
+    await page.goto(
+      new URL(
+        `/digit.svg?${REAL}&smooth=1&scale=4&fg=1d2430&bg=transparent&dark_fg=e8eaee`,
+        worker.url,
+      ).href,
+    );
     expect(await page.locator('g').evaluate((group) => getComputedStyle(group).fill)).toBe(fill);
     expect(await page.locator('rect').evaluate((rect) => getComputedStyle(rect).fill)).toBe('none');
     expect(complaints).toEqual([]);
@@ -288,11 +345,9 @@ describe('the look', () => {
 describe('errors', () => {
   test('are told in the format that was asked for', async () => {
     const svg = await worker.fetch('/digit.svg?n=%3Cb%3E');
-    expect([svg.status, svg.headers.get('content-type'), svg.headers.get('cache-control')]).toEqual([
-      400,
-      'image/svg+xml',
-      'no-store',
-    ]);
+    expect([svg.status, svg.headers.get('content-type'), svg.headers.get('cache-control')]).toEqual(
+      [400, 'image/svg+xml', 'no-store'],
+    );
     expect((await svg.text()).replaceAll(/<[^>]*>/g, '')).toContain('n is &quot;&lt;b&gt;&quot;');
     const txt = await worker.fetch('/digit.txt?n=0');
     expect([txt.status, await txt.text()]).toEqual([
@@ -301,7 +356,10 @@ describe('errors', () => {
     ]);
     for (const format of ['npy', 'ndjson']) {
       const answer = await worker.fetch(`/digit.${format}?n=0`);
-      expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([
+        400,
+        'application/problem+json',
+      ]);
     }
   });
 });

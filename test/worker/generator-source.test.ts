@@ -3,14 +3,29 @@
  * cannot be made to fail on command; `models.test.ts` has the rest, with a real one.
  */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { buildKey, MANIFEST_FILE, parseManifest, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import {
+  buildKey,
+  MANIFEST_FILE,
+  parseManifest,
+  POINTER_KEY,
+  WEIGHTS_FILE,
+} from '../../shared/artifact.ts';
 import type { Sampler } from '../../shared/sampler.ts';
-import { createGeneratorSource, type Acquired, type GeneratorSource } from '../../worker/generator-source.ts';
+import {
+  createGeneratorSource,
+  type Acquired,
+  type GeneratorSource,
+} from '../../worker/generator-source.ts';
 import type { LogEvent } from '../../worker/log.ts';
 import { createModelStore } from '../../worker/model-store.ts';
 import { createR2Reader, type Bucket } from '../../worker/r2-reader.ts';
 import type { Defer } from '../../worker/sampler-cache.ts';
-import { buildFixture, buildPointer, listObjects, type Fixture } from '../support/fixture-artifact.ts';
+import {
+  buildFixture,
+  buildPointer,
+  listObjects,
+  type Fixture,
+} from '../support/fixture-artifact.ts';
 
 const REFRESH_MS = 20_000;
 const READ_TIMEOUT_MS = 40;
@@ -87,7 +102,11 @@ const bucket = {
     const head = { etag, size: bytes.length };
     return (options?.onlyIf?.etagDoesNotMatch ?? null) === etag
       ? head
-      : { ...head, body: { cancel: async () => undefined }, arrayBuffer: async () => bytes.slice().buffer };
+      : {
+          ...head,
+          body: { cancel: async () => undefined },
+          arrayBuffer: async () => bytes.slice().buffer,
+        };
   },
 } as unknown as Bucket;
 
@@ -125,17 +144,26 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 describe('the first request', () => {
   test('waits for the published model, and many at once load it once', async () => {
     put(first);
-    expect(await Promise.all([serve(), serve(), serve()])).toEqual([named(first), named(first), named(first)]);
+    expect(await Promise.all([serve(), serve(), serve()])).toEqual([
+      named(first),
+      named(first),
+      named(first),
+    ]);
     expect(reads).toEqual([
       POINTER_KEY,
-      ...[MANIFEST_FILE, WEIGHTS_FILE].map((path) => buildKey('fixture', first.manifest.version, path)),
+      ...[MANIFEST_FILE, WEIGHTS_FILE].map((path) =>
+        buildKey('fixture', first.manifest.version, path),
+      ),
     ]);
   });
 
   test('gets the bundled model when the bucket fails, and the failure is told without its inside', async () => {
     fault = () => Promise.reject(new Error('secret host 10.0.0.1'));
     expect(await serve()).toBe(BUNDLED);
-    expect(await failure()).toMatchObject({ reason: 'storage', message: 'reading current.json failed' });
+    expect(await failure()).toMatchObject({
+      reason: 'storage',
+      message: 'reading current.json failed',
+    });
     expect(logged).toHaveLength(1);
     expect(String((logged.map(({ cause }) => cause)[0] as Error).cause)).toContain('secret host');
   });
@@ -215,7 +243,9 @@ describe('a refresh', () => {
     await refresh();
     await refresh();
     await refresh();
-    expect(logged).toMatchObject([{ level: 'error', event: 'model_refresh_failed', reason: 'not_json' }]);
+    expect(logged).toMatchObject([
+      { level: 'error', event: 'model_refresh_failed', reason: 'not_json' },
+    ]);
   });
 
   test('that switches is logged, from which model to which', async () => {
@@ -225,7 +255,13 @@ describe('a refresh', () => {
     await refresh();
     expect(logged).toEqual([
       { level: 'info', event: 'model_switched', isDefault: true, from: null, to: name(first) },
-      { level: 'info', event: 'model_switched', isDefault: true, from: name(first), to: name(second) },
+      {
+        level: 'info',
+        event: 'model_switched',
+        isDefault: true,
+        from: name(first),
+        to: name(second),
+      },
     ]);
   });
 
@@ -242,7 +278,9 @@ describe('a refresh', () => {
   });
 
   test('brings named models up to date too, without a wait', async () => {
-    const [one, two] = ['one', 'two'].map((weightsSeed) => buildFixture({ name: 'other', weightsSeed })) as [Fixture, Fixture];
+    const [one, two] = ['one', 'two'].map((weightsSeed) =>
+      buildFixture({ name: 'other', weightsSeed }),
+    ) as [Fixture, Fixture];
     put(first, one);
     await refresh();
     expect(await serve({ name: 'other', version: undefined })).toBe(named(one));
@@ -255,7 +293,9 @@ describe('a refresh', () => {
   });
 
   test('of a named model that is broken keeps its last good version', async () => {
-    const [one, two] = ['one', 'two'].map((weightsSeed) => buildFixture({ name: 'other', weightsSeed })) as [Fixture, Fixture];
+    const [one, two] = ['one', 'two'].map((weightsSeed) =>
+      buildFixture({ name: 'other', weightsSeed }),
+    ) as [Fixture, Fixture];
     put(first, one);
     await refresh();
     await serve({ name: 'other', version: undefined });
@@ -268,7 +308,9 @@ describe('a refresh', () => {
 });
 
 describe('the cache', () => {
-  const versions = Array.from({ length: 12 }, (_, i) => buildFixture({ weightsSeed: `version ${i}` }));
+  const versions = Array.from({ length: 12 }, (_, i) =>
+    buildFixture({ weightsSeed: `version ${i}` }),
+  );
 
   test('frees the longest unused, never what serves by default', async () => {
     put(first);
@@ -298,7 +340,10 @@ describe('the cache', () => {
     put(first);
     fault = (key) => (key.endsWith(WEIGHTS_FILE) ? sleep(READ_TIMEOUT_MS - 15) : Promise.resolve());
     const slow = createSlowSource();
-    expect(await slow.acquire(pin(first), defer)).toMatchObject({ ok: false, error: { code: 'model_unavailable' } });
+    expect(await slow.acquire(pin(first), defer)).toMatchObject({
+      ok: false,
+      error: { code: 'model_unavailable' },
+    });
     await Promise.all(deferred);
     expect(alive.size).toBe(0);
   });
@@ -343,6 +388,9 @@ test('without any model that can be opened the answer is a failure, not a hang',
     clock: () => now,
     log: (event) => logged.push(event),
   });
-  expect(await broken.acquire(undefined, defer)).toMatchObject({ ok: false, error: { code: 'model_unavailable' } });
+  expect(await broken.acquire(undefined, defer)).toMatchObject({
+    ok: false,
+    error: { code: 'model_unavailable' },
+  });
   expect((await broken.getHealth(defer)).serving).toBeUndefined();
 });

@@ -24,13 +24,18 @@ const SCHEMAS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
 
 async function listFiles(folder: string): Promise<{ key: string; path: string }[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
   return paths.map((path) => ({ key: relative(folder, path).split(sep).join('/'), path }));
 }
 
 test('there is a frozen bucket of every schema that was ever written', () => {
   for (let schema = 1; schema <= MANIFEST_SCHEMA; schema++) {
-    expect(existsSync(join(GOLDEN, `schema-${schema}`, 'current.json')), `test/golden/schema-${schema}`).toBe(true);
+    expect(
+      existsSync(join(GOLDEN, `schema-${schema}`, 'current.json')),
+      `test/golden/schema-${schema}`,
+    ).toBe(true);
     expect(Object.keys(SCHEMAS)).toContain(String(schema));
   }
 });
@@ -48,8 +53,12 @@ describe.each(Object.entries(SCHEMAS))('a bucket of schema %s', (schema, models)
   afterAll(() => worker.close());
 
   test('serves its default, by its pointer', async () => {
-    const { default: name, models: published } = JSON.parse(await readFile(join(bucketFolder, 'current.json'), 'utf8'));
-    const health = (await (await worker.fetch('/healthz')).json()) as { model: { name: string; version: string } };
+    const { default: name, models: published } = JSON.parse(
+      await readFile(join(bucketFolder, 'current.json'), 'utf8'),
+    );
+    const health = (await (await worker.fetch('/healthz')).json()) as {
+      model: { name: string; version: string };
+    };
     expect(health.model).toMatchObject({ name, version: published[name].version });
     expect(
       Object.entries<{ version: string }>(published)
@@ -64,19 +73,27 @@ describe.each(Object.entries(SCHEMAS))('a bucket of schema %s', (schema, models)
       for (const choice of [model, model.slice(0, model.indexOf('@'))]) {
         const answer = await worker.fetch(`/digit.npy?seed=golden&n=5&start=3&model=${choice}`);
         const bytes = new Uint8Array(await answer.arrayBuffer());
-        expect([answer.status, createHash('sha256').update(bytes).digest('hex').slice(0, 32)]).toEqual([200, sha256]);
+        expect([
+          answer.status,
+          createHash('sha256').update(bytes).digest('hex').slice(0, 32),
+        ]).toEqual([200, sha256]);
         expect(new Set(bytes.subarray(128)).size).toBeGreaterThan(30);
       }
     },
   );
 
-  test.each(Object.keys(models))('gives the files of %s out as they were published', async (model) => {
-    const [name, version] = model.split('@');
-    for (const file of ['manifest.json', 'model.json', 'weights.bin']) {
-      const answer = await worker.fetch(`/models/${name}/${version}/${file}`);
-      expect(answer.status).toBe(200);
-      const frozen = await readFile(join(bucketFolder, 'models', String(name), String(version), file));
-      expect(Buffer.from(await answer.arrayBuffer()).equals(frozen)).toBe(true);
-    }
-  });
+  test.each(Object.keys(models))(
+    'gives the files of %s out as they were published',
+    async (model) => {
+      const [name, version] = model.split('@');
+      for (const file of ['manifest.json', 'model.json', 'weights.bin']) {
+        const answer = await worker.fetch(`/models/${name}/${version}/${file}`);
+        expect(answer.status).toBe(200);
+        const frozen = await readFile(
+          join(bucketFolder, 'models', String(name), String(version), file),
+        );
+        expect(Buffer.from(await answer.arrayBuffer()).equals(frozen)).toBe(true);
+      }
+    },
+  );
 });

@@ -23,7 +23,11 @@ async function flood(path: string): Promise<{ status: number; headers: Headers; 
   return Promise.all(
     Array.from({ length: MANY }, async () => {
       const answer = await worker.fetch(path);
-      return { status: answer.status, headers: answer.headers, bytes: Buffer.from(await answer.arrayBuffer()) };
+      return {
+        status: answer.status,
+        headers: answer.headers,
+        bytes: Buffer.from(await answer.arrayBuffer()),
+      };
     }),
   );
 }
@@ -39,11 +43,9 @@ test('what is too much at once is refused with a picture that says so, and the r
   expect(refused.length).toBeGreaterThan(MANY / 4);
   expect(drawn.every(({ bytes }) => bytes.equals(alone))).toBe(true);
   for (const { headers, bytes } of refused) {
-    expect(['retry-after', 'cache-control', 'content-type'].map((name) => headers.get(name))).toEqual([
-      '1',
-      'no-store',
-      'image/png',
-    ]);
+    expect(
+      ['retry-after', 'cache-control', 'content-type'].map((name) => headers.get(name)),
+    ).toEqual(['1', 'no-store', 'image/png']);
     expect(PNG.sync.read(bytes).width).toBeGreaterThan(300);
   }
   // It is over at once: nothing is held against the next.
@@ -58,14 +60,19 @@ test('small answers go on meanwhile', async () => {
   expect(small).toEqual(Array.from({ length: 10 }, () => 200));
   const refused = (await flooded).filter(({ status }) => status === 503);
   for (const { bytes } of refused) {
-    expect(problemSchema.parse(JSON.parse(bytes.toString()))).toMatchObject({ code: 'busy', status: 503 });
+    expect(problemSchema.parse(JSON.parse(bytes.toString()))).toMatchObject({
+      code: 'busy',
+      status: 503,
+    });
   }
 });
 
 test('callers who leave while they wait leave their places to others', async () => {
   for (let round = 0; round < 3; round++) {
     const leaving = new AbortController();
-    const left = Array.from({ length: MANY }, () => worker.fetch(LARGE, { signal: leaving.signal }).catch(() => undefined));
+    const left = Array.from({ length: MANY }, () =>
+      worker.fetch(LARGE, { signal: leaving.signal }).catch(() => undefined),
+    );
     await new Promise((resolve) => setTimeout(resolve, 20 * round));
     leaving.abort();
     await Promise.all(left);

@@ -65,9 +65,15 @@ const app = createApp({
     acquire: async (choice: ModelChoice) =>
       choice === undefined || choice.name === 'digits'
         ? { ok: true, lease }
-        : { ok: false, error: { code: 'model_not_found', model: `${choice.name}@${choice.version}` } },
+        : {
+            ok: false,
+            error: { code: 'model_not_found', model: `${choice.name}@${choice.version}` },
+          },
     getHealth: async () => ({ serving: generator, failure: undefined }),
-    list: async () => ({ default: 'digits', models: [{ name: 'digits', version: manifest.version, publishedAt: null }] }),
+    list: async () => ({
+      default: 'digits',
+      models: [{ name: 'digits', version: manifest.version, publishedAt: null }],
+    }),
   } as unknown as GeneratorSource,
   modelFiles: {
     readManifest: async () => ({ ok: true, value: { manifest, plan: generator.sampler.plan } }),
@@ -92,7 +98,11 @@ function* listTargets(text: string): Generator<string> {
     const names = Object.keys(pathParameters);
     const fill = (hostile?: string) =>
       names.reduce(
-        (filled, name) => filled.replace(`{${name}}`, name === hostile ? text : String(pathParameters[name]?.example)),
+        (filled, name) =>
+          filled.replace(
+            `{${name}}`,
+            name === hostile ? text : String(pathParameters[name]?.example),
+          ),
         path,
       );
     for (const name of names) {
@@ -119,7 +129,9 @@ function* listTargets(text: string): Generator<string> {
 
 const SVG_NAMES = new Set(['svg', 'title', 'desc', 'rect', 'g', 'path', 'text', 'style']);
 const SVG_ATTRIBUTES = new Set(
-  'xmlns width height viewBox role class fill fill-opacity transform d x y font-size font-family'.split(' '),
+  'xmlns width height viewBox role class fill fill-opacity transform d x y font-size font-family'.split(
+    ' ',
+  ),
 );
 
 function* listElements(node: XmlDocument | XmlElement): Generator<XmlElement> {
@@ -155,9 +167,12 @@ function findIntruders(pages: string[]): Promise<string[]> {
               localName === mark ||
               [...attributes].some(
                 ({ name, value }) =>
-                  name.startsWith('on') || name === mark || (ACTIVE.includes(name) && /^\s*javascript:/i.test(value)),
+                  name.startsWith('on') ||
+                  name === mark ||
+                  (ACTIVE.includes(name) && /^\s*javascript:/i.test(value)),
               ) ||
-              (localName === 'script' && !(element.getAttribute('src') ?? '').startsWith('/assets/')) ||
+              (localName === 'script' &&
+                !(element.getAttribute('src') ?? '').startsWith('/assets/')) ||
               (localName === 'img' && element.getAttribute('src') === 'x');
             return isBad ? [element.outerHTML] : [];
           });
@@ -187,41 +202,47 @@ test('no page has an element or a handler that the model’s or a caller’s tex
   expect(await findIntruders([`<p ${MARK}>`])).toHaveLength(1); // It would be seen.
 });
 
-test.each(Object.entries(HOSTILE_TEXTS))('%s comes out of no route as anything but text', async (_, text) => {
-  const tried = { svg: 0, json: 0, other: 0 };
-  for (const path of listTargets(text)) {
-    let answer: Response;
-    try {
-      answer = await app.request(path);
-    } catch (cause) {
-      throw new Error(`${path} throws`, { cause });
-    }
-    expect([path, answer.status < 500 || answer.status === 501]).toEqual([path, true]);
-    for (const [name, value] of answer.headers) {
-      expect(name).not.toContain('hostile');
-      expect(value, `${path}: ${name}`).toMatch(/^[\x20-\x7e]*$/);
-    }
-    const type = answer.headers.get('content-type') ?? '';
-    const body = await answer.text();
-    if (type === 'image/svg+xml') {
-      tried.svg++;
-      expectPlainSvg(body);
-    } else if (type.includes('json') && !type.includes('ndjson')) {
-      tried.json++;
-      const parsed = JSON.parse(body) as object;
-      expect(Object.hasOwn(parsed, 'evil')).toBe(false);
-      if (type.includes('problem')) {
-        problemSchema.parse(parsed);
+test.each(Object.entries(HOSTILE_TEXTS))(
+  '%s comes out of no route as anything but text',
+  async (_, text) => {
+    const tried = { svg: 0, json: 0, other: 0 };
+    for (const path of listTargets(text)) {
+      let answer: Response;
+      try {
+        answer = await app.request(path);
+      } catch (cause) {
+        throw new Error(`${path} throws`, { cause });
       }
-    } else {
-      tried.other++;
-      expect([path, type.startsWith('text/html') && body.includes(`<${MARK}`)]).toEqual([path, false]);
+      expect([path, answer.status < 500 || answer.status === 501]).toEqual([path, true]);
+      for (const [name, value] of answer.headers) {
+        expect(name).not.toContain('hostile');
+        expect(value, `${path}: ${name}`).toMatch(/^[\x20-\x7e]*$/);
+      }
+      const type = answer.headers.get('content-type') ?? '';
+      const body = await answer.text();
+      if (type === 'image/svg+xml') {
+        tried.svg++;
+        expectPlainSvg(body);
+      } else if (type.includes('json') && !type.includes('ndjson')) {
+        tried.json++;
+        const parsed = JSON.parse(body) as object;
+        expect(Object.hasOwn(parsed, 'evil')).toBe(false);
+        if (type.includes('problem')) {
+          problemSchema.parse(parsed);
+        }
+      } else {
+        tried.other++;
+        expect([path, type.startsWith('text/html') && body.includes(`<${MARK}`)]).toEqual([
+          path,
+          false,
+        ]);
+      }
     }
-  }
-  expect(Object.values(tried).every((count) => count > 5)).toBe(true);
-  expect(Object.keys(Object.prototype)).toEqual([]);
-  expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
-});
+    expect(Object.values(tried).every((count) => count > 5)).toBe(true);
+    expect(Object.keys(Object.prototype)).toEqual([]);
+    expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
+  },
+);
 
 test('what every object has is no model, class, file, error or parameter', async () => {
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {

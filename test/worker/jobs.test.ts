@@ -14,7 +14,13 @@ import type { JobQueue } from '../../worker/jobs/job-consumer.ts';
 import type { JobBucket } from '../../worker/jobs/job-store.ts';
 import { buildFixture, buildPointer, COLOUR_LAYERS } from '../support/fixture-artifact.ts';
 import type { JobEvents, JobFault } from '../support/job-fault.ts';
-import { putArtifact, startWorker, waitUntil, type TestBucket, type TestWorker } from '../support/workerd.ts';
+import {
+  putArtifact,
+  startWorker,
+  waitUntil,
+  type TestBucket,
+  type TestWorker,
+} from '../support/workerd.ts';
 
 type Job = z.output<typeof jobSchema>;
 
@@ -54,20 +60,26 @@ beforeEach(() => tellFault({}));
 const OWNER = { authorization: `Bearer ${SECRET}` };
 const ask = (path: string, method = 'GET', headers: Record<string, string> = OWNER) =>
   worker.fetch(path, { method, headers: { ...headers, accept: 'application/problem+json' } });
-const tell = (path: string, body: unknown) => worker.fetch(path, { method: 'POST', body: JSON.stringify(body) });
+const tell = (path: string, body: unknown) =>
+  worker.fetch(path, { method: 'POST', body: JSON.stringify(body) });
 const tellFault = (fault: JobFault) => tell('/test/fault', fault);
 const readEvents = async () => (await (await worker.fetch('/test/events')).json()) as JobEvents;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 async function start(query: string): Promise<Job> {
   const answer = await ask(`/jobs?${query}`, 'POST');
-  expect([query, answer.status, answer.headers.get('content-type')]).toEqual([query, 202, 'application/json']);
+  expect([query, answer.status, answer.headers.get('content-type')]).toEqual([
+    query,
+    202,
+    'application/json',
+  ]);
   const job = jobSchema.parse(await answer.json());
   expect(answer.headers.get('location')).toBe(job.url);
   return job;
 }
 
-const look = async ({ id }: Pick<Job, 'id'>) => jobSchema.parse(await (await ask(`/jobs/${id}`)).json());
+const look = async ({ id }: Pick<Job, 'id'>) =>
+  jobSchema.parse(await (await ask(`/jobs/${id}`)).json());
 const waitFor = (job: Pick<Job, 'id'>, state: Job['state']) =>
   waitUntil(
     () => look(job),
@@ -80,7 +92,10 @@ async function readCode(answer: Response): Promise<[number, string]> {
 }
 
 /** A job's arrays as a reader puts them together, each file checked by its hash. */
-async function readBack({ id }: Pick<Job, 'id'>, page = ''): Promise<{ images: Buffer; labels: Buffer; names: string[] }> {
+async function readBack(
+  { id }: Pick<Job, 'id'>,
+  page = '',
+): Promise<{ images: Buffer; labels: Buffer; names: string[] }> {
   const manifest = jobManifestSchema.parse(await (await ask(`/jobs/${id}/manifest${page}`)).json());
   expect(manifest.complete).toBe(true);
   const parts = { images: [] as Buffer[], labels: [] as Buffer[] };
@@ -90,7 +105,11 @@ async function readBack({ id }: Pick<Job, 'id'>, page = ''): Promise<{ images: B
       if (file !== null) {
         const answer = await fetch(file.url, { headers: OWNER });
         const bytes = Buffer.from(await answer.arrayBuffer());
-        expect([answer.headers.get('etag'), sha256(bytes), bytes.length]).toEqual([`"${file.sha256}"`, file.sha256, file.bytes]);
+        expect([answer.headers.get('etag'), sha256(bytes), bytes.length]).toEqual([
+          `"${file.sha256}"`,
+          file.sha256,
+          file.bytes,
+        ]);
         expect(answer.headers.get('content-length')).toBe(String(file.bytes));
         parts[part].push(bytes.subarray(10 + bytes.readUInt16LE(8)));
       }
@@ -116,15 +135,28 @@ async function listKeys(): Promise<string[]> {
 describe('a job', () => {
   test('is drawn in shards that, put together, are the set of /dataset', async () => {
     const job = await start('seed=whole&n=25001&start=7');
-    expect(job).toMatchObject({ n: 25_001, start: 7, label: null, format: 'npy', model: { name: 'labelled' } });
+    expect(job).toMatchObject({
+      n: 25_001,
+      start: 7,
+      label: null,
+      format: 'npy',
+      model: { name: 'labelled' },
+    });
     expect(job.shards).toMatchObject({ total: 3, digits: 10_000 });
     const done = await waitFor(job, 'done');
-    expect(done).toMatchObject({ reason: null, digits: 25_001, failures: [], shards: { total: 3, done: 3, failed: 0 } });
+    expect(done).toMatchObject({
+      reason: null,
+      digits: 25_001,
+      failures: [],
+      shards: { total: 3, done: 3, failed: 0 },
+    });
     expect(done.bytes).toBe(25_001 * 785 + 3 * 2 * 128);
     expect(done.drawMs).toBeGreaterThan(0);
     expect(done.costUsd.soFar).toBeGreaterThan(0);
     expect(done.costUsd.soFar).toBeCloseTo(done.costUsd.expected as number, 6);
-    expect(Date.parse(done.lastShardAt as string)).toBeGreaterThanOrEqual(Date.parse(done.createdAt));
+    expect(Date.parse(done.lastShardAt as string)).toBeGreaterThanOrEqual(
+      Date.parse(done.createdAt),
+    );
     const { images, labels } = await readBack(job);
     expect(images.equals(await readSet('seed=whole&n=25001&start=7', 'images'))).toBe(true);
     expect(labels.equals(await readSet('seed=whole&n=25001&start=7', 'labels'))).toBe(true);
@@ -141,11 +173,19 @@ describe('a job', () => {
     const { images, labels } = await readBack(sevens);
     expect(images.equals(await readSet('seed=s&n=70&label=7', 'images'))).toBe(true);
     expect(new Set(labels)).toEqual(new Set([7]));
-    const [shard] = jobManifestSchema.parse(await (await ask(`/jobs/${tinted.id}/manifest`)).json()).shards;
-    const idx = Buffer.from(await (await ask(new URL(shard?.images.url ?? '').pathname)).arrayBuffer());
+    const [shard] = jobManifestSchema.parse(
+      await (await ask(`/jobs/${tinted.id}/manifest`)).json(),
+    ).shards;
+    const idx = Buffer.from(
+      await (await ask(new URL(shard?.images.url ?? '').pathname)).arrayBuffer(),
+    );
     expect(idx.equals(await worker.getBytes('/dataset.idx?seed=s&n=5&model=colour'))).toBe(true);
-    const named = Buffer.from(await (await ask(new URL(shard?.labels?.url ?? '').pathname)).arrayBuffer());
-    expect(named.equals(await worker.getBytes('/dataset.idx?seed=s&n=5&model=colour&part=labels'))).toBe(true);
+    const named = Buffer.from(
+      await (await ask(new URL(shard?.labels?.url ?? '').pathname)).arrayBuffer(),
+    );
+    expect(
+      named.equals(await worker.getBytes('/dataset.idx?seed=s&n=5&model=colour&part=labels')),
+    ).toBe(true);
     const unlabelled = await readBack(bare);
     expect([unlabelled.images.length, unlabelled.labels.length]).toEqual([5 * 784, 0]);
   });
@@ -154,7 +194,9 @@ describe('a job', () => {
     const job = await start('seed=s&n=1500&model=large');
     expect(job.shards).toMatchObject({ total: 3, digits: 651 });
     await waitFor(job, 'done');
-    expect((await readBack(job)).images.equals(await readSet('seed=s&n=1500&model=large', 'images'))).toBe(true);
+    expect(
+      (await readBack(job)).images.equals(await readSet('seed=s&n=1500&model=large', 'images')),
+    ).toBe(true);
     // The shipped model, 64 x 64 in colour, the largest network that is served, and one whose single picture is beyond all of it.
     expect(
       [
@@ -182,7 +224,10 @@ describe('a job', () => {
       const job = jobSchema.parse(await answer.json());
       expect([answer.status, job.id, job.state]).toEqual([200, first.id, 'done']);
     }
-    expect([await readEvents(), await listKeys()]).toEqual([{ writes: [], delivered: 0, delaysSeconds: [] }, before]);
+    expect([await readEvents(), await listKeys()]).toEqual([
+      { writes: [], delivered: 0, delaysSeconds: [] },
+      before,
+    ]);
     const others = await Promise.all(
       [
         'seed=again&n=101',
@@ -245,17 +290,19 @@ describe('nothing changes', () => {
       ({ shards }) => shards.done === 1,
     );
     const middle = jobManifestSchema.parse(await (await ask(`/jobs/${job.id}/manifest`)).json());
-    expect([middle.complete, middle.next, middle.shards.map((each) => [each.shard, each.start, each.n])]).toEqual([
-      false,
-      null,
-      [[1, 10_000, 10_000]],
-    ]);
+    expect([
+      middle.complete,
+      middle.next,
+      middle.shards.map((each) => [each.shard, each.start, each.n]),
+    ]).toEqual([false, null, [[1, 10_000, 10_000]]]);
     await tell('/test/reset', {}); // A new isolate, that knows nothing.
     await tellFault({});
     expect((await start('seed=lost&n=30000')).id).toBe(job.id);
     await waitFor(job, 'done');
     expect((await readEvents()).writes).toHaveLength(2);
-    expect((await readBack(job)).images.equals(await readSet('seed=lost&n=30000', 'images'))).toBe(true);
+    expect((await readBack(job)).images.equals(await readSet('seed=lost&n=30000', 'images'))).toBe(
+      true,
+    );
   });
 
   test('of a message that is no job’s, or another version’s', async () => {
@@ -282,12 +329,22 @@ describe('a job ends', () => {
     await tellFault({ failingShards: [1] });
     const job = await start('seed=dead&n=30000');
     const failed = await waitFor(job, 'failed');
-    expect(failed).toMatchObject({ shards: { total: 3, done: 2, failed: 1 }, failures: [{ shard: 1 }] });
+    expect(failed).toMatchObject({
+      shards: { total: 3, done: 2, failed: 1 },
+      failures: [{ shard: 1 }],
+    });
     expect(failed.reason).toContain('given up');
     expect((await readEvents()).writes.filter((key) => key.includes('/000001-'))).toHaveLength(6);
     await tellFault({});
-    expect(await start('seed=dead&n=30000')).toMatchObject({ id: job.id, state: 'running', shards: { failed: 0 } });
-    expect(await waitFor(job, 'done')).toMatchObject({ shards: { done: 3, failed: 0 }, failures: [] });
+    expect(await start('seed=dead&n=30000')).toMatchObject({
+      id: job.id,
+      state: 'running',
+      shards: { failed: 0 },
+    });
+    expect(await waitFor(job, 'done')).toMatchObject({
+      shards: { done: 3, failed: 0 },
+      failures: [],
+    });
     expect((await readEvents()).writes).toHaveLength(1);
   });
 
@@ -313,7 +370,9 @@ describe('a job ends', () => {
     await tellFault({ lostMessages: 1 });
     const query = `seed=gone&n=20000&model=${name}@${version}`;
     const job = await start(query);
-    await worker.bucket.delete([...leaving.files.keys()].map((path) => `models/${name}/${version}/${path}`));
+    await worker.bucket.delete(
+      [...leaving.files.keys()].map((path) => `models/${name}/${version}/${path}`),
+    );
     await tell('/test/reset', {}); // An isolate that does not have the model in memory.
     await tellFault({});
     await tell('/test/message', { job: job.id, page: 0 });
@@ -336,7 +395,10 @@ describe('a job ends', () => {
     );
     for (const _ of [1, 2]) {
       const answer = await ask(`/jobs/${job.id}`, 'DELETE');
-      expect([answer.status, jobSchema.parse(await answer.json()).state]).toEqual([200, 'cancelled']);
+      expect([answer.status, jobSchema.parse(await answer.json()).state]).toEqual([
+        200,
+        'cancelled',
+      ]);
     }
     await tellFault({});
     await tell('/test/message', { job: job.id, shard: 1 });
@@ -413,7 +475,9 @@ describe('only the owner', () => {
         statuses.push((await limited.fetch(`/jobs/${ID}`, { headers })).status);
       }
       // Counted by the minute, of which one may end here.
-      expect([new Set(statuses), statuses.filter((status) => status === 401).length <= 10]).toEqual([new Set([401, 429]), true]);
+      expect([new Set(statuses), statuses.filter((status) => status === 401).length <= 10]).toEqual(
+        [new Set([401, 429]), true],
+      );
     } finally {
       await limited.close();
     }
@@ -480,10 +544,17 @@ describe('only the owner', () => {
     expect(delaysSeconds).toEqual(Array.from({ length: 100 }, (_, page) => page >> 1));
     await ask(`/jobs/${most.id}`, 'DELETE');
     const last = `/jobs/${most.id}/manifest?page=99`;
-    expect(jobManifestSchema.parse(await (await ask(last)).json())).toMatchObject({ complete: false, shards: [], next: null });
+    expect(jobManifestSchema.parse(await (await ask(last)).json())).toMatchObject({
+      complete: false,
+      shards: [],
+      next: null,
+    });
     const first = jobManifestSchema.parse(await (await ask(`/jobs/${most.id}/manifest`)).json());
     expect(first.next).toBe(`${most.url}/manifest?page=1`);
-    expect(await readCode(await ask(`/jobs/${most.id}/manifest?page=100`))).toEqual([400, 'invalid_parameter']);
+    expect(await readCode(await ask(`/jobs/${most.id}/manifest?page=100`))).toEqual([
+      400,
+      'invalid_parameter',
+    ]);
   });
 
   test('is told of more shards than one list of the bucket has', async () => {
@@ -493,20 +564,36 @@ describe('only the owner', () => {
     expect(job.shards).toMatchObject({ total, done: 0 });
     const hash = 'ab'.repeat(32);
     await Promise.all(
-      Array.from({ length: total }, (_, i) => jobs.put(`jobs/${job.id}/images/${String(i).padStart(6, '0')}-${hash}.npy`, '')),
+      Array.from({ length: total }, (_, i) =>
+        jobs.put(`jobs/${job.id}/images/${String(i).padStart(6, '0')}-${hash}.npy`, ''),
+      ),
     );
     await jobs.put(`jobs/${job.id}/images/000007-${'cd'.repeat(32)}.npy`, ''); // Which no consumer writes: the first counts.
-    expect(await look(job)).toMatchObject({ state: 'done', shards: { total, done: total }, digits: total * digits - 1 });
+    expect(await look(job)).toMatchObject({
+      state: 'done',
+      shards: { total, done: total },
+      digits: total * digits - 1,
+    });
     const pages: z.output<typeof jobManifestSchema>[] = [];
-    for (let next: string | null = `${job.url}/manifest`; next !== null; next = pages.at(-1)?.next ?? null) {
-      pages.push(jobManifestSchema.parse(await (await ask(new URL(next).pathname + new URL(next).search)).json()));
+    for (
+      let next: string | null = `${job.url}/manifest`;
+      next !== null;
+      next = pages.at(-1)?.next ?? null
+    ) {
+      pages.push(
+        jobManifestSchema.parse(
+          await (await ask(new URL(next).pathname + new URL(next).search)).json(),
+        ),
+      );
     }
     expect(pages.map(({ complete, shards }) => [complete, shards.length])).toEqual([
       [true, 1000],
       [true, 5],
     ]);
     const shards = pages.flatMap((page) => page.shards);
-    expect(shards.map(({ shard, start: first }) => [shard, first])).toEqual(shards.map((_, i) => [i, i * digits]));
+    expect(shards.map(({ shard, start: first }) => [shard, first])).toEqual(
+      shards.map((_, i) => [i, i * digits]),
+    );
     expect(shards.at(-1)?.n).toBe(digits - 1);
   });
 
@@ -518,15 +605,23 @@ describe('only the owner', () => {
     const file = await ask(path);
     await file.arrayBuffer();
     expect(file.headers.get('cache-control')).toBe('private, max-age=31536000, immutable');
-    const kept = await ask(path, 'GET', { ...OWNER, 'if-none-match': file.headers.get('etag') ?? '' });
+    const kept = await ask(path, 'GET', {
+      ...OWNER,
+      'if-none-match': file.headers.get('etag') ?? '',
+    });
     expect([kept.status, (await kept.arrayBuffer()).byteLength]).toEqual([304, 0]);
     const head = await ask(path, 'HEAD');
     expect([head.status, (await head.arrayBuffer()).byteLength]).toEqual([200, 0]);
     const progress = await ask(`/jobs/${job.id}`);
     await progress.arrayBuffer();
     expect(progress.headers.get('cache-control')).toBe('no-store');
-    expect([file, progress].map(({ headers }) => headers.get('access-control-allow-origin'))).toEqual([null, null]);
-    expect(await readCode(await ask(`/jobs/${job.id}/manifest?page=1`))).toEqual([400, 'invalid_parameter']);
+    expect(
+      [file, progress].map(({ headers }) => headers.get('access-control-allow-origin')),
+    ).toEqual([null, null]);
+    expect(await readCode(await ask(`/jobs/${job.id}/manifest?page=1`))).toEqual([
+      400,
+      'invalid_parameter',
+    ]);
   });
 
   test('is in no line of the log, and neither is a secret nor what was asked for', () => {

@@ -43,7 +43,8 @@ test('drawing opens the model once', async () => {
 });
 
 test('more of them than are kept answer, each with its own digits, and again after they were let go', async () => {
-  const draw = () => Promise.all(fixtures.map(async (_, i) => (await worker.fetch(version(i))).text()));
+  const draw = () =>
+    Promise.all(fixtures.map(async (_, i) => (await worker.fetch(version(i))).text()));
   const answers = await draw();
   expect(new Set(answers).size).toBe(fixtures.length);
   expect(await draw()).toEqual(answers);
@@ -64,7 +65,9 @@ test('a model that is refused is not kept', async () => {
 test('a request that its caller cancels in the middle of a load does not stop those that wait for the same load', async () => {
   for (const i of [0, 1, 2, 3]) {
     const cancelled = new AbortController();
-    const first = worker.fetch(version(i), { signal: cancelled.signal }).catch((error: Error) => error.name);
+    const first = worker
+      .fetch(version(i), { signal: cancelled.signal })
+      .catch((error: Error) => error.name);
     const second = worker.fetch(version(i));
     setTimeout(() => cancelled.abort(), i);
     await first;

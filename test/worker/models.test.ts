@@ -12,7 +12,12 @@ import {
   WEIGHTS_FILE,
   type ManifestContent,
 } from '../../shared/artifact.ts';
-import { buildFixture, buildPointer, listObjects, type Fixture } from '../support/fixture-artifact.ts';
+import {
+  buildFixture,
+  buildPointer,
+  listObjects,
+  type Fixture,
+} from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/runtime.ts';
 
 interface Health {
@@ -36,7 +41,8 @@ async function publish(...fixtures: [Fixture, ...Fixture[]]): Promise<void> {
   await worker.bucket.put(POINTER_KEY, buildPointer(...fixtures));
 }
 
-const serves = (fixture: Fixture) => (health: Health) => health.model?.version === fixture.manifest.version;
+const serves = (fixture: Fixture) => (health: Health) =>
+  health.model?.version === fixture.manifest.version;
 
 describe('an empty bucket', () => {
   test('has the bundled model served, says so, and tells why', async () => {
@@ -48,7 +54,9 @@ describe('an empty bucket', () => {
       model: { source: 'bundled' },
       lastError: { reason: 'missing' },
     });
-    expect(worker.readLogs().filter((line) => line.includes('model_refresh_failed'))).toHaveLength(1);
+    expect(worker.readLogs().filter((line) => line.includes('model_refresh_failed'))).toHaveLength(
+      1,
+    );
   });
 
   test('leaves the bundled version pinnable and immutable', async () => {
@@ -56,7 +64,9 @@ describe('an empty bucket', () => {
     const answer = await worker.fetch(`/digit.png?seed=a&model=${model.name}@${model.version}`);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('cache-control')).toContain('immutable');
-    expect((await worker.fetch(`/digit.png?seed=a&model=${model.name}`)).headers.get('cache-control')).not.toContain('immutable');
+    expect(
+      (await worker.fetch(`/digit.png?seed=a&model=${model.name}`)).headers.get('cache-control'),
+    ).not.toContain('immutable');
   });
 });
 
@@ -67,7 +77,11 @@ describe('publishing', () => {
   test('has the model served without a restart, and the next one after it', async () => {
     await publish(first);
     const health = await waitUntil(askHealth, serves(first));
-    expect(health).toMatchObject({ status: 'ok', model: { name: 'fixture', source: 'r2' }, lastError: null });
+    expect(health).toMatchObject({
+      status: 'ok',
+      model: { name: 'fixture', source: 'r2' },
+      lastError: null,
+    });
     await publish(second);
     await waitUntil(askHealth, serves(second));
     const answer = await worker.fetch('/digit.json?n=2');
@@ -84,7 +98,9 @@ describe('publishing', () => {
     await publish(second);
     await waitUntil(askHealth, serves(second));
     expect(await hashOf('/digit.png?seed=a&n=4')).not.toBe(seeded);
-    expect(await hashOf(`/digit.png?seed=a&n=4&model=fixture@${first.manifest.version}`)).toBe(pinned);
+    expect(await hashOf(`/digit.png?seed=a&n=4&model=fixture@${first.manifest.version}`)).toBe(
+      pinned,
+    );
   });
 
   test('of several models serves each by its name', async () => {
@@ -121,7 +137,12 @@ describe('a broken model', () => {
     };
   }
 
-  const keepsLastGood = (reason: string) => ({ version: good.manifest.version, source: 'r2', reason, digits: 200 });
+  const keepsLastGood = (reason: string) => ({
+    version: good.manifest.version,
+    source: 'r2',
+    reason,
+    digits: 200,
+  });
 
   test.each<[what: string, reason: string, put: (bad: Fixture) => Promise<unknown>]>([
     ['whose weights are missing', 'missing', (bad) => worker.bucket.delete(weightsKey(bad))],
@@ -140,14 +161,27 @@ describe('a broken model', () => {
           weightsOf(bad).map((byte, i) => (i === 99 ? byte ^ 1 : byte)),
         ),
     ],
-    ['whose weights are far too large', 'too_large', (bad) => worker.bucket.put(weightsKey(bad), new Uint8Array(20_000_000))],
+    [
+      'whose weights are far too large',
+      'too_large',
+      (bad) => worker.bucket.put(weightsKey(bad), new Uint8Array(20_000_000)),
+    ],
     [
       'whose manifest was altered',
       'hash_mismatch',
-      (bad) => worker.bucket.put(manifestKey(bad), JSON.stringify({ ...bad.manifest, name: 'evil' })),
+      (bad) =>
+        worker.bucket.put(manifestKey(bad), JSON.stringify({ ...bad.manifest, name: 'evil' })),
     ],
-    ['whose manifest is far too large', 'too_large', (bad) => worker.bucket.put(manifestKey(bad), new Uint8Array(1_000_000))],
-    ['whose manifest is no JSON', 'not_json', (bad) => worker.bucket.put(manifestKey(bad), '{"schema":1,')],
+    [
+      'whose manifest is far too large',
+      'too_large',
+      (bad) => worker.bucket.put(manifestKey(bad), new Uint8Array(1_000_000)),
+    ],
+    [
+      'whose manifest is no JSON',
+      'not_json',
+      (bad) => worker.bucket.put(manifestKey(bad), '{"schema":1,'),
+    ],
   ])('%s leaves the last good one serving', async (_, reason, damage) => {
     const bad = buildFixture({ weightsSeed: `bad ${Math.random()}` });
     await putArtifact(worker.bucket, bad);
@@ -159,43 +193,70 @@ describe('a broken model', () => {
   test.each<[what: string, reason: string, content: (content: ManifestContent) => unknown]>([
     ['a schema of the future', 'schema_unknown', (content) => ({ ...content, schema: 2 })],
     ['another sampling law', 'malformed', (content) => ({ ...content, law: 'gauss/1' })],
-    ['another number type', 'malformed', (content) => ({ ...content, weights: { dtype: 'string' } })],
-    ['8-bit weights without their scales', 'malformed', (content) => ({ ...content, weights: { dtype: 'uint8' } })],
-    ['weights in a form that their size contradicts', 'malformed', (content) => ({ ...content, weights: { dtype: 'float16' } })],
+    [
+      'another number type',
+      'malformed',
+      (content) => ({ ...content, weights: { dtype: 'string' } }),
+    ],
+    [
+      '8-bit weights without their scales',
+      'malformed',
+      (content) => ({ ...content, weights: { dtype: 'uint8' } }),
+    ],
+    [
+      'weights in a form that their size contradicts',
+      'malformed',
+      (content) => ({ ...content, weights: { dtype: 'float16' } }),
+    ],
     [
       'a huge layer',
       'malformed',
       (content) => ({
         ...content,
-        generator: { ...content.generator, layers: [{ type: 'dense', units: 5e8, activation: 'relu' }] },
+        generator: {
+          ...content.generator,
+          layers: [{ type: 'dense', units: 5e8, activation: 'relu' }],
+        },
       }),
     ],
     [
       'layers that do not fit',
       'malformed',
-      (content) => ({ ...content, generator: { ...content.generator, layers: content.generator.layers.slice(1) } }),
+      (content) => ({
+        ...content,
+        generator: { ...content.generator, layers: content.generator.layers.slice(1) },
+      }),
     ],
     [
       'files outside of its folder',
       'malformed',
-      (content) => ({ ...content, files: content.files.map((file) => ({ ...file, path: `../${file.path}` })) }),
+      (content) => ({
+        ...content,
+        files: content.files.map((file) => ({ ...file, path: `../${file.path}` })),
+      }),
     ],
     [
       'more files than allowed',
       'malformed',
-      (content) => ({ ...content, files: Array.from({ length: 40 }, (_, i) => ({ ...content.files[0], path: `x${i}` })) }),
+      (content) => ({
+        ...content,
+        files: Array.from({ length: 40 }, (_, i) => ({ ...content.files[0], path: `x${i}` })),
+      }),
     ],
     ['unknown fields', 'malformed', (content) => ({ ...content, extra: 1 })],
-  ])('with %s, hash and version right, leaves the last good one serving', async (_, reason, alter) => {
-    const bad = buildFixture({ weightsSeed: `bad ${Math.random()}` });
-    const { version: _version, ...content } = bad.manifest;
-    const sealed = sealManifest(alter(content) as ManifestContent);
-    const files = new Map([...bad.files, [MANIFEST_FILE, encodeManifest(sealed)] as const]);
-    const altered = { manifest: { ...sealed, name: 'fixture' }, files };
-    await putArtifact(worker.bucket, altered);
-    await worker.bucket.put(POINTER_KEY, buildPointer(altered));
-    expect(await seeRefusal()).toEqual(keepsLastGood(reason));
-  });
+  ])(
+    'with %s, hash and version right, leaves the last good one serving',
+    async (_, reason, alter) => {
+      const bad = buildFixture({ weightsSeed: `bad ${Math.random()}` });
+      const { version: _version, ...content } = bad.manifest;
+      const sealed = sealManifest(alter(content) as ManifestContent);
+      const files = new Map([...bad.files, [MANIFEST_FILE, encodeManifest(sealed)] as const]);
+      const altered = { manifest: { ...sealed, name: 'fixture' }, files };
+      await putArtifact(worker.bucket, altered);
+      await worker.bucket.put(POINTER_KEY, buildPointer(altered));
+      expect(await seeRefusal()).toEqual(keepsLastGood(reason));
+    },
+  );
 
   test.each([
     ['infinities from finite weights', 'not_finite', 3e38],
@@ -217,12 +278,18 @@ describe('a broken model', () => {
     const manifest = sealManifest({
       ...content,
       files: content.files.map((file) =>
-        file.path === WEIGHTS_FILE ? { ...file, sha256: createHash('sha256').update(weights).digest('hex') } : file,
+        file.path === WEIGHTS_FILE
+          ? { ...file, sha256: createHash('sha256').update(weights).digest('hex') }
+          : file,
       ),
     });
     await publish({
       manifest,
-      files: new Map([...bad.files, [MANIFEST_FILE, encodeManifest(manifest)], [WEIGHTS_FILE, weights]]),
+      files: new Map([
+        ...bad.files,
+        [MANIFEST_FILE, encodeManifest(manifest)],
+        [WEIGHTS_FILE, weights],
+      ]),
     });
     expect(await seeRefusal()).toEqual(keepsLastGood(reason));
   });
@@ -247,7 +314,9 @@ describe('a broken model', () => {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await answer.json()).toMatchObject({ code: 'model_unavailable' });
     await putArtifact(worker.bucket, bad);
-    expect((await worker.fetch(`/digit.json?model=fixture@${bad.manifest.version}`)).status).toBe(200);
+    expect((await worker.fetch(`/digit.json?model=fixture@${bad.manifest.version}`)).status).toBe(
+      200,
+    );
   });
 
   test('heals when the pointer moves on', async () => {
@@ -255,7 +324,10 @@ describe('a broken model', () => {
     await waitUntil(askHealth, ({ status }) => status === 'degraded');
     const next = buildFixture({ weightsSeed: 'next' });
     await publish(next);
-    expect(await waitUntil(askHealth, serves(next))).toMatchObject({ status: 'ok', lastError: null });
+    expect(await waitUntil(askHealth, serves(next))).toMatchObject({
+      status: 'ok',
+      lastError: null,
+    });
   });
 
   test('that vanishes with the whole bucket leaves the last good one serving', async () => {
@@ -266,13 +338,18 @@ describe('a broken model', () => {
 });
 
 test('many pinned versions, one after the other, are all served while old ones are let go', async () => {
-  const fixtures = Array.from({ length: 10 }, (_, i) => buildFixture({ weightsSeed: `pinned ${i}` }));
+  const fixtures = Array.from({ length: 10 }, (_, i) =>
+    buildFixture({ weightsSeed: `pinned ${i}` }),
+  );
   for (const fixture of fixtures) {
     for (const [key, bytes] of listObjects(fixture)) {
       await worker.bucket.put(key, bytes);
     }
   }
-  const ask = () => Promise.all(fixtures.map(({ manifest }) => hashOf(`/digit.png?seed=a&model=fixture@${manifest.version}`)));
+  const ask = () =>
+    Promise.all(
+      fixtures.map(({ manifest }) => hashOf(`/digit.png?seed=a&model=fixture@${manifest.version}`)),
+    );
   const hashes = await ask();
   expect(new Set(hashes).size).toBe(fixtures.length);
   expect(await ask()).toEqual(hashes);

@@ -42,13 +42,29 @@ test.each([
         rendering: getComputedStyle(image).imageRendering,
       })),
     );
-    expect(shown.every(({ natural, width, rendering }) => natural === 28 && width >= 50 && rendering === 'pixelated')).toBe(true);
-    expect(new Set(await digits.evaluateAll((images) => (images as HTMLImageElement[]).map((image) => image.src))).size).toBe(16);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    expect(
+      shown.every(
+        ({ natural, width, rendering }) =>
+          natural === 28 && width >= 50 && rendering === 'pixelated',
+      ),
+    ).toBe(true);
+    expect(
+      new Set(
+        await digits.evaluateAll((images) =>
+          (images as HTMLImageElement[]).map((image) => image.src),
+        ),
+      ).size,
+    ).toBe(16);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(
+      true,
+    );
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     expect(Number(/\d+/.exec(background)?.[0])).toBe(colorScheme === 'dark' ? 20 : 251);
     if (screenshots !== undefined) {
-      await page.screenshot({ path: `${screenshots}/${device.replace(' ', '-')}-${colorScheme}.png`, fullPage: true });
+      await page.screenshot({
+        path: `${screenshots}/${device.replace(' ', '-')}-${colorScheme}.png`,
+        fullPage: true,
+      });
     }
     expect(complaints).toEqual([]);
     await context.close();
@@ -64,7 +80,10 @@ test('the page’s texts to copy work as they are', async () => {
     const url = /https?:\/\/[^\s"')]+/.exec(text)?.[0] as string;
     expect([url, (await fetch(url)).status]).toEqual([url, 200]);
   }
-  const list = () => page.locator('.digits img').evaluateAll((images) => (images as HTMLImageElement[]).map(({ src }) => src));
+  const list = () =>
+    page
+      .locator('.digits img')
+      .evaluateAll((images) => (images as HTMLImageElement[]).map(({ src }) => src));
   const before = await list();
   await page.getByRole('link', { name: 'Mint sixteen more' }).click();
   const after = await list();
@@ -100,9 +119,13 @@ test('another origin may embed, draw and read the pictures, even isolated by COE
     await startOtherOrigin(`<!doctype html><img id="plain" src="${worker.url}digit.png?n=4"><img id="error" src="${worker.url}digit?n=0">
     <img id="cors" crossorigin="anonymous" src="${worker.url}digit.png?n=4">`);
   const page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`, { waitUntil: 'load' });
+  await page.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`, {
+    waitUntil: 'load',
+  });
   const widths = await page.evaluate(() =>
-    ['plain', 'cors', 'error'].map((id) => (document.getElementById(id) as HTMLImageElement).naturalWidth),
+    ['plain', 'cors', 'error'].map(
+      (id) => (document.getElementById(id) as HTMLImageElement).naturalWidth,
+    ),
   );
   expect(widths.slice(0, 2)).toEqual([56, 56]);
   expect(widths[2]).toBeGreaterThan(300); // The error is seen, not a broken image.
@@ -112,9 +135,17 @@ test('another origin may embed, draw and read the pictures, even isolated by COE
     const picture = document.createElement('canvas').getContext('2d') as CanvasRenderingContext2D;
     picture.drawImage(document.getElementById('cors') as HTMLImageElement, 0, 0);
     const { n } = (await answer.json()) as { n: number };
-    return { n, seed: answer.headers.get('Digitmint-Seed'), pixels: picture.getImageData(0, 0, 8, 8).data.length };
+    return {
+      n,
+      seed: answer.headers.get('Digitmint-Seed'),
+      pixels: picture.getImageData(0, 0, 8, 8).data.length,
+    };
   }, `${worker.url}digit.json?n=2`);
-  expect(read).toMatchObject({ n: 2, seed: expect.stringMatching(/^.{16}$/) as unknown, pixels: 256 });
+  expect(read).toMatchObject({
+    n: 2,
+    seed: expect.stringMatching(/^.{16}$/) as unknown,
+    pixels: 256,
+  });
   await page.close();
   other.close();
 });

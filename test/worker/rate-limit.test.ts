@@ -27,7 +27,9 @@ beforeAll(async () => {
     { name: 'HEAVY_RATE_LIMITER', namespace_id: '2', simple: { limit: LIMITS.heavy, period: 60 } },
   ];
   const entry = new URL('../../worker/index.ts', import.meta.url);
-  worker = await (RUNTIME === 'node' ? startNodeServer(undefined, vars) : startWorker(undefined, vars, entry, bindings));
+  worker = await (RUNTIME === 'node'
+    ? startNodeServer(undefined, vars)
+    : startWorker(undefined, vars, entry, bindings));
   const answer = await worker.fetch('/digit.png?seed=a');
   pinned = answer.headers.get('content-location') as string;
   seeded = { path: '/digit.png?seed=a', etag: answer.headers.get('etag') as string };
@@ -35,7 +37,10 @@ beforeAll(async () => {
 afterAll(() => worker.close());
 
 /** Asks until it is too much. @returns  How many were answered, and the first that was not. */
-async function exhaust(path: string, most: number): Promise<{ answered: number; refused: Response }> {
+async function exhaust(
+  path: string,
+  most: number,
+): Promise<{ answered: number; refused: Response }> {
   for (let answered = 0; answered <= most; answered++) {
     const answer = await worker.fetch(path, { headers: { accept: 'application/problem+json' } });
     if (answer.status === 429) {
@@ -52,10 +57,15 @@ describe('an address that asks too often', () => {
     // Windows begin with the clock's minutes: between two, twice as many get through.
     const { answered, refused } = await exhaust(LARGE, 2 * LIMITS.heavy);
     expect(answered).toBeGreaterThanOrEqual(LIMITS.heavy);
-    const told = ['retry-after', 'ratelimit-policy', 'cache-control'].map((name) => refused.headers.get(name));
+    const told = ['retry-after', 'ratelimit-policy', 'cache-control'].map((name) =>
+      refused.headers.get(name),
+    );
     expect(told).toEqual(['60', POLICY, 'no-store']);
     expect(refused.headers.get('access-control-expose-headers')).toContain('RateLimit-Policy');
-    expect(problemSchema.parse(await refused.json())).toMatchObject({ code: 'rate_limited', status: 429 });
+    expect(problemSchema.parse(await refused.json())).toMatchObject({
+      code: 'rate_limited',
+      status: 429,
+    });
     const small = await worker.fetch('/digit.png');
     expect([small.status, small.headers.get('ratelimit-policy')]).toEqual([200, POLICY]);
   });
@@ -89,12 +99,17 @@ describe('an address that asks too often', () => {
       ['/nothing', {}, 404],
     ] as const) {
       const answer = await worker.fetch(path, { headers });
-      expect([path, answer.status, answer.headers.get('ratelimit-policy')]).toEqual([path, status, null]);
+      expect([path, answer.status, answer.headers.get('ratelimit-policy')]).toEqual([
+        path,
+        status,
+        null,
+      ]);
     }
   });
 
   test('keeps no other from asking, and does not become another by what it says', async () => {
-    const ask = async (name: string) => (await worker.fetch('/digit.png', { headers: { [name]: '203.0.113.9' } })).status;
+    const ask = async (name: string) =>
+      (await worker.fetch('/digit.png', { headers: { [name]: '203.0.113.9' } })).status;
     // Cloudflare sets this one, whatever the caller wrote; its emulation takes what is there.
     expect(await ask('cf-connecting-ip')).toBe(RUNTIME === 'workerd' ? 200 : 429);
     for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'true-client-ip']) {
@@ -111,7 +126,9 @@ test('the limits are told', async () => {
 
 test('what is told of the limits is what is bound', () => {
   const { ratelimits, vars } = readConfig({ config: 'wrangler.toml' }, { hideWarnings: true });
-  const bound = Object.fromEntries((ratelimits as RateLimitBinding[]).map(({ name, simple }) => [name, simple]));
+  const bound = Object.fromEntries(
+    (ratelimits as RateLimitBinding[]).map(({ name, simple }) => [name, simple]),
+  );
   expect(bound).toEqual({
     RATE_LIMITER: { limit: Number(vars['RATE_LIMIT']), period: 60 },
     HEAVY_RATE_LIMITER: { limit: Number(vars['HEAVY_RATE_LIMIT']), period: 60 },
@@ -124,9 +141,9 @@ test('without a binding nobody is limited; one whose limit is not told is an err
   expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT: 'off' })).toBeUndefined();
   expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT: '7' })?.all?.requests).toBe(7);
   for (const text of [undefined, '', '0', '-1', '6e2', 'many']) {
-    expect(() => parseRateLimits({ RATE_LIMITER: limiter, ...(text !== undefined && { RATE_LIMIT: text }) })).toThrow(
-      /RATE_LIMIT is/,
-    );
+    expect(() =>
+      parseRateLimits({ RATE_LIMITER: limiter, ...(text !== undefined && { RATE_LIMIT: text }) }),
+    ).toThrow(/RATE_LIMIT is/);
   }
 });
 

@@ -6,7 +6,10 @@ import { POINTER_KEY } from '../../shared/artifact.ts';
 import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/runtime.ts';
 
-const [first, second] = [buildFixture({ weightsSeed: 'first' }), buildFixture({ weightsSeed: 'second' })];
+const [first, second] = [
+  buildFixture({ weightsSeed: 'first' }),
+  buildFixture({ weightsSeed: 'second' }),
+];
 
 interface Line {
   readonly event: string;
@@ -20,7 +23,8 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-const readLines = (): Line[] => worker.readLogs().flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
+const readLines = (): Line[] =>
+  worker.readLogs().flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
 const find = (isWished: (line: Line) => boolean) =>
   waitUntil(
     async () => readLines().find(isWished),
@@ -68,7 +72,8 @@ test('each request has one line with its id, route, status and model', async () 
 });
 
 test('no line tells who asked, or what for', async () => {
-  const { seed, number, label, unknown, path, address, agent, referer, cookie, token, body } = SECRETS;
+  const { seed, number, label, unknown, path, address, agent, referer, cookie, token, body } =
+    SECRETS;
   const headers = {
     'cf-connecting-ip': address,
     'x-forwarded-for': address,
@@ -109,12 +114,17 @@ test('no line tells who asked, or what for', async () => {
   for (const [what, secret] of Object.entries(SECRETS)) {
     expect([what, log.includes(secret)]).toEqual([what, false]);
   }
-  expect(JSON.stringify(readLines().filter(({ event }) => event === 'request'))).not.toMatch(/127\.0\.0\.1|::1/);
+  expect(JSON.stringify(readLines().filter(({ event }) => event === 'request'))).not.toMatch(
+    /127\.0\.0\.1|::1/,
+  );
 });
 
 test('switches of the model, failures and the fallback can be counted', async () => {
   const [from, to] = [first, second].map(({ manifest }) => `fixture@${manifest.version}`);
-  expect(await find(({ event }) => event === 'model_refresh_failed')).toMatchObject({ level: 'warn', reason: 'missing' });
+  expect(await find(({ event }) => event === 'model_refresh_failed')).toMatchObject({
+    level: 'warn',
+    reason: 'missing',
+  });
   for (const fixture of [first, second]) {
     await putArtifact(worker.bucket, fixture);
     await worker.bucket.put(POINTER_KEY, buildPointer(fixture));
@@ -136,9 +146,13 @@ test('switches of the model, failures and the fallback can be counted', async ()
     async () => ((await (await worker.fetch('/healthz')).json()) as { status: string }).status,
     (status) => status === 'degraded',
   );
-  expect(await find(({ event, reason }) => event === 'model_refresh_failed' && reason === 'not_json')).toMatchObject({
+  expect(
+    await find(({ event, reason }) => event === 'model_refresh_failed' && reason === 'not_json'),
+  ).toMatchObject({
     level: 'error',
   });
-  const sources = readLines().flatMap(({ event, source }) => (event === 'request' && source !== undefined ? [source] : []));
+  const sources = readLines().flatMap(({ event, source }) =>
+    event === 'request' && source !== undefined ? [source] : [],
+  );
   expect(new Set(sources)).toEqual(new Set(['bundled', 'r2']));
 });

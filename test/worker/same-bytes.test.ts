@@ -29,9 +29,15 @@ function buildLayers(activation: Activation): LayerConfig[] {
 
 const fixtures = [
   ...ACTIVATIONS.map((activation) =>
-    buildFixture({ name: activation.toLowerCase(), layers: buildLayers(activation), weightsSeed: activation }),
+    buildFixture({
+      name: activation.toLowerCase(),
+      layers: buildLayers(activation),
+      weightsSeed: activation,
+    }),
   ),
-  ...WEIGHT_DTYPES.map((dtype) => buildFixture({ name: dtype, layers: buildLayers('leakyRelu'), dtype })),
+  ...WEIGHT_DTYPES.map((dtype) =>
+    buildFixture({ name: dtype, layers: buildLayers('leakyRelu'), dtype }),
+  ),
 ];
 
 let worker: TestWorker;
@@ -45,21 +51,24 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-test.each(fixtures.map((fixture) => [fixture.manifest.name, fixture] as const))('%s', async (name, { files }) => {
-  const sampler = createSampler(
-    parseManifest(files.get(MANIFEST_FILE) as Uint8Array),
-    files.get(WEIGHTS_FILE) as Uint8Array,
-    instantiateKernels,
-  );
-  const expected = sampler.draw({ seed: 'same', start: 3, count: 70 });
-  sampler.dispose();
-  const answer = await worker.fetch(`/digit.json?model=${name}&seed=same&start=3&n=70`);
-  expect(answer.status).toBe(200);
-  const { digits } = (await answer.json()) as { digits: { label: number; pixels: number[] }[] };
-  expect(digits.map(({ label }) => label)).toEqual([...(expected.labels as Uint8Array)]);
-  expect(digits.flatMap(({ pixels }) => pixels)).toEqual([...expected.pixels]);
-  expect(new Set(expected.pixels).size).toBeGreaterThan(50);
-});
+test.each(fixtures.map((fixture) => [fixture.manifest.name, fixture] as const))(
+  '%s',
+  async (name, { files }) => {
+    const sampler = createSampler(
+      parseManifest(files.get(MANIFEST_FILE) as Uint8Array),
+      files.get(WEIGHTS_FILE) as Uint8Array,
+      instantiateKernels,
+    );
+    const expected = sampler.draw({ seed: 'same', start: 3, count: 70 });
+    sampler.dispose();
+    const answer = await worker.fetch(`/digit.json?model=${name}&seed=same&start=3&n=70`);
+    expect(answer.status).toBe(200);
+    const { digits } = (await answer.json()) as { digits: { label: number; pixels: number[] }[] };
+    expect(digits.map(({ label }) => label)).toEqual([...(expected.labels as Uint8Array)]);
+    expect(digits.flatMap(({ pixels }) => pixels)).toEqual([...expected.pixels]);
+    expect(new Set(expected.pixels).size).toBeGreaterThan(50);
+  },
+);
 
 /**
  * The start of each answer's SHA-256, by a fixture's weights: the same in every runtime. Who changes one changes what URLs
@@ -80,5 +89,8 @@ test.each([
 ])('%s is the very bytes that it was', async (path, sha256) => {
   const answer = await worker.fetch(`${path}&seed=golden&model=leakyrelu`);
   const bytes = new Uint8Array(await answer.arrayBuffer());
-  expect([answer.status, createHash('sha256').update(bytes).digest('hex').slice(0, 32)]).toEqual([200, sha256]);
+  expect([answer.status, createHash('sha256').update(bytes).digest('hex').slice(0, 32)]).toEqual([
+    200,
+    sha256,
+  ]);
 });

@@ -41,7 +41,8 @@ test('nothing is drawn before it is read, nor after its reader has left', async 
 });
 
 test('a failure in the middle is the reader’s too', async () => {
-  const failing = (first: number, count: number) => (first === 64 ? Promise.reject(new Error('gone')) : draw(first, count));
+  const failing = (first: number, count: number) =>
+    first === 64 ? Promise.reject(new Error('gone')) : draw(first, count);
   const stream = streamSamples(new Uint8Array(), 0, 100, failing, ({ pixels }) => pixels);
   await expect(new Response(stream).arrayBuffer()).rejects.toThrow('gone');
 });

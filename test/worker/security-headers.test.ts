@@ -13,7 +13,9 @@ beforeAll(async () => {
 afterAll(() => worker.close());
 
 const PAGES = OPERATIONS.filter(({ kind }) => kind === 'page').flatMap(({ examples }) => examples);
-const INTERFACE = OPERATIONS.filter(({ kind }) => kind === 'api').flatMap(({ examples }) => examples);
+const INTERFACE = OPERATIONS.filter(({ kind }) => kind === 'api').flatMap(
+  ({ examples }) => examples,
+);
 const ERRORS = [
   '/nothing',
   '/digit.json?n=0',
@@ -40,7 +42,9 @@ describe.each([...PAGES, ...INTERFACE, ...ERRORS])('%s', (path) => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('strict-transport-security')).toBe('max-age=31536000');
     expect(headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
-    expect(headers.get('content-type')).toMatch(/^[a-z]+\/[a-z+.-]+(?:; charset=utf-8)?(?:; header=present)?$/i);
+    expect(headers.get('content-type')).toMatch(
+      /^[a-z]+\/[a-z+.-]+(?:; charset=utf-8)?(?:; header=present)?$/i,
+    );
   });
 
   test('sets no cookie, asks for no credentials and tells nothing of what serves', () => {
@@ -73,14 +77,17 @@ describe.each(PAGES)('the page %s', (path) => {
   test('takes nothing from elsewhere, and runs and styles nothing that stands within it', () => {
     expect(policy.get('default-src')).toBe("'none'");
     for (const [name, sources] of policy) {
-      expect([name, sources]).toEqual([name, expect.stringMatching(/^(?:'none'|'self'|'self' blob:)$/)]);
+      expect([name, sources]).toEqual([
+        name,
+        expect.stringMatching(/^(?:'none'|'self'|'self' blob:)$/),
+      ]);
     }
     expect(policy.get('style-src')).toBe("'self'");
     expect(policy.get('script-src')).toBe(path === '/' ? "'self'" : undefined);
     expect(policy.get('connect-src')).toBe(path === '/' ? "'self'" : undefined);
-    expect([...policy].filter(([, sources]) => sources.includes('blob:')).map(([name]) => name)).toEqual(
-      path === '/' ? ['img-src'] : [],
-    );
+    expect(
+      [...policy].filter(([, sources]) => sources.includes('blob:')).map(([name]) => name),
+    ).toEqual(path === '/' ? ['img-src'] : []);
   });
 
   test('cannot be framed, have its base moved or a form sent elsewhere', () => {
@@ -118,12 +125,16 @@ test('a picture that is a document has no script and nothing from elsewhere', as
   for (const path of ['/digit.svg', '/number/7.svg', '/digit.svg?n=0', '/digit.svg?dark_fg=fff']) {
     const headers = await ask(path);
     expect(headers.get('content-type')).toBe('image/svg+xml');
-    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'(?:; style-src 'unsafe-inline')?$/);
+    expect(headers.get('content-security-policy')).toMatch(
+      /^default-src 'none'(?:; style-src 'unsafe-inline')?$/,
+    );
   }
 });
 
 test('nothing that a model publishes can act as a page', async () => {
-  const { model } = (await (await worker.fetch('/healthz')).json()) as { model: { name: string; version: string } };
+  const { model } = (await (await worker.fetch('/healthz')).json()) as {
+    model: { name: string; version: string };
+  };
   for (const file of ['model.json', 'weights.bin', 'manifest.json']) {
     const headers = await ask(`/models/${model.name}/${model.version}/${file}`);
     expect(headers.get('content-type')).toMatch(/^application\/(?:json|octet-stream)$/);
@@ -133,15 +144,17 @@ test('nothing that a model publishes can act as a page', async () => {
 
 test('the page’s files are its own, and the worker among them may compile wasm', async () => {
   const page = await (await worker.fetch('/')).text();
-  const files = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path as string);
+  const files = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(
+    ([, path]) => path as string,
+  );
   expect(files.length).toBeGreaterThan(1);
   for (const path of files) {
     const headers = await ask(path);
-    expect([path, headers.get('cross-origin-resource-policy'), headers.get('x-content-type-options')]).toEqual([
+    expect([
       path,
-      'same-origin',
-      'nosniff',
-    ]);
+      headers.get('cross-origin-resource-policy'),
+      headers.get('x-content-type-options'),
+    ]).toEqual([path, 'same-origin', 'nosniff']);
     expect(headers.get('content-security-policy')).toBe(
       "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'",
     );

@@ -7,12 +7,15 @@ import { buildKey, MANIFEST_FILE, POINTER_KEY } from '../../shared/artifact.ts';
 import { buildFixture, buildPointer, type Fixture } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/runtime.ts';
 
-const [own, next, stranger] = ['own', 'next', 'stranger'].map(() => generateKeyPairSync('ed25519')) as [
+const [own, next, stranger] = ['own', 'next', 'stranger'].map(() =>
+  generateKeyPairSync('ed25519'),
+) as [
   { publicKey: KeyObject; privateKey: KeyObject },
   { publicKey: KeyObject; privateKey: KeyObject },
   { publicKey: KeyObject; privateKey: KeyObject },
 ];
-const rawOf = ({ publicKey }: typeof own) => Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+const rawOf = ({ publicKey }: typeof own) =>
+  Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
 const first = buildFixture({ weightsSeed: 'first' });
 const second = buildFixture({ weightsSeed: 'second' });
 
@@ -39,7 +42,10 @@ async function putSignature(
   pair: typeof own,
   signed: Uint8Array = files.get(MANIFEST_FILE) as Uint8Array,
 ): Promise<void> {
-  await bucket.put(buildKey(manifest.name, manifest.version, pathOf(pair)), new Uint8Array(sign(null, signed, pair.privateKey)));
+  await bucket.put(
+    buildKey(manifest.name, manifest.version, pathOf(pair)),
+    new Uint8Array(sign(null, signed, pair.privateKey)),
+  );
 }
 
 const readHealth = async () =>
@@ -52,7 +58,10 @@ const waitFor = (version: string) =>
   waitUntil(readHealth, ({ model, lastError }) => model.version === version && lastError === null);
 
 test('what a trusted key signed serves', async () => {
-  expect(await waitFor(first.manifest.version)).toMatchObject({ status: 'ok', model: { source: 'r2' } });
+  expect(await waitFor(first.manifest.version)).toMatchObject({
+    status: 'ok',
+    model: { source: 'r2' },
+  });
 });
 
 describe('a new model', () => {
@@ -63,7 +72,9 @@ describe('a new model', () => {
     await worker.bucket.put(POINTER_KEY, buildPointer(first));
     await waitFor(first.manifest.version);
     const { name, version } = second.manifest;
-    await worker.bucket.delete([own, next, stranger].map((pair) => buildKey(name, version, pathOf(pair))));
+    await worker.bucket.delete(
+      [own, next, stranger].map((pair) => buildKey(name, version, pathOf(pair))),
+    );
   });
 
   test.each<[what: string, reason: string, put: () => Promise<unknown>]>([
@@ -77,24 +88,35 @@ describe('a new model', () => {
     [
       'with a signature of the wrong length',
       'signature',
-      () => worker.bucket.put(buildKey('fixture', second.manifest.version, pathOf(own)), new Uint8Array(10)),
+      () =>
+        worker.bucket.put(
+          buildKey('fixture', second.manifest.version, pathOf(own)),
+          new Uint8Array(10),
+        ),
     ],
-  ])('%s does not serve: the last good one does, health says %s, and its files are not handed out', async (_, reason, put) => {
-    await put();
-    await worker.bucket.put(POINTER_KEY, buildPointer(second));
-    const health = await waitUntil(readHealth, ({ lastError }) => lastError !== null);
-    expect(health).toMatchObject({ status: 'degraded', model: { version: first.manifest.version }, lastError: { reason } });
-    for (const path of [
-      `/digit.png?seed=1&model=fixture@${second.manifest.version}`,
-      `/models/fixture/${second.manifest.version}`,
-      `/models/fixture/${second.manifest.version}/manifest.json`,
-      `/models/fixture/${second.manifest.version}/weights.bin`,
-    ]) {
-      const answer = await worker.fetch(path);
-      expect([path, answer.status]).toEqual([path, 503]);
-      await answer.body?.cancel();
-    }
-  });
+  ])(
+    '%s does not serve: the last good one does, health says %s, and its files are not handed out',
+    async (_, reason, put) => {
+      await put();
+      await worker.bucket.put(POINTER_KEY, buildPointer(second));
+      const health = await waitUntil(readHealth, ({ lastError }) => lastError !== null);
+      expect(health).toMatchObject({
+        status: 'degraded',
+        model: { version: first.manifest.version },
+        lastError: { reason },
+      });
+      for (const path of [
+        `/digit.png?seed=1&model=fixture@${second.manifest.version}`,
+        `/models/fixture/${second.manifest.version}`,
+        `/models/fixture/${second.manifest.version}/manifest.json`,
+        `/models/fixture/${second.manifest.version}/weights.bin`,
+      ]) {
+        const answer = await worker.fetch(path);
+        expect([path, answer.status]).toEqual([path, 503]);
+        await answer.body?.cancel();
+      }
+    },
+  );
 
   test('that is signed after it was published serves then, and a second key will do while keys are changed', async () => {
     await worker.bucket.put(POINTER_KEY, buildPointer(second));

@@ -5,11 +5,19 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { healthSchema, problemSchema } from '../../shared/contract/answers.ts';
 import { buildKey, MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
-import { BUCKET_FAULTS, FAULT_WAITS, type BucketFault, type FaultyRead } from '../support/bucket-fault.ts';
+import {
+  BUCKET_FAULTS,
+  FAULT_WAITS,
+  type BucketFault,
+  type FaultyRead,
+} from '../support/bucket-fault.ts';
 import { buildFixture, buildPointer, type Fixture } from '../support/fixture-artifact.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
 
-const [first, second] = [buildFixture({ weightsSeed: 'first' }), buildFixture({ weightsSeed: 'second' })];
+const [first, second] = [
+  buildFixture({ weightsSeed: 'first' }),
+  buildFixture({ weightsSeed: 'second' }),
+];
 
 /** A busy machine's share of a wait. */
 const SLACK_MS = 3000;
@@ -35,7 +43,8 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-const tell = (path: string, body?: unknown) => worker.fetch(path, { method: 'POST', body: JSON.stringify(body ?? null) });
+const tell = (path: string, body?: unknown) =>
+  worker.fetch(path, { method: 'POST', body: JSON.stringify(body ?? null) });
 const askHealth = async () => healthSchema.parse(await (await worker.fetch('/healthz')).json());
 const point = (fixture: Fixture) => worker.bucket.put(POINTER_KEY, buildPointer(fixture));
 
@@ -60,11 +69,18 @@ async function expectServed(bytes: string, reason: string): Promise<void> {
 }
 
 async function expectHealed(fixture: Fixture, bytes: string): Promise<void> {
-  await waitUntil(askHealth, ({ status, model }) => status === 'ok' && model?.version === fixture.manifest.version);
+  await waitUntil(
+    askHealth,
+    ({ status, model }) => status === 'ok' && model?.version === fixture.manifest.version,
+  );
   expect(await draw()).toBe(bytes);
 }
 
-const READS = { pointer: POINTER_KEY, manifest: MANIFEST_FILE, 'file of weights': WEIGHTS_FILE } as const;
+const READS = {
+  pointer: POINTER_KEY,
+  manifest: MANIFEST_FILE,
+  'file of weights': WEIGHTS_FILE,
+} as const;
 type Read = keyof typeof READS;
 
 /** What health calls it, by what was read; undefined where it can be none. */
@@ -81,7 +97,9 @@ function nameReason(fault: BucketFault, read: Read): string | undefined {
     case 'is far too large':
       return 'too_large';
     case 'is of a schema of the future':
-      return { pointer: 'schema_unknown', manifest: 'hash_mismatch', 'file of weights': undefined }[read];
+      return { pointer: 'schema_unknown', manifest: 'hash_mismatch', 'file of weights': undefined }[
+        read
+      ];
     case 'is altered':
       return read === 'file of weights' ? 'hash_mismatch' : 'not_json';
     default:
@@ -126,7 +144,10 @@ test.each(CASES.filter(({ read }) => read !== 'pointer'))(
     const { version } = first.manifest;
     await tell('/test/reset');
     await tell('/test/fault', { key: READS[read], fault });
-    for (const path of [`/digit.json?model=fixture@${version}`, `/models/fixture/${version}/${WEIGHTS_FILE}`]) {
+    for (const path of [
+      `/digit.json?model=fixture@${version}`,
+      `/models/fixture/${version}/${WEIGHTS_FILE}`,
+    ]) {
       const began = performance.now();
       const answer = await worker.fetch(path, { headers: { accept: 'application/problem+json' } });
       const { code } = problemSchema.parse(await answer.json());
@@ -142,7 +163,11 @@ test.each(CASES.filter(({ read }) => read !== 'pointer'))(
     await tell('/test/fault');
     expect(await draw(`model=fixture@${version}`)).toBe(golden.first);
     const file = await worker.fetch(`/models/fixture/${version}/${WEIGHTS_FILE}`);
-    expect(Buffer.from(await file.arrayBuffer()).equals(Buffer.from(first.files.get(WEIGHTS_FILE) as Uint8Array))).toBe(true);
+    expect(
+      Buffer.from(await file.arrayBuffer()).equals(
+        Buffer.from(first.files.get(WEIGHTS_FILE) as Uint8Array),
+      ),
+    ).toBe(true);
   },
 );
 
@@ -158,9 +183,13 @@ test('no fault’s inside is told to anyone but the log', async () => {
 test('many first requests at once have each object read once', async () => {
   await point(first);
   await tell('/test/reset');
-  expect(new Set(await Promise.all(Array.from({ length: 24 }, () => draw())))).toEqual(new Set([golden.first]));
+  expect(new Set(await Promise.all(Array.from({ length: 24 }, () => draw())))).toEqual(
+    new Set([golden.first]),
+  );
   const reads = (await (await worker.fetch('/test/reads')).json()) as string[];
   for (const path of [MANIFEST_FILE, WEIGHTS_FILE]) {
-    expect(reads.filter((key) => key === buildKey('fixture', first.manifest.version, path))).toHaveLength(1);
+    expect(
+      reads.filter((key) => key === buildKey('fixture', first.manifest.version, path)),
+    ).toHaveLength(1);
   }
 });

@@ -3,7 +3,12 @@
  * progress to the error output.
  */
 import { Command, Option } from 'commander';
-import { evaluate, type EvaluatedColumn, type EvaluationReport, type EvaluationRequest } from '../evaluation/evaluation.ts';
+import {
+  evaluate,
+  type EvaluatedColumn,
+  type EvaluationReport,
+  type EvaluationRequest,
+} from '../evaluation/evaluation.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
 import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
 import { formatTable } from '../evaluation/table.ts';
@@ -25,10 +30,15 @@ export function buildEvaluateCommand(): Command {
       'a model: the folder with its manifest.json; more than once for a column each (seeds, sizes, forms of the weights)',
       collectFolders,
     )
-    .option('--samples <file>', 'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32')
+    .option(
+      '--samples <file>',
+      'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32',
+    )
     .option('--labels <file>', 'which digit each of --samples was asked to be, as IDX or .npy')
     .addOption(
-      new Option('--range <range>', 'what float32 --samples mean (default: found out)').choices(Object.keys(PIXEL_RANGES)),
+      new Option('--range <range>', 'what float32 --samples mean (default: found out)').choices(
+        Object.keys(PIXEL_RANGES),
+      ),
     )
     .option(
       '--data <folder>',
@@ -49,14 +59,20 @@ export function buildEvaluateCommand(): Command {
       parseWhole(SAMPLES_LIMITS.min, SAMPLES_LIMITS.max),
     )
     .option('--seed <text>', 'samples and all of the protocol’s draws come from it', parseSeed, '1')
-    .option('--quick', 'some seconds instead of minutes: fewer samples, no classification accuracy score')
+    .option(
+      '--quick',
+      'some seconds instead of minutes: fewer samples, no classification accuracy score',
+    )
     .option('--fresh', 'computes the floor anew even when it was kept from an earlier evaluation')
     .addOption(
       new Option('--backend <name>', 'what scores; samples are drawn as they are served')
         .choices(['auto', ...BACKEND_NAMES])
         .default('auto'),
     )
-    .option('--json', 'prints everything as JSON (schema 2): protocol, hashes, versions, figures of each column, timings')
+    .option(
+      '--json',
+      'prints everything as JSON (schema 2): protocol, hashes, versions, figures of each column, timings',
+    )
     .action(run);
 }
 
@@ -82,9 +98,14 @@ function checkFlags({ models, samples, labels, range }: EvaluationRequest): void
   if ((models === undefined) === (samples === undefined)) {
     throw new SampleSetError('expected either --model <folder>, once or more, or --samples <file>');
   }
-  const given = [labels === undefined ? '' : '--labels', range === undefined ? '' : '--range'].filter((flag) => flag !== '');
+  const given = [
+    labels === undefined ? '' : '--labels',
+    range === undefined ? '' : '--range',
+  ].filter((flag) => flag !== '');
   if (models !== undefined && given.length > 0) {
-    throw new SampleSetError(`${given.join(' and ')}: only for --samples; a model's labels come from its seed`);
+    throw new SampleSetError(
+      `${given.join(' and ')}: only for --samples; a model's labels come from its seed`,
+    );
   }
 }
 
@@ -112,7 +133,10 @@ export function describeReport({
       'classifier',
       `${classifier.features} features (${classifier.activeFeatures} active), right on ${(100 * classifier.testAccuracy).toFixed(2)}% of the test digits, SHA-256 ${classifier.sha256.slice(0, 16)}…`,
     ],
-    ['backend', `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(timings['total'] ?? 0)}`],
+    [
+      'backend',
+      `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(timings['total'] ?? 0)}`,
+    ],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   return [
@@ -140,14 +164,18 @@ function describeSamples(n: number, columns: readonly EvaluatedColumn[]): [strin
 }
 
 function describeModel(facts: EvaluatedColumn['samples']): string {
-  const [kilobytes, millions] = [Number(facts['weightsBytes']) / 1000, Number(facts['multiplyAccumulates']) / 1e6];
+  const [kilobytes, millions] = [
+    Number(facts['weightsBytes']) / 1000,
+    Number(facts['multiplyAccumulates']) / 1e6,
+  ];
   const form = `${facts['weightsType']}, ${kilobytes.toFixed(0)} kB, ${millions.toFixed(2)} M multiply-accumulates`;
   return `${facts['folder']}: ${facts['name']}@${facts['version']}, ${form}`;
 }
 
 /** Shows stages: over each other on a terminal, one a line elsewhere. */
 function createProgress(output: NodeJS.WriteStream) {
-  const write = (text: string): void => void output.write(output.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+  const write = (text: string): void =>
+    void output.write(output.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
   return {
     show: (stage: string): void => write(`${stage}…`),
     end: (): void => void (output.isTTY && output.write('\r\x1b[K')),

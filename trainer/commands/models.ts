@@ -14,7 +14,14 @@ import { signVersion } from '../publication/sign.ts';
 import { verifyStore } from '../publication/verify.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
-import { ModelsError, parseModel, parseName, parseVersion, parseVersionId, readPublicKeys } from './model-arguments.ts';
+import {
+  ModelsError,
+  parseModel,
+  parseName,
+  parseVersion,
+  parseVersionId,
+  readPublicKeys,
+} from './model-arguments.ts';
 import {
   CONDITIONS_IGNORED,
   describeChecked,
@@ -64,19 +71,28 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Builds the command with its sub-commands. What it throws for a user to mend is an ExpectedError. */
 export function buildModelsCommand(context: StorageContext = createStorageContext()): Command {
-  const models = new Command('models').description('Shows and changes what is published. docs/publication.md has the protocol.');
+  const models = new Command('models').description(
+    'Shows and changes what is published. docs/publication.md has the protocol.',
+  );
   const add = (command: Command): Command => {
     models.addCommand(command);
-    return addStorageOptions(command).option('--json', 'prints the result as JSON').addHelpText('after', HELP);
+    return addStorageOptions(command)
+      .option('--json', 'prints the result as JSON')
+      .addHelpText('after', HELP);
   };
   const addWriting = (command: Command): Command =>
     add(command)
       .option('--dry-run', 'checks everything, prints what would be done, and stops')
-      .option('--allow-unsafe-pointer', 'goes on with storage that ignores conditional writes; where nobody else publishes only');
+      .option(
+        '--allow-unsafe-pointer',
+        'goes on with storage that ignores conditional writes; where nobody else publishes only',
+      );
 
-  add(new Command('list').argument('[name]', 'a model').description('Lists the versions of all models, or of one.')).action(
-    (name: string | undefined, flags: ModelsFlags) => list(name, flags, context),
-  );
+  add(
+    new Command('list')
+      .argument('[name]', 'a model')
+      .description('Lists the versions of all models, or of one.'),
+  ).action((name: string | undefined, flags: ModelsFlags) => list(name, flags, context));
   add(
     new Command('show')
       .argument('<model>', 'NAME or NAME@VERSION')
@@ -85,38 +101,74 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
   add(
     new Command('verify')
       .argument('[model]', 'NAME or NAME@VERSION; everything when not given')
-      .description('Reads every object and checks its size and SHA-256; ends with 1 when anything is wrong.'),
+      .description(
+        'Reads every object and checks its size and SHA-256; ends with 1 when anything is wrong.',
+      ),
   )
-    .option('--public-keys <keys>', 'every version must be signed by one of them; else those of MODEL_PUBLIC_KEYS')
+    .option(
+      '--public-keys <keys>',
+      'every version must be signed by one of them; else those of MODEL_PUBLIC_KEYS',
+    )
     .action((model: string | undefined, flags: VerifyFlags) => verify(model, flags, context));
-  addWriting(new Command('rollback').argument('<name>', 'a model').description('Serves an earlier version again.'))
-    .option('--version <version>', 'which; the one that was served before the present one when not given')
-    .action((name: string, flags: WriteFlags & { readonly version?: string }) => rollback(name, flags, context));
-  addWriting(new Command('pin').argument('<version>', 'NAME@VERSION').description('Keeps a version from being pruned.'))
+  addWriting(
+    new Command('rollback')
+      .argument('<name>', 'a model')
+      .description('Serves an earlier version again.'),
+  )
+    .option(
+      '--version <version>',
+      'which; the one that was served before the present one when not given',
+    )
+    .action((name: string, flags: WriteFlags & { readonly version?: string }) =>
+      rollback(name, flags, context),
+    );
+  addWriting(
+    new Command('pin')
+      .argument('<version>', 'NAME@VERSION')
+      .description('Keeps a version from being pruned.'),
+  )
     .option('--note <text>', 'why', '')
-    .action((version: string, flags: WriteFlags & { readonly note: string }) => pin(version, flags, context));
-  addWriting(new Command('unpin').argument('<version>', 'NAME@VERSION').description('Takes a pin away.')).action(
-    (version: string, flags: WriteFlags) => unpin(version, flags, context),
-  );
+    .action((version: string, flags: WriteFlags & { readonly note: string }) =>
+      pin(version, flags, context),
+    );
+  addWriting(
+    new Command('unpin').argument('<version>', 'NAME@VERSION').description('Takes a pin away.'),
+  ).action((version: string, flags: WriteFlags) => unpin(version, flags, context));
   addWriting(
     new Command('sign')
       .argument('<version>', 'NAME@VERSION')
-      .description('Adds a signature to a version that is published, after checking it whole; moves nothing.'),
+      .description(
+        'Adds a signature to a version that is published, after checking it whole; moves nothing.',
+      ),
   )
     .requiredOption('--key <file>', 'the private key; `models keygen` makes one')
-    .action((version: string, flags: WriteFlags & { readonly key: string }) => sign(version, flags, context));
+    .action((version: string, flags: WriteFlags & { readonly key: string }) =>
+      sign(version, flags, context),
+    );
   addWriting(
     new Command('prune').description(
       'Deletes versions that are neither served, pinned, the one to roll back to, among the last used, nor young.',
     ),
   )
-    .option('--older-than <age>', 'written and served no later than so long ago: 90m, 12h, 30d', parseDuration, 30 * DAY_MS)
-    .option('--keep <n>', "so many of each model's last used versions stay, beside the served one", parseWhole(0, 1000), 3)
+    .option(
+      '--older-than <age>',
+      'written and served no later than so long ago: 90m, 12h, 30d',
+      parseDuration,
+      30 * DAY_MS,
+    )
+    .option(
+      '--keep <n>',
+      "so many of each model's last used versions stay, beside the served one",
+      parseWhole(0, 1000),
+      3,
+    )
     .option('--name <name>', 'of this model only')
     .action((flags: PruneFlags) => prune(flags, context));
   models.addCommand(
     new Command('keygen')
-      .description('Makes a key pair for signatures: the private key goes to a file, the public one is printed.')
+      .description(
+        'Makes a key pair for signatures: the private key goes to a file, the public one is printed.',
+      )
       .requiredOption('--out <file>', 'a file that is not there yet')
       .action((flags: { readonly out: string }) => generateKey(flags.out, context)),
   );
@@ -125,12 +177,18 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
 
 async function generateKey(out: string, { cwd, print }: StorageContext): Promise<void> {
   const publicKey = await createKeyFile(resolve(cwd, out));
-  print(`The private key is in ${out}: keep it where only publishers can read it, and out of the repository.`);
+  print(
+    `The private key is in ${out}: keep it where only publishers can read it, and out of the repository.`,
+  );
   print(`Key ${publicKey.id}; for MODEL_PUBLIC_KEYS:`);
   print(encodePublicKey(publicKey));
 }
 
-async function list(name: string | undefined, flags: ModelsFlags, context: StorageContext): Promise<void> {
+async function list(
+  name: string | undefined,
+  flags: ModelsFlags,
+  context: StorageContext,
+): Promise<void> {
   const only = name === undefined ? undefined : parseName(name);
   await withStore(flags, context, async (store) => {
     const entries = await listCatalogue(store, context.now(), only);
@@ -148,7 +206,9 @@ async function show(model: string, flags: ModelsFlags, context: StorageContext):
       (entry) => version === undefined || entry.version === version,
     );
     if (entries.length === 0) {
-      throw new ModelsError(`${store.description}: there is no ${model}; \`models list\` shows what there is`);
+      throw new ModelsError(
+        `${store.description}: there is no ${model}; \`models list\` shows what there is`,
+      );
     }
     report(flags, context, store, { versions: entries.map(toJson) }, () =>
       entries.flatMap((entry) => describeEntry(entry, context.now())),
@@ -156,15 +216,28 @@ async function show(model: string, flags: ModelsFlags, context: StorageContext):
   });
 }
 
-async function verify(model: string | undefined, flags: VerifyFlags, context: StorageContext): Promise<void> {
+async function verify(
+  model: string | undefined,
+  flags: VerifyFlags,
+  context: StorageContext,
+): Promise<void> {
   const only = model === undefined ? undefined : parseModel(model);
   const publicKeys = readPublicKeys(flags.publicKeys, context);
   const say = flags.json === true ? (): void => {} : context.print;
   await withStore(flags, context, async (store) => {
     say(`Verifying ${store.description}`);
-    const result = await verifyStore(store, { only, publicKeys, onChecked: (checked) => say(describeChecked(checked)) });
-    if (only !== undefined && result.versions.length + result.leftovers.length + result.faults.length === 0) {
-      throw new ModelsError(`${store.description}: there is no ${model}; \`models list\` shows what there is`);
+    const result = await verifyStore(store, {
+      only,
+      publicKeys,
+      onChecked: (checked) => say(describeChecked(checked)),
+    });
+    if (
+      only !== undefined &&
+      result.versions.length + result.leftovers.length + result.faults.length === 0
+    ) {
+      throw new ModelsError(
+        `${store.description}: there is no ${model}; \`models list\` shows what there is`,
+      );
     }
     const versions = result.versions.map((version) => ({ ...version, manifest: undefined }));
     report(flags, context, store, { ...result, versions }, () => describeVerification(result));
@@ -176,9 +249,18 @@ async function verify(model: string | undefined, flags: VerifyFlags, context: St
   });
 }
 
-async function rollback(name: string, flags: WriteFlags & { readonly version?: string }, context: StorageContext): Promise<void> {
+async function rollback(
+  name: string,
+  flags: WriteFlags & { readonly version?: string },
+  context: StorageContext,
+): Promise<void> {
   const version = flags.version === undefined ? undefined : parseVersion(flags.version);
-  const options = { name: parseName(name), version, now: context.now, ...readWriteFlags(flags, context) };
+  const options = {
+    name: parseName(name),
+    version,
+    now: context.now,
+    ...readWriteFlags(flags, context),
+  };
   await withStore(flags, context, async (store) => {
     const result = await rollBack({ store, ...options });
     report(flags, context, store, { dryRun: flags.dryRun === true, ...result }, () => [
@@ -189,20 +271,32 @@ async function rollback(name: string, flags: WriteFlags & { readonly version?: s
   });
 }
 
-async function pin(text: string, flags: WriteFlags & { readonly note: string }, context: StorageContext): Promise<void> {
+async function pin(
+  text: string,
+  flags: WriteFlags & { readonly note: string },
+  context: StorageContext,
+): Promise<void> {
   if (flags.note.length > 200) {
     throw new ModelsError(`--note: expected at most 200 characters, got ${flags.note.length}`);
   }
-  await change(text, flags, context, 'pinned', (options) => pinVersion({ ...options, note: flags.note }));
+  await change(text, flags, context, 'pinned', (options) =>
+    pinVersion({ ...options, note: flags.note }),
+  );
 }
 
 function unpin(text: string, flags: WriteFlags, context: StorageContext): Promise<void> {
   return change(text, flags, context, 'unpinned', unpinVersion);
 }
 
-async function sign(text: string, flags: WriteFlags & { readonly key: string }, context: StorageContext): Promise<void> {
+async function sign(
+  text: string,
+  flags: WriteFlags & { readonly key: string },
+  context: StorageContext,
+): Promise<void> {
   const signer = await readSigner(resolve(context.cwd, flags.key));
-  await change(text, flags, context, `signed by ${signer.publicKey.id}`, (options) => signVersion({ ...options, signer }));
+  await change(text, flags, context, `signed by ${signer.publicKey.id}`, (options) =>
+    signVersion({ ...options, signer }),
+  );
 }
 
 /** Changes something of one version and tells whether it was so already. */
@@ -216,11 +310,17 @@ async function change(
   const id = parseVersionId(text);
   await withStore(flags, context, async (store) => {
     const isChanged = await act({ store, id, now: context.now, ...readWriteFlags(flags, context) });
-    report(flags, context, store, { dryRun: flags.dryRun === true, ...id, changed: isChanged }, () => [
-      isChanged
-        ? `${text} ${flags.dryRun ? `would be ${done}; nothing was written: --dry-run` : `is ${done}`}`
-        : `${text} is ${done} already; nothing was changed`,
-    ]);
+    report(
+      flags,
+      context,
+      store,
+      { dryRun: flags.dryRun === true, ...id, changed: isChanged },
+      () => [
+        isChanged
+          ? `${text} ${flags.dryRun ? `would be ${done}; nothing was written: --dry-run` : `is ${done}`}`
+          : `${text} is ${done} already; nothing was changed`,
+      ],
+    );
   });
 }
 
@@ -244,7 +344,11 @@ async function prune(flags: PruneFlags, context: StorageContext): Promise<void> 
         bytes,
         keys: objects.map(({ key }) => key),
       })),
-      kept: result.kept.map(({ version, reason }) => ({ name: version.name, version: version.version, reason })),
+      kept: result.kept.map(({ version, reason }) => ({
+        name: version.name,
+        version: version.version,
+        reason,
+      })),
       probes: result.probes.map(({ key }) => key),
     };
     report(flags, context, store, json, () => describePrune(result, flags.dryRun === true));
@@ -258,7 +362,9 @@ function readWriteFlags(flags: WriteFlags, { print }: StorageContext) {
     allowUnsafePointer: flags.allowUnsafePointer === true,
     onConditionsIgnored: () => say(CONDITIONS_IGNORED),
     onWait: ({ name, version }: VersionId, until: Date) =>
-      say(`  waiting        ${name}@${version} is being deleted; that ends at ${until.toISOString()} at the latest`),
+      say(
+        `  waiting        ${name}@${version} is being deleted; that ends at ${until.toISOString()} at the latest`,
+      ),
   };
 }
 

@@ -42,7 +42,10 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
   return addStorageOptions(command)
     .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
     .option('--keep-default', 'leaves which model is served by default as it is')
-    .option('--allow-unsafe-pointer', 'goes on with storage that ignores conditional writes; for a single publisher only')
+    .option(
+      '--allow-unsafe-pointer',
+      'goes on with storage that ignores conditional writes; for a single publisher only',
+    )
     .option('--dry-run', 'checks everything, prints what would be written, and stops')
     .option('--json', 'prints the result as JSON')
     .addHelpText('after', HELP)
@@ -56,7 +59,10 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
  * @param to  As after `--to`.
  * @throws TargetError, CredentialsError
  */
-export function checkPublishTarget(to: string, { env }: Pick<StorageContext, 'env'> = createStorageContext()): void {
+export function checkPublishTarget(
+  to: string,
+  { env }: Pick<StorageContext, 'env'> = createStorageContext(),
+): void {
   if (parseTarget(to, { env }).kind === 's3') {
     readS3Credentials(env);
   }
@@ -68,7 +74,11 @@ export function checkPublishTarget(to: string, { env }: Pick<StorageContext, 'en
  * @param model  The artifact's folder.
  * @param to     As after `--to`.
  */
-export async function publishModel(model: string, to: string, context: StorageContext = createStorageContext()): Promise<void> {
+export async function publishModel(
+  model: string,
+  to: string,
+  context: StorageContext = createStorageContext(),
+): Promise<void> {
   await publish({ model, to }, context);
 }
 
@@ -118,12 +128,20 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
   const { name, version, previousVersion, defaultName, previousDefaultName } = result;
   if (isDryRun) {
     const uploads = result.uploaded.map((object) => `  would upload   ${describeObject(object)}`);
-    const move = result.pointerMoved ? `  would move     ${describeMove(result)}` : `  would leave    ${POINTER_KEY} as it is`;
-    return [...uploads, move, 'Nothing was written: --dry-run. Whether the storage honours conditional writes was not tried.'];
+    const move = result.pointerMoved
+      ? `  would move     ${describeMove(result)}`
+      : `  would leave    ${POINTER_KEY} as it is`;
+    return [
+      ...uploads,
+      move,
+      'Nothing was written: --dry-run. Whether the storage honours conditional writes was not tried.',
+    ];
   }
   if (!result.pointerMoved) {
     const repaired =
-      result.uploaded.length > 0 ? `${result.uploaded.length} missing file(s) were put there` : 'nothing was changed';
+      result.uploaded.length > 0
+        ? `${result.uploaded.length} missing file(s) were put there`
+        : 'nothing was changed';
     return [`${name} ${version} is served already: ${repaired}.`];
   }
   return [
@@ -135,9 +153,21 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
   ];
 }
 
-function describeMove({ name, version, previousVersion, defaultName, previousDefaultName }: PublishResult): string {
-  const model = previousVersion === version ? `${name} ${version}` : `${name} ${previousVersion ?? '(none)'} -> ${version}`;
-  const byDefault = previousDefaultName === defaultName ? defaultName : `${previousDefaultName ?? '(none)'} -> ${defaultName}`;
+function describeMove({
+  name,
+  version,
+  previousVersion,
+  defaultName,
+  previousDefaultName,
+}: PublishResult): string {
+  const model =
+    previousVersion === version
+      ? `${name} ${version}`
+      : `${name} ${previousVersion ?? '(none)'} -> ${version}`;
+  const byDefault =
+    previousDefaultName === defaultName
+      ? defaultName
+      : `${previousDefaultName ?? '(none)'} -> ${defaultName}`;
   return `${POINTER_KEY}  ${model}, default ${byDefault}`;
 }
 

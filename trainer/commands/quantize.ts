@@ -5,7 +5,12 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { decodeWeights, TOPOLOGY_FILE, WEIGHTS_FILE, type ParsedManifest } from '../../shared/artifact.ts';
+import {
+  decodeWeights,
+  TOPOLOGY_FILE,
+  WEIGHTS_FILE,
+  type ParsedManifest,
+} from '../../shared/artifact.ts';
 import { createSampler } from '../../shared/sampler.ts';
 import { decodeNumbers, WEIGHT_DTYPES, type WeightDtype } from '../../shared/weight-encoding.ts';
 import { ExpectedError } from '../expected-error.ts';
@@ -30,7 +35,11 @@ export function buildQuantizeCommand(): Command {
   return new Command('quantize')
     .description("Writes a model's weights in another form: a half or a quarter of the bytes.")
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
-    .addOption(new Option('--weights <type>', 'what to write them in').choices(WEIGHT_DTYPES).default(DEFAULT_WEIGHT_DTYPE))
+    .addOption(
+      new Option('--weights <type>', 'what to write them in')
+        .choices(WEIGHT_DTYPES)
+        .default(DEFAULT_WEIGHT_DTYPE),
+    )
     .requiredOption('--out <folder>', 'where to: a folder that is not there yet')
     .action(quantize);
 }
@@ -43,7 +52,9 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
   }
   const folder = resolve(out);
   if (existsSync(folder)) {
-    throw new ExpectedError(`--out ${out}: is there already, and is not written over; name another folder`);
+    throw new ExpectedError(
+      `--out ${out}: is there already, and is not written over; name another folder`,
+    );
   }
   const values = joinArrays(decodeWeights(source, readWeights(source)));
   const { encoding, bytes } = encodeWeights(plan, values, dtype);
@@ -62,12 +73,18 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
     `${out} is ${written.name}@${written.version}, ${dtype} of ${manifest.weights.dtype} ${manifest.version}: ` +
       `${WEIGHTS_FILE} has ${bytes.length.toLocaleString('en')} bytes, ${readWeights(source).length.toLocaleString('en')} before`,
   );
-  console.log(isSame ? 'The weights are the same numbers.' : describeChange(source, { manifest: written, plan }, bytes));
+  console.log(
+    isSame
+      ? 'The weights are the same numbers.'
+      : describeChange(source, { manifest: written, plan }, bytes),
+  );
   const lost = Object.keys(manifest.figures).filter((name) => !Object.hasOwn(figures, name));
   if (lost.length > 0) {
     console.log(`Left out, since they were measured before: ${lost.join(', ')}.`);
   }
-  const others = manifest.files.map(({ path }) => path).filter((path) => path !== WEIGHTS_FILE && path !== TOPOLOGY_FILE);
+  const others = manifest.files
+    .map(({ path }) => path)
+    .filter((path) => path !== WEIGHTS_FILE && path !== TOPOLOGY_FILE);
   if (others.length > 0) {
     console.log(`Not copied, since they may tell of the other version: ${others.join(', ')}.`);
   }
@@ -77,7 +94,11 @@ function readWeights({ files }: ArtifactFolder): Uint8Array {
   return files.get(WEIGHTS_FILE) as Uint8Array;
 }
 
-function describeChange(source: ArtifactFolder, written: ParsedManifest, weights: Uint8Array): string {
+function describeChange(
+  source: ArtifactFolder,
+  written: ParsedManifest,
+  weights: Uint8Array,
+): string {
   const before = drawPixels(source, readWeights(source));
   const { max, mean, visible } = computePixelDifference(before, drawPixels(written, weights));
   return (

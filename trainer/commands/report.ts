@@ -14,7 +14,9 @@ interface ReportFlags {
 /** Builds the command. */
 export function buildReportCommand(): Command {
   return new Command('report')
-    .description('Makes the report of a run: curves, pictures, warnings and settings on one HTML page.')
+    .description(
+      'Makes the report of a run: curves, pictures, warnings and settings on one HTML page.',
+    )
     .requiredOption('--run <folder>', "the run's folder; it may be under way")
     .action(async ({ run }: ReportFlags) => {
       console.log(await saveReport(run));
@@ -35,6 +37,9 @@ export async function saveReport(folder: string): Promise<string> {
     loadGrids(folder),
   ]);
   const { report } = locate(folder);
-  await writeAtomically(report, buildReport({ name: basename(resolve(folder)), options, sessions, metrics, grids }));
+  await writeAtomically(
+    report,
+    buildReport({ name: basename(resolve(folder)), options, sessions, metrics, grids }),
+  );
   return report;
 }

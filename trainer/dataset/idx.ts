@@ -32,7 +32,11 @@ export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Arra
  * @param ranks  How many dimensions may be there.
  * @throws DatasetError  When the magic number, the dimensions or the length are not as they must be.
  */
-export function decodeIdx(bytes: Uint8Array, what: string, ranks: readonly number[]): { shape: number[]; data: Uint8Array } {
+export function decodeIdx(
+  bytes: Uint8Array,
+  what: string,
+  ranks: readonly number[],
+): { shape: number[]; data: Uint8Array } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = bytes.length >= 4 ? view.getUint32(0) : undefined;
   const rank = ranks.find((allowed) => magic === ((UNSIGNED_BYTE << 8) | allowed));
@@ -90,7 +94,9 @@ export function checkLength(
   const count = shape.reduce((product, size) => product * size, 1);
   if (count * itemBytes !== bytes) {
     const why = bytes < count * itemBytes ? 'it is truncated' : 'something follows its end';
-    throw fail(`${what} says ${shape.join(' x ')}, so ${count * itemBytes} bytes after its header; it has ${bytes}: ${why}`);
+    throw fail(
+      `${what} says ${shape.join(' x ')}, so ${count * itemBytes} bytes after its header; it has ${bytes}: ${why}`,
+    );
   }
   return count;
 }
@@ -115,26 +121,48 @@ export function isIdxFileName(name: string): boolean {
  *                       no line in `classes.txt`.
  */
 export async function loadIdxFolder(folder: string, split: Split): Promise<Dataset> {
-  const imagesPath = await findIdxFile(folder, split, [`${split}-images-idx3-ubyte`, `${split}-images-idx4-ubyte`]);
+  const imagesPath = await findIdxFile(folder, split, [
+    `${split}-images-idx3-ubyte`,
+    `${split}-images-idx4-ubyte`,
+  ]);
   const labelsPath = await findIdxFile(folder, split, [`${split}-labels-idx1-ubyte`]);
   const images = decodeIdx(await readMaybeGzipped(imagesPath), imagesPath, [3, 4]);
   const labels = decodeIdx(await readMaybeGzipped(labelsPath), labelsPath, [1]);
   const [count = 0, height = 0, width = 0, channels = 1] = images.shape;
   if (labels.shape[0] !== count) {
-    throw new DatasetError(`${imagesPath} has ${count} images, ${labelsPath} has ${labels.shape[0]} labels: expected as many`);
+    throw new DatasetError(
+      `${imagesPath} has ${count} images, ${labelsPath} has ${labels.shape[0]} labels: expected as many`,
+    );
   }
   if (count === 0 || height === 0 || width === 0) {
-    throw new DatasetError(`${imagesPath} says ${images.shape.join(' x ')}: expected at least one image with pixels`);
+    throw new DatasetError(
+      `${imagesPath} says ${images.shape.join(' x ')}: expected at least one image with pixels`,
+    );
   }
   if (channels !== 1 && channels !== 3) {
-    throw new DatasetError(`${imagesPath} says ${images.shape.join(' x ')}: expected 1 (grey) or 3 (RGB) as the last number`);
+    throw new DatasetError(
+      `${imagesPath} says ${images.shape.join(' x ')}: expected 1 (grey) or 3 (RGB) as the last number`,
+    );
   }
   const { labels: compact, kept } = compactLabels(labels.data);
   const classes = await nameLabels(join(folder, CLASS_NAMES_FILE), kept, labelsPath);
-  return { name: `IDX files, ${split}`, count, height, width, channels, images: images.data, labels: compact, classes };
+  return {
+    name: `IDX files, ${split}`,
+    count,
+    height,
+    width,
+    channels,
+    images: images.data,
+    labels: compact,
+    classes,
+  };
 }
 
-async function nameLabels(path: string, labels: readonly number[], labelsPath: string): Promise<string[]> {
+async function nameLabels(
+  path: string,
+  labels: readonly number[],
+  labelsPath: string,
+): Promise<string[]> {
   if (!existsSync(path)) {
     return labels.map(String);
   }
@@ -151,7 +179,11 @@ async function nameLabels(path: string, labels: readonly number[], labelsPath: s
   );
 }
 
-async function findIdxFile(folder: string, split: Split, names: readonly string[]): Promise<string> {
+async function findIdxFile(
+  folder: string,
+  split: Split,
+  names: readonly string[],
+): Promise<string> {
   const found = names
     .flatMap((name) => [name, name.replace('-idx', '.idx')])
     .flatMap((name) => [name, `${name}.gz`])
@@ -164,7 +196,8 @@ async function findIdxFile(folder: string, split: Split, names: readonly string[
     throw new DatasetError(`--data ${folder}: no such folder`);
   }
   const present = (await readdir(folder)).slice(0, 10).join(', ') || 'nothing';
-  const hint = split === 't10k' ? '. Training does without the test files (t10k), this does not' : '';
+  const hint =
+    split === 't10k' ? '. Training does without the test files (t10k), this does not' : '';
   throw new DatasetError(
     `--data ${folder}: expected ${names.map((name) => `${name} or ${name}.gz`).join(' or ')}, the folder holds ${present}${hint}`,
   );
@@ -182,7 +215,9 @@ async function readMaybeGzipped(path: string): Promise<Uint8Array> {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes > MAX_FILE_BYTES) {
-        throw new DatasetError(`${path} holds more than ${MAX_FILE_BYTES} bytes: too large for a data set`);
+        throw new DatasetError(
+          `${path} holds more than ${MAX_FILE_BYTES} bytes: too large for a data set`,
+        );
       }
     }
   } catch (cause) {

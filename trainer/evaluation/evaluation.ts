@@ -7,10 +7,28 @@ import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
 import type { ColumnName } from './columns.ts';
-import { drawValidationDigits, loadTestDigits, loadTrainingDigits, MNIST_TRAINING_SHA256 } from './digits.ts';
+import {
+  drawValidationDigits,
+  loadTestDigits,
+  loadTrainingDigits,
+  MNIST_TRAINING_SHA256,
+} from './digits.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
-import { computeFloor, countFloorDigits, FLOOR_FOLDER, hashFloor, loadFloor, saveFloor } from './floor.ts';
-import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Protocol, type Split } from './protocol.ts';
+import {
+  computeFloor,
+  countFloorDigits,
+  FLOOR_FOLDER,
+  hashFloor,
+  loadFloor,
+  saveFloor,
+} from './floor.ts';
+import {
+  DEFAULT_SAMPLES,
+  PROTOCOL,
+  QUICK_PROTOCOL,
+  type Protocol,
+  type Split,
+} from './protocol.ts';
 import { buildRows, type Row, type RowFacts } from './rows.ts';
 import type { OpenedSamples } from './samples/open-samples.ts';
 import { planSamples, type SamplesRequest } from './samples/plan-samples.ts';
@@ -46,8 +64,18 @@ export interface EvaluationReport {
   readonly n: number;
   /** In the order asked for. */
   readonly columns: readonly EvaluatedColumn[];
-  readonly reference: { readonly split: Split; readonly source: string; readonly count: number; readonly sha256: string };
-  readonly floor: { readonly source: string; readonly trainingDigits: number; readonly sha256: string; readonly kept: boolean };
+  readonly reference: {
+    readonly split: Split;
+    readonly source: string;
+    readonly count: number;
+    readonly sha256: string;
+  };
+  readonly floor: {
+    readonly source: string;
+    readonly trainingDigits: number;
+    readonly sha256: string;
+    readonly kept: boolean;
+  };
   readonly classifier: {
     readonly sha256: string;
     readonly features: number;
@@ -59,7 +87,12 @@ export interface EvaluationReport {
   readonly floorFigures: Figures;
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
-  readonly environment: { readonly backend: string; readonly node: string; readonly tfjs: string; readonly platform: string };
+  readonly environment: {
+    readonly backend: string;
+    readonly node: string;
+    readonly tfjs: string;
+    readonly platform: string;
+  };
   /** Seconds by stage, and in all. */
   readonly timings: Readonly<Record<string, number>>;
 }
@@ -100,8 +133,15 @@ export async function evaluate(
   const classifier = await loadClassifier();
   const training = await loadTrainingDigits(request.data);
   // To pick by validation digits is to leave the test digits alone: they are not even read then.
-  const against = split === 'test' ? await loadTestDigits() : drawValidationDigits(training, request.seed, request.data);
-  const digits = { against: against.dataset, againstPlaces: against.places, training: training.dataset };
+  const against =
+    split === 'test'
+      ? await loadTestDigits()
+      : drawValidationDigits(training, request.seed, request.data);
+  const digits = {
+    against: against.dataset,
+    againstPlaces: against.places,
+    training: training.dataset,
+  };
   const floorDigits = countFloorDigits(digits);
   checkFloorCount(planned.count, floorDigits);
   const { count } = planned;
@@ -135,7 +175,10 @@ export async function evaluate(
     });
     const folder = request.floorFolder ?? FLOOR_FOLDER;
     const kept = request.fresh === true ? null : await loadFloor(hash, folder);
-    const floorMeasure = { ...measure, onStage: (stage: string) => stages.start(`floor: ${stage}`) };
+    const floorMeasure = {
+      ...measure,
+      onStage: (stage: string) => stages.start(`floor: ${stage}`),
+    };
     const floorFigures = kept ?? (await computeFloor(floorMeasure, reference, count));
     if (kept === null) {
       await saveFloor(hash, floorFigures, folder);
@@ -156,10 +199,17 @@ export async function evaluate(
       seed,
       n: count,
       columns,
-      reference: { split, source: against.source, count: against.dataset.count, sha256: against.sha256 },
+      reference: {
+        split,
+        source: against.source,
+        count: against.dataset.count,
+        sha256: against.sha256,
+      },
       floor: {
         source:
-          against.places === undefined ? training.source : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
+          against.places === undefined
+            ? training.source
+            : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
         trainingDigits: floorDigits,
         sha256: training.sha256,
         kept: kept !== null,
@@ -215,7 +265,11 @@ function checkFloorCount(count: number, available: number): void {
   }
 }
 
-function describeMissingScore(protocol: Protocol, canTrain: boolean, backend: BackendName): string | undefined {
+function describeMissingScore(
+  protocol: Protocol,
+  canTrain: boolean,
+  backend: BackendName,
+): string | undefined {
   if (protocol.freshNetworks === 0) {
     return 'left out by --quick';
   }
@@ -244,18 +298,26 @@ function collectNotes(
   const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
   if (unlabelled.length > 0) {
     const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
-    notes.push(`Samples without labels${which}: their class, where one is needed, is the classifier's.`);
+    notes.push(
+      `Samples without labels${which}: their class, where one is needed, is the classifier's.`,
+    );
   }
   if (count !== DEFAULT_SAMPLES) {
-    notes.push(`Most figures depend on the number of samples: compare with others of ${count.toLocaleString('en')} only.`);
+    notes.push(
+      `Most figures depend on the number of samples: compare with others of ${count.toLocaleString('en')} only.`,
+    );
   }
   if (drawn.some(({ facts, set }) => facts['kind'] === 'file' && isInverted(set.images))) {
     notes.push('More than half of the samples is ink: expected 0 for paper. Are they inverted?');
   }
   if (request.data === undefined) {
-    notes.push('A copy of a training digit is found among these 10,000 only; --data DIR searches all of MNIST.');
+    notes.push(
+      'A copy of a training digit is found among these 10,000 only; --data DIR searches all of MNIST.',
+    );
   } else if (trainingSha256 !== MNIST_TRAINING_SHA256) {
-    notes.push('--data is not MNIST, but the classifier and the test digits are: floors say little.');
+    notes.push(
+      '--data is not MNIST, but the classifier and the test digits are: floors say little.',
+    );
   }
   return notes;
 }
@@ -265,5 +327,7 @@ function isInverted(images: Uint8Array): boolean {
 }
 
 function readTfjsVersion(): string {
-  return (createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json') as { version: string }).version;
+  return (
+    createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json') as { version: string }
+  ).version;
 }

@@ -71,13 +71,23 @@ export function buildReference(measure: Measure): Reference {
   const scores = scoreImages(CLASSIFIER_CONFIG, weights, against.images);
   onStage('nearest training digits of real digits');
   const queries = Math.min(protocol.memorisationQueries, against.count);
-  const indices = drawSubset(deriveKey('evaluation', seed), PURPOSES.memorisationUnseen, 0, against.count, queries);
+  const indices = drawSubset(
+    deriveKey('evaluation', seed),
+    PURPOSES.memorisationUnseen,
+    0,
+    against.count,
+    queries,
+  );
   const own = againstPlaces && indices.map((index) => againstPlaces[index] as number);
   return {
     scores,
     activeFeatures: countActiveFeatures(scores),
     spreads: computeClassSpreads(toPoints(scores), scores.predictions, CLASSES),
-    nearestDistances: computeNearestDistances(toPixelPoints(gatherImages(against, indices)), toPixelPoints(training.images), own),
+    nearestDistances: computeNearestDistances(
+      toPixelPoints(gatherImages(against, indices)),
+      toPixelPoints(training.images),
+      own,
+    ),
   };
 }
 
@@ -101,12 +111,16 @@ export async function computeFigures(
   const frechetDistance = computeFrechetDistance(samples, real);
   // The kernel is not free of scale, and that of a classifier's features is arbitrary: real ones are brought to a mean square of 1.
   const scale = 1 / Math.sqrt(computeMeanSquare(real));
-  const kernelDistance = computeKernelDistance(scalePoints(samples, scale), scalePoints(real, scale), {
-    subsets: protocol.kernelSubsets,
-    subsetSize: protocol.kernelSubsetSize,
-    key: deriveKey('evaluation', seed),
-    purposes: [PURPOSES.kernelSamples, PURPOSES.kernelReal],
-  });
+  const kernelDistance = computeKernelDistance(
+    scalePoints(samples, scale),
+    scalePoints(real, scale),
+    {
+      subsets: protocol.kernelSubsets,
+      subsetSize: protocol.kernelSubsetSize,
+      key: deriveKey('evaluation', seed),
+      purposes: [PURPOSES.kernelSamples, PURPOSES.kernelReal],
+    },
+  );
   onStage('precision, recall, density and coverage');
   const precisionRecall = computePrecisionRecall(real, samples, protocol.precisionNeighbours);
   const densityCoverage = computeDensityCoverage(real, samples, protocol.densityNeighbours);
@@ -118,7 +132,8 @@ export async function computeFigures(
     kernelDistance,
     ...precisionRecall,
     ...densityCoverage,
-    classAccuracy: set.labels === null ? null : computeClassAccuracy(set.labels, scores.predictions, CLASSES),
+    classAccuracy:
+      set.labels === null ? null : computeClassAccuracy(set.labels, scores.predictions, CLASSES),
     classBalance: computeClassBalance(scores.predictions, CLASSES),
     diversity: computeDiversity(spreads, reference.spreads),
     sharpness: computeSharpness(set.images, against.images, SIDE),
@@ -148,9 +163,17 @@ function measureMemorisation(
   own: Uint32Array | undefined,
 ): number {
   const queries = Math.min(protocol.memorisationQueries, set.count);
-  const places = drawSubset(deriveKey('evaluation', seed), PURPOSES.memorisationSamples, 0, set.count, queries);
+  const places = drawSubset(
+    deriveKey('evaluation', seed),
+    PURPOSES.memorisationSamples,
+    0,
+    set.count,
+    queries,
+  );
   const passedOver = own && Uint32Array.from(places, (place) => own[place] as number);
-  const samples = toPixelPoints(gatherImages({ ...training, ...set, labels: new Uint8Array(0) }, places));
+  const samples = toPixelPoints(
+    gatherImages({ ...training, ...set, labels: new Uint8Array(0) }, places),
+  );
   const distances = computeNearestDistances(samples, toPixelPoints(training.images), passedOver);
   return computeMemorisation(distances, reference.nearestDistances);
 }
@@ -177,8 +200,14 @@ async function measureClassificationAccuracyScore(
   let sum = 0;
   for (let i = 0; i < freshNetworks; i++) {
     const which = freshNetworks === 1 ? '' : ` ${i + 1} of ${freshNetworks}`;
-    onStage(`classification accuracy score: fresh network${which} learns from ${count.toLocaleString('en')} digits`);
-    sum += await computeClassificationAccuracyScore(training, against, deriveKey('fresh-network', `${seed}/${i}`));
+    onStage(
+      `classification accuracy score: fresh network${which} learns from ${count.toLocaleString('en')} digits`,
+    );
+    sum += await computeClassificationAccuracyScore(
+      training,
+      against,
+      deriveKey('fresh-network', `${seed}/${i}`),
+    );
   }
   return sum / freshNetworks;
 }

@@ -28,7 +28,10 @@ export interface FloorFacts {
 }
 
 /** Hashes all that a floor depends on: 32 hex digits. */
-export function hashFloor({ protocol, seed }: Pick<Measure, 'protocol' | 'seed'>, facts: FloorFacts): string {
+export function hashFloor(
+  { protocol, seed }: Pick<Measure, 'protocol' | 'seed'>,
+  facts: FloorFacts,
+): string {
   const text = canonicalize({ protocol, seed, ...facts }) as string;
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
@@ -38,33 +41,54 @@ export function hashFloor({ protocol, seed }: Pick<Measure, 'protocol' | 'seed'>
  *
  * @param count  How many training digits, at most `countFloorDigits`; drawn by the seed.
  */
-export async function computeFloor(measure: Measure, reference: Reference, count: number): Promise<Figures> {
+export async function computeFloor(
+  measure: Measure,
+  reference: Reference,
+  count: number,
+): Promise<Figures> {
   const { training, against, seed } = measure;
   const places = listFloorPlaces(measure);
-  const indices = drawSubset(deriveKey('evaluation', seed), PURPOSES.floor, 0, places.length, count).map(
-    (index) => places[index] as number,
-  );
+  const indices = drawSubset(
+    deriveKey('evaluation', seed),
+    PURPOSES.floor,
+    0,
+    places.length,
+    count,
+  ).map((index) => places[index] as number);
   const { images, labels } = pickDigits(training, indices);
   const figures = await computeFigures(measure, reference, { count, images, labels }, indices);
   // The classifier has learnt the training digits: what it makes of digits that it never saw is what samples can reach.
   // Of validation digits it has learnt most: there this is a little too high, and the report says so.
-  return { ...figures, classAccuracy: computeClassAccuracy(against.labels, reference.scores.predictions, CLASSES) };
+  return {
+    ...figures,
+    classAccuracy: computeClassAccuracy(against.labels, reference.scores.predictions, CLASSES),
+  };
 }
 
 /** How many training digits a floor may take: those that are not held against. */
-export function countFloorDigits({ training, againstPlaces }: Pick<Measure, 'training' | 'againstPlaces'>): number {
+export function countFloorDigits({
+  training,
+  againstPlaces,
+}: Pick<Measure, 'training' | 'againstPlaces'>): number {
   return training.count - (againstPlaces?.length ?? 0);
 }
 
 function listFloorPlaces({ training, againstPlaces }: Measure): Uint32Array {
   const taken = new Set(againstPlaces);
-  return Uint32Array.from({ length: training.count }, (_, place) => place).filter((place) => !taken.has(place));
+  return Uint32Array.from({ length: training.count }, (_, place) => place).filter(
+    (place) => !taken.has(place),
+  );
 }
 
 /** Reads a floor that was kept; null when there is none, or none that can be read: it is computed anew then. */
-export async function loadFloor(hash: string, folder: string = FLOOR_FOLDER): Promise<Figures | null> {
+export async function loadFloor(
+  hash: string,
+  folder: string = FLOOR_FOLDER,
+): Promise<Figures | null> {
   try {
-    const { hash: kept, figures } = JSON.parse(await readFile(join(folder, `${hash}.json`), 'utf8')) as {
+    const { hash: kept, figures } = JSON.parse(
+      await readFile(join(folder, `${hash}.json`), 'utf8'),
+    ) as {
       hash: unknown;
       figures: Figures;
     };
@@ -75,7 +99,11 @@ export async function loadFloor(hash: string, folder: string = FLOOR_FOLDER): Pr
 }
 
 /** Keeps a floor. @throws WriteError  When it cannot be written. */
-export async function saveFloor(hash: string, figures: Figures, folder: string = FLOOR_FOLDER): Promise<void> {
+export async function saveFloor(
+  hash: string,
+  figures: Figures,
+  folder: string = FLOOR_FOLDER,
+): Promise<void> {
   const path = join(folder, `${hash}.json`);
   await mkdir(dirname(path), { recursive: true });
   await writeAtomically(path, `${JSON.stringify({ hash, figures }, null, 2)}\n`);

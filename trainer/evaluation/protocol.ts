@@ -32,7 +32,12 @@ export const PROTOCOL: Protocol = {
 };
 
 /** Of `--quick`: some seconds instead of minutes, for a look at a model that is still being made. */
-export const QUICK_PROTOCOL: Protocol = { ...PROTOCOL, kernelSubsets: 20, memorisationQueries: 500, freshNetworks: 0 };
+export const QUICK_PROTOCOL: Protocol = {
+  ...PROTOCOL,
+  kernelSubsets: 20,
+  memorisationQueries: 500,
+  freshNetworks: 0,
+};
 
 export const DEFAULT_SAMPLES = 10_000;
 export const QUICK_SAMPLES = 2000;

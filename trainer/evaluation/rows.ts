@@ -43,7 +43,13 @@ export function buildRows(
   floor: Figures,
   { protocol, split, features, activeFeatures, labels, scoreMissing }: RowFacts,
 ): Row[] {
-  const row = (id: string, title: string, better: Better, show: (figures: Figures) => string, explanation: string): Row => ({
+  const row = (
+    id: string,
+    title: string,
+    better: Better,
+    show: (figures: Figures) => string,
+    explanation: string,
+  ): Row => ({
     id,
     title,
     values: samples.map(show),
@@ -51,11 +57,17 @@ export function buildRows(
     better,
     explanation,
   });
-  const { precisionNeighbours: k, densityNeighbours: wideK, kernelSubsets, kernelSubsetSize } = protocol;
+  const {
+    precisionNeighbours: k,
+    densityNeighbours: wideK,
+    kernelSubsets,
+    kernelSubsetSize,
+  } = protocol;
   const real = `${split} digits`;
   const noLabels = 'these samples were made without labels';
   const scoreLabels = labels === 'none' ? ", labels are the classifier's" : '';
-  const number = (digits: number, pick: (figures: Figures) => number) => (figures: Figures) => pick(figures).toFixed(digits);
+  const number = (digits: number, pick: (figures: Figures) => number) => (figures: Figures) =>
+    pick(figures).toFixed(digits);
   const percent = (part: number | null | undefined): string =>
     part === null || part === undefined ? ABSENT : `${(100 * part).toFixed(2)}%`;
   return [
@@ -70,7 +82,8 @@ export function buildRows(
       'kernelDistance',
       'kernel distance ×1000',
       'lower',
-      ({ kernelDistance: { mean, standardError } }) => `${(1000 * mean).toFixed(2)} ± ${(1000 * standardError).toFixed(2)}`,
+      ({ kernelDistance: { mean, standardError } }) =>
+        `${(1000 * mean).toFixed(2)} ± ${(1000 * standardError).toFixed(2)}`,
       `unbiased KID: ${kernelSubsets} subsets of ${kernelSubsetSize.toLocaleString('en')}, ± standard error`,
     ),
     row(
@@ -113,7 +126,9 @@ export function buildRows(
       'worst class',
       'higher',
       ({ classAccuracy }) =>
-        classAccuracy === null ? ABSENT : `${percent(classAccuracy.worst.accuracy)} (${classAccuracy.worst.label})`,
+        classAccuracy === null
+          ? ABSENT
+          : `${percent(classAccuracy.worst.accuracy)} (${classAccuracy.worst.label})`,
       labels === 'none' ? noLabels : 'the class that is missed most',
     ),
     row(

@@ -9,7 +9,9 @@ export function createStageClock(onStage: (stage: string) => void, now: () => nu
   let current: { readonly stage: string; readonly since: number } | undefined;
   const close = (): void => {
     if (current !== undefined) {
-      seconds[current.stage] = roundSeconds((seconds[current.stage] ?? 0) * 1000 + now() - current.since);
+      seconds[current.stage] = roundSeconds(
+        (seconds[current.stage] ?? 0) * 1000 + now() - current.since,
+      );
     }
   };
   return {

@@ -12,7 +12,13 @@ import { drawWords, type RandomKey } from '../../shared/random.ts';
  * @param size     How many to draw, 0..count.
  * @returns        [size], all different, each below `count`, in the order drawn.
  */
-export function drawSubset(key: RandomKey, purpose: number, index: number, count: number, size: number): Uint32Array {
+export function drawSubset(
+  key: RandomKey,
+  purpose: number,
+  index: number,
+  count: number,
+  size: number,
+): Uint32Array {
   const words = drawWords(key, purpose, index, size);
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   for (let place = 0; place < size; place++) {

@@ -13,20 +13,38 @@ const HEADING_WIDTH = 12;
  *
  * @param headings  One a column of samples, from top to bottom; any when there is one column.
  */
-export function formatTable(rows: readonly Row[], headings: readonly (readonly string[])[]): string {
+export function formatTable(
+  rows: readonly Row[],
+  headings: readonly (readonly string[])[],
+): string {
   const isNarrow = headings.length > 1;
-  const broken = isNarrow ? headings.map((heading) => heading.flatMap(breakHeading)) : [['samples']];
+  const broken = isNarrow
+    ? headings.map((heading) => heading.flatMap(breakHeading))
+    : [['samples']];
   const height = Math.max(...broken.map(({ length }) => length));
-  const head = (...texts: string[]): string[] => [...Array.from({ length: height - texts.length }, () => ''), ...texts];
+  const head = (...texts: string[]): string[] => [
+    ...Array.from({ length: height - texts.length }, () => ''),
+    ...texts,
+  ];
   const columns: { readonly cells: readonly string[]; readonly isNumber: boolean }[] = [
     { cells: [...head('figure'), ...rows.map(({ title }) => title)], isNumber: false },
     ...broken.map((heading, i) => ({
       cells: [...head(...heading), ...rows.map(({ values }) => tighten(values[i] ?? '', isNarrow))],
       isNumber: true,
     })),
-    { cells: [...head('real digits'), ...rows.map(({ floor }) => tighten(floor, isNarrow))], isNumber: true },
+    {
+      cells: [...head('real digits'), ...rows.map(({ floor }) => tighten(floor, isNarrow))],
+      isNumber: true,
+    },
     { cells: [...head('better'), ...rows.map(({ better }) => better)], isNumber: false },
-    ...(isNarrow ? [] : [{ cells: [...head('what it says'), ...rows.map(({ explanation }) => explanation)], isNumber: false }]),
+    ...(isNarrow
+      ? []
+      : [
+          {
+            cells: [...head('what it says'), ...rows.map(({ explanation }) => explanation)],
+            isNumber: false,
+          },
+        ]),
   ];
   const widths = columns.map(({ cells }) => Math.max(...cells.map(({ length }) => length)));
   const lines = Array.from({ length: height + rows.length }, (_, line) =>
@@ -50,7 +68,9 @@ function explainRows(rows: readonly Row[]): string[] {
 
 /** After a separator where there is one. */
 function breakHeading(line: string): readonly string[] {
-  return line.match(new RegExp(`.{1,${HEADING_WIDTH}}(?:(?<=[-._])|$)|.{1,${HEADING_WIDTH}}`, 'g')) ?? [];
+  return (
+    line.match(new RegExp(`.{1,${HEADING_WIDTH}}(?:(?<=[-._])|$)|.{1,${HEADING_WIDTH}}`, 'g')) ?? []
+  );
 }
 
 function tighten(value: string, isNarrow: boolean): string {

@@ -38,7 +38,13 @@ export interface RunFigures {
 export type FigureName = Exclude<keyof RunFigures, 'seed' | 'failure'>;
 
 /** Distances are compared by their logarithm: halving is halving, wherever it begins. */
-const LOGARITHMIC: readonly FigureName[] = ['frechet', 'frechetAlong', 'frechetTimed', 'coarse', 'coarseAlong'];
+const LOGARITHMIC: readonly FigureName[] = [
+  'frechet',
+  'frechetAlong',
+  'frechetTimed',
+  'coarse',
+  'coarseAlong',
+];
 const LOWER_IS_BETTER: readonly FigureName[] = [...LOGARITHMIC, 'stepMs'];
 
 /** All runs of an arm. */
@@ -68,24 +74,37 @@ export function analyse(results: readonly ExperimentResult[]): Analysis {
     .map(({ step }) => step)
     .filter((step) => whole.every(({ points }) => points.some((point) => point.step === step)));
   const steps = Math.max(0, ...shared);
-  const cpuSeconds = Math.min(...whole.map(({ points }) => points.find(({ step }) => step === steps)?.cpuSeconds ?? 0));
+  const cpuSeconds = Math.min(
+    ...whole.map(({ points }) => points.find(({ step }) => step === steps)?.cpuSeconds ?? 0),
+  );
   const arms = new Map<ArmName, ArmRuns>();
   for (const name of Object.keys(ARMS) as ArmName[]) {
     const own = known
       .filter(({ arm }) => arm === name)
-      .map((result) => ({ ...result, points: result.points.filter(({ step }) => shared.includes(step)) }))
+      .map((result) => ({
+        ...result,
+        points: result.points.filter(({ step }) => shared.includes(step)),
+      }))
       .sort((a, b) => Number(a.seed) - Number(b.seed));
     if (own.length > 0) {
-      arms.set(name, { name, results: own, figures: own.map((result) => computeRunFigures(result, cpuSeconds)) });
+      arms.set(name, {
+        name,
+        results: own,
+        figures: own.map((result) => computeRunFigures(result, cpuSeconds)),
+      });
     }
   }
   return { steps, cpuSeconds, arms };
 }
 
-function computeRunFigures({ seed, points, failure }: ExperimentResult, cpuSeconds: number): RunFigures {
+function computeRunFigures(
+  { seed, points, failure }: ExperimentResult,
+  cpuSeconds: number,
+): RunFigures {
   const last = points.at(-1) as ExperimentPoint;
   const end = points.filter(({ step }) => step >= (last.step * 2) / 3);
-  const average = (pick: (point: ExperimentPoint) => number): number => summarise(end.map(pick)).mean;
+  const average = (pick: (point: ExperimentPoint) => number): number =>
+    summarise(end.map(pick)).mean;
   return {
     seed,
     frechet: Math.exp(average(({ quality }) => Math.log(quality.frechet))),
@@ -107,7 +126,10 @@ function computeRunFigures({ seed, points, failure }: ExperimentResult, cpuSecon
 }
 
 /** The mean of a curve of straight pieces. */
-function averageOverSteps(points: readonly ExperimentPoint[], pick: (point: ExperimentPoint) => number): number {
+function averageOverSteps(
+  points: readonly ExperimentPoint[],
+  pick: (point: ExperimentPoint) => number,
+): number {
   const [first, last] = [points[0] as ExperimentPoint, points.at(-1) as ExperimentPoint];
   if (first.step === last.step) {
     return pick(first);
@@ -131,8 +153,12 @@ function readFrechetAt(points: readonly ExperimentPoint[], cpuSeconds: number): 
 }
 
 /** The exponential of the classes' entropy. */
-export function computeEffectiveClasses({ quality: { classes } }: Pick<ExperimentPoint, 'quality'>): number {
-  const labels = Uint8Array.from(classes.flatMap((count, label) => Array.from({ length: count }, () => label)));
+export function computeEffectiveClasses({
+  quality: { classes },
+}: Pick<ExperimentPoint, 'quality'>): number {
+  const labels = Uint8Array.from(
+    classes.flatMap((count, label) => Array.from({ length: count }, () => label)),
+  );
   return classes.length * Math.exp(-computeClassBalance(labels, classes.length));
 }
 
@@ -145,7 +171,11 @@ export function pickFigure({ figures }: ArmRuns, name: FigureName): number[] {
 export function summariseFigure(arm: ArmRuns, name: FigureName): Summary {
   const summary = summarise(pickFigure(arm, name));
   return LOGARITHMIC.includes(name)
-    ? { ...summary, mean: Math.exp(summary.mean), deviation: Math.exp(summary.mean) * summary.deviation }
+    ? {
+        ...summary,
+        mean: Math.exp(summary.mean),
+        deviation: Math.exp(summary.mean) * summary.deviation,
+      }
     : summary;
 }
 

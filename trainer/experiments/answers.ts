@@ -2,7 +2,15 @@
  * Plain answers to the questions, worded by what was measured: a difference is called one only where it is larger than the
  * seeds' spread explains. Pure.
  */
-import { findArrival, getBaseline, judgeArm, summariseFigure, type Analysis, type ArmRuns, type FigureName } from './analysis.ts';
+import {
+  findArrival,
+  getBaseline,
+  judgeArm,
+  summariseFigure,
+  type Analysis,
+  type ArmRuns,
+  type FigureName,
+} from './analysis.ts';
 import { ARMS, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
 import { summarise } from './statistics.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
@@ -20,7 +28,8 @@ const CAUSES: Partial<Record<ArmName, string>> = {
   glorot: 'the starting weights are too wide',
   r1: 'the discriminator grows too steep around real digits',
   smoothing: 'the discriminator is too sure of real digits',
-  'vae-init': 'the generator starts so far from digits that the discriminator has won before it learns anything',
+  'vae-init':
+    'the generator starts so far from digits that the discriminator has won before it learns anything',
 };
 
 /** Answers a question in a few sentences; says so when the runs for it are missing. */
@@ -40,7 +49,9 @@ export function answerQuestion(question: QuestionName, analysis: Analysis): stri
     );
   }
   const answer = ANSWERS[question](context);
-  return singles.length > 0 ? `${answer} (Of ${nameArms(singles)} there is one run only, which tells nothing yet.)` : answer;
+  return singles.length > 0
+    ? `${answer} (Of ${nameArms(singles)} there is one run only, which tells nothing yet.)`
+    : answer;
 }
 
 interface Context {
@@ -100,7 +111,8 @@ function chooseDistance(
   baseline: ArmRuns,
   when: 'end' | 'along',
 ): { readonly figure: FigureName; readonly name: string } {
-  const [figure, coarse] = when === 'end' ? (['frechet', 'coarse'] as const) : (['frechetAlong', 'coarseAlong'] as const);
+  const [figure, coarse] =
+    when === 'end' ? (['frechet', 'coarse'] as const) : (['frechetAlong', 'coarseAlong'] as const);
   const tells = (candidate: FigureName): boolean =>
     arms.some((arm) => ['better', 'worse'].includes(judgeArm(arm, baseline, candidate)));
   return !tells(figure) && tells(coarse)
@@ -111,7 +123,9 @@ function chooseDistance(
 function answerVae({ analysis, baseline, arms }: Context): string {
   const [arm] = arms as [ArmRuns];
   const vaeSteps = ARMS['vae-init'].vae.steps;
-  const starts = arm.results.flatMap(({ points }) => points.filter(({ step }) => step === vaeSteps));
+  const starts = arm.results.flatMap(({ points }) =>
+    points.filter(({ step }) => step === vaeSteps),
+  );
   const start = summarise(starts.map(({ quality }) => Math.log(quality.frechet)));
   const end = summariseFigure(arm, 'frechet');
   const distance = chooseDistance(arms, baseline, 'along');
@@ -132,7 +146,12 @@ function answerVae({ analysis, baseline, arms }: Context): string {
           : end.mean < Math.exp(start.mean) / 1.1
             ? `brought it to ${formatFigure(end.mean)}.`
             : `left it at about that, ${formatFigure(end.mean)}.`);
-  const words = { better: 'better', worse: 'worse', level: 'no different', unknown: 'not comparable' };
+  const words = {
+    better: 'better',
+    worse: 'worse',
+    level: 'no different',
+    unknown: 'not comparable',
+  };
   return (
     `${head} with the VAE's steps counted as steps, its mean ${distance.name} along ${countOf(analysis.steps, 'step')} is ` +
     `${describeAgainst(arm, baseline, distance.figure)}; the Fréchet distance of the last third is ${words[final]} ` +
@@ -152,8 +171,12 @@ function answerCollapse({ analysis, baseline, arms }: Context): string {
   const helping = others
     .filter((arm) => MORE_VARIED.some((figure) => judgeArm(arm, baseline, figure) === 'better'))
     .sort((a, b) => summariseFigure(b, 'diversity').mean - summariseFigure(a, 'diversity').mean);
-  const cured = helping.filter(({ figures }) => figures.every(({ effectiveClasses }) => effectiveClasses >= CURED_CLASSES));
-  const closest = [...cured].sort((a, b) => summariseFigure(a, 'frechet').mean - summariseFigure(b, 'frechet').mean)[0];
+  const cured = helping.filter(({ figures }) =>
+    figures.every(({ effectiveClasses }) => effectiveClasses >= CURED_CLASSES),
+  );
+  const closest = [...cured].sort(
+    (a, b) => summariseFigure(a, 'frechet').mean - summariseFigure(b, 'frechet').mean,
+  )[0];
   const verdict =
     closest !== undefined
       ? `**The smallest cure found:** ${nameArm(closest.name)} (${ARMS[closest.name].change}), with which every seed has at least ` +
@@ -166,7 +189,9 @@ function answerCollapse({ analysis, baseline, arms }: Context): string {
       ? `Classes in effect: ${describeFigures(helping, baseline, 'effectiveClasses')}; diversity: ` +
         `${describeFigures(helping, baseline, 'diversity')}; coarse Fréchet distance: ${describeFigures(helping, baseline, 'coarse')}. `
       : '';
-  const asked = arms.filter((arm) => !helping.includes(arm) && arm.figures.length > 1).map(({ name }) => name);
+  const asked = arms
+    .filter((arm) => !helping.includes(arm) && arm.figures.length > 1)
+    .map(({ name }) => name);
   const causes = helping.flatMap(({ name }) => CAUSES[name] ?? []);
   const why = causes.length > 0 ? `What helps points to the cause: ${joinWords(causes)}. ` : '';
   return `${seen} ${verdict}${figures}${why}${asked.length > 0 ? `No help that these seeds can show: ${joinWords(asked.map(nameArm))}.` : ''}`.trim();
@@ -188,7 +213,9 @@ function describeFavourites(arms: readonly ArmRuns[], baseline: ArmRuns): string
   const figures =
     `classes in effect ${describeFigures(arms, baseline, 'effectiveClasses')}; ` +
     `diversity ${describeFigures(arms, baseline, 'diversity')}`;
-  return parts.length === 0 ? `Its favourites stay as they are: ${figures}.` : `Besides, ${parts.join('; ')} (${figures}).`;
+  return parts.length === 0
+    ? `Its favourites stay as they are: ${figures}.`
+    : `Besides, ${parts.join('; ')} (${figures}).`;
 }
 
 /** Arms by how they do beside the baseline. Single runs are told from nothing. */
@@ -217,12 +244,18 @@ function nameArms(arms: readonly ArmRuns[]): string {
 }
 
 /** How soon an arm's runs came down to a distance: the mean of those that did, and how many did. */
-export function describeArrival({ results }: ArmRuns, level: number, axis: 'step' | 'cpuSeconds'): string {
+export function describeArrival(
+  { results }: ArmRuns,
+  level: number,
+  axis: 'step' | 'cpuSeconds',
+): string {
   const arrivals = results.map((result) => findArrival(result, level, axis));
   const there = arrivals.filter((arrival) => arrival !== null);
   if (there.length === 0) {
     return '–';
   }
   const mean = Math.round(summarise(there).mean).toLocaleString('en');
-  return there.length === arrivals.length ? mean : `${mean} (${there.length} of ${arrivals.length})`;
+  return there.length === arrivals.length
+    ? mean
+    : `${mean} (${there.length} of ${arrivals.length})`;
 }

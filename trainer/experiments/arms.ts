@@ -23,7 +23,9 @@ const [, output, picture] = generator.layers;
 
 /** The tutorial's generator with other hidden layers. */
 function widen(...units: readonly number[]): Partial<TrainingConfig> {
-  const hidden = units.map((count) => ({ type: 'dense', units: count, activation: 'relu' }) as const);
+  const hidden = units.map(
+    (count) => ({ type: 'dense', units: count, activation: 'relu' }) as const,
+  );
   return { generator: { ...generator, layers: [...hidden, output, picture] } };
 }
 
@@ -51,7 +53,8 @@ export const ARMS = {
   },
   sparse: {
     title: 'sparse',
-    change: 'nine in ten latent numbers 0, the others uniform, so large that their standard deviation is the same',
+    change:
+      'nine in ten latent numbers 0, the others uniform, so large that their standard deviation is the same',
     config: { prior: { shape: 'sparse', deviation: UNIFORM_DEVIATION } },
   },
   'vae-init': {
@@ -73,7 +76,10 @@ export const ARMS = {
   'beta1-half': {
     title: 'beta1 0.5',
     change: 'beta1 of both networks 0.5 instead of 0.9',
-    config: { generatorAdam: { ...generatorAdam, beta1: 0.5 }, discriminatorAdam: { ...discriminatorAdam, beta1: 0.5 } },
+    config: {
+      generatorAdam: { ...generatorAdam, beta1: 0.5 },
+      discriminatorAdam: { ...discriminatorAdam, beta1: 0.5 },
+    },
   },
   glorot: {
     title: 'Glorot uniform',
@@ -106,7 +112,10 @@ export interface Question {
 export const QUESTIONS = {
   depth: { title: 'Is a deeper generator better?', arms: ['deep-wide', 'deep-equal'] },
   prior: { title: 'Which prior learns faster?', arms: ['gaussian', 'truncated', 'sparse'] },
-  'vae-init': { title: "Does a generator that starts as a VAE's decoder train faster?", arms: ['vae-init'] },
+  'vae-init': {
+    title: "Does a generator that starts as a VAE's decoder train faster?",
+    arms: ['vae-init'],
+  },
   collapse: {
     title: 'Why does it have favourites, and what is the smallest cure?',
     arms: ['slow-d', 'beta1-half', 'glorot', 'r1', 'smoothing'],

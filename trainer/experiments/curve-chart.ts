@@ -43,7 +43,12 @@ const STYLE =
 /** Draws a chart. */
 export function renderCurveChart(chart: CurveChart): string {
   const { width, height } = SIZE;
-  const [left, right, top, bottom] = [MARGIN.left, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom];
+  const [left, right, top, bottom] = [
+    MARGIN.left,
+    width - MARGIN.right,
+    MARGIN.top,
+    height - MARGIN.bottom,
+  ];
   const { x, y, xTicks, yTicks } = createScales(chart);
   const draw = line<CurvePoint>()
     .x(([at]) => x(at))
@@ -56,9 +61,11 @@ export function renderCurveChart(chart: CurveChart): string {
       `<text class="soft" x="${left - 7}" y="${round(y(tick) + 4)}" text-anchor="end">${formatNumber(tick)}</text>`,
   );
   const columns = xTicks.map(
-    (tick) => `<text class="soft" x="${round(x(tick))}" y="${bottom + 18}" text-anchor="middle">${formatNumber(tick)}</text>`,
+    (tick) =>
+      `<text class="soft" x="${round(x(tick))}" y="${bottom + 18}" text-anchor="middle">${formatNumber(tick)}</text>`,
   );
-  const paint = (place: number): string => (place === 0 ? '' : ` style="color:${COLOURS[(place - 1) % COLOURS.length]}"`);
+  const paint = (place: number): string =>
+    place === 0 ? '' : ` style="color:${COLOURS[(place - 1) % COLOURS.length]}"`;
   const curves = chart.curves.map(({ seeds }, i) => {
     const pale = seeds.map((points) => `<path class="line seed" d="${draw([...points]) ?? ''}"/>`);
     return `<g${paint(i)}>${pale.join('')}<path class="line" d="${draw([...(means[i] ?? [])]) ?? ''}"/></g>`;
@@ -86,8 +93,14 @@ interface Scales {
 
 function createScales({ curves, scale, reference }: CurveChart): Scales {
   const points = curves.flatMap(({ seeds }) => seeds.flat());
-  const values = [...points.map(([, value]) => value), ...(reference === undefined ? [] : [reference.value])];
-  const x = scaleLinear([0, Math.max(...points.map(([at]) => at))], [MARGIN.left, SIZE.width - MARGIN.right]);
+  const values = [
+    ...points.map(([, value]) => value),
+    ...(reference === undefined ? [] : [reference.value]),
+  ];
+  const x = scaleLinear(
+    [0, Math.max(...points.map(([at]) => at))],
+    [MARGIN.left, SIZE.width - MARGIN.right],
+  );
   const range = [SIZE.height - MARGIN.bottom, MARGIN.top];
   if (scale === 'linear') {
     const y = scaleLinear([0, Math.max(...values)], range).nice(5);
@@ -125,7 +138,8 @@ function renderReference({ reference }: CurveChart, y: Scales['y']): string {
  */
 function averageSeeds({ seeds }: Curve, scale: CurveChart['scale']): CurvePoint[] {
   const count = Math.min(...seeds.map((points) => points.length));
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
   return Array.from({ length: count }, (_, i) => {
     const points = seeds.map((one) => one[i] as CurvePoint);
     const heights = points.map(([, value]) => value);

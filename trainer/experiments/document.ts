@@ -34,7 +34,10 @@ export function buildDocument(results: readonly ExperimentResult[]): DocumentFil
   const files = new Map<string, string>();
   const overall = analyse(results);
   if (getBaseline(overall) === undefined) {
-    return files.set('experiments.md', `${TITLE}\n\nNothing was run yet: \`npm run experiment -- --all\`.\n`);
+    return files.set(
+      'experiments.md',
+      `${TITLE}\n\nNothing was run yet: \`npm run experiment -- --all\`.\n`,
+    );
   }
   const sections = (Object.keys(QUESTIONS) as QuestionName[]).map((name) => {
     const analysis = analyse(pickResults(name, results));
@@ -45,13 +48,22 @@ export function buildDocument(results: readonly ExperimentResult[]): DocumentFil
     return renderQuestion(name, arms, analysis);
   });
   const all = [...overall.arms.values()].flatMap((arm) => arm.results);
-  const parts = [TITLE, renderMethod(overall, all), ...sections, renderArms(overall), renderMachine(all)];
+  const parts = [
+    TITLE,
+    renderMethod(overall, all),
+    ...sections,
+    renderArms(overall),
+    renderMachine(all),
+  ];
   files.set('experiments.md', `${parts.join('\n\n')}\n`);
   return files;
 }
 
 /** What a question is answered from; what cures favourites may be an arm of any other one. */
-function pickResults(question: QuestionName, results: readonly ExperimentResult[]): ExperimentResult[] {
+function pickResults(
+  question: QuestionName,
+  results: readonly ExperimentResult[],
+): ExperimentResult[] {
   const own: readonly string[] = [BASELINE, ...QUESTIONS[question].arms];
   return results.filter(({ arm }) => question === 'collapse' || own.includes(arm));
 }
@@ -61,11 +73,19 @@ const TITLE = `# The tutorial's questions, answered by experiment
 <!-- Made by \`npm run experiment -- --report\` out of experiments/runs: do not edit. -->`;
 
 function pickArms(question: QuestionName, { arms }: Analysis): ArmRuns[] {
-  return ([BASELINE, ...QUESTIONS[question].arms] as ArmName[]).flatMap((name) => arms.get(name) ?? []);
+  return ([BASELINE, ...QUESTIONS[question].arms] as ArmName[]).flatMap(
+    (name) => arms.get(name) ?? [],
+  );
 }
 
 function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[]): string {
-  const data = [...new Set(all.map(({ data: { images, name } }) => `${images.toLocaleString('en')} training images (${name})`))];
+  const data = [
+    ...new Set(
+      all.map(
+        ({ data: { images, name } }) => `${images.toLocaleString('en')} training images (${name})`,
+      ),
+    ),
+  ];
   const seeds = [...arms.values()].map(({ results }) => results.length);
   const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
   return (
@@ -114,7 +134,11 @@ const COLUMNS: readonly Column[] = [
   { head: 'coarse distance ↓', figure: 'coarse', pick: ({ coarse }) => coarse },
   { head: 'diversity ↑', figure: 'diversity', pick: ({ diversity }) => diversity },
   { head: 'at equal time ↓', figure: 'frechetTimed', pick: ({ frechet }) => frechet },
-  { head: 'classes in effect ↑', figure: 'effectiveClasses', pick: (quality) => computeEffectiveClasses({ quality }) },
+  {
+    head: 'classes in effect ↑',
+    figure: 'effectiveClasses',
+    pick: (quality) => computeEffectiveClasses({ quality }),
+  },
   { head: 'coverage ↑', figure: 'coverage', pick: ({ coverage }) => coverage },
   { head: 'recall ↑', figure: 'recall', pick: ({ recall }) => recall },
 ];
@@ -129,11 +153,15 @@ const PLAIN: readonly Column[] = [
 
 function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   const [baseline] = arms as [ArmRuns];
-  const reached = LEVELS.filter((level) => arms.some((arm) => describeArrival(arm, level, 'step') !== '–')).slice(-MAX_LEVELS);
+  const reached = LEVELS.filter((level) =>
+    arms.some((arm) => describeArrival(arm, level, 'step') !== '–'),
+  ).slice(-MAX_LEVELS);
   const heads = [
     'arm',
     'seeds',
-    ...[...COLUMNS, ...PLAIN].map(({ head }) => head.replace('equal time', `${formatFigure(cpuSeconds)} s of processor`)),
+    ...[...COLUMNS, ...PLAIN].map(({ head }) =>
+      head.replace('equal time', `${formatFigure(cpuSeconds)} s of processor`),
+    ),
     ...reached.map((level) => `steps to ${level}`),
   ];
   const rows = arms.map((arm) => [
@@ -155,7 +183,9 @@ function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   ];
   const lines = [heads, heads.map((_, i) => (i === 0 ? '---' : '---:')), ...rows, real];
   const failures = arms.flatMap(({ name, figures }) =>
-    figures.flatMap(({ seed, failure }) => (failure === null ? [] : [`${nameArm(name)}, seed ${seed}: ${failure}.`])),
+    figures.flatMap(({ seed, failure }) =>
+      failure === null ? [] : [`${nameArm(name)}, seed ${seed}: ${failure}.`],
+    ),
   );
   return [lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), ...failures].join('\n\n');
 }
@@ -167,22 +197,29 @@ function renderGrids(arms: readonly ArmRuns[], steps: number): string {
   const lines = arms.map((arm) => {
     const cells = seeds.map((seed) => {
       const run = arm.results.find((result) => result.seed === seed);
-      return run === undefined ? '' : `![${nameArm(arm.name)}, seed ${seed}](experiments/runs/${arm.name}-${seed}.png)`;
+      return run === undefined
+        ? ''
+        : `![${nameArm(arm.name)}, seed ${seed}](experiments/runs/${arm.name}-${seed}.png)`;
     });
     // Runs may have gone on for longer than what is compared.
-    const ends = [...new Set(arm.results.map((result) => result.steps))].filter((end) => end !== steps);
+    const ends = [...new Set(arm.results.map((result) => result.steps))].filter(
+      (end) => end !== steps,
+    );
     return [
       `${nameArm(arm.name)}${ends.length > 0 ? `, after ${ends.map((end) => countOf(end, 'step')).join(' or ')}` : ''}`,
       ...cells,
     ];
   });
   const heads = ['samples at the end, the same latents', ...seeds.map((seed) => `seed ${seed}`)];
-  return [heads, heads.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return [heads, heads.map(() => '---'), ...lines]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 }
 
 function renderArms({ arms }: Analysis): string {
   const rows = [...arms.values()].map(
-    ({ name, results }) => `| ${nameArm(name)} | \`${name}\` | ${ARMS[name].change} | \`${results[0]?.sha256.slice(0, 12)}\` |`,
+    ({ name, results }) =>
+      `| ${nameArm(name)} | \`${name}\` | ${ARMS[name].change} | \`${results[0]?.sha256.slice(0, 12)}\` |`,
   );
   const vae = ARMS['vae-init'].vae;
   return (

@@ -22,7 +22,13 @@ import { createGan, disposeGan, trainStep, type StepSource } from '../seeded-ste
 import type { Gan } from '../steps.ts';
 import { createLearningClock, type LearningClock } from './learning-clock.ts';
 import { drawQualitySamples, QUALITY_SAMPLES, type Gauge, type Quality } from './quality.ts';
-import { loadPoints, locateExperiment, saveResult, type ExperimentEnvironment, type ExperimentPoint } from './result.ts';
+import {
+  loadPoints,
+  locateExperiment,
+  saveResult,
+  type ExperimentEnvironment,
+  type ExperimentPoint,
+} from './result.ts';
 import { createVae, disposeVae, drawNoise, stepVae, type VaeConfig } from './vae.ts';
 
 /** What a run is told. */
@@ -51,7 +57,11 @@ export function isMeasuringStep(step: number, steps: number): boolean {
 }
 
 /** SHA-256 of all that decides a run's weights, but for how long it trains: a finished run can be given more steps. */
-export function hashExperiment({ config, vae, data }: Pick<ExperimentRun, 'config' | 'vae' | 'data'>): string {
+export function hashExperiment({
+  config,
+  vae,
+  data,
+}: Pick<ExperimentRun, 'config' | 'vae' | 'data'>): string {
   const own = hashRun({ config, dataset: data });
   return vae === undefined
     ? own
@@ -73,11 +83,21 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   const sha256 = hashExperiment(run);
   const checkpoint = (await loadNewestCheckpoint(paths.checkpoints))?.checkpoint ?? null;
   if (checkpoint !== null && checkpoint.runSha256 !== sha256) {
-    throw new ExpectedError(`${folder} holds a run with other settings or data: delete it, or choose another --out`);
+    throw new ExpectedError(
+      `${folder} holds a run with other settings or data: delete it, or choose another --out`,
+    );
   }
-  const points = (await loadPoints(paths.metrics)).filter(({ step }) => step <= (checkpoint?.step ?? -1));
-  await writeAtomically(paths.metrics, points.map((point) => `${JSON.stringify(point)}\n`).join(''));
-  await writeAtomically(paths.options, `${JSON.stringify({ ...run.data, sha256, vae: run.vae ?? null, config }, null, 2)}\n`);
+  const points = (await loadPoints(paths.metrics)).filter(
+    ({ step }) => step <= (checkpoint?.step ?? -1),
+  );
+  await writeAtomically(
+    paths.metrics,
+    points.map((point) => `${JSON.stringify(point)}\n`).join(''),
+  );
+  await writeAtomically(
+    paths.options,
+    `${JSON.stringify({ ...run.data, sha256, vae: run.vae ?? null, config }, null, 2)}\n`,
+  );
   const source = { config, dataset: run.dataset, key: deriveKey('train', config.seed) };
   const gan = createGan(source, checkpoint);
   const learner = createLearner(run, source, gan);
@@ -95,8 +115,17 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
         await appendToLog(paths.metrics, `${JSON.stringify(point)}\n`);
         run.onPoint(point);
         if (failure === null && step > 0 && step >= (run.vae?.steps ?? 0)) {
-          const [generator, discriminator] = await Promise.all([readState(gan.generator), readState(gan.discriminator)]);
-          await saveCheckpoint(paths.checkpoints, { step, runSha256: sha256, generator, discriminator, average: null });
+          const [generator, discriminator] = await Promise.all([
+            readState(gan.generator),
+            readState(gan.discriminator),
+          ]);
+          await saveCheckpoint(paths.checkpoints, {
+            step,
+            runSha256: sha256,
+            generator,
+            discriminator,
+            average: null,
+          });
         }
       }
       if (signal.aborted && step < config.steps) {
@@ -111,13 +140,26 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
       await setImmediate();
     }
     const grid = drawQualitySamples(gan, config.prior, EXPERIMENT_GRID.count);
-    await writeAtomically(paths.grid, encodePng(pngEncoder, buildSheet(grid, EXPERIMENT_GRID.layout)));
+    await writeAtomically(
+      paths.grid,
+      encodePng(pngEncoder, buildSheet(grid, EXPERIMENT_GRID.layout)),
+    );
   } finally {
     learner.dispose();
     disposeGan(gan);
   }
   const { arm, data, floor, environment } = run;
-  const record = { arm, seed: config.seed, sha256, steps: config.steps, data, failure, points, floor, environment };
+  const record = {
+    arm,
+    seed: config.seed,
+    sha256,
+    steps: config.steps,
+    data,
+    failure,
+    points,
+    floor,
+    environment,
+  };
   await saveResult(paths.result, { schema: 1, ...record });
   return true;
 }
@@ -143,8 +185,16 @@ function createLearner({ vae: told }: ExperimentRun, source: StepSource, gan: Ga
     if (vae === null) {
       return;
     }
-    const pixels = decodePixels(gatherImages(dataset, batcher.drawIndices(step)), config.pixelRange);
-    const images = tf.tensor4d(pixels, [batchSize, dataset.height, dataset.width, dataset.channels]);
+    const pixels = decodePixels(
+      gatherImages(dataset, batcher.drawIndices(step)),
+      config.pixelRange,
+    );
+    const images = tf.tensor4d(pixels, [
+      batchSize,
+      dataset.height,
+      dataset.width,
+      dataset.channels,
+    ]);
     const noise = drawNoise(vae, batchSize, key, step);
     tf.dispose([images, noise, stepVae(vae, images, noise, step + 1)]);
     if (step + 1 === vae.config.steps) {
@@ -164,7 +214,9 @@ function createLearner({ vae: told }: ExperimentRun, source: StepSource, gan: Ga
       }
       // Operation by operation, as in every run so far: arms are compared by their seconds of processor, too.
       const losses = trainStep(gan, source, batcher.drawIndices(step), own);
-      const values = reads ? await Promise.all([losses.discriminator.data(), losses.generator.data()]) : [];
+      const values = reads
+        ? await Promise.all([losses.discriminator.data(), losses.generator.data()])
+        : [];
       tf.dispose([losses.discriminator, losses.generator]);
       const [[discriminatorLoss = NaN] = [], [generatorLoss = NaN] = []] = values;
       return reads ? { discriminatorLoss, generatorLoss } : {};
@@ -179,13 +231,19 @@ function measure(
   { step, losses, clock }: { step: number; losses: Losses; clock: LearningClock },
 ): ExperimentPoint {
   const quality = gauge(drawQualitySamples(gan, config.prior, QUALITY_SAMPLES).pixels);
-  const rounded = Object.entries({ ...quality, classes: [] }).map(([name, value]) => [name, round(value as number)]);
+  const rounded = Object.entries({ ...quality, classes: [] }).map(([name, value]) => [
+    name,
+    round(value as number),
+  ]);
   return {
     step,
     seconds: round(clock.seconds()),
     cpuSeconds: round(clock.cpuSeconds()),
     ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [name, round(value)])),
-    quality: { ...(Object.fromEntries(rounded) as unknown as Quality), classes: [...quality.classes] },
+    quality: {
+      ...(Object.fromEntries(rounded) as unknown as Quality),
+      classes: [...quality.classes],
+    },
   };
 }
 
@@ -195,6 +253,10 @@ function round(value: number): number {
 }
 
 /** A loss that is no number ends a run; `round` has made it negative, which no loss of these arms can be. */
-function findFailure({ step, discriminatorLoss = 0, generatorLoss = 0 }: ExperimentPoint): string | null {
+function findFailure({
+  step,
+  discriminatorLoss = 0,
+  generatorLoss = 0,
+}: ExperimentPoint): string | null {
   return discriminatorLoss < 0 || generatorLoss < 0 ? `diverged before step ${step}` : null;
 }

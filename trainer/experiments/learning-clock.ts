@@ -12,7 +12,9 @@ export interface LearningClock {
 }
 
 /** Makes a clock that stands still. @param start  What it begins with. */
-export function createLearningClock(start: { seconds: number; cpuSeconds: number } | undefined): LearningClock {
+export function createLearningClock(
+  start: { seconds: number; cpuSeconds: number } | undefined,
+): LearningClock {
   let [seconds, cpuSeconds] = [start?.seconds ?? 0, start?.cpuSeconds ?? 0];
   let since: { wall: number; cpu: NodeJS.CpuUsage } | null = null;
   const take = (): void => {

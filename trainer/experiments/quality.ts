@@ -65,7 +65,10 @@ export function createGauge(weights: Float32Array, test: Dataset): Gauge {
   const coarse = reducePictures(test.images);
   const realDiversity = computeDiversity(test.images, test.count);
   const key = deriveKey('experiment', SAMPLES_SEED);
-  const few = pickDigits(test, drawSubset(key, PURPOSES.reference, 0, test.count, Math.min(QUALITY_SAMPLES, test.count)));
+  const few = pickDigits(
+    test,
+    drawSubset(key, PURPOSES.reference, 0, test.count, Math.min(QUALITY_SAMPLES, test.count)),
+  );
   const real = score(weights, few.images).points;
   return (images) => {
     const { points, predictions } = score(weights, images);
@@ -83,7 +86,10 @@ export function createGauge(weights: Float32Array, test: Dataset): Gauge {
   };
 }
 
-function score(weights: Float32Array, images: Uint8Array): { points: Points; predictions: Uint8Array } {
+function score(
+  weights: Float32Array,
+  images: Uint8Array,
+): { points: Points; predictions: Uint8Array } {
   const { features, predictions } = scoreImages(CLASSIFIER_CONFIG, weights, images);
   return { points: createPoints(features, CLASSIFIER_CONFIG.features), predictions };
 }
@@ -96,7 +102,11 @@ function reducePictures(images: Uint8Array): Points {
   const side = SIDE / BLOCK;
   const values = new Float32Array(images.length / BLOCK ** 2);
   for (let i = 0; i < images.length; i++) {
-    const [picture, row, column] = [Math.floor(i / SIDE ** 2), Math.floor(i / SIDE) % SIDE, i % SIDE];
+    const [picture, row, column] = [
+      Math.floor(i / SIDE ** 2),
+      Math.floor(i / SIDE) % SIDE,
+      i % SIDE,
+    ];
     const place = picture * side ** 2 + Math.floor(row / BLOCK) * side + Math.floor(column / BLOCK);
     values[place] = (values[place] as number) + (images[i] as number) / (255 * BLOCK ** 2);
   }
@@ -106,7 +116,13 @@ function reducePictures(images: Uint8Array): Points {
 /** What training digits get when they stand in for samples: what a generator could reach. */
 export function measureFloor(gauge: Gauge, training: Dataset): Quality {
   const count = Math.min(QUALITY_SAMPLES, training.count);
-  const places = drawSubset(deriveKey('experiment', SAMPLES_SEED), PURPOSES.floor, 0, training.count, count);
+  const places = drawSubset(
+    deriveKey('experiment', SAMPLES_SEED),
+    PURPOSES.floor,
+    0,
+    training.count,
+    count,
+  );
   return gauge(pickDigits(training, places).images);
 }
 
@@ -115,9 +131,16 @@ export function measureFloor(gauge: Gauge, training: Dataset): Quality {
  *
  * @param count  The first so many of them.
  */
-export function drawQualitySamples(gan: Gan, prior: PriorConfig | undefined, count: number): Samples {
+export function drawQualitySamples(
+  gan: Gan,
+  prior: PriorConfig | undefined,
+  count: number,
+): Samples {
   const { plan } = gan;
-  const latents = applyPrior(prior, drawLatents(deriveSeedKey(SAMPLES_SEED), 0, count, plan.config.latentSize));
+  const latents = applyPrior(
+    prior,
+    drawLatents(deriveSeedKey(SAMPLES_SEED), 0, count, plan.config.latentSize),
+  );
   const output = tf.tidy(() => {
     const input = tf.tensor2d(latents, [count, plan.config.latentSize]);
     return runGenerator(plan, splitWeights(plan.weights, pickShippedWeights(gan)), input); // [count, height, width, channels]

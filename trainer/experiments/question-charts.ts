@@ -10,7 +10,10 @@ import { nameArm } from './words.ts';
 type Pick = (point: ExperimentPoint) => number;
 
 /** Plans a question's charts, by the names of their files. @param arms  The first is the one to compare with. */
-export function planCharts(question: QuestionName, arms: readonly ArmRuns[]): ReadonlyMap<string, CurveChart> {
+export function planCharts(
+  question: QuestionName,
+  arms: readonly ArmRuns[],
+): ReadonlyMap<string, CurveChart> {
   const floor = arms[0]?.results[0]?.floor;
   const step: Pick = (point) => point.step;
   const frechet: Pick = ({ quality }) => quality.frechet;
@@ -19,7 +22,12 @@ export function planCharts(question: QuestionName, arms: readonly ArmRuns[]): Re
       label: nameArm(name),
       seeds: results.map(({ points }) => points.map((point) => [x(point), y(point)] as const)),
     }));
-  const plan = (what: string, x: readonly [string, Pick], y: Pick, scale: CurveChart['scale']): CurveChart => ({
+  const plan = (
+    what: string,
+    x: readonly [string, Pick],
+    y: Pick,
+    scale: CurveChart['scale'],
+  ): CurveChart => ({
     title: `${QUESTIONS[question].title} ${what}`,
     xLabel: x[0],
     yLabel: what,
@@ -33,7 +41,12 @@ export function planCharts(question: QuestionName, arms: readonly ArmRuns[]): Re
     ['distance', plan('Fréchet distance', steps, frechet, 'log')],
     [
       'distance-by-time',
-      plan('Fréchet distance', ['seconds of processor, one thread', (point) => point.cpuSeconds], frechet, 'log'),
+      plan(
+        'Fréchet distance',
+        ['seconds of processor, one thread', (point) => point.cpuSeconds],
+        frechet,
+        'log',
+      ),
     ],
     ['coarse', plan('Coarse distance', steps, ({ quality }) => quality.coarse, 'log')],
     [

@@ -37,9 +37,17 @@ export function planRuns(root: string, arms: readonly ArmName[], seeds: number):
  * @param sha256  Of its settings and data.
  * @throws ExperimentResultError  When its record cannot be read.
  */
-export async function isDone({ folder }: PlannedRun, sha256: string, steps: number): Promise<boolean> {
+export async function isDone(
+  { folder }: PlannedRun,
+  sha256: string,
+  steps: number,
+): Promise<boolean> {
   const result = await loadResult(locateExperiment(folder).result);
-  return result !== null && result.sha256 === sha256 && (result.steps >= steps || result.failure !== null);
+  return (
+    result !== null &&
+    result.sha256 === sha256 &&
+    (result.steps >= steps || result.failure !== null)
+  );
 }
 
 /**

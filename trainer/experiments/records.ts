@@ -39,7 +39,9 @@ export async function collectRecords(runs: string, docs: string): Promise<number
 /** Reads all records, by the order of their names. @throws ExperimentResultError  When one cannot be read. */
 export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
   const records = join(docs, RECORDS_FOLDER);
-  const names = existsSync(records) ? (await readdir(records)).filter((name) => name.endsWith('.json')).sort() : [];
+  const names = existsSync(records)
+    ? (await readdir(records)).filter((name) => name.endsWith('.json')).sort()
+    : [];
   const loaded = await Promise.all(names.map((name) => loadResult(join(records, name))));
   return loaded.filter((result) => result !== null);
 }

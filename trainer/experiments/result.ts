@@ -93,16 +93,21 @@ export async function loadResult(path: string): Promise<ExperimentResult | null>
   try {
     return resultSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new ExperimentResultError(`${path} is not the record of an experiment: delete it and run the experiment again`, {
-      cause,
-    });
+    throw new ExperimentResultError(
+      `${path} is not the record of an experiment: delete it and run the experiment again`,
+      {
+        cause,
+      },
+    );
   }
 }
 
 /** Writes a record: a line a measurement, so that a change shows as one. */
 export async function saveResult(path: string, result: ExperimentResult): Promise<void> {
   const { points, ...head } = result;
-  const lines = Object.entries(head).map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+  const lines = Object.entries(head).map(
+    ([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`,
+  );
   const rows = points.map((point) => `  ${JSON.stringify(point)}`);
   await writeAtomically(path, `{\n${lines.join(',\n')},\n"points": [\n${rows.join(',\n')}\n]\n}\n`);
 }

@@ -48,5 +48,8 @@ const STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262,
 /** From tables; beyond them by Cornish and Fisher's expansion, right to three digits. @param freedom  1 or more. */
 function computeStudentQuantile(freedom: number): number {
   const z = 1.959964;
-  return STUDENT[freedom - 1] ?? z + (z ** 3 + z) / (4 * freedom) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2);
+  return (
+    STUDENT[freedom - 1] ??
+    z + (z ** 3 + z) / (4 * freedom) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2)
+  );
 }

@@ -45,7 +45,12 @@ export interface Vae {
  * @param decoder  The generator's weights, which training changes.
  * @param key      The run's: the encoder's starting weights come from a stream of their own.
  */
-export function createVae(config: VaeConfig, plan: GeneratorPlan, decoder: NetworkState, key: RandomKey): Vae {
+export function createVae(
+  config: VaeConfig,
+  plan: GeneratorPlan,
+  decoder: NetworkState,
+  key: RandomKey,
+): Vae {
   const { latentSize } = plan.config;
   const specs: WeightSpec[] = [
     { name: 'hidden/kernel', shape: [sizeOf(plan.outputShape), config.encoderUnits] },
@@ -55,7 +60,9 @@ export function createVae(config: VaeConfig, plan: GeneratorPlan, decoder: Netwo
   ];
   const encoder = createState(specs, drawInitialArrays(specs, key, PURPOSES.encoderWeights));
   const layers = plan.config.layers.map((layer) =>
-    layer.type === 'dense' && layer.activation === 'sigmoid' ? { ...layer, activation: 'linear' as const } : layer,
+    layer.type === 'dense' && layer.activation === 'sigmoid'
+      ? { ...layer, activation: 'linear' as const }
+      : layer,
   );
   return { config, plan: { ...plan, config: { ...plan.config, layers } }, encoder, decoder };
 }
@@ -70,11 +77,19 @@ export function disposeVae({ encoder }: Vae): void {
  *
  * @returns  [batch, latentSize]. The caller disposes it.
  */
-export function drawNoise({ plan }: Vae, batchSize: number, key: RandomKey, step: number): tf.Tensor2D {
+export function drawNoise(
+  { plan }: Vae,
+  batchSize: number,
+  key: RandomKey,
+  step: number,
+): tf.Tensor2D {
   const { latentSize } = plan.config;
   const values = new Float32Array(batchSize * latentSize);
   fillUniform(drawWords(key, PURPOSES.encoderNoise, step, values.length), values);
-  return tf.tensor2d(applyPrior({ shape: 'gaussian', deviation: 1 }, values), [batchSize, latentSize]);
+  return tf.tensor2d(applyPrior({ shape: 'gaussian', deviation: 1 }, values), [
+    batchSize,
+    latentSize,
+  ]);
 }
 
 /**
@@ -85,18 +100,35 @@ export function drawNoise({ plan }: Vae, batchSize: number, key: RandomKey, step
  * @param update  Number of this update, from 1.
  * @returns       The loss before the update in nats an image, a scalar. The caller disposes it.
  */
-export function stepVae(vae: Vae, images: tf.Tensor4D, noise: tf.Tensor2D, update: number): tf.Scalar {
+export function stepVae(
+  vae: Vae,
+  images: tf.Tensor4D,
+  noise: tf.Tensor2D,
+  update: number,
+): tf.Scalar {
   const { encoder, decoder, config } = vae;
   return tf.tidy(() => {
-    const { value, grads } = tf.variableGrads(() => computeVaeLoss(vae, images, noise), [encoder.weights, decoder.weights]);
+    const { value, grads } = tf.variableGrads(
+      () => computeVaeLoss(vae, images, noise),
+      [encoder.weights, decoder.weights],
+    );
     for (const state of [encoder, decoder]) {
-      applyAdam(state, grads[state.weights.name] as tf.Tensor1D, config.adam, computeAdamAmounts(config.adam, update));
+      applyAdam(
+        state,
+        grads[state.weights.name] as tf.Tensor1D,
+        config.adam,
+        computeAdamAmounts(config.adam, update),
+      );
     }
     return value;
   });
 }
 
-function computeVaeLoss({ config, plan, encoder, decoder }: Vae, images: tf.Tensor4D, noise: tf.Tensor2D): tf.Scalar {
+function computeVaeLoss(
+  { config, plan, encoder, decoder }: Vae,
+  images: tf.Tensor4D,
+  noise: tf.Tensor2D,
+): tf.Scalar {
   const [hiddenKernel, hiddenBias, kernel, bias] = splitWeights(encoder.specs, encoder.weights) as [
     tf.Tensor2D,
     tf.Tensor1D,

@@ -11,7 +11,9 @@ export function nameArm(name: ArmName): string {
 
 /** "a", "a and b", "a, b and c". */
 export function joinWords(words: readonly string[]): string {
-  return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+  return words.length < 2
+    ? (words[0] ?? '')
+    : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
 /** Three digits that count: more would promise what seeds do not keep. */

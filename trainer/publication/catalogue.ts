@@ -1,7 +1,14 @@
 /**
  * The versions that lie in a store, each with its state: what `models list` and `models show` tell.
  */
-import { ARTIFACT_LIMITS, ArtifactError, buildKey, MANIFEST_FILE, parseManifest, type Manifest } from '../../shared/artifact.ts';
+import {
+  ARTIFACT_LIMITS,
+  ArtifactError,
+  buildKey,
+  MANIFEST_FILE,
+  parseManifest,
+  type Manifest,
+} from '../../shared/artifact.ts';
 import { parseSignaturePath } from '../../shared/signature.ts';
 import { StorageError, type ObjectStore } from '../storage/object-store.ts';
 import { findHold } from './hold.ts';
@@ -47,16 +54,30 @@ export interface CatalogueEntry extends VersionId {
  * @param only  Of one model; of all when not given.
  * @throws PublishError, StorageError
  */
-export async function listCatalogue(store: ObjectStore, now: Date, only?: string): Promise<CatalogueEntry[]> {
+export async function listCatalogue(
+  store: ObjectStore,
+  now: Date,
+  only?: string,
+): Promise<CatalogueEntry[]> {
   const survey = await surveyStore(store);
   const named = [
-    ...Object.entries(survey.pointer?.pointer.models ?? {}).map(([name, { version }]) => ({ name, version })),
+    ...Object.entries(survey.pointer?.pointer.models ?? {}).map(([name, { version }]) => ({
+      name,
+      version,
+    })),
     ...survey.ledger.pins,
   ];
   const missing = named
     .filter((id, i) => named.findIndex((other) => isSameVersion(id, other)) === i)
     .filter((id) => !survey.versions.some((version) => isSameVersion(version, id)))
-    .map(({ name, version }) => ({ name, version, objects: [], hasManifest: false, bytes: 0, lastModifiedMs: -Infinity }));
+    .map(({ name, version }) => ({
+      name,
+      version,
+      objects: [],
+      hasManifest: false,
+      bytes: 0,
+      lastModifiedMs: -Infinity,
+    }));
   const entries: CatalogueEntry[] = [];
   for (const version of [...survey.versions, ...missing]) {
     if (only === undefined || only === version.name) {
@@ -81,7 +102,12 @@ function compareText(one: string, other: string): number {
   return one < other ? -1 : Number(one > other);
 }
 
-async function describeVersion(store: ObjectStore, survey: Survey, version: SurveyedVersion, now: Date): Promise<CatalogueEntry> {
+async function describeVersion(
+  store: ObjectStore,
+  survey: Survey,
+  version: SurveyedVersion,
+  now: Date,
+): Promise<CatalogueEntry> {
   const { ledger, pointer } = survey;
   const { name, objects, bytes } = version;
   const served = findServed(pointer?.pointer, name);
@@ -99,7 +125,11 @@ async function describeVersion(store: ObjectStore, survey: Survey, version: Surv
     ['missing', objects.length === 0],
     ['incomplete', objects.length > 0 && !version.hasManifest],
     ['unreadable', version.hasManifest && manifest === null],
-    ['previous', served !== undefined && findPrevious(ledger, name, served.version)?.version === version.version],
+    [
+      'previous',
+      served !== undefined &&
+        findPrevious(ledger, name, served.version)?.version === version.version,
+    ],
     ['pinned', pin !== undefined],
     ['being_published', hasHold('keep')],
     ['being_deleted', hasHold('delete')],
@@ -122,12 +152,20 @@ async function describeVersion(store: ObjectStore, survey: Survey, version: Surv
 }
 
 /** Null where this software refuses it: `verify` says why. */
-async function readManifest(store: ObjectStore, { name, version }: VersionId): Promise<Manifest | null> {
+async function readManifest(
+  store: ObjectStore,
+  { name, version }: VersionId,
+): Promise<Manifest | null> {
   try {
-    const object = await store.get(buildKey(name, version, MANIFEST_FILE), { maxBytes: ARTIFACT_LIMITS.manifestBytes });
+    const object = await store.get(buildKey(name, version, MANIFEST_FILE), {
+      maxBytes: ARTIFACT_LIMITS.manifestBytes,
+    });
     return object === null ? null : parseManifest(object.bytes, { name, version }).manifest;
   } catch (cause) {
-    if (cause instanceof ArtifactError || (cause instanceof StorageError && cause.failure.reason === 'too_large')) {
+    if (
+      cause instanceof ArtifactError ||
+      (cause instanceof StorageError && cause.failure.reason === 'too_large')
+    ) {
       return null;
     }
     throw cause;

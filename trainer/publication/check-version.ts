@@ -58,31 +58,51 @@ export interface CheckOptions {
  * Checks a version.
  * @throws StorageError  When the store fails; what is wrong with the version is in `faults`.
  */
-export async function checkVersion(store: ObjectStore, id: VersionId, options: CheckOptions): Promise<CheckedVersion> {
+export async function checkVersion(
+  store: ObjectStore,
+  id: VersionId,
+  options: CheckOptions,
+): Promise<CheckedVersion> {
   const { objects, manifestSha256, publicKeys = [] } = options;
   const { name, version } = id;
   const keyOf = (path: string): string => buildKey(name, version, path);
   const faults: Fault[] = [];
-  const note = (path: string, problem: string): void => void faults.push({ key: keyOf(path), problem });
+  const note = (path: string, problem: string): void =>
+    void faults.push({ key: keyOf(path), problem });
 
-  const manifestBytes = await readObject(store, keyOf(MANIFEST_FILE), ARTIFACT_LIMITS.manifestBytes, faults);
+  const manifestBytes = await readObject(
+    store,
+    keyOf(MANIFEST_FILE),
+    ARTIFACT_LIMITS.manifestBytes,
+    faults,
+  );
   const parsed =
     manifestBytes &&
     catchArtifactFault(keyOf(MANIFEST_FILE), faults, () =>
-      parseManifest(manifestBytes, { name, version, ...(manifestSha256 !== undefined && { sha256: manifestSha256 }) }),
+      parseManifest(manifestBytes, {
+        name,
+        version,
+        ...(manifestSha256 !== undefined && { sha256: manifestSha256 }),
+      }),
     );
   for (const file of parsed?.manifest.files ?? []) {
     await checkFile(store, keyOf(file.path), file, parsed as ParsedManifest, faults);
   }
 
   const paths = objects.map(({ key }) => key.slice(keyOf('').length));
-  const listed = new Set([MANIFEST_FILE, ...(parsed?.manifest.files ?? []).map((file) => file.path)]);
+  const listed = new Set([
+    MANIFEST_FILE,
+    ...(parsed?.manifest.files ?? []).map((file) => file.path),
+  ]);
   for (const path of parsed === undefined ? [] : paths) {
     if (!listed.has(path) && parseSignaturePath(path) === undefined) {
       note(path, 'is not listed in the manifest');
     }
   }
-  const signedBy = manifestBytes === undefined ? [] : await findSigners(store, id, paths, manifestBytes, publicKeys, faults);
+  const signedBy =
+    manifestBytes === undefined
+      ? []
+      : await findSigners(store, id, paths, manifestBytes, publicKeys, faults);
   if (manifestBytes !== undefined && publicKeys.length > 0 && signedBy.length === 0) {
     note(MANIFEST_FILE, 'is not signed by any of the public keys given');
   }
@@ -147,7 +167,12 @@ async function findSigners(
 }
 
 /** Undefined when it is missing or too large, which is a fault. */
-async function readObject(store: ObjectStore, key: string, maxBytes: number, faults: Fault[]): Promise<Uint8Array | undefined> {
+async function readObject(
+  store: ObjectStore,
+  key: string,
+  maxBytes: number,
+  faults: Fault[],
+): Promise<Uint8Array | undefined> {
   try {
     const object = await store.get(key, { maxBytes });
     if (object === null) {
@@ -184,7 +209,11 @@ export async function requireManifest(store: ObjectStore, id: VersionId): Promis
   const listed = await store.list(buildVersionPrefix(id.name, id.version));
   if (!listed.some((object) => object.key === key)) {
     const faults = [{ key, problem: 'is missing' }];
-    throw new PublishError(store.description, { reason: 'not_whole', version: nameVersion(id), faults });
+    throw new PublishError(store.description, {
+      reason: 'not_whole',
+      version: nameVersion(id),
+      faults,
+    });
   }
 }
 
@@ -198,7 +227,11 @@ export async function requireWhole(store: ObjectStore, id: VersionId): Promise<s
   const objects = await store.list(buildVersionPrefix(id.name, id.version));
   const { faults, manifestSha256 } = await checkVersion(store, id, { objects });
   if (faults.length > 0 || manifestSha256 === undefined) {
-    throw new PublishError(store.description, { reason: 'not_whole', version: nameVersion(id), faults });
+    throw new PublishError(store.description, {
+      reason: 'not_whole',
+      version: nameVersion(id),
+      faults,
+    });
   }
   return manifestSha256;
 }

@@ -87,7 +87,10 @@ export async function holdToKeep(
  *
  * @param choose  Given the ledger as it is when the hold begins.
  */
-export async function holdToDelete(publication: Publication, choose: (ledger: Ledger) => VersionId[]): Promise<Hold> {
+export async function holdToDelete(
+  publication: Publication,
+  choose: (ledger: Ledger) => VersionId[],
+): Promise<Hold> {
   const token = randomUUID();
   let versions: VersionId[] = [];
   let until = '';
@@ -99,14 +102,22 @@ export async function holdToDelete(publication: Publication, choose: (ledger: Le
       .filter((version) => findHold(ledger, version, 'keep') === undefined)
       .map(pickId);
     until = computeEnd('delete', publication.now());
-    return versions.length === 0 ? ledger : addHold(ledger, { token, kind: 'delete', versions, until });
+    return versions.length === 0
+      ? ledger
+      : addHold(ledger, { token, kind: 'delete', versions, until });
   });
   return createHold(publication, { token, kind: 'delete', versions, until });
 }
 
 /** A hold of a kind on a version; undefined when there is none. */
-export function findHold(ledger: Ledger, version: VersionId, kind: HoldEntry['kind']): HoldEntry | undefined {
-  return ledger.holds.find((hold) => hold.kind === kind && hold.versions.some((each) => isSameVersion(each, version)));
+export function findHold(
+  ledger: Ledger,
+  version: VersionId,
+  kind: HoldEntry['kind'],
+): HoldEntry | undefined {
+  return ledger.holds.find(
+    (hold) => hold.kind === kind && hold.versions.some((each) => isSameVersion(each, version)),
+  );
 }
 
 /** Of something that has more. */
@@ -135,7 +146,12 @@ function createHold(publication: Publication, { token, kind, versions, until }: 
       const own = present.holds.find(isOwn);
       return own === undefined || Date.parse(own.until) - now().getTime() >= RENEWED_MS
         ? present
-        : { ...present, holds: present.holds.map((hold) => (isOwn(hold) ? { ...hold, until: computeEnd(kind, now()) } : hold)) };
+        : {
+            ...present,
+            holds: present.holds.map((hold) =>
+              isOwn(hold) ? { ...hold, until: computeEnd(kind, now()) } : hold,
+            ),
+          };
     });
     const own = ledger.holds.find(isOwn);
     untilMs = own === undefined ? 0 : Date.parse(own.until);
@@ -148,13 +164,18 @@ function createHold(publication: Publication, { token, kind, versions, until }: 
         await renew();
       }
       if (untilMs - now().getTime() < NEEDED_MS) {
-        throw new PublishError(store.description, { reason: 'hold_lost', versions: versions.map(nameVersion) });
+        throw new PublishError(store.description, {
+          reason: 'hold_lost',
+          versions: versions.map(nameVersion),
+        });
       }
     },
     async release(change = (ledger) => ledger) {
       await changeLedger(publication, (ledger) => {
         const changed = change(ledger);
-        return ledger.holds.some(isOwn) ? { ...changed, holds: changed.holds.filter((hold) => !isOwn(hold)) } : changed;
+        return ledger.holds.some(isOwn)
+          ? { ...changed, holds: changed.holds.filter((hold) => !isOwn(hold)) }
+          : changed;
       });
     },
   };

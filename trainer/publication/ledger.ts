@@ -14,7 +14,13 @@ import { PublishError } from '../storage/publish-error.ts';
 export const LEDGER_KEY = 'ledger.json';
 
 /** Bounds that keep the ledger below its size: about 250 bytes an entry of the history or a pin. */
-export const LEDGER_LIMITS = { bytes: 512 * 1024, history: 1000, historyOfName: 20, pins: 500, noteLength: 200 } as const;
+export const LEDGER_LIMITS = {
+  bytes: 512 * 1024,
+  history: 1000,
+  historyOfName: 20,
+  pins: 500,
+  noteLength: 200,
+} as const;
 
 const versionFields = { name: modelNameSchema, version: modelVersionSchema };
 
@@ -83,7 +89,9 @@ const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
  * Reads the ledger; an empty one where there is none.
  * @throws PublishError  `ledger_refused`, when it is malformed or of a newer schema: then it must not be overwritten.
  */
-export async function readLedger(store: ObjectStore): Promise<{ readonly ledger: Ledger; readonly etag: string | null }> {
+export async function readLedger(
+  store: ObjectStore,
+): Promise<{ readonly ledger: Ledger; readonly etag: string | null }> {
   const stored = await store.get(LEDGER_KEY, { maxBytes: LEDGER_LIMITS.bytes });
   return stored === null
     ? { ledger: EMPTY, etag: null }
@@ -95,14 +103,21 @@ function parseLedger(where: string, bytes: Uint8Array): Ledger {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new PublishError(where, { reason: 'ledger_refused', detail: 'is not JSON', isNewer: false });
+    throw new PublishError(where, {
+      reason: 'ledger_refused',
+      detail: 'is not JSON',
+      isNewer: false,
+    });
   }
   const parsed = ledgerSchema.safeParse(value);
   if (!parsed.success) {
-    const schema = typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined;
+    const schema =
+      typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined;
     const isNewer = typeof schema === 'number' && schema > EMPTY.schema;
     const issue = parsed.error.issues[0];
-    const detail = isNewer ? `has schema ${schema}` : `is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
+    const detail = isNewer
+      ? `has schema ${schema}`
+      : `is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
     throw new PublishError(where, { reason: 'ledger_refused', detail, isNewer });
   }
   return parsed.data;
@@ -117,7 +132,10 @@ function parseLedger(where: string, bytes: Uint8Array): Ledger {
  * @returns  The ledger after it.
  * @throws PublishError  When the ledger cannot be understood, is full, or was changed by others in every attempt.
  */
-export function changeLedger({ store, now, waiting }: Publication, change: (ledger: Ledger) => Ledger): Promise<Ledger> {
+export function changeLedger(
+  { store, now, waiting }: Publication,
+  change: (ledger: Ledger) => Ledger,
+): Promise<Ledger> {
   return retryContended(
     store.description,
     LEDGER_KEY,
@@ -129,12 +147,17 @@ export function changeLedger({ store, now, waiting }: Publication, change: (ledg
         return { done: present };
       }
       // Checked as it will be when it is read: one that is refused would stop all publishing.
-      const bytes = new TextEncoder().encode(`${JSON.stringify(ledgerSchema.parse(wanted), null, 2)}\n`);
+      const bytes = new TextEncoder().encode(
+        `${JSON.stringify(ledgerSchema.parse(wanted), null, 2)}\n`,
+      );
       if (bytes.length > LEDGER_LIMITS.bytes) {
         throw new PublishError(store.description, { reason: 'ledger_full', bytes: bytes.length });
       }
-      const condition = etag === null ? ({ when: 'absent' } as const) : ({ when: 'unchanged', etag } as const);
-      const put = await store.put(LEDGER_KEY, bytes, condition, { contentType: 'application/json' });
+      const condition =
+        etag === null ? ({ when: 'absent' } as const) : ({ when: 'unchanged', etag } as const);
+      const put = await store.put(LEDGER_KEY, bytes, condition, {
+        contentType: 'application/json',
+      });
       return put.ok ? { done: wanted } : undefined;
     },
     waiting,
@@ -146,8 +169,13 @@ export function isLive(hold: HoldEntry, at: Date): boolean {
 }
 
 /** A served version of the pointer's; undefined when none of that name is served. */
-export function findServed(pointer: Pointer | undefined, name: string): Pointer['models'][string] | undefined {
-  return pointer !== undefined && Object.hasOwn(pointer.models, name) ? pointer.models[name] : undefined;
+export function findServed(
+  pointer: Pointer | undefined,
+  name: string,
+): Pointer['models'][string] | undefined {
+  return pointer !== undefined && Object.hasOwn(pointer.models, name)
+    ? pointer.models[name]
+    : undefined;
 }
 
 /**
@@ -156,7 +184,12 @@ export function findServed(pointer: Pointer | undefined, name: string): Pointer[
  *
  * @returns  The same object when it is written down already, or nothing of that name is served.
  */
-export function recordServed(ledger: Ledger, pointer: Pointer | undefined, next: VersionId, at: Date): Ledger {
+export function recordServed(
+  ledger: Ledger,
+  pointer: Pointer | undefined,
+  next: VersionId,
+  at: Date,
+): Ledger {
   const served = findServed(pointer, next.name);
   if (served === undefined || served.version === next.version) {
     return ledger;
@@ -166,15 +199,25 @@ export function recordServed(ledger: Ledger, pointer: Pointer | undefined, next:
   if (last?.version === served.version && last.publishedAt === served.publishedAt) {
     return ledger;
   }
-  const others = ledger.history.filter((entry) => !isSameVersion(entry, { name, version: served.version }));
+  const others = ledger.history.filter(
+    (entry) => !isSameVersion(entry, { name, version: served.version }),
+  );
   const entry = { name, ...served, replacedAt: at.toISOString() };
   const ofName = others.filter((each) => each.name === name);
-  const surplus = new Set(ofName.slice(0, Math.max(0, ofName.length + 1 - LEDGER_LIMITS.historyOfName)));
-  const history = [...others.filter((each) => !surplus.has(each)), entry].slice(-LEDGER_LIMITS.history);
+  const surplus = new Set(
+    ofName.slice(0, Math.max(0, ofName.length + 1 - LEDGER_LIMITS.historyOfName)),
+  );
+  const history = [...others.filter((each) => !surplus.has(each)), entry].slice(
+    -LEDGER_LIMITS.history,
+  );
   return { ...ledger, history };
 }
 
 /** The version of a name that was served before `current`; undefined when none is known. */
-export function findPrevious(ledger: Ledger, name: string, current: string): ServedVersion | undefined {
+export function findPrevious(
+  ledger: Ledger,
+  name: string,
+  current: string,
+): ServedVersion | undefined {
   return ledger.history.findLast((entry) => entry.name === name && entry.version !== current);
 }

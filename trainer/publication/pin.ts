@@ -4,7 +4,14 @@
 import { PublishError } from '../storage/publish-error.ts';
 import { requireManifest } from './check-version.ts';
 import { holding, holdToKeep, type OnWait } from './hold.ts';
-import { changeLedger, isSameVersion, LEDGER_LIMITS, readLedger, type Publication, type VersionId } from './ledger.ts';
+import {
+  changeLedger,
+  isSameVersion,
+  LEDGER_LIMITS,
+  readLedger,
+  type Publication,
+  type VersionId,
+} from './ledger.ts';
 
 export interface PinOptions extends Publication {
   readonly id: VersionId;
@@ -43,7 +50,13 @@ export async function pinVersion(options: PinOptions): Promise<boolean> {
       }
       return present.pins.some((pin) => isSameVersion(pin, id) && pin.note === note)
         ? present
-        : { ...present, pins: [...others, { name: id.name, version: id.version, pinnedAt: now().toISOString(), note }] };
+        : {
+            ...present,
+            pins: [
+              ...others,
+              { name: id.name, version: id.version, pinnedAt: now().toISOString(), note },
+            ],
+          };
     });
   });
   return true;
@@ -53,7 +66,11 @@ export async function pinVersion(options: PinOptions): Promise<boolean> {
  * Takes a pin away.
  * @returns  True when the ledger was changed, or for a dry run would be.
  */
-export async function unpinVersion({ id, dryRun = false, ...publication }: PinOptions): Promise<boolean> {
+export async function unpinVersion({
+  id,
+  dryRun = false,
+  ...publication
+}: PinOptions): Promise<boolean> {
   const { ledger } = await readLedger(publication.store);
   if (!ledger.pins.some((pin) => isSameVersion(pin, id))) {
     return false;

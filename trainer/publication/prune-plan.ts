@@ -15,7 +15,14 @@ export interface PruneRules {
 }
 
 /** Why a version stays: `previous` is the one that a rollback goes to, `held` is being published or pinned now. */
-export type KeepReason = 'served' | 'pinned' | 'previous' | 'held' | 'recent' | 'young' | 'not_understood';
+export type KeepReason =
+  | 'served'
+  | 'pinned'
+  | 'previous'
+  | 'held'
+  | 'recent'
+  | 'young'
+  | 'not_understood';
 
 export interface PruneDecision {
   readonly version: SurveyedVersion;
@@ -30,8 +37,13 @@ export interface PruneDecision {
  * @param nowMs   Milliseconds since 1970.
  */
 export function planPrune(survey: Survey, rules: PruneRules, nowMs: number): PruneDecision[] {
-  const meant = survey.versions.filter(({ name }) => rules.name === undefined || rules.name === name);
-  return meant.map((version) => ({ version, keptBecause: findReason(version, survey, rules, nowMs) }));
+  const meant = survey.versions.filter(
+    ({ name }) => rules.name === undefined || rules.name === name,
+  );
+  return meant.map((version) => ({
+    version,
+    keptBecause: findReason(version, survey, rules, nowMs),
+  }));
 }
 
 function findReason(
@@ -47,7 +59,10 @@ function findReason(
   if (ledger.pins.some((pin) => isSameVersion(pin, version))) {
     return 'pinned';
   }
-  if (served !== undefined && findPrevious(ledger, version.name, served)?.version === version.version) {
+  if (
+    served !== undefined &&
+    findPrevious(ledger, version.name, served)?.version === version.version
+  ) {
     return 'previous';
   }
   if (findHold(ledger, version, 'keep') !== undefined) {

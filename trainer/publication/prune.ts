@@ -3,13 +3,26 @@
  * the manifest first, so that a version which is half gone is never taken for whole. Stopped anywhere, what is served is
  * whole, and the command can be repeated.
  */
-import { ARTIFACT_LIMITS, ArtifactError, buildKey, MANIFEST_FILE, parseManifest } from '../../shared/artifact.ts';
+import {
+  ARTIFACT_LIMITS,
+  ArtifactError,
+  buildKey,
+  MANIFEST_FILE,
+  parseManifest,
+} from '../../shared/artifact.ts';
 import { PROBE_PREFIX, requireConditionalWrites } from '../storage/conditional-writes.ts';
 import { StorageError, type ListedObject, type ObjectStore } from '../storage/object-store.ts';
 import { PublishError } from '../storage/publish-error.ts';
 import { readPointer } from '../storage/served-pointer.ts';
 import { holding, holdToDelete, type Hold } from './hold.ts';
-import { changeLedger, findServed, isSameVersion, type Ledger, type Publication, type ServedVersion } from './ledger.ts';
+import {
+  changeLedger,
+  findServed,
+  isSameVersion,
+  type Ledger,
+  type Publication,
+  type ServedVersion,
+} from './ledger.ts';
 import { planPrune, type KeepReason, type PruneDecision, type PruneRules } from './prune-plan.ts';
 import { surveyStore, type Survey, type SurveyedVersion } from './survey.ts';
 
@@ -50,17 +63,29 @@ export async function pruneStore(options: PruneOptions): Promise<PruneResult> {
   for (const decision of planPrune(survey, options, now().getTime())) {
     decisions.push(await reconsider(store, decision));
   }
-  const candidates = decisions.filter(({ keptBecause }) => keptBecause === undefined).map(({ version }) => version);
-  const probes = (await store.list(PROBE_PREFIX)).filter(({ lastModifiedMs }) => now().getTime() - lastModifiedMs > PROBE_MS);
+  const candidates = decisions
+    .filter(({ keptBecause }) => keptBecause === undefined)
+    .map(({ version }) => version);
+  const probes = (await store.list(PROBE_PREFIX)).filter(
+    ({ lastModifiedMs }) => now().getTime() - lastModifiedMs > PROBE_MS,
+  );
   const vanished = findVanished(survey);
   if (dryRun || (candidates.length === 0 && probes.length === 0 && vanished.length === 0)) {
     return { deleted: candidates, kept: listKept(decisions, []), probes };
   }
 
-  await requireConditionalWrites(store, options.allowUnsafePointer === true, options.onConditionsIgnored ?? (() => {}));
+  await requireConditionalWrites(
+    store,
+    options.allowUnsafePointer === true,
+    options.onConditionsIgnored ?? (() => {}),
+  );
   const deleted: SurveyedVersion[] = [];
   for (let start = 0; start < candidates.length; start += BATCH) {
-    for (const version of await deleteBatch(options, survey, candidates.slice(start, start + BATCH))) {
+    for (const version of await deleteBatch(
+      options,
+      survey,
+      candidates.slice(start, start + BATCH),
+    )) {
       deleted.push(version);
       onDeleted(version);
     }
@@ -98,14 +123,20 @@ async function reconsider(store: ObjectStore, decision: PruneDecision): Promise<
     }
     return decision;
   } catch (cause) {
-    if (cause instanceof ArtifactError || (cause instanceof StorageError && cause.failure.reason === 'too_large')) {
+    if (
+      cause instanceof ArtifactError ||
+      (cause instanceof StorageError && cause.failure.reason === 'too_large')
+    ) {
       return { version, keptBecause: 'not_understood' };
     }
     throw cause;
   }
 }
 
-function listKept(decisions: readonly PruneDecision[], spared: readonly SurveyedVersion[]): PruneResult['kept'] {
+function listKept(
+  decisions: readonly PruneDecision[],
+  spared: readonly SurveyedVersion[],
+): PruneResult['kept'] {
   return decisions.flatMap(({ version, keptBecause }) => {
     const reason = spared.includes(version) ? 'held' : keptBecause;
     return reason === undefined ? [] : [{ version, reason }];
@@ -130,27 +161,39 @@ async function deleteBatch(
     const present = await surveyStore(options.store);
     const free = listFree(options, present);
     const gone: SurveyedVersion[] = [];
-    for (const version of candidates.filter((each) => hold.versions.some((held) => isSameVersion(held, each)))) {
+    for (const version of candidates.filter((each) =>
+      hold.versions.some((held) => isSameVersion(held, each)),
+    )) {
       const isThere = present.versions.some((each) => isSameVersion(each, version));
       const target = free.find((each) => isSameVersion(each, version));
       if (!isThere || (target !== undefined && (await deleteVersion(options, hold, target)))) {
         gone.push(version);
       }
     }
-    await hold.release((ledger) => forget(ledger, (entry) => gone.some((version) => isSameVersion(version, entry))));
+    await hold.release((ledger) =>
+      forget(ledger, (entry) => gone.some((version) => isSameVersion(version, entry))),
+    );
     return gone;
   });
 }
 
 function listFree(options: PruneOptions, survey: Survey): SurveyedVersion[] {
   const decisions = planPrune(survey, options, options.now().getTime());
-  return decisions.filter(({ keptBecause }) => keptBecause === undefined).map(({ version }) => version);
+  return decisions
+    .filter(({ keptBecause }) => keptBecause === undefined)
+    .map(({ version }) => version);
 }
 
 /** @returns  False when it turned out to be served, so that it was not deleted, or no further. */
-async function deleteVersion({ store }: PruneOptions, hold: Hold, { name, version, objects }: SurveyedVersion): Promise<boolean> {
+async function deleteVersion(
+  { store }: PruneOptions,
+  hold: Hold,
+  { name, version, objects }: SurveyedVersion,
+): Promise<boolean> {
   const manifestKey = buildKey(name, version, MANIFEST_FILE);
-  const inOrder = objects.toSorted((one, other) => Number(other.key === manifestKey) - Number(one.key === manifestKey));
+  const inOrder = objects.toSorted(
+    (one, other) => Number(other.key === manifestKey) - Number(one.key === manifestKey),
+  );
   for (const { key } of inOrder) {
     // Under the hold only software that knows of no holds begins to serve it.
     if (findServed((await readPointer(store))?.pointer, name)?.version === version) {
@@ -169,5 +212,7 @@ function forget(ledger: Ledger, isForgotten: (entry: ServedVersion) => boolean):
 
 /** Entries of versions of which nothing is left, as there are after a deleter that was killed. */
 function findVanished({ ledger, versions }: Survey): ServedVersion[] {
-  return ledger.history.filter((entry) => !versions.some((version) => isSameVersion(version, entry)));
+  return ledger.history.filter(
+    (entry) => !versions.some((version) => isSameVersion(version, entry)),
+  );
 }

@@ -3,10 +3,23 @@
  */
 import { requireConditionalWrites } from '../storage/conditional-writes.ts';
 import { PublishError } from '../storage/publish-error.ts';
-import { movePointer, readPointer, type Published, type StoredPointer } from '../storage/served-pointer.ts';
+import {
+  movePointer,
+  readPointer,
+  type Published,
+  type StoredPointer,
+} from '../storage/served-pointer.ts';
 import { requireManifest, requireWhole } from './check-version.ts';
 import { holding, holdToKeep, type OnWait } from './hold.ts';
-import { changeLedger, findPrevious, findServed, readLedger, recordServed, type Ledger, type Publication } from './ledger.ts';
+import {
+  changeLedger,
+  findPrevious,
+  findServed,
+  readLedger,
+  recordServed,
+  type Ledger,
+  type Publication,
+} from './ledger.ts';
 
 export interface RollbackOptions extends Publication {
   readonly name: string;
@@ -50,7 +63,12 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackResult
   if (version === served.version) {
     return { ...result, pointerMoved: false };
   }
-  const target = { name, version, manifestSha256: await requireWhole(store, { name, version }), makeDefault: false };
+  const target = {
+    name,
+    version,
+    manifestSha256: await requireWhole(store, { name, version }),
+    makeDefault: false,
+  };
   if (dryRun) {
     return { ...result, pointerMoved: true };
   }
@@ -60,7 +78,8 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackResult
     options.allowUnsafePointer === true,
     options.onConditionsIgnored ?? (() => {}),
   );
-  const record = (before: StoredPointer) => (present: Ledger) => recordServed(present, before?.pointer, target, now());
+  const record = (before: StoredPointer) => (present: Ledger) =>
+    recordServed(present, before?.pointer, target, now());
   const hold = await holdToKeep(options, target, record(pointer), options.onWait);
   return holding(hold, async () => {
     // Again, since it may have been deleted before the hold began. From here on it cannot be.
@@ -82,9 +101,19 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackResult
 }
 
 /** Who rolls back means the version that was served when the command began. */
-function requireUnmoved({ store }: Publication, { name }: Published, version: string, before: StoredPointer): void {
+function requireUnmoved(
+  { store }: Publication,
+  { name }: Published,
+  version: string,
+  before: StoredPointer,
+): void {
   const found = findServed(before?.pointer, name)?.version;
   if (found !== version) {
-    throw new PublishError(store.description, { reason: 'served_changed', name, expected: version, found: found ?? 'none' });
+    throw new PublishError(store.description, {
+      reason: 'served_changed',
+      name,
+      expected: version,
+      found: found ?? 'none',
+    });
   }
 }

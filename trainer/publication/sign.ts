@@ -31,7 +31,11 @@ export async function signVersion(options: SignOptions): Promise<boolean> {
   const manifest = await store.get(key, { maxBytes: ARTIFACT_LIMITS.manifestBytes });
   if (manifest === null || planUpload(key, manifest.bytes).sha256 !== sha256) {
     const faults = [{ key, problem: 'was changed while it was read' }];
-    throw new PublishError(store.description, { reason: 'not_whole', version: nameVersion(id), faults });
+    throw new PublishError(store.description, {
+      reason: 'not_whole',
+      version: nameVersion(id),
+      faults,
+    });
   }
   const path = buildSignaturePath(signer.publicKey.id);
   const upload = planUpload(buildKey(id.name, id.version, path), signer.sign(manifest.bytes));

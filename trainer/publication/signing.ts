@@ -2,7 +2,13 @@
  * The publisher's side of signatures: private keys in files, made and used by Node's own Ed25519. A private key is never
  * printed, nor a part of an error.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  type KeyObject,
+} from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { namePublicKey, type PublicKey } from '../../shared/signature.ts';
 import { ExpectedError } from '../expected-error.ts';
@@ -31,7 +37,10 @@ export async function readSigner(path: string): Promise<Signer> {
     throw new KeyFileError(`${path}: expected a private key, got ${cause.code ?? 'an error'}`);
   });
   const key = parsePrivateKey(path, text);
-  return { publicKey: exportPublicKey(key), sign: (bytes) => new Uint8Array(sign(null, bytes, key)) };
+  return {
+    publicKey: exportPublicKey(key),
+    sign: (bytes) => new Uint8Array(sign(null, bytes, key)),
+  };
 }
 
 function parsePrivateKey(path: string, text: Buffer): KeyObject {

@@ -1,7 +1,12 @@
 /**
  * What lies in a store: every version of every model with its objects, as one listing tells of them.
  */
-import { MANIFEST_FILE, MODELS_PREFIX, modelNameSchema, modelVersionSchema } from '../../shared/artifact.ts';
+import {
+  MANIFEST_FILE,
+  MODELS_PREFIX,
+  modelNameSchema,
+  modelVersionSchema,
+} from '../../shared/artifact.ts';
 import type { ListedObject, ObjectStore } from '../storage/object-store.ts';
 import { readPointer, type StoredPointer } from '../storage/served-pointer.ts';
 import { isSameVersion, readLedger, type Ledger, type VersionId } from './ledger.ts';
@@ -72,7 +77,10 @@ function describeVersion(objects: readonly ListedObject[]): SurveyedVersion {
 /** The version that a key belongs to: `models/NAME/VERSION/FILE`. */
 function parseVersionKey(key: string): VersionId | null {
   const [name, version, file, ...more] = key.slice(MODELS_PREFIX.length).split('/');
-  const parsed = { name: modelNameSchema.safeParse(name), version: modelVersionSchema.safeParse(version) };
+  const parsed = {
+    name: modelNameSchema.safeParse(name),
+    version: modelVersionSchema.safeParse(version),
+  };
   return parsed.name.success && parsed.version.success && file !== undefined && more.length === 0
     ? { name: parsed.name.data, version: parsed.version.data }
     : null;
@@ -80,6 +88,8 @@ function parseVersionKey(key: string): VersionId | null {
 
 /** When a version was written or served last: milliseconds since 1970. */
 export function findLastUse(version: SurveyedVersion, ledger: Ledger): number {
-  const replaced = ledger.history.filter((entry) => isSameVersion(entry, version)).map((entry) => Date.parse(entry.replacedAt));
+  const replaced = ledger.history
+    .filter((entry) => isSameVersion(entry, version))
+    .map((entry) => Date.parse(entry.replacedAt));
   return Math.max(version.lastModifiedMs, ...replaced);
 }

@@ -34,7 +34,9 @@ export async function findMissing(
   { name, version }: VersionId,
   uploads: readonly Upload[],
 ): Promise<readonly Upload[]> {
-  const listed = new Map((await store.list(buildVersionPrefix(name, version))).map(({ key, bytes }) => [key, bytes]));
+  const listed = new Map(
+    (await store.list(buildVersionPrefix(name, version))).map(({ key, bytes }) => [key, bytes]),
+  );
   return uploads.filter(({ key, bytes }) => listed.get(key) !== bytes);
 }
 
@@ -51,10 +53,15 @@ export async function isThere(store: ObjectStore, upload: Upload): Promise<boole
 }
 
 /** Null when the key is free. */
-async function compareStored(store: ObjectStore, { key, bytes, sha256 }: Upload): Promise<boolean | null> {
+async function compareStored(
+  store: ObjectStore,
+  { key, bytes, sha256 }: Upload,
+): Promise<boolean | null> {
   try {
     const stored = await store.get(key, { maxBytes: bytes });
-    return stored === null ? null : stored.bytes.length === bytes && hashBytes(stored.bytes) === sha256;
+    return stored === null
+      ? null
+      : stored.bytes.length === bytes && hashBytes(stored.bytes) === sha256;
   } catch (cause) {
     if (cause instanceof StorageError && cause.failure.reason === 'too_large') {
       return false;
@@ -68,10 +75,18 @@ async function compareStored(store: ObjectStore, { key, bytes, sha256 }: Upload)
  * @throws PublishError  When other bytes are there, or come back.
  */
 export async function putOnce(store: ObjectStore, upload: Upload): Promise<void> {
-  const put = await store.put(upload.key, upload.content, { when: 'absent' }, { contentType: upload.contentType });
+  const put = await store.put(
+    upload.key,
+    upload.content,
+    { when: 'absent' },
+    { contentType: upload.contentType },
+  );
   const matches = await compareStored(store, upload);
   if (matches !== true) {
     // Refused, the key was taken by another publisher meanwhile; done, the store did not keep what it was given.
-    throw new PublishError(store.description, { reason: put.ok ? 'read_back_differs' : 'object_differs', key: upload.key });
+    throw new PublishError(store.description, {
+      reason: put.ok ? 'read_back_differs' : 'object_differs',
+      key: upload.key,
+    });
   }
 }

@@ -27,11 +27,15 @@ export interface VerifyOptions {
  * Reads and checks what is published. Writes nothing.
  * @throws PublishError, StorageError
  */
-export async function verifyStore(store: ObjectStore, options: VerifyOptions = {}): Promise<Verification> {
+export async function verifyStore(
+  store: ObjectStore,
+  options: VerifyOptions = {},
+): Promise<Verification> {
   const { only, publicKeys = [], onChecked = () => {} } = options;
   const survey = await surveyStore(store);
   const isMeant = ({ name, version }: VersionId): boolean =>
-    only === undefined || (name === only.name && (only.version === undefined || version === only.version));
+    only === undefined ||
+    (name === only.name && (only.version === undefined || version === only.version));
   const versions: CheckedVersion[] = [];
   const leftovers: VersionId[] = [];
   for (const surveyed of survey.versions.filter(isMeant)) {
@@ -43,7 +47,11 @@ export async function verifyStore(store: ObjectStore, options: VerifyOptions = {
       continue;
     }
     const manifestSha256 = isServed ? served.manifestSha256 : undefined;
-    const checked = await checkVersion(store, { name, version }, { objects, manifestSha256, publicKeys });
+    const checked = await checkVersion(
+      store,
+      { name, version },
+      { objects, manifestSha256, publicKeys },
+    );
     versions.push(checked);
     onChecked(checked);
   }
@@ -57,12 +65,22 @@ export async function verifyStore(store: ObjectStore, options: VerifyOptions = {
 }
 
 /** Versions that pointer or pins name and of which nothing is there. */
-function findDangling({ pointer, ledger, versions }: Survey): { readonly id: VersionId; readonly fault: Fault }[] {
+function findDangling({
+  pointer,
+  ledger,
+  versions,
+}: Survey): { readonly id: VersionId; readonly fault: Fault }[] {
   const named = [
-    ...Object.entries(pointer?.pointer.models ?? {}).map(([name, { version }]) => ({ key: POINTER_KEY, id: { name, version } })),
+    ...Object.entries(pointer?.pointer.models ?? {}).map(([name, { version }]) => ({
+      key: POINTER_KEY,
+      id: { name, version },
+    })),
     ...ledger.pins.map(({ name, version }) => ({ key: LEDGER_KEY, id: { name, version } })),
   ];
   return named
     .filter(({ id }) => !versions.some((version) => isSameVersion(version, id)))
-    .map(({ key, id }) => ({ id, fault: { key, problem: `names ${nameVersion(id)}, of which nothing is there` } }));
+    .map(({ key, id }) => ({
+      id,
+      fault: { key, problem: `names ${nameVersion(id)}, of which nothing is there` },
+    }));
 }

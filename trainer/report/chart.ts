@@ -83,7 +83,8 @@ export function renderTable({ title, series }: Chart): string {
 }
 
 function createScales({ scale, series, references = [] }: Chart): Scales | null {
-  const isDrawn = (value: number): boolean => Number.isFinite(value) && (scale === 'linear' || value > 0);
+  const isDrawn = (value: number): boolean =>
+    Number.isFinite(value) && (scale === 'linear' || value > 0);
   const points = series.flatMap((one) => one.points.filter(([, value]) => isDrawn(value)));
   if (points.length === 0) {
     return null;
@@ -103,23 +104,32 @@ function createScales({ scale, series, references = [] }: Chart): Scales | null 
 
 /** A logarithmic scale's ticks, as few as fit: all, those that begin with 1, 2 or 5, or powers of ten. */
 export function thinTicks(ticks: readonly number[]): readonly number[] {
-  const lead = (value: number): number => Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+  const lead = (value: number): number =>
+    Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
   const fitting = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]].map((leads) =>
     ticks.filter((tick) => leads.includes(lead(tick))),
   );
   const powers = fitting.at(-1) ?? ticks;
-  return fitting.find(({ length }) => length <= 7) ?? powers.filter((_, i) => i % Math.ceil(powers.length / 6) === 0);
+  return (
+    fitting.find(({ length }) => length <= 7) ??
+    powers.filter((_, i) => i % Math.ceil(powers.length / 6) === 0)
+  );
 }
 
 function renderAxes({ x, y, xTicks, yTicks }: Scales): string {
-  const [left, right, bottom] = [MARGIN.left, SIZE.width - MARGIN.right, SIZE.height - MARGIN.bottom];
+  const [left, right, bottom] = [
+    MARGIN.left,
+    SIZE.width - MARGIN.right,
+    SIZE.height - MARGIN.bottom,
+  ];
   const rows = yTicks.map(
     (tick) =>
       `<line class="rule" x1="${left}" x2="${right}" y1="${round(y(tick))}" y2="${round(y(tick))}"/>` +
       `<text class="tick" x="${left - 6}" y="${round(y(tick) + 4)}" text-anchor="end">${formatTick(tick)}</text>`,
   );
   const columns = xTicks.map(
-    (tick) => `<text class="tick" x="${round(x(tick))}" y="${bottom + 17}" text-anchor="middle">${formatTick(tick)}</text>`,
+    (tick) =>
+      `<text class="tick" x="${round(x(tick))}" y="${bottom + 17}" text-anchor="middle">${formatTick(tick)}</text>`,
   );
   return `<g aria-hidden="true">${rows.join('')}${columns.join('')}</g>`;
 }
@@ -129,9 +139,10 @@ export function formatTick(value: number): string {
   if (value !== 0 && Math.abs(value) < 1e-3) {
     return value.toExponential(0).replace('-', '−');
   }
-  return new Intl.NumberFormat('en', { notation: value >= 1000 ? 'compact' : 'standard', maximumSignificantDigits: 4 }).format(
-    value,
-  );
+  return new Intl.NumberFormat('en', {
+    notation: value >= 1000 ? 'compact' : 'standard',
+    maximumSignificantDigits: 4,
+  }).format(value);
 }
 
 function renderMark(step: number, { x }: Scales): string {
@@ -139,7 +150,11 @@ function renderMark(step: number, { x }: Scales): string {
   return `<line class="mark" x1="${at}" x2="${at}" y1="${MARGIN.top}" y2="${SIZE.height - MARGIN.bottom}"/>`;
 }
 
-function renderReference({ value, label }: { value: number; label: string }, place: number, { y }: Scales): string {
+function renderReference(
+  { value, label }: { value: number; label: string },
+  place: number,
+  { y }: Scales,
+): string {
   const at = round(y(value));
   // The first above its line, unless there is no room, others below theirs: lines may lie close.
   const baseline = place > 0 || at < MARGIN.top + LABEL_HEIGHT ? at + LABEL_HEIGHT - 2 : at - 4;
@@ -150,7 +165,9 @@ function renderReference({ value, label }: { value: number; label: string }, pla
 }
 
 function renderSeries({ tone, points }: Series, { x, y, isDrawn }: Scales): string {
-  const placed = points.map(([step, value]) => (isDrawn(value) ? ([x(step), y(value)] as const) : null));
+  const placed = points.map(([step, value]) =>
+    isDrawn(value) ? ([x(step), y(value)] as const) : null,
+  );
   const draw = (path: readonly (readonly [number, number] | null)[]): string =>
     line<readonly [number, number] | null>()
       .defined((point) => point !== null)
@@ -164,7 +181,9 @@ function renderSeries({ tone, points }: Series, { x, y, isDrawn }: Scales): stri
 }
 
 /** An exponential moving average of heights, so that a logarithmic axis is smoothed as it looks. Starts at the first point. */
-function smooth(points: readonly (readonly [number, number] | null)[]): (readonly [number, number] | null)[] {
+function smooth(
+  points: readonly (readonly [number, number] | null)[],
+): (readonly [number, number] | null)[] {
   let height: number | undefined;
   return points.map((point) => {
     if (point === null) {
@@ -188,7 +207,10 @@ function renderEndLabels({ series }: Chart, { y, isDrawn }: Scales): string {
   return labels
     .map(({ label, tone, value, at }, i) => {
       const rest = (labels.length - 1 - i) * 2 * LABEL_HEIGHT;
-      const top = Math.min(Math.max(at, next), SIZE.height - MARGIN.bottom - rest - LABEL_HEIGHT + 4);
+      const top = Math.min(
+        Math.max(at, next),
+        SIZE.height - MARGIN.bottom - rest - LABEL_HEIGHT + 4,
+      );
       next = top + 2 * LABEL_HEIGHT;
       return (
         `<text class="end ${tone}" x="${left}" y="${round(top)}">${escapeHtml(label)}` +
@@ -206,8 +228,11 @@ function renderColumns({ series }: Chart, { x }: Scales): string {
   const columns = shown.map(([step, values], i) => {
     const at = x(step);
     const from = i === 0 ? MARGIN.left : (at + x(shown[i - 1]?.[0] ?? 0)) / 2;
-    const to = i === shown.length - 1 ? SIZE.width - MARGIN.right : (at + x(shown[i + 1]?.[0] ?? 0)) / 2;
-    const text = series.flatMap(({ label }, k) => (values[k] === null ? [] : [`${label} ${formatNumber(values[k] as number)}`]));
+    const to =
+      i === shown.length - 1 ? SIZE.width - MARGIN.right : (at + x(shown[i + 1]?.[0] ?? 0)) / 2;
+    const text = series.flatMap(({ label }, k) =>
+      values[k] === null ? [] : [`${label} ${formatNumber(values[k] as number)}`],
+    );
     return (
       `<g class="column"><rect x="${round(from)}" y="${MARGIN.top}" width="${round(Math.max(0.1, to - from))}" height="${SIZE.height - MARGIN.top - MARGIN.bottom}"/>` +
       `<line x1="${round(at)}" x2="${round(at)}" y1="${MARGIN.top}" y2="${SIZE.height - MARGIN.bottom}"/>` +
@@ -230,8 +255,12 @@ function describeChart({ series }: Chart): string {
 }
 
 /** A row a step that any series has, with each one's value or null. */
-function mergeRows(series: readonly Series[]): (readonly [step: number, values: readonly (number | null)[]])[] {
-  const steps = [...new Set(series.flatMap(({ points }) => points.map(([step]) => step)))].sort((a, b) => a - b);
+function mergeRows(
+  series: readonly Series[],
+): (readonly [step: number, values: readonly (number | null)[]])[] {
+  const steps = [...new Set(series.flatMap(({ points }) => points.map(([step]) => step)))].sort(
+    (a, b) => a - b,
+  );
   const maps = series.map(({ points }) => new Map(points));
   return steps.map((step) => [step, maps.map((map) => map.get(step) ?? null)] as const);
 }

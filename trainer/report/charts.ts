@@ -8,13 +8,22 @@ import type { Chart, Series } from './chart.ts';
 type Figure = Exclude<keyof MetricsLine, 'warnings'>;
 
 /** Loss of a player who guesses: log 2, and twice that for the discriminator of two kinds of images. */
-const GUESSING = { relativistic: Math.LN2, generator: Math.LN2, discriminator: 2 * Math.LN2 } as const;
+const GUESSING = {
+  relativistic: Math.LN2,
+  generator: Math.LN2,
+  discriminator: 2 * Math.LN2,
+} as const;
 
 /** Lays out a run's charts; those without any figure are left out. */
-export function planCharts(metrics: readonly MetricsLine[], config: Partial<TrainingConfig>): Chart[] {
+export function planCharts(
+  metrics: readonly MetricsLine[],
+  config: Partial<TrainingConfig>,
+): Chart[] {
   const marks = metrics.filter(({ warnings = [] }) => warnings.length > 0).map(({ step }) => step);
   const pick = (figure: Figure): Series['points'] =>
-    metrics.flatMap((line) => (line[figure] === undefined ? [] : [[line.step, line[figure]] as const]));
+    metrics.flatMap((line) =>
+      line[figure] === undefined ? [] : [[line.step, line[figure]] as const],
+    );
   const pickBoth = (discriminator: Figure, generator: Figure): Series[] => [
     { label: 'D', tone: 'discriminator', points: pick(discriminator) },
     { label: 'G', tone: 'generator', points: pick(generator) },
@@ -72,7 +81,10 @@ export function planCharts(metrics: readonly MetricsLine[], config: Partial<Trai
       marks: [],
     },
   ];
-  const residentMebibytes: Series['points'] = pick('residentBytes').map(([step, bytes]) => [step, bytes / 2 ** 20]);
+  const residentMebibytes: Series['points'] = pick('residentBytes').map(([step, bytes]) => [
+    step,
+    bytes / 2 ** 20,
+  ]);
   charts.push({
     id: 'memory',
     title: 'Memory',
@@ -91,5 +103,7 @@ export function planCharts(metrics: readonly MetricsLine[], config: Partial<Trai
       marks: [],
     });
   }
-  return charts.filter(({ series }) => series.some(({ points }) => points.some(([, value]) => Number.isFinite(value))));
+  return charts.filter(({ series }) =>
+    series.some(({ points }) => points.some(([, value]) => Number.isFinite(value))),
+  );
 }

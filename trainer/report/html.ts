@@ -2,7 +2,13 @@
  * Text to HTML. Pure.
  */
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 /** Makes text safe as content and as an attribute's quoted value. */
 export function escapeHtml(text: string): string {
@@ -18,7 +24,10 @@ export function formatNumber(value: number): string {
   if (size !== 0 && (size < 1e-3 || size >= 1e9)) {
     return value.toExponential(2).replace('e-', 'e−').replace('e+', 'e').replace(/^-/, '−');
   }
-  return new Intl.NumberFormat('en', size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 }).format(value);
+  return new Intl.NumberFormat(
+    'en',
+    size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 },
+  ).format(value);
 }
 
 /** A step as people read it: "12,000". */

@@ -17,7 +17,9 @@ import { SCRIPT, STYLE } from './page-assets.ts';
 export interface RunRecord {
   /** For the title. */
   readonly name: string;
-  readonly options: Partial<Omit<RunOptions, 'config'>> & { readonly config: Partial<TrainingConfig> };
+  readonly options: Partial<Omit<RunOptions, 'config'>> & {
+    readonly config: Partial<TrainingConfig>;
+  };
   readonly sessions: readonly Session[];
   readonly metrics: readonly MetricsLine[];
   readonly grids: readonly SavedGrid[];
@@ -75,7 +77,10 @@ ${renderFigures(metrics, config)}
 </header>`;
 }
 
-function describeStatus({ options, metrics }: RunRecord): { text: string; tone: 'good' | 'bad' | 'open' } {
+function describeStatus({ options, metrics }: RunRecord): {
+  text: string;
+  tone: 'good' | 'bad' | 'open';
+} {
   const last = metrics.at(-1);
   if (last === undefined) {
     return { text: 'nothing logged yet', tone: 'open' };
@@ -102,7 +107,10 @@ function renderFigures(metrics: readonly MetricsLine[], config: Partial<Training
   const diversity = find('diversity');
   const done = formatStep(last.step + 1);
   const figures: [string, string | undefined][] = [
-    ['steps', (config.steps ?? 0) > last.step + 1 ? `${done} of ${formatStep(config.steps ?? 0)}` : done],
+    [
+      'steps',
+      (config.steps ?? 0) > last.step + 1 ? `${done} of ${formatStep(config.steps ?? 0)}` : done,
+    ],
     ['images seen', formatStep(last.imagesSeen)],
     ['time', seconds === undefined ? undefined : describeSeconds(seconds)],
     ['images/s', seconds === undefined ? undefined : formatNumber(last.imagesSeen / seconds)],
@@ -117,7 +125,9 @@ function renderFigures(metrics: readonly MetricsLine[], config: Partial<Training
 }
 
 function renderWarnings(metrics: readonly MetricsLine[]): string {
-  const raised = metrics.flatMap(({ step, warnings = [] }) => warnings.map((warning) => ({ step, warning })));
+  const raised = metrics.flatMap(({ step, warnings = [] }) =>
+    warnings.map((warning) => ({ step, warning })),
+  );
   if (raised.length === 0) {
     return metrics.length === 0 ? '' : '<p class="quiet">No warnings were raised.</p>';
   }
@@ -166,18 +176,30 @@ function renderEnvironment({ options, sessions }: RunRecord): string {
   const { dataset, backend } = options;
   const rows: [string, string][] = [];
   if (dataset !== undefined) {
-    rows.push(['data set', `${dataset.name}, ${formatStep(dataset.images)} images`], ['data set’s SHA-256', dataset.sha256]);
+    rows.push(
+      ['data set', `${dataset.name}, ${formatStep(dataset.images)} images`],
+      ['data set’s SHA-256', dataset.sha256],
+    );
   }
   if (backend !== undefined && sessions.length === 0) {
-    rows.push(['backend', backend.threads === null ? backend.name : `${backend.name}, ${backend.threads} threads`]);
+    rows.push([
+      'backend',
+      backend.threads === null ? backend.name : `${backend.name}, ${backend.threads} threads`,
+    ]);
   }
   for (const { startedAt, step, backend: used, versions, machine } of sessions) {
     const what = step === 0 ? 'started' : `resumed at step ${formatStep(step)}`;
     rows.push(
       [what, startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
       ['backend', `${used.name}: ${used.description}`],
-      ['versions', `digitmint ${versions.digitmint}, Node ${versions.node}, TensorFlow.js ${versions.tfjs}`],
-      ['machine', `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`],
+      [
+        'versions',
+        `digitmint ${versions.digitmint}, Node ${versions.node}, TensorFlow.js ${versions.tfjs}`,
+      ],
+      [
+        'machine',
+        `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
+      ],
     );
   }
   return rows.length === 0
@@ -189,7 +211,10 @@ function renderConfig(config: Partial<TrainingConfig>): string {
   const rows = flatten(config);
   if (config.generator !== undefined) {
     const { parameters, macs } = planGenerator(config.generator);
-    rows.push(['generator in all', `${formatStep(parameters)} weights, ${formatStep(macs)} multiply-accumulates a sample`]);
+    rows.push([
+      'generator in all',
+      `${formatStep(parameters)} weights, ${formatStep(macs)} multiply-accumulates a sample`,
+    ]);
   }
   return `<section aria-labelledby="config-title"><h2 id="config-title">Configuration</h2>${renderRows(rows)}</section>`;
 }
@@ -214,16 +239,24 @@ function describeValue(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     return Object.entries(value)
       .map(([key, inner]) =>
-        key === 'type' ? String(inner) : `${key} ${Array.isArray(inner) ? inner.join(' × ') : String(inner)}`,
+        key === 'type'
+          ? String(inner)
+          : `${key} ${Array.isArray(inner) ? inner.join(' × ') : String(inner)}`,
       )
       .join(', ');
   }
-  return typeof value === 'number' ? value.toLocaleString('en', { maximumSignificantDigits: 12 }) : String(value);
+  return typeof value === 'number'
+    ? value.toLocaleString('en', { maximumSignificantDigits: 12 })
+    : String(value);
 }
 
 function renderRows(rows: readonly (readonly [string, string])[]): string {
   // Long names of settings may break before each of their words.
-  const breakable = (name: string): string => escapeHtml(name).replace(/(?<=[a-z])(?=[A-Z])|(?<=\.)/g, '<wbr>');
-  const cells = rows.map(([name, value]) => `<tr><th scope="row">${breakable(name)}</th><td>${escapeHtml(value)}</td></tr>`);
+  const breakable = (name: string): string =>
+    escapeHtml(name).replace(/(?<=[a-z])(?=[A-Z])|(?<=\.)/g, '<wbr>');
+  const cells = rows.map(
+    ([name, value]) =>
+      `<tr><th scope="row">${breakable(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+  );
   return `<div class="scroll"><table class="facts"><tbody>${cells.join('')}</tbody></table></div>`;
 }

@@ -36,7 +36,9 @@ const CARD_FILE = 'README.md';
 export async function readArtifactFolder(folder: string): Promise<ArtifactFolder> {
   const names = await listFolder(folder);
   try {
-    const parsed = parseManifest(await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes));
+    const parsed = parseManifest(
+      await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes),
+    );
     const { manifest } = parsed;
     const listed = new Set([MANIFEST_FILE, CARD_FILE, ...manifest.files.map((file) => file.path)]);
     const unlisted = names.filter((name) => !listed.has(name));
@@ -57,7 +59,9 @@ export async function readArtifactFolder(folder: string): Promise<ArtifactFolder
     return { ...parsed, files };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
-      throw new ArtifactFolderError(`${folder}: ${cause.message}; export the model again`, { cause });
+      throw new ArtifactFolderError(`${folder}: ${cause.message}; export the model again`, {
+        cause,
+      });
     }
     throw cause;
   }
@@ -81,10 +85,14 @@ async function listFolder(folder: string): Promise<string[]> {
 async function readBounded(folder: string, name: string, maxBytes: number): Promise<Uint8Array> {
   const path = join(folder, name);
   const facts = await lstat(path).catch((cause: NodeJS.ErrnoException) => {
-    throw cause.code === 'ENOENT' ? new ArtifactError({ reason: 'missing', what: name }, { cause }) : cause;
+    throw cause.code === 'ENOENT'
+      ? new ArtifactError({ reason: 'missing', what: name }, { cause })
+      : cause;
   });
   if (!facts.isFile()) {
-    throw new ArtifactFolderError(`${path}: expected a plain file, got a ${facts.isDirectory() ? 'folder' : 'link or device'}`);
+    throw new ArtifactFolderError(
+      `${path}: expected a plain file, got a ${facts.isDirectory() ? 'folder' : 'link or device'}`,
+    );
   }
   if (facts.size > maxBytes) {
     throw new ArtifactError({ reason: 'too_large', what: name, bytes: facts.size, maxBytes });

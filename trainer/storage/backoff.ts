@@ -24,7 +24,12 @@ export const realWaiting: Waiting = {
  * @param baseMs   Longest wait after the first attempt; doubles with each.
  * @param maxMs    Longest wait at all.
  */
-export function computeBackoffMs(attempt: number, baseMs: number, maxMs: number, random: () => number): number {
+export function computeBackoffMs(
+  attempt: number,
+  baseMs: number,
+  maxMs: number,
+  random: () => number,
+): number {
   const longestMs = Math.min(maxMs, baseMs * 2 ** attempt);
   return longestMs * (0.5 + 0.5 * random());
 }

@@ -30,9 +30,14 @@ export async function checkConditionalWrites(store: ObjectStore): Promise<Condit
       return { createOnly: false, compareAndSwap: false };
     }
     const createOnly = !(await tryPut(store, key, 'second', { when: 'absent' }));
-    const swappedWrongly = await tryPut(store, key, 'third', { when: 'unchanged', etag: `"${'0'.repeat(32)}"` });
+    const swappedWrongly = await tryPut(store, key, 'third', {
+      when: 'unchanged',
+      etag: `"${'0'.repeat(32)}"`,
+    });
     const before = await store.get(key);
-    const swapped = before !== null && (await tryPut(store, key, 'fourth', { when: 'unchanged', etag: before.etag }));
+    const swapped =
+      before !== null &&
+      (await tryPut(store, key, 'fourth', { when: 'unchanged', etag: before.etag }));
     return { createOnly, compareAndSwap: !swappedWrongly && swapped };
   } finally {
     await store.delete(key);
@@ -55,14 +60,23 @@ export async function requireConditionalWrites(
     return true;
   }
   if (!isUnsafeAllowed) {
-    throw new PublishError(store.description, { reason: 'conditions_ignored', createOnly, compareAndSwap });
+    throw new PublishError(store.description, {
+      reason: 'conditions_ignored',
+      createOnly,
+      compareAndSwap,
+    });
   }
   onIgnored();
   return false;
 }
 
 /** True when the put was done. A server that knows no such condition and says so has not done it. */
-async function tryPut(store: ObjectStore, key: string, text: string, condition: PutCondition): Promise<boolean> {
+async function tryPut(
+  store: ObjectStore,
+  key: string,
+  text: string,
+  condition: PutCondition,
+): Promise<boolean> {
   try {
     return (await store.put(key, utf8.encode(text), condition)).ok;
   } catch (cause) {

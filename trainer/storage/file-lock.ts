@@ -40,7 +40,10 @@ export interface FileLock {
  * @param path  The lock's file; its folder exists, and its file system has hard links.
  * @throws LockTimeoutError  When another process holds it for longer than `timeoutMs`.
  */
-export async function acquireFileLock(path: string, { timeoutMs, staleMs }: LockOptions): Promise<FileLock> {
+export async function acquireFileLock(
+  path: string,
+  { timeoutMs, staleMs }: LockOptions,
+): Promise<FileLock> {
   const token = randomUUID();
   const content = JSON.stringify({ token, pid: process.pid, host: hostname() });
   // Linked, not created in place: a lock is never seen without its holder's name, even if the holder is killed here.
@@ -62,7 +65,11 @@ export async function acquireFileLock(path: string, { timeoutMs, staleMs }: Lock
   };
 }
 
-async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs }: LockOptions): Promise<void> {
+async function waitForLink(
+  prepared: string,
+  path: string,
+  { timeoutMs, staleMs }: LockOptions,
+): Promise<void> {
   const startedMs = performance.now();
   let seen = { content: '', sinceMs: startedMs };
   for (let attempt = 0; ; attempt += 1) {
@@ -86,7 +93,9 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
       await breakLock(path, content, prepared);
     }
     if (nowMs - startedMs > timeoutMs) {
-      throw new LockTimeoutError(`another publisher holds ${path}; if none runs, delete that file and ${path}.break`);
+      throw new LockTimeoutError(
+        `another publisher holds ${path}; if none runs, delete that file and ${path}.break`,
+      );
     }
     await realWaiting.sleep(computeBackoffMs(attempt, 5, 100, realWaiting.random));
   }
@@ -120,8 +129,15 @@ async function breakLock(path: string, staleContent: string, prepared: string): 
 
 /** Should two remove it at once, two may break one lock: its new holder then sees by `isHeld` that it has lost it. */
 async function removeLeftBreaking(breaking: string): Promise<void> {
-  const [content, facts] = await Promise.all([readIfThere(breaking), stat(breaking).catch(() => null)]);
-  if (content !== null && facts !== null && (isHolderGone(content) || Date.now() - facts.ctimeMs > BREAKING_STALE_MS)) {
+  const [content, facts] = await Promise.all([
+    readIfThere(breaking),
+    stat(breaking).catch(() => null),
+  ]);
+  if (
+    content !== null &&
+    facts !== null &&
+    (isHolderGone(content) || Date.now() - facts.ctimeMs > BREAKING_STALE_MS)
+  ) {
     await rm(breaking, { force: true });
   }
 }

@@ -51,9 +51,11 @@ export function createFolderStore(path: string): ObjectStore {
         }
         return bytes === null ? null : { bytes, etag: computeEtag(bytes) };
       }),
-    put: (key, bytes, condition) => attempt(description, () => putFile(root, locate(key), bytes, condition)),
+    put: (key, bytes, condition) =>
+      attempt(description, () => putFile(root, locate(key), bytes, condition)),
     list: (prefix) => attempt(description, () => listObjects(root, prefix)),
-    delete: (key) => attempt(description, () => withLock(root, () => rm(locate(key), { force: true }))),
+    delete: (key) =>
+      attempt(description, () => withLock(root, () => rm(locate(key), { force: true }))),
     close: () => Promise.resolve(),
   };
 }
@@ -62,7 +64,10 @@ function computeEtag(bytes: Uint8Array): string {
   return `"${hashBytes(bytes)}"`;
 }
 
-async function readObject(file: string, maxBytes: number): Promise<Uint8Array | 'too_large' | null> {
+async function readObject(
+  file: string,
+  maxBytes: number,
+): Promise<Uint8Array | 'too_large' | null> {
   let handle: FileHandle;
   try {
     handle = await open(file, 'r');
@@ -86,7 +91,12 @@ async function readObject(file: string, maxBytes: number): Promise<Uint8Array | 
   }
 }
 
-async function putFile(root: string, file: string, bytes: Uint8Array, condition: PutCondition): Promise<PutResult> {
+async function putFile(
+  root: string,
+  file: string,
+  bytes: Uint8Array,
+  condition: PutCondition,
+): Promise<PutResult> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
   await sweepLeftovers(folder);
@@ -94,7 +104,9 @@ async function putFile(root: string, file: string, bytes: Uint8Array, condition:
   try {
     await writeThrough(temporary, bytes);
     const done =
-      condition.when === 'absent' ? await create(temporary, file) : await replace(root, temporary, file, condition.etag);
+      condition.when === 'absent'
+        ? await create(temporary, file)
+        : await replace(root, temporary, file, condition.etag);
     if (!done) {
       return { ok: false, reason: 'precondition_failed' };
     }
@@ -139,7 +151,10 @@ function replace(root: string, temporary: string, file: string, etag: string): P
   });
 }
 
-async function withLock<T>(root: string, action: (isHeld: () => Promise<boolean>) => Promise<T>): Promise<T> {
+async function withLock<T>(
+  root: string,
+  action: (isHeld: () => Promise<boolean>) => Promise<T>,
+): Promise<T> {
   await mkdir(root, { recursive: true });
   const lock = await acquireFileLock(join(root, LOCK_FILE), LOCK_OPTIONS);
   try {
@@ -224,7 +239,10 @@ function classify(cause: unknown): StorageFailure {
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return { reason: 'full', detail: code === 'ENOSPC' ? 'the disk is full' : 'the quota is used up' };
+      return {
+        reason: 'full',
+        detail: code === 'ENOSPC' ? 'the disk is full' : 'the quota is used up',
+      };
     case 'EACCES':
     case 'EROFS':
       return { reason: 'forbidden', detail: message };
@@ -236,7 +254,10 @@ function classify(cause: unknown): StorageFailure {
     case 'EOPNOTSUPP':
     case 'ENOSYS':
       // What link() answers on file systems without hard links.
-      return { reason: 'unsupported', detail: `the file system answered ${code}; it needs hard links` };
+      return {
+        reason: 'unsupported',
+        detail: `the file system answered ${code}; it needs hard links`,
+      };
     default:
       return { reason: 'unexpected', detail: message };
   }

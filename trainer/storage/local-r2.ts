@@ -40,11 +40,21 @@ const devServerSchema = z.object({
  */
 export async function openLocalR2(root: string): Promise<ObjectStore> {
   const url = await findDevServer(root);
-  return url === null ? openPersisted(root) : createLocalStore(url, `local R2 of ${url}`, () => Promise.resolve());
+  return url === null
+    ? openPersisted(root)
+    : createLocalStore(url, `local R2 of ${url}`, () => Promise.resolve());
 }
 
-function createLocalStore(url: string, description: string, close: () => Promise<void>): ObjectStore {
-  return { ...createS3Store({ endpoint: new URL(S3_PATH, url).href, region: 'auto', ...LOCAL_BUCKET }), description, close };
+function createLocalStore(
+  url: string,
+  description: string,
+  close: () => Promise<void>,
+): ObjectStore {
+  return {
+    ...createS3Store({ endpoint: new URL(S3_PATH, url).href, region: 'auto', ...LOCAL_BUCKET }),
+    description,
+    close,
+  };
 }
 
 /** Where the running dev server listens; null when none runs. */
@@ -55,7 +65,10 @@ async function findDevServer(root: string): Promise<string | null> {
     return null;
   }
   try {
-    const response = await fetch(server.url, { redirect: 'manual', signal: AbortSignal.timeout(PING_TIMEOUT_MS) });
+    const response = await fetch(server.url, {
+      redirect: 'manual',
+      signal: AbortSignal.timeout(PING_TIMEOUT_MS),
+    });
     await response.body?.cancel();
     return server.url;
   } catch (cause) {
@@ -112,15 +125,23 @@ async function lockBucket(root: string, description: string): Promise<FileLock> 
   }
 }
 
-async function startSimulator(persisted: string, description: string): Promise<{ simulator: Miniflare; url: string }> {
+async function startSimulator(
+  persisted: string,
+  description: string,
+): Promise<{ simulator: Miniflare; url: string }> {
   // Loaded here: it comes with wrangler, a tool of development, and training has no need of it.
-  const { Miniflare, convertV4MiniflareOptions } = await import('miniflare').catch((cause: unknown) => {
-    throw new StorageError(
-      description,
-      { reason: 'unsupported', detail: 'wrangler is not installed: run `npm install`, or publish with --to' },
-      { cause },
-    );
-  });
+  const { Miniflare, convertV4MiniflareOptions } = await import('miniflare').catch(
+    (cause: unknown) => {
+      throw new StorageError(
+        description,
+        {
+          reason: 'unsupported',
+          detail: 'wrangler is not installed: run `npm install`, or publish with --to',
+        },
+        { cause },
+      );
+    },
+  );
   const simulator = new Miniflare(
     convertV4MiniflareOptions({
       modules: true,
@@ -135,6 +156,10 @@ async function startSimulator(persisted: string, description: string): Promise<{
     return { simulator, url: (await simulator.ready).href };
   } catch (cause) {
     await simulator.dispose();
-    throw new StorageError(description, { reason: 'unreachable', detail: 'the R2 simulator did not start' }, { cause });
+    throw new StorageError(
+      description,
+      { reason: 'unreachable', detail: 'the R2 simulator did not start' },
+      { cause },
+    );
   }
 }

@@ -12,7 +12,9 @@ export interface StoredObject {
 }
 
 /** When a put may happen: only if the key is free, or only if the object there is still the one that was read. */
-export type PutCondition = { readonly when: 'absent' } | { readonly when: 'unchanged'; readonly etag: string };
+export type PutCondition =
+  | { readonly when: 'absent' }
+  | { readonly when: 'unchanged'; readonly etag: string };
 
 export type PutResult =
   | { readonly ok: true; readonly etag: string }
@@ -47,7 +49,12 @@ export interface ObjectStore {
   readonly description: string;
   /** Reads an object; null when there is none. */
   get(key: string, options?: GetOptions): Promise<StoredObject | null>;
-  put(key: string, bytes: Uint8Array, condition: PutCondition, options?: PutOptions): Promise<PutResult>;
+  put(
+    key: string,
+    bytes: Uint8Array,
+    condition: PutCondition,
+    options?: PutOptions,
+  ): Promise<PutResult>;
   /** Lists the objects whose keys start with `prefix`, in ascending order. What is not a valid key is left out. */
   list(prefix: string): Promise<ListedObject[]>;
   /** Removes an object; one that is not there is no failure. */

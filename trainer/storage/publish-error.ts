@@ -9,7 +9,11 @@ export type PublishFailure =
   | { readonly reason: 'read_back_differs'; readonly key: string }
   | { readonly reason: 'pointer_refused'; readonly cause: ArtifactError }
   | { readonly reason: 'pointer_too_large'; readonly bytes: number }
-  | { readonly reason: 'conditions_ignored'; readonly createOnly: boolean; readonly compareAndSwap: boolean }
+  | {
+      readonly reason: 'conditions_ignored';
+      readonly createOnly: boolean;
+      readonly compareAndSwap: boolean;
+    }
   | { readonly reason: 'contended'; readonly key: string; readonly attempts: number }
   | { readonly reason: 'ledger_refused'; readonly detail: string; readonly isNewer: boolean }
   | { readonly reason: 'ledger_full'; readonly bytes: number }
@@ -21,7 +25,12 @@ export type PublishFailure =
       readonly version: string;
       readonly faults: readonly { readonly key: string; readonly problem: string }[];
     }
-  | { readonly reason: 'served_changed'; readonly name: string; readonly expected: string; readonly found: string }
+  | {
+      readonly reason: 'served_changed';
+      readonly name: string;
+      readonly expected: string;
+      readonly found: string;
+    }
   | { readonly reason: 'too_many_pins'; readonly pins: number }
   | { readonly reason: 'nothing_served' };
 
@@ -32,7 +41,10 @@ export class PublishError extends ExpectedError {
 
   /** @param where  The store's description. */
   constructor(where: string, failure: PublishFailure) {
-    super(`${where}: ${describeFailure(failure)}`, failure.reason === 'pointer_refused' ? { cause: failure.cause } : undefined);
+    super(
+      `${where}: ${describeFailure(failure)}`,
+      failure.reason === 'pointer_refused' ? { cause: failure.cause } : undefined,
+    );
     this.failure = failure;
   }
 }

@@ -22,7 +22,9 @@ const PRINTABLE = /^[\x21-\x7e]+$/;
  * Reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, when set, AWS_SESSION_TOKEN.
  * @throws CredentialsError  When one is missing or holds what no credential has.
  */
-export function readS3Credentials(env: Readonly<Record<string, string | undefined>>): S3Credentials {
+export function readS3Credentials(
+  env: Readonly<Record<string, string | undefined>>,
+): S3Credentials {
   const accessKeyId = readVariable(env, 'AWS_ACCESS_KEY_ID');
   const secretAccessKey = readVariable(env, 'AWS_SECRET_ACCESS_KEY');
   const sessionToken = readVariable(env, 'AWS_SESSION_TOKEN');
@@ -38,7 +40,10 @@ export function readS3Credentials(env: Readonly<Record<string, string | undefine
   return { accessKeyId, secretAccessKey, ...(sessionToken === null ? {} : { sessionToken }) };
 }
 
-function readVariable(env: Readonly<Record<string, string | undefined>>, name: string): string | null {
+function readVariable(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+): string | null {
   // A newline at the end is what is left of a copied line.
   const value = env[name]?.trim() ?? '';
   if (value === '') {

@@ -84,11 +84,19 @@ export async function sendWithRetries(request: S3Request): Promise<S3Attempt> {
 
 function isRetried({ status, code }: S3Answer): boolean {
   // A full disk may be told with a 5xx; it does not empty itself within seconds.
-  return (RETRIED_STATUS.has(status) || (code !== null && RETRIED_CODES.has(code))) && !isFull(code);
+  return (
+    (RETRIED_STATUS.has(status) || (code !== null && RETRIED_CODES.has(code))) && !isFull(code)
+  );
 }
 
 /** An answer, or what kept it from coming. */
-async function sendOnce({ description, key, sign, maxBytes, timeoutMs }: S3Request): Promise<S3Answer | StorageError> {
+async function sendOnce({
+  description,
+  key,
+  sign,
+  maxBytes,
+  timeoutMs,
+}: S3Request): Promise<S3Answer | StorageError> {
   const request = await sign();
   // Not signed, since proxies change it: a compressed answer would come with a weak ETag, which no put could match.
   request.headers.set('accept-encoding', 'identity');
@@ -111,7 +119,11 @@ async function sendOnce({ description, key, sign, maxBytes, timeoutMs }: S3Reque
     if (cause instanceof StorageError) {
       throw cause;
     }
-    return new StorageError(description, { reason: 'unreachable', detail: describeNetworkError(cause, timeoutMs) }, { cause });
+    return new StorageError(
+      description,
+      { reason: 'unreachable', detail: describeNetworkError(cause, timeoutMs) },
+      { cause },
+    );
   }
 }
 
@@ -169,7 +181,10 @@ function isFull(code: string | null): boolean {
 export function classifyAnswer(answer: S3Answer, secrets: readonly string[]): StorageFailure {
   const { status, bucketRegion } = answer;
   // A code never holds a credential, unless a server makes it so.
-  const code = answer.code !== null && !secrets.some((secret) => answer.code?.includes(secret)) ? answer.code : null;
+  const code =
+    answer.code !== null && !secrets.some((secret) => answer.code?.includes(secret))
+      ? answer.code
+      : null;
   const detail = `HTTP ${status}${code === null ? ' without an S3 error code: is the endpoint an S3 endpoint?' : ` ${code}`}`;
   if (isFull(code) || status === 507) {
     return { reason: 'full', detail };
@@ -183,7 +198,8 @@ export function classifyAnswer(answer: S3Answer, secrets: readonly string[]): St
   if ((status >= 300 && status < 400) || code === 'AuthorizationHeaderMalformed') {
     return {
       reason: 'wrong_region',
-      detail: bucketRegion !== null && /^[a-z0-9-]{1,40}$/.test(bucketRegion) ? bucketRegion : detail,
+      detail:
+        bucketRegion !== null && /^[a-z0-9-]{1,40}$/.test(bucketRegion) ? bucketRegion : detail,
     };
   }
   if (status === 401 || (code !== null && REFUSED_CREDENTIALS.has(code))) {

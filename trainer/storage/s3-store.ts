@@ -47,7 +47,14 @@ const MAX_LIST_PAGES = 10_000;
  * @throws RangeError  When the endpoint is no http(s) address or carries a user name.
  */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
-  const { bucket, region, credentials, timeoutMs = 30_000, listPageSize, waiting = realWaiting } = options;
+  const {
+    bucket,
+    region,
+    credentials,
+    timeoutMs = 30_000,
+    listPageSize,
+    waiting = realWaiting,
+  } = options;
   const endpoint = parseEndpoint(options.endpoint);
   const prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix}/`;
   const description = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`} at ${endpoint}`;
@@ -68,7 +75,11 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       key,
       maxBytes,
       waiting,
-      timeoutMs: timeoutMs + Math.ceil(((body?.length ?? 0) + (Number.isFinite(maxBytes) ? maxBytes : 0)) / SLOWEST_BYTES_PER_MS),
+      timeoutMs:
+        timeoutMs +
+        Math.ceil(
+          ((body?.length ?? 0) + (Number.isFinite(maxBytes) ? maxBytes : 0)) / SLOWEST_BYTES_PER_MS,
+        ),
       // Signed anew for each attempt: a signature holds the time.
       sign: () =>
         client.sign(url, {
@@ -101,18 +112,28 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
   function readEtag(answer: S3Answer): string {
     if (answer.etag === null) {
-      throw new StorageError(description, { reason: 'unexpected', detail: 'an answer without an ETag' });
+      throw new StorageError(description, {
+        reason: 'unexpected',
+        detail: 'an answer without an ETag',
+      });
     }
     return answer.etag;
   }
 
-  async function put(key: string, bytes: Uint8Array, condition: PutCondition, contentType: string): Promise<PutResult> {
+  async function put(
+    key: string,
+    bytes: Uint8Array,
+    condition: PutCondition,
+    contentType: string,
+  ): Promise<PutResult> {
     checkKey(description, key);
     const { answer, mayHaveHappened } = await send('PUT', key, {
       body: bytes,
       headers: {
         'content-type': contentType,
-        ...(condition.when === 'absent' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }),
+        ...(condition.when === 'absent'
+          ? { 'if-none-match': '*' }
+          : { 'if-match': condition.etag }),
       },
     });
     if (answer.status >= 200 && answer.status < 300) {
@@ -143,7 +164,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         ...(token === null ? {} : { 'continuation-token': token }),
       });
       const { answer } = await send('GET', '', { query: `?${query.toString()}` });
-      const parsed = answer.status === 200 ? parseListPage(new TextDecoder().decode(answer.body)) : null;
+      const parsed =
+        answer.status === 200 ? parseListPage(new TextDecoder().decode(answer.body)) : null;
       if (parsed === null) {
         throw fail(answer);
       }
@@ -158,13 +180,17 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         return sortListed(objects);
       }
     }
-    throw new StorageError(description, { reason: 'unexpected', detail: `a listing of more than ${MAX_LIST_PAGES} pages` });
+    throw new StorageError(description, {
+      reason: 'unexpected',
+      detail: `a listing of more than ${MAX_LIST_PAGES} pages`,
+    });
   }
 
   return {
     description,
     get,
-    put: (key, bytes, condition, { contentType = 'application/octet-stream' } = {}) => put(key, bytes, condition, contentType),
+    put: (key, bytes, condition, { contentType = 'application/octet-stream' } = {}) =>
+      put(key, bytes, condition, contentType),
     list,
     delete: async (key) => {
       checkKey(description, key);
@@ -190,7 +216,9 @@ function parseEndpoint(text: string): string {
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
     // What stands before an @ may be a password.
     const shown = text.includes('@') ? 'another text' : JSON.stringify(text);
-    throw new RangeError(`expected an endpoint like https://HOST, got ${shown}; check --endpoint or AWS_ENDPOINT_URL_S3`);
+    throw new RangeError(
+      `expected an endpoint like https://HOST, got ${shown}; check --endpoint or AWS_ENDPOINT_URL_S3`,
+    );
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
     throw new RangeError(

@@ -28,14 +28,19 @@ export function parseListPage(text: string): ListPage | null {
     return null;
   }
   const objects = root.children
-    .filter((child): child is XmlElement => child instanceof XmlElement && child.name === 'Contents')
+    .filter(
+      (child): child is XmlElement => child instanceof XmlElement && child.name === 'Contents',
+    )
     .map(parseContents);
   const isTruncated = readChild(root, 'IsTruncated') === 'true';
   const continuationToken = readChild(root, 'NextContinuationToken');
   if (objects.includes(null) || (isTruncated && continuationToken === null)) {
     return null;
   }
-  return { objects: objects.filter((object) => object !== null), continuationToken: isTruncated ? continuationToken : null };
+  return {
+    objects: objects.filter((object) => object !== null),
+    continuationToken: isTruncated ? continuationToken : null,
+  };
 }
 
 /** Null when a size or a date is missing: what was guessed about an object's age could have it deleted. */
@@ -58,6 +63,8 @@ function parseRoot(text: string, name: string): XmlElement | null {
 }
 
 function readChild(parent: XmlElement | null, name: string): string | null {
-  const child = parent?.children.find((candidate) => candidate instanceof XmlElement && candidate.name === name);
+  const child = parent?.children.find(
+    (candidate) => candidate instanceof XmlElement && candidate.name === name,
+  );
   return child instanceof XmlElement ? child.text : null;
 }

@@ -2,7 +2,14 @@
  * The pointer to what is served, as publishing reads and moves it: never overwritten when it cannot be understood, never
  * losing another publisher's entry.
  */
-import { ARTIFACT_LIMITS, ArtifactError, encodePointer, parsePointer, POINTER_KEY, type Pointer } from '../../shared/artifact.ts';
+import {
+  ARTIFACT_LIMITS,
+  ArtifactError,
+  encodePointer,
+  parsePointer,
+  POINTER_KEY,
+  type Pointer,
+} from '../../shared/artifact.ts';
 import type { Waiting } from './backoff.ts';
 import { retryContended } from './contention.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -40,16 +47,28 @@ export interface Published {
  * Builds the pointer that serves this model beside the others; null when the present one does so already.
  * @throws PublishError  When it would be too large.
  */
-export function mergePointer(store: ObjectStore, before: StoredPointer, published: Published, now: () => Date): Pointer | null {
+export function mergePointer(
+  store: ObjectStore,
+  before: StoredPointer,
+  published: Published,
+  now: () => Date,
+): Pointer | null {
   const { name, version, manifestSha256 } = published;
-  const present = before !== null && Object.hasOwn(before.pointer.models, name) ? before.pointer.models[name] : undefined;
+  const present =
+    before !== null && Object.hasOwn(before.pointer.models, name)
+      ? before.pointer.models[name]
+      : undefined;
   const isServed = present?.version === version && present.manifestSha256 === manifestSha256;
   const defaultName = before === null || published.makeDefault ? name : before.pointer.default;
   if (isServed && before?.pointer.default === defaultName) {
     return null;
   }
   const entry = isServed ? present : { version, manifestSha256, publishedAt: now().toISOString() };
-  const merged: Pointer = { schema: 1, default: defaultName, models: { ...before?.pointer.models, [name]: entry } };
+  const merged: Pointer = {
+    schema: 1,
+    default: defaultName,
+    models: { ...before?.pointer.models, [name]: entry },
+  };
   const bytes = encodePointer(merged).length;
   if (bytes > ARTIFACT_LIMITS.pointerBytes) {
     throw new PublishError(store.description, { reason: 'pointer_too_large', bytes });
@@ -91,11 +110,18 @@ export function movePointer(
       const before = await readPointer(store);
       const wanted = mergePointer(store, before, published, now);
       if (wanted === null) {
-        return { done: { moved: false, before, defaultName: before?.pointer.default ?? published.name } };
+        return {
+          done: { moved: false, before, defaultName: before?.pointer.default ?? published.name },
+        };
       }
       await prepare(before);
-      const condition = before === null ? ({ when: 'absent' } as const) : ({ when: 'unchanged', etag: before.etag } as const);
-      const put = await store.put(POINTER_KEY, encodePointer(wanted), condition, { contentType: 'application/json' });
+      const condition =
+        before === null
+          ? ({ when: 'absent' } as const)
+          : ({ when: 'unchanged', etag: before.etag } as const);
+      const put = await store.put(POINTER_KEY, encodePointer(wanted), condition, {
+        contentType: 'application/json',
+      });
       return put.ok && (isSafe || (await isStillServed(store, published)))
         ? { done: { moved: true, before, defaultName: wanted.default } }
         : undefined;

@@ -13,7 +13,13 @@ import { createS3Store } from './s3-store.ts';
 export type Target =
   | { readonly kind: 'local' }
   | { readonly kind: 'folder'; readonly path: string }
-  | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string; readonly endpoint: string; readonly region: string };
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly endpoint: string;
+      readonly region: string;
+    };
 
 /** A target that cannot be understood, or lacks a setting; the message names the flag or the variable. */
 export class TargetError extends ExpectedError {
@@ -56,7 +62,10 @@ export function parseTarget(text: string, settings: TargetSettings): Target {
   }
   if (scheme === undefined) {
     const path = text.startsWith('folder:') ? text.slice('folder:'.length) : text;
-    if (path !== '' && (path !== text || text.startsWith('.') || /[/\\]/.test(text) || isAbsolute(text))) {
+    if (
+      path !== '' &&
+      (path !== text || text.startsWith('.') || /[/\\]/.test(text) || isAbsolute(text))
+    ) {
       return withoutAddress({ kind: 'folder', path }, settings);
     }
     if (text === 'local') {
@@ -74,7 +83,9 @@ function withoutAddress(target: Target, { endpoint, region }: TargetSettings): T
     ['--region', region],
   ]) {
     if (value !== undefined) {
-      throw new TargetError(`${flag}: goes with --to s3://BUCKET or r2://BUCKET only, got --to ${target.kind}; leave it out`);
+      throw new TargetError(
+        `${flag}: goes with --to s3://BUCKET or r2://BUCKET only, got --to ${target.kind}; leave it out`,
+      );
     }
   }
   return target;
@@ -87,9 +98,12 @@ function parseS3(text: string, settings: TargetSettings): Target {
   const bucket = parseBucket(slash === -1 ? rest : rest.slice(0, slash), text);
   const prefix = slash === -1 ? '' : rest.slice(slash + 1).replace(/\/$/, '');
   if (prefix !== '' && !PREFIX.test(prefix)) {
-    throw new TargetError(`--to: expected a prefix of letters, digits, '.', '_', '-' and '/', got ${quote(prefix)}`);
+    throw new TargetError(
+      `--to: expected a prefix of letters, digits, '.', '_', '-' and '/', got ${quote(prefix)}`,
+    );
   }
-  const given = settings.endpoint ?? read(env, 'AWS_ENDPOINT_URL_S3') ?? read(env, 'AWS_ENDPOINT_URL');
+  const given =
+    settings.endpoint ?? read(env, 'AWS_ENDPOINT_URL_S3') ?? read(env, 'AWS_ENDPOINT_URL');
   const region = settings.region ?? read(env, 'AWS_REGION') ?? read(env, 'AWS_DEFAULT_REGION');
   if (given !== undefined) {
     const host = URL.canParse(given) ? new URL(given).hostname : '';
@@ -106,7 +120,13 @@ function parseS3(text: string, settings: TargetSettings): Target {
       `--to ${text}: expected an address or a region, got neither; set --endpoint or AWS_ENDPOINT_URL_S3, or for AWS --region or AWS_REGION`,
     );
   }
-  return { kind: 's3', bucket, prefix, endpoint: `https://s3.${parseRegion(region)}.amazonaws.com`, region };
+  return {
+    kind: 's3',
+    bucket,
+    prefix,
+    endpoint: `https://s3.${parseRegion(region)}.amazonaws.com`,
+    region,
+  };
 }
 
 function parseR2(text: string, { env, endpoint, region }: TargetSettings): Target {
@@ -129,14 +149,18 @@ function parseR2(text: string, { env, endpoint, region }: TargetSettings): Targe
 
 function parseBucket(bucket: string, text: string): string {
   if (!BUCKET.test(bucket)) {
-    throw new TargetError(`--to: expected a bucket of 3 to 63 of a-z, 0-9, '.' and '-', got ${quote(bucket)} in ${quote(text)}`);
+    throw new TargetError(
+      `--to: expected a bucket of 3 to 63 of a-z, 0-9, '.' and '-', got ${quote(bucket)} in ${quote(text)}`,
+    );
   }
   return bucket;
 }
 
 function parseRegion(region: string): string {
   if (!REGION.test(region)) {
-    throw new TargetError(`--region (or AWS_REGION): expected a region like "auto" or "us-east-1", got ${quote(region)}`);
+    throw new TargetError(
+      `--region (or AWS_REGION): expected a region like "auto" or "us-east-1", got ${quote(region)}`,
+    );
   }
   return region;
 }
@@ -169,7 +193,13 @@ export async function openTarget(
     case 's3': {
       const { bucket, prefix, endpoint, region } = target;
       try {
-        return createS3Store({ bucket, prefix, endpoint, region, credentials: readS3Credentials(env) });
+        return createS3Store({
+          bucket,
+          prefix,
+          endpoint,
+          region,
+          credentials: readS3Credentials(env),
+        });
       } catch (cause) {
         if (cause instanceof RangeError) {
           throw new TargetError(cause.message, { cause });

@@ -8,7 +8,13 @@
  */
 import { availableParallelism } from 'node:os';
 import { ExpectedError } from '../expected-error.ts';
-import { BACKEND_NAMES, type BackendName, BackendUnusable, type OpenBackend, type Opener } from './open-backend.ts';
+import {
+  BACKEND_NAMES,
+  type BackendName,
+  BackendUnusable,
+  type OpenBackend,
+  type Opener,
+} from './open-backend.ts';
 import { createCpuOpener, createWasmOpener } from './portable-backends.ts';
 import { proveBackend } from './proof.ts';
 import { createTensorflowOpener } from './tensorflow-backend.ts';
@@ -122,7 +128,9 @@ async function describeRefusal(
   options: SelectOptions,
   openers: Openers,
 ): Promise<string> {
-  const reasons = [...considered.values()].map(({ name, reason }) => `${name}: ${reason}`).join('\n  ');
+  const reasons = [...considered.values()]
+    .map(({ name, reason }) => `${name}: ${reason}`)
+    .join('\n  ');
   const usable: string[] = [];
   for (const name of BACKEND_NAMES.filter((other) => !considered.has(other))) {
     const opened = await tryBackend(openers[name], true, options);

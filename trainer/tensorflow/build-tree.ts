@@ -6,10 +6,23 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { compileBinding, type Compiler, findCompiler, findNodeHeaders, NAPI_VERSION } from './compile.ts';
+import {
+  compileBinding,
+  type Compiler,
+  findCompiler,
+  findNodeHeaders,
+  NAPI_VERSION,
+} from './compile.ts';
 import { BINDING, writeStamp } from './installation.ts';
 import { isDiskFull, SetUpProblem } from './problem.ts';
-import { describeMismatch, downloadWheel, findMissingPython, formatBytes, hashFile, unpackWheel } from './python.ts';
+import {
+  describeMismatch,
+  downloadWheel,
+  findMissingPython,
+  formatBytes,
+  hashFile,
+  unpackWheel,
+} from './python.ts';
 import type { Distribution, Wheel } from './wheels.ts';
 
 export interface BuildOptions {
@@ -43,7 +56,10 @@ export function computeTreeKey(distribution: Distribution, packageVersion: strin
 export async function buildTree(options: BuildOptions): Promise<string> {
   const { distribution, packageFolder, cacheFolder, env, log } = options;
   const given = await matchWheels(options.wheelFiles, distribution);
-  const { compiler, nodeHeaders } = await checkTools(options, given.size < distribution.wheels.length);
+  const { compiler, nodeHeaders } = await checkTools(
+    options,
+    given.size < distribution.wheels.length,
+  );
   await mkdir(cacheFolder, { recursive: true });
   await checkRoom(distribution, given, cacheFolder);
 
@@ -66,7 +82,14 @@ export async function buildTree(options: BuildOptions): Promise<string> {
     }
     log(`Compiling the binding with ${compiler.join(' ')}…`);
     const depsFolder = join(partial, 'deps');
-    await compileBinding({ compiler, nodeHeaders, packageFolder, depsFolder, output: join(partial, BINDING), env });
+    await compileBinding({
+      compiler,
+      nodeHeaders,
+      packageFolder,
+      depsFolder,
+      output: join(partial, BINDING),
+      env,
+    });
     await rm(downloads, { recursive: true });
     const wheels = distribution.wheels.map(({ file, sha256 }) => ({ file, sha256 }));
     await writeStamp(partial, { key, tensorflow: distribution.version, wheels });
@@ -74,9 +97,12 @@ export async function buildTree(options: BuildOptions): Promise<string> {
     await rename(partial, join(cacheFolder, key));
   } catch (error) {
     if (isDiskFull(error)) {
-      throw new SetUpProblem(`The disk of ${cacheFolder} is full: free some room and run this again.`, {
-        cause: error,
-      });
+      throw new SetUpProblem(
+        `The disk of ${cacheFolder} is full: free some room and run this again.`,
+        {
+          cause: error,
+        },
+      );
     }
     throw error;
   } finally {
@@ -86,7 +112,10 @@ export async function buildTree(options: BuildOptions): Promise<string> {
 }
 
 /** Finds out by their hashes which wheels were given. */
-async function matchWheels(files: readonly string[], { wheels }: Distribution): Promise<Map<Wheel, string>> {
+async function matchWheels(
+  files: readonly string[],
+  { wheels }: Distribution,
+): Promise<Map<Wheel, string>> {
   const given = new Map<Wheel, string>();
   for (const file of files) {
     if (!existsSync(file)) {
@@ -120,10 +149,14 @@ async function checkTools(
   }
   const nodeHeaders = findNodeHeaders(join(packageFolder, '..', '..'));
   if (nodeHeaders === undefined) {
-    missing.push(`node_api.h is not beside ${process.execPath}. Run npm install, which brings a Node that has it.`);
+    missing.push(
+      `node_api.h is not beside ${process.execPath}. Run npm install, which brings a Node that has it.`,
+    );
   }
   if (compiler === undefined || nodeHeaders === undefined || missing.length > 0) {
-    throw new SetUpProblem(`Setting up TensorFlow needs something that is not here:\n  - ${missing.join('\n  - ')}`);
+    throw new SetUpProblem(
+      `Setting up TensorFlow needs something that is not here:\n  - ${missing.join('\n  - ')}`,
+    );
   }
   return { compiler, nodeHeaders };
 }
@@ -134,7 +167,10 @@ async function checkRoom(
   folder: string,
 ): Promise<void> {
   // Each wheel goes as soon as it is unpacked; pip may hold it twice for a moment.
-  const largest = Math.max(0, ...wheels.filter((wheel) => !given.has(wheel)).map(({ bytes }) => bytes));
+  const largest = Math.max(
+    0,
+    ...wheels.filter((wheel) => !given.has(wheel)).map(({ bytes }) => bytes),
+  );
   const needed = unpackedBytes + 2 * largest;
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize < needed) {

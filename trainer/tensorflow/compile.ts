@@ -64,7 +64,9 @@ export interface CompileOptions {
  */
 export async function compileBinding(options: CompileOptions): Promise<void> {
   const { compiler, nodeHeaders, packageFolder, depsFolder, output, env } = options;
-  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(packageFolder, 'binding', file));
+  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) =>
+    join(packageFolder, 'binding', file),
+  );
   const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
   const [command, ...args] = compiler;
   args.push('-O2', '-fPIC', '-shared', '-std=c++17');

@@ -17,7 +17,11 @@ import { getNodeBackend } from './node-backend.ts';
 export function uploadImages({ images, count, height, width, channels }: Dataset): tf.Tensor4D {
   const { binding, createOutputTensor } = getNodeBackend();
   const shape = [count, height, width, channels];
-  const metadata = { id: binding.createTensor(shape, binding.TF_UINT8, images), shape, dtype: binding.TF_UINT8 };
+  const metadata = {
+    id: binding.createTensor(shape, binding.TF_UINT8, images),
+    shape,
+    dtype: binding.TF_UINT8,
+  };
   return createOutputTensor.call(getNodeBackend(), metadata) as tf.Tensor4D;
 }
 
@@ -29,9 +33,19 @@ export function uploadImages({ images, count, height, width, channels }: Dataset
  * @returns        [batch, height, width, channels]; of the ranges of the presets with the bits of `decodePixels`, though it
  *                 computes in float32. The caller disposes it.
  */
-export function gatherDeviceImages(images: tf.Tensor4D, indices: tf.Tensor1D, [low, high]: PixelRange): tf.Tensor4D {
+export function gatherDeviceImages(
+  images: tf.Tensor4D,
+  indices: tf.Tensor1D,
+  [low, high]: PixelRange,
+): tf.Tensor4D {
   const backend = getNodeBackend();
-  const { TF_ATTR_TYPE: type, TF_ATTR_INT: int, TF_ATTR_BOOL: bool, TF_UINT8: uint8, TF_INT32: int32 } = backend.binding;
+  const {
+    TF_ATTR_TYPE: type,
+    TF_ATTR_INT: int,
+    TF_ATTR_BOOL: bool,
+    TF_UINT8: uint8,
+    TF_INT32: int32,
+  } = backend.binding;
   return tf.tidy(() => {
     const picking = [
       { name: 'Tparams', type, value: uint8 },
@@ -39,7 +53,11 @@ export function gatherDeviceImages(images: tf.Tensor4D, indices: tf.Tensor1D, [l
       { name: 'Taxis', type, value: int32 },
       { name: 'batch_dims', type: int, value: 0 },
     ];
-    const bytes = backend.executeSingleOutput('GatherV2', picking, [images, indices, tf.scalar(0, 'int32')]);
+    const bytes = backend.executeSingleOutput('GatherV2', picking, [
+      images,
+      indices,
+      tf.scalar(0, 'int32'),
+    ]);
     const casting = [
       { name: 'SrcT', type, value: uint8 },
       { name: 'DstT', type, value: backend.binding.TF_FLOAT },
@@ -81,7 +99,11 @@ export function createDeviceTranslation(
   const around: [number, number] = [reach, reach];
   const move = (x: tf.Tensor4D, begin: tf.Tensor1D, edge: number): tf.Tensor4D => {
     const padded = tf.pad4d(x, [[0, 0], around, around, [0, 0]], edge);
-    return backend.executeSingleOutput('Slice', attributes, [padded, begin, tf.tensor1d(x.shape, 'int32')]) as tf.Tensor4D;
+    return backend.executeSingleOutput('Slice', attributes, [
+      padded,
+      begin,
+      tf.tensor1d(x.shape, 'int32'),
+    ]) as tf.Tensor4D;
   };
   return tf.customGrad((x) => ({
     value: move(x as tf.Tensor4D, there, pixelRange[0]),

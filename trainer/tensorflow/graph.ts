@@ -8,7 +8,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { getNodeBackend, type Binding, type NodeBackend, type OpAttribute } from './node-backend.ts';
+import {
+  getNodeBackend,
+  type Binding,
+  type NodeBackend,
+  type OpAttribute,
+} from './node-backend.ts';
 import { encodeSavedModel, FILE_NAME, TAG, type Attribute, type GraphNode } from './saved-model.ts';
 
 /** A computation that was recorded. */
@@ -45,7 +50,10 @@ export function canRecordGraphs(): boolean {
  *                 returns is the caller's.
  * @returns        Makes it a graph. Throws GraphError where TensorFlow does not take it.
  */
-export function recordGraph(inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]): () => Graph {
+export function recordGraph(
+  inputs: readonly tf.Tensor[],
+  compute: () => readonly tf.Tensor[],
+): () => Graph {
   const backend = getNodeBackend();
   const { binding } = backend;
   const recorder = createRecorder(backend, inputs);
@@ -77,7 +85,11 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
   const names = new Map<number, string>();
   const numbers: number[] = [];
   let fault: string | undefined;
-  const add = (op: string, from: readonly string[], attributes: Record<string, Attribute>): string => {
+  const add = (
+    op: string,
+    from: readonly string[],
+    attributes: Record<string, Attribute>,
+  ): string => {
     const name = `${op}_${nodes.length}`;
     nodes.push({ name, op, inputs: from, attributes });
     return name;
@@ -85,7 +97,10 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
   const inputNames = backend.getInputTensorIds(inputs).map((id, i) => {
     const { dataId, shape } = inputs[i] as tf.Tensor;
     const type: Attribute = { kind: 'type', value: backend.tensorMap.get(dataId).dtype };
-    names.set(id, `${add('Placeholder', [], { dtype: type, shape: { kind: 'shape', value: shape } })}:0`);
+    names.set(
+      id,
+      `${add('Placeholder', [], { dtype: type, shape: { kind: 'shape', value: shape } })}:0`,
+    );
     return names.get(id) as string;
   });
   const methods: Pick<Binding, 'createTensor' | 'executeOp' | 'tensorDataSync'> = {
@@ -105,7 +120,9 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
     executeOp(op, attributes, ids, count) {
       const outputs = binding.executeOp(op, attributes, ids, count);
       const from = ids.map((id) => names.get(id));
-      const settings = attributes.map((attribute) => [attribute.name, readAttribute(binding, attribute)] as const);
+      const settings = attributes.map(
+        (attribute) => [attribute.name, readAttribute(binding, attribute)] as const,
+      );
       if (from.includes(undefined)) {
         fault ??= `${op} takes a tensor that is no input`;
       } else if (settings.some(([, setting]) => setting === undefined)) {
@@ -144,7 +161,9 @@ const NUMBERS_INPUT = 'NumbersInput:0';
  * Keeps the same optimizer from putting other operations in the place of this one, a sum of two sums in another order
  * for instance: equal in mathematics, not in the last bits.
  */
-const AS_IT_IS: Readonly<Record<string, Attribute>> = { _grappler_do_not_remove: { kind: 'boolean', value: true } };
+const AS_IT_IS: Readonly<Record<string, Attribute>> = {
+  _grappler_do_not_remove: { kind: 'boolean', value: true },
+};
 
 /** @returns  Undefined for a kind that no operation of a training step has. */
 function readAttribute(binding: Binding, { type, value }: OpAttribute): Attribute | undefined {
@@ -152,7 +171,9 @@ function readAttribute(binding: Binding, { type, value }: OpAttribute): Attribut
     case binding.TF_ATTR_STRING:
       return { kind: 'text', value: value as string };
     case binding.TF_ATTR_INT:
-      return Array.isArray(value) ? { kind: 'integers', value: value as number[] } : { kind: 'integer', value: value as number };
+      return Array.isArray(value)
+        ? { kind: 'integers', value: value as number[] }
+        : { kind: 'integer', value: value as number };
     case binding.TF_ATTR_FLOAT:
       return Array.isArray(value) ? undefined : { kind: 'float', value: value as number };
     case binding.TF_ATTR_BOOL:
@@ -166,9 +187,14 @@ function readAttribute(binding: Binding, { type, value }: OpAttribute): Attribut
   }
 }
 
-function buildGraph(backend: NodeBackend, recorder: Recorder, outputs: readonly (string | undefined)[]): Graph {
+function buildGraph(
+  backend: NodeBackend,
+  recorder: Recorder,
+  outputs: readonly (string | undefined)[],
+): Graph {
   const { inputNames, numbers } = recorder;
-  const fault = recorder.fault() ?? (outputs.includes(undefined) ? 'an output was not computed' : undefined);
+  const fault =
+    recorder.fault() ?? (outputs.includes(undefined) ? 'an output was not computed' : undefined);
   if (fault !== undefined) {
     throw new GraphError(fault);
   }
@@ -200,7 +226,12 @@ function listNumberNodes(count: number, float: number): GraphNode[] {
   const [name = ''] = NUMBERS_INPUT.split(':');
   return [
     { name, op: 'Placeholder', inputs: [], attributes: { dtype: type, shape } },
-    { name: NUMBERS, op: 'Unpack', inputs: [NUMBERS_INPUT], attributes: { T: type, num: { kind: 'integer', value: count } } },
+    {
+      name: NUMBERS,
+      op: 'Unpack',
+      inputs: [NUMBERS_INPUT],
+      attributes: { T: type, num: { kind: 'integer', value: count } },
+    },
   ];
 }
 

@@ -5,8 +5,20 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BuildOptions, buildTree, computeTreeKey, removeCache, sweepPartials } from './build-tree.ts';
-import { clearInstallation, hasForeignInstallation, placeTree, probeInstallation, readStamp } from './installation.ts';
+import {
+  type BuildOptions,
+  buildTree,
+  computeTreeKey,
+  removeCache,
+  sweepPartials,
+} from './build-tree.ts';
+import {
+  clearInstallation,
+  hasForeignInstallation,
+  placeTree,
+  probeInstallation,
+  readStamp,
+} from './installation.ts';
 import { SetUpProblem } from './problem.ts';
 import type { ProbeReport } from './probe.ts';
 import { findDistribution } from './wheels.ts';
@@ -43,7 +55,9 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
           'Pass --force to replace them.',
       );
     }
-    log(`tfjs-node already works, with libtensorflow ${probe.version} from its own installer (--force replaces it).`);
+    log(
+      `tfjs-node already works, with libtensorflow ${probe.version} from its own installer (--force replaces it).`,
+    );
     return probe;
   }
 
@@ -51,7 +65,9 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
   if (!force && (await readStamp(packageFolder))?.key === key) {
     const probe = await probeInstallation(packageFolder, env);
     if (!('failure' in probe)) {
-      log(`tfjs-node is already set up with libtensorflow ${probe.version} (${distribution.name}).`);
+      log(
+        `tfjs-node is already set up with libtensorflow ${probe.version} (${distribution.name}).`,
+      );
       return probe;
     }
     log(`What is set up does not load, and is built again:\n${probe.failure}`);
@@ -84,9 +100,16 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
  *
  * @returns  What was removed, one folder a line; what another installer put there stays.
  */
-export async function undoSetUp(packageFolder: string | undefined, cacheFolder: string): Promise<string[]> {
+export async function undoSetUp(
+  packageFolder: string | undefined,
+  cacheFolder: string,
+): Promise<string[]> {
   const removed: string[] = [];
-  if (packageFolder !== undefined && existsSync(join(packageFolder, 'deps')) && !hasForeignInstallation(packageFolder)) {
+  if (
+    packageFolder !== undefined &&
+    existsSync(join(packageFolder, 'deps')) &&
+    !hasForeignInstallation(packageFolder)
+  ) {
     await clearInstallation(packageFolder);
     removed.push(`${join(packageFolder, 'deps')}, ${join(packageFolder, 'lib')}`);
   }
@@ -98,7 +121,9 @@ export async function undoSetUp(packageFolder: string | undefined, cacheFolder: 
 }
 
 async function readPackageVersion(packageFolder: string): Promise<string> {
-  const manifest = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8')) as { version: string };
+  const manifest = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   return manifest.version;
 }
 

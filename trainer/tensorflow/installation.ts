@@ -2,7 +2,17 @@
  * What is set up inside tfjs-node's folder: reading it, putting a built tree there, and taking it away again.
  */
 import { existsSync } from 'node:fs';
-import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,7 +60,9 @@ export async function readStamp(tree: string): Promise<Stamp | undefined> {
 function parseStamp(text: string): Stamp | undefined {
   try {
     const stamp = JSON.parse(text) as Partial<Stamp> | null;
-    return typeof stamp?.key === 'string' && typeof stamp.files === 'object' ? (stamp as Stamp) : undefined;
+    return typeof stamp?.key === 'string' && typeof stamp.files === 'object'
+      ? (stamp as Stamp)
+      : undefined;
   } catch {
     return undefined; // A damaged stamp counts as none: everything is then put there anew.
   }
@@ -62,12 +74,18 @@ export async function writeStamp(tree: string, stamp: Omit<Stamp, 'files'>): Pro
   for (const file of await listFiles(tree)) {
     files[file] = (await stat(join(tree, file))).size;
   }
-  await writeFile(join(tree, 'deps', STAMP_FILE), `${JSON.stringify({ ...stamp, files }, null, 2)}\n`);
+  await writeFile(
+    join(tree, 'deps', STAMP_FILE),
+    `${JSON.stringify({ ...stamp, files }, null, 2)}\n`,
+  );
 }
 
 /** Says whether tfjs-node has libraries there that this command did not put there. */
 export function hasForeignInstallation(packageFolder: string): boolean {
-  return HALVES.some((half) => existsSync(join(packageFolder, half))) && !existsSync(join(packageFolder, 'deps', STAMP_FILE));
+  return (
+    HALVES.some((half) => existsSync(join(packageFolder, half))) &&
+    !existsSync(join(packageFolder, 'deps', STAMP_FILE))
+  );
 }
 
 /** Takes away what is set up in tfjs-node's folder. */
@@ -86,7 +104,9 @@ export async function placeTree(tree: string, packageFolder: string): Promise<vo
       const target = join(packageFolder, `${half}.partial`, file);
       await mkdir(join(target, '..'), { recursive: true });
       // Links cannot cross file systems, and some have none: then it is a copy.
-      await link(join(tree, half, file), target).catch(() => copyFile(join(tree, half, file), target));
+      await link(join(tree, half, file), target).catch(() =>
+        copyFile(join(tree, half, file), target),
+      );
     }
   }
   for (const half of HALVES) {
@@ -110,7 +130,9 @@ export async function probeInstallation(
     return JSON.parse(result.stdout) as ProbeReport;
   }
   if (result === undefined || result.signal !== null) {
-    return { failure: `    it ended with ${result?.signal ?? 'no process'} (libtensorflow needs a CPU with AVX)` };
+    return {
+      failure: `    it ended with ${result?.signal ?? 'no process'} (libtensorflow needs a CPU with AVX)`,
+    };
   }
   const error = result.stderr.split('\n').find((line) => /^\w*Error\b/.test(line));
   return { failure: error === undefined ? quoteLastLines(result) : `    ${error}` };
@@ -127,5 +149,7 @@ async function listFiles(folder: string): Promise<string[]> {
 /** tfjs-node's folder, or undefined when it is not installed. */
 export function locateTfjsNode(): string | undefined {
   const paths = createRequire(import.meta.url).resolve.paths('@tensorflow/tfjs-node') ?? [];
-  return paths.map((path) => join(path, '@tensorflow', 'tfjs-node')).find((path) => existsSync(join(path, 'package.json')));
+  return paths
+    .map((path) => join(path, '@tensorflow', 'tfjs-node'))
+    .find((path) => existsSync(join(path, 'package.json')));
 }

@@ -49,7 +49,11 @@ export interface NodeBackend {
   readonly isUsingGpuDevice: boolean;
   readonly tensorMap: { get(dataId: object): { readonly dtype: number } };
   createOutputTensor(metadata: TensorMetadata): tf.Tensor;
-  executeSingleOutput(name: string, attributes: readonly OpAttribute[], inputs: readonly tf.Tensor[]): tf.Tensor;
+  executeSingleOutput(
+    name: string,
+    attributes: readonly OpAttribute[],
+    inputs: readonly tf.Tensor[],
+  ): tf.Tensor;
   getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
   loadSavedModelMetaGraph(path: string, tags: string): number;
   runSavedModel(

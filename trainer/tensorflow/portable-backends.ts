@@ -13,7 +13,9 @@ export function createWasmOpener(): Opener {
     const tf = await import('@tensorflow/tfjs');
     const wasm = await import('@tensorflow/tfjs-backend-wasm');
     const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-    const before = EMSCRIPTEN_EVENTS.map((event) => new Set(process.listeners(event as 'uncaughtException')));
+    const before = EMSCRIPTEN_EVENTS.map(
+      (event) => new Set(process.listeners(event as 'uncaughtException')),
+    );
     // Its threads would share sums out by the number of cores, so that results would depend on the machine; and they
     // keep the process alive.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
@@ -22,7 +24,9 @@ export function createWasmOpener(): Opener {
       wasm.setWasmPaths(dirname(entry) + sep);
     }
     if (!(await tf.setBackend('wasm'))) {
-      throw new BackendUnusable(`the WebAssembly files in ${dirname(entry)} could not be loaded: run npm ci`);
+      throw new BackendUnusable(
+        `the WebAssembly files in ${dirname(entry)} could not be loaded: run npm ci`,
+      );
     }
     // Emscripten's glue takes over uncaught errors and throws them again from inside itself, which hides their origin.
     for (const [i, event] of EMSCRIPTEN_EVENTS.entries()) {

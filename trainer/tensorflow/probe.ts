@@ -23,10 +23,15 @@ interface NodeBackend {
 restoreNodeUtil();
 const [folder = '.'] = process.argv.slice(2);
 const tf = createRequire(join(folder, 'package.json'))(folder) as typeof import('@tensorflow/tfjs');
-const product = tf.matMul(tf.tensor2d([1, 2, 3, 4], [2, 2]), tf.tensor2d([5, 6, 7, 8], [2, 2])).dataSync();
+const product = tf
+  .matMul(tf.tensor2d([1, 2, 3, 4], [2, 2]), tf.tensor2d([5, 6, 7, 8], [2, 2]))
+  .dataSync();
 if (product.join() !== '19,22,43,50') {
   throw new Error(`wrong product: expected 19,22,43,50, got ${product.join()}`);
 }
 const backend = tf.backend() as unknown as NodeBackend;
-const report: ProbeReport = { version: backend.binding.TF_Version, usesGpu: backend.isUsingGpuDevice };
+const report: ProbeReport = {
+  version: backend.binding.TF_Version,
+  usesGpu: backend.isUsingGpuDevice,
+};
 process.stdout.write(`${JSON.stringify(report)}\n`);

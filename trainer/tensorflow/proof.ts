@@ -15,7 +15,9 @@ export async function proveBackend(convolutions: boolean): Promise<string | unde
   const x = Float32Array.from({ length: SIZE * SIZE }, (_, i) => ((i * 7) % 13) / 13 - 0.5);
   const y = Float32Array.from({ length: SIZE * SIZE }, (_, i) => ((i * 5) % 11) / 11 - 0.5);
   try {
-    const product = tf.tidy(() => tf.matMul(tf.tensor2d(x, [SIZE, SIZE]), tf.tensor2d(y, [SIZE, SIZE])));
+    const product = tf.tidy(() =>
+      tf.matMul(tf.tensor2d(x, [SIZE, SIZE]), tf.tensor2d(y, [SIZE, SIZE])),
+    );
     // The gradient of sum(x · y) for x holds in each row the sums of y's rows.
     const gradient = tf.tidy(() => {
       const right = tf.tensor2d(y, [SIZE, SIZE]);
@@ -23,13 +25,19 @@ export async function proveBackend(convolutions: boolean): Promise<string | unde
     });
     const faults = [
       compare('matMul', await product.data(), multiply(x, y)),
-      compare("matMul's gradient", await gradient.data(), multiply(new Float32Array(SIZE * SIZE).fill(1), transpose(y))),
+      compare(
+        "matMul's gradient",
+        await gradient.data(),
+        multiply(new Float32Array(SIZE * SIZE).fill(1), transpose(y)),
+      ),
     ];
     tf.dispose([product, gradient]);
     if (convolutions) {
       const filter = tf.tidy(() => {
         const image = tf.ones<import('@tensorflow/tfjs').Rank.R4>([1, 8, 8, 1]);
-        return tf.grad((weights) => tf.sum(tf.conv2d(image, weights as typeof image, 1, 'valid')))(tf.ones([3, 3, 1, 2]));
+        return tf.grad((weights) => tf.sum(tf.conv2d(image, weights as typeof image, 1, 'valid')))(
+          tf.ones([3, 3, 1, 2]),
+        );
       });
       faults.push(compare("conv2d's gradient", await filter.data(), new Float32Array(18).fill(36)));
       filter.dispose();
@@ -43,8 +51,14 @@ export async function proveBackend(convolutions: boolean): Promise<string | unde
   }
 }
 
-function compare(what: string, actual: ArrayLike<number>, expected: Float32Array): string | undefined {
-  const wrong = expected.findIndex((value, i) => !(Math.abs(value - (actual[i] ?? Number.NaN)) < TOLERANCE));
+function compare(
+  what: string,
+  actual: ArrayLike<number>,
+  expected: Float32Array,
+): string | undefined {
+  const wrong = expected.findIndex(
+    (value, i) => !(Math.abs(value - (actual[i] ?? Number.NaN)) < TOLERANCE),
+  );
   return wrong === -1
     ? undefined
     : `${what} comes out wrong: element ${wrong} should be ${expected[wrong]} and is ${actual[wrong]}`;

@@ -30,10 +30,15 @@ with zipfile.ZipFile(wheel) as archive:
  *
  * @returns  One line for each thing that is missing, with what to do about it.
  */
-export async function findMissingPython(env: NodeJS.ProcessEnv, needsPip: boolean): Promise<string[]> {
+export async function findMissingPython(
+  env: NodeJS.ProcessEnv,
+  needsPip: boolean,
+): Promise<string[]> {
   const python = await runCommand('python3', ['-c', 'import zipfile, zlib'], { env });
   if (python === undefined) {
-    return ['python3 is not on the PATH. Install it, for instance: apt-get install python3 python3-pip'];
+    return [
+      'python3 is not on the PATH. Install it, for instance: apt-get install python3 python3-pip',
+    ];
   }
   if (python.status !== 0) {
     return [`python3 does not work; it said:\n${quoteLastLines(python)}`];
@@ -58,11 +63,28 @@ export async function findMissingPython(env: NodeJS.ProcessEnv, needsPip: boolea
  * @returns       The wheel's path.
  * @throws SetUpProblem  When pip fails, with pip's own last lines.
  */
-export async function downloadWheel(wheel: Wheel, folder: string, env: NodeJS.ProcessEnv): Promise<string> {
+export async function downloadWheel(
+  wheel: Wheel,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
   const requirements = join(folder, 'requirements.txt');
-  await writeFile(requirements, `${wheel.project}==${wheel.version} --hash=sha256:${wheel.sha256}\n`);
-  const [, python = '', abi = '', platforms = ''] = /-([^-]+)-([^-]+)-([^-]+)\.whl$/.exec(wheel.file) ?? [];
-  const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--require-hashes', '-r', requirements];
+  await writeFile(
+    requirements,
+    `${wheel.project}==${wheel.version} --hash=sha256:${wheel.sha256}\n`,
+  );
+  const [, python = '', abi = '', platforms = ''] =
+    /-([^-]+)-([^-]+)-([^-]+)\.whl$/.exec(wheel.file) ?? [];
+  const args = [
+    '-m',
+    'pip',
+    'download',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--require-hashes',
+    '-r',
+    requirements,
+  ];
   args.push('--dest', folder, '--no-cache-dir', '--disable-pip-version-check', '--no-input');
   args.push('--implementation', python.slice(0, 2), '--abi', abi, '--python-version', '3.11');
   args.push(...platforms.split('.').flatMap((platform) => ['--platform', platform]));
@@ -71,7 +93,9 @@ export async function downloadWheel(wheel: Wheel, folder: string, env: NodeJS.Pr
   if (result?.status !== 0) {
     const said = result === undefined ? '' : quoteLastLines(result);
     if (isDiskFull(said)) {
-      throw new SetUpProblem(`The disk of ${folder} is full: free ${formatBytes(wheel.bytes)} and run this again.`);
+      throw new SetUpProblem(
+        `The disk of ${folder} is full: free ${formatBytes(wheel.bytes)} and run this again.`,
+      );
     }
     throw new SetUpProblem(
       `pip could not download ${wheel.project} ${wheel.version}. It said:\n${said}\n` +
@@ -112,7 +136,12 @@ export async function hashFile(path: string): Promise<string> {
  *
  * @throws SetUpProblem  When Python fails.
  */
-export async function unpackWheel(path: string, { members }: Wheel, folder: string, env: NodeJS.ProcessEnv): Promise<void> {
+export async function unpackWheel(
+  path: string,
+  { members }: Wheel,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
   const rules = members.flatMap((member) => [member.pattern, member.folder]);
   const result = await runCommand('python3', ['-c', UNPACK, path, folder, ...rules], { env });
   if (result?.status !== 0) {

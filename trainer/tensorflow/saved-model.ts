@@ -44,7 +44,16 @@ const GRAPH = { node: 1, versions: 4 } as const;
 const VERSIONS = { producer: 1 } as const;
 const NODE = { name: 1, op: 2, input: 3, attribute: 5 } as const;
 const ENTRY = { key: 1, value: 2 } as const;
-const VALUE = { list: 1, text: 2, integer: 3, float: 4, boolean: 5, type: 6, shape: 7, tensor: 8 } as const;
+const VALUE = {
+  list: 1,
+  text: 2,
+  integer: 3,
+  float: 4,
+  boolean: 5,
+  type: 6,
+  shape: 7,
+  tensor: 8,
+} as const;
 const LIST = { integers: 3 } as const;
 const SHAPE = { dimension: 2 } as const;
 const DIMENSION = { size: 1 } as const;
@@ -64,7 +73,9 @@ export function encodeSavedModel(nodes: readonly GraphNode[]): Uint8Array {
       for (const node of nodes) {
         writeNested(graph, GRAPH.node, (message) => writeNode(message, node));
       }
-      writeNested(graph, GRAPH.versions, (versions) => versions.writeVarintField(VERSIONS.producer, GRAPH_VERSION));
+      writeNested(graph, GRAPH.versions, (versions) =>
+        versions.writeVarintField(VERSIONS.producer, GRAPH_VERSION),
+      );
     });
   });
   return pbf.finish();
@@ -91,7 +102,9 @@ function writeAttribute(pbf: PbfWriter, { kind, value }: Attribute): void {
     case 'integer':
       return pbf.writeVarintField(VALUE.integer, value);
     case 'integers':
-      return writeNested(pbf, VALUE.list, (list) => list.writePackedVarint(LIST.integers, [...value]));
+      return writeNested(pbf, VALUE.list, (list) =>
+        list.writePackedVarint(LIST.integers, [...value]),
+      );
     case 'float':
       return pbf.writeFloatField(VALUE.float, value);
     case 'boolean':
@@ -111,7 +124,9 @@ function writeAttribute(pbf: PbfWriter, { kind, value }: Attribute): void {
 
 function writeShape(pbf: PbfWriter, shape: readonly number[]): void {
   for (const size of shape) {
-    writeNested(pbf, SHAPE.dimension, (dimension) => dimension.writeVarintField(DIMENSION.size, size));
+    writeNested(pbf, SHAPE.dimension, (dimension) =>
+      dimension.writeVarintField(DIMENSION.size, size),
+    );
   }
 }
 

@@ -24,8 +24,14 @@ const program = new Command('npm run setup:tensorflow --')
       'arm64: 282 MB), compiles the binding, and proves it by multiplying two matrices. Needs python3 with pip, and ' +
       'g++. The result is kept in .digitmint/tensorflow, so after `npm ci` this takes a second and no network.',
   )
-  .option('--gpu', 'the build for NVIDIA GPUs with CUDA 12 (Linux x64; downloads 3.3 GB). Not tried on a GPU so far.')
-  .option('--wheel <file...>', 'use wheels that are already downloaded; their SHA-256 is checked all the same')
+  .option(
+    '--gpu',
+    'the build for NVIDIA GPUs with CUDA 12 (Linux x64; downloads 3.3 GB). Not tried on a GPU so far.',
+  )
+  .option(
+    '--wheel <file...>',
+    'use wheels that are already downloaded; their SHA-256 is checked all the same',
+  )
   .option('--force', 'build it again, and replace what another installer put there')
   .option('--undo', 'remove everything that this command added, and do nothing else')
   .allowExcessArguments(false);
@@ -45,7 +51,9 @@ async function run(flags: Flags): Promise<void> {
   const cacheFolder = locateCache(root);
   if (flags.undo) {
     const removed = await undoSetUp(packageFolder, cacheFolder);
-    console.log(removed.length === 0 ? 'There is nothing to remove.' : `Removed:\n  ${removed.join('\n  ')}`);
+    console.log(
+      removed.length === 0 ? 'There is nothing to remove.' : `Removed:\n  ${removed.join('\n  ')}`,
+    );
     return;
   }
   if (packageFolder === undefined) {
@@ -66,6 +74,8 @@ async function run(flags: Flags): Promise<void> {
   });
   console.log(`tfjs-node works: libtensorflow ${version} on the ${usesGpu ? 'GPU' : 'CPU'}.`);
   if (flags.gpu && !usesGpu) {
-    console.log('It found no GPU that it can use: it needs an NVIDIA driver of version 525 or newer (see nvidia-smi).');
+    console.log(
+      'It found no GPU that it can use: it needs an NVIDIA driver of version 525 or newer (see nvidia-smi).',
+    );
   }
 }

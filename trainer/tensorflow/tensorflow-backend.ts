@@ -50,7 +50,9 @@ async function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): Promise<str
   const require = createRequire(import.meta.url);
   const folder = locateTfjsNode();
   if (folder === undefined) {
-    throw new BackendUnusable('the optional package @tensorflow/tfjs-node is not installed: run npm install');
+    throw new BackendUnusable(
+      'the optional package @tensorflow/tfjs-node is not installed: run npm install',
+    );
   }
   if (!existsSync(join(folder, 'lib'))) {
     throw new BackendUnusable('tfjs-node is not set up: run `npm run setup:tensorflow`');
@@ -71,9 +73,12 @@ async function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): Promise<str
     return version['tfjs-node'] ?? 'of unknown version';
   } catch (error) {
     const [reason] = (error as Error).message.split('\n');
-    throw new BackendUnusable(`tfjs-node does not load: run \`npm run setup:tensorflow -- --force\` (${reason})`, {
-      cause: error,
-    });
+    throw new BackendUnusable(
+      `tfjs-node does not load: run \`npm run setup:tensorflow -- --force\` (${reason})`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -14,7 +14,9 @@ interface AdapterInfo {
 }
 
 interface Gpu {
-  requestAdapter(options: { powerPreference: 'high-performance' }): Promise<{ readonly info: AdapterInfo } | null>;
+  requestAdapter(options: {
+    powerPreference: 'high-performance';
+  }): Promise<{ readonly info: AdapterInfo } | null>;
 }
 
 /** The part of WebGPU's GPUDevice that is used here. */
@@ -31,22 +33,31 @@ export function createWebgpuOpener(): Opener {
   return async ({ acceptsSoftware }) => {
     const dawn = await import('webgpu').catch((error: Error) => {
       const [reason] = error.message.split('\n');
-      throw new BackendUnusable(`the optional package webgpu does not load: run npm install (${reason})`, {
-        cause: error,
-      });
+      throw new BackendUnusable(
+        `the optional package webgpu does not load: run npm install (${reason})`,
+        {
+          cause: error,
+        },
+      );
     });
     if (process.platform === 'linux' && !hasVulkanLoader()) {
-      throw new BackendUnusable('there is no Vulkan here (libvulkan.so.1): install it with a driver for your GPU');
+      throw new BackendUnusable(
+        'there is no Vulkan here (libvulkan.so.1): install it with a driver for your GPU',
+      );
     }
     Object.assign(globalThis, dawn.globals);
     const gpu = dawn.create([]) as unknown as Gpu;
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (adapter === null) {
-      throw new BackendUnusable('there is no GPU with a Vulkan, Metal or Direct3D 12 driver: install one');
+      throw new BackendUnusable(
+        'there is no GPU with a Vulkan, Metal or Direct3D 12 driver: install one',
+      );
     }
     const { name, isSoftware } = describeAdapter(adapter.info);
     if (isSoftware && !acceptsSoftware) {
-      throw new BackendUnusable(`${name} is no GPU but software: ask for it with --backend webgpu if you want it`);
+      throw new BackendUnusable(
+        `${name} is no GPU but software: ask for it with --backend webgpu if you want it`,
+      );
     }
     return await useGpu(gpu, `WebGPU on ${name}${isSoftware ? ' (software)' : ''}`);
   };
@@ -88,11 +99,22 @@ async function useGpu(gpu: Gpu, description: string): Promise<OpenBackend> {
   return { tfBackend: 'webgpu', description, threads: undefined, findLoss: () => loss, release };
 }
 
-function describeAdapter({ vendor, architecture, device, description, isFallbackAdapter }: AdapterInfo): {
+function describeAdapter({
+  vendor,
+  architecture,
+  device,
+  description,
+  isFallbackAdapter,
+}: AdapterInfo): {
   name: string;
   isSoftware: boolean;
 } {
-  const isSoftware = isFallbackAdapter === true || SOFTWARE.test([vendor, architecture, device, description].join(' '));
-  const name = description || [vendor, architecture].filter((part) => part !== '').join(' ') || 'an unnamed adapter';
+  const isSoftware =
+    isFallbackAdapter === true ||
+    SOFTWARE.test([vendor, architecture, device, description].join(' '));
+  const name =
+    description ||
+    [vendor, architecture].filter((part) => part !== '').join(' ') ||
+    'an unnamed adapter';
   return { name, isSoftware };
 }

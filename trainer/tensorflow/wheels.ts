@@ -40,14 +40,25 @@ const TENSORFLOW_MEMBERS: readonly Members[] = [
     pattern: String.raw`tensorflow/include/((?:tensorflow/c|(?:xla/)?tsl/c)/(?:[^/]+/)?[^/]+\.h)`,
     folder: 'include',
   },
-  { pattern: String.raw`tensorflow/include/((?:tensorflow/core|tsl)/platform/ctstring[^/]*\.h)`, folder: 'include' },
+  {
+    pattern: String.raw`tensorflow/include/((?:tensorflow/core|tsl)/platform/ctstring[^/]*\.h)`,
+    folder: 'include',
+  },
 ];
 
 // libtensorflow_framework looks for CUDA in $ORIGIN/../nvidia/<part>/lib, and the CUDA libraries for one another in
 // $ORIGIN/../../<part>/lib: so each keeps its place, and no LD_LIBRARY_PATH is needed.
-const CUDA_MEMBERS: readonly Members[] = [{ pattern: String.raw`nvidia/([^/]+/lib/[^/]+\.so[.0-9]*)`, folder: 'nvidia' }];
+const CUDA_MEMBERS: readonly Members[] = [
+  { pattern: String.raw`nvidia/([^/]+/lib/[^/]+\.so[.0-9]*)`, folder: 'nvidia' },
+];
 
-function tensorflow(project: string, version: string, tags: string, sha256: string, bytes: number): Wheel {
+function tensorflow(
+  project: string,
+  version: string,
+  tags: string,
+  sha256: string,
+  bytes: number,
+): Wheel {
   const file = `${project.replaceAll('-', '_')}-${version}-cp311-cp311-${tags}.whl`;
   return { project, version, file, sha256, bytes, members: TENSORFLOW_MEMBERS };
 }
@@ -138,7 +149,13 @@ export const DISTRIBUTIONS: readonly Distribution[] = [
         '9ff58b7f36dacd0a93e89f8f2957b52466889217963701daa15e577317cfa375',
         716_538_495,
       ),
-      cuda('cufft', '11.4.1.4', MANYLINUX_2014, 'c67884f2a7d276b4b80eb56a79322a95df592ae5e765cf1243693365ccab4e28', 200_877_592),
+      cuda(
+        'cufft',
+        '11.4.1.4',
+        MANYLINUX_2014,
+        'c67884f2a7d276b4b80eb56a79322a95df592ae5e765cf1243693365ccab4e28',
+        200_877_592,
+      ),
       cuda(
         'curand',
         '10.3.10.19',
@@ -185,7 +202,11 @@ export const DISTRIBUTIONS: readonly Distribution[] = [
  * @param arch      As `process.arch`.
  * @returns         Undefined where no wheel holds a usable libtensorflow.
  */
-export function findDistribution(platform: string, arch: string, gpu: boolean): Distribution | undefined {
+export function findDistribution(
+  platform: string,
+  arch: string,
+  gpu: boolean,
+): Distribution | undefined {
   const name = `${platform}-${arch}${gpu ? '-gpu' : ''}`;
   return DISTRIBUTIONS.find((distribution) => distribution.name === name);
 }

@@ -9,7 +9,14 @@ import type { AppDependencies } from '../context.ts';
 import { findAsked } from '../match-model.ts';
 import type { Defer } from '../sampler-cache.ts';
 import { WorkGate } from '../work-gate.ts';
-import { encodeShardHeads, jobMessageSchema, listPage, locateShard, type JobMessage, type JobRecord } from './job.ts';
+import {
+  encodeShardHeads,
+  jobMessageSchema,
+  listPage,
+  locateShard,
+  type JobMessage,
+  type JobRecord,
+} from './job.ts';
 import type { JobStore, ShardContent } from './job-store.ts';
 
 /** What is used of a queue's binding. */
@@ -53,7 +60,9 @@ const PART = 64;
 const SHARDS = { concurrent: 2, waiting: 100, waitMs: 300_000, expiresMs: 300_000 } as const;
 
 /** Makes the consumer of the queue and of its dead letters. */
-export function createJobConsumer(options: JobConsumerOptions): (batch: JobBatch, defer: Defer) => Promise<void> {
+export function createJobConsumer(
+  options: JobConsumerOptions,
+): (batch: JobBatch, defer: Defer) => Promise<void> {
   const { log, delaySeconds = (attempts) => Math.min(600, 10 * 2 ** (attempts - 1)) } = options;
   const consumer = new JobConsumer(options);
   return async ({ queue, messages }, defer) => {
@@ -65,10 +74,18 @@ export function createJobConsumer(options: JobConsumerOptions): (batch: JobBatch
         continue;
       }
       try {
-        await (queue.endsWith(DEAD) ? consumer.bury(parsed.data) : consumer.work(parsed.data, defer));
+        await (queue.endsWith(DEAD)
+          ? consumer.bury(parsed.data)
+          : consumer.work(parsed.data, defer));
         message.ack();
       } catch (cause) {
-        log({ level: 'error', event: 'job_failed', ...parsed.data, attempts: message.attempts, cause });
+        log({
+          level: 'error',
+          event: 'job_failed',
+          ...parsed.data,
+          attempts: message.attempts,
+          cause,
+        });
         message.retry({ delaySeconds: delaySeconds(message.attempts) });
       }
     }
@@ -103,7 +120,9 @@ class JobConsumer {
   /** A message that failed too often: its job tells so. */
   async bury(message: JobMessage): Promise<void> {
     const { store } = this.#options;
-    await ('page' in message ? store.stop(message.job, 'queue_failed') : store.giveUp(message.job, message.shard));
+    await ('page' in message
+      ? store.stop(message.job, 'queue_failed')
+      : store.giveUp(message.job, message.shard));
   }
 
   async #askForMissing(job: string, record: JobRecord, page: number): Promise<void> {
@@ -162,7 +181,12 @@ class JobConsumer {
         }
         const [fixed] = asked;
         const count = Math.min(PART, n - done);
-        const drawn = generator.sampler.draw({ seed, start: start + done, count, ...(fixed !== undefined && { label: fixed }) });
+        const drawn = generator.sampler.draw({
+          seed,
+          start: start + done,
+          count,
+          ...(fixed !== undefined && { label: fixed }),
+        });
         images.set(drawn.pixels, heads.images.length + done * size);
         if (drawn.labels !== null) {
           labels.set(drawn.labels, heads.labels.length + done);

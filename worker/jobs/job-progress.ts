@@ -78,7 +78,9 @@ export async function readProgress(store: JobStore, id: string): Promise<JobProg
     costUsd: estimateCost({ shards: done, digits, drawMs, bytes }, n),
     createdAt: createdAt.toISOString(),
     lastShardAt: done === 0 ? null : new Date(last).toISOString(),
-    failures: [...failed].slice(0, MAX_NAMED).map(([shard, at]) => ({ shard, at: at.toISOString() })),
+    failures: [...failed]
+      .slice(0, MAX_NAMED)
+      .map(([shard, at]) => ({ shard, at: at.toISOString() })),
     unfinishedPages,
   };
 }
@@ -95,5 +97,7 @@ function judge(
   if (stop !== undefined) {
     return { state: stop === 'cancelled' ? 'cancelled' : 'failed', reason: REASONS[stop] };
   }
-  return done + failed === total ? { state: 'failed', reason: GIVEN_UP } : { state: 'running', reason: null };
+  return done + failed === total
+    ? { state: 'failed', reason: GIVEN_UP }
+    : { state: 'running', reason: null };
 }

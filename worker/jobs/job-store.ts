@@ -9,7 +9,13 @@
  *     jobs/ID/stopped                      why nothing more is drawn
  */
 import type { JobPart } from '../../shared/contract/job-query.ts';
-import { encodeShardHeads, jobRecordSchema, locateShard, PAGE_SHARDS, type JobRecord } from './job.ts';
+import {
+  encodeShardHeads,
+  jobRecordSchema,
+  locateShard,
+  PAGE_SHARDS,
+  type JobRecord,
+} from './job.ts';
 
 /** What is used of an R2 object. */
 export interface JobObject {
@@ -100,16 +106,23 @@ export class JobStore {
   }
 
   /** @returns  undefined when there is no such job. */
-  async read(id: string): Promise<{ readonly record: JobRecord; readonly createdAt: Date } | undefined> {
+  async read(
+    id: string,
+  ): Promise<{ readonly record: JobRecord; readonly createdAt: Date } | undefined> {
     const object = await this.#bucket.get(`jobs/${id}/job.json`);
     return object === null
       ? undefined
-      : { record: jobRecordSchema.parse(JSON.parse(await object.text())), createdAt: object.uploaded };
+      : {
+          record: jobRecordSchema.parse(JSON.parse(await object.text())),
+          createdAt: object.uploaded,
+        };
   }
 
   async readStop(id: string): Promise<Stop | undefined> {
     const object = await this.#bucket.head(`jobs/${id}/stopped`);
-    return object === null ? undefined : (STOPS.find((stop) => stop === object.customMetadata?.['why']) ?? 'cancelled');
+    return object === null
+      ? undefined
+      : (STOPS.find((stop) => stop === object.customMetadata?.['why']) ?? 'cancelled');
   }
 
   async stop(id: string, why: Stop): Promise<void> {
@@ -132,11 +145,17 @@ export class JobStore {
   /** Lists shards that were given up, some of which may have been drawn all the same. */
   async listFailures(id: string): Promise<{ readonly shard: number; readonly at: Date }[]> {
     const objects = await this.#list(`jobs/${id}/failed/`);
-    return objects.map(({ key, uploaded }) => ({ shard: Number(key.slice(-SHARD_PLACES)), at: uploaded }));
+    return objects.map(({ key, uploaded }) => ({
+      shard: Number(key.slice(-SHARD_PLACES)),
+      at: uploaded,
+    }));
   }
 
   async hasShard(id: string, shard: number): Promise<boolean> {
-    const { objects } = await this.#bucket.list({ prefix: `jobs/${id}/images/${writeShard(shard)}-`, limit: 1 });
+    const { objects } = await this.#bucket.list({
+      prefix: `jobs/${id}/images/${writeShard(shard)}-`,
+      limit: 1,
+    });
     return objects.length > 0;
   }
 
@@ -144,17 +163,26 @@ export class JobStore {
    * Writes a shard, images last. The bucket refuses what does not have its hash.
    * @returns  false when it was there already.
    */
-  async putShard(id: string, { format }: JobRecord, shard: number, content: ShardContent): Promise<boolean> {
+  async putShard(
+    id: string,
+    { format }: JobRecord,
+    shard: number,
+    content: ShardContent,
+  ): Promise<boolean> {
     const { images, imagesSha256, labels, labelsSha256, drawMs } = content;
     if (labels !== undefined) {
       const key = `jobs/${id}/labels/${writeShard(shard)}-${labelsSha256}.${format}`;
       await this.#bucket.put(key, labels, { ...CREATE, sha256: labelsSha256 });
     }
-    const written = await this.#bucket.put(`jobs/${id}/images/${writeShard(shard)}-${imagesSha256}.${format}`, images, {
-      ...CREATE,
-      sha256: imagesSha256,
-      customMetadata: { ms: String(Math.round(drawMs)), labels: labelsSha256 },
-    });
+    const written = await this.#bucket.put(
+      `jobs/${id}/images/${writeShard(shard)}-${imagesSha256}.${format}`,
+      images,
+      {
+        ...CREATE,
+        sha256: imagesSha256,
+        customMetadata: { ms: String(Math.round(drawMs)), labels: labelsSha256 },
+      },
+    );
     return written !== null;
   }
 
@@ -164,7 +192,9 @@ export class JobStore {
     const labelsBytes = (n: number) => encodeShardHeads(record, n).labels.length + n;
     const whole = labelsBytes(record.shardDigits);
     const shards: StoredShard[] = [];
-    for (const { key, size, uploaded, customMetadata } of await this.#list(prefix + String(page).padStart(PAGE_PLACES, '0'))) {
+    for (const { key, size, uploaded, customMetadata } of await this.#list(
+      prefix + String(page).padStart(PAGE_PLACES, '0'),
+    )) {
       const name = key.slice(prefix.length);
       const shard = Number(name.slice(0, SHARD_PLACES));
       if (shard === shards.at(-1)?.shard) {

@@ -5,7 +5,12 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from '../../shared/artifact.ts';
-import { buildJobUrl, JOB_FORMATS, type JobFormat, type PinnedJob } from '../../shared/contract/job-query.ts';
+import {
+  buildJobUrl,
+  JOB_FORMATS,
+  type JobFormat,
+  type PinnedJob,
+} from '../../shared/contract/job-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { encodeIdxHeader } from '../../shared/idx.ts';
 import { encodeNpyHeader } from '../../shared/npy.ts';
@@ -59,7 +64,10 @@ const SHARD = { digits: 10_000, bytes: 8_000_000, macs: 1e11 } as const;
 
 /** Digits of a shard. @param macs  Multiply-accumulates a digit. */
 export function chooseShardDigits(pixelBytes: number, macs: number): number {
-  return Math.max(1, Math.min(SHARD.digits, Math.floor(SHARD.bytes / pixelBytes), Math.floor(SHARD.macs / macs)));
+  return Math.max(
+    1,
+    Math.min(SHARD.digits, Math.floor(SHARD.bytes / pixelBytes), Math.floor(SHARD.macs / macs)),
+  );
 }
 
 /**
@@ -81,11 +89,17 @@ export function countPages(record: JobRecord): number {
 /** The numbers of a page's shards. */
 export function listPage(record: JobRecord, page: number): number[] {
   const first = page * PAGE_SHARDS;
-  return Array.from({ length: Math.min(PAGE_SHARDS, countShards(record) - first) }, (_, i) => first + i);
+  return Array.from(
+    { length: Math.min(PAGE_SHARDS, countShards(record) - first) },
+    (_, i) => first + i,
+  );
 }
 
 /** Which digits a shard has. */
-export function locateShard({ start, n, shardDigits }: JobRecord, shard: number): { readonly start: number; readonly n: number } {
+export function locateShard(
+  { start, n, shardDigits }: JobRecord,
+  shard: number,
+): { readonly start: number; readonly n: number } {
   const first = shard * shardDigits;
   return { start: start + first, n: Math.min(shardDigits, n - first) };
 }
@@ -97,5 +111,8 @@ export function encodeShardHeads(
 ): { readonly images: Uint8Array; readonly labels: Uint8Array } {
   const encode = format === 'idx' ? encodeIdxHeader : encodeNpyHeader;
   const { height, width, channels } = image;
-  return { images: encode(channels === 1 ? [n, height, width] : [n, height, width, channels]), labels: encode([n]) };
+  return {
+    images: encode(channels === 1 ? [n, height, width] : [n, height, width, channels]),
+    labels: encode([n]),
+  };
 }

@@ -20,7 +20,10 @@ export interface NoJobs {
 }
 
 /** Whether a request's header has the secret; in a time that tells nothing of it. */
-export async function isOwner({ secret }: Jobs, authorization: string | undefined): Promise<boolean> {
+export async function isOwner(
+  { secret }: Jobs,
+  authorization: string | undefined,
+): Promise<boolean> {
   const given = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1];
   return given !== undefined && (await timingSafeEqual(given, secret));
 }

@@ -15,7 +15,10 @@ const FRAME_BYTES = 12;
  * @param delaysMs  How long each stands, 0..65535.
  * @returns         Plays for ever.
  */
-export function joinPngs(pngs: readonly Uint8Array[], delaysMs: readonly number[]): Uint8Array<ArrayBuffer> {
+export function joinPngs(
+  pngs: readonly Uint8Array[],
+  delaysMs: readonly number[],
+): Uint8Array<ArrayBuffer> {
   const first = pngs[0] as Uint8Array;
   const chunks = listChunks(first);
   const header = chunks.find(({ type }) => type === 'IHDR')?.content as Uint8Array;

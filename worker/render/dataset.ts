@@ -23,18 +23,26 @@ export function renderDatasetHead({ dataset, image, classes }: DatasetContext): 
   const { format, part, n } = dataset;
   if (isInParts(format)) {
     const { height, width, channels } = image;
-    const shape = part === 'labels' ? [n] : channels === 1 ? [n, height, width] : [n, height, width, channels];
+    const shape =
+      part === 'labels' ? [n] : channels === 1 ? [n, height, width] : [n, height, width, channels];
     return format === 'idx' ? encodeIdxHeader(shape) : encodeNpyHeader(shape);
   }
   if (format === 'csv') {
-    const pixels = Array.from({ length: image.height * image.width * image.channels }, (_, i) => `pixel${i}`);
+    const pixels = Array.from(
+      { length: image.height * image.width * image.channels },
+      (_, i) => `pixel${i}`,
+    );
     return encodeText(`${[...(classes.length > 0 ? ['label'] : []), ...pixels].join(',')}\n`);
   }
   return new Uint8Array();
 }
 
 /** Writes some digits, the first of which has the index `first`. */
-export function renderDatasetPart(context: DatasetContext, samples: Samples, first: number): Uint8Array {
+export function renderDatasetPart(
+  context: DatasetContext,
+  samples: Samples,
+  first: number,
+): Uint8Array {
   const { dataset, classes, origin } = context;
   switch (dataset.format) {
     case 'idx':
@@ -43,7 +51,13 @@ export function renderDatasetPart(context: DatasetContext, samples: Samples, fir
     case 'csv':
       return encodeText(writeRows(samples));
     case 'ndjson': {
-      const digits = { ...DEFAULT_LOOK, ...dataset, format: dataset.format, cols: 1, number: undefined };
+      const digits = {
+        ...DEFAULT_LOOK,
+        ...dataset,
+        format: dataset.format,
+        cols: 1,
+        number: undefined,
+      };
       const lines = formatItems(
         {
           classes,

@@ -27,7 +27,11 @@ export interface RenderContext {
  * @param samples  What was drawn for it: all of it, or for `ndjson` any part of it.
  * @param first    Index of the first sample.
  */
-export function renderDigits(context: RenderContext, samples: Samples, first: number): Uint8Array<ArrayBuffer> {
+export function renderDigits(
+  context: RenderContext,
+  samples: Samples,
+  first: number,
+): Uint8Array<ArrayBuffer> {
   const { digits, classes } = context;
   switch (digits.format) {
     case 'png':
@@ -89,12 +93,24 @@ export function formatItems(context: ItemContext, samples: Samples, first: numbe
       url: writeUrl(index),
     });
     const bytes = samples.pixels.subarray(i * size, (i + 1) * size);
-    const pixels = context.pixels === 'base64' ? `"${encodeBase64(bytes.slice().buffer)}"` : `[${bytes.join(',')}]`;
+    const pixels =
+      context.pixels === 'base64'
+        ? `"${encodeBase64(bytes.slice().buffer)}"`
+        : `[${bytes.join(',')}]`;
     return `${item.slice(0, -1)},"pixels":${pixels}}`;
   });
 }
 
-function listItems({ digits, classes, origin }: RenderContext, samples: Samples, first: number): string[] {
-  const writeUrl = (start: number) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
-  return formatItems({ classes, number: digits.number, pixels: digits.pixels, writeUrl }, samples, first);
+function listItems(
+  { digits, classes, origin }: RenderContext,
+  samples: Samples,
+  first: number,
+): string[] {
+  const writeUrl = (start: number) =>
+    origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
+  return formatItems(
+    { classes, number: digits.number, pixels: digits.pixels, writeUrl },
+    samples,
+    first,
+  );
 }

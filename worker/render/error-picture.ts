@@ -17,15 +17,27 @@ const MAX_LINES = 12;
 const CELL_WIDTH = font.width + 1;
 const CELL_HEIGHT = font.height + 2;
 
-const GLYPHS = new Map(font.lookup.map((character, i) => [character, font.fontData.slice(i * font.width, (i + 1) * font.width)]));
+const GLYPHS = new Map(
+  font.lookup.map((character, i) => [
+    character,
+    font.fontData.slice(i * font.width, (i + 1) * font.width),
+  ]),
+);
 
 /** Draws a title over wrapped text, dark on light. Characters that the font lacks become "?". */
 export function drawErrorPicture(title: string, detail: string): Picture {
   const titleLines = wrapText(title, Math.floor((COLUMNS * DETAIL_SCALE) / TITLE_SCALE));
   const detailLines = wrapText(detail, COLUMNS);
   const width = 2 * MARGIN + COLUMNS * CELL_WIDTH * DETAIL_SCALE;
-  const height = 3 * MARGIN + CELL_HEIGHT * (titleLines.length * TITLE_SCALE + detailLines.length * DETAIL_SCALE);
-  const picture = { width, height, channels: 1, pixels: new Uint8Array(width * height).fill(PAPER) };
+  const height =
+    3 * MARGIN +
+    CELL_HEIGHT * (titleLines.length * TITLE_SCALE + detailLines.length * DETAIL_SCALE);
+  const picture = {
+    width,
+    height,
+    channels: 1,
+    pixels: new Uint8Array(width * height).fill(PAPER),
+  };
   const next = drawLines(picture, titleLines, MARGIN, TITLE_SCALE);
   drawLines(picture, detailLines, next + MARGIN, DETAIL_SCALE);
   return picture;
@@ -84,7 +96,13 @@ function drawLines(picture: Picture, lines: readonly string[], top: number, scal
   let y = top;
   for (const line of lines) {
     for (const [i, character] of [...line].entries()) {
-      drawGlyph(picture, GLYPHS.get(character) ?? (GLYPHS.get('?') as number[]), MARGIN + i * CELL_WIDTH * scale, y, scale);
+      drawGlyph(
+        picture,
+        GLYPHS.get(character) ?? (GLYPHS.get('?') as number[]),
+        MARGIN + i * CELL_WIDTH * scale,
+        y,
+        scale,
+      );
     }
     y += CELL_HEIGHT * scale;
   }
@@ -92,7 +110,13 @@ function drawLines(picture: Picture, lines: readonly string[], top: number, scal
 }
 
 /** @param glyph  A byte a column, its lowest bit on top. */
-function drawGlyph({ width, pixels }: Picture, glyph: readonly number[], left: number, top: number, scale: number): void {
+function drawGlyph(
+  { width, pixels }: Picture,
+  glyph: readonly number[],
+  left: number,
+  top: number,
+  scale: number,
+): void {
   for (const [column, bits] of glyph.entries()) {
     for (let row = 0; row < font.height; row++) {
       if ((bits >> row) & 1) {

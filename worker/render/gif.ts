@@ -28,7 +28,8 @@ export function encodeGif(
   delaysCs: readonly number[] = [],
 ): Uint8Array<ArrayBuffer> {
   const gif = gifenc.GIFEncoder();
-  const { palette, transparentIndex, choosePlaces } = pictures[0]?.channels === 1 ? mapGreys(colours) : mapColours(pictures);
+  const { palette, transparentIndex, choosePlaces } =
+    pictures[0]?.channels === 1 ? mapGreys(colours) : mapColours(pictures);
   for (const [i, picture] of pictures.entries()) {
     gif.writeFrame(choosePlaces(picture.pixels), picture.width, picture.height, {
       ...(i === 0 && { palette, repeat: pictures.length > 1 ? 0 : -1 }),
@@ -53,7 +54,9 @@ interface Mapping {
 function mapGreys({ bg, fg }: SheetColours): Mapping {
   const mixed = Array.from({ length: MAX_COLOURS }, (_, value) => mixColours(bg, fg, value));
   const transparentIndex = mixed.findIndex((colour) => colour[3] < HALF_OPAQUE);
-  const places = Uint8Array.from(mixed, ([, , , alpha], value) => (alpha < HALF_OPAQUE ? transparentIndex : value));
+  const places = Uint8Array.from(mixed, ([, , , alpha], value) =>
+    alpha < HALF_OPAQUE ? transparentIndex : value,
+  );
   return {
     palette: mixed.map(([red, green, blue]) => [red, green, blue]),
     transparentIndex,

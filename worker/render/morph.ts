@@ -9,7 +9,11 @@ import { joinPngs } from './apng.ts';
 import { encodeGif } from './gif.ts';
 
 /** @param frames  What was drawn for it, in order. */
-export function renderMorph(png: PngEncoder, morph: PinnedMorph, frames: Samples): Uint8Array<ArrayBuffer> {
+export function renderMorph(
+  png: PngEncoder,
+  morph: PinnedMorph,
+  frames: Samples,
+): Uint8Array<ArrayBuffer> {
   const size = frames.height * frames.width * frames.channels;
   const pictures = Array.from({ length: frames.count }, (_, i) => {
     const pixels = frames.pixels.subarray(i * size, (i + 1) * size);

@@ -23,7 +23,11 @@ const MAX_NAMED = 20;
  * @param samples  What was drawn for it, of one channel.
  * @param classes  The model's, by label.
  */
-export function renderSvg(digits: PinnedDigits, samples: Samples, classes: readonly string[]): string {
+export function renderSvg(
+  digits: PinnedDigits,
+  samples: Samples,
+  classes: readonly string[],
+): string {
   const { width, height } = measureSheet(samples, samples.count, digits);
   const size = samples.width * samples.height;
   const write = digits.smooth ? writeCurve : writeLines;
@@ -60,7 +64,9 @@ function styleForDark({ darkFg, darkBg }: PinnedDigits): string[] {
     ...(darkBg === undefined ? [] : [`.p{${darkenTo(darkBg)}}`]),
     ...(darkFg === undefined ? [] : [`.i{${darkenTo(darkFg)}}`]),
   ];
-  return rules.length === 0 ? [] : [`<style>@media(prefers-color-scheme:dark){${rules.join('')}}</style>`];
+  return rules.length === 0
+    ? []
+    : [`<style>@media(prefers-color-scheme:dark){${rules.join('')}}</style>`];
 }
 
 function darkenTo(colour: Colour): string {
@@ -129,12 +135,18 @@ function simplify(points: readonly Point[]): Point[] {
 /** Steps from a point to the line through two others; from one of them where they are the same. */
 function measureOff([ax, ay]: Point, [x, y]: Point, [bx, by]: Point): number {
   const length = Math.hypot(bx - ax, by - ay);
-  return length === 0 ? Math.hypot(x - ax, y - ay) : Math.abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length;
+  return length === 0
+    ? Math.hypot(x - ax, y - ay)
+    : Math.abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length;
 }
 
 /** What a screen reader says. */
-export function nameDigits({ count, labels }: Pick<Samples, 'count' | 'labels'>, classes: readonly string[]): string {
-  const named = labels === null ? [] : [...labels.subarray(0, MAX_NAMED)].map((label) => classes[label]);
+export function nameDigits(
+  { count, labels }: Pick<Samples, 'count' | 'labels'>,
+  classes: readonly string[],
+): string {
+  const named =
+    labels === null ? [] : [...labels.subarray(0, MAX_NAMED)].map((label) => classes[label]);
   const rest = count > MAX_NAMED ? ', …' : '';
   const names = named.length === 0 ? '' : `: ${named.join(', ')}${rest}`;
   return count === 1 ? `A handwritten digit${names}` : `${count} handwritten digits${names}`;

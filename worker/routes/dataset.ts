@@ -60,7 +60,11 @@ export const DATASET_OPERATION: Operation = {
     'model_not_found',
     ...WORK_ERRORS,
   ],
-  examples: ['/dataset.npy?seed=Ada&n=100', '/dataset.idx?seed=Ada&n=100&part=labels', '/dataset.csv?seed=Ada&n=100'],
+  examples: [
+    '/dataset.npy?seed=Ada&n=100',
+    '/dataset.idx?seed=Ada&n=100&part=labels',
+    '/dataset.csv?seed=Ada&n=100',
+  ],
 };
 
 export function addDatasetRoutes(app: App, dependencies: AppDependencies): void {
@@ -69,7 +73,11 @@ export function addDatasetRoutes(app: App, dependencies: AppDependencies): void 
   }
 }
 
-async function answerDataset(c: AppContext, dependencies: AppDependencies, format: DatasetFormat): Promise<Response> {
+async function answerDataset(
+  c: AppContext,
+  dependencies: AppDependencies,
+  format: DatasetFormat,
+): Promise<Response> {
   const { origin, searchParams } = new URL(c.req.url);
   const parsed = parseParameters(DATASET_PARAMETERS, searchParams);
   if (!parsed.ok) {
@@ -92,18 +100,40 @@ async function answerDataset(c: AppContext, dependencies: AppDependencies, forma
     const [label] = labels;
     if (query.part === 'labels' && classes.length === 0) {
       const reason = 'it was trained without labels';
-      return respondError(c, { code: 'parameter_not_supported', parameter: 'part', received: 'labels', model: name, reason });
+      return respondError(c, {
+        code: 'parameter_not_supported',
+        parameter: 'part',
+        received: 'labels',
+        model: name,
+        reason,
+      });
     }
     const seed = query.seed ?? dependencies.drawSeed();
-    const dataset = pinDataset(query, format, { name, version }, seed, label === undefined ? undefined : classes[label]);
-    const pinned: Pinned = { ...dataset, permalink: buildDatasetUrl(dataset), holdsUrls: format === 'ndjson' };
-    const headers: Record<string, string> = { ...describePinned(pinned, query, origin, warnings), [HEADERS.modelSource]: source };
+    const dataset = pinDataset(
+      query,
+      format,
+      { name, version },
+      seed,
+      label === undefined ? undefined : classes[label],
+    );
+    const pinned: Pinned = {
+      ...dataset,
+      permalink: buildDatasetUrl(dataset),
+      holdsUrls: format === 'ndjson',
+    };
+    const headers: Record<string, string> = {
+      ...describePinned(pinned, query, origin, warnings),
+      [HEADERS.modelSource]: source,
+    };
     if (hasCurrent(c, headers['ETag'])) {
       return c.body(null, 304, headers);
     }
     const content = {
       ...headers,
-      'Content-Type': format === 'csv' ? `${DATASET_FORMATS.csv}; charset=utf-8; header=present` : DATASET_FORMATS[format],
+      'Content-Type':
+        format === 'csv'
+          ? `${DATASET_FORMATS.csv}; charset=utf-8; header=present`
+          : DATASET_FORMATS[format],
       'Content-Disposition': `attachment; filename="${nameFile(dataset)}"`,
     };
     if (c.req.method === 'HEAD') {
@@ -125,8 +155,14 @@ async function answerDataset(c: AppContext, dependencies: AppDependencies, forma
 }
 
 /** The labels alone, which need no network. */
-function listLabels({ seed, start, n }: PinnedDataset, label: number | undefined, classes: number): Uint8Array {
-  return label === undefined ? drawLabels(deriveSeedKey(seed), start, n, classes) : new Uint8Array(n).fill(label);
+function listLabels(
+  { seed, start, n }: PinnedDataset,
+  label: number | undefined,
+  classes: number,
+): Uint8Array {
+  return label === undefined
+    ? drawLabels(deriveSeedKey(seed), start, n, classes)
+    : new Uint8Array(n).fill(label);
 }
 
 function nameFile({ format, seed, start, n, part }: PinnedDataset): string {

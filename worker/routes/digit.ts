@@ -13,7 +13,11 @@ const FORMATS = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 
 const { label, ...BESIDE_LABEL } = DIGIT_PARAMETERS;
 const LABEL: Parameter = { ...label, without: '' };
-const EXTENSION: Parameter = { ...DIGIT_PARAMETERS.format, about: 'The answer’s format', without: '' };
+const EXTENSION: Parameter = {
+  ...DIGIT_PARAMETERS.format,
+  about: 'The answer’s format',
+  without: '',
+};
 
 export const DIGIT_OPERATIONS: readonly Operation[] = [
   {
@@ -21,7 +25,8 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     id: 'drawDigits',
     path: '/digit',
     routes: ['/digit'],
-    summary: 'Freshly drawn digits, or those of a seed, in the format that format= or Accept asks for',
+    summary:
+      'Freshly drawn digits, or those of a seed, in the format that format= or Accept asks for',
     query: DIGIT_PARAMETERS,
     examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
   },
@@ -65,7 +70,9 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
 ];
 
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
-  app.get('/digit', (c) => answerDigits(c, dependencies, undefined, parseDigitQuery(new URL(c.req.url).searchParams)));
+  app.get('/digit', (c) =>
+    answerDigits(c, dependencies, undefined, parseDigitQuery(new URL(c.req.url).searchParams)),
+  );
   for (const extension of FORMATS) {
     app.get(`/digit.${extension}`, (c) =>
       answerDigits(c, dependencies, extension, parseDigitQuery(new URL(c.req.url).searchParams)),

@@ -12,7 +12,9 @@ import { respondError } from '../respond-error.ts';
 
 const CODE: ParameterSet = {
   code: {
-    schema: z.enum(Object.keys(ERROR_EXAMPLES) as ApiErrorCode[]).meta({ description: 'an error’s code' }),
+    schema: z
+      .enum(Object.keys(ERROR_EXAMPLES) as ApiErrorCode[])
+      .meta({ description: 'an error’s code' }),
     about: 'The code of an error',
     without: '',
     example: 'invalid_parameter',

@@ -31,8 +31,12 @@ export function addHealthRoute(app: App, { generators }: AppDependencies): void 
               source: serving.origin,
               loadedAt: new Date(serving.loadedAt).toISOString(),
             },
-      lastError: failure === undefined ? null : { ...failure, at: new Date(failure.at).toISOString() },
+      lastError:
+        failure === undefined ? null : { ...failure, at: new Date(failure.at).toISOString() },
     };
-    return c.json(body, serving === undefined ? 503 : 200, { ...API_HEADERS, 'Cache-Control': 'no-store' });
+    return c.json(body, serving === undefined ? 503 : 200, {
+      ...API_HEADERS,
+      'Cache-Control': 'no-store',
+    });
   });
 }

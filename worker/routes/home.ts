@@ -19,7 +19,8 @@ export const HOME_OPERATION: Operation = {
   path: '/',
   routes: ['/'],
   kind: 'page',
-  summary: 'Sixteen fresh digits, a playground for every parameter, and the generator itself in the browser',
+  summary:
+    'Sixteen fresh digits, a playground for every parameter, and the generator itself in the browser',
   answers: { 'text/html': 'text' },
   errors: ['model_unavailable'],
   examples: ['/'],
@@ -33,7 +34,10 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
       return renderPage(c, {
         title: `Freshly minted ${manifest.name}`,
         isScripted: true,
-        head: html`<meta name="description" content="Freshly minted ${manifest.name} from a URL, for any page." />
+        head: html`<meta
+            name="description"
+            content="Freshly minted ${manifest.name} from a URL, for any page."
+          />
           <link
             rel="alternate"
             type="application/json+oembed"
@@ -41,8 +45,8 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
             title="digitmint"
           />`,
         body: html`<main id="main">
-          ${renderHero(view, origin, dependencies.drawSeed())} ${renderPlayground(view, origin)} ${renderExplorer(view)}
-          ${renderLoops(view, origin)} ${renderAboutModel(view)}
+          ${renderHero(view, origin, dependencies.drawSeed())} ${renderPlayground(view, origin)}
+          ${renderExplorer(view)} ${renderLoops(view, origin)} ${renderAboutModel(view)}
         </main>`,
       });
     }),

@@ -4,9 +4,19 @@
  */
 import * as z from 'zod';
 import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
-import { JOB_FORMATS, JOB_PARAMETERS, JOB_PARTS, parseJobQuery, type JobQuery } from '../../shared/contract/job-query.ts';
+import {
+  JOB_FORMATS,
+  JOB_PARAMETERS,
+  JOB_PARTS,
+  parseJobQuery,
+  type JobQuery,
+} from '../../shared/contract/job-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import { parseParameters, wholeNumber, type ParameterSet } from '../../shared/contract/parameters.ts';
+import {
+  parseParameters,
+  wholeNumber,
+  type ParameterSet,
+} from '../../shared/contract/parameters.ts';
 import { admit, LIGHT_WORK } from '../admit.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { CACHE_CONTROL, hasCurrent, HEADERS } from '../headers.ts';
@@ -41,7 +51,10 @@ const PART = {
 };
 const FILE_PATTERN = /^[0-9]{6}-([0-9a-f]{64})\.(npy|idx)$/;
 const FILE = {
-  schema: z.string().regex(FILE_PATTERN).meta({ description: 'a file’s name, as the manifest has it' }),
+  schema: z
+    .string()
+    .regex(FILE_PATTERN)
+    .meta({ description: 'a file’s name, as the manifest has it' }),
   about: 'A shard’s number and its SHA-256',
   without: '',
   example: `000000-${'0123456789abcdef'.repeat(4)}.npy`,
@@ -66,7 +79,8 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     routes: ['/jobs'],
     method: 'POST',
     kind: 'owner',
-    summary: 'Starts a job, a set too large for one answer; the same again goes on with what is missing',
+    summary:
+      'Starts a job, a set too large for one answer; the same again goes on with what is missing',
     query: JOB_PARAMETERS,
     answers: JOB_ANSWER,
     otherStatuses: { 202: 'Its missing shards are in the queue' },
@@ -134,7 +148,10 @@ export const JOB_OPERATIONS: readonly Operation[] = [
 const PAGES_A_SECOND = 2;
 
 /** Of no other origin's: who has the secret does not put it into pages. */
-const PRIVATE_HEADERS = { 'Cache-Control': CACHE_CONTROL.fresh, 'X-Robots-Tag': 'noindex' } as const;
+const PRIVATE_HEADERS = {
+  'Cache-Control': CACHE_CONTROL.fresh,
+  'X-Robots-Tag': 'noindex',
+} as const;
 
 export function addJobRoutes(app: App, dependencies: AppDependencies): void {
   const forOwner =
@@ -145,7 +162,9 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
         ? respondError(c, { code: 'jobs_off', reason: jobs.reason })
         : // Counted before the secret is looked at: guesses are limited too.
           admit(c, dependencies, LIGHT_WORK, async () =>
-            (await isOwner(jobs, c.req.header('authorization'))) ? answer(c, jobs) : respondError(c, { code: 'unauthorized' }),
+            (await isOwner(jobs, c.req.header('authorization')))
+              ? answer(c, jobs)
+              : respondError(c, { code: 'unauthorized' }),
           );
     };
   app.post(
@@ -174,7 +193,11 @@ function readId(c: AppContext): string | undefined {
   return jobIdSchema.safeParse(id).success ? id : undefined;
 }
 
-async function answerStart(c: AppContext, dependencies: AppDependencies, jobs: Jobs): Promise<Response> {
+async function answerStart(
+  c: AppContext,
+  dependencies: AppDependencies,
+  jobs: Jobs,
+): Promise<Response> {
   const parsed = parseJobQuery(new URL(c.req.url).searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
@@ -197,8 +220,18 @@ async function answerStart(c: AppContext, dependencies: AppDependencies, jobs: J
   const pages = progress?.unfinishedPages ?? [];
   // A page's own message asks for its shards: so a start is at most a hundred messages, and may be cut off anywhere.
   if (pages.length > 0) {
-    await queue.sendBatch(pages.map((page, i) => ({ body: { job: id, page }, delaySeconds: Math.floor(i / PAGES_A_SECOND) })));
-    dependencies.log({ level: 'info', event: 'job_started', job: id, shards: progress?.shards.total });
+    await queue.sendBatch(
+      pages.map((page, i) => ({
+        body: { job: id, page },
+        delaySeconds: Math.floor(i / PAGES_A_SECOND),
+      })),
+    );
+    dependencies.log({
+      level: 'info',
+      event: 'job_started',
+      job: id,
+      shards: progress?.shards.total,
+    });
   }
   return respondProgress(c, id, progress, pages.length > 0 ? 202 : 200);
 }
@@ -235,10 +268,20 @@ function planJob(query: JobQuery, generator: Generator) {
 
 async function answerProgress(c: AppContext, { store }: Jobs): Promise<Response> {
   const id = readId(c);
-  return respondProgress(c, c.req.param('id') ?? '', id === undefined ? undefined : await readProgress(store, id), 200);
+  return respondProgress(
+    c,
+    c.req.param('id') ?? '',
+    id === undefined ? undefined : await readProgress(store, id),
+    200,
+  );
 }
 
-function respondProgress(c: AppContext, id: string, progress: JobProgress | undefined, status: 200 | 202): Response {
+function respondProgress(
+  c: AppContext,
+  id: string,
+  progress: JobProgress | undefined,
+  status: 200 | 202,
+): Response {
   if (progress === undefined) {
     return respondError(c, { code: 'job_not_found', job: id });
   }
@@ -267,7 +310,12 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
   const pages = countPages(found.record);
   if (page >= pages) {
     const expected = `a whole number from 0 to ${pages - 1}: the pages of this job`;
-    return respondError(c, { code: 'invalid_parameter', parameter: 'page', received: String(page), expected });
+    return respondError(c, {
+      code: 'invalid_parameter',
+      parameter: 'page',
+      received: String(page),
+      expected,
+    });
   }
   const stored = await store.listShards(id, found.record, page);
   const url = `${origin}/jobs/${id}`;
@@ -279,7 +327,10 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
       start,
       n,
       images: { url: `${url}/images/${images.name}`, bytes: images.bytes, sha256: images.sha256 },
-      labels: labels === undefined ? null : { url: `${url}/labels/${labels.name}`, bytes: labels.bytes, sha256: labels.sha256 },
+      labels:
+        labels === undefined
+          ? null
+          : { url: `${url}/labels/${labels.name}`, bytes: labels.bytes, sha256: labels.sha256 },
     })),
     next: page + 1 < pages ? `${url}/manifest?page=${page + 1}` : null,
   };
@@ -289,12 +340,20 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
 /** Whole, without ranges: a shard has 8 MB at most, and is asked for again as a whole. */
 async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   const { part: asked, file = '' } = c.req.param() as Record<string, string>;
-  const [id, part, match] = [readId(c), JOB_PARTS.find((each) => each === asked), FILE_PATTERN.exec(file)];
+  const [id, part, match] = [
+    readId(c),
+    JOB_PARTS.find((each) => each === asked),
+    FILE_PATTERN.exec(file),
+  ];
   if (id === undefined || part === undefined || match === null) {
     return respondError(c, { code: 'not_found', path: c.req.path });
   }
   const [, sha256 = '', extension = ''] = match;
-  const headers = { ...PRIVATE_HEADERS, 'Cache-Control': 'private, max-age=31536000, immutable', ETag: `"${sha256}"` };
+  const headers = {
+    ...PRIVATE_HEADERS,
+    'Cache-Control': 'private, max-age=31536000, immutable',
+    ETag: `"${sha256}"`,
+  };
   if (hasCurrent(c, headers.ETag)) {
     return c.body(null, 304, headers);
   }

@@ -23,8 +23,13 @@ export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void 
     name,
     { value: LIMITS[name as keyof typeof LIMITS], ...note },
   ]);
-  const limits = { ...(Object.fromEntries(entries) as Record<string, unknown>), ...describeRates(rateLimits) };
-  app.get('/limits', (c) => c.json(limits, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' }));
+  const limits = {
+    ...(Object.fromEntries(entries) as Record<string, unknown>),
+    ...describeRates(rateLimits),
+  };
+  app.get('/limits', (c) =>
+    c.json(limits, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' }),
+  );
 }
 
 /** How often one address may ask, where that is limited. */

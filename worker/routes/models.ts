@@ -100,8 +100,14 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
   app.get('/models', async (c) => {
     const { origin } = new URL(c.req.url);
     const list = await generators.list(getDefer(c));
-    const models = list.models.map((model) => ({ ...model, url: `${origin}/models/${model.name}` }));
-    return c.json({ default: list.default, models }, 200, { ...API_HEADERS, 'Cache-Control': BRIEF });
+    const models = list.models.map((model) => ({
+      ...model,
+      url: `${origin}/models/${model.name}`,
+    }));
+    return c.json({ default: list.default, models }, 200, {
+      ...API_HEADERS,
+      'Cache-Control': BRIEF,
+    });
   });
   app.get('/models/:name', async (c) => {
     const name = c.req.param('name');
@@ -111,7 +117,9 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       ? respondError(c, { code: 'model_not_found', model: name })
       : answerCard(c, dependencies, name, model.version);
   });
-  app.get('/models/:name/:version', (c) => answerCard(c, dependencies, c.req.param('name'), c.req.param('version')));
+  app.get('/models/:name/:version', (c) =>
+    answerCard(c, dependencies, c.req.param('name'), c.req.param('version')),
+  );
   app.get('/models/:name/:version/:file', (c) => {
     const { name, version, file } = c.req.param();
     return answerFile(c, dependencies, name, version, file);
@@ -123,19 +131,30 @@ function areNames(name: string, version: string): boolean {
   return modelNameSchema.safeParse(name).success && modelVersionSchema.safeParse(version).success;
 }
 
-async function answerCard(c: AppContext, dependencies: AppDependencies, name: string, version: string): Promise<Response> {
+async function answerCard(
+  c: AppContext,
+  dependencies: AppDependencies,
+  name: string,
+  version: string,
+): Promise<Response> {
   if (!areNames(name, version)) {
     return respondError(c, { code: 'model_not_found', model: `${name}@${version}` });
   }
   return admit(c, dependencies, LIGHT_WORK, async () => {
     const manifest = await dependencies.modelFiles.readManifest(name, version);
     return manifest.ok
-      ? c.json(describeModel(manifest.value, new URL(c.req.url).origin), 200, { ...API_HEADERS, 'Cache-Control': BRIEF })
+      ? c.json(describeModel(manifest.value, new URL(c.req.url).origin), 200, {
+          ...API_HEADERS,
+          'Cache-Control': BRIEF,
+        })
       : respondError(c, manifest.error);
   });
 }
 
-function describeModel({ manifest, plan }: ParsedManifest, origin: string): z.output<typeof modelCardSchema> {
+function describeModel(
+  { manifest, plan }: ParsedManifest,
+  origin: string,
+): z.output<typeof modelCardSchema> {
   const { name, version, classes, image, weights, training, figures } = manifest;
   const { width, height, channels } = image;
   return {

@@ -44,7 +44,11 @@ const SHARED = {
   ],
 } as const satisfies Partial<Operation>;
 
-const EXTENSION: Parameter = { ...MORPH_PARAMETERS.format, about: 'The answer’s format; png is animated', without: '' };
+const EXTENSION: Parameter = {
+  ...MORPH_PARAMETERS.format,
+  about: 'The answer’s format; png is animated',
+  without: '',
+};
 
 export const MORPH_OPERATIONS: readonly Operation[] = [
   {
@@ -52,7 +56,8 @@ export const MORPH_OPERATIONS: readonly Operation[] = [
     id: 'drawMorph',
     path: '/morph',
     routes: ['/morph'],
-    summary: 'A loop in which digits turn into one another, in the format that format= or Accept asks for',
+    summary:
+      'A loop in which digits turn into one another, in the format that format= or Accept asks for',
     examples: ['/morph?seed=Ada&scale=4'],
   },
   {
@@ -77,7 +82,11 @@ export function addMorphRoutes(app: App, dependencies: AppDependencies): void {
   }
 }
 
-async function answerMorph(c: AppContext, dependencies: AppDependencies, extension: MorphFormat | undefined): Promise<Response> {
+async function answerMorph(
+  c: AppContext,
+  dependencies: AppDependencies,
+  extension: MorphFormat | undefined,
+): Promise<Response> {
   const { drawSeed, clock } = dependencies;
   const { origin, searchParams } = new URL(c.req.url);
   const parsed = parseMorphQuery(searchParams);
@@ -128,31 +137,52 @@ async function answerMorph(c: AppContext, dependencies: AppDependencies, extensi
     if (c.req.method === 'HEAD') {
       return c.body(null, 200, content);
     }
-    return admit(c, dependencies, { digits: count * frames, pixels: countPixels(morph, image) }, () => {
-      const loaded = clock();
-      const drawn = generator.sampler.drawMorph({
-        seed,
-        start,
-        frames,
-        ...(query.digits === undefined ? { count, ...(label !== undefined && { label }) } : { labels }),
-      });
-      const generated = clock();
-      const body = renderMorph(c.get('png'), morph, drawn);
-      return c.body(body, 200, {
-        ...content,
-        'Content-Length': String(body.length),
-        'Server-Timing': describeTiming({ load: loaded - began, generate: generated - loaded, encode: clock() - generated }),
-      });
-    });
+    return admit(
+      c,
+      dependencies,
+      { digits: count * frames, pixels: countPixels(morph, image) },
+      () => {
+        const loaded = clock();
+        const drawn = generator.sampler.drawMorph({
+          seed,
+          start,
+          frames,
+          ...(query.digits === undefined
+            ? { count, ...(label !== undefined && { label }) }
+            : { labels }),
+        });
+        const generated = clock();
+        const body = renderMorph(c.get('png'), morph, drawn);
+        return c.body(body, 200, {
+          ...content,
+          'Content-Length': String(body.length),
+          'Server-Timing': describeTiming({
+            load: loaded - began,
+            generate: generated - loaded,
+            encode: clock() - generated,
+          }),
+        });
+      },
+    );
   });
 }
 
 /** The headers that a 200 and a 304 share. */
-function describeMorph(morph: PinnedMorph, query: MorphQuery, origin: string, negotiated: boolean): Record<string, string> {
+function describeMorph(
+  morph: PinnedMorph,
+  query: MorphQuery,
+  origin: string,
+  negotiated: boolean,
+): Record<string, string> {
   const { seed, model } = morph;
   const warnings = listWarnings(query.unknown, [], morph.format);
   return {
-    ...describePinned({ permalink: buildMorphUrl(morph), holdsUrls: false, seed, model }, query, origin, warnings),
+    ...describePinned(
+      { permalink: buildMorphUrl(morph), holdsUrls: false, seed, model },
+      query,
+      origin,
+      warnings,
+    ),
     ...(negotiated && { Vary: 'Accept' }),
   };
 }
@@ -163,7 +193,10 @@ function countPixels(morph: PinnedMorph, image: { width: number; height: number 
   return width * height * morph.n * morph.frames;
 }
 
-function checkSize(morph: PinnedMorph, image: { width: number; height: number }): ApiError | undefined {
+function checkSize(
+  morph: PinnedMorph,
+  image: { width: number; height: number },
+): ApiError | undefined {
   const { width, height } = measureSheet(image, 1, { ...morph, cols: 1 });
   const frames = morph.n * morph.frames;
   return countPixels(morph, image) > LIMITS.maxMorphPixels

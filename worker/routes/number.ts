@@ -1,7 +1,11 @@
 /**
  * `GET /number/2026.png`: a number in one writer's hand.
  */
-import { NUMBER_PARAMETERS, NUMBER_PATH, parseNumberQuery } from '../../shared/contract/digit-query.ts';
+import {
+  NUMBER_PARAMETERS,
+  NUMBER_PATH,
+  parseNumberQuery,
+} from '../../shared/contract/digit-query.ts';
 import { answerDigits, DIGITS_ANSWER } from '../answer-digits.ts';
 import { splitExtension } from '../digit-format.ts';
 import type { App, AppDependencies } from '../context.ts';
@@ -32,13 +36,22 @@ export const NUMBER_OPERATIONS: readonly Operation[] = [
       digits: NUMBER_PATH,
       extension: { ...NUMBER_PARAMETERS.format, about: 'The answer’s format', without: '' },
     },
-    examples: ['/number/2026.png?scale=4', '/number/-3.14.png?seed=ink&scale=4&smooth=1', '/number/31415.svg?seed=Ada&scale=4'],
+    examples: [
+      '/number/2026.png?scale=4',
+      '/number/-3.14.png?seed=ink&scale=4&smooth=1',
+      '/number/31415.svg?seed=Ada&scale=4',
+    ],
   },
 ];
 
 export function addNumberRoute(app: App, dependencies: AppDependencies): void {
   app.get('/number/:digits', (c) => {
     const { text, extension } = splitExtension(c.req.param('digits'));
-    return answerDigits(c, dependencies, extension, parseNumberQuery(text, new URL(c.req.url).searchParams));
+    return answerDigits(
+      c,
+      dependencies,
+      extension,
+      parseNumberQuery(text, new URL(c.req.url).searchParams),
+    );
   });
 }

@@ -14,9 +14,17 @@ import {
 import type { DigitFormat } from '../../shared/contract/digit-formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import { countFrames, MORPH_PARAMETERS, parseMorphQuery } from '../../shared/contract/morph-query.ts';
+import {
+  countFrames,
+  MORPH_PARAMETERS,
+  parseMorphQuery,
+} from '../../shared/contract/morph-query.ts';
 import { encodeNumber } from '../../shared/contract/number-text.ts';
-import { parseParameters, wholeNumber, type ParameterSet } from '../../shared/contract/parameters.ts';
+import {
+  parseParameters,
+  wholeNumber,
+  type ParameterSet,
+} from '../../shared/contract/parameters.ts';
 import { writeNumber } from '../../shared/number.ts';
 import { chooseCols, measureSheet } from '../../shared/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
@@ -33,7 +41,11 @@ const MAX_SIDE = 100_000;
 
 const OEMBED_PARAMETERS = {
   url: {
-    schema: z.string().min(1).max(LIMITS.maxUrlLength).meta({ description: 'a URL of this service' }),
+    schema: z
+      .string()
+      .min(1)
+      .max(LIMITS.maxUrlLength)
+      .meta({ description: 'a URL of this service' }),
     about: 'What was pasted: the home page, or digits, a number or a loop as a picture',
     without: 'a 404',
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
@@ -87,9 +99,16 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     }
     const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.values;
     if (format !== 'json') {
-      return respondError(c, { code: 'format_not_implemented', received: format, available: ['json'] });
+      return respondError(c, {
+        code: 'format_not_implemented',
+        received: format,
+        available: ['json'],
+      });
     }
-    const answer = await describePhoto(c, dependencies, url, { width: maxwidth, height: maxheight });
+    const answer = await describePhoto(c, dependencies, url, {
+      width: maxwidth,
+      height: maxheight,
+    });
     return 'code' in answer
       ? respondError(c, answer)
       : c.json(answer, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' });
@@ -149,7 +168,10 @@ async function describePhoto(
     if (found.kind === 'number') {
       // Its digits tell how wide it is: so the picture must be of this seed and this version.
       const { seed = drawSeed(), start = 0 } = query;
-      sample = writeNumber(found.number, generator.sampler.drawHand({ seed, start, labels }), { seed, start });
+      sample = writeNumber(found.number, generator.sampler.drawHand({ seed, start, labels }), {
+        seed,
+        start,
+      });
       search.set('seed', seed);
       search.set('model', `${generator.name}@${generator.version}`);
     }
@@ -167,12 +189,23 @@ async function describePhoto(
   const size = measure(scale);
   if (!fits(size)) {
     const parameter = size.width > most.width ? 'maxwidth' : 'maxheight';
-    const [received, needed] = parameter === 'maxwidth' ? [most.width, size.width] : [most.height, size.height];
-    return { code: 'invalid_parameter', parameter, received: String(received), expected: `at least ${needed} for this URL` };
+    const [received, needed] =
+      parameter === 'maxwidth' ? [most.width, size.width] : [most.height, size.height];
+    return {
+      code: 'invalid_parameter',
+      parameter,
+      received: String(received),
+      expected: `at least ${needed} for this URL`,
+    };
   }
   const maxPixels = found.kind === 'morph' ? LIMITS.maxMorphPixels : LIMITS.maxPicturePixels;
   if (found.extension !== 'svg' && size.width * size.height * parsed.frames > maxPixels) {
-    return { code: 'picture_too_large', ...size, ...(found.kind === 'morph' && { frames: parsed.frames }), maxPixels };
+    return {
+      code: 'picture_too_large',
+      ...size,
+      ...(found.kind === 'morph' && { frames: parsed.frames }),
+      maxPixels,
+    };
   }
   // All that dpr multiplies is told as its product; it would multiply that again.
   search.delete('dpr');
@@ -197,7 +230,9 @@ async function describePhoto(
 function nameDigits({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): string {
   switch (kind) {
     case 'digit':
-      return n === 1 ? 'A handwritten digit that nobody wrote' : `${n} handwritten digits that nobody wrote`;
+      return n === 1
+        ? 'A handwritten digit that nobody wrote'
+        : `${n} handwritten digits that nobody wrote`;
     case 'number':
       return `The handwritten number ${number}, which nobody wrote`;
     case 'morph':
@@ -224,12 +259,16 @@ function parsePicture({ kind, extension, number, search }: Pasted): ParsedPictur
 }
 
 /** Pictures by the first part of their path: their formats that are pictures, the first when none is named, and parameters. */
-const PICTURES: Readonly<Record<Pasted['kind'], { readonly extensions: readonly string[]; readonly parameters: ParameterSet }>> =
-  {
-    digit: { extensions: ['png', 'svg'], parameters: DIGIT_PARAMETERS },
-    number: { extensions: ['png', 'svg'], parameters: NUMBER_PARAMETERS },
-    morph: { extensions: ['png', 'gif'], parameters: MORPH_PARAMETERS },
-  };
+const PICTURES: Readonly<
+  Record<
+    Pasted['kind'],
+    { readonly extensions: readonly string[]; readonly parameters: ParameterSet }
+  >
+> = {
+  digit: { extensions: ['png', 'svg'], parameters: DIGIT_PARAMETERS },
+  number: { extensions: ['png', 'svg'], parameters: NUMBER_PARAMETERS },
+  morph: { extensions: ['png', 'gif'], parameters: MORPH_PARAMETERS },
+};
 
 /** The picture that a URL of this service stands for; undefined when it stands for none. */
 function findPicture(pasted: string, origin: string): Pasted | undefined {
@@ -247,10 +286,16 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   const { extensions, parameters } = PICTURES[kind];
   const extension = path[3] ?? url.searchParams.get('format') ?? (extensions[0] as string);
   const isNamed = name !== undefined; // By a label, which may be missing, or a number, which may not.
-  if (!extensions.includes(extension) || (kind === 'number' && !isNamed) || (kind === 'morph' && isNamed)) {
+  if (
+    !extensions.includes(extension) ||
+    (kind === 'number' && !isNamed) ||
+    (kind === 'morph' && isNamed)
+  ) {
     return undefined;
   }
-  const search = new URLSearchParams([...url.searchParams].filter(([key]) => Object.hasOwn(parameters, key) && key !== 'format'));
+  const search = new URLSearchParams(
+    [...url.searchParams].filter(([key]) => Object.hasOwn(parameters, key) && key !== 'format'),
+  );
   if (kind === 'digit' && isNamed) {
     search.append('label', decodeOrKeep(name));
   }

@@ -22,7 +22,11 @@ if (process.argv[1] === import.meta.filename) {
   for (let index = Number(from); index < Number(to); index++) {
     const verdict = await judgeCase(seed, index);
     const isAsked = index % ASK_EVERY === 0 || index === Number(to) - 1;
-    const line: Line = { index, ...verdict, ...(isAsked && { peakKiB: process.resourceUsage().maxRSS }) };
+    const line: Line = {
+      index,
+      ...verdict,
+      ...(isAsked && { peakKiB: process.resourceUsage().maxRSS }),
+    };
     writeSync(1, `${JSON.stringify(line)}\n`);
   }
 }

@@ -10,7 +10,12 @@ import {
   WEIGHTS_FILE,
   type ManifestContent,
 } from '../../../shared/artifact.ts';
-import { generatorConfigSchema, planGenerator, type GeneratorPlan, type LayerConfig } from '../../../shared/generator.ts';
+import {
+  generatorConfigSchema,
+  planGenerator,
+  type GeneratorPlan,
+  type LayerConfig,
+} from '../../../shared/generator.ts';
 import { WEIGHT_BYTES, WEIGHT_DTYPES, type WeightDtype } from '../../../shared/weight-encoding.ts';
 import { buildFixture, type Fixture } from '../fixture-artifact.ts';
 import type { Dice } from '../dice.ts';
@@ -95,7 +100,9 @@ export function store(draft: Draft): Stored {
     manifestSha256: hashBytes(draft.signsPointer ? manifest : signed),
     publishedAt: '2026-01-01T00:00:00Z',
   });
-  const pointer = draft.spoilPointer(encodePointer({ schema: 1, default: name, models, ...draft.pointer } as never));
+  const pointer = draft.spoilPointer(
+    encodePointer({ schema: 1, default: name, models, ...draft.pointer } as never),
+  );
   return {
     pointer: draft.missing === 'pointer' ? undefined : pointer,
     manifest: draft.missing === 'manifest' ? undefined : manifest,
@@ -111,7 +118,9 @@ export function pick({ pointer, manifest, weights }: Stored, key: string): Uint8
 
 function signFiles({ content, weights }: Draft): void {
   const files = content['files'];
-  const entry = Array.isArray(files) ? files.find((file) => (file as JsonObject | null)?.['path'] === WEIGHTS_FILE) : undefined;
+  const entry = Array.isArray(files)
+    ? files.find((file) => (file as JsonObject | null)?.['path'] === WEIGHTS_FILE)
+    : undefined;
   if (entry !== undefined) {
     Object.assign(entry as JsonObject, { bytes: weights.length, sha256: hashBytes(weights) });
   }
@@ -146,7 +155,9 @@ export function fitToGenerator(draft: Draft, dice: Dice): boolean {
     classes: Array.from({ length: generator.classes }, (_, label) => String(label)),
     weights: {
       dtype,
-      ...(dtype === 'uint8' && { quantization: plan.weights.map((): Json => ({ scale: 0.01, min: -1 })) }),
+      ...(dtype === 'uint8' && {
+        quantization: plan.weights.map((): Json => ({ scale: 0.01, min: -1 })),
+      }),
     },
   });
   return true;
@@ -165,7 +176,8 @@ function fillNumbers(count: number, dtype: WeightDtype, dice: Dice): Uint8Array 
   const patterns = {
     float32: () => Float32Array.from({ length: 61 }, () => (dice.below(2001) - 1000) / 5000),
     // Exponents around 2^-3, either sign.
-    float16: () => Uint16Array.from({ length: 61 }, () => 0x2800 + dice.below(0x800) + dice.below(2) * 0x8000),
+    float16: () =>
+      Uint16Array.from({ length: 61 }, () => 0x2800 + dice.below(0x800) + dice.below(2) * 0x8000),
     uint8: () => Uint8Array.from({ length: 61 }, () => dice.below(256)),
   };
   const pattern = new Uint8Array(patterns[dtype]().buffer);

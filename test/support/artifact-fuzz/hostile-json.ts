@@ -85,7 +85,9 @@ const HOSTILE_TEXTS: readonly string[] = [
 export function drawText(dice: Dice): string {
   return dice.chance(0.8)
     ? dice.pick(HOSTILE_TEXTS)
-    : Array.from({ length: dice.below(80) }, () => String.fromCharCode(dice.below(0x10000))).join('');
+    : Array.from({ length: dice.below(80) }, () => String.fromCharCode(dice.below(0x10000))).join(
+        '',
+      );
 }
 
 export function drawValue(dice: Dice): Json {
@@ -110,16 +112,23 @@ export function nest(dice: Dice, depth: number): Json {
 
 /** Writes JSON, what is nested deep included. */
 export function stringify(value: Json): string {
-  return JSON.stringify(value).replaceAll(/"nested (\d+) (..)"/g, (_, depth: string, [open, close]: string) =>
-    open === '{'
-      ? '{"a":'.repeat(Number(depth)) + '1' + '}'.repeat(Number(depth))
-      : `${open}`.repeat(Number(depth)) + `${close}`.repeat(Number(depth)),
+  return JSON.stringify(value).replaceAll(
+    /"nested (\d+) (..)"/g,
+    (_, depth: string, [open, close]: string) =>
+      open === '{'
+        ? '{"a":'.repeat(Number(depth)) + '1' + '}'.repeat(Number(depth))
+        : `${open}`.repeat(Number(depth)) + `${close}`.repeat(Number(depth)),
   );
 }
 
 /** As JSON.parse does it: also `__proto__` becomes a property of its own. */
 export function setOwn(target: JsonObject, key: string, value: Json): JsonObject {
-  return Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  return Object.defineProperty(target, key, {
+    value,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }
 
 /** A value's place: the object or array that holds it, and its key there. */
@@ -134,7 +143,10 @@ export function listPlaces(tree: Json, depth = 0): Place[] {
   if (typeof tree !== 'object' || tree === null || depth > 8) {
     return [];
   }
-  return Object.entries(tree).flatMap(([key, value]) => [{ holder: tree, key, value }, ...listPlaces(value, depth + 1)]);
+  return Object.entries(tree).flatMap(([key, value]) => [
+    { holder: tree, key, value },
+    ...listPlaces(value, depth + 1),
+  ]);
 }
 
 export function putAt({ holder, key }: Place, value: Json): void {

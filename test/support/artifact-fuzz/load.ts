@@ -27,7 +27,10 @@ export function isFault({ outcome }: Pick<Verdict, 'outcome'>): boolean {
 }
 
 /** Makes the artifact of a case, without loading it. */
-export function buildCase(seed: string, index: number): { readonly mutation: MutationName; readonly stored: Stored } {
+export function buildCase(
+  seed: string,
+  index: number,
+): { readonly mutation: MutationName; readonly stored: Stored } {
   const dice = createDice(seed, index);
   const mutation = dice.pick(MUTATION_NAMES);
   const draft = draw(dice);

@@ -25,22 +25,28 @@ const utf8 = new TextEncoder();
 
 /** What an exponent of all ones, of none and of the largest looks like, in float32 and, twice, in float16. */
 const HOSTILE_WORDS = [
-  0x7fc00000, 0x7f800000, 0xff800000, 0x00000001, 0x7f7fffff, 0xff7fffff, 0x7c007c00, 0x7e007e00, 0x00010001,
+  0x7fc00000, 0x7f800000, 0xff800000, 0x00000001, 0x7f7fffff, 0xff7fffff, 0x7c007c00, 0x7e007e00,
+  0x00010001,
 ];
 
 export const MUTATIONS = {
   'nothing at all': () => {},
 
   'a field replaced': ({ content }, dice) => putAt(dice.pick(listPlaces(content)), drawValue(dice)),
-  'a number to an extreme': ({ content }, dice) => putAt(dice.pick(listNumbers(content)), dice.pick(HOSTILE_NUMBERS)),
+  'a number to an extreme': ({ content }, dice) =>
+    putAt(dice.pick(listNumbers(content)), dice.pick(HOSTILE_NUMBERS)),
   'a number moved a little': ({ content }, dice) => {
     const place = dice.pick(listNumbers(content));
     putAt(place, (place.value as number) * dice.pick([1, 2, 0.5, -1]) + dice.pick([0, 1, -1]));
   },
   'a text replaced': ({ content }, dice) =>
-    putAt(dice.pick(listPlaces(content).filter(({ value }) => typeof value === 'string')), drawText(dice)),
+    putAt(
+      dice.pick(listPlaces(content).filter(({ value }) => typeof value === 'string')),
+      drawText(dice),
+    ),
   'a field taken away': ({ content }, dice) => removeAt(dice.pick(listPlaces(content))),
-  'a field added': ({ content }, dice) => setOwn(pickObject(content, dice), drawText(dice), drawValue(dice)),
+  'a field added': ({ content }, dice) =>
+    setOwn(pickObject(content, dice), drawText(dice), drawValue(dice)),
   'a key renamed': ({ content }, dice) => {
     const object = pickObject(content, dice);
     const key = dice.pick(Object.keys(object));
@@ -60,10 +66,14 @@ export const MUTATIONS = {
     const lengths = [0, 1, list.length - 1, list.length + 1, 33, 257, 3000];
     putAt(
       place,
-      Array.from({ length: Math.max(0, dice.pick(lengths)) }, (_, i) => structuredClone(list[i % list.length]) ?? null),
+      Array.from(
+        { length: Math.max(0, dice.pick(lengths)) },
+        (_, i) => structuredClone(list[i % list.length]) ?? null,
+      ),
     );
   },
-  'a field nested deep': ({ content }, dice) => putAt(dice.pick(listPlaces(content)), nest(dice, dice.pick([50, 5000, 30_000]))),
+  'a field nested deep': ({ content }, dice) =>
+    putAt(dice.pick(listPlaces(content)), nest(dice, dice.pick([50, 5000, 30_000]))),
   'a thousand fields': ({ content }, dice) => {
     const object = pickObject(content, dice);
     const count = dice.pick([100, 200, 1000]);
@@ -89,7 +99,9 @@ export const MUTATIONS = {
     const place = dice.pick(listNumbers(draft.content['generator'] as Json));
     putAt(
       place,
-      dice.chance(0.3) ? dice.pick(HOSTILE_NUMBERS) : dice.pick([1, 2, 3, (place.value as number) * 2, dice.below(300)]),
+      dice.chance(0.3)
+        ? dice.pick(HOSTILE_NUMBERS)
+        : dice.pick([1, 2, 3, (place.value as number) * 2, dice.below(300)]),
     );
     fitToGenerator(draft, dice);
   },
@@ -112,16 +124,27 @@ export const MUTATIONS = {
     content['weights'] = { dtype: dice.chance(0.9) ? 'uint8' : drawText(dice), quantization: kept };
   },
   'another range of pixels': ({ content }, dice) => {
-    (content['image'] as JsonObject)['range'] = [dice.pick(HOSTILE_NUMBERS), dice.pick(HOSTILE_NUMBERS)];
+    (content['image'] as JsonObject)['range'] = [
+      dice.pick(HOSTILE_NUMBERS),
+      dice.pick(HOSTILE_NUMBERS),
+    ];
   },
 
-  'weights cut': (draft, dice) => spoil(draft, dice, (bytes) => bytes.slice(0, dice.below(bytes.length))),
+  'weights cut': (draft, dice) =>
+    spoil(draft, dice, (bytes) => bytes.slice(0, dice.below(bytes.length))),
   'weights with more behind': (draft, dice) =>
-    spoil(draft, dice, (bytes) => Uint8Array.from([...bytes, ...new Uint8Array(1 + dice.below(dice.pick([1, 4, 4096])))])),
-  'bits of the weights flipped': (draft, dice) => spoil(draft, dice, (bytes) => flipBits(bytes, dice)),
+    spoil(draft, dice, (bytes) =>
+      Uint8Array.from([...bytes, ...new Uint8Array(1 + dice.below(dice.pick([1, 4, 4096])))]),
+    ),
+  'bits of the weights flipped': (draft, dice) =>
+    spoil(draft, dice, (bytes) => flipBits(bytes, dice)),
   'NaN, infinite, huge or denormal weights': (draft, dice) =>
     spoil(draft, dice, (bytes) => {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength - (bytes.byteLength % 4));
+      const view = new DataView(
+        bytes.buffer,
+        bytes.byteOffset,
+        bytes.byteLength - (bytes.byteLength % 4),
+      );
       const word = dice.pick(HOSTILE_WORDS);
       const isEverywhere = dice.chance(0.3);
       for (let at = 0; at < view.byteLength; at += 4) {
@@ -131,8 +154,10 @@ export const MUTATIONS = {
       }
       return bytes;
     }),
-  'weights of any bytes': (draft, dice) => spoil(draft, dice, (bytes) => bytes.map(() => dice.below(256))),
-  'weights of one byte': (draft, dice) => spoil(draft, dice, (bytes) => bytes.fill(dice.below(256))),
+  'weights of any bytes': (draft, dice) =>
+    spoil(draft, dice, (bytes) => bytes.map(() => dice.below(256))),
+  'weights of one byte': (draft, dice) =>
+    spoil(draft, dice, (bytes) => bytes.fill(dice.below(256))),
 
   'raw bytes of the manifest': (draft, dice) => {
     draft.spoilManifest = (bytes) => spoilBytes(bytes, dice);
@@ -176,7 +201,10 @@ function listNumbers(tree: Json) {
 function pickObject(tree: JsonObject, dice: Dice): JsonObject {
   const objects = listPlaces(tree)
     .map(({ value }) => value)
-    .filter((value): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value));
+    .filter(
+      (value): value is JsonObject =>
+        typeof value === 'object' && value !== null && !Array.isArray(value),
+    );
   return dice.pick([tree, ...objects].filter((object) => Object.keys(object).length > 0));
 }
 
@@ -206,7 +234,10 @@ function spoilBytes(bytes: Uint8Array, dice: Dice): Uint8Array {
     () => Uint8Array.from([...bytes.slice(0, at), ...bytes.slice(at + 1 + dice.below(20))]),
     () => Uint8Array.from([...bytes.slice(0, at), ...bytes.slice(dice.below(bytes.length))]),
     () => Uint8Array.from({ length: dice.below(300) }, () => dice.below(256)),
-    () => new Uint8Array(dice.pick([0, 1, 64 * 1024, 64 * 1024 + 1, 1024 * 1024])).fill(dice.pick([0, 0x20, 0x5b, 0x7b])),
+    () =>
+      new Uint8Array(dice.pick([0, 1, 64 * 1024, 64 * 1024 + 1, 1024 * 1024])).fill(
+        dice.pick([0, 0x20, 0x5b, 0x7b]),
+      ),
     () => Uint8Array.from([0xef, 0xbb, 0xbf, ...bytes]),
   ];
   return dice.pick(ways)();
@@ -219,7 +250,17 @@ function spoilText(bytes: Uint8Array, dice: Dice): Uint8Array {
   const numbers = [...text.matchAll(/(?<=[:,[] ?)-?[0-9][0-9.e+-]*(?=[,}\]])/g)];
   const at = dice.pick(braces);
   const key = JSON.stringify(
-    dice.pick(['name', 'schema', 'bytes', 'units', 'version', 'sha256', '__proto__', 'models', 'default']),
+    dice.pick([
+      'name',
+      'schema',
+      'bytes',
+      'units',
+      'version',
+      'sha256',
+      '__proto__',
+      'models',
+      'default',
+    ]),
   );
   const ways: (() => string)[] = [
     () => `${text.slice(0, at)}${key}:${stringify(drawValue(dice))},${text.slice(at)}`,
@@ -244,12 +285,15 @@ function spoilText(bytes: Uint8Array, dice: Dice): Uint8Array {
     },
     () => `${text.slice(0, at)}${' '.repeat(dice.below(40_000))}${text.slice(at)}`,
     () => `${text}${dice.pick(['x', 'null', text, '\0', '//'])}`,
-    () => dice.pick(['null', '[]', '{}', '""', '0', 'true', '[[]]', `[${text}]`, JSON.stringify(text)]),
+    () =>
+      dice.pick(['null', '[]', '{}', '""', '0', 'true', '[[]]', `[${text}]`, JSON.stringify(text)]),
     () => '['.repeat(dice.pick([1, 1000, 65_000])),
     () => `{"schema":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
     () => `{"schema":1,"${'k'.repeat(dice.below(60_000))}":1}`,
     () =>
-      text.replaceAll(/[a-z]/g, (letter) => (dice.chance(0.05) ? String.raw`\u00${letter.charCodeAt(0).toString(16)}` : letter)),
+      text.replaceAll(/[a-z]/g, (letter) =>
+        dice.chance(0.05) ? String.raw`\u00${letter.charCodeAt(0).toString(16)}` : letter,
+      ),
   ];
   return utf8.encode(dice.pick(ways)());
 }
@@ -324,7 +368,10 @@ function drawLargeGenerator(dice: Dice, isHuge: boolean) {
       { type: 'dense', units: 64, activation },
       { type: 'reshape', shape: [8, 8, 1] },
       { type: 'conv2d', filters: isHuge ? 1024 : 64, kernelSize: 1, activation },
-      ...Array.from({ length: 27 }, () => ({ type: 'conv2d', filters: isHuge ? 200 : 8, kernelSize: 1, activation }) as const),
+      ...Array.from(
+        { length: 27 },
+        () => ({ type: 'conv2d', filters: isHuge ? 200 : 8, kernelSize: 1, activation }) as const,
+      ),
       { type: 'conv2d', filters: 3, kernelSize: 1, activation },
     ],
   ];

@@ -46,7 +46,12 @@ export function runDeadly({ args, env = {}, begins, killAfterMs }: Deadly): Prom
   return new Promise((resolve) => {
     child.once('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ killed: signal === 'SIGKILL', code, output, workMs: performance.now() - (begunAt ?? performance.now()) });
+      resolve({
+        killed: signal === 'SIGKILL',
+        code,
+        output,
+        workMs: performance.now() - (begunAt ?? performance.now()),
+      });
     });
   });
 }

@@ -45,7 +45,14 @@ export async function createS3Killer(): Promise<Killer> {
   return createPublisherKiller({
     name: 'publisher (S3)',
     store: createS3Store(server),
-    args: ['--to', `s3://${server.bucket}`, '--endpoint', server.endpoint, '--region', server.region],
+    args: [
+      '--to',
+      `s3://${server.bucket}`,
+      '--endpoint',
+      server.endpoint,
+      '--region',
+      server.region,
+    ],
     env: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
     close: server.stop,
   });
@@ -69,7 +76,9 @@ async function createPublisherKiller({ name, store, args, env, close }: Target):
   const first = await write('first');
   const unharmed = await publish(first.model);
   if (unharmed.code !== 0) {
-    throw new Error(`the publication that nobody kills ended with ${unharmed.code}: ${unharmed.output}`);
+    throw new Error(
+      `the publication that nobody kills ended with ${unharmed.code}: ${unharmed.output}`,
+    );
   }
   versions.push(first.version);
 
@@ -119,12 +128,16 @@ const hash = (bytes: Uint8Array | undefined): string =>
     .digest('hex');
 
 /** What a reader gets: the version that the pointer names, and what of it is not whole. */
-async function readServed(store: ObjectStore): Promise<{ served: string | undefined; broken: string[] }> {
+async function readServed(
+  store: ObjectStore,
+): Promise<{ served: string | undefined; broken: string[] }> {
   const pointer = await store.get('current.json');
   if (pointer === null) {
     return { served: undefined, broken: ['there is no pointer'] };
   }
-  const { model } = (JSON.parse(new TextDecoder().decode(pointer.bytes)) as Record<string, any>)['models'];
+  const { model } = (JSON.parse(new TextDecoder().decode(pointer.bytes)) as Record<string, any>)[
+    'models'
+  ];
   const manifest = await store.get(`models/model/${model.version}/manifest.json`);
   const isPromised = hash(manifest?.bytes) === model.manifestSha256;
   return {
@@ -140,7 +153,9 @@ async function findBroken(store: ObjectStore, version: string): Promise<string[]
   if (manifest === null) {
     return [`${version}: no manifest`];
   }
-  const { files } = JSON.parse(new TextDecoder().decode(manifest.bytes)) as { files: { path: string; sha256: string }[] };
+  const { files } = JSON.parse(new TextDecoder().decode(manifest.bytes)) as {
+    files: { path: string; sha256: string }[];
+  };
   const broken: string[] = [];
   for (const { path, sha256 } of files) {
     if (hash((await store.get(`models/model/${version}/${path}`))?.bytes) !== sha256) {
@@ -150,11 +165,16 @@ async function findBroken(store: ObjectStore, version: string): Promise<string[]
   return broken;
 }
 
-async function describePlace(store: ObjectStore, version: string, served: string | undefined): Promise<string> {
+async function describePlace(
+  store: ObjectStore,
+  version: string,
+  served: string | undefined,
+): Promise<string> {
   if (served === version) {
     return 'after the pointer moved';
   }
-  const isThere = async (path: string) => (await store.get(`models/model/${version}/${path}`)) !== null;
+  const isThere = async (path: string) =>
+    (await store.get(`models/model/${version}/${path}`)) !== null;
   if (await isThere('manifest.json')) {
     return 'before the pointer moved';
   }

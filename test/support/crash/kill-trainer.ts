@@ -22,7 +22,10 @@ export interface TrainerKillerOptions {
 }
 
 /** Trains once without a kill, for comparison. */
-export async function createTrainerKiller({ backend, killsARun }: TrainerKillerOptions): Promise<Killer> {
+export async function createTrainerKiller({
+  backend,
+  killsARun,
+}: TrainerKillerOptions): Promise<Killer> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-crash-'));
   const data = join(folder, 'data');
   await writeSmallMnist(data, IMAGES);
@@ -31,7 +34,11 @@ export async function createTrainerKiller({ backend, killsARun }: TrainerKillerO
     return ['train', '--preset', 'seed', '--backend', backend, ...schedule, '--out', out];
   };
   const run = (args: string[], killAfterMs?: number): Promise<Ended> =>
-    runDeadly({ args: [...args, '--data', data, '--no-publish'], begins: /^backend /m, killAfterMs });
+    runDeadly({
+      args: [...args, '--data', data, '--no-publish'],
+      begins: /^backend /m,
+      killAfterMs,
+    });
 
   const whole = join(folder, 'whole');
   const reference = await run(start(whole));
@@ -62,18 +69,31 @@ export async function createTrainerKiller({ backend, killsARun }: TrainerKillerO
       args = isStarted ? ['train', '--resume', out, '--backend', backend] : start(out);
     }
   }
-  return { name: `trainer (${backend})`, kill, close: () => rm(folder, { recursive: true, force: true }) };
+  return {
+    name: `trainer (${backend})`,
+    kill,
+    close: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
-async function judgeEnd({ code, output }: Ended, out: string, expected: RunFacts): Promise<string[]> {
+async function judgeEnd(
+  { code, output }: Ended,
+  out: string,
+  expected: RunFacts,
+): Promise<string[]> {
   if (code !== 0) {
     return [`ended with ${code}: ${output.slice(-500)}`];
   }
   const facts = await readRunFacts(out);
-  const differing = (Object.keys(expected) as (keyof RunFacts)[]).filter((key) => !isDeepStrictEqual(facts[key], expected[key]));
+  const differing = (Object.keys(expected) as (keyof RunFacts)[]).filter(
+    (key) => !isDeepStrictEqual(facts[key], expected[key]),
+  );
   const leftovers = await findLeftovers(out);
   return [
-    ...differing.map((key) => `${key} differ: ${JSON.stringify(facts[key])}, expected ${JSON.stringify(expected[key])}`),
+    ...differing.map(
+      (key) =>
+        `${key} differ: ${JSON.stringify(facts[key])}, expected ${JSON.stringify(expected[key])}`,
+    ),
     ...leftovers.map((name) => `left behind: ${name}`),
     ...(output.includes('Passed over a checkpoint') ? ['a checkpoint was not whole'] : []),
   ];
@@ -93,7 +113,9 @@ async function describePlace(out: string): Promise<string> {
   if (await exists(join(out, 'model'))) {
     return 'after the model was written';
   }
-  return (await exists(join(out, 'metrics.jsonl'))) ? 'between two writes' : 'before its first step';
+  return (await exists(join(out, 'metrics.jsonl')))
+    ? 'between two writes'
+    : 'before its first step';
 }
 
 async function exists(path: string): Promise<boolean> {

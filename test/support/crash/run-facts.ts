@@ -27,9 +27,20 @@ const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).d
 /** Reads a run that is over. @throws Error  When a file is missing or not whole. */
 export async function readRunFacts(run: string): Promise<RunFacts> {
   const images = (await readdir(join(run, 'images'))).map((name) => `images/${name}`);
-  const checkpoints = (await readdir(join(run, 'checkpoints'))).map((name) => `checkpoints/${name}`);
-  const paths = [...images, ...checkpoints, 'progress.gif', 'model/manifest.json', 'model/model.json', 'model/weights.bin'];
-  const hashes = await Promise.all(paths.toSorted().map(async (path) => [path, hash(await readFile(join(run, path)))] as const));
+  const checkpoints = (await readdir(join(run, 'checkpoints'))).map(
+    (name) => `checkpoints/${name}`,
+  );
+  const paths = [
+    ...images,
+    ...checkpoints,
+    'progress.gif',
+    'model/manifest.json',
+    'model/model.json',
+    'model/weights.bin',
+  ];
+  const hashes = await Promise.all(
+    paths.toSorted().map(async (path) => [path, hash(await readFile(join(run, path)))] as const),
+  );
   const lines = (await readFile(join(run, 'metrics.jsonl'), 'utf8')).trimEnd().split('\n');
   const events = await readAllEvents(join(run, 'events'));
   return {
@@ -83,13 +94,17 @@ export async function findLeftovers(run: string): Promise<string[]> {
 
 async function list(run: string, folder: string, ending: string): Promise<string[]> {
   const path = join(run, folder);
-  return existsSync(path) ? (await readdir(path)).filter((name) => name.endsWith(ending) && !name.startsWith('.')) : [];
+  return existsSync(path)
+    ? (await readdir(path)).filter((name) => name.endsWith(ending) && !name.startsWith('.'))
+    : [];
 }
 
 /** By the format's letter: every tensor within the file, nothing behind the last, the checksum that the header tells. */
 function checkSafetensors(bytes: Buffer): void {
   const start = 8 + Number(bytes.readBigUInt64LE(0));
-  const { __metadata__: metadata, ...tensors } = JSON.parse(bytes.subarray(8, start).toString()) as Record<string, any>;
+  const { __metadata__: metadata, ...tensors } = JSON.parse(
+    bytes.subarray(8, start).toString(),
+  ) as Record<string, any>;
   const total = createHash('sha256');
   let end = 0;
   for (const name of Object.keys(tensors).toSorted()) {

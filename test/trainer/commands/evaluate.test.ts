@@ -7,7 +7,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { WEIGHTS_FILE } from '../../../shared/artifact.ts';
 import { describeReport } from '../../../trainer/commands/evaluate.ts';
 import type { EvaluationReport } from '../../../trainer/evaluation/evaluation.ts';
-import { readArtifactFolder, type ArtifactFolder } from '../../../trainer/storage/artifact-folder.ts';
+import {
+  readArtifactFolder,
+  type ArtifactFolder,
+} from '../../../trainer/storage/artifact-folder.ts';
 
 const main = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -20,9 +23,14 @@ interface Ended {
 
 function evaluate(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, 'evaluate', ...args], { cwd: root }, (error, output, progress) => {
-      resolve({ code: error === null ? 0 : Number(error.code), output, progress });
-    });
+    execFile(
+      process.execPath,
+      [main, 'evaluate', ...args],
+      { cwd: root },
+      (error, output, progress) => {
+        resolve({ code: error === null ? 0 : Number(error.code), output, progress });
+      },
+    );
   });
 }
 
@@ -47,8 +55,19 @@ describe('two models', () => {
   let digits: ArtifactFolder;
   let seed: ArtifactFolder;
   beforeAll(async () => {
-    [digits, seed] = [await readArtifactFolder(`${root}models/digits`), await readArtifactFolder(`${root}models/seed`)];
-    ended = await evaluate('--model', 'models/digits', '--model', 'models/seed', ...QUICK, '--fresh', '--json');
+    [digits, seed] = [
+      await readArtifactFolder(`${root}models/digits`),
+      await readArtifactFolder(`${root}models/seed`),
+    ];
+    ended = await evaluate(
+      '--model',
+      'models/digits',
+      '--model',
+      'models/seed',
+      ...QUICK,
+      '--fresh',
+      '--json',
+    );
     report = JSON.parse(ended.output) as EvaluationReport;
   }, PATIENCE_MS);
 
@@ -67,7 +86,9 @@ describe('two models', () => {
       ],
     });
     expect(report.columns.map(({ label }) => label)).toEqual(
-      [digits, seed].map(({ manifest: { name, version, weights } }) => `${name}@${version}, ${weights.dtype}`),
+      [digits, seed].map(
+        ({ manifest: { name, version, weights } }) => `${name}@${version}, ${weights.dtype}`,
+      ),
     );
     expect(report.rows.every(({ values }) => values.length === 2)).toBe(true);
   });
@@ -91,7 +112,8 @@ describe('two models', () => {
 
   it('are drawn before anything is scored, over a floor that is computed once', () => {
     const stages = ended.progress.trim().split('\n');
-    const places = (pattern: RegExp): number[] => stages.flatMap((stage, i) => (pattern.test(stage) ? [i] : []));
+    const places = (pattern: RegExp): number[] =>
+      stages.flatMap((stage, i) => (pattern.test(stage) ? [i] : []));
     expect(places(/^drawing 200 samples of (digits|seed)@/)).toEqual([1, 2]);
     expect(places(/^floor: features/)).toHaveLength(1);
     expect(Object.keys(report.timings)).toContain('total');
@@ -99,35 +121,56 @@ describe('two models', () => {
 
   it('stand side by side in the table', () => {
     const table = describeReport(report);
-    expect(table).toMatch(/^ +models\/seed: seed@[0-9a-f]{16}, \w+, \d+ kB, \d\.\d\d M multiply-accumulates$/m);
+    expect(table).toMatch(
+      /^ +models\/seed: seed@[0-9a-f]{16}, \w+, \d+ kB, \d\.\d\d M multiply-accumulates$/m,
+    );
     const lines = table.split('\n');
     const head = lines.find((line) => line.startsWith('figure')) ?? '';
     expect(head).toMatch(/^figure +\w+ +\w+ +real digits +better$/);
     expect(head.length).toBeLessThanOrEqual(80);
   });
 
-  it('give each the figures that it gets alone, over the floor that was kept', { timeout: PATIENCE_MS }, async () => {
-    const { code, output } = await evaluate('--model', 'models/seed', ...QUICK);
-    expect(code).toBe(0);
-    expect(output).toMatch(/^samples +200: seed@[0-9a-f]{16}, drawn as it is served, seed "a test"$/m);
-    expect(output).toMatch(/^real digits +200 of .*; kept from an earlier run/m);
-    expect(output).toMatch(/^figure +samples +real digits +better +what it says$/m);
-    for (const { title, values, floor } of report.rows) {
-      expect(output).toContain(`\n${title} `);
-      expect(output.replace(/ +/g, ' ')).toContain(`${title} ${values[1]} ${floor} `);
-    }
-  });
+  it(
+    'give each the figures that it gets alone, over the floor that was kept',
+    { timeout: PATIENCE_MS },
+    async () => {
+      const { code, output } = await evaluate('--model', 'models/seed', ...QUICK);
+      expect(code).toBe(0);
+      expect(output).toMatch(
+        /^samples +200: seed@[0-9a-f]{16}, drawn as it is served, seed "a test"$/m,
+      );
+      expect(output).toMatch(/^real digits +200 of .*; kept from an earlier run/m);
+      expect(output).toMatch(/^figure +samples +real digits +better +what it says$/m);
+      for (const { title, values, floor } of report.rows) {
+        expect(output).toContain(`\n${title} `);
+        expect(output.replace(/ +/g, ' ')).toContain(`${title} ${values[1]} ${floor} `);
+      }
+    },
+  );
 });
 
 describe('a wrong command', () => {
   it.each([
-    [['--model', 'models/digits', '--model', 'models/classifier'], /^digitmint: models\/classifier: .*export the model again$/m],
-    [['--model', 'models/seed', '--model', '/nowhere'], /^digitmint: \/nowhere: expected a folder .* got nothing there$/m],
-    [['--model', 'models/seed', '--split', 'validation'], /^digitmint: --split validation: draws from .* by --data$/m],
-  ])('%j is refused with what is wrong, before any digit is drawn', { timeout: PATIENCE_MS }, async (args, message) => {
-    const { code, output, progress } = await evaluate(...args);
-    expect([code, output]).toEqual([1, '']);
-    expect(progress).toMatch(message);
-    expect(progress).not.toMatch(/drawing|\n {4}at /);
-  });
+    [
+      ['--model', 'models/digits', '--model', 'models/classifier'],
+      /^digitmint: models\/classifier: .*export the model again$/m,
+    ],
+    [
+      ['--model', 'models/seed', '--model', '/nowhere'],
+      /^digitmint: \/nowhere: expected a folder .* got nothing there$/m,
+    ],
+    [
+      ['--model', 'models/seed', '--split', 'validation'],
+      /^digitmint: --split validation: draws from .* by --data$/m,
+    ],
+  ])(
+    '%j is refused with what is wrong, before any digit is drawn',
+    { timeout: PATIENCE_MS },
+    async (args, message) => {
+      const { code, output, progress } = await evaluate(...args);
+      expect([code, output]).toEqual([1, '']);
+      expect(progress).toMatch(message);
+      expect(progress).not.toMatch(/drawing|\n {4}at /);
+    },
+  );
 });

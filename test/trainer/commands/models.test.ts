@@ -11,11 +11,9 @@ import type { ObjectStore } from '../../../trainer/storage/object-store.ts';
 import { listKeys } from '../../support/object-store-contract.ts';
 import { buildTiny, readServed, writeArtifact } from '../../support/published.ts';
 
-const [oldest, older, present] = ['oldest', 'older', 'present'].map((seed) => buildTiny('mlp', seed)) as [
-  ReturnType<typeof buildTiny>,
-  ReturnType<typeof buildTiny>,
-  ReturnType<typeof buildTiny>,
-];
+const [oldest, older, present] = ['oldest', 'older', 'present'].map((seed) =>
+  buildTiny('mlp', seed),
+) as [ReturnType<typeof buildTiny>, ReturnType<typeof buildTiny>, ReturnType<typeof buildTiny>];
 const other = buildTiny('other', 'other');
 const versionOf = ({ manifest }: typeof other): string => manifest.version;
 const nameOf = ({ manifest }: typeof other): string => `${manifest.name}@${manifest.version}`;
@@ -44,12 +42,20 @@ beforeEach(async () => {
 afterEach(() => rm(cwd, { recursive: true, force: true }));
 
 function buildContext(env: StorageContext['env'] = {}): StorageContext {
-  return { env, root: cwd, cwd, now: () => new Date(Date.now() + laterMs), print: (line) => printed.push(line) };
+  return {
+    env,
+    root: cwd,
+    cwd,
+    now: () => new Date(Date.now() + laterMs),
+    print: (line) => printed.push(line),
+  };
 }
 
 async function publish(fixture: typeof other, flags = ''): Promise<void> {
   printed = [];
-  const args = `--model ${fixture.manifest.name}-${versionOf(fixture)} --to ./store ${flags}`.trim().split(' ');
+  const args = `--model ${fixture.manifest.name}-${versionOf(fixture)} --to ./store ${flags}`
+    .trim()
+    .split(' ');
   await buildPublishCommand(buildContext()).exitOverride().parseAsync(args, { from: 'user' });
 }
 
@@ -58,7 +64,10 @@ async function run(args: string, env: StorageContext['env'] = {}): Promise<strin
   printed = [];
   const command = buildModelsCommand(buildContext(env)).exitOverride();
   command.commands.forEach((each) => each.exitOverride().configureOutput({ writeErr: () => {} }));
-  await command.parseAsync([...args.split(' '), ...(args.startsWith('keygen') ? [] : ['--to', './store'])], { from: 'user' });
+  await command.parseAsync(
+    [...args.split(' '), ...(args.startsWith('keygen') ? [] : ['--to', './store'])],
+    { from: 'user' },
+  );
   return printed.join('\n');
 }
 
@@ -81,16 +90,27 @@ describe('models list', () => {
     const lines = (await run('list')).split('\n').map((line) => line.trim());
     expect(lines[0]).toContain(join(cwd, 'store'));
     expect(lines[1]).toBe('mlp');
-    expect(lines[2]).toMatch(new RegExp(`^${versionOf(present)}  default .*served from 20.* 0 min old`));
+    expect(lines[2]).toMatch(
+      new RegExp(`^${versionOf(present)}  default .*served from 20.* 0 min old`),
+    );
     expect(lines.find((line) => line.startsWith(versionOf(older)))).toMatch(/^\S+ +previous/);
-    expect(lines.find((line) => line.startsWith(versionOf(oldest)))).toMatch(/^\S+ +pinned .*for-the-paper$/);
-    expect(lines.slice(5)).toEqual(['other', expect.stringMatching(new RegExp(`^${versionOf(other)}  served`))]);
+    expect(lines.find((line) => line.startsWith(versionOf(oldest)))).toMatch(
+      /^\S+ +pinned .*for-the-paper$/,
+    );
+    expect(lines.slice(5)).toEqual([
+      'other',
+      expect.stringMatching(new RegExp(`^${versionOf(other)}  served`)),
+    ]);
   });
 
   it('shows what a stopped publisher left, what is missing and what it cannot read', async () => {
     await store.delete(`models/mlp/${versionOf(oldest)}/manifest.json`);
     await store.delete(`models/mlp/${versionOf(older)}/manifest.json`);
-    await store.put(`models/mlp/${versionOf(older)}/manifest.json`, new TextEncoder().encode('{"schema":9}'), { when: 'absent' });
+    await store.put(
+      `models/mlp/${versionOf(older)}/manifest.json`,
+      new TextEncoder().encode('{"schema":9}'),
+      { when: 'absent' },
+    );
     for (const file of other.files.keys()) {
       await store.delete(`models/other/${versionOf(other)}/${file}`);
     }
@@ -104,7 +124,9 @@ describe('models list', () => {
 
   it('of a place without models says so', async () => {
     printed = [];
-    await buildModelsCommand(buildContext()).parseAsync(['list', '--to', './nowhere'], { from: 'user' });
+    await buildModelsCommand(buildContext()).parseAsync(['list', '--to', './nowhere'], {
+      from: 'user',
+    });
     expect(printed.at(-1)).toBe('nothing is published here');
   });
 });
@@ -118,17 +140,24 @@ describe('models show', () => {
     expect(await run('show mlp')).toContain(nameOf(older));
   });
 
-  it.each(['show nothing', 'show mlp@0000000000000000', 'show MLP', 'show mlp@x', 'verify nothing', 'pin mlp', 'list ../x'])(
-    '`models %s` ends with words',
-    async (args) => {
-      expect(await catchMessage(run(args))).toMatch(/expected|there is no/);
-    },
-  );
+  it.each([
+    'show nothing',
+    'show mlp@0000000000000000',
+    'show MLP',
+    'show mlp@x',
+    'verify nothing',
+    'pin mlp',
+    'list ../x',
+  ])('`models %s` ends with words', async (args) => {
+    expect(await catchMessage(run(args))).toMatch(/expected|there is no/);
+  });
 });
 
 describe('models rollback', () => {
   it('serves the version before, and again goes forth', async () => {
-    expect(await run('rollback mlp')).toBe(`mlp ${versionOf(present)} -> ${versionOf(older)} is served`);
+    expect(await run('rollback mlp')).toBe(
+      `mlp ${versionOf(present)} -> ${versionOf(older)} is served`,
+    );
     expect((await readServed(store))['mlp']).toBe(versionOf(older));
     await run('rollback mlp');
     expect((await readServed(store))['mlp']).toBe(versionOf(present));
@@ -137,7 +166,10 @@ describe('models rollback', () => {
   it('serves a version that is named, and leaves the default as it is', async () => {
     await run(`rollback mlp --version ${versionOf(oldest)}`);
     expect(await readServed(store)).toEqual({ mlp: versionOf(oldest), other: versionOf(other) });
-    expect((await runJson('list')).versions[0]).toMatchObject({ version: versionOf(oldest), states: ['default', 'served'] });
+    expect((await runJson('list')).versions[0]).toMatchObject({
+      version: versionOf(oldest),
+      states: ['default', 'served'],
+    });
     expect(await run(`rollback mlp --version ${versionOf(oldest)}`)).toContain('is served already');
   });
 
@@ -166,24 +198,46 @@ describe('models rollback', () => {
 describe('models verify', () => {
   it('finds nothing wrong with what was published', async () => {
     expect(await run('verify')).toContain('All 4 version(s) are whole.');
-    expect(await runJson('verify mlp')).toMatchObject({ faults: [], leftovers: [], versions: { length: 3 } });
+    expect(await runJson('verify mlp')).toMatchObject({
+      faults: [],
+      leftovers: [],
+      versions: { length: 3 },
+    });
   });
 
-  it.each<[what: string, fault: RegExp, damage: (key: string, bytes: Uint8Array, etag: string) => Promise<unknown>]>([
+  it.each<
+    [
+      what: string,
+      fault: RegExp,
+      damage: (key: string, bytes: Uint8Array, etag: string) => Promise<unknown>,
+    ]
+  >([
     ['missing', /weights\.bin.*is missing/, (key) => store.delete(key)],
     [
       'cut off',
       /weights\.bin has 10 bytes/,
       (key, bytes, etag) => store.put(key, bytes.slice(0, 10), { when: 'unchanged', etag }),
     ],
-    ['too long', /more than the 321 bytes/, (key, _, etag) => store.put(key, new Uint8Array(1000), { when: 'unchanged', etag })],
-    ['altered', /weights\.bin has SHA-256/, (key, bytes, etag) => store.put(key, bytes.with(3, 1), { when: 'unchanged', etag })],
+    [
+      'too long',
+      /more than the 321 bytes/,
+      (key, _, etag) => store.put(key, new Uint8Array(1000), { when: 'unchanged', etag }),
+    ],
+    [
+      'altered',
+      /weights\.bin has SHA-256/,
+      (key, bytes, etag) => store.put(key, bytes.with(3, 1), { when: 'unchanged', etag }),
+    ],
     [
       'joined by a stranger',
       /stranger\.bin: is not listed/,
       (key, bytes) => store.put(key.replace('weights', 'stranger'), bytes, { when: 'absent' }),
     ],
-    ['without its manifest', /manifest\.json.*is missing/, (key) => store.delete(key.replace('weights.bin', 'manifest.json'))],
+    [
+      'without its manifest',
+      /manifest\.json.*is missing/,
+      (key) => store.delete(key.replace('weights.bin', 'manifest.json')),
+    ],
   ])('finds an object that is %s, names it and fails', async (_, fault, damage) => {
     const key = `models/mlp/${versionOf(present)}/weights.bin`;
     const there = await store.get(key);
@@ -200,7 +254,9 @@ describe('models verify', () => {
     }
     await store.delete(`models/mlp/${versionOf(older)}/manifest.json`);
     expect(await catchMessage(run('verify'))).toContain('1 fault(s)');
-    expect(printed.join('\n')).toContain(`ledger.json: names ${nameOf(oldest)}, of which nothing is there`);
+    expect(printed.join('\n')).toContain(
+      `ledger.json: names ${nameOf(oldest)}, of which nothing is there`,
+    );
     expect(printed.join('\n')).toContain(`incomplete  ${nameOf(older)}`);
   });
 });
@@ -228,10 +284,16 @@ describe('models prune', () => {
   it('deletes what is old and nobody needs: whole, and never what is served or the one before', async () => {
     laterMs = 31 * DAY_MS;
     const result = await runJson('prune --keep 0');
-    expect(result.deleted).toMatchObject([{ name: 'mlp', version: versionOf(oldest), keys: { length: 3 } }]);
+    expect(result.deleted).toMatchObject([
+      { name: 'mlp', version: versionOf(oldest), keys: { length: 3 } },
+    ]);
     expect(result.kept).toEqual([
       ...[older, present]
-        .map((fixture) => ({ name: 'mlp', version: versionOf(fixture), reason: fixture === present ? 'served' : 'previous' }))
+        .map((fixture) => ({
+          name: 'mlp',
+          version: versionOf(fixture),
+          reason: fixture === present ? 'served' : 'previous',
+        }))
         .toSorted((one, next) => (one.version < next.version ? -1 : 1)),
       { name: 'other', version: versionOf(other), reason: 'served' },
     ]);
@@ -261,7 +323,9 @@ describe('models prune', () => {
   it('as a dry run deletes nothing', async () => {
     laterMs = 31 * DAY_MS;
     const before = await store.list('');
-    expect(await run('prune --keep 0 --dry-run')).toMatch(new RegExp(`would delete +${nameOf(oldest)}[^]*nothing was deleted`));
+    expect(await run('prune --keep 0 --dry-run')).toMatch(
+      new RegExp(`would delete +${nameOf(oldest)}[^]*nothing was deleted`),
+    );
     expect(await store.list('')).toEqual(before);
   });
 
@@ -271,9 +335,14 @@ describe('models prune', () => {
     expect(await runJson('prune --older-than 1h')).toMatchObject({ deleted: [], probes: [] });
     laterMs = 2 * DAY_MS;
     // The one before is where a rollback goes, also when it is not whole: publishing it again mends it.
-    expect(await runJson('prune --older-than 1h')).toMatchObject({ deleted: [], probes: ['publish-probe-left'] });
+    expect(await runJson('prune --older-than 1h')).toMatchObject({
+      deleted: [],
+      probes: ['publish-probe-left'],
+    });
     await run(`rollback mlp --version ${versionOf(oldest)}`);
-    expect((await runJson('prune --older-than 1h')).deleted).toMatchObject([{ version: versionOf(older), keys: { length: 2 } }]);
+    expect((await runJson('prune --older-than 1h')).deleted).toMatchObject([
+      { version: versionOf(older), keys: { length: 2 } },
+    ]);
   });
 
   it('leaves alone what it does not understand', async () => {
@@ -284,7 +353,11 @@ describe('models prune', () => {
     laterMs = 31 * DAY_MS;
     const result = await runJson('prune --keep 0');
     expect(result.deleted).toEqual([]);
-    expect(result.kept).toContainEqual({ name: 'mlp', version: versionOf(oldest), reason: 'not_understood' });
+    expect(result.kept).toContainEqual({
+      name: 'mlp',
+      version: versionOf(oldest),
+      reason: 'not_understood',
+    });
   });
 
   it('deletes nothing where it cannot tell what is served', async () => {
@@ -298,22 +371,32 @@ describe('models prune', () => {
     expect(await store.list('')).toEqual(before);
   });
 
-  it.each(['{', '{"schema":1}', '{"schema":2,"pins":[]}', `{"schema":1,"history":[],"pins":[],"holds":[],"more":1}`])(
-    'and all else that writes leaves a ledger alone that reads %s',
-    async (text) => {
-      await store.delete('ledger.json');
-      await store.put('ledger.json', new TextEncoder().encode(text), { when: 'absent' });
-      const before = await store.list('');
-      for (const args of ['prune', 'rollback mlp', `pin ${nameOf(oldest)}`, `unpin ${nameOf(oldest)}`, 'list']) {
-        expect(await catchMessage(run(args))).toContain('ledger.json');
-      }
-      await expect(publish(oldest)).rejects.toThrow('ledger.json');
-      expect(await store.list('')).toEqual(before);
-    },
-  );
+  it.each([
+    '{',
+    '{"schema":1}',
+    '{"schema":2,"pins":[]}',
+    `{"schema":1,"history":[],"pins":[],"holds":[],"more":1}`,
+  ])('and all else that writes leaves a ledger alone that reads %s', async (text) => {
+    await store.delete('ledger.json');
+    await store.put('ledger.json', new TextEncoder().encode(text), { when: 'absent' });
+    const before = await store.list('');
+    for (const args of [
+      'prune',
+      'rollback mlp',
+      `pin ${nameOf(oldest)}`,
+      `unpin ${nameOf(oldest)}`,
+      'list',
+    ]) {
+      expect(await catchMessage(run(args))).toContain('ledger.json');
+    }
+    await expect(publish(oldest)).rejects.toThrow('ledger.json');
+    expect(await store.list('')).toEqual(before);
+  });
 
   it.each(['1', '5w', '-1d', '1.5d', ''])('refuses the age %j', async (age) => {
-    await expect(run(`prune --older-than=${age}`)).rejects.toThrow(/Expected a duration|argument missing/);
+    await expect(run(`prune --older-than=${age}`)).rejects.toThrow(
+      /Expected a duration|argument missing/,
+    );
   });
 });
 
@@ -334,7 +417,9 @@ describe('signatures', () => {
     expect(await run(flags)).toContain('signed by ');
     expect(await run('list')).toContain('signed');
     // From the environment, and for all: the others are not signed.
-    expect(await catchMessage(run('verify', { MODEL_PUBLIC_KEYS: publicKey }))).toContain('3 fault(s)');
+    expect(await catchMessage(run('verify', { MODEL_PUBLIC_KEYS: publicKey }))).toContain(
+      '3 fault(s)',
+    );
     await publish(present, '--sign key.pem');
     expect(printed.join('\n')).toContain('nothing was changed');
   });
@@ -342,20 +427,28 @@ describe('signatures', () => {
   it('are added to what is published without moving anything, once it was checked whole', async () => {
     const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
     const before = (await readServed(store))['mlp'];
-    expect(await run(`sign ${nameOf(oldest)} --key key.pem --dry-run`)).toContain('nothing was written');
+    expect(await run(`sign ${nameOf(oldest)} --key key.pem --dry-run`)).toContain(
+      'nothing was written',
+    );
     expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toMatch(/is signed by [0-9a-f]{16}$/);
-    expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toContain('already; nothing was changed');
+    expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toContain(
+      'already; nothing was changed',
+    );
     expect(await run(`verify ${nameOf(oldest)} --public-keys ${publicKey}`)).toContain('are whole');
     expect((await readServed(store))['mlp']).toBe(before);
     await store.delete(`models/mlp/${versionOf(older)}/model.json`);
-    expect(await catchMessage(run(`sign ${nameOf(older)} --key key.pem`))).toContain('model.json is missing');
+    expect(await catchMessage(run(`sign ${nameOf(older)} --key key.pem`))).toContain(
+      'model.json is missing',
+    );
     expect((await listKeys(store)).filter((key) => key.endsWith('.sig'))).toHaveLength(1);
   });
 
   it('that are altered are found', async () => {
     const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
     await publish(present, '--sign key.pem');
-    const key = (await listKeys(store, `models/mlp/${versionOf(present)}/`)).find((each) => each.endsWith('.sig')) as string;
+    const key = (await listKeys(store, `models/mlp/${versionOf(present)}/`)).find((each) =>
+      each.endsWith('.sig'),
+    ) as string;
     const there = await store.get(key);
     await store.put(
       key,
@@ -365,7 +458,9 @@ describe('signatures', () => {
         etag: there?.etag ?? '',
       },
     );
-    expect(await catchMessage(run(`verify ${nameOf(present)} --public-keys ${publicKey}`))).toContain('2 fault(s)');
+    expect(
+      await catchMessage(run(`verify ${nameOf(present)} --public-keys ${publicKey}`)),
+    ).toContain('2 fault(s)');
     expect(printed.join('\n')).toContain(`${key}: is not the signature of this manifest`);
     // And publishing does not take it for its own.
     await expect(publish(present, '--sign key.pem')).rejects.toThrow('got other bytes there');
@@ -373,7 +468,11 @@ describe('signatures', () => {
 
   it('refuse a wrong key with words', async () => {
     await writeFile(join(cwd, 'key.pem'), 'nonsense');
-    await expect(publish(present, '--sign key.pem')).rejects.toThrow('expected an Ed25519 private key');
-    expect(await catchMessage(run('verify --public-keys nonsense'))).toContain('--public-keys: public key 1 of 1');
+    await expect(publish(present, '--sign key.pem')).rejects.toThrow(
+      'expected an Ed25519 private key',
+    );
+    expect(await catchMessage(run('verify --public-keys nonsense'))).toContain(
+      '--public-keys: public key 1 of 1',
+    );
   });
 });

@@ -2,7 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildPublishCommand, checkPublishTarget, publishModel } from '../../../trainer/commands/publish.ts';
+import {
+  buildPublishCommand,
+  checkPublishTarget,
+  publishModel,
+} from '../../../trainer/commands/publish.ts';
 import type { StorageContext } from '../../../trainer/commands/storage-options.ts';
 import { ExpectedError } from '../../../trainer/expected-error.ts';
 import { buildFixture } from '../../support/fixture-artifact.ts';
@@ -21,7 +25,9 @@ beforeEach(async () => {
   printed = [];
   for (const [folder, fixture] of Object.entries({ first, second, other })) {
     await mkdir(join(cwd, folder));
-    await Promise.all([...fixture.files].map(([path, bytes]) => writeFile(join(cwd, folder, path), bytes)));
+    await Promise.all(
+      [...fixture.files].map(([path, bytes]) => writeFile(join(cwd, folder, path), bytes)),
+    );
   }
 });
 afterEach(async () => {
@@ -31,13 +37,21 @@ afterEach(async () => {
 });
 
 function buildContext(env: StorageContext['env'] = {}): StorageContext {
-  return { env, root: cwd, cwd, now: () => new Date('2026-02-03T04:05:06Z'), print: (line) => printed.push(line) };
+  return {
+    env,
+    root: cwd,
+    cwd,
+    now: () => new Date('2026-02-03T04:05:06Z'),
+    print: (line) => printed.push(line),
+  };
 }
 
 /** Runs the command and gives what it printed. */
 async function run(args: string, env: StorageContext['env'] = {}): Promise<string> {
   printed = [];
-  await buildPublishCommand(buildContext(env)).exitOverride().parseAsync(args.split(' '), { from: 'user' });
+  await buildPublishCommand(buildContext(env))
+    .exitOverride()
+    .parseAsync(args.split(' '), { from: 'user' });
   return printed.join('\n');
 }
 
@@ -52,10 +66,14 @@ describe('the publish command', () => {
     expect(output).toContain(`Publishing to folder ${join(cwd, 'store')}`);
     for (const path of ['model.json', 'weights.bin', 'manifest.json']) {
       expect(output).toMatch(
-        new RegExp(`uploaded +models/mlp/${first.manifest.version}/${path} +[0-9.]+ (B|KiB)  sha256 [0-9a-f]{16}`),
+        new RegExp(
+          `uploaded +models/mlp/${first.manifest.version}/${path} +[0-9.]+ (B|KiB)  sha256 [0-9a-f]{16}`,
+        ),
       );
     }
-    expect(output).toContain(`current.json  mlp (none) -> ${first.manifest.version}, default (none) -> mlp`);
+    expect(output).toContain(
+      `current.json  mlp (none) -> ${first.manifest.version}, default (none) -> mlp`,
+    );
     expect(output).toContain('GET /healthz');
   });
 
@@ -75,8 +93,12 @@ describe('the publish command', () => {
 
   it('keeps the default when told to, and tells which it is', async () => {
     await run('--model first --to ./store');
-    expect(await run('--model other --to ./store --keep-default')).toContain('is published beside the default, mlp');
-    expect(await run('--model other --to ./store')).toContain('it is now the default, before it was mlp');
+    expect(await run('--model other --to ./store --keep-default')).toContain(
+      'is published beside the default, mlp',
+    );
+    expect(await run('--model other --to ./store')).toContain(
+      'it is now the default, before it was mlp',
+    );
   });
 
   it('as a dry run writes nothing and says what it would do', async () => {
@@ -136,10 +158,15 @@ describe('the publish command', () => {
     };
     const shown: string[] = [];
     for (const status of [200, 301, 400, 403, 404, 501]) {
-      proxy = await startFaultyProxy('http://127.0.0.1:9', () => ({ do: 'answer', status, body: echo }));
-      const error = await run(`--model first --to s3://bucket --endpoint ${proxy.endpoint}`, env).catch(
-        (cause: unknown) => cause,
-      );
+      proxy = await startFaultyProxy('http://127.0.0.1:9', () => ({
+        do: 'answer',
+        status,
+        body: echo,
+      }));
+      const error = await run(
+        `--model first --to s3://bucket --endpoint ${proxy.endpoint}`,
+        env,
+      ).catch((cause: unknown) => cause);
       expect(error).toBeInstanceOf(ExpectedError);
       shown.push(String((error as Error).stack), ...printed);
       await proxy.close();
@@ -149,30 +176,44 @@ describe('the publish command', () => {
     }
   });
 
-  it.skipIf(!hasVersitygw())('publishes to S3 with credentials of the environment (versitygw)', async () => {
-    const server = await startVersitygw();
-    try {
-      const env = {
-        AWS_ACCESS_KEY_ID: server.credentials.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
-        AWS_ENDPOINT_URL_S3: server.endpoint,
-      };
-      expect(await run(`--model first --to s3://${server.bucket}`, env)).toContain('is published and served by default');
-      expect(await run(`--model first --to s3://${server.bucket}`, env)).toContain('is served already');
-      await expect(run('--model first --to s3://another-bucket', env)).rejects.toThrow('no such bucket');
-      await expect(run(`--model first --to s3://${server.bucket}`, { ...env, AWS_SECRET_ACCESS_KEY: 'wrong' })).rejects.toThrow(
-        'refused the credentials',
-      );
-    } finally {
-      await server.stop();
-    }
-  });
+  it.skipIf(!hasVersitygw())(
+    'publishes to S3 with credentials of the environment (versitygw)',
+    async () => {
+      const server = await startVersitygw();
+      try {
+        const env = {
+          AWS_ACCESS_KEY_ID: server.credentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
+          AWS_ENDPOINT_URL_S3: server.endpoint,
+        };
+        expect(await run(`--model first --to s3://${server.bucket}`, env)).toContain(
+          'is published and served by default',
+        );
+        expect(await run(`--model first --to s3://${server.bucket}`, env)).toContain(
+          'is served already',
+        );
+        await expect(run('--model first --to s3://another-bucket', env)).rejects.toThrow(
+          'no such bucket',
+        );
+        await expect(
+          run(`--model first --to s3://${server.bucket}`, {
+            ...env,
+            AWS_SECRET_ACCESS_KEY: 'wrong',
+          }),
+        ).rejects.toThrow('refused the credentials');
+      } finally {
+        await server.stop();
+      }
+    },
+  );
 });
 
 describe('checking a target before the work', () => {
   it('finds a wrong target and missing credentials without a network', () => {
     expect(() => checkPublishTarget('nowhere', { env: {} })).toThrow('--to');
-    expect(() => checkPublishTarget('s3://bucket', { env: { AWS_REGION: 'auto' } })).toThrow('AWS_ACCESS_KEY_ID');
+    expect(() => checkPublishTarget('s3://bucket', { env: { AWS_REGION: 'auto' } })).toThrow(
+      'AWS_ACCESS_KEY_ID',
+    );
     expect(() => checkPublishTarget('local', { env: {} })).not.toThrow();
   });
 });

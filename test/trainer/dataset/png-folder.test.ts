@@ -1,4 +1,13 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
@@ -26,12 +35,20 @@ describe('a folder of PNG pictures', () => {
     await draw('dog/a.png', 1);
     await draw('cat/only.PNG', 3);
     const { dataset, notes } = await loadDataFolder(folder);
-    expect(dataset).toMatchObject({ count: 3, width: 4, height: 4, channels: 3, classes: ['cat', 'dog'] });
+    expect(dataset).toMatchObject({
+      count: 3,
+      width: 4,
+      height: 4,
+      channels: 3,
+      classes: ['cat', 'dog'],
+    });
     expect([...dataset.labels]).toEqual([0, 1, 1]);
     const reds = [0, 1, 2].map((i) => dataset.images[i * 48]);
     expect(reds).toEqual([3, 1, 2]);
     // Picture 1, pixel (x 2, y 3).
-    expect([...dataset.images.subarray(48 + (3 * 4 + 2) * 3, 48 + (3 * 4 + 3) * 3)]).toEqual([1, 20, 60]);
+    expect([...dataset.images.subarray(48 + (3 * 4 + 2) * 3, 48 + (3 * 4 + 3) * 3)]).toEqual([
+      1, 20, 60,
+    ]);
     expect(notes).toEqual([]);
   });
 
@@ -71,7 +88,9 @@ describe('a folder of PNG pictures', () => {
     await mkdir(join(folder, 'empty'));
     const { dataset, notes } = await loadDataFolder(folder);
     expect(dataset).toMatchObject({ count: 1, classes: ['cat'] });
-    expect(notes).toEqual(['Passed over what is no PNG: notes.txt, cat/b.jpg, cat/deeper/, empty/ (no PNG in it)']);
+    expect(notes).toEqual([
+      'Passed over what is no PNG: notes.txt, cat/b.jpg, cat/deeper/, empty/ (no PNG in it)',
+    ]);
   });
 
   it('follows links', async () => {
@@ -94,8 +113,16 @@ describe('a folder of PNG pictures', () => {
   });
 
   it.each([
-    ['nothing', () => Promise.resolve(), /expected IDX files .*PNG files.*the folder holds nothing/],
-    ['pictures of another format', () => writeFile(join(folder, 'a.jpg'), ''), /the folder holds a\.jpg\..*mogrify -format png/],
+    [
+      'nothing',
+      () => Promise.resolve(),
+      /expected IDX files .*PNG files.*the folder holds nothing/,
+    ],
+    [
+      'pictures of another format',
+      () => writeFile(join(folder, 'a.jpg'), ''),
+      /the folder holds a\.jpg\..*mogrify -format png/,
+    ],
     [
       'pictures beside subfolders of pictures',
       () => draw('a.png').then(() => draw('cat/b.png')),
@@ -115,9 +142,21 @@ describe('a folder of PNG pictures', () => {
       /1 of 2 pictures cannot be used: b\.png is no PNG, whatever its name says/,
     ],
     ['an empty file', () => writeFile(join(folder, 'b.png'), ''), /b\.png is empty/],
-    ['a file cut short', () => draw('a.png').then(() => truncate(join(folder, 'a.png'), 60)), /a\.png cannot be decoded \(/],
-    ['a file cut within its header', () => draw('a.png').then(() => truncate(join(folder, 'a.png'), 20)), /a\.png is truncated/],
-    ['a damaged file', () => draw('a.png').then(() => damage('a.png')), /a\.png cannot be decoded \(/],
+    [
+      'a file cut short',
+      () => draw('a.png').then(() => truncate(join(folder, 'a.png'), 60)),
+      /a\.png cannot be decoded \(/,
+    ],
+    [
+      'a file cut within its header',
+      () => draw('a.png').then(() => truncate(join(folder, 'a.png'), 20)),
+      /a\.png is truncated/,
+    ],
+    [
+      'a damaged file',
+      () => draw('a.png').then(() => damage('a.png')),
+      /a\.png cannot be decoded \(/,
+    ],
     [
       'a link to nothing',
       () => draw('a.png').then(() => symlink('/nowhere/at/all', join(folder, 'b.png'))),
@@ -125,7 +164,8 @@ describe('a folder of PNG pictures', () => {
     ],
     [
       'many bad pictures, of which it names some',
-      () => Promise.all(Array.from({ length: 9 }, (_, i) => writeFile(join(folder, `${i}.png`), 'x'))),
+      () =>
+        Promise.all(Array.from({ length: 9 }, (_, i) => writeFile(join(folder, `${i}.png`), 'x'))),
       /9 of 9 pictures cannot be used: 0\.png is no PNG.*4\.png is no PNG, whatever its name says; and 4 more/,
     ],
     [
@@ -135,7 +175,8 @@ describe('a folder of PNG pictures', () => {
     ],
     [
       'a size that would take all memory',
-      () => writeFile(join(folder, 'a.png'), buildRawPng({ ...GREY_8, width: 30_000, height: 30_000 })),
+      () =>
+        writeFile(join(folder, 'a.png'), buildRawPng({ ...GREY_8, width: 30_000, height: 30_000 })),
       /1 pictures of 30000 x 30000 take 2700000000 bytes as RGB, at most 1073741824 allowed/,
     ],
     [
@@ -143,11 +184,14 @@ describe('a folder of PNG pictures', () => {
       () => rm(folder, { recursive: true }).then(() => writeFile(folder, '')),
       /is a file, expected a folder/,
     ],
-  ] as [string, () => Promise<unknown>, RegExp][])('is refused with %s', async (_, prepare, message) => {
-    await prepare();
-    await expect(loadDataFolder(folder)).rejects.toThrow(message);
-    await expect(loadDataFolder(folder)).rejects.toThrow(DatasetError);
-  });
+  ] as [string, () => Promise<unknown>, RegExp][])(
+    'is refused with %s',
+    async (_, prepare, message) => {
+      await prepare();
+      await expect(loadDataFolder(folder)).rejects.toThrow(message);
+      await expect(loadDataFolder(folder)).rejects.toThrow(DatasetError);
+    },
+  );
 
   it('is refused with a picture that may not be read', async () => {
     await draw('a.png');
@@ -176,7 +220,9 @@ async function damage(path: string): Promise<void> {
 
 /** Rows of 4 x 2 pixels, each after the filter byte 0. */
 const rows = (bytesPerRow: number): Uint8Array =>
-  Uint8Array.from({ length: 2 * (bytesPerRow + 1) }, (_, i) => (i % (bytesPerRow + 1) === 0 ? 0 : (i * 89 + 31) % 256));
+  Uint8Array.from({ length: 2 * (bytesPerRow + 1) }, (_, i) =>
+    i % (bytesPerRow + 1) === 0 ? 0 : (i * 89 + 31) % 256,
+  );
 const SIZE = { width: 4, height: 2 };
 const GREY_8: RawPng = { ...SIZE, depth: 8, colourType: 0, rows: rows(4) };
 const PALETTE = Array.from({ length: 16 * 3 }, (_, i) => (i * 47) % 256);
@@ -192,16 +238,28 @@ describe('a PNG picture', () => {
     ['grey with alpha', { ...SIZE, depth: 8, colourType: 4, rows: rows(8) }],
     ['grey with alpha of 16 bits', { ...SIZE, depth: 16, colourType: 4, rows: rows(16) }],
     ['RGB', { ...SIZE, depth: 8, colourType: 2, rows: rows(12) }],
-    ['RGB with a suggested palette', { ...SIZE, depth: 8, colourType: 2, palette: PALETTE, rows: rows(12) }],
+    [
+      'RGB with a suggested palette',
+      { ...SIZE, depth: 8, colourType: 2, palette: PALETTE, rows: rows(12) },
+    ],
     ['RGB of 16 bits', { ...SIZE, depth: 16, colourType: 2, rows: rows(24) }],
     [
       'RGB with a transparent colour',
-      { ...SIZE, depth: 8, colourType: 2, transparency: [...rows(12).subarray(1, 4)].flatMap((c) => [0, c]), rows: rows(12) },
+      {
+        ...SIZE,
+        depth: 8,
+        colourType: 2,
+        transparency: [...rows(12).subarray(1, 4)].flatMap((c) => [0, c]),
+        rows: rows(12),
+      },
     ],
     ['RGBA', { ...SIZE, depth: 8, colourType: 6, rows: rows(16) }],
     ['RGBA of 16 bits', { ...SIZE, depth: 16, colourType: 6, rows: rows(32) }],
     ['a palette', { ...SIZE, depth: 4, colourType: 3, palette: PALETTE, rows: rows(2) }],
-    ['a palette of 1 bit', { ...SIZE, depth: 1, colourType: 3, palette: PALETTE.slice(0, 6), rows: rows(1) }],
+    [
+      'a palette of 1 bit',
+      { ...SIZE, depth: 1, colourType: 3, palette: PALETTE.slice(0, 6), rows: rows(1) },
+    ],
     [
       'a palette with alpha',
       {
@@ -242,6 +300,8 @@ describe('a PNG picture', () => {
       interlace: 1,
       rows: Uint8Array.of(0, 128, 0, 0, 0, 128, 0, 16),
     });
-    expect(() => decodePngPicture(packed)).toThrow(/interlaced with 1 bits a pixel: save it without interlacing/);
+    expect(() => decodePngPicture(packed)).toThrow(
+      /interlaced with 1 bits a pixel: save it without interlacing/,
+    );
   });
 });

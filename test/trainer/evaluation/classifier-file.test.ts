@@ -36,7 +36,11 @@ describe('the shipped classifier', () => {
     expect(manifest.test.images).toBe(10_000);
     // A part of the test digits, to stay quick: 1,000 from the harder first half.
     const { dataset } = await loadTestDigits();
-    const { predictions } = scoreImages(CLASSIFIER_CONFIG, weights, dataset.images.subarray(0, 1000 * 784));
+    const { predictions } = scoreImages(
+      CLASSIFIER_CONFIG,
+      weights,
+      dataset.images.subarray(0, 1000 * 784),
+    );
     const right = predictions.filter((prediction, i) => prediction === dataset.labels[i]).length;
     expect(right).toBeGreaterThanOrEqual(985);
   });
@@ -44,9 +48,15 @@ describe('the shipped classifier', () => {
   it('has at least 64 features that are on for some digit', async () => {
     const { weights } = await loadClassifier();
     const { dataset } = await loadTestDigits();
-    const { features } = scoreImages(CLASSIFIER_CONFIG, weights, dataset.images.subarray(0, 1000 * 784));
+    const { features } = scoreImages(
+      CLASSIFIER_CONFIG,
+      weights,
+      dataset.images.subarray(0, 1000 * 784),
+    );
     const active = new Set(
-      [...features.keys()].filter((i) => (features[i] as number) > 0).map((i) => i % CLASSIFIER_CONFIG.features),
+      [...features.keys()]
+        .filter((i) => (features[i] as number) > 0)
+        .map((i) => i % CLASSIFIER_CONFIG.features),
     );
     expect(active.size).toBeGreaterThanOrEqual(64);
   });
@@ -74,16 +84,42 @@ describe('a classifier is refused', () => {
     const copy = await copyClassifier('incomplete');
     await rm(join(copy, 'manifest.json'));
     await expect(loadClassifier(copy)).rejects.toThrow(/manifest\.json cannot be read \(ENOENT\)/);
-    await expect(loadClassifier(join(folder, 'none'))).rejects.toThrow(/weights\.bin cannot be read \(ENOENT\)/);
+    await expect(loadClassifier(join(folder, 'none'))).rejects.toThrow(
+      /weights\.bin cannot be read \(ENOENT\)/,
+    );
   });
 
   it('when its weights are not as many as the network takes, though the hash be right', async () => {
     const copy = join(folder, 'small');
     const { manifest } = await loadClassifier();
-    const { command, seed, data, training, chosenEpoch, validation, test, backend, libraries, tookSeconds } = manifest;
-    const facts = { command, seed, data, training, chosenEpoch, validation, test, backend, libraries, tookSeconds };
+    const {
+      command,
+      seed,
+      data,
+      training,
+      chosenEpoch,
+      validation,
+      test,
+      backend,
+      libraries,
+      tookSeconds,
+    } = manifest;
+    const facts = {
+      command,
+      seed,
+      data,
+      training,
+      chosenEpoch,
+      validation,
+      test,
+      backend,
+      libraries,
+      tookSeconds,
+    };
     const { weights } = await saveClassifier(copy, Float32Array.of(1, 2, 3), facts);
-    await expect(loadClassifier(copy, weights.sha256)).rejects.toThrow(/has 12 bytes, the network needs/);
+    await expect(loadClassifier(copy, weights.sha256)).rejects.toThrow(
+      /has 12 bytes, the network needs/,
+    );
   });
 
   it('when its manifest is not one', async () => {
@@ -96,13 +132,17 @@ describe('a classifier is refused', () => {
 describe('the test digits', () => {
   it('are refused when they are others', async () => {
     const copy = join(folder, 'mnist');
-    await cp(join(import.meta.dirname, '..', '..', '..', 'data', 'mnist'), copy, { recursive: true });
+    await cp(join(import.meta.dirname, '..', '..', '..', 'data', 'mnist'), copy, {
+      recursive: true,
+    });
     const labels = join(copy, 't10k-labels-idx1-ubyte.gz');
     const { gunzipSync, gzipSync } = await import('node:zlib');
     const bytes = gunzipSync(await readFile(labels));
     bytes[8] = 9;
     await writeFile(labels, gzipSync(bytes));
     await expect(loadTestDigits(copy)).rejects.toThrow(/does not hold MNIST's test digits/);
-    await expect(loadTestDigits(join(folder, 'none'))).rejects.toThrow(/is missing; it comes with the repository/);
+    await expect(loadTestDigits(join(folder, 'none'))).rejects.toThrow(
+      /is missing; it comes with the repository/,
+    );
   });
 });

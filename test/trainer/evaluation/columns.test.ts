@@ -27,7 +27,10 @@ describe('the names of columns', () => {
       ['./a/x', 'b/x', 'a/y'],
     ],
   ])('of models of one name in %j begin with %j', (folders, places) => {
-    const columns = nameColumns([...folders.map((folder) => find(folder, 'digits', '1')), find('c', 'seed', '2')]);
+    const columns = nameColumns([
+      ...folders.map((folder) => find(folder, 'digits', '1')),
+      find('c', 'seed', '2'),
+    ]);
     expect(columns.map(({ heading }) => heading[0])).toEqual([...places, 'seed']);
     expect(columns[0]?.label).toBe(`${places[0]}: digits@1111111111111111, float16`);
     expect(new Set(columns.map(({ label }) => label)).size).toBe(columns.length);

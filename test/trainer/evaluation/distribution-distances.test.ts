@@ -10,9 +10,14 @@ beforeAll(async () => {
 });
 
 /** Points whose mean is `mean` and whose unbiased covariance is sum of v v^T over `axes`, both exactly. */
-function makeExactPoints(mean: readonly number[], axes: readonly (readonly number[])[]): number[][] {
+function makeExactPoints(
+  mean: readonly number[],
+  axes: readonly (readonly number[])[],
+): number[][] {
   const scale = Math.sqrt((2 * axes.length - 1) / 2);
-  return axes.flatMap((axis) => [1, -1].map((sign) => mean.map((value, k) => value + sign * scale * (axis[k] as number))));
+  return axes.flatMap((axis) =>
+    [1, -1].map((sign) => mean.map((value, k) => value + sign * scale * (axis[k] as number))),
+  );
 }
 
 describe('the Fréchet distance', () => {
@@ -34,7 +39,10 @@ describe('the Fréchet distance', () => {
       ],
     );
     // |m1 - m2|^2 plus the squared differences of the standard deviations.
-    expect(computeFrechetDistance(toPoints(a), toPoints(b))).toBeCloseTo(1 + 4 + 0.25 + (2 - 1) ** 2 + 0 + (0.5 - 2) ** 2, 4);
+    expect(computeFrechetDistance(toPoints(a), toPoints(b))).toBeCloseTo(
+      1 + 4 + 0.25 + (2 - 1) ** 2 + 0 + (0.5 - 2) ** 2,
+      4,
+    );
   });
 
   it('is the closed form of Gaussians that are turned against each other', () => {
@@ -110,7 +118,12 @@ describe('the Fréchet distance', () => {
 });
 
 describe('the kernel distance', () => {
-  const options = { subsets: 3, subsetSize: 1000, key: deriveKey('evaluation', 'test'), purposes: [1, 2] } as const;
+  const options = {
+    subsets: 3,
+    subsetSize: 1000,
+    key: deriveKey('evaluation', 'test'),
+    purposes: [1, 2],
+  } as const;
 
   function computeByLoops(x: number[][], y: number[][]): number {
     const kernel = (p: number[], q: number[]): number =>
@@ -131,8 +144,16 @@ describe('the kernel distance', () => {
 
   it('is about 0 for two sets of one distribution, and far from it for two distributions', () => {
     const many = { ...options, subsets: 50, subsetSize: 200 };
-    const same = computeKernelDistance(makeNormalPoints(5, 2000, 8), makeNormalPoints(6, 2000, 8), many);
-    const other = computeKernelDistance(makeNormalPoints(5, 2000, 8), makeNormalPoints(6, 2000, 8, 1, 0.5), many);
+    const same = computeKernelDistance(
+      makeNormalPoints(5, 2000, 8),
+      makeNormalPoints(6, 2000, 8),
+      many,
+    );
+    const other = computeKernelDistance(
+      makeNormalPoints(5, 2000, 8),
+      makeNormalPoints(6, 2000, 8, 1, 0.5),
+      many,
+    );
     // Subsets overlap, so the mean is as far off as the sets themselves are: more than its standard error says.
     expect(Math.abs(same.mean)).toBeLessThan(0.01);
     expect(other.mean).toBeGreaterThan(20 * Math.abs(same.mean));

@@ -8,10 +8,25 @@ import { buildEvaluateCommand } from '../../../trainer/commands/evaluate.ts';
 import { hashDataset, type Dataset } from '../../../trainer/dataset/dataset.ts';
 import { encodeIdx } from '../../../trainer/dataset/idx.ts';
 import { loadClassifier } from '../../../trainer/evaluation/classifier/classifier-file.ts';
-import { drawValidationDigits, loadTestDigits, pickDigits } from '../../../trainer/evaluation/digits.ts';
+import {
+  drawValidationDigits,
+  loadTestDigits,
+  pickDigits,
+} from '../../../trainer/evaluation/digits.ts';
 import { evaluate, type EvaluationRequest } from '../../../trainer/evaluation/evaluation.ts';
-import { buildReference, computeFigures, type Figures, type Measure } from '../../../trainer/evaluation/figures.ts';
-import { computeFloor, countFloorDigits, hashFloor, loadFloor, saveFloor } from '../../../trainer/evaluation/floor.ts';
+import {
+  buildReference,
+  computeFigures,
+  type Figures,
+  type Measure,
+} from '../../../trainer/evaluation/figures.ts';
+import {
+  computeFloor,
+  countFloorDigits,
+  hashFloor,
+  loadFloor,
+  saveFloor,
+} from '../../../trainer/evaluation/floor.ts';
 import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.ts';
 import { buildRows } from '../../../trainer/evaluation/rows.ts';
 import { drawSamples, readModel } from '../../../trainer/evaluation/samples/open-samples.ts';
@@ -84,7 +99,11 @@ describe('the figures of a set', () => {
     expect(copies.memorisation).toBe(0);
     expect(copies.precision).toBeGreaterThan(0.7);
     const single = images.map((_, i) => images[i % 784] as number);
-    const collapsed = await computeFigures(measure, reference, { count: 300, images: single, labels: null });
+    const collapsed = await computeFigures(measure, reference, {
+      count: 300,
+      images: single,
+      labels: null,
+    });
     expect(collapsed.classBalance).toBeCloseTo(Math.log(10), 10);
     expect(collapsed.diversity).toBeCloseTo(0, 5);
     expect(collapsed.recall).toBeLessThan(0.02);
@@ -133,18 +152,34 @@ describe('the floor', () => {
 describe('validation digits', () => {
   it('are drawn from the training digits by the seed, each once', () => {
     const count = 10_100;
-    const images = Uint8Array.from({ length: count * 784 }, (_, i) => (i % 784 < 2 ? Math.floor(i / 784) >> (8 * (i % 784)) : 0));
+    const images = Uint8Array.from({ length: count * 784 }, (_, i) =>
+      i % 784 < 2 ? Math.floor(i / 784) >> (8 * (i % 784)) : 0,
+    );
     const labels = Uint8Array.from({ length: count }, (_, i) => i % 10);
-    const dataset: Dataset = { name: 'numbered', count, height: 28, width: 28, channels: 1, images, labels, classes: [] };
+    const dataset: Dataset = {
+      name: 'numbered',
+      count,
+      height: 28,
+      width: 28,
+      channels: 1,
+      images,
+      labels,
+      classes: [],
+    };
     const training = { dataset, sha256: 'a', source: 'here' };
     const { dataset: drawn, places, sha256 } = drawValidationDigits(training, '1', 'd', 'a');
     expect(drawn.count).toBe(10_000);
     expect(new Set(places).size).toBe(10_000);
-    const numbers = Array.from(drawn.labels, (_, i) => (drawn.images[i * 784] ?? 0) + 256 * (drawn.images[i * 784 + 1] ?? 0));
+    const numbers = Array.from(
+      drawn.labels,
+      (_, i) => (drawn.images[i * 784] ?? 0) + 256 * (drawn.images[i * 784 + 1] ?? 0),
+    );
     expect(numbers).toEqual([...(places ?? [])]);
     expect(drawValidationDigits(training, '1', 'd', 'a').sha256).toBe(sha256);
     expect(drawValidationDigits(training, '2', 'd', 'a').sha256).not.toBe(sha256);
-    expect(() => drawValidationDigits(training, '1', 'd')).toThrow(/--data d holds 10100 images other than MNIST's 60,000/);
+    expect(() => drawValidationDigits(training, '1', 'd')).toThrow(
+      /--data d holds 10100 images other than MNIST's 60,000/,
+    );
   });
 
   it('are not called copies of themselves, are no part of the floor, and copies of them are found', async () => {
@@ -165,12 +200,19 @@ describe('validation digits', () => {
     );
     // All that are left: in another order than the floor's, which only the last bits of sums depend on.
     const floor = await computeFloor(split, reference, 300);
-    const direct = await computeFigures(split, reference, { count: 300, images: others.images, labels: others.labels });
+    const direct = await computeFigures(split, reference, {
+      count: 300,
+      images: others.images,
+      labels: others.labels,
+    });
     expect(floor.frechetDistance).toBeCloseTo(direct.frechetDistance, 3);
     expect(floor.recall).toBe(direct.recall);
     expect(floor.memorisation).toBeGreaterThan(0.8);
     const copies = { count: 300, images: against.images, labels: against.labels };
-    expect(await computeFigures(split, reference, copies)).toMatchObject({ memorisation: 0, recall: 1 });
+    expect(await computeFigures(split, reference, copies)).toMatchObject({
+      memorisation: 0,
+      recall: 1,
+    });
   });
 });
 
@@ -224,7 +266,9 @@ describe('an evaluation is refused', () => {
       (stage) => stages.push(stage),
       () => 0,
     );
-    await expect(running).rejects.toThrow(/\/gone: expected a folder with manifest\.json, got nothing there/);
+    await expect(running).rejects.toThrow(
+      /\/gone: expected a folder with manifest\.json, got nothing there/,
+    );
     expect(stages).toEqual(['reading samples, digits and the classifier']);
     await refuse({ models: [whole, `${whole}/.`] }, /--model .*whole\/\.: is given twice/);
     await refuse({ models: [] }, /expected either --model/);
@@ -238,7 +282,10 @@ describe('an evaluation is refused', () => {
       ],
     });
     await refuse({ models: [small] }, /makes images of 8 x 8 x 1, expected 28 x 28 x 1/);
-    await refuse({ models: [await writeModel('letters', { classes: 26 })] }, /has 26 classes, expected 10, or 0/);
+    await refuse(
+      { models: [await writeModel('letters', { classes: 26 })] },
+      /has 26 classes, expected 10, or 0/,
+    );
   });
 
   it('when the samples are damaged, or too few, or not as many as asked for', async () => {
@@ -258,11 +305,17 @@ describe('an evaluation is refused', () => {
   });
 
   it('when validation digits are asked for without all of MNIST', async () => {
-    await refuse({ models: ['none'], split: 'validation' }, /^--split validation: draws from MNIST's 60,000 .* by --data$/);
+    await refuse(
+      { models: ['none'], split: 'validation' },
+      /^--split validation: draws from MNIST's 60,000 .* by --data$/,
+    );
   });
 
   it('when there are fewer training digits for the floor than samples', async () => {
-    const samples = await write('many.idx', encodeIdx([10_100, 28, 28], new Uint8Array(10_100 * 784)));
+    const samples = await write(
+      'many.idx',
+      encodeIdx([10_100, 28, 28], new Uint8Array(10_100 * 784)),
+    );
     await refuse(
       { samples, n: 10_100 },
       /--n 10100: the floor takes as many training digits, there are 10000 for it; give all of MNIST with --data/,
@@ -271,10 +324,17 @@ describe('an evaluation is refused', () => {
 
   it('when --data holds something else than grey digits of ten classes', async () => {
     const samples = await write('some.idx', encodeIdx([300, 28, 28], new Uint8Array(300 * 784)));
-    const writeData = async (name: string, shape: readonly number[], labels: Uint8Array): Promise<string> => {
+    const writeData = async (
+      name: string,
+      shape: readonly number[],
+      labels: Uint8Array,
+    ): Promise<string> => {
       const data = join(folder, name);
       await mkdir(data);
-      const images = encodeIdx(shape, new Uint8Array(shape.reduce((product, size) => product * size, 1)));
+      const images = encodeIdx(
+        shape,
+        new Uint8Array(shape.reduce((product, size) => product * size, 1)),
+      );
       await writeFile(join(data, 'train-images-idx3-ubyte'), images);
       await writeFile(join(data, 'train-labels-idx1-ubyte'), encodeIdx([labels.length], labels));
       return data;
@@ -284,7 +344,10 @@ describe('an evaluation is refused', () => {
       [20, 8, 8],
       Uint8Array.from({ length: 20 }, (_, i) => i % 10),
     );
-    await refuse({ samples, data: small }, /--data .*small-data: holds images of 8 x 8 x 1, expected 28 x 28 x 1/);
+    await refuse(
+      { samples, data: small },
+      /--data .*small-data: holds images of 8 x 8 x 1, expected 28 x 28 x 1/,
+    );
     const two = await writeData(
       'two-classes',
       [20, 28, 28],
@@ -294,10 +357,15 @@ describe('an evaluation is refused', () => {
   });
 
   it('when flags contradict each other', async () => {
-    const parse = (...flags: string[]) => buildEvaluateCommand().parseAsync(['node', 'evaluate', ...flags]);
-    await expect(parse()).rejects.toThrow(/either --model <folder>, once or more, or --samples <file>/);
+    const parse = (...flags: string[]) =>
+      buildEvaluateCommand().parseAsync(['node', 'evaluate', ...flags]);
+    await expect(parse()).rejects.toThrow(
+      /either --model <folder>, once or more, or --samples <file>/,
+    );
     await expect(parse('--model', 'm', '--samples', 's')).rejects.toThrow(/either --model/);
-    await expect(parse('--model', 'm', '--labels', 'l')).rejects.toThrow(/--labels: only for --samples/);
+    await expect(parse('--model', 'm', '--labels', 'l')).rejects.toThrow(
+      /--labels: only for --samples/,
+    );
   });
 });
 
@@ -327,7 +395,9 @@ describe('the table', () => {
 
   it('shows every figure beside its floor, in columns', () => {
     const floor = { ...figures, frechetDistance: 1.03 };
-    const [head = '', , ...body] = formatTable(buildRows([figures], floor, facts), [['a']]).split('\n');
+    const [head = '', , ...body] = formatTable(buildRows([figures], floor, facts), [['a']]).split(
+      '\n',
+    );
     expect(body).toHaveLength(13);
     expect(body[0]).toMatch(/^Fréchet distance +2\.60 +1\.03 +lower +of Gaussians/);
     expect(body[1]).toMatch(/12\.30 ± 0\.40/);
@@ -337,8 +407,16 @@ describe('the table', () => {
   });
 
   it('shows four models within 100 characters, and what the figures say below', () => {
-    const collapsed = { ...figures, kernelDistance: { mean: 0.58758, standardError: 0.00191 }, classAccuracy: null };
-    const headings = ['digits', 'seed', '00012-digits-wide', 'digits8'].map((name) => [name, '@aade1731', 'float16']);
+    const collapsed = {
+      ...figures,
+      kernelDistance: { mean: 0.58758, standardError: 0.00191 },
+      classAccuracy: null,
+    };
+    const headings = ['digits', 'seed', '00012-digits-wide', 'digits8'].map((name) => [
+      name,
+      '@aade1731',
+      'float16',
+    ]);
     const lines = formatTable(
       buildRows([figures, collapsed, figures, figures], figures, { ...facts, labels: 'some' }),
       headings,
@@ -348,22 +426,32 @@ describe('the table', () => {
       ['00012-'],
       ['digits', 'seed', 'digits-wide', 'digits8'],
     ]);
-    expect(lines[6]).toMatch(/^kernel distance ×1000 +12\.30±0\.40 +587\.58±1\.91( +12\.30±0\.40){3}  lower$/);
-    expect(lines.find((line) => line.startsWith('class accuracy'))).toMatch(/^class accuracy +98\.80% +–( +98\.80%){3} /);
+    expect(lines[6]).toMatch(
+      /^kernel distance ×1000 +12\.30±0\.40 +587\.58±1\.91( +12\.30±0\.40){3}  lower$/,
+    );
+    expect(lines.find((line) => line.startsWith('class accuracy'))).toMatch(
+      /^class accuracy +98\.80% +–( +98\.80%){3} /,
+    );
     expect(lines.at(-1)).toMatch(/^sharpness +gradient energy/);
   });
 
   it('leaves out what samples without labels cannot have, and says why', () => {
-    const rows = buildRows([{ ...figures, classAccuracy: null, classificationAccuracyScore: null }], figures, {
-      ...facts,
-      labels: 'none',
-      scoreMissing: 'left out by --quick',
-    });
+    const rows = buildRows(
+      [{ ...figures, classAccuracy: null, classificationAccuracyScore: null }],
+      figures,
+      {
+        ...facts,
+        labels: 'none',
+        scoreMissing: 'left out by --quick',
+      },
+    );
     expect(rows.filter(({ values }) => values[0] === '–').map(({ id }) => id)).toEqual([
       'classAccuracy',
       'worstClass',
       'classificationAccuracyScore',
     ]);
-    expect(rows.find(({ id }) => id === 'classificationAccuracyScore')?.explanation).toBe('left out by --quick');
+    expect(rows.find(({ id }) => id === 'classificationAccuracyScore')?.explanation).toBe(
+      'left out by --quick',
+    );
   });
 });

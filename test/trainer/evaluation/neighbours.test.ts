@@ -49,7 +49,10 @@ describe.each([
     const k = 5;
     const radii = r.map((_, i) => radiusOf(r, i, k));
     const { density, coverage } = computeDensityCoverage(real, samples, k);
-    const inside = s.reduce((sum, y) => sum + r.filter((x, i) => distance(x, y) < (radii[i] as number)).length, 0);
+    const inside = s.reduce(
+      (sum, y) => sum + r.filter((x, i) => distance(x, y) < (radii[i] as number)).length,
+      0,
+    );
     expect(density).toBeCloseTo(inside / (k * s.length), 10);
     expect(coverage).toBeCloseTo(
       share(r, (x, i) => s.some((y) => distance(x, y) < (radii[i] as number))),
@@ -72,7 +75,10 @@ describe('neighbourhoods', () => {
 
   it('hold no more than one point of a set that is one picture', () => {
     const real = makeNormalPoints(6, 50, 3);
-    const collapsed = { ...real, values: Float32Array.from(real.values, (_, i) => real.values[i % 3] as number) };
+    const collapsed = {
+      ...real,
+      values: Float32Array.from(real.values, (_, i) => real.values[i % 3] as number),
+    };
     expect(computePrecisionRecall(real, collapsed, 3)).toEqual({ precision: 1, recall: 1 / 50 });
   });
 
@@ -84,10 +90,10 @@ describe('neighbourhoods', () => {
     visitProducts(a, b, (row, products) => {
       rows.push(row);
       for (const i of [0, 4500, 8999]) {
-        const [x, y] = [a.values.subarray(2 * row, 2 * row + 2), b.values.subarray(2 * i, 2 * i + 2)] as [
-          Float32Array,
-          Float32Array,
-        ];
+        const [x, y] = [
+          a.values.subarray(2 * row, 2 * row + 2),
+          b.values.subarray(2 * i, 2 * i + 2),
+        ] as [Float32Array, Float32Array];
         const exact = (x[0] as number) * (y[0] as number) + (x[1] as number) * (y[1] as number);
         largestError = Math.max(largestError, Math.abs(exact - (products[i] as number)));
       }

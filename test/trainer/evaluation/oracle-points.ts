@@ -16,7 +16,13 @@ export function createNormal(seed: number): () => number {
 }
 
 /** Normal points: `scale` times standard normal plus `shift` in each dimension. */
-export function makeNormalPoints(seed: number, count: number, dimension: number, scale = 1, shift = 0): Points {
+export function makeNormalPoints(
+  seed: number,
+  count: number,
+  dimension: number,
+  scale = 1,
+  shift = 0,
+): Points {
   const normal = createNormal(seed);
   return createPoints(
     Float32Array.from({ length: count * dimension }, () => scale * normal() + shift),
@@ -31,7 +37,9 @@ export function toPoints(rows: readonly (readonly number[])[]): Points {
 
 /** Rows from points. */
 export function toRows({ count, dimension, values }: Points): number[][] {
-  return Array.from({ length: count }, (_, i) => [...values.subarray(i * dimension, (i + 1) * dimension)]);
+  return Array.from({ length: count }, (_, i) => [
+    ...values.subarray(i * dimension, (i + 1) * dimension),
+  ]);
 }
 
 export function distance(x: readonly number[], y: readonly number[]): number {

@@ -5,18 +5,37 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ArrayFileError, decodeArrayFile } from '../../../trainer/evaluation/samples/array-file.ts';
 import { readSamples } from '../../../trainer/evaluation/samples/open-samples.ts';
-import { decodeImages, decodeLabels, SampleSetError } from '../../../trainer/evaluation/samples/sample-set.ts';
+import {
+  decodeImages,
+  decodeLabels,
+  SampleSetError,
+} from '../../../trainer/evaluation/samples/sample-set.ts';
 
 /** What numpy.save writes, by hand. */
-function writeNpy(type: string, shape: string, body: Buffer, { order = 'False', major = 1 } = {}): Buffer {
-  const header = Buffer.from(`{'descr': '${type}', 'fortran_order': ${order}, 'shape': (${shape}), }\n`, 'latin1');
+function writeNpy(
+  type: string,
+  shape: string,
+  body: Buffer,
+  { order = 'False', major = 1 } = {},
+): Buffer {
+  const header = Buffer.from(
+    `{'descr': '${type}', 'fortran_order': ${order}, 'shape': (${shape}), }\n`,
+    'latin1',
+  );
   const length = major === 1 ? Buffer.alloc(2) : Buffer.alloc(4);
   if (major === 1) {
     length.writeUInt16LE(header.length);
   } else {
     length.writeUInt32LE(header.length);
   }
-  return Buffer.concat([Buffer.from([0x93]), Buffer.from('NUMPY', 'latin1'), Buffer.from([major, 0]), length, header, body]);
+  return Buffer.concat([
+    Buffer.from([0x93]),
+    Buffer.from('NUMPY', 'latin1'),
+    Buffer.from([major, 0]),
+    length,
+    header,
+    body,
+  ]);
 }
 
 function writeIdx(type: number, shape: readonly number[], body: Buffer): Buffer {
@@ -64,12 +83,17 @@ describe('a file of pictures', () => {
 
   it('of floats is understood as told', () => {
     const file = writeNpy('<f4', '2, 784', floats(makePictures([0, 1, 0.5])));
-    expect([...decodeImages(decodeArrayFile(file, 'f'), 'f', '-1..1').images.subarray(0, 3)]).toEqual([128, 255, 191]);
+    expect([
+      ...decodeImages(decodeArrayFile(file, 'f'), 'f', '-1..1').images.subarray(0, 3),
+    ]).toEqual([128, 255, 191]);
     const bigEndian = Buffer.alloc(4 * 2 * 784);
     makePictures([0, 1, 0.5]).forEach((value, i) => bigEndian.writeFloatBE(value, 4 * i));
-    expect([...decodeImages(decodeArrayFile(writeIdx(0x0d, [2, 28, 28], bigEndian), 'f'), 'f').images.subarray(0, 3)]).toEqual([
-      0, 255, 128,
-    ]);
+    expect([
+      ...decodeImages(
+        decodeArrayFile(writeIdx(0x0d, [2, 28, 28], bigEndian), 'f'),
+        'f',
+      ).images.subarray(0, 3),
+    ]).toEqual([0, 255, 128]);
   });
 
   it.each([
@@ -80,33 +104,69 @@ describe('a file of pictures', () => {
       writeIdx(8, [2, 28, 28], bytes.subarray(1)),
       /2 x 28 x 28, so 1568 bytes after its header; it has 1567: it is truncated/,
     ],
-    ['has something behind its end', writeNpy('|u1', '1, 28, 28', bytes), /something follows its end/],
-    ['is truncated in its header', writeIdx(8, [2, 28, 28], Buffer.alloc(0)).subarray(0, 10), /header of 16 bytes/],
+    [
+      'has something behind its end',
+      writeNpy('|u1', '1, 28, 28', bytes),
+      /something follows its end/,
+    ],
+    [
+      'is truncated in its header',
+      writeIdx(8, [2, 28, 28], Buffer.alloc(0)).subarray(0, 10),
+      /header of 16 bytes/,
+    ],
     [
       'is of doubles',
       writeNpy('<f8', '2, 784', Buffer.alloc(2 * 784 * 8)),
       /type <f8; expected IDX or \.npy .* uint8 or float32/,
     ],
     ['is IDX of shorts', writeIdx(0x0b, [2, 28, 28], bytes), /type 0x0b/],
-    ['is in another order', writeNpy('|u1', '2, 784', bytes, { order: 'True' }), /ascontiguousarray/],
-    ['is a cut gzip file', gzipSync(writeIdx(8, [2, 28, 28], bytes)).subarray(0, 30), /cannot be unzipped: unexpected end/],
-    ['has a damaged header', writeNpy('|u1', '2, 784', bytes).subarray(0, 20), /damaged \.npy header/],
+    [
+      'is in another order',
+      writeNpy('|u1', '2, 784', bytes, { order: 'True' }),
+      /ascontiguousarray/,
+    ],
+    [
+      'is a cut gzip file',
+      gzipSync(writeIdx(8, [2, 28, 28], bytes)).subarray(0, 30),
+      /cannot be unzipped: unexpected end/,
+    ],
+    [
+      'has a damaged header',
+      writeNpy('|u1', '2, 784', bytes).subarray(0, 20),
+      /damaged \.npy header/,
+    ],
   ])('is refused when it %s', (_, file, message) => {
     expect(() => decodeArrayFile(file, '--samples f')).toThrow(ArrayFileError);
     expect(() => decodeArrayFile(file, '--samples f')).toThrow(message);
   });
 
   it.each([
-    ['has another size', writeIdx(8, [2, 14, 56], bytes), /shape \[2, 14, 56\], expected \[n, 28, 28\], \[n, 784\] or/],
+    [
+      'has another size',
+      writeIdx(8, [2, 14, 56], bytes),
+      /shape \[2, 14, 56\], expected \[n, 28, 28\], \[n, 784\] or/,
+    ],
     ['holds none', writeIdx(8, [0, 28, 28], Buffer.alloc(0)), /no pictures/],
-    ['holds NaN', writeNpy('<f4', '2, 784', floats(makePictures([0, NaN]))), /holds NaN: expected finite/],
+    [
+      'holds NaN',
+      writeNpy('<f4', '2, 784', floats(makePictures([0, NaN]))),
+      /holds NaN: expected finite/,
+    ],
     [
       'is in no known range',
       writeNpy('<f4', '2, 784', floats(makePictures([-3, 300]))),
       /from -3 to 300, expected 0\.\.1, -1\.\.1 or 0\.\.255/,
     ],
-    ['is bytes of 0 and 1', writeIdx(8, [2, 28, 28], Buffer.from(makePictures([0, 1]))), /multiply by 255/],
-    ['is integers', writeNpy('<i4', '2, 784', Buffer.alloc(2 * 784 * 4)), /expected pictures as uint8 or float32/],
+    [
+      'is bytes of 0 and 1',
+      writeIdx(8, [2, 28, 28], Buffer.from(makePictures([0, 1]))),
+      /multiply by 255/,
+    ],
+    [
+      'is integers',
+      writeNpy('<i4', '2, 784', Buffer.alloc(2 * 784 * 4)),
+      /expected pictures as uint8 or float32/,
+    ],
   ])('is refused when it %s', (_, file, message) => {
     expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(SampleSetError);
     expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(message);
@@ -114,10 +174,12 @@ describe('a file of pictures', () => {
 
   it('is refused when its numbers are not in the range that was told', () => {
     const file = decodeArrayFile(writeNpy('<f4', '2, 784', floats(makePictures([-1, 1]))), 'f');
-    expect(() => decodeImages(file, 'f', '0..1')).toThrow(/--range 0\.\.1: f has numbers from -1 to 1/);
-    expect(() => decodeImages(decodeArrayFile(writeIdx(8, [2, 28, 28], bytes), 'f'), 'f', '-1..1')).toThrow(
-      /whose pixels are 0\.\.255/,
+    expect(() => decodeImages(file, 'f', '0..1')).toThrow(
+      /--range 0\.\.1: f has numbers from -1 to 1/,
     );
+    expect(() =>
+      decodeImages(decodeArrayFile(writeIdx(8, [2, 28, 28], bytes), 'f'), 'f', '-1..1'),
+    ).toThrow(/whose pixels are 0\.\.255/);
   });
 });
 
@@ -133,9 +195,21 @@ describe('a file of labels', () => {
 
   it.each([
     ['too few', writeIdx(8, [2], Buffer.from([0, 1])), /holds 2 labels for 3 samples/],
-    ['a label that is no digit', writeIdx(8, [3], Buffer.from([0, 10, 1])), /label 10 at place 1, expected 0 to 9/],
-    ['a negative label', writeNpy('<i4', '3,', Buffer.from(Int32Array.of(0, 1, -1).buffer)), /label -1 at place 2/],
-    ['a label beyond 32 bits', writeNpy('<i8', '3,', Buffer.from(BigInt64Array.of(0n, 1n, 2n ** 32n).buffer)), /at place 2/],
+    [
+      'a label that is no digit',
+      writeIdx(8, [3], Buffer.from([0, 10, 1])),
+      /label 10 at place 1, expected 0 to 9/,
+    ],
+    [
+      'a negative label',
+      writeNpy('<i4', '3,', Buffer.from(Int32Array.of(0, 1, -1).buffer)),
+      /label -1 at place 2/,
+    ],
+    [
+      'a label beyond 32 bits',
+      writeNpy('<i8', '3,', Buffer.from(BigInt64Array.of(0n, 1n, 2n ** 32n).buffer)),
+      /at place 2/,
+    ],
     ['one-hot vectors', writeIdx(8, [3, 10], Buffer.alloc(30)), /shape \[3, 10\], expected \[n\]/],
   ])('is refused when it holds %s', (_, file, message) => {
     expect(() => decodeLabels(decodeArrayFile(file, 'f'), 'f', 3)).toThrow(message);

@@ -1,10 +1,19 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { computeClassAccuracy } from '../../../trainer/evaluation/metrics/class-accuracy.ts';
 import { computeClassBalance } from '../../../trainer/evaluation/metrics/class-balance.ts';
-import { computeClassSpreads, computeDiversity } from '../../../trainer/evaluation/metrics/diversity.ts';
-import { computeMemorisation, computeNearestDistances } from '../../../trainer/evaluation/metrics/memorisation.ts';
+import {
+  computeClassSpreads,
+  computeDiversity,
+} from '../../../trainer/evaluation/metrics/diversity.ts';
+import {
+  computeMemorisation,
+  computeNearestDistances,
+} from '../../../trainer/evaluation/metrics/memorisation.ts';
 import { createPoints } from '../../../trainer/evaluation/metrics/points.ts';
-import { computeGradientEnergy, computeSharpness } from '../../../trainer/evaluation/metrics/sharpness.ts';
+import {
+  computeGradientEnergy,
+  computeSharpness,
+} from '../../../trainer/evaluation/metrics/sharpness.ts';
 import { drawSubset } from '../../../trainer/evaluation/subset.ts';
 import { deriveKey } from '../../../shared/random.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
@@ -27,7 +36,10 @@ describe('class balance', () => {
 
   it('is the sum of p log(p / q)', () => {
     // Three of four in class 0, one in class 1, of two classes.
-    expect(computeClassBalance(Uint8Array.of(0, 0, 1, 0), 2)).toBeCloseTo(0.75 * Math.log(1.5) + 0.25 * Math.log(0.5), 12);
+    expect(computeClassBalance(Uint8Array.of(0, 0, 1, 0), 2)).toBeCloseTo(
+      0.75 * Math.log(1.5) + 0.25 * Math.log(0.5),
+      12,
+    );
   });
 });
 
@@ -35,7 +47,10 @@ describe('class accuracy', () => {
   it('counts what came as asked for, and names the worst class', () => {
     const labels = Uint8Array.of(0, 0, 1, 1, 1, 1, 3, 3);
     const predictions = Uint8Array.of(0, 0, 1, 1, 1, 2, 3, 0);
-    expect(computeClassAccuracy(labels, predictions, 10)).toEqual({ accuracy: 6 / 8, worst: { label: 3, accuracy: 0.5 } });
+    expect(computeClassAccuracy(labels, predictions, 10)).toEqual({
+      accuracy: 6 / 8,
+      worst: { label: 3, accuracy: 0.5 },
+    });
   });
 });
 
@@ -60,9 +75,12 @@ describe('diversity', () => {
   it('is 0 for a class that is one picture', () => {
     const labels = new Uint8Array(10);
     const real = computeClassSpreads(makeNormalPoints(1, 10, 4), labels, 1);
-    expect(computeDiversity(computeClassSpreads(toPoints(Array.from({ length: 10 }, () => [1, 2, 3, 4])), labels, 1), real)).toBe(
-      0,
-    );
+    expect(
+      computeDiversity(
+        computeClassSpreads(toPoints(Array.from({ length: 10 }, () => [1, 2, 3, 4])), labels, 1),
+        real,
+      ),
+    ).toBe(0);
   });
 });
 
@@ -89,8 +107,12 @@ describe('memorisation', () => {
   });
 
   it('looks for the nearest as a loop does', () => {
-    const expected = toRows(unseen).map((x) => Math.min(...toRows(training).map((y) => distance(x, y))));
-    computeNearestDistances(unseen, training).forEach((value, i) => expect(value).toBeCloseTo(expected[i] as number, 6));
+    const expected = toRows(unseen).map((x) =>
+      Math.min(...toRows(training).map((y) => distance(x, y))),
+    );
+    computeNearestDistances(unseen, training).forEach((value, i) =>
+      expect(value).toBeCloseTo(expected[i] as number, 6),
+    );
   });
 });
 
@@ -119,13 +141,17 @@ describe('a subset', () => {
 
   it('has different places, all of them when it is the whole', () => {
     expect(new Set(drawSubset(key, 1, 0, 1000, 500)).size).toBe(500);
-    expect([...drawSubset(key, 1, 0, 1000, 1000)].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+    expect([...drawSubset(key, 1, 0, 1000, 1000)].toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 1000 }, (_, i) => i),
+    );
   });
 
   it('takes every place about as often', () => {
     const counts = new Float64Array(10);
     for (let i = 0; i < 2000; i++) {
-      drawSubset(key, 1, i, 10, 3).forEach((place) => (counts[place] = (counts[place] as number) + 1));
+      drawSubset(key, 1, i, 10, 3).forEach(
+        (place) => (counts[place] = (counts[place] as number) + 1),
+      );
     }
     // 600 are expected, with a standard deviation of 20.5.
     counts.forEach((count) => expect(Math.abs(count - 600)).toBeLessThan(100));

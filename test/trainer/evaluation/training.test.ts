@@ -10,7 +10,10 @@ import {
   type ClassifierConfig,
 } from '../../../trainer/evaluation/classifier/network.ts';
 import { scoreImages } from '../../../trainer/evaluation/classifier/scoring.ts';
-import { trainClassifier, type ClassifierTraining } from '../../../trainer/evaluation/classifier/training.ts';
+import {
+  trainClassifier,
+  type ClassifierTraining,
+} from '../../../trainer/evaluation/classifier/training.ts';
 import { computeClassificationAccuracyScore } from '../../../trainer/evaluation/metrics/classification-accuracy-score.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { createUniform } from './oracle-points.ts';
@@ -26,7 +29,13 @@ const TINY: ClassifierConfig = {
   features: 6,
   classes: 2,
 };
-const TRAINING: ClassifierTraining = { epochs: 4, batchSize: 16, learningRate: 0.02, emaDecay: 0.9, augment: false };
+const TRAINING: ClassifierTraining = {
+  epochs: 4,
+  batchSize: 16,
+  learningRate: 0.02,
+  emaDecay: 0.9,
+  augment: false,
+};
 
 /** Noise of 8 x 8 with a bright row (label 0) or column (label 1) somewhere. */
 function makeStripes(seed: number, count: number): Dataset {
@@ -44,7 +53,12 @@ function makeStripes(seed: number, count: number): Dataset {
 
 async function train(seed: string, settings = TRAINING): Promise<Float32Array> {
   let weights = new Float32Array(0);
-  for await (const epoch of trainClassifier(TINY, makeStripes(1, 96), settings, deriveKey('classifier', seed))) {
+  for await (const epoch of trainClassifier(
+    TINY,
+    makeStripes(1, 96),
+    settings,
+    deriveKey('classifier', seed),
+  )) {
     weights = new Float32Array(epoch.weights);
   }
   return weights;
@@ -60,7 +74,12 @@ describe('training a classifier', () => {
   it('leaves no tensor behind, also when it is broken off', async () => {
     const before = tf.memory().numTensors;
     await train('1', { ...TRAINING, augment: true });
-    for await (const { epoch } of trainClassifier(TINY, makeStripes(1, 96), TRAINING, deriveKey('classifier', '1'))) {
+    for await (const { epoch } of trainClassifier(
+      TINY,
+      makeStripes(1, 96),
+      TRAINING,
+      deriveKey('classifier', '1'),
+    )) {
       if (epoch === 1) {
         break;
       }
@@ -75,7 +94,9 @@ describe('the classification accuracy score', () => {
   const [training, test] = [makeStripes(3, 160), makeStripes(4, 100)];
 
   it('is high for samples that show what is real', async () => {
-    expect(await computeClassificationAccuracyScore(training, test, key, settings)).toBeGreaterThan(0.8);
+    expect(await computeClassificationAccuracyScore(training, test, key, settings)).toBeGreaterThan(
+      0.8,
+    );
   });
 
   it('is low for samples that are labelled the wrong way round', async () => {
@@ -106,9 +127,12 @@ describe('a classifier', () => {
   });
 
   it('is refused when a kernel does not fit', () => {
-    expect(() => planClassifier({ ...TINY, convolutions: [{ filters: 1, size: 9, stride: 1, padding: 'valid' }] })).toThrow(
-      /does not fit/,
-    );
+    expect(() =>
+      planClassifier({
+        ...TINY,
+        convolutions: [{ filters: 1, size: 9, stride: 1, padding: 'valid' }],
+      }),
+    ).toThrow(/does not fit/);
   });
 });
 
@@ -128,7 +152,10 @@ describe('distortion', () => {
       expect(ink).toBeGreaterThan(64 * 0.88 ** 2 - 2);
       expect(ink).toBeLessThan(64 * 1.12 ** 2 + 2);
     }
-    expect(new Set(Array.from({ length: 50 }, (_, i) => distorted.slice(i * 784, (i + 1) * 784).join())).size).toBe(50);
+    expect(
+      new Set(Array.from({ length: 50 }, (_, i) => distorted.slice(i * 784, (i + 1) * 784).join()))
+        .size,
+    ).toBe(50);
     expect(augmentImages(many, 28, key, 2, 0)).toEqual(distorted);
   });
 });

@@ -12,7 +12,11 @@ import type { ArmName, QuestionName } from '../../../trainer/experiments/arms.ts
 import type { ExperimentResult } from '../../../trainer/experiments/result.ts';
 import { makeArm, makeResult } from './fixtures.ts';
 
-const TUTORIAL = makeArm('tutorial', { frechet: [600, 500, 400], classes: 2, discriminatorLoss: 0.03 });
+const TUTORIAL = makeArm('tutorial', {
+  frechet: [600, 500, 400],
+  classes: 2,
+  discriminatorLoss: 0.03,
+});
 
 function answer(question: QuestionName, ...arms: ExperimentResult[][]): string {
   return answerQuestion(question, analyse([...TUTORIAL, ...arms.flat()]));
@@ -32,7 +36,10 @@ describe('the analysis', () => {
 
   it('takes the measurements that all runs share', () => {
     const odd = makeResult('r1', 1, { frechet: [600, 300, 200] });
-    const points = odd.points.map((point) => ({ ...point, step: point.step === 500 ? 400 : point.step }));
+    const points = odd.points.map((point) => ({
+      ...point,
+      step: point.step === 500 ? 400 : point.step,
+    }));
     const { steps, arms } = analyse([...TUTORIAL, { ...odd, points }]);
     expect(steps).toBe(1000);
     for (const { results } of arms.values()) {
@@ -65,7 +72,9 @@ describe('the analysis', () => {
     const { cpuSeconds: less, arms: others } = analyse(
       [...TUTORIAL, makeResult('r1', 1, { frechet: [800, 200, 50] })].map((result) => ({
         ...result,
-        points: result.points.map((point) => (result.arm === 'r1' ? { ...point, cpuSeconds: point.cpuSeconds * 0.75 } : point)),
+        points: result.points.map((point) =>
+          result.arm === 'r1' ? { ...point, cpuSeconds: point.cpuSeconds * 0.75 } : point,
+        ),
       })),
     );
     expect(less).toBe(7.5);
@@ -114,7 +123,9 @@ describe('the answer about depth', () => {
     [same, bad, /^\*\*No\.\*\* After 1,000 steps .* 3 layers, as many weights is worse/],
     [same, same, /^\*\*No difference that these seeds can show\*\* after 1,000 steps/],
   ])('follows the figures (%#)', (wide, equal, expected) => {
-    expect(answer('depth', makeArm('deep-wide', wide), makeArm('deep-equal', equal))).toMatch(expected);
+    expect(answer('depth', makeArm('deep-wide', wide), makeArm('deep-equal', equal))).toMatch(
+      expected,
+    );
   });
 
   it('tells figures with their spread, and what becomes of the favourites', () => {
@@ -124,15 +135,23 @@ describe('the answer about depth', () => {
     expect(answer('depth', makeArm('deep-wide', { ...good, classes: 7 }))).toContain(
       'more varied samples: 3 layers, wider (classes',
     );
-    expect(answer('depth', makeArm('deep-wide', { ...good, classes: 2, diversity: 0.1 }))).toContain(
-      'less varied ones: 3 layers, wider',
-    );
+    expect(
+      answer('depth', makeArm('deep-wide', { ...good, classes: 2, diversity: 0.1 })),
+    ).toContain('less varied ones: 3 layers, wider');
   });
 
   it('goes by the coarse distance where the classifier’s tells nothing apart', () => {
-    const text = answer('depth', makeArm('deep-wide', { ...same, coarse: 1 }), makeArm('deep-equal', same));
-    expect(text).toMatch(/^\*\*It depends on the size\.\*\* .*only: 3 layers, wider: coarse Fréchet distance \(the classifier's/);
-    expect(answer('depth', makeArm('deep-wide', { ...good, coarse: 9 }))).toMatch(/^\*\*Yes\.\*\*.* Fréchet distance 200/);
+    const text = answer(
+      'depth',
+      makeArm('deep-wide', { ...same, coarse: 1 }),
+      makeArm('deep-equal', same),
+    );
+    expect(text).toMatch(
+      /^\*\*It depends on the size\.\*\* .*only: 3 layers, wider: coarse Fréchet distance \(the classifier's/,
+    );
+    expect(answer('depth', makeArm('deep-wide', { ...good, coarse: 9 }))).toMatch(
+      /^\*\*Yes\.\*\*.* Fréchet distance 200/,
+    );
   });
 });
 
@@ -172,7 +191,9 @@ describe('the answer about the VAE', () => {
   });
 
   it('says no when it is slower', () => {
-    expect(answer('vae-init', makeArm('vae-init', { frechet: [900, 900, 900] }))).toMatch(/^\*\*No, slower:\*\*/);
+    expect(answer('vae-init', makeArm('vae-init', { frechet: [900, 900, 900] }))).toMatch(
+      /^\*\*No, slower:\*\*/,
+    );
   });
 });
 

@@ -66,7 +66,9 @@ describe('the arms', () => {
   it('have the numbers of weights that they tell', () => {
     for (const name of ['deep-wide', 'deep-equal'] as const) {
       const { parameters } = planGenerator(buildArmConfig(ARMS[name], '1', 10).generator);
-      expect(ARMS[name].change).toContain(`${parameters.toLocaleString('en')} weights instead of 234,512`);
+      expect(ARMS[name].change).toContain(
+        `${parameters.toLocaleString('en')} weights instead of 234,512`,
+      );
     }
     expect(planGenerator(PRESETS.seed.generator).parameters).toBe(234_512);
   });

@@ -34,7 +34,9 @@ describe('the document', () => {
     for (const { title } of Object.values(QUESTIONS)) {
       expect(text).toContain(`\n## ${title}\n`);
     }
-    const pictures = [...text.matchAll(/\]\((experiments\/[^)]+\.svg)\)/g)].map(([, path]) => path as string);
+    const pictures = [...text.matchAll(/\]\((experiments\/[^)]+\.svg)\)/g)].map(
+      ([, path]) => path as string,
+    );
     expect(pictures).toHaveLength(5 * Object.keys(QUESTIONS).length);
     expect([...files.keys()].sort()).toEqual([...pictures, 'experiments.md'].sort());
     for (const path of pictures) {
@@ -59,7 +61,10 @@ describe('the document', () => {
     }
     await mkdir(join(runs, 'r1-9')); // is under way
     const flags = ['experiment', '--report', '--out', runs, '--docs', docs];
-    const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, 'trainer', 'main.ts'), ...flags]);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      join(ROOT, 'trainer', 'main.ts'),
+      ...flags,
+    ]);
     expect(stdout).toContain(`with ${RESULTS.length} runs`);
     const text = await readFile(join(docs, 'experiments.md'), 'utf8');
     expect(text).toBe(buildDocument(RESULTS).get('experiments.md'));
@@ -74,12 +79,20 @@ describe('the document', () => {
   it('in the repository is what its records give', async () => {
     const docs = join(ROOT, 'docs');
     for (const [name, text] of buildDocument(await loadRecords(docs))) {
-      expect(await readFile(join(docs, name), 'utf8'), `${name}: make it again by npm run experiment -- --report`).toBe(text);
+      expect(
+        await readFile(join(docs, name), 'utf8'),
+        `${name}: make it again by npm run experiment -- --report`,
+      ).toBe(text);
     }
   });
 });
 
 it('nothing asked is refused with what can be asked', async () => {
-  const run = promisify(execFile)(process.execPath, [join(ROOT, 'trainer', 'main.ts'), 'experiment']);
-  await expect(run).rejects.toThrow(/expected one or more of depth, prior, vae-init, collapse, or --all/);
+  const run = promisify(execFile)(process.execPath, [
+    join(ROOT, 'trainer', 'main.ts'),
+    'experiment',
+  ]);
+  await expect(run).rejects.toThrow(
+    /expected one or more of depth, prior, vae-init, collapse, or --all/,
+  );
 });

@@ -5,9 +5,18 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadNewestCheckpoint } from '../../../trainer/checkpoint.ts';
 import { hashDataset } from '../../../trainer/dataset/dataset.ts';
-import { isMeasuringStep, runExperiment, type ExperimentRun } from '../../../trainer/experiments/experiment-run.ts';
+import {
+  isMeasuringStep,
+  runExperiment,
+  type ExperimentRun,
+} from '../../../trainer/experiments/experiment-run.ts';
 import type { Quality } from '../../../trainer/experiments/quality.ts';
-import { loadPoints, loadResult, locateExperiment, type ExperimentResult } from '../../../trainer/experiments/result.ts';
+import {
+  loadPoints,
+  loadResult,
+  locateExperiment,
+  type ExperimentResult,
+} from '../../../trainer/experiments/result.ts';
 import type { VaeConfig } from '../../../trainer/experiments/vae.ts';
 import type { TrainingConfig } from '../../../trainer/preset.ts';
 import { trainQuietly } from '../../support/train-quietly.ts';
@@ -32,7 +41,17 @@ const VAE: VaeConfig = {
 /** Figures that tell any two sets of pictures apart. */
 function gauge(images: Uint8Array): Quality {
   const frechet = images.reduce((sum, pixel, i) => sum + pixel * (1 + (i % 16)), 0) / images.length;
-  return { frechet, coarse: 0, diversity: 0, precision: 0, recall: 0, density: 0, coverage: 0, sharpness: 0, classes: [1, 1] };
+  return {
+    frechet,
+    coarse: 0,
+    diversity: 0,
+    precision: 0,
+    recall: 0,
+    density: 0,
+    coverage: 0,
+    sharpness: 0,
+    classes: [1, 1],
+  };
 }
 
 interface Options {
@@ -43,7 +62,12 @@ interface Options {
   readonly stopAt?: number;
 }
 
-async function run({ name = 'run', config: change = {}, vae, stopAt }: Options = {}): Promise<boolean> {
+async function run({
+  name = 'run',
+  config: change = {},
+  vae,
+  stopAt,
+}: Options = {}): Promise<boolean> {
   const dataset = makeTinyDataset();
   const stop = new AbortController();
   const settings: ExperimentRun = {
@@ -68,7 +92,10 @@ async function load(name = 'run'): Promise<ExperimentResult> {
 
 /** Everything but the clock's. */
 function dropClock({ points, ...rest }: ExperimentResult) {
-  return { ...rest, points: points.map(({ seconds: _seconds, cpuSeconds: _cpuSeconds, ...point }) => point) };
+  return {
+    ...rest,
+    points: points.map(({ seconds: _seconds, cpuSeconds: _cpuSeconds, ...point }) => point),
+  };
 }
 
 describe('a run of an experiment', () => {
@@ -79,12 +106,19 @@ describe('a run of an experiment', () => {
     expect(points.map(({ step }) => step)).toEqual([0, 100, STEPS]);
     expect(points[0]?.discriminatorLoss).toBeUndefined();
     expect(
-      points.slice(1).every(({ discriminatorLoss = 0, generatorLoss = 0 }) => discriminatorLoss > 0 && generatorLoss > 0),
+      points
+        .slice(1)
+        .every(
+          ({ discriminatorLoss = 0, generatorLoss = 0 }) =>
+            discriminatorLoss > 0 && generatorLoss > 0,
+        ),
     ).toBe(true);
     const times = points.map(({ cpuSeconds }) => cpuSeconds);
     expect(times[0]).toBe(0);
     expect(times).toEqual([...times].sort((a, b) => a - b));
-    expect((await readFile(locateExperiment(join(root, 'run')).grid)).subarray(1, 4).toString()).toBe('PNG');
+    expect(
+      (await readFile(locateExperiment(join(root, 'run')).grid)).subarray(1, 4).toString(),
+    ).toBe('PNG');
   });
 
   it('has the weights that `npm run train` comes to, bit for bit', async () => {
@@ -100,7 +134,9 @@ describe('a run of an experiment', () => {
   it('that was stopped goes on to the same figures, and with more steps from where it ended', async () => {
     await run({ name: 'whole' });
     expect(await run({ name: 'part', stopAt: 100 })).toBe(false);
-    expect((await loadPoints(locateExperiment(join(root, 'part')).metrics)).map(({ step }) => step)).toEqual([0, 100]);
+    expect(
+      (await loadPoints(locateExperiment(join(root, 'part')).metrics)).map(({ step }) => step),
+    ).toEqual([0, 100]);
     expect(await run({ name: 'part' })).toBe(true);
     expect(dropClock(await load('part'))).toEqual(dropClock(await load('whole')));
     await run({ name: 'part', config: { steps: 200 } });
@@ -119,13 +155,23 @@ describe('a run of an experiment', () => {
     expect(vae.sha256).not.toBe(plain.sha256);
     expect(vae.points[0]?.quality).toEqual(plain.points[0]?.quality);
     expect(vae.points[1]?.quality).not.toEqual(plain.points[1]?.quality);
-    expect(decoder.points.map(({ discriminatorLoss }) => discriminatorLoss)).toEqual([undefined, undefined, undefined]);
+    expect(decoder.points.map(({ discriminatorLoss }) => discriminatorLoss)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
     // The decoder's data is bright on diagonals, its samples must be nearer to that than the start was.
     const [start, end] = [decoder.points[0], decoder.points.at(-1)];
     const wanted = gauge(makeTinyDataset().images).frechet;
-    expect(Math.abs((end?.quality.frechet ?? 0) - wanted)).toBeLessThan(Math.abs((start?.quality.frechet ?? 0) - wanted));
-    const checkpoint = await loadNewestCheckpoint(locateExperiment(join(root, 'decoder')).checkpoints);
-    expect(checkpoint?.checkpoint.discriminator.firstMoment.every((value) => value === 0)).toBe(true);
+    expect(Math.abs((end?.quality.frechet ?? 0) - wanted)).toBeLessThan(
+      Math.abs((start?.quality.frechet ?? 0) - wanted),
+    );
+    const checkpoint = await loadNewestCheckpoint(
+      locateExperiment(join(root, 'decoder')).checkpoints,
+    );
+    expect(checkpoint?.checkpoint.discriminator.firstMoment.every((value) => value === 0)).toBe(
+      true,
+    );
     expect(checkpoint?.checkpoint.generator.firstMoment.every((value) => value === 0)).toBe(true);
   });
 
@@ -143,12 +189,16 @@ describe('a run of an experiment', () => {
   it('draws from its prior', async () => {
     await run({ name: 'plain', config: { steps: 1 } });
     await run({ name: 'sparse', config: { steps: 1, prior: { shape: 'sparse', deviation: 1 } } });
-    expect((await load('sparse')).points[0]?.quality).not.toEqual((await load('plain')).points[0]?.quality);
+    expect((await load('sparse')).points[0]?.quality).not.toEqual(
+      (await load('plain')).points[0]?.quality,
+    );
   });
 
   it('does not go on with another one’s checkpoint', async () => {
     await run();
-    await expect(run({ config: { batchSize: 4, steps: 300 } })).rejects.toThrow(/holds a run with other settings/);
+    await expect(run({ config: { batchSize: 4, steps: 300 } })).rejects.toThrow(
+      /holds a run with other settings/,
+    );
   });
 
   it('ends early, and says so, when its losses are no numbers', async () => {
@@ -168,6 +218,8 @@ describe('a run of an experiment', () => {
 });
 
 it('is measured densely at first, and at its end', () => {
-  const steps = Array.from({ length: 2223 }, (_, step) => step).filter((step) => isMeasuringStep(step, 2222));
+  const steps = Array.from({ length: 2223 }, (_, step) => step).filter((step) =>
+    isMeasuringStep(step, 2222),
+  );
   expect(steps).toEqual([0, 100, 200, 400, 600, 800, 1000, 1500, 2000, 2222]);
 });

@@ -40,7 +40,14 @@ function makeQuality(
 
 /** Makes a record; a step takes 10 ms of processor and 20 by the clock. */
 export function makeResult(arm: ArmName, seed: number, wanted: Wanted): ExperimentResult {
-  const { frechet, classes = 10, coarse, diversity, discriminatorLoss = 0.5, failure = null } = wanted;
+  const {
+    frechet,
+    classes = 10,
+    coarse,
+    diversity,
+    discriminatorLoss = 0.5,
+    failure = null,
+  } = wanted;
   return {
     schema: 1,
     arm,
@@ -57,7 +64,13 @@ export function makeResult(arm: ArmName, seed: number, wanted: Wanted): Experime
       quality: makeQuality(distance, classes, coarse, diversity),
     })),
     floor: makeQuality(2.5, 10),
-    environment: { backend: 'plain', node: '22.0.0', tfjs: '4.22.0', processor: 'a processor', system: 'a system' },
+    environment: {
+      backend: 'plain',
+      node: '22.0.0',
+      tfjs: '4.22.0',
+      processor: 'a processor',
+      system: 'a system',
+    },
   };
 }
 

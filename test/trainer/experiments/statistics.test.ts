@@ -29,7 +29,8 @@ describe('a difference', () => {
 
   it('is told for many runs too', () => {
     // 30 against 30 of deviation about 1: the quantile with 58 degrees is 2.0017.
-    const many = (mean: number): number[] => Array.from({ length: 30 }, (_, i) => mean + (i % 2 === 0 ? 1 : -1));
+    const many = (mean: number): number[] =>
+      Array.from({ length: 30 }, (_, i) => mean + (i % 2 === 0 ? 1 : -1));
     const error = Math.sqrt((30 / 29) * (2 / 30));
     expect(contrast(many(2.0027 * error), many(0))).toBe('above');
     expect(contrast(many(2.0007 * error), many(0))).toBe('level');

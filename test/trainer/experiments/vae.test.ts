@@ -5,7 +5,13 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { planGenerator } from '../../../shared/generator.ts';
 import { deriveKey } from '../../../shared/random.ts';
-import { createVae, disposeVae, drawNoise, stepVae, type Vae } from '../../../trainer/experiments/vae.ts';
+import {
+  createVae,
+  disposeVae,
+  drawNoise,
+  stepVae,
+  type Vae,
+} from '../../../trainer/experiments/vae.ts';
 import { createState, disposeState } from '../../../trainer/network-state.ts';
 import { differentiate } from '../../support/plain-gan.ts';
 import { countLeaks, makeValues, TINY_CONFIG } from '../../support/tensors.ts';
@@ -33,7 +39,11 @@ function open(adam = DESCENT): Opened {
   const plan = planGenerator(TINY_CONFIG.generator);
   const zeros = new Float32Array(plan.parameters);
   const decoderWeights = makeValues(plan.parameters, 0.4, 0.5);
-  const decoder = createState(plan.weights, { weights: decoderWeights, firstMoment: zeros, secondMoment: zeros });
+  const decoder = createState(plan.weights, {
+    weights: decoderWeights,
+    firstMoment: zeros,
+    secondMoment: zeros,
+  });
   const config = { steps: 1, encoderUnits: UNITS, latentDeviation: WIDTH, adam };
   const vae = createVae(config, plan, decoder, deriveKey('train', 'vae'));
   const encoderWeights = makeValues(vae.encoder.weights.size, 2.1, 0.5);
@@ -57,7 +67,10 @@ function open(adam = DESCENT): Opened {
 function computeLoss(encoder: ArrayLike<number>, decoder: ArrayLike<number>): number {
   const dense = (x: number[], weights: ArrayLike<number>, from: number, units: number): number[] =>
     Array.from({ length: units }, (_, unit) =>
-      x.reduce((sum, value, i) => sum + value * weights[from + i * units + unit]!, weights[from + x.length * units + unit]!),
+      x.reduce(
+        (sum, value, i) => sum + value * weights[from + i * units + unit]!,
+        weights[from + x.length * units + unit]!,
+      ),
     );
   let total = 0;
   for (let row = 0; row < BATCH; row++) {
@@ -93,7 +106,9 @@ describe('a step of the VAE', () => {
       const scale = Math.max(...expected.map(Math.abs));
       expect(scale).toBeGreaterThan(0.01);
       expected.forEach((value, i) =>
-        expect(Math.abs(before[i]! - after[i]! - value) / scale, `component ${i}`).toBeLessThan(2e-3),
+        expect(Math.abs(before[i]! - after[i]! - value) / scale, `component ${i}`).toBeLessThan(
+          2e-3,
+        ),
       );
     }
     loss.dispose();
@@ -101,8 +116,14 @@ describe('a step of the VAE', () => {
   });
 
   it('lowers the loss when it is repeated, and leaves no tensor behind', () => {
-    const { vae, images, noise, close } = open({ learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 });
-    const learn = (update: number): number => tf.tidy(() => stepVae(vae, images, noise, update).dataSync()[0]!);
+    const { vae, images, noise, close } = open({
+      learningRate: 0.01,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-7,
+    });
+    const learn = (update: number): number =>
+      tf.tidy(() => stepVae(vae, images, noise, update).dataSync()[0]!);
     const losses = Array.from({ length: 60 }, (_, i) => learn(i + 1));
     expect(losses.at(-1)).toBeLessThan(losses[0]! * 0.9);
     expect(countLeaks(() => stepVae(vae, images, noise, 61).dispose())).toBe(0);
@@ -112,10 +133,14 @@ describe('a step of the VAE', () => {
   it('draws noise that a step decides', () => {
     const { vae, close } = open();
     const key = deriveKey('train', 'vae');
-    const [first, again, other] = [0, 0, 1].map((step) => tf.tidy(() => drawNoise(vae, 100, key, step).dataSync<'float32'>()));
+    const [first, again, other] = [0, 0, 1].map((step) =>
+      tf.tidy(() => drawNoise(vae, 100, key, step).dataSync<'float32'>()),
+    );
     expect(again).toEqual(first);
     expect(other).not.toEqual(first);
-    expect(Array.from(first!).reduce((sum, value) => sum + value ** 2, 0) / first!.length).toBeCloseTo(1, 0);
+    expect(
+      Array.from(first!).reduce((sum, value) => sum + value ** 2, 0) / first!.length,
+    ).toBeCloseTo(1, 0);
     close();
   });
 });

@@ -20,7 +20,9 @@ import { listKeys } from '../../support/object-store-contract.ts';
 import { buildTiny, readServed, writeArtifact } from '../../support/published.ts';
 import { createDyingStore, Death } from '../../support/stepped-store.ts';
 
-const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) => buildTiny('mlp', seed)) as [
+const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) =>
+  buildTiny('mlp', seed),
+) as [
   ReturnType<typeof buildTiny>,
   ReturnType<typeof buildTiny>,
   ReturnType<typeof buildTiny>,
@@ -30,7 +32,10 @@ const other = buildTiny('other', 'other');
 const idOf = ({ manifest: { name, version } }: typeof next) => ({ name, version });
 
 /** What it signs with matters to `signing.test.ts` alone. */
-const signer = { publicKey: namePublicKey(new Uint8Array(32)), sign: () => new Uint8Array(64).fill(1) };
+const signer = {
+  publicKey: namePublicKey(new Uint8Array(32)),
+  sign: () => new Uint8Array(64).fill(1),
+};
 
 let base: string;
 let laterMs: number;
@@ -46,7 +51,13 @@ beforeEach(async () => {
 afterEach(() => rm(base, { recursive: true, force: true }));
 
 async function publish(store: ObjectStore, fixture: typeof next): Promise<void> {
-  await publishArtifact({ store, folder: await writeArtifact(base, fixture), makeDefault: false, now, waiting });
+  await publishArtifact({
+    store,
+    folder: await writeArtifact(base, fixture),
+    makeDefault: false,
+    now,
+    waiting,
+  });
 }
 
 /** A store with a model of three versions and another one. */
@@ -84,7 +95,8 @@ const COMMANDS: readonly Command[] = [
   },
   {
     what: 'rolling back to a version',
-    run: (store) => rollBack({ store, now, waiting, name: 'mlp', version: oldest.manifest.version }),
+    run: (store) =>
+      rollBack({ store, now, waiting, name: 'mlp', version: oldest.manifest.version }),
     served: [present, oldest],
     check: async (store) => {
       const { history } = (await readLedger(store)).ledger;
@@ -96,7 +108,9 @@ const COMMANDS: readonly Command[] = [
     run: (store) => pinVersion({ store, now, waiting, id: idOf(oldest), note: 'a note' }),
     served: [present, present],
     check: async (store) => {
-      expect((await readLedger(store)).ledger.pins).toMatchObject([{ ...idOf(oldest), note: 'a note' }]);
+      expect((await readLedger(store)).ledger.pins).toMatchObject([
+        { ...idOf(oldest), note: 'a note' },
+      ]);
     },
   },
   {
@@ -115,7 +129,9 @@ const COMMANDS: readonly Command[] = [
     check: async (store) => {
       expect(await listKeys(store, `models/mlp/${oldest.manifest.version}/`)).toEqual([]);
       expect(await listKeys(store, `models/mlp/${older.manifest.version}/`)).toHaveLength(3);
-      expect((await readLedger(store)).ledger.history.map(({ version }) => version)).toEqual([older.manifest.version]);
+      expect((await readLedger(store)).ledger.history.map(({ version }) => version)).toEqual([
+        older.manifest.version,
+      ]);
     },
   },
 ];
@@ -149,7 +165,9 @@ describe.each(COMMANDS)('$what', ({ run, served: [before, after], check }) => {
         // What the killed one held it does not hold for ever.
         const { holds } = (await readLedger(store)).ledger;
         expect(holds.length).toBeLessThanOrEqual(1);
-        expect(holds.every(({ until }) => Date.parse(until) <= now().getTime() + LEASE_MS.keep)).toBe(true);
+        expect(
+          holds.every(({ until }) => Date.parse(until) <= now().getTime() + LEASE_MS.keep),
+        ).toBe(true);
       }
       // Fewer would mean that the command does less than its protocol asks for.
       expect(kills).toBeGreaterThanOrEqual(8);

@@ -23,12 +23,19 @@ const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
 const START = Date.parse('2026-02-03T04:05:06Z');
 const buildVersion = (index: number): string => index.toString(16).padStart(16, '0');
 
-function buildServed(models: Record<string, string>, publishedAt = '2026-01-01T00:00:00Z'): Pointer {
+function buildServed(
+  models: Record<string, string>,
+  publishedAt = '2026-01-01T00:00:00Z',
+): Pointer {
   const entries = Object.entries(models).map(([name, version]) => [
     name,
     { version, manifestSha256: '0'.repeat(64), publishedAt },
   ]);
-  return { schema: 1, default: Object.keys(models)[0] as string, models: Object.fromEntries(entries) };
+  return {
+    schema: 1,
+    default: Object.keys(models)[0] as string,
+    models: Object.fromEntries(entries),
+  };
 }
 
 describe('the history', () => {
@@ -45,8 +52,12 @@ describe('the history', () => {
     for (let index = 1; index <= 30; index += 1) {
       ledger = record(ledger, 'mlp', index, index + 1);
     }
-    const ofName = ledger.history.filter(({ name }) => name === 'mlp').map(({ version }) => version);
-    expect(ofName).toEqual(Array.from({ length: LEDGER_LIMITS.historyOfName }, (_, i) => buildVersion(11 + i)));
+    const ofName = ledger.history
+      .filter(({ name }) => name === 'mlp')
+      .map(({ version }) => version);
+    expect(ofName).toEqual(
+      Array.from({ length: LEDGER_LIMITS.historyOfName }, (_, i) => buildVersion(11 + i)),
+    );
     expect(ledger.history.filter(({ name }) => name === 'other')).toHaveLength(1);
     const again = record(ledger, 'mlp', 15, 31).history.filter(({ name }) => name === 'mlp');
     expect(again.filter(({ version }) => version === buildVersion(15))).toEqual([again.at(-1)]);
@@ -57,12 +68,16 @@ describe('the history', () => {
     expect(record(EMPTY, 'mlp', 1, 1)).toBe(EMPTY);
     const ledger = record(EMPTY, 'mlp', 1, 2);
     expect(record(ledger, 'mlp', 1, 2)).toBe(ledger);
-    expect(recordServed(EMPTY, undefined, { name: 'mlp', version: buildVersion(1) }, new Date())).toBe(EMPTY);
+    expect(
+      recordServed(EMPTY, undefined, { name: 'mlp', version: buildVersion(1) }, new Date()),
+    ).toBe(EMPTY);
   });
 
   it('takes no property of every object for a model', () => {
     const pointer = buildServed({ mlp: buildVersion(1) });
-    expect(recordServed(EMPTY, pointer, { name: 'constructor', version: buildVersion(2) }, new Date())).toBe(EMPTY);
+    expect(
+      recordServed(EMPTY, pointer, { name: 'constructor', version: buildVersion(2) }, new Date()),
+    ).toBe(EMPTY);
   });
 
   it('knows which version was served before, though a mover was killed after it wrote the present one down', () => {
@@ -96,7 +111,10 @@ describe('in a store', () => {
     await first.release();
     expect((await holdToDelete(publication, () => [id])).versions).toEqual([]);
     await second.release();
-    const [one, other] = [await holdToDelete(publication, () => [id]), await holdToDelete(publication, () => [id])];
+    const [one, other] = [
+      await holdToDelete(publication, () => [id]),
+      await holdToDelete(publication, () => [id]),
+    ];
     expect([one.versions, other.versions]).toEqual([[id], [id]]);
     await one.release();
     // Waits for the other, who is never heard of again, and no longer.
@@ -104,7 +122,9 @@ describe('in a store', () => {
     await holdToKeep(publication, id, unchanged, (_, until) => told.push(until));
     expect(told).toEqual([new Date(START + LEASE_MS.delete)]);
     expect(nowMs - START).toBeLessThanOrEqual(LEASE_MS.delete + 2000);
-    expect((await readLedger(store)).ledger.holds).toMatchObject([{ kind: 'keep', versions: [id] }]);
+    expect((await readLedger(store)).ledger.holds).toMatchObject([
+      { kind: 'keep', versions: [id] },
+    ]);
   });
 
   it('a hold is renewed while its work goes on', async () => {
@@ -121,7 +141,10 @@ describe('in a store', () => {
     const slept = await holdToDelete({ store, now, waiting }, () => [id]);
     nowMs += LEASE_MS.delete + 1;
     const next = await holdToKeep({ store, now, waiting }, id, unchanged);
-    expect(await catchPublishFailure(slept.assure())).toEqual({ reason: 'hold_lost', versions: [`mlp@${id.version}`] });
+    expect(await catchPublishFailure(slept.assure())).toEqual({
+      reason: 'hold_lost',
+      versions: [`mlp@${id.version}`],
+    });
     await next.assure();
     await slept.release();
     expect((await readLedger(store)).ledger.holds).toHaveLength(1);
@@ -129,7 +152,9 @@ describe('in a store', () => {
 
   it('a change that nobody could read again is not written', async () => {
     const wrong = { name: 'No Name', version: 'x', pinnedAt: 'yesterday', note: '' };
-    await expect(changeLedger({ store, now }, (ledger) => ({ ...ledger, pins: [wrong] }))).rejects.toThrow('pins');
+    await expect(
+      changeLedger({ store, now }, (ledger) => ({ ...ledger, pins: [wrong] })),
+    ).rejects.toThrow('pins');
     const note = 'x'.repeat(LEDGER_LIMITS.noteLength);
     const pins = Array.from({ length: 3000 }, (_, i) => ({
       name: 'mlp',
@@ -137,9 +162,10 @@ describe('in a store', () => {
       pinnedAt: now().toISOString(),
       note,
     }));
-    expect((await catchPublishFailure(changeLedger({ store, now }, (ledger) => ({ ...ledger, pins })))).reason).toBe(
-      'ledger_full',
-    );
+    expect(
+      (await catchPublishFailure(changeLedger({ store, now }, (ledger) => ({ ...ledger, pins }))))
+        .reason,
+    ).toBe('ledger_full');
     expect(await store.get(LEDGER_KEY)).toBeNull();
   });
 
@@ -153,7 +179,11 @@ describe('in a store', () => {
     nowMs = Date.now();
     const result = await pruneStore({ store, now, waiting, olderThanMs: 0, keep: 2 });
     expect(result.deleted).toHaveLength(57);
-    expect(result.kept.map(({ reason }) => reason).toSorted()).toEqual(['recent', 'recent', 'served']);
+    expect(result.kept.map(({ reason }) => reason).toSorted()).toEqual([
+      'recent',
+      'recent',
+      'served',
+    ]);
     expect(await store.list('models/')).toHaveLength(9);
     expect(await readServed(store)).toEqual({ mlp: served.manifest.version });
     expect((await readLedger(store)).ledger.holds).toEqual([]);

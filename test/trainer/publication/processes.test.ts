@@ -40,86 +40,107 @@ function runChild(task: ChildTask): Promise<string[] | null> {
 }
 
 async function publish(store: ObjectStore, fixture: ReturnType<typeof buildTiny>): Promise<void> {
-  await publishArtifact({ store, folder: await writeArtifact(base, fixture), makeDefault: false, now: () => new Date() });
+  await publishArtifact({
+    store,
+    folder: await writeArtifact(base, fixture),
+    makeDefault: false,
+    now: () => new Date(),
+  });
 }
 
 /** A prefix of its own in the server's bucket. */
-function openPrefix(server: S3Server, prefix: string): { store: ObjectStore; place: ChildTask['store'] } {
+function openPrefix(
+  server: S3Server,
+  prefix: string,
+): { store: ObjectStore; place: ChildTask['store'] } {
   const { endpoint, bucket, region, credentials } = server;
   const s3 = { endpoint, bucket, region, credentials, prefix };
   return { store: createS3Store(s3), place: { s3 } };
 }
 
-describe.skipIf(!hasVersitygw())('over S3 (versitygw, installed by dev/install-versitygw.sh)', () => {
-  let server: S3Server;
-  beforeAll(async () => {
-    server = await startVersitygw();
-  });
-  afterAll(() => server?.stop());
+describe.skipIf(!hasVersitygw())(
+  'over S3 (versitygw, installed by dev/install-versitygw.sh)',
+  () => {
+    let server: S3Server;
+    beforeAll(async () => {
+      server = await startVersitygw();
+    });
+    afterAll(() => server?.stop());
 
-  // `kills.test.ts` has every operation, without processes.
-  it.each<[what: string, name: 'publish' | 'rollback' | 'prune', kills: [step: string, when: 'before' | 'after'][]]>([
-    [
-      'publisher',
-      'publish',
+    // `kills.test.ts` has every operation, without processes.
+    it.each<
       [
-        ['put ledger.json', 'after'],
-        ['put models/mlp/NEXT/weights.bin', 'after'],
-        ['put models/mlp/NEXT/manifest.json', 'after'],
-        ['put current.json', 'before'],
-        ['put current.json', 'after'],
-      ],
-    ],
-    [
-      'rollback',
-      'rollback',
+        what: string,
+        name: 'publish' | 'rollback' | 'prune',
+        kills: [step: string, when: 'before' | 'after'][],
+      ]
+    >([
       [
-        ['put ledger.json', 'after'],
-        ['put current.json', 'before'],
-        ['put current.json', 'after'],
+        'publisher',
+        'publish',
+        [
+          ['put ledger.json', 'after'],
+          ['put models/mlp/NEXT/weights.bin', 'after'],
+          ['put models/mlp/NEXT/manifest.json', 'after'],
+          ['put current.json', 'before'],
+          ['put current.json', 'after'],
+        ],
       ],
-    ],
-    [
-      'prune',
-      'prune',
       [
-        ['put ledger.json', 'after'],
-        ['delete models/mlp/OLDEST/manifest.json', 'after'],
-        ['delete models/mlp/OLDEST/weights.bin', 'before'],
+        'rollback',
+        'rollback',
+        [
+          ['put ledger.json', 'after'],
+          ['put current.json', 'before'],
+          ['put current.json', 'after'],
+        ],
       ],
-    ],
-  ])(
-    'a %s that is killed leaves a whole model served, and the next one finishes',
-    async (_, name, kills) => {
-      const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) => buildTiny('mlp', seed)) as [
-        ReturnType<typeof buildTiny>,
-        ReturnType<typeof buildTiny>,
-        ReturnType<typeof buildTiny>,
-        ReturnType<typeof buildTiny>,
-      ];
-      const versionOf = ({ manifest }: typeof next): string => manifest.version;
-      const wanted = { publish: next, rollback: oldest, prune: present }[name];
-      const command: ChildTask['command'] = {
-        publish: { do: 'publish' as const, folders: [await writeArtifact(base, next)] },
-        rollback: { do: 'rollback' as const, name: 'mlp', version: versionOf(oldest) },
-        prune: { do: 'prune' as const },
-      }[name];
-      for (const [index, [step, when]] of kills.entries()) {
-        const { store, place } = openPrefix(server, `${name}-${index}`);
-        for (const fixture of [oldest, older, present]) {
-          await publish(store, fixture);
+      [
+        'prune',
+        'prune',
+        [
+          ['put ledger.json', 'after'],
+          ['delete models/mlp/OLDEST/manifest.json', 'after'],
+          ['delete models/mlp/OLDEST/weights.bin', 'before'],
+        ],
+      ],
+    ])(
+      'a %s that is killed leaves a whole model served, and the next one finishes',
+      async (_, name, kills) => {
+        const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) =>
+          buildTiny('mlp', seed),
+        ) as [
+          ReturnType<typeof buildTiny>,
+          ReturnType<typeof buildTiny>,
+          ReturnType<typeof buildTiny>,
+          ReturnType<typeof buildTiny>,
+        ];
+        const versionOf = ({ manifest }: typeof next): string => manifest.version;
+        const wanted = { publish: next, rollback: oldest, prune: present }[name];
+        const command: ChildTask['command'] = {
+          publish: { do: 'publish' as const, folders: [await writeArtifact(base, next)] },
+          rollback: { do: 'rollback' as const, name: 'mlp', version: versionOf(oldest) },
+          prune: { do: 'prune' as const },
+        }[name];
+        for (const [index, [step, when]] of kills.entries()) {
+          const { store, place } = openPrefix(server, `${name}-${index}`);
+          for (const fixture of [oldest, older, present]) {
+            await publish(store, fixture);
+          }
+          const at = step.replace('NEXT', versionOf(next)).replace('OLDEST', versionOf(oldest));
+          expect(await runChild({ store: place, command, kill: { at, when } })).toBeNull();
+          expect([versionOf(present), versionOf(wanted)]).toContain(
+            (await readServed(store))['mlp'],
+          );
+          expect(await runChild({ store: place, command })).toEqual(['done']);
+          expect(await readServed(store)).toEqual({ mlp: versionOf(wanted) });
+          expect((await verifyStore(store)).faults).toEqual([]);
         }
-        const at = step.replace('NEXT', versionOf(next)).replace('OLDEST', versionOf(oldest));
-        expect(await runChild({ store: place, command, kill: { at, when } })).toBeNull();
-        expect([versionOf(present), versionOf(wanted)]).toContain((await readServed(store))['mlp']);
-        expect(await runChild({ store: place, command })).toEqual(['done']);
-        expect(await readServed(store)).toEqual({ mlp: versionOf(wanted) });
-        expect((await verifyStore(store)).faults).toEqual([]);
-      }
-    },
-    180_000,
-  );
-});
+      },
+      180_000,
+    );
+  },
+);
 
 const PLACES: readonly [
   string,
@@ -157,7 +178,9 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         }
         await pinVersion({ store, now: () => new Date(), id: pinned.manifest });
         const folders = await Promise.all(versions.map((fixture) => writeArtifact(base, fixture)));
-        const others = await Promise.all(['a', 'b'].map((name) => writeArtifact(base, buildTiny(name, name))));
+        const others = await Promise.all(
+          ['a', 'b'].map((name) => writeArtifact(base, buildTiny(name, name))),
+        );
         const [first] = versions as [ReturnType<typeof buildTiny>];
         const { name, version } = first.manifest;
         const commands: ChildTask['command'][] = [
@@ -171,7 +194,9 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
           { do: 'pin', name, version: raced.manifest.version },
         ];
         let isOver = false;
-        const running = Promise.all(commands.map((command) => runChild({ store: place, command, times: 6 }))).finally(() => {
+        const running = Promise.all(
+          commands.map((command) => runChild({ store: place, command, times: 6 })),
+        ).finally(() => {
           isOver = true;
         });
         let looks = 0;
@@ -183,7 +208,11 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         const ends = endsOf.flat();
         // What is refused says so: a target that was pruned before, a model that another moved meanwhile.
         expect(new Set(ends)).toEqual(
-          new Set(ends.filter((end) => ['done', 'not_whole', 'served_changed', 'no_previous'].includes(end ?? ''))),
+          new Set(
+            ends.filter((end) =>
+              ['done', 'not_whole', 'served_changed', 'no_previous'].includes(end ?? ''),
+            ),
+          ),
         );
         expect(ends.filter((end) => end === 'done').length).toBeGreaterThan(30);
         expect(looks).toBeGreaterThan(3);
@@ -191,7 +220,9 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         const { ledger } = await readLedger(store);
         // The second pin comes in time, or after a prune that took its version: its command says which.
         const isRacedPinned = endsOf.at(-1)?.includes('done') ?? false;
-        const pins = [pinned, ...(isRacedPinned ? [raced] : [])].map((each) => each.manifest.version);
+        const pins = [pinned, ...(isRacedPinned ? [raced] : [])].map(
+          (each) => each.manifest.version,
+        );
         expect(ledger.pins.map((pin) => pin.version)).toEqual(pins);
         expect(ledger.holds).toEqual([]);
         expect((await verifyStore(store)).faults).toEqual([]);

@@ -17,7 +17,12 @@ import type { Waiting } from '../../../trainer/storage/backoff.ts';
 import type { ObjectStore } from '../../../trainer/storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/memory-store.ts';
 import { listKeys } from '../../support/object-store-contract.ts';
-import { buildTiny, catchPublishFailure, readServed, writeArtifact } from '../../support/published.ts';
+import {
+  buildTiny,
+  catchPublishFailure,
+  readServed,
+  writeArtifact,
+} from '../../support/published.ts';
 import { createCountingStore, createPausingStore } from '../../support/stepped-store.ts';
 
 const oldest = buildTiny('mlp', 'oldest');
@@ -35,15 +40,25 @@ beforeEach(async () => {
 afterEach(() => rm(base, { recursive: true, force: true }));
 
 const now = (): Date => new Date();
-const quick: Waiting = { sleep: () => new Promise((resolve) => setTimeout(resolve, 1)), random: () => 1 };
+const quick: Waiting = {
+  sleep: () => new Promise((resolve) => setTimeout(resolve, 1)),
+  random: () => 1,
+};
 
 type Command = (store: ObjectStore, waiting: Waiting) => Promise<unknown>;
 
 const publish =
   (fixture: typeof oldest): Command =>
   async (store, waiting) =>
-    publishArtifact({ store, folder: await writeArtifact(base, fixture), makeDefault: false, now, waiting });
-const prune: Command = (store, waiting) => pruneStore({ store, now, waiting, olderThanMs: 0, keep: 0 });
+    publishArtifact({
+      store,
+      folder: await writeArtifact(base, fixture),
+      makeDefault: false,
+      now,
+      waiting,
+    });
+const prune: Command = (store, waiting) =>
+  pruneStore({ store, now, waiting, olderThanMs: 0, keep: 0 });
 const rollBackTo =
   (fixture: typeof oldest): Command =>
   (store, waiting) =>
@@ -73,7 +88,12 @@ async function settle(call: Promise<unknown>): Promise<string> {
  * Runs `halted` with `passing` before one of its operations. When `passing` has to wait, `halted` goes on, and what it
  * waits for comes when that has ended.
  */
-async function interleave(store: ObjectStore, halted: Command, passing: Command, at: number): Promise<[string, string]> {
+async function interleave(
+  store: ObjectStore,
+  halted: Command,
+  passing: Command,
+  at: number,
+): Promise<[string, string]> {
   const ended = Promise.withResolvers<void>();
   let passed: Promise<string> | undefined;
   const pausing = createPausingStore(store, at, async () => {
@@ -119,7 +139,9 @@ it.each([
 ])(
   'publishing a version ends with it served and whole, wherever %s',
   async (_, isPublisherHalted) => {
-    const [halted, passing] = isPublisherHalted ? [publish(oldest), prune] : [prune, publish(oldest)];
+    const [halted, passing] = isPublisherHalted
+      ? [publish(oldest), prune]
+      : [prune, publish(oldest)];
     await interleaveEverywhere(halted, passing, async (store, ends) => {
       expect(ends).toEqual(['done', 'done']);
       await servedIs(store, oldest);
@@ -134,7 +156,9 @@ it.each([
 ])(
   'rolling back serves a whole target or leaves things as they are, wherever %s',
   async (_, isRollbackHalted) => {
-    const [halted, passing] = isRollbackHalted ? [rollBackTo(oldest), prune] : [prune, rollBackTo(oldest)];
+    const [halted, passing] = isRollbackHalted
+      ? [rollBackTo(oldest), prune]
+      : [prune, rollBackTo(oldest)];
     const seen = new Set<string>();
     await interleaveEverywhere(halted, passing, async (store, ends) => {
       const [rolledBack, pruned] = isRollbackHalted ? ends : ends.toReversed();
@@ -161,7 +185,9 @@ it.each([
       seen.add(pinned as string);
       const isPinned = (await readLedger(store)).ledger.pins.length === 1;
       expect(isPinned).toBe(pinned === 'done');
-      expect(await listKeys(store, `models/mlp/${versionOf(oldest)}/`)).toHaveLength(isPinned ? 3 : 0);
+      expect(await listKeys(store, `models/mlp/${versionOf(oldest)}/`)).toHaveLength(
+        isPinned ? 3 : 0,
+      );
     });
     expect([...seen].toSorted()).toEqual(['done', 'not_whole']);
   },
@@ -177,17 +203,21 @@ it('two publishers keep each other’s entries, wherever one comes in between', 
 
 it('rolling back never undoes what another published meanwhile, and the history names all that was served', async () => {
   const next = buildTiny('mlp', 'next');
-  await interleaveEverywhere(rollBackTo(oldest), publish(next), async (store, [rolledBack, published]) => {
-    expect(published).toBe('done');
-    expect(['done', 'served_changed']).toContain(rolledBack);
-    const { mlp } = await readServed(store);
-    const history = (await readLedger(store)).ledger.history.map(({ version }) => version);
-    expect([versionOf(next), versionOf(oldest)]).toContain(mlp);
-    expect(history).toContain(versionOf(present));
-    if (mlp === versionOf(oldest)) {
-      expect(history.at(-1)).toBe(versionOf(next));
-    }
-  });
+  await interleaveEverywhere(
+    rollBackTo(oldest),
+    publish(next),
+    async (store, [rolledBack, published]) => {
+      expect(published).toBe('done');
+      expect(['done', 'served_changed']).toContain(rolledBack);
+      const { mlp } = await readServed(store);
+      const history = (await readLedger(store)).ledger.history.map(({ version }) => version);
+      expect([versionOf(next), versionOf(oldest)]).toContain(mlp);
+      expect(history).toContain(versionOf(present));
+      if (mlp === versionOf(oldest)) {
+        expect(history.at(-1)).toBe(versionOf(next));
+      }
+    },
+  );
 }, 60_000);
 
 it('a deletion that was on its way for longer than any hold is put right by the publisher after the pointer moved', async () => {

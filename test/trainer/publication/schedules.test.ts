@@ -41,19 +41,27 @@ beforeAll(async () => {
     commands[`publish ${name}@${version}`] = (store, waiting) =>
       publishArtifact({ store, folder, makeDefault: false, now, waiting });
     if (fixture !== other) {
-      commands[`rollback ${version}`] = (store, waiting) => rollBack({ store, now, waiting, name, version });
-      await commands[`publish ${name}@${version}`]?.(filled, { sleep: () => Promise.resolve(), random: () => 1 });
+      commands[`rollback ${version}`] = (store, waiting) =>
+        rollBack({ store, now, waiting, name, version });
+      await commands[`publish ${name}@${version}`]?.(filled, {
+        sleep: () => Promise.resolve(),
+        random: () => 1,
+      });
     }
   }
   const id = { name: 'mlp', version: fixtures[0]?.manifest.version as string };
   commands['rollback'] = (store, waiting) => rollBack({ store, now, waiting, name: 'mlp' });
   commands['pin'] = (store, waiting) => pinVersion({ store, now, waiting, id });
-  commands['prune'] = (store, waiting) => pruneStore({ store, now, waiting, olderThanMs: 0, keep: 0 });
+  commands['prune'] = (store, waiting) =>
+    pruneStore({ store, now, waiting, olderThanMs: 0, keep: 0 });
 });
 afterAll(() => rm(base, { recursive: true, force: true }));
 
 const NAMES = [
-  ...fixtures.flatMap(({ manifest: { version } }) => [`publish mlp@${version}`, `rollback ${version}`]),
+  ...fixtures.flatMap(({ manifest: { version } }) => [
+    `publish mlp@${version}`,
+    `rollback ${version}`,
+  ]),
   `publish other@${other.manifest.version}`,
   'rollback',
   'pin',
@@ -91,65 +99,77 @@ it('whatever runs beside each other, in whatever order, and whoever is killed: w
     diesAfter: fc.boolean(),
   });
   await fc.assert(
-    fc.asyncProperty(fc.scheduler(), fc.array(task, { minLength: 2, maxLength: 5 }), async (scheduler, tasks) => {
-      const store = filled.copy();
-      laterMs = 0;
-      let live = tasks.length;
-      let asleep = 0;
-      const waiting: Waiting = {
-        random: () => 1,
-        sleep: async (ms) => {
-          asleep += 1;
-          await scheduler.schedule(Promise.resolve(), 'sleep');
-          // Time passes when nobody is at work: no request here is on its way for minutes.
-          laterMs += asleep === live ? ms : 0;
-          asleep -= 1;
-        },
-      };
-      const run = async ({ name, dieAt, diesAfter }: (typeof tasks)[number]): Promise<string> => {
-        let operations = 0;
-        const stepped = wrapOperations(store, async (label, operate) => {
-          await scheduler.schedule(Promise.resolve(), `${name}: ${label}`);
-          operations += 1;
-          if (operations > dieAt || (operations === dieAt && !diesAfter)) {
-            throw new Death(label);
-          }
-          const result = await operate();
-          lookWhole(store);
-          if (operations === dieAt) {
-            throw new Death(label);
-          }
-          return result;
-        });
-        const call = (commands[name] as Command)(stepped, waiting);
-        const end = await call.then(
-          () => 'done',
-          async (cause: unknown) => (cause instanceof Death ? 'killed' : (await catchPublishFailure(call)).reason),
-        );
-        live -= 1;
-        seen[end] = (seen[end] ?? 0) + 1;
-        return end;
-      };
-      const ends = await scheduler.waitFor(Promise.all(tasks.map(run)));
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.array(task, { minLength: 2, maxLength: 5 }),
+      async (scheduler, tasks) => {
+        const store = filled.copy();
+        laterMs = 0;
+        let live = tasks.length;
+        let asleep = 0;
+        const waiting: Waiting = {
+          random: () => 1,
+          sleep: async (ms) => {
+            asleep += 1;
+            await scheduler.schedule(Promise.resolve(), 'sleep');
+            // Time passes when nobody is at work: no request here is on its way for minutes.
+            laterMs += asleep === live ? ms : 0;
+            asleep -= 1;
+          },
+        };
+        const run = async ({ name, dieAt, diesAfter }: (typeof tasks)[number]): Promise<string> => {
+          let operations = 0;
+          const stepped = wrapOperations(store, async (label, operate) => {
+            await scheduler.schedule(Promise.resolve(), `${name}: ${label}`);
+            operations += 1;
+            if (operations > dieAt || (operations === dieAt && !diesAfter)) {
+              throw new Death(label);
+            }
+            const result = await operate();
+            lookWhole(store);
+            if (operations === dieAt) {
+              throw new Death(label);
+            }
+            return result;
+          });
+          const call = (commands[name] as Command)(stepped, waiting);
+          const end = await call.then(
+            () => 'done',
+            async (cause: unknown) =>
+              cause instanceof Death ? 'killed' : (await catchPublishFailure(call)).reason,
+          );
+          live -= 1;
+          seen[end] = (seen[end] ?? 0) + 1;
+          return end;
+        };
+        const ends = await scheduler.waitFor(Promise.all(tasks.map(run)));
 
-      expect(['done', 'killed', 'not_whole', 'served_changed', 'no_previous', 'contended']).toEqual(expect.arrayContaining(ends));
-      const served = lookWhole(store);
-      tasks.forEach(({ name }, i) => {
-        if (name.startsWith('publish other') && ends[i] === 'done') {
-          expect(served['other']).toBe(other.manifest.version);
-        }
-      });
-      const isKilled = ends.includes('killed');
-      const { holds, pins } = (await readLedger(store)).ledger;
-      expect(isKilled || holds.length === 0).toBe(true);
-      const { faults } = await verifyStore(store);
-      expect(faults).toEqual([]);
-      tasks.forEach(({ name }, i) => {
-        if (name === 'pin' && ends[i] === 'done') {
-          expect(pins).toHaveLength(1);
-        }
-      });
-    }),
+        expect([
+          'done',
+          'killed',
+          'not_whole',
+          'served_changed',
+          'no_previous',
+          'contended',
+        ]).toEqual(expect.arrayContaining(ends));
+        const served = lookWhole(store);
+        tasks.forEach(({ name }, i) => {
+          if (name.startsWith('publish other') && ends[i] === 'done') {
+            expect(served['other']).toBe(other.manifest.version);
+          }
+        });
+        const isKilled = ends.includes('killed');
+        const { holds, pins } = (await readLedger(store)).ledger;
+        expect(isKilled || holds.length === 0).toBe(true);
+        const { faults } = await verifyStore(store);
+        expect(faults).toEqual([]);
+        tasks.forEach(({ name }, i) => {
+          if (name === 'pin' && ends[i] === 'done') {
+            expect(pins).toHaveLength(1);
+          }
+        });
+      },
+    ),
     { numRuns: 300, seed: 6 },
   );
   // All that can come of it was met.

@@ -28,12 +28,30 @@ describe('a key pair', () => {
     expect(signer.publicKey).toEqual(publicKey);
     const signature = signer.sign(message);
     expect(signature).toEqual(signer.sign(message));
-    const [pem, text, sig] = ['public.pem', 'text', 'sig'].map((name) => join(folder, name)) as [string, string, string];
-    await writeFile(pem, createPublicKey(await readFile(file)).export({ type: 'spki', format: 'pem' }));
+    const [pem, text, sig] = ['public.pem', 'text', 'sig'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await writeFile(
+      pem,
+      createPublicKey(await readFile(file)).export({ type: 'spki', format: 'pem' }),
+    );
     expect(verify(null, message, await readFile(pem, 'utf8'), signature)).toBe(true);
     await writeFile(text, message);
     await writeFile(sig, signature);
-    const args = ['pkeyutl', '-verify', '-pubin', '-inkey', pem, '-rawin', '-in', text, '-sigfile', sig];
+    const args = [
+      'pkeyutl',
+      '-verify',
+      '-pubin',
+      '-inkey',
+      pem,
+      '-rawin',
+      '-in',
+      text,
+      '-sigfile',
+      sig,
+    ];
     expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('Verified Successfully');
   });
 
@@ -43,7 +61,8 @@ describe('a key pair', () => {
     const [publicKey] = parsePublicKeys(encodePublicKey(signer.publicKey));
     expect(publicKey).toEqual(signer.publicKey);
     const signature = signer.sign(message);
-    const check = (bytes: Uint8Array, signed: Uint8Array) => verifySignature(signer.publicKey, bytes, signed);
+    const check = (bytes: Uint8Array, signed: Uint8Array) =>
+      verifySignature(signer.publicKey, bytes, signed);
     expect(await check(signature, message)).toBe(true);
     expect(await check(signature.with(0, (signature[0] as number) ^ 1), message)).toBe(false);
     expect(await check(signature, message.with(0, 0))).toBe(false);
@@ -75,7 +94,11 @@ describe('a key pair', () => {
     ['an endless file', () => writeFile(file, ' '.repeat(100_000))],
     [
       'a key of another kind',
-      () => writeFile(file, generateKeyPairSync('x25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
+      () =>
+        writeFile(
+          file,
+          generateKeyPairSync('x25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        ),
     ],
   ])('cannot be read from %s', async (_, write) => {
     await write();
@@ -90,7 +113,11 @@ describe('public keys in a setting', () => {
   it('come one or several, with spaces or without', () => {
     expect(parsePublicKeys('')).toEqual([]);
     expect(parsePublicKeys(' \n')).toEqual([]);
-    expect(parsePublicKeys(`${key}, ${Buffer.alloc(32, 8).toString('base64')}\n`).map(({ bytes }) => bytes[0])).toEqual([7, 8]);
+    expect(
+      parsePublicKeys(`${key}, ${Buffer.alloc(32, 8).toString('base64')}\n`).map(
+        ({ bytes }) => bytes[0],
+      ),
+    ).toEqual([7, 8]);
   });
 
   it.each([

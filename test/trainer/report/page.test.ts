@@ -29,14 +29,27 @@ const METRICS: MetricsLine[] = STEPS.map((step, i) => ({
   imagesPerSecond: 4000,
   seconds: i,
   ...(step === 300
-    ? { warnings: [{ code: 'diversity-low', message: 'the <b>samples</b> are alike.', advice: 'Look & see.' }] }
+    ? {
+        warnings: [
+          {
+            code: 'diversity-low',
+            message: 'the <b>samples</b> are alike.',
+            advice: 'Look & see.',
+          },
+        ],
+      }
     : {}),
 }));
 
 const RECORD: RunRecord = {
   name: '00001-"tiny" <run>',
   options: {
-    config: { ...TINY_CONFIG, steps: 401, finalFactor: 0.2, objective: { type: 'relativistic', gamma: 1 } },
+    config: {
+      ...TINY_CONFIG,
+      steps: 401,
+      finalFactor: 0.2,
+      objective: { type: 'relativistic', gamma: 1 },
+    },
     dataset: { name: 'tiny digits', images: 70, sha256: 'ab'.repeat(32) },
     backend: { name: 'cpu', threads: null },
   },
@@ -65,7 +78,10 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-async function open(record: RunRecord, options: BrowserContextOptions = {}): Promise<{ page: Page; complaints: string[] }> {
+async function open(
+  record: RunRecord,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; complaints: string[] }> {
   const path = join(await mkdtemp(join(tmpdir(), 'digitmint-report-')), 'report.html');
   await writeFile(path, buildReport(record));
   const page = await (await browser.newContext({ offline: true, ...options })).newPage();
@@ -78,16 +94,27 @@ describe('a report', () => {
   it('opens from a file, asks the network for nothing, and fits a phone', async () => {
     const { page, complaints } = await open(RECORD, { viewport: { width: 360, height: 720 } });
     expect(await page.title()).toBe('00001-"tiny" <run>: training report');
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
     expect(
-      await page.evaluate(() => performance.getEntriesByType('resource').filter(({ name }) => !name.startsWith('data:'))),
+      await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
+    ).toBeLessThanOrEqual(0);
+    expect(
+      await page.evaluate(() =>
+        performance.getEntriesByType('resource').filter(({ name }) => !name.startsWith('data:')),
+      ),
     ).toEqual([]);
     expect(complaints).toEqual([]);
   });
 
   it('shows each curve with a name, a description and its values as a table', async () => {
     const { page } = await open(RECORD);
-    const titles = ['Losses', 'Diversity', 'Gradient norms', 'Penalties', 'Images a second', 'Schedule'];
+    const titles = [
+      'Losses',
+      'Diversity',
+      'Gradient norms',
+      'Penalties',
+      'Images a second',
+      'Schedule',
+    ];
     expect(await page.locator('.chart h3').allTextContents()).toEqual(titles);
     for (const [i, title] of titles.entries()) {
       const chart = page.getByRole('img', { name: `${title} over steps`, exact: true });
@@ -95,7 +122,9 @@ describe('a report', () => {
       const table = page.locator('.chart table').nth(i);
       expect(await table.locator('tbody tr').count()).toBe(STEPS.length);
     }
-    expect(await page.locator('.chart').nth(3).locator('tbody tr').last().textContent()).toBe('4000.24.3');
+    expect(await page.locator('.chart').nth(3).locator('tbody tr').last().textContent()).toBe(
+      '4000.24.3',
+    );
     // Lines go through their points: the last one of the diversity, 0.8 on a scale from 0 to 1, over 4/4 of the steps.
     const path = await page.locator('.chart').nth(1).locator('path.line').getAttribute('d');
     const [x, y] = (path?.split(/[ML]/).at(-1) ?? '').split(',').map(Number) as [number, number];

@@ -3,7 +3,11 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireFileLock, isProcessAlive, LockTimeoutError } from '../../../trainer/storage/file-lock.ts';
+import {
+  acquireFileLock,
+  isProcessAlive,
+  LockTimeoutError,
+} from '../../../trainer/storage/file-lock.ts';
 
 const LOCK_MODULE = new URL('../../../trainer/storage/file-lock.ts', import.meta.url).href;
 
@@ -21,7 +25,9 @@ async function killHolder(): Promise<number> {
     const { acquireFileLock } = await import(${JSON.stringify(LOCK_MODULE)});
     await acquireFileLock(${JSON.stringify(path)}, { timeoutMs: 1000, staleMs: Infinity });
     process.kill(process.pid, 'SIGKILL');`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: 'inherit',
+  });
   const signal = await new Promise((resolve) => child.once('exit', (_code, by) => resolve(by)));
   expect(signal).toBe('SIGKILL');
   return child.pid as number;
@@ -33,7 +39,10 @@ describe('a lock file', () => {
     let most = 0;
     await Promise.all(
       Array.from({ length: 10 }, async () => {
-        const lock = await acquireFileLock(path, { timeoutMs: 10_000, staleMs: Number.POSITIVE_INFINITY });
+        const lock = await acquireFileLock(path, {
+          timeoutMs: 10_000,
+          staleMs: Number.POSITIVE_INFINITY,
+        });
         holders += 1;
         most = Math.max(most, holders);
         await new Promise((resolve) => setTimeout(resolve, 2));
@@ -60,7 +69,10 @@ describe('a lock file', () => {
     let holders = 0;
     await Promise.all(
       Array.from({ length: 5 }, async () => {
-        const lock = await acquireFileLock(path, { timeoutMs: 10_000, staleMs: Number.POSITIVE_INFINITY });
+        const lock = await acquireFileLock(path, {
+          timeoutMs: 10_000,
+          staleMs: Number.POSITIVE_INFINITY,
+        });
         holders += 1;
         expect(holders).toBe(1);
         await new Promise((resolve) => setTimeout(resolve, 2));
@@ -74,7 +86,10 @@ describe('a lock file', () => {
   it('is taken even when who was about to take it from one that was killed was killed too', async () => {
     await killHolder();
     await copyFile(path, `${path}.break`);
-    const lock = await acquireFileLock(path, { timeoutMs: 10_000, staleMs: Number.POSITIVE_INFINITY });
+    const lock = await acquireFileLock(path, {
+      timeoutMs: 10_000,
+      staleMs: Number.POSITIVE_INFINITY,
+    });
     expect(await lock.isHeld()).toBe(true);
     await lock.release();
     expect(await readdir(folder)).toEqual([]);
@@ -83,13 +98,18 @@ describe('a lock file', () => {
   it.each([
     ['of another machine', JSON.stringify({ token: 'x', pid: 1, host: 'another-machine' })],
     ['of nobody', ''],
-  ])('%s is left alone while it may be in use, and taken when it stays the same for long', async (_whose, content) => {
-    await writeFile(path, content);
-    await expect(acquireFileLock(path, { timeoutMs: 30, staleMs: Number.POSITIVE_INFINITY })).rejects.toThrow(LockTimeoutError);
-    expect(await readFile(path, 'utf8')).toBe(content);
-    const lock = await acquireFileLock(path, { timeoutMs: 5000, staleMs: 30 });
-    expect(await lock.isHeld()).toBe(true);
-  });
+  ])(
+    '%s is left alone while it may be in use, and taken when it stays the same for long',
+    async (_whose, content) => {
+      await writeFile(path, content);
+      await expect(
+        acquireFileLock(path, { timeoutMs: 30, staleMs: Number.POSITIVE_INFINITY }),
+      ).rejects.toThrow(LockTimeoutError);
+      expect(await readFile(path, 'utf8')).toBe(content);
+      const lock = await acquireFileLock(path, { timeoutMs: 5000, staleMs: 30 });
+      expect(await lock.isHeld()).toBe(true);
+    },
+  );
 
   it('tells a holder that it was taken away, and is not removed by that holder', async () => {
     const slow = await acquireFileLock(path, { timeoutMs: 0, staleMs: Number.POSITIVE_INFINITY });

@@ -21,8 +21,18 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /** A small file system can be mounted in a namespace of its own, also without being root, where the kernel allows it. */
 const canMount =
   process.platform === 'linux' &&
-  spawnSync('unshare', ['--user', '--map-root-user', '--mount', 'mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', tmpdir()])
-    .status === 0;
+  spawnSync('unshare', [
+    '--user',
+    '--map-root-user',
+    '--mount',
+    'mount',
+    '-t',
+    'tmpfs',
+    '-o',
+    'size=64k',
+    'tmpfs',
+    tmpdir(),
+  ]).status === 0;
 
 /** Runs a program with a store on a file system of its own; the program prints JSON. */
 async function runOnMount(options: string, prepare: string, program: string): Promise<unknown> {
@@ -52,7 +62,10 @@ describe('a folder store', () => {
   it('leaves nothing but objects and no half-written file behind', async () => {
     const store = createFolderStore(folder);
     const created = await store.put('current.json', utf8.encode('1'), absent);
-    await store.put('current.json', utf8.encode('2'), { when: 'unchanged', etag: created.ok ? created.etag : '' });
+    await store.put('current.json', utf8.encode('2'), {
+      when: 'unchanged',
+      etag: created.ok ? created.etag : '',
+    });
     await store.put('current.json', utf8.encode('3'), absent);
     expect(await readdir(folder)).toEqual(['current.json']);
   });
@@ -72,8 +85,14 @@ describe('a folder store', () => {
     const store = createFolderStore(folder);
     const created = await store.put('a.json', utf8.encode('1'), absent);
     const { pid } = spawnSync(process.execPath, ['--version']);
-    await writeFile(join(folder, '.lock'), JSON.stringify({ token: 'of the dead', pid, host: hostname() }));
-    const replaced = await store.put('a.json', utf8.encode('2'), { when: 'unchanged', etag: created.ok ? created.etag : '' });
+    await writeFile(
+      join(folder, '.lock'),
+      JSON.stringify({ token: 'of the dead', pid, host: hostname() }),
+    );
+    const replaced = await store.put('a.json', utf8.encode('2'), {
+      when: 'unchanged',
+      etag: created.ok ? created.etag : '',
+    });
     expect(replaced.ok).toBe(true);
   });
 
@@ -82,7 +101,10 @@ describe('a folder store', () => {
     const store = createFolderStore(join(folder, 'file'));
     expect(await store.get('a.json')).toBeNull();
     const failure = await catchStorageFailure(store.put('a.json', utf8.encode('a'), absent));
-    expect(failure).toMatchObject({ reason: 'unexpected', detail: expect.stringContaining('a file where a folder should be') });
+    expect(failure).toMatchObject({
+      reason: 'unexpected',
+      detail: expect.stringContaining('a file where a folder should be'),
+    });
   });
 
   it('finds no object in a folder, and leaves names out that are no keys', async () => {
@@ -116,12 +138,15 @@ describe('a folder store', () => {
     },
   );
 
-  it.skipIf(!canMount)('says that it may not write to a read-only disk (needs a mount namespace)', async () => {
-    const result = await runOnMount(
-      'size=64k',
-      'mkdir store; mount -o remount,ro .',
-      `return attempt(store.put('a.json', new Uint8Array(1), { when: 'absent' }));`,
-    );
-    expect(result).toMatchObject({ reason: 'forbidden' });
-  });
+  it.skipIf(!canMount)(
+    'says that it may not write to a read-only disk (needs a mount namespace)',
+    async () => {
+      const result = await runOnMount(
+        'size=64k',
+        'mkdir store; mount -o remount,ro .',
+        `return attempt(store.put('a.json', new Uint8Array(1), { when: 'absent' }));`,
+      );
+      expect(result).toMatchObject({ reason: 'forbidden' });
+    },
+  );
 });

@@ -29,13 +29,18 @@ async function writeDevServerFile(content: unknown): Promise<void> {
 
 /** Children of this process that run the simulator. */
 function countSimulators(): number {
-  const lines = execFileSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], { encoding: 'utf8' }).split('\n');
+  const lines = execFileSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], {
+    encoding: 'utf8',
+  }).split('\n');
   return lines.filter((line) => line.includes('workerd')).length;
 }
 
 describe('the local R2 bucket', () => {
   it('is the one of wrangler.toml', () => {
-    const { r2_buckets: buckets } = readWranglerConfig({ config: 'wrangler.toml' }, { hideWarnings: true });
+    const { r2_buckets: buckets } = readWranglerConfig(
+      { config: 'wrangler.toml' },
+      { hideWarnings: true },
+    );
     const bucket = buckets.find((candidate: { binding: string }) => candidate.binding === 'MODELS');
     expect(bucket?.bucket_name).toBe(LOCAL_BUCKET.bucket);
     expect(bucket?.local_dev?.experimental_s3_credentials).toEqual(LOCAL_BUCKET.credentials);
@@ -70,7 +75,9 @@ describe('the local R2 bucket', () => {
   it('leaves no process and no lock when it is closed', async () => {
     const store = await openLocalR2(root);
     expect(countSimulators()).toBe(1);
-    expect(await readFile(join(root, '.digitmint/local-r2.lock'), 'utf8')).toContain(`"pid":${process.pid}`);
+    expect(await readFile(join(root, '.digitmint/local-r2.lock'), 'utf8')).toContain(
+      `"pid":${process.pid}`,
+    );
     await store.close();
     expect(countSimulators()).toBe(0);
     expect(await readdir(join(root, '.digitmint'))).toEqual([]);
@@ -89,9 +96,15 @@ describe('the local R2 bucket', () => {
   });
 
   it('is not opened behind the back of a dev server that runs but does not answer', async () => {
-    await writeDevServerFile({ url: `http://127.0.0.1:${await findFreePort()}/`, pid: process.pid });
+    await writeDevServerFile({
+      url: `http://127.0.0.1:${await findFreePort()}/`,
+      pid: process.pid,
+    });
     const failure = await catchStorageFailure(openLocalR2(root));
-    expect(failure).toMatchObject({ reason: 'busy', detail: expect.stringContaining('dev-server.json') });
+    expect(failure).toMatchObject({
+      reason: 'busy',
+      detail: expect.stringContaining('dev-server.json'),
+    });
   });
 
   it.each([

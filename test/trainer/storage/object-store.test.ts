@@ -8,7 +8,12 @@ import type { ObjectStore } from '../../../trainer/storage/object-store.ts';
 import { createS3Store } from '../../../trainer/storage/s3-store.ts';
 import { createMemoryStore } from '../../support/memory-store.ts';
 import { describeObjectStoreContract } from '../../support/object-store-contract.ts';
-import { hasVersitygw, startVersitygw, startWrangler, type S3Server } from '../../support/s3-server.ts';
+import {
+  hasVersitygw,
+  startVersitygw,
+  startWrangler,
+  type S3Server,
+} from '../../support/s3-server.ts';
 
 const cleanUps: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -27,11 +32,17 @@ async function openServer(start: () => Promise<S3Server>, prefix = ''): Promise<
   return createS3Store({ ...server, prefix, listPageSize: 2 });
 }
 
-describeObjectStoreContract('a folder', async () => createFolderStore(join(await makeFolder(), 'made/by the first put')));
+describeObjectStoreContract('a folder', async () =>
+  createFolderStore(join(await makeFolder(), 'made/by the first put')),
+);
 describeObjectStoreContract('the memory of tests', async () => createMemoryStore());
 describeObjectStoreContract("wrangler's local S3 endpoint", () => openServer(startWrangler));
-describeObjectStoreContract('the local R2 bucket without a dev server', async () => openLocalR2(await makeFolder()));
+describeObjectStoreContract('the local R2 bucket without a dev server', async () =>
+  openLocalR2(await makeFolder()),
+);
 describe.skipIf(!hasVersitygw())('versitygw (installed by dev/install-versitygw.sh)', () => {
   describeObjectStoreContract('its bucket', () => openServer(startVersitygw));
-  describeObjectStoreContract('its bucket below a prefix', () => openServer(startVersitygw, 'Some/prefix_1'));
+  describeObjectStoreContract('its bucket below a prefix', () =>
+    openServer(startVersitygw, 'Some/prefix_1'),
+  );
 });

@@ -3,16 +3,31 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { StorageError } from '../../../trainer/storage/object-store.ts';
 import { createS3Store, type S3StoreOptions } from '../../../trainer/storage/s3-store.ts';
-import { buildS3Error, startFaultyProxy, type Fault, type FaultyProxy } from '../../support/faulty-proxy.ts';
+import {
+  buildS3Error,
+  startFaultyProxy,
+  type Fault,
+  type FaultyProxy,
+} from '../../support/faulty-proxy.ts';
 import { catchStorageFailure, listKeys } from '../../support/object-store-contract.ts';
-import { findFreePort, hasVersitygw, startVersitygw, startWrangler, type S3Server } from '../../support/s3-server.ts';
+import {
+  findFreePort,
+  hasVersitygw,
+  startVersitygw,
+  startWrangler,
+  type S3Server,
+} from '../../support/s3-server.ts';
 
 const utf8 = new TextEncoder();
 const absent = { when: 'absent' } as const;
 const buildFreshKey = (): string => `faults/${randomUUID()}.json`;
 
 /** A clock of its own: no test waits between attempts. */
-function createWaiting(): { waits: number[]; sleep: (ms: number) => Promise<void>; random: () => number } {
+function createWaiting(): {
+  waits: number[];
+  sleep: (ms: number) => Promise<void>;
+  random: () => number;
+} {
   const waits: number[] = [];
   return { waits, random: () => 1, sleep: (ms) => Promise.resolve(void waits.push(ms)) };
 }
@@ -43,18 +58,36 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       options: Partial<S3StoreOptions> = {},
     ): Promise<ReturnType<typeof createS3Store>> {
       proxy = await startFaultyProxy(server.endpoint, (index) => faults[index] ?? { do: 'pass' });
-      return createS3Store({ ...server, endpoint: proxy.endpoint, waiting: createWaiting(), ...options });
+      return createS3Store({
+        ...server,
+        endpoint: proxy.endpoint,
+        waiting: createWaiting(),
+        ...options,
+      });
     }
 
     it('says that a wrong secret was refused', async () => {
-      const store = createS3Store({ ...server, credentials: { ...server.credentials, secretAccessKey: 'a-wrong-secret' } });
-      const failure = await catchStorageFailure(store.put(buildFreshKey(), utf8.encode('x'), absent));
-      expect(failure).toEqual({ reason: 'credentials_refused', detail: 'HTTP 403 SignatureDoesNotMatch' });
+      const store = createS3Store({
+        ...server,
+        credentials: { ...server.credentials, secretAccessKey: 'a-wrong-secret' },
+      });
+      const failure = await catchStorageFailure(
+        store.put(buildFreshKey(), utf8.encode('x'), absent),
+      );
+      expect(failure).toEqual({
+        reason: 'credentials_refused',
+        detail: 'HTTP 403 SignatureDoesNotMatch',
+      });
     });
 
     it('says that an unknown access key was refused', async () => {
-      const store = createS3Store({ ...server, credentials: { ...server.credentials, accessKeyId: 'nobody' } });
-      expect((await catchStorageFailure(store.get(buildFreshKey()))).reason).toBe('credentials_refused');
+      const store = createS3Store({
+        ...server,
+        credentials: { ...server.credentials, accessKeyId: 'nobody' },
+      });
+      expect((await catchStorageFailure(store.get(buildFreshKey()))).reason).toBe(
+        'credentials_refused',
+      );
     });
 
     it('says that the region is wrong, or does not mind, as R2 does not', async () => {
@@ -91,7 +124,10 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       const key = buildFreshKey();
       const store = await openThroughFaults([{ do: 'pass' }, { do: 'cut' }]);
       const created = await store.put(key, utf8.encode('old'), absent);
-      const put = await store.put(key, utf8.encode('new'), { when: 'unchanged', etag: created.ok ? created.etag : '' });
+      const put = await store.put(key, utf8.encode('new'), {
+        when: 'unchanged',
+        etag: created.ok ? created.etag : '',
+      });
       expect(put).toEqual({ ok: true, etag: (await store.get(key))?.etag });
     });
 
@@ -99,7 +135,10 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       const key = buildFreshKey();
       await createS3Store(server).put(key, utf8.encode('theirs'), absent);
       const store = await openThroughFaults([{ do: 'drop' }]);
-      expect(await store.put(key, utf8.encode('mine'), absent)).toEqual({ ok: false, reason: 'precondition_failed' });
+      expect(await store.put(key, utf8.encode('mine'), absent)).toEqual({
+        ok: false,
+        reason: 'precondition_failed',
+      });
     });
 
     it.each([
@@ -109,7 +148,10 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
         '429, as R2 answers a second write to a key within a second',
         { do: 'answer', status: 429, body: buildS3Error('TooManyRequests') },
       ],
-      ['409 ConditionalRequestConflict', { do: 'answer', status: 409, body: buildS3Error('ConditionalRequestConflict') }],
+      [
+        '409 ConditionalRequestConflict',
+        { do: 'answer', status: 409, body: buildS3Error('ConditionalRequestConflict') },
+      ],
       ['500 InternalError', { do: 'answer', status: 500, body: buildS3Error('InternalError') }],
     ] satisfies [string, Fault][])('tries again after %s', async (_what, fault) => {
       const waiting = createWaiting();
@@ -134,7 +176,10 @@ describe('an S3 store on a server that misbehaves', () => {
     proxy = undefined;
   });
 
-  async function openAlways(fault: Fault, options: Partial<S3StoreOptions> = {}): Promise<ReturnType<typeof createS3Store>> {
+  async function openAlways(
+    fault: Fault,
+    options: Partial<S3StoreOptions> = {},
+  ): Promise<ReturnType<typeof createS3Store>> {
     proxy = await startFaultyProxy('http://127.0.0.1:9', () => fault);
     return createS3Store({
       endpoint: proxy.endpoint,
@@ -163,7 +208,9 @@ describe('an S3 store on a server that misbehaves', () => {
     ['unexpected', 400, 'InvalidRequest'],
   ])('tells %s from HTTP %i %s', async (reason, status, code) => {
     const store = await openAlways({ do: 'answer', status, body: buildS3Error(code) });
-    expect((await catchStorageFailure(store.put('key', utf8.encode('x'), absent))).reason).toBe(reason);
+    expect((await catchStorageFailure(store.put('key', utf8.encode('x'), absent))).reason).toBe(
+      reason,
+    );
   });
 
   it('does not follow a redirect, which would show a stranger a signed request', async () => {
@@ -172,7 +219,10 @@ describe('an S3 store on a server that misbehaves', () => {
       status: 307,
       headers: { location: 'http://127.0.0.1:9/elsewhere', 'x-amz-bucket-region': 'eu-west-1' },
     });
-    expect(await catchStorageFailure(store.get('key'))).toEqual({ reason: 'wrong_region', detail: 'eu-west-1' });
+    expect(await catchStorageFailure(store.get('key'))).toEqual({
+      reason: 'wrong_region',
+      detail: 'eu-west-1',
+    });
     expect(proxy?.seen).toEqual(['GET /bucket/key']);
   });
 
@@ -184,12 +234,18 @@ describe('an S3 store on a server that misbehaves', () => {
       credentials,
       waiting: createWaiting(),
     });
-    expect(await catchStorageFailure(store.get('key'))).toEqual({ reason: 'unreachable', detail: 'ECONNREFUSED' });
+    expect(await catchStorageFailure(store.get('key'))).toEqual({
+      reason: 'unreachable',
+      detail: 'ECONNREFUSED',
+    });
   });
 
   it('is unreachable when no answer comes in time', async () => {
     const store = await openAlways({ do: 'stall' }, { timeoutMs: 20 });
-    expect(await catchStorageFailure(store.get('key'))).toEqual({ reason: 'unreachable', detail: 'no answer within 1 s' });
+    expect(await catchStorageFailure(store.get('key'))).toEqual({
+      reason: 'unreachable',
+      detail: 'no answer within 1 s',
+    });
     expect(proxy?.seen).toHaveLength(5);
   });
 
@@ -205,12 +261,18 @@ describe('an S3 store on a server that misbehaves', () => {
   it.each([
     ['no XML', 'nonsense'],
     ['another document', '<Other/>'],
-    ['a listing without a date', '<ListBucketResult><Contents><Key>a.json</Key><Size>1</Size></Contents></ListBucketResult>'],
+    [
+      'a listing without a date',
+      '<ListBucketResult><Contents><Key>a.json</Key><Size>1</Size></Contents></ListBucketResult>',
+    ],
     [
       'a listing without a size',
       '<ListBucketResult><Contents><Key>a.json</Key><LastModified>2026-01-02T03:04:05Z</LastModified></Contents></ListBucketResult>',
     ],
-    ['a listing that goes on without saying where', '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>'],
+    [
+      'a listing that goes on without saying where',
+      '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',
+    ],
     [
       'an entity bomb',
       '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]><ListBucketResult><Contents><Key>&b;</Key></Contents></ListBucketResult>',
@@ -222,7 +284,10 @@ describe('an S3 store on a server that misbehaves', () => {
 
   it('leaves out listed names that are no keys', async () => {
     const names = ['good.json', '../bad', 'a/../../bad', 'Bad', '&lt;bad&gt;']
-      .map((name) => `<Contents><Key>${name}</Key><Size>1</Size><LastModified>2026-01-02T03:04:05.678Z</LastModified></Contents>`)
+      .map(
+        (name) =>
+          `<Contents><Key>${name}</Key><Size>1</Size><LastModified>2026-01-02T03:04:05.678Z</LastModified></Contents>`,
+      )
       .join('');
     const store = await openAlways({
       do: 'answer',
@@ -233,7 +298,12 @@ describe('an S3 store on a server that misbehaves', () => {
   });
 
   it('refuses an endless object without reading it whole', async () => {
-    const store = await openAlways({ do: 'answer', status: 200, headers: { etag: '"e"' }, body: 'x'.repeat(1_000_000) });
+    const store = await openAlways({
+      do: 'answer',
+      status: 200,
+      headers: { etag: '"e"' },
+      body: 'x'.repeat(1_000_000),
+    });
     expect(await catchStorageFailure(store.get('key', { maxBytes: 1000 }))).toEqual({
       reason: 'too_large',
       key: 'key',
@@ -258,14 +328,23 @@ describe('an S3 store on a server that misbehaves', () => {
       { ...echo, body: buildS3Error(credentials.accessKeyId.replaceAll('-', '')) },
     ]) {
       const store = await openAlways(fault, {
-        credentials: { ...credentials, accessKeyId: 'AKIATHEACCESSKEY', sessionToken: 'the.session.token' },
+        credentials: {
+          ...credentials,
+          accessKeyId: 'AKIATHEACCESSKEY',
+          sessionToken: 'the.session.token',
+        },
       });
       shown.push(inspect(store, { depth: 10, showHidden: true }), store.description);
       const error: StorageError = await store.put('key', utf8.encode('x'), absent).then(
         () => Promise.reject(new Error('expected it to fail')),
         (cause) => cause,
       );
-      shown.push(inspect(error, { depth: 10, showHidden: true }), JSON.stringify(error), error.message, String(error.stack));
+      shown.push(
+        inspect(error, { depth: 10, showHidden: true }),
+        JSON.stringify(error),
+        error.message,
+        String(error.stack),
+      );
       await proxy?.close();
     }
     for (const secret of ['AKIATHEACCESSKEY', credentials.secretAccessKey, 'the.session.token']) {
@@ -273,12 +352,16 @@ describe('an S3 store on a server that misbehaves', () => {
     }
   });
 
-  it.each(['ftp://host', 'host:9000', 'nonsense', 'http://user:the-password@host', 'http://user:the-password@ho st'])(
-    'refuses the endpoint %s without repeating a password',
-    (endpoint) => {
-      const open = (): unknown => createS3Store({ endpoint, bucket: 'bucket', region: 'auto', credentials });
-      expect(open).toThrow(RangeError);
-      expect(open).not.toThrow(/the-password/);
-    },
-  );
+  it.each([
+    'ftp://host',
+    'host:9000',
+    'nonsense',
+    'http://user:the-password@host',
+    'http://user:the-password@ho st',
+  ])('refuses the endpoint %s without repeating a password', (endpoint) => {
+    const open = (): unknown =>
+      createS3Store({ endpoint, bucket: 'bucket', region: 'auto', credentials });
+    expect(open).toThrow(RangeError);
+    expect(open).not.toThrow(/the-password/);
+  });
 });

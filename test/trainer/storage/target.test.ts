@@ -21,7 +21,15 @@ describe('a target', () => {
   });
 
   it.each([
-    ['AWS by region', 's3://bucket', { AWS_REGION: 'eu-west-1' }, {}, 'https://s3.eu-west-1.amazonaws.com', 'eu-west-1', ''],
+    [
+      'AWS by region',
+      's3://bucket',
+      { AWS_REGION: 'eu-west-1' },
+      {},
+      'https://s3.eu-west-1.amazonaws.com',
+      'eu-west-1',
+      '',
+    ],
     [
       'a prefix',
       's3://bucket/a/B_1/',
@@ -31,7 +39,15 @@ describe('a target', () => {
       'eu-west-1',
       'a/B_1',
     ],
-    ['an endpoint', 's3://bucket', { AWS_ENDPOINT_URL: 'http://host:9000' }, {}, 'http://host:9000', 'us-east-1', ''],
+    [
+      'an endpoint',
+      's3://bucket',
+      { AWS_ENDPOINT_URL: 'http://host:9000' },
+      {},
+      'http://host:9000',
+      'us-east-1',
+      '',
+    ],
     [
       'S3’s own endpoint before the general one',
       's3://bucket',
@@ -78,7 +94,13 @@ describe('a target', () => {
       '',
     ],
   ])('in S3 is found through %s', (_what, text, env, flags, endpoint, region, prefix) => {
-    expect(parseTarget(text, { env, ...flags })).toEqual({ kind: 's3', bucket: 'bucket', prefix, endpoint, region });
+    expect(parseTarget(text, { env, ...flags })).toEqual({
+      kind: 's3',
+      bucket: 'bucket',
+      prefix,
+      endpoint,
+      region,
+    });
   });
 
   it.each(['', 'nowhere', 'folder:', 'ftp://host/x', 'gs://bucket', 'file:///x', 'LOCAL'])(
@@ -111,7 +133,11 @@ describe('a target', () => {
 
   it('that is a relative path starts where the command was called', async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'digitmint-target-'));
-    const store = await openTarget(parseTarget('folder:out', { env: {} }), { env: {}, root: '/nowhere', cwd });
+    const store = await openTarget(parseTarget('folder:out', { env: {} }), {
+      env: {},
+      root: '/nowhere',
+      cwd,
+    });
     expect(store.description).toBe(`folder ${join(cwd, 'out')}`);
     await rm(cwd, { recursive: true });
   });
@@ -127,7 +153,11 @@ describe('a target', () => {
 
 describe('credentials', () => {
   it('are read from the environment', () => {
-    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: ' secret\n', AWS_SESSION_TOKEN: '' };
+    const env = {
+      AWS_ACCESS_KEY_ID: 'id',
+      AWS_SECRET_ACCESS_KEY: ' secret\n',
+      AWS_SESSION_TOKEN: '',
+    };
     expect(readS3Credentials(env)).toEqual({ accessKeyId: 'id', secretAccessKey: 'secret' });
     expect(readS3Credentials({ ...env, AWS_SESSION_TOKEN: 'token' })).toEqual({
       accessKeyId: 'id',
@@ -145,7 +175,11 @@ describe('credentials', () => {
   });
 
   it('that no header could carry are refused without being shown', () => {
-    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'to\nken' };
+    const env = {
+      AWS_ACCESS_KEY_ID: 'id',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      AWS_SESSION_TOKEN: 'to\nken',
+    };
     const read = (): unknown => readS3Credentials(env);
     expect(read).toThrow('AWS_SESSION_TOKEN');
     expect(read).not.toThrow(/to\nken/);

@@ -8,7 +8,12 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import * as core from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { BACKEND_NAMES, BackendError, type Openers, selectBackend } from '../../../trainer/tensorflow/backend.ts';
+import {
+  BACKEND_NAMES,
+  BackendError,
+  type Openers,
+  selectBackend,
+} from '../../../trainer/tensorflow/backend.ts';
 import { BackendUnusable, type Opener } from '../../../trainer/tensorflow/open-backend.ts';
 import { createCpuOpener } from '../../../trainer/tensorflow/portable-backends.ts';
 import { prepareSwiftShader, swiftShaderMissing } from '../../support/swiftshader.ts';
@@ -18,7 +23,11 @@ interface Fingerprint {
   readonly tfBackend: string;
   readonly description: string;
   readonly threads?: number;
-  readonly considered: readonly { readonly name: string; readonly usable: boolean; readonly reason: string }[];
+  readonly considered: readonly {
+    readonly name: string;
+    readonly usable: boolean;
+    readonly reason: string;
+  }[];
   readonly current: string;
   readonly hash: string;
   readonly values: readonly number[];
@@ -29,8 +38,12 @@ interface Fingerprint {
 }
 
 const required = process.env['DIGITMINT_REQUIRE_BACKENDS'] === '1';
-const tfjsNode = fileURLToPath(new URL('../../../node_modules/@tensorflow/tfjs-node/lib', import.meta.url));
-const tensorflowMissing = existsSync(tfjsNode) ? undefined : 'not set up, run `npm run setup:tensorflow`';
+const tfjsNode = fileURLToPath(
+  new URL('../../../node_modules/@tensorflow/tfjs-node/lib', import.meta.url),
+);
+const tensorflowMissing = existsSync(tfjsNode)
+  ? undefined
+  : 'not set up, run `npm run setup:tensorflow`';
 
 for (const reason of [tensorflowMissing && `tfjs-node: ${tensorflowMissing}`, swiftShaderMissing]) {
   if (reason !== undefined && !required) {
@@ -45,25 +58,34 @@ const CONVOLUTIONS = [-0.8549, -0.10877];
 describe('selectBackend', () => {
   afterEach(() => vi.restoreAllMocks());
 
-  test.each(['wasm', 'cpu'] as const)('selects %s, without a word on the terminal', async (name) => {
-    const said = vi.spyOn(console, 'warn');
-    const listeners = process.listeners('uncaughtException');
-    const backend = await selectBackend(name);
-    expect(backend).toMatchObject({ name, tfBackend: name, threads: 1 });
-    expect(backend.considered).toEqual([{ name, usable: true, reason: backend.description }]);
-    expect(tf.getBackend()).toBe(name);
-    expect(core.getBackend()).toBe(name);
-    expect(tf.memory().numTensors).toBe(0);
-    expect(said).not.toHaveBeenCalled();
-    expect(process.listeners('uncaughtException')).toEqual(listeners);
-    await backend.release();
-  });
+  test.each(['wasm', 'cpu'] as const)(
+    'selects %s, without a word on the terminal',
+    async (name) => {
+      const said = vi.spyOn(console, 'warn');
+      const listeners = process.listeners('uncaughtException');
+      const backend = await selectBackend(name);
+      expect(backend).toMatchObject({ name, tfBackend: name, threads: 1 });
+      expect(backend.considered).toEqual([{ name, usable: true, reason: backend.description }]);
+      expect(tf.getBackend()).toBe(name);
+      expect(core.getBackend()).toBe(name);
+      expect(tf.memory().numTensors).toBe(0);
+      expect(said).not.toHaveBeenCalled();
+      expect(process.listeners('uncaughtException')).toEqual(listeners);
+      await backend.release();
+    },
+  );
 
   test('refuses wasm when convolutions are to be trained, and says what is usable', async () => {
-    const refusal = await selectBackend('wasm', { convolutions: true }, pretend({ cpu: createCpuOpener() })).catch(String);
+    const refusal = await selectBackend(
+      'wasm',
+      { convolutions: true },
+      pretend({ cpu: createCpuOpener() }),
+    ).catch(String);
     expect(refusal).toContain('--backend wasm cannot be used here');
     const real = await fingerprint('wasm', { convolutions: true });
-    expect(real.refusal).toMatch(/cannot train convolutions .*\n.*Usable here: .*cpu \(plain JavaScript/s);
+    expect(real.refusal).toMatch(
+      /cannot train convolutions .*\n.*Usable here: .*cpu \(plain JavaScript/s,
+    );
   });
 
   test('names the flag, the reason and the usable ones when the requested one is not usable', async () => {
@@ -75,7 +97,11 @@ describe('selectBackend', () => {
   });
 
   test('takes the first usable one in auto, and tells about each that it passed over', async () => {
-    const { name, considered } = await selectBackend('auto', {}, pretend({ wasm: createCpuOpener() }));
+    const { name, considered } = await selectBackend(
+      'auto',
+      {},
+      pretend({ wasm: createCpuOpener() }),
+    );
     expect(name).toBe('wasm');
     expect(considered.map((other) => [other.name, other.usable])).toEqual([
       ['tensorflow-gpu', false],
@@ -87,10 +113,20 @@ describe('selectBackend', () => {
 
   test('takes a software adapter in auto only after wasm, but before plain JavaScript', async () => {
     const software: Opener = (options) =>
-      options.acceptsSoftware ? createCpuOpener()(options) : Promise.reject(new BackendUnusable('software'));
-    const withWasm = await selectBackend('auto', {}, pretend({ webgpu: software, wasm: createCpuOpener() }));
+      options.acceptsSoftware
+        ? createCpuOpener()(options)
+        : Promise.reject(new BackendUnusable('software'));
+    const withWasm = await selectBackend(
+      'auto',
+      {},
+      pretend({ webgpu: software, wasm: createCpuOpener() }),
+    );
     expect(withWasm.name).toBe('wasm');
-    const without = await selectBackend('auto', {}, pretend({ webgpu: software, cpu: createCpuOpener() }));
+    const without = await selectBackend(
+      'auto',
+      {},
+      pretend({ webgpu: software, cpu: createCpuOpener() }),
+    );
     expect(without.name).toBe('webgpu');
     expect(without.considered.filter(({ name }) => name === 'webgpu')).toHaveLength(1);
   });
@@ -102,7 +138,9 @@ describe('selectBackend', () => {
       vi.spyOn(tf.backend(), 'read').mockResolvedValue(new Float32Array(64 * 64));
       return opened;
     };
-    await expect(selectBackend('cpu', {}, pretend({ cpu: wrong }))).rejects.toThrow(/matMul comes out wrong: element/);
+    await expect(selectBackend('cpu', {}, pretend({ cpu: wrong }))).rejects.toThrow(
+      /matMul comes out wrong: element/,
+    );
   });
 
   test('gives the same bits in two processes on wasm and on plain JavaScript', async () => {
@@ -115,56 +153,75 @@ describe('selectBackend', () => {
   });
 });
 
-describe.skipIf(tensorflowMissing !== undefined && !required)(`tfjs-node (${tensorflowMissing ?? 'set up'})`, () => {
-  test('is selected by auto, quietly, and gives the same bits in two processes', async () => {
-    const [first, second] = await Promise.all([
-      fingerprint('auto', { convolutions: true, threads: 2 }),
-      fingerprint('auto', { convolutions: true, threads: 2 }),
-    ]);
-    expect(first).toMatchObject({ tfBackend: 'tensorflow', current: 'tensorflow', leaked: 0 });
-    expect(first.description).toMatch(/^tfjs-node 4\.22\.0 with libtensorflow \d+\.\d+\.\d+ on the (CPU, 2 threads|GPU)$/);
-    expect(second.hash).toBe(first.hash);
-    expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
-    if (first.name === 'tensorflow') {
-      expect(first.noise).toBe('');
-    }
-  });
+describe.skipIf(tensorflowMissing !== undefined && !required)(
+  `tfjs-node (${tensorflowMissing ?? 'set up'})`,
+  () => {
+    test('is selected by auto, quietly, and gives the same bits in two processes', async () => {
+      const [first, second] = await Promise.all([
+        fingerprint('auto', { convolutions: true, threads: 2 }),
+        fingerprint('auto', { convolutions: true, threads: 2 }),
+      ]);
+      expect(first).toMatchObject({ tfBackend: 'tensorflow', current: 'tensorflow', leaked: 0 });
+      expect(first.description).toMatch(
+        /^tfjs-node 4\.22\.0 with libtensorflow \d+\.\d+\.\d+ on the (CPU, 2 threads|GPU)$/,
+      );
+      expect(second.hash).toBe(first.hash);
+      expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
+      if (first.name === 'tensorflow') {
+        expect(first.noise).toBe('');
+      }
+    });
 
-  test('computes on the CPU when that is asked for, on as many threads as asked for', async () => {
-    const one = await fingerprint('tensorflow', { threads: 1 });
-    expect(one).toMatchObject({ name: 'tensorflow', threads: 1 });
-    expectClose(one.values, DENSE);
-  });
-});
+    test('computes on the CPU when that is asked for, on as many threads as asked for', async () => {
+      const one = await fingerprint('tensorflow', { threads: 1 });
+      expect(one).toMatchObject({ name: 'tensorflow', threads: 1 });
+      expectClose(one.values, DENSE);
+    });
+  },
+);
 
-describe.skipIf(swiftShaderMissing !== undefined && !required)(`webgpu (${swiftShaderMissing ?? 'SwiftShader'})`, () => {
-  test('trains dense layers and convolutions, with the same bits in two processes, and lets the process end', async () => {
-    const env = await prepareSwiftShader();
-    const first = await fingerprint('webgpu', { convolutions: true }, env);
-    const second = await fingerprint('webgpu', { convolutions: true }, env);
-    expect(first).toMatchObject({ name: 'webgpu', current: 'webgpu', leaked: 0, noise: '' });
-    expect(first.description).toMatch(/SwiftShader.*\(software\)/);
-    expect(second.hash).toBe(first.hash);
-    expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
-  });
-});
+describe.skipIf(swiftShaderMissing !== undefined && !required)(
+  `webgpu (${swiftShaderMissing ?? 'SwiftShader'})`,
+  () => {
+    test('trains dense layers and convolutions, with the same bits in two processes, and lets the process end', async () => {
+      const env = await prepareSwiftShader();
+      const first = await fingerprint('webgpu', { convolutions: true }, env);
+      const second = await fingerprint('webgpu', { convolutions: true }, env);
+      expect(first).toMatchObject({ name: 'webgpu', current: 'webgpu', leaked: 0, noise: '' });
+      expect(first.description).toMatch(/SwiftShader.*\(software\)/);
+      expect(second.hash).toBe(first.hash);
+      expectClose(first.values, [...DENSE, ...CONVOLUTIONS]);
+    });
+  },
+);
 
 describe('webgpu without a driver', () => {
-  test.skipIf(process.platform !== 'linux')('is refused in words, and Dawn stays silent', async () => {
-    const env = { VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
-    const { refusal } = await fingerprint('webgpu', {}, env);
-    expect(refusal).toMatch(/^--backend webgpu cannot be used here\.\n {2}webgpu: there is no (Vulkan|GPU)/);
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'is refused in words, and Dawn stays silent',
+    async () => {
+      const env = { VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
+      const { refusal } = await fingerprint('webgpu', {}, env);
+      expect(refusal).toMatch(
+        /^--backend webgpu cannot be used here\.\n {2}webgpu: there is no (Vulkan|GPU)/,
+      );
+    },
+  );
 });
 
 /** Openers of which only the given ones work. */
 function pretend(openers: Partial<Openers>): Openers {
   const unusable: Opener = () => Promise.reject(new BackendUnusable('pretended'));
-  const all = Object.fromEntries(BACKEND_NAMES.map((name) => [name, unusable])) as unknown as Openers;
+  const all = Object.fromEntries(
+    BACKEND_NAMES.map((name) => [name, unusable]),
+  ) as unknown as Openers;
   return { ...all, ...openers };
 }
 
-function fingerprint(backend: string, options: object = {}, env: Record<string, string> = {}): Promise<Fingerprint> {
+function fingerprint(
+  backend: string,
+  options: object = {},
+  env: Record<string, string> = {},
+): Promise<Fingerprint> {
   const program = fileURLToPath(new URL('fingerprint.ts', import.meta.url));
   const args = ['--disable-warning=ExperimentalWarning', program, backend, JSON.stringify(options)];
   return new Promise((resolve, reject) => {

@@ -6,7 +6,12 @@
  */
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
-import { BackendError, selectBackend, type BackendName, type SelectOptions } from '../../../trainer/tensorflow/backend.ts';
+import {
+  BackendError,
+  selectBackend,
+  type BackendName,
+  type SelectOptions,
+} from '../../../trainer/tensorflow/backend.ts';
 
 const [requested = 'auto', options = '{}'] = process.argv.slice(2);
 try {
@@ -14,7 +19,10 @@ try {
   const backend = await selectBackend(requested as BackendName, selectOptions);
   const tensorsBefore = tf.memory().numTensors;
   const hash = createHash('sha256');
-  const results = tf.tidy(() => [...computeDense(), ...(selectOptions.convolutions ? computeConvolutions() : [])]);
+  const results = tf.tidy(() => [
+    ...computeDense(),
+    ...(selectOptions.convolutions ? computeConvolutions() : []),
+  ]);
   const values: number[] = [];
   for (const tensor of results) {
     const data = await tensor.data();

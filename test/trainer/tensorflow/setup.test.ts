@@ -9,15 +9,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hasForeignInstallation, placeTree, readStamp, writeStamp } from '../../../trainer/tensorflow/installation.ts';
-import { setUpTensorflow, type SetUpOptions, undoSetUp } from '../../../trainer/tensorflow/install.ts';
+import {
+  hasForeignInstallation,
+  placeTree,
+  readStamp,
+  writeStamp,
+} from '../../../trainer/tensorflow/installation.ts';
+import {
+  setUpTensorflow,
+  type SetUpOptions,
+  undoSetUp,
+} from '../../../trainer/tensorflow/install.ts';
 import { SetUpProblem } from '../../../trainer/tensorflow/problem.ts';
 import { DISTRIBUTIONS } from '../../../trainer/tensorflow/wheels.ts';
 
 const WORKING = 'exit 0';
 const NO_PIP = 'case "$*" in *"-m pip"*) echo "No module named pip" >&2; exit 1;; esac';
-const NO_NETWORK = 'case "$*" in *download*) echo "WARNING: Retrying" >&2; echo "ERROR: no route" >&2; exit 1;; esac';
-const FULL_DISK = 'case "$*" in *download*) echo "OSError: [Errno 28] No space left on device" >&2; exit 1;; esac';
+const NO_NETWORK =
+  'case "$*" in *download*) echo "WARNING: Retrying" >&2; echo "ERROR: no route" >&2; exit 1;; esac';
+const FULL_DISK =
+  'case "$*" in *download*) echo "OSError: [Errno 28] No space left on device" >&2; exit 1;; esac';
 /** Stands for a pip that brings another file than the pinned one. */
 const WRONG_FILE = `case "$*" in *download*)
   while [ "$1" != --dest ]; do shift; done
@@ -69,12 +80,16 @@ describe.skipIf(process.platform === 'win32')('setUpTensorflow', () => {
 
   test('says when CXX names a compiler that is not there', async () => {
     await installPrograms({ python3: WORKING, 'g++': WORKING });
-    expect(await refuse({ env: { ...options.env, CXX: 'elsewhere/g++ -m64' } })).toContain('CXX names (elsewhere/g++ -m64)');
+    expect(await refuse({ env: { ...options.env, CXX: 'elsewhere/g++ -m64' } })).toContain(
+      'CXX names (elsewhere/g++ -m64)',
+    );
   });
 
   test("shows pip's own words when it cannot download", async () => {
     await installPrograms({ python3: NO_NETWORK, 'g++': WORKING });
-    expect(await refuse()).toMatch(/pip could not download tensorflow-cpu 2\.15\.1.*ERROR: no route/s);
+    expect(await refuse()).toMatch(
+      /pip could not download tensorflow-cpu 2\.15\.1.*ERROR: no route/s,
+    );
   });
 
   test('says when the disk is full', async () => {
@@ -104,7 +119,9 @@ describe.skipIf(process.platform === 'win32')('setUpTensorflow', () => {
     ['win32', 'x64'],
     ['freebsd', 'x64'],
   ])("points to tfjs-node's own installer on %s-%s", async (platform, arch) => {
-    expect(await refuse({ platform, arch })).toContain('npm rebuild @tensorflow/tfjs-node --ignore-scripts=false');
+    expect(await refuse({ platform, arch })).toContain(
+      'npm rebuild @tensorflow/tfjs-node --ignore-scripts=false',
+    );
   });
 
   test('has no GPU build for arm64', async () => {
@@ -151,7 +168,9 @@ describe('an installation', () => {
 
 describe('the pins', () => {
   test('name each wheel by its project, version, and 64 hex digits', () => {
-    for (const { project, version, file, sha256, bytes } of DISTRIBUTIONS.flatMap(({ wheels }) => wheels)) {
+    for (const { project, version, file, sha256, bytes } of DISTRIBUTIONS.flatMap(
+      ({ wheels }) => wheels,
+    )) {
       expect(file.startsWith(`${project.replaceAll('-', '_')}-${version}-`)).toBe(true);
       expect(sha256).toMatch(/^[0-9a-f]{64}$/);
       expect(bytes).toBeGreaterThan(1e6);

@@ -19,7 +19,13 @@ const WORDS_PER_IMAGE = 5;
  * @param index    Which stream of that purpose: the step.
  * @returns        [count, side, side], 0..1.
  */
-export function augmentImages(images: Uint8Array, side: number, key: RandomKey, purpose: number, index: number): Float32Array {
+export function augmentImages(
+  images: Uint8Array,
+  side: number,
+  key: RandomKey,
+  purpose: number,
+  index: number,
+): Float32Array {
   const size = side * side;
   const count = images.length / size;
   const words = drawWords(key, purpose, index, count * WORDS_PER_IMAGE);
@@ -31,15 +37,24 @@ export function augmentImages(images: Uint8Array, side: number, key: RandomKey, 
     ) as [number, number, number, number, number];
     const angle = (turn * AUGMENTATION.degrees * Math.PI) / 180;
     const scale = 1 + zoom * AUGMENTATION.scale;
-    const [cos, sin, shear] = [Math.cos(angle) / scale, Math.sin(angle) / scale, slant * AUGMENTATION.slant];
-    warpImage(images.subarray(i * size, (i + 1) * size), side, out.subarray(i * size, (i + 1) * size), {
-      xx: cos,
-      xy: shear * cos - sin,
-      yx: sin,
-      yy: shear * sin + cos,
-      dx: right * AUGMENTATION.shiftPixels,
-      dy: down * AUGMENTATION.shiftPixels,
-    });
+    const [cos, sin, shear] = [
+      Math.cos(angle) / scale,
+      Math.sin(angle) / scale,
+      slant * AUGMENTATION.slant,
+    ];
+    warpImage(
+      images.subarray(i * size, (i + 1) * size),
+      side,
+      out.subarray(i * size, (i + 1) * size),
+      {
+        xx: cos,
+        xy: shear * cos - sin,
+        yx: sin,
+        yy: shear * sin + cos,
+        dx: right * AUGMENTATION.shiftPixels,
+        dy: down * AUGMENTATION.shiftPixels,
+      },
+    );
   }
   return out;
 }
@@ -55,7 +70,12 @@ interface Affine {
 }
 
 /** Fills `out` with the image seen through the map, 0..1; outside of the image is paper. */
-function warpImage(image: Uint8Array, side: number, out: Float32Array, { xx, xy, yx, yy, dx, dy }: Affine): void {
+function warpImage(
+  image: Uint8Array,
+  side: number,
+  out: Float32Array,
+  { xx, xy, yx, yy, dx, dy }: Affine,
+): void {
   const centre = (side - 1) / 2;
   for (let row = 0; row < side; row++) {
     for (let column = 0; column < side; column++) {

@@ -14,7 +14,14 @@ import { CLASSIFIER_CONFIG, countParameters, planClassifier } from './network.ts
 export const CLASSIFIER_SHA256 = '96f7364af4a000af1628f030e0fcec0c5a82583d44f911f41b73e25b08c11acd';
 
 /** Where the shipped classifier lies. */
-export const CLASSIFIER_FOLDER = join(import.meta.dirname, '..', '..', '..', 'models', 'classifier');
+export const CLASSIFIER_FOLDER = join(
+  import.meta.dirname,
+  '..',
+  '..',
+  '..',
+  'models',
+  'classifier',
+);
 
 /** Little-endian float32, in the order of `planClassifier`. */
 export const CLASSIFIER_WEIGHTS_FILE = 'weights.bin';
@@ -28,7 +35,12 @@ const manifestSchema = z.strictObject({
   /** How it was made. */
   command: z.string(),
   seed: z.string(),
-  data: z.strictObject({ name: z.string(), trainingImages: z.int(), validationImages: z.int(), sha256: z.string() }),
+  data: z.strictObject({
+    name: z.string(),
+    trainingImages: z.int(),
+    validationImages: z.int(),
+    sha256: z.string(),
+  }),
   network: z.record(z.string(), z.unknown()),
   training: z.record(z.string(), z.unknown()),
   /** The epoch whose averaged weights were kept: the best on validation. */
@@ -75,20 +87,29 @@ export async function loadClassifier(
   folder: string = CLASSIFIER_FOLDER,
   expectedSha256: string = CLASSIFIER_SHA256,
 ): Promise<Classifier> {
-  const restore = 'it comes with the repository: restore it with `git checkout -- models/classifier`';
+  const restore =
+    'it comes with the repository: restore it with `git checkout -- models/classifier`';
   const read = (name: string): Promise<Uint8Array> =>
     readFile(join(folder, name)).catch((cause: NodeJS.ErrnoException) => {
-      throw new ClassifierError(`${join(folder, name)} cannot be read (${cause.code}); ${restore}`, { cause });
+      throw new ClassifierError(
+        `${join(folder, name)} cannot be read (${cause.code}); ${restore}`,
+        { cause },
+      );
     });
   const bytes = await read(CLASSIFIER_WEIGHTS_FILE);
   const sha256 = hash(bytes);
   const path = join(folder, CLASSIFIER_WEIGHTS_FILE);
   if (sha256 !== expectedSha256) {
-    throw new ClassifierError(`${path} has SHA-256 ${sha256}, expected ${expectedSha256}; ${restore}`);
+    throw new ClassifierError(
+      `${path} has SHA-256 ${sha256}, expected ${expectedSha256}; ${restore}`,
+    );
   }
-  const expectedBytes = countParameters(planClassifier(CLASSIFIER_CONFIG)) * Float32Array.BYTES_PER_ELEMENT;
+  const expectedBytes =
+    countParameters(planClassifier(CLASSIFIER_CONFIG)) * Float32Array.BYTES_PER_ELEMENT;
   if (bytes.length !== expectedBytes) {
-    throw new ClassifierError(`${path} has ${bytes.length} bytes, the network needs ${expectedBytes}; ${restore}`);
+    throw new ClassifierError(
+      `${path} has ${bytes.length} bytes, the network needs ${expectedBytes}; ${restore}`,
+    );
   }
   // A new Uint8Array, not slice(): that of a Buffer of Node shares its memory.
   return {
@@ -102,7 +123,10 @@ function parseManifest(bytes: Uint8Array, folder: string, restore: string): Clas
   try {
     return manifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (cause) {
-    throw new ClassifierError(`${join(folder, CLASSIFIER_MANIFEST_FILE)} is not a classifier's manifest; ${restore}`, { cause });
+    throw new ClassifierError(
+      `${join(folder, CLASSIFIER_MANIFEST_FILE)} is not a classifier's manifest; ${restore}`,
+      { cause },
+    );
   }
 }
 
@@ -128,12 +152,18 @@ export async function saveClassifier(
       dtype: 'float32',
       bytes: bytes.length,
       sha256: hash(bytes),
-      layers: planClassifier(CLASSIFIER_CONFIG).map(({ name, shape }) => ({ name, shape: [...shape] })),
+      layers: planClassifier(CLASSIFIER_CONFIG).map(({ name, shape }) => ({
+        name,
+        shape: [...shape],
+      })),
     },
   };
   await mkdir(folder, { recursive: true });
   await writeAtomically(join(folder, CLASSIFIER_WEIGHTS_FILE), bytes);
-  await writeAtomically(join(folder, CLASSIFIER_MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeAtomically(
+    join(folder, CLASSIFIER_MANIFEST_FILE),
+    `${JSON.stringify(manifest, null, 2)}\n`,
+  );
   return manifest;
 }
 

@@ -42,7 +42,12 @@ export const CLASSIFIER_CONFIG: ClassifierConfig = {
  *
  * @throws RangeError  When a kernel is larger than what it is laid over.
  */
-export function planClassifier({ side, convolutions, features, classes }: ClassifierConfig): WeightSpec[] {
+export function planClassifier({
+  side,
+  convolutions,
+  features,
+  classes,
+}: ClassifierConfig): WeightSpec[] {
   const specs: WeightSpec[] = [];
   let [size, channels] = [side, 1];
   for (const [i, layer] of convolutions.entries()) {
@@ -85,14 +90,23 @@ export type ClassifierOutput = {
  * @param images   [batch, side, side, 1], 0 for paper to 1 for full ink. Not disposed.
  * @returns        The caller disposes both tensors.
  */
-export function runClassifier(config: ClassifierConfig, weights: readonly tf.Tensor[], images: tf.Tensor4D): ClassifierOutput {
+export function runClassifier(
+  config: ClassifierConfig,
+  weights: readonly tf.Tensor[],
+  images: tf.Tensor4D,
+): ClassifierOutput {
   return tf.tidy(() => {
     let x = images;
     for (const [i, { stride, padding }] of config.convolutions.entries()) {
       const [kernel, bias] = weights.slice(2 * i, 2 * i + 2) as [tf.Tensor4D, tf.Tensor1D];
       x = tf.relu(tf.add(tf.conv2d(x, kernel, stride, padding), bias)); // [batch, height, width, filters]
     }
-    const [kernel, bias, lastKernel, lastBias] = weights.slice(-4) as [tf.Tensor2D, tf.Tensor1D, tf.Tensor2D, tf.Tensor1D];
+    const [kernel, bias, lastKernel, lastBias] = weights.slice(-4) as [
+      tf.Tensor2D,
+      tf.Tensor1D,
+      tf.Tensor2D,
+      tf.Tensor1D,
+    ];
     const flat = tf.reshape(x, [x.shape[0], -1]) as tf.Tensor2D; // [batch, height * width * filters]
     const features = tf.relu(tf.add(tf.matMul(flat, kernel), bias)) as tf.Tensor2D; // [batch, features]
     const logits = tf.add(tf.matMul(features, lastKernel), lastBias) as tf.Tensor2D; // [batch, classes]

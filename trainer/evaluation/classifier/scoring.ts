@@ -23,7 +23,11 @@ export interface Scores {
  * @param weights  Flat, as `planClassifier` lists them.
  * @param images   Row-major [count, side, side], 0..255.
  */
-export function scoreImages(config: ClassifierConfig, weights: Float32Array, images: Uint8Array): Scores {
+export function scoreImages(
+  config: ClassifierConfig,
+  weights: Float32Array,
+  images: Uint8Array,
+): Scores {
   const size = config.side ** 2;
   const count = images.length / size;
   const features = new Float32Array(count * config.features);
@@ -33,11 +37,15 @@ export function scoreImages(config: ClassifierConfig, weights: Float32Array, ima
     const n = Math.min(BATCH, count - done);
     const pixels = decodePixels(images.subarray(done * size, (done + n) * size), [0, 1]);
     // The numbers are read outside of tidy: what tidy returns is searched for tensors, number by number.
-    const output = tf.tidy(() => runClassifier(config, parts, tf.tensor4d(pixels, [n, config.side, config.side, 1])));
+    const output = tf.tidy(() =>
+      runClassifier(config, parts, tf.tensor4d(pixels, [n, config.side, config.side, 1])),
+    );
     features.set(output.features.dataSync<'float32'>(), done * config.features);
     const logits = output.logits.dataSync<'float32'>();
     for (let i = 0; i < n; i++) {
-      predictions[done + i] = findLargest(logits.subarray(i * config.classes, (i + 1) * config.classes));
+      predictions[done + i] = findLargest(
+        logits.subarray(i * config.classes, (i + 1) * config.classes),
+      );
     }
     tf.dispose([output.features, output.logits]);
   }

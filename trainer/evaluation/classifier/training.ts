@@ -63,7 +63,10 @@ export async function* trainClassifier(
   const batcher = createBatcher(dataset.count, batchSize, key, PURPOSES.shuffle);
   const steps = epochs * batcher.batchesPerEpoch;
   const warmUp = batcher.batchesPerEpoch / 2;
-  const state = createState(specs, centreKernels(specs, drawInitialArrays(specs, key, PURPOSES.weights)));
+  const state = createState(
+    specs,
+    centreKernels(specs, drawInitialArrays(specs, key, PURPOSES.weights)),
+  );
   const average = tf.tidy(() => tf.variable(tf.clone(state.weights), false));
   try {
     for (let step = 0; step < steps; step++) {
@@ -73,7 +76,10 @@ export async function* trainClassifier(
         ? augmentImages(images, config.side, key, PURPOSES.augmentation, step)
         : decodePixels(images, [0, 1]);
       const labels = Int32Array.from(indices, (index) => dataset.labels[index] as number);
-      const rate = learningRate * Math.min(1, (step + 1) / warmUp) * (0.5 + 0.5 * Math.cos((Math.PI * step) / steps));
+      const rate =
+        learningRate *
+        Math.min(1, (step + 1) / warmUp) *
+        (0.5 + 0.5 * Math.cos((Math.PI * step) / steps));
       const loss = tf.tidy(() => {
         const x = tf.tensor4d(pixels, [batchSize, config.side, config.side, 1]);
         const y = tf.oneHot(tf.tensor1d(labels, 'int32'), config.classes);
@@ -82,10 +88,17 @@ export async function* trainClassifier(
           return tf.losses.softmaxCrossEntropy(y, logits) as tf.Scalar;
         }, [state.weights]);
         const adam = { ...ADAM, learningRate: rate };
-        applyAdam(state, grads[state.weights.name] as tf.Tensor1D, adam, computeAdamAmounts(adam, step + 1));
+        applyAdam(
+          state,
+          grads[state.weights.name] as tf.Tensor1D,
+          adam,
+          computeAdamAmounts(adam, step + 1),
+        );
         // The average of few steps must not hold on to the starting weights.
         const decay = Math.min(emaDecay, (1 + step) / (10 + step));
-        average.assign(tf.add(tf.mul(average, decay), tf.mul(state.weights, 1 - decay)) as tf.Tensor1D);
+        average.assign(
+          tf.add(tf.mul(average, decay), tf.mul(state.weights, 1 - decay)) as tf.Tensor1D,
+        );
         return value;
       });
       const ends = (step + 1) % batcher.batchesPerEpoch === 0;
@@ -93,7 +106,11 @@ export async function* trainClassifier(
       const [value = NaN] = ends ? await loss.data() : [];
       loss.dispose();
       if (ends) {
-        yield { epoch: (step + 1) / batcher.batchesPerEpoch, loss: value, weights: await average.data<'float32'>() };
+        yield {
+          epoch: (step + 1) / batcher.batchesPerEpoch,
+          loss: value,
+          weights: await average.data<'float32'>(),
+        };
       }
       // Lets signals and timers in.
       await setImmediate();
@@ -118,8 +135,13 @@ function centreKernels(specs: readonly WeightSpec[], arrays: NetworkArrays): Net
     }
     const outputs = shape.at(-1) as number;
     const sums = new Float64Array(outputs);
-    kernel.forEach((value, place) => (sums[place % outputs] = (sums[place % outputs] as number) + value));
-    kernel.forEach((value, place) => (kernel[place] = value - ((sums[place % outputs] as number) * outputs) / kernel.length));
+    kernel.forEach(
+      (value, place) => (sums[place % outputs] = (sums[place % outputs] as number) + value),
+    );
+    kernel.forEach(
+      (value, place) =>
+        (kernel[place] = value - ((sums[place % outputs] as number) * outputs) / kernel.length),
+    );
   }
   return { ...arrays, weights };
 }

@@ -15,7 +15,11 @@ export interface ClassAccuracy {
  * @param labels       At least one, each below `classes`.
  * @param predictions  As many.
  */
-export function computeClassAccuracy(labels: Uint8Array, predictions: Uint8Array, classes: number): ClassAccuracy {
+export function computeClassAccuracy(
+  labels: Uint8Array,
+  predictions: Uint8Array,
+  classes: number,
+): ClassAccuracy {
   const requested = new Float64Array(classes);
   const right = new Float64Array(classes);
   labels.forEach((label, i) => {

@@ -21,7 +21,13 @@ const NETWORK: ClassifierConfig = {
 };
 
 /** Without distortions, which would make up for a lack of variety. */
-const TRAINING: ClassifierTraining = { epochs: 12, batchSize: 100, learningRate: 2e-3, emaDecay: 0.99, augment: false };
+const TRAINING: ClassifierTraining = {
+  epochs: 12,
+  batchSize: 100,
+  learningRate: 2e-3,
+  emaDecay: 0.99,
+  augment: false,
+};
 
 /** What learns, and how. */
 export interface FreshNetwork {
@@ -52,5 +58,10 @@ export async function computeClassificationAccuracyScore(
     weights = new Float32Array(epoch.weights);
   }
   const { predictions } = scoreImages(fresh.network, weights, test.images);
-  return predictions.reduce((right, prediction, i) => right + (prediction === test.labels[i] ? 1 : 0), 0) / test.count;
+  return (
+    predictions.reduce(
+      (right, prediction, i) => right + (prediction === test.labels[i] ? 1 : 0),
+      0,
+    ) / test.count
+  );
 }

@@ -12,7 +12,11 @@ const MAX_PER_CLASS = 1000;
  * @param labels  One a point, each below `classes`.
  * @returns       [classes]; NaN for a class of fewer than two points.
  */
-export function computeClassSpreads(points: Points, labels: Uint8Array, classes: number): Float64Array {
+export function computeClassSpreads(
+  points: Points,
+  labels: Uint8Array,
+  classes: number,
+): Float64Array {
   return Float64Array.from({ length: classes }, (_, label) => {
     const members: Float32Array[] = [];
     for (let i = 0; i < points.count && members.length < MAX_PER_CLASS; i++) {
@@ -39,6 +43,8 @@ export function computeClassSpreads(points: Points, labels: Uint8Array, classes:
  *                 left out: the class balance tells of it. NaN when all are.
  */
 export function computeDiversity(samples: Float64Array, real: Float64Array): number {
-  const ratios = Array.from(samples, (spread, label) => spread / (real[label] as number)).filter((ratio) => !Number.isNaN(ratio));
+  const ratios = Array.from(samples, (spread, label) => spread / (real[label] as number)).filter(
+    (ratio) => !Number.isNaN(ratio),
+  );
   return ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
 }

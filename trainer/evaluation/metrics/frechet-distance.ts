@@ -25,13 +25,21 @@ interface Moments {
  */
 export function computeFrechetDistance(a: Points, b: Points): number {
   if (a.dimension !== b.dimension || a.count < 2 || b.count < 2) {
-    throw new RangeError(`${a.count} points of ${a.dimension} and ${b.count} of ${b.dimension} numbers have no Fréchet distance`);
+    throw new RangeError(
+      `${a.count} points of ${a.dimension} and ${b.count} of ${b.dimension} numbers have no Fréchet distance`,
+    );
   }
   const [first, second] = [fitMoments(a), fitMoments(b)];
-  const shift = first.mean.reduce((sum, value, i) => sum + (value - (second.mean[i] as number)) ** 2, 0);
+  const shift = first.mean.reduce(
+    (sum, value, i) => sum + (value - (second.mean[i] as number)) ** 2,
+    0,
+  );
   const root = computeRoot(first.covariance);
   const inner = root.mmul(second.covariance).mmul(root);
-  const rootTrace = computeEigenvalues(inner).reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0);
+  const rootTrace = computeEigenvalues(inner).reduce(
+    (sum, value) => sum + Math.sqrt(Math.max(0, value)),
+    0,
+  );
   return shift + first.covariance.trace() + second.covariance.trace() - 2 * rootTrace;
 }
 
@@ -48,7 +56,8 @@ function fitMoments(points: Points): Moments {
     for (let row = 0; row < dimension; row++) {
       for (let column = row; column < dimension; column++) {
         const place = row * dimension + column;
-        sums[place] = (sums[place] as number) + (centred[row] as number) * (centred[column] as number);
+        sums[place] =
+          (sums[place] as number) + (centred[row] as number) * (centred[column] as number);
       }
     }
   }
@@ -64,7 +73,9 @@ function fitMoments(points: Points): Moments {
 
 /** The symmetric root of a symmetric matrix; eigenvalues that rounding made negative count as 0. */
 function computeRoot(matrix: Matrix): Matrix {
-  const { eigenvectorMatrix: vectors, realEigenvalues } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
+  const { eigenvectorMatrix: vectors, realEigenvalues } = new EigenvalueDecomposition(matrix, {
+    assumeSymmetric: true,
+  });
   const roots = Matrix.diag(realEigenvalues.map((value) => Math.sqrt(Math.max(0, value))));
   return vectors.mmul(roots).mmul(vectors.transpose());
 }

@@ -36,8 +36,14 @@ export function computeKernelDistance(
   { subsets, subsetSize, key, purposes }: KernelDistanceOptions,
 ): KernelDistance {
   const values = Array.from({ length: subsets }, (_, i) => {
-    const x = gatherPoints(a, drawSubset(key, purposes[0], i, a.count, Math.min(subsetSize, a.count)));
-    const y = gatherPoints(b, drawSubset(key, purposes[1], i, b.count, Math.min(subsetSize, b.count)));
+    const x = gatherPoints(
+      a,
+      drawSubset(key, purposes[0], i, a.count, Math.min(subsetSize, a.count)),
+    );
+    const y = gatherPoints(
+      b,
+      drawSubset(key, purposes[1], i, b.count, Math.min(subsetSize, b.count)),
+    );
     return computeSquaredMmd(x, y);
   });
   const mean = values.reduce((sum, value) => sum + value, 0) / subsets;
@@ -47,7 +53,8 @@ export function computeKernelDistance(
 
 /** The unbiased estimate of the squared maximum mean discrepancy: a point is not paired with itself. */
 function computeSquaredMmd(x: Points, y: Points): number {
-  const within = (points: Points): number => sumKernel(points, points, true) / (points.count * (points.count - 1));
+  const within = (points: Points): number =>
+    sumKernel(points, points, true) / (points.count * (points.count - 1));
   return within(x) + within(y) - (2 * sumKernel(x, y, false)) / (x.count * y.count);
 }
 

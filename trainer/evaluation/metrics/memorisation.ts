@@ -13,7 +13,11 @@ import { computeSquaredDistance, getPoint, visitSquaredDistances, type Points } 
  * @param own  For queries that are training points themselves: their places, which are passed over.
  * @returns    [queries.count]; 0 for an exact copy.
  */
-export function computeNearestDistances(queries: Points, training: Points, own?: Uint32Array): Float64Array {
+export function computeNearestDistances(
+  queries: Points,
+  training: Points,
+  own?: Uint32Array,
+): Float64Array {
   const distances = new Float64Array(queries.count);
   visitSquaredDistances(queries, training, (row, squaredDistances) => {
     const passedOver = own?.[row];
@@ -27,7 +31,9 @@ export function computeNearestDistances(queries: Points, training: Points, own?:
       }
     }
     // Taken anew in float64: what was visited is too rough for a copy's 0.
-    distances[row] = Math.sqrt(computeSquaredDistance(getPoint(queries, row), getPoint(training, nearest)));
+    distances[row] = Math.sqrt(
+      computeSquaredDistance(getPoint(queries, row), getPoint(training, nearest)),
+    );
   });
   return distances;
 }

@@ -60,7 +60,11 @@ export function scalePoints({ values, dimension }: Points, factor: number): Poin
  * @param visit  Given the row's place in `a`, and its products with each of `b`: valid until it returns.
  * @throws RangeError  When the dimensions differ.
  */
-export function visitProducts(a: Points, b: Points, visit: (row: number, products: Float32Array) => void): void {
+export function visitProducts(
+  a: Points,
+  b: Points,
+  visit: (row: number, products: Float32Array) => void,
+): void {
   if (a.dimension !== b.dimension) {
     throw new RangeError(`points of ${a.dimension} and of ${b.dimension} numbers have no products`);
   }
@@ -71,7 +75,9 @@ export function visitProducts(a: Points, b: Points, visit: (row: number, product
       const n = Math.min(rows, a.count - first);
       const block = a.values.subarray(first * a.dimension, (first + n) * a.dimension);
       // The numbers are read outside of tidy: what tidy returns is searched for tensors, number by number.
-      const product = tf.tidy(() => tf.matMul(tf.tensor2d(block, [n, a.dimension]), right, false, true)); // [n, b.count]
+      const product = tf.tidy(() =>
+        tf.matMul(tf.tensor2d(block, [n, a.dimension]), right, false, true),
+      ); // [n, b.count]
       const values = product.dataSync<'float32'>();
       product.dispose();
       for (let i = 0; i < n; i++) {
@@ -89,7 +95,11 @@ export function visitProducts(a: Points, b: Points, visit: (row: number, product
  *
  * @param visit  Given the row's place in `a`, and its distances to each of `b`: valid until it returns.
  */
-export function visitSquaredDistances(a: Points, b: Points, visit: (row: number, squaredDistances: Float32Array) => void): void {
+export function visitSquaredDistances(
+  a: Points,
+  b: Points,
+  visit: (row: number, squaredDistances: Float32Array) => void,
+): void {
   const [normsOfA, normsOfB] = [computeSquaredNorms(a), computeSquaredNorms(b)];
   visitProducts(a, b, (row, products) => {
     const norm = normsOfA[row] as number;

@@ -38,5 +38,8 @@ export function computePrecisionRecall(real: Points, samples: Points, k: number)
     }
     covered += isCovered;
   });
-  return { precision: sampleIsReal.reduce((sum, is) => sum + is, 0) / samples.count, recall: covered / real.count };
+  return {
+    precision: sampleIsReal.reduce((sum, is) => sum + is, 0) / samples.count,
+    recall: covered / real.count,
+  };
 }

@@ -23,7 +23,8 @@ export class ArrayFileError extends ExpectedError {
   override name = 'ArrayFileError' as const;
 }
 
-const ALLOWED = 'expected IDX or .npy (plain or gzipped) of uint8 or float32; labels also of int32 or int64';
+const ALLOWED =
+  'expected IDX or .npy (plain or gzipped) of uint8 or float32; labels also of int32 or int64';
 
 /**
  * Decodes an array.
@@ -39,7 +40,9 @@ export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
   if (startsWith(content, [0, 0]) && content.length >= 4) {
     return decodeIdx(content, what);
   }
-  throw new ArrayFileError(`${what} is neither IDX nor .npy: it starts with ${showBytes(content)}; ${ALLOWED}`);
+  throw new ArrayFileError(
+    `${what} is neither IDX nor .npy: it starts with ${showBytes(content)}; ${ALLOWED}`,
+  );
 }
 
 function unzip(bytes: Uint8Array, what: string): Uint8Array {
@@ -59,14 +62,18 @@ function decodeIdx(bytes: Uint8Array, what: string): ArrayFile {
   const type = bytes[2] as number;
   const itemBytes = { 0x08: 1, 0x0d: 4 }[type];
   if (itemBytes === undefined) {
-    throw new ArrayFileError(`${what} is IDX of the type 0x${type.toString(16).padStart(2, '0')}; ${ALLOWED}`);
+    throw new ArrayFileError(
+      `${what} is IDX of the type 0x${type.toString(16).padStart(2, '0')}; ${ALLOWED}`,
+    );
   }
   const { shape, body } = splitIdx(bytes, itemBytes, what, fail);
   if (type === 0x08) {
     return { format: 'IDX, uint8', shape, values: body };
   }
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  const values = Float32Array.from({ length: body.length / itemBytes }, (_, i) => view.getFloat32(4 * i));
+  const values = Float32Array.from({ length: body.length / itemBytes }, (_, i) =>
+    view.getFloat32(4 * i),
+  );
   return { format: 'IDX, float32', shape, values };
 }
 
@@ -75,7 +82,10 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
   const major = bytes[6] ?? 0;
   // Version 1 counts its header in 2 bytes, versions 2 and 3 in 4.
   const start = major === 1 ? 10 : 12;
-  const end = bytes.length < start ? Infinity : start + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
+  const end =
+    bytes.length < start
+      ? Infinity
+      : start + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
   if (major < 1 || major > 3 || end > bytes.length) {
     throw new ArrayFileError(`${what} has a damaged .npy header, or is truncated`);
   }
@@ -83,10 +93,14 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
   const type = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const sizes = /'shape':\s*\(([0-9, ]*)\)/.exec(header)?.[1];
   if (type === undefined || sizes === undefined) {
-    throw new ArrayFileError(`${what} has a .npy header that is not understood: ${header.trim().slice(0, 100)}`);
+    throw new ArrayFileError(
+      `${what} has a .npy header that is not understood: ${header.trim().slice(0, 100)}`,
+    );
   }
   if (/'fortran_order':\s*True/.test(header)) {
-    throw new ArrayFileError(`${what} is in Fortran's order: save numpy.ascontiguousarray(...) of it`);
+    throw new ArrayFileError(
+      `${what} is in Fortran's order: save numpy.ascontiguousarray(...) of it`,
+    );
   }
   const shape = sizes
     .split(',')
@@ -103,17 +117,29 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
 
 function readUint8(shape: readonly number[], body: DataView, what: string): ArrayFile {
   const count = checkLength(shape, 1, body.byteLength, what, fail);
-  return { format: 'npy, uint8', shape, values: new Uint8Array(body.buffer, body.byteOffset, count) };
+  return {
+    format: 'npy, uint8',
+    shape,
+    values: new Uint8Array(body.buffer, body.byteOffset, count),
+  };
 }
 
 function readFloat32(shape: readonly number[], body: DataView, what: string): ArrayFile {
   const count = checkLength(shape, 4, body.byteLength, what, fail);
-  return { format: 'npy, float32', shape, values: Float32Array.from({ length: count }, (_, i) => body.getFloat32(4 * i, true)) };
+  return {
+    format: 'npy, float32',
+    shape,
+    values: Float32Array.from({ length: count }, (_, i) => body.getFloat32(4 * i, true)),
+  };
 }
 
 function readInt32(shape: readonly number[], body: DataView, what: string): ArrayFile {
   const count = checkLength(shape, 4, body.byteLength, what, fail);
-  return { format: 'npy, int32', shape, values: Int32Array.from({ length: count }, (_, i) => body.getInt32(4 * i, true)) };
+  return {
+    format: 'npy, int32',
+    shape,
+    values: Int32Array.from({ length: count }, (_, i) => body.getInt32(4 * i, true)),
+  };
 }
 
 function readInt64(shape: readonly number[], body: DataView, what: string): ArrayFile {

@@ -8,7 +8,13 @@ import { instantiateKernels } from '../../kernels.ts';
 import { readArtifactFolder } from '../../storage/artifact-folder.ts';
 import { CLASSES, SIDE } from '../digits.ts';
 import { decodeArrayFile } from './array-file.ts';
-import { decodeImages, decodeLabels, SampleSetError, type PixelRangeName, type SampleSet } from './sample-set.ts';
+import {
+  decodeImages,
+  decodeLabels,
+  SampleSetError,
+  type PixelRangeName,
+  type SampleSet,
+} from './sample-set.ts';
 
 /** A model that was read and verified. */
 export interface OpenedModel extends ParsedManifest {
@@ -123,14 +129,18 @@ async function readBounded(flag: string, path: string): Promise<Uint8Array> {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes > MAX_FILE_BYTES) {
-        throw new SampleSetError(`${flag} ${path}: more than ${MAX_FILE_BYTES} bytes are too many to judge`);
+        throw new SampleSetError(
+          `${flag} ${path}: more than ${MAX_FILE_BYTES} bytes are too many to judge`,
+        );
       }
     }
   } catch (cause) {
     if (cause instanceof SampleSetError) {
       throw cause;
     }
-    throw new SampleSetError(`${flag} ${path} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new SampleSetError(`${flag} ${path} cannot be read: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   return Buffer.concat(chunks);
 }

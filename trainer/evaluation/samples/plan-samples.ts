@@ -4,7 +4,13 @@
 import { resolve } from 'node:path';
 import { nameColumns, type ColumnName } from '../columns.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from '../protocol.ts';
-import { drawSamples, readModel, readSamples, type OpenedModel, type OpenedSamples } from './open-samples.ts';
+import {
+  drawSamples,
+  readModel,
+  readSamples,
+  type OpenedModel,
+  type OpenedSamples,
+} from './open-samples.ts';
 import { SampleSetError, takeSamples, type PixelRangeName } from './sample-set.ts';
 
 /** What to evaluate: models, or samples of another program. */
@@ -75,7 +81,10 @@ export async function planSamples({
   const count = n ?? Math.min(usual, opened.set.count);
   checkCount(count, n === undefined ? `--samples ${samples}: number of samples` : '--n');
   const set = takeSamples(opened.set, count);
-  return { count, columns: [{ label: 'samples', heading: ['samples'], open: async () => ({ ...opened, set }) }] };
+  return {
+    count,
+    columns: [{ label: 'samples', heading: ['samples'], open: async () => ({ ...opened, set }) }],
+  };
 }
 
 function checkFolders(folders: readonly string[]): void {

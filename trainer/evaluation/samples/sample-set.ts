@@ -15,10 +15,11 @@ export interface SampleSet {
 }
 
 /** What a file's numbers mean: paper and full ink. */
-export const PIXEL_RANGES = { '0..1': [0, 1], '-1..1': [-1, 1], '0..255': [0, 255] } as const satisfies Record<
-  string,
-  readonly [number, number]
->;
+export const PIXEL_RANGES = {
+  '0..1': [0, 1],
+  '-1..1': [-1, 1],
+  '0..255': [0, 255],
+} as const satisfies Record<string, readonly [number, number]>;
 export type PixelRangeName = keyof typeof PIXEL_RANGES;
 
 /** Samples that cannot be judged. The message says what was wrong and what is allowed. */
@@ -43,11 +44,17 @@ const TOLERANCE = 1e-3;
  * @param range  What the numbers mean; found out from the least and the largest when undefined. Bytes are 0..255 always.
  * @throws SampleSetError  When shape, type or numbers are not those of digits.
  */
-export function decodeImages({ shape, values, format }: ArrayFile, what: string, range?: PixelRangeName): DecodedImages {
+export function decodeImages(
+  { shape, values, format }: ArrayFile,
+  what: string,
+  range?: PixelRangeName,
+): DecodedImages {
   const [count = 0, ...rest] = shape;
   const picture = rest.join(' x ');
   if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture)) {
-    throw new SampleSetError(`${what} has the shape [${shape.join(', ')}], expected [n, 28, 28], [n, 784] or [n, 28, 28, 1]`);
+    throw new SampleSetError(
+      `${what} has the shape [${shape.join(', ')}], expected [n, 28, 28], [n, 784] or [n, 28, 28, 1]`,
+    );
   }
   if (count === 0) {
     throw new SampleSetError(`${what} holds no pictures`);
@@ -61,7 +68,9 @@ export function decodeImages({ shape, values, format }: ArrayFile, what: string,
       throw new SampleSetError(`--range ${range}: ${what} is ${format}, whose pixels are 0..255`);
     }
     if (largest === 1) {
-      throw new SampleSetError(`${what} is ${format} and its largest number is 1: expected 0..255, so multiply by 255`);
+      throw new SampleSetError(
+        `${what} is ${format} and its largest number is 1: expected 0..255, so multiply by 255`,
+      );
     }
     return { count, images: values, range: '0..255' };
   }
@@ -73,11 +82,16 @@ export function decodeImages({ shape, values, format }: ArrayFile, what: string,
   }
   const scale = 255 / (high - low);
   // Bytes of a Uint8ClampedArray round halves to even; the worker rounds them up.
-  const images = Uint8Array.from(values, (value) => Math.min(255, Math.max(0, Math.floor((value - low) * scale + 0.5))));
+  const images = Uint8Array.from(values, (value) =>
+    Math.min(255, Math.max(0, Math.floor((value - low) * scale + 0.5))),
+  );
   return { count, images, range: chosen };
 }
 
-function findExtremes(values: Uint8Array | Float32Array, what: string): [least: number, largest: number] {
+function findExtremes(
+  values: Uint8Array | Float32Array,
+  what: string,
+): [least: number, largest: number] {
   let [least, largest] = [Infinity, -Infinity];
   for (const value of values) {
     if (!Number.isFinite(value)) {
@@ -97,7 +111,9 @@ function detectRange(least: number, largest: number, what: string): PixelRangeNa
   };
   const found = (['0..1', '-1..1', '0..255'] as const).find(fits);
   if (found === undefined) {
-    throw new SampleSetError(`${what} has numbers from ${least} to ${largest}, expected 0..1, -1..1 or 0..255`);
+    throw new SampleSetError(
+      `${what} has numbers from ${least} to ${largest}, expected 0..1, -1..1 or 0..255`,
+    );
   }
   return found;
 }
@@ -108,16 +124,26 @@ function detectRange(least: number, largest: number, what: string): PixelRangeNa
  * @param count  How many there must be.
  * @throws SampleSetError  When there are not as many, or one is no whole number from 0 to 9.
  */
-export function decodeLabels({ shape, values }: ArrayFile, what: string, count: number): Uint8Array {
+export function decodeLabels(
+  { shape, values }: ArrayFile,
+  what: string,
+  count: number,
+): Uint8Array {
   if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
     throw new SampleSetError(`${what} has the shape [${shape.join(', ')}], expected [n]`);
   }
   if (values.length !== count) {
-    throw new SampleSetError(`${what} holds ${values.length} labels for ${count} samples: expected as many`);
+    throw new SampleSetError(
+      `${what} holds ${values.length} labels for ${count} samples: expected as many`,
+    );
   }
-  const place = values.findIndex((value) => !Number.isInteger(value) || value < 0 || value >= CLASSES);
+  const place = values.findIndex(
+    (value) => !Number.isInteger(value) || value < 0 || value >= CLASSES,
+  );
   if (place !== -1) {
-    throw new SampleSetError(`${what} holds the label ${values[place]} at place ${place}, expected 0 to ${CLASSES - 1}`);
+    throw new SampleSetError(
+      `${what} holds the label ${values[place]} at place ${place}, expected 0 to ${CLASSES - 1}`,
+    );
   }
   return Uint8Array.from(values);
 }
@@ -127,5 +153,9 @@ export function takeSamples({ count: held, images, labels }: SampleSet, count: n
   if (count > held) {
     throw new SampleSetError(`--n ${count}: there are ${held} samples only`);
   }
-  return { count, images: images.subarray(0, count * SIDE * SIDE), labels: labels === null ? null : labels.subarray(0, count) };
+  return {
+    count,
+    images: images.subarray(0, count * SIDE * SIDE),
+    labels: labels === null ? null : labels.subarray(0, count),
+  };
 }

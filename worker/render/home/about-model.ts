@@ -9,7 +9,10 @@ import type { ModelView } from './model-view.ts';
 
 /** What a figure of the card means, by its name there; one that is not here is left to the card. */
 const MEANINGS: readonly (readonly [name: RegExp, meaning: string])[] = [
-  [/^class accuracy/, 'Recognised as the class that was asked for, over all and in the worst class'],
+  [
+    /^class accuracy/,
+    'Recognised as the class that was asked for, over all and in the worst class',
+  ],
   [/^Fréchet/, 'Distance of all the samples from all the real ones; lower is better'],
   [/^precision/, 'How many samples look real, and how much of what is real they cover'],
   [/^diversity/, 'Variety within a class; near 1'],
@@ -29,9 +32,11 @@ export function renderAboutModel({ manifest, plan, source }: ModelView): Markup 
   return html`<section id="model" class="model" aria-labelledby="model-title">
     <h2 id="model-title">The network behind it</h2>
     <p class="lead">
-      Model <code>${name}@${version}</code>, ${source === 'r2' ? 'published' : 'bundled with the worker'}, trained on
-      ${formatCount(training.dataset.images)} pictures of ${image.width} × ${image.height} pixels (${training.dataset.name}).
-      <a href="/models/${name}/${version}">Its card</a> has the rest, and its files.
+      Model <code>${name}@${version}</code>,
+      ${source === 'r2' ? 'published' : 'bundled with the worker'}, trained on
+      ${formatCount(training.dataset.images)} pictures of ${image.width} × ${image.height} pixels
+      (${training.dataset.name}). <a href="/models/${name}/${version}">Its card</a> has the rest,
+      and its files.
     </p>
     <dl class="facts">
       ${facts.map(
@@ -49,7 +54,9 @@ export function renderAboutModel({ manifest, plan, source }: ModelView): Markup 
 /** As it was measured for the card. */
 function renderQuality(): Markup {
   const rows = MEANINGS.flatMap(([pattern, meaning]) =>
-    files.quality.figures.filter(({ name }) => pattern.test(name)).map((figure) => ({ ...figure, meaning })),
+    files.quality.figures
+      .filter(({ name }) => pattern.test(name))
+      .map((figure) => ({ ...figure, meaning })),
   );
   return html`<table class="figures">
     <thead>

@@ -3,7 +3,11 @@
  * schema's own, and a parameter without a control does not compile.
  */
 import { html } from 'hono/html';
-import { DIGIT_PARAMETERS, NUMBER_PARAMETERS, NUMBER_PATH } from '../../../shared/contract/digit-query.ts';
+import {
+  DIGIT_PARAMETERS,
+  NUMBER_PARAMETERS,
+  NUMBER_PATH,
+} from '../../../shared/contract/digit-query.ts';
 import type { Parameter } from '../../../shared/contract/parameters.ts';
 import { describeSchema } from '../../openapi.ts';
 import type { Markup } from '../page.ts';
@@ -80,7 +84,13 @@ function findModes(name: DigitParameter): string {
 }
 
 /** @param modes  Which of /digit and /number take it: the script hides it for the others. */
-function renderField(name: string, parameter: Parameter, note: ControlNote, context: ControlContext, modes: string): Markup {
+function renderField(
+  name: string,
+  parameter: Parameter,
+  note: ControlNote,
+  context: ControlContext,
+  modes: string,
+): Markup {
   const { kind, title } = note;
   const isGroup = kind === 'class' && areButtons(context);
   const label = isGroup
@@ -99,7 +109,12 @@ function areButtons({ classes }: ControlContext): boolean {
   return classes.length <= MAX_BUTTONS;
 }
 
-function renderControl(name: string, { schema, without }: Parameter, kind: Kind, context: ControlContext): Markup {
+function renderControl(
+  name: string,
+  { schema, without }: Parameter,
+  kind: Kind,
+  context: ControlContext,
+): Markup {
   const {
     minimum,
     maximum,
@@ -143,7 +158,12 @@ function renderControl(name: string, { schema, without }: Parameter, kind: Kind,
         ${value === '' ? html`<option value="" selected>${without}</option>` : ''}
         ${(choices ?? [])
           .filter((choice) => value !== '' || choice !== without)
-          .map((choice) => html`<option value="${choice}" ${choice === value ? 'selected' : ''}>${choice}</option>`)}
+          .map(
+            (choice) =>
+              html`<option value="${choice}" ${choice === value ? 'selected' : ''}>
+                ${choice}
+              </option>`,
+          )}
       </select>`;
     case 'colour':
       return html`<span class="joined"
@@ -174,17 +194,26 @@ function renderControl(name: string, { schema, without }: Parameter, kind: Kind,
           spellcheck="false"
           autocapitalize="none"
           aria-describedby="${described}"
-        /><button type="button" class="dice" data-dice="${id}" aria-label="Another seed">${DICE}</button></span
+        /><button type="button" class="dice" data-dice="${id}" aria-label="Another seed">
+          ${DICE}
+        </button></span
       >`;
     case 'class':
       return areButtons(context)
-        ? html`<span class="chips" role="radiogroup" aria-labelledby="label-${name}" aria-describedby="${described}"
+        ? html`<span
+            class="chips"
+            role="radiogroup"
+            aria-labelledby="label-${name}"
+            aria-describedby="${described}"
             >${['', ...context.classes].map(
               (one) =>
                 html`<label class="chip"
-                  ><input type="radio" name="${name}" value="${one}" ${one === value ? 'checked' : ''} /><span
-                    >${one === '' ? 'any' : one}</span
-                  ></label
+                  ><input
+                    type="radio"
+                    name="${name}"
+                    value="${one}"
+                    ${one === value ? 'checked' : ''}
+                  /><span>${one === '' ? 'any' : one}</span></label
                 >`,
             )}</span
           >`
@@ -206,7 +235,9 @@ function renderControl(name: string, { schema, without }: Parameter, kind: Kind,
           ${name === 'model' ? 'list=models' : ''}
         />${
           name === 'model'
-            ? html`<datalist id="models">${context.models.map((model) => html`<option value="${model}"></option>`)}</datalist>`
+            ? html`<datalist id="models">
+                ${context.models.map((model) => html`<option value="${model}"></option>`)}
+              </datalist>`
             : ''
         }`;
   }
@@ -217,8 +248,23 @@ function toHex(colour: string): string {
   return /^[0-9a-f]{6}$/i.test(colour) ? colour : '000000';
 }
 
-export const DICE = html`<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true" focusable="false">
-  <rect x="3.5" y="3.5" width="17" height="17" rx="4" fill="none" stroke="currentColor" stroke-width="1.6" />
+export const DICE = html`<svg
+  viewBox="0 0 24 24"
+  width="18"
+  height="18"
+  aria-hidden="true"
+  focusable="false"
+>
+  <rect
+    x="3.5"
+    y="3.5"
+    width="17"
+    height="17"
+    rx="4"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.6"
+  />
   <circle cx="8.5" cy="8.5" r="1.5" fill="currentColor" />
   <circle cx="15.5" cy="15.5" r="1.5" fill="currentColor" />
   <circle cx="12" cy="12" r="1.5" fill="currentColor" />

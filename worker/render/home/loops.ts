@@ -40,7 +40,9 @@ function listLoops({ name, classes }: ModelView['manifest']): Loop[] {
       id: 'loop-hands',
       title: last === undefined ? 'From one to the next' : 'Hand by hand',
       text:
-        last === undefined ? `Only ${name} on the way, never a blend of two.` : `Always “${last}”, as different people write it.`,
+        last === undefined
+          ? `Only ${name} on the way, never a blend of two.`
+          : `Always “${last}”, as different people write it.`,
       parameters: { ...ONE_CLASS, ...among },
       still: among,
     },
@@ -52,13 +54,20 @@ export function renderLoops(view: ModelView, origin: string): Markup {
   return html`<section id="loops" class="loops" aria-labelledby="loops-title">
     <h2 id="loops-title">Let them turn into one another</h2>
     <p class="lead">
-      Loops without a seam, as animated PNG or GIF: every frame is a picture of its own, on the shortest way between two.
+      Loops without a seam, as animated PNG or GIF: every frame is a picture of its own, on the
+      shortest way between two.
     </p>
-    <div class="loop-list">${listLoops(manifest).map((loop) => renderLoop(loop, view, origin))}</div>
+    <div class="loop-list">
+      ${listLoops(manifest).map((loop) => renderLoop(loop, view, origin))}
+    </div>
   </section>`;
 }
 
-function renderLoop({ id, title, text, parameters, still }: Loop, { manifest }: ModelView, origin: string): Markup {
+function renderLoop(
+  { id, title, text, parameters, still }: Loop,
+  { manifest }: ModelView,
+  origin: string,
+): Markup {
   const { name, version, image } = manifest;
   const isGrey = image.channels === 1;
   const write = (path: string, told: Readonly<Record<string, string>>, ink: Colour): string =>
