@@ -1,33 +1,11 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-/** The interface over HTTP: the same files run on Cloudflare's runtime and on Node. */
-const INTERFACE = [
-  'catalogue',
-  'dataset',
-  'descriptions',
-  'device-pixels',
-  'digit',
-  'formats',
-  'golden-artifacts',
-  'heavy-work',
-  'models',
-  'morph',
-  'number',
-  'pages',
-  'rate-limit',
-  'request-log',
-  'requests',
-  'same-bytes',
-  'security-headers',
-  'signatures',
-];
-
 export default defineConfig({
   // As in wrangler.toml's `[alias]`.
   resolve: { alias: { 'page-files': join(import.meta.dirname, '.digitmint', 'page-files.json') } },
   test: {
-    globalSetup: ['./test/support/build-page.ts'],
+    globalSetup: ['./test/support/hosts/build-page.ts'],
     reporters: ['default', './dev/summary-reporter.ts'],
     // Two files at a time: some start servers, a browser or a training of their own.
     maxWorkers: 2,
@@ -45,11 +23,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'node',
-          include: [
-            'test/server/**/*.test.ts',
-            ...INTERFACE.map((name) => `test/worker/${name}.test.ts`),
-          ],
-          globalSetup: ['./test/support/build-server.ts'],
+          // The HTTP interface runs twice: on Cloudflare's runtime (main) and on Node.
+          include: ['test/server/**/*.test.ts', 'test/api/**/*.test.ts'],
+          globalSetup: ['./test/support/hosts/build-server.ts'],
           env: { DIGITMINT_RUNTIME: 'node' },
         },
       },

@@ -8,7 +8,7 @@ import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_readConfig as readConfig } from 'wrangler';
 import { buildPage } from '../dev/build-page.ts';
 import { withBundle } from '../dev/measure-bundle.ts';
-import type { TestBucket } from '../test/support/workerd.ts';
+import type { TestBucket } from '../test/support/hosts/workerd.ts';
 import { findDescendant } from './process-usage.ts';
 
 export interface Edge {

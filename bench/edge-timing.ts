@@ -1,7 +1,7 @@
 /**
  * How long requests to the worker in the local edge runtime take, in all and by the worker's own account.
  */
-import type { Asking } from '../test/support/ask.ts';
+import type { Asking } from '../test/support/hosts/ask.ts';
 
 /** What the worker tells in `Server-Timing`. */
 export const STAGES = ['load', 'generate', 'encode'] as const;

@@ -6,13 +6,13 @@
  */
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { decodeWeights, WEIGHTS_FILE } from '../shared/artifact.ts';
-import { createEngine, ENGINE_BATCH } from '../shared/engine/engine.ts';
-import { joinInput } from '../shared/generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from '../shared/latent.ts';
-import { runGenerator } from '../trainer/generator-network.ts';
-import { instantiateKernels } from '../trainer/kernels.ts';
-import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
+import { decodeWeights, WEIGHTS_FILE } from '../shared/model/artifact.ts';
+import { createEngine, ENGINE_BATCH } from '../shared/model/engine/engine.ts';
+import { joinInput } from '../shared/model/generator.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../shared/model/latent.ts';
+import { runGenerator } from '../trainer/gan/generator-network.ts';
+import { instantiateKernels } from '../trainer/export/kernels.ts';
+import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';
 import { encodeOnnx, ONNX_INPUT, ONNX_OUTPUT } from './onnx-model.ts';
 import { preparePeers } from './peers.ts';

@@ -20,10 +20,10 @@ import {
 } from '../trainer/evaluation/metrics/points.ts';
 import { computePrecisionRecall } from '../trainer/evaluation/metrics/precision-recall.ts';
 import { drawSamples, readModel } from '../trainer/evaluation/samples/open-samples.ts';
-import { ExpectedError } from '../trainer/expected-error.ts';
-import { runCommand } from '../trainer/tensorflow/command.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
+import { runCommand } from '../trainer/tensorflow/setup/command.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';
-import { deriveKey } from '../shared/random.ts';
+import { deriveKey } from '../shared/model/random.ts';
 import { preparePython } from './python-environment.ts';
 import { takeSpread, type BenchRecord, type BenchTable, type Spread } from './record.ts';
 import { createSuiteCommand, runSuite } from './suite.ts';

@@ -4,14 +4,14 @@
  * takes.
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { planGenerator } from '../shared/generator.ts';
-import { deriveKey, drawWords, fillUniform } from '../shared/random.ts';
-import { createBatcher, type Batcher, type Dataset } from '../trainer/dataset/dataset.ts';
-import { planDiscriminator } from '../trainer/discriminator.ts';
-import { drawInitialArrays, joinArrays } from '../trainer/network-state.ts';
-import { PRESETS, PURPOSES, type PresetName, type TrainingConfig } from '../trainer/preset.ts';
-import { decodeSafetensors, encodeSafetensors } from '../trainer/safetensors.ts';
-import type { StepSource } from '../trainer/seeded-step.ts';
+import { planGenerator } from '../shared/model/generator.ts';
+import { deriveKey, drawWords, fillUniform } from '../shared/model/random.ts';
+import { createBatcher, type Batcher, type Dataset } from '../trainer/data/dataset.ts';
+import { planDiscriminator } from '../trainer/gan/discriminator.ts';
+import { drawInitialArrays, joinArrays } from '../trainer/gan/network-state.ts';
+import { PRESETS, PURPOSES, type PresetName, type TrainingConfig } from '../trainer/gan/preset.ts';
+import { decodeSafetensors, encodeSafetensors } from '../trainer/run/safetensors.ts';
+import type { StepSource } from '../trainer/gan/seeded-step.ts';
 
 /** Steps that both sides do from the same start before their weights are compared. */
 export const CHECK_STEPS = 3;

@@ -5,11 +5,11 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
-import { readState } from '../trainer/network-state.ts';
-import type { PresetName } from '../trainer/preset.ts';
-import { createGan, disposeGan, type StepLosses } from '../trainer/seeded-step.ts';
-import { createStepper } from '../trainer/stepper.ts';
-import type { Gan } from '../trainer/steps.ts';
+import { readState } from '../trainer/gan/network-state.ts';
+import type { PresetName } from '../trainer/gan/preset.ts';
+import { createGan, disposeGan, type StepLosses } from '../trainer/gan/seeded-step.ts';
+import { createStepper } from '../trainer/run/stepper.ts';
+import type { Gan } from '../trainer/gan/steps.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';
 import { CHECK_STEPS, makeProblem, saveOutcome, type Outcome } from './keras-problem.ts';
 

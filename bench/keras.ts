@@ -10,11 +10,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { parseWhole } from '../trainer/commands/arguments.ts';
-import { ExpectedError } from '../trainer/expected-error.ts';
-import { PRESETS, type PresetName } from '../trainer/preset.ts';
-import { describeMachine } from '../trainer/session.ts';
-import { runCommand } from '../trainer/tensorflow/command.ts';
+import { parseWhole } from '../trainer/cli/arguments.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
+import { PRESETS, type PresetName } from '../trainer/gan/preset.ts';
+import { describeMachine } from '../trainer/run/session.ts';
+import { runCommand } from '../trainer/tensorflow/setup/command.ts';
 import { prepareKeras } from './keras-environment.ts';
 import {
   compareOutcomes,

@@ -4,8 +4,8 @@
  * minutes. The runtime keeps to one core and vegeta, which asks, to another. Exit status 1 when any answer was an error.
  */
 import { availableParallelism } from 'node:os';
-import { parseWhole } from '../trainer/commands/arguments.ts';
-import { runCommand } from '../trainer/tensorflow/command.ts';
+import { parseWhole } from '../trainer/cli/arguments.ts';
+import { runCommand } from '../trainer/tensorflow/setup/command.ts';
 import { startEdge, type Edge } from './edge-runtime.ts';
 import { readUsage } from './process-usage.ts';
 import { takeSpread, type BenchRecord, type BenchTable, type Spread } from './record.ts';

@@ -12,15 +12,15 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { Command, Option } from 'commander';
-import { makeTinyDataset, TINY_CONFIG } from '../test/support/tensors.ts';
-import { parseWhole } from '../trainer/commands/arguments.ts';
-import { hashDataset } from '../trainer/dataset/dataset.ts';
-import { loadMnistPackage } from '../trainer/dataset/mnist-package.ts';
-import { PRESETS, type PresetName } from '../trainer/preset.ts';
-import type { Progress } from '../trainer/reporter.ts';
-import { createRunFolder, hashRun } from '../trainer/run-folder.ts';
+import { makeTinyDataset, TINY_CONFIG } from '../test/support/training/tensors.ts';
+import { parseWhole } from '../trainer/cli/arguments.ts';
+import { hashDataset } from '../trainer/data/dataset.ts';
+import { loadMnistPackage } from '../trainer/data/mnist-package.ts';
+import { PRESETS, type PresetName } from '../trainer/gan/preset.ts';
+import type { Progress } from '../trainer/run/log/reporter.ts';
+import { createRunFolder, hashRun } from '../trainer/run/run-folder.ts';
 import { BACKEND_NAMES, selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';
-import { runTraining } from '../trainer/training-loop.ts';
+import { runTraining } from '../trainer/run/training-loop.ts';
 
 /** Measurements besides that of step 0. */
 const ROWS = 20;

@@ -3,7 +3,7 @@
  * pixels instead of pixels of channels, as those runtimes compute, and no transposition: the last dense layer writes planes.
  */
 import { PbfWriter } from 'pbf';
-import { LEAKY_SLOPE, type Activation, type GeneratorPlan } from '../shared/generator.ts';
+import { LEAKY_SLOPE, type Activation, type GeneratorPlan } from '../shared/model/generator.ts';
 
 /** Numbers of the fields that are written. */
 const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8 } as const;

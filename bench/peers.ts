@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { ExpectedError } from '../trainer/expected-error.ts';
-import { quoteLastLines, runCommand } from '../trainer/tensorflow/command.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
+import { quoteLastLines, runCommand } from '../trainer/tensorflow/setup/command.ts';
 
 const SOURCE = join(import.meta.dirname, 'peers');
 const FOLDER = join(import.meta.dirname, '../.digitmint/peers');

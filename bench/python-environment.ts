@@ -5,8 +5,12 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ExpectedError } from '../trainer/expected-error.ts';
-import { quoteLastLines, runCommand, type CommandResult } from '../trainer/tensorflow/command.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
+import {
+  quoteLastLines,
+  runCommand,
+  type CommandResult,
+} from '../trainer/tensorflow/setup/command.ts';
 
 /** What an environment holds. */
 export interface PythonRequest {

@@ -8,16 +8,16 @@ import { cpus } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { buildPage } from '../dev/build-page.ts';
-import { encodeManifest, MANIFEST_FILE } from '../shared/artifact.ts';
-import { putArtifact, startWorker, type TestWorker } from '../test/support/workerd.ts';
-import { WEIGHT_BYTES } from '../shared/weight-encoding.ts';
-import { parseSeed, parseWhole } from '../trainer/commands/arguments.ts';
+import { encodeManifest, MANIFEST_FILE } from '../shared/model/artifact.ts';
+import { putArtifact, startWorker, type TestWorker } from '../test/support/hosts/workerd.ts';
+import { WEIGHT_BYTES } from '../shared/model/weight-encoding.ts';
+import { parseSeed, parseWhole } from '../trainer/cli/arguments.ts';
 import { nameColumns } from '../trainer/evaluation/columns.ts';
 import { evaluate } from '../trainer/evaluation/evaluation.ts';
 import { SAMPLES_LIMITS, SPLITS, type Split } from '../trainer/evaluation/protocol.ts';
-import { ExpectedError } from '../trainer/expected-error.ts';
-import { writeAtomically } from '../trainer/files.ts';
-import { readArtifactFolder, type ArtifactFolder } from '../trainer/storage/artifact-folder.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
+import { writeAtomically } from '../storage/files.ts';
+import { readArtifactFolder, type ArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { summariseRequests, timeRequests, type TimedRequest } from './edge-timing.ts';
 import {
   joinReports,

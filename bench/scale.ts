@@ -5,7 +5,7 @@
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { writeAtomically } from '../trainer/files.ts';
+import { writeAtomically } from '../storage/files.ts';
 import { startEdge } from './edge-runtime.ts';
 import { readUsage } from './process-usage.ts';
 import { renderScale, type MeasuredCost } from './scale/page.ts';

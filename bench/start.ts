@@ -15,9 +15,9 @@ import {
   hashBytes,
   MANIFEST_FILE,
   POINTER_KEY,
-} from '../shared/artifact.ts';
-import type { TestBucket } from '../test/support/workerd.ts';
-import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
+} from '../shared/model/artifact.ts';
+import type { TestBucket } from '../test/support/hosts/workerd.ts';
+import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { startEdge } from './edge-runtime.ts';
 import { takeSpread, type BenchRecord, type BenchTable } from './record.ts';
 import { createSuiteCommand, runSuite } from './suite.ts';

@@ -2,7 +2,7 @@
  * A benchmark as a program: its flags, its figures in the terminal and, with `--json FILE`, as a record.
  */
 import { Command } from 'commander';
-import { ExpectedError } from '../trainer/expected-error.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
 import { beginRecord, printTable, saveRecord, type BenchRecord } from './record.ts';
 
 /** Runs a program. What a user can mend is told in its own words, with exit status 1. */

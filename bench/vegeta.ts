@@ -7,8 +7,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ExpectedError } from '../trainer/expected-error.ts';
-import { quoteLastLines, runCommand } from '../trainer/tensorflow/command.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
+import { quoteLastLines, runCommand } from '../trainer/tensorflow/setup/command.ts';
 
 export const VEGETA_VERSION = 'v12.13.0';
 const MODULE = 'github.com/tsenart/vegeta/v12';

@@ -17,17 +17,17 @@ import {
   verifyFile,
   WEIGHTS_FILE,
   type ParsedManifest,
-} from '../shared/artifact.ts';
-import type { LayerConfig } from '../shared/generator.ts';
-import { createSampler } from '../shared/sampler.ts';
-import { WEIGHT_DTYPES } from '../shared/weight-encoding.ts';
-import { buildFixture, type Fixture } from '../test/support/fixture-artifact.ts';
-import { putArtifact, startWorker } from '../test/support/workerd.ts';
-import { instantiateKernels } from '../trainer/kernels.ts';
-import { joinArrays } from '../trainer/network-state.ts';
-import { computePixelDifference } from '../trainer/pixel-difference.ts';
-import { readArtifactFolder } from '../trainer/storage/artifact-folder.ts';
-import { encodeWeights, type EncodedWeights } from '../trainer/weight-encoder.ts';
+} from '../shared/model/artifact.ts';
+import type { LayerConfig } from '../shared/model/generator.ts';
+import { createSampler } from '../shared/model/sampler.ts';
+import { WEIGHT_DTYPES } from '../shared/model/weight-encoding.ts';
+import { buildFixture, type Fixture } from '../test/support/models/fixture-artifact.ts';
+import { putArtifact, startWorker } from '../test/support/hosts/workerd.ts';
+import { instantiateKernels } from '../trainer/export/kernels.ts';
+import { joinArrays } from '../trainer/gan/network-state.ts';
+import { computePixelDifference } from '../trainer/export/pixel-difference.ts';
+import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
+import { encodeWeights, type EncodedWeights } from '../trainer/export/weight-encoder.ts';
 
 const SAMPLES = 10_000;
 const LOADS = 15;

@@ -2,12 +2,12 @@
  * How fast the worker answers in the local edge runtime, at workerd's own socket, warmed up: `npm run bench:worker`. `conv` has random weights,
  * which cost what trained ones cost to run; but its PNGs of noise are larger and slower to make than those of digits.
  */
-import { POINTER_KEY } from '../shared/artifact.ts';
-import type { LayerConfig } from '../shared/generator.ts';
-import { buildFixture, buildPointer } from '../test/support/fixture-artifact.ts';
+import { POINTER_KEY } from '../shared/model/artifact.ts';
+import type { LayerConfig } from '../shared/model/generator.ts';
+import { buildFixture, buildPointer } from '../test/support/models/fixture-artifact.ts';
 import { measureBundle } from '../dev/measure-bundle.ts';
-import { askAt, type Asking } from '../test/support/ask.ts';
-import { putArtifact } from '../test/support/workerd.ts';
+import { askAt, type Asking } from '../test/support/hosts/ask.ts';
+import { putArtifact } from '../test/support/hosts/workerd.ts';
 import { startEdge } from './edge-runtime.ts';
 import { STAGES, summariseRequests, timeRequest, timeRequests } from './edge-timing.ts';
 

@@ -3,7 +3,7 @@
  */
 import { multiplyPixels } from '../shared/contract/device-pixels.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { chooseCols, measureSheet } from '../shared/sheet-layout.ts';
+import { chooseCols, measureSheet } from '../shared/picture/sheet-layout.ts';
 import type { DigitOptions, NumberOptions } from './options.ts';
 import { digitUrl, numberUrl } from './url.ts';
 

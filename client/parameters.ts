@@ -2,8 +2,8 @@
  * What each option may be, and how it is written in a URL. The same rules as `shared/contract/parameters.ts` without its
  * validator, which would be most of the package; tests hold the two together, words included.
  */
-import { CLASS_LIMITS } from '../shared/classes.ts';
-import { formatColour, parseColour } from '../shared/colour.ts';
+import { CLASS_LIMITS } from '../shared/model/classes.ts';
+import { formatColour, parseColour } from '../shared/picture/colour.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { NUMBER_TEXT } from '../shared/contract/number-text.ts';
 

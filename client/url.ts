@@ -6,7 +6,7 @@ import { multiplyPixels } from '../shared/contract/device-pixels.ts';
 import { WITHOUT_EFFECT } from '../shared/contract/digit-formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { encodeNumber } from '../shared/contract/number-text.ts';
-import { chooseCols } from '../shared/sheet-layout.ts';
+import { chooseCols } from '../shared/picture/sheet-layout.ts';
 import type {
   DatasetFormat,
   DatasetOptions,

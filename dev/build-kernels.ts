@@ -1,5 +1,5 @@
 /**
- * `npm run build:kernels`: compiles each kernels/*.ts to a kernels/*.wasm, which is in the repository: whoever does not change
+ * `npm run build:kernels`: compiles each shared/kernels/*.ts to a .wasm beside it, which is in the repository: whoever does not change
  * the kernels needs no compiler. `-- --check` writes nothing and fails when two do not belong together, as the gate asks.
  */
 import { spawnSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '..');
-const PROGRAMS = ['kernels', 'png'];
+const PROGRAMS = ['engine', 'png'];
 
 /** AssemblyScript's compiler, with the optimizer that it names, takes 100 MB: it goes to a folder of its own, on first use. */
 const VERSION = '0.28.20';
@@ -35,10 +35,9 @@ for (const name of PROGRAMS) {
 }
 
 function build(name: string): void {
-  const [source, program] = ['ts', 'wasm'].map((extension) => `kernels/${name}.${extension}`) as [
-    string,
-    string,
-  ];
+  const [source, program] = ['ts', 'wasm'].map(
+    (extension) => `shared/kernels/${name}.${extension}`,
+  ) as [string, string];
   const compiled = join(FOLDER, `${name}.wasm`);
   call(process.execPath, [COMPILER, join(ROOT, source), ...FLAGS, '--outFile', compiled]);
   const bytes = readFileSync(compiled);

@@ -17,7 +17,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Metafile } from 'esbuild';
-import { ASSET_HEADERS, ASSET_PATH } from '../worker/asset-headers.ts';
+import { ASSET_HEADERS, ASSET_PATH } from '../worker/http/asset-headers.ts';
 import { bundle } from './bundle.ts';
 import { readQualityCard } from './model-card.ts';
 

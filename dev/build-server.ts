@@ -5,7 +5,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join, resolve } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { ASSET_PATH } from '../worker/asset-headers.ts';
+import { ASSET_PATH } from '../worker/http/asset-headers.ts';
 import { ASSET_FOLDER, buildPage } from './build-page.ts';
 import { bundle } from './bundle.ts';
 

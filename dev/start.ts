@@ -4,11 +4,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { POINTER_KEY } from '../shared/artifact.ts';
-import { publishArtifact } from '../trainer/publish.ts';
-import { isProcessAlive } from '../trainer/storage/file-lock.ts';
-import { LOCAL_BUCKET } from '../trainer/storage/local-r2.ts';
-import { createS3Store } from '../trainer/storage/s3-store.ts';
+import { POINTER_KEY } from '../shared/model/artifact.ts';
+import { publishArtifact } from '../trainer/publish/publish.ts';
+import { isProcessAlive } from '../storage/file-lock.ts';
+import { LOCAL_BUCKET } from '../storage/local-r2.ts';
+import { createS3Store } from '../storage/s3-store.ts';
 import { unstable_startWorker as startWorker } from 'wrangler';
 import { buildPage } from './build-page.ts';
 

@@ -3,8 +3,8 @@
  */
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ArtifactError, hashBytes } from '../shared/artifact.ts';
-import type { ObjectReader } from '../worker/model-store.ts';
+import { ArtifactError, hashBytes } from '../shared/model/artifact.ts';
+import type { ObjectReader } from '../worker/models/model-store.ts';
 import { isPlainKey } from './key.ts';
 import { SettingError } from './setting-error.ts';
 

@@ -11,7 +11,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { RequestFacts } from '../worker/context.ts';
-import type { Log } from '../worker/log.ts';
+import type { Log } from '../worker/http/log.ts';
 import { SettingError } from './setting-error.ts';
 import type { Fetch } from './site.ts';
 

@@ -1,9 +1,9 @@
 /**
  * The entry of the server on Node: settings in, log lines out, and an end that loses no answer.
  */
-import { formatLogLine, type LogEvent } from '../worker/log.ts';
-import type { ObjectReader } from '../worker/model-store.ts';
-import { RATE_WINDOW_SECONDS, type RateLimit, type RateLimits } from '../worker/rate-limit.ts';
+import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
+import type { ObjectReader } from '../worker/models/model-store.ts';
+import { RATE_WINDOW_SECONDS, type RateLimit, type RateLimits } from '../worker/http/rate-limit.ts';
 import { createService } from '../worker/service.ts';
 import { openFolder } from './folder-reader.ts';
 import { startHttpServer } from './http-server.ts';

@@ -3,8 +3,8 @@
  * addresses. One attempt a read: the next refresh is the next attempt, and meanwhile the last good model serves.
  */
 import { AwsClient } from 'aws4fetch';
-import { ArtifactError } from '../shared/artifact.ts';
-import type { ObjectReader } from '../worker/model-store.ts';
+import { ArtifactError } from '../shared/model/artifact.ts';
+import type { ObjectReader } from '../worker/models/model-store.ts';
 import { isPlainKey } from './key.ts';
 
 export interface S3Location {

@@ -2,7 +2,7 @@
  * What the server is told, by flags or else by variables of the environment.
  */
 import { parseArgs } from 'node:util';
-import { parsePublicKeys, type PublicKey } from '../shared/signature.ts';
+import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
 import { parseSettings as parseWorkerSettings } from '../worker/env.ts';
 import type { S3Location } from './s3-reader.ts';
 import { SettingError } from './setting-error.ts';

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
 import type { HostFacts } from '../worker/context.ts';
-import { ASSET_HEADERS, ASSET_PATH } from '../worker/asset-headers.ts';
+import { ASSET_HEADERS, ASSET_PATH } from '../worker/http/asset-headers.ts';
 
 /** Answers requests. @param facts  What only the host knows of one. */
 export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<Response>;

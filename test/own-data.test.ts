@@ -17,20 +17,20 @@ import {
   POINTER_KEY,
   TOPOLOGY_FILE,
   WEIGHTS_FILE,
-} from '../shared/artifact.ts';
-import { planGenerator, type LayerConfig } from '../shared/generator.ts';
-import { loadDataFolder } from '../trainer/dataset/data-folder.ts';
-import { hashDataset } from '../trainer/dataset/dataset.ts';
-import { encodeIdx } from '../trainer/dataset/idx.ts';
-import { ExpectedError } from '../trainer/expected-error.ts';
-import { exportArtifact } from '../trainer/export.ts';
-import { PRESETS, type PresetName, type TrainingConfig } from '../trainer/preset.ts';
-import { createRunFolder, locate, saveProgressGif } from '../trainer/run-folder.ts';
-import { planRun } from '../trainer/run-plan.ts';
-import { buildFixture, buildPointer } from './support/fixture-artifact.ts';
+} from '../shared/model/artifact.ts';
+import { planGenerator, type LayerConfig } from '../shared/model/generator.ts';
+import { loadDataFolder } from '../trainer/data/data-folder.ts';
+import { hashDataset } from '../trainer/data/dataset.ts';
+import { encodeIdx } from '../trainer/data/idx.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
+import { exportArtifact } from '../trainer/export/export.ts';
+import { PRESETS, type PresetName, type TrainingConfig } from '../trainer/gan/preset.ts';
+import { createRunFolder, locate, saveProgressGif } from '../trainer/run/run-folder.ts';
+import { planRun } from '../trainer/run/run-plan.ts';
+import { buildFixture, buildPointer } from './support/models/fixture-artifact.ts';
 import { writePicture } from './support/pictures.ts';
-import { trainQuietly } from './support/train-quietly.ts';
-import { putArtifact, startWorker, type TestWorker } from './support/workerd.ts';
+import { trainQuietly } from './support/training/train-quietly.ts';
+import { putArtifact, startWorker, type TestWorker } from './support/hosts/workerd.ts';
 
 const main = fileURLToPath(new URL('../trainer/main.ts', import.meta.url));
 

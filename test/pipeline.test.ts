@@ -13,11 +13,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { publishArtifact } from '../trainer/publish.ts';
-import { LOCAL_BUCKET } from '../trainer/storage/local-r2.ts';
-import { createS3Store } from '../trainer/storage/s3-store.ts';
-import { startBrowser } from './support/browser.ts';
-import { startWorker, waitUntil, type TestWorker } from './support/workerd.ts';
+import { publishArtifact } from '../trainer/publish/publish.ts';
+import { LOCAL_BUCKET } from '../storage/local-r2.ts';
+import { createS3Store } from '../storage/s3-store.ts';
+import { startBrowser } from './support/hosts/browser.ts';
+import { startWorker, waitUntil, type TestWorker } from './support/hosts/workerd.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -149,7 +149,7 @@ describe('a model that was trained', () => {
     it('is loaded as it is by tf.loadLayersModel, and draws what the API draws', async () => {
       const page = await browser.newPage();
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      const { deriveSeedKey, drawLatents } = await import('../shared/latent.ts');
+      const { deriveSeedKey, drawLatents } = await import('../shared/model/latent.ts');
       const latents = [...drawLatents(deriveSeedKey('x'), 0, 3, 128)];
       const drawn = await page.evaluate(async (values) => {
         const { tf } = globalThis as unknown as { tf: typeof import('@tensorflow/tfjs') };

@@ -2,17 +2,17 @@
  * The trainer's command line. The only file that ends the process.
  */
 import { Command } from 'commander';
-import { ArtifactError } from '../shared/artifact.ts';
-import { buildEvaluateCommand } from './commands/evaluate.ts';
-import { buildExperimentCommand } from './commands/experiment.ts';
-import { buildModelsCommand } from './commands/models.ts';
-import { buildPublishCommand } from './commands/publish.ts';
-import { buildQuantizeCommand } from './commands/quantize.ts';
-import { buildReportCommand } from './commands/report.ts';
-import { buildSampleCommand } from './commands/sample.ts';
-import { buildTrainClassifierCommand } from './commands/train-classifier.ts';
-import { buildTrainCommand } from './commands/train.ts';
-import { ExpectedError } from './expected-error.ts';
+import { ArtifactError } from '../shared/model/artifact.ts';
+import { buildEvaluateCommand } from './cli/evaluate.ts';
+import { buildExperimentCommand } from './cli/experiment.ts';
+import { buildModelsCommand } from './cli/models.ts';
+import { buildPublishCommand } from './cli/publish.ts';
+import { buildQuantizeCommand } from './cli/quantize.ts';
+import { buildReportCommand } from './cli/report.ts';
+import { buildSampleCommand } from './cli/sample.ts';
+import { buildTrainClassifierCommand } from './cli/train-classifier.ts';
+import { buildTrainCommand } from './cli/train.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
 
 const program = new Command('digitmint')
   .description(

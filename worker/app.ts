@@ -3,27 +3,27 @@
  */
 import { Hono } from 'hono';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { HEAVY_WORK } from './admit.ts';
+import { HEAVY_WORK } from './http/admit.ts';
 import type { App, AppDependencies, AppEnv } from './context.ts';
-import { addCommonHeaders, PREFLIGHT_HEADERS } from './headers.ts';
-import type { Operation } from './operation.ts';
-import { findRoute, logRequests } from './request-log.ts';
-import { respondError } from './respond-error.ts';
+import { addCommonHeaders, PREFLIGHT_HEADERS } from './http/headers.ts';
+import type { Operation } from './http/operation.ts';
+import { findRoute, logRequests } from './http/request-log.ts';
+import { respondError } from './http/respond-error.ts';
 import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
 import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digit.ts';
-import { addDocsRoute, DOCS_OPERATION } from './routes/docs.ts';
+import { addDocsRoute, DOCS_OPERATION } from './pages/docs.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
 import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
 import { addJobRoutes, JOB_OPERATIONS } from './routes/jobs.ts';
-import { addHomeRoute, HOME_OPERATION } from './routes/home.ts';
+import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
 import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
-import { addLlmsRoute, LLMS_OPERATION } from './routes/llms.ts';
+import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
 import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
 import { addMorphRoutes, MORPH_OPERATIONS } from './routes/morph.ts';
 import { addNumberRoute, NUMBER_OPERATIONS } from './routes/number.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
 import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
-import { WorkGate } from './work-gate.ts';
+import { WorkGate } from './http/work-gate.ts';
 
 /** All that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [

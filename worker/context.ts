@@ -2,14 +2,14 @@
  * What every route is given, and what a request carries with it.
  */
 import type { Context, Hono } from 'hono';
-import type { PngEncoder } from '../shared/png.ts';
-import type { GeneratorSource } from './generator-source.ts';
+import type { PngEncoder } from '../shared/picture/png.ts';
+import type { GeneratorSource } from './models/generator-source.ts';
 import type { Jobs, NoJobs } from './jobs/jobs.ts';
-import type { Log } from './log.ts';
-import type { ModelFiles } from './model-files.ts';
-import type { RateLimits } from './rate-limit.ts';
-import type { Defer } from './sampler-cache.ts';
-import type { WorkGate } from './work-gate.ts';
+import type { Log } from './http/log.ts';
+import type { ModelFiles } from './models/model-files.ts';
+import type { RateLimits } from './http/rate-limit.ts';
+import type { Defer } from './models/sampler-cache.ts';
+import type { WorkGate } from './http/work-gate.ts';
 
 /** The app's dependencies: all that is not pure. */
 export interface AppDependencies {

@@ -1,12 +1,12 @@
 /**
  * Everything that the worker is given from outside: see wrangler.toml.
  */
-import { parsePublicKeys, type PublicKey } from '../shared/signature.ts';
+import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
 import type { JobQueue } from './jobs/job-consumer.ts';
 import { JobStore, type JobBucket } from './jobs/job-store.ts';
 import { SECRET_PATTERN, type Jobs, type NoJobs } from './jobs/jobs.ts';
-import type { Bucket } from './r2-reader.ts';
-import type { RateLimit, RateLimiter, RateLimits } from './rate-limit.ts';
+import type { Bucket } from './models/r2-reader.ts';
+import type { RateLimit, RateLimiter, RateLimits } from './http/rate-limit.ts';
 
 /** The bindings, as the runtime hands them over. */
 export interface Env {

@@ -6,9 +6,9 @@ import type { App } from './context.ts';
 import { parseJobs, parseRateLimits, parseSettings, type Env } from './env.ts';
 import { createJobConsumer, type JobBatch } from './jobs/job-consumer.ts';
 import { JobStore } from './jobs/job-store.ts';
-import { writeLog } from './log.ts';
-import { createR2Reader } from './r2-reader.ts';
-import type { Defer } from './sampler-cache.ts';
+import { writeLog } from './http/log.ts';
+import { createR2Reader } from './models/r2-reader.ts';
+import type { Defer } from './models/sampler-cache.ts';
 import { createDependencies } from './service.ts';
 
 interface Isolate {

@@ -2,19 +2,19 @@
  * The app with all that is not pure but the storage, which differs from host to host: the engine, the bundled model, the
  * clock and randomness. Of the runtime it takes what Cloudflare's, Node's and browsers' have in common.
  */
-import type { PublicKey } from '../shared/signature.ts';
+import type { PublicKey } from '../shared/model/signature.ts';
 import { createApp } from './app.ts';
-import { BUNDLED_MODEL } from './bundled-model.ts';
+import { BUNDLED_MODEL } from './models/bundled-model.ts';
 import type { App, AppDependencies } from './context.ts';
-import { createGeneratorSource } from './generator-source.ts';
+import { createGeneratorSource } from './models/generator-source.ts';
 import type { Jobs, NoJobs } from './jobs/jobs.ts';
-import type { Log } from './log.ts';
-import { createModelFiles, type BundledFiles } from './model-files.ts';
-import type { RateLimits } from './rate-limit.ts';
-import { createModelStore, type ObjectReader, type StoredModel } from './model-store.ts';
-import { openModel } from './open-model.ts';
-import { pngEncoder } from './png.ts';
-import { WAITS } from './waits.ts';
+import type { Log } from './http/log.ts';
+import { createModelFiles, type BundledFiles } from './models/model-files.ts';
+import type { RateLimits } from './http/rate-limit.ts';
+import { createModelStore, type ObjectReader, type StoredModel } from './models/model-store.ts';
+import { openModel } from './models/open-model.ts';
+import { pngEncoder } from './formats/png.ts';
+import { WAITS } from './models/waits.ts';
 
 /** Bytes of a seed that is drawn for a request: 16 URL-safe characters. */
 const SEED_BYTES = 12;

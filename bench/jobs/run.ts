@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as z from 'zod';
 import { jobManifestSchema, type jobSchema } from '../../shared/contract/answers.ts';
-import { isDeliveredAgain, isDeliveredAtOnce } from '../../test/support/twice-delivered.ts';
+import { isDeliveredAgain, isDeliveredAtOnce } from '../../test/support/storage/twice-delivered.ts';
 import { listDescendants, readUsage } from '../process-usage.ts';
 
 export type Job = z.output<typeof jobSchema>;

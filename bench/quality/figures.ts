@@ -4,7 +4,7 @@
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
 import { REPORT_SCHEMA } from '../../trainer/evaluation/evaluation.ts';
-import { ExpectedError } from '../../trainer/expected-error.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
 
 const accuracySchema = z.object({
   accuracy: z.number(),

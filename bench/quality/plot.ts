@@ -4,8 +4,8 @@
  */
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { curveStepAfter, line } from 'd3-shape';
-import { formatTick, thinTicks } from '../../trainer/report/chart.ts';
-import { escapeHtml, formatNumber } from '../../trainer/report/html.ts';
+import { formatTick, thinTicks } from '../../trainer/run/report/chart.ts';
+import { escapeHtml, formatNumber } from '../../trainer/run/report/html.ts';
 import { PLOT_STYLE, round } from '../plot-style.ts';
 import type { QualityFigures } from './figures.ts';
 import { getPlottedMs, PLOTTED_COUNT, type QualityPoint, type QualityReport } from './points.ts';

@@ -1,9 +1,9 @@
 /**
  * Requests from all over the world, one by one: which isolate answers, what it reads from the bucket, which model it draws with while
- * a new one is published, and what the cache in front of it spares. The rules are the worker's own (`worker/generator-source.ts`)
+ * a new one is published, and what the cache in front of it spares. The rules are the worker's own (`worker/models/generator-source.ts`)
  * and those that Cloudflare documents; what neither tells is an assumption, and stands in ASSUMED.
  */
-import { deriveKey, drawWords } from '../../shared/random.ts';
+import { deriveKey, drawWords } from '../../shared/model/random.ts';
 
 /** What Cloudflare does not tell. */
 export const ASSUMED = {

@@ -3,8 +3,8 @@
  * limit as a line upwards. Logarithmic, each panel with its own scale. Stands alone, in light and dark. Pure.
  */
 import { scaleLog } from 'd3-scale';
-import { formatTick } from '../../trainer/report/chart.ts';
-import { escapeHtml } from '../../trainer/report/html.ts';
+import { formatTick } from '../../trainer/run/report/chart.ts';
+import { escapeHtml } from '../../trainer/run/report/html.ts';
 import { PLOT_STYLE, round } from '../plot-style.ts';
 import { formatFigure, type BenchTable, type Spread } from '../record.ts';
 

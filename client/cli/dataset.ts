@@ -11,7 +11,7 @@ import { LIMITS } from '../../shared/contract/limits.ts';
 import { wholeNumber } from '../../shared/contract/parameters.ts';
 import { encodeIdxHeader } from '../../shared/idx.ts';
 import { encodeNpyHeader } from '../../shared/npy.ts';
-import { HEADERS } from '../../worker/headers.ts';
+import { HEADERS } from '../../worker/http/headers.ts';
 import { CliError } from './cli-error.ts';
 import { RANGE } from '../stream-digits.ts';
 import { readRefusal, writeQuery, type Flags } from './flags.ts';

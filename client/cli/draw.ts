@@ -5,7 +5,7 @@ import { extname } from 'node:path';
 import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
 import { DIGIT_PARAMETERS, NUMBER_PARAMETERS } from '../../shared/contract/digit-query.ts';
 import { MORPH_FORMATS, MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
-import { HEADERS } from '../../worker/headers.ts';
+import { HEADERS } from '../../worker/http/headers.ts';
 import { CliError } from './cli-error.ts';
 import { nameWarnedFlags, readRefusal, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';

@@ -1,7 +1,7 @@
 /**
  * The whole API in this process: the worker's own app, without a bucket. What it answers are the service's bytes.
  */
-import type { LogEvent } from '../../worker/log.ts';
+import type { LogEvent } from '../../worker/http/log.ts';
 import { createService, type BundledModel } from '../../worker/service.ts';
 import { CliError, EXIT } from './cli-error.ts';
 

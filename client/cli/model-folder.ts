@@ -8,7 +8,7 @@ import {
   MANIFEST_FILE,
   parseManifest,
   WEIGHTS_FILE,
-} from '../../shared/artifact.ts';
+} from '../../shared/model/artifact.ts';
 import type { BundledModel } from '../../worker/service.ts';
 import { CliError, EXIT } from './cli-error.ts';
 

@@ -6,11 +6,16 @@ import {
   MANIFEST_FILE,
   parseManifest,
   WEIGHTS_FILE,
-} from '../../shared/artifact.ts';
-import type { GeneratorPlan } from '../../shared/generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/latent.ts';
-import { drawPictures, loadNetwork, sliceInput, type LoadedNetwork } from '../../shared/sampler.ts';
-import { takeKernels } from '../../worker/kernels.ts';
+} from '../../shared/model/artifact.ts';
+import type { GeneratorPlan } from '../../shared/model/generator.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/latent.ts';
+import {
+  drawPictures,
+  loadNetwork,
+  sliceInput,
+  type LoadedNetwork,
+} from '../../shared/model/sampler.ts';
+import { takeKernels } from '../../worker/models/kernels.ts';
 import { findDirections } from './directions.ts';
 import type { Inputs, Message, Opened, Question, TaskName, Tasks } from './protocol.ts';
 

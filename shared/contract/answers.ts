@@ -24,11 +24,9 @@ export const digitSchema = z.object({
 
 /** The same with `pixels=base64`. */
 export const packedDigitSchema = digitSchema.extend({
-  pixels: z
-    .base64()
-    .meta({
-      description: 'Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 ink',
-    }),
+  pixels: z.base64().meta({
+    description: 'Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 ink',
+  }),
 });
 
 /** `/digit.json`. */
@@ -147,12 +145,10 @@ export const jobSchema = z.object({
   }),
   digits: z.int().meta({ description: 'Drawn so far' }),
   bytes: z.int().meta({ description: 'Written so far, images and labels' }),
-  drawMs: z
-    .number()
-    .meta({
-      description:
-        'What drawing took so far, of all consumers, in milliseconds: of processor time an upper estimate',
-    }),
+  drawMs: z.number().meta({
+    description:
+      'What drawing took so far, of all consumers, in milliseconds: of processor time an upper estimate',
+  }),
   costUsd: z
     .object({
       soFar: z.number(),

@@ -2,8 +2,8 @@
  * What `GET /digit` can be asked for, and the one URL of every answer that shall be had again.
  */
 import * as z from 'zod';
-import { areEqual, BLACK, formatColour, WHITE, type Colour } from '../colour.ts';
-import { chooseCols } from '../sheet.ts';
+import { areEqual, BLACK, formatColour, WHITE, type Colour } from '../picture/colour.ts';
+import { chooseCols } from '../picture/sheet.ts';
 import { multiplyPixels } from './device-pixels.ts';
 import { DIGIT_FORMATS, WITHOUT_EFFECT, type DigitFormat } from './digit-formats.ts';
 import type { ApiError } from './errors.ts';

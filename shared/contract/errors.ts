@@ -2,7 +2,7 @@
  * Every expected way that a request can fail, as data, and the one mapping of each to its status and public text.
  * To add one: a member of `ApiError` and a case in `describeError`; the compiler finds the rest.
  */
-import { describeClasses } from '../classes.ts';
+import { describeClasses } from '../model/classes.ts';
 
 /** A request that cannot be answered as asked. */
 export type ApiError =

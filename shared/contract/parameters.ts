@@ -3,9 +3,9 @@
  * and programs. Strict: nothing is clamped or dropped in silence.
  */
 import * as z from 'zod';
-import { modelNameSchema, modelVersionSchema } from '../artifact.ts';
-import { CLASS_LIMITS } from '../classes.ts';
-import { parseColour, type Colour } from '../colour.ts';
+import { modelNameSchema, modelVersionSchema } from '../model/artifact.ts';
+import { CLASS_LIMITS } from '../model/classes.ts';
+import { parseColour, type Colour } from '../picture/colour.ts';
 import type { ApiError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 

@@ -15,7 +15,7 @@ import {
 } from '../../bench/record.ts';
 import { renderSpeedPage } from '../../bench/speed/page.ts';
 import { renderSpeedPlot } from '../../bench/speed/plot.ts';
-import { planGenerator } from '../../shared/generator.ts';
+import { planGenerator } from '../../shared/model/generator.ts';
 
 const TABLE: BenchTable = {
   id: 'drawing',

@@ -7,10 +7,14 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { POINTER_KEY } from '../../shared/artifact.ts';
-import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { installClient, listNodes, type InstalledClient } from '../support/installed-client.ts';
-import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+import { POINTER_KEY } from '../../shared/model/artifact.ts';
+import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
+import {
+  installClient,
+  listNodes,
+  type InstalledClient,
+} from '../support/hosts/installed-client.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 
 const pets = buildFixture({
   name: 'pets',

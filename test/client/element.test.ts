@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { collectComplaints, startBrowser } from '../support/browser.ts';
-import { installClient, type InstalledClient } from '../support/installed-client.ts';
-import { startOtherOrigin, type OtherOrigin } from '../support/other-origin.ts';
-import { startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
+import { collectComplaints, startBrowser } from '../support/hosts/browser.ts';
+import { installClient, type InstalledClient } from '../support/hosts/installed-client.ts';
+import { startOtherOrigin, type OtherOrigin } from '../support/hosts/other-origin.ts';
+import { startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
 
 let worker: TestWorker;
 let browser: Browser;

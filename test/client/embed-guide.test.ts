@@ -6,10 +6,14 @@ import type { Browser, Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { oembedSchema } from '../../shared/contract/answers.ts';
-import { collectComplaints, startBrowser } from '../support/browser.ts';
-import { installClient, putModules, type InstalledClient } from '../support/installed-client.ts';
-import { startOtherOrigin, type OtherOrigin } from '../support/other-origin.ts';
-import { startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
+import { collectComplaints, startBrowser } from '../support/hosts/browser.ts';
+import {
+  installClient,
+  putModules,
+  type InstalledClient,
+} from '../support/hosts/installed-client.ts';
+import { startOtherOrigin, type OtherOrigin } from '../support/hosts/other-origin.ts';
+import { startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
 
 const GUIDE = await readFile(new URL('../../docs/embed.md', import.meta.url), 'utf8');
 

@@ -12,9 +12,9 @@ import {
   type StreamedDigit,
   type StreamOptions,
 } from '../../client/stream-digits.ts';
-import { POINTER_KEY } from '../../shared/artifact.ts';
-import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
+import { POINTER_KEY } from '../../shared/model/artifact.ts';
+import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
+import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
 
 const labelled = buildFixture({ name: 'labelled' });
 const next = buildFixture({ name: 'labelled', weightsSeed: 'next' });

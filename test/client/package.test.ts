@@ -10,7 +10,11 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { installClient, listNodes, type InstalledClient } from '../support/installed-client.ts';
+import {
+  installClient,
+  listNodes,
+  type InstalledClient,
+} from '../support/hosts/installed-client.ts';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

@@ -8,12 +8,16 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { POINTER_KEY } from '../../shared/artifact.ts';
-import { collectComplaints, startBrowser } from '../support/browser.ts';
-import { buildFixture, buildPointer } from '../support/fixture-artifact.ts';
-import { installClient, putModules, type InstalledClient } from '../support/installed-client.ts';
-import { startOtherOrigin, type OtherOrigin } from '../support/other-origin.ts';
-import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
+import { POINTER_KEY } from '../../shared/model/artifact.ts';
+import { collectComplaints, startBrowser } from '../support/hosts/browser.ts';
+import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
+import {
+  installClient,
+  putModules,
+  type InstalledClient,
+} from '../support/hosts/installed-client.ts';
+import { startOtherOrigin, type OtherOrigin } from '../support/hosts/other-origin.ts';
+import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
 
 const README = await readFile(new URL('../../client/README.md', import.meta.url), 'utf8');
 const pick = (language: string) =>

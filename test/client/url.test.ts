@@ -11,7 +11,7 @@ import type {
   NumberOptions,
 } from '../../client/options.ts';
 import { datasetUrl, digitUrl, morphUrl, numberUrl } from '../../client/url.ts';
-import { CLASS_LIMITS } from '../../shared/classes.ts';
+import { CLASS_LIMITS } from '../../shared/model/classes.ts';
 import { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
 import { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
 import {
@@ -27,10 +27,10 @@ import {
   type MorphFormat,
 } from '../../shared/contract/morph-query.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
-import { pngEncoder } from '../../trainer/kernels.ts';
+import { pngEncoder } from '../../trainer/export/kernels.ts';
 import { createApp } from '../../worker/app.ts';
-import type { GeneratorSource } from '../../worker/generator-source.ts';
-import type { ModelFiles } from '../../worker/model-files.ts';
+import type { GeneratorSource } from '../../worker/models/generator-source.ts';
+import type { ModelFiles } from '../../worker/models/model-files.ts';
 import '../support/fast-check.ts';
 
 const VERSION = '0123456789abcdef';

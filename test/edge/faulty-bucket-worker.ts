@@ -4,10 +4,10 @@
  */
 import type { App } from '../../worker/context.ts';
 import type { Env } from '../../worker/env.ts';
-import { writeLog } from '../../worker/log.ts';
-import { createR2Reader, type Bucket, type BucketObject } from '../../worker/r2-reader.ts';
+import { writeLog } from '../../worker/http/log.ts';
+import { createR2Reader, type Bucket, type BucketObject } from '../../worker/models/r2-reader.ts';
 import { createService } from '../../worker/service.ts';
-import { FAULT_WAITS, type BucketFault, type FaultyRead } from '../support/bucket-fault.ts';
+import { FAULT_WAITS, type BucketFault, type FaultyRead } from '../support/storage/bucket-fault.ts';
 
 let app: App | undefined;
 let fault: FaultyRead | undefined;

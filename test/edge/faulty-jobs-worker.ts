@@ -6,10 +6,10 @@ import { createApp } from '../../worker/app.ts';
 import { parseJobs, type Env } from '../../worker/env.ts';
 import { createJobConsumer, type JobQueue } from '../../worker/jobs/job-consumer.ts';
 import { JobStore, type JobBucket } from '../../worker/jobs/job-store.ts';
-import { writeLog } from '../../worker/log.ts';
-import { createR2Reader } from '../../worker/r2-reader.ts';
+import { writeLog } from '../../worker/http/log.ts';
+import { createR2Reader } from '../../worker/models/r2-reader.ts';
 import { createDependencies } from '../../worker/service.ts';
-import type { JobEvents, JobFault } from '../support/job-fault.ts';
+import type { JobEvents, JobFault } from '../support/storage/job-fault.ts';
 
 type JobsEnv = Env & { readonly JOBS: JobBucket; readonly JOBS_QUEUE: JobQueue };
 

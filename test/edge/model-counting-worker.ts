@@ -3,7 +3,7 @@
  */
 import worker from '../../worker/index.ts';
 import type { Env } from '../../worker/env.ts';
-import { countOpenModels } from '../../worker/open-model.ts';
+import { countOpenModels } from '../../worker/models/open-model.ts';
 
 export default {
   fetch(request, env, context) {

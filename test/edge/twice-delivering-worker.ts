@@ -1,11 +1,11 @@
 /**
  * The worker behind a queue that delivers of every ten shards one twice at once and two again later, for tests and for the benchmark of
- * jobs: see test/support/twice-delivered.ts.
+ * jobs: see test/support/storage/twice-delivered.ts.
  */
 import worker from '../../worker/index.ts';
 import type { Env } from '../../worker/env.ts';
 import type { JobMessage } from '../../worker/jobs/job.ts';
-import { isDeliveredAgain, isDeliveredAtOnce } from '../support/twice-delivered.ts';
+import { isDeliveredAgain, isDeliveredAtOnce } from '../support/storage/twice-delivered.ts';
 
 const sent = new Set<number>();
 

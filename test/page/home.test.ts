@@ -10,8 +10,8 @@ import { PNG } from 'pngjs';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DIGIT_PARAMETERS, NUMBER_PARAMETERS } from '../../shared/contract/digit-query.ts';
-import { collectComplaints, startBrowser } from '../support/browser.ts';
-import { startWorker, type TestWorker } from '../support/workerd.ts';
+import { collectComplaints, startBrowser } from '../support/hosts/browser.ts';
+import { startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 
 let worker: TestWorker;
 let browser: Browser;

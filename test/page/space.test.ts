@@ -14,7 +14,7 @@ import {
 import { createLatest } from '../../page/explorer/latest.ts';
 import { buildRequestPath } from '../../page/play/request.ts';
 import { buildSnippets } from '../../page/play/snippets.ts';
-import { deriveKey, drawWords, fillUniform } from '../../shared/random.ts';
+import { deriveKey, drawWords, fillUniform } from '../../shared/model/random.ts';
 
 function drawNumbers(count: number, seed: string): Float32Array {
   const numbers = new Float32Array(count);

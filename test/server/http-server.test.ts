@@ -4,7 +4,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startHttpServer, type HttpServer } from '../../server/http-server.ts';
-import type { LogEvent } from '../../worker/log.ts';
+import type { LogEvent } from '../../worker/http/log.ts';
 
 let server: HttpServer | undefined;
 let logged: LogEvent[] = [];

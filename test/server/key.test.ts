@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFolder } from '../../server/folder-reader.ts';
 import { createS3Reader } from '../../server/s3-reader.ts';
-import type { ObjectReader } from '../../worker/model-store.ts';
+import type { ObjectReader } from '../../worker/models/model-store.ts';
 
 const SECRET = 'top secret';
 

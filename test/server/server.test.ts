@@ -9,14 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { SERVER_FILE } from '../../dev/build-server.ts';
-import { createFolderStore } from '../../trainer/storage/folder-store.ts';
-import type { ObjectStore } from '../../trainer/storage/object-store.ts';
-import { createS3Store } from '../../trainer/storage/s3-store.ts';
-import { buildFixture } from '../support/fixture-artifact.ts';
-import { startServer, type ServerOptions, type TestServer } from '../support/node-server.ts';
-import { publishFixture } from '../support/publish-fixture.ts';
-import { hasVersitygw, startVersitygw, type S3Server } from '../support/s3-server.ts';
-import { waitUntil } from '../support/workerd.ts';
+import { createFolderStore } from '../../storage/folder-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { createS3Store } from '../../storage/s3-store.ts';
+import { buildFixture } from '../support/models/fixture-artifact.ts';
+import { startServer, type ServerOptions, type TestServer } from '../support/hosts/node-server.ts';
+import { publishFixture } from '../support/models/publish-fixture.ts';
+import { hasVersitygw, startVersitygw, type S3Server } from '../support/storage/s3-server.ts';
+import { waitUntil } from '../support/hosts/workerd.ts';
 
 interface Health {
   status: string;

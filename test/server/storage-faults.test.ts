@@ -3,22 +3,22 @@
  * tells why, and the next refresh after it heals.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import { MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { healthSchema } from '../../shared/contract/answers.ts';
-import { createS3Store } from '../../trainer/storage/s3-store.ts';
-import { WAITS } from '../../worker/waits.ts';
+import { createS3Store } from '../../storage/s3-store.ts';
+import { WAITS } from '../../worker/models/waits.ts';
 import {
   buildS3Error,
   startFaultyProxy,
   type Fault,
   type FaultyProxy,
   type Spoiling,
-} from '../support/faulty-proxy.ts';
-import { buildFixture, type Fixture } from '../support/fixture-artifact.ts';
-import { startServer, type TestServer } from '../support/node-server.ts';
-import { publishFixture } from '../support/publish-fixture.ts';
-import { hasVersitygw, startVersitygw, type S3Server } from '../support/s3-server.ts';
-import { waitUntil } from '../support/workerd.ts';
+} from '../support/storage/faulty-proxy.ts';
+import { buildFixture, type Fixture } from '../support/models/fixture-artifact.ts';
+import { startServer, type TestServer } from '../support/hosts/node-server.ts';
+import { publishFixture } from '../support/models/publish-fixture.ts';
+import { hasVersitygw, startVersitygw, type S3Server } from '../support/storage/s3-server.ts';
+import { waitUntil } from '../support/hosts/workerd.ts';
 
 /** A busy machine's share of a wait. */
 const SLACK_MS = 3000;

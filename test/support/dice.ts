@@ -1,7 +1,7 @@
 /**
  * What a fuzzed case draws from: numbers that its seed and its place decide alone, so that any case can be had again.
  */
-import { deriveKey, drawWords } from '../../shared/random.ts';
+import { deriveKey, drawWords } from '../../shared/model/random.ts';
 
 const WORDS_AT_ONCE = 64;
 

@@ -3,14 +3,14 @@
  */
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
-import { planGenerator } from '../../shared/generator.ts';
-import { pngEncoder } from '../../trainer/kernels.ts';
+import { planGenerator } from '../../shared/model/generator.ts';
+import { pngEncoder } from '../../trainer/export/kernels.ts';
 import { createApp } from '../../worker/app.ts';
-import type { GeneratorSource } from '../../worker/generator-source.ts';
-import type { ModelFiles } from '../../worker/model-files.ts';
-import type { LogEvent } from '../../worker/log.ts';
-import type { Lease } from '../../worker/sampler-cache.ts';
-import { buildFixture, type FixtureOptions } from '../support/fixture-artifact.ts';
+import type { GeneratorSource } from '../../worker/models/generator-source.ts';
+import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { LogEvent } from '../../worker/http/log.ts';
+import type { Lease } from '../../worker/models/sampler-cache.ts';
+import { buildFixture, type FixtureOptions } from '../support/models/fixture-artifact.ts';
 
 const logged: LogEvent[] = [];
 

@@ -9,23 +9,23 @@ import {
   parseManifest,
   POINTER_KEY,
   WEIGHTS_FILE,
-} from '../../shared/artifact.ts';
-import type { Sampler } from '../../shared/sampler.ts';
+} from '../../shared/model/artifact.ts';
+import type { Sampler } from '../../shared/model/sampler.ts';
 import {
   createGeneratorSource,
   type Acquired,
   type GeneratorSource,
-} from '../../worker/generator-source.ts';
-import type { LogEvent } from '../../worker/log.ts';
-import { createModelStore } from '../../worker/model-store.ts';
-import { createR2Reader, type Bucket } from '../../worker/r2-reader.ts';
-import type { Defer } from '../../worker/sampler-cache.ts';
+} from '../../worker/models/generator-source.ts';
+import type { LogEvent } from '../../worker/http/log.ts';
+import { createModelStore } from '../../worker/models/model-store.ts';
+import { createR2Reader, type Bucket } from '../../worker/models/r2-reader.ts';
+import type { Defer } from '../../worker/models/sampler-cache.ts';
 import {
   buildFixture,
   buildPointer,
   listObjects,
   type Fixture,
-} from '../support/fixture-artifact.ts';
+} from '../support/models/fixture-artifact.ts';
 
 const REFRESH_MS = 20_000;
 const READ_TIMEOUT_MS = 40;

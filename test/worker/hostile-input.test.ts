@@ -6,15 +6,15 @@ import { parseXml, XmlElement, type XmlDocument } from '@rgrove/parse-xml';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../shared/contract/answers.ts';
-import { planGenerator } from '../../shared/generator.ts';
-import { pngEncoder } from '../../trainer/kernels.ts';
+import { planGenerator } from '../../shared/model/generator.ts';
+import { pngEncoder } from '../../trainer/export/kernels.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
-import type { GeneratorSource, ModelChoice } from '../../worker/generator-source.ts';
-import type { LogEvent } from '../../worker/log.ts';
-import type { ModelFiles } from '../../worker/model-files.ts';
-import type { Lease } from '../../worker/sampler-cache.ts';
-import { startBrowser } from '../support/browser.ts';
-import { buildFixture } from '../support/fixture-artifact.ts';
+import type { GeneratorSource, ModelChoice } from '../../worker/models/generator-source.ts';
+import type { LogEvent } from '../../worker/http/log.ts';
+import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { Lease } from '../../worker/models/sampler-cache.ts';
+import { startBrowser } from '../support/hosts/browser.ts';
+import { buildFixture } from '../support/models/fixture-artifact.ts';
 import { HOSTILE_TEXTS, MARK } from '../support/hostile-texts.ts';
 
 /** A model whose own names are hostile: they are of somebody's data, and stand in titles, pages and JSON. */

@@ -5,22 +5,22 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type * as z from 'zod';
-import { POINTER_KEY } from '../../shared/artifact.ts';
+import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { jobManifestSchema, jobSchema, problemSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { parseJobs } from '../../worker/env.ts';
 import { chooseShardDigits } from '../../worker/jobs/job.ts';
 import type { JobQueue } from '../../worker/jobs/job-consumer.ts';
 import type { JobBucket } from '../../worker/jobs/job-store.ts';
-import { buildFixture, buildPointer, COLOUR_LAYERS } from '../support/fixture-artifact.ts';
-import type { JobEvents, JobFault } from '../support/job-fault.ts';
+import { buildFixture, buildPointer, COLOUR_LAYERS } from '../support/models/fixture-artifact.ts';
+import type { JobEvents, JobFault } from '../support/storage/job-fault.ts';
 import {
   putArtifact,
   startWorker,
   waitUntil,
   type TestBucket,
   type TestWorker,
-} from '../support/workerd.ts';
+} from '../support/hosts/workerd.ts';
 
 type Job = z.output<typeof jobSchema>;
 

@@ -2,8 +2,8 @@
  * Many models in one isolate of the real runtime: what is let go is freed, whatever becomes of the requests.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildFixture } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, type TestWorker } from '../support/workerd.ts';
+import { buildFixture } from '../support/models/fixture-artifact.ts';
+import { putArtifact, startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 
 /** The bundled one, and five of those that are kept beside it. */
 const MOST_OPEN = 6;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Samples } from '../../shared/sampler.ts';
-import { streamSamples } from '../../worker/render/sample-stream.ts';
+import type { Samples } from '../../shared/model/sampler.ts';
+import { streamSamples } from '../../worker/formats/sample-stream.ts';
 
 /** Samples of one byte, the index's last. */
 async function draw(first: number, count: number): Promise<Samples> {

@@ -4,15 +4,15 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { healthSchema, problemSchema } from '../../shared/contract/answers.ts';
-import { buildKey, MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/artifact.ts';
+import { buildKey, MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import {
   BUCKET_FAULTS,
   FAULT_WAITS,
   type BucketFault,
   type FaultyRead,
-} from '../support/bucket-fault.ts';
-import { buildFixture, buildPointer, type Fixture } from '../support/fixture-artifact.ts';
-import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/workerd.ts';
+} from '../support/storage/bucket-fault.ts';
+import { buildFixture, buildPointer, type Fixture } from '../support/models/fixture-artifact.ts';
+import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
 
 const [first, second] = [
   buildFixture({ weightsSeed: 'first' }),

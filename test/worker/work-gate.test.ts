@@ -2,7 +2,7 @@
  * Work that waits its turn: how much at once, how much waits, and what becomes of work that never ends.
  */
 import { expect, test } from 'vitest';
-import { BusyError, WorkGate } from '../../worker/work-gate.ts';
+import { BusyError, WorkGate } from '../../worker/http/work-gate.ts';
 
 const LIMITS = { concurrent: 2, waiting: 3, waitMs: 60_000, expiresMs: 1000 };
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -2,7 +2,7 @@
  * How the models of one evaluation are told apart: a name for each column of the table and of the JSON.
  */
 import { resolve, sep } from 'node:path';
-import type { Manifest } from '../../shared/artifact.ts';
+import type { Manifest } from '../../shared/model/artifact.ts';
 
 /** What a column is called. */
 export interface ColumnName {

@@ -4,10 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { deriveKey } from '../../shared/random.ts';
-import { DatasetError, gatherImages, hashDataset, type Dataset } from '../dataset/dataset.ts';
-import { loadIdxFolder } from '../dataset/idx.ts';
-import { loadMnistPackage } from '../dataset/mnist-package.ts';
+import { deriveKey } from '../../shared/model/random.ts';
+import { DatasetError, gatherImages, hashDataset, type Dataset } from '../data/dataset.ts';
+import { loadIdxFolder } from '../data/idx.ts';
+import { loadMnistPackage } from '../data/mnist-package.ts';
 import { PURPOSES, VALIDATION_DIGITS, type Split } from './protocol.ts';
 import { drawSubset } from './subset.ts';
 

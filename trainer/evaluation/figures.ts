@@ -2,9 +2,9 @@
  * All figures of one set of samples against real digits, MNIST's test digits or validation digits. Other real training digits go through the very same computation:
  * what they get is the floor.
  */
-import { decodePixels } from '../../shared/pixels.ts';
-import { deriveKey } from '../../shared/random.ts';
-import { gatherImages, type Dataset } from '../dataset/dataset.ts';
+import { decodePixels } from '../../shared/picture/pixels.ts';
+import { deriveKey } from '../../shared/model/random.ts';
+import { gatherImages, type Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
 import { scoreImages, type Scores } from './classifier/scoring.ts';
 import { CLASSES, SIDE } from './digits.ts';

@@ -1,7 +1,7 @@
 /**
  * Random subsets that a key stands for. Pure.
  */
-import { drawWords, type RandomKey } from '../../shared/random.ts';
+import { drawWords, type RandomKey } from '../../shared/model/random.ts';
 
 /**
  * Draws places without replacement, by the first steps of Fisher and Yates's shuffle.

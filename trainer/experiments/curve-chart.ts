@@ -4,7 +4,7 @@
  */
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { line } from 'd3-shape';
-import { escapeHtml, formatNumber } from '../report/html.ts';
+import { escapeHtml, formatNumber } from '../run/report/html.ts';
 
 /** A point of a curve. */
 export type CurvePoint = readonly [x: number, y: number];

@@ -2,7 +2,7 @@
  * The experiments' document: Markdown with curves and grids, of the runs' records alone. Pure, and the same bytes for the same
  * records.
  */
-import { PRESETS } from '../preset.ts';
+import { PRESETS } from '../gan/preset.ts';
 import {
   analyse,
   computeEffectiveClasses,

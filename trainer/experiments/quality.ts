@@ -3,12 +3,12 @@
  * hang on the number of samples: compare with each other only.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runGenerator } from '../generator-network.ts';
-import { deriveSeedKey, drawLatents } from '../../shared/latent.ts';
-import { encodePixels } from '../../shared/pixels.ts';
-import { deriveKey } from '../../shared/random.ts';
-import type { Samples } from '../../shared/sampler.ts';
-import type { Dataset } from '../dataset/dataset.ts';
+import { runGenerator } from '../gan/generator-network.ts';
+import { deriveSeedKey, drawLatents } from '../../shared/model/latent.ts';
+import { encodePixels } from '../../shared/picture/pixels.ts';
+import { deriveKey } from '../../shared/model/random.ts';
+import type { Samples } from '../../shared/model/sampler.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG } from '../evaluation/classifier/network.ts';
 import { scoreImages } from '../evaluation/classifier/scoring.ts';
 import { CLASSES, pickDigits, SIDE } from '../evaluation/digits.ts';
@@ -19,10 +19,10 @@ import { computePrecisionRecall } from '../evaluation/metrics/precision-recall.t
 import { computeSharpness } from '../evaluation/metrics/sharpness.ts';
 import { PROTOCOL } from '../evaluation/protocol.ts';
 import { drawSubset } from '../evaluation/subset.ts';
-import { splitWeights } from '../network-state.ts';
-import { applyPrior, type PriorConfig } from '../prior.ts';
-import { computeDiversity } from '../sample-grid.ts';
-import { pickShippedWeights, type Gan } from '../steps.ts';
+import { splitWeights } from '../gan/network-state.ts';
+import { applyPrior, type PriorConfig } from '../gan/prior.ts';
+import { computeDiversity } from '../run/sample-grid.ts';
+import { pickShippedWeights, type Gan } from '../gan/steps.ts';
 
 /** Samples a measurement, and as many test digits for what is found by neighbours; the Fréchet distance is to all test digits. */
 export const QUALITY_SAMPLES = 2000;

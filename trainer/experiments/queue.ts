@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { acquireFileLock, LockTimeoutError, type FileLock } from '../storage/file-lock.ts';
+import { acquireFileLock, LockTimeoutError, type FileLock } from '../../storage/file-lock.ts';
 import type { ArmName } from './arms.ts';
 import { loadResult, locateExperiment } from './result.ts';
 

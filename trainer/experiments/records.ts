@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeAtomically } from '../files.ts';
+import { writeAtomically } from '../../storage/files.ts';
 import { buildDocument } from './document.ts';
 import { loadResult, locateExperiment, saveResult, type ExperimentResult } from './result.ts';
 

@@ -8,8 +8,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { ExpectedError } from '../expected-error.ts';
-import { writeAtomically } from '../files.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { writeAtomically } from '../../storage/files.ts';
 
 /** Paths in the folder of a run. */
 export function locateExperiment(folder: string) {

@@ -3,9 +3,9 @@
  * tutorial asks about. No I/O.
  */
 import * as tf from '@tensorflow/tfjs';
-import { sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/generator.ts';
-import { runGenerator } from '../generator-network.ts';
-import { drawWords, fillUniform, type RandomKey } from '../../shared/random.ts';
+import { sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/model/generator.ts';
+import { runGenerator } from '../gan/generator-network.ts';
+import { drawWords, fillUniform, type RandomKey } from '../../shared/model/random.ts';
 import {
   applyAdam,
   computeAdamAmounts,
@@ -14,9 +14,9 @@ import {
   drawInitialArrays,
   splitWeights,
   type NetworkState,
-} from '../network-state.ts';
-import { PURPOSES, type AdamConfig } from '../preset.ts';
-import { applyPrior } from '../prior.ts';
+} from '../gan/network-state.ts';
+import { PURPOSES, type AdamConfig } from '../gan/preset.ts';
+import { applyPrior } from '../gan/prior.ts';
 
 /** How the decoder is trained. */
 export interface VaeConfig {

@@ -2,7 +2,7 @@
  * A device that is lost in the middle of its work: a GPU whose driver was reset, that was unplugged, or that ran out of memory.
  */
 import { setImmediate } from 'node:timers/promises';
-import { ExpectedError } from '../expected-error.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import type { OpenBackend } from './open-backend.ts';
 
 /** The device is gone. The message says why and what to do. */

@@ -4,11 +4,11 @@
  */
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ApiError } from '../../shared/contract/errors.ts';
-import { giveTurn } from '../admit.ts';
+import { giveTurn } from '../http/admit.ts';
 import type { AppDependencies } from '../context.ts';
-import { findAsked } from '../match-model.ts';
-import type { Defer } from '../sampler-cache.ts';
-import { WorkGate } from '../work-gate.ts';
+import { findAsked } from '../models/match-model.ts';
+import type { Defer } from '../models/sampler-cache.ts';
+import { WorkGate } from '../http/work-gate.ts';
 import {
   encodeShardHeads,
   jobMessageSchema,

@@ -4,7 +4,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
-import { modelNameSchema, modelVersionSchema } from '../../shared/artifact.ts';
+import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
 import {
   buildJobUrl,
   JOB_FORMATS,

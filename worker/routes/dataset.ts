@@ -15,18 +15,18 @@ import {
   type PinnedDataset,
 } from '../../shared/contract/dataset-query.ts';
 import { parseParameters } from '../../shared/contract/parameters.ts';
-import { deriveSeedKey, drawLabels } from '../../shared/latent.ts';
-import { admit } from '../admit.ts';
+import { deriveSeedKey, drawLabels } from '../../shared/model/latent.ts';
+import { admit } from '../http/admit.ts';
 import type { App, AppContext, AppDependencies } from '../context.ts';
-import { describePinned, listWarnings, nameSeed, type Pinned } from '../digit-headers.ts';
-import { createPartDrawer } from '../draw-parts.ts';
-import { hasCurrent, HEADERS } from '../headers.ts';
-import { findAsked } from '../match-model.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../operation.ts';
-import { renderDatasetHead, renderDatasetPart } from '../render/dataset.ts';
-import { streamSamples } from '../render/sample-stream.ts';
-import { respondError } from '../respond-error.ts';
-import { withModel } from '../with-model.ts';
+import { describePinned, listWarnings, nameSeed, type Pinned } from '../formats/digit-headers.ts';
+import { createPartDrawer } from '../formats/draw-parts.ts';
+import { hasCurrent, HEADERS } from '../http/headers.ts';
+import { findAsked } from '../models/match-model.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';
+import { streamSamples } from '../formats/sample-stream.ts';
+import { respondError } from '../http/respond-error.ts';
+import { withModel } from '../models/with-model.ts';
 
 const FORMATS = Object.keys(DATASET_FORMATS) as DatasetFormat[];
 

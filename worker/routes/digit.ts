@@ -4,10 +4,10 @@
 import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
 import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
-import { answerDigits, DIGITS_ANSWER } from '../answer-digits.ts';
-import { splitExtension } from '../digit-format.ts';
+import { answerDigits, DIGITS_ANSWER } from './answer-digits.ts';
+import { splitExtension } from '../formats/digit-format.ts';
 import type { App, AppDependencies } from '../context.ts';
-import type { Operation } from '../operation.ts';
+import type { Operation } from '../http/operation.ts';
 
 const FORMATS = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 

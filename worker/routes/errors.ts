@@ -6,9 +6,9 @@ import * as z from 'zod';
 import { describeError, ERROR_EXAMPLES, type ApiErrorCode } from '../../shared/contract/errors.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import type { App } from '../context.ts';
-import type { Operation } from '../operation.ts';
-import { renderPage } from '../render/page.ts';
-import { respondError } from '../respond-error.ts';
+import type { Operation } from '../http/operation.ts';
+import { renderPage } from '../pages/page.ts';
+import { respondError } from '../http/respond-error.ts';
 
 const CODE: ParameterSet = {
   code: {

@@ -3,8 +3,8 @@
  */
 import { healthSchema } from '../../shared/contract/answers.ts';
 import { getDefer, type App, type AppDependencies } from '../context.ts';
-import { API_HEADERS } from '../headers.ts';
-import type { Operation } from '../operation.ts';
+import { API_HEADERS } from '../http/headers.ts';
+import type { Operation } from '../http/operation.ts';
 
 export const HEALTH_OPERATION: Operation = {
   id: 'getHealth',

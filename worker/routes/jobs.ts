@@ -17,9 +17,9 @@ import {
   wholeNumber,
   type ParameterSet,
 } from '../../shared/contract/parameters.ts';
-import { admit, LIGHT_WORK } from '../admit.ts';
+import { admit, LIGHT_WORK } from '../http/admit.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { CACHE_CONTROL, hasCurrent, HEADERS } from '../headers.ts';
+import { CACHE_CONTROL, hasCurrent, HEADERS } from '../http/headers.ts';
 import {
   chooseShardDigits,
   countPages,
@@ -32,10 +32,10 @@ import {
 } from '../jobs/job.ts';
 import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
 import { isOwner, type Jobs } from '../jobs/jobs.ts';
-import { findAsked } from '../match-model.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../operation.ts';
-import { respondError } from '../respond-error.ts';
-import type { Generator } from '../sampler-cache.ts';
+import { findAsked } from '../models/match-model.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { respondError } from '../http/respond-error.ts';
+import type { Generator } from '../models/sampler-cache.ts';
 
 const ID = {
   schema: jobIdSchema.meta({ description: '32 hex digits' }),

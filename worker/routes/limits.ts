@@ -4,9 +4,9 @@
 import { limitsSchema } from '../../shared/contract/answers.ts';
 import { LIMIT_NOTES, LIMITS } from '../../shared/contract/limits.ts';
 import type { App, AppDependencies } from '../context.ts';
-import { API_HEADERS } from '../headers.ts';
-import { listPolicies, RATE_WINDOW_SECONDS, type RateLimits } from '../rate-limit.ts';
-import type { Operation } from '../operation.ts';
+import { API_HEADERS } from '../http/headers.ts';
+import { listPolicies, RATE_WINDOW_SECONDS, type RateLimits } from '../http/rate-limit.ts';
+import type { Operation } from '../http/operation.ts';
 
 export const LIMITS_OPERATION: Operation = {
   id: 'getLimits',

@@ -10,14 +10,14 @@ import {
   TOPOLOGY_FILE,
   WEIGHTS_FILE,
   type ParsedManifest,
-} from '../../shared/artifact.ts';
+} from '../../shared/model/artifact.ts';
 import { modelCardSchema, modelsSchema } from '../../shared/contract/answers.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
-import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../admit.ts';
+import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admit.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../headers.ts';
-import { WORK_ERRORS, type Operation } from '../operation.ts';
-import { respondError } from '../respond-error.ts';
+import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
+import { WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { respondError } from '../http/respond-error.ts';
 
 /** All that is ever sent, whatever else a manifest lists: nothing of it can act as a page. */
 const FILE_TYPES: Readonly<Record<string, string>> = {

@@ -14,17 +14,22 @@ import {
   type PinnedMorph,
 } from '../../shared/contract/morph-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
-import { measureSheet } from '../../shared/sheet.ts';
-import { admit } from '../admit.ts';
+import { measureSheet } from '../../shared/picture/sheet.ts';
+import { admit } from '../http/admit.ts';
 import type { App, AppContext, AppDependencies } from '../context.ts';
-import { chooseFormat } from '../digit-format.ts';
-import { describePinned, describeTiming, listWarnings, nameFile } from '../digit-headers.ts';
-import { hasCurrent, HEADERS } from '../headers.ts';
-import { checkColours, findAsked } from '../match-model.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../operation.ts';
-import { renderMorph } from '../render/morph.ts';
-import { respondError } from '../respond-error.ts';
-import { answerCurrent, withModel } from '../with-model.ts';
+import { chooseFormat } from '../formats/digit-format.ts';
+import {
+  describePinned,
+  describeTiming,
+  listWarnings,
+  nameFile,
+} from '../formats/digit-headers.ts';
+import { hasCurrent, HEADERS } from '../http/headers.ts';
+import { checkColours, findAsked } from '../models/match-model.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { renderMorph } from '../formats/morph.ts';
+import { respondError } from '../http/respond-error.ts';
+import { answerCurrent, withModel } from '../models/with-model.ts';
 
 const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
 

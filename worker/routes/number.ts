@@ -6,10 +6,10 @@ import {
   NUMBER_PATH,
   parseNumberQuery,
 } from '../../shared/contract/digit-query.ts';
-import { answerDigits, DIGITS_ANSWER } from '../answer-digits.ts';
-import { splitExtension } from '../digit-format.ts';
+import { answerDigits, DIGITS_ANSWER } from './answer-digits.ts';
+import { splitExtension } from '../formats/digit-format.ts';
 import type { App, AppDependencies } from '../context.ts';
-import type { Operation } from '../operation.ts';
+import type { Operation } from '../http/operation.ts';
 
 const SHARED = {
   ...DIGITS_ANSWER,

@@ -25,14 +25,14 @@ import {
   wholeNumber,
   type ParameterSet,
 } from '../../shared/contract/parameters.ts';
-import { writeNumber } from '../../shared/number.ts';
-import { chooseCols, measureSheet } from '../../shared/sheet.ts';
+import { writeNumber } from '../../shared/picture/number.ts';
+import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { API_HEADERS } from '../headers.ts';
-import { checkColours, findAsked } from '../match-model.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../operation.ts';
-import { countRequest } from '../rate-limit.ts';
-import { respondError } from '../respond-error.ts';
+import { API_HEADERS } from '../http/headers.ts';
+import { checkColours, findAsked } from '../models/match-model.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { countRequest } from '../http/rate-limit.ts';
+import { respondError } from '../http/respond-error.ts';
 
 /** What the page at `/` is embedded as. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';

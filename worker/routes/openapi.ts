@@ -3,9 +3,9 @@
  */
 import * as z from 'zod';
 import type { App } from '../context.ts';
-import { API_HEADERS } from '../headers.ts';
-import { buildOpenapiDocument } from '../openapi.ts';
-import type { Operation } from '../operation.ts';
+import { API_HEADERS } from '../http/headers.ts';
+import { buildOpenapiDocument } from '../http/openapi.ts';
+import type { Operation } from '../http/operation.ts';
 
 export const OPENAPI_OPERATION: Operation = {
   id: 'getOpenapi',

@@ -9,15 +9,19 @@ import {
   MANIFEST_FILE,
   WEIGHTS_FILE,
   type ManifestContent,
-} from '../../../shared/artifact.ts';
+} from '../../../shared/model/artifact.ts';
 import {
   generatorConfigSchema,
   planGenerator,
   type GeneratorPlan,
   type LayerConfig,
-} from '../../../shared/generator.ts';
-import { WEIGHT_BYTES, WEIGHT_DTYPES, type WeightDtype } from '../../../shared/weight-encoding.ts';
-import { buildFixture, type Fixture } from '../fixture-artifact.ts';
+} from '../../../shared/model/generator.ts';
+import {
+  WEIGHT_BYTES,
+  WEIGHT_DTYPES,
+  type WeightDtype,
+} from '../../../shared/model/weight-encoding.ts';
+import { buildFixture, type Fixture } from '../models/fixture-artifact.ts';
 import type { Dice } from '../dice.ts';
 import { setOwn, stringify, type Json, type JsonObject } from './hostile-json.ts';
 

@@ -1,10 +1,10 @@
 /**
  * Loads what lies in a bucket as the worker does: pointer, manifest, weights, sampler, one sample; and says what came of it.
  */
-import { ArtifactError, POINTER_KEY, type Pointer } from '../../../shared/artifact.ts';
-import { createSampler } from '../../../shared/sampler.ts';
-import { instantiateKernels } from '../../../trainer/kernels.ts';
-import { createModelStore, type ObjectReader } from '../../../worker/model-store.ts';
+import { ArtifactError, POINTER_KEY, type Pointer } from '../../../shared/model/artifact.ts';
+import { createSampler } from '../../../shared/model/sampler.ts';
+import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { createModelStore, type ObjectReader } from '../../../worker/models/model-store.ts';
 import { createDice } from '../dice.ts';
 import { draw, pick, store, type Stored } from './draft.ts';
 import { MUTATION_NAMES, MUTATIONS, type MutationName } from './mutations.ts';
@@ -71,7 +71,7 @@ async function serve(stored: Stored): Promise<Outcome> {
   const { default: name, models: listed }: Pointer = reading.pointer;
   const { version, manifestSha256 } = listed[name] as Pointer['models'][string];
   const { parsed, weights } = await models.readModel(name, version, manifestSha256);
-  // As worker/open-model.ts does it; its kernels are loaded in the way of another runtime.
+  // As worker/models/open-model.ts does it; its kernels are loaded in the way of another runtime.
   const sampler = createSampler(parsed, weights, instantiateKernels);
   try {
     sampler.checkOutput();

@@ -2,7 +2,7 @@
  * The ways in which an artifact is spoilt, by name. Each changes a draft in place; what is not said to be raw bytes is
  * signed afterwards as far as the draft says.
  */
-import { GENERATOR_LIMITS, type LayerConfig } from '../../../shared/generator.ts';
+import { GENERATOR_LIMITS, type LayerConfig } from '../../../shared/model/generator.ts';
 import type { Dice } from '../dice.ts';
 import { fitToGenerator, type Draft } from './draft.ts';
 import {

@@ -5,12 +5,12 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createFolderStore } from '../../../trainer/storage/folder-store.ts';
-import type { ObjectStore } from '../../../trainer/storage/object-store.ts';
-import { createS3Store } from '../../../trainer/storage/s3-store.ts';
+import { createFolderStore } from '../../../storage/folder-store.ts';
+import type { ObjectStore } from '../../../storage/object-store.ts';
+import { createS3Store } from '../../../storage/s3-store.ts';
 import type { Dice } from '../dice.ts';
-import { buildFixture } from '../fixture-artifact.ts';
-import { startVersitygw } from '../s3-server.ts';
+import { buildFixture } from '../models/fixture-artifact.ts';
+import { startVersitygw } from '../storage/s3-server.ts';
 import { runDeadly, type Ended } from './deadly-process.ts';
 import type { Killer, KillReport } from './kill.ts';
 

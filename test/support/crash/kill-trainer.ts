@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dice } from '../dice.ts';
-import { writeSmallMnist } from '../small-mnist.ts';
+import { writeSmallMnist } from '../training/small-mnist.ts';
 import { runDeadly, type Ended } from './deadly-process.ts';
 import type { Killer, KillReport } from './kill.ts';
 import { findBroken, findLeftovers, readRunFacts, type RunFacts } from './run-facts.ts';

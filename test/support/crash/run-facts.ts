@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
-import { readAllEvents } from '../event-files.ts';
+import { readAllEvents } from '../training/event-files.ts';
 
 /** Of a run that is over. */
 export interface RunFacts {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { deriveKey } from '../../../shared/random.ts';
+import { deriveKey } from '../../../shared/model/random.ts';
 import { computeFrechetDistance } from '../../../trainer/evaluation/metrics/frechet-distance.ts';
 import { computeKernelDistance } from '../../../trainer/evaluation/metrics/kernel-distance.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';

@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { planGenerator } from '../../../shared/generator.ts';
-import { createSampler } from '../../../shared/sampler.ts';
-import { buildEvaluateCommand } from '../../../trainer/commands/evaluate.ts';
-import { hashDataset, type Dataset } from '../../../trainer/dataset/dataset.ts';
-import { encodeIdx } from '../../../trainer/dataset/idx.ts';
+import { planGenerator } from '../../../shared/model/generator.ts';
+import { createSampler } from '../../../shared/model/sampler.ts';
+import { buildEvaluateCommand } from '../../../trainer/cli/evaluate.ts';
+import { hashDataset, type Dataset } from '../../../trainer/data/dataset.ts';
+import { encodeIdx } from '../../../trainer/data/idx.ts';
 import { loadClassifier } from '../../../trainer/evaluation/classifier/classifier-file.ts';
 import {
   drawValidationDigits,
@@ -31,10 +31,10 @@ import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.t
 import { buildRows } from '../../../trainer/evaluation/rows.ts';
 import { drawSamples, readModel } from '../../../trainer/evaluation/samples/open-samples.ts';
 import { formatTable } from '../../../trainer/evaluation/table.ts';
-import { ExpectedError } from '../../../trainer/expected-error.ts';
-import { instantiateKernels } from '../../../trainer/kernels.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { instantiateKernels } from '../../../trainer/export/kernels.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
-import { buildFixture, type FixtureOptions } from '../../support/fixture-artifact.ts';
+import { buildFixture, type FixtureOptions } from '../../support/models/fixture-artifact.ts';
 
 let folder: string;
 let measure: Measure;

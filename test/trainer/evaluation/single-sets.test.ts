@@ -15,7 +15,7 @@ import {
   computeSharpness,
 } from '../../../trainer/evaluation/metrics/sharpness.ts';
 import { drawSubset } from '../../../trainer/evaluation/subset.ts';
-import { deriveKey } from '../../../shared/random.ts';
+import { deriveKey } from '../../../shared/model/random.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { createUniform, distance, makeNormalPoints, toPoints, toRows } from './oracle-points.ts';
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { deriveKey } from '../../../shared/random.ts';
-import type { Dataset } from '../../../trainer/dataset/dataset.ts';
+import { deriveKey } from '../../../shared/model/random.ts';
+import type { Dataset } from '../../../trainer/data/dataset.ts';
 import { augmentImages } from '../../../trainer/evaluation/classifier/augment.ts';
 import {
   CLASSIFIER_CONFIG,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planGenerator } from '../../../shared/generator.ts';
+import { planGenerator } from '../../../shared/model/generator.ts';
 import {
   ARMS,
   BASELINE,
@@ -11,8 +11,8 @@ import {
 } from '../../../trainer/experiments/arms.ts';
 import { hashExperiment } from '../../../trainer/experiments/experiment-run.ts';
 import type { VaeConfig } from '../../../trainer/experiments/vae.ts';
-import { PRESETS } from '../../../trainer/preset.ts';
-import { hashRun } from '../../../trainer/run-folder.ts';
+import { PRESETS } from '../../../trainer/gan/preset.ts';
+import { hashRun } from '../../../trainer/run/run-folder.ts';
 
 const DATA = { name: 'digits', images: 1, sha256: 'ab' };
 const NAMES = Object.keys(ARMS) as ArmName[];

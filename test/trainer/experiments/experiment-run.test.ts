@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadNewestCheckpoint } from '../../../trainer/checkpoint.ts';
-import { hashDataset } from '../../../trainer/dataset/dataset.ts';
+import { loadNewestCheckpoint } from '../../../trainer/run/checkpoint.ts';
+import { hashDataset } from '../../../trainer/data/dataset.ts';
 import {
   isMeasuringStep,
   runExperiment,
@@ -18,9 +18,9 @@ import {
   type ExperimentResult,
 } from '../../../trainer/experiments/result.ts';
 import type { VaeConfig } from '../../../trainer/experiments/vae.ts';
-import type { TrainingConfig } from '../../../trainer/preset.ts';
-import { trainQuietly } from '../../support/train-quietly.ts';
-import { makeTinyDataset, TINY_CONFIG } from '../../support/tensors.ts';
+import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
+import { trainQuietly } from '../../support/training/train-quietly.ts';
+import { makeTinyDataset, TINY_CONFIG } from '../../support/training/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 

@@ -3,8 +3,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { planGenerator } from '../../../shared/generator.ts';
-import { deriveKey } from '../../../shared/random.ts';
+import { planGenerator } from '../../../shared/model/generator.ts';
+import { deriveKey } from '../../../shared/model/random.ts';
 import {
   createVae,
   disposeVae,
@@ -12,16 +12,16 @@ import {
   stepVae,
   type Vae,
 } from '../../../trainer/experiments/vae.ts';
-import { createState, disposeState } from '../../../trainer/network-state.ts';
-import { differentiate } from '../../support/plain-gan.ts';
-import { countLeaks, makeValues, TINY_CONFIG } from '../../support/tensors.ts';
+import { createState, disposeState } from '../../../trainer/gan/network-state.ts';
+import { differentiate } from '../../support/training/plain-gan.ts';
+import { countLeaks, makeValues, TINY_CONFIG } from '../../support/training/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
 const BATCH = 3;
 const [PIXELS, LATENT, UNITS, HIDDEN] = [16, 4, 5, 8];
 const WIDTH = 0.6;
-/** Adam as gradient descent at rate 1: see test/support/step-gradients.ts. */
+/** Adam as gradient descent at rate 1: see test/support/training/step-gradients.ts. */
 const DESCENT = { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 };
 
 const IMAGES = makeValues(BATCH * PIXELS, 1).map((value) => (value + 1) / 2);

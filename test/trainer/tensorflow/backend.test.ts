@@ -16,7 +16,7 @@ import {
 } from '../../../trainer/tensorflow/backend.ts';
 import { BackendUnusable, type Opener } from '../../../trainer/tensorflow/open-backend.ts';
 import { createCpuOpener } from '../../../trainer/tensorflow/portable-backends.ts';
-import { prepareSwiftShader, swiftShaderMissing } from '../../support/swiftshader.ts';
+import { prepareSwiftShader, swiftShaderMissing } from '../../support/training/swiftshader.ts';
 
 interface Fingerprint {
   readonly name: string;

@@ -14,14 +14,14 @@ import {
   placeTree,
   readStamp,
   writeStamp,
-} from '../../../trainer/tensorflow/installation.ts';
+} from '../../../trainer/tensorflow/setup/installation.ts';
 import {
   setUpTensorflow,
   type SetUpOptions,
   undoSetUp,
-} from '../../../trainer/tensorflow/install.ts';
-import { SetUpProblem } from '../../../trainer/tensorflow/problem.ts';
-import { DISTRIBUTIONS } from '../../../trainer/tensorflow/wheels.ts';
+} from '../../../trainer/tensorflow/setup/install.ts';
+import { SetUpProblem } from '../../../trainer/tensorflow/setup/problem.ts';
+import { DISTRIBUTIONS } from '../../../trainer/tensorflow/setup/wheels.ts';
 
 const WORKING = 'exit 0';
 const NO_PIP = 'case "$*" in *"-m pip"*) echo "No module named pip" >&2; exit 1;; esac';
@@ -180,7 +180,9 @@ describe('the pins', () => {
 
 describe('the command', () => {
   test('explains its flags, and refuses others', () => {
-    const program = fileURLToPath(new URL('../../../trainer/tensorflow/setup.ts', import.meta.url));
+    const program = fileURLToPath(
+      new URL('../../../trainer/tensorflow/setup/setup.ts', import.meta.url),
+    );
     const help = spawnSync(process.execPath, [program, '--help'], { encoding: 'utf8' });
     expect(help.stdout).toMatch(/--gpu.*--wheel.*--force.*--undo/s);
     const wrong = spawnSync(process.execPath, [program, '--bogus'], { encoding: 'utf8' });

@@ -2,7 +2,7 @@
  * Mild distortions of training digits: each is turned, scaled, slanted and shifted a little, by bilinear interpolation.
  * Pure.
  */
-import { drawWords, type RandomKey } from '../../../shared/random.ts';
+import { drawWords, type RandomKey } from '../../../shared/model/random.ts';
 
 /** The most that a digit is distorted; each amount is uniform between minus and plus this. */
 export const AUGMENTATION = { degrees: 12, scale: 0.12, slant: 0.12, shiftPixels: 2 } as const;

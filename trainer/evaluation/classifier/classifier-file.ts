@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { ExpectedError } from '../../expected-error.ts';
-import { writeAtomically } from '../../files.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { writeAtomically } from '../../../storage/files.ts';
 import { CLASSIFIER_CONFIG, countParameters, planClassifier } from './network.ts';
 
 /** SHA-256 of the shipped weights. A new training with another seed or other code needs another number here. */

@@ -4,7 +4,7 @@
  * but for the tensors it makes.
  */
 import * as tf from '@tensorflow/tfjs';
-import { sizeOf, type WeightSpec } from '../../../shared/generator.ts';
+import { sizeOf, type WeightSpec } from '../../../shared/model/generator.ts';
 
 /** A convolution, relu after it. */
 export interface ConvolutionConfig {

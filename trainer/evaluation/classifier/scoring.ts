@@ -2,8 +2,8 @@
  * Runs a classifier over many images, batch by batch, so that memory stays bounded.
  */
 import * as tf from '@tensorflow/tfjs';
-import { decodePixels } from '../../../shared/pixels.ts';
-import { splitWeights } from '../../network-state.ts';
+import { decodePixels } from '../../../shared/picture/pixels.ts';
+import { splitWeights } from '../../gan/network-state.ts';
 import { planClassifier, runClassifier, type ClassifierConfig } from './network.ts';
 
 const BATCH = 250;

@@ -4,10 +4,10 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
-import { sizeOf, type WeightSpec } from '../../../shared/generator.ts';
-import { decodePixels } from '../../../shared/pixels.ts';
-import type { RandomKey } from '../../../shared/random.ts';
-import { createBatcher, gatherImages, type Dataset } from '../../dataset/dataset.ts';
+import { sizeOf, type WeightSpec } from '../../../shared/model/generator.ts';
+import { decodePixels } from '../../../shared/picture/pixels.ts';
+import type { RandomKey } from '../../../shared/model/random.ts';
+import { createBatcher, gatherImages, type Dataset } from '../../data/dataset.ts';
 import {
   applyAdam,
   computeAdamAmounts,
@@ -16,7 +16,7 @@ import {
   drawInitialArrays,
   splitWeights,
   type NetworkArrays,
-} from '../../network-state.ts';
+} from '../../gan/network-state.ts';
 import { augmentImages } from './augment.ts';
 import { planClassifier, runClassifier, type ClassifierConfig } from './network.ts';
 

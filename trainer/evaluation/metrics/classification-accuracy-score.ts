@@ -2,8 +2,8 @@
  * The classification accuracy score: Ravuri and Vinyals 2019 (arXiv 1905.10887). A fresh network learns from samples
  * alone and is tested on real digits: what samples lack, it cannot learn.
  */
-import type { RandomKey } from '../../../shared/random.ts';
-import type { Dataset } from '../../dataset/dataset.ts';
+import type { RandomKey } from '../../../shared/model/random.ts';
+import type { Dataset } from '../../data/dataset.ts';
 import type { ClassifierConfig } from '../classifier/network.ts';
 import { scoreImages } from '../classifier/scoring.ts';
 import { trainClassifier, type ClassifierTraining } from '../classifier/training.ts';

@@ -2,7 +2,7 @@
  * The kernel distance, KID: Bińkowski et al. 2018 (arXiv 1801.01401), the unbiased squared MMD with the kernel
  * (x.y / d + 1)^3.
  */
-import type { RandomKey } from '../../../shared/random.ts';
+import type { RandomKey } from '../../../shared/model/random.ts';
 import { drawSubset } from '../subset.ts';
 import { gatherPoints, visitProducts, type Points } from './points.ts';
 

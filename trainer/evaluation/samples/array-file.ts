@@ -3,8 +3,8 @@
  * file's length. Pure.
  */
 import { gunzipSync } from 'node:zlib';
-import { checkLength, splitIdx } from '../../dataset/idx.ts';
-import { ExpectedError } from '../../expected-error.ts';
+import { checkLength, splitIdx } from '../../data/idx.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 
 /** Larger content is refused: half a million pictures of 28 x 28 as bytes. */
 const MAX_BYTES = 512 * 1024 * 1024;

@@ -2,10 +2,10 @@
  * Where the samples come from: drawn from a model as it is served, or read from files.
  */
 import { createReadStream } from 'node:fs';
-import { hashBytes, WEIGHTS_FILE, type ParsedManifest } from '../../../shared/artifact.ts';
-import { createSampler } from '../../../shared/sampler.ts';
-import { instantiateKernels } from '../../kernels.ts';
-import { readArtifactFolder } from '../../storage/artifact-folder.ts';
+import { hashBytes, WEIGHTS_FILE, type ParsedManifest } from '../../../shared/model/artifact.ts';
+import { createSampler } from '../../../shared/model/sampler.ts';
+import { instantiateKernels } from '../../export/kernels.ts';
+import { readArtifactFolder } from '../../publish/artifact-folder.ts';
 import { CLASSES, SIDE } from '../digits.ts';
 import { decodeArrayFile } from './array-file.ts';
 import {

@@ -1,7 +1,7 @@
 /**
  * The samples that are judged, whoever made them: 28 x 28 bytes each, with or without the labels that were asked for.
  */
-import { ExpectedError } from '../../expected-error.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import { CLASSES, SIDE } from '../digits.ts';
 import type { ArrayFile } from './array-file.ts';
 

@@ -1,0 +1,803 @@
+/**
+ * What packs PNGs, in AssemblyScript: Paeth's filter (PNG, third edition, section 9), DEFLATE (RFC 1951) and the two checksums. A
+ * program of its own beside the network's: fresh isolates run it at once, where the same in JavaScript is interpreted at first.
+ *
+ * The memory is laid out by `shared/picture/png.ts` from `DATA` on; what is below is this file's. `npm run build:kernels` makes png.wasm.
+ */
+
+const MIN_MATCH: i32 = 3;
+const MAX_MATCH: i32 = 258;
+const WINDOW: i32 = 32_768;
+/** A repetition so long is taken without weighing it against others. */
+const NICE: i32 = 80;
+/** Within a run of one byte that goes on so long nothing else is looked for. */
+const LONG_RUN: i32 = 8;
+/** Places that are looked at for a repetition. */
+const DEPTH: i32 = 6;
+/** Repetitions that are weighed at a place: each longer and further away than the last. */
+const KEPT: i32 = 2;
+/** Bytes of input that share their codes. */
+const BLOCK: i32 = 65_536;
+const HASH_BITS: i32 = 14;
+/** Of so few bytes the codes themselves may take more than they save. */
+const SMALL: i32 = 8192;
+
+/** Marks a repetition that is taken. */
+const TAKEN: u32 = 0x80000000;
+
+const LITERALS: i32 = 288;
+const DISTANCES: i32 = 30;
+/** Bits of a code. */
+const MAX_BITS: i32 = 15;
+const END: i32 = 256;
+
+/** Costs are in sixteenths of a bit. */
+const UNIT: i32 = 16;
+/** What a symbol costs that did not occur in what costs are taken from. */
+const RARE: i32 = 13 * UNIT;
+
+// Addresses.
+const HEAD: usize = 1024; // i32 [1 << HASH_BITS]: the last place of each hash, plus 1.
+const PREVIOUS: usize = HEAD + (4 << HASH_BITS); // i32 [WINDOW]: the place before with the same hash, plus 1.
+const MATCHES: usize = PREVIOUS + 4 * WINDOW; // u32 [BLOCK][KEPT]: distance << 9 | length; 0 ends them.
+const COST: usize = MATCHES + 4 * KEPT * BLOCK; // i32 [BLOCK + 1]: from a place to the block's end.
+const CHOICE: usize = COST + 4 * (BLOCK + 1) + 12; // u32 [BLOCK]: distance << 9 | length; 0 is a literal.
+const FREQUENCY: usize = CHOICE + 4 * BLOCK; // u32 [LITERALS + 32]
+const LENGTH: usize = FREQUENCY + 4 * (LITERALS + 32); // u8 [LITERALS + 32]: of each code.
+const CODE: usize = LENGTH + (LITERALS + 32); // u16 [LITERALS + 32]: bits in the order in which they are written.
+const LITERAL_COST: usize = CODE + 2 * (LITERALS + 32); // i32 [256]
+const LENGTH_COST: usize = LITERAL_COST + 4 * 256; // i32 [MAX_MATCH + 1]
+const DISTANCE_COST: usize = LENGTH_COST + 4 * (MAX_MATCH + 2); // i32 [DISTANCES + 2]
+const LENGTH_SYMBOL: usize = DISTANCE_COST + 4 * (DISTANCES + 2); // u8 [MAX_MATCH + 2]: from 257 on, less 257.
+const RUNS: usize = LENGTH_SYMBOL + MAX_MATCH + 2; // u8 [LITERALS + 32][2]: code lengths in runs: symbol, extra bits.
+const META: usize = RUNS + 2 * (LITERALS + 32); // u32 [32]: frequencies of their symbols.
+const META_LENGTH: usize = META + 4 * 32; // u8 [32]
+const META_CODE: usize = META_LENGTH + 32; // u16 [32]
+const SORTED: usize = META_CODE + 2 * 32; // u32 [LITERALS + 32]: symbols by frequency.
+const NODES: usize = SORTED + 4 * (LITERALS + 32); // u32 [LITERALS + 32][2]: weight and parent of inner nodes.
+const COUNTS: usize = NODES + 8 * (LITERALS + 32); // u32 [MAX_BITS + 2]
+const CRC_TABLE: usize = COUNTS + 4 * (MAX_BITS + 2); // u32 [256]
+
+/** Where memory is free, a multiple of 16. */
+export const DATA: i32 = <i32>((CRC_TABLE + 4 * 256 + 15) & ~15);
+
+let isReady: bool = false;
+let target: usize = 0;
+let bits: u64 = 0;
+let bitCount: u64 = 0;
+
+function lengthBase(symbol: i32): i32 {
+  if (symbol < 8) {
+    return symbol + 3;
+  }
+  return symbol === 28 ? MAX_MATCH : ((4 + (symbol & 3)) << ((symbol >> 2) - 1)) + 3;
+}
+
+function lengthExtra(symbol: i32): i32 {
+  return symbol < 8 || symbol === 28 ? 0 : (symbol >> 2) - 1;
+}
+
+function distanceSymbol(distance: i32): i32 {
+  const d = distance - 1;
+  if (d < 4) {
+    return d;
+  }
+  const high = 31 - clz(d);
+  return 2 * high + ((d >> (high - 1)) & 1);
+}
+
+function distanceExtra(symbol: i32): i32 {
+  return symbol < 4 ? 0 : (symbol >> 1) - 1;
+}
+
+function distanceBase(symbol: i32): i32 {
+  return symbol < 4 ? symbol + 1 : ((2 + (symbol & 1)) << ((symbol >> 1) - 1)) + 1;
+}
+
+function prepare(): void {
+  if (isReady) {
+    return;
+  }
+  isReady = true;
+  for (let symbol = 0; symbol < 29; symbol++) {
+    const base = lengthBase(symbol);
+    const end = symbol === 28 ? base + 1 : base + (1 << lengthExtra(symbol));
+    for (let length = base; length < end; length++) {
+      store<u8>(LENGTH_SYMBOL + length, symbol);
+    }
+  }
+  for (let n: u32 = 0; n < 256; n++) {
+    let value = n;
+    for (let k = 0; k < 8; k++) {
+      value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
+    }
+    store<u32>(CRC_TABLE + (n << 2), value);
+  }
+}
+
+/** The CRC-32 of PNG's chunks. */
+export function crc32(from: usize, length: i32): u32 {
+  prepare();
+  let crc: u32 = 0xffffffff;
+  for (const end = from + length; from < end; from++) {
+    crc = load<u32>(CRC_TABLE + (((crc ^ load<u8>(from)) & 255) << 2)) ^ (crc >>> 8);
+  }
+  return ~crc;
+}
+
+function adler32(from: usize, length: i32): u32 {
+  let a: u32 = 1;
+  let b: u32 = 0;
+  const end = from + length;
+  while (from < end) {
+    // So many sums cannot leave 32 bits (RFC 1950's own bound is 5552).
+    for (const part = min(end, from + 5552); from < part; from++) {
+      a += load<u8>(from);
+      b += a;
+    }
+    a %= 65521;
+    b %= 65521;
+  }
+  return (b << 16) | a;
+}
+
+/**
+ * Filters rows by Paeth's prediction, in place.
+ *
+ * @param rows      [height][1 + rowBytes], each row behind a byte that becomes its filter type.
+ * @param channels  Bytes of a pixel.
+ */
+export function filterPaeth(rows: usize, rowBytes: i32, height: i32, channels: i32): void {
+  const stride = rowBytes + 1;
+  for (let y = height - 1; y >= 0; y--) {
+    const row = rows + <usize>(y * stride);
+    const above = row - stride;
+    for (let x = rowBytes; x >= 1; x--) {
+      const a: i32 = x > channels ? load<u8>(row + x - channels) : 0;
+      const b: i32 = y > 0 ? load<u8>(above + x) : 0;
+      const c: i32 = x > channels && y > 0 ? load<u8>(above + x - channels) : 0;
+      const p = a + b - c;
+      const pa = abs(p - a);
+      const pb = abs(p - b);
+      const pc = abs(p - c);
+      const predicted = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+      store<u8>(row + x, load<u8>(row + x) - predicted);
+    }
+    store<u8>(row, 4);
+  }
+}
+
+/**
+ * Packs bytes as a zlib stream (RFC 1950).
+ *
+ * @param from    Nothing may be read behind them that was not written: 8 bytes of slack follow.
+ * @param stride  A distance at which repetitions are likely: a row's.
+ * @param to      Room for `length` bytes, 5 more for each 65,535 of them, and 32.
+ * @returns       Bytes of the stream.
+ */
+export function compress(from: usize, length: i32, stride: i32, to: usize): i32 {
+  prepare();
+  memory.fill(HEAD, 0, 4 << HASH_BITS);
+  store<u16>(to, 0x0178); // 32 KiB of window; no dictionary.
+  target = to + 2;
+  bits = 0;
+  bitCount = 0;
+  let start = 0;
+  do {
+    const size = min(BLOCK, length - start);
+    compressBlock(from, start, size, stride, start + size === length);
+    start += size;
+  } while (start < length);
+  flush();
+  store<u32>(target, bswap<u32>(adler32(from, length)));
+  return <i32>(target + 4 - to);
+}
+
+function compressBlock(from: usize, start: i32, size: i32, stride: i32, isLast: bool): void {
+  const data = from + start;
+  findMatches(from, start, size, stride);
+  let fixed = i32.MAX_VALUE;
+  if (size <= SMALL) {
+    chooseForFixed(data, size);
+    fixed = measureFixed();
+  } else {
+    estimateCosts(data, size);
+    choose(data, size);
+  }
+  count(data, size);
+  buildOwnLengths();
+  takeCosts();
+  choose(data, size);
+  count(data, size);
+  buildOwnLengths();
+  write(data, size, fixed, isLast);
+}
+
+function chooseForFixed(data: usize, size: i32): void {
+  useFixed();
+  takeCosts();
+  choose(data, size);
+  count(data, size);
+}
+
+function buildOwnLengths(): void {
+  buildLengths(FREQUENCY, LITERALS, LENGTH, MAX_BITS);
+  buildLengths(FREQUENCY + 4 * LITERALS, DISTANCES, LENGTH + LITERALS, MAX_BITS);
+}
+
+/** Length of the repetition at `p` of what lies `distance` before it, at most `limit`. */
+function measure(p: usize, distance: i32, limit: i32): i32 {
+  let length = 0;
+  const q = p - distance;
+  while (length + 8 <= limit) {
+    const difference = load<u64>(p + length) ^ load<u64>(q + length);
+    if (difference !== 0) {
+      return length + <i32>(ctz(difference) >> 3);
+    }
+    length += 8;
+  }
+  while (length < limit && load<u8>(p + length) === load<u8>(q + length)) {
+    length++;
+  }
+  return length;
+}
+
+function hashOf(p: usize): usize {
+  return (<usize>(((load<u32>(p) & 0xffffff) * 0x9e3779b1) >>> (32 - HASH_BITS))) << 2;
+}
+
+function remember(p: usize, place: i32): i32 {
+  const head = HEAD + hashOf(p);
+  const last = load<i32>(head);
+  store<i32>(PREVIOUS + ((<usize>(place & (WINDOW - 1))) << 2), last);
+  store<i32>(head, place + 1);
+  return last;
+}
+
+/** Lists what each place of a block can repeat. Inside of a repetition that is taken anyway nothing is looked for. */
+function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
+  const end = start + size;
+  let place = start;
+  while (place < end) {
+    const p = from + place;
+    let list = MATCHES + <usize>((place - start) * KEPT * 4);
+    const listEnd = list + KEPT * 4;
+    store<u32>(list, 0);
+    const limit = min(MAX_MATCH, end - place);
+    if (limit < MIN_MATCH) {
+      place++;
+      continue;
+    }
+    const four = load<u32>(p - 1);
+    if (place > 0 && four === rotr<u32>(four, 8)) {
+      const run = measure(p, 1, limit);
+      const copied = place >= stride && stride < WINDOW ? measure(p, stride, limit) : 0;
+      if (copied >= NICE && copied > run) {
+        place = take(from, start, place, TAKEN | (stride << 9), copied, end);
+        continue;
+      }
+      if (run >= LONG_RUN) {
+        place = take(from, start, place, TAKEN | (1 << 9), run, end);
+        continue;
+      }
+    }
+    let best = MIN_MATCH - 1;
+    let bestDistance = 0;
+    let candidate = remember(p, place) - 1;
+    const oldest = place - WINDOW;
+    for (
+      let depth = DEPTH;
+      candidate >= 0 && candidate > oldest && depth > 0 && best < limit;
+      depth--
+    ) {
+      const distance = place - candidate;
+      if (load<u8>(p + best) === load<u8>(p + best - distance)) {
+        const length = measure(p, distance, limit);
+        if (length > best) {
+          best = length;
+          bestDistance = distance;
+          if (list < listEnd) {
+            store<u32>(list, (distance << 9) | length);
+            list += 4;
+          } else {
+            store<u32>(list - 4, (distance << 9) | length);
+          }
+          if (length >= NICE) {
+            break;
+          }
+        }
+      }
+      const next = load<i32>(PREVIOUS + ((<usize>(candidate & (WINDOW - 1))) << 2)) - 1;
+      if (next >= candidate) {
+        break;
+      }
+      candidate = next;
+    }
+    if (best < limit && place >= stride && stride < WINDOW) {
+      const length = measure(p, stride, limit);
+      if (length > best) {
+        best = length;
+        bestDistance = stride;
+        store<u32>(list < listEnd ? list : list - 4, (stride << 9) | length);
+        list = min(list + 4, listEnd);
+      }
+    }
+    if (list < listEnd) {
+      store<u32>(list, 0);
+    }
+    if (best >= NICE) {
+      place = take(from, start, place, TAKEN | (bestDistance << 9), best, end);
+    } else {
+      place++;
+    }
+  }
+}
+
+/**
+ * Lists one repetition for a place and from each place within as far as it goes; of those the last few alone are remembered.
+ * @returns  The place behind it.
+ */
+function take(from: usize, start: i32, place: i32, match: u32, length: i32, end: i32): i32 {
+  const next = place + length;
+  for (let inside = place; inside < next; inside++) {
+    const left = next - inside;
+    const at = MATCHES + <usize>((inside - start) * KEPT * 4);
+    store<u32>(at, left < MIN_MATCH ? 0 : match | left);
+    store<u32>(at + 4, 0);
+  }
+  for (let inside = max(place, next - 4); inside < next && inside + MIN_MATCH <= end; inside++) {
+    remember(from + inside, inside);
+  }
+  return next;
+}
+
+/** Bits that stand for one in so many, in costs' unit; near enough. */
+function bitsOf(total: u32, frequency: u32): i32 {
+  return logarithm(total) - logarithm(frequency);
+}
+
+function logarithm(value: u32): i32 {
+  const high = 31 - clz(value);
+  // The linear part between powers of two.
+  return (high << 4) + <i32>((((<u64>value) << 4) >>> high) & 15);
+}
+
+/** Costs before any code is known: literals by how often they occur outside of long repetitions. */
+function estimateCosts(data: usize, size: i32): void {
+  memory.fill(FREQUENCY, 0, 4 * 256);
+  let total: u32 = 1;
+  for (let i = 0; i < size;) {
+    const match = load<u32>(MATCHES + <usize>(i * KEPT * 4));
+    if (match >= TAKEN) {
+      i += match & 511;
+    } else {
+      const at = FREQUENCY + ((<usize>load<u8>(data + i)) << 2);
+      store<u32>(at, load<u32>(at) + 1);
+      total++;
+      i++;
+    }
+  }
+  for (let value = 0; value < 256; value++) {
+    const frequency = load<u32>(FREQUENCY + (value << 2));
+    store<i32>(
+      LITERAL_COST + (value << 2),
+      frequency === 0 ? RARE : min(RARE, max(UNIT, bitsOf(total, frequency))) + 6,
+    );
+  }
+  for (let length = MIN_MATCH; length <= MAX_MATCH; length++) {
+    const symbol = <i32>load<u8>(LENGTH_SYMBOL + length);
+    store<i32>(LENGTH_COST + (length << 2), (4 + (symbol >> 2) + lengthExtra(symbol)) * UNIT);
+  }
+  for (let symbol = 0; symbol < DISTANCES; symbol++) {
+    store<i32>(
+      DISTANCE_COST + (symbol << 2),
+      (symbol === 0 ? 2 : 4 + distanceExtra(symbol)) * UNIT,
+    );
+  }
+}
+
+/** Costs by the codes' lengths. */
+function takeCosts(): void {
+  for (let value = 0; value < 256; value++) {
+    store<i32>(LITERAL_COST + (value << 2), costOf(LENGTH + value));
+  }
+  for (let length = MIN_MATCH; length <= MAX_MATCH; length++) {
+    const symbol = <i32>load<u8>(LENGTH_SYMBOL + length);
+    store<i32>(
+      LENGTH_COST + (length << 2),
+      costOf(LENGTH + 257 + symbol) + lengthExtra(symbol) * UNIT,
+    );
+  }
+  for (let symbol = 0; symbol < DISTANCES; symbol++) {
+    store<i32>(
+      DISTANCE_COST + (symbol << 2),
+      costOf(LENGTH + LITERALS + symbol) + distanceExtra(symbol) * UNIT,
+    );
+  }
+}
+
+function costOf(lengthAt: usize): i32 {
+  const length = <i32>load<u8>(lengthAt);
+  return length === 0 ? RARE : length * UNIT;
+}
+
+/** Chooses the cheapest way through a block, from its end. */
+function choose(data: usize, size: i32): void {
+  store<i32>(COST + ((<usize>size) << 2), 0);
+  for (let i = size - 1; i >= 0; i--) {
+    let list = MATCHES + <usize>(i * KEPT * 4);
+    const here = COST + ((<usize>i) << 2);
+    const first = load<u32>(list);
+    if (first >= TAKEN) {
+      const match = first - TAKEN;
+      const length = match & 511;
+      const distanceCost = load<i32>(DISTANCE_COST + ((<usize>distanceSymbol(match >>> 9)) << 2));
+      store<i32>(
+        here,
+        distanceCost +
+          load<i32>(LENGTH_COST + ((<usize>length) << 2)) +
+          load<i32>(here + ((<usize>length) << 2)),
+      );
+      store<u32>(CHOICE + ((<usize>i) << 2), match);
+      continue;
+    }
+    let cost = load<i32>(here + 4) + load<i32>(LITERAL_COST + ((<usize>load<u8>(data + i)) << 2));
+    let choice: u32 = 0;
+    for (const listEnd = list + KEPT * 4; list < listEnd; list += 4) {
+      const match = load<u32>(list);
+      if (match === 0) {
+        break;
+      }
+      const length = <i32>(match & 511);
+      const distance = match >>> 9;
+      const distanceCost = load<i32>(DISTANCE_COST + ((<usize>distanceSymbol(distance)) << 2));
+      // Not a shorter one: that would save hardly a byte, and take a tenth of the time.
+      const other =
+        distanceCost +
+        load<i32>(LENGTH_COST + ((<usize>length) << 2)) +
+        load<i32>(here + ((<usize>length) << 2));
+      if (other < cost) {
+        cost = other;
+        choice = match;
+      }
+    }
+    store<i32>(here, cost);
+    store<u32>(CHOICE + ((<usize>i) << 2), choice);
+  }
+}
+
+function increase(at: usize): void {
+  store<u32>(at, load<u32>(at) + 1);
+}
+
+/** Counts the symbols of what was chosen. */
+function count(data: usize, size: i32): void {
+  memory.fill(FREQUENCY, 0, 4 * (LITERALS + 32));
+  for (let i = 0; i < size;) {
+    const choice = load<u32>(CHOICE + ((<usize>i) << 2));
+    if (choice === 0) {
+      increase(FREQUENCY + ((<usize>load<u8>(data + i)) << 2));
+      i++;
+    } else {
+      increase(FREQUENCY + ((257 + <usize>load<u8>(LENGTH_SYMBOL + (choice & 511))) << 2));
+      increase(FREQUENCY + ((LITERALS + distanceSymbol(choice >>> 9)) << 2));
+      i += choice & 511;
+    }
+  }
+  increase(FREQUENCY + (END << 2));
+}
+
+/**
+ * Computes the lengths of Huffman's codes (A. Moffat, J. Katajainen, In-place calculation of minimum-redundancy codes, 1995).
+ *
+ * @param frequencies  u32 [symbols]; of fewer than two symbols that occur others are given a code too.
+ * @param lengths      u8 [symbols]: 0 for those that do not occur.
+ */
+function buildLengths(frequencies: usize, symbols: i32, lengths: usize, maxBits: i32): void {
+  let used = 0;
+  for (let symbol = 0; symbol < symbols; symbol++) {
+    const frequency = load<u32>(frequencies + (symbol << 2));
+    if (frequency !== 0) {
+      store<u32>(SORTED + (used << 2), (frequency << 9) | symbol);
+      used++;
+    }
+  }
+  for (let symbol = 0; used < 2; symbol++) {
+    if (load<u32>(frequencies + (symbol << 2)) === 0) {
+      store<u32>(SORTED + (used << 2), (1 << 9) | symbol);
+      used++;
+    }
+  }
+  sort(used);
+  const a = NODES;
+  for (let i = 0; i < used; i++) {
+    store<u32>(a + (i << 2), load<u32>(SORTED + (i << 2)) >>> 9);
+  }
+  let root = 0;
+  let leaf = 2;
+  store<u32>(a, load<u32>(a) + load<u32>(a + 4));
+  for (let next = 1; next < used - 1; next++) {
+    let sum: u32 = 0;
+    for (let half = 0; half < 2; half++) {
+      if (
+        leaf >= used ||
+        (root < next && load<u32>(a + (root << 2)) < load<u32>(a + (leaf << 2)))
+      ) {
+        sum += load<u32>(a + (root << 2));
+        store<u32>(a + (root << 2), next);
+        root++;
+      } else {
+        sum += load<u32>(a + (leaf << 2));
+        leaf++;
+      }
+    }
+    store<u32>(a + (next << 2), sum);
+  }
+  store<u32>(a + ((used - 2) << 2), 0);
+  for (let next = used - 3; next >= 0; next--) {
+    const at = a + (next << 2);
+    store<u32>(at, load<u32>(a + (load<u32>(at) << 2)) + 1);
+  }
+  memory.fill(COUNTS, 0, 4 * (MAX_BITS + 2));
+  let available = 1;
+  let depth = 0;
+  let inner = used - 2;
+  while (available > 0) {
+    let nodes = 0;
+    while (inner >= 0 && load<i32>(a + (inner << 2)) === depth) {
+      nodes++;
+      inner--;
+    }
+    const at = COUNTS + (min(depth, maxBits) << 2);
+    store<u32>(at, load<u32>(at) + (available - nodes));
+    available = 2 * nodes;
+    depth++;
+  }
+  // Codes that were cut to the longest that is allowed take room from those that are a bit shorter.
+  let total = 0;
+  for (let length = 1; length <= maxBits; length++) {
+    total += load<i32>(COUNTS + (length << 2)) << (maxBits - length);
+  }
+  for (; total > 1 << maxBits; total--) {
+    decrease(COUNTS + (maxBits << 2), 1);
+    let length = maxBits - 1;
+    while (load<u32>(COUNTS + (length << 2)) === 0) {
+      length--;
+    }
+    decrease(COUNTS + (length << 2), 1);
+    decrease(COUNTS + ((length + 1) << 2), -2);
+  }
+  memory.fill(lengths, 0, symbols);
+  let next = 0;
+  for (let length = maxBits; length > 0; length--) {
+    for (let left = load<i32>(COUNTS + (length << 2)); left > 0; left--) {
+      store<u8>(lengths + (load<u32>(SORTED + (next << 2)) & 511), length);
+      next++;
+    }
+  }
+}
+
+function decrease(at: usize, by: i32): void {
+  store<i32>(at, load<i32>(at) - by);
+}
+
+/** Shell's sort of what `buildLengths` gathered: rare symbols first, then by their numbers. */
+function sort(used: i32): void {
+  for (let gap = 57; gap > 0; gap = gap === 57 ? 23 : gap === 23 ? 10 : gap === 10 ? 4 : gap >> 2) {
+    for (let i = gap; i < used; i++) {
+      const value = load<u32>(SORTED + (i << 2));
+      let k = i;
+      while (k >= gap && load<u32>(SORTED + ((k - gap) << 2)) > value) {
+        store<u32>(SORTED + (k << 2), load<u32>(SORTED + ((k - gap) << 2)));
+        k -= gap;
+      }
+      store<u32>(SORTED + (k << 2), value);
+    }
+  }
+}
+
+/** The canonical codes of lengths, each with its first bit lowest (RFC 1951, section 3.2.2). */
+function buildCodes(lengths: usize, symbols: i32, codes: usize): void {
+  let code: u32 = 0;
+  for (let length: u32 = 1; length <= <u32>MAX_BITS; length++) {
+    code <<= 1;
+    for (let symbol = 0; symbol < symbols; symbol++) {
+      if (load<u8>(lengths + symbol) === length) {
+        let reversed: u32 = 0;
+        for (let bit: u32 = 0; bit < length; bit++) {
+          reversed |= ((code >>> bit) & 1) << (length - 1 - bit);
+        }
+        store<u16>(codes + (symbol << 1), reversed);
+        code++;
+      }
+    }
+  }
+}
+
+/** @param size  Bits of `value`; with those that wait, at most 63. */
+function put(value: u64, size: u64): void {
+  bits |= value << bitCount;
+  bitCount += size;
+  store<u64>(target, bits);
+  target += <usize>(bitCount >>> 3);
+  bits >>>= bitCount & 56;
+  bitCount &= 7;
+}
+
+/** Fills up the last byte. */
+function flush(): void {
+  if (bitCount > 0) {
+    put(0, 8 - bitCount);
+  }
+}
+
+/**
+ * Writes a block in whichever of the three ways is the shortest.
+ * @param fixed  Bits that it takes with the fixed codes when what is repeated was chosen for them.
+ */
+function write(data: usize, size: i32, fixed: i32, isLast: bool): void {
+  let literals = LITERALS - 2; // The last two stand for nothing.
+  while (literals > 257 && load<u8>(LENGTH + (literals - 1)) === 0) {
+    literals--;
+  }
+  let distances = DISTANCES;
+  while (distances > 1 && load<u8>(LENGTH + (LITERALS + distances - 1)) === 0) {
+    distances--;
+  }
+  const runs = listRuns(literals, distances);
+  buildLengths(META, 19, META_LENGTH, 7);
+  let metas = 19;
+  while (metas > 4 && load<u8>(META_LENGTH + orderOf(metas - 1)) === 0) {
+    metas--;
+  }
+  let header = 14 + 3 * metas;
+  for (let symbol = 0; symbol < 19; symbol++) {
+    header +=
+      load<u32>(META + (symbol << 2)) * (load<u8>(META_LENGTH + symbol) + metaExtra(symbol));
+  }
+  const own = header + measureBlock();
+  const stored = 8 * (size + 5 * ((size + 65_534) / 65_535));
+  const last: u64 = isLast ? 1 : 0;
+  if (stored <= min(own, fixed)) {
+    writeStored(data, size, isLast);
+    return;
+  }
+  if (fixed <= own) {
+    put(last | 2, 3);
+    chooseForFixed(data, size);
+  } else {
+    put(last | 4, 3);
+    put(literals - 257, 5);
+    put(distances - 1, 5);
+    put(metas - 4, 4);
+    for (let i = 0; i < metas; i++) {
+      put(load<u8>(META_LENGTH + orderOf(i)), 3);
+    }
+    buildCodes(META_LENGTH, 19, META_CODE);
+    for (let i = 0; i < runs; i++) {
+      const symbol = load<u8>(RUNS + (i << 1));
+      put(load<u16>(META_CODE + (symbol << 1)), load<u8>(META_LENGTH + symbol));
+      put(load<u8>(RUNS + (i << 1) + 1), metaExtra(symbol));
+    }
+  }
+  buildCodes(LENGTH, LITERALS, CODE);
+  buildCodes(LENGTH + LITERALS, DISTANCES, CODE + 2 * LITERALS);
+  for (let i = 0; i < size;) {
+    const choice = load<u32>(CHOICE + ((<usize>i) << 2));
+    if (choice === 0) {
+      putSymbol(load<u8>(data + i));
+      i++;
+    } else {
+      const length = <i32>(choice & 511);
+      const lengthSymbol = <i32>load<u8>(LENGTH_SYMBOL + length);
+      putSymbol(257 + lengthSymbol);
+      put(length - lengthBase(lengthSymbol), lengthExtra(lengthSymbol));
+      const distance = <i32>(choice >>> 9);
+      const symbol = distanceSymbol(distance);
+      putSymbol(LITERALS + symbol);
+      put(distance - distanceBase(symbol), distanceExtra(symbol));
+      i += length;
+    }
+  }
+  putSymbol(END);
+}
+
+function putSymbol(symbol: i32): void {
+  put(load<u16>(CODE + (symbol << 1)), load<u8>(LENGTH + symbol));
+}
+
+/** Bits of a block's symbols by the codes' lengths. */
+function measureBlock(): i32 {
+  let sum = 0;
+  for (let symbol = 0; symbol < LITERALS + DISTANCES; symbol++) {
+    sum += load<u32>(FREQUENCY + (symbol << 2)) * (load<u8>(LENGTH + symbol) + extraOf(symbol));
+  }
+  return sum;
+}
+
+function measureFixed(): i32 {
+  let sum = 0;
+  for (let symbol = 0; symbol < LITERALS + DISTANCES; symbol++) {
+    sum += load<u32>(FREQUENCY + (symbol << 2)) * (fixedLength(symbol) + extraOf(symbol));
+  }
+  return sum;
+}
+
+function extraOf(symbol: i32): i32 {
+  return symbol >= LITERALS
+    ? distanceExtra(symbol - LITERALS)
+    : symbol > END
+      ? lengthExtra(symbol - 257)
+      : 0;
+}
+
+/** RFC 1951, section 3.2.6. */
+function fixedLength(symbol: i32): i32 {
+  return symbol >= LITERALS ? 5 : symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8;
+}
+
+function useFixed(): void {
+  for (let symbol = 0; symbol < LITERALS + DISTANCES; symbol++) {
+    store<u8>(LENGTH + symbol, fixedLength(symbol));
+  }
+}
+
+function writeStored(data: usize, size: i32, isLast: bool): void {
+  for (let done = 0; done < size;) {
+    const part = min(65_535, size - done);
+    put(isLast && done + part === size ? 1 : 0, 3);
+    flush();
+    store<u32>(target, part | (~part << 16));
+    memory.copy(target + 4, data + done, part);
+    target += 4 + part;
+    done += part;
+  }
+}
+
+/** Writes the codes' lengths as runs, and counts their symbols. @returns  How many. */
+function listRuns(literals: i32, distances: i32): i32 {
+  memory.fill(META, 0, 4 * 32);
+  let runs = 0;
+  const end = literals + distances;
+  for (let i = 0; i < end;) {
+    const length = lengthAt(i, literals);
+    let n = 1;
+    while (i + n < end && lengthAt(i + n, literals) === length) {
+      n++;
+    }
+    i += n;
+    if (length !== 0) {
+      addRun(runs++, length, 0);
+      n--;
+    }
+    while (n >= 3) {
+      const most = length !== 0 ? 6 : n >= 11 ? 138 : 10;
+      const part = min(n, most);
+      addRun(runs++, length !== 0 ? 16 : n >= 11 ? 18 : 17, part - (most === 138 ? 11 : 3));
+      n -= part;
+    }
+    for (; n > 0; n--) {
+      addRun(runs++, length, 0);
+    }
+  }
+  return runs;
+}
+
+function addRun(index: i32, symbol: i32, extra: i32): void {
+  store<u8>(RUNS + (index << 1), symbol);
+  store<u8>(RUNS + (index << 1) + 1, extra);
+  increase(META + (symbol << 2));
+}
+
+function lengthAt(i: i32, literals: i32): i32 {
+  return load<u8>(LENGTH + (i < literals ? i : LITERALS + i - literals));
+}
+
+function metaExtra(symbol: i32): i32 {
+  return symbol === 16 ? 2 : symbol === 17 ? 3 : symbol === 18 ? 7 : 0;
+}
+
+/** 16 17 18 0 8 7 9 6 10 5 11 4 12 3 13 2 14 1 15. */
+function orderOf(i: i32): i32 {
+  return i < 3 ? 16 + i : i === 3 ? 0 : i & 1 ? 7 - ((i - 5) >> 1) : 8 + ((i - 4) >> 1);
+}

@@ -1,0 +1,210 @@
+/**
+ * Runs a generator on the kernels of `shared/kernels/engine.ts`: 16-bit products summed exactly, so that a sample's numbers are the
+ * same bits on every machine and in any batch. Each layer's input is scaled by the sample's own largest number. Against the
+ * same network in float32 a pixel moves by at most a level or two of 255: `test/shared/model/engine.test.ts`.
+ */
+import { LEAKY_SLOPE, sizeOf, type GeneratorPlan } from '../generator.ts';
+import { LANES, planStages, type Stage } from './stages.ts';
+
+/** Samples that are computed at once, at most: enough to read a dense layer's weights seldom, few enough for a core's cache. */
+export const ENGINE_BATCH = 16;
+
+/** An instance of kernels.wasm: kernels.ts tells what each does. Of its own memory, which it must share with nobody. */
+export interface Kernels {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  packWeights(
+    source: number,
+    rows: number,
+    inputs: number,
+    outputs: number,
+    target: number,
+    scales: number,
+  ): void;
+  quantise(source: number, target: number, runs: number, count: number, length: number): number;
+  multiply(
+    places: number,
+    count: number,
+    input: number,
+    inputScales: number,
+    scaleStride: number,
+    rows: number,
+    pairs: number,
+    rowStride: number,
+    weights: number,
+    scales: number,
+    vectors: number,
+    bias: number,
+    slope: number,
+    output: number,
+  ): void;
+  computeTanh(numbers: number, count: number): void;
+  computeSigmoid(numbers: number, count: number): void;
+}
+
+export interface Engine {
+  /**
+   * Computes samples.
+   *
+   * @param inputs  [count, plan.inputSize], at most ENGINE_BATCH of them; finite.
+   * @returns       [count, height, width, channels] in the network's range. NaN where numbers passed the range of float32.
+   */
+  run(inputs: Float32Array): Float32Array;
+}
+
+const PAGE_BYTES = 65_536;
+const VECTOR_BYTES = 16;
+
+/** Below 0; of what is not listed the kernel `multiply` changes nothing. */
+const SLOPES: Readonly<Record<string, number>> = { relu: 0, leakyRelu: LEAKY_SLOPE };
+
+/** A stage with the addresses of what it reads and writes. */
+interface Placed extends Stage {
+  /** Samples that it computes at once. */
+  readonly batch: number;
+  readonly weights: number;
+  readonly scales: number;
+  readonly bias: number;
+  readonly placesAt: number;
+  readonly runsAt: number;
+  readonly input: number;
+  readonly inputScales: number;
+  readonly output: number;
+}
+
+/**
+ * Puts a generator into the memory of an instance.
+ *
+ * @param kernels  Theirs from now on; what lay in their memory is gone.
+ * @param weights  In the order of the plan; finite. Not kept.
+ */
+export function createEngine(
+  kernels: Kernels,
+  plan: GeneratorPlan,
+  weights: readonly Float32Array[],
+): Engine {
+  const { stages, picture } = planStages(plan);
+  const memory = new Allocation();
+  const inputs = memory.take(ENGINE_BATCH * plan.inputSize * 4);
+  const placed = stages.map((stage) => placeStage(stage, memory));
+  const draft = memory.take(
+    Math.max(
+      ...stages.map(({ kernelPlaces, inputs: n, outputs }) => kernelPlaces * n * outputs * 4),
+    ),
+  );
+  // Borders and unused channels are 0 and stay so: an instance that was used before is wiped.
+  new Uint8Array(kernels.memory.buffer).fill(0);
+  kernels.memory.grow(
+    Math.max(0, Math.ceil((memory.bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)),
+  );
+  const floats = new Float32Array(kernels.memory.buffer);
+  const wholes = new Int32Array(kernels.memory.buffer);
+  placed.forEach((stage, index) => {
+    const { kernelPlaces, inputs: channels, outputs, batch } = stage;
+    wholes.set(listPlaces(stage, batch), stage.placesAt / 4);
+    wholes.set(stage.runs, stage.runsAt / 4);
+    floats.set(weights[2 * index] as Float32Array, draft / 4);
+    kernels.packWeights(draft, kernelPlaces, channels, outputs, stage.weights, stage.scales);
+    floats.set(weights[2 * index + 1] as Float32Array, stage.bias / 4);
+  });
+
+  // Dense layers first, as every plan has them, all samples at once; then what makes pictures, sample by sample.
+  const dense = placed.filter(({ type }) => type === 'dense');
+  const convolutions = placed.filter(({ type }) => type === 'conv2d');
+  const { inputSize, outputShape } = plan;
+  const size = sizeOf(outputShape);
+
+  function compute(stage: Placed, source: number, stride: number, count: number): void {
+    for (let i = 0; i < count; i++) {
+      floats[stage.inputScales / 4 + i] = kernels.quantise(
+        source + i * stride,
+        stage.input + i * stage.inputBytes,
+        stage.runsAt,
+        stage.runs.length / 2,
+        stage.runLength,
+      );
+    }
+    const places = stage.type === 'dense' ? count : stage.places.length;
+    kernels.multiply(
+      stage.placesAt,
+      places,
+      stage.input,
+      stage.inputScales,
+      stage.type === 'dense' ? 4 : 0,
+      stage.kernelRows,
+      stage.rowPairs,
+      stage.rowStride,
+      stage.weights,
+      stage.scales,
+      stage.vectors,
+      stage.bias,
+      SLOPES[stage.activation] ?? 1,
+      stage.output,
+    );
+    if (stage.activation === 'tanh') {
+      kernels.computeTanh(stage.output, places * stage.vectors * LANES);
+    } else if (stage.activation === 'sigmoid') {
+      kernels.computeSigmoid(stage.output, places * stage.vectors * LANES);
+    }
+  }
+
+  return {
+    run(given) {
+      const count = given.length / inputSize;
+      floats.set(given, inputs / 4);
+      let source = inputs;
+      let stride = inputSize * 4;
+      for (const stage of dense) {
+        compute(stage, source, stride, count);
+        source = stage.output;
+        stride = stage.vectors * VECTOR_BYTES;
+      }
+      const values = new Float32Array(count * size);
+      for (let i = 0; i < count; i++) {
+        let from = source + i * stride;
+        for (const stage of convolutions) {
+          compute(stage, from, 0, 1);
+          from = stage.output;
+        }
+        const first = from / 4;
+        for (let k = 0; k < size; k++) {
+          values[i * size + k] = floats[first + (picture[k] as number)] as number;
+        }
+      }
+      return values;
+    },
+  };
+}
+
+/** Hands out addresses, one after the other. */
+class Allocation {
+  bytes = 0;
+
+  /** @returns  An address that vectors can be read from quickly. */
+  take(bytes: number): number {
+    const address = this.bytes;
+    this.bytes = Math.ceil((address + bytes) / VECTOR_BYTES) * VECTOR_BYTES;
+    return address;
+  }
+}
+
+function placeStage(stage: Stage, memory: Allocation): Placed {
+  const batch = stage.type === 'dense' ? ENGINE_BATCH : 1;
+  const places = batch * stage.places.length;
+  return {
+    ...stage,
+    batch,
+    weights: memory.take(stage.kernelRows * stage.rowPairs * stage.vectors * VECTOR_BYTES),
+    scales: memory.take(stage.vectors * VECTOR_BYTES),
+    bias: memory.take(stage.vectors * VECTOR_BYTES),
+    placesAt: memory.take(places * 4),
+    runsAt: memory.take(stage.runs.length * 4),
+    input: memory.take(batch * stage.inputBytes),
+    inputScales: memory.take(batch * 4),
+    output: memory.take(places * stage.vectors * VECTOR_BYTES),
+  };
+}
+
+/** Of all samples that are computed at once: their inputs lie one after the other. */
+function listPlaces({ places, inputBytes }: Stage, batch: number): Int32Array {
+  return batch === 1 ? places : Int32Array.from({ length: batch }, (_, i) => i * inputBytes);
+}

@@ -1,0 +1,135 @@
+/**
+ * Writes PNG files (W3C, Portable Network Graphics, third edition) with the program of `shared/kernels/png.ts`: whole numbers alone decide
+ * every bit, so that equal pictures have equal bytes on every host, which no platform's own zlib promises.
+ */
+
+/** An instance of png.wasm: png.ts tells what each does. Of its own memory. */
+export interface PngKernels {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  /** Where memory is free. */
+  readonly DATA: { readonly value: number };
+  crc32(from: number, length: number): number;
+  filterPaeth(rows: number, rowBytes: number, height: number, channels: number): void;
+  compress(from: number, length: number, stride: number, to: number): number;
+}
+
+/** What becomes a file: 8 bits a channel. */
+export interface PngImage {
+  readonly width: number;
+  readonly height: number;
+  /** 1 (grey, or places of the palette) or 3 (RGB). */
+  readonly channels: number;
+  /** Row-major [height, width, channels]. */
+  readonly data: Uint8Array;
+  /** At most 256 colours of red, green, blue and, of all or none, opacity; those that are not opaque come first. */
+  readonly palette?: readonly (readonly number[])[];
+  /** Whether neighbours resemble each other, as in a photograph; else they are equal or have nothing to do with each other. */
+  readonly smooth?: boolean;
+}
+
+export interface PngEncoder {
+  encode(image: PngImage): Uint8Array<ArrayBuffer>;
+}
+
+/** An instance whose memory has grown beyond is not kept: it never shrinks. */
+const KEPT_BYTES = 8 * 1024 * 1024;
+const PAGE_BYTES = 65_536;
+/** Behind what is packed, for what reads or writes several bytes at once. */
+const SLACK = 64;
+
+const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
+/** Of a chunk: length and type before its content, checksum after it. */
+const CHUNK = { head: 8, tail: 4 } as const;
+const COLOUR_TYPES = { grey: 0, rgb: 2, palette: 3 } as const;
+
+/** Makes an encoder. @param instantiate  Makes an instance of the program: at the first picture, and after a very large one. */
+export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
+  let kept: PngKernels | undefined;
+  return {
+    encode(image) {
+      const kernels = (kept ??= instantiate());
+      const file = writeFile(kernels, image);
+      if (kernels.memory.buffer.byteLength > KEPT_BYTES) {
+        kept = undefined;
+      }
+      return file;
+    },
+  };
+}
+
+function writeFile(
+  kernels: PngKernels,
+  { width, height, channels, data, palette, smooth }: PngImage,
+): Uint8Array<ArrayBuffer> {
+  const rowBytes = width * channels;
+  const size = height * (rowBytes + 1);
+  const rows = kernels.DATA.value;
+  const start = rows + size + SLACK;
+  const room = 2048 + size + 5 * Math.ceil(size / 65_535);
+  grow(kernels, start + room + SLACK);
+  const memory = new Uint8Array(kernels.memory.buffer);
+  const view = new DataView(kernels.memory.buffer);
+
+  for (let y = 0; y < height; y++) {
+    const row = rows + y * (rowBytes + 1);
+    memory[row] = 0; // No filter.
+    memory.set(data.subarray(y * rowBytes, (y + 1) * rowBytes), row + 1);
+  }
+  memory.fill(0, rows + size, start); // So that nothing of an earlier picture has a say.
+  if (smooth === true) {
+    kernels.filterPaeth(rows, rowBytes, height, channels);
+  }
+
+  let end = start;
+  memory.set(SIGNATURE, end);
+  end += SIGNATURE.length;
+  const writeChunk = (type: string, write: (at: number) => number): void => {
+    const length = write(end + CHUNK.head);
+    view.setUint32(end, length);
+    for (let i = 0; i < 4; i++) {
+      memory[end + 4 + i] = type.charCodeAt(i);
+    }
+    view.setUint32(end + CHUNK.head + length, kernels.crc32(end + 4, 4 + length));
+    end += CHUNK.head + length + CHUNK.tail;
+  };
+  const writeBytes = (type: string, bytes: readonly number[]): void =>
+    writeChunk(type, (at) => {
+      memory.set(bytes, at);
+      return bytes.length;
+    });
+
+  writeChunk('IHDR', (at) => {
+    view.setUint32(at, width);
+    view.setUint32(at + 4, height);
+    const colourType =
+      palette !== undefined
+        ? COLOUR_TYPES.palette
+        : channels === 1
+          ? COLOUR_TYPES.grey
+          : COLOUR_TYPES.rgb;
+    memory.set([8, colourType, 0, 0, 0], at + 8);
+    return 13;
+  });
+  if (palette !== undefined) {
+    writeBytes(
+      'PLTE',
+      palette.flatMap((colour) => colour.slice(0, 3)),
+    );
+    const opacities = palette
+      .map(([, , , opacity]) => opacity ?? 255)
+      .filter((opacity) => opacity < 255);
+    if (opacities.length > 0) {
+      writeBytes('tRNS', opacities); // Of those that are left out it is 255.
+    }
+  }
+  writeChunk('IDAT', (at) => kernels.compress(rows, size, rowBytes + 1, at));
+  writeBytes('IEND', []);
+  return memory.slice(start, end);
+}
+
+function grow({ memory }: PngKernels, bytes: number): void {
+  const missing = bytes - memory.buffer.byteLength;
+  if (missing > 0) {
+    memory.grow(Math.ceil(missing / PAGE_BYTES));
+  }
+}

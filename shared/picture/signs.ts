@@ -1,0 +1,176 @@
+/**
+ * The signs of numbers, which no model of digits knows: drawn by the pen that drew the digits beside them. Pure; its numbers
+ * are those of IEEE doubles and square roots alone, so that its bytes are the same everywhere.
+ */
+import type { Pen } from './pen.ts';
+import { deriveKey, drawWords } from '../model/random.ts';
+
+/** The signs that have ink. */
+export type Sign = '-' | '+' | '.' | ',';
+
+export function isSign(character: string): character is Sign {
+  return '-+.,'.includes(character);
+}
+
+/** A curve, and how much thicker than the pen's line it is at its ends: by quadratic Bézier, its middle point a handle. */
+interface Stroke {
+  readonly points: readonly [from: Point, handle: Point, to: Point];
+  readonly thickness: readonly [from: number, to: number];
+}
+
+type Point = readonly [x: number, y: number];
+
+/** Chances of one sign, each in [-1, 1): no two are written alike. */
+type Chances = readonly [number, number, number, number];
+
+const PURPOSE_SIGN = 0;
+const CHANCES = 4;
+
+/** Straight parts that a stroke is drawn in. */
+const PARTS = 8;
+
+/** Decides how each sign of a number is written. @param place  Of the sign in the number. */
+export function drawChances(seed: string, start: number, place: number): Chances {
+  const words = drawWords(
+    deriveKey('sign', seed),
+    PURPOSE_SIGN,
+    start,
+    (place + 1) * CHANCES,
+  ).subarray(place * CHANCES);
+  return Array.from(words, (word) => word / 2 ** 31 - 1) as unknown as Chances;
+}
+
+/**
+ * Draws a sign in the middle of a sample.
+ *
+ * @returns  Row-major [height, width].
+ */
+export function drawSign(
+  sign: Sign,
+  pen: Pen,
+  { height, width }: { height: number; width: number },
+  chances: Chances,
+): Uint8Array {
+  const strokes = planSign(sign, pen, height, chances);
+  const pixels = new Uint8Array(height * width);
+  for (const { points, thickness } of strokes) {
+    const line = Array.from({ length: PARTS + 1 }, (_, i) => bend(points, i / PARTS));
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const value = inkAt([x + 0.5 - width / 2, y + 0.5], line, thickness, pen);
+        pixels[y * width + x] = Math.max(pixels[y * width + x] as number, value);
+      }
+    }
+  }
+  return pixels;
+}
+
+/** A sign's strokes; x is from its middle, y from the sample's top. */
+function planSign(
+  sign: Sign,
+  { radius, lean, top, bottom }: Pen,
+  height: number,
+  [a, b, c, d]: Chances,
+): Stroke[] {
+  const size = bottom - top;
+  const middle = (top + bottom) / 2;
+  switch (sign) {
+    case '-': {
+      const [half, rise, bow] = [size * (0.2 + 0.03 * a), size * 0.03 * (b - 0.5), size * 0.03 * c];
+      const y = middle + size * (0.04 + 0.03 * d);
+      return [
+        {
+          points: [
+            [-half, y - rise],
+            [0, y + bow],
+            [half, y + rise],
+          ],
+          thickness: [1.05, 1],
+        },
+      ];
+    }
+    case '+': {
+      const [wide, tall, rise] = [
+        size * (0.24 + 0.025 * a),
+        size * (0.25 + 0.025 * b),
+        size * 0.03 * (c - 0.5),
+      ];
+      const [x, y] = [size * 0.03 * d, middle + size * 0.03];
+      return [
+        {
+          points: [
+            [x + lean * tall, y - tall],
+            [x + size * 0.02 * c, y],
+            [x - lean * tall, y + tall],
+          ],
+          thickness: [1.05, 1],
+        },
+        {
+          points: [
+            [-wide, y - rise],
+            [0, y + size * 0.02 * d],
+            [wide, y + rise],
+          ],
+          thickness: [1.05, 0.95],
+        },
+      ];
+    }
+    case '.': {
+      const y = bottom - radius;
+      const [dx, dy] = [radius * (0.3 + 0.3 * a), radius * 0.3 * b];
+      return [
+        {
+          points: [
+            [-dx, y - dy],
+            [radius * 0.2 * c, y],
+            [dx, y + dy],
+          ],
+          thickness: [1.15, 1.05],
+        },
+      ];
+    }
+    case ',': {
+      const to = Math.min(bottom + size * (0.15 + 0.03 * a), height - radius - 0.5);
+      const from = Math.min(bottom - radius, to - size * 0.16);
+      const tail = -size * (0.09 + 0.03 * b) - lean * (to - from);
+      return [
+        {
+          points: [
+            [0, from],
+            [size * 0.05 * (1 + 0.4 * c), (from + to) / 2],
+            [tail, to],
+          ],
+          thickness: [1.15, 0.7],
+        },
+      ];
+    }
+  }
+}
+
+function bend([from, handle, to]: Stroke['points'], t: number): Point {
+  const [a, b, c] = [(1 - t) * (1 - t), 2 * t * (1 - t), t * t];
+  return [a * from[0] + b * handle[0] + c * to[0], a * from[1] + b * handle[1] + c * to[1]];
+}
+
+/** The ink at a place: that of the part of the line that is nearest to it, for its thickness. */
+function inkAt(
+  [px, py]: Point,
+  line: readonly Point[],
+  [from, to]: Stroke['thickness'],
+  { radius, softness, ink }: Pen,
+): number {
+  let depth = -Infinity;
+  for (let i = 0; i < PARTS; i++) {
+    const [ax, ay] = line[i] as Point;
+    const [bx, by] = line[i + 1] as Point;
+    const [dx, dy] = [bx - ax, by - ay];
+    const along = Math.min(
+      Math.max(((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy || 1), 0),
+      1,
+    );
+    const [x, y] = [px - ax - along * dx, py - ay - along * dy];
+    const thickness = from + ((to - from) * (i + along)) / PARTS;
+    depth = Math.max(depth, radius * thickness - Math.sqrt(x * x + y * y));
+  }
+  return Math.floor(ink * Math.min(Math.max(0.5 + depth / softness, 0), 1) + 0.5);
+}

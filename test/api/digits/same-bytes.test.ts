@@ -1,0 +1,101 @@
+/**
+ * The worker's digits are those that the trainer's side draws in Node, byte by byte, for every layer, activation and form of the
+ * weights.
+ */
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  MANIFEST_FILE,
+  parseManifest,
+  POINTER_KEY,
+  WEIGHTS_FILE,
+} from '../../../shared/model/artifact.ts';
+import type { Activation, LayerConfig } from '../../../shared/model/generator.ts';
+import { createSampler } from '../../../shared/model/sampler.ts';
+import { WEIGHT_DTYPES } from '../../../shared/model/weight-encoding.ts';
+import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { buildFixture, buildPointer, type Fixture } from '../../support/models/fixture-artifact.ts';
+import { putArtifact, startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
+
+const ACTIVATIONS: readonly Activation[] = ['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh'];
+
+/** A convolutional generator with one activation everywhere. */
+function buildLayers(activation: Activation): LayerConfig[] {
+  return [
+    { type: 'dense', units: 7 * 7 * 16, activation },
+    { type: 'reshape', shape: [7, 7, 16] },
+    { type: 'conv2d', filters: 16, kernelSize: 3, activation },
+    { type: 'depthToSpace', blockSize: 2 },
+    { type: 'conv2d', filters: 8, kernelSize: 5, activation },
+    { type: 'conv2d', filters: 4, kernelSize: 1, activation: 'sigmoid' },
+    { type: 'depthToSpace', blockSize: 2 },
+  ];
+}
+
+const fixtures = [
+  ...ACTIVATIONS.map((activation) =>
+    buildFixture({
+      name: activation.toLowerCase(),
+      layers: buildLayers(activation),
+      weightsSeed: activation,
+    }),
+  ),
+  ...WEIGHT_DTYPES.map((dtype) =>
+    buildFixture({ name: dtype, layers: buildLayers('leakyRelu'), dtype }),
+  ),
+];
+
+let worker: TestWorker;
+beforeAll(async () => {
+  worker = await startWorker(async (bucket) => {
+    for (const fixture of fixtures) {
+      await putArtifact(bucket, fixture);
+    }
+    await bucket.put(POINTER_KEY, buildPointer(...(fixtures as [Fixture, ...Fixture[]])));
+  });
+});
+afterAll(() => worker.close());
+
+test.each(fixtures.map((fixture) => [fixture.manifest.name, fixture] as const))(
+  '%s',
+  async (name, { files }) => {
+    const sampler = createSampler(
+      parseManifest(files.get(MANIFEST_FILE) as Uint8Array),
+      files.get(WEIGHTS_FILE) as Uint8Array,
+      instantiateKernels,
+    );
+    const expected = sampler.draw({ seed: 'same', start: 3, count: 70 });
+    sampler.dispose();
+    const answer = await worker.fetch(`/digit.json?model=${name}&seed=same&start=3&n=70`);
+    expect(answer.status).toBe(200);
+    const { digits } = (await answer.json()) as { digits: { label: number; pixels: number[] }[] };
+    expect(digits.map(({ label }) => label)).toEqual([...(expected.labels as Uint8Array)]);
+    expect(digits.flatMap(({ pixels }) => pixels)).toEqual([...expected.pixels]);
+    expect(new Set(expected.pixels).size).toBeGreaterThan(50);
+  },
+);
+
+/**
+ * The start of each answer's SHA-256, by a fixture's weights: the same in every runtime. Who changes one changes what URLs
+ * give that promise never to change.
+ */
+test.each([
+  ['/digit.png?n=7&scale=2&gap=1', '880cf1e7708546d15698bdfa5f94318a'],
+  ['/digit.png?n=3&smooth=1&scale=4&fg=234&bg=fff8', 'c2f9e87d81671a1f94941c6337c8d3b9'],
+  ['/digit.png?n=1', 'b0c6bdcbf68826887c79d65f379a1163'],
+  ['/digit.svg?n=4', 'bc2bc0d8d09b99480afd7a6756069662'],
+  ['/digit.txt?n=2', '4343a55b240ed57e689e01d65358afa0'],
+  ['/digit.npy?n=5', '0731b8104283826f273cdbee1f1c386c'],
+  ['/number/2026.png?scale=3', 'ddb9372d3b701283806e67ed03a96ae1'],
+  ['/number/-3.14.png?scale=3', '9cb1a736c30b7b297337199aebe6d96c'],
+  ['/number/+1,000%202.svg?smooth=1', '4c46e853b67e8f11dd8d5b577cde3b23'],
+  ['/dataset.idx?n=130&start=9', 'ecbd26c7afffdbc9d61f4d708ab7a4a9'],
+  ['/dataset.csv?n=70&label=3', 'd9dd31e598d7ace4a15566cfd988200a'],
+])('%s is the very bytes that it was', async (path, sha256) => {
+  const answer = await worker.fetch(`${path}&seed=golden&model=leakyrelu`);
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  expect([answer.status, createHash('sha256').update(bytes).digest('hex').slice(0, 32)]).toEqual([
+    200,
+    sha256,
+  ]);
+});

@@ -1,0 +1,87 @@
+/**
+ * Many large answers at once, in the real runtimes: one after the other, a few that wait, and the rest are told to come back,
+ * while small ones go on.
+ */
+import { PNG } from 'pngjs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { problemSchema } from '../../../shared/contract/answers.ts';
+import { HEAVY_WORK } from '../../../worker/http/admit.ts';
+import { startWorker, waitUntil, type TestWorker } from '../../support/hosts/runtime.ts';
+
+let worker: TestWorker;
+beforeAll(async () => {
+  worker = await startWorker();
+  await (await worker.fetch('/digit.png')).arrayBuffer();
+});
+afterAll(() => worker.close());
+
+const LARGE = '/digit.png?n=120&seed=a';
+const MANY = 40;
+
+/** Sends many at once. @returns  What each got. */
+async function flood(path: string): Promise<{ status: number; headers: Headers; bytes: Buffer }[]> {
+  return Promise.all(
+    Array.from({ length: MANY }, async () => {
+      const answer = await worker.fetch(path);
+      return {
+        status: answer.status,
+        headers: answer.headers,
+        bytes: Buffer.from(await answer.arrayBuffer()),
+      };
+    }),
+  );
+}
+
+test('what is too much at once is refused with a picture that says so, and the rest is right', async () => {
+  const alone = Buffer.from(await (await worker.fetch(LARGE)).arrayBuffer());
+  await flood('/limits'); // So many connections are open then: what follows comes at once.
+  const answers = await flood(LARGE);
+  const drawn = answers.filter(({ status }) => status === 200);
+  const refused = answers.filter(({ status }) => status === 503);
+  expect(drawn.length + refused.length).toBe(MANY);
+  expect(drawn.length).toBeGreaterThanOrEqual(HEAVY_WORK.concurrent);
+  expect(refused.length).toBeGreaterThan(MANY / 4);
+  expect(drawn.every(({ bytes }) => bytes.equals(alone))).toBe(true);
+  for (const { headers, bytes } of refused) {
+    expect(
+      ['retry-after', 'cache-control', 'content-type'].map((name) => headers.get(name)),
+    ).toEqual(['1', 'no-store', 'image/png']);
+    expect(PNG.sync.read(bytes).width).toBeGreaterThan(300);
+  }
+  // It is over at once: nothing is held against the next.
+  expect((await worker.fetch(LARGE)).status).toBe(200);
+});
+
+test('small answers go on meanwhile', async () => {
+  const flooded = flood('/digit.json?n=120');
+  const small = await Promise.all(
+    Array.from({ length: 10 }, async (_, i) => (await worker.fetch(`/digit.txt?seed=${i}`)).status),
+  );
+  expect(small).toEqual(Array.from({ length: 10 }, () => 200));
+  const refused = (await flooded).filter(({ status }) => status === 503);
+  for (const { bytes } of refused) {
+    expect(problemSchema.parse(JSON.parse(bytes.toString()))).toMatchObject({
+      code: 'busy',
+      status: 503,
+    });
+  }
+});
+
+test('callers who leave while they wait leave their places to others', async () => {
+  for (let round = 0; round < 3; round++) {
+    const leaving = new AbortController();
+    const left = Array.from({ length: MANY }, () =>
+      worker.fetch(LARGE, { signal: leaving.signal }).catch(() => undefined),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20 * round));
+    leaving.abort();
+    await Promise.all(left);
+  }
+  const status = async () => {
+    const answer = await worker.fetch('/digit.svg?n=101');
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  await waitUntil(status, (each) => each === 200);
+  expect(await status()).toBe(200);
+});

@@ -1,0 +1,164 @@
+/**
+ * The pages and the embedding of pictures, in a real browser.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { collectComplaints, startBrowser } from '../../support/hosts/browser.ts';
+import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
+
+let worker: TestWorker;
+let browser: Browser;
+beforeAll(async () => {
+  [worker, browser] = await Promise.all([startWorker(), startBrowser()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await worker.close();
+});
+
+/** Set by hand to look at the pages. */
+const screenshots = process.env['SCREENSHOTS'];
+
+test.each([
+  ['a phone', 'light', { width: 390, height: 844 }],
+  ['a phone', 'dark', { width: 320, height: 640 }],
+  ['a desktop', 'light', { width: 1280, height: 900 }],
+  ['a desktop', 'dark', { width: 1280, height: 900 }],
+] as const)(
+  'the page shows sixteen digits on %s in %s, without a complaint or a sideways scroll',
+  async (device, colorScheme, viewport) => {
+    const context = await browser.newContext({ viewport, colorScheme });
+    const page = await context.newPage();
+    const complaints = collectComplaints(page);
+    await page.goto(worker.url.href, { waitUntil: 'load' });
+    const digits = page.locator('.digits img');
+    expect(await digits.count()).toBe(16);
+    const shown = await digits.evaluateAll((images) =>
+      (images as HTMLImageElement[]).map((image) => ({
+        natural: image.naturalWidth,
+        width: image.getBoundingClientRect().width,
+        rendering: getComputedStyle(image).imageRendering,
+      })),
+    );
+    expect(
+      shown.every(
+        ({ natural, width, rendering }) =>
+          natural === 28 && width >= 50 && rendering === 'pixelated',
+      ),
+    ).toBe(true);
+    expect(
+      new Set(
+        await digits.evaluateAll((images) =>
+          (images as HTMLImageElement[]).map((image) => image.src),
+        ),
+      ).size,
+    ).toBe(16);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(
+      true,
+    );
+    const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    expect(Number(/\d+/.exec(background)?.[0])).toBe(colorScheme === 'dark' ? 20 : 251);
+    if (screenshots !== undefined) {
+      await page.screenshot({
+        path: `${screenshots}/${device.replace(' ', '-')}-${colorScheme}.png`,
+        fullPage: true,
+      });
+    }
+    expect(complaints).toEqual([]);
+    await context.close();
+  },
+);
+
+test('the page’s texts to copy work as they are', async () => {
+  const page = await browser.newPage();
+  await page.goto(worker.url.href);
+  const texts = await page.locator('.copy').allTextContents();
+  expect(texts).toHaveLength(7);
+  for (const text of texts) {
+    const url = /https?:\/\/[^\s"')]+/.exec(text)?.[0] as string;
+    expect([url, (await fetch(url)).status]).toEqual([url, 200]);
+  }
+  const list = () =>
+    page
+      .locator('.digits img')
+      .evaluateAll((images) => (images as HTMLImageElement[]).map(({ src }) => src));
+  const before = await list();
+  await page.getByRole('link', { name: 'Mint sixteen more' }).click();
+  const after = await list();
+  expect(new Set([...before, ...after]).size).toBe(32);
+  await page.close();
+});
+
+test('pages of errors keep to the policy too', async () => {
+  const page = await browser.newPage();
+  const complaints = collectComplaints(page);
+  await page.goto(new URL('/errors', worker.url).href);
+  await page.getByRole('link', { name: 'invalid_parameter' }).click();
+  expect(await page.locator('h1').textContent()).toBe('Invalid parameter');
+  expect(complaints).toEqual([]);
+  await page.close();
+});
+
+test('the documentation fits a phone and keeps to the policy', async () => {
+  const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
+  const complaints = collectComplaints(page);
+  await page.goto(new URL('/docs', worker.url).href);
+  expect(await page.locator('section').count()).toBeGreaterThan(5);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  if (screenshots !== undefined) {
+    await page.screenshot({ path: `${screenshots}/docs.png`, fullPage: true });
+  }
+  expect(complaints).toEqual([]);
+  await page.close();
+});
+
+test('another origin may embed, draw and read the pictures, even isolated by COEP', async () => {
+  const other =
+    await startOtherOrigin(`<!doctype html><img id="plain" src="${worker.url}digit.png?n=4"><img id="error" src="${worker.url}digit?n=0">
+    <img id="cors" crossorigin="anonymous" src="${worker.url}digit.png?n=4">`);
+  const page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`, {
+    waitUntil: 'load',
+  });
+  const widths = await page.evaluate(() =>
+    ['plain', 'cors', 'error'].map(
+      (id) => (document.getElementById(id) as HTMLImageElement).naturalWidth,
+    ),
+  );
+  expect(widths.slice(0, 2)).toEqual([56, 56]);
+  expect(widths[2]).toBeGreaterThan(300); // The error is seen, not a broken image.
+  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+  const read = await page.evaluate(async (url) => {
+    const answer = await fetch(url);
+    const picture = document.createElement('canvas').getContext('2d') as CanvasRenderingContext2D;
+    picture.drawImage(document.getElementById('cors') as HTMLImageElement, 0, 0);
+    const { n } = (await answer.json()) as { n: number };
+    return {
+      n,
+      seed: answer.headers.get('Digitmint-Seed'),
+      pixels: picture.getImageData(0, 0, 8, 8).data.length,
+    };
+  }, `${worker.url}digit.json?n=2`);
+  expect(read).toMatchObject({
+    n: 2,
+    seed: expect.stringMatching(/^.{16}$/) as unknown,
+    pixels: 256,
+  });
+  await page.close();
+  other.close();
+});
+
+async function startOtherOrigin(html: string): Promise<Server> {
+  const server = createServer((_, answer) => {
+    answer.writeHead(200, {
+      'Content-Type': 'text/html',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+    });
+    answer.end(html);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}

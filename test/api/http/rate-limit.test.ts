@@ -1,0 +1,160 @@
+/**
+ * How often one address may ask, in the real runtimes: by Cloudflare's binding as its emulation has it, and by Node's counter.
+ */
+import { PNG } from 'pngjs';
+import { unstable_readConfig as readConfig } from 'wrangler';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { limitsSchema, problemSchema } from '../../../shared/contract/answers.ts';
+import { parseRateLimits } from '../../../worker/env.ts';
+import { nameCaller } from '../../../worker/http/rate-limit.ts';
+import { startNodeServer } from '../../support/hosts/node-server.ts';
+import { RUNTIME, type TestWorker } from '../../support/hosts/runtime.ts';
+import { startWorker, type RateLimitBinding } from '../../support/hosts/workerd.ts';
+
+const LIMITS = { all: 30, heavy: 8 };
+const POLICY = '"all";q=30;w=60, "heavy";q=8;w=60';
+
+/** Small, and yet large: more than a hundred labels, which no network draws. */
+const LARGE = '/dataset.npy?n=101&part=labels&seed=a';
+
+let worker: TestWorker;
+let pinned: string;
+let seeded: { path: string; etag: string };
+beforeAll(async () => {
+  const vars = { RATE_LIMIT: String(LIMITS.all), HEAVY_RATE_LIMIT: String(LIMITS.heavy) };
+  const bindings: RateLimitBinding[] = [
+    { name: 'RATE_LIMITER', namespace_id: '1', simple: { limit: LIMITS.all, period: 60 } },
+    { name: 'HEAVY_RATE_LIMITER', namespace_id: '2', simple: { limit: LIMITS.heavy, period: 60 } },
+  ];
+  const entry = new URL('../../../worker/index.ts', import.meta.url);
+  worker = await (RUNTIME === 'node'
+    ? startNodeServer(undefined, vars)
+    : startWorker(undefined, vars, entry, bindings));
+  const answer = await worker.fetch('/digit.png?seed=a');
+  pinned = answer.headers.get('content-location') as string;
+  seeded = { path: '/digit.png?seed=a', etag: answer.headers.get('etag') as string };
+});
+afterAll(() => worker.close());
+
+/** Asks until it is too much. @returns  How many were answered, and the first that was not. */
+async function exhaust(
+  path: string,
+  most: number,
+): Promise<{ answered: number; refused: Response }> {
+  for (let answered = 0; answered <= most; answered++) {
+    const answer = await worker.fetch(path, { headers: { accept: 'application/problem+json' } });
+    if (answer.status === 429) {
+      return { answered, refused: answer };
+    }
+    expect(answer.status).toBe(200);
+    await answer.arrayBuffer();
+  }
+  return expect.fail(`${most} answers and no refusal`);
+}
+
+describe('an address that asks too often', () => {
+  test('for large answers gets no more of them, and is told when to come back', async () => {
+    // Windows begin with the clock's minutes: between two, twice as many get through.
+    const { answered, refused } = await exhaust(LARGE, 2 * LIMITS.heavy);
+    expect(answered).toBeGreaterThanOrEqual(LIMITS.heavy);
+    const told = ['retry-after', 'ratelimit-policy', 'cache-control'].map((name) =>
+      refused.headers.get(name),
+    );
+    expect(told).toEqual(['60', POLICY, 'no-store']);
+    expect(refused.headers.get('access-control-expose-headers')).toContain('RateLimit-Policy');
+    expect(problemSchema.parse(await refused.json())).toMatchObject({
+      code: 'rate_limited',
+      status: 429,
+    });
+    const small = await worker.fetch('/digit.png');
+    expect([small.status, small.headers.get('ratelimit-policy')]).toEqual([200, POLICY]);
+  });
+
+  test('for anything gets an error in the form that it asked for, and still what costs nothing', async () => {
+    await exhaust('/digit.txt', 2 * LIMITS.all);
+    const picture = await worker.fetch('/digit.png');
+    expect([picture.status, picture.headers.get('content-type')]).toEqual([429, 'image/png']);
+    expect(PNG.sync.read(Buffer.from(await picture.arrayBuffer())).width).toBeGreaterThan(300);
+    for (const path of [
+      '/digit.svg',
+      '/morph.gif',
+      '/number/1.txt',
+      '/dataset.csv?n=1',
+      '/models/digits',
+      '/digit?model=a@0123456789abcdef',
+    ]) {
+      expect([path, (await worker.fetch(path)).status]).toEqual([path, 429]);
+    }
+    const { etag } = seeded;
+    const tag = (await worker.fetch(pinned, { method: 'HEAD' })).headers.get('etag') ?? etag;
+    for (const [path, headers, status] of [
+      [seeded.path, { 'if-none-match': etag }, 304],
+      [pinned, { 'if-none-match': tag }, 304],
+      ['/', {}, 200],
+      ['/docs', {}, 200],
+      ['/limits', {}, 200],
+      ['/healthz', {}, 200],
+      ['/openapi.json', {}, 200],
+      ['/digit.json?n=0', {}, 400],
+      ['/nothing', {}, 404],
+    ] as const) {
+      const answer = await worker.fetch(path, { headers });
+      expect([path, answer.status, answer.headers.get('ratelimit-policy')]).toEqual([
+        path,
+        status,
+        null,
+      ]);
+    }
+  });
+
+  test('keeps no other from asking, and does not become another by what it says', async () => {
+    const ask = async (name: string) =>
+      (await worker.fetch('/digit.png', { headers: { [name]: '203.0.113.9' } })).status;
+    // Cloudflare sets this one, whatever the caller wrote; its emulation takes what is there.
+    expect(await ask('cf-connecting-ip')).toBe(RUNTIME === 'workerd' ? 200 : 429);
+    for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'true-client-ip']) {
+      expect([name, await ask(name)]).toEqual([name, 429]);
+    }
+  });
+});
+
+test('the limits are told', async () => {
+  const limits = limitsSchema.parse(await (await worker.fetch('/limits')).json());
+  expect(limits['maxAnswersAMinute']).toMatchObject({ value: LIMITS.all, unit: 'answers' });
+  expect(limits['maxLargeAnswersAMinute']).toMatchObject({ value: LIMITS.heavy, unit: 'answers' });
+});
+
+test('what is told of the limits is what is bound', () => {
+  const { ratelimits, vars } = readConfig({ config: 'wrangler.toml' }, { hideWarnings: true });
+  const bound = Object.fromEntries(
+    (ratelimits as RateLimitBinding[]).map(({ name, simple }) => [name, simple]),
+  );
+  expect(bound).toEqual({
+    RATE_LIMITER: { limit: Number(vars['RATE_LIMIT']), period: 60 },
+    HEAVY_RATE_LIMITER: { limit: Number(vars['HEAVY_RATE_LIMIT']), period: 60 },
+  });
+});
+
+test('without a binding nobody is limited; one whose limit is not told is an error', () => {
+  const limiter = { limit: async () => ({ success: true }) };
+  expect(parseRateLimits({ RATE_LIMIT: '600', HEAVY_RATE_LIMIT: '60' })).toBeUndefined();
+  expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT: 'off' })).toBeUndefined();
+  expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT: '7' })?.all?.requests).toBe(7);
+  for (const text of [undefined, '', '0', '-1', '6e2', 'many']) {
+    expect(() =>
+      parseRateLimits({ RATE_LIMITER: limiter, ...(text !== undefined && { RATE_LIMIT: text }) }),
+    ).toThrow(/RATE_LIMIT is/);
+  }
+});
+
+test.each([
+  ['203.0.113.9', '203.0.113.9'],
+  ['::ffff:203.0.113.9', '203.0.113.9'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:0DB8:0001:0002:ffff::1', '2001:db8:1:2::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['fe80::', 'fe80:0:0:0::/64'],
+])('%s is counted as %s', (address, caller) => {
+  expect(nameCaller(address)).toBe(caller);
+});

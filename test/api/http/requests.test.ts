@@ -1,0 +1,286 @@
+/**
+ * Requests that nobody should send, over HTTP in the real runtime: other methods, bodies, endless URLs, media types that
+ * nobody has. Raw, since fetch would mend or refuse some of them.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { problemSchema } from '../../../shared/contract/answers.ts';
+import { LIMITS } from '../../../shared/contract/limits.ts';
+import { OPERATIONS } from '../../../worker/app.ts';
+import { HOSTILE_TEXTS } from '../../support/hostile-texts.ts';
+import { sendRaw, type RawAnswer } from '../../support/hosts/raw-request.ts';
+import { RUNTIME, startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
+
+let worker: TestWorker;
+beforeAll(async () => {
+  worker = await startWorker();
+});
+afterAll(() => worker.close());
+
+const send = (
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body?: Buffer,
+): Promise<RawAnswer> => sendRaw(worker.url, path, { method, headers, ...(body && { body }) });
+
+const readCode = ({ body }: RawAnswer) => problemSchema.parse(JSON.parse(body)).code;
+
+/** One path of each route, whose errors are problem details: without an extension that asks for a picture or text. */
+const PATHS = OPERATIONS.filter(({ kind }) => kind !== 'owner').flatMap(({ routes, kind }) =>
+  routes.map((route) => ({ kind, path: fillIn(route) })),
+);
+
+/** What its owner alone may ask for, by method. */
+const OWNER_PATHS = OPERATIONS.filter(({ kind }) => kind === 'owner').flatMap(
+  ({ routes, method = 'GET' }) => routes.map((route) => ({ method, path: fillIn(route) })),
+);
+
+function fillIn(route: string): string {
+  return route.replaceAll(/:\w+/g, '7');
+}
+
+test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND'])(
+  '%s is refused by every route, which says what it takes',
+  async (method) => {
+    for (const { kind, path } of PATHS) {
+      const answer = await send(method, path);
+      expect([path, answer.status]).toEqual([path, 405]);
+      expect(answer.allow).toBe(kind === 'api' ? 'GET, HEAD, OPTIONS' : 'GET, HEAD');
+      if (!/\.(?:png|gif|svg|txt)$/.test(path)) {
+        expect([path, answer.type, readCode(answer)]).toEqual([
+          path,
+          'application/problem+json',
+          'method_not_allowed',
+        ]);
+      }
+    }
+    expect((await send(method, '/nowhere')).status).toBe(404);
+  },
+);
+
+test.each(['PUT', 'PATCH', 'TRACE', 'OPTIONS', 'PROPFIND'])(
+  '%s is refused where jobs are, which says what is taken',
+  async (method) => {
+    for (const { path } of OWNER_PATHS) {
+      const taken = new Set(
+        OWNER_PATHS.filter((each) => each.path === path).flatMap((each) =>
+          each.method === 'GET' ? ['GET', 'HEAD'] : each.method,
+        ),
+      );
+      const answer = await send(method, path);
+      expect([path, answer.status, readCode(answer), answer.allow]).toEqual([
+        path,
+        405,
+        'method_not_allowed',
+        [...taken].join(', '),
+      ]);
+    }
+  },
+);
+
+test('without a secret, or a queue, jobs are off, whoever asks', async () => {
+  for (const headers of [
+    {},
+    { authorization: 'Bearer' },
+    { authorization: `Bearer ${'x'.repeat(64)}` },
+  ]) {
+    for (const { method, path } of OWNER_PATHS) {
+      const answer = await send(method, `${path}?n=1&seed=a`, headers);
+      expect([path, answer.status, readCode(answer)]).toEqual([path, 501, 'jobs_off']);
+    }
+  }
+  const { body } = await send('POST', '/jobs');
+  expect(problemSchema.parse(JSON.parse(body)).detail).toContain(
+    RUNTIME === 'node' ? 'host without a queue' : 'no JOBS_SECRET is set',
+  );
+});
+
+test('no method, path or body changes what is published or what serves', async () => {
+  const look = async () => {
+    const { objects } = await worker.bucket.list();
+    const { model } = JSON.parse((await send('GET', '/healthz')).body) as { model: object };
+    return { keys: objects.map(({ key }) => key).toSorted(), model };
+  };
+  await worker.bucket.put('models/kept/note.txt', 'kept');
+  const before = await look();
+  const body = Buffer.from('{"schema":1,"default":"evil","models":{}}');
+  for (const method of [
+    'POST',
+    'PUT',
+    'PATCH',
+    'DELETE',
+    'PURGE',
+    'COPY',
+    'MOVE',
+    'MKCOL',
+    'LOCK',
+  ]) {
+    for (const path of [
+      '/',
+      '/models',
+      '/models/kept',
+      '/models/kept/note.txt',
+      '/current.json',
+      '/admin',
+      '/publish',
+      '/healthz?reload=1',
+    ]) {
+      const headers = {
+        'content-type': 'application/json',
+        'x-http-method-override': 'DELETE',
+        'x-method-override': 'PUT',
+      };
+      expect([method, path, (await send(method, path, headers, body)).status]).toEqual([
+        method,
+        path,
+        expect.toSatisfy(
+          (status: number) => status === 404 || status === 405 || status === 501,
+        ) as unknown,
+      ]);
+    }
+  }
+  // Overriding the method by a header or a parameter is nothing that GET knows of either.
+  expect(
+    (await send('GET', '/models?_method=DELETE', { 'x-http-method-override': 'DELETE' })).status,
+  ).toBe(200);
+  expect(await look()).toEqual(before);
+});
+
+test.each(Object.entries(HOSTILE_TEXTS))(
+  '%s is answered on the wire, and brings no header in',
+  async (_, text) => {
+    for (const path of [
+      `/digit.svg?seed=${text}`,
+      `/digit.json?n=1&${text}=1`,
+      `/digit/${text}.png`,
+      `/errors/${text}`,
+      `/${text}`,
+    ]) {
+      const { status, headers } = await send('GET', path);
+      expect([path, status, status < 500]).toEqual([path, status, true]);
+      expect(headers['x-hostile']).toBeUndefined();
+    }
+  },
+);
+
+test('nothing outside of the published models is read, however a path is written', async () => {
+  const version = '0123456789abcdef';
+  await worker.bucket.put('secret.txt', 'top secret');
+  await worker.bucket.put('models/secret.txt', 'top secret');
+  await worker.bucket.put(`models/kept/${version}/secret.txt`, 'top secret');
+  const upwards = [
+    '..',
+    '%2e%2e',
+    '.%2e',
+    '%252e%252e',
+    '..%2f..',
+    '%2e%2e%2f%2e%2e',
+    '..%5c..',
+    '..%00',
+    '%c0%ae%c0%ae',
+    '....',
+    '..;',
+  ];
+  for (const up of upwards) {
+    for (const path of [
+      `/models/${up}/secret.txt`,
+      `/models/${up}%2fsecret.txt`,
+      `/models/kept/${up}/secret.txt`,
+      `/models/kept/${version}/${up}/secret.txt`,
+      `/models/kept/${version}/${up}%2f${up}%2fsecret.txt`,
+      `/models/kept/${version}/secret.txt`,
+      `/models/${up}/${version}/model.json`,
+      `/digit.json?model=${up}@${version}`,
+      `/digit.json?model=kept@${up}%2fsecret.txt`,
+      `/assets/${up}/server.js`,
+      `/assets/${up}%2fserver.js`,
+    ]) {
+      const { status, body } = await send('GET', path);
+      expect([path, [400, 404].includes(status), body.includes('top secret')]).toEqual([
+        path,
+        true,
+        false,
+      ]);
+    }
+  }
+});
+
+test('OPTIONS is answered where other origins call, and refused by pages', async () => {
+  for (const { kind, path } of PATHS) {
+    const { status, allow } = await send('OPTIONS', path);
+    expect([path, status, allow]).toEqual(
+      kind === 'api' ? [path, 204, 'GET, HEAD, OPTIONS'] : [path, 405, 'GET, HEAD'],
+    );
+  }
+});
+
+test('a body changes nothing, however large: no route reads one', async () => {
+  const without = await send('GET', '/digit.json?seed=a');
+  for (const body of [Buffer.from('n=5'), Buffer.from('{"n":5}'), Buffer.alloc(8 * 1024 * 1024)]) {
+    const { status, body: answered } = await send(
+      'GET',
+      '/digit.json?seed=a',
+      { 'content-type': 'application/json' },
+      body,
+    );
+    expect([status, answered]).toEqual([without.status, without.body]);
+    expect((await send('POST', '/digit.json', {}, body)).status).toBe(405);
+  }
+  expect((await send('GET', '/healthz')).status).toBe(200);
+});
+
+test('a URL beyond the limit is a 414, whichever part is long; one of its length is read', async () => {
+  const build = (length: number) => [
+    `/${'a'.repeat(length - 1)}`,
+    `/digit.json?seed=${'a'.repeat(length - 17)}`,
+    `/number/${'1'.repeat(length - 8)}`,
+    `/oembed?url=${'a'.repeat(length - 12)}`,
+  ];
+  expect(
+    await Promise.all(
+      build(LIMITS.maxUrlLength).map(async (path) => (await send('GET', path)).status),
+    ),
+  ).toEqual([404, 400, 400, 404]);
+  // Node's server takes heads of at most 32 KiB.
+  for (const length of [LIMITS.maxUrlLength + 1, 16_000, RUNTIME === 'node' ? 30_000 : 60_000]) {
+    for (const path of build(length)) {
+      const answer = await send('GET', path);
+      expect([answer.status, answer.type, readCode(answer)]).toEqual([
+        414,
+        'application/problem+json',
+        'url_too_long',
+      ]);
+    }
+  }
+  // The runtime itself refuses a megabyte, in its own words.
+  expect([414, 431]).toContain(
+    (await send('GET', `/digit.json?seed=${'a'.repeat(1_000_000)}`)).status,
+  );
+  expect((await send('GET', '/digit.json')).status).toBe(200);
+});
+
+test.each([
+  'text/html',
+  'application/xml, text/*;q=0',
+  'foo/bar',
+  'image/*;q=0',
+  'application/octet-stream',
+])(
+  'a media type that nobody has is a 406 where Accept decides, and no matter where the path does: %s',
+  async (accept) => {
+    for (const path of ['/digit', '/digit/7', '/number/42', '/morph']) {
+      const answer = await send('GET', path, { accept });
+      expect([path, answer.status, readCode(answer)]).toEqual([path, 406, 'not_acceptable']);
+    }
+    for (const path of [
+      '/digit.png',
+      '/digit?format=json',
+      '/morph.gif?n=2&frames=1',
+      '/dataset.npy?n=1',
+      '/limits',
+      '/docs',
+    ]) {
+      expect([path, (await send('GET', path, { accept })).status]).toEqual([path, 200]);
+    }
+  },
+);

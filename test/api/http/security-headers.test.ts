@@ -1,0 +1,163 @@
+/**
+ * The headers that keep pages and their readers safe, and let other origins have the pictures, of every route in the real
+ * runtimes.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { OPERATIONS } from '../../../worker/app.ts';
+import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
+
+let worker: TestWorker;
+beforeAll(async () => {
+  worker = await startWorker();
+});
+afterAll(() => worker.close());
+
+const PAGES = OPERATIONS.filter(({ kind }) => kind === 'page').flatMap(({ examples }) => examples);
+const INTERFACE = OPERATIONS.filter(({ kind }) => kind === 'api').flatMap(
+  ({ examples }) => examples,
+);
+const ERRORS = [
+  '/nothing',
+  '/digit.json?n=0',
+  '/digit.png?n=0',
+  '/digit.svg?n=0',
+  '/digit.txt?n=0',
+  '/morph.gif?n=0',
+  '/errors/nothing',
+];
+
+const ask = async (path: string) => {
+  const { headers, body } = await worker.fetch(path);
+  await body?.cancel();
+  return headers;
+};
+
+describe.each([...PAGES, ...INTERFACE, ...ERRORS])('%s', (path) => {
+  let headers: Headers;
+  beforeAll(async () => {
+    headers = await ask(path);
+  });
+
+  test('is what it says, over TLS, and can be found in the log', () => {
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('strict-transport-security')).toBe('max-age=31536000');
+    expect(headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(headers.get('content-type')).toMatch(
+      /^[a-z]+\/[a-z+.-]+(?:; charset=utf-8)?(?:; header=present)?$/i,
+    );
+  });
+
+  test('sets no cookie, asks for no credentials and tells nothing of what serves', () => {
+    for (const name of [
+      'set-cookie',
+      'access-control-allow-credentials',
+      'server',
+      'x-powered-by',
+      'www-authenticate',
+      'refresh',
+    ]) {
+      expect([name, headers.get(name)]).toEqual([name, null]);
+    }
+  });
+});
+
+describe.each(PAGES)('the page %s', (path) => {
+  let headers: Headers;
+  let policy: Map<string, string>;
+  beforeAll(async () => {
+    headers = await ask(path);
+    policy = new Map(
+      (headers.get('content-security-policy') ?? '').split('; ').map((rule) => {
+        const [name = '', ...sources] = rule.split(' ');
+        return [name, sources.join(' ')];
+      }),
+    );
+  });
+
+  test('takes nothing from elsewhere, and runs and styles nothing that stands within it', () => {
+    expect(policy.get('default-src')).toBe("'none'");
+    for (const [name, sources] of policy) {
+      expect([name, sources]).toEqual([
+        name,
+        expect.stringMatching(/^(?:'none'|'self'|'self' blob:)$/),
+      ]);
+    }
+    expect(policy.get('style-src')).toBe("'self'");
+    expect(policy.get('script-src')).toBe(path === '/' ? "'self'" : undefined);
+    expect(policy.get('connect-src')).toBe(path === '/' ? "'self'" : undefined);
+    expect(
+      [...policy].filter(([, sources]) => sources.includes('blob:')).map(([name]) => name),
+    ).toEqual(path === '/' ? ['img-src'] : []);
+  });
+
+  test('cannot be framed, have its base moved or a form sent elsewhere', () => {
+    expect(['frame-ancestors', 'base-uri', 'form-action'].map((name) => policy.get(name))).toEqual([
+      "'none'",
+      "'none'",
+      "'none'",
+    ]);
+    expect(headers.get('x-frame-options')).toBe('DENY');
+  });
+
+  test('is read by no other origin, shares its window with none, and tells none where its reader came from', () => {
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+    expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
+    expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('permissions-policy')).toBe('camera=(), geolocation=(), microphone=()');
+  });
+});
+
+describe.each([...INTERFACE, ...ERRORS])('of the interface %s', (path) => {
+  test('may be embedded and read by every origin, without credentials, and is no search result', async () => {
+    const headers = await ask(path);
+    expect(headers.get('access-control-allow-origin')).toBe('*');
+    expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin');
+    expect(headers.get('timing-allow-origin')).toBe('*');
+    expect(headers.get('x-robots-tag')).toBe('noindex');
+    for (const name of ['Retry-After', 'RateLimit-Policy', 'Digitmint-Seed', 'Request-Id']) {
+      expect(headers.get('access-control-expose-headers')?.split(', ')).toContain(name);
+    }
+  });
+});
+
+test('a picture that is a document has no script and nothing from elsewhere', async () => {
+  for (const path of ['/digit.svg', '/number/7.svg', '/digit.svg?n=0', '/digit.svg?dark_fg=fff']) {
+    const headers = await ask(path);
+    expect(headers.get('content-type')).toBe('image/svg+xml');
+    expect(headers.get('content-security-policy')).toMatch(
+      /^default-src 'none'(?:; style-src 'unsafe-inline')?$/,
+    );
+  }
+});
+
+test('nothing that a model publishes can act as a page', async () => {
+  const { model } = (await (await worker.fetch('/healthz')).json()) as {
+    model: { name: string; version: string };
+  };
+  for (const file of ['model.json', 'weights.bin', 'manifest.json']) {
+    const headers = await ask(`/models/${model.name}/${model.version}/${file}`);
+    expect(headers.get('content-type')).toMatch(/^application\/(?:json|octet-stream)$/);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  }
+});
+
+test('the page’s files are its own, and the worker among them may compile wasm', async () => {
+  const page = await (await worker.fetch('/')).text();
+  const files = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(
+    ([, path]) => path as string,
+  );
+  expect(files.length).toBeGreaterThan(1);
+  for (const path of files) {
+    const headers = await ask(path);
+    expect([
+      path,
+      headers.get('cross-origin-resource-policy'),
+      headers.get('x-content-type-options'),
+    ]).toEqual([path, 'same-origin', 'nosniff']);
+    expect(headers.get('content-security-policy')).toBe(
+      "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'",
+    );
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+  }
+});

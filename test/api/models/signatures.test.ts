@@ -1,0 +1,138 @@
+/**
+ * A service that trusts public keys: what it serves from storage is signed. Signed here with Node's own Ed25519.
+ */
+import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { buildKey, MANIFEST_FILE, POINTER_KEY } from '../../../shared/model/artifact.ts';
+import { buildFixture, buildPointer, type Fixture } from '../../support/models/fixture-artifact.ts';
+import {
+  putArtifact,
+  startWorker,
+  waitUntil,
+  type TestWorker,
+} from '../../support/hosts/runtime.ts';
+
+const [own, next, stranger] = ['own', 'next', 'stranger'].map(() =>
+  generateKeyPairSync('ed25519'),
+) as [
+  { publicKey: KeyObject; privateKey: KeyObject },
+  { publicKey: KeyObject; privateKey: KeyObject },
+  { publicKey: KeyObject; privateKey: KeyObject },
+];
+const rawOf = ({ publicKey }: typeof own) =>
+  Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+const first = buildFixture({ weightsSeed: 'first' });
+const second = buildFixture({ weightsSeed: 'second' });
+
+let worker: TestWorker;
+beforeAll(async () => {
+  worker = await startWorker(
+    async (bucket) => {
+      await putArtifact(bucket, first);
+      await putSignature(bucket, first, own);
+      await bucket.put(POINTER_KEY, buildPointer(first));
+    },
+    { MODEL_PUBLIC_KEYS: [own, next].map((pair) => rawOf(pair).toString('base64')).join(', ') },
+  );
+});
+afterAll(() => worker?.close());
+
+function pathOf(pair: typeof own): string {
+  return `manifest.${createHash('sha256').update(rawOf(pair)).digest('hex').slice(0, 16)}.sig`;
+}
+
+async function putSignature(
+  bucket: TestWorker['bucket'],
+  { manifest, files }: Fixture,
+  pair: typeof own,
+  signed: Uint8Array = files.get(MANIFEST_FILE) as Uint8Array,
+): Promise<void> {
+  await bucket.put(
+    buildKey(manifest.name, manifest.version, pathOf(pair)),
+    new Uint8Array(sign(null, signed, pair.privateKey)),
+  );
+}
+
+const readHealth = async () =>
+  (await worker.fetch('/healthz')).json() as Promise<{
+    status: string;
+    model: { version: string };
+    lastError: { reason: string } | null;
+  }>;
+const waitFor = (version: string) =>
+  waitUntil(readHealth, ({ model, lastError }) => model.version === version && lastError === null);
+
+test('what a trusted key signed serves', async () => {
+  expect(await waitFor(first.manifest.version)).toMatchObject({
+    status: 'ok',
+    model: { source: 'r2' },
+  });
+});
+
+describe('a new model', () => {
+  beforeEach(async () => {
+    await putArtifact(worker.bucket, second);
+  });
+  afterEach(async () => {
+    await worker.bucket.put(POINTER_KEY, buildPointer(first));
+    await waitFor(first.manifest.version);
+    const { name, version } = second.manifest;
+    await worker.bucket.delete(
+      [own, next, stranger].map((pair) => buildKey(name, version, pathOf(pair))),
+    );
+  });
+
+  test.each<[what: string, reason: string, put: () => Promise<unknown>]>([
+    ['without a signature', 'unsigned', async () => undefined],
+    ['signed by a stranger', 'unsigned', () => putSignature(worker.bucket, second, stranger)],
+    [
+      'with another manifest’s signature',
+      'signature',
+      () => putSignature(worker.bucket, second, own, first.files.get(MANIFEST_FILE)),
+    ],
+    [
+      'with a signature of the wrong length',
+      'signature',
+      () =>
+        worker.bucket.put(
+          buildKey('fixture', second.manifest.version, pathOf(own)),
+          new Uint8Array(10),
+        ),
+    ],
+  ])(
+    '%s does not serve: the last good one does, health says %s, and its files are not handed out',
+    async (_, reason, put) => {
+      await put();
+      await worker.bucket.put(POINTER_KEY, buildPointer(second));
+      const health = await waitUntil(readHealth, ({ lastError }) => lastError !== null);
+      expect(health).toMatchObject({
+        status: 'degraded',
+        model: { version: first.manifest.version },
+        lastError: { reason },
+      });
+      for (const path of [
+        `/digit.png?seed=1&model=fixture@${second.manifest.version}`,
+        `/models/fixture/${second.manifest.version}`,
+        `/models/fixture/${second.manifest.version}/manifest.json`,
+        `/models/fixture/${second.manifest.version}/weights.bin`,
+      ]) {
+        const answer = await worker.fetch(path);
+        expect([path, answer.status]).toEqual([path, 503]);
+        await answer.body?.cancel();
+      }
+    },
+  );
+
+  test('that is signed after it was published serves then, and a second key will do while keys are changed', async () => {
+    await worker.bucket.put(POINTER_KEY, buildPointer(second));
+    await waitUntil(readHealth, ({ lastError }) => lastError?.reason === 'unsigned');
+    await putSignature(worker.bucket, second, next);
+    await waitFor(second.manifest.version);
+  });
+});
+
+test('the bundled model needs no signature', async () => {
+  const answer = await worker.fetch('/digit.png?seed=1&model=digits');
+  expect([answer.status, answer.headers.get('digitmint-model-source')]).toEqual([200, 'bundled']);
+  await answer.body?.cancel();
+});

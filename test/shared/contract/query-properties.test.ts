@@ -1,0 +1,337 @@
+/**
+ * What holds for every query: no parser throws, and the permanent URL of whatever was asked for asks for the same again.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseColour, formatColour, type Colour } from '../../../shared/picture/colour.ts';
+import {
+  buildDatasetUrl,
+  DATASET_FORMATS,
+  DATASET_PARAMETERS,
+  pinDataset,
+  type DatasetFormat,
+} from '../../../shared/contract/dataset-query.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../../../shared/contract/digit-formats.ts';
+import {
+  buildDigitUrl,
+  DEFAULT_LOOK,
+  DIGIT_PARAMETERS,
+  parseDigitQuery,
+  parseNumberQuery,
+  type PinnedDigits,
+} from '../../../shared/contract/digit-query.ts';
+import { describeError } from '../../../shared/contract/errors.ts';
+import { LIMITS } from '../../../shared/contract/limits.ts';
+import {
+  buildMorphUrl,
+  MORPH_FORMATS,
+  MORPH_PARAMETERS,
+  parseMorphQuery,
+  pinMorph,
+  type MorphFormat,
+} from '../../../shared/contract/morph-query.ts';
+import { parseParameters } from '../../../shared/contract/parameters.ts';
+import { chooseCols } from '../../../shared/picture/sheet.ts';
+import { timesAsMany } from '../../support/fast-check.ts';
+
+const MODEL = { name: 'm', version: '0123456789abcdef' };
+
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: 'grapheme' }),
+  fc.constantFrom('0', '1', '007', '-1', '1e3', '٣'),
+);
+/** Names of parameters, of what every object has, and any. */
+const name = (known: object) =>
+  fc.oneof(
+    fc.constantFrom(
+      ...Object.keys(known),
+      '__proto__',
+      'constructor',
+      'toString',
+      'v',
+      'utm_source',
+    ),
+    text,
+  );
+
+const seed = fc
+  .string({ minLength: 1, maxLength: 20, unit: 'grapheme' })
+  .filter(({ length }) => length <= LIMITS.maxSeedLength);
+const channel = fc.integer({ min: 0, max: 255 });
+const colour: fc.Arbitrary<Colour> = fc.oneof(
+  fc.tuple(channel, channel, channel, fc.constantFrom(255, 0, 1, 128)),
+  fc.constantFrom<Colour>([0, 0, 0, 255], [255, 255, 255, 255], [0, 0, 0, 0]),
+);
+const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
+const look = fc.record({
+  scale: fc.integer({ min: 1, max: LIMITS.maxScale }),
+  gap: fc.integer({ min: 0, max: LIMITS.maxGap }),
+  margin: fc.integer({ min: 0, max: LIMITS.maxGap }),
+  fg: colour,
+  bg: colour,
+  smooth: fc.boolean(),
+  darkFg: maybe(colour),
+  darkBg: maybe(colour),
+  pixels: fc.constantFrom('array' as const, 'base64' as const),
+});
+const label = maybe(fc.oneof(fc.constantFrom('7', 'cat', 'a&b=c', 'é', '%41', '+'), seed));
+const start = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: LIMITS.maxStart }));
+
+/** Path and decoded pairs, as a server sees them. */
+function split(url: string): { path: string; search: URLSearchParams } {
+  const { pathname, searchParams } = new URL(url, 'https://example.org');
+  return { path: pathname, search: searchParams };
+}
+
+function expectOk<T extends { ok: boolean }>(parsed: T): Extract<T, { ok: true }> {
+  expect(parsed).toMatchObject({ ok: true });
+  return parsed as Extract<T, { ok: true }>;
+}
+
+describe('a parser of queries', () => {
+  it.each([
+    ['/digit', DIGIT_PARAMETERS, parseDigitQuery],
+    [
+      '/number',
+      DIGIT_PARAMETERS,
+      (search: URLSearchParams) => parseNumberQuery(search.get('digits') ?? '2026', search),
+    ],
+    ['/morph', MORPH_PARAMETERS, parseMorphQuery],
+    [
+      '/dataset',
+      DATASET_PARAMETERS,
+      (search: URLSearchParams) => parseParameters(DATASET_PARAMETERS, search),
+    ],
+  ])('of %s never throws, and every refusal is a 400 with words', (_, known, parse) => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name(known), text), { maxLength: 8 }), (pairs) => {
+        const parsed = parse(new URLSearchParams(pairs));
+        if (!parsed.ok) {
+          const { status, detail } = describeError(parsed.error);
+          expect([status, detail.length > 10]).toEqual([400, true]);
+        }
+      }),
+      { numRuns: timesAsMany(300) },
+    );
+  });
+});
+
+describe('the permanent URL', () => {
+  it('of digits asks for the same digits again', () => {
+    const digits = fc
+      .record({
+        seed,
+        start,
+        n: fc.integer({ min: 1, max: LIMITS.maxDigits }),
+        label,
+        cols: maybe(fc.integer({ min: 1, max: LIMITS.maxCols })),
+      })
+      .chain((what) => look.map((how) => ({ ...what, ...how })));
+    fc.assert(
+      fc.property(
+        digits,
+        fc.constantFrom(...(Object.keys(DIGIT_FORMATS) as DigitFormat[])),
+        ({ cols, n, ...rest }, format) => {
+          const pinned: PinnedDigits = {
+            ...rest,
+            n,
+            cols: cols ?? chooseCols(n),
+            format,
+            model: MODEL,
+            number: undefined,
+          };
+          const url = buildDigitUrl(pinned);
+          const { path, search } = split(url);
+          const { query } = expectOk(parseDigitQuery(search));
+          expect(path).toBe(`/digit.${format}`);
+          expect(query.unknown).toEqual([]);
+          expect(query).toMatchObject({ seed: pinned.seed, model: MODEL });
+          expect([query.start ?? 0, query.n ?? 1, query.label]).toEqual([
+            pinned.start,
+            n,
+            pinned.label,
+          ]);
+          expect(buildDigitUrl({ ...repin(query), format })).toBe(url);
+        },
+      ),
+      { numRuns: timesAsMany(300) },
+    );
+  });
+
+  it('of a number asks for the same number again', () => {
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^[0-9]{1,32}$/),
+        seed,
+        start,
+        look,
+        (number, writer, at, how) => {
+          const hand = { ...how, gap: 0 };
+          const pinned = {
+            ...hand,
+            number,
+            seed: writer,
+            start: at,
+            n: 1,
+            cols: 1,
+            label: undefined,
+            format: 'png' as const,
+            model: MODEL,
+          };
+          const url = buildDigitUrl(pinned);
+          const { path, search } = split(url);
+          const { query } = expectOk(parseNumberQuery(number, search));
+          expect(path).toBe(`/number/${number}.png`);
+          expect(query.unknown).toEqual([]);
+          expect(buildDigitUrl({ ...repin(query), number, format: 'png' })).toBe(url);
+        },
+      ),
+      { numRuns: timesAsMany(200) },
+    );
+  });
+
+  it('of a set asks for the same set again', () => {
+    const sets = fc.record({
+      format: fc.constantFrom(...(Object.keys(DATASET_FORMATS) as DatasetFormat[])),
+      seed,
+      start,
+      n: fc.integer({ min: 1, max: LIMITS.maxDatasetDigits }),
+      label,
+      part: fc.constantFrom('images' as const, 'labels' as const),
+      pixels: fc.constantFrom('array' as const, 'base64' as const),
+    });
+    fc.assert(
+      fc.property(sets, (set) => {
+        const url = buildDatasetUrl({ ...set, model: MODEL });
+        const { values, unknown } = expectOk(
+          parseParameters(DATASET_PARAMETERS, split(url).search),
+        );
+        expect([values.seed, values.start ?? 0, values.n, values.label, values.model]).toEqual([
+          set.seed,
+          set.start,
+          set.n,
+          set.label,
+          MODEL,
+        ]);
+        expect(unknown).toEqual([]);
+        expect(buildDatasetUrl(pinDataset(values, set.format, MODEL, set.seed, values.label))).toBe(
+          url,
+        );
+      }),
+      { numRuns: timesAsMany(200) },
+    );
+  });
+
+  it('of a loop asks for the same loop again', () => {
+    const asked = fc.record(
+      {
+        n: fc.integer({ min: 2, max: LIMITS.maxMorphDigits }),
+        start,
+        frames: fc.integer({ min: 1, max: LIMITS.maxMorphFrames }),
+        fps: fc.integer({ min: 1, max: 50 }),
+        hold: fc.integer({ min: 0, max: LIMITS.maxMorphHoldMs }),
+        scale: fc.integer({ min: 1, max: LIMITS.maxScale }),
+        margin: fc.integer({ min: 0, max: LIMITS.maxGap }),
+        fg: colour.map(formatColour),
+        bg: colour.map(formatColour),
+        smooth: fc.constantFrom('0', '1'),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(
+        asked,
+        seed,
+        fc.constantFrom(...(Object.keys(MORPH_FORMATS) as MorphFormat[])),
+        (query, writer, format) => {
+          const first = expectOk(
+            parseMorphQuery(
+              new URLSearchParams(
+                Object.entries(query).map(([key, value]) => [key, String(value)]),
+              ),
+            ),
+          );
+          const pinned = pinMorph(first.query, format, MODEL, writer);
+          const url = buildMorphUrl(pinned);
+          const again = expectOk(parseMorphQuery(split(url).search));
+          expect(again.query).toMatchObject({ seed: writer, model: MODEL, unknown: [] });
+          expect(buildMorphUrl(pinMorph(again.query, format, MODEL, writer))).toBe(url);
+        },
+      ),
+      { numRuns: timesAsMany(200) },
+    );
+  });
+});
+
+/** What a query pins, where it pins nothing the default. */
+function repin(
+  query: ReturnType<typeof expectOk<ReturnType<typeof parseDigitQuery>>>['query'],
+): PinnedDigits {
+  const {
+    n = 1,
+    start: at = 0,
+    cols = chooseCols(n),
+    seed: writer = '',
+    label: class_,
+    number,
+  } = query;
+  const { scale, gap, margin, fg, bg, smooth, dark_fg: darkFg, dark_bg: darkBg, pixels } = query;
+  const told = Object.entries({
+    scale,
+    gap,
+    margin,
+    fg,
+    bg,
+    smooth,
+    darkFg,
+    darkBg,
+    pixels,
+  }).filter(([, value]) => value !== undefined);
+  return {
+    ...DEFAULT_LOOK,
+    ...Object.fromEntries(told),
+    format: 'png',
+    model: MODEL,
+    seed: writer,
+    start: at,
+    n,
+    label: class_,
+    cols,
+    number,
+  };
+}
+
+describe('a colour', () => {
+  it('is written in one form, which is read as the same colour', () => {
+    fc.assert(
+      fc.property(colour, (value) => {
+        const written = formatColour(value);
+        const read = parseColour(written);
+        expect(read).toEqual(value[3] === 0 ? [0, 0, 0, 0] : value);
+        expect(formatColour(read!)).toBe(written);
+      }),
+    );
+  });
+
+  it('is what four hex digits a CSS parser of another kind reads, and any other text is none', () => {
+    const hex = fc.stringMatching(/^#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$/);
+    fc.assert(
+      fc.property(fc.oneof(hex, text), (written) => {
+        const digits = written.replace(/^#/, '');
+        const isHex =
+          [3, 4, 6, 8].includes(digits.length) &&
+          [...digits].every((digit) => '0123456789abcdefABCDEF'.includes(digit));
+        const each =
+          digits.length < 5
+            ? [...digits].map((digit) => digit + digit)
+            : (digits.match(/../g) ?? []);
+        const expected = isHex
+          ? [...each, 'ff'].slice(0, 4).map((pair) => Number(`0x${pair}`))
+          : undefined;
+        expect(parseColour(written)).toEqual(written === 'transparent' ? [0, 0, 0, 0] : expected);
+      }),
+      { numRuns: timesAsMany(500) },
+    );
+  });
+});

@@ -1,0 +1,292 @@
+/**
+ * The engine against TensorFlow.js's own float32 kernels, and where floats would hide what goes wrong.
+ */
+import * as tf from '@tensorflow/tfjs';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createEngine, ENGINE_BATCH } from '../../../shared/model/engine/engine.ts';
+import {
+  planGenerator,
+  sizeOf,
+  type Activation,
+  type GeneratorPlan,
+  type LayerConfig,
+} from '../../../shared/model/generator.ts';
+import { runGenerator } from '../../../trainer/gan/generator-network.ts';
+import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+/** Numbers like those of trained networks: sums of some uniform ones. */
+function drawNumbers(count: number, size: number, seed: number): Float32Array {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32 - 0.5;
+  };
+  return Float32Array.from({ length: count }, () => (next() + next() + next()) * 2 * size);
+}
+
+function drawWeights(plan: GeneratorPlan, seed: number): Float32Array[] {
+  return plan.weights.map(({ shape }, i) => {
+    const inputs = sizeOf(shape.slice(0, -1));
+    return drawNumbers(sizeOf(shape), shape.length === 1 ? 0.1 : 1 / Math.sqrt(inputs), seed + i);
+  });
+}
+
+function computeExpected(
+  plan: GeneratorPlan,
+  weights: readonly Float32Array[],
+  inputs: Float32Array,
+): Float32Array {
+  return tf.tidy(() => {
+    const tensors = weights.map((values, i) =>
+      tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]),
+    );
+    return runGenerator(
+      plan,
+      tensors,
+      tf.tensor2d(inputs, [inputs.length / plan.inputSize, plan.inputSize]),
+    ).dataSync<'float32'>();
+  });
+}
+
+/** Root mean square of the differences beside that of the numbers. */
+function compare(got: Float32Array, expected: Float32Array): number {
+  expect(got.length).toBe(expected.length);
+  let error = 0;
+  let size = 0;
+  got.forEach((value, i) => {
+    error += (value - (expected[i] as number)) ** 2;
+    size += (expected[i] as number) ** 2;
+  });
+  return size === 0 ? Math.sqrt(error) : Math.sqrt(error / size);
+}
+
+function run(layers: LayerConfig[], latentSize: number, count = 3, seed = 1) {
+  const plan = planGenerator({ latentSize, classes: 0, layers });
+  const weights = drawWeights(plan, seed);
+  const inputs = drawNumbers(count * latentSize, 1, seed + 99);
+  return {
+    got: createEngine(instantiateKernels(), plan, weights).run(inputs),
+    expected: computeExpected(plan, weights, inputs),
+  };
+}
+
+const ACTIVATIONS: readonly Activation[] = ['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh'];
+
+describe('the engine computes what TensorFlow.js computes', () => {
+  it.each(ACTIVATIONS)('with %s, dense and convolutional', (activation) => {
+    const { got, expected } = run(
+      [
+        { type: 'dense', units: 33, activation },
+        { type: 'dense', units: 7 * 5 * 8, activation },
+        { type: 'reshape', shape: [7, 5, 8] },
+        { type: 'conv2d', filters: 12, kernelSize: 3, activation },
+        { type: 'conv2d', filters: 1, kernelSize: 1, activation },
+      ],
+      17,
+    );
+    expect(compare(got, expected)).toBeLessThan(2e-3);
+  });
+
+  it('for any layers that fit together', () => {
+    const activation = fc.constantFrom(...ACTIVATIONS);
+    const convolution = fc.record({
+      type: fc.constant('conv2d' as const),
+      filters: fc.integer({ min: 1, max: 37 }),
+      kernelSize: fc.constantFrom(1, 3, 5),
+      activation,
+    });
+    fc.assert(
+      fc.property(
+        fc.record({
+          latentSize: fc.integer({ min: 1, max: 20 }),
+          height: fc.integer({ min: 1, max: 5 }),
+          width: fc.integer({ min: 1, max: 5 }),
+          depth: fc.integer({ min: 1, max: 11 }),
+          hidden: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 2 }),
+          convolutions: fc.array(convolution, { maxLength: 3 }),
+          block: fc.constantFrom(0, 2, 3, 4),
+          channels: fc.constantFrom(1, 3),
+          count: fc.integer({ min: 1, max: ENGINE_BATCH }),
+          activation,
+          seed: fc.nat(1e6),
+        }),
+        ({
+          latentSize,
+          height,
+          width,
+          depth,
+          hidden,
+          convolutions,
+          block,
+          channels,
+          count,
+          activation: last,
+          seed,
+        }) => {
+          const factor = block === 0 ? 1 : block;
+          const { got, expected } = run(
+            [
+              ...hidden.map((units): LayerConfig => ({
+                type: 'dense',
+                units,
+                activation: 'leakyRelu',
+              })),
+              { type: 'dense', units: height * width * depth, activation: 'linear' },
+              { type: 'reshape', shape: [height, width, depth] },
+              ...(convolutions as LayerConfig[]),
+              {
+                type: 'conv2d',
+                filters: factor * factor * channels * 2,
+                kernelSize: 3,
+                activation: 'tanh',
+              },
+              ...(block === 0 ? [] : [{ type: 'depthToSpace', blockSize: block } as LayerConfig]),
+              { type: 'conv2d', filters: channels, kernelSize: 1, activation: last },
+            ],
+            latentSize,
+            count,
+            seed,
+          );
+          // Of few numbers one that is near 0 can weigh much: each may be off by a part of the largest as well.
+          const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+          got.forEach((value, i) =>
+            expect(Math.abs(value - (expected[i] as number))).toBeLessThan(
+              0.02 * Math.max(largest, 0.05),
+            ),
+          );
+        },
+      ),
+      { numRuns: 60, seed: 1 },
+    );
+  });
+});
+
+describe('a sample', () => {
+  const plan = planGenerator({
+    latentSize: 9,
+    classes: 0,
+    layers: [
+      { type: 'dense', units: 36, activation: 'leakyRelu' },
+      { type: 'dense', units: 48, activation: 'leakyRelu' },
+      { type: 'reshape', shape: [4, 4, 3] },
+      { type: 'conv2d', filters: 4, kernelSize: 3, activation: 'tanh' },
+      { type: 'depthToSpace', blockSize: 2 },
+    ],
+  });
+  const engine = createEngine(instantiateKernels(), plan, drawWeights(plan, 5));
+  const inputs = drawNumbers(ENGINE_BATCH * 9, 1, 3);
+
+  it('is the same bits at any place of any batch, whatever was computed before', () => {
+    const size = sizeOf(plan.outputShape);
+    const all = engine.run(inputs);
+    engine.run(drawNumbers(ENGINE_BATCH * 9, 1000, 8));
+    for (let i = 0; i < ENGINE_BATCH; i++) {
+      const alone = engine.run(inputs.subarray(i * 9, (i + 1) * 9));
+      expect(alone).toEqual(all.subarray(i * size, (i + 1) * size));
+      expect(engine.run(inputs.subarray(0, (i + 1) * 9)).subarray(i * size)).toEqual(alone);
+    }
+  });
+
+  it('is the same bits from an instance that another generator was in', () => {
+    const kernels = instantiateKernels();
+    const other = planGenerator({
+      latentSize: 30,
+      classes: 0,
+      layers: [
+        { type: 'dense', units: 600, activation: 'linear' },
+        { type: 'reshape', shape: [10, 20, 3] },
+      ],
+    });
+    createEngine(kernels, other, drawWeights(other, 7)).run(drawNumbers(ENGINE_BATCH * 30, 9, 4));
+    expect(createEngine(kernels, plan, drawWeights(plan, 5)).run(inputs)).toEqual(
+      engine.run(inputs),
+    );
+  });
+
+  it('of zeros is what the biases make', () => {
+    const zeros = new Float32Array(9);
+    expect(
+      compare(engine.run(zeros), computeExpected(plan, drawWeights(plan, 5), zeros)),
+    ).toBeLessThan(2e-3);
+  });
+});
+
+describe('numbers at the ends', () => {
+  const dense = (units: number, activation: Activation = 'linear'): LayerConfig[] => [
+    { type: 'dense', units, activation },
+    { type: 'reshape', shape: [1, units, 1] },
+  ];
+
+  it('cannot leave 32 bits: the largest inputs on the largest weights', () => {
+    for (const latentSize of [1, 2, 63, 360, 4095]) {
+      for (const sign of [1, -1]) {
+        const plan = planGenerator({ latentSize, classes: 0, layers: dense(5) });
+        const weights = [new Float32Array(latentSize * 5).fill(sign * 0.37), new Float32Array(5)];
+        const [value] = createEngine(instantiateKernels(), plan, weights).run(
+          new Float32Array(latentSize).fill(2.5),
+        );
+        // The more inputs, the fewer levels are left for a weight: here all are rounded the same way.
+        expect((value as number) / (sign * 0.37 * 2.5 * latentSize)).toBeCloseTo(1, 1);
+      }
+    }
+  });
+
+  it('of 0 give 0, and scales far apart in one layer keep their own precision', () => {
+    const plan = planGenerator({ latentSize: 2, classes: 0, layers: dense(3) });
+    const weights = [Float32Array.of(0, 1e-20, 1e10, 0, -3e-20, 2e10), new Float32Array(3)];
+    const [none, small, large] = createEngine(instantiateKernels(), plan, weights).run(
+      Float32Array.of(1, -1),
+    );
+    expect(none).toBe(0);
+    expect((small as number) / 4e-20).toBeCloseTo(1, 3);
+    expect((large as number) / -1e10).toBeCloseTo(1, 3);
+  });
+
+  it('beyond float32 become NaN or infinite, and are not hidden', () => {
+    const plan = planGenerator({
+      latentSize: 2,
+      classes: 0,
+      layers: [
+        { type: 'dense', units: 4, activation: 'relu' },
+        ...dense(4),
+        { type: 'conv2d', filters: 1, kernelSize: 3, activation: 'tanh' },
+      ],
+    });
+    const huge = [8, 4, 16, 4, 9, 1].map((count) => new Float32Array(count).fill(3e38));
+    expect(
+      createEngine(instantiateKernels(), plan, huge)
+        .run(Float32Array.of(1, 1))
+        .some(Number.isFinite),
+    ).toBe(false);
+  });
+
+  it('of tanh and sigmoid are those of the platform, to 6 digits', () => {
+    const kernels = instantiateKernels();
+    kernels.memory.grow(1);
+    const floats = new Float32Array(kernels.memory.buffer);
+    const numbers = Float32Array.from({ length: 8192 }, (_, i) => (i - 4096) / 256);
+    for (const [compute, formula] of [
+      [kernels.computeTanh, Math.tanh],
+      [kernels.computeSigmoid, (x: number) => 1 / (1 + Math.exp(-x))],
+    ] as const) {
+      floats.set(numbers);
+      compute(0, numbers.length);
+      numbers.forEach((number, i) =>
+        expect(Math.abs((floats[i] as number) - formula(number))).toBeLessThan(4e-7),
+      );
+    }
+    floats.set([Number.NaN, Infinity, -Infinity, 0]);
+    kernels.computeTanh(0, 4);
+    expect(Array.from(floats.subarray(0, 4), (value) => Math.round(value * 1e6) / 1e6)).toEqual([
+      Number.NaN,
+      1,
+      -1,
+      0,
+    ]);
+  });
+});

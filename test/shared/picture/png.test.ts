@@ -1,0 +1,153 @@
+/**
+ * PNG files, read by zlib and by another program's decoder.
+ */
+import { join } from 'node:path';
+import { crc32, deflateSync, inflateSync } from 'node:zlib';
+import fc from 'fast-check';
+import { PNG } from 'pngjs';
+import { describe, expect, it } from 'vitest';
+import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
+import type { PngImage } from '../../../shared/picture/png.ts';
+import { createSampler } from '../../../shared/model/sampler.ts';
+import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';
+import { instantiateKernels, pngEncoder } from '../../../trainer/export/kernels.ts';
+import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
+import { timesAsMany } from '../../support/fast-check.ts';
+
+interface Chunk {
+  readonly type: string;
+  readonly content: Buffer;
+}
+
+/** A file's chunks, whose checksums it compares. */
+function readChunks(file: Uint8Array): Chunk[] {
+  const bytes = Buffer.from(file);
+  expect([...bytes.subarray(0, 8)]).toEqual([137, 80, 78, 71, 13, 10, 26, 10]);
+  const chunks: Chunk[] = [];
+  for (let at = 8; at < bytes.length;) {
+    const length = bytes.readUInt32BE(at);
+    const type = bytes.toString('latin1', at + 4, at + 8);
+    expect([type, bytes.readUInt32BE(at + 8 + length)]).toEqual([
+      type,
+      crc32(bytes.subarray(at + 4, at + 8 + length)),
+    ]);
+    chunks.push({ type, content: bytes.subarray(at + 8, at + 8 + length) });
+    at += 12 + length;
+  }
+  return chunks;
+}
+
+function findData(file: Uint8Array): Buffer {
+  return readChunks(file).find(({ type }) => type === 'IDAT')!.content;
+}
+
+/** What a picture is made of decides which of DEFLATE's blocks, codes and repetitions it takes. */
+const KINDS: Readonly<Record<string, (i: number, rowBytes: number, random: number) => number>> = {
+  noise: (_i, _rowBytes, random) => random & 255,
+  blank: () => 7,
+  'few values': (_i, _rowBytes, random) => (random & 3) * 60,
+  'mostly paper': (_i, _rowBytes, random) => ((random & 31) === 0 ? (random >>> 8) & 255 : 0),
+  'equal rows': (i, rowBytes) => ((i % rowBytes) * 37) & 255,
+  gradient: (i, rowBytes) => ((i % rowBytes) + Math.floor(i / rowBytes)) & 255,
+  squares: (i, rowBytes) =>
+    (Math.floor((i % rowBytes) / 4) * 91 + Math.floor(i / rowBytes / 4) * 53) & 255,
+  /** Frequencies that fall so fast that codes would pass 15 bits. */
+  steep: (_i, _rowBytes, random) =>
+    Math.clz32(random) * 8 + ((random >>> 3) & 7 & Math.clz32(random)),
+  'short runs': (i, _rowBytes, random) => (Math.floor(i / 5) + ((random & 63) === 0 ? 1 : 0)) & 255,
+};
+
+function makeImage(
+  kind: string,
+  width: number,
+  height: number,
+  channels: number,
+  smooth: boolean,
+): PngImage {
+  let state = 88_172_645;
+  const data = Uint8Array.from({ length: width * height * channels }, (_, i) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return KINDS[kind]!(i, width * channels, state >>> 0);
+  });
+  return { width, height, channels, data, smooth };
+}
+
+function expectRead(image: PngImage): void {
+  const file = pngEncoder.encode(image);
+  const inflated = inflateSync(findData(file));
+  expect(inflated.length).toBe(image.height * (image.width * image.channels + 1));
+  const { data, width, height } = PNG.sync.read(Buffer.from(file));
+  expect([width, height]).toEqual([image.width, image.height]);
+  const pixels = image.width * image.height;
+  const expected = Buffer.alloc(4 * pixels, 255);
+  for (let i = 0; i < pixels; i++) {
+    for (let c = 0; c < 3; c++) {
+      expected[4 * i + c] = image.data[i * image.channels + (image.channels === 1 ? 0 : c)]!;
+    }
+  }
+  expect(data.equals(expected)).toBe(true);
+}
+
+describe('PNG files', () => {
+  const kind = fc.constantFrom(...Object.keys(KINDS));
+  it('are read as the pixels that they were made of', () => {
+    fc.assert(
+      fc.property(
+        kind,
+        fc.integer({ min: 1, max: 90 }),
+        fc.integer({ min: 1, max: 90 }),
+        fc.constantFrom(1, 3),
+        fc.boolean(),
+        (...given) => expectRead(makeImage(...given)),
+      ),
+      { numRuns: timesAsMany(200) },
+    );
+  });
+
+  // Several blocks, several stored blocks in one, rows longer than DEFLATE looks back.
+  it.each(
+    Object.keys(KINDS).flatMap((each) => [[each, 700, 500] as const, [each, 40_000, 4] as const]),
+  )('are read when they are large: %s, %i x %i', (each, width, height) => {
+    expectRead(makeImage(each, width, height, 1, false));
+    expectRead(makeImage(each, width, height / 2, 3, true));
+  });
+
+  it('do not depend on what was packed before, however large it was', () => {
+    const image = makeImage('few values', 50, 50, 1, false);
+    const alone = pngEncoder.encode(image);
+    pngEncoder.encode(makeImage('noise', 2000, 2000, 3, false));
+    expect(pngEncoder.encode(image)).toEqual(alone);
+    pngEncoder.encode(makeImage('noise', 60, 60, 1, true));
+    expect(pngEncoder.encode(image)).toEqual(alone);
+  });
+
+  it('grow by little when nothing can be packed', () => {
+    const image = makeImage('noise', 1000, 300, 1, false);
+    expect(pngEncoder.encode(image).length).toBeLessThan(300 * 1001 + 200);
+  });
+});
+
+it(
+  'sheets of digits are smaller than zlib packs them with all its might',
+  { timeout: 60_000 },
+  async () => {
+    const artifact = await readArtifactFolder(join(import.meta.dirname, '../../../models/digits'));
+    const sampler = createSampler(artifact, artifact.files.get(WEIGHTS_FILE)!, instantiateKernels);
+    let [own, zlib] = [0, 0];
+    for (const layout of [
+      { cols: 4, scale: 1 },
+      { cols: 4, scale: 4 },
+      { cols: 4, scale: 3, smooth: true },
+    ]) {
+      for (let i = 0; i < 5; i++) {
+        const sheet = buildSheet(sampler.draw({ seed: `sheet ${i}`, start: 0, count: 16 }), layout);
+        const packed = findData(encodePng(pngEncoder, sheet));
+        own += packed.length;
+        zlib += deflateSync(inflateSync(packed), { level: 9, memLevel: 9 }).length;
+      }
+    }
+    expect(own).toBeLessThan(zlib);
+  },
+);

@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { acquireFileLock, isProcessAlive, LockTimeoutError } from '../../storage/file-lock.ts';
+
+const LOCK_MODULE = new URL('../../storage/file-lock.ts', import.meta.url).href;
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'digitmint-lock-'));
+  path = join(folder, '.lock');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs a program that holds the lock and is killed. */
+async function killHolder(): Promise<number> {
+  const program = `
+    const { acquireFileLock } = await import(${JSON.stringify(LOCK_MODULE)});
+    await acquireFileLock(${JSON.stringify(path)}, { timeoutMs: 1000, staleMs: Infinity });
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: 'inherit',
+  });
+  const signal = await new Promise((resolve) => child.once('exit', (_code, by) => resolve(by)));
+  expect(signal).toBe('SIGKILL');
+  return child.pid as number;
+}
+
+describe('a lock file', () => {
+  it('is held by one at a time', async () => {
+    let holders = 0;
+    let most = 0;
+    await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const lock = await acquireFileLock(path, {
+          timeoutMs: 10_000,
+          staleMs: Number.POSITIVE_INFINITY,
+        });
+        holders += 1;
+        most = Math.max(most, holders);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        holders -= 1;
+        await lock.release();
+      }),
+    );
+    expect(most).toBe(1);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('names the file to delete when its holder does not let go', async () => {
+    const lock = await acquireFileLock(path, { timeoutMs: 0, staleMs: Number.POSITIVE_INFINITY });
+    const waiting = acquireFileLock(path, { timeoutMs: 20, staleMs: Number.POSITIVE_INFINITY });
+    await expect(waiting).rejects.toThrow(LockTimeoutError);
+    await expect(waiting).rejects.toThrow(path);
+    expect(await lock.isHeld()).toBe(true);
+  });
+
+  it('is taken from a holder that was killed, by one of many', async () => {
+    const pid = await killHolder();
+    expect(isProcessAlive(pid)).toBe(false);
+    expect(await readFile(path, 'utf8')).toContain(`"pid":${pid}`);
+    let holders = 0;
+    await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const lock = await acquireFileLock(path, {
+          timeoutMs: 10_000,
+          staleMs: Number.POSITIVE_INFINITY,
+        });
+        holders += 1;
+        expect(holders).toBe(1);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        holders -= 1;
+        await lock.release();
+      }),
+    );
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('is taken even when who was about to take it from one that was killed was killed too', async () => {
+    await killHolder();
+    await copyFile(path, `${path}.break`);
+    const lock = await acquireFileLock(path, {
+      timeoutMs: 10_000,
+      staleMs: Number.POSITIVE_INFINITY,
+    });
+    expect(await lock.isHeld()).toBe(true);
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it.each([
+    ['of another machine', JSON.stringify({ token: 'x', pid: 1, host: 'another-machine' })],
+    ['of nobody', ''],
+  ])(
+    '%s is left alone while it may be in use, and taken when it stays the same for long',
+    async (_whose, content) => {
+      await writeFile(path, content);
+      await expect(
+        acquireFileLock(path, { timeoutMs: 30, staleMs: Number.POSITIVE_INFINITY }),
+      ).rejects.toThrow(LockTimeoutError);
+      expect(await readFile(path, 'utf8')).toBe(content);
+      const lock = await acquireFileLock(path, { timeoutMs: 5000, staleMs: 30 });
+      expect(await lock.isHeld()).toBe(true);
+    },
+  );
+
+  it('tells a holder that it was taken away, and is not removed by that holder', async () => {
+    const slow = await acquireFileLock(path, { timeoutMs: 0, staleMs: Number.POSITIVE_INFINITY });
+    const quick = await acquireFileLock(path, { timeoutMs: 5000, staleMs: 10 });
+    expect(await slow.isHeld()).toBe(false);
+    await slow.release();
+    expect(await quick.isHeld()).toBe(true);
+  });
+});

@@ -1,0 +1,58 @@
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { appendToLog, removeLeftovers, writeAtomically, WriteError } from '../../storage/files.ts';
+import {
+  appendSession,
+  createRunFolder,
+  loadSessions,
+  type RunOptions,
+} from '../../trainer/run/run-folder.ts';
+import type { Session } from '../../trainer/run/session.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'digitmint-files-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('what a killed process left half-written', () => {
+  it('is taken away wherever it lies, and nothing else is', async () => {
+    await mkdir(join(folder, 'checkpoints'));
+    await writeAtomically(join(folder, 'options.json'), '{}');
+    await writeFile(join(folder, '.options.json.4711.tmp'), '{');
+    await writeFile(join(folder, 'checkpoints', '.step-0000004.safetensors.12.tmp'), 'half');
+    await writeFile(join(folder, 'mine.tmp'), 'a file of the user');
+    await removeLeftovers(folder);
+    expect((await readdir(folder, { recursive: true })).toSorted()).toEqual([
+      'checkpoints',
+      'mine.tmp',
+      'options.json',
+    ]);
+  });
+
+  it('at the end of a list of sessions does not take the next one with it', async () => {
+    const session = (step: number) => ({ step }) as Session;
+    await appendSession(folder, session(0));
+    await appendFile(join(folder, 'sessions.jsonl'), '{"step":5,"bac');
+    await appendSession(folder, session(7));
+    expect((await loadSessions(folder)).map(({ step }) => step)).toEqual([0, 7]);
+  });
+});
+
+describe('what cannot be written', () => {
+  it('is named, be it a run’s folder', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const making = createRunFolder(join(folder, 'file', 'run'), {} as RunOptions);
+    await expect(making).rejects.toThrow(WriteError);
+    await expect(making).rejects.toThrow(/run: cannot be written: ENOTDIR/);
+  });
+
+  it('or a log', async () => {
+    const writing = appendToLog(join(folder, 'nowhere', 'metrics.jsonl'), 'line\n');
+    await expect(writing).rejects.toThrow(WriteError);
+    await expect(writing).rejects.toThrow(/metrics\.jsonl: cannot be written: /);
+    expect(await readFile(join(folder, 'metrics.jsonl')).catch(() => 'nothing')).toBe('nothing');
+  });
+});

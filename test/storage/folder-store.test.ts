@@ -1,0 +1,152 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createFolderStore } from '../../storage/folder-store.ts';
+import { catchStorageFailure, listKeys } from '../support/storage/object-store-contract.ts';
+
+const utf8 = new TextEncoder();
+const absent = { when: 'absent' } as const;
+const STORE_MODULE = new URL('../../storage/folder-store.ts', import.meta.url).href;
+const run = promisify(execFile);
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'digitmint-folder-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** A small file system can be mounted in a namespace of its own, also without being root, where the kernel allows it. */
+const canMount =
+  process.platform === 'linux' &&
+  spawnSync('unshare', [
+    '--user',
+    '--map-root-user',
+    '--mount',
+    'mount',
+    '-t',
+    'tmpfs',
+    '-o',
+    'size=64k',
+    'tmpfs',
+    tmpdir(),
+  ]).status === 0;
+
+/** Runs a program with a store on a file system of its own; the program prints JSON. */
+async function runOnMount(options: string, prepare: string, program: string): Promise<unknown> {
+  const script = `
+    const { createFolderStore } = await import(${JSON.stringify(STORE_MODULE)});
+    const store = createFolderStore('store');
+    const attempt = (call) => call.then((value) => value, (error) => ({ message: error.message, ...error.failure }));
+    console.log(JSON.stringify(await (async () => { ${program} })()));`;
+  const shell = `set -e; mount -t tmpfs -o ${options} tmpfs ${folder}; cd ${folder}; ${prepare}; exec "$@"`;
+  const { stdout } = await run('unshare', [
+    '--user',
+    '--map-root-user',
+    '--mount',
+    'sh',
+    '-c',
+    shell,
+    'sh',
+    process.execPath,
+    '--input-type=module',
+    '--eval',
+    script,
+  ]);
+  return JSON.parse(stdout);
+}
+
+describe('a folder store', () => {
+  it('leaves nothing but objects and no half-written file behind', async () => {
+    const store = createFolderStore(folder);
+    const created = await store.put('current.json', utf8.encode('1'), absent);
+    await store.put('current.json', utf8.encode('2'), {
+      when: 'unchanged',
+      etag: created.ok ? created.etag : '',
+    });
+    await store.put('current.json', utf8.encode('3'), absent);
+    expect(await readdir(folder)).toEqual(['current.json']);
+  });
+
+  it('hides the leftovers of a publisher that was killed, and sweeps them after a day', async () => {
+    const store = createFolderStore(folder);
+    const [fresh, old] = [join(folder, '.tmp-fresh'), join(folder, '.tmp-old')];
+    await writeFile(fresh, 'half-writ');
+    await writeFile(old, 'half-writ');
+    await utimes(old, new Date(), new Date(Date.now() - 25 * 3600 * 1000));
+    await store.put('a.json', utf8.encode('a'), absent);
+    expect(await listKeys(store)).toEqual(['a.json']);
+    expect(await readdir(folder)).toEqual(['.tmp-fresh', 'a.json']);
+  });
+
+  it('is not blocked by the lock of a publisher that was killed', async () => {
+    const store = createFolderStore(folder);
+    const created = await store.put('a.json', utf8.encode('1'), absent);
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    await writeFile(
+      join(folder, '.lock'),
+      JSON.stringify({ token: 'of the dead', pid, host: hostname() }),
+    );
+    const replaced = await store.put('a.json', utf8.encode('2'), {
+      when: 'unchanged',
+      etag: created.ok ? created.etag : '',
+    });
+    expect(replaced.ok).toBe(true);
+  });
+
+  it('says so when the folder is a file', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const store = createFolderStore(join(folder, 'file'));
+    expect(await store.get('a.json')).toBeNull();
+    const failure = await catchStorageFailure(store.put('a.json', utf8.encode('a'), absent));
+    expect(failure).toMatchObject({
+      reason: 'unexpected',
+      detail: expect.stringContaining('a file where a folder should be'),
+    });
+  });
+
+  it('finds no object in a folder, and leaves names out that are no keys', async () => {
+    const store = createFolderStore(folder);
+    await mkdir(join(folder, 'a'));
+    await writeFile(join(folder, 'a', 'Read Me.txt'), '');
+    expect(await store.get('a')).toBeNull();
+    expect(await listKeys(store)).toEqual([]);
+  });
+
+  it.skipIf(!canMount)(
+    'on a full disk keeps what was there and leaves nothing half-written (needs a mount namespace)',
+    async () => {
+      const program = `
+      const first = await store.put('current.json', new TextEncoder().encode('old'), { when: 'absent' });
+      const big = new Uint8Array(100_000).fill(1);
+      return {
+        create: await attempt(store.put('models/weights.bin', big, { when: 'absent' })),
+        replace: await attempt(store.put('current.json', big, { when: 'unchanged', etag: first.etag })),
+        keys: (await store.list('')).map(({ key }) => key),
+        current: new TextDecoder().decode((await store.get('current.json')).bytes),
+        left: (await import('node:fs')).readdirSync('store/models'),
+      };`;
+      expect(await runOnMount('size=64k', 'true', program)).toMatchObject({
+        create: { reason: 'full', message: expect.stringContaining('free some space and repeat') },
+        replace: { reason: 'full' },
+        keys: ['current.json'],
+        current: 'old',
+        left: [],
+      });
+    },
+  );
+
+  it.skipIf(!canMount)(
+    'says that it may not write to a read-only disk (needs a mount namespace)',
+    async () => {
+      const result = await runOnMount(
+        'size=64k',
+        'mkdir store; mount -o remount,ro .',
+        `return attempt(store.put('a.json', new Uint8Array(1), { when: 'absent' }));`,
+      );
+      expect(result).toMatchObject({ reason: 'forbidden' });
+    },
+  );
+});

@@ -1,0 +1,367 @@
+import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { StorageError } from '../../storage/object-store.ts';
+import { createS3Store, type S3StoreOptions } from '../../storage/s3-store.ts';
+import {
+  buildS3Error,
+  startFaultyProxy,
+  type Fault,
+  type FaultyProxy,
+} from '../support/storage/faulty-proxy.ts';
+import { catchStorageFailure, listKeys } from '../support/storage/object-store-contract.ts';
+import {
+  findFreePort,
+  hasVersitygw,
+  startVersitygw,
+  startWrangler,
+  type S3Server,
+} from '../support/storage/s3-server.ts';
+
+const utf8 = new TextEncoder();
+const absent = { when: 'absent' } as const;
+const buildFreshKey = (): string => `faults/${randomUUID()}.json`;
+
+/** A clock of its own: no test waits between attempts. */
+function createWaiting(): {
+  waits: number[];
+  sleep: (ms: number) => Promise<void>;
+  random: () => number;
+} {
+  const waits: number[] = [];
+  return { waits, random: () => 1, sleep: (ms) => Promise.resolve(void waits.push(ms)) };
+}
+
+const servers: [name: string, isThere: boolean, start: () => Promise<S3Server>][] = [
+  ["wrangler's local S3 endpoint", true, startWrangler],
+  ['versitygw (installed by dev/install-versitygw.sh)', hasVersitygw(), startVersitygw],
+];
+
+describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
+  describe.skipIf(!isThere)('that is up', () => {
+    let server: S3Server;
+    let proxy: FaultyProxy | undefined;
+    beforeAll(async () => {
+      server = await start();
+    });
+    afterEach(async () => {
+      await proxy?.close();
+      proxy = undefined;
+    });
+    afterAll(async () => {
+      await server?.stop();
+    });
+
+    /** A store whose first requests meet the faults given, in order. */
+    async function openThroughFaults(
+      faults: readonly Fault[],
+      options: Partial<S3StoreOptions> = {},
+    ): Promise<ReturnType<typeof createS3Store>> {
+      proxy = await startFaultyProxy(server.endpoint, (index) => faults[index] ?? { do: 'pass' });
+      return createS3Store({
+        ...server,
+        endpoint: proxy.endpoint,
+        waiting: createWaiting(),
+        ...options,
+      });
+    }
+
+    it('says that a wrong secret was refused', async () => {
+      const store = createS3Store({
+        ...server,
+        credentials: { ...server.credentials, secretAccessKey: 'a-wrong-secret' },
+      });
+      const failure = await catchStorageFailure(
+        store.put(buildFreshKey(), utf8.encode('x'), absent),
+      );
+      expect(failure).toEqual({
+        reason: 'credentials_refused',
+        detail: 'HTTP 403 SignatureDoesNotMatch',
+      });
+    });
+
+    it('says that an unknown access key was refused', async () => {
+      const store = createS3Store({
+        ...server,
+        credentials: { ...server.credentials, accessKeyId: 'nobody' },
+      });
+      expect((await catchStorageFailure(store.get(buildFreshKey()))).reason).toBe(
+        'credentials_refused',
+      );
+    });
+
+    it('says that the region is wrong, or does not mind, as R2 does not', async () => {
+      const store = createS3Store({ ...server, region: 'mars-north-1' });
+      const outcome = await store.list('').then(
+        () => 'does not mind',
+        (error: StorageError) => error.failure.reason,
+      );
+      expect(['wrong_region', 'credentials_refused', 'does not mind']).toContain(outcome);
+    });
+
+    it('says that there is no such bucket', async () => {
+      const store = createS3Store({ ...server, bucket: 'another-bucket' });
+      const reasons = new Set<string>();
+      for (const call of [
+        () => store.get(buildFreshKey()),
+        () => store.put(buildFreshKey(), utf8.encode('x'), absent),
+        () => store.list(''),
+      ]) {
+        reasons.add((await catchStorageFailure(call())).reason);
+      }
+      expect([...reasons]).toEqual(['no_bucket']);
+    });
+
+    it('finds its own object when the answer to a create was lost', async () => {
+      const store = await openThroughFaults([{ do: 'cut' }]);
+      const key = buildFreshKey();
+      const put = await store.put(key, utf8.encode('mine'), absent);
+      expect(proxy?.seen.map((line) => line.split(' ')[0])).toEqual(['PUT', 'PUT', 'GET']);
+      expect(put).toEqual({ ok: true, etag: (await store.get(key))?.etag });
+    });
+
+    it('finds its own object when the answer to a replacement was lost', async () => {
+      const key = buildFreshKey();
+      const store = await openThroughFaults([{ do: 'pass' }, { do: 'cut' }]);
+      const created = await store.put(key, utf8.encode('old'), absent);
+      const put = await store.put(key, utf8.encode('new'), {
+        when: 'unchanged',
+        etag: created.ok ? created.etag : '',
+      });
+      expect(put).toEqual({ ok: true, etag: (await store.get(key))?.etag });
+    });
+
+    it('does not take another writer’s object for its own after a lost answer', async () => {
+      const key = buildFreshKey();
+      await createS3Store(server).put(key, utf8.encode('theirs'), absent);
+      const store = await openThroughFaults([{ do: 'drop' }]);
+      expect(await store.put(key, utf8.encode('mine'), absent)).toEqual({
+        ok: false,
+        reason: 'precondition_failed',
+      });
+    });
+
+    it.each([
+      ['a lost connection', { do: 'drop' }],
+      ['503 SlowDown', { do: 'answer', status: 503, body: buildS3Error('SlowDown') }],
+      [
+        '429, as R2 answers a second write to a key within a second',
+        { do: 'answer', status: 429, body: buildS3Error('TooManyRequests') },
+      ],
+      [
+        '409 ConditionalRequestConflict',
+        { do: 'answer', status: 409, body: buildS3Error('ConditionalRequestConflict') },
+      ],
+      ['500 InternalError', { do: 'answer', status: 500, body: buildS3Error('InternalError') }],
+    ] satisfies [string, Fault][])('tries again after %s', async (_what, fault) => {
+      const waiting = createWaiting();
+      const store = await openThroughFaults([fault, fault, fault], { waiting });
+      const key = buildFreshKey();
+      expect((await store.put(key, utf8.encode('in the end'), absent)).ok).toBe(true);
+      expect(waiting.waits).toEqual([400, 800, 1600]);
+      expect((await store.get(key))?.bytes).toEqual(utf8.encode('in the end'));
+    });
+  });
+});
+
+describe('an S3 store on a server that misbehaves', () => {
+  const credentials = {
+    accessKeyId: 'AKIA-THE-ACCESS-KEY',
+    secretAccessKey: 'the/secret+access=key',
+    sessionToken: 'the-session-token',
+  };
+  let proxy: FaultyProxy | undefined;
+  afterEach(async () => {
+    await proxy?.close();
+    proxy = undefined;
+  });
+
+  async function openAlways(
+    fault: Fault,
+    options: Partial<S3StoreOptions> = {},
+  ): Promise<ReturnType<typeof createS3Store>> {
+    proxy = await startFaultyProxy('http://127.0.0.1:9', () => fault);
+    return createS3Store({
+      endpoint: proxy.endpoint,
+      bucket: 'bucket',
+      region: 'auto',
+      credentials,
+      waiting: createWaiting(),
+      ...options,
+    });
+  }
+
+  it.each([
+    ['forbidden', 403, 'AccessDenied'],
+    ['credentials_refused', 403, 'InvalidAccessKeyId'],
+    ['credentials_refused', 400, 'ExpiredToken'],
+    ['credentials_refused', 401, 'Unauthorized'],
+    ['clock_skewed', 403, 'RequestTimeTooSkewed'],
+    ['wrong_region', 400, 'AuthorizationHeaderMalformed'],
+    ['wrong_region', 301, 'PermanentRedirect'],
+    ['full', 507, 'InsufficientStorage'],
+    ['full', 403, 'QuotaExceeded'],
+    ['full', 500, 'XMinioStorageFull'],
+    ['busy', 503, 'SlowDown'],
+    ['busy', 409, 'ConditionalRequestConflict'],
+    ['unsupported', 501, 'NotImplemented'],
+    ['unexpected', 400, 'InvalidRequest'],
+  ])('tells %s from HTTP %i %s', async (reason, status, code) => {
+    const store = await openAlways({ do: 'answer', status, body: buildS3Error(code) });
+    expect((await catchStorageFailure(store.put('key', utf8.encode('x'), absent))).reason).toBe(
+      reason,
+    );
+  });
+
+  it('does not follow a redirect, which would show a stranger a signed request', async () => {
+    const store = await openAlways({
+      do: 'answer',
+      status: 307,
+      headers: { location: 'http://127.0.0.1:9/elsewhere', 'x-amz-bucket-region': 'eu-west-1' },
+    });
+    expect(await catchStorageFailure(store.get('key'))).toEqual({
+      reason: 'wrong_region',
+      detail: 'eu-west-1',
+    });
+    expect(proxy?.seen).toEqual(['GET /bucket/key']);
+  });
+
+  it('is unreachable when nobody listens', async () => {
+    const store = createS3Store({
+      endpoint: `http://127.0.0.1:${await findFreePort()}`,
+      bucket: 'bucket',
+      region: 'auto',
+      credentials,
+      waiting: createWaiting(),
+    });
+    expect(await catchStorageFailure(store.get('key'))).toEqual({
+      reason: 'unreachable',
+      detail: 'ECONNREFUSED',
+    });
+  });
+
+  it('is unreachable when no answer comes in time', async () => {
+    const store = await openAlways({ do: 'stall' }, { timeoutMs: 20 });
+    expect(await catchStorageFailure(store.get('key'))).toEqual({
+      reason: 'unreachable',
+      detail: 'no answer within 1 s',
+    });
+    expect(proxy?.seen).toHaveLength(5);
+  });
+
+  it.each([
+    ['a page that is not S3’s', 404, '<!doctype html><title>Not found</title>'],
+    ['an empty 404', 404, ''],
+    ['a success without an ETag', 200, 'bytes'],
+  ])('takes %s for no object', async (_what, status, body) => {
+    const store = await openAlways({ do: 'answer', status, body });
+    expect((await catchStorageFailure(store.get('key'))).reason).toBe('unexpected');
+  });
+
+  it.each([
+    ['no XML', 'nonsense'],
+    ['another document', '<Other/>'],
+    [
+      'a listing without a date',
+      '<ListBucketResult><Contents><Key>a.json</Key><Size>1</Size></Contents></ListBucketResult>',
+    ],
+    [
+      'a listing without a size',
+      '<ListBucketResult><Contents><Key>a.json</Key><LastModified>2026-01-02T03:04:05Z</LastModified></Contents></ListBucketResult>',
+    ],
+    [
+      'a listing that goes on without saying where',
+      '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',
+    ],
+    [
+      'an entity bomb',
+      '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]><ListBucketResult><Contents><Key>&b;</Key></Contents></ListBucketResult>',
+    ],
+  ])('refuses %s as a listing', async (_what, body) => {
+    const store = await openAlways({ do: 'answer', status: 200, body });
+    expect((await catchStorageFailure(store.list(''))).reason).toBe('unexpected');
+  });
+
+  it('leaves out listed names that are no keys', async () => {
+    const names = ['good.json', '../bad', 'a/../../bad', 'Bad', '&lt;bad&gt;']
+      .map(
+        (name) =>
+          `<Contents><Key>${name}</Key><Size>1</Size><LastModified>2026-01-02T03:04:05.678Z</LastModified></Contents>`,
+      )
+      .join('');
+    const store = await openAlways({
+      do: 'answer',
+      status: 200,
+      body: `<ListBucketResult><IsTruncated>false</IsTruncated>${names}</ListBucketResult>`,
+    });
+    expect(await listKeys(store)).toEqual(['good.json']);
+  });
+
+  it('refuses an endless object without reading it whole', async () => {
+    const store = await openAlways({
+      do: 'answer',
+      status: 200,
+      headers: { etag: '"e"' },
+      body: 'x'.repeat(1_000_000),
+    });
+    expect(await catchStorageFailure(store.get('key', { maxBytes: 1000 }))).toEqual({
+      reason: 'too_large',
+      key: 'key',
+      maxBytes: 1000,
+    });
+  });
+
+  it('shows no credential, whatever the server repeats of the request', async () => {
+    const shown: string[] = [];
+    // As SignatureDoesNotMatch does, and worse: the whole request in every part of the answer.
+    const echo: Fault = {
+      do: 'answer',
+      status: 403,
+      headers: { 'x-amz-bucket-region': credentials.sessionToken },
+      body: (request) =>
+        `<Error><Code>${credentials.sessionToken.replaceAll('-', '.')}</Code><Message>${inspect(request.headers).replaceAll('<', '')}</Message><StringToSign>${request.headers.authorization}</StringToSign></Error>`,
+    };
+    for (const fault of [
+      echo,
+      { ...echo, status: 301 },
+      { ...echo, status: 500 },
+      { ...echo, body: buildS3Error(credentials.accessKeyId.replaceAll('-', '')) },
+    ]) {
+      const store = await openAlways(fault, {
+        credentials: {
+          ...credentials,
+          accessKeyId: 'AKIATHEACCESSKEY',
+          sessionToken: 'the.session.token',
+        },
+      });
+      shown.push(inspect(store, { depth: 10, showHidden: true }), store.description);
+      const error: StorageError = await store.put('key', utf8.encode('x'), absent).then(
+        () => Promise.reject(new Error('expected it to fail')),
+        (cause) => cause,
+      );
+      shown.push(
+        inspect(error, { depth: 10, showHidden: true }),
+        JSON.stringify(error),
+        error.message,
+        String(error.stack),
+      );
+      await proxy?.close();
+    }
+    for (const secret of ['AKIATHEACCESSKEY', credentials.secretAccessKey, 'the.session.token']) {
+      expect(shown.filter((text) => text.includes(secret))).toEqual([]);
+    }
+  });
+
+  it.each([
+    'ftp://host',
+    'host:9000',
+    'nonsense',
+    'http://user:the-password@host',
+    'http://user:the-password@ho st',
+  ])('refuses the endpoint %s without repeating a password', (endpoint) => {
+    const open = (): unknown =>
+      createS3Store({ endpoint, bucket: 'bucket', region: 'auto', credentials });
+    expect(open).toThrow(RangeError);
+    expect(open).not.toThrow(/the-password/);
+  });
+});

@@ -1,0 +1,187 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CredentialsError, readS3Credentials } from '../../storage/s3-credentials.ts';
+import { openTarget, parseTarget, TargetError } from '../../storage/target.ts';
+
+const ACCOUNT = '0123456789abcdef0123456789abcdef';
+
+describe('a target', () => {
+  it.each([
+    ['local', { kind: 'local' }],
+    ['folder:out', { kind: 'folder', path: 'out' }],
+    ['folder:local', { kind: 'folder', path: 'local' }],
+    ['./out', { kind: 'folder', path: './out' }],
+    ['..', { kind: 'folder', path: '..' }],
+    ['/srv/models', { kind: 'folder', path: '/srv/models' }],
+    ['out/models', { kind: 'folder', path: 'out/models' }],
+  ])('%s is %j', (text, target) => {
+    expect(parseTarget(text, { env: {} })).toEqual(target);
+  });
+
+  it.each([
+    [
+      'AWS by region',
+      's3://bucket',
+      { AWS_REGION: 'eu-west-1' },
+      {},
+      'https://s3.eu-west-1.amazonaws.com',
+      'eu-west-1',
+      '',
+    ],
+    [
+      'a prefix',
+      's3://bucket/a/B_1/',
+      { AWS_DEFAULT_REGION: 'eu-west-1' },
+      {},
+      'https://s3.eu-west-1.amazonaws.com',
+      'eu-west-1',
+      'a/B_1',
+    ],
+    [
+      'an endpoint',
+      's3://bucket',
+      { AWS_ENDPOINT_URL: 'http://host:9000' },
+      {},
+      'http://host:9000',
+      'us-east-1',
+      '',
+    ],
+    [
+      'S3’s own endpoint before the general one',
+      's3://bucket',
+      { AWS_ENDPOINT_URL: 'http://a', AWS_ENDPOINT_URL_S3: 'http://b' },
+      {},
+      'http://b',
+      'us-east-1',
+      '',
+    ],
+    [
+      'flags before variables',
+      's3://bucket',
+      { AWS_ENDPOINT_URL_S3: 'http://b', AWS_REGION: 'x' },
+      { endpoint: 'http://c', region: 'y' },
+      'http://c',
+      'y',
+      '',
+    ],
+    [
+      'R2 by its endpoint',
+      's3://bucket',
+      {},
+      { endpoint: `https://${ACCOUNT}.r2.cloudflarestorage.com` },
+      `https://${ACCOUNT}.r2.cloudflarestorage.com`,
+      'auto',
+      '',
+    ],
+    [
+      'R2 by its account',
+      'r2://bucket',
+      { CLOUDFLARE_ACCOUNT_ID: ACCOUNT, AWS_REGION: 'eu-west-1' },
+      {},
+      `https://${ACCOUNT}.r2.cloudflarestorage.com`,
+      'auto',
+      '',
+    ],
+    [
+      'R2 in a jurisdiction',
+      'r2://bucket',
+      {},
+      { endpoint: `https://${ACCOUNT}.eu.r2.cloudflarestorage.com` },
+      `https://${ACCOUNT}.eu.r2.cloudflarestorage.com`,
+      'auto',
+      '',
+    ],
+  ])('in S3 is found through %s', (_what, text, env, flags, endpoint, region, prefix) => {
+    expect(parseTarget(text, { env, ...flags })).toEqual({
+      kind: 's3',
+      bucket: 'bucket',
+      prefix,
+      endpoint,
+      region,
+    });
+  });
+
+  it.each(['', 'nowhere', 'folder:', 'ftp://host/x', 'gs://bucket', 'file:///x', 'LOCAL'])(
+    '%j is refused with the list of what is allowed',
+    (text) => {
+      const parse = (): unknown => parseTarget(text, { env: {} });
+      expect(parse).toThrow(TargetError);
+      expect(parse).toThrow(/--to: expected one of[^]*local[^]*folder:PATH[^]*s3:\/\/[^]*r2:\/\//);
+    },
+  );
+
+  it.each([
+    ['s3://bucket', {}, /AWS_REGION/],
+    ['s3://', { AWS_REGION: 'auto' }, /expected a bucket/],
+    ['s3://Bad_Bucket', { AWS_REGION: 'auto' }, /expected a bucket/],
+    ['s3://bucket/../other', { AWS_REGION: 'auto' }, /expected a prefix/],
+    ['s3://bucket', { AWS_REGION: 'evil.example/' }, /expected a region/],
+    ['r2://bucket', {}, /CLOUDFLARE_ACCOUNT_ID/],
+    ['r2://bucket', { CLOUDFLARE_ACCOUNT_ID: 'evil.example/' }, /32 hex digits/],
+    ['r2://bucket/prefix', { CLOUDFLARE_ACCOUNT_ID: ACCOUNT }, /expected a bucket/],
+  ])('%s with %j is refused', (text, env, message) => {
+    expect(() => parseTarget(text, { env })).toThrow(TargetError);
+    expect(() => parseTarget(text, { env })).toThrow(message);
+  });
+
+  it('that is no S3 store takes no endpoint', () => {
+    expect(() => parseTarget('local', { env: {}, endpoint: 'http://host' })).toThrow('--endpoint');
+    expect(() => parseTarget('./out', { env: {}, region: 'auto' })).toThrow('--region');
+  });
+
+  it('that is a relative path starts where the command was called', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'digitmint-target-'));
+    const store = await openTarget(parseTarget('folder:out', { env: {} }), {
+      env: {},
+      root: '/nowhere',
+      cwd,
+    });
+    expect(store.description).toBe(`folder ${join(cwd, 'out')}`);
+    await rm(cwd, { recursive: true });
+  });
+
+  it('with a password in its endpoint is refused without repeating it', async () => {
+    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
+    const target = parseTarget('s3://bucket', { env, endpoint: 'https://user:the-password@host' });
+    const open = openTarget(target, { env, root: '/nowhere', cwd: '/nowhere' });
+    await expect(open).rejects.toThrow(TargetError);
+    await expect(open).rejects.not.toThrow(/the-password/);
+  });
+});
+
+describe('credentials', () => {
+  it('are read from the environment', () => {
+    const env = {
+      AWS_ACCESS_KEY_ID: 'id',
+      AWS_SECRET_ACCESS_KEY: ' secret\n',
+      AWS_SESSION_TOKEN: '',
+    };
+    expect(readS3Credentials(env)).toEqual({ accessKeyId: 'id', secretAccessKey: 'secret' });
+    expect(readS3Credentials({ ...env, AWS_SESSION_TOKEN: 'token' })).toEqual({
+      accessKeyId: 'id',
+      secretAccessKey: 'secret',
+      sessionToken: 'token',
+    });
+  });
+
+  it('that are missing are named, those that are there are not shown', () => {
+    const env = { AWS_ACCESS_KEY_ID: 'the-key' };
+    const read = (): unknown => readS3Credentials(env);
+    expect(read).toThrow(CredentialsError);
+    expect(read).toThrow('AWS_SECRET_ACCESS_KEY');
+    expect(read).not.toThrow(/the-key/);
+  });
+
+  it('that no header could carry are refused without being shown', () => {
+    const env = {
+      AWS_ACCESS_KEY_ID: 'id',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      AWS_SESSION_TOKEN: 'to\nken',
+    };
+    const read = (): unknown => readS3Credentials(env);
+    expect(read).toThrow('AWS_SESSION_TOKEN');
+    expect(read).not.toThrow(/to\nken/);
+  });
+});

@@ -1,0 +1,78 @@
+/**
+ * The npm package as its users have it: built, packed, and installed from the tarball into a folder outside of the
+ * repository, without a network.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { buildClient } from '../../../dev/build-client.ts';
+import type { OtherOrigin } from './other-origin.ts';
+
+const run = promisify(execFile);
+
+export interface InstalledClient {
+  /** A project that has the package installed. */
+  readonly folder: string;
+  /** The package within it. */
+  readonly path: string;
+  /** Bytes of what is downloaded. */
+  readonly tarballBytes: number;
+  /** Paths of what is in it. */
+  readonly files: readonly string[];
+  readonly remove: () => Promise<void>;
+}
+
+interface Packed {
+  readonly filename: string;
+  readonly size: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+/** Builds, packs and installs it. The caller removes it. */
+export async function installClient(): Promise<InstalledClient> {
+  const root = await mkdtemp(join(tmpdir(), 'digitmint-client-'));
+  const [built, folder] = [join(root, 'dist'), join(root, 'project')];
+  await buildClient(built);
+  await mkdir(folder);
+  const options = {
+    env: { ...process.env, npm_config_cache: join(root, 'cache'), npm_config_offline: 'true' },
+  };
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', root], {
+    ...options,
+    cwd: built,
+  });
+  const [packed] = Object.values(JSON.parse(stdout) as Record<string, Packed>) as [Packed]; // By place, or by name.
+  await writeFile(
+    join(folder, 'package.json'),
+    '{ "name": "project", "version": "1.0.0", "type": "module", "private": true }\n',
+  );
+  const flags = ['--no-audit', '--no-fund', '--ignore-scripts'];
+  await run('npm', ['install', ...flags, join(root, packed.filename)], { ...options, cwd: folder });
+  return {
+    folder,
+    path: join(folder, 'node_modules', 'digitmint'),
+    tarballBytes: packed.size,
+    files: packed.files.map(({ path }) => path),
+    remove: () => rm(root, { recursive: true }),
+  };
+}
+
+/** Puts the package's modules where pages of another origin find them. */
+export async function putModules(other: OtherOrigin, client: InstalledClient): Promise<void> {
+  for (const name of ['index.js', 'element.js']) {
+    other.put(`/${name}`, await readFile(join(client.path, name)));
+  }
+}
+
+/** Every Node at hand: the one that runs the tests, and the machine's own, which may be older. */
+export function listNodes(): string[] {
+  const own = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.includes('node_modules'))
+    .map((folder) => join(folder, 'node'))
+    .find((path) => existsSync(path));
+  return [...new Set([process.execPath, ...(own === undefined ? [] : [own])])];
+}

@@ -1,0 +1,144 @@
+/**
+ * Small artifacts for tests: real in every respect but that their weights are random. The layers are given, so that a
+ * test can also make one with every layer that the worker serves.
+ */
+import {
+  buildKey,
+  encodeManifest,
+  encodePointer,
+  hashBytes,
+  MANIFEST_FILE,
+  MANIFEST_SCHEMA,
+  sealManifest,
+  TOPOLOGY_FILE,
+  WEIGHTS_FILE,
+  type Manifest,
+  type ManifestContent,
+  type Pointer,
+} from '../../../shared/model/artifact.ts';
+import { planGenerator, sizeOf, type LayerConfig } from '../../../shared/model/generator.ts';
+import { SAMPLING_LAW } from '../../../shared/model/latent.ts';
+import { deriveKey, drawWords, fillUniform } from '../../../shared/model/random.ts';
+import type { WeightDtype } from '../../../shared/model/weight-encoding.ts';
+import { encodeWeights } from '../../../trainer/export/weight-encoder.ts';
+
+/** What a fixture is made from; all of it has a default. */
+export interface FixtureOptions {
+  readonly name?: string;
+  readonly latentSize?: number;
+  readonly classes?: number;
+  readonly layers?: readonly LayerConfig[];
+  /** Decides the weights, and so the version. */
+  readonly weightsSeed?: string;
+  /** What the weights are written in. */
+  readonly dtype?: WeightDtype;
+  /** Changes the manifest's content before it is sealed: for artifacts that are wrong yet consistent. */
+  readonly alter?: (content: ManifestContent) => ManifestContent;
+}
+
+/** An artifact in memory. */
+export interface Fixture {
+  readonly manifest: Manifest;
+  /** By path: manifest, topology and weights. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+const DEFAULT_LAYERS: readonly LayerConfig[] = [
+  { type: 'dense', units: 32, activation: 'relu' },
+  { type: 'dense', units: 784, activation: 'sigmoid' },
+  { type: 'reshape', shape: [28, 28, 1] },
+];
+
+/** Of a generator that draws in colours of its own, 16 pixels a side. */
+export const COLOUR_LAYERS: readonly LayerConfig[] = [
+  { type: 'dense', units: 16 * 16 * 3, activation: 'sigmoid' },
+  { type: 'reshape', shape: [16, 16, 3] },
+];
+
+/** Builds an artifact. */
+export function buildFixture({
+  name = 'fixture',
+  latentSize = 16,
+  classes = 10,
+  layers = DEFAULT_LAYERS,
+  weightsSeed = 'fixture',
+  dtype = 'float32',
+  alter = (content) => content,
+}: FixtureOptions = {}): Fixture {
+  const generator = { latentSize, classes, layers: [...layers] };
+  const plan = planGenerator(generator);
+  const [height, width, channels] = plan.outputShape;
+  const shapes = plan.weights.map((weight) => weight.shape);
+  const { encoding, bytes: weights } = encodeWeights(plan, drawWeights(shapes, weightsSeed), dtype);
+  const topology = new TextEncoder().encode('{"note":"a fixture has no topology"}\n');
+  const manifest = sealManifest(
+    alter({
+      schema: MANIFEST_SCHEMA,
+      name,
+      law: SAMPLING_LAW,
+      generator,
+      latent: { size: latentSize, prior: 'uniform', range: [-1, 1] },
+      image: { height, width, channels, range: [0, 1] },
+      classes: Array.from({ length: classes }, (_, label) => String(label)),
+      weights: encoding,
+      files: [
+        { path: TOPOLOGY_FILE, bytes: topology.length, sha256: hashBytes(topology) },
+        { path: WEIGHTS_FILE, bytes: weights.length, sha256: hashBytes(weights) },
+      ],
+      training: {
+        preset: 'fixture',
+        steps: 0,
+        batchSize: 1,
+        imagesSeen: 0,
+        seed: weightsSeed,
+        dataset: { name: 'none', images: 1, sha256: hashBytes(new Uint8Array()) },
+        backend: 'none',
+        libraries: {},
+      },
+      figures: {},
+    }),
+  );
+  return {
+    manifest,
+    files: new Map([
+      [MANIFEST_FILE, encodeManifest(manifest)],
+      [TOPOLOGY_FILE, topology],
+      [WEIGHTS_FILE, weights],
+    ]),
+  };
+}
+
+/** Uniform in ±sqrt(6 / inputs): keeps the network's numbers in a range where neighbouring seeds look different. */
+function drawWeights(shapes: readonly (readonly number[])[], seed: string): Float32Array {
+  const key = deriveKey('fixture', seed);
+  const all = new Float32Array(shapes.reduce((sum, shape) => sum + sizeOf(shape), 0));
+  let next = 0;
+  shapes.forEach((shape, i) => {
+    const values = all.subarray(next, (next += sizeOf(shape)));
+    fillUniform(drawWords(key, 0, i, values.length), values);
+    const inputs = shape.length === 1 ? 600 : sizeOf(shape.slice(0, -1));
+    for (let k = 0; k < values.length; k++) {
+      values[k] = (values[k] as number) * Math.sqrt(6 / inputs);
+    }
+  });
+  return all;
+}
+
+/** The objects of an artifact, by their keys in the bucket; without the pointer. */
+export function listObjects(fixture: Fixture): [key: string, bytes: Uint8Array][] {
+  const { name, version } = fixture.manifest;
+  return [...fixture.files].map(([path, bytes]) => [buildKey(name, version, path), bytes]);
+}
+
+/** A pointer to the artifacts given; the first is the default. */
+export function buildPointer(...fixtures: readonly [Fixture, ...Fixture[]]): Uint8Array {
+  const models: Pointer['models'] = {};
+  for (const { manifest, files } of fixtures) {
+    models[manifest.name] = {
+      version: manifest.version,
+      manifestSha256: hashBytes(files.get(MANIFEST_FILE) as Uint8Array),
+      publishedAt: '2026-01-01T00:00:00Z',
+    };
+  }
+  return encodePointer({ schema: 1, default: fixtures[0].manifest.name, models });
+}

@@ -1,0 +1,91 @@
+/**
+ * Runs one command on published models in a process of its own; when told, kills itself, as SIGKILL does, before or after
+ * one of its storage operations. What it did is printed as JSON.
+ *
+ *   node models-child.ts '{"store":{"folder":"…"},"command":"publish","folder":"…"}'
+ */
+import { pinVersion, unpinVersion } from '../../../trainer/publish/pin.ts';
+import { pruneStore } from '../../../trainer/publish/prune.ts';
+import { rollBack } from '../../../trainer/publish/rollback.ts';
+import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import { createFolderStore } from '../../../storage/folder-store.ts';
+import type { ObjectStore } from '../../../storage/object-store.ts';
+import { createS3Store, type S3StoreOptions } from '../../../storage/s3-store.ts';
+import { wrapOperations } from '../storage/stepped-store.ts';
+
+export interface ChildTask {
+  readonly store: { readonly folder: string } | { readonly s3: Omit<S3StoreOptions, 'waiting'> };
+  /** Done so many times; once when not given. */
+  readonly times?: number;
+  /** `at`: what the operation's name and key end with. */
+  readonly kill?: { readonly at: string; readonly when: 'before' | 'after' };
+  readonly command:
+    | { readonly do: 'publish'; readonly folders: readonly string[] }
+    | { readonly do: 'rollback'; readonly name: string; readonly version?: string }
+    | { readonly do: 'pin' | 'unpin'; readonly name: string; readonly version: string }
+    | { readonly do: 'prune' };
+}
+
+const task = JSON.parse(process.argv[2] ?? '') as ChildTask;
+const now = (): Date => new Date();
+/** Quicker than it is for users: the servers here are on this machine. */
+const waiting = {
+  sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms / 20)),
+  random: Math.random,
+};
+
+function openStore(): ObjectStore {
+  const store =
+    'folder' in task.store
+      ? createFolderStore(task.store.folder)
+      : createS3Store({ ...task.store.s3, waiting });
+  const { kill } = task;
+  return wrapOperations(store, async (name, operate) => {
+    const isLast = kill !== undefined && name.endsWith(kill.at);
+    if (isLast && kill.when === 'after') {
+      await operate();
+    }
+    if (isLast) {
+      process.kill(process.pid, 'SIGKILL');
+      await new Promise(() => undefined);
+    }
+    return operate();
+  });
+}
+
+async function run(store: ObjectStore, index: number): Promise<unknown> {
+  const { command } = task;
+  switch (command.do) {
+    case 'publish': {
+      const folder = command.folders[index % command.folders.length] as string;
+      return publishArtifact({ store, folder, makeDefault: false, now, waiting });
+    }
+    case 'rollback':
+      return rollBack({ store, now, waiting, name: command.name, version: command.version });
+    case 'pin':
+      return pinVersion({ store, now, waiting, id: command });
+    case 'unpin':
+      return unpinVersion({ store, now, waiting, id: command });
+    case 'prune':
+      return pruneStore({ store, now, waiting, olderThanMs: 0, keep: 0 });
+  }
+}
+
+const store = openStore();
+const ends: string[] = [];
+for (let index = 0; index < (task.times ?? 1); index += 1) {
+  ends.push(
+    await run(store, index).then(
+      () => 'done',
+      // Refused is an end too, which the test judges; anything else is not.
+      (cause: unknown) => {
+        const { failure } = cause as { failure?: { reason: string } };
+        if (failure === undefined) {
+          throw cause;
+        }
+        return failure.reason;
+      },
+    ),
+  );
+}
+console.log(JSON.stringify(ends));

@@ -1,0 +1,77 @@
+/**
+ * Published models for tests: tiny artifacts, and what a reader finds in a store, checked with Node's own hash and
+ * without the code that published it.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { Pointer } from '../../../shared/model/artifact.ts';
+import type { ObjectStore } from '../../../storage/object-store.ts';
+import { PublishError, type PublishFailure } from '../../../trainer/publish/publish-error.ts';
+import { buildFixture, type Fixture } from './fixture-artifact.ts';
+
+/** 84 numbers: 4 latents to a picture of 4x4. */
+export function buildTiny(name: string, weightsSeed: string): Fixture {
+  const layers = [
+    { type: 'dense', units: 16, activation: 'sigmoid' } as const,
+    { type: 'reshape', shape: [4, 4, 1] } as const,
+  ];
+  return buildFixture({
+    name,
+    weightsSeed,
+    latentSize: 4,
+    classes: 0,
+    layers: layers.map((layer) => structuredClone(layer)) as never,
+  });
+}
+
+/** Writes an artifact's folder below another. @returns  Its path. */
+export async function writeArtifact(base: string, fixture: Fixture): Promise<string> {
+  const folder = join(base, `${fixture.manifest.name}-${fixture.manifest.version}`);
+  await mkdir(folder, { recursive: true });
+  await Promise.all(
+    [...fixture.files].map(([path, bytes]) => writeFile(join(folder, path), bytes)),
+  );
+  return folder;
+}
+
+export async function readPointer(from: ObjectStore): Promise<Pointer> {
+  return JSON.parse(new TextDecoder().decode((await from.get('current.json'))?.bytes)) as Pointer;
+}
+
+function hash(bytes: Uint8Array | undefined): string {
+  return createHash('sha256')
+    .update(bytes ?? 'nothing')
+    .digest('hex');
+}
+
+/** What a reader gets: for each model the version, whose files must all be there and whole. */
+export async function readServed(from: ObjectStore): Promise<Record<string, string>> {
+  const served: Record<string, string> = {};
+  for (const [name, { version, manifestSha256 }] of Object.entries(
+    (await readPointer(from)).models,
+  )) {
+    const manifest = await from.get(`models/${name}/${version}/manifest.json`);
+    expect(hash(manifest?.bytes)).toBe(manifestSha256);
+    for (const file of JSON.parse(new TextDecoder().decode(manifest?.bytes)).files) {
+      expect(hash((await from.get(`models/${name}/${version}/${file.path}`))?.bytes)).toBe(
+        file.sha256,
+      );
+    }
+    served[name] = version;
+  }
+  return served;
+}
+
+/** What a rejected call failed with. */
+export async function catchPublishFailure(call: Promise<unknown>): Promise<PublishFailure> {
+  const error = await call.then(
+    () => new Error('expected it to fail'),
+    (cause: unknown) => cause,
+  );
+  if (!(error instanceof PublishError)) {
+    throw error;
+  }
+  return error.failure;
+}

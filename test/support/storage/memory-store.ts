@@ -1,0 +1,71 @@
+/**
+ * Object storage in memory, for tests that run a command once for each of its operations: it passes the contract suite
+ * that the real ones pass, is copied in no time, and each operation is one step.
+ */
+import {
+  checkKey,
+  isValidKey,
+  sortListed,
+  StorageError,
+  type ObjectStore,
+} from '../../../storage/object-store.ts';
+
+interface MemoryObject {
+  readonly bytes: Uint8Array;
+  readonly etag: string;
+  readonly lastModifiedMs: number;
+}
+
+export interface MemoryStore extends ObjectStore {
+  /** Another store with the same objects. */
+  copy(): MemoryStore;
+  /** Looks at an object between two operations. */
+  peek(key: string): Uint8Array | undefined;
+}
+
+let writes = 0;
+
+export function createMemoryStore(
+  from: ReadonlyMap<string, MemoryObject> = new Map(),
+): MemoryStore {
+  const objects = new Map(from);
+  const description = 'memory';
+  return {
+    description,
+    copy: () => createMemoryStore(objects),
+    peek: (key) => objects.get(key)?.bytes,
+    async get(key, { maxBytes = Number.POSITIVE_INFINITY } = {}) {
+      checkKey(description, key);
+      const object = objects.get(key);
+      if (object !== undefined && object.bytes.length > maxBytes) {
+        throw new StorageError(description, { reason: 'too_large', key, maxBytes });
+      }
+      return object === undefined ? null : { bytes: object.bytes.slice(), etag: object.etag };
+    },
+    async put(key, bytes, condition) {
+      checkKey(description, key);
+      const there = objects.get(key);
+      if (condition.when === 'absent' ? there !== undefined : there?.etag !== condition.etag) {
+        return { ok: false, reason: 'precondition_failed' };
+      }
+      writes += 1;
+      const etag = `"${writes}"`;
+      objects.set(key, { bytes: bytes.slice(), etag, lastModifiedMs: Date.now() });
+      return { ok: true, etag };
+    },
+    async list(prefix) {
+      const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && isValidKey(key));
+      return sortListed(
+        keys.map((key) => {
+          const { bytes, lastModifiedMs } = objects.get(key) as MemoryObject;
+          return { key, bytes: bytes.length, lastModifiedMs };
+        }),
+      );
+    },
+    async delete(key) {
+      checkKey(description, key);
+      objects.delete(key);
+    },
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,234 @@
+/**
+ * What every ObjectStore promises, as tests: run on each implementation, and on each server that one of them talks to.
+ */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkConditionalWrites } from '../../../trainer/publish/conditional-writes.ts';
+import {
+  StorageError,
+  type ObjectStore,
+  type StorageFailure,
+} from '../../../storage/object-store.ts';
+
+const utf8 = new TextEncoder();
+const ONE_MEBIBYTE = 1024 * 1024;
+const absent = { when: 'absent' } as const;
+const buildFreshKey = (): string => `contract/${randomUUID()}.json`;
+
+/** The keys that a store lists. */
+export async function listKeys(store: ObjectStore, prefix = ''): Promise<string[]> {
+  return (await store.list(prefix)).map(({ key }) => key);
+}
+
+/** What a rejected call failed with. */
+export async function catchStorageFailure(call: Promise<unknown>): Promise<StorageFailure> {
+  const error = await call.then(
+    () => new Error('expected it to fail'),
+    (cause: unknown) => cause,
+  );
+  if (!(error instanceof StorageError)) {
+    throw error;
+  }
+  return error.failure;
+}
+
+/**
+ * Adds the suite.
+ * @param open  Opens an empty store, or one with nothing under keys that hold a fresh UUID; called once.
+ */
+export function describeObjectStoreContract(name: string, open: () => Promise<ObjectStore>): void {
+  describe(`${name} as object storage`, () => {
+    let store: ObjectStore;
+
+    beforeAll(async () => {
+      store = await open();
+    });
+    afterAll(async () => {
+      await store?.close();
+    });
+
+    it('gives back the bytes that were put', async () => {
+      const key = buildFreshKey();
+      const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+      const put = await store.put(key, bytes, absent);
+      const got = await store.get(key);
+      expect(got?.bytes).toEqual(bytes);
+      expect(put).toEqual({ ok: true, etag: got?.etag });
+    });
+
+    it('keeps an object of several mebibytes and an empty one', async () => {
+      for (const bytes of [new Uint8Array(3 * ONE_MEBIBYTE).fill(0xa5), new Uint8Array()]) {
+        const key = buildFreshKey();
+        await store.put(key, bytes, absent);
+        expect(Buffer.compare((await store.get(key))?.bytes ?? utf8.encode('nothing'), bytes)).toBe(
+          0,
+        );
+      }
+    });
+
+    it('has nothing under a key that was never put', async () => {
+      expect(await store.get(buildFreshKey())).toBeNull();
+    });
+
+    it('refuses to read more than it was allowed to', async () => {
+      const key = buildFreshKey();
+      await store.put(key, new Uint8Array(11), absent);
+      expect((await catchStorageFailure(store.get(key, { maxBytes: 10 }))).reason).toBe(
+        'too_large',
+      );
+      expect((await store.get(key, { maxBytes: 11 }))?.bytes).toHaveLength(11);
+    });
+
+    it('creates only where there is nothing', async () => {
+      const key = buildFreshKey();
+      await store.put(key, utf8.encode('first'), absent);
+      expect(await store.put(key, utf8.encode('second'), absent)).toEqual({
+        ok: false,
+        reason: 'precondition_failed',
+      });
+      expect((await store.get(key))?.bytes).toEqual(utf8.encode('first'));
+    });
+
+    it('replaces only what is still the same', async () => {
+      const key = buildFreshKey();
+      const created = await store.put(key, utf8.encode('first'), absent);
+      const etag = created.ok ? created.etag : '';
+      const replaced = await store.put(key, utf8.encode('second'), { when: 'unchanged', etag });
+      expect(replaced.ok).toBe(true);
+      expect(await store.put(key, utf8.encode('third'), { when: 'unchanged', etag })).toEqual({
+        ok: false,
+        reason: 'precondition_failed',
+      });
+      expect((await store.get(key))?.bytes).toEqual(utf8.encode('second'));
+    });
+
+    it('replaces nothing where there is nothing', async () => {
+      const key = buildFreshKey();
+      const put = await store.put(key, utf8.encode('new'), {
+        when: 'unchanged',
+        etag: `"${'1'.repeat(32)}"`,
+      });
+      expect(put).toEqual({ ok: false, reason: 'precondition_failed' });
+      expect(await store.get(key)).toBeNull();
+    });
+
+    it('lets one of many creators win', async () => {
+      const key = buildFreshKey();
+      const puts = await Promise.all(
+        Array.from({ length: 8 }, (_, i) => store.put(key, utf8.encode(`creator ${i}`), absent)),
+      );
+      expect(puts.filter((put) => put.ok)).toHaveLength(1);
+      expect((await store.get(key))?.bytes).toEqual(
+        utf8.encode(`creator ${puts.findIndex((put) => put.ok)}`),
+      );
+    });
+
+    it('lets one of many writers win that start from the same object', async () => {
+      const key = buildFreshKey();
+      const created = await store.put(key, utf8.encode('start'), absent);
+      const etag = created.ok ? created.etag : '';
+      const puts = await Promise.all(
+        Array.from({ length: 8 }, (_, i) =>
+          store.put(key, utf8.encode(`writer ${i}`), { when: 'unchanged', etag }),
+        ),
+      );
+      expect(puts.filter((put) => put.ok)).toHaveLength(1);
+      expect((await store.get(key))?.bytes).toEqual(
+        utf8.encode(`writer ${puts.findIndex((put) => put.ok)}`),
+      );
+    });
+
+    it('loses no writer’s part when many read, change and write the same object', async () => {
+      const key = buildFreshKey();
+      const add = async (part: string): Promise<void> => {
+        for (let done = false; !done;) {
+          const there = await store.get(key);
+          const parts: string[] =
+            there === null ? [] : JSON.parse(new TextDecoder().decode(there.bytes));
+          const condition =
+            there === null ? absent : ({ when: 'unchanged', etag: there.etag } as const);
+          done = (await store.put(key, utf8.encode(JSON.stringify([...parts, part])), condition))
+            .ok;
+        }
+      };
+      const parts = ['a', 'b', 'c', 'd', 'e', 'f'];
+      await Promise.all(parts.map(add));
+      const there = await store.get(key);
+      expect(JSON.parse(new TextDecoder().decode(there?.bytes)).toSorted()).toEqual(parts);
+    });
+
+    it('lists all keys with a prefix in order, and no others', async () => {
+      const folder = `contract-list-${randomUUID()}`;
+      const keys = ['a.json', 'a/b.bin', 'a/c/d.json', 'b.json', 'z-1.bin'].map(
+        (path) => `${folder}/${path}`,
+      );
+      for (const key of keys.toReversed()) {
+        await store.put(key, utf8.encode(key), absent);
+      }
+      await store.put(`${folder}-other/a.json`, utf8.encode('other'), absent);
+      expect(await listKeys(store, `${folder}/`)).toEqual(keys.toSorted());
+      expect(await listKeys(store, `${folder}/a/`)).toEqual(keys.slice(1, 3));
+      expect(await store.list(`${folder}/nothing`)).toEqual([]);
+    });
+
+    it('lists how large each object is and when it was last written', async () => {
+      const folder = `contract-list-${randomUUID()}`;
+      const startMs = Date.now();
+      const created = await store.put(`${folder}/a.bin`, new Uint8Array(1234), absent);
+      await store.put(`${folder}/b.bin`, new Uint8Array(), absent);
+      const [first] = await store.list(`${folder}/`);
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      await store.put(`${folder}/a.bin`, new Uint8Array(5), {
+        when: 'unchanged',
+        etag: created.ok ? created.etag : '',
+      });
+      const [replaced, other] = await store.list(`${folder}/`);
+      expect([first?.bytes, replaced?.bytes, other?.bytes]).toEqual([1234, 5, 0]);
+      // Some stores tell whole seconds, and clocks differ by milliseconds.
+      expect(Math.abs((first?.lastModifiedMs ?? 0) - startMs)).toBeLessThan(5000);
+      expect(replaced?.lastModifiedMs).toBeGreaterThan(first?.lastModifiedMs ?? Infinity);
+    });
+
+    it('deletes an object, and does not mind one that is not there', async () => {
+      const key = buildFreshKey();
+      await store.put(key, utf8.encode('short-lived'), absent);
+      await store.delete(key);
+      expect(await store.get(key)).toBeNull();
+      await store.delete(key);
+      expect((await store.put(key, utf8.encode('again'), absent)).ok).toBe(true);
+    });
+
+    it.each([
+      '',
+      '/etc/passwd',
+      '../outside',
+      'a/../b',
+      'a//b',
+      'a/',
+      '.hidden',
+      'a/.lock',
+      'a b',
+      'a\\b',
+      'A',
+      'ä',
+      'a\0b',
+      'a%2fb',
+      'a.',
+      'x'.repeat(513),
+    ])('refuses the key %j', async (key) => {
+      expect((await catchStorageFailure(store.get(key))).reason).toBe('invalid_key');
+      expect((await catchStorageFailure(store.put(key, new Uint8Array(1), absent))).reason).toBe(
+        'invalid_key',
+      );
+      expect((await catchStorageFailure(store.delete(key))).reason).toBe('invalid_key');
+    });
+
+    it('is found to honour conditional writes, and nothing is left of the trial', async () => {
+      expect(await checkConditionalWrites(store)).toEqual({
+        createOnly: true,
+        compareAndSwap: true,
+      });
+      expect(await store.list('publish-probe-')).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * The backends that contract suites run on, each in a process of its own: a backend can be chosen once a process, and
+ * WebGPU reads its environment at the start.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { prepareSwiftShader, swiftShaderMissing } from './swiftshader.ts';
+
+const binding = fileURLToPath(
+  new URL(
+    '../../../node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node',
+    import.meta.url,
+  ),
+);
+
+export interface TrainingBackend {
+  readonly name: 'tensorflow' | 'webgpu' | 'wasm';
+  /** True when it is not there and need not be: said aloud, once. */
+  readonly skip: boolean;
+}
+
+/**
+ * Lists the backends beside plain JavaScript, the reference.
+ *
+ * @param convolutions  Leaves out wasm, which cannot train them.
+ */
+export function listTrainingBackends({
+  convolutions,
+}: {
+  convolutions: boolean;
+}): TrainingBackend[] {
+  const isRequired = process.env['DIGITMINT_REQUIRE_BACKENDS'] === '1';
+  const missing = {
+    tensorflow: existsSync(binding)
+      ? undefined
+      : 'tfjs-node is not set up, run `npm run setup:tensorflow`',
+    webgpu: swiftShaderMissing,
+    wasm: undefined,
+  };
+  const names = convolutions
+    ? (['tensorflow', 'webgpu'] as const)
+    : (['tensorflow', 'webgpu', 'wasm'] as const);
+  return names.map((name) => {
+    const skip = missing[name] !== undefined && !isRequired;
+    if (skip) {
+      console.warn(`Skipped on ${name}: ${missing[name]}`);
+    }
+    return { name, skip };
+  });
+}
+
+/** Runs a program of test/support on a backend (WebGPU: on SwiftShader) and parses the last line of its output. */
+export async function runOnBackend<T>(
+  program: string,
+  backend: string,
+  ...args: string[]
+): Promise<T> {
+  const path = fileURLToPath(new URL(program, import.meta.url));
+  const env = backend === 'webgpu' ? await prepareSwiftShader() : {};
+  const { stdout } = await promisify(execFile)(process.execPath, [path, backend, ...args], {
+    env: { ...process.env, ...env },
+  });
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as T;
+}

@@ -1,0 +1,40 @@
+/**
+ * A program: trains on a backend and destroys its device in the middle, and prints what came of it, as JSON on the last line.
+ *
+ *   node test/support/training/lose-device.ts webgpu FOLDER
+ */
+import * as tf from '@tensorflow/tfjs';
+import { setImmediate } from 'node:timers/promises';
+import { selectBackend, type BackendName } from '../../../trainer/tensorflow/backend.ts';
+import { nameDeviceLoss } from '../../../trainer/tensorflow/device-loss.ts';
+import { makeTinyDataset, TINY_CONFIG } from './tensors.ts';
+import { trainQuietly } from './train-quietly.ts';
+
+/** What is printed. */
+export interface Loss {
+  readonly name: string;
+  readonly message: string;
+}
+
+/** Of the device that is lost after step 4 was logged: checkpoints after 2 and 4 are there. */
+export const LOSSY_CONFIG = { ...TINY_CONFIG, steps: 10, checkpointEvery: 2, imageEvery: 1 };
+
+if (process.argv[1] === import.meta.filename) {
+  const [name = 'webgpu', folder = ''] = process.argv.slice(2);
+  const backend = await selectBackend(name as BackendName);
+  const { device } = tf.backend() as unknown as { device: { destroy(): void } };
+  const log = ({ step }: { step: number }): void => {
+    if (step === 4) {
+      device.destroy();
+    }
+  };
+  const told = await nameDeviceLoss(backend, 'Go on with --resume.', () =>
+    trainQuietly(folder, LOSSY_CONFIG, makeTinyDataset(), backend.name, { log }),
+  ).then(
+    () => ({ name: 'none', message: 'the training went on' }),
+    (error: Error) => ({ name: error.name, message: error.message }),
+  );
+  console.log(JSON.stringify(told satisfies Loss));
+  await setImmediate();
+  await backend.release();
+}

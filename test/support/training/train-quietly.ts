@@ -1,0 +1,36 @@
+/**
+ * A whole training without a word, in a run folder of its own.
+ */
+import { hashDataset, type Dataset } from '../../../trainer/data/dataset.ts';
+import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
+import type { Reporter } from '../../../trainer/run/log/reporter.ts';
+import { createRunFolder, hashRun } from '../../../trainer/run/run-folder.ts';
+import type { BackendName } from '../../../trainer/tensorflow/backend.ts';
+import { runTraining, type TrainingResult } from '../../../trainer/run/training-loop.ts';
+
+const SILENT: Reporter = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
+
+/** Trains from the start on the backend that is set. @param folder  Is made here. @param backend  Its name, for the record. @param watch  What hears of it. */
+export async function trainQuietly(
+  folder: string,
+  config: TrainingConfig,
+  dataset: Dataset,
+  backend: BackendName,
+  watch: Partial<Reporter> = {},
+): Promise<TrainingResult> {
+  const record = {
+    config,
+    dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
+  };
+  await createRunFolder(folder, { ...record, backend: { name: backend, threads: null } });
+  return runTraining({
+    config,
+    dataset,
+    runSha256: hashRun(record),
+    folder,
+    checkpoint: null,
+    reporter: { ...SILENT, ...watch },
+    signal: new AbortController().signal,
+    now: () => performance.now(),
+  });
+}

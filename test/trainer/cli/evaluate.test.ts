@@ -1,0 +1,176 @@
+/**
+ * `npm run evaluate` whole, in processes of its own, on the models that ship: on whatever backend is there, with few samples.
+ */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
+import { describeReport } from '../../../trainer/cli/evaluate.ts';
+import type { EvaluationReport } from '../../../trainer/evaluation/evaluation.ts';
+import {
+  readArtifactFolder,
+  type ArtifactFolder,
+} from '../../../trainer/publish/artifact-folder.ts';
+
+const main = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly progress: string;
+}
+
+function evaluate(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [main, 'evaluate', ...args],
+      { cwd: root },
+      (error, output, progress) => {
+        resolve({ code: error === null ? 0 : Number(error.code), output, progress });
+      },
+    );
+  });
+}
+
+/** Some seconds on a free machine; others may be at work on it. */
+const PATIENCE_MS = 300_000;
+
+function tellFacts({ manifest, plan, files }: ArtifactFolder) {
+  return {
+    name: manifest.name,
+    version: manifest.version,
+    weightsType: manifest.weights.dtype,
+    weightsBytes: files.get(WEIGHTS_FILE)?.length,
+    multiplyAccumulates: plan.macs,
+  };
+}
+
+const QUICK = ['--n', '200', '--quick', '--seed', 'a test'];
+
+describe('two models', () => {
+  let ended: Ended;
+  let report: EvaluationReport;
+  let digits: ArtifactFolder;
+  let seed: ArtifactFolder;
+  beforeAll(async () => {
+    [digits, seed] = [
+      await readArtifactFolder(`${root}models/digits`),
+      await readArtifactFolder(`${root}models/seed`),
+    ];
+    ended = await evaluate(
+      '--model',
+      'models/digits',
+      '--model',
+      'models/seed',
+      ...QUICK,
+      '--fresh',
+      '--json',
+    );
+    report = JSON.parse(ended.output) as EvaluationReport;
+  }, PATIENCE_MS);
+
+  it('come out as one JSON object, a column each', () => {
+    expect(ended.code).toBe(0);
+    expect(report).toMatchObject({
+      schema: 2,
+      seed: 'a test',
+      n: 200,
+      protocol: { version: 1, quick: true },
+      reference: { split: 'test', count: 10_000 },
+      floor: { kept: false, trainingDigits: 10_000 },
+      columns: [
+        { samples: { folder: 'models/digits', ...tellFacts(digits) } },
+        { samples: { folder: 'models/seed', ...tellFacts(seed) } },
+      ],
+    });
+    expect(report.columns.map(({ label }) => label)).toEqual(
+      [digits, seed].map(
+        ({ manifest: { name, version, weights } }) => `${name}@${version}, ${weights.dtype}`,
+      ),
+    );
+    expect(report.rows.every(({ values }) => values.length === 2)).toBe(true);
+  });
+
+  it('are told from each other and from real digits', () => {
+    const [better, worse] = report.columns.map(({ figures }) => figures);
+    const floor = report.floorFigures;
+    for (const figures of [better, worse, floor]) {
+      for (const part of [figures?.precision, figures?.recall, figures?.coverage]) {
+        expect(part).toBeGreaterThan(0);
+        expect(part).toBeLessThan(1);
+      }
+    }
+    expect(better?.frechetDistance).toBeLessThan((worse?.frechetDistance ?? 0) / 3);
+    expect(floor.frechetDistance).toBeLessThan((worse?.frechetDistance ?? 0) / 3);
+    expect(better?.recall).toBeGreaterThan(worse?.recall ?? 1);
+    expect(better?.classAccuracy?.accuracy).toBeGreaterThan(0.95);
+    expect([worse?.classAccuracy, better?.classificationAccuracyScore]).toEqual([null, null]);
+    expect(floor.classAccuracy?.accuracy).toBeCloseTo(report.classifier.testAccuracy, 3);
+  });
+
+  it('are drawn before anything is scored, over a floor that is computed once', () => {
+    const stages = ended.progress.trim().split('\n');
+    const places = (pattern: RegExp): number[] =>
+      stages.flatMap((stage, i) => (pattern.test(stage) ? [i] : []));
+    expect(places(/^drawing 200 samples of (digits|seed)@/)).toEqual([1, 2]);
+    expect(places(/^floor: features/)).toHaveLength(1);
+    expect(Object.keys(report.timings)).toContain('total');
+  });
+
+  it('stand side by side in the table', () => {
+    const table = describeReport(report);
+    expect(table).toMatch(
+      /^ +models\/seed: seed@[0-9a-f]{16}, \w+, \d+ kB, \d\.\d\d M multiply-accumulates$/m,
+    );
+    const lines = table.split('\n');
+    const head = lines.find((line) => line.startsWith('figure')) ?? '';
+    expect(head).toMatch(/^figure +\w+ +\w+ +real digits +better$/);
+    expect(head.length).toBeLessThanOrEqual(80);
+  });
+
+  it(
+    'give each the figures that it gets alone, over the floor that was kept',
+    { timeout: PATIENCE_MS },
+    async () => {
+      const { code, output } = await evaluate('--model', 'models/seed', ...QUICK);
+      expect(code).toBe(0);
+      expect(output).toMatch(
+        /^samples +200: seed@[0-9a-f]{16}, drawn as it is served, seed "a test"$/m,
+      );
+      expect(output).toMatch(/^real digits +200 of .*; kept from an earlier run/m);
+      expect(output).toMatch(/^figure +samples +real digits +better +what it says$/m);
+      for (const { title, values, floor } of report.rows) {
+        expect(output).toContain(`\n${title} `);
+        expect(output.replace(/ +/g, ' ')).toContain(`${title} ${values[1]} ${floor} `);
+      }
+    },
+  );
+});
+
+describe('a wrong command', () => {
+  it.each([
+    [
+      ['--model', 'models/digits', '--model', 'models/classifier'],
+      /^digitmint: models\/classifier: .*export the model again$/m,
+    ],
+    [
+      ['--model', 'models/seed', '--model', '/nowhere'],
+      /^digitmint: \/nowhere: expected a folder .* got nothing there$/m,
+    ],
+    [
+      ['--model', 'models/seed', '--split', 'validation'],
+      /^digitmint: --split validation: draws from .* by --data$/m,
+    ],
+  ])(
+    '%j is refused with what is wrong, before any digit is drawn',
+    { timeout: PATIENCE_MS },
+    async (args, message) => {
+      const { code, output, progress } = await evaluate(...args);
+      expect([code, output]).toEqual([1, '']);
+      expect(progress).toMatch(message);
+      expect(progress).not.toMatch(/drawing|\n {4}at /);
+    },
+  );
+});

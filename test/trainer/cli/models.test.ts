@@ -1,0 +1,478 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { buildModelsCommand } from '../../../trainer/cli/models.ts';
+import { buildPublishCommand } from '../../../trainer/cli/publish.ts';
+import type { StorageContext } from '../../../trainer/cli/storage-options.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { createFolderStore } from '../../../storage/folder-store.ts';
+import type { ObjectStore } from '../../../storage/object-store.ts';
+import { listKeys } from '../../support/storage/object-store-contract.ts';
+import { buildTiny, readServed, writeArtifact } from '../../support/models/published.ts';
+
+const [oldest, older, present] = ['oldest', 'older', 'present'].map((seed) =>
+  buildTiny('mlp', seed),
+) as [ReturnType<typeof buildTiny>, ReturnType<typeof buildTiny>, ReturnType<typeof buildTiny>];
+const other = buildTiny('other', 'other');
+const versionOf = ({ manifest }: typeof other): string => manifest.version;
+const nameOf = ({ manifest }: typeof other): string => `${manifest.name}@${manifest.version}`;
+
+let template: string;
+let cwd: string;
+let store: ObjectStore;
+let laterMs: number;
+let printed: string[];
+beforeAll(async () => {
+  template = await mkdtemp(join(tmpdir(), 'digitmint-models-'));
+  cwd = template;
+  laterMs = 0;
+  for (const fixture of [oldest, older, present, other]) {
+    await writeArtifact(cwd, fixture);
+    await publish(fixture, fixture === other ? '--keep-default' : '');
+  }
+});
+afterAll(() => rm(template, { recursive: true, force: true }));
+beforeEach(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'digitmint-models-'));
+  await cp(template, cwd, { recursive: true, preserveTimestamps: true });
+  store = createFolderStore(join(cwd, 'store'));
+  laterMs = 0;
+});
+afterEach(() => rm(cwd, { recursive: true, force: true }));
+
+function buildContext(env: StorageContext['env'] = {}): StorageContext {
+  return {
+    env,
+    root: cwd,
+    cwd,
+    now: () => new Date(Date.now() + laterMs),
+    print: (line) => printed.push(line),
+  };
+}
+
+async function publish(fixture: typeof other, flags = ''): Promise<void> {
+  printed = [];
+  const args = `--model ${fixture.manifest.name}-${versionOf(fixture)} --to ./store ${flags}`
+    .trim()
+    .split(' ');
+  await buildPublishCommand(buildContext()).exitOverride().parseAsync(args, { from: 'user' });
+}
+
+/** Runs the command and gives what it printed. */
+async function run(args: string, env: StorageContext['env'] = {}): Promise<string> {
+  printed = [];
+  const command = buildModelsCommand(buildContext(env)).exitOverride();
+  command.commands.forEach((each) => each.exitOverride().configureOutput({ writeErr: () => {} }));
+  await command.parseAsync(
+    [...args.split(' '), ...(args.startsWith('keygen') ? [] : ['--to', './store'])],
+    { from: 'user' },
+  );
+  return printed.join('\n');
+}
+
+async function runJson(args: string): Promise<any> {
+  return JSON.parse(await run(`${args} --json`));
+}
+
+async function catchMessage(call: Promise<unknown>): Promise<string> {
+  const error: unknown = await call.then(
+    () => new Error('expected it to fail'),
+    (cause: unknown) => cause,
+  );
+  expect(error).toBeInstanceOf(ExpectedError);
+  return (error as Error).message;
+}
+
+describe('models list', () => {
+  it('shows each model’s versions with their state, the served one first', async () => {
+    await run(`pin ${nameOf(oldest)} --note for-the-paper`);
+    const lines = (await run('list')).split('\n').map((line) => line.trim());
+    expect(lines[0]).toContain(join(cwd, 'store'));
+    expect(lines[1]).toBe('mlp');
+    expect(lines[2]).toMatch(
+      new RegExp(`^${versionOf(present)}  default .*served from 20.* 0 min old`),
+    );
+    expect(lines.find((line) => line.startsWith(versionOf(older)))).toMatch(/^\S+ +previous/);
+    expect(lines.find((line) => line.startsWith(versionOf(oldest)))).toMatch(
+      /^\S+ +pinned .*for-the-paper$/,
+    );
+    expect(lines.slice(5)).toEqual([
+      'other',
+      expect.stringMatching(new RegExp(`^${versionOf(other)}  served`)),
+    ]);
+  });
+
+  it('shows what a stopped publisher left, what is missing and what it cannot read', async () => {
+    await store.delete(`models/mlp/${versionOf(oldest)}/manifest.json`);
+    await store.delete(`models/mlp/${versionOf(older)}/manifest.json`);
+    await store.put(
+      `models/mlp/${versionOf(older)}/manifest.json`,
+      new TextEncoder().encode('{"schema":9}'),
+      { when: 'absent' },
+    );
+    for (const file of other.files.keys()) {
+      await store.delete(`models/other/${versionOf(other)}/${file}`);
+    }
+    const { versions } = await runJson('list');
+    const stateOf = (fixture: typeof other) =>
+      versions.find(({ version }: { version: string }) => version === versionOf(fixture)).states;
+    expect(stateOf(oldest)).toEqual(['incomplete']);
+    expect(stateOf(older)).toEqual(['unreadable', 'previous']);
+    expect(stateOf(other)).toEqual(['served', 'missing']);
+  });
+
+  it('of a place without models says so', async () => {
+    printed = [];
+    await buildModelsCommand(buildContext()).parseAsync(['list', '--to', './nowhere'], {
+      from: 'user',
+    });
+    expect(printed.at(-1)).toBe('nothing is published here');
+  });
+});
+
+describe('models show', () => {
+  it('tells all about a model or one version', async () => {
+    const text = await run(`show ${nameOf(present)}`);
+    expect(text).toContain(nameOf(present));
+    expect(text).toMatch(/weights\.bin +320 B +sha256 [0-9a-f]{64}/);
+    expect(text).not.toContain(nameOf(older));
+    expect(await run('show mlp')).toContain(nameOf(older));
+  });
+
+  it.each([
+    'show nothing',
+    'show mlp@0000000000000000',
+    'show MLP',
+    'show mlp@x',
+    'verify nothing',
+    'pin mlp',
+    'list ../x',
+  ])('`models %s` ends with words', async (args) => {
+    expect(await catchMessage(run(args))).toMatch(/expected|there is no/);
+  });
+});
+
+describe('models rollback', () => {
+  it('serves the version before, and again goes forth', async () => {
+    expect(await run('rollback mlp')).toBe(
+      `mlp ${versionOf(present)} -> ${versionOf(older)} is served`,
+    );
+    expect((await readServed(store))['mlp']).toBe(versionOf(older));
+    await run('rollback mlp');
+    expect((await readServed(store))['mlp']).toBe(versionOf(present));
+  });
+
+  it('serves a version that is named, and leaves the default as it is', async () => {
+    await run(`rollback mlp --version ${versionOf(oldest)}`);
+    expect(await readServed(store)).toEqual({ mlp: versionOf(oldest), other: versionOf(other) });
+    expect((await runJson('list')).versions[0]).toMatchObject({
+      version: versionOf(oldest),
+      states: ['default', 'served'],
+    });
+    expect(await run(`rollback mlp --version ${versionOf(oldest)}`)).toContain('is served already');
+  });
+
+  it('as a dry run says what it would do and writes nothing', async () => {
+    const before = await store.list('');
+    expect(await run('rollback mlp --dry-run')).toContain('would be served; nothing was written');
+    expect(await store.list('')).toEqual(before);
+  });
+
+  it('refuses what is not whole, and says where it is broken', async () => {
+    const key = `models/mlp/${versionOf(older)}/weights.bin`;
+    const there = await store.get(key);
+    await store.put(key, new Uint8Array(320), { when: 'unchanged', etag: there?.etag ?? '' });
+    expect(await catchMessage(run('rollback mlp'))).toContain(key);
+    await store.delete(key);
+    expect(await catchMessage(run('rollback mlp'))).toContain(`${key} is missing`);
+    expect((await readServed(store))['mlp']).toBe(versionOf(present));
+  });
+
+  it('says that nothing was served before, or not at all', async () => {
+    expect(await catchMessage(run('rollback other'))).toContain('--version');
+    expect(await catchMessage(run('rollback nothing'))).toContain('there are mlp, other');
+  });
+});
+
+describe('models verify', () => {
+  it('finds nothing wrong with what was published', async () => {
+    expect(await run('verify')).toContain('All 4 version(s) are whole.');
+    expect(await runJson('verify mlp')).toMatchObject({
+      faults: [],
+      leftovers: [],
+      versions: { length: 3 },
+    });
+  });
+
+  it.each<
+    [
+      what: string,
+      fault: RegExp,
+      damage: (key: string, bytes: Uint8Array, etag: string) => Promise<unknown>,
+    ]
+  >([
+    ['missing', /weights\.bin.*is missing/, (key) => store.delete(key)],
+    [
+      'cut off',
+      /weights\.bin has 10 bytes/,
+      (key, bytes, etag) => store.put(key, bytes.slice(0, 10), { when: 'unchanged', etag }),
+    ],
+    [
+      'too long',
+      /more than the 321 bytes/,
+      (key, _, etag) => store.put(key, new Uint8Array(1000), { when: 'unchanged', etag }),
+    ],
+    [
+      'altered',
+      /weights\.bin has SHA-256/,
+      (key, bytes, etag) => store.put(key, bytes.with(3, 1), { when: 'unchanged', etag }),
+    ],
+    [
+      'joined by a stranger',
+      /stranger\.bin: is not listed/,
+      (key, bytes) => store.put(key.replace('weights', 'stranger'), bytes, { when: 'absent' }),
+    ],
+    [
+      'without its manifest',
+      /manifest\.json.*is missing/,
+      (key) => store.delete(key.replace('weights.bin', 'manifest.json')),
+    ],
+  ])('finds an object that is %s, names it and fails', async (_, fault, damage) => {
+    const key = `models/mlp/${versionOf(present)}/weights.bin`;
+    const there = await store.get(key);
+    await damage(key, there?.bytes ?? new Uint8Array(), there?.etag ?? '');
+    expect(await catchMessage(run('verify'))).toContain('1 fault(s) found');
+    expect(printed.join('\n')).toMatch(fault);
+    expect(await run(`verify ${nameOf(other)}`)).toContain('are whole');
+  });
+
+  it('takes what a stopped publisher left for no fault, and a pin on nothing for one', async () => {
+    await run(`pin ${nameOf(oldest)}`);
+    for (const path of ['manifest.json', 'model.json', 'weights.bin']) {
+      await store.delete(`models/mlp/${versionOf(oldest)}/${path}`);
+    }
+    await store.delete(`models/mlp/${versionOf(older)}/manifest.json`);
+    expect(await catchMessage(run('verify'))).toContain('1 fault(s)');
+    expect(printed.join('\n')).toContain(
+      `ledger.json: names ${nameOf(oldest)}, of which nothing is there`,
+    );
+    expect(printed.join('\n')).toContain(`incomplete  ${nameOf(older)}`);
+  });
+});
+
+describe('models pin', () => {
+  it('keeps a version from being pruned until it is unpinned', async () => {
+    laterMs = 400 * 24 * 3600 * 1000;
+    expect(await run(`pin ${nameOf(oldest)}`)).toBe(`${nameOf(oldest)} is pinned`);
+    expect(await run(`pin ${nameOf(oldest)}`)).toContain('already');
+    expect(await run('prune --keep 0')).toContain(`${nameOf(oldest)}  is pinned`);
+    expect(await run(`unpin ${nameOf(oldest)} --dry-run`)).toContain('nothing was written');
+    expect(await run(`unpin ${nameOf(oldest)}`)).toBe(`${nameOf(oldest)} is unpinned`);
+    expect(await run(`unpin ${nameOf(oldest)}`)).toContain('already');
+    expect(await run('prune --keep 0')).toMatch(new RegExp(`deleted +${nameOf(oldest)}`));
+  });
+
+  it('of a version that is not there is refused', async () => {
+    expect(await catchMessage(run('pin mlp@0000000000000000'))).toContain('is not whole');
+  });
+});
+
+describe('models prune', () => {
+  const DAY_MS = 24 * 3600 * 1000;
+
+  it('deletes what is old and nobody needs: whole, and never what is served or the one before', async () => {
+    laterMs = 31 * DAY_MS;
+    const result = await runJson('prune --keep 0');
+    expect(result.deleted).toMatchObject([
+      { name: 'mlp', version: versionOf(oldest), keys: { length: 3 } },
+    ]);
+    expect(result.kept).toEqual([
+      ...[older, present]
+        .map((fixture) => ({
+          name: 'mlp',
+          version: versionOf(fixture),
+          reason: fixture === present ? 'served' : 'previous',
+        }))
+        .toSorted((one, next) => (one.version < next.version ? -1 : 1)),
+      { name: 'other', version: versionOf(other), reason: 'served' },
+    ]);
+    expect(await listKeys(store, `models/mlp/${versionOf(oldest)}/`)).toEqual([]);
+    expect(await readServed(store)).toEqual({ mlp: versionOf(present), other: versionOf(other) });
+    expect(await run('rollback mlp')).toContain(versionOf(older));
+  });
+
+  it('leaves the last used ones, and what is younger than told', async () => {
+    expect((await runJson('prune --keep 0')).deleted).toEqual([]);
+    laterMs = 31 * DAY_MS;
+    expect((await runJson('prune')).deleted).toEqual([]);
+    expect((await runJson('prune --keep 2')).deleted).toEqual([]);
+    expect((await runJson('prune --keep 0 --older-than 32d')).deleted).toEqual([]);
+    expect((await runJson('prune --keep 0 --name other')).deleted).toEqual([]);
+    expect((await runJson('prune --keep 1 --older-than 1h')).deleted).toHaveLength(1);
+  });
+
+  it('counts from when a version was last served', async () => {
+    laterMs = 31 * DAY_MS;
+    await run(`rollback mlp --version ${versionOf(oldest)}`);
+    await run(`rollback mlp --version ${versionOf(older)}`);
+    await run(`rollback mlp --version ${versionOf(present)}`);
+    expect((await runJson('prune --keep 0')).deleted).toEqual([]);
+  });
+
+  it('as a dry run deletes nothing', async () => {
+    laterMs = 31 * DAY_MS;
+    const before = await store.list('');
+    expect(await run('prune --keep 0 --dry-run')).toMatch(
+      new RegExp(`would delete +${nameOf(oldest)}[^]*nothing was deleted`),
+    );
+    expect(await store.list('')).toEqual(before);
+  });
+
+  it('deletes what stopped publishers left once it is old: files without a manifest, and trials of conditions', async () => {
+    await store.delete(`models/mlp/${versionOf(older)}/manifest.json`);
+    await store.put('publish-probe-left', new Uint8Array(1), { when: 'absent' });
+    expect(await runJson('prune --older-than 1h')).toMatchObject({ deleted: [], probes: [] });
+    laterMs = 2 * DAY_MS;
+    // The one before is where a rollback goes, also when it is not whole: publishing it again mends it.
+    expect(await runJson('prune --older-than 1h')).toMatchObject({
+      deleted: [],
+      probes: ['publish-probe-left'],
+    });
+    await run(`rollback mlp --version ${versionOf(oldest)}`);
+    expect((await runJson('prune --older-than 1h')).deleted).toMatchObject([
+      { version: versionOf(older), keys: { length: 2 } },
+    ]);
+  });
+
+  it('leaves alone what it does not understand', async () => {
+    const key = `models/mlp/${versionOf(oldest)}/manifest.json`;
+    await store.delete(key);
+    await store.put(key, new TextEncoder().encode('{"schema":2}'), { when: 'absent' });
+    await store.put('models/a-folder/of-another/kind.bin', new Uint8Array(1), { when: 'absent' });
+    laterMs = 31 * DAY_MS;
+    const result = await runJson('prune --keep 0');
+    expect(result.deleted).toEqual([]);
+    expect(result.kept).toContainEqual({
+      name: 'mlp',
+      version: versionOf(oldest),
+      reason: 'not_understood',
+    });
+  });
+
+  it('deletes nothing where it cannot tell what is served', async () => {
+    laterMs = 31 * DAY_MS;
+    await store.delete('current.json');
+    const before = await store.list('');
+    expect(await catchMessage(run('prune --keep 0'))).toContain('expected current.json');
+    await store.put('current.json', new TextEncoder().encode('{}'), { when: 'absent' });
+    await expect(run('prune --keep 0')).rejects.toThrow('nothing was changed');
+    await store.delete('current.json');
+    expect(await store.list('')).toEqual(before);
+  });
+
+  it.each([
+    '{',
+    '{"schema":1}',
+    '{"schema":2,"pins":[]}',
+    `{"schema":1,"history":[],"pins":[],"holds":[],"more":1}`,
+  ])('and all else that writes leaves a ledger alone that reads %s', async (text) => {
+    await store.delete('ledger.json');
+    await store.put('ledger.json', new TextEncoder().encode(text), { when: 'absent' });
+    const before = await store.list('');
+    for (const args of [
+      'prune',
+      'rollback mlp',
+      `pin ${nameOf(oldest)}`,
+      `unpin ${nameOf(oldest)}`,
+      'list',
+    ]) {
+      expect(await catchMessage(run(args))).toContain('ledger.json');
+    }
+    await expect(publish(oldest)).rejects.toThrow('ledger.json');
+    expect(await store.list('')).toEqual(before);
+  });
+
+  it.each(['1', '5w', '-1d', '1.5d', ''])('refuses the age %j', async (age) => {
+    await expect(run(`prune --older-than=${age}`)).rejects.toThrow(
+      /Expected a duration|argument missing/,
+    );
+  });
+});
+
+describe('signatures', () => {
+  it('are made with a key of keygen, added later too, shown, and verified', async () => {
+    const output = (await run('keygen --out key.pem')).split('\n');
+    const publicKey = output.at(-1) as string;
+    expect(publicKey).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+    const secret = (await readFile(join(cwd, 'key.pem'), 'utf8')).split('\n')[1] as string;
+    expect(output.join('\n')).not.toContain(secret);
+
+    const flags = ['verify', nameOf(present), '--public-keys', publicKey].join(' ');
+    expect(await catchMessage(run(flags))).toContain('1 fault(s)');
+    expect(printed.join('\n')).toContain('is not signed by any of the public keys given');
+    await publish(present, '--sign key.pem');
+    expect(printed.join('\n')).toContain('is served already: 1 missing file(s) were put there');
+    expect(printed.join('\n')).not.toContain(secret);
+    expect(await run(flags)).toContain('signed by ');
+    expect(await run('list')).toContain('signed');
+    // From the environment, and for all: the others are not signed.
+    expect(await catchMessage(run('verify', { MODEL_PUBLIC_KEYS: publicKey }))).toContain(
+      '3 fault(s)',
+    );
+    await publish(present, '--sign key.pem');
+    expect(printed.join('\n')).toContain('nothing was changed');
+  });
+
+  it('are added to what is published without moving anything, once it was checked whole', async () => {
+    const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
+    const before = (await readServed(store))['mlp'];
+    expect(await run(`sign ${nameOf(oldest)} --key key.pem --dry-run`)).toContain(
+      'nothing was written',
+    );
+    expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toMatch(/is signed by [0-9a-f]{16}$/);
+    expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toContain(
+      'already; nothing was changed',
+    );
+    expect(await run(`verify ${nameOf(oldest)} --public-keys ${publicKey}`)).toContain('are whole');
+    expect((await readServed(store))['mlp']).toBe(before);
+    await store.delete(`models/mlp/${versionOf(older)}/model.json`);
+    expect(await catchMessage(run(`sign ${nameOf(older)} --key key.pem`))).toContain(
+      'model.json is missing',
+    );
+    expect((await listKeys(store)).filter((key) => key.endsWith('.sig'))).toHaveLength(1);
+  });
+
+  it('that are altered are found', async () => {
+    const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
+    await publish(present, '--sign key.pem');
+    const key = (await listKeys(store, `models/mlp/${versionOf(present)}/`)).find((each) =>
+      each.endsWith('.sig'),
+    ) as string;
+    const there = await store.get(key);
+    await store.put(
+      key,
+      Uint8Array.from(there?.bytes ?? [], (byte) => byte ^ 1),
+      {
+        when: 'unchanged',
+        etag: there?.etag ?? '',
+      },
+    );
+    expect(
+      await catchMessage(run(`verify ${nameOf(present)} --public-keys ${publicKey}`)),
+    ).toContain('2 fault(s)');
+    expect(printed.join('\n')).toContain(`${key}: is not the signature of this manifest`);
+    // And publishing does not take it for its own.
+    await expect(publish(present, '--sign key.pem')).rejects.toThrow('got other bytes there');
+  });
+
+  it('refuse a wrong key with words', async () => {
+    await writeFile(join(cwd, 'key.pem'), 'nonsense');
+    await expect(publish(present, '--sign key.pem')).rejects.toThrow(
+      'expected an Ed25519 private key',
+    );
+    expect(await catchMessage(run('verify --public-keys nonsense'))).toContain(
+      '--public-keys: public key 1 of 1',
+    );
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { planGenerator } from '../../../shared/model/generator.ts';
+import { planDiscriminator } from '../../../trainer/gan/discriminator.ts';
+import {
+  computeFactor,
+  computeGammaFactor,
+  fitPreset,
+  PRESET_GENERATOR_SIZES,
+  PRESET_SIZES,
+} from '../../../trainer/gan/preset.ts';
+
+const classes = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
+
+describe('preset digits', () => {
+  it('has for MNIST the generator that runs were begun with, to the byte, so that they can be resumed', () => {
+    const { generator } = fitPreset(
+      'digits',
+      { width: 28, channels: 1, classes: classes(10) },
+      'medium',
+    );
+    expect(JSON.stringify(generator)).toBe(
+      '{"latentSize":64,"classes":10,"layers":[' +
+        '{"type":"dense","units":1568,"activation":"leakyRelu"},' +
+        '{"type":"reshape","shape":[7,7,32]},' +
+        '{"type":"conv2d","filters":48,"kernelSize":3,"activation":"leakyRelu"},' +
+        '{"type":"depthToSpace","blockSize":2},' +
+        '{"type":"conv2d","filters":12,"kernelSize":3,"activation":"leakyRelu"},' +
+        '{"type":"conv2d","filters":4,"kernelSize":3,"activation":"tanh"},' +
+        '{"type":"depthToSpace","blockSize":2}]}',
+    );
+  });
+
+  it('has sizes that cost more from one to the next, within the edge’s 2 million multiply-accumulates', () => {
+    const costs = PRESET_GENERATOR_SIZES.digits.map(
+      (size) =>
+        planGenerator(
+          fitPreset('digits', { width: 28, channels: 1, classes: classes(10) }, size).generator,
+        ).macs,
+    );
+    expect(costs.length).toBeGreaterThanOrEqual(4);
+    expect(costs).toEqual(costs.toSorted((a, b) => a - b));
+    expect(new Set(costs).size).toBe(costs.length);
+    expect(costs.at(-1)).toBeLessThanOrEqual(2e6);
+  });
+
+  it.each(PRESET_SIZES.digits.flatMap((size) => [1, 3].map((channels) => [size, channels])))(
+    'fits images of %i pixels a side and %i channels, with classes and without',
+    (size = 0, channels = 0) => {
+      for (const count of [0, 2, 256]) {
+        const { generator, discriminator } = fitPreset('digits', {
+          width: size,
+          channels,
+          classes: classes(count),
+        });
+        const plan = planGenerator(generator);
+        expect(plan.outputShape).toEqual([size, size, channels]);
+        expect(generator.classes).toBe(count);
+        const { weights } = planDiscriminator(discriminator, plan.outputShape, count);
+        expect(weights[0]?.shape[2]).toBe(channels);
+      }
+    },
+  );
+
+  it('counts a single class as none', () => {
+    expect(
+      fitPreset('digits', { width: 28, channels: 1, classes: ['cat'] }).generator.classes,
+    ).toBe(0);
+  });
+});
+
+describe('the schedule', () => {
+  const config = { steps: 101, finalFactor: 0.1 };
+  const at = (step: number, finalGamma?: number): number =>
+    computeGammaFactor(step, {
+      ...config,
+      objective: {
+        type: 'relativistic',
+        gamma: 0.5,
+        ...(finalGamma !== undefined && { finalGamma }),
+      },
+    });
+
+  it('lets gamma fall as the learning rates do, unless it has an end of its own', () => {
+    for (const step of [0, 37, 100]) {
+      expect(at(step)).toBe(computeFactor(step, config));
+    }
+    expect([0, 50, 100].map((step) => at(step, 0.25))).toEqual(
+      [1, 0.75, 0.5].map((value) => expect.closeTo(value, 12)),
+    );
+    expect([0, 50, 100].map((step) => at(step, 1))).toEqual(
+      [1, 1.5, 2].map((value) => expect.closeTo(value, 12)),
+    );
+  });
+});

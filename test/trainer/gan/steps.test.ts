@@ -1,0 +1,186 @@
+/**
+ * The two updates against gradients by finite differences of plain loops in double precision, on every backend that
+ * trains. A backend that is not there is skipped aloud, or fails with DIGITMINT_REQUIRE_BACKENDS=1.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readState } from '../../../trainer/gan/network-state.ts';
+import {
+  stepDiscriminator,
+  stepGenerator,
+  type Probe,
+  type StepFigure,
+} from '../../../trainer/gan/steps.ts';
+import { listTrainingBackends, runOnBackend } from '../../support/training/backends.ts';
+import {
+  computeDiscriminatorTotal,
+  computeGeneratorTotal,
+  computePenalties,
+  CONVOLUTIONAL_PROBLEM,
+  DENSE_PROBLEM,
+  differentiate,
+  PENALISED_PROBLEM,
+  type Problem,
+} from '../../support/training/plain-gan.ts';
+import {
+  measureStepGradients,
+  openProblem,
+  planFirstUpdate,
+  type StepGradients,
+} from '../../support/training/step-gradients.ts';
+import { countLeaks } from '../../support/training/tensors.ts';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+const ADAM = { learningRate: 0.01, beta1: 0.5, beta2: 0.9, epsilon: 1e-8 };
+const PROBLEMS: [string, Problem][] = [
+  ['the tutorial’s GAN', DENSE_PROBLEM],
+  ['the tutorial’s GAN with R1 and label smoothing', PENALISED_PROBLEM],
+  ['a convolutional GAN with R1 and R2', CONVOLUTIONAL_PROBLEM],
+];
+
+/** Relative to the largest component, since a float32 gradient is as exact as its largest terms. */
+const TOLERANCE = 2e-3;
+
+function expectGradients(actual: StepGradients, problem: Problem): void {
+  const byDiscriminator = differentiate(
+    (w) => computeDiscriminatorTotal(problem, w),
+    problem.discriminatorWeights,
+  );
+  const byGenerator = differentiate(
+    (w) => computeGeneratorTotal(problem, w),
+    problem.generatorWeights,
+  );
+  expectClose(actual.discriminator, byDiscriminator);
+  expectClose(actual.generator, byGenerator);
+  expect(actual.generatorLoss).toBeCloseTo(
+    computeGeneratorTotal(problem, problem.generatorWeights),
+    5,
+  );
+}
+
+function expectClose(actual: readonly number[], expected: readonly number[]): void {
+  expect(actual).toHaveLength(expected.length);
+  const scale = Math.max(...expected.map(Math.abs));
+  expect(scale).toBeGreaterThan(0.01);
+  actual.forEach((value, i) =>
+    expect(Math.abs(value - (expected[i] as number)) / scale, `component ${i}`).toBeLessThan(
+      TOLERANCE,
+    ),
+  );
+}
+
+describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
+  const first = planFirstUpdate(problem, ADAM);
+
+  it('follow the gradients that finite differences give, in plain JavaScript', async () => {
+    expectGradients(await measureStepGradients(problem), problem);
+  });
+
+  it('leave the other network’s weights and moments untouched', async () => {
+    const { gan, batch, close } = openProblem(problem);
+    const generator = await readState(gan.generator);
+    stepDiscriminator(gan, batch, first).dispose();
+    expect(await readState(gan.generator)).toEqual(generator);
+    const discriminator = await readState(gan.discriminator);
+    stepGenerator(gan, batch, first).dispose();
+    expect(await readState(gan.discriminator)).toEqual(discriminator);
+    expect(await readState(gan.generator)).not.toEqual(generator);
+    close();
+  });
+
+  it('show the norms and penalties that finite differences give', () => {
+    const { gan, batch, close } = openProblem(problem);
+    const seen: Partial<Record<StepFigure, number>> = {};
+    const probe: Probe = (figure, value) => (seen[figure] = value.dataSync()[0] as number);
+    stepGenerator(gan, batch, { ...first, probe }).dispose();
+    expect(seen.generatorGradientNorm).toBeCloseTo(
+      Math.hypot(
+        ...differentiate((w) => computeGeneratorTotal(problem, w), problem.generatorWeights),
+      ),
+      3,
+    );
+    close();
+    const second = openProblem(problem);
+    stepDiscriminator(second.gan, second.batch, { ...first, probe }).dispose();
+    second.close();
+    expect(seen.discriminatorGradientNorm).toBeCloseTo(
+      Math.hypot(
+        ...differentiate(
+          (w) => computeDiscriminatorTotal(problem, w),
+          problem.discriminatorWeights,
+        ),
+      ),
+      3,
+    );
+    const [r1, r2] = computePenalties(problem, problem.discriminatorWeights);
+    if (problem.objective.type === 'relativistic') {
+      expect(Math.abs(r1 - r2)).toBeGreaterThan(0.01);
+      expect(seen.r1).toBeCloseTo(r1, 3);
+      expect(seen.r2).toBeCloseTo(r2, 3);
+    } else if (problem.objective.r1Gamma !== undefined) {
+      expect(r1).toBeGreaterThan(0.01);
+      expect(seen.r1).toBeCloseTo(r1, 3);
+      expect(Object.keys(seen)).toHaveLength(3);
+    } else {
+      expect(Object.keys(seen)).toHaveLength(2);
+    }
+  });
+
+  it('go exactly as far when they are looked at', async () => {
+    const [plain, watched] = [openProblem(problem), openProblem(problem)];
+    const probe: Probe = (_figure, value) => void value.dataSync();
+    for (const [{ gan, batch }, settings] of [
+      [plain, first],
+      [watched, { ...first, probe }],
+    ] as const) {
+      stepDiscriminator(gan, batch, settings).dispose();
+      stepGenerator(gan, batch, settings).dispose();
+    }
+    expect(await readState(watched.gan.discriminator)).toEqual(
+      await readState(plain.gan.discriminator),
+    );
+    expect(await readState(watched.gan.generator)).toEqual(await readState(plain.gan.generator));
+    plain.close();
+    watched.close();
+  });
+
+  it('leave no tensor behind but their loss', () => {
+    const { gan, batch, close } = openProblem(problem);
+    expect(countLeaks(() => stepDiscriminator(gan, batch, first).dispose())).toBe(0);
+    expect(countLeaks(() => stepGenerator(gan, batch, first).dispose())).toBe(0);
+    const probe: Probe = () => {};
+    expect(countLeaks(() => stepDiscriminator(gan, batch, { ...first, probe }).dispose())).toBe(0);
+    expect(countLeaks(() => stepGenerator(gan, batch, { ...first, probe }).dispose())).toBe(0);
+    close();
+  });
+});
+
+it('the oracle sees the penalties: without them the gradient is another', () => {
+  const problem: Problem = {
+    ...CONVOLUTIONAL_PROBLEM,
+    objective: { type: 'relativistic', gamma: 0 },
+  };
+  const [withPenalty, without] = [CONVOLUTIONAL_PROBLEM, problem].map((p) =>
+    differentiate((w) => computeDiscriminatorTotal(p, w), p.discriminatorWeights),
+  );
+  const difference =
+    withPenalty?.map((value, i) => Math.abs(value - (without?.[i] as number))) ?? [];
+  expect(Math.max(...difference)).toBeGreaterThan(0.01);
+});
+
+describe('on the backends that train convolutions', () => {
+  for (const backend of listTrainingBackends({ convolutions: true })) {
+    it.skipIf(backend.skip)(
+      `${backend.name} gives the gradients that finite differences give`,
+      async () => {
+        const [dense, penalised, convolutional] = await runOnBackend<
+          [StepGradients, StepGradients, StepGradients]
+        >('step-gradients.ts', backend.name);
+        expectGradients(dense, DENSE_PROBLEM);
+        expectGradients(penalised, PENALISED_PROBLEM);
+        expectGradients(convolutional, CONVOLUTIONAL_PROBLEM);
+      },
+    );
+  }
+});

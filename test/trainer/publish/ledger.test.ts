@@ -1,0 +1,191 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Pointer } from '../../../shared/model/artifact.ts';
+import { holdToDelete, holdToKeep, LEASE_MS } from '../../../trainer/publish/hold.ts';
+import {
+  changeLedger,
+  findPrevious,
+  LEDGER_KEY,
+  LEDGER_LIMITS,
+  readLedger,
+  recordServed,
+  type Ledger,
+} from '../../../trainer/publish/ledger.ts';
+import { pruneStore } from '../../../trainer/publish/prune.ts';
+import { createFolderStore } from '../../../storage/folder-store.ts';
+import type { ObjectStore } from '../../../storage/object-store.ts';
+import { buildPointer, listObjects } from '../../support/models/fixture-artifact.ts';
+import { buildTiny, catchPublishFailure, readServed } from '../../support/models/published.ts';
+
+const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
+const START = Date.parse('2026-02-03T04:05:06Z');
+const buildVersion = (index: number): string => index.toString(16).padStart(16, '0');
+
+function buildServed(
+  models: Record<string, string>,
+  publishedAt = '2026-01-01T00:00:00Z',
+): Pointer {
+  const entries = Object.entries(models).map(([name, version]) => [
+    name,
+    { version, manifestSha256: '0'.repeat(64), publishedAt },
+  ]);
+  return {
+    schema: 1,
+    default: Object.keys(models)[0] as string,
+    models: Object.fromEntries(entries),
+  };
+}
+
+describe('the history', () => {
+  const record = (ledger: Ledger, name: string, from: number, to: number): Ledger =>
+    recordServed(
+      ledger,
+      buildServed({ [name]: buildVersion(from) }, new Date(START + from).toISOString()),
+      { name, version: buildVersion(to) },
+      new Date(START),
+    );
+
+  it('has each version once, the last replaced at the end, and no more than so many of a name', () => {
+    let ledger = record(EMPTY, 'other', 1, 2);
+    for (let index = 1; index <= 30; index += 1) {
+      ledger = record(ledger, 'mlp', index, index + 1);
+    }
+    const ofName = ledger.history
+      .filter(({ name }) => name === 'mlp')
+      .map(({ version }) => version);
+    expect(ofName).toEqual(
+      Array.from({ length: LEDGER_LIMITS.historyOfName }, (_, i) => buildVersion(11 + i)),
+    );
+    expect(ledger.history.filter(({ name }) => name === 'other')).toHaveLength(1);
+    const again = record(ledger, 'mlp', 15, 31).history.filter(({ name }) => name === 'mlp');
+    expect(again.filter(({ version }) => version === buildVersion(15))).toEqual([again.at(-1)]);
+    expect(again).toHaveLength(LEDGER_LIMITS.historyOfName);
+  });
+
+  it('is not changed by a move to the same version, nor by a second attempt', () => {
+    expect(record(EMPTY, 'mlp', 1, 1)).toBe(EMPTY);
+    const ledger = record(EMPTY, 'mlp', 1, 2);
+    expect(record(ledger, 'mlp', 1, 2)).toBe(ledger);
+    expect(
+      recordServed(EMPTY, undefined, { name: 'mlp', version: buildVersion(1) }, new Date()),
+    ).toBe(EMPTY);
+  });
+
+  it('takes no property of every object for a model', () => {
+    const pointer = buildServed({ mlp: buildVersion(1) });
+    expect(
+      recordServed(EMPTY, pointer, { name: 'constructor', version: buildVersion(2) }, new Date()),
+    ).toBe(EMPTY);
+  });
+
+  it('knows which version was served before, though a mover was killed after it wrote the present one down', () => {
+    const ledger = record(record(EMPTY, 'mlp', 1, 2), 'mlp', 2, 3);
+    expect(findPrevious(ledger, 'mlp', buildVersion(3))?.version).toBe(buildVersion(2));
+    expect(findPrevious(ledger, 'mlp', buildVersion(2))?.version).toBe(buildVersion(1));
+    expect(findPrevious(ledger, 'other', buildVersion(2))).toBeUndefined();
+  });
+});
+
+describe('in a store', () => {
+  let base: string;
+  let store: ObjectStore;
+  let nowMs: number;
+  const now = (): Date => new Date(nowMs);
+  const waiting = { sleep: (ms: number) => Promise.resolve(void (nowMs += ms)), random: () => 1 };
+  const id = { name: 'mlp', version: buildVersion(1) };
+  const unchanged = (ledger: Ledger): Ledger => ledger;
+  beforeEach(async () => {
+    base = await mkdtemp(join(tmpdir(), 'digitmint-ledger-'));
+    store = createFolderStore(base);
+    nowMs = START;
+  });
+  afterEach(() => rm(base, { recursive: true, force: true }));
+
+  it('holds of one kind go together, and those of the two kinds never', async () => {
+    const publication = { store, now, waiting };
+    const first = await holdToKeep(publication, id, unchanged);
+    const second = await holdToKeep(publication, id, unchanged);
+    expect((await holdToDelete(publication, () => [id])).versions).toEqual([]);
+    await first.release();
+    expect((await holdToDelete(publication, () => [id])).versions).toEqual([]);
+    await second.release();
+    const [one, other] = [
+      await holdToDelete(publication, () => [id]),
+      await holdToDelete(publication, () => [id]),
+    ];
+    expect([one.versions, other.versions]).toEqual([[id], [id]]);
+    await one.release();
+    // Waits for the other, who is never heard of again, and no longer.
+    const told: Date[] = [];
+    await holdToKeep(publication, id, unchanged, (_, until) => told.push(until));
+    expect(told).toEqual([new Date(START + LEASE_MS.delete)]);
+    expect(nowMs - START).toBeLessThanOrEqual(LEASE_MS.delete + 2000);
+    expect((await readLedger(store)).ledger.holds).toMatchObject([
+      { kind: 'keep', versions: [id] },
+    ]);
+  });
+
+  it('a hold is renewed while its work goes on', async () => {
+    const hold = await holdToDelete({ store, now, waiting }, () => [id]);
+    for (let step = 0; step < 20; step += 1) {
+      nowMs += LEASE_MS.delete / 4;
+      await hold.assure();
+      const [entry] = (await readLedger(store)).ledger.holds;
+      expect(Date.parse(entry?.until ?? '') - nowMs).toBeGreaterThanOrEqual(3 * 60_000);
+    }
+  });
+
+  it('a hold whose holder slept is lost, and never taken up again behind the back of the next one', async () => {
+    const slept = await holdToDelete({ store, now, waiting }, () => [id]);
+    nowMs += LEASE_MS.delete + 1;
+    const next = await holdToKeep({ store, now, waiting }, id, unchanged);
+    expect(await catchPublishFailure(slept.assure())).toEqual({
+      reason: 'hold_lost',
+      versions: [`mlp@${id.version}`],
+    });
+    await next.assure();
+    await slept.release();
+    expect((await readLedger(store)).ledger.holds).toHaveLength(1);
+  });
+
+  it('a change that nobody could read again is not written', async () => {
+    const wrong = { name: 'No Name', version: 'x', pinnedAt: 'yesterday', note: '' };
+    await expect(
+      changeLedger({ store, now }, (ledger) => ({ ...ledger, pins: [wrong] })),
+    ).rejects.toThrow('pins');
+    const note = 'x'.repeat(LEDGER_LIMITS.noteLength);
+    const pins = Array.from({ length: 3000 }, (_, i) => ({
+      name: 'mlp',
+      version: buildVersion(i),
+      pinnedAt: now().toISOString(),
+      note,
+    }));
+    expect(
+      (await catchPublishFailure(changeLedger({ store, now }, (ledger) => ({ ...ledger, pins }))))
+        .reason,
+    ).toBe('ledger_full');
+    expect(await store.get(LEDGER_KEY)).toBeNull();
+  });
+
+  it('more versions than are held at once are pruned, all but what is needed', async () => {
+    const fixtures = Array.from({ length: 60 }, (_, i) => buildTiny('mlp', `version ${i}`));
+    const served = fixtures[0] as (typeof fixtures)[number];
+    for (const [key, bytes] of fixtures.flatMap(listObjects)) {
+      await store.put(key, bytes, { when: 'absent' });
+    }
+    await store.put('current.json', buildPointer(served), { when: 'absent' });
+    nowMs = Date.now();
+    const result = await pruneStore({ store, now, waiting, olderThanMs: 0, keep: 2 });
+    expect(result.deleted).toHaveLength(57);
+    expect(result.kept.map(({ reason }) => reason).toSorted()).toEqual([
+      'recent',
+      'recent',
+      'served',
+    ]);
+    expect(await store.list('models/')).toHaveLength(9);
+    expect(await readServed(store)).toEqual({ mlp: served.manifest.version });
+    expect((await readLedger(store)).ledger.holds).toEqual([]);
+  });
+});

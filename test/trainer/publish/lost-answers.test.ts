@@ -1,0 +1,171 @@
+/**
+ * Every request of a command over S3 in turn goes wrong once: its answer is lost after it was carried out, it is lost
+ * itself, or the server puts it off. Repeated, none of them does its work twice or takes its own work for another's.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readLedger } from '../../../trainer/publish/ledger.ts';
+import { pruneStore } from '../../../trainer/publish/prune.ts';
+import { rollBack } from '../../../trainer/publish/rollback.ts';
+import { verifyStore } from '../../../trainer/publish/verify.ts';
+import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import { createFolderStore } from '../../../storage/folder-store.ts';
+import type { ObjectStore } from '../../../storage/object-store.ts';
+import { createS3Store } from '../../../storage/s3-store.ts';
+import {
+  buildS3Error,
+  startFaultyProxy,
+  type Fault,
+  type FaultyProxy,
+} from '../../support/storage/faulty-proxy.ts';
+import { listKeys } from '../../support/storage/object-store-contract.ts';
+import { buildTiny, readServed, writeArtifact } from '../../support/models/published.ts';
+import { hasVersitygw, startVersitygw, type S3Server } from '../../support/storage/s3-server.ts';
+
+const now = (): Date => new Date();
+/** No test waits between attempts. */
+const waiting = { sleep: () => Promise.resolve(), random: () => 1 };
+
+const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) =>
+  buildTiny('mlp', seed),
+) as [
+  ReturnType<typeof buildTiny>,
+  ReturnType<typeof buildTiny>,
+  ReturnType<typeof buildTiny>,
+  ReturnType<typeof buildTiny>,
+];
+const versionOf = ({ manifest }: typeof next): string => manifest.version;
+
+describe.skipIf(!hasVersitygw())(
+  'over S3 (versitygw, installed by dev/install-versitygw.sh)',
+  () => {
+    let base: string;
+    let server: S3Server;
+    let proxy: FaultyProxy;
+    /** The request that goes wrong, counted down; the others pass. */
+    let armed: { left: number; fault: Fault } | undefined;
+    beforeAll(async () => {
+      base = await mkdtemp(join(tmpdir(), 'digitmint-lost-'));
+      server = await startVersitygw();
+      proxy = await startFaultyProxy(server.endpoint, () => {
+        if (armed !== undefined) {
+          armed.left -= 1;
+          if (armed.left === 0) {
+            return armed.fault;
+          }
+        }
+        return { do: 'pass' };
+      });
+    });
+    afterAll(async () => {
+      await proxy?.close();
+      await server?.stop();
+      await rm(base, { recursive: true, force: true });
+    });
+
+    const publish = async (store: ObjectStore, fixture: typeof next) =>
+      publishArtifact({
+        store,
+        folder: await writeArtifact(base, fixture),
+        makeDefault: false,
+        now,
+        waiting,
+      });
+
+    /** What lies in a store after three publications, to be put under a prefix of its own for each fault. */
+    const filled = new Map<string, Uint8Array>();
+    beforeAll(async () => {
+      const store = createFolderStore(join(base, 'filled'));
+      for (const fixture of [oldest, older, present]) {
+        await publish(store, fixture);
+      }
+      for (const key of await listKeys(store)) {
+        filled.set(key, (await store.get(key))?.bytes as Uint8Array);
+      }
+    });
+
+    /** Runs a command once for each of its requests, which goes wrong, and once without. */
+    async function runThroughFaults(
+      name: string,
+      fault: Fault,
+      run: (store: ObjectStore) => Promise<unknown>,
+      check: (direct: ObjectStore, result: unknown) => Promise<void>,
+    ): Promise<void> {
+      for (let left = 1; ; left += 1) {
+        const prefix = `${name}-${left}`;
+        const direct = createS3Store({ ...server, prefix });
+        await Promise.all(
+          [...filled].map(([key, bytes]) => direct.put(key, bytes, { when: 'absent' })),
+        );
+        armed = { left, fault };
+        const result = await run(
+          createS3Store({ ...server, endpoint: proxy.endpoint, prefix, waiting }),
+        );
+        const isOver = armed.left > 0;
+        armed = undefined;
+        await check(direct, result);
+        expect((await readLedger(direct)).ledger.holds).toEqual([]);
+        expect((await verifyStore(direct)).faults).toEqual([]);
+        expect(await listKeys(direct, 'publish-probe-')).toEqual([]);
+        if (isOver) {
+          expect(left).toBeGreaterThan(20); // Fewer would mean that the command does less than its protocol asks for.
+          return;
+        }
+      }
+    }
+
+    const readHistory = async (store: ObjectStore) =>
+      (await readLedger(store)).ledger.history.map(({ version }) => version);
+    const moved = { pointerMoved: true, previousVersion: versionOf(present) };
+
+    it.each<[what: string, name: string, fault: Fault]>([
+      ['whose answer is lost', 'cut', { do: 'cut' }],
+      ['that is lost', 'drop', { do: 'drop' }],
+      ['that is put off', 'slow', { do: 'answer', status: 503, body: buildS3Error('SlowDown') }],
+    ])(
+      'publishing survives any one request %s',
+      async (_, name, fault) => {
+        await runThroughFaults(
+          `publish-${name}`,
+          fault,
+          (store) => publish(store, next),
+          async (direct, result) => {
+            expect(result).toMatchObject(moved);
+            expect(await readServed(direct)).toEqual({ mlp: versionOf(next) });
+            expect(await readHistory(direct)).toEqual([oldest, older, present].map(versionOf));
+          },
+        );
+      },
+      180_000,
+    );
+
+    it('rolling back survives any one request whose answer is lost', async () => {
+      await runThroughFaults(
+        'rollback',
+        { do: 'cut' },
+        (store) => rollBack({ store, now, waiting, name: 'mlp', version: versionOf(oldest) }),
+        async (direct, result) => {
+          expect(result).toMatchObject(moved);
+          expect(await readServed(direct)).toEqual({ mlp: versionOf(oldest) });
+          expect(await readHistory(direct)).toEqual([oldest, older, present].map(versionOf));
+        },
+      );
+    }, 180_000);
+
+    it('pruning survives any one request whose answer is lost', async () => {
+      await runThroughFaults(
+        'prune',
+        { do: 'cut' },
+        (store) => pruneStore({ store, now, waiting, olderThanMs: 0, keep: 0 }),
+        async (direct, result) => {
+          expect(result).toMatchObject({ deleted: [{ version: versionOf(oldest) }] });
+          expect(await listKeys(direct, `models/mlp/${versionOf(oldest)}/`)).toEqual([]);
+          expect(await readServed(direct)).toEqual({ mlp: versionOf(present) });
+          expect(await readHistory(direct)).toEqual([versionOf(older)]);
+        },
+      );
+    }, 180_000);
+  },
+);

@@ -1,0 +1,215 @@
+/**
+ * The report in a real browser, from a file, without a network; and out of what older runs kept.
+ */
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { PNG } from 'pngjs';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MetricsLine } from '../../../../trainer/run/log/metrics.ts';
+import { buildReport, type RunRecord } from '../../../../trainer/run/report/page.ts';
+import { collectComplaints, startBrowser } from '../../../support/hosts/browser.ts';
+import { TINY_CONFIG } from '../../../support/training/tensors.ts';
+
+const STEPS = [0, 100, 200, 300, 400];
+
+const METRICS: MetricsLine[] = STEPS.map((step, i) => ({
+  step,
+  imagesSeen: (step + 1) * 8,
+  discriminatorLoss: 1 / (i + 1),
+  generatorLoss: i + 0.5,
+  discriminatorGradientNorm: 0.1 * (i + 1),
+  generatorGradientNorm: 2 + i,
+  r1: 0.2,
+  r2: 0.3 + i,
+  learningRateFactor: 1 - i / 5,
+  diversity: 0.4 + i / 10,
+  imagesPerSecond: 4000,
+  seconds: i,
+  ...(step === 300
+    ? {
+        warnings: [
+          {
+            code: 'diversity-low',
+            message: 'the <b>samples</b> are alike.',
+            advice: 'Look & see.',
+          },
+        ],
+      }
+    : {}),
+}));
+
+const RECORD: RunRecord = {
+  name: '00001-"tiny" <run>',
+  options: {
+    config: {
+      ...TINY_CONFIG,
+      steps: 401,
+      finalFactor: 0.2,
+      objective: { type: 'relativistic', gamma: 1 },
+    },
+    dataset: { name: 'tiny digits', images: 70, sha256: 'ab'.repeat(32) },
+    backend: { name: 'cpu', threads: null },
+  },
+  sessions: [
+    {
+      startedAt: '2026-01-02T03:04:05.678Z',
+      step: 0,
+      backend: { name: 'cpu', description: 'plain JavaScript', threads: null },
+      versions: { digitmint: '0.1.0', node: '22.0.0', tfjs: '4.22.0' },
+      machine: { system: 'Linux', processor: 'a processor', cores: 2, memoryGiB: 8 },
+    },
+  ],
+  metrics: METRICS,
+  grids: [0, 400].map((step) => ({ step, png: makePng(step / 2) })),
+};
+
+function makePng(grey: number): Uint8Array {
+  const png = new PNG({ width: 16, height: 16, colorType: 0 });
+  png.data.fill(grey);
+  return PNG.sync.write(png);
+}
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+afterAll(() => browser.close());
+
+async function open(
+  record: RunRecord,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; complaints: string[] }> {
+  const path = join(await mkdtemp(join(tmpdir(), 'digitmint-report-')), 'report.html');
+  await writeFile(path, buildReport(record));
+  const page = await (await browser.newContext({ offline: true, ...options })).newPage();
+  const complaints = collectComplaints(page);
+  await page.goto(pathToFileURL(path).href);
+  return { page, complaints };
+}
+
+describe('a report', () => {
+  it('opens from a file, asks the network for nothing, and fits a phone', async () => {
+    const { page, complaints } = await open(RECORD, { viewport: { width: 360, height: 720 } });
+    expect(await page.title()).toBe('00001-"tiny" <run>: training report');
+    expect(
+      await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
+    ).toBeLessThanOrEqual(0);
+    expect(
+      await page.evaluate(() =>
+        performance.getEntriesByType('resource').filter(({ name }) => !name.startsWith('data:')),
+      ),
+    ).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows each curve with a name, a description and its values as a table', async () => {
+    const { page } = await open(RECORD);
+    const titles = [
+      'Losses',
+      'Diversity',
+      'Gradient norms',
+      'Penalties',
+      'Images a second',
+      'Schedule',
+    ];
+    expect(await page.locator('.chart h3').allTextContents()).toEqual(titles);
+    for (const [i, title] of titles.entries()) {
+      const chart = page.getByRole('img', { name: `${title} over steps`, exact: true });
+      expect(await chart.count()).toBe(1);
+      const table = page.locator('.chart table').nth(i);
+      expect(await table.locator('tbody tr').count()).toBe(STEPS.length);
+    }
+    expect(await page.locator('.chart').nth(3).locator('tbody tr').last().textContent()).toBe(
+      '4000.24.3',
+    );
+    // Lines go through their points: the last one of the diversity, 0.8 on a scale from 0 to 1, over 4/4 of the steps.
+    const path = await page.locator('.chart').nth(1).locator('path.line').getAttribute('d');
+    const [x, y] = (path?.split(/[ML]/).at(-1) ?? '').split(',').map(Number) as [number, number];
+    const [top, bottom] = await Promise.all(
+      ['1', '0'].map(async (label) => {
+        const tick = page
+          .locator('.chart')
+          .nth(1)
+          .locator('text.tick[text-anchor=end]', { hasText: new RegExp(`^${label}$`) });
+        return Number(await tick.getAttribute('y')) - 4;
+      }),
+    );
+    expect(y).toBeCloseTo((bottom as number) + 0.8 * ((top as number) - (bottom as number)), 0);
+    expect(x).toBeGreaterThan(400);
+  });
+
+  it('says what warned, on what it ran and what it was told, as text', async () => {
+    const { page } = await open(RECORD);
+    const text = await page.locator('body').innerText();
+    expect(text).toContain('The <b>samples</b> are alike.');
+    expect(text).toContain('Look & see.');
+    expect(text).toContain('cpu: plain JavaScript');
+    expect(text).toContain('ab'.repeat(32));
+    expect(text).toMatch(/discriminatorAdam\.learningRate\s+0\.0005/);
+    expect(await page.locator('.status').textContent()).toBe('finished');
+    expect(await page.locator('.mark').count()).toBeGreaterThan(0);
+  });
+
+  it('shows the pictures large, by slider and by click', async () => {
+    const { page } = await open(RECORD);
+    const large = page.locator('#viewer img');
+    expect(await large.getAttribute('alt')).toBe('Samples at step 400');
+    await page.getByRole('slider').focus();
+    await page.keyboard.press('ArrowLeft');
+    expect(await large.getAttribute('alt')).toBe('Samples at step 0');
+    expect(await page.locator('output').textContent()).toBe('step 0 · diversity 0.40');
+    await page.locator('.strip li').last().click();
+    expect(await large.getAttribute('alt')).toBe('Samples at step 400');
+  });
+
+  it('shows all pictures without a script', async () => {
+    const { page } = await open(RECORD, { javaScriptEnabled: false });
+    expect(await page.locator('.strip img').count()).toBe(2);
+    expect(await page.locator('.strip img').first().isVisible()).toBe(true);
+    expect(await page.locator('#viewer').isVisible()).toBe(false);
+  });
+});
+
+describe('a report of a run', () => {
+  const { r1: _r1, ...rest } = METRICS[0] as MetricsLine;
+
+  it('of an older version copes with what it lacks', async () => {
+    const metrics = METRICS.map(({ step, imagesSeen, discriminatorLoss, generatorLoss }) => ({
+      step,
+      imagesSeen,
+      discriminatorLoss,
+      generatorLoss,
+    }));
+    const { page, complaints } = await open({
+      name: 'old',
+      options: { config: { steps: 401 } },
+      sessions: [],
+      metrics,
+      grids: [],
+    });
+    expect(await page.locator('.chart h3').allTextContents()).toEqual(['Losses']);
+    expect(complaints).toEqual([]);
+  });
+
+  it('that has logged nothing yet says so', () => {
+    const html = buildReport({ ...RECORD, metrics: [], grids: [] });
+    expect(html).toContain('nothing logged yet');
+    expect(html).not.toContain('<svg');
+  });
+
+  it('that is under way, or failed, says so', () => {
+    expect(buildReport({ ...RECORD, metrics: METRICS.slice(0, 3) })).toContain('50% done');
+    const diverged = {
+      ...rest,
+      step: 500,
+      discriminatorLoss: NaN,
+      warnings: [{ code: 'diverged', message: 'the training diverged.', advice: 'Lower it.' }],
+    };
+    const html = buildReport({ ...RECORD, metrics: [...METRICS, diverged] });
+    expect(html).toContain('diverged at step 500');
+    expect(html).not.toMatch(/d="[^"]*NaN/);
+  });
+});

@@ -1,0 +1,78 @@
+import { describe, expect, it, vi } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { PRESETS } from '../../../trainer/gan/preset.ts';
+import { hashRun } from '../../../trainer/run/run-folder.ts';
+import { checkSpeed, planRun } from '../../../trainer/run/run-plan.ts';
+import type { BackendName } from '../../../trainer/tensorflow/backend.ts';
+
+describe('a run that would take weeks', () => {
+  const open = (name: BackendName, description: string = name) => ({
+    name,
+    description,
+    release: vi.fn<() => Promise<void>>(),
+  });
+
+  it.each([
+    ['cpu', 'plain JavaScript, 1 thread'],
+    ['webgpu', 'SwiftShader Device (software)'],
+  ] as const)('is not begun on %s unasked: it says what to do', async (name, description) => {
+    const backend = open(name, description);
+    const refused = checkSpeed(PRESETS.digits, backend, false);
+    await expect(refused).rejects.toThrow(ExpectedError);
+    await expect(refused).rejects.toThrow(
+      /npm run setup:tensorflow.*--preset seed.*--backend (cpu|webgpu)\./,
+    );
+    expect(backend.release).toHaveBeenCalledOnce();
+  });
+
+  it('is begun, with a note, when the backend was asked for', async () => {
+    const backend = open('cpu');
+    expect(await checkSpeed(PRESETS.digits, backend, true)).toEqual([
+      expect.stringMatching(/hundred times slower on cpu/),
+    ]);
+    expect(backend.release).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['the tutorial’s network in plain JavaScript', PRESETS.seed, open('cpu')],
+    ['convolutions on tfjs-node', PRESETS.digits, open('tensorflow')],
+    ['convolutions on a real GPU', PRESETS.digits, open('webgpu', 'NVIDIA')],
+  ])('does not mean %s', async (_, config, backend) => {
+    expect(await checkSpeed(config, backend, false)).toEqual([]);
+  });
+});
+
+describe('a run that is tuned', () => {
+  const request = { preset: 'seed', backend: 'wasm', out: 'nowhere' } as const;
+
+  it('takes the preset’s settings but those that were given', async () => {
+    const { options, backend } = await planRun({
+      ...request,
+      generatorLearningRate: 2e-4,
+      translate: 2,
+    });
+    await backend.release();
+    expect(options.config).toEqual({
+      ...PRESETS.seed,
+      seed: '1',
+      generatorAdam: { ...PRESETS.seed.generatorAdam, learningRate: 2e-4 },
+      translatePixels: 2,
+    });
+  });
+
+  it('is another run than the untuned one, and the same one when it is told what the preset has', async () => {
+    const hashes = await Promise.all(
+      [
+        {},
+        { generatorLearningRate: 2e-4 },
+        { generatorLearningRate: PRESETS.seed.generatorAdam.learningRate },
+      ].map(async (tuning) => {
+        const { options, backend } = await planRun({ ...request, ...tuning });
+        await backend.release();
+        return hashRun(options);
+      }),
+    );
+    expect(hashes[1]).not.toBe(hashes[0]);
+    expect(hashes[2]).toBe(hashes[0]);
+  });
+});

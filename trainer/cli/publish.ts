@@ -1,0 +1,177 @@
+/**
+ * `publish`: the command line of {@link publishArtifact}.
+ */
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { POINTER_KEY } from '../../shared/model/artifact.ts';
+import { publishArtifact, type PublishEvent, type PublishResult } from '../publish/publish.ts';
+import { readS3Credentials } from '../../storage/s3-credentials.ts';
+import type { PublishedObject } from '../publish/upload.ts';
+import { readSigner } from '../publish/signing.ts';
+import { parseTarget, type Target } from '../../storage/target.ts';
+import {
+  addStorageOptions,
+  createStorageContext,
+  formatBytes,
+  STORAGE_HELP,
+  withStore,
+  type StorageContext,
+  type StorageFlags,
+} from './storage-options.ts';
+
+interface PublishFlags extends StorageFlags {
+  readonly model: string;
+  readonly sign?: string;
+  readonly keepDefault?: true;
+  readonly allowUnsafePointer?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+const HELP = `${STORAGE_HELP}
+
+Examples:
+  npm run publish -- --model runs/00001-seed/model
+  npm run publish -- --model runs/00001-seed/model --to r2://digitmint-models`;
+
+/** Builds the command. What it throws for a user to mend is an ExpectedError. */
+export function buildPublishCommand(context: StorageContext = createStorageContext()): Command {
+  const command = new Command('publish')
+    .description('Puts a trained model into object storage and makes it the one that is served.')
+    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json');
+  return addStorageOptions(command)
+    .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
+    .option('--keep-default', 'leaves which model is served by default as it is')
+    .option(
+      '--allow-unsafe-pointer',
+      'goes on with storage that ignores conditional writes; for a single publisher only',
+    )
+    .option('--dry-run', 'checks everything, prints what would be written, and stops')
+    .option('--json', 'prints the result as JSON')
+    .addHelpText('after', HELP)
+    .action((flags: PublishFlags) => publish(flags, context));
+}
+
+/**
+ * Checks a target without reaching it: its form, and for S3 its address and that there are credentials. For a command
+ * that publishes after hours of other work.
+ *
+ * @param to  As after `--to`.
+ * @throws TargetError, CredentialsError
+ */
+export function checkPublishTarget(
+  to: string,
+  { env }: Pick<StorageContext, 'env'> = createStorageContext(),
+): void {
+  if (parseTarget(to, { env }).kind === 's3') {
+    readS3Credentials(env);
+  }
+}
+
+/**
+ * Publishes a model as the one that is served by default, and prints what was done.
+ *
+ * @param model  The artifact's folder.
+ * @param to     As after `--to`.
+ */
+export async function publishModel(
+  model: string,
+  to: string,
+  context: StorageContext = createStorageContext(),
+): Promise<void> {
+  await publish({ model, to }, context);
+}
+
+async function publish(flags: PublishFlags, context: StorageContext): Promise<void> {
+  const { cwd, now, print } = context;
+  const dryRun = flags.dryRun === true;
+  const say = flags.json === true ? (): void => {} : print;
+  const signer = flags.sign === undefined ? undefined : await readSigner(resolve(cwd, flags.sign));
+  await withStore(flags, context, async (store, target) => {
+    say(`${dryRun ? 'Checking against' : 'Publishing to'} ${store.description}`);
+    const result = await publishArtifact({
+      store,
+      folder: resolve(cwd, flags.model),
+      signer,
+      makeDefault: flags.keepDefault !== true,
+      allowUnsafePointer: flags.allowUnsafePointer === true,
+      dryRun,
+      now,
+      onProgress: (event) => say(describeEvent(event)),
+    });
+    if (flags.json === true) {
+      print(JSON.stringify({ target: store.description, dryRun, ...result }));
+    } else {
+      describeResult(result, dryRun, target).forEach((line) => print(line));
+    }
+  });
+}
+
+function describeEvent(event: PublishEvent): string {
+  switch (event.type) {
+    case 'uploaded':
+      return `  uploaded       ${describeObject(event.object)}`;
+    case 'already_there':
+      return `  already there  ${describeObject(event.object)}`;
+    case 'waiting':
+      return `  waiting        this version is being deleted; at the latest at ${event.until.toISOString()} it may be published again`;
+    case 'conditions_ignored':
+      return '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
+  }
+}
+
+function describeObject({ key, bytes, sha256 }: PublishedObject): string {
+  return `${key}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`;
+}
+
+function describeResult(result: PublishResult, isDryRun: boolean, target: Target): string[] {
+  const { name, version, previousVersion, defaultName, previousDefaultName } = result;
+  if (isDryRun) {
+    const uploads = result.uploaded.map((object) => `  would upload   ${describeObject(object)}`);
+    const move = result.pointerMoved
+      ? `  would move     ${describeMove(result)}`
+      : `  would leave    ${POINTER_KEY} as it is`;
+    return [
+      ...uploads,
+      move,
+      'Nothing was written: --dry-run. Whether the storage honours conditional writes was not tried.',
+    ];
+  }
+  if (!result.pointerMoved) {
+    const repaired =
+      result.uploaded.length > 0
+        ? `${result.uploaded.length} missing file(s) were put there`
+        : 'nothing was changed';
+    return [`${name} ${version} is served already: ${repaired}.`];
+  }
+  return [
+    `  moved          ${describeMove(result)}`,
+    previousVersion === version
+      ? `${name} ${version} was served already; it is now the default, before it was ${previousDefaultName}.`
+      : `${name} ${version} is published${defaultName === name ? ' and served by default' : ` beside the default, ${defaultName}`}.`,
+    describeWhereToLook(target, name),
+  ];
+}
+
+function describeMove({
+  name,
+  version,
+  previousVersion,
+  defaultName,
+  previousDefaultName,
+}: PublishResult): string {
+  const model =
+    previousVersion === version
+      ? `${name} ${version}`
+      : `${name} ${previousVersion ?? '(none)'} -> ${version}`;
+  const byDefault =
+    previousDefaultName === defaultName
+      ? defaultName
+      : `${previousDefaultName ?? '(none)'} -> ${defaultName}`;
+  return `${POINTER_KEY}  ${model}, default ${byDefault}`;
+}
+
+function describeWhereToLook(target: Target, name: string): string {
+  const start = target.kind === 'local' ? 'npm start (or leave it running), then ' : '';
+  return `Look: ${start}GET /healthz tells which model serves; model=${name} asks for this one. A running worker looks for a new model every MODEL_REFRESH_SECONDS.`;
+}

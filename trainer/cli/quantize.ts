@@ -1,0 +1,121 @@
+/**
+ * `npm run quantize`: writes a model's weights in another form, as a version of its own, and says what that changes.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import {
+  decodeWeights,
+  TOPOLOGY_FILE,
+  WEIGHTS_FILE,
+  type ParsedManifest,
+} from '../../shared/model/artifact.ts';
+import { createSampler } from '../../shared/model/sampler.ts';
+import {
+  decodeNumbers,
+  WEIGHT_DTYPES,
+  type WeightDtype,
+} from '../../shared/model/weight-encoding.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { exportArtifact } from '../export/export.ts';
+import { instantiateKernels } from '../export/kernels.ts';
+import { joinArrays } from '../gan/network-state.ts';
+import { computePixelDifference } from '../export/pixel-difference.ts';
+import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';
+import { DEFAULT_WEIGHT_DTYPE, encodeWeights } from '../export/weight-encoder.ts';
+
+interface QuantizeFlags {
+  readonly model: string;
+  readonly weights: WeightDtype;
+  readonly out: string;
+}
+
+/** Drawn with both, to say how far they are apart. */
+const COMPARED_SAMPLES = 256;
+
+/** Builds the command. */
+export function buildQuantizeCommand(): Command {
+  return new Command('quantize')
+    .description("Writes a model's weights in another form: a half or a quarter of the bytes.")
+    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
+    .addOption(
+      new Option('--weights <type>', 'what to write them in')
+        .choices(WEIGHT_DTYPES)
+        .default(DEFAULT_WEIGHT_DTYPE),
+    )
+    .requiredOption('--out <folder>', 'where to: a folder that is not there yet')
+    .action(quantize);
+}
+
+async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<void> {
+  const source = await readArtifactFolder(model);
+  const { manifest, plan } = source;
+  if (manifest.weights.dtype === dtype) {
+    throw new ExpectedError(`--weights ${dtype}: ${model} is written so already`);
+  }
+  const folder = resolve(out);
+  if (existsSync(folder)) {
+    throw new ExpectedError(
+      `--out ${out}: is there already, and is not written over; name another folder`,
+    );
+  }
+  const values = joinArrays(decodeWeights(source, readWeights(source)));
+  const { encoding, bytes } = encodeWeights(plan, values, dtype);
+  const served = decodeNumbers(plan.weights, encoding, bytes);
+  const isSame = Buffer.from(served.buffer).equals(Buffer.from(values.buffer));
+  const figures = isSame ? manifest.figures : {};
+  await mkdir(dirname(folder), { recursive: true });
+  const written = await exportArtifact(folder, plan, values, dtype, {
+    name: manifest.name,
+    imageRange: manifest.image.range,
+    classes: manifest.classes,
+    training: manifest.training,
+    figures,
+  });
+  console.log(
+    `${out} is ${written.name}@${written.version}, ${dtype} of ${manifest.weights.dtype} ${manifest.version}: ` +
+      `${WEIGHTS_FILE} has ${bytes.length.toLocaleString('en')} bytes, ${readWeights(source).length.toLocaleString('en')} before`,
+  );
+  console.log(
+    isSame
+      ? 'The weights are the same numbers.'
+      : describeChange(source, { manifest: written, plan }, bytes),
+  );
+  const lost = Object.keys(manifest.figures).filter((name) => !Object.hasOwn(figures, name));
+  if (lost.length > 0) {
+    console.log(`Left out, since they were measured before: ${lost.join(', ')}.`);
+  }
+  const others = manifest.files
+    .map(({ path }) => path)
+    .filter((path) => path !== WEIGHTS_FILE && path !== TOPOLOGY_FILE);
+  if (others.length > 0) {
+    console.log(`Not copied, since they may tell of the other version: ${others.join(', ')}.`);
+  }
+}
+
+function readWeights({ files }: ArtifactFolder): Uint8Array {
+  return files.get(WEIGHTS_FILE) as Uint8Array;
+}
+
+function describeChange(
+  source: ArtifactFolder,
+  written: ParsedManifest,
+  weights: Uint8Array,
+): string {
+  const before = drawPixels(source, readWeights(source));
+  const { max, mean, visible } = computePixelDifference(before, drawPixels(written, weights));
+  return (
+    `${COMPARED_SAMPLES} samples, bytes of 0 to 255: at most ${max} apart, ${mean.toFixed(4)} in the mean, ` +
+    `${(100 * visible).toFixed(3)}% of the pixels by more than 1`
+  );
+}
+
+function drawPixels(parsed: ParsedManifest, weights: Uint8Array): Uint8Array {
+  const sampler = createSampler(parsed, weights, instantiateKernels);
+  try {
+    return sampler.draw({ seed: '1', start: 0, count: COMPARED_SAMPLES }).pixels;
+  } finally {
+    sampler.dispose();
+  }
+}

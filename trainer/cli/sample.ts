@@ -1,0 +1,159 @@
+/**
+ * `npm run sample`: draws offline, by the worker's own law on the worker's own kernels, so that a seed gives the bytes
+ * that the API gives.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
+import { CLASS_LIMITS, describeClasses, findClass } from '../../shared/model/classes.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import { createSampler, type Sampler, type Samples } from '../../shared/model/sampler.ts';
+import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/picture/sheet.ts';
+import { encodeIdx } from '../data/idx.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { writeAtomically } from '../../storage/files.ts';
+import { encodeNpy } from '../../shared/npy.ts';
+import { instantiateKernels, pngEncoder } from '../export/kernels.ts';
+import { parseWhole } from './arguments.ts';
+
+type SampleFormat = 'idx' | 'npy' | 'png';
+
+interface SampleFlags {
+  readonly model: string;
+  readonly n: number;
+  readonly seed: string;
+  readonly start: number;
+  readonly label?: string;
+  readonly format: SampleFormat;
+  readonly out: string;
+  readonly labels?: string;
+  readonly cols?: number;
+  readonly scale: number;
+}
+
+const MAX_SAMPLES = 1_000_000;
+/** All samples are held in memory: a million of 28 x 28 grey pixels take 784 MB. */
+const MAX_BYTES = 1024 * 1024 * 1024;
+
+/** Builds the command. */
+export function buildSampleCommand(): Command {
+  const upTo = (max: number, min = 1) => parseWhole(min, max);
+  return new Command('sample')
+    .description('Draws offline: for the same seed the same bytes as the API.')
+    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
+    .option('--n <count>', 'how many', upTo(MAX_SAMPLES), 16)
+    .option('--seed <text>', 'which', '1')
+    .option(
+      '--start <index>',
+      'the first sample’s place in the seed’s endless row',
+      upTo(Number.MAX_SAFE_INTEGER - MAX_SAMPLES, 0),
+      0,
+    )
+    .option(
+      '--label <class>',
+      'the class of all of them, by name or number (default: drawn from the seed)',
+      parseLabel,
+    )
+    .addOption(
+      new Option('--format <format>', 'idx and npy hold bytes, one picture after the other')
+        .choices(['idx', 'npy', 'png'])
+        .default('png'),
+    )
+    .requiredOption('--out <file>', 'where to')
+    .option(
+      '--labels <file>',
+      'writes the labels too, in the same format (IDX for png); for a model with classes',
+    )
+    .option('--cols <count>', 'png: samples a row (default: a square)', upTo(MAX_SAMPLES))
+    .option('--scale <factor>', 'png: size of a pixel', upTo(LIMITS.maxScale), 1)
+    .action(sample);
+}
+
+async function sample(flags: SampleFlags): Promise<void> {
+  const sampler = await loadSampler(flags.model);
+  const { classes, generator } = sampler.manifest;
+  if (flags.labels !== undefined && generator.classes === 0) {
+    throw new ExpectedError(
+      `--labels ${flags.labels}: ${sampler.manifest.name} was trained without labels, it has none to write`,
+    );
+  }
+  const label = flags.label === undefined ? undefined : findClass(classes, flags.label);
+  if (flags.label !== undefined && label === undefined) {
+    const allowed =
+      generator.classes === 0
+        ? 'it was trained without labels'
+        : `expected ${describeClasses(classes)}`;
+    throw new ExpectedError(
+      `--label ${flags.label}: ${sampler.manifest.name} has no such class, ${allowed}`,
+    );
+  }
+  const { height, width, channels } = sampler.manifest.image;
+  if (flags.n * height * width * channels > MAX_BYTES) {
+    const most = Math.floor(MAX_BYTES / (height * width * channels));
+    throw new ExpectedError(
+      `--n ${flags.n}: at most ${most} samples of ${width} x ${height} x ${channels} at a time, use --start`,
+    );
+  }
+  const layout = { cols: flags.cols ?? chooseCols(flags.n), scale: flags.scale };
+  if (flags.format === 'png') {
+    const sheet = measureSheet(sampler.manifest.image, flags.n, layout);
+    // PNG itself allows more; larger ones open nowhere.
+    if (sheet.width * sheet.height > 100_000_000) {
+      throw new ExpectedError(
+        `--n ${flags.n} --scale ${flags.scale}: the picture would have ${sheet.width} x ${sheet.height} pixels, use --format idx or npy`,
+      );
+    }
+  }
+  const { seed, start, n: count } = flags;
+  const startedAt = performance.now();
+  const samples = sampler.draw({ seed, start, count, ...(label === undefined ? {} : { label }) });
+  const tookMs = performance.now() - startedAt;
+  await writeAtomically(
+    flags.out,
+    flags.format === 'png'
+      ? encodePng(pngEncoder, buildSheet(samples, layout))
+      : encodeSamples(samples, flags.format),
+  );
+  if (flags.labels !== undefined && samples.labels !== null) {
+    const shape = [samples.count];
+    await writeAtomically(
+      flags.labels,
+      flags.format === 'npy' ? encodeNpy(shape, samples.labels) : encodeIdx(shape, samples.labels),
+    );
+  }
+  const { name, version } = sampler.manifest;
+  console.log(
+    `${flags.out}: ${count.toLocaleString('en')} samples of ${name}@${version}, seed ${JSON.stringify(seed)}, in ${Math.round(tookMs)} ms`,
+  );
+}
+
+async function loadSampler(folder: string): Promise<Sampler> {
+  const read = (name: string): Promise<Uint8Array> =>
+    readFile(join(folder, name)).catch((cause: NodeJS.ErrnoException) => {
+      const hint =
+        name === MANIFEST_FILE
+          ? ': expected a model’s folder, such as models/seed or a run’s model/'
+          : '';
+      throw new ExpectedError(`--model ${folder}: ${name} cannot be read (${cause.code})${hint}`, {
+        cause,
+      });
+    });
+  const parsed = parseManifest(await read(MANIFEST_FILE));
+  return createSampler(parsed, await read(WEIGHTS_FILE), instantiateKernels);
+}
+
+function encodeSamples(
+  { count, height, width, channels, pixels }: Samples,
+  format: 'idx' | 'npy',
+): Uint8Array {
+  const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
+  return format === 'idx' ? encodeIdx(shape, pixels) : encodeNpy(shape, pixels);
+}
+
+function parseLabel(text: string): string {
+  if (text.length < 1 || text.length > CLASS_LIMITS.nameLength) {
+    throw new InvalidArgumentError(`Expected 1 to ${CLASS_LIMITS.nameLength} characters.`);
+  }
+  return text;
+}

@@ -1,0 +1,76 @@
+/**
+ * What the commands on published models have in common: where the models lie, and what a command needs from outside.
+ */
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
+
+/** What a command on published models needs from outside. */
+export interface StorageContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The project's folder, where wrangler.toml lies. */
+  readonly root: string;
+  /** Where relative paths start. */
+  readonly cwd: string;
+  readonly now: () => Date;
+  /** Takes a line of what was done. */
+  readonly print: (line: string) => void;
+}
+
+export interface StorageFlags {
+  readonly to: string;
+  readonly endpoint?: string;
+  readonly region?: string;
+}
+
+export const STORAGE_HELP = `
+Targets of --to:
+${TARGET_FORMS.map((form) => `  ${form}`).join('\n')}
+
+Credentials for s3:// and r2:// come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.`;
+
+/** This process's environment, clock and standard output. */
+export function createStorageContext(): StorageContext {
+  return {
+    env: process.env,
+    root: join(import.meta.dirname, '../..'),
+    cwd: process.cwd(),
+    now: () => new Date(),
+    print: console.log,
+  };
+}
+
+export function addStorageOptions(command: Command): Command {
+  return command
+    .option('--to <target>', 'where the published models lie; see below', 'local')
+    .option('--endpoint <url>', 'address of the S3 service')
+    .option('--region <name>', 'region of the S3 service');
+}
+
+/**
+ * Opens the store, does something with it and closes it.
+ * @throws TargetError, CredentialsError, StorageError
+ */
+export async function withStore<T>(
+  flags: StorageFlags,
+  { env, root, cwd }: StorageContext,
+  action: (store: ObjectStore, target: Target) => Promise<T>,
+): Promise<T> {
+  const target = parseTarget(flags.to, { env, endpoint: flags.endpoint, region: flags.region });
+  const store = await openTarget(target, { env, root, cwd });
+  try {
+    return await action(store, target);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Bytes for people. */
+export function formatBytes(bytes: number): string {
+  return bytes < 1024
+    ? `${bytes} B`
+    : bytes < 1024 ** 2
+      ? `${(bytes / 1024).toFixed(1)} KiB`
+      : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+}

@@ -1,0 +1,149 @@
+/**
+ * Labelled images as bytes, and the shuffled batches that a seed and a step stand for. Pure.
+ */
+import { createHash } from 'node:crypto';
+import { CLASS_LIMITS, isPrintable } from '../../shared/model/classes.ts';
+import { drawWords, type RandomKey } from '../../shared/model/random.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+
+/** Images of one size with one label each. */
+export interface Dataset {
+  /** Where it came from, in words, for the manifest. */
+  readonly name: string;
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  /** 1 (grey) or 3 (RGB). */
+  readonly channels: number;
+  /** Row-major [count, height, width, channels], as the source has them: 0 is paper in MNIST, black in pictures. */
+  readonly images: Uint8Array;
+  /** [count], each below the number of classes; all 0 without classes. */
+  readonly labels: Uint8Array;
+  /** A name for each label, in order, each with images; empty without classes. */
+  readonly classes: readonly string[];
+}
+
+/** A data set that cannot be trained on. The message names the file, what came and what was expected. */
+export class DatasetError extends ExpectedError {
+  override name = 'DatasetError' as const;
+}
+
+/**
+ * Numbers the labels that occur from 0 without gaps, in their order: a class without images cannot be learned.
+ *
+ * @param labels  Any bytes.
+ * @returns       The new labels, and by each the old one that it stands for.
+ */
+export function compactLabels(labels: Uint8Array): { labels: Uint8Array; kept: number[] } {
+  const kept = [...new Set(labels)].sort((a, b) => a - b);
+  if (kept.every((label, i) => label === i)) {
+    return { labels, kept };
+  }
+  const places = new Uint8Array(256);
+  kept.forEach((label, i) => (places[label] = i));
+  return { labels: labels.map((label) => places[label] as number), kept };
+}
+
+/**
+ * Brings class names into the form that a manifest takes: trimmed, in Unicode's form NFC (some file systems give another).
+ *
+ * @param source  Names their source in errors.
+ * @throws DatasetError  When there are too many, or one is empty, too long, not printable or there twice.
+ */
+export function checkClassNames(names: readonly string[], source: string): string[] {
+  const { classes, nameLength } = CLASS_LIMITS;
+  if (names.length > classes) {
+    throw new DatasetError(
+      `${source} has ${names.length} classes, at most ${classes} allowed: join some`,
+    );
+  }
+  const checked = names.map((name) => name.trim().normalize('NFC'));
+  const twice = checked.find((name, i) => checked.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new DatasetError(
+      `${source} names the class ${JSON.stringify(twice)} twice: give each a name of its own`,
+    );
+  }
+  const bad = checked.find(
+    (name) => name.length < 1 || name.length > nameLength || !isPrintable(name),
+  );
+  if (bad !== undefined) {
+    throw new DatasetError(
+      `${source} names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} printable characters`,
+    );
+  }
+  return checked;
+}
+
+/** SHA-256 over the images' bytes, then the labels', as 64 hex digits: equal data has an equal hash, whatever its source. */
+export function hashDataset({ images, labels }: Dataset): string {
+  return createHash('sha256').update(images).update(labels).digest('hex');
+}
+
+/** Draws batches without replacement within an epoch; what a step gets depends on key and step alone. */
+export interface Batcher {
+  /** Whole batches in an epoch; the rest of each epoch's shuffle is left out. */
+  readonly batchesPerEpoch: number;
+  /** Places in the data set of the images of a step's batch. @param step  >= 0 */
+  drawIndices(step: number): Uint32Array;
+}
+
+/**
+ * Makes a batcher.
+ *
+ * @param count      Images in the data set.
+ * @param batchSize  Images a batch, 1..count.
+ * @param key        Of the training seed.
+ * @param purpose    The stream that shuffles are drawn from.
+ * @throws DatasetError  When there are fewer images than a batch takes.
+ */
+export function createBatcher(
+  count: number,
+  batchSize: number,
+  key: RandomKey,
+  purpose: number,
+): Batcher {
+  const batchesPerEpoch = Math.floor(count / batchSize);
+  if (batchesPerEpoch < 1) {
+    throw new DatasetError(`${count} images are fewer than one batch of ${batchSize}`);
+  }
+  let shuffledEpoch = -1;
+  let order: Uint32Array = new Uint32Array(0);
+  return {
+    batchesPerEpoch,
+    drawIndices(step) {
+      const epoch = Math.floor(step / batchesPerEpoch);
+      if (epoch !== shuffledEpoch) {
+        order = shuffle(count, drawWords(key, purpose, epoch, count));
+        shuffledEpoch = epoch;
+      }
+      const first = (step % batchesPerEpoch) * batchSize;
+      return order.subarray(first, first + batchSize);
+    },
+  };
+}
+
+/** Fisher and Yates's shuffle of 0..count-1. @param words  One uniform 32-bit word a place. */
+function shuffle(count: number, words: Uint32Array): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  for (let last = count - 1; last > 0; last--) {
+    const other = Math.floor(((words[last] as number) * (last + 1)) / 2 ** 32);
+    const kept = order[last] as number;
+    order[last] = order[other] as number;
+    order[other] = kept;
+  }
+  return order;
+}
+
+/** Copies the images at `indices` into one array: row-major [indices.length, height, width, channels]. */
+export function gatherImages(
+  { images, height, width, channels }: Dataset,
+  indices: Uint32Array,
+): Uint8Array {
+  const size = height * width * channels;
+  const gathered = new Uint8Array(indices.length * size);
+  indices.forEach((index, i) =>
+    gathered.set(images.subarray(index * size, (index + 1) * size), i * size),
+  );
+  return gathered;
+}

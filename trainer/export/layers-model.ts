@@ -1,0 +1,131 @@
+/**
+ * A generator in the standard tfjs LayersModel format: what `tf.loadLayersModel(url)` reads, anywhere, without this project.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { WEIGHTS_FILE } from '../../shared/model/artifact.ts';
+import {
+  LEAKY_SLOPE,
+  type Activation,
+  type GeneratorPlan,
+  type LayerConfig,
+} from '../../shared/model/generator.ts';
+import type { WeightEncoding } from '../../shared/model/weight-encoding.ts';
+
+/**
+ * Encodes a generator's topology, model.json. Together with WEIGHTS_FILE, in the plan's order, it is the whole model.
+ *
+ * @param plan      Of the generator.
+ * @param encoding  How WEIGHTS_FILE is written.
+ * @returns         JSON text.
+ */
+export async function encodeTopology(
+  plan: GeneratorPlan,
+  encoding: WeightEncoding,
+): Promise<string> {
+  const model = tf.sequential({
+    name: 'generator',
+    layers: [
+      tf.layers.inputLayer({ name: 'latent_and_label', inputShape: [plan.inputSize] }),
+      ...buildLayers(plan),
+    ],
+  });
+  try {
+    let saved: tf.io.ModelArtifacts | undefined;
+    await model.save(
+      tf.io.withSaveHandler(async (artifacts) => {
+        saved = artifacts;
+        return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
+      }),
+    );
+    const { modelTopology, weightSpecs = [], format, generatedBy } = saved as tf.io.ModelArtifacts;
+    checkOrder(plan, weightSpecs);
+    return JSON.stringify({
+      format,
+      generatedBy,
+      convertedBy: null,
+      modelTopology,
+      weightsManifest: [
+        { paths: [WEIGHTS_FILE], weights: describeQuantization(weightSpecs, encoding) },
+      ],
+    });
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Says how to read the weights, as tfjs's own converter does: nothing for float32. */
+function describeQuantization(
+  specs: readonly tf.io.WeightsManifestEntry[],
+  encoding: WeightEncoding,
+): readonly object[] {
+  if (encoding.dtype === 'float32') {
+    return specs;
+  }
+  return specs.map((spec, index) => {
+    const affine = encoding.dtype === 'uint8' ? encoding.quantization[index] : {};
+    return {
+      ...spec,
+      quantization: { dtype: encoding.dtype, ...affine, original_dtype: 'float32' },
+    };
+  });
+}
+
+/** Every layer as layers that tfjs has: leaky relu and depth-to-space become several. */
+function buildLayers(plan: GeneratorPlan): tf.layers.Layer[] {
+  const built: tf.layers.Layer[] = [];
+  plan.config.layers.forEach((layer, index) => {
+    built.push(...buildLayer(layer, `${layer.type}_${index}`, plan.shapes[index] ?? []));
+  });
+  return built;
+}
+
+function buildLayer(layer: LayerConfig, name: string, input: readonly number[]): tf.layers.Layer[] {
+  switch (layer.type) {
+    case 'dense':
+      return withActivation(layer.activation, name, (activation) =>
+        tf.layers.dense({ name, units: layer.units, activation }),
+      );
+    case 'conv2d': {
+      const { filters, kernelSize } = layer;
+      return withActivation(layer.activation, name, (activation) =>
+        tf.layers.conv2d({ name, filters, kernelSize, padding: 'same', activation }),
+      );
+    }
+    case 'depthToSpace': {
+      const [height = 0, width = 0, channels = 0] = input;
+      const block = layer.blockSize;
+      const depth = channels / (block * block);
+      return [
+        tf.layers.reshape({
+          name: `${name}_blocks`,
+          targetShape: [height, width, block, block, depth],
+        }),
+        tf.layers.permute({ name: `${name}_rows`, dims: [1, 3, 2, 4, 5] }),
+        tf.layers.reshape({ name, targetShape: [height * block, width * block, depth] }),
+      ];
+    }
+    case 'reshape':
+      return [tf.layers.reshape({ name, targetShape: [...layer.shape] })];
+  }
+}
+
+type LayersActivation = Exclude<Activation, 'leakyRelu'>;
+
+function withActivation(
+  activation: Activation,
+  name: string,
+  build: (activation: LayersActivation) => tf.layers.Layer,
+): tf.layers.Layer[] {
+  return activation === 'leakyRelu'
+    ? [build('linear'), tf.layers.leakyReLU({ name: `${name}_leaky_relu`, alpha: LEAKY_SLOPE })]
+    : [build(activation)];
+}
+
+/** The weights file is written in the plan's order: the topology must list it so. */
+function checkOrder(plan: GeneratorPlan, specs: readonly tf.io.WeightsManifestEntry[]): void {
+  const listed = specs.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ');
+  const planned = plan.weights.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ');
+  if (listed !== planned) {
+    throw new Error(`the LayersModel lists the weights ${listed}, the plan ${planned}`);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * A trained model as a folder: the manifest and exactly the files that it lists (and, for people, a
+ * card), each checked before any is used.
+ */
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  ARTIFACT_LIMITS,
+  ArtifactError,
+  decodeWeights,
+  MANIFEST_FILE,
+  parseManifest,
+  verifyFile,
+  WEIGHTS_FILE,
+  type ParsedManifest,
+} from '../../shared/model/artifact.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+
+/** A folder that is not one whole artifact; the message names the file and says what to do. */
+export class ArtifactFolderError extends ExpectedError {
+  override name = 'ArtifactFolderError' as const;
+}
+
+export interface ArtifactFolder extends ParsedManifest {
+  /** The files that the manifest lists, by path, in its order. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What people read about a model. */
+const CARD_FILE = 'README.md';
+
+/**
+ * Reads and verifies an artifact folder. A model card beside the artifact is let be: it is not a part of it, nor published.
+ * @throws ArtifactFolderError  When something is missing, altered, truncated, malformed, or not listed.
+ */
+export async function readArtifactFolder(folder: string): Promise<ArtifactFolder> {
+  const names = await listFolder(folder);
+  try {
+    const parsed = parseManifest(
+      await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes),
+    );
+    const { manifest } = parsed;
+    const listed = new Set([MANIFEST_FILE, CARD_FILE, ...manifest.files.map((file) => file.path)]);
+    const unlisted = names.filter((name) => !listed.has(name));
+    if (unlisted.length > 0) {
+      throw new ArtifactFolderError(
+        `${folder}: ${MANIFEST_FILE} does not list ${unlisted.join(', ')}; move it elsewhere, or export the model again`,
+      );
+    }
+    const files = new Map<string, Uint8Array>();
+    for (const file of manifest.files) {
+      const bytes = await readBounded(folder, file.path, ARTIFACT_LIMITS.fileBytes);
+      verifyFile(file, bytes);
+      if (file.path === WEIGHTS_FILE) {
+        decodeWeights(parsed, bytes);
+      }
+      files.set(file.path, bytes);
+    }
+    return { ...parsed, files };
+  } catch (cause) {
+    if (cause instanceof ArtifactError) {
+      throw new ArtifactFolderError(`${folder}: ${cause.message}; export the model again`, {
+        cause,
+      });
+    }
+    throw cause;
+  }
+}
+
+async function listFolder(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new ArtifactFolderError(
+        `${folder}: expected a folder with ${MANIFEST_FILE}, got ${code === 'ENOENT' ? 'nothing there' : 'a file'}`,
+        { cause },
+      );
+    }
+    throw cause;
+  }
+}
+
+async function readBounded(folder: string, name: string, maxBytes: number): Promise<Uint8Array> {
+  const path = join(folder, name);
+  const facts = await lstat(path).catch((cause: NodeJS.ErrnoException) => {
+    throw cause.code === 'ENOENT'
+      ? new ArtifactError({ reason: 'missing', what: name }, { cause })
+      : cause;
+  });
+  if (!facts.isFile()) {
+    throw new ArtifactFolderError(
+      `${path}: expected a plain file, got a ${facts.isDirectory() ? 'folder' : 'link or device'}`,
+    );
+  }
+  if (facts.size > maxBytes) {
+    throw new ArtifactError({ reason: 'too_large', what: name, bytes: facts.size, maxBytes });
+  }
+  return new Uint8Array(await readFile(path));
+}

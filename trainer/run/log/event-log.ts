@@ -1,0 +1,87 @@
+/**
+ * A run's log for TensorBoard: event files in a folder, one for each start or resumption.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { appendToLog, writeAtomically } from '../../../storage/files.ts';
+import type { MetricsLine } from './metrics.ts';
+import { encodeEvent, encodeHead, trimEvents, type EventImage } from './tensorboard.ts';
+
+/** Figures by their tags. TensorBoard groups by what stands before the slash. */
+const TAGS = {
+  'loss/discriminator': 'discriminatorLoss',
+  'loss/generator': 'generatorLoss',
+  'gradient_norm/discriminator': 'discriminatorGradientNorm',
+  'gradient_norm/generator': 'generatorGradientNorm',
+  'penalty/r1': 'r1',
+  'penalty/r2': 'r2',
+  'samples/diversity': 'diversity',
+  'schedule/learning_rate_factor': 'learningRateFactor',
+  'speed/images_per_second': 'imagesPerSecond',
+  'memory/tensors': 'tensors',
+  'memory/resident_bytes': 'residentBytes',
+} as const satisfies Record<string, keyof MetricsLine>;
+
+const GRID_TAG = 'samples/grid';
+/** TensorBoard looks for names that hold "tfevents". */
+const PREFIX = 'events.out.tfevents.';
+
+/** Where a run's figures go for TensorBoard. */
+export interface EventLog {
+  append(line: MetricsLine, grid: EventImage | null): Promise<void>;
+}
+
+/**
+ * Opens the log of a run that starts or goes on at `step`, and drops what it tells of that step and later ones, so that no
+ * step is told twice.
+ *
+ * @param folder  Made when it is not there.
+ * @param clock   Milliseconds since 1970.
+ */
+export async function openEventLog(
+  folder: string,
+  step: number,
+  clock: () => number = Date.now,
+): Promise<EventLog> {
+  await mkdir(folder, { recursive: true });
+  for (const name of (await readdir(folder)).filter((file) => file.startsWith(PREFIX))) {
+    const path = join(folder, name);
+    const bytes = await readFile(path);
+    const kept = trimEvents(bytes, step);
+    if (kept === null) {
+      await rm(path);
+    } else if (kept.length < bytes.length) {
+      await writeAtomically(path, kept);
+    }
+  }
+  const path = chooseName(folder, clock());
+  await appendToLog(path, encodeHead({ wallTimeMs: clock(), step }));
+  return {
+    append: (line, grid) => {
+      const scalars = Object.entries(TAGS).flatMap(([tag, figure]) =>
+        line[figure] === undefined ? [] : [[tag, line[figure]]],
+      );
+      const images = grid === null ? {} : { [GRID_TAG]: grid };
+      return appendToLog(
+        path,
+        encodeEvent({
+          wallTimeMs: clock(),
+          step: line.step,
+          scalars: Object.fromEntries(scalars),
+          images,
+        }),
+      );
+    },
+  };
+}
+
+/** TensorBoard reads a folder's files in the order of their names: seconds since 1970 come first, by custom. */
+function chooseName(folder: string, nowMs: number): string {
+  for (let seconds = Math.floor(nowMs / 1000); ; seconds++) {
+    const path = join(folder, `${PREFIX}${String(seconds).padStart(10, '0')}.digitmint`);
+    if (!existsSync(path)) {
+      return path;
+    }
+  }
+}

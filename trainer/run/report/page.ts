@@ -1,0 +1,262 @@
+/**
+ * A run's report as one HTML page that needs nothing else: no network, no script. A script makes the pictures larger.
+ * Pure.
+ */
+import { planGenerator } from '../../../shared/model/generator.ts';
+import type { MetricsLine, Warning } from '../log/metrics.ts';
+import type { TrainingConfig } from '../../gan/preset.ts';
+import { describeSeconds } from '../log/reporter.ts';
+import type { RunOptions, SavedGrid } from '../run-folder.ts';
+import type { Session } from '../session.ts';
+import { renderChart, renderTable, type Chart } from './chart.ts';
+import { planCharts } from './charts.ts';
+import { escapeHtml, formatNumber, formatStep } from './html.ts';
+import { SCRIPT, STYLE } from './page-assets.ts';
+
+/** What is known of a run. Older versions kept less. */
+export interface RunRecord {
+  /** For the title. */
+  readonly name: string;
+  readonly options: Partial<Omit<RunOptions, 'config'>> & {
+    readonly config: Partial<TrainingConfig>;
+  };
+  readonly sessions: readonly Session[];
+  readonly metrics: readonly MetricsLine[];
+  readonly grids: readonly SavedGrid[];
+}
+
+/** Warnings that ended the run. */
+const FATAL = new Set(['diverged', 'collapsed']);
+
+/** Builds the page. */
+export function buildReport(record: RunRecord): string {
+  const { name, metrics, options } = record;
+  const charts = planCharts(metrics, options.config);
+  const sections = [
+    renderHeader(record),
+    renderWarnings(metrics),
+    renderGrids(record),
+    renderCharts(charts),
+    renderEnvironment(record),
+    renderConfig(options.config),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>${escapeHtml(name)}: training report</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${sections.filter((section) => section !== '').join('\n')}
+</main>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+function renderHeader(record: RunRecord): string {
+  const { name, options, metrics } = record;
+  const { config, dataset } = options;
+  const status = describeStatus(record);
+  const told = [
+    config.preset && `preset ${config.preset}`,
+    config.seed !== undefined && `seed ${JSON.stringify(config.seed)}`,
+    dataset && `${dataset.name}, ${formatStep(dataset.images)} images`,
+  ].filter((part) => typeof part === 'string');
+  return `<header>
+<p class="kind">Training report</p>
+<h1>${escapeHtml(name)} <span class="status ${status.tone}">${escapeHtml(status.text)}</span></h1>
+<p class="told">${escapeHtml(told.join(' · '))}</p>
+${renderFigures(metrics, config)}
+</header>`;
+}
+
+function describeStatus({ options, metrics }: RunRecord): {
+  text: string;
+  tone: 'good' | 'bad' | 'open';
+} {
+  const last = metrics.at(-1);
+  if (last === undefined) {
+    return { text: 'nothing logged yet', tone: 'open' };
+  }
+  const fatal = last.warnings?.find(({ code }) => FATAL.has(code));
+  if (fatal !== undefined) {
+    return { text: `${fatal.code} at step ${formatStep(last.step)}`, tone: 'bad' };
+  }
+  const { steps } = options.config;
+  if (steps !== undefined && last.step < steps - 1) {
+    return { text: `${Math.floor(((last.step + 1) / steps) * 100)}% done`, tone: 'open' };
+  }
+  return { text: 'finished', tone: 'good' };
+}
+
+function renderFigures(metrics: readonly MetricsLine[], config: Partial<TrainingConfig>): string {
+  const last = metrics.at(-1);
+  if (last === undefined) {
+    return '';
+  }
+  const find = (figure: 'diversity' | 'seconds'): number | undefined =>
+    metrics.findLast((line) => line[figure] !== undefined)?.[figure];
+  const seconds = find('seconds');
+  const diversity = find('diversity');
+  const done = formatStep(last.step + 1);
+  const figures: [string, string | undefined][] = [
+    [
+      'steps',
+      (config.steps ?? 0) > last.step + 1 ? `${done} of ${formatStep(config.steps ?? 0)}` : done,
+    ],
+    ['images seen', formatStep(last.imagesSeen)],
+    ['time', seconds === undefined ? undefined : describeSeconds(seconds)],
+    ['images/s', seconds === undefined ? undefined : formatNumber(last.imagesSeen / seconds)],
+    ['D loss', formatNumber(last.discriminatorLoss)],
+    ['G loss', formatNumber(last.generatorLoss)],
+    ['diversity', diversity === undefined ? undefined : formatNumber(diversity)],
+  ];
+  const items = figures.flatMap(([label, value]) =>
+    value === undefined ? [] : [`<div><dt>${label}</dt><dd>${value}</dd></div>`],
+  );
+  return `<dl class="figures">${items.join('')}</dl>`;
+}
+
+function renderWarnings(metrics: readonly MetricsLine[]): string {
+  const raised = metrics.flatMap(({ step, warnings = [] }) =>
+    warnings.map((warning) => ({ step, warning })),
+  );
+  if (raised.length === 0) {
+    return metrics.length === 0 ? '' : '<p class="quiet">No warnings were raised.</p>';
+  }
+  const items = raised.map(({ step, warning }) => `<li>${renderWarning(step, warning)}</li>`);
+  return `<section class="warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">Warnings</h2><ol>${items.join('')}</ol></section>`;
+}
+
+function renderWarning(step: number, { code, message, advice }: Warning): string {
+  const sentence = message.charAt(0).toUpperCase() + message.slice(1);
+  return `<p><strong>Step ${formatStep(step)}</strong> <code>${escapeHtml(code)}</code></p><p>${escapeHtml(sentence)}</p><p class="advice">${escapeHtml(advice)}</p>`;
+}
+
+function renderGrids({ grids, metrics }: RunRecord): string {
+  if (grids.length === 0) {
+    return '';
+  }
+  const diversities = new Map(metrics.map(({ step, diversity }) => [step, diversity]));
+  const items = grids.map(({ step, png }) => {
+    const diversity = diversities.get(step);
+    const caption = `step ${formatStep(step)}${diversity === undefined ? '' : ` · diversity ${diversity.toFixed(2)}`}`;
+    const source = `data:image/png;base64,${Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64')}`;
+    return `<li><figure><img src="${source}" alt="Samples at step ${formatStep(step)}"><figcaption>${caption}</figcaption></figure></li>`;
+  });
+  return `<section class="samples" aria-labelledby="samples-title"><h2 id="samples-title">Samples over time</h2>
+<p class="note">The same latents each time, so that a place can be followed from picture to picture.</p>
+<div class="gallery"><div id="viewer" hidden><img alt=""><div class="controls"><button type="button" aria-pressed="false">Play</button><input type="range" min="0" max="${grids.length - 1}" value="${grids.length - 1}" aria-label="Picture"><output></output></div></div>
+<ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div></section>`;
+}
+
+function renderCharts(charts: readonly Chart[]): string {
+  const figures = charts.flatMap((chart) => {
+    const svg = renderChart(chart);
+    return svg === null
+      ? []
+      : [
+          `<figure class="chart"><figcaption><h3>${escapeHtml(chart.title)}</h3><p class="note">${escapeHtml(chart.note)}</p></figcaption>${svg}` +
+            `<details><summary>Table<span class="unseen"> of ${escapeHtml(chart.title.toLowerCase())}</span></summary><div class="scroll" tabindex="0">${renderTable(chart)}</div></details></figure>`,
+        ];
+  });
+  return figures.length === 0
+    ? ''
+    : `<section aria-labelledby="curves-title"><h2 id="curves-title">Curves</h2><div class="charts">${figures.join('\n')}</div></section>`;
+}
+
+function renderEnvironment({ options, sessions }: RunRecord): string {
+  const { dataset, backend } = options;
+  const rows: [string, string][] = [];
+  if (dataset !== undefined) {
+    rows.push(
+      ['data set', `${dataset.name}, ${formatStep(dataset.images)} images`],
+      ['data set’s SHA-256', dataset.sha256],
+    );
+  }
+  if (backend !== undefined && sessions.length === 0) {
+    rows.push([
+      'backend',
+      backend.threads === null ? backend.name : `${backend.name}, ${backend.threads} threads`,
+    ]);
+  }
+  for (const { startedAt, step, backend: used, versions, machine } of sessions) {
+    const what = step === 0 ? 'started' : `resumed at step ${formatStep(step)}`;
+    rows.push(
+      [what, startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
+      ['backend', `${used.name}: ${used.description}`],
+      [
+        'versions',
+        `digitmint ${versions.digitmint}, Node ${versions.node}, TensorFlow.js ${versions.tfjs}`,
+      ],
+      [
+        'machine',
+        `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
+      ],
+    );
+  }
+  return rows.length === 0
+    ? ''
+    : `<section aria-labelledby="environment-title"><h2 id="environment-title">Data and environment</h2>${renderRows(rows)}</section>`;
+}
+
+function renderConfig(config: Partial<TrainingConfig>): string {
+  const rows = flatten(config);
+  if (config.generator !== undefined) {
+    const { parameters, macs } = planGenerator(config.generator);
+    rows.push([
+      'generator in all',
+      `${formatStep(parameters)} weights, ${formatStep(macs)} multiply-accumulates a sample`,
+    ]);
+  }
+  return `<section aria-labelledby="config-title"><h2 id="config-title">Configuration</h2>${renderRows(rows)}</section>`;
+}
+
+/** Nested settings as rows: objects are gone into, lists of plain values and records stand in one row each. */
+function flatten(value: object, prefix = ''): [string, string][] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, string][] => {
+    const name = `${prefix}${key}`;
+    if (Array.isArray(inner) && inner.some((item) => typeof item === 'object')) {
+      return inner.map((item, i) => [`${name} ${i + 1}`, describeValue(item)]);
+    }
+    return typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? flatten(inner, `${name}.`)
+      : [[name, describeValue(inner)]];
+  });
+}
+
+function describeValue(value: unknown): string {
+  if (Array.isArray(value)) {
+    return value.map(describeValue).join(', ');
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value)
+      .map(([key, inner]) =>
+        key === 'type'
+          ? String(inner)
+          : `${key} ${Array.isArray(inner) ? inner.join(' × ') : String(inner)}`,
+      )
+      .join(', ');
+  }
+  return typeof value === 'number'
+    ? value.toLocaleString('en', { maximumSignificantDigits: 12 })
+    : String(value);
+}
+
+function renderRows(rows: readonly (readonly [string, string])[]): string {
+  // Long names of settings may break before each of their words.
+  const breakable = (name: string): string =>
+    escapeHtml(name).replace(/(?<=[a-z])(?=[A-Z])|(?<=\.)/g, '<wbr>');
+  const cells = rows.map(
+    ([name, value]) =>
+      `<tr><th scope="row">${breakable(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+  );
+  return `<div class="scroll"><table class="facts"><tbody>${cells.join('')}</tbody></table></div>`;
+}

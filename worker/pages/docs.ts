@@ -1,0 +1,147 @@
+/**
+ * `GET /docs`: the interface as people read it, made from what the routes say about themselves. No script.
+ */
+import { html } from 'hono/html';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import type { App } from '../context.ts';
+import { HEADERS } from '../http/headers.ts';
+import type { Operation } from '../http/operation.ts';
+import { renderPage } from './page.ts';
+
+export const DOCS_OPERATION: Operation = {
+  id: 'getDocs',
+  path: '/docs',
+  routes: ['/docs'],
+  kind: 'page',
+  summary: 'The documentation, for people',
+  answers: { 'text/html': 'text' },
+  examples: ['/docs'],
+};
+
+export function addDocsRoute(app: App, operations: readonly Operation[]): void {
+  app.get('/docs', (c) =>
+    renderPage(c, {
+      title: 'Documentation',
+      body: html`<main id="main" class="prose">
+        <h1>digitmint’s interface</h1>
+        <p class="lead">
+          GET everything: no key, any origin; jobs alone are their owner’s. The same for programs:
+          <a href="/openapi.json">openapi.json</a>.
+        </p>
+        <nav aria-label="Contents">
+          <ul>
+            ${operations.map(
+              ({ id, path, method, summary }) =>
+                html`<li>
+                  <a href="#${id}"><code>${nameOperation(method, path)}</code></a> ${summary}
+                </li>`,
+            )}
+          </ul>
+        </nav>
+        ${operations.map((operation, i) => renderOperation(operation, findSame(operations.slice(0, i), operation)))}
+        <h2>Everywhere</h2>
+        <ul>
+          <li>
+            Parameters that a route does not know are named in the header
+            <code>${HEADERS.warning}</code>; <code>strict=1</code> refuses them. Cache-busters
+            (<code>v</code>, <code>t</code>, <code>_</code>, <code>cb</code>, <code>r</code>,
+            <code>random</code>, <code>utm_…</code>) are accepted and change nothing.
+          </li>
+          <li>
+            A value beyond its limit is a 400 that tells the range. A URL has at most
+            ${LIMITS.maxUrlLength} characters.
+          </li>
+          <li>
+            Errors are problem details (RFC 9457) with a <a href="/errors">stable code</a> and the
+            names of the parameters at fault; where a picture was asked for, the error is drawn,
+            unless <code>Accept</code> names <code>application/problem+json</code>. They are never
+            cached.
+          </li>
+        </ul>
+      </main>`,
+    }),
+  );
+}
+
+/** An operation further up with the very same query parameters: they are listed once. */
+function findSame(before: readonly Operation[], { query }: Operation): Operation | undefined {
+  return query === undefined ? undefined : before.find((operation) => operation.query === query);
+}
+
+function nameOperation(method: Operation['method'], path: string): string {
+  return method === undefined ? path : `${method} ${path}`;
+}
+
+function renderOperation(operation: Operation, same: Operation | undefined) {
+  const {
+    id,
+    path,
+    method,
+    summary,
+    pathParameters,
+    query,
+    answers,
+    errors = [],
+    examples,
+  } = operation;
+  return html`<section id="${id}">
+    <h2><code>${nameOperation(method, path)}</code></h2>
+    <p>
+      ${summary}:
+      ${Object.keys(answers).map((type, i) => html`${i > 0 ? ', ' : ''}<code>${type}</code>`)}.
+    </p>
+    ${renderParameters({ ...pathParameters, ...(same === undefined ? query : {}) })}
+    ${
+      same === undefined
+        ? ''
+        : html`<p>
+            Query parameters as of <a href="#${same.id}"><code>${same.path}</code></a
+            >.
+          </p>`
+    }
+    <ul>
+      ${examples.map(
+        (example) =>
+          html`<li>
+            <a href="${example}"><code>${example}</code></a>
+          </li>`,
+      )}
+    </ul>
+    ${
+      errors.length > 0
+        ? html`<p>
+            Errors:
+            ${errors.map((code, i) => html`${i > 0 ? ', ' : ''}<a href="/errors/${code}"><code>${code}</code></a>`)}.
+          </p>`
+        : ''
+    }
+  </section>`;
+}
+
+function renderParameters(parameters: ParameterSet) {
+  const entries = Object.entries(parameters);
+  return entries.length === 0
+    ? ''
+    : html`<table>
+        <thead>
+          <tr>
+            <th>parameter</th>
+            <th>what it does</th>
+            <th>takes</th>
+            <th>without it</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${entries.map(
+            ([name, { schema, about, without }]) =>
+              html`<tr>
+                <td><code>${name}</code></td>
+                <td>${about}</td>
+                <td data-label="takes">${schema.description ?? ''}</td>
+                <td data-label="without it">${without}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>`;
+}

@@ -1,0 +1,97 @@
+/**
+ * Two loops of pictures that turn into one another, as /morph draws them, in the page's ink; still ones for whoever asked
+ * their system for less motion.
+ */
+import { html } from 'hono/html';
+import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
+import type { Markup } from '../page.ts';
+import { DARK_INK, hasDigits, INK, type ModelView } from './model-view.ts';
+import { renderSnippet } from './snippet.ts';
+
+/** Small enough for the page's budget: the browser enlarges them. */
+const DIGITS = { digits: '0123456789', frames: '6', fps: '15' };
+const ONE_CLASS = { n: '4', frames: '8', fps: '15' };
+
+interface Loop {
+  readonly id: string;
+  readonly title: string;
+  readonly text: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** What of it the still picture is asked for. */
+  readonly still: Readonly<Record<string, string>>;
+}
+
+function listLoops({ name, classes }: ModelView['manifest']): Loop[] {
+  const last = classes.at(-1);
+  const among = last === undefined ? {} : { label: last };
+  return [
+    ...(hasDigits(classes)
+      ? [
+          {
+            id: 'loop-digits',
+            title: 'Class by class',
+            text: 'Any row of digits in one hand: a countdown, a year, a sum that changes.',
+            parameters: DIGITS,
+            still: { label: '0' },
+          },
+        ]
+      : []),
+    {
+      id: 'loop-hands',
+      title: last === undefined ? 'From one to the next' : 'Hand by hand',
+      text:
+        last === undefined
+          ? `Only ${name} on the way, never a blend of two.`
+          : `Always “${last}”, as different people write it.`,
+      parameters: { ...ONE_CLASS, ...among },
+      still: among,
+    },
+  ];
+}
+
+export function renderLoops(view: ModelView, origin: string): Markup {
+  const { manifest } = view;
+  return html`<section id="loops" class="loops" aria-labelledby="loops-title">
+    <h2 id="loops-title">Let them turn into one another</h2>
+    <p class="lead">
+      Loops without a seam, as animated PNG or GIF: every frame is a picture of its own, on the
+      shortest way between two.
+    </p>
+    <div class="loop-list">
+      ${listLoops(manifest).map((loop) => renderLoop(loop, view, origin))}
+    </div>
+  </section>`;
+}
+
+function renderLoop(
+  { id, title, text, parameters, still }: Loop,
+  { manifest }: ModelView,
+  origin: string,
+): Markup {
+  const { name, version, image } = manifest;
+  const isGrey = image.channels === 1;
+  const write = (path: string, told: Readonly<Record<string, string>>, ink: Colour): string =>
+    `${path}?${new URLSearchParams({ seed: 'Ada', ...told, ...(isGrey && { fg: formatColour(ink), bg: 'transparent' }) }).toString()}&model=${name}@${version}`;
+  const dark = '(prefers-color-scheme: dark)';
+  const calm = '(prefers-reduced-motion: reduce)';
+  const shown = new URLSearchParams({ seed: 'Ada', ...parameters, scale: '4' }).toString();
+  return html`<figure class="loop">
+    <picture>
+      <source media="${calm} and ${dark}" srcset="${write('/digit.png', still, DARK_INK)}" />
+      <source media="${calm}" srcset="${write('/digit.png', still, INK)}" />
+      <source media="${dark}" srcset="${write('/morph.png', parameters, DARK_INK)}" />
+      <img
+        src="${write('/morph.png', parameters, INK)}"
+        alt="${title}: a loop of ${name}"
+        width="${image.width * 4}"
+        height="${image.height * 4}"
+        loading="lazy"
+      />
+    </picture>
+    <figcaption>
+      <h3>${title}</h3>
+      <p>${text}</p>
+      ${renderSnippet(id, `URL of the loop: ${title}`, `${origin}/morph.gif?${shown}`)}
+    </figcaption>
+  </figure>`;
+}

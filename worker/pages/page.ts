@@ -1,0 +1,60 @@
+/**
+ * The frame of every page: one style sheet, dark and light, phone and desktop; nothing from elsewhere, and a script only
+ * where a page asks for it.
+ */
+import { html } from 'hono/html';
+import type { HtmlEscapedString } from 'hono/utils/html';
+import files from 'page-files';
+import type { AppContext } from '../context.ts';
+import { buildPageHeaders } from '../http/headers.ts';
+
+export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>;
+
+export interface Page {
+  readonly title: string;
+  /** More elements of the head. */
+  readonly head?: Markup;
+  /** Whether the page's script shall run. */
+  readonly isScripted?: boolean;
+  /** With one `main`. */
+  readonly body: Markup;
+}
+
+/** Answers with a page; never cached. */
+export async function renderPage(
+  c: AppContext,
+  { title, head, isScripted = false, body }: Page,
+): Promise<Response> {
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${title} · digitmint</title>
+        <link rel="icon" type="image/png" href="/digit.png?seed=digitmint" />
+        <link rel="stylesheet" href="${files.style}" />
+        ${isScripted ? html`<script type="module" src="${files.page}"></script>` : ''} ${head ?? ''}
+      </head>
+      <body>
+        <a class="skip" href="#main">Skip to the content</a>
+        <header class="bar">
+          <a class="wordmark" href="/">digitmint</a>
+          <nav aria-label="Pages">
+            <a href="/#play">Play</a>
+            <a href="/#explore">Explore</a>
+            <a href="/docs">Docs</a>
+          </nav>
+        </header>
+        ${body}
+        <footer class="foot">
+          <p>No key, no cookies, no tracking. Free software under the MIT licence.</p>
+          <nav aria-label="More">
+            <a href="/docs">Documentation</a> <a href="/openapi.json">OpenAPI</a>
+            <a href="/models">Models</a> <a href="/errors">Errors</a> <a href="/healthz">Health</a>
+          </nav>
+        </footer>
+      </body>
+    </html>`;
+  return c.html(page, 200, { ...buildPageHeaders(isScripted), 'Cache-Control': 'no-store' });
+}
