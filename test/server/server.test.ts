@@ -105,7 +105,7 @@ test('from an empty folder, on a bare Node, the built files are all that it need
   }
   expect(names.map((name) => name.replace(/-[A-Z0-9]{8}/, '')).toSorted()).toEqual([
     'assets',
-    'kernels.wasm',
+    'engine.wasm',
     'package.json',
     'png.wasm',
     'server.js',

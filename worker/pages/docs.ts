@@ -43,20 +43,15 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
         <h2>Everywhere</h2>
         <ul>
           <li>
-            Parameters that a route does not know are named in the header
-            <code>${HEADERS.warning}</code>; <code>strict=1</code> refuses them. Cache-busters
-            (<code>v</code>, <code>t</code>, <code>_</code>, <code>cb</code>, <code>r</code>,
-            <code>random</code>, <code>utm_…</code>) are accepted and change nothing.
+            Parameters that a route does not know are named in the header <code>${HEADERS.warning}</code>;
+            <code>strict=1</code> refuses them. Cache-busters (<code>v</code>, <code>t</code>, <code>_</code>, <code>cb</code>,
+            <code>r</code>, <code>random</code>, <code>utm_…</code>) are accepted and change nothing.
           </li>
+          <li>A value beyond its limit is a 400 that tells the range. A URL has at most ${LIMITS.maxUrlLength} characters.</li>
           <li>
-            A value beyond its limit is a 400 that tells the range. A URL has at most
-            ${LIMITS.maxUrlLength} characters.
-          </li>
-          <li>
-            Errors are problem details (RFC 9457) with a <a href="/errors">stable code</a> and the
-            names of the parameters at fault; where a picture was asked for, the error is drawn,
-            unless <code>Accept</code> names <code>application/problem+json</code>. They are never
-            cached.
+            Errors are problem details (RFC 9457) with a <a href="/errors">stable code</a> and the names of the parameters at
+            fault; where a picture was asked for, the error is drawn, unless <code>Accept</code> names
+            <code>application/problem+json</code>. They are never cached.
           </li>
         </ul>
       </main>`,
@@ -87,10 +82,7 @@ function renderOperation(operation: Operation, same: Operation | undefined) {
   } = operation;
   return html`<section id="${id}">
     <h2><code>${nameOperation(method, path)}</code></h2>
-    <p>
-      ${summary}:
-      ${Object.keys(answers).map((type, i) => html`${i > 0 ? ', ' : ''}<code>${type}</code>`)}.
-    </p>
+    <p>${summary}: ${Object.keys(answers).map((type, i) => html`${i > 0 ? ', ' : ''}<code>${type}</code>`)}.</p>
     ${renderParameters({ ...pathParameters, ...(same === undefined ? query : {}) })}
     ${
       same === undefined
@@ -111,8 +103,7 @@ function renderOperation(operation: Operation, same: Operation | undefined) {
     ${
       errors.length > 0
         ? html`<p>
-            Errors:
-            ${errors.map((code, i) => html`${i > 0 ? ', ' : ''}<a href="/errors/${code}"><code>${code}</code></a>`)}.
+            Errors: ${errors.map((code, i) => html`${i > 0 ? ', ' : ''}<a href="/errors/${code}"><code>${code}</code></a>`)}.
           </p>`
         : ''
     }

@@ -34,10 +34,7 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
       return renderPage(c, {
         title: `Freshly minted ${manifest.name}`,
         isScripted: true,
-        head: html`<meta
-            name="description"
-            content="Freshly minted ${manifest.name} from a URL, for any page."
-          />
+        head: html`<meta name="description" content="Freshly minted ${manifest.name} from a URL, for any page." />
           <link
             rel="alternate"
             type="application/json+oembed"
@@ -45,8 +42,8 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
             title="digitmint"
           />`,
         body: html`<main id="main">
-          ${renderHero(view, origin, dependencies.drawSeed())} ${renderPlayground(view, origin)}
-          ${renderExplorer(view)} ${renderLoops(view, origin)} ${renderAboutModel(view)}
+          ${renderHero(view, origin, dependencies.drawSeed())} ${renderPlayground(view, origin)} ${renderExplorer(view)}
+          ${renderLoops(view, origin)} ${renderAboutModel(view)}
         </main>`,
       });
     }),

@@ -50,8 +50,8 @@ export async function renderPage(
         <footer class="foot">
           <p>No key, no cookies, no tracking. Free software under the MIT licence.</p>
           <nav aria-label="More">
-            <a href="/docs">Documentation</a> <a href="/openapi.json">OpenAPI</a>
-            <a href="/models">Models</a> <a href="/errors">Errors</a> <a href="/healthz">Health</a>
+            <a href="/docs">Documentation</a> <a href="/openapi.json">OpenAPI</a> <a href="/models">Models</a>
+            <a href="/errors">Errors</a> <a href="/healthz">Health</a>
           </nav>
         </footer>
       </body>

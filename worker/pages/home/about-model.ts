@@ -32,11 +32,9 @@ export function renderAboutModel({ manifest, plan, source }: ModelView): Markup 
   return html`<section id="model" class="model" aria-labelledby="model-title">
     <h2 id="model-title">The network behind it</h2>
     <p class="lead">
-      Model <code>${name}@${version}</code>,
-      ${source === 'r2' ? 'published' : 'bundled with the worker'}, trained on
-      ${formatCount(training.dataset.images)} pictures of ${image.width} × ${image.height} pixels
-      (${training.dataset.name}). <a href="/models/${name}/${version}">Its card</a> has the rest,
-      and its files.
+      Model <code>${name}@${version}</code>, ${source === 'r2' ? 'published' : 'bundled with the worker'}, trained on
+      ${formatCount(training.dataset.images)} pictures of ${image.width} × ${image.height} pixels (${training.dataset.name}).
+      <a href="/models/${name}/${version}">Its card</a> has the rest, and its files.
     </p>
     <dl class="facts">
       ${facts.map(

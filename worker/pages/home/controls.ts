@@ -160,9 +160,7 @@ function renderControl(
           .filter((choice) => value !== '' || choice !== without)
           .map(
             (choice) =>
-              html`<option value="${choice}" ${choice === value ? 'selected' : ''}>
-                ${choice}
-              </option>`,
+              html`<option value="${choice}" ${choice === value ? 'selected' : ''}>${choice}</option>`,
           )}
       </select>`;
     case 'colour':
@@ -194,26 +192,17 @@ function renderControl(
           spellcheck="false"
           autocapitalize="none"
           aria-describedby="${described}"
-        /><button type="button" class="dice" data-dice="${id}" aria-label="Another seed">
-          ${DICE}
-        </button></span
+        /><button type="button" class="dice" data-dice="${id}" aria-label="Another seed">${DICE}</button></span
       >`;
     case 'class':
       return areButtons(context)
-        ? html`<span
-            class="chips"
-            role="radiogroup"
-            aria-labelledby="label-${name}"
-            aria-describedby="${described}"
+        ? html`<span class="chips" role="radiogroup" aria-labelledby="label-${name}" aria-describedby="${described}"
             >${['', ...context.classes].map(
               (one) =>
                 html`<label class="chip"
-                  ><input
-                    type="radio"
-                    name="${name}"
-                    value="${one}"
-                    ${one === value ? 'checked' : ''}
-                  /><span>${one === '' ? 'any' : one}</span></label
+                  ><input type="radio" name="${name}" value="${one}" ${one === value ? 'checked' : ''} /><span
+                    >${one === '' ? 'any' : one}</span
+                  ></label
                 >`,
             )}</span
           >`
@@ -235,9 +224,7 @@ function renderControl(
           ${name === 'model' ? 'list=models' : ''}
         />${
           name === 'model'
-            ? html`<datalist id="models">
-                ${context.models.map((model) => html`<option value="${model}"></option>`)}
-              </datalist>`
+            ? html`<datalist id="models">${context.models.map((model) => html`<option value="${model}"></option>`)}</datalist>`
             : ''
         }`;
   }
@@ -248,23 +235,8 @@ function toHex(colour: string): string {
   return /^[0-9a-f]{6}$/i.test(colour) ? colour : '000000';
 }
 
-export const DICE = html`<svg
-  viewBox="0 0 24 24"
-  width="18"
-  height="18"
-  aria-hidden="true"
-  focusable="false"
->
-  <rect
-    x="3.5"
-    y="3.5"
-    width="17"
-    height="17"
-    rx="4"
-    fill="none"
-    stroke="currentColor"
-    stroke-width="1.6"
-  />
+export const DICE = html`<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true" focusable="false">
+  <rect x="3.5" y="3.5" width="17" height="17" rx="4" fill="none" stroke="currentColor" stroke-width="1.6" />
   <circle cx="8.5" cy="8.5" r="1.5" fill="currentColor" />
   <circle cx="15.5" cy="15.5" r="1.5" fill="currentColor" />
   <circle cx="12" cy="12" r="1.5" fill="currentColor" />

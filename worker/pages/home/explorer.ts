@@ -28,9 +28,8 @@ export function renderExplorer({ manifest }: ModelView): Markup {
   >
     <h2 id="explore-title">Walk between four of them</h2>
     <p class="lead">
-      Every picture is a point in a space of ${latent.size} dimensions. Here is the plane between
-      four of them, drawn under your pointer by the very generator that serves this site, in your
-      browser.
+      Every picture is a point in a space of ${latent.size} dimensions. Here is the plane between four of them, drawn under your
+      pointer by the very generator that serves this site, in your browser.
     </p>
     <noscript><p class="note">This needs JavaScript.</p></noscript>
     <div class="explore-start" id="explore-start">
@@ -49,10 +48,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
       </div>
       <div>
         <button type="button" class="button" id="explore-load">Load the generator</button>
-        <p class="soft">
-          ${kilobytes} kB, once; nothing leaves your browser.
-          <span id="explore-status" role="status"></span>
-        </p>
+        <p class="soft">${kilobytes} kB, once; nothing leaves your browser. <span id="explore-status" role="status"></span></p>
         <p class="fault" id="explore-fault" role="alert" hidden></p>
       </div>
     </div>
@@ -85,14 +81,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
         <div class="field field-seed">
           <label class="label" for="explore-seed">Seed of the corners</label>
           <span class="joined"
-            ><input
-              type="text"
-              id="explore-seed"
-              value="Ada"
-              maxlength="128"
-              spellcheck="false"
-              autocapitalize="none"
-            /><button
+            ><input type="text" id="explore-seed" value="Ada" maxlength="128" spellcheck="false" autocapitalize="none" /><button
               type="button"
               class="dice"
               data-dice="explore-seed"

@@ -44,17 +44,13 @@ export function renderHero(view: ModelView, origin: string, seed: string): Marku
     <div>
       <h1>Freshly minted ${name}, from a URL.</h1>
       <p class="lead">
-        Pictures that nobody made: ${name}${classes.length > 0 ? ` (${listClasses(classes)})` : ''},
-        drawn this moment by a small neural network at the edge.
+        Pictures that nobody made: ${name}${classes.length > 0 ? ` (${listClasses(classes)})` : ''}, drawn this moment by a small
+        neural network at the edge.
       </p>
       ${renderSnippet('hero-url', 'URL', `${origin}/digit.png`)}
-      <p class="soft">
-        Put it into any page: a new picture at every view, or the same for good once you name a
-        seed.
-      </p>
+      <p class="soft">Put it into any page: a new picture at every view, or the same for good once you name a seed.</p>
       <p class="actions">
-        <a class="button" href="/" data-again>Mint sixteen more</a>
-        <a class="quiet" href="#play">Play with it</a>
+        <a class="button" href="/" data-again>Mint sixteen more</a> <a class="quiet" href="#play">Play with it</a>
       </p>
     </div>
     <ul class="digits">
@@ -62,11 +58,7 @@ export function renderHero(view: ModelView, origin: string, seed: string): Marku
         const url = buildDigitUrl({ ...digits, start: i });
         return html`<li>
           <a href="${url}"
-            ><img
-              src="${url}"
-              alt="${name}, number ${i + 1} of ${SHOWN}"
-              width="${image.width}"
-              height="${image.height}"
+            ><img src="${url}" alt="${name}, number ${i + 1} of ${SHOWN}" width="${image.width}" height="${image.height}"
           /></a>
         </li>`;
       })}

@@ -54,12 +54,9 @@ export function renderLoops(view: ModelView, origin: string): Markup {
   return html`<section id="loops" class="loops" aria-labelledby="loops-title">
     <h2 id="loops-title">Let them turn into one another</h2>
     <p class="lead">
-      Loops without a seam, as animated PNG or GIF: every frame is a picture of its own, on the
-      shortest way between two.
+      Loops without a seam, as animated PNG or GIF: every frame is a picture of its own, on the shortest way between two.
     </p>
-    <div class="loop-list">
-      ${listLoops(manifest).map((loop) => renderLoop(loop, view, origin))}
-    </div>
+    <div class="loop-list">${listLoops(manifest).map((loop) => renderLoop(loop, view, origin))}</div>
   </section>`;
 }
 

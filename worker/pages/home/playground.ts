@@ -59,37 +59,23 @@ export function renderPlayground(view: ModelView, origin: string): Markup {
   };
   return html`<section id="play" class="play" aria-labelledby="play-title">
     <h2 id="play-title">Play with the URL</h2>
-    <p class="lead">
-      Everything that the interface can be told, live. When you like what you see, copy it.
-    </p>
+    <p class="lead">Everything that the interface can be told, live. When you like what you see, copy it.</p>
     <noscript
       ><p class="note">
-        The controls need JavaScript, the URLs do not: <a href="/docs">the documentation</a> has
-        every parameter.
+        The controls need JavaScript, the URLs do not: <a href="/docs">the documentation</a> has every parameter.
       </p></noscript
     >
     <div class="examples" role="group" aria-label="Examples">
       ${listExamples(manifest).map(([title, query]) => html`<button type="button" class="example" data-query="${query}">${title}</button>`)}
     </div>
     <div class="bench">
-      <form
-        id="play-form"
-        class="controls"
-        autocomplete="off"
-        novalidate
-        aria-label="Parameters"
-        data-name="${name}"
-      >
+      <form id="play-form" class="controls" autocomplete="off" novalidate aria-label="Parameters" data-name="${name}">
         <div class="segments" role="radiogroup" aria-label="What to draw">
           <label
-            ><input type="radio" name="route" value="digit" checked /><span
-              >Digits <code>/digit</code></span
-            ></label
+            ><input type="radio" name="route" value="digit" checked /><span>Digits <code>/digit</code></span></label
           >
           <label
-            ><input type="radio" name="route" value="number" /><span
-              >A number <code>/number</code></span
-            ></label
+            ><input type="radio" name="route" value="number" /><span>A number <code>/number</code></span></label
           >
         </div>
         ${renderControls({ classes, models: [name, `${name}@${version}`], values })}
@@ -105,20 +91,10 @@ export function renderPlayground(view: ModelView, origin: string): Markup {
         <p class="fault" id="play-fault" role="alert" hidden></p>
         <fieldset class="segments pin">
           <legend>The URL to copy</legend>
-          <label
-            ><input type="radio" name="pin" value="floating" checked form="pin-form" /><span
-              >Floating</span
-            ></label
-          >
-          <label
-            ><input type="radio" name="pin" value="pinned" form="pin-form" /><span
-              >Pinned</span
-            ></label
-          >
+          <label><input type="radio" name="pin" value="floating" checked form="pin-form" /><span>Floating</span></label>
+          <label><input type="radio" name="pin" value="pinned" form="pin-form" /><span>Pinned</span></label>
         </fieldset>
-        <p class="soft" id="pin-note">
-          As you asked: a seed keeps the digits, and a better model redraws them.
-        </p>
+        <p class="soft" id="pin-note">As you asked: a seed keeps the digits, and a better model redraws them.</p>
         <dl class="snippets" id="snippets" data-alt="${alt}">
           <dt>URL</dt>
           <dd>${renderSnippet('snippet-url', 'URL', url)}</dd>

@@ -8,8 +8,6 @@ import type { Markup } from '../page.ts';
 export function renderSnippet(id: string, name: string, text: string): Markup {
   return html`<div class="snippet">
     <pre class="copy" id="${id}" tabindex="0" aria-label="${name}">${text}</pre>
-    <button type="button" class="copy-button" data-copies="${id}" aria-label="Copy: ${name}">
-      Copy
-    </button>
+    <button type="button" class="copy-button" data-copies="${id}" aria-label="Copy: ${name}">Copy</button>
   </div>`;
 }
