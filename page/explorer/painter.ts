@@ -12,8 +12,8 @@ import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/laten
 import {
   drawPictures,
   loadNetwork,
-  sliceInput,
-  type LoadedNetwork,
+  VerifiedWeights,
+  type Network,
 } from '../../shared/model/sampler.ts';
 import { takeKernels } from '../../worker/models/kernels.ts';
 import { findDirections } from './directions.ts';
@@ -21,9 +21,9 @@ import type { Inputs, Message, Opened, Question, TaskName, Tasks } from './proto
 
 const DIRECTIONS = 5;
 
-let network: LoadedNetwork | undefined;
+let network: Network | undefined;
 
-function getNetwork(): LoadedNetwork {
+function getNetwork(): Network {
   if (network === undefined) {
     throw new Error('no model is open');
   }
@@ -41,7 +41,7 @@ const TASKS: {
       [`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes),
     );
     const parsed = parseManifest(manifest as Uint8Array, { name, version });
-    network = loadNetwork(parsed, weights as Uint8Array, takeKernels);
+    network = loadNetwork(VerifiedWeights.verify(parsed, weights as Uint8Array), takeKernels);
     return describe(network.plan, decodeWeights(parsed, weights as Uint8Array)[0]);
   },
   derive: ({ seed, count }): Inputs => {
@@ -50,12 +50,7 @@ const TASKS: {
     const labels = classes === 0 ? null : drawLabels(key, 0, count, classes);
     return { latents: drawLatents(key, 0, count, latentSize), labels };
   },
-  draw: ({ input }) => {
-    const { plan } = getNetwork();
-    return drawPictures(getNetwork(), input.length / plan.inputSize, (first, n) =>
-      sliceInput(plan, input, first, n),
-    ).pixels;
-  },
+  draw: ({ input }) => drawPictures(getNetwork(), input).pixels,
 };
 
 /** @param kernel  Of the first layer. */

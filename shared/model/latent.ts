@@ -1,30 +1,31 @@
 /**
- * The sampling law: which latent vector and which label sample `index` of a seed has. The one law used by the trainer's
- * grids, by offline sampling and by the worker, so that (seed, index) alone decides a digit, whatever the batch. Pure.
+ * The sampling law: which latent vector and which label sample `index` of a seed has. The trainer's
+ * grids, offline sampling and the worker all use it, so (seed, index) determines a digit in any
+ * batch. Pure. It never changes: seeds in web pages depend on it.
  *
- * Stream `index` of purpose 0 in the domain "sample": block 0 holds what is drawn beside the latent (word 0: the
- * label), the latent starts at block 1.
+ * Sample `index` reads stream `index` of purpose 0 in the domain "sample". Word 0 of block 0 gives
+ * the label; the latent vector starts at block 1.
  */
 import { deriveKey, drawWords, fillUniform, type RandomKey } from './random.ts';
 
-/** Names this law in manifests: a worker refuses a model that was made for another. */
+/** The law's name in manifests. A worker refuses a model of another law. */
 export const SAMPLING_LAW = 'chacha20-uniform/1';
 
 const PURPOSE_SAMPLE = 0;
 const LATENT_BLOCK = 1;
 
-/** The key that all samples of a seed come from. @param seed  Any text. */
+/** Derives the key of all samples of a seed. @param seed  Any text. */
 export function deriveSeedKey(seed: string): RandomKey {
   return deriveKey('sample', seed);
 }
 
 /**
- * Draws the latent vectors of `count` samples in a row.
+ * Draws the latent vectors of `count` consecutive samples.
  *
  * @param key         From {@link deriveSeedKey}.
  * @param start       Index of the first sample, a safe integer >= 0.
  * @param count       How many samples, >= 1.
- * @param latentSize  Numbers a sample, >= 1.
+ * @param latentSize  Numbers in a latent vector, >= 1.
  * @returns           Row-major [count, latentSize], uniform in [-1, 1), exact in float32.
  */
 export function drawLatents(
@@ -42,8 +43,8 @@ export function drawLatents(
 }
 
 /**
- * Draws the labels of `count` samples in a row, uniform over the classes (the bias of scaling a 32-bit word is below
- * classes / 2^32).
+ * Draws the labels of `count` consecutive samples, uniform over the classes. Scaling a 32-bit word
+ * has a bias below classes / 2^32.
  *
  * @param key      From {@link deriveSeedKey}.
  * @param start    Index of the first sample, a safe integer >= 0.

@@ -1,7 +1,7 @@
 /**
- * The one source of randomness that a seed stands for: the keystream of ChaCha20 (RFC 8439), keyed by the SHA-256 of
- * the seed. Pure, the same on every platform and for good; any block of any stream is reached without drawing those
- * before it. Nothing here may ever change: seeds embedded in web pages depend on it.
+ * Random numbers of a seed: the keystream of ChaCha20 (RFC 8439), keyed by the seed's SHA-256.
+ * Pure, and the same on every platform. A block is computed without the blocks before it. Nothing
+ * here may ever change: seeds in web pages depend on it.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -15,8 +15,8 @@ const NONCE_BYTES = 12;
 /**
  * Derives the key of a seed within a domain.
  *
- * @param domain  Separates uses of one seed, `"sample"` or `"train"`: lower-case ASCII without a colon.
- * @param seed    Any text; its UTF-8 bytes count.
+ * @param domain  Separates the uses of one seed: "sample" or "train". Lower-case ASCII, no colon.
+ * @param seed    Any text; its UTF-8 bytes are hashed.
  * @returns       32 bytes: SHA-256 of `digitmint:<domain>:<seed>`.
  */
 export function deriveKey(domain: string, seed: string): RandomKey {
@@ -24,15 +24,15 @@ export function deriveKey(domain: string, seed: string): RandomKey {
 }
 
 /**
- * Draws whole 32-bit words of a keystream.
+ * Draws 32-bit words of a keystream.
  *
  * @param key      From {@link deriveKey}.
- * @param purpose  Which of the domain's streams, an unsigned 32-bit integer (the nonce's first word).
- * @param index    Which stream of that purpose, a safe integer >= 0: a sample's place, or a training step (the nonce's
- *                 second and third words, little-endian).
+ * @param purpose  Selects a group of streams; an unsigned 32-bit integer, the nonce's first word.
+ * @param index    Selects a stream of the group: a sample's index or a training step. A safe
+ *                 integer >= 0, the nonce's second and third words, little-endian.
  * @param count    How many words, >= 0.
- * @param block    The block that it starts from (ChaCha20's counter).
- * @returns        `count` words, each uniform over 0..2^32-1; the keystream read as little-endian words.
+ * @param block    The first block, ChaCha20's counter.
+ * @returns        `count` little-endian words of the keystream, each uniform over 0..2^32-1.
  */
 export function drawWords(
   key: RandomKey,
@@ -48,15 +48,16 @@ export function drawWords(
   view.setUint32(8, Math.floor(index / 2 ** 32), true);
   const bytes = new Uint8Array(count * 4);
   chacha20(key, nonce, bytes, bytes, block);
-  // Every platform that runs JavaScript engines of today is little-endian, so the view needs no byte swap.
+  // Every platform of a current JavaScript engine is little-endian, so no byte swap is needed.
   return new Uint32Array(bytes.buffer);
 }
 
 /**
- * Maps words to numbers uniform in [-1, 1): the top 24 bits of each, so that every value is exact in float32.
+ * Maps words to numbers uniform in [-1, 1). The top 24 bits of a word make the number exact in
+ * float32.
  *
  * @param words  From {@link drawWords}.
- * @param out    Where they go, at least as long; `out[i] = (words[i] >>> 8) / 2^23 - 1`.
+ * @param out    Receives `(words[i] >>> 8) / 2^23 - 1` at `i`; at least as long as `words`.
  */
 export function fillUniform(words: Uint32Array, out: Float32Array): void {
   for (let i = 0; i < words.length; i++) {
