@@ -364,9 +364,9 @@ function checkSize(what: string, { length }: Uint8Array, expectedBytes: number):
   }
 }
 
-function checkHash(what: string, sha256: string, expectedSha256: string): void {
-  if (sha256 !== expectedSha256) {
-    throw new ArtifactError({ reason: 'hash_mismatch', what, sha256, expectedSha256 });
+function checkHash(what: string, actual: string, expectedSha256: string): void {
+  if (actual !== expectedSha256) {
+    throw new ArtifactError({ reason: 'hash_mismatch', what, sha256: actual, expectedSha256 });
   }
 }
 

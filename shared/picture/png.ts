@@ -1,29 +1,30 @@
 /**
- * Writes PNG files (W3C, Portable Network Graphics, third edition) with the program of `shared/kernels/png.ts`: whole numbers alone decide
- * every bit, so that equal pictures have equal bytes on every host, which no platform's own zlib promises.
+ * Writes PNG files (W3C, Portable Network Graphics, third edition) with `shared/kernels/png.ts`.
+ * Integers alone decide every bit, so equal pictures have equal bytes on every host. No platform's
+ * own zlib promises that.
  */
 
-/** An instance of png.wasm: png.ts tells what each does. Of its own memory. */
+/** An instance of png.wasm with memory of its own. `shared/kernels/png.ts` documents it. */
 export interface PngKernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  /** Where memory is free. */
+  /** The first free address. */
   readonly DATA: { readonly value: number };
   crc32(from: number, length: number): number;
   filterPaeth(rows: number, rowBytes: number, height: number, channels: number): void;
   compress(from: number, length: number, stride: number, to: number): number;
 }
 
-/** What becomes a file: 8 bits a channel. */
+/** A picture of 8 bits a channel. */
 export interface PngImage {
   readonly width: number;
   readonly height: number;
-  /** 1 (grey, or places of the palette) or 3 (RGB). */
+  /** 1 (grey, or indices of the palette) or 3 (RGB). */
   readonly channels: number;
   /** Row-major [height, width, channels]. */
   readonly data: Uint8Array;
-  /** At most 256 colours of red, green, blue and, of all or none, opacity; those that are not opaque come first. */
+  /** At most 256 colours: red, green, blue and opacity. Colours that are not opaque come first. */
   readonly palette?: readonly (readonly number[])[];
-  /** Whether neighbours resemble each other, as in a photograph; else they are equal or have nothing to do with each other. */
+  /** True when neighbouring pixels are similar, as in a photograph. Then rows are filtered. */
   readonly smooth?: boolean;
 }
 
@@ -31,18 +32,21 @@ export interface PngEncoder {
   encode(image: PngImage): Uint8Array<ArrayBuffer>;
 }
 
-/** An instance whose memory has grown beyond is not kept: it never shrinks. */
+/** A larger instance is not kept, because its memory never shrinks. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 65_536;
-/** Behind what is packed, for what reads or writes several bytes at once. */
+/** Free bytes behind each array, for reads and writes of several bytes. */
 const SLACK = 64;
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
-/** Of a chunk: length and type before its content, checksum after it. */
+/** Bytes of a chunk before its content (length and type) and after it (checksum). */
 const CHUNK = { head: 8, tail: 4 } as const;
 const COLOUR_TYPES = { grey: 0, rgb: 2, palette: 3 } as const;
 
-/** Makes an encoder. @param instantiate  Makes an instance of the program: at the first picture, and after a very large one. */
+/**
+ * @param instantiate  Makes an instance of the program. The encoder calls it for the first picture
+ *                     and after a very large one.
+ */
 export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
   let kept: PngKernels | undefined;
   return {
@@ -72,10 +76,10 @@ function writeFile(
 
   for (let y = 0; y < height; y++) {
     const row = rows + y * (rowBytes + 1);
-    memory[row] = 0; // No filter.
+    memory[row] = 0; // Filter type "none".
     memory.set(data.subarray(y * rowBytes, (y + 1) * rowBytes), row + 1);
   }
-  memory.fill(0, rows + size, start); // So that nothing of an earlier picture has a say.
+  memory.fill(0, rows + size, start); // Bytes of an earlier picture must not change this one.
   if (smooth === true) {
     kernels.filterPaeth(rows, rowBytes, height, channels);
   }
@@ -119,7 +123,7 @@ function writeFile(
       .map(([, , , opacity]) => opacity ?? 255)
       .filter((opacity) => opacity < 255);
     if (opacities.length > 0) {
-      writeBytes('tRNS', opacities); // Of those that are left out it is 255.
+      writeBytes('tRNS', opacities); // The other colours are opaque.
     }
   }
   writeChunk('IDAT', (at) => kernels.compress(rows, size, rowBytes + 1, at));

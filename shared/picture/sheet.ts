@@ -1,5 +1,6 @@
 /**
- * Lays samples out as one picture and encodes it as PNG: the same bytes offline and at the edge. Pure.
+ * Lays samples out as one picture and encodes it as PNG. Pure, with the same bytes offline and at
+ * the edge.
  */
 import { areEqual, BLACK, mixColours, WHITE, type Colour } from './colour.ts';
 import { enlargePixels } from './enlarge.ts';
@@ -9,7 +10,7 @@ import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts'
 
 export { chooseCols, locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
 
-/** What a grey picture's numbers are drawn in: 0 is paper, 255 is ink. */
+/** The colours of a grey picture: `bg` for 0 (paper), `fg` for 255 (ink). */
 export interface SheetColours {
   readonly bg: Colour;
   readonly fg: Colour;
@@ -23,11 +24,11 @@ export interface Picture {
   readonly channels: number;
   /** Row-major [height, width, channels]. */
   readonly pixels: Uint8Array;
-  /** Whether it was enlarged smoothly, so that neighbours resemble each other. */
+  /** True when the picture was enlarged smoothly. */
   readonly smooth?: boolean;
 }
 
-/** Lays samples out row by row; places left over in the last row, gaps and margins stay paper (0). */
+/** Lays samples out row by row. Gaps, margins and the rest of the last row are paper (0). */
 export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
   const { height: h, width: w, channels } = samples;
   const { scale, smooth = false } = layout;
@@ -52,7 +53,7 @@ export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
   return { width, height, channels, pixels, smooth: smooth && scale > 1 };
 }
 
-/** Copies one sample, a square of output pixels for each of its own. */
+/** Copies a sample and turns each of its pixels into a square. */
 function copySquares(
   sample: Uint8Array,
   { height, width, channels }: Pick<Samples, 'height' | 'width' | 'channels'>,
@@ -80,7 +81,7 @@ function copySquares(
   }
 }
 
-/** Encodes a picture as PNG, 8 bits a channel. @param colours  Of a grey picture: white on black without them. */
+/** Encodes a picture as PNG. @param colours  For a grey picture; default white on black. */
 export function encodePng(
   png: PngEncoder,
   picture: Picture,
@@ -89,27 +90,27 @@ export function encodePng(
   return encodePngs(png, [picture], colours)[0] as Uint8Array<ArrayBuffer>;
 }
 
-/** The same of several, at least one, all with the same palette. */
+/** Encodes at least one picture, all with the same palette. */
 export function encodePngs(
   png: PngEncoder,
   pictures: readonly Picture[],
   colours: SheetColours | undefined,
 ): Uint8Array<ArrayBuffer>[] {
-  const isPainted = colours !== undefined && pictures[0]?.channels === 1;
-  const { places, ...palette } = isPainted ? choosePaint(pictures, colours) : {};
+  const isColoured = colours !== undefined && pictures[0]?.channels === 1;
+  const { levels, ...palette } = isColoured ? choosePaint(pictures, colours) : {};
   return pictures.map(({ pixels, ...picture }) => {
-    const data = places === undefined ? pixels : pixels.map((value) => places[value] as number);
+    const data = levels === undefined ? pixels : pixels.map((value) => levels[value] as number);
     return png.encode({ ...picture, data, ...palette });
   });
 }
 
 interface Paint {
-  /** What each grey number becomes; none becomes another without it. */
-  readonly places?: Uint8Array;
+  /** Maps each grey level to a byte of the file; absent when levels stay. */
+  readonly levels?: Uint8Array;
   readonly palette?: readonly Colour[];
 }
 
-/** Grey numbers stay numbers where the colours are shades of grey; else they become places of a palette of what is used. */
+/** Maps grey levels to grey levels for grey colours, else to a palette of the used levels. */
 function choosePaint(pictures: readonly Picture[], { bg, fg }: SheetColours): Paint {
   if (areEqual(bg, BLACK) && areEqual(fg, WHITE)) {
     return {};
@@ -118,7 +119,7 @@ function choosePaint(pictures: readonly Picture[], { bg, fg }: SheetColours): Pa
   const isGrey = ([red, green, blue, alpha]: Colour) =>
     red === green && green === blue && alpha === 255;
   if (isGrey(bg) && isGrey(fg)) {
-    return { places: Uint8Array.from(mixed, ([grey]) => grey) };
+    return { levels: Uint8Array.from(mixed, ([grey]) => grey) };
   }
   const isUsed = new Uint8Array(256);
   for (const { pixels } of pictures) {
@@ -126,13 +127,13 @@ function choosePaint(pictures: readonly Picture[], { bg, fg }: SheetColours): Pa
       isUsed[pixels[i] as number] = 1;
     }
   }
-  // The opaque last: the file tells the opacities of the first places only.
+  // Opaque colours come last, because tRNS lists the opacities of the first colours.
   const used = [...isUsed.keys()]
     .filter((value) => isUsed[value] === 1)
     .sort((a, b) => (mixed[a] as Colour)[3] - (mixed[b] as Colour)[3] || a - b);
-  const places = new Uint8Array(256);
-  used.forEach((value, place) => {
-    places[value] = place;
+  const levels = new Uint8Array(256);
+  used.forEach((value, index) => {
+    levels[value] = index;
   });
-  return { places, palette: used.map((value) => mixed[value] as Colour) };
+  return { levels, palette: used.map((value) => mixed[value] as Colour) };
 }

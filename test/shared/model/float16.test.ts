@@ -1,7 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeFloat16, encodeFloat16, FLOAT16_MAX } from '../../../shared/model/weight-encoding.ts';
+import {
+  decodeFloat16,
+  encodeFloat16,
+  FLOAT16_MAX,
+} from '../../../shared/model/weight-encoding.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 
 /** float32, its float16 bits and what these mean, by Python 3: `struct.pack('<e', x)`. */
