@@ -20,6 +20,9 @@ const COMMENTS: Readonly<Record<string, RegExp>> = {
   '.sh': /(^|\s)#\s/,
 };
 
+/** Marks a page that a command writes. Nobody reads its source, so its paragraphs may be one line. */
+const GENERATED = /^<!-- (?:Written|Made) by `npm run /m;
+
 /** The rooms that each room may import. Rooms that are not listed may import every room. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
@@ -56,6 +59,9 @@ function findWideLines(path: string, text: string): string[] {
 
 /** Blanks the lines of Markdown that may be wide: code samples, tables, images, linked headings. */
 function keepProse(text: string): string[] {
+  if (GENERATED.test(text)) {
+    return [];
+  }
   let isCode = false;
   return split(text).map((line) => {
     const isFence = /^\s*(```|~~~)/.test(line);
