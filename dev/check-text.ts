@@ -47,7 +47,8 @@ export function findProblems(files: ReadonlyMap<string, string>): string[] {
 function findWideLines(path: string, text: string): string[] {
   const extension = extname(path);
   const comment = COMMENTS[extension];
-  const lines = extension === '.md' ? keepProse(text) : comment === undefined ? [] : split(text);
+  const lines =
+    extension === '.md' ? keepProse(text) : comment === undefined ? [] : text.split('\n');
   return lines.flatMap((line, i) => {
     // A URL cannot be wrapped, so it does not count.
     const columns = [...line.replaceAll(/https?:\/\/\S+/g, '')].length;
@@ -63,7 +64,7 @@ function keepProse(text: string): string[] {
     return [];
   }
   let isCode = false;
-  return split(text).map((line) => {
+  return text.split('\n').map((line) => {
     const isFence = /^\s*(```|~~~)/.test(line);
     isCode = isFence ? !isCode : isCode;
     return isCode || isFence || /^\s*(\||!\[| {4}|#+ .*\]\()/.test(line) ? '' : line;
@@ -88,17 +89,13 @@ function findWrongImports(path: string, text: string): string[] {
   if (allowed === undefined) {
     return [];
   }
-  return split(text).flatMap((line, i) => {
+  return text.split('\n').flatMap((line, i) => {
     const target = /(?:from|import)\s*\(?\s*'(\.[^']*)'/.exec(line)?.[1];
     const [other = ''] = target === undefined ? [room] : join(dirname(path), target).split('/');
     return other === room || other === '..' || !(other in ARROWS) || allowed.includes(other)
       ? []
       : [`${path}:${i + 1}: ${room}/ must not import ${other}/`];
   });
-}
-
-function split(text: string): string[] {
-  return text.split('\n');
 }
 
 if (import.meta.main) {
