@@ -190,31 +190,6 @@ function layerError(index: number, detail: string): GeneratorConfigError {
   return new GeneratorConfigError(`layer ${index}: ${detail}`);
 }
 
-/**
- * Joins latent vectors and one-hot labels to a network's input.
- *
- * @param latents  Row-major [count, latentSize].
- * @param labels   [count], each below `classes`; ignored by a generator without classes.
- * @returns        Row-major [count, inputSize]; `latents` itself without classes.
- */
-export function joinInput(
-  plan: GeneratorPlan,
-  latents: Float32Array,
-  labels: Uint8Array | null,
-): Float32Array {
-  const { latentSize, classes } = plan.config;
-  if (classes === 0) {
-    return latents;
-  }
-  const count = latents.length / latentSize;
-  const input = new Float32Array(count * plan.inputSize);
-  for (let i = 0; i < count; i++) {
-    input.set(latents.subarray(i * latentSize, (i + 1) * latentSize), i * plan.inputSize);
-    input[i * plan.inputSize + latentSize + (labels?.[i] ?? 0)] = 1;
-  }
-  return input;
-}
-
 /** How many numbers an array of this shape holds. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -1,11 +1,19 @@
 /**
- * Random numbers of a seed: the keystream of ChaCha20 (RFC 8439), keyed by the seed's SHA-256.
- * Pure, and the same on every platform. A block is computed without the blocks before it. Nothing
- * here may ever change: seeds in web pages depend on it.
+ * Random numbers of a seed, and the sampling law that uses them. Pure, and the same on every
+ * platform. Nothing here may ever change: seeds in web pages depend on it.
+ *
+ * The random numbers are the keystream of ChaCha20 (RFC 8439), keyed by the seed's SHA-256. A block
+ * is computed without the blocks before it.
+ *
+ * The sampling law says which latent vector and which label sample `index` of a seed has. The
+ * trainer's grids, offline sampling and the worker all use it, so (seed, index) determines a digit
+ * in any batch. Sample `index` reads stream `index` of purpose 0 in the domain "sample". Word 0 of
+ * block 0 gives the label; the latent vector starts at block 1.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import type { GeneratorPlan } from './generator.ts';
 
 /** A 256-bit key, made by {@link deriveKey}. */
 export type RandomKey = Uint8Array;
@@ -63,4 +71,87 @@ export function fillUniform(words: Uint32Array, out: Float32Array): void {
   for (let i = 0; i < words.length; i++) {
     out[i] = ((words[i] as number) >>> 8) * 2 ** -23 - 1;
   }
+}
+
+/** The law's name in manifests. A worker refuses a model of another law. */
+export const SAMPLING_LAW = 'chacha20-uniform/1';
+
+const PURPOSE_SAMPLE = 0;
+const LATENT_BLOCK = 1;
+
+/** Derives the key of all samples of a seed. @param seed  Any text. */
+export function deriveSeedKey(seed: string): RandomKey {
+  return deriveKey('sample', seed);
+}
+
+/**
+ * Draws the latent vectors of `count` consecutive samples.
+ *
+ * @param key         From {@link deriveSeedKey}.
+ * @param start       Index of the first sample, a safe integer >= 0.
+ * @param count       How many samples, >= 1.
+ * @param latentSize  Numbers in a latent vector, >= 1.
+ * @returns           Row-major [count, latentSize], uniform in [-1, 1), exact in float32.
+ */
+export function drawLatents(
+  key: RandomKey,
+  start: number,
+  count: number,
+  latentSize: number,
+): Float32Array {
+  const latents = new Float32Array(count * latentSize);
+  for (let i = 0; i < count; i++) {
+    const words = drawWords(key, PURPOSE_SAMPLE, start + i, latentSize, LATENT_BLOCK);
+    fillUniform(words, latents.subarray(i * latentSize, (i + 1) * latentSize));
+  }
+  return latents;
+}
+
+/**
+ * Draws the labels of `count` consecutive samples, uniform over the classes. Scaling a 32-bit word
+ * has a bias below classes / 2^32.
+ *
+ * @param key      From {@link deriveSeedKey}.
+ * @param start    Index of the first sample, a safe integer >= 0.
+ * @param count    How many samples, >= 1.
+ * @param classes  How many classes, 1..256.
+ * @returns        [count], each in 0..classes-1.
+ */
+export function drawLabels(
+  key: RandomKey,
+  start: number,
+  count: number,
+  classes: number,
+): Uint8Array {
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const [word] = drawWords(key, PURPOSE_SAMPLE, start + i, 1);
+    labels[i] = Math.floor(((word as number) * classes) / 2 ** 32);
+  }
+  return labels;
+}
+
+/**
+ * Joins latent vectors and one-hot labels to a network's input.
+ *
+ * @param latents  Row-major [count, latentSize].
+ * @param labels   [count], each below `classes`; ignored by a generator without classes.
+ * @returns        Row-major [count, inputSize]; `latents` itself without classes.
+ */
+export function joinInput(
+  plan: GeneratorPlan,
+  latents: Float32Array,
+  labels: Uint8Array | null,
+): Float32Array {
+  const { latentSize, classes } = plan.config;
+  if (classes === 0) {
+    return latents;
+  }
+  const count = latents.length / latentSize;
+  const input = new Float32Array(count * plan.inputSize);
+  for (let i = 0; i < count; i++) {
+    input.set(latents.subarray(i * latentSize, (i + 1) * latentSize), i * plan.inputSize);
+    input[i * plan.inputSize + latentSize + (labels?.[i] ?? 0)] = 1;
+  }
+  return input;
 }

@@ -13,8 +13,8 @@ import {
   type ParsedManifest,
 } from './artifact.ts';
 import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
-import { joinInput, type GeneratorPlan } from './generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from './latent.ts';
+import type { GeneratorPlan } from './generator.ts';
+import { deriveSeedKey, drawLabels, drawLatents, joinInput } from './random.ts';
 import { planMorph } from '../picture/morph.ts';
 import { encodePixels, type PixelRange } from '../picture/pixels.ts';
 
