@@ -1,5 +1,5 @@
 /**
- * What holds for all pictures and arrays: other programs read what was written.
+ * Properties of all pictures and arrays: other programs read the written files.
  */
 import fc from 'fast-check';
 import { PNG } from 'pngjs';

@@ -1,5 +1,5 @@
 /**
- * PNG files, read by zlib and by another program's decoder.
+ * Reads the written PNG files with zlib and with another decoder.
  */
 import { join } from 'node:path';
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
@@ -19,7 +19,7 @@ interface Chunk {
   readonly content: Buffer;
 }
 
-/** A file's chunks, whose checksums it compares. */
+/** Reads a file's chunks and compares their checksums. */
 function readChunks(file: Uint8Array): Chunk[] {
   const bytes = Buffer.from(file);
   expect([...bytes.subarray(0, 8)]).toEqual([137, 80, 78, 71, 13, 10, 26, 10]);
@@ -41,7 +41,7 @@ function findData(file: Uint8Array): Buffer {
   return readChunks(file).find(({ type }) => type === 'IDAT')!.content;
 }
 
-/** What a picture is made of decides which of DEFLATE's blocks, codes and repetitions it takes. */
+/** Pictures whose content leads to each of DEFLATE's blocks, codes and matches. */
 const KINDS: Readonly<Record<string, (i: number, rowBytes: number, random: number) => number>> = {
   noise: (_i, _rowBytes, random) => random & 255,
   blank: () => 7,
@@ -51,7 +51,7 @@ const KINDS: Readonly<Record<string, (i: number, rowBytes: number, random: numbe
   gradient: (i, rowBytes) => ((i % rowBytes) + Math.floor(i / rowBytes)) & 255,
   squares: (i, rowBytes) =>
     (Math.floor((i % rowBytes) / 4) * 91 + Math.floor(i / rowBytes / 4) * 53) & 255,
-  /** Frequencies that fall so fast that codes would pass 15 bits. */
+  /** Frequencies that fall so fast that codes would exceed 15 bits. */
   steep: (_i, _rowBytes, random) =>
     Math.clz32(random) * 8 + ((random >>> 3) & 7 & Math.clz32(random)),
   'short runs': (i, _rowBytes, random) => (Math.floor(i / 5) + ((random & 63) === 0 ? 1 : 0)) & 255,
@@ -106,7 +106,7 @@ describe('PNG files', () => {
     );
   });
 
-  // Several blocks, several stored blocks in one, rows longer than DEFLATE looks back.
+  // Several blocks, several stored blocks in one, and rows longer than DEFLATE's window.
   it.each(
     Object.keys(KINDS).flatMap((each) => [[each, 700, 500] as const, [each, 40_000, 4] as const]),
   )('are read when they are large: %s, %i x %i', (each, width, height) => {
