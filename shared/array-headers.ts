@@ -1,6 +1,6 @@
 /**
- * The headers of two formats for arrays of bytes: IDX, MNIST's own format (LeCun, Cortes and Burges),
- * and NumPy's .npy, version 1.0. Pure.
+ * The headers of two formats for arrays of bytes: IDX, MNIST's own format (LeCun, Cortes and
+ * Burges), and NumPy's .npy, version 1.0. Pure.
  */
 import { concatBytes } from '@noble/hashes/utils.js';
 

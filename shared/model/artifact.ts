@@ -239,13 +239,9 @@ export function parseManifest(
   });
   const { version, ...content } = manifest;
   const computed = computeVersion(content);
-  for (const promised of [version, expected.version]) {
-    if (promised !== undefined && promised !== computed) {
-      throw new ArtifactError({
-        reason: 'version_mismatch',
-        version: computed,
-        expectedVersion: promised,
-      });
+  for (const expectedVersion of [version, expected.version]) {
+    if (expectedVersion !== undefined && expectedVersion !== computed) {
+      throw new ArtifactError({ reason: 'version_mismatch', version: computed, expectedVersion });
     }
   }
   check(

@@ -1,5 +1,6 @@
 /**
- * Enlarges pictures smoothly by cubic convolution (Keys 1981, a = -1/2), one axis after the other.
+ * Enlarges pictures: smoothly by cubic convolution (Keys 1981, a = -1/2), one axis after the other,
+ * or by repeating pixels.
  * Pure. It uses IEEE doubles only, so its bytes are the same on every platform.
  */
 
@@ -7,7 +8,7 @@
 const TAPS = 4;
 
 /**
- * Enlarges a picture. Pixels beyond the border equal the outermost ones.
+ * Enlarges a picture smoothly. Pixels beyond the border equal the outermost ones.
  *
  * @param pixels  Row-major [height, width, channels].
  * @param scale   A whole number >= 1.
@@ -30,6 +31,33 @@ export function enlargePixels(
   for (let i = 0; i < both.length; i++) {
     const value = Math.floor((both[i] as number) + 0.5);
     out[i] = value < 0 ? 0 : value > 255 ? 255 : value;
+  }
+  return out;
+}
+
+/**
+ * Turns each pixel into a square of `scale` x `scale`. Parameters and result as in `enlargePixels`.
+ */
+export function repeatPixels(
+  pixels: Uint8Array,
+  height: number,
+  width: number,
+  channels: number,
+  scale: number,
+): Uint8Array {
+  const lineBytes = width * scale * channels;
+  const out = new Uint8Array(height * scale * lineBytes);
+  for (let y = 0; y < height; y++) {
+    const to = y * scale * lineBytes;
+    for (let x = 0; x < width * scale; x++) {
+      const from = (y * width + Math.floor(x / scale)) * channels;
+      for (let c = 0; c < channels; c++) {
+        out[to + x * channels + c] = pixels[from + c] as number;
+      }
+    }
+    for (let copy = 1; copy < scale; copy++) {
+      out.copyWithin(to + copy * lineBytes, to, to + lineBytes);
+    }
   }
   return out;
 }

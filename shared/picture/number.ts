@@ -103,16 +103,7 @@ function findInk(
     }
     return false;
   };
-  let first = 0;
-  while (first < width && !hasInk(first)) {
-    first++;
-  }
-  if (first === width) {
-    return { first: 0, last: width - 1 };
-  }
-  let last = width - 1;
-  while (!hasInk(last)) {
-    last--;
-  }
-  return { first, last };
+  const columns = Array.from({ length: width }, (_, x) => hasInk(x));
+  const first = columns.indexOf(true);
+  return first < 0 ? { first: 0, last: width - 1 } : { first, last: columns.lastIndexOf(true) };
 }

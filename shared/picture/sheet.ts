@@ -3,7 +3,7 @@
  * the edge.
  */
 import { areEqual, BLACK, mixColours, WHITE, type Colour } from './colour.ts';
-import { enlargePixels } from './enlarge.ts';
+import { enlargePixels, repeatPixels } from './enlarge.ts';
 import type { PngEncoder } from './png.ts';
 import type { Samples } from '../model/sampler.ts';
 import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
@@ -31,54 +31,24 @@ export interface Picture {
 /** Lays samples out row by row. Gaps, margins and the rest of the last row are paper (0). */
 export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
   const { height: h, width: w, channels } = samples;
-  const { scale, smooth = false } = layout;
+  const { scale } = layout;
+  const smooth = layout.smooth === true && scale > 1;
   const { width, height } = measureSheet(samples, samples.count, layout);
   const pixels = new Uint8Array(width * height * channels);
   const size = h * w * channels;
   const rowBytes = width * channels;
+  const lineBytes = w * scale * channels;
+  const enlarge = smooth ? enlargePixels : repeatPixels;
   for (let i = 0; i < samples.count; i++) {
     const { left, top } = locateSample(samples, i, layout);
     const to = top * rowBytes + left * channels;
     const sample = samples.pixels.subarray(i * size, (i + 1) * size);
-    if (smooth && scale > 1) {
-      const large = enlargePixels(sample, h, w, channels, scale);
-      const lineBytes = w * scale * channels;
-      for (let y = 0; y < h * scale; y++) {
-        pixels.set(large.subarray(y * lineBytes, (y + 1) * lineBytes), to + y * rowBytes);
-      }
-    } else {
-      copySquares(sample, samples, scale, pixels, to, rowBytes);
+    const large = scale === 1 ? sample : enlarge(sample, h, w, channels, scale);
+    for (let y = 0; y < h * scale; y++) {
+      pixels.set(large.subarray(y * lineBytes, (y + 1) * lineBytes), to + y * rowBytes);
     }
   }
-  return { width, height, channels, pixels, smooth: smooth && scale > 1 };
-}
-
-/** Copies a sample and turns each of its pixels into a square. */
-function copySquares(
-  sample: Uint8Array,
-  { height, width, channels }: Pick<Samples, 'height' | 'width' | 'channels'>,
-  scale: number,
-  pixels: Uint8Array,
-  start: number,
-  rowBytes: number,
-): void {
-  for (let y = 0; y < height; y++) {
-    const from = y * width * channels;
-    const to = start + y * scale * rowBytes;
-    if (scale === 1) {
-      pixels.set(sample.subarray(from, from + width * channels), to);
-      continue;
-    }
-    for (let x = 0; x < width * scale; x++) {
-      const source = from + Math.floor(x / scale) * channels;
-      for (let c = 0; c < channels; c++) {
-        pixels[to + x * channels + c] = sample[source + c] as number;
-      }
-    }
-    for (let copy = 1; copy < scale; copy++) {
-      pixels.copyWithin(to + copy * rowBytes, to, to + width * scale * channels);
-    }
-  }
+  return { width, height, channels, pixels, smooth };
 }
 
 /** Encodes a picture as PNG. @param colours  For a grey picture; default white on black. */

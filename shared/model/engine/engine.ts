@@ -6,7 +6,7 @@
  *
  * It stays although ONNX Runtime and TensorFlow.js exist: `docs/notes/engine-and-png.md` says why.
  */
-import { LEAKY_SLOPE, sizeOf, type GeneratorPlan } from '../generator.ts';
+import { LEAKY_SLOPE, sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
 import { LANES, planStages, type Stage } from './stages.ts';
 
 /**
@@ -59,7 +59,7 @@ const PAGE_BYTES = 65_536;
 const VECTOR_BYTES = 16;
 
 /** The slope below 0 that the kernel `multiply` applies; 1 for the other activations. */
-const SLOPES: Readonly<Record<string, number>> = { relu: 0, leakyRelu: LEAKY_SLOPE };
+const SLOPES: Partial<Record<Activation, number>> = { relu: 0, leakyRelu: LEAKY_SLOPE };
 
 /** A stage with the addresses of its arrays. */
 interface Placed extends Stage {
@@ -111,6 +111,10 @@ export function createEngine(
     floats.set(weights[2 * index + 1] as Float32Array, stage.bias / 4);
   });
 
+  const curves: Partial<Record<Activation, (numbers: number, count: number) => void>> = {
+    tanh: kernels.computeTanh,
+    sigmoid: kernels.computeSigmoid,
+  };
   // Every plan has its dense layers first. They run once for all samples, convolutions once each.
   const dense = placed.filter(({ type }) => type === 'dense');
   const convolutions = placed.filter(({ type }) => type === 'conv2d');
@@ -144,11 +148,7 @@ export function createEngine(
       SLOPES[stage.activation] ?? 1,
       stage.output,
     );
-    if (stage.activation === 'tanh') {
-      kernels.computeTanh(stage.output, places * stage.vectors * LANES);
-    } else if (stage.activation === 'sigmoid') {
-      kernels.computeSigmoid(stage.output, places * stage.vectors * LANES);
-    }
+    curves[stage.activation]?.(stage.output, places * stage.vectors * LANES);
   }
 
   return {

@@ -44,20 +44,23 @@ interface View {
 /** @returns  The stages, and for each number of the picture its index in the last one's output. */
 export function planStages(plan: GeneratorPlan): { stages: Stage[]; picture: Int32Array } {
   const stages: Stage[] = [];
-  let view: View = { indices: countUp(plan.inputSize), shape: [plan.inputSize] };
+  const indices = Int32Array.from({ length: plan.inputSize }, (_, i) => i);
+  let view: View = { indices, shape: [plan.inputSize] };
   for (const layer of plan.config.layers) {
     switch (layer.type) {
       case 'dense': {
-        stages.push(planDense(layer, view));
-        view = { indices: countUp(layer.units), shape: [layer.units] };
+        // A dense layer is a convolution of a picture of one pixel.
+        const pixel = { indices: view.indices, shape: [1, 1, view.indices.length] };
+        const stage = planStage(layer, 1, layer.units, pixel);
+        stages.push(stage);
+        view = { indices: listOutputs(stage), shape: [layer.units] };
         break;
       }
       case 'conv2d': {
-        const stage = planConvolution(layer, view);
+        const stage = planStage(layer, layer.kernelSize, layer.filters, view);
         stages.push(stage);
         const [height = 0, width = 0] = view.shape;
-        const indices = skipUnused(height * width, stage);
-        view = { indices, shape: [height, width, layer.filters] };
+        view = { indices: listOutputs(stage), shape: [height, width, layer.filters] };
         break;
       }
       case 'depthToSpace':
@@ -71,34 +74,10 @@ export function planStages(plan: GeneratorPlan): { stages: Stage[]; picture: Int
   return { stages, picture: view.indices };
 }
 
-function planDense(
-  { units, activation }: { units: number; activation: Activation },
-  { indices }: View,
-): Stage {
-  const inputs = indices.length;
-  const rowPairs = Math.ceil(inputs / 2);
-  return {
-    type: 'dense',
-    activation,
-    kernelPlaces: 1,
-    inputs,
-    outputs: units,
-    vectors: Math.ceil(units / LANES),
-    inputBytes: rowPairs * 2 * INT16_BYTES,
-    places: Int32Array.of(0),
-    kernelRows: 1,
-    rowPairs,
-    rowStride: 0,
-    ...planRuns(indices, Int32Array.of(0), inputs),
-  };
-}
-
-function planConvolution(
-  {
-    filters,
-    kernelSize,
-    activation,
-  }: { filters: number; kernelSize: number; activation: Activation },
+function planStage(
+  { type, activation }: Pick<Stage, 'type' | 'activation'>,
+  kernelSize: number,
+  outputs: number,
   { indices, shape: [height = 0, width = 0, inputs = 0] }: View,
 ): Stage {
   const border = (kernelSize - 1) / 2;
@@ -113,12 +92,12 @@ function planConvolution(
     }
   }
   return {
-    type: 'conv2d',
+    type,
     activation,
     kernelPlaces: kernelSize * kernelSize,
     inputs,
-    outputs: filters,
-    vectors: Math.ceil(filters / LANES),
+    outputs,
+    vectors: Math.ceil(outputs / LANES),
     inputBytes: (height + 2 * border) * rowStride,
     places,
     kernelRows: kernelSize,
@@ -175,15 +154,12 @@ function moveDepth(
   return { indices: moved, shape };
 }
 
-/** The indices of a stage's channels in its output, whose rows are padded to whole vectors. */
-function skipUnused(pixels: number, { outputs, vectors }: Stage): Int32Array {
-  const indices = new Int32Array(pixels * outputs);
-  for (let i = 0; i < indices.length; i++) {
-    indices[i] = Math.floor(i / outputs) * vectors * LANES + (i % outputs);
-  }
-  return indices;
-}
-
-function countUp(count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, i) => i);
+/**
+ * Lists the indices of a stage's channels in its output, whose rows are padded to whole vectors.
+ */
+function listOutputs({ places, outputs, vectors }: Stage): Int32Array {
+  return Int32Array.from(
+    { length: places.length * outputs },
+    (_, i) => Math.floor(i / outputs) * vectors * LANES + (i % outputs),
+  );
 }

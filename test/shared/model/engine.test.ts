@@ -152,7 +152,7 @@ describe('the engine computes what TensorFlow.js computes', () => {
             count,
             seed,
           );
-          // The relative error of a number near 0 can be large, so a part of the largest is allowed.
+          // The relative error of a number near 0 can be large: a part of the largest is allowed.
           const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
           got.forEach((value, i) =>
             expect(Math.abs(value - (expected[i] as number))).toBeLessThan(
