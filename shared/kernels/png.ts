@@ -39,8 +39,7 @@ const UNIT: i32 = 16;
 const RARE: i32 = 13 * UNIT;
 
 // Addresses.
-/** i32 [1 << HASH_BITS]: the last position of each hash, plus 1. */
-const HEAD: usize = 1024;
+const HEAD: usize = 1024; // i32 [1 << HASH_BITS]: the last position of each hash, plus 1.
 /** i32 [WINDOW]: the previous position with the same hash, plus 1. */
 const PREVIOUS: usize = HEAD + (4 << HASH_BITS);
 /** u32 [BLOCK][KEPT]: distance << 9 | length; 0 ends the list. */
@@ -49,36 +48,24 @@ const MATCHES: usize = PREVIOUS + 4 * WINDOW;
 const COST: usize = MATCHES + 4 * KEPT * BLOCK;
 /** u32 [BLOCK]: distance << 9 | length; 0 for a literal. */
 const CHOICE: usize = COST + 4 * (BLOCK + 1) + 12;
-/** u32 [LITERALS + 32] */
-const FREQUENCY: usize = CHOICE + 4 * BLOCK;
-/** u8 [LITERALS + 32]: length of each code. */
-const LENGTH: usize = FREQUENCY + 4 * (LITERALS + 32);
-/** u16 [LITERALS + 32]: codes, first bit lowest. */
-const CODE: usize = LENGTH + (LITERALS + 32);
-/** i32 [256] */
-const LITERAL_COST: usize = CODE + 2 * (LITERALS + 32);
-/** i32 [MAX_MATCH + 1] */
-const LENGTH_COST: usize = LITERAL_COST + 4 * 256;
-/** i32 [DISTANCES + 2] */
-const DISTANCE_COST: usize = LENGTH_COST + 4 * (MAX_MATCH + 2);
+const FREQUENCY: usize = CHOICE + 4 * BLOCK; // u32 [LITERALS + 32]
+const LENGTH: usize = FREQUENCY + 4 * (LITERALS + 32); // u8 [LITERALS + 32]: length of each code.
+const CODE: usize = LENGTH + (LITERALS + 32); // u16 [LITERALS + 32]: codes, first bit lowest.
+const LITERAL_COST: usize = CODE + 2 * (LITERALS + 32); // i32 [256]
+const LENGTH_COST: usize = LITERAL_COST + 4 * 256; // i32 [MAX_MATCH + 1]
+const DISTANCE_COST: usize = LENGTH_COST + 4 * (MAX_MATCH + 2); // i32 [DISTANCES + 2]
 /** u8 [MAX_MATCH + 2]: symbol less 257. */
 const LENGTH_SYMBOL: usize = DISTANCE_COST + 4 * (DISTANCES + 2);
 /** u8 [LITERALS + 32][2]: run-length encoded code lengths: symbol, extra bits. */
 const RUNS: usize = LENGTH_SYMBOL + MAX_MATCH + 2;
-/** u32 [32]: frequencies of the symbols of RUNS. */
-const META: usize = RUNS + 2 * (LITERALS + 32);
-/** u8 [32] */
-const META_LENGTH: usize = META + 4 * 32;
-/** u16 [32] */
-const META_CODE: usize = META_LENGTH + 32;
-/** u32 [LITERALS + 32]: symbols by frequency. */
-const SORTED: usize = META_CODE + 2 * 32;
+const META: usize = RUNS + 2 * (LITERALS + 32); // u32 [32]: frequencies of the symbols of RUNS.
+const META_LENGTH: usize = META + 4 * 32; // u8 [32]
+const META_CODE: usize = META_LENGTH + 32; // u16 [32]
+const SORTED: usize = META_CODE + 2 * 32; // u32 [LITERALS + 32]: symbols by frequency.
 /** u32 [LITERALS + 32][2]: weight and parent of inner nodes. */
 const NODES: usize = SORTED + 4 * (LITERALS + 32);
-/** u32 [MAX_BITS + 2] */
-const COUNTS: usize = NODES + 8 * (LITERALS + 32);
-/** u32 [256] */
-const CRC_TABLE: usize = COUNTS + 4 * (MAX_BITS + 2);
+const COUNTS: usize = NODES + 8 * (LITERALS + 32); // u32 [MAX_BITS + 2]
+const CRC_TABLE: usize = COUNTS + 4 * (MAX_BITS + 2); // u32 [256]
 
 /** The first free address, a multiple of 16. */
 export const DATA: i32 = <i32>((CRC_TABLE + 4 * 256 + 15) & ~15);

@@ -87,10 +87,15 @@ export function createEngine(
   weights: readonly Float32Array[],
 ): Engine {
   const { stages, picture } = planStages(plan);
-  const memory = new Allocation();
-  const inputs = memory.take(ENGINE_BATCH * plan.inputSize * 4);
-  const placed = stages.map((stage) => placeStage(stage, memory));
-  const draft = memory.take(
+  let bytes = 0;
+  const allocate = (size: number): number => {
+    const address = bytes;
+    bytes = Math.ceil((address + size) / VECTOR_BYTES) * VECTOR_BYTES; // Aligned for vectors.
+    return address;
+  };
+  const inputs = allocate(ENGINE_BATCH * plan.inputSize * 4);
+  const placed = stages.map((stage) => placeStage(stage, allocate));
+  const draft = allocate(
     Math.max(
       ...stages.map(({ kernelPlaces, inputs: n, outputs }) => kernelPlaces * n * outputs * 4),
     ),
@@ -98,7 +103,7 @@ export function createEngine(
   // Borders and unused channels must be 0, also in an instance that was used before.
   new Uint8Array(kernels.memory.buffer).fill(0);
   kernels.memory.grow(
-    Math.max(0, Math.ceil((memory.bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)),
+    Math.max(0, Math.ceil((bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)),
   );
   const floats = new Float32Array(kernels.memory.buffer);
   const wholes = new Int32Array(kernels.memory.buffer);
@@ -179,32 +184,20 @@ export function createEngine(
   };
 }
 
-/** Allocates consecutive addresses. */
-class Allocation {
-  bytes = 0;
-
-  /** @returns  An address aligned for vectors. */
-  take(bytes: number): number {
-    const address = this.bytes;
-    this.bytes = Math.ceil((address + bytes) / VECTOR_BYTES) * VECTOR_BYTES;
-    return address;
-  }
-}
-
-function placeStage(stage: Stage, memory: Allocation): Placed {
+function placeStage(stage: Stage, allocate: (size: number) => number): Placed {
   const batch = stage.type === 'dense' ? ENGINE_BATCH : 1;
   const places = batch * stage.places.length;
   return {
     ...stage,
     batch,
-    weights: memory.take(stage.kernelRows * stage.rowPairs * stage.vectors * VECTOR_BYTES),
-    scales: memory.take(stage.vectors * VECTOR_BYTES),
-    bias: memory.take(stage.vectors * VECTOR_BYTES),
-    placesAt: memory.take(places * 4),
-    runsAt: memory.take(stage.runs.length * 4),
-    input: memory.take(batch * stage.inputBytes),
-    inputScales: memory.take(batch * 4),
-    output: memory.take(places * stage.vectors * VECTOR_BYTES),
+    weights: allocate(stage.kernelRows * stage.rowPairs * stage.vectors * VECTOR_BYTES),
+    scales: allocate(stage.vectors * VECTOR_BYTES),
+    bias: allocate(stage.vectors * VECTOR_BYTES),
+    placesAt: allocate(places * 4),
+    runsAt: allocate(stage.runs.length * 4),
+    input: allocate(batch * stage.inputBytes),
+    inputScales: allocate(batch * 4),
+    output: allocate(places * stage.vectors * VECTOR_BYTES),
   };
 }
 
