@@ -15,13 +15,13 @@ export interface PngKernels {
 }
 
 /** A picture of 8 bits a channel. */
-export interface PngImage {
+export interface Picture {
   readonly width: number;
   readonly height: number;
   /** 1 (grey, or indices of the palette) or 3 (RGB). */
   readonly channels: number;
   /** Row-major [height, width, channels]. */
-  readonly data: Uint8Array;
+  readonly pixels: Uint8Array;
   /** At most 256 colours: red, green, blue and opacity. Colours that are not opaque come first. */
   readonly palette?: readonly (readonly number[])[];
   /** True when neighbouring pixels are similar, as in a photograph. Then rows are filtered. */
@@ -29,7 +29,7 @@ export interface PngImage {
 }
 
 export interface PngEncoder {
-  encode(image: PngImage): Uint8Array<ArrayBuffer>;
+  encode(picture: Picture): Uint8Array<ArrayBuffer>;
 }
 
 /** A larger instance is not kept, because its memory never shrinks. */
@@ -50,9 +50,9 @@ const COLOUR_TYPES = { grey: 0, rgb: 2, palette: 3 } as const;
 export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
   let kept: PngKernels | undefined;
   return {
-    encode(image) {
+    encode(picture) {
       const kernels = (kept ??= instantiate());
-      const file = writeFile(kernels, image);
+      const file = writeFile(kernels, picture);
       if (kernels.memory.buffer.byteLength > KEPT_BYTES) {
         kept = undefined;
       }
@@ -63,21 +63,24 @@ export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
 
 function writeFile(
   kernels: PngKernels,
-  { width, height, channels, data, palette, smooth }: PngImage,
+  { width, height, channels, pixels, palette, smooth }: Picture,
 ): Uint8Array<ArrayBuffer> {
   const rowBytes = width * channels;
   const size = height * (rowBytes + 1);
   const rows = kernels.DATA.value;
   const start = rows + size + SLACK;
   const room = 2048 + size + 5 * Math.ceil(size / 65_535);
-  grow(kernels, start + room + SLACK);
+  const missing = start + room + SLACK - kernels.memory.buffer.byteLength;
+  if (missing > 0) {
+    kernels.memory.grow(Math.ceil(missing / PAGE_BYTES));
+  }
   const memory = new Uint8Array(kernels.memory.buffer);
   const view = new DataView(kernels.memory.buffer);
 
   for (let y = 0; y < height; y++) {
     const row = rows + y * (rowBytes + 1);
     memory[row] = 0; // Filter type "none".
-    memory.set(data.subarray(y * rowBytes, (y + 1) * rowBytes), row + 1);
+    memory.set(pixels.subarray(y * rowBytes, (y + 1) * rowBytes), row + 1);
   }
   memory.fill(0, rows + size, start); // Bytes of an earlier picture must not change this one.
   if (smooth === true) {
@@ -102,18 +105,9 @@ function writeFile(
       return bytes.length;
     });
 
-  writeChunk('IHDR', (at) => {
-    view.setUint32(at, width);
-    view.setUint32(at + 4, height);
-    const colourType =
-      palette !== undefined
-        ? COLOUR_TYPES.palette
-        : channels === 1
-          ? COLOUR_TYPES.grey
-          : COLOUR_TYPES.rgb;
-    memory.set([8, colourType, 0, 0, 0], at + 8);
-    return 13;
-  });
+  const direct = channels === 1 ? COLOUR_TYPES.grey : COLOUR_TYPES.rgb;
+  const colourType = palette === undefined ? direct : COLOUR_TYPES.palette;
+  writeBytes('IHDR', [...toBigEndian(width), ...toBigEndian(height), 8, colourType, 0, 0, 0]);
   if (palette !== undefined) {
     writeBytes(
       'PLTE',
@@ -131,9 +125,6 @@ function writeFile(
   return memory.slice(start, end);
 }
 
-function grow({ memory }: PngKernels, bytes: number): void {
-  const missing = bytes - memory.buffer.byteLength;
-  if (missing > 0) {
-    memory.grow(Math.ceil(missing / PAGE_BYTES));
-  }
+function toBigEndian(value: number): number[] {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
 }

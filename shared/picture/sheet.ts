@@ -4,28 +4,17 @@
  */
 import { areEqual, BLACK, mixColours, WHITE, type Colour } from './colour.ts';
 import { enlargePixels, repeatPixels } from './enlarge.ts';
-import type { PngEncoder } from './png.ts';
+import type { Picture, PngEncoder } from './png.ts';
 import type { Samples } from '../model/sampler.ts';
 import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
 
+export type { Picture } from './png.ts';
 export { chooseCols, locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
 
 /** The colours of a grey picture: `bg` for 0 (paper), `fg` for 255 (ink). */
 export interface SheetColours {
   readonly bg: Colour;
   readonly fg: Colour;
-}
-
-/** An 8-bit picture. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  /** 1 (grey) or 3 (RGB). */
-  readonly channels: number;
-  /** Row-major [height, width, channels]. */
-  readonly pixels: Uint8Array;
-  /** True when the picture was enlarged smoothly. */
-  readonly smooth?: boolean;
 }
 
 /** Lays samples out row by row. Gaps, margins and the rest of the last row are paper (0). */
@@ -68,9 +57,9 @@ export function encodePngs(
 ): Uint8Array<ArrayBuffer>[] {
   const isColoured = colours !== undefined && pictures[0]?.channels === 1;
   const { levels, ...palette } = isColoured ? choosePaint(pictures, colours) : {};
-  return pictures.map(({ pixels, ...picture }) => {
-    const data = levels === undefined ? pixels : pixels.map((value) => levels[value] as number);
-    return png.encode({ ...picture, data, ...palette });
+  return pictures.map((picture) => {
+    const pixels = levels ? picture.pixels.map((value) => levels[value] as number) : picture.pixels;
+    return png.encode({ ...picture, pixels, ...palette });
   });
 }
 

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
-import type { PngImage } from '../../../shared/picture/png.ts';
+import type { Picture } from '../../../shared/picture/png.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';
 import { instantiateKernels, pngEncoder } from '../../../trainer/export/kernels.ts';
@@ -63,18 +63,18 @@ function makeImage(
   height: number,
   channels: number,
   smooth: boolean,
-): PngImage {
+): Picture {
   let state = 88_172_645;
-  const data = Uint8Array.from({ length: width * height * channels }, (_, i) => {
+  const pixels = Uint8Array.from({ length: width * height * channels }, (_, i) => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
     return KINDS[kind]!(i, width * channels, state >>> 0);
   });
-  return { width, height, channels, data, smooth };
+  return { width, height, channels, pixels, smooth };
 }
 
-function expectRead(image: PngImage): void {
+function expectRead(image: Picture): void {
   const file = pngEncoder.encode(image);
   const inflated = inflateSync(findData(file));
   expect(inflated.length).toBe(image.height * (image.width * image.channels + 1));
@@ -84,7 +84,7 @@ function expectRead(image: PngImage): void {
   const expected = Buffer.alloc(4 * pixels, 255);
   for (let i = 0; i < pixels; i++) {
     for (let c = 0; c < 3; c++) {
-      expected[4 * i + c] = image.data[i * image.channels + (image.channels === 1 ? 0 : c)]!;
+      expected[4 * i + c] = image.pixels[i * image.channels + (image.channels === 1 ? 0 : c)]!;
     }
   }
   expect(data.equals(expected)).toBe(true);
