@@ -12,6 +12,7 @@ import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/rando
 import {
   drawPictures,
   loadNetwork,
+  readRows,
   VerifiedWeights,
   type Network,
 } from '../../shared/model/sampler.ts';
@@ -50,7 +51,11 @@ const TASKS: {
     const labels = classes === 0 ? null : drawLabels(key, 0, count, classes);
     return { latents: drawLatents(key, 0, count, latentSize), labels };
   },
-  draw: ({ input }) => drawPictures(getNetwork(), input).pixels,
+  draw: ({ input }) => {
+    const { plan } = getNetwork();
+    const count = input.length / plan.inputSize;
+    return drawPictures(getNetwork(), count, readRows(plan, input)).pixels;
+  },
 };
 
 /** @param kernel  Of the first layer. */

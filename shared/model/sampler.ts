@@ -14,7 +14,7 @@ import {
 } from './artifact.ts';
 import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
 import type { GeneratorPlan } from './generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents, joinInput } from './random.ts';
+import { deriveSeedKey, drawLabels, drawLatents, joinInput, type RandomKey } from './random.ts';
 import { planMorph } from '../picture/morph.ts';
 import { encodePixels, type PixelRange } from '../picture/pixels.ts';
 
@@ -35,8 +35,10 @@ interface HandRequest {
   readonly labels: Uint8Array;
 }
 
+type DrawRequest = SampleRequest | HandRequest;
+
 /** A closed walk through samples of either kind. */
-type MorphRequest = (SampleRequest | HandRequest) & {
+type MorphRequest = DrawRequest & {
   /** Pictures from one sample to the next, >= 1. The first of them is the sample itself. */
   readonly frames: number;
 };
@@ -125,10 +127,17 @@ export function createVerifiedSampler(
 ): Sampler {
   const { manifest, plan } = weights.parsed;
   let loaded: Network | undefined = loadNetwork(weights, instantiate);
-  function draw(request: SampleRequest | HandRequest): Samples {
-    const network = getNetwork();
-    const { latents, labels } = drawInputs(plan, request);
-    return { ...drawPictures(network, joinInput(plan, latents, labels)), labels };
+  function draw(request: DrawRequest): Samples {
+    const key = deriveSeedKey(request.seed);
+    const labels = chooseLabels(key, plan, request);
+    const pictures = drawPictures(getNetwork(), countSamples(request), (first, n) =>
+      joinInput(
+        plan,
+        drawRequestedLatents(key, plan, request, first, n),
+        labels && labels.subarray(first, first + n),
+      ),
+    );
+    return { ...pictures, labels };
   }
   function getNetwork(): Network {
     if (loaded === undefined) {
@@ -144,9 +153,12 @@ export function createVerifiedSampler(
     drawMorph(request) {
       const { seed, start, frames } = request;
       const { latentSize, classes } = plan.config;
-      const ends = drawInputs(plan, request);
-      const inputs = planMorph({ seed, start, frames, latentSize, classes, ...ends });
-      return { ...drawPictures(getNetwork(), inputs), labels: null };
+      const key = deriveSeedKey(seed);
+      const latents = drawRequestedLatents(key, plan, request, 0, countSamples(request));
+      const labels = chooseLabels(key, plan, request);
+      const inputs = planMorph({ seed, start, frames, latentSize, classes, latents, labels });
+      const count = inputs.length / plan.inputSize;
+      return { ...drawPictures(getNetwork(), count, readRows(plan, inputs)), labels: null };
     },
     checkOutput: () => checkOutput(getNetwork()),
     dispose() {
@@ -200,48 +212,67 @@ export function loadNetwork(
 }
 
 /**
- * Draws a picture for each input.
- * @param inputs  Row-major [count, inputSize], at least one row.
+ * Draws pictures, a few at a time, so that a large set needs little memory beside its pixels.
+ * @param readInputs  Returns the inputs of pictures `first` to `first + n - 1`, [n, inputSize].
  */
 export function drawPictures(
   { plan, engine, range }: Network,
-  inputs: Float32Array,
+  count: number,
+  readInputs: (first: number, n: number) => Float32Array,
 ): Omit<Samples, 'labels'> {
   const [height, width, channels] = plan.outputShape;
   const size = height * width * channels;
-  const count = inputs.length / plan.inputSize;
   const pixels = new Uint8Array(count * size);
   for (let first = 0; first < count; first += ENGINE_BATCH) {
-    const batch = inputs.subarray(first * plan.inputSize, (first + ENGINE_BATCH) * plan.inputSize);
-    pixels.set(encodePixels(engine.run(batch), range), first * size);
+    const inputs = readInputs(first, Math.min(ENGINE_BATCH, count - first));
+    pixels.set(encodePixels(engine.run(inputs), range), first * size);
   }
   return { count, height, width, channels, pixels };
 }
 
-/** Draws the latent vectors and the labels of a request; no labels without classes. */
-function drawInputs(
-  plan: GeneratorPlan,
-  request: SampleRequest | HandRequest,
-): { latents: Float32Array; labels: Uint8Array | null } {
-  const { seed, start } = request;
-  const { latentSize, classes } = plan.config;
-  const key = deriveSeedKey(seed);
+/** Reads inputs for `drawPictures` from row-major [count, inputSize]. */
+export function readRows({ inputSize }: GeneratorPlan, inputs: Float32Array) {
+  return (first: number, n: number): Float32Array =>
+    inputs.subarray(first * inputSize, (first + n) * inputSize);
+}
+
+function countSamples(request: DrawRequest): number {
+  return 'labels' in request ? request.labels.length : request.count;
+}
+
+/** Draws the latent vectors of samples `first` to `first + n - 1` of a request. */
+function drawRequestedLatents(
+  key: RandomKey,
+  { config: { latentSize } }: GeneratorPlan,
+  request: DrawRequest,
+  first: number,
+  n: number,
+): Float32Array {
+  if (!('labels' in request)) {
+    return drawLatents(key, request.start + first, n, latentSize);
+  }
+  const latent = drawLatents(key, request.start, 1, latentSize);
+  const latents = new Float32Array(n * latentSize);
+  for (let i = 0; i < n; i++) {
+    latents.set(latent, i * latentSize);
+  }
+  return latents;
+}
+
+/** Chooses the label of each sample of a request; null without classes. */
+function chooseLabels(
+  key: RandomKey,
+  { config: { classes } }: GeneratorPlan,
+  request: DrawRequest,
+): Uint8Array | null {
   if ('labels' in request) {
-    const latent = drawLatents(key, start, 1, latentSize);
-    const latents = new Float32Array(request.labels.length * latentSize);
-    request.labels.forEach((_, i) => latents.set(latent, i * latentSize));
-    return { latents, labels: request.labels };
+    return request.labels;
   }
-  const { count, label } = request;
-  const latents = drawLatents(key, start, count, latentSize);
+  const { start, count, label } = request;
   if (classes === 0) {
-    return { latents, labels: null };
+    return null;
   }
-  return {
-    latents,
-    labels:
-      label === undefined
-        ? drawLabels(key, start, count, classes)
-        : new Uint8Array(count).fill(label),
-  };
+  return label === undefined
+    ? drawLabels(key, start, count, classes)
+    : new Uint8Array(count).fill(label);
 }
