@@ -1,2 +1,2 @@
-/** An error that the user can cause and mend. The command line prints its message without a stack. */
+/** An error that the user can cause and mend. The command line prints it without a stack. */
 export class ExpectedError extends Error {}
