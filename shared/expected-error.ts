@@ -1,4 +1,2 @@
-/**
- * The base of every failure that a user can cause and mend: the command line prints its message alone, without a stack.
- */
+/** An error that the user can cause and mend. The command line prints it without a stack. */
 export class ExpectedError extends Error {}

@@ -9,8 +9,7 @@ import {
 } from '../../shared/contract/dataset-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { wholeNumber } from '../../shared/contract/parameters.ts';
-import { encodeIdxHeader } from '../../shared/idx.ts';
-import { encodeNpyHeader } from '../../shared/npy.ts';
+import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
 import { CliError } from './cli-error.ts';
 import { RANGE } from '../stream-digits.ts';

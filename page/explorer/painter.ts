@@ -8,12 +8,13 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
 import {
   drawPictures,
   loadNetwork,
-  sliceInput,
-  type LoadedNetwork,
+  readRows,
+  VerifiedWeights,
+  type Network,
 } from '../../shared/model/sampler.ts';
 import { takeKernels } from '../../worker/models/kernels.ts';
 import { findDirections } from './directions.ts';
@@ -21,9 +22,9 @@ import type { Inputs, Message, Opened, Question, TaskName, Tasks } from './proto
 
 const DIRECTIONS = 5;
 
-let network: LoadedNetwork | undefined;
+let network: Network | undefined;
 
-function getNetwork(): LoadedNetwork {
+function getNetwork(): Network {
   if (network === undefined) {
     throw new Error('no model is open');
   }
@@ -41,7 +42,7 @@ const TASKS: {
       [`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes),
     );
     const parsed = parseManifest(manifest as Uint8Array, { name, version });
-    network = loadNetwork(parsed, weights as Uint8Array, takeKernels);
+    network = loadNetwork(VerifiedWeights.verify(parsed, weights as Uint8Array), takeKernels);
     return describe(network.plan, decodeWeights(parsed, weights as Uint8Array)[0]);
   },
   derive: ({ seed, count }): Inputs => {
@@ -52,9 +53,8 @@ const TASKS: {
   },
   draw: ({ input }) => {
     const { plan } = getNetwork();
-    return drawPictures(getNetwork(), input.length / plan.inputSize, (first, n) =>
-      sliceInput(plan, input, first, n),
-    ).pixels;
+    const count = input.length / plan.inputSize;
+    return drawPictures(getNetwork(), count, readRows(plan, input)).pixels;
   },
 };
 

@@ -1,32 +1,36 @@
 /**
- * The kernels that generators run on at the edge, in AssemblyScript: products of 16-bit whole numbers, summed exactly in
- * 32 bits, so that no order of summation and no machine changes a digit, and twice as many at once as of floats. What
- * lies between two layers is float32, in operations that IEEE 754 and WebAssembly leave no freedom in.
+ * The kernels of the engine, in AssemblyScript. They sum products of 16-bit integers exactly in
+ * 32 bits, so neither the order of summation nor the machine changes a digit. A SIMD instruction
+ * multiplies twice as many 16-bit integers as floats. Numbers between two layers are float32, in
+ * operations whose results IEEE 754 and WebAssembly define exactly.
  *
- * Stateless: the memory is laid out by `shared/model/engine/engine.ts`. `npm run build:kernels` makes kernels.wasm of this file.
+ * Stateless: `shared/model/engine/engine.ts` lays out the memory. `npm run build:kernels` compiles
+ * this file to engine.wasm.
  */
 
-/** Output channels of a vector; weights are packed for so many. */
+/** Output channels in a vector, for which the weights are packed. */
 const LANES: i32 = 4;
 
-/** Vectors of output channels that are computed at once: with two places of input their sums fill the registers. */
+/** Vectors computed at once. With two places of input their sums fill the registers. */
 const BLOCK: i32 = 4;
 
 /**
- * Largest whole number that stands for an input. Weights get what is left of 31 bits: see `packWeights`. Of the powers of two this
- * one brings the shipped models' pixels nearest to float32's: 0.02 levels of 255 in the mean.
+ * The largest quantized input. Weights get the rest of 31 bits: see `packWeights`. Among the powers
+ * of two, this one brings the shipped models' pixels nearest to float32: 0.02 levels of 255 on
+ * average.
  */
 const MAX_INPUT: f32 = 8191;
 
 /**
- * Packs a layer's weights: whole numbers of 16 bits with one scale for each output channel, as fine as can be while no sum of
- * products can leave 32 bits, whatever the input.
+ * Packs a layer's weights: 16-bit integers and one scale for each output channel. The scale is as
+ * fine as possible while no sum of products overflows 32 bits for any input.
  *
  * @param source    f32 [rows, inputs, outputs].
  * @param rows      Places of the kernel: its size squared; 1 for a dense layer.
- * @param target    i16 [blocks][rows, inputs + inputs % 2, in pairs][vectors of the block][LANES][2]: a block has BLOCK vectors, or 1
- *                  where fewer are left. All 0 before.
- * @param scales    f32 [vectors * LANES]: what 1 of a channel's whole numbers stands for. All 0 before.
+ * @param target    i16 [blocks][rows, inputs + inputs % 2, in pairs][vectors of the
+ *                  block][LANES][2], zeroed by the caller. A block has BLOCK vectors, or 1 when
+ *                  fewer are left.
+ * @param scales    f32 [vectors * LANES], zeroed by the caller: the value of 1 in each channel.
  */
 export function packWeights(
   source: usize,
@@ -47,7 +51,7 @@ export function packWeights(
       max = Math.max(max, size);
       sum += size;
     }
-    // Rounding adds up to a half to each; the sum may reach what 32 bits hold over the largest input.
+    // Rounding adds at most one half to each weight. The sum times MAX_INPUT must fit in 31 bits.
     const room: f64 = Math.floor(2147483647.0 / MAX_INPUT) - <f64>(rows * inputs) / 2;
     const factor = max === 0 ? 0 : Math.min(32767.0 / max, room / sum);
     store<f32>(scales + ((<usize>channel) << 2), factor === 0 ? 0 : <f32>(1 / factor));
@@ -74,13 +78,14 @@ export function packWeights(
 }
 
 /**
- * Turns one sample's numbers into whole numbers of at most MAX_INPUT, by its own largest, and lays them out for the next layer.
+ * Quantizes one sample's numbers to integers of at most MAX_INPUT, scaled by the sample's largest
+ * number, and lays them out for the next layer.
  *
  * @param source   f32, read in runs.
- * @param target   i16, written in runs; what lies between them stays: the padding of 0.
- * @param runs     i32 [count][2]: where each run lies in source and in target, in bytes.
- * @param length   Numbers of a run.
- * @returns        What 1 of the whole numbers stands for: 0 when all are 0, NaN or infinite when a number was.
+ * @param target   i16, written in runs. The zero padding between runs stays.
+ * @param runs     i32 [count][2]: the offset of each run in source and in target, in bytes.
+ * @param length   Numbers in a run.
+ * @returns        The value of 1: 0 when all numbers are 0; NaN or infinite when a number is.
  */
 export function quantise(source: usize, target: usize, runs: usize, count: i32, length: i32): f32 {
   const vectors = length & ~3;
@@ -124,17 +129,20 @@ export function quantise(source: usize, target: usize, runs: usize, count: i32, 
 }
 
 /**
- * Computes a dense or convolutional layer at some places: for each the products of its input with the weights, the bias, and
- * leaky relu.
+ * Computes a dense or convolutional layer at some places: products of input and weights, bias, and
+ * leaky ReLU.
  *
- * @param places        i32 [count]: where each place's first row of input lies, in bytes from `input`.
- * @param input         i16: from `quantise`.
- * @param inputScales   f32: what 1 of the input stands for, at each place; `scaleStride` bytes lie between two, 0 for one scale.
- * @param rows          Rows of the kernel; `pairs` pairs of numbers in each, `rowStride` bytes from row to row of the input.
- * @param weights       From `packWeights`, `scales` too.
- * @param vectors       Of output channels.
+ * @param places        i32 [count]: the offset of each place's first input row from `input`, in
+ *                      bytes.
+ * @param input         i16, from `quantise`.
+ * @param inputScales   f32: the value of 1 in the input of each place, `scaleStride` bytes apart
+ *                      (0 for a common scale).
+ * @param rows          Rows of the kernel, of `pairs` pairs of numbers. Rows of the input are
+ *                      `rowStride` bytes apart.
+ * @param weights       From `packWeights`, as are `scales`.
+ * @param vectors       Vectors of output channels.
  * @param bias          f32 [vectors * LANES].
- * @param slope         Below 0: 1 changes nothing, 0 is relu.
+ * @param slope         The slope below 0: 0 for ReLU, 1 for no activation.
  * @param output        f32 [count, vectors * LANES].
  */
 export function multiply(
@@ -193,7 +201,7 @@ export function multiply(
   }
 }
 
-/** Two places by four vectors: eight sums, which with weights and inputs fit the sixteen registers of x86. */
+/** Computes two places by four vectors. Sums, weights and inputs fit the 16 registers of x86. */
 function multiplyBlock(
   places: usize,
   count: i32,
@@ -213,7 +221,7 @@ function multiplyBlock(
   const slopes = f32x4.splat(slope);
   const rowBytes = (<usize>pairs) << 2;
   for (let p = 0; p < count; p += 2) {
-    const q = min(p + 1, count - 1); // Of an odd number the last is computed twice.
+    const q = min(p + 1, count - 1); // An odd last place is computed twice.
     let rowP = input + load<i32>(places + ((<usize>p) << 2));
     let rowQ = input + load<i32>(places + ((<usize>q) << 2));
     let p0 = i32x4.splat(0);
@@ -290,7 +298,7 @@ function multiplyBlock(
   }
 }
 
-/** Four places by one vector. */
+/** Computes four places by one vector. */
 function multiplyVector(
   places: usize,
   count: i32,
@@ -368,7 +376,7 @@ function multiplyVector(
   }
 }
 
-/** From the sums of two places to their output. */
+/** Scales the sums of two places, adds the bias and applies the activation. */
 function finish(
   sumP: v128,
   sumQ: v128,
@@ -387,7 +395,8 @@ function finish(
 }
 
 /**
- * Hyperbolic tangent of numbers, in place. Odd polynomial over even, of Eigen's `ptanh_float`; within 4e-7 of the true value.
+ * Computes the hyperbolic tangent in place, by the rational function of Eigen's `ptanh_float`. The
+ * error is below 4e-7.
  *
  * @param count  A multiple of 4.
  */
@@ -397,7 +406,9 @@ export function computeTanh(numbers: usize, count: i32): void {
   }
 }
 
-/** Logistic function of numbers, in place: (1 + tanh(x / 2)) / 2. @param count  A multiple of 4. */
+/**
+ * Computes the logistic function in place: (1 + tanh(x / 2)) / 2. @param count  A multiple of 4.
+ */
 export function computeSigmoid(numbers: usize, count: i32): void {
   const half = f32x4.splat(0.5);
   for (const end = numbers + ((<usize>count) << 2); numbers < end; numbers += 16) {
@@ -407,7 +418,7 @@ export function computeSigmoid(numbers: usize, count: i32): void {
 }
 
 function approximateTanh(value: v128): v128 {
-  // Beyond, the function is 1 in float32. max and min pass NaN on.
+  // Beyond these bounds tanh is 1 or -1 in float32. max and min keep NaN.
   const x = f32x4.max(
     f32x4.min(value, f32x4.splat(7.90531110763549805)),
     f32x4.splat(-7.90531110763549805),

@@ -1,64 +1,73 @@
 /**
- * What packs PNGs, in AssemblyScript: Paeth's filter (PNG, third edition, section 9), DEFLATE (RFC 1951) and the two checksums. A
- * program of its own beside the network's: fresh isolates run it at once, where the same in JavaScript is interpreted at first.
+ * Compresses PNGs, in AssemblyScript: Paeth's filter (PNG, third edition, section 9), DEFLATE
+ * (RFC 1951) and the two checksums. WebAssembly runs at full speed in a fresh isolate, which would
+ * interpret the same JavaScript at first.
  *
- * The memory is laid out by `shared/picture/png.ts` from `DATA` on; what is below is this file's. `npm run build:kernels` makes png.wasm.
+ * `shared/picture/png.ts` lays out the memory from `DATA` on; this file uses the memory below.
+ * `npm run build:kernels` compiles this file to png.wasm.
  */
 
 const MIN_MATCH: i32 = 3;
 const MAX_MATCH: i32 = 258;
 const WINDOW: i32 = 32_768;
-/** A repetition so long is taken without weighing it against others. */
+/** A match of this length is taken without comparing it with others. */
 const NICE: i32 = 80;
-/** Within a run of one byte that goes on so long nothing else is looked for. */
+/** A run of one byte of this length is taken without a search. */
 const LONG_RUN: i32 = 8;
-/** Places that are looked at for a repetition. */
+/** Candidates that the search for a match looks at. */
 const DEPTH: i32 = 6;
-/** Repetitions that are weighed at a place: each longer and further away than the last. */
+/** Matches kept for a position. Each is longer and further away than the previous one. */
 const KEPT: i32 = 2;
-/** Bytes of input that share their codes. */
+/** Input bytes of a block, which share their Huffman codes. */
 const BLOCK: i32 = 65_536;
 const HASH_BITS: i32 = 14;
-/** Of so few bytes the codes themselves may take more than they save. */
+/** In blocks up to this size, own codes may cost more than they save. */
 const SMALL: i32 = 8192;
 
-/** Marks a repetition that is taken. */
+/** Marks a match that is taken. */
 const TAKEN: u32 = 0x80000000;
 
 const LITERALS: i32 = 288;
 const DISTANCES: i32 = 30;
-/** Bits of a code. */
+/** Longest Huffman code in bits. */
 const MAX_BITS: i32 = 15;
 const END: i32 = 256;
 
-/** Costs are in sixteenths of a bit. */
+/** Costs are in 1/16 bit. */
 const UNIT: i32 = 16;
-/** What a symbol costs that did not occur in what costs are taken from. */
+/** The cost of a symbol that has no code yet. */
 const RARE: i32 = 13 * UNIT;
 
 // Addresses.
-const HEAD: usize = 1024; // i32 [1 << HASH_BITS]: the last place of each hash, plus 1.
-const PREVIOUS: usize = HEAD + (4 << HASH_BITS); // i32 [WINDOW]: the place before with the same hash, plus 1.
-const MATCHES: usize = PREVIOUS + 4 * WINDOW; // u32 [BLOCK][KEPT]: distance << 9 | length; 0 ends them.
-const COST: usize = MATCHES + 4 * KEPT * BLOCK; // i32 [BLOCK + 1]: from a place to the block's end.
-const CHOICE: usize = COST + 4 * (BLOCK + 1) + 12; // u32 [BLOCK]: distance << 9 | length; 0 is a literal.
+const HEAD: usize = 1024; // i32 [1 << HASH_BITS]: the last position of each hash, plus 1.
+/** i32 [WINDOW]: the previous position with the same hash, plus 1. */
+const PREVIOUS: usize = HEAD + (4 << HASH_BITS);
+/** u32 [BLOCK][KEPT]: distance << 9 | length; 0 ends the list. */
+const MATCHES: usize = PREVIOUS + 4 * WINDOW;
+/** i32 [BLOCK + 1]: cost from a position to the block's end. */
+const COST: usize = MATCHES + 4 * KEPT * BLOCK;
+/** u32 [BLOCK]: distance << 9 | length; 0 for a literal. */
+const CHOICE: usize = COST + 4 * (BLOCK + 1) + 12;
 const FREQUENCY: usize = CHOICE + 4 * BLOCK; // u32 [LITERALS + 32]
-const LENGTH: usize = FREQUENCY + 4 * (LITERALS + 32); // u8 [LITERALS + 32]: of each code.
-const CODE: usize = LENGTH + (LITERALS + 32); // u16 [LITERALS + 32]: bits in the order in which they are written.
+const LENGTH: usize = FREQUENCY + 4 * (LITERALS + 32); // u8 [LITERALS + 32]: length of each code.
+const CODE: usize = LENGTH + (LITERALS + 32); // u16 [LITERALS + 32]: codes, first bit lowest.
 const LITERAL_COST: usize = CODE + 2 * (LITERALS + 32); // i32 [256]
 const LENGTH_COST: usize = LITERAL_COST + 4 * 256; // i32 [MAX_MATCH + 1]
 const DISTANCE_COST: usize = LENGTH_COST + 4 * (MAX_MATCH + 2); // i32 [DISTANCES + 2]
-const LENGTH_SYMBOL: usize = DISTANCE_COST + 4 * (DISTANCES + 2); // u8 [MAX_MATCH + 2]: from 257 on, less 257.
-const RUNS: usize = LENGTH_SYMBOL + MAX_MATCH + 2; // u8 [LITERALS + 32][2]: code lengths in runs: symbol, extra bits.
-const META: usize = RUNS + 2 * (LITERALS + 32); // u32 [32]: frequencies of their symbols.
+/** u8 [MAX_MATCH + 2]: symbol less 257. */
+const LENGTH_SYMBOL: usize = DISTANCE_COST + 4 * (DISTANCES + 2);
+/** u8 [LITERALS + 32][2]: run-length encoded code lengths: symbol, extra bits. */
+const RUNS: usize = LENGTH_SYMBOL + MAX_MATCH + 2;
+const META: usize = RUNS + 2 * (LITERALS + 32); // u32 [32]: frequencies of the symbols of RUNS.
 const META_LENGTH: usize = META + 4 * 32; // u8 [32]
 const META_CODE: usize = META_LENGTH + 32; // u16 [32]
 const SORTED: usize = META_CODE + 2 * 32; // u32 [LITERALS + 32]: symbols by frequency.
-const NODES: usize = SORTED + 4 * (LITERALS + 32); // u32 [LITERALS + 32][2]: weight and parent of inner nodes.
+/** u32 [LITERALS + 32][2]: weight and parent of inner nodes. */
+const NODES: usize = SORTED + 4 * (LITERALS + 32);
 const COUNTS: usize = NODES + 8 * (LITERALS + 32); // u32 [MAX_BITS + 2]
 const CRC_TABLE: usize = COUNTS + 4 * (MAX_BITS + 2); // u32 [256]
 
-/** Where memory is free, a multiple of 16. */
+/** The first free address, a multiple of 16. */
 export const DATA: i32 = <i32>((CRC_TABLE + 4 * 256 + 15) & ~15);
 
 let isReady: bool = false;
@@ -115,7 +124,7 @@ function prepare(): void {
   }
 }
 
-/** The CRC-32 of PNG's chunks. */
+/** Computes the CRC-32 of a PNG chunk. */
 export function crc32(from: usize, length: i32): u32 {
   prepare();
   let crc: u32 = 0xffffffff;
@@ -130,7 +139,7 @@ function adler32(from: usize, length: i32): u32 {
   let b: u32 = 0;
   const end = from + length;
   while (from < end) {
-    // So many sums cannot leave 32 bits (RFC 1950's own bound is 5552).
+    // 5552 is the most sums that cannot overflow 32 bits (RFC 1950).
     for (const part = min(end, from + 5552); from < part; from++) {
       a += load<u8>(from);
       b += a;
@@ -144,7 +153,7 @@ function adler32(from: usize, length: i32): u32 {
 /**
  * Filters rows by Paeth's prediction, in place.
  *
- * @param rows      [height][1 + rowBytes], each row behind a byte that becomes its filter type.
+ * @param rows      [height][1 + rowBytes]. The first byte of each row becomes its filter type.
  * @param channels  Bytes of a pixel.
  */
 export function filterPaeth(rows: usize, rowBytes: i32, height: i32, channels: i32): void {
@@ -168,17 +177,17 @@ export function filterPaeth(rows: usize, rowBytes: i32, height: i32, channels: i
 }
 
 /**
- * Packs bytes as a zlib stream (RFC 1950).
+ * Compresses bytes to a zlib stream (RFC 1950).
  *
- * @param from    Nothing may be read behind them that was not written: 8 bytes of slack follow.
- * @param stride  A distance at which repetitions are likely: a row's.
- * @param to      Room for `length` bytes, 5 more for each 65,535 of them, and 32.
- * @returns       Bytes of the stream.
+ * @param from    Must be followed by 8 zero bytes, which the search may read.
+ * @param stride  A likely distance of matches: the length of a row.
+ * @param to      Has room for `length` bytes, 5 more for each 65,535 bytes, and 32.
+ * @returns       The length of the stream in bytes.
  */
 export function compress(from: usize, length: i32, stride: i32, to: usize): i32 {
   prepare();
   memory.fill(HEAD, 0, 4 << HASH_BITS);
-  store<u16>(to, 0x0178); // 32 KiB of window; no dictionary.
+  store<u16>(to, 0x0178); // A window of 32 KiB, no dictionary.
   target = to + 2;
   bits = 0;
   bitCount = 0;
@@ -225,7 +234,7 @@ function buildOwnLengths(): void {
   buildLengths(FREQUENCY + 4 * LITERALS, DISTANCES, LENGTH + LITERALS, MAX_BITS);
 }
 
-/** Length of the repetition at `p` of what lies `distance` before it, at most `limit`. */
+/** Measures the match at `p` with the bytes `distance` before it, at most `limit` bytes. */
 function measure(p: usize, distance: i32, limit: i32): i32 {
   let length = 0;
   const q = p - distance;
@@ -254,7 +263,7 @@ function remember(p: usize, place: i32): i32 {
   return last;
 }
 
-/** Lists what each place of a block can repeat. Inside of a repetition that is taken anyway nothing is looked for. */
+/** Lists the matches of each position in a block. It does not search inside a taken match. */
 function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
   const end = start + size;
   let place = start;
@@ -334,8 +343,9 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
 }
 
 /**
- * Lists one repetition for a place and from each place within as far as it goes; of those the last few alone are remembered.
- * @returns  The place behind it.
+ * Takes a match: lists it for its position and the rest of it for each position inside. Only the
+ * last four positions enter the hash table.
+ * @returns  The position behind the match.
  */
 function take(from: usize, start: i32, place: i32, match: u32, length: i32, end: i32): i32 {
   const next = place + length;
@@ -351,18 +361,18 @@ function take(from: usize, start: i32, place: i32, match: u32, length: i32, end:
   return next;
 }
 
-/** Bits that stand for one in so many, in costs' unit; near enough. */
+/** Approximates the cost of a symbol by its frequency. */
 function bitsOf(total: u32, frequency: u32): i32 {
   return logarithm(total) - logarithm(frequency);
 }
 
 function logarithm(value: u32): i32 {
   const high = 31 - clz(value);
-  // The linear part between powers of two.
+  // Interpolates linearly between powers of two.
   return (high << 4) + <i32>((((<u64>value) << 4) >>> high) & 15);
 }
 
-/** Costs before any code is known: literals by how often they occur outside of long repetitions. */
+/** Estimates costs before codes exist: literals by their frequency outside of taken matches. */
 function estimateCosts(data: usize, size: i32): void {
   memory.fill(FREQUENCY, 0, 4 * 256);
   let total: u32 = 1;
@@ -396,7 +406,7 @@ function estimateCosts(data: usize, size: i32): void {
   }
 }
 
-/** Costs by the codes' lengths. */
+/** Reads costs from the lengths of the codes. */
 function takeCosts(): void {
   for (let value = 0; value < 256; value++) {
     store<i32>(LITERAL_COST + (value << 2), costOf(LENGTH + value));
@@ -421,7 +431,7 @@ function costOf(lengthAt: usize): i32 {
   return length === 0 ? RARE : length * UNIT;
 }
 
-/** Chooses the cheapest way through a block, from its end. */
+/** Chooses the cheapest sequence of literals and matches, from the end of the block. */
 function choose(data: usize, size: i32): void {
   store<i32>(COST + ((<usize>size) << 2), 0);
   for (let i = size - 1; i >= 0; i--) {
@@ -451,7 +461,7 @@ function choose(data: usize, size: i32): void {
       const length = <i32>(match & 511);
       const distance = match >>> 9;
       const distanceCost = load<i32>(DISTANCE_COST + ((<usize>distanceSymbol(distance)) << 2));
-      // Not a shorter one: that would save hardly a byte, and take a tenth of the time.
+      // Shorter parts of a match are not tried: they save hardly a byte and cost 10% of the time.
       const other =
         distanceCost +
         load<i32>(LENGTH_COST + ((<usize>length) << 2)) +
@@ -470,7 +480,7 @@ function increase(at: usize): void {
   store<u32>(at, load<u32>(at) + 1);
 }
 
-/** Counts the symbols of what was chosen. */
+/** Counts the symbols of the chosen sequence. */
 function count(data: usize, size: i32): void {
   memory.fill(FREQUENCY, 0, 4 * (LITERALS + 32));
   for (let i = 0; i < size;) {
@@ -488,10 +498,11 @@ function count(data: usize, size: i32): void {
 }
 
 /**
- * Computes the lengths of Huffman's codes (A. Moffat, J. Katajainen, In-place calculation of minimum-redundancy codes, 1995).
+ * Computes the lengths of Huffman codes (A. Moffat, J. Katajainen, In-place calculation of
+ * minimum-redundancy codes, 1995).
  *
- * @param frequencies  u32 [symbols]; of fewer than two symbols that occur others are given a code too.
- * @param lengths      u8 [symbols]: 0 for those that do not occur.
+ * @param frequencies  u32 [symbols]. If fewer than two symbols occur, others get a code as well.
+ * @param lengths      u8 [symbols]: 0 for symbols without a code.
  */
 function buildLengths(frequencies: usize, symbols: i32, lengths: usize, maxBits: i32): void {
   let used = 0;
@@ -553,7 +564,7 @@ function buildLengths(frequencies: usize, symbols: i32, lengths: usize, maxBits:
     available = 2 * nodes;
     depth++;
   }
-  // Codes that were cut to the longest that is allowed take room from those that are a bit shorter.
+  // Codes cut to maxBits overfill the code space. Lengthening shorter codes makes room.
   let total = 0;
   for (let length = 1; length <= maxBits; length++) {
     total += load<i32>(COUNTS + (length << 2)) << (maxBits - length);
@@ -581,7 +592,7 @@ function decrease(at: usize, by: i32): void {
   store<i32>(at, load<i32>(at) - by);
 }
 
-/** Shell's sort of what `buildLengths` gathered: rare symbols first, then by their numbers. */
+/** Shell sort of SORTED: by frequency, then by symbol. */
 function sort(used: i32): void {
   for (let gap = 57; gap > 0; gap = gap === 57 ? 23 : gap === 23 ? 10 : gap === 10 ? 4 : gap >> 2) {
     for (let i = gap; i < used; i++) {
@@ -596,7 +607,7 @@ function sort(used: i32): void {
   }
 }
 
-/** The canonical codes of lengths, each with its first bit lowest (RFC 1951, section 3.2.2). */
+/** Builds the canonical codes of some lengths, first bit lowest (RFC 1951, section 3.2.2). */
 function buildCodes(lengths: usize, symbols: i32, codes: usize): void {
   let code: u32 = 0;
   for (let length: u32 = 1; length <= <u32>MAX_BITS; length++) {
@@ -614,7 +625,7 @@ function buildCodes(lengths: usize, symbols: i32, codes: usize): void {
   }
 }
 
-/** @param size  Bits of `value`; with those that wait, at most 63. */
+/** Appends bits. @param size  Bits of `value`; together with the waiting bits at most 63. */
 function put(value: u64, size: u64): void {
   bits |= value << bitCount;
   bitCount += size;
@@ -624,7 +635,7 @@ function put(value: u64, size: u64): void {
   bitCount &= 7;
 }
 
-/** Fills up the last byte. */
+/** Pads the last byte with zero bits. */
 function flush(): void {
   if (bitCount > 0) {
     put(0, 8 - bitCount);
@@ -632,11 +643,11 @@ function flush(): void {
 }
 
 /**
- * Writes a block in whichever of the three ways is the shortest.
- * @param fixed  Bits that it takes with the fixed codes when what is repeated was chosen for them.
+ * Writes a block stored, with fixed codes or with own codes, whichever is shortest.
+ * @param fixed  Bits of the block with fixed codes and the sequence that was chosen for them.
  */
 function write(data: usize, size: i32, fixed: i32, isLast: bool): void {
-  let literals = LITERALS - 2; // The last two stand for nothing.
+  let literals = LITERALS - 2; // The last two have no meaning.
   while (literals > 257 && load<u8>(LENGTH + (literals - 1)) === 0) {
     literals--;
   }
@@ -706,7 +717,7 @@ function putSymbol(symbol: i32): void {
   put(load<u16>(CODE + (symbol << 1)), load<u8>(LENGTH + symbol));
 }
 
-/** Bits of a block's symbols by the codes' lengths. */
+/** Computes the bits of a block with own codes. */
 function measureBlock(): i32 {
   let sum = 0;
   for (let symbol = 0; symbol < LITERALS + DISTANCES; symbol++) {
@@ -754,7 +765,7 @@ function writeStored(data: usize, size: i32, isLast: bool): void {
   }
 }
 
-/** Writes the codes' lengths as runs, and counts their symbols. @returns  How many. */
+/** Run-length encodes the code lengths and counts the symbols. @returns  The number of runs. */
 function listRuns(literals: i32, distances: i32): i32 {
   memory.fill(META, 0, 4 * 32);
   let runs = 0;

@@ -1,12 +1,14 @@
 /**
- * The one definition of every generator network: a plain list of layers, its shapes, sizes and costs. The trainer trains it on
- * TensorFlow.js (`trainer/gan/generator-network.ts`), the engine draws with it (`engine/`). Pure.
+ * Defines a generator network as a list of layers, and computes its shapes, weights and costs. The
+ * trainer trains it on TensorFlow.js (`trainer/gan/generator-network.ts`); the engine draws with it
+ * (`engine/`). Pure.
  *
- * To add a layer: a member of `layerSchema` and a case in `computeLayer`; the compiler finds the rest.
+ * To add a layer, add a member to `layerSchema` and a case to `computeLayer`. The compiler finds
+ * the other places.
  */
 import * as z from 'zod';
 
-/** Bounds on what a description may ask for, checked before any tensor exists. */
+/** Limits of a generator, checked before any tensor exists. */
 export const GENERATOR_LIMITS = {
   layers: 32,
   units: 65_536,
@@ -14,7 +16,7 @@ export const GENERATOR_LIMITS = {
   macs: 200_000_000,
 } as const;
 
-/** Slope of leaky relu below 0, everywhere. */
+/** Slope of every leaky ReLU below 0. */
 export const LEAKY_SLOPE = 0.2;
 
 const activationSchema = z.enum(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
@@ -22,14 +24,14 @@ const sizeSchema = z.int().min(1).max(GENERATOR_LIMITS.units);
 
 const layerSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('dense'), units: sizeSchema, activation: activationSchema }),
-  /** Stride 1, padded so that height and width stay. */
+  /** Stride 1 and zero padding, so height and width stay. */
   z.strictObject({
     type: z.literal('conv2d'),
     filters: sizeSchema,
     kernelSize: z.union([z.literal(1), z.literal(3), z.literal(5)]),
     activation: activationSchema,
   }),
-  /** Turns blocks of channels into blocks of pixels: [h, w, b * b * c] to [b * h, b * w, c] (Shi et al. 2016). */
+  /** Moves channels to pixels: [h, w, b * b * c] to [b * h, b * w, c] (Shi et al. 2016). */
   z.strictObject({ type: z.literal('depthToSpace'), blockSize: z.int().min(2).max(4) }),
   z.strictObject({
     type: z.literal('reshape'),
@@ -37,7 +39,7 @@ const layerSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
-/** A generator as data. Its input is the latent followed by the label's one-hot vector when `classes` > 0. */
+/** A generator. Its input is a latent vector and, if it has classes, the label's one-hot vector. */
 export const generatorConfigSchema = z.strictObject({
   latentSize: z.int().min(1).max(4096),
   classes: z.int().min(0).max(256),
@@ -48,33 +50,34 @@ export type Activation = z.infer<typeof activationSchema>;
 export type LayerConfig = z.infer<typeof layerSchema>;
 export type GeneratorConfig = z.infer<typeof generatorConfigSchema>;
 
-/** A trainable array: its name in the artifact and its shape. */
+/** Name (in the artifact) and shape of a trainable array. */
 export interface WeightSpec {
   readonly name: string;
   readonly shape: readonly number[];
 }
 
-/** What a description amounts to. Shapes are without the batch; `macs` are multiply-accumulates for one sample. */
+/** Shapes and costs of a generator. Shapes exclude the batch; costs are those of one sample. */
 export interface GeneratorPlan {
   readonly config: GeneratorConfig;
   readonly inputSize: number;
-  /** What each layer is given, in order. */
+  /** The input shape of each layer, in order. */
   readonly shapes: readonly (readonly number[])[];
   readonly outputShape: readonly [height: number, width: number, channels: number];
   readonly weights: readonly WeightSpec[];
   readonly parameters: number;
+  /** Multiply-accumulates. */
   readonly macs: number;
 }
 
-/** A description that no network can be built from. The message names the layer, what came and what is allowed. */
+/** Layers that do not fit together. The message names the layer, what came and what is allowed. */
 export class GeneratorConfigError extends Error {
   override name = 'GeneratorConfigError' as const;
 }
 
 /**
- * Works out shapes, weights and costs of a description, and refuses one that does not fit together.
- *
- * @throws GeneratorConfigError  When layers do not fit, the output is no image, or a bound of GENERATOR_LIMITS is passed.
+ * Computes shapes, weights and costs of a generator.
+ * @throws GeneratorConfigError  When layers do not fit, the output is no image, or the network
+ *                               exceeds GENERATOR_LIMITS.
  */
 export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   const inputSize = config.latentSize + config.classes;
@@ -89,9 +92,8 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
     weights.push(...computed.weights);
     macs += computed.macs;
     if (sizeOf(shape) > GENERATOR_LIMITS.units) {
-      throw new GeneratorConfigError(
-        `layer ${index}: ${sizeOf(shape)} numbers a sample, at most ${GENERATOR_LIMITS.units} allowed`,
-      );
+      const { units } = GENERATOR_LIMITS;
+      throw layerError(index, `${sizeOf(shape)} numbers a sample, at most ${units} allowed`);
     }
   }
   const [height, width, channels] = shape;
@@ -112,15 +114,8 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
         `at most ${GENERATOR_LIMITS.parameters} and ${GENERATOR_LIMITS.macs} allowed`,
     );
   }
-  return {
-    config,
-    inputSize,
-    shapes,
-    outputShape: [height, width, channels],
-    weights,
-    parameters,
-    macs,
-  };
+  const outputShape = [height, width, channels] as const;
+  return { config, inputSize, shapes, outputShape, weights, parameters, macs };
 }
 
 function computeLayer(
@@ -132,9 +127,7 @@ function computeLayer(
     case 'dense': {
       const [inputs] = input;
       if (input.length !== 1 || inputs === undefined) {
-        throw new GeneratorConfigError(
-          `layer ${index}: dense takes a flat input, got [${input.join(', ')}]`,
-        );
+        throw layerError(index, `dense takes a flat input, got [${input.join(', ')}]`);
       }
       return {
         shape: [layer.units],
@@ -154,7 +147,7 @@ function computeLayer(
           { name: `conv2d_${index}/kernel`, shape: [kernelSize, kernelSize, channels, filters] },
           { name: `conv2d_${index}/bias`, shape: [filters] },
         ],
-        // Counted at the borders too, where a part of the kernel lies on padding.
+        // The border counts in full, although a part of the kernel lies on padding there.
         macs: height * width * kernelSize * kernelSize * channels * filters,
       };
     }
@@ -162,9 +155,7 @@ function computeLayer(
       const [height, width, channels] = takeImage(layer, index, input);
       const block = layer.blockSize;
       if (channels % (block * block) !== 0) {
-        throw new GeneratorConfigError(
-          `layer ${index}: ${channels} channels cannot become blocks of ${block} x ${block}`,
-        );
+        throw layerError(index, `${channels} channels cannot become blocks of ${block} x ${block}`);
       }
       return {
         shape: [height * block, width * block, channels / (block * block)],
@@ -174,9 +165,8 @@ function computeLayer(
     }
     case 'reshape': {
       if (sizeOf(layer.shape) !== sizeOf(input)) {
-        throw new GeneratorConfigError(
-          `layer ${index}: cannot reshape [${input.join(', ')}] to [${layer.shape.join(', ')}]`,
-        );
+        const [from, to] = [input.join(', '), layer.shape.join(', ')];
+        throw layerError(index, `cannot reshape [${from}] to [${to}]`);
       }
       return { shape: layer.shape, weights: [], macs: 0 };
     }
@@ -190,40 +180,17 @@ function takeImage(
 ): [height: number, width: number, channels: number] {
   const [height, width, channels] = input;
   if (input.length !== 3 || height === undefined || width === undefined || channels === undefined) {
-    throw new GeneratorConfigError(
-      `layer ${index}: ${layer.type} takes [height, width, channels], got [${input.join(', ')}]`,
-    );
+    const expected = `${layer.type} takes [height, width, channels]`;
+    throw layerError(index, `${expected}, got [${input.join(', ')}]`);
   }
   return [height, width, channels];
 }
 
-/**
- * Joins latents and labels to a network's input.
- *
- * @param plan     From {@link planGenerator}.
- * @param latents  Row-major [count, latentSize].
- * @param labels   [count], each below `classes`; ignored by a generator without classes.
- * @returns        [count, inputSize]: each latent, then its label's one-hot vector. The latents themselves without classes.
- */
-export function joinInput(
-  plan: GeneratorPlan,
-  latents: Float32Array,
-  labels: Uint8Array | null,
-): Float32Array {
-  const { latentSize, classes } = plan.config;
-  if (classes === 0) {
-    return latents;
-  }
-  const count = latents.length / latentSize;
-  const input = new Float32Array(count * plan.inputSize);
-  for (let i = 0; i < count; i++) {
-    input.set(latents.subarray(i * latentSize, (i + 1) * latentSize), i * plan.inputSize);
-    input[i * plan.inputSize + latentSize + (labels?.[i] ?? 0)] = 1;
-  }
-  return input;
+function layerError(index: number, detail: string): GeneratorConfigError {
+  return new GeneratorConfigError(`layer ${index}: ${detail}`);
 }
 
-/** Numbers in a shape. */
+/** How many numbers an array of this shape holds. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }

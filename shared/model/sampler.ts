@@ -1,6 +1,6 @@
 /**
- * A generator ready to draw digits: the same code and the same kernels offline, at the edge and in browsers, so that the same
- * seed gives the same bytes.
+ * A loaded generator that draws digits. Trainer, edge and browsers share this code and its kernels,
+ * so the same seed gives the same bytes everywhere.
  */
 import {
   ArtifactError,
@@ -13,32 +13,33 @@ import {
   type ParsedManifest,
 } from './artifact.ts';
 import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
-import { joinInput, type GeneratorPlan } from './generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from './latent.ts';
+import type { GeneratorPlan } from './generator.ts';
+import { deriveSeedKey, drawLabels, drawLatents, joinInput, type RandomKey } from './random.ts';
 import { planMorph } from '../picture/morph.ts';
-import { encodePixels } from '../picture/pixels.ts';
-import type { RandomKey } from './random.ts';
+import { encodePixels, type PixelRange } from '../picture/pixels.ts';
 
-/** What to draw: samples `start` to `start + count - 1` of a seed. */
-export interface SampleRequest {
+/** Samples `start` to `start + count - 1` of a seed. */
+interface SampleRequest {
   readonly seed: string;
   readonly start: number;
   readonly count: number;
-  /** The class that every sample shall have; drawn from the seed when absent. Below the generator's `classes`. */
+  /** The class of every sample, below the generator's `classes`. By default the seed decides. */
   readonly label?: number;
 }
 
-/** What to draw in one hand: sample `start` of a seed once for each label, its latent vector the same. */
-export interface HandRequest {
+/** One hand: sample `start` of a seed, drawn once for each label with the same latent vector. */
+interface HandRequest {
   readonly seed: string;
   readonly start: number;
   /** At least one, each below the generator's `classes`. */
   readonly labels: Uint8Array;
 }
 
-/** What to draw on the way through samples, and from the last back to the first: those of `draw` or those of `drawHand`. */
-export type MorphRequest = (SampleRequest | HandRequest) & {
-  /** From one sample to the next, >= 1; the first of them is the sample itself. */
+type DrawRequest = SampleRequest | HandRequest;
+
+/** A closed walk through samples of either kind. */
+type MorphRequest = DrawRequest & {
+  /** Pictures from one sample to the next, >= 1. The first of them is the sample itself. */
   readonly frames: number;
 };
 
@@ -48,51 +49,36 @@ export interface Samples {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** Row-major [count, height, width, channels], 0 is paper, 255 full ink. */
+  /** Row-major [count, height, width, channels]; 0 is paper, 255 is full ink. */
   readonly pixels: Uint8Array;
   /** [count]; null for a generator without classes. */
   readonly labels: Uint8Array | null;
 }
 
-/** A loaded generator. Sample i of a seed is the same whatever else is drawn with it. */
+/** A loaded generator. Its methods are synchronous. A sample is the same in every batch. */
 export interface Sampler {
   readonly manifest: Manifest;
   readonly plan: GeneratorPlan;
-  /** Draws synchronously; `count` >= 1. */
+  /** Draws at least one sample. */
   draw(request: SampleRequest): Samples;
-  /** Draws synchronously: each is the sample that `draw` gives for `start` and its label. For a generator with classes. */
+  /** Draws what `draw` gives for `start` and each label. The generator must have classes. */
   drawHand(request: HandRequest): Samples;
-  /** Draws synchronously, without labels: see `planMorph` for what lies between samples. */
+  /** Draws the frames of `planMorph`. They have no labels. */
   drawMorph(request: MorphRequest): Samples;
   /**
-   * Draws samples: one of each class, of the first 16, and four at least. Finite weights can still overflow on the way, and bytes
-   * would not show it. That all of them are one flat colour is nothing that a model was ever trained for: a single picture may be,
-   * whatever the data are.
+   * Draws 4 to 16 samples, one of each class, before the model may serve. Finite weights can still
+   * overflow inside the network, and the bytes would hide that. No training data make all samples
+   * one flat colour, although a single picture may be one.
    *
-   * @throws ArtifactError  When a number is NaN or infinite, or every pixel of every sample is the same.
+   * @throws ArtifactError  When a number is NaN or infinite, or all pixels of the samples are
+   *                        equal.
    */
   checkOutput(): void;
-  /** Lets go of the weights, whoever still holds the sampler; it must not be used after. */
+  /** Releases the weights. The sampler throws when it is used afterwards. */
   dispose(): void;
 }
 
-/**
- * Makes a sampler out of an artifact's bytes. It lives in its kernels' memory, which goes when nothing refers to it any more.
- *
- * @param parsed       A checked manifest: see `parseManifest`.
- * @param weights      The content of WEIGHTS_FILE; verified here, before any memory is taken.
- * @param instantiate  Makes an instance of the kernels.
- * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
- */
-export function createSampler(
-  parsed: ParsedManifest,
-  weights: Uint8Array,
-  instantiate: () => Kernels,
-): Sampler {
-  return createVerifiedSampler(VerifiedWeights.verify(parsed, weights), instantiate);
-}
-
-/** The content of WEIGHTS_FILE that was found to be what its manifest lists. */
+/** The content of WEIGHTS_FILE, verified against its manifest. Only the two functions make one. */
 export class VerifiedWeights {
   readonly parsed: ParsedManifest;
   readonly bytes: Uint8Array;
@@ -102,13 +88,13 @@ export class VerifiedWeights {
     this.bytes = bytes;
   }
 
-  /** @throws ArtifactError  When they are not those that the manifest lists. */
+  /** @throws ArtifactError  When size or hash are not those of the manifest. */
   static verify(parsed: ParsedManifest, bytes: Uint8Array): VerifiedWeights {
     verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
     return new VerifiedWeights(parsed, bytes);
   }
 
-  /** The same on hosts with WebCrypto: see `verifyFileNatively`. */
+  /** Does the same with WebCrypto: see `verifyFileNatively`. */
   static async verifyNatively(parsed: ParsedManifest, bytes: Uint8Array): Promise<VerifiedWeights> {
     await verifyFileNatively(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
     return new VerifiedWeights(parsed, bytes);
@@ -116,16 +102,44 @@ export class VerifiedWeights {
 }
 
 /**
- * Makes a sampler, as `createSampler` does, of weights that were verified before.
- * @throws ArtifactError  When they are not finite.
+ * Makes a sampler from an artifact's bytes. The sampler lives in the memory of its kernels.
+ *
+ * @param parsed       From `parseManifest`.
+ * @param weights      The content of WEIGHTS_FILE. It is verified before any memory is taken.
+ * @param instantiate  Makes an instance of the kernels.
+ * @throws ArtifactError  When the weights are not those of the manifest, or not finite.
+ */
+export function createSampler(
+  parsed: ParsedManifest,
+  weights: Uint8Array,
+  instantiate: () => Kernels,
+): Sampler {
+  return createVerifiedSampler(VerifiedWeights.verify(parsed, weights), instantiate);
+}
+
+/**
+ * Makes a sampler from weights that are verified already.
+ * @throws ArtifactError  When the weights are not finite.
  */
 export function createVerifiedSampler(
   weights: VerifiedWeights,
   instantiate: () => Kernels,
 ): Sampler {
   const { manifest, plan } = weights.parsed;
-  let loaded: LoadedNetwork | undefined = fillNetwork(weights, instantiate);
-  function getNetwork(): LoadedNetwork {
+  let loaded: Network | undefined = loadNetwork(weights, instantiate);
+  function draw(request: DrawRequest): Samples {
+    const key = deriveSeedKey(request.seed);
+    const labels = chooseLabels(key, plan, request);
+    const pictures = drawPictures(getNetwork(), countSamples(request), (first, n) =>
+      joinInput(
+        plan,
+        drawRequestedLatents(key, plan, request, first, n),
+        labels && labels.subarray(first, first + n),
+      ),
+    );
+    return { ...pictures, labels };
+  }
+  function getNetwork(): Network {
     if (loaded === undefined) {
       throw new Error(`${manifest.name}@${manifest.version} was disposed of`);
     }
@@ -134,20 +148,18 @@ export function createVerifiedSampler(
   return {
     manifest,
     plan,
-    draw: (request) => drawSamples(getNetwork(), request),
-    drawHand({ seed, start, labels }) {
-      const latents = repeatLatent(plan, seed, start, labels.length);
-      const { latentSize } = plan.config;
-      const pictures = drawPictures(getNetwork(), labels.length, (first, n) =>
-        joinInput(
-          plan,
-          latents.subarray(first * latentSize, (first + n) * latentSize),
-          labels.subarray(first, first + n),
-        ),
-      );
-      return { ...pictures, labels };
+    draw,
+    drawHand: draw,
+    drawMorph(request) {
+      const { seed, start, frames } = request;
+      const { latentSize, classes } = plan.config;
+      const key = deriveSeedKey(seed);
+      const latents = drawRequestedLatents(key, plan, request, 0, countSamples(request));
+      const labels = chooseLabels(key, plan, request);
+      const inputs = planMorph({ seed, start, frames, latentSize, classes, latents, labels });
+      const count = inputs.length / plan.inputSize;
+      return { ...drawPictures(getNetwork(), count, readRows(plan, inputs)), labels: null };
     },
-    drawMorph: (request) => drawMorph(getNetwork(), request),
     checkOutput: () => checkOutput(getNetwork()),
     dispose() {
       loaded = undefined;
@@ -155,10 +167,10 @@ export function createVerifiedSampler(
   };
 }
 
-/** Samples that a model is judged by before it serves. */
+/** How many samples `checkOutput` draws. */
 const CHECKED = { least: 4, most: ENGINE_BATCH } as const;
 
-function checkOutput({ plan, engine, range }: LoadedNetwork): void {
+function checkOutput({ plan, engine, range }: Network): void {
   const { latentSize, classes } = plan.config;
   const count = Math.min(CHECKED.most, Math.max(CHECKED.least, classes));
   const labels = classes === 0 ? null : Uint8Array.from({ length: count }, (_, i) => i % classes);
@@ -175,135 +187,92 @@ function checkOutput({ plan, engine, range }: LoadedNetwork): void {
 }
 
 /** A generator with its weights in the engine. */
-export interface LoadedNetwork {
+export interface Network {
   readonly plan: GeneratorPlan;
   readonly engine: Engine;
-  /** Of the network's numbers. */
-  readonly range: readonly [number, number];
+  /** The network's output for paper and for full ink. */
+  readonly range: PixelRange;
 }
 
 /**
  * Puts a generator's weights into the engine.
- *
- * @param weights      The content of WEIGHTS_FILE; verified here, before any memory is taken.
- * @param instantiate  Makes an instance of the kernels.
- * @throws ArtifactError  When the weights are not those that the manifest lists, or not finite.
+ * @throws ArtifactError  When the weights are not finite.
  */
 export function loadNetwork(
-  parsed: ParsedManifest,
-  weights: Uint8Array,
-  instantiate: () => Kernels,
-): LoadedNetwork {
-  return fillNetwork(VerifiedWeights.verify(parsed, weights), instantiate);
-}
-
-function fillNetwork(
   { parsed, bytes }: VerifiedWeights,
   instantiate: () => Kernels,
-): LoadedNetwork {
+): Network {
   const { manifest, plan } = parsed;
+  const weights = decodeWeights(parsed, bytes);
   return {
     plan,
-    engine: createEngine(instantiate(), plan, decodeWeights(parsed, bytes)),
+    engine: createEngine(instantiate(), plan, weights),
     range: manifest.image.range,
   };
 }
 
 /**
- * Draws pictures, some of them at once.
- *
- * @param count  How many, >= 1.
- * @param build  Makes the network's input for `n` of them from the `first` on, [n, inputSize].
+ * Draws pictures, a few at a time, so that a large set needs little memory beside its pixels.
+ * @param readInputs  Returns the inputs of pictures `first` to `first + n - 1`, [n, inputSize].
  */
 export function drawPictures(
-  network: LoadedNetwork,
+  { plan, engine, range }: Network,
   count: number,
-  build: (first: number, n: number) => Float32Array,
+  readInputs: (first: number, n: number) => Float32Array,
 ): Omit<Samples, 'labels'> {
-  const [height, width, channels] = network.plan.outputShape;
+  const [height, width, channels] = plan.outputShape;
   const size = height * width * channels;
   const pixels = new Uint8Array(count * size);
-  for (let done = 0; done < count; done += ENGINE_BATCH) {
-    const n = Math.min(ENGINE_BATCH, count - done);
-    const values = network.engine.run(build(done, n));
-    pixels.set(encodePixels(values, network.range), done * size);
+  for (let first = 0; first < count; first += ENGINE_BATCH) {
+    const inputs = readInputs(first, Math.min(ENGINE_BATCH, count - first));
+    pixels.set(encodePixels(engine.run(inputs), range), first * size);
   }
   return { count, height, width, channels, pixels };
 }
 
-function drawSamples(
-  network: LoadedNetwork,
-  { seed, start, count, label }: SampleRequest,
-): Samples {
-  const { plan } = network;
-  const key = deriveSeedKey(seed);
-  const { latentSize, classes } = plan.config;
-  const labels = chooseLabels(key, start, count, classes, label);
-  const pictures = drawPictures(network, count, (first, n) => {
-    const latents = drawLatents(key, start + first, n, latentSize);
-    return joinInput(plan, latents, labels && labels.subarray(first, first + n));
-  });
-  return { ...pictures, labels };
+/** Reads inputs for `drawPictures` from row-major [count, inputSize]. */
+export function readRows({ inputSize }: GeneratorPlan, inputs: Float32Array) {
+  return (first: number, n: number): Float32Array =>
+    inputs.subarray(first * inputSize, (first + n) * inputSize);
 }
 
-function drawMorph(network: LoadedNetwork, request: MorphRequest): Samples {
-  const { plan } = network;
-  const { seed, start, frames } = request;
-  const { latentSize, classes } = plan.config;
-  const key = deriveSeedKey(seed);
-  const ends =
-    'labels' in request
-      ? { latents: repeatLatent(plan, seed, start, request.labels.length), labels: request.labels }
-      : {
-          latents: drawLatents(key, start, request.count, latentSize),
-          labels: chooseLabels(key, start, request.count, classes, request.label),
-        };
-  const inputs = planMorph({ seed, start, frames, latentSize, classes, ...ends });
-  return {
-    ...drawPictures(network, inputs.length / plan.inputSize, (first, n) =>
-      sliceInput(plan, inputs, first, n),
-    ),
-    labels: null,
-  };
+function countSamples(request: DrawRequest): number {
+  return 'labels' in request ? request.labels.length : request.count;
 }
 
-/** Rows of inputs that are there already. @param inputs  Row-major [count, inputSize]. */
-export function sliceInput(
-  { inputSize }: GeneratorPlan,
-  inputs: Float32Array,
+/** Draws the latent vectors of samples `first` to `first + n - 1` of a request. */
+function drawRequestedLatents(
+  key: RandomKey,
+  { config: { latentSize } }: GeneratorPlan,
+  request: DrawRequest,
   first: number,
   n: number,
 ): Float32Array {
-  return inputs.subarray(first * inputSize, (first + n) * inputSize);
+  if (!('labels' in request)) {
+    return drawLatents(key, request.start + first, n, latentSize);
+  }
+  const latent = drawLatents(key, request.start, 1, latentSize);
+  const latents = new Float32Array(n * latentSize);
+  for (let i = 0; i < n; i++) {
+    latents.set(latent, i * latentSize);
+  }
+  return latents;
 }
 
-/** The label of each of `count` samples: the one that is asked for, or the seed's; null without classes. */
+/** Chooses the label of each sample of a request; null without classes. */
 function chooseLabels(
   key: RandomKey,
-  start: number,
-  count: number,
-  classes: number,
-  label: number | undefined,
+  { config: { classes } }: GeneratorPlan,
+  request: DrawRequest,
 ): Uint8Array | null {
+  if ('labels' in request) {
+    return request.labels;
+  }
+  const { start, count, label } = request;
   if (classes === 0) {
     return null;
   }
   return label === undefined
     ? drawLabels(key, start, count, classes)
     : new Uint8Array(count).fill(label);
-}
-
-/** One sample's latent `count` times. */
-function repeatLatent(
-  plan: GeneratorPlan,
-  seed: string,
-  start: number,
-  count: number,
-): Float32Array {
-  const latent = drawLatents(deriveSeedKey(seed), start, 1, plan.config.latentSize);
-  const latents = new Float32Array(count * latent.length);
-  for (let i = 0; i < count; i++) {
-    latents.set(latent, i * latent.length);
-  }
-  return latents;
 }

@@ -1,28 +1,28 @@
 /**
- * Signatures of manifests: Ed25519 (RFC 8032) over a manifest's bytes as they are published, one object a key beside the
- * manifest. A manifest lists the SHA-256 of every file, so that its signature covers the whole model. Computed by the
- * platform's WebCrypto, which Node, Cloudflare's runtime and browsers have.
+ * Signatures of manifests: Ed25519 (RFC 8032) over the published bytes of a manifest. Each key's
+ * signature is an object beside the manifest. A manifest lists the SHA-256 of every file, so its
+ * signature covers the whole model. WebCrypto verifies it on Node, workerd and browsers.
  */
 import { hashBytes } from './artifact.ts';
 
 const PUBLIC_KEY_BYTES = 32;
-/** Of a signature. */
+/** Length of a signature. */
 export const SIGNATURE_BYTES = 64;
 
-/** At most so many keys are trusted at once: each costs a read when a model is loaded. */
+/** Each trusted key costs one read when a model is loaded. */
 const MAX_PUBLIC_KEYS = 8;
 
-/** 32 bytes in base64. */
+/** The base64 of 32 bytes. */
 const PUBLIC_KEY = /^[A-Za-z0-9+/]{43}=$/;
 
-/** A public key and the name that is made of it. */
+/** A public key and its id. */
 export interface PublicKey {
   /** The first 16 hex digits of its SHA-256. */
   readonly id: string;
   readonly bytes: Uint8Array;
 }
 
-/** Names a public key. @throws RangeError  When it has not 32 bytes. */
+/** Computes a public key's id. @throws RangeError  When the key is not 32 bytes long. */
 export function namePublicKey(bytes: Uint8Array): PublicKey {
   if (bytes.length !== PUBLIC_KEY_BYTES) {
     throw new RangeError(
@@ -32,26 +32,24 @@ export function namePublicKey(bytes: Uint8Array): PublicKey {
   return { id: hashBytes(bytes).slice(0, 16), bytes };
 }
 
-/** The path of a key's signature beside the manifest: 64 bytes, as RFC 8032 has them. */
+/** The path of a key's signature beside the manifest. */
 export function buildSignaturePath(keyId: string): string {
   return `manifest.${keyId}.sig`;
 }
 
-/** The id of the key whose signature lies under this path; undefined for another file. */
+/** Reads the key's id from a signature's path; undefined for another file. */
 export function parseSignaturePath(path: string): string | undefined {
   return /^manifest\.([0-9a-f]{16})\.sig$/.exec(path)?.[1];
 }
 
-/** Writes a public key as {@link parsePublicKeys} reads it. */
+/** Encodes a public key for {@link parsePublicKeys}. */
 export function encodePublicKey({ bytes }: PublicKey): string {
   return btoa(String.fromCharCode(...bytes));
 }
 
 /**
- * Parses public keys: each the base64 of its 32 bytes, with commas between them.
- *
- * @returns  In their order; none for an empty text.
- * @throws RangeError  When one is not that, or there are more than 8.
+ * Parses public keys: base64 of 32 bytes each, separated by commas. An empty text has no keys.
+ * @throws RangeError  When a key is malformed, or there are more than 8.
  */
 export function parsePublicKeys(text: string): PublicKey[] {
   const parts = text.trim() === '' ? [] : text.split(',').map((part) => part.trim());
@@ -59,7 +57,7 @@ export function parsePublicKeys(text: string): PublicKey[] {
     throw new RangeError(`expected at most ${MAX_PUBLIC_KEYS} public keys, got ${parts.length}`);
   }
   return parts.map((part, i) => {
-    // A private key in the wrong place must not be shown.
+    // The error must not quote the text: it may be a private key in the wrong place.
     if (!PUBLIC_KEY.test(part)) {
       throw new RangeError(
         `public key ${i + 1} of ${parts.length}: expected the base64 of 32 bytes, 44 characters ending in =`,
@@ -69,7 +67,7 @@ export function parsePublicKeys(text: string): PublicKey[] {
   });
 }
 
-/** True when the signature is the key's over these bytes. */
+/** True when `signature` is the key's signature of `signed`. */
 export async function verifySignature(
   key: PublicKey,
   signature: Uint8Array,
@@ -78,14 +76,9 @@ export async function verifySignature(
   if (signature.length !== SIGNATURE_BYTES) {
     return false;
   }
-  const algorithm = { name: 'Ed25519' };
-  const imported = await crypto.subtle.importKey('raw', copy(key.bytes), algorithm, false, [
-    'verify',
-  ]);
-  return crypto.subtle.verify(algorithm, imported, copy(signature), copy(signed));
-}
-
-/** WebCrypto's types want memory that is not shared. */
-function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
+  const { subtle } = crypto;
+  // WebCrypto's types refuse memory that might be shared, so the bytes are copied.
+  const raw = new Uint8Array(key.bytes);
+  const imported = await subtle.importKey('raw', raw, 'Ed25519', false, ['verify']);
+  return subtle.verify('Ed25519', imported, new Uint8Array(signature), new Uint8Array(signed));
 }

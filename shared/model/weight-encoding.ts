@@ -1,22 +1,22 @@
 /**
- * How weights.bin writes a generator's numbers: as they were trained, or in a half or a quarter of the bytes. The small
- * forms are those of tfjs's own weights manifest (`quantization` in tfjs-core's `io/types`), decoded to the same bits.
+ * How weights.bin encodes a generator's weights: float32 as trained, float16 or 8 bits. The small
+ * encodings are those of TensorFlow.js (`quantization` in tfjs-core's `io/types`) and decode to the
+ * same bits.
  */
 import * as z from 'zod';
-import { decodeFloat16 } from './float16.ts';
 import { GENERATOR_LIMITS, sizeOf, type WeightSpec } from './generator.ts';
 
 export const WEIGHT_DTYPES = ['float32', 'float16', 'uint8'] as const;
 export type WeightDtype = (typeof WEIGHT_DTYPES)[number];
 
-/** Bytes of a weight. */
+/** Bytes of one weight. */
 export const WEIGHT_BYTES: Readonly<Record<WeightDtype, number>> = {
   float32: 4,
   float16: 2,
   uint8: 1,
 };
 
-/** A byte `q` stands for `q * scale + min`, computed in float64, then rounded to float32. */
+/** Byte `q` decodes to `q * scale + min`, computed in float64, then rounded to float32. */
 const affineSchema = z
   .strictObject({ scale: z.number().positive(), min: z.number() })
   .refine(
@@ -27,7 +27,7 @@ const affineSchema = z
     },
   );
 
-/** `quantization` is one for each of the plan's weights, in their order. */
+/** `quantization` has one entry for each of the plan's weights, in their order. */
 export const weightEncodingSchema = z.discriminatedUnion('dtype', [
   z.strictObject({ dtype: z.literal('float32') }),
   z.strictObject({ dtype: z.literal('float16') }),
@@ -41,12 +41,12 @@ export type AffineQuantization = z.infer<typeof affineSchema>;
 export type WeightEncoding = z.infer<typeof weightEncodingSchema>;
 
 /**
- * Reads weights, whatever they are written in.
+ * Decodes weights.
  *
- * @param weights   The plan's; for uint8 as many as `encoding.quantization` has entries.
+ * @param weights   From the plan; for uint8 as many as `encoding.quantization` has entries.
  * @param encoding  Checked by its schema.
- * @param bytes     Little-endian, of exactly the length that weights and encoding ask for, at any alignment.
- * @returns         [parameters], one after the other: a copy. Of float32 and float16 it may hold NaN and infinities.
+ * @param bytes     Little-endian, of exactly the expected length, at any alignment.
+ * @returns         [parameters], a copy. float32 and float16 may give NaN and infinities.
  */
 export function decodeNumbers(
   weights: readonly WeightSpec[],
@@ -54,7 +54,7 @@ export function decodeNumbers(
   bytes: Uint8Array,
 ): Float32Array {
   switch (encoding.dtype) {
-    // A new Uint8Array, not slice(): that of a Buffer of Node shares its memory.
+    // new Uint8Array copies. `slice` of Node's Buffer would share its memory.
     case 'float32':
       return new Float32Array(new Uint8Array(bytes).buffer);
     case 'float16':
@@ -81,5 +81,65 @@ function decodeAffine(
       values[next] = levels[bytes[next] as number] as number;
     }
   });
+  return values;
+}
+
+/** The largest finite float16. Numbers from 65,520 on round to infinity. */
+export const FLOAT16_MAX = 65_504;
+
+/** The bits of infinity; larger magnitudes are NaN. */
+const INFINITY_BITS = 0x7c00;
+const NAN_BITS = 0x7e00;
+/** The float32 bits of the smallest normal float16, 2^-14. */
+const SMALLEST_NORMAL_BITS = 0x3880_0000;
+/** The exponent bias of float32 (127) less that of float16 (15). */
+const BIAS_DIFFERENCE = 112;
+/** A constant, because `2 ** BIAS_DIFFERENCE` in the loop makes decoding forty times slower. */
+const BIAS_FACTOR = 2 ** 112;
+
+/**
+ * Rounds each number to the nearest float16, ties to even. Infinities and NaN stay. Integers and
+ * exact products give the same bits on every platform; Node 22 has no Float16Array.
+ */
+export function encodeFloat16(values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    halves[i] =
+      ((word >>> 16) & 0x8000) | roundMagnitude(word & 0x7fff_ffff, Math.abs(values[i] as number));
+  }
+  return halves;
+}
+
+/** @param bits  The float32 bits of `magnitude`. */
+function roundMagnitude(bits: number, magnitude: number): number {
+  if (bits >= 0x7f80_0000) {
+    return bits === 0x7f80_0000 ? INFINITY_BITS : NAN_BITS;
+  }
+  if (bits < SMALLEST_NORMAL_BITS) {
+    // A multiple of 2^-24. Adding 2^52 leaves no fraction bits, so it rounds, ties to even.
+    return magnitude * 2 ** 24 + 2 ** 52 - 2 ** 52;
+  }
+  // Drops 13 bits of the fraction. A carry correctly increases the exponent.
+  const rounded = ((bits + 0xfff + ((bits >>> 13) & 1)) >>> 13) - (BIAS_DIFFERENCE << 10);
+  return Math.min(rounded, INFINITY_BITS);
+}
+
+/** Converts float16 to float32, exactly. */
+export function decodeFloat16(halves: Uint16Array): Float32Array {
+  const values = new Float32Array(halves.length);
+  const words = new Uint32Array(values.buffer);
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i] as number;
+    const moved = ((half & 0x7fff) << 13) | ((half & 0x8000) << 16);
+    if ((half & INFINITY_BITS) === INFINITY_BITS) {
+      words[i] = moved | 0x7f80_0000;
+    } else {
+      // Read as float32, the number (normal or subnormal) is 2^112 times too small.
+      words[i] = moved;
+      values[i] = (values[i] as number) * BIAS_FACTOR;
+    }
+  }
   return values;
 }

@@ -1,17 +1,17 @@
 /**
- * Colours as callers write them, and what lies between two of them. Pure.
+ * Reads, writes and mixes colours. Pure.
  */
 
-/** Red, green, blue and opacity, each a whole number from 0 to 255; not premultiplied. */
+/** Whole numbers from 0 to 255, not premultiplied. */
 export type Colour = readonly [red: number, green: number, blue: number, alpha: number];
 
 export const BLACK: Colour = [0, 0, 0, 255];
 export const WHITE: Colour = [255, 255, 255, 255];
 
 /**
- * Reads a colour.
- * @param text  3, 4, 6 or 8 hex digits with or without a #, as CSS has them, or `transparent`.
- * @returns     undefined for anything else.
+ * Parses a colour.
+ * @param text  3, 4, 6 or 8 hex digits with or without a #, as in CSS, or `transparent`.
+ * @returns     undefined for any other text.
  */
 export function parseColour(text: string): Colour | undefined {
   if (text === 'transparent') {
@@ -26,7 +26,7 @@ export function parseColour(text: string): Colour | undefined {
   return [part(0), part(2), part(4), long.length === 8 ? part(6) : 255];
 }
 
-/** Writes a colour in its one form: `transparent`, 6 hex digits, or 8 where it is see-through in part. */
+/** Writes a colour's canonical form: `transparent`, 6 hex digits, or 8 when it is translucent. */
 export function formatColour([red, green, blue, alpha]: Colour): string {
   if (alpha === 0) {
     return 'transparent';
@@ -40,8 +40,8 @@ export function areEqual(a: Colour, b: Colour): boolean {
 }
 
 /**
- * Mixes paper and ink as light mixes: premultiplied, so that ink thins out over nothing without a seam of another colour.
- * @param ink255  Share of ink, 0..255.
+ * Mixes paper and ink, premultiplied, so that ink on transparent paper has no coloured edge.
+ * @param ink255  The share of ink, 0..255.
  */
 export function mixColours(paper: Colour, ink: Colour, ink255: number): Colour {
   const share = ink255 / 255;

@@ -1,17 +1,19 @@
 /**
- * Enlarging with smooth edges: cubic convolution (Keys 1981, a = -1/2), one axis after the other. Pure; its numbers are
- * those of IEEE doubles alone, so that its bytes are the same everywhere.
+ * Enlarges pictures: smoothly by cubic convolution (Keys 1981, a = -1/2), one axis after the other,
+ * or by repeating pixels.
+ * Pure. It uses IEEE doubles only, so its bytes are the same on every platform.
  */
 
-/** Source pixels that one output pixel is made of. */
+/** Source pixels of one output pixel. */
 const TAPS = 4;
 
 /**
- * Enlarges one picture. Beyond its border its outermost pixels go on.
+ * Enlarges a picture smoothly. Pixels beyond the border equal the outermost ones.
  *
- * @param pixels    Row-major [height, width, channels].
- * @param scale     Whole, >= 1.
- * @returns         Row-major [height * scale, width * scale, channels], rounded and clamped to 0..255.
+ * @param pixels  Row-major [height, width, channels].
+ * @param scale   A whole number >= 1.
+ * @returns       Row-major [height * scale, width * scale, channels], rounded and clamped to
+ *                0..255.
  */
 export function enlargePixels(
   pixels: Uint8Array,
@@ -33,6 +35,33 @@ export function enlargePixels(
   return out;
 }
 
+/**
+ * Turns each pixel into a square of `scale` x `scale`. Parameters and result as in `enlargePixels`.
+ */
+export function repeatPixels(
+  pixels: Uint8Array,
+  height: number,
+  width: number,
+  channels: number,
+  scale: number,
+): Uint8Array {
+  const lineBytes = width * scale * channels;
+  const out = new Uint8Array(height * scale * lineBytes);
+  for (let y = 0; y < height; y++) {
+    const to = y * scale * lineBytes;
+    for (let x = 0; x < width * scale; x++) {
+      const from = (y * width + Math.floor(x / scale)) * channels;
+      for (let c = 0; c < channels; c++) {
+        out[to + x * channels + c] = pixels[from + c] as number;
+      }
+    }
+    for (let copy = 1; copy < scale; copy++) {
+      out.copyWithin(to + copy * lineBytes, to, to + lineBytes);
+    }
+  }
+  return out;
+}
+
 /** Enlarges the middle axis of [outer, length, inner]. */
 function enlargeAxis(
   from: ArrayLike<number>,
@@ -47,7 +76,7 @@ function enlargeAxis(
   for (let o = 0; o < outer; o++) {
     for (let x = 0; x < length * scale; x++) {
       const phase = x % scale;
-      // The pixel's centre lies between two source centres; the first tap is one before them.
+      // The output pixel's centre lies between two source centres. The first tap precedes both.
       const first = Math.floor((x + 0.5) / scale - 0.5) - 1;
       for (let i = 0; i < inner; i++) {
         for (let tap = 0; tap < TAPS; tap++) {
@@ -64,7 +93,7 @@ function enlargeAxis(
   }
 }
 
-/** [scale, TAPS]: the share of each tap by an output pixel's place within a source pixel. */
+/** [scale, TAPS]: the weight of each tap, by the output pixel's position in a source pixel. */
 function computeWeights(scale: number): Float64Array {
   const weights = new Float64Array(scale * TAPS);
   for (let phase = 0; phase < scale; phase++) {

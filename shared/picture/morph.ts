@@ -1,43 +1,44 @@
 /**
- * The walk from digit to digit: what a generator is given between two samples. Pure; its numbers are those of IEEE
- * doubles alone, so that its frames are the same everywhere.
+ * Plans a morph: the generator's inputs on a walk from sample to sample. Pure. It uses IEEE doubles
+ * only, so its frames are the same on every platform.
  *
- * A straight line between two latents of the prior passes through its middle, where digits are average: over 2,000
- * midpoints the Fréchet distance of `npm run evaluate -- --quick` is 9.4, where the model's own samples and real digits
- * have 1.9. Here each number runs round a circle of which [-1, 1] is one half and its mirror image the other. An end
- * that is uniform on the circle, the other with it, makes every place between them uniform too: whatever is drawn on the
- * way is a sample as good as any (2.2). A quarter circle between Gaussians does the same (2.0) and is a sixth shorter, but
- * needs an error function and its inverse, which engines do not compute to the same bits.
+ * A straight line between two latent vectors passes through the middle of the prior, where digits
+ * are average. Over 2,000 midpoints `npm run evaluate -- --quick` gives a Fréchet distance of 9.4;
+ * samples and real digits have 1.9. So each latent number walks round a circle: one half is [-1,
+ * 1], the other half its mirror image. The end lies on either half with equal chance. Then every
+ * point between is uniform too, and every frame is as good as a sample (2.2). A quarter circle
+ * between Gaussians does the same (2.0) on a path that is a sixth shorter. It needs the error
+ * function and its inverse, which JavaScript engines do not compute to the same bits.
  */
 import { deriveKey, drawWords } from '../model/random.ts';
 
-/** What lies between samples: `frames` inputs a step, from each sample to the next and from the last to the first. */
-export interface MorphPlan {
+/** A closed walk: from each sample to the next, and from the last to the first. */
+interface MorphPlan {
   readonly seed: string;
-  /** Index of the first sample: with the seed it decides the way. */
+  /** Index of the first sample. Seed and index determine the direction of each walk. */
   readonly start: number;
-  /** Inputs a step, >= 1; the first is the sample itself. */
+  /** Inputs from one sample to the next, >= 1. The first of them is the sample itself. */
   readonly frames: number;
-  /** Numbers of a latent, >= 1. */
+  /** Numbers in a latent vector, >= 1. */
   readonly latentSize: number;
-  /** Classes of the generator; 0 without labels. */
+  /** Classes of the generator; 0 when it takes no label. */
   readonly classes: number;
   /** Row-major [samples, latentSize], in [-1, 1). */
   readonly latents: Float32Array;
-  /** [samples], each below `classes`; null without. */
+  /** [samples], each below `classes`; null without classes. */
   readonly labels: Uint8Array | null;
 }
 
 const PURPOSE_WAY = 0;
 
-/** The circle's length: twice that of [-1, 1]. */
+/** The length of the circle: twice the length of [-1, 1]. */
 const ROUND = 4;
 
 /**
- * Plans a closed walk. Each step starts and ends at rest, so that no sample is a corner.
+ * Plans a closed walk. Its speed is 0 at each sample, so the motion has no corners.
  *
- * @returns  Row-major [samples * frames, latentSize + classes], what a generator takes: the latent, then the share of each
- *           class, which goes evenly from one to the other.
+ * @returns  Row-major [samples * frames, latentSize + classes]: the latent vector, then the weight
+ *           of each class, which moves linearly from one class to the next.
  */
 export function planMorph({
   seed,
@@ -72,25 +73,25 @@ export function planMorph({
   return inputs;
 }
 
-/** Fast in the middle, at rest at both ends; 0..1. */
+/** Smoothstep: speed 0 at 0 and 1. */
 function ease(time: number): number {
   return time * time * (3 - 2 * time);
 }
 
 /**
- * Goes round the circle the shorter way.
+ * Walks round the circle by the shorter way.
  *
- * @param isMirrored  Whether the end lies on the mirrored half.
- * @param share       Of the way, 0..1.
+ * @param isMirrored  True when the end lies on the mirrored half.
+ * @param share       The walked part of the way, 0..1.
  */
 function walk(from: number, to: number, isMirrored: boolean, share: number): number {
   if (from === to) {
-    return from; // One hand keeps its latent.
+    return from; // All samples of one hand have the same latent vector.
   }
   const distance = (isMirrored ? ROUND / 2 - to : to) - from;
   const shorter =
     distance > ROUND / 2 ? distance - ROUND : distance < -ROUND / 2 ? distance + ROUND : distance;
-  const place = from + shorter * share; // -3..3
+  const place = from + shorter * share; // In -3..3.
   return place > 1 ? 2 - place : place < -1 ? -2 - place : place;
 }
 

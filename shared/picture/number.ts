@@ -1,5 +1,5 @@
 /**
- * Digits joined to a number, as they are written: each as wide as its ink. Pure.
+ * Joins digits to a number. Each digit is as wide as its ink. Pure.
  */
 import { measurePen } from './pen.ts';
 import type { Samples } from '../model/sampler.ts';
@@ -7,19 +7,19 @@ import { drawChances, drawSign, isSign } from './signs.ts';
 
 const SPACE = ' ';
 
-/** What is fainter than this, of 255, does not count for a digit's width. */
+/** Ink below this level of 255 does not count for a digit's width. */
 const FAINT = 32;
 
-/** Paper beside each digit, in parts of a sample's width: 3 pixels of 28. */
+/** The paper beside each digit is a tenth of a sample's width: 3 pixels of 28. */
 const SPACES_A_WIDTH = 10;
 
 /**
- * Writes a number: its digits as they were drawn, its signs by the pen that they show.
+ * Writes a number. Its signs are drawn with the pen that is measured from its digits.
  *
- * @param text     At least one digit among signs and spaces.
- * @param samples  One for each digit, of one channel where there are signs.
- * @param hand     What its digits were drawn for.
- * @returns        As {@link joinSamples} does.
+ * @param text     At least one digit, and any signs and spaces.
+ * @param samples  One for each digit. They must have one channel if the text has signs.
+ * @param hand     The request of the digits. It determines the signs.
+ * @returns        See {@link joinSamples}.
  */
 export function writeNumber(
   text: string,
@@ -49,11 +49,11 @@ export function writeNumber(
 }
 
 /**
- * Joins samples to one.
+ * Joins samples to one wide sample.
  *
  * @param samples  At least one.
- * @param text     What they are, a character each: a space is narrower than paper without ink.
- * @returns        One sample of their height, with the same paper before, between and after them. It has no label.
+ * @param text     One character for each sample. A space is narrower than a sample without ink.
+ * @returns        One sample without a label, with the same space before, between and after them.
  */
 export function joinSamples(samples: Samples, text = ''): Samples {
   const { count, height, width, channels } = samples;
@@ -75,7 +75,7 @@ export function joinSamples(samples: Samples, text = ''): Samples {
   return { count: 1, height, width: total, channels, pixels, labels: null };
 }
 
-/** Size in pixels of what `count` samples are joined to where each of them is full of ink. */
+/** Size in pixels of `count` joined samples that are full of ink. */
 export function measureWidestJoined(
   sample: { height: number; width: number },
   count: number,
@@ -88,7 +88,7 @@ function measureSpace(width: number): number {
   return Math.max(1, Math.round(width / SPACES_A_WIDTH));
 }
 
-/** The first and the last column with ink; all of an empty sample. */
+/** Finds the first and the last column with ink; all columns of a sample without ink. */
 function findInk(
   { height, width, channels, pixels }: Samples,
   i: number,
@@ -103,16 +103,7 @@ function findInk(
     }
     return false;
   };
-  let first = 0;
-  while (first < width && !hasInk(first)) {
-    first++;
-  }
-  if (first === width) {
-    return { first: 0, last: width - 1 };
-  }
-  let last = width - 1;
-  while (!hasInk(last)) {
-    last--;
-  }
-  return { first, last };
+  const columns = Array.from({ length: width }, (_, x) => hasInk(x));
+  const first = columns.indexOf(true);
+  return first < 0 ? { first: 0, last: width - 1 } : { first, last: columns.lastIndexOf(true) };
 }

@@ -1,70 +1,56 @@
 /**
- * Outlines of a grey picture by marching squares (Lorensen and Cline 1987, in two dimensions): where its ink, read as a
- * surface between the pixels' centres, crosses half. Pure.
+ * Traces the outlines of a grey picture by marching squares (Lorensen and Cline 1987, in two
+ * dimensions): the lines where the ink between pixel centres crosses half. Pure.
  */
 
-/** A closed line, its last point joined to its first, ink on its left as one sees it; x and y in turn. */
+/** A closed line as x, y, x, y, … with the ink on its left. */
 export type Outline = readonly number[];
 
 const LEVEL = 127.5;
 
 /** The sides of a cell of four neighbouring centres. */
-const TOP = 0;
-const RIGHT = 1;
-const BOTTOM = 2;
-const LEFT = 3;
+type Side = 'top' | 'right' | 'bottom' | 'left';
 
 /**
- * Which sides a cell's lines lead from and to, by its inked corners: 8 top left, 4 top right, 2 bottom right, 1 bottom
- * left. The two cells of opposite corners (5, 10) come twice: those at 16 and above are for ink in their middle.
+ * The lines through a cell, from side to side, by its inked corners: 8 top left, 4 top right,
+ * 2 bottom right, 1 bottom left. Cells with two opposite corners (5 and 10) are ambiguous: 21 and
+ * 26 are the same cells when their middle is inked.
  */
-const LINES: Readonly<Record<number, readonly (readonly [from: number, to: number])[]>> = {
-  1: [[BOTTOM, LEFT]],
-  2: [[RIGHT, BOTTOM]],
-  3: [[RIGHT, LEFT]],
-  4: [[TOP, RIGHT]],
-  5: [
-    [TOP, RIGHT],
-    [BOTTOM, LEFT],
-  ],
-  6: [[TOP, BOTTOM]],
-  7: [[TOP, LEFT]],
-  8: [[LEFT, TOP]],
-  9: [[BOTTOM, TOP]],
-  10: [
-    [LEFT, TOP],
-    [RIGHT, BOTTOM],
-  ],
-  11: [[RIGHT, TOP]],
-  12: [[LEFT, RIGHT]],
-  13: [[BOTTOM, RIGHT]],
-  14: [[LEFT, BOTTOM]],
-  21: [
-    [TOP, LEFT],
-    [BOTTOM, RIGHT],
-  ],
-  26: [
-    [RIGHT, TOP],
-    [LEFT, BOTTOM],
-  ],
+const LINES: Readonly<Record<number, readonly `${Side} ${Side}`[]>> = {
+  1: ['bottom left'],
+  2: ['right bottom'],
+  3: ['right left'],
+  4: ['top right'],
+  5: ['top right', 'bottom left'],
+  6: ['top bottom'],
+  7: ['top left'],
+  8: ['left top'],
+  9: ['bottom top'],
+  10: ['left top', 'right bottom'],
+  11: ['right top'],
+  12: ['left right'],
+  13: ['bottom right'],
+  14: ['left bottom'],
+  21: ['top left', 'bottom right'],
+  26: ['right top', 'left bottom'],
 };
 
 /**
  * Traces the ink of a picture.
  *
- * @param pixels  Row-major [height, width], 0..255; around it lies paper.
- * @returns       Closed lines in pixels, the picture being [0, width] x [0, height]: around ink counter-clockwise as one
- *                sees it, around holes clockwise. Empty without ink above half.
+ * @param pixels  Row-major [height, width], 0..255. Paper surrounds the picture.
+ * @returns       Closed lines; the picture is [0, width] x [0, height]. On the screen they run
+ *                counter-clockwise around ink and clockwise around holes.
  */
 export function traceOutlines(pixels: Uint8Array, width: number, height: number): Outline[] {
   const read = (x: number, y: number) =>
     x < 0 || y < 0 || x >= width || y >= height ? 0 : (pixels[y * width + x] as number);
   const next = new Map<number, number>();
-  // Cells lie between centres, so one row and column more than pixels; they and their sides are numbered from (-1, -1).
+  // Cells lie between centres: one more row and column than pixels, numbered from (-1, -1).
   const across = width + 2;
-  const nameSide = (x: number, y: number, side: number): number => {
-    const [sx, sy] = side === RIGHT ? [x + 1, y] : side === BOTTOM ? [x, y + 1] : [x, y];
-    return ((sy + 1) * across + sx + 1) * 2 + (side === TOP || side === BOTTOM ? 0 : 1);
+  const numberSide = (x: number, y: number, side: Side): number => {
+    const [sx, sy] = side === 'right' ? [x + 1, y] : side === 'bottom' ? [x, y + 1] : [x, y];
+    return ((sy + 1) * across + sx + 1) * 2 + (side === 'top' || side === 'bottom' ? 0 : 1);
   };
   for (let y = -1; y < height; y++) {
     for (let x = -1; x < width; x++) {
@@ -72,22 +58,23 @@ export function traceOutlines(pixels: Uint8Array, width: number, height: number)
       const inked = corners.reduce((bits, value) => bits * 2 + (value > LEVEL ? 1 : 0), 0);
       const opposite = inked === 5 || inked === 10;
       const joined = opposite && corners.reduce((sum, value) => sum + value) / 4 > LEVEL;
-      for (const [from, to] of LINES[joined ? inked + 16 : inked] ?? []) {
-        next.set(nameSide(x, y, from), nameSide(x, y, to));
+      for (const line of LINES[joined ? inked + 16 : inked] ?? []) {
+        const [from, to] = line.split(' ') as [Side, Side];
+        next.set(numberSide(x, y, from), numberSide(x, y, to));
       }
     }
   }
-  return linkOutlines(next, (name) => {
-    const cell = name >> 1;
+  return linkOutlines(next, (side) => {
+    const cell = side >> 1;
     const [x, y] = [(cell % across) - 1, Math.floor(cell / across) - 1];
-    const isFlat = (name & 1) === 0;
+    const isFlat = (side & 1) === 0;
     const here = read(x, y);
     const part = (LEVEL - here) / ((isFlat ? read(x + 1, y) : read(x, y + 1)) - here);
     return isFlat ? [x + 0.5 + part, y + 0.5] : [x + 0.5, y + 0.5 + part];
   });
 }
 
-/** Follows each line until it is back where it began. Every side is left by exactly one line. */
+/** Follows each line back to its start. Exactly one line leaves each side. */
 function linkOutlines(
   next: Map<number, number>,
   locate: (side: number) => [x: number, y: number],

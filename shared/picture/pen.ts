@@ -1,46 +1,45 @@
 /**
- * What drew some digits, measured from their ink: how thick and how dark its line is, how soft its edge, how it leans, and
- * between which lines it writes. Pure; its numbers are those of IEEE doubles and square roots alone, so that they are the
- * same everywhere.
+ * Measures the pen of some digits: thickness, darkness, softness and lean of its line, and the
+ * lines between which it writes. Pure. It uses IEEE doubles and square roots only, so its numbers
+ * are the same on every platform.
  */
 import { traceOutlines, type Outline } from './outline.ts';
 import type { Samples } from '../model/sampler.ts';
 
-/** All in a sample's pixels, the top being 0. */
+/** Lengths are in a sample's pixels; y is 0 at the top. */
 export interface Pen {
-  /** Half of the line's thickness, from its middle to where its ink is half. */
+  /** Distance from the middle of the line to half ink. */
   readonly radius: number;
-  /** Width of the edge, over which ink becomes paper. */
+  /** Width of the edge from ink to paper. */
   readonly softness: number;
   /** The ink in the middle of the line, 0..255. */
   readonly ink: number;
-  /** Pixels to the left for each pixel down: italics lean by more than 0. */
+  /** Pixels to the left for each pixel down; positive for italics. */
   readonly lean: number;
-  /** The upper and the lower end of a digit, the mean of all. */
+  /** Mean upper and lower end of the digits. */
   readonly top: number;
   readonly bottom: number;
 }
 
-/** Ink is what is above half. */
+/** Pixels above this are ink. */
 const HALF = 127.5;
 
-/** Between a quarter and three quarters of full ink lies half of an edge that falls evenly. */
+/** Half of an even edge lies between a quarter and three quarters of full ink. */
 const QUARTER = 64;
 
-/** Beyond this no hand leans. */
 const MAX_LEAN = 0.5;
 
-/** What is taken where there is no ink to be measured, in parts of a sample's height: as MNIST's digits are. */
+/** The pen of samples without ink, in parts of the height: that of MNIST's digits. */
 const UNKNOWN = { radius: 0.05, softness: 0.05, top: 0.15, bottom: 0.85 };
 
 /**
  * Measures a pen.
  *
- * A line of radius r that is drawn along curves of length L has the area 2rL + πr²χ and the outline 2L + 2πrχ (Steiner's
- * formula), where χ counts pieces less holes: so r is the smaller root of πχr² - Pr + A = 0. What it takes for a line's crossing
- * with itself is little beside that.
+ * Steiner's formula: a line of radius r along curves of length L has the area A = 2rL + πr²χ and
+ * the outline P = 2L + 2πrχ, where χ is the number of pieces less the number of holes. So r is the
+ * smaller root of πχr² - Pr + A = 0. The error at a line's crossings is small.
  *
- * @param samples  Of one channel.
+ * @param samples  With one channel.
  */
 export function measurePen({ count, height, width, pixels }: Samples): Pen {
   const size = height * width;
@@ -84,7 +83,7 @@ export function measurePen({ count, height, width, pixels }: Samples): Pen {
   return {
     radius: solveRadius(area, length, pieces),
     softness: clamp((2 * edge) / length, 0.5, 3),
-    // Of what is inked the darker half is the line's middle: its median.
+    // The darker half of the ink is the middle of the line. This is its median.
     ink: inks.sort((a, b) => a - b)[(inks.length * 3) >> 2] as number,
     lean: clamp(lean, -MAX_LEAN, MAX_LEAN),
     top: tops / inked,
@@ -92,7 +91,7 @@ export function measurePen({ count, height, width, pixels }: Samples): Pen {
   };
 }
 
-/** Area, above 0 round ink and below it round holes, and length. */
+/** Measures the area (positive around ink, negative around holes) and the length. */
 function measureOutline(outline: Outline): [area: number, length: number] {
   let [area, length] = [0, 0];
   for (let i = 0; i < outline.length; i += 2) {
@@ -109,13 +108,13 @@ function measureOutline(outline: Outline): [area: number, length: number] {
 
 function solveRadius(area: number, length: number, pieces: number): number {
   const root = length * length - 4 * Math.PI * pieces * area;
-  // A blob rounder than any line has no root.
+  // A blob that is rounder than any line has no root.
   return pieces === 0 || root < 0
     ? area / length
     : (length - Math.sqrt(root)) / (2 * Math.PI * pieces);
 }
 
-/** The ink's spread about its middle: down, and across by down, as digits are set upright by (LeCun and others, 1998). */
+/** Adds the ink's second moments, by which LeCun and others (1998) set digits upright. */
 function addMoments(
   sample: Uint8Array,
   width: number,

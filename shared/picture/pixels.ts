@@ -1,15 +1,15 @@
 /**
- * The one place that knows pixel ranges: a network's numbers to bytes and back. Pure.
+ * Converts a network's numbers to bytes and back. Pure.
  */
 
-/** What a network's output means: `low` is paper (byte 0), `high` is full ink (byte 255). */
+/** A network's output for paper (byte 0) and for full ink (byte 255). */
 export type PixelRange = readonly [low: number, high: number];
 
 /**
  * Quantises a generator's output to 8 bits.
  *
- * @param values  Any shape, nominally within `range`; values outside it are clamped, as rounding can step over an end.
- * @param range   The range that the generator was trained to.
+ * @param values  Any shape. Values outside the range are clamped.
+ * @param range   The range of the generator's training.
  * @returns       One byte a value: round((value - low) / (high - low) * 255), halves up.
  */
 export function encodePixels(values: Float32Array, [low, high]: PixelRange): Uint8Array {
@@ -23,10 +23,9 @@ export function encodePixels(values: Float32Array, [low, high]: PixelRange): Uin
 }
 
 /**
- * Maps bytes to the range that a network is trained on: the inverse of {@link encodePixels}.
+ * Maps bytes to a network's range: the inverse of {@link encodePixels}.
  *
- * @param bytes  0..255.
- * @param range  Where 0 and 255 go.
+ * @param range  The numbers for 0 and 255.
  * @returns      One float a byte, within `range`.
  */
 export function decodePixels(bytes: Uint8Array, [low, high]: PixelRange): Float32Array {

@@ -1,54 +1,58 @@
 /**
- * Writes PNG files (W3C, Portable Network Graphics, third edition) with the program of `shared/kernels/png.ts`: whole numbers alone decide
- * every bit, so that equal pictures have equal bytes on every host, which no platform's own zlib promises.
+ * Writes PNG files (W3C, Portable Network Graphics, third edition) with `shared/kernels/png.ts`.
+ * Integers alone decide every bit, so equal pictures have equal bytes on every host. No platform's
+ * own zlib promises that.
  */
 
-/** An instance of png.wasm: png.ts tells what each does. Of its own memory. */
+/** An instance of png.wasm with memory of its own. `shared/kernels/png.ts` documents it. */
 export interface PngKernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  /** Where memory is free. */
+  /** The first free address. */
   readonly DATA: { readonly value: number };
   crc32(from: number, length: number): number;
   filterPaeth(rows: number, rowBytes: number, height: number, channels: number): void;
   compress(from: number, length: number, stride: number, to: number): number;
 }
 
-/** What becomes a file: 8 bits a channel. */
-export interface PngImage {
+/** A picture of 8 bits a channel. */
+export interface Picture {
   readonly width: number;
   readonly height: number;
-  /** 1 (grey, or places of the palette) or 3 (RGB). */
+  /** 1 (grey, or indices of the palette) or 3 (RGB). */
   readonly channels: number;
   /** Row-major [height, width, channels]. */
-  readonly data: Uint8Array;
-  /** At most 256 colours of red, green, blue and, of all or none, opacity; those that are not opaque come first. */
+  readonly pixels: Uint8Array;
+  /** At most 256 colours: red, green, blue and opacity. Colours that are not opaque come first. */
   readonly palette?: readonly (readonly number[])[];
-  /** Whether neighbours resemble each other, as in a photograph; else they are equal or have nothing to do with each other. */
+  /** True when neighbouring pixels are similar, as in a photograph. Then rows are filtered. */
   readonly smooth?: boolean;
 }
 
 export interface PngEncoder {
-  encode(image: PngImage): Uint8Array<ArrayBuffer>;
+  encode(picture: Picture): Uint8Array<ArrayBuffer>;
 }
 
-/** An instance whose memory has grown beyond is not kept: it never shrinks. */
+/** A larger instance is not kept, because its memory never shrinks. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 65_536;
-/** Behind what is packed, for what reads or writes several bytes at once. */
+/** Free bytes behind each array, for reads and writes of several bytes. */
 const SLACK = 64;
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
-/** Of a chunk: length and type before its content, checksum after it. */
+/** Bytes of a chunk before its content (length and type) and after it (checksum). */
 const CHUNK = { head: 8, tail: 4 } as const;
 const COLOUR_TYPES = { grey: 0, rgb: 2, palette: 3 } as const;
 
-/** Makes an encoder. @param instantiate  Makes an instance of the program: at the first picture, and after a very large one. */
+/**
+ * @param instantiate  Makes an instance of the program. The encoder calls it for the first picture
+ *                     and after a very large one.
+ */
 export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
   let kept: PngKernels | undefined;
   return {
-    encode(image) {
+    encode(picture) {
       const kernels = (kept ??= instantiate());
-      const file = writeFile(kernels, image);
+      const file = writeFile(kernels, picture);
       if (kernels.memory.buffer.byteLength > KEPT_BYTES) {
         kept = undefined;
       }
@@ -59,23 +63,26 @@ export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
 
 function writeFile(
   kernels: PngKernels,
-  { width, height, channels, data, palette, smooth }: PngImage,
+  { width, height, channels, pixels, palette, smooth }: Picture,
 ): Uint8Array<ArrayBuffer> {
   const rowBytes = width * channels;
   const size = height * (rowBytes + 1);
   const rows = kernels.DATA.value;
   const start = rows + size + SLACK;
   const room = 2048 + size + 5 * Math.ceil(size / 65_535);
-  grow(kernels, start + room + SLACK);
+  const missing = start + room + SLACK - kernels.memory.buffer.byteLength;
+  if (missing > 0) {
+    kernels.memory.grow(Math.ceil(missing / PAGE_BYTES));
+  }
   const memory = new Uint8Array(kernels.memory.buffer);
   const view = new DataView(kernels.memory.buffer);
 
   for (let y = 0; y < height; y++) {
     const row = rows + y * (rowBytes + 1);
-    memory[row] = 0; // No filter.
-    memory.set(data.subarray(y * rowBytes, (y + 1) * rowBytes), row + 1);
+    memory[row] = 0; // Filter type "none".
+    memory.set(pixels.subarray(y * rowBytes, (y + 1) * rowBytes), row + 1);
   }
-  memory.fill(0, rows + size, start); // So that nothing of an earlier picture has a say.
+  memory.fill(0, rows + size, start); // Bytes of an earlier picture must not change this one.
   if (smooth === true) {
     kernels.filterPaeth(rows, rowBytes, height, channels);
   }
@@ -98,18 +105,9 @@ function writeFile(
       return bytes.length;
     });
 
-  writeChunk('IHDR', (at) => {
-    view.setUint32(at, width);
-    view.setUint32(at + 4, height);
-    const colourType =
-      palette !== undefined
-        ? COLOUR_TYPES.palette
-        : channels === 1
-          ? COLOUR_TYPES.grey
-          : COLOUR_TYPES.rgb;
-    memory.set([8, colourType, 0, 0, 0], at + 8);
-    return 13;
-  });
+  const direct = channels === 1 ? COLOUR_TYPES.grey : COLOUR_TYPES.rgb;
+  const colourType = palette === undefined ? direct : COLOUR_TYPES.palette;
+  writeBytes('IHDR', [...toBigEndian(width), ...toBigEndian(height), 8, colourType, 0, 0, 0]);
   if (palette !== undefined) {
     writeBytes(
       'PLTE',
@@ -119,7 +117,7 @@ function writeFile(
       .map(([, , , opacity]) => opacity ?? 255)
       .filter((opacity) => opacity < 255);
     if (opacities.length > 0) {
-      writeBytes('tRNS', opacities); // Of those that are left out it is 255.
+      writeBytes('tRNS', opacities); // The other colours are opaque.
     }
   }
   writeChunk('IDAT', (at) => kernels.compress(rows, size, rowBytes + 1, at));
@@ -127,9 +125,6 @@ function writeFile(
   return memory.slice(start, end);
 }
 
-function grow({ memory }: PngKernels, bytes: number): void {
-  const missing = bytes - memory.buffer.byteLength;
-  if (missing > 0) {
-    memory.grow(Math.ceil(missing / PAGE_BYTES));
-  }
+function toBigEndian(value: number): number[] {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
 }

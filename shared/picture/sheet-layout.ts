@@ -1,27 +1,27 @@
 /**
- * Where samples lie on a sheet, and how large it is. Pure, and without dependencies: the client measures pictures by it.
+ * Computes the size of a sheet and the positions of its samples. Pure and without dependencies: the
+ * client package contains it.
  */
 
-/** How a sheet is laid out. */
 export interface SheetLayout {
-  /** Samples a row, >= 1. */
+  /** Samples in a row, >= 1. */
   readonly cols: number;
-  /** Side of the square, in pixels, that each of a sample's pixels becomes; >= 1. */
+  /** Output pixels for each side of a sample's pixel, >= 1. */
   readonly scale: number;
-  /** Pixels of paper between neighbours, >= 0; default 0. */
+  /** Pixels of paper between samples, >= 0; default 0. */
   readonly gap?: number;
-  /** Pixels of paper around all, >= 0; default 0. */
+  /** Pixels of paper around the sheet, >= 0; default 0. */
   readonly margin?: number;
-  /** Enlarges by cubic convolution in place of squares. */
+  /** Enlarges by cubic convolution instead of squares. */
   readonly smooth?: boolean;
 }
 
-/** Columns for `count` samples when none are asked for: the smallest square that holds them. */
+/** The default number of columns: the smallest square that holds all samples. */
 export function chooseCols(count: number): number {
   return Math.ceil(Math.sqrt(count));
 }
 
-/** Size in pixels of the sheet that `buildSheet` would make. */
+/** Computes the size of a sheet in pixels. */
 export function measureSheet(
   sample: { height: number; width: number },
   count: number,
@@ -36,7 +36,7 @@ export function measureSheet(
   };
 }
 
-/** Where the top left corner of sample `i` lies on a sheet. */
+/** Computes the top left corner of sample `i`. */
 export function locateSample(
   sample: { height: number; width: number },
   i: number,

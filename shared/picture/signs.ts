@@ -1,18 +1,19 @@
 /**
- * The signs of numbers, which no model of digits knows: drawn by the pen that drew the digits beside them. Pure; its numbers
- * are those of IEEE doubles and square roots alone, so that its bytes are the same everywhere.
+ * Draws the signs of numbers, which no model of digits knows, with the pen of the digits beside
+ * them. Pure. It uses IEEE doubles and square roots only, so its bytes are the same on every
+ * platform.
  */
 import type { Pen } from './pen.ts';
 import { deriveKey, drawWords } from '../model/random.ts';
 
-/** The signs that have ink. */
+/** The signs with ink. */
 export type Sign = '-' | '+' | '.' | ',';
 
 export function isSign(character: string): character is Sign {
   return '-+.,'.includes(character);
 }
 
-/** A curve, and how much thicker than the pen's line it is at its ends: by quadratic Bézier, its middle point a handle. */
+/** A quadratic Bézier curve, and the factor of the pen's thickness at both ends. */
 interface Stroke {
   readonly points: readonly [from: Point, handle: Point, to: Point];
   readonly thickness: readonly [from: number, to: number];
@@ -20,16 +21,16 @@ interface Stroke {
 
 type Point = readonly [x: number, y: number];
 
-/** Chances of one sign, each in [-1, 1): no two are written alike. */
+/** Random numbers of one sign, each in [-1, 1). They make every sign different. */
 type Chances = readonly [number, number, number, number];
 
 const PURPOSE_SIGN = 0;
 const CHANCES = 4;
 
-/** Straight parts that a stroke is drawn in. */
+/** Straight parts of a drawn stroke. */
 const PARTS = 8;
 
-/** Decides how each sign of a number is written. @param place  Of the sign in the number. */
+/** Draws the random numbers of a sign. @param place  The sign's index in the number. */
 export function drawChances(seed: string, start: number, place: number): Chances {
   const words = drawWords(
     deriveKey('sign', seed),
@@ -40,11 +41,7 @@ export function drawChances(seed: string, start: number, place: number): Chances
   return Array.from(words, (word) => word / 2 ** 31 - 1) as unknown as Chances;
 }
 
-/**
- * Draws a sign in the middle of a sample.
- *
- * @returns  Row-major [height, width].
- */
+/** Draws a sign in the middle of a sample. @returns  Row-major [height, width]. */
 export function drawSign(
   sign: Sign,
   pen: Pen,
@@ -65,7 +62,7 @@ export function drawSign(
   return pixels;
 }
 
-/** A sign's strokes; x is from its middle, y from the sample's top. */
+/** Plans a sign's strokes. x is 0 in the middle of the sample, y is 0 at its top. */
 function planSign(
   sign: Sign,
   { radius, lean, top, bottom }: Pen,
@@ -78,73 +75,36 @@ function planSign(
     case '-': {
       const [half, rise, bow] = [size * (0.2 + 0.03 * a), size * 0.03 * (b - 0.5), size * 0.03 * c];
       const y = middle + size * (0.04 + 0.03 * d);
-      return [
-        {
-          points: [
-            [-half, y - rise],
-            [0, y + bow],
-            [half, y + rise],
-          ],
-          thickness: [1.05, 1],
-        },
-      ];
+      return [stroke([-half, y - rise], [0, y + bow], [half, y + rise], [1.05, 1])];
     }
     case '+': {
-      const [wide, tall, rise] = [
-        size * (0.24 + 0.025 * a),
-        size * (0.25 + 0.025 * b),
-        size * 0.03 * (c - 0.5),
-      ];
+      const [wide, tall] = [size * (0.24 + 0.025 * a), size * (0.25 + 0.025 * b)];
+      const rise = size * 0.03 * (c - 0.5);
       const [x, y] = [size * 0.03 * d, middle + size * 0.03];
+      const upper: Point = [x + lean * tall, y - tall];
+      const lower: Point = [x - lean * tall, y + tall];
       return [
-        {
-          points: [
-            [x + lean * tall, y - tall],
-            [x + size * 0.02 * c, y],
-            [x - lean * tall, y + tall],
-          ],
-          thickness: [1.05, 1],
-        },
-        {
-          points: [
-            [-wide, y - rise],
-            [0, y + size * 0.02 * d],
-            [wide, y + rise],
-          ],
-          thickness: [1.05, 0.95],
-        },
+        stroke(upper, [x + size * 0.02 * c, y], lower, [1.05, 1]),
+        stroke([-wide, y - rise], [0, y + size * 0.02 * d], [wide, y + rise], [1.05, 0.95]),
       ];
     }
     case '.': {
       const y = bottom - radius;
       const [dx, dy] = [radius * (0.3 + 0.3 * a), radius * 0.3 * b];
-      return [
-        {
-          points: [
-            [-dx, y - dy],
-            [radius * 0.2 * c, y],
-            [dx, y + dy],
-          ],
-          thickness: [1.15, 1.05],
-        },
-      ];
+      return [stroke([-dx, y - dy], [radius * 0.2 * c, y], [dx, y + dy], [1.15, 1.05])];
     }
     case ',': {
       const to = Math.min(bottom + size * (0.15 + 0.03 * a), height - radius - 0.5);
       const from = Math.min(bottom - radius, to - size * 0.16);
       const tail = -size * (0.09 + 0.03 * b) - lean * (to - from);
-      return [
-        {
-          points: [
-            [0, from],
-            [size * 0.05 * (1 + 0.4 * c), (from + to) / 2],
-            [tail, to],
-          ],
-          thickness: [1.15, 0.7],
-        },
-      ];
+      const handle: Point = [size * 0.05 * (1 + 0.4 * c), (from + to) / 2];
+      return [stroke([0, from], handle, [tail, to], [1.15, 0.7])];
     }
   }
+}
+
+function stroke(from: Point, handle: Point, to: Point, thickness: Stroke['thickness']): Stroke {
+  return { points: [from, handle, to], thickness };
 }
 
 function bend([from, handle, to]: Stroke['points'], t: number): Point {
@@ -152,7 +112,7 @@ function bend([from, handle, to]: Stroke['points'], t: number): Point {
   return [a * from[0] + b * handle[0] + c * to[0], a * from[1] + b * handle[1] + c * to[1]];
 }
 
-/** The ink at a place: that of the part of the line that is nearest to it, for its thickness. */
+/** Computes the ink at a point from the part of the line that covers it most. */
 function inkAt(
   [px, py]: Point,
   line: readonly Point[],

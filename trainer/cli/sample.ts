@@ -13,7 +13,7 @@ import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/pi
 import { encodeIdx } from '../data/idx.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { writeAtomically } from '../../storage/files.ts';
-import { encodeNpy } from '../../shared/npy.ts';
+import { encodeNpy } from '../../shared/array-headers.ts';
 import { instantiateKernels, pngEncoder } from '../export/kernels.ts';
 import { parseWhole } from './arguments.ts';
 

@@ -7,7 +7,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { concatBytes } from '@noble/hashes/utils.js';
-import { encodeIdxHeader, UNSIGNED_BYTE } from '../../shared/idx.ts';
+import { encodeIdxHeader, UNSIGNED_BYTE } from '../../shared/array-headers.ts';
 import { checkClassNames, compactLabels, DatasetError, type Dataset } from './dataset.ts';
 
 /** Larger files are refused while they are read: ten times all of MNIST's training images. */

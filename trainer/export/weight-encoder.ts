@@ -2,12 +2,13 @@
  * Writes trained weights in the form in which they are served: see `shared/model/weight-encoding.ts`, which reads it.
  */
 import { ArtifactError, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
-import { encodeFloat16, FLOAT16_MAX } from '../../shared/model/float16.ts';
 import { sizeOf, type GeneratorPlan } from '../../shared/model/generator.ts';
-import type {
-  AffineQuantization,
-  WeightDtype,
-  WeightEncoding,
+import {
+  encodeFloat16,
+  FLOAT16_MAX,
+  type AffineQuantization,
+  type WeightDtype,
+  type WeightEncoding,
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 

@@ -3,8 +3,7 @@
  */
 import { buildDigitUrl, DEFAULT_LOOK } from '../../shared/contract/digit-query.ts';
 import { isInParts, type PinnedDataset } from '../../shared/contract/dataset-query.ts';
-import { encodeIdxHeader } from '../../shared/idx.ts';
-import { encodeNpyHeader } from '../../shared/npy.ts';
+import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { formatItems } from './digits.ts';
 

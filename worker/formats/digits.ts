@@ -4,7 +4,7 @@
 import { encodeBase64 } from 'hono/utils/encode';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import type { PixelForm } from '../../shared/contract/parameters.ts';
-import { encodeNpy } from '../../shared/npy.ts';
+import { encodeNpy } from '../../shared/array-headers.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';

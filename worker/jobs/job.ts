@@ -12,8 +12,7 @@ import {
   type PinnedJob,
 } from '../../shared/contract/job-query.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import { encodeIdxHeader } from '../../shared/idx.ts';
-import { encodeNpyHeader } from '../../shared/npy.ts';
+import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 
 export const jobIdSchema = z.string().regex(/^[0-9a-f]{32}$/);
 

@@ -15,7 +15,7 @@ import {
   type PinnedDataset,
 } from '../../shared/contract/dataset-query.ts';
 import { parseParameters } from '../../shared/contract/parameters.ts';
-import { deriveSeedKey, drawLabels } from '../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import { admit } from '../http/admit.ts';
 import type { App, AppContext, AppDependencies } from '../context.ts';
 import { describePinned, listWarnings, nameSeed, type Pinned } from '../formats/digit-headers.ts';

@@ -1,15 +1,20 @@
 /**
- * Runs a generator on the kernels of `shared/kernels/engine.ts`: 16-bit products summed exactly, so that a sample's numbers are the
- * same bits on every machine and in any batch. Each layer's input is scaled by the sample's own largest number. Against the
- * same network in float32 a pixel moves by at most a level or two of 255: `test/shared/model/engine.test.ts`.
+ * Runs a generator on the kernels of `shared/kernels/engine.ts`. They sum 16-bit products exactly,
+ * so a sample has the same bits on every machine and in every batch. Each layer's input is scaled
+ * by the sample's own largest number. A pixel differs from float32 by one or two levels of 255 at
+ * most (`test/shared/model/engine.test.ts`).
+ *
+ * It stays although ONNX Runtime and TensorFlow.js exist: `docs/notes/engine-and-png.md` says why.
  */
-import { LEAKY_SLOPE, sizeOf, type GeneratorPlan } from '../generator.ts';
+import { LEAKY_SLOPE, sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
 import { LANES, planStages, type Stage } from './stages.ts';
 
-/** Samples that are computed at once, at most: enough to read a dense layer's weights seldom, few enough for a core's cache. */
+/**
+ * Most samples of one run: more would leave the cache, fewer would reread the weights more often.
+ */
 export const ENGINE_BATCH = 16;
 
-/** An instance of kernels.wasm: kernels.ts tells what each does. Of its own memory, which it must share with nobody. */
+/** An instance of engine.wasm with memory of its own. `shared/kernels/engine.ts` documents it. */
 export interface Kernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   packWeights(
@@ -43,10 +48,9 @@ export interface Kernels {
 
 export interface Engine {
   /**
-   * Computes samples.
-   *
-   * @param inputs  [count, plan.inputSize], at most ENGINE_BATCH of them; finite.
-   * @returns       [count, height, width, channels] in the network's range. NaN where numbers passed the range of float32.
+   * @param inputs  [count, plan.inputSize], finite; count is at most ENGINE_BATCH.
+   * @returns       [count, height, width, channels] in the network's range; NaN where float32
+   *                overflowed.
    */
   run(inputs: Float32Array): Float32Array;
 }
@@ -54,12 +58,12 @@ export interface Engine {
 const PAGE_BYTES = 65_536;
 const VECTOR_BYTES = 16;
 
-/** Below 0; of what is not listed the kernel `multiply` changes nothing. */
-const SLOPES: Readonly<Record<string, number>> = { relu: 0, leakyRelu: LEAKY_SLOPE };
+/** The slope below 0 that the kernel `multiply` applies; 1 for the other activations. */
+const SLOPES: Partial<Record<Activation, number>> = { relu: 0, leakyRelu: LEAKY_SLOPE };
 
-/** A stage with the addresses of what it reads and writes. */
+/** A stage with the addresses of its arrays. */
 interface Placed extends Stage {
-  /** Samples that it computes at once. */
+  /** Samples computed at once. */
   readonly batch: number;
   readonly weights: number;
   readonly scales: number;
@@ -72,10 +76,10 @@ interface Placed extends Stage {
 }
 
 /**
- * Puts a generator into the memory of an instance.
+ * Writes a generator into an instance's memory.
  *
- * @param kernels  Theirs from now on; what lay in their memory is gone.
- * @param weights  In the order of the plan; finite. Not kept.
+ * @param kernels  The engine owns them from now on and overwrites their memory.
+ * @param weights  In the plan's order; finite. The engine copies them.
  */
 export function createEngine(
   kernels: Kernels,
@@ -83,18 +87,23 @@ export function createEngine(
   weights: readonly Float32Array[],
 ): Engine {
   const { stages, picture } = planStages(plan);
-  const memory = new Allocation();
-  const inputs = memory.take(ENGINE_BATCH * plan.inputSize * 4);
-  const placed = stages.map((stage) => placeStage(stage, memory));
-  const draft = memory.take(
+  let bytes = 0;
+  const allocate = (size: number): number => {
+    const address = bytes;
+    bytes = Math.ceil((address + size) / VECTOR_BYTES) * VECTOR_BYTES; // Aligned for vectors.
+    return address;
+  };
+  const inputs = allocate(ENGINE_BATCH * plan.inputSize * 4);
+  const placed = stages.map((stage) => placeStage(stage, allocate));
+  const draft = allocate(
     Math.max(
       ...stages.map(({ kernelPlaces, inputs: n, outputs }) => kernelPlaces * n * outputs * 4),
     ),
   );
-  // Borders and unused channels are 0 and stay so: an instance that was used before is wiped.
+  // Borders and unused channels must be 0, also in an instance that was used before.
   new Uint8Array(kernels.memory.buffer).fill(0);
   kernels.memory.grow(
-    Math.max(0, Math.ceil((memory.bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)),
+    Math.max(0, Math.ceil((bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)),
   );
   const floats = new Float32Array(kernels.memory.buffer);
   const wholes = new Int32Array(kernels.memory.buffer);
@@ -107,7 +116,11 @@ export function createEngine(
     floats.set(weights[2 * index + 1] as Float32Array, stage.bias / 4);
   });
 
-  // Dense layers first, as every plan has them, all samples at once; then what makes pictures, sample by sample.
+  const curves: Partial<Record<Activation, (numbers: number, count: number) => void>> = {
+    tanh: kernels.computeTanh,
+    sigmoid: kernels.computeSigmoid,
+  };
+  // Every plan has its dense layers first. They run once for all samples, convolutions once each.
   const dense = placed.filter(({ type }) => type === 'dense');
   const convolutions = placed.filter(({ type }) => type === 'conv2d');
   const { inputSize, outputShape } = plan;
@@ -140,11 +153,7 @@ export function createEngine(
       SLOPES[stage.activation] ?? 1,
       stage.output,
     );
-    if (stage.activation === 'tanh') {
-      kernels.computeTanh(stage.output, places * stage.vectors * LANES);
-    } else if (stage.activation === 'sigmoid') {
-      kernels.computeSigmoid(stage.output, places * stage.vectors * LANES);
-    }
+    curves[stage.activation]?.(stage.output, places * stage.vectors * LANES);
   }
 
   return {
@@ -175,36 +184,24 @@ export function createEngine(
   };
 }
 
-/** Hands out addresses, one after the other. */
-class Allocation {
-  bytes = 0;
-
-  /** @returns  An address that vectors can be read from quickly. */
-  take(bytes: number): number {
-    const address = this.bytes;
-    this.bytes = Math.ceil((address + bytes) / VECTOR_BYTES) * VECTOR_BYTES;
-    return address;
-  }
-}
-
-function placeStage(stage: Stage, memory: Allocation): Placed {
+function placeStage(stage: Stage, allocate: (size: number) => number): Placed {
   const batch = stage.type === 'dense' ? ENGINE_BATCH : 1;
   const places = batch * stage.places.length;
   return {
     ...stage,
     batch,
-    weights: memory.take(stage.kernelRows * stage.rowPairs * stage.vectors * VECTOR_BYTES),
-    scales: memory.take(stage.vectors * VECTOR_BYTES),
-    bias: memory.take(stage.vectors * VECTOR_BYTES),
-    placesAt: memory.take(places * 4),
-    runsAt: memory.take(stage.runs.length * 4),
-    input: memory.take(batch * stage.inputBytes),
-    inputScales: memory.take(batch * 4),
-    output: memory.take(places * stage.vectors * VECTOR_BYTES),
+    weights: allocate(stage.kernelRows * stage.rowPairs * stage.vectors * VECTOR_BYTES),
+    scales: allocate(stage.vectors * VECTOR_BYTES),
+    bias: allocate(stage.vectors * VECTOR_BYTES),
+    placesAt: allocate(places * 4),
+    runsAt: allocate(stage.runs.length * 4),
+    input: allocate(batch * stage.inputBytes),
+    inputScales: allocate(batch * 4),
+    output: allocate(places * stage.vectors * VECTOR_BYTES),
   };
 }
 
-/** Of all samples that are computed at once: their inputs lie one after the other. */
+/** The places of all samples of a run; the inputs of dense layers lie one after the other. */
 function listPlaces({ places, inputBytes }: Stage, batch: number): Int32Array {
   return batch === 1 ? places : Int32Array.from({ length: batch }, (_, i) => i * inputBytes);
 }

@@ -1,114 +1,87 @@
 /**
- * A generator as the engine computes it: its layers with weights, in order. What lies between two of them (reshape,
- * depthToSpace) is where a number is read, and costs nothing. Pure.
+ * Plans a generator for the engine: one stage for each layer with weights. Reshape and depthToSpace
+ * between two stages only change where a number is read, so they cost nothing. Pure.
  */
 import { sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
 
-/** Bytes of a whole number and of a float. */
-const WHOLE_BYTES = 2;
+/** Bytes of an i16 and of an f32. */
+const INT16_BYTES = 2;
 const FLOAT_BYTES = 4;
 
-/** Output channels of a vector: kernels.ts has the same. */
+/** Output channels in a vector, as in `shared/kernels/engine.ts`. */
 export const LANES = 4;
 
-/** A layer with weights. Offsets and strides are bytes, as the kernels take them. */
+/** A layer with weights. Offsets and strides are in bytes, as the kernels take them. */
 export interface Stage {
   readonly type: 'dense' | 'conv2d';
   readonly activation: Activation;
-  /** Places of its kernel, and input and output channels of each: [places, inputs, outputs] is the shape of its weights. */
+  /** The shape of the weights is [kernelPlaces, inputs, outputs]. */
   readonly kernelPlaces: number;
   readonly inputs: number;
   readonly outputs: number;
-  /** Output channels in vectors of LANES, rounded up. */
+  /** Vectors of LANES output channels, rounded up. */
   readonly vectors: number;
-  /** Of the whole numbers that one sample's input is laid out as: with a border of 0, and even channels. */
+  /** Size of one sample's i16 input, with a border of 0 and an even number of channels. */
   readonly inputBytes: number;
-  /** Where each output's first row of input lies. */
+  /** The offset of each output's first input row. */
   readonly places: Int32Array;
   readonly kernelRows: number;
   readonly rowPairs: number;
   readonly rowStride: number;
-  /** [count][2]: from where in the output of the stage before (the network's input, at the first) to where in the input. */
+  /** [count][2]: copies from an offset in the previous output to an offset in this input. */
   readonly runs: Int32Array;
-  /** Numbers of a run. */
+  /** Numbers in a run. */
   readonly runLength: number;
 }
 
-export interface Stages {
-  readonly stages: readonly Stage[];
-  /** For each number of the picture its index in the last stage's output. */
-  readonly picture: Int32Array;
-}
-
-/** What a stage writes for a sample: rows of so many channels, of which the first are its own. */
-interface Raw {
-  /** For each number of what the layers after it make of that, its index in what was written. */
+/** A layer's output as an array of `shape`, read from the previous stage's output. */
+interface View {
+  /** For each number of the array, its index in the stage's output. */
   readonly indices: Int32Array;
   readonly shape: readonly number[];
 }
 
-/** Plans the stages of a generator. */
-export function planStages(plan: GeneratorPlan): Stages {
+/** @returns  The stages, and for each number of the picture its index in the last one's output. */
+export function planStages(plan: GeneratorPlan): { stages: Stage[]; picture: Int32Array } {
   const stages: Stage[] = [];
-  let raw: Raw = { indices: countUp(plan.inputSize), shape: [plan.inputSize] };
+  const indices = Int32Array.from({ length: plan.inputSize }, (_, i) => i);
+  let view: View = { indices, shape: [plan.inputSize] };
   for (const layer of plan.config.layers) {
     switch (layer.type) {
       case 'dense': {
-        const stage = planDense(layer, raw);
+        // A dense layer is a convolution of a picture of one pixel.
+        const pixel = { indices: view.indices, shape: [1, 1, view.indices.length] };
+        const stage = planStage(layer, 1, layer.units, pixel);
         stages.push(stage);
-        raw = { indices: countUp(layer.units), shape: [layer.units] };
+        view = { indices: listOutputs(stage), shape: [layer.units] };
         break;
       }
       case 'conv2d': {
-        const stage = planConvolution(layer, raw);
+        const stage = planStage(layer, layer.kernelSize, layer.filters, view);
         stages.push(stage);
-        const [height = 0, width = 0] = raw.shape;
-        raw = { indices: skipUnused(height * width, stage), shape: [height, width, layer.filters] };
+        const [height = 0, width = 0] = view.shape;
+        view = { indices: listOutputs(stage), shape: [height, width, layer.filters] };
         break;
       }
       case 'depthToSpace':
-        raw = moveDepth(raw, layer.blockSize);
+        view = moveDepth(view, layer.blockSize);
         break;
       case 'reshape':
-        raw = { indices: raw.indices, shape: layer.shape };
+        view = { indices: view.indices, shape: layer.shape };
         break;
     }
   }
-  return { stages, picture: raw.indices };
+  return { stages, picture: view.indices };
 }
 
-function planDense(
-  { units, activation }: { units: number; activation: Activation },
-  { indices }: Raw,
-): Stage {
-  const inputs = indices.length;
-  const rowPairs = Math.ceil(inputs / 2);
-  return {
-    type: 'dense',
-    activation,
-    kernelPlaces: 1,
-    inputs,
-    outputs: units,
-    vectors: Math.ceil(units / LANES),
-    inputBytes: rowPairs * 2 * WHOLE_BYTES,
-    places: Int32Array.of(0),
-    kernelRows: 1,
-    rowPairs,
-    rowStride: 0,
-    ...planRuns(indices, Int32Array.of(0), inputs),
-  };
-}
-
-function planConvolution(
-  {
-    filters,
-    kernelSize,
-    activation,
-  }: { filters: number; kernelSize: number; activation: Activation },
-  { indices, shape: [height = 0, width = 0, inputs = 0] }: Raw,
+function planStage(
+  { type, activation }: Pick<Stage, 'type' | 'activation'>,
+  kernelSize: number,
+  outputs: number,
+  { indices, shape: [height = 0, width = 0, inputs = 0] }: View,
 ): Stage {
   const border = (kernelSize - 1) / 2;
-  const pixelStride = (inputs + (inputs % 2)) * WHOLE_BYTES;
+  const pixelStride = (inputs + (inputs % 2)) * INT16_BYTES;
   const rowStride = (width + 2 * border) * pixelStride;
   const places = new Int32Array(height * width);
   const pixels = new Int32Array(height * width);
@@ -119,24 +92,25 @@ function planConvolution(
     }
   }
   return {
-    type: 'conv2d',
+    type,
     activation,
     kernelPlaces: kernelSize * kernelSize,
     inputs,
-    outputs: filters,
-    vectors: Math.ceil(filters / LANES),
+    outputs,
+    vectors: Math.ceil(outputs / LANES),
     inputBytes: (height + 2 * border) * rowStride,
     places,
     kernelRows: kernelSize,
-    rowPairs: (kernelSize * pixelStride) / WHOLE_BYTES / 2,
+    rowPairs: (kernelSize * pixelStride) / INT16_BYTES / 2,
     rowStride,
     ...planRuns(indices, pixels, inputs),
   };
 }
 
 /**
- * How an input is laid out: in runs of all channels where they lie side by side, else number by number.
- * @param targets  Where each pixel's channels go.
+ * Plans the copies into a stage's input. A run is all channels of a pixel if they are neighbours in
+ * the source, else one number.
+ * @param targets  The offset of each pixel's channels in the input.
  */
 function planRuns(
   indices: Int32Array,
@@ -151,16 +125,19 @@ function planRuns(
   for (let i = 0; i < indices.length; i += runLength) {
     const run = (i / runLength) * 2;
     runs[run] = (indices[i] as number) * FLOAT_BYTES;
-    runs[run + 1] = (targets[Math.floor(i / channels)] as number) + (i % channels) * WHOLE_BYTES;
+    runs[run + 1] = (targets[Math.floor(i / channels)] as number) + (i % channels) * INT16_BYTES;
   }
   return { runs, runLength };
 }
 
-/** [h, w, b * b * c] to [b * h, b * w, c]: channel (dy * b + dx) * c + i of a pixel goes to channel i of (b * y + dy, b * x + dx). */
+/**
+ * Turns [h, w, b * b * c] into [b * h, b * w, c]. Channel (dy * b + dx) * c + i of pixel (y, x)
+ * becomes channel i of pixel (b * y + dy, b * x + dx).
+ */
 function moveDepth(
-  { indices, shape: [height = 0, width = 0, depth = 0] }: Raw,
+  { indices, shape: [height = 0, width = 0, depth = 0] }: View,
   block: number,
-): Raw {
+): View {
   const channels = depth / (block * block);
   const shape = [height * block, width * block, channels];
   const moved = new Int32Array(sizeOf(shape));
@@ -177,15 +154,12 @@ function moveDepth(
   return { indices: moved, shape };
 }
 
-/** A stage's own channels among those that it writes. */
-function skipUnused(pixels: number, { outputs, vectors }: Stage): Int32Array {
-  const indices = new Int32Array(pixels * outputs);
-  for (let i = 0; i < indices.length; i++) {
-    indices[i] = Math.floor(i / outputs) * vectors * LANES + (i % outputs);
-  }
-  return indices;
-}
-
-function countUp(count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, i) => i);
+/**
+ * Lists the indices of a stage's channels in its output, whose rows are padded to whole vectors.
+ */
+function listOutputs({ places, outputs, vectors }: Stage): Int32Array {
+  return Int32Array.from(
+    { length: places.length * outputs },
+    (_, i) => Math.floor(i / outputs) * vectors * LANES + (i % outputs),
+  );
 }

@@ -21,7 +21,7 @@ const fixture = buildFixture();
 const bytes = fixture.files.get(MANIFEST_FILE) as Uint8Array;
 const { version: _version, ...content } = fixture.manifest;
 
-/** A sealed manifest with something changed, as a hostile publisher could make it: its version fits. */
+/** Changes a manifest and seals it again, as a hostile publisher can. */
 function sealAltered(alter: (content: Record<string, any>) => void): Uint8Array {
   const copy = structuredClone(content) as Record<string, any>;
   alter(copy);

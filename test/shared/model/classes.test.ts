@@ -14,7 +14,7 @@ describe('a label', () => {
     [['cat', 'dog'], '-1', undefined],
     [['cat', 'dog'], '1e0', undefined],
     [['cat', 'dog'], '', undefined],
-    // A name comes before a number.
+    // Names come before numbers.
     [['5', '0'], '0', 1],
     [['5', '6', '7'], '7', 2],
     [['5', '6', '7'], '1', 1],

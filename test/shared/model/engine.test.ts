@@ -1,5 +1,5 @@
 /**
- * The engine against TensorFlow.js's own float32 kernels, and where floats would hide what goes wrong.
+ * Compares the engine with TensorFlow.js's float32 kernels, and tests its exactness and its limits.
  */
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
@@ -19,7 +19,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-/** Numbers like those of trained networks: sums of some uniform ones. */
+/** Draws numbers as in trained networks: sums of a few uniform numbers. */
 function drawNumbers(count: number, size: number, seed: number): Float32Array {
   let state = seed >>> 0;
   const next = () => {
@@ -53,7 +53,7 @@ function computeExpected(
   });
 }
 
-/** Root mean square of the differences beside that of the numbers. */
+/** The root mean square of the differences, relative to that of the numbers. */
 function compare(got: Float32Array, expected: Float32Array): number {
   expect(got.length).toBe(expected.length);
   let error = 0;
@@ -152,7 +152,7 @@ describe('the engine computes what TensorFlow.js computes', () => {
             count,
             seed,
           );
-          // Of few numbers one that is near 0 can weigh much: each may be off by a part of the largest as well.
+          // The relative error of a number near 0 can be large: a part of the largest is allowed.
           const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
           got.forEach((value, i) =>
             expect(Math.abs(value - (expected[i] as number))).toBeLessThan(
@@ -230,7 +230,7 @@ describe('numbers at the ends', () => {
         const [value] = createEngine(instantiateKernels(), plan, weights).run(
           new Float32Array(latentSize).fill(2.5),
         );
-        // The more inputs, the fewer levels are left for a weight: here all are rounded the same way.
+        // More inputs leave fewer levels for a weight. Here all weights round in one direction.
         expect((value as number) / (sign * 0.37 * 2.5 * latentSize)).toBeCloseTo(1, 1);
       }
     }

@@ -1,10 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeFloat16, encodeFloat16, FLOAT16_MAX } from '../../../shared/model/float16.ts';
+import {
+  decodeFloat16,
+  encodeFloat16,
+  FLOAT16_MAX,
+} from '../../../shared/model/weight-encoding.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 
-/** float32, its float16 bits and what these mean, by Python 3: `struct.pack('<e', x)`. */
+/** A float32, its float16 bits and their value, from Python 3: `struct.pack('<e', x)`. */
 const PYTHON: readonly [value: number, half: number, meaning: number][] = [
   [0, 0x0000, 0],
   [-0, 0x8000, -0],
@@ -16,19 +20,19 @@ const PYTHON: readonly [value: number, half: number, meaning: number][] = [
   [-0.3333333432674408, 0xb555, -0.333251953125],
   [0.10000000149011612, 0x2e66, 0.0999755859375],
   [3.1415927410125732, 0x4248, 3.140625],
-  // The largest, and what still rounds down to it.
+  // The largest float16, and numbers that round down to it.
   [65504, 0x7bff, 65504],
   [-65504, 0xfbff, -65504],
   [65519, 0x7bff, 65504],
   [65519.99609375, 0x7bff, 65504],
-  // About the smallest normal number, 2^-14.
+  // Around the smallest normal number, 2^-14.
   [6.103515625e-5, 0x0400, 6.103515625e-5],
   [6.1005353927612305e-5, 0x0400, 6.103515625e-5],
   [6.097555160522461e-5, 0x03ff, 6.097555160522461e-5],
   [6.102025508880615e-5, 0x0400, 6.103515625e-5],
   [6.103515261202119e-5, 0x0400, 6.103515625e-5],
   [6.0999998822808266e-5, 0x03ff, 6.097555160522461e-5],
-  // Subnormal numbers, multiples of 2^-24: ties, and just beside them.
+  // Subnormal numbers, multiples of 2^-24: ties and their neighbours.
   [5.960464477539063e-8, 0x0001, 5.960464477539063e-8],
   [2 ** -25, 0x0000, 0],
   [-(2 ** -25), 0x8000, -0],
@@ -38,7 +42,7 @@ const PYTHON: readonly [value: number, half: number, meaning: number][] = [
   [1.4901161193847656e-7, 0x0002, 1.1920928955078125e-7],
   [-1.4901161193847656e-7, 0x8002, -1.1920928955078125e-7],
   [2.086162567138672e-7, 0x0004, 2.384185791015625e-7],
-  // Ties of normal numbers, and just beside them.
+  // Ties of normal numbers and their neighbours.
   [1.00048828125, 0x3c00, 1],
   [1.00146484375, 0x3c02, 1.001953125],
   [1.0004884004592896, 0x3c01, 1.0009765625],
@@ -54,7 +58,7 @@ const PYTHON: readonly [value: number, half: number, meaning: number][] = [
   [4102, 0x6c02, 4104],
   [32776, 0x7800, 32768],
   [32792, 0x7801, 32800],
-  // Subnormal in float32 too.
+  // Subnormal in float32 as well.
   [1.401298464324817e-45, 0x0000, 0],
   [1.1754943508222875e-38, 0x0000, 0],
   [5.877471754111438e-39, 0x0000, 0],
@@ -62,7 +66,7 @@ const PYTHON: readonly [value: number, half: number, meaning: number][] = [
 
 const readBits = (values: Float32Array) => new Uint32Array(values.buffer);
 
-/** IEEE 754's definition of a half, in arithmetic. */
+/** Computes the value of a float16 from IEEE 754's definition. */
 function computeMeaning(half: number): number {
   const [sign, exponent, fraction] = [half >> 15 ? -1 : 1, (half >> 10) & 31, half & 1023];
   if (exponent === 31) {

@@ -1,12 +1,12 @@
 /**
- * A share of what `npm run fuzz:artifacts` tries, and what it once found.
+ * Runs a part of `npm run fuzz:artifacts`, and the artifacts that it found once.
  */
 import { describe, expect, it } from 'vitest';
 import { isFault, judgeCase } from '../../support/artifact-fuzz/load.ts';
 import { MUTATION_NAMES } from '../../support/artifact-fuzz/mutations.ts';
 
 const CASES = 4000;
-/** As `npm run fuzz:artifacts` allows. */
+/** The limits of `npm run fuzz:artifacts`. */
 const LIMIT_MS = 10_000;
 
 describe('an artifact that was spoilt in any way', () => {
@@ -24,7 +24,7 @@ describe('an artifact that was spoilt in any way', () => {
       }
     }
     expect(faults).toEqual([]);
-    // Else the net would have holes that nobody sees: each way was gone, good ones were drawn, bad ones refused.
+    // The cases must reach every kind of result: drawn artifacts and each reason for refusal.
     expect([...outcomes.keys()].toSorted()).toEqual(MUTATION_NAMES.toSorted());
     expect(outcomes.get('nothing at all')).toContain('drawn');
     const reasons = new Set([...outcomes.values()].flatMap((set) => [...set]));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/random.ts';
 
 describe('the sampling law', () => {
   it('gives sample i the same latent and label alone as within any batch', () => {
@@ -13,7 +13,7 @@ describe('the sampling law', () => {
   });
 
   it('holds for good: the first numbers of some seeds', () => {
-    // Golden values: a change here changes every picture that was ever embedded. Do not update them.
+    // Golden values: do not update them. A change here changes every embedded picture.
     expect([...drawLatents(deriveSeedKey('1'), 0, 1, 4)]).toMatchInlineSnapshot(`
       [
         0.9035739898681641,
@@ -57,7 +57,7 @@ describe('the sampling law', () => {
     drawLabels(deriveSeedKey('labels'), 0, 10_000, 10).forEach(
       (label) => (counts[label] = (counts[label] ?? 0) + 1),
     );
-    // Standard deviation 30: five of them.
+    // Five standard deviations of 30.
     counts.forEach((count) => expect(Math.abs(count - 1000)).toBeLessThan(150));
   });
 });

@@ -1,6 +1,6 @@
 /**
- * What holds for every manifest: it is read as it was written, and one that was changed in a single place is either a good
- * manifest of another version or refused with an ArtifactError.
+ * Properties of every manifest: parsing returns what was written; a manifest with one change is a
+ * valid manifest of another version or refused with an ArtifactError.
  */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
@@ -24,10 +24,10 @@ const activation = fc.constantFrom(
   'sigmoid' as const,
   'tanh' as const,
 );
-/** Of maps. `__proto__` alone is refused. */
+/** Keys of maps. Only `__proto__` is refused. */
 const mapKey = (pattern: RegExp) =>
   fc.stringMatching(pattern).filter((name) => name !== '__proto__');
-/** Any text that UTF-8 can hold. */
+/** Any text with a UTF-8 form. */
 const text = (maxLength: number) =>
   fc.string({ unit: 'grapheme', maxLength }).filter(({ length }) => length <= maxLength);
 
@@ -87,7 +87,7 @@ const manifests = fc
       }).manifest,
   );
 
-/** RFC 8785 for what manifests hold, by hand: keys by their UTF-16 units, numbers and texts as ECMAScript writes them. */
+/** Implements RFC 8785 for manifests: keys sorted by UTF-16 units, values as in ECMAScript. */
 function canonicalise(value: unknown): string {
   if (Array.isArray(value)) {
     return `[${value.map(canonicalise).join(',')}]`;
@@ -102,7 +102,7 @@ function canonicalise(value: unknown): string {
 const versionOf = (content: unknown): string =>
   createHash('sha256').update(canonicalise(content)).digest('hex').slice(0, 16);
 
-/** Every place of a tree, as the keys that lead there. */
+/** Lists every place of a tree, as a path of keys. */
 function listPaths(tree: unknown, path: readonly string[] = []): (readonly string[])[] {
   const inner = typeof tree === 'object' && tree !== null ? Object.entries(tree) : [];
   return [
@@ -167,7 +167,7 @@ describe('any manifest', () => {
         const signed = JSON.stringify({ ...content, version: versionOf(content) });
         try {
           const { manifest: read } = parseManifest(new TextEncoder().encode(signed));
-          // What was accepted is what was sent, to the last field, and can be written again.
+          // An accepted manifest has every sent field and can be written again.
           expect(canonicalise(read)).toBe(canonicalise(JSON.parse(signed)));
           const { version: _version, ...rest } = read;
           expect(sealManifest(rest as ManifestContent)).toEqual(read);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { deriveKey, drawWords, fillUniform } from '../../../shared/model/random.ts';
 import '../../support/fast-check.ts';
 
-/** OpenSSL's ChaCha20: its 16-byte IV is the block counter, then the nonce. */
+/** OpenSSL's ChaCha20. Its 16-byte IV is the block counter and the nonce. */
 function drawWithOpenSsl(
   key: Uint8Array,
   purpose: number,

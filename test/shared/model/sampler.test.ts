@@ -88,7 +88,7 @@ describe('a sampler', () => {
   });
 
   describe('before it serves', () => {
-    /** One dense layer and a picture, whose weights are set one by one. @param weigh  By kind, input and output. */
+    /** A network of one dense layer. @param weigh  Returns a weight by kind, input and output. */
     function openPlain(
       classes: number,
       weigh: (kind: 'kernel' | 'bias', from: number, to: number) => number,

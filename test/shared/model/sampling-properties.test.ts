@@ -1,17 +1,17 @@
 /**
- * What holds for every seed: a digit is decided by seed and place alone, whatever is drawn with it.
+ * Properties of every seed: seed and index determine a digit in any batch.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { LIMITS } from '../../../shared/contract/limits.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/random.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { instantiateKernels } from '../../../trainer/export/kernels.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 
-/** Any text: control characters, halves of characters and all. */
+/** Any text, with control characters and lone surrogates. */
 const seed = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ unit: 'grapheme' }),
@@ -42,7 +42,7 @@ describe('the sampling law', () => {
             latents.slice(at * size, (at + 1) * size),
           );
           expect(drawLabels(key, from + at, 1, classes)).toEqual(labels.slice(at, at + 1));
-          // The latent of a smaller model starts as that of a larger one.
+          // The latent vector of a smaller model is the beginning of that of a larger one.
           expect(drawLatents(key, from + at, 1, size + 1).slice(0, size)).toEqual(
             latents.slice(at * size, (at + 1) * size),
           );
@@ -72,7 +72,7 @@ describe('the sampling law', () => {
         for (const value of drawLatents(deriveSeedKey(text), from, 100, 100)) {
           counts[Math.floor((value + 1) * 5)]! += 1;
         }
-        // Standard deviation 30: seven of them, so that not one in millions of seeds fails by chance.
+        // Seven standard deviations of 30: not one seed in millions fails by chance.
         counts.forEach((drawn) => expect(Math.abs(drawn - 1000)).toBeLessThan(210));
       }),
       { numRuns: timesAsMany(25) },

@@ -85,7 +85,7 @@ describe('weights', () => {
           const range = Math.max(...part) - Math.min(...part);
           part.forEach((value, i) => {
             const error = Math.abs((decoded[next + i] as number) - value);
-            // And the rounding to float32.
+            // Adds the rounding to float32.
             expect(error).toBeLessThanOrEqual(
               range / 510 + Math.max(...part.map(Math.abs)) * 2 ** -23 + 2 ** -149,
             );
@@ -180,7 +180,7 @@ describe('the manifest', () => {
   const { version: _version, ...content } = tiny['uint8']!.manifest;
   const quantization = content.weights.dtype === 'uint8' ? content.weights.quantization : [];
 
-  /** Parses it with other `weights`, sealed so that its version fits. */
+  /** Parses a manifest with other `weights`, sealed again. */
   const parseWith = (weights: unknown) =>
     parseManifest(encodeManifest(sealManifest({ ...content, weights } as ManifestContent))).manifest
       .weights;
@@ -256,7 +256,7 @@ describe('the manifest', () => {
     expect(accepted).toBeGreaterThan(10);
   });
 
-  /** JSON has no NaN: such a manifest cannot be sealed, only written. */
+  /** JSON has no NaN, so such a manifest can be written but not sealed. */
   function encodeAny(altered: unknown): Uint8Array {
     try {
       return encodeManifest(sealManifest(altered as ManifestContent));

@@ -1,12 +1,11 @@
 /**
- * What holds for all pictures and arrays: other programs read what was written.
+ * Properties of all pictures and arrays: other programs read the written files.
  */
 import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import type { Colour } from '../../../shared/picture/colour.ts';
-import { encodeIdxHeader } from '../../../shared/idx.ts';
-import { encodeNpy } from '../../../shared/npy.ts';
+import { encodeIdxHeader, encodeNpy } from '../../../shared/array-headers.ts';
 import { decodePixels, encodePixels } from '../../../shared/picture/pixels.ts';
 import type { Samples } from '../../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';

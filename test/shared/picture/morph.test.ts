@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deriveSeedKey, drawLatents } from '../../../shared/model/latent.ts';
+import { deriveSeedKey, drawLatents } from '../../../shared/model/random.ts';
 import { planMorph } from '../../../shared/picture/morph.ts';
 
 const LATENT = 8;
@@ -43,12 +43,13 @@ describe('a walk', () => {
       ...inputs.subarray((2 * i + 1) * LATENT, (2 * i + 2) * LATENT),
     ]);
     const values = middle.flat().sort((a, b) => a - b);
-    // Kolmogorov and Smirnov's distance to the uniform law: 1.95 / sqrt(n) is passed once in a thousand times.
+    // The Kolmogorov-Smirnov distance to the uniform law exceeds 1.95 / sqrt(n) once in a thousand.
     const distance = Math.max(
       ...values.map((value, i) => Math.abs((value + 1) / 2 - i / values.length)),
     );
     expect(distance).toBeLessThan(1.95 / Math.sqrt(values.length));
-    // Numbers of one latent stay independent: their correlation is about 0, with a deviation of 1 / sqrt(samples).
+    // Numbers of a latent vector stay independent: the deviation of their correlation from 0
+    // is 1 / sqrt(samples).
     const products = middle.map(([a = 0, b = 0]) => 3 * a * b);
     expect(Math.abs(products.reduce((sum, product) => sum + product, 0) / samples)).toBeLessThan(
       4 / Math.sqrt(samples),
@@ -72,7 +73,8 @@ describe('a walk', () => {
           inputs[((frame + 1) % count) * LATENT + j]!,
         ];
         expect(Math.abs(now)).toBeLessThanOrEqual(1);
-        expect(Math.abs(next - now)).toBeLessThan((2 * 1.5) / frames + 1e-6); // At most half a circle, 1.5 times as fast in its middle.
+        // The way is at most half a circle; its middle is 1.5 times as fast as the average.
+        expect(Math.abs(next - now)).toBeLessThan((2 * 1.5) / frames + 1e-6);
       }
     }
   });

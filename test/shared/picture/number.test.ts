@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { joinSamples, measureWidestJoined } from '../../../shared/picture/number.ts';
 import type { Samples } from '../../../shared/model/sampler.ts';
 
-/** A sample of 4 x 20 with ink in some columns. */
+/** Makes samples of 4 x 20 with ink in some columns. */
 function makeSamples(channels: number, ...inked: (readonly number[])[]): Samples {
   const pixels = new Uint8Array(inked.length * 80 * channels);
   for (const [i, columns] of inked.entries()) {

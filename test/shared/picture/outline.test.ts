@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { traceOutlines, type Outline } from '../../../shared/picture/outline.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 
-/** How often the outlines go round a point, by crossings of the ray to its right. */
+/** Counts how often outlines wind round a point, by crossings of the ray to its right. */
 function countTurns(outlines: readonly Outline[], px: number, py: number): number {
   let turns = 0;
   for (const outline of outlines) {
@@ -32,7 +32,7 @@ describe('outlines', () => {
         const outlines = traceOutlines(pixels, width, height);
         for (const [i, value] of pixels.entries()) {
           const turns = countTurns(outlines, (i % width) + 0.5, Math.floor(i / width) + 0.5);
-          // Ink on the left: counter-clockwise as one sees it, so the right-hand ray is crossed upwards.
+          // Ink is on the left, so a counter-clockwise outline crosses the ray upwards.
           expect([i, turns]).toEqual([i, value > 127.5 ? -1 : 0]);
         }
         expect(outlines.flat().every((at) => at >= 0 && at <= Math.max(width, height))).toBe(true);

@@ -1,5 +1,5 @@
 /**
- * PNG files, read by zlib and by another program's decoder.
+ * Reads the written PNG files with zlib and with another decoder.
  */
 import { join } from 'node:path';
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
-import type { PngImage } from '../../../shared/picture/png.ts';
+import type { Picture } from '../../../shared/picture/png.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';
 import { instantiateKernels, pngEncoder } from '../../../trainer/export/kernels.ts';
@@ -19,7 +19,7 @@ interface Chunk {
   readonly content: Buffer;
 }
 
-/** A file's chunks, whose checksums it compares. */
+/** Reads a file's chunks and compares their checksums. */
 function readChunks(file: Uint8Array): Chunk[] {
   const bytes = Buffer.from(file);
   expect([...bytes.subarray(0, 8)]).toEqual([137, 80, 78, 71, 13, 10, 26, 10]);
@@ -41,7 +41,7 @@ function findData(file: Uint8Array): Buffer {
   return readChunks(file).find(({ type }) => type === 'IDAT')!.content;
 }
 
-/** What a picture is made of decides which of DEFLATE's blocks, codes and repetitions it takes. */
+/** Pictures whose content leads to each of DEFLATE's blocks, codes and matches. */
 const KINDS: Readonly<Record<string, (i: number, rowBytes: number, random: number) => number>> = {
   noise: (_i, _rowBytes, random) => random & 255,
   blank: () => 7,
@@ -51,7 +51,7 @@ const KINDS: Readonly<Record<string, (i: number, rowBytes: number, random: numbe
   gradient: (i, rowBytes) => ((i % rowBytes) + Math.floor(i / rowBytes)) & 255,
   squares: (i, rowBytes) =>
     (Math.floor((i % rowBytes) / 4) * 91 + Math.floor(i / rowBytes / 4) * 53) & 255,
-  /** Frequencies that fall so fast that codes would pass 15 bits. */
+  /** Frequencies that fall so fast that codes would exceed 15 bits. */
   steep: (_i, _rowBytes, random) =>
     Math.clz32(random) * 8 + ((random >>> 3) & 7 & Math.clz32(random)),
   'short runs': (i, _rowBytes, random) => (Math.floor(i / 5) + ((random & 63) === 0 ? 1 : 0)) & 255,
@@ -63,18 +63,18 @@ function makeImage(
   height: number,
   channels: number,
   smooth: boolean,
-): PngImage {
+): Picture {
   let state = 88_172_645;
-  const data = Uint8Array.from({ length: width * height * channels }, (_, i) => {
+  const pixels = Uint8Array.from({ length: width * height * channels }, (_, i) => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
     return KINDS[kind]!(i, width * channels, state >>> 0);
   });
-  return { width, height, channels, data, smooth };
+  return { width, height, channels, pixels, smooth };
 }
 
-function expectRead(image: PngImage): void {
+function expectRead(image: Picture): void {
   const file = pngEncoder.encode(image);
   const inflated = inflateSync(findData(file));
   expect(inflated.length).toBe(image.height * (image.width * image.channels + 1));
@@ -84,7 +84,7 @@ function expectRead(image: PngImage): void {
   const expected = Buffer.alloc(4 * pixels, 255);
   for (let i = 0; i < pixels; i++) {
     for (let c = 0; c < 3; c++) {
-      expected[4 * i + c] = image.data[i * image.channels + (image.channels === 1 ? 0 : c)]!;
+      expected[4 * i + c] = image.pixels[i * image.channels + (image.channels === 1 ? 0 : c)]!;
     }
   }
   expect(data.equals(expected)).toBe(true);
@@ -106,7 +106,7 @@ describe('PNG files', () => {
     );
   });
 
-  // Several blocks, several stored blocks in one, rows longer than DEFLATE looks back.
+  // Several blocks, several stored blocks in one, and rows longer than DEFLATE's window.
   it.each(
     Object.keys(KINDS).flatMap((each) => [[each, 700, 500] as const, [each, 40_000, 4] as const]),
   )('are read when they are large: %s, %i x %i', (each, width, height) => {

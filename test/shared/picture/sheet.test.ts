@@ -6,7 +6,7 @@ import { buildSheet, chooseCols, encodePng, measureSheet } from '../../../shared
 import type { Samples } from '../../../shared/model/sampler.ts';
 import { pngEncoder } from '../../../trainer/export/kernels.ts';
 
-/** `count` samples of 2 x 3, each pixel a number of its own. */
+/** Makes `count` samples of 2 x 3. Every pixel has another value. */
 function makeSamples(count: number, channels = 1): Samples {
   const pixels = Uint8Array.from({ length: count * 6 * channels }, (_, i) => (i * 7 + 1) % 256);
   return { count, height: 2, width: 3, channels, pixels, labels: null };

@@ -1,5 +1,6 @@
 /**
- * The signs of numbers: a pen that is measured rightly draws them, within the picture, each a little differently.
+ * The pen of digits is measured correctly, and signs are drawn with it, inside the picture, each a
+ * little differently.
  */
 import { describe, expect, it } from 'vitest';
 import { writeNumber } from '../../../shared/picture/number.ts';
@@ -8,10 +9,10 @@ import type { Samples } from '../../../shared/model/sampler.ts';
 import { drawChances, drawSign, type Sign } from '../../../shared/picture/signs.ts';
 
 const SIDE = 40;
-/** Places a side at which a pixel's ink is looked at. */
+/** A pixel's ink is sampled at a grid of so many points a side. */
 const FINE = 8;
 
-/** A sample whose ink is where `isInk` says so: each pixel as much as of it is covered. */
+/** Draws a sample: a pixel's ink is the part of it that `isInk` covers. */
 function paint(isInk: (x: number, y: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: SIDE * SIDE }, (_, p) => {
     const places = Array.from({ length: FINE * FINE }, (_place, i) =>
@@ -82,7 +83,7 @@ const SIGNS: readonly Sign[] = ['-', '+', '.', ','];
 const draw = (sign: Sign, seed: string, pen = PEN) =>
   drawSign(sign, pen, { height: SIDE, width: SIDE }, drawChances(seed, 0, 0));
 
-/** The rows and the columns with ink. */
+/** Finds the rows and the columns with ink. */
 function findBox(pixels: Uint8Array): { top: number; bottom: number; left: number; right: number } {
   const inked = [...pixels.keys()].filter((p) => (pixels[p] as number) >= 128);
   const [xs, ys] = [inked.map((p) => p % SIDE), inked.map((p) => Math.floor(p / SIDE))];
@@ -147,7 +148,7 @@ describe('a sign is drawn', () => {
     expect(
       readColumns(signed).filter((column) => inked.includes(column)).length,
     ).toBeGreaterThanOrEqual(inked.length);
-    // A space is as wide as that of a hand, not as a digit.
+    // A space is as wide as the space between digits, not as a digit.
     const spaced = writeNumber('1 0', join(one, nought), hand);
     expect(spaced.width - plain.width).toBeGreaterThan(4);
     expect(spaced.width - plain.width).toBeLessThan(SIDE / 2);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeNpy } from '../../../shared/npy.ts';
+import { encodeNpy } from '../../../shared/array-headers.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../../trainer/run/safetensors.ts';
 
 describe('npy', () => {

@@ -1,0 +1,120 @@
+/**
+ * `npm run check` runs this first. It reports, as file:line, comments and Markdown prose wider than
+ * 100 columns, folders with more than 12 source files, and imports against the arrows of
+ * docs/architecture.md. The formatter checks the width of code; the linter checks import circles.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+
+const MAX_COLUMNS = 100;
+const MAX_FILES = 12;
+
+/** How a comment begins, by the file's extension. The pattern must not match inside of URLs. */
+const COMMENTS: Readonly<Record<string, RegExp>> = {
+  '.ts': /^\s*\*|(^|\s)\/[*/]/,
+  '.mjs': /^\s*\*|(^|\s)\/[*/]/,
+  '.js': /^\s*\*|(^|\s)\/[*/]/,
+  '.css': /^\s*\*|(^|\s)\/\*/,
+  '.py': /(^|\s)#\s|^\s*"""/,
+  '.sh': /(^|\s)#\s/,
+};
+
+/** Marks a page that a command writes. Nobody reads its source, so its paragraphs may be one line. */
+const GENERATED = /^<!-- (?:Written|Made) by `npm run /m;
+
+/** The rooms that each room may import. Rooms that are not listed may import every room. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  shared: [],
+  storage: ['shared'],
+  trainer: ['shared', 'storage'],
+  worker: ['shared'],
+  server: ['shared', 'storage', 'worker'],
+  page: ['shared', 'worker'],
+  client: ['shared', 'worker', 'page'],
+};
+
+/** Finds all problems. @param files  The text of each file, by its path from the root. */
+export function findProblems(files: ReadonlyMap<string, string>): string[] {
+  const sources = [...files.keys()].filter((path) => extname(path) in COMMENTS);
+  return [
+    ...[...files].flatMap(([path, text]) => findWideLines(path, text)),
+    ...findFullFolders(sources),
+    ...sources.flatMap((path) => findWrongImports(path, files.get(path) ?? '')),
+  ];
+}
+
+function findWideLines(path: string, text: string): string[] {
+  const extension = extname(path);
+  const comment = COMMENTS[extension];
+  const lines =
+    extension === '.md' ? keepProse(text) : comment === undefined ? [] : text.split('\n');
+  return lines.flatMap((line, i) => {
+    // A URL cannot be wrapped, so it does not count.
+    const columns = [...line.replaceAll(/https?:\/\/\S+/g, '')].length;
+    return columns > MAX_COLUMNS && (comment === undefined || comment.test(hideTexts(line)))
+      ? [`${path}:${i + 1}: ${columns} columns, at most ${MAX_COLUMNS} allowed`]
+      : [];
+  });
+}
+
+/** Blanks the lines of Markdown that may be wide: code samples, tables, images, linked headings. */
+function keepProse(text: string): string[] {
+  if (GENERATED.test(text)) {
+    return [];
+  }
+  let isCode = false;
+  return text.split('\n').map((line) => {
+    const isFence = /^\s*(```|~~~)/.test(line);
+    isCode = isFence ? !isCode : isCode;
+    return isCode || isFence || /^\s*(\||!\[| {4}|#+ .*\]\()/.test(line) ? '' : line;
+  });
+}
+
+/** Removes string literals, in which a comment cannot begin. */
+function hideTexts(line: string): string {
+  return line.replaceAll(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)+"|`(?:[^`\\]|\\.)*`/g, "''");
+}
+
+function findFullFolders(sources: readonly string[]): string[] {
+  return Object.entries(Object.groupBy(sources, dirname))
+    .map(([folder, paths = []]) => ({ folder, count: paths.length }))
+    .filter(({ count }) => count > MAX_FILES)
+    .map(({ folder, count }) => `${folder}: ${count} source files, at most ${MAX_FILES} allowed`);
+}
+
+function findWrongImports(path: string, text: string): string[] {
+  const [room = ''] = path.split('/');
+  const allowed = ARROWS[room];
+  if (allowed === undefined) {
+    return [];
+  }
+  return text.split('\n').flatMap((line, i) => {
+    const target = /(?:from|import)\s*\(?\s*'(\.[^']*)'/.exec(line)?.[1];
+    const [other = ''] = target === undefined ? [room] : join(dirname(path), target).split('/');
+    return other === room || other === '..' || !(other in ARROWS) || allowed.includes(other)
+      ? []
+      : [`${path}:${i + 1}: ${room}/ must not import ${other}/`];
+  });
+}
+
+if (import.meta.main) {
+  const root = join(import.meta.dirname, '..');
+  const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
+  const paths = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0');
+  const texts = paths.filter((path) => extname(path) in COMMENTS || path.endsWith('.md'));
+  const problems = findProblems(new Map(texts.flatMap((path) => readText(root, path))));
+  if (problems.length > 0) {
+    console.error(`${problems.join('\n')}\n${problems.length} problems in texts and imports`);
+    process.exitCode = 1;
+  }
+}
+
+/** Reads a file; git also lists files that were deleted but not committed. */
+function readText(root: string, path: string): [path: string, text: string][] {
+  try {
+    return [[path, readFileSync(join(root, path), 'utf8')]];
+  } catch {
+    return [];
+  }
+}
