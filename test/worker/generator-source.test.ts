@@ -11,15 +11,11 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
-import {
-  createGeneratorSource,
-  type Acquired,
-  type GeneratorSource,
-} from '../../worker/models/generator-source.ts';
+import { GeneratorSource, type Acquired } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import { createModelStore } from '../../worker/models/model-store.ts';
 import { createR2Reader, type Bucket } from '../../worker/models/r2-reader.ts';
-import type { Defer } from '../../worker/models/sampler-cache.ts';
+import type { Defer } from '../../worker/context.ts';
 import {
   buildFixture,
   buildPointer,
@@ -56,7 +52,7 @@ beforeEach(() => {
   logged = [];
   alive = new Set();
   deferred = [];
-  source = createGeneratorSource({
+  source = new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: {
       name: 'bundled',
@@ -81,9 +77,7 @@ beforeEach(() => {
       } as Sampler;
     },
     refreshMs: REFRESH_MS,
-    firstWaitMs: 100,
-    silenceWaitMs: 60,
-    loadWaitMs: 100,
+    waits: { firstMs: 100, silenceMs: 60, loadMs: 100 },
     clock: () => now,
     log: (event) => logged.push(event),
   });
@@ -351,7 +345,7 @@ describe('the cache', () => {
 
 /** A source whose requests give up before a load is over. */
 function createSlowSource(): GeneratorSource {
-  return createGeneratorSource({
+  return new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), 1000),
     bundled: { name: 'bundled', version: 'none', read: () => expect.unreachable() },
     openModel: async ({ manifest, plan }) => {
@@ -368,23 +362,19 @@ function createSlowSource(): GeneratorSource {
       } as Sampler;
     },
     refreshMs: REFRESH_MS,
-    firstWaitMs: 5,
-    silenceWaitMs: 5,
-    loadWaitMs: 5,
+    waits: { firstMs: 5, silenceMs: 5, loadMs: 5 },
     clock: () => now,
     log: () => undefined,
   });
 }
 
 test('without any model that can be opened the answer is a failure, not a hang', async () => {
-  const broken = createGeneratorSource({
+  const broken = new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: { name: 'bundled', version: 'x', read: () => expect.unreachable() },
     openModel: () => Promise.reject(new Error('no wasm')),
     refreshMs: REFRESH_MS,
-    firstWaitMs: 50,
-    silenceWaitMs: 50,
-    loadWaitMs: 50,
+    waits: { firstMs: 50, silenceMs: 50, loadMs: 50 },
     clock: () => now,
     log: (event) => logged.push(event),
   });

@@ -1,11 +1,11 @@
 /**
- * The jobs of a service, if it has any: what is needed to start them, and who may.
+ * The jobs of a service, if it has any, and who may start them.
  */
 import { timingSafeEqual } from 'hono/utils/buffer';
 import type { JobQueue } from './job-consumer.ts';
 import type { JobStore } from './job-store.ts';
 
-/** What a secret must be: `openssl rand -hex 32` makes one. */
+/** Pattern of a secret: `openssl rand -hex 32` makes one. */
 export const SECRET_PATTERN = /^[\x21-\x7e]{24,}$/;
 
 export interface Jobs {
@@ -14,12 +14,12 @@ export interface Jobs {
   readonly secret: string;
 }
 
-/** Why a service has none, worded for the public. */
+/** The reason why a service has no jobs, worded for the public. */
 export interface NoJobs {
   readonly reason: string;
 }
 
-/** Whether a request's header has the secret; in a time that tells nothing of it. */
+/** Tells whether an Authorization header has the secret, in a time that does not depend on it. */
 export async function isOwner(
   { secret }: Jobs,
   authorization: string | undefined,

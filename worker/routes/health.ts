@@ -2,7 +2,8 @@
  * `GET /healthz`: which model serves, and why not another. Always 200 while a model serves: the service is up.
  */
 import { healthSchema } from '../../shared/contract/answers.ts';
-import { getDefer, type App, type AppDependencies } from '../context.ts';
+import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import type { Operation } from '../http/operation.ts';
 
@@ -19,7 +20,7 @@ export const HEALTH_OPERATION: Operation = {
 
 export function addHealthRoute(app: App, { generators }: AppDependencies): void {
   app.get('/healthz', async (c) => {
-    const { serving, failure } = await generators.getHealth(getDefer(c));
+    const { serving, failure } = await generators.getHealth(c.get('defer'));
     const body = {
       status: serving === undefined ? 'unavailable' : failure === undefined ? 'ok' : 'degraded',
       model:

@@ -3,9 +3,10 @@
  */
 import { limitsSchema } from '../../shared/contract/answers.ts';
 import { LIMIT_NOTES, LIMITS } from '../../shared/contract/limits.ts';
-import type { App, AppDependencies } from '../context.ts';
+import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import { listPolicies, RATE_WINDOW_SECONDS, type RateLimits } from '../http/rate-limit.ts';
+import { listPolicies, RATE_WINDOW_SECONDS, type RateLimits } from '../http/admission.ts';
 import type { Operation } from '../http/operation.ts';
 
 export const LIMITS_OPERATION: Operation = {

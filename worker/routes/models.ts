@@ -13,8 +13,9 @@ import {
 } from '../../shared/model/artifact.ts';
 import { modelCardSchema, modelsSchema } from '../../shared/contract/answers.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
-import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admit.ts';
-import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admission.ts';
+import type { App, AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
 import { WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
@@ -98,8 +99,8 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
 export function addModelRoutes(app: App, dependencies: AppDependencies): void {
   const { generators } = dependencies;
   app.get('/models', async (c) => {
-    const { origin } = new URL(c.req.url);
-    const list = await generators.list(getDefer(c));
+    const { origin } = c.get('url');
+    const list = await generators.list(c.get('defer'));
     const models = list.models.map((model) => ({
       ...model,
       url: `${origin}/models/${model.name}`,
@@ -111,7 +112,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
   });
   app.get('/models/:name', async (c) => {
     const name = c.req.param('name');
-    const { models } = await generators.list(getDefer(c));
+    const { models } = await generators.list(c.get('defer'));
     const model = models.find((each) => each.name === name);
     return model === undefined
       ? respondError(c, { code: 'model_not_found', model: name })
@@ -143,7 +144,7 @@ async function answerCard(
   return admit(c, dependencies, LIGHT_WORK, async () => {
     const manifest = await dependencies.modelFiles.readManifest(name, version);
     return manifest.ok
-      ? c.json(describeModel(manifest.value, new URL(c.req.url).origin), 200, {
+      ? c.json(describeModel(manifest.value, c.get('url').origin), 200, {
           ...API_HEADERS,
           'Cache-Control': BRIEF,
         })

@@ -27,12 +27,13 @@ import {
 } from '../../shared/contract/parameters.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
-import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import type { App, AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import { checkColours, findAsked } from '../models/match-model.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
-import { countRequest } from '../http/rate-limit.ts';
+import { countRequest } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
+import { checkColours, findLabels } from './drawing.ts';
 
 /** What the page at `/` is embedded as. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';
@@ -93,7 +94,7 @@ export const OEMBED_OPERATION: Operation = {
 
 export function addOembedRoute(app: App, dependencies: AppDependencies): void {
   app.get('/oembed', async (c) => {
-    const parsed = parseParameters(OEMBED_PARAMETERS, new URL(c.req.url).searchParams);
+    const parsed = parseParameters(OEMBED_PARAMETERS, c.get('url').searchParams);
     if (!parsed.ok) {
       return respondError(c, parsed.error);
     }
@@ -133,7 +134,7 @@ async function describePhoto(
   pasted: string,
   most: Size,
 ): Promise<z.output<typeof oembedSchema> | ApiError> {
-  const { origin } = new URL(c.req.url);
+  const { origin } = c.get('url');
   const found = findPicture(pasted, origin);
   if (found === undefined) {
     return { code: 'not_found', path: pasted };
@@ -147,7 +148,7 @@ async function describePhoto(
   if (limited !== undefined) {
     return limited;
   }
-  const acquired = await generators.acquire(query.model, getDefer(c));
+  const acquired = await generators.acquire(query.model, c.get('defer'));
   if (!acquired.ok) {
     return acquired.error;
   }
@@ -156,7 +157,7 @@ async function describePhoto(
   let sample: Size;
   try {
     const { digits = found.number } = query;
-    const labels = findAsked(query.label, digits === '' ? undefined : digits, generator);
+    const labels = findLabels(query.label, digits === '' ? undefined : digits, generator);
     if ('code' in labels) {
       return labels;
     }

@@ -5,7 +5,7 @@
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../../shared/contract/answers.ts';
-import { HEAVY_WORK } from '../../../worker/http/admit.ts';
+import { HEAVY_WORK } from '../../../worker/http/admission.ts';
 import { startWorker, waitUntil, type TestWorker } from '../../support/hosts/runtime.ts';
 
 let worker: TestWorker;

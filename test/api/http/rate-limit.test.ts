@@ -6,7 +6,7 @@ import { unstable_readConfig as readConfig } from 'wrangler';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { limitsSchema, problemSchema } from '../../../shared/contract/answers.ts';
 import { parseRateLimits } from '../../../worker/env.ts';
-import { nameCaller } from '../../../worker/http/rate-limit.ts';
+import { nameCaller } from '../../../worker/http/admission.ts';
 import { startNodeServer } from '../../support/hosts/node-server.ts';
 import { RUNTIME, type TestWorker } from '../../support/hosts/runtime.ts';
 import { startWorker, type RateLimitBinding } from '../../support/hosts/workerd.ts';
