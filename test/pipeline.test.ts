@@ -149,7 +149,7 @@ describe('a model that was trained', () => {
     it('is loaded as it is by tf.loadLayersModel, and draws what the API draws', async () => {
       const page = await browser.newPage();
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      const { deriveSeedKey, drawLatents } = await import('../shared/model/latent.ts');
+      const { deriveSeedKey, drawLatents } = await import('../shared/model/random.ts');
       const latents = [...drawLatents(deriveSeedKey('x'), 0, 3, 128)];
       const drawn = await page.evaluate(async (values) => {
         const { tf } = globalThis as unknown as { tf: typeof import('@tensorflow/tfjs') };

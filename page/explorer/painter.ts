@@ -8,7 +8,7 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
 import {
   drawPictures,
   loadNetwork,

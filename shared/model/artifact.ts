@@ -15,7 +15,7 @@ import {
   sizeOf,
   type GeneratorPlan,
 } from './generator.ts';
-import { SAMPLING_LAW } from './latent.ts';
+import { SAMPLING_LAW } from './random.ts';
 import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
 
 /** Bounds on what is read from storage, so that a hostile object cannot exhaust an isolate's 128 MB. */

@@ -197,32 +197,6 @@ function takeImage(
   return [height, width, channels];
 }
 
-/**
- * Joins latents and labels to a network's input.
- *
- * @param plan     From {@link planGenerator}.
- * @param latents  Row-major [count, latentSize].
- * @param labels   [count], each below `classes`; ignored by a generator without classes.
- * @returns        [count, inputSize]: each latent, then its label's one-hot vector. The latents themselves without classes.
- */
-export function joinInput(
-  plan: GeneratorPlan,
-  latents: Float32Array,
-  labels: Uint8Array | null,
-): Float32Array {
-  const { latentSize, classes } = plan.config;
-  if (classes === 0) {
-    return latents;
-  }
-  const count = latents.length / latentSize;
-  const input = new Float32Array(count * plan.inputSize);
-  for (let i = 0; i < count; i++) {
-    input.set(latents.subarray(i * latentSize, (i + 1) * latentSize), i * plan.inputSize);
-    input[i * plan.inputSize + latentSize + (labels?.[i] ?? 0)] = 1;
-  }
-  return input;
-}
-
 /** Numbers in a shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

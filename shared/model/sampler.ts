@@ -13,11 +13,10 @@ import {
   type ParsedManifest,
 } from './artifact.ts';
 import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
-import { joinInput, type GeneratorPlan } from './generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from './latent.ts';
+import type { GeneratorPlan } from './generator.ts';
+import { deriveSeedKey, drawLabels, drawLatents, joinInput, type RandomKey } from './random.ts';
 import { planMorph } from '../picture/morph.ts';
 import { encodePixels } from '../picture/pixels.ts';
-import type { RandomKey } from './random.ts';
 
 /** What to draw: samples `start` to `start + count - 1` of a seed. */
 export interface SampleRequest {

@@ -4,9 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { runGenerator } from '../gan/generator-network.ts';
-import { deriveSeedKey, drawLatents } from '../../shared/model/latent.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
-import { deriveKey } from '../../shared/model/random.ts';
+import { deriveKey, deriveSeedKey, drawLatents } from '../../shared/model/random.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG } from '../evaluation/classifier/network.ts';

@@ -17,7 +17,7 @@ import {
   type Manifest,
 } from '../../shared/model/artifact.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { SAMPLING_LAW } from '../../shared/model/latent.ts';
+import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import { toWriteError } from '../../storage/files.ts';

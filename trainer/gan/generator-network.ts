@@ -4,12 +4,12 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import {
-  joinInput,
   LEAKY_SLOPE,
   type Activation,
   type GeneratorPlan,
   type LayerConfig,
 } from '../../shared/model/generator.ts';
+import { joinInput } from '../../shared/model/random.ts';
 
 /**
  * {@link joinInput} as a tensor.

@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { decode } from 'fast-png';
 import gifenc from 'gifenc';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { buildInput, runGenerator } from '../gan/generator-network.ts';

@@ -15,7 +15,7 @@ import {
   type PinnedDataset,
 } from '../../shared/contract/dataset-query.ts';
 import { parseParameters } from '../../shared/contract/parameters.ts';
-import { deriveSeedKey, drawLabels } from '../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';

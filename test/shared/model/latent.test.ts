@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/random.ts';
 
 describe('the sampling law', () => {
   it('gives sample i the same latent and label alone as within any batch', () => {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { LIMITS } from '../../../shared/contract/limits.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/random.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { instantiateKernels } from '../../../trainer/export/kernels.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deriveSeedKey, drawLatents } from '../../../shared/model/latent.ts';
+import { deriveSeedKey, drawLatents } from '../../../shared/model/random.ts';
 import { planMorph } from '../../../shared/picture/morph.ts';
 
 const LATENT = 8;

@@ -17,8 +17,7 @@ import {
   type Pointer,
 } from '../../../shared/model/artifact.ts';
 import { planGenerator, sizeOf, type LayerConfig } from '../../../shared/model/generator.ts';
-import { SAMPLING_LAW } from '../../../shared/model/latent.ts';
-import { deriveKey, drawWords, fillUniform } from '../../../shared/model/random.ts';
+import { deriveKey, drawWords, fillUniform, SAMPLING_LAW } from '../../../shared/model/random.ts';
 import type { WeightDtype } from '../../../shared/model/weight-encoding.ts';
 import { encodeWeights } from '../../../trainer/export/weight-encoder.ts';
 

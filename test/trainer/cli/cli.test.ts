@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { deriveSeedKey, drawLabels } from '../../../shared/model/latent.ts';
+import { deriveSeedKey, drawLabels } from '../../../shared/model/random.ts';
 import { WEIGHT_BYTES } from '../../../shared/model/weight-encoding.ts';
 import { PRESETS } from '../../../trainer/gan/preset.ts';
 import { locate, locateSnapshot } from '../../../trainer/run/run-folder.ts';
