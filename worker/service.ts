@@ -62,7 +62,7 @@ export function createDependencies({
       openModel,
       refreshMs: modelRefreshMs,
       waits,
-      clock: () => Date.now(),
+      clock: Date.now,
       log,
     }),
     modelFiles: createModelFiles(store, bundled, log),
