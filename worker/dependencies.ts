@@ -5,7 +5,7 @@ import type { PngEncoder } from '../shared/picture/png.ts';
 import type { RateLimits } from './http/admission.ts';
 import type { ConcurrencyLimit } from './http/concurrency-limit.ts';
 import type { Log } from './http/log.ts';
-import type { Jobs, NoJobs } from './jobs/jobs.ts';
+import type { Jobs, NoJobs } from './jobs/job-store.ts';
 import type { GeneratorSource } from './models/generator-source.ts';
 import type { ModelFiles } from './models/model-files.ts';
 

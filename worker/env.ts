@@ -3,9 +3,13 @@
  */
 import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
 import type { RateLimit, RateLimiter, RateLimits } from './http/admission.ts';
-import type { JobQueue } from './jobs/job-consumer.ts';
-import { JobStore, type JobBucket } from './jobs/job-store.ts';
-import { SECRET_PATTERN, type Jobs, type NoJobs } from './jobs/jobs.ts';
+import {
+  JobStore,
+  type JobBucket,
+  type JobQueue,
+  type Jobs,
+  type NoJobs,
+} from './jobs/job-store.ts';
 import type { Bucket } from './models/r2-reader.ts';
 
 /** The bindings, as the runtime passes them. */
@@ -93,6 +97,9 @@ function pairLimit(
   }
   return { limiter, requests: Number(text) };
 }
+
+/** Pattern of JOBS_SECRET: `openssl rand -hex 32` makes one. */
+const SECRET_PATTERN = /^[\x21-\x7e]{24,}$/;
 
 /** Reads the bindings of jobs. A secret that is easily guessed turns jobs off, and nothing else. */
 export function parseJobs({

@@ -10,7 +10,7 @@ import type { App } from './context.ts';
 import type { GivenDependencies } from './dependencies.ts';
 import type { RateLimits } from './http/admission.ts';
 import type { Log } from './http/log.ts';
-import type { Jobs, NoJobs } from './jobs/jobs.ts';
+import type { Jobs, NoJobs } from './jobs/job-store.ts';
 import { BUNDLED_MODEL, type BundledModel } from './models/bundled-model.ts';
 import { GeneratorSource, WAITS } from './models/generator-source.ts';
 import { createModelFiles } from './models/model-files.ts';

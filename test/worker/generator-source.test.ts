@@ -77,7 +77,7 @@ beforeEach(() => {
       } as Sampler;
     },
     refreshMs: REFRESH_MS,
-    waits: { firstMs: 100, silenceMs: 60, loadMs: 100 },
+    waits: { firstMs: 10_000, silenceMs: 10_000, loadMs: 10_000 },
     clock: () => now,
     log: (event) => logged.push(event),
   });

@@ -10,8 +10,7 @@ import { jobManifestSchema, jobSchema, problemSchema } from '../../shared/contra
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { parseJobs } from '../../worker/env.ts';
 import { chooseShardDigits } from '../../worker/jobs/job.ts';
-import type { JobQueue } from '../../worker/jobs/job-consumer.ts';
-import type { JobBucket } from '../../worker/jobs/job-store.ts';
+import type { JobBucket, JobQueue } from '../../worker/jobs/job-store.ts';
 import { buildFixture, buildPointer, COLOUR_LAYERS } from '../support/models/fixture-artifact.ts';
 import type { JobEvents, JobFault } from '../support/storage/job-fault.ts';
 import {

@@ -7,8 +7,8 @@ import type { ApiError } from '../../shared/contract/errors.ts';
 import type { AppContext, RateKind } from '../context.ts';
 import { BusyError, type ConcurrencyLimit, type ConcurrencyOptions } from './concurrency-limit.ts';
 import { respondError } from './respond-error.ts';
-import type { GeneratorSource, ModelChoice } from '../models/generator-source.ts';
-import type { Generator, Lease } from '../models/model-cache.ts';
+import { useModel, type GeneratorSource, type ModelChoice } from '../models/generator-source.ts';
+import type { Generator } from '../models/model-cache.ts';
 
 /** Counts calls: Cloudflare's `ratelimits` binding, or a host's replacement. */
 export interface RateLimiter {
@@ -120,24 +120,10 @@ export async function withModel(
     }
   }
   const defer = c.get('defer');
-  const acquired = await given.generators.acquire(choice, defer);
-  if (!acquired.ok) {
-    return respondError(c, acquired.error);
-  }
-  const answered = answerAndRelease(acquired.lease, answer);
-  defer(answered); // Otherwise a cancelled request that waits for its turn would keep the lease.
-  return answered;
-}
-
-async function answerAndRelease(
-  { generator, release }: Lease,
-  answer: (generator: Generator) => Response | Promise<Response>,
-): Promise<Response> {
-  try {
-    return await answer(generator);
-  } finally {
-    release();
-  }
+  const answering = useModel(given.generators, choice, defer, answer);
+  defer(answering); // Otherwise a cancelled request that waits for its turn would keep the lease.
+  const answered = await answering;
+  return answered instanceof Response ? answered : respondError(c, answered);
 }
 
 /** Heavy answers of an isolate: it has one thread, so more at once would only take more memory. */

@@ -10,7 +10,7 @@ import type { Defer } from '../context.ts';
 import { yieldThread } from '../http/admission.ts';
 import { ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
-import type { GeneratorSource } from '../models/generator-source.ts';
+import { useModel, type GeneratorSource } from '../models/generator-source.ts';
 import {
   encodeShardHeads,
   jobMessageSchema,
@@ -19,12 +19,7 @@ import {
   type JobMessage,
   type JobRecord,
 } from './job.ts';
-import type { JobStore, ShardContent } from './job-store.ts';
-
-/** The used part of a queue's binding. */
-export interface JobQueue {
-  sendBatch(messages: { body: JobMessage; delaySeconds?: number }[]): Promise<unknown>;
-}
+import type { JobQueue, JobStore, ShardContent } from './job-store.ts';
 
 /** The used part of a batch that a queue delivers. */
 export interface JobBatch {
@@ -143,31 +138,22 @@ export function createJobConsumer({
     labels.set(heads.labels);
     const began = clock();
     for (let done = 0; done < n; done += PART) {
+      const part = { seed, start: start + done, count: Math.min(PART, n - done) };
       // Each part acquires the model anew, so that a consumer that is cut off keeps no lease.
-      const acquired = await generators.acquire(model, defer);
-      if (!acquired.ok) {
-        return acquired.error;
-      }
-      const { generator, release } = acquired.lease;
-      try {
-        const { classes } = generator.sampler.manifest;
-        const label = record.label === null ? undefined : findClass(classes, record.label);
+      const drawn = await useModel(generators, model, defer, ({ sampler }) => {
+        const label =
+          record.label === null ? undefined : findClass(sampler.manifest.classes, record.label);
         if (record.label !== null && label === undefined) {
-          const received = record.label;
-          return { code: 'label_not_supported', model: generator.name, received, classes };
+          throw new Error(`the model has no class ${record.label}`);
         }
-        const drawn = generator.sampler.draw({
-          seed,
-          start: start + done,
-          count: Math.min(PART, n - done),
-          ...(label !== undefined && { label }),
-        });
-        images.set(drawn.pixels, heads.images.length + done * size);
-        if (drawn.labels !== null) {
-          labels.set(drawn.labels, heads.labels.length + done);
-        }
-      } finally {
-        release();
+        return sampler.draw({ ...part, ...(label !== undefined && { label }) });
+      });
+      if ('code' in drawn) {
+        return drawn;
+      }
+      images.set(drawn.pixels, heads.images.length + done * size);
+      if (drawn.labels !== null) {
+        labels.set(drawn.labels, heads.labels.length + done);
       }
       await yieldThread(); // Cloudflare's clock, too, advances only between turns.
     }

@@ -14,6 +14,7 @@ import {
   jobRecordSchema,
   locateShard,
   PAGE_SHARDS,
+  type JobMessage,
   type JobRecord,
 } from './job.ts';
 
@@ -51,6 +52,23 @@ export interface JobBucket {
     cursor?: string;
     include?: 'customMetadata'[];
   }): Promise<{ objects: JobObject[]; truncated: boolean; cursor?: string }>;
+}
+
+/** Everything that starts jobs. */
+export interface Jobs {
+  readonly store: JobStore;
+  readonly queue: JobQueue;
+  readonly secret: string;
+}
+
+/** The reason why a service has no jobs, worded for the public. */
+export interface NoJobs {
+  readonly reason: string;
+}
+
+/** The used part of a queue's binding. */
+export interface JobQueue {
+  sendBatch(messages: { body: JobMessage; delaySeconds?: number }[]): Promise<unknown>;
 }
 
 /** Why nothing more is drawn: by its owner, or since the model or the queue failed. */

@@ -135,13 +135,8 @@ export class GeneratorSource {
   }
 
   async getHealth(defer: Defer): Promise<Health> {
-    const acquired = await this.acquire(undefined, defer);
-    if (!acquired.ok) {
-      return { serving: undefined, failure: this.#failure };
-    }
-    const { sampler: _, ...serving } = acquired.lease.generator;
-    acquired.lease.release();
-    return { serving, failure: this.#failure };
+    const serving = await useModel(this, undefined, defer, ({ sampler: _, ...facts }) => facts);
+    return { serving: 'code' in serving ? undefined : serving, failure: this.#failure };
   }
 
   /** Lists what a request can name without a version. */
@@ -370,6 +365,27 @@ export class GeneratorSource {
       failure.reason === 'missing' && this.#slots.size === 0 && model === undefined;
     const level = isBeginning ? 'warn' : 'error';
     this.#options.log({ level, event: 'model_refresh_failed', model, ...failure, cause });
+  }
+}
+
+/**
+ * Does work with a leased model, and always releases the lease.
+ * @returns  What `work` returns, or the reason why there is no model.
+ */
+export async function useModel<T>(
+  source: Pick<GeneratorSource, 'acquire'>,
+  choice: ModelChoice,
+  defer: Defer,
+  work: (generator: Generator) => T | Promise<T>,
+): Promise<T | ApiError> {
+  const acquired = await source.acquire(choice, defer);
+  if (!acquired.ok) {
+    return acquired.error;
+  }
+  try {
+    return await work(acquired.lease.generator);
+  } finally {
+    acquired.lease.release();
   }
 }
 

@@ -15,7 +15,7 @@ import { admit, withModel, type Work } from '../http/admission.ts';
 import { describePinned, hasCurrent, HEADERS, listWarnings, readHeader } from '../http/headers.ts';
 import { negotiateFormat } from '../http/negotiation.ts';
 import { respondError } from '../http/respond-error.ts';
-import type { ModelChoice } from '../models/generator-source.ts';
+import { useModel, type ModelChoice } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 /** The part of a request that determines an answer's bytes together with the format. */
@@ -248,17 +248,14 @@ export function streamDrawing(
 ): ReadableStream {
   const { model, seed, start, n } = pinned;
   const draw = async (first: number, count: number): Promise<Samples> => {
-    const acquired = await generators.acquire(model, c.get('defer'));
-    if (!acquired.ok) {
-      throw new Error(`the model went away in the middle of an answer: ${acquired.error.code}`);
+    const request = { seed, start: first, count, ...(label !== undefined && { label }) };
+    const samples = await useModel(generators, model, c.get('defer'), ({ sampler }) =>
+      sampler.draw(request),
+    );
+    if ('code' in samples) {
+      throw new Error(`the model went away in the middle of an answer: ${samples.code}`);
     }
-    const { generator, release } = acquired.lease;
-    try {
-      const chosen = label === undefined ? {} : { label };
-      return generator.sampler.draw({ seed, start: first, count, ...chosen });
-    } finally {
-      release();
-    }
+    return samples;
   };
   return streamSamples(head, start, n, draw, encode);
 }

@@ -2,6 +2,7 @@
  * `/jobs`: sets that are too large for one answer, for the owner of the service's secret. Jobs are
  * started here, drawn by the queue's consumers, and read here shard by shard.
  */
+import { timingSafeEqual } from 'hono/utils/buffer';
 import * as z from 'zod';
 import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
 import {
@@ -34,10 +35,10 @@ import {
   type JobRecord,
 } from '../jobs/job.ts';
 import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
-import type { ShardFile } from '../jobs/job-store.ts';
-import { isOwner, type Jobs } from '../jobs/jobs.ts';
+import type { Jobs, ShardFile } from '../jobs/job-store.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
+import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 import { findLabels } from './drawing.ts';
 
@@ -166,9 +167,7 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
         ? respondError(c, { code: 'jobs_off', reason: jobs.reason })
         : // Counted before the secret is read, so that guesses are limited too.
           admit(c, dependencies, LIGHT_WORK, async () =>
-            (await isOwner(jobs, readHeader(c, 'authorization')))
-              ? answer(c, jobs)
-              : respondError(c, { code: 'unauthorized' }),
+            (await isOwner(c, jobs)) ? answer(c, jobs) : respondError(c, { code: 'unauthorized' }),
           );
   app.post(
     '/jobs',
@@ -190,6 +189,13 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
   app.get('/jobs/:id/:part/:file', forOwner(answerFile));
 }
 
+/** Tells whether a request has the secret, in a time that does not depend on the secret. */
+async function isOwner(c: AppContext, { secret }: Jobs): Promise<boolean> {
+  const authorization = readHeader(c, 'authorization') ?? '';
+  const given = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
+  return given !== undefined && (await timingSafeEqual(given, secret));
+}
+
 /** Reads the id, which becomes a key of the bucket. @returns  undefined when it is malformed. */
 function readId(c: AppContext): string | undefined {
   return jobIdSchema.safeParse(c.req.param('id')).data;
@@ -204,13 +210,10 @@ async function answerStart(
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const acquired = await dependencies.generators.acquire(parsed.query.model, c.get('defer'));
-  if (!acquired.ok) {
-    return respondError(c, acquired.error);
-  }
-  const { generator, release } = acquired.lease;
-  const record = planJob(parsed.query, generator);
-  release();
+  const { query } = parsed;
+  const record = await useModel(dependencies.generators, query.model, c.get('defer'), (generator) =>
+    planJob(query, generator),
+  );
   if ('code' in record) {
     return respondError(c, record);
   }

@@ -33,6 +33,7 @@ import { API_HEADERS } from '../http/headers.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { countRequest } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
+import { useModel } from '../models/generator-source.ts';
 import { checkColours, findLabels } from './drawing.ts';
 
 /** What the page at `/` is embedded as. */
@@ -144,32 +145,29 @@ async function describePhoto(
   if (limited !== undefined) {
     return limited;
   }
-  const acquired = await generators.acquire(query.model, c.get('defer'));
-  if (!acquired.ok) {
-    return acquired.error;
-  }
-  const { generator, release } = acquired.lease;
-  let sample: Size;
-  try {
-    const labels = findLabels(query.label, query.digits ?? (number || undefined), generator);
-    if ('code' in labels) {
-      return labels;
-    }
-    const refused = checkColours(query, generator);
-    if (refused !== undefined) {
-      return refused;
-    }
-    sample = generator.sampler.manifest.image;
-    if (kind === 'number') {
+  const sample = await useModel(
+    generators,
+    query.model,
+    c.get('defer'),
+    (generator): Size | ApiError => {
+      const { name, version, sampler } = generator;
+      const labels = findLabels(query.label, query.digits ?? (number || undefined), generator);
+      if ('code' in labels) {
+        return labels;
+      }
+      const refused = checkColours(query, generator);
+      if (refused !== undefined || kind !== 'number') {
+        return refused ?? sampler.manifest.image;
+      }
       // The drawn digits decide its width, so the URL pins the seed and the version.
       const { seed = drawSeed(), start = 0 } = query;
-      const hand = generator.sampler.drawHand({ seed, start, labels });
-      sample = writeNumber(number, hand, { seed, start });
       search.set('seed', seed);
-      search.set('model', `${generator.name}@${generator.version}`);
-    }
-  } finally {
-    release();
+      search.set('model', `${name}@${version}`);
+      return writeNumber(number, sampler.drawHand({ seed, start, labels }), { seed, start });
+    },
+  );
+  if ('code' in sample) {
+    return sample;
   }
   const fitted = fitScale(query, kind === 'digit' ? (query.n ?? 1) : 1, sample, max);
   if ('code' in fitted) {
