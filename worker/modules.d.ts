@@ -1,6 +1,6 @@
 /**
- * Types of modules without any: files that the bundler reads by wrangler's default module rules, and
- * two packages.
+ * Types of modules that have none: two packages, and files that the bundler reads by wrangler's
+ * default module rules.
  */
 declare module '*.wasm' {
   const compiled: WebAssembly.Module;

@@ -1,6 +1,6 @@
 /**
  * Joins frames to one animated PNG (W3C, Portable Network Graphics, third edition, sections 4.9 and
- * 11.3.6). Ours, since upng-js and its like encode the frames too, with other bytes on each platform.
+ * 11.3.6). Ours, since upng-js and its like encode the frames too, with bytes of their own.
  */
 import { concatBytes } from '@noble/hashes/utils.js';
 import crc32 from 'crc-32';

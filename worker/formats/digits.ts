@@ -81,8 +81,8 @@ export interface ItemContext {
 }
 
 /**
- * Formats each digit as JSON. The pixels are joined by hand: for 200,000 numbers JSON.stringify takes
- * several times as long.
+ * Formats each digit as JSON. The pixels are joined by hand: for 200,000 numbers JSON.stringify
+ * takes several times as long.
  */
 export function formatItems(context: ItemContext, samples: Samples, first: number): string[] {
   const { classes, number = null, writeUrl } = context;

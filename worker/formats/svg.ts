@@ -17,8 +17,8 @@ const MAX_OFF_STEPS = 0.35;
 const MAX_NAMED = 20;
 
 /**
- * Draws a sheet of grey digits, laid out and coloured as in PNG. `dark_fg` and `dark_bg` apply in the
- * viewer's dark scheme.
+ * Draws a sheet of grey digits, laid out and coloured as in PNG. `dark_fg` and `dark_bg` apply in
+ * the viewer's dark scheme.
  *
  * @param samples  The drawn digits, of one channel.
  * @param classes  The model's class names, by label.
@@ -39,7 +39,8 @@ export function renderSvg(
       .map(write)
       .join('');
     const { left, top } = locateSample(samples, i, digits);
-    return `<path transform="translate(${left} ${top})scale(${digits.scale / STEPS})" d="${data}"/>`;
+    const transform = `translate(${left} ${top})scale(${digits.scale / STEPS})`;
+    return `<path transform="${transform}" d="${data}"/>`;
   });
   const { number } = digits;
   const title =
@@ -129,7 +130,7 @@ function simplify(points: readonly Point[]): Point[] {
   return kept;
 }
 
-/** Measures the distance from a point to the line through two others, in steps. */
+/** Measures the distance, in steps, from a point to the line through two others, or to both. */
 function measureOff([ax, ay]: Point, [x, y]: Point, [bx, by]: Point): number {
   const length = Math.hypot(bx - ax, by - ay);
   return length === 0

@@ -33,7 +33,8 @@ export function negotiateFormat<F extends string>(
 
 /**
  * Tells whether a caller shows the answer as a picture, as `<img>` does: it names images and rates
- * nothing higher. A browser's address bar prefers text/html, and the range of everything is no image.
+ * nothing higher. A browser's address bar prefers text/html, and a plain range of everything names
+ * no image.
  */
 export function prefersImage(accept: string | undefined): boolean {
   const best = { image: 0, document: 0, other: 0 };

@@ -114,7 +114,7 @@ export interface ShardContent {
 /** Create-only: a second write is a no-op. */
 const CREATE = { onlyIf: { etagDoesNotMatch: '*' } } as const;
 
-/** Digits of a shard's number in a key, so that keys sort as numbers do; the first name its page. */
+/** Digits of a shard number in a key: keys sort as numbers do, and the first digits are a page. */
 const SHARD_PLACES = 6;
 const PAGE_PLACES = SHARD_PLACES - Math.log10(PAGE_SHARDS);
 

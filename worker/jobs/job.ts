@@ -17,7 +17,7 @@ import { encodeNpyHeader } from '../../shared/npy.ts';
 
 export const jobIdSchema = z.string().regex(/^[0-9a-f]{32}$/);
 
-/** The record in the bucket. It keeps how the job was split, so later code splits it no other way. */
+/** The record in the bucket. It keeps how the job was split, whatever later code would choose. */
 export const jobRecordSchema = z.object({
   schema: z.literal(1),
   model: z.object({ name: modelNameSchema, version: modelVersionSchema }),

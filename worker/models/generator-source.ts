@@ -389,7 +389,7 @@ export async function useModel<T>(
   }
 }
 
-/** A published version and the same bundled version are two entries, since answers name the origin. */
+/** Builds a key. Answers name the origin, so a version has one entry for each origin. */
 function buildCacheKey(model: Pick<Generator, 'origin' | 'name' | 'version'>): string {
   return `${model.origin}:${nameVersion(model)}`;
 }

@@ -1,5 +1,5 @@
 /**
- * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled digits, streamed as fast as they are read.
+ * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled digits, streamed as they are read.
  */
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';

@@ -1,7 +1,7 @@
 /**
- * Answers that a model draws from a seed: digits, loops and data sets. The order of steps is the
- * same for all: 304 where a pinned URL determines the ETag, lease of the model, check of what it can
- * draw, 304 by its version, HEAD, then the drawing itself.
+ * Answers that a model draws from a seed: digits, loops and data sets. All take the same steps: a
+ * 304 where a pinned URL determines the ETag, the lease of the model, the check of what the model
+ * can draw, a 304 by the model's version, HEAD, and the drawing itself.
  */
 import { findClass } from '../../shared/model/classes.ts';
 import { formatColour, type Colour } from '../../shared/picture/colour.ts';

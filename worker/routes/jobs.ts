@@ -149,7 +149,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** Pages that are sent in a second: a queue takes 5,000 messages a second, and two pages have 2,000. */
+/** Pages sent in a second: a queue takes 5,000 messages a second, and two pages have 2,000. */
 const PAGES_A_SECOND = 2;
 
 /** For no other origin: whoever has the secret does not put it into pages. */

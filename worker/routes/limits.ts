@@ -27,7 +27,8 @@ export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void 
   const rates = listPolicies(rateLimits).map(({ name, requests }) => {
     const [key, which] =
       name === 'all' ? ['maxAnswersAMinute', 'drawn or read'] : ['maxLargeAnswersAMinute', 'large'];
-    const about = `that are ${which}, for one address in ${RATE_WINDOW_SECONDS} s; a 304 does not count`;
+    const window = `for one address in ${RATE_WINDOW_SECONDS} s`;
+    const about = `that are ${which}, ${window}; a 304 does not count`;
     return [key, { value: requests, unit: 'answers', about }];
   });
   const limits = Object.fromEntries([...entries, ...rates]) as Record<string, unknown>;
