@@ -1,5 +1,5 @@
 /**
- * Work that waits its turn: how much at once, how much waits, and what becomes of work that never ends.
+ * The concurrency limit: how much runs, how much waits, and what happens to work that never ends.
  */
 import { expect, test } from 'vitest';
 import { BusyError, ConcurrencyLimit } from '../../worker/http/concurrency-limit.ts';
@@ -8,7 +8,7 @@ const LIMITS = { concurrent: 2, waiting: 3, waitMs: 60_000, expiresMs: 1000 };
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const ignore = () => undefined;
 
-/** Work that ends when it is told to. */
+/** Starts work that ends on command. */
 function createWork(gate: ConcurrencyLimit) {
   const begun: number[] = [];
   const ends: (() => void)[] = [];
@@ -75,7 +75,7 @@ test('work that was cut off keeps its place for a while only', async () => {
   end(1);
   expect(await next).toBe(1);
   expect(begun).toEqual([0, 1]);
-  // It ends after all: what runs in its place is not one more.
+  // The lost work ends after all: its slot was taken, so nothing more may begin.
   const [running, waiting] = [start(2), start(3)];
   end(0);
   await lost;

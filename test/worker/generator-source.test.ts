@@ -1,6 +1,6 @@
 /**
- * Following the pointer while the bucket misbehaves: slow, failing, answering late. A fake bucket, since a real one
- * cannot be made to fail on command; `models.test.ts` has the rest, with a real one.
+ * Following the pointer while the bucket misbehaves: slow, failing, answering late. The bucket is a
+ * fake, since a real one cannot be made to fail; `models.test.ts` has the rest with a real one.
  */
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -83,7 +83,7 @@ beforeEach(() => {
   });
 });
 
-/** As much of R2 as is used, with `onlyIf` as R2 has it. */
+/** The used part of R2, with R2's `onlyIf`. */
 const bucket = {
   async get(key: string, options?: { onlyIf?: { etagDoesNotMatch?: string } }) {
     reads.push(key);
@@ -121,7 +121,7 @@ async function serve(choice?: { name: string; version: string | undefined }): Pr
   return `${origin}:${name}@${version}`;
 }
 
-/** Lets the time of a refresh come, has one begun, and waits for its end. */
+/** Makes a refresh due, begins it, and waits for its end. */
 async function refresh(): Promise<void> {
   now += REFRESH_MS;
   await serve();

@@ -1,5 +1,6 @@
 /**
- * Headers that take quadratic parsers hours: each test fails by its time limit, or ends at once.
+ * Headers of a megabyte. A quadratic parser would take hours, so a test ends at once or reaches its
+ * time limit.
  */
 import { expect, test } from 'vitest';
 import { pngEncoder } from '../../trainer/export/kernels.ts';

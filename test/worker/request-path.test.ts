@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Paths of the repository's modules in the bundle, by where each begins. esbuild names them in comments. */
+/** Lists the modules of a bundle with their offsets. esbuild names each in a comment. */
 function listModules(code: string): { readonly path: string; readonly start: number }[] {
   return [...code.matchAll(/^\/\/ (\S+\.\w+)$/gm)].map(({ 1: path = '', index }) => ({
     path,
@@ -52,7 +52,7 @@ async function listFilesOf(work: () => Promise<unknown>): Promise<string[]> {
   const { result } = await session.post('Profiler.takePreciseCoverage');
   await session.post('Profiler.stopPreciseCoverage');
   const coverage = result.find(({ url }) => url.endsWith(script));
-  // As it runs: the test runner may have put a line of its own before it.
+  // The source as it runs: the test runner may have changed it.
   await session.post('Debugger.enable');
   const { scriptSource } = await session.post('Debugger.getScriptSource', {
     scriptId: coverage?.scriptId ?? '',
