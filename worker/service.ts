@@ -17,7 +17,7 @@ import { createModelFiles } from './models/model-files.ts';
 import { createModelStore, type ObjectReader } from './models/model-store.ts';
 import { openModel } from './models/open-model.ts';
 
-export interface ServiceOptions {
+interface ServiceOptions {
   /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
   /** The fall-back when no good model is published; default the model that ships. */

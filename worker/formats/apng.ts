@@ -2,7 +2,7 @@
  * Joins frames to one animated PNG (W3C, Portable Network Graphics, third edition, sections 4.9 and
  * 11.3.6). Ours, since upng-js and its like encode the frames too, with bytes of their own.
  */
-import { concatBytes } from '@noble/hashes/utils.js';
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import crc32 from 'crc-32';
 
 const SIGNATURE_BYTES = 8;
@@ -74,7 +74,7 @@ function listChunks(png: Uint8Array): Chunk[] {
 }
 
 function encodeChunk(type: string, ...contents: readonly Uint8Array[]): Uint8Array {
-  const body = concatBytes(new TextEncoder().encode(type), ...contents);
+  const body = concatBytes(utf8ToBytes(type), ...contents);
   return concatBytes(encodeNumbers(body.length - 4), body, encodeNumbers(crc32.buf(body)));
 }
 

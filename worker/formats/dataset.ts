@@ -9,7 +9,7 @@ import { encodeNpyHeader } from '../../shared/npy.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { formatItems } from './digits.ts';
 
-export interface DatasetContext {
+interface DatasetContext {
   readonly dataset: PinnedDataset;
   readonly image: { readonly height: number; readonly width: number; readonly channels: number };
   /** The model's class names, by label. */

@@ -12,7 +12,7 @@ import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { renderSvg } from './svg.ts';
 import { renderText } from './text.ts';
 
-export interface RenderContext {
+interface RenderContext {
   readonly digits: PinnedDigits;
   /** The model's class names, by label. */
   readonly classes: readonly string[];
@@ -70,7 +70,7 @@ function listItems(
   return formatItems({ classes, number, pixels, writeUrl }, samples, first);
 }
 
-export interface ItemContext {
+interface ItemContext {
   /** The model's class names, by label. */
   readonly classes: readonly string[];
   /** The class of samples without labels: a number. */

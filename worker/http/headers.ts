@@ -112,7 +112,7 @@ export const CACHE_CONTROL = {
 const RENDERING = 4;
 
 /** An answer whose bytes are determined by a seed and a version of a model. */
-export interface PinnedAnswer {
+interface PinnedAnswer {
   /** Path and query of the canonical URL: together with the origin it determines the bytes. */
   readonly permalink: string;
   /** Whether the answer holds absolute URLs, so that its bytes depend on the origin too. */

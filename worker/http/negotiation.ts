@@ -5,14 +5,17 @@
  */
 import { parseAccept } from 'hono/utils/accept';
 
+/** Everything, all subtypes of a type, or one media type. */
+const MEDIA_RANGE = /^(?:\*\/\*|[^\s/*]+\/[^\s/]+)$/;
+
 interface MediaRange {
+  /** In lower case; may be malformed. */
   readonly type: string;
-  readonly subtype: string;
   readonly q: number;
 }
 
 /**
- * Chooses a format by Accept.
+ * Chooses a format by Accept. Without a well-formed range every format is acceptable.
  *
  * @param formats  Media types by format, in the server's order of preference.
  * @returns        The format of the highest quality; undefined when none is acceptable.
@@ -23,12 +26,24 @@ export function negotiateFormat<F extends string>(
 ): F | undefined {
   const ranges = parseRanges(accept);
   const names = Object.keys(formats) as F[];
-  if (ranges.length === 0) {
-    return names[0];
-  }
   const qualities = names.map((name) => rateType(ranges, formats[name]));
   const best = Math.max(...qualities);
-  return best === 0 ? undefined : names[qualities.indexOf(best)];
+  if (best > 0) {
+    return names[qualities.indexOf(best)];
+  }
+  return ranges.some(({ type }) => MEDIA_RANGE.test(type)) ? undefined : names[0];
+}
+
+/** The quality of the most specific range that covers a media type; 0 when none does. */
+function rateType(ranges: readonly MediaRange[], mediaType: string): number {
+  const family = `${mediaType.slice(0, mediaType.indexOf('/'))}/*`;
+  for (const covering of [mediaType, family, '*/*']) {
+    const range = ranges.find(({ type }) => type === covering);
+    if (range !== undefined) {
+      return range.q;
+    }
+  }
+  return 0;
 }
 
 /**
@@ -37,36 +52,18 @@ export function negotiateFormat<F extends string>(
  * no image.
  */
 export function prefersImage(accept: string | undefined): boolean {
-  const best = { image: 0, document: 0, other: 0 };
-  for (const { type, q } of parseRanges(accept)) {
-    const isDocument = type === 'text' || type === 'application';
-    const kind = type === 'image' ? 'image' : isDocument ? 'document' : 'other';
-    best[kind] = Math.max(best[kind], q);
-  }
-  return best.image > best.document && best.image >= best.other;
+  const ranges = parseRanges(accept).filter(({ type }) => MEDIA_RANGE.test(type));
+  const rateBest = (pattern: RegExp) =>
+    Math.max(0, ...ranges.filter(({ type }) => pattern.test(type)).map(({ q }) => q));
+  const image = rateBest(/^image\//);
+  return image > rateBest(/^(?:text|application)\//) && image >= rateBest(/^(?!image\/)/);
 }
 
 /** Tells whether a caller names this media type itself, with a quality above 0. */
 export function asksFor(accept: string | undefined, mediaType: string): boolean {
-  return parseRanges(accept).some(
-    ({ type, subtype, q }) => `${type}/${subtype}` === mediaType && q > 0,
-  );
+  return parseRanges(accept).some(({ type, q }) => type === mediaType && q > 0);
 }
 
-/** Parses Accept, and leaves malformed ranges out. Accept without a range accepts everything. */
 function parseRanges(accept = ''): MediaRange[] {
-  return parseAccept(accept).flatMap(({ type: text, q }) => {
-    const match = /^([^\s/]+)\/([^\s/]+)$/.exec(text.toLowerCase());
-    const [type = '', subtype = ''] = match?.slice(1) ?? [];
-    return match === null || (type === '*' && subtype !== '*') ? [] : [{ type, subtype, q }];
-  });
-}
-
-/** The quality of the most specific range that covers a media type; 0 when none does. */
-function rateType(ranges: readonly MediaRange[], mediaType: string): number {
-  const [type, subtype] = mediaType.split('/');
-  const exact = ranges.find((range) => range.type === type && range.subtype === subtype);
-  const family = ranges.find((range) => range.type === type && range.subtype === '*');
-  const any = ranges.find((range) => range.type === '*');
-  return (exact ?? family ?? any)?.q ?? 0;
+  return parseAccept(accept).map(({ type, q }) => ({ type: type.toLowerCase(), q }));
 }

@@ -2,6 +2,7 @@
  * Answers with an error: problem details (RFC 9457), or a picture or text that says the same.
  * Never cached.
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { BLACK, WHITE } from '../../shared/picture/colour.ts';
 import {
   describeError,
@@ -89,9 +90,9 @@ function renderError(
     case 'gif':
       return encodeGif([drawErrorPicture(heading, detail)], { bg: BLACK, fg: WHITE });
     case 'svg':
-      return encodeText(renderErrorSvg(heading, detail));
+      return utf8ToBytes(renderErrorSvg(heading, detail));
     case 'txt':
-      return encodeText(`${heading} (${code})\n${detail}\n`);
+      return utf8ToBytes(`${heading} (${code})\n${detail}\n`);
     default: {
       const parameters = listFaultyParameters(error);
       const problem = {
@@ -103,11 +104,7 @@ function renderError(
         ...(parameters.length > 0 && { parameters }),
         requestId: c.get('requestId'),
       };
-      return encodeText(`${JSON.stringify(problem)}\n`);
+      return utf8ToBytes(`${JSON.stringify(problem)}\n`);
     }
   }
-}
-
-function encodeText(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 }

@@ -34,7 +34,7 @@ export interface JobBatch {
   }[];
 }
 
-export interface JobConsumerOptions {
+interface JobConsumerOptions {
   readonly generators: GeneratorSource;
   readonly log: Log;
   /** Milliseconds, for durations. */

@@ -19,14 +19,14 @@ import {
 } from './job.ts';
 
 /** The used part of an R2 object. */
-export interface JobObject {
+interface JobObject {
   readonly key: string;
   readonly size: number;
   readonly uploaded: Date;
   readonly customMetadata?: Record<string, string>;
 }
 
-export interface JobObjectBody extends JobObject {
+interface JobObjectBody extends JobObject {
   readonly body: ReadableStream;
   text(): Promise<string>;
 }
@@ -72,7 +72,7 @@ export interface JobQueue {
 }
 
 /** Why nothing more is drawn: by its owner, or since the model or the queue failed. */
-export const STOPS = ['cancelled', 'model_gone', 'queue_failed'] as const;
+const STOPS = ['cancelled', 'model_gone', 'queue_failed'] as const;
 export type Stop = (typeof STOPS)[number];
 
 /** A file of a shard. */
@@ -84,7 +84,7 @@ export interface ShardFile {
 }
 
 /** A shard in the bucket. */
-export interface StoredShard {
+interface StoredShard {
   readonly shard: number;
   readonly start: number;
   readonly n: number;

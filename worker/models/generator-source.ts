@@ -73,7 +73,7 @@ interface Described {
 }
 
 /** The published models, and the bundled one unless a published model has its name. */
-export interface ModelList {
+interface ModelList {
   readonly default: string;
   readonly models: readonly {
     readonly name: string;
@@ -82,7 +82,7 @@ export interface ModelList {
   }[];
 }
 
-export interface GeneratorSourceOptions {
+interface GeneratorSourceOptions {
   readonly store: Pick<ModelStore, 'readPointer' | 'readModel'>;
   /** False when nothing is ever published, so that the bundled model serves by intent. */
   readonly follows?: boolean;

@@ -33,7 +33,7 @@ interface Entry {
   listed: boolean;
 }
 
-export interface CacheLimits {
+interface CacheLimits {
   /** Models that are kept without a lease. */
   readonly models: number;
   /** Bytes of the weights of all models. */

@@ -36,7 +36,7 @@ export interface ObjectReader {
 }
 
 /** An object with its opaque ETag, or the reason why none was read. */
-export type ObjectReading =
+type ObjectReading =
   | 'missing'
   | 'unchanged'
   | { readonly etag: string; readonly bytes: Uint8Array };

@@ -188,14 +188,12 @@ export function findLabels(
   const { classes, image } = sampler.manifest;
   let texts: Iterable<string> = label === undefined ? [] : [label];
   if (hand !== undefined) {
+    if (classes.length === 0) {
+      return refuse('digits', hand, name, 'it was trained without labels');
+    }
     texts = pickDigits(hand);
-    const reason =
-      classes.length === 0
-        ? 'it was trained without labels'
-        : texts !== hand && image.channels !== 1
-          ? 'it draws in colours of its own, and signs are of ink'
-          : undefined;
-    if (reason !== undefined) {
+    if (texts !== hand && image.channels !== 1) {
+      const reason = 'it draws in colours of its own, and signs are of ink';
       return refuse('digits', hand, name, reason);
     }
   }
