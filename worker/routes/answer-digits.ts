@@ -25,10 +25,6 @@ import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts
 import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
 import type { AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { renderDigits } from '../formats/digits.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
-import { respondError } from '../http/respond-error.ts';
-import type { Generator } from '../models/model-cache.ts';
 import {
   answerDrawing,
   checkColours,
@@ -36,7 +32,11 @@ import {
   nameFile,
   refuse,
   streamDrawing,
-} from './drawing.ts';
+} from '../drawing.ts';
+import { renderDigits } from '../formats/digits.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { respondError } from '../http/respond-error.ts';
+import type { Generator } from '../models/model-cache.ts';
 
 /** The common part of the operations that `answerDigits` answers. */
 export const DIGITS_ANSWER = {

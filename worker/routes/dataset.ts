@@ -18,10 +18,10 @@ import { parseParameters } from '../../shared/contract/parameters.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
+import { answerDrawing, nameSeed, refuse, streamDrawing } from '../drawing.ts';
 import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
-import { answerDrawing, nameSeed, refuse, streamDrawing } from './drawing.ts';
 
 const FORMATS = Object.keys(DATASET_FORMATS) as DatasetFormat[];
 

@@ -23,6 +23,7 @@ import {
 import { admit, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
+import { findLabels } from '../drawing.ts';
 import { CACHE_CONTROL, hasCurrent, HEADERS, readHeader } from '../http/headers.ts';
 import {
   chooseShardDigits,
@@ -40,7 +41,6 @@ import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts'
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
-import { findLabels } from './drawing.ts';
 
 const ID = {
   schema: jobIdSchema.meta({ description: '32 hex digits' }),

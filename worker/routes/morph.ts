@@ -19,12 +19,12 @@ import type { PngEncoder } from '../../shared/picture/png.ts';
 import { buildSheet, encodePngs, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
+import { answerDrawing, checkColours, chooseFormat, nameFile } from '../drawing.ts';
 import { joinPngs } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
-import { answerDrawing, checkColours, chooseFormat, nameFile } from './drawing.ts';
 
 const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
 

@@ -29,12 +29,12 @@ import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
+import { checkColours, findLabels } from '../drawing.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { countRequest } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
-import { checkColours, findLabels } from './drawing.ts';
 
 /** What the page at `/` is embedded as. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';

@@ -3,20 +3,20 @@
  * 304 where a pinned URL determines the ETag, the lease of the model, the check of what the model
  * can draw, a 304 by the model's version, HEAD, and the drawing itself.
  */
-import { findClass } from '../../shared/model/classes.ts';
-import { formatColour, type Colour } from '../../shared/picture/colour.ts';
-import type { ApiError } from '../../shared/contract/errors.ts';
-import { pickDigits } from '../../shared/contract/number-text.ts';
-import type { Samples } from '../../shared/model/sampler.ts';
-import type { AppContext } from '../context.ts';
-import type { AppDependencies } from '../dependencies.ts';
-import { streamSamples } from '../formats/sample-stream.ts';
-import { admit, withModel, type Work } from '../http/admission.ts';
-import { describePinned, hasCurrent, HEADERS, listWarnings, readHeader } from '../http/headers.ts';
-import { negotiateFormat } from '../http/negotiation.ts';
-import { respondError } from '../http/respond-error.ts';
-import { useModel, type ModelChoice } from '../models/generator-source.ts';
-import type { Generator } from '../models/model-cache.ts';
+import { findClass } from '../shared/model/classes.ts';
+import { formatColour, type Colour } from '../shared/picture/colour.ts';
+import type { ApiError } from '../shared/contract/errors.ts';
+import { pickDigits } from '../shared/contract/number-text.ts';
+import type { Samples } from '../shared/model/sampler.ts';
+import type { AppContext } from './context.ts';
+import type { AppDependencies } from './dependencies.ts';
+import { streamSamples } from './formats/sample-stream.ts';
+import { admit, withModel, type Work } from './http/admission.ts';
+import { describePinned, hasCurrent, HEADERS, listWarnings, readHeader } from './http/headers.ts';
+import { negotiateFormat } from './http/negotiation.ts';
+import { respondError } from './http/respond-error.ts';
+import { useModel, type ModelChoice } from './models/generator-source.ts';
+import type { Generator } from './models/model-cache.ts';
 
 /** The part of a request that determines an answer's bytes together with the format. */
 interface Pinned {
