@@ -20,6 +20,8 @@ export interface BundleOptions {
   readonly external?: readonly string[];
   /** File names with a hash of their content, for answers that may be kept for good. */
   readonly hashed?: boolean;
+  /** False keeps names, and a comment with its path before each module; true without it. */
+  readonly minify?: boolean;
 }
 
 /** Bundles; rejects with esbuild's own messages. @returns  esbuild's result with its metafile. */
@@ -29,6 +31,7 @@ export function bundle({
   platform,
   external = [],
   hashed = false,
+  minify = true,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
   const { alias, define } = readConfig(
     { config: join(ROOT, 'wrangler.toml') },
@@ -43,7 +46,7 @@ export function bundle({
     splitting: platform === 'browser',
     platform,
     target: platform === 'node' ? 'node20' : 'es2022',
-    minify: true,
+    minify,
     legalComments: 'linked',
     metafile: true,
     logLevel: 'silent',

@@ -3,7 +3,7 @@
  */
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
 import type { ObjectReader } from '../worker/models/model-store.ts';
-import { RATE_WINDOW_SECONDS, type RateLimit, type RateLimits } from '../worker/http/rate-limit.ts';
+import { RATE_WINDOW_SECONDS, type RateLimit, type RateLimits } from '../worker/http/admission.ts';
 import { createService } from '../worker/service.ts';
 import { openFolder } from './folder-reader.ts';
 import { startHttpServer } from './http-server.ts';

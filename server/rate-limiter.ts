@@ -1,7 +1,7 @@
 /**
  * Counts requests by key in windows of a fixed length, in this process: what Cloudflare's binding does for the worker.
  */
-import type { RateLimiter } from '../worker/http/rate-limit.ts';
+import type { RateLimiter } from '../worker/http/admission.ts';
 
 /** Keys of one window: beyond that new ones are not let in, since their counts would take memory without end. */
 const MAX_KEYS = 100_000;

@@ -1,31 +1,32 @@
 /**
- * The app: middleware, routes and what becomes of a request that none of them answers. All that is not pure is given.
+ * The app: what happens to every request, the routes, and the answers where no route has one.
  */
 import { Hono } from 'hono';
+import { matchedRoutes } from 'hono/route';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { HEAVY_WORK } from './http/admit.ts';
-import type { App, AppDependencies, AppEnv } from './context.ts';
-import { addCommonHeaders, PREFLIGHT_HEADERS } from './http/headers.ts';
+import type { App, AppContext, AppEnv } from './context.ts';
+import type { AppDependencies, GivenDependencies } from './dependencies.ts';
+import { describePolicy, HEAVY_WORK } from './http/admission.ts';
+import { ConcurrencyLimit } from './http/concurrency-limit.ts';
+import { HEADERS, PREFLIGHT_HEADERS } from './http/headers.ts';
 import type { Operation } from './http/operation.ts';
-import { findRoute, logRequests } from './http/request-log.ts';
 import { respondError } from './http/respond-error.ts';
+import { addDocsRoute, DOCS_OPERATION } from './pages/docs.ts';
+import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
+import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
 import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
 import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digit.ts';
-import { addDocsRoute, DOCS_OPERATION } from './pages/docs.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
 import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
 import { addJobRoutes, JOB_OPERATIONS } from './routes/jobs.ts';
-import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
 import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
-import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
 import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
 import { addMorphRoutes, MORPH_OPERATIONS } from './routes/morph.ts';
 import { addNumberRoute, NUMBER_OPERATIONS } from './routes/number.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
 import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
-import { WorkGate } from './http/work-gate.ts';
 
-/** All that the service answers, in the order of the documentation. */
+/** Everything that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [
   ...DIGIT_OPERATIONS,
   ...NUMBER_OPERATIONS,
@@ -43,21 +44,17 @@ export const OPERATIONS: readonly Operation[] = [
   ...ERROR_OPERATIONS,
 ];
 
-export function createApp(given: Omit<AppDependencies, 'heavyWork'>): App {
+export function createApp(given: GivenDependencies): App {
+  const clock = given.clock ?? (() => performance.now());
   const dependencies: AppDependencies = {
+    drawSeed,
+    drawRequestId: () => crypto.randomUUID(),
     ...given,
-    heavyWork: new WorkGate(HEAVY_WORK, given.clock),
+    clock,
+    heavyWork: new ConcurrencyLimit(HEAVY_WORK, clock),
   };
   const app = new Hono<AppEnv>();
-  app.use(addCommonHeaders(dependencies));
-  app.use(logRequests(dependencies));
-  app.use(async (c, next) => {
-    const { pathname, search } = new URL(c.req.url);
-    const length = pathname.length + search.length;
-    return length > LIMITS.maxUrlLength
-      ? respondError(c, { code: 'url_too_long', length, maxLength: LIMITS.maxUrlLength })
-      : next();
-  });
+  addMiddleware(app, dependencies);
   addHomeRoute(app, dependencies);
   addDigitRoutes(app, dependencies);
   addNumberRoute(app, dependencies);
@@ -76,32 +73,102 @@ export function createApp(given: Omit<AppDependencies, 'heavyWork'>): App {
   app.notFound((c) => respondError(c, { code: 'not_found', path: c.req.path }));
   app.onError((cause, c) => {
     const requestId = c.get('requestId');
-    dependencies.log({
-      level: 'error',
-      event: 'request_failed',
-      requestId,
-      method: c.req.method,
-      route: findRoute(c),
-      cause,
-    });
+    const [method, route] = [c.req.method, findRoute(c)];
+    const event = 'request_failed';
+    dependencies.log({ level: 'error', event, requestId, method, route, cause });
     return respondError(c, { code: 'internal', requestId });
   });
   return app;
 }
 
-/** What a path says to methods that it does not have: last, for whatever the routes themselves left over. */
+/**
+ * Sets the request's values, adds the headers that all answers have, and logs the request.
+ *
+ * Hono's `requestId()` and `secureHeaders()` are not used. The first trusts an id that the caller
+ * sends and makes every Response copy its headers. The second replaces two lines by the switching
+ * off of ten other headers.
+ */
+function addMiddleware(
+  app: App,
+  { clock, drawRequestId, log, png, rateLimits }: AppDependencies,
+): void {
+  const policy = rateLimits && describePolicy(rateLimits);
+  app.use(async (c, next) => {
+    const began = clock();
+    const requestId = drawRequestId();
+    const url = new URL(c.req.url);
+    c.set('requestId', requestId);
+    c.set('url', url);
+    c.set('defer', (work) => deferWork(c, work));
+    c.set('png', png);
+    const length = url.pathname.length + url.search.length;
+    if (length > LIMITS.maxUrlLength) {
+      c.res = respondError(c, { code: 'url_too_long', length, maxLength: LIMITS.maxUrlLength });
+    } else {
+      await next();
+    }
+    const { headers, status } = c.res; // c.header() would copy the Response each time.
+    headers.set(HEADERS.requestId, requestId);
+    headers.set('X-Content-Type-Options', 'nosniff');
+    headers.set('Strict-Transport-Security', 'max-age=31536000');
+    if (policy !== undefined && c.get('counted') !== undefined) {
+      headers.set('RateLimit-Policy', policy);
+    }
+    // Seeds and numbers may be personal, so the log holds no path, query, header or address.
+    const facts = {
+      requestId,
+      route: findRoute(c),
+      code: c.get('errorCode'),
+      model: headers.get(HEADERS.model) ?? undefined,
+      source: headers.get(HEADERS.modelSource) ?? undefined,
+    };
+    const { note }: AppEnv['Bindings'] = c.env ?? {}; // `app.request()` gives no bindings.
+    if (note === undefined) {
+      const ms = Math.round(clock() - began);
+      log({ level: 'info', event: 'request', method: c.req.method, status, ...facts, ms });
+    } else {
+      note(facts);
+    }
+  });
+}
+
+/** Finds the pattern of the route that a request took, such as `/number/:digits`. */
+function findRoute(c: AppContext): string | undefined {
+  return matchedRoutes(c).find(({ path }) => !path.includes('*'))?.path;
+}
+
+function deferWork(c: AppContext, work: Promise<unknown>): void {
+  const settled = work.catch(() => undefined); // The caller that awaits the work sees its failure.
+  try {
+    c.executionCtx.waitUntil(settled);
+  } catch {
+    // Outside of the edge runtime Hono has no context: there nothing must keep the work alive.
+  }
+}
+
+/** Bytes of a drawn seed: 16 URL-safe characters. */
+const SEED_BYTES = 12;
+
+function drawSeed(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(SEED_BYTES));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_');
+}
+
+/** Answers preflights, and methods that a path does not have. Must come after all other routes. */
 function addOtherMethods(app: App): void {
   const allowed = new Map<string, Set<string>>();
   for (const { routes, kind, method } of OPERATIONS) {
     for (const route of routes) {
       const methods = allowed.get(route) ?? new Set();
+      allowed.set(route, methods);
       for (const each of method === undefined ? ['GET', 'HEAD'] : [method]) {
         methods.add(each);
       }
       if (kind === 'api') {
         methods.add('OPTIONS');
       }
-      allowed.set(route, methods);
     }
   }
   for (const [route, methods] of allowed) {

@@ -1,42 +1,45 @@
 /**
- * Everything that the worker is given from outside: see wrangler.toml.
+ * The worker's bindings and settings: see wrangler.toml.
  */
 import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
-import type { JobQueue } from './jobs/job-consumer.ts';
-import { JobStore, type JobBucket } from './jobs/job-store.ts';
-import { SECRET_PATTERN, type Jobs, type NoJobs } from './jobs/jobs.ts';
+import type { RateLimit, RateLimiter, RateLimits } from './http/admission.ts';
+import {
+  JobStore,
+  type JobBucket,
+  type JobQueue,
+  type Jobs,
+  type NoJobs,
+} from './jobs/job-store.ts';
 import type { Bucket } from './models/r2-reader.ts';
-import type { RateLimit, RateLimiter, RateLimits } from './http/rate-limit.ts';
 
-/** The bindings, as the runtime hands them over. */
+/** The bindings, as the runtime passes them. */
 export interface Env {
   /** The bucket that models are published to; only read. */
   readonly MODELS: Bucket;
-  /** Seconds between two looks at the bucket's pointer: 0.1 to 3600. */
+  /** Seconds between two reads of the bucket's pointer: 0.1 to 3600. */
   readonly MODEL_REFRESH_SECONDS: string;
-  /** Base64 of Ed25519 public keys, with commas between them; none when absent or empty. */
+  /** Ed25519 public keys in Base64, separated by commas; none when absent or empty. */
   readonly MODEL_PUBLIC_KEYS?: string;
   /** Counts each caller's answers; absent where nobody is limited. */
   readonly RATE_LIMITER?: RateLimiter;
-  /** Its limit, which the binding itself does not tell; `off` passes it over. */
+  /** The limit of RATE_LIMITER, which the binding does not report; `off` ignores the binding. */
   readonly RATE_LIMIT?: string;
-  /** The same of large answers. */
+  /** The same for heavy answers. */
   readonly HEAVY_RATE_LIMITER?: RateLimiter;
   readonly HEAVY_RATE_LIMIT?: string;
-  /** The bucket that jobs are written to, and the queue that they are drawn from; without them there are no jobs. */
+  /** The bucket and the queue of jobs; without them there are no jobs. */
   readonly JOBS?: JobBucket;
   readonly JOBS_QUEUE?: JobQueue;
-  /** Who has it may start jobs: a secret, in no file of the repository. Nobody may when absent or empty. */
+  /** The secret that starts jobs, in no file of the repository; no jobs when absent or empty. */
   readonly JOBS_SECRET?: string;
 }
 
 const MIN_REFRESH_SECONDS = 0.1;
 const MAX_REFRESH_SECONDS = 3600;
 
-/** The settings, parsed. */
 export interface Settings {
   readonly modelRefreshMs: number;
-  /** When there are any, only models from storage serve that one of them signed. */
+  /** When there are any, one of them must have signed each published model. */
   readonly publicKeys: readonly PublicKey[];
 }
 
@@ -51,27 +54,22 @@ export function parseSettings(
   const seconds = Number(text);
   if (!(seconds >= MIN_REFRESH_SECONDS && seconds <= MAX_REFRESH_SECONDS)) {
     throw new RangeError(
-      `MODEL_REFRESH_SECONDS is ${JSON.stringify(text)}, expected seconds from ${MIN_REFRESH_SECONDS} to ${MAX_REFRESH_SECONDS}`,
+      `MODEL_REFRESH_SECONDS is ${JSON.stringify(text)}, expected seconds ` +
+        `from ${MIN_REFRESH_SECONDS} to ${MAX_REFRESH_SECONDS}`,
     );
   }
-  return {
-    modelRefreshMs: seconds * 1000,
-    publicKeys: readPublicKeys(env.MODEL_PUBLIC_KEYS ?? ''),
-  };
-}
-
-function readPublicKeys(text: string): PublicKey[] {
   try {
-    return parsePublicKeys(text);
+    const publicKeys = parsePublicKeys(env.MODEL_PUBLIC_KEYS ?? '');
+    return { modelRefreshMs: seconds * 1000, publicKeys };
   } catch (cause) {
     throw new RangeError(`MODEL_PUBLIC_KEYS: ${(cause as Error).message}`, { cause });
   }
 }
 
 /**
- * Reads which callers are limited, and how.
- * @returns  undefined when none are.
- * @throws RangeError  When a limiter is bound whose limit is not told.
+ * Reads the rate limits.
+ * @returns  undefined when nobody is limited.
+ * @throws RangeError  When a limiter is bound without its limit.
  */
 export function parseRateLimits(
   env: Pick<Env, 'RATE_LIMITER' | 'RATE_LIMIT' | 'HEAVY_RATE_LIMITER' | 'HEAVY_RATE_LIMIT'>,
@@ -93,13 +91,17 @@ function pairLimit(
   }
   if (text === undefined || !/^[1-9][0-9]{0,8}$/.test(text)) {
     throw new RangeError(
-      `${name} is ${JSON.stringify(text)}, expected the limit that its binding has in wrangler.toml, or off`,
+      `${name} is ${JSON.stringify(text)}, expected the limit ` +
+        'that its binding has in wrangler.toml, or off',
     );
   }
   return { limiter, requests: Number(text) };
 }
 
-/** Reads whether there are jobs. A secret that is easily guessed turns them off, and nothing else. */
+/** Pattern of JOBS_SECRET: `openssl rand -hex 32` makes one. */
+const SECRET_PATTERN = /^[\x21-\x7e]{24,}$/;
+
+/** Reads the bindings of jobs. A secret that is easily guessed turns jobs off, and nothing else. */
 export function parseJobs({
   JOBS,
   JOBS_QUEUE,

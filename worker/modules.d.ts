@@ -1,5 +1,6 @@
 /**
- * What the bundler makes of files that are not TypeScript: wrangler's default module rules.
+ * Types of modules that have none: two packages, and files that the bundler reads by wrangler's
+ * default module rules.
  */
 declare module '*.wasm' {
   const compiled: WebAssembly.Module;
@@ -15,7 +16,7 @@ declare module 'oled-font-5x7' {
   const font: {
     readonly width: number;
     readonly height: number;
-    /** `width` bytes a character, a byte a column. */
+    /** One byte for each column of a glyph. */
     readonly fontData: number[];
     /** The characters, in the order of `fontData`. */
     readonly lookup: string[];
@@ -27,7 +28,7 @@ declare module 'gifenc/dist/gifenc.js' {
   namespace gifenc {
     type Palette = readonly (readonly [red: number, green: number, blue: number])[];
     interface FrameOptions {
-      /** Needed for the first frame, and then of all. */
+      /** Required for the first frame, and then used for all. */
       readonly palette?: Palette;
       /** How long the frame stands, in milliseconds; rounded to ten. */
       readonly delay?: number;
@@ -37,7 +38,7 @@ declare module 'gifenc/dist/gifenc.js' {
       readonly transparentIndex?: number;
     }
     interface Encoder {
-      /** @param indices  One palette place a pixel. */
+      /** @param indices  The index of each pixel in the palette. */
       writeFrame(indices: Uint8Array, width: number, height: number, options?: FrameOptions): void;
       finish(): void;
       bytes(): Uint8Array;
@@ -47,7 +48,7 @@ declare module 'gifenc/dist/gifenc.js' {
     GIFEncoder(): gifenc.Encoder;
     /** Chooses at most `maxColors` colours for [pixels, 4]. */
     quantize(rgba: Uint8Array, maxColors: number): gifenc.Palette;
-    /** The nearest colour's place for each pixel of [pixels, 4]. */
+    /** Returns the index of the nearest colour for each pixel of [pixels, 4]. */
     applyPalette(rgba: Uint8Array, palette: gifenc.Palette): Uint8Array;
   };
   export default gifenc;

@@ -1,40 +1,32 @@
 /**
- * The app with all that is not pure but the storage, which differs from host to host: the engine, the bundled model, the
- * clock and randomness. Of the runtime it takes what Cloudflare's, Node's and browsers' have in common.
+ * Wires the app with the engine, the bundled model and the models in storage. Works on Cloudflare,
+ * Node and in browsers; the host supplies the storage.
  */
+import program from '../shared/kernels/png.wasm';
 import type { PublicKey } from '../shared/model/signature.ts';
+import { createPngEncoder, type PngKernels } from '../shared/picture/png.ts';
 import { createApp } from './app.ts';
-import { BUNDLED_MODEL } from './models/bundled-model.ts';
-import type { App, AppDependencies } from './context.ts';
-import { createGeneratorSource } from './models/generator-source.ts';
-import type { Jobs, NoJobs } from './jobs/jobs.ts';
+import type { App } from './context.ts';
+import type { GivenDependencies } from './dependencies.ts';
+import type { RateLimits } from './http/admission.ts';
 import type { Log } from './http/log.ts';
-import { createModelFiles, type BundledFiles } from './models/model-files.ts';
-import type { RateLimits } from './http/rate-limit.ts';
-import { createModelStore, type ObjectReader, type StoredModel } from './models/model-store.ts';
+import type { Jobs, NoJobs } from './jobs/job-store.ts';
+import { BUNDLED_MODEL, type BundledModel } from './models/bundled-model.ts';
+import { GeneratorSource, WAITS } from './models/generator-source.ts';
+import { createModelFiles } from './models/model-files.ts';
+import { createModelStore, type ObjectReader } from './models/model-store.ts';
 import { openModel } from './models/open-model.ts';
-import { pngEncoder } from './formats/png.ts';
-import { WAITS } from './models/waits.ts';
 
-/** Bytes of a seed that is drawn for a request: 16 URL-safe characters. */
-const SEED_BYTES = 12;
-
-/** A model that needs no storage. */
-export interface BundledModel extends BundledFiles {
-  /** @throws ArtifactError  When it is broken. */
-  read(): StoredModel;
-}
-
-export interface ServiceOptions {
-  /** Where models are published; undefined when the bundled one alone shall serve. */
+interface ServiceOptions {
+  /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
-  /** What serves when nothing is published, or nothing that is good: absent, the model that ships. */
+  /** The fall-back when no good model is published; default the model that ships. */
   readonly bundled?: BundledModel;
-  /** Milliseconds between two looks at the pointer. */
+  /** Milliseconds between two reads of the pointer. */
   readonly modelRefreshMs: number;
-  /** When there are any, only models from storage serve that one of them signed. The bundled one needs no signature. */
+  /** When there are any, one of them must have signed each published model. */
   readonly publicKeys?: readonly PublicKey[];
-  /** Others than `WAITS`, where tests cannot wait so long. */
+  /** For tests, which cannot wait so long. */
   readonly waits?: Readonly<Record<keyof typeof WAITS, number>>;
   /** Absent where callers are not limited. */
   readonly rateLimits?: RateLimits | undefined;
@@ -48,7 +40,9 @@ export function createService(options: ServiceOptions): App {
   return createApp(createDependencies(options));
 }
 
-/** Makes what the app is made of, for hosts that have other work for it beside requests. */
+const NO_MODELS: ObjectReader = { read: () => Promise.resolve('missing') };
+
+/** Makes the app's dependencies, for hosts that do other work with them too. */
 export function createDependencies({
   models,
   bundled = BUNDLED_MODEL,
@@ -58,37 +52,24 @@ export function createDependencies({
   rateLimits,
   jobs,
   log,
-}: ServiceOptions): Omit<AppDependencies, 'heavyWork'> {
-  const store = createModelStore(models ?? NOTHING, waits.readMs, publicKeys);
+}: ServiceOptions): GivenDependencies {
+  const store = createModelStore(models ?? NO_MODELS, waits.readMs, publicKeys);
   return {
-    generators: createGeneratorSource({
+    generators: new GeneratorSource({
       store,
       follows: models !== undefined,
       bundled,
       openModel,
       refreshMs: modelRefreshMs,
-      firstWaitMs: waits.firstMs,
-      silenceWaitMs: waits.silenceMs,
-      loadWaitMs: waits.loadMs,
-      clock: () => Date.now(),
+      waits,
+      clock: Date.now,
       log,
     }),
     modelFiles: createModelFiles(store, bundled, log),
-    drawSeed,
-    drawRequestId: () => crypto.randomUUID(),
-    png: pngEncoder,
-    clock: () => performance.now(),
+    // One instance for the isolate: its memory serves one picture after the other.
+    png: createPngEncoder(() => new WebAssembly.Instance(program).exports as unknown as PngKernels),
     ...(rateLimits && { rateLimits }),
     ...(jobs && { jobs }),
     log,
   };
-}
-
-const NOTHING: ObjectReader = { read: () => Promise.resolve('missing') };
-
-function drawSeed(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(SEED_BYTES));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_');
 }

@@ -2,7 +2,8 @@
  * The whole API in this process: the worker's own app, without a bucket. What it answers are the service's bytes.
  */
 import type { LogEvent } from '../../worker/http/log.ts';
-import { createService, type BundledModel } from '../../worker/service.ts';
+import type { BundledModel } from '../../worker/models/bundled-model.ts';
+import { createService } from '../../worker/service.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
 /** Asks the API for a path with a query. @param accept  The media type that is wanted where the path does not say. */

@@ -4,8 +4,8 @@
  */
 import { createApp } from '../../worker/app.ts';
 import { parseJobs, type Env } from '../../worker/env.ts';
-import { createJobConsumer, type JobQueue } from '../../worker/jobs/job-consumer.ts';
-import { JobStore, type JobBucket } from '../../worker/jobs/job-store.ts';
+import { createJobConsumer } from '../../worker/jobs/job-consumer.ts';
+import { JobStore, type JobBucket, type JobQueue } from '../../worker/jobs/job-store.ts';
 import { writeLog } from '../../worker/http/log.ts';
 import { createR2Reader } from '../../worker/models/r2-reader.ts';
 import { createDependencies } from '../../worker/service.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { healthSchema } from '../../shared/contract/answers.ts';
 import { createS3Store } from '../../storage/s3-store.ts';
-import { WAITS } from '../../worker/models/waits.ts';
+import { WAITS } from '../../worker/models/generator-source.ts';
 import {
   buildS3Error,
   startFaultyProxy,

@@ -1,5 +1,5 @@
 /**
- * What the app does when something breaks that the real runtime cannot be made to break: through `app.request()`.
+ * The app's answers to failures that the real runtime cannot be made to have: by `app.request()`.
  */
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
 import type { ModelFiles } from '../../worker/models/model-files.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
-import type { Lease } from '../../worker/models/sampler-cache.ts';
+import type { Lease } from '../../worker/models/model-cache.ts';
 import { buildFixture, type FixtureOptions } from '../support/models/fixture-artifact.ts';
 
 const logged: LogEvent[] = [];
@@ -105,7 +105,7 @@ test('a pinned URL that the caller has already is a 304 before any model is aske
   const app = createBrokenApp({ acquire: () => expect.unreachable() });
   const path = '/digit.png?seed=a&model=seed@0123456789abcdef';
   const { createHash } = await import('node:crypto');
-  // The tag's making is no part of the interface; here it is only needed to have one without a model.
+  // How an ETag is made is not part of the interface. The test needs one without a model.
   const etag = `"${createHash('sha256').update(`4  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
   const answer = await app.request(path, { headers: { 'if-none-match': etag } });
   expect(answer.status).toBe(304);
@@ -118,7 +118,7 @@ test('HEAD draws nothing, but where only the digits tell whether a number is too
   const note = (what: string) => (request: { labels?: Uint8Array }) => {
     drawn.push(what);
     const count = request.labels?.length ?? 1;
-    // Thin strokes: the number is far less wide than digits can be.
+    // Thin strokes: the number is much narrower than it could be.
     const pixels = Uint8Array.from({ length: count * 784 }, (_, i) => (i % 28 === 14 ? 255 : 0));
     return { count, height: 28, width: 28, channels: 1, pixels, labels: null };
   };

@@ -1,5 +1,5 @@
 /**
- * What a deployment uploads, and every new isolate parses.
+ * The size of the bundle, which a deployment uploads and every new isolate parses.
  */
 import { expect, test } from 'vitest';
 import { measureBundle } from '../../dev/measure-bundle.ts';

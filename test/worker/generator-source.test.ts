@@ -1,6 +1,6 @@
 /**
- * Following the pointer while the bucket misbehaves: slow, failing, answering late. A fake bucket, since a real one
- * cannot be made to fail on command; `models.test.ts` has the rest, with a real one.
+ * Following the pointer while the bucket misbehaves: slow, failing, answering late. The bucket is a
+ * fake, since a real one cannot be made to fail; `models.test.ts` has the rest with a real one.
  */
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -11,15 +11,11 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
-import {
-  createGeneratorSource,
-  type Acquired,
-  type GeneratorSource,
-} from '../../worker/models/generator-source.ts';
+import { GeneratorSource, type Acquired } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import { createModelStore } from '../../worker/models/model-store.ts';
 import { createR2Reader, type Bucket } from '../../worker/models/r2-reader.ts';
-import type { Defer } from '../../worker/models/sampler-cache.ts';
+import type { Defer } from '../../worker/context.ts';
 import {
   buildFixture,
   buildPointer,
@@ -56,7 +52,7 @@ beforeEach(() => {
   logged = [];
   alive = new Set();
   deferred = [];
-  source = createGeneratorSource({
+  source = new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: {
       name: 'bundled',
@@ -81,15 +77,13 @@ beforeEach(() => {
       } as Sampler;
     },
     refreshMs: REFRESH_MS,
-    firstWaitMs: 100,
-    silenceWaitMs: 60,
-    loadWaitMs: 100,
+    waits: { firstMs: 10_000, silenceMs: 10_000, loadMs: 10_000 },
     clock: () => now,
     log: (event) => logged.push(event),
   });
 });
 
-/** As much of R2 as is used, with `onlyIf` as R2 has it. */
+/** The used part of R2, with R2's `onlyIf`. */
 const bucket = {
   async get(key: string, options?: { onlyIf?: { etagDoesNotMatch?: string } }) {
     reads.push(key);
@@ -127,7 +121,7 @@ async function serve(choice?: { name: string; version: string | undefined }): Pr
   return `${origin}:${name}@${version}`;
 }
 
-/** Lets the time of a refresh come, has one begun, and waits for its end. */
+/** Makes a refresh due, begins it, and waits for its end. */
 async function refresh(): Promise<void> {
   now += REFRESH_MS;
   await serve();
@@ -351,7 +345,7 @@ describe('the cache', () => {
 
 /** A source whose requests give up before a load is over. */
 function createSlowSource(): GeneratorSource {
-  return createGeneratorSource({
+  return new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), 1000),
     bundled: { name: 'bundled', version: 'none', read: () => expect.unreachable() },
     openModel: async ({ manifest, plan }) => {
@@ -368,23 +362,19 @@ function createSlowSource(): GeneratorSource {
       } as Sampler;
     },
     refreshMs: REFRESH_MS,
-    firstWaitMs: 5,
-    silenceWaitMs: 5,
-    loadWaitMs: 5,
+    waits: { firstMs: 5, silenceMs: 5, loadMs: 5 },
     clock: () => now,
     log: () => undefined,
   });
 }
 
 test('without any model that can be opened the answer is a failure, not a hang', async () => {
-  const broken = createGeneratorSource({
+  const broken = new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: { name: 'bundled', version: 'x', read: () => expect.unreachable() },
     openModel: () => Promise.reject(new Error('no wasm')),
     refreshMs: REFRESH_MS,
-    firstWaitMs: 50,
-    silenceWaitMs: 50,
-    loadWaitMs: 50,
+    waits: { firstMs: 50, silenceMs: 50, loadMs: 50 },
     clock: () => now,
     log: (event) => logged.push(event),
   });

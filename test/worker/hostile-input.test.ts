@@ -1,6 +1,6 @@
 /**
- * Hostile texts in every parameter and every path of every route: in the app's own process, since they are thousands. What comes
- * out is read by other parsers than ours: JSON's, a strict one for XML, and a browser's for HTML.
+ * Hostile texts in every parameter and every path of every route, in this process, since there are
+ * thousands. Independent parsers read the answers: of JSON, of strict XML, and a browser's of HTML.
  */
 import { parseXml, XmlElement, type XmlDocument } from '@rgrove/parse-xml';
 import type { Browser } from 'playwright-core';
@@ -12,12 +12,12 @@ import { createApp, OPERATIONS } from '../../worker/app.ts';
 import type { GeneratorSource, ModelChoice } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { ModelFiles } from '../../worker/models/model-files.ts';
-import type { Lease } from '../../worker/models/sampler-cache.ts';
+import type { Lease } from '../../worker/models/model-cache.ts';
 import { startBrowser } from '../support/hosts/browser.ts';
 import { buildFixture } from '../support/models/fixture-artifact.ts';
 import { HOSTILE_TEXTS, MARK } from '../support/hostile-texts.ts';
 
-/** A model whose own names are hostile: they are of somebody's data, and stand in titles, pages and JSON. */
+/** A model with hostile class names, which are in titles, pages and JSON. */
 const CLASSES = Object.values(HOSTILE_TEXTS)
   .map((text) => decodeOr(text))
   .filter((text) => text.isWellFormed() && !/\p{Cc}/u.test(text))
@@ -92,7 +92,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** The paths of an operation with a text in the place of each of its parameters, one after the other. */
+/** Lists the paths of all operations with a text in the place of each parameter in turn. */
 function* listTargets(text: string): Generator<string> {
   for (const { path, pathParameters = {}, query = {}, routes } of OPERATIONS) {
     const names = Object.keys(pathParameters);
@@ -108,7 +108,7 @@ function* listTargets(text: string): Generator<string> {
     for (const name of names) {
       yield fill(name);
     }
-    // An extension decides the format: each that is text has its own way to write what came.
+    // Each text format escapes in its own way.
     const paths = routes.every((route) => !route.includes(':'))
       ? routes.filter((route) => !/\.(?:png|gif|npy|idx)$/.test(route))
       : [fill()];
@@ -153,7 +153,7 @@ function expectPlainSvg(text: string): void {
   }
 }
 
-/** What a browser makes of pages that must not be there. */
+/** Finds elements of pages that only an injection can have made. */
 function findIntruders(pages: string[]): Promise<string[]> {
   return browser.newPage().then((page) =>
     page.evaluate(

@@ -1,6 +1,6 @@
 /**
- * Jobs in the real runtime, with its queue and its bucket: who may start one, what comes of it, and that nothing that happens twice, too
- * late or never changes a byte.
+ * Jobs in the real runtime with its queue and its bucket: who may start one, what it draws, and that
+ * no repeated, late or lost message changes a byte.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -10,8 +10,7 @@ import { jobManifestSchema, jobSchema, problemSchema } from '../../shared/contra
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { parseJobs } from '../../worker/env.ts';
 import { chooseShardDigits } from '../../worker/jobs/job.ts';
-import type { JobQueue } from '../../worker/jobs/job-consumer.ts';
-import type { JobBucket } from '../../worker/jobs/job-store.ts';
+import type { JobBucket, JobQueue } from '../../worker/jobs/job-store.ts';
 import { buildFixture, buildPointer, COLOUR_LAYERS } from '../support/models/fixture-artifact.ts';
 import type { JobEvents, JobFault } from '../support/storage/job-fault.ts';
 import {
@@ -91,7 +90,7 @@ async function readCode(answer: Response): Promise<[number, string]> {
   return [answer.status, problemSchema.parse(await answer.json()).code];
 }
 
-/** A job's arrays as a reader puts them together, each file checked by its hash. */
+/** Joins a job's files as a reader does, each checked by its hash. */
 async function readBack(
   { id }: Pick<Job, 'id'>,
   page = '',
@@ -197,7 +196,8 @@ describe('a job', () => {
     expect(
       (await readBack(job)).images.equals(await readSet('seed=s&n=1500&model=large', 'images')),
     ).toBe(true);
-    // The shipped model, 64 x 64 in colour, the largest network that is served, and one whose single picture is beyond all of it.
+    // The shipped model; 64 x 64 in colour; the largest network that is served; a single picture
+    // beyond all bounds.
     expect(
       [
         [784, 2e6],
@@ -247,7 +247,7 @@ describe('nothing changes', () => {
     await tellFault({ deliveries: 2 });
     const job = await start('seed=twice&n=20500');
     await waitFor(job, 'done');
-    // The page, which asks for each of three shards twice, since it comes twice itself.
+    // The page's message comes twice, so each of three shards is asked for twice.
     await waitUntil(readEvents, ({ delivered }) => delivered === 7);
     const before = await listKeys();
     const { images } = await readBack(job);
@@ -474,7 +474,7 @@ describe('only the owner', () => {
         const headers = { authorization: `Bearer ${'guess'.repeat(5)}${i}` };
         statuses.push((await limited.fetch(`/jobs/${ID}`, { headers })).status);
       }
-      // Counted by the minute, of which one may end here.
+      // The limit is counted by the minute, and a minute may end here.
       expect([new Set(statuses), statuses.filter((status) => status === 401).length <= 10]).toEqual(
         [new Set([401, 429]), true],
       );

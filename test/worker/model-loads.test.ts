@@ -1,11 +1,12 @@
 /**
- * Many models in one isolate of the real runtime: what is let go is freed, whatever becomes of the requests.
+ * Many models in one isolate of the real runtime: released models are freed, whatever happens to the
+ * requests.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildFixture } from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 
-/** The bundled one, and five of those that are kept beside it. */
+/** The bundled model and five more are kept. */
 const MOST_OPEN = 6;
 
 const fixtures = Array.from({ length: 12 }, (_, i) => buildFixture({ weightsSeed: `kept ${i}` }));

@@ -1,6 +1,7 @@
 /**
- * Every fault at every read of the real bucket in the real runtime: the answers go on, by the bytes, health tells why, and all
- * is well with the next refresh after it. What lies wrongly in the bucket has its tests in models.test.ts.
+ * Every fault at every read of the real bucket in the real runtime: requests are answered with the
+ * right bytes, /healthz names the reason, and the next refresh heals. Tests of broken objects are in
+ * models.test.ts.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { healthSchema, problemSchema } from '../../shared/contract/answers.ts';
@@ -19,11 +20,11 @@ const [first, second] = [
   buildFixture({ weightsSeed: 'second' }),
 ];
 
-/** A busy machine's share of a wait. */
+/** Extra time for a busy machine. */
 const SLACK_MS = 3000;
 
 let worker: TestWorker;
-/** What a seed gives, by who draws: of the version while nothing is wrong. */
+/** The bytes of a seed, by the model that draws. */
 let golden: Record<'first' | 'second' | 'bundled', string>;
 beforeAll(async () => {
   worker = await startWorker(
@@ -55,7 +56,7 @@ async function draw(query = ''): Promise<string> {
   return Buffer.from(await answer.arrayBuffer()).toString('base64');
 }
 
-/** Asks until health tells the fault, and holds every answer meanwhile against what it shall be. */
+/** Asks until /healthz names the fault, and checks every answer meanwhile. */
 async function expectServed(bytes: string, reason: string): Promise<void> {
   await waitUntil(
     async () => {
@@ -83,7 +84,7 @@ const READS = {
 } as const;
 type Read = keyof typeof READS;
 
-/** What health calls it, by what was read; undefined where it can be none. */
+/** The reason in /healthz, by what was read; undefined where a fault has no effect. */
 function nameReason(fault: BucketFault, read: Read): string | undefined {
   switch (fault) {
     case 'throws':

@@ -1,19 +1,19 @@
 /**
- * Frames joined to one animated PNG (W3C, Portable Network Graphics, third edition, sections 4.9 and 11.3.6).
+ * Joins frames to one animated PNG (W3C, Portable Network Graphics, third edition, sections 4.9 and
+ * 11.3.6). Ours, since upng-js and its like encode the frames too, with bytes of their own.
  */
-import { concatBytes } from '@noble/hashes/utils.js';
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import crc32 from 'crc-32';
 
 const SIGNATURE_BYTES = 8;
-/** Of a chunk: length, type and checksum. */
+/** Bytes of a chunk beside its content: length, type and checksum. */
 const FRAME_BYTES = 12;
 
 /**
- * Joins PNG files. Who cannot animate them shows the first.
+ * Joins PNG files to an animation that plays for ever. Viewers without APNG show the first.
  *
  * @param pngs      At least one, all with the same header and palette.
- * @param delaysMs  How long each stands, 0..65535.
- * @returns         Plays for ever.
+ * @param delaysMs  How long each is shown, 0..65535.
  */
 export function joinPngs(
   pngs: readonly Uint8Array[],
@@ -26,39 +26,38 @@ export function joinPngs(
   const dataStart = chunks.find(({ type }) => type === 'IDAT')?.start as number;
   const parts = [
     first.subarray(0, headerEnd),
-    writeChunk('acTL', writeNumbers(pngs.length, 0)),
+    encodeChunk('acTL', encodeNumbers(pngs.length, 0)),
     first.subarray(headerEnd, dataStart),
   ];
   let sequence = 0;
   for (const [i, png] of pngs.entries()) {
-    parts.push(writeChunk('fcTL', writeFrameControl(sequence++, header, delaysMs[i] as number)));
+    parts.push(encodeFrameControl(sequence++, header, delaysMs[i] as number));
     for (const { type, content, start } of listChunks(png)) {
-      if (type === 'IDAT') {
-        parts.push(
-          i === 0
-            ? png.subarray(start, start + content.length + FRAME_BYTES)
-            : writeChunk('fdAT', concatBytes(writeNumbers(sequence++), content)),
-        );
+      if (type === 'IDAT' && i === 0) {
+        parts.push(png.subarray(start, start + content.length + FRAME_BYTES));
+      } else if (type === 'IDAT') {
+        parts.push(encodeChunk('fdAT', encodeNumbers(sequence++), content));
       }
     }
   }
-  parts.push(writeChunk('IEND', new Uint8Array()));
-  return concatBytes(...parts) as Uint8Array<ArrayBuffer>;
+  parts.push(encodeChunk('IEND'));
+  return concatBytes(...parts);
 }
 
-/** The whole picture, in place of what was there. @param header  IHDR, which begins with width and height. */
-function writeFrameControl(sequence: number, header: Uint8Array, delayMs: number): Uint8Array {
-  const delay = new Uint8Array(6); // Numerator and denominator, then dispose and blend: 0, none and source.
+/** Encodes the control of a frame that replaces the whole picture. */
+function encodeFrameControl(sequence: number, header: Uint8Array, delayMs: number): Uint8Array {
+  const size = header.subarray(0, 8); // IHDR begins with width and height.
+  const delay = new Uint8Array(6); // Numerator and denominator; dispose none, blend source: 0.
   const view = new DataView(delay.buffer);
   view.setUint16(0, delayMs);
   view.setUint16(2, 1000);
-  return concatBytes(writeNumbers(sequence), header.subarray(0, 8), writeNumbers(0, 0), delay);
+  return encodeChunk('fcTL', encodeNumbers(sequence), size, encodeNumbers(0, 0), delay);
 }
 
 interface Chunk {
   readonly type: string;
   readonly content: Uint8Array;
-  /** Where it begins in the file. */
+  /** Offset in the file. */
   readonly start: number;
 }
 
@@ -74,13 +73,13 @@ function listChunks(png: Uint8Array): Chunk[] {
   return chunks;
 }
 
-function writeChunk(type: string, content: Uint8Array): Uint8Array {
-  const body = concatBytes(new TextEncoder().encode(type), content);
-  return concatBytes(writeNumbers(content.length), body, writeNumbers(crc32.buf(body)));
+function encodeChunk(type: string, ...contents: readonly Uint8Array[]): Uint8Array {
+  const body = concatBytes(utf8ToBytes(type), ...contents);
+  return concatBytes(encodeNumbers(body.length - 4), body, encodeNumbers(crc32.buf(body)));
 }
 
-/** 32 bits each, the highest first. */
-function writeNumbers(...numbers: readonly number[]): Uint8Array {
+/** Encodes 32-bit numbers, big-endian. */
+function encodeNumbers(...numbers: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(4 * numbers.length);
   const view = new DataView(bytes.buffer);
   numbers.forEach((number, i) => view.setInt32(4 * i, number));

@@ -1,86 +1,67 @@
 /**
- * Sets of labelled digits: what a file begins with, and its parts.
+ * Encodes sets of labelled digits: the head of a file, and its parts.
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { buildDigitUrl, DEFAULT_LOOK } from '../../shared/contract/digit-query.ts';
 import { isInParts, type PinnedDataset } from '../../shared/contract/dataset-query.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { formatItems } from './digits.ts';
 
-/** The model's side of a set. */
-export interface DatasetContext {
+interface DatasetContext {
   readonly dataset: PinnedDataset;
   readonly image: { readonly height: number; readonly width: number; readonly channels: number };
-  /** A name for each label; empty without classes. */
+  /** The model's class names, by label. */
   readonly classes: readonly string[];
   /** For absolute URLs. */
   readonly origin: string;
 }
 
-/** Writes what stands before the digits. */
+/** Encodes the bytes before the digits. */
 export function renderDatasetHead({ dataset, image, classes }: DatasetContext): Uint8Array {
   const { format, part, n } = dataset;
+  const { height, width, channels } = image;
   if (isInParts(format)) {
-    const { height, width, channels } = image;
-    const shape =
-      part === 'labels' ? [n] : channels === 1 ? [n, height, width] : [n, height, width, channels];
+    const pixels = channels === 1 ? [height, width] : [height, width, channels];
+    const shape = part === 'labels' ? [n] : [n, ...pixels];
     return format === 'idx' ? encodeIdxHeader(shape) : encodeNpyHeader(shape);
   }
   if (format === 'csv') {
-    const pixels = Array.from(
-      { length: image.height * image.width * image.channels },
-      (_, i) => `pixel${i}`,
-    );
-    return encodeText(`${[...(classes.length > 0 ? ['label'] : []), ...pixels].join(',')}\n`);
+    const pixels = Array.from({ length: height * width * channels }, (_, i) => `pixel${i}`);
+    const names = classes.length > 0 ? ['label', ...pixels] : pixels;
+    return utf8ToBytes(`${names.join(',')}\n`);
   }
   return new Uint8Array();
 }
 
-/** Writes some digits, the first of which has the index `first`. */
+/** Encodes some digits. @param first  Index of the first. */
 export function renderDatasetPart(
-  context: DatasetContext,
+  { dataset, classes, origin }: DatasetContext,
   samples: Samples,
   first: number,
 ): Uint8Array {
-  const { dataset, classes, origin } = context;
   switch (dataset.format) {
     case 'idx':
     case 'npy':
       return samples.pixels;
     case 'csv':
-      return encodeText(writeRows(samples));
+      return utf8ToBytes(formatRows(samples));
     case 'ndjson': {
-      const digits = {
-        ...DEFAULT_LOOK,
-        ...dataset,
-        format: dataset.format,
-        cols: 1,
-        number: undefined,
-      };
-      const lines = formatItems(
-        {
-          classes,
-          pixels: dataset.pixels,
-          writeUrl: (start) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1 }),
-        },
-        samples,
-        first,
-      );
-      return encodeText(lines.map((line) => `${line}\n`).join(''));
+      const digit = { ...DEFAULT_LOOK, ...dataset, format: 'png', n: 1, cols: 1 } as const;
+      const writeUrl = (start: number) =>
+        origin + buildDigitUrl({ ...digit, start, number: undefined });
+      const items = formatItems({ classes, pixels: dataset.pixels, writeUrl }, samples, first);
+      return utf8ToBytes(`${items.join('\n')}\n`);
     }
   }
 }
 
-/** The label, if there are any, and the pixels. */
-function writeRows({ count, height, width, channels, pixels, labels }: Samples): string {
+/** Formats a line of each digit: the label, if there is one, and the pixels. */
+function formatRows({ count, height, width, channels, pixels, labels }: Samples): string {
   const size = height * width * channels;
   const rows = Array.from({ length: count }, (_, i) => {
     const values = pixels.subarray(i * size, (i + 1) * size).join(',');
     return labels === null ? values : `${labels[i]},${values}`;
   });
   return `${rows.join('\n')}\n`;
-}
-
-function encodeText(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

@@ -1,6 +1,7 @@
 /**
- * Drawn digits as the bytes of an answer. To add a format: an entry of `DIGIT_FORMATS`, and a case here.
+ * Encodes drawn digits. To add a format: an entry of `DIGIT_FORMATS`, and a case here.
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { encodeBase64 } from 'hono/utils/encode';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
 import type { PixelForm } from '../../shared/contract/parameters.ts';
@@ -11,11 +12,9 @@ import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { renderSvg } from './svg.ts';
 import { renderText } from './text.ts';
 
-/** What a rendering needs beside the samples. */
-export interface RenderContext {
-  /** What was asked for. */
+interface RenderContext {
   readonly digits: PinnedDigits;
-  /** The model's, by label. */
+  /** The model's class names, by label. */
   readonly classes: readonly string[];
   /** For absolute URLs in JSON. */
   readonly origin: string;
@@ -23,8 +22,8 @@ export interface RenderContext {
 }
 
 /**
- * Renders digits in their format.
- * @param samples  What was drawn for it: all of it, or for `ndjson` any part of it.
+ * Encodes digits in their format.
+ * @param samples  All digits, or for `ndjson` any part of them.
  * @param first    Index of the first sample.
  */
 export function renderDigits(
@@ -32,22 +31,18 @@ export function renderDigits(
   samples: Samples,
   first: number,
 ): Uint8Array<ArrayBuffer> {
-  const { digits, classes } = context;
+  const { digits, classes, png } = context;
   switch (digits.format) {
     case 'png':
-      return encodePng(context.png, buildSheet(samples, digits), digits);
+      return encodePng(png, buildSheet(samples, digits), digits);
     case 'json':
-      return encodeText(formatJson(context, samples, first));
+      return utf8ToBytes(formatJson(context, samples, first));
     case 'ndjson':
-      return encodeText(
-        listItems(context, samples, first)
-          .map((item) => `${item}\n`)
-          .join(''),
-      );
+      return utf8ToBytes(`${listItems(context, samples, first).join('\n')}\n`);
     case 'svg':
-      return encodeText(renderSvg(digits, samples, classes));
+      return utf8ToBytes(renderSvg(digits, samples, classes));
     case 'txt':
-      return encodeText(renderText(samples, digits.cols));
+      return utf8ToBytes(renderText(samples, digits.cols));
     case 'npy': {
       const { count, height, width, channels } = samples;
       const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
@@ -56,49 +51,12 @@ export function renderDigits(
   }
 }
 
-function encodeText(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
-}
-
 function formatJson(context: RenderContext, samples: Samples, first: number): string {
   const { model, seed, start } = context.digits;
-  const { count, width, height, channels } = samples;
-  const head = { model, seed, start, n: count, width, height, channels };
-  return `${JSON.stringify(head).slice(0, -1)},"digits":[\n${listItems(context, samples, first).join(',\n')}\n]}\n`;
-}
-
-/** What digits as JSON need beside the samples. */
-export interface ItemContext {
-  /** The model's, by label. */
-  readonly classes: readonly string[];
-  /** The class of samples without labels: a number's digits. */
-  readonly number?: string | undefined;
-  readonly pixels: PixelForm;
-  /** Writes the URL of the picture with an index. */
-  readonly writeUrl: (index: number) => string;
-}
-
-/** Digits as JSON, by hand where the numbers are: 200,000 of them take JSON.stringify several times as long as `join`. */
-export function formatItems(context: ItemContext, samples: Samples, first: number): string[] {
-  const { classes, number, writeUrl } = context;
-  const { count, width, height, channels, labels } = samples;
-  const size = width * height * channels;
-  return Array.from({ length: count }, (_, i) => {
-    const index = first + i;
-    const label = labels?.[i] ?? null;
-    const item = JSON.stringify({
-      index,
-      label,
-      class: label === null ? (number ?? null) : classes[label],
-      url: writeUrl(index),
-    });
-    const bytes = samples.pixels.subarray(i * size, (i + 1) * size);
-    const pixels =
-      context.pixels === 'base64'
-        ? `"${encodeBase64(bytes.slice().buffer)}"`
-        : `[${bytes.join(',')}]`;
-    return `${item.slice(0, -1)},"pixels":${pixels}}`;
-  });
+  const { count: n, width, height, channels } = samples;
+  const head = JSON.stringify({ model, seed, start, n, width, height, channels });
+  const items = listItems(context, samples, first);
+  return `${head.slice(0, -1)},"digits":[\n${items.join(',\n')}\n]}\n`;
 }
 
 function listItems(
@@ -108,9 +66,38 @@ function listItems(
 ): string[] {
   const writeUrl = (start: number) =>
     origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
-  return formatItems(
-    { classes, number: digits.number, pixels: digits.pixels, writeUrl },
-    samples,
-    first,
-  );
+  const { number, pixels } = digits;
+  return formatItems({ classes, number, pixels, writeUrl }, samples, first);
+}
+
+interface ItemContext {
+  /** The model's class names, by label. */
+  readonly classes: readonly string[];
+  /** The class of samples without labels: a number. */
+  readonly number?: string | undefined;
+  readonly pixels: PixelForm;
+  /** Writes the URL of the picture with an index. */
+  readonly writeUrl: (index: number) => string;
+}
+
+/**
+ * Formats each digit as JSON. The pixels are joined by hand: for 200,000 numbers JSON.stringify
+ * takes several times as long.
+ */
+export function formatItems(context: ItemContext, samples: Samples, first: number): string[] {
+  const { classes, number = null, writeUrl } = context;
+  const { count, width, height, channels, labels } = samples;
+  const size = width * height * channels;
+  return Array.from({ length: count }, (_, i) => {
+    const index = first + i;
+    const label = labels?.[i] ?? null;
+    const className = label === null ? number : classes[label];
+    const item = JSON.stringify({ index, label, class: className, url: writeUrl(index) });
+    const bytes = samples.pixels.subarray(i * size, (i + 1) * size);
+    const pixels =
+      context.pixels === 'base64'
+        ? `"${encodeBase64(bytes.slice().buffer)}"`
+        : `[${bytes.join(',')}]`;
+    return `${item.slice(0, -1)},"pixels":${pixels}}`;
+  });
 }

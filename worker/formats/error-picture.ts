@@ -1,5 +1,5 @@
 /**
- * An error as a picture, for callers that show whatever comes as an image.
+ * Draws an error as a picture, for callers that show any answer as an image.
  */
 import font from 'oled-font-5x7';
 import type { Picture } from '../../shared/picture/sheet.ts';
@@ -10,43 +10,70 @@ const INK = 34;
 const MARGIN = 16;
 const TITLE_SCALE = 3;
 const DETAIL_SCALE = 2;
-/** Characters a line of detail; with the margins this makes the picture's width. */
+/** Characters a line of detail; with the margins they make the picture's width. */
 const COLUMNS = 40;
+const TITLE_COLUMNS = Math.floor((COLUMNS * DETAIL_SCALE) / TITLE_SCALE);
 const MAX_LINES = 12;
 /** Cells are one pixel wider and two higher than the glyphs. */
 const CELL_WIDTH = font.width + 1;
 const CELL_HEIGHT = font.height + 2;
 
+/** One byte for each column of a glyph, its lowest bit on top. */
 const GLYPHS = new Map(
   font.lookup.map((character, i) => [
     character,
     font.fontData.slice(i * font.width, (i + 1) * font.width),
   ]),
 );
+const UNKNOWN = GLYPHS.get('?') ?? [];
 
 /** Draws a title over wrapped text, dark on light. Characters that the font lacks become "?". */
 export function drawErrorPicture(title: string, detail: string): Picture {
-  const titleLines = wrapText(title, Math.floor((COLUMNS * DETAIL_SCALE) / TITLE_SCALE));
-  const detailLines = wrapText(detail, COLUMNS);
+  const lines = [
+    ...wrapText(title, TITLE_COLUMNS).map((text) => ({ text, scale: TITLE_SCALE, gap: 0 })),
+    ...wrapText(detail, COLUMNS).map((text, i) => ({
+      text,
+      scale: DETAIL_SCALE,
+      gap: i === 0 ? MARGIN : 0,
+    })),
+  ];
   const width = 2 * MARGIN + COLUMNS * CELL_WIDTH * DETAIL_SCALE;
-  const height =
-    3 * MARGIN +
-    CELL_HEIGHT * (titleLines.length * TITLE_SCALE + detailLines.length * DETAIL_SCALE);
-  const picture = {
-    width,
-    height,
-    channels: 1,
-    pixels: new Uint8Array(width * height).fill(PAPER),
-  };
-  const next = drawLines(picture, titleLines, MARGIN, TITLE_SCALE);
-  drawLines(picture, detailLines, next + MARGIN, DETAIL_SCALE);
+  const height = lines.reduce((sum, { scale, gap }) => sum + CELL_HEIGHT * scale + gap, 2 * MARGIN);
+  const pixels = new Uint8Array(width * height).fill(PAPER);
+  const picture = { width, height, channels: 1, pixels };
+  let top = MARGIN;
+  for (const { text, scale, gap } of lines) {
+    top += gap;
+    for (const [i, character] of [...text].entries()) {
+      const glyph = GLYPHS.get(character) ?? UNKNOWN;
+      drawGlyph(picture, glyph, MARGIN + i * CELL_WIDTH * scale, top, scale);
+    }
+    top += CELL_HEIGHT * scale;
+  }
   return picture;
 }
 
-/** In SVG, whose title has 13 pixels a character where the detail has 8.4. */
+function drawGlyph(
+  { width, pixels }: Picture,
+  glyph: readonly number[],
+  left: number,
+  top: number,
+  scale: number,
+): void {
+  for (const [column, bits] of glyph.entries()) {
+    for (let y = 0; y < font.height * scale; y++) {
+      if ((bits >> Math.floor(y / scale)) & 1) {
+        const from = (top + y) * width + left + column * scale;
+        pixels.fill(INK, from, from + scale);
+      }
+    }
+  }
+}
+
+/** Characters a line of title in SVG, where they are 13 pixels wide; those of the detail 8.4. */
 const SVG_TITLE_COLUMNS = 26;
 
-/** The same as SVG, for callers that asked for that. */
+/** Draws the same as SVG. */
 export function renderErrorSvg(title: string, detail: string): string {
   const lines = [
     ...wrapText(title, SVG_TITLE_COLUMNS).map((text) => ({ text, size: 22 })),
@@ -58,8 +85,9 @@ export function renderErrorSvg(title: string, detail: string): string {
     return `<text x="${MARGIN}" y="${y}" font-size="${size}">${escapeXml(text)}</text>`;
   });
   const [width, height] = [2 * MARGIN + COLUMNS * 9, y + MARGIN];
+  const box = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" ${box} role="img">`,
     `<title>${escapeXml(title)}</title>`,
     `<rect width="100%" height="100%" fill="#fafafa"/>`,
     `<g fill="#222" font-family="monospace">`,
@@ -69,7 +97,7 @@ export function renderErrorSvg(title: string, detail: string): string {
   ].join('\n');
 }
 
-/** Breaks at spaces, and within words that are longer than a line. */
+/** Wraps at spaces, and within words that are longer than a line. */
 function wrapText(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -89,42 +117,4 @@ function splitWord(word: string, columns: number): string[] {
   return Array.from({ length: Math.max(1, Math.ceil(word.length / columns)) }, (_, i) =>
     word.slice(i * columns, (i + 1) * columns),
   );
-}
-
-/** @returns  Where the next line would begin. */
-function drawLines(picture: Picture, lines: readonly string[], top: number, scale: number): number {
-  let y = top;
-  for (const line of lines) {
-    for (const [i, character] of [...line].entries()) {
-      drawGlyph(
-        picture,
-        GLYPHS.get(character) ?? (GLYPHS.get('?') as number[]),
-        MARGIN + i * CELL_WIDTH * scale,
-        y,
-        scale,
-      );
-    }
-    y += CELL_HEIGHT * scale;
-  }
-  return y;
-}
-
-/** @param glyph  A byte a column, its lowest bit on top. */
-function drawGlyph(
-  { width, pixels }: Picture,
-  glyph: readonly number[],
-  left: number,
-  top: number,
-  scale: number,
-): void {
-  for (const [column, bits] of glyph.entries()) {
-    for (let row = 0; row < font.height; row++) {
-      if ((bits >> row) & 1) {
-        for (let dy = 0; dy < scale; dy++) {
-          const from = (top + row * scale + dy) * width + left + column * scale;
-          pixels.fill(INK, from, from + scale);
-        }
-      }
-    }
-  }
 }

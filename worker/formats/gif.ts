@@ -1,5 +1,5 @@
 /**
- * Pictures as a GIF: grey ones exactly, coloured ones in the 256 colours that fit them best.
+ * Encodes pictures as a GIF: grey ones exactly, coloured ones in the 256 colours that fit best.
  */
 // By its path: the package's own entries differ in their default export.
 import gifenc from 'gifenc/dist/gifenc.js';
@@ -11,16 +11,15 @@ const MAX_COLOURS = 256;
 /** Pixels that a palette is chosen from: more do not make it better. */
 const MAX_PALETTE_PIXELS = 20_000;
 
-/** What is less opaque is not there: GIF knows no half transparency. */
+/** GIF has no half transparency: pixels of less opacity are transparent. */
 const HALF_OPAQUE = 128;
 
 /**
- * Encodes pictures.
+ * Encodes pictures as an animation that plays for ever.
  *
- * @param pictures   At least one, all of one size.
- * @param colours    Of grey pictures.
- * @param delaysCs   How long each stands, in hundredths of a second; one that stands alone plays nothing.
- * @returns          Plays for ever.
+ * @param pictures  At least one, all of one size.
+ * @param colours   Of grey pictures.
+ * @param delaysCs  How long each is shown, in hundredths of a second; empty for one picture.
  */
 export function encodeGif(
   pictures: readonly Picture[],
@@ -28,10 +27,10 @@ export function encodeGif(
   delaysCs: readonly number[] = [],
 ): Uint8Array<ArrayBuffer> {
   const gif = gifenc.GIFEncoder();
-  const { palette, transparentIndex, choosePlaces } =
+  const { palette, transparentIndex, indexPixels } =
     pictures[0]?.channels === 1 ? mapGreys(colours) : mapColours(pictures);
   for (const [i, picture] of pictures.entries()) {
-    gif.writeFrame(choosePlaces(picture.pixels), picture.width, picture.height, {
+    gif.writeFrame(indexPixels(picture.pixels), picture.width, picture.height, {
       ...(i === 0 && { palette, repeat: pictures.length > 1 ? 0 : -1 }),
       delay: (delaysCs[i] ?? 0) * 10,
       transparent: transparentIndex >= 0,
@@ -46,28 +45,28 @@ interface Mapping {
   readonly palette: gifenc.Palette;
   /** -1 for none. */
   readonly transparentIndex: number;
-  /** The palette's place of each pixel. */
-  readonly choosePlaces: (pixels: Uint8Array) => Uint8Array;
+  /** Returns the index of each pixel in the palette. */
+  readonly indexPixels: (pixels: Uint8Array) => Uint8Array;
 }
 
-/** The palette is what each number of a grey picture looks like. */
+/** Maps each grey number to its colour. */
 function mapGreys({ bg, fg }: SheetColours): Mapping {
   const mixed = Array.from({ length: MAX_COLOURS }, (_, value) => mixColours(bg, fg, value));
   const transparentIndex = mixed.findIndex((colour) => colour[3] < HALF_OPAQUE);
-  const places = Uint8Array.from(mixed, ([, , , alpha], value) =>
+  const indices = Uint8Array.from(mixed, ([, , , alpha], value) =>
     alpha < HALF_OPAQUE ? transparentIndex : value,
   );
   return {
     palette: mixed.map(([red, green, blue]) => [red, green, blue]),
     transparentIndex,
-    choosePlaces: (pixels) => pixels.map((value) => places[value] as number),
+    indexPixels: (pixels) => pixels.map((value) => indices[value] as number),
   };
 }
 
-/** One palette for all. */
+/** Chooses one palette for all pictures. */
 function mapColours(pictures: readonly Picture[]): Mapping {
   const total = pictures.reduce((sum, { width, height }) => sum + width * height, 0);
-  const step = Math.ceil(total / MAX_PALETTE_PIXELS) | 1; // An odd step visits every column, whatever the width.
+  const step = Math.ceil(total / MAX_PALETTE_PIXELS) | 1; // An odd step visits every column.
   const thinned: number[] = [];
   for (const { pixels } of pictures) {
     for (let i = 0; i < pixels.length; i += 3 * step) {
@@ -78,7 +77,7 @@ function mapColours(pictures: readonly Picture[]): Mapping {
   return {
     palette,
     transparentIndex: -1,
-    choosePlaces: (pixels) => gifenc.applyPalette(addAlpha(pixels), palette),
+    indexPixels: (pixels) => gifenc.applyPalette(addAlpha(pixels), palette),
   };
 }
 

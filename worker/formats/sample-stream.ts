@@ -1,20 +1,20 @@
 /**
- * Samples as a stream: drawn a chunk at a time when the reader has taken the last one, so that any number of them takes
- * the memory of a chunk.
+ * Streams samples. A part is drawn when the reader has taken the last one, so any number of samples
+ * takes the memory of one part.
  */
 import type { Samples } from '../../shared/model/sampler.ts';
 
-/** Samples a chunk: what goes through the network at once. */
-const CHUNK = 64;
+/** Samples of a part: they go through the network at once. */
+const PART = 64;
 
 /**
  * Streams a range of samples.
  *
- * @param head    What stands before them.
- * @param start   Index of the first.
- * @param count   How many, >= 1.
+ * @param head    Bytes before the samples.
+ * @param start   Index of the first sample.
+ * @param count   How many samples, >= 1.
  * @param draw    Draws a part of the range.
- * @param encode  Writes a part, whose first sample has the index `first`.
+ * @param encode  Encodes a part whose first sample has the index `first`.
  */
 export function streamSamples(
   head: Uint8Array,
@@ -30,7 +30,7 @@ export function streamSamples(
         if (done === 0 && head.length > 0) {
           controller.enqueue(head);
         }
-        const part = Math.min(CHUNK, count - done);
+        const part = Math.min(PART, count - done);
         controller.enqueue(encode(await draw(start + done, part), start + done));
         done += part;
         if (done === count) {

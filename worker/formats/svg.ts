@@ -1,5 +1,5 @@
 /**
- * Digits as outlines: sharp at any size, some hundred bytes a digit.
+ * Draws digits as outlines: sharp at any size, some hundred bytes a digit.
  */
 import type { Samples } from '../../shared/model/sampler.ts';
 import { formatColour, type Colour } from '../../shared/picture/colour.ts';
@@ -7,21 +7,21 @@ import { locateSample, measureSheet } from '../../shared/picture/sheet.ts';
 import { traceOutlines, type Outline } from '../../shared/picture/outline.ts';
 import type { PinnedDigits } from '../../shared/contract/digit-query.ts';
 
-/** Steps of a path's coordinates in one pixel of a digit. */
+/** Coordinates are whole steps, so many for one pixel of a digit. */
 const STEPS = 10;
 
-/** Points that lie less than this many steps off the line of their neighbours are left out. */
+/** Points that are nearer to the line through their neighbours, in steps, are left out. */
 const MAX_OFF_STEPS = 0.35;
 
-/** Titles name at most so many digits. */
+/** Digits that a title names. */
 const MAX_NAMED = 20;
 
 /**
- * Draws a sheet of grey digits, laid out and coloured as in PNG; in the viewer's dark scheme as `dark_fg` and `dark_bg` say.
+ * Draws a sheet of grey digits, laid out and coloured as in PNG. `dark_fg` and `dark_bg` apply in
+ * the viewer's dark scheme.
  *
- * @param digits   What was asked for.
- * @param samples  What was drawn for it, of one channel.
- * @param classes  The model's, by label.
+ * @param samples  The drawn digits, of one channel.
+ * @param classes  The model's class names, by label.
  */
 export function renderSvg(
   digits: PinnedDigits,
@@ -39,11 +39,16 @@ export function renderSvg(
       .map(write)
       .join('');
     const { left, top } = locateSample(samples, i, digits);
-    return `<path transform="translate(${left} ${top})scale(${digits.scale / STEPS})" d="${data}"/>`;
+    const transform = `translate(${left} ${top})scale(${digits.scale / STEPS})`;
+    return `<path transform="${transform}" d="${data}"/>`;
   });
+  const { number } = digits;
+  const title =
+    number === undefined ? nameDigits(samples, classes) : `The handwritten number ${number}`;
+  const box = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
-    `<title>${escapeXml(digits.number === undefined ? nameDigits(samples, classes) : `The handwritten number ${digits.number}`)}</title>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" ${box} role="img">`,
+    `<title>${escapeXml(title)}</title>`,
     `<desc>${escapeXml(describeOrigin(digits))}</desc>`,
     ...styleForDark(digits),
     `<rect class="p" width="100%" height="100%" ${paintWith(digits.bg)}/>`,
@@ -58,28 +63,31 @@ function paintWith(colour: Colour): string {
   return colour[3] === 0 ? 'fill="none"' : `fill="#${formatColour(colour)}"`;
 }
 
-/** The dark scheme's colours, where they are asked for. Colours are hex digits here: nothing of a caller's text gets in. */
+/** Writes the dark scheme's colours. They are hex digits, so no text of a caller gets in. */
 function styleForDark({ darkFg, darkBg }: PinnedDigits): string[] {
+  const fill = (colour: Colour) => (colour[3] === 0 ? 'none' : `#${formatColour(colour)}`);
   const rules = [
-    ...(darkBg === undefined ? [] : [`.p{${darkenTo(darkBg)}}`]),
-    ...(darkFg === undefined ? [] : [`.i{${darkenTo(darkFg)}}`]),
+    ...(darkBg === undefined ? [] : [`.p{fill:${fill(darkBg)}}`]),
+    ...(darkFg === undefined ? [] : [`.i{fill:${fill(darkFg)}}`]),
   ];
   return rules.length === 0
     ? []
     : [`<style>@media(prefers-color-scheme:dark){${rules.join('')}}</style>`];
 }
 
-function darkenTo(colour: Colour): string {
-  return colour[3] === 0 ? 'fill:none' : `fill:#${formatColour(colour)}`;
-}
-
-/** A closed line of straight parts. */
+/** Writes a closed polygon. */
 function writeLines(points: readonly Point[]): string {
-  const [first, ...rest] = points as [Point, ...Point[]];
-  return `M${joinNumbers(first)}l${writeRelative(first, rest)}z`;
+  const first = points[0] as Point;
+  let [x, y] = first;
+  const numbers = points.slice(1).flatMap(([toX, toY]) => {
+    const line = [toX - x, toY - y];
+    [x, y] = [toX, toY];
+    return line;
+  });
+  return `M${joinNumbers(first)}l${joinNumbers(numbers)}z`;
 }
 
-/** A closed line of parabolas, from the middle of each part to the middle of the next, drawn to the point between. */
+/** Writes a closed curve: parabolas between the middles of edges, with the points as controls. */
 function writeCurve(points: readonly Point[]): string {
   const middles = points.map(([x, y], i): Point => {
     const [nextX, nextY] = points[(i + 1) % points.length] as Point;
@@ -96,17 +104,7 @@ function writeCurve(points: readonly Point[]): string {
   return `M${joinNumbers(first)}q${joinNumbers(numbers)}z`;
 }
 
-function writeRelative(first: Point, points: readonly Point[]): string {
-  let [x, y] = first;
-  const numbers = points.flatMap(([toX, toY]) => {
-    const line = [toX - x, toY - y];
-    [x, y] = [toX, toY];
-    return line;
-  });
-  return joinNumbers(numbers);
-}
-
-/** A minus sign parts numbers as well as a space does. */
+/** Joins numbers; a minus sign separates them as well as a space. */
 function joinNumbers(numbers: readonly number[]): string {
   return numbers.join(' ').replaceAll(' -', '-');
 }
@@ -132,7 +130,7 @@ function simplify(points: readonly Point[]): Point[] {
   return kept;
 }
 
-/** Steps from a point to the line through two others; from one of them where they are the same. */
+/** Measures the distance, in steps, from a point to the line through two others, or to both. */
 function measureOff([ax, ay]: Point, [x, y]: Point, [bx, by]: Point): number {
   const length = Math.hypot(bx - ax, by - ay);
   return length === 0
@@ -140,8 +138,8 @@ function measureOff([ax, ay]: Point, [x, y]: Point, [bx, by]: Point): number {
     : Math.abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length;
 }
 
-/** What a screen reader says. */
-export function nameDigits(
+/** Names digits for screen readers. */
+function nameDigits(
   { count, labels }: Pick<Samples, 'count' | 'labels'>,
   classes: readonly string[],
 ): string {
@@ -153,10 +151,11 @@ export function nameDigits(
 }
 
 function describeOrigin({ model, seed, start }: PinnedDigits): string {
-  return `Drawn by digitmint's model ${model.name}@${model.version} for the seed ${JSON.stringify(seed)}, from place ${start}`;
+  const drawer = `Drawn by digitmint's model ${model.name}@${model.version}`;
+  return `${drawer} for the seed ${JSON.stringify(seed)}, from place ${start}`;
 }
 
-/** Escapes text for XML 1.0. Characters that it cannot hold at all become U+FFFD. */
+/** Escapes text for XML 1.0. Characters that XML cannot hold become U+FFFD. */
 export function escapeXml(text: string): string {
   return text
     .toWellFormed()

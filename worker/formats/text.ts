@@ -1,24 +1,22 @@
 /**
- * Digits for a terminal: two pixels a character, by Unicode's half blocks.
+ * Draws digits for a terminal: two pixels a character, by Unicode's half blocks.
  */
 import type { Samples } from '../../shared/model/sampler.ts';
 import { buildSheet } from '../../shared/picture/sheet.ts';
 
+/** Average of a pixel's channels from which on it is ink. */
 const HALF = 128;
 
-/** By upper and lower pixel: both paper, lower ink, upper ink, both. */
+/** Neither pixel is ink, the lower, the upper, both. */
 const BLOCKS = [' ', '▄', '▀', '█'] as const;
 
-/** Draws a sheet; a line ends with its last ink. @param cols  Digits a row. */
+/** Draws a sheet, without spaces at the ends of lines. @param cols  Digits a row. */
 export function renderText(samples: Samples, cols: number): string {
   const { width, height, channels, pixels } = buildSheet(samples, { cols, scale: 1 });
   const isInk = (x: number, y: number): boolean => {
-    if (y >= height) {
-      return false;
-    }
     let sum = 0;
-    for (let c = 0; c < channels; c++) {
-      sum += pixels[(y * width + x) * channels + c] as number;
+    for (let i = (y * width + x) * channels; i < (y * width + x + 1) * channels; i++) {
+      sum += pixels[i] ?? 0; // Below the sheet there are no pixels.
     }
     return sum >= HALF * channels;
   };

@@ -1,24 +1,24 @@
 /**
- * The headers that answers share: what lets any page embed the pictures, and what keeps the documents safe.
+ * The headers that answers share: caching and canonical URL, embedding by any page, and safety.
  */
-import { createMiddleware } from 'hono/factory';
-import type { AppContext, AppDependencies, AppEnv } from '../context.ts';
-import { describePolicy } from './rate-limit.ts';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { AppContext } from '../context.ts';
 
 /** This service's own headers. They are part of the interface: see the README. */
 export const HEADERS = {
-  /** The seed that was used, percent-encoded as in a URL. */
+  /** The seed that was used, percent-encoded. */
   seed: 'Digitmint-Seed',
   /** `name@version` of the model that drew. */
   model: 'Digitmint-Model',
   /** `r2` for a published model, `bundled` for the one inside the worker. */
   modelSource: 'Digitmint-Model-Source',
-  /** What was passed over: parameters that mean nothing here, percent-encoded. */
+  /** Parameters that were ignored, percent-encoded. */
   warning: 'Digitmint-Warning',
   requestId: 'Request-Id',
 } as const;
 
-/** What scripts of other origins may read beside the safelisted headers. */
+/** Headers that scripts of other origins may read beside the safelisted ones. */
 const EXPOSED = [
   ...Object.values(HEADERS),
   'Content-Disposition',
@@ -29,49 +29,35 @@ const EXPOSED = [
   'RateLimit-Policy',
   'Retry-After',
   'Server-Timing',
-].join(', ');
-
-const METHODS = ['GET', 'HEAD', 'OPTIONS'] as const;
-
-/** How long an answer may be kept: by what its URL says. */
-export const CACHE_CONTROL = {
-  fresh: 'no-store',
-  seeded: 'public, max-age=60, must-revalidate',
-  pinned: 'public, max-age=31536000, immutable',
-} as const;
+];
 
 /**
- * If-None-Match by weak comparison (RFC 9110, section 13.1.2). "*" is passed over: it asks whether anything is there.
- *
- * @param etag  The answer's; without one nobody can have it.
+ * For answers that other origins embed or fetch; not for pages. Hono's `cors()` is not used: it
+ * creates a Response before the route's own, which Hono then merges by copying.
  */
-export function hasCurrent(c: AppContext, etag: string | undefined): boolean {
-  const tags = c.req.header('if-none-match')?.split(',') ?? [];
-  return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
-}
-
-/** For answers that are embedded or fetched by other origins; not for pages. */
 export const API_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Origin': '*',
-  'Access-Control-Expose-Headers': EXPOSED,
+  'Access-Control-Expose-Headers': EXPOSED.join(', '),
   'Cross-Origin-Resource-Policy': 'cross-origin',
   'Timing-Allow-Origin': '*',
   'X-Robots-Tag': 'noindex',
 };
 
+const METHODS = 'GET, HEAD, OPTIONS';
+
 /** For the answer to a preflight. */
 export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   ...API_HEADERS,
-  'Access-Control-Allow-Methods': METHODS.join(', '),
+  'Access-Control-Allow-Methods': METHODS,
   'Access-Control-Allow-Headers': '*',
   'Access-Control-Max-Age': '86400',
   'Cache-Control': 'no-store',
-  Allow: METHODS.join(', '),
+  Allow: METHODS,
 };
 
 /**
- * For pages: all they show and run is this service's own.
- * @param isScripted  Allows scripts of this origin, what they fetch from it, and pictures that they were given as bytes.
+ * For pages: everything that they show and run is this service's own.
+ * @param isScripted  Allows scripts of this origin, their requests to it, and pictures from bytes.
  */
 export function buildPageHeaders(isScripted: boolean): Record<string, string> {
   const policy = [
@@ -94,23 +80,104 @@ export function buildPageHeaders(isScripted: boolean): Record<string, string> {
   };
 }
 
-/** Gives each request its id and what writes pictures, and each answer the headers that all have. */
-export function addCommonHeaders({
-  drawRequestId,
-  png,
-  rateLimits,
-}: Pick<AppDependencies, 'drawRequestId' | 'png' | 'rateLimits'>) {
-  const policy = rateLimits && describePolicy(rateLimits);
-  return createMiddleware<AppEnv>(async (c, next) => {
-    c.set('requestId', drawRequestId());
-    c.set('png', png);
-    await next();
-    const { headers } = c.res; // Not c.header(), which makes another Response each time once there is one.
-    headers.set(HEADERS.requestId, c.get('requestId'));
-    headers.set('X-Content-Type-Options', 'nosniff');
-    headers.set('Strict-Transport-Security', 'max-age=31536000');
-    if (policy !== undefined && c.get('counted') !== undefined) {
-      headers.set('RateLimit-Policy', policy);
-    }
-  });
+/** Longest header that is parsed, in characters: no browser's Accept is a tenth as long. */
+const MAX_HEADER_LENGTH = 8192;
+
+/** Reads a request's header. One that is too long to be parsed counts as absent. */
+export function readHeader(c: AppContext, name: string): string | undefined {
+  const value = c.req.header(name);
+  return value === undefined || value.length > MAX_HEADER_LENGTH ? undefined : value;
+}
+
+/**
+ * Compares If-None-Match weakly (RFC 9110, section 13.1.2). `*` is ignored.
+ * @returns  Whether the caller has the answer with this ETag.
+ */
+export function hasCurrent(c: AppContext, etag: string | undefined): boolean {
+  const tags = readHeader(c, 'if-none-match')?.split(',') ?? [];
+  return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}
+
+/** How long an answer may be cached, by what its URL fixes. */
+export const CACHE_CONTROL = {
+  /** Nothing is fixed. */
+  fresh: 'no-store',
+  /** The seed is fixed, but another model may be published. */
+  seeded: 'public, max-age=60, must-revalidate',
+  /** Seed and version are fixed: the answer never changes. */
+  pinned: 'public, max-age=31536000, immutable',
+} as const;
+
+/** Part of every ETag. Raise it when the same digits get other bytes, as with another encoder. */
+const RENDERING = 4;
+
+/** An answer whose bytes are determined by a seed and a version of a model. */
+interface PinnedAnswer {
+  /** Path and query of the canonical URL: together with the origin it determines the bytes. */
+  readonly permalink: string;
+  /** Whether the answer holds absolute URLs, so that its bytes depend on the origin too. */
+  readonly holdsUrls: boolean;
+  readonly seed: string;
+  readonly model: { readonly name: string; readonly version: string };
+}
+
+/**
+ * Builds the headers that a 200 and a 304 share. The ETag is a hash of the canonical URL, so it is
+ * known before a digit is drawn. A fresh answer has none.
+ *
+ * @param query     What the caller fixed.
+ * @param warnings  The ignored parameters: see `listWarnings`.
+ */
+export function describePinned(
+  { permalink, holdsUrls, seed, model }: PinnedAnswer,
+  query: {
+    readonly seed: string | undefined;
+    readonly model: { readonly version: string | undefined } | undefined;
+  },
+  origin: string,
+  warnings: readonly string[],
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    ...API_HEADERS,
+    'Cache-Control': CACHE_CONTROL.fresh,
+    'Content-Location': permalink,
+    Link: `<${origin}${permalink}>; rel="canonical"`,
+    [HEADERS.seed]: encodeURIComponent(seed),
+    [HEADERS.model]: `${model.name}@${model.version}`,
+  };
+  if (query.seed !== undefined) {
+    const isPinned = query.model?.version !== undefined;
+    headers['Cache-Control'] = isPinned ? CACHE_CONTROL.pinned : CACHE_CONTROL.seeded;
+    const determinants = `${RENDERING} ${holdsUrls ? origin : ''} ${permalink}`;
+    const hash = sha256(utf8ToBytes(determinants)).subarray(0, 16);
+    headers['ETag'] = `"${bytesToHex(hash)}"`;
+  }
+  if (warnings.length > 0) {
+    headers[HEADERS.warning] = warnings.join('; ');
+  }
+  return headers;
+}
+
+/** Unknown parameters that a warning names, and characters of each name. */
+const MAX_NAMED = 8;
+const MAX_NAME_LENGTH = 32;
+
+/** Writes the warnings about ignored parameters. */
+export function listWarnings(
+  unknown: readonly string[],
+  withoutEffect: readonly string[],
+  format: string,
+): string[] {
+  const warnings: string[] = [];
+  if (unknown.length > 0) {
+    const named = unknown
+      .slice(0, MAX_NAMED)
+      .map((name) => encodeURIComponent([...name].slice(0, MAX_NAME_LENGTH).join('')));
+    const more = unknown.length > MAX_NAMED ? ', ...' : '';
+    warnings.push(`unknown parameters: ${named.join(', ')}${more}`);
+  }
+  if (withoutEffect.length > 0) {
+    warnings.push(`without effect in ${format}: ${withoutEffect.join(', ')}`);
+  }
+  return warnings;
 }

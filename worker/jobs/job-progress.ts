@@ -1,18 +1,20 @@
 /**
- * How far a job is: counted from what lies in the bucket, so that nothing that came twice is counted twice.
+ * The progress of a job and its cost, counted from the objects in the bucket, so that nothing that
+ * was delivered twice is counted twice.
  */
 import type * as z from 'zod';
 import type { jobSchema } from '../../shared/contract/answers.ts';
-import { estimateCost } from './cost.ts';
 import { countPages, countShards, listPage } from './job.ts';
 import type { JobStore, Stop } from './job-store.ts';
 
-export interface JobProgress extends Omit<z.output<typeof jobSchema>, 'url' | 'manifestUrl'> {
-  /** Pages of which shards are missing, in no order. */
+type Job = z.output<typeof jobSchema>;
+
+export interface JobProgress extends Omit<Job, 'url' | 'manifestUrl'> {
+  /** Pages with missing shards, in no order. */
   readonly unfinishedPages: readonly number[];
 }
 
-/** Lists that are asked for at once: Cloudflare opens six connections, and each answer holds a thousand shards. */
+/** Parallel lists: Cloudflare opens six connections, and each answer holds a thousand shards. */
 const LISTS_AT_ONCE = 6;
 
 /** Failures that are named; all are counted. */
@@ -25,7 +27,7 @@ const REASONS: Readonly<Record<Stop, string>> = {
 };
 const GIVEN_UP = 'shards were given up after every retry: the log says why';
 
-/** Counts. @returns  undefined when there is no such job. */
+/** Counts a job's shards. @returns  undefined when there is no such job. */
 export async function readProgress(store: JobStore, id: string): Promise<JobProgress | undefined> {
   const found = await store.read(id);
   if (found === undefined) {
@@ -34,50 +36,42 @@ export async function readProgress(store: JobStore, id: string): Promise<JobProg
   const { record, createdAt } = found;
   const [stop, failures] = await Promise.all([store.readStop(id), store.listFailures(id)]);
   const failed = new Map(failures.map((each) => [each.shard, each.at]));
-  let [done, digits, bytes, drawMs, last] = [0, 0, 0, 0, 0];
+  const sum = { shards: 0, digits: 0, bytes: 0, drawMs: 0, lastAt: 0 };
   const unfinishedPages: number[] = [];
   const countPage = async (page: number): Promise<void> => {
     const shards = await store.listShards(id, record, page);
     for (const each of shards) {
       failed.delete(each.shard);
-      digits += each.n;
-      bytes += each.images.bytes + (each.labels?.bytes ?? 0);
-      drawMs += each.drawMs;
-      last = Math.max(last, each.at.getTime());
+      sum.digits += each.n;
+      sum.bytes += each.images.bytes + (each.labels?.bytes ?? 0);
+      sum.drawMs += each.drawMs;
+      sum.lastAt = Math.max(sum.lastAt, each.at.getTime());
     }
-    done += shards.length;
+    sum.shards += shards.length;
     if (shards.length !== listPage(record, page).length) {
       unfinishedPages.push(page);
     }
   };
-  const pages = Array.from({ length: countPages(record) }, (_, page) => page);
-  const count = async (): Promise<void> => {
-    for (let page = pages.shift(); page !== undefined; page = pages.shift()) {
+  const pages = Array(countPages(record)).keys(); // One iterator, which all counters share.
+  const countPagesInTurn = async (): Promise<void> => {
+    for (const page of pages) {
       await countPage(page);
     }
   };
-  await Promise.all(Array.from({ length: LISTS_AT_ONCE }, count));
+  await Promise.all(Array.from({ length: LISTS_AT_ONCE }, countPagesInTurn));
   const total = countShards(record);
-  const { state, reason } = judge(total, done, failed.size, stop);
-  const { model, seed, start, n, label, format, image, shardDigits } = record;
+  const { hasLabels: _, schema: __, shardDigits, ...described } = record;
   return {
     id,
-    state,
-    reason,
-    model,
-    seed,
-    start,
-    n,
-    label,
-    format,
-    image,
-    shards: { total, done, failed: failed.size, digits: shardDigits },
-    digits,
-    bytes,
-    drawMs,
-    costUsd: estimateCost({ shards: done, digits, drawMs, bytes }, n),
+    ...judge(total, sum.shards, failed.size, stop),
+    ...described,
+    shards: { total, done: sum.shards, failed: failed.size, digits: shardDigits },
+    digits: sum.digits,
+    bytes: sum.bytes,
+    drawMs: sum.drawMs,
+    costUsd: estimateCost(sum, record.n),
     createdAt: createdAt.toISOString(),
-    lastShardAt: done === 0 ? null : new Date(last).toISOString(),
+    lastShardAt: sum.shards === 0 ? null : new Date(sum.lastAt).toISOString(),
     failures: [...failed]
       .slice(0, MAX_NAMED)
       .map(([shard, at]) => ({ shard, at: at.toISOString() })),
@@ -90,7 +84,7 @@ function judge(
   done: number,
   failed: number,
   stop: Stop | undefined,
-): { readonly state: JobProgress['state']; readonly reason: string | null } {
+): Pick<Job, 'state' | 'reason'> {
   if (done === total) {
     return { state: 'done', reason: null };
   }
@@ -100,4 +94,48 @@ function judge(
   return done + failed === total
     ? { state: 'failed', reason: GIVEN_UP }
     : { state: 'running', reason: null };
+}
+
+/**
+ * Cloudflare's list prices in US dollars a million, read in November 2026 at
+ * developers.cloudflare.com/workers/platform/pricing and /queues/platform/pricing.
+ */
+const PER_MILLION = {
+  invocation: 0.3,
+  processorMs: 0.02,
+  queueOperation: 0.4,
+  write: 4.5,
+  read: 0.36,
+} as const;
+
+/** Price of R2 in US dollars a gigabyte and month. */
+const STORAGE = 0.015;
+
+/**
+ * Price of a shard without failures: three queue operations (sent, received, deleted), two reads
+ * (job and stop), three writes (a list and two files).
+ */
+const SHARD =
+  (PER_MILLION.invocation +
+    3 * PER_MILLION.queueOperation +
+    3 * PER_MILLION.write +
+    2 * PER_MILLION.read) /
+  1e6;
+
+/** Estimates the cost in US dollars. @param n  Digits of the whole job. */
+function estimateCost(
+  done: { shards: number; digits: number; drawMs: number; bytes: number },
+  n: number,
+): Job['costUsd'] {
+  const soFar = done.shards * SHARD + (done.drawMs * PER_MILLION.processorMs) / 1e6;
+  return {
+    soFar: roundDollars(soFar),
+    expected: done.digits === 0 ? null : roundDollars((soFar * n) / done.digits),
+    storageMonth: roundDollars((done.bytes / 1e9) * STORAGE),
+  };
+}
+
+/** Rounds to a millionth of a dollar. */
+function roundDollars(dollars: number): number {
+  return Math.round(dollars * 1e6) / 1e6;
 }

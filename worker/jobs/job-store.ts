@@ -1,10 +1,10 @@
 /**
- * Where jobs lie: a bucket of their own, so that the models' is only read. What a job has come to is what lies there, and nothing
- * else: no counter that a second delivery would spoil.
+ * The bucket of jobs. It is not the models' bucket, which is only read. The objects alone tell how
+ * far a job is: there is no counter that a second delivery would spoil.
  *
- *     jobs/ID/job.json                     what it is; written once
+ *     jobs/ID/job.json                     the job's record; written once
  *     jobs/ID/labels/SHARD-SHA256.FORMAT   a shard's labels
- *     jobs/ID/images/SHARD-SHA256.FORMAT   its images, written last: what has images is whole
+ *     jobs/ID/images/SHARD-SHA256.FORMAT   its images, written last: a shard with images is whole
  *     jobs/ID/failed/SHARD                 a shard that was given up
  *     jobs/ID/stopped                      why nothing more is drawn
  */
@@ -14,35 +14,37 @@ import {
   jobRecordSchema,
   locateShard,
   PAGE_SHARDS,
+  type JobMessage,
   type JobRecord,
 } from './job.ts';
 
-/** What is used of an R2 object. */
-export interface JobObject {
+/** The used part of an R2 object. */
+interface JobObject {
   readonly key: string;
   readonly size: number;
   readonly uploaded: Date;
   readonly customMetadata?: Record<string, string>;
 }
 
-/** The same with its content. */
-export interface JobObjectBody extends JobObject {
+interface JobObjectBody extends JobObject {
   readonly body: ReadableStream;
   text(): Promise<string>;
 }
 
-interface PutOptions {
-  readonly onlyIf?: { readonly etagDoesNotMatch: string };
-  readonly sha256?: string;
-  readonly customMetadata?: Record<string, string>;
-}
-
-/** What is used of an R2 bucket's binding. */
+/** The used part of an R2 bucket's binding. */
 export interface JobBucket {
   head(key: string): Promise<JobObject | null>;
   get(key: string): Promise<JobObjectBody | null>;
   /** @returns  null when the condition failed. */
-  put(key: string, value: Uint8Array | string, options: PutOptions): Promise<unknown>;
+  put(
+    key: string,
+    value: Uint8Array | string,
+    options: {
+      readonly onlyIf?: { readonly etagDoesNotMatch: string };
+      readonly sha256?: string;
+      readonly customMetadata?: Record<string, string>;
+    },
+  ): Promise<unknown>;
   delete(keys: string[]): Promise<void>;
   list(options: {
     prefix: string;
@@ -52,8 +54,25 @@ export interface JobBucket {
   }): Promise<{ objects: JobObject[]; truncated: boolean; cursor?: string }>;
 }
 
-/** Why nothing more is drawn: its owner said so; its model's version is gone; the queue did not take its shards. */
-export const STOPS = ['cancelled', 'model_gone', 'queue_failed'] as const;
+/** Everything that starts jobs. */
+export interface Jobs {
+  readonly store: JobStore;
+  readonly queue: JobQueue;
+  readonly secret: string;
+}
+
+/** The reason why a service has no jobs, worded for the public. */
+export interface NoJobs {
+  readonly reason: string;
+}
+
+/** The used part of a queue's binding. */
+export interface JobQueue {
+  sendBatch(messages: { body: JobMessage; delaySeconds?: number }[]): Promise<unknown>;
+}
+
+/** Why nothing more is drawn: by its owner, or since the model or the queue failed. */
+const STOPS = ['cancelled', 'model_gone', 'queue_failed'] as const;
 export type Stop = (typeof STOPS)[number];
 
 /** A file of a shard. */
@@ -64,32 +83,38 @@ export interface ShardFile {
   readonly sha256: string;
 }
 
-/** A shard that is there. */
-export interface StoredShard {
+/** A shard in the bucket. */
+interface StoredShard {
   readonly shard: number;
   readonly start: number;
   readonly n: number;
   readonly images: ShardFile;
   /** Absent without classes. */
   readonly labels: ShardFile | undefined;
-  /** Milliseconds that drawing it took. */
+  /** Milliseconds that drawing took. */
   readonly drawMs: number;
   readonly at: Date;
 }
 
-/** A shard's content. */
+/** A file of a drawn shard. */
+interface DrawnFile {
+  readonly bytes: Uint8Array;
+  /** 64 hex digits. */
+  readonly sha256: string;
+}
+
+/** A drawn shard. */
 export interface ShardContent {
-  readonly images: Uint8Array;
-  readonly imagesSha256: string;
-  readonly labels: Uint8Array | undefined;
-  readonly labelsSha256: string;
+  readonly images: DrawnFile;
+  /** Absent without classes. */
+  readonly labels: DrawnFile | undefined;
   readonly drawMs: number;
 }
 
-/** Only where nothing lies: whoever comes second changes nothing. */
+/** Create-only: a second write is a no-op. */
 const CREATE = { onlyIf: { etagDoesNotMatch: '*' } } as const;
 
-/** Digits of a shard's number in a key, so that keys sort as numbers do; the first of them are its page. */
+/** Digits of a shard number in a key: keys sort as numbers do, and the first digits are a page. */
 const SHARD_PLACES = 6;
 const PAGE_PLACES = SHARD_PLACES - Math.log10(PAGE_SHARDS);
 
@@ -100,7 +125,7 @@ export class JobStore {
     this.#bucket = bucket;
   }
 
-  /** Writes a job down, unless it is there. */
+  /** Writes a job's record, unless there is one. */
   async create(id: string, record: JobRecord): Promise<void> {
     await this.#bucket.put(`jobs/${id}/job.json`, JSON.stringify(record), CREATE);
   }
@@ -110,12 +135,11 @@ export class JobStore {
     id: string,
   ): Promise<{ readonly record: JobRecord; readonly createdAt: Date } | undefined> {
     const object = await this.#bucket.get(`jobs/${id}/job.json`);
-    return object === null
-      ? undefined
-      : {
-          record: jobRecordSchema.parse(JSON.parse(await object.text())),
-          createdAt: object.uploaded,
-        };
+    if (object === null) {
+      return undefined;
+    }
+    const record = jobRecordSchema.parse(JSON.parse(await object.text()));
+    return { record, createdAt: object.uploaded };
   }
 
   async readStop(id: string): Promise<Stop | undefined> {
@@ -129,7 +153,7 @@ export class JobStore {
     await this.#bucket.put(`jobs/${id}/stopped`, '', { ...CREATE, customMetadata: { why } });
   }
 
-  /** Forgets that a job was stopped, and what was given up. */
+  /** Deletes the marks that the job was stopped and that shards were given up. */
   async resume(id: string): Promise<void> {
     const failures = await this.#list(`jobs/${id}/failed/`);
     const keys = [`jobs/${id}/stopped`, ...failures.map(({ key }) => key)];
@@ -139,10 +163,10 @@ export class JobStore {
   }
 
   async giveUp(id: string, shard: number): Promise<void> {
-    await this.#bucket.put(`jobs/${id}/failed/${writeShard(shard)}`, '', CREATE);
+    await this.#bucket.put(`jobs/${id}/failed/${padShard(shard)}`, '', CREATE);
   }
 
-  /** Lists shards that were given up, some of which may have been drawn all the same. */
+  /** Lists shards that were given up. Some may have been drawn afterwards. */
   async listFailures(id: string): Promise<{ readonly shard: number; readonly at: Date }[]> {
     const objects = await this.#list(`jobs/${id}/failed/`);
     return objects.map(({ key, uploaded }) => ({
@@ -152,67 +176,58 @@ export class JobStore {
   }
 
   async hasShard(id: string, shard: number): Promise<boolean> {
-    const { objects } = await this.#bucket.list({
-      prefix: `jobs/${id}/images/${writeShard(shard)}-`,
-      limit: 1,
-    });
-    return objects.length > 0;
+    const prefix = `jobs/${id}/images/${padShard(shard)}-`;
+    return (await this.#bucket.list({ prefix, limit: 1 })).objects.length > 0;
   }
 
   /**
-   * Writes a shard, images last. The bucket refuses what does not have its hash.
-   * @returns  false when it was there already.
+   * Writes a shard, images last. The bucket verifies the hashes.
+   * @returns  false when the shard was there already.
    */
   async putShard(
     id: string,
     { format }: JobRecord,
     shard: number,
-    content: ShardContent,
+    { images, labels, drawMs }: ShardContent,
   ): Promise<boolean> {
-    const { images, imagesSha256, labels, labelsSha256, drawMs } = content;
-    if (labels !== undefined) {
-      const key = `jobs/${id}/labels/${writeShard(shard)}-${labelsSha256}.${format}`;
-      await this.#bucket.put(key, labels, { ...CREATE, sha256: labelsSha256 });
-    }
-    const written = await this.#bucket.put(
-      `jobs/${id}/images/${writeShard(shard)}-${imagesSha256}.${format}`,
-      images,
-      {
+    const put = (part: JobPart, { bytes, sha256 }: DrawnFile, metadata: Record<string, string>) =>
+      this.#bucket.put(`jobs/${id}/${part}/${padShard(shard)}-${sha256}.${format}`, bytes, {
         ...CREATE,
-        sha256: imagesSha256,
-        customMetadata: { ms: String(Math.round(drawMs)), labels: labelsSha256 },
-      },
-    );
-    return written !== null;
+        sha256,
+        customMetadata: metadata,
+      });
+    if (labels !== undefined) {
+      await put('labels', labels, {});
+    }
+    const metadata = { ms: String(Math.round(drawMs)), labels: labels?.sha256 ?? '' };
+    return (await put('images', images, metadata)) !== null;
   }
 
-  /** Lists a page's shards that are there, in order, each once: were there two of one number, the first counts for every reader. */
+  /** Lists the stored shards of a page in order. Of two with one number the first counts. */
   async listShards(id: string, record: JobRecord, page: number): Promise<StoredShard[]> {
     const prefix = `jobs/${id}/images/`;
-    const labelsBytes = (n: number) => encodeShardHeads(record, n).labels.length + n;
-    const whole = labelsBytes(record.shardDigits);
+    const countLabelBytes = (n: number) => encodeShardHeads(record, n).labels.length + n;
+    const wholeBytes = countLabelBytes(record.shardDigits);
     const shards: StoredShard[] = [];
-    for (const { key, size, uploaded, customMetadata } of await this.#list(
-      prefix + String(page).padStart(PAGE_PLACES, '0'),
-    )) {
+    const objects = await this.#list(prefix + String(page).padStart(PAGE_PLACES, '0'));
+    for (const { key, size, uploaded, customMetadata } of objects) {
       const name = key.slice(prefix.length);
       const shard = Number(name.slice(0, SHARD_PLACES));
       if (shard === shards.at(-1)?.shard) {
         continue;
       }
       const range = locateShard(record, shard);
-      const labels = customMetadata?.['labels'] ?? '';
+      const labelsSha256 = customMetadata?.['labels'] ?? '';
+      const labels = {
+        name: `${padShard(shard)}-${labelsSha256}.${record.format}`,
+        bytes: range.n === record.shardDigits ? wholeBytes : countLabelBytes(range.n),
+        sha256: labelsSha256,
+      };
       shards.push({
         shard,
         ...range,
         images: { name, bytes: size, sha256: name.slice(SHARD_PLACES + 1, SHARD_PLACES + 65) },
-        labels: record.hasLabels
-          ? {
-              name: `${writeShard(shard)}-${labels}.${record.format}`,
-              bytes: range.n === record.shardDigits ? whole : labelsBytes(range.n),
-              sha256: labels,
-            }
-          : undefined,
+        labels: record.hasLabels ? labels : undefined,
         drawMs: Number(customMetadata?.['ms'] ?? 0),
         at: uploaded,
       });
@@ -222,7 +237,7 @@ export class JobStore {
 
   /**
    * Opens a shard's file.
-   * @param isHead  Looks only: the body is null.
+   * @param isHead  Reads no body: the body is null.
    * @returns       undefined when there is no such file.
    */
   async openFile(
@@ -232,23 +247,22 @@ export class JobStore {
     isHead: boolean,
   ): Promise<{ readonly size: number; readonly body: ReadableStream | null } | undefined> {
     const key = `jobs/${id}/${part}/${name}`;
-    if (isHead) {
-      const found = await this.#bucket.head(key);
-      return found === null ? undefined : { size: found.size, body: null };
+    if (!isHead) {
+      return (await this.#bucket.get(key)) ?? undefined;
     }
-    return (await this.#bucket.get(key)) ?? undefined;
+    const found = await this.#bucket.head(key);
+    return found === null ? undefined : { size: found.size, body: null };
   }
 
   async #list(prefix: string): Promise<JobObject[]> {
     const all: JobObject[] = [];
     let cursor: string | undefined;
     do {
-      // With metadata a list may be cut shorter than its limit.
-      const { objects, ...rest } = await this.#bucket.list({
-        prefix,
-        include: ['customMetadata'],
-        ...(cursor !== undefined && { cursor }),
-      });
+      // With metadata a list may be shorter than its limit.
+      const options = { prefix, include: ['customMetadata' as const] };
+      const { objects, ...rest } = await this.#bucket.list(
+        cursor === undefined ? options : { ...options, cursor },
+      );
       all.push(...objects);
       cursor = rest.truncated ? rest.cursor : undefined;
     } while (cursor !== undefined);
@@ -256,6 +270,6 @@ export class JobStore {
   }
 }
 
-function writeShard(shard: number): string {
+function padShard(shard: number): string {
   return String(shard).padStart(SHARD_PLACES, '0');
 }

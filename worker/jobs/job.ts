@@ -1,5 +1,5 @@
 /**
- * A job as it is written down: what it is, its id, and the shards that it is split into. Pure.
+ * A job: its record, its id, and the shards that it is split into. Pure.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
@@ -16,7 +16,7 @@ import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts'
 
 export const jobIdSchema = z.string().regex(/^[0-9a-f]{32}$/);
 
-/** What lies in the bucket. How it was split stays as it is, whatever later versions of this code would do. */
+/** The record in the bucket. It keeps how the job was split, whatever later code would choose. */
 export const jobRecordSchema = z.object({
   schema: z.literal(1),
   model: z.object({ name: modelNameSchema, version: modelVersionSchema }),
@@ -28,15 +28,15 @@ export const jobRecordSchema = z.object({
   format: z.enum(Object.keys(JOB_FORMATS) as JobFormat[]),
   image: z.object({ height: z.int(), width: z.int(), channels: z.int() }),
   hasLabels: z.boolean(),
-  /** Of each shard but the last. */
+  /** Digits of each shard but the last. */
   shardDigits: z.int().min(1),
 });
 export type JobRecord = z.output<typeof jobRecordSchema>;
 
-/** Shards that one list of the bucket can tell. */
+/** Shards that one list of the bucket can hold. */
 export const PAGE_SHARDS = 1000;
 
-/** What a message of the queue asks for: a shard to be drawn, or the shards of a page that are missing to be asked for. */
+/** A message of the queue: draw a shard, or send messages for the missing shards of a page. */
 export const jobMessageSchema = z.union([
   z.strictObject({
     job: jobIdSchema,
@@ -56,12 +56,13 @@ export const jobMessageSchema = z.union([
 export type JobMessage = z.output<typeof jobMessageSchema>;
 
 /**
- * The most that a shard is: digits; bytes of its images, which an isolate of 128 MB holds whole, since their key is their hash;
- * and multiply-accumulates, of which the engine does some 2e10 a second, so that the 30 seconds of a consumer are six times enough.
+ * Bounds of a shard. An isolate of 128 MB holds the bytes of its images whole, since their key is
+ * their hash. The engine does some 2e10 multiply-accumulates a second, so a shard takes a sixth of
+ * a consumer's 30 seconds.
  */
 const SHARD = { digits: 10_000, bytes: 8_000_000, macs: 1e11 } as const;
 
-/** Digits of a shard. @param macs  Multiply-accumulates a digit. */
+/** Chooses the digits of a shard. @param macs  Multiply-accumulates for one digit. */
 export function chooseShardDigits(pixelBytes: number, macs: number): number {
   return Math.max(
     1,
@@ -70,8 +71,8 @@ export function chooseShardDigits(pixelBytes: number, macs: number): number {
 }
 
 /**
- * The same for the same digits, whoever asks and when: so that a job that is started twice is one. The number in it rises when the same
- * digits get other bytes.
+ * Derives the id from the digits, so that a job that is started twice is one job. Raise the number
+ * in the text when the same digits get other bytes.
  */
 export function deriveJobId(job: PinnedJob): string {
   return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildJobUrl(job)}`))).slice(0, 32);
@@ -85,7 +86,7 @@ export function countPages(record: JobRecord): number {
   return Math.ceil(countShards(record) / PAGE_SHARDS);
 }
 
-/** The numbers of a page's shards. */
+/** Lists the numbers of a page's shards. */
 export function listPage(record: JobRecord, page: number): number[] {
   const first = page * PAGE_SHARDS;
   return Array.from(
@@ -94,7 +95,7 @@ export function listPage(record: JobRecord, page: number): number[] {
   );
 }
 
-/** Which digits a shard has. */
+/** Locates a shard's digits in the seed's row. */
 export function locateShard(
   { start, n, shardDigits }: JobRecord,
   shard: number,
@@ -103,7 +104,7 @@ export function locateShard(
   return { start: start + first, n: Math.min(shardDigits, n - first) };
 }
 
-/** What a shard's files begin with, by what they hold. */
+/** Encodes the headers of a shard's files. */
 export function encodeShardHeads(
   { format, image }: JobRecord,
   n: number,

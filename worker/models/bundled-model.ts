@@ -1,5 +1,5 @@
 /**
- * The model that is built into the worker: it serves when nothing is published, or nothing that is good.
+ * The model that is built into the worker: it serves when no good model is published.
  */
 import manifest from '../../models/digits/manifest.json';
 import topology from '../../models/digits/model.json';
@@ -13,31 +13,34 @@ import {
 } from '../../shared/model/artifact.ts';
 import type { StoredModel } from './model-store.ts';
 
-export const BUNDLED_MODEL = {
+/** A model that needs no storage. */
+export interface BundledModel {
+  readonly name: string;
+  readonly version: string;
+  /** @throws ArtifactError  When the manifest is broken. */
+  read(): StoredModel;
+  /** Reads a file as it was published. @returns  undefined when there is no such file. */
+  readFile(path: string): Uint8Array | undefined;
+}
+
+export const BUNDLED_MODEL: BundledModel = {
   name: manifest.name,
   version: manifest.version,
-  /**
-   * Parses and checks it, as if it came from the bucket.
-   * @throws ArtifactError  When the repository's own model is broken.
-   */
-  read(): StoredModel {
+  read() {
     const bytes = new TextEncoder().encode(JSON.stringify(manifest));
     return { parsed: parseManifest(bytes), weights: new Uint8Array(weights) };
   },
-  /**
-   * Reads one of its files as it was published.
-   * @returns  undefined when there is no such file.
-   */
-  readFile(path: string): Uint8Array | undefined {
+  readFile(path) {
     switch (path) {
       case MANIFEST_FILE:
         return encodeManifest(this.read().parsed.manifest);
       case TOPOLOGY_FILE:
-        return new TextEncoder().encode(JSON.stringify(topology)); // As the trainer writes it; its hash is checked.
+        // The trainer writes it without spaces too; the caller checks its hash.
+        return new TextEncoder().encode(JSON.stringify(topology));
       case WEIGHTS_FILE:
         return new Uint8Array(weights);
       default:
         return undefined;
     }
   },
-} as const;
+};

@@ -1,6 +1,7 @@
 /**
- * Which model serves: follows the bucket's pointer without making a request wait, switches only to a model that was
- * loaded whole and has drawn, keeps the last good one through every failure, and falls back to the bundled one.
+ * Decides which model serves. Revalidates the bucket's pointer in the background, switches only to
+ * a model that was loaded whole and has drawn, keeps the last good model through every failure, and
+ * falls back to the bundled one.
  */
 import {
   ArtifactError,
@@ -11,26 +12,34 @@ import {
 } from '../../shared/model/artifact.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
+import type { Defer } from '../context.ts';
+import { BusyError, ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
+import type { BundledModel } from './bundled-model.ts';
+import { ModelCache, type Generator, type Lease, type ModelOrigin } from './model-cache.ts';
 import { limitTime, StorageError, type ModelStore, type StoredModel } from './model-store.ts';
-import {
-  SamplerCache,
-  type Defer,
-  type Generator,
-  type Lease,
-  type ModelOrigin,
-} from './sampler-cache.ts';
-import { BusyError, WorkGate } from '../http/work-gate.ts';
 
-/** Beside the default, so many named models are kept up to date in the background. */
+/** How long a request waits for storage, in milliseconds: docs/deploy.md promises it. */
+export const WAITS = {
+  /** For one object, head and body. */
+  readMs: 5_000,
+  /** At the isolate's first request, before the bundled model answers. */
+  firstMs: 6_000,
+  /** At the first request after a silence, before the last good model answers. */
+  silenceMs: 2_000,
+  /** For a version that is being loaded. */
+  loadMs: 10_000,
+} as const;
+
+/** Named models, beside the default, that are revalidated in the background. */
 const MAX_FOLLOWED_NAMES = 3;
 
-/** A refresh that is not over by then belonged to a request that was cut off: another may begin. */
+/** A refresh that takes longer was cut off with its request: another may begin. */
 const REFRESH_EXPIRES_MS = 30_000;
 
 /**
- * After a silence this long the pointer is waited for: else the first request in hours would get the model of hours ago.
- * While requests come in, none waits.
+ * After such a silence a request waits for the pointer. Otherwise the first request in hours would
+ * get the model of hours ago.
  */
 const SILENCE_MS = 40_000;
 
@@ -39,10 +48,10 @@ const KEPT = { models: 6, weightBytes: 24 * 1024 * 1024 };
 
 const RETRY_AFTER_SECONDS = 10;
 
-/** Models that requests have loaded at once: files and weights of each may take 32 MiB. */
+/** Loads that requests begin at once: the files and weights of each may take 32 MiB. */
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: REFRESH_EXPIRES_MS };
 
-/** What a request asks for: nothing (the default model), a name, or one version of a name. */
+/** The model that a request names: the default when undefined, a name, or a version of a name. */
 export type ModelChoice =
   | { readonly name: string; readonly version: string | undefined }
   | undefined;
@@ -51,35 +60,20 @@ export type Acquired =
   | { readonly ok: true; readonly lease: Lease }
   | { readonly ok: false; readonly error: ApiError };
 
-/** For /healthz; `failure` is worded for the public. */
+/** For /healthz. */
 export interface Health {
   readonly serving: Omit<Generator, 'sampler'> | undefined;
-  readonly failure: Failure | undefined;
+  /** Why the pointer's model does not serve, worded for the public; `at` is ms since 1970. */
+  readonly failure: (Described & { readonly at: number }) | undefined;
 }
 
-/** Why the model that the pointer names does not serve. */
-export interface Failure {
+interface Described {
   readonly reason: string;
   readonly message: string;
-  /** Milliseconds since 1970. */
-  readonly at: number;
 }
 
-export interface GeneratorSource {
-  /**
-   * Takes hold of the model that answers. Waits for storage only at the isolate's first request, at the first after a
-   * long silence, and for a version that is not loaded yet.
-   *
-   * @param defer  Given work that goes on after the answer.
-   */
-  acquire(choice: ModelChoice, defer: Defer): Promise<Acquired>;
-  getHealth(defer: Defer): Promise<Health>;
-  /** Lists what a request can name without a version. */
-  list(defer: Defer): Promise<ModelList>;
-}
-
-/** Which models are published, and the bundled one where no published one has its name. */
-export interface ModelList {
+/** The published models, and the bundled one unless a published model has its name. */
+interface ModelList {
   readonly default: string;
   readonly models: readonly {
     readonly name: string;
@@ -88,77 +82,66 @@ export interface ModelList {
   }[];
 }
 
-export interface GeneratorSourceOptions {
-  readonly store: ModelStore;
-  /** False when nothing is ever published, so that the bundled model serves by intent; true when not given. */
+interface GeneratorSourceOptions {
+  readonly store: Pick<ModelStore, 'readPointer' | 'readModel'>;
+  /** False when nothing is ever published, so that the bundled model serves by intent. */
   readonly follows?: boolean;
-  /** The model inside the worker's bundle: parsed when it is first needed. */
-  readonly bundled: {
-    readonly name: string;
-    readonly version: string;
-    readonly read: () => StoredModel;
-  };
+  readonly bundled: Pick<BundledModel, 'name' | 'version' | 'read'>;
   readonly openModel: (parsed: ParsedManifest, weights: Uint8Array) => Promise<Sampler>;
   readonly refreshMs: number;
-  /** How long the isolate's first request waits for the bucket before the bundled model answers. */
-  readonly firstWaitMs: number;
-  /** How long the first request after a silence waits for the bucket before the last good model answers. */
-  readonly silenceWaitMs: number;
-  /** How long a request waits for a version that is being loaded. */
-  readonly loadWaitMs: number;
+  readonly waits: Readonly<Record<'firstMs' | 'silenceMs' | 'loadMs', number>>;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly log: Log;
 }
 
-export function createGeneratorSource(options: GeneratorSourceOptions): GeneratorSource {
-  return new FollowingSource(options);
-}
-
 /** Key of the default model's slot; no name is empty. */
 const DEFAULT_SLOT = '';
 
-class FollowingSource implements GeneratorSource {
+export class GeneratorSource {
   readonly #options: GeneratorSourceOptions;
-  readonly #cache: SamplerCache;
-  /** What requests have loaded; a refresh loads one model after the other, and does not wait for them. */
-  readonly #loads: WorkGate;
-  /** The last good model of the default and of each followed name, held. Names in the order of their last use. */
+  readonly #cache: ModelCache;
+  /** Limits the loads that requests begin. A refresh loads one model at a time, and never waits. */
+  readonly #loads: ConcurrencyLimit;
+  /** Leases of the last good default model and of each followed name, least recently used first. */
   readonly #slots = new Map<string, Lease>();
   #pointer: { readonly value: Pointer; readonly etag: string } | undefined;
-  #failure: Failure | undefined;
+  #failure: Health['failure'];
   #first: Promise<void> | undefined;
   #refreshedAt = -Infinity;
-  #refreshing = false;
+  #isRefreshing = false;
 
   constructor(options: GeneratorSourceOptions) {
+    const waitMs = options.waits.loadMs;
     this.#options = options;
-    this.#cache = new SamplerCache({ ...KEPT, waitMs: options.loadWaitMs });
-    this.#loads = new WorkGate({ ...LOADS, waitMs: options.loadWaitMs }, options.clock);
+    this.#cache = new ModelCache({ ...KEPT, waitMs });
+    this.#loads = new ConcurrencyLimit({ ...LOADS, waitMs }, options.clock);
   }
 
+  /**
+   * Acquires the model that answers. Waits for storage only at the isolate's first request, at the
+   * first after a long silence, and for a version that is not loaded yet.
+   *
+   * @param defer  Keeps loads and refreshes alive after the answer.
+   */
   async acquire(choice: ModelChoice, defer: Defer): Promise<Acquired> {
     if (choice?.version !== undefined) {
       return this.#acquireVersion(choice.name, choice.version, defer);
     }
-    await this.#keepFresh(defer);
+    await this.#revalidate(defer);
     return choice === undefined
       ? this.#acquireDefault(defer)
       : this.#acquireName(choice.name, defer);
   }
 
   async getHealth(defer: Defer): Promise<Health> {
-    const acquired = await this.acquire(undefined, defer);
-    if (!acquired.ok) {
-      return { serving: undefined, failure: this.#failure };
-    }
-    const { name, version, origin, loadedAt } = acquired.lease.generator;
-    acquired.lease.release();
-    return { serving: { name, version, origin, loadedAt }, failure: this.#failure };
+    const serving = await useModel(this, undefined, defer, ({ sampler: _, ...facts }) => facts);
+    return { serving: 'code' in serving ? undefined : serving, failure: this.#failure };
   }
 
+  /** Lists what a request can name without a version. */
   async list(defer: Defer): Promise<ModelList> {
-    await this.#keepFresh(defer);
+    await this.#revalidate(defer);
     const pointer = this.#pointer?.value;
     const { name, version } = this.#options.bundled;
     const published = Object.entries(pointer?.models ?? {}).map(([each, model]) => ({
@@ -173,8 +156,7 @@ class FollowingSource implements GeneratorSource {
   }
 
   async #acquireDefault(defer: Defer): Promise<Acquired> {
-    const held = this.#slots.get(DEFAULT_SLOT)?.generator;
-    const lease = held && this.#cache.acquireLoaded(keyOf(held));
+    const lease = this.#acquireHeld(DEFAULT_SLOT);
     return lease === undefined
       ? this.#tryAcquire(() => this.#acquireBundled(defer))
       : { ok: true, lease };
@@ -182,11 +164,11 @@ class FollowingSource implements GeneratorSource {
 
   async #acquireName(name: string, defer: Defer): Promise<Acquired> {
     const slot = this.#pointer?.value.default === name ? DEFAULT_SLOT : name;
-    const held = this.#slots.get(slot)?.generator;
-    const lease = held?.name === name ? this.#cache.acquireLoaded(keyOf(held)) : undefined;
+    const lease = this.#acquireHeld(slot, name);
     if (lease !== undefined) {
       return { ok: true, lease };
     }
+    const isBundled = name === this.#options.bundled.name;
     const target = findModel(this.#pointer?.value, name);
     if (target !== undefined) {
       const acquired = await this.#tryAcquire(() =>
@@ -195,20 +177,20 @@ class FollowingSource implements GeneratorSource {
       if (acquired.ok) {
         this.#follow(slot, acquired.lease.generator);
       }
-      if (acquired.ok || name !== this.#options.bundled.name) {
+      if (acquired.ok || !isBundled) {
         return acquired;
       }
     }
-    return name === this.#options.bundled.name
+    return isBundled
       ? this.#tryAcquire(() => this.#acquireBundled(defer))
       : { ok: false, error: { code: 'model_not_found', model: name } };
   }
 
   async #acquireVersion(name: string, version: string, defer: Defer): Promise<Acquired> {
     const { bundled } = this.#options;
-    const loaded = this.#cache.acquireLoaded(keyOf({ origin: 'r2', name, version }));
-    if (loaded !== undefined) {
-      return { ok: true, lease: loaded };
+    const lease = this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version }));
+    if (lease !== undefined) {
+      return { ok: true, lease };
     }
     return this.#tryAcquire(
       () =>
@@ -219,53 +201,54 @@ class FollowingSource implements GeneratorSource {
     );
   }
 
-  /** @param pinned  Set when the caller named the version: what is not there was asked for wrongly. */
+  /** @param pinned  The version that the caller named: when it is missing, the caller was wrong. */
   async #tryAcquire(acquire: () => Promise<Lease>, pinned?: string): Promise<Acquired> {
+    const retryAfterSeconds = RETRY_AFTER_SECONDS;
     try {
       return { ok: true, lease: await acquire() };
     } catch (cause) {
-      if (
-        pinned !== undefined &&
-        cause instanceof ArtifactError &&
-        cause.failure.reason === 'missing'
-      ) {
+      const failure = describeFailure(cause);
+      if (pinned !== undefined && failure.reason === 'missing') {
         return { ok: false, error: { code: 'model_not_found', model: pinned } };
       }
       if (cause instanceof BusyError) {
-        return { ok: false, error: { code: 'busy', retryAfterSeconds: RETRY_AFTER_SECONDS } };
+        return { ok: false, error: { code: 'busy', retryAfterSeconds } };
       }
-      this.#options.log({
-        level: 'error',
-        event: 'model_load_failed',
-        model: pinned,
-        ...describeFailure(cause),
-        cause,
-      });
-      return {
-        ok: false,
-        error: { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS },
-      };
+      const event = 'model_load_failed';
+      this.#options.log({ level: 'error', event, model: pinned, ...failure, cause });
+      return { ok: false, error: { code: 'model_unavailable', retryAfterSeconds } };
     }
   }
 
-  /** @param gate  Where the load waits its turn. */
+  /** Acquires the last good model of a slot. @param name  The name that it must have. */
+  #acquireHeld(slot: string, name?: string): Lease | undefined {
+    const held = this.#slots.get(slot)?.generator;
+    return held === undefined || (name !== undefined && held.name !== name)
+      ? undefined
+      : this.#cache.acquireLoaded(buildCacheKey(held));
+  }
+
+  /** @param limit  Where the load waits for its turn; a refresh does not wait. */
   #acquireStored(
     name: string,
     version: string,
     manifestSha256: string | undefined,
     defer: Defer,
-    gate?: WorkGate,
+    limit?: ConcurrencyLimit,
   ): Promise<Lease> {
-    const read = async () =>
+    const load = async () =>
       this.#open(await this.#options.store.readModel(name, version, manifestSha256), 'r2');
-    const load = gate === undefined ? read : () => gate.run(read, defer);
-    return this.#cache.acquire(keyOf({ origin: 'r2', name, version }), load, defer);
+    return this.#cache.acquire(
+      buildCacheKey({ origin: 'r2', name, version }),
+      limit === undefined ? load : () => limit.run(load, defer),
+      defer,
+    );
   }
 
   #acquireBundled(defer: Defer): Promise<Lease> {
     const { name, version, read } = this.#options.bundled;
     return this.#cache.acquire(
-      keyOf({ origin: 'bundled', name, version }),
+      buildCacheKey({ origin: 'bundled', name, version }),
       async () => this.#open(read(), 'bundled'),
       defer,
     );
@@ -277,30 +260,30 @@ class FollowingSource implements GeneratorSource {
     return { sampler, name, version, origin, loadedAt: this.#options.clock() };
   }
 
-  /** Begins a refresh when one is due; waits for it only when nothing was ever loaded, or for long. */
-  async #keepFresh(defer: Defer): Promise<void> {
-    if (this.#options.follows === false) {
+  /** Begins a refresh when one is due. Waits for it at the first request and after a silence. */
+  async #revalidate(defer: Defer): Promise<void> {
+    const { follows = true, clock, refreshMs, waits } = this.#options;
+    if (!follows) {
       return;
     }
-    const now = this.#options.clock();
-    const due =
-      now >= this.#refreshedAt + (this.#refreshing ? REFRESH_EXPIRES_MS : this.#options.refreshMs);
-    if (due) {
-      const silence = now - this.#refreshedAt;
+    const now = clock();
+    const silenceMs = now - this.#refreshedAt;
+    if (silenceMs >= (this.#isRefreshing ? REFRESH_EXPIRES_MS : refreshMs)) {
       this.#refreshedAt = now;
-      this.#refreshing = true;
+      this.#isRefreshing = true;
       const refresh = this.#refresh(defer).finally(() => {
-        this.#refreshing = false;
+        this.#isRefreshing = false;
       });
       defer(refresh);
-      if (this.#first !== undefined && silence >= SILENCE_MS) {
-        await limitTime(refresh, this.#options.silenceWaitMs, 'the refresh').catch(() => undefined); // The last good one it is.
+      if (this.#first !== undefined && silenceMs >= SILENCE_MS) {
+        // When the wait is over, the last good model answers.
+        await limitTime(refresh, waits.silenceMs, 'the refresh').catch(() => undefined);
       }
       this.#first ??= refresh;
     }
     if (this.#first !== undefined && this.#slots.size === 0 && this.#failure === undefined) {
-      await limitTime(this.#first, this.#options.firstWaitMs, 'the first load').catch(
-        (cause: unknown) => this.#fail(cause),
+      await limitTime(this.#first, waits.firstMs, 'the first load').catch((cause: unknown) =>
+        this.#fail(cause),
       );
     }
   }
@@ -309,10 +292,10 @@ class FollowingSource implements GeneratorSource {
   async #refresh(defer: Defer): Promise<void> {
     try {
       const reading = await this.#options.store.readPointer(this.#pointer?.etag);
-      if (reading.state === 'missing') {
+      if (reading === 'missing') {
         throw new ArtifactError({ reason: 'missing', what: POINTER_KEY });
       }
-      if (reading.state === 'read') {
+      if (reading !== 'unchanged') {
         this.#pointer = { value: reading.pointer, etag: reading.etag };
       }
     } catch (cause) {
@@ -328,26 +311,27 @@ class FollowingSource implements GeneratorSource {
     const name = slot === DEFAULT_SLOT ? pointer?.default : slot;
     const target = name === undefined ? undefined : findModel(pointer, name);
     if (name === undefined || target === undefined) {
-      return; // A name that is published no more: its last good version goes on serving while it is held.
+      return; // The last good version of a withdrawn name serves while its slot is kept.
     }
     const held = this.#slots.get(slot)?.generator;
-    if (held?.name === name && held.version === target.version) {
-      this.#succeed(slot);
-      return;
-    }
     try {
-      const lease = await this.#acquireStored(name, target.version, target.manifestSha256, defer);
-      this.#follow(slot, lease.generator);
-      lease.release();
-      this.#succeed(slot);
+      if (held?.name !== name || held.version !== target.version) {
+        const { version, manifestSha256 } = target;
+        const lease = await this.#acquireStored(name, version, manifestSha256, defer);
+        this.#follow(slot, lease.generator);
+        lease.release();
+      }
+      if (slot === DEFAULT_SLOT) {
+        this.#failure = undefined;
+      }
     } catch (cause) {
       this.#fail(cause, slot, `${name}@${target.version}`);
     }
   }
 
-  /** Makes a loaded model the one that its slot serves, and lets go of its predecessor. */
+  /** Makes a loaded model serve its slot, and releases the slot's previous model. */
   #follow(slot: string, generator: Generator): void {
-    const lease = this.#cache.acquireLoaded(keyOf(generator));
+    const lease = this.#cache.acquireLoaded(buildCacheKey(generator));
     if (lease === undefined) {
       return;
     }
@@ -355,16 +339,10 @@ class FollowingSource implements GeneratorSource {
     this.#slots.delete(slot);
     this.#slots.set(slot, lease);
     previous?.release();
-    const [from, to] = [previous?.generator, generator].map(
-      (each) => each && `${each.name}@${each.version}`,
-    );
-    this.#options.log({
-      level: 'info',
-      event: 'model_switched',
-      isDefault: slot === DEFAULT_SLOT,
-      from: from ?? null,
-      to,
-    });
+    const isDefault = slot === DEFAULT_SLOT;
+    const from = previous === undefined ? null : nameVersion(previous.generator);
+    const to = nameVersion(generator);
+    this.#options.log({ level: 'info', event: 'model_switched', isDefault, from, to });
     const followed = [...this.#slots.keys()].filter((name) => name !== DEFAULT_SLOT);
     for (const name of followed.slice(0, -MAX_FOLLOWED_NAMES)) {
       this.#slots.get(name)?.release();
@@ -372,33 +350,52 @@ class FollowingSource implements GeneratorSource {
     }
   }
 
-  #succeed(slot: string): void {
-    if (slot === DEFAULT_SLOT) {
-      this.#failure = undefined;
-    }
-  }
-
-  /** Keeps the reason for /healthz and logs it, once for each time that it changes. */
+  /** Logs a failure. That of the default model is kept for /healthz, and logged once. */
   #fail(cause: unknown, slot = DEFAULT_SLOT, model?: string): void {
-    const described = describeFailure(cause);
-    const known = slot === DEFAULT_SLOT && this.#failure?.message === described.message;
+    const failure = describeFailure(cause);
     if (slot === DEFAULT_SLOT) {
-      this.#failure = { ...described, at: this.#options.clock() };
+      const isKnown = this.#failure?.message === failure.message;
+      this.#failure = { ...failure, at: this.#options.clock() };
+      if (isKnown) {
+        return;
+      }
     }
-    if (!known) {
-      // That nothing was ever published is how every service begins.
-      const level =
-        described.reason === 'missing' && this.#slots.size === 0 && model === undefined
-          ? 'warn'
-          : 'error';
-      this.#options.log({ level, event: 'model_refresh_failed', model, ...described, cause });
-    }
+    // Every service begins without a published model.
+    const isBeginning =
+      failure.reason === 'missing' && this.#slots.size === 0 && model === undefined;
+    const level = isBeginning ? 'warn' : 'error';
+    this.#options.log({ level, event: 'model_refresh_failed', model, ...failure, cause });
   }
 }
 
-/** The same version from the bucket and from the bundle are two: answers tell where theirs came from. */
-function keyOf({ origin, name, version }: Pick<Generator, 'origin' | 'name' | 'version'>): string {
-  return `${origin}:${name}@${version}`;
+/**
+ * Does work with a leased model, and always releases the lease.
+ * @returns  What `work` returns, or the reason why there is no model.
+ */
+export async function useModel<T>(
+  source: Pick<GeneratorSource, 'acquire'>,
+  choice: ModelChoice,
+  defer: Defer,
+  work: (generator: Generator) => T | Promise<T>,
+): Promise<T | ApiError> {
+  const acquired = await source.acquire(choice, defer);
+  if (!acquired.ok) {
+    return acquired.error;
+  }
+  try {
+    return await work(acquired.lease.generator);
+  } finally {
+    acquired.lease.release();
+  }
+}
+
+/** Builds a key. Answers name the origin, so a version has one entry for each origin. */
+function buildCacheKey(model: Pick<Generator, 'origin' | 'name' | 'version'>): string {
+  return `${model.origin}:${nameVersion(model)}`;
+}
+
+function nameVersion({ name, version }: Pick<Generator, 'name' | 'version'>): string {
+  return `${name}@${version}`;
 }
 
 function findModel(pointer: Pointer | undefined, name: string): PublishedModel | undefined {
@@ -407,8 +404,8 @@ function findModel(pointer: Pointer | undefined, name: string): PublishedModel |
     : undefined;
 }
 
-/** What the public may know: an artifact's failure whole, of the storage only that it failed, of the rest nothing. */
-function describeFailure(cause: unknown): { readonly reason: string; readonly message: string } {
+/** Words a failure for the public: an artifact's whole, of storage only that it failed. */
+function describeFailure(cause: unknown): Described {
   if (cause instanceof ArtifactError) {
     return { reason: cause.failure.reason, message: cause.message };
   }

@@ -1,23 +1,24 @@
 /**
- * The engine's kernels, wherever a bundler has made them a compiled program: the edge runtime, which compiles none itself, Node and
- * browsers. Instances are used again, since a runtime may leave what nobody refers to in memory for long.
+ * The engine's kernels where a bundler turned their wasm into a compiled module: the edge runtime,
+ * which cannot compile wasm itself, Node and browsers.
  */
 import type { Kernels } from '../../shared/model/engine/engine.ts';
 import program from '../../shared/kernels/engine.wasm';
 
-/** Instances that wait for the next model, and the memory that one may bring along: it never shrinks. */
-const FREE = { instances: 3, bytes: 8 * 1024 * 1024 } as const;
+/** Bounds of the pool: instances, and bytes of memory that a pooled instance may have. */
+const POOL = { instances: 3, bytes: 8 * 1024 * 1024 } as const;
 
-const free: Kernels[] = [];
+/** Instances to use again, since a runtime may free an unreferenced one late. */
+const pool: Kernels[] = [];
 
 /** Hands out an instance with a memory of its own. */
 export function takeKernels(): Kernels {
-  return free.pop() ?? (new WebAssembly.Instance(program).exports as unknown as Kernels);
+  return pool.pop() ?? (new WebAssembly.Instance(program).exports as unknown as Kernels);
 }
 
-/** Takes back one that nobody computes with any more. */
+/** Takes back an instance that nothing computes with any more. */
 export function giveBackKernels(kernels: Kernels): void {
-  if (free.length < FREE.instances && kernels.memory.buffer.byteLength <= FREE.bytes) {
-    free.push(kernels);
+  if (pool.length < POOL.instances && kernels.memory.buffer.byteLength <= POOL.bytes) {
+    pool.push(kernels);
   }
 }

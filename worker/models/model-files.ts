@@ -1,5 +1,5 @@
 /**
- * The files of published models, verified, for those who want to run a model themselves.
+ * The files of published models, verified, for callers that run a model themselves.
  */
 import {
   ArtifactError,
@@ -11,7 +11,8 @@ import {
 } from '../../shared/model/artifact.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import type { Log } from '../http/log.ts';
-import type { FileStore } from './model-store.ts';
+import type { BundledModel } from './bundled-model.ts';
+import type { ModelStore } from './model-store.ts';
 
 const RETRY_AFTER_SECONDS = 10;
 
@@ -20,20 +21,16 @@ type Result<T> =
   | { readonly ok: false; readonly error: ApiError };
 
 export interface ModelFiles {
-  /** Reads a file of a version: the very bytes that were published, checked against the manifest's hash. */
+  /** Reads a file of a version: the published bytes, verified by the manifest's hash. */
   read(name: string, version: string, path: string): Promise<Result<Uint8Array>>;
   readManifest(name: string, version: string): Promise<Result<ParsedManifest>>;
 }
 
-/** The model inside the worker: its files need no bucket. */
-export interface BundledFiles {
-  readonly name: string;
-  readonly version: string;
-  /** @returns  undefined when there is no such file. */
-  readFile(path: string): Uint8Array | undefined;
-}
-
-export function createModelFiles(store: FileStore, bundled: BundledFiles, log: Log): ModelFiles {
+export function createModelFiles(
+  store: Pick<ModelStore, 'readFile'>,
+  bundled: Pick<BundledModel, 'name' | 'version' | 'readFile'>,
+  log: Log,
+): ModelFiles {
   function readBundled(path: string): Uint8Array {
     const bytes = bundled.readFile(path);
     const manifest = bundled.readFile(MANIFEST_FILE);
@@ -47,21 +44,18 @@ export function createModelFiles(store: FileStore, bundled: BundledFiles, log: L
   }
 
   async function read(name: string, version: string, path: string): Promise<Result<Uint8Array>> {
+    const model = `${name}@${version}`;
     try {
-      const isBundled = name === bundled.name && version === bundled.version;
-      return {
-        ok: true,
-        value: isBundled ? readBundled(path) : await store.readFile(name, version, path),
-      };
+      const isBundled = model === `${bundled.name}@${bundled.version}`;
+      const value = isBundled ? readBundled(path) : await store.readFile(name, version, path);
+      return { ok: true, value };
     } catch (cause) {
       if (cause instanceof ArtifactError && cause.failure.reason === 'missing') {
-        return { ok: false, error: { code: 'model_not_found', model: `${name}@${version}` } };
+        return { ok: false, error: { code: 'model_not_found', model } };
       }
-      log({ level: 'error', event: 'model_file_failed', model: `${name}@${version}`, path, cause });
-      return {
-        ok: false,
-        error: { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS },
-      };
+      log({ level: 'error', event: 'model_file_failed', model, path, cause });
+      const retryAfterSeconds = RETRY_AFTER_SECONDS;
+      return { ok: false, error: { code: 'model_unavailable', retryAfterSeconds } };
     }
   }
 

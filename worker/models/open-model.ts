@@ -1,5 +1,6 @@
 /**
- * From an artifact's bytes to a sampler that is proven to draw: the last check before a model may serve.
+ * Makes a sampler of an artifact's bytes, and proves that it draws: the last check before a model
+ * serves.
  */
 import type { ParsedManifest } from '../../shared/model/artifact.ts';
 import {
@@ -11,18 +12,19 @@ import { giveBackKernels, takeKernels } from './kernels.ts';
 
 let open = 0;
 
-/** Models that were opened and not disposed of. */
+/** Counts the models that were opened and not disposed of. */
 export function countOpenModels(): number {
   return open;
 }
 
 /**
- * Makes a sampler and draws some samples with it.
+ * Opens a model, and draws some samples as a check.
  *
  * @param parsed   A checked manifest.
  * @param weights  The content of WEIGHTS_FILE; verified here.
- * @returns        The caller disposes it, once.
- * @throws ArtifactError  When the weights are not those that the manifest lists, or what they draw is not finite or blank.
+ * @returns        The caller disposes of it, once.
+ * @throws ArtifactError  When the weights are not those of the manifest, or the samples are blank
+ *                        or not finite.
  */
 export async function openModel(parsed: ParsedManifest, weights: Uint8Array): Promise<Sampler> {
   const verified = await VerifiedWeights.verifyNatively(parsed, weights);

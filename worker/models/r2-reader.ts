@@ -4,16 +4,16 @@
 import { ArtifactError } from '../../shared/model/artifact.ts';
 import type { ObjectReader } from './model-store.ts';
 
-/** What is used of an R2 bucket's binding. */
+/** The used part of an R2 bucket's binding. */
 export interface Bucket {
-  /** @returns  null when the key is free; no body when the condition failed. */
+  /** @returns  null when there is no such object; without a body when the condition failed. */
   get(
     key: string,
     options?: { onlyIf: { etagDoesNotMatch: string } },
   ): Promise<BucketObject | null>;
 }
 
-/** What is used of an R2 object. */
+/** The used part of an R2 object. */
 export interface BucketObject {
   readonly etag: string;
   readonly size: number;
@@ -23,11 +23,9 @@ export interface BucketObject {
 
 export function createR2Reader(bucket: Bucket): ObjectReader {
   return {
-    async read(key, maxBytes, knownEtag) {
-      const object = await bucket.get(
-        key,
-        knownEtag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: knownEtag } },
-      );
+    async read(key, maxBytes, etag) {
+      const condition = etag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: etag } };
+      const object = await bucket.get(key, condition);
       if (object === null) {
         return 'missing';
       }

@@ -3,7 +3,8 @@
  * the pictures show, only the model's name and classes tell.
  */
 import { html } from 'hono/html';
-import type { App, AppDependencies } from '../context.ts';
+import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { renderAboutModel } from './home/about-model.ts';
 import { renderExplorer } from './home/explorer.ts';
 import { renderHero } from './home/hero.ts';
@@ -11,7 +12,7 @@ import { renderLoops } from './home/loops.ts';
 import type { ModelView } from './home/model-view.ts';
 import { renderPlayground } from './home/playground.ts';
 import { renderPage } from './page.ts';
-import { withModel } from '../models/with-model.ts';
+import { withModel } from '../http/admission.ts';
 import type { Operation } from '../http/operation.ts';
 
 export const HOME_OPERATION: Operation = {
@@ -30,7 +31,7 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
   app.get('/', (c) =>
     withModel(c, dependencies, undefined, ({ sampler: { manifest, plan }, origin: source }) => {
       const view: ModelView = { manifest, plan, source };
-      const { origin } = new URL(c.req.url);
+      const { origin } = c.get('url');
       return renderPage(c, {
         title: `Freshly minted ${manifest.name}`,
         isScripted: true,

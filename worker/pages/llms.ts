@@ -18,7 +18,7 @@ export const LLMS_OPERATION: Operation = {
 
 export function addLlmsRoute(app: App, operations: readonly Operation[]): void {
   app.get('/llms.txt', (c) =>
-    c.text(describeForModels(operations, new URL(c.req.url).origin), 200, {
+    c.text(describeForModels(operations, c.get('url').origin), 200, {
       ...API_HEADERS,
       'Cache-Control': 'public, max-age=300',
     }),

@@ -1,6 +1,5 @@
 /**
- * The way of a request for digits: parsed, pinned to a model and a seed, answered from the caller's copy where that is
- * known to be current, drawn and rendered else.
+ * Answers requests for digits, for `/digit` and `/number`.
  */
 import * as z from 'zod';
 import {
@@ -12,8 +11,10 @@ import {
 import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
 import {
   applyDpr,
+  buildDigitUrl,
   DEFAULT_LOOK,
   findWithoutEffect,
+  parseDigitQuery,
   type DigitQuery,
   type ParsedDigitQuery,
   type PinnedDigits,
@@ -22,21 +23,22 @@ import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
-import { admit, type Work } from '../http/admit.ts';
-import type { AppContext, AppDependencies } from '../context.ts';
-import { chooseFormat } from '../formats/digit-format.ts';
-import { describeContent, describeDigits, describeTiming } from '../formats/digit-headers.ts';
-import { createPartDrawer } from '../formats/draw-parts.ts';
-import { hasCurrent, HEADERS } from '../http/headers.ts';
-import { checkColours, findAsked } from '../models/match-model.ts';
+import type { AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import {
+  answerDrawing,
+  checkColours,
+  chooseFormat,
+  nameFile,
+  refuse,
+  streamDrawing,
+} from '../drawing.ts';
+import { renderDigits } from '../formats/digits.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
-import { renderDigits, type RenderContext } from '../formats/digits.ts';
-import { streamSamples } from '../formats/sample-stream.ts';
 import { respondError } from '../http/respond-error.ts';
-import type { Generator } from '../models/sampler-cache.ts';
-import { answerCurrent, withModel } from '../models/with-model.ts';
+import type { Generator } from '../models/model-cache.ts';
 
-/** What every route says that `answerDigits` answers. */
+/** The common part of the operations that `answerDigits` answers. */
 export const DIGITS_ANSWER = {
   kind: 'api',
   conditional: true,
@@ -60,11 +62,31 @@ export const DIGITS_ANSWER = {
   ],
 } as const satisfies Partial<Operation>;
 
+/** Makes the handler of `/digit` with a format's extension, or without one. */
+export function createDigitHandler(dependencies: AppDependencies, extension?: DigitFormat) {
+  return (c: AppContext): Promise<Response> =>
+    answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams));
+}
+
+/**
+ * Splits the last segment of a path. Its text may hold dots: only a known extension is split off.
+ */
+export function splitExtension(segment: string): {
+  text: string;
+  extension: DigitFormat | undefined;
+} {
+  const dot = segment.lastIndexOf('.');
+  const extension = segment.slice(dot + 1);
+  return dot >= 0 && Object.hasOwn(DIGIT_FORMATS, extension)
+    ? { text: segment.slice(0, dot), extension: extension as DigitFormat }
+    : { text: segment, extension: undefined };
+}
+
 /**
  * Answers a request for digits.
  *
- * @param extension  The path's, which decides the format.
- * @param parsed     What the query and the rest of the path say.
+ * @param extension  The path's extension, which decides the format.
+ * @param parsed     The parameters of the query and of the rest of the path.
  */
 export async function answerDigits(
   c: AppContext,
@@ -72,101 +94,63 @@ export async function answerDigits(
   extension: DigitFormat | undefined,
   parsed: ParsedDigitQuery,
 ): Promise<Response> {
-  const { drawSeed, clock } = dependencies;
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const format = chooseFormat(
-    DIGIT_FORMATS,
-    extension,
-    parsed.query.format,
-    c.req.header('accept'),
-  );
-  if (typeof format !== 'string') {
-    return respondError(c, format);
+  const chosen = chooseFormat(c, DIGIT_FORMATS, extension, parsed.query.format);
+  if ('code' in chosen) {
+    return respondError(c, chosen);
   }
-  const applied = applyDpr(parsed.query, format);
+  const { format } = chosen;
+  const applied = parsed.query.dpr === undefined ? parsed : applyDpr(parsed.query, format);
   if (!applied.ok) {
     return respondError(c, applied.error);
   }
   const { query } = applied;
-  const withoutEffect = findWithoutEffect(query, format);
-  if (query.strict === true && withoutEffect.length > 0) {
-    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
-  }
-  const { origin } = new URL(c.req.url);
-  const negotiated = extension === undefined && query.format === undefined;
-
-  const current = answerCurrent(c, query, (model, seed) =>
-    describeDigits(pinDigits(query, format, model, seed), query, origin, negotiated),
-  );
-  if (current !== undefined) {
-    return current;
-  }
-
-  const began = clock();
-  return withModel(c, dependencies, query.model, (generator) => {
-    const { classes, image } = generator.sampler.manifest;
-    const labels = findAsked(query.label, query.number, generator);
-    if ('code' in labels) {
-      return respondError(c, labels);
-    }
-    const [label] = query.label === undefined ? [] : labels;
-    const named = { ...query, label: label === undefined ? undefined : classes[label] };
-    const digits = pinDigits(named, format, generator, query.seed ?? drawSeed());
-    const error =
-      checkLook(digits, query, generator) ??
-      (digits.number === undefined ? checkSize(digits, image) : undefined);
-    if (error !== undefined) {
-      return respondError(c, error);
-    }
-    const headers: Record<string, string> = {
-      ...describeDigits(digits, query, origin, negotiated),
-      [HEADERS.modelSource]: generator.origin,
-    };
-    if (hasCurrent(c, headers['ETag'])) {
-      return c.body(null, 304, headers);
-    }
-    const context = { digits, classes, origin, png: c.get('png') };
-    const content = { ...headers, ...describeContent(digits) };
-    // HEAD is spared the drawing: its answer may lack what only the content tells (RFC 9110, section 9.3.2), the length.
-    if (c.req.method === 'HEAD' && checkSize(digits, measureWidest(digits, image)) === undefined) {
-      return c.body(null, 200, content);
-    }
-    return admit(c, dependencies, measureWork(digits, measureWidest(digits, image)), () => {
-      if (format === 'ndjson' && digits.number === undefined) {
-        return c.body(streamDigits(c, dependencies, context, label), 200, content);
+  return answerDrawing<PinnedDigits>(c, dependencies, {
+    ...chosen,
+    query,
+    unknown: query.unknown,
+    withoutEffect: findWithoutEffect(query, format),
+    hand: query.number,
+    holdsUrls: format === 'json' || format === 'ndjson',
+    pin: (model, seed, label) => pinDigits({ ...query, label }, format, model, seed),
+    buildUrl: buildDigitUrl,
+    check: (digits, generator) => check(digits, query, generator),
+    describeContent,
+    measureWork(digits, generator) {
+      const { width, height } = measureWidest(digits, generator);
+      const pixels = format === 'png' ? width * height : 0;
+      return { digits: digits.number?.length ?? digits.n, pixels };
+    },
+    mustDraw: (digits, generator) =>
+      checkSize(digits, measureWidest(digits, generator)) !== undefined,
+    render(digits, { sampler }, labels, markDrawn) {
+      const { seed, start, n: count, number } = digits;
+      const context = {
+        digits,
+        classes: sampler.manifest.classes,
+        origin: c.get('url').origin,
+        png: c.get('png'),
+      };
+      if (number !== undefined) {
+        const hand = sampler.drawHand({ seed, start, labels });
+        const samples = writeNumber(number, hand, digits);
+        markDrawn();
+        const error = checkSize(digits, measureSheet(samples, 1, digits));
+        return error ?? renderDigits(context, samples, start);
       }
-      const loaded = clock();
-      const samples =
-        digits.number === undefined
-          ? generator.sampler.draw({
-              seed: digits.seed,
-              start: digits.start,
-              count: digits.n,
-              ...(label !== undefined && { label }),
-            })
-          : writeNumber(
-              digits.number,
-              generator.sampler.drawHand({ seed: digits.seed, start: digits.start, labels }),
-              digits,
-            );
-      const drawn = clock();
-      const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
-      if (tooLarge !== undefined) {
-        return respondError(c, tooLarge);
+      const [label] = labels;
+      if (format === 'ndjson') {
+        return streamDrawing(c, dependencies, digits, label, new Uint8Array(), (part, first) =>
+          renderDigits(context, part, first),
+        );
       }
-      const body = renderDigits(context, samples, digits.start);
-      return c.body(body, 200, {
-        ...content,
-        'Content-Length': String(body.length),
-        'Server-Timing': describeTiming({
-          load: loaded - began,
-          generate: drawn - loaded,
-          encode: clock() - drawn,
-        }),
-      });
-    });
+      const chosenLabel = label === undefined ? {} : { label };
+      const samples = sampler.draw({ seed, start, count, ...chosenLabel });
+      markDrawn();
+      return renderDigits(context, samples, start);
+    },
   });
 }
 
@@ -198,60 +182,49 @@ function pinDigits(
   };
 }
 
-/** Streams digits a line each. */
-function streamDigits(
-  c: AppContext,
-  dependencies: AppDependencies,
-  context: RenderContext,
-  label: number | undefined,
-): ReadableStream {
-  const { model, seed, start, n } = context.digits;
-  const draw = createPartDrawer(c, dependencies, { model, seed, label });
-  return streamSamples(new Uint8Array(), start, n, draw, (samples, first) =>
-    renderDigits(context, samples, first),
-  );
-}
-
 type Size = { readonly width: number; readonly height: number };
 
-/** The size of a sample; of a number what it has at most. */
-function measureWidest({ number }: PinnedDigits, image: Size): Size {
-  return number === undefined ? image : measureWidestJoined(image, number.length);
+/** Measures the picture. A number's digits decide its width, so this is the widest it can be. */
+function measureWidest(digits: PinnedDigits, { sampler }: Generator): Size {
+  const { image } = sampler.manifest;
+  const { number, n } = digits;
+  const sample = number === undefined ? image : measureWidestJoined(image, number.length);
+  return measureSheet(sample, n, digits);
 }
 
-/** What drawing takes. @param sample  A model's image, or a number's. */
-function measureWork(digits: PinnedDigits, sample: Size): Work {
-  const { width, height } = measureSheet(sample, digits.n, digits);
-  return {
-    digits: digits.number?.length ?? digits.n,
-    pixels: digits.format === 'png' ? width * height : 0,
-  };
-}
-
-/** @param sample  A model's image, or a number's. */
-function checkSize(digits: PinnedDigits, sample: Size): ApiError | undefined {
-  const { width, height } = measureSheet(sample, digits.n, digits);
-  return digits.format === 'png' && width * height > LIMITS.maxPicturePixels
+function checkSize({ format }: PinnedDigits, { width, height }: Size): ApiError | undefined {
+  return format === 'png' && width * height > LIMITS.maxPicturePixels
     ? { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels }
     : undefined;
 }
 
-/** Whether a model's colours can be drawn so. */
-function checkLook(
+/** Returns the reason why a model cannot draw digits in this look and size. */
+function check(
   digits: PinnedDigits,
   query: DigitQuery,
   generator: Generator,
 ): ApiError | undefined {
-  const { name, sampler } = generator;
-  if (digits.format === 'svg' && sampler.manifest.image.channels !== 1) {
-    const reason = 'it draws in colour, and outlines are of ink';
-    return {
-      code: 'parameter_not_supported',
-      parameter: 'format',
-      received: digits.format,
-      model: name,
-      reason,
-    };
+  if (digits.format === 'svg' && generator.sampler.manifest.image.channels !== 1) {
+    return refuse('format', 'svg', generator.name, 'it draws in colour, and outlines are of ink');
   }
-  return checkColours(query, generator);
+  const error = checkColours(query, generator);
+  // The size of a number is known when its digits are drawn.
+  return error !== undefined || digits.number !== undefined
+    ? error
+    : checkSize(digits, measureWidest(digits, generator));
+}
+
+/** For a picture that is opened as a document: its style element serves the dark scheme. */
+const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+function describeContent(digits: PinnedDigits): Record<string, string> {
+  const { format, number, seed, start, n } = digits;
+  const mediaType = DIGIT_FORMATS[format];
+  const prefix = number === undefined ? '' : `${number.replaceAll(' ', '_')}-`;
+  const name = nameFile(prefix, seed, start, n, format);
+  return {
+    'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,
+    'Content-Disposition': `inline; filename="${name}"`,
+    ...(format === 'svg' && { 'Content-Security-Policy': SVG_POLICY }),
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled synthetic sets, streamed as fast as they are read.
+ * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled digits, streamed as they are read.
  */
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
@@ -16,17 +16,12 @@ import {
 } from '../../shared/contract/dataset-query.ts';
 import { parseParameters } from '../../shared/contract/parameters.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
-import { admit } from '../http/admit.ts';
-import type { App, AppContext, AppDependencies } from '../context.ts';
-import { describePinned, listWarnings, nameSeed, type Pinned } from '../formats/digit-headers.ts';
-import { createPartDrawer } from '../formats/draw-parts.ts';
-import { hasCurrent, HEADERS } from '../http/headers.ts';
-import { findAsked } from '../models/match-model.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import type { App, AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import { answerDrawing, nameSeed, refuse, streamDrawing } from '../drawing.ts';
 import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';
-import { streamSamples } from '../formats/sample-stream.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
-import { withModel } from '../models/with-model.ts';
 
 const FORMATS = Object.keys(DATASET_FORMATS) as DatasetFormat[];
 
@@ -78,83 +73,53 @@ async function answerDataset(
   dependencies: AppDependencies,
   format: DatasetFormat,
 ): Promise<Response> {
-  const { origin, searchParams } = new URL(c.req.url);
+  const { origin, searchParams } = c.get('url');
   const parsed = parseParameters(DATASET_PARAMETERS, searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
   const { values: query, unknown } = parsed;
-  const withoutEffect = findWithoutEffect(query, format);
-  if (query.strict === true && withoutEffect.length > 0) {
-    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
-  }
-  const warnings = listWarnings(unknown, withoutEffect, format);
-  // Each part takes hold of it anew.
-  return withModel(c, dependencies, query.model, (generator) => {
-    const { name, version, origin: source, sampler } = generator;
-    const { classes, image } = sampler.manifest;
-    const labels = findAsked(query.label, undefined, generator);
-    if ('code' in labels) {
-      return respondError(c, labels);
-    }
-    const [label] = labels;
-    if (query.part === 'labels' && classes.length === 0) {
-      const reason = 'it was trained without labels';
-      return respondError(c, {
-        code: 'parameter_not_supported',
-        parameter: 'part',
-        received: 'labels',
-        model: name,
-        reason,
-      });
-    }
-    const seed = query.seed ?? dependencies.drawSeed();
-    const dataset = pinDataset(
-      query,
-      format,
-      { name, version },
-      seed,
-      label === undefined ? undefined : classes[label],
-    );
-    const pinned: Pinned = {
-      ...dataset,
-      permalink: buildDatasetUrl(dataset),
-      holdsUrls: format === 'ndjson',
-    };
-    const headers: Record<string, string> = {
-      ...describePinned(pinned, query, origin, warnings),
-      [HEADERS.modelSource]: source,
-    };
-    if (hasCurrent(c, headers['ETag'])) {
-      return c.body(null, 304, headers);
-    }
-    const content = {
-      ...headers,
+  return answerDrawing<PinnedDataset>(c, dependencies, {
+    query,
+    format,
+    isNegotiated: false,
+    unknown,
+    withoutEffect: findWithoutEffect(query, format),
+    hand: undefined,
+    holdsUrls: format === 'ndjson',
+    pin: (model, seed, label) => pinDataset(query, format, model, seed, label),
+    buildUrl: buildDatasetUrl,
+    check: (_, { name, sampler }) =>
+      query.part === 'labels' && sampler.manifest.classes.length === 0
+        ? refuse('part', 'labels', name, 'it was trained without labels')
+        : undefined,
+    describeContent: (dataset) => ({
       'Content-Type':
         format === 'csv'
           ? `${DATASET_FORMATS.csv}; charset=utf-8; header=present`
           : DATASET_FORMATS[format],
-      'Content-Disposition': `attachment; filename="${nameFile(dataset)}"`,
-    };
-    if (c.req.method === 'HEAD') {
-      return c.body(null, 200, content);
-    }
-    return admit(c, dependencies, { digits: dataset.n, pixels: 0 }, () => {
+      'Content-Disposition': `attachment; filename="${nameDataset(dataset)}"`,
+    }),
+    measureWork: ({ n }) => ({ digits: n, pixels: 0 }),
+    render(dataset, { sampler }, labels) {
+      const { classes, image } = sampler.manifest;
       const context = { dataset, image, classes, origin };
       const head = renderDatasetHead(context);
+      const [label] = labels;
       if (dataset.part === 'labels' && isInParts(format)) {
-        return c.body(concatBytes(head, listLabels(dataset, label, classes.length)), 200, content);
+        return concatBytes(
+          head,
+          listLabels(dataset, label, classes.length),
+        ) as Uint8Array<ArrayBuffer>;
       }
-      const draw = createPartDrawer(c, dependencies, { model: dataset.model, seed, label });
-      const body = streamSamples(head, dataset.start, dataset.n, draw, (samples, first) =>
+      return streamDrawing(c, dependencies, dataset, label, head, (samples, first) =>
         renderDatasetPart(context, samples, first),
       );
-      return c.body(body, 200, content);
-    });
+    },
   });
 }
 
-/** The labels alone, which need no network. */
+/** Draws the labels alone, which needs no network. */
 function listLabels(
   { seed, start, n }: PinnedDataset,
   label: number | undefined,
@@ -165,7 +130,7 @@ function listLabels(
     : new Uint8Array(n).fill(label);
 }
 
-function nameFile({ format, seed, start, n, part }: PinnedDataset): string {
-  const what = isInParts(format) ? `-${part}` : '';
-  return `digitmint-${nameSeed(seed)}-${start}-${start + n - 1}${what}.${format}`;
+function nameDataset({ format, seed, start, n, part }: PinnedDataset): string {
+  const suffix = isInParts(format) ? `-${part}` : '';
+  return `digitmint-${nameSeed(seed)}-${start}-${start + n - 1}${suffix}.${format}`;
 }

@@ -1,13 +1,18 @@
 /**
- * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: freshly sampled digits, or those that a seed stands for.
+ * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: fresh digits, or those of a seed.
  */
 import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
 import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
-import { answerDigits, DIGITS_ANSWER } from './answer-digits.ts';
-import { splitExtension } from '../formats/digit-format.ts';
-import type { App, AppDependencies } from '../context.ts';
+import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import type { Operation } from '../http/operation.ts';
+import {
+  answerDigits,
+  createDigitHandler,
+  DIGITS_ANSWER,
+  splitExtension,
+} from './answer-digits.ts';
 
 const FORMATS = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 
@@ -70,18 +75,14 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
 ];
 
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
-  app.get('/digit', (c) =>
-    answerDigits(c, dependencies, undefined, parseDigitQuery(new URL(c.req.url).searchParams)),
-  );
+  app.get('/digit', createDigitHandler(dependencies));
   for (const extension of FORMATS) {
-    app.get(`/digit.${extension}`, (c) =>
-      answerDigits(c, dependencies, extension, parseDigitQuery(new URL(c.req.url).searchParams)),
-    );
+    app.get(`/digit.${extension}`, createDigitHandler(dependencies, extension));
   }
   app.get('/digit/:label', (c) => {
     const { text, extension } = splitExtension(c.req.param('label'));
-    // As if it stood in the query: one that stands there too is given twice.
-    const search = new URL(c.req.url).searchParams;
+    // The label counts as a parameter, so that one in the query as well is a repetition.
+    const search = new URLSearchParams(c.get('url').searchParams);
     search.append('label', text);
     return answerDigits(c, dependencies, extension, parseDigitQuery(search));
   });

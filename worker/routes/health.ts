@@ -1,8 +1,9 @@
 /**
- * `GET /healthz`: which model serves, and why not another. Always 200 while a model serves: the service is up.
+ * `GET /healthz`: which model serves, and why not another. It is a 200 while any model serves.
  */
 import { healthSchema } from '../../shared/contract/answers.ts';
-import { getDefer, type App, type AppDependencies } from '../context.ts';
+import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import type { Operation } from '../http/operation.ts';
 
@@ -19,24 +20,17 @@ export const HEALTH_OPERATION: Operation = {
 
 export function addHealthRoute(app: App, { generators }: AppDependencies): void {
   app.get('/healthz', async (c) => {
-    const { serving, failure } = await generators.getHealth(getDefer(c));
-    const body = {
-      status: serving === undefined ? 'unavailable' : failure === undefined ? 'ok' : 'degraded',
-      model:
-        serving === undefined
-          ? null
-          : {
-              name: serving.name,
-              version: serving.version,
-              source: serving.origin,
-              loadedAt: new Date(serving.loadedAt).toISOString(),
-            },
-      lastError:
-        failure === undefined ? null : { ...failure, at: new Date(failure.at).toISOString() },
-    };
-    return c.json(body, serving === undefined ? 503 : 200, {
-      ...API_HEADERS,
-      'Cache-Control': 'no-store',
-    });
+    const { serving, failure } = await generators.getHealth(c.get('defer'));
+    const headers = { ...API_HEADERS, 'Cache-Control': 'no-store' };
+    const lastError = failure && { ...failure, at: new Date(failure.at).toISOString() };
+    if (serving === undefined) {
+      const body = { status: 'unavailable', model: null, lastError: lastError ?? null };
+      return c.json(body, 503, headers);
+    }
+    const { name, version, origin: source } = serving;
+    const loadedAt = new Date(serving.loadedAt).toISOString();
+    const status = failure === undefined ? 'ok' : 'degraded';
+    const model = { name, version, source, loadedAt };
+    return c.json({ status, model, lastError: lastError ?? null }, 200, headers);
   });
 }

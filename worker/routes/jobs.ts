@@ -1,7 +1,8 @@
 /**
- * `/jobs`: sets that are too large for one answer, for who holds the service's secret. Started here, drawn by the queue's consumers,
- * read back here shard by shard.
+ * `/jobs`: sets that are too large for one answer, for the owner of the service's secret. Jobs are
+ * started here, drawn by the queue's consumers, and read here shard by shard.
  */
+import { timingSafeEqual } from 'hono/utils/buffer';
 import * as z from 'zod';
 import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
 import {
@@ -9,17 +10,21 @@ import {
   JOB_PARAMETERS,
   JOB_PARTS,
   parseJobQuery,
+  type JobPart,
   type JobQuery,
 } from '../../shared/contract/job-query.ts';
+import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import {
   parseParameters,
   wholeNumber,
   type ParameterSet,
 } from '../../shared/contract/parameters.ts';
-import { admit, LIGHT_WORK } from '../http/admit.ts';
-import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
-import { CACHE_CONTROL, hasCurrent, HEADERS } from '../http/headers.ts';
+import { admit, LIGHT_WORK } from '../http/admission.ts';
+import type { App, AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import { findLabels } from '../drawing.ts';
+import { CACHE_CONTROL, hasCurrent, HEADERS, readHeader } from '../http/headers.ts';
 import {
   chooseShardDigits,
   countPages,
@@ -31,11 +36,11 @@ import {
   type JobRecord,
 } from '../jobs/job.ts';
 import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
-import { isOwner, type Jobs } from '../jobs/jobs.ts';
-import { findAsked } from '../models/match-model.ts';
+import type { Jobs, ShardFile } from '../jobs/job-store.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
-import type { Generator } from '../models/sampler-cache.ts';
+import { useModel } from '../models/generator-source.ts';
+import type { Generator } from '../models/model-cache.ts';
 
 const ID = {
   schema: jobIdSchema.meta({ description: '32 hex digits' }),
@@ -144,105 +149,100 @@ export const JOB_OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** A queue takes 5,000 messages a second: two pages have 2,000. */
+/** Pages sent in a second: a queue takes 5,000 messages a second, and two pages have 2,000. */
 const PAGES_A_SECOND = 2;
 
-/** Of no other origin's: who has the secret does not put it into pages. */
+/** For no other origin: whoever has the secret does not put it into pages. */
 const PRIVATE_HEADERS = {
   'Cache-Control': CACHE_CONTROL.fresh,
   'X-Robots-Tag': 'noindex',
 } as const;
 
 export function addJobRoutes(app: App, dependencies: AppDependencies): void {
+  const { jobs = { reason: 'it runs on a host without a queue' } } = dependencies;
   const forOwner =
     (answer: (c: AppContext, jobs: Jobs) => Promise<Response>) =>
-    (c: AppContext): Response | Promise<Response> => {
-      const { jobs = { reason: 'it runs on a host without a queue' } } = dependencies;
-      return 'reason' in jobs
+    (c: AppContext): Response | Promise<Response> =>
+      'reason' in jobs
         ? respondError(c, { code: 'jobs_off', reason: jobs.reason })
-        : // Counted before the secret is looked at: guesses are limited too.
+        : // Counted before the secret is read, so that guesses are limited too.
           admit(c, dependencies, LIGHT_WORK, async () =>
-            (await isOwner(jobs, c.req.header('authorization')))
-              ? answer(c, jobs)
-              : respondError(c, { code: 'unauthorized' }),
+            (await isOwner(c, jobs)) ? answer(c, jobs) : respondError(c, { code: 'unauthorized' }),
           );
-    };
   app.post(
     '/jobs',
-    forOwner((c, jobs) => answerStart(c, dependencies, jobs)),
+    forOwner((c, given) => answerStart(c, dependencies, given)),
   );
   app.get('/jobs/:id', forOwner(answerProgress));
   app.delete(
     '/jobs/:id',
-    forOwner(async (c, jobs) => {
+    forOwner(async (c, given) => {
       const id = readId(c);
-      if (id !== undefined && (await jobs.store.read(id)) !== undefined) {
-        await jobs.store.stop(id, 'cancelled');
+      if (id !== undefined && (await given.store.read(id)) !== undefined) {
+        await given.store.stop(id, 'cancelled');
         dependencies.log({ level: 'info', event: 'job_stopped', job: id, why: 'cancelled' });
       }
-      return answerProgress(c, jobs);
+      return answerProgress(c, given);
     }),
   );
   app.get('/jobs/:id/manifest', forOwner(answerManifest));
   app.get('/jobs/:id/:part/:file', forOwner(answerFile));
 }
 
-/** @returns  undefined for what is no id: ids become keys of the bucket. */
+/** Tells whether a request has the secret, in a time that does not depend on the secret. */
+async function isOwner(c: AppContext, { secret }: Jobs): Promise<boolean> {
+  const authorization = readHeader(c, 'authorization') ?? '';
+  const given = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
+  return given !== undefined && (await timingSafeEqual(given, secret));
+}
+
+/** Reads the id, which becomes a key of the bucket. @returns  undefined when it is malformed. */
 function readId(c: AppContext): string | undefined {
-  const id = c.req.param('id') ?? '';
-  return jobIdSchema.safeParse(id).success ? id : undefined;
+  return jobIdSchema.safeParse(c.req.param('id')).data;
 }
 
 async function answerStart(
   c: AppContext,
   dependencies: AppDependencies,
-  jobs: Jobs,
+  { store, queue }: Jobs,
 ): Promise<Response> {
-  const parsed = parseJobQuery(new URL(c.req.url).searchParams);
+  const parsed = parseJobQuery(c.get('url').searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const acquired = await dependencies.generators.acquire(parsed.query.model, getDefer(c));
-  if (!acquired.ok) {
-    return respondError(c, acquired.error);
-  }
-  const { generator, release } = acquired.lease;
-  const record = planJob(parsed.query, generator);
-  release();
+  const { query } = parsed;
+  const record = await useModel(dependencies.generators, query.model, c.get('defer'), (generator) =>
+    planJob(query, generator),
+  );
   if ('code' in record) {
     return respondError(c, record);
   }
-  const { store, queue } = jobs;
   const id = deriveJobId({ ...record, label: record.label ?? undefined });
   await store.create(id, record);
   await store.resume(id);
   const progress = await readProgress(store, id);
   const pages = progress?.unfinishedPages ?? [];
-  // A page's own message asks for its shards: so a start is at most a hundred messages, and may be cut off anywhere.
   if (pages.length > 0) {
-    await queue.sendBatch(
-      pages.map((page, i) => ({
-        body: { job: id, page },
-        delaySeconds: Math.floor(i / PAGES_A_SECOND),
-      })),
-    );
-    dependencies.log({
-      level: 'info',
-      event: 'job_started',
-      job: id,
-      shards: progress?.shards.total,
-    });
+    // A page's message sends its shards. So a start is at most a hundred messages, and can be cut
+    // off anywhere.
+    const messages = pages.map((page, i) => ({
+      body: { job: id, page },
+      delaySeconds: Math.floor(i / PAGES_A_SECOND),
+    }));
+    await queue.sendBatch(messages);
+    const shards = progress?.shards.total;
+    dependencies.log({ level: 'info', event: 'job_started', job: id, shards });
   }
-  return respondProgress(c, id, progress, pages.length > 0 ? 202 : 200);
+  return respondProgress(c, progress, pages.length > 0 ? 202 : 200);
 }
 
-/** @returns  The job, or why the model cannot draw it. */
-function planJob(query: JobQuery, generator: Generator) {
+/** @returns  The job's record, or the reason why the model cannot draw it. */
+function planJob(query: JobQuery, generator: Generator): JobRecord | ApiError {
   const { name, version, sampler } = generator;
   const { seed, start = 0, n, format = 'npy' } = query;
   const { classes, image } = sampler.manifest;
   const { height, width, channels } = image;
-  const labels = findAsked(query.label, undefined, generator);
+  const labels = findLabels(query.label, undefined, generator);
   if ('code' in labels) {
     return labels;
   }
@@ -250,7 +250,7 @@ function planJob(query: JobQuery, generator: Generator) {
   const shardDigits = chooseShardDigits(height * width * channels, sampler.plan.macs);
   const shards = countShards({ n, shardDigits });
   if (shards > LIMITS.maxJobShards) {
-    return { code: 'job_too_large', shards, shardDigits, maxShards: LIMITS.maxJobShards } as const;
+    return { code: 'job_too_large', shards, shardDigits, maxShards: LIMITS.maxJobShards };
   }
   return {
     schema: 1,
@@ -263,30 +263,24 @@ function planJob(query: JobQuery, generator: Generator) {
     image: { height, width, channels },
     hasLabels: classes.length > 0,
     shardDigits,
-  } satisfies JobRecord;
+  };
 }
 
 async function answerProgress(c: AppContext, { store }: Jobs): Promise<Response> {
   const id = readId(c);
-  return respondProgress(
-    c,
-    c.req.param('id') ?? '',
-    id === undefined ? undefined : await readProgress(store, id),
-    200,
-  );
+  return respondProgress(c, id === undefined ? undefined : await readProgress(store, id), 200);
 }
 
 function respondProgress(
   c: AppContext,
-  id: string,
   progress: JobProgress | undefined,
   status: 200 | 202,
 ): Response {
   if (progress === undefined) {
-    return respondError(c, { code: 'job_not_found', job: id });
+    return respondNotFound(c);
   }
   const { unfinishedPages: _, ...job } = progress;
-  const url = `${new URL(c.req.url).origin}/jobs/${job.id}`;
+  const url = `${c.get('url').origin}/jobs/${job.id}`;
   const answer: z.output<typeof jobSchema> = { ...job, url, manifestUrl: `${url}/manifest` };
   return c.json(answer, status, {
     ...PRIVATE_HEADERS,
@@ -295,60 +289,59 @@ function respondProgress(
   });
 }
 
+function respondNotFound(c: AppContext): Response {
+  return respondError(c, { code: 'job_not_found', job: c.req.param('id') ?? '' });
+}
+
 async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response> {
-  const { origin, searchParams } = new URL(c.req.url);
+  const { origin, searchParams } = c.get('url');
   const parsed = parseParameters(MANIFEST_PARAMETERS, searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
   const { page = 0 } = parsed.values;
   const id = readId(c);
-  const found = id === undefined ? undefined : await store.read(id);
-  if (id === undefined || found === undefined) {
-    return respondError(c, { code: 'job_not_found', job: c.req.param('id') ?? '' });
+  const record = id === undefined ? undefined : (await store.read(id))?.record;
+  if (id === undefined || record === undefined) {
+    return respondNotFound(c);
   }
-  const pages = countPages(found.record);
+  const pages = countPages(record);
   if (page >= pages) {
+    const [parameter, received] = ['page', String(page)];
     const expected = `a whole number from 0 to ${pages - 1}: the pages of this job`;
-    return respondError(c, {
-      code: 'invalid_parameter',
-      parameter: 'page',
-      received: String(page),
-      expected,
-    });
+    return respondError(c, { code: 'invalid_parameter', parameter, received, expected });
   }
-  const stored = await store.listShards(id, found.record, page);
+  const stored = await store.listShards(id, record, page);
   const url = `${origin}/jobs/${id}`;
+  const describeFile = (part: JobPart, { name, bytes, sha256 }: ShardFile) => ({
+    url: `${url}/${part}/${name}`,
+    bytes,
+    sha256,
+  });
   const answer: z.output<typeof jobManifestSchema> = {
     job: id,
-    complete: stored.length === listPage(found.record, page).length,
+    complete: stored.length === listPage(record, page).length,
     shards: stored.map(({ shard, start, n, images, labels }) => ({
       shard,
       start,
       n,
-      images: { url: `${url}/images/${images.name}`, bytes: images.bytes, sha256: images.sha256 },
-      labels:
-        labels === undefined
-          ? null
-          : { url: `${url}/labels/${labels.name}`, bytes: labels.bytes, sha256: labels.sha256 },
+      images: describeFile('images', images),
+      labels: labels === undefined ? null : describeFile('labels', labels),
     })),
     next: page + 1 < pages ? `${url}/manifest?page=${page + 1}` : null,
   };
   return c.json(answer, 200, PRIVATE_HEADERS);
 }
 
-/** Whole, without ranges: a shard has 8 MB at most, and is asked for again as a whole. */
+/** Sends a whole file, without ranges: a shard has at most 8 MB. */
 async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   const { part: asked, file = '' } = c.req.param() as Record<string, string>;
-  const [id, part, match] = [
-    readId(c),
-    JOB_PARTS.find((each) => each === asked),
-    FILE_PATTERN.exec(file),
-  ];
-  if (id === undefined || part === undefined || match === null) {
+  const id = readId(c);
+  const part = JOB_PARTS.find((each) => each === asked);
+  const [, sha256 = '', extension = ''] = FILE_PATTERN.exec(file) ?? [];
+  if (id === undefined || part === undefined || sha256 === '') {
     return respondError(c, { code: 'not_found', path: c.req.path });
   }
-  const [, sha256 = '', extension = ''] = match;
   const headers = {
     ...PRIVATE_HEADERS,
     'Cache-Control': 'private, max-age=31536000, immutable',
@@ -361,10 +354,11 @@ async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   if (object === undefined) {
     return respondError(c, { code: 'not_found', path: c.req.path });
   }
+  const name = `digitmint-${id.slice(0, 8)}-${part}-${file.slice(0, 6)}.${extension}`;
   return c.body(object.body ?? '', 200, {
     ...headers,
     'Content-Type': JOB_FORMATS[extension as keyof typeof JOB_FORMATS],
     'Content-Length': String(object.size),
-    'Content-Disposition': `attachment; filename="digitmint-${id.slice(0, 8)}-${part}-${file.slice(0, 6)}.${extension}"`,
+    'Content-Disposition': `attachment; filename="${name}"`,
   });
 }

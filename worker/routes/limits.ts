@@ -3,9 +3,10 @@
  */
 import { limitsSchema } from '../../shared/contract/answers.ts';
 import { LIMIT_NOTES, LIMITS } from '../../shared/contract/limits.ts';
-import type { App, AppDependencies } from '../context.ts';
+import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import { listPolicies, RATE_WINDOW_SECONDS, type RateLimits } from '../http/rate-limit.ts';
+import { listPolicies, RATE_WINDOW_SECONDS } from '../http/admission.ts';
 import type { Operation } from '../http/operation.ts';
 
 export const LIMITS_OPERATION: Operation = {
@@ -23,26 +24,15 @@ export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void 
     name,
     { value: LIMITS[name as keyof typeof LIMITS], ...note },
   ]);
-  const limits = {
-    ...(Object.fromEntries(entries) as Record<string, unknown>),
-    ...describeRates(rateLimits),
-  };
+  const rates = listPolicies(rateLimits).map(({ name, requests }) => {
+    const [key, which] =
+      name === 'all' ? ['maxAnswersAMinute', 'drawn or read'] : ['maxLargeAnswersAMinute', 'large'];
+    const window = `for one address in ${RATE_WINDOW_SECONDS} s`;
+    const about = `that are ${which}, ${window}; a 304 does not count`;
+    return [key, { value: requests, unit: 'answers', about }];
+  });
+  const limits = Object.fromEntries([...entries, ...rates]) as Record<string, unknown>;
   app.get('/limits', (c) =>
     c.json(limits, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' }),
-  );
-}
-
-/** How often one address may ask, where that is limited. */
-function describeRates(rateLimits: RateLimits | undefined): Record<string, unknown> {
-  const policies = rateLimits === undefined ? [] : listPolicies(rateLimits);
-  return Object.fromEntries(
-    policies.map(({ name, requests }) => [
-      name === 'all' ? 'maxAnswersAMinute' : 'maxLargeAnswersAMinute',
-      {
-        value: requests,
-        unit: 'answers',
-        about: `that are ${name === 'all' ? 'drawn or read' : 'large'}, for one address in ${RATE_WINDOW_SECONDS} s; a 304 does not count`,
-      },
-    ]),
   );
 }

@@ -1,5 +1,6 @@
 /**
- * `GET /models` and below: which models there are, their cards, and their files as `tf.loadLayersModel` takes them.
+ * `GET /models` and below: the published models, their cards, and their files as
+ * `tf.loadLayersModel` takes them.
  */
 import * as z from 'zod';
 import {
@@ -13,20 +14,21 @@ import {
 } from '../../shared/model/artifact.ts';
 import { modelCardSchema, modelsSchema } from '../../shared/contract/answers.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
-import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admit.ts';
-import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admission.ts';
+import type { App, AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
 import { WORK_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 
-/** All that is ever sent, whatever else a manifest lists: nothing of it can act as a page. */
+/** The only files that are sent, whatever else a manifest lists: none can act as a page. */
 const FILE_TYPES: Readonly<Record<string, string>> = {
   [MANIFEST_FILE]: 'application/json',
   [TOPOLOGY_FILE]: 'application/json',
   [WEIGHTS_FILE]: 'application/octet-stream',
 };
 
-const BRIEF = 'public, max-age=60, must-revalidate';
+const CARD_HEADERS = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.seeded };
 
 const NAME = {
   schema: modelNameSchema.meta({ description: 'a model’s name' }),
@@ -96,59 +98,78 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
 ];
 
 export function addModelRoutes(app: App, dependencies: AppDependencies): void {
-  const { generators } = dependencies;
+  const { generators, modelFiles } = dependencies;
+
   app.get('/models', async (c) => {
-    const { origin } = new URL(c.req.url);
-    const list = await generators.list(getDefer(c));
+    const { origin } = c.get('url');
+    const list = await generators.list(c.get('defer'));
     const models = list.models.map((model) => ({
       ...model,
       url: `${origin}/models/${model.name}`,
     }));
-    return c.json({ default: list.default, models }, 200, {
-      ...API_HEADERS,
-      'Cache-Control': BRIEF,
-    });
+    return c.json({ default: list.default, models }, 200, CARD_HEADERS);
   });
+
   app.get('/models/:name', async (c) => {
     const name = c.req.param('name');
-    const { models } = await generators.list(getDefer(c));
+    const { models } = await generators.list(c.get('defer'));
     const model = models.find((each) => each.name === name);
     return model === undefined
       ? respondError(c, { code: 'model_not_found', model: name })
-      : answerCard(c, dependencies, name, model.version);
+      : answerCard(c, name, model.version);
   });
-  app.get('/models/:name/:version', (c) =>
-    answerCard(c, dependencies, c.req.param('name'), c.req.param('version')),
-  );
-  app.get('/models/:name/:version/:file', (c) => {
-    const { name, version, file } = c.req.param();
-    return answerFile(c, dependencies, name, version, file);
+
+  app.get('/models/:name/:version', (c) => {
+    const { name, version } = c.req.param();
+    return answerCard(c, name, version);
+  });
+
+  async function answerCard(c: AppContext, name: string, version: string): Promise<Response> {
+    if (!areNames(name, version)) {
+      return respondError(c, { code: 'model_not_found', model: `${name}@${version}` });
+    }
+    return admit(c, dependencies, LIGHT_WORK, async () => {
+      const manifest = await modelFiles.readManifest(name, version);
+      return manifest.ok
+        ? c.json(describeModel(manifest.value, c.get('url').origin), 200, CARD_HEADERS)
+        : respondError(c, manifest.error);
+    });
+  }
+
+  app.get('/models/:name/:version/:file', async (c) => {
+    const { name, version, file: path } = c.req.param();
+    const type = Object.hasOwn(FILE_TYPES, path) ? FILE_TYPES[path] : undefined;
+    if (type === undefined) {
+      return respondError(c, { code: 'not_found', path: c.req.path });
+    }
+    if (!areNames(name, version)) {
+      return respondError(c, { code: 'model_not_found', model: `${name}@${version}` });
+    }
+    // A version is a hash of its content, so name, version and path determine the bytes.
+    const etag = `"${name}-${version}-${path}"`;
+    const headers = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.pinned, ETag: etag };
+    if (hasCurrent(c, etag)) {
+      return c.body(null, 304, headers);
+    }
+    // Weights of up to 16 MiB are hashed.
+    const work = path === WEIGHTS_FILE ? HEAVIEST_WORK : LIGHT_WORK;
+    return admit(c, dependencies, work, async () => {
+      const file = await modelFiles.read(name, version, path);
+      if (!file.ok) {
+        return respondError(c, file.error);
+      }
+      return c.body(file.value as Uint8Array<ArrayBuffer>, 200, {
+        ...headers,
+        'Content-Type': type,
+        'Content-Length': String(file.value.length),
+      });
+    });
   });
 }
 
-/** Names become keys of the bucket: what is not a name is not looked up. */
+/** Checks names before they become keys of the bucket. */
 function areNames(name: string, version: string): boolean {
   return modelNameSchema.safeParse(name).success && modelVersionSchema.safeParse(version).success;
-}
-
-async function answerCard(
-  c: AppContext,
-  dependencies: AppDependencies,
-  name: string,
-  version: string,
-): Promise<Response> {
-  if (!areNames(name, version)) {
-    return respondError(c, { code: 'model_not_found', model: `${name}@${version}` });
-  }
-  return admit(c, dependencies, LIGHT_WORK, async () => {
-    const manifest = await dependencies.modelFiles.readManifest(name, version);
-    return manifest.ok
-      ? c.json(describeModel(manifest.value, new URL(c.req.url).origin), 200, {
-          ...API_HEADERS,
-          'Cache-Control': BRIEF,
-        })
-      : respondError(c, manifest.error);
-  });
 }
 
 function describeModel(
@@ -169,44 +190,10 @@ function describeModel(
     files: Object.keys(FILE_TYPES).map((path) => {
       const url = `${origin}/models/${name}/${version}/${path}`;
       if (path === MANIFEST_FILE) {
-        return { path, url }; // It cannot hold its own hash.
+        return { path, url }; // The manifest cannot hold its own hash.
       }
       const { bytes, sha256 } = findFile(manifest, path);
       return { path, url, bytes, sha256 };
     }),
   };
-}
-
-async function answerFile(
-  c: AppContext,
-  dependencies: AppDependencies,
-  name: string,
-  version: string,
-  path: string,
-): Promise<Response> {
-  const type = Object.hasOwn(FILE_TYPES, path) ? FILE_TYPES[path] : undefined;
-  if (type === undefined) {
-    return respondError(c, { code: 'not_found', path: c.req.path });
-  }
-  if (!areNames(name, version)) {
-    return respondError(c, { code: 'model_not_found', model: `${name}@${version}` });
-  }
-  // A version is a hash of its content, so that name, version and path name the bytes.
-  const etag = `"${name}-${version}-${path}"`;
-  const headers = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.pinned, ETag: etag };
-  if (hasCurrent(c, etag)) {
-    return c.body(null, 304, headers);
-  }
-  // Weights are hashed, and may have 16 MiB.
-  return admit(c, dependencies, path === WEIGHTS_FILE ? HEAVIEST_WORK : LIGHT_WORK, async () => {
-    const file = await dependencies.modelFiles.read(name, version, path);
-    if (!file.ok) {
-      return respondError(c, file.error);
-    }
-    return c.body(file.value as Uint8Array<ArrayBuffer>, 200, {
-      ...headers,
-      'Content-Type': type,
-      'Content-Length': String(file.value.length),
-    });
-  });
 }

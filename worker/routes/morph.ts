@@ -5,31 +5,26 @@ import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import {
   buildMorphUrl,
+  listDelays,
   MORPH_FORMATS,
   MORPH_PARAMETERS,
   parseMorphQuery,
   pinMorph,
   type MorphFormat,
-  type MorphQuery,
   type PinnedMorph,
 } from '../../shared/contract/morph-query.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
-import { measureSheet } from '../../shared/picture/sheet.ts';
-import { admit } from '../http/admit.ts';
-import type { App, AppContext, AppDependencies } from '../context.ts';
-import { chooseFormat } from '../formats/digit-format.ts';
-import {
-  describePinned,
-  describeTiming,
-  listWarnings,
-  nameFile,
-} from '../formats/digit-headers.ts';
-import { hasCurrent, HEADERS } from '../http/headers.ts';
-import { checkColours, findAsked } from '../models/match-model.ts';
+import type { Samples } from '../../shared/model/sampler.ts';
+import type { PngEncoder } from '../../shared/picture/png.ts';
+import { buildSheet, encodePngs, measureSheet } from '../../shared/picture/sheet.ts';
+import type { App, AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import { answerDrawing, checkColours, chooseFormat, nameFile } from '../drawing.ts';
+import { joinPngs } from '../formats/apng.ts';
+import { encodeGif } from '../formats/gif.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
-import { renderMorph } from '../formats/morph.ts';
 import { respondError } from '../http/respond-error.ts';
-import { answerCurrent, withModel } from '../models/with-model.ts';
+import type { Generator } from '../models/model-cache.ts';
 
 const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
 
@@ -92,119 +87,71 @@ async function answerMorph(
   dependencies: AppDependencies,
   extension: MorphFormat | undefined,
 ): Promise<Response> {
-  const { drawSeed, clock } = dependencies;
-  const { origin, searchParams } = new URL(c.req.url);
-  const parsed = parseMorphQuery(searchParams);
+  const parsed = parseMorphQuery(c.get('url').searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
   const { query } = parsed;
-  const format = chooseFormat(MORPH_FORMATS, extension, query.format, c.req.header('accept'));
-  if (typeof format !== 'string') {
-    return respondError(c, format);
+  const chosen = chooseFormat(c, MORPH_FORMATS, extension, query.format);
+  if ('code' in chosen) {
+    return respondError(c, chosen);
   }
-  const negotiated = extension === undefined && query.format === undefined;
-
-  const current = answerCurrent(c, query, (model, seed) =>
-    describeMorph(pinMorph(query, format, model, seed), query, origin, negotiated),
-  );
-  if (current !== undefined) {
-    return current;
-  }
-
-  const began = clock();
-  return withModel(c, dependencies, query.model, (generator) => {
-    const { classes, image } = generator.sampler.manifest;
-    const labels = findAsked(query.label, query.digits, generator);
-    if ('code' in labels) {
-      return respondError(c, labels);
-    }
-    const label = query.digits === undefined ? labels[0] : undefined;
-    const named = { ...query, label: label === undefined ? undefined : classes[label] };
-    const morph = pinMorph(named, format, generator, query.seed ?? drawSeed());
-    const error = checkColours(query, generator) ?? checkSize(morph, image);
-    if (error !== undefined) {
-      return respondError(c, error);
-    }
-    const headers: Record<string, string> = {
-      ...describeMorph(morph, query, origin, negotiated),
-      [HEADERS.modelSource]: generator.origin,
-    };
-    if (hasCurrent(c, headers['ETag'])) {
-      return c.body(null, 304, headers);
-    }
-    const { seed, start, n: count, frames } = morph;
-    const content = {
-      ...headers,
-      'Content-Type': MORPH_FORMATS[format],
-      'Content-Disposition': `inline; filename="${nameFile('morph-', seed, start, query.digits === undefined ? count : 1, format)}"`,
-    };
-    if (c.req.method === 'HEAD') {
-      return c.body(null, 200, content);
-    }
-    return admit(
-      c,
-      dependencies,
-      { digits: count * frames, pixels: countPixels(morph, image) },
-      () => {
-        const loaded = clock();
-        const drawn = generator.sampler.drawMorph({
-          seed,
-          start,
-          frames,
-          ...(query.digits === undefined
-            ? { count, ...(label !== undefined && { label }) }
-            : { labels }),
-        });
-        const generated = clock();
-        const body = renderMorph(c.get('png'), morph, drawn);
-        return c.body(body, 200, {
-          ...content,
-          'Content-Length': String(body.length),
-          'Server-Timing': describeTiming({
-            load: loaded - began,
-            generate: generated - loaded,
-            encode: clock() - generated,
-          }),
-        });
-      },
-    );
+  const { format } = chosen;
+  return answerDrawing<PinnedMorph>(c, dependencies, {
+    ...chosen,
+    query,
+    unknown: query.unknown,
+    withoutEffect: [],
+    hand: query.digits,
+    holdsUrls: false,
+    pin: (model, seed, label) => pinMorph({ ...query, label }, format, model, seed),
+    buildUrl: buildMorphUrl,
+    check: (morph, generator) => checkColours(query, generator) ?? checkSize(morph, generator),
+    describeContent({ seed, start, n, digits }) {
+      const name = nameFile('morph-', seed, start, digits === undefined ? n : 1, format);
+      return {
+        'Content-Type': MORPH_FORMATS[format],
+        'Content-Disposition': `inline; filename="${name}"`,
+      };
+    },
+    measureWork: (morph, generator) => ({
+      digits: morph.n * morph.frames,
+      pixels: measureLoop(morph, generator).pixels,
+    }),
+    render(morph, { sampler }, labels, markDrawn) {
+      const { seed, start, frames, n: count } = morph;
+      const [label] = labels;
+      const digits =
+        query.digits !== undefined ? { labels } : { count, ...(label !== undefined && { label }) };
+      const drawn = sampler.drawMorph({ seed, start, frames, ...digits });
+      markDrawn();
+      return encodeLoop(c.get('png'), morph, drawn);
+    },
   });
 }
 
-/** The headers that a 200 and a 304 share. */
-function describeMorph(
-  morph: PinnedMorph,
-  query: MorphQuery,
-  origin: string,
-  negotiated: boolean,
-): Record<string, string> {
-  const { seed, model } = morph;
-  const warnings = listWarnings(query.unknown, [], morph.format);
-  return {
-    ...describePinned(
-      { permalink: buildMorphUrl(morph), holdsUrls: false, seed, model },
-      query,
-      origin,
-      warnings,
-    ),
-    ...(negotiated && { Vary: 'Accept' }),
-  };
+/** Encodes drawn frames as an animated picture. */
+function encodeLoop(png: PngEncoder, morph: PinnedMorph, frames: Samples): Uint8Array<ArrayBuffer> {
+  const size = frames.height * frames.width * frames.channels;
+  const pictures = Array.from({ length: frames.count }, (_, i) => {
+    const pixels = frames.pixels.subarray(i * size, (i + 1) * size);
+    return buildSheet({ ...frames, count: 1, pixels }, { ...morph, cols: 1 });
+  });
+  return morph.format === 'gif'
+    ? encodeGif(pictures, morph, listDelays(morph, 100))
+    : joinPngs(encodePngs(png, pictures, morph), listDelays(morph, 1000));
 }
 
-/** Of all frames. */
-function countPixels(morph: PinnedMorph, image: { width: number; height: number }): number {
-  const { width, height } = measureSheet(image, 1, { ...morph, cols: 1 });
-  return width * height * morph.n * morph.frames;
+/** Measures a frame, and counts the pixels of all frames. */
+function measureLoop(morph: PinnedMorph, { sampler }: Generator) {
+  const { width, height } = measureSheet(sampler.manifest.image, 1, { ...morph, cols: 1 });
+  return { width, height, pixels: width * height * morph.n * morph.frames };
 }
 
-function checkSize(
-  morph: PinnedMorph,
-  image: { width: number; height: number },
-): ApiError | undefined {
-  const { width, height } = measureSheet(image, 1, { ...morph, cols: 1 });
+function checkSize(morph: PinnedMorph, generator: Generator): ApiError | undefined {
+  const { width, height, pixels } = measureLoop(morph, generator);
   const frames = morph.n * morph.frames;
-  return countPixels(morph, image) > LIMITS.maxMorphPixels
+  return pixels > LIMITS.maxMorphPixels
     ? { code: 'picture_too_large', width, height, frames, maxPixels: LIMITS.maxMorphPixels }
     : undefined;
 }

@@ -6,10 +6,10 @@ import {
   NUMBER_PATH,
   parseNumberQuery,
 } from '../../shared/contract/digit-query.ts';
-import { answerDigits, DIGITS_ANSWER } from './answer-digits.ts';
-import { splitExtension } from '../formats/digit-format.ts';
-import type { App, AppDependencies } from '../context.ts';
+import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import type { Operation } from '../http/operation.ts';
+import { answerDigits, DIGITS_ANSWER, splitExtension } from './answer-digits.ts';
 
 const SHARED = {
   ...DIGITS_ANSWER,
@@ -47,11 +47,7 @@ export const NUMBER_OPERATIONS: readonly Operation[] = [
 export function addNumberRoute(app: App, dependencies: AppDependencies): void {
   app.get('/number/:digits', (c) => {
     const { text, extension } = splitExtension(c.req.param('digits'));
-    return answerDigits(
-      c,
-      dependencies,
-      extension,
-      parseNumberQuery(text, new URL(c.req.url).searchParams),
-    );
+    const parsed = parseNumberQuery(text, c.get('url').searchParams);
+    return answerDigits(c, dependencies, extension, parsed);
   });
 }

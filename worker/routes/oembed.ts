@@ -27,12 +27,14 @@ import {
 } from '../../shared/contract/parameters.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
-import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
+import type { App, AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import { checkColours, findLabels } from '../drawing.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import { checkColours, findAsked } from '../models/match-model.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
-import { countRequest } from '../http/rate-limit.ts';
+import { countRequest } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
+import { useModel } from '../models/generator-source.ts';
 
 /** What the page at `/` is embedded as. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';
@@ -93,22 +95,17 @@ export const OEMBED_OPERATION: Operation = {
 
 export function addOembedRoute(app: App, dependencies: AppDependencies): void {
   app.get('/oembed', async (c) => {
-    const parsed = parseParameters(OEMBED_PARAMETERS, new URL(c.req.url).searchParams);
+    const parsed = parseParameters(OEMBED_PARAMETERS, c.get('url').searchParams);
     if (!parsed.ok) {
       return respondError(c, parsed.error);
     }
     const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.values;
     if (format !== 'json') {
-      return respondError(c, {
-        code: 'format_not_implemented',
-        received: format,
-        available: ['json'],
-      });
+      const available = ['json'];
+      return respondError(c, { code: 'format_not_implemented', received: format, available });
     }
-    const answer = await describePhoto(c, dependencies, url, {
-      width: maxwidth,
-      height: maxheight,
-    });
+    const max = { width: maxwidth, height: maxheight };
+    const answer = await describePhoto(c, dependencies, url, max);
     return 'code' in answer
       ? respondError(c, answer)
       : c.json(answer, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' });
@@ -117,117 +114,115 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
 
 type Size = { readonly width: number; readonly height: number };
 
-/** A picture that a URL stands for. */
+/** The picture that a URL stands for. */
 interface Pasted {
-  readonly kind: 'digit' | 'number' | 'morph';
+  readonly kind: keyof typeof PICTURES;
   readonly extension: string;
-  /** Of `/number`. */
+  /** The number of `/number`; empty for other kinds. */
   readonly number: string;
-  /** What of its parameters counts. */
+  /** The parameters that the kind takes. */
   readonly search: URLSearchParams;
 }
 
 async function describePhoto(
   c: AppContext,
   { generators, drawSeed, rateLimits }: AppDependencies,
-  pasted: string,
-  most: Size,
+  url: string,
+  max: Size,
 ): Promise<z.output<typeof oembedSchema> | ApiError> {
-  const { origin } = new URL(c.req.url);
-  const found = findPicture(pasted, origin);
-  if (found === undefined) {
-    return { code: 'not_found', path: pasted };
+  const { origin } = c.get('url');
+  const pasted = findPicture(url, origin);
+  if (pasted === undefined) {
+    return { code: 'not_found', path: url };
   }
-  const parsed = parsePicture(found);
+  const parsed = parsePicture(pasted);
   if (!parsed.ok) {
     return parsed.error;
   }
-  const { query } = parsed;
+  const { kind, number, extension, search } = pasted;
+  const { query, frames } = parsed;
   const limited = await countRequest(c, rateLimits, false);
   if (limited !== undefined) {
     return limited;
   }
-  const acquired = await generators.acquire(query.model, getDefer(c));
-  if (!acquired.ok) {
-    return acquired.error;
-  }
-  const { search } = found;
-  const { generator, release } = acquired.lease;
-  let sample: Size;
-  try {
-    const { digits = found.number } = query;
-    const labels = findAsked(query.label, digits === '' ? undefined : digits, generator);
-    if ('code' in labels) {
-      return labels;
-    }
-    const refused = checkColours(query, generator);
-    if (refused !== undefined) {
-      return refused;
-    }
-    sample = generator.sampler.manifest.image;
-    if (found.kind === 'number') {
-      // Its digits tell how wide it is: so the picture must be of this seed and this version.
+  const sample = await useModel(
+    generators,
+    query.model,
+    c.get('defer'),
+    (generator): Size | ApiError => {
+      const { name, version, sampler } = generator;
+      const labels = findLabels(query.label, query.digits ?? (number || undefined), generator);
+      if ('code' in labels) {
+        return labels;
+      }
+      const refused = checkColours(query, generator);
+      if (refused !== undefined || kind !== 'number') {
+        return refused ?? sampler.manifest.image;
+      }
+      // The drawn digits decide its width, so the URL pins the seed and the version.
       const { seed = drawSeed(), start = 0 } = query;
-      sample = writeNumber(found.number, generator.sampler.drawHand({ seed, start, labels }), {
-        seed,
-        start,
-      });
       search.set('seed', seed);
-      search.set('model', `${generator.name}@${generator.version}`);
-    }
-  } finally {
-    release();
+      search.set('model', `${name}@${version}`);
+      return writeNumber(number, sampler.drawHand({ seed, start, labels }), { seed, start });
+    },
+  );
+  if ('code' in sample) {
+    return sample;
   }
-  const n = found.kind === 'digit' ? (query.n ?? 1) : 1;
-  const { cols = chooseCols(n), gap = 0, margin = 0 } = query;
-  const measure = (scale: number) => measureSheet(sample, n, { cols, scale, gap, margin });
-  const fits = ({ width, height }: Size) => width <= most.width && height <= most.height;
-  let scale = query.scale ?? 1;
-  while (scale > 1 && !fits(measure(scale))) {
-    scale--;
+  const fitted = fitScale(query, kind === 'digit' ? (query.n ?? 1) : 1, sample, max);
+  if ('code' in fitted) {
+    return fitted;
   }
-  const size = measure(scale);
-  if (!fits(size)) {
-    const parameter = size.width > most.width ? 'maxwidth' : 'maxheight';
-    const [received, needed] =
-      parameter === 'maxwidth' ? [most.width, size.width] : [most.height, size.height];
-    return {
-      code: 'invalid_parameter',
-      parameter,
-      received: String(received),
-      expected: `at least ${needed} for this URL`,
-    };
+  const { scale, width, height } = fitted;
+  const maxPixels = kind === 'morph' ? LIMITS.maxMorphPixels : LIMITS.maxPicturePixels;
+  if (extension !== 'svg' && width * height * frames > maxPixels) {
+    const code = 'picture_too_large';
+    return { code, width, height, ...(kind === 'morph' && { frames }), maxPixels };
   }
-  const maxPixels = found.kind === 'morph' ? LIMITS.maxMorphPixels : LIMITS.maxPicturePixels;
-  if (found.extension !== 'svg' && size.width * size.height * parsed.frames > maxPixels) {
-    return {
-      code: 'picture_too_large',
-      ...size,
-      ...(found.kind === 'morph' && { frames: parsed.frames }),
-      maxPixels,
-    };
-  }
-  // All that dpr multiplies is told as its product; it would multiply that again.
+  // The products with dpr are in the URL, and dpr itself would multiply them again.
   search.delete('dpr');
   for (const [name, value] of Object.entries({ scale, gap: query.gap, margin: query.margin })) {
     if (value !== undefined) {
       search.set(name, String(value));
     }
   }
-  const path = found.kind === 'number' ? `/number/${encodeNumber(found.number)}` : `/${found.kind}`;
+  const path = kind === 'number' ? `/number/${encodeNumber(number)}` : `/${kind}`;
   return {
     version: '1.0',
     type: 'photo',
-    title: nameDigits(found, query),
+    title: describePicture(pasted, query),
     provider_name: 'digitmint',
     provider_url: `${origin}/`,
-    url: `${origin}${path}.${found.extension}?${search.toString()}`,
-    ...size,
+    url: `${origin}${path}.${extension}?${search.toString()}`,
+    width,
+    height,
   };
 }
 
-/** What a screen reader says. */
-function nameDigits({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): string {
+/** Finds the largest scale up to the asked one at which the picture fits. */
+function fitScale(
+  query: PictureQuery,
+  n: number,
+  sample: Size,
+  max: Size,
+): (Size & { readonly scale: number }) | ApiError {
+  const { cols = chooseCols(n), gap = 0, margin = 0 } = query;
+  for (let scale = query.scale ?? 1; ; scale--) {
+    const size = measureSheet(sample, n, { cols, scale, gap, margin });
+    if (size.width <= max.width && size.height <= max.height) {
+      return { ...size, scale };
+    }
+    if (scale === 1) {
+      const side = size.width > max.width ? 'width' : 'height';
+      const [parameter, received] = [`max${side}`, String(max[side])];
+      const expected = `at least ${size[side]} for this URL`;
+      return { code: 'invalid_parameter', parameter, received, expected };
+    }
+  }
+}
+
+/** Describes a picture for screen readers. */
+function describePicture({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): string {
   switch (kind) {
     case 'digit':
       return n === 1
@@ -235,12 +230,14 @@ function nameDigits({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): 
         : `${n} handwritten digits that nobody wrote`;
     case 'number':
       return `The handwritten number ${number}, which nobody wrote`;
-    case 'morph':
-      return `Handwritten digits that nobody wrote, turning into one another${digits === undefined ? '' : `: ${[...digits].join(', ')}`}`;
+    case 'morph': {
+      const listed = digits === undefined ? '' : `: ${[...digits].join(', ')}`;
+      return `Handwritten digits that nobody wrote, turning into one another${listed}`;
+    }
   }
 }
 
-/** What counts of a picture's query: some of it is of one kind of picture alone. */
+/** The used parameters of all kinds of pictures. */
 type PictureQuery = Partial<Omit<DigitQuery, 'format'>> &
   Pick<DigitQuery, 'fg' | 'bg'> & { readonly digits?: string | undefined };
 
@@ -258,21 +255,18 @@ function parsePicture({ kind, extension, number, search }: Pasted): ParsedPictur
   return applied.ok ? { ...applied, frames: 1 } : applied;
 }
 
-/** Pictures by the first part of their path: their formats that are pictures, the first when none is named, and parameters. */
-const PICTURES: Readonly<
-  Record<
-    Pasted['kind'],
-    { readonly extensions: readonly string[]; readonly parameters: ParameterSet }
-  >
-> = {
+/** The formats of each kind that are pictures, and its parameters. */
+const PICTURES = {
   digit: { extensions: ['png', 'svg'], parameters: DIGIT_PARAMETERS },
   number: { extensions: ['png', 'svg'], parameters: NUMBER_PARAMETERS },
   morph: { extensions: ['png', 'gif'], parameters: MORPH_PARAMETERS },
-};
+} as const satisfies Readonly<
+  Record<string, { readonly extensions: readonly string[]; readonly parameters: ParameterSet }>
+>;
 
-/** The picture that a URL of this service stands for; undefined when it stands for none. */
+/** Finds the picture that a URL of this service stands for. */
 function findPicture(pasted: string, origin: string): Pasted | undefined {
-  const given = URL.canParse(pasted) ? new URL(pasted) : null; // Not URL.parse: the server runs on Node 20 too.
+  const given = URL.canParse(pasted) ? new URL(pasted) : null; // Node 20 has no URL.parse.
   if (given?.origin !== origin) {
     return undefined;
   }
@@ -282,30 +276,32 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
     return undefined;
   }
   const kind = path[1] as Pasted['kind'];
-  const name = path[2];
-  const { extensions, parameters } = PICTURES[kind];
-  const extension = path[3] ?? url.searchParams.get('format') ?? (extensions[0] as string);
-  const isNamed = name !== undefined; // By a label, which may be missing, or a number, which may not.
+  const name = path[2]; // A label, which is optional, or a number, which is not.
+  const { parameters } = PICTURES[kind];
+  const extensions: readonly string[] = PICTURES[kind].extensions;
+  const extension = path[3] ?? url.searchParams.get('format') ?? 'png';
   if (
     !extensions.includes(extension) ||
-    (kind === 'number' && !isNamed) ||
-    (kind === 'morph' && isNamed)
+    (kind === 'number' && name === undefined) ||
+    (kind === 'morph' && name !== undefined)
   ) {
     return undefined;
   }
   const search = new URLSearchParams(
     [...url.searchParams].filter(([key]) => Object.hasOwn(parameters, key) && key !== 'format'),
   );
-  if (kind === 'digit' && isNamed) {
-    search.append('label', decodeOrKeep(name));
+  const text = decodeOrKeep(name ?? '');
+  if (kind === 'digit' && name !== undefined) {
+    search.append('label', text);
   }
-  return { kind, extension, number: kind === 'number' ? decodeOrKeep(name ?? '') : '', search };
+  return { kind, extension, number: kind === 'number' ? text : '', search };
 }
 
+/** Decodes a path's segment. One that is malformed is neither a class nor a number as it stands. */
 function decodeOrKeep(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // Then no class has that name, and it is no number.
+    return text;
   }
 }

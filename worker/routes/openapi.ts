@@ -19,7 +19,7 @@ export const OPENAPI_OPERATION: Operation = {
 
 export function addOpenapiRoute(app: App, operations: readonly Operation[]): void {
   app.get('/openapi.json', (c) =>
-    c.json(buildOpenapiDocument(operations, new URL(c.req.url).origin), 200, {
+    c.json(buildOpenapiDocument(operations, c.get('url').origin), 200, {
       ...API_HEADERS,
       'Cache-Control': 'public, max-age=300',
     }),

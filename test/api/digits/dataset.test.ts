@@ -1,5 +1,5 @@
 /**
- * Labelled sets over HTTP in the real runtime: each format, any range, and readers who leave.
+ * Labelled sets over HTTP in the real runtime: every format, any range, and readers who leave.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';

@@ -1,5 +1,6 @@
 /**
- * `dpr` over HTTP in the real runtime: a picture for a dense screen is the one that larger factors give, by its URL, tag and bytes.
+ * `dpr` over HTTP in the real runtime. A picture for a dense screen has the URL, the ETag and the
+ * bytes of the picture with larger factors.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { oembedSchema, problemSchema } from '../../../shared/contract/answers.ts';
@@ -66,7 +67,7 @@ test.each(['svg', 'json', 'txt', 'npy', 'ndjson'])(
       code: 'parameter_without_effect',
       parameters: ['dpr'],
     });
-    // Nor are its products looked at there.
+    // Nor are its products checked there.
     expect((await worker.fetch(`${path}&margin=256`)).status).toBe(200);
   },
 );

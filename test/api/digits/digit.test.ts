@@ -1,5 +1,5 @@
 /**
- * The interface of /digit over HTTP, in the real runtime: parameters, formats, headers, caching, errors.
+ * `/digit` over HTTP in the real runtime: parameters, formats, headers, caching, errors.
  */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * The formats beside PNG and JSON, over HTTP in the real runtime: each says what the JSON says.
+ * The other formats over HTTP in the real runtime: each holds the same digits as the JSON.
  */
 import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';

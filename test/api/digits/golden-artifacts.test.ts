@@ -1,6 +1,6 @@
 /**
- * What was ever published is served for ever: frozen buckets of every schema, and the bytes that were drawn from them when they
- * were frozen. See test/golden/README.md.
+ * Every published artifact is served for ever: frozen buckets of every schema, and the bytes that
+ * were drawn from them when they were frozen. See test/golden/README.md.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -13,7 +13,10 @@ import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
 const GOLDEN = fileURLToPath(new URL('../../golden/', import.meta.url));
 
-/** Of each schema's models the start of the SHA-256 of `/digit.npy?seed=golden&n=5&start=3`. None may ever change. */
+/**
+ * By schema and model, the start of the SHA-256 of `/digit.npy?seed=golden&n=5&start=3`. None may
+ * ever change.
+ */
 const SCHEMAS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   1: {
     'float16@f1ca24905b6fcac1': 'dcc041d4413ea76e63267a2518f46b57',

@@ -1,5 +1,5 @@
 /**
- * Loops in which digits turn into one another, over HTTP in the real runtime: read back by decoders of others.
+ * Loops over HTTP in the real runtime, decoded by independent decoders.
  */
 import { createHash } from 'node:crypto';
 import { GifReader } from 'omggif';

@@ -1,6 +1,6 @@
 /**
- * The worker's digits are those that the trainer's side draws in Node, byte by byte, for every layer, activation and form of the
- * weights.
+ * The worker draws the same bytes as the trainer's side on Node, for every layer, activation and
+ * encoding of the weights.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -76,8 +76,8 @@ test.each(fixtures.map((fixture) => [fixture.manifest.name, fixture] as const))(
 );
 
 /**
- * The start of each answer's SHA-256, by a fixture's weights: the same in every runtime. Who changes one changes what URLs
- * give that promise never to change.
+ * The start of each answer's SHA-256, by a fixture's weights: the same in every runtime. A change
+ * breaks URLs that promise never to change.
  */
 test.each([
   ['/digit.png?n=7&scale=2&gap=1', '880cf1e7708546d15698bdfa5f94318a'],

@@ -1,5 +1,5 @@
 /**
- * What the service says about itself: true of the app that answers, and valid for another's validator.
+ * The descriptions of the service: they match the app, and an independent validator accepts them.
  */
 import { Validator } from '@seriousme/openapi-schema-validator';
 import files from 'page-files';

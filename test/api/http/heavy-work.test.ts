@@ -1,11 +1,11 @@
 /**
- * Many large answers at once, in the real runtimes: one after the other, a few that wait, and the rest are told to come back,
- * while small ones go on.
+ * Many large answers at once, in the real runtimes: one after the other, a few wait, the rest are
+ * rejected, and small answers go on.
  */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../../shared/contract/answers.ts';
-import { HEAVY_WORK } from '../../../worker/http/admit.ts';
+import { HEAVY_WORK } from '../../../worker/http/admission.ts';
 import { startWorker, waitUntil, type TestWorker } from '../../support/hosts/runtime.ts';
 
 let worker: TestWorker;
@@ -18,7 +18,7 @@ afterAll(() => worker.close());
 const LARGE = '/digit.png?n=120&seed=a';
 const MANY = 40;
 
-/** Sends many at once. @returns  What each got. */
+/** Sends many requests at once. @returns  The answers. */
 async function flood(path: string): Promise<{ status: number; headers: Headers; bytes: Buffer }[]> {
   return Promise.all(
     Array.from({ length: MANY }, async () => {
@@ -48,7 +48,7 @@ test('what is too much at once is refused with a picture that says so, and the r
     ).toEqual(['1', 'no-store', 'image/png']);
     expect(PNG.sync.read(bytes).width).toBeGreaterThan(300);
   }
-  // It is over at once: nothing is held against the next.
+  // Nothing is left over for the next request.
   expect((await worker.fetch(LARGE)).status).toBe(200);
 });
 

@@ -1,12 +1,13 @@
 /**
- * How often one address may ask, in the real runtimes: by Cloudflare's binding as its emulation has it, and by Node's counter.
+ * Rate limits of one address, in the real runtimes: by the emulation of Cloudflare's binding, and by
+ * Node's counter.
  */
 import { PNG } from 'pngjs';
 import { unstable_readConfig as readConfig } from 'wrangler';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { limitsSchema, problemSchema } from '../../../shared/contract/answers.ts';
 import { parseRateLimits } from '../../../worker/env.ts';
-import { nameCaller } from '../../../worker/http/rate-limit.ts';
+import { nameCaller } from '../../../worker/http/admission.ts';
 import { startNodeServer } from '../../support/hosts/node-server.ts';
 import { RUNTIME, type TestWorker } from '../../support/hosts/runtime.ts';
 import { startWorker, type RateLimitBinding } from '../../support/hosts/workerd.ts';
@@ -14,7 +15,7 @@ import { startWorker, type RateLimitBinding } from '../../support/hosts/workerd.
 const LIMITS = { all: 30, heavy: 8 };
 const POLICY = '"all";q=30;w=60, "heavy";q=8;w=60';
 
-/** Small, and yet large: more than a hundred labels, which no network draws. */
+/** A small answer that counts as heavy: labels, which need no network. */
 const LARGE = '/dataset.npy?n=101&part=labels&seed=a';
 
 let worker: TestWorker;
@@ -36,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-/** Asks until it is too much. @returns  How many were answered, and the first that was not. */
+/** Asks until the limit is met. @returns  How many were answered, and the first refusal. */
 async function exhaust(
   path: string,
   most: number,
@@ -54,7 +55,7 @@ async function exhaust(
 
 describe('an address that asks too often', () => {
   test('for large answers gets no more of them, and is told when to come back', async () => {
-    // Windows begin with the clock's minutes: between two, twice as many get through.
+    // Windows begin with the clock's minutes: around such a change twice as many are answered.
     const { answered, refused } = await exhaust(LARGE, 2 * LIMITS.heavy);
     expect(answered).toBeGreaterThanOrEqual(LIMITS.heavy);
     const told = ['retry-after', 'ratelimit-policy', 'cache-control'].map((name) =>
@@ -110,7 +111,7 @@ describe('an address that asks too often', () => {
   test('keeps no other from asking, and does not become another by what it says', async () => {
     const ask = async (name: string) =>
       (await worker.fetch('/digit.png', { headers: { [name]: '203.0.113.9' } })).status;
-    // Cloudflare sets this one, whatever the caller wrote; its emulation takes what is there.
+    // Cloudflare overwrites this header; its emulation keeps the caller's.
     expect(await ask('cf-connecting-ip')).toBe(RUNTIME === 'workerd' ? 200 : 429);
     for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'true-client-ip']) {
       expect([name, await ask(name)]).toEqual([name, 429]);

@@ -1,5 +1,5 @@
 /**
- * What the log tells of requests, on the real runtimes: enough to count by, and nothing of whoever asked.
+ * The log of requests, in the real runtimes: enough to count by, and nothing that the caller wrote.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
@@ -36,7 +36,7 @@ const find = (isWished: (line: Line) => boolean) =>
     (line) => line !== undefined,
   ) as Promise<Line>;
 
-/** What must never be in a line: each stands somewhere in the requests below. */
+/** Texts of the requests below that must never be in a line. */
 const SECRETS = {
   seed: 'seed-of-somebody',
   number: '15551234567',

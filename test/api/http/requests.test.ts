@@ -1,6 +1,6 @@
 /**
- * Requests that nobody should send, over HTTP in the real runtime: other methods, bodies, endless URLs, media types that
- * nobody has. Raw, since fetch would mend or refuse some of them.
+ * Requests that nobody should send, over HTTP in the real runtime: other methods, bodies, endless
+ * URLs, unknown media types. They are sent raw, since fetch would mend or refuse some of them.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../../shared/contract/answers.ts';
@@ -25,12 +25,12 @@ const send = (
 
 const readCode = ({ body }: RawAnswer) => problemSchema.parse(JSON.parse(body)).code;
 
-/** One path of each route, whose errors are problem details: without an extension that asks for a picture or text. */
+/** One path of each route whose errors are problem details: without a format's extension. */
 const PATHS = OPERATIONS.filter(({ kind }) => kind !== 'owner').flatMap(({ routes, kind }) =>
   routes.map((route) => ({ kind, path: fillIn(route) })),
 );
 
-/** What its owner alone may ask for, by method. */
+/** The owner's paths, by method. */
 const OWNER_PATHS = OPERATIONS.filter(({ kind }) => kind === 'owner').flatMap(
   ({ routes, method = 'GET' }) => routes.map((route) => ({ method, path: fillIn(route) })),
 );
@@ -139,7 +139,7 @@ test('no method, path or body changes what is published or what serves', async (
       ]);
     }
   }
-  // Overriding the method by a header or a parameter is nothing that GET knows of either.
+  // A header or a parameter cannot override the method either.
   expect(
     (await send('GET', '/models?_method=DELETE', { 'x-http-method-override': 'DELETE' })).status,
   ).toBe(200);

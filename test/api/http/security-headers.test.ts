@@ -1,6 +1,6 @@
 /**
- * The headers that keep pages and their readers safe, and let other origins have the pictures, of every route in the real
- * runtimes.
+ * The headers that protect pages and their readers, and that let other origins embed the pictures,
+ * of every route in the real runtimes.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPERATIONS } from '../../../worker/app.ts';

@@ -1,6 +1,6 @@
 /**
- * What stands around the digits, over HTTP in the real runtime: a class's own path, models and their files, limits,
- * descriptions, embedding.
+ * The routes around the digits, over HTTP in the real runtime: a class's own path, models and their
+ * files, limits, descriptions, embedding.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * A service that trusts public keys: what it serves from storage is signed. Signed here with Node's own Ed25519.
+ * A service with public keys serves only signed models from storage. Node's own Ed25519 signs here.
  */
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';

@@ -65,8 +65,8 @@ async function tryToServe(stored: Stored): Promise<Outcome> {
 async function serve(stored: Stored): Promise<Outcome> {
   const models = createModelStore(createReader(stored), 60_000);
   const reading = await models.readPointer(undefined);
-  if (reading.state !== 'read') {
-    return reading.state;
+  if (typeof reading === 'string') {
+    return reading;
   }
   const { default: name, models: listed }: Pointer = reading.pointer;
   const { version, manifestSha256 } = listed[name] as Pointer['models'][string];

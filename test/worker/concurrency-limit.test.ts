@@ -1,15 +1,15 @@
 /**
- * Work that waits its turn: how much at once, how much waits, and what becomes of work that never ends.
+ * The concurrency limit: how much runs, how much waits, and what happens to work that never ends.
  */
 import { expect, test } from 'vitest';
-import { BusyError, WorkGate } from '../../worker/http/work-gate.ts';
+import { BusyError, ConcurrencyLimit } from '../../worker/http/concurrency-limit.ts';
 
 const LIMITS = { concurrent: 2, waiting: 3, waitMs: 60_000, expiresMs: 1000 };
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const ignore = () => undefined;
 
-/** Work that ends when it is told to. */
-function createWork(gate: WorkGate) {
+/** Starts work that ends on command. */
+function createWork(gate: ConcurrencyLimit) {
   const begun: number[] = [];
   const ends: (() => void)[] = [];
   const start = (i: number) => {
@@ -27,7 +27,7 @@ function createWork(gate: WorkGate) {
 }
 
 test('so much is done at once, so much waits in the order of its coming, and the rest is refused at once', async () => {
-  const { begun, start, end } = createWork(new WorkGate(LIMITS, () => 0));
+  const { begun, start, end } = createWork(new ConcurrencyLimit(LIMITS, () => 0));
   const all = Array.from({ length: 7 }, (_, i) => start(i));
   await sleep(0);
   expect(begun).toEqual([0, 1]);
@@ -44,7 +44,7 @@ test('so much is done at once, so much waits in the order of its coming, and the
 });
 
 test('work that fails makes room, and its failure is its caller’s', async () => {
-  const gate = new WorkGate({ ...LIMITS, concurrent: 1 }, () => 0);
+  const gate = new ConcurrencyLimit({ ...LIMITS, concurrent: 1 }, () => 0);
   const failing = gate.run(() => Promise.reject(new Error('no')), ignore);
   const next = gate.run(() => 'yes', ignore);
   await expect(failing).rejects.toThrow('no');
@@ -52,7 +52,7 @@ test('work that fails makes room, and its failure is its caller’s', async () =
 });
 
 test('who waits too long is refused, and its turn goes to the next', async () => {
-  const gate = new WorkGate({ ...LIMITS, concurrent: 1, waitMs: 20 }, () => 0);
+  const gate = new ConcurrencyLimit({ ...LIMITS, concurrent: 1, waitMs: 20 }, () => 0);
   const { start, end, begun } = createWork(gate);
   const first = start(0);
   await expect(start(1)).rejects.toThrow('no turn within 20 ms');
@@ -66,14 +66,16 @@ test('who waits too long is refused, and its turn goes to the next', async () =>
 
 test('work that was cut off keeps its place for a while only', async () => {
   let now = 0;
-  const { begun, start, end } = createWork(new WorkGate({ ...LIMITS, concurrent: 1 }, () => now));
+  const { begun, start, end } = createWork(
+    new ConcurrencyLimit({ ...LIMITS, concurrent: 1 }, () => now),
+  );
   const lost = start(0);
   now = 1001;
   const next = start(1);
   end(1);
   expect(await next).toBe(1);
   expect(begun).toEqual([0, 1]);
-  // It ends after all: what runs in its place is not one more.
+  // The lost work ends after all: its slot was taken, so nothing more may begin.
   const [running, waiting] = [start(2), start(3)];
   end(0);
   await lost;
@@ -87,7 +89,7 @@ test('work that was cut off keeps its place for a while only', async () => {
 
 test('work goes on when its request is cancelled: the host is told to keep it', async () => {
   const kept: Promise<unknown>[] = [];
-  const done = new WorkGate(LIMITS, () => 0).run(
+  const done = new ConcurrencyLimit(LIMITS, () => 0).run(
     () => 'whole',
     (work) => kept.push(work),
   );

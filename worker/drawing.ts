@@ -1,0 +1,276 @@
+/**
+ * Answers that a model draws from a seed: digits, loops and data sets. All take the same steps: a
+ * 304 where a pinned URL determines the ETag, the lease of the model, the check of what the model
+ * can draw, a 304 by the model's version, HEAD, and the drawing itself.
+ */
+import { findClass } from '../shared/model/classes.ts';
+import { formatColour, type Colour } from '../shared/picture/colour.ts';
+import type { ApiError } from '../shared/contract/errors.ts';
+import { pickDigits } from '../shared/contract/number-text.ts';
+import type { Samples } from '../shared/model/sampler.ts';
+import type { AppContext } from './context.ts';
+import type { AppDependencies } from './dependencies.ts';
+import { streamSamples } from './formats/sample-stream.ts';
+import { admit, withModel, type Work } from './http/admission.ts';
+import { describePinned, hasCurrent, HEADERS, listWarnings, readHeader } from './http/headers.ts';
+import { negotiateFormat } from './http/negotiation.ts';
+import { respondError } from './http/respond-error.ts';
+import { useModel, type ModelChoice } from './models/generator-source.ts';
+import type { Generator } from './models/model-cache.ts';
+
+/** The part of a request that determines an answer's bytes together with the format. */
+interface Pinned {
+  readonly model: { readonly name: string; readonly version: string };
+  readonly seed: string;
+}
+
+/** A request for something drawn. `P` has all defaults filled in. */
+export interface Drawing<P extends Pinned> {
+  readonly query: {
+    readonly seed: string | undefined;
+    readonly label: string | undefined;
+    readonly model: ModelChoice;
+    readonly strict: boolean | undefined;
+  };
+  readonly format: string;
+  /** Whether Accept decided the format. */
+  readonly isNegotiated: boolean;
+  /** Names of unknown parameters, and of those without effect in this format. */
+  readonly unknown: readonly string[];
+  readonly withoutEffect: readonly string[];
+  /** Digits and signs to write in one hand. */
+  readonly hand: string | undefined;
+  /** Whether the answer holds absolute URLs. */
+  readonly holdsUrls: boolean;
+  /** @param label  The class's name. */
+  pin(model: Pinned['model'], seed: string, label: string | undefined): P;
+  /** Builds path and query of the canonical URL. */
+  buildUrl(pinned: P): string;
+  /** Returns the reason why a model cannot draw this. */
+  check(pinned: P, generator: Generator): ApiError | undefined;
+  /** Builds the headers of a 200 that a 304 does not have. */
+  describeContent(pinned: P): Record<string, string>;
+  measureWork(pinned: P, generator: Generator): Work;
+  /** Whether only drawing tells if the answer is an error, so that HEAD must draw too. */
+  mustDraw?(pinned: P, generator: Generator): boolean;
+  /**
+   * Draws and encodes.
+   * @param labels     Of the asked class, or of the hand's digits.
+   * @param markDrawn  Called between drawing and encoding, for Server-Timing.
+   */
+  render(
+    pinned: P,
+    generator: Generator,
+    labels: Uint8Array,
+    markDrawn: () => void,
+  ): Uint8Array<ArrayBuffer> | ReadableStream | ApiError;
+}
+
+/** Answers a request for something drawn. */
+export async function answerDrawing<P extends Pinned>(
+  c: AppContext,
+  dependencies: AppDependencies,
+  drawing: Drawing<P>,
+): Promise<Response> {
+  const { drawSeed, clock } = dependencies;
+  const { query, format, isNegotiated, withoutEffect } = drawing;
+  if (query.strict === true && withoutEffect.length > 0) {
+    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
+  }
+  const warnings = listWarnings(drawing.unknown, withoutEffect, format);
+  const describe = (pinned: P): Record<string, string> => {
+    const { seed, model } = pinned;
+    const answer = { permalink: drawing.buildUrl(pinned), holdsUrls: drawing.holdsUrls };
+    return {
+      ...describePinned({ ...answer, seed, model }, query, c.get('url').origin, warnings),
+      ...(isNegotiated && { Vary: 'Accept' }),
+    };
+  };
+
+  // A pinned URL determines its ETag, so a 304 needs no model.
+  let known: Record<string, string> | undefined;
+  if (query.seed !== undefined && query.model?.version !== undefined) {
+    const { name, version } = query.model;
+    known = describe(drawing.pin({ name, version }, query.seed, query.label));
+    if (hasCurrent(c, known['ETag'])) {
+      return c.body(null, 304, known);
+    }
+  }
+
+  const began = clock();
+  return withModel(c, dependencies, query.model, (generator) => {
+    const labels = findLabels(query.label, drawing.hand, generator);
+    if ('code' in labels) {
+      return respondError(c, labels);
+    }
+    const { name, version, sampler, origin } = generator;
+    const [label] = query.label === undefined ? [] : labels;
+    const className = label === undefined ? undefined : sampler.manifest.classes[label];
+    const pinned = drawing.pin({ name, version }, query.seed ?? drawSeed(), className);
+    const error = drawing.check(pinned, generator);
+    if (error !== undefined) {
+      return respondError(c, error);
+    }
+    const described = known !== undefined && className === query.label ? known : describe(pinned);
+    const headers: Record<string, string> = { ...described, [HEADERS.modelSource]: origin };
+    if (hasCurrent(c, headers['ETag'])) {
+      return c.body(null, 304, headers);
+    }
+    const content = { ...headers, ...drawing.describeContent(pinned) };
+    // HEAD may lack what only the body tells, its length (RFC 9110, section 9.3.2).
+    if (c.req.method === 'HEAD' && drawing.mustDraw?.(pinned, generator) !== true) {
+      return c.body(null, 200, content);
+    }
+    return admit(c, dependencies, drawing.measureWork(pinned, generator), () => {
+      const loaded = clock();
+      let drawn = loaded;
+      const body = drawing.render(pinned, generator, labels, () => {
+        drawn = clock();
+      });
+      if (body instanceof ReadableStream) {
+        return c.body(body, 200, content);
+      }
+      if ('code' in body) {
+        return respondError(c, body);
+      }
+      return c.body(body, 200, {
+        ...content,
+        'Content-Length': String(body.length),
+        'Server-Timing': [
+          `load;dur=${(loaded - began).toFixed(1)}`,
+          `generate;dur=${(drawn - loaded).toFixed(1)}`,
+          `encode;dur=${(clock() - drawn).toFixed(1)}`,
+        ].join(', '),
+      });
+    });
+  });
+}
+
+/**
+ * Chooses the format: the path's extension, then `format=`, then Accept.
+ *
+ * @param formats  Media types by format, in the server's order of preference.
+ * @param asked    The value of `format=`.
+ */
+export function chooseFormat<F extends string>(
+  c: AppContext,
+  formats: Readonly<Record<F, string>>,
+  extension: F | undefined,
+  asked: F | undefined,
+): { readonly format: F; readonly isNegotiated: boolean } | ApiError {
+  if (extension !== undefined && asked !== undefined && asked !== extension) {
+    const expected = `${extension}, as the path says, or no format at all`;
+    return { code: 'invalid_parameter', parameter: 'format', received: asked, expected };
+  }
+  const format = extension ?? asked;
+  if (format !== undefined) {
+    return { format, isNegotiated: false };
+  }
+  const accept = readHeader(c, 'accept');
+  const negotiated = negotiateFormat(accept, formats);
+  return negotiated === undefined
+    ? { code: 'not_acceptable', accept: accept ?? '', available: Object.values(formats) }
+    : { format: negotiated, isNegotiated: true };
+}
+
+/**
+ * Finds the labels that a caller asked for: those of digits in one hand, or the one of a class.
+ *
+ * @param label  A class's name or number.
+ * @param hand   Digits and signs to write in one hand; signs have no label. Overrides `label`.
+ * @returns      No label when nothing was asked for.
+ */
+export function findLabels(
+  label: string | undefined,
+  hand: string | undefined,
+  { name, sampler }: Generator,
+): Uint8Array | ApiError {
+  const { classes, image } = sampler.manifest;
+  let texts: Iterable<string> = label === undefined ? [] : [label];
+  if (hand !== undefined) {
+    if (classes.length === 0) {
+      return refuse('digits', hand, name, 'it was trained without labels');
+    }
+    texts = pickDigits(hand);
+    if (texts !== hand && image.channels !== 1) {
+      const reason = 'it draws in colours of its own, and signs are of ink';
+      return refuse('digits', hand, name, reason);
+    }
+  }
+  const labels: number[] = [];
+  for (const text of texts) {
+    const found = findClass(classes, text);
+    if (found === undefined) {
+      return { code: 'label_not_supported', model: name, received: text, classes };
+    }
+    labels.push(found);
+  }
+  return Uint8Array.from(labels);
+}
+
+/** Refuses colours of ink and paper where a model draws in its own. */
+export function checkColours(
+  { fg, bg }: { readonly fg: Colour | undefined; readonly bg: Colour | undefined },
+  { name, sampler }: Generator,
+): ApiError | undefined {
+  const [parameter, colour] = fg === undefined ? (['bg', bg] as const) : (['fg', fg] as const);
+  return colour === undefined || sampler.manifest.image.channels === 1
+    ? undefined
+    : refuse(parameter, formatColour(colour), name, 'it draws in colours of its own');
+}
+
+/** Says that a model does not support a parameter. */
+export function refuse(
+  parameter: string,
+  received: string,
+  model: string,
+  reason: string,
+): ApiError {
+  return { code: 'parameter_not_supported', parameter, received, model, reason };
+}
+
+/**
+ * Streams drawn samples. Each part acquires the model anew by its version, so that a reader who
+ * leaves keeps no lease.
+ *
+ * @param head    Bytes before the samples.
+ * @param encode  Encodes a part whose first sample has the index `first`.
+ */
+export function streamDrawing(
+  c: AppContext,
+  { generators }: Pick<AppDependencies, 'generators'>,
+  pinned: Pinned & { readonly start: number; readonly n: number },
+  label: number | undefined,
+  head: Uint8Array,
+  encode: (samples: Samples, first: number) => Uint8Array,
+): ReadableStream {
+  const { model, seed, start, n } = pinned;
+  const draw = async (first: number, count: number): Promise<Samples> => {
+    const request = { seed, start: first, count, ...(label !== undefined && { label }) };
+    const samples = await useModel(generators, model, c.get('defer'), ({ sampler }) =>
+      sampler.draw(request),
+    );
+    if ('code' in samples) {
+      throw new Error(`the model went away in the middle of an answer: ${samples.code}`);
+    }
+    return samples;
+  };
+  return streamSamples(head, start, n, draw, encode);
+}
+
+/** Names the file that a browser saves. @param prefix  Stands before the seed. */
+export function nameFile(
+  prefix: string,
+  seed: string,
+  start: number,
+  n: number,
+  extension: string,
+): string {
+  const last = n === 1 ? '' : `-${start + n - 1}`;
+  return `digitmint-${prefix}${nameSeed(seed)}-${start}${last}.${extension}`;
+}
+
+/** Writes a seed as part of a file's name, in characters that every file system takes. */
+export function nameSeed(seed: string): string {
+  return seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
+}

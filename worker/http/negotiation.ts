@@ -1,0 +1,69 @@
+/**
+ * Content negotiation by Accept (RFC 9110, section 12.5.1). Hono parses the header. The choice is
+ * ours: where several formats have the highest quality, the server's order decides. negotiator
+ * prefers the most specific range, so Chrome's `<img src="/digit">` would get SVG in place of PNG.
+ */
+import { parseAccept } from 'hono/utils/accept';
+
+/** Everything, all subtypes of a type, or one media type. */
+const MEDIA_RANGE = /^(?:\*\/\*|[^\s/*]+\/[^\s/]+)$/;
+
+interface MediaRange {
+  /** In lower case; may be malformed. */
+  readonly type: string;
+  readonly q: number;
+}
+
+/**
+ * Chooses a format by Accept. Without a well-formed range every format is acceptable.
+ *
+ * @param formats  Media types by format, in the server's order of preference.
+ * @returns        The format of the highest quality; undefined when none is acceptable.
+ */
+export function negotiateFormat<F extends string>(
+  accept: string | undefined,
+  formats: Readonly<Record<F, string>>,
+): F | undefined {
+  const ranges = parseRanges(accept);
+  const names = Object.keys(formats) as F[];
+  const qualities = names.map((name) => rateType(ranges, formats[name]));
+  const best = Math.max(...qualities);
+  if (best > 0) {
+    return names[qualities.indexOf(best)];
+  }
+  return ranges.some(({ type }) => MEDIA_RANGE.test(type)) ? undefined : names[0];
+}
+
+/** The quality of the most specific range that covers a media type; 0 when none does. */
+function rateType(ranges: readonly MediaRange[], mediaType: string): number {
+  const family = `${mediaType.slice(0, mediaType.indexOf('/'))}/*`;
+  for (const covering of [mediaType, family, '*/*']) {
+    const range = ranges.find(({ type }) => type === covering);
+    if (range !== undefined) {
+      return range.q;
+    }
+  }
+  return 0;
+}
+
+/**
+ * Tells whether a caller shows the answer as a picture, as `<img>` does: it names images and rates
+ * nothing higher. A browser's address bar prefers text/html, and a plain range of everything names
+ * no image.
+ */
+export function prefersImage(accept: string | undefined): boolean {
+  const ranges = parseRanges(accept).filter(({ type }) => MEDIA_RANGE.test(type));
+  const rateBest = (pattern: RegExp) =>
+    Math.max(0, ...ranges.filter(({ type }) => pattern.test(type)).map(({ q }) => q));
+  const image = rateBest(/^image\//);
+  return image > rateBest(/^(?:text|application)\//) && image >= rateBest(/^(?!image\/)/);
+}
+
+/** Tells whether a caller names this media type itself, with a quality above 0. */
+export function asksFor(accept: string | undefined, mediaType: string): boolean {
+  return parseRanges(accept).some(({ type, q }) => type === mediaType && q > 0);
+}
+
+function parseRanges(accept = ''): MediaRange[] {
+  return parseAccept(accept).map(({ type, q }) => ({ type: type.toLowerCase(), q }));
+}
