@@ -1,10 +1,14 @@
 /**
- * Object storage over S3's HTTP interface: Cloudflare R2, AWS S3, or any server that signs with SigV4 and honours
- * `If-None-Match: *` and `If-Match` on a put. Path-style addresses; every payload is signed.
+ * Object storage over S3: Cloudflare R2, AWS, or any server that honours `If-None-Match: *` and
+ * `If-Match` on a put. Errors of the SDK hold signed headers, so none ever leaves this file.
  */
-import { AwsClient } from 'aws4fetch';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import { hashBytes } from '../shared/model/artifact.ts';
-import { realWaiting, type Waiting } from './backoff.ts';
 import {
   checkKey,
   isValidKey,
@@ -15,215 +19,290 @@ import {
   type ObjectStore,
   type PutCondition,
   type PutResult,
+  type StorageFailure,
+  type StoredObject,
 } from './object-store.ts';
-import type { S3Credentials } from './s3-credentials.ts';
-import { classifyAnswer, sendWithRetries, type S3Answer, type S3Attempt } from './s3-request.ts';
-import { parseListPage } from './s3-xml.ts';
+import { realWaiting, type Waiting } from './retry.ts';
+import {
+  createS3Client,
+  describeError,
+  isFull,
+  isPutOff,
+  limitAnswer,
+  LongAnswerError,
+  type S3Failure,
+} from './s3-client.ts';
+import type { Environment, S3Credentials, S3Location } from './s3-location.ts';
 
-export interface S3StoreOptions {
-  /** Base address of the service, without the bucket; http or https. */
-  readonly endpoint: string;
-  readonly bucket: string;
-  /** Put before every key with a slash; none when empty. */
+export interface S3StoreOptions extends Omit<S3Location, 'prefix'> {
   readonly prefix?: string;
-  /** `auto` for R2. */
-  readonly region: string;
-  readonly credentials: S3Credentials;
-  /** How long one attempt may take beside the time that its payload needs. */
+  /** undefined: the SDK finds them, for instance in a profile. */
+  readonly credentials: S3Credentials | undefined;
+  /** Time limit of one attempt, beside the time that its payload needs. */
   readonly timeoutMs?: number;
+  /** Attempts for one request, the first included. */
+  readonly attempts?: number;
   /** Keys in a page of a listing; the server's own choice when not given. */
   readonly listPageSize?: number;
   readonly waiting?: Waiting;
+  /** HTTPS_PROXY and NO_PROXY are read from here. */
+  readonly env?: Environment;
 }
 
-/** The slowest link that an attempt's time limit allows for: 512 kbit/s. */
+/** The slowest link that the time limit allows for: 512 kbit/s. */
 const SLOWEST_BYTES_PER_MS = 64;
-/** An answer that is not an object: an error or a page of 1,000 keys. */
+/** For answers that are no objects: an error, or a page of 1,000 keys. */
 const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 const MAX_LIST_PAGES = 10_000;
+/** Below the deserializer, so that the SDK's loop retries a failure here. */
+const INNERMOST = { step: 'deserialize', priority: 'low' } as const;
 
-/**
- * Opens a bucket.
- * @throws RangeError  When the endpoint is no http(s) address or carries a user name.
- */
+interface Limitable {
+  readonly middlewareStack: { add(middleware: unknown, options: typeof INNERMOST): void };
+}
+
+/** Opens a bucket. Nothing is sent before the first operation. */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
-  const {
-    bucket,
-    region,
-    credentials,
-    timeoutMs = 30_000,
-    listPageSize,
-    waiting = realWaiting,
-  } = options;
-  const endpoint = parseEndpoint(options.endpoint);
+  const { bucket, endpoint, region, timeoutMs = 30_000, attempts = 5, env = {} } = options;
   const prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix}/`;
-  const description = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`} at ${endpoint}`;
-  const client = new AwsClient({ ...credentials, service: 's3', region, retries: 0 });
-  // Also what would be shown of a code that a server makes of what it was sent.
-  const secrets = Object.values(credentials) as string[];
+  const place = endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`);
+  const description = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`} at ${place}`;
+  const waiting = options.waiting ?? realWaiting;
+  const client = createS3Client({ ...options, attempts, waiting, env });
 
-  /** Sends a request, again where that is safe. Every request here is safe to repeat: a put has a condition. */
-  function send(
-    method: string,
-    key: string,
-    { query = '', headers = {}, body, maxBytes = MAX_DOCUMENT_BYTES }: RequestParts = {},
-  ): Promise<S3Attempt> {
-    const url = `${endpoint}/${bucket}${key === '' ? '' : `/${prefix}${key}`}${query}`;
-    return sendWithRetries({
+  /** Time limit of an attempt that moves up to `bytes`. */
+  function limitTime(bytes: number): number {
+    const payloadMs = Number.isFinite(bytes) ? bytes / SLOWEST_BYTES_PER_MS : 0;
+    return timeoutMs + Math.ceil(payloadMs);
+  }
+
+  /** Bounds an answer to `command` in size and time, for each of its attempts. */
+  function limit(command: Limitable, maxBytes: number, payloadBytes = maxBytes) {
+    const requestTimeout = limitTime(payloadBytes);
+    command.middlewareStack.add(limitAnswer(maxBytes, requestTimeout), INNERMOST);
+    return { requestTimeout };
+  }
+
+  /** Says why a request failed, without anything that it was signed with. */
+  async function toStorageError(cause: unknown, key: string, maxBytes: number) {
+    if (cause instanceof LongAnswerError) {
+      return new StorageError(description, { reason: 'too_large', key, maxBytes });
+    }
+    const failure = describeError(cause);
+    const { networkCode } = failure;
+    if (networkCode === 'ETIMEDOUT' || networkCode === 'ABORT_ERR') {
+      const detail = `no answer within ${Math.ceil(limitTime(maxBytes) / 1000)} s`;
+      return new StorageError(description, { reason: 'unreachable', detail });
+    }
+    const secrets = Object.values(await client.config.credentials().catch(() => ({})));
+    const isRepeated = (text = ''): boolean =>
+      secrets.some((secret) => typeof secret === 'string' && text.includes(secret));
+    return new StorageError(
       description,
-      secrets,
-      key,
-      maxBytes,
-      waiting,
-      timeoutMs:
-        timeoutMs +
-        Math.ceil(
-          ((body?.length ?? 0) + (Number.isFinite(maxBytes) ? maxBytes : 0)) / SLOWEST_BYTES_PER_MS,
-        ),
-      // Signed anew for each attempt: a signature holds the time.
-      sign: () =>
-        client.sign(url, {
-          method,
-          headers: { ...headers, 'x-amz-content-sha256': hashBytes(body ?? new Uint8Array()) },
-          ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
-          redirect: 'manual',
-        }),
-    });
+      classify(cause, {
+        ...failure,
+        code: isRepeated(failure.code) ? undefined : failure.code,
+        bucketRegion: isRepeated(failure.bucketRegion) ? undefined : failure.bucketRegion,
+      }),
+    );
   }
 
-  function fail(answer: S3Answer): StorageError {
-    return new StorageError(description, classifyAnswer(answer, secrets));
-  }
-
-  async function get(
+  async function read(
     key: string,
-    { maxBytes = Number.POSITIVE_INFINITY }: GetOptions = {},
-  ): Promise<{ bytes: Uint8Array; etag: string } | null> {
+    { maxBytes = Number.POSITIVE_INFINITY }: GetOptions,
+    knownEtag?: string,
+  ): Promise<StoredObject | 'unchanged' | null> {
     checkKey(description, key);
-    const { answer } = await send('GET', key, { maxBytes });
-    if (answer.status === 200) {
-      return { bytes: answer.body, etag: readEtag(answer) };
+    const command = new GetObjectCommand({
+      Bucket: bucket,
+      Key: prefix + key,
+      ...(knownEtag !== undefined && { IfNoneMatch: knownEtag }),
+    });
+    try {
+      const { Body, ETag } = await client.send(command, limit(command, maxBytes));
+      const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
+      return { bytes: new Uint8Array(bytes), etag: requireEtag(ETag) };
+    } catch (cause) {
+      const { status, code } = describeError(cause);
+      if (knownEtag !== undefined && status === 304) {
+        return 'unchanged';
+      }
+      if (code === 'NoSuchKey') {
+        return null;
+      }
+      throw cause instanceof StorageError ? cause : await toStorageError(cause, key, maxBytes);
     }
-    if (answer.code === 'NoSuchKey') {
-      return null;
-    }
-    throw fail(answer);
   }
 
-  function readEtag(answer: S3Answer): string {
-    if (answer.etag === null) {
-      throw new StorageError(description, {
-        reason: 'unexpected',
-        detail: 'an answer without an ETag',
-      });
+  function requireEtag(etag: string | undefined): string {
+    if (etag === undefined) {
+      const detail = 'an answer without an ETag';
+      throw new StorageError(description, { reason: 'unexpected', detail });
     }
-    return answer.etag;
+    return etag;
   }
+
+  const get = (key: string, getOptions: GetOptions = {}): Promise<StoredObject | null> =>
+    read(key, getOptions) as Promise<StoredObject | null>;
 
   async function put(
     key: string,
     bytes: Uint8Array,
     condition: PutCondition,
-    contentType: string,
+    contentType = 'application/octet-stream',
   ): Promise<PutResult> {
     checkKey(description, key);
-    const { answer, mayHaveHappened } = await send('PUT', key, {
-      body: bytes,
-      headers: {
-        'content-type': contentType,
-        ...(condition.when === 'absent'
-          ? { 'if-none-match': '*' }
-          : { 'if-match': condition.etag }),
-      },
+    const command = new PutObjectCommand({
+      Bucket: bucket,
+      Key: prefix + key,
+      Body: bytes,
+      ContentType: contentType,
+      ...(condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
     });
-    if (answer.status >= 200 && answer.status < 300) {
-      return { ok: true, etag: readEtag(answer) };
-    }
-    // AWS answers 404 to If-Match on a key that is free.
-    if (answer.status !== 412 && !(condition.when === 'unchanged' && answer.code === 'NoSuchKey')) {
-      throw fail(answer);
-    }
-    if (mayHaveHappened) {
-      // What stood in the way may be this put's own earlier attempt, whose answer was lost.
-      const there = await get(key);
-      if (there !== null && hashBytes(there.bytes) === hashBytes(bytes)) {
-        return { ok: true, etag: there.etag };
+    try {
+      const { ETag } = await client.send(command, limit(command, MAX_DOCUMENT_BYTES, bytes.length));
+      return { ok: true, etag: requireEtag(ETag) };
+    } catch (cause) {
+      const { status, code } = describeError(cause);
+      // AWS answers 404 to If-Match on a free key.
+      const isFree = condition.when === 'unchanged' && code === 'NoSuchKey';
+      if (status !== 412 && !isFree) {
+        throw cause instanceof StorageError
+          ? cause
+          : await toStorageError(cause, key, MAX_DOCUMENT_BYTES);
       }
+      const { attempts: sent = 1 } = (cause as { $metadata: { attempts?: number } }).$metadata;
+      return sent > 1 ? findOwn(key, bytes) : { ok: false, reason: 'precondition_failed' };
     }
-    return { ok: false, reason: 'precondition_failed' };
+  }
+
+  /** The condition may have failed because of an earlier attempt whose answer was lost. */
+  async function findOwn(key: string, bytes: Uint8Array): Promise<PutResult> {
+    const stored = await get(key);
+    return stored !== null && hashBytes(stored.bytes) === hashBytes(bytes)
+      ? { ok: true, etag: stored.etag }
+      : { ok: false, reason: 'precondition_failed' };
+  }
+
+  async function listPage(keyPrefix: string, token: string | undefined) {
+    const command = new ListObjectsV2Command({
+      Bucket: bucket,
+      Prefix: prefix + keyPrefix,
+      MaxKeys: options.listPageSize,
+      ContinuationToken: token,
+    });
+    try {
+      return await client.send(command, limit(command, MAX_DOCUMENT_BYTES, 0));
+    } catch (cause) {
+      throw await toStorageError(cause, keyPrefix, MAX_DOCUMENT_BYTES);
+    }
+  }
+
+  function failListing(what: string): StorageError {
+    return new StorageError(description, { reason: 'unexpected', detail: `a listing ${what}` });
   }
 
   async function list(keyPrefix: string): Promise<ListedObject[]> {
     const objects: ListedObject[] = [];
-    let token: string | null = null;
+    let token: string | undefined;
     for (let page = 0; page < MAX_LIST_PAGES; page += 1) {
-      const query = new URLSearchParams({
-        'list-type': '2',
-        prefix: prefix + keyPrefix,
-        ...(listPageSize === undefined ? {} : { 'max-keys': String(listPageSize) }),
-        ...(token === null ? {} : { 'continuation-token': token }),
-      });
-      const { answer } = await send('GET', '', { query: `?${query.toString()}` });
-      const parsed =
-        answer.status === 200 ? parseListPage(new TextDecoder().decode(answer.body)) : null;
-      if (parsed === null) {
-        throw fail(answer);
-      }
-      for (const object of parsed.objects) {
-        const key = object.key.slice(prefix.length);
-        if (object.key.startsWith(prefix + keyPrefix) && isValidKey(key)) {
-          objects.push({ ...object, key });
+      const answer = await listPage(keyPrefix, token);
+      for (const { Key, Size, LastModified } of answer.Contents ?? []) {
+        const lastModifiedMs = LastModified?.getTime() ?? Number.NaN;
+        // A guess about an object's age could get it deleted.
+        if (Key === undefined || !Number.isSafeInteger(Size) || Number.isNaN(lastModifiedMs)) {
+          throw failListing('without sizes or dates');
+        }
+        const key = Key.slice(prefix.length);
+        if (Key.startsWith(prefix + keyPrefix) && isValidKey(key)) {
+          objects.push({ key, bytes: Size as number, lastModifiedMs });
         }
       }
-      token = parsed.continuationToken;
-      if (token === null) {
+      token = answer.NextContinuationToken;
+      if (answer.IsTruncated === false) {
         return sortListed(objects);
       }
+      if (token === undefined) {
+        throw failListing('that does not say where it goes on');
+      }
     }
-    throw new StorageError(description, {
-      reason: 'unexpected',
-      detail: `a listing of more than ${MAX_LIST_PAGES} pages`,
-    });
+    throw failListing(`of more than ${MAX_LIST_PAGES} pages`);
   }
 
   return {
     description,
     get,
-    put: (key, bytes, condition, { contentType = 'application/octet-stream' } = {}) =>
-      put(key, bytes, condition, contentType),
+    getIfChanged: (key, etag, getOptions = {}) => read(key, getOptions, etag),
+    put,
     list,
-    delete: async (key) => {
+    async delete(key) {
       checkKey(description, key);
-      const { answer } = await send('DELETE', key);
-      if (answer.status !== 204 && answer.status !== 200 && answer.code !== 'NoSuchKey') {
-        throw fail(answer);
+      const command = new DeleteObjectCommand({ Bucket: bucket, Key: prefix + key });
+      try {
+        await client.send(command, limit(command, MAX_DOCUMENT_BYTES, 0));
+      } catch (cause) {
+        if (describeError(cause).code !== 'NoSuchKey') {
+          throw await toStorageError(cause, key, MAX_DOCUMENT_BYTES);
+        }
       }
     },
-    close: () => Promise.resolve(),
+    close: async () => client.destroy(),
   };
 }
 
-interface RequestParts {
-  readonly query?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
-  readonly maxBytes?: number;
-}
+const REFUSED_CREDENTIALS = new Set([
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'InvalidToken',
+  'ExpiredToken',
+  'TokenRefreshRequired',
+  'Unauthorized',
+  // versitygw's answer to an access key that it does not know.
+  'XAdminUserNotFound',
+]);
 
-/** The endpoint without a slash at its end. */
-function parseEndpoint(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    // What stands before an @ may be a password.
-    const shown = text.includes('@') ? 'another text' : JSON.stringify(text);
-    throw new RangeError(
-      `expected an endpoint like https://HOST, got ${shown}; check --endpoint or AWS_ENDPOINT_URL_S3`,
-    );
+/** Only codes are shown: the messages of servers and of the SDK may quote what was sent. */
+function classify(cause: unknown, failure: S3Failure): StorageFailure {
+  const { status, code, networkCode, bucketRegion = '' } = failure;
+  if (networkCode !== undefined) {
+    return { reason: 'unreachable', detail: networkCode };
   }
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new RangeError(
-      `expected an endpoint without a user name, query or fragment, got one for ${url.host}; credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
-    );
+  const { name, message } = cause as Error;
+  if (name === 'CredentialsProviderError') {
+    return { reason: 'credentials_refused', detail: 'none could be found' };
   }
-  return url.href.replace(/\/+$/, '');
+  if (message === 'Region is missing') {
+    return { reason: 'wrong_region', detail: 'none is set' };
+  }
+  const detail =
+    `HTTP ${status ?? 'answer'}` +
+    (code === undefined
+      ? ' without an S3 error code: is the endpoint an S3 endpoint?'
+      : ` ${code}`);
+  if (isFull(failure)) {
+    return { reason: 'full', detail };
+  }
+  if (code === 'NoSuchBucket') {
+    return { reason: 'no_bucket' };
+  }
+  if (code === 'RequestTimeTooSkewed') {
+    return { reason: 'clock_skewed' };
+  }
+  if (
+    (status !== undefined && status >= 300 && status < 400) ||
+    code === 'AuthorizationHeaderMalformed'
+  ) {
+    const isRegion = /^[A-Za-z0-9-]{1,63}$/.test(bucketRegion);
+    return { reason: 'wrong_region', detail: isRegion ? bucketRegion : detail };
+  }
+  if (status === 401 || REFUSED_CREDENTIALS.has(code ?? '')) {
+    return { reason: 'credentials_refused', detail };
+  }
+  if (status === 403) {
+    return { reason: 'forbidden', detail };
+  }
+  if (status === 501 || code === 'NotImplemented') {
+    return { reason: 'unsupported', detail };
+  }
+  return { reason: isPutOff(failure) ? 'busy' : 'unexpected', detail };
 }

@@ -2,12 +2,12 @@
  * Changing one object that others change too: read, decide, write under the condition that nobody wrote meanwhile, and
  * again from the start when somebody did.
  */
-import { computeBackoffMs, realWaiting, type Waiting } from '../../storage/backoff.ts';
+import { repeat, type Waiting } from '../../storage/retry.ts';
 import { PublishError } from './publish-error.ts';
 
 const ATTEMPTS = 12;
 /** R2 takes one write a second to one key. */
-const WAIT_MS = { base: 250, max: 4000 };
+const BACKOFF = { baseMs: 250, maxMs: 4000 };
 
 /**
  * Runs an attempt until it is done.
@@ -20,14 +20,11 @@ export async function retryContended<T>(
   where: string,
   key: string,
   attempt: () => Promise<{ readonly done: T } | undefined>,
-  waiting: Waiting = realWaiting,
+  waiting?: Waiting,
 ): Promise<T> {
-  for (let index = 0; index < ATTEMPTS; index += 1) {
-    const outcome = await attempt();
-    if (outcome !== undefined) {
-      return outcome.done;
-    }
-    await waiting.sleep(computeBackoffMs(index, WAIT_MS.base, WAIT_MS.max, waiting.random));
+  const outcome = await repeat(attempt, BACKOFF, { attempts: ATTEMPTS, waiting });
+  if (outcome !== undefined) {
+    return outcome.done;
   }
   throw new PublishError(where, { reason: 'contended', key, attempts: ATTEMPTS });
 }

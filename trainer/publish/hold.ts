@@ -4,7 +4,7 @@
  * (R2 has none at all), so that a delete must not be sent without a hold, nor near its end.
  */
 import { randomUUID } from 'node:crypto';
-import { realWaiting } from '../../storage/backoff.ts';
+import { realWaiting } from '../../storage/retry.ts';
 import { StorageError } from '../../storage/object-store.ts';
 import { PublishError } from './publish-error.ts';
 import {

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { modelNameSchema, modelVersionSchema, type Pointer } from '../../shared/model/artifact.ts';
-import type { Waiting } from '../../storage/backoff.ts';
+import type { Waiting } from '../../storage/retry.ts';
 import { retryContended } from './contention.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { PublishError } from './publish-error.ts';
@@ -155,9 +155,7 @@ export function changeLedger(
       }
       const condition =
         etag === null ? ({ when: 'absent' } as const) : ({ when: 'unchanged', etag } as const);
-      const put = await store.put(LEDGER_KEY, bytes, condition, {
-        contentType: 'application/json',
-      });
+      const put = await store.put(LEDGER_KEY, bytes, condition, 'application/json');
       return put.ok ? { done: wanted } : undefined;
     },
     waiting,

@@ -25,7 +25,7 @@ import {
   type Upload,
 } from './upload.ts';
 import { readArtifactFolder } from './artifact-folder.ts';
-import type { Waiting } from '../../storage/backoff.ts';
+import type { Waiting } from '../../storage/retry.ts';
 import { requireConditionalWrites } from './conditional-writes.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { mergePointer, movePointer, readPointer, type StoredPointer } from './served-pointer.ts';

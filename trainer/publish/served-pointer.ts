@@ -10,7 +10,7 @@ import {
   POINTER_KEY,
   type Pointer,
 } from '../../shared/model/artifact.ts';
-import type { Waiting } from '../../storage/backoff.ts';
+import type { Waiting } from '../../storage/retry.ts';
 import { retryContended } from './contention.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { PublishError } from './publish-error.ts';
@@ -119,9 +119,7 @@ export function movePointer(
         before === null
           ? ({ when: 'absent' } as const)
           : ({ when: 'unchanged', etag: before.etag } as const);
-      const put = await store.put(POINTER_KEY, encodePointer(wanted), condition, {
-        contentType: 'application/json',
-      });
+      const put = await store.put(POINTER_KEY, encodePointer(wanted), condition, 'application/json');
       return put.ok && (isSafe || (await isStillServed(store, published)))
         ? { done: { moved: true, before, defaultName: wanted.default } }
         : undefined;

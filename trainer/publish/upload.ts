@@ -79,7 +79,7 @@ export async function putOnce(store: ObjectStore, upload: Upload): Promise<void>
     upload.key,
     upload.content,
     { when: 'absent' },
-    { contentType: upload.contentType },
+    upload.contentType,
   );
   const matches = await compareStored(store, upload);
   if (matches !== true) {

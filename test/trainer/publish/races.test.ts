@@ -13,7 +13,7 @@ import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { rollBack } from '../../../trainer/publish/rollback.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
 import { publishArtifact } from '../../../trainer/publish/publish.ts';
-import type { Waiting } from '../../../storage/backoff.ts';
+import type { Waiting } from '../../../storage/retry.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
