@@ -40,7 +40,10 @@ export function bundle({
     outdir: outFolder,
     bundle: true,
     format: 'esm',
-    splitting: platform === 'browser',
+    // What is imported dynamically, like the AWS SDK by the server, becomes a script of its own.
+    splitting: true,
+    // CommonJS packages, like the AWS SDK, load Node's own modules with `require`.
+    ...(platform === 'node' && { banner: { js: REQUIRE } }),
     platform,
     target: platform === 'node' ? 'node20' : 'es2022',
     minify: true,
@@ -58,6 +61,9 @@ export function bundle({
     plugins: [replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
   });
 }
+
+const REQUIRE =
+  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 /** wrangler's `[alias]`, which also knows paths relative to the importer, as esbuild's own does not. */
 function replaceModules(alias: Readonly<Record<string, string>>): Plugin {

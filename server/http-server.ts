@@ -10,9 +10,9 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { ExpectedError } from '../shared/expected-error.ts';
 import type { RequestFacts } from '../worker/context.ts';
 import type { Log } from '../worker/http/log.ts';
-import { SettingError } from './setting-error.ts';
 import type { Fetch } from './site.ts';
 
 export interface HttpServerOptions {
@@ -53,7 +53,7 @@ const UNNAMED_HOST = 'localhost';
 
 /**
  * Starts to listen.
- * @throws SettingError  When the port is taken or the address is not this machine's.
+ * @throws ExpectedError  When the port is taken or the address is not this machine's.
  */
 export async function startHttpServer({
   fetch,
@@ -163,21 +163,21 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 function describeListenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
   switch (cause.code) {
     case 'EADDRINUSE':
-      return new SettingError(
+      return new ExpectedError(
         `port ${port} of ${host} is taken; stop what listens there, or choose another with PORT`,
         {
           cause,
         },
       );
     case 'EACCES':
-      return new SettingError(
+      return new ExpectedError(
         `port ${port} is not allowed to this user; choose one from 1024 on with PORT`,
         { cause },
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new SettingError(
+      return new ExpectedError(
         `HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`,
         { cause },
       );

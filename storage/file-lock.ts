@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { repeat } from './retry.ts';
 
 const holderSchema = z.object({ token: z.string(), pid: z.int().positive(), host: z.string() });

@@ -5,7 +5,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Miniflare } from 'miniflare';
-import { z } from 'zod';
+import * as z from 'zod';
 import { acquireFileLock, isProcessAlive, LockTimeoutError, type FileLock } from './file-lock.ts';
 import { StorageError, type ObjectStore } from './object-store.ts';
 import { createS3Store } from './s3-store.ts';

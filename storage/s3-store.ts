@@ -8,7 +8,6 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import { hashBytes } from '../shared/model/artifact.ts';
 import {
   checkKey,
   isValidKey,
@@ -179,7 +178,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   /** The condition may have failed because of an earlier attempt whose answer was lost. */
   async function findOwn(key: string, bytes: Uint8Array): Promise<PutResult> {
     const stored = await get(key);
-    return stored !== null && hashBytes(stored.bytes) === hashBytes(bytes)
+    return stored !== null && Buffer.compare(stored.bytes, bytes) === 0
       ? { ok: true, etag: stored.etag }
       : { ok: false, reason: 'precondition_failed' };
   }

@@ -67,9 +67,10 @@ const FAULTS: readonly (readonly [
     storage,
     ['manifest', 'file of weights'],
   ],
+  ['gets a page', { do: 'answer', status: 200, body: '<!doctype html>' }, storage],
   [
-    'gets a page',
-    { do: 'answer', status: 200, body: '<!doctype html>' },
+    'gets a page with an ETag',
+    { do: 'answer', status: 200, headers: { etag: '"e"' }, body: '<!doctype html>' },
     (read) => (read === 'file of weights' ? 'size_mismatch' : 'not_json'),
   ],
   ['is cut in the middle', spoil('cut in the middle'), storage],
