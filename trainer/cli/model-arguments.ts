@@ -4,7 +4,7 @@
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
 import { parsePublicKeys, type PublicKey } from '../../shared/model/signature.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import type { VersionId } from '../publish/ledger.ts';
+import type { VersionId } from '../publish/writes.ts';
 import type { StorageContext } from './storage-options.ts';
 
 /** Something that a command on models was told or found which its user can mend. */

@@ -2,11 +2,11 @@
  * What the `models` command prints for people, and what of an entry goes into its JSON.
  */
 import type { CatalogueEntry, VersionState } from '../publish/catalogue.ts';
-import type { CheckedVersion } from '../publish/check-version.ts';
-import { nameVersion } from '../publish/ledger.ts';
-import type { KeepReason } from '../publish/prune-plan.ts';
+import type { CheckedVersion } from '../publish/verify.ts';
+import { nameVersion } from '../publish/writes.ts';
+import type { KeepReason } from '../publish/prune.ts';
 import type { PruneResult } from '../publish/prune.ts';
-import type { SurveyedVersion } from '../publish/survey.ts';
+import type { SurveyedVersion } from '../publish/catalogue.ts';
 import type { Verification } from '../publish/verify.ts';
 import { formatBytes } from './storage-options.ts';
 

@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { publishArtifact, type PublishEvent, type PublishResult } from '../publish/publish.ts';
 import { readS3Credentials } from '../../storage/s3-location.ts';
-import type { PublishedObject } from '../publish/upload.ts';
+import type { PublishedObject } from '../publish/writes.ts';
 import { readSigner } from '../publish/signing.ts';
 import { parseTarget, type Target } from '../../storage/target.ts';
 import {

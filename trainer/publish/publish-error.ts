@@ -17,7 +17,7 @@ export type PublishFailure =
   | { readonly reason: 'contended'; readonly key: string; readonly attempts: number }
   | { readonly reason: 'ledger_refused'; readonly detail: string; readonly isNewer: boolean }
   | { readonly reason: 'ledger_full'; readonly bytes: number }
-  | { readonly reason: 'hold_lost'; readonly versions: readonly string[] }
+  | { readonly reason: 'lease_lost'; readonly versions: readonly string[] }
   | { readonly reason: 'not_served'; readonly name: string; readonly names: readonly string[] }
   | { readonly reason: 'no_previous'; readonly name: string }
   | {
@@ -74,7 +74,7 @@ function describeFailure(failure: PublishFailure): string {
         : `ledger.json ${failure.detail}; nothing was changed: put a good one back, or delete it, which forgets pins and history`;
     case 'ledger_full':
       return `ledger.json would have ${failure.bytes} bytes; unpin what need not be pinned`;
-    case 'hold_lost':
+    case 'lease_lost':
       return `the time to change ${failure.versions.join(', ')} ran out before it was done; what is served is whole, repeat the command`;
     case 'not_served':
       return `no model ${JSON.stringify(failure.name)} is served; ${failure.names.length === 0 ? 'none is' : `there are ${failure.names.join(', ')}`}`;

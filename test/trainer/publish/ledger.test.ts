@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Pointer } from '../../../shared/model/artifact.ts';
-import { holdToDelete, holdToKeep, LEASE_MS } from '../../../trainer/publish/hold.ts';
+import { leaseToDelete, leaseToKeep, LEASE_MS } from '../../../trainer/publish/lease.ts';
 import {
   changeLedger,
   findPrevious,
@@ -95,7 +95,6 @@ describe('in a store', () => {
   const now = (): Date => new Date(nowMs);
   const waiting = { sleep: (ms: number) => Promise.resolve(void (nowMs += ms)), random: () => 1 };
   const id = { name: 'mlp', version: buildVersion(1) };
-  const unchanged = (ledger: Ledger): Ledger => ledger;
   beforeEach(async () => {
     base = await mkdtemp(join(tmpdir(), 'digitmint-ledger-'));
     store = createFolderStore(base);
@@ -105,21 +104,21 @@ describe('in a store', () => {
 
   it('holds of one kind go together, and those of the two kinds never', async () => {
     const publication = { store, now, waiting };
-    const first = await holdToKeep(publication, id, unchanged);
-    const second = await holdToKeep(publication, id, unchanged);
-    expect((await holdToDelete(publication, () => [id])).versions).toEqual([]);
+    const first = await leaseToKeep(publication, id);
+    const second = await leaseToKeep(publication, id);
+    expect((await leaseToDelete(publication, () => [id])).versions).toEqual([]);
     await first.release();
-    expect((await holdToDelete(publication, () => [id])).versions).toEqual([]);
+    expect((await leaseToDelete(publication, () => [id])).versions).toEqual([]);
     await second.release();
     const [one, other] = [
-      await holdToDelete(publication, () => [id]),
-      await holdToDelete(publication, () => [id]),
+      await leaseToDelete(publication, () => [id]),
+      await leaseToDelete(publication, () => [id]),
     ];
     expect([one.versions, other.versions]).toEqual([[id], [id]]);
     await one.release();
     // Waits for the other, who is never heard of again, and no longer.
     const told: Date[] = [];
-    await holdToKeep(publication, id, unchanged, (_, until) => told.push(until));
+    await leaseToKeep({ ...publication, onWait: (_, until) => told.push(until) }, id);
     expect(told).toEqual([new Date(START + LEASE_MS.delete)]);
     expect(nowMs - START).toBeLessThanOrEqual(LEASE_MS.delete + 2000);
     expect((await readLedger(store)).ledger.holds).toMatchObject([
@@ -128,7 +127,7 @@ describe('in a store', () => {
   });
 
   it('a hold is renewed while its work goes on', async () => {
-    const hold = await holdToDelete({ store, now, waiting }, () => [id]);
+    const hold = await leaseToDelete({ store, now, waiting }, () => [id]);
     for (let step = 0; step < 20; step += 1) {
       nowMs += LEASE_MS.delete / 4;
       await hold.assure();
@@ -138,11 +137,11 @@ describe('in a store', () => {
   });
 
   it('a hold whose holder slept is lost, and never taken up again behind the back of the next one', async () => {
-    const slept = await holdToDelete({ store, now, waiting }, () => [id]);
+    const slept = await leaseToDelete({ store, now, waiting }, () => [id]);
     nowMs += LEASE_MS.delete + 1;
-    const next = await holdToKeep({ store, now, waiting }, id, unchanged);
+    const next = await leaseToKeep({ store, now, waiting }, id);
     expect(await catchPublishFailure(slept.assure())).toEqual({
-      reason: 'hold_lost',
+      reason: 'lease_lost',
       versions: [`mlp@${id.version}`],
     });
     await next.assure();

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
-import { pinVersion } from '../../../trainer/publish/pin.ts';
+import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { rollBack } from '../../../trainer/publish/rollback.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';

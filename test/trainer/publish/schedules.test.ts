@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Pointer } from '../../../shared/model/artifact.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
-import { pinVersion } from '../../../trainer/publish/pin.ts';
+import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { rollBack } from '../../../trainer/publish/rollback.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
