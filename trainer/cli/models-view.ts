@@ -1,5 +1,5 @@
 /**
- * What the `models` command prints for people, and what of an entry goes into its JSON.
+ * The output of the `models` command: lines for people, and JSON.
  */
 import type { CatalogueEntry, VersionState } from '../publish/catalogue.ts';
 import type { CheckedVersion } from '../publish/verify.ts';
@@ -13,10 +13,10 @@ import { formatBytes } from './storage-options.ts';
 export const CONDITIONS_IGNORED =
   '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
 
-/** Of a manifest's figures, the one that says most about samples where there is room for one. */
+/** The figure in a list; it says most about the samples. */
 const QUALITY_FIGURE = 'diversity';
 
-/** A table, one version a line, each model under its name. */
+/** Makes a table with one version a line, each model under its name. */
 export function listEntries(entries: readonly CatalogueEntry[], now: Date): string[] {
   if (entries.length === 0) {
     return ['nothing is published here'];
@@ -45,7 +45,6 @@ export function listEntries(entries: readonly CatalogueEntry[], now: Date): stri
   return lines;
 }
 
-/** All that is known about a version. */
 export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
   const { manifest } = entry;
   const rows: [string, string | undefined][] = [
@@ -70,7 +69,8 @@ export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
       'trained',
       manifest === null
         ? undefined
-        : `${manifest.training.steps} steps of ${manifest.training.batchSize} on ${manifest.training.dataset.name}, preset ${manifest.training.preset}`,
+        : `${manifest.training.steps} steps of ${manifest.training.batchSize} ` +
+          `on ${manifest.training.dataset.name}, preset ${manifest.training.preset}`,
     ],
     ...Object.entries(manifest?.figures ?? {}).map(([name, value]): [string, string] => [
       name,
@@ -90,8 +90,8 @@ export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
   ];
 }
 
-/** An entry for JSON: of its manifest what can be compared. */
-export function toJson({ manifest, ...entry }: CatalogueEntry): object {
+/** Keeps those parts of the manifest that people compare. */
+export function toEntryJson({ manifest, ...entry }: CatalogueEntry): object {
   return {
     ...entry,
     figures: manifest?.figures ?? null,
@@ -100,17 +100,32 @@ export function toJson({ manifest, ...entry }: CatalogueEntry): object {
   };
 }
 
+export function toPruneJson({ deleted, kept, probes }: PruneResult): object {
+  return {
+    deleted: deleted.map(({ name, version, bytes, objects }) => ({
+      name,
+      version,
+      bytes,
+      keys: objects.map(({ key }) => key),
+    })),
+    kept: kept.map(({ version: { name, version }, reason }) => ({ name, version, reason })),
+    probes: probes.map(({ key }) => key),
+  };
+}
+
 export function describeChecked(checked: CheckedVersion): string {
   const { faults, signedBy, objects, bytes } = checked;
   const state = faults.length === 0 ? 'whole ' : 'faulty';
-  return `  ${state}  ${nameVersion(checked)}  ${objects} objects, ${formatBytes(bytes)}${signedBy.length === 0 ? '' : `, signed by ${signedBy.join(', ')}`}`;
+  const signed = signedBy.length === 0 ? '' : `, signed by ${signedBy.join(', ')}`;
+  return `  ${state}  ${nameVersion(checked)}  ${objects} objects, ${formatBytes(bytes)}${signed}`;
 }
 
 export function describeVerification({ versions, leftovers, faults }: Verification): string[] {
   return [
     ...leftovers.map(
       (id) =>
-        `  incomplete  ${nameVersion(id)}: left by a command that was stopped; nothing serves it, prune deletes it`,
+        `  incomplete  ${nameVersion(id)}: left by a command that was stopped; ` +
+        'nothing serves it, prune deletes it',
     ),
     ...faults.map(({ key, problem }) => `  fault  ${key}: ${problem}`),
     faults.length === 0 ? `All ${versions.length} version(s) are whole.` : '',
@@ -147,7 +162,7 @@ function describeSize({ objects, bytes, hasManifest }: SurveyedVersion): string 
 }
 
 function describeStates(states: readonly VersionState[]): string {
-  // What is the default is served.
+  // The default is always served, too.
   const told = states.includes('default') ? states.filter((state) => state !== 'served') : states;
   return told.map((state) => state.replace('_', ' ')).join(', ');
 }
@@ -164,7 +179,7 @@ function describeQuality({ manifest }: CatalogueEntry): string {
   return value === undefined ? '' : `${QUALITY_FIGURE} ${value.toFixed(3)}`;
 }
 
-/** To the minute, UTC. */
+/** Shows UTC to the minute. */
 function formatTime(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
 }
