@@ -185,8 +185,9 @@ function describeListenError(cause: NodeJS.ErrnoException, port: number, host: s
 }
 
 function describeAddress({ address, family, port }: AddressInfo): string {
-  const reachable = address === '0.0.0.0' || address === '::' ? 'localhost' : address;
-  return `http://${family === 'IPv6' && reachable === address ? `[${address}]` : reachable}:${port}`;
+  const isAny = address === '0.0.0.0' || address === '::';
+  const named = family === 'IPv6' ? `[${address}]` : address;
+  return `http://${isAny ? 'localhost' : named}:${port}`;
 }
 
 /** Gives a request the URL that the outer host got. */
@@ -199,9 +200,9 @@ function moveRequest(request: Request, origin: string): Request {
 }
 
 /**
- * Lets other requests and signals run between two parts of a streamed answer. Drawing keeps the only
- * thread busy, and nothing else yields while the kernel takes all that is written. An answer of one
- * part gets a Content-Length.
+ * Lets other requests and signals run between two parts of a streamed answer. Drawing keeps the
+ * only thread busy, and nothing yields while the kernel takes all that is written. An answer of
+ * one part gets a Content-Length.
  *
  * @param onFailure  Called with the stream's error; the caller cuts the connection.
  */
@@ -263,7 +264,7 @@ const PROBLEM_HEADERS = {
   'Cache-Control': 'no-store',
 } as const;
 
-/** Problem details (RFC 9457, section 4.2.1) without a code, because the app never saw the request. */
+/** Problem details (RFC 9457, 4.2.1) without a code, because the app never saw the request. */
 function describeProblem(status: number): string {
   return `${JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status })}\n`;
 }

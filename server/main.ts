@@ -1,5 +1,5 @@
 /**
- * The entry of the server on Node: reads settings, writes log lines, and stops without losing answers.
+ * The entry of the server on Node: settings, log lines, and a stop without lost answers.
  */
 import { ExpectedError } from '../shared/expected-error.ts';
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';

@@ -15,8 +15,8 @@ interface Value {
 }
 
 /**
- * Every setting: its flag and variable, its placeholder and default, its meaning and its parser. Not
- * zod: each message has to name the flag or variable that the value came from.
+ * Every setting: flag and variable, placeholder and default, meaning and parser. Zod is not used,
+ * because each message names the flag or variable that the value came from.
  */
 const OPTIONS = {
   port: {
@@ -115,8 +115,8 @@ export function describeUsage(): string {
     ...lines,
     '',
     'For s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, or AWS_PROFILE;',
-    'AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; AWS_REGION; AWS_S3_ADDRESSING_STYLE (path or virtual);',
-    'HTTPS_PROXY and NO_PROXY.',
+    'AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; AWS_REGION; HTTPS_PROXY and NO_PROXY;',
+    'AWS_S3_ADDRESSING_STYLE (path or virtual).',
     '',
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 /**
- * A lock between processes: a file that names its holder. A killed holder does not block for ever.
- * On the same machine its process is gone; on another machine its lock stays unchanged for too long.
+ * A lock between processes: a file that names its holder. A killed holder does not block for ever:
+ * its process is gone, or, on another machine, its lock stays unchanged for too long.
  */
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';

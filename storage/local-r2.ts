@@ -1,6 +1,6 @@
 /**
- * The local R2 bucket that `npm start` and `wrangler dev` serve from, over its S3 interface: that of
- * the dev server while one runs, else that of the same simulator on the bucket's folder.
+ * The local R2 bucket that `npm start` and `wrangler dev` serve from, over an S3 interface: that of
+ * the running dev server, or else of a simulator that opens the same folder.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { acquireFileLock, isProcessAlive, LockTimeoutError, type FileLock } from
 import { StorageError, type ObjectStore } from './object-store.ts';
 import { createS3Store } from './s3-store.ts';
 
-/** As in wrangler.toml's `[[r2_buckets]]`. The credentials are no secrets: they open nothing else. */
+/** As in wrangler.toml's `[[r2_buckets]]`. These credentials open nothing else, so no secrets. */
 export const LOCAL_BUCKET = {
   bucket: 'digitmint-models',
   credentials: { accessKeyId: 'digitmint-local', secretAccessKey: 'digitmint-local-secret' },
@@ -36,7 +36,7 @@ const devServerSchema = z.object({
  * Opens the local bucket.
  *
  * @param root  The project's folder, where wrangler.toml lies.
- * @throws StorageError  When `npm start` runs but does not answer, or another publisher holds the bucket.
+ * @throws StorageError  When `npm start` does not answer, or another publisher holds the bucket.
  */
 export async function openLocalR2(root: string): Promise<ObjectStore> {
   const url = await findDevServer(root);

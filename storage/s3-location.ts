@@ -36,6 +36,7 @@ export class CredentialsError extends ExpectedError {
 }
 
 const AWS_BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+const AWS_BUCKET_FORM = "3 to 63 of a-z, 0-9, '.' and '-'";
 /** Other stores, and old buckets of AWS, have capitals, underscores and longer names. */
 const ANY_BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/;
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
@@ -72,9 +73,10 @@ export function parseS3Location(text: string, options: LocationOptions): S3Locat
   const prefix = rest.join('/').replace(/\/$/, '');
   const pattern = endpoint === undefined ? AWS_BUCKET : ANY_BUCKET;
   if (!pattern.test(bucket) || (prefix !== '' && !PREFIX.test(prefix))) {
-    const length = endpoint === undefined ? "3 to 63 of a-z, 0-9, '.' and '-'" : '3 to 255 letters';
+    const form =
+      endpoint === undefined ? AWS_BUCKET_FORM : "3 to 255 letters, digits, '.', '_' and '-'";
     throw new TargetError(
-      `${name} is ${quote(text)}, expected s3:// and a bucket of ${length}, ` +
+      `${name} is ${quote(text)}, expected s3:// and a bucket of ${form}, ` +
         "then perhaps / and a prefix of letters, digits, '.', '_', '-' and '/'",
     );
   }
@@ -102,11 +104,11 @@ const ACCOUNT_ID = /^[0-9a-f]{32}$/;
  * @throws TargetError
  */
 export function parseR2Location(text: string, options: LocationOptions): S3Location {
-  const { name, env, endpoint, region } = options;
+  const { name, env, endpoint, region = 'auto' } = options;
   const bucket = text.slice('r2://'.length);
   if (!AWS_BUCKET.test(bucket)) {
     throw new TargetError(
-      `${name} is ${quote(text)}, expected r2:// and a bucket of 3 to 63 of a-z, 0-9, '.' and '-'`,
+      `${name} is ${quote(text)}, expected r2:// and a bucket of ${AWS_BUCKET_FORM}`,
     );
   }
   const account = readVariable(env, 'CLOUDFLARE_ACCOUNT_ID');
@@ -122,7 +124,7 @@ export function parseR2Location(text: string, options: LocationOptions): S3Locat
     bucket,
     prefix: '',
     endpoint: parseEndpoint('--endpoint', address),
-    region: parseRegion('--region', region ?? 'auto'),
+    region: parseRegion('--region', region),
   };
 }
 
@@ -172,15 +174,10 @@ function parseEndpoint(name: string, text: string): string {
     const shown = text.includes('@') ? 'another text' : quote(text);
     throw new TargetError(`${name} is ${shown}, expected an address like https://HOST`);
   }
-  if (url.username !== '' || url.password !== '') {
+  if (url.username + url.password + url.search + url.hash !== '') {
     throw new TargetError(
-      `${name} holds a user name; ` +
+      `${name} holds a user name, a query or a fragment, expected an address like https://HOST; ` +
         'credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-    );
-  }
-  if (url.search !== '' || url.hash !== '') {
-    throw new TargetError(
-      `${name} has a query or a fragment, expected an address like https://HOST`,
     );
   }
   return url.href.replace(/\/+$/, '');

@@ -1,6 +1,6 @@
 /**
  * Object storage over S3: Cloudflare R2, AWS, or any server that honours `If-None-Match: *` and
- * `If-Match` on a put. Errors of the SDK hold signed headers, so none ever leaves this file.
+ * `If-Match` on a put.
  */
 import {
   DeleteObjectCommand,
@@ -18,34 +18,23 @@ import {
   type ObjectStore,
   type PutCondition,
   type PutResult,
-  type StorageFailure,
   type StoredObject,
 } from './object-store.ts';
-import { realWaiting, type Waiting } from './retry.ts';
-import {
-  createS3Client,
-  describeError,
-  isFull,
-  isPutOff,
-  limitAnswer,
-  LongAnswerError,
-  type S3Failure,
-} from './s3-client.ts';
-import type { Environment, S3Credentials, S3Location } from './s3-location.ts';
+import { realWaiting } from './retry.ts';
+import { createS3Client, limitAnswer, LongAnswerError, type S3ClientOptions } from './s3-client.ts';
+import { describeError, hideSecrets, toStorageFailure, type S3Failure } from './s3-error.ts';
 
-export interface S3StoreOptions extends Omit<S3Location, 'prefix'> {
+export interface S3StoreOptions
+  extends
+    Pick<S3ClientOptions, 'endpoint' | 'region' | 'isVirtualHost' | 'credentials'>,
+    Partial<Pick<S3ClientOptions, 'attempts' | 'waiting' | 'env'>> {
+  readonly bucket: string;
+  /** Put before every key with a slash; none when empty. */
   readonly prefix?: string;
-  /** undefined: the SDK finds them, for instance in a profile. */
-  readonly credentials: S3Credentials | undefined;
   /** Time limit of one attempt, beside the time that its payload needs. */
   readonly timeoutMs?: number;
-  /** Attempts for one request, the first included. */
-  readonly attempts?: number;
   /** Keys in a page of a listing; the server's own choice when not given. */
   readonly listPageSize?: number;
-  readonly waiting?: Waiting;
-  /** HTTPS_PROXY and NO_PROXY are read from here. */
-  readonly env?: Environment;
 }
 
 /** The slowest link that the time limit allows for: 512 kbit/s. */
@@ -56,54 +45,75 @@ const MAX_LIST_PAGES = 10_000;
 /** Below the deserializer, so that the SDK's loop retries a failure here. */
 const INNERMOST = { step: 'deserialize', priority: 'low' } as const;
 
+interface Limits {
+  readonly key: string;
+  /** Of the answer. */
+  readonly maxBytes: number;
+  /** Time limit of one attempt. */
+  readonly requestTimeout: number;
+}
+
 interface Limitable {
   readonly middlewareStack: { add(middleware: unknown, options: typeof INNERMOST): void };
 }
 
 /** Opens a bucket. Nothing is sent before the first operation. */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
-  const { bucket, endpoint, region, timeoutMs = 30_000, attempts = 5, env = {} } = options;
-  const prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix}/`;
+  const { bucket, endpoint, region, timeoutMs = 30_000 } = options;
+  const prefix = options.prefix ? `${options.prefix}/` : '';
   const place = endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`);
-  const description = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`} at ${place}`;
-  const waiting = options.waiting ?? realWaiting;
-  const client = createS3Client({ ...options, attempts, waiting, env });
+  const description = `s3://${bucket}${prefix && `/${options.prefix}`} at ${place}`;
+  const client = createS3Client({ attempts: 5, waiting: realWaiting, env: {}, ...options });
 
-  /** Time limit of an attempt that moves up to `bytes`. */
-  function limitTime(bytes: number): number {
-    const payloadMs = Number.isFinite(bytes) ? bytes / SLOWEST_BYTES_PER_MS : 0;
-    return timeoutMs + Math.ceil(payloadMs);
+  function limit(key: string, maxBytes = MAX_DOCUMENT_BYTES, payloadBytes = 0): Limits {
+    const payloadMs = Number.isFinite(payloadBytes) ? payloadBytes / SLOWEST_BYTES_PER_MS : 0;
+    return { key, maxBytes, requestTimeout: timeoutMs + Math.ceil(payloadMs) };
   }
 
-  /** Bounds an answer to `command` in size and time, for each of its attempts. */
-  function limit(command: Limitable, maxBytes: number, payloadBytes = maxBytes) {
-    const requestTimeout = limitTime(payloadBytes);
+  /**
+   * Sends a command within limits.
+   *
+   * @param recover  Makes a result of a failure that is none; undefined for others.
+   * @throws StorageError  Never the SDK's error, which holds signed headers.
+   */
+  async function attempt<Command extends Limitable, T>(
+    command: Command,
+    limits: Limits,
+    send: (command: Command, limits: Limits) => Promise<T>,
+    recover: (failure: S3Failure) => T | undefined = () => undefined,
+  ): Promise<T> {
+    const { key, maxBytes, requestTimeout } = limits;
     command.middlewareStack.add(limitAnswer(maxBytes, requestTimeout), INNERMOST);
-    return { requestTimeout };
+    try {
+      return await send(command, limits);
+    } catch (cause) {
+      if (cause instanceof StorageError) {
+        throw cause;
+      }
+      if (cause instanceof LongAnswerError) {
+        throw new StorageError(description, { reason: 'too_large', key, maxBytes });
+      }
+      const failure = describeError(cause);
+      const recovered = recover(failure);
+      if (recovered !== undefined) {
+        return recovered;
+      }
+      const credentials = await client.config.credentials().catch(() => ({}));
+      const secrets = Object.values(credentials).filter((each) => typeof each === 'string');
+      const shown = hideSecrets(failure, secrets);
+      throw new StorageError(description, toStorageFailure(shown, requestTimeout));
+    }
   }
 
-  /** Says why a request failed, without anything that it was signed with. */
-  async function toStorageError(cause: unknown, key: string, maxBytes: number) {
-    if (cause instanceof LongAnswerError) {
-      return new StorageError(description, { reason: 'too_large', key, maxBytes });
+  function failWith(detail: string): StorageError {
+    return new StorageError(description, { reason: 'unexpected', detail });
+  }
+
+  function requireEtag(etag: string | undefined): string {
+    if (etag === undefined) {
+      throw failWith('an answer without an ETag');
     }
-    const failure = describeError(cause);
-    const { networkCode } = failure;
-    if (networkCode === 'ETIMEDOUT' || networkCode === 'ABORT_ERR') {
-      const detail = `no answer within ${Math.ceil(limitTime(maxBytes) / 1000)} s`;
-      return new StorageError(description, { reason: 'unreachable', detail });
-    }
-    const secrets = Object.values(await client.config.credentials().catch(() => ({})));
-    const isRepeated = (text = ''): boolean =>
-      secrets.some((secret) => typeof secret === 'string' && text.includes(secret));
-    return new StorageError(
-      description,
-      classify(cause, {
-        ...failure,
-        code: isRepeated(failure.code) ? undefined : failure.code,
-        bucketRegion: isRepeated(failure.bucketRegion) ? undefined : failure.bucketRegion,
-      }),
-    );
+    return etag;
   }
 
   async function read(
@@ -112,33 +122,22 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     knownEtag?: string,
   ): Promise<StoredObject | 'unchanged' | null> {
     checkKey(description, key);
-    const command = new GetObjectCommand({
-      Bucket: bucket,
-      Key: prefix + key,
-      ...(knownEtag !== undefined && { IfNoneMatch: knownEtag }),
-    });
-    try {
-      const { Body, ETag } = await client.send(command, limit(command, maxBytes));
-      const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
-      return { bytes: new Uint8Array(bytes), etag: requireEtag(ETag) };
-    } catch (cause) {
-      const { status, code } = describeError(cause);
-      if (knownEtag !== undefined && status === 304) {
-        return 'unchanged';
-      }
-      if (code === 'NoSuchKey') {
-        return null;
-      }
-      throw cause instanceof StorageError ? cause : await toStorageError(cause, key, maxBytes);
-    }
-  }
-
-  function requireEtag(etag: string | undefined): string {
-    if (etag === undefined) {
-      const detail = 'an answer without an ETag';
-      throw new StorageError(description, { reason: 'unexpected', detail });
-    }
-    return etag;
+    const found = await attempt<GetObjectCommand, StoredObject | 'unchanged' | 'missing'>(
+      new GetObjectCommand({ Bucket: bucket, Key: prefix + key, IfNoneMatch: knownEtag }),
+      limit(key, maxBytes, maxBytes),
+      async (command, limits) => {
+        const { Body, ETag } = await client.send(command, limits);
+        const bytes = new Uint8Array((await Body?.transformToByteArray()) ?? []);
+        return { bytes, etag: requireEtag(ETag) };
+      },
+      ({ status, code }) => {
+        if (knownEtag !== undefined && status === 304) {
+          return 'unchanged';
+        }
+        return code === 'NoSuchKey' ? 'missing' : undefined;
+      },
+    );
+    return found === 'missing' ? null : found;
   }
 
   const get = (key: string, getOptions: GetOptions = {}): Promise<StoredObject | null> =>
@@ -151,70 +150,55 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     contentType = 'application/octet-stream',
   ): Promise<PutResult> {
     checkKey(description, key);
-    const command = new PutObjectCommand({
-      Bucket: bucket,
-      Key: prefix + key,
-      Body: bytes,
-      ContentType: contentType,
-      ...(condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
-    });
-    try {
-      const { ETag } = await client.send(command, limit(command, MAX_DOCUMENT_BYTES, bytes.length));
-      return { ok: true, etag: requireEtag(ETag) };
-    } catch (cause) {
-      const { status, code } = describeError(cause);
-      // AWS answers 404 to If-Match on a free key.
-      const isFree = condition.when === 'unchanged' && code === 'NoSuchKey';
-      if (status !== 412 && !isFree) {
-        throw cause instanceof StorageError
-          ? cause
-          : await toStorageError(cause, key, MAX_DOCUMENT_BYTES);
-      }
-      const { attempts: sent = 1 } = (cause as { $metadata: { attempts?: number } }).$metadata;
-      return sent > 1 ? findOwn(key, bytes) : { ok: false, reason: 'precondition_failed' };
+    const etag = await attempt<PutObjectCommand, string | S3Failure>(
+      new PutObjectCommand({
+        Bucket: bucket,
+        Key: prefix + key,
+        Body: bytes,
+        ContentType: contentType,
+        ...(condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
+      }),
+      limit(key, MAX_DOCUMENT_BYTES, bytes.length),
+      async (command, limits) => requireEtag((await client.send(command, limits)).ETag),
+      (failure) => {
+        // AWS answers 404 to If-Match on a free key.
+        const isFree = condition.when === 'unchanged' && failure.code === 'NoSuchKey';
+        return failure.status === 412 || isFree ? failure : undefined;
+      },
+    );
+    if (typeof etag === 'string') {
+      return { ok: true, etag };
     }
-  }
-
-  /** The condition may have failed because of an earlier attempt whose answer was lost. */
-  async function findOwn(key: string, bytes: Uint8Array): Promise<PutResult> {
-    const stored = await get(key);
+    // An earlier attempt, whose answer was lost, may have made the condition fail.
+    const stored = etag.attempts > 1 ? await get(key) : null;
     return stored !== null && Buffer.compare(stored.bytes, bytes) === 0
       ? { ok: true, etag: stored.etag }
       : { ok: false, reason: 'precondition_failed' };
-  }
-
-  async function listPage(keyPrefix: string, token: string | undefined) {
-    const command = new ListObjectsV2Command({
-      Bucket: bucket,
-      Prefix: prefix + keyPrefix,
-      MaxKeys: options.listPageSize,
-      ContinuationToken: token,
-    });
-    try {
-      return await client.send(command, limit(command, MAX_DOCUMENT_BYTES, 0));
-    } catch (cause) {
-      throw await toStorageError(cause, keyPrefix, MAX_DOCUMENT_BYTES);
-    }
-  }
-
-  function failListing(what: string): StorageError {
-    return new StorageError(description, { reason: 'unexpected', detail: `a listing ${what}` });
   }
 
   async function list(keyPrefix: string): Promise<ListedObject[]> {
     const objects: ListedObject[] = [];
     let token: string | undefined;
     for (let page = 0; page < MAX_LIST_PAGES; page += 1) {
-      const answer = await listPage(keyPrefix, token);
-      for (const { Key, Size, LastModified } of answer.Contents ?? []) {
+      const answer = await attempt(
+        new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix + keyPrefix,
+          MaxKeys: options.listPageSize,
+          ContinuationToken: token,
+        }),
+        limit(keyPrefix),
+        (command, limits) => client.send(command, limits),
+      );
+      for (const { Key = '', Size = Number.NaN, LastModified } of answer.Contents ?? []) {
         const lastModifiedMs = LastModified?.getTime() ?? Number.NaN;
         // A guess about an object's age could get it deleted.
-        if (Key === undefined || !Number.isSafeInteger(Size) || Number.isNaN(lastModifiedMs)) {
-          throw failListing('without sizes or dates');
+        if (!Number.isSafeInteger(Size) || Number.isNaN(lastModifiedMs)) {
+          throw failWith('a listing without sizes or dates');
         }
         const key = Key.slice(prefix.length);
         if (Key.startsWith(prefix + keyPrefix) && isValidKey(key)) {
-          objects.push({ key, bytes: Size as number, lastModifiedMs });
+          objects.push({ key, bytes: Size, lastModifiedMs });
         }
       }
       token = answer.NextContinuationToken;
@@ -222,10 +206,10 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         return sortListed(objects);
       }
       if (token === undefined) {
-        throw failListing('that does not say where it goes on');
+        throw failWith('a listing that does not say where it goes on');
       }
     }
-    throw failListing(`of more than ${MAX_LIST_PAGES} pages`);
+    throw failWith(`a listing of more than ${MAX_LIST_PAGES} pages`);
   }
 
   return {
@@ -236,72 +220,13 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     list,
     async delete(key) {
       checkKey(description, key);
-      const command = new DeleteObjectCommand({ Bucket: bucket, Key: prefix + key });
-      try {
-        await client.send(command, limit(command, MAX_DOCUMENT_BYTES, 0));
-      } catch (cause) {
-        if (describeError(cause).code !== 'NoSuchKey') {
-          throw await toStorageError(cause, key, MAX_DOCUMENT_BYTES);
-        }
-      }
+      await attempt<DeleteObjectCommand, object>(
+        new DeleteObjectCommand({ Bucket: bucket, Key: prefix + key }),
+        limit(key),
+        (command, limits) => client.send(command, limits),
+        (failure) => (failure.code === 'NoSuchKey' ? failure : undefined),
+      );
     },
     close: async () => client.destroy(),
   };
-}
-
-const REFUSED_CREDENTIALS = new Set([
-  'InvalidAccessKeyId',
-  'SignatureDoesNotMatch',
-  'InvalidToken',
-  'ExpiredToken',
-  'TokenRefreshRequired',
-  'Unauthorized',
-  // versitygw's answer to an access key that it does not know.
-  'XAdminUserNotFound',
-]);
-
-/** Only codes are shown: the messages of servers and of the SDK may quote what was sent. */
-function classify(cause: unknown, failure: S3Failure): StorageFailure {
-  const { status, code, networkCode, bucketRegion = '' } = failure;
-  if (networkCode !== undefined) {
-    return { reason: 'unreachable', detail: networkCode };
-  }
-  const { name, message } = cause as Error;
-  if (name === 'CredentialsProviderError') {
-    return { reason: 'credentials_refused', detail: 'none could be found' };
-  }
-  if (message === 'Region is missing') {
-    return { reason: 'wrong_region', detail: 'none is set' };
-  }
-  const detail =
-    `HTTP ${status ?? 'answer'}` +
-    (code === undefined
-      ? ' without an S3 error code: is the endpoint an S3 endpoint?'
-      : ` ${code}`);
-  if (isFull(failure)) {
-    return { reason: 'full', detail };
-  }
-  if (code === 'NoSuchBucket') {
-    return { reason: 'no_bucket' };
-  }
-  if (code === 'RequestTimeTooSkewed') {
-    return { reason: 'clock_skewed' };
-  }
-  if (
-    (status !== undefined && status >= 300 && status < 400) ||
-    code === 'AuthorizationHeaderMalformed'
-  ) {
-    const isRegion = /^[A-Za-z0-9-]{1,63}$/.test(bucketRegion);
-    return { reason: 'wrong_region', detail: isRegion ? bucketRegion : detail };
-  }
-  if (status === 401 || REFUSED_CREDENTIALS.has(code ?? '')) {
-    return { reason: 'credentials_refused', detail };
-  }
-  if (status === 403) {
-    return { reason: 'forbidden', detail };
-  }
-  if (status === 501 || code === 'NotImplemented') {
-    return { reason: 'unsupported', detail };
-  }
-  return { reason: isPutOff(failure) ? 'busy' : 'unexpected', detail };
 }

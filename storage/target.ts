@@ -31,7 +31,7 @@ export interface TargetSettings {
 export const TARGET_FORMS = [
   'local                the bucket of `npm start` and `wrangler dev` on this machine',
   'folder:PATH or PATH  a folder (a bare PATH holds a slash or starts with a dot)',
-  's3://BUCKET[/PREFIX] any S3 store; its address from --endpoint, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, else AWS',
+  's3://BUCKET[/PREFIX] any S3 store at --endpoint, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, else AWS',
   'r2://BUCKET          Cloudflare R2 of the account CLOUDFLARE_ACCOUNT_ID',
 ] as const;
 
@@ -69,7 +69,8 @@ function withoutAddress(target: Target, { endpoint, region }: TargetSettings): T
   ]) {
     if (value !== undefined) {
       throw new TargetError(
-        `${flag}: goes with --to s3://BUCKET or r2://BUCKET only, got --to ${target.kind}; leave it out`,
+        `${flag}: goes with --to s3://BUCKET or r2://BUCKET only, ` +
+          `got --to ${target.kind}; leave it out`,
       );
     }
   }

@@ -11,7 +11,8 @@ import type { Verification } from '../publish/verify.ts';
 import { formatBytes } from './storage-options.ts';
 
 export const CONDITIONS_IGNORED =
-  '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
+  '  warning: this storage ignores conditional writes; ' +
+  'nobody else may publish to it at the same time';
 
 /** The figure in a list; it says most about the samples. */
 const QUALITY_FIGURE = 'diversity';

@@ -54,8 +54,8 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
 }
 
 /**
- * Checks a target's form, and for S3 its address and credentials, without reaching it. For a command
- * that publishes after hours of other work.
+ * Checks a target's form, and for S3 its address and credentials, without reaching it: for commands
+ * that publish after hours of other work.
  *
  * @param to  A target of `--to`.
  * @throws TargetError, CredentialsError

@@ -23,10 +23,7 @@ import { readPointer, type StoredPointer } from './pointer.ts';
 /** A version with its objects as listed. */
 export interface SurveyedVersion extends VersionId {
   readonly objects: readonly ListedObject[];
-  /**
-   * The manifest is written last and deleted first. A version without one was left by a publisher or
-   * a deleter that was killed.
-   */
+  /** False for what a killed publisher or deleter left: the manifest comes last and goes first. */
   readonly hasManifest: boolean;
   /** Size of all objects together. */
   readonly bytes: number;
@@ -96,9 +93,9 @@ export function listMissing({ pointer, ledger, versions }: Survey) {
 }
 
 /**
- * `default`: served where a request names no model. `previous`: a rollback goes there. `incomplete`:
- * has no manifest. `missing`: named by the pointer or a pin, but not there. `unreadable`: this
- * software refuses its manifest.
+ * `default`: served where a request names no model. `previous`: a rollback goes there.
+ * `incomplete`: has no manifest. `missing`: named by the pointer or a pin, but not there.
+ * `unreadable`: this software refuses its manifest.
  */
 export type VersionState =
   | 'default'

@@ -22,8 +22,8 @@ import {
  */
 export const LEASE_MS = { keep: 20 * 60_000, delete: 6 * 60_000 } as const;
 /**
- * A delete, or a move of the pointer, needs this much of the lease: with its retries it may be on its
- * way for two minutes, and two machines' clocks may differ by one.
+ * A delete, or a move of the pointer, needs this much of the lease. With its retries it may be on
+ * its way for two minutes, and two machines' clocks may differ by one.
  */
 const NEEDED_MS = 3 * 60_000;
 /** A lease is renewed when less is left. */

@@ -69,7 +69,7 @@ const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
 
 /**
  * Reads the ledger; a missing one is empty.
- * @throws PublishError  `ledger_refused`, for a malformed or newer one, which must not be overwritten.
+ * @throws PublishError  For a malformed or newer one, which must not be overwritten.
  */
 export async function readLedger(
   store: ObjectStore,

@@ -1,7 +1,7 @@
 /**
- * Deletes whole versions that nothing needs, and pins versions against that. Each deletion runs under
- * a lease and starts with the manifest, so that no half-deleted version looks whole. A run that is
- * stopped anywhere can be repeated; what is served stays whole.
+ * Deletes versions that nothing needs, and pins versions against that. A deletion runs under a
+ * lease and starts with the manifest, so that no half-deleted version looks whole. It can be
+ * stopped anywhere and repeated; what is served stays whole.
  */
 import { buildKey, MANIFEST_FILE } from '../../shared/model/artifact.ts';
 import type { ListedObject, ObjectStore } from '../../storage/object-store.ts';
@@ -77,7 +77,7 @@ const PROBE_MS = 24 * 60 * 60 * 1000;
 /**
  * Deletes the versions that `decide` gives no reason to keep.
  *
- * @throws PublishError  When nothing tells what is served, or others change the ledger in every attempt.
+ * @throws PublishError  When no pointer is there, or others change the ledger in every attempt.
  * @throws StorageError
  */
 export async function pruneStore(options: PruneOptions): Promise<PruneResult> {

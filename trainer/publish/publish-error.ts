@@ -109,7 +109,8 @@ function describeFailure(failure: PublishFailure): string {
       );
     case 'not_whole': {
       const faults = failure.faults.map(({ key, problem }) => `${key} ${problem}`);
-      return `${failure.version} is not whole: ${faults.join('; ')}; publish it again from its folder`;
+      const list = faults.join('; ');
+      return `${failure.version} is not whole: ${list}; publish it again from its folder`;
     }
     case 'served_changed':
       return (
@@ -117,7 +118,7 @@ function describeFailure(failure: PublishFailure): string {
         `and is now ${failure.found}; nothing was moved: look again, then repeat`
       );
     case 'too_many_pins':
-      return `${failure.pins} versions are pinned, no more are allowed; unpin what need not be pinned`;
+      return `${failure.pins} versions are pinned, no more are allowed; unpin some of them`;
     case 'nothing_served':
       return (
         `expected ${POINTER_KEY} to tell what is served, got none; ` +

@@ -1,6 +1,6 @@
 /**
- * Publishes a model: its files under keys that never change, then its manifest, then, by
- * compare-and-swap, the pointer to what is served. Stopped anywhere, the old model is served and the
+ * Publishes a model: writes its files under keys that never change, then its manifest, and then
+ * moves the pointer to what is served. When it is stopped anywhere, the old model is served and the
  * command can be repeated. The protocol is in docs/publication.md.
  */
 import { buildKey, encodeManifest, hashBytes, MANIFEST_FILE } from '../../shared/model/artifact.ts';
@@ -26,19 +26,17 @@ import {
   type PublishedObject,
   type Upload,
   type Publication,
+  type WriteOptions,
 } from './writes.ts';
 
-export interface PublishOptions extends Publication {
+export interface PublishOptions
+  extends Publication, Pick<WriteOptions, 'allowUnsafePointer' | 'dryRun'> {
   /** The artifact's folder. */
   readonly folder: string;
   /** True to serve this model where a request names none. A store's first model is the default. */
   readonly makeDefault: boolean;
   /** Signs the manifest; a version that is published already gets the signature, too. */
   readonly signer?: Signer | undefined;
-  /** True to use a store that ignores conditions, where two publishers can undo each other. */
-  readonly allowUnsafePointer?: boolean;
-  /** True to check everything and write nothing. */
-  readonly dryRun?: boolean;
   readonly onProgress?: (event: PublishEvent) => void;
 }
 

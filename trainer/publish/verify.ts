@@ -42,7 +42,7 @@ export interface CheckedVersion extends VersionId {
   readonly manifestSha256?: string;
   readonly objects: number;
   readonly bytes: number;
-  /** Ids of keys whose signatures are there; with `publicKeys` only those with a right signature. */
+  /** Ids of keys whose signatures are there; with `publicKeys` only the verified ones. */
   readonly signedBy: readonly string[];
 }
 
@@ -158,8 +158,7 @@ export async function checkVersion(
 }
 
 /**
- * Checks that a version's manifest is there. It is written last and deleted first, so then the whole
- * version is there.
+ * Checks that a version's manifest is there, and so, written last and deleted first, the version.
  * @throws PublishError  `not_whole`.
  */
 export async function requireManifest(store: ObjectStore, id: VersionId): Promise<void> {
@@ -209,7 +208,7 @@ export interface VerifyOptions {
 }
 
 /**
- * Verifies what is published: every version, and that pointer and pins name versions that are there.
+ * Verifies every version, and that pointer and pins name versions that are there.
  * @throws PublishError, StorageError
  */
 export async function verifyStore(
