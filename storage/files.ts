@@ -81,15 +81,22 @@ export function toWriteError(path: string, cause: unknown): WriteError {
   });
 }
 
-/** Makes a rename survive a power cut. Windows cannot open folders; a rename must do there. */
+/** Windows cannot open folders, and some network file systems cannot sync them. */
+const NO_FOLDER_SYNC = new Set(['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP']);
+
+/** Makes a rename survive a power cut, where the platform can do that. */
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => null);
   try {
-    await handle?.sync();
-  } catch {
-    // Some network file systems cannot sync a folder; the file itself is on disk.
-  } finally {
-    await handle?.close();
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    if (!NO_FOLDER_SYNC.has((cause as NodeJS.ErrnoException).code ?? '')) {
+      throw cause;
+    }
   }
 }
 

@@ -42,7 +42,6 @@ const ANY_BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/;
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 /** A host name's label: `us-east-1`, `auto`, `RegionOne`, `GRA`. */
 const REGION = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
-const R2_HOST = /\.r2\.cloudflarestorage\.com$/;
 /** Variables that let the SDK find credentials itself. */
 const CREDENTIAL_SOURCES = [
   'AWS_PROFILE',
@@ -86,15 +85,18 @@ export function parseS3Location(text: string, options: LocationOptions): S3Locat
         'set AWS_ENDPOINT_URL_S3, or for AWS AWS_REGION',
     );
   }
-  const isR2 = endpoint !== undefined && R2_HOST.test(new URL(endpoint).hostname);
-  const fallback = endpoint === undefined ? undefined : isR2 ? 'auto' : 'us-east-1';
   return {
     bucket,
     prefix,
     endpoint,
-    region: region ?? fallback,
+    region: region ?? (endpoint === undefined ? undefined : guessRegion(endpoint)),
     ...(parseAddressing(env) === 'virtual' && { isVirtualHost: true }),
   };
+}
+
+function guessRegion(endpoint: string): string {
+  const isR2 = new URL(endpoint).hostname.endsWith('.r2.cloudflarestorage.com');
+  return isR2 ? 'auto' : 'us-east-1';
 }
 
 const ACCOUNT_ID = /^[0-9a-f]{32}$/;

@@ -1,13 +1,11 @@
 /**
  * The output of the `models` command: lines for people, and JSON.
  */
-import type { CatalogueEntry, VersionState } from '../publish/catalogue.ts';
-import type { CheckedVersion } from '../publish/verify.ts';
+import type { Manifest } from '../../shared/model/artifact.ts';
+import type { CatalogueEntry, SurveyedVersion, VersionState } from '../publish/catalogue.ts';
+import type { KeepReason, PruneResult } from '../publish/prune.ts';
+import type { CheckedVersion, Verification } from '../publish/verify.ts';
 import { nameVersion } from '../publish/writes.ts';
-import type { KeepReason } from '../publish/prune.ts';
-import type { PruneResult } from '../publish/prune.ts';
-import type { SurveyedVersion } from '../publish/catalogue.ts';
-import type { Verification } from '../publish/verify.ts';
 import { formatBytes } from './storage-options.ts';
 
 export const CONDITIONS_IGNORED =
@@ -47,48 +45,38 @@ export function listEntries(entries: readonly CatalogueEntry[], now: Date): stri
 }
 
 export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
-  const { manifest } = entry;
-  const rows: [string, string | undefined][] = [
+  const { writtenAt, signedBy } = entry;
+  const rows: [string, string | null][] = [
     ['state', describeStates(entry.states) || 'not served'],
-    ['note', entry.note ?? undefined],
+    ['note', entry.note],
     ['objects', `${entry.objects}, ${formatBytes(entry.bytes)}`],
-    [
-      'written',
-      entry.writtenAt === null
-        ? 'not there'
-        : `${entry.writtenAt}, ${formatAge(entry.writtenAt, now)}`,
-    ],
-    ['served from', entry.publishedAt ?? undefined],
-    ['replaced', entry.replacedAt ?? undefined],
-    [
-      'signed by',
-      entry.signedBy.length === 0 ? 'nobody' : `${entry.signedBy.join(', ')} (not verified here)`,
-    ],
-    ['classes', manifest === null ? undefined : `${manifest.classes.length}`],
-    ['weights', manifest?.weights.dtype],
-    [
-      'trained',
-      manifest === null
-        ? undefined
-        : `${manifest.training.steps} steps of ${manifest.training.batchSize} ` +
-          `on ${manifest.training.dataset.name}, preset ${manifest.training.preset}`,
-    ],
-    ...Object.entries(manifest?.figures ?? {}).map(([name, value]): [string, string] => [
-      name,
-      value.toPrecision(4),
-    ]),
-    ...(manifest?.files ?? []).map(({ path, bytes, sha256 }): [string, string] => [
-      path,
-      `${formatBytes(bytes)}  sha256 ${sha256}`,
-    ]),
+    ['written', writtenAt === null ? 'not there' : `${writtenAt}, ${formatAge(writtenAt, now)}`],
+    ['served from', entry.publishedAt],
+    ['replaced', entry.replacedAt],
+    ['signed by', signedBy.length === 0 ? 'nobody' : `${signedBy.join(', ')} (not verified here)`],
+    ...(entry.manifest === null ? [] : describeManifest(entry.manifest)),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
-  return [
-    nameVersion(entry),
-    ...rows.flatMap(([label, value]) =>
-      value === undefined || value === '' ? [] : [`  ${label.padEnd(width)}  ${value}`],
-    ),
+  const lines = rows
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([label, value]) => `  ${label.padEnd(width)}  ${value}`);
+  return [nameVersion(entry), ...lines];
+}
+
+function describeManifest({ classes, weights, training, figures, files }: Manifest) {
+  const { steps, batchSize, dataset, preset } = training;
+  const rows: [string, string][] = [
+    ['classes', `${classes.length}`],
+    ['weights', weights.dtype],
+    ['trained', `${steps} steps of ${batchSize} on ${dataset.name}, preset ${preset}`],
   ];
+  for (const [name, value] of Object.entries(figures ?? {})) {
+    rows.push([name, value.toPrecision(4)]);
+  }
+  for (const { path, bytes, sha256 } of files) {
+    rows.push([path, `${formatBytes(bytes)}  sha256 ${sha256}`]);
+  }
+  return rows;
 }
 
 /** Keeps those parts of the manifest that people compare. */
@@ -190,11 +178,9 @@ function formatAge(iso: string | null, now: Date): string {
     return '';
   }
   const minutes = Math.max(0, Math.round((now.getTime() - Date.parse(iso)) / 60_000));
-  const [count, unit] =
-    minutes < 120
-      ? [minutes, 'min']
-      : minutes < 48 * 60
-        ? [Math.round(minutes / 60), 'h']
-        : [Math.round(minutes / 1440), 'days'];
-  return `${count} ${unit} old`;
+  if (minutes < 120) {
+    return `${minutes} min old`;
+  }
+  const hours = Math.round(minutes / 60);
+  return minutes < 48 * 60 ? `${hours} h old` : `${Math.round(minutes / 1440)} days old`;
 }
