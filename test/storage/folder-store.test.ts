@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** A small file system can be mounted in a namespace of its own, also without being root, where the kernel allows it. */
+/** True where the kernel lets this user mount a small file system in a namespace of its own. */
 const canMount =
   process.platform === 'linux' &&
   spawnSync('unshare', [
@@ -59,7 +59,7 @@ async function runOnMount(options: string, prepare: string, program: string): Pr
 }
 
 describe('a folder store', () => {
-  it('leaves nothing but objects and no half-written file behind', async () => {
+  it('leaves only objects behind', async () => {
     const store = createFolderStore(folder);
     const created = await store.put('current.json', utf8.encode('1'), absent);
     await store.put('current.json', utf8.encode('2'), {
@@ -107,7 +107,7 @@ describe('a folder store', () => {
     });
   });
 
-  it('finds no object in a folder, and leaves names out that are no keys', async () => {
+  it('finds no object in a folder, and does not list names that are no keys', async () => {
     const store = createFolderStore(folder);
     await mkdir(join(folder, 'a'));
     await writeFile(join(folder, 'a', 'Read Me.txt'), '');

@@ -97,7 +97,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       );
     });
 
-    it('says that the region is wrong, or does not mind, as R2 does not', async () => {
+    it('says that the region is wrong, or ignores it as R2 does', async () => {
       const store = createS3Store({ ...server, region: 'mars-north-1' });
       const outcome = await store.list('').then(
         () => 'does not mind',
@@ -289,7 +289,7 @@ describe('an S3 store on a server that misbehaves', () => {
     expect((await catchStorageFailure(store.list(''))).reason).toBe('unexpected');
   });
 
-  it('leaves out listed names that are no keys', async () => {
+  it('does not list names that are no keys', async () => {
     const names = ['good.json', '../bad', 'a/../../bad', 'Bad', '&lt;bad&gt;']
       .map(
         (name) =>
@@ -320,7 +320,7 @@ describe('an S3 store on a server that misbehaves', () => {
 
   it('shows no credential, whatever the server repeats of the request', async () => {
     const shown: string[] = [];
-    // As SignatureDoesNotMatch does, and worse: the whole request in every part of the answer.
+    // SignatureDoesNotMatch repeats parts of the request; this repeats it in every part.
     const echo: Fault = {
       do: 'answer',
       status: 403,
@@ -433,7 +433,7 @@ describe('an S3 store on a server that misbehaves', () => {
   });
 });
 
-/** Requests that a store makes, as a proxy of HTTPS_PROXY is asked for them. */
+/** Lists the hosts that a store asks an HTTPS proxy for; the proxy refuses all. */
 async function listConnects(
   options: Partial<S3StoreOptions>,
   noProxy = '',

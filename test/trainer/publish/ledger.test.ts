@@ -102,7 +102,7 @@ describe('in a store', () => {
   });
   afterEach(() => rm(base, { recursive: true, force: true }));
 
-  it('holds of one kind go together, and those of the two kinds never', async () => {
+  it('several leases of one kind may be on a version, but never both kinds', async () => {
     const publication = { store, now, waiting };
     const first = await leaseToKeep(publication, id);
     const second = await leaseToKeep(publication, id);
@@ -116,7 +116,7 @@ describe('in a store', () => {
     ];
     expect([one.versions, other.versions]).toEqual([[id], [id]]);
     await one.release();
-    // Waits for the other, who is never heard of again, and no longer.
+    // Waits until the other's lease ends, and no longer.
     const told: Date[] = [];
     await leaseToKeep({ ...publication, onWait: (_, until) => told.push(until) }, id);
     expect(told).toEqual([new Date(START + LEASE_MS.delete)]);
@@ -126,17 +126,17 @@ describe('in a store', () => {
     ]);
   });
 
-  it('a hold is renewed while its work goes on', async () => {
-    const hold = await leaseToDelete({ store, now, waiting }, () => [id]);
+  it('a lease is renewed while its work goes on', async () => {
+    const lease = await leaseToDelete({ store, now, waiting }, () => [id]);
     for (let step = 0; step < 20; step += 1) {
       nowMs += LEASE_MS.delete / 4;
-      await hold.assure();
+      await lease.assure();
       const [entry] = (await readLedger(store)).ledger.holds;
       expect(Date.parse(entry?.until ?? '') - nowMs).toBeGreaterThanOrEqual(3 * 60_000);
     }
   });
 
-  it('a hold whose holder slept is lost, and never taken up again behind the back of the next one', async () => {
+  it('a lease whose holder slept is lost, and is not renewed beside the next one', async () => {
     const slept = await leaseToDelete({ store, now, waiting }, () => [id]);
     nowMs += LEASE_MS.delete + 1;
     const next = await leaseToKeep({ store, now, waiting }, id);
@@ -168,7 +168,7 @@ describe('in a store', () => {
     expect(await store.get(LEDGER_KEY)).toBeNull();
   });
 
-  it('more versions than are held at once are pruned, all but what is needed', async () => {
+  it('more versions than fit one lease are pruned, all but the needed ones', async () => {
     const fixtures = Array.from({ length: 60 }, (_, i) => buildTiny('mlp', `version ${i}`));
     const served = fixtures[0] as (typeof fixtures)[number];
     for (const [key, bytes] of fixtures.flatMap(listObjects)) {

@@ -220,7 +220,7 @@ it('rolling back never undoes what another published meanwhile, and the history 
   );
 }, 60_000);
 
-it('a deletion that was on its way for longer than any hold is put right by the publisher after the pointer moved', async () => {
+it('the publisher heals a deletion that was on its way for longer than any lease, after moving the pointer', async () => {
   const { store: counting, seen } = createCountingStore(await openFilled());
   await publish(oldest)(counting, quick);
   const store = await openFilled();
