@@ -18,6 +18,8 @@ export interface BundleOptions {
   readonly platform: 'node' | 'browser';
   /** Modules that are left to the runtime to find. */
   readonly external?: readonly string[];
+  /** What is imported dynamically becomes a script of its own; always so for browsers. */
+  readonly splitting?: boolean;
   /** File names with a hash of their content, for answers that may be kept for good. */
   readonly hashed?: boolean;
 }
@@ -28,6 +30,7 @@ export function bundle({
   outFolder,
   platform,
   external = [],
+  splitting = platform === 'browser',
   hashed = false,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
   const { alias, define } = readConfig(
@@ -40,10 +43,9 @@ export function bundle({
     outdir: outFolder,
     bundle: true,
     format: 'esm',
-    // What is imported dynamically, like the AWS SDK by the server, becomes a script of its own.
-    splitting: true,
-    // CommonJS packages, like the AWS SDK, load Node's own modules with `require`.
-    ...(platform === 'node' && { banner: { js: REQUIRE } }),
+    splitting,
+    // CommonJS packages in a chunk, like the AWS SDK, load Node's own modules with `require`.
+    ...(splitting && platform === 'node' && { banner: { js: REQUIRE } }),
     platform,
     target: platform === 'node' ? 'node20' : 'es2022',
     minify: true,
