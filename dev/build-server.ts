@@ -25,7 +25,9 @@ export async function buildServer(
 ): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   await buildPage(); // Before the bundle: it holds their names.
-  await bundle({ entries: { server: entry }, outFolder: folder, platform: 'node' });
+  // Split, so that only a server with a bucket loads the AWS SDK.
+  const entries = { server: entry };
+  await bundle({ entries, outFolder: folder, platform: 'node', splitting: true });
   addAssets(join(folder, ASSET_PATH));
   // Whatever folder it lies in: the script is a module.
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');

@@ -18,6 +18,8 @@ export interface BundleOptions {
   readonly platform: 'node' | 'browser';
   /** Modules that are left to the runtime to find. */
   readonly external?: readonly string[];
+  /** What is imported dynamically becomes a script of its own; always so for browsers. */
+  readonly splitting?: boolean;
   /** File names with a hash of their content, for answers that may be kept for good. */
   readonly hashed?: boolean;
   /** False keeps names, and a comment with its path before each module; true without it. */
@@ -30,6 +32,7 @@ export function bundle({
   outFolder,
   platform,
   external = [],
+  splitting = platform === 'browser',
   hashed = false,
   minify = true,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
@@ -43,7 +46,9 @@ export function bundle({
     outdir: outFolder,
     bundle: true,
     format: 'esm',
-    splitting: platform === 'browser',
+    splitting,
+    // CommonJS packages in a chunk, like the AWS SDK, load Node's own modules with `require`.
+    ...(splitting && platform === 'node' && { banner: { js: REQUIRE } }),
     platform,
     target: platform === 'node' ? 'node20' : 'es2022',
     minify,
@@ -61,6 +66,9 @@ export function bundle({
     plugins: [replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
   });
 }
+
+const REQUIRE =
+  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 /** wrangler's `[alias]`, which also knows paths relative to the importer, as esbuild's own does not. */
 function replaceModules(alias: Readonly<Record<string, string>>): Plugin {

@@ -1,5 +1,5 @@
 /**
- * HTTP for the app on Node: what Cloudflare's edge does before a worker sees a request, and how the server ends.
+ * HTTP for the app on Node: limits that Cloudflare's edge sets for a worker, and a graceful stop.
  */
 import {
   createServer,
@@ -10,50 +10,50 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { ExpectedError } from '../shared/expected-error.ts';
 import type { RequestFacts } from '../worker/context.ts';
 import type { Log } from '../worker/http/log.ts';
-import { SettingError } from './setting-error.ts';
 import type { Fetch } from './site.ts';
 
 export interface HttpServerOptions {
   readonly fetch: Fetch;
   readonly port: number;
   readonly host: string;
-  /** Scheme and host that requests are taken to name, whatever they say. */
+  /** Scheme and host of every request's URL; undefined to believe the request. */
   readonly publicOrigin: string | undefined;
   readonly log: Log;
 }
 
 export interface HttpServer {
-  /** Where it answers, for whoever is on this machine. */
+  /** Its address on this machine. */
   readonly url: string;
   /**
    * Takes no more requests, and resolves when those in flight are answered.
-   * @param graceMs  After which what is left is cut off.
+   * @param graceMs  Cuts connections off after this time.
    */
   stop(graceMs: number): Promise<void>;
 }
 
 /**
- * Request line and headers together. The app answers 414 from 4,096 characters of path and query on, so all URLs that a
- * client may send by mistake get there; what is longer than this is a 431 as soon as so much has come.
+ * Request line and headers together; longer ones get a 431. The app itself answers 414 from 4,096
+ * characters of path and query on, so URLs that are too long by mistake reach it.
  */
 const MAX_HEADER_BYTES = 32 * 1024;
-/** A client that sends its head, or its whole request, more slowly gets a 408. */
+/** A slower client gets a 408. */
 const HEADERS_TIMEOUT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 30_000;
-/** How often the two are looked at. */
+/** Time between two checks of these limits. */
 const TIMEOUT_CHECK_MS = 2_000;
-/** Longer than proxies keep theirs (nginx: 60 s): who closes first must be the one who sends. */
+/** Longer than a proxy's (nginx: 60 s): the sender must close first, or it loses a request. */
 const KEEP_ALIVE_MS = 75_000;
-/** A reader that takes nothing for so long has left without a word: its connection, and what it was to get, are let go. */
+/** A reader that takes nothing for so long is gone; its connection is closed. */
 const STALL_MS = 120_000;
-/** Of HTTP/1.0 requests, which need not name one. */
+/** HTTP/1.0 requests need not name a host. */
 const UNNAMED_HOST = 'localhost';
 
 /**
  * Starts to listen.
- * @throws SettingError  When the port is taken or the address is not this machine's.
+ * @throws ExpectedError  When the port is taken or the address is not this machine's.
  */
 export async function startHttpServer({
   fetch,
@@ -78,7 +78,7 @@ export async function startHttpServer({
           requestId: noted.get(outgoing)?.requestId,
           cause,
         });
-        outgoing.destroy(); // The reader must see that this is not the whole.
+        outgoing.destroy(); // The reader must see that the answer is incomplete.
       });
     },
     { hostname: UNNAMED_HOST, errorHandler: (cause) => refuse(cause, log) },
@@ -118,7 +118,7 @@ export async function startHttpServer({
       state.isAnswering = isAnswering;
     }
     if (isStopping && !isAnswering) {
-      socket.destroySoon(); // Else it would be kept for its next request.
+      socket.destroySoon(); // A kept connection would delay the stop.
     }
   }
 
@@ -142,7 +142,7 @@ export async function startHttpServer({
   });
   server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => {
     if (sockets.get(socket)?.isAnswering === true || !socket.writable) {
-      socket.destroy(); // In the middle of an answer there is no place for another.
+      socket.destroy(); // An error must not be written into another answer.
     } else {
       answerClientError(cause, socket);
     }
@@ -163,21 +163,19 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 function describeListenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
   switch (cause.code) {
     case 'EADDRINUSE':
-      return new SettingError(
+      return new ExpectedError(
         `port ${port} of ${host} is taken; stop what listens there, or choose another with PORT`,
-        {
-          cause,
-        },
+        { cause },
       );
     case 'EACCES':
-      return new SettingError(
+      return new ExpectedError(
         `port ${port} is not allowed to this user; choose one from 1024 on with PORT`,
         { cause },
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new SettingError(
+      return new ExpectedError(
         `HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`,
         { cause },
       );
@@ -187,11 +185,12 @@ function describeListenError(cause: NodeJS.ErrnoException, port: number, host: s
 }
 
 function describeAddress({ address, family, port }: AddressInfo): string {
-  const reachable = address === '0.0.0.0' || address === '::' ? 'localhost' : address;
-  return `http://${family === 'IPv6' && reachable === address ? `[${address}]` : reachable}:${port}`;
+  const isAny = address === '0.0.0.0' || address === '::';
+  const named = family === 'IPv6' ? `[${address}]` : address;
+  return `http://${isAny ? 'localhost' : named}:${port}`;
 }
 
-/** The request as it was sent to the outer host. */
+/** Gives a request the URL that the outer host got. */
 function moveRequest(request: Request, origin: string): Request {
   const { pathname, search } = new URL(request.url);
   const url = origin + pathname + search;
@@ -201,10 +200,11 @@ function moveRequest(request: Request, origin: string): Request {
 }
 
 /**
- * Has a streamed answer leave room for others between its parts: drawing keeps the one thread, and while the kernel takes all
- * that is written nothing else would make it turn to other requests, or to a signal. An answer of one part gets its length.
+ * Lets other requests and signals run between two parts of a streamed answer. Drawing keeps the
+ * only thread busy, and nothing yields while the kernel takes all that is written. An answer of
+ * one part gets a Content-Length.
  *
- * @param onFailure  Told why the stream broke off. What was answered stays open: it is the caller's to cut.
+ * @param onFailure  Called with the stream's error; the caller cuts the connection.
  */
 async function paceBody(
   response: Response,
@@ -249,7 +249,7 @@ async function paceBody(
   return new Response(paced, response);
 }
 
-/** What becomes of a request that has no URL, since it names no host or a wrong one; and of a failure outside of the app. */
+/** Answers a request without a usable Host header, or a failure outside of the app. */
 function refuse(cause: unknown, log: Log): Response {
   const isRequest = cause instanceof Error && cause.name === 'RequestError';
   if (!isRequest) {
@@ -264,12 +264,12 @@ const PROBLEM_HEADERS = {
   'Cache-Control': 'no-store',
 } as const;
 
-/** Problem details of what never came to the app, which is why they have no code of its own: RFC 9457, section 4.2.1. */
+/** Problem details (RFC 9457, 4.2.1) without a code, because the app never saw the request. */
 function describeProblem(status: number): string {
   return `${JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status })}\n`;
 }
 
-/** Answers what is no HTTP, too long or too slow. */
+/** Answers requests that are malformed, too long or too slow. */
 function answerClientError(cause: NodeJS.ErrnoException, socket: Socket): void {
   const status = CLIENT_ERRORS[cause.code ?? ''] ?? 400;
   const body = describeProblem(status);
@@ -291,11 +291,11 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** For the log: one line a request, when it is over. */
+/** The facts of a finished request, for the log. */
 function describeExchange(
   { method }: IncomingMessage,
   { statusCode, writableFinished }: ServerResponse,
 ) {
-  // Left: before the answer was whole.
+  // `left`: the client went before the answer was whole.
   return { method, status: statusCode, ...(!writableFinished && { left: true }) };
 }

@@ -1,17 +1,19 @@
 /**
- * The entry of the server on Node: settings in, log lines out, and an end that loses no answer.
+ * The entry of the server on Node: settings, log lines, and a stop without lost answers.
  */
+import { ExpectedError } from '../shared/expected-error.ts';
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
-import type { ObjectReader } from '../worker/models/model-store.ts';
 import { RATE_WINDOW_SECONDS, type RateLimit, type RateLimits } from '../worker/http/admission.ts';
 import { createService } from '../worker/service.ts';
-import { openFolder } from './folder-reader.ts';
 import { startHttpServer } from './http-server.ts';
+import { openModels } from './object-reader.ts';
 import { createRateLimiter } from './rate-limiter.ts';
-import { createS3Reader } from './s3-reader.ts';
-import { SettingError } from './setting-error.ts';
 import { addSite } from './site.ts';
-import { describeUsage, parseSettings, type ModelsPlace, type Settings } from './settings.ts';
+import { describeUsage, parseSettings, type Settings } from './settings.ts';
+import { killProcessAfter } from './watchdog.ts';
+
+/** Beyond the grace period, for answers to be cut off and the log to be written. */
+const EXIT_MARGIN_MS = 5000;
 
 await main();
 
@@ -24,7 +26,7 @@ async function main(): Promise<void> {
     }
     await run(settings);
   } catch (cause) {
-    const isExpected = cause instanceof SettingError;
+    const isExpected = cause instanceof ExpectedError;
     process.stderr.write(`digitmint: ${isExpected ? cause.message : (cause as Error).stack}\n`);
     process.exit(1);
   }
@@ -43,7 +45,7 @@ async function run(settings: Settings): Promise<void> {
     fetch: addSite((request, facts) => app.fetch(request, facts), import.meta.dirname),
     log: writeLine,
   });
-  // The first request shall not wait for the model.
+  // Loads the model, so that the first request does not wait for it.
   await app.request('/healthz', {}, { note: () => undefined });
   writeLine({
     level: 'info',
@@ -56,45 +58,33 @@ async function run(settings: Settings): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (isStopping) {
-        process.exit(1); // Asked twice: at once.
+        process.exit(1); // A second signal ends it at once.
       }
       isStopping = true;
+      killProcessAfter(settings.graceMs + EXIT_MARGIN_MS);
       writeLine({ level: 'info', event: 'stopping', signal });
       void server.stop(settings.graceMs).then(() => {
         writeLine({ level: 'info', event: 'stopped' });
-        process.exit(0); // A read of the storage may still be on its way.
+        process.exit(0); // A read of the storage may still run.
       });
     });
   }
 }
 
-/** Of the connection's address: behind a proxy that is the proxy's, and limits are its business. */
+/** Counts by the connection's address. Behind a proxy all share one, and the proxy must limit. */
 function createRateLimits({ rateLimit, heavyRateLimit }: Settings): RateLimits | undefined {
+  const windowMs = RATE_WINDOW_SECONDS * 1000;
   const create = (requests: number): RateLimit | undefined =>
     requests === 0
       ? undefined
-      : {
-          requests,
-          limiter: createRateLimiter(requests, RATE_WINDOW_SECONDS * 1000, () => performance.now()),
-        };
+      : { requests, limiter: createRateLimiter(requests, windowMs, () => performance.now()) };
   const [all, heavy] = [create(rateLimit), create(heavyRateLimit)];
   return all === undefined && heavy === undefined
     ? undefined
     : { all, heavy, findAddress: (c) => c.env.address };
 }
 
-async function openModels(place: ModelsPlace): Promise<ObjectReader | undefined> {
-  switch (place.kind) {
-    case 'bundled':
-      return undefined;
-    case 'folder':
-      return openFolder(place.path);
-    case 's3':
-      return createS3Reader(place.location);
-  }
-}
-
-/** All to stdout, in one order. */
+/** Writes errors to stdout too, so that all lines keep their order. */
 function writeLine(event: LogEvent): void {
   process.stdout.write(`${formatLogLine(event)}\n`);
 }

@@ -1,16 +1,14 @@
 /**
- * Counts requests by key in windows of a fixed length, in this process: what Cloudflare's binding does for the worker.
+ * Counts requests by key in windows of a fixed length, as Cloudflare's binding does for the worker.
  */
 import type { RateLimiter } from '../worker/http/admission.ts';
 
-/** Keys of one window: beyond that new ones are not let in, since their counts would take memory without end. */
+/** A window refuses further keys, because their counts would take memory without end. */
 const MAX_KEYS = 100_000;
 
 /**
- * Makes a limiter.
- *
- * @param requests  For each key in a window.
- * @param clock     Milliseconds.
+ * @param requests  Allowed for each key in a window.
+ * @param clock     Gives milliseconds.
  */
 export function createRateLimiter(
   requests: number,

@@ -1,5 +1,5 @@
 /**
- * The app with the pages' files beside it, which on Cloudflare the platform serves without the worker.
+ * Serves the pages' files beside the app. On Cloudflare the platform does that, without the worker.
  */
 import { existsSync } from 'node:fs';
 import { serveStatic } from '@hono/node-server/serve-static';
@@ -7,14 +7,15 @@ import { Hono } from 'hono';
 import type { HostFacts } from '../worker/context.ts';
 import { ASSET_HEADERS, ASSET_PATH } from '../worker/http/asset-headers.ts';
 
-/** Answers requests. @param facts  What only the host knows of one. */
+/** @param facts  What only the host knows of the request. */
 export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<Response>;
 
 /**
- * Serves `/assets/` from a folder, compressed where the reader takes that; all else, and what is not there, is the app's.
+ * Serves `/assets/` from a folder, compressed where the client accepts that. The app answers all
+ * other requests, and those for files that are not there.
  *
- * @param folder  Absolute path of the folder that holds `assets`, as dev/build-server.ts makes it.
- * @throws Error  When the server was built without them.
+ * @param folder  Absolute path of the folder that dev/build-server.ts made.
+ * @throws Error  When it has no assets.
  */
 export function addSite(app: Fetch, folder: string): Fetch {
   if (!existsSync(folder + ASSET_PATH)) {

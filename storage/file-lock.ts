@@ -1,35 +1,36 @@
 /**
- * A lock between processes on one folder: a file that names its holder. A holder that was killed does not block for
- * ever: on the same machine its process is seen to be gone, elsewhere its lock is seen not to change.
+ * A lock between processes: a file that names its holder. A killed holder does not block for ever:
+ * its process is gone, or, on another machine, its lock stays unchanged for too long.
  */
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { z } from 'zod';
-import { computeBackoffMs, realWaiting } from './backoff.ts';
+import * as z from 'zod';
+import { repeat } from './retry.ts';
 
 const holderSchema = z.object({ token: z.string(), pid: z.int().positive(), host: z.string() });
 
-/** Breaking a lock takes milliseconds: a process that has not done it by then was killed, on whatever machine. */
+/** Breaking a lock takes milliseconds; a breaker that takes longer was killed. */
 const BREAKING_STALE_MS = 10_000;
+const BACKOFF = { baseMs: 5, maxMs: 100 };
 
-/** The lock could not be had in time; the message names its file. */
+/** Another process kept the lock for too long; the message names the file. */
 export class LockTimeoutError extends Error {
   override name = 'LockTimeoutError' as const;
 }
 
 export interface LockOptions {
-  /** How long to wait for the holder. */
+  /** Longest wait for the holder. */
   readonly timeoutMs: number;
   /**
-   * A lock that stayed the same for so long while it was waited for is taken from its holder. Far above the time that a
-   * lock is held; Infinity where a holder may take as long as it likes.
+   * A lock that does not change for this long is taken away. Choose it far above the time that a
+   * holder needs; Infinity where a holder may take any time.
    */
   readonly staleMs: number;
 }
 
 export interface FileLock {
-  /** False when another process took the lock away because its holder seemed dead: then nothing may be written. */
+  /** False when another process took the lock away; then the former holder must not write. */
   readonly isHeld: () => Promise<boolean>;
   readonly release: () => Promise<void>;
 }
@@ -46,7 +47,7 @@ export async function acquireFileLock(
 ): Promise<FileLock> {
   const token = randomUUID();
   const content = JSON.stringify({ token, pid: process.pid, host: hostname() });
-  // Linked, not created in place: a lock is never seen without its holder's name, even if the holder is killed here.
+  // A hard link, so that nobody ever sees a lock without its holder's name.
   const prepared = `${path}.${token}`;
   try {
     await writeFile(prepared, content, { flag: 'wx' });
@@ -72,18 +73,13 @@ async function waitForLink(
 ): Promise<void> {
   const startedMs = performance.now();
   let seen = { content: '', sinceMs: startedMs };
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      await link(prepared, path);
-      return;
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw cause;
-      }
+  await repeat(async () => {
+    if (await tryLink(prepared, path)) {
+      return true;
     }
     const content = await readIfThere(path);
     if (content === null) {
-      continue;
+      return undefined;
     }
     const nowMs = performance.now();
     if (seen.content !== content) {
@@ -97,26 +93,34 @@ async function waitForLink(
         `another publisher holds ${path}; if none runs, delete that file and ${path}.break`,
       );
     }
-    await realWaiting.sleep(computeBackoffMs(attempt, 5, 100, realWaiting.random));
+    return undefined;
+  }, BACKOFF);
+}
+
+/** @returns  False when the name is taken. */
+async function tryLink(prepared: string, path: string): Promise<boolean> {
+  try {
+    await link(prepared, path);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
+      return false;
+    }
+    throw cause;
   }
 }
 
 /**
- * Removes a stale lock, and only that one: whoever breaks a lock holds a second one meanwhile and looks again. Its holder can be
- * killed too: then the next who comes takes it away.
+ * Removes a stale lock, and no other: the breaker holds a second lock while it looks again. A
+ * breaker that is killed leaves the second lock, which the next breaker removes.
  *
  * @param prepared  A file that names this process.
  */
 async function breakLock(path: string, staleContent: string, prepared: string): Promise<void> {
   const breaking = `${path}.break`;
-  try {
-    await link(prepared, breaking);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
-      await removeLeftBreaking(breaking);
-      return;
-    }
-    throw cause;
+  if (!(await tryLink(prepared, breaking))) {
+    await removeLeftBreaking(breaking);
+    return;
   }
   try {
     if ((await readIfThere(path)) === staleContent) {
@@ -127,7 +131,7 @@ async function breakLock(path: string, staleContent: string, prepared: string): 
   }
 }
 
-/** Should two remove it at once, two may break one lock: its new holder then sees by `isHeld` that it has lost it. */
+/** Two removers at once may break one lock twice; `isHeld` tells its new holder of the loss. */
 async function removeLeftBreaking(breaking: string): Promise<void> {
   const [content, facts] = await Promise.all([
     readIfThere(breaking),
@@ -147,7 +151,7 @@ function isHolderGone(content: string): boolean {
   return holder !== null && holder.host === hostname() && !isProcessAlive(holder.pid);
 }
 
-/** Null for what this software did not write; such a lock only ages. */
+/** @returns  null for a lock of other software, which is only broken by age. */
 function parseHolder(content: string): z.infer<typeof holderSchema> | null {
   try {
     return holderSchema.parse(JSON.parse(content));

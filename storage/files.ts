@@ -1,27 +1,43 @@
 /**
- * Writing files so that a reader, or a process that was killed, finds the old content or the new, never a part.
+ * File writes that survive a kill: a reader finds the old content or the new, never a part.
+ *
+ * `write-file-atomic` is not used: it does not sync the folder, so a power cut can undo its rename.
  */
 import { appendFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 
-/** A file that could not be written. The message names the file and, when the disk is full, says so. */
+/** A file could not be written. The message names the file, the reason and what to do. */
 export class WriteError extends ExpectedError {
   override name = 'WriteError' as const;
 }
 
-/** Of the file that is being written, and the process that writes it. */
+/** Temporary files hold the name of their target and the id of the process that writes them. */
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
 
 /**
- * Writes a file whole or not at all: to a temporary name in the same folder, so that the rename stays within one file
- * system, then to disk, then renamed.
- *
- * @throws WriteError  When it fails; what was there before is still there.
+ * Replaces a file whole or not at all.
+ * @throws WriteError  The old content is still there.
  */
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
+  // In the same folder, because a rename works within one file system only.
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    await writeThenPlace(temporary, content, () => rename(temporary, path));
+  } catch (cause) {
+    throw toWriteError(path, cause);
+  }
+}
+
+/**
+ * Writes a temporary file to disk, lets `place` give it its name, and syncs the folder. The
+ * temporary name is gone afterwards, whatever happens.
+ */
+export async function writeThenPlace<T>(
+  temporary: string,
+  content: Uint8Array | string,
+  place: () => Promise<T>,
+): Promise<T> {
   try {
     const file = await open(temporary, 'w');
     try {
@@ -30,18 +46,16 @@ export async function writeAtomically(path: string, content: Uint8Array | string
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-    await syncFolder(folder);
-  } catch (cause) {
+    const placed = await place();
+    await syncFolder(dirname(temporary));
+    return placed;
+  } finally {
     await rm(temporary, { force: true });
-    throw toWriteError(path, cause);
   }
 }
 
 /**
- * Appends to a log. When the process is killed or the disk is full a part of it may come to lie there: the log's readers
- * pass over what is not whole.
- *
+ * Appends to a log. A kill or a full disk can leave a part of a line; readers skip such lines.
  * @throws WriteError
  */
 export async function appendToLog(path: string, content: Uint8Array | string): Promise<void> {
@@ -52,7 +66,7 @@ export async function appendToLog(path: string, content: Uint8Array | string): P
   }
 }
 
-/** Takes away what processes that were killed left half-written. @param folder  Nobody else writes to it now. */
+/** Deletes temporary files of killed processes. @param folder  No other process writes to it. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (entry.isFile() && TEMPORARY.test(entry.name)) {
@@ -61,12 +75,16 @@ export async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-/** Says which file could not be written, why, and what to do. */
 export function toWriteError(path: string, cause: unknown): WriteError {
-  return new WriteError(describeWriteFailure(path, cause), { cause });
+  return new WriteError(`${path}: ${describeWriteFailure(cause as NodeJS.ErrnoException)}`, {
+    cause,
+  });
 }
 
-/** Makes a rename survive a power cut. Not every platform lets a folder be opened; it is not worth failing for. */
+/** Windows cannot open folders, and some network file systems cannot sync them. */
+const NO_FOLDER_SYNC = new Set(['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP']);
+
+/** Makes a rename survive a power cut, where the platform can do that. */
 async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, 'r');
@@ -75,23 +93,26 @@ async function syncFolder(folder: string): Promise<void> {
     } finally {
       await handle.close();
     }
-  } catch {
-    // Windows refuses to open folders: there, a rename is as durable as it gets.
+  } catch (cause) {
+    if (!NO_FOLDER_SYNC.has((cause as NodeJS.ErrnoException).code ?? '')) {
+      throw cause;
+    }
   }
 }
 
-function describeWriteFailure(path: string, cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException;
+function describeWriteFailure({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return `${path}: the disk is full. What was there before is kept. Free some space, then run it again, a training with --resume.`;
+      return (
+        'the disk is full. What was there before is kept. Free some space, then run it again, ' +
+        'a training with --resume.'
+      );
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return `${path}: not allowed to write there.`;
-    case undefined:
+      return 'not allowed to write there.';
     default:
-      return `${path}: cannot be written: ${message}`;
+      return `cannot be written: ${message}`;
   }
 }

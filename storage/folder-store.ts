@@ -1,36 +1,40 @@
 /**
- * Object storage in a folder: an object is a file, its ETag its SHA-256. Writes are whole or not at all, also when the
- * process is killed or the disk is full. For publishing to a disk, and the simplest store to read.
+ * Object storage in a folder: an object is a file, its ETag its SHA-256.
  */
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { hashBytes } from '../shared/model/artifact.ts';
 import { acquireFileLock, LockTimeoutError } from './file-lock.ts';
+import { writeThenPlace } from './files.ts';
 import {
   checkKey,
   isValidKey,
   sortListed,
   StorageError,
+  type GetOptions,
   type ListedObject,
   type ObjectStore,
   type PutCondition,
   type PutResult,
   type StorageFailure,
+  type StoredObject,
 } from './object-store.ts';
 
-// Names that start with a dot are no keys, so none of these can meet an object.
+// Keys never start with a dot, so these names never meet an object.
 const LOCK_FILE = '.lock';
 const TEMPORARY_PREFIX = '.tmp-';
 /** A temporary file this old belongs to a publisher that was killed. */
 const LEFTOVER_MS = 24 * 60 * 60 * 1000;
-/** The lock is held for milliseconds: one compare and one rename. */
+/** A healthy holder needs milliseconds: one compare and one rename. */
 const LOCK_OPTIONS = { timeoutMs: 20_000, staleMs: 10_000 };
 
 /**
  * Opens a folder as object storage.
  *
- * @param path  The folder; made by the first put if it is not there. Its file system must have hard links.
+ * @param path  The first put creates it. Its file system must have hard links.
  */
 export function createFolderStore(path: string): ObjectStore {
   const root = resolve(path);
@@ -41,21 +45,38 @@ export function createFolderStore(path: string): ObjectStore {
     return join(root, ...key.split('/'));
   }
 
+  /** Runs an operation and turns the file system's errors into StorageError. */
+  async function attempt<T>(operation: () => Promise<T>): Promise<T> {
+    try {
+      return await operation();
+    } catch (cause) {
+      if (cause instanceof StorageError) {
+        throw cause;
+      }
+      throw new StorageError(description, classify(cause), { cause });
+    }
+  }
+
+  const get = (key: string, { maxBytes }: GetOptions = {}): Promise<StoredObject | null> =>
+    attempt(async () => {
+      const bytes = await readObject(locate(key), maxBytes);
+      if (bytes === 'too_large') {
+        const limit = maxBytes ?? Number.POSITIVE_INFINITY;
+        throw new StorageError(description, { reason: 'too_large', key, maxBytes: limit });
+      }
+      return bytes === null ? null : { bytes, etag: computeEtag(bytes) };
+    });
+
   return {
     description,
-    get: (key, { maxBytes = Number.POSITIVE_INFINITY } = {}) =>
-      attempt(description, async () => {
-        const bytes = await readObject(locate(key), maxBytes);
-        if (bytes === 'too_large') {
-          throw new StorageError(description, { reason: 'too_large', key, maxBytes });
-        }
-        return bytes === null ? null : { bytes, etag: computeEtag(bytes) };
-      }),
-    put: (key, bytes, condition) =>
-      attempt(description, () => putFile(root, locate(key), bytes, condition)),
-    list: (prefix) => attempt(description, () => listObjects(root, prefix)),
-    delete: (key) =>
-      attempt(description, () => withLock(root, () => rm(locate(key), { force: true }))),
+    get,
+    async getIfChanged(key, etag, options) {
+      const object = await get(key, options);
+      return object?.etag === etag ? 'unchanged' : object;
+    },
+    put: (key, bytes, condition) => attempt(() => putFile(root, locate(key), bytes, condition)),
+    list: (prefix) => attempt(() => listObjects(root, prefix)),
+    delete: (key) => attempt(() => withLock(root, () => rm(locate(key), { force: true }))),
     close: () => Promise.resolve(),
   };
 }
@@ -64,15 +85,25 @@ function computeEtag(bytes: Uint8Array): string {
   return `"${hashBytes(bytes)}"`;
 }
 
+/** Opening a pipe must not wait for its writer, and a link may lead out of the folder. */
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
+
+/**
+ * Reads at most `maxBytes` + 1 bytes of a regular file.
+ * @returns  null when there is no file; a folder is none.
+ * @throws Error  For a link, a pipe or a device.
+ */
 async function readObject(
   file: string,
-  maxBytes: number,
+  maxBytes = Number.POSITIVE_INFINITY,
 ): Promise<Uint8Array | 'too_large' | null> {
   let handle: FileHandle;
   try {
-    handle = await open(file, 'r');
+    handle = await open(file, OPEN_FLAGS);
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    const isFolderLink = code === 'ELOOP' && (await stat(file)).isDirectory();
+    if (['ENOENT', 'ENOTDIR'].includes(code) || isFolderLink) {
       return null;
     }
     throw cause;
@@ -82,10 +113,15 @@ async function readObject(
     if (facts.isDirectory()) {
       return null;
     }
+    if (!facts.isFile()) {
+      throw new Error(`${file} is a pipe or a device, no regular file`);
+    }
     if (facts.size > maxBytes) {
       return 'too_large';
     }
-    return new Uint8Array(await handle.readFile());
+    const stream = handle.createReadStream({ end: maxBytes, autoClose: false });
+    const bytes = new Uint8Array(await buffer(stream));
+    return bytes.length > maxBytes ? 'too_large' : bytes;
   } finally {
     await handle.close();
   }
@@ -101,33 +137,17 @@ async function putFile(
   await mkdir(folder, { recursive: true });
   await sweepLeftovers(folder);
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
-  try {
-    await writeThrough(temporary, bytes);
-    const done =
-      condition.when === 'absent'
-        ? await create(temporary, file)
-        : await replace(root, temporary, file, condition.etag);
-    if (!done) {
-      return { ok: false, reason: 'precondition_failed' };
-    }
-    await syncFolder(folder);
-    return { ok: true, etag: computeEtag(bytes) };
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  const isDone = await writeThenPlace(temporary, bytes, () =>
+    condition.when === 'absent'
+      ? create(temporary, file)
+      : replace(root, temporary, file, condition.etag),
+  );
+  return isDone
+    ? { ok: true, etag: computeEtag(bytes) }
+    : { ok: false, reason: 'precondition_failed' };
 }
 
-async function writeThrough(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'wx');
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** A hard link, unlike a rename, fails when its name is taken: so of several creators one wins. */
+/** A hard link, unlike a rename, fails when its name is taken: one of several creators wins. */
 async function create(temporary: string, file: string): Promise<boolean> {
   try {
     await link(temporary, file);
@@ -142,7 +162,7 @@ async function create(temporary: string, file: string): Promise<boolean> {
 
 function replace(root: string, temporary: string, file: string, etag: string): Promise<boolean> {
   return withLock(root, async (isHeld) => {
-    const current = await readObject(file, Number.POSITIVE_INFINITY);
+    const current = await readObject(file);
     if (!(current instanceof Uint8Array) || computeEtag(current) !== etag || !(await isHeld())) {
       return false;
     }
@@ -164,24 +184,11 @@ async function withLock<T>(
   }
 }
 
-/** Makes a new name survive a power cut; Windows cannot open folders and does without. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') {
-    return;
-  }
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function sweepLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.startsWith(TEMPORARY_PREFIX)) {
       const file = join(folder, name);
-      // Gone meanwhile: its writer has finished.
+      // A file that is gone by now was placed by its writer.
       const facts = await stat(file).catch(() => null);
       if (facts !== null && Date.now() - facts.mtimeMs > LEFTOVER_MS) {
         await rm(file, { force: true });
@@ -194,7 +201,7 @@ async function listObjects(root: string, prefix: string): Promise<ListedObject[]
   const objects: ListedObject[] = [];
   for (const key of await listKeys(root)) {
     if (key.startsWith(prefix)) {
-      // Gone meanwhile: deleted by another.
+      // A file that is gone by now was deleted by another process.
       const facts = await stat(join(root, ...key.split('/'))).catch(() => null);
       if (facts !== null) {
         objects.push({ key, bytes: facts.size, lastModifiedMs: facts.mtimeMs });
@@ -219,18 +226,6 @@ async function listKeys(root: string): Promise<string[]> {
   }
 }
 
-/** Runs an operation and gives the file system's errors the store's types. */
-async function attempt<T>(description: string, operation: () => Promise<T>): Promise<T> {
-  try {
-    return await operation();
-  } catch (cause) {
-    if (cause instanceof StorageError) {
-      throw cause;
-    }
-    throw new StorageError(description, classify(cause), { cause });
-  }
-}
-
 function classify(cause: unknown): StorageFailure {
   const { code = '', message } = cause as NodeJS.ErrnoException;
   if (cause instanceof LockTimeoutError) {
@@ -238,17 +233,17 @@ function classify(cause: unknown): StorageFailure {
   }
   switch (code) {
     case 'ENOSPC':
+      return { reason: 'full', detail: 'the disk is full' };
     case 'EDQUOT':
-      return {
-        reason: 'full',
-        detail: code === 'ENOSPC' ? 'the disk is full' : 'the quota is used up',
-      };
+      return { reason: 'full', detail: 'the quota is used up' };
     case 'EACCES':
     case 'EROFS':
       return { reason: 'forbidden', detail: message };
     case 'EEXIST':
     case 'ENOTDIR':
       return { reason: 'unexpected', detail: `a file where a folder should be: ${message}` };
+    case 'ELOOP':
+      return { reason: 'unexpected', detail: `a link where a file should be: ${message}` };
     case 'EPERM':
     case 'ENOTSUP':
     case 'EOPNOTSUPP':

@@ -1,29 +1,29 @@
 /**
- * The local R2 bucket: the one that `npm start` and `wrangler dev` serve from. Reached through the dev server while one
- * runs, else opened where it is kept, with the same simulator; either way over its S3 interface.
+ * The local R2 bucket that `npm start` and `wrangler dev` serve from, over an S3 interface: that of
+ * the running dev server, or else of a simulator that opens the same folder.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Miniflare } from 'miniflare';
-import { z } from 'zod';
+import * as z from 'zod';
 import { acquireFileLock, isProcessAlive, LockTimeoutError, type FileLock } from './file-lock.ts';
 import { StorageError, type ObjectStore } from './object-store.ts';
 import { createS3Store } from './s3-store.ts';
 
-/** As in wrangler.toml, `[[r2_buckets]]` and its `local_dev.experimental_s3_credentials`; no secrets, they open nothing else. */
+/** As in wrangler.toml's `[[r2_buckets]]`. These credentials open nothing else, so no secrets. */
 export const LOCAL_BUCKET = {
   bucket: 'digitmint-models',
   credentials: { accessKeyId: 'digitmint-local', secretAccessKey: 'digitmint-local-secret' },
 } as const;
 
-/** Where the simulator keeps its buckets, below the project: wrangler's own default. */
+/** The simulator keeps its buckets here, below the project: wrangler's own default. */
 const PERSISTENCE_FOLDER = '.wrangler/state/v3';
 /** Written by `npm start`, removed when it ends. */
 const DEV_SERVER_FILE = '.digitmint/dev-server.json';
 const LOCK_FILE = '.digitmint/local-r2.lock';
 /** The S3 interface's path on the simulator's server. */
 const S3_PATH = 'cdn-cgi/local/r2/s3';
-/** A publisher holds the bucket for seconds; one that was killed is seen to be gone. */
+/** A publisher may keep the bucket for long; the lock of a killed one is broken at once. */
 const LOCK_OPTIONS = { timeoutMs: 60_000, staleMs: Number.POSITIVE_INFINITY };
 const PING_TIMEOUT_MS = 3000;
 
@@ -36,7 +36,7 @@ const devServerSchema = z.object({
  * Opens the local bucket.
  *
  * @param root  The project's folder, where wrangler.toml lies.
- * @throws StorageError  When `npm start` runs but does not answer, or another publisher holds the bucket.
+ * @throws StorageError  When `npm start` does not answer, or another publisher holds the bucket.
  */
 export async function openLocalR2(root: string): Promise<ObjectStore> {
   const url = await findDevServer(root);
@@ -50,17 +50,22 @@ function createLocalStore(
   description: string,
   close: () => Promise<void>,
 ): ObjectStore {
+  const endpoint = new URL(S3_PATH, url).href;
+  const store = createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET });
   return {
-    ...createS3Store({ endpoint: new URL(S3_PATH, url).href, region: 'auto', ...LOCAL_BUCKET }),
+    ...store,
     description,
-    close,
+    async close() {
+      await store.close();
+      await close();
+    },
   };
 }
 
-/** Where the running dev server listens; null when none runs. */
+/** @returns  The running dev server's address; null when none runs. */
 async function findDevServer(root: string): Promise<string | null> {
   const file = join(root, DEV_SERVER_FILE);
-  const server = parseDevServer(await readFile(file, 'utf8').catch(() => null));
+  const server = parseDevServer(await readFile(file, 'utf8').catch(() => ''));
   if (server === null || !isProcessAlive(server.pid)) {
     return null;
   }
@@ -72,26 +77,19 @@ async function findDevServer(root: string): Promise<string | null> {
     await response.body?.cancel();
     return server.url;
   } catch (cause) {
-    // It keeps the bucket open: going round it could make the two lose each other's writes.
-    throw new StorageError(
-      'local R2',
-      {
-        reason: 'busy',
-        detail: `\`npm start\` (process ${server.pid}) does not answer at ${server.url}; stop it, or delete ${file} if it does not run`,
-      },
-      { cause },
-    );
+    // It keeps the bucket open; a second writer could lose its writes.
+    const detail =
+      `\`npm start\` (process ${server.pid}) does not answer at ${server.url}; ` +
+      `stop it, or delete ${file} if it does not run`;
+    throw new StorageError('local R2', { reason: 'busy', detail }, { cause });
   }
 }
 
-function parseDevServer(text: string | null): z.infer<typeof devServerSchema> | null {
-  if (text === null) {
-    return null;
-  }
+/** @returns  null for a file that is half-written or of another version. */
+function parseDevServer(text: string): z.infer<typeof devServerSchema> | null {
   try {
     return devServerSchema.parse(JSON.parse(text));
   } catch {
-    // Half-written, or by another version: the same as no server.
     return null;
   }
 }
@@ -129,17 +127,11 @@ async function startSimulator(
   persisted: string,
   description: string,
 ): Promise<{ simulator: Miniflare; url: string }> {
-  // Loaded here: it comes with wrangler, a tool of development, and training has no need of it.
+  // Loaded here because it comes with wrangler, which an installation for training may lack.
   const { Miniflare, convertV4MiniflareOptions } = await import('miniflare').catch(
     (cause: unknown) => {
-      throw new StorageError(
-        description,
-        {
-          reason: 'unsupported',
-          detail: 'wrangler is not installed: run `npm install`, or publish with --to',
-        },
-        { cause },
-      );
+      const detail = 'wrangler is not installed: run `npm install`, or publish with --to';
+      throw new StorageError(description, { reason: 'unsupported', detail }, { cause });
     },
   );
   const simulator = new Miniflare(
@@ -156,10 +148,7 @@ async function startSimulator(
     return { simulator, url: (await simulator.ready).href };
   } catch (cause) {
     await simulator.dispose();
-    throw new StorageError(
-      description,
-      { reason: 'unreachable', detail: 'the R2 simulator did not start' },
-      { cause },
-    );
+    const detail = 'the R2 simulator did not start';
+    throw new StorageError(description, { reason: 'unreachable', detail }, { cause });
   }
 }

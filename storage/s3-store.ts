@@ -1,10 +1,13 @@
 /**
- * Object storage over S3's HTTP interface: Cloudflare R2, AWS S3, or any server that signs with SigV4 and honours
- * `If-None-Match: *` and `If-Match` on a put. Path-style addresses; every payload is signed.
+ * Object storage over S3: Cloudflare R2, AWS, or any server that honours `If-None-Match: *` and
+ * `If-Match` on a put.
  */
-import { AwsClient } from 'aws4fetch';
-import { hashBytes } from '../shared/model/artifact.ts';
-import { realWaiting, type Waiting } from './backoff.ts';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import {
   checkKey,
   isValidKey,
@@ -15,215 +18,215 @@ import {
   type ObjectStore,
   type PutCondition,
   type PutResult,
+  type StoredObject,
 } from './object-store.ts';
-import type { S3Credentials } from './s3-credentials.ts';
-import { classifyAnswer, sendWithRetries, type S3Answer, type S3Attempt } from './s3-request.ts';
-import { parseListPage } from './s3-xml.ts';
+import { realWaiting } from './retry.ts';
+import { createS3Client, limitAnswer, LongAnswerError, type S3ClientOptions } from './s3-client.ts';
+import { describeError, hideSecrets, toStorageFailure, type S3Failure } from './s3-error.ts';
 
-export interface S3StoreOptions {
-  /** Base address of the service, without the bucket; http or https. */
-  readonly endpoint: string;
+export interface S3StoreOptions
+  extends
+    Pick<S3ClientOptions, 'endpoint' | 'region' | 'isVirtualHost' | 'credentials'>,
+    Partial<Pick<S3ClientOptions, 'attempts' | 'waiting' | 'env'>> {
   readonly bucket: string;
   /** Put before every key with a slash; none when empty. */
   readonly prefix?: string;
-  /** `auto` for R2. */
-  readonly region: string;
-  readonly credentials: S3Credentials;
-  /** How long one attempt may take beside the time that its payload needs. */
+  /** Time limit of one attempt, beside the time that its payload needs. */
   readonly timeoutMs?: number;
   /** Keys in a page of a listing; the server's own choice when not given. */
   readonly listPageSize?: number;
-  readonly waiting?: Waiting;
 }
 
-/** The slowest link that an attempt's time limit allows for: 512 kbit/s. */
+/** The slowest link that the time limit allows for: 512 kbit/s. */
 const SLOWEST_BYTES_PER_MS = 64;
-/** An answer that is not an object: an error or a page of 1,000 keys. */
+/** For answers that are no objects: an error, or a page of 1,000 keys. */
 const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 const MAX_LIST_PAGES = 10_000;
+/** Below the deserializer, so that the SDK's loop retries a failure here. */
+const INNERMOST = { step: 'deserialize', priority: 'low' } as const;
 
-/**
- * Opens a bucket.
- * @throws RangeError  When the endpoint is no http(s) address or carries a user name.
- */
+interface Limits {
+  readonly key: string;
+  /** Of the answer. */
+  readonly maxBytes: number;
+  /** Time limit of one attempt. */
+  readonly requestTimeout: number;
+}
+
+interface Limitable {
+  readonly middlewareStack: { add(middleware: unknown, options: typeof INNERMOST): void };
+}
+
+/** Opens a bucket. Nothing is sent before the first operation. */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
-  const {
-    bucket,
-    region,
-    credentials,
-    timeoutMs = 30_000,
-    listPageSize,
-    waiting = realWaiting,
-  } = options;
-  const endpoint = parseEndpoint(options.endpoint);
-  const prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix}/`;
-  const description = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`} at ${endpoint}`;
-  const client = new AwsClient({ ...credentials, service: 's3', region, retries: 0 });
-  // Also what would be shown of a code that a server makes of what it was sent.
-  const secrets = Object.values(credentials) as string[];
+  const { bucket, endpoint, region, timeoutMs = 30_000 } = options;
+  const prefix = options.prefix ? `${options.prefix}/` : '';
+  const place = endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`);
+  const description = `s3://${bucket}${prefix && `/${options.prefix}`} at ${place}`;
+  const client = createS3Client({ attempts: 5, waiting: realWaiting, env: {}, ...options });
 
-  /** Sends a request, again where that is safe. Every request here is safe to repeat: a put has a condition. */
-  function send(
-    method: string,
-    key: string,
-    { query = '', headers = {}, body, maxBytes = MAX_DOCUMENT_BYTES }: RequestParts = {},
-  ): Promise<S3Attempt> {
-    const url = `${endpoint}/${bucket}${key === '' ? '' : `/${prefix}${key}`}${query}`;
-    return sendWithRetries({
-      description,
-      secrets,
-      key,
-      maxBytes,
-      waiting,
-      timeoutMs:
-        timeoutMs +
-        Math.ceil(
-          ((body?.length ?? 0) + (Number.isFinite(maxBytes) ? maxBytes : 0)) / SLOWEST_BYTES_PER_MS,
-        ),
-      // Signed anew for each attempt: a signature holds the time.
-      sign: () =>
-        client.sign(url, {
-          method,
-          headers: { ...headers, 'x-amz-content-sha256': hashBytes(body ?? new Uint8Array()) },
-          ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
-          redirect: 'manual',
-        }),
-    });
+  function limit(key: string, maxBytes = MAX_DOCUMENT_BYTES, payloadBytes = 0): Limits {
+    const payloadMs = Number.isFinite(payloadBytes) ? payloadBytes / SLOWEST_BYTES_PER_MS : 0;
+    return { key, maxBytes, requestTimeout: timeoutMs + Math.ceil(payloadMs) };
   }
 
-  function fail(answer: S3Answer): StorageError {
-    return new StorageError(description, classifyAnswer(answer, secrets));
+  /**
+   * Sends a command within limits.
+   *
+   * @param recover  Makes a result of a failure that is none; undefined for others.
+   * @throws StorageError  Never the SDK's error, which holds signed headers.
+   */
+  async function attempt<Command extends Limitable, T>(
+    command: Command,
+    limits: Limits,
+    send: (command: Command, limits: Limits) => Promise<T>,
+    recover: (failure: S3Failure) => T | undefined = () => undefined,
+  ): Promise<T> {
+    const { key, maxBytes, requestTimeout } = limits;
+    command.middlewareStack.add(limitAnswer(maxBytes, requestTimeout), INNERMOST);
+    try {
+      return await send(command, limits);
+    } catch (cause) {
+      if (cause instanceof StorageError) {
+        throw cause;
+      }
+      if (cause instanceof LongAnswerError) {
+        throw new StorageError(description, { reason: 'too_large', key, maxBytes });
+      }
+      const failure = describeError(cause);
+      const recovered = recover(failure);
+      if (recovered !== undefined) {
+        return recovered;
+      }
+      const credentials = await client.config.credentials().catch(() => ({}));
+      const secrets = Object.values(credentials).filter((each) => typeof each === 'string');
+      const shown = hideSecrets(failure, secrets);
+      throw new StorageError(description, toStorageFailure(shown, requestTimeout));
+    }
   }
 
-  async function get(
+  function failWith(detail: string): StorageError {
+    return new StorageError(description, { reason: 'unexpected', detail });
+  }
+
+  function requireEtag(etag: string | undefined): string {
+    if (etag === undefined) {
+      throw failWith('an answer without an ETag');
+    }
+    return etag;
+  }
+
+  async function read(
     key: string,
-    { maxBytes = Number.POSITIVE_INFINITY }: GetOptions = {},
-  ): Promise<{ bytes: Uint8Array; etag: string } | null> {
+    { maxBytes = Number.POSITIVE_INFINITY }: GetOptions,
+    knownEtag?: string,
+  ): Promise<StoredObject | 'unchanged' | null> {
     checkKey(description, key);
-    const { answer } = await send('GET', key, { maxBytes });
-    if (answer.status === 200) {
-      return { bytes: answer.body, etag: readEtag(answer) };
-    }
-    if (answer.code === 'NoSuchKey') {
-      return null;
-    }
-    throw fail(answer);
+    const found = await attempt<GetObjectCommand, StoredObject | 'unchanged' | 'missing'>(
+      new GetObjectCommand({ Bucket: bucket, Key: prefix + key, IfNoneMatch: knownEtag }),
+      limit(key, maxBytes, maxBytes),
+      async (command, limits) => {
+        const { Body, ETag } = await client.send(command, limits);
+        const bytes = new Uint8Array((await Body?.transformToByteArray()) ?? []);
+        return { bytes, etag: requireEtag(ETag) };
+      },
+      ({ status, code }) => {
+        if (knownEtag !== undefined && status === 304) {
+          return 'unchanged';
+        }
+        return code === 'NoSuchKey' ? 'missing' : undefined;
+      },
+    );
+    return found === 'missing' ? null : found;
   }
 
-  function readEtag(answer: S3Answer): string {
-    if (answer.etag === null) {
-      throw new StorageError(description, {
-        reason: 'unexpected',
-        detail: 'an answer without an ETag',
-      });
-    }
-    return answer.etag;
-  }
+  const get = (key: string, getOptions: GetOptions = {}): Promise<StoredObject | null> =>
+    read(key, getOptions) as Promise<StoredObject | null>;
 
   async function put(
     key: string,
     bytes: Uint8Array,
     condition: PutCondition,
-    contentType: string,
+    contentType = 'application/octet-stream',
   ): Promise<PutResult> {
     checkKey(description, key);
-    const { answer, mayHaveHappened } = await send('PUT', key, {
-      body: bytes,
-      headers: {
-        'content-type': contentType,
-        ...(condition.when === 'absent'
-          ? { 'if-none-match': '*' }
-          : { 'if-match': condition.etag }),
+    const etag = await attempt<PutObjectCommand, string | S3Failure>(
+      new PutObjectCommand({
+        Bucket: bucket,
+        Key: prefix + key,
+        Body: bytes,
+        ContentType: contentType,
+        ...(condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
+      }),
+      limit(key, MAX_DOCUMENT_BYTES, bytes.length),
+      async (command, limits) => requireEtag((await client.send(command, limits)).ETag),
+      (failure) => {
+        // AWS answers 404 to If-Match on a free key.
+        const isFree = condition.when === 'unchanged' && failure.code === 'NoSuchKey';
+        return failure.status === 412 || isFree ? failure : undefined;
       },
-    });
-    if (answer.status >= 200 && answer.status < 300) {
-      return { ok: true, etag: readEtag(answer) };
+    );
+    if (typeof etag === 'string') {
+      return { ok: true, etag };
     }
-    // AWS answers 404 to If-Match on a key that is free.
-    if (answer.status !== 412 && !(condition.when === 'unchanged' && answer.code === 'NoSuchKey')) {
-      throw fail(answer);
-    }
-    if (mayHaveHappened) {
-      // What stood in the way may be this put's own earlier attempt, whose answer was lost.
-      const there = await get(key);
-      if (there !== null && hashBytes(there.bytes) === hashBytes(bytes)) {
-        return { ok: true, etag: there.etag };
-      }
-    }
-    return { ok: false, reason: 'precondition_failed' };
+    // An earlier attempt, whose answer was lost, may have made the condition fail.
+    const stored = etag.attempts > 1 ? await get(key) : null;
+    return stored !== null && Buffer.compare(stored.bytes, bytes) === 0
+      ? { ok: true, etag: stored.etag }
+      : { ok: false, reason: 'precondition_failed' };
   }
 
   async function list(keyPrefix: string): Promise<ListedObject[]> {
     const objects: ListedObject[] = [];
-    let token: string | null = null;
+    let token: string | undefined;
     for (let page = 0; page < MAX_LIST_PAGES; page += 1) {
-      const query = new URLSearchParams({
-        'list-type': '2',
-        prefix: prefix + keyPrefix,
-        ...(listPageSize === undefined ? {} : { 'max-keys': String(listPageSize) }),
-        ...(token === null ? {} : { 'continuation-token': token }),
-      });
-      const { answer } = await send('GET', '', { query: `?${query.toString()}` });
-      const parsed =
-        answer.status === 200 ? parseListPage(new TextDecoder().decode(answer.body)) : null;
-      if (parsed === null) {
-        throw fail(answer);
-      }
-      for (const object of parsed.objects) {
-        const key = object.key.slice(prefix.length);
-        if (object.key.startsWith(prefix + keyPrefix) && isValidKey(key)) {
-          objects.push({ ...object, key });
+      const answer = await attempt(
+        new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix + keyPrefix,
+          MaxKeys: options.listPageSize,
+          ContinuationToken: token,
+        }),
+        limit(keyPrefix),
+        (command, limits) => client.send(command, limits),
+      );
+      for (const { Key = '', Size = Number.NaN, LastModified } of answer.Contents ?? []) {
+        const lastModifiedMs = LastModified?.getTime() ?? Number.NaN;
+        // A guess about an object's age could get it deleted.
+        if (!Number.isSafeInteger(Size) || Number.isNaN(lastModifiedMs)) {
+          throw failWith('a listing without sizes or dates');
+        }
+        const key = Key.slice(prefix.length);
+        if (Key.startsWith(prefix + keyPrefix) && isValidKey(key)) {
+          objects.push({ key, bytes: Size, lastModifiedMs });
         }
       }
-      token = parsed.continuationToken;
-      if (token === null) {
+      token = answer.NextContinuationToken;
+      if (answer.IsTruncated === false) {
         return sortListed(objects);
       }
+      if (token === undefined) {
+        throw failWith('a listing that does not say where it goes on');
+      }
     }
-    throw new StorageError(description, {
-      reason: 'unexpected',
-      detail: `a listing of more than ${MAX_LIST_PAGES} pages`,
-    });
+    throw failWith(`a listing of more than ${MAX_LIST_PAGES} pages`);
   }
 
   return {
     description,
     get,
-    put: (key, bytes, condition, { contentType = 'application/octet-stream' } = {}) =>
-      put(key, bytes, condition, contentType),
+    getIfChanged: (key, etag, getOptions = {}) => read(key, getOptions, etag),
+    put,
     list,
-    delete: async (key) => {
+    async delete(key) {
       checkKey(description, key);
-      const { answer } = await send('DELETE', key);
-      if (answer.status !== 204 && answer.status !== 200 && answer.code !== 'NoSuchKey') {
-        throw fail(answer);
-      }
+      await attempt<DeleteObjectCommand, object>(
+        new DeleteObjectCommand({ Bucket: bucket, Key: prefix + key }),
+        limit(key),
+        (command, limits) => client.send(command, limits),
+        (failure) => (failure.code === 'NoSuchKey' ? failure : undefined),
+      );
     },
-    close: () => Promise.resolve(),
+    close: async () => client.destroy(),
   };
-}
-
-interface RequestParts {
-  readonly query?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
-  readonly maxBytes?: number;
-}
-
-/** The endpoint without a slash at its end. */
-function parseEndpoint(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    // What stands before an @ may be a password.
-    const shown = text.includes('@') ? 'another text' : JSON.stringify(text);
-    throw new RangeError(
-      `expected an endpoint like https://HOST, got ${shown}; check --endpoint or AWS_ENDPOINT_URL_S3`,
-    );
-  }
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new RangeError(
-      `expected an endpoint without a user name, query or fragment, got one for ${url.host}; credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
-    );
-  }
-  return url.href.replace(/\/+$/, '');
 }

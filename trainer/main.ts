@@ -16,7 +16,7 @@ import { ExpectedError } from '../shared/expected-error.ts';
 
 const program = new Command('digitmint')
   .description(
-    'Trains generators of handwritten digits, draws from them, makes them small and publishes them.',
+    'Trains generators of handwritten digits, draws from them, quantizes them and publishes them.',
   )
   .showSuggestionAfterError()
   .showHelpAfterError('(--help tells what is allowed)')
@@ -39,7 +39,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Sub-commands that are added do not inherit how errors are shown. */
+/** `addCommand` does not pass on the settings of errors and help. */
 function inheritSettings(parent: Command): void {
   for (const command of parent.commands) {
     command.copyInheritedSettings(parent);

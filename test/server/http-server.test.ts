@@ -53,7 +53,7 @@ async function exchange(text: string): Promise<string> {
 const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1]);
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe('what never comes to the app', () => {
+describe('a request that never reaches the app', () => {
   const CLOSE = 'Host: x\r\nConnection: close\r\n';
 
   test.each<[what: string, text: string, status: number]>([

@@ -6,22 +6,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openFolder } from '../../server/folder-reader.ts';
-import { createS3Reader } from '../../server/s3-reader.ts';
+import { openModels } from '../../server/object-reader.ts';
 import type { ObjectReader } from '../../worker/models/model-store.ts';
 
 const SECRET = 'top secret';
 
 let root: string;
 let folder: ObjectReader;
-/** Nobody listens there: a read that is tried fails, and one that is not is of a missing object. */
-const bucket = createS3Reader({
+/** Nobody listens there: a read that reaches the network fails. */
+const location = {
   endpoint: 'http://127.0.0.1:1',
   bucket: 'models',
   prefix: 'published',
   region: 'auto',
   credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
-});
+};
+let bucket: ObjectReader;
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'digitmint-keys-'));
   mkdirSync(join(root, 'published', 'models'), { recursive: true });
@@ -29,7 +29,9 @@ beforeAll(async () => {
   writeFileSync(join(root, 'published', '.hidden'), SECRET);
   writeFileSync(join(root, 'published', 'current.json'), 'open');
   symlinkSync(join(root, 'published'), join(root, 'published', 'models', 'folder'));
-  folder = await openFolder(join(root, 'published'));
+  const path = join(root, 'published');
+  folder = (await openModels({ kind: 'folder', path })) as ObjectReader;
+  bucket = (await openModels({ kind: 's3', location })) as ObjectReader;
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -37,7 +39,9 @@ test('what is published is read', async () => {
   expect(await folder.read('current.json', 100)).toMatchObject({
     bytes: new TextEncoder().encode('open'),
   });
-  await expect(bucket.read('current.json', 100)).rejects.toThrow('fetch failed');
+  await expect(bucket.read('current.json', 100)).rejects.toThrow(
+    'cannot be reached (ECONNREFUSED)',
+  );
 });
 
 const UPWARDS = [

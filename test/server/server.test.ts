@@ -2,7 +2,15 @@
  * The built server as a process: its start and its end, where its models come from, and readers who leave.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -103,15 +111,21 @@ test('from an empty folder, on a bare Node, the built files are all that it need
   for (const name of names) {
     cpSync(join(inject('serverFolder'), name), join(folder, name), { recursive: true });
   }
-  expect(names.map((name) => name.replace(/-[A-Z0-9]{8}/, '')).toSorted()).toEqual([
+  const shortNames = names.map((name) => name.replace(/-[A-Z0-9]{8}/, ''));
+  expect(
+    shortNames.filter((name) => !/^(?:chunk|bowser|event-streams)\./.test(name)).toSorted(),
+  ).toEqual([
     'assets',
     'engine.wasm',
     'package.json',
     'png.wasm',
+    's3-store.js',
     'server.js',
     'server.js.LEGAL.txt',
     'weights.bin',
   ]);
+  // The AWS SDK loads when models come from a bucket only.
+  expect(statSync(join(folder, SERVER_FILE)).size).toBeLessThan(400_000);
   const server = await start({ script: join(folder, SERVER_FILE), cwd, env: { HOME: cwd } });
   expect(await askHealth(server)).toMatchObject({
     status: 'ok',
@@ -176,6 +190,19 @@ test('a stop in the middle of a long answer lets it come to its end', async () =
     .toBe('refused');
   expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(4000 * 784);
   expect(await stopped).toBe(0);
+});
+
+test('a process whose thread hangs is killed when its time is over', () => {
+  const watchdog = new URL('../../server/watchdog.ts', import.meta.url).href;
+  const program = `
+    const { killProcessAfter } = await import(${JSON.stringify(watchdog)});
+    killProcessAfter(200);
+    for (;;) {}`;
+  const { signal } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    timeout: 30_000,
+    killSignal: 'SIGTERM',
+  });
+  expect(signal).toBe('SIGKILL');
 });
 
 test('PUBLIC_URL is where the URLs in answers lead', async () => {

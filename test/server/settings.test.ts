@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SettingError } from '../../server/setting-error.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { describeUsage, parseSettings } from '../../server/settings.ts';
 
 const KEYS = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret\n' };
@@ -78,7 +78,7 @@ describe('a bucket', () => {
     [
       's3://models',
       { AWS_REGION: 'eu-central-1' },
-      { endpoint: 'https://s3.eu-central-1.amazonaws.com', region: 'eu-central-1' },
+      { endpoint: undefined, region: 'eu-central-1' },
     ],
   ])('%s with %j', (text, env, location) => {
     expect(parse(text, env)).toMatchObject({ models: { kind: 's3', location } });
@@ -122,7 +122,7 @@ test.each<[args: string[], env: Record<string, string>, message: RegExp]>([
     /^expected AWS_SECRET_ACCESS_KEY/,
   ],
 ])('%j with %j is refused', (args, env, message) => {
-  expect(() => parseSettings(args, env)).toThrow(SettingError);
+  expect(() => parseSettings(args, env)).toThrow(ExpectedError);
   expect(() => parseSettings(args, env)).toThrow(message);
 });
 
@@ -141,7 +141,7 @@ test('no message holds a credential', () => {
 });
 
 test('a public key that is none ends the start with words', () => {
-  expect(() => parseSettings(['--public-keys', 'nonsense'], {})).toThrow(SettingError);
+  expect(() => parseSettings(['--public-keys', 'nonsense'], {})).toThrow(ExpectedError);
   expect(() => parseSettings([], { MODEL_PUBLIC_KEYS: 'nonsense' })).toThrow(
     'MODEL_PUBLIC_KEYS: public key 1 of 1',
   );

@@ -50,7 +50,7 @@ describe('a lock file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('names the file to delete when its holder does not let go', async () => {
+  it('names the file to delete when its holder does not release it', async () => {
     const lock = await acquireFileLock(path, { timeoutMs: 0, staleMs: Number.POSITIVE_INFINITY });
     const waiting = acquireFileLock(path, { timeoutMs: 20, staleMs: Number.POSITIVE_INFINITY });
     await expect(waiting).rejects.toThrow(LockTimeoutError);
@@ -79,7 +79,7 @@ describe('a lock file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('is taken even when who was about to take it from one that was killed was killed too', async () => {
+  it('is taken when the process that broke it was killed, too', async () => {
     await killHolder();
     await copyFile(path, `${path}.break`);
     const lock = await acquireFileLock(path, {
@@ -107,7 +107,7 @@ describe('a lock file', () => {
     },
   );
 
-  it('tells a holder that it was taken away, and is not removed by that holder', async () => {
+  it('tells its former holder that it was taken away, who then does not remove it', async () => {
     const slow = await acquireFileLock(path, { timeoutMs: 0, staleMs: Number.POSITIVE_INFINITY });
     const quick = await acquireFileLock(path, { timeoutMs: 5000, staleMs: 10 });
     expect(await slow.isHeld()).toBe(false);

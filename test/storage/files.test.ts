@@ -17,8 +17,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-describe('what a killed process left half-written', () => {
-  it('is taken away wherever it lies, and nothing else is', async () => {
+describe('half-written files of a killed process', () => {
+  it('are deleted in every folder, and nothing else is', async () => {
     await mkdir(join(folder, 'checkpoints'));
     await writeAtomically(join(folder, 'options.json'), '{}');
     await writeFile(join(folder, '.options.json.4711.tmp'), '{');
@@ -32,7 +32,7 @@ describe('what a killed process left half-written', () => {
     ]);
   });
 
-  it('at the end of a list of sessions does not take the next one with it', async () => {
+  it('at the end of a list of sessions leave the next session whole', async () => {
     const session = (step: number) => ({ step }) as Session;
     await appendSession(folder, session(0));
     await appendFile(join(folder, 'sessions.jsonl'), '{"step":5,"bac');
@@ -41,15 +41,15 @@ describe('what a killed process left half-written', () => {
   });
 });
 
-describe('what cannot be written', () => {
-  it('is named, be it a run’s folder', async () => {
+describe('a file that cannot be written', () => {
+  it('is named when it is a run’s folder', async () => {
     await writeFile(join(folder, 'file'), '');
     const making = createRunFolder(join(folder, 'file', 'run'), {} as RunOptions);
     await expect(making).rejects.toThrow(WriteError);
     await expect(making).rejects.toThrow(/run: cannot be written: ENOTDIR/);
   });
 
-  it('or a log', async () => {
+  it('is named when it is a log', async () => {
     const writing = appendToLog(join(folder, 'nowhere', 'metrics.jsonl'), 'line\n');
     await expect(writing).rejects.toThrow(WriteError);
     await expect(writing).rejects.toThrow(/metrics\.jsonl: cannot be written: /);

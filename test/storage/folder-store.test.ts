@@ -1,5 +1,5 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** A small file system can be mounted in a namespace of its own, also without being root, where the kernel allows it. */
+/** True where the kernel lets this user mount a small file system in a namespace of its own. */
 const canMount =
   process.platform === 'linux' &&
   spawnSync('unshare', [
@@ -59,7 +59,7 @@ async function runOnMount(options: string, prepare: string, program: string): Pr
 }
 
 describe('a folder store', () => {
-  it('leaves nothing but objects and no half-written file behind', async () => {
+  it('leaves only objects behind', async () => {
     const store = createFolderStore(folder);
     const created = await store.put('current.json', utf8.encode('1'), absent);
     await store.put('current.json', utf8.encode('2'), {
@@ -107,11 +107,39 @@ describe('a folder store', () => {
     });
   });
 
-  it('finds no object in a folder, and leaves names out that are no keys', async () => {
+  it('finds no object in a folder, and does not list names that are no keys', async () => {
     const store = createFolderStore(folder);
     await mkdir(join(folder, 'a'));
     await writeFile(join(folder, 'a', 'Read Me.txt'), '');
     expect(await store.get('a')).toBeNull();
+    expect(await listKeys(store)).toEqual([]);
+  });
+
+  it.each([
+    ['a pipe', () => execFileSync('mkfifo', [join(folder, 'current.json')]), 'a pipe or a device'],
+    [
+      'a link to an endless device',
+      () => symlink('/dev/zero', join(folder, 'current.json')),
+      'a link where a file should be',
+    ],
+    [
+      'a link to a file',
+      () => symlink('/etc/hosts', join(folder, 'current.json')),
+      'a link where a file should be',
+    ],
+  ])('refuses %s in the place of an object at once', async (_what, make, detail) => {
+    await make();
+    const store = createFolderStore(folder);
+    for (const call of [
+      () => store.get('current.json', { maxBytes: 100 }),
+      () => store.get('current.json'),
+      () => store.put('current.json', utf8.encode('x'), { when: 'unchanged', etag: '"e"' }),
+    ]) {
+      expect(await catchStorageFailure(call())).toMatchObject({
+        reason: 'unexpected',
+        detail: expect.stringContaining(detail),
+      });
+    }
     expect(await listKeys(store)).toEqual([]);
   });
 

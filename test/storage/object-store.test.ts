@@ -9,7 +9,9 @@ import { createS3Store } from '../../storage/s3-store.ts';
 import { createMemoryStore } from '../support/storage/memory-store.ts';
 import { describeObjectStoreContract } from '../support/storage/object-store-contract.ts';
 import {
+  hasMoto,
   hasVersitygw,
+  startMoto,
   startVersitygw,
   startWrangler,
   type S3Server,
@@ -44,5 +46,11 @@ describe.skipIf(!hasVersitygw())('versitygw (installed by dev/install-versitygw.
   describeObjectStoreContract('its bucket', () => openServer(startVersitygw));
   describeObjectStoreContract('its bucket below a prefix', () =>
     openServer(startVersitygw, 'Some/prefix_1'),
+  );
+});
+describe.skipIf(!hasMoto())('moto (installed by dev/install-moto.sh)', () => {
+  describeObjectStoreContract('its bucket', () => openServer(startMoto));
+  describeObjectStoreContract('its bucket with a name that AWS no longer takes', () =>
+    openServer(() => startMoto('Old_Bucket.2006')),
   );
 });

@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { inspect } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { StorageError } from '../../storage/object-store.ts';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { format, inspect } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { formatLogLine } from '../../worker/http/log.ts';
+import { StorageError, type StorageFailure } from '../../storage/object-store.ts';
 import { createS3Store, type S3StoreOptions } from '../../storage/s3-store.ts';
 import {
   buildS3Error,
@@ -90,7 +97,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       );
     });
 
-    it('says that the region is wrong, or does not mind, as R2 does not', async () => {
+    it('says that the region is wrong, or ignores it as R2 does', async () => {
       const store = createS3Store({ ...server, region: 'mars-north-1' });
       const outcome = await store.list('').then(
         () => 'does not mind',
@@ -223,7 +230,7 @@ describe('an S3 store on a server that misbehaves', () => {
       reason: 'wrong_region',
       detail: 'eu-west-1',
     });
-    expect(proxy?.seen).toEqual(['GET /bucket/key']);
+    expect(proxy?.seen).toEqual(['GET /bucket/key?x-id=GetObject']);
   });
 
   it('is unreachable when nobody listens', async () => {
@@ -282,7 +289,7 @@ describe('an S3 store on a server that misbehaves', () => {
     expect((await catchStorageFailure(store.list(''))).reason).toBe('unexpected');
   });
 
-  it('leaves out listed names that are no keys', async () => {
+  it('does not list names that are no keys', async () => {
     const names = ['good.json', '../bad', 'a/../../bad', 'Bad', '&lt;bad&gt;']
       .map(
         (name) =>
@@ -313,7 +320,7 @@ describe('an S3 store on a server that misbehaves', () => {
 
   it('shows no credential, whatever the server repeats of the request', async () => {
     const shown: string[] = [];
-    // As SignatureDoesNotMatch does, and worse: the whole request in every part of the answer.
+    // SignatureDoesNotMatch repeats parts of the request; this repeats it in every part.
     const echo: Fault = {
       do: 'answer',
       status: 403,
@@ -352,16 +359,166 @@ describe('an S3 store on a server that misbehaves', () => {
     }
   });
 
+  describe('with the secret canary-of-the-coal-mine', () => {
+    const CANARY = 'canary-of-the-coal-mine';
+    const secrets = {
+      accessKeyId: 'CANARYACCESSKEY',
+      secretAccessKey: CANARY,
+      sessionToken: CANARY,
+    };
+    const echo = (request: IncomingMessage) =>
+      `<Error><Code>${CANARY}</Code><Message>${request.headers.authorization}</Message></Error>`;
+    const answer = (
+      status: number,
+      body: string | ((request: IncomingMessage) => string),
+    ): Fault => ({
+      do: 'answer',
+      status,
+      headers: { etag: '"e"', 'x-amz-bucket-region': CANARY, 'x-amz-id-2': CANARY },
+      body,
+    });
+    const faults: [what: string, fault: Fault, scheme?: 'http' | 'https'][] = [
+      ['a refused signature', answer(403, buildS3Error('SignatureDoesNotMatch', CANARY))],
+      ['a refusal that repeats the request', answer(403, echo)],
+      ['a 400 that repeats the request', answer(400, echo)],
+      ['a redirect', answer(301, echo)],
+      ['a failing server', answer(500, echo)],
+      ['a busy server', answer(503, buildS3Error('SlowDown', CANARY))],
+      ['malformed XML', answer(200, `<ListBucketResult><Contents>${CANARY}`)],
+      ['malformed XML of an error', answer(403, `<Error><Code>${CANARY}`)],
+      ['no answer in time', { do: 'stall' }],
+      ['a lost connection', { do: 'drop' }],
+      ['a server that does not speak TLS', { do: 'drop' }, 'https'],
+    ];
+
+    it.each(faults)('%s shows nothing of it', async (_what, fault, scheme = 'http') => {
+      const store = await openAlways(fault, { credentials: secrets, timeoutMs: 20 });
+      const { port } = new URL((proxy as FaultyProxy).endpoint);
+      const opened =
+        scheme === 'http'
+          ? store
+          : createS3Store({
+              endpoint: `https://127.0.0.1:${port}`,
+              bucket: 'bucket',
+              region: 'auto',
+              credentials: secrets,
+              waiting: createWaiting(),
+            });
+      const shown = [inspect(opened, { depth: Infinity, showHidden: true }), opened.description];
+      const lines: string[] = [];
+      for (const call of [
+        () => opened.get('key', { maxBytes: 1 }),
+        () => opened.getIfChanged('key', '"etag"', { maxBytes: 1 }),
+        () => opened.put('key', utf8.encode('x'), absent),
+        () => opened.list('prefix'),
+        () => opened.delete('key'),
+      ]) {
+        const error: unknown = await call().then(
+          () => undefined,
+          (cause: unknown) => cause,
+        );
+        if (error !== undefined) {
+          expect(error).toBeInstanceOf(StorageError);
+          const { stack, message } = error as StorageError;
+          shown.push(inspect(error, { depth: Infinity, showHidden: true }), String(stack), message);
+          shown.push(JSON.stringify(error), format('%o %O', error, error));
+          lines.push(formatLogLine({ level: 'error', event: 'test', cause: error }));
+        }
+      }
+      expect(lines.length).toBeGreaterThan(2);
+      for (const secret of [CANARY, secrets.accessKeyId, 'Signature=', 'Authorization']) {
+        expect([...shown, ...lines].filter((text) => text.includes(secret))).toEqual([]);
+      }
+    });
+  });
+});
+
+/** Lists the hosts that a store asks an HTTPS proxy for; the proxy refuses all. */
+async function listConnects(
+  options: Partial<S3StoreOptions>,
+  noProxy = '',
+): Promise<{ asked: string[]; failure: StorageFailure }> {
+  const asked: string[] = [];
+  const server = createServer();
+  server.on('connect', ({ url = '' }: IncomingMessage, socket: Duplex) => {
+    asked.push(url);
+    socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = `http://name:the-password@127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const store = createS3Store({
+    bucket: 'bucket',
+    credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+    waiting: createWaiting(),
+    attempts: 1,
+    env: { HTTPS_PROXY: address, NO_PROXY: noProxy },
+    ...options,
+  });
+  const failure = await catchStorageFailure(store.get('key'));
+  await new Promise((resolve) => server.close(resolve));
+  return { asked, failure };
+}
+
+describe('an S3 store behind HTTPS_PROXY', () => {
   it.each([
-    'ftp://host',
-    'host:9000',
-    'nonsense',
-    'http://user:the-password@host',
-    'http://user:the-password@ho st',
-  ])('refuses the endpoint %s without repeating a password', (endpoint) => {
-    const open = (): unknown =>
-      createS3Store({ endpoint, bucket: 'bucket', region: 'auto', credentials });
-    expect(open).toThrow(RangeError);
-    expect(open).not.toThrow(/the-password/);
+    ['AWS', { region: 'eu-west-1' }, 'bucket.s3.eu-west-1.amazonaws.com'],
+    ['AWS in China', { region: 'cn-north-1' }, 'bucket.s3.cn-north-1.amazonaws.com.cn'],
+    ['AWS GovCloud', { region: 'us-gov-west-1' }, 'bucket.s3.us-gov-west-1.amazonaws.com'],
+    ['an endpoint by path', { region: 'GRA', endpoint: 'https://host.invalid' }, 'host.invalid'],
+    [
+      'an endpoint by host name',
+      { region: 'RegionOne', endpoint: 'https://host.invalid', isVirtualHost: true },
+      'bucket.host.invalid',
+    ],
+    [
+      'an endpoint by path where the bucket is no host name',
+      {
+        region: 'auto',
+        endpoint: 'https://host.invalid',
+        bucket: 'Old_Bucket',
+        isVirtualHost: true,
+      },
+      'host.invalid',
+    ],
+  ])('reaches %s', async (_what, options, host) => {
+    expect(await listConnects(options)).toEqual({
+      asked: [`${host}:443`],
+      failure: { reason: 'unreachable', detail: 'ERR_PROXY_TUNNEL' },
+    });
+  });
+
+  it('goes around it for the hosts of NO_PROXY', async () => {
+    const endpoint = `https://127.0.0.1:${await findFreePort()}`;
+    const { asked, failure } = await listConnects({ region: 'auto', endpoint }, '127.0.0.1');
+    expect([asked, failure]).toEqual([[], { reason: 'unreachable', detail: 'ECONNREFUSED' }]);
+  });
+});
+
+describe('an S3 store with a profile', () => {
+  it('signs with the credentials of AWS_PROFILE, and shows none of them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'digitmint-profile-'));
+    await writeFile(
+      join(folder, 'credentials'),
+      '[work]\naws_access_key_id = PROFILEKEY\naws_secret_access_key = profile-secret\n',
+    );
+    vi.stubEnv('AWS_PROFILE', 'work');
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'credentials'));
+    let authorization = '';
+    const proxy = await startFaultyProxy('http://127.0.0.1:9', (_index, { headers }) => {
+      authorization = headers.authorization ?? '';
+      return { do: 'answer', status: 403, body: buildS3Error('PROFILEKEY') };
+    });
+    const store = createS3Store({
+      endpoint: proxy.endpoint,
+      bucket: 'bucket',
+      region: 'auto',
+      credentials: undefined,
+    });
+    const error: unknown = await store.get('key').catch((cause: unknown) => cause);
+    expect(authorization).toContain('Credential=PROFILEKEY/');
+    expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain('PROFILEKEY');
+    vi.unstubAllEnvs();
+    await proxy.close();
+    await rm(folder, { recursive: true });
   });
 });

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CredentialsError, readS3Credentials } from '../../storage/s3-credentials.ts';
-import { openTarget, parseTarget, TargetError } from '../../storage/target.ts';
+import { CredentialsError, readS3Credentials, TargetError } from '../../storage/s3-location.ts';
+import { openTarget, parseTarget } from '../../storage/target.ts';
 
 const ACCOUNT = '0123456789abcdef0123456789abcdef';
 
@@ -21,21 +21,13 @@ describe('a target', () => {
   });
 
   it.each([
-    [
-      'AWS by region',
-      's3://bucket',
-      { AWS_REGION: 'eu-west-1' },
-      {},
-      'https://s3.eu-west-1.amazonaws.com',
-      'eu-west-1',
-      '',
-    ],
+    ['AWS by region', 's3://bucket', { AWS_REGION: 'eu-west-1' }, {}, undefined, 'eu-west-1', ''],
     [
       'a prefix',
       's3://bucket/a/B_1/',
       { AWS_DEFAULT_REGION: 'eu-west-1' },
       {},
-      'https://s3.eu-west-1.amazonaws.com',
+      undefined,
       'eu-west-1',
       'a/B_1',
     ],
@@ -114,13 +106,17 @@ describe('a target', () => {
 
   it.each([
     ['s3://bucket', {}, /AWS_REGION/],
-    ['s3://', { AWS_REGION: 'auto' }, /expected a bucket/],
-    ['s3://Bad_Bucket', { AWS_REGION: 'auto' }, /expected a bucket/],
-    ['s3://bucket/../other', { AWS_REGION: 'auto' }, /expected a prefix/],
+    ['s3://', { AWS_REGION: 'auto' }, /expected [sr][32]:\/\/ and a bucket/],
+    ['s3://Bad_Bucket', { AWS_REGION: 'auto' }, /expected [sr][32]:\/\/ and a bucket/],
+    ['s3://bucket/../other', { AWS_REGION: 'auto' }, /and a prefix/],
     ['s3://bucket', { AWS_REGION: 'evil.example/' }, /expected a region/],
     ['r2://bucket', {}, /CLOUDFLARE_ACCOUNT_ID/],
     ['r2://bucket', { CLOUDFLARE_ACCOUNT_ID: 'evil.example/' }, /32 hex digits/],
-    ['r2://bucket/prefix', { CLOUDFLARE_ACCOUNT_ID: ACCOUNT }, /expected a bucket/],
+    [
+      'r2://bucket/prefix',
+      { CLOUDFLARE_ACCOUNT_ID: ACCOUNT },
+      /expected [sr][32]:\/\/ and a bucket/,
+    ],
   ])('%s with %j is refused', (text, env, message) => {
     expect(() => parseTarget(text, { env })).toThrow(TargetError);
     expect(() => parseTarget(text, { env })).toThrow(message);
@@ -142,12 +138,44 @@ describe('a target', () => {
     await rm(cwd, { recursive: true });
   });
 
-  it('with a password in its endpoint is refused without repeating it', async () => {
-    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
-    const target = parseTarget('s3://bucket', { env, endpoint: 'https://user:the-password@host' });
-    const open = openTarget(target, { env, root: '/nowhere', cwd: '/nowhere' });
-    await expect(open).rejects.toThrow(TargetError);
-    await expect(open).rejects.not.toThrow(/the-password/);
+  it.each([
+    'ftp://host',
+    'host:9000',
+    'nonsense',
+    'https://user:the-password@host',
+    'http://user:the-password@ho st',
+    'https://host?the-password',
+    'https://host#the-password',
+  ])('at the endpoint %s is refused without repeating a password', (endpoint) => {
+    const parse = (): unknown => parseTarget('s3://bucket', { env: {}, endpoint });
+    expect(parse).toThrow(TargetError);
+    expect(parse).not.toThrow(/the-password/);
+  });
+
+  it.each(['RegionOne', 'GRA', 'auto', 'cn-north-1'])('takes the region %s', (region) => {
+    const env = { AWS_ENDPOINT_URL: 'https://host', AWS_REGION: region };
+    expect(parseTarget('s3://bucket', { env })).toMatchObject({ region });
+  });
+
+  it('takes a bucket with capitals and underscores from a store that is not AWS', () => {
+    const env = { AWS_ENDPOINT_URL: 'https://host' };
+    expect(parseTarget('s3://Old_Bucket', { env })).toMatchObject({ bucket: 'Old_Bucket' });
+  });
+
+  it('has its bucket in the host name when it is told so', () => {
+    const env = { AWS_ENDPOINT_URL: 'https://host', AWS_S3_ADDRESSING_STYLE: 'virtual' };
+    expect(parseTarget('s3://bucket', { env })).toMatchObject({ isVirtualHost: true });
+    const wrong = { ...env, AWS_S3_ADDRESSING_STYLE: 'auto' };
+    expect(() => parseTarget('s3://bucket', { env: wrong })).toThrow('expected path or virtual');
+  });
+
+  it('may leave the region to a profile', () => {
+    const env = { AWS_PROFILE: 'work' };
+    expect(parseTarget('s3://bucket', { env })).toEqual({
+      kind: 's3',
+      bucket: 'bucket',
+      prefix: '',
+    });
   });
 });
 
@@ -172,6 +200,13 @@ describe('credentials', () => {
     expect(read).toThrow(CredentialsError);
     expect(read).toThrow('AWS_SECRET_ACCESS_KEY');
     expect(read).not.toThrow(/the-key/);
+  });
+
+  it('are left to the SDK when a profile or a container has them', () => {
+    expect(readS3Credentials({ AWS_PROFILE: 'work' })).toBeUndefined();
+    expect(() => readS3Credentials({ AWS_PROFILE: 'work', AWS_ACCESS_KEY_ID: 'id' })).toThrow(
+      'AWS_SECRET_ACCESS_KEY',
+    );
   });
 
   it('that no header could carry are refused without being shown', () => {

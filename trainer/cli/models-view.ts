@@ -1,22 +1,21 @@
 /**
- * What the `models` command prints for people, and what of an entry goes into its JSON.
+ * The output of the `models` command: lines for people, and JSON.
  */
-import type { CatalogueEntry, VersionState } from '../publish/catalogue.ts';
-import type { CheckedVersion } from '../publish/check-version.ts';
-import { nameVersion } from '../publish/ledger.ts';
-import type { KeepReason } from '../publish/prune-plan.ts';
-import type { PruneResult } from '../publish/prune.ts';
-import type { SurveyedVersion } from '../publish/survey.ts';
-import type { Verification } from '../publish/verify.ts';
+import type { Manifest } from '../../shared/model/artifact.ts';
+import type { CatalogueEntry, SurveyedVersion, VersionState } from '../publish/catalogue.ts';
+import type { KeepReason, PruneResult } from '../publish/prune.ts';
+import type { CheckedVersion, Verification } from '../publish/verify.ts';
+import { nameVersion } from '../publish/writes.ts';
 import { formatBytes } from './storage-options.ts';
 
 export const CONDITIONS_IGNORED =
-  '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
+  '  warning: this storage ignores conditional writes; ' +
+  'nobody else may publish to it at the same time';
 
-/** Of a manifest's figures, the one that says most about samples where there is room for one. */
+/** The figure in a list; it says most about the samples. */
 const QUALITY_FIGURE = 'diversity';
 
-/** A table, one version a line, each model under its name. */
+/** Makes a table with one version a line, each model under its name. */
 export function listEntries(entries: readonly CatalogueEntry[], now: Date): string[] {
   if (entries.length === 0) {
     return ['nothing is published here'];
@@ -45,53 +44,43 @@ export function listEntries(entries: readonly CatalogueEntry[], now: Date): stri
   return lines;
 }
 
-/** All that is known about a version. */
 export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
-  const { manifest } = entry;
-  const rows: [string, string | undefined][] = [
+  const { writtenAt, signedBy } = entry;
+  const rows: [string, string | null][] = [
     ['state', describeStates(entry.states) || 'not served'],
-    ['note', entry.note ?? undefined],
+    ['note', entry.note],
     ['objects', `${entry.objects}, ${formatBytes(entry.bytes)}`],
-    [
-      'written',
-      entry.writtenAt === null
-        ? 'not there'
-        : `${entry.writtenAt}, ${formatAge(entry.writtenAt, now)}`,
-    ],
-    ['served from', entry.publishedAt ?? undefined],
-    ['replaced', entry.replacedAt ?? undefined],
-    [
-      'signed by',
-      entry.signedBy.length === 0 ? 'nobody' : `${entry.signedBy.join(', ')} (not verified here)`,
-    ],
-    ['classes', manifest === null ? undefined : `${manifest.classes.length}`],
-    ['weights', manifest?.weights.dtype],
-    [
-      'trained',
-      manifest === null
-        ? undefined
-        : `${manifest.training.steps} steps of ${manifest.training.batchSize} on ${manifest.training.dataset.name}, preset ${manifest.training.preset}`,
-    ],
-    ...Object.entries(manifest?.figures ?? {}).map(([name, value]): [string, string] => [
-      name,
-      value.toPrecision(4),
-    ]),
-    ...(manifest?.files ?? []).map(({ path, bytes, sha256 }): [string, string] => [
-      path,
-      `${formatBytes(bytes)}  sha256 ${sha256}`,
-    ]),
+    ['written', writtenAt === null ? 'not there' : `${writtenAt}, ${formatAge(writtenAt, now)}`],
+    ['served from', entry.publishedAt],
+    ['replaced', entry.replacedAt],
+    ['signed by', signedBy.length === 0 ? 'nobody' : `${signedBy.join(', ')} (not verified here)`],
+    ...(entry.manifest === null ? [] : describeManifest(entry.manifest)),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
-  return [
-    nameVersion(entry),
-    ...rows.flatMap(([label, value]) =>
-      value === undefined || value === '' ? [] : [`  ${label.padEnd(width)}  ${value}`],
-    ),
-  ];
+  const lines = rows
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([label, value]) => `  ${label.padEnd(width)}  ${value}`);
+  return [nameVersion(entry), ...lines];
 }
 
-/** An entry for JSON: of its manifest what can be compared. */
-export function toJson({ manifest, ...entry }: CatalogueEntry): object {
+function describeManifest({ classes, weights, training, figures, files }: Manifest) {
+  const { steps, batchSize, dataset, preset } = training;
+  const rows: [string, string][] = [
+    ['classes', `${classes.length}`],
+    ['weights', weights.dtype],
+    ['trained', `${steps} steps of ${batchSize} on ${dataset.name}, preset ${preset}`],
+  ];
+  for (const [name, value] of Object.entries(figures ?? {})) {
+    rows.push([name, value.toPrecision(4)]);
+  }
+  for (const { path, bytes, sha256 } of files) {
+    rows.push([path, `${formatBytes(bytes)}  sha256 ${sha256}`]);
+  }
+  return rows;
+}
+
+/** Keeps those parts of the manifest that people compare. */
+export function toEntryJson({ manifest, ...entry }: CatalogueEntry): object {
   return {
     ...entry,
     figures: manifest?.figures ?? null,
@@ -100,17 +89,32 @@ export function toJson({ manifest, ...entry }: CatalogueEntry): object {
   };
 }
 
+export function toPruneJson({ deleted, kept, probes }: PruneResult): object {
+  return {
+    deleted: deleted.map(({ name, version, bytes, objects }) => ({
+      name,
+      version,
+      bytes,
+      keys: objects.map(({ key }) => key),
+    })),
+    kept: kept.map(({ version: { name, version }, reason }) => ({ name, version, reason })),
+    probes: probes.map(({ key }) => key),
+  };
+}
+
 export function describeChecked(checked: CheckedVersion): string {
   const { faults, signedBy, objects, bytes } = checked;
   const state = faults.length === 0 ? 'whole ' : 'faulty';
-  return `  ${state}  ${nameVersion(checked)}  ${objects} objects, ${formatBytes(bytes)}${signedBy.length === 0 ? '' : `, signed by ${signedBy.join(', ')}`}`;
+  const signed = signedBy.length === 0 ? '' : `, signed by ${signedBy.join(', ')}`;
+  return `  ${state}  ${nameVersion(checked)}  ${objects} objects, ${formatBytes(bytes)}${signed}`;
 }
 
 export function describeVerification({ versions, leftovers, faults }: Verification): string[] {
   return [
     ...leftovers.map(
       (id) =>
-        `  incomplete  ${nameVersion(id)}: left by a command that was stopped; nothing serves it, prune deletes it`,
+        `  incomplete  ${nameVersion(id)}: left by a command that was stopped; ` +
+        'nothing serves it, prune deletes it',
     ),
     ...faults.map(({ key, problem }) => `  fault  ${key}: ${problem}`),
     faults.length === 0 ? `All ${versions.length} version(s) are whole.` : '',
@@ -147,7 +151,7 @@ function describeSize({ objects, bytes, hasManifest }: SurveyedVersion): string 
 }
 
 function describeStates(states: readonly VersionState[]): string {
-  // What is the default is served.
+  // The default is always served, too.
   const told = states.includes('default') ? states.filter((state) => state !== 'served') : states;
   return told.map((state) => state.replace('_', ' ')).join(', ');
 }
@@ -164,7 +168,7 @@ function describeQuality({ manifest }: CatalogueEntry): string {
   return value === undefined ? '' : `${QUALITY_FIGURE} ${value.toFixed(3)}`;
 }
 
-/** To the minute, UTC. */
+/** Shows UTC to the minute. */
 function formatTime(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
 }
@@ -174,11 +178,9 @@ function formatAge(iso: string | null, now: Date): string {
     return '';
   }
   const minutes = Math.max(0, Math.round((now.getTime() - Date.parse(iso)) / 60_000));
-  const [count, unit] =
-    minutes < 120
-      ? [minutes, 'min']
-      : minutes < 48 * 60
-        ? [Math.round(minutes / 60), 'h']
-        : [Math.round(minutes / 1440), 'days'];
-  return `${count} ${unit} old`;
+  if (minutes < 120) {
+    return `${minutes} min old`;
+  }
+  const hours = Math.round(minutes / 60);
+  return minutes < 48 * 60 ? `${hours} h old` : `${Math.round(minutes / 1440)} days old`;
 }

@@ -1,27 +1,21 @@
 /**
- * `models`: the command line of what is published: list, show, verify, rollback, pin, unpin, sign, prune and keygen.
+ * `models`: shows and changes what is published. Each sub-command is one entry of
+ * {@link buildModelsCommand} and one function below.
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { encodePublicKey } from '../../shared/model/signature.ts';
-import { listCatalogue } from '../publish/catalogue.ts';
-import type { VersionId } from '../publish/ledger.ts';
-import { pinVersion, unpinVersion, type PinOptions } from '../publish/pin.ts';
-import { pruneStore } from '../publish/prune.ts';
-import { rollBack } from '../publish/rollback.ts';
-import { createKeyFile, readSigner } from '../publish/signing.ts';
-import { signVersion } from '../publish/sign.ts';
-import { verifyStore } from '../publish/verify.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
+import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/model/signature.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { listCatalogue } from '../publish/catalogue.ts';
+import { LEDGER_LIMITS } from '../publish/ledger.ts';
+import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publish/prune.ts';
+import { rollBack } from '../publish/rollback.ts';
+import { createKeyFile, readSigner, signVersion } from '../publish/signing.ts';
+import { verifyStore } from '../publish/verify.ts';
+import { nameVersion, type VersionId, type WriteOptions } from '../publish/writes.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
-import {
-  ModelsError,
-  parseModel,
-  parseName,
-  parseVersion,
-  parseVersionId,
-  readPublicKeys,
-} from './model-arguments.ts';
 import {
   CONDITIONS_IGNORED,
   describeChecked,
@@ -29,7 +23,8 @@ import {
   describePrune,
   describeVerification,
   listEntries,
-  toJson,
+  toEntryJson,
+  toPruneJson,
 } from './models-view.ts';
 import {
   addStorageOptions,
@@ -40,24 +35,43 @@ import {
   type StorageFlags,
 } from './storage-options.ts';
 
-interface ModelsFlags extends StorageFlags {
-  readonly json?: true;
+/** A command on models was given, or found, something that its user can mend. */
+export class ModelsError extends ExpectedError {
+  override name = 'ModelsError' as const;
 }
 
-interface WriteFlags extends ModelsFlags {
+/** All flags; each sub-command has some of them. */
+interface Flags extends StorageFlags {
+  readonly json?: true;
   readonly dryRun?: true;
   readonly allowUnsafePointer?: true;
-}
-
-interface VerifyFlags extends ModelsFlags {
   readonly publicKeys?: string;
-}
-
-interface PruneFlags extends WriteFlags {
+  readonly version?: string;
+  readonly note: string;
+  readonly key: string;
   /** Milliseconds. */
   readonly olderThan: number;
   readonly keep: number;
   readonly name?: string;
+}
+
+/** One call of a sub-command, with its store open. */
+interface Call {
+  readonly store: ObjectStore;
+  readonly flags: Flags;
+  readonly context: StorageContext;
+  /** For commands that write. */
+  readonly options: WriteOptions;
+  /** Prints a line for people; nothing with `--json`. */
+  readonly say: (line: string) => void;
+  /** Prints one JSON object, or lines for people. */
+  readonly report: (value: object, lines: readonly string[]) => void;
+}
+
+/** A model, or one version of it. */
+interface ModelId {
+  readonly name: string;
+  readonly version: string | undefined;
 }
 
 const HELP = `${STORAGE_HELP}
@@ -69,105 +83,114 @@ Examples:
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Builds the command with its sub-commands. What it throws for a user to mend is an ExpectedError. */
+/** Builds the command. It throws ExpectedError for failures that its user can mend. */
 export function buildModelsCommand(context: StorageContext = createStorageContext()): Command {
   const models = new Command('models').description(
     'Shows and changes what is published. docs/publication.md has the protocol.',
   );
-  const add = (command: Command): Command => {
+  /** @param run  Its second argument is the command's own, parsed. */
+  const add = <Argument>(
+    command: Command,
+    run: (call: Call, argument: Argument) => Promise<void>,
+  ): Command => {
     models.addCommand(command);
     return addStorageOptions(command)
       .option('--json', 'prints the result as JSON')
-      .addHelpText('after', HELP);
+      .addHelpText('after', HELP)
+      .action(async () => {
+        const flags = command.opts<Flags>();
+        const argument = command.processedArgs[0] as Argument;
+        await withStore(flags, context, (store) =>
+          run(createCall(store, flags, context), argument),
+        );
+      });
   };
-  const addWriting = (command: Command): Command =>
-    add(command)
+  const addWriting: typeof add = (command, run) =>
+    add(command, run)
       .option('--dry-run', 'checks everything, prints what would be done, and stops')
       .option(
         '--allow-unsafe-pointer',
-        'goes on with storage that ignores conditional writes; where nobody else publishes only',
+        'goes on with storage that ignores conditional writes; for a single publisher only',
       );
 
   add(
     new Command('list')
-      .argument('[name]', 'a model')
+      .argument('[name]', 'a model', parseName)
       .description('Lists the versions of all models, or of one.'),
-  ).action((name: string | undefined, flags: ModelsFlags) => list(name, flags, context));
+    list,
+  );
   add(
     new Command('show')
-      .argument('<model>', 'NAME or NAME@VERSION')
+      .argument('<model>', 'NAME or NAME@VERSION', parseModel)
       .description('Shows all that is known about a model or a version.'),
-  ).action((model: string, flags: ModelsFlags) => show(model, flags, context));
+    show,
+  );
   add(
     new Command('verify')
-      .argument('[model]', 'NAME or NAME@VERSION; everything when not given')
+      .argument('[model]', 'NAME or NAME@VERSION; everything when not given', parseModel)
       .description(
         'Reads every object and checks its size and SHA-256; ends with 1 when anything is wrong.',
       ),
-  )
-    .option(
-      '--public-keys <keys>',
-      'every version must be signed by one of them; else those of MODEL_PUBLIC_KEYS',
-    )
-    .action((model: string | undefined, flags: VerifyFlags) => verify(model, flags, context));
+    verify,
+  ).option(
+    '--public-keys <keys>',
+    'every version must be signed by one of them; else those of MODEL_PUBLIC_KEYS',
+  );
   addWriting(
     new Command('rollback')
-      .argument('<name>', 'a model')
+      .argument('<name>', 'a model', parseName)
       .description('Serves an earlier version again.'),
-  )
-    .option(
-      '--version <version>',
-      'which; the one that was served before the present one when not given',
-    )
-    .action((name: string, flags: WriteFlags & { readonly version?: string }) =>
-      rollback(name, flags, context),
-    );
+    rollback,
+  ).option(
+    '--version <version>',
+    'the version to serve; when not given, the one served before the present one',
+    parseVersion,
+  );
   addWriting(
     new Command('pin')
-      .argument('<version>', 'NAME@VERSION')
+      .argument('<version>', 'NAME@VERSION', parseVersionId)
       .description('Keeps a version from being pruned.'),
-  )
-    .option('--note <text>', 'why', '')
-    .action((version: string, flags: WriteFlags & { readonly note: string }) =>
-      pin(version, flags, context),
-    );
+    (call, id: VersionId) =>
+      change(call, id, 'pinned', (options) => pinVersion({ ...options, note: call.flags.note })),
+  ).option('--note <text>', 'why', parseNote, '');
   addWriting(
-    new Command('unpin').argument('<version>', 'NAME@VERSION').description('Takes a pin away.'),
-  ).action((version: string, flags: WriteFlags) => unpin(version, flags, context));
+    new Command('unpin')
+      .argument('<version>', 'NAME@VERSION', parseVersionId)
+      .description('Takes a pin away.'),
+    (call, id: VersionId) => change(call, id, 'unpinned', unpinVersion),
+  );
   addWriting(
     new Command('sign')
-      .argument('<version>', 'NAME@VERSION')
+      .argument('<version>', 'NAME@VERSION', parseVersionId)
       .description(
-        'Adds a signature to a version that is published, after checking it whole; moves nothing.',
+        'Adds a signature to a published version, after checking that it is whole; moves nothing.',
       ),
-  )
-    .requiredOption('--key <file>', 'the private key; `models keygen` makes one')
-    .action((version: string, flags: WriteFlags & { readonly key: string }) =>
-      sign(version, flags, context),
-    );
+    sign,
+  ).requiredOption('--key <file>', 'the private key; `models keygen` makes one');
   addWriting(
     new Command('prune').description(
-      'Deletes versions that are neither served, pinned, the one to roll back to, among the last used, nor young.',
+      'Deletes versions that are neither served, pinned, the one to roll back to, ' +
+        'among the last used, nor young.',
     ),
+    prune,
   )
     .option(
       '--older-than <age>',
-      'written and served no later than so long ago: 90m, 12h, 30d',
+      'only versions that were written and served before this time: 90m, 12h, 30d',
       parseDuration,
       30 * DAY_MS,
     )
     .option(
       '--keep <n>',
-      "so many of each model's last used versions stay, beside the served one",
+      "number of each model's last used versions that stay, beside the served one",
       parseWhole(0, 1000),
       3,
     )
-    .option('--name <name>', 'of this model only')
-    .action((flags: PruneFlags) => prune(flags, context));
+    .option('--name <name>', 'prunes this model only', parseName);
   models.addCommand(
     new Command('keygen')
       .description(
-        'Makes a key pair for signatures: the private key goes to a file, the public one is printed.',
+        'Makes a key pair for signatures: writes the private key to a file, prints the public one.',
       )
       .requiredOption('--out <file>', 'a file that is not there yet')
       .action((flags: { readonly out: string }) => generateKey(flags.out, context)),
@@ -175,210 +198,181 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
   return models;
 }
 
+function createCall(store: ObjectStore, flags: Flags, context: StorageContext): Call {
+  const { now, print } = context;
+  const isJson = flags.json === true;
+  const say = isJson ? (): void => {} : print;
+  return {
+    store,
+    flags,
+    context,
+    options: {
+      store,
+      now,
+      dryRun: flags.dryRun === true,
+      allowUnsafePointer: flags.allowUnsafePointer === true,
+      onConditionsIgnored: () => say(CONDITIONS_IGNORED),
+      onWait: (id, until) =>
+        say(
+          `  waiting        ${nameVersion(id)} is being deleted; ` +
+            `that ends at ${until.toISOString()} at the latest`,
+        ),
+    },
+    say,
+    report(value, lines) {
+      const json = JSON.stringify({ target: store.description, ...value });
+      (isJson ? [json] : lines).forEach((line) => print(line));
+    },
+  };
+}
+
+async function list({ store, context, report }: Call, name: string | undefined): Promise<void> {
+  const now = context.now();
+  const entries = await listCatalogue(store, now, name);
+  const lines = [store.description, ...listEntries(entries, now)];
+  report({ versions: entries.map(toEntryJson) }, lines);
+}
+
+async function show({ store, context, report }: Call, model: ModelId): Promise<void> {
+  const now = context.now();
+  const entries = (await listCatalogue(store, now, model.name)).filter(
+    ({ version }) => model.version === undefined || version === model.version,
+  );
+  if (entries.length === 0) {
+    throw createNotThere(store, model);
+  }
+  const lines = entries.flatMap((entry) => describeEntry(entry, now));
+  report({ versions: entries.map(toEntryJson) }, lines);
+}
+
+async function verify(call: Call, only: ModelId | undefined): Promise<void> {
+  const { store, flags, context, say, report } = call;
+  const publicKeys = readPublicKeys(flags.publicKeys, context);
+  say(`Verifying ${store.description}`);
+  const onChecked = (checked: Parameters<typeof describeChecked>[0]): void =>
+    say(describeChecked(checked));
+  const result = await verifyStore(store, { only, publicKeys, onChecked });
+  const { versions, leftovers, faults } = result;
+  if (only !== undefined && versions.length + leftovers.length + faults.length === 0) {
+    throw createNotThere(store, only);
+  }
+  const shown = versions.map((version) => ({ ...version, manifest: undefined }));
+  report({ ...result, versions: shown }, describeVerification(result));
+  if (faults.length > 0) {
+    throw new ModelsError(
+      `${store.description}: ${faults.length} fault(s) found; ` +
+        'publish again what is damaged or not signed',
+    );
+  }
+}
+
+function createNotThere({ description }: ObjectStore, { name, version }: ModelId): ModelsError {
+  const text = version === undefined ? name : `${name}@${version}`;
+  return new ModelsError(
+    `${description}: there is no ${text}; \`models list\` shows what there is`,
+  );
+}
+
+async function rollback({ flags, options, report }: Call, name: string): Promise<void> {
+  const result = await rollBack({ ...options, name, version: flags.version });
+  const { version, previousVersion } = result;
+  const done = flags.dryRun ? 'would be served; nothing was written: --dry-run' : 'is served';
+  report({ dryRun: options.dryRun, ...result }, [
+    result.pointerMoved
+      ? `${name} ${previousVersion} -> ${version} ${done}`
+      : `${name} ${version} is served already; nothing was changed`,
+  ]);
+}
+
+async function sign(call: Call, id: VersionId): Promise<void> {
+  const signer = await readSigner(resolve(call.context.cwd, call.flags.key));
+  const done = `signed by ${signer.publicKey.id}`;
+  await change(call, id, done, (options) => signVersion({ ...options, signer }));
+}
+
+/** Runs an action on one version and says whether it changed anything. */
+async function change(
+  { options, report }: Call,
+  id: VersionId,
+  done: string,
+  act: (options: PinOptions) => Promise<boolean>,
+): Promise<void> {
+  const changed = await act({ ...options, id });
+  const isDone = options.dryRun ? `would be ${done}; nothing was written: --dry-run` : `is ${done}`;
+  report({ dryRun: options.dryRun, ...id, changed }, [
+    `${nameVersion(id)} ${changed ? isDone : `is ${done} already; nothing was changed`}`,
+  ]);
+}
+
+async function prune({ flags, options, report }: Call): Promise<void> {
+  const { olderThan: olderThanMs, keep, name } = flags;
+  const result = await pruneStore({ ...options, olderThanMs, keep, name });
+  const isDryRun = options.dryRun === true;
+  report({ dryRun: isDryRun, ...toPruneJson(result) }, describePrune(result, isDryRun));
+}
+
 async function generateKey(out: string, { cwd, print }: StorageContext): Promise<void> {
   const publicKey = await createKeyFile(resolve(cwd, out));
   print(
-    `The private key is in ${out}: keep it where only publishers can read it, and out of the repository.`,
+    `The private key is in ${out}: keep it where only publishers can read it, ` +
+      'and out of the repository.',
   );
   print(`Key ${publicKey.id}; for MODEL_PUBLIC_KEYS:`);
   print(encodePublicKey(publicKey));
 }
 
-async function list(
-  name: string | undefined,
-  flags: ModelsFlags,
-  context: StorageContext,
-): Promise<void> {
-  const only = name === undefined ? undefined : parseName(name);
-  await withStore(flags, context, async (store) => {
-    const entries = await listCatalogue(store, context.now(), only);
-    report(flags, context, store, { versions: entries.map(toJson) }, () => [
-      store.description,
-      ...listEntries(entries, context.now()),
-    ]);
-  });
-}
-
-async function show(model: string, flags: ModelsFlags, context: StorageContext): Promise<void> {
-  const { name, version } = parseModel(model);
-  await withStore(flags, context, async (store) => {
-    const entries = (await listCatalogue(store, context.now(), name)).filter(
-      (entry) => version === undefined || entry.version === version,
-    );
-    if (entries.length === 0) {
-      throw new ModelsError(
-        `${store.description}: there is no ${model}; \`models list\` shows what there is`,
-      );
-    }
-    report(flags, context, store, { versions: entries.map(toJson) }, () =>
-      entries.flatMap((entry) => describeEntry(entry, context.now())),
-    );
-  });
-}
-
-async function verify(
-  model: string | undefined,
-  flags: VerifyFlags,
-  context: StorageContext,
-): Promise<void> {
-  const only = model === undefined ? undefined : parseModel(model);
-  const publicKeys = readPublicKeys(flags.publicKeys, context);
-  const say = flags.json === true ? (): void => {} : context.print;
-  await withStore(flags, context, async (store) => {
-    say(`Verifying ${store.description}`);
-    const result = await verifyStore(store, {
-      only,
-      publicKeys,
-      onChecked: (checked) => say(describeChecked(checked)),
-    });
-    if (
-      only !== undefined &&
-      result.versions.length + result.leftovers.length + result.faults.length === 0
-    ) {
-      throw new ModelsError(
-        `${store.description}: there is no ${model}; \`models list\` shows what there is`,
-      );
-    }
-    const versions = result.versions.map((version) => ({ ...version, manifest: undefined }));
-    report(flags, context, store, { ...result, versions }, () => describeVerification(result));
-    if (result.faults.length > 0) {
-      throw new ModelsError(
-        `${store.description}: ${result.faults.length} fault(s) found; publish again what is damaged or not signed`,
-      );
-    }
-  });
-}
-
-async function rollback(
-  name: string,
-  flags: WriteFlags & { readonly version?: string },
-  context: StorageContext,
-): Promise<void> {
-  const version = flags.version === undefined ? undefined : parseVersion(flags.version);
-  const options = {
-    name: parseName(name),
-    version,
-    now: context.now,
-    ...readWriteFlags(flags, context),
-  };
-  await withStore(flags, context, async (store) => {
-    const result = await rollBack({ store, ...options });
-    report(flags, context, store, { dryRun: flags.dryRun === true, ...result }, () => [
-      result.pointerMoved
-        ? `${name} ${result.previousVersion} -> ${result.version}${flags.dryRun ? ' would be served; nothing was written: --dry-run' : ' is served'}`
-        : `${name} ${result.version} is served already; nothing was changed`,
-    ]);
-  });
-}
-
-async function pin(
-  text: string,
-  flags: WriteFlags & { readonly note: string },
-  context: StorageContext,
-): Promise<void> {
-  if (flags.note.length > 200) {
-    throw new ModelsError(`--note: expected at most 200 characters, got ${flags.note.length}`);
+/** Reads the flag's keys, or else the environment's. */
+function readPublicKeys(flag: string | undefined, { env }: StorageContext): PublicKey[] {
+  try {
+    return parsePublicKeys(flag ?? env['MODEL_PUBLIC_KEYS'] ?? '');
+  } catch (cause) {
+    const name = flag === undefined ? 'MODEL_PUBLIC_KEYS' : '--public-keys';
+    throw new ModelsError(`${name}: ${(cause as Error).message}`, { cause });
   }
-  await change(text, flags, context, 'pinned', (options) =>
-    pinVersion({ ...options, note: flags.note }),
-  );
 }
 
-function unpin(text: string, flags: WriteFlags, context: StorageContext): Promise<void> {
-  return change(text, flags, context, 'unpinned', unpinVersion);
-}
-
-async function sign(
-  text: string,
-  flags: WriteFlags & { readonly key: string },
-  context: StorageContext,
-): Promise<void> {
-  const signer = await readSigner(resolve(context.cwd, flags.key));
-  await change(text, flags, context, `signed by ${signer.publicKey.id}`, (options) =>
-    signVersion({ ...options, signer }),
-  );
-}
-
-/** Changes something of one version and tells whether it was so already. */
-async function change(
-  text: string,
-  flags: WriteFlags,
-  context: StorageContext,
-  done: string,
-  act: (options: PinOptions) => Promise<boolean>,
-): Promise<void> {
-  const id = parseVersionId(text);
-  await withStore(flags, context, async (store) => {
-    const isChanged = await act({ store, id, now: context.now, ...readWriteFlags(flags, context) });
-    report(
-      flags,
-      context,
-      store,
-      { dryRun: flags.dryRun === true, ...id, changed: isChanged },
-      () => [
-        isChanged
-          ? `${text} ${flags.dryRun ? `would be ${done}; nothing was written: --dry-run` : `is ${done}`}`
-          : `${text} is ${done} already; nothing was changed`,
-      ],
+function parseName(text: string): string {
+  if (!modelNameSchema.safeParse(text).success) {
+    throw new ModelsError(
+      `expected a model's name, 1 to 32 of a-z, 0-9 and -, a letter first, ` +
+        `got ${JSON.stringify(text)}`,
     );
-  });
-}
-
-async function prune(flags: PruneFlags, context: StorageContext): Promise<void> {
-  const { olderThan: olderThanMs, keep } = flags;
-  const name = flags.name === undefined ? undefined : parseName(flags.name);
-  await withStore(flags, context, async (store) => {
-    const result = await pruneStore({
-      store,
-      now: context.now,
-      olderThanMs,
-      keep,
-      name,
-      ...readWriteFlags(flags, context),
-    });
-    const json = {
-      dryRun: flags.dryRun === true,
-      deleted: result.deleted.map(({ name: model, version, bytes, objects }) => ({
-        name: model,
-        version,
-        bytes,
-        keys: objects.map(({ key }) => key),
-      })),
-      kept: result.kept.map(({ version, reason }) => ({
-        name: version.name,
-        version: version.version,
-        reason,
-      })),
-      probes: result.probes.map(({ key }) => key),
-    };
-    report(flags, context, store, json, () => describePrune(result, flags.dryRun === true));
-  });
-}
-
-function readWriteFlags(flags: WriteFlags, { print }: StorageContext) {
-  const say = flags.json === true ? (): void => {} : print;
-  return {
-    dryRun: flags.dryRun === true,
-    allowUnsafePointer: flags.allowUnsafePointer === true,
-    onConditionsIgnored: () => say(CONDITIONS_IGNORED),
-    onWait: ({ name, version }: VersionId, until: Date) =>
-      say(
-        `  waiting        ${name}@${version} is being deleted; that ends at ${until.toISOString()} at the latest`,
-      ),
-  };
-}
-
-/** Prints one JSON object, or lines for people. */
-function report(
-  { json }: ModelsFlags,
-  { print }: StorageContext,
-  store: ObjectStore,
-  value: object,
-  describe: () => readonly string[],
-): void {
-  if (json === true) {
-    print(JSON.stringify({ target: store.description, ...value }));
-  } else {
-    describe().forEach((line) => print(line));
   }
+  return text;
+}
+
+function parseVersion(text: string): string {
+  if (!modelVersionSchema.safeParse(text).success) {
+    throw new ModelsError(
+      `expected a version of 16 lower-case hex digits, got ${JSON.stringify(text)}`,
+    );
+  }
+  return text;
+}
+
+/** Parses `NAME` or `NAME@VERSION`. */
+function parseModel(text: string): ModelId {
+  const at = text.indexOf('@');
+  return at === -1
+    ? { name: parseName(text), version: undefined }
+    : { name: parseName(text.slice(0, at)), version: parseVersion(text.slice(at + 1)) };
+}
+
+function parseVersionId(text: string): VersionId {
+  const { name, version } = parseModel(text);
+  if (version === undefined) {
+    throw new ModelsError(
+      `expected NAME@VERSION, got ${JSON.stringify(text)}; ` +
+        `\`models list ${name}\` shows the versions`,
+    );
+  }
+  return { name, version };
+}
+
+function parseNote(text: string): string {
+  const max = LEDGER_LIMITS.noteLength;
+  if (text.length > max) {
+    throw new ModelsError(`--note: expected at most ${max} characters, got ${text.length}`);
+  }
+  return text;
 }

@@ -1,14 +1,15 @@
 /**
- * `publish`: the command line of {@link publishArtifact}.
+ * `publish`: puts a model into object storage and prints what was done.
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { publishArtifact, type PublishEvent, type PublishResult } from '../publish/publish.ts';
-import { readS3Credentials } from '../../storage/s3-credentials.ts';
-import type { PublishedObject } from '../publish/upload.ts';
+import { readS3Credentials } from '../../storage/s3-location.ts';
+import type { PublishedObject } from '../publish/writes.ts';
 import { readSigner } from '../publish/signing.ts';
 import { parseTarget, type Target } from '../../storage/target.ts';
+import { CONDITIONS_IGNORED } from './models-view.ts';
 import {
   addStorageOptions,
   createStorageContext,
@@ -34,14 +35,14 @@ Examples:
   npm run publish -- --model runs/00001-seed/model
   npm run publish -- --model runs/00001-seed/model --to r2://digitmint-models`;
 
-/** Builds the command. What it throws for a user to mend is an ExpectedError. */
+/** Builds the command. It throws ExpectedError for failures that its user can mend. */
 export function buildPublishCommand(context: StorageContext = createStorageContext()): Command {
   const command = new Command('publish')
-    .description('Puts a trained model into object storage and makes it the one that is served.')
+    .description('Puts a trained model into object storage and serves it.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json');
   return addStorageOptions(command)
     .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
-    .option('--keep-default', 'leaves which model is served by default as it is')
+    .option('--keep-default', 'leaves the default model as it is')
     .option(
       '--allow-unsafe-pointer',
       'goes on with storage that ignores conditional writes; for a single publisher only',
@@ -53,10 +54,10 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
 }
 
 /**
- * Checks a target without reaching it: its form, and for S3 its address and that there are credentials. For a command
- * that publishes after hours of other work.
+ * Checks a target's form, and for S3 its address and credentials, without reaching it: for commands
+ * that publish after hours of other work.
  *
- * @param to  As after `--to`.
+ * @param to  A target of `--to`.
  * @throws TargetError, CredentialsError
  */
 export function checkPublishTarget(
@@ -69,10 +70,10 @@ export function checkPublishTarget(
 }
 
 /**
- * Publishes a model as the one that is served by default, and prints what was done.
+ * Publishes a model as the default and prints what was done.
  *
  * @param model  The artifact's folder.
- * @param to     As after `--to`.
+ * @param to     A target of `--to`.
  */
 export async function publishModel(
   model: string,
@@ -114,9 +115,12 @@ function describeEvent(event: PublishEvent): string {
     case 'already_there':
       return `  already there  ${describeObject(event.object)}`;
     case 'waiting':
-      return `  waiting        this version is being deleted; at the latest at ${event.until.toISOString()} it may be published again`;
+      return (
+        '  waiting        this version is being deleted; ' +
+        `at the latest at ${event.until.toISOString()} it may be published again`
+      );
     case 'conditions_ignored':
-      return '  warning: this storage ignores conditional writes; nobody else may publish to it at the same time';
+      return CONDITIONS_IGNORED;
   }
 }
 
@@ -134,7 +138,8 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
     return [
       ...uploads,
       move,
-      'Nothing was written: --dry-run. Whether the storage honours conditional writes was not tried.',
+      'Nothing was written: --dry-run. ' +
+        'Whether the storage honours conditional writes was not tried.',
     ];
   }
   if (!result.pointerMoved) {
@@ -144,11 +149,14 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
         : 'nothing was changed';
     return [`${name} ${version} is served already: ${repaired}.`];
   }
+  const place =
+    defaultName === name ? 'and served by default' : `beside the default, ${defaultName}`;
   return [
     `  moved          ${describeMove(result)}`,
     previousVersion === version
-      ? `${name} ${version} was served already; it is now the default, before it was ${previousDefaultName}.`
-      : `${name} ${version} is published${defaultName === name ? ' and served by default' : ` beside the default, ${defaultName}`}.`,
+      ? `${name} ${version} was served already; ` +
+        `it is now the default, before it was ${previousDefaultName}.`
+      : `${name} ${version} is published ${place}.`,
     describeWhereToLook(target, name),
   ];
 }
@@ -173,5 +181,8 @@ function describeMove({
 
 function describeWhereToLook(target: Target, name: string): string {
   const start = target.kind === 'local' ? 'npm start (or leave it running), then ' : '';
-  return `Look: ${start}GET /healthz tells which model serves; model=${name} asks for this one. A running worker looks for a new model every MODEL_REFRESH_SECONDS.`;
+  return (
+    `Look: ${start}GET /healthz tells which model serves; model=${name} asks for this one. ` +
+    'A running worker looks for a new model every MODEL_REFRESH_SECONDS.'
+  );
 }

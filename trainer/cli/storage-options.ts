@@ -1,20 +1,20 @@
 /**
- * What the commands on published models have in common: where the models lie, and what a command needs from outside.
+ * Flags and dependencies that all commands on published models share.
  */
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
 
-/** What a command on published models needs from outside. */
+/** Dependencies of a command on published models. */
 export interface StorageContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The project's folder, where wrangler.toml lies. */
   readonly root: string;
-  /** Where relative paths start. */
+  /** Relative paths start here. */
   readonly cwd: string;
   readonly now: () => Date;
-  /** Takes a line of what was done. */
+  /** Prints a line. */
   readonly print: (line: string) => void;
 }
 
@@ -28,7 +28,9 @@ export const STORAGE_HELP = `
 Targets of --to:
 ${TARGET_FORMS.map((form) => `  ${form}`).join('\n')}
 
-Credentials for s3:// and r2:// come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.`;
+Credentials for s3:// and r2:// come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+AWS_SESSION_TOKEN, or from AWS_PROFILE. AWS_S3_ADDRESSING_STYLE=virtual puts the bucket into the
+host name. HTTPS_PROXY and NO_PROXY are honoured.`;
 
 /** This process's environment, clock and standard output. */
 export function createStorageContext(): StorageContext {
@@ -43,13 +45,13 @@ export function createStorageContext(): StorageContext {
 
 export function addStorageOptions(command: Command): Command {
   return command
-    .option('--to <target>', 'where the published models lie; see below', 'local')
+    .option('--to <target>', 'where the published models are; see below', 'local')
     .option('--endpoint <url>', 'address of the S3 service')
     .option('--region <name>', 'region of the S3 service');
 }
 
 /**
- * Opens the store, does something with it and closes it.
+ * Opens the store, runs an action on it and closes it.
  * @throws TargetError, CredentialsError, StorageError
  */
 export async function withStore<T>(
@@ -66,11 +68,10 @@ export async function withStore<T>(
   }
 }
 
-/** Bytes for people. */
 export function formatBytes(bytes: number): string {
-  return bytes < 1024
-    ? `${bytes} B`
-    : bytes < 1024 ** 2
-      ? `${(bytes / 1024).toFixed(1)} KiB`
-      : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+  if (bytes < 1024) {
+    return `${bytes} B`;
+  }
+  const kibibytes = bytes / 1024;
+  return kibibytes < 1024 ? `${kibibytes.toFixed(1)} KiB` : `${(kibibytes / 1024).toFixed(1)} MiB`;
 }

@@ -1,6 +1,6 @@
 /**
- * A trained model as a folder: the manifest and exactly the files that it lists (and, for people, a
- * card), each checked before any is used.
+ * A trained model as a folder: the manifest, exactly the files that it lists, and perhaps a model
+ * card. Every file is checked before any is used.
  */
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import {
 } from '../../shared/model/artifact.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 
-/** A folder that is not one whole artifact; the message names the file and says what to do. */
+/** The folder is not one whole artifact; the message names the file and says what to do. */
 export class ArtifactFolderError extends ExpectedError {
   override name = 'ArtifactFolderError' as const;
 }
@@ -26,13 +26,10 @@ export interface ArtifactFolder extends ParsedManifest {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What people read about a model. */
+/** A model card for people. It is no part of the artifact and is not published. */
 const CARD_FILE = 'README.md';
 
-/**
- * Reads and verifies an artifact folder. A model card beside the artifact is let be: it is not a part of it, nor published.
- * @throws ArtifactFolderError  When something is missing, altered, truncated, malformed, or not listed.
- */
+/** @throws ArtifactFolderError  For a missing, altered, malformed or unlisted file. */
 export async function readArtifactFolder(folder: string): Promise<ArtifactFolder> {
   const names = await listFolder(folder);
   try {
@@ -44,7 +41,8 @@ export async function readArtifactFolder(folder: string): Promise<ArtifactFolder
     const unlisted = names.filter((name) => !listed.has(name));
     if (unlisted.length > 0) {
       throw new ArtifactFolderError(
-        `${folder}: ${MANIFEST_FILE} does not list ${unlisted.join(', ')}; move it elsewhere, or export the model again`,
+        `${folder}: ${MANIFEST_FILE} does not list ${unlisted.join(', ')}; ` +
+          'move it elsewhere, or export the model again',
       );
     }
     const files = new Map<string, Uint8Array>();
@@ -59,9 +57,8 @@ export async function readArtifactFolder(folder: string): Promise<ArtifactFolder
     return { ...parsed, files };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
-      throw new ArtifactFolderError(`${folder}: ${cause.message}; export the model again`, {
-        cause,
-      });
+      const message = `${folder}: ${cause.message}; export the model again`;
+      throw new ArtifactFolderError(message, { cause });
     }
     throw cause;
   }
@@ -73,8 +70,9 @@ async function listFolder(folder: string): Promise<string[]> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
+      const got = code === 'ENOENT' ? 'nothing there' : 'a file';
       throw new ArtifactFolderError(
-        `${folder}: expected a folder with ${MANIFEST_FILE}, got ${code === 'ENOENT' ? 'nothing there' : 'a file'}`,
+        `${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`,
         { cause },
       );
     }

@@ -1,23 +1,101 @@
 /**
- * The versions that lie in a store, each with its state: what `models list` and `models show` tell.
+ * The versions in a store: their objects, from one listing, and their states, for `models list` and
+ * `models show`.
  */
 import {
   ARTIFACT_LIMITS,
   ArtifactError,
   buildKey,
   MANIFEST_FILE,
+  MODELS_PREFIX,
+  modelNameSchema,
+  modelVersionSchema,
   parseManifest,
   type Manifest,
 } from '../../shared/model/artifact.ts';
 import { parseSignaturePath } from '../../shared/model/signature.ts';
-import { StorageError, type ObjectStore } from '../../storage/object-store.ts';
-import { findHold } from './hold.ts';
-import { findPrevious, findServed, isLive, isSameVersion, type VersionId } from './ledger.ts';
-import { surveyStore, type Survey, type SurveyedVersion } from './survey.ts';
+import { isTooLarge, type ListedObject, type ObjectStore } from '../../storage/object-store.ts';
+import { findLease } from './lease.ts';
+import { findPrevious, findServed, isLive, readLedger, type Ledger } from './ledger.ts';
+import { includesVersion, isSameVersion, type VersionId } from './writes.ts';
+import { readPointer, type StoredPointer } from './pointer.ts';
+
+/** A version with its objects as listed. */
+export interface SurveyedVersion extends VersionId {
+  readonly objects: readonly ListedObject[];
+  /** False for what a killed publisher or deleter left: the manifest comes last and goes first. */
+  readonly hasManifest: boolean;
+  /** Size of all objects together. */
+  readonly bytes: number;
+  /** Last write to one of its objects, by the store's clock; -Infinity without objects. */
+  readonly lastModifiedMs: number;
+}
+
+export interface Survey {
+  readonly pointer: StoredPointer;
+  readonly ledger: Ledger;
+  /** In the order of names, then versions. */
+  readonly versions: readonly SurveyedVersion[];
+}
 
 /**
- * `default` is served where a request names no model, `previous` is where a rollback goes, `incomplete` has no manifest,
- * `missing` is named by the pointer or a pin and not there, `unreadable` has a manifest that this software refuses.
+ * Reads pointer and ledger and lists all models.
+ * @throws PublishError, StorageError
+ */
+export async function surveyStore(store: ObjectStore): Promise<Survey> {
+  const pointer = await readPointer(store);
+  const { ledger } = await readLedger(store);
+  const listed = await store.list(MODELS_PREFIX);
+  const groups = Object.groupBy(listed, ({ key }) => key.slice(0, key.lastIndexOf('/')));
+  const versions = Object.entries(groups).flatMap(([folder, objects = []]) => {
+    const id = parseVersionFolder(folder);
+    return id === null ? [] : [describeObjects(id, objects)];
+  });
+  return { pointer, ledger, versions };
+}
+
+function describeObjects(id: VersionId, objects: readonly ListedObject[]): SurveyedVersion {
+  return {
+    ...id,
+    objects,
+    hasManifest: objects.some(({ key }) => key.endsWith(`/${MANIFEST_FILE}`)),
+    bytes: objects.reduce((sum, object) => sum + object.bytes, 0),
+    lastModifiedMs: Math.max(...objects.map((object) => object.lastModifiedMs)),
+  };
+}
+
+/** @param folder  `models/NAME/VERSION`; other folders are not ours. */
+function parseVersionFolder(folder: string): VersionId | null {
+  const [name, version, ...more] = folder.slice(MODELS_PREFIX.length).split('/');
+  const isVersion =
+    modelNameSchema.safeParse(name).success &&
+    modelVersionSchema.safeParse(version).success &&
+    more.length === 0;
+  return isVersion ? { name: name as string, version: version as string } : null;
+}
+
+/** Last time that a version was written or served: milliseconds since 1970. */
+export function findLastUse(version: SurveyedVersion, ledger: Ledger): number {
+  const replaced = ledger.history.filter((entry) => isSameVersion(entry, version));
+  return Math.max(
+    version.lastModifiedMs,
+    ...replaced.map(({ replacedAt }) => Date.parse(replacedAt)),
+  );
+}
+
+/** Versions that the pointer or a pin names, and of which no object is there. */
+export function listMissing({ pointer, ledger, versions }: Survey) {
+  const served = Object.entries(pointer?.pointer.models ?? {});
+  return [
+    ...served.map(([name, { version }]) => ({ name, version, namedBy: 'pointer' as const })),
+    ...ledger.pins.map(({ name, version }) => ({ name, version, namedBy: 'pin' as const })),
+  ].filter((id) => !includesVersion(versions, id));
+}
+
+/**
+ * `default`: served where a request names no model. `previous`: a rollback goes there.
+ * `incomplete`: has no manifest. `missing`: named by the pointer or a pin, but not there.
+ * `unreadable`: this software refuses its manifest.
  */
 export type VersionState =
   | 'default'
@@ -31,27 +109,27 @@ export type VersionState =
   | 'unreadable';
 
 export interface CatalogueEntry extends VersionId {
-  /** The weightiest first; none for a version that only lies there. */
+  /** The most important first; none for a version that is just stored. */
   readonly states: readonly VersionState[];
   readonly objects: number;
   readonly bytes: number;
-  /** When its last object was written; null where there is none. ISO 8601. */
+  /** Last write to one of its objects, ISO 8601; null without objects. */
   readonly writtenAt: string | null;
   /** When it last began to be served; null when that is not known. */
   readonly publishedAt: string | null;
-  /** When it was last replaced; null when it is served, or that is not known. */
+  /** When it was last replaced; null while it is served, or when that is not known. */
   readonly replacedAt: string | null;
   readonly note: string | null;
-  /** Ids of the public keys whose signatures lie there. They are not verified here. */
+  /** Ids of keys whose signatures are there; they are not verified. */
   readonly signedBy: readonly string[];
-  /** Null where it could not be read. */
+  /** null when it could not be read. */
   readonly manifest: Manifest | null;
 }
 
 /**
- * Lists versions, the served one of a model first, then the last written.
+ * Lists versions by name. The served one comes first, then the last written.
  *
- * @param only  Of one model; of all when not given.
+ * @param only  The name of one model; all models when not given.
  * @throws PublishError, StorageError
  */
 export async function listCatalogue(
@@ -60,34 +138,19 @@ export async function listCatalogue(
   only?: string,
 ): Promise<CatalogueEntry[]> {
   const survey = await surveyStore(store);
-  const named = [
-    ...Object.entries(survey.pointer?.pointer.models ?? {}).map(([name, { version }]) => ({
-      name,
-      version,
-    })),
-    ...survey.ledger.pins,
-  ];
-  const missing = named
-    .filter((id, i) => named.findIndex((other) => isSameVersion(id, other)) === i)
-    .filter((id) => !survey.versions.some((version) => isSameVersion(version, id)))
-    .map(({ name, version }) => ({
-      name,
-      version,
-      objects: [],
-      hasManifest: false,
-      bytes: 0,
-      lastModifiedMs: -Infinity,
-    }));
+  const missing = listMissing(survey)
+    .filter((id, i, all) => all.findIndex((other) => isSameVersion(id, other)) === i)
+    .map(({ name, version }) => describeObjects({ name, version }, []));
   const entries: CatalogueEntry[] = [];
   for (const version of [...survey.versions, ...missing]) {
     if (only === undefined || only === version.name) {
-      entries.push(await describeVersion(store, survey, version, now));
+      const manifest = version.hasManifest ? await readManifest(store, version) : null;
+      entries.push(describeVersion(survey, version, manifest, now));
     }
   }
   return entries.toSorted(compareEntries);
 }
 
-/** By name; the served one first, then the last written. */
 function compareEntries(one: CatalogueEntry, other: CatalogueEntry): number {
   const isServed = ({ states }: CatalogueEntry): boolean => states.includes('served');
   return (
@@ -102,70 +165,63 @@ function compareText(one: string, other: string): number {
   return one < other ? -1 : Number(one > other);
 }
 
-async function describeVersion(
-  store: ObjectStore,
-  survey: Survey,
-  version: SurveyedVersion,
+function describeVersion(
+  { ledger, pointer }: Survey,
+  surveyed: SurveyedVersion,
+  manifest: Manifest | null,
   now: Date,
-): Promise<CatalogueEntry> {
-  const { ledger, pointer } = survey;
-  const { name, objects, bytes } = version;
+): CatalogueEntry {
+  const { name, version, objects, bytes, hasManifest, lastModifiedMs } = surveyed;
   const served = findServed(pointer?.pointer, name);
-  const isServed = served?.version === version.version;
-  const manifest = version.hasManifest ? await readManifest(store, version) : null;
-  const replaced = ledger.history.findLast((entry) => isSameVersion(entry, version));
-  const pin = ledger.pins.find((each) => isSameVersion(each, version));
-  const hasHold = (kind: 'keep' | 'delete'): boolean => {
-    const hold = findHold(ledger, version, kind);
-    return hold !== undefined && isLive(hold, now);
+  const isServed = served?.version === version;
+  const isPrevious =
+    served !== undefined && findPrevious(ledger, name, served.version)?.version === version;
+  const replaced = ledger.history.findLast((entry) => isSameVersion(entry, surveyed));
+  const pin = ledger.pins.find((each) => isSameVersion(each, surveyed));
+  const isLeased = (kind: 'keep' | 'delete'): boolean => {
+    const lease = findLease(ledger, surveyed, kind);
+    return lease !== undefined && isLive(lease, now);
   };
   const states: [VersionState, boolean][] = [
     ['default', isServed && pointer?.pointer.default === name],
     ['served', isServed],
     ['missing', objects.length === 0],
-    ['incomplete', objects.length > 0 && !version.hasManifest],
-    ['unreadable', version.hasManifest && manifest === null],
-    [
-      'previous',
-      served !== undefined &&
-        findPrevious(ledger, name, served.version)?.version === version.version,
-    ],
+    ['incomplete', objects.length > 0 && !hasManifest],
+    ['unreadable', hasManifest && manifest === null],
+    ['previous', isPrevious],
     ['pinned', pin !== undefined],
-    ['being_published', hasHold('keep')],
-    ['being_deleted', hasHold('delete')],
+    ['being_published', isLeased('keep')],
+    ['being_deleted', isLeased('delete')],
   ];
+  const folder = buildKey(name, version, '');
   return {
     name,
-    version: version.version,
+    version,
     states: states.filter(([, isSo]) => isSo).map(([state]) => state),
     objects: objects.length,
     bytes,
-    writtenAt: objects.length === 0 ? null : new Date(version.lastModifiedMs).toISOString(),
+    writtenAt: objects.length === 0 ? null : new Date(lastModifiedMs).toISOString(),
     publishedAt: (isServed ? served : replaced)?.publishedAt ?? null,
     replacedAt: isServed ? null : (replaced?.replacedAt ?? null),
     note: pin?.note ?? null,
     signedBy: objects
-      .map(({ key }) => parseSignaturePath(key.slice(buildKey(name, version.version, '').length)))
+      .map(({ key }) => parseSignaturePath(key.slice(folder.length)))
       .filter((id) => id !== undefined),
     manifest,
   };
 }
 
-/** Null where this software refuses it: `verify` says why. */
-async function readManifest(
+/** @returns  null for a manifest that is missing or that this software refuses. */
+export async function readManifest(
   store: ObjectStore,
   { name, version }: VersionId,
 ): Promise<Manifest | null> {
   try {
-    const object = await store.get(buildKey(name, version, MANIFEST_FILE), {
-      maxBytes: ARTIFACT_LIMITS.manifestBytes,
-    });
+    const key = buildKey(name, version, MANIFEST_FILE);
+    const object = await store.get(key, { maxBytes: ARTIFACT_LIMITS.manifestBytes });
     return object === null ? null : parseManifest(object.bytes, { name, version }).manifest;
   } catch (cause) {
-    if (
-      cause instanceof ArtifactError ||
-      (cause instanceof StorageError && cause.failure.reason === 'too_large')
-    ) {
+    if (cause instanceof ArtifactError || isTooLarge(cause)) {
       return null;
     }
     throw cause;

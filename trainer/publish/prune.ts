@@ -1,205 +1,227 @@
 /**
- * Pruning: deletes whole versions that nothing needs, each under a hold that keeps everybody from beginning to serve it,
- * the manifest first, so that a version which is half gone is never taken for whole. Stopped anywhere, what is served is
- * whole, and the command can be repeated.
+ * Deletes versions that nothing needs, and pins versions against that. A deletion runs under a
+ * lease and starts with the manifest, so that no half-deleted version looks whole. It can be
+ * stopped anywhere and repeated; what is served stays whole.
  */
+import { buildKey, MANIFEST_FILE } from '../../shared/model/artifact.ts';
+import type { ListedObject, ObjectStore } from '../../storage/object-store.ts';
 import {
-  ARTIFACT_LIMITS,
-  ArtifactError,
-  buildKey,
-  MANIFEST_FILE,
-  parseManifest,
-} from '../../shared/model/artifact.ts';
-import { PROBE_PREFIX, requireConditionalWrites } from './conditional-writes.ts';
-import { StorageError, type ListedObject, type ObjectStore } from '../../storage/object-store.ts';
-import { PublishError } from './publish-error.ts';
-import { readPointer } from './served-pointer.ts';
-import { holding, holdToDelete, type Hold } from './hold.ts';
+  findLastUse,
+  readManifest,
+  surveyStore,
+  type Survey,
+  type SurveyedVersion,
+} from './catalogue.ts';
+import { findLease, leaseToDelete, leaseToKeep, withLease, type Lease } from './lease.ts';
 import {
   changeLedger,
+  findPrevious,
   findServed,
-  isSameVersion,
+  LEDGER_LIMITS,
+  readLedger,
   type Ledger,
-  type Publication,
   type ServedVersion,
 } from './ledger.ts';
-import { planPrune, type KeepReason, type PruneDecision, type PruneRules } from './prune-plan.ts';
-import { surveyStore, type Survey, type SurveyedVersion } from './survey.ts';
+import { readPointer } from './pointer.ts';
+import { PublishError } from './publish-error.ts';
+import { requireManifest } from './verify.ts';
+import {
+  PROBE_PREFIX,
+  requireConditionalWrites,
+  includesVersion,
+  isSameVersion,
+  type VersionId,
+  type WriteOptions,
+} from './writes.ts';
 
-export interface PruneOptions extends Publication, PruneRules {
-  /** True to decide everything and delete nothing. */
-  readonly dryRun?: boolean;
-  readonly allowUnsafePointer?: boolean;
-  readonly onDeleted?: (version: SurveyedVersion) => void;
-  readonly onConditionsIgnored?: () => void;
+export interface PruneRules {
+  /** Versions that were written or served within this time stay. */
+  readonly olderThanMs: number;
+  /** Number of last used versions of each model that stay beside the served one. */
+  readonly keep: number;
+  /** Prunes this model only; all models when not given. */
+  readonly name?: string | undefined;
 }
 
+export interface PruneOptions extends WriteOptions, PruneRules {}
+
+/** `previous`: a rollback goes there. `held`: somebody publishes or pins it now. */
+export type KeepReason =
+  | 'served'
+  | 'pinned'
+  | 'previous'
+  | 'held'
+  | 'recent'
+  | 'young'
+  | 'not_understood';
+
 export interface PruneResult {
-  /** Deleted, or for a dry run to be deleted. */
+  /** Deleted versions, or for a dry run those to be deleted. */
   readonly deleted: readonly SurveyedVersion[];
   readonly kept: readonly { readonly version: SurveyedVersion; readonly reason: KeepReason }[];
-  /** Objects that publishers left who were killed while they tried out conditional writes. */
+  /** Probes of conditional writes that killed publishers left. */
   readonly probes: readonly ListedObject[];
 }
 
-/** Held and deleted together: two writes of the ledger for each such number of versions. */
+interface Decision {
+  readonly version: SurveyedVersion;
+  /** undefined when it may be deleted. */
+  readonly reason: KeepReason | undefined;
+}
+
+/** Versions under one lease; each batch takes two writes of the ledger. */
 const BATCH = 25;
 /** A probe lives for a second. */
 const PROBE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Deletes versions that are neither served, pinned, the one to roll back to, among the last used, nor young.
+ * Deletes the versions that `decide` gives no reason to keep.
  *
- * @throws PublishError  When it cannot be told what is served, or others change the ledger in every attempt.
- * @throws StorageError  When the store fails.
+ * @throws PublishError  When no pointer is there, or others change the ledger in every attempt.
+ * @throws StorageError
  */
 export async function pruneStore(options: PruneOptions): Promise<PruneResult> {
-  const { store, now, dryRun = false, onDeleted = () => {} } = options;
+  const { store, now, dryRun = false } = options;
   const survey = await surveyStore(store);
   if (survey.pointer === null) {
     throw new PublishError(store.description, { reason: 'nothing_served' });
   }
-  const decisions: PruneDecision[] = [];
-  for (const decision of planPrune(survey, options, now().getTime())) {
-    decisions.push(await reconsider(store, decision));
+  const decisions: Decision[] = [];
+  for (const { version, reason } of decideAll(survey, options)) {
+    const isLeft = reason === undefined && !(await isUnderstood(store, version));
+    decisions.push({ version, reason: isLeft ? 'not_understood' : reason });
   }
-  const candidates = decisions
-    .filter(({ keptBecause }) => keptBecause === undefined)
-    .map(({ version }) => version);
+  const candidates = listFree(decisions);
   const probes = (await store.list(PROBE_PREFIX)).filter(
     ({ lastModifiedMs }) => now().getTime() - lastModifiedMs > PROBE_MS,
   );
-  const vanished = findVanished(survey);
-  if (dryRun || (candidates.length === 0 && probes.length === 0 && vanished.length === 0)) {
-    return { deleted: candidates, kept: listKept(decisions, []), probes };
-  }
-
-  await requireConditionalWrites(
-    store,
-    options.allowUnsafePointer === true,
-    options.onConditionsIgnored ?? (() => {}),
+  // A killed deleter leaves entries of versions that are gone.
+  const vanished = survey.ledger.history.filter(
+    (entry) => !includesVersion(survey.versions, entry),
   );
-  const deleted: SurveyedVersion[] = [];
-  for (let start = 0; start < candidates.length; start += BATCH) {
-    for (const version of await deleteBatch(
-      options,
-      survey,
-      candidates.slice(start, start + BATCH),
-    )) {
-      deleted.push(version);
-      onDeleted(version);
+  const isIdle = candidates.length === 0 && probes.length === 0 && vanished.length === 0;
+  const deleted: SurveyedVersion[] = dryRun ? candidates : [];
+  if (!dryRun && !isIdle) {
+    await requireConditionalWrites(options);
+    for (let start = 0; start < candidates.length; start += BATCH) {
+      const batch = candidates.slice(start, start + BATCH);
+      deleted.push(...(await deleteBatch(options, survey, batch)));
+    }
+    for (const { key } of probes) {
+      await store.delete(key);
+    }
+    if (vanished.length > 0) {
+      const isVanished = (entry: ServedVersion): boolean =>
+        vanished.some((each) => isSameVersion(each, entry) && each.replacedAt === entry.replacedAt);
+      await changeLedger(options, (ledger) => forget(ledger, isVanished));
     }
   }
-  for (const { key } of probes) {
-    await store.delete(key);
-  }
-  if (vanished.length > 0) {
-    const isVanished = (entry: ServedVersion): boolean =>
-      vanished.some((each) => isSameVersion(each, entry) && each.replacedAt === entry.replacedAt);
-    await changeLedger(options, (ledger) => forget(ledger, isVanished));
-  }
-  return {
-    deleted,
-    kept: listKept(
-      decisions,
-      candidates.filter((version) => !deleted.includes(version)),
-    ),
-    probes,
-  };
-}
-
-/** A version of a newer schema, or one that was never ours, is left alone: only what is understood is deleted. */
-async function reconsider(store: ObjectStore, decision: PruneDecision): Promise<PruneDecision> {
-  const { version, keptBecause } = decision;
-  if (keptBecause !== undefined || !version.hasManifest) {
-    return decision;
-  }
-  const { name, version: expected } = version;
-  try {
-    const key = buildKey(name, expected, MANIFEST_FILE);
-    const manifest = await store.get(key, { maxBytes: ARTIFACT_LIMITS.manifestBytes });
-    if (manifest !== null) {
-      parseManifest(manifest.bytes, { name, version: expected });
+  const kept = decisions.flatMap(({ version, reason }) => {
+    if (reason !== undefined) {
+      return [{ version, reason }];
     }
-    return decision;
-  } catch (cause) {
-    if (
-      cause instanceof ArtifactError ||
-      (cause instanceof StorageError && cause.failure.reason === 'too_large')
-    ) {
-      return { version, keptBecause: 'not_understood' };
-    }
-    throw cause;
-  }
-}
-
-function listKept(
-  decisions: readonly PruneDecision[],
-  spared: readonly SurveyedVersion[],
-): PruneResult['kept'] {
-  return decisions.flatMap(({ version, keptBecause }) => {
-    const reason = spared.includes(version) ? 'held' : keptBecause;
-    return reason === undefined ? [] : [{ version, reason }];
+    return deleted.includes(version) ? [] : [{ version, reason: 'held' as const }];
   });
+  return { deleted, kept, probes };
 }
 
-/** @returns  Those that are gone; what is in use by now is spared. */
+/** @param survey  With a pointer: without one, every version would seem unused. */
+function decideAll(survey: Survey, options: PruneOptions): Decision[] {
+  const nowMs = options.now().getTime();
+  return survey.versions
+    .filter(({ name }) => options.name === undefined || options.name === name)
+    .map((version) => ({ version, reason: decide(version, survey, options, nowMs) }));
+}
+
+function listFree(decisions: readonly Decision[]): SurveyedVersion[] {
+  return decisions.filter(({ reason }) => reason === undefined).map(({ version }) => version);
+}
+
+/** @returns  Why a version stays; undefined when it may be deleted. */
+function decide(
+  version: SurveyedVersion,
+  { pointer, ledger, versions }: Survey,
+  { olderThanMs, keep }: PruneRules,
+  nowMs: number,
+): KeepReason | undefined {
+  const { name } = version;
+  const served = findServed(pointer?.pointer, name)?.version;
+  if (version.version === served) {
+    return 'served';
+  }
+  if (includesVersion(ledger.pins, version)) {
+    return 'pinned';
+  }
+  if (served !== undefined && findPrevious(ledger, name, served)?.version === version.version) {
+    return 'previous';
+  }
+  if (findLease(ledger, version, 'keep') !== undefined) {
+    return 'held';
+  }
+  // An incomplete version can never be served, so it does not count as recent.
+  const recent = versions
+    .filter((each) => each.name === name && each.version !== served && each.hasManifest)
+    .toSorted((one, other) => findLastUse(other, ledger) - findLastUse(one, ledger))
+    .slice(0, keep);
+  if (recent.includes(version)) {
+    return 'recent';
+  }
+  return nowMs - findLastUse(version, ledger) < olderThanMs ? 'young' : undefined;
+}
+
+/** False for a manifest of newer or other software, which is not ours to delete. */
+async function isUnderstood(store: ObjectStore, version: SurveyedVersion): Promise<boolean> {
+  return !version.hasManifest || (await readManifest(store, version)) !== null;
+}
+
+/** @returns  The versions that are gone; those that came into use meanwhile are spared. */
 async function deleteBatch(
   options: PruneOptions,
   survey: Survey,
   candidates: readonly SurveyedVersion[],
 ): Promise<SurveyedVersion[]> {
-  const hold = await holdToDelete(options, (ledger) => {
-    const free = listFree(options, { ...survey, ledger });
-    return candidates.filter((version) => free.some((each) => isSameVersion(each, version)));
+  const lease = await leaseToDelete(options, (ledger) => {
+    const free = listFree(decideAll({ ...survey, ledger }, options));
+    return candidates.filter((version) => includesVersion(free, version));
   });
-  if (hold.versions.length === 0) {
+  if (lease.versions.length === 0) {
     return [];
   }
-  return holding(hold, async () => {
-    // Decided anew with what is there now: from here on nobody begins to serve, pin or upload what is held.
+  return withLease(lease, async () => {
+    // Decided again: from here on nobody begins to serve, pin or upload a leased version.
     const present = await surveyStore(options.store);
-    const free = listFree(options, present);
+    const free = listFree(decideAll(present, options));
     const gone: SurveyedVersion[] = [];
-    for (const version of candidates.filter((each) =>
-      hold.versions.some((held) => isSameVersion(held, each)),
-    )) {
-      const isThere = present.versions.some((each) => isSameVersion(each, version));
+    for (const version of candidates.filter((each) => includesVersion(lease.versions, each))) {
       const target = free.find((each) => isSameVersion(each, version));
-      if (!isThere || (target !== undefined && (await deleteVersion(options, hold, target)))) {
+      const isGone =
+        !includesVersion(present.versions, version) ||
+        (target !== undefined && (await deleteVersion(options.store, lease, target)));
+      if (isGone) {
         gone.push(version);
       }
     }
-    await hold.release((ledger) =>
-      forget(ledger, (entry) => gone.some((version) => isSameVersion(version, entry))),
-    );
+    await lease.release((ledger) => forget(ledger, (entry) => includesVersion(gone, entry)));
     return gone;
   });
 }
 
-function listFree(options: PruneOptions, survey: Survey): SurveyedVersion[] {
-  const decisions = planPrune(survey, options, options.now().getTime());
-  return decisions
-    .filter(({ keptBecause }) => keptBecause === undefined)
-    .map(({ version }) => version);
-}
-
-/** @returns  False when it turned out to be served, so that it was not deleted, or no further. */
+/** @returns  False when it turned out to be served; then it is not deleted, or no further. */
 async function deleteVersion(
-  { store }: PruneOptions,
-  hold: Hold,
+  store: ObjectStore,
+  lease: Lease,
   { name, version, objects }: SurveyedVersion,
 ): Promise<boolean> {
   const manifestKey = buildKey(name, version, MANIFEST_FILE);
-  const inOrder = objects.toSorted(
+  const manifestFirst = objects.toSorted(
     (one, other) => Number(other.key === manifestKey) - Number(one.key === manifestKey),
   );
-  for (const { key } of inOrder) {
-    // Under the hold only software that knows of no holds begins to serve it.
+  for (const { key } of manifestFirst) {
+    // Older software knows no leases and may serve it in spite of this one.
     if (findServed((await readPointer(store))?.pointer, name)?.version === version) {
       return false;
     }
-    await hold.assure();
+    await lease.assure();
     await store.delete(key);
   }
   return true;
@@ -210,9 +232,56 @@ function forget(ledger: Ledger, isForgotten: (entry: ServedVersion) => boolean):
   return history.length === ledger.history.length ? ledger : { ...ledger, history };
 }
 
-/** Entries of versions of which nothing is left, as there are after a deleter that was killed. */
-function findVanished({ ledger, versions }: Survey): ServedVersion[] {
-  return ledger.history.filter(
-    (entry) => !versions.some((version) => isSameVersion(version, entry)),
-  );
+export interface PinOptions extends WriteOptions {
+  readonly id: VersionId;
+  /** Why it is pinned; at most 200 characters. */
+  readonly note?: string;
+}
+
+/**
+ * Pins a version: it is never pruned, whatever its age.
+ *
+ * @returns  True when the ledger was changed, or for a dry run would be.
+ * @throws PublishError  `not_whole`, when there is no such version; `too_many_pins`.
+ */
+export async function pinVersion(options: PinOptions): Promise<boolean> {
+  const { store, now, id, note = '', dryRun = false } = options;
+  const isPinned = ({ pins }: Ledger): boolean =>
+    pins.some((pin) => isSameVersion(pin, id) && pin.note === note);
+  const { ledger } = await readLedger(store);
+  await requireManifest(store, id);
+  if (isPinned(ledger) || dryRun) {
+    return !isPinned(ledger);
+  }
+  const lease = await leaseToKeep(options, id);
+  await withLease(lease, async () => {
+    // Checked again: it may have been deleted before the lease began, but not any more.
+    await requireManifest(store, id);
+    await lease.assure();
+    await lease.release((present) => {
+      const others = present.pins.filter((pin) => !isSameVersion(pin, id));
+      if (others.length >= LEDGER_LIMITS.pins) {
+        throw new PublishError(store.description, { reason: 'too_many_pins', pins: others.length });
+      }
+      const { name, version } = id;
+      const pin = { name, version, pinnedAt: now().toISOString(), note };
+      return isPinned(present) ? present : { ...present, pins: [...others, pin] };
+    });
+  });
+  return true;
+}
+
+/** @returns  True when the ledger was changed, or for a dry run would be. */
+export async function unpinVersion(options: PinOptions): Promise<boolean> {
+  const { ledger } = await readLedger(options.store);
+  if (!includesVersion(ledger.pins, options.id)) {
+    return false;
+  }
+  if (options.dryRun !== true) {
+    await changeLedger(options, (present) => {
+      const pins = present.pins.filter((pin) => !isSameVersion(pin, options.id));
+      return pins.length === present.pins.length ? present : { ...present, pins };
+    });
+  }
+  return true;
 }

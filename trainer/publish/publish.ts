@@ -1,19 +1,20 @@
 /**
- * Publishing a model: its files under keys that never change, then its manifest, then, by compare-and-swap, the one
- * pointer to what is served. Stopped anywhere, the old model is served and the command can be repeated; publishing what
- * is served already changes nothing. The whole protocol: docs/publication.md.
+ * Publishes a model: writes its files under keys that never change, then its manifest, and then
+ * moves the pointer to what is served. When it is stopped anywhere, the old model is served and the
+ * command can be repeated. The protocol is in docs/publication.md.
  */
 import { buildKey, encodeManifest, hashBytes, MANIFEST_FILE } from '../../shared/model/artifact.ts';
 import { buildSignaturePath } from '../../shared/model/signature.ts';
-import { holding, holdToKeep } from './hold.ts';
+import { readArtifactFolder } from './artifact-folder.ts';
+import { leaseToKeep, withLease } from './lease.ts';
+import { findServed, readLedger } from './ledger.ts';
 import {
-  changeLedger,
-  findServed,
-  readLedger,
-  recordServed,
-  type Ledger,
-  type Publication,
-} from './ledger.ts';
+  mergePointer,
+  movePointer,
+  readPointer,
+  recordReplaced,
+  type StoredPointer,
+} from './pointer.ts';
 import type { Signer } from './signing.ts';
 import {
   describeObject,
@@ -21,50 +22,41 @@ import {
   isThere,
   planUpload,
   putOnce,
+  requireConditionalWrites,
   type PublishedObject,
   type Upload,
-} from './upload.ts';
-import { readArtifactFolder } from './artifact-folder.ts';
-import type { Waiting } from '../../storage/backoff.ts';
-import { requireConditionalWrites } from './conditional-writes.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
-import { mergePointer, movePointer, readPointer, type StoredPointer } from './served-pointer.ts';
+  type Publication,
+  type WriteOptions,
+} from './writes.ts';
 
-export interface PublishOptions {
-  /** Not closed. */
-  readonly store: ObjectStore;
+export interface PublishOptions
+  extends Publication, Pick<WriteOptions, 'allowUnsafePointer' | 'dryRun'> {
   /** The artifact's folder. */
   readonly folder: string;
-  /** True to serve this model where a request names none. The first model of a store is that in any case. */
+  /** True to serve this model where a request names none. A store's first model is the default. */
   readonly makeDefault: boolean;
-  /** Signs the manifest; the signature lies beside it. Of a version that is published already it is added. */
+  /** Signs the manifest; a version that is published already gets the signature, too. */
   readonly signer?: Signer | undefined;
-  readonly now: () => Date;
-  /** True to go on with a store that ignores conditions; the pointer may then lose an entry to another publisher. */
-  readonly allowUnsafePointer?: boolean;
-  /** True to check everything and write nothing. */
-  readonly dryRun?: boolean;
   readonly onProgress?: (event: PublishEvent) => void;
-  readonly waiting?: Waiting;
 }
 
 export type PublishEvent =
   | { readonly type: 'uploaded' | 'already_there'; readonly object: PublishedObject }
   | { readonly type: 'conditions_ignored' }
-  /** The version is being deleted, which is waited for. */
+  /** Publishing waits because the version is being deleted. */
   | { readonly type: 'waiting'; readonly until: Date };
 
 export interface PublishResult {
   readonly name: string;
   readonly version: string;
-  /** What was written, or for a dry run would be. */
+  /** Objects that were written, or for a dry run would be. */
   readonly uploaded: readonly PublishedObject[];
   readonly alreadyThere: readonly PublishedObject[];
   /** True when the pointer was changed, or for a dry run would be. */
   readonly pointerMoved: boolean;
   /** The version of this model that was served before; null when there was none. */
   readonly previousVersion: string | null;
-  /** The model that is served when a request names none. */
+  /** The model that is served where a request names none. */
   readonly defaultName: string;
   readonly previousDefaultName: string | null;
 }
@@ -73,108 +65,89 @@ export interface PublishResult {
  * Publishes an artifact folder.
  *
  * @throws ArtifactFolderError  When the folder is not one whole artifact.
- * @throws PublishError         When the store holds what must not be overwritten, or does not keep its word.
- * @throws StorageError         When the store fails.
+ * @throws PublishError         When publishing would overwrite something, or cannot be safe.
+ * @throws StorageError
  */
 export async function publishArtifact(options: PublishOptions): Promise<PublishResult> {
-  const {
-    store,
-    folder,
-    dryRun = false,
-    allowUnsafePointer = false,
-    onProgress = () => {},
-  } = options;
+  const { store, folder, signer, makeDefault, dryRun = false, onProgress } = options;
   const { manifest, files } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
-  const { signer } = options;
-  const signatures =
-    signer === undefined
-      ? []
-      : [[buildSignaturePath(signer.publicKey.id), signer.sign(manifestBytes)] as const];
-  // The manifest comes last: where it lies, all that it lists lies too.
-  const uploads = [...files, ...signatures, [MANIFEST_FILE, manifestBytes] as const].map(
-    ([path, content]) => planUpload(buildKey(name, version, path), content),
+  const contents = new Map(files);
+  if (signer !== undefined) {
+    contents.set(buildSignaturePath(signer.publicKey.id), signer.sign(manifestBytes));
+  }
+  // The manifest comes last: where it is, all files that it lists are, too.
+  contents.set(MANIFEST_FILE, manifestBytes);
+  const uploads = [...contents].map(([path, content]) =>
+    planUpload(buildKey(name, version, path), content),
   );
 
   const before = await readPointer(store);
-  await readLedger(store); // Refused where it cannot be understood, before anything is written.
+  await readLedger(store); // A ledger that is refused stops the command before it writes.
   const missing: Upload[] = [];
-  const alreadyThere: Upload[] = [];
+  const alreadyThere: PublishedObject[] = [];
   for (const upload of uploads) {
     if (await isThere(store, upload)) {
-      alreadyThere.push(upload);
-      onProgress({ type: 'already_there', object: describeObject(upload) });
+      const object = describeObject(upload);
+      alreadyThere.push(object);
+      onProgress?.({ type: 'already_there', object });
     } else {
       missing.push(upload);
     }
   }
-  const published = {
-    name,
-    version,
-    manifestSha256: hashBytes(manifestBytes),
-    makeDefault: options.makeDefault,
-  };
-  const wanted = mergePointer(store, before, published, options.now);
+  const published = { name, version, manifestSha256: hashBytes(manifestBytes), makeDefault };
+  const wanted = mergePointer(options, before, published);
   const result = {
     name,
     version,
     uploaded: missing.map(describeObject),
-    alreadyThere: alreadyThere.map(describeObject),
+    alreadyThere,
     pointerMoved: wanted !== null,
-    ...describeMove(before, name),
+    ...describeBefore(before, name),
     defaultName: (wanted ?? before?.pointer)?.default ?? name,
   };
   if (dryRun || (missing.length === 0 && wanted === null)) {
     return result;
   }
 
-  const isSafe = await requireConditionalWrites(store, allowUnsafePointer, () =>
-    onProgress({ type: 'conditions_ignored' }),
-  );
-  const { now, waiting } = options;
-  const publication: Publication = { store, now, waiting };
-  const record = (pointer: StoredPointer) => (ledger: Ledger) =>
-    recordServed(ledger, pointer?.pointer, published, now());
-  const hold = await holdToKeep(publication, published, record(before), (_, until) =>
-    onProgress({ type: 'waiting', until }),
-  );
-  return holding(hold, async () => {
+  const writeOptions = {
+    ...options,
+    onConditionsIgnored: () => onProgress?.({ type: 'conditions_ignored' }),
+    onWait: (_: unknown, until: Date) => onProgress?.({ type: 'waiting', until }),
+  };
+  const isSafe = await requireConditionalWrites(writeOptions);
+  const record = recordReplaced(options, before, published);
+  const lease = await leaseToKeep(writeOptions, published, record);
+  return withLease(lease, async () => {
     const uploaded: PublishedObject[] = [];
-    /** Puts what is not there: a second time what was deleted meanwhile. */
-    const putMissing = async (wantedThere: readonly Upload[]): Promise<void> => {
-      for (const upload of await findMissing(store, published, wantedThere)) {
-        await hold.assure();
+    const putMissing = async (): Promise<void> => {
+      for (const upload of await findMissing(store, published, uploads)) {
+        await lease.assure();
         await putOnce(store, upload);
-        uploaded.push(describeObject(upload));
-        onProgress({ type: 'uploaded', object: describeObject(upload) });
+        const object = describeObject(upload);
+        uploaded.push(object);
+        onProgress?.({ type: 'uploaded', object });
       }
     };
-    await putMissing(uploads);
-    const move = await movePointer(store, published, {
-      now,
-      waiting,
-      isSafe,
-      prepare: async (replaced) => {
-        await changeLedger(publication, record(replaced));
-        await hold.assure();
-      },
-    });
-    await putMissing(uploads);
+    await putMissing();
+    const move = await movePointer(options, published, { lease, isSafe });
+    // Puts back what a delete removed that was on its way for longer than any lease.
+    await putMissing();
+    const isUploaded = ({ key }: PublishedObject): boolean =>
+      uploaded.some((object) => object.key === key);
     return {
       ...result,
-      ...describeMove(move.before, name),
+      ...describeBefore(move.before, name),
       uploaded,
-      alreadyThere: result.alreadyThere.filter(
-        ({ key }) => !uploaded.some((object) => object.key === key),
-      ),
-      pointerMoved: move.moved,
+      alreadyThere: alreadyThere.filter((object) => !isUploaded(object)),
+      pointerMoved: move.isMoved,
       defaultName: move.defaultName,
     };
   });
 }
 
-function describeMove(
+function describeBefore(
   before: StoredPointer,
   name: string,
 ): Pick<PublishResult, 'previousVersion' | 'previousDefaultName'> {

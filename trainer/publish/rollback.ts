@@ -1,30 +1,17 @@
 /**
- * Rolling back: the pointer is moved to a version that is in the store and whole, under a hold that keeps it there.
+ * Rolls back: moves the pointer to a whole version in the store, under a lease that keeps it there.
  */
-import { requireConditionalWrites } from './conditional-writes.ts';
+import { leaseToKeep, withLease } from './lease.ts';
+import { findPrevious, findServed, readLedger } from './ledger.ts';
+import { movePointer, readPointer, recordReplaced } from './pointer.ts';
 import { PublishError } from './publish-error.ts';
-import { movePointer, readPointer, type Published, type StoredPointer } from './served-pointer.ts';
-import { requireManifest, requireWhole } from './check-version.ts';
-import { holding, holdToKeep, type OnWait } from './hold.ts';
-import {
-  changeLedger,
-  findPrevious,
-  findServed,
-  readLedger,
-  recordServed,
-  type Ledger,
-  type Publication,
-} from './ledger.ts';
+import { requireManifest, requireWhole } from './verify.ts';
+import { requireConditionalWrites, type WriteOptions } from './writes.ts';
 
-export interface RollbackOptions extends Publication {
+export interface RollbackOptions extends WriteOptions {
   readonly name: string;
-  /** The version that was served before the present one when not given. */
+  /** The version served before the present one when not given. */
   readonly version?: string | undefined;
-  /** True to check everything and write nothing. */
-  readonly dryRun?: boolean;
-  readonly allowUnsafePointer?: boolean;
-  readonly onWait?: OnWait;
-  readonly onConditionsIgnored?: () => void;
 }
 
 export interface RollbackResult {
@@ -36,13 +23,13 @@ export interface RollbackResult {
 }
 
 /**
- * Serves an earlier version of a model again. Which model is the default stays as it is.
+ * Serves an earlier version of a model again. The default model stays the same.
  *
  * @throws PublishError  When there is none, it is not whole, or others moved the pointer meanwhile.
- * @throws StorageError  When the store fails.
+ * @throws StorageError
  */
 export async function rollBack(options: RollbackOptions): Promise<RollbackResult> {
-  const { store, now, waiting, name, dryRun = false } = options;
+  const { store, name, dryRun = false } = options;
   const pointer = await readPointer(store);
   const served = findServed(pointer?.pointer, name);
   if (served === undefined) {
@@ -58,57 +45,36 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackResult
   if (version === served.version) {
     return { ...result, pointerMoved: false };
   }
-  const target = {
-    name,
-    version,
-    manifestSha256: await requireWhole(store, { name, version }),
-    makeDefault: false,
-  };
+  const manifestSha256 = await requireWhole(store, { name, version });
+  const target = { name, version, manifestSha256, makeDefault: false };
   if (dryRun) {
     return { ...result, pointerMoved: true };
   }
 
-  const isSafe = await requireConditionalWrites(
-    store,
-    options.allowUnsafePointer === true,
-    options.onConditionsIgnored ?? (() => {}),
-  );
-  const record = (before: StoredPointer) => (present: Ledger) =>
-    recordServed(present, before?.pointer, target, now());
-  const hold = await holdToKeep(options, target, record(pointer), options.onWait);
-  return holding(hold, async () => {
-    // Again, since it may have been deleted before the hold began. From here on it cannot be.
+  const isSafe = await requireConditionalWrites(options);
+  const lease = await leaseToKeep(options, target, recordReplaced(options, pointer, target));
+  return withLease(lease, async () => {
+    // Checked again: it may have been deleted before the lease began, but not any more.
     await requireWhole(store, target);
-    const { moved } = await movePointer(store, target, {
-      now,
-      waiting,
+    const { isMoved } = await movePointer(options, target, {
+      lease,
       isSafe,
-      prepare: async (before) => {
-        requireUnmoved(options, target, served.version, before);
-        await changeLedger(options, record(before));
-        await hold.assure();
+      // A rollback replaces the version that was served when the command began, and no other.
+      check(before) {
+        const found = findServed(before?.pointer, name)?.version ?? 'none';
+        if (found !== served.version) {
+          const failure = {
+            reason: 'served_changed',
+            name,
+            expected: served.version,
+            found,
+          } as const;
+          throw new PublishError(store.description, failure);
+        }
       },
     });
-    // What a deleter took whose request was on its way for longer than any hold lasts, only a publisher can put back.
+    // A delete that was on its way for longer than any lease: only publishing again can heal that.
     await requireManifest(store, target);
-    return { ...result, pointerMoved: moved };
+    return { ...result, pointerMoved: isMoved };
   });
-}
-
-/** Who rolls back means the version that was served when the command began. */
-function requireUnmoved(
-  { store }: Publication,
-  { name }: Published,
-  version: string,
-  before: StoredPointer,
-): void {
-  const found = findServed(before?.pointer, name)?.version;
-  if (found !== version) {
-    throw new PublishError(store.description, {
-      reason: 'served_changed',
-      name,
-      expected: version,
-      found: found ?? 'none',
-    });
-  }
 }

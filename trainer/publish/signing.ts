@@ -1,6 +1,6 @@
 /**
- * The publisher's side of signatures: private keys in files, made and used by Node's own Ed25519. A private key is never
- * printed, nor a part of an error.
+ * Signatures of manifests: private keys in files, used by Node's own Ed25519, and signing of
+ * versions that are published already. No private key is ever printed or part of an error.
  */
 import {
   createPrivateKey,
@@ -10,27 +10,36 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
-import { namePublicKey, type PublicKey } from '../../shared/model/signature.ts';
+import {
+  ARTIFACT_LIMITS,
+  buildKey,
+  hashBytes,
+  MANIFEST_FILE,
+} from '../../shared/model/artifact.ts';
+import { buildSignaturePath, namePublicKey, type PublicKey } from '../../shared/model/signature.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { leaseToKeep, withLease } from './lease.ts';
+import { createNotWhole, requireManifest, requireWhole } from './verify.ts';
+import { isThere, planUpload, putOnce, type VersionId, type WriteOptions } from './writes.ts';
 
-/** A key file that cannot be used or written; the message names the file. */
+/** A key file cannot be used or written; the message names the file. */
 export class KeyFileError extends ExpectedError {
   override name = 'KeyFileError' as const;
 }
 
-/** Signs manifests. Holds the private key in a closure, so that no log or inspection shows it. */
+/** Holds the private key in a closure, so that no log or inspection shows it. */
 export interface Signer {
   readonly publicKey: PublicKey;
   /** @returns  64 bytes, always the same for the same bytes (RFC 8032). */
   sign(bytes: Uint8Array): Uint8Array;
 }
 
-/** Far above any key file. */
+/** Far above the size of any key file. */
 const MAX_KEY_FILE_BYTES = 16 * 1024;
 
 /**
- * Reads a private key: PKCS 8 as PEM, as `models keygen` and `openssl genpkey -algorithm ed25519` write it.
- * @throws KeyFileError  When it is not there or no such key.
+ * Reads a private key: PKCS 8 in PEM, from `models keygen` or `openssl genpkey -algorithm ed25519`.
+ * @throws KeyFileError
  */
 export async function readSigner(path: string): Promise<Signer> {
   const text = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
@@ -48,11 +57,12 @@ function parsePrivateKey(path: string, text: Buffer): KeyObject {
   try {
     key = text.length > MAX_KEY_FILE_BYTES ? undefined : createPrivateKey(text);
   } catch {
-    key = undefined; // Its message may quote the file.
+    key = undefined; // The error's message may quote the file.
   }
   if (key?.asymmetricKeyType !== 'ed25519') {
     throw new KeyFileError(
-      `${path}: expected an Ed25519 private key in PEM without a passphrase; \`npm run models -- keygen --out FILE\` makes one`,
+      `${path}: expected an Ed25519 private key in PEM without a passphrase; ` +
+        '`npm run models -- keygen --out FILE` makes one',
     );
   }
   return key;
@@ -66,9 +76,7 @@ function exportPublicKey(key: KeyObject): PublicKey {
 
 /**
  * Makes a key pair and writes the private key, readable by its owner alone.
- *
- * @param path  A file that is not there yet.
- * @throws KeyFileError  When it is there, or cannot be written.
+ * @throws KeyFileError  When the file exists, or cannot be written.
  */
 export async function createKeyFile(path: string): Promise<PublicKey> {
   const { privateKey } = generateKeyPairSync('ed25519');
@@ -89,4 +97,39 @@ export async function createKeyFile(path: string): Promise<PublicKey> {
     );
   }
   return exportPublicKey(privateKey);
+}
+
+export interface SignOptions extends WriteOptions {
+  readonly id: VersionId;
+  readonly signer: Signer;
+}
+
+/**
+ * Signs a published version, after checking that it is whole: a signature vouches for the upload.
+ *
+ * @returns  False when this key's signature is there already.
+ * @throws PublishError  When the version is not whole, or another object is in the way.
+ */
+export async function signVersion(options: SignOptions): Promise<boolean> {
+  const { store, id, signer, dryRun = false } = options;
+  const sha256 = await requireWhole(store, id);
+  const key = buildKey(id.name, id.version, MANIFEST_FILE);
+  const manifest = await store.get(key, { maxBytes: ARTIFACT_LIMITS.manifestBytes });
+  if (manifest === null || hashBytes(manifest.bytes) !== sha256) {
+    throw createNotWhole(store, id, [{ key, problem: 'was changed while it was read' }]);
+  }
+  const path = buildSignaturePath(signer.publicKey.id);
+  const upload = planUpload(buildKey(id.name, id.version, path), signer.sign(manifest.bytes));
+  if (await isThere(store, upload)) {
+    return false;
+  }
+  if (!dryRun) {
+    const lease = await leaseToKeep(options, id);
+    await withLease(lease, async () => {
+      await requireManifest(store, id);
+      await lease.assure();
+      await putOnce(store, upload);
+    });
+  }
+  return true;
 }

@@ -1,37 +1,220 @@
 /**
- * Verifies all that is published: every version whole, the pointer and the pins naming versions that are there.
+ * Verifies versions in a store: reads every object, compares size and SHA-256 with the manifest,
+ * decodes the weights and verifies signatures.
  */
-import { POINTER_KEY } from '../../shared/model/artifact.ts';
-import type { PublicKey } from '../../shared/model/signature.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
-import { checkVersion, type CheckedVersion, type Fault } from './check-version.ts';
-import { findServed, isSameVersion, LEDGER_KEY, nameVersion, type VersionId } from './ledger.ts';
-import { surveyStore, type Survey } from './survey.ts';
+import {
+  ARTIFACT_LIMITS,
+  ArtifactError,
+  buildKey,
+  buildVersionPrefix,
+  decodeWeights,
+  hashBytes,
+  MANIFEST_FILE,
+  parseManifest,
+  POINTER_KEY,
+  verifyFile,
+  WEIGHTS_FILE,
+  type Manifest,
+} from '../../shared/model/artifact.ts';
+import {
+  buildSignaturePath,
+  parseSignaturePath,
+  SIGNATURE_BYTES,
+  verifySignature,
+  type PublicKey,
+} from '../../shared/model/signature.ts';
+import { isTooLarge, type ListedObject, type ObjectStore } from '../../storage/object-store.ts';
+import { listMissing, surveyStore } from './catalogue.ts';
+import { findServed, LEDGER_KEY } from './ledger.ts';
+import { nameVersion, type VersionId } from './writes.ts';
+import { PublishError } from './publish-error.ts';
+
+/** A problem with an object. */
+export interface Fault {
+  readonly key: string;
+  readonly problem: string;
+}
+
+export interface CheckedVersion extends VersionId {
+  readonly faults: readonly Fault[];
+  /** Absent when it could not be read or trusted. */
+  readonly manifest?: Manifest;
+  readonly manifestSha256?: string;
+  readonly objects: number;
+  readonly bytes: number;
+  /** Ids of keys whose signatures are there; with `publicKeys` only the verified ones. */
+  readonly signedBy: readonly string[];
+}
+
+export interface CheckOptions {
+  /** The version's objects, as listed. */
+  readonly objects: readonly ListedObject[];
+  /** The pointer's promise, where it serves this version. */
+  readonly manifestSha256?: string | undefined;
+  /** When there are any, one of them must have signed the manifest. */
+  readonly publicKeys?: readonly PublicKey[];
+}
+
+/** @throws StorageError  When the store fails; problems with the version are in `faults`. */
+export async function checkVersion(
+  store: ObjectStore,
+  { name, version }: VersionId,
+  { objects, manifestSha256, publicKeys = [] }: CheckOptions,
+): Promise<CheckedVersion> {
+  const faults: Fault[] = [];
+  const folder = buildKey(name, version, '');
+  const note = (path: string, problem: string): void =>
+    void faults.push({ key: folder + path, problem });
+
+  /** @returns  undefined for an object that is missing or too large, which is a fault. */
+  async function read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    try {
+      const object = await store.get(folder + path, { maxBytes });
+      if (object === null) {
+        note(path, 'is missing');
+      }
+      return object?.bytes;
+    } catch (cause) {
+      if (isTooLarge(cause)) {
+        note(path, `has more than the ${maxBytes} bytes that it may have`);
+        return undefined;
+      }
+      throw cause;
+    }
+  }
+
+  function noteFailure<T>(path: string, check: () => T): T | undefined {
+    try {
+      return check();
+    } catch (cause) {
+      if (cause instanceof ArtifactError) {
+        note(path, cause.message);
+        return undefined;
+      }
+      throw cause;
+    }
+  }
+
+  /** Without public keys nothing can be verified, and all signatures are listed. */
+  async function findSigners(manifest: Uint8Array, signed: readonly string[]): Promise<string[]> {
+    const signers: string[] = [];
+    for (const publicKey of publicKeys.filter(({ id }) => signed.includes(id))) {
+      const path = buildSignaturePath(publicKey.id);
+      const signature = await read(path, SIGNATURE_BYTES);
+      if (signature !== undefined && (await verifySignature(publicKey, signature, manifest))) {
+        signers.push(publicKey.id);
+      } else if (signature !== undefined) {
+        note(path, 'is not the signature of this manifest');
+      }
+    }
+    if (publicKeys.length > 0 && signers.length === 0) {
+      note(MANIFEST_FILE, 'is not signed by any of the public keys given');
+    }
+    return publicKeys.length === 0 ? [...signed] : signers;
+  }
+
+  const manifestBytes = await read(MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
+  const expected = {
+    name,
+    version,
+    ...(manifestSha256 !== undefined && { sha256: manifestSha256 }),
+  };
+  const parsed =
+    manifestBytes && noteFailure(MANIFEST_FILE, () => parseManifest(manifestBytes, expected));
+  const paths = objects.map(({ key }) => key.slice(folder.length));
+  if (parsed !== undefined) {
+    const { files } = parsed.manifest;
+    for (const file of files) {
+      // One byte more than listed, so that a longer file fails as such.
+      const bytes = await read(file.path, file.bytes + 1);
+      noteFailure(file.path, () => {
+        if (bytes !== undefined) {
+          verifyFile(file, bytes);
+        }
+        if (bytes !== undefined && file.path === WEIGHTS_FILE) {
+          decodeWeights(parsed, bytes);
+        }
+      });
+    }
+    const listed = new Set([MANIFEST_FILE, ...files.map((file) => file.path)]);
+    for (const path of paths) {
+      if (!listed.has(path) && parseSignaturePath(path) === undefined) {
+        note(path, 'is not listed in the manifest');
+      }
+    }
+  }
+  const signed = paths.map(parseSignaturePath).filter((id) => id !== undefined);
+  const signedBy = manifestBytes === undefined ? [] : await findSigners(manifestBytes, signed);
+  return {
+    name,
+    version,
+    faults,
+    ...(parsed !== undefined && { manifest: parsed.manifest }),
+    ...(manifestBytes !== undefined && { manifestSha256: hashBytes(manifestBytes) }),
+    objects: objects.length,
+    bytes: objects.reduce((sum, object) => sum + object.bytes, 0),
+    signedBy,
+  };
+}
+
+/**
+ * Checks that a version's manifest is there, and so, written last and deleted first, the version.
+ * @throws PublishError  `not_whole`.
+ */
+export async function requireManifest(store: ObjectStore, id: VersionId): Promise<void> {
+  const key = buildKey(id.name, id.version, MANIFEST_FILE);
+  const listed = await store.list(buildVersionPrefix(id.name, id.version));
+  if (!listed.some((object) => object.key === key)) {
+    throw createNotWhole(store, id, [{ key, problem: 'is missing' }]);
+  }
+}
+
+/**
+ * Checks that a version is whole.
+ *
+ * @returns  The SHA-256 of its manifest.
+ * @throws PublishError  `not_whole`, with all faults.
+ */
+export async function requireWhole(store: ObjectStore, id: VersionId): Promise<string> {
+  const objects = await store.list(buildVersionPrefix(id.name, id.version));
+  const { faults, manifestSha256 } = await checkVersion(store, id, { objects });
+  if (faults.length > 0 || manifestSha256 === undefined) {
+    throw createNotWhole(store, id, faults);
+  }
+  return manifestSha256;
+}
+
+export function createNotWhole(
+  { description }: ObjectStore,
+  id: VersionId,
+  faults: readonly Fault[],
+): PublishError {
+  return new PublishError(description, { reason: 'not_whole', version: nameVersion(id), faults });
+}
 
 export interface Verification {
   readonly versions: readonly CheckedVersion[];
-  /** What a publisher or a deleter left that was killed: no fault, since nothing serves it; `prune` deletes it. */
+  /** Incomplete versions that a killed process left. No faults: nothing serves them. */
   readonly leftovers: readonly VersionId[];
-  /** All that was found, those of the versions too. */
+  /** All faults, those of the versions too. */
   readonly faults: readonly Fault[];
 }
 
 export interface VerifyOptions {
-  /** Of one model, or of one version of it; of everything when not given. */
+  /** One model, or one version of it; everything when not given. */
   readonly only?: { readonly name: string; readonly version: string | undefined } | undefined;
   readonly publicKeys?: readonly PublicKey[];
   readonly onChecked?: (version: CheckedVersion) => void;
 }
 
 /**
- * Reads and checks what is published. Writes nothing.
+ * Verifies every version, and that pointer and pins name versions that are there.
  * @throws PublishError, StorageError
  */
 export async function verifyStore(
   store: ObjectStore,
-  options: VerifyOptions = {},
+  { only, publicKeys = [], onChecked }: VerifyOptions = {},
 ): Promise<Verification> {
-  const { only, publicKeys = [], onChecked = () => {} } = options;
   const survey = await surveyStore(store);
   const isMeant = ({ name, version }: VersionId): boolean =>
     only === undefined ||
@@ -47,40 +230,18 @@ export async function verifyStore(
       continue;
     }
     const manifestSha256 = isServed ? served.manifestSha256 : undefined;
-    const checked = await checkVersion(
-      store,
-      { name, version },
-      { objects, manifestSha256, publicKeys },
-    );
+    const checked = await checkVersion(store, surveyed, { objects, manifestSha256, publicKeys });
     versions.push(checked);
-    onChecked(checked);
+    onChecked?.(checked);
   }
-  const faults = [
-    ...versions.flatMap((version) => version.faults),
-    ...findDangling(survey)
-      .filter((each) => isMeant(each.id))
-      .map(({ fault }) => fault),
-  ];
-  return { versions, leftovers, faults };
-}
-
-/** Versions that pointer or pins name and of which nothing is there. */
-function findDangling({
-  pointer,
-  ledger,
-  versions,
-}: Survey): { readonly id: VersionId; readonly fault: Fault }[] {
-  const named = [
-    ...Object.entries(pointer?.pointer.models ?? {}).map(([name, { version }]) => ({
-      key: POINTER_KEY,
-      id: { name, version },
-    })),
-    ...ledger.pins.map(({ name, version }) => ({ key: LEDGER_KEY, id: { name, version } })),
-  ];
-  return named
-    .filter(({ id }) => !versions.some((version) => isSameVersion(version, id)))
-    .map(({ key, id }) => ({
-      id,
-      fault: { key, problem: `names ${nameVersion(id)}, of which nothing is there` },
-    }));
+  const missing = listMissing(survey).filter(isMeant);
+  const dangling = missing.map((id) => ({
+    key: id.namedBy === 'pointer' ? POINTER_KEY : LEDGER_KEY,
+    problem: `names ${nameVersion(id)}, of which nothing is there`,
+  }));
+  return {
+    versions,
+    leftovers,
+    faults: [...versions.flatMap(({ faults }) => faults), ...dangling],
+  };
 }

@@ -4,7 +4,7 @@
  *
  *   node models-child.ts '{"store":{"folder":"…"},"command":"publish","folder":"…"}'
  */
-import { pinVersion, unpinVersion } from '../../../trainer/publish/pin.ts';
+import { pinVersion, unpinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { rollBack } from '../../../trainer/publish/rollback.ts';
 import { publishArtifact } from '../../../trainer/publish/publish.ts';

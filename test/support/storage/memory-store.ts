@@ -42,6 +42,10 @@ export function createMemoryStore(
       }
       return object === undefined ? null : { bytes: object.bytes.slice(), etag: object.etag };
     },
+    async getIfChanged(key, etag, options) {
+      const object = await this.get(key, options);
+      return object?.etag === etag ? 'unchanged' : object;
+    },
     async put(key, bytes, condition) {
       checkKey(description, key);
       const there = objects.get(key);

@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkConditionalWrites } from '../../../trainer/publish/conditional-writes.ts';
+import { checkConditionalWrites } from '../../../trainer/publish/writes.ts';
 import {
   StorageError,
   type ObjectStore,

@@ -1,6 +1,6 @@
 /**
- * Real S3 servers for tests, on the loopback interface: versitygw, an independent server in Go, and the local S3
- * endpoint of `wrangler dev`. Started as processes, stopped by their ids.
+ * S3 servers for tests, on the loopback interface: versitygw, an independent server in Go; moto, an
+ * emulator in Python; and the local S3 endpoint of `wrangler dev`. Processes are stopped by their ids.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LOCAL_BUCKET } from '../../../storage/local-r2.ts';
-import type { S3Credentials } from '../../../storage/s3-credentials.ts';
+import type { S3Credentials } from '../../../storage/s3-location.ts';
 
 /** A running server with one empty bucket. */
 export interface S3Server {
@@ -25,19 +25,43 @@ export interface S3Server {
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const VERSITYGW = join(PROJECT, '.digitmint/bin/versitygw');
+const MOTO = join(PROJECT, '.digitmint/moto');
 const START_TIMEOUT_MS = 30_000;
 
 /**
- * True when versitygw is installed. Where DIGITMINT_REQUIRE_S3=1 it must be, so that its tests cannot be left out
- * without anyone noticing.
+ * True when versitygw is installed. DIGITMINT_REQUIRE_S3=1 requires it, so that nobody skips its
+ * tests without noticing.
  * @throws Error  When it is required and not installed.
  */
 export function hasVersitygw(): boolean {
-  const isInstalled = existsSync(VERSITYGW);
-  if (!isInstalled && process.env['DIGITMINT_REQUIRE_S3'] === '1') {
-    throw new Error(`DIGITMINT_REQUIRE_S3=1: expected ${VERSITYGW}; run dev/install-versitygw.sh`);
+  return isInstalled(VERSITYGW, 'dev/install-versitygw.sh');
+}
+
+/** The same for moto. */
+export function hasMoto(): boolean {
+  return isInstalled(join(MOTO, 'version'), 'dev/install-moto.sh');
+}
+
+function isInstalled(file: string, script: string): boolean {
+  const isThere = existsSync(file);
+  if (!isThere && process.env['DIGITMINT_REQUIRE_S3'] === '1') {
+    throw new Error(`DIGITMINT_REQUIRE_S3=1: expected ${file}; run ${script}`);
   }
-  return isInstalled;
+  return isThere;
+}
+
+/** Starts moto. It does not check signatures. */
+export async function startMoto(bucket = 'digitmint-test'): Promise<S3Server> {
+  const port = await findFreePort();
+  const endpoint = `http://127.0.0.1:${port}`;
+  const child = spawn(join(MOTO, 'bin/python'), ['-m', 'moto.server', '-p', String(port)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const credentials = { accessKeyId: 'moto-test-key', secretAccessKey: 'moto-test-secret' };
+  const parts = { endpoint, region: 'us-east-1', bucket, credentials };
+  const server = await waitForServer(child, parts, endpoint, () => Promise.resolve());
+  await fetch(`${endpoint}/${bucket}`, { method: 'PUT' });
+  return server;
 }
 
 /** Starts versitygw on a temporary folder. */

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { namePublicKey } from '../../../shared/model/signature.ts';
-import { LEASE_MS } from '../../../trainer/publish/hold.ts';
+import { LEASE_MS } from '../../../trainer/publish/lease.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
-import { pinVersion } from '../../../trainer/publish/pin.ts';
+import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { rollBack } from '../../../trainer/publish/rollback.ts';
-import { signVersion } from '../../../trainer/publish/sign.ts';
+import { signVersion } from '../../../trainer/publish/signing.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
 import { publishArtifact } from '../../../trainer/publish/publish.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
@@ -162,7 +162,7 @@ describe.each(COMMANDS)('$what', ({ run, served: [before, after], check }) => {
         expect((await readServed(store))['mlp']).toBe(after.manifest.version);
         await check(store);
         expect((await verifyStore(store)).faults).toEqual([]);
-        // What the killed one held it does not hold for ever.
+        // The killed command's lease ends by itself.
         const { holds } = (await readLedger(store)).ledger;
         expect(holds.length).toBeLessThanOrEqual(1);
         expect(
@@ -176,7 +176,7 @@ describe.each(COMMANDS)('$what', ({ run, served: [before, after], check }) => {
   );
 });
 
-it('a version whose deletion was killed at any operation is published again, after a wait when it is still held', async () => {
+it('a version whose deletion was killed at any operation is published again, if need be after the lease', async () => {
   let waited = 0;
   for (let dieAt = 1, isOver = false; !isOver; dieAt += 1) {
     const store = await openFilled();

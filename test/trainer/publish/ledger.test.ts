@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Pointer } from '../../../shared/model/artifact.ts';
-import { holdToDelete, holdToKeep, LEASE_MS } from '../../../trainer/publish/hold.ts';
+import { leaseToDelete, leaseToKeep, LEASE_MS } from '../../../trainer/publish/lease.ts';
 import {
   changeLedger,
   findPrevious,
@@ -95,7 +95,6 @@ describe('in a store', () => {
   const now = (): Date => new Date(nowMs);
   const waiting = { sleep: (ms: number) => Promise.resolve(void (nowMs += ms)), random: () => 1 };
   const id = { name: 'mlp', version: buildVersion(1) };
-  const unchanged = (ledger: Ledger): Ledger => ledger;
   beforeEach(async () => {
     base = await mkdtemp(join(tmpdir(), 'digitmint-ledger-'));
     store = createFolderStore(base);
@@ -103,23 +102,23 @@ describe('in a store', () => {
   });
   afterEach(() => rm(base, { recursive: true, force: true }));
 
-  it('holds of one kind go together, and those of the two kinds never', async () => {
+  it('several leases of one kind may be on a version, but never both kinds', async () => {
     const publication = { store, now, waiting };
-    const first = await holdToKeep(publication, id, unchanged);
-    const second = await holdToKeep(publication, id, unchanged);
-    expect((await holdToDelete(publication, () => [id])).versions).toEqual([]);
+    const first = await leaseToKeep(publication, id);
+    const second = await leaseToKeep(publication, id);
+    expect((await leaseToDelete(publication, () => [id])).versions).toEqual([]);
     await first.release();
-    expect((await holdToDelete(publication, () => [id])).versions).toEqual([]);
+    expect((await leaseToDelete(publication, () => [id])).versions).toEqual([]);
     await second.release();
     const [one, other] = [
-      await holdToDelete(publication, () => [id]),
-      await holdToDelete(publication, () => [id]),
+      await leaseToDelete(publication, () => [id]),
+      await leaseToDelete(publication, () => [id]),
     ];
     expect([one.versions, other.versions]).toEqual([[id], [id]]);
     await one.release();
-    // Waits for the other, who is never heard of again, and no longer.
+    // Waits until the other's lease ends, and no longer.
     const told: Date[] = [];
-    await holdToKeep(publication, id, unchanged, (_, until) => told.push(until));
+    await leaseToKeep({ ...publication, onWait: (_, until) => told.push(until) }, id);
     expect(told).toEqual([new Date(START + LEASE_MS.delete)]);
     expect(nowMs - START).toBeLessThanOrEqual(LEASE_MS.delete + 2000);
     expect((await readLedger(store)).ledger.holds).toMatchObject([
@@ -127,22 +126,22 @@ describe('in a store', () => {
     ]);
   });
 
-  it('a hold is renewed while its work goes on', async () => {
-    const hold = await holdToDelete({ store, now, waiting }, () => [id]);
+  it('a lease is renewed while its work goes on', async () => {
+    const lease = await leaseToDelete({ store, now, waiting }, () => [id]);
     for (let step = 0; step < 20; step += 1) {
       nowMs += LEASE_MS.delete / 4;
-      await hold.assure();
+      await lease.assure();
       const [entry] = (await readLedger(store)).ledger.holds;
       expect(Date.parse(entry?.until ?? '') - nowMs).toBeGreaterThanOrEqual(3 * 60_000);
     }
   });
 
-  it('a hold whose holder slept is lost, and never taken up again behind the back of the next one', async () => {
-    const slept = await holdToDelete({ store, now, waiting }, () => [id]);
+  it('a lease whose holder slept is lost, and is not renewed beside the next one', async () => {
+    const slept = await leaseToDelete({ store, now, waiting }, () => [id]);
     nowMs += LEASE_MS.delete + 1;
-    const next = await holdToKeep({ store, now, waiting }, id, unchanged);
+    const next = await leaseToKeep({ store, now, waiting }, id);
     expect(await catchPublishFailure(slept.assure())).toEqual({
-      reason: 'hold_lost',
+      reason: 'lease_lost',
       versions: [`mlp@${id.version}`],
     });
     await next.assure();
@@ -169,7 +168,7 @@ describe('in a store', () => {
     expect(await store.get(LEDGER_KEY)).toBeNull();
   });
 
-  it('more versions than are held at once are pruned, all but what is needed', async () => {
+  it('more versions than fit one lease are pruned, all but the needed ones', async () => {
     const fixtures = Array.from({ length: 60 }, (_, i) => buildTiny('mlp', `version ${i}`));
     const served = fixtures[0] as (typeof fixtures)[number];
     for (const [key, bytes] of fixtures.flatMap(listObjects)) {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
-import { pinVersion } from '../../../trainer/publish/pin.ts';
+import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
 import { publishArtifact } from '../../../trainer/publish/publish.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';

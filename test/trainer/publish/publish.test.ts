@@ -382,7 +382,7 @@ describe('a store that must not be overwritten', () => {
 });
 
 describe('a store that fails', () => {
-  // 2 puts and 2 refused ones of the probe, the hold, 2 files, the manifest, the pointer.
+  // 2 puts and 2 refused ones of the probe, the lease, 2 files, the manifest, the pointer.
   it.each([0, 4, 5, 6, 7, 8])(
     'at put %i leaves the old model served, and publishing again goes on',
     async (failing) => {
@@ -497,7 +497,8 @@ function runChild(
 }
 
 describe('a publisher in a process of its own', () => {
-  // 4 puts and a delete of the probe, the hold, 2 files, the manifest, the pointer, the hold's end; a twelfth write does not come.
+  // 4 puts and a delete of the probe, the lease, 2 files, the manifest, the pointer, the end of the
+  // lease. There is no twelfth write.
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
     'killed before its write %i leaves a whole model served, and the command can be repeated',
     async (write) => {

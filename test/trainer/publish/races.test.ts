@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
-import { pinVersion } from '../../../trainer/publish/pin.ts';
+import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { rollBack } from '../../../trainer/publish/rollback.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
 import { publishArtifact } from '../../../trainer/publish/publish.ts';
-import type { Waiting } from '../../../storage/backoff.ts';
+import type { Waiting } from '../../../storage/retry.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
@@ -220,7 +220,7 @@ it('rolling back never undoes what another published meanwhile, and the history 
   );
 }, 60_000);
 
-it('a deletion that was on its way for longer than any hold is put right by the publisher after the pointer moved', async () => {
+it('the publisher heals a deletion that was on its way for longer than any lease, after moving the pointer', async () => {
   const { store: counting, seen } = createCountingStore(await openFilled());
   await publish(oldest)(counting, quick);
   const store = await openFilled();

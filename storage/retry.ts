@@ -1,0 +1,59 @@
+/**
+ * Repeats attempts with exponential backoff and jitter, so that writers that collided once do not
+ * collide again. `p-retry` is not used: it takes no clock, and the tests of races need their own.
+ */
+
+/** A clock and randomness, injected so that tests need not wait. */
+export interface Waiting {
+  /** Resolves after `ms` milliseconds. */
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** The process's own timer and randomness. */
+export const realWaiting: Waiting = {
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  random: Math.random,
+};
+
+export interface Backoff {
+  /** Longest wait after the first attempt; it doubles with each attempt. */
+  readonly baseMs: number;
+  /** Longest wait after any attempt. */
+  readonly maxMs: number;
+}
+
+/** Waits after a failed attempt. @param attempt  0 for the first. */
+export function waitAfter(
+  attempt: number,
+  { baseMs, maxMs }: Backoff,
+  { sleep, random }: Waiting,
+): Promise<void> {
+  const longestMs = Math.min(maxMs, baseMs * 2 ** attempt);
+  return sleep(longestMs * (0.5 + 0.5 * random()));
+}
+
+/**
+ * Repeats `attempt` until it resolves to a value.
+ * @returns  undefined when each of `attempts` resolved to undefined.
+ */
+export async function repeat<T>(
+  attempt: () => Promise<T | undefined>,
+  backoff: Backoff,
+  { attempts = Number.POSITIVE_INFINITY, waiting = realWaiting }: RepeatOptions = {},
+): Promise<T | undefined> {
+  for (let index = 0; index < attempts; index += 1) {
+    const value = await attempt();
+    if (value !== undefined) {
+      return value;
+    }
+    await waitAfter(index, backoff, waiting);
+  }
+  return undefined;
+}
+
+interface RepeatOptions {
+  readonly attempts?: number;
+  readonly waiting?: Waiting | undefined;
+}

@@ -1,0 +1,181 @@
+/**
+ * Leases on versions, kept in the ledger: they keep publishers and deleters of a version apart.
+ * Several leases of one kind may exist on a version, but never both kinds. Deleters need them
+ * because R2 has no conditional delete.
+ */
+import { randomUUID } from 'node:crypto';
+import { StorageError } from '../../storage/object-store.ts';
+import { repeat } from '../../storage/retry.ts';
+import { PublishError } from './publish-error.ts';
+import { changeLedger, type LeaseEntry, type Ledger } from './ledger.ts';
+import {
+  includesVersion,
+  nameVersion,
+  type Publication,
+  type VersionId,
+  type WriteOptions,
+} from './writes.ts';
+
+/**
+ * A lease ends after this time when its holder is killed. A file of 16 MiB may take six minutes to
+ * upload. A deleter sends short requests only, and publishers wait for the end of its lease.
+ */
+export const LEASE_MS = { keep: 20 * 60_000, delete: 6 * 60_000 } as const;
+/**
+ * A delete, or a move of the pointer, needs this much of the lease. With its retries it may be on
+ * its way for two minutes, and two machines' clocks may differ by one.
+ */
+const NEEDED_MS = 3 * 60_000;
+/** A lease is renewed when less is left. */
+const RENEWED_MS = 4 * 60_000;
+/** Time between two looks at whether another's lease has ended. */
+const LOOK = { baseMs: 2000, maxMs: 2000 };
+
+export interface Lease {
+  readonly versions: readonly VersionId[];
+  /**
+   * Makes sure that the lease lasts for one more step; called before each.
+   * @throws PublishError  `lease_lost`, when it ended and was dropped.
+   */
+  assure(): Promise<void>;
+  /** Ends the lease, and changes the ledger in the same write. */
+  release(change?: (ledger: Ledger) => Ledger): Promise<void>;
+}
+
+const unchanged = (ledger: Ledger): Ledger => ledger;
+
+/**
+ * Takes a lease so that nobody deletes `version`, and changes the ledger in the same write. Waits
+ * while a deleter holds a lease on it.
+ */
+export async function leaseToKeep(
+  options: Pick<WriteOptions, 'onWait' | keyof Publication>,
+  { name, version }: VersionId,
+  change: (ledger: Ledger) => Ledger = unchanged,
+): Promise<Lease> {
+  const { now, waiting, onWait } = options;
+  const id = { name, version };
+  const token = randomUUID();
+  let isTold = false;
+  const lease = await repeat(
+    async () => {
+      let deleter: LeaseEntry | undefined;
+      const { holds } = await changeLedger(options, (ledger) => {
+        deleter = findLease(ledger, id, 'delete');
+        return deleter !== undefined || ledger.holds.some((each) => each.token === token)
+          ? ledger
+          : addLease(change(ledger), { token, kind: 'keep', versions: [id] }, now());
+      });
+      if (deleter !== undefined && !isTold) {
+        onWait?.(id, new Date(deleter.until));
+        isTold = true;
+      }
+      return deleter === undefined ? holds.find((each) => each.token === token) : undefined;
+    },
+    LOOK,
+    { waiting },
+  );
+  return createLease(options, lease as LeaseEntry);
+}
+
+/**
+ * Takes a lease so that nobody begins to serve or pin the chosen versions. Versions that somebody
+ * keeps are left out.
+ *
+ * @param choose  Is given the ledger as it is when the lease begins.
+ */
+export async function leaseToDelete(
+  publication: Publication,
+  choose: (ledger: Ledger) => readonly VersionId[],
+): Promise<Lease> {
+  const token = randomUUID();
+  const { holds } = await changeLedger(publication, (ledger) => {
+    if (ledger.holds.some((lease) => lease.token === token)) {
+      return ledger;
+    }
+    const versions = choose(ledger)
+      .filter((id) => findLease(ledger, id, 'keep') === undefined)
+      .map(({ name, version }) => ({ name, version }));
+    return versions.length === 0
+      ? ledger
+      : addLease(ledger, { token, kind: 'delete', versions }, publication.now());
+  });
+  const taken = holds.find((lease) => lease.token === token);
+  return createLease(publication, taken ?? { token, kind: 'delete', versions: [], until: '' });
+}
+
+export function findLease(
+  ledger: Ledger,
+  id: VersionId,
+  kind: LeaseEntry['kind'],
+): LeaseEntry | undefined {
+  return ledger.holds.find((lease) => lease.kind === kind && includesVersion(lease.versions, id));
+}
+
+function addLease(ledger: Ledger, lease: Omit<LeaseEntry, 'until'>, now: Date): Ledger {
+  return { ...ledger, holds: [...ledger.holds, { ...lease, until: computeEnd(lease.kind, now) }] };
+}
+
+function computeEnd(kind: LeaseEntry['kind'], now: Date): string {
+  return new Date(now.getTime() + LEASE_MS[kind]).toISOString();
+}
+
+function createLease(
+  publication: Publication,
+  { token, kind, versions, until }: LeaseEntry,
+): Lease {
+  const { store, now } = publication;
+  let untilMs = Date.parse(until);
+
+  function isOwn(lease: LeaseEntry): boolean {
+    return lease.token === token;
+  }
+
+  async function renew(): Promise<void> {
+    const ledger = await changeLedger(publication, (present) => {
+      const own = present.holds.find(isOwn);
+      if (own === undefined || Date.parse(own.until) - now().getTime() >= RENEWED_MS) {
+        return present;
+      }
+      const renewed = { ...own, until: computeEnd(kind, now()) };
+      return { ...present, holds: present.holds.map((each) => (isOwn(each) ? renewed : each)) };
+    });
+    const own = ledger.holds.find(isOwn);
+    untilMs = own === undefined ? 0 : Date.parse(own.until);
+  }
+
+  return {
+    versions,
+    async assure() {
+      if (untilMs - now().getTime() < RENEWED_MS) {
+        await renew();
+      }
+      if (untilMs - now().getTime() < NEEDED_MS) {
+        const failure = { reason: 'lease_lost', versions: versions.map(nameVersion) } as const;
+        throw new PublishError(store.description, failure);
+      }
+    },
+    async release(change = unchanged) {
+      await changeLedger(publication, (ledger) => {
+        const changed = change(ledger);
+        return ledger.holds.some(isOwn)
+          ? { ...changed, holds: changed.holds.filter((lease) => !isOwn(lease)) }
+          : changed;
+      });
+    },
+  };
+}
+
+/** Runs an action under a lease and releases the lease. */
+export async function withLease<T>(lease: Lease, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } finally {
+    await lease.release().catch((cause: unknown) => {
+      // The action's outcome matters more; an unreleased lease ends by itself.
+      if (!(cause instanceof StorageError || cause instanceof PublishError)) {
+        throw cause;
+      }
+    });
+  }
+}

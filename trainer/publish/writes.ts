@@ -1,0 +1,232 @@
+/**
+ * Writes to a store: objects that never change, objects that several writers change, and a probe of
+ * whether the store honours the conditions that both rely on.
+ */
+import { randomUUID } from 'node:crypto';
+import { buildVersionPrefix, hashBytes } from '../../shared/model/artifact.ts';
+import {
+  isTooLarge,
+  StorageError,
+  type ObjectStore,
+  type PutCondition,
+} from '../../storage/object-store.ts';
+import { repeat, type Waiting } from '../../storage/retry.ts';
+import { PublishError } from './publish-error.ts';
+
+/** A version of a model. */
+export interface VersionId {
+  readonly name: string;
+  readonly version: string;
+}
+
+export function isSameVersion(one: VersionId, other: VersionId): boolean {
+  return one.name === other.name && one.version === other.version;
+}
+
+export function includesVersion(versions: readonly VersionId[], id: VersionId): boolean {
+  return versions.some((each) => isSameVersion(each, id));
+}
+
+/** `name@version`. */
+export function nameVersion({ name, version }: VersionId): string {
+  return `${name}@${version}`;
+}
+
+/** A store and a clock, for every change of what is published. */
+export interface Publication {
+  /** The caller closes it. */
+  readonly store: ObjectStore;
+  readonly now: () => Date;
+  readonly waiting?: Waiting | undefined;
+}
+
+/** Options of every command that writes. */
+export interface WriteOptions extends Publication {
+  /** True to check everything and write nothing. */
+  readonly dryRun?: boolean;
+  /** True to use a store that ignores conditions, where two publishers can undo each other. */
+  readonly allowUnsafePointer?: boolean;
+  readonly onConditionsIgnored?: () => void;
+  /** Called once when the command waits for a deleter's lease to end. */
+  readonly onWait?: (version: VersionId, until: Date) => void;
+}
+
+/** An object of a model in the store. */
+export interface PublishedObject {
+  readonly key: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** An object that publishing puts into the store. */
+export interface Upload extends PublishedObject {
+  readonly content: Uint8Array;
+}
+
+export function planUpload(key: string, content: Uint8Array): Upload {
+  return { key, content, bytes: content.length, sha256: hashBytes(content) };
+}
+
+export function describeObject({ key, bytes, sha256 }: Upload): PublishedObject {
+  return { key, bytes, sha256 };
+}
+
+/**
+ * Finds uploads that are not listed with their size. Content was compared when the object was
+ * written, and never changes.
+ */
+export async function findMissing(
+  store: ObjectStore,
+  { name, version }: VersionId,
+  uploads: readonly Upload[],
+): Promise<readonly Upload[]> {
+  const listed = await store.list(buildVersionPrefix(name, version));
+  const sizes = new Map(listed.map(({ key, bytes }) => [key, bytes]));
+  return uploads.filter(({ key, bytes }) => sizes.get(key) !== bytes);
+}
+
+/**
+ * @returns  False when the key is free.
+ * @throws PublishError  When the object there has other bytes.
+ */
+export async function isThere(store: ObjectStore, upload: Upload): Promise<boolean> {
+  const state = await compareStored(store, upload);
+  if (state === 'different') {
+    throw new PublishError(store.description, { reason: 'object_differs', key: upload.key });
+  }
+  return state === 'same';
+}
+
+async function compareStored(
+  store: ObjectStore,
+  { key, bytes, sha256 }: Upload,
+): Promise<'free' | 'same' | 'different'> {
+  try {
+    const stored = await store.get(key, { maxBytes: bytes });
+    if (stored === null) {
+      return 'free';
+    }
+    return hashBytes(stored.bytes) === sha256 ? 'same' : 'different';
+  } catch (cause) {
+    if (isTooLarge(cause)) {
+      return 'different';
+    }
+    throw cause;
+  }
+}
+
+/**
+ * Creates an object and reads it back.
+ * @throws PublishError  When another publisher took the key, or the store kept other bytes.
+ */
+export async function putOnce(store: ObjectStore, upload: Upload): Promise<void> {
+  const { key, content } = upload;
+  const type = key.endsWith('.json') ? 'application/json' : 'application/octet-stream';
+  const put = await store.put(key, content, { when: 'absent' }, type);
+  if ((await compareStored(store, upload)) !== 'same') {
+    const reason = put.ok ? 'read_back_differs' : 'object_differs';
+    throw new PublishError(store.description, { reason, key });
+  }
+}
+
+/** @param etag  Of the object as it was read; null when there was none. */
+export async function swapJson(
+  store: ObjectStore,
+  key: string,
+  bytes: Uint8Array,
+  etag: string | null,
+): Promise<boolean> {
+  const condition: PutCondition = etag === null ? { when: 'absent' } : { when: 'unchanged', etag };
+  return (await store.put(key, bytes, condition, 'application/json')).ok;
+}
+
+const ATTEMPTS = 12;
+/** R2 takes one write a second to one key. */
+const BACKOFF = { baseMs: 250, maxMs: 4000 };
+
+/**
+ * Repeats a compare-and-swap, from its read on, until no other writer comes first.
+ *
+ * @param attempt  Resolves to undefined when another writer came first.
+ * @throws PublishError  `contended`, when others came first in every attempt.
+ */
+export async function retryContended<T extends object>(
+  { store, waiting }: Publication,
+  key: string,
+  attempt: () => Promise<T | undefined>,
+): Promise<T> {
+  const done = await repeat(attempt, BACKOFF, { attempts: ATTEMPTS, waiting });
+  if (done === undefined) {
+    throw new PublishError(store.description, { reason: 'contended', key, attempts: ATTEMPTS });
+  }
+  return done;
+}
+
+export interface ConditionalWrites {
+  /** A put under "only if the key is free" keeps an object that is there. */
+  readonly createOnly: boolean;
+  /** A put under "only if unchanged" is refused for another ETag and done for the right one. */
+  readonly compareAndSwap: boolean;
+}
+
+/** Keys of probes start with this. A killed publisher leaves its probe. */
+export const PROBE_PREFIX = 'publish-probe-';
+
+/**
+ * Tries conditional writes on an object of its own, which it removes. Some S3 servers accept the
+ * headers and ignore them, and then two publishers undo each other without an error.
+ *
+ * @throws StorageError  When nothing can be written at all.
+ */
+export async function checkConditionalWrites(store: ObjectStore): Promise<ConditionalWrites> {
+  const key = `${PROBE_PREFIX}${randomUUID()}`;
+  const put = async (text: string, condition: PutCondition): Promise<boolean> =>
+    (await store.put(key, new TextEncoder().encode(text), condition)).ok;
+  try {
+    if (!(await put('first', { when: 'absent' }))) {
+      return { createOnly: false, compareAndSwap: false };
+    }
+    const createOnly = !(await isDone(put('second', { when: 'absent' })));
+    const wrongEtag = `"${'0'.repeat(32)}"`;
+    const isSwappedWrongly = await isDone(put('third', { when: 'unchanged', etag: wrongEtag }));
+    const etag = (await store.get(key))?.etag;
+    const isSwapped =
+      etag !== undefined && (await isDone(put('fourth', { when: 'unchanged', etag })));
+    return { createOnly, compareAndSwap: !isSwappedWrongly && isSwapped };
+  } finally {
+    await store.delete(key);
+  }
+}
+
+/** False also when the server says that it does not know the condition. */
+async function isDone(put: Promise<boolean>): Promise<boolean> {
+  try {
+    return await put;
+  } catch (cause) {
+    if (cause instanceof StorageError && cause.failure.reason === 'unsupported') {
+      return false;
+    }
+    throw cause;
+  }
+}
+
+/**
+ * @returns  False when the store ignores conditions and the caller allows that.
+ * @throws PublishError  When it ignores them and the caller does not.
+ */
+export async function requireConditionalWrites({
+  store,
+  allowUnsafePointer = false,
+  onConditionsIgnored,
+}: WriteOptions): Promise<boolean> {
+  const { createOnly, compareAndSwap } = await checkConditionalWrites(store);
+  if (createOnly && compareAndSwap) {
+    return true;
+  }
+  if (!allowUnsafePointer) {
+    const reason = 'conditions_ignored';
+    throw new PublishError(store.description, { reason, createOnly, compareAndSwap });
+  }
+  onConditionsIgnored?.();
+  return false;
+}
