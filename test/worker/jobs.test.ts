@@ -84,7 +84,6 @@ const waitFor = (job: Pick<Job, 'id'>, state: Job['state']) =>
   waitUntil(
     () => look(job),
     (seen) => seen.state === state,
-    30_000,
   );
 
 async function readCode(answer: Response): Promise<[number, string]> {

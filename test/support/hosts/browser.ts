@@ -10,11 +10,20 @@ import { chromium as playwright, type Browser, type Page } from 'playwright-core
  */
 export async function startBrowser(): Promise<Browser> {
   // Without a sandbox, since it has none for root and in containers; it only ever sees our own pages.
-  return playwright.launch({
+  const browser = await playwright.launch({
     executablePath: await chromium.executablePath(),
     args: ['--no-sandbox'],
     headless: true,
+    timeout: 0,
   });
+  // Pages wait without a limit of their own: the test's limit ends a page that hangs.
+  const newContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    context.setDefaultTimeout(0);
+    return context;
+  };
+  return browser;
 }
 
 /** Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP violations. */

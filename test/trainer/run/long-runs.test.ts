@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadNewestCheckpoint } from '../../../trainer/run/checkpoint.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
 import { hashRun, locate, reopenRunFolder } from '../../../trainer/run/run-folder.ts';
@@ -26,9 +26,6 @@ import { makeTinyDataset } from '../../support/training/tensors.ts';
 
 const MAIN = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
 const STEPS = 8;
-
-// Trainings in processes of their own, several a test.
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let parent: string;
 let data: string;
@@ -72,24 +69,19 @@ describe('kill -9 at random moments', () => {
   it.each([
     ['a trainer', () => createTrainerKiller({ backend: 'wasm', killsARun: 3 })],
     ['a publisher', createFolderKiller],
-  ])(
-    'of %s loses nothing',
-    async (_, make) => {
-      const killer = await make();
-      try {
-        let kills = 0;
-        for (let runs = 0; kills < 3 && runs < 5; runs++) {
-          const report = await killer.kill(createDice('gate', runs));
-          expect(report.faults).toEqual([]);
-          kills += report.kills;
-        }
-        expect(kills).toBeGreaterThanOrEqual(3);
-      } finally {
-        await killer.close();
+  ])('of %s loses nothing', async (_, make) => {
+    const killer = await make();
+    try {
+      let kills = 0;
+      for (let runs = 0; kills < 3; runs++) {
+        const report = await killer.kill(createDice('gate', runs));
+        expect(report.faults).toEqual([]);
+        kills += report.kills;
       }
-    },
-    240_000,
-  );
+    } finally {
+      await killer.close();
+    }
+  });
 });
 
 describe('a run', () => {

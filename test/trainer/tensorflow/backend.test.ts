@@ -228,7 +228,6 @@ function fingerprint(
     const child = spawn(process.execPath, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
     });
     let output = '';
     let noise = '';
