@@ -1,6 +1,7 @@
 /**
  * Many models in one isolate of the real runtime: what is let go is freed, whatever becomes of the requests.
  */
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildFixture } from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/hosts/workerd.ts';
@@ -69,7 +70,10 @@ test('a request that its caller cancels in the middle of a load does not stop th
       .fetch(version(i), { signal: cancelled.signal })
       .catch((error: Error) => error.name);
     const second = worker.fetch(version(i));
-    setTimeout(() => cancelled.abort(), i);
+    for (let turns = 0; turns < 50 * i; turns++) {
+      await setImmediate();
+    }
+    cancelled.abort();
     await first;
     expect((await second).status).toBe(200);
   }
@@ -83,7 +87,7 @@ test('large requests that their callers cancel while they wait their turn leave 
         .fetch(`/digit.png?n=256&model=fixture@${manifest.version}`, { signal: cancelled.signal })
         .catch((error: Error) => error.name),
     );
-    await new Promise((resolve) => setTimeout(resolve, 30 + 60 * round));
+    await (round === 0 ? setImmediate() : Promise.race(all));
     cancelled.abort();
     await Promise.all(all);
   }

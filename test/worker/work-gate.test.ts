@@ -1,11 +1,11 @@
 /**
  * Work that waits its turn: how much at once, how much waits, and what becomes of work that never ends.
  */
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { BusyError, WorkGate } from '../../worker/http/work-gate.ts';
 
 const LIMITS = { concurrent: 2, waiting: 3, waitMs: 60_000, expiresMs: 1000 };
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const ignore = () => undefined;
 
 /** Work that ends when it is told to. */
@@ -29,7 +29,7 @@ function createWork(gate: WorkGate) {
 test('so much is done at once, so much waits in the order of its coming, and the rest is refused at once', async () => {
   const { begun, start, end } = createWork(new WorkGate(LIMITS, () => 0));
   const all = Array.from({ length: 7 }, (_, i) => start(i));
-  await sleep(0);
+  await setImmediate();
   expect(begun).toEqual([0, 1]);
   await expect(all[5]).rejects.toThrow(BusyError);
   await expect(all[6]).rejects.toThrow(BusyError);
@@ -77,7 +77,7 @@ test('work that was cut off keeps its place for a while only', async () => {
   const [running, waiting] = [start(2), start(3)];
   end(0);
   await lost;
-  await sleep(0);
+  await setImmediate();
   expect(begun).toEqual([0, 1, 2]);
   end(2);
   await running;

@@ -26,7 +26,10 @@ export async function startBrowser(): Promise<Browser> {
   return browser;
 }
 
-/** Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP violations. */
+/**
+ * Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP violations.
+ * A request that the page itself takes back, or that ends with the page, has not failed.
+ */
 export function collectComplaints(page: Page): string[] {
   const complaints: string[] = [];
   page.on('console', (message) => {
@@ -35,9 +38,12 @@ export function collectComplaints(page: Page): string[] {
     }
   });
   page.on('pageerror', (error) => complaints.push(`exception: ${error.message}`));
-  page.on('requestfailed', (request) =>
-    complaints.push(`failed: ${request.url()} ${request.failure()?.errorText ?? ''}`),
-  );
+  page.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText ?? '';
+    if (reason !== 'net::ERR_ABORTED') {
+      complaints.push(`failed: ${request.url()} ${reason}`);
+    }
+  });
   page.on('response', (response) => {
     if (response.status() >= 400) {
       complaints.push(`${response.status()}: ${response.url()}`);
