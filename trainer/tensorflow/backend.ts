@@ -16,7 +16,7 @@ import {
   type Opener,
 } from './open-backend.ts';
 import { createCpuOpener, createWasmOpener } from './portable-backends.ts';
-import { proveBackend } from './setup/proof.ts';
+import { proveBackend } from './proof.ts';
 import { createTensorflowOpener } from './tensorflow-backend.ts';
 import { createWebgpuOpener } from './webgpu-backend.ts';
 

@@ -4,8 +4,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { locateTfjsNode } from './setup/installation.ts';
-import { restoreNodeUtil } from './node-util.ts';
+import { locateTfjsNode, restoreNodeUtil } from './tfjs-node.ts';
 import { BackendUnusable, type Opener } from './open-backend.ts';
 
 interface NodeBackend {

@@ -1,22 +1,21 @@
 /**
- * `npm run setup:tensorflow`: makes @tensorflow/tfjs-node work, the trainer's fastest backend, where its own installer
- * cannot or must not run: libtensorflow out of a pinned wheel from PyPI, and the binding compiled here.
+ * `npm run setup:tensorflow`: makes @tensorflow/tfjs-node work where its own installer cannot or must not run. It takes
+ * libtensorflow from wheels of PyPI and compiles the binding here.
  */
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Command } from 'commander';
-import { locateCache } from './build-tree.ts';
+import { locateTfjsNode } from '../tfjs-node.ts';
+import { SetUpProblem } from './build.ts';
 import { setUpTensorflow, undoSetUp } from './install.ts';
-import { locateTfjsNode } from './installation.ts';
-import { SetUpProblem } from './problem.ts';
 
 interface Flags {
-  readonly gpu?: true;
-  readonly undo?: true;
-  readonly force?: true;
+  readonly gpu?: boolean;
+  readonly undo?: boolean;
+  readonly force?: boolean;
   readonly wheel?: string[];
 }
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
+const CACHE_FOLDER = join(import.meta.dirname, '..', '..', '..', '.digitmint', 'tensorflow');
 
 const program = new Command('npm run setup:tensorflow --')
   .description(
@@ -24,13 +23,10 @@ const program = new Command('npm run setup:tensorflow --')
       'arm64: 282 MB), compiles the binding, and proves it by multiplying two matrices. Needs python3 with pip, and ' +
       'g++. The result is kept in .digitmint/tensorflow, so after `npm ci` this takes a second and no network.',
   )
-  .option(
-    '--gpu',
-    'the build for NVIDIA GPUs with CUDA 12 (Linux x64; downloads 3.3 GB). Not tried on a GPU so far.',
-  )
+  .option('--gpu', 'the build for NVIDIA GPUs with CUDA 12 (Linux x64; downloads 3.3 GB)')
   .option(
     '--wheel <file...>',
-    'use wheels that are already downloaded; their SHA-256 is checked all the same',
+    'use these downloaded wheels and no network; their SHA-256 is checked',
   )
   .option('--force', 'build it again, and replace what another installer put there')
   .option('--undo', 'remove everything that this command added, and do nothing else')
@@ -46,11 +42,10 @@ try {
   process.exitCode = 1;
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run({ gpu = false, undo, force = false, wheel = [] }: Flags): Promise<void> {
   const packageFolder = locateTfjsNode();
-  const cacheFolder = locateCache(root);
-  if (flags.undo) {
-    const removed = await undoSetUp(packageFolder, cacheFolder);
+  if (undo) {
+    const removed = await undoSetUp(packageFolder, CACHE_FOLDER);
     console.log(
       removed.length === 0 ? 'There is nothing to remove.' : `Removed:\n  ${removed.join('\n  ')}`,
     );
@@ -63,17 +58,17 @@ async function run(flags: Flags): Promise<void> {
   }
   const { version, usesGpu } = await setUpTensorflow({
     packageFolder,
-    cacheFolder,
+    cacheFolder: CACHE_FOLDER,
     platform: process.platform,
     arch: process.arch,
-    gpu: flags.gpu ?? false,
-    force: flags.force ?? false,
-    wheelFiles: flags.wheel ?? [],
+    gpu,
+    force,
+    wheelFiles: wheel,
     env: process.env,
     log: console.log,
   });
   console.log(`tfjs-node works: libtensorflow ${version} on the ${usesGpu ? 'GPU' : 'CPU'}.`);
-  if (flags.gpu && !usesGpu) {
+  if (gpu && !usesGpu) {
     console.log(
       'It found no GPU that it can use: it needs an NVIDIA driver of version 525 or newer (see nvidia-smi).',
     );
