@@ -2,10 +2,9 @@
  * Builds libtensorflow and tfjs-node's binding into a folder: pip downloads and unpacks, g++ compiles.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { isProcessAlive } from '../../../storage/file-lock.ts';
 import { quoteLastLines, runCommand, type CommandResult } from './command.ts';
 
 /** A failure that the user can mend. The message says what is wrong and what to do. */
@@ -38,6 +37,9 @@ export interface BuildOptions {
 /** The N-API version of the binding. Node 12.22 and everything newer has it, so one binding fits every Node. */
 export const NAPI_VERSION = 8;
 
+/** Where a build lies until it is whole. */
+export const PARTIAL = 'partial';
+
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 
 /**
@@ -57,7 +59,7 @@ export async function build(
     throw new SetUpProblem(`--wheel ${missing}: there is no such file.`);
   }
   const megabytes = DOWNLOAD_MEGABYTES[name];
-  const partial = join(cacheFolder, `${key}.partial-${process.pid}`);
+  const partial = join(cacheFolder, PARTIAL);
   const [wheels, deps] = [join(partial, 'wheels'), join(partial, 'deps')];
   const binding = join(partial, 'lib', `napi-v${NAPI_VERSION}`, 'tfjs_binding.node');
   const check = (tool: string, result: CommandResult | undefined, advice: string): void => {
@@ -130,43 +132,27 @@ export async function build(
   }
 }
 
-/** Removes what an interrupted build left, unless its process still runs. */
-export async function removePartialBuilds(cacheFolder: string): Promise<void> {
-  for (const name of existsSync(cacheFolder) ? await readdir(cacheFolder) : []) {
-    const pid = /\.partial-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && !isProcessAlive(Number(pid))) {
-      await rm(join(cacheFolder, name), { recursive: true, force: true });
-    }
-  }
-}
-
 /** Looks for all tools at once, so the user learns in one run what is missing. */
 async function findTools(
   packageFolder: string,
   env: NodeJS.ProcessEnv,
 ): Promise<{ compiler: readonly string[]; headers: string }> {
-  const works = async (command: string, ...args: string[]): Promise<boolean | undefined> => {
-    const result = await runCommand(command, args, { env });
-    return result && result.status === 0;
-  };
   const missing: string[] = [];
-  const pip = await works('python3', '-m', 'pip', '--version');
-  if (pip === undefined) {
+  const pip = await runCommand('python3', ['-m', 'pip', '--version'], { env });
+  if (pip?.status !== 0) {
     missing.push(
-      'python3 is not on the PATH. Install it, for instance: apt-get install python3 python3-pip',
-    );
-  } else if (!pip) {
-    missing.push(
-      'python3 has no pip. Install it, for instance: apt-get install python3-pip,\n' +
-        '    or: python3 -m ensurepip',
+      pip === undefined
+        ? 'python3 is not on the PATH. Install it, for instance: apt-get install python3 python3-pip'
+        : 'python3 has no pip. Install it: apt-get install python3-pip, or python3 -m ensurepip',
     );
   }
   const named = env['CXX']?.trim();
   let compiler: readonly string[] | undefined;
   for (const candidate of named ? [named] : ['g++', 'c++', 'clang++']) {
     const [command = '', ...args] = candidate.split(/\s+/);
-    if (compiler === undefined && (await works(command, ...args, '--version'))) {
-      compiler = [command, ...args];
+    const result = await runCommand(command, [...args, '--version'], { env });
+    if (result?.status === 0) {
+      compiler ??= [command, ...args];
     }
   }
   if (compiler === undefined) {

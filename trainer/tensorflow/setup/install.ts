@@ -11,7 +11,7 @@ import {
   type BuildOptions,
   DOWNLOAD_MEGABYTES,
   NAPI_VERSION,
-  removePartialBuilds,
+  PARTIAL,
   SetUpProblem,
 } from './build.ts';
 import { quoteLastLines, runCommand } from './command.ts';
@@ -38,7 +38,7 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
   if (DOWNLOAD_MEGABYTES[name] === undefined) {
     throw new SetUpProblem(describeUnsupported(options));
   }
-  await removePartialBuilds(cacheFolder);
+  await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true }); // Of an interrupted build.
   if (hasForeignLibraries(packageFolder) && !force) {
     const probe = await probeTfjsNode(packageFolder, env);
     if ('failure' in probe) {

@@ -8,13 +8,6 @@ import { locateTfjsNode } from '../tfjs-node.ts';
 import { SetUpProblem } from './build.ts';
 import { setUpTensorflow, undoSetUp } from './install.ts';
 
-interface Flags {
-  readonly gpu?: boolean;
-  readonly undo?: boolean;
-  readonly force?: boolean;
-  readonly wheel?: string[];
-}
-
 const CACHE_FOLDER = join(import.meta.dirname, '..', '..', '..', '.digitmint', 'tensorflow');
 
 const program = new Command('npm run setup:tensorflow --')
@@ -33,44 +26,39 @@ const program = new Command('npm run setup:tensorflow --')
   .allowExcessArguments(false);
 
 try {
-  await run(program.parse().opts<Flags>());
+  const flags = program.parse().opts<{ gpu?: true; undo?: true; force?: true; wheel?: string[] }>();
+  const packageFolder = locateTfjsNode();
+  if (flags.undo) {
+    const removed = await undoSetUp(packageFolder, CACHE_FOLDER);
+    console.log(['Removed:', ...(removed.length > 0 ? removed : ['nothing'])].join('\n  '));
+  } else if (packageFolder === undefined) {
+    throw new SetUpProblem(
+      'The optional dependency @tensorflow/tfjs-node is not installed.\n' +
+        'Run npm install (without --omit=optional) first.',
+    );
+  } else {
+    const { version, usesGpu } = await setUpTensorflow({
+      packageFolder,
+      cacheFolder: CACHE_FOLDER,
+      platform: process.platform,
+      arch: process.arch,
+      gpu: flags.gpu ?? false,
+      force: flags.force ?? false,
+      wheelFiles: flags.wheel ?? [],
+      env: process.env,
+      log: console.log,
+    });
+    console.log(`tfjs-node works: libtensorflow ${version} on the ${usesGpu ? 'GPU' : 'CPU'}.`);
+    if (flags.gpu && !usesGpu) {
+      console.log(
+        'It found no GPU that it can use: it needs an NVIDIA driver of version 525 or newer (see nvidia-smi).',
+      );
+    }
+  }
 } catch (error) {
   if (!(error instanceof SetUpProblem)) {
     throw error;
   }
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
-}
-
-async function run({ gpu = false, undo, force = false, wheel = [] }: Flags): Promise<void> {
-  const packageFolder = locateTfjsNode();
-  if (undo) {
-    const removed = await undoSetUp(packageFolder, CACHE_FOLDER);
-    console.log(
-      removed.length === 0 ? 'There is nothing to remove.' : `Removed:\n  ${removed.join('\n  ')}`,
-    );
-    return;
-  }
-  if (packageFolder === undefined) {
-    throw new SetUpProblem(
-      'The optional dependency @tensorflow/tfjs-node is not installed. Run npm install (without --omit=optional) first.',
-    );
-  }
-  const { version, usesGpu } = await setUpTensorflow({
-    packageFolder,
-    cacheFolder: CACHE_FOLDER,
-    platform: process.platform,
-    arch: process.arch,
-    gpu,
-    force,
-    wheelFiles: wheel,
-    env: process.env,
-    log: console.log,
-  });
-  console.log(`tfjs-node works: libtensorflow ${version} on the ${usesGpu ? 'GPU' : 'CPU'}.`);
-  if (gpu && !usesGpu) {
-    console.log(
-      'It found no GPU that it can use: it needs an NVIDIA driver of version 525 or newer (see nvidia-smi).',
-    );
-  }
 }
