@@ -59,7 +59,7 @@ async function runHere(...args: string[]): Promise<Ended> {
     process.exitCode = 0;
     vi.resetModules(); // The program runs when it is imported.
     await import('../../../trainer/main.ts');
-    return { code: Number(process.exitCode), output };
+    return { code: process.exitCode, output };
   } finally {
     vi.restoreAllMocks();
     Object.assign(process, { argv, exitCode });
