@@ -1,5 +1,13 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/support/longest-first.ts';
+
+/**
+ * How tests wait. A test waits for an event or a state, never for a time, and never expects anything to be quick:
+ * it has to pass on a busy machine. Code that needs a clock is given one, so the test decides how late it is.
+ * Time limits only end a test that hangs. So there is one limit for all tests, and helpers have none of their own.
+ */
+const HANGS_AFTER_MS = 1_200_000;
 
 export default defineConfig({
   // As in wrangler.toml's `[alias]`.
@@ -7,10 +15,13 @@ export default defineConfig({
   test: {
     globalSetup: ['./test/support/hosts/build-page.ts'],
     reporters: ['default', './dev/summary-reporter.ts'],
+    sequence: { sequencer: LongestFirst },
     // Two files at a time: some start servers, a browser or a training of their own.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: HANGS_AFTER_MS,
+    hookTimeout: HANGS_AFTER_MS,
+    teardownTimeout: HANGS_AFTER_MS,
+    expect: { poll: { timeout: HANGS_AFTER_MS } },
     retry: 0,
     // As Node itself does it: a CommonJS module's default export is module.exports.
     deps: { interopDefault: false },

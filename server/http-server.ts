@@ -21,6 +21,8 @@ export interface HttpServerOptions {
   readonly host: string;
   /** Scheme and host of every request's URL; undefined to believe the request. */
   readonly publicOrigin: string | undefined;
+  /** How long a client may take to send a request's head. Shorter in tests. */
+  readonly headersTimeoutMs?: number;
   readonly log: Log;
 }
 
@@ -60,6 +62,7 @@ export async function startHttpServer({
   port,
   host,
   publicOrigin,
+  headersTimeoutMs = HEADERS_TIMEOUT_MS,
   log,
 }: HttpServerOptions): Promise<HttpServer> {
   const noted = new WeakMap<object, RequestFacts>();
@@ -88,7 +91,7 @@ export async function startHttpServer({
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout: headersTimeoutMs,
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,

@@ -202,7 +202,10 @@ test('loads when it comes near', async () => {
     ),
   );
   expect((await waitForEvents(page, 1)).map(({ id }) => id)).toEqual(['eager']);
-  await page.waitForTimeout(300);
+  // Two frames: the first tells which elements are near, the second follows it.
+  await page.evaluate(
+    () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+  );
   expect((await waitForEvents(page, 1)).map(({ id }) => id)).toEqual(['eager']);
   await page.locator('#low').scrollIntoViewIfNeeded();
   expect((await waitForEvents(page, 2)).map(({ id }) => id)).toEqual(['eager', 'low']);

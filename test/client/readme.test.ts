@@ -79,7 +79,6 @@ test.each(pick('js').map((code, i) => [i + 1, code] as const))(
     await waitUntil(
       () => page.evaluate(() => 'done' in globalThis),
       (done) => done,
-      50_000,
     );
     expect(complaints).toEqual([]);
     if (code.includes('streamDigits')) {

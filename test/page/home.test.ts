@@ -23,6 +23,13 @@ afterAll(async () => {
   await worker.close();
 });
 
+/** Waits until the playground shows its first picture. */
+async function waitForPlayground(page: Page, { javaScriptEnabled = true } = {}): Promise<void> {
+  if (javaScriptEnabled) {
+    await page.waitForSelector('#play-picture[srcset^="blob:"]');
+  }
+}
+
 /** Opens a path, hands the page over, and expects that it did not complain. */
 async function visit(
   path: string,
@@ -32,7 +39,10 @@ async function visit(
   const context = await browser.newContext(options);
   const page = await context.newPage();
   const complaints = collectComplaints(page);
-  await page.goto(new URL(path, worker.url).href, { waitUntil: 'networkidle' });
+  await page.goto(new URL(path, worker.url).href);
+  if (path.startsWith('/?') || path === '/') {
+    await waitForPlayground(page, options);
+  }
   await use(page);
   expect(complaints).toEqual([]);
   await context.close();
@@ -284,7 +294,8 @@ describe('the playground', () => {
   test('tells the interface’s errors in words beside the control', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
-    await page.goto(worker.url.href, { waitUntil: 'networkidle' });
+    await page.goto(worker.url.href);
+    await waitForPlayground(page);
     for (const [name, value] of [
       ['n', '0'],
       ['scale', '17'],
@@ -390,7 +401,7 @@ describe('the explorer', () => {
   test('says why it did not load, and can be asked again', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
-    await page.goto(worker.url.href, { waitUntil: 'networkidle' });
+    await page.goto(worker.url.href);
     await page.route('**/weights.bin', (route) => route.fulfill({ status: 503, body: '' }));
     await page.locator('#explore-load').click();
     await page.getByText(/It did not load: .*weights\.bin answers 503/).waitFor();

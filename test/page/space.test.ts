@@ -1,6 +1,7 @@
 /**
  * The parts of the page that are pure.
  */
+import { setImmediate } from 'node:timers/promises';
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { expect, test } from 'vitest';
 import { findDirections } from '../../page/explorer/directions.ts';
@@ -79,16 +80,23 @@ test('a corner’s input is the corner’s own, bit for bit, and every place is 
 });
 
 test('of many wishes only the first and the last are worked on', async () => {
-  const done: number[] = [];
-  const wish = createLatest<number>(async (n) => {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    done.push(n);
+  const begun: number[] = [];
+  let finish = (): void => {};
+  const wish = createLatest<number>((n) => {
+    begun.push(n);
+    return new Promise((resolve) => {
+      finish = resolve;
+    });
   });
   [1, 2, 3, 4].forEach(wish);
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(begun).toEqual([1]);
+  finish();
+  await expect.poll(() => begun).toEqual([1, 4]);
+  finish();
+  await setImmediate();
+  expect(begun).toEqual([1, 4]);
   wish(5);
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  expect(done).toEqual([1, 4, 5]);
+  expect(begun).toEqual([1, 4, 5]);
 });
 
 test('texts to paste hold any URL unharmed', () => {

@@ -25,7 +25,6 @@ function runBare(args: readonly string[], cwd: string, env: Record<string, strin
     cwd,
     env: { PATH: '/usr/bin:/bin', ...env },
     encoding: 'utf8',
-    timeout: 60_000,
   });
 }
 

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { healthSchema } from '../../shared/contract/answers.ts';
 import { createS3Store } from '../../storage/s3-store.ts';
-import { WAITS } from '../../worker/models/generator-source.ts';
 import {
   buildS3Error,
   startFaultyProxy,
@@ -19,9 +18,6 @@ import { startServer, type TestServer } from '../support/hosts/node-server.ts';
 import { publishFixture } from '../support/models/publish-fixture.ts';
 import { hasVersitygw, startVersitygw, type S3Server } from '../support/storage/s3-server.ts';
 import { waitUntil } from '../support/hosts/workerd.ts';
-
-/** A busy machine's share of a wait. */
-const SLACK_MS = 3000;
 
 const READS = {
   pointer: POINTER_KEY,
@@ -155,13 +151,10 @@ describe.skipIf(!hasVersitygw())('a read of the bucket', () => {
       const { fixture } = await publishNext();
       await waitUntil(
         async () => {
-          const began = performance.now();
           expect(await draw(server)).toBe(last.bytes);
-          expect(performance.now() - began).toBeLessThan(WAITS.silenceMs + SLACK_MS);
           return (await askHealth(server)).lastError?.reason;
         },
         (told) => told === reason,
-        20_000,
       );
       active = undefined;
       const bytes = await healedTo(server, fixture);
@@ -174,9 +167,7 @@ describe.skipIf(!hasVersitygw())('a read of the bucket', () => {
     'that fails at the start (%s) leaves the bundled model serving',
     async (kind) => {
       active = { key: POINTER_KEY, fault: { do: kind } };
-      const began = performance.now();
       const fresh = await startServer({ env: env(proxy.endpoint) });
-      expect(performance.now() - began).toBeLessThan(WAITS.firstMs + 2 * SLACK_MS);
       expect(await askHealth(fresh)).toMatchObject({
         status: 'degraded',
         model: { source: 'bundled' },

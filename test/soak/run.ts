@@ -144,7 +144,6 @@ class Soak {
     return waitUntil(
       async () => (await (await this.#worker.fetch('/healthz')).json()) as Health,
       isWished,
-      60_000,
     );
   }
 

@@ -2,10 +2,13 @@ import { spawn } from 'node:child_process';
 import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireFileLock, isProcessAlive, LockTimeoutError } from '../../storage/file-lock.ts';
 
 const LOCK_MODULE = new URL('../../storage/file-lock.ts', import.meta.url).href;
+
+const FOR_EVER = Number.POSITIVE_INFINITY;
 
 let folder: string;
 let path: string;
@@ -19,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function killHolder(): Promise<number> {
   const program = `
     const { acquireFileLock } = await import(${JSON.stringify(LOCK_MODULE)});
-    await acquireFileLock(${JSON.stringify(path)}, { timeoutMs: 1000, staleMs: Infinity });
+    await acquireFileLock(${JSON.stringify(path)}, { timeoutMs: 0, staleMs: Infinity });
     process.kill(process.pid, 'SIGKILL');`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     stdio: 'inherit',
@@ -36,12 +39,12 @@ describe('a lock file', () => {
     await Promise.all(
       Array.from({ length: 10 }, async () => {
         const lock = await acquireFileLock(path, {
-          timeoutMs: 10_000,
-          staleMs: Number.POSITIVE_INFINITY,
+          timeoutMs: FOR_EVER,
+          staleMs: FOR_EVER,
         });
         holders += 1;
         most = Math.max(most, holders);
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await setImmediate();
         holders -= 1;
         await lock.release();
       }),
@@ -50,9 +53,9 @@ describe('a lock file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('names the file to delete when its holder does not release it', async () => {
-    const lock = await acquireFileLock(path, { timeoutMs: 0, staleMs: Number.POSITIVE_INFINITY });
-    const waiting = acquireFileLock(path, { timeoutMs: 20, staleMs: Number.POSITIVE_INFINITY });
+  it('names the file to delete when its holder does not let go', async () => {
+    const lock = await acquireFileLock(path, { timeoutMs: 0, staleMs: FOR_EVER });
+    const waiting = acquireFileLock(path, { timeoutMs: 20, staleMs: FOR_EVER });
     await expect(waiting).rejects.toThrow(LockTimeoutError);
     await expect(waiting).rejects.toThrow(path);
     expect(await lock.isHeld()).toBe(true);
@@ -66,12 +69,12 @@ describe('a lock file', () => {
     await Promise.all(
       Array.from({ length: 5 }, async () => {
         const lock = await acquireFileLock(path, {
-          timeoutMs: 10_000,
-          staleMs: Number.POSITIVE_INFINITY,
+          timeoutMs: FOR_EVER,
+          staleMs: FOR_EVER,
         });
         holders += 1;
         expect(holders).toBe(1);
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await setImmediate();
         holders -= 1;
         await lock.release();
       }),
@@ -83,8 +86,8 @@ describe('a lock file', () => {
     await killHolder();
     await copyFile(path, `${path}.break`);
     const lock = await acquireFileLock(path, {
-      timeoutMs: 10_000,
-      staleMs: Number.POSITIVE_INFINITY,
+      timeoutMs: FOR_EVER,
+      staleMs: FOR_EVER,
     });
     expect(await lock.isHeld()).toBe(true);
     await lock.release();
@@ -98,18 +101,18 @@ describe('a lock file', () => {
     '%s is left alone while it may be in use, and taken when it stays the same for long',
     async (_whose, content) => {
       await writeFile(path, content);
-      await expect(
-        acquireFileLock(path, { timeoutMs: 30, staleMs: Number.POSITIVE_INFINITY }),
-      ).rejects.toThrow(LockTimeoutError);
+      await expect(acquireFileLock(path, { timeoutMs: 30, staleMs: FOR_EVER })).rejects.toThrow(
+        LockTimeoutError,
+      );
       expect(await readFile(path, 'utf8')).toBe(content);
-      const lock = await acquireFileLock(path, { timeoutMs: 5000, staleMs: 30 });
+      const lock = await acquireFileLock(path, { timeoutMs: FOR_EVER, staleMs: 30 });
       expect(await lock.isHeld()).toBe(true);
     },
   );
 
-  it('tells its former holder that it was taken away, who then does not remove it', async () => {
-    const slow = await acquireFileLock(path, { timeoutMs: 0, staleMs: Number.POSITIVE_INFINITY });
-    const quick = await acquireFileLock(path, { timeoutMs: 5000, staleMs: 10 });
+  it('tells a holder that it was taken away, and is not removed by that holder', async () => {
+    const slow = await acquireFileLock(path, { timeoutMs: 0, staleMs: FOR_EVER });
+    const quick = await acquireFileLock(path, { timeoutMs: FOR_EVER, staleMs: 10 });
     expect(await slow.isHeld()).toBe(false);
     await slow.release();
     expect(await quick.isHeld()).toBe(true);

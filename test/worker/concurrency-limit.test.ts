@@ -1,11 +1,11 @@
 /**
  * The concurrency limit: how much runs, how much waits, and what happens to work that never ends.
  */
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { BusyError, ConcurrencyLimit } from '../../worker/http/concurrency-limit.ts';
 
 const LIMITS = { concurrent: 2, waiting: 3, waitMs: 60_000, expiresMs: 1000 };
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const ignore = () => undefined;
 
 /** Starts work that ends on command. */
@@ -29,7 +29,7 @@ function createWork(gate: ConcurrencyLimit) {
 test('so much is done at once, so much waits in the order of its coming, and the rest is refused at once', async () => {
   const { begun, start, end } = createWork(new ConcurrencyLimit(LIMITS, () => 0));
   const all = Array.from({ length: 7 }, (_, i) => start(i));
-  await sleep(0);
+  await setImmediate();
   expect(begun).toEqual([0, 1]);
   await expect(all[5]).rejects.toThrow(BusyError);
   await expect(all[6]).rejects.toThrow(BusyError);
@@ -79,7 +79,7 @@ test('work that was cut off keeps its place for a while only', async () => {
   const [running, waiting] = [start(2), start(3)];
   end(0);
   await lost;
-  await sleep(0);
+  await setImmediate();
   expect(begun).toEqual([0, 1, 2]);
   end(2);
   await running;

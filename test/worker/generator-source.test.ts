@@ -2,7 +2,8 @@
  * Following the pointer while the bucket misbehaves: slow, failing, answering late. The bucket is a
  * fake, since a real one cannot be made to fail; `models.test.ts` has the rest with a real one.
  */
-import { beforeEach, describe, expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   buildKey,
   MANIFEST_FILE,
@@ -43,6 +44,10 @@ let source: GeneratorSource;
 const defer: Defer = (work) => {
   deferred.push(work.catch(() => undefined));
 };
+
+/** Waits for storage end only in tests that let time pass: see `passTime`. */
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => vi.useRealTimers());
 
 beforeEach(() => {
   objects = new Map();
@@ -135,6 +140,20 @@ const BUNDLED = `bundled:bundled@${bundled.manifest.version}`;
 const SLOWER_THAN_ALLOWED = READ_TIMEOUT_MS * 3;
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
+/** Lets time pass until work is over that an object keeps waiting. Work that is not kept waiting needs no time. */
+async function passTime<T>(work: Promise<T>): Promise<T> {
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+  };
+  work.then(end, end);
+  while (!isOver) {
+    await vi.advanceTimersByTimeAsync(1);
+    await setImmediate();
+  }
+  return work;
+}
+
 describe('the first request', () => {
   test('waits for the published model, and many at once load it once', async () => {
     put(first);
@@ -165,7 +184,7 @@ describe('the first request', () => {
   test('gets the bundled model when the bucket does not answer in time', async () => {
     put(first);
     fault = () => new Promise(() => undefined);
-    expect(await serve()).toBe(BUNDLED);
+    expect(await passTime(serve())).toBe(BUNDLED);
     expect((await failure())?.message).toContain('took longer than');
     fault = async () => undefined;
     await refresh();
@@ -195,7 +214,7 @@ describe('a refresh', () => {
     fault = (key) => (key.endsWith(WEIGHTS_FILE) ? released : Promise.resolve());
     now += REFRESH_MS;
     expect(await serve()).toBe(named(first));
-    await sleep(5);
+    await setImmediate();
     expect(await serve()).toBe(named(first));
     release();
     await Promise.all(deferred);
@@ -204,7 +223,7 @@ describe('a refresh', () => {
 
   test('after a long silence is waited for, so that an hour old model is not served', async () => {
     put(second);
-    fault = () => sleep(5);
+    fault = () => setImmediate();
     now += 3_600_000;
     expect(await serve()).toBe(named(second));
   });
@@ -213,7 +232,7 @@ describe('a refresh', () => {
     put(second);
     fault = () => new Promise(() => undefined);
     now += 3_600_000;
-    expect(await serve()).toBe(named(first));
+    expect(await passTime(serve())).toBe(named(first));
   });
 
   test.each<[string, () => Promise<void>]>([
@@ -222,7 +241,7 @@ describe('a refresh', () => {
   ])('that meets a bucket that %s keeps the last good model, and heals later', async (_, meet) => {
     put(second);
     fault = meet;
-    await refresh();
+    await passTime(refresh());
     expect(await serve()).toBe(named(first));
     expect((await failure())?.reason).toBe('storage');
     fault = async () => undefined;
@@ -267,7 +286,7 @@ describe('a refresh', () => {
     fault = async () => undefined;
     now += 60_000;
     await serve();
-    await sleep(READ_TIMEOUT_MS * 2);
+    await deferred.at(-1);
     expect(await serve()).toBe(named(second));
   });
 
@@ -279,7 +298,7 @@ describe('a refresh', () => {
     await refresh();
     expect(await serve({ name: 'other', version: undefined })).toBe(named(one));
     put(first, two);
-    fault = () => sleep(10);
+    fault = () => setImmediate();
     now += REFRESH_MS;
     expect(await serve({ name: 'other', version: undefined })).toBe(named(one));
     await Promise.all(deferred);
@@ -332,12 +351,14 @@ describe('the cache', () => {
 
   test('frees a model that arrives when nobody waits for it any more', async () => {
     put(first);
-    fault = (key) => (key.endsWith(WEIGHTS_FILE) ? sleep(READ_TIMEOUT_MS - 15) : Promise.resolve());
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    fault = (key) => (key.endsWith(WEIGHTS_FILE) ? released : Promise.resolve());
     const slow = createSlowSource();
-    expect(await slow.acquire(pin(first), defer)).toMatchObject({
+    expect(await passTime(slow.acquire(pin(first), defer))).toMatchObject({
       ok: false,
       error: { code: 'model_unavailable' },
     });
+    release();
     await Promise.all(deferred);
     expect(alive.size).toBe(0);
   });

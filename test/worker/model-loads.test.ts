@@ -2,6 +2,7 @@
  * Many models in one isolate of the real runtime: released models are freed, whatever happens to the
  * requests.
  */
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildFixture } from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/hosts/workerd.ts';
@@ -70,7 +71,10 @@ test('a request that its caller cancels in the middle of a load does not stop th
       .fetch(version(i), { signal: cancelled.signal })
       .catch((error: Error) => error.name);
     const second = worker.fetch(version(i));
-    setTimeout(() => cancelled.abort(), i);
+    for (let turns = 0; turns < 50 * i; turns++) {
+      await setImmediate();
+    }
+    cancelled.abort();
     await first;
     expect((await second).status).toBe(200);
   }
@@ -84,7 +88,7 @@ test('large requests that their callers cancel while they wait their turn leave 
         .fetch(`/digit.png?n=256&model=fixture@${manifest.version}`, { signal: cancelled.signal })
         .catch((error: Error) => error.name),
     );
-    await new Promise((resolve) => setTimeout(resolve, 30 + 60 * round));
+    await (round === 0 ? setImmediate() : Promise.race(all));
     cancelled.abort();
     await Promise.all(all);
   }

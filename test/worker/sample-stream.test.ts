@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { streamSamples } from '../../worker/formats/sample-stream.ts';
@@ -28,15 +29,15 @@ test('nothing is drawn before it is read, nor after its reader has left', async 
     },
     ({ pixels }) => pixels,
   );
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await setImmediate();
   expect(drawn).toEqual([]);
   const reader = stream.getReader();
   await reader.read();
   await reader.read();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await setImmediate();
   expect(drawn).toEqual([0, 64]);
   await reader.cancel();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await setImmediate();
   expect(drawn).toEqual([0, 64]);
 });
 

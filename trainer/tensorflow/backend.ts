@@ -1,10 +1,9 @@
 /**
  * Chooses what TensorFlow.js computes on, proves that it works, and says what else was considered. Importing this
- * loads no backend and changes nothing; choosing one does, for the whole process.
+ * loads no backend. Choosing one does, for the whole process.
  *
- * Measured on a machine with 2 cores and no GPU by `npm run bench:train`, one training step of preset `seed`: tensorflow
- * 6 ms, wasm 176 ms, cpu 963 ms, webgpu on a software adapter 2,059 ms. Of `digits`: tensorflow 76 ms, the last two over
- * 25 s.
+ * One training step of preset `seed` on 2 cores without a GPU (`npm run bench:train`): tensorflow 6 ms, wasm 176 ms, cpu 963 ms,
+ * webgpu on a software adapter 2,059 ms. Of `digits`: tensorflow 76 ms, cpu and webgpu over 25 s.
  */
 import { availableParallelism } from 'node:os';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -15,10 +14,10 @@ import {
   type OpenBackend,
   type Opener,
 } from './open-backend.ts';
-import { createCpuOpener, createWasmOpener } from './portable-backends.ts';
-import { proveBackend } from './setup/proof.ts';
-import { createTensorflowOpener } from './tensorflow-backend.ts';
-import { createWebgpuOpener } from './webgpu-backend.ts';
+import { openCpu, openWasm } from './portable-backends.ts';
+import { proveBackend } from './proof.ts';
+import { openTensorflow } from './tensorflow-backend.ts';
+import { openWebgpu } from './webgpu-backend.ts';
 
 export { BACKEND_NAMES, type BackendName };
 
@@ -26,14 +25,14 @@ export { BACKEND_NAMES, type BackendName };
 export interface Considered {
   readonly name: BackendName;
   readonly usable: boolean;
-  /** Why not, and what to do about it; for a usable one its description. */
+  /** Why it is not usable and what to do about that. For a usable one its description. */
   readonly reason: string;
 }
 
 /** The backend in use. */
 export interface SelectedBackend extends OpenBackend {
   readonly name: BackendName;
-  /** In the order tried; the chosen one is among them. */
+  /** In the order tried; the chosen one comes last. */
   readonly considered: readonly Considered[];
 }
 
@@ -44,7 +43,7 @@ export interface SelectOptions {
   readonly convolutions?: boolean;
 }
 
-/** What was asked for with `--backend` cannot be used. The message says why, what to do, and what can be used. */
+/** The backend of `--backend` cannot be used. The message says why, what to do, and what can be used. */
 export class BackendError extends ExpectedError {
   override name = 'BackendError' as const;
 }
@@ -53,32 +52,32 @@ export class BackendError extends ExpectedError {
 export type Openers = Readonly<Record<BackendName, Opener>>;
 
 const OPENERS: Openers = {
-  'tensorflow-gpu': createTensorflowOpener('gpu'),
-  tensorflow: createTensorflowOpener('cpu'),
-  webgpu: createWebgpuOpener(),
-  wasm: createWasmOpener(),
-  cpu: createCpuOpener(),
+  'tensorflow-gpu': (options) => openTensorflow('gpu', options),
+  tensorflow: (options) => openTensorflow('cpu', options),
+  webgpu: openWebgpu,
+  wasm: openWasm,
+  cpu: openCpu,
 };
 
 /**
- * The order of `auto`: fastest first. A software adapter of WebGPU comes after wasm: it is slower, and whether its results
- * are right depends on a driver nobody chose. It and plain JavaScript are what is left for convolutions, hardly usable both.
+ * The order of `auto`, fastest first. WebGPU on software comes after wasm: it is slower, and its results depend on a driver
+ * that nobody chose. Convolutions cannot be trained on wasm, so software and plain JavaScript remain for them.
  */
-const AUTO: readonly (readonly [BackendName, { readonly acceptsSoftware: boolean }])[] = [
-  ['tensorflow-gpu', { acceptsSoftware: false }],
-  ['tensorflow', { acceptsSoftware: false }],
-  ['webgpu', { acceptsSoftware: false }],
-  ['wasm', { acceptsSoftware: false }],
-  ['webgpu', { acceptsSoftware: true }],
-  ['cpu', { acceptsSoftware: true }],
-];
+const AUTO = [
+  ['tensorflow-gpu', false],
+  ['tensorflow', false],
+  ['webgpu', false],
+  ['wasm', false],
+  ['webgpu', true],
+  ['cpu', true],
+] as const;
 
 /**
  * Makes a backend TensorFlow.js's current one and proves it with small products and gradients.
  *
  * @param requested  `auto` takes the first usable one of `AUTO`.
  * @param openers    Others only in tests.
- * @returns          To be released by the caller at the end.
+ * @returns          The caller releases it.
  * @throws BackendError  When the requested one is not usable.
  */
 export async function selectBackend(
@@ -87,20 +86,32 @@ export async function selectBackend(
   openers: Openers = OPENERS,
 ): Promise<SelectedBackend> {
   const considered = new Map<BackendName, Considered>();
-  const attempts = requested === 'auto' ? AUTO : [[requested, { acceptsSoftware: true }] as const];
-  for (const [name, { acceptsSoftware }] of attempts) {
+  for (const [name, acceptsSoftware] of requested === 'auto'
+    ? AUTO
+    : [[requested, true] as const]) {
     const opened = await tryBackend(openers[name], acceptsSoftware, options);
-    if (opened instanceof BackendUnusable) {
-      considered.set(name, { name, usable: false, reason: opened.message });
-    } else {
+    if (!(opened instanceof BackendUnusable)) {
       considered.set(name, { name, usable: true, reason: opened.description });
       return { ...opened, name, considered: [...considered.values()] };
     }
+    considered.set(name, { name, usable: false, reason: opened.message });
   }
-  throw new BackendError(await describeRefusal(requested, considered, options, openers));
+  const reasons = [...considered.values()].map(({ name, reason }) => `${name}: ${reason}`);
+  const usable: string[] = [];
+  for (const name of BACKEND_NAMES.filter((other) => !considered.has(other))) {
+    const opened = await tryBackend(openers[name], true, options);
+    if (!(opened instanceof BackendUnusable)) {
+      usable.push(`${name} (${opened.description})`);
+      await opened.release();
+    }
+  }
+  throw new BackendError(
+    `--backend ${requested} cannot be used here.\n  ${reasons.join('\n  ')}\n` +
+      `Usable here: ${usable.join('; ') || 'none'}. --backend auto takes the fastest.`,
+  );
 }
 
-/** Opens and proves. What is unusable is given back at once. */
+/** Opens a backend and proves it. One that fails the proof is released at once. */
 async function tryBackend(
   open: Opener,
   acceptsSoftware: boolean,
@@ -120,27 +131,4 @@ async function tryBackend(
     }
     throw error;
   }
-}
-
-async function describeRefusal(
-  requested: string,
-  considered: ReadonlyMap<BackendName, Considered>,
-  options: SelectOptions,
-  openers: Openers,
-): Promise<string> {
-  const reasons = [...considered.values()]
-    .map(({ name, reason }) => `${name}: ${reason}`)
-    .join('\n  ');
-  const usable: string[] = [];
-  for (const name of BACKEND_NAMES.filter((other) => !considered.has(other))) {
-    const opened = await tryBackend(openers[name], true, options);
-    if (!(opened instanceof BackendUnusable)) {
-      usable.push(`${name} (${opened.description})`);
-      await opened.release();
-    }
-  }
-  return (
-    `--backend ${requested} cannot be used here.\n  ${reasons}\n` +
-    `Usable here: ${usable.length === 0 ? 'none' : usable.join('; ')}. --backend auto takes the fastest.`
-  );
 }

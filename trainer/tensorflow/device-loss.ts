@@ -1,5 +1,5 @@
 /**
- * A device that is lost in the middle of its work: a GPU whose driver was reset, that was unplugged, or that ran out of memory.
+ * A device that is lost while it computes: a GPU whose driver was reset, that was unplugged, or that ran out of memory.
  */
 import { setImmediate } from 'node:timers/promises';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -11,10 +11,10 @@ export class DeviceLostError extends ExpectedError {
 }
 
 /**
- * Computes on a backend, and names the loss of its device where one explains why that failed.
+ * Computes on a backend. When that fails and the device is lost, the error says so.
  *
- * @param advice  What to do when it is lost.
- * @throws DeviceLostError  In place of what `compute` threw, which is its cause.
+ * @param advice  What to do then.
+ * @throws DeviceLostError  Its cause is what `compute` threw.
  */
 export async function nameDeviceLoss<T>(
   { description, findLoss }: Pick<OpenBackend, 'description' | 'findLoss'>,
@@ -24,14 +24,15 @@ export async function nameDeviceLoss<T>(
   try {
     return await compute();
   } catch (cause) {
-    // What fails and the news of why come in any order.
+    // The failure may come before the news that the device is lost.
     await setImmediate();
     const loss = findLoss?.();
     if (loss === undefined) {
       throw cause;
     }
     throw new DeviceLostError(
-      `the device was lost (${description}): ${loss} A reset of its driver, a suspended machine or too little memory does this. ${advice}`,
+      `the device was lost (${description}): ${loss} ` +
+        `A reset of its driver, a suspended machine or too little memory does this. ${advice}`,
       { cause },
     );
   }

@@ -1,10 +1,10 @@
 /**
- * What is used of tfjs-node beyond TensorFlow.js's own interface: see `dist/nodejs_kernel_backend.d.ts` and
- * `dist/tfjs_binding.d.ts` there.
+ * The parts of tfjs-node beyond TensorFlow.js's own interface that are used here. Source: its
+ * `dist/nodejs_kernel_backend.d.ts` and `dist/tfjs_binding.d.ts`.
  */
 import * as tf from '@tensorflow/tfjs';
 
-/** An operation's setting. */
+/** A setting of an operation. */
 export interface OpAttribute {
   readonly name: string;
   /** One of the binding's `TF_ATTR_`. */
@@ -12,16 +12,16 @@ export interface OpAttribute {
   readonly value: unknown;
 }
 
-/** A tensor of the binding. */
+/** A tensor as the binding knows it. */
 export interface TensorMetadata {
-  /** Never used again. */
+  /** No later tensor has the same. */
   readonly id: number;
   readonly shape: number[];
   /** A number of tensorflow/core/framework/types.proto. */
   readonly dtype: number;
 }
 
-/** The way into TensorFlow. Its properties are read-only. */
+/** The native calls into TensorFlow. Its properties are read-only. */
 export interface Binding {
   createTensor(shape: readonly number[], type: number, values: ArrayBufferView): number;
   executeOp(
@@ -65,7 +65,7 @@ export interface NodeBackend {
   deleteSavedModel(id: number): void;
 }
 
-/** @returns  The current backend. @throws Error  Where that is another one. */
+/** Gets the current backend. @throws Error  When it is not tfjs-node. */
 export function getNodeBackend(): NodeBackend {
   if (tf.getBackend() !== 'tensorflow') {
     throw new Error(`tfjs-node is needed, the backend is ${tf.getBackend()}`);

@@ -1,53 +1,52 @@
 /**
- * libtensorflow through @tensorflow/tfjs-node: the fastest backend, on the CPU or on an NVIDIA GPU.
+ * libtensorflow by way of @tensorflow/tfjs-node: the fastest backend, on the CPU or on an NVIDIA GPU.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { locateTfjsNode } from './setup/installation.ts';
-import { restoreNodeUtil } from './node-util.ts';
-import { BackendUnusable, type Opener } from './open-backend.ts';
+import { BackendUnusable, type OpenBackend, type OpenOptions } from './open-backend.ts';
+import { locateTfjsNode, restoreNodeUtil } from './tfjs-node.ts';
 
 interface NodeBackend {
   readonly binding: { readonly TF_Version: string };
   readonly isUsingGpuDevice: boolean;
 }
 
-/** The thread count that libtensorflow was loaded with: it reads its settings once in a process. */
+/** Threads that libtensorflow was loaded with. It reads its settings once in a process. */
 let loadedThreads: number | undefined;
 
-/** @param device  What it must end up computing on. */
-export function createTensorflowOpener(device: 'cpu' | 'gpu'): Opener {
-  return async ({ threads }) => {
-    const version = await loadTfjsNode(device, threads);
-    const tf = await import('@tensorflow/tfjs');
-    await tf.setBackend('tensorflow');
-    const { binding, isUsingGpuDevice } = tf.backend() as unknown as NodeBackend;
-    const library = `tfjs-node ${version} with libtensorflow ${binding.TF_Version}`;
-    if (isUsingGpuDevice !== (device === 'gpu')) {
-      throw new BackendUnusable(
-        isUsingGpuDevice
-          ? 'this process already uses tfjs-node on the GPU: choose it in a new process'
-          : `${library} found no GPU that it can use: \`npm run setup:tensorflow -- --gpu\` and an NVIDIA driver are needed`,
-      );
-    }
-    return {
-      tfBackend: 'tensorflow',
-      description: `${library} on the ${device === 'gpu' ? 'GPU' : `CPU, ${countThreads(threads)}`}`,
-      threads: device === 'gpu' ? undefined : threads,
-      release: async () => {},
-    };
+/** @param device  What it must compute on. */
+export async function openTensorflow(
+  device: 'cpu' | 'gpu',
+  { threads }: OpenOptions,
+): Promise<OpenBackend> {
+  const version = await loadTfjsNode(device, threads);
+  const tf = await import('@tensorflow/tfjs');
+  await tf.setBackend('tensorflow');
+  const { binding, isUsingGpuDevice } = tf.backend() as unknown as NodeBackend;
+  const library = `tfjs-node ${version} with libtensorflow ${binding.TF_Version}`;
+  if (isUsingGpuDevice !== (device === 'gpu')) {
+    throw new BackendUnusable(
+      isUsingGpuDevice
+        ? 'this process already uses tfjs-node on the GPU: choose it in a new process'
+        : `${library} found no GPU that it can use: \`npm run setup:tensorflow -- --gpu\` and an NVIDIA driver are needed`,
+    );
+  }
+  return {
+    tfBackend: 'tensorflow',
+    description: `${library} on the ${device === 'gpu' ? 'GPU' : `CPU, ${countThreads(threads)}`}`,
+    threads: device === 'gpu' ? undefined : threads,
+    release: async () => {},
   };
 }
 
-/** Loads tfjs-node, which registers itself with TensorFlow.js. @returns Its version. */
+/** Loads tfjs-node, which registers itself with TensorFlow.js. @returns  Its version. */
 async function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): Promise<string> {
   if (loadedThreads !== undefined && loadedThreads !== threads) {
     throw new BackendUnusable(
       `this process already uses tfjs-node on ${countThreads(loadedThreads)}, and cannot change to ${threads}`,
     );
   }
-  const require = createRequire(import.meta.url);
   const folder = locateTfjsNode();
   if (folder === undefined) {
     throw new BackendUnusable(
@@ -57,28 +56,24 @@ async function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): Promise<str
   if (!existsSync(join(folder, 'lib'))) {
     throw new BackendUnusable('tfjs-node is not set up: run `npm run setup:tensorflow`');
   }
-  // libtensorflow reads these when it is loaded. Node passes them on, but not to libraries that are there already.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // Errors only.
   process.env['TF_DETERMINISTIC_OPS'] ??= '1'; // Matters on a GPU; no cost was measured on the CPU.
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
-  // Operations of a graph that do not wait for each other: no more of them at once than threads.
+  // As many operations of a graph side by side as there are threads.
   process.env['TF_NUM_INTEROP_THREADS'] = String(threads);
   if (device === 'cpu' && loadedThreads === undefined) {
     process.env['CUDA_VISIBLE_DEVICES'] = '-1'; // A GPU build would take the GPU.
   }
   restoreNodeUtil();
   try {
+    const require = createRequire(import.meta.url);
     const { version } = require('@tensorflow/tfjs-node') as { version: Record<string, string> };
     loadedThreads = threads;
     return version['tfjs-node'] ?? 'of unknown version';
-  } catch (error) {
-    const [reason] = (error as Error).message.split('\n');
-    throw new BackendUnusable(
-      `tfjs-node does not load: run \`npm run setup:tensorflow -- --force\` (${reason})`,
-      {
-        cause: error,
-      },
-    );
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split('\n');
+    const advice = 'run `npm run setup:tensorflow -- --force`';
+    throw new BackendUnusable(`tfjs-node does not load: ${advice} (${reason})`, { cause });
   }
 }
 

@@ -39,5 +39,5 @@ describe('an artifact that was spoilt in any way', () => {
     ]) {
       expect(reasons).toContain(reason);
     }
-  }, 180_000);
+  });
 });

@@ -10,14 +10,26 @@ import { chromium as playwright, type Browser, type Page } from 'playwright-core
  */
 export async function startBrowser(): Promise<Browser> {
   // Without a sandbox, since it has none for root and in containers; it only ever sees our own pages.
-  return playwright.launch({
+  const browser = await playwright.launch({
     executablePath: await chromium.executablePath(),
     args: ['--no-sandbox'],
     headless: true,
+    timeout: 0,
   });
+  // Pages wait without a limit of their own: the test's limit ends a page that hangs.
+  const newContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    context.setDefaultTimeout(0);
+    return context;
+  };
+  return browser;
 }
 
-/** Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP violations. */
+/**
+ * Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP violations.
+ * A request that the page itself takes back, or that ends with the page, has not failed.
+ */
 export function collectComplaints(page: Page): string[] {
   const complaints: string[] = [];
   page.on('console', (message) => {
@@ -26,9 +38,12 @@ export function collectComplaints(page: Page): string[] {
     }
   });
   page.on('pageerror', (error) => complaints.push(`exception: ${error.message}`));
-  page.on('requestfailed', (request) =>
-    complaints.push(`failed: ${request.url()} ${request.failure()?.errorText ?? ''}`),
-  );
+  page.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText ?? '';
+    if (reason !== 'net::ERR_ABORTED') {
+      complaints.push(`failed: ${request.url()} ${reason}`);
+    }
+  });
   page.on('response', (response) => {
     if (response.status() >= 400) {
       complaints.push(`${response.status()}: ${response.url()}`);

@@ -26,5 +26,9 @@ export interface FaultyRead {
   readonly fault: BucketFault;
 }
 
-/** A tenth to a fifth of what the worker waits else. */
-export const FAULT_WAITS = { readMs: 800, firstMs: 1000, silenceMs: 500, loadMs: 2000 } as const;
+/** Faults that keep the worker waiting. Every other fault answers at once. */
+export const HANGING_FAULTS: readonly BucketFault[] = [
+  'never answers',
+  'answers too late',
+  'never ends',
+];

@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels } from '../../../shared/model/random.ts';
@@ -35,6 +35,35 @@ function run(...args: string[]): Promise<Ended> {
       },
     );
   });
+}
+
+class Exit extends Error {}
+
+/** Runs a command in this process, which spares the start of another. Only for commands that end at once. */
+async function runHere(...args: string[]): Promise<Ended> {
+  let output = '';
+  const write = (text: unknown): boolean => {
+    output += text instanceof Exit ? '' : `${String(text)}\n`;
+    return true;
+  };
+  const { argv, exitCode } = process;
+  vi.spyOn(process.stdout, 'write').mockImplementation(write);
+  vi.spyOn(process.stderr, 'write').mockImplementation(write);
+  vi.spyOn(console, 'log').mockImplementation(write);
+  vi.spyOn(console, 'error').mockImplementation(write);
+  vi.spyOn(process, 'exit').mockImplementation(() => {
+    throw new Exit();
+  });
+  try {
+    process.argv = [process.execPath, main, ...args];
+    process.exitCode = 0;
+    vi.resetModules(); // The program runs when it is imported.
+    await import('../../../trainer/main.ts');
+    return { code: process.exitCode, output };
+  } finally {
+    vi.restoreAllMocks();
+    Object.assign(process, { argv, exitCode });
+  }
 }
 
 let parent: string;
@@ -140,12 +169,17 @@ describe('a wrong command', () => {
       /--labels l: seed was trained without labels/,
     ],
   ])('%j is refused with what is allowed, without a stack', async (args, message) => {
-    const { code, output } = await run(...args);
+    const { code, output } = await runHere(...args);
     expect(code).toBe(1);
     expect(output).toMatch(message);
     expect(output).not.toMatch(/\n {4}at /);
     expect(existsSync('x.png')).toBe(false);
   });
+});
+
+it('a wrong command ends its process with status 1', async () => {
+  const { code, output } = await run('train', '--steps', '0');
+  expect([code, output]).toEqual([1, expect.stringMatching(/^error: option '--steps <count>'/)]);
 });
 
 describe('npm run report', () => {

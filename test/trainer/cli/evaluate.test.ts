@@ -34,9 +34,6 @@ function evaluate(...args: string[]): Promise<Ended> {
   });
 }
 
-/** Some seconds on a free machine; others may be at work on it. */
-const PATIENCE_MS = 300_000;
-
 function tellFacts({ manifest, plan, files }: ArtifactFolder) {
   return {
     name: manifest.name,
@@ -69,7 +66,7 @@ describe('two models', () => {
       '--json',
     );
     report = JSON.parse(ended.output) as EvaluationReport;
-  }, PATIENCE_MS);
+  });
 
   it('come out as one JSON object, a column each', () => {
     expect(ended.code).toBe(0);
@@ -130,23 +127,19 @@ describe('two models', () => {
     expect(head.length).toBeLessThanOrEqual(80);
   });
 
-  it(
-    'give each the figures that it gets alone, over the floor that was kept',
-    { timeout: PATIENCE_MS },
-    async () => {
-      const { code, output } = await evaluate('--model', 'models/seed', ...QUICK);
-      expect(code).toBe(0);
-      expect(output).toMatch(
-        /^samples +200: seed@[0-9a-f]{16}, drawn as it is served, seed "a test"$/m,
-      );
-      expect(output).toMatch(/^real digits +200 of .*; kept from an earlier run/m);
-      expect(output).toMatch(/^figure +samples +real digits +better +what it says$/m);
-      for (const { title, values, floor } of report.rows) {
-        expect(output).toContain(`\n${title} `);
-        expect(output.replace(/ +/g, ' ')).toContain(`${title} ${values[1]} ${floor} `);
-      }
-    },
-  );
+  it('give each the figures that it gets alone, over the floor that was kept', async () => {
+    const { code, output } = await evaluate('--model', 'models/seed', ...QUICK);
+    expect(code).toBe(0);
+    expect(output).toMatch(
+      /^samples +200: seed@[0-9a-f]{16}, drawn as it is served, seed "a test"$/m,
+    );
+    expect(output).toMatch(/^real digits +200 of .*; kept from an earlier run/m);
+    expect(output).toMatch(/^figure +samples +real digits +better +what it says$/m);
+    for (const { title, values, floor } of report.rows) {
+      expect(output).toContain(`\n${title} `);
+      expect(output.replace(/ +/g, ' ')).toContain(`${title} ${values[1]} ${floor} `);
+    }
+  });
 });
 
 describe('a wrong command', () => {
@@ -163,14 +156,10 @@ describe('a wrong command', () => {
       ['--model', 'models/seed', '--split', 'validation'],
       /^digitmint: --split validation: draws from .* by --data$/m,
     ],
-  ])(
-    '%j is refused with what is wrong, before any digit is drawn',
-    { timeout: PATIENCE_MS },
-    async (args, message) => {
-      const { code, output, progress } = await evaluate(...args);
-      expect([code, output]).toEqual([1, '']);
-      expect(progress).toMatch(message);
-      expect(progress).not.toMatch(/drawing|\n {4}at /);
-    },
-  );
+  ])('%j is refused with what is wrong, before any digit is drawn', async (args, message) => {
+    const { code, output, progress } = await evaluate(...args);
+    expect([code, output]).toEqual([1, '']);
+    expect(progress).toMatch(message);
+    expect(progress).not.toMatch(/drawing|\n {4}at /);
+  });
 });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { planRuns, workOff, type PlannedRun } from '../../../trainer/experiments/queue.ts';
 import { locateExperiment } from '../../../trainer/experiments/result.ts';
@@ -24,7 +25,7 @@ function createWorker() {
     isFinished: async (run: PlannedRun) => finished.has(nameOf(run)),
     work: async (run: PlannedRun) => {
       worked.push(nameOf(run));
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await setImmediate();
       finished.add(nameOf(run));
       return true;
     },

@@ -172,7 +172,6 @@ describe.each(COMMANDS)('$what', ({ run, served: [before, after], check }) => {
       // Fewer would mean that the command does less than its protocol asks for.
       expect(kills).toBeGreaterThanOrEqual(8);
     },
-    60_000,
   );
 });
 
@@ -191,4 +190,4 @@ it('a version whose deletion was killed at any operation is published again, if 
     expect(await readServed(store)).toMatchObject({ mlp: oldest.manifest.version });
   }
   expect(waited).toBeGreaterThan(3);
-}, 60_000);
+});

@@ -124,22 +124,18 @@ describe.skipIf(!hasVersitygw())(
       ['whose answer is lost', 'cut', { do: 'cut' }],
       ['that is lost', 'drop', { do: 'drop' }],
       ['that is put off', 'slow', { do: 'answer', status: 503, body: buildS3Error('SlowDown') }],
-    ])(
-      'publishing survives any one request %s',
-      async (_, name, fault) => {
-        await runThroughFaults(
-          `publish-${name}`,
-          fault,
-          (store) => publish(store, next),
-          async (direct, result) => {
-            expect(result).toMatchObject(moved);
-            expect(await readServed(direct)).toEqual({ mlp: versionOf(next) });
-            expect(await readHistory(direct)).toEqual([oldest, older, present].map(versionOf));
-          },
-        );
-      },
-      180_000,
-    );
+    ])('publishing survives any one request %s', async (_, name, fault) => {
+      await runThroughFaults(
+        `publish-${name}`,
+        fault,
+        (store) => publish(store, next),
+        async (direct, result) => {
+          expect(result).toMatchObject(moved);
+          expect(await readServed(direct)).toEqual({ mlp: versionOf(next) });
+          expect(await readHistory(direct)).toEqual([oldest, older, present].map(versionOf));
+        },
+      );
+    });
 
     it('rolling back survives any one request whose answer is lost', async () => {
       await runThroughFaults(
@@ -152,7 +148,7 @@ describe.skipIf(!hasVersitygw())(
           expect(await readHistory(direct)).toEqual([oldest, older, present].map(versionOf));
         },
       );
-    }, 180_000);
+    });
 
     it('pruning survives any one request whose answer is lost', async () => {
       await runThroughFaults(
@@ -166,6 +162,6 @@ describe.skipIf(!hasVersitygw())(
           expect(await readHistory(direct)).toEqual([versionOf(older)]);
         },
       );
-    }, 180_000);
+    });
   },
 );

@@ -142,7 +142,6 @@ describe.skipIf(!hasVersitygw())(
           expect((await verifyStore(store)).faults).toEqual([]);
         }
       },
-      180_000,
     );
   },
 );
@@ -235,7 +234,6 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         await stop();
       }
     },
-    240_000,
   );
 });
 

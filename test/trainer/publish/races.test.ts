@@ -147,7 +147,6 @@ it.each([
       await servedIs(store, oldest);
     });
   },
-  60_000,
 );
 
 it.each([
@@ -169,37 +168,32 @@ it.each([
     // Both orders must have been met.
     expect([...seen].toSorted()).toEqual(['done', 'not_whole']);
   },
-  60_000,
 );
 
 it.each([
   ['a deleter comes in between', true],
   ['its deletion is halted', false],
-])(
-  'a version is pinned and there, or neither, wherever %s',
-  async (_, isPinHalted) => {
-    const [halted, passing] = isPinHalted ? [pin, prune] : [prune, pin];
-    const seen = new Set<string>();
-    await interleaveEverywhere(halted, passing, async (store, ends) => {
-      const [pinned] = isPinHalted ? ends : ends.toReversed();
-      seen.add(pinned as string);
-      const isPinned = (await readLedger(store)).ledger.pins.length === 1;
-      expect(isPinned).toBe(pinned === 'done');
-      expect(await listKeys(store, `models/mlp/${versionOf(oldest)}/`)).toHaveLength(
-        isPinned ? 3 : 0,
-      );
-    });
-    expect([...seen].toSorted()).toEqual(['done', 'not_whole']);
-  },
-  60_000,
-);
+])('a version is pinned and there, or neither, wherever %s', async (_, isPinHalted) => {
+  const [halted, passing] = isPinHalted ? [pin, prune] : [prune, pin];
+  const seen = new Set<string>();
+  await interleaveEverywhere(halted, passing, async (store, ends) => {
+    const [pinned] = isPinHalted ? ends : ends.toReversed();
+    seen.add(pinned as string);
+    const isPinned = (await readLedger(store)).ledger.pins.length === 1;
+    expect(isPinned).toBe(pinned === 'done');
+    expect(await listKeys(store, `models/mlp/${versionOf(oldest)}/`)).toHaveLength(
+      isPinned ? 3 : 0,
+    );
+  });
+  expect([...seen].toSorted()).toEqual(['done', 'not_whole']);
+});
 
 it('two publishers keep each other’s entries, wherever one comes in between', async () => {
   await interleaveEverywhere(publish(oldest), publish(other), async (store, ends) => {
     expect(ends).toEqual(['done', 'done']);
     expect(await readServed(store)).toEqual({ mlp: versionOf(oldest), other: versionOf(other) });
   });
-}, 60_000);
+});
 
 it('rolling back never undoes what another published meanwhile, and the history names all that was served', async () => {
   const next = buildTiny('mlp', 'next');
@@ -218,7 +212,7 @@ it('rolling back never undoes what another published meanwhile, and the history 
       }
     },
   );
-}, 60_000);
+});
 
 it('the publisher heals a deletion that was on its way for longer than any lease, after moving the pointer', async () => {
   const { store: counting, seen } = createCountingStore(await openFilled());

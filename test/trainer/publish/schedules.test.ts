@@ -177,4 +177,4 @@ it('whatever runs beside each other, in whatever order, and whoever is killed: w
   expect(seen['killed']).toBeGreaterThan(50);
   expect(seen['not_whole']).toBeGreaterThan(0);
   expect(seen['served_changed']).toBeGreaterThan(0);
-}, 180_000);
+});

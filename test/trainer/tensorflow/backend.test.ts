@@ -15,7 +15,7 @@ import {
   selectBackend,
 } from '../../../trainer/tensorflow/backend.ts';
 import { BackendUnusable, type Opener } from '../../../trainer/tensorflow/open-backend.ts';
-import { createCpuOpener } from '../../../trainer/tensorflow/portable-backends.ts';
+import { openCpu } from '../../../trainer/tensorflow/portable-backends.ts';
 import { prepareSwiftShader, swiftShaderMissing } from '../../support/training/swiftshader.ts';
 
 interface Fingerprint {
@@ -79,7 +79,7 @@ describe('selectBackend', () => {
     const refusal = await selectBackend(
       'wasm',
       { convolutions: true },
-      pretend({ cpu: createCpuOpener() }),
+      pretend({ cpu: openCpu }),
     ).catch(String);
     expect(refusal).toContain('--backend wasm cannot be used here');
     const real = await fingerprint('wasm', { convolutions: true });
@@ -89,7 +89,7 @@ describe('selectBackend', () => {
   });
 
   test('names the flag, the reason and the usable ones when the requested one is not usable', async () => {
-    const openers = pretend({ cpu: createCpuOpener() });
+    const openers = pretend({ cpu: openCpu });
     await expect(selectBackend('tensorflow', {}, openers)).rejects.toThrow(BackendError);
     await expect(selectBackend('tensorflow', {}, openers)).rejects.toThrow(
       /^--backend tensorflow cannot be used here\.\n {2}tensorflow: pretended\nUsable here: cpu \(plain JavaScript/,
@@ -97,11 +97,7 @@ describe('selectBackend', () => {
   });
 
   test('takes the first usable one in auto, and tells about each that it passed over', async () => {
-    const { name, considered } = await selectBackend(
-      'auto',
-      {},
-      pretend({ wasm: createCpuOpener() }),
-    );
+    const { name, considered } = await selectBackend('auto', {}, pretend({ wasm: openCpu }));
     expect(name).toBe('wasm');
     expect(considered.map((other) => [other.name, other.usable])).toEqual([
       ['tensorflow-gpu', false],
@@ -113,27 +109,17 @@ describe('selectBackend', () => {
 
   test('takes a software adapter in auto only after wasm, but before plain JavaScript', async () => {
     const software: Opener = (options) =>
-      options.acceptsSoftware
-        ? createCpuOpener()(options)
-        : Promise.reject(new BackendUnusable('software'));
-    const withWasm = await selectBackend(
-      'auto',
-      {},
-      pretend({ webgpu: software, wasm: createCpuOpener() }),
-    );
+      options.acceptsSoftware ? openCpu() : Promise.reject(new BackendUnusable('software'));
+    const withWasm = await selectBackend('auto', {}, pretend({ webgpu: software, wasm: openCpu }));
     expect(withWasm.name).toBe('wasm');
-    const without = await selectBackend(
-      'auto',
-      {},
-      pretend({ webgpu: software, cpu: createCpuOpener() }),
-    );
+    const without = await selectBackend('auto', {}, pretend({ webgpu: software, cpu: openCpu }));
     expect(without.name).toBe('webgpu');
     expect(without.considered.filter(({ name }) => name === 'webgpu')).toHaveLength(1);
   });
 
   test('does not take a backend that computes wrong numbers', async () => {
-    const wrong: Opener = async (options) => {
-      const opened = await createCpuOpener()(options);
+    const wrong: Opener = async () => {
+      const opened = await openCpu();
       vi.spyOn(tf.backend(), 'readSync').mockReturnValue(new Float32Array(64 * 64));
       vi.spyOn(tf.backend(), 'read').mockResolvedValue(new Float32Array(64 * 64));
       return opened;
@@ -228,7 +214,6 @@ function fingerprint(
     const child = spawn(process.execPath, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
     });
     let output = '';
     let noise = '';

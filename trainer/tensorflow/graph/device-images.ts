@@ -1,6 +1,6 @@
 /**
- * A data set's images on tfjs-node, a byte a number as they are (TensorFlow.js itself has no such tensors), and their way into a
- * step, without a number that differs from step to step.
+ * A data set's images on tfjs-node, one byte a number, which TensorFlow.js itself has no type for. A step that is recorded as
+ * a graph picks and shifts them by tensors: JavaScript numbers would become constants of the graph.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
@@ -10,19 +10,15 @@ import type { Shift } from '../../gan/seeded-step.ts';
 import { getNodeBackend } from '../node-backend.ts';
 
 /**
- * Puts the images on the backend: as many bytes as they have.
+ * Puts the images on the backend.
  *
- * @returns  [count, height, width, channels]. Only for {@link gatherDeviceImages}; the caller disposes it.
+ * @returns  Bytes, [count, height, width, channels]. Only for {@link gatherDeviceImages}; the caller disposes it.
  */
 export function uploadImages({ images, count, height, width, channels }: Dataset): tf.Tensor4D {
-  const { binding, createOutputTensor } = getNodeBackend();
-  const shape = [count, height, width, channels];
-  const metadata = {
-    id: binding.createTensor(shape, binding.TF_UINT8, images),
-    shape,
-    dtype: binding.TF_UINT8,
-  };
-  return createOutputTensor.call(getNodeBackend(), metadata) as tf.Tensor4D;
+  const backend = getNodeBackend();
+  const [shape, dtype] = [[count, height, width, channels], backend.binding.TF_UINT8];
+  const id = backend.binding.createTensor(shape, dtype, images);
+  return backend.createOutputTensor({ id, shape, dtype }) as tf.Tensor4D;
 }
 
 /**
@@ -30,8 +26,8 @@ export function uploadImages({ images, count, height, width, channels }: Dataset
  *
  * @param images   From {@link uploadImages}. Not disposed.
  * @param indices  Places in the data set, [batch], int32. Not disposed.
- * @returns        [batch, height, width, channels]; of the ranges of the presets with the bits of `decodePixels`, though it
- *                 computes in float32. The caller disposes it.
+ * @returns        [batch, height, width, channels], float32. In the ranges of the presets it has the bits of `decodePixels`. The
+ *                 caller disposes it.
  */
 export function gatherDeviceImages(
   images: tf.Tensor4D,
@@ -39,39 +35,31 @@ export function gatherDeviceImages(
   [low, high]: PixelRange,
 ): tf.Tensor4D {
   const backend = getNodeBackend();
-  const {
-    TF_ATTR_TYPE: type,
-    TF_ATTR_INT: int,
-    TF_ATTR_BOOL: bool,
-    TF_UINT8: uint8,
-    TF_INT32: int32,
-  } = backend.binding;
+  const { binding } = backend;
+  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
   return tf.tidy(() => {
     const picking = [
-      { name: 'Tparams', type, value: uint8 },
-      { name: 'Tindices', type, value: int32 },
-      { name: 'Taxis', type, value: int32 },
-      { name: 'batch_dims', type: int, value: 0 },
+      type('Tparams', binding.TF_UINT8),
+      type('Tindices', binding.TF_INT32),
+      type('Taxis', binding.TF_INT32),
+      { name: 'batch_dims', type: binding.TF_ATTR_INT, value: 0 },
     ];
-    const bytes = backend.executeSingleOutput('GatherV2', picking, [
-      images,
-      indices,
-      tf.scalar(0, 'int32'),
-    ]);
+    const axis = tf.scalar(0, 'int32');
+    const bytes = backend.executeSingleOutput('GatherV2', picking, [images, indices, axis]);
     const casting = [
-      { name: 'SrcT', type, value: uint8 },
-      { name: 'DstT', type, value: backend.binding.TF_FLOAT },
-      { name: 'Truncate', type: bool, value: false },
+      type('SrcT', binding.TF_UINT8),
+      type('DstT', binding.TF_FLOAT),
+      { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false },
     ];
     let values = backend.executeSingleOutput('Cast', casting, [bytes]);
-    // Whole numbers, exact, to the end; then one rounding.
+    // Whole numbers stay exact up to the division, which rounds once.
     values = high - low === 1 ? values : tf.mul(values, high - low);
     values = low === 0 ? values : tf.add(values, 255 * low);
     return tf.div(values, 255);
   });
 }
 
-/** A shift on the backend: where the moved batch begins, and where its gradient does, [4] each, int32. */
+/** A shift on the backend: where the moved batch begins and where its gradient begins, [4] each, int32. */
 export interface DeviceShift {
   readonly there: tf.Tensor1D;
   readonly back: tf.Tensor1D;
@@ -85,7 +73,7 @@ export function uploadShift({ down, right }: Shift, reach: number): DeviceShift 
   };
 }
 
-/** `createTranslation` of `trainer/gan/seeded-step.ts` with a shift that is on the backend. */
+/** Like `createTranslation` of `trainer/gan/seeded-step.ts`, with a shift that is on the backend. */
 export function createDeviceTranslation(
   { translatePixels: reach, pixelRange }: Pick<TrainingConfig, 'translatePixels' | 'pixelRange'>,
   { there, back }: DeviceShift,
@@ -99,11 +87,8 @@ export function createDeviceTranslation(
   const around: [number, number] = [reach, reach];
   const move = (x: tf.Tensor4D, begin: tf.Tensor1D, edge: number): tf.Tensor4D => {
     const padded = tf.pad4d(x, [[0, 0], around, around, [0, 0]], edge);
-    return backend.executeSingleOutput('Slice', attributes, [
-      padded,
-      begin,
-      tf.tensor1d(x.shape, 'int32'),
-    ]) as tf.Tensor4D;
+    const size = tf.tensor1d(x.shape, 'int32');
+    return backend.executeSingleOutput('Slice', attributes, [padded, begin, size]) as tf.Tensor4D;
   };
   return tf.customGrad((x) => ({
     value: move(x as tf.Tensor4D, there, pixelRange[0]),

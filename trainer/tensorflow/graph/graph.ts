@@ -1,8 +1,7 @@
 /**
- * A computation on tfjs-node as one graph of TensorFlow's: recorded while TensorFlow.js does it operation by operation, then
- * run in one call, which spares what TensorFlow.js and the way into TensorFlow cost for each operation and lets operations that
- * do not wait for each other run side by side. A graph has the same kernels in the same order of every sum, so its results
- * have the same bits.
+ * A computation on tfjs-node as one graph of TensorFlow. TensorFlow.js computes it once, operation by operation, while every
+ * call of the binding is recorded. The graph then runs in one call. That spares the cost of each operation's way into
+ * TensorFlow, and independent operations run side by side. Kernels and sums keep their order, so results keep their bits.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,13 +18,12 @@ import { encodeSavedModel, FILE_NAME, TAG, type Attribute, type GraphNode } from
 /** A computation that was recorded. */
 export interface Graph {
   /**
-   * Does it once more, with other tensors of the same types and shapes.
+   * Computes once more, with other tensors of the same types and shapes.
    *
    * @param inputs  As many as were recorded, in the same order. Not disposed.
-   * @returns       In the order of the record. The caller disposes them.
+   * @returns       In the order of the recording. The caller disposes them.
    */
   run(inputs: readonly tf.Tensor[]): tf.Tensor[];
-  /** Frees it. */
   release(): void;
 }
 
@@ -45,10 +43,10 @@ export function canRecordGraphs(): boolean {
 /**
  * Computes something and records it.
  *
- * @param inputs   What differs when it is done again; numbers and all other tensors that it makes count as constants.
- * @param compute  Uses no other tensors from outside, reads none, and does the same operations whatever the inputs hold. What it
- *                 returns is the caller's.
- * @returns        Makes it a graph. Throws GraphError where TensorFlow does not take it.
+ * @param inputs   Everything that differs from run to run. Numbers and other tensors become constants of the graph.
+ * @param compute  Uses no other tensors from outside, reads none, and does the same operations whatever the inputs hold. The
+ *                 caller owns what it returns.
+ * @returns        Makes the graph. Throws GraphError when TensorFlow does not take it.
  */
 export function recordGraph(
   inputs: readonly tf.Tensor[],
@@ -56,35 +54,33 @@ export function recordGraph(
 ): () => Graph {
   const backend = getNodeBackend();
   const { binding } = backend;
-  const recorder = createRecorder(backend, inputs);
-  backend.binding = recorder.binding;
+  const recording = startRecording(backend, inputs);
+  backend.binding = recording.binding;
   try {
-    const outputs = backend.getInputTensorIds(compute()).map((id) => recorder.names.get(id));
-    return () => buildGraph(backend, recorder, outputs);
+    const outputs = backend.getInputTensorIds(compute()).map((id) => recording.names.get(id));
+    return () => buildGraph(backend, recording, outputs);
   } finally {
     backend.binding = binding;
   }
 }
 
-interface Recorder {
-  /** The backend's, listened to. */
+interface Recording {
+  /** The backend's binding, which also records. */
   readonly binding: Binding;
-  readonly nodes: readonly GraphNode[];
-  /** By a tensor's number: the output that it is. */
-  readonly names: ReadonlyMap<number, string>;
+  readonly nodes: GraphNode[];
+  /** The name of each tensor, `node:output`, by the tensor's id. */
+  readonly names: Map<number, string>;
   readonly inputNames: readonly string[];
-  /** Single numbers, outputs of {@link NUMBERS} in their order. */
-  readonly numbers: readonly number[];
-  /** Why it cannot become a graph. */
-  readonly fault: () => string | undefined;
+  /** Single numbers, in the order of the outputs of {@link NUMBERS}. */
+  readonly numbers: number[];
+  /** Why the computation cannot become a graph. */
+  fault: string | undefined;
 }
 
-function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Recorder {
+function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]): Recording {
   const { binding } = backend;
   const nodes: GraphNode[] = [];
   const names = new Map<number, string>();
-  const numbers: number[] = [];
-  let fault: string | undefined;
   const add = (
     op: string,
     from: readonly string[],
@@ -96,20 +92,21 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
   };
   const inputNames = backend.getInputTensorIds(inputs).map((id, i) => {
     const { dataId, shape } = inputs[i] as tf.Tensor;
-    const type: Attribute = { kind: 'type', value: backend.tensorMap.get(dataId).dtype };
-    names.set(
-      id,
-      `${add('Placeholder', [], { dtype: type, shape: { kind: 'shape', value: shape } })}:0`,
-    );
-    return names.get(id) as string;
+    const name = `${add('Placeholder', [], {
+      dtype: { kind: 'type', value: backend.tensorMap.get(dataId).dtype },
+      shape: { kind: 'shape', value: shape },
+    })}:0`;
+    names.set(id, name);
+    return name;
   });
   const methods: Pick<Binding, 'createTensor' | 'executeOp' | 'tensorDataSync'> = {
     createTensor(shape, type, values) {
       const id = binding.createTensor(shape, type, values);
       if (type === binding.TF_STRING) {
-        fault ??= 'it has texts';
+        recording.fault ??= 'it has texts';
       } else if (type === binding.TF_FLOAT && shape.length === 0) {
-        names.set(id, `${NUMBERS}:${numbers.push((values as Float32Array)[0] as number) - 1}`);
+        const count = recording.numbers.push((values as Float32Array)[0] as number);
+        names.set(id, `${NUMBERS}:${count - 1}`);
       } else {
         const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
         const value: Attribute = { kind: 'tensor', value: { type, shape: [...shape], bytes } };
@@ -124,60 +121,60 @@ function createRecorder(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
         (attribute) => [attribute.name, readAttribute(binding, attribute)] as const,
       );
       if (from.includes(undefined)) {
-        fault ??= `${op} takes a tensor that is no input`;
+        recording.fault ??= `${op} takes a tensor that is no input`;
       } else if (settings.some(([, setting]) => setting === undefined)) {
-        fault ??= `${op} has a setting of a kind that is not known`;
+        recording.fault ??= `${op} has a setting of an unknown kind`;
       } else {
-        const name = add(op, from as string[], {
-          ...Object.fromEntries(settings as [string, Attribute][]),
-          ...AS_IT_IS,
-        });
+        const known = Object.fromEntries(settings) as Record<string, Attribute>;
+        const name = add(op, from as string[], { ...known, ...NOT_OPTIMIZED });
         outputs.forEach(({ id }, place) => names.set(id, `${name}:${place}`));
       }
       return outputs;
     },
     tensorDataSync(id) {
-      fault ??= 'it reads a tensor';
+      recording.fault ??= 'it reads a tensor';
       return binding.tensorDataSync(id);
     },
   };
-  // The binding's own properties are read-only.
-  const listening = Object.create(
-    binding,
-    Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value }])),
-  ) as Binding;
-  return { binding: listening, nodes, names, inputNames, numbers, fault: () => fault };
+  // The binding's own properties are read-only, so they cannot be assigned to.
+  const properties = Object.entries(methods).map(([name, value]) => [name, { value }]);
+  const recording: Recording = {
+    binding: Object.create(binding, Object.fromEntries(properties)) as Binding,
+    nodes,
+    names,
+    inputNames,
+    numbers: [],
+    fault: undefined,
+  };
+  return recording;
 }
 
 /**
- * The node that numbers come from. They are handed in together, as an input, since TensorFlow's graph optimizer computes with
- * those that it knows: in the place of a division by 255 it puts a multiplication, whose last bit may be another.
+ * The node that single numbers come from. They are one more input, because TensorFlow's graph optimizer computes with
+ * constants: it replaces a division by 255 by a multiplication, whose last bit may differ.
  */
 const NUMBERS = 'Numbers';
-/** Where they are handed in. */
-const NUMBERS_INPUT = 'NumbersInput:0';
+const NUMBERS_INPUT = 'NumbersInput';
 
-/**
- * Keeps the same optimizer from putting other operations in the place of this one, a sum of two sums in another order
- * for instance: equal in mathematics, not in the last bits.
- */
-const AS_IT_IS: Readonly<Record<string, Attribute>> = {
+/** Keeps the optimizer from replacing this operation by one that is equal in mathematics but not in the last bits. */
+const NOT_OPTIMIZED: Readonly<Record<string, Attribute>> = {
   _grappler_do_not_remove: { kind: 'boolean', value: true },
 };
 
 /** @returns  Undefined for a kind that no operation of a training step has. */
 function readAttribute(binding: Binding, { type, value }: OpAttribute): Attribute | undefined {
+  const isList = Array.isArray(value);
   switch (type) {
     case binding.TF_ATTR_STRING:
       return { kind: 'text', value: value as string };
     case binding.TF_ATTR_INT:
-      return Array.isArray(value)
+      return isList
         ? { kind: 'integers', value: value as number[] }
         : { kind: 'integer', value: value as number };
     case binding.TF_ATTR_FLOAT:
-      return Array.isArray(value) ? undefined : { kind: 'float', value: value as number };
+      return isList ? undefined : { kind: 'float', value: value as number };
     case binding.TF_ATTR_BOOL:
-      return Array.isArray(value) ? undefined : { kind: 'boolean', value: value as boolean };
+      return isList ? undefined : { kind: 'boolean', value: value as boolean };
     case binding.TF_ATTR_TYPE:
       return { kind: 'type', value: value as number };
     case binding.TF_ATTR_SHAPE:
@@ -189,25 +186,32 @@ function readAttribute(binding: Binding, { type, value }: OpAttribute): Attribut
 
 function buildGraph(
   backend: NodeBackend,
-  recorder: Recorder,
+  { nodes: recorded, inputNames, numbers, fault }: Recording,
   outputs: readonly (string | undefined)[],
 ): Graph {
-  const { inputNames, numbers } = recorder;
-  const fault =
-    recorder.fault() ?? (outputs.includes(undefined) ? 'an output was not computed' : undefined);
-  if (fault !== undefined) {
-    throw new GraphError(fault);
+  const reason = fault ?? (outputs.includes(undefined) ? 'an output was not computed' : undefined);
+  if (reason !== undefined) {
+    throw new GraphError(reason);
   }
-  const nodes = [...recorder.nodes, ...listNumberNodes(numbers.length, backend.binding.TF_FLOAT)];
+  const nodes = [...recorded];
+  if (numbers.length > 0) {
+    const type: Attribute = { kind: 'type', value: backend.binding.TF_FLOAT };
+    const shape: Attribute = { kind: 'shape', value: [numbers.length] };
+    const num: Attribute = { kind: 'integer', value: numbers.length };
+    const input = { dtype: type, shape };
+    nodes.push({ name: NUMBERS_INPUT, op: 'Placeholder', inputs: [], attributes: input });
+    const [inputs, attributes] = [[`${NUMBERS_INPUT}:0`], { T: type, num }];
+    nodes.push({ name: NUMBERS, op: 'Unpack', inputs, attributes });
+  }
+  // TensorFlow refuses an input that no node uses.
   const used = new Set(nodes.flatMap((node) => node.inputs));
-  const names = [...inputNames, NUMBERS_INPUT];
-  const takes = names.map((name) => used.has(name));
-  const infos = names.filter((_, i) => takes[i]).map((name) => ({ name }));
+  const names = [...inputNames, `${NUMBERS_INPUT}:0`];
+  const infos = names.filter((name) => used.has(name)).map((name) => ({ name }));
   const id = load(backend, nodes);
   const values = tf.keep(tf.tensor1d(Float32Array.from(numbers)));
   return {
     run(inputs) {
-      const taken = [...inputs, values].filter((_, i) => takes[i]);
+      const taken = [...inputs, values].filter((_, i) => used.has(names[i] as string));
       return backend.runSavedModel(id, taken, infos, outputs as string[]);
     },
     release() {
@@ -217,33 +221,15 @@ function buildGraph(
   };
 }
 
-function listNumberNodes(count: number, float: number): GraphNode[] {
-  if (count === 0) {
-    return [];
-  }
-  const type: Attribute = { kind: 'type', value: float };
-  const shape: Attribute = { kind: 'shape', value: [count] };
-  const [name = ''] = NUMBERS_INPUT.split(':');
-  return [
-    { name, op: 'Placeholder', inputs: [], attributes: { dtype: type, shape } },
-    {
-      name: NUMBERS,
-      op: 'Unpack',
-      inputs: [NUMBERS_INPUT],
-      attributes: { T: type, num: { kind: 'integer', value: count } },
-    },
-  ];
-}
-
-/** Loads a graph by way of a folder that is there only meanwhile: the binding takes nothing else. */
+/** Loads a graph from a temporary folder, since the binding reads graphs from nothing else. */
 function load(backend: NodeBackend, nodes: readonly GraphNode[]): number {
   let folder: string | undefined;
   try {
     folder = mkdtempSync(join(tmpdir(), 'digitmint-graph-'));
     writeFileSync(join(folder, FILE_NAME), encodeSavedModel(nodes));
     return backend.loadSavedModelMetaGraph(folder, TAG);
-  } catch (error) {
-    throw new GraphError((error as Error).message, { cause: error });
+  } catch (cause) {
+    throw new GraphError((cause as Error).message, { cause });
   } finally {
     if (folder !== undefined) {
       rmSync(folder, { recursive: true });

@@ -1,15 +1,15 @@
 /**
  * A computation as a list of operations, and the file that TensorFlow loads it from: SavedModel
- * (tensorflow/core/protobuf/saved_model.proto) with one graph (tensorflow/core/framework/graph.proto) and no variables. Pure.
+ * (tensorflow/core/protobuf/saved_model.proto) with one graph (tensorflow/core/framework/graph.proto) and no variables.
  */
 import { PbfWriter } from 'pbf';
 
 /** An operation. */
 export interface GraphNode {
   readonly name: string;
-  /** TensorFlow's name of what it does. */
+  /** TensorFlow's name of the kernel. */
   readonly op: string;
-  /** Each an output of a node that comes before: `name:place`. */
+  /** Outputs of earlier nodes, each as `node:output`. */
   readonly inputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
@@ -36,7 +36,7 @@ export const TAG = 'serve';
 /** The file's name in the folder that is loaded. */
 export const FILE_NAME = 'saved_model.pb';
 
-/** Numbers of the fields that are written. */
+/** Numbers of the fields that are written, by message. */
 const SAVED_MODEL = { version: 1, metaGraph: 2 } as const;
 const META_GRAPH = { info: 1, graph: 2 } as const;
 const INFO = { tag: 4 } as const;
@@ -44,37 +44,28 @@ const GRAPH = { node: 1, versions: 4 } as const;
 const VERSIONS = { producer: 1 } as const;
 const NODE = { name: 1, op: 2, input: 3, attribute: 5 } as const;
 const ENTRY = { key: 1, value: 2 } as const;
-const VALUE = {
-  list: 1,
-  text: 2,
-  integer: 3,
-  float: 4,
-  boolean: 5,
-  type: 6,
-  shape: 7,
-  tensor: 8,
-} as const;
+const VALUE = { list: 1, text: 2, integer: 3, float: 4, boolean: 5, type: 6, shape: 7, tensor: 8 };
 const LIST = { integers: 3 } as const;
 const SHAPE = { dimension: 2 } as const;
 const DIMENSION = { size: 1 } as const;
 const TENSOR = { type: 1, shape: 2, bytes: 4 } as const;
 
 const SCHEMA_VERSION = 1;
-/** A version of graphs by whose rules this one is read: TensorFlow 2.13's. Later releases read it the same. */
+/** The version of the rules for reading this graph: TensorFlow 2.13's. Later releases read it the same. */
 const GRAPH_VERSION = 1482;
 
 /** Encodes a graph as the content of {@link FILE_NAME}. */
 export function encodeSavedModel(nodes: readonly GraphNode[]): Uint8Array {
   const pbf = new PbfWriter();
   pbf.writeVarintField(SAVED_MODEL.version, SCHEMA_VERSION);
-  writeNested(pbf, SAVED_MODEL.metaGraph, (meta) => {
-    writeNested(meta, META_GRAPH.info, (info) => info.writeStringField(INFO.tag, TAG));
-    writeNested(meta, META_GRAPH.graph, (graph) => {
+  writeNested(pbf, SAVED_MODEL.metaGraph, () => {
+    writeNested(pbf, META_GRAPH.info, () => pbf.writeStringField(INFO.tag, TAG));
+    writeNested(pbf, META_GRAPH.graph, () => {
       for (const node of nodes) {
-        writeNested(graph, GRAPH.node, (message) => writeNode(message, node));
+        writeNested(pbf, GRAPH.node, () => writeNode(pbf, node));
       }
-      writeNested(graph, GRAPH.versions, (versions) =>
-        versions.writeVarintField(VERSIONS.producer, GRAPH_VERSION),
+      writeNested(pbf, GRAPH.versions, () =>
+        pbf.writeVarintField(VERSIONS.producer, GRAPH_VERSION),
       );
     });
   });
@@ -88,9 +79,9 @@ function writeNode(pbf: PbfWriter, { name, op, inputs, attributes }: GraphNode):
     pbf.writeStringField(NODE.input, input);
   }
   for (const [key, attribute] of Object.entries(attributes)) {
-    writeNested(pbf, NODE.attribute, (entry) => {
-      entry.writeStringField(ENTRY.key, key);
-      writeNested(entry, ENTRY.value, (value) => writeAttribute(value, attribute));
+    writeNested(pbf, NODE.attribute, () => {
+      pbf.writeStringField(ENTRY.key, key);
+      writeNested(pbf, ENTRY.value, () => writeAttribute(pbf, attribute));
     });
   }
 }
@@ -100,36 +91,33 @@ function writeAttribute(pbf: PbfWriter, { kind, value }: Attribute): void {
     case 'text':
       return pbf.writeBytesField(VALUE.text, Buffer.from(value));
     case 'integer':
-      return pbf.writeVarintField(VALUE.integer, value);
+    case 'type':
+      return pbf.writeVarintField(VALUE[kind], value);
     case 'integers':
-      return writeNested(pbf, VALUE.list, (list) =>
-        list.writePackedVarint(LIST.integers, [...value]),
-      );
+      return writeNested(pbf, VALUE.list, () => pbf.writePackedVarint(LIST.integers, [...value]));
     case 'float':
       return pbf.writeFloatField(VALUE.float, value);
     case 'boolean':
       return pbf.writeVarintField(VALUE.boolean, Number(value));
-    case 'type':
-      return pbf.writeVarintField(VALUE.type, value);
     case 'shape':
-      return writeNested(pbf, VALUE.shape, (shape) => writeShape(shape, value));
+      return writeShape(pbf, VALUE.shape, value);
     case 'tensor':
-      return writeNested(pbf, VALUE.tensor, (tensor) => {
-        tensor.writeVarintField(TENSOR.type, value.type);
-        writeNested(tensor, TENSOR.shape, (shape) => writeShape(shape, value.shape));
-        tensor.writeBytesField(TENSOR.bytes, value.bytes);
+      return writeNested(pbf, VALUE.tensor, () => {
+        pbf.writeVarintField(TENSOR.type, value.type);
+        writeShape(pbf, TENSOR.shape, value.shape);
+        pbf.writeBytesField(TENSOR.bytes, value.bytes);
       });
   }
 }
 
-function writeShape(pbf: PbfWriter, shape: readonly number[]): void {
-  for (const size of shape) {
-    writeNested(pbf, SHAPE.dimension, (dimension) =>
-      dimension.writeVarintField(DIMENSION.size, size),
-    );
-  }
+function writeShape(pbf: PbfWriter, field: number, shape: readonly number[]): void {
+  writeNested(pbf, field, () => {
+    for (const size of shape) {
+      writeNested(pbf, SHAPE.dimension, () => pbf.writeVarintField(DIMENSION.size, size));
+    }
+  });
 }
 
-function writeNested(pbf: PbfWriter, field: number, write: (message: PbfWriter) => void): void {
-  pbf.writeMessage(field, (content, message) => content(message), write);
+function writeNested(pbf: PbfWriter, field: number, write: () => void): void {
+  pbf.writeMessage(field, write, undefined);
 }

@@ -1,11 +1,11 @@
 /**
- * Runs other programs: Python, pip, the compiler. No shell, so no quoting.
+ * Runs other programs without a shell, so arguments need no quoting.
  */
 import { spawn } from 'node:child_process';
 
 /** How a program ended. */
 export interface CommandResult {
-  /** Null when it was ended by a signal. */
+  /** Null when a signal ended the program. */
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -50,7 +50,7 @@ export function runCommand(
   });
 }
 
-/** The last lines of what a program said, indented, to be quoted in a message. */
+/** Quotes the last lines of what a program said, indented, for a message. */
 export function quoteLastLines({ stdout, stderr }: CommandResult, count = 8): string {
   const text = stderr.trim() === '' ? stdout : stderr;
   const lines = text.trim().split('\n').slice(-count);

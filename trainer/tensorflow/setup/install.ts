@@ -1,94 +1,74 @@
 /**
- * Sets libtensorflow up for tfjs-node, or takes it away: decides what is there, what has to be built, and proves the
- * result by loading it.
+ * Makes tfjs-node find a build of libtensorflow, or takes that away. A build lies in the cache, and `lib` in tfjs-node's
+ * folder is a link to its binding. So a build outlives `npm ci`, and no file is there twice.
  */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, lstatSync } from 'node:fs';
+import { readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import {
+  build,
   type BuildOptions,
-  buildTree,
-  computeTreeKey,
-  removeCache,
-  sweepPartials,
-} from './build-tree.ts';
-import {
-  clearInstallation,
-  hasForeignInstallation,
-  placeTree,
-  probeInstallation,
-  readStamp,
-} from './installation.ts';
-import { SetUpProblem } from './problem.ts';
+  DOWNLOAD_MEGABYTES,
+  NAPI_VERSION,
+  PARTIAL,
+  SetUpProblem,
+} from './build.ts';
+import { quoteLastLines, runCommand } from './command.ts';
 import type { ProbeReport } from './probe.ts';
-import { findDistribution } from './wheels.ts';
 
-export interface SetUpOptions extends Omit<BuildOptions, 'distribution' | 'packageVersion'> {
+export interface SetUpOptions extends BuildOptions {
   /** As `process.platform` and `process.arch`. */
   readonly platform: string;
   readonly arch: string;
   readonly gpu: boolean;
-  /** Builds again what is there, and replaces what another installer put there. */
+  /** Builds again, and replaces what another installer put there. */
   readonly force: boolean;
 }
 
 /**
- * Makes tfjs-node work. Safe to run again: what is valid stays.
+ * Makes tfjs-node work. A build that loads is kept, so running this again costs a second.
  *
- * @returns  What was proven by loading it.
- * @throws SetUpProblem  For everything that the user can do something about; then nothing is half-installed.
+ * @returns  What loading it has shown.
+ * @throws SetUpProblem  For everything that the user can mend. Then nothing half-done is left.
  */
 export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeReport> {
-  const { packageFolder, cacheFolder, gpu, force, env, log } = options;
-  const packageVersion = await readPackageVersion(packageFolder);
-  const distribution = findDistribution(options.platform, options.arch, gpu);
-  if (distribution === undefined) {
+  const { packageFolder, cacheFolder, platform, arch, gpu, force, env, log } = options;
+  const name = `${platform}-${arch}${gpu ? '-gpu' : ''}`;
+  if (DOWNLOAD_MEGABYTES[name] === undefined) {
     throw new SetUpProblem(describeUnsupported(options));
   }
-  await sweepPartials(cacheFolder);
-
-  if (hasForeignInstallation(packageFolder) && !force) {
-    const probe = await probeInstallation(packageFolder, env);
+  await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true }); // Of an interrupted build.
+  if (hasForeignLibraries(packageFolder) && !force) {
+    const probe = await probeTfjsNode(packageFolder, env);
     if ('failure' in probe) {
       throw new SetUpProblem(
-        `${packageFolder} holds libraries that another installer put there, and they do not work:\n${probe.failure}\n` +
-          'Pass --force to replace them.',
+        `${packageFolder} holds libraries of another installer, and they do not work:\n` +
+          `${probe.failure}\nPass --force to replace them.`,
       );
     }
-    log(
-      `tfjs-node already works, with libtensorflow ${probe.version} from its own installer (--force replaces it).`,
-    );
+    log(`tfjs-node already works, with libtensorflow ${probe.version} of another installer.`);
+    log('Pass --force to replace it.');
     return probe;
   }
-
-  const key = computeTreeKey(distribution, packageVersion);
-  if (!force && (await readStamp(packageFolder))?.key === key) {
-    const probe = await probeInstallation(packageFolder, env);
+  const key = await computeKey(name, packageFolder);
+  const tree = join(cacheFolder, key);
+  if (existsSync(tree) && !force) {
+    await placeLink(tree, packageFolder);
+    const probe = await probeTfjsNode(packageFolder, env);
     if (!('failure' in probe)) {
-      log(
-        `tfjs-node is already set up with libtensorflow ${probe.version} (${distribution.name}).`,
-      );
+      log(`Taking libtensorflow and its binding from ${tree}.`);
       return probe;
     }
-    log(`What is set up does not load, and is built again:\n${probe.failure}`);
-  } else if (!force && (await readStamp(join(cacheFolder, key)))?.key === key) {
-    log('Taking libtensorflow and its binding from an earlier set-up.');
-    await placeTree(join(cacheFolder, key), packageFolder);
-    const probe = await probeInstallation(packageFolder, env);
-    if (!('failure' in probe)) {
-      return probe;
-    }
-    log(`It does not load here, and is built again:\n${probe.failure}`);
+    log(`What is in ${tree} does not load, and is built again:\n${probe.failure}`);
   }
-
-  const tree = await buildTree({ ...options, distribution, packageVersion });
-  await placeTree(tree, packageFolder);
-  const probe = await probeInstallation(packageFolder, env);
+  await build(name, key, options);
+  await placeLink(tree, packageFolder);
+  const probe = await probeTfjsNode(packageFolder, env);
   if ('failure' in probe) {
-    await clearInstallation(packageFolder);
-    await removeCache(cacheFolder);
+    await undoSetUp(packageFolder, cacheFolder);
     throw new SetUpProblem(
-      `libtensorflow ${distribution.version} was built but does not load, and was removed again:\n${probe.failure}\n` +
+      `libtensorflow was built but does not load, and was removed again:\n${probe.failure}\n` +
         'The trainer works without it, on its other backends.',
     );
   }
@@ -96,43 +76,83 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
 }
 
 /**
- * Takes away everything that setting up added.
+ * Takes away everything that setting up added. Libraries of another installer stay.
  *
- * @returns  What was removed, one folder a line; what another installer put there stays.
+ * @returns  What was removed.
  */
 export async function undoSetUp(
   packageFolder: string | undefined,
   cacheFolder: string,
 ): Promise<string[]> {
   const removed: string[] = [];
-  if (
-    packageFolder !== undefined &&
-    existsSync(join(packageFolder, 'deps')) &&
-    !hasForeignInstallation(packageFolder)
-  ) {
-    await clearInstallation(packageFolder);
-    removed.push(`${join(packageFolder, 'deps')}, ${join(packageFolder, 'lib')}`);
+  if (packageFolder !== undefined && isLink(join(packageFolder, 'lib'))) {
+    await rm(join(packageFolder, 'lib'));
+    removed.push(join(packageFolder, 'lib'));
   }
   if (existsSync(cacheFolder)) {
-    await removeCache(cacheFolder);
+    await rm(cacheFolder, { recursive: true });
     removed.push(cacheFolder);
+    if ((await readdir(dirname(cacheFolder))).length === 0) {
+      await rm(dirname(cacheFolder), { recursive: true });
+    }
   }
   return removed;
 }
 
-async function readPackageVersion(packageFolder: string): Promise<string> {
-  const manifest = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  return manifest.version;
+/** Links tfjs-node to a build, and removes what was there before. */
+export async function placeLink(tree: string, packageFolder: string): Promise<void> {
+  await rm(join(packageFolder, 'lib'), { recursive: true, force: true });
+  await rm(join(packageFolder, 'deps'), { recursive: true, force: true });
+  // A relative link survives when the project's folder is moved.
+  await symlink(relative(packageFolder, join(tree, 'lib')), join(packageFolder, 'lib'));
+}
+
+/** Whether tfjs-node has libraries that this command did not put there. */
+function hasForeignLibraries(packageFolder: string): boolean {
+  const [lib, deps] = ['lib', 'deps'].map((name) => join(packageFolder, name)) as [string, string];
+  return existsSync(deps) || (existsSync(lib) && !isLink(lib));
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+}
+
+/** Names a build: equal only for equal wheels, sources of the binding and N-API version. */
+async function computeKey(name: string, packageFolder: string): Promise<string> {
+  const requirements = await readFile(join(import.meta.dirname, `${name}.txt`), 'utf8');
+  const manifest = await readFile(join(packageFolder, 'package.json'), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  const inputs = [requirements, version, NAPI_VERSION].join('\n');
+  return `${name}-${createHash('sha256').update(inputs).digest('hex').slice(0, 12)}`;
+}
+
+/** Loads tfjs-node in another process. @returns  Its report, or in `failure` what went wrong. */
+async function probeTfjsNode(
+  packageFolder: string,
+  env: NodeJS.ProcessEnv,
+): Promise<ProbeReport | { readonly failure: string }> {
+  const program = join(import.meta.dirname, 'probe.ts');
+  const quiet = { TF_CPP_MIN_LOG_LEVEL: '1', NODE_NO_WARNINGS: '1', ...env };
+  const result = await runCommand(process.execPath, [program, packageFolder], { env: quiet });
+  if (result?.status === 0) {
+    return JSON.parse(result.stdout) as ProbeReport;
+  }
+  if (result === undefined || result.signal !== null) {
+    const how = result?.signal ?? 'no process';
+    return { failure: `    it ended with ${how} (libtensorflow needs a CPU with AVX)` };
+  }
+  const error = result.stderr.split('\n').find((line) => /^\w*Error\b/.test(line));
+  return { failure: error === undefined ? quoteLastLines(result) : `    ${error}` };
 }
 
 function describeUnsupported({ platform, arch, gpu }: SetUpOptions): string {
-  if (gpu && findDistribution(platform, arch, false) !== undefined) {
-    return `--gpu: there is a GPU build for linux-x64 only; this is ${platform}-${arch}. Leave --gpu out.`;
+  const machine = `${platform}-${arch}`;
+  if (gpu && DOWNLOAD_MEGABYTES[machine] !== undefined) {
+    return `--gpu: there is a GPU build for linux-x64 only; this is ${machine}. Leave --gpu out.`;
   }
   return (
-    `This set-up knows Linux on x64 and arm64; this is ${platform}-${arch}. Here tfjs-node's own installer may work:\n` +
+    `This set-up knows Linux on x64 and arm64; this is ${machine}.\n` +
+    "Here tfjs-node's own installer may work:\n" +
     '    npm rebuild @tensorflow/tfjs-node --ignore-scripts=false\n' +
     "(this project's .npmrc keeps it from running by itself). The trainer works without it, on its other backends."
   );

@@ -1,16 +1,15 @@
 /**
- * A program of its own: loads a tfjs-node and multiplies two matrices, so that a library which crashes takes only
- * this process with it. Prints one line of JSON.
+ * Loads tfjs-node and multiplies two matrices, in a process of its own: a library that crashes ends only this process.
  *
- *   node probe.ts TFJS_NODE_FOLDER
+ *   node probe.ts TFJS_NODE_FOLDER        prints a ProbeReport as one line of JSON
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { restoreNodeUtil } from '../node-util.ts';
+import { restoreNodeUtil } from '../tfjs-node.ts';
 
-/** What the probe prints. */
+/** What the probe found. */
 export interface ProbeReport {
-  /** libtensorflow's version. */
+  /** Version of libtensorflow. */
   readonly version: string;
   readonly usesGpu: boolean;
 }
@@ -29,9 +28,6 @@ const product = tf
 if (product.join() !== '19,22,43,50') {
   throw new Error(`wrong product: expected 19,22,43,50, got ${product.join()}`);
 }
-const backend = tf.backend() as unknown as NodeBackend;
-const report: ProbeReport = {
-  version: backend.binding.TF_Version,
-  usesGpu: backend.isUsingGpuDevice,
-};
+const { binding, isUsingGpuDevice } = tf.backend() as unknown as NodeBackend;
+const report: ProbeReport = { version: binding.TF_Version, usesGpu: isUsingGpuDevice };
 process.stdout.write(`${JSON.stringify(report)}\n`);
