@@ -10,7 +10,7 @@ import { decodeWeights, WEIGHTS_FILE } from '../shared/model/artifact.ts';
 import { createEngine, ENGINE_BATCH } from '../shared/model/engine/engine.ts';
 import { joinInput } from '../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../shared/model/latent.ts';
-import { runGenerator } from '../trainer/gan/generator-network.ts';
+import { runGenerator } from '../trainer/gan/networks.ts';
 import { instantiateKernels } from '../trainer/export/kernels.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';

@@ -10,7 +10,7 @@ import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/model/weight-encod
 import type { Dataset } from '../data/dataset.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { exportArtifact } from '../export/export.ts';
-import { GENERATOR_SIZES } from '../gan/digits-network.ts';
+import { GENERATOR_SIZES } from '../gan/preset.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
 import {

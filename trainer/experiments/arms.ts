@@ -4,7 +4,7 @@
  * To add an arm: an entry of ARMS, and its name in a question's `arms`.
  */
 import { PRESETS, type TrainingConfig } from '../gan/preset.ts';
-import { UNIFORM_DEVIATION } from '../gan/prior.ts';
+import { UNIFORM_DEVIATION } from '../gan/noise.ts';
 import type { VaeConfig } from './vae.ts';
 
 /** One way to train. Everything that it does not name is as in preset `seed`. */

@@ -18,8 +18,8 @@ import { pngEncoder } from '../export/kernels.ts';
 import { readState } from '../gan/network-state.ts';
 import { PURPOSES, type TrainingConfig } from '../gan/preset.ts';
 import { hashRun } from '../run/run-folder.ts';
-import { createGan, disposeGan, trainStep, type StepSource } from '../gan/seeded-step.ts';
-import type { Gan } from '../gan/steps.ts';
+import { createGan, disposeGan, trainStep, type StepSource } from '../gan/step.ts';
+import type { Gan } from '../gan/update.ts';
 import { createLearningClock, type LearningClock } from './learning-clock.ts';
 import { drawQualitySamples, QUALITY_SAMPLES, type Gauge, type Quality } from './quality.ts';
 import {

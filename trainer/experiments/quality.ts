@@ -3,7 +3,7 @@
  * hang on the number of samples: compare with each other only.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runGenerator } from '../gan/generator-network.ts';
+import { runGenerator } from '../gan/networks.ts';
 import { deriveSeedKey, drawLatents } from '../../shared/model/latent.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
 import { deriveKey } from '../../shared/model/random.ts';
@@ -20,9 +20,9 @@ import { computeSharpness } from '../evaluation/metrics/sharpness.ts';
 import { PROTOCOL } from '../evaluation/protocol.ts';
 import { drawSubset } from '../evaluation/subset.ts';
 import { splitWeights } from '../gan/network-state.ts';
-import { applyPrior, type PriorConfig } from '../gan/prior.ts';
+import { applyPrior, type PriorConfig } from '../gan/noise.ts';
 import { computeDiversity } from '../run/sample-grid.ts';
-import { pickShippedWeights, type Gan } from '../gan/steps.ts';
+import { pickShippedWeights, type Gan } from '../gan/update.ts';
 
 /** Samples a measurement, and as many test digits for what is found by neighbours; the Fréchet distance is to all test digits. */
 export const QUALITY_SAMPLES = 2000;

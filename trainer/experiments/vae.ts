@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/model/generator.ts';
-import { runGenerator } from '../gan/generator-network.ts';
+import { runGenerator } from '../gan/networks.ts';
 import { drawWords, fillUniform, type RandomKey } from '../../shared/model/random.ts';
 import {
   applyAdam,
@@ -16,7 +16,7 @@ import {
   type NetworkState,
 } from '../gan/network-state.ts';
 import { PURPOSES, type AdamConfig } from '../gan/preset.ts';
-import { applyPrior } from '../gan/prior.ts';
+import { applyPrior } from '../gan/noise.ts';
 
 /** How the decoder is trained. */
 export interface VaeConfig {

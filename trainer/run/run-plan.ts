@@ -19,7 +19,7 @@ import {
   type PresetName,
   type TrainingConfig,
 } from '../gan/preset.ts';
-import type { GeneratorSize } from '../gan/digits-network.ts';
+import type { GeneratorSize } from '../gan/preset.ts';
 import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
 import { selectBackend, type BackendName, type SelectedBackend } from '../tensorflow/backend.ts';
 
