@@ -10,14 +10,13 @@ import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/model/weight-encod
 import type { Dataset } from '../data/dataset.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { exportArtifact } from '../export/export.ts';
-import { GENERATOR_SIZES } from '../gan/preset.ts';
-import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, PRESETS } from '../gan/preset.ts';
+import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
 import {
   appendSession,
   createRunFolder,
   hashRun,
-  loadLastMetrics,
+  loadMetrics,
   locate,
   locateSnapshot,
   saveProgressGif,
@@ -247,7 +246,7 @@ async function exportRun(
     discriminatorLoss = NaN,
     generatorLoss = NaN,
     diversity = NaN,
-  } = (await loadLastMetrics(folder)) ?? {};
+  } = (await loadMetrics(folder)).at(-1) ?? {};
   return exportArtifact(to, planGenerator(config.generator), weights, dtype, {
     name,
     imageRange: config.pixelRange,

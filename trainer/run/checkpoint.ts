@@ -54,8 +54,8 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   };
   const facts = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
   const metadata = { ...facts, factsSha256: hashFacts(facts) };
-  const file = `step-${String(step).padStart(7, '0')}.safetensors`;
-  await writeAtomically(join(folder, file), encodeSafetensors({ tensors, metadata }));
+  const path = join(folder, `step-${String(step).padStart(7, '0')}.safetensors`);
+  await writeAtomically(path, encodeSafetensors({ tensors, metadata }));
   // A newer file was skipped as damaged when the run went on from here. It must not displace a good one.
   const all = await listCheckpoints(folder);
   const kept = all.filter((other) => other.step <= step).slice(0, KEPT);
