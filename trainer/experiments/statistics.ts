@@ -1,16 +1,15 @@
 /**
- * Means, spreads, and whether two sets of runs differ by more than their seeds do. Pure.
+ * Means, spreads, and tests for differences that exceed the spread of the seeds. Pure.
  */
 
-/** Mean and spread of some runs. */
 export interface Summary {
   readonly count: number;
   readonly mean: number;
-  /** Sample standard deviation, over count - 1; 0 for a single run. */
+  /** Sample standard deviation, over count - 1; 0 for a single value. */
   readonly deviation: number;
 }
 
-/** Summarises numbers, at least one. */
+/** Summarises one or more numbers. */
 export function summarise(values: readonly number[]): Summary {
   const count = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
@@ -18,14 +17,14 @@ export function summarise(values: readonly number[]): Summary {
   return { count, mean, deviation: count > 1 ? Math.sqrt(squares / (count - 1)) : 0 };
 }
 
-/** Whether the first of two sets is above the second, below it, or not to be told from it. */
+/** The first of two sets compared with the second. */
 export type Contrast = 'above' | 'below' | 'level' | 'unknown';
 
 /**
- * Compares two sets of runs by Student's t-test for two samples (pooled variance, two-sided, 5%): of twenty comparisons of the
- * same with the same, one shows a difference.
+ * Compares two sets of runs by Student's t-test for two samples: pooled variance, two-sided, 5%. So one of twenty
+ * comparisons of equal sets shows a difference.
  *
- * @returns  `unknown` when either set has a single run: there is no spread to hold against.
+ * @returns  `unknown` when a set has a single run, because one run has no variance.
  */
 export function contrast(first: readonly number[], second: readonly number[]): Contrast {
   const [a, b] = [summarise(first), summarise(second)];
@@ -45,7 +44,7 @@ export function contrast(first: readonly number[], second: readonly number[]): C
 /** The 97.5% quantiles of Student's distribution with 1 to 10 degrees of freedom. */
 const STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 
-/** From tables; beyond them by Cornish and Fisher's expansion, right to three digits. @param freedom  1 or more. */
+/** Above 10 degrees of freedom: the expansion of Cornish and Fisher, exact to three digits. */
 function computeStudentQuantile(freedom: number): number {
   const z = 1.959964;
   return (
