@@ -1,5 +1,5 @@
 /**
- * Parsers of command-line arguments, and signals, for several commands.
+ * Parsers of command-line arguments, and the answer to Ctrl-C, for several commands.
  */
 import { InvalidArgumentError } from 'commander';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -45,9 +45,24 @@ export function parseSeed(text: string): string {
   return text;
 }
 
-/** Calls `stop` on each Ctrl-C or SIGTERM. @returns  Ends that. */
-export function onStopSignals(stop: () => void): () => void {
+/** Exit status of a process that Ctrl-C stopped, as in shells. */
+export const EXIT_INTERRUPTED = 130;
+
+/**
+ * Makes the first Ctrl-C or SIGTERM abort `stop`, and the second end the process.
+ *
+ * @param onStop  Called at the first.
+ * @returns       Restores the signals.
+ */
+export function stopOnSignals(stop: AbortController, onStop: () => void = () => {}): () => void {
+  const onSignal = (): void => {
+    if (stop.signal.aborted) {
+      process.exit(EXIT_INTERRUPTED);
+    }
+    stop.abort();
+    onStop();
+  };
   const signals = ['SIGINT', 'SIGTERM'] as const;
-  signals.forEach((signal) => process.on(signal, stop));
-  return () => signals.forEach((signal) => process.off(signal, stop));
+  signals.forEach((signal) => process.on(signal, onSignal));
+  return () => signals.forEach((signal) => process.off(signal, onSignal));
 }

@@ -28,7 +28,13 @@ import { describeSession } from '../run/session.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { nameDeviceLoss } from '../tensorflow/device-loss.ts';
-import { onStopSignals, parseNumber, parseSeed, parseWhole } from './arguments.ts';
+import {
+  EXIT_INTERRUPTED,
+  parseNumber,
+  parseSeed,
+  parseWhole,
+  stopOnSignals,
+} from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
 import { saveReport } from './report.ts';
 
@@ -43,9 +49,6 @@ interface TrainFlags extends RunRequest {
 const MAX_STEPS = 100_000_000;
 /** Pixels. A larger move leaves little of the smallest images. */
 const MAX_TRANSLATION = 8;
-
-/** Exit status of a run that was stopped by Ctrl-C, as in shells. */
-const EXIT_INTERRUPTED = 130;
 
 /** Each flag, its help, and its choices or its parser. */
 const FLAGS: readonly (readonly [
@@ -201,15 +204,11 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
   }
   await appendSession(folder, await describeSession(checkpoint?.step ?? 0, backend));
   const stop = new AbortController();
-  const releaseSignals = onStopSignals(() => {
-    if (stop.signal.aborted) {
-      process.exit(EXIT_INTERRUPTED);
-    }
-    stop.abort();
+  const releaseSignals = stopOnSignals(stop, () =>
     process.stderr.write(
       '\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n',
-    );
-  });
+    ),
+  );
   const reporter = createReporter(process.stdout);
   const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan, flags)}`;
   const saveSnapshot = async (step: number, weights: Float32Array): Promise<void> => {
