@@ -8,7 +8,9 @@ import { contrast, summarise, type Summary } from './statistics.ts';
 
 type Pick = (point: ExperimentPoint) => number;
 
-/** Figures that are means over the last third of the steps, so that one lucky moment does not count. */
+/**
+ * Figures that are means over the last third of the steps, so that one lucky moment does not count.
+ */
 const MEANS = {
   diversity: ({ quality }) => quality.diversity,
   effectiveClasses: computeEffectiveClasses,
@@ -21,9 +23,9 @@ const MEANS = {
 } as const satisfies Readonly<Record<string, Pick>>;
 
 /**
- * Fréchet distances, all geometric means: `frechet` and `coarse` over the last third, `…Along` over the whole way,
- * `frechetTimed` after as many seconds of processor as every run had. They are compared by their logarithm, because
- * halving is the same step from any start.
+ * Fréchet distances, all geometric means: `frechet` and `coarse` over the last third, `…Along` over
+ * the whole way, `frechetTimed` after as many seconds of processor as every run had. They are
+ * compared by their logarithm, because halving is the same step from any start.
  */
 const DISTANCES = ['frechet', 'frechetAlong', 'frechetTimed', 'coarse', 'coarseAlong'] as const;
 
@@ -52,7 +54,10 @@ export interface Analysis {
   readonly arms: ReadonlyMap<ArmName, ArmRuns>;
 }
 
-/** Sorts runs by arm and cuts all to the steps at which each was measured. Unknown arms are left out. */
+/**
+ * Sorts runs by arm and cuts all to the steps at which each was measured. Unknown arms are left
+ * out.
+ */
 export function analyse(results: readonly ExperimentResult[]): Analysis {
   const known = results.filter(({ arm }) => arm in ARMS);
   const whole = known.filter(({ failure }) => failure === null);
@@ -124,7 +129,9 @@ function readFrechetAt(points: readonly ExperimentPoint[], cpuSeconds: number): 
   return before.quality.frechet ** (1 - part) * at.quality.frechet ** part;
 }
 
-/** The exponential of the classes' entropy: 10 for ten equally frequent classes, 1 for a single one. */
+/**
+ * The exponential of the classes' entropy: 10 for ten equally frequent classes, 1 for a single one.
+ */
 export function computeEffectiveClasses({
   quality: { classes },
 }: {
@@ -144,7 +151,10 @@ export function pickFigure({ figures }: ArmRuns, name: FigureName): number[] {
   return figures.map((run) => (isDistance(name) ? Math.log(run[name]) : run[name]));
 }
 
-/** Mean and spread of a figure; for a distance the geometric mean, and the spread in proportion to it. */
+/**
+ * Mean and spread of a figure; for a distance the geometric mean, and the spread in proportion to
+ * it.
+ */
 export function summariseFigure(arm: ArmRuns, name: FigureName): Summary {
   const summary = summarise(pickFigure(arm, name));
   const mean = Math.exp(summary.mean);

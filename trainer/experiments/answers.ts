@@ -1,6 +1,6 @@
 /**
- * Plain answers to the questions, worded by the measurements. A difference counts only if it exceeds
- * the spread of the seeds. Pure.
+ * Plain answers to the questions, worded by the measurements. A difference counts only if it
+ * exceeds the spread of the seeds. Pure.
  */
 import {
   findArrival,
@@ -211,8 +211,8 @@ function sortByMean(arms: readonly ArmRuns[], figure: FigureName): ArmRuns[] {
 }
 
 /**
- * Chooses the distance that tells arms apart: the classifier's, or the coarse one if only that shows a
- * difference. It does so where the classifier cannot recognise anything yet.
+ * Chooses the distance that tells arms apart: the classifier's, or the coarse one if only that
+ * shows a difference. It does so where the classifier cannot recognise anything yet.
  */
 function chooseDistance(context: Context, figure: FigureName, coarse: FigureName) {
   const tells = (candidate: FigureName): boolean =>

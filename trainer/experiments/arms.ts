@@ -1,5 +1,6 @@
 /**
- * The arms that are compared, the tutorial's GAN and changes of it, and the questions they answer. Pure.
+ * The arms that are compared, the tutorial's GAN and changes of it, and the questions they answer.
+ * Pure.
  *
  * To add an arm: an entry of ARMS, and its name in a question's `arms`.
  */

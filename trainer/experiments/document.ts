@@ -1,6 +1,6 @@
 /**
- * The experiments' document: Markdown with curves and grids, from the runs' records alone. Pure; equal
- * records give equal bytes.
+ * The experiments' document: Markdown with curves and grids, from the runs' records alone. Pure;
+ * equal records give equal bytes.
  */
 import { PRESETS } from '../gan/preset.ts';
 import {

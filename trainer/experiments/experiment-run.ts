@@ -38,7 +38,9 @@ export interface ExperimentRun {
   readonly gauge: Gauge;
   readonly floor: Quality;
   readonly environment: ExperimentEnvironment;
-  /** When aborted, the run ends after its current step. The work since its last measurement is lost. */
+  /**
+   * When aborted, the run ends after its current step. The work since its last measurement is lost.
+   */
   readonly signal: AbortSignal;
   /** Receives each measurement. */
   readonly onPoint: (point: ExperimentPoint) => void;
@@ -47,12 +49,18 @@ export interface ExperimentRun {
 /** The grid at the end of a run: 30 samples. */
 export const EXPERIMENT_GRID = { count: 30, layout: { cols: 10, scale: 1 } } as const;
 
-/** True after the steps at which a run is measured: dense at first, where most happens; and at the last. */
+/**
+ * True after the steps at which a run is measured: dense at first, where most happens; and at the
+ * last.
+ */
 export function isMeasuringStep(step: number, steps: number): boolean {
   return step === steps || step % (step < 200 ? 100 : step < 1000 ? 200 : 500) === 0;
 }
 
-/** SHA-256 of all that decides a run's weights, without its length: a finished run can get more steps. */
+/**
+ * SHA-256 of all that decides a run's weights, without its length: a finished run can get more
+ * steps.
+ */
 export function hashExperiment({
   config,
   vae,
@@ -128,7 +136,8 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
         step: (indices, step, probe) =>
           clock.time(() => {
             if (vae === undefined || step >= vaeSteps) {
-              // No graph, as in all recorded runs: arms are compared by their seconds of processor too.
+              // No graph, as in all recorded runs: arms are compared by their seconds of processor
+              // too.
               return trainStep(gan, source, indices, step - vaeSteps, probe);
             }
             const images = decodeImages(source, indices);
@@ -190,12 +199,17 @@ function roundQuality({ classes, ...figures }: Quality): Quality & { classes: nu
   return { ...(Object.fromEntries(rounded) as typeof figures), classes: [...classes] };
 }
 
-/** Five significant digits; more would only lengthen the records. -1 stands for a value that is not finite. */
+/**
+ * Five significant digits; more would only lengthen the records. -1 stands for a value that is not
+ * finite.
+ */
 function round(value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(5)) : -1;
 }
 
-/** A loss that is not finite ends a run. `round` made it negative, which no loss of the arms can be. */
+/**
+ * A loss that is not finite ends a run. `round` made it negative, which no loss of the arms can be.
+ */
 function findFailure(point: ExperimentPoint | undefined): string | null {
   const { step = 0, discriminatorLoss = 0, generatorLoss = 0 } = point ?? {};
   return discriminatorLoss < 0 || generatorLoss < 0 ? `diverged before step ${step}` : null;

@@ -1,6 +1,6 @@
 /**
- * The quality of a generator in training: the evaluation's figures of fewer samples, cheap enough for every run. They
- * depend on the number of samples, so compare them only with each other.
+ * The quality of a generator in training: the evaluation's figures of fewer samples, cheap enough
+ * for every run. They depend on the number of samples, so compare them only with each other.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
@@ -26,8 +26,8 @@ import { computeDiversity } from '../run/sample-grid.ts';
 import type { ExperimentPoint } from './result.ts';
 
 /**
- * Samples of a measurement, and test digits for the figures that look for neighbours. The Fréchet distance uses all
- * test digits.
+ * Samples of a measurement, and test digits for the figures that look for neighbours. The Fréchet
+ * distance uses all test digits.
  */
 export const QUALITY_SAMPLES = 2000;
 /** The samples' seed: all arms, seeds and steps have the same latents. */
@@ -38,10 +38,11 @@ const PURPOSES = { reference: 1, floor: 2 } as const;
 /**
  * Figures of one generator at one moment.
  *
- * `frechet` is the Fréchet classifier distance to the test digits, and `coarse` the same of the pictures reduced to
- * 7 x 7 pixels: it sees shape and variety before a classifier recognises anything, and no noise between pixels.
- * `diversity` and `sharpness` are shares of the test digits' own: a diversity near 0 means one picture, a sharpness
- * below 1 blur, above 1 noise. `classes` counts the samples that the classifier takes for each digit.
+ * `frechet` is the Fréchet classifier distance to the test digits, and `coarse` the same of the
+ * pictures reduced to 7 x 7 pixels: it sees shape and variety before a classifier recognises
+ * anything, and no noise between pixels. `diversity` and `sharpness` are shares of the test digits'
+ * own: a diversity near 0 means one picture, a sharpness below 1 blur, above 1 noise. `classes`
+ * counts the samples that the classifier takes for each digit.
  */
 export type Quality = ExperimentPoint['quality'];
 
@@ -108,7 +109,8 @@ function pickSubset(digits: Dataset, purpose: number): Dataset {
 }
 
 /**
- * Draws the samples to measure and to show: those of one seed, by the API's sampling law with the given prior.
+ * Draws the samples to measure and to show: those of one seed, by the API's sampling law with the
+ * given prior.
  *
  * @param weights  The generator's, [parameters].
  * @param count    How many, from the first.

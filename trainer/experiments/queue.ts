@@ -1,6 +1,6 @@
 /**
- * The list of runs to do. Several processes may share a list: each run has a lock, and the lock of a dead process is
- * taken over.
+ * The list of runs to do. Several processes may share a list: each run has a lock, and the lock of
+ * a dead process is taken over.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +21,10 @@ export interface QueueOutcome {
   readonly elsewhere: readonly PlannedRun[];
 }
 
-/** All arms with the first seed, then with the second: so an early stop leaves about as many runs for each arm. */
+/**
+ * All arms with the first seed, then with the second: so an early stop leaves about as many runs
+ * for each arm.
+ */
 export function planRuns(root: string, arms: readonly ArmName[], seeds: number): PlannedRun[] {
   return Array.from({ length: seeds }, (_, i) => String(i + 1)).flatMap((seed) =>
     arms.map((arm) => ({ arm, seed, folder: join(root, `${arm}-${seed}`) })),
@@ -53,7 +56,8 @@ const LOCK_TIMEOUT_MS = 300;
 /**
  * Does the runs of a list.
  *
- * @param isFinished  Asked before a run is locked and again after, because another process may have ended it.
+ * @param isFinished  Asked before a run is locked and again after, because another process may have
+ *                    ended it.
  * @param work        Does a run. @returns  False to stop.
  */
 export async function workOff(

@@ -36,7 +36,11 @@ export async function collectRecords(runs: string, docs: string): Promise<number
   return count;
 }
 
-/** Reads all records, in the order of their names. @throws ExperimentResultError  When one cannot be read. */
+/**
+ * Reads all records, in the order of their names.
+ *
+ * @throws ExperimentResultError  When one cannot be read.
+ */
 export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
   const records = join(docs, RECORDS_FOLDER);
   const names = existsSync(records)

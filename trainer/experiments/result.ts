@@ -1,6 +1,6 @@
 /**
- * The files that a run of an experiment adds to a run's folder: its measurements, and at its end a grid and one small
- * record, from which the document is made.
+ * The files that a run of an experiment adds to a run's folder: its measurements, and at its end a
+ * grid and one small record, from which the document is made.
  *
  *   points.jsonl  grid.png  result.json  .lock
  */
@@ -38,7 +38,10 @@ const qualitySchema = z.strictObject({
 const pointSchema = z.strictObject({
   /** Updates done, those of a VAE included. */
   step: z.int(),
-  /** Time of all updates so far, without measuring, by the clock; it grows with the machine's other load. */
+  /**
+   * Time of all updates so far, without measuring, by the clock; it grows with the machine's other
+   * load.
+   */
   seconds: z.number(),
   /** The same of the processor. */
   cpuSeconds: z.number(),

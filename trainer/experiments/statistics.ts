@@ -21,8 +21,8 @@ export function summarise(values: readonly number[]): Summary {
 export type Contrast = 'above' | 'below' | 'level' | 'unknown';
 
 /**
- * Compares two sets of runs by Student's t-test for two samples: pooled variance, two-sided, 5%. So one of twenty
- * comparisons of equal sets shows a difference.
+ * Compares two sets of runs by Student's t-test for two samples: pooled variance, two-sided, 5%. So
+ * one of twenty comparisons of equal sets shows a difference.
  *
  * @returns  `unknown` when a set has a single run, because one run has no variance.
  */

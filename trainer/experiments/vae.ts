@@ -1,6 +1,6 @@
 /**
- * A variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114) with a generator as its decoder, to try the
- * start that the tutorial asks about. No I/O.
+ * A variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114) with a generator as its
+ * decoder, to try the start that the tutorial asks about. No I/O.
  */
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/model/generator.ts';
@@ -37,7 +37,10 @@ export interface Vae {
   readonly plan: GeneratorPlan;
   readonly encoder: NetworkState;
   readonly decoder: NetworkState;
-  /** Does step `step` of the config's steps on images, [batch, height, width, 1] from 0 to 1. Not disposed. */
+  /**
+   * Does step `step` of the config's steps on images, [batch, height, width, 1] from 0 to 1. Not
+   * disposed.
+   */
   train(images: tf.Tensor4D, step: number): void;
   /** Frees the encoder; the decoder stays. */
   dispose(): void;

@@ -1,7 +1,8 @@
 /**
  * Adversarial losses and gradient penalties. Pure.
  *
- * All losses use softplus, log(1 + e^x): unlike log(sigmoid(x)), it neither overflows nor loses small numbers.
+ * All losses use softplus, log(1 + e^x): unlike log(sigmoid(x)), it neither overflows nor loses
+ * small numbers.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { ObjectiveConfig } from './preset.ts';
@@ -19,8 +20,9 @@ export function computeDiscriminatorLoss(real: tf.Tensor, fake: tf.Tensor): tf.S
 }
 
 /**
- * The term that one-sided label smoothing (Salimans et al. 2016, section 3.4) adds to the discriminator's
- * loss: -t log D(x) - (1 - t) log(1 - D(x)) equals -log D(x) plus (1 - t) times the logit.
+ * The term that one-sided label smoothing (Salimans et al. 2016, section 3.4) adds to the
+ * discriminator's loss: -t log D(x) - (1 - t) log(1 - D(x)) equals -log D(x) plus (1 - t) times the
+ * logit.
  *
  * @param real    Logits of real images, [batch, 1].
  * @param target  The target t for real images, 0.5 to 1.
@@ -41,8 +43,8 @@ export function computeGeneratorLoss(fake: tf.Tensor): tf.Scalar {
 
 /**
  * The relativistic pairing loss (Jolicoeur-Martineau 2018; R3GAN, arXiv 2501.05441, equation 2):
- * mean softplus(loser - winner). Each network calls its own goal the winner: the discriminator the real
- * images, the generator the generated ones. The images of a pair share a row and a label.
+ * mean softplus(loser - winner). Each network calls its own goal the winner: the discriminator the
+ * real images, the generator the generated ones. The images of a pair share a row and a label.
  *
  * @param winner  Logits, [batch, 1].
  * @param loser   Logits, [batch, 1].
@@ -104,9 +106,9 @@ export function computeDiscriminatorTerms(
 }
 
 /**
- * Computes logits, and the mean squared norm of their gradients by the images: exact R1 on real images, exact
- * R2 on generated ones (Mescheder et al. 2018; R3GAN, equations 3 and 4, without gamma / 2). The result can be
- * differentiated once more by the weights that `judge` uses.
+ * Computes logits, and the mean squared norm of their gradients by the images: exact R1 on real
+ * images, exact R2 on generated ones (Mescheder et al. 2018; R3GAN, equations 3 and 4, without
+ * gamma / 2). The result can be differentiated once more by the weights that `judge` uses.
  *
  * @param judge   Maps images to logits, each row on its own.
  * @param parts   The number of equal parts of the batch; each has its own mean.

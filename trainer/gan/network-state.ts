@@ -1,6 +1,6 @@
 /**
- * A network in training: its weights and Adam's two moments, each as one flat vector. So an update takes a dozen
- * operations for any number of layers, and a checkpoint holds three arrays a network.
+ * A network in training: its weights and Adam's two moments, each as one flat vector. So an update
+ * takes a dozen operations for any number of layers, and a checkpoint holds three arrays a network.
  */
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type WeightSpec } from '../../shared/model/generator.ts';
@@ -56,8 +56,8 @@ export function disposeState({ weights, firstMoment, secondMoment }: NetworkStat
 /**
  * Draws starting weights; biases and moments are 0.
  *
- * Kernels are normal with standard deviation 1 / sqrt(inputs / 2). The tutorial's model, the post "GAN in
- * TensorFlow" of wiseodd, calls these weights Xavier's.
+ * Kernels are normal with standard deviation 1 / sqrt(inputs / 2). The tutorial's model, the post
+ * "GAN in TensorFlow" of wiseodd, calls these weights Xavier's.
  *
  * @param purpose         The stream of `key` to draw from.
  * @param initialisation  Another distribution of the kernels.
@@ -128,8 +128,8 @@ export function splitWeights(specs: readonly WeightSpec[], flat: tf.Tensor1D): t
 }
 
 /**
- * A number that changes from step to step. A recorded step gets it as a scalar, because a JavaScript number would
- * become a constant of the graph: see `trainer/tensorflow/graph/graph.ts`.
+ * A number that changes from step to step. A recorded step gets it as a scalar, because a
+ * JavaScript number would become a constant of the graph: see `trainer/tensorflow/graph/graph.ts`.
  */
 export type Amount = number | tf.Scalar;
 

@@ -1,10 +1,10 @@
 /**
  * The forward passes of generator and discriminator in TensorFlow.js, for training.
  *
- * The discriminator gives one logit an image; the loss holds the sigmoid, where it is stable.
- * A gradient penalty differentiates the discriminator twice. TensorFlow.js 4.22 does that right for few
- * operations: tanh, sigmoid, softmax and swish give wrong results silently; leakyRelu, pooling and prelu
- * throw. Do not use them in a discriminator.
+ * The discriminator gives one logit an image; the loss holds the sigmoid, where it is stable. A
+ * gradient penalty differentiates the discriminator twice. TensorFlow.js 4.22 does that right for
+ * few operations: tanh, sigmoid, softmax and swish give wrong results silently; leakyRelu, pooling
+ * and prelu throw. Do not use them in a discriminator.
  */
 import * as tf from '@tensorflow/tfjs';
 import {
@@ -37,7 +37,8 @@ export function buildInput(
  *
  * @param weights  In the order and shapes of `plan.weights`. Not disposed.
  * @param input    [batch, inputSize], from {@link buildInput}. Not disposed.
- * @returns        [batch, height, width, channels] in the training's pixel range. The caller disposes it.
+ * @returns        [batch, height, width, channels] in the training's pixel range. The caller
+ *                 disposes it.
  */
 export function runGenerator(
   plan: GeneratorPlan,
@@ -95,7 +96,9 @@ function finish(activation: Activation, y: tf.Tensor): tf.Tensor {
   return activation === 'tanh' ? tf.tanh(y) : y;
 }
 
-/** `tf.depthToSpace` with the gradient that TensorFlow.js lacks: the inverse, by a transposition. */
+/**
+ * `tf.depthToSpace` with the gradient that TensorFlow.js lacks: the inverse, by a transposition.
+ */
 function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
   const operation = tf.customGrad((x) => {
     const { shape } = x as tf.Tensor4D;
@@ -231,8 +234,8 @@ function applyDense(x: tf.Tensor2D, weights: readonly tf.Tensor[], at: number): 
 }
 
 /**
- * Leaky relu that can be differentiated twice: x times its slope, which is a constant to every gradient.
- * Built from relu and neg instead, a training step took 1.6 times as long.
+ * Leaky relu that can be differentiated twice: x times its slope, which is a constant to every
+ * gradient. Built from relu and neg instead, a training step took 1.6 times as long.
  */
 const leakyRelu = tf.customGrad((x, save) => {
   const middle = (1 + LEAKY_SLOPE) / 2;

@@ -1,5 +1,6 @@
 /**
- * The random numbers of training: words of the keystream, uniform numbers, and the prior of the latents.
+ * The random numbers of training: words of the keystream, uniform numbers, and the prior of the
+ * latents.
  */
 import { createCipheriv, getCiphers } from 'node:crypto';
 import {
@@ -15,7 +16,8 @@ const HAS_CIPHER = getCiphers().includes(CIPHER);
 /**
  * Draws the words of `drawWords` in `shared/model/random.ts`, from a stream's start.
  *
- * Node's OpenSSL takes a sixth of the time. Drawing is the largest part of a short step's JavaScript.
+ * Node's OpenSSL takes a sixth of the time. Drawing is the largest part of a short step's
+ * JavaScript.
  */
 export function drawWords(
   key: RandomKey,
@@ -78,8 +80,8 @@ const BELOW_CUT = 0.022750131948179195;
 const CUT_DEVIATION = 0.8796256610342398;
 
 /**
- * Maps uniform numbers to a prior, in place. Each result depends on one uniform number, so runs with
- * different priors see the same random words.
+ * Maps uniform numbers to a prior, in place. Each result depends on one uniform number, so runs
+ * with different priors see the same random words.
  *
  * @param prior   Undefined keeps the uniform numbers.
  * @param values  From {@link drawUniform}.

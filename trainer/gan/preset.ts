@@ -1,5 +1,6 @@
 /**
- * The settings of a training run in one record, and named sets of them. To add a preset: an entry of PRESETS.
+ * The settings of a training run in one record, and named sets of them. To add a preset: an entry
+ * of PRESETS.
  */
 import type { GeneratorConfig } from '../../shared/model/generator.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
@@ -19,20 +20,23 @@ export type ObjectiveConfig =
   /** Goodfellow et al. 2014, with the generator's non-saturating loss. */
   | {
       readonly type: 'non-saturating';
-      /** Weight of exact R1 (Mescheder et al. 2018), half the mean squared gradient; absent: none. */
+      /**
+       * Weight of exact R1 (Mescheder et al. 2018), half the mean squared gradient; absent: none.
+       */
       readonly r1Gamma?: number;
       /** Target for real images, 0.5 to 1 (label smoothing, Salimans et al. 2016); absent: 1. */
       readonly realTarget?: number;
     }
   /**
-   * Relativistic pairing with exact R1 and R2 (Huang et al. 2024, R3GAN). The penalties' weight goes from
-   * `gamma` to `finalGamma` along half a cosine; without `finalGamma` it falls as the learning rates do.
+   * Relativistic pairing with exact R1 and R2 (Huang et al. 2024, R3GAN). The penalties' weight
+   * goes from `gamma` to `finalGamma` along half a cosine; without `finalGamma` it falls as the
+   * learning rates do.
    */
   | { readonly type: 'relativistic'; readonly gamma: number; readonly finalGamma?: number };
 
 /**
- * All settings that, with the data, decide a run's weights. A checkpoint carries a hash of this record, so a
- * setting that is added later is optional, and absent where it is not used.
+ * All settings that, with the data, decide a run's weights. A checkpoint carries a hash of this
+ * record, so a setting that is added later is optional, and absent where it is not used.
  */
 export interface TrainingConfig {
   readonly preset: string;
@@ -86,7 +90,8 @@ export const DEFAULT_GENERATOR_SIZE: GeneratorSize = 'large';
 const BLOCK = 2;
 
 /**
- * Plans the generator of preset `digits`, which was tuned on MNIST. The image decides the starting grid.
+ * Plans the generator of preset `digits`, which was tuned on MNIST. The image decides the starting
+ * grid.
  *
  * @param side      Pixels, one of PRESET_SIZES.
  * @param channels  1 (grey) or 3 (RGB).
@@ -195,8 +200,9 @@ export interface ImageSet {
 }
 
 /**
- * Fits a preset's networks to data. `digits` takes the size, channels and classes of the data; a single class
- * counts as none, because there is nothing to choose. The tutorial's GAN never changes.
+ * Fits a preset's networks to data. `digits` takes the size, channels and classes of the data; a
+ * single class counts as none, because there is nothing to choose. The tutorial's GAN never
+ * changes.
  *
  * @param size  Of the generator; ignored by presets without a choice.
  */

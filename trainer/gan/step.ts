@@ -1,6 +1,6 @@
 /**
- * One training step as a function of the seed, the data and the step's number: the random numbers it draws, the
- * schedules, and the order of the updates. No I/O.
+ * One training step as a function of the seed, the data and the step's number: the random numbers
+ * it draws, the schedules, and the order of the updates. No I/O.
  */
 import * as tf from '@tensorflow/tfjs';
 import { planGenerator } from '../../shared/model/generator.ts';
@@ -219,7 +219,10 @@ export function computeAmounts(config: TrainingConfig, step: number): StepAmount
   };
 }
 
-/** The learning rates' factor: 1 at the first step, `finalFactor` at the last, half a cosine between. */
+/**
+ * The learning rates' factor: 1 at the first step, `finalFactor` at the last, half a cosine
+ * between.
+ */
 export function computeFactor(
   step: number,
   { steps, finalFactor }: Pick<TrainingConfig, 'steps' | 'finalFactor'>,

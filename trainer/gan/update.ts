@@ -1,6 +1,6 @@
 /**
- * The two updates that GAN training alternates. Each changes its own network and leaves only its loss behind.
- * Images, latents and amounts are given: no I/O, no randomness.
+ * The two updates that GAN training alternates. Each changes its own network and leaves only its
+ * loss behind. Images, latents and amounts are given: no I/O, no randomness.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
@@ -38,11 +38,17 @@ export interface Batch {
   readonly input: tf.Tensor2D;
   /** Labels of both, one-hot [batch, classes]; null without classes. */
   readonly labels: tf.Tensor2D | null;
-  /** Moves real and generated images alike by whole pixels, so the generator does not learn the move. */
+  /**
+   * Moves real and generated images alike by whole pixels, so the generator does not learn the
+   * move.
+   */
   readonly augment: (images: tf.Tensor4D) => tf.Tensor4D;
 }
 
-/** The numbers of a step that change from step to step. A graph takes them as scalars, see {@link Amount}. */
+/**
+ * The numbers of a step that change from step to step. A graph takes them as scalars, see {@link
+ * Amount}.
+ */
 export interface StepAmounts<T extends Amount = Amount> {
   /** For Adam: see `AdamAmounts`. */
   readonly discriminatorRate: T;
@@ -61,7 +67,9 @@ export type StepFigure =
   /** L2 norm of a network's whole gradient, penalties included, before Adam scales it. */
   | 'discriminatorGradientNorm'
   | 'generatorGradientNorm'
-  /** The gradient penalties on real and on generated images, without gamma / 2, if there are any. */
+  /**
+   * The gradient penalties on real and on generated images, without gamma / 2, if there are any.
+   */
   | 'r1'
   | 'r2';
 

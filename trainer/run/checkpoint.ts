@@ -1,8 +1,8 @@
 /**
  * Checkpoints: all that a run needs to go on as if it had never stopped.
  *
- * Each is one safetensors file, written whole or not at all. The last two are kept. A truncated or altered file is
- * skipped for the one before.
+ * Each is one safetensors file, written whole or not at all. The last two are kept. A truncated or
+ * altered file is skipped for the one before.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -56,7 +56,8 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   const metadata = { ...facts, factsSha256: hashFacts(facts) };
   const path = join(folder, `step-${String(step).padStart(7, '0')}.safetensors`);
   await writeAtomically(path, encodeSafetensors({ tensors, metadata }));
-  // A newer file was skipped as damaged when the run went on from here. It must not displace a good one.
+  // A newer file was skipped as damaged when the run went on from here. It must not displace a good
+  // one.
   const all = await listCheckpoints(folder);
   const kept = all.filter((other) => other.step <= step).slice(0, KEPT);
   for (const other of all.filter((candidate) => !kept.includes(candidate))) {

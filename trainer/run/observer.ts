@@ -1,6 +1,6 @@
 /**
- * Watches a run and writes down what it sees: figures as JSON lines and for TensorBoard, sample grids, and warnings.
- * It ends a run that cannot recover.
+ * Watches a run and writes down what it sees: figures as JSON lines and for TensorBoard, sample
+ * grids, and warnings. It ends a run that cannot recover.
  */
 import * as tf from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -19,9 +19,15 @@ import { computeDiversity, drawGrid, GRID } from './sample-grid.ts';
 
 /** A grid with less diversity than this share of real images' diversity shows one picture. */
 const COLLAPSED_DIVERSITY = 0.02;
-/** Consecutive collapsed grids that end a run. The first grid, from starting weights, often is collapsed. */
+/**
+ * Consecutive collapsed grids that end a run. The first grid, from starting weights, often is
+ * collapsed.
+ */
 const COLLAPSED_GRIDS = 2;
-/** Between logged steps, losses are read for the display only this often, because reading waits for the device. */
+/**
+ * Between logged steps, losses are read for the display only this often, because reading waits for
+ * the device.
+ */
 const SHOW_EVERY_MS = 250;
 
 /** Advice for a training that diverged. */
@@ -48,7 +54,10 @@ export interface ObservedRun {
   /** Made by `createRunFolder`. */
   readonly folder: string;
   readonly reporter: Reporter;
-  /** Saves a model at each sample grid; `steps` are done, weights are [parameters]. Absent: none is saved. */
+  /**
+   * Saves a model at each sample grid; `steps` are done, weights are [parameters]. Absent: none is
+   * saved.
+   */
   readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
   /** False: a run that diverged or collapsed goes on; the log tells it. */
   readonly endsWhenBroken?: boolean;
@@ -60,7 +69,10 @@ export interface ObservedRun {
 export type StepFigures = Partial<Record<StepFigure, tf.Scalar>>;
 
 export interface Observer {
-  /** True for steps whose figures `observe` will read, so the step must keep them: see {@link keepIn}. */
+  /**
+   * True for steps whose figures `observe` will read, so the step must keep them: see {@link
+   * keepIn}.
+   */
   keeps(step: number): boolean;
   /**
    * Looks at a finished step. It disposes neither losses nor figures.
@@ -73,7 +85,8 @@ export interface Observer {
 /**
  * Starts to watch a run. Its clock starts now.
  *
- * @param firstStep      The first step to come. metrics.jsonl holds earlier steps only: see `reopenRunFolder`.
+ * @param firstStep      The first step to come. metrics.jsonl holds earlier steps only: see
+ *                       `reopenRunFolder`.
  * @param realDiversity  The diversity of as many real images as a grid has samples.
  */
 export async function createObserver(
@@ -185,12 +198,16 @@ export async function createObserver(
   };
 }
 
-/** True for steps whose losses are printed: every 100 up to 1,000, then every 1,000; and the last. */
+/**
+ * True for steps whose losses are printed: every 100 up to 1,000, then every 1,000; and the last.
+ */
 function isLogStep(step: number, steps: number): boolean {
   return step % (step <= 1000 ? 100 : 1000) === 0 || step === steps - 1;
 }
 
-/** True for steps whose figures are kept: every 10 up to 100, then every 100; and all printed ones. */
+/**
+ * True for steps whose figures are kept: every 10 up to 100, then every 100; and all printed ones.
+ */
 function isMetricsStep(step: number, steps: number): boolean {
   return step % (step <= 100 ? 10 : 100) === 0 || isLogStep(step, steps);
 }

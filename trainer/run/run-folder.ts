@@ -76,8 +76,8 @@ export async function chooseRunFolder(root: string, preset: string): Promise<str
 /**
  * SHA-256 of all that decides a run's weights; a checkpoint of another run does not fit.
  *
- * The intervals of grids and checkpoints do not count. The number of steps counts only if a schedule depends on it, so
- * other runs can be resumed with more steps.
+ * The intervals of grids and checkpoints do not count. The number of steps counts only if a
+ * schedule depends on it, so other runs can be resumed with more steps.
  */
 export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'dataset'>): string {
   const { steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...rest } = config;
@@ -149,8 +149,8 @@ export async function loadSessions(folder: string): Promise<Session[]> {
 }
 
 /**
- * Prepares a folder to go on: removes half-written files, and the log from the checkpoint's step on, so that no step is
- * logged twice.
+ * Prepares a folder to go on: removes half-written files, and the log from the checkpoint's step
+ * on, so that no step is logged twice.
  */
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
   await removeLeftovers(folder);

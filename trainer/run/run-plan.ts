@@ -1,5 +1,6 @@
 /**
- * Plans a run from a user's request and checks it: settings, data, backend and checkpoint. Writes nothing.
+ * Plans a run from a user's request and checks it: settings, data, backend and checkpoint. Writes
+ * nothing.
  */
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -71,7 +72,8 @@ type UnseededConfig = Omit<TrainingConfig, 'seed'>;
  * Plans a run.
  *
  * @param onProgress  Called now and then while a folder of pictures is read.
- * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this machine.
+ * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this
+ *                        machine.
  */
 export async function planRun(
   request: RunRequest,
@@ -257,12 +259,13 @@ function refuseChanges(
 }
 
 /**
- * Checks that a run will not take weeks. Without a GPU or tfjs-node, a step of `digits` takes over 25 s in place of
- * 0.15 s, so such a backend must be named in the request.
+ * Checks that a run will not take weeks. Without a GPU or tfjs-node, a step of `digits` takes over
+ * 25 s in place of 0.15 s, so such a backend must be named in the request.
  *
  * @param isNamed  Whether the request names the backend.
  * @returns        Notes for the user.
- * @throws ExpectedError  When it would be too slow. The message says what to do. The backend is released.
+ * @throws ExpectedError  When it would be too slow. The message says what to do. The backend is
+ *                        released.
  */
 export async function checkSpeed(
   config: Pick<TrainingConfig, 'preset' | 'generator' | 'discriminator'>,

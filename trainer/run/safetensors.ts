@@ -1,6 +1,7 @@
 /**
- * The safetensors format (huggingface/safetensors), for float32 only: named arrays in one file that other tools read.
- * A file holds the header's length in 8 little-endian bytes, a JSON header, and the arrays' bytes. Pure.
+ * The safetensors format (huggingface/safetensors), for float32 only: named arrays in one file that
+ * other tools read. A file holds the header's length in 8 little-endian bytes, a JSON header, and
+ * the arrays' bytes. Pure.
  *
  * Own code, because no kept npm package writes the format.
  */

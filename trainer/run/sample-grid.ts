@@ -17,7 +17,10 @@ import { pickShippedWeights, type Gan } from '../gan/update.ts';
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
 
 const GREYS = Array.from({ length: 256 }, (_, grey) => [grey, grey, grey] as const);
-/** Pixels that a palette is chosen from. The time grows with the square of their colours: minutes for noise. */
+/**
+ * Pixels that a palette is chosen from. The time grows with the square of their colours: minutes
+ * for noise.
+ */
 const MAX_PALETTE_PIXELS = 4096;
 const FRAME_MS = 500;
 const LAST_FRAME_MS = 2500;
@@ -47,7 +50,8 @@ export async function drawGrid(
 }
 
 /**
- * Measures the diversity of images: the root mean square difference of their pixels, over all pairs.
+ * Measures the diversity of images: the root mean square difference of their pixels, over all
+ * pairs.
  *
  * @param pixels  Row-major [count, size].
  * @returns       0 (all equal) to 255.
@@ -70,7 +74,8 @@ export function computeDiversity(pixels: Uint8Array, count: number): number {
 }
 
 /**
- * Encodes frames as an endless GIF: grey frames exactly, coloured ones in 256 colours chosen for each.
+ * Encodes frames as an endless GIF: grey frames exactly, coloured ones in 256 colours chosen for
+ * each.
  *
  * @param frames  PNG files of one size, in order; the last is shown longer.
  */
@@ -97,8 +102,8 @@ export function encodeGif(frames: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Takes some pixels of [pixels, 4]. An odd step visits every column of any width. Twice as many pixels would
- * take three times as long and bring each pixel 0.1 levels nearer.
+ * Takes some pixels of [pixels, 4]. An odd step visits every column of any width. Twice as many
+ * pixels would take three times as long and bring each pixel 0.1 levels nearer.
  */
 function thinPixels(rgba: Uint8Array): Uint8Array {
   const step = Math.ceil(rgba.length / 4 / MAX_PALETTE_PIXELS) | 1;

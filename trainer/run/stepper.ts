@@ -1,7 +1,9 @@
 /**
- * Does the steps of a run: as one graph where the backend allows it, otherwise operation by operation.
+ * Does the steps of a run: as one graph where the backend allows it, otherwise operation by
+ * operation.
  *
- * A graph is used only after it has given the same bits as the operations, so a run's weights do not depend on it.
+ * A graph is used only after it has given the same bits as the operations, so a run's weights do
+ * not depend on it.
  */
 import * as tf from '@tensorflow/tfjs';
 import {
@@ -24,13 +26,16 @@ import {
 import { canRecordGraphs, recordGraph, type Graph } from '../tensorflow/graph/graph.ts';
 
 /**
- * Steps that are done both ways before a graph is trusted. The graph is recorded from the first. The second shows
- * whether a draw or an amount of the first became a constant of the graph.
+ * Steps that are done both ways before a graph is trusted. The graph is recorded from the first.
+ * The second shows whether a draw or an amount of the first became a constant of the graph.
  */
 const PROOFS = 2;
 
 export interface Stepper {
-  /** Does a step as {@link trainStep}. With a probe always operation by operation: few steps have one. */
+  /**
+   * Does a step as {@link trainStep}. With a probe always operation by operation: few steps have
+   * one.
+   */
   step(indices: Uint32Array, step: number, probe?: Probe): StepLosses;
   /** True once steps without a probe run as a graph. */
   usesGraph(): boolean;
@@ -155,8 +160,8 @@ function runStep({ graph, images, variables }: Recording, draws: GraphDraws): St
 }
 
 /**
- * Does a step operation by operation, then as a graph from the same inputs, and compares. The graph's results are
- * dropped. The first call records the graph.
+ * Does a step operation by operation, then as a graph from the same inputs, and compares. The
+ * graph's results are dropped. The first call records the graph.
  *
  * @param train  Does the step.
  * @returns      `fault` is the reason why the graph cannot be used, if any.

@@ -1,8 +1,9 @@
 /**
- * The training loop: draws batches, does steps, has them observed, saves checkpoints, stops and goes on.
+ * The training loop: draws batches, does steps, has them observed, saves checkpoints, stops and
+ * goes on.
  *
- * A step depends only on the seed, the data and its number. So a resumed run has the same weights as one that never
- * stopped, bit for bit, on backends whose arithmetic repeats.
+ * A step depends only on the seed, the data and its number. So a resumed run has the same weights
+ * as one that never stopped, bit for bit, on backends whose arithmetic repeats.
  */
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
@@ -52,7 +53,8 @@ export interface RunHook {
    *
    * @param step    Steps done.
    * @param losses  Of the last step. Not disposed.
-   * @returns       `save` writes a checkpoint, which replaces the run's own schedule. `stop` ends the run.
+   * @returns       `save` writes a checkpoint, which replaces the run's own schedule. `stop` ends
+   *                the run.
    */
   measure(gan: Gan, step: number, losses: StepLosses | null): Promise<'go on' | 'save' | 'stop'>;
 }
@@ -69,7 +71,8 @@ export interface TrainingResult {
 /**
  * Trains to the last step, or until the signal.
  *
- * @throws TrainingError  When the weights stop being finite, or all samples have become one picture.
+ * @throws TrainingError  When the weights stop being finite, or all samples have become one
+ *                        picture.
  * @throws WriteError     When something cannot be saved; the checkpoints so far stay.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {

@@ -33,8 +33,8 @@ export interface EventLog {
 }
 
 /**
- * Opens the log of a run that starts or goes on at `step`. It removes this step and later ones, so that
- * no step is logged twice.
+ * Opens the log of a run that starts or goes on at `step`. It removes this step and later ones, so
+ * that no step is logged twice.
  *
  * @param folder  Created if missing.
  * @param clock   Milliseconds since 1970.
@@ -73,7 +73,10 @@ export async function openEventLog(
   };
 }
 
-/** TensorBoard reads files in the order of their names, which by custom start with seconds since 1970. */
+/**
+ * TensorBoard reads files in the order of their names, which by custom start with seconds since
+ * 1970.
+ */
 function chooseName(folder: string, nowMs: number): string {
   for (let seconds = Math.floor(nowMs / 1000); ; seconds++) {
     const path = join(folder, `${PREFIX}${String(seconds).padStart(10, '0')}.digitmint`);

@@ -59,8 +59,8 @@ export function parseMetrics(text: string): MetricsLine[] {
 }
 
 /**
- * Parses a log of JSON lines. It skips a line that `parse` throws for or that is cut off: a killed process leaves such a
- * line.
+ * Parses a log of JSON lines. It skips a line that `parse` throws for or that is cut off: a killed
+ * process leaves such a line.
  */
 export function parseJsonLines<T>(text: string, parse: (value: unknown) => T): T[] {
   return text.split('\n').flatMap((line) => {

@@ -42,8 +42,8 @@ export interface EventContent {
 }
 
 /**
- * Encodes the head of a file as two records: the version, and the start of a session. The latter makes
- * a running TensorBoard forget this step and later ones of earlier files.
+ * Encodes the head of a file as two records: the version, and the start of a session. The latter
+ * makes a running TensorBoard forget this step and later ones of earlier files.
  */
 export function encodeHead({
   wallTimeMs,

@@ -1,12 +1,12 @@
 /**
- * Early signs of a training that goes wrong, read from its figures. Pure. A run may recover, so a rule
- * only warns; `TrainingError` ends a run that cannot.
+ * Early signs of a training that goes wrong, read from its figures. Pure. A run may recover, so a
+ * rule only warns; `TrainingError` ends a run that cannot.
  *
- * The thresholds come from runs on all of MNIST. The tutorial's GAN, which learns: D loss 0.010 at its
- * lowest (step 80), 0.011 to 0.14 between steps 100 and 1,000, 0.013 again at 4,000; G loss 4 to 7.4;
- * diversity 0.31 at its lowest (step 2,000); gradient norms 0.066 to 0.5 (D) and 1 to 10 (G). With D's
- * rate forty times as high: D loss 1e-13 to 0.003, G loss up to 122. With G's rate fifty times as high:
- * diversity 0.003 to 0.17, nearly always below 0.1.
+ * The thresholds come from runs on all of MNIST. The tutorial's GAN, which learns: D loss 0.010 at
+ * its lowest (step 80), 0.011 to 0.14 between steps 100 and 1,000, 0.013 again at 4,000; G loss 4
+ * to 7.4; diversity 0.31 at its lowest (step 2,000); gradient norms 0.066 to 0.5 (D) and 1 to 10
+ * (G). With D's rate forty times as high: D loss 1e-13 to 0.003, G loss up to 122. With G's rate
+ * fifty times as high: diversity 0.003 to 0.17, nearly always below 0.1.
  */
 import type { MetricsLine, Warning } from './metrics.ts';
 
@@ -24,11 +24,16 @@ type Figure =
   | 'discriminatorGradientNorm'
   | 'generatorGradientNorm';
 
-/** A state that holds for so many steps lasts. The tutorial's GAN leaves its lowest D loss within 300. */
+/**
+ * A state that holds for so many steps lasts. The tutorial's GAN leaves its lowest D loss within
+ * 300.
+ */
 const LASTING_STEPS = 500;
 /** The median of fewer lines says nothing. */
 const MIN_LINES = 3;
-/** A quarter of the lowest loss in a run that learns. Runs that do not have medians ten times lower. */
+/**
+ * A quarter of the lowest loss in a run that learns. Runs that do not have medians ten times lower.
+ */
 const WON_LOSS = 0.003;
 /** Half the lowest diversity in a run that learns. */
 const LOW_DIVERSITY = 0.15;
