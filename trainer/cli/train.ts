@@ -50,43 +50,41 @@ const MAX_STEPS = 100_000_000;
 /** Pixels. A larger move leaves little of the smallest images. */
 const MAX_TRANSLATION = 8;
 
-/** Each flag, its help, and its choices or its parser. */
-const FLAGS: readonly (readonly [
+const OF_PRESET = "(default: the preset's)";
+const parseSteps = parseWhole(1, MAX_STEPS);
+const parseRate = parseNumber(0, 1);
+const parseGamma = parseNumber(0, 1000);
+
+type Flag = readonly [
   flag: string,
   help: string,
-  values?: readonly string[] | ((text: string) => unknown),
-])[] = [
+  choicesOrParser?: readonly string[] | ((text: string) => unknown),
+];
+
+const FLAGS: readonly Flag[] = [
   ['--preset <name>', `what to train (default: ${DEFAULT_PRESET})`, Object.keys(PRESETS)],
   [
     '--size <name>',
     `how large the generator of preset digits is (default: ${DEFAULT_GENERATOR_SIZE})`,
     Object.keys(GENERATOR_SIZES),
   ],
-  ['--steps <count>', "updates of each network (default: the preset's)", parseWhole(1, MAX_STEPS)],
+  ['--steps <count>', `updates of each network ${OF_PRESET}`, parseSteps],
   ['--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed],
-  [
-    '--generator-learning-rate <rate>',
-    "Adam's, at the first step (default: the preset's)",
-    parseNumber(0, 1),
-  ],
-  [
-    '--discriminator-learning-rate <rate>',
-    "Adam's, at the first step (default: the preset's)",
-    parseNumber(0, 1),
-  ],
+  ['--generator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
+  ['--discriminator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
   [
     '--gamma <weight>',
-    "of preset digits' gradient penalties, at the first step (default: the preset's)",
-    parseNumber(0, 1000),
+    `of preset digits' gradient penalties, at the first step ${OF_PRESET}`,
+    parseGamma,
   ],
   [
     '--final-gamma <weight>',
     'the same at the last step (default: it falls as the learning rates do)',
-    parseNumber(0, 1000),
+    parseGamma,
   ],
   [
     '--translate <pixels>',
-    "moves batches by up to this many pixels each way, real and generated alike (default: the preset's)",
+    `moves batches by up to this many pixels each way, real and generated alike ${OF_PRESET}`,
     parseWhole(0, MAX_TRANSLATION),
   ],
   [
@@ -100,18 +98,10 @@ const FLAGS: readonly (readonly [
     "what computes (default: auto, or the resumed run's)",
     ['auto', ...BACKEND_NAMES],
   ],
-  [
-    '--image-every <steps>',
-    "steps between sample grids (default: the preset's)",
-    parseWhole(1, MAX_STEPS),
-  ],
-  [
-    '--checkpoint-every <steps>',
-    "steps between checkpoints (default: the preset's)",
-    parseWhole(1, MAX_STEPS),
-  ],
+  ['--image-every <steps>', `steps between sample grids ${OF_PRESET}`, parseSteps],
+  ['--checkpoint-every <steps>', `steps between checkpoints ${OF_PRESET}`, parseSteps],
   ['--snapshots', 'keeps a model beside every sample grid'],
-  ['--name <name>', "name to publish the model under (default: the preset's)", parseName],
+  ['--name <name>', `name to publish the model under ${OF_PRESET}`, parseName],
 ];
 
 /** Builds the command. */
@@ -119,12 +109,12 @@ export function buildTrainCommand(): Command {
   const command = new Command('train').description(
     'Trains a generator, writes it as a tfjs model, and publishes it.',
   );
-  for (const [flag, help, values] of FLAGS) {
+  for (const [flag, help, choicesOrParser] of FLAGS) {
     const option = new Option(flag, help);
-    if (typeof values === 'function') {
-      option.argParser(values);
-    } else if (values !== undefined) {
-      option.choices(values);
+    if (typeof choicesOrParser === 'function') {
+      option.argParser(choicesOrParser);
+    } else if (choicesOrParser !== undefined) {
+      option.choices(choicesOrParser);
     }
     command.addOption(option);
   }

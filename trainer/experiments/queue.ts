@@ -14,13 +14,6 @@ export interface PlannedRun {
   readonly folder: string;
 }
 
-export interface QueueOutcome {
-  /** Runs that this process did. */
-  readonly done: readonly PlannedRun[];
-  /** Runs that another process is doing. */
-  readonly elsewhere: readonly PlannedRun[];
-}
-
 /**
  * All arms with the first seed, then with the second: so an early stop leaves about as many runs
  * for each arm.
@@ -54,7 +47,7 @@ export async function isDone(
 const LOCK_TIMEOUT_MS = 300;
 
 /**
- * Does the runs of a list.
+ * Does the runs of a list, except `elsewhere`: the runs that another process is doing.
  *
  * @param isFinished  Asked before a run is locked and again after, because another process may have
  *                    ended it.
@@ -64,7 +57,7 @@ export async function workOff(
   runs: readonly PlannedRun[],
   isFinished: (run: PlannedRun) => Promise<boolean>,
   work: (run: PlannedRun) => Promise<boolean>,
-): Promise<QueueOutcome> {
+): Promise<{ done: PlannedRun[]; elsewhere: PlannedRun[] }> {
   const done: PlannedRun[] = [];
   const elsewhere: PlannedRun[] = [];
   for (const run of runs) {

@@ -20,18 +20,6 @@ export function computeDiscriminatorLoss(real: tf.Tensor, fake: tf.Tensor): tf.S
 }
 
 /**
- * The term that one-sided label smoothing (Salimans et al. 2016, section 3.4) adds to the
- * discriminator's loss: -t log D(x) - (1 - t) log(1 - D(x)) equals -log D(x) plus (1 - t) times the
- * logit.
- *
- * @param real    Logits of real images, [batch, 1].
- * @param target  The target t for real images, 0.5 to 1.
- */
-function computeSmoothing(real: tf.Tensor, target: number): tf.Scalar {
-  return tf.tidy(() => tf.mul(tf.mean(real), 1 - target));
-}
-
-/**
  * The generator's non-saturating loss, section 3 of the same paper: -mean(log D(G(z))).
  *
  * @param fake  Logits of generated images, [batch, 1].
@@ -85,10 +73,12 @@ export function computeDiscriminatorTerms(
           ? { logits: judge(real, labels), penalties: [] }
           : computeLogitsAndPenalties((images) => judge(images, labels), real, 1);
       const loss = computeDiscriminatorLoss(logits, judge(fake, labels));
-      return {
-        loss: realTarget === 1 ? loss : tf.add(loss, computeSmoothing(logits, realTarget)),
-        penalties,
-      };
+      if (realTarget === 1) {
+        return { loss, penalties };
+      }
+      // Label smoothing: -t log D(x) - (1 - t) log(1 - D(x)) is -log D(x) plus (1 - t) times the logit.
+      const smoothing = tf.mul(tf.mean(logits), 1 - realTarget);
+      return { loss: tf.add(loss, smoothing), penalties };
     }
     case 'relativistic': {
       // One batch of real and generated images: half as many operations, each larger.

@@ -131,29 +131,23 @@ export type DiscriminatorConfig =
       readonly units: number;
     };
 
-type ImageShape = readonly [height: number, width: number, channels: number];
-
 const STRIDE = 2;
 
 /** A discriminator with the names and shapes of its weights. */
 export interface DiscriminatorPlan {
   readonly config: DiscriminatorConfig;
-  readonly image: ImageShape;
-  readonly classes: number;
   readonly weights: readonly WeightSpec[];
 }
 
 /** Lists a discriminator's weights. @param classes  The number of labels; 0 for none. */
 export function planDiscriminator(
   config: DiscriminatorConfig,
-  image: ImageShape,
+  [height, width, channels]: readonly [number, number, number],
   classes: number,
 ): DiscriminatorPlan {
-  const [height, width, channels] = image;
   switch (config.type) {
     case 'dense': {
-      const weights = planDense([height * width * channels, ...config.units, 1]);
-      return { config, image, classes, weights };
+      return { config, weights: planDense([height * width * channels, ...config.units, 1]) };
     }
     case 'convolutional': {
       const weights: WeightSpec[] = [];
@@ -170,7 +164,7 @@ export function planDiscriminator(
       if (classes > 0) {
         weights.push({ name: 'projection/kernel', shape: [config.units, classes] });
       }
-      return { config, image, classes, weights };
+      return { config, weights };
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { GeneratorConfig } from '../../shared/model/generator.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { DiscriminatorConfig } from './networks.ts';
 import type { PriorConfig } from './noise.ts';
 
@@ -190,15 +191,6 @@ export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly Genera
   seed: [],
 };
 
-/** The data that a preset's networks are fitted to. */
-export interface ImageSet {
-  /** Side of the square images, one of the preset's PRESET_SIZES. */
-  readonly width: number;
-  /** 1 (grey) or 3 (RGB). */
-  readonly channels: number;
-  readonly classes: readonly string[];
-}
-
 /**
  * Fits a preset's networks to data. `digits` takes the size, channels and classes of the data; a
  * single class counts as none, because there is nothing to choose. The tutorial's GAN never
@@ -208,7 +200,7 @@ export interface ImageSet {
  */
 export function fitPreset(
   name: PresetName,
-  { width, channels, classes }: ImageSet,
+  { width, channels, classes }: Pick<Dataset, 'width' | 'channels' | 'classes'>,
   size: GeneratorSize = DEFAULT_GENERATOR_SIZE,
 ): Omit<TrainingConfig, 'seed'> {
   switch (name) {

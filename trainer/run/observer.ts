@@ -37,14 +37,9 @@ export const DIVERGED_ADVICE =
 /** A training that cannot go on. The last good checkpoint is kept. */
 export class TrainingError extends ExpectedError {
   override name = 'TrainingError' as const;
-  readonly reason: 'diverged' | 'collapsed';
 
-  constructor(
-    reason: 'diverged' | 'collapsed',
-    { message, advice }: Pick<Warning, 'message' | 'advice'>,
-  ) {
+  constructor({ message, advice }: Pick<Warning, 'message' | 'advice'>) {
     super(`${message} ${advice} The last good checkpoint is kept.`);
-    this.reason = reason;
   }
 }
 
@@ -125,7 +120,7 @@ export async function createObserver(
   const record = async (
     figures: Omit<MetricsLine, 'imagesPerSecond' | 'seconds' | 'warnings'>,
     grid: Samples | null,
-    failure: Failure | null,
+    failure: Warning | null,
   ): Promise<readonly Warning[]> => {
     const { imagesSeen } = figures;
     const seconds = secondsBefore + (now() - startedAt) / 1000;
@@ -188,7 +183,7 @@ export async function createObserver(
       };
       const warnings = await record(line, draws ? grid : null, failure);
       if (failure !== null && run.endsWhenBroken !== false) {
-        throw new TrainingError(failure.code, failure);
+        throw new TrainingError(failure);
       }
       warnings.forEach((warning) => reporter.say(describeWarning(step, warning)));
       if (draws) {
@@ -232,14 +227,12 @@ function areFinite({ discriminatorLoss, generatorLoss }: Progress): boolean {
   return Number.isFinite(discriminatorLoss) && Number.isFinite(generatorLoss);
 }
 
-/** A warning that ends a run. */
-type Failure = Warning & { readonly code: 'diverged' | 'collapsed' };
-
+/** Finds the reason to end a run. */
 function findFailure(
   progress: Progress,
   collapsedGrids: number,
   diversity: number,
-): Failure | null {
+): Warning | null {
   const { step, discriminatorLoss, generatorLoss } = progress;
   if (!areFinite(progress)) {
     return {

@@ -134,7 +134,7 @@ async function checkpointGan(
   for (const network of ['generator', 'discriminator'] as const) {
     for (const [part, values] of Object.entries(arrays[network])) {
       if (!(values as Float32Array).every(Number.isFinite)) {
-        throw new TrainingError('diverged', {
+        throw new TrainingError({
           message: `the training diverged: after ${step} steps the ${network}'s ${part} hold NaN or infinite numbers.`,
           advice: DIVERGED_ADVICE,
         });

@@ -27,11 +27,6 @@ const GRID_TAG = 'samples/grid';
 /** TensorBoard looks for names with "tfevents". */
 const PREFIX = 'events.out.tfevents.';
 
-/** Receives a run's figures for TensorBoard. */
-export interface EventLog {
-  append(line: MetricsLine, grid: EventImage | null): Promise<void>;
-}
-
 /**
  * Opens the log of a run that starts or goes on at `step`. It removes this step and later ones, so
  * that no step is logged twice.
@@ -43,7 +38,7 @@ export async function openEventLog(
   folder: string,
   step: number,
   clock: () => number = Date.now,
-): Promise<EventLog> {
+): Promise<{ append(line: MetricsLine, grid: EventImage | null): Promise<void> }> {
   await mkdir(folder, { recursive: true });
   for (const name of (await readdir(folder)).filter((file) => file.startsWith(PREFIX))) {
     const path = join(folder, name);
