@@ -166,8 +166,10 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
       if (findFailure(point) !== null) {
         return 'stop';
       }
-      // A checkpoint has no encoder, so a run that is stopped as a VAE starts again.
-      return step > 0 && step >= vaeSteps ? 'save' : 'go on';
+      // A checkpoint has no encoder, so a run that is stopped as a VAE starts again. Weights that
+      // are not finite are not saved; the next losses will end the run.
+      const canSave = step > 0 && step >= vaeSteps && weights.every(Number.isFinite);
+      return canSave ? 'save' : 'go on';
     },
   };
 }

@@ -127,11 +127,9 @@ export async function createObserver(
     const imagesPerSecond = (imagesSeen - last.imagesSeen) / Math.max(1e-3, seconds - last.seconds);
     last = { seconds, imagesSeen };
     const line: MetricsLine = { ...figures, imagesPerSecond, seconds };
-    const isRaised = history.some(({ warnings = [] }) =>
-      warnings.some(({ code }) => code === failure?.code),
-    );
-    const warnings =
-      failure === null ? findWarnings([...history, line]) : isRaised ? [] : [failure];
+    const raised = history.flatMap(({ warnings = [] }) => warnings.map(({ code }) => code));
+    const found = failure === null ? findWarnings([...history, line]) : [failure];
+    const warnings = found.filter(({ code }) => !raised.includes(code));
     const whole: MetricsLine = warnings.length === 0 ? line : { ...line, warnings };
     history.push(whole);
     const sheet = grid && buildSheet(grid, GRID.layout);
