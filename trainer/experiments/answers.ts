@@ -164,7 +164,10 @@ function answerCollapse(context: Context): string {
     `${describeMean(baseline, 'diversity')} times as much as real digits, while the discriminator's loss is ` +
     `${formatFigure(summariseFigure(baseline, 'discriminatorLoss').mean)} (one who guesses has 1.386).`;
   const others = [...analysis.arms.values()].filter((arm) => arm !== baseline);
-  const helping = sortByMean(pickArms(others, context, VARIETY, 'better'), 'diversity').reverse();
+  const helping = sortByMean(
+    pickArms(others, context, VARIETY, 'better'),
+    'diversity',
+  ).toReversed();
   const cured = helping.filter(({ figures }) =>
     figures.every(({ effectiveClasses }) => effectiveClasses >= CURED_CLASSES),
   );

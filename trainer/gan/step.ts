@@ -32,7 +32,7 @@ import {
 /** The average's half-life is at most this share of the images seen so far. */
 const EMA_RAMP = 0.1;
 
-/** What all steps of a run share. */
+/** The settings, data and randomness that all steps of a run share. */
 export interface StepSource {
   readonly config: TrainingConfig;
   readonly dataset: Dataset;
@@ -96,7 +96,7 @@ export interface StepLosses {
   readonly generator: tf.Scalar;
 }
 
-/** What changes from step to step, except the real images. */
+/** The random numbers, labels and amounts of one step. */
 export interface StepDraws<T extends Amount = Amount> {
   /** The real images' labels, one-hot [batch, classes]; null without classes. */
   readonly labels: tf.Tensor2D | null;

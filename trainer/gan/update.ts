@@ -73,7 +73,7 @@ export type StepFigure =
   | 'r1'
   | 'r2';
 
-/** Receives figures while a step computes them. It clones what shall outlive the call. */
+/** Receives figures while a step computes them. It clones those that must outlive the call. */
 export type Probe = (figure: StepFigure, value: tf.Scalar) => void;
 
 /**

@@ -237,7 +237,11 @@ function refuseChanges(
   { preset, seed }: TrainingConfig,
   folder: string,
 ): void {
-  const flags: readonly (readonly [flag: string, given: unknown, kept?: string])[] = [
+  const flags: readonly (readonly [
+    flag: string,
+    given: string | number | undefined,
+    kept?: string,
+  ])[] = [
     ['--out', request.out && resolve(request.out), folder],
     ['--preset', request.preset, preset],
     ['--seed', request.seed, seed],
