@@ -6,6 +6,7 @@ import {
   findArrival,
   getBaseline,
   judgeArm,
+  summarise,
   summariseFigure,
   type Analysis,
   type ArmRuns,
@@ -13,7 +14,6 @@ import {
   type Verdict,
 } from './analysis.ts';
 import { ARMS, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
-import { summarise } from './statistics.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
 
 /** With this many classes in effect, of ten, a generator counts as free of favourites. */

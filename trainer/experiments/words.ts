@@ -2,7 +2,7 @@
  * Numbers and lists in words. Pure.
  */
 import { ARMS, type ArmName } from './arms.ts';
-import type { Summary } from './statistics.ts';
+import type { Summary } from './analysis.ts';
 
 /** An arm's title inside a sentence. */
 export function nameArm(name: ArmName): string {
