@@ -9,7 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import { decodeWeights, WEIGHTS_FILE } from '../shared/model/artifact.ts';
 import { createEngine, ENGINE_BATCH } from '../shared/model/engine/engine.ts';
 import { deriveSeedKey, drawLabels, drawLatents, joinInput } from '../shared/model/random.ts';
-import { runGenerator } from '../trainer/gan/generator-network.ts';
+import { runGenerator } from '../trainer/gan/networks.ts';
 import { instantiateKernels } from '../trainer/export/kernels.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';

@@ -7,11 +7,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { planGenerator } from '../shared/model/generator.ts';
 import { deriveKey, drawWords, fillUniform } from '../shared/model/random.ts';
 import { createBatcher, type Batcher, type Dataset } from '../trainer/data/dataset.ts';
-import { planDiscriminator } from '../trainer/gan/discriminator.ts';
+import { planDiscriminator } from '../trainer/gan/networks.ts';
 import { drawInitialArrays, joinArrays } from '../trainer/gan/network-state.ts';
 import { PRESETS, PURPOSES, type PresetName, type TrainingConfig } from '../trainer/gan/preset.ts';
 import { decodeSafetensors, encodeSafetensors } from '../trainer/run/safetensors.ts';
-import type { StepSource } from '../trainer/gan/seeded-step.ts';
+import type { StepSource } from '../trainer/gan/step.ts';
 
 /** Steps that both sides do from the same start before their weights are compared. */
 export const CHECK_STEPS = 3;

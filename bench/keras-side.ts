@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { readState } from '../trainer/gan/network-state.ts';
 import type { PresetName } from '../trainer/gan/preset.ts';
-import { createGan, disposeGan, type StepLosses } from '../trainer/gan/seeded-step.ts';
+import { createGan, disposeGan, type StepLosses } from '../trainer/gan/step.ts';
 import { createStepper } from '../trainer/run/stepper.ts';
-import type { Gan } from '../trainer/gan/steps.ts';
+import type { Gan } from '../trainer/gan/update.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';
 import { CHECK_STEPS, makeProblem, saveOutcome, type Outcome } from './keras-problem.ts';
 

@@ -11,7 +11,7 @@ import { deriveKey } from '../shared/model/random.ts';
 import { createBatcher } from '../trainer/data/dataset.ts';
 import { loadMnistPackage } from '../trainer/data/mnist-package.ts';
 import { PRESETS, PURPOSES, type PresetName } from '../trainer/gan/preset.ts';
-import { createGan } from '../trainer/gan/seeded-step.ts';
+import { createGan } from '../trainer/gan/step.ts';
 import { createStepper } from '../trainer/run/stepper.ts';
 import { prepareSwiftShader, swiftShaderMissing } from '../test/support/training/swiftshader.ts';
 import { BACKEND_NAMES, selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';

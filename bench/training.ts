@@ -12,7 +12,7 @@ import { createBatcher } from '../trainer/data/dataset.ts';
 import { loadMnistPackage } from '../trainer/data/mnist-package.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { PRESETS, PURPOSES, type PresetName } from '../trainer/gan/preset.ts';
-import { createGan, trainStep } from '../trainer/gan/seeded-step.ts';
+import { createGan, trainStep } from '../trainer/gan/step.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';
 import { runCommand } from '../trainer/tensorflow/setup/command.ts';
 import { takeSpread, type BenchRecord, type BenchTable } from './record.ts';

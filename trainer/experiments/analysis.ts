@@ -1,51 +1,42 @@
 /**
- * From runs' records to what arms are compared by. Pure.
+ * Turns the records of runs into figures that arms are compared by, and tells differences from the
+ * spread of the seeds. Pure.
  */
 import { computeClassBalance } from '../evaluation/metrics/class-balance.ts';
 import { ARMS, BASELINE, type ArmName } from './arms.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
-import { contrast, summarise, type Summary } from './statistics.ts';
 
-/** What a run is judged by: means over the last third of its steps, so that one lucky moment does not count. */
-export interface RunFigures {
+type Pick = (point: ExperimentPoint) => number;
+
+/**
+ * Figures that are means over the last third of the steps, so that one lucky moment does not count.
+ */
+const MEANS = {
+  diversity: ({ quality }) => quality.diversity,
+  effectiveClasses: computeEffectiveClasses,
+  precision: ({ quality }) => quality.precision,
+  recall: ({ quality }) => quality.recall,
+  density: ({ quality }) => quality.density,
+  coverage: ({ quality }) => quality.coverage,
+  sharpness: ({ quality }) => quality.sharpness,
+  discriminatorLoss: ({ discriminatorLoss = NaN }) => discriminatorLoss,
+} as const satisfies Readonly<Record<string, Pick>>;
+
+/**
+ * Fréchet distances, all geometric means: `frechet` and `coarse` over the last third, `…Along` over
+ * the whole way, `frechetTimed` after as many seconds of processor as every run had. They are
+ * compared by their logarithm, because halving is the same step from any start.
+ */
+const DISTANCES = ['frechet', 'frechetAlong', 'frechetTimed', 'coarse', 'coarseAlong'] as const;
+
+/** A figure that arms are compared by. `stepMs` is milliseconds of processor a step. */
+export type FigureName = keyof typeof MEANS | (typeof DISTANCES)[number] | 'stepMs';
+
+/** A run's figures. `failure` says why the run ended early, or is null. */
+export type RunFigures = Readonly<Record<FigureName, number>> & {
   readonly seed: string;
-  /** Fréchet classifier distance, a geometric mean. */
-  readonly frechet: number;
-  /** The same over the whole way: the smaller, the sooner it was good. */
-  readonly frechetAlong: number;
-  /** Fréchet distance of pictures reduced to 7 x 7, a geometric mean; and over the whole way. */
-  readonly coarse: number;
-  readonly coarseAlong: number;
-  /** How different samples are from each other, in parts of what test digits are. */
-  readonly diversity: number;
-  /** After as many seconds of processor as every run has had: see `Analysis`. */
-  readonly frechetTimed: number;
-  /** How many classes there would be if all were equally frequent: 1 to 10. */
-  readonly effectiveClasses: number;
-  readonly precision: number;
-  readonly recall: number;
-  readonly density: number;
-  readonly coverage: number;
-  readonly sharpness: number;
-  readonly discriminatorLoss: number;
-  /** Milliseconds of processor a step. */
-  readonly stepMs: number;
-  /** Why it ended early, or null. */
   readonly failure: string | null;
-}
-
-/** A figure that arms are compared by. */
-export type FigureName = Exclude<keyof RunFigures, 'seed' | 'failure'>;
-
-/** Distances are compared by their logarithm: halving is halving, wherever it begins. */
-const LOGARITHMIC: readonly FigureName[] = [
-  'frechet',
-  'frechetAlong',
-  'frechetTimed',
-  'coarse',
-  'coarseAlong',
-];
-const LOWER_IS_BETTER: readonly FigureName[] = [...LOGARITHMIC, 'stepMs'];
+};
 
 /** All runs of an arm. */
 export interface ArmRuns {
@@ -56,16 +47,16 @@ export interface ArmRuns {
 
 /** All runs that can be compared. */
 export interface Analysis {
-  /** How many steps count: as many as every run has done. */
+  /** Steps that count: as many as every run has done. */
   readonly steps: number;
-  /** Seconds of processor that every run has had by then at least: a budget that is equal in time. */
+  /** Seconds of processor that every run had by then: an equal budget of time. */
   readonly cpuSeconds: number;
   readonly arms: ReadonlyMap<ArmName, ArmRuns>;
 }
 
 /**
- * Sorts runs by arm and cuts all to the same measurements: the steps at which each was measured. Runs of arms that are no more
- * are left out.
+ * Sorts runs by arm and cuts all to the steps at which each was measured. Unknown arms are left
+ * out.
  */
 export function analyse(results: readonly ExperimentResult[]): Analysis {
   const known = results.filter(({ arm }) => arm in ARMS);
@@ -77,24 +68,18 @@ export function analyse(results: readonly ExperimentResult[]): Analysis {
   const cpuSeconds = Math.min(
     ...whole.map(({ points }) => points.find(({ step }) => step === steps)?.cpuSeconds ?? 0),
   );
-  const arms = new Map<ArmName, ArmRuns>();
-  for (const name of Object.keys(ARMS) as ArmName[]) {
-    const own = known
-      .filter(({ arm }) => arm === name)
-      .map((result) => ({
-        ...result,
-        points: result.points.filter(({ step }) => shared.includes(step)),
-      }))
-      .sort((a, b) => Number(a.seed) - Number(b.seed));
-    if (own.length > 0) {
-      arms.set(name, {
-        name,
-        results: own,
-        figures: own.map((result) => computeRunFigures(result, cpuSeconds)),
-      });
-    }
-  }
-  return { steps, cpuSeconds, arms };
+  const cut = known
+    .map(({ points, ...result }) => ({
+      ...result,
+      points: points.filter(({ step }) => shared.includes(step)),
+    }))
+    .sort((a, b) => Number(a.seed) - Number(b.seed));
+  const arms = (Object.keys(ARMS) as ArmName[]).flatMap((name) => {
+    const own = cut.filter(({ arm }) => arm === name);
+    const figures = own.map((result) => computeRunFigures(result, cpuSeconds));
+    return own.length === 0 ? [] : [[name, { name, results: own, figures }] as const];
+  });
+  return { steps, cpuSeconds, arms: new Map(arms) };
 }
 
 function computeRunFigures(
@@ -103,33 +88,25 @@ function computeRunFigures(
 ): RunFigures {
   const last = points.at(-1) as ExperimentPoint;
   const end = points.filter(({ step }) => step >= (last.step * 2) / 3);
-  const average = (pick: (point: ExperimentPoint) => number): number =>
-    summarise(end.map(pick)).mean;
+  const averageEnd = (pick: Pick): number => summarise(end.map(pick)).mean;
+  const logFrechet: Pick = ({ quality }) => Math.log(quality.frechet);
+  const logCoarse: Pick = ({ quality }) => Math.log(quality.coarse);
+  const means = Object.entries(MEANS).map(([name, pick]) => [name, averageEnd(pick)]);
   return {
+    ...(Object.fromEntries(means) as Record<keyof typeof MEANS, number>),
     seed,
-    frechet: Math.exp(average(({ quality }) => Math.log(quality.frechet))),
-    frechetAlong: Math.exp(averageOverSteps(points, ({ quality }) => Math.log(quality.frechet))),
-    coarse: Math.exp(average(({ quality }) => Math.log(quality.coarse))),
-    coarseAlong: Math.exp(averageOverSteps(points, ({ quality }) => Math.log(quality.coarse))),
-    diversity: average(({ quality }) => quality.diversity),
-    frechetTimed: readFrechetAt(points, cpuSeconds),
-    effectiveClasses: average(computeEffectiveClasses),
-    precision: average(({ quality }) => quality.precision),
-    recall: average(({ quality }) => quality.recall),
-    density: average(({ quality }) => quality.density),
-    coverage: average(({ quality }) => quality.coverage),
-    sharpness: average(({ quality }) => quality.sharpness),
-    discriminatorLoss: average(({ discriminatorLoss }) => discriminatorLoss ?? NaN),
-    stepMs: (last.cpuSeconds / Math.max(1, last.step)) * 1000,
     failure,
+    frechet: Math.exp(averageEnd(logFrechet)),
+    frechetAlong: Math.exp(averageOverSteps(points, logFrechet)),
+    frechetTimed: readFrechetAt(points, cpuSeconds),
+    coarse: Math.exp(averageEnd(logCoarse)),
+    coarseAlong: Math.exp(averageOverSteps(points, logCoarse)),
+    stepMs: (last.cpuSeconds / Math.max(1, last.step)) * 1000,
   };
 }
 
-/** The mean of a curve of straight pieces. */
-function averageOverSteps(
-  points: readonly ExperimentPoint[],
-  pick: (point: ExperimentPoint) => number,
-): number {
+/** The mean of a piecewise linear curve. */
+function averageOverSteps(points: readonly ExperimentPoint[], pick: Pick): number {
   const [first, last] = [points[0] as ExperimentPoint, points.at(-1) as ExperimentPoint];
   if (first.step === last.step) {
     return pick(first);
@@ -141,7 +118,7 @@ function averageOverSteps(
   return area / (last.step - first.step);
 }
 
-/** A distance between two measurements, as a straight line of its logarithm goes. */
+/** The distance at a time, by linear interpolation of its logarithm. */
 function readFrechetAt(points: readonly ExperimentPoint[], cpuSeconds: number): number {
   const place = points.findIndex((point) => point.cpuSeconds >= cpuSeconds);
   const [before, at] = [points[place - 1], points[place] ?? (points.at(-1) as ExperimentPoint)];
@@ -152,58 +129,63 @@ function readFrechetAt(points: readonly ExperimentPoint[], cpuSeconds: number): 
   return before.quality.frechet ** (1 - part) * at.quality.frechet ** part;
 }
 
-/** The exponential of the classes' entropy. */
+/**
+ * The exponential of the classes' entropy: 10 for ten equally frequent classes, 1 for a single one.
+ */
 export function computeEffectiveClasses({
   quality: { classes },
-}: Pick<ExperimentPoint, 'quality'>): number {
-  const labels = Uint8Array.from(
-    classes.flatMap((count, label) => Array.from({ length: count }, () => label)),
-  );
-  return classes.length * Math.exp(-computeClassBalance(labels, classes.length));
+}: {
+  readonly quality: ExperimentPoint['quality'];
+}): number {
+  const labels = classes.flatMap((count, label) => Array.from({ length: count }, () => label));
+  return classes.length * Math.exp(-computeClassBalance(Uint8Array.from(labels), classes.length));
 }
 
-/** A figure of all runs of an arm, as it is compared. */
+/** True for figures that are compared by their logarithm. */
+function isDistance(name: FigureName): boolean {
+  return (DISTANCES as readonly FigureName[]).includes(name);
+}
+
+/** A figure of all runs of an arm, on the scale it is compared on. */
 export function pickFigure({ figures }: ArmRuns, name: FigureName): number[] {
-  return figures.map((run) => (LOGARITHMIC.includes(name) ? Math.log(run[name]) : run[name]));
+  return figures.map((run) => (isDistance(name) ? Math.log(run[name]) : run[name]));
 }
 
-/** Mean and spread of a figure; of distances the geometric mean, and the spread as a part of it. */
+/**
+ * Mean and spread of a figure; for a distance the geometric mean, and the spread in proportion to
+ * it.
+ */
 export function summariseFigure(arm: ArmRuns, name: FigureName): Summary {
   const summary = summarise(pickFigure(arm, name));
-  return LOGARITHMIC.includes(name)
-    ? {
-        ...summary,
-        mean: Math.exp(summary.mean),
-        deviation: Math.exp(summary.mean) * summary.deviation,
-      }
-    : summary;
+  const mean = Math.exp(summary.mean);
+  return isDistance(name) ? { ...summary, mean, deviation: mean * summary.deviation } : summary;
 }
 
-/** How an arm does beside the baseline. */
+/** An arm compared with another one. */
 export type Verdict = 'better' | 'worse' | 'level' | 'unknown';
 
-/** Compares an arm with another one by a figure. */
 export function judgeArm(arm: ArmRuns, baseline: ArmRuns, name: FigureName): Verdict {
   const found = contrast(pickFigure(arm, name), pickFigure(baseline, name));
   if (found === 'level' || found === 'unknown') {
     return found;
   }
-  return (found === 'below') === LOWER_IS_BETTER.includes(name) ? 'better' : 'worse';
+  const isLowerBetter = isDistance(name) || name === 'stepMs';
+  return (found === 'below') === isLowerBetter ? 'better' : 'worse';
 }
 
-/** The arm that all are compared with. @returns  Undefined when it was not run. */
+/** The arm that all others are compared with. @returns  Undefined if it was not run. */
 export function getBaseline({ arms }: Analysis): ArmRuns | undefined {
   return arms.get(BASELINE);
 }
 
 /**
- * When a run's distance first came down to a level, between two measurements as a straight line goes.
+ * Finds when a run's distance first reached a level, by linear interpolation between measurements.
  *
- * @param axis  What counts: steps, or seconds of processor.
- * @returns     Null when it never did.
+ * @param axis  The unit: steps, or seconds of processor.
+ * @returns     Null if it never did.
  */
 export function findArrival(
-  { points }: Pick<ExperimentResult, 'points'>,
+  { points }: { readonly points: readonly ExperimentPoint[] },
   level: number,
   axis: 'step' | 'cpuSeconds',
 ): number | null {
@@ -214,4 +196,55 @@ export function findArrival(
   }
   const part = (before.quality.frechet - level) / (before.quality.frechet - at.quality.frechet);
   return before[axis] + part * (at[axis] - before[axis]);
+}
+
+export interface Summary {
+  readonly count: number;
+  readonly mean: number;
+  /** Sample standard deviation, over count - 1; 0 for a single value. */
+  readonly deviation: number;
+}
+
+/** Summarises one or more numbers. */
+export function summarise(values: readonly number[]): Summary {
+  const count = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { count, mean, deviation: count > 1 ? Math.sqrt(squares / (count - 1)) : 0 };
+}
+
+/** The first of two sets compared with the second. */
+export type Contrast = 'above' | 'below' | 'level' | 'unknown';
+
+/**
+ * Compares two sets of runs by Student's t-test for two samples: pooled variance, two-sided, 5%. So
+ * one of twenty comparisons of equal sets shows a difference.
+ *
+ * @returns  `unknown` when a set has a single run, because one run has no variance.
+ */
+export function contrast(first: readonly number[], second: readonly number[]): Contrast {
+  const [a, b] = [summarise(first), summarise(second)];
+  if (a.count < 2 || b.count < 2) {
+    return 'unknown';
+  }
+  const freedom = a.count + b.count - 2;
+  const variance = ((a.count - 1) * a.deviation ** 2 + (b.count - 1) * b.deviation ** 2) / freedom;
+  const error = Math.sqrt(variance * (1 / a.count + 1 / b.count));
+  const difference = a.mean - b.mean;
+  if (Math.abs(difference) <= computeStudentQuantile(freedom) * error) {
+    return 'level';
+  }
+  return difference > 0 ? 'above' : 'below';
+}
+
+/** The 97.5% quantiles of Student's distribution with 1 to 10 degrees of freedom. */
+const STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+
+/** Above 10 degrees of freedom: the expansion of Cornish and Fisher, exact to three digits. */
+function computeStudentQuantile(freedom: number): number {
+  const z = 1.959964;
+  return (
+    STUDENT[freedom - 1] ??
+    z + (z ** 3 + z) / (4 * freedom) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2)
+  );
 }

@@ -1,27 +1,28 @@
 /**
- * Plain answers to the questions, worded by what was measured: a difference is called one only where it is larger than the
- * seeds' spread explains. Pure.
+ * Plain answers to the questions, worded by the measurements. A difference counts only if it
+ * exceeds the spread of the seeds. Pure.
  */
 import {
   findArrival,
   getBaseline,
   judgeArm,
+  summarise,
   summariseFigure,
   type Analysis,
   type ArmRuns,
   type FigureName,
+  type Verdict,
 } from './analysis.ts';
 import { ARMS, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
-import { summarise } from './statistics.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
 
-/** From so many classes in effect on, of ten, a generator has no favourites worth the name. */
+/** With this many classes in effect, of ten, a generator counts as free of favourites. */
 const CURED_CLASSES = 8;
 
-/** What a generator that had one favourite has more of when it has none. */
-const MORE_VARIED: readonly FigureName[] = ['effectiveClasses', 'diversity'];
+/** Figures that rise when a generator loses its favourite. */
+const VARIETY: readonly FigureName[] = ['effectiveClasses', 'diversity'];
 
-/** What it says about the cause when an arm helps. */
+/** The cause that an arm points to when it helps. */
 const CAUSES: Partial<Record<ArmName, string>> = {
   'slow-d': 'the discriminator, which learns five times as fast, leaves the generator behind',
   'beta1-half': "Adam's momentum makes both networks run after where the other one was",
@@ -32,32 +33,13 @@ const CAUSES: Partial<Record<ArmName, string>> = {
     'the generator starts so far from digits that the discriminator has won before it learns anything',
 };
 
-/** Answers a question in a few sentences; says so when the runs for it are missing. */
-export function answerQuestion(question: QuestionName, analysis: Analysis): string {
-  const baseline = getBaseline(analysis);
-  const arms = QUESTIONS[question].arms.flatMap((name) => analysis.arms.get(name) ?? []);
-  if (baseline === undefined || arms.length === 0) {
-    return 'Not run yet.';
-  }
-  const context = { analysis, baseline, arms };
-  const singles = arms.filter((arm) => judgeArm(arm, baseline, 'frechet') === 'unknown');
-  if (singles.length === arms.length) {
-    return (
-      `**Not to be said from so few runs:** a single one has no spread to hold a difference against. So far, after ` +
-      `${countOf(analysis.steps, 'step')}, Fréchet distance ${describeFigures(arms, baseline, 'frechet')}; classes in effect ` +
-      `${describeFigures(arms, baseline, 'effectiveClasses')}; diversity ${describeFigures(arms, baseline, 'diversity')}.`
-    );
-  }
-  const answer = ANSWERS[question](context);
-  return singles.length > 0
-    ? `${answer} (Of ${nameArms(singles)} there is one run only, which tells nothing yet.)`
-    : answer;
-}
-
+/** The runs that answer a question. */
 interface Context {
   readonly analysis: Analysis;
   readonly baseline: ArmRuns;
   readonly arms: readonly ArmRuns[];
+  /** The number of steps in words. */
+  readonly steps: string;
 }
 
 const ANSWERS: Readonly<Record<QuestionName, (context: Context) => string>> = {
@@ -67,172 +49,223 @@ const ANSWERS: Readonly<Record<QuestionName, (context: Context) => string>> = {
   collapse: answerCollapse,
 };
 
-function answerDepth({ analysis, baseline, arms }: Context): string {
-  const { figure, name } = chooseDistance(arms, baseline, 'end');
-  const groups = groupArms(arms, baseline, figure);
-  const after = `after ${countOf(analysis.steps, 'step')}`;
-  const head =
-    groups.better.length === arms.length
-      ? `**Yes.** Three layers come closer to real digits than two ${after}`
-      : groups.better.length > 0
-        ? `**It depends on the size.** Closer to real digits than two layers ${after} is only: ${nameArms(groups.better)}`
-        : groups.worse.length > 0
-          ? `**No.** ${after[0]?.toUpperCase()}${after.slice(1)} three layers are not better, and ${nameArms(groups.worse)} ${groups.worse.length > 1 ? 'are' : 'is'} worse`
-          : `**No difference that these seeds can show** ${after}`;
-  return `${head}: ${name} ${describeFigures(arms, baseline, figure)}. ${describeFavourites(arms, baseline)}`;
+/** Answers a question in a few sentences, or says that its runs are missing. */
+export function answerQuestion(question: QuestionName, analysis: Analysis): string {
+  const baseline = getBaseline(analysis);
+  const arms = QUESTIONS[question].arms.flatMap((name) => analysis.arms.get(name) ?? []);
+  if (baseline === undefined || arms.length === 0) {
+    return 'Not run yet.';
+  }
+  const context = { analysis, baseline, arms, steps: countOf(analysis.steps, 'step') };
+  const singles = pickArms(arms, context, ['frechet'], 'unknown');
+  if (singles.length === arms.length) {
+    const figures = (['frechet', 'effectiveClasses', 'diversity'] as const).map((figure) =>
+      describeFigures(arms, context, figure),
+    );
+    return (
+      `**Not to be said from so few runs:** a single one has no spread to hold a difference against. So far, after ` +
+      `${context.steps}, Fréchet distance ${figures[0]}; classes in effect ${figures[1]}; diversity ${figures[2]}.`
+    );
+  }
+  const answer = ANSWERS[question](context);
+  return singles.length > 0
+    ? `${answer} (Of ${nameArms(singles)} there is one run only, which tells nothing yet.)`
+    : answer;
 }
 
-function answerPrior({ analysis, baseline, arms }: Context): string {
-  const { figure, name } = chooseDistance(arms, baseline, 'along');
-  const { better, worse, level } = groupArms(arms, baseline, figure);
-  const parts = [
-    better.length > 0 ? `faster than the uniform prior: ${nameArms(better)}` : '',
-    worse.length > 0 ? `slower: ${nameArms(worse)}` : '',
-    level.length > 0 ? `not told from it: ${nameArms(level)}` : '',
-  ].filter((part) => part !== '');
-  const head =
-    better.length > 0
-      ? '**It matters:**'
-      : worse.length > 0
-        ? '**None is faster than the uniform one:**'
-        : '**None, as far as these seeds can show:**';
-  return (
-    `${head} ${parts.join('; ')}. Mean ${name} along ${countOf(analysis.steps, 'step')}: ` +
-    `${describeFigures(arms, baseline, figure)}. ${describeFavourites(arms, baseline)}`
-  );
+function answerDepth(context: Context): string {
+  const { arms, steps } = context;
+  const { figure, name } = chooseDistance(context, 'frechet', 'coarse');
+  const better = pickArms(arms, context, [figure], 'better');
+  const worse = pickArms(arms, context, [figure], 'worse');
+  let head = `**No difference that these seeds can show** after ${steps}`;
+  if (better.length === arms.length) {
+    head = `**Yes.** Three layers come closer to real digits than two after ${steps}`;
+  } else if (better.length > 0) {
+    head = `**It depends on the size.** Closer to real digits than two layers after ${steps} is only: ${nameArms(better)}`;
+  } else if (worse.length > 0) {
+    const are = worse.length > 1 ? 'are' : 'is';
+    head = `**No.** After ${steps} three layers are not better, and ${nameArms(worse)} ${are} worse`;
+  }
+  return `${head}: ${name} ${describeFigures(arms, context, figure)}. ${describeFavourites(context)}`;
 }
 
-/**
- * The distance that tells arms apart: the classifier's, unless none differs by it and the coarse one shows a difference, as
- * it does where there is nothing yet that a classifier could recognise.
- */
-function chooseDistance(
-  arms: readonly ArmRuns[],
-  baseline: ArmRuns,
-  when: 'end' | 'along',
-): { readonly figure: FigureName; readonly name: string } {
-  const [figure, coarse] =
-    when === 'end' ? (['frechet', 'coarse'] as const) : (['frechetAlong', 'coarseAlong'] as const);
-  const tells = (candidate: FigureName): boolean =>
-    arms.some((arm) => ['better', 'worse'].includes(judgeArm(arm, baseline, candidate)));
-  return !tells(figure) && tells(coarse)
-    ? { figure: coarse, name: "coarse Fréchet distance (the classifier's tells nothing apart)" }
-    : { figure, name: 'Fréchet distance' };
+function answerPrior(context: Context): string {
+  const { arms, steps } = context;
+  const { figure, name } = chooseDistance(context, 'frechetAlong', 'coarseAlong');
+  const better = pickArms(arms, context, [figure], 'better');
+  const worse = pickArms(arms, context, [figure], 'worse');
+  const level = pickArms(arms, context, [figure], 'level', 'unknown');
+  const parts = listParts([
+    ['faster than the uniform prior', better],
+    ['slower', worse],
+    ['not told from it', level],
+  ]);
+  let head = '**None, as far as these seeds can show:**';
+  if (better.length > 0) {
+    head = '**It matters:**';
+  } else if (worse.length > 0) {
+    head = '**None is faster than the uniform one:**';
+  }
+  const figures = describeFigures(arms, context, figure);
+  return `${head} ${parts}. Mean ${name} along ${steps}: ${figures}. ${describeFavourites(context)}`;
 }
 
-function answerVae({ analysis, baseline, arms }: Context): string {
-  const [arm] = arms as [ArmRuns];
-  const vaeSteps = ARMS['vae-init'].vae.steps;
-  const starts = arm.results.flatMap(({ points }) =>
-    points.filter(({ step }) => step === vaeSteps),
-  );
-  const start = summarise(starts.map(({ quality }) => Math.log(quality.frechet)));
-  const end = summariseFigure(arm, 'frechet');
-  const distance = chooseDistance(arms, baseline, 'along');
-  const along = judgeArm(arm, baseline, distance.figure);
-  const final = judgeArm(arm, baseline, 'frechet');
+function answerVae(context: Context): string {
+  const { analysis, baseline, steps } = context;
+  const [arm] = context.arms as [ArmRuns];
+  const { figure, name } = chooseDistance(context, 'frechetAlong', 'coarseAlong');
   const head = {
     better: '**Yes,**',
     worse: '**No, slower:**',
     level: '**No difference that these seeds can show:**',
     unknown: '',
-  }[along];
-  const afterwards =
-    starts.length === 0
-      ? ''
-      : ` After its ${countOf(vaeSteps, 'step')} as a decoder it stood at ${formatFigure(Math.exp(start.mean))}; the GAN's steps then ` +
-        (end.mean > Math.exp(start.mean) * 1.1
-          ? `lost that again, to ${formatFigure(end.mean)}.`
-          : end.mean < Math.exp(start.mean) / 1.1
-            ? `brought it to ${formatFigure(end.mean)}.`
-            : `left it at about that, ${formatFigure(end.mean)}.`);
-  const words = {
-    better: 'better',
-    worse: 'worse',
-    level: 'no different',
-    unknown: 'not comparable',
-  };
+  }[judgeArm(arm, baseline, figure)];
+  const judge = (candidate: FigureName): string =>
+    ({ better: 'better', worse: 'worse', level: 'no different', unknown: 'not comparable' })[
+      judgeArm(arm, baseline, candidate)
+    ];
+  const compare = (candidate: FigureName): string =>
+    `${describeMean(arm, candidate)} against ${describeMean(baseline, candidate)}`;
   return (
-    `${head} with the VAE's steps counted as steps, its mean ${distance.name} along ${countOf(analysis.steps, 'step')} is ` +
-    `${describeAgainst(arm, baseline, distance.figure)}; the Fréchet distance of the last third is ${words[final]} ` +
-    `(${describeAgainst(arm, baseline, 'frechet')}), and after ${formatFigure(analysis.cpuSeconds)} seconds of processor each, the VAE's ` +
-    `counted, it is ${words[judgeArm(arm, baseline, 'frechetTimed')]} (${describeAgainst(arm, baseline, 'frechetTimed')}).${afterwards} ` +
-    describeFavourites([arm], baseline)
+    `${head} with the VAE's steps counted as steps, its mean ${name} along ${steps} is ` +
+    `${compare(figure)}; the Fréchet distance of the last third is ${judge('frechet')} ` +
+    `(${compare('frechet')}), and after ${formatFigure(analysis.cpuSeconds)} seconds of processor each, the VAE's ` +
+    `counted, it is ${judge('frechetTimed')} (${compare('frechetTimed')}).${describeVaeStart(arm)} ` +
+    describeFavourites(context)
   );
 }
 
-function answerCollapse({ analysis, baseline, arms }: Context): string {
+/** Compares the distance at the end of the VAE's steps with the distance at the run's end. */
+function describeVaeStart(arm: ArmRuns): string {
+  const vaeSteps = ARMS['vae-init'].vae.steps;
+  const starts = arm.results.flatMap(({ points }) =>
+    points.filter(({ step }) => step === vaeSteps),
+  );
+  if (starts.length === 0) {
+    return '';
+  }
+  const start = Math.exp(summarise(starts.map(({ quality }) => Math.log(quality.frechet))).mean);
+  const { mean: end } = summariseFigure(arm, 'frechet');
+  let change = `left it at about that, ${formatFigure(end)}.`;
+  if (end > start * 1.1) {
+    change = `lost that again, to ${formatFigure(end)}.`;
+  } else if (end < start / 1.1) {
+    change = `brought it to ${formatFigure(end)}.`;
+  }
+  return ` After its ${countOf(vaeSteps, 'step')} as a decoder it stood at ${formatFigure(start)}; the GAN's steps then ${change}`;
+}
+
+function answerCollapse(context: Context): string {
+  const { analysis, baseline, arms, steps } = context;
   const seen =
-    `**What is seen:** in the last third of ${countOf(analysis.steps, 'step')} the tutorial's generator makes ` +
+    `**What is seen:** in the last third of ${steps} the tutorial's generator makes ` +
     `${describeMean(baseline, 'effectiveClasses')} classes in effect, of 10, and samples that differ ` +
     `${describeMean(baseline, 'diversity')} times as much as real digits, while the discriminator's loss is ` +
     `${formatFigure(summariseFigure(baseline, 'discriminatorLoss').mean)} (one who guesses has 1.386).`;
   const others = [...analysis.arms.values()].filter((arm) => arm !== baseline);
-  const helping = others
-    .filter((arm) => MORE_VARIED.some((figure) => judgeArm(arm, baseline, figure) === 'better'))
-    .sort((a, b) => summariseFigure(b, 'diversity').mean - summariseFigure(a, 'diversity').mean);
+  const helping = sortByMean(
+    pickArms(others, context, VARIETY, 'better'),
+    'diversity',
+  ).toReversed();
   const cured = helping.filter(({ figures }) =>
     figures.every(({ effectiveClasses }) => effectiveClasses >= CURED_CLASSES),
   );
-  const closest = [...cured].sort(
-    (a, b) => summariseFigure(a, 'frechet').mean - summariseFigure(b, 'frechet').mean,
-  )[0];
-  const verdict =
-    closest !== undefined
-      ? `**The smallest cure found:** ${nameArm(closest.name)} (${ARMS[closest.name].change}), with which every seed has at least ` +
-        `${CURED_CLASSES} classes in effect. ${cured.length > 1 ? `${describeOthers(cured, closest)} ${cured.length > 2 ? 'cure' : 'cures'} it too. ` : ''}`
-      : helping.length > 0
-        ? `**No single change cures it in so many steps,** but what helps is: ${nameArms(helping)}. `
-        : `**No single change tried here helps within so many steps.** `;
-  const figures =
-    helping.length > 0
-      ? `Classes in effect: ${describeFigures(helping, baseline, 'effectiveClasses')}; diversity: ` +
-        `${describeFigures(helping, baseline, 'diversity')}; coarse Fréchet distance: ${describeFigures(helping, baseline, 'coarse')}. `
-      : '';
-  const asked = arms
-    .filter((arm) => !helping.includes(arm) && arm.figures.length > 1)
-    .map(({ name }) => name);
+  const parts = [seen, describeCure(helping, cured)];
+  if (helping.length > 0) {
+    const [classes, diversity, coarse] = (['effectiveClasses', 'diversity', 'coarse'] as const).map(
+      (figure) => describeFigures(helping, context, figure),
+    );
+    parts.push(
+      `Classes in effect: ${classes}; diversity: ${diversity}; coarse Fréchet distance: ${coarse}.`,
+    );
+  }
   const causes = helping.flatMap(({ name }) => CAUSES[name] ?? []);
-  const why = causes.length > 0 ? `What helps points to the cause: ${joinWords(causes)}. ` : '';
-  return `${seen} ${verdict}${figures}${why}${asked.length > 0 ? `No help that these seeds can show: ${joinWords(asked.map(nameArm))}.` : ''}`.trim();
+  if (causes.length > 0) {
+    parts.push(`What helps points to the cause: ${joinWords(causes)}.`);
+  }
+  const useless = arms.filter((arm) => !helping.includes(arm) && arm.figures.length > 1);
+  if (useless.length > 0) {
+    parts.push(`No help that these seeds can show: ${nameArms(useless)}.`);
+  }
+  return parts.join(' ');
 }
 
-function describeOthers(arms: readonly ArmRuns[], closest: ArmRuns): string {
-  return nameArms(arms.filter((arm) => arm !== closest));
+function describeCure(helping: readonly ArmRuns[], cured: readonly ArmRuns[]): string {
+  const [closest] = sortByMean(cured, 'frechet');
+  if (closest === undefined) {
+    return helping.length > 0
+      ? `**No single change cures it in so many steps,** but what helps is: ${nameArms(helping)}.`
+      : '**No single change tried here helps within so many steps.**';
+  }
+  const others = cured.filter((arm) => arm !== closest);
+  const too =
+    others.length > 0 ? ` ${nameArms(others)} ${others.length > 1 ? 'cure' : 'cures'} it too.` : '';
+  return (
+    `**The smallest cure found:** ${nameArm(closest.name)} (${ARMS[closest.name].change}), with which every seed has at least ` +
+    `${CURED_CLASSES} classes in effect.${too}`
+  );
 }
 
-/** Depth and prior are asked of a GAN that has favourites: whether an arm changes that belongs to every answer. */
-function describeFavourites(arms: readonly ArmRuns[], baseline: ArmRuns): string {
-  const judge = (verdict: string): ArmRuns[] =>
-    arms.filter((arm) => MORE_VARIED.some((figure) => judgeArm(arm, baseline, figure) === verdict));
-  const [better, worse] = [judge('better'), judge('worse')];
-  const parts = [
-    better.length > 0 ? `more varied samples: ${nameArms(better)}` : '',
-    worse.length > 0 ? `less varied ones: ${nameArms(worse)}` : '',
-  ].filter((part) => part !== '');
+function sortByMean(arms: readonly ArmRuns[], figure: FigureName): ArmRuns[] {
+  return [...arms].sort(
+    (a, b) => summariseFigure(a, figure).mean - summariseFigure(b, figure).mean,
+  );
+}
+
+/**
+ * Chooses the distance that tells arms apart: the classifier's, or the coarse one if only that
+ * shows a difference. It does so where the classifier cannot recognise anything yet.
+ */
+function chooseDistance(context: Context, figure: FigureName, coarse: FigureName) {
+  const tells = (candidate: FigureName): boolean =>
+    pickArms(context.arms, context, [candidate], 'better', 'worse').length > 0;
+  return !tells(figure) && tells(coarse)
+    ? { figure: coarse, name: "coarse Fréchet distance (the classifier's tells nothing apart)" }
+    : { figure, name: 'Fréchet distance' };
+}
+
+/** Says whether arms change the favourites, which concerns every question. */
+function describeFavourites(context: Context): string {
+  const { arms } = context;
+  const parts = listParts([
+    ['more varied samples', pickArms(arms, context, VARIETY, 'better')],
+    ['less varied ones', pickArms(arms, context, VARIETY, 'worse')],
+  ]);
   const figures =
-    `classes in effect ${describeFigures(arms, baseline, 'effectiveClasses')}; ` +
-    `diversity ${describeFigures(arms, baseline, 'diversity')}`;
-  return parts.length === 0
+    `classes in effect ${describeFigures(arms, context, 'effectiveClasses')}; ` +
+    `diversity ${describeFigures(arms, context, 'diversity')}`;
+  return parts === ''
     ? `Its favourites stay as they are: ${figures}.`
-    : `Besides, ${parts.join('; ')} (${figures}).`;
+    : `Besides, ${parts} (${figures}).`;
 }
 
-/** Arms by how they do beside the baseline. Single runs are told from nothing. */
-function groupArms(arms: readonly ArmRuns[], baseline: ArmRuns, figure: FigureName) {
-  const judged = arms.map((arm) => [arm, judgeArm(arm, baseline, figure)] as const);
-  const pick = (...verdicts: string[]): ArmRuns[] =>
-    judged.flatMap(([arm, verdict]) => (verdicts.includes(verdict) ? [arm] : []));
-  return { better: pick('better'), worse: pick('worse'), level: pick('level', 'unknown') };
+/** Picks the arms with one of the verdicts on one of the figures. */
+function pickArms(
+  arms: readonly ArmRuns[],
+  { baseline }: Context,
+  figures: readonly FigureName[],
+  ...verdicts: readonly Verdict[]
+): ArmRuns[] {
+  return arms.filter((arm) =>
+    figures.some((figure) => verdicts.includes(judgeArm(arm, baseline, figure))),
+  );
 }
 
-function describeFigures(arms: readonly ArmRuns[], baseline: ArmRuns, figure: FigureName): string {
+function listParts(parts: readonly (readonly [label: string, arms: readonly ArmRuns[]])[]): string {
+  return parts
+    .filter(([, arms]) => arms.length > 0)
+    .map(([label, arms]) => `${label}: ${nameArms(arms)}`)
+    .join('; ');
+}
+
+function describeFigures(
+  arms: readonly ArmRuns[],
+  { baseline }: Context,
+  figure: FigureName,
+): string {
   const own = arms.map((arm) => `${describeMean(arm, figure)} (${nameArm(arm.name)})`);
   return `${joinWords(own)} against ${describeMean(baseline, figure)}`;
-}
-
-function describeAgainst(arm: ArmRuns, baseline: ArmRuns, figure: FigureName): string {
-  return `${describeMean(arm, figure)} against ${describeMean(baseline, figure)}`;
 }
 
 function describeMean(arm: ArmRuns, figure: FigureName): string {
@@ -243,19 +276,19 @@ function nameArms(arms: readonly ArmRuns[]): string {
   return joinWords(arms.map(({ name }) => nameArm(name)));
 }
 
-/** How soon an arm's runs came down to a distance: the mean of those that did, and how many did. */
+/** The mean arrival at a distance, over the runs that reached it, and their number. */
 export function describeArrival(
   { results }: ArmRuns,
   level: number,
   axis: 'step' | 'cpuSeconds',
 ): string {
   const arrivals = results.map((result) => findArrival(result, level, axis));
-  const there = arrivals.filter((arrival) => arrival !== null);
-  if (there.length === 0) {
+  const reached = arrivals.filter((arrival) => arrival !== null);
+  if (reached.length === 0) {
     return '–';
   }
-  const mean = Math.round(summarise(there).mean).toLocaleString('en');
-  return there.length === arrivals.length
+  const mean = Math.round(summarise(reached).mean).toLocaleString('en');
+  return reached.length === arrivals.length
     ? mean
-    : `${mean} (${there.length} of ${arrivals.length})`;
+    : `${mean} (${reached.length} of ${arrivals.length})`;
 }

@@ -1,17 +1,18 @@
 /**
- * What is compared: the tutorial's GAN and changes of it, an arm each, and the questions that arms answer. Pure.
+ * The arms that are compared, the tutorial's GAN and changes of it, and the questions they answer.
+ * Pure.
  *
  * To add an arm: an entry of ARMS, and its name in a question's `arms`.
  */
+import { UNIFORM_DEVIATION } from '../gan/noise.ts';
 import { PRESETS, type TrainingConfig } from '../gan/preset.ts';
-import { UNIFORM_DEVIATION } from '../gan/prior.ts';
 import type { VaeConfig } from './vae.ts';
 
-/** One way to train. Everything that it does not name is as in preset `seed`. */
+/** A way to train. All other settings are those of preset `seed`. */
 export interface Arm {
-  /** In words, for tables and curves. */
+  /** For tables and curves. */
   readonly title: string;
-  /** What is other than in the tutorial, exactly. */
+  /** The exact difference from the tutorial. */
   readonly change: string;
   readonly config: Partial<TrainingConfig>;
   /** Trains the generator as a VAE's decoder first. Its steps count as steps of the run. */
@@ -103,12 +104,7 @@ export type ArmName = keyof typeof ARMS;
 /** The arm that all others are compared with. */
 export const BASELINE: ArmName = 'tutorial';
 
-/** A question, and the arms that answer it beside the baseline. */
-export interface Question {
-  readonly title: string;
-  readonly arms: readonly ArmName[];
-}
-
+/** The questions, each with the arms that answer it besides the baseline. */
 export const QUESTIONS = {
   depth: { title: 'Is a deeper generator better?', arms: ['deep-wide', 'deep-equal'] },
   prior: { title: 'Which prior learns faster?', arms: ['gaussian', 'truncated', 'sparse'] },
@@ -120,11 +116,11 @@ export const QUESTIONS = {
     title: 'Why does it have favourites, and what is the smallest cure?',
     arms: ['slow-d', 'beta1-half', 'glorot', 'r1', 'smoothing'],
   },
-} as const satisfies Readonly<Record<string, Question>>;
+} as const satisfies Readonly<Record<string, { title: string; arms: readonly ArmName[] }>>;
 
 export type QuestionName = keyof typeof QUESTIONS;
 
-/** The arms of some questions, the baseline first, each once. */
+/** The arms of some questions, each once, the baseline first. */
 export function listArms(questions: readonly QuestionName[]): ArmName[] {
   return [...new Set<ArmName>([BASELINE, ...questions.flatMap((name) => QUESTIONS[name].arms)])];
 }
@@ -132,7 +128,7 @@ export function listArms(questions: readonly QuestionName[]): ArmName[] {
 /**
  * All settings of a run.
  *
- * @param seed   Of the run; runs of one seed see the same random words and the same batches, whatever their arm.
+ * @param seed   Runs of one seed see the same random words and batches, whatever their arm.
  * @param steps  Updates of each network, those of a VAE included.
  */
 export function buildArmConfig(arm: Arm, seed: string, steps: number): TrainingConfig {

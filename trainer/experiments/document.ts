@@ -1,6 +1,6 @@
 /**
- * The experiments' document: Markdown with curves and grids, of the runs' records alone. Pure, and the same bytes for the same
- * records.
+ * The experiments' document: Markdown with curves and grids, from the runs' records alone. Pure;
+ * equal records give equal bytes.
  */
 import { PRESETS } from '../gan/preset.ts';
 import {
@@ -21,16 +21,21 @@ import { planCharts } from './question-charts.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
 
-/** The document's files by their names: `experiments.md`, and pictures in `experiments/`. */
-export type DocumentFiles = ReadonlyMap<string, string>;
-
-/** Distances whose first reach is told: those that some run reached, of these. */
+/** Distances whose first arrival has a column, if some run reached them. */
 const LEVELS = [500, 400, 300, 200, 100, 50];
-/** Columns for them, at most. */
+/** Columns of the lowest levels. */
 const MAX_LEVELS = 3;
 
-/** Lays out the document. @returns  One file when there are no runs. */
-export function buildDocument(results: readonly ExperimentResult[]): DocumentFiles {
+const TITLE = `# The tutorial's questions, answered by experiment
+
+<!-- Made by \`npm run experiment -- --report\` out of experiments/runs: do not edit. -->`;
+
+/**
+ * Builds the document.
+ *
+ * @returns  The files by name: `experiments.md`, and pictures in `experiments/` if there are runs.
+ */
+export function buildDocument(results: readonly ExperimentResult[]): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   const overall = analyse(results);
   if (getBaseline(overall) === undefined) {
@@ -59,7 +64,7 @@ export function buildDocument(results: readonly ExperimentResult[]): DocumentFil
   return files;
 }
 
-/** What a question is answered from; what cures favourites may be an arm of any other one. */
+/** The runs that answer a question. Any arm may cure the favourites. */
 function pickResults(
   question: QuestionName,
   results: readonly ExperimentResult[],
@@ -67,10 +72,6 @@ function pickResults(
   const own: readonly string[] = [BASELINE, ...QUESTIONS[question].arms];
   return results.filter(({ arm }) => question === 'collapse' || own.includes(arm));
 }
-
-const TITLE = `# The tutorial's questions, answered by experiment
-
-<!-- Made by \`npm run experiment -- --report\` out of experiments/runs: do not edit. -->`;
 
 function pickArms(question: QuestionName, { arms }: Analysis): ArmRuns[] {
   return ([BASELINE, ...QUESTIONS[question].arms] as ArmName[]).flatMap(
@@ -142,8 +143,8 @@ const COLUMNS: readonly Column[] = [
   { head: 'coverage ↑', figure: 'coverage', pick: ({ coverage }) => coverage },
   { head: 'recall ↑', figure: 'recall', pick: ({ recall }) => recall },
 ];
-/** Told without a verdict: neither more nor less of them is better. */
-const PLAIN: readonly Column[] = [
+/** Columns without a verdict, because neither more nor less is better. */
+const PLAIN_COLUMNS: readonly Column[] = [
   { head: 'precision', figure: 'precision', pick: ({ precision }) => precision },
   { head: 'density', figure: 'density', pick: ({ density }) => density },
   { head: 'sharpness, 1 is real', figure: 'sharpness', pick: ({ sharpness }) => sharpness },
@@ -153,78 +154,82 @@ const PLAIN: readonly Column[] = [
 
 function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   const [baseline] = arms as [ArmRuns];
+  const columns = [...COLUMNS, ...PLAIN_COLUMNS];
   const reached = LEVELS.filter((level) =>
     arms.some((arm) => describeArrival(arm, level, 'step') !== '–'),
   ).slice(-MAX_LEVELS);
+  const budget = `${formatFigure(cpuSeconds)} s of processor`;
   const heads = [
     'arm',
     'seeds',
-    ...[...COLUMNS, ...PLAIN].map(({ head }) =>
-      head.replace('equal time', `${formatFigure(cpuSeconds)} s of processor`),
-    ),
+    ...columns.map(({ head }) => head.replace('equal time', budget)),
     ...reached.map((level) => `steps to ${level}`),
   ];
   const rows = arms.map((arm) => [
     nameArm(arm.name),
     String(arm.results.length),
-    ...COLUMNS.map(
-      ({ figure }) =>
-        `${formatSummary(summariseFigure(arm, figure))}${arm === baseline ? '' : MARKS[judgeArm(arm, baseline, figure)]}`,
-    ),
-    ...PLAIN.map(({ figure }) => formatSummary(summariseFigure(arm, figure))),
+    ...columns.map((column) => {
+      const hasVerdict = arm !== baseline && COLUMNS.includes(column);
+      const mark = hasVerdict ? MARKS[judgeArm(arm, baseline, column.figure)] : '';
+      return `${formatSummary(summariseFigure(arm, column.figure))}${mark}`;
+    }),
     ...reached.map((level) => describeArrival(arm, level, 'step')),
   ]);
   const floor = baseline.results[0]?.floor as ExperimentPoint['quality'];
-  const real = [
-    'real training digits',
-    '',
-    ...[...COLUMNS, ...PLAIN].map(({ pick }) => formatFigure(pick(floor))),
-    ...reached.map(() => ''),
-  ];
-  const lines = [heads, heads.map((_, i) => (i === 0 ? '---' : '---:')), ...rows, real];
+  const real = columns.map(({ pick }) => formatFigure(pick(floor)));
+  rows.push(['real training digits', '', ...real, ...reached.map(() => '')]);
   const failures = arms.flatMap(({ name, figures }) =>
     figures.flatMap(({ seed, failure }) =>
       failure === null ? [] : [`${nameArm(name)}, seed ${seed}: ${failure}.`],
     ),
   );
-  return [lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), ...failures].join('\n\n');
+  return [formatTable(heads, rows, '---:'), ...failures].join('\n\n');
+}
+
+/** @param rule  The alignment of all columns but the first. */
+function formatTable(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  rule: '---' | '---:' = '---',
+): string {
+  const rules = heads.map((_, i) => (i === 0 ? '---' : rule));
+  return [heads, rules, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 const MARKS = { better: ' ▲', worse: ' ▼', level: '', unknown: '' } as const;
 
 function renderGrids(arms: readonly ArmRuns[], steps: number): string {
   const seeds = [...new Set(arms.flatMap(({ figures }) => figures.map(({ seed }) => seed)))];
-  const lines = arms.map((arm) => {
-    const cells = seeds.map((seed) => {
-      const run = arm.results.find((result) => result.seed === seed);
-      return run === undefined
-        ? ''
-        : `![${nameArm(arm.name)}, seed ${seed}](experiments/runs/${arm.name}-${seed}.png)`;
-    });
-    // Runs may have gone on for longer than what is compared.
-    const ends = [...new Set(arm.results.map((result) => result.steps))].filter(
-      (end) => end !== steps,
+  const rows = arms.map((arm) => {
+    const name = nameArm(arm.name);
+    const cells = seeds.map((seed) =>
+      arm.results.some((result) => result.seed === seed)
+        ? `![${name}, seed ${seed}](experiments/runs/${arm.name}-${seed}.png)`
+        : '',
     );
-    return [
-      `${nameArm(arm.name)}${ends.length > 0 ? `, after ${ends.map((end) => countOf(end, 'step')).join(' or ')}` : ''}`,
-      ...cells,
-    ];
+    // Runs may have gone on beyond the steps that are compared.
+    const ends = [...new Set(arm.results.map((result) => result.steps))]
+      .filter((end) => end !== steps)
+      .map((end) => countOf(end, 'step'));
+    return [ends.length > 0 ? `${name}, after ${ends.join(' or ')}` : name, ...cells];
   });
   const heads = ['samples at the end, the same latents', ...seeds.map((seed) => `seed ${seed}`)];
-  return [heads, heads.map(() => '---'), ...lines]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
+  return formatTable(heads, rows);
 }
 
 function renderArms({ arms }: Analysis): string {
-  const rows = [...arms.values()].map(
-    ({ name, results }) =>
-      `| ${nameArm(name)} | \`${name}\` | ${ARMS[name].change} | \`${results[0]?.sha256.slice(0, 12)}\` |`,
-  );
-  const vae = ARMS['vae-init'].vae;
+  const all = [...arms.values()];
+  const rows = all.map(({ name, results }) => [
+    nameArm(name),
+    `\`${name}\``,
+    ARMS[name].change,
+    `\`${results[0]?.sha256.slice(0, 12)}\``,
+  ]);
+  const seed = all[0]?.results[0]?.seed;
+  const heads = ['arm', 'folder', 'change', `hash of seed ${seed}'s settings and data`];
+  const { vae } = ARMS['vae-init'];
   return (
-    `## What was changed\n\nOne thing an arm; all else is preset \`seed\`.\n\n` +
-    `| arm | folder | change | hash of seed ${[...arms.values()][0]?.results[0]?.seed}'s settings and data |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n\n` +
+    `## What was changed\n\nOne thing an arm; all else is preset \`seed\`.\n\n${formatTable(heads, rows)}\n\n` +
     `**The VAE's budget.** Its ${vae.steps} steps, each of a batch as large as the GAN's, count as steps of the run, and the GAN has so many ` +
     `fewer; its time counts too. The encoder has ${vae.encoderUnits} hidden units; the decoder is the tutorial's generator, whose latents ` +
     `are made as wide as the uniform ones. Adam's moments begin anew with the GAN, and the discriminator is fresh.`

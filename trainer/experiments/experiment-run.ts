@@ -1,26 +1,22 @@
 /**
- * One run of an arm: trains, measures on a schedule, keeps a checkpoint at each measurement, and goes on from the last one. A
- * run's weights depend on its arm, its seed and the data alone.
+ * One run of an arm: `runTraining`, measured on a schedule, with a checkpoint at each measurement.
  */
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { setImmediate } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs';
 import canonicalize from 'canonicalize';
-import { decodePixels } from '../../shared/picture/pixels.ts';
-import { deriveKey } from '../../shared/model/random.ts';
+import { planGenerator } from '../../shared/model/generator.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
-import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
-import { createBatcher, gatherImages, type Dataset } from '../data/dataset.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { appendToLog, writeAtomically } from '../../storage/files.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { pngEncoder } from '../export/kernels.ts';
-import { readState } from '../gan/network-state.ts';
-import { PURPOSES, type TrainingConfig } from '../gan/preset.ts';
-import { hashRun } from '../run/run-folder.ts';
-import { createGan, disposeGan, trainStep, type StepSource } from '../gan/seeded-step.ts';
-import type { Gan } from '../gan/steps.ts';
-import { createLearningClock, type LearningClock } from './learning-clock.ts';
+import type { TrainingConfig } from '../gan/preset.ts';
+import { decodeImages, trainStep, type StepLosses } from '../gan/step.ts';
+import { pickShippedWeights } from '../gan/update.ts';
+import { loadNewestCheckpoint } from '../run/checkpoint.ts';
+import { SILENT_REPORTER } from '../run/log/reporter.ts';
+import { hashRun, locate, reopenRunFolder } from '../run/run-folder.ts';
+import { runTraining, type RunHook } from '../run/training-loop.ts';
 import { drawQualitySamples, QUALITY_SAMPLES, type Gauge, type Quality } from './quality.ts';
 import {
   loadPoints,
@@ -29,9 +25,9 @@ import {
   type ExperimentEnvironment,
   type ExperimentPoint,
 } from './result.ts';
-import { createVae, disposeVae, drawNoise, stepVae, type VaeConfig } from './vae.ts';
+import { createVae, type VaeConfig } from './vae.ts';
 
-/** What a run is told. */
+/** All that a run needs. */
 export interface ExperimentRun {
   readonly arm: string;
   readonly config: TrainingConfig;
@@ -42,31 +38,39 @@ export interface ExperimentRun {
   readonly gauge: Gauge;
   readonly floor: Quality;
   readonly environment: ExperimentEnvironment;
-  /** When aborted, the run ends after the step that it is in. What it did since its last measurement is lost. */
+  /**
+   * When aborted, the run ends after its current step. The work since its last measurement is lost.
+   */
   readonly signal: AbortSignal;
-  /** Told of every measurement. */
+  /** Receives each measurement. */
   readonly onPoint: (point: ExperimentPoint) => void;
 }
 
-/** Samples on the grid at the end, and how they are laid out. */
+/** The grid at the end of a run: 30 samples. */
 export const EXPERIMENT_GRID = { count: 30, layout: { cols: 10, scale: 1 } } as const;
 
-/** True for the steps at which a run is measured: dense at first, where most happens, and the last. */
+/**
+ * True after the steps at which a run is measured: dense at first, where most happens; and at the
+ * last.
+ */
 export function isMeasuringStep(step: number, steps: number): boolean {
   return step === steps || step % (step < 200 ? 100 : step < 1000 ? 200 : 500) === 0;
 }
 
-/** SHA-256 of all that decides a run's weights, but for how long it trains: a finished run can be given more steps. */
+/**
+ * SHA-256 of all that decides a run's weights, without its length: a finished run can get more
+ * steps.
+ */
 export function hashExperiment({
   config,
   vae,
   data,
 }: Pick<ExperimentRun, 'config' | 'vae' | 'data'>): string {
-  const own = hashRun({ config, dataset: data });
+  const run = hashRun({ config, dataset: data });
   return vae === undefined
-    ? own
+    ? run
     : createHash('sha256')
-        .update(canonicalize({ run: own, vae }) as string)
+        .update(canonicalize({ run, vae }) as string)
         .digest('hex');
 }
 
@@ -77,186 +81,138 @@ export function hashExperiment({
  * @throws ExpectedError  When the folder holds another run.
  */
 export async function runExperiment(run: ExperimentRun): Promise<boolean> {
-  const { config, folder, signal } = run;
-  const paths = locateExperiment(folder);
-  await mkdir(paths.checkpoints, { recursive: true });
+  const { arm, config, vae, data, dataset, folder, floor, environment, signal } = run;
+  const { points: log, grid, result } = locateExperiment(folder);
+  await mkdir(locate(folder).checkpoints, { recursive: true });
+  await mkdir(locate(folder).images, { recursive: true });
   const sha256 = hashExperiment(run);
-  const checkpoint = (await loadNewestCheckpoint(paths.checkpoints))?.checkpoint ?? null;
+  const { checkpoint = null } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
   if (checkpoint !== null && checkpoint.runSha256 !== sha256) {
     throw new ExpectedError(
       `${folder} holds a run with other settings or data: delete it, or choose another --out`,
     );
   }
-  const points = (await loadPoints(paths.metrics)).filter(
-    ({ step }) => step <= (checkpoint?.step ?? -1),
-  );
-  await writeAtomically(
-    paths.metrics,
-    points.map((point) => `${JSON.stringify(point)}\n`).join(''),
-  );
-  await writeAtomically(
-    paths.options,
-    `${JSON.stringify({ ...run.data, sha256, vae: run.vae ?? null, config }, null, 2)}\n`,
-  );
-  const source = { config, dataset: run.dataset, key: deriveKey('train', config.seed) };
-  const gan = createGan(source, checkpoint);
-  const learner = createLearner(run, source, gan);
-  const clock = createLearningClock(points.at(-1));
-  let failure: string | null = null;
-  let losses: Losses = {};
-  try {
-    for (let step = checkpoint?.step ?? 0; ; step++) {
-      const isResumed = step === checkpoint?.step;
-      if (isMeasuringStep(step, config.steps) && !isResumed) {
-        clock.pause();
-        const point = measure(run, gan, { step, losses, clock });
-        failure = findFailure(point);
-        points.push(point);
-        await appendToLog(paths.metrics, `${JSON.stringify(point)}\n`);
-        run.onPoint(point);
-        if (failure === null && step > 0 && step >= (run.vae?.steps ?? 0)) {
-          const [generator, discriminator] = await Promise.all([
-            readState(gan.generator),
-            readState(gan.discriminator),
-          ]);
-          await saveCheckpoint(paths.checkpoints, {
-            step,
-            runSha256: sha256,
-            generator,
-            discriminator,
-            average: null,
-          });
-        }
-      }
-      if (signal.aborted && step < config.steps) {
-        return false;
-      }
-      if (step >= config.steps || failure !== null) {
-        break;
-      }
-      clock.resume();
-      losses = await learner.learn(step, isMeasuringStep(step + 1, config.steps));
-      // Lets signals in.
-      await setImmediate();
-    }
-    const grid = drawQualitySamples(gan, config.prior, EXPERIMENT_GRID.count);
-    await writeAtomically(
-      paths.grid,
-      encodePng(pngEncoder, buildSheet(grid, EXPERIMENT_GRID.layout)),
-    );
-  } finally {
-    learner.dispose();
-    disposeGan(gan);
+  const done = checkpoint?.step ?? -1;
+  const points = (await loadPoints(folder)).filter(({ step }) => step <= done);
+  await writeAtomically(log, points.map((point) => `${JSON.stringify(point)}\n`).join(''));
+  await reopenRunFolder(folder, checkpoint?.step ?? 0);
+  const options = { config, dataset: data, sha256, vae: vae ?? null };
+  await writeAtomically(locate(folder).options, `${JSON.stringify(options, null, 2)}\n`);
+  const { step, weights } = await runTraining({
+    config,
+    dataset,
+    folder,
+    checkpoint,
+    runSha256: sha256,
+    reporter: SILENT_REPORTER,
+    signal,
+    endsWhenBroken: false,
+    now: () => performance.now(),
+    hook: createHook(run, points),
+  });
+  if (signal.aborted && step < config.steps) {
+    return false;
   }
-  const { arm, data, floor, environment } = run;
-  const record = {
-    arm,
-    seed: config.seed,
-    sha256,
-    steps: config.steps,
-    data,
-    failure,
-    points,
-    floor,
-    environment,
-  };
-  await saveResult(paths.result, { schema: 1, ...record });
+  const { prior } = config;
+  const plan = planGenerator(config.generator);
+  const samples = drawQualitySamples(plan, weights, prior, EXPERIMENT_GRID.count);
+  await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, EXPERIMENT_GRID.layout)));
+  const failure = findFailure(points.at(-1));
+  const { seed, steps } = config;
+  const record = { arm, seed, sha256, steps, data, failure, points, floor, environment };
+  await saveResult(result, { schema: 1, ...record });
   return true;
 }
 
-interface Losses {
-  readonly discriminatorLoss?: number;
-  readonly generatorLoss?: number;
-}
-
-/** Does a step, as a VAE's or the GAN's. */
-interface Learner {
-  /** @param reads  Whether the losses are wanted: reading them waits for the device. */
-  learn(step: number, reads: boolean): Promise<Losses>;
-  dispose(): void;
-}
-
-function createLearner({ vae: told }: ExperimentRun, source: StepSource, gan: Gan): Learner {
-  const { config, dataset, key } = source;
-  const { batchSize } = config;
-  const batcher = createBatcher(dataset.count, batchSize, key, PURPOSES.shuffle);
-  const vae = told === undefined ? null : createVae(told, gan.plan, gan.generator, key);
-  const learnAsVae = (step: number): void => {
-    if (vae === null) {
-      return;
-    }
-    const pixels = decodePixels(
-      gatherImages(dataset, batcher.drawIndices(step)),
-      config.pixelRange,
-    );
-    const images = tf.tensor4d(pixels, [
-      batchSize,
-      dataset.height,
-      dataset.width,
-      dataset.channels,
-    ]);
-    const noise = drawNoise(vae, batchSize, key, step);
-    tf.dispose([images, noise, stepVae(vae, images, noise, step + 1)]);
-    if (step + 1 === vae.config.steps) {
-      // What Adam remembers is another loss's: the GAN's begins as it always does, from 0.
-      tf.tidy(() => {
-        gan.generator.firstMoment.assign(tf.zerosLike(gan.generator.firstMoment));
-        gan.generator.secondMoment.assign(tf.zerosLike(gan.generator.secondMoment));
-      });
-    }
-  };
+/** @param points  The earlier measurements. New ones are appended. */
+function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
+  const { config, vae: vaeConfig, folder, gauge, onPoint } = run;
+  const clock = createLearningClock(points.at(-1));
+  const vaeSteps = vaeConfig?.steps ?? 0;
   return {
-    async learn(step, reads) {
-      const own = step - (told?.steps ?? 0);
-      if (own < 0) {
-        learnAsVae(step);
-        return {};
+    createStepper(gan, source) {
+      const vae = vaeConfig && createVae(vaeConfig, gan.plan, gan.generator, source.key);
+      return {
+        step: (indices, step, probe) =>
+          clock.time(() => {
+            if (vae === undefined || step >= vaeSteps) {
+              // No graph, as in all recorded runs: arms are compared by their seconds of processor
+              // too.
+              return trainStep(gan, source, indices, step - vaeSteps, probe);
+            }
+            const images = decodeImages(source, indices);
+            vae.train(images, step);
+            images.dispose();
+            return null;
+          }),
+        release: () => vae?.dispose(),
+      };
+    },
+    async measure(gan, step, losses) {
+      if (!isMeasuringStep(step, config.steps)) {
+        return 'go on';
       }
-      // Operation by operation, as in every run so far: arms are compared by their seconds of processor, too.
-      const losses = trainStep(gan, source, batcher.drawIndices(step), own);
-      const values = reads
-        ? await Promise.all([losses.discriminator.data(), losses.generator.data()])
-        : [];
-      tf.dispose([losses.discriminator, losses.generator]);
-      const [[discriminatorLoss = NaN] = [], [generatorLoss = NaN] = []] = values;
-      return reads ? { discriminatorLoss, generatorLoss } : {};
+      const weights = await pickShippedWeights(gan).data<'float32'>();
+      const samples = drawQualitySamples(gan.plan, weights, config.prior, QUALITY_SAMPLES);
+      const point: ExperimentPoint = {
+        step,
+        ...clock.read(),
+        ...(losses && (await readLosses(losses))),
+        quality: roundQuality(gauge(samples.pixels)),
+      };
+      points.push(point);
+      await appendToLog(locateExperiment(folder).points, `${JSON.stringify(point)}\n`);
+      onPoint(point);
+      if (findFailure(point) !== null) {
+        return 'stop';
+      }
+      // A checkpoint has no encoder, so a run that is stopped as a VAE starts again. Weights that
+      // are not finite are not saved; the next losses will end the run.
+      const canSave = step > 0 && step >= vaeSteps && weights.every(Number.isFinite);
+      return canSave ? 'save' : 'go on';
     },
-    dispose: () => vae && disposeVae(vae),
   };
 }
 
-function measure(
-  { config, gauge }: ExperimentRun,
-  gan: Gan,
-  { step, losses, clock }: { step: number; losses: Losses; clock: LearningClock },
-): ExperimentPoint {
-  const quality = gauge(drawQualitySamples(gan, config.prior, QUALITY_SAMPLES).pixels);
-  const rounded = Object.entries({ ...quality, classes: [] }).map(([name, value]) => [
-    name,
-    round(value as number),
-  ]);
+/** Measures the time of steps, on the clock and of the processor (all threads of this process). */
+function createLearningClock(start: Pick<ExperimentPoint, 'seconds' | 'cpuSeconds'> | undefined) {
+  let { seconds, cpuSeconds } = start ?? { seconds: 0, cpuSeconds: 0 };
   return {
-    step,
-    seconds: round(clock.seconds()),
-    cpuSeconds: round(clock.cpuSeconds()),
-    ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [name, round(value)])),
-    quality: {
-      ...(Object.fromEntries(rounded) as unknown as Quality),
-      classes: [...quality.classes],
+    time<T>(step: () => T): T {
+      const startedAt = performance.now();
+      const cpuBefore = process.cpuUsage();
+      const result = step();
+      const { user, system } = process.cpuUsage(cpuBefore);
+      seconds += (performance.now() - startedAt) / 1000;
+      cpuSeconds += (user + system) / 1e6;
+      return result;
     },
+    read: () => ({ seconds: round(seconds), cpuSeconds: round(cpuSeconds) }),
   };
 }
 
-/** Five digits that count: more would only make the records longer. */
+async function readLosses({ discriminator, generator }: StepLosses) {
+  const [[d = NaN], [g = NaN]] = await Promise.all([discriminator.data(), generator.data()]);
+  return { discriminatorLoss: round(d), generatorLoss: round(g) };
+}
+
+function roundQuality({ classes, ...figures }: Quality): Quality & { classes: number[] } {
+  const rounded = Object.entries(figures).map(([name, value]) => [name, round(value)]);
+  return { ...(Object.fromEntries(rounded) as typeof figures), classes: [...classes] };
+}
+
+/**
+ * Five significant digits; more would only lengthen the records. -1 stands for a value that is not
+ * finite.
+ */
 function round(value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(5)) : -1;
 }
 
-/** A loss that is no number ends a run; `round` has made it negative, which no loss of these arms can be. */
-function findFailure({
-  step,
-  discriminatorLoss = 0,
-  generatorLoss = 0,
-}: ExperimentPoint): string | null {
+/**
+ * A loss that is not finite ends a run. `round` made it negative, which no loss of the arms can be.
+ */
+function findFailure(point: ExperimentPoint | undefined): string | null {
+  const { step = 0, discriminatorLoss = 0, generatorLoss = 0 } = point ?? {};
   return discriminatorLoss < 0 || generatorLoss < 0 ? `diverged before step ${step}` : null;
 }

@@ -1,12 +1,12 @@
 /**
- * How good a generator in training is: the evaluation's figures on fewer samples, cheap enough to be taken along the way. They
- * hang on the number of samples: compare with each other only.
+ * The quality of a generator in training: the evaluation's figures of fewer samples, cheap enough
+ * for every run. They depend on the number of samples, so compare them only with each other.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runGenerator } from '../gan/generator-network.ts';
-import { encodePixels } from '../../shared/picture/pixels.ts';
+import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { deriveKey, deriveSeedKey, drawLatents } from '../../shared/model/random.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
+import { encodePixels } from '../../shared/picture/pixels.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG } from '../evaluation/classifier/network.ts';
 import { scoreImages } from '../evaluation/classifier/scoring.ts';
@@ -19,55 +19,41 @@ import { computeSharpness } from '../evaluation/metrics/sharpness.ts';
 import { PROTOCOL } from '../evaluation/protocol.ts';
 import { drawSubset } from '../evaluation/subset.ts';
 import { splitWeights } from '../gan/network-state.ts';
-import { applyPrior, type PriorConfig } from '../gan/prior.ts';
+import { buildInput, runGenerator } from '../gan/networks.ts';
+import { applyPrior, type PriorConfig } from '../gan/noise.ts';
 import { computeDiversity } from '../run/sample-grid.ts';
-import { pickShippedWeights, type Gan } from '../gan/steps.ts';
+import type { ExperimentPoint } from './result.ts';
 
-/** Samples a measurement, and as many test digits for what is found by neighbours; the Fréchet distance is to all test digits. */
+/**
+ * Samples of a measurement, and test digits for the figures that look for neighbours. The Fréchet
+ * distance uses all test digits.
+ */
 export const QUALITY_SAMPLES = 2000;
-/** Of the samples: the same latents for every arm, seed and step. */
+/** The samples' seed: all arms, seeds and steps have the same latents. */
 const SAMPLES_SEED = 'experiment';
 /** Streams of that seed's randomness in the domain "experiment". */
 const PURPOSES = { reference: 1, floor: 2 } as const;
 
-/** Figures of one generator at one moment. */
-export interface Quality {
-  /** Fréchet classifier distance to the test digits, >= 0; lower is better. */
-  readonly frechet: number;
-  /**
-   * The same of the pictures themselves, reduced to 7 x 7 pixels from 0 to 1: it sees shape and variety where there is nothing
-   * yet that a classifier could recognise, and no noise from pixel to pixel.
-   */
-  readonly coarse: number;
-  /** Root mean square difference of two samples' pixels over that of two test digits: towards 0 all are one picture. */
-  readonly diversity: number;
-  readonly precision: number;
-  readonly recall: number;
-  readonly density: number;
-  readonly coverage: number;
-  /** Gradient energy over that of test digits: below 1 blur, above 1 noise. */
-  readonly sharpness: number;
-  /** How many samples the classifier takes for each digit. */
-  readonly classes: readonly number[];
-}
+/**
+ * Figures of one generator at one moment.
+ *
+ * `frechet` is the Fréchet classifier distance to the test digits, and `coarse` the same of the
+ * pictures reduced to 7 x 7 pixels: it sees shape and variety before a classifier recognises
+ * anything, and no noise between pixels. `diversity` and `sharpness` are shares of the test digits'
+ * own: a diversity near 0 means one picture, a sharpness below 1 blur, above 1 noise. `classes`
+ * counts the samples that the classifier takes for each digit.
+ */
+export type Quality = ExperimentPoint['quality'];
 
-/** Measures images: row-major [count, 28, 28], 0 is paper, 255 full ink. */
+/** Measures images: row-major [count, 28, 28] from 0 (paper) to 255 (ink). */
 export type Gauge = (images: Uint8Array) => Quality;
 
-/**
- * Makes the gauge: scores the test digits once.
- *
- * @param weights  The classifier's, flat.
- */
+/** Makes the gauge, which scores the test digits once. @param weights  The classifier's, flat. */
 export function createGauge(weights: Float32Array, test: Dataset): Gauge {
   const all = score(weights, test.images).points;
   const coarse = reducePictures(test.images);
   const realDiversity = computeDiversity(test.images, test.count);
-  const key = deriveKey('experiment', SAMPLES_SEED);
-  const few = pickDigits(
-    test,
-    drawSubset(key, PURPOSES.reference, 0, test.count, Math.min(QUALITY_SAMPLES, test.count)),
-  );
+  const few = pickSubset(test, PURPOSES.reference);
   const real = score(weights, few.images).points;
   return (images) => {
     const { points, predictions } = score(weights, images);
@@ -93,60 +79,56 @@ function score(
   return { points: createPoints(features, CLASSIFIER_CONFIG.features), predictions };
 }
 
-/** Pixels a side that become one. */
+/** Pixels a side that are joined to one. */
 const BLOCK = 4;
 
-/** Means of blocks of pixels, from 0 to 1: a point of 49 numbers a picture. */
+/** Means of blocks of pixels, from 0 to 1: a point of 49 numbers for each picture. */
 function reducePictures(images: Uint8Array): Points {
   const side = SIDE / BLOCK;
   const values = new Float32Array(images.length / BLOCK ** 2);
-  for (let i = 0; i < images.length; i++) {
-    const [picture, row, column] = [
-      Math.floor(i / SIDE ** 2),
-      Math.floor(i / SIDE) % SIDE,
-      i % SIDE,
-    ];
-    const place = picture * side ** 2 + Math.floor(row / BLOCK) * side + Math.floor(column / BLOCK);
-    values[place] = (values[place] as number) + (images[i] as number) / (255 * BLOCK ** 2);
-  }
+  images.forEach((pixel, i) => {
+    const picture = Math.floor(i / SIDE ** 2);
+    const row = Math.floor((Math.floor(i / SIDE) % SIDE) / BLOCK);
+    const place = picture * side ** 2 + row * side + Math.floor((i % SIDE) / BLOCK);
+    values[place] = (values[place] as number) + pixel / (255 * BLOCK ** 2);
+  });
   return createPoints(values, side ** 2);
 }
 
-/** What training digits get when they stand in for samples: what a generator could reach. */
+/** Measures training digits in place of samples: the best figures that a generator could reach. */
 export function measureFloor(gauge: Gauge, training: Dataset): Quality {
-  const count = Math.min(QUALITY_SAMPLES, training.count);
-  const places = drawSubset(
-    deriveKey('experiment', SAMPLES_SEED),
-    PURPOSES.floor,
-    0,
-    training.count,
-    count,
-  );
-  return gauge(pickDigits(training, places).images);
+  return gauge(pickSubset(training, PURPOSES.floor).images);
+}
+
+/** Picks QUALITY_SAMPLES digits, or all if there are fewer. */
+function pickSubset(digits: Dataset, purpose: number): Dataset {
+  const key = deriveKey('experiment', SAMPLES_SEED);
+  const count = Math.min(QUALITY_SAMPLES, digits.count);
+  return pickDigits(digits, drawSubset(key, purpose, 0, digits.count, count));
 }
 
 /**
- * Draws the samples that are measured and shown: those of one seed, by the law that serves too, but for the prior.
+ * Draws the samples to measure and to show: those of one seed, by the API's sampling law with the
+ * given prior.
  *
- * @param count  The first so many of them.
+ * @param weights  The generator's, [parameters].
+ * @param count    How many, from the first.
  */
 export function drawQualitySamples(
-  gan: Gan,
+  plan: GeneratorPlan,
+  weights: Float32Array,
   prior: PriorConfig | undefined,
   count: number,
 ): Samples {
-  const { plan } = gan;
-  const latents = applyPrior(
-    prior,
-    drawLatents(deriveSeedKey(SAMPLES_SEED), 0, count, plan.config.latentSize),
-  );
+  const key = deriveSeedKey(SAMPLES_SEED);
+  const latents = applyPrior(prior, drawLatents(key, 0, count, plan.config.latentSize));
   const output = tf.tidy(() => {
-    const input = tf.tensor2d(latents, [count, plan.config.latentSize]);
-    return runGenerator(plan, splitWeights(plan.weights, pickShippedWeights(gan)), input); // [count, height, width, channels]
+    const parts = splitWeights(plan.weights, tf.tensor1d(weights));
+    return runGenerator(plan, parts, buildInput(plan, latents, null));
   });
-  // Read outside of tidy: what tidy returns is searched for tensors, number by number.
-  const values = output.dataSync<'float32'>();
+  // Outside of tidy, which would search the numbers for tensors one by one.
+  const pixels = encodePixels(output.dataSync<'float32'>(), [0, 1]);
   output.dispose();
   const [height, width, channels] = plan.outputShape;
-  return { count, height, width, channels, pixels: encodePixels(values, [0, 1]), labels: null };
+  return { count, height, width, channels, pixels, labels: null };
 }

@@ -1,30 +1,23 @@
 /**
- * The runs that are to be done, one after the other. Several processes may work on the same list: each run has a lock, and
- * that of a process that died is taken over.
+ * The list of runs to do. Several processes may share a list: each run has a lock, and the lock of
+ * a dead process is taken over.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { acquireFileLock, LockTimeoutError, type FileLock } from '../../storage/file-lock.ts';
+import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import type { ArmName } from './arms.ts';
 import { loadResult, locateExperiment } from './result.ts';
 
-/** A run of the list. */
 export interface PlannedRun {
   readonly arm: ArmName;
   readonly seed: string;
-  /** Where it is kept. */
   readonly folder: string;
 }
 
-/** How a list was worked off. */
-export interface QueueOutcome {
-  /** Done in this process. */
-  readonly done: readonly PlannedRun[];
-  /** Another process works on these. */
-  readonly elsewhere: readonly PlannedRun[];
-}
-
-/** All arms with the first seed, then with the second: when it is stopped early, every arm has as many runs, but for one. */
+/**
+ * All arms with the first seed, then with the second: so an early stop leaves about as many runs
+ * for each arm.
+ */
 export function planRuns(root: string, arms: readonly ArmName[], seeds: number): PlannedRun[] {
   return Array.from({ length: seeds }, (_, i) => String(i + 1)).flatMap((seed) =>
     arms.map((arm) => ({ arm, seed, folder: join(root, `${arm}-${seed}`) })),
@@ -32,7 +25,7 @@ export function planRuns(root: string, arms: readonly ArmName[], seeds: number):
 }
 
 /**
- * Whether a run needs no more work.
+ * Tells whether a run needs no more work.
  *
  * @param sha256  Of its settings and data.
  * @throws ExperimentResultError  When its record cannot be read.
@@ -50,17 +43,21 @@ export async function isDone(
   );
 }
 
+/** Time to find out that a lock's holder is dead and to remove the lock. */
+const LOCK_TIMEOUT_MS = 300;
+
 /**
- * Works off a list.
+ * Does the runs of a list, except `elsewhere`: the runs that another process is doing.
  *
- * @param isFinished  Asked before a run is locked and once more after: another process may have ended it meanwhile.
+ * @param isFinished  Asked before a run is locked and again after, because another process may have
+ *                    ended it.
  * @param work        Does a run. @returns  False to stop.
  */
 export async function workOff(
   runs: readonly PlannedRun[],
   isFinished: (run: PlannedRun) => Promise<boolean>,
   work: (run: PlannedRun) => Promise<boolean>,
-): Promise<QueueOutcome> {
+): Promise<{ done: PlannedRun[]; elsewhere: PlannedRun[] }> {
   const done: PlannedRun[] = [];
   const elsewhere: PlannedRun[] = [];
   for (const run of runs) {
@@ -68,7 +65,15 @@ export async function workOff(
       continue;
     }
     await mkdir(run.folder, { recursive: true });
-    const lock = await tryLock(locateExperiment(run.folder).lock);
+    const { lock: path } = locateExperiment(run.folder);
+    // A run takes any time, so only the lock of a dead process is stale.
+    const options = { timeoutMs: LOCK_TIMEOUT_MS, staleMs: Infinity };
+    const lock = await acquireFileLock(path, options).catch((error: unknown) => {
+      if (error instanceof LockTimeoutError) {
+        return null;
+      }
+      throw error;
+    });
     if (lock === null) {
       elsewhere.push(run);
       continue;
@@ -85,19 +90,4 @@ export async function workOff(
     }
   }
   return { done, elsewhere };
-}
-
-/** Long enough to find out that a lock's holder is dead and to take it away. */
-const LOCK_TIMEOUT_MS = 300;
-
-async function tryLock(path: string): Promise<FileLock | null> {
-  try {
-    // A run takes as long as it likes: only a dead process's lock is taken over.
-    return await acquireFileLock(path, { timeoutMs: LOCK_TIMEOUT_MS, staleMs: Infinity });
-  } catch (error) {
-    if (error instanceof LockTimeoutError) {
-      return null;
-    }
-    throw error;
-  }
 }

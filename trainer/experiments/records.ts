@@ -1,5 +1,5 @@
 /**
- * The records that the document is made of, kept beside it: of each finished run its small JSON and its grid.
+ * The records of finished runs, kept beside the document: a small JSON file and a grid each.
  */
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
@@ -8,15 +8,15 @@ import { writeAtomically } from '../../storage/files.ts';
 import { buildDocument } from './document.ts';
 import { loadResult, locateExperiment, saveResult, type ExperimentResult } from './result.ts';
 
-/** Where records are kept under the documents' folder. */
-export const RECORDS_FOLDER = join('experiments', 'runs');
+/** Where records are kept in the documents' folder. */
+const RECORDS_FOLDER = join('experiments', 'runs');
 
 /**
- * Copies what finished runs left behind to the records. Records of runs that are not there stay.
+ * Copies the results of finished runs to the records. Other records stay.
  *
  * @param runs  The folder of the runs' folders; may be missing.
  * @param docs  The documents' folder.
- * @returns     How many were copied.
+ * @returns     The number of copied results.
  */
 export async function collectRecords(runs: string, docs: string): Promise<number> {
   const names = existsSync(runs) ? (await readdir(runs)).sort() : [];
@@ -36,7 +36,11 @@ export async function collectRecords(runs: string, docs: string): Promise<number
   return count;
 }
 
-/** Reads all records, by the order of their names. @throws ExperimentResultError  When one cannot be read. */
+/**
+ * Reads all records, in the order of their names.
+ *
+ * @throws ExperimentResultError  When one cannot be read.
+ */
 export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
   const records = join(docs, RECORDS_FOLDER);
   const names = existsSync(records)
@@ -46,7 +50,7 @@ export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
   return loaded.filter((result) => result !== null);
 }
 
-/** Makes the document of the records. @returns  Its path. */
+/** Makes the document from the records. @returns  Its path. */
 export async function saveDocument(docs: string): Promise<string> {
   for (const [name, text] of buildDocument(await loadRecords(docs))) {
     await mkdir(dirname(join(docs, name)), { recursive: true });

@@ -1,8 +1,8 @@
 /**
- * What a run of an experiment leaves behind, as files: a log that grows, and at its end one small record that the report is
- * made of.
+ * The files that a run of an experiment adds to a run's folder: its measurements, and at its end a
+ * grid and one small record, from which the document is made.
  *
- *   options.json  metrics.jsonl  checkpoints/  grid.png  result.json  .lock
+ *   points.jsonl  grid.png  result.json  .lock
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { writeAtomically } from '../../storage/files.ts';
+import { parseJsonLines } from '../run/log/metrics.ts';
+import { locate } from '../run/run-folder.ts';
 
-/** Paths in the folder of a run. */
+/** Paths in a run's folder, besides those of `locate`. */
 export function locateExperiment(folder: string) {
   return {
-    options: join(folder, 'options.json'),
-    metrics: join(folder, 'metrics.jsonl'),
-    checkpoints: join(folder, 'checkpoints'),
+    points: join(folder, 'points.jsonl'),
     grid: join(folder, 'grid.png'),
     result: join(folder, 'result.json'),
     lock: join(folder, '.lock'),
@@ -38,10 +38,14 @@ const qualitySchema = z.strictObject({
 const pointSchema = z.strictObject({
   /** Updates done, those of a VAE included. */
   step: z.int(),
-  /** Spent on updates so far, without measuring: by the clock, and of the processor. The first grows with whatever else runs. */
+  /**
+   * Time of all updates so far, without measuring, by the clock; it grows with the machine's other
+   * load.
+   */
   seconds: z.number(),
+  /** The same of the processor. */
   cpuSeconds: z.number(),
-  /** Of the update before; absent at step 0, and for a VAE, whose loss is another. */
+  /** Of the last update; absent at step 0, and for a VAE, which has another loss. */
   discriminatorLoss: z.number().optional(),
   generatorLoss: z.number().optional(),
   quality: qualitySchema,
@@ -67,7 +71,7 @@ const resultSchema = z.strictObject({
   /** Why it ended early; null when it did all its steps. */
   failure: z.string().nullable(),
   points: z.array(pointSchema).min(1),
-  /** What training digits get. */
+  /** The figures of training digits. */
   floor: qualitySchema,
   /** The machine that the run ended on. */
   environment: environmentSchema,
@@ -77,7 +81,6 @@ const resultSchema = z.strictObject({
 export type ExperimentPoint = z.infer<typeof pointSchema>;
 /** A finished run. */
 export type ExperimentResult = z.infer<typeof resultSchema>;
-/** What it was computed on. */
 export type ExperimentEnvironment = z.infer<typeof environmentSchema>;
 
 /** A record that cannot be read. The message names it and says what to do. */
@@ -95,14 +98,12 @@ export async function loadResult(path: string): Promise<ExperimentResult | null>
   } catch (cause) {
     throw new ExperimentResultError(
       `${path} is not the record of an experiment: delete it and run the experiment again`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }
 
-/** Writes a record: a line a measurement, so that a change shows as one. */
+/** Writes a record, with a line for each measurement, so that changes show line by line. */
 export async function saveResult(path: string, result: ExperimentResult): Promise<void> {
   const { points, ...head } = result;
   const lines = Object.entries(head).map(
@@ -112,14 +113,11 @@ export async function saveResult(path: string, result: ExperimentResult): Promis
   await writeAtomically(path, `{\n${lines.join(',\n')},\n"points": [\n${rows.join(',\n')}\n]\n}\n`);
 }
 
-/** Reads a log. A line that was cut off by a kill is passed over. */
-export async function loadPoints(path: string): Promise<ExperimentPoint[]> {
+/** Reads a run's measurements. It skips a line that was cut off by a kill. */
+export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
+  const { points } = locateExperiment(folder);
+  // Older versions kept them in metrics.jsonl.
+  const path = existsSync(points) ? points : locate(folder).metrics;
   const text = existsSync(path) ? await readFile(path, 'utf8') : '';
-  return text.split('\n').flatMap((line) => {
-    try {
-      return [pointSchema.parse(JSON.parse(line))];
-    } catch {
-      return []; // half a line, or the end of the file
-    }
-  });
+  return parseJsonLines(text, (line) => pointSchema.parse(line));
 }

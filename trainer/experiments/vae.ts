@@ -1,11 +1,10 @@
 /**
- * A variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114) whose decoder is a generator: the start that the
- * tutorial asks about. No I/O.
+ * A variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114) with a generator as its
+ * decoder, to try the start that the tutorial asks about. No I/O.
  */
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/model/generator.ts';
-import { runGenerator } from '../gan/generator-network.ts';
-import { drawWords, fillUniform, type RandomKey } from '../../shared/model/random.ts';
+import type { RandomKey } from '../../shared/model/random.ts';
 import {
   applyAdam,
   computeAdamAmounts,
@@ -15,35 +14,43 @@ import {
   splitWeights,
   type NetworkState,
 } from '../gan/network-state.ts';
+import { runGenerator } from '../gan/networks.ts';
+import { applyPrior, drawUniform } from '../gan/noise.ts';
 import { PURPOSES, type AdamConfig } from '../gan/preset.ts';
-import { applyPrior } from '../gan/prior.ts';
 
 /** How the decoder is trained. */
 export interface VaeConfig {
-  /** Updates, of as many images each as the GAN's. */
+  /** Updates, with as many images each as the GAN's. */
   readonly steps: number;
-  /** Of the encoder's only hidden layer, relu. */
+  /** Units of the encoder's only hidden layer, relu. */
   readonly encoderUnits: number;
-  /** The VAE's standard normal latents reach the decoder times this: as wide as those that the GAN will draw. */
+  /** Factor of the standard normal latents, which makes them as wide as the GAN's. */
   readonly latentDeviation: number;
-  /** Of both halves. */
+  /** For both halves. */
   readonly adam: AdamConfig;
 }
 
-/** Both halves in training. The decoder is somebody else's. */
+/** Both halves in training. The caller owns the decoder. */
 export interface Vae {
   readonly config: VaeConfig;
   /** The generator without its last activation: it gives logits. */
   readonly plan: GeneratorPlan;
   readonly encoder: NetworkState;
   readonly decoder: NetworkState;
+  /**
+   * Does step `step` of the config's steps on images, [batch, height, width, 1] from 0 to 1. Not
+   * disposed.
+   */
+  train(images: tf.Tensor4D, step: number): void;
+  /** Frees the encoder; the decoder stays. */
+  dispose(): void;
 }
 
 /**
- * Adds an encoder to a generator whose last dense layer has a sigmoid. The caller disposes it: see {@link disposeVae}.
+ * Adds an encoder to a generator whose last dense layer has a sigmoid.
  *
  * @param decoder  The generator's weights, which training changes.
- * @param key      The run's: the encoder's starting weights come from a stream of their own.
+ * @param key      Of the run. The encoder's weights and noise have their own streams.
  */
 export function createVae(
   config: VaeConfig,
@@ -64,16 +71,30 @@ export function createVae(
       ? { ...layer, activation: 'linear' as const }
       : layer,
   );
-  return { config, plan: { ...plan, config: { ...plan.config, layers } }, encoder, decoder };
-}
-
-/** Frees the encoder; the decoder stays. */
-export function disposeVae({ encoder }: Vae): void {
-  disposeState(encoder);
+  const vae: Vae = {
+    config,
+    plan: { ...plan, config: { ...plan.config, layers } },
+    encoder,
+    decoder,
+    train(images, step) {
+      const noise = drawNoise(vae, images.shape[0], key, step);
+      tf.dispose([noise, stepVae(vae, images, noise, step + 1)]);
+      if (step + 1 === config.steps) {
+        // Adam remembers another loss. The GAN's training starts, as always, from moments of 0.
+        const { firstMoment, secondMoment } = decoder;
+        tf.tidy(() => {
+          firstMoment.assign(tf.zerosLike(firstMoment));
+          secondMoment.assign(tf.zerosLike(secondMoment));
+        });
+      }
+    },
+    dispose: () => disposeState(encoder),
+  };
+  return vae;
 }
 
 /**
- * Draws what the latents of a step are moved by: standard normal.
+ * Draws a step's standard normal noise.
  *
  * @returns  [batch, latentSize]. The caller disposes it.
  */
@@ -84,8 +105,7 @@ export function drawNoise(
   step: number,
 ): tf.Tensor2D {
   const { latentSize } = plan.config;
-  const values = new Float32Array(batchSize * latentSize);
-  fillUniform(drawWords(key, PURPOSES.encoderNoise, step, values.length), values);
+  const values = drawUniform(key, PURPOSES.encoderNoise, step, batchSize * latentSize);
   return tf.tensor2d(applyPrior({ shape: 'gaussian', deviation: 1 }, values), [
     batchSize,
     latentSize,
@@ -97,7 +117,7 @@ export function drawNoise(
  *
  * @param images  [batch, height, width, 1], from 0 to 1. Not disposed.
  * @param noise   From {@link drawNoise}. Not disposed.
- * @param update  Number of this update, from 1.
+ * @param update  The number of this update, from 1.
  * @returns       The loss before the update in nats an image, a scalar. The caller disposes it.
  */
 export function stepVae(
@@ -112,13 +132,9 @@ export function stepVae(
       () => computeVaeLoss(vae, images, noise),
       [encoder.weights, decoder.weights],
     );
+    const amounts = computeAdamAmounts(config.adam, update);
     for (const state of [encoder, decoder]) {
-      applyAdam(
-        state,
-        grads[state.weights.name] as tf.Tensor1D,
-        config.adam,
-        computeAdamAmounts(config.adam, update),
-      );
+      applyAdam(state, grads[state.weights.name] as tf.Tensor1D, config.adam, amounts);
     }
     return value;
   });
@@ -129,24 +145,22 @@ function computeVaeLoss(
   images: tf.Tensor4D,
   noise: tf.Tensor2D,
 ): tf.Scalar {
-  const [hiddenKernel, hiddenBias, kernel, bias] = splitWeights(encoder.specs, encoder.weights) as [
-    tf.Tensor2D,
-    tf.Tensor1D,
-    tf.Tensor2D,
-    tf.Tensor1D,
-  ];
+  type Layer = [kernel: tf.Tensor2D, bias: tf.Tensor1D];
+  const weights = splitWeights(encoder.specs, encoder.weights);
+  const [hiddenKernel, hiddenBias, kernel, bias] = weights as [...Layer, ...Layer];
   const batch = images.shape[0];
   const pixels = tf.reshape(images, [batch, -1]) as tf.Tensor2D; // [batch, pixels]
-  const hidden = tf.relu(tf.add(tf.matMul(pixels, hiddenKernel), hiddenBias)) as tf.Tensor2D; // [batch, encoderUnits]
+  const sums: tf.Tensor2D = tf.add(tf.matMul(pixels, hiddenKernel), hiddenBias);
+  const hidden = tf.relu(sums); // [batch, encoderUnits]
   const moments = tf.add(tf.matMul(hidden, kernel), bias); // [batch, 2 * latentSize]
-  const [mean, logVariance] = tf.split(moments, 2, 1) as [tf.Tensor2D, tf.Tensor2D]; // [batch, latentSize] each
-  const latents = tf.add(mean, tf.mul(tf.exp(tf.div(logVariance, 2)), noise)); // [batch, latentSize]
-  const input = tf.mul(latents, config.latentDeviation) as tf.Tensor2D;
-  const output = runGenerator(plan, splitWeights(decoder.specs, decoder.weights), input); // [batch, height, width, 1]
+  const [mean, logVariance] = tf.split(moments, 2, 1) as [tf.Tensor2D, tf.Tensor2D];
+  const latents = tf.add(mean, tf.mul(tf.exp(tf.div(logVariance, 2)), noise));
+  const input: tf.Tensor2D = tf.mul(latents, config.latentDeviation); // [batch, latentSize]
+  const output = runGenerator(plan, splitWeights(decoder.specs, decoder.weights), input);
   const logits = tf.reshape(output, [batch, -1]); // [batch, pixels]
-  // Pixels as probabilities: cross entropy from logits, softplus(x) - x t.
+  // Cross entropy of pixels as probabilities, from logits: softplus(x) - x t.
   const reconstruction = tf.sum(tf.sub(tf.softplus(logits), tf.mul(logits, pixels)), 1); // [batch]
-  const squares = tf.sub(tf.add(tf.exp(logVariance), tf.square(mean)), tf.add(logVariance, 1)); // [batch, latentSize]
+  const squares = tf.sub(tf.add(tf.exp(logVariance), tf.square(mean)), tf.add(logVariance, 1));
   const divergence = tf.mul(tf.sum(squares, 1), 0.5); // [batch]
   return tf.mean(tf.add(reconstruction, divergence));
 }

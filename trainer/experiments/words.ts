@@ -1,10 +1,10 @@
 /**
- * Numbers and lists as people read them. Pure.
+ * Numbers and lists in words. Pure.
  */
 import { ARMS, type ArmName } from './arms.ts';
-import type { Summary } from './statistics.ts';
+import type { Summary } from './analysis.ts';
 
-/** An arm's title in a sentence. */
+/** An arm's title inside a sentence. */
 export function nameArm(name: ArmName): string {
   return ARMS[name].title;
 }
@@ -16,7 +16,7 @@ export function joinWords(words: readonly string[]): string {
     : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
-/** Three digits that count: more would promise what seeds do not keep. */
+/** Three significant digits. The spread of the seeds supports no more. */
 export function formatFigure(value: number): string {
   if (!Number.isFinite(value)) {
     return '–';
@@ -25,11 +25,11 @@ export function formatFigure(value: number): string {
   if (size >= 99.95) {
     return Math.round(value).toLocaleString('en');
   }
-  // By what rounding makes of it: 0.9999 is 1.00.
+  // The rounded number decides: 0.9999 is 1.00.
   return value.toFixed(size >= 9.995 ? 1 : size >= 0.9995 ? 2 : 3);
 }
 
-/** A mean with its spread; a single run has none. */
+/** A mean with its spread. A single run has no spread. */
 export function formatSummary({ mean, deviation, count }: Summary): string {
   return count > 1 ? `${formatFigure(mean)} ± ${formatFigure(deviation)}` : formatFigure(mean);
 }

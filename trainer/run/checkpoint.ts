@@ -1,33 +1,38 @@
 /**
- * Checkpoints: all that a run needs to go on exactly as if it had never stopped. Each is one safetensors file, written
- * whole or not at all; the last two are kept, and one that is truncated or altered is passed over for the one before.
+ * Checkpoints: all that a run needs to go on as if it had never stopped.
+ *
+ * Each is one safetensors file, written whole or not at all. The last two are kept. A truncated or
+ * altered file is skipped for the one before.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import type { NetworkArrays } from '../gan/network-state.ts';
+import type { GanArrays } from '../gan/step.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
-import { ExpectedError } from '../../shared/expected-error.ts';
 
 const SCHEMA = '1';
 const KEPT = 2;
 const AVERAGE = 'average/weights';
 const NAME = /^step-(\d{7})\.safetensors$/;
+/** Names of a network's arrays in the file. */
+const PARTS = {
+  weights: 'weights',
+  firstMoment: 'adam/first_moment',
+  secondMoment: 'adam/second_moment',
+} as const satisfies Record<keyof NetworkArrays, string>;
 
 /** A run's state between two steps. */
-export interface Checkpoint {
-  /** Steps done: the next one's number. */
+export interface Checkpoint extends GanArrays {
+  /** Steps done, which is the number of the next step. */
   readonly step: number;
-  /** SHA-256 of what the run was told and trained on: see `hashRun`. */
+  /** SHA-256 of the run's settings and data: see `hashRun`. */
   readonly runSha256: string;
-  readonly generator: NetworkArrays;
-  readonly discriminator: NetworkArrays;
-  /** The generator's averaged weights; null when it is not averaged. */
-  readonly average: Float32Array | null;
 }
 
-/** A checkpoint that cannot be used, and why. */
+/** A checkpoint that cannot be used. The message says why. */
 export class CheckpointError extends ExpectedError {
   override name = 'CheckpointError' as const;
 }
@@ -36,42 +41,42 @@ export class CheckpointError extends ExpectedError {
  * Saves a checkpoint, then removes all but it and the one before.
  *
  * @param folder  Exists.
- * @throws WriteError  When it cannot be written; those before it are untouched.
+ * @throws WriteError  When it cannot be written; the earlier ones are untouched.
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
-  const { step, runSha256, generator, discriminator, average } = checkpoint;
+  const { step, runSha256, average } = checkpoint;
+  const networks = (['generator', 'discriminator'] as const).flatMap((network) =>
+    listParts().map(([part, name]) => [`${network}/${name}`, checkpoint[network][part]] as const),
+  );
   const tensors = {
-    ...prefix('generator', generator),
-    ...prefix('discriminator', discriminator),
+    ...Object.fromEntries(networks),
     ...(average === null ? {} : { [AVERAGE]: average }),
   };
   const facts = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
   const metadata = { ...facts, factsSha256: hashFacts(facts) };
-  await writeAtomically(
-    join(folder, `step-${String(step).padStart(7, '0')}.safetensors`),
-    encodeSafetensors({ tensors, metadata }),
-  );
-  // Newer ones were passed over when the run went on from before them: they would take the place of good ones.
-  const kept = (await listCheckpoints(folder)).filter((other) => other.step <= step).slice(0, KEPT);
-  for (const { name } of await listCheckpoints(folder)) {
-    if (!kept.some((other) => other.name === name)) {
-      await rm(join(folder, name), { force: true });
-    }
+  const path = join(folder, `step-${String(step).padStart(7, '0')}.safetensors`);
+  await writeAtomically(path, encodeSafetensors({ tensors, metadata }));
+  // A newer file was skipped as damaged when the run went on from here. It must not displace a good
+  // one.
+  const all = await listCheckpoints(folder);
+  const kept = all.filter((other) => other.step <= step).slice(0, KEPT);
+  for (const other of all.filter((candidate) => !kept.includes(candidate))) {
+    await rm(join(folder, other.name), { force: true });
   }
 }
 
-/** A loaded checkpoint, and the newer ones that had to be passed over. */
+/** A loaded checkpoint, and the newer ones that were skipped. */
 export interface LoadedCheckpoint {
   readonly checkpoint: Checkpoint;
-  /** What was wrong with each newer file, in words. */
+  /** The name and the fault of each newer file. */
   readonly skipped: readonly string[];
 }
 
 /**
- * Loads the newest checkpoint that is whole.
+ * Loads the newest whole checkpoint.
  *
- * @returns                 Null when none was saved yet.
- * @throws CheckpointError  When there are some, but none is whole; it names every file tried.
+ * @returns                 Null when there is none.
+ * @throws CheckpointError  When there are some, but none is whole. The message names each.
  */
 export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckpoint | null> {
   const skipped: string[] = [];
@@ -96,7 +101,7 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes);
   if (metadata['schema'] !== SCHEMA) {
     throw new CheckpointError(
-      `has schema ${JSON.stringify(metadata['schema'])}, expected "${SCHEMA}": it is another version's`,
+      `has schema ${JSON.stringify(metadata['schema'])}, expected "${SCHEMA}": another version wrote it`,
     );
   }
   const actual = hashTensors(tensors);
@@ -105,19 +110,20 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
       `its content has SHA-256 ${actual}, it says ${metadata['sha256']}: it was altered`,
     );
   }
-  // Checkpoints of older versions have none.
+  // Checkpoints of older versions lack this hash.
   if (metadata['factsSha256'] !== undefined && metadata['factsSha256'] !== hashFacts(metadata)) {
-    throw new CheckpointError('what it says of itself does not fit its checksum: it was altered');
+    throw new CheckpointError('its metadata does not fit its checksum: it was altered');
   }
   return {
     step: Number(metadata['step']),
     runSha256: String(metadata['runSha256']),
-    generator: pick('generator', tensors),
-    discriminator: pick('discriminator', tensors),
+    generator: pickNetwork('generator', tensors),
+    discriminator: pickNetwork('discriminator', tensors),
     average: tensors[AVERAGE] ?? null,
   };
 }
 
+/** Lists the checkpoint files, newest first. */
 async function listCheckpoints(folder: string): Promise<{ name: string; step: number }[]> {
   const names = await readdir(folder).catch(() => []);
   return names
@@ -128,46 +134,37 @@ async function listCheckpoints(folder: string): Promise<{ name: string; step: nu
     .sort((a, b) => b.step - a.step);
 }
 
-function prefix(name: string, arrays: NetworkArrays): Record<string, Float32Array> {
-  return {
-    [`${name}/weights`]: arrays.weights,
-    [`${name}/adam/first_moment`]: arrays.firstMoment,
-    [`${name}/adam/second_moment`]: arrays.secondMoment,
-  };
+function listParts(): [keyof NetworkArrays, string][] {
+  return Object.entries(PARTS) as [keyof NetworkArrays, string][];
 }
 
-function pick(name: string, tensors: Readonly<Record<string, Float32Array>>): NetworkArrays {
-  const get = (part: string): Float32Array => {
-    const values = tensors[`${name}/${part}`];
+function pickNetwork(
+  network: string,
+  tensors: Readonly<Record<string, Float32Array>>,
+): NetworkArrays {
+  const arrays = listParts().map(([part, name]) => {
+    const values = tensors[`${network}/${name}`];
     if (values === undefined) {
-      throw new CheckpointError(`lacks ${name}/${part}`);
+      throw new CheckpointError(`lacks ${network}/${name}`);
     }
-    return values;
-  };
-  return {
-    weights: get('weights'),
-    firstMoment: get('adam/first_moment'),
-    secondMoment: get('adam/second_moment'),
-  };
+    return [part, values];
+  });
+  return Object.fromEntries(arrays) as NetworkArrays;
 }
 
 /** SHA-256 over names and bytes, in the order of the names. */
 function hashTensors(tensors: Readonly<Record<string, Float32Array>>): string {
   const hash = createHash('sha256');
   for (const name of Object.keys(tensors).sort()) {
-    const values = tensors[name] as Float32Array;
-    hash
-      .update(`${name}\0`)
-      .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    hash.update(`${name}\0`).update(tensors[name] as Float32Array);
   }
   return hash.digest('hex');
 }
 
-/** SHA-256 over what a checkpoint says of itself. */
+/** SHA-256 over a checkpoint's metadata. */
 function hashFacts(facts: Readonly<Record<string, string>>): string {
+  const names = ['schema', 'step', 'runSha256', 'sha256'];
   return createHash('sha256')
-    .update(
-      ['schema', 'step', 'runSha256', 'sha256'].map((name) => `${name}=${facts[name]}\n`).join(''),
-    )
+    .update(names.map((name) => `${name}=${facts[name]}\n`).join(''))
     .digest('hex');
 }

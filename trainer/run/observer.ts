@@ -1,88 +1,146 @@
 /**
- * What watches a run while it trains: reads losses and figures at the steps that are logged, draws sample grids, raises
- * warnings, and ends a run that has gone wrong beyond repair.
+ * Watches a run and writes down what it sees: figures as JSON lines and for TensorBoard, sample
+ * grids, and warnings. It ends a run that cannot recover.
  */
 import * as tf from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import type { Warning } from './log/metrics.ts';
-import {
-  computeFactor,
-  isImageStep,
-  isLogStep,
-  isMetricsStep,
-  type TrainingConfig,
-} from '../gan/preset.ts';
-import { describeWarning, type Progress } from './log/reporter.ts';
-import { openRunLog, type RunLog } from './log/run-log.ts';
+import type { Samples } from '../../shared/model/sampler.ts';
+import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
+import { pngEncoder } from '../export/kernels.ts';
+import type { TrainingConfig } from '../gan/preset.ts';
+import { computeFactor, type StepLosses } from '../gan/step.ts';
+import { pickShippedWeights, type Gan, type Probe, type StepFigure } from '../gan/update.ts';
+import { openEventLog } from './log/event-log.ts';
+import type { MetricsLine, Warning } from './log/metrics.ts';
+import { describeWarning, type Progress, type Reporter } from './log/reporter.ts';
+import { findWarnings } from './log/warnings.ts';
+import { appendMetrics, loadMetrics, locate, saveGrid } from './run-folder.ts';
 import { computeDiversity, drawGrid, GRID } from './sample-grid.ts';
-import type { StepLosses } from '../gan/seeded-step.ts';
-import { pickShippedWeights, type Gan, type Probe, type StepFigure } from '../gan/steps.ts';
-import type { TrainingRun } from './training-loop.ts';
 
-/** Samples less different from each other than this, in parts of real images' difference, are one and the same picture. */
+/** A grid with less diversity than this share of real images' diversity shows one picture. */
 const COLLAPSED_DIVERSITY = 0.02;
-/** Grids in a row that must be collapsed before a run is given up: the first, from starting weights, often is. */
+/**
+ * Consecutive collapsed grids that end a run. The first grid, from starting weights, often is
+ * collapsed.
+ */
 const COLLAPSED_GRIDS = 2;
-/** Reading the losses waits for the device, so between logged steps they are read for the display only this often. */
+/**
+ * Between logged steps, losses are read for the display only this often, because reading waits for
+ * the device.
+ */
 const SHOW_EVERY_MS = 250;
 
-/** What to do when a training has diverged. */
+/** Advice for a training that diverged. */
 export const DIVERGED_ADVICE =
   'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.';
 
-/** Training that cannot go on. The last good checkpoint is kept. */
+/** A training that cannot go on. The last good checkpoint is kept. */
 export class TrainingError extends ExpectedError {
   override name = 'TrainingError' as const;
-  readonly reason: 'diverged' | 'collapsed';
 
-  constructor(
-    reason: 'diverged' | 'collapsed',
-    { message, advice }: Pick<Warning, 'message' | 'advice'>,
-  ) {
+  constructor({ message, advice }: Pick<Warning, 'message' | 'advice'>) {
     super(`${message} ${advice} The last good checkpoint is kept.`);
-    this.reason = reason;
   }
+}
+
+/** The parts of a run that its observer needs. */
+export interface ObservedRun {
+  readonly config: TrainingConfig;
+  /** Made by `createRunFolder`. */
+  readonly folder: string;
+  readonly reporter: Reporter;
+  /**
+   * Saves a model at each sample grid; `steps` are done, weights are [parameters]. Absent: none is
+   * saved.
+   */
+  readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
+  /** False: a run that diverged or collapsed goes on; the log tells it. */
+  readonly endsWhenBroken?: boolean;
+  /** A clock in milliseconds. */
+  readonly now: () => number;
 }
 
 /** Figures of a step that are still on the backend. */
 export type StepFigures = Partial<Record<StepFigure, tf.Scalar>>;
 
-/** Watches the steps of a run. */
 export interface Observer {
-  /** Whether a step's figures will be read, so that it should keep them: see {@link keepIn}. */
+  /**
+   * True for steps whose figures `observe` will read, so the step must keep them: see {@link
+   * keepIn}.
+   */
   keeps(step: number): boolean;
   /**
-   * Sees a step that was done. It disposes neither losses nor figures.
+   * Looks at a finished step. It disposes neither losses nor figures.
    *
    * @throws TrainingError  When the run cannot go on.
    */
   observe(step: number, losses: StepLosses, figures: StepFigures): Promise<void>;
 }
 
-/** What an observer is told. */
-export interface ObserverSource {
-  readonly run: TrainingRun;
-  readonly gan: Gan;
-  /** Where the run starts or goes on. */
-  readonly firstStep: number;
-  /** Of as many real images as a grid has samples: see `computeDiversity`. */
-  readonly realDiversity: number;
-}
-
-/** Starts to watch a run; its clock starts now. */
-export async function createObserver({
-  run,
-  gan,
-  firstStep,
-  realDiversity,
-}: ObserverSource): Promise<Observer> {
-  const { config, reporter, now } = run;
-  const log: RunLog = await openRunLog(run.folder, { firstStep, batchSize: config.batchSize });
+/**
+ * Starts to watch a run. Its clock starts now.
+ *
+ * @param firstStep      The first step to come. metrics.jsonl holds earlier steps only: see
+ *                       `reopenRunFolder`.
+ * @param realDiversity  The diversity of as many real images as a grid has samples.
+ */
+export async function createObserver(
+  run: ObservedRun,
+  gan: Gan,
+  firstStep: number,
+  realDiversity: number,
+): Promise<Observer> {
+  const { config, folder, reporter, now } = run;
+  const { batchSize, steps } = config;
+  const history = await loadMetrics(folder);
+  const events = await openEventLog(locate(folder).events, firstStep);
+  const secondsBefore = history.at(-1)?.seconds ?? 0;
+  let last = { seconds: secondsBefore, imagesSeen: firstStep * batchSize };
   const startedAt = now();
   let shownAt = startedAt;
   let collapsedGrids = 0;
-  const keeps = (step: number): boolean =>
-    isImageStep(step, config) || isMetricsStep(step, config.steps);
+  const keeps = (step: number): boolean => isImageStep(step, config) || isMetricsStep(step, steps);
+
+  const measureProgress = async (step: number, losses: StepLosses): Promise<Progress> => {
+    const [discriminatorLoss, generatorLoss] = await Promise.all([
+      readScalar(losses.discriminator),
+      readScalar(losses.generator),
+    ]);
+    const stepsPerSecond = ((step - firstStep + 1) / Math.max(1, now() - startedAt)) * 1000;
+    return {
+      step,
+      steps,
+      discriminatorLoss,
+      generatorLoss,
+      imagesPerSecond: stepsPerSecond * batchSize,
+      secondsLeft: (steps - step - 1) / stepsPerSecond,
+    };
+  };
+
+  const record = async (
+    figures: Omit<MetricsLine, 'imagesPerSecond' | 'seconds' | 'warnings'>,
+    grid: Samples | null,
+    failure: Warning | null,
+  ): Promise<readonly Warning[]> => {
+    const { imagesSeen } = figures;
+    const seconds = secondsBefore + (now() - startedAt) / 1000;
+    const imagesPerSecond = (imagesSeen - last.imagesSeen) / Math.max(1e-3, seconds - last.seconds);
+    last = { seconds, imagesSeen };
+    const line: MetricsLine = { ...figures, imagesPerSecond, seconds };
+    const raised = history.flatMap(({ warnings = [] }) => warnings.map(({ code }) => code));
+    const found = failure === null ? findWarnings([...history, line]) : [failure];
+    const warnings = found.filter(({ code }) => !raised.includes(code));
+    const whole: MetricsLine = warnings.length === 0 ? line : { ...line, warnings };
+    history.push(whole);
+    const sheet = grid && buildSheet(grid, GRID.layout);
+    const png = sheet && encodePng(pngEncoder, sheet);
+    if (png !== null) {
+      await saveGrid(folder, figures.step, png);
+    }
+    await appendMetrics(folder, whole);
+    await events.append(whole, sheet && png && { ...sheet, png });
+    return warnings;
+  };
 
   return {
     keeps,
@@ -91,47 +149,41 @@ export async function createObserver({
         return;
       }
       const draws = isImageStep(step, config);
-      const progress = await measureProgress(losses, {
-        config,
-        step,
-        firstStep,
-        elapsedMs: now() - startedAt,
-      });
+      const progress = await measureProgress(step, losses);
+      const { discriminatorLoss, generatorLoss } = progress;
       shownAt = now();
       reporter.show(progress);
-      const grid = keeps(step) && isFinite(progress) ? await drawGrid(gan, config) : null;
-      const diversity =
-        grid === null ? undefined : computeDiversity(grid.pixels, grid.count) / realDiversity;
-      if (draws && diversity !== undefined) {
+      const grid = keeps(step) && areFinite(progress) ? await drawGrid(gan, config) : null;
+      const diversity = grid && computeDiversity(grid.pixels, grid.count) / realDiversity;
+      if (draws && diversity !== null) {
         collapsedGrids = diversity < COLLAPSED_DIVERSITY ? collapsedGrids + 1 : 0;
       }
-      const failure = describeFailure(progress, collapsedGrids, diversity);
-      if (isLogStep(step, config.steps) || draws) {
+      const failure = findFailure(progress, collapsedGrids, diversity ?? 0);
+      if (isLogStep(step, steps) || draws) {
         reporter.log(progress);
       }
       if (!keeps(step) && failure === null) {
         return;
       }
-      const raised = await log.record({
-        figures: {
-          step,
-          imagesSeen: (step + 1) * config.batchSize,
-          discriminatorLoss: progress.discriminatorLoss,
-          generatorLoss: progress.generatorLoss,
-          ...(await readFigures(figures)),
-          learningRateFactor: computeFactor(step, config),
-          ...(diversity === undefined ? {} : { diversity }),
-          tensors: tf.memory().numTensors,
-          residentBytes: process.memoryUsage.rss(),
-        },
-        elapsedMs: now() - startedAt,
-        grid: draws ? grid : null,
-        failure,
-      });
-      if (failure !== null) {
-        throw new TrainingError(failure.code, failure);
+      const values = Object.entries(figures).map(
+        async ([name, value]) => [name, await readScalar(value)] as const,
+      );
+      const line = {
+        step,
+        imagesSeen: (step + 1) * batchSize,
+        discriminatorLoss,
+        generatorLoss,
+        ...(Object.fromEntries(await Promise.all(values)) as Partial<Record<StepFigure, number>>),
+        learningRateFactor: computeFactor(step, config),
+        ...(diversity === null ? {} : { diversity }),
+        tensors: tf.memory().numTensors,
+        residentBytes: process.memoryUsage.rss(),
+      };
+      const warnings = await record(line, draws ? grid : null, failure);
+      if (failure !== null && run.endsWhenBroken !== false) {
+        throw new TrainingError(failure);
       }
-      raised.forEach((warning) => reporter.say(describeWarning(step, warning)));
+      warnings.forEach((warning) => reporter.say(describeWarning(step, warning)));
       if (draws) {
         await run.saveSnapshot?.(step + 1, await pickShippedWeights(gan).data<'float32'>());
       }
@@ -139,58 +191,48 @@ export async function createObserver({
   };
 }
 
-async function measureProgress(
-  losses: StepLosses,
-  {
-    config,
-    step,
-    firstStep,
-    elapsedMs,
-  }: { config: TrainingConfig; step: number; firstStep: number; elapsedMs: number },
-): Promise<Progress> {
-  const [[discriminatorLoss = NaN], [generatorLoss = NaN]] = await Promise.all([
-    losses.discriminator.data(),
-    losses.generator.data(),
-  ]);
-  const stepsPerSecond = ((step - firstStep + 1) / Math.max(1, elapsedMs)) * 1000;
-  return {
-    step,
-    steps: config.steps,
-    discriminatorLoss,
-    generatorLoss,
-    imagesPerSecond: stepsPerSecond * config.batchSize,
-    secondsLeft: (config.steps - step - 1) / stepsPerSecond,
-  };
+/**
+ * True for steps whose losses are printed: every 100 up to 1,000, then every 1,000; and the last.
+ */
+function isLogStep(step: number, steps: number): boolean {
+  return step % (step <= 1000 ? 100 : 1000) === 0 || step === steps - 1;
 }
 
-/** Lets figures outlive their step. The caller disposes them. */
+/**
+ * True for steps whose figures are kept: every 10 up to 100, then every 100; and all printed ones.
+ */
+function isMetricsStep(step: number, steps: number): boolean {
+  return step % (step <= 100 ? 10 : 100) === 0 || isLogStep(step, steps);
+}
+
+/** True for steps after which a sample grid is drawn; and the last. */
+function isImageStep(step: number, { imageEvery, steps }: TrainingConfig): boolean {
+  return step % imageEvery === 0 || step === steps - 1;
+}
+
+/** Returns a probe that lets figures outlive their step. The caller disposes them. */
 export function keepIn(figures: StepFigures): Probe {
   return (figure, value) => {
     figures[figure] = tf.keep(tf.clone(value));
   };
 }
 
-async function readFigures(figures: StepFigures): Promise<Partial<Record<StepFigure, number>>> {
-  const entries = await Promise.all(
-    Object.entries(figures).map(
-      async ([figure, value]) => [figure, (await value.data())[0] ?? NaN] as const,
-    ),
-  );
-  return Object.fromEntries(entries);
+async function readScalar(scalar: tf.Scalar): Promise<number> {
+  return (await scalar.data())[0] ?? NaN;
 }
 
-function isFinite({ discriminatorLoss, generatorLoss }: Progress): boolean {
+function areFinite({ discriminatorLoss, generatorLoss }: Progress): boolean {
   return Number.isFinite(discriminatorLoss) && Number.isFinite(generatorLoss);
 }
 
-/** What ends a run. @returns  Null when it can go on. */
-function describeFailure(
+/** Finds the reason to end a run. */
+function findFailure(
   progress: Progress,
   collapsedGrids: number,
-  diversity = 0,
-): (Warning & { readonly code: 'diverged' | 'collapsed' }) | null {
+  diversity: number,
+): Warning | null {
   const { step, discriminatorLoss, generatorLoss } = progress;
-  if (!isFinite(progress)) {
+  if (!areFinite(progress)) {
     return {
       code: 'diverged',
       message: `the training diverged: at step ${step} the losses are D ${discriminatorLoss}, G ${generatorLoss}.`,

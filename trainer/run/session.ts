@@ -1,16 +1,16 @@
 /**
- * What a run was computed on, each time that it was started or resumed.
+ * The software and machine that a run was started or resumed on.
  */
 import { readFile } from 'node:fs/promises';
 import { cpus, release, totalmem, type } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import type { SelectedBackend } from '../tensorflow/backend.ts';
 
-/** One start or resumption: a line of sessions.jsonl. */
+/** A start or resumption: one line of sessions.jsonl. */
 export interface Session {
   /** ISO 8601. */
   readonly startedAt: string;
-  /** The first step that it does. */
+  /** Its first step. */
   readonly step: number;
   readonly backend: {
     readonly name: string;
@@ -26,7 +26,7 @@ export interface Session {
   };
 }
 
-/** Describes the session that begins now. */
+/** Describes the session that starts now. @param step  Its first step. */
 export async function describeSession(
   step: number,
   { name, description, threads }: SelectedBackend,
@@ -43,7 +43,6 @@ export async function describeSession(
   };
 }
 
-/** Describes the computer that this runs on. */
 export function describeMachine(): Session['machine'] {
   const processors = cpus();
   return {

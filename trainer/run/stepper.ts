@@ -1,20 +1,21 @@
 /**
- * Does the steps of a run: as one graph where the backend takes one, else operation by operation. A graph is used once it has
- * given, bit for bit, what the operations gave, so a run's weights do not depend on which it was.
+ * Does the steps of a run: as one graph where the backend allows it, otherwise operation by
+ * operation.
+ *
+ * A graph is used only after it has given the same bits as the operations, so a run's weights do
+ * not depend on it.
  */
 import * as tf from '@tensorflow/tfjs';
 import {
   applyStep,
-  disposeDraws,
   drawShift,
   drawStep,
   trainStep,
-  type StepAmounts,
   type StepDraws,
   type StepLosses,
   type StepSource,
-} from '../gan/seeded-step.ts';
-import type { Gan, Probe } from '../gan/steps.ts';
+} from '../gan/step.ts';
+import type { Gan, Probe, StepAmounts } from '../gan/update.ts';
 import {
   createDeviceTranslation,
   gatherDeviceImages,
@@ -25,155 +26,133 @@ import {
 import { canRecordGraphs, recordGraph, type Graph } from '../tensorflow/graph/graph.ts';
 
 /**
- * Steps that are done both ways before a graph is trusted. The first is the one that it was recorded from; had one of the draws
- * or amounts become a constant of it, the second would show that.
+ * Steps that are done both ways before a graph is trusted. The graph is recorded from the first.
+ * The second shows whether a draw or an amount of the first became a constant of the graph.
  */
 const PROOFS = 2;
 
-/** Does steps. */
 export interface Stepper {
-  /** As {@link trainStep}. With a probe operation by operation: few steps have one. */
+  /**
+   * Does a step as {@link trainStep}. With a probe always operation by operation: few steps have
+   * one.
+   */
   step(indices: Uint32Array, step: number, probe?: Probe): StepLosses;
-  /** Whether steps without a probe are done as a graph by now. */
+  /** True once steps without a probe run as a graph. */
   usesGraph(): boolean;
   /** Frees the graph; the networks stay. */
   release(): void;
 }
 
 export interface StepperOptions {
-  /** False: operation by operation, whatever the backend. */
+  /** False: operation by operation on every backend. */
   readonly graphs?: boolean;
-  /** Is told why a graph was given up. */
+  /** Receives the reason why a graph was given up. */
   readonly onFault?: (fault: string) => void;
 }
 
-/** @param gan  Both networks, which the steps change. */
+/** @param gan  The networks, which the steps change. */
 export function createStepper(
   gan: Gan,
   source: StepSource,
   { graphs = true, onFault }: StepperOptions = {},
 ): Stepper {
-  const state: GraphState = { gan, source, images: undefined, graph: undefined, proofs: 0 };
-  let tries = graphs && canRecordGraphs();
-
+  let recording = graphs && canRecordGraphs() ? openRecording(gan, source) : null;
   const release = (): void => {
-    state.graph?.release();
-    state.images?.dispose();
-    state.graph = undefined;
-    state.images = undefined;
-    tries = false;
+    recording?.graph?.release();
+    recording?.images.dispose();
+    recording = null;
   };
-
   return {
     step(indices, step, probe) {
-      if (!tries || probe !== undefined) {
+      if (recording === null || probe !== undefined) {
         return trainStep(gan, source, indices, step, probe);
       }
-      const draws = drawForGraph(state, indices, step);
+      const draws = drawForGraph(gan, source, indices, step);
       try {
-        if (state.graph !== undefined && state.proofs >= PROOFS) {
-          return runStep(state, state.graph, draws);
+        if (isProven(recording)) {
+          return runStep(recording, draws);
         }
-        const { losses, fault } = proveStep(state, draws, () =>
-          trainStep(gan, source, indices, step),
-        );
+        const train = () => trainStep(gan, source, indices, step);
+        const { losses, fault } = proveStep(recording, draws, train);
         if (fault !== undefined) {
           release();
           onFault?.(fault);
         }
         return losses;
       } finally {
-        disposeDraws(draws);
-        tf.dispose([draws.indices, ...listShift(draws), ...listAmounts(draws)]);
+        tf.dispose(listTensors(draws));
       }
     },
-    usesGraph: () => state.graph !== undefined && state.proofs >= PROOFS,
+    usesGraph: () => recording !== null && isProven(recording),
     release,
   };
 }
 
-/** What is there of a graph, and for it. */
-interface GraphState {
+/** A step on its way to a trusted graph. */
+interface Recording {
   readonly gan: Gan;
   readonly source: StepSource;
-  /** The whole data set. */
-  images: tf.Tensor4D | undefined;
-  graph: Graph | undefined;
-  /** Steps that it has given the right results of. */
+  /** The whole data set on the backend. */
+  readonly images: tf.Tensor4D;
+  /** All that a step changes, in the order of the graph's first outputs. */
+  readonly variables: readonly tf.Variable[];
+  graph?: Graph;
+  /** Steps whose results the graph gave exactly. */
   proofs: number;
 }
 
-/** What a graph is told of a step. */
+function openRecording(gan: Gan, source: StepSource): Recording {
+  const states = [gan.discriminator, gan.generator].flatMap(
+    ({ weights, firstMoment, secondMoment }) => [weights, firstMoment, secondMoment],
+  );
+  const variables = gan.average === null ? states : [...states, gan.average];
+  return { gan, source, images: uploadImages(source.dataset), variables, proofs: 0 };
+}
+
+function isProven({ proofs }: Recording): boolean {
+  return proofs >= PROOFS;
+}
+
+/** All inputs of a step that change from step to step, on the backend. */
 interface GraphDraws extends StepDraws<tf.Scalar> {
-  /** Of the real images, [batch], int32. */
+  /** Places of the real images, [batch], int32. */
   readonly indices: tf.Tensor1D;
   readonly shift: DeviceShift | null;
 }
 
-function drawForGraph({ gan, source }: GraphState, indices: Uint32Array, step: number): GraphDraws {
+function drawForGraph(
+  gan: Gan,
+  source: StepSource,
+  indices: Uint32Array,
+  step: number,
+): GraphDraws {
   const { amounts, ...drawn } = drawStep(gan, source, indices, step);
   const shift = drawShift(source, step);
+  const scalars = Object.entries(amounts).map(([name, amount]) => [name, tf.scalar(amount)]);
   return {
     ...drawn,
     indices: tf.tensor1d(Int32Array.from(indices), 'int32'),
     shift: shift && uploadShift(shift, source.config.translatePixels),
-    amounts: putOnBackend(amounts),
+    amounts: Object.fromEntries(scalars) as StepAmounts<tf.Scalar>,
   };
 }
 
-function putOnBackend({ discriminator, generator, average }: StepAmounts): StepAmounts<tf.Scalar> {
-  const convert = <K extends string>(amounts: Readonly<Record<K, number>>): Record<K, tf.Scalar> =>
-    Object.fromEntries(
-      Object.entries<number>(amounts).map(([name, amount]) => [name, tf.scalar(amount)]),
-    ) as Record<K, tf.Scalar>;
-  return {
-    discriminator: convert({ ...discriminator }),
-    generator: convert({ ...generator }),
-    average: convert({ ...average }),
-  };
-}
-
-function listShift({ shift }: GraphDraws): tf.Tensor[] {
-  return shift === null ? [] : [shift.there, shift.back];
-}
-
-function listAmounts({ amounts }: GraphDraws): tf.Scalar[] {
-  return Object.values(amounts).flatMap((part: Readonly<Record<string, tf.Scalar>>) =>
-    Object.values(part),
-  );
-}
-
-/** What a step changes. */
-function listVariables({ discriminator, generator, average }: Gan): tf.Variable[] {
-  const states = [discriminator, generator].flatMap(({ weights, firstMoment, secondMoment }) => [
-    weights,
-    firstMoment,
-    secondMoment,
-  ]);
-  return average === null ? states : [...states, average];
-}
-
-/** What a step takes, in the order in which a graph is given it. */
-function listInputs(
-  { images }: GraphState,
-  variables: readonly tf.Tensor[],
-  draws: GraphDraws,
-): tf.Tensor[] {
-  const { indices, labels, discriminatorInput, generatorInput } = draws;
-  const tensors = [
-    images as tf.Tensor,
+/** The tensors of draws, in the order of the graph's inputs. */
+function listTensors(draws: GraphDraws): tf.Tensor[] {
+  const { indices, discriminatorInput, generatorInput, labels, shift, amounts } = draws;
+  return [
     indices,
     discriminatorInput,
     generatorInput,
     ...(labels === null ? [] : [labels]),
+    ...(shift === null ? [] : [shift.there, shift.back]),
+    ...Object.values(amounts),
   ];
-  return [...variables, ...tensors, ...listShift(draws), ...listAmounts(draws)];
 }
 
-/** Does a step as a graph. */
-function runStep(state: GraphState, graph: Graph, draws: GraphDraws): StepLosses {
-  const variables = listVariables(state.gan);
-  const outputs = graph.run(listInputs(state, variables, draws));
+/** Does a step by a proven graph. */
+function runStep({ graph, images, variables }: Recording, draws: GraphDraws): StepLosses {
+  const outputs = (graph as Graph).run([images, ...variables, ...listTensors(draws)]);
   variables.forEach((variable, i) => variable.assign(outputs[i] as tf.Tensor));
   const [discriminator, generator] = outputs.splice(variables.length) as [tf.Scalar, tf.Scalar];
   tf.dispose(outputs);
@@ -181,33 +160,33 @@ function runStep(state: GraphState, graph: Graph, draws: GraphDraws): StepLosses
 }
 
 /**
- * Does a step operation by operation, and then as a graph with the same inputs, whose results are compared and dropped. The first
- * step makes the graph.
+ * Does a step operation by operation, then as a graph from the same inputs, and compares. The
+ * graph's results are dropped. The first call records the graph.
  *
  * @param train  Does the step.
- * @returns      Why the graph cannot be used, if it cannot.
+ * @returns      `fault` is the reason why the graph cannot be used, if any.
  */
 function proveStep(
-  state: GraphState,
+  recording: Recording,
   draws: GraphDraws,
   train: () => StepLosses,
 ): { readonly losses: StepLosses; readonly fault: string | undefined } {
-  const variables = listVariables(state.gan);
+  const { images, variables } = recording;
   const before = variables.map((variable) => tf.clone(variable));
   try {
-    state.images ??= uploadImages(state.source.dataset);
-    const inputs = listInputs(state, before, draws);
-    const build = state.graph === undefined ? recordStep(state, inputs, draws) : undefined;
-    variables.forEach((variable, i) => variable.assign(before[i] as tf.Tensor)); // recording was a step, too
+    const inputs = [images, ...before, ...listTensors(draws)];
+    const build = recording.graph === undefined ? recordStep(recording, inputs, draws) : undefined;
+    // Recording has changed the networks, because it did a step too.
+    variables.forEach((variable, i) => variable.assign(before[i] as tf.Tensor));
     const losses = train();
     const expected = [...variables, losses.discriminator, losses.generator];
     try {
-      state.graph ??= build?.();
-      const outputs = state.graph?.run(inputs) ?? [];
-      const same = expected.every((tensor, i) => haveSameBits(tensor, outputs[i] as tf.Tensor));
+      const graph = (recording.graph ??= build?.() as Graph);
+      const outputs = graph.run(inputs);
+      const isSame = expected.every((tensor, i) => haveSameBits(tensor, outputs[i] as tf.Tensor));
       tf.dispose(outputs);
-      state.proofs++;
-      return { losses, fault: same ? undefined : 'as one graph it has other results' };
+      recording.proofs++;
+      return { losses, fault: isSame ? undefined : 'as one graph it has other results' };
     } catch (error) {
       return { losses, fault: (error as Error).message };
     }
@@ -216,25 +195,23 @@ function proveStep(
   }
 }
 
-/** Records a step, which changes the networks. @returns  Makes it a graph. */
+/** Records a step, which changes the networks. @returns  Builds the graph. */
 function recordStep(
-  { gan, source, images }: GraphState,
+  { gan, source: { config }, images, variables }: Recording,
   inputs: readonly tf.Tensor[],
   draws: GraphDraws,
 ): () => Graph {
-  const { config } = source;
+  const { indices, shift } = draws;
   let losses: tf.Tensor[] = [];
   const build = recordGraph(inputs, () => {
     losses = tf.tidy(() => {
-      const real = gatherDeviceImages(images as tf.Tensor4D, draws.indices, config.pixelRange);
+      const real = gatherDeviceImages(images, indices, config.pixelRange);
       const augment =
-        draws.shift === null
-          ? (batch: tf.Tensor4D) => batch
-          : createDeviceTranslation(config, draws.shift);
-      const { discriminator, generator } = applyStep(gan, config, real, draws, { augment });
+        shift === null ? (batch: tf.Tensor4D) => batch : createDeviceTranslation(config, shift);
+      const { discriminator, generator } = applyStep(gan, real, draws, augment);
       return [discriminator, generator];
     });
-    return [...listVariables(gan), ...losses];
+    return [...variables, ...losses];
   });
   tf.dispose(losses);
   return build;

@@ -1,45 +1,62 @@
 /**
- * The run: draws batches and latents, alternates the two updates, is watched, saves checkpoints, stops and goes on. What a step does depends on the seed, the data and the step's number alone, so a resumed run has the same weights
+ * The training loop: draws batches, does steps, has them observed, saves checkpoints, stops and
+ * goes on.
+ *
+ * A step depends only on the seed, the data and its number. So a resumed run has the same weights
  * as one that never stopped, bit for bit, on backends whose arithmetic repeats.
  */
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { deriveKey } from '../../shared/model/random.ts';
-import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from '../data/dataset.ts';
-import { readState, type NetworkArrays } from '../gan/network-state.ts';
+import { PURPOSES } from '../gan/preset.ts';
+import { createGan, disposeGan, readGan, type StepLosses, type StepSource } from '../gan/step.ts';
+import { pickShippedWeights, type Gan, type Probe } from '../gan/update.ts';
+import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import {
   createObserver,
   DIVERGED_ADVICE,
   keepIn,
   TrainingError,
+  type ObservedRun,
   type StepFigures,
 } from './observer.ts';
-import { PURPOSES, type TrainingConfig } from '../gan/preset.ts';
-import type { Reporter } from './log/reporter.ts';
 import { locate } from './run-folder.ts';
 import { computeDiversity, GRID } from './sample-grid.ts';
-import { createGan, disposeGan } from '../gan/seeded-step.ts';
 import { createStepper } from './stepper.ts';
-import { pickShippedWeights, type Gan } from '../gan/steps.ts';
 
-/** What a run works on. */
-export interface TrainingRun {
-  readonly config: TrainingConfig;
+/** All that a run needs. */
+export interface TrainingRun extends ObservedRun {
   readonly dataset: Dataset;
   /** See `hashRun`. */
   readonly runSha256: string;
-  /** Made by `createRunFolder`. */
-  readonly folder: string;
-  /** Where to go on from; null to start. */
+  /** Where to go on; null to start. */
   readonly checkpoint: Checkpoint | null;
-  readonly reporter: Reporter;
-  /** When aborted, the run ends after the step that it is in, with a checkpoint. */
+  /** When aborted, the run ends after its current step, with a checkpoint. */
   readonly signal: AbortSignal;
-  /** Keeps a model as it is at a sample grid; absent: none is kept. `steps` are those done, weights are [parameters]. */
-  readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
-  /** A clock in milliseconds. */
-  readonly now: () => number;
+  /** An experiment's part in the run. */
+  readonly hook?: RunHook;
+}
+
+/** Lets an experiment do the steps its own way and measure in between. */
+export interface RunHook {
+  /** Does the steps in place of `createStepper`. A step without adversarial losses returns null. */
+  createStepper(
+    gan: Gan,
+    source: StepSource,
+  ): {
+    step(indices: Uint32Array, step: number, probe?: Probe): StepLosses | null;
+    release(): void;
+  };
+  /**
+   * Called after each step, and before the first one of a run without checkpoint.
+   *
+   * @param step    Steps done.
+   * @param losses  Of the last step. Not disposed.
+   * @returns       `save` writes a checkpoint, which replaces the run's own schedule. `stop` ends
+   *                the run.
+   */
+  measure(gan: Gan, step: number, losses: StepLosses | null): Promise<'go on' | 'save' | 'stop'>;
 }
 
 /** How a run ended. */
@@ -54,44 +71,45 @@ export interface TrainingResult {
 /**
  * Trains to the last step, or until the signal.
  *
- * @throws TrainingError  When the weights stop being finite, or all samples have become one picture.
+ * @throws TrainingError  When the weights stop being finite, or all samples have become one
+ *                        picture.
  * @throws WriteError     When something cannot be saved; the checkpoints so far stay.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
-  const { config, dataset, signal } = run;
+  const { config, dataset, signal, hook } = run;
   const source = { config, dataset, key: deriveKey('train', config.seed) };
   const gan = createGan(source, run.checkpoint);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const firstStep = run.checkpoint?.step ?? 0;
   const real = gatherImages(dataset, batcher.drawIndices(0).slice(0, GRID.count));
-  const observer = await createObserver({
-    run,
-    gan,
-    firstStep,
-    realDiversity: computeDiversity(real, GRID.count),
-  });
-  const stepper = createStepper(gan, source, {
-    onFault: (fault) =>
-      run.reporter.say(`Steps are done operation by operation, which takes longer: ${fault}.`),
-  });
+  const realDiversity = computeDiversity(real, GRID.count);
+  const observer = await createObserver(run, gan, firstStep, realDiversity);
+  const onFault = (fault: string): void =>
+    run.reporter.say(`Steps are done operation by operation, which takes longer: ${fault}.`);
+  const stepper = hook?.createStepper(gan, source) ?? createStepper(gan, source, { onFault });
   let step = firstStep;
   try {
-    for (; step < config.steps && !signal.aborted; step++) {
+    let next = run.checkpoint === null ? await hook?.measure(gan, 0, null) : 'go on';
+    for (; step < config.steps && !signal.aborted && next !== 'stop'; step++) {
       const figures: StepFigures = {};
       const probe = observer.keeps(step) ? keepIn(figures) : undefined;
       const losses = stepper.step(batcher.drawIndices(step), step, probe);
       try {
-        await observer.observe(step, losses, figures);
-        if ((step + 1) % config.checkpointEvery === 0 || step === config.steps - 1) {
+        next = await (hook?.measure(gan, step + 1, losses) ?? planNext(run, step + 1));
+        if (losses !== null) {
+          await observer.observe(step, losses, figures);
+        }
+        if (next === 'save') {
           await checkpointGan(gan, run, step + 1);
         }
       } finally {
-        tf.dispose([losses.discriminator, losses.generator, figures]);
+        tf.dispose([losses?.discriminator ?? [], losses?.generator ?? [], figures]);
       }
-      // Lets signals in: without it nothing but training would run until the end.
+      // Signals arrive only between event loop turns.
       await setImmediate();
     }
-    if (signal.aborted && step < config.steps && step > firstStep) {
+    // An experiment goes on from its last measurement, which holds its clock.
+    if (hook === undefined && signal.aborted && step < config.steps && step > firstStep) {
       await checkpointGan(gan, run, step);
     }
     const weights = await pickShippedWeights(gan).data<'float32'>();
@@ -102,35 +120,26 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   }
 }
 
+/** @param step  Steps done. */
+function planNext({ config }: TrainingRun, step: number): 'go on' | 'save' {
+  return step % config.checkpointEvery === 0 || step === config.steps ? 'save' : 'go on';
+}
+
 async function checkpointGan(
   gan: Gan,
   { folder, runSha256 }: TrainingRun,
   step: number,
 ): Promise<void> {
-  const [generator, discriminator] = await Promise.all([
-    readState(gan.generator),
-    readState(gan.discriminator),
-  ]);
-  const average = gan.average === null ? null : await gan.average.data<'float32'>();
-  for (const [name, arrays] of Object.entries({ generator, discriminator })) {
-    checkArraysFinite(name, arrays, step);
-  }
-  await saveCheckpoint(locate(folder).checkpoints, {
-    step,
-    runSha256,
-    generator,
-    discriminator,
-    average,
-  });
-}
-
-function checkArraysFinite(name: string, arrays: NetworkArrays, step: number): void {
-  for (const [part, values] of Object.entries(arrays) as [string, Float32Array][]) {
-    if (!values.every(Number.isFinite)) {
-      throw new TrainingError('diverged', {
-        message: `the training diverged: after ${step} steps the ${name}'s ${part} hold NaN or infinite numbers.`,
-        advice: DIVERGED_ADVICE,
-      });
+  const arrays = await readGan(gan);
+  for (const network of ['generator', 'discriminator'] as const) {
+    for (const [part, values] of Object.entries(arrays[network])) {
+      if (!(values as Float32Array).every(Number.isFinite)) {
+        throw new TrainingError({
+          message: `the training diverged: after ${step} steps the ${network}'s ${part} hold NaN or infinite numbers.`,
+          advice: DIVERGED_ADVICE,
+        });
+      }
     }
   }
+  await saveCheckpoint(locate(folder).checkpoints, { step, runSha256, ...arrays });
 }

@@ -12,7 +12,7 @@ import {
   type GeneratorPlan,
   type LayerConfig,
 } from '../../../shared/model/generator.ts';
-import { runGenerator } from '../../../trainer/gan/generator-network.ts';
+import { runGenerator } from '../../../trainer/gan/networks.ts';
 import { instantiateKernels } from '../../../trainer/export/kernels.ts';
 
 beforeAll(async () => {

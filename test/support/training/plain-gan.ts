@@ -3,7 +3,7 @@
  * on: an oracle that shares no code with what it judges. Gradients come from central differences.
  */
 import { planGenerator, sizeOf, type GeneratorConfig } from '../../../shared/model/generator.ts';
-import { planDiscriminator, type DiscriminatorConfig } from '../../../trainer/gan/discriminator.ts';
+import { planDiscriminator, type DiscriminatorConfig } from '../../../trainer/gan/networks.ts';
 import type { ObjectiveConfig } from '../../../trainer/gan/preset.ts';
 import { makeValues } from './tensors.ts';
 

@@ -5,18 +5,17 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { buildInput } from '../../../trainer/gan/generator-network.ts';
-import { planDiscriminator } from '../../../trainer/gan/discriminator.ts';
 import { createState, disposeState, readState } from '../../../trainer/gan/network-state.ts';
+import { buildInput, planDiscriminator } from '../../../trainer/gan/networks.ts';
 import type { AdamConfig } from '../../../trainer/gan/preset.ts';
+import { computeAmounts, encodeLabels } from '../../../trainer/gan/step.ts';
 import {
-  computeUpdateAmounts,
-  stepDiscriminator,
-  stepGenerator,
+  updateDiscriminator,
+  updateGenerator,
   type Batch,
   type Gan,
-  type UpdateSettings,
-} from '../../../trainer/gan/steps.ts';
+  type StepAmounts,
+} from '../../../trainer/gan/update.ts';
 import { selectBackend, type BackendName } from '../../../trainer/tensorflow/backend.ts';
 import {
   BATCH,
@@ -25,6 +24,7 @@ import {
   PENALISED_PROBLEM,
   type Problem,
 } from './plain-gan.ts';
+import { TINY_CONFIG } from './tensors.ts';
 
 /** What both steps do to a problem's networks. */
 export interface StepGradients {
@@ -38,16 +38,25 @@ export interface StepGradients {
 /** Adam with beta1 = 0 and a huge epsilon is gradient descent at rate learningRate / epsilon = 1: it shows the gradient. */
 const DESCENT = { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 };
 
-/** The first update of a run, of either network. */
-export function planFirstUpdate({ objective }: Problem, adam: AdamConfig): UpdateSettings {
-  return {
-    adam,
-    amounts: computeUpdateAmounts(objective, adam, { update: 1, factor: 1, gammaFactor: 1 }),
-  };
+/** The amounts of a run's first step, with both networks' Adam as given. */
+export function planFirstStep({ objective }: Problem, adam: AdamConfig): StepAmounts {
+  return computeAmounts(
+    {
+      ...TINY_CONFIG,
+      objective,
+      generatorAdam: adam,
+      discriminatorAdam: adam,
+      finalFactor: 1,
+    },
+    0,
+  );
 }
 
 /** Puts a problem's networks and batch on the backend. */
-export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: () => void } {
+export function openProblem(
+  problem: Problem,
+  adam: AdamConfig,
+): { gan: Gan; batch: Batch; close: () => void } {
   const plan = planGenerator(problem.generator);
   const judge = planDiscriminator(
     problem.discriminator,
@@ -62,7 +71,7 @@ export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: 
   const gan: Gan = {
     plan,
     judge,
-    objective: problem.objective,
+    config: { objective: problem.objective, generatorAdam: adam, discriminatorAdam: adam },
     generator: createState(plan.weights, withMoments(problem.generatorWeights)),
     discriminator: createState(judge.weights, withMoments(problem.discriminatorWeights)),
     average: null,
@@ -71,14 +80,7 @@ export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: 
   const batch: Batch = {
     real: tf.tensor4d(problem.real, [BATCH, ...problem.image]),
     input: buildInput(plan, problem.latents, labels),
-    labels:
-      labels &&
-      tf.tidy(
-        () =>
-          tf
-            .oneHot(tf.tensor1d(labels, 'int32'), problem.generator.classes)
-            .toFloat() as tf.Tensor2D,
-      ),
+    labels: labels && encodeLabels(labels, problem.generator.classes),
     augment: (images) => images,
   };
   return {
@@ -94,12 +96,12 @@ export function openProblem(problem: Problem): { gan: Gan; batch: Batch; close: 
 
 /** Takes one step of each kind, from the same weights, and reads what they changed. */
 export async function measureStepGradients(problem: Problem): Promise<StepGradients> {
-  const settings = planFirstUpdate(problem, DESCENT);
-  const first = openProblem(problem);
-  const discriminatorLoss = stepDiscriminator(first.gan, first.batch, settings);
+  const amounts = planFirstStep(problem, DESCENT);
+  const first = openProblem(problem, DESCENT);
+  const discriminatorLoss = updateDiscriminator(first.gan, first.batch, amounts);
   const judged = (await readState(first.gan.discriminator)).weights;
-  const second = openProblem(problem);
-  const generatorLoss = stepGenerator(second.gan, second.batch, settings);
+  const second = openProblem(problem, DESCENT);
+  const generatorLoss = updateGenerator(second.gan, second.batch, amounts);
   const generated = (await readState(second.gan.generator)).weights;
   const result = {
     discriminatorLoss: (await discriminatorLoss.data())[0] as number,

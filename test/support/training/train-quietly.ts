@@ -3,12 +3,10 @@
  */
 import { hashDataset, type Dataset } from '../../../trainer/data/dataset.ts';
 import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
-import type { Reporter } from '../../../trainer/run/log/reporter.ts';
+import { SILENT_REPORTER, type Reporter } from '../../../trainer/run/log/reporter.ts';
 import { createRunFolder, hashRun } from '../../../trainer/run/run-folder.ts';
 import type { BackendName } from '../../../trainer/tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../../../trainer/run/training-loop.ts';
-
-const SILENT: Reporter = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
 
 /** Trains from the start on the backend that is set. @param folder  Is made here. @param backend  Its name, for the record. @param watch  What hears of it. */
 export async function trainQuietly(
@@ -29,7 +27,7 @@ export async function trainQuietly(
     runSha256: hashRun(record),
     folder,
     checkpoint: null,
-    reporter: { ...SILENT, ...watch },
+    reporter: { ...SILENT_REPORTER, ...watch },
     signal: new AbortController().signal,
     now: () => performance.now(),
   });

@@ -54,8 +54,9 @@ describe('the document', () => {
   it('is made of the records, which are collected from the finished runs', async () => {
     const [runs, docs] = [join(root, 'runs'), join(root, 'docs')];
     for (const result of RESULTS) {
-      const paths = locateExperiment(join(runs, `${result.arm}-${result.seed}`));
-      await mkdir(paths.checkpoints, { recursive: true });
+      const folder = join(runs, `${result.arm}-${result.seed}`);
+      const paths = locateExperiment(folder);
+      await mkdir(folder, { recursive: true });
       await saveResult(paths.result, result);
       await writeFile(paths.grid, 'a picture');
     }

@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -19,6 +20,7 @@ import {
 } from '../../../trainer/experiments/result.ts';
 import type { VaeConfig } from '../../../trainer/experiments/vae.ts';
 import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
+import { loadMetrics, locate } from '../../../trainer/run/run-folder.ts';
 import { trainQuietly } from '../../support/training/train-quietly.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../../support/training/tensors.ts';
 
@@ -126,17 +128,58 @@ describe('a run of an experiment', () => {
     const [dataset, folder] = [makeTinyDataset(), join(root, 'trained')];
     const config = { ...TINY_CONFIG, steps: STEPS, checkpointEvery: STEPS };
     const { weights } = await trainQuietly(folder, config, dataset, 'cpu');
-    const kept = await loadNewestCheckpoint(locateExperiment(join(root, 'run')).checkpoints);
+    const kept = await loadNewestCheckpoint(locate(join(root, 'run')).checkpoints);
     expect(kept?.checkpoint.step).toBe(STEPS);
     expect(kept?.checkpoint.generator.weights).toEqual(weights);
+  });
+
+  it.each([
+    ['tutorial', {}, undefined, 'e1ce4444b73e7bb2550b189078360e03db9fcb07c5f4bc52c434c51faa4a3710'],
+    [
+      'r1',
+      { objective: { type: 'non-saturating', r1Gamma: 1 } },
+      undefined,
+      'fae66682e0d0851b31c0bfd68cc30dd79aaaf4ca8d0565f688b48003bd7f6705',
+    ],
+    [
+      'vae-init',
+      {},
+      { ...VAE, steps: 8 },
+      '970a7fc9c843be6917831d94433e84ccfef3e800541e9537dcf90b172d8c6f84',
+    ],
+  ] satisfies [string, Partial<TrainingConfig>, VaeConfig | undefined, string][])(
+    'has, as %s, the checkpoint that it always had after 20 steps',
+    async (name, change, vae, sha256) => {
+      await run({ name, config: { ...change, steps: 20 }, ...(vae && { vae }) });
+      const path = join(locate(join(root, name)).checkpoints, 'step-0000020.safetensors');
+      expect(
+        createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex'),
+      ).toBe(sha256);
+    },
+  );
+
+  it('keeps the figures that every run keeps', async () => {
+    await run();
+    const lines = await loadMetrics(join(root, 'run'));
+    expect(lines).toHaveLength(25); // at every fifth step and the last
+    expect(lines.every(({ generatorGradientNorm = 0 }) => generatorGradientNorm > 0)).toBe(true);
+  });
+
+  it('goes on from the folder of an older version, which kept its points in metrics.jsonl', async () => {
+    await run({ name: 'whole' });
+    await run({ name: 'part', stopAt: 100 });
+    const folder = join(root, 'part');
+    await rename(locateExperiment(folder).points, locate(folder).metrics);
+    expect(await run({ name: 'part' })).toBe(true);
+    expect(dropClock(await load('part'))).toEqual(dropClock(await load('whole')));
   });
 
   it('that was stopped goes on to the same figures, and with more steps from where it ended', async () => {
     await run({ name: 'whole' });
     expect(await run({ name: 'part', stopAt: 100 })).toBe(false);
-    expect(
-      (await loadPoints(locateExperiment(join(root, 'part')).metrics)).map(({ step }) => step),
-    ).toEqual([0, 100]);
+    expect((await loadPoints(join(root, 'part'))).map(({ step }) => step)).toEqual([0, 100]);
     expect(await run({ name: 'part' })).toBe(true);
     expect(dropClock(await load('part'))).toEqual(dropClock(await load('whole')));
     await run({ name: 'part', config: { steps: 200 } });
@@ -166,9 +209,7 @@ describe('a run of an experiment', () => {
     expect(Math.abs((end?.quality.frechet ?? 0) - wanted)).toBeLessThan(
       Math.abs((start?.quality.frechet ?? 0) - wanted),
     );
-    const checkpoint = await loadNewestCheckpoint(
-      locateExperiment(join(root, 'decoder')).checkpoints,
-    );
+    const checkpoint = await loadNewestCheckpoint(locate(join(root, 'decoder')).checkpoints);
     expect(checkpoint?.checkpoint.discriminator.firstMoment.every((value) => value === 0)).toBe(
       true,
     );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contrast, summarise } from '../../../trainer/experiments/statistics.ts';
+import { contrast, summarise } from '../../../trainer/experiments/analysis.ts';
 
 it('summarises with the sample’s standard deviation', () => {
   expect(summarise([1, 2, 6])).toEqual({ count: 3, mean: 3, deviation: Math.sqrt(7) });

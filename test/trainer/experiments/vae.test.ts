@@ -5,13 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
-import {
-  createVae,
-  disposeVae,
-  drawNoise,
-  stepVae,
-  type Vae,
-} from '../../../trainer/experiments/vae.ts';
+import { createVae, drawNoise, stepVae, type Vae } from '../../../trainer/experiments/vae.ts';
 import { createState, disposeState } from '../../../trainer/gan/network-state.ts';
 import { differentiate } from '../../support/training/plain-gan.ts';
 import { countLeaks, makeValues, TINY_CONFIG } from '../../support/training/tensors.ts';
@@ -56,7 +50,7 @@ function open(adam = DESCENT): Opened {
     noise,
     weights: [encoderWeights, decoderWeights],
     close() {
-      disposeVae(vae);
+      vae.dispose();
       disposeState(decoder);
       tf.dispose([images, noise]);
     },

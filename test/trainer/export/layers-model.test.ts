@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TOPOLOGY_FILE, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { planGenerator, sizeOf, type GeneratorConfig } from '../../../shared/model/generator.ts';
-import { buildInput, runGenerator } from '../../../trainer/gan/generator-network.ts';
+import { buildInput, runGenerator } from '../../../trainer/gan/networks.ts';
 import {
   decodeNumbers,
   WEIGHT_DTYPES,

@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { planDiscriminator } from '../../../trainer/gan/discriminator.ts';
-import {
-  computeFactor,
-  computeGammaFactor,
-  fitPreset,
-  PRESET_GENERATOR_SIZES,
-  PRESET_SIZES,
-} from '../../../trainer/gan/preset.ts';
+import { planDiscriminator } from '../../../trainer/gan/networks.ts';
+import { fitPreset, PRESET_GENERATOR_SIZES, PRESET_SIZES } from '../../../trainer/gan/preset.ts';
+import { computeFactor, computeGammaFactor } from '../../../trainer/gan/step.ts';
 
 const classes = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 

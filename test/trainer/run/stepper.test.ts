@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deriveKey } from '../../../shared/model/random.ts';
-import { createGan, disposeGan } from '../../../trainer/gan/seeded-step.ts';
+import { createGan, disposeGan } from '../../../trainer/gan/step.ts';
 import { createStepper } from '../../../trainer/run/stepper.ts';
 import { listTrainingBackends, runOnBackend } from '../../support/training/backends.ts';
 import type { StepsAsGraph } from '../../support/training/steps-as-graph.ts';

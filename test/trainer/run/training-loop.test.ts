@@ -13,7 +13,7 @@ import {
 import type { Dataset } from '../../../trainer/data/dataset.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
 import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
-import type { Reporter } from '../../../trainer/run/log/reporter.ts';
+import { SILENT_REPORTER, type Reporter } from '../../../trainer/run/log/reporter.ts';
 import {
   createRunFolder,
   hashRun,
@@ -28,8 +28,6 @@ import { readAllEvents } from '../../support/training/event-files.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../../support/training/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
-
-const SILENT: Reporter = { log: () => {}, show: () => {}, say: () => {}, end: () => {} };
 
 interface Options {
   readonly config?: Partial<TrainingConfig>;
@@ -47,7 +45,7 @@ async function train({
   folder,
   resume = false,
   stopAfter,
-  reporter = SILENT,
+  reporter = SILENT_REPORTER,
 }: Options = {}): Promise<TrainingResult & { folder: string }> {
   const config = { ...TINY_CONFIG, ...change };
   const options = {
@@ -219,7 +217,7 @@ describe('a run', () => {
     }));
     await writeFile(metrics, history.map((line) => `${JSON.stringify(line)}\n`).join(''));
     const said: string[] = [];
-    const reporter = { ...SILENT, say: (line: string) => void said.push(line) };
+    const reporter = { ...SILENT_REPORTER, say: (line: string) => void said.push(line) };
     await train({ config: { steps: 603 }, reporter, folder, resume: true });
     await train({ config: { steps: 701 }, reporter, folder, resume: true });
     expect(said).toEqual([

@@ -1,5 +1,5 @@
 /**
- * A run's log for TensorBoard: event files in a folder, one for each start or resumption.
+ * A run's log for TensorBoard: a folder with one event file for each start or resumption.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { appendToLog, writeAtomically } from '../../../storage/files.ts';
 import type { MetricsLine } from './metrics.ts';
 import { encodeEvent, encodeHead, trimEvents, type EventImage } from './tensorboard.ts';
 
-/** Figures by their tags. TensorBoard groups by what stands before the slash. */
+/** The figure of each tag. TensorBoard groups tags by the part before the slash. */
 const TAGS = {
   'loss/discriminator': 'discriminatorLoss',
   'loss/generator': 'generatorLoss',
@@ -24,26 +24,21 @@ const TAGS = {
 } as const satisfies Record<string, keyof MetricsLine>;
 
 const GRID_TAG = 'samples/grid';
-/** TensorBoard looks for names that hold "tfevents". */
+/** TensorBoard looks for names with "tfevents". */
 const PREFIX = 'events.out.tfevents.';
 
-/** Where a run's figures go for TensorBoard. */
-export interface EventLog {
-  append(line: MetricsLine, grid: EventImage | null): Promise<void>;
-}
-
 /**
- * Opens the log of a run that starts or goes on at `step`, and drops what it tells of that step and later ones, so that no
- * step is told twice.
+ * Opens the log of a run that starts or goes on at `step`. It removes this step and later ones, so
+ * that no step is logged twice.
  *
- * @param folder  Made when it is not there.
+ * @param folder  Created if missing.
  * @param clock   Milliseconds since 1970.
  */
 export async function openEventLog(
   folder: string,
   step: number,
   clock: () => number = Date.now,
-): Promise<EventLog> {
+): Promise<{ append(line: MetricsLine, grid: EventImage | null): Promise<void> }> {
   await mkdir(folder, { recursive: true });
   for (const name of (await readdir(folder)).filter((file) => file.startsWith(PREFIX))) {
     const path = join(folder, name);
@@ -58,25 +53,25 @@ export async function openEventLog(
   const path = chooseName(folder, clock());
   await appendToLog(path, encodeHead({ wallTimeMs: clock(), step }));
   return {
-    append: (line, grid) => {
+    append(line, grid) {
       const scalars = Object.entries(TAGS).flatMap(([tag, figure]) =>
         line[figure] === undefined ? [] : [[tag, line[figure]]],
       );
-      const images = grid === null ? {} : { [GRID_TAG]: grid };
-      return appendToLog(
-        path,
-        encodeEvent({
-          wallTimeMs: clock(),
-          step: line.step,
-          scalars: Object.fromEntries(scalars),
-          images,
-        }),
-      );
+      const event = {
+        wallTimeMs: clock(),
+        step: line.step,
+        scalars: Object.fromEntries(scalars),
+        images: grid === null ? {} : { [GRID_TAG]: grid },
+      };
+      return appendToLog(path, encodeEvent(event));
     },
   };
 }
 
-/** TensorBoard reads a folder's files in the order of their names: seconds since 1970 come first, by custom. */
+/**
+ * TensorBoard reads files in the order of their names, which by custom start with seconds since
+ * 1970.
+ */
 function chooseName(folder: string, nowMs: number): string {
   for (let seconds = Math.floor(nowMs / 1000); ; seconds++) {
     const path = join(folder, `${PREFIX}${String(seconds).padStart(10, '0')}.digitmint`);

@@ -1,18 +1,18 @@
 /**
- * The figures of a run, a line a step in metrics.jsonl, and their parser. Pure.
+ * The lines of metrics.jsonl: a run's figures at one step each. Pure.
  */
 import { z } from 'zod';
 
-/** What a line of figures gives rise to: see `findWarnings`. */
+/** See `findWarnings`. */
 const warningSchema = z.object({
   code: z.string(),
-  /** What is seen and what it means. */
+  /** What the figures show and what it means. */
   message: z.string(),
   /** What to do. */
   advice: z.string(),
 });
 
-/** JSON has no NaN: it writes null. */
+/** JSON writes null for NaN. */
 const numberSchema = z
   .number()
   .nullable()
@@ -21,9 +21,9 @@ const numberSchema = z
 const metricsSchema = z.object({
   /** From 0. */
   step: z.number().int().nonnegative(),
-  /** Real images, that of this step included. */
+  /** Real images so far, this step's included. */
   imagesSeen: z.number(),
-  /** NaN on the last line of a run that diverged. */
+  /** NaN when a run has diverged. */
   discriminatorLoss: numberSchema,
   generatorLoss: numberSchema,
   /** See `StepFigure`. */
@@ -31,35 +31,43 @@ const metricsSchema = z.object({
   generatorGradientNorm: numberSchema.exactOptional(),
   r1: numberSchema.exactOptional(),
   r2: numberSchema.exactOptional(),
-  /** What learning rates and gamma were multiplied with. */
+  /** The learning rates' factor. */
   learningRateFactor: z.number().exactOptional(),
-  /** Of the grid's samples over that of as many real images: 1 is as varied as they are. */
+  /** The grid's diversity as a share of that of as many real images. */
   diversity: z.number().exactOptional(),
-  /** Real images a second since the line before, pictures and checkpoints included. */
+  /** Real images a second since the last line, with the time for grids and checkpoints. */
   imagesPerSecond: z.number().exactOptional(),
-  /** Tensors that are alive, weights included: growing, something leaks. */
+  /** Live tensors, weights included. A growing number shows a leak. */
   tensors: z.number().exactOptional(),
-  /** Of the process, in bytes, as the system counts it. */
+  /** The process's resident set, in bytes. */
   residentBytes: z.number().exactOptional(),
-  /** Of training so far, over all resumptions. */
+  /** Of training so far, over all sessions. */
   seconds: z.number().exactOptional(),
-  /** Those first raised at this step. */
+  /** Warnings raised for the first time. */
   warnings: z.array(warningSchema).exactOptional(),
 });
 
-/** One line of metrics.jsonl. What older versions did not write is optional. */
+/** One line of metrics.jsonl. Figures that older versions did not write are optional. */
 export type MetricsLine = Readonly<z.infer<typeof metricsSchema>>;
 
-/** A sign of a training that goes wrong. */
+/** A sign that a training goes wrong. */
 export type Warning = Readonly<z.infer<typeof warningSchema>>;
 
-/** Parses a metrics.jsonl. A line that is not whole is left out: the last one of a killed process can be. */
+/** Parses a metrics.jsonl. */
 export function parseMetrics(text: string): MetricsLine[] {
+  return parseJsonLines(text, (line) => metricsSchema.parse(line));
+}
+
+/**
+ * Parses a log of JSON lines. It skips a line that `parse` throws for or that is cut off: a killed
+ * process leaves such a line.
+ */
+export function parseJsonLines<T>(text: string, parse: (value: unknown) => T): T[] {
   return text.split('\n').flatMap((line) => {
     try {
-      return [metricsSchema.parse(JSON.parse(line))];
+      return [parse(JSON.parse(line))];
     } catch {
-      return []; // half a line, or the end of the file
+      return [];
     }
   });
 }

@@ -1,69 +1,70 @@
 /**
- * What a run says while it trains: a progress bar when the output is a terminal, plain lines when it is not.
+ * The output of a run in training: a progress bar on a terminal, plain lines elsewhere.
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Warning } from './metrics.ts';
 
 /** The state of a run at one step. */
 export interface Progress {
-  /** Steps done. */
+  /** From 0. */
   readonly step: number;
   readonly steps: number;
   readonly discriminatorLoss: number;
   readonly generatorLoss: number;
-  /** Real images seen a second, since the run or its resumption began. */
+  /** Real images a second since this start or resumption. */
   readonly imagesPerSecond: number;
   readonly secondsLeft: number;
 }
 
-/** Where a run tells its progress. */
+/** Receives a run's progress. */
 export interface Reporter {
-  /** A step whose losses are logged. */
+  /** A logged step. */
   log(progress: Progress): void;
-  /** Any other step that there is time to show. */
+  /** Any other step, if there is time to show it. */
   show(progress: Progress): void;
   /** A line that stays. */
   say(line: string): void;
-  /** Ends the display; nothing is told after. */
+  /** Ends the display; no call follows. */
   end(): void;
 }
 
+export const SILENT_REPORTER: Reporter = {
+  log: () => {},
+  show: () => {},
+  say: () => {},
+  end: () => {},
+};
+
 /** Makes the reporter that suits the output. */
 export function createReporter(output: NodeJS.WriteStream): Reporter {
-  return output.isTTY ? createBarReporter(output) : createLineReporter(output);
-}
-
-function createLineReporter(output: NodeJS.WritableStream): Reporter {
+  if (output.isTTY) {
+    return createBarReporter(output);
+  }
   const say = (line: string): void => void output.write(`${line}\n`);
-  return { log: (progress) => say(describeProgress(progress)), show: () => {}, say, end: () => {} };
+  return { ...SILENT_REPORTER, log: (progress) => say(describeProgress(progress)), say };
 }
 
 function createBarReporter(output: NodeJS.WriteStream): Reporter {
-  const bars = new MultiBar(
-    {
-      stream: output,
-      format:
-        '{bar} {percentage}% │ step {value}/{total} │ D {d} G {g} │ {rate} images/s │ {left} left',
-      barCompleteChar: '█',
-      barIncompleteChar: '░',
-      barsize: 24,
-      hideCursor: true,
-      fps: 10,
-      linewrap: null,
-      gracefulExit: false,
-    },
-    undefined,
-  );
+  const bars = new MultiBar({
+    stream: output,
+    format:
+      '{bar} {percentage}% │ step {value}/{total} │ D {d} G {g} │ {rate} images/s │ {left} left',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 24,
+    hideCursor: true,
+    fps: 10,
+    linewrap: null,
+    gracefulExit: false,
+  });
   let bar: SingleBar | undefined;
   const show = (progress: Progress): void => {
-    const { step, steps, discriminatorLoss, generatorLoss, imagesPerSecond, secondsLeft } =
-      progress;
-    bar ??= bars.create(steps, step);
-    bar.update(step + 1, {
-      d: discriminatorLoss.toFixed(3),
-      g: generatorLoss.toFixed(3),
-      rate: Math.round(imagesPerSecond).toLocaleString('en'),
-      left: describeSeconds(secondsLeft),
+    bar ??= bars.create(progress.steps, progress.step);
+    bar.update(progress.step + 1, {
+      d: progress.discriminatorLoss.toFixed(3),
+      g: progress.generatorLoss.toFixed(3),
+      rate: Math.round(progress.imagesPerSecond).toLocaleString('en'),
+      left: describeSeconds(progress.secondsLeft),
     });
   };
   const say = (line: string): void => {
@@ -85,29 +86,23 @@ function createBarReporter(output: NodeJS.WriteStream): Reporter {
   };
 }
 
-/** One line for a logged step. */
-export function describeProgress({
-  step,
-  discriminatorLoss,
-  generatorLoss,
-  imagesPerSecond,
-  secondsLeft,
-}: Progress): string {
+/** Describes a logged step in one line. */
+function describeProgress(progress: Progress): string {
   return [
-    `step ${step.toLocaleString('en').padStart(6)}`,
-    `D loss ${discriminatorLoss.toFixed(5)}`,
-    `G loss ${generatorLoss.toFixed(5)}`,
-    `${Math.round(imagesPerSecond).toLocaleString('en')} images/s`,
-    `${describeSeconds(secondsLeft)} left`,
+    `step ${progress.step.toLocaleString('en').padStart(6)}`,
+    `D loss ${progress.discriminatorLoss.toFixed(5)}`,
+    `G loss ${progress.generatorLoss.toFixed(5)}`,
+    `${Math.round(progress.imagesPerSecond).toLocaleString('en')} images/s`,
+    `${describeSeconds(progress.secondsLeft)} left`,
   ].join('   ');
 }
 
-/** Lines for a warning. */
+/** Describes a warning in two lines. */
 export function describeWarning(step: number, { message, advice }: Warning): string {
   return `warning, step ${step.toLocaleString('en')}: ${message}\n  ${advice}`;
 }
 
-/** A duration in words: "42 s", "3 m 07 s", "2 h 05 m". */
+/** Describes a duration: "42 s", "3 m 07 s", "2 h 05 m". */
 export function describeSeconds(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) {

@@ -1,10 +1,13 @@
 /**
  * TensorBoard's event files: TFRecords (tensorflow/core/lib/io/record_writer.h) of Event messages
  * (tensorflow/core/util/event.proto, tensorflow/core/framework/summary.proto). Pure.
+ *
+ * Own code on top of pbf and crc-32, because no kept npm package writes these files.
  */
+import crc32c from 'crc-32/crc32c.js';
 import { PbfReader, PbfWriter } from 'pbf';
 
-/** Numbers of the fields that are written. */
+/** Numbers of the fields. */
 const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5, sessionLog: 7 } as const;
 const SUMMARY = { value: 1 } as const;
 const VALUE = { tag: 1, simpleValue: 2, image: 4 } as const;
@@ -14,7 +17,7 @@ const SESSION_LOG = { status: 1 } as const;
 const FILE_VERSION = 'brain.Event:2';
 const SESSION_START = 1;
 
-/** A record is: length in 8 bytes, its checksum in 4, the data, its checksum in 4; little-endian. */
+/** A record is 8 bytes of length, 4 of its checksum, the data, 4 of its checksum; little-endian. */
 const HEADER_BYTES = 12;
 const FOOTER_BYTES = 4;
 
@@ -23,95 +26,105 @@ export interface EventImage {
   readonly png: Uint8Array;
   readonly width: number;
   readonly height: number;
-  /** 1 (grey) or 3 (RGB), which is what Summary.Image calls its colour space too. */
+  /** 1 (grey) or 3 (RGB), the same numbers as Summary.Image's colour spaces. */
   readonly channels: number;
 }
 
-/** What an event tells. */
+/** The content of an event. */
 export interface EventContent {
   /** Since 1970. */
   readonly wallTimeMs: number;
   readonly step: number;
-  /** By tag. Kept as 32-bit floats. */
+  /** By tag. Stored as 32-bit floats. */
   readonly scalars?: Readonly<Record<string, number>>;
   /** By tag. */
   readonly images?: Readonly<Record<string, EventImage>>;
 }
 
 /**
- * Encodes the head of a file: its version, and the start of a session, which tells a TensorBoard that is watching to
- * forget what earlier files hold of this step and later ones.
- *
- * @returns  Two records.
+ * Encodes the head of a file as two records: the version, and the start of a session. The latter
+ * makes a running TensorBoard forget this step and later ones of earlier files.
  */
 export function encodeHead({
   wallTimeMs,
   step,
 }: Pick<EventContent, 'wallTimeMs' | 'step'>): Uint8Array {
-  const version = encodeMessage((pbf) => {
-    pbf.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
-    pbf.writeStringField(EVENT.fileVersion, FILE_VERSION);
+  const version = encodeMessage((event) => {
+    event.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
+    event.writeStringField(EVENT.fileVersion, FILE_VERSION);
   });
-  const session = encodeMessage((pbf) => {
-    pbf.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
-    pbf.writeVarintField(EVENT.step, step);
-    writeNested(pbf, EVENT.sessionLog, (log) =>
-      log.writeVarintField(SESSION_LOG.status, SESSION_START),
-    );
+  const session = encodeMessage((event) => {
+    event.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
+    event.writeVarintField(EVENT.step, step);
+    const start = encodeMessage((log) => log.writeVarintField(SESSION_LOG.status, SESSION_START));
+    event.writeBytesField(EVENT.sessionLog, start);
   });
   return Buffer.concat([encodeRecord(version), encodeRecord(session)]);
 }
 
-/** Encodes figures and pictures of one step as one record. */
+/** Encodes the figures and pictures of one step as one record. */
 export function encodeEvent({
   wallTimeMs,
   step,
   scalars = {},
   images = {},
 }: EventContent): Uint8Array {
-  const message = encodeMessage((event) => {
-    event.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
-    event.writeVarintField(EVENT.step, step);
-    writeNested(event, EVENT.summary, (summary) => {
-      for (const [tag, number] of Object.entries(scalars)) {
-        writeNested(summary, SUMMARY.value, (value) => {
-          value.writeStringField(VALUE.tag, tag);
-          value.writeFloatField(VALUE.simpleValue, number);
-        });
-      }
-      for (const [tag, { png, width, height, channels }] of Object.entries(images)) {
-        writeNested(summary, SUMMARY.value, (value) => {
-          value.writeStringField(VALUE.tag, tag);
-          writeNested(value, VALUE.image, (image) => {
-            image.writeVarintField(IMAGE.height, height);
-            image.writeVarintField(IMAGE.width, width);
-            image.writeVarintField(IMAGE.colorspace, channels);
-            image.writeBytesField(IMAGE.encoded, png);
-          });
-        });
-      }
-    });
+  const values = [
+    ...Object.entries(scalars).map(([tag, scalar]) =>
+      encodeMessage((value) => {
+        value.writeStringField(VALUE.tag, tag);
+        value.writeFloatField(VALUE.simpleValue, scalar);
+      }),
+    ),
+    ...Object.entries(images).map(([tag, image]) =>
+      encodeMessage((value) => {
+        value.writeStringField(VALUE.tag, tag);
+        value.writeBytesField(VALUE.image, encodeImage(image));
+      }),
+    ),
+  ];
+  const summary = encodeMessage((pbf) =>
+    values.forEach((value) => pbf.writeBytesField(SUMMARY.value, value)),
+  );
+  const event = encodeMessage((pbf) => {
+    pbf.writeDoubleField(EVENT.wallTime, wallTimeMs / 1000);
+    pbf.writeVarintField(EVENT.step, step);
+    pbf.writeBytesField(EVENT.summary, summary);
   });
-  return encodeRecord(message);
+  return encodeRecord(event);
+}
+
+function encodeImage({ png, width, height, channels }: EventImage): Uint8Array {
+  return encodeMessage((image) => {
+    image.writeVarintField(IMAGE.height, height);
+    image.writeVarintField(IMAGE.width, width);
+    image.writeVarintField(IMAGE.colorspace, channels);
+    image.writeBytesField(IMAGE.encoded, png);
+  });
+}
+
+function encodeMessage(write: (pbf: PbfWriter) => void): Uint8Array {
+  const pbf = new PbfWriter();
+  write(pbf);
+  return pbf.finish();
 }
 
 /**
- * Keeps the records of the steps before one.
+ * Keeps the records of the steps before `step`. It drops everything after a record that is cut off,
+ * which a killed process leaves.
  *
- * @param file  A whole file. What follows a record that is not whole is dropped: a killed process leaves such.
+ * @param file  A whole file.
  * @returns     Null when no figure is left.
  */
 export function trimEvents(file: Uint8Array, step: number): Uint8Array | null {
-  const kept: Uint8Array[] = [];
-  let hasFigures = false;
-  for (const { record, message } of splitRecords(file)) {
-    const event = readEvent(message);
-    if (!event.hasSummary || event.step < step) {
-      kept.push(record);
-      hasFigures ||= event.hasSummary;
-    }
-  }
-  return hasFigures ? Buffer.concat(kept) : null;
+  const events = [...splitRecords(file)].map(({ record, message }) => ({
+    record,
+    ...readEvent(message),
+  }));
+  const kept = events.filter((event) => !event.hasSummary || event.step < step);
+  return kept.some(({ hasSummary }) => hasSummary)
+    ? Buffer.concat(kept.map(({ record }) => record))
+    : null;
 }
 
 function* splitRecords(file: Uint8Array): Generator<{ record: Uint8Array; message: Uint8Array }> {
@@ -145,16 +158,6 @@ function readEvent(message: Uint8Array): { step: number; hasSummary: boolean } {
   return event;
 }
 
-function encodeMessage(write: (pbf: PbfWriter) => void): Uint8Array {
-  const pbf = new PbfWriter();
-  write(pbf);
-  return pbf.finish();
-}
-
-function writeNested(pbf: PbfWriter, field: number, write: (nested: PbfWriter) => void): void {
-  pbf.writeMessage(field, (content, nested) => content(nested), write);
-}
-
 function encodeRecord(message: Uint8Array): Uint8Array {
   const record = new Uint8Array(HEADER_BYTES + message.length + FOOTER_BYTES);
   const view = new DataView(record.buffer);
@@ -165,21 +168,8 @@ function encodeRecord(message: Uint8Array): Uint8Array {
   return record;
 }
 
-/** CRC-32C (RFC 3720, section 12.1), rotated and shifted as TFRecords have it. */
+/** CRC-32C (RFC 3720, section 12.1), masked as in TFRecords. */
 function computeMaskedCrc(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc = (CRC_TABLE[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
-  }
-  crc = (crc ^ 0xffffffff) >>> 0;
+  const crc = crc32c.buf(bytes) >>> 0;
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
-
-/** Of the reflected Castagnoli polynomial. */
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) {
-    crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  }
-  return crc;
-});

@@ -1,27 +1,19 @@
 /**
- * Early signs of a training that goes wrong, read off its figures. Pure. A rule may be wrong about a run that recovers, so
- * it only warns; what cannot be mended ends a run: see `TrainingError`.
+ * Early signs of a training that goes wrong, read from its figures. Pure. A run may recover, so a
+ * rule only warns; `TrainingError` ends a run that cannot.
  *
- * Thresholds were set by runs on all of MNIST. The tutorial's GAN as it is, which learns: D loss 0.010 at its lowest (step
- * 80), 0.011 to 0.14 between steps 100 and 1,000, 0.013 again at 4,000; G loss 4 to 7.4; diversity 0.31 at its lowest
- * (step 2,000), gradient norms 0.066 to 0.5 (D) and 1 to 10 (G). With D's rate forty times as high: D loss 1e-13 to 0.003,
- * G loss up to 122. With G's rate fifty times as high: diversity 0.003 to 0.17, nearly always below 0.1.
+ * The thresholds come from runs on all of MNIST. The tutorial's GAN, which learns: D loss 0.010 at
+ * its lowest (step 80), 0.011 to 0.14 between steps 100 and 1,000, 0.013 again at 4,000; G loss 4
+ * to 7.4; diversity 0.31 at its lowest (step 2,000); gradient norms 0.066 to 0.5 (D) and 1 to 10
+ * (G). With D's rate forty times as high: D loss 1e-13 to 0.003, G loss up to 122. With G's rate
+ * fifty times as high: diversity 0.003 to 0.17, nearly always below 0.1.
  */
 import type { MetricsLine, Warning } from './metrics.ts';
 
-/** The rules, by the code that a warning carries. */
-export type WarningCode =
-  | 'discriminator-wins'
-  | 'generator-loss-rises'
-  | 'diversity-low'
-  | 'diversity-falls'
-  | 'gradients-explode'
-  | 'gradients-vanish';
-
 interface Rule {
-  readonly code: WarningCode;
+  readonly code: string;
   readonly advice: string;
-  /** @returns  What is seen and what it means; null when all is well or too little is known. */
+  /** @returns  The finding and its meaning; null if all is well or too little is known. */
   readonly check: (history: readonly MetricsLine[]) => string | null;
 }
 
@@ -32,29 +24,35 @@ type Figure =
   | 'discriminatorGradientNorm'
   | 'generatorGradientNorm';
 
-/** Steps over which a state counts as lasting: the tutorial's GAN leaves its lowest D loss within 300. */
+/**
+ * A state that holds for so many steps lasts. The tutorial's GAN leaves its lowest D loss within
+ * 300.
+ */
 const LASTING_STEPS = 500;
-/** A median of fewer lines says nothing. */
+/** The median of fewer lines says nothing. */
 const MIN_LINES = 3;
-/** A quarter of the lowest single value in a run that learns; medians of one that does not lie ten times lower still. */
+/**
+ * A quarter of the lowest loss in a run that learns. Runs that do not have medians ten times lower.
+ */
 const WON_LOSS = 0.003;
-/** Half of the lowest diversity in a run that learns. */
+/** Half the lowest diversity in a run that learns. */
 const LOW_DIVERSITY = 0.15;
-/** In its first steps every run changes fast; what is compared with the past is not compared with those. */
+/** Every run changes fast in its first steps, so they are no past to compare with. */
 const WARM_UP_STEPS = 500;
 /** The past that the latest lines are compared with. */
 const PAST_STEPS = 1000;
 const RECENT_STEPS = 300;
-/** In a run that learns, diversity lost a sixth over 2,000 steps at most. */
+/** In a run that learns, diversity lost at most a sixth over 2,000 steps. */
 const FALLEN_PART = 0.6;
 /** In a run that learns, norms grew less than threefold over 1,000 steps after the warm-up. */
 const EXPLODED_TIMES = 10;
-/** Whatever the past: a hundred times the largest norm of a run that learns. */
+/** A hundred times the largest norm of a run that learns. */
 const EXPLODED_NORM = 1000;
 /** A five-hundredth of the smallest norm in a run that learns. */
 const VANISHED_NORM = 1e-4;
-/** Four stretches of these steps each, every one above the one before, and the last twice the first. A run that learns: 1.4 times. */
+/** Four stretches of so many steps, each above the one before. */
 const RISING_STEPS = 500;
+/** The last stretch over the first. In a run that learns: 1.4. */
 const RISEN_TIMES = 2;
 
 const RULES: readonly Rule[] = [
@@ -74,28 +72,16 @@ const RULES: readonly Rule[] = [
     code: 'generator-loss-rises',
     advice: "If the grids do not get better meanwhile, lower the discriminator's learning rate.",
     check(history) {
-      const medians = [3, 2, 1, 0].map((back) =>
-        computeMedian(
-          takeSteps(history, back * RISING_STEPS, (back + 1) * RISING_STEPS, WARM_UP_STEPS),
-          'generatorLoss',
-        ),
-      );
-      const [first, second, third, last] = medians as [
-        number | null,
-        number | null,
-        number | null,
-        number | null,
-      ];
-      if (
-        first === null ||
-        second === null ||
-        third === null ||
-        last === null ||
-        !reaches(history, 4 * RISING_STEPS, WARM_UP_STEPS)
-      ) {
-        return null;
-      }
-      return first < second && second < third && third < last && last > RISEN_TIMES * first
+      const medians = [3, 2, 1, 0].map((back) => {
+        const lines = takeSteps(history, back * RISING_STEPS, (back + 1) * RISING_STEPS, true);
+        return computeMedian(lines, 'generatorLoss') ?? NaN; // NaN is not above anything
+      });
+      const [first = NaN] = medians;
+      const last = medians.at(-1) ?? NaN;
+      const rises = medians.slice(1).every((median, i) => median > (medians[i] ?? NaN));
+      return rises &&
+        last > RISEN_TIMES * first &&
+        reaches(history, WARM_UP_STEPS + 4 * RISING_STEPS)
         ? `the generator's loss rises steadily: from ${show(first)} to ${show(last)} (medians) over ${4 * RISING_STEPS} steps, so it ` +
             'falls behind a discriminator that learns faster.'
         : null;
@@ -128,18 +114,17 @@ const RULES: readonly Rule[] = [
   {
     code: 'gradients-explode',
     advice: "Lower that network's learning rate; with penalties, raise gamma.",
-    check(history) {
-      return checkNetworks((name, figure) => {
+    check: (history) =>
+      checkNetworks((name, figure) => {
         const { recent, past } = compareWithPast(history, figure);
-        const grew = recent !== null && past !== null && recent > EXPLODED_TIMES * past;
-        const isHuge = recent !== null && recent > EXPLODED_NORM;
+        const limit = Math.min(EXPLODED_NORM, past === null ? Infinity : EXPLODED_TIMES * past);
+        if (recent === null || recent <= limit) {
+          return null;
+        }
         const before =
           past === null ? '' : `, it was ${show(past)} over the ${PAST_STEPS} steps before`;
-        return grew || isHuge
-          ? `the ${name}'s gradients explode: their norm is ${show(recent)} (median)${before}. The next stage is losses that are not finite.`
-          : null;
-      });
-    },
+        return `the ${name}'s gradients explode: their norm is ${show(recent)} (median)${before}. The next stage is losses that are not finite.`;
+      }),
   },
   {
     code: 'gradients-vanish',
@@ -147,12 +132,11 @@ const RULES: readonly Rule[] = [
       'Look for a discriminator that wins, or for a learning rate so high that all units are dead; start again with lower ones.',
     check(history) {
       const lasting = takeLasting(history);
+      // A discriminator that wins has no gradient either, but its own warning.
+      const wins = (computeMedian(lasting, 'discriminatorLoss') ?? 0) < WON_LOSS;
       return checkNetworks((name, figure) => {
         const norm = computeMedian(lasting, figure);
-        // A discriminator that wins has no gradient either: that is said once.
-        const wins =
-          name === 'discriminator' && (computeMedian(lasting, 'discriminatorLoss') ?? 0) < WON_LOSS;
-        return norm !== null && norm < VANISHED_NORM && !wins
+        return norm !== null && norm < VANISHED_NORM && !(wins && name === 'discriminator')
           ? `the ${name}'s gradients vanish: over the last ${LASTING_STEPS} steps their norm was ${show(norm)} (median), so it learns nothing.`
           : null;
       });
@@ -163,8 +147,8 @@ const RULES: readonly Rule[] = [
 /**
  * Looks for signs of trouble.
  *
- * @param history  All lines of the run so far, in the order of steps, with the warnings raised before.
- * @returns        What the last line raises for the first time.
+ * @param history  All lines of the run so far, in the order of steps, with earlier warnings.
+ * @returns        Warnings that the last line raises for the first time.
  */
 export function findWarnings(history: readonly MetricsLine[]): Warning[] {
   const raised = new Set(history.flatMap(({ warnings = [] }) => warnings.map(({ code }) => code)));
@@ -174,7 +158,7 @@ export function findWarnings(history: readonly MetricsLine[]): Warning[] {
   });
 }
 
-/** @returns  The first network's trouble. */
+/** @returns  The finding of the first network in trouble. */
 function checkNetworks(check: (name: string, figure: Figure) => string | null): string | null {
   return (
     check('discriminator', 'discriminatorGradientNorm') ??
@@ -182,41 +166,40 @@ function checkNetworks(check: (name: string, figure: Figure) => string | null): 
   );
 }
 
-/** Lines between `from` (included) and `to` (excluded) steps before the last, none from before step `first`. */
+/**
+ * The lines from `from` (included) to `to` (excluded) steps before the last.
+ *
+ * @param skipsWarmUp  Leaves out lines of the run's first steps.
+ */
 function takeSteps(
   history: readonly MetricsLine[],
   from: number,
   to: number,
-  first = 0,
+  skipsWarmUp = false,
 ): readonly MetricsLine[] {
   const now = history.at(-1)?.step ?? 0;
+  const first = skipsWarmUp ? WARM_UP_STEPS : 0;
   return history.filter(({ step }) => now - step >= from && now - step < to && step >= first);
 }
 
-/** The lines of the last LASTING_STEPS; none while the run is younger. */
+/** The lines of the last LASTING_STEPS; none in a younger run. */
 function takeLasting(history: readonly MetricsLine[]): readonly MetricsLine[] {
   return reaches(history, LASTING_STEPS) ? takeSteps(history, 0, LASTING_STEPS) : [];
 }
 
-/** True when the run is old enough for so many steps after `first`. */
-function reaches(history: readonly MetricsLine[], steps: number, first = 0): boolean {
-  return (history.at(-1)?.step ?? 0) >= first + steps;
+function reaches(history: readonly MetricsLine[], step: number): boolean {
+  return (history.at(-1)?.step ?? 0) >= step;
 }
 
-function compareWithPast(
-  history: readonly MetricsLine[],
-  figure: Figure,
-): { recent: number | null; past: number | null } {
+function compareWithPast(history: readonly MetricsLine[], figure: Figure) {
+  const past = takeSteps(history, RECENT_STEPS, RECENT_STEPS + PAST_STEPS, true);
   return {
     recent: computeMedian(takeSteps(history, 0, RECENT_STEPS), figure),
-    past: computeMedian(
-      takeSteps(history, RECENT_STEPS, RECENT_STEPS + PAST_STEPS, WARM_UP_STEPS),
-      figure,
-    ),
+    past: computeMedian(past, figure),
   };
 }
 
-/** @returns  Null when fewer than MIN_LINES tell a finite one. */
+/** The median of a figure's finite values; null if there are fewer than MIN_LINES. */
 function computeMedian(lines: readonly MetricsLine[], figure: Figure): number | null {
   const values = lines
     .flatMap((line) => (Number.isFinite(line[figure]) ? [line[figure] as number] : []))
@@ -224,8 +207,8 @@ function computeMedian(lines: readonly MetricsLine[], figure: Figure): number | 
   return values.length < MIN_LINES ? null : (values[values.length >> 1] as number);
 }
 
-function show(value: number | null): string {
-  return value === null ? 'unknown' : Number(value.toPrecision(2)).toString();
+function show(value: number): string {
+  return Number(value.toPrecision(2)).toString();
 }
 
 function showPercent(part: number): string {

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
-import type { Shift } from '../../gan/seeded-step.ts';
+import type { Shift } from '../../gan/step.ts';
 import { getNodeBackend } from '../node-backend.ts';
 
 /**
@@ -73,7 +73,7 @@ export function uploadShift({ down, right }: Shift, reach: number): DeviceShift 
   };
 }
 
-/** Like `createTranslation` of `trainer/gan/seeded-step.ts`, with a shift that is on the backend. */
+/** `createTranslation` of `trainer/gan/step.ts` with a shift that is on the backend. */
 export function createDeviceTranslation(
   { translatePixels: reach, pixelRange }: Pick<TrainingConfig, 'translatePixels' | 'pixelRange'>,
   { there, back }: DeviceShift,

@@ -1,16 +1,35 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deriveKey, drawWords, fillUniform } from '../../../shared/model/random.ts';
+import { deriveKey, drawWords as drawPortably } from '../../../shared/model/random.ts';
 import {
   applyPrior,
   computeNormalQuantile,
+  drawUniform,
+  drawWords,
   SPARSE_DENSITY,
   type PriorConfig,
-} from '../../../trainer/gan/prior.ts';
+} from '../../../trainer/gan/noise.ts';
+import '../../support/fast-check.ts';
+
+it('draws the words of the portable keystream', () => {
+  const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+  fc.assert(
+    fc.property(fc.string(), word, fc.maxSafeNat(), fc.nat(500), (seed, purpose, index, count) => {
+      const key = deriveKey('train', seed);
+      expect(drawWords(key, purpose, index, count)).toEqual(
+        drawPortably(key, purpose, index, count),
+      );
+    }),
+  );
+});
+
+it('draws streams longer than a training step takes', () => {
+  const key = deriveKey('train', 'long');
+  expect(drawWords(key, 2, 7, 200_000)).toEqual(drawPortably(key, 2, 7, 200_000));
+});
 
 function draw(prior?: PriorConfig): Float32Array {
-  const values = new Float32Array(200_000);
-  fillUniform(drawWords(deriveKey('train', 'prior'), 0, 0, values.length), values);
-  return applyPrior(prior, values);
+  return applyPrior(prior, drawUniform(deriveKey('train', 'prior'), 0, 0, 200_000));
 }
 
 function measure(values: Float32Array): { mean: number; deviation: number; largest: number } {

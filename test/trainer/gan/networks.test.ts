@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { planGenerator, type GeneratorConfig } from '../../../shared/model/generator.ts';
-import { buildInput, runGenerator } from '../../../trainer/gan/generator-network.ts';
+import { buildInput, runGenerator } from '../../../trainer/gan/networks.ts';
 
 const TINY: GeneratorConfig = {
   latentSize: 3,

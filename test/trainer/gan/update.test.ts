@@ -6,11 +6,11 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readState } from '../../../trainer/gan/network-state.ts';
 import {
-  stepDiscriminator,
-  stepGenerator,
+  updateDiscriminator,
+  updateGenerator,
   type Probe,
   type StepFigure,
-} from '../../../trainer/gan/steps.ts';
+} from '../../../trainer/gan/update.ts';
 import { listTrainingBackends, runOnBackend } from '../../support/training/backends.ts';
 import {
   computeDiscriminatorTotal,
@@ -25,7 +25,7 @@ import {
 import {
   measureStepGradients,
   openProblem,
-  planFirstUpdate,
+  planFirstStep,
   type StepGradients,
 } from '../../support/training/step-gradients.ts';
 import { countLeaks } from '../../support/training/tensors.ts';
@@ -71,29 +71,29 @@ function expectClose(actual: readonly number[], expected: readonly number[]): vo
 }
 
 describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
-  const first = planFirstUpdate(problem, ADAM);
+  const first = planFirstStep(problem, ADAM);
 
   it('follow the gradients that finite differences give, in plain JavaScript', async () => {
     expectGradients(await measureStepGradients(problem), problem);
   });
 
   it('leave the other network’s weights and moments untouched', async () => {
-    const { gan, batch, close } = openProblem(problem);
+    const { gan, batch, close } = openProblem(problem, ADAM);
     const generator = await readState(gan.generator);
-    stepDiscriminator(gan, batch, first).dispose();
+    updateDiscriminator(gan, batch, first).dispose();
     expect(await readState(gan.generator)).toEqual(generator);
     const discriminator = await readState(gan.discriminator);
-    stepGenerator(gan, batch, first).dispose();
+    updateGenerator(gan, batch, first).dispose();
     expect(await readState(gan.discriminator)).toEqual(discriminator);
     expect(await readState(gan.generator)).not.toEqual(generator);
     close();
   });
 
   it('show the norms and penalties that finite differences give', () => {
-    const { gan, batch, close } = openProblem(problem);
+    const { gan, batch, close } = openProblem(problem, ADAM);
     const seen: Partial<Record<StepFigure, number>> = {};
     const probe: Probe = (figure, value) => (seen[figure] = value.dataSync()[0] as number);
-    stepGenerator(gan, batch, { ...first, probe }).dispose();
+    updateGenerator(gan, batch, first, probe).dispose();
     expect(seen.generatorGradientNorm).toBeCloseTo(
       Math.hypot(
         ...differentiate((w) => computeGeneratorTotal(problem, w), problem.generatorWeights),
@@ -101,8 +101,8 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
       3,
     );
     close();
-    const second = openProblem(problem);
-    stepDiscriminator(second.gan, second.batch, { ...first, probe }).dispose();
+    const second = openProblem(problem, ADAM);
+    updateDiscriminator(second.gan, second.batch, first, probe).dispose();
     second.close();
     expect(seen.discriminatorGradientNorm).toBeCloseTo(
       Math.hypot(
@@ -128,14 +128,14 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
   });
 
   it('go exactly as far when they are looked at', async () => {
-    const [plain, watched] = [openProblem(problem), openProblem(problem)];
+    const [plain, watched] = [openProblem(problem, ADAM), openProblem(problem, ADAM)];
     const probe: Probe = (_figure, value) => void value.dataSync();
-    for (const [{ gan, batch }, settings] of [
-      [plain, first],
-      [watched, { ...first, probe }],
+    for (const [{ gan, batch }, watcher] of [
+      [plain, undefined],
+      [watched, probe],
     ] as const) {
-      stepDiscriminator(gan, batch, settings).dispose();
-      stepGenerator(gan, batch, settings).dispose();
+      updateDiscriminator(gan, batch, first, watcher).dispose();
+      updateGenerator(gan, batch, first, watcher).dispose();
     }
     expect(await readState(watched.gan.discriminator)).toEqual(
       await readState(plain.gan.discriminator),
@@ -146,12 +146,12 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
   });
 
   it('leave no tensor behind but their loss', () => {
-    const { gan, batch, close } = openProblem(problem);
-    expect(countLeaks(() => stepDiscriminator(gan, batch, first).dispose())).toBe(0);
-    expect(countLeaks(() => stepGenerator(gan, batch, first).dispose())).toBe(0);
+    const { gan, batch, close } = openProblem(problem, ADAM);
+    expect(countLeaks(() => updateDiscriminator(gan, batch, first).dispose())).toBe(0);
+    expect(countLeaks(() => updateGenerator(gan, batch, first).dispose())).toBe(0);
     const probe: Probe = () => {};
-    expect(countLeaks(() => stepDiscriminator(gan, batch, { ...first, probe }).dispose())).toBe(0);
-    expect(countLeaks(() => stepGenerator(gan, batch, { ...first, probe }).dispose())).toBe(0);
+    expect(countLeaks(() => updateDiscriminator(gan, batch, first, probe).dispose())).toBe(0);
+    expect(countLeaks(() => updateGenerator(gan, batch, first, probe).dispose())).toBe(0);
     close();
   });
 });

@@ -1,0 +1,243 @@
+/**
+ * The forward passes of generator and discriminator in TensorFlow.js, for training.
+ *
+ * The discriminator gives one logit an image; the loss holds the sigmoid, where it is stable. A
+ * gradient penalty differentiates the discriminator twice. TensorFlow.js 4.22 does that right for
+ * few operations: tanh, sigmoid, softmax and swish give wrong results silently; leakyRelu, pooling
+ * and prelu throw. Do not use them in a discriminator.
+ */
+import * as tf from '@tensorflow/tfjs';
+import {
+  LEAKY_SLOPE,
+  type Activation,
+  type GeneratorPlan,
+  type LayerConfig,
+  type WeightSpec,
+} from '../../shared/model/generator.ts';
+import { joinInput } from '../../shared/model/random.ts';
+
+/**
+ * Puts latents and labels on the backend as a generator's input.
+ *
+ * @returns  [count, inputSize]. The caller disposes it.
+ */
+export function buildInput(
+  plan: GeneratorPlan,
+  latents: Float32Array,
+  labels: Uint8Array | null,
+): tf.Tensor2D {
+  return tf.tensor2d(joinInput(plan, latents, labels), [
+    latents.length / plan.config.latentSize,
+    plan.inputSize,
+  ]);
+}
+
+/**
+ * Runs a generator.
+ *
+ * @param weights  In the order and shapes of `plan.weights`. Not disposed.
+ * @param input    [batch, inputSize], from {@link buildInput}. Not disposed.
+ * @returns        [batch, height, width, channels] in the training's pixel range. The caller
+ *                 disposes it.
+ */
+export function runGenerator(
+  plan: GeneratorPlan,
+  weights: readonly tf.Tensor[],
+  input: tf.Tensor2D,
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    let x: tf.Tensor = input;
+    let next = 0;
+    for (const layer of plan.config.layers) {
+      const taken = layer.type === 'dense' || layer.type === 'conv2d' ? 2 : 0;
+      x = applyLayer(layer, x, weights.slice(next, next + taken));
+      next += taken;
+    }
+    return x as tf.Tensor4D;
+  });
+}
+
+function applyLayer(layer: LayerConfig, x: tf.Tensor, weights: readonly tf.Tensor[]): tf.Tensor {
+  switch (layer.type) {
+    case 'dense': {
+      const [b, bias] = weights as [tf.Tensor2D, tf.Tensor1D];
+      const y = tf.fused.matMul({ a: x as tf.Tensor2D, b, bias, ...fuse(layer.activation) });
+      return finish(layer.activation, y); // [batch, units]
+    }
+    case 'conv2d': {
+      const [filter, bias] = weights as [tf.Tensor4D, tf.Tensor1D];
+      const geometry = { x: x as tf.Tensor4D, filter, strides: 1, pad: 'same' } as const;
+      const y = tf.fused.conv2d({ ...geometry, bias, ...fuse(layer.activation) });
+      return finish(layer.activation, y); // [batch, height, width, filters]
+    }
+    case 'depthToSpace':
+      // [batch, block * height, block * width, channels]
+      return depthToSpace(x as tf.Tensor4D, layer.blockSize);
+    case 'reshape':
+      return tf.reshape(x, [-1, ...layer.shape]); // [batch, height, width, channels]
+  }
+}
+
+const FUSED_NAMES = {
+  linear: 'linear',
+  relu: 'relu',
+  leakyRelu: 'leakyrelu',
+  sigmoid: 'sigmoid',
+  tanh: 'linear', // the wasm kernels cannot fuse it: see `finish`
+} as const satisfies Record<Activation, string>;
+
+/** The options of a fused kernel for an activation. */
+function fuse(activation: Activation) {
+  return { activation: FUSED_NAMES[activation], leakyreluAlpha: LEAKY_SLOPE };
+}
+
+/** Applies the activation that {@link fuse} leaves out. */
+function finish(activation: Activation, y: tf.Tensor): tf.Tensor {
+  return activation === 'tanh' ? tf.tanh(y) : y;
+}
+
+/**
+ * `tf.depthToSpace` with the gradient that TensorFlow.js lacks: the inverse, by a transposition.
+ */
+function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
+  const operation = tf.customGrad((x) => {
+    const { shape } = x as tf.Tensor4D;
+    const [batch, height, width, channels] = shape;
+    const depth = channels / (block * block);
+    return {
+      value: tf.depthToSpace(x as tf.Tensor4D, block),
+      gradFunc: (dy: tf.Tensor) => {
+        const blocks = tf.reshape(dy, [batch, height, block, width, block, depth]);
+        return tf.reshape(tf.transpose(blocks, [0, 1, 3, 2, 4, 5]), shape);
+      },
+    };
+  });
+  return operation(input) as tf.Tensor4D;
+}
+
+/** A discriminator as data. To add one: a member here and a case in the two functions below. */
+export type DiscriminatorConfig =
+  /** Dense layers of these sizes with relu. It ignores labels. */
+  | { readonly type: 'dense'; readonly units: readonly number[] }
+  /**
+   * Convolutions of stride 2, then a dense layer, all with leaky relu. Labels enter by projection
+   * (Miyato and Koyama 2018): the logit gains the product of the features with the class's vector.
+   */
+  | {
+      readonly type: 'convolutional';
+      readonly filters: readonly number[];
+      /** One for each of `filters`. */
+      readonly kernelSizes: readonly number[];
+      readonly units: number;
+    };
+
+const STRIDE = 2;
+
+/** A discriminator with the names and shapes of its weights. */
+export interface DiscriminatorPlan {
+  readonly config: DiscriminatorConfig;
+  readonly weights: readonly WeightSpec[];
+}
+
+/** Lists a discriminator's weights. @param classes  The number of labels; 0 for none. */
+export function planDiscriminator(
+  config: DiscriminatorConfig,
+  [height, width, channels]: readonly [number, number, number],
+  classes: number,
+): DiscriminatorPlan {
+  switch (config.type) {
+    case 'dense': {
+      return { config, weights: planDense([height * width * channels, ...config.units, 1]) };
+    }
+    case 'convolutional': {
+      const weights: WeightSpec[] = [];
+      let [h, w, inputs] = [height, width, channels];
+      config.filters.forEach((filters, i) => {
+        const size = config.kernelSizes[i] ?? 3;
+        weights.push(
+          { name: `conv2d_${i}/kernel`, shape: [size, size, inputs, filters] },
+          { name: `conv2d_${i}/bias`, shape: [filters] },
+        );
+        [h, w, inputs] = [Math.ceil(h / STRIDE), Math.ceil(w / STRIDE), filters];
+      });
+      weights.push(...planDense([h * w * inputs, config.units, 1]));
+      if (classes > 0) {
+        weights.push({ name: 'projection/kernel', shape: [config.units, classes] });
+      }
+      return { config, weights };
+    }
+  }
+}
+
+function planDense(sizes: readonly number[]): WeightSpec[] {
+  return sizes.slice(1).flatMap((size, i) => [
+    { name: `dense_${i}/kernel`, shape: [sizes[i] as number, size] },
+    { name: `dense_${i}/bias`, shape: [size] },
+  ]);
+}
+
+/**
+ * Runs a discriminator.
+ *
+ * @param weights  In the order of the plan. Not disposed.
+ * @param images   [batch, height, width, channels] in the training's pixel range. Not disposed.
+ * @param labels   One-hot [batch, classes]; null without classes. Not disposed.
+ * @returns        Logits [batch, 1], above 0 for real. The caller disposes it.
+ */
+export function runDiscriminator(
+  { config }: DiscriminatorPlan,
+  weights: readonly tf.Tensor[],
+  images: tf.Tensor4D,
+  labels: tf.Tensor2D | null,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const batch = images.shape[0];
+    switch (config.type) {
+      case 'dense': {
+        let x = tf.reshape(images, [batch, -1]) as tf.Tensor2D; // [batch, pixels]
+        for (let i = 0; i < weights.length; i += 2) {
+          const y = applyDense(x, weights, i);
+          x = i + 2 < weights.length ? tf.relu(y) : y; // [batch, units]
+        }
+        return x; // [batch, 1]
+      }
+      case 'convolutional': {
+        let x = images;
+        config.filters.forEach((_, i) => {
+          const [kernel, bias] = weights.slice(2 * i, 2 * i + 2) as [tf.Tensor4D, tf.Tensor1D];
+          // [batch, height / 2, width / 2, filters]
+          x = leakyRelu(tf.add(tf.conv2d(x, kernel, STRIDE, 'same'), bias));
+        });
+        const next = 2 * config.filters.length;
+        const flat = tf.reshape(x, [batch, -1]) as tf.Tensor2D;
+        const features = leakyRelu(applyDense(flat, weights, next)); // [batch, units]
+        const logits = applyDense(features, weights, next + 2); // [batch, 1]
+        if (labels === null) {
+          return logits;
+        }
+        const projected = tf.matMul(features, weights[next + 4] as tf.Tensor2D); // [batch, classes]
+        return tf.add(logits, tf.sum(tf.mul(projected, labels), 1, true)); // [batch, 1]
+      }
+    }
+  });
+}
+
+function applyDense(x: tf.Tensor2D, weights: readonly tf.Tensor[], at: number): tf.Tensor2D {
+  const [kernel, bias] = weights.slice(at, at + 2) as [tf.Tensor2D, tf.Tensor1D];
+  return tf.add(tf.matMul(x, kernel), bias);
+}
+
+/**
+ * Leaky relu that can be differentiated twice: x times its slope, which is a constant to every
+ * gradient. Built from relu and neg instead, a training step took 1.6 times as long.
+ */
+const leakyRelu = tf.customGrad((x, save) => {
+  const middle = (1 + LEAKY_SLOPE) / 2;
+  // 1 above 0, LEAKY_SLOPE below
+  const slopes = tf.add(tf.mul(tf.sign(x as tf.Tensor), 1 - middle), middle);
+  (save as (kept: tf.Tensor[]) => void)([slopes]);
+  return {
+    value: tf.mul(x as tf.Tensor, slopes),
+    gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, saved[0] as tf.Tensor),
+  };
+}) as <T extends tf.Tensor>(x: T) => T;

@@ -1,0 +1,278 @@
+/**
+ * One training step as a function of the seed, the data and the step's number: the random numbers
+ * it draws, the schedules, and the order of the updates. No I/O.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { planGenerator } from '../../shared/model/generator.ts';
+import type { RandomKey } from '../../shared/model/random.ts';
+import { decodePixels } from '../../shared/picture/pixels.ts';
+import { gatherImages, type Dataset } from '../data/dataset.ts';
+import {
+  computeAdamAmounts,
+  createState,
+  disposeState,
+  drawInitialArrays,
+  readState,
+  type Amount,
+  type NetworkArrays,
+} from './network-state.ts';
+import { buildInput, planDiscriminator } from './networks.ts';
+import { applyPrior, drawUniform, drawWords } from './noise.ts';
+import { PURPOSES, type TrainingConfig } from './preset.ts';
+import {
+  updateAverage,
+  updateDiscriminator,
+  updateGenerator,
+  type Batch,
+  type Gan,
+  type Probe,
+  type StepAmounts,
+} from './update.ts';
+
+/** The average's half-life is at most this share of the images seen so far. */
+const EMA_RAMP = 0.1;
+
+/** The settings, data and randomness that all steps of a run share. */
+export interface StepSource {
+  readonly config: TrainingConfig;
+  readonly dataset: Dataset;
+  /** The key of the run's seed in the domain "train". */
+  readonly key: RandomKey;
+}
+
+/** The content of both networks, for checkpoints. */
+export interface GanArrays {
+  readonly generator: NetworkArrays;
+  readonly discriminator: NetworkArrays;
+  /** The averaged generator's weights, [parameters]; null without an average. */
+  readonly average: Float32Array | null;
+}
+
+/**
+ * Puts both networks on the backend. The caller disposes them by {@link disposeGan}.
+ *
+ * @param arrays  A checkpoint's content; null for starting weights.
+ */
+export function createGan({ config, dataset, key }: StepSource, arrays: GanArrays | null): Gan {
+  const { initialisation, generator: generatorConfig } = config;
+  const plan = planGenerator(generatorConfig);
+  const image = [dataset.height, dataset.width, dataset.channels] as const;
+  const judge = planDiscriminator(config.discriminator, image, generatorConfig.classes);
+  const generator =
+    arrays?.generator ??
+    drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights, initialisation);
+  const discriminator =
+    arrays?.discriminator ??
+    drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights, initialisation);
+  const average = config.emaHalfLifeImages === 0 ? null : (arrays?.average ?? generator.weights);
+  return {
+    config,
+    plan,
+    judge,
+    generator: createState(plan.weights, generator),
+    discriminator: createState(judge.weights, discriminator),
+    average: average && tf.tidy(() => tf.variable(tf.tensor1d(average), false)),
+  };
+}
+
+/** Reads both networks back. */
+export async function readGan({ generator, discriminator, average }: Gan): Promise<GanArrays> {
+  return {
+    generator: await readState(generator),
+    discriminator: await readState(discriminator),
+    average: average && (await average.data<'float32'>()),
+  };
+}
+
+export function disposeGan({ generator, discriminator, average }: Gan): void {
+  disposeState(generator);
+  disposeState(discriminator);
+  average?.dispose();
+}
+
+/** The losses of one step, before its updates. The caller disposes them. */
+export interface StepLosses {
+  readonly discriminator: tf.Scalar;
+  readonly generator: tf.Scalar;
+}
+
+/** The random numbers, labels and amounts of one step. */
+export interface StepDraws<T extends Amount = Amount> {
+  /** The real images' labels, one-hot [batch, classes]; null without classes. */
+  readonly labels: tf.Tensor2D | null;
+  /** The generator's input for each of the two updates, [batch, inputSize]. */
+  readonly discriminatorInput: tf.Tensor2D;
+  readonly generatorInput: tf.Tensor2D;
+  readonly amounts: StepAmounts<T>;
+}
+
+/**
+ * Updates the discriminator, then the generator, then the average.
+ *
+ * @param indices  The batch: places of real images in the data set.
+ * @param step     From 0.
+ * @param probe    Receives the step's figures; without it none is computed.
+ */
+export function trainStep(
+  gan: Gan,
+  source: StepSource,
+  indices: Uint32Array,
+  step: number,
+  probe?: Probe,
+): StepLosses {
+  const real = decodeImages(source, indices);
+  const draws = drawStep(gan, source, indices, step);
+  try {
+    const augment = createTranslation(source.config, drawShift(source, step));
+    return applyStep(gan, real, draws, augment, probe);
+  } finally {
+    real.dispose();
+    disposeDraws(draws);
+  }
+}
+
+/** The real images of a batch, [batch, height, width, channels]. The caller disposes them. */
+export function decodeImages({ config, dataset }: StepSource, indices: Uint32Array): tf.Tensor4D {
+  const { height, width, channels } = dataset;
+  const pixels = decodePixels(gatherImages(dataset, indices), config.pixelRange);
+  return tf.tensor4d(pixels, [indices.length, height, width, channels]);
+}
+
+/** Draws a step's random numbers and amounts. The caller disposes them by {@link disposeDraws}. */
+export function drawStep(
+  { plan }: Gan,
+  { config, dataset, key }: StepSource,
+  indices: Uint32Array,
+  step: number,
+): StepDraws<number> {
+  const { latentSize, classes } = plan.config;
+  const labels =
+    classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
+  const drawInput = (purpose: number): tf.Tensor2D => {
+    const latents = drawUniform(key, purpose, step, config.batchSize * latentSize);
+    return buildInput(plan, applyPrior(config.prior, latents), labels);
+  };
+  return {
+    labels: labels && encodeLabels(labels, classes),
+    discriminatorInput: drawInput(PURPOSES.discriminatorLatent),
+    generatorInput: drawInput(PURPOSES.generatorLatent),
+    amounts: computeAmounts(config, step),
+  };
+}
+
+/** @returns  One-hot labels, [batch, classes]. The caller disposes them. */
+export function encodeLabels(labels: Uint8Array, classes: number): tf.Tensor2D {
+  return tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), classes).toFloat() as tf.Tensor2D);
+}
+
+export function disposeDraws({ labels, discriminatorInput, generatorInput }: StepDraws): void {
+  tf.dispose([discriminatorInput, generatorInput]);
+  labels?.dispose();
+}
+
+/**
+ * Does a step with given draws.
+ *
+ * @param real  Real images, [batch, height, width, channels].
+ */
+export function applyStep(
+  gan: Gan,
+  real: tf.Tensor4D,
+  { labels, discriminatorInput, generatorInput, amounts }: StepDraws,
+  augment: Batch['augment'],
+  probe?: Probe,
+): StepLosses {
+  const batch = { real, labels, augment };
+  const losses = {
+    discriminator: updateDiscriminator(
+      gan,
+      { ...batch, input: discriminatorInput },
+      amounts,
+      probe,
+    ),
+    generator: updateGenerator(gan, { ...batch, input: generatorInput }, amounts, probe),
+  };
+  updateAverage(gan, amounts);
+  return losses;
+}
+
+/** Computes a step's learning rates, penalty weight and averaging from the schedules. */
+export function computeAmounts(config: TrainingConfig, step: number): StepAmounts<number> {
+  const { objective, batchSize, emaHalfLifeImages } = config;
+  const factor = computeFactor(step, config);
+  const scale = ({ learningRate, ...betas }: TrainingConfig['generatorAdam']) =>
+    computeAdamAmounts({ ...betas, learningRate: learningRate * factor }, step + 1);
+  const discriminator = scale(config.discriminatorAdam);
+  const generator = scale(config.generatorAdam);
+  const gamma = objective.type === 'relativistic' ? objective.gamma : (objective.r1Gamma ?? 0);
+  // The half-life grows with the run, so that the first grids do not show the starting weights.
+  const halfLife = Math.min(emaHalfLifeImages, EMA_RAMP * (step + 1) * batchSize);
+  const averageKept = 0.5 ** (batchSize / halfLife);
+  return {
+    discriminatorRate: discriminator.rate,
+    discriminatorRoot: discriminator.root,
+    generatorRate: generator.rate,
+    generatorRoot: generator.root,
+    penaltyWeight: (gamma * computeGammaFactor(step, config)) / 2,
+    averageKept,
+    averageTaken: 1 - averageKept,
+  };
+}
+
+/**
+ * The learning rates' factor: 1 at the first step, `finalFactor` at the last, half a cosine
+ * between.
+ */
+export function computeFactor(
+  step: number,
+  { steps, finalFactor }: Pick<TrainingConfig, 'steps' | 'finalFactor'>,
+): number {
+  const done = steps > 1 ? step / (steps - 1) : 0;
+  return finalFactor + ((1 - finalFactor) * (1 + Math.cos(Math.PI * done))) / 2;
+}
+
+/** The factor of the gradient penalties' weight. */
+export function computeGammaFactor(
+  step: number,
+  { steps, finalFactor, objective }: Pick<TrainingConfig, 'steps' | 'finalFactor' | 'objective'>,
+): number {
+  const hasOwnEnd = objective.type === 'relativistic' && objective.finalGamma !== undefined;
+  return computeFactor(step, {
+    steps,
+    finalFactor: hasOwnEnd ? objective.finalGamma / objective.gamma : finalFactor,
+  });
+}
+
+/** Where a moved batch begins inside its padded copy, each 0 to twice `translatePixels`. */
+export interface Shift {
+  readonly down: number;
+  readonly right: number;
+}
+
+/** Draws one shift for the whole batch. @returns  Null if the run moves no images. */
+export function drawShift({ config, key }: StepSource, step: number): Shift | null {
+  const reach = config.translatePixels;
+  if (reach === 0) {
+    return null;
+  }
+  const words = drawWords(key, PURPOSES.translation, step, 2);
+  const [down, right] = [...words].map((word) =>
+    Math.floor((word * (2 * reach + 1)) / 2 ** 32),
+  ) as [number, number];
+  return { down, right };
+}
+
+/** Moves images by a shift. The lower end of the pixel range (paper or black) fills the gap. */
+export function createTranslation(
+  { translatePixels: reach, pixelRange }: TrainingConfig,
+  shift: Shift | null,
+): Batch['augment'] {
+  if (shift === null) {
+    return (images) => images;
+  }
+  return (images) => {
+    const around: [number, number] = [reach, reach];
+    const padded = tf.pad4d(images, [[0, 0], around, around, [0, 0]], pixelRange[0]);
+    return tf.slice4d(padded, [0, shift.down, shift.right, 0], images.shape);
+  };
+}
