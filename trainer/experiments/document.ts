@@ -15,9 +15,8 @@ import {
 } from './analysis.ts';
 import { answerQuestion, describeArrival } from './answers.ts';
 import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
-import { renderCurveChart } from './curve-chart.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
-import { planCharts } from './question-charts.ts';
+import { planCharts, renderQuestionChart } from './question-charts.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
 
@@ -30,7 +29,7 @@ const LEVELS = [500, 400, 300, 200, 100, 50];
 const MAX_LEVELS = 3;
 
 /** Lays out the document. @returns  One file when there are no runs. */
-export function buildDocument(results: readonly ExperimentResult[]): DocumentFiles {
+export async function buildDocument(results: readonly ExperimentResult[]): Promise<DocumentFiles> {
   const files = new Map<string, string>();
   const overall = analyse(results);
   if (getBaseline(overall) === undefined) {
@@ -39,14 +38,15 @@ export function buildDocument(results: readonly ExperimentResult[]): DocumentFil
       `${TITLE}\n\nNothing was run yet: \`npm run experiment -- --all\`.\n`,
     );
   }
-  const sections = (Object.keys(QUESTIONS) as QuestionName[]).map((name) => {
+  const sections: string[] = [];
+  for (const name of Object.keys(QUESTIONS) as QuestionName[]) {
     const analysis = analyse(pickResults(name, results));
     const arms = pickArms(name, analysis);
     for (const [key, chart] of arms.length < 2 ? [] : planCharts(name, arms)) {
-      files.set(`experiments/${name}-${key}.svg`, renderCurveChart(chart));
+      files.set(`experiments/${name}-${key}.svg`, await renderQuestionChart(chart));
     }
-    return renderQuestion(name, arms, analysis);
-  });
+    sections.push(renderQuestion(name, arms, analysis));
+  }
   const all = [...overall.arms.values()].flatMap((arm) => arm.results);
   const parts = [
     TITLE,

@@ -3,14 +3,13 @@
  * Pure.
  */
 import { planGenerator } from '../../../shared/model/generator.ts';
+import { escapeHtml, formatNumber, formatStep } from '../../charts/html.ts';
 import type { MetricsLine, Warning } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
 import type { RunOptions, SavedGrid } from '../run-folder.ts';
 import type { Session } from '../session.ts';
-import { renderChart, renderTable, type Chart } from './chart.ts';
-import { planCharts } from './charts.ts';
-import { escapeHtml, formatNumber, formatStep } from './html.ts';
+import { renderCharts } from './charts.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
 
 /** What is known of a run. Older versions kept less. */
@@ -29,14 +28,13 @@ export interface RunRecord {
 const FATAL = new Set(['diverged', 'collapsed']);
 
 /** Builds the page. */
-export function buildReport(record: RunRecord): string {
+export async function buildReport(record: RunRecord): Promise<string> {
   const { name, metrics, options } = record;
-  const charts = planCharts(metrics, options.config);
   const sections = [
     renderHeader(record),
     renderWarnings(metrics),
     renderGrids(record),
-    renderCharts(charts),
+    await renderCurves(record),
     renderEnvironment(record),
     renderConfig(options.config),
   ];
@@ -157,19 +155,12 @@ function renderGrids({ grids, metrics }: RunRecord): string {
 <ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div></section>`;
 }
 
-function renderCharts(charts: readonly Chart[]): string {
-  const figures = charts.flatMap((chart) => {
-    const svg = renderChart(chart);
-    return svg === null
-      ? []
-      : [
-          `<figure class="chart"><figcaption><h3>${escapeHtml(chart.title)}</h3><p class="note">${escapeHtml(chart.note)}</p></figcaption>${svg}` +
-            `<details><summary>Table<span class="unseen"> of ${escapeHtml(chart.title.toLowerCase())}</span></summary><div class="scroll" tabindex="0">${renderTable(chart)}</div></details></figure>`,
-        ];
-  });
+async function renderCurves({ metrics, options }: RunRecord): Promise<string> {
+  const figures = await renderCharts(metrics, options.config);
   return figures.length === 0
     ? ''
-    : `<section aria-labelledby="curves-title"><h2 id="curves-title">Curves</h2><div class="charts">${figures.join('\n')}</div></section>`;
+    : `<section aria-labelledby="curves-title"><h2 id="curves-title">Curves</h2>
+<div class="charts">${figures.join('\n')}</div></section>`;
 }
 
 function renderEnvironment({ options, sessions }: RunRecord): string {
