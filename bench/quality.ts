@@ -121,7 +121,7 @@ async function run(flags: QualityFlags): Promise<void> {
   const page = renderPage(report, `${basename(flags.out)}.svg`);
   await mkdir(dirname(resolve(flags.out)), { recursive: true });
   await writeAtomically(`${flags.out}.json`, `${JSON.stringify(report, null, 2)}\n`);
-  await writeAtomically(`${flags.out}.svg`, renderPlot(report));
+  await writeAtomically(`${flags.out}.svg`, await renderPlot(report));
   await writeAtomically(`${flags.out}.md`, page);
   console.log(page);
 }

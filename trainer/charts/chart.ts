@@ -111,7 +111,7 @@ export function createLogScale([low, high]: [number, number], range: [number, nu
     .range(range) as Scale;
 }
 
-/** Picks at most `most` ticks of a logarithmic scale: the roundest that are three or more. */
+/** Picks about `most` ticks of a logarithmic scale at the most: as many as fit, the roundest first. */
 export function pickLogTicks(scale: Scale, most: number): number[] {
   const ticks = scale.ticks();
   const pick = (leads: readonly number[]): number[] =>
@@ -124,10 +124,12 @@ export function pickLogTicks(scale: Scale, most: number): number[] {
     return powers.filter((_, i) => i % Math.ceil(powers.length / most) === 0);
   }
   const fitting = [pick([1, 2, 3, 4, 5, 6, 7, 8, 9]), pick([1, 2, 5]), pick([1, 3]), powers].find(
-    ({ length }) => length >= 3 && length <= most,
+    ({ length }) => length >= Math.min(3, most) && length <= most,
   );
   // Over less than a decade, evenly spread numbers are rounder than a logarithm's.
-  return fitting ?? (getScaleType('linear')().domain(scale.domain()) as Scale).ticks(most - 1);
+  return (
+    fitting ?? (getScaleType('linear')().domain(scale.domain()) as Scale).ticks(Math.min(most, 4))
+  );
 }
 
 /**
