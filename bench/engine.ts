@@ -11,7 +11,7 @@ import { createEngine, ENGINE_BATCH } from '../shared/model/engine/engine.ts';
 import { joinInput } from '../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../shared/model/latent.ts';
 import { runGenerator } from '../trainer/gan/generator-network.ts';
-import { instantiateKernels } from '../trainer/export/kernels.ts';
+import { instantiateKernels } from '../trainer/node-kernels.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';
 import { encodeOnnx, ONNX_INPUT, ONNX_OUTPUT } from './onnx-model.ts';

@@ -11,7 +11,7 @@ import {
 } from '../evaluation/evaluation.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
 import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
-import { formatTable } from '../evaluation/table.ts';
+import { formatTable } from '../evaluation/figure-table.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { parseSeed, parseWhole } from './arguments.ts';

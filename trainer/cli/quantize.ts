@@ -19,7 +19,7 @@ import {
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { exportArtifact } from '../export/export.ts';
-import { instantiateKernels } from '../export/kernels.ts';
+import { instantiateKernels } from '../node-kernels.ts';
 import { joinArrays } from '../gan/network-state.ts';
 import { computePixelDifference } from '../export/pixel-difference.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';

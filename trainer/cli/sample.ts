@@ -14,7 +14,7 @@ import { encodeIdx } from '../data/idx.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import { encodeNpy } from '../../shared/npy.ts';
-import { instantiateKernels, pngEncoder } from '../export/kernels.ts';
+import { instantiateKernels, pngEncoder } from '../node-kernels.ts';
 import { parseWhole } from './arguments.ts';
 
 type SampleFormat = 'idx' | 'npy' | 'png';

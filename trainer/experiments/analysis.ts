@@ -1,7 +1,7 @@
 /**
  * From runs' records to what arms are compared by. Pure.
  */
-import { computeClassBalance } from '../evaluation/metrics/class-balance.ts';
+import { computeClassBalance } from '../evaluation/metrics/classes.ts';
 import { ARMS, BASELINE, type ArmName } from './arms.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
 import { contrast, summarise, type Summary } from './statistics.ts';

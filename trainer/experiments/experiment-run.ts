@@ -14,7 +14,7 @@ import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
 import { createBatcher, gatherImages, type Dataset } from '../data/dataset.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { appendToLog, writeAtomically } from '../../storage/files.ts';
-import { pngEncoder } from '../export/kernels.ts';
+import { pngEncoder } from '../node-kernels.ts';
 import { readState } from '../gan/network-state.ts';
 import { PURPOSES, type TrainingConfig } from '../gan/preset.ts';
 import { hashRun } from '../run/run-folder.ts';

@@ -21,7 +21,7 @@ import { SAMPLING_LAW } from '../../shared/model/latent.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import { toWriteError } from '../../storage/files.ts';
-import { instantiateKernels } from './kernels.ts';
+import { instantiateKernels } from '../node-kernels.ts';
 import { encodeTopology } from './layers-model.ts';
 import { encodeWeights } from './weight-encoder.ts';
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deriveKey } from '../../../shared/model/random.ts';
-import { computeFrechetDistance } from '../../../trainer/evaluation/metrics/frechet-distance.ts';
-import { computeKernelDistance } from '../../../trainer/evaluation/metrics/kernel-distance.ts';
+import { computeFrechetDistance } from '../../../trainer/evaluation/metrics/distances.ts';
+import { computeKernelDistance } from '../../../trainer/evaluation/metrics/distances.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { makeNormalPoints, toPoints, toRows } from './oracle-points.ts';
 

@@ -28,11 +28,11 @@ import {
   saveFloor,
 } from '../../../trainer/evaluation/floor.ts';
 import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.ts';
-import { buildRows } from '../../../trainer/evaluation/rows.ts';
-import { drawSamples, readModel } from '../../../trainer/evaluation/samples/open-samples.ts';
-import { formatTable } from '../../../trainer/evaluation/table.ts';
+import { buildRows } from '../../../trainer/evaluation/figure-table.ts';
+import { drawSamples, readModel } from '../../../trainer/evaluation/samples/samples.ts';
+import { formatTable } from '../../../trainer/evaluation/figure-table.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { buildFixture, type FixtureOptions } from '../../support/models/fixture-artifact.ts';
 

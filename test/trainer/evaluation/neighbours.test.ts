@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs';
-import { computeDensityCoverage } from '../../../trainer/evaluation/metrics/density-coverage.ts';
-import { computeSquaredRadii } from '../../../trainer/evaluation/metrics/neighbour-radii.ts';
-import { computePrecisionRecall } from '../../../trainer/evaluation/metrics/precision-recall.ts';
+import { computeDensityCoverage } from '../../../trainer/evaluation/metrics/neighbours.ts';
+import { computeSquaredRadii } from '../../../trainer/evaluation/metrics/neighbours.ts';
+import { computePrecisionRecall } from '../../../trainer/evaluation/metrics/neighbours.ts';
 import { visitProducts } from '../../../trainer/evaluation/metrics/points.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { distance, makeNormalPoints, toRows } from './oracle-points.ts';

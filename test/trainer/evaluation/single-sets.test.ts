@@ -1,19 +1,19 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { computeClassAccuracy } from '../../../trainer/evaluation/metrics/class-accuracy.ts';
-import { computeClassBalance } from '../../../trainer/evaluation/metrics/class-balance.ts';
+import { computeClassAccuracy } from '../../../trainer/evaluation/metrics/classes.ts';
+import { computeClassBalance } from '../../../trainer/evaluation/metrics/classes.ts';
 import {
   computeClassSpreads,
   computeDiversity,
-} from '../../../trainer/evaluation/metrics/diversity.ts';
+} from '../../../trainer/evaluation/metrics/classes.ts';
 import {
   computeMemorisation,
   computeNearestDistances,
-} from '../../../trainer/evaluation/metrics/memorisation.ts';
+} from '../../../trainer/evaluation/metrics/pixels.ts';
 import { createPoints } from '../../../trainer/evaluation/metrics/points.ts';
 import {
   computeGradientEnergy,
   computeSharpness,
-} from '../../../trainer/evaluation/metrics/sharpness.ts';
+} from '../../../trainer/evaluation/metrics/pixels.ts';
 import { drawSubset } from '../../../trainer/evaluation/subset.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';

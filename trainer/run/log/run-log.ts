@@ -5,7 +5,7 @@
 import type { Samples } from '../../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';
 import { openEventLog } from './event-log.ts';
-import { pngEncoder } from '../../export/kernels.ts';
+import { pngEncoder } from '../../node-kernels.ts';
 import type { MetricsLine, Warning } from './metrics.ts';
 import { appendMetrics, loadMetrics, locate, saveGrid } from '../run-folder.ts';
 import { GRID } from '../sample-grid.ts';
