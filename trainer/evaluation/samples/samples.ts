@@ -1,7 +1,6 @@
 /**
  * Where the samples of an evaluation come from: models, or a file of another program.
  */
-import { createReadStream } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import {
   hashBytes,
@@ -10,11 +9,12 @@ import {
   type ParsedManifest,
 } from '../../../shared/model/artifact.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
+import { readBoundedFile } from '../../data/bounded-file.ts';
 import { readArtifactFolder } from '../../publish/artifact-folder.ts';
 import { instantiateKernels } from '../../node-kernels.ts';
 import { CLASSES, SIDE } from '../digits.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from '../protocol.ts';
-import { decodeArrayFile } from './array-file.ts';
+import { decodeArrayFile, type ArrayFile } from './array-file.ts';
 import {
   decodeImages,
   decodeLabels,
@@ -195,13 +195,12 @@ export async function readSamples(
   labelsFile: string | undefined,
   range: PixelRangeName | undefined,
 ): Promise<OpenedSamples> {
-  const array = decodeArrayFile(await readBounded('--samples', file), `--samples ${file}`);
+  const array = await readArrayFile('--samples', file);
   const { count, images, range: understood } = decodeImages(array, `--samples ${file}`, range);
   let labels: Uint8Array | null = null;
   if (labelsFile !== undefined) {
-    const what = `--labels ${labelsFile}`;
-    const bytes = await readBounded('--labels', labelsFile);
-    labels = decodeLabels(decodeArrayFile(bytes, what), what, count);
+    const labelsArray = await readArrayFile('--labels', labelsFile);
+    labels = decodeLabels(labelsArray, `--labels ${labelsFile}`, count);
   }
   const notes = [
     range === undefined ? ', found out' : '',
@@ -221,27 +220,14 @@ export async function readSamples(
   };
 }
 
-async function readBounded(flag: string, path: string): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > MAX_FILE_BYTES) {
-        throw new SampleSetError(
-          `${flag} ${path}: more than ${MAX_FILE_BYTES} bytes are too many to judge`,
-        );
-      }
-    }
-  } catch (cause) {
-    if (cause instanceof SampleSetError) {
-      throw cause;
-    }
-    const { message } = cause as Error;
-    throw new SampleSetError(`${flag} ${path} cannot be read: ${message}`, { cause });
-  }
-  return Buffer.concat(chunks);
+async function readArrayFile(flag: string, path: string): Promise<ArrayFile> {
+  const what = `${flag} ${path}`;
+  const bytes = await readBoundedFile(path, {
+    what,
+    maxBytes: MAX_FILE_BYTES,
+    fail: (message, options) => new SampleSetError(message, options),
+  });
+  return decodeArrayFile(bytes, what);
 }
 
 /** A model, and the folder it was read from. */
