@@ -18,7 +18,7 @@ import {
   type WeightDtype,
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { exportArtifact } from '../export/export.ts';
+import { exportArtifact } from '../export/artifact-writer.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { joinArrays } from '../gan/network-state.ts';
 import { computePixelDifference } from '../export/pixel-difference.ts';

@@ -6,10 +6,6 @@ import { Command } from 'commander';
 import { writeAtomically } from '../../storage/files.ts';
 import { loadGrids, loadMetrics, loadRunOptions, loadSessions, locate } from '../run/run-folder.ts';
 
-interface ReportFlags {
-  readonly run: string;
-}
-
 /** Builds the command. */
 export function buildReportCommand(): Command {
   return new Command('report')
@@ -17,7 +13,7 @@ export function buildReportCommand(): Command {
       'Makes the report of a run: curves, pictures, warnings and settings on one HTML page.',
     )
     .requiredOption('--run <folder>', "the run's folder; it may be under way")
-    .action(async ({ run }: ReportFlags) => {
+    .action(async ({ run }: { run: string }) => {
       console.log(await saveReport(run));
     });
 }
@@ -37,10 +33,8 @@ export async function saveReport(folder: string): Promise<string> {
     loadMetrics(folder),
     loadGrids(folder),
   ]);
+  const name = basename(resolve(folder));
   const { report } = locate(folder);
-  await writeAtomically(
-    report,
-    await buildReport({ name: basename(resolve(folder)), options, sessions, metrics, grids }),
-  );
+  await writeAtomically(report, await buildReport({ name, options, sessions, metrics, grids }));
   return report;
 }

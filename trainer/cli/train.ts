@@ -9,7 +9,7 @@ import { planGenerator } from '../../shared/model/generator.ts';
 import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/model/weight-encoding.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { exportArtifact } from '../export/export.ts';
+import { exportArtifact } from '../export/artifact-writer.ts';
 import { GENERATOR_SIZES } from '../gan/digits-network.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
