@@ -1,6 +1,6 @@
 /**
- * Draws quality against milliseconds: a panel a figure, a dot a model. A dashed line marks real digits.
- * Steps join the models that no other model beats in both quality and time.
+ * Draws quality against milliseconds: a panel a figure, a dot a model. A dashed line marks real
+ * digits. Steps join the models that no other model beats in both quality and time.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import {

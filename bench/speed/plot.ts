@@ -1,6 +1,6 @@
 /**
- * Draws a table of figures: a panel a case, a line a subject. A dot marks the median, a bar the range of
- * all runs, a dashed line the limit. Each panel has its own logarithmic axis.
+ * Draws a table of figures: a panel a case, a line a subject. A dot marks the median, a bar the
+ * range of all runs, a dashed line the limit. Each panel has its own logarithmic axis.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { createLogScale, pickLogTicks, renderChartFile } from '../../trainer/charts/chart.ts';

@@ -1,12 +1,15 @@
 /**
- * Draws vega-lite charts as SVG on Node. Colours are CSS variables, so one SVG suits light and dark.
- * Text widths are estimated, never measured: the SVG does not depend on installed fonts.
+ * Draws vega-lite charts as SVG on Node. Colours are CSS variables, so one SVG suits light and
+ * dark. Text widths are estimated, never measured: the SVG does not depend on installed fonts.
  */
 import { parse, scale as getScaleType, View } from 'vega';
 import { compile, type Config, type TopLevelSpec } from 'vega-lite';
 import { escapeHtml } from './html.ts';
 
-/** CSS variables of {@link THEME}. Text has a contrast of 4.5 to 1; series differ for the colour-blind. */
+/**
+ * CSS variables of {@link THEME}. Text has a contrast of 4.5 to 1; series differ for the
+ * colour-blind.
+ */
 export const CHART_COLOURS = {
   light:
     '--paper:#fff;--ink:#1c1d1f;--soft:#5d6167;--rule:#e3e3df;--red:#c02626;' +
@@ -111,7 +114,9 @@ export function createLogScale([low, high]: [number, number], range: [number, nu
     .range(range) as Scale;
 }
 
-/** Picks about `most` ticks of a logarithmic scale at the most: as many as fit, the roundest first. */
+/**
+ * Picks about `most` ticks of a logarithmic scale at the most: as many as fit, the roundest first.
+ */
 export function pickLogTicks(scale: Scale, most: number): number[] {
   const ticks = scale.ticks();
   const pick = (leads: readonly number[]): number[] =>

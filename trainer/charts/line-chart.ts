@@ -1,6 +1,6 @@
 /**
- * Curves as a vega-lite chart: a strong line over pale ones, its name beside its end, references across
- * and values under the pointer. Pure.
+ * Curves as a vega-lite chart: a strong line over pale ones, its name beside its end, references
+ * across and values under the pointer. Pure.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import {

@@ -1,6 +1,6 @@
 /**
- * `npm run evaluate`: measures how good models are, each figure beside that of real digits. The table
- * goes to the standard output, progress to the error output.
+ * `npm run evaluate`: measures how good models are, each figure beside that of real digits. The
+ * table goes to the standard output, progress to the error output.
  */
 import { Command, Option } from 'commander';
 import {

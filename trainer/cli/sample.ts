@@ -1,6 +1,6 @@
 /**
- * `npm run sample`: draws offline, with the worker's sampling law and kernels: a seed gives the bytes
- * of the API.
+ * `npm run sample`: draws offline, with the worker's sampling law and kernels: a seed gives the
+ * bytes of the API.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

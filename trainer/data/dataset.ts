@@ -23,7 +23,9 @@ export interface Dataset {
   readonly classes: readonly string[];
 }
 
-/** A data set that cannot be used. The message names the file, what it has and what was expected. */
+/**
+ * A data set that cannot be used. The message names the file, what it has and what was expected.
+ */
 export class DatasetError extends ExpectedError {
   override name = 'DatasetError' as const;
 }
@@ -46,7 +48,8 @@ export interface LoadWatcher {
  * have another).
  *
  * @param source  Names their source in errors.
- * @throws DatasetError  When there are too many, or one is empty, too long, not printable or repeated.
+ * @throws DatasetError  When there are too many, or one is empty, too long, not printable or
+ *                       repeated.
  */
 export function checkClassNames(names: readonly string[], source: string): string[] {
   const { classes, nameLength } = CLASS_LIMITS;
@@ -73,7 +76,9 @@ export function checkClassNames(names: readonly string[], source: string): strin
   return checked;
 }
 
-/** Hashes images, then labels, by SHA-256: 64 hex digits, the same for the same data of any source. */
+/**
+ * Hashes images, then labels, by SHA-256: 64 hex digits, the same for the same data of any source.
+ */
 export function hashDataset({ images, labels }: Dataset): string {
   return createHash('sha256').update(images).update(labels).digest('hex');
 }

@@ -98,7 +98,9 @@ export function checkLength(
   return count;
 }
 
-/** File names of MNIST. Many copies have a dot before "idx", as the original site's archives had. */
+/**
+ * File names of MNIST. Many copies have a dot before "idx", as the original site's archives had.
+ */
 const FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx1)-ubyte(?:\.gz)?$/;
 
 /** A name for each label, one a line. */
@@ -110,10 +112,10 @@ export function isIdxFileName(name: string): boolean {
 }
 
 /**
- * Reads one part of a folder like MNIST's: `<split>-images-idx3-ubyte` (grey, [count, height, width])
- * or `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]), and `<split>-labels-idx1-ubyte`,
- * each plain or `.gz`. The labels that occur become the classes. The lines of `classes.txt` name
- * them, or else their numbers in the file.
+ * Reads one part of a folder like MNIST's: `<split>-images-idx3-ubyte` (grey, [count, height,
+ * width]) or `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]), and
+ * `<split>-labels-idx1-ubyte`, each plain or `.gz`. The labels that occur become the classes. The
+ * lines of `classes.txt` name them, or else their numbers in the file.
  *
  * @throws DatasetError  When a file is missing, unreadable or malformed, the counts differ, or a
  *                       label has no line in `classes.txt`.

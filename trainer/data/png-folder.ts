@@ -10,8 +10,8 @@ import { decodePngPicture, parsePngHeader, PNG_HEADER_BYTES } from './png-pictur
 /** All pictures as RGB: 87,381 of 64 x 64, or 456,520 of 28 x 28. */
 const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
 /**
- * A picture of 64 x 64 has 32 KB at most, uncompressed; the rest is for metadata. Deflate inflates a
- * hostile file to at most 1,032 times this.
+ * A picture of 64 x 64 has 32 KB at most, uncompressed; the rest is for metadata. Deflate inflates
+ * a hostile file to at most 1,032 times this.
  */
 const MAX_FILE_BYTES = 1024 * 1024;
 /** Files that a message names. */
@@ -30,10 +30,10 @@ interface Listing {
 }
 
 /**
- * Reads a folder of PNG files. Each subfolder with pictures is a class, named after it, in the order
- * of the names: numerical when all are numbers, else by character codes. Hidden files are ignored;
- * other files, and folders further down, are passed over with a note. The set is grey when no
- * picture has a coloured pixel, else RGB.
+ * Reads a folder of PNG files. Each subfolder with pictures is a class, named after it, in the
+ * order of the names: numerical when all are numbers, else by character codes. Hidden files are
+ * ignored; other files, and folders further down, are passed over with a note. The set is grey when
+ * no picture has a coloured pixel, else RGB.
  *
  * @param folder  Exists.
  * @throws DatasetError  When there are no pictures, or some are unreadable, of another size, or too
@@ -134,7 +134,9 @@ async function listPictures(folder: string): Promise<Listing> {
   };
 }
 
-/** Lists a folder's visible content by kind, in the order of character codes: the same everywhere. */
+/**
+ * Lists a folder's visible content by kind, in the order of character codes: the same everywhere.
+ */
 async function listFolder(
   folder: string,
 ): Promise<{ pngs: string[]; folders: string[]; others: string[] }> {

@@ -1,6 +1,6 @@
 /**
- * Decodes PNG files of every kind to 8-bit RGB: grey, RGB or palette, with or without alpha, 1 to 16
- * bits. Pure.
+ * Decodes PNG files of every kind to 8-bit RGB: grey, RGB or palette, with or without alpha, 1 to
+ * 16 bits. Pure.
  */
 import { decode, type DecodedPng } from 'fast-png';
 

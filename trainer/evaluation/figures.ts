@@ -1,6 +1,6 @@
 /**
- * Computes all figures of a set of samples against real digits. The floor passes real digits through
- * the same computation.
+ * Computes all figures of a set of samples against real digits. The floor passes real digits
+ * through the same computation.
  */
 import { decodePixels } from '../../shared/picture/pixels.ts';
 import { deriveKey } from '../../shared/model/random.ts';
@@ -37,7 +37,10 @@ import { PURPOSES, type Protocol } from './protocol.ts';
 import type { SampleSet } from './samples/sample-set.ts';
 import { drawSubset } from './subset.ts';
 
-/** The figures of a set; null for one that the set cannot have. Named and printed by figure-table.ts. */
+/**
+ * The figures of a set; null for one that the set cannot have. Named and printed by
+ * figure-table.ts.
+ */
 export interface Figures extends PrecisionRecall, DensityCoverage {
   readonly frechetDistance: number;
   readonly kernelDistance: KernelDistance;
@@ -155,7 +158,9 @@ function toPixelPoints(images: Uint8Array): Points {
   return createPoints(decodePixels(images, [0, 1]), SIDE * SIDE);
 }
 
-/** Measures how far some images of a set are from the nearest training digit. @param own  See above. */
+/**
+ * Measures how far some images of a set are from the nearest training digit. @param own  See above.
+ */
 function measureNearest(
   { protocol, training, seed }: Measure,
   purpose: number,
@@ -171,7 +176,9 @@ function measureNearest(
   );
 }
 
-/** Averages over fresh networks. @returns  Null when there are to be none, or none can be trained. */
+/**
+ * Averages over fresh networks. @returns  Null when there are to be none, or none can be trained.
+ */
 async function averageAccuracyScores(
   { protocol: { freshNetworks }, seed, against, canTrain, onStage }: Measure,
   { count, images, labels }: SampleSet,

@@ -1,7 +1,7 @@
 /**
- * The floor: the figures of real training digits in the place of samples. It depends on the protocol,
- * the seed, the number of digits, the data, the classifier and the backend alone, so it is kept in a
- * file named after a hash of these.
+ * The floor: the figures of real training digits in the place of samples. It depends on the
+ * protocol, the seed, the number of digits, the data, the classifier and the backend alone, so it
+ * is kept in a file named after a hash of these.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -59,8 +59,9 @@ export async function computeFloor(
   const figures = await computeFigures(measure, reference, pickDigits(training, indices), indices);
   return {
     ...figures,
-    // The classifier has learned the training digits; samples can only reach its accuracy on unseen ones. It has
-    // learned most validation digits too, which makes this a little too high, and the report says so.
+    // The classifier has learned the training digits; samples can only reach its accuracy on unseen
+    // ones. It has learned most validation digits too, which makes this a little too high, and the
+    // report says so.
     classAccuracy: computeClassAccuracy(against.labels, reference.scores.predictions, CLASSES),
   };
 }

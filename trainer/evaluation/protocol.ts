@@ -7,7 +7,9 @@
 export interface Protocol {
   /** Rises whenever the computation of a figure changes. */
   readonly version: number;
-  /** Subsets of the kernel distance. Features are scaled to a mean square of 1 over the real digits. */
+  /**
+   * Subsets of the kernel distance. Features are scaled to a mean square of 1 over the real digits.
+   */
   readonly kernelSubsets: number;
   readonly kernelSubsetSize: number;
   /** k of precision and recall. */
@@ -41,7 +43,10 @@ export const QUICK_PROTOCOL: Protocol = {
 
 export const DEFAULT_SAMPLES = 10_000;
 export const QUICK_SAMPLES = 2000;
-/** A covariance needs more samples than features; the floor has no more than MNIST's training digits. */
+/**
+ * A covariance needs more samples than features; the floor has no more than MNIST's training
+ * digits.
+ */
 export const SAMPLES_LIMITS = { min: 200, max: 60_000 } as const;
 
 /** The real digits that samples are compared with. */

@@ -87,8 +87,8 @@ export function renderQuestionChart(chart: QuestionChart): Promise<string> {
 }
 
 /**
- * Averages seeds point by point: geometrically on a logarithmic scale. Points of different seeds may
- * have different seconds, so both coordinates are averaged.
+ * Averages seeds point by point: geometrically on a logarithmic scale. Points of different seeds
+ * may have different seconds, so both coordinates are averaged.
  */
 function averageSeeds(seeds: readonly (readonly Point[])[], scale: LineChart['scale']): Point[] {
   const count = Math.min(...seeds.map((points) => points.length));

@@ -198,7 +198,8 @@ describe('validation digits', () => {
       training,
       Uint32Array.from({ length: 300 }, (_, i) => 2 * i + 1),
     );
-    // All that are left: in another order than the floor's, which only the last bits of sums depend on.
+    // All that are left: in another order than the floor's, which only the last bits of sums depend
+    // on.
     const floor = await computeFloor(split, reference, 300);
     const direct = await computeFigures(split, reference, {
       count: 300,

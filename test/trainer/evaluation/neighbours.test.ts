@@ -68,7 +68,8 @@ describe('neighbourhoods', () => {
     expect(computePrecisionRecall(points, points, 3)).toEqual({ precision: 1, recall: 1 });
     const { density, coverage } = computeDensityCoverage(points, points, 5);
     expect(coverage).toBe(1);
-    // Each neighbourhood holds the point itself and four of its five neighbours; the fifth is its bound, give or take rounding.
+    // Each neighbourhood holds the point itself and four of its five neighbours; the fifth is its
+    // bound, give or take rounding.
     expect(density).toBeGreaterThanOrEqual(1);
     expect(density).toBeLessThanOrEqual(1.2);
   });

@@ -130,7 +130,8 @@ describe('sharpness', () => {
   });
 
   it('is the mean square of the steps from pixel to pixel, within a picture only', () => {
-    // 2 x 2, twice: the steps are 255 right, 255 right, 0 down, 0 down; then none, though the pictures differ.
+    // 2 x 2, twice: the steps are 255 right, 255 right, 0 down, 0 down; then none, though the
+    // pictures differ.
     const images = Uint8Array.of(0, 255, 0, 255, 100, 100, 100, 100);
     expect(computeGradientEnergy(images, 2)).toBeCloseTo(2 / 8, 12);
   });

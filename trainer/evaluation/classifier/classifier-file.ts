@@ -1,6 +1,6 @@
 /**
- * The classifier that ships with the repository, and its hash. Figures can be compared only when the
- * same classifier made them.
+ * The classifier that ships with the repository, and its hash. Figures can be compared only when
+ * the same classifier made them.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';

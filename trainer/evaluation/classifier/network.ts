@@ -27,7 +27,9 @@ export interface ClassifierConfig {
   readonly classes: number;
 }
 
-/** The evaluation's classifier: 3.1 million multiply-accumulates an image, below 1 MB of weights. */
+/**
+ * The evaluation's classifier: 3.1 million multiply-accumulates an image, below 1 MB of weights.
+ */
 export const CLASSIFIER_CONFIG: ClassifierConfig = {
   side: 28,
   convolutions: [

@@ -1,6 +1,6 @@
 /**
- * Metrics by class: whether samples show the digit that was requested, how often each digit comes, and how different the
- * digits of a class are.
+ * Metrics by class: whether samples show the digit that was requested, how often each digit comes,
+ * and how different the digits of a class are.
  */
 import { computeSquaredDistance, getPoint, type Points } from './points.ts';
 
@@ -38,7 +38,8 @@ export function computeClassAccuracy(
 }
 
 /**
- * Computes the Kullback-Leibler divergence of the classes' frequencies from the uniform distribution.
+ * Computes the Kullback-Leibler divergence of the classes' frequencies from the uniform
+ * distribution.
  *
  * @param labels  At least one, each below `classes`.
  * @returns       In nats: 0 for equal frequencies, log(classes) when one class takes all.
@@ -88,11 +89,13 @@ export function computeClassSpreads(
 }
 
 /**
- * Computes diversity within classes: the mean over classes of the samples' spread over the real spread.
+ * Computes diversity within classes: the mean over classes of the samples' spread over the real
+ * spread.
  *
  * @param samples  From {@link computeClassSpreads}.
  * @param real     From the same; every class has at least two different points.
- * @returns        1 when as diverse as real digits, 0 when each class is one picture. Leaves out classes of fewer than
+ * @returns        1 when as diverse as real digits, 0 when each class is one picture. Leaves out
+ *                 classes of fewer than
  *                 two samples: the class balance shows those. NaN when all are left out.
  */
 export function computeDiversity(samples: Float64Array, real: Float64Array): number {

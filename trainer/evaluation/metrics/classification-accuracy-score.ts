@@ -1,6 +1,6 @@
 /**
- * The classification accuracy score (Ravuri and Vinyals 2019, arXiv 1905.10887): a fresh network learns from samples
- * alone and is tested on real digits. It cannot learn what the samples lack.
+ * The classification accuracy score (Ravuri and Vinyals 2019, arXiv 1905.10887): a fresh network
+ * learns from samples alone and is tested on real digits. It cannot learn what the samples lack.
  */
 import type { RandomKey } from '../../../shared/model/random.ts';
 import type { Dataset } from '../../data/dataset.ts';

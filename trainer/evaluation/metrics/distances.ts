@@ -7,9 +7,9 @@ import { drawSubset } from '../subset.ts';
 import { gatherPoints, getPoint, visitProducts, type Points } from './points.ts';
 
 /**
- * Computes the Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between Gaussians fitted to the sets
- * (Heusel et al. 2017, arXiv 1706.08500; here a classifier of digits takes the place of Inception). Small sets
- * bias it upwards (arXiv 1911.07023): compare equal counts only.
+ * Computes the Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between Gaussians
+ * fitted to the sets (Heusel et al. 2017, arXiv 1706.08500; here a classifier of digits takes the
+ * place of Inception). Small sets bias it upwards (arXiv 1911.07023): compare equal counts only.
  *
  * @param a  At least two points; more than their dimension for a covariance of full rank.
  * @returns  >= 0 up to rounding.
@@ -23,8 +23,8 @@ export function computeFrechetDistance(a: Points, b: Points): number {
   }
   const [first, second] = [fitGaussian(a), fitGaussian(b)];
   const shift = first.mean.reduce((sum, m, k) => sum + (m - (second.mean[k] as number)) ** 2, 0);
-  // The eigenvalues of C1^(1/2) C2 C1^(1/2) are those of C1 C2. This product is symmetric, so covariances without
-  // full rank, such as those of a collapsed generator, need no special case.
+  // The eigenvalues of C1^(1/2) C2 C1^(1/2) are those of C1 C2. This product is symmetric, so
+  // covariances without full rank, such as those of a collapsed generator, need no special case.
   const root = computeRoot(first.covariance);
   const inner = root.mmul(second.covariance).mmul(root);
   const { realEigenvalues } = new EigenvalueDecomposition(inner, { assumeSymmetric: true });
@@ -52,7 +52,10 @@ function fitGaussian(points: Points): { mean: Float64Array; covariance: Matrix }
   };
 }
 
-/** Computes the symmetric root of a symmetric matrix. Eigenvalues that rounding made negative count as 0. */
+/**
+ * Computes the symmetric root of a symmetric matrix. Eigenvalues that rounding made negative count
+ * as 0.
+ */
 function computeRoot(matrix: Matrix): Matrix {
   const { eigenvectorMatrix: vectors, realEigenvalues } = new EigenvalueDecomposition(matrix, {
     assumeSymmetric: true,
@@ -65,7 +68,10 @@ function computeRoot(matrix: Matrix): Matrix {
 export interface KernelDistance {
   /** Unbiased: about 0 for one distribution, and sometimes below it. */
   readonly mean: number;
-  /** Of the mean: the subsets' standard deviation over the root of their number. A little low, as subsets overlap. */
+  /**
+   * Of the mean: the subsets' standard deviation over the root of their number. A little low, as
+   * subsets overlap.
+   */
   readonly standardError: number;
 }
 
@@ -73,7 +79,10 @@ export interface KernelDistance {
 export interface KernelDistanceOptions {
   /** At least 2. */
   readonly subsets: number;
-  /** Points of either set in a subset, drawn without replacement, at least 2. A smaller set is taken whole. */
+  /**
+   * Points of either set in a subset, drawn without replacement, at least 2. A smaller set is taken
+   * whole.
+   */
   readonly subsetSize: number;
   readonly key: RandomKey;
   /** Streams of the key: one for each set. */
@@ -81,8 +90,8 @@ export interface KernelDistanceOptions {
 }
 
 /**
- * Computes the kernel distance KID (Bińkowski et al. 2018, arXiv 1801.01401): the unbiased squared maximum mean
- * discrepancy (MMD) with the kernel (x.y / d + 1)^3, as the mean over subsets.
+ * Computes the kernel distance KID (Bińkowski et al. 2018, arXiv 1801.01401): the unbiased squared
+ * maximum mean discrepancy (MMD) with the kernel (x.y / d + 1)^3, as the mean over subsets.
  *
  * @throws RangeError  When the dimensions differ.
  */
@@ -109,7 +118,10 @@ function computeSquaredMmd(x: Points, y: Points): number {
   return within(x) + within(y) - (2 * sumKernel(x, y)) / (x.count * y.count);
 }
 
-/** Sums the kernel over all pairs. A point of one set is not paired with itself: that makes the estimate unbiased. */
+/**
+ * Sums the kernel over all pairs. A point of one set is not paired with itself: that makes the
+ * estimate unbiased.
+ */
 function sumKernel(a: Points, b: Points): number {
   let sum = 0;
   visitProducts(a, b, (row, products) => {

@@ -1,6 +1,6 @@
 /**
- * Metrics of the manifold that a set of points stands for: the union of balls around its points, each as wide as the
- * distance to the point's k-th nearest neighbour.
+ * Metrics of the manifold that a set of points stands for: the union of balls around its points,
+ * each as wide as the distance to the point's k-th nearest neighbour.
  */
 import { visitSquaredDistances, type Points } from './points.ts';
 
@@ -8,13 +8,16 @@ import { visitSquaredDistances, type Points } from './points.ts';
 export interface PrecisionRecall {
   /** The part of the samples within reach of a real point's k-th neighbour: are samples real? */
   readonly precision: number;
-  /** The part of the real points within reach of a sample's k-th neighbour: is everything real covered? */
+  /**
+   * The part of the real points within reach of a sample's k-th neighbour: is everything real
+   * covered?
+   */
   readonly recall: number;
 }
 
 /**
- * Computes precision and recall: Kynkäänniemi et al. 2019 (arXiv 1904.06991). A point at exactly the radius is inside,
- * as in the paper's formula 1.
+ * Computes precision and recall: Kynkäänniemi et al. 2019 (arXiv 1904.06991). A point at exactly
+ * the radius is inside, as in the paper's formula 1.
  *
  * @param k  Which neighbour; the paper's choice is 3.
  * @throws RangeError  When a set has no more than k points.
@@ -46,15 +49,21 @@ export function computePrecisionRecall(real: Points, samples: Points, k: number)
 
 /** How densely samples cover the real points. */
 export interface DensityCoverage {
-  /** Real neighbourhoods that a sample lies in, over k: about 1 for one distribution, without an upper bound. */
+  /**
+   * Real neighbourhoods that a sample lies in, over k: about 1 for one distribution, without an
+   * upper bound.
+   */
   readonly density: number;
-  /** The part of the real points with a sample in their neighbourhood, 0..1; about 1 - 2^-k for one distribution. */
+  /**
+   * The part of the real points with a sample in their neighbourhood, 0..1; about 1 - 2^-k for one
+   * distribution.
+   */
   readonly coverage: number;
 }
 
 /**
- * Computes density and coverage: Naeem et al. 2020 (arXiv 2002.09797). A sample at exactly the radius is outside, as in
- * the authors' program.
+ * Computes density and coverage: Naeem et al. 2020 (arXiv 2002.09797). A sample at exactly the
+ * radius is outside, as in the authors' program.
  *
  * @param k  Which neighbour of a real point bounds its neighbourhood; the paper's choice is 5.
  * @throws RangeError  When there are no more than k real points.

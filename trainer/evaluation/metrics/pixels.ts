@@ -35,11 +35,12 @@ export function computeNearestDistances(
 }
 
 /**
- * Computes memorisation: the samples' mean distance to the nearest training digit over that of unseen digits.
+ * Computes memorisation: the samples' mean distance to the nearest training digit over that of
+ * unseen digits.
  *
- * Measure it with pixels. The classifier learned the training digits, so its features tell them from unseen ones. Pixels
- * favour neither, but a blurred picture is nearer to everything: well below 1 means copies or blur, and sharpness tells
- * which.
+ * Measure it with pixels. The classifier learned the training digits, so its features tell them
+ * from unseen ones. Pixels favour neither, but a blurred picture is nearer to everything: well
+ * below 1 means copies or blur, and sharpness tells which.
  *
  * @returns  1 is ideal, 0 means copies.
  */
@@ -52,8 +53,8 @@ function computeMean(values: Float64Array): number {
 }
 
 /**
- * Computes the mean gradient energy of pictures: the mean of the squared differences between pixels next to each other,
- * right and down, with pixels from 0 to 1.
+ * Computes the mean gradient energy of pictures: the mean of the squared differences between pixels
+ * next to each other, right and down, with pixels from 0 to 1.
  *
  * @param images  Row-major [count, side, side], 0..255; at least one, side at least 2.
  */
@@ -74,7 +75,10 @@ export function computeGradientEnergy(images: Uint8Array, side: number): number 
   return sum / (255 ** 2 * count * 2 * side * (side - 1));
 }
 
-/** Computes sharpness: gradient energy over that of real digits. 1 is ideal, less is blur, more is noise. */
+/**
+ * Computes sharpness: gradient energy over that of real digits. 1 is ideal, less is blur, more is
+ * noise.
+ */
 export function computeSharpness(samples: Uint8Array, real: Uint8Array, side: number): number {
   return computeGradientEnergy(samples, side) / computeGradientEnergy(real, side);
 }

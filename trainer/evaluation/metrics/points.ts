@@ -1,6 +1,6 @@
 /**
- * Sets of points, and the products and distances between two sets. A matrix of 10,000 x 10,000 is never
- * held whole: callers visit its rows.
+ * Sets of points, and the products and distances between two sets. A matrix of 10,000 x 10,000 is
+ * never held whole: callers visit its rows.
  */
 import * as tf from '@tensorflow/tfjs';
 
@@ -16,7 +16,10 @@ export interface Points {
   readonly values: Float32Array;
 }
 
-/** Visits a row: its place in the first set, and a number for each point of the second. Valid until it returns. */
+/**
+ * Visits a row: its place in the first set, and a number for each point of the second. Valid until
+ * it returns.
+ */
 type RowVisitor = (row: number, values: Float32Array) => void;
 
 /**
@@ -86,8 +89,9 @@ export function visitProducts(a: Points, b: Points, visit: RowVisitor): void {
 }
 
 /**
- * Visits the matrix of squared Euclidean distances row by row, as |x|^2 + |y|^2 - 2 x.y, at least 0. Float32
- * makes an error of about 1e-6 |x|^2, so equal points may lie apart. {@link computeSquaredDistance} is exact.
+ * Visits the matrix of squared Euclidean distances row by row, as |x|^2 + |y|^2 - 2 x.y, at least
+ * 0. Float32 makes an error of about 1e-6 |x|^2, so equal points may lie apart. {@link
+ * computeSquaredDistance} is exact.
  */
 export function visitSquaredDistances(a: Points, b: Points, visit: RowVisitor): void {
   const [normsOfA, normsOfB] = [computeSquaredNorms(a), computeSquaredNorms(b)];

@@ -1,6 +1,6 @@
 /**
- * Reads arrays from files of other programs: IDX and NumPy's .npy, plain or gzipped. The length of a
- * file must be what its header says. Pure.
+ * Reads arrays from files of other programs: IDX and NumPy's .npy, plain or gzipped. The length of
+ * a file must be what its header says. Pure.
  */
 import { gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';

@@ -33,8 +33,8 @@ const TOLERANCE = 1e-3;
  * Turns an array into pictures.
  *
  * @param what   Names the file in errors.
- * @param range  What the numbers mean; by default detected from the least and the largest. Bytes are
- *               always 0..255.
+ * @param range  What the numbers mean; by default detected from the least and the largest. Bytes
+ *               are always 0..255.
  * @throws SampleSetError  When shape, type or numbers are not those of digits.
  */
 export function decodeImages(

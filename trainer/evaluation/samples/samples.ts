@@ -157,7 +157,9 @@ export async function readModel(folder: string): Promise<OpenedModel> {
   return { folder, manifest, plan, weights: files.get(WEIGHTS_FILE) as Uint8Array };
 }
 
-/** Draws samples 0 to count - 1 of a seed, with labels from the seed: the bytes that the API serves. */
+/**
+ * Draws samples 0 to count - 1 of a seed, with labels from the seed: the bytes that the API serves.
+ */
 export function drawSamples(model: OpenedModel, seed: string, count: number): OpenedSamples {
   const { folder, manifest, plan, weights } = model;
   const { name, version } = manifest;
@@ -262,7 +264,9 @@ export function nameColumns(models: readonly FoundModel[]): ColumnName[] {
   });
 }
 
-/** Takes the last part of the paths that differs for all: of runs/1/model and runs/2/model, 1 and 2. */
+/**
+ * Takes the last part of the paths that differs for all: of runs/1/model and runs/2/model, 1 and 2.
+ */
 function shortenFolders(folders: readonly string[]): readonly string[] {
   const paths = folders.map((folder) => resolve(folder).split(sep));
   for (let place = 1; place <= Math.min(...paths.map(({ length }) => length)); place++) {

@@ -41,7 +41,10 @@ const MAX_TOOLTIPS = 120;
 const SIZE = { width: 480, height: 250 };
 const MARGIN = { top: 10, right: 74, bottom: 26, left: 50 };
 
-/** Draws the charts of a run as figures of HTML, each with a table. Metrics that were not logged are left out. */
+/**
+ * Draws the charts of a run as figures of HTML, each with a table. Metrics that were not logged are
+ * left out.
+ */
 export async function renderCharts(
   metrics: readonly MetricsLine[],
   config: Partial<TrainingConfig>,
@@ -98,7 +101,8 @@ function planCharts(
         'discriminator that guesses. A low loss does not mean good samples.',
       scale: 'log',
       series: compare(['D', 'discriminatorLoss'], ['G', 'generatorLoss']),
-      // Guessing between two classes costs log 2. A discriminator that judges both kinds pays twice.
+      // Guessing between two classes costs log 2. A discriminator that judges both kinds pays
+      // twice.
       references:
         config.objective?.type === 'relativistic'
           ? [{ value: Math.LN2, label: 'guessing' }]

@@ -25,7 +25,7 @@ h2 { font-size: 1.2rem; margin: 40px 0 8px; }
 h3 { font-size: 1rem; margin: 0; }
 p { margin: 4px 0; }
 code { font: .9em ui-monospace, monospace; color: var(--soft); }
-.kind, .told, .note, .quiet { color: var(--soft); }
+.kind, .facts-line, .note, .quiet { color: var(--soft); }
 .kind { margin: 0; font-size: .875rem; }
 .note { font-size: .875rem; max-width: 70ch; }
 .quiet { margin-top: 16px; font-size: .875rem; }
