@@ -3,7 +3,7 @@
  * does not need it: the repository has a trained one. It learns from MNIST's training digits alone;
  * the last 5,000 of them choose the epoch.
  */
-import { createRequire } from 'node:module';
+import { version_core } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { deriveKey } from '../../shared/model/random.ts';
 import { DatasetError, hashDataset, type Dataset } from '../data/dataset.ts';
@@ -102,7 +102,7 @@ async function train({ data, out, seed, epochs, backend: name }: TrainClassifier
       validation: describeAccuracy(best.right, validation),
       test: describeAccuracy(right, test),
       backend: backend.description,
-      libraries: readVersions(),
+      libraries: { node: process.versions.node, tfjs: version_core },
       tookSeconds: Math.round(secondsSince()),
     });
     console.log(
@@ -135,12 +135,6 @@ function describeAccuracy(right: number, { count: images }: Dataset) {
 
 function showAccuracy(right: number, { count }: Dataset): string {
   return `${((100 * right) / count).toFixed(2)}%`;
-}
-
-function readVersions(): Record<string, string> {
-  const require = createRequire(import.meta.url);
-  const { version } = require('@tensorflow/tfjs-core/package.json') as { version: string };
-  return { node: process.versions.node, tfjs: version };
 }
 
 /** The manifest shows the seed within a command, so it needs no quoting. */

@@ -2,7 +2,7 @@
  * An evaluation from request to report. Everything that can be wrong with the request is checked
  * before the first sample is drawn.
  */
-import { createRequire } from 'node:module';
+import { version_core } from '@tensorflow/tfjs';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
@@ -12,7 +12,7 @@ import {
   loadTrainingDigits,
   MNIST_TRAINING_SHA256,
 } from './digits.ts';
-import { buildRows, type Row, type RowFacts } from './figure-table.ts';
+import { buildRows, type RowFacts } from './figure-table.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
 import {
   computeFloor,
@@ -59,50 +59,10 @@ export interface EvaluatedColumn extends ColumnName {
 }
 
 /** The result, ready for JSON: the same shape for any number of sets. */
-export interface EvaluationReport {
-  /** Rises with every incompatible change. */
-  readonly schema: typeof REPORT_SCHEMA;
-  readonly protocol: Protocol & { readonly quick: boolean };
-  readonly seed: string;
-  /** Samples in each set. */
-  readonly n: number;
-  /** In the order of the request. */
-  readonly columns: readonly EvaluatedColumn[];
-  readonly reference: {
-    readonly split: Split;
-    readonly source: string;
-    readonly count: number;
-    readonly sha256: string;
-  };
-  readonly floor: {
-    readonly source: string;
-    readonly trainingDigits: number;
-    readonly sha256: string;
-    readonly kept: boolean;
-  };
-  readonly classifier: {
-    readonly sha256: string;
-    readonly features: number;
-    /** Features that are above 0 for some real digit. */
-    readonly activeFeatures: number;
-    readonly testAccuracy: number;
-    readonly validationAccuracy: number;
-  };
-  readonly floorFigures: Figures;
-  readonly rows: readonly Row[];
-  readonly notes: readonly string[];
-  readonly environment: {
-    readonly backend: string;
-    readonly node: string;
-    readonly tfjs: string;
-    readonly platform: string;
-  };
-  /** Seconds by stage, and in all. */
-  readonly timings: Readonly<Record<string, number>>;
-}
+export type EvaluationReport = Awaited<ReturnType<typeof evaluate>>;
 
 /** The schema of `--json`. Schema 1 had one set, with `samples` and `figures` at the top. */
-export const REPORT_SCHEMA = 2;
+export const REPORT_SCHEMA = 2 as const;
 
 /** Another number of threads adds in another order, and would train other fresh networks. */
 const THREADS = 2;
@@ -123,7 +83,7 @@ export async function evaluate(
   request: EvaluationRequest,
   onStage: (stage: string) => void,
   now: () => number,
-): Promise<EvaluationReport> {
+) {
   const { seed, data, split = 'test', quick = false } = request;
   const stages = createStageClock(onStage, now);
   const protocol = quick ? QUICK_PROTOCOL : PROTOCOL;
@@ -195,13 +155,16 @@ export async function evaluate(
     const timings = stages.end();
     const features = {
       features: CLASSIFIER_CONFIG.features,
+      /** Features that are above 0 for some real digit. */
       activeFeatures: reference.activeFeatures,
     };
     return {
       schema: REPORT_SCHEMA,
       protocol: { ...protocol, quick },
       seed,
+      /** Samples in each set. */
       n: count,
+      /** In the order of the request. */
       columns,
       reference: {
         split,
@@ -240,9 +203,10 @@ export async function evaluate(
       environment: {
         backend: backend.description,
         node: process.versions.node,
-        tfjs: readTfjsVersion(),
+        tfjs: version_core,
         platform: `${process.platform}-${process.arch}`,
       },
+      /** Seconds by stage, and in all. */
       timings,
     };
   } finally {
@@ -335,9 +299,4 @@ function collectNotes(
 
 function isInverted(images: Uint8Array): boolean {
   return images.reduce((sum, pixel) => sum + pixel, 0) / images.length > 127;
-}
-
-function readTfjsVersion(): string {
-  const require = createRequire(import.meta.url);
-  return (require('@tensorflow/tfjs-core/package.json') as { version: string }).version;
 }

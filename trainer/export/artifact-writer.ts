@@ -2,9 +2,9 @@
  * Writes a trained generator as an artifact folder: a tfjs LayersModel and its manifest. The folder
  * gets its name only after it was read back.
  */
-import { createRequire } from 'node:module';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { version } from '@tensorflow/tfjs';
 import {
   encodeManifest,
   hashBytes,
@@ -24,6 +24,8 @@ import { toWriteError } from '../../storage/files.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { encodeTopology } from './layers-model.ts';
 import { encodeWeights } from './weight-encoder.ts';
+
+const LIBRARIES = { '@tensorflow/tfjs': version.tfjs, node: process.versions.node };
 
 /** What a manifest says besides the network. */
 export interface ArtifactFacts {
@@ -72,7 +74,7 @@ export async function exportArtifact(
       bytes: bytes.length,
       sha256: hashBytes(bytes),
     })),
-    training: { ...training, libraries: { ...(training.libraries ?? readLibraryVersions()) } },
+    training: { ...training, libraries: { ...(training.libraries ?? LIBRARIES) } },
     figures: { ...figures },
   });
   const temporary = `${folder}.tmp`;
@@ -87,17 +89,12 @@ export async function exportArtifact(
     await rm(temporary, { recursive: true, force: true });
     throw toWriteError(folder, cause);
   }
-  const { version } = manifest;
-  const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), { version });
+  const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), {
+    version: manifest.version,
+  });
   const written = await readFile(join(temporary, WEIGHTS_FILE));
   createSampler(parsed, written, instantiateKernels).dispose();
   await rm(folder, { recursive: true, force: true });
   await rename(temporary, folder);
   return manifest;
-}
-
-function readLibraryVersions(): Record<string, string> {
-  const require = createRequire(import.meta.url);
-  const { version } = require('@tensorflow/tfjs/package.json') as { version: string };
-  return { '@tensorflow/tfjs': version, node: process.versions.node };
 }

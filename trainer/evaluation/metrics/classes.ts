@@ -95,8 +95,8 @@ export function computeClassSpreads(
  * @param samples  From {@link computeClassSpreads}.
  * @param real     From the same; every class has at least two different points.
  * @returns        1 when as diverse as real digits, 0 when each class is one picture. Leaves out
- *                 classes of fewer than
- *                 two samples: the class balance shows those. NaN when all are left out.
+ *                 classes of fewer than two samples: the class balance shows those. NaN when all
+ *                 are left out.
  */
 export function computeDiversity(samples: Float64Array, real: Float64Array): number {
   const ratios = Array.from(samples, (spread, label) => spread / (real[label] as number)).filter(
