@@ -114,9 +114,7 @@ export function createLogScale([low, high]: [number, number], range: [number, nu
     .range(range) as Scale;
 }
 
-/**
- * Picks about `most` ticks of a logarithmic scale at the most: as many as fit, the roundest first.
- */
+/** Picks at most `most` ticks of a logarithmic scale: powers of ten, and round numbers between. */
 export function pickLogTicks(scale: Scale, most: number): number[] {
   const ticks = scale.ticks();
   const pick = (leads: readonly number[]): number[] =>
@@ -128,7 +126,7 @@ export function pickLogTicks(scale: Scale, most: number): number[] {
   if (powers.length > most) {
     return powers.filter((_, i) => i % Math.ceil(powers.length / most) === 0);
   }
-  const fitting = [pick([1, 2, 3, 4, 5, 6, 7, 8, 9]), pick([1, 2, 5]), pick([1, 3]), powers].find(
+  const fitting = [pick([1, 2, 5]), pick([1, 3]), powers].find(
     ({ length }) => length >= Math.min(3, most) && length <= most,
   );
   // Over less than a decade, evenly spread numbers are rounder than a logarithm's.

@@ -97,8 +97,8 @@ function planCharts(
       id: 'losses',
       title: 'Losses',
       note:
-        'Discriminator (D) and generator (G), before the step’s updates. Lines across: the loss of a ' +
-        'discriminator that guesses. A low loss does not mean good samples.',
+        'Discriminator (D) and generator (G), before the step’s updates. Lines across: the loss when the ' +
+        'discriminator guesses. A low loss does not mean good samples.',
       scale: 'log',
       series: compare(['D', 'discriminatorLoss'], ['G', 'generatorLoss']),
       // Guessing between two classes costs log 2. A discriminator that judges both kinds pays
