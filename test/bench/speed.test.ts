@@ -84,7 +84,9 @@ describe('the page', () => {
     expect(lines).toContain('| slow | 8.00 (8.00–8.00) | 4.00 | – |  |');
     expect(lines).toContain('| _limit_ | 0.500 | 0.250 |  |  |');
     expect(lines).toContain('Limit: light.');
-    expect(page.replaceAll('\n', ' ')).toContain('2 cores of P, 4 GiB, S; load before 0.25. tool 1.2.');
+    expect(page.replaceAll('\n', ' ')).toContain(
+      '2 cores of P, 4 GiB, S; load before 0.25. tool 1.2.',
+    );
   });
 });
 
