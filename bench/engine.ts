@@ -10,7 +10,7 @@ import { decodeWeights, WEIGHTS_FILE } from '../shared/model/artifact.ts';
 import { createEngine, ENGINE_BATCH } from '../shared/model/engine/engine.ts';
 import { deriveSeedKey, drawLabels, drawLatents, joinInput } from '../shared/model/random.ts';
 import { runGenerator } from '../trainer/gan/networks.ts';
-import { instantiateKernels } from '../trainer/export/kernels.ts';
+import { instantiateKernels } from '../trainer/node-kernels.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { selectBackend, type BackendName } from '../trainer/tensorflow/backend.ts';
 import { encodeOnnx, ONNX_INPUT, ONNX_OUTPUT } from './onnx-model.ts';

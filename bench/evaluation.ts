@@ -9,17 +9,17 @@ import { loadClassifier } from '../trainer/evaluation/classifier/classifier-file
 import { CLASSIFIER_CONFIG } from '../trainer/evaluation/classifier/network.ts';
 import { scoreImages } from '../trainer/evaluation/classifier/scoring.ts';
 import { loadTestDigits } from '../trainer/evaluation/digits.ts';
-import { computeDensityCoverage } from '../trainer/evaluation/metrics/density-coverage.ts';
-import { computeFrechetDistance } from '../trainer/evaluation/metrics/frechet-distance.ts';
-import { computeKernelDistance } from '../trainer/evaluation/metrics/kernel-distance.ts';
+import { computeDensityCoverage } from '../trainer/evaluation/metrics/neighbours.ts';
+import { computeFrechetDistance } from '../trainer/evaluation/metrics/distances.ts';
+import { computeKernelDistance } from '../trainer/evaluation/metrics/distances.ts';
 import {
   computeMeanSquare,
   createPoints,
   scalePoints,
   type Points,
 } from '../trainer/evaluation/metrics/points.ts';
-import { computePrecisionRecall } from '../trainer/evaluation/metrics/precision-recall.ts';
-import { drawSamples, readModel } from '../trainer/evaluation/samples/open-samples.ts';
+import { computePrecisionRecall } from '../trainer/evaluation/metrics/neighbours.ts';
+import { drawSamples, readModel } from '../trainer/evaluation/samples/samples.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { runCommand } from '../trainer/tensorflow/setup/command.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';

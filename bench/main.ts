@@ -110,7 +110,7 @@ async function writePage(): Promise<void> {
   }
   const plotOf = ({ id }: BenchTable): string => `speed/${id}.svg`;
   for (const table of records.flatMap(({ tables }) => tables)) {
-    await save(plotOf(table), renderSpeedPlot(table));
+    await save(plotOf(table), await renderSpeedPlot(table));
   }
   await save('speed.md', renderSpeedPage(records, plotOf));
   console.log('\ndocs/speed.md is written.');

@@ -11,7 +11,7 @@ import { encode } from 'fast-png';
 import { WEIGHTS_FILE } from '../shared/model/artifact.ts';
 import { createSampler } from '../shared/model/sampler.ts';
 import { buildSheet, chooseCols, encodePng, type Picture } from '../shared/picture/sheet.ts';
-import { instantiateKernels, pngEncoder } from '../trainer/export/kernels.ts';
+import { instantiateKernels, pngEncoder } from '../trainer/node-kernels.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { preparePython } from './python-environment.ts';
 import { takeSpread, type BenchRecord, type BenchTable, type Spread } from './record.ts';

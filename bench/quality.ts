@@ -12,7 +12,7 @@ import { encodeManifest, MANIFEST_FILE } from '../shared/model/artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../test/support/hosts/workerd.ts';
 import { WEIGHT_BYTES } from '../shared/model/weight-encoding.ts';
 import { parseSeed, parseWhole } from '../trainer/cli/arguments.ts';
-import { nameColumns } from '../trainer/evaluation/columns.ts';
+import { nameColumns } from '../trainer/evaluation/samples/samples.ts';
 import { evaluate } from '../trainer/evaluation/evaluation.ts';
 import { SAMPLES_LIMITS, SPLITS, type Split } from '../trainer/evaluation/protocol.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -121,7 +121,7 @@ async function run(flags: QualityFlags): Promise<void> {
   const page = renderPage(report, `${basename(flags.out)}.svg`);
   await mkdir(dirname(resolve(flags.out)), { recursive: true });
   await writeAtomically(`${flags.out}.json`, `${JSON.stringify(report, null, 2)}\n`);
-  await writeAtomically(`${flags.out}.svg`, renderPlot(report));
+  await writeAtomically(`${flags.out}.svg`, await renderPlot(report));
   await writeAtomically(`${flags.out}.md`, page);
   console.log(page);
 }

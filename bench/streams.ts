@@ -10,7 +10,7 @@ import { decodeWeights, WEIGHTS_FILE } from '../shared/model/artifact.ts';
 import { createEngine, ENGINE_BATCH } from '../shared/model/engine/engine.ts';
 import { createSampler } from '../shared/model/sampler.ts';
 import { startNodeServer } from '../test/support/hosts/node-server.ts';
-import { instantiateKernels } from '../trainer/export/kernels.ts';
+import { instantiateKernels } from '../trainer/node-kernels.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { formatItems } from '../worker/formats/digits.ts';
 import { startEdge } from './edge-runtime.ts';

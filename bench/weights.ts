@@ -23,7 +23,7 @@ import { createSampler } from '../shared/model/sampler.ts';
 import { WEIGHT_DTYPES } from '../shared/model/weight-encoding.ts';
 import { buildFixture, type Fixture } from '../test/support/models/fixture-artifact.ts';
 import { putArtifact, startWorker } from '../test/support/hosts/workerd.ts';
-import { instantiateKernels } from '../trainer/export/kernels.ts';
+import { instantiateKernels } from '../trainer/node-kernels.ts';
 import { joinArrays } from '../trainer/gan/network-state.ts';
 import { computePixelDifference } from '../trainer/export/pixel-difference.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';

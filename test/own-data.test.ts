@@ -23,7 +23,7 @@ import { loadDataFolder } from '../trainer/data/data-folder.ts';
 import { hashDataset } from '../trainer/data/dataset.ts';
 import { encodeIdx } from '../trainer/data/idx.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { exportArtifact } from '../trainer/export/export.ts';
+import { exportArtifact } from '../trainer/export/artifact-writer.ts';
 import { PRESETS, type PresetName, type TrainingConfig } from '../trainer/gan/preset.ts';
 import { createRunFolder, locate, saveProgressGif } from '../trainer/run/run-folder.ts';
 import { planRun } from '../trainer/run/run-plan.ts';

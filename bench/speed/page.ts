@@ -1,19 +1,15 @@
 /**
- * docs/speed.md out of what the benchmarks found. Pure.
+ * Renders docs/speed.md from the benchmarks' records. Pure.
  */
 import { formatFigure, type BenchRecord, type BenchTable, type Spread } from '../record.ts';
 
-/** Cells of a summary's line. */
-interface Best {
-  readonly subject: string;
-  readonly spread: Spread;
-}
+const ABSENT = '–';
 
 /**
- * Writes the page.
+ * Renders the page.
  *
- * @param records  In the order to show them; at least one.
- * @param plotOf   The picture's path of a table, relative to the page.
+ * @param records  In the order of the page; at least one.
+ * @param plotOf   Returns the path of a table's picture, relative to the page.
  */
 export function renderSpeedPage(
   records: readonly BenchRecord[],
@@ -24,9 +20,17 @@ export function renderSpeedPage(
     '',
     '<!-- Written by `npm run bench`: change it there. -->',
     '',
-    'Medians, with the least and the largest of all runs in brackets. In each table all took turns on the same machine; ratios are of medians.',
-    'A limit is what cannot be passed here, computed or measured as its table says. `npm run bench` measures it again;',
-    'the figures themselves lie in [bench/results](../bench/results).',
+    ...wrap(
+      'This page is for readers who want to know how fast digitmint is, beside other software and ' +
+        'beside the limits of the machine.',
+    ),
+    '',
+    ...wrap(
+      'Figures are medians; brackets hold the least and the largest of all runs. The subjects of a ' +
+        'table took turns on one machine. Ratios compare medians. A limit cannot be passed on that ' +
+        'machine; its table says how it was computed or measured. `npm run bench` measures ' +
+        'everything again. The raw figures are in [bench/results](../bench/results).',
+    ),
     '',
     '## In short',
     '',
@@ -44,7 +48,7 @@ function renderSummary(records: readonly BenchRecord[]): string[] {
       table.cases.flatMap((name, column) => {
         const ours = table.rows.filter(({ isOurs }) => isOurs);
         const own = ours[0]?.values[column] ?? null;
-        // Of tables that only show how several of ours go, the summary tells nothing new.
+        // A table of several of ours compares nothing, so it has no line here.
         if (own === null || ours.length > 1) {
           return [];
         }
@@ -73,7 +77,7 @@ function renderSummary(records: readonly BenchRecord[]): string[] {
   ];
 }
 
-function findBest({ rows, better }: BenchTable, column: number): Best | null {
+function findBest({ rows, better }: BenchTable, column: number) {
   const others = rows.flatMap(({ subject, isOurs, values }) => {
     const spread = values[column] ?? null;
     return isOurs || spread === null ? [] : [{ subject, spread }];
@@ -101,35 +105,40 @@ function renderRecord(
   plotOf: (table: BenchTable) => string,
 ): string[] {
   const { processor, cores, memoryGiB, system, loadBefore } = machine;
-  const told = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const tools = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return [
     ...tables.flatMap((table) => renderTable(table, plotOf(table))),
-    `<sub>\`npm run bench -- ${suite}\`, ${measuredAt.slice(0, 10)}: ${cores} cores of ${processor}, ${memoryGiB} GiB, ${system}; load before ${loadBefore.toFixed(2)}. ${told.join('; ')}.</sub>`,
+    ...wrap(
+      `<sub>\`npm run bench -- ${suite}\`, ${measuredAt.slice(0, 10)}: ${cores} cores of ${processor}, ` +
+        `${memoryGiB} GiB, ${system}; load before ${loadBefore.toFixed(2)}. ${tools.join('; ')}.</sub>`,
+    ),
     '',
   ];
 }
 
 function renderTable(table: BenchTable, plot: string): string[] {
   const { title, unit, better, cases, rows, limit, notes, goals } = table;
-  const ours = rows.find(({ isOurs }) => isOurs);
-  const isCompared = rows.filter(({ isOurs }) => isOurs).length === 1 && rows.length > 1;
-  const cells = rows.map(({ subject, isOurs, values }) => [
-    isOurs ? `**${subject}**` : subject,
-    ...values.flatMap((spread, i) => {
-      const own = ours?.values[i] ?? null;
-      const ratio = spread === null || own === null ? '' : formatFigure(spread.median / own.median);
-      return [describeSpread(spread), ...(isCompared ? [isOurs ? '1' : ratio] : [])];
-    }),
-  ]);
+  const ours = rows.filter(({ isOurs }) => isOurs);
+  const isCompared = ours.length === 1 && rows.length > 1;
+  /** A cell for each case, and its ratio to ours where subjects are compared. */
+  const toCells = (values: readonly (Spread | number | null)[]): string[] =>
+    values.flatMap((value, i) => {
+      const median = typeof value === 'number' ? value : (value?.median ?? null);
+      const own = ours[0]?.values[i] ?? null;
+      const ratio = median === null || own === null ? '' : formatFigure(median / own.median);
+      const text = typeof value === 'number' ? formatFigure(value) : describeSpread(value);
+      return isCompared ? [text, ratio] : [text];
+    });
+  const hide = (cells: readonly string[]): string[] =>
+    cells.map((cell) => (cell === ABSENT ? '' : cell));
+  const lines = rows.map(({ subject, isOurs, values }) => {
+    const cells = toCells(values);
+    // The ratio of ours to itself is exactly 1.
+    const shown = isOurs && isCompared ? cells.map((cell, i) => (i % 2 === 1 ? '1' : cell)) : cells;
+    return [isOurs ? `**${subject}**` : subject, ...shown];
+  });
   const heads = ['', ...cases.flatMap((name) => (isCompared ? [name, 'ratio'] : [name]))];
-  const extra = (name: string, values: readonly (number | null)[]): string[] => [
-    name,
-    ...values.flatMap((value, i) => {
-      const own = ours?.values[i] ?? null;
-      const ratio = value === null || own === null ? '' : formatFigure(value / own.median);
-      return [value === null ? '' : formatFigure(value), ...(isCompared ? [ratio] : [])];
-    }),
-  ];
+  const limitNote = limit === null ? '' : `Limit: ${limit.what}.`;
   return [
     `## ${title}`,
     '',
@@ -137,20 +146,18 @@ function renderTable(table: BenchTable, plot: string): string[] {
     '',
     toLine(heads),
     toLine(heads.map((_, i) => (i === 0 ? '---' : '--:'))),
-    ...cells.map(toLine),
-    ...(limit === null ? [] : [toLine(extra('_limit_', limit.values))]),
-    ...(goals === null ? [] : [toLine(extra('_to reach_', goals))]),
+    ...lines.map(toLine),
+    ...(limit === null ? [] : [toLine(['_limit_', ...hide(toCells(limit.values))])]),
+    ...(goals === null ? [] : [toLine(['_to reach_', ...hide(toCells(goals))])]),
     '',
-    `${unit}, ${better} is better.`,
-    ...notes,
-    ...(limit === null ? [] : [`Limit: ${limit.what}.`]),
+    ...[`${unit}, ${better} is better.`, ...notes, limitNote].flatMap(wrap),
     '',
   ];
 }
 
 function describeSpread(spread: Spread | null): string {
   if (spread === null) {
-    return '–';
+    return ABSENT;
   }
   const { runs, min, median, max } = spread;
   return runs === 1
@@ -162,7 +169,7 @@ function withUnit(value: number, { unit }: BenchTable): string {
   return unit === '/s' ? `${formatFigure(value)}/s` : `${formatFigure(value)} ${unit}`;
 }
 
-/** As GitHub makes them of headings. */
+/** Makes the anchor that GitHub gives a heading. */
 function toAnchor(title: string): string {
   return title
     .toLowerCase()
@@ -172,4 +179,9 @@ function toAnchor(title: string): string {
 
 function toLine(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`;
+}
+
+/** Breaks prose into lines of at most 100 columns. */
+function wrap(text: string): string[] {
+  return (text.match(/.{1,100}(?=\s|$)|\S+/g) ?? []).map((line) => line.trim());
 }

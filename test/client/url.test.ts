@@ -27,7 +27,7 @@ import {
   type MorphFormat,
 } from '../../shared/contract/morph-query.ts';
 import type { ParameterSet } from '../../shared/contract/parameters.ts';
-import { pngEncoder } from '../../trainer/export/kernels.ts';
+import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
 import type { ModelFiles } from '../../worker/models/model-files.ts';

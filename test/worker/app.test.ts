@@ -4,7 +4,7 @@
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
 import { planGenerator } from '../../shared/model/generator.ts';
-import { pngEncoder } from '../../trainer/export/kernels.ts';
+import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
 import type { ModelFiles } from '../../worker/models/model-files.ts';

@@ -7,7 +7,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../shared/contract/answers.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
-import { pngEncoder } from '../../trainer/export/kernels.ts';
+import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
 import type { GeneratorSource, ModelChoice } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';

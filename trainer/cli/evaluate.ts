@@ -1,6 +1,6 @@
 /**
- * `npm run evaluate`: says how good models are, each figure beside what real digits get. The table goes to the output,
- * progress to the error output.
+ * `npm run evaluate`: measures how good models are, each figure beside that of real digits. The
+ * table goes to the standard output, progress to the error output.
  */
 import { Command, Option } from 'commander';
 import {
@@ -9,9 +9,9 @@ import {
   type EvaluationReport,
   type EvaluationRequest,
 } from '../evaluation/evaluation.ts';
+import { formatTable } from '../evaluation/figure-table.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
 import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
-import { formatTable } from '../evaluation/table.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { parseSeed, parseWhole } from './arguments.ts';
@@ -76,40 +76,41 @@ export function buildEvaluateCommand(): Command {
     .action(run);
 }
 
-/** What commander calls for each --model. */
-function collectFolders(folder: string, earlier: readonly string[] | undefined): readonly string[] {
-  return [...(earlier ?? []), folder];
+/** Collects each `--model`. */
+function collectFolders(folder: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, folder];
 }
 
-async function run({ json, model, ...flags }: EvaluateFlags): Promise<void> {
-  const request = { ...flags, ...(model === undefined ? {} : { models: model }) };
-  checkFlags(request);
-  const progress = createProgress(process.stderr);
-  let report: EvaluationReport;
-  try {
-    report = await evaluate(request, progress.show, () => performance.now());
-  } finally {
-    progress.end();
-  }
-  console.log(json === true ? JSON.stringify(report, null, 2) : describeReport(report));
-}
-
-function checkFlags({ models, samples, labels, range }: EvaluationRequest): void {
+async function run({ json, model: models, ...flags }: EvaluateFlags): Promise<void> {
+  const { samples, labels, range } = flags;
   if ((models === undefined) === (samples === undefined)) {
     throw new SampleSetError('expected either --model <folder>, once or more, or --samples <file>');
   }
-  const given = [
-    labels === undefined ? '' : '--labels',
-    range === undefined ? '' : '--range',
-  ].filter((flag) => flag !== '');
+  const given = Object.entries({ '--labels': labels, '--range': range }).flatMap(([flag, value]) =>
+    value === undefined ? [] : flag,
+  );
   if (models !== undefined && given.length > 0) {
     throw new SampleSetError(
       `${given.join(' and ')}: only for --samples; a model's labels come from its seed`,
     );
   }
+  const { isTTY } = process.stderr;
+  // Stages overwrite each other on a terminal and get a line each elsewhere.
+  const showStage = (stage: string): void =>
+    void process.stderr.write(isTTY ? `\r\x1b[K${stage}…` : `${stage}…\n`);
+  const request = { ...flags, ...(models === undefined ? {} : { models }) };
+  let report: EvaluationReport;
+  try {
+    report = await evaluate(request, showStage, () => performance.now());
+  } finally {
+    if (isTTY) {
+      process.stderr.write('\r\x1b[K');
+    }
+  }
+  console.log(json === true ? JSON.stringify(report, null, 2) : describeReport(report));
 }
 
-/** The report as text: what was measured, the table, notes. */
+/** Formats a report as text: what was measured, the table, notes. */
 export function describeReport({
   columns,
   n,
@@ -150,11 +151,11 @@ export function describeReport({
   ].join('\n');
 }
 
-/** One set in a line, or more with a line each. */
+/** Describes one set in a line, or several with a line each. */
 function describeSamples(n: number, columns: readonly EvaluatedColumn[]): [string, string][] {
   const count = n.toLocaleString('en');
-  const [first] = columns;
-  if (columns.length === 1 && first !== undefined) {
+  const [first, second] = columns;
+  if (first !== undefined && second === undefined) {
     return [['samples', `${count}: ${first.samples.source}`]];
   }
   return [
@@ -164,20 +165,8 @@ function describeSamples(n: number, columns: readonly EvaluatedColumn[]): [strin
 }
 
 function describeModel(facts: EvaluatedColumn['samples']): string {
-  const [kilobytes, millions] = [
-    Number(facts['weightsBytes']) / 1000,
-    Number(facts['multiplyAccumulates']) / 1e6,
-  ];
+  const kilobytes = Number(facts['weightsBytes']) / 1000;
+  const millions = Number(facts['multiplyAccumulates']) / 1e6;
   const form = `${facts['weightsType']}, ${kilobytes.toFixed(0)} kB, ${millions.toFixed(2)} M multiply-accumulates`;
   return `${facts['folder']}: ${facts['name']}@${facts['version']}, ${form}`;
-}
-
-/** Shows stages: over each other on a terminal, one a line elsewhere. */
-function createProgress(output: NodeJS.WriteStream) {
-  const write = (text: string): void =>
-    void output.write(output.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
-  return {
-    show: (stage: string): void => write(`${stage}…`),
-    end: (): void => void (output.isTTY && output.write('\r\x1b[K')),
-  };
 }

@@ -1,5 +1,6 @@
 /**
- * `npm run quantize`: writes a model's weights in another form, as a version of its own, and says what that changes.
+ * `npm run quantize`: writes a model with weights of another type, as a new version, and says how
+ * much its pictures change.
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -18,8 +19,8 @@ import {
   type WeightDtype,
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { exportArtifact } from '../export/export.ts';
-import { instantiateKernels } from '../export/kernels.ts';
+import { exportArtifact } from '../export/artifact-writer.ts';
+import { instantiateKernels } from '../node-kernels.ts';
 import { joinArrays } from '../gan/network-state.ts';
 import { computePixelDifference } from '../export/pixel-difference.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';
@@ -31,7 +32,7 @@ interface QuantizeFlags {
   readonly out: string;
 }
 
-/** Drawn with both, to say how far they are apart. */
+/** Drawn with both versions, to compare them. */
 const COMPARED_SAMPLES = 256;
 
 /** Builds the command. */

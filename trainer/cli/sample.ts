@@ -1,6 +1,6 @@
 /**
- * `npm run sample`: draws offline, by the worker's own law on the worker's own kernels, so that a seed gives the bytes
- * that the API gives.
+ * `npm run sample`: draws offline, with the worker's sampling law and kernels: a seed gives the
+ * bytes of the API.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { encodeIdx } from '../data/idx.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
-import { instantiateKernels, pngEncoder } from '../export/kernels.ts';
+import { instantiateKernels, pngEncoder } from '../node-kernels.ts';
 import { parseWhole } from './arguments.ts';
 
 type SampleFormat = 'idx' | 'npy' | 'png';
@@ -33,7 +33,7 @@ interface SampleFlags {
 }
 
 const MAX_SAMPLES = 1_000_000;
-/** All samples are held in memory: a million of 28 x 28 grey pixels take 784 MB. */
+/** Memory for all samples: a million of 28 x 28 grey pixels take 784 MB. */
 const MAX_BYTES = 1024 * 1024 * 1024;
 
 /** Builds the command. */
@@ -98,7 +98,7 @@ async function sample(flags: SampleFlags): Promise<void> {
   const layout = { cols: flags.cols ?? chooseCols(flags.n), scale: flags.scale };
   if (flags.format === 'png') {
     const sheet = measureSheet(sampler.manifest.image, flags.n, layout);
-    // PNG itself allows more; larger ones open nowhere.
+    // PNG allows larger pictures, but viewers do not open them.
     if (sheet.width * sheet.height > 100_000_000) {
       throw new ExpectedError(
         `--n ${flags.n} --scale ${flags.scale}: the picture would have ${sheet.width} x ${sheet.height} pixels, use --format idx or npy`,

@@ -1,16 +1,17 @@
 /**
- * `npm run train:classifier`: makes the classifier that `npm run evaluate` scores with. Not needed to evaluate: a trained
- * one comes with the repository. It learns from MNIST's training digits alone; the last 5,000 of them choose the epoch.
+ * `npm run train:classifier`: trains the classifier that `npm run evaluate` scores with. Evaluation
+ * does not need it: the repository has a trained one. It learns from MNIST's training digits alone;
+ * the last 5,000 of them choose the epoch.
  */
-import { createRequire } from 'node:module';
+import { version_core } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { deriveKey } from '../../shared/model/random.ts';
 import { DatasetError, hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadIdxFolder } from '../data/idx.ts';
 import { CLASSIFIER_SHA256, saveClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from '../evaluation/classifier/network.ts';
-import { scoreImages } from '../evaluation/classifier/scoring.ts';
-import { trainClassifier, type ClassifierTraining } from '../evaluation/classifier/training.ts';
+import { countRight } from '../evaluation/classifier/scoring.ts';
+import { trainClassifier } from '../evaluation/classifier/training.ts';
 import { checkDigits, loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
@@ -24,17 +25,12 @@ interface TrainClassifierFlags {
   readonly backend: 'auto' | BackendName;
 }
 
-/** The last of the training digits, by which the epoch is chosen. */
+/** The last training digits, which choose the epoch. */
 const VALIDATION_IMAGES = 5000;
-/** What the shipped classifier was trained with. */
+/** The shipped classifier's. */
 const DEFAULT_EPOCHS = 16;
-const TRAINING: Omit<ClassifierTraining, 'epochs'> = {
-  batchSize: 128,
-  learningRate: 2e-3,
-  emaDecay: 0.998,
-  augment: true,
-};
-/** Always as many, so that another machine takes its sums in the same order. */
+const TRAINING = { batchSize: 128, learningRate: 2e-3, emaDecay: 0.998, augment: true } as const;
+/** Another number of threads adds in another order, and gives other weights. */
 const THREADS = 2;
 
 /** Builds the command. */
@@ -60,62 +56,57 @@ export function buildTrainClassifierCommand(): Command {
     .action(train);
 }
 
-async function train({
-  data,
-  out,
-  seed,
-  epochs,
-  backend: requested,
-}: TrainClassifierFlags): Promise<void> {
+async function train({ data, out, seed, epochs, backend: name }: TrainClassifierFlags) {
   const all = await loadIdxFolder(data, 'train');
   checkDigits(data, all);
-  checkCount(data, all);
-  const [learnt, validation] = splitDigits(all);
-  const test = await loadTestDigits();
-  const backend = await selectBackend(requested, { threads: THREADS, convolutions: true });
+  if (all.count <= 2 * VALIDATION_IMAGES) {
+    throw new DatasetError(
+      `--data ${data}: holds ${all.count} images, expected more than ${2 * VALIDATION_IMAGES}`,
+    );
+  }
+  const [learned, validation] = splitDigits(all);
+  const { dataset: test } = await loadTestDigits();
+  const backend = await selectBackend(name, { threads: THREADS, convolutions: true });
   try {
     console.log(
-      `${learnt.count.toLocaleString('en')} digits to learn from, ${validation.count.toLocaleString('en')} to choose by; ${backend.description}`,
+      `${learned.count.toLocaleString('en')} digits to learn from, ${validation.count.toLocaleString('en')} to choose by; ${backend.description}`,
     );
     const startedAt = performance.now();
     const secondsSince = (): number => (performance.now() - startedAt) / 1000;
-    const training: ClassifierTraining = { epochs, ...TRAINING };
+    const training = { epochs, ...TRAINING };
+    const key = deriveKey('classifier', seed);
     let best = { epoch: 0, right: -1, weights: new Float32Array(0) };
-    for await (const { epoch, loss, weights } of trainClassifier(
-      CLASSIFIER_CONFIG,
-      learnt,
-      training,
-      deriveKey('classifier', seed),
-    )) {
-      const right = countRight(weights, validation);
+    for await (const state of trainClassifier(CLASSIFIER_CONFIG, learned, training, key)) {
+      const { epoch, loss, weights } = state;
+      const right = countRight(CLASSIFIER_CONFIG, weights, validation);
       if (right > best.right) {
         best = { epoch, right, weights: new Float32Array(weights) };
       }
       const left = describeSeconds((secondsSince() / epoch) * (epochs - epoch));
       console.log(
-        `epoch ${String(epoch).padStart(2)}   loss ${loss.toFixed(4)}   validation ${showAccuracy(right, validation.count)}   ${left} left`,
+        `epoch ${String(epoch).padStart(2)}   loss ${loss.toFixed(4)}   validation ${showAccuracy(right, validation)}   ${left} left`,
       );
     }
-    const right = countRight(best.weights, test.dataset);
+    const right = countRight(CLASSIFIER_CONFIG, best.weights, test);
     const { weights } = await saveClassifier(out, best.weights, {
       command: `npm run train:classifier -- --data DIR --out DIR --seed ${seed} --epochs ${epochs}`,
       seed,
       data: {
         name: 'MNIST, training digits',
-        trainingImages: learnt.count,
+        trainingImages: learned.count,
         validationImages: validation.count,
         sha256: hashDataset(all),
       },
-      training: { ...training },
+      training,
       chosenEpoch: best.epoch,
-      validation: describeAccuracy(best.right, validation.count),
-      test: describeAccuracy(right, test.dataset.count),
+      validation: describeAccuracy(best.right, validation),
+      test: describeAccuracy(right, test),
       backend: backend.description,
-      libraries: readVersions(),
+      libraries: { node: process.versions.node, tfjs: version_core },
       tookSeconds: Math.round(secondsSince()),
     });
     console.log(
-      `${out}: epoch ${best.epoch}, ${showAccuracy(right, test.dataset.count)} of the test digits, SHA-256 ${weights.sha256}`,
+      `${out}: epoch ${best.epoch}, ${showAccuracy(right, test)} of the test digits, SHA-256 ${weights.sha256}`,
     );
     if (weights.sha256 !== CLASSIFIER_SHA256) {
       console.log(
@@ -127,51 +118,26 @@ async function train({
   }
 }
 
-function checkCount(folder: string, { count }: Dataset): void {
-  if (count <= 2 * VALIDATION_IMAGES) {
-    throw new DatasetError(
-      `--data ${folder}: holds ${count} images, expected more than ${2 * VALIDATION_IMAGES}`,
-    );
-  }
+function splitDigits(all: Dataset): [learned: Dataset, validation: Dataset] {
+  const take = (from: number, to: number): Dataset => ({
+    ...all,
+    count: to - from,
+    images: all.images.subarray(from * SIDE * SIDE, to * SIDE * SIDE),
+    labels: all.labels.subarray(from, to),
+  });
+  const split = all.count - VALIDATION_IMAGES;
+  return [take(0, split), take(split, all.count)];
 }
 
-function splitDigits(all: Dataset): [learnt: Dataset, validation: Dataset] {
-  const count = all.count - VALIDATION_IMAGES;
-  const split = count * SIDE * SIDE;
-  return [
-    { ...all, count, images: all.images.subarray(0, split), labels: all.labels.subarray(0, count) },
-    {
-      ...all,
-      count: VALIDATION_IMAGES,
-      images: all.images.subarray(split),
-      labels: all.labels.subarray(count),
-    },
-  ];
-}
-
-function countRight(weights: Float32Array, { images, labels }: Dataset): number {
-  const { predictions } = scoreImages(CLASSIFIER_CONFIG, weights, images);
-  return predictions.reduce(
-    (right, prediction, i) => right + (prediction === labels[i] ? 1 : 0),
-    0,
-  );
-}
-
-function describeAccuracy(right: number, images: number) {
+function describeAccuracy(right: number, { count: images }: Dataset) {
   return { images, right, accuracy: right / images };
 }
 
-function showAccuracy(right: number, images: number): string {
-  return `${((100 * right) / images).toFixed(2)}%`;
+function showAccuracy(right: number, { count }: Dataset): string {
+  return `${((100 * right) / count).toFixed(2)}%`;
 }
 
-function readVersions(): Record<string, string> {
-  const { version } = createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json') as {
-    version: string;
-  };
-  return { node: process.versions.node, tfjs: version };
-}
-
+/** The manifest shows the seed within a command, so it needs no quoting. */
 function parseSeed(text: string): string {
   if (!/^[A-Za-z0-9._-]{1,128}$/.test(text)) {
     throw new InvalidArgumentError('Expected 1 to 128 of letters, digits, dot, _ and -.');

@@ -9,7 +9,7 @@ import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/model/weight-encoding.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { exportArtifact } from '../export/export.ts';
+import { exportArtifact } from '../export/artifact-writer.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';

@@ -1,35 +1,45 @@
 /**
- * What `--data` names: a folder of IDX files or of PNG pictures, told apart by what lies in it.
+ * The training data of `--data`: each layout of a folder has a reader.
  */
 import { readdir } from 'node:fs/promises';
-import { DatasetError } from './dataset.ts';
+import { DatasetError, type LoadedDataset, type LoadWatcher } from './dataset.ts';
 import { isIdxFileName, loadIdxFolder } from './idx.ts';
-import { loadPngFolder, type LoadedFolder, type PngFolderWatcher } from './png-folder.ts';
+import { loadPngFolder } from './png-folder.ts';
+
+/** Reads one layout of a folder. */
+interface DataReader {
+  /** Recognises the layout by the names in the folder. */
+  readonly fits: (names: readonly string[]) => boolean;
+  readonly load: (folder: string, watcher: LoadWatcher) => Promise<LoadedDataset>;
+}
+
+/** The first reader that fits a folder loads it. Add a layout here. */
+const READERS: readonly DataReader[] = [
+  {
+    fits: (names) => names.some(isIdxFileName),
+    load: async (folder) => ({ dataset: await loadIdxFolder(folder, 'train'), notes: [] }),
+  },
+  // Last: it says what was expected when the folder has no known layout.
+  { fits: () => true, load: loadPngFolder },
+];
 
 /**
- * Loads the training part of a folder.
+ * Loads the training data of a folder.
  *
- * @throws DatasetError  When there is no such folder, or what it holds cannot be trained on.
+ * @throws DatasetError  When there is no such folder, or its content cannot be trained on.
  */
 export async function loadDataFolder(
   folder: string,
-  watcher: PngFolderWatcher = {},
-): Promise<LoadedFolder> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
+  watcher: LoadWatcher = {},
+): Promise<LoadedDataset> {
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     const reasons: Record<string, string> = {
       ENOENT: 'no such folder',
       ENOTDIR: 'is a file, expected a folder',
     };
-    throw new DatasetError(
-      `--data ${folder}: ${reasons[code ?? ''] ?? `cannot be read (${code})`}`,
-      { cause },
-    );
-  }
-  return names.some(isIdxFileName)
-    ? { dataset: await loadIdxFolder(folder, 'train'), notes: [] }
-    : await loadPngFolder(folder, watcher);
+    const reason = reasons[cause.code ?? ''] ?? `cannot be read (${cause.code})`;
+    throw new DatasetError(`--data ${folder}: ${reason}`, { cause });
+  });
+  const reader = READERS.find(({ fits }) => fits(names)) as DataReader;
+  return reader.load(folder, watcher);
 }

@@ -1,5 +1,5 @@
 /**
- * Labelled images as bytes, and the shuffled batches that a seed and a step stand for. Pure.
+ * Labelled images as bytes, and their batches, which a seed and a step determine. Pure.
  */
 import { createHash } from 'node:crypto';
 import { CLASS_LIMITS, isPrintable } from '../../shared/model/classes.ts';
@@ -8,47 +8,48 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 
 /** Images of one size with one label each. */
 export interface Dataset {
-  /** Where it came from, in words, for the manifest. */
+  /** Its source in words, for the manifest. */
   readonly name: string;
   readonly count: number;
   readonly height: number;
   readonly width: number;
   /** 1 (grey) or 3 (RGB). */
   readonly channels: number;
-  /** Row-major [count, height, width, channels], as the source has them: 0 is paper in MNIST, black in pictures. */
+  /** Row-major [count, height, width, channels]. 0 is paper in MNIST, black in pictures. */
   readonly images: Uint8Array;
   /** [count], each below the number of classes; all 0 without classes. */
   readonly labels: Uint8Array;
-  /** A name for each label, in order, each with images; empty without classes. */
+  /** A name for each label, in order; each has images. Empty without classes. */
   readonly classes: readonly string[];
 }
 
-/** A data set that cannot be trained on. The message names the file, what came and what was expected. */
+/**
+ * A data set that cannot be used. The message names the file, what it has and what was expected.
+ */
 export class DatasetError extends ExpectedError {
   override name = 'DatasetError' as const;
 }
 
-/**
- * Numbers the labels that occur from 0 without gaps, in their order: a class without images cannot be learned.
- *
- * @param labels  Any bytes.
- * @returns       The new labels, and by each the old one that it stands for.
- */
-export function compactLabels(labels: Uint8Array): { labels: Uint8Array; kept: number[] } {
-  const kept = [...new Set(labels)].sort((a, b) => a - b);
-  if (kept.every((label, i) => label === i)) {
-    return { labels, kept };
-  }
-  const places = new Uint8Array(256);
-  kept.forEach((label, i) => (places[label] = i));
-  return { labels: labels.map((label) => places[label] as number), kept };
+/** A data set, and what the user should know about it, a line each. */
+export interface LoadedDataset {
+  readonly dataset: Dataset;
+  readonly notes: readonly string[];
+}
+
+/** Callbacks while a data set is read. */
+export interface LoadWatcher {
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Called with the size of the pictures before any is decoded; throws to refuse it. */
+  readonly checkSize?: (size: { readonly width: number; readonly height: number }) => void;
 }
 
 /**
- * Brings class names into the form that a manifest takes: trimmed, in Unicode's form NFC (some file systems give another).
+ * Brings class names into the form of a manifest: trimmed, in Unicode's form NFC (some file systems
+ * have another).
  *
  * @param source  Names their source in errors.
- * @throws DatasetError  When there are too many, or one is empty, too long, not printable or there twice.
+ * @throws DatasetError  When there are too many, or one is empty, too long, not printable or
+ *                       repeated.
  */
 export function checkClassNames(names: readonly string[], source: string): string[] {
   const { classes, nameLength } = CLASS_LIMITS;
@@ -75,16 +76,18 @@ export function checkClassNames(names: readonly string[], source: string): strin
   return checked;
 }
 
-/** SHA-256 over the images' bytes, then the labels', as 64 hex digits: equal data has an equal hash, whatever its source. */
+/**
+ * Hashes images, then labels, by SHA-256: 64 hex digits, the same for the same data of any source.
+ */
 export function hashDataset({ images, labels }: Dataset): string {
   return createHash('sha256').update(images).update(labels).digest('hex');
 }
 
-/** Draws batches without replacement within an epoch; what a step gets depends on key and step alone. */
+/** Draws batches without replacement within an epoch. A batch depends on key and step alone. */
 export interface Batcher {
-  /** Whole batches in an epoch; the rest of each epoch's shuffle is left out. */
+  /** Whole batches in an epoch. The rest of each epoch's shuffle is left out. */
   readonly batchesPerEpoch: number;
-  /** Places in the data set of the images of a step's batch. @param step  >= 0 */
+  /** Returns the places of a batch in the data set. @param step  >= 0 */
   drawIndices(step: number): Uint32Array;
 }
 
@@ -93,8 +96,8 @@ export interface Batcher {
  *
  * @param count      Images in the data set.
  * @param batchSize  Images a batch, 1..count.
- * @param key        Of the training seed.
- * @param purpose    The stream that shuffles are drawn from.
+ * @param key        Key of the training seed.
+ * @param purpose    The key's stream for shuffles.
  * @throws DatasetError  When there are fewer images than a batch takes.
  */
 export function createBatcher(
@@ -123,7 +126,7 @@ export function createBatcher(
   };
 }
 
-/** Fisher and Yates's shuffle of 0..count-1. @param words  One uniform 32-bit word a place. */
+/** Shuffles 0..count-1 (Fisher-Yates). @param words  A uniform 32-bit word a place. */
 function shuffle(count: number, words: Uint32Array): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   for (let last = count - 1; last > 0; last--) {
@@ -135,7 +138,7 @@ function shuffle(count: number, words: Uint32Array): Uint32Array {
   return order;
 }
 
-/** Copies the images at `indices` into one array: row-major [indices.length, height, width, channels]. */
+/** Copies the images at `indices`: row-major [indices.length, height, width, channels]. */
 export function gatherImages(
   { images, height, width, channels }: Dataset,
   indices: Uint32Array,

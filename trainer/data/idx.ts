@@ -1,63 +1,60 @@
 /**
- * The IDX format of MNIST (LeCun, Cortes and Burges): reading with every count checked, and writing. Of its types data sets
- * have unsigned bytes only; samples to evaluate may have others, and share `splitIdx`.
+ * The IDX format of MNIST (LeCun, Cortes and Burges). Data sets have unsigned bytes; samples to
+ * evaluate may have other types and share {@link splitIdx}.
  */
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createGunzip } from 'node:zlib';
 import { concatBytes } from '@noble/hashes/utils.js';
 import { encodeIdxHeader, UNSIGNED_BYTE } from '../../shared/array-headers.ts';
-import { checkClassNames, compactLabels, DatasetError, type Dataset } from './dataset.ts';
+import { readBoundedFile } from './bounded-file.ts';
+import { checkClassNames, DatasetError, type Dataset } from './dataset.ts';
 
-/** Larger files are refused while they are read: ten times all of MNIST's training images. */
+/** Ten times all of MNIST's training images. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
 
-/** The part of MNIST that a file pair holds. */
+/** The part of MNIST that a pair of files holds. */
 export type Split = 'train' | 't10k';
 
-/**
- * Encodes bytes as IDX.
- *
- * @param shape  1 to 255 sizes, whose product is `data.length`.
- */
+/** Encodes bytes as IDX. @param shape  1 to 255 sizes, whose product is `data.length`. */
 export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Array {
   return concatBytes(encodeIdxHeader(shape), data);
 }
 
 /**
- * Decodes IDX bytes.
+ * Decodes IDX of unsigned bytes.
  *
  * @param what   Names the source in errors.
- * @param ranks  How many dimensions may be there.
- * @throws DatasetError  When the magic number, the dimensions or the length are not as they must be.
+ * @param ranks  The allowed numbers of dimensions.
+ * @throws DatasetError  When the magic number, the dimensions or the length are wrong.
  */
-export function decodeIdx(
+function decodeIdx(
   bytes: Uint8Array,
   what: string,
   ranks: readonly number[],
-): { shape: number[]; data: Uint8Array } {
+): { shape: number[]; body: Uint8Array } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = bytes.length >= 4 ? view.getUint32(0) : undefined;
-  const rank = ranks.find((allowed) => magic === ((UNSIGNED_BYTE << 8) | allowed));
-  if (rank === undefined) {
+  const allowed = ranks.map((rank) => (UNSIGNED_BYTE << 8) | rank);
+  if (magic === undefined || !allowed.includes(magic)) {
     const format = (number: number): string => `0x${number.toString(16).padStart(8, '0')}`;
     const got = magic === undefined ? `${bytes.length} bytes` : format(magic);
-    const expected = ranks.map((allowed) => format((UNSIGNED_BYTE << 8) | allowed)).join(' or ');
-    throw new DatasetError(`${what} starts with ${got}, expected the magic number ${expected}`);
+    throw new DatasetError(
+      `${what} starts with ${got}, expected the magic number ${allowed.map(format).join(' or ')}`,
+    );
   }
-  const { shape, body } = splitIdx(bytes, 1, what, (message) => new DatasetError(message));
-  return { shape, data: body };
+  return splitIdx(bytes, 1, what, (message) => new DatasetError(message));
 }
 
 /**
- * Splits IDX bytes, whose magic number is known to be right, into shape and numbers.
+ * Splits IDX bytes with a checked magic number into shape and numbers.
  *
- * @param bytes      At least the 4 of the magic number; the last of these is the number of dimensions.
- * @param itemBytes  Of one number.
+ * @param bytes      The 4 of the magic number or more.
+ * @param itemBytes  Bytes of one number.
  * @param what       Names the source in errors.
- * @param fail       Makes the caller's error of a message.
- * @returns          `body` shares the memory of `bytes`; its numbers are big-endian, as many as the shape says.
+ * @param fail       Makes the caller's error.
+ * @returns          `body` shares the memory of `bytes`. It has as many big-endian numbers as the
+ *                   shape says.
  * @throws What `fail` makes, when the length is not what the header says.
  */
 export function splitIdx(
@@ -101,24 +98,27 @@ export function checkLength(
   return count;
 }
 
-/** Names of an MNIST-like folder's files. The original site unpacked to names with a dot, which many copies still have. */
+/**
+ * File names of MNIST. Many copies have a dot before "idx", as the original site's archives had.
+ */
 const FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx1)-ubyte(?:\.gz)?$/;
 
-/** Beside the files: a name for each label, one a line. */
+/** A name for each label, one a line. */
 const CLASS_NAMES_FILE = 'classes.txt';
 
-/** Tells whether a file name is that of an MNIST-like folder's file. */
+/** Tells whether a file of MNIST, or of a data set like it, has this name. */
 export function isIdxFileName(name: string): boolean {
   return FILE_NAME.test(name);
 }
 
 /**
- * Reads one part of an MNIST-like folder: `<split>-images-idx3-ubyte` (grey, [count, height, width]) or
- * `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]) and `<split>-labels-idx1-ubyte`, each plain or `.gz`. The
- * classes are the labels that occur, named by the numbers that they have in the file, or by the lines of `classes.txt`.
+ * Reads one part of a folder like MNIST's: `<split>-images-idx3-ubyte` (grey, [count, height,
+ * width]) or `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]), and
+ * `<split>-labels-idx1-ubyte`, each plain or `.gz`. The labels that occur become the classes. The
+ * lines of `classes.txt` name them, or else their numbers in the file.
  *
- * @throws DatasetError  When a file is missing, unreadable or not what its name says, the counts differ, or a label has
- *                       no line in `classes.txt`.
+ * @throws DatasetError  When a file is missing, unreadable or malformed, the counts differ, or a
+ *                       label has no line in `classes.txt`.
  */
 export async function loadIdxFolder(folder: string, split: Split): Promise<Dataset> {
   const imagesPath = await findIdxFile(folder, split, [
@@ -126,35 +126,36 @@ export async function loadIdxFolder(folder: string, split: Split): Promise<Datas
     `${split}-images-idx4-ubyte`,
   ]);
   const labelsPath = await findIdxFile(folder, split, [`${split}-labels-idx1-ubyte`]);
-  const images = decodeIdx(await readMaybeGzipped(imagesPath), imagesPath, [3, 4]);
-  const labels = decodeIdx(await readMaybeGzipped(labelsPath), labelsPath, [1]);
-  const [count = 0, height = 0, width = 0, channels = 1] = images.shape;
-  if (labels.shape[0] !== count) {
+  const { shape, body: images } = decodeIdx(await readIdxFile(imagesPath), imagesPath, [3, 4]);
+  const labels = decodeIdx(await readIdxFile(labelsPath), labelsPath, [1]).body;
+  const [count = 0, height = 0, width = 0, channels = 1] = shape;
+  if (labels.length !== count) {
     throw new DatasetError(
-      `${imagesPath} has ${count} images, ${labelsPath} has ${labels.shape[0]} labels: expected as many`,
+      `${imagesPath} has ${count} images, ${labelsPath} has ${labels.length} labels: expected as many`,
     );
   }
   if (count === 0 || height === 0 || width === 0) {
     throw new DatasetError(
-      `${imagesPath} says ${images.shape.join(' x ')}: expected at least one image with pixels`,
+      `${imagesPath} says ${shape.join(' x ')}: expected at least one image with pixels`,
     );
   }
   if (channels !== 1 && channels !== 3) {
     throw new DatasetError(
-      `${imagesPath} says ${images.shape.join(' x ')}: expected 1 (grey) or 3 (RGB) as the last number`,
+      `${imagesPath} says ${shape.join(' x ')}: expected 1 (grey) or 3 (RGB) as the last number`,
     );
   }
-  const { labels: compact, kept } = compactLabels(labels.data);
-  const classes = await nameLabels(join(folder, CLASS_NAMES_FILE), kept, labelsPath);
+  // A class without images cannot be learned: the labels that occur are numbered from 0.
+  const kept = [...new Set(labels)].sort((a, b) => a - b);
+  const places = new Map(kept.map((label, place) => [label, place]));
   return {
     name: `IDX files, ${split}`,
     count,
     height,
     width,
     channels,
-    images: images.data,
-    labels: compact,
-    classes,
+    images,
+    labels: labels.map((label) => places.get(label) as number),
+    classes: await nameLabels(join(folder, CLASS_NAMES_FILE), kept, labelsPath),
   };
 }
 
@@ -173,10 +174,8 @@ async function nameLabels(
       `${labelsPath} holds the label ${last}, ${path} has ${lines.length} lines: expected a name for each of 0 to ${last}`,
     );
   }
-  return checkClassNames(
-    labels.map((label) => lines[label] ?? ''),
-    path,
-  );
+  const names = labels.map((label) => lines[label] ?? '');
+  return checkClassNames(names, path);
 }
 
 async function findIdxFile(
@@ -203,30 +202,10 @@ async function findIdxFile(
   );
 }
 
-async function readMaybeGzipped(path: string): Promise<Uint8Array> {
-  const file = createReadStream(path);
-  const stream = path.endsWith('.gz') ? file.pipe(createGunzip()) : file;
-  // A pipe does not pass its source's errors on.
-  file.on('error', (error) => stream.destroy(error));
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > MAX_FILE_BYTES) {
-        throw new DatasetError(
-          `${path} holds more than ${MAX_FILE_BYTES} bytes: too large for a data set`,
-        );
-      }
-    }
-  } catch (cause) {
-    if (cause instanceof DatasetError) {
-      throw cause;
-    }
-    throw new DatasetError(`${path} cannot be read: ${(cause as Error).message}`, { cause });
-  } finally {
-    file.destroy();
-  }
-  return Buffer.concat(chunks);
+function readIdxFile(path: string): Promise<Uint8Array> {
+  return readBoundedFile(path, {
+    maxBytes: MAX_FILE_BYTES,
+    isGzipped: path.endsWith('.gz'),
+    fail: (message, options) => new DatasetError(message, options),
+  });
 }

@@ -1,8 +1,8 @@
 declare module 'mnist' {
   interface Digit {
-    /** Pixels of the digit's images one after the other, 0..1. */
+    /** The pixels of all images of the digit, 0..1. */
     readonly raw: readonly number[];
-    /** How many images that are. */
+    /** The number of images. */
     readonly length: number;
   }
   /** By digit, 0 to 9. */

@@ -1,35 +1,22 @@
 /**
- * A folder of PNG pictures as a data set: a class for each subfolder, or a flat folder without classes. Every picture
- * that does not fit is named before anything is trained.
+ * A folder of PNG pictures as a data set: a class for each subfolder, or a flat folder without
+ * classes. A message names the pictures that do not fit before anything is trained.
  */
 import { open, readdir, readFile, stat } from 'node:fs/promises';
-import { basename, extname, join, resolve } from 'node:path';
-import { checkClassNames, DatasetError, type Dataset } from './dataset.ts';
+import { basename, extname, join, relative, resolve } from 'node:path';
+import { checkClassNames, DatasetError, type LoadedDataset, type LoadWatcher } from './dataset.ts';
 import { decodePngPicture, parsePngHeader, PNG_HEADER_BYTES } from './png-picture.ts';
 
-/** All pictures together, as RGB, must fit: 87,381 of 64 x 64, 456,520 of 28 x 28. */
+/** All pictures as RGB: 87,381 of 64 x 64, or 456,520 of 28 x 28. */
 const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
 /**
- * A picture of 64 x 64 has 32 KB at most, uncompressed; the rest is for what programs store beside the pixels. What a
- * hostile file inflates to is bounded with it: deflate's best is 1 to 1,032.
+ * A picture of 64 x 64 has 32 KB at most, uncompressed; the rest is for metadata. Deflate inflates
+ * a hostile file to at most 1,032 times this.
  */
 const MAX_FILE_BYTES = 1024 * 1024;
-/** Problems and passed-over files that a message names. */
+/** Files that a message names. */
 const MAX_NAMED = 5;
-
-/** What reading tells on its way. */
-export interface PngFolderWatcher {
-  /** Called now and then while pictures are read. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /** Called with the size of the pictures before any is decoded; throws to refuse it. */
-  readonly checkSize?: (size: { readonly width: number; readonly height: number }) => void;
-}
-
-/** A data set, and what the user should know about it, a line each. */
-export interface LoadedFolder {
-  readonly dataset: Dataset;
-  readonly notes: readonly string[];
-}
+const REPAIR = 'Repair them or take them out.';
 
 interface Picture {
   readonly path: string;
@@ -43,17 +30,16 @@ interface Listing {
 }
 
 /**
- * Reads a folder of PNG files. With subfolders that hold pictures each of them is a class, named after it, in the order of
- * their numbers if all names are numbers, else of their characters' codes. Hidden files are ignored; others that are no PNG,
- * and folders further down, are passed over with a note. The set is grey when no picture has a coloured pixel, else RGB.
+ * Reads a folder of PNG files. Each subfolder with pictures is a class, named after it, in the
+ * order of the names: numerical when all are numbers, else by character codes. Hidden files are
+ * ignored; other files, and folders further down, are passed over with a note. The set is grey when
+ * no picture has a coloured pixel, else RGB.
  *
  * @param folder  Exists.
- * @throws DatasetError  When there are no pictures, or some are unreadable, of another size, or too many for memory.
+ * @throws DatasetError  When there are no pictures, or some are unreadable, of another size, or too
+ *                       many for memory.
  */
-export async function loadPngFolder(
-  folder: string,
-  watcher: PngFolderWatcher = {},
-): Promise<LoadedFolder> {
+export async function loadPngFolder(folder: string, watcher: LoadWatcher): Promise<LoadedDataset> {
   const { pictures, classes, notes } = await listPictures(folder);
   const { width, height } = await measurePictures(folder, pictures);
   watcher.checkSize?.({ width, height });
@@ -65,36 +51,35 @@ export async function loadPngFolder(
     );
   }
   const rgb = new Uint8Array(pictures.length * size);
-  const problems: string[] = [];
-  for (const [i, { path }] of pictures.entries()) {
-    try {
-      rgb.set(await readPicture(path), i * size);
-    } catch (error) {
-      problems.push(describeProblem(folder, path, error));
-    }
+  await readAll(folder, pictures, async (path, i) => {
+    rgb.set(await readPicture(path), i * size);
     watcher.onProgress?.(i + 1, pictures.length);
-  }
-  refuseProblems(folder, pictures.length, problems, 'Repair them or take them out.');
+  });
   const grey = takeGrey(rgb);
-  const labels = Uint8Array.from(pictures, ({ label }) => label);
-  const name = `${basename(resolve(folder)).slice(0, 64)} (PNG files)`;
-  const colours = grey === null ? { channels: 3, images: rgb } : { channels: 1, images: grey };
   return {
-    dataset: { name, count: pictures.length, height, width, ...colours, labels, classes },
+    dataset: {
+      name: `${basename(resolve(folder)).slice(0, 64)} (PNG files)`,
+      count: pictures.length,
+      height,
+      width,
+      channels: grey === null ? 3 : 1,
+      images: grey ?? rgb,
+      labels: Uint8Array.from(pictures, ({ label }) => label),
+      classes,
+    },
     notes,
   };
 }
 
-/** One number a pixel; null when a pixel is coloured. */
+/** Takes one number a pixel. @returns  Null when a pixel is coloured. */
 function takeGrey(rgb: Uint8Array): Uint8Array | null {
-  for (let i = 0; i < rgb.length; i += 3) {
-    if (rgb[i] !== rgb[i + 1] || rgb[i] !== rgb[i + 2]) {
-      return null;
-    }
-  }
   const grey = new Uint8Array(rgb.length / 3);
   for (let i = 0; i < grey.length; i++) {
-    grey[i] = rgb[i * 3] as number;
+    const red = rgb[3 * i] as number;
+    if (red !== rgb[3 * i + 1] || red !== rgb[3 * i + 2]) {
+      return null;
+    }
+    grey[i] = red;
   }
   return grey;
 }
@@ -129,19 +114,14 @@ async function listPictures(folder: string): Promise<Listing> {
   const notes =
     passedOver.length === 0 ? [] : [`Passed over what is no PNG: ${nameSome(passedOver)}`];
   if (filled.length === 0) {
-    return {
-      pictures: top.pngs.map((name) => ({ path: join(folder, name), label: 0 })),
-      classes: [],
-      notes,
-    };
+    const pictures = top.pngs.map((name) => ({ path: join(folder, name), label: 0 }));
+    return { pictures, classes: [], notes };
   }
-  filled.sort((a, b) =>
-    compareClasses(
-      a.name,
-      b.name,
-      filled.every(({ name }) => isNumber(name)),
-    ),
-  );
+  const areNumbers = filled.every(({ name }) => /^[0-9]{1,9}$/.test(name));
+  filled.sort((a, b) => {
+    const difference = areNumbers ? Number(a.name) - Number(b.name) : 0;
+    return difference || (a.name < b.name ? -1 : 1);
+  });
   return {
     pictures: filled.flatMap(({ name, pngs }, label) =>
       pngs.map((png) => ({ path: join(folder, name, png), label })),
@@ -154,24 +134,15 @@ async function listPictures(folder: string): Promise<Listing> {
   };
 }
 
-function isNumber(name: string): boolean {
-  return /^[0-9]{1,9}$/.test(name);
-}
-
-function compareClasses(a: string, b: string, areNumbers: boolean): number {
-  return (areNumbers ? Number(a) - Number(b) : 0) || (a < b ? -1 : 1);
-}
-
-/** A folder's visible content by kind, sorted by the characters' codes, so that it is the same on every machine. */
+/**
+ * Lists a folder's visible content by kind, in the order of character codes: the same everywhere.
+ */
 async function listFolder(
   folder: string,
 ): Promise<{ pngs: string[]; folders: string[]; others: string[] }> {
-  const pngs: string[] = [];
-  const folders: string[] = [];
-  const others: string[] = [];
-  for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) =>
-    a.name < b.name ? -1 : 1,
-  )) {
+  const listed = { pngs: [] as string[], folders: [] as string[], others: [] as string[] };
+  const entries = await readdir(folder, { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const { name } = entry;
     if (name.startsWith('.')) {
       continue;
@@ -179,58 +150,69 @@ async function listFolder(
     const isFolder = entry.isSymbolicLink()
       ? await stat(join(folder, name)).then(
           (target) => target.isDirectory(),
-          () => false, // A link to nothing: reading it fails by name.
+          () => false, // A broken link: reading it fails later, with its name.
         )
       : entry.isDirectory();
-    const kind = isFolder ? folders : extname(name).toLowerCase() === '.png' ? pngs : others;
-    kind.push(name);
+    const isPng = extname(name).toLowerCase() === '.png';
+    listed[isFolder ? 'folders' : isPng ? 'pngs' : 'others'].push(name);
   }
-  return { pngs, folders, others };
+  return listed;
 }
 
-/** Looks at every picture's header; the size of most of them is the set's. */
+/** Reads every picture's header. The most frequent size is the set's. */
 async function measurePictures(
   folder: string,
   pictures: readonly Picture[],
 ): Promise<{ width: number; height: number }> {
-  const problems: string[] = [];
-  const sizes: { path: string; width: number; height: number }[] = [];
-  for (const { path } of pictures) {
-    try {
-      sizes.push({ path, ...parsePngHeader(await readStart(path)) });
-    } catch (error) {
-      problems.push(describeProblem(folder, path, error));
-    }
-  }
-  refuseProblems(folder, pictures.length, problems, 'Repair them or take them out.');
-  const counts = new Map<string, number>();
-  for (const { width, height } of sizes) {
-    counts.set(`${width} x ${height}`, (counts.get(`${width} x ${height}`) ?? 0) + 1);
-  }
-  const [most] = [...counts].sort((a, b) => b[1] - a[1])[0] as [string, number];
+  const sizes = await readAll(folder, pictures, async (path) => ({
+    path,
+    ...parsePngHeader(await readStart(path)),
+  }));
+  const bySize = Object.entries(
+    Object.groupBy(sizes, ({ width, height }) => `${width} x ${height}`),
+  ).sort(([, a = []], [, b = []]) => b.length - a.length);
+  const [most = ''] = bySize[0] ?? [];
   const different = sizes
-    .filter(({ width, height }) => `${width} x ${height}` !== most)
-    .map(({ path, width, height }) => `${showPath(folder, path)} has ${width} x ${height} pixels`);
+    .map(({ path, width, height }) => ({ path, size: `${width} x ${height}` }))
+    .filter(({ size }) => size !== most)
+    .map(({ path, size }) => `${relative(folder, path)} has ${size} pixels`);
+  const problem = bySize.length === sizes.length ? 'No two' : `Most have ${most}; not all`;
   refuseProblems(
     folder,
     pictures.length,
     different,
-    `${counts.size === sizes.length ? 'No two' : `Most have ${most}; not all`} are of one size. Scale them to one, or take these out.`,
+    `${problem} are of one size. Scale them to one, or take these out.`,
   );
-  const { width, height } = sizes[0] as { width: number; height: number };
-  return { width, height };
+  return sizes[0] as { width: number; height: number };
+}
+
+/** Reads all pictures one by one. @throws DatasetError  Names those that cannot be read. */
+async function readAll<T>(
+  folder: string,
+  pictures: readonly Picture[],
+  read: (path: string, index: number) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  const problems: string[] = [];
+  for (const [i, { path }] of pictures.entries()) {
+    try {
+      results.push(await read(path, i));
+    } catch (error) {
+      const { message, code } = error as NodeJS.ErrnoException;
+      const why = code === undefined ? message : `cannot be read (${code})`;
+      problems.push(`${relative(folder, path)} ${why}`);
+    }
+  }
+  refuseProblems(folder, pictures.length, problems, REPAIR);
+  return results;
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(
-      new Uint8Array(PNG_HEADER_BYTES),
-      0,
-      PNG_HEADER_BYTES,
-      0,
-    );
-    return buffer.subarray(0, bytesRead);
+    const start = new Uint8Array(PNG_HEADER_BYTES);
+    const { bytesRead } = await file.read(start, 0, PNG_HEADER_BYTES, 0);
+    return start.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
@@ -255,15 +237,6 @@ function refuseProblems(
       `--data ${folder}: ${problems.length} of ${total} pictures cannot be used: ${nameSome(problems, '; ')}. ${advice}`,
     );
   }
-}
-
-function describeProblem(folder: string, path: string, error: unknown): string {
-  const { message, code } = error as NodeJS.ErrnoException;
-  return `${showPath(folder, path)} ${code === undefined ? message : `cannot be read (${code})`}`;
-}
-
-function showPath(folder: string, path: string): string {
-  return path.slice(join(folder, '/').length);
 }
 
 function nameSome(names: readonly string[], separator = ', '): string {

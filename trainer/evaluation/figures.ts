@@ -1,6 +1,6 @@
 /**
- * All figures of one set of samples against real digits, MNIST's test digits or validation digits. Other real training digits go through the very same computation:
- * what they get is the floor.
+ * Computes all figures of a set of samples against real digits. The floor passes real digits
+ * through the same computation.
  */
 import { decodePixels } from '../../shared/picture/pixels.ts';
 import { deriveKey } from '../../shared/model/random.ts';
@@ -8,22 +8,39 @@ import { gatherImages, type Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
 import { scoreImages, type Scores } from './classifier/scoring.ts';
 import { CLASSES, SIDE } from './digits.ts';
-import { computeClassAccuracy, type ClassAccuracy } from './metrics/class-accuracy.ts';
-import { computeClassBalance } from './metrics/class-balance.ts';
+import {
+  computeClassAccuracy,
+  computeClassBalance,
+  computeClassSpreads,
+  computeDiversity,
+  type ClassAccuracy,
+} from './metrics/classes.ts';
 import { computeClassificationAccuracyScore } from './metrics/classification-accuracy-score.ts';
-import { computeDensityCoverage, type DensityCoverage } from './metrics/density-coverage.ts';
-import { computeClassSpreads, computeDiversity } from './metrics/diversity.ts';
-import { computeFrechetDistance } from './metrics/frechet-distance.ts';
-import { computeKernelDistance, type KernelDistance } from './metrics/kernel-distance.ts';
-import { computeMemorisation, computeNearestDistances } from './metrics/memorisation.ts';
+import {
+  computeFrechetDistance,
+  computeKernelDistance,
+  type KernelDistance,
+} from './metrics/distances.ts';
+import {
+  computeDensityCoverage,
+  computePrecisionRecall,
+  type DensityCoverage,
+  type PrecisionRecall,
+} from './metrics/neighbours.ts';
+import {
+  computeMemorisation,
+  computeNearestDistances,
+  computeSharpness,
+} from './metrics/pixels.ts';
 import { computeMeanSquare, createPoints, scalePoints, type Points } from './metrics/points.ts';
-import { computePrecisionRecall, type PrecisionRecall } from './metrics/precision-recall.ts';
-import { computeSharpness } from './metrics/sharpness.ts';
 import { PURPOSES, type Protocol } from './protocol.ts';
 import type { SampleSet } from './samples/sample-set.ts';
 import { drawSubset } from './subset.ts';
 
-/** All figures of one set; null for those that the set cannot have. */
+/**
+ * The figures of a set; null for one that the set cannot have. Named and printed by
+ * figure-table.ts.
+ */
 export interface Figures extends PrecisionRecall, DensityCoverage {
   readonly frechetDistance: number;
   readonly kernelDistance: KernelDistance;
@@ -39,55 +56,44 @@ export interface Figures extends PrecisionRecall, DensityCoverage {
 export interface Measure {
   readonly protocol: Protocol;
   readonly seed: string;
-  /** The classifier's, flat. */
+  /** The classifier's weights, flat. */
   readonly weights: Float32Array;
-  /** The real digits that all sets are held against. */
+  /** The real digits that all sets are compared with. */
   readonly against: Dataset;
-  /** Their places in `training`; undefined when they are not among it. */
+  /** Their places in `training`; undefined when they are not part of it. */
   readonly againstPlaces: Uint32Array | undefined;
-  /** The digits that may have been copied. */
+  /** The digits that a model may have copied. */
   readonly training: Dataset;
-  /** Whether the backend can train the fresh networks of the classification accuracy score. */
+  /** Whether the backend can train the networks of the classification accuracy score. */
   readonly canTrain: boolean;
-  /** Told what is being done. */
+  /** Called with what is being done. */
   readonly onStage: (stage: string) => void;
 }
 
-/** What is known of the digits held against, computed once for all sets. */
+/** Facts about the real digits, computed once for all sets. */
 export interface Reference {
   readonly scores: Scores;
-  /** How many features are above 0 for any of the digits; the others say nothing. */
+  /** Features that are above 0 for some digit; the others carry no information. */
   readonly activeFeatures: number;
   /** See `computeClassSpreads`. */
   readonly spreads: Float64Array;
-  /** Of some of the digits to their nearest training digit, themselves passed over. */
+  /** From some of the digits to the nearest training digit other than themselves. */
   readonly nearestDistances: Float64Array;
 }
 
-/** Measures the digits that all sets are held against. */
+/** Measures the digits that all sets are compared with. */
 export function buildReference(measure: Measure): Reference {
-  const { protocol, seed, weights, against, againstPlaces, training, onStage } = measure;
+  const { weights, against, againstPlaces, onStage } = measure;
   onStage(`features of the ${against.count.toLocaleString('en')} real digits`);
   const scores = scoreImages(CLASSIFIER_CONFIG, weights, against.images);
   onStage('nearest training digits of real digits');
-  const queries = Math.min(protocol.memorisationQueries, against.count);
-  const indices = drawSubset(
-    deriveKey('evaluation', seed),
-    PURPOSES.memorisationUnseen,
-    0,
-    against.count,
-    queries,
-  );
-  const own = againstPlaces && indices.map((index) => againstPlaces[index] as number);
+  const active = new Set<number>();
+  scores.features.forEach((value, i) => value > 0 && active.add(i % CLASSIFIER_CONFIG.features));
   return {
     scores,
-    activeFeatures: countActiveFeatures(scores),
+    activeFeatures: active.size,
     spreads: computeClassSpreads(toPoints(scores), scores.predictions, CLASSES),
-    nearestDistances: computeNearestDistances(
-      toPixelPoints(gatherImages(against, indices)),
-      toPixelPoints(training.images),
-      own,
-    ),
+    nearestDistances: measureNearest(measure, PURPOSES.memorisationUnseen, against, againstPlaces),
   };
 }
 
@@ -95,7 +101,7 @@ export function buildReference(measure: Measure): Reference {
  * Computes the figures of a set.
  *
  * @param set  At least 200 samples.
- * @param own  For training digits that stand in for samples: their places in `training`.
+ * @param own  For training digits in the place of samples: their places in `training`.
  */
 export async function computeFigures(
   measure: Measure,
@@ -109,7 +115,7 @@ export async function computeFigures(
   const [samples, real] = [toPoints(scores), toPoints(reference.scores)];
   onStage('Fréchet and kernel distance');
   const frechetDistance = computeFrechetDistance(samples, real);
-  // The kernel is not free of scale, and that of a classifier's features is arbitrary: real ones are brought to a mean square of 1.
+  // The kernel depends on the scale of the features, which a classifier chooses arbitrarily.
   const scale = 1 / Math.sqrt(computeMeanSquare(real));
   const kernelDistance = computeKernelDistance(
     scalePoints(samples, scale),
@@ -125,27 +131,23 @@ export async function computeFigures(
   const precisionRecall = computePrecisionRecall(real, samples, protocol.precisionNeighbours);
   const densityCoverage = computeDensityCoverage(real, samples, protocol.densityNeighbours);
   onStage('diversity, sharpness and memorisation');
-  // By the class that the classifier sees on both sides, so that samples without labels are measured alike.
+  // Both sides by the predicted class, so that samples without labels are measured the same way.
   const spreads = computeClassSpreads(samples, scores.predictions, CLASSES);
   return {
     frechetDistance,
     kernelDistance,
     ...precisionRecall,
     ...densityCoverage,
-    classAccuracy:
-      set.labels === null ? null : computeClassAccuracy(set.labels, scores.predictions, CLASSES),
+    classAccuracy: set.labels && computeClassAccuracy(set.labels, scores.predictions, CLASSES),
     classBalance: computeClassBalance(scores.predictions, CLASSES),
     diversity: computeDiversity(spreads, reference.spreads),
     sharpness: computeSharpness(set.images, against.images, SIDE),
-    memorisation: measureMemorisation(measure, reference, set, own),
-    classificationAccuracyScore: await measureClassificationAccuracyScore(measure, set, scores),
+    memorisation: computeMemorisation(
+      measureNearest(measure, PURPOSES.memorisationSamples, set, own),
+      reference.nearestDistances,
+    ),
+    classificationAccuracyScore: await averageAccuracyScores(measure, set, scores),
   };
-}
-
-function countActiveFeatures({ features }: Scores): number {
-  const active = new Set<number>();
-  features.forEach((value, i) => value > 0 && active.add(i % CLASSIFIER_CONFIG.features));
-  return active.size;
 }
 
 function toPoints({ features }: Scores): Points {
@@ -156,30 +158,28 @@ function toPixelPoints(images: Uint8Array): Points {
   return createPoints(decodePixels(images, [0, 1]), SIDE * SIDE);
 }
 
-function measureMemorisation(
+/**
+ * Measures how far some images of a set are from the nearest training digit. @param own  See above.
+ */
+function measureNearest(
   { protocol, training, seed }: Measure,
-  reference: Reference,
-  set: SampleSet,
+  purpose: number,
+  { count, images }: Pick<SampleSet, 'count' | 'images'>,
   own: Uint32Array | undefined,
-): number {
-  const queries = Math.min(protocol.memorisationQueries, set.count);
-  const places = drawSubset(
-    deriveKey('evaluation', seed),
-    PURPOSES.memorisationSamples,
-    0,
-    set.count,
-    queries,
+): Float64Array {
+  const queries = Math.min(protocol.memorisationQueries, count);
+  const places = drawSubset(deriveKey('evaluation', seed), purpose, 0, count, queries);
+  return computeNearestDistances(
+    toPixelPoints(gatherImages({ ...training, images }, places)),
+    toPixelPoints(training.images),
+    own && places.map((place) => own[place] as number),
   );
-  const passedOver = own && Uint32Array.from(places, (place) => own[place] as number);
-  const samples = toPixelPoints(
-    gatherImages({ ...training, ...set, labels: new Uint8Array(0) }, places),
-  );
-  const distances = computeNearestDistances(samples, toPixelPoints(training.images), passedOver);
-  return computeMemorisation(distances, reference.nearestDistances);
 }
 
-/** The mean over fresh networks; null when there are to be none, or none can be trained here. */
-async function measureClassificationAccuracyScore(
+/**
+ * Averages over fresh networks. @returns  Null when there are to be none, or none can be trained.
+ */
+async function averageAccuracyScores(
   { protocol: { freshNetworks }, seed, against, canTrain, onStage }: Measure,
   { count, images, labels }: SampleSet,
   { predictions }: Scores,
@@ -187,27 +187,15 @@ async function measureClassificationAccuracyScore(
   if (!canTrain || freshNetworks === 0) {
     return null;
   }
-  const training: Dataset = {
-    name: 'samples',
-    count,
-    height: SIDE,
-    width: SIDE,
-    channels: 1,
-    images,
-    labels: labels ?? predictions,
-    classes: [],
-  };
+  const samples = { ...against, count, images, labels: labels ?? predictions };
   let sum = 0;
   for (let i = 0; i < freshNetworks; i++) {
     const which = freshNetworks === 1 ? '' : ` ${i + 1} of ${freshNetworks}`;
     onStage(
       `classification accuracy score: fresh network${which} learns from ${count.toLocaleString('en')} digits`,
     );
-    sum += await computeClassificationAccuracyScore(
-      training,
-      against,
-      deriveKey('fresh-network', `${seed}/${i}`),
-    );
+    const key = deriveKey('fresh-network', `${seed}/${i}`);
+    sum += await computeClassificationAccuracyScore(samples, against, key);
   }
   return sum / freshNetworks;
 }

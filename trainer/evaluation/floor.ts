@@ -1,33 +1,34 @@
 /**
- * The floor: what real training digits get when they stand in for samples. It depends on the protocol, the seed, the
- * number of digits, the data, the classifier and the backend, and on nothing else, so it is kept under a hash of these.
+ * The floor: the figures of real training digits in the place of samples. It depends on the
+ * protocol, the seed, the number of digits, the data, the classifier and the backend alone, so it
+ * is kept in a file named after a hash of these.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import { deriveKey } from '../../shared/model/random.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import { CLASSES, pickDigits } from './digits.ts';
 import { computeFigures, type Figures, type Measure, type Reference } from './figures.ts';
-import { computeClassAccuracy } from './metrics/class-accuracy.ts';
+import { computeClassAccuracy } from './metrics/classes.ts';
 import { PURPOSES } from './protocol.ts';
 import { drawSubset } from './subset.ts';
 
-/** Where floors are kept; nothing is lost when it is deleted. */
-export const FLOOR_FOLDER = join(import.meta.dirname, '..', '..', '.digitmint', 'evaluation');
+/** Where floors are kept. It may be deleted at any time. */
+export const FLOOR_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
 
-/** What a floor depends on, beside the measure's protocol and seed. */
+/** What a floor depends on, besides the measure's protocol and seed. */
 export interface FloorFacts {
   readonly count: number;
-  /** Of the digits held against: it tells test digits from validation digits, and those of one draw from another's. */
+  /** Of the digits that samples are compared with. */
   readonly testSha256: string;
   readonly trainingSha256: string;
   readonly classifierSha256: string;
   readonly backend: string;
 }
 
-/** Hashes all that a floor depends on: 32 hex digits. */
+/** Hashes everything that a floor depends on: 32 hex digits. */
 export function hashFloor(
   { protocol, seed }: Pick<Measure, 'protocol' | 'seed'>,
   facts: FloorFacts,
@@ -39,33 +40,33 @@ export function hashFloor(
 /**
  * Computes the floor.
  *
- * @param count  How many training digits, at most `countFloorDigits`; drawn by the seed.
+ * @param count  How many training digits the seed draws, at most `countFloorDigits`.
  */
 export async function computeFloor(
   measure: Measure,
   reference: Reference,
   count: number,
 ): Promise<Figures> {
-  const { training, against, seed } = measure;
-  const places = listFloorPlaces(measure);
-  const indices = drawSubset(
-    deriveKey('evaluation', seed),
-    PURPOSES.floor,
-    0,
-    places.length,
-    count,
-  ).map((index) => places[index] as number);
-  const { images, labels } = pickDigits(training, indices);
-  const figures = await computeFigures(measure, reference, { count, images, labels }, indices);
-  // The classifier has learnt the training digits: what it makes of digits that it never saw is what samples can reach.
-  // Of validation digits it has learnt most: there this is a little too high, and the report says so.
+  const { training, against, againstPlaces, seed } = measure;
+  const taken = new Set(againstPlaces);
+  const places = Uint32Array.from({ length: training.count }, (_, place) => place).filter(
+    (place) => !taken.has(place),
+  );
+  const key = deriveKey('evaluation', seed);
+  const indices = drawSubset(key, PURPOSES.floor, 0, places.length, count).map(
+    (index) => places[index] as number,
+  );
+  const figures = await computeFigures(measure, reference, pickDigits(training, indices), indices);
   return {
     ...figures,
+    // The classifier has learned the training digits; samples can only reach its accuracy on unseen
+    // ones. It has learned most validation digits too, which makes this a little too high, and the
+    // report says so.
     classAccuracy: computeClassAccuracy(against.labels, reference.scores.predictions, CLASSES),
   };
 }
 
-/** How many training digits a floor may take: those that are not held against. */
+/** Counts the training digits that a floor may take: those that samples are not compared with. */
 export function countFloorDigits({
   training,
   againstPlaces,
@@ -73,26 +74,15 @@ export function countFloorDigits({
   return training.count - (againstPlaces?.length ?? 0);
 }
 
-function listFloorPlaces({ training, againstPlaces }: Measure): Uint32Array {
-  const taken = new Set(againstPlaces);
-  return Uint32Array.from({ length: training.count }, (_, place) => place).filter(
-    (place) => !taken.has(place),
-  );
-}
-
-/** Reads a floor that was kept; null when there is none, or none that can be read: it is computed anew then. */
+/** Reads a kept floor. @returns  Null when there is none that can be read. */
 export async function loadFloor(
   hash: string,
   folder: string = FLOOR_FOLDER,
 ): Promise<Figures | null> {
   try {
-    const { hash: kept, figures } = JSON.parse(
-      await readFile(join(folder, `${hash}.json`), 'utf8'),
-    ) as {
-      hash: unknown;
-      figures: Figures;
-    };
-    return kept === hash ? figures : null;
+    const text = await readFile(join(folder, `${hash}.json`), 'utf8');
+    const kept = JSON.parse(text) as { hash: unknown; figures: Figures };
+    return kept.hash === hash ? kept.figures : null;
   } catch {
     return null;
   }
@@ -104,7 +94,7 @@ export async function saveFloor(
   figures: Figures,
   folder: string = FLOOR_FOLDER,
 ): Promise<void> {
-  const path = join(folder, `${hash}.json`);
-  await mkdir(dirname(path), { recursive: true });
-  await writeAtomically(path, `${JSON.stringify({ hash, figures }, null, 2)}\n`);
+  await mkdir(folder, { recursive: true });
+  const text = `${JSON.stringify({ hash, figures }, null, 2)}\n`;
+  await writeAtomically(join(folder, `${hash}.json`), text);
 }

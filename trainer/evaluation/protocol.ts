@@ -1,22 +1,24 @@
 /**
- * How quality is measured: every number that a figure depends on besides the samples and the seed. Figures of different
- * protocols must not be compared.
+ * The protocol of an evaluation: every number that a figure depends on besides the samples and the
+ * seed. Never compare figures of different protocols.
  */
 
 /** The settings of an evaluation. */
 export interface Protocol {
-  /** Rises whenever a figure comes to be computed in another way. */
+  /** Rises whenever the computation of a figure changes. */
   readonly version: number;
-  /** Subsets of the kernel distance, and points in each; features are scaled to a mean square of 1 over the test digits. */
+  /**
+   * Subsets of the kernel distance. Features are scaled to a mean square of 1 over the real digits.
+   */
   readonly kernelSubsets: number;
   readonly kernelSubsetSize: number;
   /** k of precision and recall. */
   readonly precisionNeighbours: number;
   /** k of density and coverage. */
   readonly densityNeighbours: number;
-  /** Samples, and as many unseen digits, whose nearest training digit is looked for. */
+  /** Samples, and as many unseen digits, whose nearest training digit is searched. */
   readonly memorisationQueries: number;
-  /** Fresh networks whose classification accuracy score is averaged; 0 leaves the figure out. */
+  /** Fresh networks whose classification accuracy scores are averaged; 0 leaves the figure out. */
   readonly freshNetworks: number;
 }
 
@@ -31,7 +33,7 @@ export const PROTOCOL: Protocol = {
   freshNetworks: 3,
 };
 
-/** Of `--quick`: some seconds instead of minutes, for a look at a model that is still being made. */
+/** The protocol of `--quick`: seconds instead of minutes, for a look at a model in training. */
 export const QUICK_PROTOCOL: Protocol = {
   ...PROTOCOL,
   kernelSubsets: 20,
@@ -41,17 +43,20 @@ export const QUICK_PROTOCOL: Protocol = {
 
 export const DEFAULT_SAMPLES = 10_000;
 export const QUICK_SAMPLES = 2000;
-/** Fewer leave little over the number of features for a covariance; more than MNIST's training digits would have no floor. */
+/**
+ * A covariance needs more samples than features; the floor has no more than MNIST's training
+ * digits.
+ */
 export const SAMPLES_LIMITS = { min: 200, max: 60_000 } as const;
 
-/** What samples are held against. */
+/** The real digits that samples are compared with. */
 export const SPLITS = ['test', 'validation'] as const;
 export type Split = (typeof SPLITS)[number];
 
-/** Validation digits: as many as MNIST has test digits, so that figures have the same bias. */
+/** As many as MNIST has test digits, so that figures have the same bias. */
 export const VALIDATION_DIGITS = 10_000;
 
-/** Streams of the evaluation seed's randomness: never reuse a number. */
+/** Streams of the evaluation's seed. Never reuse a number. */
 export const PURPOSES = {
   floor: 1,
   kernelSamples: 2,

@@ -2,7 +2,7 @@
  * Turns the records of runs into figures that arms are compared by, and tells differences from the
  * spread of the seeds. Pure.
  */
-import { computeClassBalance } from '../evaluation/metrics/class-balance.ts';
+import { computeClassBalance } from '../evaluation/metrics/classes.ts';
 import { ARMS, BASELINE, type ArmName } from './arms.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
 

@@ -15,9 +15,8 @@ import {
 } from './analysis.ts';
 import { answerQuestion, describeArrival } from './answers.ts';
 import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
-import { renderCurveChart } from './curve-chart.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
-import { planCharts } from './question-charts.ts';
+import { planCharts, renderQuestionChart } from './question-charts.ts';
 import type { ExperimentPoint, ExperimentResult } from './result.ts';
 import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
 
@@ -35,7 +34,9 @@ const TITLE = `# The tutorial's questions, answered by experiment
  *
  * @returns  The files by name: `experiments.md`, and pictures in `experiments/` if there are runs.
  */
-export function buildDocument(results: readonly ExperimentResult[]): ReadonlyMap<string, string> {
+export async function buildDocument(
+  results: readonly ExperimentResult[],
+): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
   const overall = analyse(results);
   if (getBaseline(overall) === undefined) {
@@ -44,14 +45,15 @@ export function buildDocument(results: readonly ExperimentResult[]): ReadonlyMap
       `${TITLE}\n\nNothing was run yet: \`npm run experiment -- --all\`.\n`,
     );
   }
-  const sections = (Object.keys(QUESTIONS) as QuestionName[]).map((name) => {
+  const sections: string[] = [];
+  for (const name of Object.keys(QUESTIONS) as QuestionName[]) {
     const analysis = analyse(pickResults(name, results));
     const arms = pickArms(name, analysis);
     for (const [key, chart] of arms.length < 2 ? [] : planCharts(name, arms)) {
-      files.set(`experiments/${name}-${key}.svg`, renderCurveChart(chart));
+      files.set(`experiments/${name}-${key}.svg`, await renderQuestionChart(chart));
     }
-    return renderQuestion(name, arms, analysis);
-  });
+    sections.push(renderQuestion(name, arms, analysis));
+  }
   const all = [...overall.arms.values()].flatMap((arm) => arm.results);
   const parts = [
     TITLE,

@@ -9,7 +9,7 @@ import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { appendToLog, writeAtomically } from '../../storage/files.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { pngEncoder } from '../export/kernels.ts';
+import { pngEncoder } from '../node-kernels.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import { decodeImages, trainStep, type StepLosses } from '../gan/step.ts';
 import { pickShippedWeights } from '../gan/update.ts';

@@ -1,67 +1,103 @@
 /**
- * Which curves a question has. Pure.
+ * The charts of a question: the mean over seeds as a strong line, each seed as a pale one.
  */
+import type { TopLevelSpec } from 'vega-lite';
+import { renderChartFile } from '../charts/chart.ts';
+import { planLineChart, type LineChart, type Point } from '../charts/line-chart.ts';
 import { computeEffectiveClasses, type ArmRuns } from './analysis.ts';
 import { QUESTIONS, type QuestionName } from './arms.ts';
-import type { Curve, CurveChart } from './curve-chart.ts';
 import type { ExperimentPoint } from './result.ts';
 import { nameArm } from './words.ts';
 
 type Pick = (point: ExperimentPoint) => number;
 
-/** Plans a question's charts, by the names of their files. @param arms  The first is the one to compare with. */
+/** A chart of a question, one line an arm. */
+export interface QuestionChart extends LineChart {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+}
+
+const SIZE = { width: 640, height: 340 };
+const MARGIN = { top: 34, right: 178, bottom: 46, left: 58 };
+/** The arm to compare with has the colour of text. */
+const COLOURS = ['ink', 'blue', 'orange', 'green', 'pink', 'gold', 'violet'];
+
+/** Plans a question's charts by file name. @param arms  The first is the one to compare with. */
 export function planCharts(
   question: QuestionName,
   arms: readonly ArmRuns[],
-): ReadonlyMap<string, CurveChart> {
+): ReadonlyMap<string, QuestionChart> {
   const floor = arms[0]?.results[0]?.floor;
-  const step: Pick = (point) => point.step;
-  const frechet: Pick = ({ quality }) => quality.frechet;
-  const draw = (x: Pick, y: Pick): Curve[] =>
-    arms.map(({ name, results }) => ({
-      label: nameArm(name),
-      seeds: results.map(({ points }) => points.map((point) => [x(point), y(point)] as const)),
-    }));
   const plan = (
-    what: string,
-    x: readonly [string, Pick],
+    yLabel: string,
     y: Pick,
-    scale: CurveChart['scale'],
-  ): CurveChart => ({
-    title: `${QUESTIONS[question].title} ${what}`,
-    xLabel: x[0],
-    yLabel: what,
+    scale: LineChart['scale'],
+    { xLabel = 'steps', x = ({ step }) => step, real }: XAxis & { real?: number | undefined } = {},
+  ): QuestionChart => ({
+    size: SIZE,
+    margin: MARGIN,
+    title: `${QUESTIONS[question].title} ${yLabel}`,
+    xLabel,
+    yLabel,
     scale,
-    curves: draw(x[1], y),
+    lines: arms.map(({ name, results }, i) => {
+      const seeds = results.map(({ points }) =>
+        points.map((point) => [x(point), y(point)] as const),
+      );
+      return {
+        label: nameArm(name),
+        colour: `var(--${COLOURS[i % COLOURS.length]})`,
+        points: averageSeeds(seeds, scale),
+        pale: seeds,
+      };
+    }),
+    references: real === undefined ? [] : [{ value: real, label: 'real digits' }],
   });
-  const steps = ['steps', step] as const;
-  const withFloor = (chart: CurveChart, value: number | undefined): CurveChart =>
-    value === undefined ? chart : { ...chart, reference: { value, label: 'real digits' } };
+  const frechet: Pick = ({ quality }) => quality.frechet;
+  const seconds: XAxis = {
+    xLabel: 'seconds of processor, one thread',
+    x: ({ cpuSeconds }) => cpuSeconds,
+  };
+  const classes = floor && computeEffectiveClasses({ quality: floor });
   return new Map([
-    ['distance', plan('Fréchet distance', steps, frechet, 'log')],
-    [
-      'distance-by-time',
-      plan(
-        'Fréchet distance',
-        ['seconds of processor, one thread', (point) => point.cpuSeconds],
-        frechet,
-        'log',
-      ),
-    ],
-    ['coarse', plan('Coarse distance', steps, ({ quality }) => quality.coarse, 'log')],
+    ['distance', plan('Fréchet distance', frechet, 'log')],
+    ['distance-by-time', plan('Fréchet distance', frechet, 'log', seconds)],
+    ['coarse', plan('Coarse distance', ({ quality }) => quality.coarse, 'log')],
     [
       'diversity',
-      withFloor(
-        plan('Diversity', steps, ({ quality }) => quality.diversity, 'linear'),
-        floor?.diversity,
-      ),
+      plan('Diversity', ({ quality }) => quality.diversity, 'linear', { real: floor?.diversity }),
     ],
-    [
-      'classes',
-      withFloor(
-        plan('Classes in effect', steps, computeEffectiveClasses, 'linear'),
-        floor && computeEffectiveClasses({ quality: floor }),
-      ),
-    ],
+    ['classes', plan('Classes in effect', computeEffectiveClasses, 'linear', { real: classes })],
   ]);
+}
+
+interface XAxis {
+  readonly xLabel?: string;
+  readonly x?: Pick;
+}
+
+/** Draws a chart as a file of its own: the same bytes for the same figures. */
+export function renderQuestionChart(chart: QuestionChart): Promise<string> {
+  const { title, xLabel, yLabel, lines } = chart;
+  const arms = lines.map(({ label }) => label).join(', ');
+  // Every arm has points, so there is something to draw.
+  const spec = planLineChart(chart) as TopLevelSpec;
+  return renderChartFile(spec, { title, description: `${yLabel} over ${xLabel} of: ${arms}.` });
+}
+
+/**
+ * Averages seeds point by point: geometrically on a logarithmic scale. Points of different seeds
+ * may have different seconds, so both coordinates are averaged.
+ */
+function averageSeeds(seeds: readonly (readonly Point[])[], scale: LineChart['scale']): Point[] {
+  const count = Math.min(...seeds.map((points) => points.length));
+  const average = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Array.from({ length: count }, (_, i) => {
+    const points = seeds.map((one) => one[i] as Point);
+    const values = points.map(([, value]) => value);
+    const value = scale === 'log' ? Math.exp(average(values.map(Math.log))) : average(values);
+    return [average(points.map(([at]) => at)), value] as const;
+  });
 }

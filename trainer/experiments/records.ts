@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from '../../storage/files.ts';
-import { buildDocument } from './document.ts';
 import { loadResult, locateExperiment, saveResult, type ExperimentResult } from './result.ts';
 
 /** Where records are kept in the documents' folder. */
@@ -52,7 +51,9 @@ export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
 
 /** Makes the document from the records. @returns  Its path. */
 export async function saveDocument(docs: string): Promise<string> {
-  for (const [name, text] of buildDocument(await loadRecords(docs))) {
+  // Loaded only here: charts take a quarter of a second to load.
+  const { buildDocument } = await import('./document.ts');
+  for (const [name, text] of await buildDocument(await loadRecords(docs))) {
     await mkdir(dirname(join(docs, name)), { recursive: true });
     await writeAtomically(join(docs, name), text);
   }

@@ -1,5 +1,6 @@
 /**
- * A generator in the standard tfjs LayersModel format: what `tf.loadLayersModel(url)` reads, anywhere, without this project.
+ * Encodes a generator as a tfjs LayersModel, which `tf.loadLayersModel(url)` reads without this
+ * project.
  */
 import * as tf from '@tensorflow/tfjs';
 import { WEIGHTS_FILE } from '../../shared/model/artifact.ts';
@@ -12,10 +13,9 @@ import {
 import type { WeightEncoding } from '../../shared/model/weight-encoding.ts';
 
 /**
- * Encodes a generator's topology, model.json. Together with WEIGHTS_FILE, in the plan's order, it is the whole model.
+ * Encodes the topology, model.json. WEIGHTS_FILE, in the plan's order, completes the model.
  *
- * @param plan      Of the generator.
- * @param encoding  How WEIGHTS_FILE is written.
+ * @param encoding  The encoding of WEIGHTS_FILE.
  * @returns         JSON text.
  */
 export async function encodeTopology(
@@ -26,7 +26,9 @@ export async function encodeTopology(
     name: 'generator',
     layers: [
       tf.layers.inputLayer({ name: 'latent_and_label', inputShape: [plan.inputSize] }),
-      ...buildLayers(plan),
+      ...plan.config.layers.flatMap((layer, index) =>
+        buildLayer(layer, `${layer.type}_${index}`, plan.shapes[index] ?? []),
+      ),
     ],
   });
   try {
@@ -53,7 +55,7 @@ export async function encodeTopology(
   }
 }
 
-/** Says how to read the weights, as tfjs's own converter does: nothing for float32. */
+/** Describes the encoding as tfjs's own converter does: float32 needs nothing. */
 function describeQuantization(
   specs: readonly tf.io.WeightsManifestEntry[],
   encoding: WeightEncoding,
@@ -70,15 +72,7 @@ function describeQuantization(
   });
 }
 
-/** Every layer as layers that tfjs has: leaky relu and depth-to-space become several. */
-function buildLayers(plan: GeneratorPlan): tf.layers.Layer[] {
-  const built: tf.layers.Layer[] = [];
-  plan.config.layers.forEach((layer, index) => {
-    built.push(...buildLayer(layer, `${layer.type}_${index}`, plan.shapes[index] ?? []));
-  });
-  return built;
-}
-
+/** Maps a layer to layers of tfjs: leaky relu and depth-to-space become several. */
 function buildLayer(layer: LayerConfig, name: string, input: readonly number[]): tf.layers.Layer[] {
   switch (layer.type) {
     case 'dense':
@@ -121,7 +115,7 @@ function withActivation(
     : [build(activation)];
 }
 
-/** The weights file is written in the plan's order: the topology must list it so. */
+/** WEIGHTS_FILE has the plan's order, so the topology must list the weights in the same order. */
 function checkOrder(plan: GeneratorPlan, specs: readonly tf.io.WeightsManifestEntry[]): void {
   const listed = specs.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ');
   const planned = plan.weights.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ');

@@ -1,18 +1,14 @@
-/**
- * How far two drawings of the same digits are apart, as a viewer would see it: in bytes of 0 to 255.
- */
-
-/** Over all pixels. */
+/** How far two drawings of the same digits are apart, over all pixels of 0 to 255. */
 export interface PixelDifference {
-  /** Largest, 0 to 255. */
+  /** The largest difference. */
   readonly max: number;
-  /** Mean of the absolute differences, 0 to 255. */
+  /** The mean of the absolute differences. */
   readonly mean: number;
-  /** Share of the pixels that differ by more than 1, 0 to 1: a difference of 1 is that of rounding. */
+  /** The part of the pixels that differ by more than rounding, which is 1; 0 to 1. */
   readonly visible: number;
 }
 
-/** Compares pixel by pixel; both of the same length, at least 1. */
+/** Compares two drawings of the same length, at least 1. */
 export function computePixelDifference(a: Uint8Array, b: Uint8Array): PixelDifference {
   let max = 0;
   let sum = 0;

@@ -1,5 +1,5 @@
 /**
- * Writes trained weights in the form in which they are served: see `shared/model/weight-encoding.ts`, which reads it.
+ * Encodes trained weights as they are served. `shared/model/weight-encoding.ts` decodes them.
  */
 import { ArtifactError, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { sizeOf, type GeneratorPlan } from '../../shared/model/generator.ts';
@@ -12,23 +12,23 @@ import {
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 
-/** What a model is served in unless told otherwise: the smallest in which no digit looks different (`npm run bench:weights`). */
+/** The smallest type in which no digit looks different: see `npm run bench:weights`. */
 export const DEFAULT_WEIGHT_DTYPE: WeightDtype = 'float16';
 
-/** Weights that do not fit into what was asked for. The message names the weight and says what fits. */
+/** Weights that do not fit into the type. The message names the weight and says what fits. */
 export class WeightRangeError extends ExpectedError {
   override name = 'WeightRangeError' as const;
 }
 
-/** The content of WEIGHTS_FILE, and how to read it. */
+/** The content of WEIGHTS_FILE, and how to decode it. */
 export interface EncodedWeights {
   readonly encoding: WeightEncoding;
   readonly bytes: Uint8Array;
 }
 
 /**
- * Encodes weights: float32 as they are; float16 to the nearest; uint8 to the nearest of 256 steps from each weight's
- * smallest number to its largest, so at most half a step off.
+ * Encodes weights. Float16 takes the nearest number. Uint8 takes the nearest of 256 steps from the
+ * smallest to the largest number of each weight, so the error is at most half a step.
  *
  * @param values  [parameters], in the plan's order.
  * @throws ArtifactError     When a number is NaN or infinite.
@@ -52,33 +52,31 @@ export function encodeWeights(
     }
     case 'uint8': {
       const bytes = new Uint8Array(values.length);
-      const quantization: AffineQuantization[] = [];
-      let next = 0;
-      for (const { shape } of plan.weights) {
-        const end = next + sizeOf(shape);
-        quantization.push(encodeAffine(values.subarray(next, end), bytes.subarray(next, end)));
-        next = end;
-      }
+      const quantization = splitByWeight(plan).map(({ start, end }) =>
+        encodeAffine(values.subarray(start, end), bytes.subarray(start, end)),
+      );
       return { encoding: { dtype, quantization }, bytes };
     }
   }
 }
 
+/** Lists where each weight starts and ends. */
+function splitByWeight({ weights }: GeneratorPlan) {
+  let end = 0;
+  return weights.map(({ name, shape }) => ({ name, start: end, end: (end += sizeOf(shape)) }));
+}
+
 function checkFloat16(plan: GeneratorPlan, values: Float32Array, halves: Uint16Array): void {
-  let next = 0;
-  for (const { name, shape } of plan.weights) {
-    const start = next;
-    next += sizeOf(shape);
-    const overflow = halves.subarray(start, next).findIndex((half) => (half & 0x7c00) === 0x7c00);
-    if (overflow >= 0) {
-      throw new WeightRangeError(
-        `--weights float16: ${name} holds ${values[start + overflow]}, at most ${FLOAT16_MAX} fits; use --weights float32`,
-      );
-    }
+  const place = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
+  if (place >= 0) {
+    const weight = splitByWeight(plan).find(({ end }) => place < end);
+    throw new WeightRangeError(
+      `--weights float16: ${weight?.name} holds ${values[place]}, at most ${FLOAT16_MAX} fits; use --weights float32`,
+    );
   }
 }
 
-/** Fills `out`, as long as `values`. */
+/** Encodes one weight into `out`, which is as long as `values`. */
 function encodeAffine(values: Float32Array, out: Uint8Array): AffineQuantization {
   let min = Infinity;
   let max = -Infinity;
@@ -87,7 +85,7 @@ function encodeAffine(values: Float32Array, out: Uint8Array): AffineQuantization
     max = Math.max(max, value);
   }
   min += 0; // JSON has no -0.
-  // Of one number alone any scale will do; tfjs's converter writes 1.
+  // For one distinct number any scale works; tfjs's converter writes 1.
   const scale = max > min ? (max - min) / 255 : 1;
   for (let i = 0; i < values.length; i++) {
     out[i] = Math.min(255, Math.round(((values[i] as number) - min) / scale));

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
-import { pngEncoder } from '../export/kernels.ts';
+import { pngEncoder } from '../node-kernels.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import { computeFactor, type StepLosses } from '../gan/step.ts';
 import { pickShippedWeights, type Gan, type Probe, type StepFigure } from '../gan/update.ts';

@@ -6,9 +6,14 @@ import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { loadDataFolder } from '../data/data-folder.ts';
-import { DatasetError, hashDataset, type Dataset } from '../data/dataset.ts';
+import {
+  DatasetError,
+  hashDataset,
+  type Dataset,
+  type LoadedDataset,
+  type LoadWatcher,
+} from '../data/dataset.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
-import type { LoadedFolder, PngFolderWatcher } from '../data/png-folder.ts';
 import {
   DEFAULT_PRESET,
   fitPreset,
@@ -65,7 +70,6 @@ export interface RunPlan {
   readonly notes: readonly string[];
 }
 
-type OnProgress = NonNullable<PngFolderWatcher['onProgress']>;
 type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 
 /**
@@ -83,6 +87,8 @@ export async function planRun(
     ? await planNewRun(request, onProgress)
     : await planResumption(request, resolve(request.resume), onProgress);
 }
+
+type OnProgress = NonNullable<LoadWatcher['onProgress']>;
 
 async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<RunPlan> {
   const name = request.preset ?? DEFAULT_PRESET;
@@ -179,7 +185,7 @@ async function planResumption(
   return { options, folder, dataset, backend, checkpoint, resumes: true, notes };
 }
 
-async function loadData({ data }: RunRequest, watcher: PngFolderWatcher): Promise<LoadedFolder> {
+async function loadData({ data }: RunRequest, watcher: LoadWatcher): Promise<LoadedDataset> {
   return data === undefined
     ? { dataset: await loadMnistPackage(), notes: [] }
     : await loadDataFolder(data, watcher);

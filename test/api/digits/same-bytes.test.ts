@@ -13,7 +13,7 @@ import {
 import type { Activation, LayerConfig } from '../../../shared/model/generator.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { WEIGHT_DTYPES } from '../../../shared/model/weight-encoding.ts';
-import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 import { buildFixture, buildPointer, type Fixture } from '../../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 

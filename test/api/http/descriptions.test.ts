@@ -6,7 +6,7 @@ import files from 'page-files';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ERROR_EXAMPLES } from '../../../shared/contract/errors.ts';
 import { DIGIT_PARAMETERS, parseDigitQuery } from '../../../shared/contract/digit-query.ts';
-import { pngEncoder } from '../../../trainer/export/kernels.ts';
+import { pngEncoder } from '../../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../../worker/app.ts';
 import type { GeneratorSource } from '../../../worker/models/generator-source.ts';
 import type { ModelFiles } from '../../../worker/models/model-files.ts';

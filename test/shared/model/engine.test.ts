@@ -13,7 +13,7 @@ import {
   type LayerConfig,
 } from '../../../shared/model/generator.ts';
 import { runGenerator } from '../../../trainer/gan/networks.ts';
-import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

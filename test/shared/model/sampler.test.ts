@@ -9,7 +9,7 @@ import {
   WEIGHTS_FILE,
 } from '../../../shared/model/artifact.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
-import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 import { buildFixture, type Fixture } from '../../support/models/fixture-artifact.ts';
 
 function openSampler(fixture: Fixture) {

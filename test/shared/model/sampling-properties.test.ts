@@ -7,7 +7,7 @@ import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../../shared/mode
 import { LIMITS } from '../../../shared/contract/limits.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/random.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
-import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 

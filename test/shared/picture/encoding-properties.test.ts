@@ -9,7 +9,7 @@ import { encodeIdxHeader, encodeNpy } from '../../../shared/array-headers.ts';
 import { decodePixels, encodePixels } from '../../../shared/picture/pixels.ts';
 import type { Samples } from '../../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';
-import { pngEncoder } from '../../../trainer/export/kernels.ts';
+import { pngEncoder } from '../../../trainer/node-kernels.ts';
 import { formatItems } from '../../../worker/formats/digits.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 

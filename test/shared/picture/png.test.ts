@@ -10,7 +10,7 @@ import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import type { Picture } from '../../../shared/picture/png.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';
-import { instantiateKernels, pngEncoder } from '../../../trainer/export/kernels.ts';
+import { instantiateKernels, pngEncoder } from '../../../trainer/node-kernels.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 

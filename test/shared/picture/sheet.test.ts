@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseColour } from '../../../shared/picture/colour.ts';
 import { buildSheet, chooseCols, encodePng, measureSheet } from '../../../shared/picture/sheet.ts';
 import type { Samples } from '../../../shared/model/sampler.ts';
-import { pngEncoder } from '../../../trainer/export/kernels.ts';
+import { pngEncoder } from '../../../trainer/node-kernels.ts';
 
 /** Makes `count` samples of 2 x 3. Every pixel has another value. */
 function makeSamples(count: number, channels = 1): Samples {

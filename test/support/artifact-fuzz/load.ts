@@ -3,7 +3,7 @@
  */
 import { ArtifactError, POINTER_KEY, type Pointer } from '../../../shared/model/artifact.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
-import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 import { createModelStore, type ObjectReader } from '../../../worker/models/model-store.ts';
 import { createDice } from '../dice.ts';
 import { draw, pick, store, type Stored } from './draft.ts';

@@ -286,7 +286,8 @@ describe('a PNG picture', () => {
   });
 
   it('is read interlaced, and refused interlaced with packed pixels, which the decoder garbles', async () => {
-    // Adam7 of 4 x 2 pixels: passes 1 (1), 4 (1), 5 is empty of rows, 6 (2) and 7 (4): filter byte and pixels each.
+    // Adam7 of 4 x 2 pixels: passes 1 (1), 4 (1), 5 is empty of rows, 6 (2) and 7 (4): filter byte
+    // and pixels each.
     const interlaced = Uint8Array.of(0, 11, 0, 33, 0, 22, 44, 0, 51, 52, 53, 54);
     const bytes = buildRawPng({ ...GREY_8, interlace: 1, rows: interlaced });
     const { data } = PNG.sync.read(bytes);

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deriveKey } from '../../../shared/model/random.ts';
-import { computeFrechetDistance } from '../../../trainer/evaluation/metrics/frechet-distance.ts';
-import { computeKernelDistance } from '../../../trainer/evaluation/metrics/kernel-distance.ts';
+import { computeFrechetDistance } from '../../../trainer/evaluation/metrics/distances.ts';
+import { computeKernelDistance } from '../../../trainer/evaluation/metrics/distances.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { makeNormalPoints, toPoints, toRows } from './oracle-points.ts';
 
@@ -9,7 +9,10 @@ beforeAll(async () => {
   await selectBackend('wasm');
 });
 
-/** Points whose mean is `mean` and whose unbiased covariance is sum of v v^T over `axes`, both exactly. */
+/**
+ * Points whose mean is `mean` and whose unbiased covariance is sum of v v^T over `axes`, both
+ * exactly.
+ */
 function makeExactPoints(
   mean: readonly number[],
   axes: readonly (readonly number[])[],
@@ -61,7 +64,8 @@ describe('the Fréchet distance', () => {
     ];
     const [a, b, c] = covariance(axesOfA);
     const [d, e, f] = covariance(axesOfB);
-    // In two dimensions tr(M^(1/2)) = sqrt(tr M + 2 sqrt(det M)); here M is the product of the covariances.
+    // In two dimensions tr(M^(1/2)) = sqrt(tr M + 2 sqrt(det M)); here M is the product of the
+    // covariances.
     const trace = a * d + 2 * b * e + c * f;
     const determinant = (a * c - b * b) * (d * f - e * e);
     const expected = a + c + d + f - 2 * Math.sqrt(trace + 2 * Math.sqrt(determinant));
@@ -154,7 +158,8 @@ describe('the kernel distance', () => {
       makeNormalPoints(6, 2000, 8, 1, 0.5),
       many,
     );
-    // Subsets overlap, so the mean is as far off as the sets themselves are: more than its standard error says.
+    // Subsets overlap, so the mean is as far off as the sets themselves are: more than its standard
+    // error says.
     expect(Math.abs(same.mean)).toBeLessThan(0.01);
     expect(other.mean).toBeGreaterThan(20 * Math.abs(same.mean));
   });

@@ -28,11 +28,11 @@ import {
   saveFloor,
 } from '../../../trainer/evaluation/floor.ts';
 import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.ts';
-import { buildRows } from '../../../trainer/evaluation/rows.ts';
-import { drawSamples, readModel } from '../../../trainer/evaluation/samples/open-samples.ts';
-import { formatTable } from '../../../trainer/evaluation/table.ts';
+import { buildRows } from '../../../trainer/evaluation/figure-table.ts';
+import { drawSamples, readModel } from '../../../trainer/evaluation/samples/samples.ts';
+import { formatTable } from '../../../trainer/evaluation/figure-table.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { instantiateKernels } from '../../../trainer/export/kernels.ts';
+import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { buildFixture, type FixtureOptions } from '../../support/models/fixture-artifact.ts';
 
@@ -198,7 +198,8 @@ describe('validation digits', () => {
       training,
       Uint32Array.from({ length: 300 }, (_, i) => 2 * i + 1),
     );
-    // All that are left: in another order than the floor's, which only the last bits of sums depend on.
+    // All that are left: in another order than the floor's, which only the last bits of sums depend
+    // on.
     const floor = await computeFloor(split, reference, 300);
     const direct = await computeFigures(split, reference, {
       count: 300,

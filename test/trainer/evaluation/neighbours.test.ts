@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs';
-import { computeDensityCoverage } from '../../../trainer/evaluation/metrics/density-coverage.ts';
-import { computeSquaredRadii } from '../../../trainer/evaluation/metrics/neighbour-radii.ts';
-import { computePrecisionRecall } from '../../../trainer/evaluation/metrics/precision-recall.ts';
+import { computeDensityCoverage } from '../../../trainer/evaluation/metrics/neighbours.ts';
+import { computeSquaredRadii } from '../../../trainer/evaluation/metrics/neighbours.ts';
+import { computePrecisionRecall } from '../../../trainer/evaluation/metrics/neighbours.ts';
 import { visitProducts } from '../../../trainer/evaluation/metrics/points.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { distance, makeNormalPoints, toRows } from './oracle-points.ts';
@@ -68,7 +68,8 @@ describe('neighbourhoods', () => {
     expect(computePrecisionRecall(points, points, 3)).toEqual({ precision: 1, recall: 1 });
     const { density, coverage } = computeDensityCoverage(points, points, 5);
     expect(coverage).toBe(1);
-    // Each neighbourhood holds the point itself and four of its five neighbours; the fifth is its bound, give or take rounding.
+    // Each neighbourhood holds the point itself and four of its five neighbours; the fifth is its
+    // bound, give or take rounding.
     expect(density).toBeGreaterThanOrEqual(1);
     expect(density).toBeLessThanOrEqual(1.2);
   });

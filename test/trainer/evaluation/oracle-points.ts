@@ -1,5 +1,6 @@
 /**
- * Random points for tests, from a generator that shares no code with the project's: Park and Miller's.
+ * Random points for tests, from a generator that shares no code with the project's: Park and
+ * Miller's.
  */
 import { createPoints, type Points } from '../../../trainer/evaluation/metrics/points.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ArrayFileError, decodeArrayFile } from '../../../trainer/evaluation/samples/array-file.ts';
-import { readSamples } from '../../../trainer/evaluation/samples/open-samples.ts';
+import { readSamples } from '../../../trainer/evaluation/samples/samples.ts';
 import {
   decodeImages,
   decodeLabels,

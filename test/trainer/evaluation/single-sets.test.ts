@@ -1,19 +1,19 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { computeClassAccuracy } from '../../../trainer/evaluation/metrics/class-accuracy.ts';
-import { computeClassBalance } from '../../../trainer/evaluation/metrics/class-balance.ts';
+import { computeClassAccuracy } from '../../../trainer/evaluation/metrics/classes.ts';
+import { computeClassBalance } from '../../../trainer/evaluation/metrics/classes.ts';
 import {
   computeClassSpreads,
   computeDiversity,
-} from '../../../trainer/evaluation/metrics/diversity.ts';
+} from '../../../trainer/evaluation/metrics/classes.ts';
 import {
   computeMemorisation,
   computeNearestDistances,
-} from '../../../trainer/evaluation/metrics/memorisation.ts';
+} from '../../../trainer/evaluation/metrics/pixels.ts';
 import { createPoints } from '../../../trainer/evaluation/metrics/points.ts';
 import {
   computeGradientEnergy,
   computeSharpness,
-} from '../../../trainer/evaluation/metrics/sharpness.ts';
+} from '../../../trainer/evaluation/metrics/pixels.ts';
 import { drawSubset } from '../../../trainer/evaluation/subset.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
@@ -130,7 +130,8 @@ describe('sharpness', () => {
   });
 
   it('is the mean square of the steps from pixel to pixel, within a picture only', () => {
-    // 2 x 2, twice: the steps are 255 right, 255 right, 0 down, 0 down; then none, though the pictures differ.
+    // 2 x 2, twice: the steps are 255 right, 255 right, 0 down, 0 down; then none, though the
+    // pictures differ.
     const images = Uint8Array.of(0, 255, 0, 255, 100, 100, 100, 100);
     expect(computeGradientEnergy(images, 2)).toBeCloseTo(2 / 8, 12);
   });

@@ -23,13 +23,13 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 describe('the document', () => {
-  it('is the same for the same records, in whatever order they come', () => {
-    const once = [...buildDocument(RESULTS)];
-    expect([...buildDocument([...RESULTS].reverse())]).toEqual(once);
+  it('is the same for the same records, in whatever order they come', async () => {
+    const once = [...(await buildDocument(RESULTS))];
+    expect([...(await buildDocument([...RESULTS].reverse()))]).toEqual(once);
   });
 
-  it('answers every question, with curves that are there and well formed', () => {
-    const files = buildDocument(RESULTS);
+  it('answers every question, with curves that are there and well formed', async () => {
+    const files = await buildDocument(RESULTS);
     const text = files.get('experiments.md') as string;
     for (const { title } of Object.values(QUESTIONS)) {
       expect(text).toContain(`\n## ${title}\n`);
@@ -47,8 +47,8 @@ describe('the document', () => {
     expect(text).not.toMatch(/NaN|undefined|Infinity/);
   });
 
-  it('says when nothing was run', () => {
-    expect([...buildDocument([])].map(([name]) => name)).toEqual(['experiments.md']);
+  it('says when nothing was run', async () => {
+    expect([...(await buildDocument([]))].map(([name]) => name)).toEqual(['experiments.md']);
   });
 
   it('is made of the records, which are collected from the finished runs', async () => {
@@ -68,7 +68,7 @@ describe('the document', () => {
     ]);
     expect(stdout).toContain(`with ${RESULTS.length} runs`);
     const text = await readFile(join(docs, 'experiments.md'), 'utf8');
-    expect(text).toBe(buildDocument(RESULTS).get('experiments.md'));
+    expect(text).toBe((await buildDocument(RESULTS)).get('experiments.md'));
     expect(await readFile(join(docs, 'experiments', 'runs', 'r1-2.png'), 'utf8')).toBe('a picture');
     expect(await loadRecords(docs)).toHaveLength(RESULTS.length);
     // Without the runs' folder: from the records alone.
@@ -79,7 +79,7 @@ describe('the document', () => {
 
   it('in the repository is what its records give', async () => {
     const docs = join(ROOT, 'docs');
-    for (const [name, text] of buildDocument(await loadRecords(docs))) {
+    for (const [name, text] of await buildDocument(await loadRecords(docs))) {
       expect(
         await readFile(join(docs, name), 'utf8'),
         `${name}: make it again by npm run experiment -- --report`,

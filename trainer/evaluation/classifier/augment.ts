@@ -1,22 +1,21 @@
 /**
- * Mild distortions of training digits: each is turned, scaled, slanted and shifted a little, by bilinear interpolation.
- * Pure.
+ * Distorts training digits a little: rotates, scales, slants and shifts each, with bilinear
+ * interpolation. Pure.
  */
 import { drawWords, type RandomKey } from '../../../shared/model/random.ts';
 
-/** The most that a digit is distorted; each amount is uniform between minus and plus this. */
+/** The largest distortions. Each amount is uniform between minus and plus the number here. */
 export const AUGMENTATION = { degrees: 12, scale: 0.12, slant: 0.12, shiftPixels: 2 } as const;
 
-/** Amounts drawn for one image. */
 const WORDS_PER_IMAGE = 5;
 
 /**
  * Distorts images.
  *
  * @param images   Row-major [count, side, side], 0..255.
- * @param key      Of the training's seed.
- * @param purpose  The stream of the amounts.
- * @param index    Which stream of that purpose: the step.
+ * @param key      Key of the training's seed.
+ * @param purpose  The key's stream that the amounts are drawn from.
+ * @param index    The training step: the place in that stream.
  * @returns        [count, side, side], 0..1.
  */
 export function augmentImages(
@@ -37,29 +36,23 @@ export function augmentImages(
     ) as [number, number, number, number, number];
     const angle = (turn * AUGMENTATION.degrees * Math.PI) / 180;
     const scale = 1 + zoom * AUGMENTATION.scale;
-    const [cos, sin, shear] = [
-      Math.cos(angle) / scale,
-      Math.sin(angle) / scale,
-      slant * AUGMENTATION.slant,
-    ];
-    warpImage(
-      images.subarray(i * size, (i + 1) * size),
-      side,
-      out.subarray(i * size, (i + 1) * size),
-      {
-        xx: cos,
-        xy: shear * cos - sin,
-        yx: sin,
-        yy: shear * sin + cos,
-        dx: right * AUGMENTATION.shiftPixels,
-        dy: down * AUGMENTATION.shiftPixels,
-      },
-    );
+    const cos = Math.cos(angle) / scale;
+    const sin = Math.sin(angle) / scale;
+    const shear = slant * AUGMENTATION.slant;
+    const image = images.subarray(i * size, (i + 1) * size);
+    warpImage(image, side, out.subarray(i * size, (i + 1) * size), {
+      xx: cos,
+      xy: shear * cos - sin,
+      yx: sin,
+      yy: shear * sin + cos,
+      dx: right * AUGMENTATION.shiftPixels,
+      dy: down * AUGMENTATION.shiftPixels,
+    });
   }
   return out;
 }
 
-/** Where a pixel is taken from, in pixels from the centre: (xx x + xy y + dx, yx x + yy y + dy). */
+/** Maps a pixel to its source (xx x + xy y + dx, yx x + yy y + dy), in pixels from the centre. */
 interface Affine {
   readonly xx: number;
   readonly xy: number;
@@ -69,7 +62,7 @@ interface Affine {
   readonly dy: number;
 }
 
-/** Fills `out` with the image seen through the map, 0..1; outside of the image is paper. */
+/** Fills `out` with the mapped image, 0..1. Sources outside of the image are paper. */
 function warpImage(
   image: Uint8Array,
   side: number,

@@ -1,6 +1,6 @@
 /**
- * The classifier that ships with the repository: its folder, and the hash that it must have. A figure is worth something
- * only beside others that the same classifier gave.
+ * The classifier that ships with the repository, and its hash. Figures can be compared only when
+ * the same classifier made them.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -10,29 +10,22 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { writeAtomically } from '../../../storage/files.ts';
 import { CLASSIFIER_CONFIG, countParameters, planClassifier } from './network.ts';
 
-/** SHA-256 of the shipped weights. A new training with another seed or other code needs another number here. */
+/** SHA-256 of the shipped weights. Training them with another seed or other code changes it. */
 export const CLASSIFIER_SHA256 = '96f7364af4a000af1628f030e0fcec0c5a82583d44f911f41b73e25b08c11acd';
 
-/** Where the shipped classifier lies. */
-export const CLASSIFIER_FOLDER = join(
-  import.meta.dirname,
-  '..',
-  '..',
-  '..',
-  'models',
-  'classifier',
-);
-
+export const CLASSIFIER_FOLDER = join(import.meta.dirname, '../../../models/classifier');
 /** Little-endian float32, in the order of `planClassifier`. */
 export const CLASSIFIER_WEIGHTS_FILE = 'weights.bin';
 export const CLASSIFIER_MANIFEST_FILE = 'manifest.json';
+
+const RESTORE = 'it comes with the repository: restore it with `git checkout -- models/classifier`';
 
 const accuracySchema = z.strictObject({ images: z.int(), right: z.int(), accuracy: z.number() });
 
 const manifestSchema = z.strictObject({
   schema: z.literal(1),
   name: z.literal('classifier'),
-  /** How it was made. */
+  /** The command that trained it. */
   command: z.string(),
   seed: z.string(),
   data: z.strictObject({
@@ -43,10 +36,10 @@ const manifestSchema = z.strictObject({
   }),
   network: z.record(z.string(), z.unknown()),
   training: z.record(z.string(), z.unknown()),
-  /** The epoch whose averaged weights were kept: the best on validation. */
+  /** The epoch whose averaged weights were the best on validation images. */
   chosenEpoch: z.int(),
   validation: accuracySchema,
-  /** Taken once, after the choice. */
+  /** Measured once, after the choice. */
   test: accuracySchema,
   backend: z.string(),
   libraries: z.record(z.string(), z.string()),
@@ -60,10 +53,9 @@ const manifestSchema = z.strictObject({
   }),
 });
 
-/** What is told of a classifier beside its weights. */
 export type ClassifierManifest = z.infer<typeof manifestSchema>;
 
-/** A classifier that was read and verified. */
+/** A verified classifier. */
 export interface Classifier {
   readonly manifest: ClassifierManifest;
   /** Flat, in the order of `planClassifier(CLASSIFIER_CONFIG)`. */
@@ -71,7 +63,7 @@ export interface Classifier {
   readonly sha256: string;
 }
 
-/** The classifier cannot be used. The message names the file and says what to do. */
+/** The classifier cannot be used. The message names the file and the remedy. */
 export class ClassifierError extends ExpectedError {
   override name = 'ClassifierError' as const;
 }
@@ -79,61 +71,57 @@ export class ClassifierError extends ExpectedError {
 /**
  * Reads the classifier.
  *
- * @param folder          With its two files.
- * @param expectedSha256  Of the weights.
- * @throws ClassifierError  When a file is missing or malformed, or the weights are not the expected ones.
+ * @param expectedSha256  SHA-256 of its weights.
+ * @throws ClassifierError  When a file is missing or malformed, or the weights are others.
  */
 export async function loadClassifier(
   folder: string = CLASSIFIER_FOLDER,
   expectedSha256: string = CLASSIFIER_SHA256,
 ): Promise<Classifier> {
-  const restore =
-    'it comes with the repository: restore it with `git checkout -- models/classifier`';
-  const read = (name: string): Promise<Uint8Array> =>
-    readFile(join(folder, name)).catch((cause: NodeJS.ErrnoException) => {
-      throw new ClassifierError(
-        `${join(folder, name)} cannot be read (${cause.code}); ${restore}`,
-        { cause },
-      );
-    });
-  const bytes = await read(CLASSIFIER_WEIGHTS_FILE);
-  const sha256 = hash(bytes);
   const path = join(folder, CLASSIFIER_WEIGHTS_FILE);
+  const bytes = await readOwnFile(path);
+  const sha256 = hash(bytes);
   if (sha256 !== expectedSha256) {
     throw new ClassifierError(
-      `${path} has SHA-256 ${sha256}, expected ${expectedSha256}; ${restore}`,
+      `${path} has SHA-256 ${sha256}, expected ${expectedSha256}; ${RESTORE}`,
     );
   }
-  const expectedBytes =
-    countParameters(planClassifier(CLASSIFIER_CONFIG)) * Float32Array.BYTES_PER_ELEMENT;
+  const expectedBytes = 4 * countParameters(planClassifier(CLASSIFIER_CONFIG));
   if (bytes.length !== expectedBytes) {
     throw new ClassifierError(
-      `${path} has ${bytes.length} bytes, the network needs ${expectedBytes}; ${restore}`,
+      `${path} has ${bytes.length} bytes, the network needs ${expectedBytes}; ${RESTORE}`,
     );
   }
-  // A new Uint8Array, not slice(): that of a Buffer of Node shares its memory.
   return {
-    manifest: parseManifest(await read(CLASSIFIER_MANIFEST_FILE), folder, restore),
+    manifest: await readManifest(join(folder, CLASSIFIER_MANIFEST_FILE)),
+    // A new Uint8Array has its own buffer; a Buffer of Node may lie in a shared one.
     weights: new Float32Array(new Uint8Array(bytes).buffer),
     sha256,
   };
 }
 
-function parseManifest(bytes: Uint8Array, folder: string, restore: string): ClassifierManifest {
+async function readManifest(path: string): Promise<ClassifierManifest> {
+  const bytes = await readOwnFile(path);
   try {
     return manifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (cause) {
-    throw new ClassifierError(
-      `${join(folder, CLASSIFIER_MANIFEST_FILE)} is not a classifier's manifest; ${restore}`,
-      { cause },
-    );
+    throw new ClassifierError(`${path} is not a classifier's manifest; ${RESTORE}`, { cause });
+  }
+}
+
+async function readOwnFile(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new ClassifierError(`${path} cannot be read (${code}); ${RESTORE}`, { cause });
   }
 }
 
 /**
  * Writes a classifier's two files, the weights first.
  *
- * @param facts  The manifest without its account of the weights.
+ * @param facts  The manifest without the parts that follow from the weights.
  * @returns      The manifest as written.
  */
 export async function saveClassifier(
@@ -160,10 +148,8 @@ export async function saveClassifier(
   };
   await mkdir(folder, { recursive: true });
   await writeAtomically(join(folder, CLASSIFIER_WEIGHTS_FILE), bytes);
-  await writeAtomically(
-    join(folder, CLASSIFIER_MANIFEST_FILE),
-    `${JSON.stringify(manifest, null, 2)}\n`,
-  );
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await writeAtomically(join(folder, CLASSIFIER_MANIFEST_FILE), text);
   return manifest;
 }
 

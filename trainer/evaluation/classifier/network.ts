@@ -1,21 +1,24 @@
 /**
- * Small convolutional classifiers: a plain list of layers, and the forward pass, on any backend of TensorFlow.js. The
- * evaluation's classifier and the fresh networks of the classification accuracy score are both described here. Pure
- * but for the tensors it makes.
+ * Small convolutional classifiers: their weights and the forward pass, on any backend of
+ * TensorFlow.js. The evaluation's classifier is one, the fresh networks of the classification
+ * accuracy score are others.
  */
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type WeightSpec } from '../../../shared/model/generator.ts';
 
-/** A convolution, relu after it. */
+/** A convolution with relu. */
 export interface ConvolutionConfig {
   readonly filters: number;
-  /** Side of the kernel. */
+  /** Side of the kernel in pixels. */
   readonly size: number;
   readonly stride: number;
   readonly padding: 'same' | 'valid';
 }
 
-/** A classifier of images of one channel: convolutions, a dense layer with relu (the features), a dense layer (the logits). */
+/**
+ * A classifier of grey images: convolutions, a dense layer with relu (the features), and a dense
+ * layer (the logits).
+ */
 export interface ClassifierConfig {
   /** Side of the square images in pixels. */
   readonly side: number;
@@ -24,7 +27,9 @@ export interface ClassifierConfig {
   readonly classes: number;
 }
 
-/** The evaluation's classifier: 3.1 million multiply-accumulates an image, less than 1 MB of float32 weights. */
+/**
+ * The evaluation's classifier: 3.1 million multiply-accumulates an image, below 1 MB of weights.
+ */
 export const CLASSIFIER_CONFIG: ClassifierConfig = {
   side: 28,
   convolutions: [
@@ -33,14 +38,15 @@ export const CLASSIFIER_CONFIG: ClassifierConfig = {
     { filters: 64, size: 3, stride: 2, padding: 'same' }, // 6 x 6
     { filters: 96, size: 3, stride: 1, padding: 'valid' }, // 4 x 4
   ],
-  features: 72, // relu leaves some off for every digit: 8 of the shipped classifier's
+  features: 72, // Relu keeps some at 0 for every digit: 8 in the shipped classifier.
   classes: 10,
 };
 
 /**
- * Lists a classifier's weights: kernel and bias of each convolution, of the features, of the logits.
+ * Lists a classifier's weights: kernel and bias of each convolution, of the features and of the
+ * logits.
  *
- * @throws RangeError  When a kernel is larger than what it is laid over.
+ * @throws RangeError  When a kernel is larger than its input.
  */
 export function planClassifier({
   side,
@@ -70,14 +76,13 @@ export function planClassifier({
   return specs;
 }
 
-/** Counts the numbers in a list of weights. */
 export function countParameters(specs: readonly WeightSpec[]): number {
   return specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
-/** What a classifier says about a batch. A type, not an interface: tidy does not take those. */
+/** A classifier's output. A type, since tf.tidy does not accept interfaces. */
 export type ClassifierOutput = {
-  /** [batch, features], each >= 0: what precedes the last layer, after relu. */
+  /** [batch, features], each >= 0: the last hidden layer, after relu. */
   readonly features: tf.Tensor2D;
   /** [batch, classes] */
   readonly logits: tf.Tensor2D;

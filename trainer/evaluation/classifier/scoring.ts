@@ -1,19 +1,19 @@
 /**
- * Runs a classifier over many images, batch by batch, so that memory stays bounded.
+ * Runs a classifier over many images in batches, which bounds memory.
  */
 import * as tf from '@tensorflow/tfjs';
 import { decodePixels } from '../../../shared/picture/pixels.ts';
+import type { Dataset } from '../../data/dataset.ts';
 import { splitWeights } from '../../gan/network-state.ts';
 import { planClassifier, runClassifier, type ClassifierConfig } from './network.ts';
 
 const BATCH = 250;
 
-/** What a classifier says about images. */
 export interface Scores {
   readonly count: number;
   /** Row-major [count, config.features]. */
   readonly features: Float32Array;
-  /** [count]: the class with the largest logit, the lower one of equals. */
+  /** [count]: the class with the largest logit; the lowest of equals. */
   readonly predictions: Uint8Array;
 }
 
@@ -36,15 +36,17 @@ export function scoreImages(
   for (let done = 0; done < count; done += BATCH) {
     const n = Math.min(BATCH, count - done);
     const pixels = decodePixels(images.subarray(done * size, (done + n) * size), [0, 1]);
-    // The numbers are read outside of tidy: what tidy returns is searched for tensors, number by number.
+    // Read outside of tidy, which searches what it returns for tensors, number by number.
     const output = tf.tidy(() =>
       runClassifier(config, parts, tf.tensor4d(pixels, [n, config.side, config.side, 1])),
     );
     features.set(output.features.dataSync<'float32'>(), done * config.features);
     const logits = output.logits.dataSync<'float32'>();
     for (let i = 0; i < n; i++) {
-      predictions[done + i] = findLargest(
-        logits.subarray(i * config.classes, (i + 1) * config.classes),
+      const own = logits.subarray(i * config.classes, (i + 1) * config.classes);
+      predictions[done + i] = own.reduce(
+        (best, logit, label) => (logit > (own[best] as number) ? label : best),
+        0,
       );
     }
     tf.dispose([output.features, output.logits]);
@@ -53,12 +55,12 @@ export function scoreImages(
   return { count, features, predictions };
 }
 
-function findLargest(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) {
-    if ((values[i] as number) > (values[best] as number)) {
-      best = i;
-    }
-  }
-  return best;
+/** Counts the images whose predicted class is their label. */
+export function countRight(
+  config: ClassifierConfig,
+  weights: Float32Array,
+  { images, labels }: Dataset,
+): number {
+  const { predictions } = scoreImages(config, weights, images);
+  return predictions.filter((prediction, i) => prediction === labels[i]).length;
 }

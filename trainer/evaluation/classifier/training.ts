@@ -1,6 +1,6 @@
 /**
- * Trains a classifier: Adam with a cosine learning rate on softmax cross-entropy, and the running average of the weights
- * (EMA), which is what is scored and kept. All randomness comes from the key.
+ * Trains a classifier with Adam and a cosine learning-rate schedule on softmax cross-entropy. The
+ * result is a moving average (EMA) of the weights. All randomness comes from the key.
  */
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
@@ -20,30 +20,29 @@ import {
 import { augmentImages } from './augment.ts';
 import { planClassifier, runClassifier, type ClassifierConfig } from './network.ts';
 
-/** Streams of a training's randomness: never reuse a number. */
+/** Streams of the key. Never reuse a number. */
 const PURPOSES = { shuffle: 1, augmentation: 2, weights: 3 } as const;
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
 
-/** Settings of a training. */
 export interface ClassifierTraining {
   readonly epochs: number;
   readonly batchSize: number;
-  /** The cosine falls from here to 0 over the whole training, after a warm-up of half an epoch. */
+  /** After a warm-up of half an epoch the cosine falls from here to 0. */
   readonly learningRate: number;
-  /** How much of the averaged weights is kept at each step, once it has run for a while. */
+  /** The part of the moving average that each step keeps, after the first steps. */
   readonly emaDecay: number;
-  /** Whether digits are distorted: see `augmentImages`. */
+  /** Whether `augmentImages` distorts the images. */
   readonly augment: boolean;
 }
 
-/** How far a training is, after each epoch. */
+/** The state after an epoch. */
 export interface ClassifierEpoch {
   /** From 1. */
   readonly epoch: number;
   /** Of the epoch's last batch. */
   readonly loss: number;
-  /** Averaged weights, flat. */
+  /** The moving average, flat. */
   readonly weights: Float32Array;
 }
 
@@ -51,7 +50,7 @@ export interface ClassifierEpoch {
  * Trains a classifier from new weights.
  *
  * @param dataset  Square images of `config.side`; labels below `config.classes`.
- * @yields         The averaged weights after each epoch.
+ * @yields         The state after each epoch.
  */
 export async function* trainClassifier(
   config: ClassifierConfig,
@@ -94,7 +93,7 @@ export async function* trainClassifier(
           adam,
           computeAdamAmounts(adam, step + 1),
         );
-        // The average of few steps must not hold on to the starting weights.
+        // Early on the average keeps less, so that it forgets the initial weights.
         const decay = Math.min(emaDecay, (1 + step) / (10 + step));
         average.assign(
           tf.add(tf.mul(average, decay), tf.mul(state.weights, 1 - decay)) as tf.Tensor1D,
@@ -102,7 +101,7 @@ export async function* trainClassifier(
         return value;
       });
       const ends = (step + 1) % batcher.batchesPerEpoch === 0;
-      // Disposed before the yield, from which a caller that has seen enough does not come back.
+      // Disposed before the yield: a caller may stop there.
       const [value = NaN] = ends ? await loss.data() : [];
       loss.dispose();
       if (ends) {
@@ -112,7 +111,7 @@ export async function* trainClassifier(
           weights: await average.data<'float32'>(),
         };
       }
-      // Lets signals and timers in.
+      // Lets signals and timers run.
       await setImmediate();
     }
   } finally {
@@ -122,8 +121,9 @@ export async function* trainClassifier(
 }
 
 /**
- * Takes from each kernel after the first its mean for every output. What it is laid over is positive everywhere, after
- * relu: with a mean of its own, a unit starts as always on or always off, and a fifth of the features would stay off.
+ * Subtracts from each kernel after the first its mean for every output. Its inputs are positive,
+ * after relu: with a mean of its own a unit starts as always on or always off, and a fifth of the
+ * features would stay off.
  */
 function centreKernels(specs: readonly WeightSpec[], arrays: NetworkArrays): NetworkArrays {
   const weights = arrays.weights.slice();

@@ -1,10 +1,10 @@
 /**
- * Sets of points and the products and distances between them, row by row: matrices of 10,000 x 10,000 are never held
- * whole. Pure; uses the current backend of TensorFlow.js for the products alone.
+ * Sets of points, and the products and distances between two sets. A matrix of 10,000 x 10,000 is
+ * never held whole: callers visit its rows.
  */
 import * as tf from '@tensorflow/tfjs';
 
-/** Numbers of one block of a matrix that are held at once: 20 MB. */
+/** Numbers of the matrix that are held at once: 20 MB. */
 const BLOCK_NUMBERS = 5_000_000;
 
 /** Points of one dimension. */
@@ -17,6 +17,12 @@ export interface Points {
 }
 
 /**
+ * Visits a row: its place in the first set, and a number for each point of the second. Valid until
+ * it returns.
+ */
+type RowVisitor = (row: number, values: Float32Array) => void;
+
+/**
  * Wraps numbers as points.
  * @throws RangeError  When they are no whole number of points.
  */
@@ -27,26 +33,24 @@ export function createPoints(values: Float32Array, dimension: number): Points {
   return { count: values.length / dimension, dimension, values };
 }
 
-/** The point at a place, a view. */
+/** Returns a view of a point. */
 export function getPoint({ dimension, values }: Points, index: number): Float32Array {
   return values.subarray(index * dimension, (index + 1) * dimension);
 }
 
 /** Copies the points at `indices`. */
-export function gatherPoints(points: Points, indices: ArrayLike<number>): Points {
+export function gatherPoints(points: Points, indices: Uint32Array): Points {
   const values = new Float32Array(indices.length * points.dimension);
-  for (let i = 0; i < indices.length; i++) {
-    values.set(getPoint(points, indices[i] as number), i * points.dimension);
-  }
+  indices.forEach((index, i) => values.set(getPoint(points, index), i * points.dimension));
   return createPoints(values, points.dimension);
 }
 
-/** The mean square of all numbers of a set. */
+/** Computes the mean square of all numbers of a set. */
 export function computeMeanSquare({ values }: Points): number {
   return values.reduce((sum, value) => sum + value * value, 0) / values.length;
 }
 
-/** Copies points, each number times `factor`. */
+/** Copies points, each number multiplied by `factor`. */
 export function scalePoints({ values, dimension }: Points, factor: number): Points {
   return createPoints(
     values.map((value) => value * factor),
@@ -55,16 +59,11 @@ export function scalePoints({ values, dimension }: Points, factor: number): Poin
 }
 
 /**
- * Visits the matrix of dot products row by row.
+ * Visits the matrix of dot products row by row, on the current backend of TensorFlow.js.
  *
- * @param visit  Given the row's place in `a`, and its products with each of `b`: valid until it returns.
  * @throws RangeError  When the dimensions differ.
  */
-export function visitProducts(
-  a: Points,
-  b: Points,
-  visit: (row: number, products: Float32Array) => void,
-): void {
+export function visitProducts(a: Points, b: Points, visit: RowVisitor): void {
   if (a.dimension !== b.dimension) {
     throw new RangeError(`points of ${a.dimension} and of ${b.dimension} numbers have no products`);
   }
@@ -74,7 +73,7 @@ export function visitProducts(
     for (let first = 0; first < a.count; first += rows) {
       const n = Math.min(rows, a.count - first);
       const block = a.values.subarray(first * a.dimension, (first + n) * a.dimension);
-      // The numbers are read outside of tidy: what tidy returns is searched for tensors, number by number.
+      // Read outside of tidy, which searches what it returns for tensors, number by number.
       const product = tf.tidy(() =>
         tf.matMul(tf.tensor2d(block, [n, a.dimension]), right, false, true),
       ); // [n, b.count]
@@ -90,16 +89,11 @@ export function visitProducts(
 }
 
 /**
- * Visits the matrix of squared Euclidean distances row by row, as |x|^2 + |y|^2 - 2 x.y, not below 0. In float32: about
- * 1e-6 |x|^2 off, so that equal points may be a little apart. {@link computeSquaredDistance} is exact.
- *
- * @param visit  Given the row's place in `a`, and its distances to each of `b`: valid until it returns.
+ * Visits the matrix of squared Euclidean distances row by row, as |x|^2 + |y|^2 - 2 x.y, at least
+ * 0. Float32 makes an error of about 1e-6 |x|^2, so equal points may lie apart. {@link
+ * computeSquaredDistance} is exact.
  */
-export function visitSquaredDistances(
-  a: Points,
-  b: Points,
-  visit: (row: number, squaredDistances: Float32Array) => void,
-): void {
+export function visitSquaredDistances(a: Points, b: Points, visit: RowVisitor): void {
   const [normsOfA, normsOfB] = [computeSquaredNorms(a), computeSquaredNorms(b)];
   visitProducts(a, b, (row, products) => {
     const norm = normsOfA[row] as number;
@@ -117,7 +111,7 @@ function computeSquaredNorms(points: Points): Float64Array {
   );
 }
 
-/** The squared Euclidean distance of two points, summed in float64. */
+/** Computes the squared Euclidean distance of two points in float64. */
 export function computeSquaredDistance(x: Float32Array, y: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < x.length; i++) {

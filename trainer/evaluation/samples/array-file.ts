@@ -1,30 +1,75 @@
 /**
- * Arrays out of files of other programs: IDX and NumPy's .npy, plain or gzipped. Every count is checked against the
- * file's length. Pure.
+ * Reads arrays from files of other programs: IDX and NumPy's .npy, plain or gzipped. The length of
+ * a file must be what its header says. Pure.
  */
 import { gunzipSync } from 'node:zlib';
-import { checkLength, splitIdx } from '../../data/idx.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { checkLength, splitIdx } from '../../data/idx.ts';
 
-/** Larger content is refused: half a million pictures of 28 x 28 as bytes. */
+/** Gzipped content may be as large as half a million pictures of 28 x 28 bytes. */
 const MAX_BYTES = 512 * 1024 * 1024;
 
-/** An array as its file has it. */
+/** An array. */
 export interface ArrayFile {
-  /** In words, for what is said about it: "IDX, uint8". */
+  /** In words: "IDX, uint8". */
   readonly format: string;
   readonly shape: readonly number[];
   /** Row-major, as many as the shape says. */
   readonly values: Uint8Array | Float32Array | Int32Array;
 }
 
-/** A file that holds no array that is understood. The message names the file, what is wrong and what is allowed. */
+/** A file that holds no readable array. The message names the file and says what is allowed. */
 export class ArrayFileError extends ExpectedError {
   override name = 'ArrayFileError' as const;
 }
 
 const ALLOWED =
   'expected IDX or .npy (plain or gzipped) of uint8 or float32; labels also of int32 or int64';
+
+interface NumberType {
+  readonly name: string;
+  readonly bytes: number;
+  readonly read: (body: DataView, count: number) => ArrayFile['values'];
+}
+
+function readFloats(isLittleEndian: boolean): NumberType['read'] {
+  return (body, count) =>
+    Float32Array.from({ length: count }, (_, i) => body.getFloat32(4 * i, isLittleEndian));
+}
+
+const UINT8: NumberType = {
+  name: 'uint8',
+  bytes: 1,
+  read: (body, count) => new Uint8Array(body.buffer, body.byteOffset, count),
+};
+
+const IDX_TYPES: Readonly<Record<number, NumberType>> = {
+  0x08: UINT8,
+  0x0d: { name: 'float32', bytes: 4, read: readFloats(false) },
+};
+
+const NPY_TYPES: ReadonlyMap<string, NumberType> = new Map(
+  Object.entries({
+    '|u1': UINT8,
+    '<f4': { name: 'float32', bytes: 4, read: readFloats(true) },
+    '<i4': {
+      name: 'int32',
+      bytes: 4,
+      read: (body, count) =>
+        Int32Array.from({ length: count }, (_, i) => body.getInt32(4 * i, true)),
+    },
+    '<i8': {
+      name: 'int64',
+      bytes: 8,
+      // Clamped, so that a label beyond 32 bits does not become another label.
+      read: (body, count) =>
+        Int32Array.from({ length: count }, (_, i) => {
+          const value = Number(body.getBigInt64(8 * i, true));
+          return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
+        }),
+    },
+  }),
+);
 
 /**
  * Decodes an array.
@@ -40,8 +85,9 @@ export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
   if (startsWith(content, [0, 0]) && content.length >= 4) {
     return decodeIdx(content, what);
   }
+  const start = Array.from(content.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0'));
   throw new ArrayFileError(
-    `${what} is neither IDX nor .npy: it starts with ${showBytes(content)}; ${ALLOWED}`,
+    `${what} is neither IDX nor .npy: it starts with ${start.join(' ') || 'nothing'}; ${ALLOWED}`,
   );
 }
 
@@ -59,22 +105,17 @@ function unzip(bytes: Uint8Array, what: string): Uint8Array {
 }
 
 function decodeIdx(bytes: Uint8Array, what: string): ArrayFile {
-  const type = bytes[2] as number;
-  const itemBytes = { 0x08: 1, 0x0d: 4 }[type];
-  if (itemBytes === undefined) {
+  const code = bytes[2] as number;
+  const type = IDX_TYPES[code];
+  if (type === undefined) {
     throw new ArrayFileError(
-      `${what} is IDX of the type 0x${type.toString(16).padStart(2, '0')}; ${ALLOWED}`,
+      `${what} is IDX of the type 0x${code.toString(16).padStart(2, '0')}; ${ALLOWED}`,
     );
   }
-  const { shape, body } = splitIdx(bytes, itemBytes, what, fail);
-  if (type === 0x08) {
-    return { format: 'IDX, uint8', shape, values: body };
-  }
+  const { shape, body } = splitIdx(bytes, type.bytes, what, fail);
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  const values = Float32Array.from({ length: body.length / itemBytes }, (_, i) =>
-    view.getFloat32(4 * i),
-  );
-  return { format: 'IDX, float32', shape, values };
+  const values = type.read(view, body.length / type.bytes);
+  return { format: `IDX, ${type.name}`, shape, values };
 }
 
 function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
@@ -90,9 +131,9 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
     throw new ArrayFileError(`${what} has a damaged .npy header, or is truncated`);
   }
   const header = new TextDecoder('latin1').decode(bytes.subarray(start, end));
-  const type = /'descr':\s*'([^']*)'/.exec(header)?.[1];
+  const code = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const sizes = /'shape':\s*\(([0-9, ]*)\)/.exec(header)?.[1];
-  if (type === undefined || sizes === undefined) {
+  if (code === undefined || sizes === undefined) {
     throw new ArrayFileError(
       `${what} has a .npy header that is not understood: ${header.trim().slice(0, 100)}`,
     );
@@ -102,56 +143,14 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
       `${what} is in Fortran's order: save numpy.ascontiguousarray(...) of it`,
     );
   }
-  const shape = sizes
-    .split(',')
-    .map((size) => size.trim())
-    .filter((size) => size !== '')
-    .map(Number);
-  const body = new DataView(bytes.buffer, bytes.byteOffset + end, bytes.length - end);
-  const read = { '|u1': readUint8, '<f4': readFloat32, '<i4': readInt32, '<i8': readInt64 }[type];
-  if (read === undefined) {
-    throw new ArrayFileError(`${what} is .npy of the type ${type}; ${ALLOWED}`);
+  const type = NPY_TYPES.get(code);
+  if (type === undefined) {
+    throw new ArrayFileError(`${what} is .npy of the type ${code}; ${ALLOWED}`);
   }
-  return read(shape, body, what);
-}
-
-function readUint8(shape: readonly number[], body: DataView, what: string): ArrayFile {
-  const count = checkLength(shape, 1, body.byteLength, what, fail);
-  return {
-    format: 'npy, uint8',
-    shape,
-    values: new Uint8Array(body.buffer, body.byteOffset, count),
-  };
-}
-
-function readFloat32(shape: readonly number[], body: DataView, what: string): ArrayFile {
-  const count = checkLength(shape, 4, body.byteLength, what, fail);
-  return {
-    format: 'npy, float32',
-    shape,
-    values: Float32Array.from({ length: count }, (_, i) => body.getFloat32(4 * i, true)),
-  };
-}
-
-function readInt32(shape: readonly number[], body: DataView, what: string): ArrayFile {
-  const count = checkLength(shape, 4, body.byteLength, what, fail);
-  return {
-    format: 'npy, int32',
-    shape,
-    values: Int32Array.from({ length: count }, (_, i) => body.getInt32(4 * i, true)),
-  };
-}
-
-function readInt64(shape: readonly number[], body: DataView, what: string): ArrayFile {
-  const count = checkLength(shape, 8, body.byteLength, what, fail);
-  // Only labels are read as such; one that does not fit into 32 bits must not come out as another that does.
-  const clamp = (value: bigint): number =>
-    Number(value > 2147483647n ? 2147483647n : value < -2147483648n ? -2147483648n : value);
-  return {
-    format: 'npy, int64',
-    shape,
-    values: Int32Array.from({ length: count }, (_, i) => clamp(body.getBigInt64(8 * i, true))),
-  };
+  const shape = (sizes.match(/[0-9]+/g) ?? []).map(Number);
+  const body = new DataView(bytes.buffer, bytes.byteOffset + end, bytes.length - end);
+  const count = checkLength(shape, type.bytes, body.byteLength, what, fail);
+  return { format: `npy, ${type.name}`, shape, values: type.read(body, count) };
 }
 
 function fail(message: string): ArrayFileError {
@@ -160,10 +159,4 @@ function fail(message: string): ArrayFileError {
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
   return start.every((byte, i) => bytes[i] === byte);
-}
-
-function showBytes(bytes: Uint8Array): string {
-  return bytes.length === 0
-    ? 'nothing'
-    : Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }

@@ -1,20 +1,19 @@
 /**
- * The samples that are judged, whoever made them: 28 x 28 bytes each, with or without the labels that were asked for.
+ * The samples that an evaluation judges: 28 x 28 bytes each, with or without requested labels.
  */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { CLASSES, SIDE } from '../digits.ts';
 import type { ArrayFile } from './array-file.ts';
 
-/** Samples to judge. */
 export interface SampleSet {
   readonly count: number;
-  /** Row-major [count, 28, 28], 0 is paper, 255 full ink. */
+  /** Row-major [count, 28, 28], from 0 (paper) to 255 (full ink). */
   readonly images: Uint8Array;
-  /** [count]: which digit was asked for; null for samples without labels. */
+  /** [count]: the digit that was requested; null for samples without labels. */
   readonly labels: Uint8Array | null;
 }
 
-/** What a file's numbers mean: paper and full ink. */
+/** What a file's numbers mean: paper and full ink. Detection tries them in this order. */
 export const PIXEL_RANGES = {
   '0..1': [0, 1],
   '-1..1': [-1, 1],
@@ -27,31 +26,24 @@ export class SampleSetError extends ExpectedError {
   override name = 'SampleSetError' as const;
 }
 
-/** Pictures, and how their numbers were understood. */
-export interface DecodedImages {
-  readonly count: number;
-  readonly images: Uint8Array;
-  readonly range: PixelRangeName;
-}
-
-/** Numbers may step this far, in parts of the range, over its ends: rounding. */
+/** Rounding may exceed a range by this part of it. */
 const TOLERANCE = 1e-3;
 
 /**
  * Turns an array into pictures.
  *
  * @param what   Names the file in errors.
- * @param range  What the numbers mean; found out from the least and the largest when undefined. Bytes are 0..255 always.
+ * @param range  What the numbers mean; by default detected from the least and the largest. Bytes
+ *               are always 0..255.
  * @throws SampleSetError  When shape, type or numbers are not those of digits.
  */
 export function decodeImages(
   { shape, values, format }: ArrayFile,
   what: string,
   range?: PixelRangeName,
-): DecodedImages {
-  const [count = 0, ...rest] = shape;
-  const picture = rest.join(' x ');
-  if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture)) {
+): { readonly count: number; readonly images: Uint8Array; readonly range: PixelRangeName } {
+  const [count = 0, ...picture] = shape;
+  if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture.join(' x '))) {
     throw new SampleSetError(
       `${what} has the shape [${shape.join(', ')}], expected [n, 28, 28], [n, 784] or [n, 28, 28, 1]`,
     );
@@ -62,7 +54,8 @@ export function decodeImages(
   if (values instanceof Int32Array) {
     throw new SampleSetError(`${what} is ${format}: expected pictures as uint8 or float32`);
   }
-  const [least, largest] = findExtremes(values, what);
+  const extremes = findExtremes(values, what);
+  const [least, largest] = extremes;
   if (values instanceof Uint8Array) {
     if (range !== undefined && range !== '0..255') {
       throw new SampleSetError(`--range ${range}: ${what} is ${format}, whose pixels are 0..255`);
@@ -74,14 +67,19 @@ export function decodeImages(
     }
     return { count, images: values, range: '0..255' };
   }
-  const chosen = range ?? detectRange(least, largest, what);
-  const [low, high] = PIXEL_RANGES[chosen];
-  const slack = TOLERANCE * (high - low);
-  if (least < low - slack || largest > high + slack) {
+  const names = Object.keys(PIXEL_RANGES) as PixelRangeName[];
+  const chosen = range ?? names.find((name) => fitsRange(extremes, name));
+  if (chosen === undefined) {
+    throw new SampleSetError(
+      `${what} has numbers from ${least} to ${largest}, expected 0..1, -1..1 or 0..255`,
+    );
+  }
+  if (!fitsRange(extremes, chosen)) {
     throw new SampleSetError(`--range ${chosen}: ${what} has numbers from ${least} to ${largest}`);
   }
+  const [low, high] = PIXEL_RANGES[chosen];
   const scale = 255 / (high - low);
-  // Bytes of a Uint8ClampedArray round halves to even; the worker rounds them up.
+  // Halves are rounded up, as the worker does; a Uint8ClampedArray would round them to even.
   const images = Uint8Array.from(values, (value) =>
     Math.min(255, Math.max(0, Math.floor((value - low) * scale + 0.5))),
   );
@@ -91,7 +89,7 @@ export function decodeImages(
 function findExtremes(
   values: Uint8Array | Float32Array,
   what: string,
-): [least: number, largest: number] {
+): readonly [least: number, largest: number] {
   let [least, largest] = [Infinity, -Infinity];
   for (const value of values) {
     if (!Number.isFinite(value)) {
@@ -103,19 +101,10 @@ function findExtremes(
   return [least, largest];
 }
 
-function detectRange(least: number, largest: number, what: string): PixelRangeName {
-  const fits = (name: PixelRangeName): boolean => {
-    const [low, high] = PIXEL_RANGES[name];
-    const slack = TOLERANCE * (high - low);
-    return least >= low - slack && largest <= high + slack;
-  };
-  const found = (['0..1', '-1..1', '0..255'] as const).find(fits);
-  if (found === undefined) {
-    throw new SampleSetError(
-      `${what} has numbers from ${least} to ${largest}, expected 0..1, -1..1 or 0..255`,
-    );
-  }
-  return found;
+function fitsRange([least, largest]: readonly [number, number], name: PixelRangeName): boolean {
+  const [low, high] = PIXEL_RANGES[name];
+  const slack = TOLERANCE * (high - low);
+  return least >= low - slack && largest <= high + slack;
 }
 
 /**
@@ -148,7 +137,7 @@ export function decodeLabels(
   return Uint8Array.from(values);
 }
 
-/** The first `count` samples of a set. @throws SampleSetError  When it has fewer. */
+/** Takes the first `count` samples. @throws SampleSetError  When there are fewer. */
 export function takeSamples({ count: held, images, labels }: SampleSet, count: number): SampleSet {
   if (count > held) {
     throw new SampleSetError(`--n ${count}: there are ${held} samples only`);
@@ -156,6 +145,6 @@ export function takeSamples({ count: held, images, labels }: SampleSet, count: n
   return {
     count,
     images: images.subarray(0, count * SIDE * SIDE),
-    labels: labels === null ? null : labels.subarray(0, count),
+    labels: labels && labels.subarray(0, count),
   };
 }

@@ -1,109 +1,237 @@
 /**
- * Which figures of a run are worth a picture, and what each shows. Pure.
+ * The charts of a run's report: which metrics they show, and what each one means.
  */
-import type { MetricsLine } from '../log/metrics.ts';
+import { renderChart } from '../../charts/chart.ts';
+import { escapeHtml, formatNumber, formatStep } from '../../charts/html.ts';
+import { isDrawn, planLineChart, type Line, type Point } from '../../charts/line-chart.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
-import type { Chart, Series } from './chart.ts';
+import type { MetricsLine } from '../log/metrics.ts';
 
-type Figure = Exclude<keyof MetricsLine, 'warnings'>;
+type Metric = Exclude<keyof MetricsLine, 'warnings'>;
 
-/** Loss of a player who guesses: log 2, and twice that for the discriminator of two kinds of images. */
-const GUESSING = {
-  relativistic: Math.LN2,
-  generator: Math.LN2,
-  discriminator: 2 * Math.LN2,
-} as const;
+interface Series {
+  readonly label: string;
+  /** A CSS colour. */
+  readonly colour: string;
+  readonly points: readonly Point[];
+}
 
-/** Lays out a run's charts; those without any figure are left out. */
-export function planCharts(
+/** Metrics over steps. */
+interface MetricsChart {
+  /** Prefix of the ids in its SVG, unique on the page. */
+  readonly id: string;
+  readonly title: string;
+  /** What it shows and what to look for. */
+  readonly note: string;
+  readonly scale: 'linear' | 'log';
+  readonly series: readonly Series[];
+  /** Values worth a line across. */
+  readonly references?: readonly { readonly value: number; readonly label: string }[];
+  /** Whether steps with warnings are marked. */
+  readonly hasMarks?: true;
+}
+
+/** A series of as many points is drawn smoothed, over the exact line. */
+const LEAST_SMOOTHED = 30;
+/** The part of the moving average that each point keeps. */
+const SMOOTHING = 0.75;
+/** Each tooltip is an element: at most this many. */
+const MAX_TOOLTIPS = 120;
+/** In SVG units: the picture scales with the page. */
+const SIZE = { width: 480, height: 250 };
+const MARGIN = { top: 10, right: 74, bottom: 26, left: 50 };
+
+/**
+ * Draws the charts of a run as figures of HTML, each with a table. Metrics that were not logged are
+ * left out.
+ */
+export async function renderCharts(
   metrics: readonly MetricsLine[],
   config: Partial<TrainingConfig>,
-): Chart[] {
+): Promise<string[]> {
   const marks = metrics.filter(({ warnings = [] }) => warnings.length > 0).map(({ step }) => step);
-  const pick = (figure: Figure): Series['points'] =>
+  const figures = await Promise.all(
+    planCharts(metrics, config).map(async (chart) => {
+      const { id, title, note, scale, series, references = [], hasMarks } = chart;
+      const spec = planLineChart({
+        size: SIZE,
+        margin: MARGIN,
+        scale,
+        lines: series.map((one) => toLine(one, scale)),
+        references,
+        marks: hasMarks === true ? marks : [],
+        tooltips: planTooltips(series),
+      });
+      if (spec === null) {
+        return '';
+      }
+      const text = { title: `${title} over steps`, description: describeSeries(series) };
+      return (
+        `<figure class="chart"><figcaption><h3>${title}</h3><p class="note">${note}</p></figcaption>` +
+        `${await renderChart(spec, text, id)}<details><summary>Table` +
+        `<span class="unseen"> of ${title.toLowerCase()}</span></summary>` +
+        `<div class="scroll" tabindex="0">${renderTable(chart)}</div></details></figure>`
+      );
+    }),
+  );
+  return figures.filter((figure) => figure !== '');
+}
+
+function planCharts(
+  metrics: readonly MetricsLine[],
+  config: Partial<TrainingConfig>,
+): MetricsChart[] {
+  const pick = (metric: Metric, unit = 1): Point[] =>
     metrics.flatMap((line) =>
-      line[figure] === undefined ? [] : [[line.step, line[figure]] as const],
+      line[metric] === undefined ? [] : [[line.step, line[metric] / unit] as const],
     );
-  const pickBoth = (discriminator: Figure, generator: Figure): Series[] => [
-    { label: 'D', tone: 'discriminator', points: pick(discriminator) },
-    { label: 'G', tone: 'generator', points: pick(generator) },
+  const compare = (first: [string, Metric], second: [string, Metric]): Series[] => [
+    { label: first[0], colour: 'var(--blue)', points: pick(first[1]) },
+    { label: second[0], colour: 'var(--orange)', points: pick(second[1]) },
   ];
-  const isRelativistic = config.objective?.type === 'relativistic';
-  const charts: Chart[] = [
+  const single = (label: string, metric: Metric, unit = 1): Series[] => [
+    { label, colour: 'var(--violet)', points: pick(metric, unit) },
+  ];
+  const charts: MetricsChart[] = [
     {
       id: 'losses',
       title: 'Losses',
-      note: `Discriminator (D) and generator (G), before the step's updates. Across: the loss of one who guesses. Low is not good: it does not tell how the samples look.`,
+      note:
+        'Discriminator (D) and generator (G), before the step’s updates. Lines across: the loss when the ' +
+        'discriminator guesses. A low loss does not mean good samples.',
       scale: 'log',
-      series: pickBoth('discriminatorLoss', 'generatorLoss'),
-      references: isRelativistic
-        ? [{ value: GUESSING.relativistic, label: 'guessing' }]
-        : [
-            { value: GUESSING.discriminator, label: 'D guessing' },
-            { value: GUESSING.generator, label: 'G guessing' },
-          ],
-      marks,
+      series: compare(['D', 'discriminatorLoss'], ['G', 'generatorLoss']),
+      // Guessing between two classes costs log 2. A discriminator that judges both kinds pays
+      // twice.
+      references:
+        config.objective?.type === 'relativistic'
+          ? [{ value: Math.LN2, label: 'guessing' }]
+          : [
+              { value: 2 * Math.LN2, label: 'D guessing' },
+              { value: Math.LN2, label: 'G guessing' },
+            ],
+      hasMarks: true,
     },
     {
       id: 'diversity',
       title: 'Diversity',
-      note: 'How different the samples are from each other, in parts of what real images are. Towards 0 the generator collapses.',
+      note:
+        'How much samples differ from each other, divided by how much real images do. ' +
+        'Near 0 the generator has collapsed.',
       scale: 'linear',
-      series: [{ label: 'samples', tone: 'plain', points: pick('diversity') }],
+      series: single('samples', 'diversity'),
       references: [{ value: 1, label: 'real images' }],
-      marks,
+      hasMarks: true,
     },
     {
       id: 'gradients',
       title: 'Gradient norms',
-      note: 'Length of each network’s whole gradient. Steep ways up are explosions, near 0 nothing is learnt.',
+      note:
+        'Length of each network’s whole gradient. A steep rise is an explosion; near 0 the network ' +
+        'learns nothing.',
       scale: 'log',
-      series: pickBoth('discriminatorGradientNorm', 'generatorGradientNorm'),
-      marks,
+      series: compare(['D', 'discriminatorGradientNorm'], ['G', 'generatorGradientNorm']),
+      hasMarks: true,
     },
     {
       id: 'penalties',
       title: 'Penalties',
-      note: 'Mean squared gradient of the discriminator by real images (R1) and by generated ones (R2), before gamma / 2.',
+      note:
+        'Mean squared gradient of the discriminator at real images (R1) and at generated ones (R2), ' +
+        'before the factor gamma / 2.',
       scale: 'log',
-      series: [
-        { label: 'R1', tone: 'discriminator', points: pick('r1') },
-        { label: 'R2', tone: 'generator', points: pick('r2') },
-      ],
-      marks,
+      series: compare(['R1', 'r1'], ['R2', 'r2']),
+      hasMarks: true,
     },
     {
       id: 'speed',
       title: 'Images a second',
-      note: 'Real images trained on a second, pictures and checkpoints included, since the point before.',
+      note: 'Real images trained on per second since the point before. Sample grids and checkpoints count.',
       scale: 'linear',
-      series: [{ label: 'images/s', tone: 'plain', points: pick('imagesPerSecond') }],
-      marks: [],
+      series: single('images/s', 'imagesPerSecond'),
     },
-  ];
-  const residentMebibytes: Series['points'] = pick('residentBytes').map(([step, bytes]) => [
-    step,
-    bytes / 2 ** 20,
-  ]);
-  charts.push({
-    id: 'memory',
-    title: 'Memory',
-    note: 'Resident memory of the process in MiB. A line that keeps rising is a leak.',
-    scale: 'linear',
-    series: [{ label: 'MiB', tone: 'plain', points: residentMebibytes }],
-    marks: [],
-  });
-  if ((config.finalFactor ?? 1) !== 1) {
-    charts.push({
+    {
+      id: 'memory',
+      title: 'Memory',
+      note: 'Resident memory of the process in MiB. A line that keeps rising is a leak.',
+      scale: 'linear',
+      series: single('MiB', 'residentBytes', 2 ** 20),
+    },
+    {
       id: 'factor',
       title: 'Schedule',
-      note: 'What learning rates and gamma are multiplied with.',
+      note: 'The factor of learning rates and gamma.',
       scale: 'linear',
-      series: [{ label: 'factor', tone: 'plain', points: pick('learningRateFactor') }],
-      marks: [],
+      series: (config.finalFactor ?? 1) === 1 ? [] : single('factor', 'learningRateFactor'),
+    },
+  ];
+  return charts;
+}
+
+function toLine({ label, colour, points }: Series, scale: MetricsChart['scale']): Line {
+  const last = points.findLast(([, value]) => isDrawn(value, scale));
+  const note = last === undefined ? {} : { note: formatNumber(last[1]) };
+  return points.length < LEAST_SMOOTHED
+    ? { label, colour, ...note, points, pale: [] }
+    : { label, colour, ...note, points: smooth(points, scale), pale: [points] };
+}
+
+/** An exponential moving average, of logarithms on a logarithmic scale. Gaps stay gaps. */
+function smooth(points: readonly Point[], scale: MetricsChart['scale']): Point[] {
+  const [apply, invert] = scale === 'log' ? [Math.log, Math.exp] : [Number, Number];
+  let average: number | undefined;
+  return points.map(([step, value]) => {
+    if (!isDrawn(value, scale)) {
+      return [step, NaN];
+    }
+    const next = apply(value);
+    average = average === undefined ? next : SMOOTHING * average + (1 - SMOOTHING) * next;
+    return [step, invert(average)];
+  });
+}
+
+function planTooltips(series: readonly Series[]): { x: number; text: string }[] {
+  const rows = mergeRows(series);
+  const every = Math.ceil(rows.length / MAX_TOOLTIPS);
+  return rows
+    .filter((_, i) => i % every === 0 || i === rows.length - 1)
+    .map(([step, values]) => {
+      const told = series.flatMap(({ label }, i) => {
+        const value = values[i];
+        return value === undefined ? [] : [`${label} ${formatNumber(value)}`];
+      });
+      return { x: step, text: `step ${formatStep(step)}: ${told.join(', ')}` };
     });
-  }
-  return charts.filter(({ series }) =>
-    series.some(({ points }) => points.some(([, value]) => Number.isFinite(value))),
+}
+
+function describeSeries(series: readonly Series[]): string {
+  const told = series.map(({ label, points }) => {
+    const [first, last] = [points[0], points.at(-1)];
+    return first === undefined || last === undefined
+      ? `${label}: nothing`
+      : `${label}: ${formatNumber(first[1])} at step ${formatStep(first[0])}, ` +
+          `${formatNumber(last[1])} at step ${formatStep(last[0])}`;
+  });
+  return `${told.join('; ')}. The table below has all values.`;
+}
+
+function renderTable({ title, series }: MetricsChart): string {
+  const heads = series.map(({ label }) => `<th scope="col">${escapeHtml(label)}</th>`);
+  const rows = mergeRows(series).map(([step, values]) => {
+    const cells = values.map(
+      (value) => `<td>${value === undefined ? '' : formatNumber(value)}</td>`,
+    );
+    return `<tr><th scope="row">${formatStep(step)}</th>${cells.join('')}</tr>`;
+  });
+  return (
+    `<table><caption>${title}</caption><thead><tr><th scope="col">step</th>${heads.join('')}</tr>` +
+    `</thead><tbody>${rows.join('')}</tbody></table>`
   );
+}
+
+/** A row for each step of any series, with the value of each series there. */
+function mergeRows(series: readonly Series[]): [step: number, values: (number | undefined)[]][] {
+  const maps = series.map(({ points }) => new Map(points));
+  const steps = [...new Set(maps.flatMap((map) => [...map.keys()]))].sort((a, b) => a - b);
+  return steps.map((step) => [step, maps.map((map) => map.get(step))]);
 }

@@ -1,21 +1,20 @@
 /**
- * A run's report as one HTML page that needs nothing else: no network, no script. A script makes the pictures larger.
- * Pure.
+ * Builds the report of a run as one HTML page that needs no network. Its script only enlarges
+ * pictures: everything can be read without it.
  */
 import { planGenerator } from '../../../shared/model/generator.ts';
+import { escapeHtml, formatNumber, formatStep } from '../../charts/html.ts';
 import type { MetricsLine, Warning } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
 import type { RunOptions, SavedGrid } from '../run-folder.ts';
 import type { Session } from '../session.ts';
-import { renderChart, renderTable, type Chart } from './chart.ts';
-import { planCharts } from './charts.ts';
-import { escapeHtml, formatNumber, formatStep } from './html.ts';
+import { renderCharts } from './charts.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
 
-/** What is known of a run. Older versions kept less. */
+/** The records of a run. Runs of older versions have fewer. */
 export interface RunRecord {
-  /** For the title. */
+  /** The page's title. */
   readonly name: string;
   readonly options: Partial<Omit<RunOptions, 'config'>> & {
     readonly config: Partial<TrainingConfig>;
@@ -25,18 +24,17 @@ export interface RunRecord {
   readonly grids: readonly SavedGrid[];
 }
 
-/** Warnings that ended the run. */
+/** Codes of warnings that end a run. */
 const FATAL = new Set(['diverged', 'collapsed']);
 
 /** Builds the page. */
-export function buildReport(record: RunRecord): string {
+export async function buildReport(record: RunRecord): Promise<string> {
   const { name, metrics, options } = record;
-  const charts = planCharts(metrics, options.config);
   const sections = [
     renderHeader(record),
     renderWarnings(metrics),
     renderGrids(record),
-    renderCharts(charts),
+    await renderCurves(record),
     renderEnvironment(record),
     renderConfig(options.config),
   ];
@@ -64,7 +62,7 @@ function renderHeader(record: RunRecord): string {
   const { name, options, metrics } = record;
   const { config, dataset } = options;
   const status = describeStatus(record);
-  const told = [
+  const facts = [
     config.preset && `preset ${config.preset}`,
     config.seed !== undefined && `seed ${JSON.stringify(config.seed)}`,
     dataset && `${dataset.name}, ${formatStep(dataset.images)} images`,
@@ -72,7 +70,7 @@ function renderHeader(record: RunRecord): string {
   return `<header>
 <p class="kind">Training report</p>
 <h1>${escapeHtml(name)} <span class="status ${status.tone}">${escapeHtml(status.text)}</span></h1>
-<p class="told">${escapeHtml(told.join(' · '))}</p>
+<p class="facts-line">${escapeHtml(facts.join(' · '))}</p>
 ${renderFigures(metrics, config)}
 </header>`;
 }
@@ -125,19 +123,21 @@ function renderFigures(metrics: readonly MetricsLine[], config: Partial<Training
 }
 
 function renderWarnings(metrics: readonly MetricsLine[]): string {
-  const raised = metrics.flatMap(({ step, warnings = [] }) =>
-    warnings.map((warning) => ({ step, warning })),
+  const items = metrics.flatMap(({ step, warnings = [] }) =>
+    warnings.map((warning) => `<li>${renderWarning(step, warning)}</li>`),
   );
-  if (raised.length === 0) {
+  if (items.length === 0) {
     return metrics.length === 0 ? '' : '<p class="quiet">No warnings were raised.</p>';
   }
-  const items = raised.map(({ step, warning }) => `<li>${renderWarning(step, warning)}</li>`);
   return `<section class="warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">Warnings</h2><ol>${items.join('')}</ol></section>`;
 }
 
 function renderWarning(step: number, { code, message, advice }: Warning): string {
   const sentence = message.charAt(0).toUpperCase() + message.slice(1);
-  return `<p><strong>Step ${formatStep(step)}</strong> <code>${escapeHtml(code)}</code></p><p>${escapeHtml(sentence)}</p><p class="advice">${escapeHtml(advice)}</p>`;
+  return (
+    `<p><strong>Step ${formatStep(step)}</strong> <code>${escapeHtml(code)}</code></p>` +
+    `<p>${escapeHtml(sentence)}</p><p class="advice">${escapeHtml(advice)}</p>`
+  );
 }
 
 function renderGrids({ grids, metrics }: RunRecord): string {
@@ -152,24 +152,17 @@ function renderGrids({ grids, metrics }: RunRecord): string {
     return `<li><figure><img src="${source}" alt="Samples at step ${formatStep(step)}"><figcaption>${caption}</figcaption></figure></li>`;
   });
   return `<section class="samples" aria-labelledby="samples-title"><h2 id="samples-title">Samples over time</h2>
-<p class="note">The same latents each time, so that a place can be followed from picture to picture.</p>
+<p class="note">Every picture has the same latent vectors, so each place shows how one digit develops.</p>
 <div class="gallery"><div id="viewer" hidden><img alt=""><div class="controls"><button type="button" aria-pressed="false">Play</button><input type="range" min="0" max="${grids.length - 1}" value="${grids.length - 1}" aria-label="Picture"><output></output></div></div>
 <ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div></section>`;
 }
 
-function renderCharts(charts: readonly Chart[]): string {
-  const figures = charts.flatMap((chart) => {
-    const svg = renderChart(chart);
-    return svg === null
-      ? []
-      : [
-          `<figure class="chart"><figcaption><h3>${escapeHtml(chart.title)}</h3><p class="note">${escapeHtml(chart.note)}</p></figcaption>${svg}` +
-            `<details><summary>Table<span class="unseen"> of ${escapeHtml(chart.title.toLowerCase())}</span></summary><div class="scroll" tabindex="0">${renderTable(chart)}</div></details></figure>`,
-        ];
-  });
+async function renderCurves({ metrics, options }: RunRecord): Promise<string> {
+  const figures = await renderCharts(metrics, options.config);
   return figures.length === 0
     ? ''
-    : `<section aria-labelledby="curves-title"><h2 id="curves-title">Curves</h2><div class="charts">${figures.join('\n')}</div></section>`;
+    : `<section aria-labelledby="curves-title"><h2 id="curves-title">Curves</h2>
+<div class="charts">${figures.join('\n')}</div></section>`;
 }
 
 function renderEnvironment({ options, sessions }: RunRecord): string {
@@ -219,7 +212,10 @@ function renderConfig(config: Partial<TrainingConfig>): string {
   return `<section aria-labelledby="config-title"><h2 id="config-title">Configuration</h2>${renderRows(rows)}</section>`;
 }
 
-/** Nested settings as rows: objects are gone into, lists of plain values and records stand in one row each. */
+/**
+ * Flattens nested settings to rows. A list of plain values takes one row, a list of objects a row
+ * each.
+ */
 function flatten(value: object, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, string][] => {
     const name = `${prefix}${key}`;
@@ -251,12 +247,10 @@ function describeValue(value: unknown): string {
 }
 
 function renderRows(rows: readonly (readonly [string, string])[]): string {
-  // Long names of settings may break before each of their words.
-  const breakable = (name: string): string =>
-    escapeHtml(name).replace(/(?<=[a-z])(?=[A-Z])|(?<=\.)/g, '<wbr>');
-  const cells = rows.map(
-    ([name, value]) =>
-      `<tr><th scope="row">${breakable(name)}</th><td>${escapeHtml(value)}</td></tr>`,
-  );
+  const cells = rows.map(([name, value]) => {
+    // Long names may break before each of their words.
+    const breakable = escapeHtml(name).replace(/(?<=[a-z])(?=[A-Z])|(?<=\.)/g, '<wbr>');
+    return `<tr><th scope="row">${breakable}</th><td>${escapeHtml(value)}</td></tr>`;
+  });
   return `<div class="scroll"><table class="facts"><tbody>${cells.join('')}</tbody></table></div>`;
 }

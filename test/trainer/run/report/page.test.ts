@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PNG } from 'pngjs';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MetricsLine } from '../../../../trainer/run/log/metrics.ts';
 import { buildReport, type RunRecord } from '../../../../trainer/run/report/page.ts';
@@ -83,11 +83,17 @@ async function open(
   options: BrowserContextOptions = {},
 ): Promise<{ page: Page; complaints: string[] }> {
   const path = join(await mkdtemp(join(tmpdir(), 'digitmint-report-')), 'report.html');
-  await writeFile(path, buildReport(record));
+  await writeFile(path, await buildReport(record));
   const page = await (await browser.newContext({ offline: true, ...options })).newPage();
   const complaints = collectComplaints(page);
   await page.goto(pathToFileURL(path).href);
   return { page, complaints };
+}
+
+async function boxOf(
+  locator: Locator,
+): Promise<{ x: number; y: number; width: number; height: number }> {
+  return (await locator.boundingBox()) ?? { x: NaN, y: NaN, width: NaN, height: NaN };
 }
 
 describe('a report', () => {
@@ -125,20 +131,27 @@ describe('a report', () => {
     expect(await page.locator('.chart').nth(3).locator('tbody tr').last().textContent()).toBe(
       '4000.24.3',
     );
-    // Lines go through their points: the last one of the diversity, 0.8 on a scale from 0 to 1, over 4/4 of the steps.
-    const path = await page.locator('.chart').nth(1).locator('path.line').getAttribute('d');
-    const [x, y] = (path?.split(/[ML]/).at(-1) ?? '').split(',').map(Number) as [number, number];
+    // Lines go through their points. The last diversity is 0.8, on a scale from 0 to 1.
+    const diversity = page.locator('.chart').nth(1);
+    const line = await boxOf(diversity.locator('.line_marks path'));
     const [top, bottom] = await Promise.all(
       ['1', '0'].map(async (label) => {
-        const tick = page
-          .locator('.chart')
-          .nth(1)
-          .locator('text.tick[text-anchor=end]', { hasText: new RegExp(`^${label}$`) });
-        return Number(await tick.getAttribute('y')) - 4;
+        const ticks = diversity.locator('.role-axis-label text[text-anchor=end]');
+        const tick = await boxOf(ticks.filter({ hasText: new RegExp(`^${label}$`) }));
+        return tick.y + tick.height / 2;
       }),
     );
-    expect(y).toBeCloseTo((bottom as number) + 0.8 * ((top as number) - (bottom as number)), 0);
-    expect(x).toBeGreaterThan(400);
+    const expected = (bottom as number) + 0.8 * ((top as number) - (bottom as number));
+    expect(Math.abs(line.y - expected)).toBeLessThan(2);
+    const picture = await boxOf(diversity.locator('svg'));
+    expect((line.x + line.width - picture.x) / picture.width).toBeCloseTo((480 - 74) / 480, 1);
+  });
+
+  it('tells values under the pointer, without a script', async () => {
+    const { page } = await open(RECORD, { javaScriptEnabled: false });
+    const titles = page.locator('.chart').nth(3).locator('.tooltip_marks title');
+    expect(await titles.count()).toBe(STEPS.length);
+    expect(await titles.last().textContent()).toBe('step 400: R1 0.2, R2 4.3');
   });
 
   it('says what warned, on what it ran and what it was told, as text', async () => {
@@ -150,7 +163,7 @@ describe('a report', () => {
     expect(text).toContain('ab'.repeat(32));
     expect(text).toMatch(/discriminatorAdam\.learningRate\s+0\.0005/);
     expect(await page.locator('.status').textContent()).toBe('finished');
-    expect(await page.locator('.mark').count()).toBeGreaterThan(0);
+    expect(await page.locator('.mark_marks line').count()).toBeGreaterThan(0);
   });
 
   it('shows the pictures large, by slider and by click', async () => {
@@ -194,21 +207,21 @@ describe('a report of a run', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('that has logged nothing yet says so', () => {
-    const html = buildReport({ ...RECORD, metrics: [], grids: [] });
+  it('that has logged nothing yet says so', async () => {
+    const html = await buildReport({ ...RECORD, metrics: [], grids: [] });
     expect(html).toContain('nothing logged yet');
     expect(html).not.toContain('<svg');
   });
 
-  it('that is under way, or failed, says so', () => {
-    expect(buildReport({ ...RECORD, metrics: METRICS.slice(0, 3) })).toContain('50% done');
+  it('that is under way, or failed, says so', async () => {
+    expect(await buildReport({ ...RECORD, metrics: METRICS.slice(0, 3) })).toContain('50% done');
     const diverged = {
       ...rest,
       step: 500,
       discriminatorLoss: NaN,
       warnings: [{ code: 'diverged', message: 'the training diverged.', advice: 'Lower it.' }],
     };
-    const html = buildReport({ ...RECORD, metrics: [...METRICS, diverged] });
+    const html = await buildReport({ ...RECORD, metrics: [...METRICS, diverged] });
     expect(html).toContain('diverged at step 500');
     expect(html).not.toMatch(/d="[^"]*NaN/);
   });

@@ -1,10 +1,10 @@
 /**
- * Writes a trained generator as an artifact folder: the tfjs LayersModel and its manifest. The folder is checked by
- * reading it back before it gets its name.
+ * Writes a trained generator as an artifact folder: a tfjs LayersModel and its manifest. The folder
+ * gets its name only after it was read back.
  */
-import { createRequire } from 'node:module';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { version } from '@tensorflow/tfjs';
 import {
   encodeManifest,
   hashBytes,
@@ -21,17 +21,19 @@ import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import { toWriteError } from '../../storage/files.ts';
-import { instantiateKernels } from './kernels.ts';
+import { instantiateKernels } from '../node-kernels.ts';
 import { encodeTopology } from './layers-model.ts';
 import { encodeWeights } from './weight-encoder.ts';
 
-/** What a manifest tells beside the network. */
+const LIBRARIES = { '@tensorflow/tfjs': version.tfjs, node: process.versions.node };
+
+/** What a manifest says besides the network. */
 export interface ArtifactFacts {
   readonly name: string;
   readonly imageRange: readonly [number, number];
   /** A name for each label; empty without classes. */
   readonly classes: readonly string[];
-  /** `libraries`: this process's when absent. */
+  /** Without `libraries` the manifest names those of this process. */
   readonly training: Omit<Manifest['training'], 'libraries'> & {
     readonly libraries?: Readonly<Record<string, string>>;
   };
@@ -39,21 +41,20 @@ export interface ArtifactFacts {
 }
 
 /**
- * Writes an artifact folder, replacing one that is there.
+ * Writes an artifact folder, or replaces it.
  *
- * @param folder   Where to; its parent exists.
+ * @param folder   Its parent exists.
  * @param weights  [parameters], in the plan's order.
- * @param dtype    What they are written in.
  * @returns        The manifest as written.
- * @throws WeightRangeError  When they do not fit into it.
- * @throws WriteError        When a file cannot be written; what was there before is still there.
+ * @throws WeightRangeError  When the weights do not fit into `dtype`.
+ * @throws WriteError        When a file cannot be written. The old folder is kept.
  */
 export async function exportArtifact(
   folder: string,
   plan: GeneratorPlan,
   weights: Float32Array,
   dtype: WeightDtype,
-  facts: ArtifactFacts,
+  { name, imageRange, classes, training, figures }: ArtifactFacts,
 ): Promise<Manifest> {
   const { encoding, bytes: weightsBytes } = encodeWeights(plan, weights, dtype);
   const topology = new TextEncoder().encode(await encodeTopology(plan, encoding));
@@ -61,32 +62,27 @@ export async function exportArtifact(
   const [height, width, channels] = plan.outputShape;
   const manifest = sealManifest({
     schema: MANIFEST_SCHEMA,
-    name: facts.name,
+    name,
     law: SAMPLING_LAW,
     generator: plan.config,
     latent: { size: plan.config.latentSize, prior: 'uniform', range: [-1, 1] },
-    image: { height, width, channels, range: [...facts.imageRange] },
-    classes: [...facts.classes],
+    image: { height, width, channels, range: [...imageRange] },
+    classes: [...classes],
     weights: encoding,
     files: Object.entries(contents).map(([path, bytes]) => ({
       path,
       bytes: bytes.length,
       sha256: hashBytes(bytes),
     })),
-    training: {
-      ...facts.training,
-      libraries: { ...(facts.training.libraries ?? readLibraryVersions()) },
-    },
-    figures: { ...facts.figures },
+    training: { ...training, libraries: { ...(training.libraries ?? LIBRARIES) } },
+    figures: { ...figures },
   });
   const temporary = `${folder}.tmp`;
   await rm(temporary, { recursive: true, force: true });
   try {
     await mkdir(temporary);
-    for (const [path, bytes] of Object.entries({
-      ...contents,
-      [MANIFEST_FILE]: encodeManifest(manifest),
-    })) {
+    const files = { ...contents, [MANIFEST_FILE]: encodeManifest(manifest) };
+    for (const [path, bytes] of Object.entries(files)) {
       await writeFile(join(temporary, path), bytes, { flush: true });
     }
   } catch (cause) {
@@ -96,18 +92,9 @@ export async function exportArtifact(
   const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), {
     version: manifest.version,
   });
-  createSampler(
-    parsed,
-    await readFile(join(temporary, WEIGHTS_FILE)),
-    instantiateKernels,
-  ).dispose();
+  const written = await readFile(join(temporary, WEIGHTS_FILE));
+  createSampler(parsed, written, instantiateKernels).dispose();
   await rm(folder, { recursive: true, force: true });
   await rename(temporary, folder);
   return manifest;
-}
-
-function readLibraryVersions(): Record<string, string> {
-  const require = createRequire(import.meta.url);
-  const { version } = require('@tensorflow/tfjs/package.json') as { version: string };
-  return { '@tensorflow/tfjs': version, node: process.versions.node };
 }

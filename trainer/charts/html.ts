@@ -1,5 +1,5 @@
 /**
- * Text to HTML. Pure.
+ * Text and numbers for HTML and SVG. Pure.
  */
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -10,12 +10,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Makes text safe as content and as an attribute's quoted value. */
+/** Escapes text for use as content and inside a quoted attribute. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }
 
-/** A number as people read it: four digits that count, thousands apart, an exponent for what is tiny or huge. */
+/** Formats a number: four significant digits, thousands grouped, an exponent for extreme sizes. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) {
     return 'not finite';
@@ -24,13 +24,11 @@ export function formatNumber(value: number): string {
   if (size !== 0 && (size < 1e-3 || size >= 1e9)) {
     return value.toExponential(2).replace('e-', 'e−').replace('e+', 'e').replace(/^-/, '−');
   }
-  return new Intl.NumberFormat(
-    'en',
-    size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 },
-  ).format(value);
+  const digits = size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 };
+  return value.toLocaleString('en', digits);
 }
 
-/** A step as people read it: "12,000". */
+/** Formats a step: "12,000". */
 export function formatStep(step: number): string {
   return step.toLocaleString('en');
 }

@@ -1,0 +1,84 @@
+/**
+ * Metrics of pixels: copies of training digits, and blur.
+ */
+import { computeSquaredDistance, getPoint, visitSquaredDistances, type Points } from './points.ts';
+
+/**
+ * Computes the Euclidean distance of each query to its nearest training point.
+ *
+ * @param own  For queries that are training points: their places, which are passed over.
+ * @returns    [queries.count]; 0 for an exact copy.
+ */
+export function computeNearestDistances(
+  queries: Points,
+  training: Points,
+  own?: Uint32Array,
+): Float64Array {
+  const distances = new Float64Array(queries.count);
+  visitSquaredDistances(queries, training, (row, squaredDistances) => {
+    const passedOver = own?.[row];
+    let nearest = -1;
+    let least = Infinity;
+    for (let i = 0; i < squaredDistances.length; i++) {
+      const distance = squaredDistances[i] as number;
+      if (distance < least && i !== passedOver) {
+        least = distance;
+        nearest = i;
+      }
+    }
+    // Computed again in float64: the visited distance of a copy is not exactly 0.
+    distances[row] = Math.sqrt(
+      computeSquaredDistance(getPoint(queries, row), getPoint(training, nearest)),
+    );
+  });
+  return distances;
+}
+
+/**
+ * Computes memorisation: the samples' mean distance to the nearest training digit over that of
+ * unseen digits.
+ *
+ * Measure it with pixels. The classifier learned the training digits, so its features tell them
+ * from unseen ones. Pixels favour neither, but a blurred picture is nearer to everything: well
+ * below 1 means copies or blur, and sharpness tells which.
+ *
+ * @returns  1 is ideal, 0 means copies.
+ */
+export function computeMemorisation(samples: Float64Array, unseen: Float64Array): number {
+  return computeMean(samples) / computeMean(unseen);
+}
+
+function computeMean(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/**
+ * Computes the mean gradient energy of pictures: the mean of the squared differences between pixels
+ * next to each other, right and down, with pixels from 0 to 1.
+ *
+ * @param images  Row-major [count, side, side], 0..255; at least one, side at least 2.
+ */
+export function computeGradientEnergy(images: Uint8Array, side: number): number {
+  const count = images.length / side ** 2;
+  let sum = 0;
+  for (let i = 0; i < images.length; i++) {
+    const column = i % side;
+    const row = Math.floor(i / side) % side;
+    const pixel = images[i] as number;
+    if (column + 1 < side) {
+      sum += ((images[i + 1] as number) - pixel) ** 2;
+    }
+    if (row + 1 < side) {
+      sum += ((images[i + side] as number) - pixel) ** 2;
+    }
+  }
+  return sum / (255 ** 2 * count * 2 * side * (side - 1));
+}
+
+/**
+ * Computes sharpness: gradient energy over that of real digits. 1 is ideal, less is blur, more is
+ * noise.
+ */
+export function computeSharpness(samples: Uint8Array, real: Uint8Array, side: number): number {
+  return computeGradientEnergy(samples, side) / computeGradientEnergy(real, side);
+}
