@@ -7,7 +7,6 @@ import {
   decodeWeights,
   findFile,
   verifyFile,
-  verifyFileNatively,
   WEIGHTS_FILE,
   type Manifest,
   type ParsedManifest,
@@ -78,55 +77,30 @@ export interface Sampler {
   dispose(): void;
 }
 
-/** The content of WEIGHTS_FILE, verified against its manifest. Only the two functions make one. */
-export class VerifiedWeights {
-  readonly parsed: ParsedManifest;
-  readonly bytes: Uint8Array;
-
-  private constructor(parsed: ParsedManifest, bytes: Uint8Array) {
-    this.parsed = parsed;
-    this.bytes = bytes;
-  }
-
-  /** @throws ArtifactError  When size or hash are not those of the manifest. */
-  static verify(parsed: ParsedManifest, bytes: Uint8Array): VerifiedWeights {
-    verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
-    return new VerifiedWeights(parsed, bytes);
-  }
-
-  /** Does the same with WebCrypto: see `verifyFileNatively`. */
-  static async verifyNatively(parsed: ParsedManifest, bytes: Uint8Array): Promise<VerifiedWeights> {
-    await verifyFileNatively(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
-    return new VerifiedWeights(parsed, bytes);
-  }
-}
-
 /**
  * Makes a sampler from an artifact's bytes. The sampler lives in the memory of its kernels.
  *
- * @param parsed       From `parseManifest`.
- * @param weights      The content of WEIGHTS_FILE. It is verified before any memory is taken.
+ * @param bytes        The content of WEIGHTS_FILE. It is verified before any memory is taken.
  * @param instantiate  Makes an instance of the kernels.
  * @throws ArtifactError  When the weights are not those of the manifest, or not finite.
  */
 export function createSampler(
   parsed: ParsedManifest,
-  weights: Uint8Array,
+  bytes: Uint8Array,
   instantiate: () => Kernels,
 ): Sampler {
-  return createVerifiedSampler(VerifiedWeights.verify(parsed, weights), instantiate);
+  verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
+  return createVerifiedSampler(parsed, decodeWeights(parsed, bytes), instantiate());
 }
 
-/**
- * Makes a sampler from weights that are verified already.
- * @throws ArtifactError  When the weights are not finite.
- */
+/** Makes a sampler from weights that were verified and decoded. */
 export function createVerifiedSampler(
-  weights: VerifiedWeights,
-  instantiate: () => Kernels,
+  parsed: ParsedManifest,
+  weights: readonly Float32Array[],
+  kernels: Kernels,
 ): Sampler {
-  const { manifest, plan } = weights.parsed;
-  let loaded: Network | undefined = loadNetwork(weights, instantiate);
+  const { manifest, plan } = parsed;
+  let loaded: Network | undefined = loadNetwork(parsed, weights, kernels);
   function draw(request: DrawRequest): Samples {
     const key = deriveSeedKey(request.seed);
     const labels = chooseLabels(key, plan, request);
@@ -194,21 +168,13 @@ export interface Network {
   readonly range: PixelRange;
 }
 
-/**
- * Puts a generator's weights into the engine.
- * @throws ArtifactError  When the weights are not finite.
- */
+/** Puts a generator's weights into the engine. */
 export function loadNetwork(
-  { parsed, bytes }: VerifiedWeights,
-  instantiate: () => Kernels,
+  { manifest, plan }: ParsedManifest,
+  weights: readonly Float32Array[],
+  kernels: Kernels,
 ): Network {
-  const { manifest, plan } = parsed;
-  const weights = decodeWeights(parsed, bytes);
-  return {
-    plan,
-    engine: createEngine(instantiate(), plan, weights),
-    range: manifest.image.range,
-  };
+  return { plan, engine: createEngine(kernels, plan, weights), range: manifest.image.range };
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
-import { GeneratorSource, type Acquired } from '../../worker/models/generator-source.ts';
+import { GeneratorSource } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import { createModelStore } from '../../worker/models/model-store.ts';
 import { createR2Reader, type Bucket } from '../../worker/models/r2-reader.ts';
@@ -117,12 +117,12 @@ function put(...fixtures: [Fixture, ...Fixture[]]): void {
 }
 
 async function serve(choice?: { name: string; version: string | undefined }): Promise<string> {
-  const acquired: Acquired = await source.acquire(choice, defer);
-  if (!acquired.ok) {
-    return acquired.error.code;
+  const acquired = await source.acquire(choice, defer);
+  if ('code' in acquired) {
+    return acquired.code;
   }
-  const { name, version, origin } = acquired.lease.generator;
-  acquired.lease.release();
+  const { name, version, origin } = acquired.generator;
+  acquired.release();
   return `${origin}:${name}@${version}`;
 }
 
@@ -344,7 +344,7 @@ describe('the cache', () => {
     const held = await Promise.all(versions.map((version) => source.acquire(pin(version), defer)));
     expect(alive.size).toBe(versions.length);
     for (const acquired of held) {
-      expect(acquired.ok && acquired.lease.release()).toBeUndefined();
+      expect('release' in acquired && acquired.release()).toBeUndefined();
     }
     expect(alive.size).toBeLessThanOrEqual(6);
   });

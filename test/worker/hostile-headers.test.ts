@@ -26,7 +26,7 @@ const HOSTILE = [
 
 const app = createApp({
   generators: {
-    acquire: async () => ({ ok: false, error: { code: 'model_not_found', model: 'x' } }),
+    acquire: async () => ({ code: 'model_not_found', model: 'x' }),
   } as unknown as GeneratorSource,
   modelFiles: {} as ModelFiles,
   png: pngEncoder,

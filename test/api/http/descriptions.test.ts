@@ -13,10 +13,7 @@ import type { ModelFiles } from '../../../worker/models/model-files.ts';
 
 const app = createApp({
   generators: {
-    acquire: async () => ({
-      ok: false,
-      error: { code: 'model_unavailable', retryAfterSeconds: 1 },
-    }),
+    acquire: async () => ({ code: 'model_unavailable', retryAfterSeconds: 1 }),
     getHealth: async () => ({ serving: undefined, failure: undefined }),
     list: async () => ({
       default: 'digits',
@@ -24,10 +21,7 @@ const app = createApp({
     }),
   } as unknown as GeneratorSource,
   modelFiles: {
-    readManifest: async () => ({
-      ok: false,
-      error: { code: 'model_unavailable', retryAfterSeconds: 1 },
-    }),
+    readManifest: async () => ({ code: 'model_unavailable', retryAfterSeconds: 1 }),
   } as unknown as ModelFiles,
   drawSeed: () => 'seed',
   drawRequestId: () => 'request',
