@@ -1,6 +1,4 @@
-/**
- * What the app and its routes are given: everything that is not pure.
- */
+/** What the app and its routes are given: everything that is not pure. */
 import type { PngEncoder } from '../shared/picture/png.ts';
 import type { RateLimits } from './http/admission.ts';
 import type { ConcurrencyLimit } from './http/concurrency-limit.ts';
@@ -28,8 +26,7 @@ export interface AppDependencies {
 }
 
 /** What a host gives to `createApp`. Clock and randomness default to the platform's. */
-export type GivenDependencies = Omit<
-  AppDependencies,
-  'heavyWork' | 'clock' | 'drawSeed' | 'drawRequestId'
-> &
-  Partial<Pick<AppDependencies, 'clock' | 'drawSeed' | 'drawRequestId'>>;
+export type GivenDependencies = Omit<AppDependencies, 'heavyWork' | Optional> &
+  Partial<Pick<AppDependencies, Optional>>;
+
+type Optional = 'clock' | 'drawSeed' | 'drawRequestId';

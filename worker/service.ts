@@ -40,8 +40,6 @@ export function createService(options: ServiceOptions): App {
   return createApp(createDependencies(options));
 }
 
-const NO_MODELS: ObjectReader = { read: () => Promise.resolve('missing') };
-
 /** Makes the app's dependencies, for hosts that do other work with them too. */
 export function createDependencies({
   models,
@@ -53,7 +51,8 @@ export function createDependencies({
   jobs,
   log,
 }: ServiceOptions): GivenDependencies {
-  const store = createModelStore(models ?? NO_MODELS, waits.readMs, publicKeys);
+  const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
+  const store = createModelStore(objects, waits.readMs, publicKeys);
   return {
     generators: new GeneratorSource({
       store,

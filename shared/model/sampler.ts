@@ -42,7 +42,6 @@ type MorphRequest = DrawRequest & {
   readonly frames: number;
 };
 
-/** Drawn samples. */
 export interface Samples {
   readonly count: number;
   readonly height: number;
@@ -54,7 +53,7 @@ export interface Samples {
   readonly labels: Uint8Array | null;
 }
 
-/** A loaded generator. Its methods are synchronous. A sample is the same in every batch. */
+/** Its methods are synchronous. A sample is the same in every batch. */
 export interface Sampler {
   readonly manifest: Manifest;
   readonly plan: GeneratorPlan;
@@ -67,10 +66,8 @@ export interface Sampler {
   /**
    * Draws 4 to 16 samples, one of each class, before the model may serve. Finite weights can still
    * overflow inside the network, and the bytes would hide that. No training data make all samples
-   * one flat colour, although a single picture may be one.
-   *
-   * @throws ArtifactError  When a number is NaN or infinite, or all pixels of the samples are
-   *                        equal.
+   * one flat colour.
+   * @throws ArtifactError  When a number is not finite, or all pixels are equal.
    */
   checkOutput(): void;
   /** Releases the weights. The sampler throws when it is used afterwards. */
@@ -79,7 +76,6 @@ export interface Sampler {
 
 /**
  * Makes a sampler from an artifact's bytes. The sampler lives in the memory of its kernels.
- *
  * @param bytes        The content of WEIGHTS_FILE. It is verified before any memory is taken.
  * @param instantiate  Makes an instance of the kernels.
  * @throws ArtifactError  When the weights are not those of the manifest, or not finite.
@@ -141,12 +137,9 @@ export function createVerifiedSampler(
   };
 }
 
-/** How many samples `checkOutput` draws. */
-const CHECKED = { least: 4, most: ENGINE_BATCH } as const;
-
 function checkOutput({ plan, engine, range }: Network): void {
   const { latentSize, classes } = plan.config;
-  const count = Math.min(CHECKED.most, Math.max(CHECKED.least, classes));
+  const count = Math.min(ENGINE_BATCH, Math.max(4, classes));
   const labels = classes === 0 ? null : Uint8Array.from({ length: count }, (_, i) => i % classes);
   const latents = drawLatents(deriveSeedKey('warm-up'), 0, count, latentSize);
   const values = engine.run(joinInput(plan, latents, labels));
@@ -160,7 +153,6 @@ function checkOutput({ plan, engine, range }: Network): void {
   }
 }
 
-/** A generator with its weights in the engine. */
 export interface Network {
   readonly plan: GeneratorPlan;
   readonly engine: Engine;
@@ -206,7 +198,6 @@ function countSamples(request: DrawRequest): number {
   return 'labels' in request ? request.labels.length : request.count;
 }
 
-/** Draws the latent vectors of samples `first` to `first + n - 1` of a request. */
 function drawRequestedLatents(
   key: RandomKey,
   { config: { latentSize } }: GeneratorPlan,
@@ -225,7 +216,6 @@ function drawRequestedLatents(
   return latents;
 }
 
-/** Chooses the label of each sample of a request; null without classes. */
 function chooseLabels(
   key: RandomKey,
   { config: { classes } }: GeneratorPlan,

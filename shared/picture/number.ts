@@ -1,6 +1,4 @@
-/**
- * Joins digits to a number. Each digit is as wide as its ink. Pure.
- */
+/** Joins digits to a number. Each digit is as wide as its ink. Pure. */
 import { measurePen } from './pen.ts';
 import type { Samples } from '../model/sampler.ts';
 import { drawChances, drawSign, isSign } from './signs.ts';
@@ -15,11 +13,9 @@ const SPACES_A_WIDTH = 10;
 
 /**
  * Writes a number. Its signs are drawn with the pen that is measured from its digits.
- *
  * @param text     At least one digit, and any signs and spaces.
  * @param samples  One for each digit. They must have one channel if the text has signs.
  * @param hand     The request of the digits. It determines the signs.
- * @returns        See {@link joinSamples}.
  */
 export function writeNumber(
   text: string,
@@ -49,11 +45,9 @@ export function writeNumber(
 }
 
 /**
- * Joins samples to one wide sample.
- *
- * @param samples  At least one.
- * @param text     One character for each sample. A space is narrower than a sample without ink.
- * @returns        One sample without a label, with the same space before, between and after them.
+ * Joins at least one sample to one wide sample without a label, with the same space before, between
+ * and after them.
+ * @param text  One character for each sample. A space is narrower than a sample without ink.
  */
 export function joinSamples(samples: Samples, text = ''): Samples {
   const { count, height, width, channels } = samples;
@@ -75,7 +69,7 @@ export function joinSamples(samples: Samples, text = ''): Samples {
   return { count: 1, height, width: total, channels, pixels, labels: null };
 }
 
-/** Size in pixels of `count` joined samples that are full of ink. */
+/** Measures `count` joined samples that are full of ink. */
 export function measureWidestJoined(
   sample: { height: number; width: number },
   count: number,

@@ -1,7 +1,4 @@
-/**
- * Computes the size of a sheet and the positions of its samples. Pure and without dependencies: the
- * client package contains it.
- */
+/** Lays out a sheet. Pure and without dependencies: the client package contains it. */
 
 export interface SheetLayout {
   /** Samples in a row, >= 1. */
@@ -21,7 +18,6 @@ export function chooseCols(count: number): number {
   return Math.ceil(Math.sqrt(count));
 }
 
-/** Computes the size of a sheet in pixels. */
 export function measureSheet(
   sample: { height: number; width: number },
   count: number,

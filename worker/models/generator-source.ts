@@ -1,7 +1,7 @@
 /**
- * Decides which model serves. Revalidates the bucket's pointer in the background, switches only to
- * a model that was loaded whole and has drawn, keeps the last good model through every failure, and
- * falls back to the bundled one.
+ * Decides which model serves. Revalidates the bucket's pointer in the background, switches only to a
+ * model that has drawn, keeps the last good model through every failure, and falls back to the
+ * bundled one.
  */
 import {
   ArtifactError,
@@ -33,18 +33,14 @@ export const WAITS = {
 
 /** Named models, beside the default, that are revalidated in the background. */
 const MAX_FOLLOWED_NAMES = 3;
-
 /** A refresh or a load that takes longer was cut off with its request: another may begin. */
 const EXPIRES_MS = 30_000;
-
 /**
  * After such a silence a request waits for the pointer. Otherwise the first request in hours would
  * get the model of hours ago.
  */
 const SILENCE_MS = 40_000;
-
 export const RETRY_AFTER_SECONDS = 10;
-
 /** Loads that requests begin at once: the files and weights of each may take 32 MiB. */
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };
 
@@ -79,9 +75,9 @@ const DEFAULT_SLOT = '';
 export class GeneratorSource {
   readonly #options: GeneratorSourceOptions;
   readonly #cache: ModelCache;
-  /** Limits the loads that requests begin. A refresh loads one model at a time, and never waits. */
+  /** For loads that requests begin. A refresh loads one model at a time, and never waits. */
   readonly #loads: ConcurrencyLimit;
-  /** Leases of the last good default model and of each followed name, least recently used first. */
+  /** Leases of the last good models by name, least recently used first. */
   readonly #slots = new Map<string, Lease>();
   #pointer: Pointer | undefined;
   #pointerEtag: string | undefined;
@@ -100,7 +96,6 @@ export class GeneratorSource {
   /**
    * Acquires the model that answers. Waits for storage only at the isolate's first request, at the
    * first after a long silence, and for a version that is not loaded yet.
-   *
    * @param defer  Keeps loads and refreshes alive after the answer.
    */
   async acquire(choice: ModelChoice, defer: Defer): Promise<Lease | ApiError> {
@@ -118,10 +113,7 @@ export class GeneratorSource {
     return { serving: 'code' in serving ? undefined : serving, failure: this.#failure };
   }
 
-  /**
-   * Lists what a request can name without a version: the published models, and the bundled one
-   * unless a published model has its name.
-   */
+  /** Lists the published models, and the bundled one unless a published model has its name. */
   async list(defer: Defer) {
     await this.#revalidate(defer);
     const { name, version } = this.#options.bundled;
@@ -349,10 +341,7 @@ export class GeneratorSource {
   }
 }
 
-/**
- * Does work with a leased model, and always releases the lease.
- * @returns  What `work` returns, or the reason why there is no model.
- */
+/** Does work with a leased model, and always releases the lease. */
 export async function useModel<T>(
   source: Pick<GeneratorSource, 'acquire'>,
   choice: ModelChoice,
@@ -370,7 +359,7 @@ export async function useModel<T>(
   }
 }
 
-/** Builds a key. Answers name the origin, so a version has one entry for each origin. */
+/** Answers name the origin, so a version has one entry for each origin. */
 function buildCacheKey(model: Pick<Generator, 'origin' | 'name' | 'version'>): string {
   return `${model.origin}:${nameVersion(model)}`;
 }

@@ -44,7 +44,6 @@ export class ModelCache {
 
   /**
    * Acquires a model. All callers share one load.
-   *
    * @param key    Name and version.
    * @param load   Called when the model is neither loaded nor being loaded.
    * @param defer  Keeps the load alive when this request is cancelled.

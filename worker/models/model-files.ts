@@ -1,6 +1,4 @@
-/**
- * The files of published models, verified, for callers that run a model themselves.
- */
+/** The files of published models, verified, for callers that run a model themselves. */
 import {
   ArtifactError,
   findFile,

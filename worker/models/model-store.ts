@@ -27,7 +27,6 @@ import {
 export interface ObjectReader {
   /**
    * Reads a whole object.
-   *
    * @param maxBytes   A larger object is refused before its body is read.
    * @param knownEtag  ETag of the state that the caller has: only another state is read.
    * @throws ArtifactError  `too_large`. Any other error means that the storage failed.
@@ -57,7 +56,6 @@ export type ModelStore = ReturnType<typeof createModelStore>;
 /**
  * Makes a store. Its methods throw ArtifactError when an object is missing, too large, malformed,
  * unsigned or not what was promised, and StorageError when the storage fails or is too slow.
- *
  * @param timeoutMs   Longest time for one read, head and body.
  * @param publicKeys  When there are any, one of them must have signed a model's manifest.
  */
@@ -98,11 +96,7 @@ export function createModelStore(
     return { parsed, bytes };
   }
 
-  async function requireSignature(
-    name: string,
-    version: string,
-    manifest: Uint8Array,
-  ): Promise<void> {
+  async function requireSignature(name: string, version: string, manifest: Uint8Array) {
     const checks = await Promise.all(
       publicKeys.map(async (key) => {
         const path = buildKey(name, version, buildSignaturePath(key.id));
@@ -129,11 +123,7 @@ export function createModelStore(
         : { pointer: parsePointer(object.bytes), etag: object.etag };
     },
     /** @param manifestSha256  The pointer's promise; a pinned version is its own hash. */
-    async readModel(
-      name: string,
-      version: string,
-      manifestSha256: string | undefined,
-    ): Promise<StoredModel> {
+    async readModel(name: string, version: string, manifestSha256?: string): Promise<StoredModel> {
       const { parsed } = await readManifest(name, version, manifestSha256);
       const { bytes } = findFile(parsed.manifest, WEIGHTS_FILE);
       const weights = await readRequired(buildKey(name, version, WEIGHTS_FILE), bytes);
@@ -154,24 +144,20 @@ export function createModelStore(
 }
 
 /**
- * Waits for a promise for a limited time. The timer belongs to the waiting request, so it fires
- * even when the request that began the work is gone.
- *
- * @throws StorageError  When the time is up. The work itself goes on.
+ * Waits for a promise for a limited time; its work goes on. The timer belongs to the waiting
+ * request, so it fires even when the request that began the work is gone.
+ * @throws StorageError  When the time is up.
  */
 export async function limitTime<T>(
   promise: Promise<T>,
   timeoutMs: number,
   what: string,
 ): Promise<T> {
-  let fail: (cause: StorageError) => void; // Node 20 has no Promise.withResolvers.
+  let timer!: ReturnType<typeof setTimeout>;
   const timeout = new Promise<never>((_, reject) => {
-    fail = reject;
+    const late = new StorageError(`${what} took longer than ${timeoutMs} ms`);
+    timer = setTimeout(() => reject(late), timeoutMs);
   });
-  const timer = setTimeout(
-    () => fail(new StorageError(`${what} took longer than ${timeoutMs} ms`)),
-    timeoutMs,
-  );
   try {
     return await Promise.race([promise, timeout]);
   } finally {

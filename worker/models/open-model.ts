@@ -43,7 +43,6 @@ export function countOpenModels(): number {
 
 /**
  * Opens a model, and draws some samples as a check. The caller disposes of it, once.
- *
  * @param bytes  The content of WEIGHTS_FILE; verified here.
  * @throws ArtifactError  When the weights are not those of the manifest, or the samples are blank
  *                        or not finite.

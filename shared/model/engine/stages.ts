@@ -4,10 +4,8 @@
  */
 import { sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
 
-/** Bytes of an i16 and of an f32. */
 const INT16_BYTES = 2;
 const FLOAT_BYTES = 4;
-
 /** Output channels in a vector, as in `shared/kernels/engine.ts`. */
 export const LANES = 4;
 
@@ -30,7 +28,6 @@ export interface Stage {
   readonly rowStride: number;
   /** [count][2]: copies from an offset in the previous output to an offset in this input. */
   readonly runs: Int32Array;
-  /** Numbers in a run. */
   readonly runLength: number;
 }
 
@@ -154,9 +151,7 @@ function moveDepth(
   return { indices: moved, shape };
 }
 
-/**
- * Lists the indices of a stage's channels in its output, whose rows are padded to whole vectors.
- */
+/** Lists the indices of a stage's channels in its output, whose rows are whole vectors. */
 function listOutputs({ places, outputs, vectors }: Stage): Int32Array {
   return Int32Array.from(
     { length: places.length * outputs },
