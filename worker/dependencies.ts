@@ -5,7 +5,7 @@ import type { ConcurrencyLimit } from './http/concurrency-limit.ts';
 import type { Log } from './http/log.ts';
 import type { Jobs, NoJobs } from './jobs/job-store.ts';
 import type { GeneratorSource } from './models/generator-source.ts';
-import type { ModelFiles } from './models/model-files.ts';
+import type { ModelFiles } from './models/model-store.ts';
 
 export interface AppDependencies {
   readonly generators: GeneratorSource;
@@ -18,9 +18,9 @@ export interface AppDependencies {
   readonly clock: () => number;
   readonly log: Log;
   /** Absent where callers are not limited. */
-  readonly rateLimits?: RateLimits;
+  readonly rateLimits?: RateLimits | undefined;
   /** Absent where the host has no queue. */
-  readonly jobs?: Jobs | NoJobs;
+  readonly jobs?: Jobs | NoJobs | undefined;
   /** Lets heavy answers be drawn one after the other. */
   readonly heavyWork: ConcurrencyLimit;
 }

@@ -11,21 +11,18 @@ const LANES: i32 = 4;
 /** Vectors computed at once. With two places of input their sums fill the registers. */
 const BLOCK: i32 = 4;
 /**
- * The largest quantized input. Weights get the rest of 31 bits: see `packWeights`. Among the powers
- * of two, this one brings the shipped models' pixels nearest to float32: 0.02 levels of 255 on
- * average.
+ * The largest quantized input. Weights get the rest of 31 bits: see `packWeights`. Of the powers of
+ * two this one brings the shipped models' pixels nearest to float32.
  */
 const MAX_INPUT: f32 = 8191;
 
 /**
  * Packs a layer's weights: 16-bit integers and one scale for each output channel. The scale is as
  * fine as possible while no sum of products overflows 32 bits for any input.
- * @param source    f32 [rows, inputs, outputs].
- * @param rows      Places of the kernel: its size squared; 1 for a dense layer.
- * @param target    i16 [blocks][rows, inputs + inputs % 2, in pairs][vectors of the
- *                  block][LANES][2], zeroed by the caller. A block has BLOCK vectors, or 1 when
- *                  fewer are left.
- * @param scales    f32 [vectors * LANES], zeroed by the caller: the value of 1 in each channel.
+ * @param source  f32 [rows, inputs, outputs]. `rows` are the places of the kernel: its size squared.
+ * @param target  i16 [blocks][rows, inputs + inputs % 2, in pairs][vectors of the block][LANES][2],
+ *                zeroed by the caller. A block has BLOCK vectors, or 1 when fewer are left.
+ * @param scales  f32 [vectors * LANES], zeroed by the caller: the value of 1 in each channel.
  */
 export function packWeights(
   source: usize,
@@ -71,12 +68,10 @@ export function packWeights(
 
 /**
  * Quantizes one sample's numbers to integers of at most MAX_INPUT, scaled by the sample's largest
- * number, and lays them out for the next layer.
- * @param source   f32, read in runs.
- * @param target   i16, written in runs. The zero padding between runs stays.
- * @param runs     i32 [count][2]: the offset of each run in source and in target, in bytes.
- * @param length   Numbers in a run.
- * @returns        The value of 1: 0 when all numbers are 0; NaN or infinite when a number is.
+ * number, and lays them out for the next layer. The zero padding between runs stays.
+ * @param source  f32; `target` is i16.
+ * @param runs    i32 [count][2]: the offset of each run of `length` numbers in both, in bytes.
+ * @returns       The value of 1: 0 when all numbers are 0; NaN or infinite when a number is.
  */
 export function quantise(source: usize, target: usize, runs: usize, count: i32, length: i32): f32 {
   const vectors = length & ~3;
@@ -116,18 +111,14 @@ export function quantise(source: usize, target: usize, runs: usize, count: i32, 
 /**
  * Computes a dense or convolutional layer at some places: products of input and weights, bias, and
  * leaky ReLU.
- * @param places        i32 [count]: the offset of each place's first input row from `input`, in
- *                      bytes.
- * @param input         i16, from `quantise`.
- * @param inputScales   f32: the value of 1 in the input of each place, `scaleStride` bytes apart
- *                      (0 for a common scale).
- * @param rows          Rows of the kernel, of `pairs` pairs of numbers. Rows of the input are
- *                      `rowStride` bytes apart.
- * @param weights       From `packWeights`, as are `scales`.
- * @param vectors       Vectors of output channels.
- * @param bias          f32 [vectors * LANES].
- * @param slope         The slope below 0: 0 for ReLU, 1 for no activation.
- * @param output        f32 [count, vectors * LANES].
+ * @param places       i32 [count]: offset of each place's first row from `input`, in bytes.
+ * @param input        i16, from `quantise`.
+ * @param inputScales  f32: the value of 1 in the input of each place, `scaleStride` bytes apart.
+ * @param rows         Rows of the kernel, of `pairs` pairs of numbers, `rowStride` bytes apart.
+ * @param weights      From `packWeights`, as are `scales`. `vectors` of output channels.
+ * @param bias         f32 [vectors * LANES].
+ * @param slope        The slope below 0: 0 for ReLU, 1 for no activation.
+ * @param output       f32 [count, vectors * LANES].
  */
 export function multiply(
   places: usize,
@@ -340,8 +331,7 @@ function finish(
 
 /**
  * Computes the hyperbolic tangent in place, by the rational function of Eigen's `ptanh_float`. The
- * error is below 4e-7.
- * @param count  A multiple of 4.
+ * error is below 4e-7. `count` is a multiple of 4.
  */
 export function computeTanh(numbers: usize, count: i32): void {
   for (const end = numbers + ((<usize>count) << 2); numbers < end; numbers += 16) {
@@ -349,9 +339,7 @@ export function computeTanh(numbers: usize, count: i32): void {
   }
 }
 
-/**
- * Computes the logistic function in place: (1 + tanh(x / 2)) / 2. @param count  A multiple of 4.
- */
+/** Computes the logistic function, (1 + tanh(x / 2)) / 2, in place. */
 export function computeSigmoid(numbers: usize, count: i32): void {
   const half = f32x4.splat(0.5);
   for (const end = numbers + ((<usize>count) << 2); numbers < end; numbers += 16) {

@@ -22,16 +22,13 @@ const BLOCK: i32 = 65_536;
 const HASH_BITS: i32 = 14;
 /** In blocks up to this size, own codes may cost more than they save. */
 const SMALL: i32 = 8192;
-
 /** Marks a match that is taken. */
 const TAKEN: u32 = 0x80000000;
-
 const LITERALS: i32 = 288;
 const DISTANCES: i32 = 30;
 /** Longest Huffman code in bits. */
 const MAX_BITS: i32 = 15;
 const END: i32 = 256;
-
 /** Costs are in 1/16 bit. */
 const UNIT: i32 = 16;
 /** The cost of a symbol that has no code yet. */
@@ -65,7 +62,6 @@ const SORTED: usize = META_CODE + 2 * 32; // u32 [LITERALS + 32]: symbols by fre
 const NODES: usize = SORTED + 4 * (LITERALS + 32);
 const COUNTS: usize = NODES + 8 * (LITERALS + 32); // u32 [MAX_BITS + 2]
 const CRC_TABLE: usize = COUNTS + 4 * (MAX_BITS + 2); // u32 [256]
-
 /** The first free address, a multiple of 16. */
 export const DATA: i32 = <i32>((CRC_TABLE + 4 * 256 + 15) & ~15);
 
@@ -337,9 +333,8 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
 }
 
 /**
- * Takes a match: lists it for its position and the rest of it for each position inside. Only the
- * last four positions enter the hash table.
- * @returns  The position behind the match.
+ * Takes a match: lists it for its position, and its rest for each position inside. Only the last
+ * four positions enter the hash table. @returns  The position behind the match.
  */
 function take(from: usize, start: i32, place: i32, match: u32, length: i32, end: i32): i32 {
   const next = place + length;
@@ -702,7 +697,6 @@ function putSymbol(symbol: i32): void {
   put(load<u16>(CODE + (symbol << 1)), load<u8>(LENGTH + symbol));
 }
 
-/** Computes the bits of a block with own codes. */
 function measureBlock(): i32 {
   let sum = 0;
   for (let symbol = 0; symbol < LITERALS + DISTANCES; symbol++) {

@@ -28,7 +28,6 @@ export const ARTIFACT_LIMITS = {
 
 /** Every incompatible change of the manifest increases it. */
 export const MANIFEST_SCHEMA = 1;
-
 /** The file that `tf.loadLayersModel(url)` loads. */
 export const TOPOLOGY_FILE = 'model.json';
 /** Little-endian, in the order of the plan's weights, encoded as the manifest's `weights` says. */
@@ -197,7 +196,6 @@ export function encodePointer(pointer: Pointer): Uint8Array {
   return utf8ToBytes(`${JSON.stringify(pointer, null, 2)}\n`);
 }
 
-/** A checked manifest and the plan of its generator. */
 export interface ParsedManifest {
   readonly manifest: Manifest;
   readonly plan: GeneratorPlan;

@@ -14,7 +14,6 @@ export const GENERATOR_LIMITS = {
 
 /** Slope of every leaky ReLU below 0. */
 export const LEAKY_SLOPE = 0.2;
-
 const activationSchema = z.enum(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
 const sizeSchema = z.int().min(1).max(GENERATOR_LIMITS.units);
 
@@ -46,7 +45,6 @@ export type Activation = z.infer<typeof activationSchema>;
 export type LayerConfig = z.infer<typeof layerSchema>;
 export type GeneratorConfig = z.infer<typeof generatorConfigSchema>;
 
-/** Name (in the artifact) and shape of a trainable array. */
 export interface WeightSpec {
   readonly name: string;
   readonly shape: readonly number[];
@@ -173,7 +171,6 @@ function layerError(index: number, detail: string): GeneratorConfigError {
   return new GeneratorConfigError(`layer ${index}: ${detail}`);
 }
 
-/** How many numbers an array of this shape holds. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }

@@ -58,7 +58,6 @@ export function fillUniform(words: Uint32Array, out: Float32Array): void {
 
 /** The law's name in manifests. A worker refuses a model of another law. */
 export const SAMPLING_LAW = 'chacha20-uniform/1';
-
 const PURPOSE_SAMPLE = 0;
 const LATENT_BLOCK = 1;
 

@@ -13,11 +13,10 @@ import {
 } from './artifact.ts';
 import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
 import type { GeneratorPlan } from './generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents, joinInput, type RandomKey } from './random.ts';
+import { deriveSeedKey, drawLabels, drawLatents, joinInput } from './random.ts';
 import { planMorph } from '../picture/morph.ts';
 import { encodePixels, type PixelRange } from '../picture/pixels.ts';
 
-/** Samples `start` to `start + count - 1` of a seed. */
 interface SampleRequest {
   readonly seed: string;
   readonly start: number;
@@ -57,7 +56,6 @@ export interface Samples {
 export interface Sampler {
   readonly manifest: Manifest;
   readonly plan: GeneratorPlan;
-  /** Draws at least one sample. */
   draw(request: SampleRequest): Samples;
   /** Draws what `draw` gives for `start` and each label. The generator must have classes. */
   drawHand(request: HandRequest): Samples;
@@ -98,14 +96,9 @@ export function createVerifiedSampler(
   const { manifest, plan } = parsed;
   let loaded: Network | undefined = loadNetwork(parsed, weights, kernels);
   function draw(request: DrawRequest): Samples {
-    const key = deriveSeedKey(request.seed);
-    const labels = chooseLabels(key, plan, request);
-    const pictures = drawPictures(getNetwork(), countSamples(request), (first, n) =>
-      joinInput(
-        plan,
-        drawRequestedLatents(key, plan, request, first, n),
-        labels && labels.subarray(first, first + n),
-      ),
+    const { count, labels, readLatents } = resolveRequest(plan, request);
+    const pictures = drawPictures(getNetwork(), count, (first, n) =>
+      joinInput(plan, readLatents(first, n), labels && labels.subarray(first, first + n)),
     );
     return { ...pictures, labels };
   }
@@ -122,11 +115,9 @@ export function createVerifiedSampler(
     drawHand: draw,
     drawMorph(request) {
       const { seed, start, frames } = request;
-      const { latentSize, classes } = plan.config;
-      const key = deriveSeedKey(seed);
-      const latents = drawRequestedLatents(key, plan, request, 0, countSamples(request));
-      const labels = chooseLabels(key, plan, request);
-      const inputs = planMorph({ seed, start, frames, latentSize, classes, latents, labels });
+      const { count: samples, labels, readLatents } = resolveRequest(plan, request);
+      const latents = readLatents(0, samples);
+      const inputs = planMorph({ seed, start, frames, ...plan.config, latents, labels });
       const count = inputs.length / plan.inputSize;
       return { ...drawPictures(getNetwork(), count, readRows(plan, inputs)), labels: null };
     },
@@ -160,7 +151,6 @@ export interface Network {
   readonly range: PixelRange;
 }
 
-/** Puts a generator's weights into the engine. */
 export function loadNetwork(
   { manifest, plan }: ParsedManifest,
   weights: readonly Float32Array[],
@@ -194,41 +184,33 @@ export function readRows({ inputSize }: GeneratorPlan, inputs: Float32Array) {
     inputs.subarray(first * inputSize, (first + n) * inputSize);
 }
 
-function countSamples(request: DrawRequest): number {
-  return 'labels' in request ? request.labels.length : request.count;
-}
-
-function drawRequestedLatents(
-  key: RandomKey,
-  { config: { latentSize } }: GeneratorPlan,
-  request: DrawRequest,
-  first: number,
-  n: number,
-): Float32Array {
-  if (!('labels' in request)) {
-    return drawLatents(key, request.start + first, n, latentSize);
-  }
-  const latent = drawLatents(key, request.start, 1, latentSize);
-  const latents = new Float32Array(n * latentSize);
-  for (let i = 0; i < n; i++) {
-    latents.set(latent, i * latentSize);
-  }
-  return latents;
-}
-
-function chooseLabels(
-  key: RandomKey,
-  { config: { classes } }: GeneratorPlan,
-  request: DrawRequest,
-): Uint8Array | null {
+/** Finds the number of samples, their labels, and the latent vectors of a part of them. */
+function resolveRequest({ config: { latentSize, classes } }: GeneratorPlan, request: DrawRequest) {
+  const key = deriveSeedKey(request.seed);
+  const { start } = request;
   if ('labels' in request) {
-    return request.labels;
+    const { labels } = request;
+    const latent = drawLatents(key, start, 1, latentSize);
+    const readLatents = (_: number, n: number): Float32Array => {
+      const latents = new Float32Array(n * latentSize);
+      for (let i = 0; i < n; i++) {
+        latents.set(latent, i * latentSize);
+      }
+      return latents;
+    };
+    return { count: labels.length, labels, readLatents };
   }
-  const { start, count, label } = request;
-  if (classes === 0) {
-    return null;
+  const { count, label } = request;
+  let labels: Uint8Array | null = null;
+  if (classes > 0) {
+    labels =
+      label === undefined
+        ? drawLabels(key, start, count, classes)
+        : new Uint8Array(count).fill(label);
   }
-  return label === undefined
-    ? drawLabels(key, start, count, classes)
-    : new Uint8Array(count).fill(label);
+  return {
+    count,
+    labels,
+    readLatents: (first: number, n: number) => drawLatents(key, start + first, n, latentSize),
+  };
 }

@@ -6,10 +6,8 @@ import { hashBytes } from './artifact.ts';
 
 const PUBLIC_KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
-
 /** Each trusted key costs one read when a model is loaded. */
 const MAX_PUBLIC_KEYS = 8;
-
 /** In base64. */
 const PUBLIC_KEY = /^[A-Za-z0-9+/]{43}=$/;
 

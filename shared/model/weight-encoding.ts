@@ -75,7 +75,6 @@ function decodeAffine(
 
 /** The largest finite float16. Numbers from 65,520 on round to infinity. */
 export const FLOAT16_MAX = 65_504;
-
 /** The bits of infinity; larger magnitudes are NaN. */
 const INFINITY_BITS = 0x7c00;
 const NAN_BITS = 0x7e00;

@@ -27,7 +27,6 @@ interface MorphPlan {
 }
 
 const PURPOSE_WAY = 0;
-
 /** Length of the circle: twice that of [-1, 1]. */
 const ROUND = 4;
 

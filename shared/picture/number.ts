@@ -4,10 +4,8 @@ import type { Samples } from '../model/sampler.ts';
 import { drawChances, drawSign, isSign } from './signs.ts';
 
 const SPACE = ' ';
-
 /** Ink below this level of 255 does not count for a digit's width. */
 const FAINT = 32;
-
 /** The paper beside each digit is a tenth of a sample's width: 3 pixels of 28. */
 const SPACES_A_WIDTH = 10;
 

@@ -30,7 +30,7 @@ import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
-import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
 import '../support/fast-check.ts';
 
 const VERSION = '0123456789abcdef';

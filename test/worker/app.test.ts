@@ -7,7 +7,7 @@ import { planGenerator } from '../../shared/model/generator.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
-import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { Lease } from '../../worker/models/model-cache.ts';
 import { buildFixture, type FixtureOptions } from '../support/models/fixture-artifact.ts';

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
-import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
 import { negotiateFormat } from '../../worker/http/negotiation.ts';
 
 const LENGTH = 1_000_000;

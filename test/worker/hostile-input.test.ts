@@ -11,7 +11,7 @@ import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
 import type { GeneratorSource, ModelChoice } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
-import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { Lease } from '../../worker/models/model-cache.ts';
 import { startBrowser } from '../support/hosts/browser.ts';
 import { buildFixture } from '../support/models/fixture-artifact.ts';

@@ -100,7 +100,7 @@ export async function withModel(
   c: AppContext,
   given: {
     readonly generators: Pick<GeneratorSource, 'acquire'>;
-    readonly rateLimits?: RateLimits;
+    readonly rateLimits?: RateLimits | undefined;
   },
   choice: ModelChoice,
   answer: (generator: Generator) => Response | Promise<Response>,
@@ -121,7 +121,6 @@ export async function withModel(
 
 /** Heavy answers of an isolate: it has one thread, so more at once would only take more memory. */
 export const HEAVY_WORK = { concurrent: 1, waiting: 8, waitMs: 5_000, expiresMs: 30_000 };
-
 /** By then one of the waiting requests is done. */
 const BUSY_RETRY_SECONDS = 1;
 
@@ -135,14 +134,13 @@ export interface Work {
 
 /** For answers that are read from storage, or drawn at once. */
 export const LIGHT_WORK: Work = { digits: 1, pixels: 0 };
-
 /** For answers that take much work, but not for their digits. */
 export const HEAVIEST_WORK: Work = { digits: Infinity, pixels: 0 };
 
 /** Counts a request, then does its work: at once, or when it is heavy in its turn. */
 export async function admit(
   c: AppContext,
-  given: { readonly rateLimits?: RateLimits; readonly heavyWork: ConcurrencyLimit },
+  given: { readonly rateLimits?: RateLimits | undefined; readonly heavyWork: ConcurrencyLimit },
   { digits, pixels }: Work,
   answer: () => Response | Promise<Response>,
 ): Promise<Response> {

@@ -22,7 +22,6 @@ import type { JobQueue, JobStore, ShardContent } from './job-store.ts';
 
 /** The used part of a batch that a queue delivers. */
 interface JobBatch {
-  /** The queue's name. */
   readonly queue: string;
   readonly messages: readonly {
     readonly body: unknown;
@@ -78,7 +77,6 @@ export function createJobConsumer(options: {
     }
   }
 
-  /** Records on the job that a message failed too often. */
   async function giveUp(message: JobMessage): Promise<void> {
     await ('page' in message
       ? store.stop(message.job, 'queue_failed')

@@ -119,7 +119,6 @@ function estimateCost(
   };
 }
 
-/** Rounds to a millionth of a dollar. */
 function roundDollars(dollars: number): number {
   return Math.round(dollars * 1e6) / 1e6;
 }

@@ -9,17 +9,7 @@ import {
   TOPOLOGY_FILE,
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
-import type { StoredModel } from './model-store.ts';
-
-/** A model that needs no storage. */
-export interface BundledModel {
-  readonly name: string;
-  readonly version: string;
-  /** @throws ArtifactError  When the manifest is broken. */
-  read(): StoredModel;
-  /** Reads a file as it was published. @returns  undefined when there is no such file. */
-  readFile(path: string): Uint8Array | undefined;
-}
+import type { BundledModel } from './model-store.ts';
 
 const encodeJson = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 

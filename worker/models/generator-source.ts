@@ -15,9 +15,15 @@ import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { BusyError, ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
-import type { BundledModel } from './bundled-model.ts';
 import { ModelCache, type Generator, type Lease } from './model-cache.ts';
-import { limitTime, StorageError, type ModelStore, type StoredModel } from './model-store.ts';
+import {
+  limitTime,
+  RETRY_AFTER_SECONDS,
+  StorageError,
+  type BundledModel,
+  type ModelStore,
+  type StoredModel,
+} from './model-store.ts';
 
 /** How long a request waits for storage, in milliseconds: docs/deploy.md promises it. */
 export const WAITS = {
@@ -40,7 +46,6 @@ const EXPIRES_MS = 30_000;
  * get the model of hours ago.
  */
 const SILENCE_MS = 40_000;
-export const RETRY_AFTER_SECONDS = 10;
 /** Loads that requests begin at once: the files and weights of each may take 32 MiB. */
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };
 

@@ -6,7 +6,6 @@ import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { limitTime } from './model-store.ts';
 
-/** A model that is ready to draw. */
 export interface Generator {
   readonly sampler: Sampler;
   readonly name: string;
@@ -44,8 +43,6 @@ export class ModelCache {
 
   /**
    * Acquires a model. All callers share one load.
-   * @param key    Name and version.
-   * @param load   Called when the model is neither loaded nor being loaded.
    * @param defer  Keeps the load alive when this request is cancelled.
    * @throws       What `load` throws, or StorageError when the load takes too long.
    */
@@ -71,7 +68,6 @@ export class ModelCache {
     }
   }
 
-  /** Acquires a model if it is loaded. */
   acquireLoaded(key: string): Lease | undefined {
     const entry = this.#entries.get(key);
     if (entry?.generator === undefined) {

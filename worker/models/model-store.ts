@@ -16,6 +16,8 @@ import {
   type ParsedManifest,
   type Pointer,
 } from '../../shared/model/artifact.ts';
+import type { ApiError } from '../../shared/contract/errors.ts';
+import type { Log } from '../http/log.ts';
 import {
   buildSignaturePath,
   SIGNATURE_BYTES,
@@ -45,10 +47,18 @@ export class StorageError extends Error {
   override name = 'StorageError' as const;
 }
 
-/** A checked manifest, and weights that `openModel` has yet to verify. */
 export interface StoredModel {
   readonly parsed: ParsedManifest;
   readonly weights: Uint8Array;
+}
+
+export interface BundledModel {
+  readonly name: string;
+  readonly version: string;
+  /** @throws ArtifactError  When the manifest is broken. */
+  read(): StoredModel;
+  /** Reads a file as it was published. @returns  undefined when there is no such file. */
+  readFile(path: string): Uint8Array | undefined;
 }
 
 export type ModelStore = ReturnType<typeof createModelStore>;
@@ -113,7 +123,6 @@ export function createModelStore(
   }
 
   return {
-    /** Reads the pointer, unless its ETag is still `etag`. */
     async readPointer(
       etag: string | undefined,
     ): Promise<'missing' | 'unchanged' | { readonly pointer: Pointer; readonly etag: string }> {
@@ -129,7 +138,6 @@ export function createModelStore(
       const weights = await readRequired(buildKey(name, version, WEIGHTS_FILE), bytes);
       return { parsed, weights };
     },
-    /** Reads a file of a version, and verifies it by the manifest's hash. */
     async readFile(name: string, version: string, path: string): Promise<Uint8Array> {
       const manifest = await readManifest(name, version);
       if (path === MANIFEST_FILE) {
@@ -141,6 +149,51 @@ export function createModelStore(
       return bytes;
     },
   };
+}
+
+export const RETRY_AFTER_SECONDS = 10;
+
+export type ModelFiles = ReturnType<typeof createModelFiles>;
+
+/** Reads verified files of published models, for callers that run a model themselves. */
+export function createModelFiles(
+  store: Pick<ModelStore, 'readFile'>,
+  bundled: Pick<BundledModel, 'name' | 'version' | 'readFile'>,
+  log: Log,
+) {
+  function readBundled(path: string): Uint8Array {
+    const bytes = bundled.readFile(path);
+    const manifest = bundled.readFile(MANIFEST_FILE);
+    if (bytes === undefined || manifest === undefined) {
+      throw new ArtifactError({ reason: 'missing', what: path });
+    }
+    if (path !== MANIFEST_FILE) {
+      verifyFile(findFile(parseManifest(manifest).manifest, path), bytes);
+    }
+    return bytes;
+  }
+
+  /** Reads a file of a version: the published bytes, verified by the manifest's hash. */
+  async function read(name: string, version: string, path: string): Promise<Uint8Array | ApiError> {
+    const model = `${name}@${version}`;
+    try {
+      const isBundled = name === bundled.name && version === bundled.version;
+      return isBundled ? readBundled(path) : await store.readFile(name, version, path);
+    } catch (cause) {
+      if (cause instanceof ArtifactError && cause.failure.reason === 'missing') {
+        return { code: 'model_not_found', model };
+      }
+      log({ level: 'error', event: 'model_file_failed', model, path, cause });
+      return { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };
+    }
+  }
+
+  async function readManifest(name: string, version: string): Promise<ParsedManifest | ApiError> {
+    const file = await read(name, version, MANIFEST_FILE);
+    return 'code' in file ? file : parseManifest(file);
+  }
+
+  return { read, readManifest };
 }
 
 /**

@@ -1,7 +1,4 @@
-/**
- * Makes a sampler of an artifact's bytes, and proves that it draws: the last check before a model
- * serves.
- */
+/** Opens models: makes samplers of artifacts' bytes, and keeps instances of the kernels. */
 import program from '../../shared/kernels/engine.wasm';
 import {
   decodeWeights,
@@ -15,14 +12,10 @@ import { createVerifiedSampler, type Sampler } from '../../shared/model/sampler.
 
 /** Bounds of the pool: instances, and bytes of memory that a pooled instance may have. */
 const POOL = { instances: 3, bytes: 8 * 1024 * 1024 } as const;
-
 /** Instances to use again, since a runtime may free an unreferenced one late. */
 const pool: Kernels[] = [];
 
-/**
- * Hands out an instance with a memory of its own. The bundler compiled the wasm, since the edge
- * runtime cannot.
- */
+/** Hands out an instance. The bundler compiled the wasm, since the edge runtime cannot. */
 export function takeKernels(): Kernels {
   return pool.pop() ?? (new WebAssembly.Instance(program).exports as unknown as Kernels);
 }
@@ -42,10 +35,10 @@ export function countOpenModels(): number {
 }
 
 /**
- * Opens a model, and draws some samples as a check. The caller disposes of it, once.
- * @param bytes  The content of WEIGHTS_FILE; verified here.
- * @throws ArtifactError  When the weights are not those of the manifest, or the samples are blank
- *                        or not finite.
+ * Opens a model, and draws some samples as the last check before it serves. The caller disposes of
+ * it, once.
+ * @throws ArtifactError  When `bytes` are not the manifest's weights, or the samples are blank or
+ *                        not finite.
  */
 export async function openModel(parsed: ParsedManifest, bytes: Uint8Array): Promise<Sampler> {
   await verifyFileNatively(findFile(parsed.manifest, WEIGHTS_FILE), bytes);

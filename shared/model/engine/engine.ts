@@ -53,7 +53,6 @@ export interface Engine {
 
 const PAGE_BYTES = 65_536;
 const VECTOR_BYTES = 16;
-
 /** The slope below 0 that the kernel `multiply` applies; 1 for the other activations. */
 const SLOPES: Partial<Record<Activation, number>> = { relu: 0, leakyRelu: LEAKY_SLOPE };
 

@@ -9,7 +9,7 @@ import { DIGIT_PARAMETERS, parseDigitQuery } from '../../../shared/contract/digi
 import { pngEncoder } from '../../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../../worker/app.ts';
 import type { GeneratorSource } from '../../../worker/models/generator-source.ts';
-import type { ModelFiles } from '../../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../../worker/models/model-store.ts';
 
 const app = createApp({
   generators: {
