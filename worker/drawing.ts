@@ -248,7 +248,7 @@ export function streamDrawing(
 const PART = 64;
 
 /**
- * Streams a range of at least one sample. A part is drawn when the reader has taken the last one, so
+ * Streams a range of at least one sample. A part is drawn when the reader has taken the last one:
  * any number of samples takes the memory of one part.
  * @param head    Bytes before the samples.
  * @param encode  Encodes a part whose first sample has the index `first`.

@@ -50,7 +50,7 @@ export function parseSettings({
   }
 }
 
-/** @returns  undefined when nobody is limited. @throws RangeError  For a limiter without a limit. */
+/** @returns  undefined without limits. @throws RangeError  For a limiter without a limit. */
 export function parseRateLimits(
   env: Pick<Env, 'RATE_LIMITER' | 'RATE_LIMIT' | 'HEAVY_RATE_LIMITER' | 'HEAVY_RATE_LIMIT'>,
 ): RateLimits | undefined {

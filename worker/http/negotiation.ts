@@ -9,7 +9,7 @@ import { parseAccept } from 'hono/utils/accept';
 const MEDIA_RANGE = /^(?:\*\/\*|[^\s/*]+\/[^\s/]+)$/;
 
 /**
- * Chooses the format of the highest quality. Without a well-formed range every format is acceptable.
+ * Chooses the format of the highest quality. Without a well-formed range all are acceptable.
  * @param formats  Media types by format, in the server's order of preference.
  * @returns        undefined when none is acceptable.
  */

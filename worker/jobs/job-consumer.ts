@@ -47,8 +47,7 @@ const SHARDS = { concurrent: 2, waiting: 100, waitMs: 300_000, expiresMs: 300_00
 
 /**
  * Makes the consumer of the queue and of its dead-letter queue.
- * @param options  `clock` gives milliseconds; `delaySeconds` is the delay of a failed message, by its
- *                 attempts so far.
+ * @param options  `delaySeconds` is the delay of a failed message, by its attempts so far.
  */
 export function createJobConsumer(options: {
   readonly generators: GeneratorSource;

@@ -1,6 +1,6 @@
 /**
- * Decides which model serves. Revalidates the bucket's pointer in the background, switches only to a
- * model that has drawn, keeps the last good model through every failure, and falls back to the
+ * Decides which model serves. Revalidates the bucket's pointer in the background, switches only to
+ * a model that has drawn, keeps the last good model through every failure, and falls back to the
  * bundled one.
  */
 import {
