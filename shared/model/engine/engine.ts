@@ -1,6 +1,6 @@
 /**
- * Runs a generator on the kernels of `shared/kernels/engine.ts`: a sample has the same bits on every
- * machine and in every batch. Each layer's input is scaled by the sample's own largest number. A
+ * Runs a generator on the kernels of `shared/kernels/engine.ts`. A sample has the same bits on
+ * every machine and in every batch: each layer's input is scaled by the sample's own largest number. A
  * pixel differs from float32 by at most two levels of 255 (`test/shared/model/engine.test.ts`).
  * `docs/notes/engine-and-png.md` says why this is neither ONNX Runtime nor TensorFlow.js.
  */
