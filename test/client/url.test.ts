@@ -39,7 +39,7 @@ const CLASSES = Array.from({ length: 10 }, (_, label) => String(label));
 /** The app with a model that draws blank digits of two pixels a side: only its headers are looked at. */
 const app = createApp({
   generators: {
-    acquire: async () => ({ ok: true, lease: { generator: BLANK, release: () => undefined } }),
+    acquire: async () => ({ generator: BLANK, release: () => undefined }),
   } as unknown as GeneratorSource,
   modelFiles: {} as ModelFiles,
   drawSeed: () => 'drawn',

@@ -1,7 +1,7 @@
 /**
  * Runs a generator on the kernels of `shared/kernels/engine.ts`. A sample has the same bits on
- * every machine and in every batch: each layer's input is scaled by the sample's own largest number. A
- * pixel differs from float32 by at most two levels of 255 (`test/shared/model/engine.test.ts`).
+ * every machine and in every batch: each layer's input is scaled by the sample's own largest
+ * number. A pixel differs from float32 by at most two levels of 255 (`engine.test.ts`).
  * `docs/notes/engine-and-png.md` says why this is neither ONNX Runtime nor TensorFlow.js.
  */
 import { LEAKY_SLOPE, sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
