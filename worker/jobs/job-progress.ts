@@ -16,7 +16,6 @@ export interface JobProgress extends Omit<Job, 'url' | 'manifestUrl'> {
 
 /** Parallel lists: Cloudflare opens six connections, and each answer holds a thousand shards. */
 const LISTS_AT_ONCE = 6;
-
 /** Failures that are named; all are counted. */
 const MAX_NAMED = 10;
 

@@ -1,6 +1,4 @@
-/**
- * A job: its record, its id, and the shards that it is split into. Pure.
- */
+/** A job: its record, its id, and the shards that it is split into. Pure. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
