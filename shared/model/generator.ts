@@ -95,13 +95,8 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
       throw layerError(index, `${sizeOf(shape)} numbers a sample, at most ${units} allowed`);
     }
   }
-  const [height, width, channels] = shape;
-  if (
-    shape.length !== 3 ||
-    height === undefined ||
-    width === undefined ||
-    (channels !== 1 && channels !== 3)
-  ) {
+  const [height = 0, width = 0, channels = 0] = shape;
+  if (shape.length !== 3 || (channels !== 1 && channels !== 3)) {
     throw new GeneratorConfigError(
       `the last layer gives [${shape.join(', ')}], expected [height, width, 1 or 3]`,
     );
@@ -125,8 +120,8 @@ function computeLayer(
 ): { output: readonly number[]; kernel?: readonly number[] } {
   switch (layer.type) {
     case 'dense': {
-      const [inputs] = input;
-      if (input.length !== 1 || inputs === undefined) {
+      const [inputs = 0] = input;
+      if (input.length !== 1) {
         throw layerError(index, `dense takes a flat input, got [${input.join(', ')}]`);
       }
       return { output: [layer.units], kernel: [inputs, layer.units] };
@@ -159,8 +154,8 @@ function takeImage(
   index: number,
   input: readonly number[],
 ): [height: number, width: number, channels: number] {
-  const [height, width, channels] = input;
-  if (input.length !== 3 || height === undefined || width === undefined || channels === undefined) {
+  const [height = 0, width = 0, channels = 0] = input;
+  if (input.length !== 3) {
     const expected = `${layer.type} takes [height, width, channels]`;
     throw layerError(index, `${expected}, got [${input.join(', ')}]`);
   }

@@ -1,6 +1,7 @@
 /** Joins digits to a number. Each digit is as wide as its ink. Pure. */
 import { measurePen } from './pen.ts';
 import type { Samples } from '../model/sampler.ts';
+import type { Size } from './sheet-layout.ts';
 import { drawChances, drawSign, isSign } from './signs.ts';
 
 const SPACE = ' ';
@@ -30,10 +31,8 @@ export function writeNumber(
   let digit = 0;
   for (const [place, character] of [...text].entries()) {
     if (isSign(character)) {
-      pixels.set(
-        drawSign(character, pen, samples, drawChances(hand.seed, hand.start, place)),
-        place * size,
-      );
+      const chances = drawChances(hand.seed, hand.start, place);
+      pixels.set(drawSign(character, pen, samples, chances), place * size);
     } else if (character !== SPACE) {
       pixels.set(samples.pixels.subarray(digit * size, (digit + 1) * size), place * size);
       digit++;
@@ -68,12 +67,9 @@ export function joinSamples(samples: Samples, text = ''): Samples {
 }
 
 /** Measures `count` joined samples that are full of ink. */
-export function measureWidestJoined(
-  sample: { height: number; width: number },
-  count: number,
-): { height: number; width: number } {
-  const space = measureSpace(sample.width);
-  return { height: sample.height, width: count * (sample.width + space) + space };
+export function measureWidestJoined({ height, width }: Size, count: number): Size {
+  const space = measureSpace(width);
+  return { height, width: count * (width + space) + space };
 }
 
 function measureSpace(width: number): number {
@@ -81,10 +77,7 @@ function measureSpace(width: number): number {
 }
 
 /** Finds the first and the last column with ink; all columns of a sample without ink. */
-function findInk(
-  { height, width, channels, pixels }: Samples,
-  i: number,
-): { first: number; last: number } {
+function findInk({ height, width, channels, pixels }: Samples, i: number) {
   const hasInk = (x: number): boolean => {
     for (let y = 0; y < height; y++) {
       for (let c = 0; c < channels; c++) {

@@ -26,6 +26,7 @@ const HALF = 127.5;
 /** Half of an even edge lies between a quarter and three quarters of full ink. */
 const QUARTER = 64;
 const MAX_LEAN = 0.5;
+
 /**
  * Measures a pen from samples with one channel.
  *

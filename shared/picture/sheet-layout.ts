@@ -1,5 +1,11 @@
 /** Lays out a sheet. Pure and without dependencies: the client package contains it. */
 
+/** In pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 export interface SheetLayout {
   /** Samples in a row, >= 1. */
   readonly cols: number;
@@ -18,11 +24,7 @@ export function chooseCols(count: number): number {
   return Math.ceil(Math.sqrt(count));
 }
 
-export function measureSheet(
-  sample: { height: number; width: number },
-  count: number,
-  layout: SheetLayout,
-): { width: number; height: number } {
+export function measureSheet(sample: Size, count: number, layout: SheetLayout): Size {
   const { cols, scale, gap = 0, margin = 0 } = layout;
   const columns = Math.min(cols, count);
   const rows = Math.ceil(count / cols);
@@ -34,7 +36,7 @@ export function measureSheet(
 
 /** Computes the top left corner of sample `i`. */
 export function locateSample(
-  sample: { height: number; width: number },
+  sample: Size,
   i: number,
   { cols, scale, gap = 0, margin = 0 }: SheetLayout,
 ): { left: number; top: number } {

@@ -3,6 +3,7 @@
  * square roots only, so its bytes are the same on every platform.
  */
 import type { Pen } from './pen.ts';
+import type { Size } from './sheet-layout.ts';
 import { deriveKey, drawWords } from '../model/random.ts';
 
 export type Sign = '-' | '+' | '.' | ',';
@@ -35,15 +36,10 @@ export function drawChances(seed: string, start: number, place: number): Chances
 }
 
 /** Draws a sign in the middle of a sample. @returns  Row-major [height, width]. */
-export function drawSign(
-  sign: Sign,
-  pen: Pen,
-  { height, width }: { height: number; width: number },
-  chances: Chances,
-): Uint8Array {
-  const strokes = planSign(sign, pen, height, chances);
+export function drawSign(sign: Sign, pen: Pen, sample: Size, chances: Chances): Uint8Array {
+  const { height, width } = sample;
   const pixels = new Uint8Array(height * width);
-  for (const { points, thickness } of strokes) {
+  for (const { points, thickness } of planSign(sign, pen, height, chances)) {
     const line = Array.from({ length: PARTS + 1 }, (_, i) => bend(points, i / PARTS));
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {

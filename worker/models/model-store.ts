@@ -14,7 +14,6 @@ import {
   verifyFile,
   WEIGHTS_FILE,
   type ParsedManifest,
-  type Pointer,
 } from '../../shared/model/artifact.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import type { Log } from '../http/log.ts';
@@ -123,9 +122,7 @@ export function createModelStore(
   }
 
   return {
-    async readPointer(
-      etag: string | undefined,
-    ): Promise<'missing' | 'unchanged' | { readonly pointer: Pointer; readonly etag: string }> {
+    async readPointer(etag: string | undefined) {
       const object = await read(POINTER_KEY, ARTIFACT_LIMITS.pointerBytes, etag);
       return typeof object === 'string'
         ? object
