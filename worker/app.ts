@@ -1,6 +1,4 @@
-/**
- * The app: what happens to every request, the routes, and the answers where no route has one.
- */
+/** The app: what happens to every request, the routes, and the answers where no route has one. */
 import { Hono } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import { LIMITS } from '../shared/contract/limits.ts';

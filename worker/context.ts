@@ -1,6 +1,4 @@
-/**
- * What a request carries through the app: Hono's types, filled in. Imports nothing of the worker.
- */
+/** What a request carries through the app: Hono's types, filled in. */
 import type { Context, Hono } from 'hono';
 import type { PngEncoder } from '../shared/picture/png.ts';
 

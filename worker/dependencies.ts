@@ -1,13 +1,11 @@
-/**
- * What the app and its routes are given: everything that is not pure.
- */
+/** What the app and its routes are given: everything that is not pure. */
 import type { PngEncoder } from '../shared/picture/png.ts';
 import type { RateLimits } from './http/admission.ts';
 import type { ConcurrencyLimit } from './http/concurrency-limit.ts';
 import type { Log } from './http/log.ts';
 import type { Jobs, NoJobs } from './jobs/job-store.ts';
 import type { GeneratorSource } from './models/generator-source.ts';
-import type { ModelFiles } from './models/model-files.ts';
+import type { ModelFiles } from './models/model-store.ts';
 
 export interface AppDependencies {
   readonly generators: GeneratorSource;
@@ -20,16 +18,15 @@ export interface AppDependencies {
   readonly clock: () => number;
   readonly log: Log;
   /** Absent where callers are not limited. */
-  readonly rateLimits?: RateLimits;
+  readonly rateLimits?: RateLimits | undefined;
   /** Absent where the host has no queue. */
-  readonly jobs?: Jobs | NoJobs;
+  readonly jobs?: Jobs | NoJobs | undefined;
   /** Lets heavy answers be drawn one after the other. */
   readonly heavyWork: ConcurrencyLimit;
 }
 
 /** What a host gives to `createApp`. Clock and randomness default to the platform's. */
-export type GivenDependencies = Omit<
-  AppDependencies,
-  'heavyWork' | 'clock' | 'drawSeed' | 'drawRequestId'
-> &
-  Partial<Pick<AppDependencies, 'clock' | 'drawSeed' | 'drawRequestId'>>;
+export type GivenDependencies = Omit<AppDependencies, 'heavyWork' | Optional> &
+  Partial<Pick<AppDependencies, Optional>>;
+
+type Optional = 'clock' | 'drawSeed' | 'drawRequestId';

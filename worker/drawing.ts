@@ -10,19 +10,19 @@ import { pickDigits } from '../shared/contract/number-text.ts';
 import type { Samples } from '../shared/model/sampler.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
-import { streamSamples } from './formats/sample-stream.ts';
 import { admit, withModel, type Work } from './http/admission.ts';
-import { describePinned, hasCurrent, HEADERS, listWarnings, readHeader } from './http/headers.ts';
+import {
+  describePinned,
+  hasCurrent,
+  HEADERS,
+  listWarnings,
+  readHeader,
+  type Pinned,
+} from './http/headers.ts';
 import { negotiateFormat } from './http/negotiation.ts';
 import { respondError } from './http/respond-error.ts';
 import { useModel, type ModelChoice } from './models/generator-source.ts';
 import type { Generator } from './models/model-cache.ts';
-
-/** The part of a request that determines an answer's bytes together with the format. */
-interface Pinned {
-  readonly model: { readonly name: string; readonly version: string };
-  readonly seed: string;
-}
 
 /** A request for something drawn. `P` has all defaults filled in. */
 export interface Drawing<P extends Pinned> {
@@ -66,7 +66,6 @@ export interface Drawing<P extends Pinned> {
   ): Uint8Array<ArrayBuffer> | ReadableStream | ApiError;
 }
 
-/** Answers a request for something drawn. */
 export async function answerDrawing<P extends Pinned>(
   c: AppContext,
   dependencies: AppDependencies,
@@ -79,10 +78,9 @@ export async function answerDrawing<P extends Pinned>(
   }
   const warnings = listWarnings(drawing.unknown, withoutEffect, format);
   const describe = (pinned: P): Record<string, string> => {
-    const { seed, model } = pinned;
-    const answer = { permalink: drawing.buildUrl(pinned), holdsUrls: drawing.holdsUrls };
+    const [url, { origin }] = [drawing.buildUrl(pinned), c.get('url')];
     return {
-      ...describePinned({ ...answer, seed, model }, query, c.get('url').origin, warnings),
+      ...describePinned(pinned, url, drawing.holdsUrls, query, origin, warnings),
       ...(isNegotiated && { Vary: 'Accept' }),
     };
   };
@@ -148,9 +146,7 @@ export async function answerDrawing<P extends Pinned>(
 
 /**
  * Chooses the format: the path's extension, then `format=`, then Accept.
- *
  * @param formats  Media types by format, in the server's order of preference.
- * @param asked    The value of `format=`.
  */
 export function chooseFormat<F extends string>(
   c: AppContext,
@@ -175,10 +171,8 @@ export function chooseFormat<F extends string>(
 
 /**
  * Finds the labels that a caller asked for: those of digits in one hand, or the one of a class.
- *
  * @param label  A class's name or number.
  * @param hand   Digits and signs to write in one hand; signs have no label. Overrides `label`.
- * @returns      No label when nothing was asked for.
  */
 export function findLabels(
   label: string | undefined,
@@ -220,21 +214,13 @@ export function checkColours(
 }
 
 /** Says that a model does not support a parameter. */
-export function refuse(
-  parameter: string,
-  received: string,
-  model: string,
-  reason: string,
-): ApiError {
-  return { code: 'parameter_not_supported', parameter, received, model, reason };
+export function refuse(parameter: string, received: string, model: string, reason: string) {
+  return { code: 'parameter_not_supported', parameter, received, model, reason } as const;
 }
 
 /**
  * Streams drawn samples. Each part acquires the model anew by its version, so that a reader who
- * leaves keeps no lease.
- *
- * @param head    Bytes before the samples.
- * @param encode  Encodes a part whose first sample has the index `first`.
+ * leaves keeps no lease. Parameters as in `streamSamples`.
  */
 export function streamDrawing(
   c: AppContext,
@@ -258,7 +244,38 @@ export function streamDrawing(
   return streamSamples(head, start, n, draw, encode);
 }
 
-/** Names the file that a browser saves. @param prefix  Stands before the seed. */
+/** Samples of a part of a stream: they go through the network at once. */
+const PART = 64;
+
+/**
+ * Streams a range of at least one sample. A part is drawn when the reader has taken the last one:
+ * any number of samples takes the memory of one part.
+ * @param head    Bytes before the samples.
+ * @param encode  Encodes a part whose first sample has the index `first`.
+ */
+export function streamSamples(
+  head: Uint8Array,
+  start: number,
+  count: number,
+  draw: (first: number, count: number) => Promise<Samples>,
+  encode: (samples: Samples, first: number) => Uint8Array,
+): ReadableStream {
+  let done = 0;
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    if (done === 0 && head.length > 0) {
+      controller.enqueue(head);
+    }
+    const part = Math.min(PART, count - done);
+    controller.enqueue(encode(await draw(start + done, part), start + done));
+    done += part;
+    if (done === count) {
+      controller.close();
+    }
+  };
+  return new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 });
+}
+
+/** Names the file that a browser saves. */
 export function nameFile(
   prefix: string,
   seed: string,

@@ -1,7 +1,5 @@
-/**
- * The worker's bindings and settings: see wrangler.toml.
- */
-import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
+/** The worker's bindings and settings: see wrangler.toml. */
+import { parsePublicKeys } from '../shared/model/signature.ts';
 import type { RateLimit, RateLimiter, RateLimits } from './http/admission.ts';
 import {
   JobStore,
@@ -34,43 +32,25 @@ export interface Env {
   readonly JOBS_SECRET?: string;
 }
 
-const MIN_REFRESH_SECONDS = 0.1;
-const MAX_REFRESH_SECONDS = 3600;
-
-export interface Settings {
-  readonly modelRefreshMs: number;
-  /** When there are any, one of them must have signed each published model. */
-  readonly publicKeys: readonly PublicKey[];
-}
-
-/**
- * Parses the settings that are text.
- * @throws RangeError  When one is wrong; the message names it.
- */
-export function parseSettings(
-  env: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS'>,
-): Settings {
-  const text = env.MODEL_REFRESH_SECONDS;
+/** Parses the settings that are text. @throws RangeError  When one is wrong; it is named. */
+export function parseSettings({
+  MODEL_REFRESH_SECONDS: text,
+  MODEL_PUBLIC_KEYS: keys = '',
+}: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS'>) {
   const seconds = Number(text);
-  if (!(seconds >= MIN_REFRESH_SECONDS && seconds <= MAX_REFRESH_SECONDS)) {
+  if (!(seconds >= 0.1 && seconds <= 3600)) {
     throw new RangeError(
-      `MODEL_REFRESH_SECONDS is ${JSON.stringify(text)}, expected seconds ` +
-        `from ${MIN_REFRESH_SECONDS} to ${MAX_REFRESH_SECONDS}`,
+      `MODEL_REFRESH_SECONDS is ${JSON.stringify(text)}, expected seconds from 0.1 to 3600`,
     );
   }
   try {
-    const publicKeys = parsePublicKeys(env.MODEL_PUBLIC_KEYS ?? '');
-    return { modelRefreshMs: seconds * 1000, publicKeys };
+    return { modelRefreshMs: seconds * 1000, publicKeys: parsePublicKeys(keys) };
   } catch (cause) {
     throw new RangeError(`MODEL_PUBLIC_KEYS: ${(cause as Error).message}`, { cause });
   }
 }
 
-/**
- * Reads the rate limits.
- * @returns  undefined when nobody is limited.
- * @throws RangeError  When a limiter is bound without its limit.
- */
+/** @returns  undefined without limits. @throws RangeError  For a limiter without a limit. */
 export function parseRateLimits(
   env: Pick<Env, 'RATE_LIMITER' | 'RATE_LIMIT' | 'HEAVY_RATE_LIMITER' | 'HEAVY_RATE_LIMIT'>,
 ): RateLimits | undefined {

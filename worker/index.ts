@@ -1,22 +1,14 @@
-/**
- * The worker's entry: gives the app its buckets, its queue and its settings.
- */
+/** The worker's entry: gives the app its buckets, its queue and its settings. */
 import { createApp } from './app.ts';
-import type { App, Defer } from './context.ts';
 import { parseJobs, parseRateLimits, parseSettings, type Env } from './env.ts';
 import { writeLog } from './http/log.ts';
-import { createJobConsumer, type JobBatch } from './jobs/job-consumer.ts';
+import { createJobConsumer } from './jobs/job-consumer.ts';
 import { JobStore } from './jobs/job-store.ts';
 import { createR2Reader } from './models/r2-reader.ts';
 import { createDependencies } from './service.ts';
 
-interface Isolate {
-  readonly app: App;
-  readonly consume: (batch: JobBatch, defer: Defer) => Promise<void>;
-}
-
 /** Made at the first request or message. */
-let isolate: Isolate | undefined;
+let isolate: ReturnType<typeof createIsolate> | undefined;
 
 export default {
   fetch(request, env, context) {
@@ -29,7 +21,7 @@ export default {
   },
 } satisfies ExportedHandler<Env>;
 
-function createIsolate(env: Env): Isolate {
+function createIsolate(env: Env) {
   const dependencies = createDependencies({
     models: createR2Reader(env.MODELS),
     ...parseSettings(env),
@@ -38,12 +30,10 @@ function createIsolate(env: Env): Isolate {
     log: writeLog,
   });
   const { JOBS, JOBS_QUEUE: queue } = env;
-  return {
-    app: createApp(dependencies),
-    // Without a secret no job can be started, but jobs that were started are still drawn.
-    consume:
-      JOBS === undefined || queue === undefined
-        ? () => Promise.reject(new Error('a job’s message, but JOBS or JOBS_QUEUE is not bound'))
-        : createJobConsumer({ ...dependencies, store: new JobStore(JOBS), queue }),
-  };
+  // Without a secret no job can be started, but jobs that were started are still drawn.
+  const consume: ReturnType<typeof createJobConsumer> =
+    JOBS === undefined || queue === undefined
+      ? () => Promise.reject(new Error('a job’s message, but JOBS or JOBS_QUEUE is not bound'))
+      : createJobConsumer({ ...dependencies, store: new JobStore(JOBS), queue });
+  return { app: createApp(dependencies), consume };
 }

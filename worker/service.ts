@@ -7,32 +7,26 @@ import type { PublicKey } from '../shared/model/signature.ts';
 import { createPngEncoder, type PngKernels } from '../shared/picture/png.ts';
 import { createApp } from './app.ts';
 import type { App } from './context.ts';
-import type { GivenDependencies } from './dependencies.ts';
-import type { RateLimits } from './http/admission.ts';
-import type { Log } from './http/log.ts';
-import type { Jobs, NoJobs } from './jobs/job-store.ts';
-import { BUNDLED_MODEL, type BundledModel } from './models/bundled-model.ts';
+import type { AppDependencies, GivenDependencies } from './dependencies.ts';
+import { BUNDLED_MODEL } from './models/bundled-model.ts';
 import { GeneratorSource, WAITS } from './models/generator-source.ts';
-import { createModelFiles } from './models/model-files.ts';
-import { createModelStore, type ObjectReader } from './models/model-store.ts';
+import {
+  createModelFiles,
+  createModelStore,
+  type BundledModel,
+  type ObjectReader,
+} from './models/model-store.ts';
 import { openModel } from './models/open-model.ts';
 
-interface ServiceOptions {
+interface ServiceOptions extends Pick<AppDependencies, 'rateLimits' | 'jobs' | 'log'> {
   /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
   /** The fall-back when no good model is published; default the model that ships. */
   readonly bundled?: BundledModel;
-  /** Milliseconds between two reads of the pointer. */
   readonly modelRefreshMs: number;
-  /** When there are any, one of them must have signed each published model. */
   readonly publicKeys?: readonly PublicKey[];
   /** For tests, which cannot wait so long. */
   readonly waits?: Readonly<Record<keyof typeof WAITS, number>>;
-  /** Absent where callers are not limited. */
-  readonly rateLimits?: RateLimits | undefined;
-  /** Absent where the host has no queue. */
-  readonly jobs?: Jobs | NoJobs;
-  readonly log: Log;
 }
 
 /** Makes the app. Nothing is read or loaded before its first request. */
@@ -40,27 +34,18 @@ export function createService(options: ServiceOptions): App {
   return createApp(createDependencies(options));
 }
 
-const NO_MODELS: ObjectReader = { read: () => Promise.resolve('missing') };
-
 /** Makes the app's dependencies, for hosts that do other work with them too. */
-export function createDependencies({
-  models,
-  bundled = BUNDLED_MODEL,
-  modelRefreshMs,
-  publicKeys = [],
-  waits = WAITS,
-  rateLimits,
-  jobs,
-  log,
-}: ServiceOptions): GivenDependencies {
-  const store = createModelStore(models ?? NO_MODELS, waits.readMs, publicKeys);
+export function createDependencies(options: ServiceOptions): GivenDependencies {
+  const { models, bundled = BUNDLED_MODEL, waits = WAITS, rateLimits, jobs, log } = options;
+  const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
+  const store = createModelStore(objects, waits.readMs, options.publicKeys);
   return {
     generators: new GeneratorSource({
       store,
       follows: models !== undefined,
       bundled,
       openModel,
-      refreshMs: modelRefreshMs,
+      refreshMs: options.modelRefreshMs,
       waits,
       clock: Date.now,
       log,
@@ -68,8 +53,8 @@ export function createDependencies({
     modelFiles: createModelFiles(store, bundled, log),
     // One instance for the isolate: its memory serves one picture after the other.
     png: createPngEncoder(() => new WebAssembly.Instance(program).exports as unknown as PngKernels),
-    ...(rateLimits && { rateLimits }),
-    ...(jobs && { jobs }),
+    rateLimits,
+    jobs,
     log,
   };
 }

@@ -2,7 +2,7 @@
  * The whole API in this process: the worker's own app, without a bucket. What it answers are the service's bytes.
  */
 import type { LogEvent } from '../../worker/http/log.ts';
-import type { BundledModel } from '../../worker/models/bundled-model.ts';
+import type { BundledModel } from '../../worker/models/model-store.ts';
 import { createService } from '../../worker/service.ts';
 import { CliError, EXIT } from './cli-error.ts';
 

@@ -9,7 +9,7 @@ import {
   parseManifest,
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
-import type { BundledModel } from '../../worker/models/bundled-model.ts';
+import type { BundledModel } from '../../worker/models/model-store.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
 /**

@@ -3,20 +3,16 @@
  */
 import {
   decodeWeights,
+  findFile,
   MANIFEST_FILE,
   parseManifest,
+  verifyFile,
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
-import {
-  drawPictures,
-  loadNetwork,
-  readRows,
-  VerifiedWeights,
-  type Network,
-} from '../../shared/model/sampler.ts';
-import { takeKernels } from '../../worker/models/kernels.ts';
+import { drawPictures, loadNetwork, readRows, type Network } from '../../shared/model/sampler.ts';
+import { takeKernels } from '../../worker/models/open-model.ts';
 import { findDirections } from './directions.ts';
 import type { Inputs, Message, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
@@ -38,12 +34,14 @@ const TASKS: {
 } = {
   open: async ({ name, version }) => {
     const base = `/models/${name}/${version}`;
-    const [manifest, weights] = await Promise.all(
+    const [manifest, bytes] = await Promise.all(
       [`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes),
     );
     const parsed = parseManifest(manifest as Uint8Array, { name, version });
-    network = loadNetwork(VerifiedWeights.verify(parsed, weights as Uint8Array), takeKernels);
-    return describe(network.plan, decodeWeights(parsed, weights as Uint8Array)[0]);
+    verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes as Uint8Array);
+    const weights = decodeWeights(parsed, bytes as Uint8Array);
+    network = loadNetwork(parsed, weights, takeKernels());
+    return describe(network.plan, weights[0]);
   },
   derive: ({ seed, count }): Inputs => {
     const { latentSize, classes } = getNetwork().plan.config;

@@ -2,35 +2,27 @@
  * The kernels of the engine, in AssemblyScript. They sum products of 16-bit integers exactly in
  * 32 bits, so neither the order of summation nor the machine changes a digit. A SIMD instruction
  * multiplies twice as many 16-bit integers as floats. Numbers between two layers are float32, in
- * operations whose results IEEE 754 and WebAssembly define exactly.
- *
- * Stateless: `shared/model/engine/engine.ts` lays out the memory. `npm run build:kernels` compiles
- * this file to engine.wasm.
+ * operations that IEEE 754 and WebAssembly define exactly. Stateless: `shared/model/engine` lays
+ * out the memory. `npm run build:kernels` compiles this file to engine.wasm.
  */
 
 /** Output channels in a vector, for which the weights are packed. */
 const LANES: i32 = 4;
-
 /** Vectors computed at once. With two places of input their sums fill the registers. */
 const BLOCK: i32 = 4;
-
 /**
- * The largest quantized input. Weights get the rest of 31 bits: see `packWeights`. Among the powers
- * of two, this one brings the shipped models' pixels nearest to float32: 0.02 levels of 255 on
- * average.
+ * The largest quantized input. Weights get the rest of 31 bits: see `packWeights`. Of the powers of
+ * two this one brings the shipped models' pixels nearest to float32.
  */
 const MAX_INPUT: f32 = 8191;
 
 /**
  * Packs a layer's weights: 16-bit integers and one scale for each output channel. The scale is as
  * fine as possible while no sum of products overflows 32 bits for any input.
- *
- * @param source    f32 [rows, inputs, outputs].
- * @param rows      Places of the kernel: its size squared; 1 for a dense layer.
- * @param target    i16 [blocks][rows, inputs + inputs % 2, in pairs][vectors of the
- *                  block][LANES][2], zeroed by the caller. A block has BLOCK vectors, or 1 when
- *                  fewer are left.
- * @param scales    f32 [vectors * LANES], zeroed by the caller: the value of 1 in each channel.
+ * @param source  f32 [rows, inputs, outputs]; `rows` is the kernel's size squared.
+ * @param target  i16 [blocks][rows, inputs + inputs % 2, in pairs][vectors of the block][LANES][2],
+ *                zeroed by the caller. A block has BLOCK vectors, or 1 when fewer are left.
+ * @param scales  f32 [vectors * LANES], zeroed by the caller: the value of 1 in each channel.
  */
 export function packWeights(
   source: usize,
@@ -64,14 +56,11 @@ export function packWeights(
       target + <usize>(first * pairs * 16 + (vector - first) * 16 + (channel % LANES) * 4);
     for (let row = 0; row < rows; row++) {
       for (let input = 0; input < inputs; input++) {
-        const weight = <f64>(
-          load<f32>(source + ((<usize>(row * inputs + input) * outputs + channel) << 2))
-        );
+        const from = source + ((<usize>(row * inputs + input) * outputs + channel) << 2);
+        const weight = <f64>load<f32>(from);
         const pair = row * ((inputs + 1) >> 1) + (input >> 1);
-        store<i16>(
-          start + <usize>(pair * width * 16 + (input & 1) * 2),
-          <i16>nearest(weight * factor),
-        );
+        const to = start + <usize>(pair * width * 16 + (input & 1) * 2);
+        store<i16>(to, <i16>nearest(weight * factor));
       }
     }
   }
@@ -79,13 +68,10 @@ export function packWeights(
 
 /**
  * Quantizes one sample's numbers to integers of at most MAX_INPUT, scaled by the sample's largest
- * number, and lays them out for the next layer.
- *
- * @param source   f32, read in runs.
- * @param target   i16, written in runs. The zero padding between runs stays.
- * @param runs     i32 [count][2]: the offset of each run in source and in target, in bytes.
- * @param length   Numbers in a run.
- * @returns        The value of 1: 0 when all numbers are 0; NaN or infinite when a number is.
+ * number, and lays them out for the next layer. The zero padding between runs stays.
+ * @param source  f32; `target` is i16.
+ * @param runs    i32 [count][2]: the offset of each run of `length` numbers in both, in bytes.
+ * @returns       The value of 1: 0 when all numbers are 0; NaN or infinite when a number is.
  */
 export function quantise(source: usize, target: usize, runs: usize, count: i32, length: i32): f32 {
   const vectors = length & ~3;
@@ -100,28 +86,22 @@ export function quantise(source: usize, target: usize, runs: usize, count: i32, 
       rest = max(rest, abs(load<f32>(from + ((<usize>i) << 2))));
     }
   }
-  const largest = max(
-    max(
-      max(f32x4.extract_lane(sizes, 0), f32x4.extract_lane(sizes, 1)),
-      max(f32x4.extract_lane(sizes, 2), f32x4.extract_lane(sizes, 3)),
-    ),
-    rest,
-  );
+  const first = max(f32x4.extract_lane(sizes, 0), f32x4.extract_lane(sizes, 1));
+  const second = max(f32x4.extract_lane(sizes, 2), f32x4.extract_lane(sizes, 3));
+  const largest = max(max(first, second), rest);
   const factor: f32 = largest === 0 ? 0 : MAX_INPUT / largest;
   const factors = f32x4.splat(factor);
   for (let r = 0; r < count; r++) {
     const from = source + load<i32>(runs + ((<usize>r) << 3));
     const to = target + load<i32>(runs + ((<usize>r) << 3), 4);
     for (let i = 0; i < vectors; i += 4) {
-      const numbers = i32x4.trunc_sat_f32x4_s(
-        f32x4.nearest(f32x4.mul(v128.load(from + ((<usize>i) << 2)), factors)),
-      );
+      const scaled = f32x4.mul(v128.load(from + ((<usize>i) << 2)), factors);
+      const numbers = i32x4.trunc_sat_f32x4_s(f32x4.nearest(scaled));
       v128.store64_lane(to + ((<usize>i) << 1), i16x8.narrow_i32x4_s(numbers, numbers), 0);
     }
     for (let i = vectors; i < length; i++) {
-      const number = i32x4.trunc_sat_f32x4_s(
-        f32x4.nearest(f32x4.mul(v128.load32_splat(from + ((<usize>i) << 2)), factors)),
-      );
+      const scaled = f32x4.mul(v128.load32_splat(from + ((<usize>i) << 2)), factors);
+      const number = i32x4.trunc_sat_f32x4_s(f32x4.nearest(scaled));
       v128.store16_lane(to + ((<usize>i) << 1), number, 0);
     }
   }
@@ -131,19 +111,14 @@ export function quantise(source: usize, target: usize, runs: usize, count: i32, 
 /**
  * Computes a dense or convolutional layer at some places: products of input and weights, bias, and
  * leaky ReLU.
- *
- * @param places        i32 [count]: the offset of each place's first input row from `input`, in
- *                      bytes.
- * @param input         i16, from `quantise`.
- * @param inputScales   f32: the value of 1 in the input of each place, `scaleStride` bytes apart
- *                      (0 for a common scale).
- * @param rows          Rows of the kernel, of `pairs` pairs of numbers. Rows of the input are
- *                      `rowStride` bytes apart.
- * @param weights       From `packWeights`, as are `scales`.
- * @param vectors       Vectors of output channels.
- * @param bias          f32 [vectors * LANES].
- * @param slope         The slope below 0: 0 for ReLU, 1 for no activation.
- * @param output        f32 [count, vectors * LANES].
+ * @param places       i32 [count]: offset of each place's first row from `input`, in bytes.
+ * @param input        i16, from `quantise`.
+ * @param inputScales  f32: the value of 1 in the input of each place, `scaleStride` bytes apart.
+ * @param rows         Rows of the kernel, of `pairs` pairs of numbers, `rowStride` bytes apart.
+ * @param weights      From `packWeights`, as are `scales`. `vectors` of output channels.
+ * @param bias         f32 [vectors * LANES].
+ * @param slope        The slope below 0: 0 for ReLU, 1 for no activation.
+ * @param output       f32 [count, vectors * LANES].
  */
 export function multiply(
   places: usize,
@@ -262,39 +237,15 @@ function multiplyBlock(
     const toP = output + <usize>(p * outputStride);
     const toQ = output + <usize>(q * outputStride);
     finish(p0, q0, scaleP, scaleQ, v128.load(scales), v128.load(bias), slopes, toP, toQ);
-    finish(
-      p1,
-      q1,
-      scaleP,
-      scaleQ,
-      v128.load(scales, 16),
-      v128.load(bias, 16),
-      slopes,
-      toP + 16,
-      toQ + 16,
-    );
-    finish(
-      p2,
-      q2,
-      scaleP,
-      scaleQ,
-      v128.load(scales, 32),
-      v128.load(bias, 32),
-      slopes,
-      toP + 32,
-      toQ + 32,
-    );
-    finish(
-      p3,
-      q3,
-      scaleP,
-      scaleQ,
-      v128.load(scales, 48),
-      v128.load(bias, 48),
-      slopes,
-      toP + 48,
-      toQ + 48,
-    );
+    const scale1 = v128.load(scales, 16);
+    const bias1 = v128.load(bias, 16);
+    finish(p1, q1, scaleP, scaleQ, scale1, bias1, slopes, toP + 16, toQ + 16);
+    const scale2 = v128.load(scales, 32);
+    const bias2 = v128.load(bias, 32);
+    finish(p2, q2, scaleP, scaleQ, scale2, bias2, slopes, toP + 32, toQ + 32);
+    const scale3 = v128.load(scales, 48);
+    const bias3 = v128.load(bias, 48);
+    finish(p3, q3, scaleP, scaleQ, scale3, bias3, slopes, toP + 48, toQ + 48);
   }
 }
 
@@ -351,28 +302,12 @@ function multiplyVector(
     const scaleB = v128.load32_splat(inputScales + <usize>(b * scaleStride));
     const scaleC = v128.load32_splat(inputScales + <usize>(c * scaleStride));
     const scaleD = v128.load32_splat(inputScales + <usize>(d * scaleStride));
-    finish(
-      sumA,
-      sumB,
-      scaleA,
-      scaleB,
-      scale,
-      add,
-      slopes,
-      output + <usize>(a * outputStride),
-      output + <usize>(b * outputStride),
-    );
-    finish(
-      sumC,
-      sumD,
-      scaleC,
-      scaleD,
-      scale,
-      add,
-      slopes,
-      output + <usize>(c * outputStride),
-      output + <usize>(d * outputStride),
-    );
+    const toA = output + <usize>(a * outputStride);
+    const toB = output + <usize>(b * outputStride);
+    finish(sumA, sumB, scaleA, scaleB, scale, add, slopes, toA, toB);
+    const toC = output + <usize>(c * outputStride);
+    const toD = output + <usize>(d * outputStride);
+    finish(sumC, sumD, scaleC, scaleD, scale, add, slopes, toC, toD);
   }
 }
 
@@ -396,9 +331,7 @@ function finish(
 
 /**
  * Computes the hyperbolic tangent in place, by the rational function of Eigen's `ptanh_float`. The
- * error is below 4e-7.
- *
- * @param count  A multiple of 4.
+ * error is below 4e-7. `count` is a multiple of 4.
  */
 export function computeTanh(numbers: usize, count: i32): void {
   for (const end = numbers + ((<usize>count) << 2); numbers < end; numbers += 16) {
@@ -406,9 +339,7 @@ export function computeTanh(numbers: usize, count: i32): void {
   }
 }
 
-/**
- * Computes the logistic function in place: (1 + tanh(x / 2)) / 2. @param count  A multiple of 4.
- */
+/** Computes the logistic function, (1 + tanh(x / 2)) / 2, in place. */
 export function computeSigmoid(numbers: usize, count: i32): void {
   const half = f32x4.splat(0.5);
   for (const end = numbers + ((<usize>count) << 2); numbers < end; numbers += 16) {
@@ -419,24 +350,18 @@ export function computeSigmoid(numbers: usize, count: i32): void {
 
 function approximateTanh(value: v128): v128 {
   // Beyond these bounds tanh is 1 or -1 in float32. max and min keep NaN.
-  const x = f32x4.max(
-    f32x4.min(value, f32x4.splat(7.90531110763549805)),
-    f32x4.splat(-7.90531110763549805),
-  );
+  const below = f32x4.min(value, f32x4.splat(7.90531110763549805));
+  const x = f32x4.max(below, f32x4.splat(-7.90531110763549805));
   const square = f32x4.mul(x, x);
-  let odd = f32x4.add(
-    f32x4.mul(square, f32x4.splat(-2.76076847742355e-16)),
-    f32x4.splat(2.00018790482477e-13),
-  );
+  let odd = f32x4.mul(square, f32x4.splat(-2.76076847742355e-16));
+  odd = f32x4.add(odd, f32x4.splat(2.00018790482477e-13));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(-8.60467152213735e-11));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(5.12229709037114e-8));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(1.48572235717979e-5));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(6.37261928875436e-4));
   odd = f32x4.add(f32x4.mul(square, odd), f32x4.splat(4.89352455891786e-3));
-  let even = f32x4.add(
-    f32x4.mul(square, f32x4.splat(1.19825839466702e-6)),
-    f32x4.splat(1.18534705686654e-4),
-  );
+  let even = f32x4.mul(square, f32x4.splat(1.19825839466702e-6));
+  even = f32x4.add(even, f32x4.splat(1.18534705686654e-4));
   even = f32x4.add(f32x4.mul(square, even), f32x4.splat(2.268434632439e-3));
   even = f32x4.add(f32x4.mul(square, even), f32x4.splat(4.89352518554385e-3));
   return f32x4.div(f32x4.mul(x, odd), even);

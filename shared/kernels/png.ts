@@ -1,10 +1,9 @@
 /**
  * Compresses PNGs, in AssemblyScript: Paeth's filter (PNG, third edition, section 9), DEFLATE
- * (RFC 1951) and the two checksums. WebAssembly runs at full speed in a fresh isolate, which would
- * interpret the same JavaScript at first.
+ * (RFC 1951) and the two checksums. WebAssembly runs at full speed in a fresh isolate, unlike
+ * JavaScript. `npm run build:kernels` compiles this file to png.wasm.
  *
  * `shared/picture/png.ts` lays out the memory from `DATA` on; this file uses the memory below.
- * `npm run build:kernels` compiles this file to png.wasm.
  */
 
 const MIN_MATCH: i32 = 3;
@@ -23,16 +22,13 @@ const BLOCK: i32 = 65_536;
 const HASH_BITS: i32 = 14;
 /** In blocks up to this size, own codes may cost more than they save. */
 const SMALL: i32 = 8192;
-
 /** Marks a match that is taken. */
 const TAKEN: u32 = 0x80000000;
-
 const LITERALS: i32 = 288;
 const DISTANCES: i32 = 30;
 /** Longest Huffman code in bits. */
 const MAX_BITS: i32 = 15;
 const END: i32 = 256;
-
 /** Costs are in 1/16 bit. */
 const UNIT: i32 = 16;
 /** The cost of a symbol that has no code yet. */
@@ -66,7 +62,6 @@ const SORTED: usize = META_CODE + 2 * 32; // u32 [LITERALS + 32]: symbols by fre
 const NODES: usize = SORTED + 4 * (LITERALS + 32);
 const COUNTS: usize = NODES + 8 * (LITERALS + 32); // u32 [MAX_BITS + 2]
 const CRC_TABLE: usize = COUNTS + 4 * (MAX_BITS + 2); // u32 [256]
-
 /** The first free address, a multiple of 16. */
 export const DATA: i32 = <i32>((CRC_TABLE + 4 * 256 + 15) & ~15);
 
@@ -152,7 +147,6 @@ function adler32(from: usize, length: i32): u32 {
 
 /**
  * Filters rows by Paeth's prediction, in place.
- *
  * @param rows      [height][1 + rowBytes]. The first byte of each row becomes its filter type.
  * @param channels  Bytes of a pixel.
  */
@@ -178,7 +172,6 @@ export function filterPaeth(rows: usize, rowBytes: i32, height: i32, channels: i
 
 /**
  * Compresses bytes to a zlib stream (RFC 1950).
- *
  * @param from    Must be followed by 8 zero bytes, which the search may read.
  * @param stride  A likely distance of matches: the length of a row.
  * @param to      Has room for `length` bytes, 5 more for each 65,535 bytes, and 32.
@@ -294,11 +287,8 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
     let bestDistance = 0;
     let candidate = remember(p, place) - 1;
     const oldest = place - WINDOW;
-    for (
-      let depth = DEPTH;
-      candidate >= 0 && candidate > oldest && depth > 0 && best < limit;
-      depth--
-    ) {
+    let depth = DEPTH;
+    for (; candidate >= 0 && candidate > oldest && depth > 0 && best < limit; depth--) {
       const distance = place - candidate;
       if (load<u8>(p + best) === load<u8>(p + best - distance)) {
         const length = measure(p, distance, limit);
@@ -343,9 +333,8 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
 }
 
 /**
- * Takes a match: lists it for its position and the rest of it for each position inside. Only the
- * last four positions enter the hash table.
- * @returns  The position behind the match.
+ * Takes a match: lists it for its position, and its rest for each position inside. Only the last
+ * four positions enter the hash table. @returns  The position behind the match.
  */
 function take(from: usize, start: i32, place: i32, match: u32, length: i32, end: i32): i32 {
   const next = place + length;
@@ -389,20 +378,16 @@ function estimateCosts(data: usize, size: i32): void {
   }
   for (let value = 0; value < 256; value++) {
     const frequency = load<u32>(FREQUENCY + (value << 2));
-    store<i32>(
-      LITERAL_COST + (value << 2),
-      frequency === 0 ? RARE : min(RARE, max(UNIT, bitsOf(total, frequency))) + 6,
-    );
+    const cost = frequency === 0 ? RARE : min(RARE, max(UNIT, bitsOf(total, frequency))) + 6;
+    store<i32>(LITERAL_COST + (value << 2), cost);
   }
   for (let length = MIN_MATCH; length <= MAX_MATCH; length++) {
     const symbol = <i32>load<u8>(LENGTH_SYMBOL + length);
     store<i32>(LENGTH_COST + (length << 2), (4 + (symbol >> 2) + lengthExtra(symbol)) * UNIT);
   }
   for (let symbol = 0; symbol < DISTANCES; symbol++) {
-    store<i32>(
-      DISTANCE_COST + (symbol << 2),
-      (symbol === 0 ? 2 : 4 + distanceExtra(symbol)) * UNIT,
-    );
+    const cost = (symbol === 0 ? 2 : 4 + distanceExtra(symbol)) * UNIT;
+    store<i32>(DISTANCE_COST + (symbol << 2), cost);
   }
 }
 
@@ -413,16 +398,12 @@ function takeCosts(): void {
   }
   for (let length = MIN_MATCH; length <= MAX_MATCH; length++) {
     const symbol = <i32>load<u8>(LENGTH_SYMBOL + length);
-    store<i32>(
-      LENGTH_COST + (length << 2),
-      costOf(LENGTH + 257 + symbol) + lengthExtra(symbol) * UNIT,
-    );
+    const cost = costOf(LENGTH + 257 + symbol) + lengthExtra(symbol) * UNIT;
+    store<i32>(LENGTH_COST + (length << 2), cost);
   }
   for (let symbol = 0; symbol < DISTANCES; symbol++) {
-    store<i32>(
-      DISTANCE_COST + (symbol << 2),
-      costOf(LENGTH + LITERALS + symbol) + distanceExtra(symbol) * UNIT,
-    );
+    const cost = costOf(LENGTH + LITERALS + symbol) + distanceExtra(symbol) * UNIT;
+    store<i32>(DISTANCE_COST + (symbol << 2), cost);
   }
 }
 
@@ -500,7 +481,6 @@ function count(data: usize, size: i32): void {
 /**
  * Computes the lengths of Huffman codes (A. Moffat, J. Katajainen, In-place calculation of
  * minimum-redundancy codes, 1995).
- *
  * @param frequencies  u32 [symbols]. If fewer than two symbols occur, others get a code as well.
  * @param lengths      u8 [symbols]: 0 for symbols without a code.
  */
@@ -717,7 +697,6 @@ function putSymbol(symbol: i32): void {
   put(load<u16>(CODE + (symbol << 1)), load<u8>(LENGTH + symbol));
 }
 
-/** Computes the bits of a block with own codes. */
 function measureBlock(): i32 {
   let sum = 0;
   for (let symbol = 0; symbol < LITERALS + DISTANCES; symbol++) {

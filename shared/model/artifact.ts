@@ -1,7 +1,6 @@
 /**
  * A published model: its manifest, its keys in object storage, the pointer to the served versions,
- * and the checks of all three. The artifact is the only thing that the trainer hands to the worker.
- * Every check runs before any tensor exists. Pure, apart from WebCrypto's SHA-256.
+ * and the checks of all three. Pure, apart from WebCrypto's SHA-256.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
@@ -13,12 +12,13 @@ import {
   GeneratorConfigError,
   planGenerator,
   sizeOf,
+  type GeneratorConfig,
   type GeneratorPlan,
 } from './generator.ts';
 import { SAMPLING_LAW } from './random.ts';
 import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
 
-/** Size limits, so that a hostile object cannot exhaust an isolate's 128 MB of memory. */
+/** A hostile object must not exhaust the 128 MB of an isolate. */
 export const ARTIFACT_LIMITS = {
   manifestBytes: 64 * 1024,
   pointerBytes: 64 * 1024,
@@ -26,24 +26,17 @@ export const ARTIFACT_LIMITS = {
   files: 16,
 } as const;
 
-/** The schema number of manifests. Every incompatible change of the manifest increases it. */
+/** Every incompatible change of the manifest increases it. */
 export const MANIFEST_SCHEMA = 1;
-
-/** The TensorFlow.js topology: the file that `tf.loadLayersModel(url)` loads. */
+/** The file that `tf.loadLayersModel(url)` loads. */
 export const TOPOLOGY_FILE = 'model.json';
-/**
- * The weights: little-endian, in the order of `planGenerator(...).weights`, encoded as the
- * manifest's `weights` says.
- */
+/** Little-endian, in the order of the plan's weights, encoded as the manifest's `weights` says. */
 export const WEIGHTS_FILE = 'weights.bin';
 export const MANIFEST_FILE = 'manifest.json';
-
-const VERSION_HEX_DIGITS = 16;
 
 const hashSchema = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 as 64 lower-case hex digits');
-/** A model's name, which is part of keys and URLs. */
 export const modelNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected 1 to 32 of a-z, 0-9 and -, a letter first');
@@ -110,8 +103,7 @@ const manifestContentSchema = z.strictObject({
 
 const manifestSchema = manifestContentSchema.extend({ version: modelVersionSchema });
 
-export type ManifestFile = z.infer<typeof fileSchema>;
-/** A manifest without its version. */
+type ManifestFile = z.infer<typeof fileSchema>;
 export type ManifestContent = z.infer<typeof manifestContentSchema>;
 export type Manifest = z.infer<typeof manifestSchema>;
 
@@ -129,25 +121,18 @@ const pointerSchema = z.strictObject({
   models: z.record(modelNameSchema, publishedSchema),
 });
 
-/**
- * Which version of each model is served. It is the only mutable object of the bucket; publishing
- * replaces it last, by compare-and-swap.
- */
+/** Which version of each model is served. Publishing replaces it last, by compare-and-swap. */
 export type Pointer = z.infer<typeof pointerSchema>;
 export type PublishedModel = z.infer<typeof publishedSchema>;
 
-/** The pointer's key in the bucket. */
 export const POINTER_KEY = 'current.json';
-
-/** The key prefix of all versions of all models. */
 export const MODELS_PREFIX = 'models/';
 
-/** The key prefix of a version's files. */
 export function buildVersionPrefix(name: string, version: string): string {
   return `${MODELS_PREFIX}${name}/${version}/`;
 }
 
-/** The key of a version's file. An object under such a key never changes. */
+/** Builds the key of a file. An object under such a key never changes. */
 export function buildKey(name: string, version: string, path: string): string {
   return buildVersionPrefix(name, version) + path;
 }
@@ -195,10 +180,9 @@ export class ArtifactError extends Error {
 
 /** Computes a version: the first 16 hex digits of the SHA-256 of the content's RFC 8785 JSON. */
 export function computeVersion(content: ManifestContent): string {
-  return hashBytes(utf8ToBytes(canonicalize(content) as string)).slice(0, VERSION_HEX_DIGITS);
+  return hashBytes(utf8ToBytes(canonicalize(content) as string)).slice(0, 16);
 }
 
-/** Adds the version to a manifest's content. */
 export function sealManifest(content: ManifestContent): Manifest {
   return { ...content, version: computeVersion(content) };
 }
@@ -208,12 +192,10 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return utf8ToBytes(canonicalize(manifest) as string);
 }
 
-/** Writes a pointer. */
 export function encodePointer(pointer: Pointer): Uint8Array {
   return utf8ToBytes(`${JSON.stringify(pointer, null, 2)}\n`);
 }
 
-/** A checked manifest and the plan of its generator. */
 export interface ParsedManifest {
   readonly manifest: Manifest;
   readonly plan: GeneratorPlan;
@@ -221,11 +203,8 @@ export interface ParsedManifest {
 
 /**
  * Parses a manifest and runs every check that needs no other file.
- *
- * @param bytes     As read from storage.
  * @param expected  What the pointer or the key promised; each given field is enforced.
- * @throws ArtifactError  When the manifest is too large, malformed, of an unknown schema, not the
- *                        promised one, or contradicts itself.
+ * @throws ArtifactError
  */
 export function parseManifest(
   bytes: Uint8Array,
@@ -233,9 +212,9 @@ export function parseManifest(
 ): ParsedManifest {
   const manifest = parseDocument(manifestSchema, bytes, {
     what: MANIFEST_FILE,
-    schemaNumber: MANIFEST_SCHEMA,
+    newest: MANIFEST_SCHEMA,
     maxBytes: ARTIFACT_LIMITS.manifestBytes,
-    sha256: expected.sha256,
+    expectedSha256: expected.sha256,
   });
   const { version, ...content } = manifest;
   const computed = computeVersion(content);
@@ -253,7 +232,7 @@ export function parseManifest(
 
 /** Checks that the parts of a manifest agree with each other. @returns  Its generator's plan. */
 function checkConsistency(manifest: Manifest): GeneratorPlan {
-  const plan = planManifest(manifest);
+  const plan = planManifest(manifest.generator);
   const { image, latent, generator, classes, weights } = manifest;
   const [height, width, channels] = plan.outputShape;
   check(
@@ -295,18 +274,15 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
   return plan;
 }
 
-function planManifest({ generator }: Manifest): GeneratorPlan {
+function planManifest(config: GeneratorConfig): GeneratorPlan {
   try {
-    return planGenerator(generator);
+    return planGenerator(config);
   } catch (cause) {
     throw cause instanceof GeneratorConfigError ? malformed(cause.message, { cause }) : cause;
   }
 }
 
-/**
- * Finds a file's entry.
- * @throws ArtifactError  When the manifest does not list it.
- */
+/** Finds a file's entry. @throws ArtifactError  When the manifest does not list it. */
 export function findFile(manifest: Manifest, path: string): ManifestFile {
   const file = manifest.files.find((entry) => entry.path === path);
   if (file === undefined) {
@@ -315,15 +291,11 @@ export function findFile(manifest: Manifest, path: string): ManifestFile {
   return file;
 }
 
-/**
- * Parses the pointer.
- * @throws ArtifactError  When the pointer is too large, malformed, of an unknown schema, or its
- *                        default is not among its models.
- */
+/** @throws ArtifactError  As `parseManifest` does, and when the default is not among the models. */
 export function parsePointer(bytes: Uint8Array): Pointer {
   const pointer = parseDocument(pointerSchema, bytes, {
     what: POINTER_KEY,
-    schemaNumber: 1,
+    newest: 1,
     maxBytes: ARTIFACT_LIMITS.pointerBytes,
   });
   if (!Object.hasOwn(pointer.models, pointer.default)) {
@@ -333,10 +305,7 @@ export function parsePointer(bytes: Uint8Array): Pointer {
   return pointer;
 }
 
-/**
- * Checks a file's bytes against its entry.
- * @throws ArtifactError  When the size or the SHA-256 differs.
- */
+/** Checks size and SHA-256 of a file. @throws ArtifactError */
 export function verifyFile(file: ManifestFile, bytes: Uint8Array): void {
   checkSize(file.path, bytes, file.bytes);
   checkHash(file.path, hashBytes(bytes), file.sha256);
@@ -344,9 +313,8 @@ export function verifyFile(file: ManifestFile, bytes: Uint8Array): void {
 
 /**
  * Does the same with WebCrypto, which browsers offer on secure origins only. A fresh isolate
- * interprets the JavaScript hash at first, which takes 6 ms for 170 KB.
- *
- * @param bytes  Must not change until the promise settles.
+ * interprets the JavaScript hash at first, which takes 6 ms for 170 KB. `bytes` must not change
+ * meanwhile.
  */
 export async function verifyFileNatively(file: ManifestFile, bytes: Uint8Array): Promise<void> {
   checkSize(file.path, bytes, file.bytes);
@@ -368,9 +336,7 @@ function checkHash(what: string, actual: string, expectedSha256: string): void {
 
 /**
  * Decodes verified weights.
- *
- * @param bytes  The content of WEIGHTS_FILE, at any alignment.
- * @returns      One array for each weight, in the plan's order; copies of `bytes`.
+ * @returns  One array for each weight, in the plan's order; copies of `bytes`.
  * @throws ArtifactError  When the length differs, or a number is NaN or infinite.
  */
 export function decodeWeights(
@@ -392,20 +358,13 @@ export function hashBytes(bytes: Uint8Array): string {
   return bytesToHex(sha256(bytes));
 }
 
-interface DocumentRules {
-  readonly what: string;
-  /** The only `schema` number that is accepted. */
-  readonly schemaNumber: number;
-  readonly maxBytes: number;
-  readonly sha256?: string | undefined;
-}
-
-/** Parses a JSON document of a known schema. @throws ArtifactError */
+/** Parses a JSON document. @param newest  The only `schema` number that is accepted. */
 function parseDocument<T>(
   schema: z.ZodType<T>,
   bytes: Uint8Array,
-  { what, schemaNumber, maxBytes, sha256: expectedSha256 }: DocumentRules,
+  rules: { what: string; newest: number; maxBytes: number; expectedSha256?: string | undefined },
 ): T {
+  const { what, newest, maxBytes, expectedSha256 } = rules;
   if (bytes.length > maxBytes) {
     throw new ArtifactError({ reason: 'too_large', what, bytes: bytes.length, maxBytes });
   }
@@ -413,7 +372,12 @@ function parseDocument<T>(
   if (expectedSha256 !== undefined) {
     checkHash(what, hashBytes(bytes), expectedSha256);
   }
-  checkSchema(value, what, schemaNumber);
+  const number = (value as { schema?: unknown } | null)?.schema;
+  if (number !== newest) {
+    // The message quotes numbers only: any other value may be of any size and depth.
+    const received = typeof number === 'number' ? number : typeof number;
+    throw new ArtifactError({ reason: 'schema_unknown', what, received, newest });
+  }
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     throw new ArtifactError({ reason: 'malformed', what, detail: describeIssues(parsed.error) });
@@ -430,24 +394,12 @@ function parseJson(bytes: Uint8Array, what: string): unknown {
     return each;
   };
   try {
-    return JSON.parse(
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes),
-      refusePrototype,
-    );
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+    return JSON.parse(decoder.decode(bytes), refusePrototype);
   } catch (cause) {
     throw cause instanceof ArtifactError
       ? cause
       : new ArtifactError({ reason: 'not_json', what }, { cause });
-  }
-}
-
-function checkSchema(value: unknown, what: string, newest: number): void {
-  const schema =
-    typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined;
-  if (schema !== newest) {
-    // The message quotes numbers only: any other value may be of any size and depth.
-    const received = typeof schema === 'number' ? schema : typeof schema;
-    throw new ArtifactError({ reason: 'schema_unknown', what, received, newest });
   }
 }
 

@@ -1,7 +1,4 @@
-/**
- * Maps a caller's `label` to a class of the model, by name or by number. Used offline and at the
- * edge. Pure.
- */
+/** Maps a caller's `label` to a class of the model, by name or by number. Pure. */
 
 /** Limits of a manifest's class names. A label is one byte. */
 export const CLASS_LIMITS = { classes: 256, nameLength: 64 } as const;
@@ -11,16 +8,12 @@ export function isPrintable(name: string): boolean {
   return !/[\p{Cc}\p{Cs}]/u.test(name);
 }
 
-/** How many class names an error lists. */
+/** Class names that an error lists. */
 const MAX_LISTED = 20;
 
 /**
- * Finds a class by its exact name, else by its number. The name comes first, so that "7" finds the
- * class named 7 even among the classes "5", "6", "7".
- *
- * @param classes  The name of each label, in order; empty without classes.
- * @param text     A class's name, or its number from 0 in decimal digits.
- * @returns        The label; undefined when no class matches.
+ * Finds a label by its class's exact name, else by its number in decimal digits. The name comes
+ * first, so that "7" finds the class named 7 even among the classes "5", "6", "7".
  */
 export function findClass(classes: readonly string[], text: string): number | undefined {
   const named = classes.indexOf(text);

@@ -1,14 +1,10 @@
 /**
- * Defines a generator network as a list of layers, and computes its shapes, weights and costs. The
- * trainer trains it on TensorFlow.js (`trainer/gan/generator-network.ts`); the engine draws with it
- * (`engine/`). Pure.
- *
- * To add a layer, add a member to `layerSchema` and a case to `computeLayer`. The compiler finds
- * the other places.
+ * A generator network as a list of layers: its shapes, weights and costs. The trainer builds it on
+ * TensorFlow.js (`trainer/gan/generator-network.ts`), the engine draws with it (`engine/`). Pure.
  */
 import * as z from 'zod';
 
-/** Limits of a generator, checked before any tensor exists. */
+/** Checked before any tensor exists. */
 export const GENERATOR_LIMITS = {
   layers: 32,
   units: 65_536,
@@ -18,7 +14,6 @@ export const GENERATOR_LIMITS = {
 
 /** Slope of every leaky ReLU below 0. */
 export const LEAKY_SLOPE = 0.2;
-
 const activationSchema = z.enum(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
 const sizeSchema = z.int().min(1).max(GENERATOR_LIMITS.units);
 
@@ -50,7 +45,6 @@ export type Activation = z.infer<typeof activationSchema>;
 export type LayerConfig = z.infer<typeof layerSchema>;
 export type GeneratorConfig = z.infer<typeof generatorConfigSchema>;
 
-/** Name (in the artifact) and shape of a trainable array. */
 export interface WeightSpec {
   readonly name: string;
   readonly shape: readonly number[];
@@ -75,7 +69,6 @@ export class GeneratorConfigError extends Error {
 }
 
 /**
- * Computes shapes, weights and costs of a generator.
  * @throws GeneratorConfigError  When layers do not fit, the output is no image, or the network
  *                               exceeds GENERATOR_LIMITS.
  */
@@ -86,23 +79,24 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   let shape: readonly number[] = [inputSize];
   let macs = 0;
   for (const [index, layer] of config.layers.entries()) {
-    const computed = computeLayer(layer, index, shape);
     shapes.push(shape);
-    shape = computed.shape;
-    weights.push(...computed.weights);
-    macs += computed.macs;
+    const { output, kernel } = computeLayer(layer, index, shape);
+    shape = output;
+    if (kernel !== undefined) {
+      const outputs = kernel.at(-1) as number;
+      const name = `${layer.type}_${index}`;
+      weights.push({ name: `${name}/kernel`, shape: kernel });
+      weights.push({ name: `${name}/bias`, shape: [outputs] });
+      // The border counts in full, although a part of the kernel lies on padding there.
+      macs += (sizeOf(shape) / outputs) * sizeOf(kernel);
+    }
     if (sizeOf(shape) > GENERATOR_LIMITS.units) {
       const { units } = GENERATOR_LIMITS;
       throw layerError(index, `${sizeOf(shape)} numbers a sample, at most ${units} allowed`);
     }
   }
-  const [height, width, channels] = shape;
-  if (
-    shape.length !== 3 ||
-    height === undefined ||
-    width === undefined ||
-    (channels !== 1 && channels !== 3)
-  ) {
+  const [height = 0, width = 0, channels = 0] = shape;
+  if (shape.length !== 3 || (channels !== 1 && channels !== 3)) {
     throw new GeneratorConfigError(
       `the last layer gives [${shape.join(', ')}], expected [height, width, 1 or 3]`,
     );
@@ -118,38 +112,25 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   return { config, inputSize, shapes, outputShape, weights, parameters, macs };
 }
 
+/** Computes the output's shape, and that of the kernel of layers with weights. */
 function computeLayer(
   layer: LayerConfig,
   index: number,
   input: readonly number[],
-): { shape: readonly number[]; weights: WeightSpec[]; macs: number } {
+): { output: readonly number[]; kernel?: readonly number[] } {
   switch (layer.type) {
     case 'dense': {
-      const [inputs] = input;
-      if (input.length !== 1 || inputs === undefined) {
+      const [inputs = 0] = input;
+      if (input.length !== 1) {
         throw layerError(index, `dense takes a flat input, got [${input.join(', ')}]`);
       }
-      return {
-        shape: [layer.units],
-        weights: [
-          { name: `dense_${index}/kernel`, shape: [inputs, layer.units] },
-          { name: `dense_${index}/bias`, shape: [layer.units] },
-        ],
-        macs: inputs * layer.units,
-      };
+      return { output: [layer.units], kernel: [inputs, layer.units] };
     }
     case 'conv2d': {
       const [height, width, channels] = takeImage(layer, index, input);
       const { filters, kernelSize } = layer;
-      return {
-        shape: [height, width, filters],
-        weights: [
-          { name: `conv2d_${index}/kernel`, shape: [kernelSize, kernelSize, channels, filters] },
-          { name: `conv2d_${index}/bias`, shape: [filters] },
-        ],
-        // The border counts in full, although a part of the kernel lies on padding there.
-        macs: height * width * kernelSize * kernelSize * channels * filters,
-      };
+      const kernel = [kernelSize, kernelSize, channels, filters];
+      return { output: [height, width, filters], kernel };
     }
     case 'depthToSpace': {
       const [height, width, channels] = takeImage(layer, index, input);
@@ -157,19 +138,14 @@ function computeLayer(
       if (channels % (block * block) !== 0) {
         throw layerError(index, `${channels} channels cannot become blocks of ${block} x ${block}`);
       }
-      return {
-        shape: [height * block, width * block, channels / (block * block)],
-        weights: [],
-        macs: 0,
-      };
+      return { output: [height * block, width * block, channels / (block * block)] };
     }
-    case 'reshape': {
+    case 'reshape':
       if (sizeOf(layer.shape) !== sizeOf(input)) {
         const [from, to] = [input.join(', '), layer.shape.join(', ')];
         throw layerError(index, `cannot reshape [${from}] to [${to}]`);
       }
-      return { shape: layer.shape, weights: [], macs: 0 };
-    }
+      return { output: layer.shape };
   }
 }
 
@@ -178,8 +154,8 @@ function takeImage(
   index: number,
   input: readonly number[],
 ): [height: number, width: number, channels: number] {
-  const [height, width, channels] = input;
-  if (input.length !== 3 || height === undefined || width === undefined || channels === undefined) {
+  const [height = 0, width = 0, channels = 0] = input;
+  if (input.length !== 3) {
     const expected = `${layer.type} takes [height, width, channels]`;
     throw layerError(index, `${expected}, got [${input.join(', ')}]`);
   }
@@ -190,7 +166,6 @@ function layerError(index: number, detail: string): GeneratorConfigError {
   return new GeneratorConfigError(`layer ${index}: ${detail}`);
 }
 
-/** How many numbers an array of this shape holds. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }

@@ -7,18 +7,16 @@ import {
   decodeWeights,
   findFile,
   verifyFile,
-  verifyFileNatively,
   WEIGHTS_FILE,
   type Manifest,
   type ParsedManifest,
 } from './artifact.ts';
 import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
 import type { GeneratorPlan } from './generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents, joinInput, type RandomKey } from './random.ts';
+import { deriveSeedKey, drawLabels, drawLatents, joinInput } from './random.ts';
 import { planMorph } from '../picture/morph.ts';
 import { encodePixels, type PixelRange } from '../picture/pixels.ts';
 
-/** Samples `start` to `start + count - 1` of a seed. */
 interface SampleRequest {
   readonly seed: string;
   readonly start: number;
@@ -43,7 +41,6 @@ type MorphRequest = DrawRequest & {
   readonly frames: number;
 };
 
-/** Drawn samples. */
 export interface Samples {
   readonly count: number;
   readonly height: number;
@@ -55,11 +52,10 @@ export interface Samples {
   readonly labels: Uint8Array | null;
 }
 
-/** A loaded generator. Its methods are synchronous. A sample is the same in every batch. */
+/** Its methods are synchronous. A sample is the same in every batch. */
 export interface Sampler {
   readonly manifest: Manifest;
   readonly plan: GeneratorPlan;
-  /** Draws at least one sample. */
   draw(request: SampleRequest): Samples;
   /** Draws what `draw` gives for `start` and each label. The generator must have classes. */
   drawHand(request: HandRequest): Samples;
@@ -68,74 +64,41 @@ export interface Sampler {
   /**
    * Draws 4 to 16 samples, one of each class, before the model may serve. Finite weights can still
    * overflow inside the network, and the bytes would hide that. No training data make all samples
-   * one flat colour, although a single picture may be one.
-   *
-   * @throws ArtifactError  When a number is NaN or infinite, or all pixels of the samples are
-   *                        equal.
+   * one flat colour.
+   * @throws ArtifactError  When a number is not finite, or all pixels are equal.
    */
   checkOutput(): void;
   /** Releases the weights. The sampler throws when it is used afterwards. */
   dispose(): void;
 }
 
-/** The content of WEIGHTS_FILE, verified against its manifest. Only the two functions make one. */
-export class VerifiedWeights {
-  readonly parsed: ParsedManifest;
-  readonly bytes: Uint8Array;
-
-  private constructor(parsed: ParsedManifest, bytes: Uint8Array) {
-    this.parsed = parsed;
-    this.bytes = bytes;
-  }
-
-  /** @throws ArtifactError  When size or hash are not those of the manifest. */
-  static verify(parsed: ParsedManifest, bytes: Uint8Array): VerifiedWeights {
-    verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
-    return new VerifiedWeights(parsed, bytes);
-  }
-
-  /** Does the same with WebCrypto: see `verifyFileNatively`. */
-  static async verifyNatively(parsed: ParsedManifest, bytes: Uint8Array): Promise<VerifiedWeights> {
-    await verifyFileNatively(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
-    return new VerifiedWeights(parsed, bytes);
-  }
-}
-
 /**
  * Makes a sampler from an artifact's bytes. The sampler lives in the memory of its kernels.
- *
- * @param parsed       From `parseManifest`.
- * @param weights      The content of WEIGHTS_FILE. It is verified before any memory is taken.
+ * @param bytes        The content of WEIGHTS_FILE. It is verified before any memory is taken.
  * @param instantiate  Makes an instance of the kernels.
  * @throws ArtifactError  When the weights are not those of the manifest, or not finite.
  */
 export function createSampler(
   parsed: ParsedManifest,
-  weights: Uint8Array,
+  bytes: Uint8Array,
   instantiate: () => Kernels,
 ): Sampler {
-  return createVerifiedSampler(VerifiedWeights.verify(parsed, weights), instantiate);
+  verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
+  return createVerifiedSampler(parsed, decodeWeights(parsed, bytes), instantiate());
 }
 
-/**
- * Makes a sampler from weights that are verified already.
- * @throws ArtifactError  When the weights are not finite.
- */
+/** Makes a sampler from weights that were verified and decoded. */
 export function createVerifiedSampler(
-  weights: VerifiedWeights,
-  instantiate: () => Kernels,
+  parsed: ParsedManifest,
+  weights: readonly Float32Array[],
+  kernels: Kernels,
 ): Sampler {
-  const { manifest, plan } = weights.parsed;
-  let loaded: Network | undefined = loadNetwork(weights, instantiate);
+  const { manifest, plan } = parsed;
+  let loaded: Network | undefined = loadNetwork(parsed, weights, kernels);
   function draw(request: DrawRequest): Samples {
-    const key = deriveSeedKey(request.seed);
-    const labels = chooseLabels(key, plan, request);
-    const pictures = drawPictures(getNetwork(), countSamples(request), (first, n) =>
-      joinInput(
-        plan,
-        drawRequestedLatents(key, plan, request, first, n),
-        labels && labels.subarray(first, first + n),
-      ),
+    const { count, labels, readLatents } = resolveRequest(plan, request);
+    const pictures = drawPictures(getNetwork(), count, (first, n) =>
+      joinInput(plan, readLatents(first, n), labels && labels.subarray(first, first + n)),
     );
     return { ...pictures, labels };
   }
@@ -152,11 +115,9 @@ export function createVerifiedSampler(
     drawHand: draw,
     drawMorph(request) {
       const { seed, start, frames } = request;
-      const { latentSize, classes } = plan.config;
-      const key = deriveSeedKey(seed);
-      const latents = drawRequestedLatents(key, plan, request, 0, countSamples(request));
-      const labels = chooseLabels(key, plan, request);
-      const inputs = planMorph({ seed, start, frames, latentSize, classes, latents, labels });
+      const { count: samples, labels, readLatents } = resolveRequest(plan, request);
+      const latents = readLatents(0, samples);
+      const inputs = planMorph({ seed, start, frames, ...plan.config, latents, labels });
       const count = inputs.length / plan.inputSize;
       return { ...drawPictures(getNetwork(), count, readRows(plan, inputs)), labels: null };
     },
@@ -167,12 +128,9 @@ export function createVerifiedSampler(
   };
 }
 
-/** How many samples `checkOutput` draws. */
-const CHECKED = { least: 4, most: ENGINE_BATCH } as const;
-
 function checkOutput({ plan, engine, range }: Network): void {
   const { latentSize, classes } = plan.config;
-  const count = Math.min(CHECKED.most, Math.max(CHECKED.least, classes));
+  const count = Math.min(ENGINE_BATCH, Math.max(4, classes));
   const labels = classes === 0 ? null : Uint8Array.from({ length: count }, (_, i) => i % classes);
   const latents = drawLatents(deriveSeedKey('warm-up'), 0, count, latentSize);
   const values = engine.run(joinInput(plan, latents, labels));
@@ -186,7 +144,6 @@ function checkOutput({ plan, engine, range }: Network): void {
   }
 }
 
-/** A generator with its weights in the engine. */
 export interface Network {
   readonly plan: GeneratorPlan;
   readonly engine: Engine;
@@ -194,21 +151,12 @@ export interface Network {
   readonly range: PixelRange;
 }
 
-/**
- * Puts a generator's weights into the engine.
- * @throws ArtifactError  When the weights are not finite.
- */
 export function loadNetwork(
-  { parsed, bytes }: VerifiedWeights,
-  instantiate: () => Kernels,
+  { manifest, plan }: ParsedManifest,
+  weights: readonly Float32Array[],
+  kernels: Kernels,
 ): Network {
-  const { manifest, plan } = parsed;
-  const weights = decodeWeights(parsed, bytes);
-  return {
-    plan,
-    engine: createEngine(instantiate(), plan, weights),
-    range: manifest.image.range,
-  };
+  return { plan, engine: createEngine(kernels, plan, weights), range: manifest.image.range };
 }
 
 /**
@@ -236,43 +184,33 @@ export function readRows({ inputSize }: GeneratorPlan, inputs: Float32Array) {
     inputs.subarray(first * inputSize, (first + n) * inputSize);
 }
 
-function countSamples(request: DrawRequest): number {
-  return 'labels' in request ? request.labels.length : request.count;
-}
-
-/** Draws the latent vectors of samples `first` to `first + n - 1` of a request. */
-function drawRequestedLatents(
-  key: RandomKey,
-  { config: { latentSize } }: GeneratorPlan,
-  request: DrawRequest,
-  first: number,
-  n: number,
-): Float32Array {
-  if (!('labels' in request)) {
-    return drawLatents(key, request.start + first, n, latentSize);
-  }
-  const latent = drawLatents(key, request.start, 1, latentSize);
-  const latents = new Float32Array(n * latentSize);
-  for (let i = 0; i < n; i++) {
-    latents.set(latent, i * latentSize);
-  }
-  return latents;
-}
-
-/** Chooses the label of each sample of a request; null without classes. */
-function chooseLabels(
-  key: RandomKey,
-  { config: { classes } }: GeneratorPlan,
-  request: DrawRequest,
-): Uint8Array | null {
+/** Finds the number of samples, their labels, and the latent vectors of a part of them. */
+function resolveRequest({ config: { latentSize, classes } }: GeneratorPlan, request: DrawRequest) {
+  const key = deriveSeedKey(request.seed);
+  const { start } = request;
   if ('labels' in request) {
-    return request.labels;
+    const { labels } = request;
+    const latent = drawLatents(key, start, 1, latentSize);
+    const readLatents = (_: number, n: number): Float32Array => {
+      const latents = new Float32Array(n * latentSize);
+      for (let i = 0; i < n; i++) {
+        latents.set(latent, i * latentSize);
+      }
+      return latents;
+    };
+    return { count: labels.length, labels, readLatents };
   }
-  const { start, count, label } = request;
-  if (classes === 0) {
-    return null;
+  const { count, label } = request;
+  let labels: Uint8Array | null = null;
+  if (classes > 0) {
+    labels =
+      label === undefined
+        ? drawLabels(key, start, count, classes)
+        : new Uint8Array(count).fill(label);
   }
-  return label === undefined
-    ? drawLabels(key, start, count, classes)
-    : new Uint8Array(count).fill(label);
+  return {
+    count,
+    labels,
+    readLatents: (first: number, n: number) => drawLatents(key, start + first, n, latentSize),
+  };
 }

@@ -1,28 +1,22 @@
 /**
- * Signatures of manifests: Ed25519 (RFC 8032) over the published bytes of a manifest. Each key's
- * signature is an object beside the manifest. A manifest lists the SHA-256 of every file, so its
- * signature covers the whole model. WebCrypto verifies it on Node, workerd and browsers.
+ * Signatures of manifests: Ed25519 (RFC 8032) over a manifest's published bytes, each an object
+ * beside the manifest. A manifest lists the SHA-256 of every file, so it covers the whole model.
  */
 import { hashBytes } from './artifact.ts';
 
 const PUBLIC_KEY_BYTES = 32;
-/** Length of a signature. */
 export const SIGNATURE_BYTES = 64;
-
 /** Each trusted key costs one read when a model is loaded. */
 const MAX_PUBLIC_KEYS = 8;
-
-/** The base64 of 32 bytes. */
+/** In base64. */
 const PUBLIC_KEY = /^[A-Za-z0-9+/]{43}=$/;
 
-/** A public key and its id. */
 export interface PublicKey {
   /** The first 16 hex digits of its SHA-256. */
   readonly id: string;
   readonly bytes: Uint8Array;
 }
 
-/** Computes a public key's id. @throws RangeError  When the key is not 32 bytes long. */
 export function namePublicKey(bytes: Uint8Array): PublicKey {
   if (bytes.length !== PUBLIC_KEY_BYTES) {
     throw new RangeError(
@@ -42,7 +36,6 @@ export function parseSignaturePath(path: string): string | undefined {
   return /^manifest\.([0-9a-f]{16})\.sig$/.exec(path)?.[1];
 }
 
-/** Encodes a public key for {@link parsePublicKeys}. */
 export function encodePublicKey({ bytes }: PublicKey): string {
   return btoa(String.fromCharCode(...bytes));
 }
@@ -67,7 +60,7 @@ export function parsePublicKeys(text: string): PublicKey[] {
   });
 }
 
-/** True when `signature` is the key's signature of `signed`. */
+/** Tells whether `signature` is the signature of `signed`. */
 export async function verifySignature(
   key: PublicKey,
   signature: Uint8Array,

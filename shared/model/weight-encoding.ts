@@ -1,7 +1,6 @@
 /**
- * How weights.bin encodes a generator's weights: float32 as trained, float16 or 8 bits. The small
- * encodings are those of TensorFlow.js (`quantization` in tfjs-core's `io/types`) and decode to the
- * same bits.
+ * How weights.bin encodes a generator's weights. float16 and uint8 are those of TensorFlow.js
+ * (`quantization` in tfjs-core's `io/types`) and decode to the same bits.
  */
 import * as z from 'zod';
 import { GENERATOR_LIMITS, sizeOf, type WeightSpec } from './generator.ts';
@@ -10,21 +9,14 @@ export const WEIGHT_DTYPES = ['float32', 'float16', 'uint8'] as const;
 export type WeightDtype = (typeof WEIGHT_DTYPES)[number];
 
 /** Bytes of one weight. */
-export const WEIGHT_BYTES: Readonly<Record<WeightDtype, number>> = {
-  float32: 4,
-  float16: 2,
-  uint8: 1,
-};
+export const WEIGHT_BYTES = { float32: 4, float16: 2, uint8: 1 } as const;
 
 /** Byte `q` decodes to `q * scale + min`, computed in float64, then rounded to float32. */
 const affineSchema = z
   .strictObject({ scale: z.number().positive(), min: z.number() })
   .refine(
-    ({ scale, min }) =>
-      Number.isFinite(Math.fround(min)) && Number.isFinite(Math.fround(255 * scale + min)),
-    {
-      error: 'expected numbers within the range of float32',
-    },
+    ({ scale, min }) => [min, 255 * scale + min].every((end) => Number.isFinite(Math.fround(end))),
+    { error: 'expected numbers within the range of float32' },
   );
 
 /** `quantization` has one entry for each of the plan's weights, in their order. */
@@ -41,12 +33,9 @@ export type AffineQuantization = z.infer<typeof affineSchema>;
 export type WeightEncoding = z.infer<typeof weightEncodingSchema>;
 
 /**
- * Decodes weights.
- *
- * @param weights   From the plan; for uint8 as many as `encoding.quantization` has entries.
- * @param encoding  Checked by its schema.
- * @param bytes     Little-endian, of exactly the expected length, at any alignment.
- * @returns         [parameters], a copy. float32 and float16 may give NaN and infinities.
+ * Decodes weights to [parameters], a copy. float32 and float16 may give NaN and infinities.
+ * @param weights  From the plan; for uint8 as many as `encoding.quantization` has entries.
+ * @param bytes    Little-endian, of exactly the expected length, at any alignment.
  */
 export function decodeNumbers(
   weights: readonly WeightSpec[],
@@ -86,7 +75,6 @@ function decodeAffine(
 
 /** The largest finite float16. Numbers from 65,520 on round to infinity. */
 export const FLOAT16_MAX = 65_504;
-
 /** The bits of infinity; larger magnitudes are NaN. */
 const INFINITY_BITS = 0x7c00;
 const NAN_BITS = 0x7e00;
@@ -98,8 +86,8 @@ const BIAS_DIFFERENCE = 112;
 const BIAS_FACTOR = 2 ** 112;
 
 /**
- * Rounds each number to the nearest float16, ties to even. Infinities and NaN stay. Integers and
- * exact products give the same bits on every platform; Node 22 has no Float16Array.
+ * Rounds each number to the nearest float16, ties to even. Infinities and NaN stay. Every platform
+ * gives the same bits; Node 22 has no Float16Array.
  */
 export function encodeFloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);

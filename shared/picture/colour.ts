@@ -1,6 +1,4 @@
-/**
- * Reads, writes and mixes colours. Pure.
- */
+/** Reads, writes and mixes colours. Pure. */
 
 /** Whole numbers from 0 to 255, not premultiplied. */
 export type Colour = readonly [red: number, green: number, blue: number, alpha: number];
@@ -9,9 +7,8 @@ export const BLACK: Colour = [0, 0, 0, 255];
 export const WHITE: Colour = [255, 255, 255, 255];
 
 /**
- * Parses a colour.
- * @param text  3, 4, 6 or 8 hex digits with or without a #, as in CSS, or `transparent`.
- * @returns     undefined for any other text.
+ * Parses 3, 4, 6 or 8 hex digits with or without a #, as in CSS, or `transparent`.
+ * @returns  undefined for any other text.
  */
 export function parseColour(text: string): Colour | undefined {
   if (text === 'transparent') {

@@ -1,6 +1,5 @@
 /**
- * Enlarges pictures: smoothly by cubic convolution (Keys 1981, a = -1/2), one axis after the other,
- * or by repeating pixels.
+ * Enlarges pictures: smoothly by cubic convolution (Keys 1981, a = -1/2), or by repeating pixels.
  * Pure. It uses IEEE doubles only, so its bytes are the same on every platform.
  */
 
@@ -8,12 +7,11 @@
 const TAPS = 4;
 
 /**
- * Enlarges a picture smoothly. Pixels beyond the border equal the outermost ones.
- *
+ * Enlarges a picture smoothly, one axis after the other. Pixels beyond the border equal the
+ * outermost ones.
  * @param pixels  Row-major [height, width, channels].
  * @param scale   A whole number >= 1.
- * @returns       Row-major [height * scale, width * scale, channels], rounded and clamped to
- *                0..255.
+ * @returns       Row-major [height * scale, width * scale, channels].
  */
 export function enlargePixels(
   pixels: Uint8Array,
@@ -35,9 +33,7 @@ export function enlargePixels(
   return out;
 }
 
-/**
- * Turns each pixel into a square of `scale` x `scale`. Parameters and result as in `enlargePixels`.
- */
+/** Turns each pixel into a square. Parameters and result as in `enlargePixels`. */
 export function repeatPixels(
   pixels: Uint8Array,
   height: number,

@@ -12,16 +12,13 @@
  */
 import { deriveKey, drawWords } from '../model/random.ts';
 
-/** A closed walk: from each sample to the next, and from the last to the first. */
 interface MorphPlan {
   readonly seed: string;
-  /** Index of the first sample. Seed and index determine the direction of each walk. */
+  /** Index of the first sample. Seed and index determine which way round each number walks. */
   readonly start: number;
   /** Inputs from one sample to the next, >= 1. The first of them is the sample itself. */
   readonly frames: number;
-  /** Numbers in a latent vector, >= 1. */
   readonly latentSize: number;
-  /** Classes of the generator; 0 when it takes no label. */
   readonly classes: number;
   /** Row-major [samples, latentSize], in [-1, 1). */
   readonly latents: Float32Array;
@@ -30,25 +27,16 @@ interface MorphPlan {
 }
 
 const PURPOSE_WAY = 0;
-
-/** The length of the circle: twice the length of [-1, 1]. */
+/** Length of the circle: twice that of [-1, 1]. */
 const ROUND = 4;
 
 /**
- * Plans a closed walk. Its speed is 0 at each sample, so the motion has no corners.
- *
+ * Plans a closed walk from sample to sample. Its speed is 0 at each, so the motion has no corners.
  * @returns  Row-major [samples * frames, latentSize + classes]: the latent vector, then the weight
  *           of each class, which moves linearly from one class to the next.
  */
-export function planMorph({
-  seed,
-  start,
-  frames,
-  latentSize,
-  classes,
-  latents,
-  labels,
-}: MorphPlan): Float32Array {
+export function planMorph(plan: MorphPlan): Float32Array {
+  const { seed, start, frames, latentSize, classes, latents, labels } = plan;
   const samples = latents.length / latentSize;
   const size = latentSize + classes;
   const inputs = new Float32Array(samples * frames * size);
@@ -78,12 +66,7 @@ function ease(time: number): number {
   return time * time * (3 - 2 * time);
 }
 
-/**
- * Walks round the circle by the shorter way.
- *
- * @param isMirrored  True when the end lies on the mirrored half.
- * @param share       The walked part of the way, 0..1.
- */
+/** Walks round the circle by the shorter way. @param share  The walked part of it, 0..1. */
 function walk(from: number, to: number, isMirrored: boolean, share: number): number {
   if (from === to) {
     return from; // All samples of one hand have the same latent vector.

@@ -1,25 +1,20 @@
-/**
- * Joins digits to a number. Each digit is as wide as its ink. Pure.
- */
+/** Joins digits to a number. Each digit is as wide as its ink. Pure. */
 import { measurePen } from './pen.ts';
 import type { Samples } from '../model/sampler.ts';
+import type { Size } from './sheet-layout.ts';
 import { drawChances, drawSign, isSign } from './signs.ts';
 
 const SPACE = ' ';
-
 /** Ink below this level of 255 does not count for a digit's width. */
 const FAINT = 32;
-
 /** The paper beside each digit is a tenth of a sample's width: 3 pixels of 28. */
 const SPACES_A_WIDTH = 10;
 
 /**
  * Writes a number. Its signs are drawn with the pen that is measured from its digits.
- *
  * @param text     At least one digit, and any signs and spaces.
  * @param samples  One for each digit. They must have one channel if the text has signs.
  * @param hand     The request of the digits. It determines the signs.
- * @returns        See {@link joinSamples}.
  */
 export function writeNumber(
   text: string,
@@ -36,10 +31,8 @@ export function writeNumber(
   let digit = 0;
   for (const [place, character] of [...text].entries()) {
     if (isSign(character)) {
-      pixels.set(
-        drawSign(character, pen, samples, drawChances(hand.seed, hand.start, place)),
-        place * size,
-      );
+      const chances = drawChances(hand.seed, hand.start, place);
+      pixels.set(drawSign(character, pen, samples, chances), place * size);
     } else if (character !== SPACE) {
       pixels.set(samples.pixels.subarray(digit * size, (digit + 1) * size), place * size);
       digit++;
@@ -49,11 +42,9 @@ export function writeNumber(
 }
 
 /**
- * Joins samples to one wide sample.
- *
- * @param samples  At least one.
- * @param text     One character for each sample. A space is narrower than a sample without ink.
- * @returns        One sample without a label, with the same space before, between and after them.
+ * Joins at least one sample to one wide sample without a label, with the same space before, between
+ * and after them.
+ * @param text  One character for each sample. A space is narrower than a sample without ink.
  */
 export function joinSamples(samples: Samples, text = ''): Samples {
   const { count, height, width, channels } = samples;
@@ -75,13 +66,10 @@ export function joinSamples(samples: Samples, text = ''): Samples {
   return { count: 1, height, width: total, channels, pixels, labels: null };
 }
 
-/** Size in pixels of `count` joined samples that are full of ink. */
-export function measureWidestJoined(
-  sample: { height: number; width: number },
-  count: number,
-): { height: number; width: number } {
-  const space = measureSpace(sample.width);
-  return { height: sample.height, width: count * (sample.width + space) + space };
+/** Measures `count` joined samples that are full of ink. */
+export function measureWidestJoined({ height, width }: Size, count: number): Size {
+  const space = measureSpace(width);
+  return { height, width: count * (width + space) + space };
 }
 
 function measureSpace(width: number): number {
@@ -89,10 +77,7 @@ function measureSpace(width: number): number {
 }
 
 /** Finds the first and the last column with ink; all columns of a sample without ink. */
-function findInk(
-  { height, width, channels, pixels }: Samples,
-  i: number,
-): { first: number; last: number } {
+function findInk({ height, width, channels, pixels }: Samples, i: number) {
   const hasInk = (x: number): boolean => {
     for (let y = 0; y < height; y++) {
       for (let c = 0; c < channels; c++) {

@@ -36,11 +36,9 @@ const LINES: Readonly<Record<number, readonly `${Side} ${Side}`[]>> = {
 };
 
 /**
- * Traces the ink of a picture.
- *
+ * Traces the ink of a picture. On the screen the lines run counter-clockwise around ink and
+ * clockwise around holes, in the coordinates [0, width] x [0, height].
  * @param pixels  Row-major [height, width], 0..255. Paper surrounds the picture.
- * @returns       Closed lines; the picture is [0, width] x [0, height]. On the screen they run
- *                counter-clockwise around ink and clockwise around holes.
  */
 export function traceOutlines(pixels: Uint8Array, width: number, height: number): Outline[] {
   const read = (x: number, y: number) =>
@@ -80,19 +78,14 @@ function linkOutlines(
   locate: (side: number) => [x: number, y: number],
 ): Outline[] {
   const outlines: Outline[] = [];
-  for (const start of next.keys()) {
+  for (let [side] of next) {
     const points: number[] = [];
-    for (let side: number | undefined = start; side !== undefined;) {
-      const to = next.get(side);
+    for (let to = next.get(side); to !== undefined; to = next.get(side)) {
       next.delete(side);
-      if (to !== undefined) {
-        points.push(...locate(side));
-      }
+      points.push(...locate(side));
       side = to;
     }
-    if (points.length > 0) {
-      outlines.push(points);
-    }
+    outlines.push(points);
   }
   return outlines;
 }

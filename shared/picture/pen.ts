@@ -23,23 +23,16 @@ export interface Pen {
 
 /** Pixels above this are ink. */
 const HALF = 127.5;
-
 /** Half of an even edge lies between a quarter and three quarters of full ink. */
 const QUARTER = 64;
-
 const MAX_LEAN = 0.5;
 
-/** The pen of samples without ink, in parts of the height: that of MNIST's digits. */
-const UNKNOWN = { radius: 0.05, softness: 0.05, top: 0.15, bottom: 0.85 };
-
 /**
- * Measures a pen.
+ * Measures a pen from samples with one channel.
  *
  * Steiner's formula: a line of radius r along curves of length L has the area A = 2rL + πr²χ and
  * the outline P = 2L + 2πrχ, where χ is the number of pieces less the number of holes. So r is the
  * smaller root of πχr² - Pr + A = 0. The error at a line's crossings is small.
- *
- * @param samples  With one channel.
  */
 export function measurePen({ count, height, width, pixels }: Samples): Pen {
   const size = height * width;
@@ -55,10 +48,7 @@ export function measurePen({ count, height, width, pixels }: Samples): Pen {
       length += outlineLength;
       pieces += outlineArea > 0 ? 1 : -1;
     }
-    edge += sample.reduce(
-      (sum, value) => sum + (value >= QUARTER && value < 256 - QUARTER ? 1 : 0),
-      0,
-    );
+    edge += sample.filter((value) => value >= QUARTER && value < 256 - QUARTER).length;
     inks.push(...sample.filter((value) => value > HALF));
     const ys = outlines.flatMap((outline) => outline.filter((_, at) => at % 2 === 1));
     if (ys.length > 0) {
@@ -69,15 +59,9 @@ export function measurePen({ count, height, width, pixels }: Samples): Pen {
     }
   }
   if (inked === 0) {
-    const { radius, softness, top, bottom } = UNKNOWN;
-    return {
-      radius: radius * height,
-      softness: softness * height,
-      ink: 255,
-      lean: 0,
-      top: top * height,
-      bottom: bottom * height,
-    };
+    // That of MNIST's digits.
+    const [radius, top, bottom] = [0.05 * height, 0.15 * height, 0.85 * height];
+    return { radius, softness: radius, ink: 255, lean: 0, top, bottom };
   }
   const lean = -moments.across / moments.down;
   return {
@@ -96,10 +80,8 @@ function measureOutline(outline: Outline): [area: number, length: number] {
   let [area, length] = [0, 0];
   for (let i = 0; i < outline.length; i += 2) {
     const [x0, y0] = [outline[i] as number, outline[i + 1] as number];
-    const [x1, y1] = [
-      outline[(i + 2) % outline.length] as number,
-      outline[(i + 3) % outline.length] as number,
-    ];
+    const next = (i + 2) % outline.length;
+    const [x1, y1] = [outline[next] as number, outline[next + 1] as number];
     area += (x1 * y0 - x0 * y1) / 2;
     length += Math.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0));
   }

@@ -1,17 +1,9 @@
-/**
- * Converts a network's numbers to bytes and back. Pure.
- */
+/** Converts a network's numbers to bytes and back. Pure. */
 
 /** A network's output for paper (byte 0) and for full ink (byte 255). */
 export type PixelRange = readonly [low: number, high: number];
 
-/**
- * Quantises a generator's output to 8 bits.
- *
- * @param values  Any shape. Values outside the range are clamped.
- * @param range   The range of the generator's training.
- * @returns       One byte a value: round((value - low) / (high - low) * 255), halves up.
- */
+/** Quantises: round((value - low) / (high - low) * 255), halves up, clamped. Any shape. */
 export function encodePixels(values: Float32Array, [low, high]: PixelRange): Uint8Array {
   const bytes = new Uint8Array(values.length);
   const scale = 255 / (high - low);
@@ -22,12 +14,7 @@ export function encodePixels(values: Float32Array, [low, high]: PixelRange): Uin
   return bytes;
 }
 
-/**
- * Maps bytes to a network's range: the inverse of {@link encodePixels}.
- *
- * @param range  The numbers for 0 and 255.
- * @returns      One float a byte, within `range`.
- */
+/** Maps bytes to a network's range: the inverse of {@link encodePixels}. */
 export function decodePixels(bytes: Uint8Array, [low, high]: PixelRange): Float32Array {
   const scale = (high - low) / 255;
   const table = Float32Array.from({ length: 256 }, (_, byte) => byte * scale + low);

@@ -37,16 +37,12 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 65_536;
 /** Free bytes behind each array, for reads and writes of several bytes. */
 const SLACK = 64;
-
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 /** Bytes of a chunk before its content (length and type) and after it (checksum). */
 const CHUNK = { head: 8, tail: 4 } as const;
 const COLOUR_TYPES = { grey: 0, rgb: 2, palette: 3 } as const;
 
-/**
- * @param instantiate  Makes an instance of the program. The encoder calls it for the first picture
- *                     and after a very large one.
- */
+/** @param instantiate  Called for the first picture and after a very large one. */
 export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
   let kept: PngKernels | undefined;
   return {
@@ -61,10 +57,8 @@ export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
   };
 }
 
-function writeFile(
-  kernels: PngKernels,
-  { width, height, channels, pixels, palette, smooth }: Picture,
-): Uint8Array<ArrayBuffer> {
+function writeFile(kernels: PngKernels, picture: Picture): Uint8Array<ArrayBuffer> {
+  const { width, height, channels, pixels, palette, smooth } = picture;
   const rowBytes = width * channels;
   const size = height * (rowBytes + 1);
   const rows = kernels.DATA.value;
@@ -109,13 +103,9 @@ function writeFile(
   const colourType = palette === undefined ? direct : COLOUR_TYPES.palette;
   writeBytes('IHDR', [...toBigEndian(width), ...toBigEndian(height), 8, colourType, 0, 0, 0]);
   if (palette !== undefined) {
-    writeBytes(
-      'PLTE',
-      palette.flatMap((colour) => colour.slice(0, 3)),
-    );
-    const opacities = palette
-      .map(([, , , opacity]) => opacity ?? 255)
-      .filter((opacity) => opacity < 255);
+    const colours = palette.flatMap((colour) => colour.slice(0, 3));
+    writeBytes('PLTE', colours);
+    const opacities = palette.map((colour) => colour[3] ?? 255).filter((value) => value < 255);
     if (opacities.length > 0) {
       writeBytes('tRNS', opacities); // The other colours are opaque.
     }

@@ -1,7 +1,10 @@
-/**
- * Computes the size of a sheet and the positions of its samples. Pure and without dependencies: the
- * client package contains it.
- */
+/** Lays out a sheet. Pure and without dependencies: the client package contains it. */
+
+/** In pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
 
 export interface SheetLayout {
   /** Samples in a row, >= 1. */
@@ -21,12 +24,7 @@ export function chooseCols(count: number): number {
   return Math.ceil(Math.sqrt(count));
 }
 
-/** Computes the size of a sheet in pixels. */
-export function measureSheet(
-  sample: { height: number; width: number },
-  count: number,
-  layout: SheetLayout,
-): { width: number; height: number } {
+export function measureSheet(sample: Size, count: number, layout: SheetLayout): Size {
   const { cols, scale, gap = 0, margin = 0 } = layout;
   const columns = Math.min(cols, count);
   const rows = Math.ceil(count / cols);
@@ -38,7 +36,7 @@ export function measureSheet(
 
 /** Computes the top left corner of sample `i`. */
 export function locateSample(
-  sample: { height: number; width: number },
+  sample: Size,
   i: number,
   { cols, scale, gap = 0, margin = 0 }: SheetLayout,
 ): { left: number; top: number } {

@@ -1,7 +1,4 @@
-/**
- * Lays samples out as one picture and encodes it as PNG. Pure, with the same bytes offline and at
- * the edge.
- */
+/** Lays samples out as one picture and encodes it as PNG, with the same bytes on every host. */
 import { areEqual, BLACK, mixColours, WHITE, type Colour } from './colour.ts';
 import { enlargePixels, repeatPixels } from './enlarge.ts';
 import type { Picture, PngEncoder } from './png.ts';
@@ -63,14 +60,14 @@ export function encodePngs(
   });
 }
 
-interface Paint {
-  /** Maps each grey level to a byte of the file; absent when levels stay. */
-  readonly levels?: Uint8Array;
-  readonly palette?: readonly Colour[];
-}
-
-/** Maps grey levels to grey levels for grey colours, else to a palette of the used levels. */
-function choosePaint(pictures: readonly Picture[], { bg, fg }: SheetColours): Paint {
+/**
+ * Maps grey levels to grey levels for grey colours, else to a palette of the used levels.
+ * @returns  `levels` maps each grey level to a byte of the file; absent when levels stay.
+ */
+function choosePaint(
+  pictures: readonly Picture[],
+  { bg, fg }: SheetColours,
+): { levels?: Uint8Array; palette?: readonly Colour[] } {
   if (areEqual(bg, BLACK) && areEqual(fg, WHITE)) {
     return {};
   }

@@ -1,12 +1,11 @@
 /**
- * Draws the signs of numbers, which no model of digits knows, with the pen of the digits beside
- * them. Pure. It uses IEEE doubles and square roots only, so its bytes are the same on every
- * platform.
+ * Draws the signs of numbers with the pen of the digits beside them. Pure. It uses IEEE doubles and
+ * square roots only, so its bytes are the same on every platform.
  */
 import type { Pen } from './pen.ts';
+import type { Size } from './sheet-layout.ts';
 import { deriveKey, drawWords } from '../model/random.ts';
 
-/** The signs with ink. */
 export type Sign = '-' | '+' | '.' | ',';
 
 export function isSign(character: string): character is Sign {
@@ -26,31 +25,21 @@ type Chances = readonly [number, number, number, number];
 
 const PURPOSE_SIGN = 0;
 const CHANCES = 4;
-
 /** Straight parts of a drawn stroke. */
 const PARTS = 8;
 
 /** Draws the random numbers of a sign. @param place  The sign's index in the number. */
 export function drawChances(seed: string, start: number, place: number): Chances {
-  const words = drawWords(
-    deriveKey('sign', seed),
-    PURPOSE_SIGN,
-    start,
-    (place + 1) * CHANCES,
-  ).subarray(place * CHANCES);
-  return Array.from(words, (word) => word / 2 ** 31 - 1) as unknown as Chances;
+  const words = drawWords(deriveKey('sign', seed), PURPOSE_SIGN, start, (place + 1) * CHANCES);
+  const own = words.subarray(place * CHANCES);
+  return Array.from(own, (word) => word / 2 ** 31 - 1) as unknown as Chances;
 }
 
 /** Draws a sign in the middle of a sample. @returns  Row-major [height, width]. */
-export function drawSign(
-  sign: Sign,
-  pen: Pen,
-  { height, width }: { height: number; width: number },
-  chances: Chances,
-): Uint8Array {
-  const strokes = planSign(sign, pen, height, chances);
+export function drawSign(sign: Sign, pen: Pen, sample: Size, chances: Chances): Uint8Array {
+  const { height, width } = sample;
   const pixels = new Uint8Array(height * width);
-  for (const { points, thickness } of strokes) {
+  for (const { points, thickness } of planSign(sign, pen, height, chances)) {
     const line = Array.from({ length: PARTS + 1 }, (_, i) => bend(points, i / PARTS));
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
@@ -124,10 +113,8 @@ function inkAt(
     const [ax, ay] = line[i] as Point;
     const [bx, by] = line[i + 1] as Point;
     const [dx, dy] = [bx - ax, by - ay];
-    const along = Math.min(
-      Math.max(((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy || 1), 0),
-      1,
-    );
+    const projected = ((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy || 1);
+    const along = Math.min(Math.max(projected, 0), 1);
     const [x, y] = [px - ax - along * dx, py - ay - along * dy];
     const thickness = from + ((to - from) * (i + along)) / PARTS;
     depth = Math.max(depth, radius * thickness - Math.sqrt(x * x + y * y));

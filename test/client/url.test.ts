@@ -30,7 +30,7 @@ import type { ParameterSet } from '../../shared/contract/parameters.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
-import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
 import '../support/fast-check.ts';
 
 const VERSION = '0123456789abcdef';
@@ -39,7 +39,7 @@ const CLASSES = Array.from({ length: 10 }, (_, label) => String(label));
 /** The app with a model that draws blank digits of two pixels a side: only its headers are looked at. */
 const app = createApp({
   generators: {
-    acquire: async () => ({ ok: true, lease: { generator: BLANK, release: () => undefined } }),
+    acquire: async () => ({ generator: BLANK, release: () => undefined }),
   } as unknown as GeneratorSource,
   modelFiles: {} as ModelFiles,
   drawSeed: () => 'drawn',

@@ -7,7 +7,7 @@ import { planGenerator } from '../../shared/model/generator.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
-import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { Lease } from '../../worker/models/model-cache.ts';
 import { buildFixture, type FixtureOptions } from '../support/models/fixture-artifact.ts';
@@ -49,10 +49,7 @@ test('an unexpected failure is a plain 500 with the request’s id; its cause is
 
 test('no model at all is a 503 that says when to come back, drawn when a picture was asked for', async () => {
   const app = createBrokenApp({
-    acquire: async () => ({
-      ok: false,
-      error: { code: 'model_unavailable', retryAfterSeconds: 10 },
-    }),
+    acquire: async () => ({ code: 'model_unavailable', retryAfterSeconds: 10 }),
     getHealth: async () => ({
       serving: undefined,
       failure: { reason: 'storage', message: 'no', at: 0 },
@@ -81,9 +78,7 @@ test('the home page speaks of what the model that serves draws', async () => {
       sampler: { manifest, plan: planGenerator(manifest.generator) },
     };
     const lease = { generator, release: () => undefined } as unknown as Lease;
-    return (
-      await createBrokenApp({ acquire: async () => ({ ok: true, lease }) }).request('/')
-    ).text();
+    return (await createBrokenApp({ acquire: async () => lease }).request('/')).text();
   };
   const shapes = await render({
     name: 'shapes',
@@ -133,7 +128,7 @@ test('HEAD draws nothing, but where only the digits tell whether a number is too
     release: () => undefined,
   };
   const app = createBrokenApp({
-    acquire: async () => ({ ok: true, lease: lease as unknown as Lease }),
+    acquire: async () => lease as unknown as Lease,
   });
   const head = async (path: string) => {
     const answer = await app.request(path, { method: 'HEAD' });

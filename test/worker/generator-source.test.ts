@@ -12,7 +12,7 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
-import { GeneratorSource, type Acquired } from '../../worker/models/generator-source.ts';
+import { GeneratorSource } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import { createModelStore } from '../../worker/models/model-store.ts';
 import { createR2Reader, type Bucket } from '../../worker/models/r2-reader.ts';
@@ -117,12 +117,12 @@ function put(...fixtures: [Fixture, ...Fixture[]]): void {
 }
 
 async function serve(choice?: { name: string; version: string | undefined }): Promise<string> {
-  const acquired: Acquired = await source.acquire(choice, defer);
-  if (!acquired.ok) {
-    return acquired.error.code;
+  const acquired = await source.acquire(choice, defer);
+  if ('code' in acquired) {
+    return acquired.code;
   }
-  const { name, version, origin } = acquired.lease.generator;
-  acquired.lease.release();
+  const { name, version, origin } = acquired.generator;
+  acquired.release();
   return `${origin}:${name}@${version}`;
 }
 
@@ -344,7 +344,7 @@ describe('the cache', () => {
     const held = await Promise.all(versions.map((version) => source.acquire(pin(version), defer)));
     expect(alive.size).toBe(versions.length);
     for (const acquired of held) {
-      expect(acquired.ok && acquired.lease.release()).toBeUndefined();
+      expect('release' in acquired && acquired.release()).toBeUndefined();
     }
     expect(alive.size).toBeLessThanOrEqual(6);
   });
@@ -355,8 +355,7 @@ describe('the cache', () => {
     fault = (key) => (key.endsWith(WEIGHTS_FILE) ? released : Promise.resolve());
     const slow = createSlowSource();
     expect(await passTime(slow.acquire(pin(first), defer))).toMatchObject({
-      ok: false,
-      error: { code: 'model_unavailable' },
+      code: 'model_unavailable',
     });
     release();
     await Promise.all(deferred);
@@ -399,9 +398,6 @@ test('without any model that can be opened the answer is a failure, not a hang',
     clock: () => now,
     log: (event) => logged.push(event),
   });
-  expect(await broken.acquire(undefined, defer)).toMatchObject({
-    ok: false,
-    error: { code: 'model_unavailable' },
-  });
+  expect(await broken.acquire(undefined, defer)).toMatchObject({ code: 'model_unavailable' });
   expect((await broken.getHealth(defer)).serving).toBeUndefined();
 });

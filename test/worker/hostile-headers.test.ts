@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
-import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
 import { negotiateFormat } from '../../worker/http/negotiation.ts';
 
 const LENGTH = 1_000_000;
@@ -26,7 +26,7 @@ const HOSTILE = [
 
 const app = createApp({
   generators: {
-    acquire: async () => ({ ok: false, error: { code: 'model_not_found', model: 'x' } }),
+    acquire: async () => ({ code: 'model_not_found', model: 'x' }),
   } as unknown as GeneratorSource,
   modelFiles: {} as ModelFiles,
   png: pngEncoder,

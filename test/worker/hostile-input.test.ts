@@ -11,7 +11,7 @@ import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
 import type { GeneratorSource, ModelChoice } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
-import type { ModelFiles } from '../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { Lease } from '../../worker/models/model-cache.ts';
 import { startBrowser } from '../support/hosts/browser.ts';
 import { buildFixture } from '../support/models/fixture-artifact.ts';
@@ -64,11 +64,8 @@ const app = createApp({
   generators: {
     acquire: async (choice: ModelChoice) =>
       choice === undefined || choice.name === 'digits'
-        ? { ok: true, lease }
-        : {
-            ok: false,
-            error: { code: 'model_not_found', model: `${choice.name}@${choice.version}` },
-          },
+        ? lease
+        : { code: 'model_not_found', model: `${choice.name}@${choice.version}` },
     getHealth: async () => ({ serving: generator, failure: undefined }),
     list: async () => ({
       default: 'digits',
@@ -76,8 +73,8 @@ const app = createApp({
     }),
   } as unknown as GeneratorSource,
   modelFiles: {
-    readManifest: async () => ({ ok: true, value: { manifest, plan: generator.sampler.plan } }),
-    read: async () => ({ ok: false, error: { code: 'model_not_found', model: 'x' } }),
+    readManifest: async () => ({ manifest, plan: generator.sampler.plan }),
+    read: async () => ({ code: 'model_not_found', model: 'x' }),
   } as unknown as ModelFiles,
   drawSeed: () => 'drawn',
   drawRequestId: () => 'request',

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Samples } from '../../shared/model/sampler.ts';
-import { streamSamples } from '../../worker/formats/sample-stream.ts';
+import { streamSamples } from '../../worker/drawing.ts';
 
 /** Samples of one byte, the index's last. */
 async function draw(first: number, count: number): Promise<Samples> {

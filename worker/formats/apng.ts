@@ -54,16 +54,10 @@ function encodeFrameControl(sequence: number, header: Uint8Array, delayMs: numbe
   return encodeChunk('fcTL', encodeNumbers(sequence), size, encodeNumbers(0, 0), delay);
 }
 
-interface Chunk {
-  readonly type: string;
-  readonly content: Uint8Array;
-  /** Offset in the file. */
-  readonly start: number;
-}
-
-function listChunks(png: Uint8Array): Chunk[] {
+/** @returns  `start` is the chunk's offset in the file. */
+function listChunks(png: Uint8Array) {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  const chunks: Chunk[] = [];
+  const chunks: { type: string; content: Uint8Array; start: number }[] = [];
   for (let start = SIGNATURE_BYTES; start < png.length;) {
     const length = view.getUint32(start);
     const type = String.fromCharCode(...png.subarray(start + 4, start + 8));

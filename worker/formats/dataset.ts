@@ -1,6 +1,4 @@
-/**
- * Encodes sets of labelled digits: the head of a file, and its parts.
- */
+/** Encodes sets of labelled digits: the head of a file, and its parts. */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { buildDigitUrl, DEFAULT_LOOK } from '../../shared/contract/digit-query.ts';
 import { isInParts, type PinnedDataset } from '../../shared/contract/dataset-query.ts';

@@ -1,6 +1,4 @@
-/**
- * Draws an error as a picture, for callers that show any answer as an image.
- */
+/** Draws an error as a picture, for callers that show any answer as an image. */
 import font from 'oled-font-5x7';
 import type { Picture } from '../../shared/picture/sheet.ts';
 import { escapeXml } from './svg.ts';
@@ -114,7 +112,6 @@ function wrapText(text: string, columns: number): string[] {
 }
 
 function splitWord(word: string, columns: number): string[] {
-  return Array.from({ length: Math.max(1, Math.ceil(word.length / columns)) }, (_, i) =>
-    word.slice(i * columns, (i + 1) * columns),
-  );
+  const parts = Math.max(1, Math.ceil(word.length / columns));
+  return Array.from({ length: parts }, (_, i) => word.slice(i * columns, (i + 1) * columns));
 }

@@ -1,16 +1,12 @@
-/**
- * Encodes pictures as a GIF: grey ones exactly, coloured ones in the 256 colours that fit best.
- */
+/** Encodes pictures as a GIF: grey ones exactly, coloured ones in the 256 best colours. */
 // By its path: the package's own entries differ in their default export.
 import gifenc from 'gifenc/dist/gifenc.js';
 import { mixColours } from '../../shared/picture/colour.ts';
 import type { Picture, SheetColours } from '../../shared/picture/sheet.ts';
 
 const MAX_COLOURS = 256;
-
 /** Pixels that a palette is chosen from: more do not make it better. */
 const MAX_PALETTE_PIXELS = 20_000;
-
 /** GIF has no half transparency: pixels of less opacity are transparent. */
 const HALF_OPAQUE = 128;
 

@@ -1,6 +1,4 @@
-/**
- * Draws digits as outlines: sharp at any size, some hundred bytes a digit.
- */
+/** Draws digits as outlines: sharp at any size, some hundred bytes a digit. */
 import type { Samples } from '../../shared/model/sampler.ts';
 import { formatColour, type Colour } from '../../shared/picture/colour.ts';
 import { locateSample, measureSheet } from '../../shared/picture/sheet.ts';
@@ -9,10 +7,8 @@ import type { PinnedDigits } from '../../shared/contract/digit-query.ts';
 
 /** Coordinates are whole steps, so many for one pixel of a digit. */
 const STEPS = 10;
-
 /** Points that are nearer to the line through their neighbours, in steps, are left out. */
 const MAX_OFF_STEPS = 0.35;
-
 /** Digits that a title names. */
 const MAX_NAMED = 20;
 
@@ -138,7 +134,6 @@ function measureOff([ax, ay]: Point, [x, y]: Point, [bx, by]: Point): number {
     : Math.abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length;
 }
 
-/** Names digits for screen readers. */
 function nameDigits(
   { count, labels }: Pick<Samples, 'count' | 'labels'>,
   classes: readonly string[],

@@ -1,12 +1,9 @@
-/**
- * Draws digits for a terminal: two pixels a character, by Unicode's half blocks.
- */
+/** Draws digits for a terminal: two pixels a character, by Unicode's half blocks. */
 import type { Samples } from '../../shared/model/sampler.ts';
 import { buildSheet } from '../../shared/picture/sheet.ts';
 
 /** Average of a pixel's channels from which on it is ink. */
 const HALF = 128;
-
 /** Neither pixel is ink, the lower, the upper, both. */
 const BLOCKS = [' ', '▄', '▀', '█'] as const;
 

@@ -5,7 +5,7 @@
 import { LIMITS } from '../../shared/contract/limits.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import type { AppContext, RateKind } from '../context.ts';
-import { BusyError, type ConcurrencyLimit, type ConcurrencyOptions } from './concurrency-limit.ts';
+import { BusyError, type ConcurrencyLimit } from './concurrency-limit.ts';
 import { respondError } from './respond-error.ts';
 import { useModel, type GeneratorSource, type ModelChoice } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -23,11 +23,8 @@ export interface RateLimit {
 
 export const RATE_WINDOW_SECONDS = 60;
 
-export interface RateLimits {
-  /** Limits answers that are drawn, or read from storage. */
-  readonly all: RateLimit | undefined;
-  /** Limits those answers that take much work. */
-  readonly heavy: RateLimit | undefined;
+/** The limits of answers that are drawn or read from storage, and of those that take much work. */
+export interface RateLimits extends Readonly<Record<RateKind, RateLimit | undefined>> {
   /** Finds the caller's network address. Without an address nothing is counted. */
   readonly findAddress: (c: AppContext) => string | undefined;
 }
@@ -51,9 +48,8 @@ export function describePolicy(limits: RateLimits): string {
 }
 
 /**
- * Counts a request against its caller's limits. Each limit counts it once, however often this is
- * called. A 304 or a page needs no work and is not counted.
- *
+ * Counts a request against its caller's limits, once each, however often this is called. A 304 or a
+ * page needs no work and is not counted.
  * @returns  The error when the caller had too many.
  */
 export async function countRequest(
@@ -99,15 +95,12 @@ export function nameCaller(address: string): string {
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
 }
 
-/**
- * Answers with a leased model, or with the reason why there is none. The lease lasts until `answer`
- * settles.
- */
+/** Answers with a leased model, until `answer` settles, or with the reason why there is none. */
 export async function withModel(
   c: AppContext,
   given: {
     readonly generators: Pick<GeneratorSource, 'acquire'>;
-    readonly rateLimits?: RateLimits;
+    readonly rateLimits?: RateLimits | undefined;
   },
   choice: ModelChoice,
   answer: (generator: Generator) => Response | Promise<Response>,
@@ -127,14 +120,8 @@ export async function withModel(
 }
 
 /** Heavy answers of an isolate: it has one thread, so more at once would only take more memory. */
-export const HEAVY_WORK: ConcurrencyOptions = {
-  concurrent: 1,
-  waiting: 8,
-  waitMs: 5_000,
-  expiresMs: 30_000,
-};
-
-/** Seconds until a refused caller may come back: by then one of the waiting requests is done. */
+export const HEAVY_WORK = { concurrent: 1, waiting: 8, waitMs: 5_000, expiresMs: 30_000 };
+/** By then one of the waiting requests is done. */
 const BUSY_RETRY_SECONDS = 1;
 
 /** The work that an answer takes, known before it is done. */
@@ -147,17 +134,13 @@ export interface Work {
 
 /** For answers that are read from storage, or drawn at once. */
 export const LIGHT_WORK: Work = { digits: 1, pixels: 0 };
-
 /** For answers that take much work, but not for their digits. */
 export const HEAVIEST_WORK: Work = { digits: Infinity, pixels: 0 };
 
-/**
- * Counts a request, then does its work: at once, or for heavy work when its turn has come.
- * Otherwise answers with the reason for the refusal.
- */
+/** Counts a request, then does its work: at once, or when it is heavy in its turn. */
 export async function admit(
   c: AppContext,
-  given: { readonly rateLimits?: RateLimits; readonly heavyWork: ConcurrencyLimit },
+  given: { readonly rateLimits?: RateLimits | undefined; readonly heavyWork: ConcurrencyLimit },
   { digits, pixels }: Work,
   answer: () => Response | Promise<Response>,
 ): Promise<Response> {

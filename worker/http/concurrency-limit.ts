@@ -9,7 +9,7 @@ export class BusyError extends Error {
   override name = 'BusyError' as const;
 }
 
-export interface ConcurrencyOptions {
+interface ConcurrencyOptions {
   readonly concurrent: number;
   /** Length of the queue. A call that finds the queue full is rejected at once. */
   readonly waiting: number;
@@ -34,7 +34,6 @@ export class ConcurrencyLimit {
 
   /**
    * Does work as soon as a slot is free.
-   *
    * @param defer  Keeps the work alive when its request is cancelled: others wait for the slot.
    * @throws       BusyError when no slot becomes free in time, or what `work` throws.
    */

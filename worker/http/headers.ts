@@ -1,19 +1,16 @@
-/**
- * The headers that answers share: caching and canonical URL, embedding by any page, and safety.
- */
+/** The headers that answers share: caching and canonical URL, embedding by any page, and safety. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { AppContext } from '../context.ts';
+import type { ModelChoice } from '../models/generator-source.ts';
 
-/** This service's own headers. They are part of the interface: see the README. */
+/** This service's own headers: see the README. */
 export const HEADERS = {
   /** The seed that was used, percent-encoded. */
   seed: 'Digitmint-Seed',
-  /** `name@version` of the model that drew. */
   model: 'Digitmint-Model',
   /** `r2` for a published model, `bundled` for the one inside the worker. */
   modelSource: 'Digitmint-Model-Source',
-  /** Parameters that were ignored, percent-encoded. */
   warning: 'Digitmint-Warning',
   requestId: 'Request-Id',
 } as const;
@@ -31,10 +28,7 @@ const EXPOSED = [
   'Server-Timing',
 ];
 
-/**
- * For answers that other origins embed or fetch; not for pages. Hono's `cors()` is not used: it
- * creates a Response before the route's own, which Hono then merges by copying.
- */
+/** For answers that other origins embed or fetch. Hono's `cors()` copies the Response. */
 export const API_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Expose-Headers': EXPOSED.join(', '),
@@ -44,7 +38,6 @@ export const API_HEADERS: Readonly<Record<string, string>> = {
 };
 
 const METHODS = 'GET, HEAD, OPTIONS';
-
 /** For the answer to a preflight. */
 export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   ...API_HEADERS,
@@ -55,10 +48,7 @@ export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   Allow: METHODS,
 };
 
-/**
- * For pages: everything that they show and run is this service's own.
- * @param isScripted  Allows scripts of this origin, their requests to it, and pictures from bytes.
- */
+/** For pages. @param isScripted  Allows scripts, their requests to us, and pictures from bytes. */
 export function buildPageHeaders(isScripted: boolean): Record<string, string> {
   const policy = [
     "default-src 'none'",
@@ -80,7 +70,7 @@ export function buildPageHeaders(isScripted: boolean): Record<string, string> {
   };
 }
 
-/** Longest header that is parsed, in characters: no browser's Accept is a tenth as long. */
+/** Longest header that is parsed: no browser's Accept is a tenth as long. */
 const MAX_HEADER_LENGTH = 8192;
 
 /** Reads a request's header. One that is too long to be parsed counts as absent. */
@@ -89,10 +79,7 @@ export function readHeader(c: AppContext, name: string): string | undefined {
   return value === undefined || value.length > MAX_HEADER_LENGTH ? undefined : value;
 }
 
-/**
- * Compares If-None-Match weakly (RFC 9110, section 13.1.2). `*` is ignored.
- * @returns  Whether the caller has the answer with this ETag.
- */
+/** Compares If-None-Match with an ETag, weakly (RFC 9110, section 13.1.2). `*` is ignored. */
 export function hasCurrent(c: AppContext, etag: string | undefined): boolean {
   const tags = readHeader(c, 'if-none-match')?.split(',') ?? [];
   return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
@@ -108,32 +95,28 @@ export const CACHE_CONTROL = {
   pinned: 'public, max-age=31536000, immutable',
 } as const;
 
+/** The part of a request that determines an answer's bytes together with its format and look. */
+export interface Pinned {
+  readonly model: { readonly name: string; readonly version: string };
+  readonly seed: string;
+}
+
 /** Part of every ETag. Raise it when the same digits get other bytes, as with another encoder. */
 const RENDERING = 4;
-
-/** An answer whose bytes are determined by a seed and a version of a model. */
-interface PinnedAnswer {
-  /** Path and query of the canonical URL: together with the origin it determines the bytes. */
-  readonly permalink: string;
-  /** Whether the answer holds absolute URLs, so that its bytes depend on the origin too. */
-  readonly holdsUrls: boolean;
-  readonly seed: string;
-  readonly model: { readonly name: string; readonly version: string };
-}
 
 /**
  * Builds the headers that a 200 and a 304 share. The ETag is a hash of the canonical URL, so it is
  * known before a digit is drawn. A fresh answer has none.
- *
- * @param query     What the caller fixed.
- * @param warnings  The ignored parameters: see `listWarnings`.
+ * @param permalink  Path and query of the canonical URL.
+ * @param holdsUrls  Whether the answer holds absolute URLs: its bytes depend on the origin too.
+ * @param query      What the caller fixed.
+ * @param warnings   The ignored parameters: see `listWarnings`.
  */
 export function describePinned(
-  { permalink, holdsUrls, seed, model }: PinnedAnswer,
-  query: {
-    readonly seed: string | undefined;
-    readonly model: { readonly version: string | undefined } | undefined;
-  },
+  { seed, model }: Pinned,
+  permalink: string,
+  holdsUrls: boolean,
+  query: { readonly seed: string | undefined; readonly model: ModelChoice },
   origin: string,
   warnings: readonly string[],
 ): Record<string, string> {
@@ -162,7 +145,6 @@ export function describePinned(
 const MAX_NAMED = 8;
 const MAX_NAME_LENGTH = 32;
 
-/** Writes the warnings about ignored parameters. */
 export function listWarnings(
   unknown: readonly string[],
   withoutEffect: readonly string[],

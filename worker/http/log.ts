@@ -1,7 +1,3 @@
-/**
- * Structured logs: one line of JSON for each event, as Workers Logs indexes them.
- */
-
 /** An event. `cause` is logged with its message, its stack and its own causes. */
 export interface LogEvent {
   readonly level: 'info' | 'warn' | 'error';
@@ -15,7 +11,7 @@ export type Log = (event: LogEvent) => void;
 /** Writes to the runtime's console. */
 export const writeLog: Log = (event) => console[event.level](formatLogLine(event));
 
-/** Formats an event as one line of JSON, without a line feed. */
+/** Formats an event as one line of JSON, as Workers Logs indexes them, without a line feed. */
 export function formatLogLine({ level, cause, ...fields }: LogEvent): string {
   return JSON.stringify({
     level,

@@ -8,17 +8,10 @@ import { parseAccept } from 'hono/utils/accept';
 /** Everything, all subtypes of a type, or one media type. */
 const MEDIA_RANGE = /^(?:\*\/\*|[^\s/*]+\/[^\s/]+)$/;
 
-interface MediaRange {
-  /** In lower case; may be malformed. */
-  readonly type: string;
-  readonly q: number;
-}
-
 /**
- * Chooses a format by Accept. Without a well-formed range every format is acceptable.
- *
+ * Chooses the format of the highest quality. Without a well-formed range all are acceptable.
  * @param formats  Media types by format, in the server's order of preference.
- * @returns        The format of the highest quality; undefined when none is acceptable.
+ * @returns        undefined when none is acceptable.
  */
 export function negotiateFormat<F extends string>(
   accept: string | undefined,
@@ -35,21 +28,17 @@ export function negotiateFormat<F extends string>(
 }
 
 /** The quality of the most specific range that covers a media type; 0 when none does. */
-function rateType(ranges: readonly MediaRange[], mediaType: string): number {
+function rateType(ranges: ReturnType<typeof parseRanges>, mediaType: string): number {
   const family = `${mediaType.slice(0, mediaType.indexOf('/'))}/*`;
-  for (const covering of [mediaType, family, '*/*']) {
-    const range = ranges.find(({ type }) => type === covering);
-    if (range !== undefined) {
-      return range.q;
-    }
-  }
-  return 0;
+  const covering = [mediaType, family, '*/*'].map((each) =>
+    ranges.find(({ type }) => type === each),
+  );
+  return covering.find((range) => range !== undefined)?.q ?? 0;
 }
 
 /**
  * Tells whether a caller shows the answer as a picture, as `<img>` does: it names images and rates
- * nothing higher. A browser's address bar prefers text/html, and a plain range of everything names
- * no image.
+ * nothing higher. A browser's address bar prefers text/html.
  */
 export function prefersImage(accept: string | undefined): boolean {
   const ranges = parseRanges(accept).filter(({ type }) => MEDIA_RANGE.test(type));
@@ -64,6 +53,7 @@ export function asksFor(accept: string | undefined, mediaType: string): boolean 
   return parseRanges(accept).some(({ type, q }) => type === mediaType && q > 0);
 }
 
-function parseRanges(accept = ''): MediaRange[] {
+/** @returns  Types in lower case; they may be malformed. */
+function parseRanges(accept = ''): { readonly type: string; readonly q: number }[] {
   return parseAccept(accept).map(({ type, q }) => ({ type: type.toLowerCase(), q }));
 }

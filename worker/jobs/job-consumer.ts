@@ -1,7 +1,6 @@
 /**
  * The queue consumer that draws jobs. A message may come twice, late, after its job was stopped, or
- * never. So a message is only a hint to look for missing shards, and a shard's bytes are the same
- * whoever draws it.
+ * never. So it is only a hint to look for missing shards; a shard has the same bytes whoever draws.
  */
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ApiError } from '../../shared/contract/errors.ts';
@@ -22,8 +21,7 @@ import {
 import type { JobQueue, JobStore, ShardContent } from './job-store.ts';
 
 /** The used part of a batch that a queue delivers. */
-export interface JobBatch {
-  /** The queue's name. */
+interface JobBatch {
   readonly queue: string;
   readonly messages: readonly {
     readonly body: unknown;
@@ -34,23 +32,10 @@ export interface JobBatch {
   }[];
 }
 
-interface JobConsumerOptions {
-  readonly generators: GeneratorSource;
-  readonly log: Log;
-  /** Milliseconds, for durations. */
-  readonly clock?: () => number;
-  readonly store: JobStore;
-  readonly queue: JobQueue;
-  /** Delay of a failed message, by its attempts so far. */
-  readonly delaySeconds?: (attempts: number) => number;
-}
-
 /** End of the name of a dead-letter queue: see wrangler.toml. */
 const DEAD = '-dead';
-
 /** Messages that a queue takes at once. */
 const BATCH = 100;
-
 /** Digits between two yields to the isolate's other work: they go through the network at once. */
 const PART = 64;
 
@@ -60,24 +45,28 @@ const PART = 64;
  */
 const SHARDS = { concurrent: 2, waiting: 100, waitMs: 300_000, expiresMs: 300_000 } as const;
 
-/** Makes the consumer of the queue and of its dead-letter queue. */
-export function createJobConsumer({
-  generators,
-  log,
-  clock = () => performance.now(),
-  store,
-  queue,
-  delaySeconds = (attempts) => Math.min(600, 10 * 2 ** (attempts - 1)),
-}: JobConsumerOptions): (batch: JobBatch, defer: Defer) => Promise<void> {
+/**
+ * Makes the consumer of the queue and of its dead-letter queue.
+ * @param options  `delaySeconds` is the delay of a failed message, by its attempts so far.
+ */
+export function createJobConsumer(options: {
+  readonly generators: GeneratorSource;
+  readonly log: Log;
+  readonly clock?: () => number;
+  readonly store: JobStore;
+  readonly queue: JobQueue;
+  readonly delaySeconds?: (attempts: number) => number;
+}): (batch: JobBatch, defer: Defer) => Promise<void> {
+  const { generators, log, store, queue, clock = () => performance.now() } = options;
+  const { delaySeconds = (attempts) => Math.min(600, 10 * 2 ** (attempts - 1)) } = options;
   const memory = new ConcurrencyLimit(SHARDS, clock);
 
   async function consume(message: JobMessage, defer: Defer): Promise<void> {
     const { job } = message;
-    const found = await store.read(job);
-    if (found === undefined || (await store.readStop(job)) !== undefined) {
+    const { record } = (await store.read(job)) ?? {};
+    if (record === undefined || (await store.readStop(job)) !== undefined) {
       return;
     }
-    const { record } = found;
     if ('page' in message) {
       await sendMissing(job, record, message.page);
     } else if (await store.hasShard(job, message.shard)) {
@@ -87,7 +76,6 @@ export function createJobConsumer({
     }
   }
 
-  /** Records on the job that a message failed too often. */
   async function giveUp(message: JobMessage): Promise<void> {
     await ('page' in message
       ? store.stop(message.job, 'queue_failed')

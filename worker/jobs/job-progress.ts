@@ -1,6 +1,6 @@
 /**
- * The progress of a job and its cost, counted from the objects in the bucket, so that nothing that
- * was delivered twice is counted twice.
+ * The progress and the cost of a job, counted from the objects in the bucket, so that a shard that
+ * was delivered twice counts once.
  */
 import type * as z from 'zod';
 import type { jobSchema } from '../../shared/contract/answers.ts';
@@ -16,7 +16,6 @@ export interface JobProgress extends Omit<Job, 'url' | 'manifestUrl'> {
 
 /** Parallel lists: Cloudflare opens six connections, and each answer holds a thousand shards. */
 const LISTS_AT_ONCE = 6;
-
 /** Failures that are named; all are counted. */
 const MAX_NAMED = 10;
 
@@ -38,27 +37,24 @@ export async function readProgress(store: JobStore, id: string): Promise<JobProg
   const failed = new Map(failures.map((each) => [each.shard, each.at]));
   const sum = { shards: 0, digits: 0, bytes: 0, drawMs: 0, lastAt: 0 };
   const unfinishedPages: number[] = [];
-  const countPage = async (page: number): Promise<void> => {
-    const shards = await store.listShards(id, record, page);
-    for (const each of shards) {
-      failed.delete(each.shard);
-      sum.digits += each.n;
-      sum.bytes += each.images.bytes + (each.labels?.bytes ?? 0);
-      sum.drawMs += each.drawMs;
-      sum.lastAt = Math.max(sum.lastAt, each.at.getTime());
-    }
-    sum.shards += shards.length;
-    if (shards.length !== listPage(record, page).length) {
-      unfinishedPages.push(page);
-    }
-  };
   const pages = Array(countPages(record)).keys(); // One iterator, which all counters share.
-  const countPagesInTurn = async (): Promise<void> => {
+  const countInTurn = async (): Promise<void> => {
     for (const page of pages) {
-      await countPage(page);
+      const shards = await store.listShards(id, record, page);
+      for (const each of shards) {
+        failed.delete(each.shard);
+        sum.digits += each.n;
+        sum.bytes += each.images.bytes + (each.labels?.bytes ?? 0);
+        sum.drawMs += each.drawMs;
+        sum.lastAt = Math.max(sum.lastAt, each.at.getTime());
+      }
+      sum.shards += shards.length;
+      if (shards.length !== listPage(record, page).length) {
+        unfinishedPages.push(page);
+      }
     }
   };
-  await Promise.all(Array.from({ length: LISTS_AT_ONCE }, countPagesInTurn));
+  await Promise.all(Array.from({ length: LISTS_AT_ONCE }, countInTurn));
   const total = countShards(record);
   const { hasLabels: _, schema: __, shardDigits, ...described } = record;
   return {
@@ -100,34 +96,21 @@ function judge(
  * Cloudflare's list prices in US dollars a million, read in November 2026 at
  * developers.cloudflare.com/workers/platform/pricing and /queues/platform/pricing.
  */
-const PER_MILLION = {
-  invocation: 0.3,
-  processorMs: 0.02,
-  queueOperation: 0.4,
-  write: 4.5,
-  read: 0.36,
-} as const;
-
+const PRICES = { invocation: 0.3, processorMs: 0.02, queueOperation: 0.4, write: 4.5, read: 0.36 };
 /** Price of R2 in US dollars a gigabyte and month. */
 const STORAGE = 0.015;
-
 /**
- * Price of a shard without failures: three queue operations (sent, received, deleted), two reads
- * (job and stop), three writes (a list and two files).
+ * Price of a million shards without failures, each with three queue operations (sent, received,
+ * deleted), three writes (a list and two files) and two reads (job and stop).
  */
-const SHARD =
-  (PER_MILLION.invocation +
-    3 * PER_MILLION.queueOperation +
-    3 * PER_MILLION.write +
-    2 * PER_MILLION.read) /
-  1e6;
+const SHARDS = PRICES.invocation + 3 * (PRICES.queueOperation + PRICES.write) + 2 * PRICES.read;
 
 /** Estimates the cost in US dollars. @param n  Digits of the whole job. */
 function estimateCost(
   done: { shards: number; digits: number; drawMs: number; bytes: number },
   n: number,
 ): Job['costUsd'] {
-  const soFar = done.shards * SHARD + (done.drawMs * PER_MILLION.processorMs) / 1e6;
+  const soFar = (done.shards * SHARDS + done.drawMs * PRICES.processorMs) / 1e6;
   return {
     soFar: roundDollars(soFar),
     expected: done.digits === 0 ? null : roundDollars((soFar * n) / done.digits),
@@ -135,7 +118,6 @@ function estimateCost(
   };
 }
 
-/** Rounds to a millionth of a dollar. */
 function roundDollars(dollars: number): number {
   return Math.round(dollars * 1e6) / 1e6;
 }

@@ -54,7 +54,6 @@ export interface JobBucket {
   }): Promise<{ objects: JobObject[]; truncated: boolean; cursor?: string }>;
 }
 
-/** Everything that starts jobs. */
 export interface Jobs {
   readonly store: JobStore;
   readonly queue: JobQueue;
@@ -75,7 +74,6 @@ export interface JobQueue {
 const STOPS = ['cancelled', 'model_gone', 'queue_failed'] as const;
 export type Stop = (typeof STOPS)[number];
 
-/** A file of a shard. */
 export interface ShardFile {
   readonly name: string;
   readonly bytes: number;
@@ -83,7 +81,6 @@ export interface ShardFile {
   readonly sha256: string;
 }
 
-/** A shard in the bucket. */
 interface StoredShard {
   readonly shard: number;
   readonly start: number;
@@ -96,24 +93,16 @@ interface StoredShard {
   readonly at: Date;
 }
 
-/** A file of a drawn shard. */
-interface DrawnFile {
-  readonly bytes: Uint8Array;
-  /** 64 hex digits. */
-  readonly sha256: string;
-}
-
-/** A drawn shard. */
+/** A drawn shard. Hashes are 64 hex digits. */
 export interface ShardContent {
-  readonly images: DrawnFile;
+  readonly images: { readonly bytes: Uint8Array; readonly sha256: string };
   /** Absent without classes. */
-  readonly labels: DrawnFile | undefined;
+  readonly labels: ShardContent['images'] | undefined;
   readonly drawMs: number;
 }
 
 /** Create-only: a second write is a no-op. */
 const CREATE = { onlyIf: { etagDoesNotMatch: '*' } } as const;
-
 /** Digits of a shard number in a key: keys sort as numbers do, and the first digits are a page. */
 const SHARD_PLACES = 6;
 const PAGE_PLACES = SHARD_PLACES - Math.log10(PAGE_SHARDS);
@@ -125,7 +114,6 @@ export class JobStore {
     this.#bucket = bucket;
   }
 
-  /** Writes a job's record, unless there is one. */
   async create(id: string, record: JobRecord): Promise<void> {
     await this.#bucket.put(`jobs/${id}/job.json`, JSON.stringify(record), CREATE);
   }
@@ -169,9 +157,9 @@ export class JobStore {
   /** Lists shards that were given up. Some may have been drawn afterwards. */
   async listFailures(id: string): Promise<{ readonly shard: number; readonly at: Date }[]> {
     const objects = await this.#list(`jobs/${id}/failed/`);
-    return objects.map(({ key, uploaded }) => ({
+    return objects.map(({ key, uploaded: at }) => ({
       shard: Number(key.slice(-SHARD_PLACES)),
-      at: uploaded,
+      at,
     }));
   }
 
@@ -190,12 +178,14 @@ export class JobStore {
     shard: number,
     { images, labels, drawMs }: ShardContent,
   ): Promise<boolean> {
-    const put = (part: JobPart, { bytes, sha256 }: DrawnFile, metadata: Record<string, string>) =>
-      this.#bucket.put(`jobs/${id}/${part}/${padShard(shard)}-${sha256}.${format}`, bytes, {
-        ...CREATE,
-        sha256,
-        customMetadata: metadata,
-      });
+    const put = (
+      part: JobPart,
+      { bytes, sha256 }: ShardContent['images'],
+      customMetadata: Record<string, string>,
+    ) => {
+      const key = `jobs/${id}/${part}/${padShard(shard)}-${sha256}.${format}`;
+      return this.#bucket.put(key, bytes, { ...CREATE, sha256, customMetadata });
+    };
     if (labels !== undefined) {
       await put('labels', labels, {});
     }

@@ -1,6 +1,4 @@
-/**
- * A job: its record, its id, and the shards that it is split into. Pure.
- */
+/** A job: its record, its id, and the shards that it is split into. Pure. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
@@ -35,22 +33,17 @@ export type JobRecord = z.output<typeof jobRecordSchema>;
 
 /** Shards that one list of the bucket can hold. */
 export const PAGE_SHARDS = 1000;
+const MAX_PAGES = LIMITS.maxJobShards / PAGE_SHARDS;
 
 /** A message of the queue: draw a shard, or send messages for the missing shards of a page. */
 export const jobMessageSchema = z.union([
   z.strictObject({
     job: jobIdSchema,
-    shard: z
-      .int()
-      .min(0)
-      .max(LIMITS.maxJobShards - 1),
+    shard: z.int().min(0).lt(LIMITS.maxJobShards),
   }),
   z.strictObject({
     job: jobIdSchema,
-    page: z
-      .int()
-      .min(0)
-      .max(LIMITS.maxJobShards / PAGE_SHARDS - 1),
+    page: z.int().min(0).lt(MAX_PAGES),
   }),
 ]);
 export type JobMessage = z.output<typeof jobMessageSchema>;

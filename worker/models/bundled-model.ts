@@ -1,6 +1,4 @@
-/**
- * The model that is built into the worker: it serves when no good model is published.
- */
+/** The model that is built into the worker: it serves when no good model is published. */
 import manifest from '../../models/digits/manifest.json';
 import topology from '../../models/digits/model.json';
 import weights from '../../models/digits/weights.bin';
@@ -11,32 +9,24 @@ import {
   TOPOLOGY_FILE,
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
-import type { StoredModel } from './model-store.ts';
+import type { BundledModel } from './model-store.ts';
 
-/** A model that needs no storage. */
-export interface BundledModel {
-  readonly name: string;
-  readonly version: string;
-  /** @throws ArtifactError  When the manifest is broken. */
-  read(): StoredModel;
-  /** Reads a file as it was published. @returns  undefined when there is no such file. */
-  readFile(path: string): Uint8Array | undefined;
-}
+const encodeJson = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 export const BUNDLED_MODEL: BundledModel = {
   name: manifest.name,
   version: manifest.version,
-  read() {
-    const bytes = new TextEncoder().encode(JSON.stringify(manifest));
-    return { parsed: parseManifest(bytes), weights: new Uint8Array(weights) };
-  },
+  read: () => ({
+    parsed: parseManifest(encodeJson(manifest)),
+    weights: new Uint8Array(weights),
+  }),
   readFile(path) {
     switch (path) {
       case MANIFEST_FILE:
         return encodeManifest(this.read().parsed.manifest);
       case TOPOLOGY_FILE:
         // The trainer writes it without spaces too; the caller checks its hash.
-        return new TextEncoder().encode(JSON.stringify(topology));
+        return encodeJson(topology);
       case WEIGHTS_FILE:
         return new Uint8Array(weights);
       default:

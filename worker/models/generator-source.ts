@@ -1,7 +1,7 @@
 /**
  * Decides which model serves. Revalidates the bucket's pointer in the background, switches only to
- * a model that was loaded whole and has drawn, keeps the last good model through every failure, and
- * falls back to the bundled one.
+ * a model that has drawn, keeps the last good model through every failure, and falls back to the
+ * bundled one.
  */
 import {
   ArtifactError,
@@ -15,9 +15,15 @@ import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { BusyError, ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
-import type { BundledModel } from './bundled-model.ts';
-import { ModelCache, type Generator, type Lease, type ModelOrigin } from './model-cache.ts';
-import { limitTime, StorageError, type ModelStore, type StoredModel } from './model-store.ts';
+import { ModelCache, type Generator, type Lease } from './model-cache.ts';
+import {
+  limitTime,
+  RETRY_AFTER_SECONDS,
+  StorageError,
+  type BundledModel,
+  type ModelStore,
+  type StoredModel,
+} from './model-store.ts';
 
 /** How long a request waits for storage, in milliseconds: docs/deploy.md promises it. */
 export const WAITS = {
@@ -33,53 +39,26 @@ export const WAITS = {
 
 /** Named models, beside the default, that are revalidated in the background. */
 const MAX_FOLLOWED_NAMES = 3;
-
-/** A refresh that takes longer was cut off with its request: another may begin. */
-const REFRESH_EXPIRES_MS = 30_000;
-
+/** A refresh or a load that takes longer was cut off with its request: another may begin. */
+const EXPIRES_MS = 30_000;
 /**
  * After such a silence a request waits for the pointer. Otherwise the first request in hours would
  * get the model of hours ago.
  */
 const SILENCE_MS = 40_000;
-
-/** Bounds of the cache: an isolate has 128 MB for everything. */
-const KEPT = { models: 6, weightBytes: 24 * 1024 * 1024 };
-
-const RETRY_AFTER_SECONDS = 10;
-
 /** Loads that requests begin at once: the files and weights of each may take 32 MiB. */
-const LOADS = { concurrent: 2, waiting: 16, expiresMs: REFRESH_EXPIRES_MS };
+const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };
 
 /** The model that a request names: the default when undefined, a name, or a version of a name. */
 export type ModelChoice =
   | { readonly name: string; readonly version: string | undefined }
   | undefined;
 
-export type Acquired =
-  | { readonly ok: true; readonly lease: Lease }
-  | { readonly ok: false; readonly error: ApiError };
-
 /** For /healthz. */
 export interface Health {
   readonly serving: Omit<Generator, 'sampler'> | undefined;
   /** Why the pointer's model does not serve, worded for the public; `at` is ms since 1970. */
-  readonly failure: (Described & { readonly at: number }) | undefined;
-}
-
-interface Described {
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** The published models, and the bundled one unless a published model has its name. */
-interface ModelList {
-  readonly default: string;
-  readonly models: readonly {
-    readonly name: string;
-    readonly version: string;
-    readonly publishedAt: string | null;
-  }[];
+  readonly failure: (ReturnType<typeof describeFailure> & { readonly at: number }) | undefined;
 }
 
 interface GeneratorSourceOptions {
@@ -101,11 +80,12 @@ const DEFAULT_SLOT = '';
 export class GeneratorSource {
   readonly #options: GeneratorSourceOptions;
   readonly #cache: ModelCache;
-  /** Limits the loads that requests begin. A refresh loads one model at a time, and never waits. */
+  /** For loads that requests begin. A refresh loads one model at a time, and never waits. */
   readonly #loads: ConcurrencyLimit;
-  /** Leases of the last good default model and of each followed name, least recently used first. */
+  /** Leases of the last good models by name, least recently used first. */
   readonly #slots = new Map<string, Lease>();
-  #pointer: { readonly value: Pointer; readonly etag: string } | undefined;
+  #pointer: Pointer | undefined;
+  #pointerEtag: string | undefined;
   #failure: Health['failure'];
   #first: Promise<void> | undefined;
   #refreshedAt = -Infinity;
@@ -114,23 +94,22 @@ export class GeneratorSource {
   constructor(options: GeneratorSourceOptions) {
     const waitMs = options.waits.loadMs;
     this.#options = options;
-    this.#cache = new ModelCache({ ...KEPT, waitMs });
+    this.#cache = new ModelCache(waitMs);
     this.#loads = new ConcurrencyLimit({ ...LOADS, waitMs }, options.clock);
   }
 
   /**
    * Acquires the model that answers. Waits for storage only at the isolate's first request, at the
    * first after a long silence, and for a version that is not loaded yet.
-   *
    * @param defer  Keeps loads and refreshes alive after the answer.
    */
-  async acquire(choice: ModelChoice, defer: Defer): Promise<Acquired> {
+  async acquire(choice: ModelChoice, defer: Defer): Promise<Lease | ApiError> {
     if (choice?.version !== undefined) {
       return this.#acquireVersion(choice.name, choice.version, defer);
     }
     await this.#revalidate(defer);
     return choice === undefined
-      ? this.#acquireDefault(defer)
+      ? (this.#acquireHeld(DEFAULT_SLOT) ?? this.#tryAcquire(() => this.#acquireBundled(defer)))
       : this.#acquireName(choice.name, defer);
   }
 
@@ -139,85 +118,80 @@ export class GeneratorSource {
     return { serving: 'code' in serving ? undefined : serving, failure: this.#failure };
   }
 
-  /** Lists what a request can name without a version. */
-  async list(defer: Defer): Promise<ModelList> {
+  /** Lists the published models, and the bundled one unless a published model has its name. */
+  async list(defer: Defer) {
     await this.#revalidate(defer);
-    const pointer = this.#pointer?.value;
     const { name, version } = this.#options.bundled;
-    const published = Object.entries(pointer?.models ?? {}).map(([each, model]) => ({
-      name: each,
-      version: model.version,
-      publishedAt: model.publishedAt,
-    }));
-    const models = findModel(pointer, name)
-      ? published
-      : [...published, { name, version, publishedAt: null }];
-    return { default: pointer?.default ?? name, models };
+    const models: { name: string; version: string; publishedAt: string | null }[] = Object.entries(
+      this.#pointer?.models ?? {},
+    ).map(([each, { manifestSha256: _, ...published }]) => ({ name: each, ...published }));
+    if (this.#findPublished(name) === undefined) {
+      models.push({ name, version, publishedAt: null });
+    }
+    return { default: this.#pointer?.default ?? name, models };
   }
 
-  async #acquireDefault(defer: Defer): Promise<Acquired> {
-    const lease = this.#acquireHeld(DEFAULT_SLOT);
-    return lease === undefined
-      ? this.#tryAcquire(() => this.#acquireBundled(defer))
-      : { ok: true, lease };
-  }
-
-  async #acquireName(name: string, defer: Defer): Promise<Acquired> {
-    const slot = this.#pointer?.value.default === name ? DEFAULT_SLOT : name;
-    const lease = this.#acquireHeld(slot, name);
-    if (lease !== undefined) {
-      return { ok: true, lease };
+  async #acquireName(name: string, defer: Defer): Promise<Lease | ApiError> {
+    const slot = this.#pointer?.default === name ? DEFAULT_SLOT : name;
+    const held = this.#acquireHeld(slot, name);
+    if (held !== undefined) {
+      return held;
     }
     const isBundled = name === this.#options.bundled.name;
-    const target = findModel(this.#pointer?.value, name);
+    const target = this.#findPublished(name);
     if (target !== undefined) {
       const acquired = await this.#tryAcquire(() =>
         this.#acquireStored(name, target.version, target.manifestSha256, defer, this.#loads),
       );
-      if (acquired.ok) {
-        this.#follow(slot, acquired.lease.generator);
+      if ('generator' in acquired) {
+        this.#follow(slot, acquired.generator);
+        return acquired;
       }
-      if (acquired.ok || !isBundled) {
+      if (!isBundled) {
         return acquired;
       }
     }
     return isBundled
       ? this.#tryAcquire(() => this.#acquireBundled(defer))
-      : { ok: false, error: { code: 'model_not_found', model: name } };
+      : { code: 'model_not_found', model: name };
   }
 
-  async #acquireVersion(name: string, version: string, defer: Defer): Promise<Acquired> {
+  async #acquireVersion(name: string, version: string, defer: Defer): Promise<Lease | ApiError> {
     const { bundled } = this.#options;
-    const lease = this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version }));
-    if (lease !== undefined) {
-      return { ok: true, lease };
-    }
-    return this.#tryAcquire(
-      () =>
-        name === bundled.name && version === bundled.version
-          ? this.#acquireBundled(defer)
-          : this.#acquireStored(name, version, undefined, defer, this.#loads),
-      `${name}@${version}`,
+    const isBundled = name === bundled.name && version === bundled.version;
+    return (
+      this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version })) ??
+      this.#tryAcquire(
+        () =>
+          isBundled
+            ? this.#acquireBundled(defer)
+            : this.#acquireStored(name, version, undefined, defer, this.#loads),
+        `${name}@${version}`,
+      )
     );
   }
 
   /** @param pinned  The version that the caller named: when it is missing, the caller was wrong. */
-  async #tryAcquire(acquire: () => Promise<Lease>, pinned?: string): Promise<Acquired> {
-    const retryAfterSeconds = RETRY_AFTER_SECONDS;
+  async #tryAcquire(acquire: () => Promise<Lease>, pinned?: string): Promise<Lease | ApiError> {
     try {
-      return { ok: true, lease: await acquire() };
+      return await acquire();
     } catch (cause) {
       const failure = describeFailure(cause);
       if (pinned !== undefined && failure.reason === 'missing') {
-        return { ok: false, error: { code: 'model_not_found', model: pinned } };
+        return { code: 'model_not_found', model: pinned };
       }
       if (cause instanceof BusyError) {
-        return { ok: false, error: { code: 'busy', retryAfterSeconds } };
+        return { code: 'busy', retryAfterSeconds: RETRY_AFTER_SECONDS };
       }
       const event = 'model_load_failed';
       this.#options.log({ level: 'error', event, model: pinned, ...failure, cause });
-      return { ok: false, error: { code: 'model_unavailable', retryAfterSeconds } };
+      return { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
+  }
+
+  #findPublished(name: string): PublishedModel | undefined {
+    const { models = {} } = this.#pointer ?? {};
+    return Object.hasOwn(models, name) ? models[name] : undefined;
   }
 
   /** Acquires the last good model of a slot. @param name  The name that it must have. */
@@ -254,7 +228,7 @@ export class GeneratorSource {
     );
   }
 
-  async #open({ parsed, weights }: StoredModel, origin: ModelOrigin): Promise<Generator> {
+  async #open({ parsed, weights }: StoredModel, origin: Generator['origin']): Promise<Generator> {
     const sampler = await this.#options.openModel(parsed, weights);
     const { name, version } = parsed.manifest;
     return { sampler, name, version, origin, loadedAt: this.#options.clock() };
@@ -268,7 +242,7 @@ export class GeneratorSource {
     }
     const now = clock();
     const silenceMs = now - this.#refreshedAt;
-    if (silenceMs >= (this.#isRefreshing ? REFRESH_EXPIRES_MS : refreshMs)) {
+    if (silenceMs >= (this.#isRefreshing ? EXPIRES_MS : refreshMs)) {
       this.#refreshedAt = now;
       this.#isRefreshing = true;
       const refresh = this.#refresh(defer).finally(() => {
@@ -291,25 +265,26 @@ export class GeneratorSource {
   /** Never rejects. */
   async #refresh(defer: Defer): Promise<void> {
     try {
-      const reading = await this.#options.store.readPointer(this.#pointer?.etag);
+      const reading = await this.#options.store.readPointer(this.#pointerEtag);
       if (reading === 'missing') {
         throw new ArtifactError({ reason: 'missing', what: POINTER_KEY });
       }
       if (reading !== 'unchanged') {
-        this.#pointer = { value: reading.pointer, etag: reading.etag };
+        this.#pointer = reading.pointer;
+        this.#pointerEtag = reading.etag;
       }
     } catch (cause) {
       this.#fail(cause);
       return;
     }
     for (const slot of new Set([DEFAULT_SLOT, ...this.#slots.keys()])) {
-      await this.#refreshSlot(slot, this.#pointer?.value, defer);
+      await this.#refreshSlot(slot, defer);
     }
   }
 
-  async #refreshSlot(slot: string, pointer: Pointer | undefined, defer: Defer): Promise<void> {
-    const name = slot === DEFAULT_SLOT ? pointer?.default : slot;
-    const target = name === undefined ? undefined : findModel(pointer, name);
+  async #refreshSlot(slot: string, defer: Defer): Promise<void> {
+    const name = slot === DEFAULT_SLOT ? this.#pointer?.default : slot;
+    const target = name === undefined ? undefined : this.#findPublished(name);
     if (name === undefined || target === undefined) {
       return; // The last good version of a withdrawn name serves while its slot is kept.
     }
@@ -339,10 +314,13 @@ export class GeneratorSource {
     this.#slots.delete(slot);
     this.#slots.set(slot, lease);
     previous?.release();
-    const isDefault = slot === DEFAULT_SLOT;
-    const from = previous === undefined ? null : nameVersion(previous.generator);
-    const to = nameVersion(generator);
-    this.#options.log({ level: 'info', event: 'model_switched', isDefault, from, to });
+    this.#options.log({
+      level: 'info',
+      event: 'model_switched',
+      isDefault: slot === DEFAULT_SLOT,
+      from: previous === undefined ? null : nameVersion(previous.generator),
+      to: nameVersion(generator),
+    });
     const followed = [...this.#slots.keys()].filter((name) => name !== DEFAULT_SLOT);
     for (const name of followed.slice(0, -MAX_FOLLOWED_NAMES)) {
       this.#slots.get(name)?.release();
@@ -368,10 +346,7 @@ export class GeneratorSource {
   }
 }
 
-/**
- * Does work with a leased model, and always releases the lease.
- * @returns  What `work` returns, or the reason why there is no model.
- */
+/** Does work with a leased model, and always releases the lease. */
 export async function useModel<T>(
   source: Pick<GeneratorSource, 'acquire'>,
   choice: ModelChoice,
@@ -379,17 +354,17 @@ export async function useModel<T>(
   work: (generator: Generator) => T | Promise<T>,
 ): Promise<T | ApiError> {
   const acquired = await source.acquire(choice, defer);
-  if (!acquired.ok) {
-    return acquired.error;
+  if ('code' in acquired) {
+    return acquired;
   }
   try {
-    return await work(acquired.lease.generator);
+    return await work(acquired.generator);
   } finally {
-    acquired.lease.release();
+    acquired.release();
   }
 }
 
-/** Builds a key. Answers name the origin, so a version has one entry for each origin. */
+/** Answers name the origin, so a version has one entry for each origin. */
 function buildCacheKey(model: Pick<Generator, 'origin' | 'name' | 'version'>): string {
   return `${model.origin}:${nameVersion(model)}`;
 }
@@ -398,14 +373,8 @@ function nameVersion({ name, version }: Pick<Generator, 'name' | 'version'>): st
   return `${name}@${version}`;
 }
 
-function findModel(pointer: Pointer | undefined, name: string): PublishedModel | undefined {
-  return pointer !== undefined && Object.hasOwn(pointer.models, name)
-    ? pointer.models[name]
-    : undefined;
-}
-
 /** Words a failure for the public: an artifact's whole, of storage only that it failed. */
-function describeFailure(cause: unknown): Described {
+function describeFailure(cause: unknown): { readonly reason: string; readonly message: string } {
   if (cause instanceof ArtifactError) {
     return { reason: cause.failure.reason, message: cause.message };
   }

@@ -14,8 +14,9 @@ import {
   verifyFile,
   WEIGHTS_FILE,
   type ParsedManifest,
-  type Pointer,
 } from '../../shared/model/artifact.ts';
+import type { ApiError } from '../../shared/contract/errors.ts';
+import type { Log } from '../http/log.ts';
 import {
   buildSignaturePath,
   SIGNATURE_BYTES,
@@ -27,7 +28,6 @@ import {
 export interface ObjectReader {
   /**
    * Reads a whole object.
-   *
    * @param maxBytes   A larger object is refused before its body is read.
    * @param knownEtag  ETag of the state that the caller has: only another state is read.
    * @throws ArtifactError  `too_large`. Any other error means that the storage failed.
@@ -46,10 +46,18 @@ export class StorageError extends Error {
   override name = 'StorageError' as const;
 }
 
-/** A checked manifest, and weights that `openModel` has yet to verify. */
 export interface StoredModel {
   readonly parsed: ParsedManifest;
   readonly weights: Uint8Array;
+}
+
+export interface BundledModel {
+  readonly name: string;
+  readonly version: string;
+  /** @throws ArtifactError  When the manifest is broken. */
+  read(): StoredModel;
+  /** Reads a file as it was published. @returns  undefined when there is no such file. */
+  readFile(path: string): Uint8Array | undefined;
 }
 
 export type ModelStore = ReturnType<typeof createModelStore>;
@@ -57,7 +65,6 @@ export type ModelStore = ReturnType<typeof createModelStore>;
 /**
  * Makes a store. Its methods throw ArtifactError when an object is missing, too large, malformed,
  * unsigned or not what was promised, and StorageError when the storage fails or is too slow.
- *
  * @param timeoutMs   Longest time for one read, head and body.
  * @param publicKeys  When there are any, one of them must have signed a model's manifest.
  */
@@ -98,11 +105,7 @@ export function createModelStore(
     return { parsed, bytes };
   }
 
-  async function requireSignature(
-    name: string,
-    version: string,
-    manifest: Uint8Array,
-  ): Promise<void> {
+  async function requireSignature(name: string, version: string, manifest: Uint8Array) {
     const checks = await Promise.all(
       publicKeys.map(async (key) => {
         const path = buildKey(name, version, buildSignaturePath(key.id));
@@ -119,27 +122,19 @@ export function createModelStore(
   }
 
   return {
-    /** Reads the pointer, unless its ETag is still `etag`. */
-    async readPointer(
-      etag: string | undefined,
-    ): Promise<'missing' | 'unchanged' | { readonly pointer: Pointer; readonly etag: string }> {
+    async readPointer(etag: string | undefined) {
       const object = await read(POINTER_KEY, ARTIFACT_LIMITS.pointerBytes, etag);
       return typeof object === 'string'
         ? object
         : { pointer: parsePointer(object.bytes), etag: object.etag };
     },
     /** @param manifestSha256  The pointer's promise; a pinned version is its own hash. */
-    async readModel(
-      name: string,
-      version: string,
-      manifestSha256: string | undefined,
-    ): Promise<StoredModel> {
+    async readModel(name: string, version: string, manifestSha256?: string): Promise<StoredModel> {
       const { parsed } = await readManifest(name, version, manifestSha256);
       const { bytes } = findFile(parsed.manifest, WEIGHTS_FILE);
       const weights = await readRequired(buildKey(name, version, WEIGHTS_FILE), bytes);
       return { parsed, weights };
     },
-    /** Reads a file of a version, and verifies it by the manifest's hash. */
     async readFile(name: string, version: string, path: string): Promise<Uint8Array> {
       const manifest = await readManifest(name, version);
       if (path === MANIFEST_FILE) {
@@ -153,25 +148,66 @@ export function createModelStore(
   };
 }
 
+export const RETRY_AFTER_SECONDS = 10;
+
+export type ModelFiles = ReturnType<typeof createModelFiles>;
+
+/** Reads verified files of published models, for callers that run a model themselves. */
+export function createModelFiles(
+  store: Pick<ModelStore, 'readFile'>,
+  bundled: Pick<BundledModel, 'name' | 'version' | 'readFile'>,
+  log: Log,
+) {
+  function readBundled(path: string): Uint8Array {
+    const bytes = bundled.readFile(path);
+    const manifest = bundled.readFile(MANIFEST_FILE);
+    if (bytes === undefined || manifest === undefined) {
+      throw new ArtifactError({ reason: 'missing', what: path });
+    }
+    if (path !== MANIFEST_FILE) {
+      verifyFile(findFile(parseManifest(manifest).manifest, path), bytes);
+    }
+    return bytes;
+  }
+
+  /** Reads a file of a version: the published bytes, verified by the manifest's hash. */
+  async function read(name: string, version: string, path: string): Promise<Uint8Array | ApiError> {
+    const model = `${name}@${version}`;
+    try {
+      const isBundled = name === bundled.name && version === bundled.version;
+      return isBundled ? readBundled(path) : await store.readFile(name, version, path);
+    } catch (cause) {
+      if (cause instanceof ArtifactError && cause.failure.reason === 'missing') {
+        return { code: 'model_not_found', model };
+      }
+      log({ level: 'error', event: 'model_file_failed', model, path, cause });
+      return { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };
+    }
+  }
+
+  async function readManifest(name: string, version: string): Promise<ParsedManifest | ApiError> {
+    const file = await read(name, version, MANIFEST_FILE);
+    return 'code' in file ? file : parseManifest(file);
+  }
+
+  return { read, readManifest };
+}
+
 /**
- * Waits for a promise for a limited time. The timer belongs to the waiting request, so it fires
- * even when the request that began the work is gone.
- *
- * @throws StorageError  When the time is up. The work itself goes on.
+ * Waits for a promise for a limited time; its work goes on. The timer belongs to the waiting
+ * request, so it fires even when the request that began the work is gone.
+ * @throws StorageError  When the time is up.
  */
 export async function limitTime<T>(
   promise: Promise<T>,
   timeoutMs: number,
   what: string,
 ): Promise<T> {
-  let fail: (cause: StorageError) => void; // Node 20 has no Promise.withResolvers.
+  let timer!: ReturnType<typeof setTimeout>;
   const timeout = new Promise<never>((_, reject) => {
-    fail = reject;
+    const late = new StorageError(`${what} took longer than ${timeoutMs} ms`);
+    timer = setTimeout(() => reject(late), timeoutMs);
   });
-  const timer = setTimeout(
-    () => fail(new StorageError(`${what} took longer than ${timeoutMs} ms`)),
-    timeoutMs,
-  );
   try {
     return await Promise.race([promise, timeout]);
   } finally {

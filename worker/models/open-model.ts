@@ -1,14 +1,31 @@
-/**
- * Makes a sampler of an artifact's bytes, and proves that it draws: the last check before a model
- * serves.
- */
-import type { ParsedManifest } from '../../shared/model/artifact.ts';
+/** Opens models: makes samplers of artifacts' bytes, and keeps instances of the kernels. */
+import program from '../../shared/kernels/engine.wasm';
 import {
-  createVerifiedSampler,
-  VerifiedWeights,
-  type Sampler,
-} from '../../shared/model/sampler.ts';
-import { giveBackKernels, takeKernels } from './kernels.ts';
+  decodeWeights,
+  findFile,
+  verifyFileNatively,
+  WEIGHTS_FILE,
+  type ParsedManifest,
+} from '../../shared/model/artifact.ts';
+import type { Kernels } from '../../shared/model/engine/engine.ts';
+import { createVerifiedSampler, type Sampler } from '../../shared/model/sampler.ts';
+
+/** Bounds of the pool: instances, and bytes of memory that a pooled instance may have. */
+const POOL = { instances: 3, bytes: 8 * 1024 * 1024 } as const;
+/** Instances to use again, since a runtime may free an unreferenced one late. */
+const pool: Kernels[] = [];
+
+/** Hands out an instance. The bundler compiled the wasm, since the edge runtime cannot. */
+export function takeKernels(): Kernels {
+  return pool.pop() ?? (new WebAssembly.Instance(program).exports as unknown as Kernels);
+}
+
+/** Takes back an instance that nothing computes with any more. */
+function giveBackKernels(kernels: Kernels): void {
+  if (pool.length < POOL.instances && kernels.memory.buffer.byteLength <= POOL.bytes) {
+    pool.push(kernels);
+  }
+}
 
 let open = 0;
 
@@ -18,19 +35,17 @@ export function countOpenModels(): number {
 }
 
 /**
- * Opens a model, and draws some samples as a check.
- *
- * @param parsed   A checked manifest.
- * @param weights  The content of WEIGHTS_FILE; verified here.
- * @returns        The caller disposes of it, once.
- * @throws ArtifactError  When the weights are not those of the manifest, or the samples are blank
- *                        or not finite.
+ * Opens a model, and draws some samples as the last check before it serves. The caller disposes of
+ * it, once.
+ * @throws ArtifactError  When `bytes` are not the manifest's weights, or the samples are blank or
+ *                        not finite.
  */
-export async function openModel(parsed: ParsedManifest, weights: Uint8Array): Promise<Sampler> {
-  const verified = await VerifiedWeights.verifyNatively(parsed, weights);
+export async function openModel(parsed: ParsedManifest, bytes: Uint8Array): Promise<Sampler> {
+  await verifyFileNatively(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
+  const weights = decodeWeights(parsed, bytes);
   const kernels = takeKernels();
   try {
-    const sampler = createVerifiedSampler(verified, () => kernels);
+    const sampler = createVerifiedSampler(parsed, weights, kernels);
     sampler.checkOutput();
     open++;
     return {

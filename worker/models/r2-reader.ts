@@ -1,6 +1,4 @@
-/**
- * Reads objects of an R2 bucket through its binding.
- */
+/** Reads objects of an R2 bucket through its binding. */
 import { ArtifactError } from '../../shared/model/artifact.ts';
 import type { ObjectReader } from './model-store.ts';
 

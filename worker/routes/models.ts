@@ -130,9 +130,9 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     }
     return admit(c, dependencies, LIGHT_WORK, async () => {
       const manifest = await modelFiles.readManifest(name, version);
-      return manifest.ok
-        ? c.json(describeModel(manifest.value, c.get('url').origin), 200, CARD_HEADERS)
-        : respondError(c, manifest.error);
+      return 'code' in manifest
+        ? respondError(c, manifest)
+        : c.json(describeModel(manifest, c.get('url').origin), 200, CARD_HEADERS);
     });
   }
 
@@ -155,13 +155,13 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     const work = path === WEIGHTS_FILE ? HEAVIEST_WORK : LIGHT_WORK;
     return admit(c, dependencies, work, async () => {
       const file = await modelFiles.read(name, version, path);
-      if (!file.ok) {
-        return respondError(c, file.error);
+      if ('code' in file) {
+        return respondError(c, file);
       }
-      return c.body(file.value as Uint8Array<ArrayBuffer>, 200, {
+      return c.body(file as Uint8Array<ArrayBuffer>, 200, {
         ...headers,
         'Content-Type': type,
-        'Content-Length': String(file.value.length),
+        'Content-Length': String(file.length),
       });
     });
   });

@@ -1,17 +1,13 @@
 /**
- * Runs a generator on the kernels of `shared/kernels/engine.ts`. They sum 16-bit products exactly,
- * so a sample has the same bits on every machine and in every batch. Each layer's input is scaled
- * by the sample's own largest number. A pixel differs from float32 by one or two levels of 255 at
- * most (`test/shared/model/engine.test.ts`).
- *
- * It stays although ONNX Runtime and TensorFlow.js exist: `docs/notes/engine-and-png.md` says why.
+ * Runs a generator on the kernels of `shared/kernels/engine.ts`. A sample has the same bits on
+ * every machine and in every batch: each layer's input is scaled by the sample's own largest
+ * number. A pixel differs from float32 by at most two levels of 255 (`engine.test.ts`).
+ * `docs/notes/engine-and-png.md` says why this is neither ONNX Runtime nor TensorFlow.js.
  */
 import { LEAKY_SLOPE, sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
 import { LANES, planStages, type Stage } from './stages.ts';
 
-/**
- * Most samples of one run: more would leave the cache, fewer would reread the weights more often.
- */
+/** Most samples of one run: more would leave the cache, fewer reread the weights more often. */
 export const ENGINE_BATCH = 16;
 
 /** An instance of engine.wasm with memory of its own. `shared/kernels/engine.ts` documents it. */
@@ -57,27 +53,14 @@ export interface Engine {
 
 const PAGE_BYTES = 65_536;
 const VECTOR_BYTES = 16;
-
 /** The slope below 0 that the kernel `multiply` applies; 1 for the other activations. */
 const SLOPES: Partial<Record<Activation, number>> = { relu: 0, leakyRelu: LEAKY_SLOPE };
 
 /** A stage with the addresses of its arrays. */
-interface Placed extends Stage {
-  /** Samples computed at once. */
-  readonly batch: number;
-  readonly weights: number;
-  readonly scales: number;
-  readonly bias: number;
-  readonly placesAt: number;
-  readonly runsAt: number;
-  readonly input: number;
-  readonly inputScales: number;
-  readonly output: number;
-}
+type Placed = ReturnType<typeof placeStage>;
 
 /**
  * Writes a generator into an instance's memory.
- *
  * @param kernels  The engine owns them from now on and overwrites their memory.
  * @param weights  In the plan's order; finite. The engine copies them.
  */
@@ -95,21 +78,19 @@ export function createEngine(
   };
   const inputs = allocate(ENGINE_BATCH * plan.inputSize * 4);
   const placed = stages.map((stage) => placeStage(stage, allocate));
-  const draft = allocate(
-    Math.max(
-      ...stages.map(({ kernelPlaces, inputs: n, outputs }) => kernelPlaces * n * outputs * 4),
-    ),
-  );
+  const kernelSizes = stages.map((stage) => stage.kernelPlaces * stage.inputs * stage.outputs);
+  const draft = allocate(Math.max(...kernelSizes) * 4);
   // Borders and unused channels must be 0, also in an instance that was used before.
   new Uint8Array(kernels.memory.buffer).fill(0);
-  kernels.memory.grow(
-    Math.max(0, Math.ceil((bytes - kernels.memory.buffer.byteLength) / PAGE_BYTES)),
-  );
+  const missing = bytes - kernels.memory.buffer.byteLength;
+  kernels.memory.grow(Math.max(0, Math.ceil(missing / PAGE_BYTES)));
   const floats = new Float32Array(kernels.memory.buffer);
   const wholes = new Int32Array(kernels.memory.buffer);
   placed.forEach((stage, index) => {
     const { kernelPlaces, inputs: channels, outputs, batch } = stage;
-    wholes.set(listPlaces(stage, batch), stage.placesAt / 4);
+    // The inputs of dense layers lie one after the other.
+    const samples = Int32Array.from({ length: batch }, (_, i) => i * stage.inputBytes);
+    wholes.set(batch === 1 ? stage.places : samples, stage.placesAt / 4);
     wholes.set(stage.runs, stage.runsAt / 4);
     floats.set(weights[2 * index] as Float32Array, draft / 4);
     kernels.packWeights(draft, kernelPlaces, channels, outputs, stage.weights, stage.scales);
@@ -184,8 +165,8 @@ export function createEngine(
   };
 }
 
-function placeStage(stage: Stage, allocate: (size: number) => number): Placed {
-  const batch = stage.type === 'dense' ? ENGINE_BATCH : 1;
+function placeStage(stage: Stage, allocate: (size: number) => number) {
+  const batch = stage.type === 'dense' ? ENGINE_BATCH : 1; // Samples computed at once.
   const places = batch * stage.places.length;
   return {
     ...stage,
@@ -199,9 +180,4 @@ function placeStage(stage: Stage, allocate: (size: number) => number): Placed {
     inputScales: allocate(batch * 4),
     output: allocate(places * stage.vectors * VECTOR_BYTES),
   };
-}
-
-/** The places of all samples of a run; the inputs of dense layers lie one after the other. */
-function listPlaces({ places, inputBytes }: Stage, batch: number): Int32Array {
-  return batch === 1 ? places : Int32Array.from({ length: batch }, (_, i) => i * inputBytes);
 }

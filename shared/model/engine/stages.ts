@@ -4,35 +4,13 @@
  */
 import { sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
 
-/** Bytes of an i16 and of an f32. */
 const INT16_BYTES = 2;
 const FLOAT_BYTES = 4;
-
 /** Output channels in a vector, as in `shared/kernels/engine.ts`. */
 export const LANES = 4;
 
 /** A layer with weights. Offsets and strides are in bytes, as the kernels take them. */
-export interface Stage {
-  readonly type: 'dense' | 'conv2d';
-  readonly activation: Activation;
-  /** The shape of the weights is [kernelPlaces, inputs, outputs]. */
-  readonly kernelPlaces: number;
-  readonly inputs: number;
-  readonly outputs: number;
-  /** Vectors of LANES output channels, rounded up. */
-  readonly vectors: number;
-  /** Size of one sample's i16 input, with a border of 0 and an even number of channels. */
-  readonly inputBytes: number;
-  /** The offset of each output's first input row. */
-  readonly places: Int32Array;
-  readonly kernelRows: number;
-  readonly rowPairs: number;
-  readonly rowStride: number;
-  /** [count][2]: copies from an offset in the previous output to an offset in this input. */
-  readonly runs: Int32Array;
-  /** Numbers in a run. */
-  readonly runLength: number;
-}
+export type Stage = ReturnType<typeof planStage>;
 
 /** A layer's output as an array of `shape`, read from the previous stage's output. */
 interface View {
@@ -75,11 +53,11 @@ export function planStages(plan: GeneratorPlan): { stages: Stage[]; picture: Int
 }
 
 function planStage(
-  { type, activation }: Pick<Stage, 'type' | 'activation'>,
+  { type, activation }: { readonly type: 'dense' | 'conv2d'; readonly activation: Activation },
   kernelSize: number,
   outputs: number,
   { indices, shape: [height = 0, width = 0, inputs = 0] }: View,
-): Stage {
+) {
   const border = (kernelSize - 1) / 2;
   const pixelStride = (inputs + (inputs % 2)) * INT16_BYTES;
   const rowStride = (width + 2 * border) * pixelStride;
@@ -94,11 +72,15 @@ function planStage(
   return {
     type,
     activation,
+    /** The shape of the weights is [kernelPlaces, inputs, outputs]. */
     kernelPlaces: kernelSize * kernelSize,
     inputs,
     outputs,
+    /** Vectors of LANES output channels. */
     vectors: Math.ceil(outputs / LANES),
+    /** Size of one sample's i16 input, with a border of 0 and an even number of channels. */
     inputBytes: (height + 2 * border) * rowStride,
+    /** The offset of each output's first input row. */
     places,
     kernelRows: kernelSize,
     rowPairs: (kernelSize * pixelStride) / INT16_BYTES / 2,
@@ -109,14 +91,10 @@ function planStage(
 
 /**
  * Plans the copies into a stage's input. A run is all channels of a pixel if they are neighbours in
- * the source, else one number.
+ * the source, else one number. `runs` has the offset of each in the source and in the input.
  * @param targets  The offset of each pixel's channels in the input.
  */
-function planRuns(
-  indices: Int32Array,
-  targets: Int32Array,
-  channels: number,
-): Pick<Stage, 'runs' | 'runLength'> {
+function planRuns(indices: Int32Array, targets: Int32Array, channels: number) {
   const isTogether = indices.every(
     (index, i) => i % channels === 0 || index === (indices[i - 1] as number) + 1,
   );
@@ -154,9 +132,7 @@ function moveDepth(
   return { indices: moved, shape };
 }
 
-/**
- * Lists the indices of a stage's channels in its output, whose rows are padded to whole vectors.
- */
+/** Lists the indices of a stage's channels in its output, whose rows are whole vectors. */
 function listOutputs({ places, outputs, vectors }: Stage): Int32Array {
   return Int32Array.from(
     { length: places.length * outputs },

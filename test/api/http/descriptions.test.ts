@@ -9,14 +9,11 @@ import { DIGIT_PARAMETERS, parseDigitQuery } from '../../../shared/contract/digi
 import { pngEncoder } from '../../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../../worker/app.ts';
 import type { GeneratorSource } from '../../../worker/models/generator-source.ts';
-import type { ModelFiles } from '../../../worker/models/model-files.ts';
+import type { ModelFiles } from '../../../worker/models/model-store.ts';
 
 const app = createApp({
   generators: {
-    acquire: async () => ({
-      ok: false,
-      error: { code: 'model_unavailable', retryAfterSeconds: 1 },
-    }),
+    acquire: async () => ({ code: 'model_unavailable', retryAfterSeconds: 1 }),
     getHealth: async () => ({ serving: undefined, failure: undefined }),
     list: async () => ({
       default: 'digits',
@@ -24,10 +21,7 @@ const app = createApp({
     }),
   } as unknown as GeneratorSource,
   modelFiles: {
-    readManifest: async () => ({
-      ok: false,
-      error: { code: 'model_unavailable', retryAfterSeconds: 1 },
-    }),
+    readManifest: async () => ({ code: 'model_unavailable', retryAfterSeconds: 1 }),
   } as unknown as ModelFiles,
   drawSeed: () => 'seed',
   drawRequestId: () => 'request',
