@@ -10,7 +10,7 @@ import { DatasetError, hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadIdxFolder } from '../data/idx.ts';
 import { CLASSIFIER_SHA256, saveClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from '../evaluation/classifier/network.ts';
-import { countRight } from '../evaluation/classifier/scoring.ts';
+import { countRight } from '../evaluation/classifier/network.ts';
 import { trainClassifier } from '../evaluation/classifier/training.ts';
 import { checkDigits, loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
