@@ -20,7 +20,6 @@ export interface ArrayFile {
 
 /**
  * Reads a file, and stops when it holds more than allowed.
- *
  * @param what      Names the file in errors.
  * @param maxBytes  Of the content, after unzipping.
  * @throws DatasetError  When the file is larger or cannot be read.
@@ -114,7 +113,6 @@ const NPY_TYPES = new Map<string, NumberType>([
 
 /**
  * Decodes an array.
- *
  * @param what  Names the file in errors.
  * @throws DatasetError  When it is no such file, damaged, or of another type.
  */

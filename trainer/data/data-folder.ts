@@ -1,6 +1,4 @@
-/**
- * The training data of `--data`: each layout of a folder has a reader.
- */
+/** The training data of `--data`: each layout of a folder has a reader. */
 import { readdir } from 'node:fs/promises';
 import { DatasetError, type LoadedDataset, type LoadWatcher } from './dataset.ts';
 import { isIdxFileName, loadIdxFolder } from './idx.ts';
@@ -25,7 +23,6 @@ const READERS: readonly DataReader[] = [
 
 /**
  * Loads the training data of a folder.
- *
  * @throws DatasetError  When there is no such folder, or its content cannot be trained on.
  */
 export async function loadDataFolder(

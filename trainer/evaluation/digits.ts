@@ -74,7 +74,6 @@ export async function loadTrainingDigits(folder: string | undefined): Promise<Re
 
 /**
  * Draws the validation digits from all of MNIST's training digits.
- *
  * @param folder          The folder of `--data`, for the message.
  * @param expectedSha256  Of the training digits: models and classifier have learned no others.
  * @throws DatasetError  When the training digits are others.

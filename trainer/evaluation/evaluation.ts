@@ -50,7 +50,6 @@ type DrawnColumn = ColumnName & OpenedSamples;
 
 /**
  * Evaluates. All models share one floor.
- *
  * @param onStage  Called with what is being done.
  * @param now      A clock in milliseconds.
  * @throws ExpectedError  For everything that a user can mend.

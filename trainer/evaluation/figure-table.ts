@@ -117,7 +117,6 @@ const HEADING_WIDTH = 12;
 /**
  * Formats rows for a terminal, one line a figure. With one column of samples the explanations stand
  * beside the figures; with more they stand below, so that four columns fit into 100 characters.
- *
  * @param headings  One a column of samples, from top to bottom. Ignored for one column.
  */
 export function formatTable(

@@ -16,7 +16,7 @@ import { computeMeanSquare, createPoints, scalePoints, type Points } from './met
 import { PURPOSES, type Protocol } from './protocol.ts';
 import type { SampleSet } from './sample-file.ts';
 
-/** The figures of a set; null for one that it cannot have. figure-table.ts names and prints them. */
+/** The figures of a set; null for one that it cannot have. See figure-table.ts. */
 export type Figures = Awaited<ReturnType<typeof computeFigures>>;
 
 /** What all sets of an evaluation are measured with. */

@@ -1,6 +1,4 @@
-/**
- * Samples that another program made: 28 x 28 pixels each, with or without requested labels.
- */
+/** Samples that another program made: 28 x 28 pixels each, with or without requested labels. */
 import { hashBytes } from '../../shared/model/artifact.ts';
 import { decodeArrayFile, readBoundedFile, type ArrayFile } from '../data/array-file.ts';
 import { DatasetError } from '../data/dataset.ts';
@@ -38,7 +36,6 @@ const TOLERANCE = 1e-3;
 
 /**
  * Turns an array into pictures.
- *
  * @param what   Names the file in errors.
  * @param range  What the numbers mean; by default detected from the least and the largest. Bytes
  *               are always 0..255.
@@ -144,7 +141,6 @@ export function decodeLabels(
 
 /**
  * Reads samples.
- *
  * @param labelsFile  Undefined for samples without labels.
  * @param range       See {@link decodeImages}.
  * @throws DatasetError  When a file is not understood, holds no digits, or the counts differ.

@@ -1,6 +1,4 @@
-/**
- * Where the samples of an evaluation come from: models, or a file of another program.
- */
+/** Where the samples of an evaluation come from: models, or a file of another program. */
 import { resolve, sep } from 'node:path';
 import {
   hashBytes,
@@ -42,7 +40,6 @@ export interface ColumnName {
 /**
  * Reads and checks all models, or the samples themselves, before anything takes time. Then `open`
  * draws or returns the `count` samples of a column.
- *
  * @throws ExpectedError  When they cannot be read, are not digits, are given twice, or are not as
  *                        many as requested. Names the folder or the file.
  */

@@ -73,7 +73,6 @@ export function countParameters(specs: readonly WeightSpec[]): number {
 
 /**
  * Runs a classifier.
- *
  * @param weights  In the order and shapes of {@link planClassifier}. Not disposed.
  * @param images   [batch, side, side, 1], 0 for paper to 1 for full ink. Not disposed.
  * @returns        [batch, features], each >= 0, and [batch, classes]. The caller disposes both.
@@ -84,16 +83,16 @@ export function runClassifier(
   images: tf.Tensor4D,
 ): { features: tf.Tensor2D; logits: tf.Tensor2D } {
   return tf.tidy(() => {
-    let x = images;
+    let x = images; // [batch, height, width, filters]
     for (const [i, { stride, padding }] of config.convolutions.entries()) {
       const [kernel, bias] = weights.slice(2 * i, 2 * i + 2) as [tf.Tensor4D, tf.Tensor1D];
-      x = tf.relu(tf.add(tf.conv2d(x, kernel, stride, padding), bias)); // [batch, height, width, filters]
+      x = tf.relu(tf.add(tf.conv2d(x, kernel, stride, padding), bias));
     }
     const [kernel, bias] = weights.slice(-4, -2) as [tf.Tensor2D, tf.Tensor1D];
     const [lastKernel, lastBias] = weights.slice(-2) as [tf.Tensor2D, tf.Tensor1D];
-    const flat = tf.reshape(x, [x.shape[0], -1]) as tf.Tensor2D; // [batch, height * width * filters]
-    const features = tf.relu(tf.add(tf.matMul(flat, kernel), bias)) as tf.Tensor2D; // [batch, features]
-    const logits = tf.add(tf.matMul(features, lastKernel), lastBias) as tf.Tensor2D; // [batch, classes]
+    const flat = tf.reshape(x, [x.shape[0], -1]) as tf.Tensor2D;
+    const features = tf.relu(tf.add(tf.matMul(flat, kernel), bias)) as tf.Tensor2D;
+    const logits = tf.add(tf.matMul(features, lastKernel), lastBias) as tf.Tensor2D;
     return { features, logits };
   });
 }

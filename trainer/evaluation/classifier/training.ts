@@ -37,7 +37,6 @@ export interface ClassifierTraining {
 
 /**
  * Trains a classifier from new weights.
- *
  * @param dataset  Square images of `config.side`; labels below `config.classes`.
  * @yields         After each epoch, from 1: the loss of its last batch, and the averaged weights.
  */
@@ -130,7 +129,6 @@ const WORDS_PER_IMAGE = 5;
 
 /**
  * Rotates, scales, slants and shifts each image a little, with bilinear interpolation.
- *
  * @param images  Row-major [count, side, side], 0..255.
  * @param index   The training step: the place in the key's stream `purpose`.
  * @returns       [count, side, side], 0..1.
@@ -222,7 +220,6 @@ const FRESH_NETWORK: { network: ClassifierConfig; training: ClassifierTraining }
 /**
  * Computes the classification accuracy score (Ravuri and Vinyals 2019, arXiv 1905.10887): a fresh
  * network learns from samples alone and is tested on real digits. It cannot learn what they lack.
- *
  * @param samples  At least a batch, none of them in `test`.
  * @param key      Determines the initial weights and the order of the batches.
  * @param fresh    Tests pass another.

@@ -7,7 +7,6 @@ import { computeSquaredDistance, getPoint, type Points } from './points.ts';
 /**
  * Computes the part of the predictions that equal their label, 0..1, and the label with the least
  * agreement, the lowest of equals.
- *
  * @param labels  At least one, each below `classes`.
  */
 export function computeClassAccuracy(labels: Uint8Array, predictions: Uint8Array, classes: number) {

@@ -8,7 +8,6 @@ import { gatherPoints, getPoint, visitProducts, type Points } from './points.ts'
  * Computes the Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between Gaussians
  * fitted to the sets (Heusel et al. 2017, arXiv 1706.08500; here a classifier of digits takes the
  * place of Inception). Small sets bias it upwards (arXiv 1911.07023): compare equal counts only.
- *
  * @param a  At least two points; more than their dimension for a covariance of full rank.
  * @returns  >= 0 up to rounding.
  * @throws RangeError  When a set has fewer than two points, or the dimensions differ.
@@ -59,7 +58,6 @@ function computeRoot(matrix: Matrix): Matrix {
  * maximum mean discrepancy (MMD) with the kernel (x.y / d + 1)^3, as the mean over subsets. For one
  * distribution it is about 0, and sometimes below. The standard error is the subsets' standard
  * deviation over the root of their number: a little low, as subsets overlap.
- *
  * @param subsets     At least 2.
  * @param subsetSize  Points of either set in a subset, drawn without replacement, at least 2. A
  *                    smaller set is taken whole.

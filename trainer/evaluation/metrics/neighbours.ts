@@ -9,7 +9,6 @@ import { visitSquaredDistances, type Points } from './points.ts';
  * the part of the samples within reach of a real point's k-th neighbour, recall the part of the
  * real points within reach of a sample's. Two sets of one distribution stay below 1: judge beside
  * the floor. A point at exactly the radius is inside, as in the paper's formula 1.
- *
  * @param k  Which neighbour; the paper's choice is 3.
  * @throws RangeError  When a set has no more than k points.
  */
@@ -44,7 +43,6 @@ export function computePrecisionRecall(real: Points, samples: Points, k: number)
  * bound. Coverage is the part of the real points with a sample in their neighbourhood: about
  * 1 - 2^-k for one distribution. A sample at exactly the radius is outside, as in the authors'
  * program.
- *
  * @param k  Which neighbour of a real point bounds its neighbourhood; the paper's choice is 5.
  * @throws RangeError  When there are no more than k real points.
  */

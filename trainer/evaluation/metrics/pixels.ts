@@ -1,6 +1,4 @@
-/**
- * Metrics of pixels: copies of training digits, and blur.
- */
+/** Metrics of pixels: copies of training digits, and blur. */
 import { computeSquaredDistance, getPoint, visitSquaredDistances, type Points } from './points.ts';
 
 /**
@@ -49,7 +47,6 @@ export function computeMemorisation(samples: Float64Array, unseen: Float64Array)
 /**
  * Computes the mean of the squared differences between pixels next to each other, right and down,
  * with pixels from 0 to 1.
- *
  * @param images  Row-major [count, side, side], 0..255; at least one, side at least 2.
  */
 export function computeGradientEnergy(images: Uint8Array, side: number): number {
