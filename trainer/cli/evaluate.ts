@@ -16,10 +16,7 @@ import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { parseSeed, parseWhole } from './arguments.ts';
 
-interface EvaluateFlags extends Omit<EvaluationRequest, 'models'> {
-  readonly model?: readonly string[];
-  readonly json?: true;
-}
+type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true };
 
 /** Builds the command. */
 export function buildEvaluateCommand(): Command {

@@ -9,7 +9,6 @@ import { DatasetError } from './dataset.ts';
 /** Gzipped content may be as large as half a million pictures of 28 x 28 bytes. */
 const MAX_BYTES = 512 * 1024 * 1024;
 
-/** An array. */
 export interface ArrayFile {
   /** In words: "IDX, uint8". */
   readonly format: string;
@@ -19,8 +18,7 @@ export interface ArrayFile {
 }
 
 /**
- * Reads a file, and stops when it holds more than allowed.
- * @param what      Names the file in errors.
+ * Reads a file, which errors call `what`, and stops when it holds more than allowed.
  * @param maxBytes  Of the content, after unzipping.
  * @throws DatasetError  When the file is larger or cannot be read.
  */
@@ -64,58 +62,48 @@ interface NumberType {
   readonly read: (body: DataView, count: number) => ArrayFile['values'];
 }
 
-function describeFloats(isLittleEndian: boolean): NumberType {
-  return {
-    name: 'float32',
-    bytes: 4,
-    read: (body, count) =>
-      Float32Array.from({ length: count }, (_, i) => body.getFloat32(4 * i, isLittleEndian)),
-  };
-}
-
 const UINT8: NumberType = {
   name: 'uint8',
   bytes: 1,
   read: (body, count) => new Uint8Array(body.buffer, body.byteOffset, count),
 };
 
+/** @param read  Reads the number at an offset in bytes. */
+function describeNumbers(
+  name: string,
+  bytes: number,
+  ArrayType: new (count: number) => Float32Array | Int32Array,
+  read: (body: DataView, offset: number) => number,
+): NumberType {
+  const readAll = (body: DataView, count: number): ArrayFile['values'] => {
+    const values = new ArrayType(count);
+    for (let i = 0; i < count; i++) {
+      values[i] = read(body, bytes * i);
+    }
+    return values;
+  };
+  return { name, bytes, read: readAll };
+}
+
 const IDX_TYPES = new Map([
   [0x08, UINT8],
-  [0x0d, describeFloats(false)],
+  [0x0d, describeNumbers('float32', 4, Float32Array, (body, at) => body.getFloat32(at))],
 ]);
 
-const NPY_TYPES = new Map<string, NumberType>([
+const NPY_TYPES = new Map([
   ['|u1', UINT8],
-  ['<f4', describeFloats(true)],
-  [
-    '<i4',
-    {
-      name: 'int32',
-      bytes: 4,
-      read: (body, count) =>
-        Int32Array.from({ length: count }, (_, i) => body.getInt32(4 * i, true)),
-    },
-  ],
-  [
-    '<i8',
-    {
-      name: 'int64',
-      bytes: 8,
-      // Clamped, so that a label beyond 32 bits does not become another label.
-      read: (body, count) =>
-        Int32Array.from({ length: count }, (_, i) => {
-          const value = Number(body.getBigInt64(8 * i, true));
-          return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
-        }),
-    },
-  ],
+  ['<f4', describeNumbers('float32', 4, Float32Array, (body, at) => body.getFloat32(at, true))],
+  ['<i4', describeNumbers('int32', 4, Int32Array, (body, at) => body.getInt32(at, true))],
+  ['<i8', describeNumbers('int64', 8, Int32Array, readClampedInt64)],
 ]);
 
-/**
- * Decodes an array.
- * @param what  Names the file in errors.
- * @throws DatasetError  When it is no such file, damaged, or of another type.
- */
+/** Clamps, so that a label beyond 32 bits does not become another label. */
+function readClampedInt64(body: DataView, offset: number): number {
+  const value = Number(body.getBigInt64(offset, true));
+  return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
+}
+
+/** Decodes a file, which `what` names. @throws DatasetError  When it is damaged or no such file. */
 export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
   const content = unzip(bytes, what);
   if (startsWith(content, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) {

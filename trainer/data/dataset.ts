@@ -40,9 +40,8 @@ export interface LoadWatcher {
 
 /**
  * Trims class names and brings them into Unicode's form NFC (some file systems have another).
- * @param source  Names their source in errors.
- * @throws DatasetError  When there are too many, or one is empty, too long, not printable or
- *                       repeated.
+ * @throws DatasetError  When there are too many, or one is too short, too long, not printable or
+ *                       repeated. It names their `source`.
  */
 export function checkClassNames(names: readonly string[], source: string): string[] {
   const { classes, nameLength } = CLASS_LIMITS;
@@ -82,12 +81,7 @@ export interface Batcher {
   drawIndices(step: number): Uint32Array;
 }
 
-/**
- * Makes a batcher.
- * @param batchSize  1..count.
- * @param purpose    The key's stream for shuffles.
- * @throws DatasetError  When there are fewer images than a batch takes.
- */
+/** Makes a batcher. @throws DatasetError  When there are fewer images than a batch takes. */
 export function createBatcher(
   count: number,
   batchSize: number,

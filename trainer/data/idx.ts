@@ -18,11 +18,7 @@ export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Arra
   return concatBytes(encodeIdxHeader(shape), data);
 }
 
-/**
- * Reads a file of unsigned bytes.
- * @param ranks  The allowed numbers of dimensions.
- * @throws DatasetError  When the magic number, the dimensions or the length are wrong.
- */
+/** Reads a file of unsigned bytes in one of the `ranks`, the allowed numbers of dimensions. */
 async function readIdxFile(path: string, ranks: readonly number[]) {
   const bytes = await readBoundedFile(path, path, MAX_FILE_BYTES, path.endsWith('.gz'));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -39,21 +35,18 @@ async function readIdxFile(path: string, ranks: readonly number[]) {
   return { shape, values: values as Uint8Array };
 }
 
-/** Many copies of MNIST have a dot before "idx", as the original site's archives had. */
-const FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx1)-ubyte(?:\.gz)?$/;
-
-/** Tells whether a file of MNIST, or of a data set like it, has this name. */
-export function isIdxFileName(name: string): boolean {
-  return FILE_NAME.test(name);
-}
+/**
+ * The name of a file of MNIST, or of a data set like it. Many copies have a dot before "idx", as
+ * the original site's archives had.
+ */
+export const IDX_FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx1)-ubyte(?:\.gz)?$/;
 
 /**
  * Reads one part of a folder like MNIST's: `<split>-images-idx3-ubyte` (grey, [count, height,
  * width]) or `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]), and
  * `<split>-labels-idx1-ubyte`, each plain or `.gz`. The labels that occur become the classes. The
  * lines of `classes.txt` name them, or else their numbers in the file.
- * @throws DatasetError  When a file is missing, unreadable or malformed, the counts differ, or a
- *                       label has no line in `classes.txt`.
+ * @throws DatasetError  When files are missing or malformed, or a label has no name.
  */
 export async function loadIdxFolder(folder: string, split: Split): Promise<Dataset> {
   const imagesPath = await findIdxFile(folder, split, [

@@ -2,8 +2,10 @@
  * A folder of PNG pictures as a data set: a class for each subfolder, or a flat folder without
  * classes. A message names the pictures that do not fit before anything is trained.
  */
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { checkClassNames, DatasetError, type LoadedDataset, type LoadWatcher } from './dataset.ts';
 import { decodePngPicture, parsePngHeader, PNG_HEADER_BYTES } from './png-picture.ts';
 
@@ -27,9 +29,7 @@ interface Picture {
  * order of the names: numerical when all are numbers, else by character codes. Hidden files are
  * ignored; other files, and folders further down, are passed over with a note. The set is grey when
  * no picture has a coloured pixel, else RGB.
- * @param folder  Exists.
- * @throws DatasetError  When there are no pictures, or some are unreadable, of another size, or too
- *                       many for memory.
+ * @throws DatasetError  When pictures are missing, unreadable, of several sizes, or too many.
  */
 export async function loadPngFolder(folder: string, watcher: LoadWatcher): Promise<LoadedDataset> {
   const { pictures, classes, notes } = await listPictures(folder);
@@ -144,7 +144,8 @@ async function listFolder(folder: string) {
 /** Reads every picture's header. The most frequent size is the set's. */
 async function measurePictures(folder: string, pictures: readonly Picture[]) {
   const headers = await readAll(folder, pictures, async (path) => {
-    const { width, height } = parsePngHeader(await readStart(path));
+    const start = await buffer(createReadStream(path, { end: PNG_HEADER_BYTES - 1 }));
+    const { width, height } = parsePngHeader(start);
     return { path, width, height, size: `${width} x ${height}` };
   });
   const bySize = [...Map.groupBy(headers, ({ size }) => size).values()].sort(
@@ -179,17 +180,6 @@ async function readAll<T>(
   }
   refuseProblems(folder, pictures.length, problems, 'Repair them or take them out.');
   return results;
-}
-
-async function readStart(path: string): Promise<Uint8Array> {
-  const file = await open(path);
-  try {
-    const start = new Uint8Array(PNG_HEADER_BYTES);
-    const { bytesRead } = await file.read(start, 0, PNG_HEADER_BYTES, 0);
-    return start.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }
 
 async function readPicture(path: string): Promise<Uint8Array> {

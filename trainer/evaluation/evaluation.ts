@@ -24,7 +24,6 @@ export interface EvaluationRequest extends SamplesRequest {
   /** Computes the floor even when it was kept. */
   readonly fresh?: boolean;
   readonly backend?: 'auto' | BackendName;
-  /** Where floors are kept. */
   readonly floorFolder?: string;
 }
 
@@ -143,7 +142,6 @@ export async function evaluate(
       seed,
       /** Samples in each set. */
       n: count,
-      /** In the order of the request. */
       columns,
       reference: {
         split,
@@ -189,29 +187,30 @@ export async function evaluate(
 
 /** Measures stages. Each lasts until the next one starts. */
 function createStageClock(onStage: (stage: string) => void, now: () => number) {
-  const milliseconds: Record<string, number> = {};
-  const startedAt = now();
-  let current: string | undefined;
-  let since = startedAt;
-  const finish = (): void => {
-    if (current !== undefined) {
-      milliseconds[current] = (milliseconds[current] ?? 0) + now() - since;
-    }
-  };
+  const starts: { readonly stage: string; readonly at: number }[] = [];
   return {
     start(stage: string): void {
-      finish();
-      [current, since] = [stage, now()];
+      starts.push({ stage, at: now() });
       onStage(stage);
     },
     /** Returns seconds by stage, and in all. */
     end(): Record<string, number> {
-      finish();
-      const all = Object.entries({ ...milliseconds, total: now() - startedAt });
+      const end = now();
+      const milliseconds: Record<string, number> = {};
+      for (const [i, { stage, at }] of starts.entries()) {
+        milliseconds[stage] = (milliseconds[stage] ?? 0) + (starts[i + 1]?.at ?? end) - at;
+      }
+      const all = Object.entries({ ...milliseconds, total: end - (starts[0]?.at ?? end) });
       return Object.fromEntries(all.map(([stage, ms]) => [stage, Math.round(ms) / 1000]));
     },
   };
 }
+
+const VALIDATION_NOTES = [
+  'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
+  'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
+  'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
+];
 
 function collectNotes(
   { split, data }: EvaluationRequest,
@@ -226,18 +225,6 @@ function collectNotes(
     return facts['kind'] === 'file' && sum / images.length > 127;
   });
   const notes: [isNeeded: boolean, note: string][] = [
-    [
-      split === 'validation',
-      'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
-    ],
-    [
-      split === 'validation',
-      'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
-    ],
-    [
-      split === 'validation',
-      'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
-    ],
     [
       unlabelled.length > 0,
       `Samples without labels${which}: their class, where one is needed, is the classifier's.`,
@@ -256,5 +243,6 @@ function collectNotes(
       '--data is not MNIST, but the classifier and the test digits are: floors say little.',
     ],
   ];
-  return notes.flatMap(([isNeeded, note]) => (isNeeded ? [note] : []));
+  const needed = notes.flatMap(([isNeeded, note]) => (isNeeded ? [note] : []));
+  return split === 'validation' ? [...VALIDATION_NOTES, ...needed] : needed;
 }

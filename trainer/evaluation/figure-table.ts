@@ -15,11 +15,9 @@ export interface Row {
   readonly floor: string;
   /** Which way is better. */
   readonly better: 'lower' | 'higher' | 'near 1';
-  /** What it means, in one line. */
   readonly explanation: string;
 }
 
-/** What the explanations depend on. */
 interface RowFacts {
   readonly protocol: Protocol;
   /** The digits that samples are compared with. */

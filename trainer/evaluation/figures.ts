@@ -1,7 +1,4 @@
-/**
- * Computes all figures of a set of samples against real digits. The floor passes real digits
- * through the same computation.
- */
+/** Computes all figures of a set of samples, or of real digits, against real digits. */
 import { decodePixels } from '../../shared/picture/pixels.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { drawSubset, gatherImages, type Dataset } from '../data/dataset.ts';
@@ -19,7 +16,6 @@ import type { SampleSet } from './sample-file.ts';
 /** The figures of a set; null for one that it cannot have. See figure-table.ts. */
 export type Figures = Awaited<ReturnType<typeof computeFigures>>;
 
-/** What all sets of an evaluation are measured with. */
 export interface Measure {
   readonly protocol: Protocol;
   readonly seed: string;
@@ -33,7 +29,6 @@ export interface Measure {
   readonly training: Dataset;
   /** Whether the backend can train the networks of the classification accuracy score. */
   readonly canTrain: boolean;
-  /** Called with what is being done. */
   readonly onStage: (stage: string) => void;
 }
 

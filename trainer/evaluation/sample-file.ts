@@ -45,7 +45,7 @@ export function decodeImages(
   { shape, values, format }: ArrayFile,
   what: string,
   range?: PixelRangeName,
-): { readonly count: number; readonly images: Uint8Array; readonly range: PixelRangeName } {
+) {
   const [count = 0, ...picture] = shape;
   if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture.join(' x '))) {
     throw new DatasetError(
@@ -69,7 +69,7 @@ export function decodeImages(
         `${what} is ${format} and its largest number is 1: expected 0..255, so multiply by 255`,
       );
     }
-    return { count, images: values, range: '0..255' };
+    return { count, images: values, range: '0..255' as const };
   }
   const names = Object.keys(PIXEL_RANGES) as PixelRangeName[];
   const chosen = range ?? names.find((name) => fitsRange(extremes, name));
@@ -90,10 +90,7 @@ export function decodeImages(
   return { count, images, range: chosen };
 }
 
-function findExtremes(
-  values: Uint8Array | Float32Array,
-  what: string,
-): readonly [least: number, largest: number] {
+function findExtremes(values: Uint8Array | Float32Array, what: string): [number, number] {
   let [least, largest] = [Infinity, -Infinity];
   for (const value of values) {
     if (!Number.isFinite(value)) {
@@ -139,23 +136,21 @@ export function decodeLabels(
   return Uint8Array.from(values);
 }
 
-/**
- * Reads samples.
- * @param labelsFile  Undefined for samples without labels.
- * @param range       See {@link decodeImages}.
- * @throws DatasetError  When a file is not understood, holds no digits, or the counts differ.
- */
+/** Reads samples. @throws DatasetError  When a file holds no digits, or the counts differ. */
 export async function readSamples(
   file: string,
   labelsFile: string | undefined,
   range: PixelRangeName | undefined,
 ): Promise<OpenedSamples> {
-  const array = await readArrayFile('--samples', file);
-  const { count, images, range: understood } = decodeImages(array, `--samples ${file}`, range);
+  const read = async (path: string, what: string): Promise<ArrayFile> =>
+    decodeArrayFile(await readBoundedFile(path, what, MAX_FILE_BYTES), what);
+  const what = `--samples ${file}`;
+  const array = await read(file, what);
+  const { count, images, range: understood } = decodeImages(array, what, range);
   let labels: Uint8Array | null = null;
   if (labelsFile !== undefined) {
-    const labelsArray = await readArrayFile('--labels', labelsFile);
-    labels = decodeLabels(labelsArray, `--labels ${labelsFile}`, count);
+    const labelsWhat = `--labels ${labelsFile}`;
+    labels = decodeLabels(await read(labelsFile, labelsWhat), labelsWhat, count);
   }
   const notes = [
     range === undefined ? ', found out' : '',
@@ -173,10 +168,4 @@ export async function readSamples(
       labels: labelsFile ?? null,
     },
   };
-}
-
-async function readArrayFile(flag: string, path: string): Promise<ArrayFile> {
-  const what = `${flag} ${path}`;
-  const bytes = await readBoundedFile(path, what, MAX_FILE_BYTES);
-  return decodeArrayFile(bytes, what);
 }

@@ -40,8 +40,7 @@ export interface ColumnName {
 /**
  * Reads and checks all models, or the samples themselves, before anything takes time. Then `open`
  * draws or returns the `count` samples of a column.
- * @throws ExpectedError  When they cannot be read, are not digits, are given twice, or are not as
- *                        many as requested. Names the folder or the file.
+ * @throws ExpectedError  When they are unreadable, no digits, given twice, or too few. Names them.
  */
 export async function planSamples(request: SamplesRequest): Promise<{
   readonly count: number;
@@ -102,18 +101,10 @@ function checkCount(count: number, what: string): void {
   }
 }
 
-/** A verified model. */
-interface OpenedModel extends ParsedManifest {
-  /** As the caller wrote it. */
-  readonly folder: string;
-  /** The content of WEIGHTS_FILE. */
-  readonly weights: Uint8Array;
-}
+/** A verified model: the folder as the caller wrote it, and the content of WEIGHTS_FILE. */
+type OpenedModel = ParsedManifest & { readonly folder: string; readonly weights: Uint8Array };
 
-/**
- * Reads and verifies a model.
- * @throws ExpectedError  When the folder is not one whole artifact of digits.
- */
+/** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
 export async function readModel(folder: string): Promise<OpenedModel> {
   const { manifest, plan, files } = await readArtifactFolder(folder);
   const { image, generator, name } = manifest;
@@ -130,9 +121,7 @@ export async function readModel(folder: string): Promise<OpenedModel> {
   return { folder, manifest, plan, weights: files.get(WEIGHTS_FILE) as Uint8Array };
 }
 
-/**
- * Draws samples 0 to count - 1 of a seed, with labels from the seed: the bytes that the API serves.
- */
+/** Draws samples 0 to count - 1 of a seed, with its labels: the bytes that the API serves. */
 export function drawSamples(model: OpenedModel, seed: string, count: number): OpenedSamples {
   const { folder, manifest, plan, weights } = model;
   const { name, version } = manifest;
@@ -157,9 +146,8 @@ export function drawSamples(model: OpenedModel, seed: string, count: number): Op
   };
 }
 
-/** A model, and the folder it was read from. */
+/** A model, and the folder it was read from, as the caller wrote it. */
 export interface FoundModel {
-  /** As the caller wrote it. */
   readonly folder: string;
   readonly manifest: Pick<Manifest, 'name' | 'version' | 'weights'>;
 }
@@ -170,9 +158,7 @@ export interface FoundModel {
  */
 export function nameColumns(models: readonly FoundModel[]): ColumnName[] {
   return models.map(({ folder, manifest: { name, version, weights } }) => {
-    const namesakes = models
-      .filter((other) => other.manifest.name === name)
-      .map((other) => other.folder);
+    const namesakes = models.flatMap((one) => (one.manifest.name === name ? one.folder : []));
     const facts = `${name}@${version}, ${weights.dtype}`;
     const rest = [`@${version.slice(0, 8)}`, weights.dtype];
     if (namesakes.length === 1) {
@@ -183,9 +169,7 @@ export function nameColumns(models: readonly FoundModel[]): ColumnName[] {
   });
 }
 
-/**
- * Takes the last part of the paths that differs for all: of runs/1/model and runs/2/model, 1 and 2.
- */
+/** Takes the last part of the paths that differs: of runs/1/model and runs/2/model, 1 and 2. */
 function shortenFolders(folders: readonly string[]): readonly string[] {
   const paths = folders.map((folder) => resolve(folder).split(sep));
   for (let place = 1; place <= Math.min(...paths.map(({ length }) => length)); place++) {

@@ -31,8 +31,7 @@ const LIBRARIES = { '@tensorflow/tfjs': version.tfjs, node: process.versions.nod
  * Writes an artifact folder, or replaces it. Returns the manifest as written.
  * @param folder   Its parent exists.
  * @param weights  [parameters], in the plan's order.
- * @param facts    What the manifest says besides the network. Without `libraries` it names those
- *                 of this process. `classes` has a name for each label.
+ * @param facts    By default `libraries` are those of this process.
  * @throws WeightRangeError  When the weights do not fit into `dtype`.
  * @throws WriteError        When a file cannot be written. The old folder is kept.
  */

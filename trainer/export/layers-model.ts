@@ -1,7 +1,4 @@
-/**
- * Encodes a generator as a tfjs LayersModel, which `tf.loadLayersModel(url)` reads without this
- * project.
- */
+/** Encodes a generator as a LayersModel, which `tf.loadLayersModel(url)` reads without us. */
 import * as tf from '@tensorflow/tfjs';
 import { WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import {

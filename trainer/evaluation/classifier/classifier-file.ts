@@ -2,11 +2,11 @@
  * The classifier that ships with the repository, and its hash. Figures can be compared only when
  * the same classifier made them.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { hashBytes } from '../../../shared/model/artifact.ts';
 import { writeAtomically } from '../../../storage/files.ts';
 import { CLASSIFIER_CONFIG, countParameters, planClassifier } from './network.ts';
 
@@ -70,7 +70,7 @@ export async function loadClassifier(
 ) {
   const path = join(folder, CLASSIFIER_WEIGHTS_FILE);
   const bytes = await readOwnFile(path);
-  const sha256 = hash(bytes);
+  const sha256 = hashBytes(bytes);
   if (sha256 !== expectedSha256) {
     throw new ClassifierError(
       `${path} has SHA-256 ${sha256}, expected ${expectedSha256}; ${RESTORE}`,
@@ -127,7 +127,7 @@ export async function saveClassifier(
       file: CLASSIFIER_WEIGHTS_FILE,
       dtype: 'float32',
       bytes: bytes.length,
-      sha256: hash(bytes),
+      sha256: hashBytes(bytes),
       layers,
     },
   };
@@ -136,8 +136,4 @@ export async function saveClassifier(
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await writeAtomically(join(folder, CLASSIFIER_MANIFEST_FILE), text);
   return manifest;
-}
-
-function hash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

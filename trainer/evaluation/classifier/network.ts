@@ -100,20 +100,11 @@ export function runClassifier(
 /** Bounds the memory of {@link scoreImages}. */
 const BATCH = 250;
 
-export interface Scores {
-  readonly count: number;
-  /** Row-major [count, config.features]. */
-  readonly features: Float32Array;
-  /** [count]: the class with the largest logit; the lowest of equals. */
-  readonly predictions: Uint8Array;
-}
+/** `predictions` has the class with the largest logit for each image; the lowest of equals. */
+export type Scores = ReturnType<typeof scoreImages>;
 
 /** Scores images. @param images  Row-major [count, side, side], 0..255. */
-export function scoreImages(
-  config: ClassifierConfig,
-  weights: Float32Array,
-  images: Uint8Array,
-): Scores {
+export function scoreImages(config: ClassifierConfig, weights: Float32Array, images: Uint8Array) {
   const size = config.side ** 2;
   const count = images.length / size;
   const features = new Float32Array(count * config.features);
@@ -138,7 +129,7 @@ export function scoreImages(
     tf.dispose([output.features, output.logits]);
   }
   tf.dispose(parts);
-  return { count, features, predictions };
+  return { features, predictions };
 }
 
 /** Counts the images whose predicted class is their label. */

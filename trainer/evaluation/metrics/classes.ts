@@ -1,7 +1,4 @@
-/**
- * Metrics by class: whether samples show the digit that was requested, how often each digit comes,
- * and how different the digits of a class are.
- */
+/** Metrics by class: whether samples show the requested digit, how often, and how varied. */
 import { computeSquaredDistance, getPoint, type Points } from './points.ts';
 
 /**

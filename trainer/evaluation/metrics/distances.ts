@@ -8,8 +8,6 @@ import { gatherPoints, getPoint, visitProducts, type Points } from './points.ts'
  * Computes the Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between Gaussians
  * fitted to the sets (Heusel et al. 2017, arXiv 1706.08500; here a classifier of digits takes the
  * place of Inception). Small sets bias it upwards (arXiv 1911.07023): compare equal counts only.
- * @param a  At least two points; more than their dimension for a covariance of full rank.
- * @returns  >= 0 up to rounding.
  * @throws RangeError  When a set has fewer than two points, or the dimensions differ.
  */
 export function computeFrechetDistance(a: Points, b: Points): number {

@@ -63,10 +63,7 @@ export function computeDensityCoverage(real: Points, samples: Points, k: number)
   return { density: inside / (k * samples.count), coverage: covered / real.count };
 }
 
-/**
- * Computes the squared distance of each point to its k-th nearest other point of the set.
- * @throws RangeError  When there are too few points.
- */
+/** Computes the squared distance of each point to its k-th nearest other point of the set. */
 export function computeSquaredRadii(points: Points, k: number): Float64Array {
   if (k < 1 || k >= points.count) {
     throw new RangeError(`${points.count} points have no ${k}-th nearest neighbours`);

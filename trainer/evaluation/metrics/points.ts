@@ -48,10 +48,7 @@ export function scalePoints({ values, dimension }: Points, factor: number): Poin
   return createPoints(scaled, dimension);
 }
 
-/**
- * Visits the matrix of dot products row by row, on the current backend of TensorFlow.js.
- * @throws RangeError  When the dimensions differ.
- */
+/** Visits the matrix of dot products by rows. @throws RangeError  When the dimensions differ. */
 export function visitProducts(a: Points, b: Points, visit: RowVisitor): void {
   if (a.dimension !== b.dimension) {
     throw new RangeError(`points of ${a.dimension} and of ${b.dimension} numbers have no products`);

@@ -163,10 +163,8 @@ function renderEnvironment({ options, sessions }: RunRecord): string {
   const { dataset, backend } = options;
   const rows: [string, string][] = [];
   if (dataset !== undefined) {
-    rows.push(
-      ['data set', `${dataset.name}, ${formatStep(dataset.images)} images`],
-      ['data set’s SHA-256', dataset.sha256],
-    );
+    const content = `${dataset.name}, ${formatStep(dataset.images)} images`;
+    rows.push(['data set', content], ['data set’s SHA-256', dataset.sha256]);
   }
   if (backend !== undefined && sessions.length === 0) {
     const threads = backend.threads === null ? '' : `, ${backend.threads} threads`;
@@ -199,7 +197,7 @@ function renderConfig(config: Partial<TrainingConfig>): string {
   return renderSection('config', 'Configuration', renderRows(rows));
 }
 
-/** Flattens settings to rows. A list of plain values takes one row, a list of objects a row each. */
+/** Flattens settings. A list of plain values takes one row, a list of objects a row each. */
 function flatten(value: object, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, string][] => {
     const name = `${prefix}${key}`;
