@@ -18,7 +18,6 @@ import { parseSeed, parseWhole } from './arguments.ts';
 
 type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true };
 
-/** Builds the command. */
 export function buildEvaluateCommand(): Command {
   return new Command('evaluate')
     .description('Measures how good models are, side by side and beside what real digits get.')

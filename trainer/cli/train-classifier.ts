@@ -23,7 +23,6 @@ const TRAINING = { batchSize: 128, learningRate: 2e-3, emaDecay: 0.998, augment:
 /** Another number of threads adds in another order, and gives other weights. */
 const THREADS = 2;
 
-/** Builds the command. */
 export function buildTrainClassifierCommand(): Command {
   return new Command('train-classifier')
     .description(

@@ -29,7 +29,6 @@ export interface SamplesRequest {
   readonly quick?: boolean;
 }
 
-/** The name of a column of the report. */
 export interface ColumnName {
   /** One line, unlike every other column's. */
   readonly label: string;

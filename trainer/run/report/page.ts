@@ -28,7 +28,6 @@ const [STYLE, SCRIPT] = ['page.css', 'page.js'].map((name) =>
   readFileSync(new URL(name, import.meta.url), 'utf8'),
 );
 
-/** Builds the page. */
 export async function buildReport(record: RunRecord): Promise<string> {
   const { name, metrics, options } = record;
   const sections = [
