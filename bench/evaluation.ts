@@ -6,8 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadClassifier } from '../trainer/evaluation/classifier/classifier-file.ts';
-import { CLASSIFIER_CONFIG } from '../trainer/evaluation/classifier/network.ts';
-import { scoreImages } from '../trainer/evaluation/classifier/scoring.ts';
+import { CLASSIFIER_CONFIG, scoreImages } from '../trainer/evaluation/classifier/network.ts';
 import { loadTestDigits } from '../trainer/evaluation/digits.ts';
 import { computeDensityCoverage } from '../trainer/evaluation/metrics/neighbours.ts';
 import { computeFrechetDistance } from '../trainer/evaluation/metrics/distances.ts';
@@ -19,7 +18,7 @@ import {
   type Points,
 } from '../trainer/evaluation/metrics/points.ts';
 import { computePrecisionRecall } from '../trainer/evaluation/metrics/neighbours.ts';
-import { drawSamples, readModel } from '../trainer/evaluation/samples/samples.ts';
+import { drawSamples, readModel } from '../trainer/evaluation/samples.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { runCommand } from '../trainer/tensorflow/setup/command.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';

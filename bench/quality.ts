@@ -12,7 +12,7 @@ import { encodeManifest, MANIFEST_FILE } from '../shared/model/artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../test/support/hosts/workerd.ts';
 import { WEIGHT_BYTES } from '../shared/model/weight-encoding.ts';
 import { parseSeed, parseWhole } from '../trainer/cli/arguments.ts';
-import { nameColumns } from '../trainer/evaluation/samples/samples.ts';
+import { nameColumns } from '../trainer/evaluation/samples.ts';
 import { evaluate } from '../trainer/evaluation/evaluation.ts';
 import { SAMPLES_LIMITS, SPLITS, type Split } from '../trainer/evaluation/protocol.ts';
 import { ExpectedError } from '../shared/expected-error.ts';

@@ -25,9 +25,12 @@ import { buildFixture, type Fixture } from '../test/support/models/fixture-artif
 import { putArtifact, startWorker } from '../test/support/hosts/workerd.ts';
 import { instantiateKernels } from '../trainer/node-kernels.ts';
 import { joinArrays } from '../trainer/gan/network-state.ts';
-import { computePixelDifference } from '../trainer/export/pixel-difference.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
-import { encodeWeights, type EncodedWeights } from '../trainer/export/weight-encoder.ts';
+import {
+  computePixelDifference,
+  encodeWeights,
+  type EncodedWeights,
+} from '../trainer/export/weight-encoder.ts';
 
 const SAMPLES = 10_000;
 const LOADS = 15;

@@ -1,6 +1,4 @@
-/**
- * The WebAssembly kernels on Node, read from their files.
- */
+/** The WebAssembly kernels on Node, read from their files. */
 import { readFileSync } from 'node:fs';
 import type { Kernels } from '../shared/model/engine/engine.ts';
 import { createPngEncoder, type PngKernels } from '../shared/picture/png.ts';

@@ -6,11 +6,11 @@ import type { TopLevelSpec } from 'vega-lite';
 import {
   createLinearScale,
   createLogScale,
+  formatNumber,
   pickLogTicks,
   renderChartFile,
   spreadLabels,
 } from '../../trainer/charts/chart.ts';
-import { formatNumber } from '../../trainer/charts/html.ts';
 import type { QualityFigures } from './figures.ts';
 import { getPlottedMs, PLOTTED_COUNT, type QualityPoint, type QualityReport } from './points.ts';
 

@@ -4,20 +4,16 @@
  */
 import { parse, scale as getScaleType, View } from 'vega';
 import { compile, type Config, type TopLevelSpec } from 'vega-lite';
-import { escapeHtml } from './html.ts';
 
 /**
- * CSS variables of {@link THEME}. Text has a contrast of 4.5 to 1; series differ for the
- * colour-blind.
+ * CSS variables of {@link THEME}, in light and dark. Text has a contrast of 4.5 to 1; series differ
+ * for the colour-blind.
  */
-export const CHART_COLOURS = {
-  light:
-    '--paper:#fff;--ink:#1c1d1f;--soft:#5d6167;--rule:#e3e3df;--red:#c02626;' +
-    '--blue:#1f5fbf;--orange:#b8470b;--green:#0b7353;--pink:#a8437c;--gold:#8a6400;--violet:#4b4f9c',
-  dark:
-    '--paper:#1d1f22;--ink:#eceae6;--soft:#a5a8ad;--rule:#303338;--red:#ff8078;' +
-    '--blue:#79aefc;--orange:#ff9a5c;--green:#4cc9a0;--pink:#e79fc9;--gold:#e5c558;--violet:#aeb2ff',
-} as const;
+export const CHART_STYLE =
+  ':root{--paper:#fff;--ink:#1c1d1f;--soft:#5d6167;--rule:#e3e3df;--red:#c02626;' +
+  '--blue:#1f5fbf;--orange:#b8470b;--green:#0b7353;--pink:#a8437c;--gold:#8a6400;--violet:#4b4f9c}' +
+  '@media(prefers-color-scheme:dark){:root{--paper:#1d1f22;--ink:#eceae6;--soft:#a5a8ad;--rule:#303338;--red:#ff8078;' +
+  '--blue:#79aefc;--orange:#ff9a5c;--green:#4cc9a0;--pink:#e79fc9;--gold:#e5c558;--violet:#aeb2ff}}';
 
 const THEME: Config = {
   aria: false, // One description of the whole picture says more than one of each mark.
@@ -43,14 +39,13 @@ const THEME: Config = {
 };
 
 /** What a chart tells readers who do not see it. */
-export interface ChartText {
+interface ChartText {
   readonly title: string;
   readonly description: string;
 }
 
 /**
  * Draws a chart that takes its colours from the page around it.
- *
  * @param spec  Without a theme. The `description` of a mark becomes its tooltip.
  * @param id    Prefix of the ids inside, unique on the page.
  */
@@ -70,11 +65,8 @@ export async function renderChart(
 /** Draws a chart as a file of its own, in light and dark. */
 export async function renderChartFile(spec: TopLevelSpec, text: ChartText): Promise<string> {
   const svg = await renderChart(spec, text, 'chart');
-  const style =
-    `<style>:root{${CHART_COLOURS.light}}` +
-    `@media(prefers-color-scheme:dark){:root{${CHART_COLOURS.dark}}}</style>` +
-    '<rect width="100%" height="100%" fill="var(--paper)"/>';
-  return `${svg.replace('</desc>', `</desc>${style}`)}\n`;
+  const paper = '<rect width="100%" height="100%" fill="var(--paper)"/>';
+  return `${svg.replace('</desc>', `</desc><style>${CHART_STYLE}</style>${paper}`)}\n`;
 }
 
 /**
@@ -101,7 +93,7 @@ export interface Scale {
   ticks(count?: number): number[];
 }
 
-/** Makes a linear scale whose domain ends at round numbers. */
+/** Makes a scale whose domain ends at round numbers. */
 export function createLinearScale(domain: [number, number], range: [number, number]): Scale {
   return getScaleType('linear')().domain(domain).range(range).nice(5) as Scale;
 }
@@ -137,10 +129,7 @@ export function pickLogTicks(scale: Scale, most: number): number[] {
 
 /**
  * Moves labels apart where they would touch, and keeps them between `top` and `bottom`.
- *
- * @param places  Where each label would stand best, in pixels.
- * @param height  What one label takes.
- * @returns       Where each stands, in the order of `places`.
+ * @param places  Where each label would stand best, in pixels. The result has the same order.
  */
 export function spreadLabels(
   places: readonly number[],
@@ -158,4 +147,34 @@ export function spreadLabels(
     next = (spread[i] as number) + height;
   }
   return spread;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Escapes text for use as content and inside a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
+}
+
+/** Formats a number: four significant digits, thousands grouped, an exponent for extreme sizes. */
+export function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) {
+    return 'not finite';
+  }
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e9)) {
+    return value.toExponential(2).replace('e-', 'e−').replace('e+', 'e').replace(/^-/, '−');
+  }
+  const digits = size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 };
+  return value.toLocaleString('en', digits);
+}
+
+export function formatStep(step: number): string {
+  return step.toLocaleString('en');
 }

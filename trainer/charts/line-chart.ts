@@ -25,15 +25,9 @@ export interface Line {
   readonly pale: readonly (readonly Point[])[];
 }
 
-/** A chart of lines. */
 export interface LineChart {
   readonly size: { readonly width: number; readonly height: number };
-  readonly margin: {
-    readonly top: number;
-    readonly right: number;
-    readonly bottom: number;
-    readonly left: number;
-  };
+  readonly margin: Readonly<Record<'top' | 'right' | 'bottom' | 'left', number>>;
   readonly title?: string;
   readonly xLabel?: string;
   readonly yLabel?: string;
@@ -99,12 +93,7 @@ export function planLineChart(chart: LineChart): TopLevelSpec | null {
     name,
     data: {
       values: curves.flatMap(({ colour, points: own }, curve) =>
-        own.map(([at, value]) => ({
-          x: at,
-          y: isDrawn(value, scale) ? value : null,
-          curve,
-          colour,
-        })),
+        own.map(([x, value]) => ({ x, y: isDrawn(value, scale) ? value : null, curve, colour })),
       ),
     },
     mark: { type: 'line', ...mark },

@@ -11,24 +11,20 @@ import {
 } from '../evaluation/evaluation.ts';
 import { formatTable } from '../evaluation/figure-table.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
-import { PIXEL_RANGES, SampleSetError } from '../evaluation/samples/sample-set.ts';
+import { PIXEL_RANGES } from '../evaluation/sample-file.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { parseSeed, parseWhole } from './arguments.ts';
 
-interface EvaluateFlags extends Omit<EvaluationRequest, 'models'> {
-  readonly model?: readonly string[];
-  readonly json?: true;
-}
+type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true };
 
-/** Builds the command. */
 export function buildEvaluateCommand(): Command {
   return new Command('evaluate')
     .description('Measures how good models are, side by side and beside what real digits get.')
     .option(
       '--model <folder>',
       'a model: the folder with its manifest.json; more than once for a column each (seeds, sizes, forms of the weights)',
-      collectFolders,
+      (folder: string, earlier?: readonly string[]) => [...(earlier ?? []), folder],
     )
     .option(
       '--samples <file>',
@@ -76,24 +72,7 @@ export function buildEvaluateCommand(): Command {
     .action(run);
 }
 
-/** Collects each `--model`. */
-function collectFolders(folder: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, folder];
-}
-
 async function run({ json, model: models, ...flags }: EvaluateFlags): Promise<void> {
-  const { samples, labels, range } = flags;
-  if ((models === undefined) === (samples === undefined)) {
-    throw new SampleSetError('expected either --model <folder>, once or more, or --samples <file>');
-  }
-  const given = Object.entries({ '--labels': labels, '--range': range }).flatMap(([flag, value]) =>
-    value === undefined ? [] : flag,
-  );
-  if (models !== undefined && given.length > 0) {
-    throw new SampleSetError(
-      `${given.join(' and ')}: only for --samples; a model's labels come from its seed`,
-    );
-  }
   const { isTTY } = process.stderr;
   // Stages overwrite each other on a terminal and get a line each elsewhere.
   const showStage = (stage: string): void =>
@@ -111,18 +90,8 @@ async function run({ json, model: models, ...flags }: EvaluateFlags): Promise<vo
 }
 
 /** Formats a report as text: what was measured, the table, notes. */
-export function describeReport({
-  columns,
-  n,
-  seed,
-  reference,
-  floor,
-  classifier,
-  rows,
-  notes,
-  environment,
-  timings,
-}: EvaluationReport): string {
+export function describeReport(report: EvaluationReport): string {
+  const { columns, n, seed, reference, floor, classifier, rows, notes, environment } = report;
   const facts: [string, string][] = [
     ...describeSamples(n, columns),
     ['against', reference.source],
@@ -136,17 +105,15 @@ export function describeReport({
     ],
     [
       'backend',
-      `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(timings['total'] ?? 0)}`,
+      `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(report.timings['total'] ?? 0)}`,
     ],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
+  const headings = columns.map(({ heading }) => heading);
   return [
     ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
     '',
-    formatTable(
-      rows,
-      columns.map(({ heading }) => heading),
-    ),
+    formatTable(rows, headings),
     ...(notes.length > 0 ? ['', ...notes] : []),
   ].join('\n');
 }

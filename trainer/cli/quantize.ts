@@ -22,9 +22,12 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { joinArrays } from '../gan/network-state.ts';
-import { computePixelDifference } from '../export/pixel-difference.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';
-import { DEFAULT_WEIGHT_DTYPE, encodeWeights } from '../export/weight-encoder.ts';
+import {
+  computePixelDifference,
+  DEFAULT_WEIGHT_DTYPE,
+  encodeWeights,
+} from '../export/weight-encoder.ts';
 
 interface QuantizeFlags {
   readonly model: string;

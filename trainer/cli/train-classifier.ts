@@ -1,7 +1,6 @@
 /**
- * `npm run train:classifier`: trains the classifier that `npm run evaluate` scores with. Evaluation
- * does not need it: the repository has a trained one. It learns from MNIST's training digits alone;
- * the last 5,000 of them choose the epoch.
+ * `npm run train:classifier`: trains the classifier that `npm run evaluate` scores with, which the
+ * repository has. It learns from MNIST's training digits; the last 5,000 choose the epoch.
  */
 import { version_core } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -9,21 +8,12 @@ import { deriveKey } from '../../shared/model/random.ts';
 import { DatasetError, hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadIdxFolder } from '../data/idx.ts';
 import { CLASSIFIER_SHA256, saveClassifier } from '../evaluation/classifier/classifier-file.ts';
-import { CLASSIFIER_CONFIG } from '../evaluation/classifier/network.ts';
-import { countRight } from '../evaluation/classifier/scoring.ts';
+import { CLASSIFIER_CONFIG, countRight } from '../evaluation/classifier/network.ts';
 import { trainClassifier } from '../evaluation/classifier/training.ts';
 import { checkDigits, loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { parseWhole } from './arguments.ts';
-
-interface TrainClassifierFlags {
-  readonly data: string;
-  readonly out: string;
-  readonly seed: string;
-  readonly epochs: number;
-  readonly backend: 'auto' | BackendName;
-}
 
 /** The last training digits, which choose the epoch. */
 const VALIDATION_IMAGES = 5000;
@@ -33,7 +23,6 @@ const TRAINING = { batchSize: 128, learningRate: 2e-3, emaDecay: 0.998, augment:
 /** Another number of threads adds in another order, and gives other weights. */
 const THREADS = 2;
 
-/** Builds the command. */
 export function buildTrainClassifierCommand(): Command {
   return new Command('train-classifier')
     .description(
@@ -56,7 +45,14 @@ export function buildTrainClassifierCommand(): Command {
     .action(train);
 }
 
-async function train({ data, out, seed, epochs, backend: name }: TrainClassifierFlags) {
+async function train(flags: {
+  readonly data: string;
+  readonly out: string;
+  readonly seed: string;
+  readonly epochs: number;
+  readonly backend: 'auto' | BackendName;
+}) {
+  const { data, out, seed, epochs } = flags;
   const all = await loadIdxFolder(data, 'train');
   checkDigits(data, all);
   if (all.count <= 2 * VALIDATION_IMAGES) {
@@ -64,9 +60,10 @@ async function train({ data, out, seed, epochs, backend: name }: TrainClassifier
       `--data ${data}: holds ${all.count} images, expected more than ${2 * VALIDATION_IMAGES}`,
     );
   }
-  const [learned, validation] = splitDigits(all);
+  const split = all.count - VALIDATION_IMAGES;
+  const [learned, validation] = [takeDigits(all, 0, split), takeDigits(all, split, all.count)];
   const { dataset: test } = await loadTestDigits();
-  const backend = await selectBackend(name, { threads: THREADS, convolutions: true });
+  const backend = await selectBackend(flags.backend, { threads: THREADS, convolutions: true });
   try {
     console.log(
       `${learned.count.toLocaleString('en')} digits to learn from, ${validation.count.toLocaleString('en')} to choose by; ${backend.description}`,
@@ -118,15 +115,9 @@ async function train({ data, out, seed, epochs, backend: name }: TrainClassifier
   }
 }
 
-function splitDigits(all: Dataset): [learned: Dataset, validation: Dataset] {
-  const take = (from: number, to: number): Dataset => ({
-    ...all,
-    count: to - from,
-    images: all.images.subarray(from * SIDE * SIDE, to * SIDE * SIDE),
-    labels: all.labels.subarray(from, to),
-  });
-  const split = all.count - VALIDATION_IMAGES;
-  return [take(0, split), take(split, all.count)];
+function takeDigits(all: Dataset, from: number, to: number): Dataset {
+  const images = all.images.subarray(from * SIDE * SIDE, to * SIDE * SIDE);
+  return { ...all, count: to - from, images, labels: all.labels.subarray(from, to) };
 }
 
 function describeAccuracy(right: number, { count: images }: Dataset) {

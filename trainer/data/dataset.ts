@@ -1,12 +1,9 @@
-/**
- * Labelled images as bytes, and their batches, which a seed and a step determine. Pure.
- */
+/** Labelled images as bytes, and their batches, which a seed and a step determine. Pure. */
 import { createHash } from 'node:crypto';
 import { CLASS_LIMITS, isPrintable } from '../../shared/model/classes.ts';
 import { drawWords, type RandomKey } from '../../shared/model/random.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 
-/** Images of one size with one label each. */
 export interface Dataset {
   /** Its source in words, for the manifest. */
   readonly name: string;
@@ -23,9 +20,7 @@ export interface Dataset {
   readonly classes: readonly string[];
 }
 
-/**
- * A data set that cannot be used. The message names the file, what it has and what was expected.
- */
+/** The message names the file, what it has and what was expected. */
 export class DatasetError extends ExpectedError {
   override name = 'DatasetError' as const;
 }
@@ -44,12 +39,9 @@ export interface LoadWatcher {
 }
 
 /**
- * Brings class names into the form of a manifest: trimmed, in Unicode's form NFC (some file systems
- * have another).
- *
- * @param source  Names their source in errors.
- * @throws DatasetError  When there are too many, or one is empty, too long, not printable or
- *                       repeated.
+ * Trims class names and brings them into Unicode's form NFC (some file systems have another).
+ * @throws DatasetError  When there are too many, or one is too short, too long, not printable or
+ *                       repeated. It names their `source`.
  */
 export function checkClassNames(names: readonly string[], source: string): string[] {
   const { classes, nameLength } = CLASS_LIMITS;
@@ -76,9 +68,7 @@ export function checkClassNames(names: readonly string[], source: string): strin
   return checked;
 }
 
-/**
- * Hashes images, then labels, by SHA-256: 64 hex digits, the same for the same data of any source.
- */
+/** SHA-256 of images, then labels: the same for the same data of any source. */
 export function hashDataset({ images, labels }: Dataset): string {
   return createHash('sha256').update(images).update(labels).digest('hex');
 }
@@ -91,15 +81,7 @@ export interface Batcher {
   drawIndices(step: number): Uint32Array;
 }
 
-/**
- * Makes a batcher.
- *
- * @param count      Images in the data set.
- * @param batchSize  Images a batch, 1..count.
- * @param key        Key of the training seed.
- * @param purpose    The key's stream for shuffles.
- * @throws DatasetError  When there are fewer images than a batch takes.
- */
+/** Makes a batcher. @throws DatasetError  When there are fewer images than a batch takes. */
 export function createBatcher(
   count: number,
   batchSize: number,
@@ -131,9 +113,7 @@ function shuffle(count: number, words: Uint32Array): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   for (let last = count - 1; last > 0; last--) {
     const other = Math.floor(((words[last] as number) * (last + 1)) / 2 ** 32);
-    const kept = order[last] as number;
-    order[last] = order[other] as number;
-    order[other] = kept;
+    [order[last], order[other]] = [order[other] as number, order[last] as number];
   }
   return order;
 }
@@ -149,4 +129,25 @@ export function gatherImages(
     gathered.set(images.subarray(index * size, (index + 1) * size), i * size),
   );
   return gathered;
+}
+
+/**
+ * Draws `size` of the places below `count` without replacement, by the first steps of a
+ * Fisher-Yates shuffle: all different, in the order drawn.
+ * @param index  The place in the key's stream `purpose`.
+ */
+export function drawSubset(
+  key: RandomKey,
+  purpose: number,
+  index: number,
+  count: number,
+  size: number,
+): Uint32Array {
+  const words = drawWords(key, purpose, index, size);
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  words.forEach((word, place) => {
+    const other = place + Math.floor((word * (count - place)) / 2 ** 32);
+    [order[place], order[other]] = [order[other] as number, order[place] as number];
+  });
+  return order.slice(0, size);
 }

@@ -1,38 +1,26 @@
-/**
- * The IDX format of MNIST (LeCun, Cortes and Burges). Data sets have unsigned bytes; samples to
- * evaluate may have other types and share {@link splitIdx}.
- */
+/** Data sets in the files of MNIST: IDX of unsigned bytes. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { concatBytes } from '@noble/hashes/utils.js';
 import { encodeIdxHeader, UNSIGNED_BYTE } from '../../shared/array-headers.ts';
-import { readBoundedFile } from './bounded-file.ts';
+import { decodeIdx, readBoundedFile } from './array-file.ts';
 import { checkClassNames, DatasetError, type Dataset } from './dataset.ts';
 
 /** Ten times all of MNIST's training images. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
 
 /** The part of MNIST that a pair of files holds. */
-export type Split = 'train' | 't10k';
+type Split = 'train' | 't10k';
 
 /** Encodes bytes as IDX. @param shape  1 to 255 sizes, whose product is `data.length`. */
 export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Array {
   return concatBytes(encodeIdxHeader(shape), data);
 }
 
-/**
- * Decodes IDX of unsigned bytes.
- *
- * @param what   Names the source in errors.
- * @param ranks  The allowed numbers of dimensions.
- * @throws DatasetError  When the magic number, the dimensions or the length are wrong.
- */
-function decodeIdx(
-  bytes: Uint8Array,
-  what: string,
-  ranks: readonly number[],
-): { shape: number[]; body: Uint8Array } {
+/** Reads a file of unsigned bytes in one of the `ranks`, the allowed numbers of dimensions. */
+async function readIdxFile(path: string, ranks: readonly number[]) {
+  const bytes = await readBoundedFile(path, path, MAX_FILE_BYTES, path.endsWith('.gz'));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = bytes.length >= 4 ? view.getUint32(0) : undefined;
   const allowed = ranks.map((rank) => (UNSIGNED_BYTE << 8) | rank);
@@ -40,85 +28,25 @@ function decodeIdx(
     const format = (number: number): string => `0x${number.toString(16).padStart(8, '0')}`;
     const got = magic === undefined ? `${bytes.length} bytes` : format(magic);
     throw new DatasetError(
-      `${what} starts with ${got}, expected the magic number ${allowed.map(format).join(' or ')}`,
+      `${path} starts with ${got}, expected the magic number ${allowed.map(format).join(' or ')}`,
     );
   }
-  return splitIdx(bytes, 1, what, (message) => new DatasetError(message));
+  const { shape, values } = decodeIdx(bytes, path);
+  return { shape, values: values as Uint8Array };
 }
 
 /**
- * Splits IDX bytes with a checked magic number into shape and numbers.
- *
- * @param bytes      The 4 of the magic number or more.
- * @param itemBytes  Bytes of one number.
- * @param what       Names the source in errors.
- * @param fail       Makes the caller's error.
- * @returns          `body` shares the memory of `bytes`. It has as many big-endian numbers as the
- *                   shape says.
- * @throws What `fail` makes, when the length is not what the header says.
+ * The name of a file of MNIST, or of a data set like it. Many copies have a dot before "idx", as
+ * the original site's archives had.
  */
-export function splitIdx(
-  bytes: Uint8Array,
-  itemBytes: number,
-  what: string,
-  fail: (message: string) => Error,
-): { shape: number[]; body: Uint8Array } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const rank = view.getUint8(3);
-  const header = 4 + rank * 4;
-  if (bytes.length < header) {
-    throw fail(`${what} ends within its header of ${header} bytes: it is truncated`);
-  }
-  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
-  const body = bytes.subarray(header);
-  checkLength(shape, itemBytes, body.length, what, fail);
-  return { shape, body };
-}
-
-/**
- * Checks that an array has as many bytes as its shape says.
- *
- * @returns  How many numbers that is.
- * @throws What `fail` makes, when there are fewer or more.
- */
-export function checkLength(
-  shape: readonly number[],
-  itemBytes: number,
-  bytes: number,
-  what: string,
-  fail: (message: string) => Error,
-): number {
-  const count = shape.reduce((product, size) => product * size, 1);
-  if (count * itemBytes !== bytes) {
-    const why = bytes < count * itemBytes ? 'it is truncated' : 'something follows its end';
-    throw fail(
-      `${what} says ${shape.join(' x ')}, so ${count * itemBytes} bytes after its header; it has ${bytes}: ${why}`,
-    );
-  }
-  return count;
-}
-
-/**
- * File names of MNIST. Many copies have a dot before "idx", as the original site's archives had.
- */
-const FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx1)-ubyte(?:\.gz)?$/;
-
-/** A name for each label, one a line. */
-const CLASS_NAMES_FILE = 'classes.txt';
-
-/** Tells whether a file of MNIST, or of a data set like it, has this name. */
-export function isIdxFileName(name: string): boolean {
-  return FILE_NAME.test(name);
-}
+export const IDX_FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx1)-ubyte(?:\.gz)?$/;
 
 /**
  * Reads one part of a folder like MNIST's: `<split>-images-idx3-ubyte` (grey, [count, height,
  * width]) or `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]), and
  * `<split>-labels-idx1-ubyte`, each plain or `.gz`. The labels that occur become the classes. The
  * lines of `classes.txt` name them, or else their numbers in the file.
- *
- * @throws DatasetError  When a file is missing, unreadable or malformed, the counts differ, or a
- *                       label has no line in `classes.txt`.
+ * @throws DatasetError  When files are missing or malformed, or a label has no name.
  */
 export async function loadIdxFolder(folder: string, split: Split): Promise<Dataset> {
   const imagesPath = await findIdxFile(folder, split, [
@@ -126,8 +54,8 @@ export async function loadIdxFolder(folder: string, split: Split): Promise<Datas
     `${split}-images-idx4-ubyte`,
   ]);
   const labelsPath = await findIdxFile(folder, split, [`${split}-labels-idx1-ubyte`]);
-  const { shape, body: images } = decodeIdx(await readIdxFile(imagesPath), imagesPath, [3, 4]);
-  const labels = decodeIdx(await readIdxFile(labelsPath), labelsPath, [1]).body;
+  const { shape, values: images } = await readIdxFile(imagesPath, [3, 4]);
+  const { values: labels } = await readIdxFile(labelsPath, [1]);
   const [count = 0, height = 0, width = 0, channels = 1] = shape;
   if (labels.length !== count) {
     throw new DatasetError(
@@ -155,7 +83,7 @@ export async function loadIdxFolder(folder: string, split: Split): Promise<Datas
     channels,
     images,
     labels: labels.map((label) => places.get(label) as number),
-    classes: await nameLabels(join(folder, CLASS_NAMES_FILE), kept, labelsPath),
+    classes: await nameLabels(join(folder, 'classes.txt'), kept, labelsPath),
   };
 }
 
@@ -200,12 +128,4 @@ async function findIdxFile(
   throw new DatasetError(
     `--data ${folder}: expected ${names.map((name) => `${name} or ${name}.gz`).join(' or ')}, the folder holds ${present}${hint}`,
   );
-}
-
-function readIdxFile(path: string): Promise<Uint8Array> {
-  return readBoundedFile(path, {
-    maxBytes: MAX_FILE_BYTES,
-    isGzipped: path.endsWith('.gz'),
-    fail: (message, options) => new DatasetError(message, options),
-  });
 }

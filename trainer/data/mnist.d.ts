@@ -1,11 +1,5 @@
 declare module 'mnist' {
-  interface Digit {
-    /** The pixels of all images of the digit, 0..1. */
-    readonly raw: readonly number[];
-    /** The number of images. */
-    readonly length: number;
-  }
-  /** By digit, 0 to 9. */
-  const digits: Readonly<Record<number, Digit>>;
+  /** By digit, 0 to 9: the pixels of all its images, 0..1, and the number of images. */
+  const digits: Readonly<Record<number, { raw: readonly number[]; length: number }>>;
   export default digits;
 }

@@ -2,8 +2,10 @@
  * A folder of PNG pictures as a data set: a class for each subfolder, or a flat folder without
  * classes. A message names the pictures that do not fit before anything is trained.
  */
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { checkClassNames, DatasetError, type LoadedDataset, type LoadWatcher } from './dataset.ts';
 import { decodePngPicture, parsePngHeader, PNG_HEADER_BYTES } from './png-picture.ts';
 
@@ -16,17 +18,10 @@ const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
 const MAX_FILE_BYTES = 1024 * 1024;
 /** Files that a message names. */
 const MAX_NAMED = 5;
-const REPAIR = 'Repair them or take them out.';
 
 interface Picture {
   readonly path: string;
   readonly label: number;
-}
-
-interface Listing {
-  readonly pictures: readonly Picture[];
-  readonly classes: readonly string[];
-  readonly notes: readonly string[];
 }
 
 /**
@@ -34,10 +29,7 @@ interface Listing {
  * order of the names: numerical when all are numbers, else by character codes. Hidden files are
  * ignored; other files, and folders further down, are passed over with a note. The set is grey when
  * no picture has a coloured pixel, else RGB.
- *
- * @param folder  Exists.
- * @throws DatasetError  When there are no pictures, or some are unreadable, of another size, or too
- *                       many for memory.
+ * @throws DatasetError  When pictures are missing, unreadable, of several sizes, or too many.
  */
 export async function loadPngFolder(folder: string, watcher: LoadWatcher): Promise<LoadedDataset> {
   const { pictures, classes, notes } = await listPictures(folder);
@@ -71,7 +63,7 @@ export async function loadPngFolder(folder: string, watcher: LoadWatcher): Promi
   };
 }
 
-/** Takes one number a pixel. @returns  Null when a pixel is coloured. */
+/** Takes one number a pixel. Null when a pixel is coloured. */
 function takeGrey(rgb: Uint8Array): Uint8Array | null {
   const grey = new Uint8Array(rgb.length / 3);
   for (let i = 0; i < grey.length; i++) {
@@ -84,7 +76,7 @@ function takeGrey(rgb: Uint8Array): Uint8Array | null {
   return grey;
 }
 
-async function listPictures(folder: string): Promise<Listing> {
+async function listPictures(folder: string) {
   const top = await listFolder(folder);
   const subfolders = await Promise.all(
     top.folders.map(async (name) => ({ name, ...(await listFolder(join(folder, name))) })),
@@ -113,33 +105,23 @@ async function listPictures(folder: string): Promise<Listing> {
   }
   const notes =
     passedOver.length === 0 ? [] : [`Passed over what is no PNG: ${nameSome(passedOver)}`];
+  const listPngs = (pngs: readonly string[], label: number, subfolder = ''): Picture[] =>
+    pngs.map((png) => ({ path: join(folder, subfolder, png), label }));
   if (filled.length === 0) {
-    const pictures = top.pngs.map((name) => ({ path: join(folder, name), label: 0 }));
-    return { pictures, classes: [], notes };
+    return { pictures: listPngs(top.pngs, 0), classes: [], notes };
   }
   const areNumbers = filled.every(({ name }) => /^[0-9]{1,9}$/.test(name));
   filled.sort((a, b) => {
     const difference = areNumbers ? Number(a.name) - Number(b.name) : 0;
     return difference || (a.name < b.name ? -1 : 1);
   });
-  return {
-    pictures: filled.flatMap(({ name, pngs }, label) =>
-      pngs.map((png) => ({ path: join(folder, name, png), label })),
-    ),
-    classes: checkClassNames(
-      filled.map(({ name }) => name),
-      `--data ${folder}`,
-    ),
-    notes,
-  };
+  const pictures = filled.flatMap(({ name, pngs }, label) => listPngs(pngs, label, name));
+  const names = filled.map(({ name }) => name);
+  return { pictures, classes: checkClassNames(names, `--data ${folder}`), notes };
 }
 
-/**
- * Lists a folder's visible content by kind, in the order of character codes: the same everywhere.
- */
-async function listFolder(
-  folder: string,
-): Promise<{ pngs: string[]; folders: string[]; others: string[] }> {
+/** Lists visible content by kind, in the order of character codes: the same everywhere. */
+async function listFolder(folder: string) {
   const listed = { pngs: [] as string[], folders: [] as string[], others: [] as string[] };
   const entries = await readdir(folder, { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -160,30 +142,23 @@ async function listFolder(
 }
 
 /** Reads every picture's header. The most frequent size is the set's. */
-async function measurePictures(
-  folder: string,
-  pictures: readonly Picture[],
-): Promise<{ width: number; height: number }> {
-  const sizes = await readAll(folder, pictures, async (path) => ({
-    path,
-    ...parsePngHeader(await readStart(path)),
-  }));
-  const bySize = Object.entries(
-    Object.groupBy(sizes, ({ width, height }) => `${width} x ${height}`),
-  ).sort(([, a = []], [, b = []]) => b.length - a.length);
-  const [most = ''] = bySize[0] ?? [];
-  const different = sizes
-    .map(({ path, width, height }) => ({ path, size: `${width} x ${height}` }))
+async function measurePictures(folder: string, pictures: readonly Picture[]) {
+  const headers = await readAll(folder, pictures, async (path) => {
+    const start = await buffer(createReadStream(path, { end: PNG_HEADER_BYTES - 1 }));
+    const { width, height } = parsePngHeader(start);
+    return { path, width, height, size: `${width} x ${height}` };
+  });
+  const bySize = [...Map.groupBy(headers, ({ size }) => size).values()].sort(
+    (a, b) => b.length - a.length,
+  );
+  const most = bySize[0]?.[0]?.size;
+  const different = headers
     .filter(({ size }) => size !== most)
     .map(({ path, size }) => `${relative(folder, path)} has ${size} pixels`);
-  const problem = bySize.length === sizes.length ? 'No two' : `Most have ${most}; not all`;
-  refuseProblems(
-    folder,
-    pictures.length,
-    different,
-    `${problem} are of one size. Scale them to one, or take these out.`,
-  );
-  return sizes[0] as { width: number; height: number };
+  const problem = bySize.length === headers.length ? 'No two' : `Most have ${most}; not all`;
+  const advice = `${problem} are of one size. Scale them to one, or take these out.`;
+  refuseProblems(folder, pictures.length, different, advice);
+  return headers[0] as { width: number; height: number };
 }
 
 /** Reads all pictures one by one. @throws DatasetError  Names those that cannot be read. */
@@ -203,19 +178,8 @@ async function readAll<T>(
       problems.push(`${relative(folder, path)} ${why}`);
     }
   }
-  refuseProblems(folder, pictures.length, problems, REPAIR);
+  refuseProblems(folder, pictures.length, problems, 'Repair them or take them out.');
   return results;
-}
-
-async function readStart(path: string): Promise<Uint8Array> {
-  const file = await open(path);
-  try {
-    const start = new Uint8Array(PNG_HEADER_BYTES);
-    const { bytesRead } = await file.read(start, 0, PNG_HEADER_BYTES, 0);
-    return start.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }
 
 async function readPicture(path: string): Promise<Uint8Array> {

@@ -1,10 +1,7 @@
-/**
- * Decodes PNG files of every kind to 8-bit RGB: grey, RGB or palette, with or without alpha, 1 to
- * 16 bits. Pure.
- */
+/** Decodes PNG files of every kind to 8-bit RGB. Pure. */
 import { decode, type DecodedPng } from 'fast-png';
 
-/** Bytes that {@link parsePngHeader} needs: signature and IHDR chunk. */
+/** Signature and IHDR chunk. */
 export const PNG_HEADER_BYTES = 33;
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -12,12 +9,7 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const RGB = 2;
 const INDEXED = 3;
 
-/**
- * Reads a PNG's first chunk.
- *
- * @param bytes  The file's first PNG_HEADER_BYTES or more.
- * @throws Error  When it is no PNG; the message says why in a few words.
- */
+/** Reads the first PNG_HEADER_BYTES. @throws Error  Says in a few words why it is no PNG. */
 export function parsePngHeader(bytes: Uint8Array) {
   if (bytes.length === 0) {
     throw new Error('is empty');
@@ -39,11 +31,8 @@ export function parsePngHeader(bytes: Uint8Array) {
 }
 
 /**
- * Decodes a PNG. Transparency shows white, as on a page. 16 bits are rounded to 8. Gamma and colour
- * profiles are ignored, as in most tools for machine learning.
- *
- * @param bytes  A whole file. Check its size before: see {@link parsePngHeader}.
- * @returns      Row-major [height, width, 3].
+ * Decodes a whole PNG file to [height, width, 3]. Transparency shows white, as on a page. 16 bits
+ * are rounded to 8. Gamma and colour profiles are ignored, as in most tools for machine learning.
  * @throws Error  When it cannot be decoded; the message says why.
  */
 export function decodePngPicture(bytes: Uint8Array): Uint8Array {
@@ -52,7 +41,13 @@ export function decodePngPicture(bytes: Uint8Array): Uint8Array {
     // fast-png takes each pixel of an interlaced pass for a byte.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
   }
-  const { width, height, channels, data, palette, transparency } = decodeFile(bytes);
+  let png: DecodedPng;
+  try {
+    png = decode(bytes, { checkCrc: true });
+  } catch (cause) {
+    throw new Error(`cannot be decoded (${(cause as Error).message})`, { cause });
+  }
+  const { width, height, channels, data, palette, transparency } = png;
   if (depth === 8 && colourType === RGB && transparency === undefined) {
     return new Uint8Array(data);
   }
@@ -96,12 +91,4 @@ export function decodePngPicture(bytes: Uint8Array): Uint8Array {
     }
   }
   return rgb;
-}
-
-function decodeFile(bytes: Uint8Array): DecodedPng {
-  try {
-    return decode(bytes, { checkCrc: true });
-  } catch (cause) {
-    throw new Error(`cannot be decoded (${(cause as Error).message})`, { cause });
-  }
 }

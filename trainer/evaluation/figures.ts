@@ -1,58 +1,21 @@
-/**
- * Computes all figures of a set of samples against real digits. The floor passes real digits
- * through the same computation.
- */
+/** Computes all figures of a set of samples, or of real digits, against real digits. */
 import { decodePixels } from '../../shared/picture/pixels.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import { gatherImages, type Dataset } from '../data/dataset.ts';
-import { CLASSIFIER_CONFIG } from './classifier/network.ts';
-import { scoreImages, type Scores } from './classifier/scoring.ts';
+import { drawSubset, gatherImages, type Dataset } from '../data/dataset.ts';
+import { CLASSIFIER_CONFIG, scoreImages, type Scores } from './classifier/network.ts';
+import { computeClassificationAccuracyScore } from './classifier/training.ts';
 import { CLASSES, SIDE } from './digits.ts';
-import {
-  computeClassAccuracy,
-  computeClassBalance,
-  computeClassSpreads,
-  computeDiversity,
-  type ClassAccuracy,
-} from './metrics/classes.ts';
-import { computeClassificationAccuracyScore } from './metrics/classification-accuracy-score.ts';
-import {
-  computeFrechetDistance,
-  computeKernelDistance,
-  type KernelDistance,
-} from './metrics/distances.ts';
-import {
-  computeDensityCoverage,
-  computePrecisionRecall,
-  type DensityCoverage,
-  type PrecisionRecall,
-} from './metrics/neighbours.ts';
-import {
-  computeMemorisation,
-  computeNearestDistances,
-  computeSharpness,
-} from './metrics/pixels.ts';
+import * as classes from './metrics/classes.ts';
+import { computeFrechetDistance, computeKernelDistance } from './metrics/distances.ts';
+import { computeDensityCoverage, computePrecisionRecall } from './metrics/neighbours.ts';
+import * as pixels from './metrics/pixels.ts';
 import { computeMeanSquare, createPoints, scalePoints, type Points } from './metrics/points.ts';
 import { PURPOSES, type Protocol } from './protocol.ts';
-import type { SampleSet } from './samples/sample-set.ts';
-import { drawSubset } from './subset.ts';
+import type { SampleSet } from './sample-file.ts';
 
-/**
- * The figures of a set; null for one that the set cannot have. Named and printed by
- * figure-table.ts.
- */
-export interface Figures extends PrecisionRecall, DensityCoverage {
-  readonly frechetDistance: number;
-  readonly kernelDistance: KernelDistance;
-  readonly classAccuracy: ClassAccuracy | null;
-  readonly classBalance: number;
-  readonly classificationAccuracyScore: number | null;
-  readonly diversity: number;
-  readonly memorisation: number;
-  readonly sharpness: number;
-}
+/** The figures of a set; null for one that it cannot have. See figure-table.ts. */
+export type Figures = Awaited<ReturnType<typeof computeFigures>>;
 
-/** What all sets of an evaluation are measured with. */
 export interface Measure {
   readonly protocol: Protocol;
   readonly seed: string;
@@ -66,23 +29,14 @@ export interface Measure {
   readonly training: Dataset;
   /** Whether the backend can train the networks of the classification accuracy score. */
   readonly canTrain: boolean;
-  /** Called with what is being done. */
   readonly onStage: (stage: string) => void;
 }
 
 /** Facts about the real digits, computed once for all sets. */
-export interface Reference {
-  readonly scores: Scores;
-  /** Features that are above 0 for some digit; the others carry no information. */
-  readonly activeFeatures: number;
-  /** See `computeClassSpreads`. */
-  readonly spreads: Float64Array;
-  /** From some of the digits to the nearest training digit other than themselves. */
-  readonly nearestDistances: Float64Array;
-}
+export type Reference = ReturnType<typeof buildReference>;
 
 /** Measures the digits that all sets are compared with. */
-export function buildReference(measure: Measure): Reference {
+export function buildReference(measure: Measure) {
   const { weights, against, againstPlaces, onStage } = measure;
   onStage(`features of the ${against.count.toLocaleString('en')} real digits`);
   const scores = scoreImages(CLASSIFIER_CONFIG, weights, against.images);
@@ -91,15 +45,16 @@ export function buildReference(measure: Measure): Reference {
   scores.features.forEach((value, i) => value > 0 && active.add(i % CLASSIFIER_CONFIG.features));
   return {
     scores,
+    /** Features that are above 0 for some digit; the others carry no information. */
     activeFeatures: active.size,
-    spreads: computeClassSpreads(toPoints(scores), scores.predictions, CLASSES),
+    spreads: classes.computeClassSpreads(toPoints(scores), scores.predictions, CLASSES),
+    /** From some of the digits to the nearest training digit other than themselves. */
     nearestDistances: measureNearest(measure, PURPOSES.memorisationUnseen, against, againstPlaces),
   };
 }
 
 /**
  * Computes the figures of a set.
- *
  * @param set  At least 200 samples.
  * @param own  For training digits in the place of samples: their places in `training`.
  */
@@ -108,7 +63,7 @@ export async function computeFigures(
   reference: Reference,
   set: SampleSet,
   own?: Uint32Array,
-): Promise<Figures> {
+) {
   const { protocol, weights, against, onStage, seed } = measure;
   onStage(`features of ${set.count.toLocaleString('en')} digits`);
   const scores = scoreImages(CLASSIFIER_CONFIG, weights, set.images);
@@ -132,20 +87,19 @@ export async function computeFigures(
   const densityCoverage = computeDensityCoverage(real, samples, protocol.densityNeighbours);
   onStage('diversity, sharpness and memorisation');
   // Both sides by the predicted class, so that samples without labels are measured the same way.
-  const spreads = computeClassSpreads(samples, scores.predictions, CLASSES);
+  const spreads = classes.computeClassSpreads(samples, scores.predictions, CLASSES);
+  const { labels, images } = set;
+  const nearest = measureNearest(measure, PURPOSES.memorisationSamples, set, own);
   return {
     frechetDistance,
     kernelDistance,
     ...precisionRecall,
     ...densityCoverage,
-    classAccuracy: set.labels && computeClassAccuracy(set.labels, scores.predictions, CLASSES),
-    classBalance: computeClassBalance(scores.predictions, CLASSES),
-    diversity: computeDiversity(spreads, reference.spreads),
-    sharpness: computeSharpness(set.images, against.images, SIDE),
-    memorisation: computeMemorisation(
-      measureNearest(measure, PURPOSES.memorisationSamples, set, own),
-      reference.nearestDistances,
-    ),
+    classAccuracy: labels && classes.computeClassAccuracy(labels, scores.predictions, CLASSES),
+    classBalance: classes.computeClassBalance(scores.predictions, CLASSES),
+    diversity: classes.computeDiversity(spreads, reference.spreads),
+    sharpness: pixels.computeSharpness(images, against.images, SIDE),
+    memorisation: pixels.computeMemorisation(nearest, reference.nearestDistances),
     classificationAccuracyScore: await averageAccuracyScores(measure, set, scores),
   };
 }
@@ -154,13 +108,7 @@ function toPoints({ features }: Scores): Points {
   return createPoints(features, CLASSIFIER_CONFIG.features);
 }
 
-function toPixelPoints(images: Uint8Array): Points {
-  return createPoints(decodePixels(images, [0, 1]), SIDE * SIDE);
-}
-
-/**
- * Measures how far some images of a set are from the nearest training digit. @param own  See above.
- */
+/** Measures how far some images of a set are from the nearest training digit. */
 function measureNearest(
   { protocol, training, seed }: Measure,
   purpose: number,
@@ -168,17 +116,17 @@ function measureNearest(
   own: Uint32Array | undefined,
 ): Float64Array {
   const queries = Math.min(protocol.memorisationQueries, count);
+  const toPixelPoints = (bytes: Uint8Array): Points =>
+    createPoints(decodePixels(bytes, [0, 1]), SIDE * SIDE);
   const places = drawSubset(deriveKey('evaluation', seed), purpose, 0, count, queries);
-  return computeNearestDistances(
+  return pixels.computeNearestDistances(
     toPixelPoints(gatherImages({ ...training, images }, places)),
     toPixelPoints(training.images),
     own && places.map((place) => own[place] as number),
   );
 }
 
-/**
- * Averages over fresh networks. @returns  Null when there are to be none, or none can be trained.
- */
+/** Averages over fresh networks. Null when there are to be none, or none can be trained. */
 async function averageAccuracyScores(
   { protocol: { freshNetworks }, seed, against, canTrain, onStage }: Measure,
   { count, images, labels }: SampleSet,

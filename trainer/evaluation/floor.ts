@@ -8,40 +8,29 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import { deriveKey } from '../../shared/model/random.ts';
+import { drawSubset } from '../data/dataset.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import { CLASSES, pickDigits } from './digits.ts';
 import { computeFigures, type Figures, type Measure, type Reference } from './figures.ts';
 import { computeClassAccuracy } from './metrics/classes.ts';
 import { PURPOSES } from './protocol.ts';
-import { drawSubset } from './subset.ts';
 
 /** Where floors are kept. It may be deleted at any time. */
-export const FLOOR_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
+const FLOOR_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
 
-/** What a floor depends on, besides the measure's protocol and seed. */
-export interface FloorFacts {
-  readonly count: number;
-  /** Of the digits that samples are compared with. */
-  readonly testSha256: string;
-  readonly trainingSha256: string;
-  readonly classifierSha256: string;
-  readonly backend: string;
-}
-
-/** Hashes everything that a floor depends on: 32 hex digits. */
+/**
+ * Hashes what a floor depends on: 32 hex digits.
+ * @param facts  The number of digits, the hashes of data and classifier, and the backend.
+ */
 export function hashFloor(
   { protocol, seed }: Pick<Measure, 'protocol' | 'seed'>,
-  facts: FloorFacts,
+  facts: Readonly<Record<string, string | number>>,
 ): string {
   const text = canonicalize({ protocol, seed, ...facts }) as string;
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
-/**
- * Computes the floor.
- *
- * @param count  How many training digits the seed draws, at most `countFloorDigits`.
- */
+/** Computes the floor of `count` training digits, which the seed draws. */
 export async function computeFloor(
   measure: Measure,
   reference: Reference,
@@ -57,20 +46,15 @@ export async function computeFloor(
     (index) => places[index] as number,
   );
   const figures = await computeFigures(measure, reference, pickDigits(training, indices), indices);
-  return {
-    ...figures,
-    // The classifier has learned the training digits; samples can only reach its accuracy on unseen
-    // ones. It has learned most validation digits too, which makes this a little too high, and the
-    // report says so.
-    classAccuracy: computeClassAccuracy(against.labels, reference.scores.predictions, CLASSES),
-  };
+  // The classifier has learned the training digits; samples can only reach its accuracy on unseen
+  // ones. It has learned most validation digits too, so theirs is a little too high.
+  const { predictions } = reference.scores;
+  return { ...figures, classAccuracy: computeClassAccuracy(against.labels, predictions, CLASSES) };
 }
 
 /** Counts the training digits that a floor may take: those that samples are not compared with. */
-export function countFloorDigits({
-  training,
-  againstPlaces,
-}: Pick<Measure, 'training' | 'againstPlaces'>): number {
+export function countFloorDigits(digits: Pick<Measure, 'training' | 'againstPlaces'>): number {
+  const { training, againstPlaces } = digits;
   return training.count - (againstPlaces?.length ?? 0);
 }
 

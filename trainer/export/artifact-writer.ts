@@ -27,25 +27,11 @@ import { encodeWeights } from './weight-encoder.ts';
 
 const LIBRARIES = { '@tensorflow/tfjs': version.tfjs, node: process.versions.node };
 
-/** What a manifest says besides the network. */
-export interface ArtifactFacts {
-  readonly name: string;
-  readonly imageRange: readonly [number, number];
-  /** A name for each label; empty without classes. */
-  readonly classes: readonly string[];
-  /** Without `libraries` the manifest names those of this process. */
-  readonly training: Omit<Manifest['training'], 'libraries'> & {
-    readonly libraries?: Readonly<Record<string, string>>;
-  };
-  readonly figures: Readonly<Record<string, number>>;
-}
-
 /**
- * Writes an artifact folder, or replaces it.
- *
+ * Writes an artifact folder, or replaces it. Returns the manifest as written.
  * @param folder   Its parent exists.
  * @param weights  [parameters], in the plan's order.
- * @returns        The manifest as written.
+ * @param facts    By default `libraries` are those of this process.
  * @throws WeightRangeError  When the weights do not fit into `dtype`.
  * @throws WriteError        When a file cannot be written. The old folder is kept.
  */
@@ -54,8 +40,17 @@ export async function exportArtifact(
   plan: GeneratorPlan,
   weights: Float32Array,
   dtype: WeightDtype,
-  { name, imageRange, classes, training, figures }: ArtifactFacts,
+  facts: {
+    readonly name: string;
+    readonly imageRange: readonly [number, number];
+    readonly classes: readonly string[];
+    readonly training: Omit<Manifest['training'], 'libraries'> & {
+      readonly libraries?: Readonly<Record<string, string>>;
+    };
+    readonly figures: Readonly<Record<string, number>>;
+  },
 ): Promise<Manifest> {
+  const { name, imageRange, classes, training, figures } = facts;
   const { encoding, bytes: weightsBytes } = encodeWeights(plan, weights, dtype);
   const topology = new TextEncoder().encode(await encodeTopology(plan, encoding));
   const contents = { [TOPOLOGY_FILE]: topology, [WEIGHTS_FILE]: weightsBytes };

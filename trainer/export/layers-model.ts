@@ -1,7 +1,4 @@
-/**
- * Encodes a generator as a tfjs LayersModel, which `tf.loadLayersModel(url)` reads without this
- * project.
- */
+/** Encodes a generator as a LayersModel, which `tf.loadLayersModel(url)` reads without us. */
 import * as tf from '@tensorflow/tfjs';
 import { WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import {
@@ -13,10 +10,8 @@ import {
 import type { WeightEncoding } from '../../shared/model/weight-encoding.ts';
 
 /**
- * Encodes the topology, model.json. WEIGHTS_FILE, in the plan's order, completes the model.
- *
- * @param encoding  The encoding of WEIGHTS_FILE.
- * @returns         JSON text.
+ * Encodes the topology as the JSON of model.json. WEIGHTS_FILE, in the plan's order and with this
+ * encoding, completes the model.
  */
 export async function encodeTopology(
   plan: GeneratorPlan,
@@ -41,14 +36,14 @@ export async function encodeTopology(
     );
     const { modelTopology, weightSpecs = [], format, generatedBy } = saved as tf.io.ModelArtifacts;
     checkOrder(plan, weightSpecs);
+    const weights = describeQuantization(weightSpecs, encoding);
+    const weightsManifest = [{ paths: [WEIGHTS_FILE], weights }];
     return JSON.stringify({
       format,
       generatedBy,
       convertedBy: null,
       modelTopology,
-      weightsManifest: [
-        { paths: [WEIGHTS_FILE], weights: describeQuantization(weightSpecs, encoding) },
-      ],
+      weightsManifest,
     });
   } finally {
     model.dispose();
@@ -103,12 +98,10 @@ function buildLayer(layer: LayerConfig, name: string, input: readonly number[]):
   }
 }
 
-type LayersActivation = Exclude<Activation, 'leakyRelu'>;
-
 function withActivation(
   activation: Activation,
   name: string,
-  build: (activation: LayersActivation) => tf.layers.Layer,
+  build: (activation: Exclude<Activation, 'leakyRelu'>) => tf.layers.Layer,
 ): tf.layers.Layer[] {
   return activation === 'leakyRelu'
     ? [build('linear'), tf.layers.leakyReLU({ name: `${name}_leaky_relu`, alpha: LEAKY_SLOPE })]
@@ -117,8 +110,9 @@ function withActivation(
 
 /** WEIGHTS_FILE has the plan's order, so the topology must list the weights in the same order. */
 function checkOrder(plan: GeneratorPlan, specs: readonly tf.io.WeightsManifestEntry[]): void {
-  const listed = specs.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ');
-  const planned = plan.weights.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ');
+  const [listed, planned] = [specs, plan.weights].map((weights) =>
+    weights.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; '),
+  );
   if (listed !== planned) {
     throw new Error(`the LayersModel lists the weights ${listed}, the plan ${planned}`);
   }

@@ -1,6 +1,4 @@
-/**
- * Encodes trained weights as they are served. `shared/model/weight-encoding.ts` decodes them.
- */
+/** Encodes trained weights as they are served. `shared/model/weight-encoding.ts` decodes them. */
 import { ArtifactError, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { sizeOf, type GeneratorPlan } from '../../shared/model/generator.ts';
 import {
@@ -15,7 +13,7 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 /** The smallest type in which no digit looks different: see `npm run bench:weights`. */
 export const DEFAULT_WEIGHT_DTYPE: WeightDtype = 'float16';
 
-/** Weights that do not fit into the type. The message names the weight and says what fits. */
+/** The message names the weight that does not fit into the type, and says what fits. */
 export class WeightRangeError extends ExpectedError {
   override name = 'WeightRangeError' as const;
 }
@@ -29,7 +27,6 @@ export interface EncodedWeights {
 /**
  * Encodes weights. Float16 takes the nearest number. Uint8 takes the nearest of 256 steps from the
  * smallest to the largest number of each weight, so the error is at most half a step.
- *
  * @param values  [parameters], in the plan's order.
  * @throws ArtifactError     When a number is NaN or infinite.
  * @throws WeightRangeError  When a number is too large for float16.
@@ -47,7 +44,13 @@ export function encodeWeights(
       return { encoding: { dtype }, bytes: copyBytes(values) };
     case 'float16': {
       const halves = encodeFloat16(values);
-      checkFloat16(plan, values, halves);
+      const place = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
+      if (place >= 0) {
+        const weight = splitByWeight(plan).find(({ end }) => place < end);
+        throw new WeightRangeError(
+          `--weights float16: ${weight?.name} holds ${values[place]}, at most ${FLOAT16_MAX} fits; use --weights float32`,
+        );
+      }
       return { encoding: { dtype }, bytes: copyBytes(halves) };
     }
     case 'uint8': {
@@ -64,16 +67,6 @@ export function encodeWeights(
 function splitByWeight({ weights }: GeneratorPlan) {
   let end = 0;
   return weights.map(({ name, shape }) => ({ name, start: end, end: (end += sizeOf(shape)) }));
-}
-
-function checkFloat16(plan: GeneratorPlan, values: Float32Array, halves: Uint16Array): void {
-  const place = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
-  if (place >= 0) {
-    const weight = splitByWeight(plan).find(({ end }) => place < end);
-    throw new WeightRangeError(
-      `--weights float16: ${weight?.name} holds ${values[place]}, at most ${FLOAT16_MAX} fits; use --weights float32`,
-    );
-  }
 }
 
 /** Encodes one weight into `out`, which is as long as `values`. */
@@ -95,4 +88,21 @@ function encodeAffine(values: Float32Array, out: Uint8Array): AffineQuantization
 
 function copyBytes({ buffer, byteOffset, byteLength }: Float32Array | Uint16Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength).slice();
+}
+
+/**
+ * Compares two drawings of the same digits, from weights of different types. The differences are
+ * those of pixels of 0 to 255; `visible` is the part that differs by more than rounding, 0..1.
+ */
+export function computePixelDifference(a: Uint8Array, b: Uint8Array) {
+  let max = 0;
+  let sum = 0;
+  let visible = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs((a[i] as number) - (b[i] as number));
+    max = Math.max(max, difference);
+    sum += difference;
+    visible += difference > 1 ? 1 : 0;
+  }
+  return { max, mean: sum / a.length, visible: visible / a.length };
 }

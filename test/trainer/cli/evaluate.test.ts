@@ -1,5 +1,6 @@
 /**
- * `npm run evaluate` whole, in processes of its own, on the models that ship: on whatever backend is there, with few samples.
+ * Runs `npm run evaluate` in processes of its own, on the shipped models, with few samples and any
+ * backend.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

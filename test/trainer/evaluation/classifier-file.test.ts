@@ -11,7 +11,7 @@ import {
   saveClassifier,
 } from '../../../trainer/evaluation/classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from '../../../trainer/evaluation/classifier/network.ts';
-import { scoreImages } from '../../../trainer/evaluation/classifier/scoring.ts';
+import { scoreImages } from '../../../trainer/evaluation/classifier/network.ts';
 import { loadTestDigits } from '../../../trainer/evaluation/digits.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 

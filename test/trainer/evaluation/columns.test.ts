@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nameColumns, type FoundModel } from '../../../trainer/evaluation/samples/samples.ts';
+import { nameColumns, type FoundModel } from '../../../trainer/evaluation/samples.ts';
 
 function find(folder: string, name: string, version: string): FoundModel {
   return { folder, manifest: { name, version: version.repeat(16), weights: { dtype: 'float16' } } };

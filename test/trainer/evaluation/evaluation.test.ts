@@ -29,7 +29,7 @@ import {
 } from '../../../trainer/evaluation/floor.ts';
 import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.ts';
 import { buildRows } from '../../../trainer/evaluation/figure-table.ts';
-import { drawSamples, readModel } from '../../../trainer/evaluation/samples/samples.ts';
+import { drawSamples, readModel } from '../../../trainer/evaluation/samples.ts';
 import { formatTable } from '../../../trainer/evaluation/figure-table.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { instantiateKernels } from '../../../trainer/node-kernels.ts';
@@ -390,7 +390,7 @@ describe('the table', () => {
     split: 'test',
     features: 72,
     activeFeatures: 64,
-    labels: 'all',
+    hasLabels: true,
     scoreMissing: undefined,
   } as const;
 
@@ -419,7 +419,7 @@ describe('the table', () => {
       'float16',
     ]);
     const lines = formatTable(
-      buildRows([figures, collapsed, figures, figures], figures, { ...facts, labels: 'some' }),
+      buildRows([figures, collapsed, figures, figures], figures, facts),
       headings,
     ).split('\n');
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
@@ -442,7 +442,7 @@ describe('the table', () => {
       figures,
       {
         ...facts,
-        labels: 'none',
+        hasLabels: false,
         scoreMissing: 'left out by --quick',
       },
     );

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ArrayFileError, decodeArrayFile } from '../../../trainer/evaluation/samples/array-file.ts';
-import { readSamples } from '../../../trainer/evaluation/samples/samples.ts';
+import { decodeArrayFile } from '../../../trainer/data/array-file.ts';
+import { DatasetError } from '../../../trainer/data/dataset.ts';
 import {
   decodeImages,
   decodeLabels,
-  SampleSetError,
-} from '../../../trainer/evaluation/samples/sample-set.ts';
+  readSamples,
+} from '../../../trainer/evaluation/sample-file.ts';
 
 /** What numpy.save writes, by hand. */
 function writeNpy(
@@ -136,7 +136,7 @@ describe('a file of pictures', () => {
       /damaged \.npy header/,
     ],
   ])('is refused when it %s', (_, file, message) => {
-    expect(() => decodeArrayFile(file, '--samples f')).toThrow(ArrayFileError);
+    expect(() => decodeArrayFile(file, '--samples f')).toThrow(DatasetError);
     expect(() => decodeArrayFile(file, '--samples f')).toThrow(message);
   });
 
@@ -168,7 +168,7 @@ describe('a file of pictures', () => {
       /expected pictures as uint8 or float32/,
     ],
   ])('is refused when it %s', (_, file, message) => {
-    expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(SampleSetError);
+    expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(DatasetError);
     expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(message);
   });
 

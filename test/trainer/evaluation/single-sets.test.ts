@@ -14,7 +14,7 @@ import {
   computeGradientEnergy,
   computeSharpness,
 } from '../../../trainer/evaluation/metrics/pixels.ts';
-import { drawSubset } from '../../../trainer/evaluation/subset.ts';
+import { drawSubset } from '../../../trainer/data/dataset.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { createUniform, distance, makeNormalPoints, toPoints, toRows } from './oracle-points.ts';

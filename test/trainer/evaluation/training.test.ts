@@ -2,19 +2,19 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deriveKey } from '../../../shared/model/random.ts';
 import type { Dataset } from '../../../trainer/data/dataset.ts';
-import { augmentImages } from '../../../trainer/evaluation/classifier/augment.ts';
+import { augmentImages } from '../../../trainer/evaluation/classifier/training.ts';
 import {
   CLASSIFIER_CONFIG,
   countParameters,
   planClassifier,
   type ClassifierConfig,
 } from '../../../trainer/evaluation/classifier/network.ts';
-import { scoreImages } from '../../../trainer/evaluation/classifier/scoring.ts';
+import { scoreImages } from '../../../trainer/evaluation/classifier/network.ts';
 import {
   trainClassifier,
   type ClassifierTraining,
 } from '../../../trainer/evaluation/classifier/training.ts';
-import { computeClassificationAccuracyScore } from '../../../trainer/evaluation/metrics/classification-accuracy-score.ts';
+import { computeClassificationAccuracyScore } from '../../../trainer/evaluation/classifier/training.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { createUniform } from './oracle-points.ts';
 

@@ -2,11 +2,11 @@
  * The classifier that ships with the repository, and its hash. Figures can be compared only when
  * the same classifier made them.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { hashBytes } from '../../../shared/model/artifact.ts';
 import { writeAtomically } from '../../../storage/files.ts';
 import { CLASSIFIER_CONFIG, countParameters, planClassifier } from './network.ts';
 
@@ -15,8 +15,8 @@ export const CLASSIFIER_SHA256 = '96f7364af4a000af1628f030e0fcec0c5a82583d44f911
 
 export const CLASSIFIER_FOLDER = join(import.meta.dirname, '../../../models/classifier');
 /** Little-endian float32, in the order of `planClassifier`. */
-export const CLASSIFIER_WEIGHTS_FILE = 'weights.bin';
-export const CLASSIFIER_MANIFEST_FILE = 'manifest.json';
+const CLASSIFIER_WEIGHTS_FILE = 'weights.bin';
+const CLASSIFIER_MANIFEST_FILE = 'manifest.json';
 
 const RESTORE = 'it comes with the repository: restore it with `git checkout -- models/classifier`';
 
@@ -53,15 +53,7 @@ const manifestSchema = z.strictObject({
   }),
 });
 
-export type ClassifierManifest = z.infer<typeof manifestSchema>;
-
-/** A verified classifier. */
-export interface Classifier {
-  readonly manifest: ClassifierManifest;
-  /** Flat, in the order of `planClassifier(CLASSIFIER_CONFIG)`. */
-  readonly weights: Float32Array;
-  readonly sha256: string;
-}
+type ClassifierManifest = z.infer<typeof manifestSchema>;
 
 /** The classifier cannot be used. The message names the file and the remedy. */
 export class ClassifierError extends ExpectedError {
@@ -69,18 +61,16 @@ export class ClassifierError extends ExpectedError {
 }
 
 /**
- * Reads the classifier.
- *
- * @param expectedSha256  SHA-256 of its weights.
+ * Reads the classifier. Its weights are flat, in the order of `planClassifier(CLASSIFIER_CONFIG)`.
  * @throws ClassifierError  When a file is missing or malformed, or the weights are others.
  */
 export async function loadClassifier(
   folder: string = CLASSIFIER_FOLDER,
   expectedSha256: string = CLASSIFIER_SHA256,
-): Promise<Classifier> {
+) {
   const path = join(folder, CLASSIFIER_WEIGHTS_FILE);
   const bytes = await readOwnFile(path);
-  const sha256 = hash(bytes);
+  const sha256 = hashBytes(bytes);
   if (sha256 !== expectedSha256) {
     throw new ClassifierError(
       `${path} has SHA-256 ${sha256}, expected ${expectedSha256}; ${RESTORE}`,
@@ -92,20 +82,16 @@ export async function loadClassifier(
       `${path} has ${bytes.length} bytes, the network needs ${expectedBytes}; ${RESTORE}`,
     );
   }
-  return {
-    manifest: await readManifest(join(folder, CLASSIFIER_MANIFEST_FILE)),
-    // A new Uint8Array has its own buffer; a Buffer of Node may lie in a shared one.
-    weights: new Float32Array(new Uint8Array(bytes).buffer),
-    sha256,
-  };
-}
-
-async function readManifest(path: string): Promise<ClassifierManifest> {
-  const bytes = await readOwnFile(path);
+  const manifestPath = join(folder, CLASSIFIER_MANIFEST_FILE);
+  const text = new TextDecoder().decode(await readOwnFile(manifestPath));
+  // A new Uint8Array has its own buffer; a Buffer of Node may lie in a shared one.
+  const weights = new Float32Array(new Uint8Array(bytes).buffer);
   try {
-    return manifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    return { manifest: manifestSchema.parse(JSON.parse(text)), weights, sha256 };
   } catch (cause) {
-    throw new ClassifierError(`${path} is not a classifier's manifest; ${RESTORE}`, { cause });
+    throw new ClassifierError(`${manifestPath} is not a classifier's manifest; ${RESTORE}`, {
+      cause,
+    });
   }
 }
 
@@ -119,10 +105,8 @@ async function readOwnFile(path: string): Promise<Uint8Array> {
 }
 
 /**
- * Writes a classifier's two files, the weights first.
- *
+ * Writes a classifier's two files, the weights first. Returns the manifest as written.
  * @param facts  The manifest without the parts that follow from the weights.
- * @returns      The manifest as written.
  */
 export async function saveClassifier(
   folder: string,
@@ -130,6 +114,10 @@ export async function saveClassifier(
   facts: Omit<ClassifierManifest, 'weights' | 'network' | 'schema' | 'name'>,
 ): Promise<ClassifierManifest> {
   const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+  const layers = planClassifier(CLASSIFIER_CONFIG).map(({ name, shape }) => ({
+    name,
+    shape: [...shape],
+  }));
   const manifest: ClassifierManifest = {
     schema: 1,
     name: 'classifier',
@@ -139,11 +127,8 @@ export async function saveClassifier(
       file: CLASSIFIER_WEIGHTS_FILE,
       dtype: 'float32',
       bytes: bytes.length,
-      sha256: hash(bytes),
-      layers: planClassifier(CLASSIFIER_CONFIG).map(({ name, shape }) => ({
-        name,
-        shape: [...shape],
-      })),
+      sha256: hashBytes(bytes),
+      layers,
     },
   };
   await mkdir(folder, { recursive: true });
@@ -151,8 +136,4 @@ export async function saveClassifier(
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await writeAtomically(join(folder, CLASSIFIER_MANIFEST_FILE), text);
   return manifest;
-}
-
-function hash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

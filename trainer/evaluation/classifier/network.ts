@@ -1,35 +1,32 @@
 /**
- * Small convolutional classifiers: their weights and the forward pass, on any backend of
- * TensorFlow.js. The evaluation's classifier is one, the fresh networks of the classification
- * accuracy score are others.
+ * Small convolutional classifiers on any backend of TensorFlow.js: the evaluation's own, and the
+ * fresh networks of the classification accuracy score.
  */
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type WeightSpec } from '../../../shared/model/generator.ts';
-
-/** A convolution with relu. */
-export interface ConvolutionConfig {
-  readonly filters: number;
-  /** Side of the kernel in pixels. */
-  readonly size: number;
-  readonly stride: number;
-  readonly padding: 'same' | 'valid';
-}
+import { decodePixels } from '../../../shared/picture/pixels.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import { splitWeights } from '../../gan/network-state.ts';
 
 /**
- * A classifier of grey images: convolutions, a dense layer with relu (the features), and a dense
- * layer (the logits).
+ * A classifier of square grey images: convolutions with relu, a dense layer with relu (the
+ * features), and a dense layer (the logits).
  */
 export interface ClassifierConfig {
-  /** Side of the square images in pixels. */
+  /** Side of the images in pixels. */
   readonly side: number;
-  readonly convolutions: readonly ConvolutionConfig[];
+  readonly convolutions: readonly {
+    readonly filters: number;
+    /** Side of the kernel in pixels. */
+    readonly size: number;
+    readonly stride: number;
+    readonly padding: 'same' | 'valid';
+  }[];
   readonly features: number;
   readonly classes: number;
 }
 
-/**
- * The evaluation's classifier: 3.1 million multiply-accumulates an image, below 1 MB of weights.
- */
+/** The evaluation's: 3.1 million multiply-accumulates an image, below 1 MB of weights. */
 export const CLASSIFIER_CONFIG: ClassifierConfig = {
   side: 28,
   convolutions: [
@@ -43,17 +40,11 @@ export const CLASSIFIER_CONFIG: ClassifierConfig = {
 };
 
 /**
- * Lists a classifier's weights: kernel and bias of each convolution, of the features and of the
- * logits.
- *
+ * Lists kernel and bias of each convolution, of the features and of the logits.
  * @throws RangeError  When a kernel is larger than its input.
  */
-export function planClassifier({
-  side,
-  convolutions,
-  features,
-  classes,
-}: ClassifierConfig): WeightSpec[] {
+export function planClassifier(config: ClassifierConfig): WeightSpec[] {
+  const { side, convolutions, features, classes } = config;
   const specs: WeightSpec[] = [];
   let [size, channels] = [side, 1];
   for (const [i, layer] of convolutions.entries()) {
@@ -80,41 +71,73 @@ export function countParameters(specs: readonly WeightSpec[]): number {
   return specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
-/** A classifier's output. A type, since tf.tidy does not accept interfaces. */
-export type ClassifierOutput = {
-  /** [batch, features], each >= 0: the last hidden layer, after relu. */
-  readonly features: tf.Tensor2D;
-  /** [batch, classes] */
-  readonly logits: tf.Tensor2D;
-};
-
 /**
  * Runs a classifier.
- *
  * @param weights  In the order and shapes of {@link planClassifier}. Not disposed.
  * @param images   [batch, side, side, 1], 0 for paper to 1 for full ink. Not disposed.
- * @returns        The caller disposes both tensors.
+ * @returns        [batch, features], each >= 0, and [batch, classes]. The caller disposes both.
  */
 export function runClassifier(
   config: ClassifierConfig,
   weights: readonly tf.Tensor[],
   images: tf.Tensor4D,
-): ClassifierOutput {
+): { features: tf.Tensor2D; logits: tf.Tensor2D } {
   return tf.tidy(() => {
-    let x = images;
+    let x = images; // [batch, height, width, filters]
     for (const [i, { stride, padding }] of config.convolutions.entries()) {
       const [kernel, bias] = weights.slice(2 * i, 2 * i + 2) as [tf.Tensor4D, tf.Tensor1D];
-      x = tf.relu(tf.add(tf.conv2d(x, kernel, stride, padding), bias)); // [batch, height, width, filters]
+      x = tf.relu(tf.add(tf.conv2d(x, kernel, stride, padding), bias));
     }
-    const [kernel, bias, lastKernel, lastBias] = weights.slice(-4) as [
-      tf.Tensor2D,
-      tf.Tensor1D,
-      tf.Tensor2D,
-      tf.Tensor1D,
-    ];
-    const flat = tf.reshape(x, [x.shape[0], -1]) as tf.Tensor2D; // [batch, height * width * filters]
-    const features = tf.relu(tf.add(tf.matMul(flat, kernel), bias)) as tf.Tensor2D; // [batch, features]
-    const logits = tf.add(tf.matMul(features, lastKernel), lastBias) as tf.Tensor2D; // [batch, classes]
+    const [kernel, bias] = weights.slice(-4, -2) as [tf.Tensor2D, tf.Tensor1D];
+    const [lastKernel, lastBias] = weights.slice(-2) as [tf.Tensor2D, tf.Tensor1D];
+    const flat = tf.reshape(x, [x.shape[0], -1]) as tf.Tensor2D;
+    const features = tf.relu(tf.add(tf.matMul(flat, kernel), bias)) as tf.Tensor2D;
+    const logits = tf.add(tf.matMul(features, lastKernel), lastBias) as tf.Tensor2D;
     return { features, logits };
   });
+}
+
+/** Bounds the memory of {@link scoreImages}. */
+const BATCH = 250;
+
+/** `predictions` has the class with the largest logit for each image; the lowest of equals. */
+export type Scores = ReturnType<typeof scoreImages>;
+
+/** Scores images. @param images  Row-major [count, side, side], 0..255. */
+export function scoreImages(config: ClassifierConfig, weights: Float32Array, images: Uint8Array) {
+  const size = config.side ** 2;
+  const count = images.length / size;
+  const features = new Float32Array(count * config.features);
+  const predictions = new Uint8Array(count);
+  const parts = tf.tidy(() => splitWeights(planClassifier(config), tf.tensor1d(weights)));
+  for (let done = 0; done < count; done += BATCH) {
+    const n = Math.min(BATCH, count - done);
+    const pixels = decodePixels(images.subarray(done * size, (done + n) * size), [0, 1]);
+    // Read outside of tidy, which searches what it returns for tensors, number by number.
+    const output = tf.tidy(() =>
+      runClassifier(config, parts, tf.tensor4d(pixels, [n, config.side, config.side, 1])),
+    );
+    features.set(output.features.dataSync<'float32'>(), done * config.features);
+    const logits = output.logits.dataSync<'float32'>();
+    for (let i = 0; i < n; i++) {
+      const own = logits.subarray(i * config.classes, (i + 1) * config.classes);
+      predictions[done + i] = own.reduce(
+        (best, logit, label) => (logit > (own[best] as number) ? label : best),
+        0,
+      );
+    }
+    tf.dispose([output.features, output.logits]);
+  }
+  tf.dispose(parts);
+  return { features, predictions };
+}
+
+/** Counts the images whose predicted class is their label. */
+export function countRight(
+  config: ClassifierConfig,
+  weights: Float32Array,
+  { images, labels }: Dataset,
+): number {
+  const { predictions } = scoreImages(config, weights, images);
+  return predictions.filter((prediction, i) => prediction === labels[i]).length;
 }

@@ -1,27 +1,12 @@
-/**
- * Metrics by class: whether samples show the digit that was requested, how often each digit comes,
- * and how different the digits of a class are.
- */
+/** Metrics by class: whether samples show the requested digit, how often, and how varied. */
 import { computeSquaredDistance, getPoint, type Points } from './points.ts';
 
-/** Agreement of requested labels with a classifier, 0..1. */
-export interface ClassAccuracy {
-  readonly accuracy: number;
-  /** The requested class with the least agreement; the lowest label of equals. */
-  readonly worst: { readonly label: number; readonly accuracy: number };
-}
-
 /**
- * Computes the part of the predictions that equal their label.
- *
- * @param labels       At least one, each below `classes`.
- * @param predictions  As many.
+ * Computes the part of the predictions that equal their label, 0..1, and the label with the least
+ * agreement, the lowest of equals.
+ * @param labels  At least one, each below `classes`.
  */
-export function computeClassAccuracy(
-  labels: Uint8Array,
-  predictions: Uint8Array,
-  classes: number,
-): ClassAccuracy {
+export function computeClassAccuracy(labels: Uint8Array, predictions: Uint8Array, classes: number) {
   const requested = countLabels(labels, classes);
   const right = countLabels(
     labels.filter((label, i) => predictions[i] === label),
@@ -38,11 +23,8 @@ export function computeClassAccuracy(
 }
 
 /**
- * Computes the Kullback-Leibler divergence of the classes' frequencies from the uniform
- * distribution.
- *
- * @param labels  At least one, each below `classes`.
- * @returns       In nats: 0 for equal frequencies, log(classes) when one class takes all.
+ * Computes the Kullback-Leibler divergence of the classes' frequencies from equal ones, in nats: 0
+ * for equal frequencies, log(classes) when one class takes all.
  */
 export function computeClassBalance(labels: Uint8Array, classes: number): number {
   return countLabels(labels, classes).reduce((sum, count) => {
@@ -62,9 +44,7 @@ const MAX_PER_CLASS = 1000;
 
 /**
  * Computes each class's mean Euclidean distance over all pairs of its first 1,000 points.
- *
- * @param labels  One a point, each below `classes`.
- * @returns       [classes]; NaN for a class of fewer than two points.
+ * @returns  [classes]; NaN for a class of fewer than two points.
  */
 export function computeClassSpreads(
   points: Points,
@@ -90,13 +70,9 @@ export function computeClassSpreads(
 
 /**
  * Computes diversity within classes: the mean over classes of the samples' spread over the real
- * spread.
- *
- * @param samples  From {@link computeClassSpreads}.
- * @param real     From the same; every class has at least two different points.
- * @returns        1 when as diverse as real digits, 0 when each class is one picture. Leaves out
- *                 classes of fewer than two samples: the class balance shows those. NaN when all
- *                 are left out.
+ * one, both from {@link computeClassSpreads}. It is 1 when as diverse as real digits, 0 when each
+ * class is one picture. Classes of fewer than two samples are left out: the class balance shows
+ * those. NaN when all are left out.
  */
 export function computeDiversity(samples: Float64Array, real: Float64Array): number {
   const ratios = Array.from(samples, (spread, label) => spread / (real[label] as number)).filter(

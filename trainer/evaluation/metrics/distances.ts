@@ -1,18 +1,13 @@
-/**
- * Distances between the distributions that two sets of features are drawn from.
- */
+/** Distances between the distributions that two sets of features are drawn from. */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import type { RandomKey } from '../../../shared/model/random.ts';
-import { drawSubset } from '../subset.ts';
+import { drawSubset } from '../../data/dataset.ts';
 import { gatherPoints, getPoint, visitProducts, type Points } from './points.ts';
 
 /**
  * Computes the Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between Gaussians
  * fitted to the sets (Heusel et al. 2017, arXiv 1706.08500; here a classifier of digits takes the
  * place of Inception). Small sets bias it upwards (arXiv 1911.07023): compare equal counts only.
- *
- * @param a  At least two points; more than their dimension for a covariance of full rank.
- * @returns  >= 0 up to rounding.
  * @throws RangeError  When a set has fewer than two points, or the dimensions differ.
  */
 export function computeFrechetDistance(a: Points, b: Points): number {
@@ -43,19 +38,11 @@ function fitGaussian(points: Points): { mean: Float64Array; covariance: Matrix }
   for (let i = 0; i < count; i++) {
     getPoint(points, i).forEach((value, k) => centred.set(i, k, value - (mean[k] as number)));
   }
-  return {
-    mean,
-    covariance: centred
-      .transpose()
-      .mmul(centred)
-      .div(count - 1),
-  };
+  const products = centred.transpose().mmul(centred);
+  return { mean, covariance: products.div(count - 1) };
 }
 
-/**
- * Computes the symmetric root of a symmetric matrix. Eigenvalues that rounding made negative count
- * as 0.
- */
+/** Computes a symmetric root. Eigenvalues that rounding made negative count as 0. */
 function computeRoot(matrix: Matrix): Matrix {
   const { eigenvectorMatrix: vectors, realEigenvalues } = new EigenvalueDecomposition(matrix, {
     assumeSymmetric: true,
@@ -64,42 +51,28 @@ function computeRoot(matrix: Matrix): Matrix {
   return vectors.mmul(roots).mmul(vectors.transpose());
 }
 
-/** An estimate over subsets. */
-export interface KernelDistance {
-  /** Unbiased: about 0 for one distribution, and sometimes below it. */
-  readonly mean: number;
-  /**
-   * Of the mean: the subsets' standard deviation over the root of their number. A little low, as
-   * subsets overlap.
-   */
-  readonly standardError: number;
-}
-
-/** How the subsets are drawn. */
-export interface KernelDistanceOptions {
-  /** At least 2. */
-  readonly subsets: number;
-  /**
-   * Points of either set in a subset, drawn without replacement, at least 2. A smaller set is taken
-   * whole.
-   */
-  readonly subsetSize: number;
-  readonly key: RandomKey;
-  /** Streams of the key: one for each set. */
-  readonly purposes: readonly [number, number];
-}
-
 /**
  * Computes the kernel distance KID (Bińkowski et al. 2018, arXiv 1801.01401): the unbiased squared
- * maximum mean discrepancy (MMD) with the kernel (x.y / d + 1)^3, as the mean over subsets.
- *
+ * maximum mean discrepancy (MMD) with the kernel (x.y / d + 1)^3, as the mean over subsets. For one
+ * distribution it is about 0, and sometimes below. The standard error is the subsets' standard
+ * deviation over the root of their number: a little low, as subsets overlap.
+ * @param subsets     At least 2.
+ * @param subsetSize  Points of either set in a subset, drawn without replacement, at least 2. A
+ *                    smaller set is taken whole.
+ * @param purposes    Streams of the key: one for each set.
  * @throws RangeError  When the dimensions differ.
  */
 export function computeKernelDistance(
   a: Points,
   b: Points,
-  { subsets, subsetSize, key, purposes }: KernelDistanceOptions,
-): KernelDistance {
+  options: {
+    readonly subsets: number;
+    readonly subsetSize: number;
+    readonly key: RandomKey;
+    readonly purposes: readonly [number, number];
+  },
+) {
+  const { subsets, subsetSize, key, purposes } = options;
   const draw = (points: Points, purpose: number, index: number): Points => {
     const size = Math.min(subsetSize, points.count);
     return gatherPoints(points, drawSubset(key, purpose, index, points.count, size));
@@ -118,10 +91,7 @@ function computeSquaredMmd(x: Points, y: Points): number {
   return within(x) + within(y) - (2 * sumKernel(x, y)) / (x.count * y.count);
 }
 
-/**
- * Sums the kernel over all pairs. A point of one set is not paired with itself: that makes the
- * estimate unbiased.
- */
+/** Sums over all pairs. A point is not paired with itself: that makes the estimate unbiased. */
 function sumKernel(a: Points, b: Points): number {
   let sum = 0;
   visitProducts(a, b, (row, products) => {

@@ -4,25 +4,15 @@
  */
 import { visitSquaredDistances, type Points } from './points.ts';
 
-/** Both in 0..1. Two sets of one distribution stay below 1: judge beside the floor. */
-export interface PrecisionRecall {
-  /** The part of the samples within reach of a real point's k-th neighbour: are samples real? */
-  readonly precision: number;
-  /**
-   * The part of the real points within reach of a sample's k-th neighbour: is everything real
-   * covered?
-   */
-  readonly recall: number;
-}
-
 /**
- * Computes precision and recall: Kynkäänniemi et al. 2019 (arXiv 1904.06991). A point at exactly
- * the radius is inside, as in the paper's formula 1.
- *
+ * Computes precision and recall, 0..1: Kynkäänniemi et al. 2019 (arXiv 1904.06991). Precision is
+ * the part of the samples within reach of a real point's k-th neighbour, recall the part of the
+ * real points within reach of a sample's. Two sets of one distribution stay below 1: judge beside
+ * the floor. A point at exactly the radius is inside, as in the paper's formula 1.
  * @param k  Which neighbour; the paper's choice is 3.
  * @throws RangeError  When a set has no more than k points.
  */
-export function computePrecisionRecall(real: Points, samples: Points, k: number): PrecisionRecall {
+export function computePrecisionRecall(real: Points, samples: Points, k: number) {
   const radiiOfReal = computeSquaredRadii(real, k);
   const radiiOfSamples = computeSquaredRadii(samples, k);
   const sampleIsReal = new Uint8Array(samples.count);
@@ -47,28 +37,16 @@ export function computePrecisionRecall(real: Points, samples: Points, k: number)
   };
 }
 
-/** How densely samples cover the real points. */
-export interface DensityCoverage {
-  /**
-   * Real neighbourhoods that a sample lies in, over k: about 1 for one distribution, without an
-   * upper bound.
-   */
-  readonly density: number;
-  /**
-   * The part of the real points with a sample in their neighbourhood, 0..1; about 1 - 2^-k for one
-   * distribution.
-   */
-  readonly coverage: number;
-}
-
 /**
- * Computes density and coverage: Naeem et al. 2020 (arXiv 2002.09797). A sample at exactly the
- * radius is outside, as in the authors' program.
- *
+ * Computes density and coverage: Naeem et al. 2020 (arXiv 2002.09797). Density counts the real
+ * neighbourhoods that a sample lies in, over k: about 1 for one distribution, without an upper
+ * bound. Coverage is the part of the real points with a sample in their neighbourhood: about
+ * 1 - 2^-k for one distribution. A sample at exactly the radius is outside, as in the authors'
+ * program.
  * @param k  Which neighbour of a real point bounds its neighbourhood; the paper's choice is 5.
  * @throws RangeError  When there are no more than k real points.
  */
-export function computeDensityCoverage(real: Points, samples: Points, k: number): DensityCoverage {
+export function computeDensityCoverage(real: Points, samples: Points, k: number) {
   const radii = computeSquaredRadii(real, k);
   let inside = 0;
   let covered = 0;
@@ -85,13 +63,7 @@ export function computeDensityCoverage(real: Points, samples: Points, k: number)
   return { density: inside / (k * samples.count), coverage: covered / real.count };
 }
 
-/**
- * Computes the squared distance of each point to its k-th nearest other point of the set.
- *
- * @param k  1..points.count - 1.
- * @returns  [count]
- * @throws RangeError  When there are too few points.
- */
+/** Computes the squared distance of each point to its k-th nearest other point of the set. */
 export function computeSquaredRadii(points: Points, k: number): Float64Array {
   if (k < 1 || k >= points.count) {
     throw new RangeError(`${points.count} points have no ${k}-th nearest neighbours`);

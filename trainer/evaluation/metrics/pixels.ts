@@ -1,13 +1,9 @@
-/**
- * Metrics of pixels: copies of training digits, and blur.
- */
+/** Metrics of pixels: copies of training digits, and blur. */
 import { computeSquaredDistance, getPoint, visitSquaredDistances, type Points } from './points.ts';
 
 /**
- * Computes the Euclidean distance of each query to its nearest training point.
- *
+ * Computes the Euclidean distance of each query to its nearest training point; 0 for a copy.
  * @param own  For queries that are training points: their places, which are passed over.
- * @returns    [queries.count]; 0 for an exact copy.
  */
 export function computeNearestDistances(
   queries: Points,
@@ -36,26 +32,21 @@ export function computeNearestDistances(
 
 /**
  * Computes memorisation: the samples' mean distance to the nearest training digit over that of
- * unseen digits.
+ * unseen digits. 1 is ideal, 0 means copies.
  *
  * Measure it with pixels. The classifier learned the training digits, so its features tell them
  * from unseen ones. Pixels favour neither, but a blurred picture is nearer to everything: well
  * below 1 means copies or blur, and sharpness tells which.
- *
- * @returns  1 is ideal, 0 means copies.
  */
 export function computeMemorisation(samples: Float64Array, unseen: Float64Array): number {
+  const computeMean = (values: Float64Array): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
   return computeMean(samples) / computeMean(unseen);
 }
 
-function computeMean(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
 /**
- * Computes the mean gradient energy of pictures: the mean of the squared differences between pixels
- * next to each other, right and down, with pixels from 0 to 1.
- *
+ * Computes the mean of the squared differences between pixels next to each other, right and down,
+ * with pixels from 0 to 1.
  * @param images  Row-major [count, side, side], 0..255; at least one, side at least 2.
  */
 export function computeGradientEnergy(images: Uint8Array, side: number): number {
@@ -75,10 +66,7 @@ export function computeGradientEnergy(images: Uint8Array, side: number): number 
   return sum / (255 ** 2 * count * 2 * side * (side - 1));
 }
 
-/**
- * Computes sharpness: gradient energy over that of real digits. 1 is ideal, less is blur, more is
- * noise.
- */
+/** Computes gradient energy over that of real digits: 1 is ideal, less is blur, more is noise. */
 export function computeSharpness(samples: Uint8Array, real: Uint8Array, side: number): number {
   return computeGradientEnergy(samples, side) / computeGradientEnergy(real, side);
 }

@@ -7,7 +7,6 @@ import * as tf from '@tensorflow/tfjs';
 /** Numbers of the matrix that are held at once: 20 MB. */
 const BLOCK_NUMBERS = 5_000_000;
 
-/** Points of one dimension. */
 export interface Points {
   readonly count: number;
   /** Numbers a point. */
@@ -16,16 +15,10 @@ export interface Points {
   readonly values: Float32Array;
 }
 
-/**
- * Visits a row: its place in the first set, and a number for each point of the second. Valid until
- * it returns.
- */
+/** Gets a number for each point of the second set, valid until it returns. */
 type RowVisitor = (row: number, values: Float32Array) => void;
 
-/**
- * Wraps numbers as points.
- * @throws RangeError  When they are no whole number of points.
- */
+/** Wraps numbers. @throws RangeError  When they are no whole number of points. */
 export function createPoints(values: Float32Array, dimension: number): Points {
   if (values.length % dimension !== 0) {
     throw new RangeError(`${values.length} numbers are no whole number of points of ${dimension}`);
@@ -45,24 +38,17 @@ export function gatherPoints(points: Points, indices: Uint32Array): Points {
   return createPoints(values, points.dimension);
 }
 
-/** Computes the mean square of all numbers of a set. */
 export function computeMeanSquare({ values }: Points): number {
   return values.reduce((sum, value) => sum + value * value, 0) / values.length;
 }
 
 /** Copies points, each number multiplied by `factor`. */
 export function scalePoints({ values, dimension }: Points, factor: number): Points {
-  return createPoints(
-    values.map((value) => value * factor),
-    dimension,
-  );
+  const scaled = values.map((value) => value * factor);
+  return createPoints(scaled, dimension);
 }
 
-/**
- * Visits the matrix of dot products row by row, on the current backend of TensorFlow.js.
- *
- * @throws RangeError  When the dimensions differ.
- */
+/** Visits the matrix of dot products by rows. @throws RangeError  When the dimensions differ. */
 export function visitProducts(a: Points, b: Points, visit: RowVisitor): void {
   if (a.dimension !== b.dimension) {
     throw new RangeError(`points of ${a.dimension} and of ${b.dimension} numbers have no products`);

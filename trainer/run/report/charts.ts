@@ -1,20 +1,16 @@
-/**
- * The charts of a run's report: which metrics they show, and what each one means.
- */
-import { renderChart } from '../../charts/chart.ts';
-import { escapeHtml, formatNumber, formatStep } from '../../charts/html.ts';
-import { isDrawn, planLineChart, type Line, type Point } from '../../charts/line-chart.ts';
+/** The charts of a run's report: which metrics they show, and what each one means. */
+import { escapeHtml, formatNumber, formatStep, renderChart } from '../../charts/chart.ts';
+import {
+  isDrawn,
+  planLineChart,
+  type Line,
+  type LineChart,
+  type Point,
+} from '../../charts/line-chart.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import type { MetricsLine } from '../log/metrics.ts';
 
-type Metric = Exclude<keyof MetricsLine, 'warnings'>;
-
-interface Series {
-  readonly label: string;
-  /** A CSS colour. */
-  readonly colour: string;
-  readonly points: readonly Point[];
-}
+type Series = Pick<Line, 'label' | 'colour' | 'points'>;
 
 /** Metrics over steps. */
 interface MetricsChart {
@@ -23,10 +19,12 @@ interface MetricsChart {
   readonly title: string;
   /** What it shows and what to look for. */
   readonly note: string;
-  readonly scale: 'linear' | 'log';
-  readonly series: readonly Series[];
+  readonly scale: LineChart['scale'];
+  readonly metrics: Readonly<Record<string, Exclude<keyof MetricsLine, 'warnings'>>>;
+  /** Its size in the metric's own. */
+  readonly unit?: number;
   /** Values worth a line across. */
-  readonly references?: readonly { readonly value: number; readonly label: string }[];
+  readonly references?: LineChart['references'];
   /** Whether steps with warnings are marked. */
   readonly hasMarks?: true;
 }
@@ -41,18 +39,16 @@ const MAX_TOOLTIPS = 120;
 const SIZE = { width: 480, height: 250 };
 const MARGIN = { top: 10, right: 74, bottom: 26, left: 50 };
 
-/**
- * Draws the charts of a run as figures of HTML, each with a table. Metrics that were not logged are
- * left out.
- */
+/** Draws a run's charts as figures of HTML, each with a table. Leaves out what was not logged. */
 export async function renderCharts(
   metrics: readonly MetricsLine[],
   config: Partial<TrainingConfig>,
 ): Promise<string[]> {
   const marks = metrics.filter(({ warnings = [] }) => warnings.length > 0).map(({ step }) => step);
   const figures = await Promise.all(
-    planCharts(metrics, config).map(async (chart) => {
-      const { id, title, note, scale, series, references = [], hasMarks } = chart;
+    planCharts(config).map(async (chart) => {
+      const { id, title, note, scale, references = [], hasMarks } = chart;
+      const series = pickSeries(metrics, chart);
       const spec = planLineChart({
         size: SIZE,
         margin: MARGIN,
@@ -70,29 +66,28 @@ export async function renderCharts(
         `<figure class="chart"><figcaption><h3>${title}</h3><p class="note">${note}</p></figcaption>` +
         `${await renderChart(spec, text, id)}<details><summary>Table` +
         `<span class="unseen"> of ${title.toLowerCase()}</span></summary>` +
-        `<div class="scroll" tabindex="0">${renderTable(chart)}</div></details></figure>`
+        `<div class="scroll" tabindex="0">${renderTable(title, series)}</div></details></figure>`
       );
     }),
   );
   return figures.filter((figure) => figure !== '');
 }
 
-function planCharts(
-  metrics: readonly MetricsLine[],
-  config: Partial<TrainingConfig>,
-): MetricsChart[] {
-  const pick = (metric: Metric, unit = 1): Point[] =>
-    metrics.flatMap((line) =>
-      line[metric] === undefined ? [] : [[line.step, line[metric] / unit] as const],
-    );
-  const compare = (first: [string, Metric], second: [string, Metric]): Series[] => [
-    { label: first[0], colour: 'var(--blue)', points: pick(first[1]) },
-    { label: second[0], colour: 'var(--orange)', points: pick(second[1]) },
-  ];
-  const single = (label: string, metric: Metric, unit = 1): Series[] => [
-    { label, colour: 'var(--violet)', points: pick(metric, unit) },
-  ];
-  const charts: MetricsChart[] = [
+/** One series is violet; two are compared. */
+function pickSeries(lines: readonly MetricsLine[], { metrics, unit = 1 }: MetricsChart): Series[] {
+  const names = Object.entries(metrics);
+  const colours = names.length === 1 ? ['violet'] : ['blue', 'orange'];
+  return names.map(([label, metric], i) => ({
+    label,
+    colour: `var(--${colours[i]})`,
+    points: lines.flatMap(({ step, [metric]: value }) =>
+      value === undefined ? [] : [[step, value / unit] as const],
+    ),
+  }));
+}
+
+function planCharts({ objective, finalFactor = 1 }: Partial<TrainingConfig>): MetricsChart[] {
+  return [
     {
       id: 'losses',
       title: 'Losses',
@@ -100,11 +95,10 @@ function planCharts(
         'Discriminator (D) and generator (G), before the step’s updates. Lines across: the loss when the ' +
         'discriminator guesses. A low loss does not mean good samples.',
       scale: 'log',
-      series: compare(['D', 'discriminatorLoss'], ['G', 'generatorLoss']),
-      // Guessing between two classes costs log 2. A discriminator that judges both kinds pays
-      // twice.
+      metrics: { D: 'discriminatorLoss', G: 'generatorLoss' },
+      // Guessing between two classes costs log 2. A discriminator that judges both pays twice.
       references:
-        config.objective?.type === 'relativistic'
+        objective?.type === 'relativistic'
           ? [{ value: Math.LN2, label: 'guessing' }]
           : [
               { value: 2 * Math.LN2, label: 'D guessing' },
@@ -119,7 +113,7 @@ function planCharts(
         'How much samples differ from each other, divided by how much real images do. ' +
         'Near 0 the generator has collapsed.',
       scale: 'linear',
-      series: single('samples', 'diversity'),
+      metrics: { samples: 'diversity' },
       references: [{ value: 1, label: 'real images' }],
       hasMarks: true,
     },
@@ -130,7 +124,7 @@ function planCharts(
         'Length of each network’s whole gradient. A steep rise is an explosion; near 0 the network ' +
         'learns nothing.',
       scale: 'log',
-      series: compare(['D', 'discriminatorGradientNorm'], ['G', 'generatorGradientNorm']),
+      metrics: { D: 'discriminatorGradientNorm', G: 'generatorGradientNorm' },
       hasMarks: true,
     },
     {
@@ -140,7 +134,7 @@ function planCharts(
         'Mean squared gradient of the discriminator at real images (R1) and at generated ones (R2), ' +
         'before the factor gamma / 2.',
       scale: 'log',
-      series: compare(['R1', 'r1'], ['R2', 'r2']),
+      metrics: { R1: 'r1', R2: 'r2' },
       hasMarks: true,
     },
     {
@@ -148,36 +142,36 @@ function planCharts(
       title: 'Images a second',
       note: 'Real images trained on per second since the point before. Sample grids and checkpoints count.',
       scale: 'linear',
-      series: single('images/s', 'imagesPerSecond'),
+      metrics: { 'images/s': 'imagesPerSecond' },
     },
     {
       id: 'memory',
       title: 'Memory',
       note: 'Resident memory of the process in MiB. A line that keeps rising is a leak.',
       scale: 'linear',
-      series: single('MiB', 'residentBytes', 2 ** 20),
+      metrics: { MiB: 'residentBytes' },
+      unit: 2 ** 20,
     },
     {
       id: 'factor',
       title: 'Schedule',
       note: 'The factor of learning rates and gamma.',
       scale: 'linear',
-      series: (config.finalFactor ?? 1) === 1 ? [] : single('factor', 'learningRateFactor'),
+      metrics: finalFactor === 1 ? {} : { factor: 'learningRateFactor' },
     },
   ];
-  return charts;
 }
 
-function toLine({ label, colour, points }: Series, scale: MetricsChart['scale']): Line {
+function toLine({ label, colour, points }: Series, scale: LineChart['scale']): Line {
   const last = points.findLast(([, value]) => isDrawn(value, scale));
-  const note = last === undefined ? {} : { note: formatNumber(last[1]) };
+  const named = { label, colour, ...(last && { note: formatNumber(last[1]) }) };
   return points.length < LEAST_SMOOTHED
-    ? { label, colour, ...note, points, pale: [] }
-    : { label, colour, ...note, points: smooth(points, scale), pale: [points] };
+    ? { ...named, points, pale: [] }
+    : { ...named, points: smooth(points, scale), pale: [points] };
 }
 
 /** An exponential moving average, of logarithms on a logarithmic scale. Gaps stay gaps. */
-function smooth(points: readonly Point[], scale: MetricsChart['scale']): Point[] {
+function smooth(points: readonly Point[], scale: LineChart['scale']): Point[] {
   const [apply, invert] = scale === 'log' ? [Math.log, Math.exp] : [Number, Number];
   let average: number | undefined;
   return points.map(([step, value]) => {
@@ -215,7 +209,7 @@ function describeSeries(series: readonly Series[]): string {
   return `${told.join('; ')}. The table below has all values.`;
 }
 
-function renderTable({ title, series }: MetricsChart): string {
+function renderTable(title: string, series: readonly Series[]): string {
   const heads = series.map(({ label }) => `<th scope="col">${escapeHtml(label)}</th>`);
   const rows = mergeRows(series).map(([step, values]) => {
     const cells = values.map(

@@ -2,15 +2,15 @@
  * Builds the report of a run as one HTML page that needs no network. Its script only enlarges
  * pictures: everything can be read without it.
  */
+import { readFileSync } from 'node:fs';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { escapeHtml, formatNumber, formatStep } from '../../charts/html.ts';
-import type { MetricsLine, Warning } from '../log/metrics.ts';
+import { CHART_STYLE, escapeHtml, formatNumber, formatStep } from '../../charts/chart.ts';
+import type { MetricsLine } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
 import type { RunOptions, SavedGrid } from '../run-folder.ts';
 import type { Session } from '../session.ts';
 import { renderCharts } from './charts.ts';
-import { SCRIPT, STYLE } from './page-assets.ts';
 
 /** The records of a run. Runs of older versions have fewer. */
 export interface RunRecord {
@@ -24,10 +24,10 @@ export interface RunRecord {
   readonly grids: readonly SavedGrid[];
 }
 
-/** Codes of warnings that end a run. */
-const FATAL = new Set(['diverged', 'collapsed']);
+const [STYLE, SCRIPT] = ['page.css', 'page.js'].map((name) =>
+  readFileSync(new URL(name, import.meta.url), 'utf8'),
+);
 
-/** Builds the page. */
 export async function buildReport(record: RunRecord): Promise<string> {
   const { name, metrics, options } = record;
   const sections = [
@@ -46,7 +46,7 @@ export async function buildReport(record: RunRecord): Promise<string> {
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>${escapeHtml(name)}: training report</title>
-<style>${STYLE}</style>
+<style>${CHART_STYLE}${STYLE}</style>
 </head>
 <body>
 <main>
@@ -75,15 +75,13 @@ ${renderFigures(metrics, config)}
 </header>`;
 }
 
-function describeStatus({ options, metrics }: RunRecord): {
-  text: string;
-  tone: 'good' | 'bad' | 'open';
-} {
+/** `tone` is a class of the stylesheet. */
+function describeStatus({ options, metrics }: RunRecord): { text: string; tone: string } {
   const last = metrics.at(-1);
   if (last === undefined) {
     return { text: 'nothing logged yet', tone: 'open' };
   }
-  const fatal = last.warnings?.find(({ code }) => FATAL.has(code));
+  const fatal = last.warnings?.find(({ code }) => code === 'diverged' || code === 'collapsed');
   if (fatal !== undefined) {
     return { text: `${fatal.code} at step ${formatStep(last.step)}`, tone: 'bad' };
   }
@@ -99,24 +97,20 @@ function renderFigures(metrics: readonly MetricsLine[], config: Partial<Training
   if (last === undefined) {
     return '';
   }
-  const find = (figure: 'diversity' | 'seconds'): number | undefined =>
-    metrics.findLast((line) => line[figure] !== undefined)?.[figure];
-  const seconds = find('seconds');
-  const diversity = find('diversity');
+  const seconds = metrics.findLast((line) => line.seconds !== undefined)?.seconds;
+  const diversity = metrics.findLast((line) => line.diversity !== undefined)?.diversity;
+  const { steps = 0 } = config;
   const done = formatStep(last.step + 1);
-  const figures: [string, string | undefined][] = [
-    [
-      'steps',
-      (config.steps ?? 0) > last.step + 1 ? `${done} of ${formatStep(config.steps ?? 0)}` : done,
-    ],
-    ['images seen', formatStep(last.imagesSeen)],
-    ['time', seconds === undefined ? undefined : describeSeconds(seconds)],
-    ['images/s', seconds === undefined ? undefined : formatNumber(last.imagesSeen / seconds)],
-    ['D loss', formatNumber(last.discriminatorLoss)],
-    ['G loss', formatNumber(last.generatorLoss)],
-    ['diversity', diversity === undefined ? undefined : formatNumber(diversity)],
-  ];
-  const items = figures.flatMap(([label, value]) =>
+  const figures: Record<string, string | undefined> = {
+    steps: steps > last.step + 1 ? `${done} of ${formatStep(steps)}` : done,
+    'images seen': formatStep(last.imagesSeen),
+    time: seconds === undefined ? undefined : describeSeconds(seconds),
+    'images/s': seconds === undefined ? undefined : formatNumber(last.imagesSeen / seconds),
+    'D loss': formatNumber(last.discriminatorLoss),
+    'G loss': formatNumber(last.generatorLoss),
+    diversity: diversity === undefined ? undefined : formatNumber(diversity),
+  };
+  const items = Object.entries(figures).flatMap(([label, value]) =>
     value === undefined ? [] : [`<div><dt>${label}</dt><dd>${value}</dd></div>`],
   );
   return `<dl class="figures">${items.join('')}</dl>`;
@@ -124,20 +118,17 @@ function renderFigures(metrics: readonly MetricsLine[], config: Partial<Training
 
 function renderWarnings(metrics: readonly MetricsLine[]): string {
   const items = metrics.flatMap(({ step, warnings = [] }) =>
-    warnings.map((warning) => `<li>${renderWarning(step, warning)}</li>`),
+    warnings.map(
+      ({ code, message, advice }) =>
+        `<li><p><strong>Step ${formatStep(step)}</strong> <code>${escapeHtml(code)}</code></p>` +
+        `<p>${escapeHtml(message.charAt(0).toUpperCase() + message.slice(1))}</p>` +
+        `<p class="advice">${escapeHtml(advice)}</p></li>`,
+    ),
   );
   if (items.length === 0) {
     return metrics.length === 0 ? '' : '<p class="quiet">No warnings were raised.</p>';
   }
   return `<section class="warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">Warnings</h2><ol>${items.join('')}</ol></section>`;
-}
-
-function renderWarning(step: number, { code, message, advice }: Warning): string {
-  const sentence = message.charAt(0).toUpperCase() + message.slice(1);
-  return (
-    `<p><strong>Step ${formatStep(step)}</strong> <code>${escapeHtml(code)}</code></p>` +
-    `<p>${escapeHtml(sentence)}</p><p class="advice">${escapeHtml(advice)}</p>`
-  );
 }
 
 function renderGrids({ grids, metrics }: RunRecord): string {
@@ -159,45 +150,38 @@ function renderGrids({ grids, metrics }: RunRecord): string {
 
 async function renderCurves({ metrics, options }: RunRecord): Promise<string> {
   const figures = await renderCharts(metrics, options.config);
-  return figures.length === 0
-    ? ''
-    : `<section aria-labelledby="curves-title"><h2 id="curves-title">Curves</h2>
-<div class="charts">${figures.join('\n')}</div></section>`;
+  const charts = `\n<div class="charts">${figures.join('\n')}</div>`;
+  return figures.length === 0 ? '' : renderSection('curves', 'Curves', charts);
+}
+
+function renderSection(id: string, title: string, content: string): string {
+  return `<section aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${content}</section>`;
 }
 
 function renderEnvironment({ options, sessions }: RunRecord): string {
   const { dataset, backend } = options;
   const rows: [string, string][] = [];
   if (dataset !== undefined) {
-    rows.push(
-      ['data set', `${dataset.name}, ${formatStep(dataset.images)} images`],
-      ['data set’s SHA-256', dataset.sha256],
-    );
+    const content = `${dataset.name}, ${formatStep(dataset.images)} images`;
+    rows.push(['data set', content], ['data set’s SHA-256', dataset.sha256]);
   }
   if (backend !== undefined && sessions.length === 0) {
-    rows.push([
-      'backend',
-      backend.threads === null ? backend.name : `${backend.name}, ${backend.threads} threads`,
-    ]);
+    const threads = backend.threads === null ? '' : `, ${backend.threads} threads`;
+    rows.push(['backend', `${backend.name}${threads}`]);
   }
   for (const { startedAt, step, backend: used, versions, machine } of sessions) {
     const what = step === 0 ? 'started' : `resumed at step ${formatStep(step)}`;
+    const { digitmint, node, tfjs } = versions;
+    const { processor, cores, memoryGiB, system } = machine;
     rows.push(
       [what, startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
       ['backend', `${used.name}: ${used.description}`],
-      [
-        'versions',
-        `digitmint ${versions.digitmint}, Node ${versions.node}, TensorFlow.js ${versions.tfjs}`,
-      ],
-      [
-        'machine',
-        `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
-      ],
+      ['versions', `digitmint ${digitmint}, Node ${node}, TensorFlow.js ${tfjs}`],
+      ['machine', `${processor}, ${cores} cores, ${memoryGiB} GiB, ${system}`],
     );
   }
-  return rows.length === 0
-    ? ''
-    : `<section aria-labelledby="environment-title"><h2 id="environment-title">Data and environment</h2>${renderRows(rows)}</section>`;
+  const title = 'Data and environment';
+  return rows.length === 0 ? '' : renderSection('environment', title, renderRows(rows));
 }
 
 function renderConfig(config: Partial<TrainingConfig>): string {
@@ -209,13 +193,10 @@ function renderConfig(config: Partial<TrainingConfig>): string {
       `${formatStep(parameters)} weights, ${formatStep(macs)} multiply-accumulates a sample`,
     ]);
   }
-  return `<section aria-labelledby="config-title"><h2 id="config-title">Configuration</h2>${renderRows(rows)}</section>`;
+  return renderSection('config', 'Configuration', renderRows(rows));
 }
 
-/**
- * Flattens nested settings to rows. A list of plain values takes one row, a list of objects a row
- * each.
- */
+/** Flattens settings. A list of plain values takes one row, a list of objects a row each. */
 function flatten(value: object, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, string][] => {
     const name = `${prefix}${key}`;

@@ -1,0 +1,211 @@
+/**
+ * Reads arrays from files whose size and content nobody has checked: IDX, the format of MNIST
+ * (LeCun, Cortes and Burges), and NumPy's .npy, plain or gzipped.
+ */
+import { createReadStream } from 'node:fs';
+import { createGunzip, gunzipSync } from 'node:zlib';
+import { DatasetError } from './dataset.ts';
+
+/** Gzipped content may be as large as half a million pictures of 28 x 28 bytes. */
+const MAX_BYTES = 512 * 1024 * 1024;
+
+export interface ArrayFile {
+  /** In words: "IDX, uint8". */
+  readonly format: string;
+  readonly shape: readonly number[];
+  /** Row-major, as many as the shape says. */
+  readonly values: Uint8Array | Float32Array | Int32Array;
+}
+
+/**
+ * Reads a file, which errors call `what`, and stops when it holds more than allowed.
+ * @param maxBytes  Of the content, after unzipping.
+ * @throws DatasetError  When the file is larger or cannot be read.
+ */
+export async function readBoundedFile(
+  path: string,
+  what: string,
+  maxBytes: number,
+  isGzipped = false,
+): Promise<Uint8Array> {
+  const file = createReadStream(path);
+  const stream = isGzipped ? file.pipe(createGunzip()) : file;
+  // A pipe does not forward the errors of its source.
+  file.on('error', (error) => stream.destroy(error));
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        break;
+      }
+    }
+  } catch (cause) {
+    throw new DatasetError(`${what} cannot be read: ${(cause as Error).message}`, { cause });
+  } finally {
+    file.destroy();
+  }
+  if (bytes > maxBytes) {
+    throw new DatasetError(`${what} holds more than ${maxBytes} bytes: too large`);
+  }
+  return Buffer.concat(chunks);
+}
+
+const ALLOWED =
+  'expected IDX or .npy (plain or gzipped) of uint8 or float32; labels also of int32 or int64';
+
+interface NumberType {
+  readonly name: string;
+  readonly bytes: number;
+  readonly read: (body: DataView, count: number) => ArrayFile['values'];
+}
+
+const UINT8: NumberType = {
+  name: 'uint8',
+  bytes: 1,
+  read: (body, count) => new Uint8Array(body.buffer, body.byteOffset, count),
+};
+
+/** @param read  Reads the number at an offset in bytes. */
+function describeNumbers(
+  name: string,
+  bytes: number,
+  ArrayType: new (count: number) => Float32Array | Int32Array,
+  read: (body: DataView, offset: number) => number,
+): NumberType {
+  const readAll = (body: DataView, count: number): ArrayFile['values'] => {
+    const values = new ArrayType(count);
+    for (let i = 0; i < count; i++) {
+      values[i] = read(body, bytes * i);
+    }
+    return values;
+  };
+  return { name, bytes, read: readAll };
+}
+
+const IDX_TYPES = new Map([
+  [0x08, UINT8],
+  [0x0d, describeNumbers('float32', 4, Float32Array, (body, at) => body.getFloat32(at))],
+]);
+
+const NPY_TYPES = new Map([
+  ['|u1', UINT8],
+  ['<f4', describeNumbers('float32', 4, Float32Array, (body, at) => body.getFloat32(at, true))],
+  ['<i4', describeNumbers('int32', 4, Int32Array, (body, at) => body.getInt32(at, true))],
+  ['<i8', describeNumbers('int64', 8, Int32Array, readClampedInt64)],
+]);
+
+/** Clamps, so that a label beyond 32 bits does not become another label. */
+function readClampedInt64(body: DataView, offset: number): number {
+  const value = Number(body.getBigInt64(offset, true));
+  return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
+}
+
+/** Decodes a file, which `what` names. @throws DatasetError  When it is damaged or no such file. */
+export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
+  const content = unzip(bytes, what);
+  if (startsWith(content, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) {
+    return decodeNpy(content, what);
+  }
+  if (startsWith(content, [0, 0]) && content.length >= 4) {
+    return decodeIdx(content, what);
+  }
+  const start = Array.from(content.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0'));
+  throw new DatasetError(
+    `${what} is neither IDX nor .npy: it starts with ${start.join(' ') || 'nothing'}; ${ALLOWED}`,
+  );
+}
+
+function unzip(bytes: Uint8Array, what: string): Uint8Array {
+  if (!startsWith(bytes, [0x1f, 0x8b])) {
+    return bytes;
+  }
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MAX_BYTES });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = code === 'ERR_BUFFER_TOO_LARGE' ? `it holds more than ${MAX_BYTES} bytes` : message;
+    throw new DatasetError(`${what} cannot be unzipped: ${why}`, { cause });
+  }
+}
+
+/**
+ * Decodes IDX, whose numbers are big-endian. Bytes share the memory of the file.
+ * @throws DatasetError  When type or length are not as the header says.
+ */
+export function decodeIdx(bytes: Uint8Array, what: string): ArrayFile {
+  const code = bytes[2] as number;
+  const type = IDX_TYPES.get(code);
+  if (type === undefined) {
+    throw new DatasetError(
+      `${what} is IDX of the type 0x${code.toString(16).padStart(2, '0')}; ${ALLOWED}`,
+    );
+  }
+  const rank = bytes[3] as number;
+  const header = 4 + rank * 4;
+  if (bytes.length < header) {
+    throw new DatasetError(`${what} ends within its header of ${header} bytes: it is truncated`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
+  return { format: `IDX, ${type.name}`, shape, values: readBody(bytes, header, type, shape, what) };
+}
+
+function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const major = bytes[6] ?? 0;
+  // Version 1 counts its header in 2 bytes, versions 2 and 3 in 4.
+  const start = major === 1 ? 10 : 12;
+  const end =
+    bytes.length < start
+      ? Infinity
+      : start + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
+  if (major < 1 || major > 3 || end > bytes.length) {
+    throw new DatasetError(`${what} has a damaged .npy header, or is truncated`);
+  }
+  const header = new TextDecoder('latin1').decode(bytes.subarray(start, end));
+  const code = /'descr':\s*'([^']*)'/.exec(header)?.[1];
+  const sizes = /'shape':\s*\(([0-9, ]*)\)/.exec(header)?.[1];
+  if (code === undefined || sizes === undefined) {
+    throw new DatasetError(
+      `${what} has a .npy header that is not understood: ${header.trim().slice(0, 100)}`,
+    );
+  }
+  if (/'fortran_order':\s*True/.test(header)) {
+    throw new DatasetError(
+      `${what} is in Fortran's order: save numpy.ascontiguousarray(...) of it`,
+    );
+  }
+  const type = NPY_TYPES.get(code);
+  if (type === undefined) {
+    throw new DatasetError(`${what} is .npy of the type ${code}; ${ALLOWED}`);
+  }
+  const shape = (sizes.match(/[0-9]+/g) ?? []).map(Number);
+  return { format: `npy, ${type.name}`, shape, values: readBody(bytes, end, type, shape, what) };
+}
+
+/** Reads the numbers after a header. @throws DatasetError  When the shape says more or fewer. */
+function readBody(
+  bytes: Uint8Array,
+  header: number,
+  type: NumberType,
+  shape: readonly number[],
+  what: string,
+): ArrayFile['values'] {
+  const body = new DataView(bytes.buffer, bytes.byteOffset + header, bytes.length - header);
+  const count = shape.reduce((product, size) => product * size, 1);
+  const [expected, got] = [count * type.bytes, body.byteLength];
+  if (expected !== got) {
+    const why = got < expected ? 'it is truncated' : 'something follows its end';
+    throw new DatasetError(
+      `${what} says ${shape.join(' x ')}, so ${expected} bytes after its header; it has ${got}: ${why}`,
+    );
+  }
+  return type.read(body, count);
+}
+
+function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
+  return start.every((byte, i) => bytes[i] === byte);
+}

@@ -1,0 +1,181 @@
+/** Where the samples of an evaluation come from: models, or a file of another program. */
+import { resolve, sep } from 'node:path';
+import {
+  hashBytes,
+  WEIGHTS_FILE,
+  type Manifest,
+  type ParsedManifest,
+} from '../../shared/model/artifact.ts';
+import { createSampler } from '../../shared/model/sampler.ts';
+import { DatasetError } from '../data/dataset.ts';
+import { instantiateKernels } from '../node-kernels.ts';
+import { readArtifactFolder } from '../publish/artifact-folder.ts';
+import { CLASSES, SIDE } from './digits.ts';
+import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from './protocol.ts';
+import { readSamples, type OpenedSamples, type PixelRangeName } from './sample-file.ts';
+
+/** What to evaluate: models, or the samples of another program. */
+export interface SamplesRequest {
+  /** Folders of models, each once. Either these or `samples` are given. */
+  readonly models?: readonly string[];
+  readonly samples?: string;
+  /** Labels of `samples`. */
+  readonly labels?: string;
+  /** What the numbers in `samples` mean; by default the numbers tell. */
+  readonly range?: PixelRangeName;
+  /** Samples of each; by default as many as the protocol says, or as the file has if fewer. */
+  readonly n?: number;
+  readonly seed: string;
+  readonly quick?: boolean;
+}
+
+export interface ColumnName {
+  /** One line, unlike every other column's. */
+  readonly label: string;
+  /** The same for a narrow column of a table, from top to bottom. */
+  readonly heading: readonly string[];
+}
+
+/**
+ * Reads and checks all models, or the samples themselves, before anything takes time. Then `open`
+ * draws or returns the `count` samples of a column.
+ * @throws ExpectedError  When they are unreadable, no digits, given twice, or too few. Names them.
+ */
+export async function planSamples(request: SamplesRequest): Promise<{
+  readonly count: number;
+  readonly columns: readonly (ColumnName & { open(): OpenedSamples })[];
+}> {
+  const { models: folders = [], samples, labels, range, n, quick, seed } = request;
+  const usual = quick === true ? QUICK_SAMPLES : DEFAULT_SAMPLES;
+  if (folders.length > 0 === (samples !== undefined)) {
+    throw new DatasetError('expected either --model <folder>, once or more, or --samples <file>');
+  }
+  if (samples !== undefined) {
+    const opened = await readSamples(samples, labels, range);
+    const { count: held, images, labels: asked } = opened.set;
+    const count = n ?? Math.min(usual, held);
+    checkCount(count, n === undefined ? `--samples ${samples}: number of samples` : '--n');
+    if (count > held) {
+      throw new DatasetError(`--n ${count}: there are ${held} samples only`);
+    }
+    const set = {
+      count,
+      images: images.subarray(0, count * SIDE * SIDE),
+      labels: asked && asked.subarray(0, count),
+    };
+    const column = { label: 'samples', heading: ['samples'], open: () => ({ ...opened, set }) };
+    return { count, columns: [column] };
+  }
+  const given = Object.entries({ '--labels': labels, '--range': range }).flatMap(([flag, value]) =>
+    value === undefined ? [] : flag,
+  );
+  if (given.length > 0) {
+    throw new DatasetError(
+      `${given.join(' and ')}: only for --samples; a model's labels come from its seed`,
+    );
+  }
+  const count = n ?? usual;
+  checkCount(count, '--n');
+  const paths = folders.map((folder) => resolve(folder));
+  const repeated = folders.find((_, i) => paths.indexOf(paths[i] as string) !== i);
+  if (repeated !== undefined) {
+    throw new DatasetError(`--model ${repeated}: is given twice`);
+  }
+  const models: OpenedModel[] = [];
+  for (const folder of folders) {
+    models.push(await readModel(folder));
+  }
+  const names = nameColumns(models);
+  const columns = models.map((model, i) => ({
+    ...(names[i] as ColumnName),
+    open: () => drawSamples(model, seed, count),
+  }));
+  return { count, columns };
+}
+
+function checkCount(count: number, what: string): void {
+  const { min, max } = SAMPLES_LIMITS;
+  if (count < min || count > max) {
+    throw new DatasetError(`${what} ${count}: expected ${min} to ${max}`);
+  }
+}
+
+/** A verified model: the folder as the caller wrote it, and the content of WEIGHTS_FILE. */
+type OpenedModel = ParsedManifest & { readonly folder: string; readonly weights: Uint8Array };
+
+/** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
+export async function readModel(folder: string): Promise<OpenedModel> {
+  const { manifest, plan, files } = await readArtifactFolder(folder);
+  const { image, generator, name } = manifest;
+  if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {
+    throw new DatasetError(
+      `--model ${folder}: ${name} makes images of ${image.height} x ${image.width} x ${image.channels}, expected 28 x 28 x 1`,
+    );
+  }
+  if (generator.classes !== 0 && generator.classes !== CLASSES) {
+    throw new DatasetError(
+      `--model ${folder}: ${name} has ${generator.classes} classes, expected ${CLASSES}, or 0 for one without labels`,
+    );
+  }
+  return { folder, manifest, plan, weights: files.get(WEIGHTS_FILE) as Uint8Array };
+}
+
+/** Draws samples 0 to count - 1 of a seed, with its labels: the bytes that the API serves. */
+export function drawSamples(model: OpenedModel, seed: string, count: number): OpenedSamples {
+  const { folder, manifest, plan, weights } = model;
+  const { name, version } = manifest;
+  const sampler = createSampler(model, weights, instantiateKernels);
+  const { pixels, labels } = sampler.draw({ seed, start: 0, count });
+  sampler.dispose();
+  return {
+    set: { count, images: pixels, labels },
+    source: `${name}@${version}, drawn as it is served, seed ${JSON.stringify(seed)}`,
+    facts: {
+      kind: 'model',
+      folder,
+      name,
+      version,
+      weightsType: manifest.weights.dtype,
+      weightsBytes: weights.length,
+      parameters: plan.parameters,
+      multiplyAccumulates: plan.macs,
+      weightsSha256: hashBytes(weights),
+      samplesSha256: hashBytes(pixels),
+    },
+  };
+}
+
+/** A model, and the folder it was read from, as the caller wrote it. */
+export interface FoundModel {
+  readonly folder: string;
+  readonly manifest: Pick<Manifest, 'name' | 'version' | 'weights'>;
+}
+
+/**
+ * Names models by name, version and form of the weights. Models of one name (other seeds, sizes or
+ * forms of the weights) get their folders, which all differ, before that.
+ */
+export function nameColumns(models: readonly FoundModel[]): ColumnName[] {
+  return models.map(({ folder, manifest: { name, version, weights } }) => {
+    const namesakes = models.flatMap((one) => (one.manifest.name === name ? one.folder : []));
+    const facts = `${name}@${version}, ${weights.dtype}`;
+    const rest = [`@${version.slice(0, 8)}`, weights.dtype];
+    if (namesakes.length === 1) {
+      return { label: facts, heading: [name, ...rest] };
+    }
+    const place = shortenFolders(namesakes)[namesakes.indexOf(folder)] as string;
+    return { label: `${place}: ${facts}`, heading: [place, ...rest] };
+  });
+}
+
+/** Takes the last part of the paths that differs: of runs/1/model and runs/2/model, 1 and 2. */
+function shortenFolders(folders: readonly string[]): readonly string[] {
+  const paths = folders.map((folder) => resolve(folder).split(sep));
+  for (let place = 1; place <= Math.min(...paths.map(({ length }) => length)); place++) {
+    const parts = paths.map((path) => path.at(-place) as string);
+    if (new Set(parts).size === parts.length) {
+      return parts;
+    }
+  }
+  return folders;
+}
