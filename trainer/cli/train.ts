@@ -26,8 +26,7 @@ import {
 import { planRun, type RunPlan, type RunRequest } from '../run/run-plan.ts';
 import { describeSession } from '../run/session.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
-import { BACKEND_NAMES } from '../tensorflow/backend.ts';
-import { nameDeviceLoss } from '../tensorflow/device-loss.ts';
+import { BACKEND_NAMES, nameDeviceLoss } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
   parseNumber,

@@ -14,8 +14,7 @@ import {
   type Openers,
   selectBackend,
 } from '../../../trainer/tensorflow/backend.ts';
-import { BackendUnusable, type Opener } from '../../../trainer/tensorflow/open-backend.ts';
-import { openCpu } from '../../../trainer/tensorflow/portable-backends.ts';
+import { BackendUnusable, openCpu, type Opener } from '../../../trainer/tensorflow/open-backend.ts';
 import { prepareSwiftShader, swiftShaderMissing } from '../../support/training/swiftshader.ts';
 
 interface Fingerprint {
