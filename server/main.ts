@@ -1,6 +1,4 @@
-/**
- * The entry of the server on Node: settings, log lines, and a stop without lost answers.
- */
+/** The entry of the server on Node: settings, log lines, and a stop without lost answers. */
 import { ExpectedError } from '../shared/expected-error.ts';
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
 import { RATE_WINDOW_SECONDS, type RateLimit, type RateLimits } from '../worker/http/admission.ts';

@@ -1,15 +1,10 @@
-/**
- * Counts requests by key in windows of a fixed length, as Cloudflare's binding does for the worker.
- */
+/** Counts requests by key in windows of a fixed length, as Cloudflare's binding does. */
 import type { RateLimiter } from '../worker/http/admission.ts';
 
 /** A window refuses further keys, because their counts would take memory without end. */
 const MAX_KEYS = 100_000;
 
-/**
- * @param requests  Allowed for each key in a window.
- * @param clock     Gives milliseconds.
- */
+/** @param requests  Allowed for each key in a window. @param clock  Gives milliseconds. */
 export function createRateLimiter(
   requests: number,
   windowMs: number,

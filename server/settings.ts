@@ -1,6 +1,4 @@
-/**
- * The server's settings, from flags or from environment variables.
- */
+/** The server's settings, from flags or from environment variables. */
 import { parseArgs } from 'node:util';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
@@ -99,26 +97,22 @@ export type Settings = {
   readonly [Name in keyof Options]: ReturnType<Options[Name]['parse']>;
 };
 
-/** Width of the longest flag with its placeholder. */
-const FLAG_COLUMNS = 24;
-
 /** The text of `--help`. */
 export function describeUsage(): string {
+  const describe = (flag: string, variable: string): string =>
+    `  ${flag.padEnd(24)} ${variable.padEnd(22)}`;
   const lines = Object.values(OPTIONS).map(({ flag, variable, takes, preset, about }) => {
-    const shown = `--${flag} ${takes}`.padEnd(FLAG_COLUMNS);
-    return `  ${shown} ${variable.padEnd(22)} ${about}${preset === '' ? '' : ` (${preset})`}`;
+    const shown = describe(`--${flag} ${takes}`, variable);
+    return `${shown} ${about}${preset === '' ? '' : ` (${preset})`}\n`;
   });
-  return [
-    'Serves handwritten digits over HTTP.',
-    '',
-    `  ${'flag'.padEnd(FLAG_COLUMNS)} ${'or variable'.padEnd(22)}`,
-    ...lines,
-    '',
-    'For s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, or AWS_PROFILE;',
-    'AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; AWS_REGION; HTTPS_PROXY and NO_PROXY;',
-    'AWS_S3_ADDRESSING_STYLE (path or virtual).',
-    '',
-  ].join('\n');
+  return `Serves handwritten digits over HTTP.
+
+${describe('flag', 'or variable')}
+${lines.join('')}
+For s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, or AWS_PROFILE;
+AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; AWS_REGION; HTTPS_PROXY and NO_PROXY;
+AWS_S3_ADDRESSING_STYLE (path or virtual).
+`;
 }
 
 /**
@@ -128,8 +122,8 @@ export function describeUsage(): string {
  * @throws ExpectedError  The message names the flag or variable.
  */
 export function parseSettings(args: readonly string[], env: Environment): Settings | 'help' {
-  const flags = readFlags(args);
-  if (flags === 'help') {
+  const { help, ...flags } = readFlags(args);
+  if (help !== undefined) {
     return 'help';
   }
   const settings = Object.entries(OPTIONS).map(([name, { flag, variable, preset, parse }]) => {
@@ -143,19 +137,14 @@ export function parseSettings(args: readonly string[], env: Environment): Settin
   return Object.fromEntries(settings) as Settings;
 }
 
-function readFlags(args: readonly string[]): Readonly<Record<string, string>> | 'help' {
+function readFlags(args: readonly string[]): Readonly<Record<string, string | undefined>> {
   const strings = Object.values(OPTIONS).map(({ flag }) => [flag, { type: 'string' as const }]);
+  const options = { ...Object.fromEntries(strings), help: { type: 'boolean', short: 'h' } };
   try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { ...Object.fromEntries(strings), help: { type: 'boolean', short: 'h' } },
-    });
-    const { help, ...given } = values as Record<string, string | boolean>;
-    return help === true ? 'help' : (given as Record<string, string>);
+    return parseArgs({ args: [...args], options }).values as Record<string, string>;
   } catch (cause) {
-    throw new ExpectedError(`${(cause as Error).message} (--help tells what is allowed)`, {
-      cause,
-    });
+    const message = `${(cause as Error).message} (--help tells what is allowed)`;
+    throw new ExpectedError(message, { cause });
   }
 }
 

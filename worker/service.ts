@@ -26,8 +26,6 @@ interface ServiceOptions {
   readonly modelRefreshMs: number;
   /** When there are any, one of them must have signed each published model. */
   readonly publicKeys?: readonly PublicKey[];
-  /** For tests, which cannot wait so long. */
-  readonly waits?: Readonly<Record<keyof typeof WAITS, number>>;
   /** Absent where callers are not limited. */
   readonly rateLimits?: RateLimits | undefined;
   /** Absent where the host has no queue. */
@@ -48,12 +46,11 @@ export function createDependencies({
   bundled = BUNDLED_MODEL,
   modelRefreshMs,
   publicKeys = [],
-  waits = WAITS,
   rateLimits,
   jobs,
   log,
 }: ServiceOptions): GivenDependencies {
-  const store = createModelStore(models ?? NO_MODELS, waits.readMs, publicKeys);
+  const store = createModelStore(models ?? NO_MODELS, WAITS.readMs, publicKeys);
   return {
     generators: new GeneratorSource({
       store,
@@ -61,7 +58,7 @@ export function createDependencies({
       bundled,
       openModel,
       refreshMs: modelRefreshMs,
-      waits,
+      waits: WAITS,
       clock: Date.now,
       log,
     }),

@@ -1,6 +1,4 @@
-/**
- * `publish`: puts a model into object storage and prints what was done.
- */
+/** `publish`: puts a model into object storage and prints what was done. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
@@ -12,21 +10,19 @@ import { parseTarget, type Target } from '../../storage/target.ts';
 import { CONDITIONS_IGNORED } from './models-view.ts';
 import {
   addStorageOptions,
+  addWriteOptions,
   createStorageContext,
   formatBytes,
   STORAGE_HELP,
   withStore,
   type StorageContext,
-  type StorageFlags,
+  type WriteFlags,
 } from './storage-options.ts';
 
-interface PublishFlags extends StorageFlags {
+interface PublishFlags extends WriteFlags {
   readonly model: string;
   readonly sign?: string;
   readonly keepDefault?: true;
-  readonly allowUnsafePointer?: true;
-  readonly dryRun?: true;
-  readonly json?: true;
 }
 
 const HELP = `${STORAGE_HELP}
@@ -40,24 +36,17 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
   const command = new Command('publish')
     .description('Puts a trained model into object storage and serves it.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json');
-  return addStorageOptions(command)
+  return addWriteOptions(addStorageOptions(command))
     .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
     .option('--keep-default', 'leaves the default model as it is')
-    .option(
-      '--allow-unsafe-pointer',
-      'goes on with storage that ignores conditional writes; for a single publisher only',
-    )
-    .option('--dry-run', 'checks everything, prints what would be written, and stops')
-    .option('--json', 'prints the result as JSON')
     .addHelpText('after', HELP)
-    .action((flags: PublishFlags) => publish(flags, context));
+    .action((flags: PublishFlags) => publishModel(flags, context));
 }
 
 /**
- * Checks a target's form, and for S3 its address and credentials, without reaching it: for commands
- * that publish after hours of other work.
+ * Checks a target of `--to`, for S3 also its address and credentials, without reaching it: for
+ * commands that publish after hours of other work.
  *
- * @param to  A target of `--to`.
  * @throws TargetError, CredentialsError
  */
 export function checkPublishTarget(
@@ -69,21 +58,11 @@ export function checkPublishTarget(
   }
 }
 
-/**
- * Publishes a model as the default and prints what was done.
- *
- * @param model  The artifact's folder.
- * @param to     A target of `--to`.
- */
+/** Publishes a model's folder and prints what was done. */
 export async function publishModel(
-  model: string,
-  to: string,
+  flags: PublishFlags,
   context: StorageContext = createStorageContext(),
 ): Promise<void> {
-  await publish({ model, to }, context);
-}
-
-async function publish(flags: PublishFlags, context: StorageContext): Promise<void> {
   const { cwd, now, print } = context;
   const dryRun = flags.dryRun === true;
   const say = flags.json === true ? (): void => {} : print;
@@ -131,13 +110,11 @@ function describeObject({ key, bytes, sha256 }: PublishedObject): string {
 function describeResult(result: PublishResult, isDryRun: boolean, target: Target): string[] {
   const { name, version, previousVersion, defaultName, previousDefaultName } = result;
   if (isDryRun) {
-    const uploads = result.uploaded.map((object) => `  would upload   ${describeObject(object)}`);
-    const move = result.pointerMoved
-      ? `  would move     ${describeMove(result)}`
-      : `  would leave    ${POINTER_KEY} as it is`;
     return [
-      ...uploads,
-      move,
+      ...result.uploaded.map((object) => `  would upload   ${describeObject(object)}`),
+      result.pointerMoved
+        ? `  would move     ${describeMove(result)}`
+        : `  would leave    ${POINTER_KEY} as it is`,
       'Nothing was written: --dry-run. ' +
         'Whether the storage honours conditional writes was not tried.',
     ];
@@ -157,7 +134,9 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
       ? `${name} ${version} was served already; ` +
         `it is now the default, before it was ${previousDefaultName}.`
       : `${name} ${version} is published ${place}.`,
-    describeWhereToLook(target, name),
+    `Look: ${target.kind === 'local' ? 'npm start (or leave it running), then ' : ''}` +
+      `GET /healthz tells which model serves; model=${name} asks for this one. ` +
+      'A running worker looks for a new model every MODEL_REFRESH_SECONDS.',
   ];
 }
 
@@ -177,12 +156,4 @@ function describeMove({
       ? defaultName
       : `${previousDefaultName ?? '(none)'} -> ${defaultName}`;
   return `${POINTER_KEY}  ${model}, default ${byDefault}`;
-}
-
-function describeWhereToLook(target: Target, name: string): string {
-  const start = target.kind === 'local' ? 'npm start (or leave it running), then ' : '';
-  return (
-    `Look: ${start}GET /healthz tells which model serves; model=${name} asks for this one. ` +
-    'A running worker looks for a new model every MODEL_REFRESH_SECONDS.'
-  );
 }

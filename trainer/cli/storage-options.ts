@@ -1,12 +1,9 @@
-/**
- * Flags and dependencies that all commands on published models share.
- */
+/** Flags and dependencies that all commands on published models share. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
 
-/** Dependencies of a command on published models. */
 export interface StorageContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The project's folder, where wrangler.toml lies. */
@@ -22,6 +19,12 @@ export interface StorageFlags {
   readonly to: string;
   readonly endpoint?: string;
   readonly region?: string;
+  readonly json?: true;
+}
+
+export interface WriteFlags extends StorageFlags {
+  readonly dryRun?: true;
+  readonly allowUnsafePointer?: true;
 }
 
 export const STORAGE_HELP = `
@@ -47,7 +50,17 @@ export function addStorageOptions(command: Command): Command {
   return command
     .option('--to <target>', 'where the published models are; see below', 'local')
     .option('--endpoint <url>', 'address of the S3 service')
-    .option('--region <name>', 'region of the S3 service');
+    .option('--region <name>', 'region of the S3 service')
+    .option('--json', 'prints the result as JSON');
+}
+
+export function addWriteOptions(command: Command): Command {
+  return command
+    .option('--dry-run', 'checks everything, prints what would be done, and stops')
+    .option(
+      '--allow-unsafe-pointer',
+      'goes on with storage that ignores conditional writes; for a single publisher only',
+    );
 }
 
 /**

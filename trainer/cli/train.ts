@@ -164,7 +164,7 @@ async function train(flags: TrainFlags): Promise<number> {
     const took = describeSeconds((performance.now() - startedAt) / 1000);
     console.log(`Trained in ${took}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
     if (flags.publish) {
-      await publishModel(model, flags.to);
+      await publishModel({ model, to: flags.to });
     }
     return 0;
   } finally {

@@ -1,23 +1,16 @@
 /**
- * Publishes a model: writes its files under keys that never change, then its manifest, and then
- * moves the pointer to what is served. When it is stopped anywhere, the old model is served and the
- * command can be repeated. The protocol is in docs/publication.md.
+ * Publishes a model: writes its files, then its manifest, then moves the pointer. When it is
+ * stopped anywhere, the old model is served and the command can be repeated. The protocol is in
+ * docs/publication.md.
  */
 import { buildKey, encodeManifest, hashBytes, MANIFEST_FILE } from '../../shared/model/artifact.ts';
 import { buildSignaturePath } from '../../shared/model/signature.ts';
 import { readArtifactFolder } from './artifact-folder.ts';
 import { leaseToKeep, withLease } from './lease.ts';
-import { findServed, readLedger } from './ledger.ts';
-import {
-  mergePointer,
-  movePointer,
-  readPointer,
-  recordReplaced,
-  type StoredPointer,
-} from './pointer.ts';
+import { findServed, readLedger, recordServed } from './ledger.ts';
+import { mergePointer, movePointer, readPointer, type StoredPointer } from './pointer.ts';
 import type { Signer } from './signing.ts';
 import {
-  describeObject,
   findMissing,
   isThere,
   planUpload,
@@ -31,7 +24,6 @@ import {
 
 export interface PublishOptions
   extends Publication, Pick<WriteOptions, 'allowUnsafePointer' | 'dryRun'> {
-  /** The artifact's folder. */
   readonly folder: string;
   /** True to serve this model where a request names none. A store's first model is the default. */
   readonly makeDefault: boolean;
@@ -62,8 +54,6 @@ export interface PublishResult {
 }
 
 /**
- * Publishes an artifact folder.
- *
  * @throws ArtifactFolderError  When the folder is not one whole artifact.
  * @throws PublishError         When publishing would overwrite something, or cannot be safe.
  * @throws StorageError
@@ -88,8 +78,8 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
   const missing: Upload[] = [];
   const alreadyThere: PublishedObject[] = [];
   for (const upload of uploads) {
-    if (await isThere(store, upload)) {
-      const object = describeObject(upload);
+    const { object } = upload;
+    if (await isThere(store, object)) {
       alreadyThere.push(object);
       onProgress?.({ type: 'already_there', object });
     } else {
@@ -101,7 +91,7 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
   const result = {
     name,
     version,
-    uploaded: missing.map(describeObject),
+    uploaded: missing.map(({ object }) => object),
     alreadyThere,
     pointerMoved: wanted !== null,
     ...describeBefore(before, name),
@@ -117,32 +107,38 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
     onWait: (_: unknown, until: Date) => onProgress?.({ type: 'waiting', until }),
   };
   const isSafe = await requireConditionalWrites(writeOptions);
-  const record = recordReplaced(options, before, published);
-  const lease = await leaseToKeep(writeOptions, published, record);
+  const lease = await leaseToKeep(writeOptions, published, (ledger) =>
+    recordServed(ledger, before?.pointer, published, options.now()),
+  );
   return withLease(lease, async () => {
     const uploaded: PublishedObject[] = [];
     const putMissing = async (): Promise<void> => {
       for (const upload of await findMissing(store, published, uploads)) {
         await lease.assure();
         await putOnce(store, upload);
-        const object = describeObject(upload);
-        uploaded.push(object);
-        onProgress?.({ type: 'uploaded', object });
+        uploaded.push(upload.object);
+        onProgress?.({ type: 'uploaded', object: upload.object });
       }
     };
     await putMissing();
-    const move = await movePointer(options, published, { lease, isSafe });
+    const {
+      isMoved,
+      before: replaced,
+      defaultName,
+    } = await movePointer(options, published, {
+      lease,
+      isSafe,
+    });
     // Puts back what a delete removed that was on its way for longer than any lease.
     await putMissing();
-    const isUploaded = ({ key }: PublishedObject): boolean =>
-      uploaded.some((object) => object.key === key);
+    const keys = new Set(uploaded.map(({ key }) => key));
     return {
       ...result,
-      ...describeBefore(move.before, name),
+      ...describeBefore(replaced, name),
       uploaded,
-      alreadyThere: alreadyThere.filter((object) => !isUploaded(object)),
-      pointerMoved: move.isMoved,
-      defaultName: move.defaultName,
+      alreadyThere: alreadyThere.filter(({ key }) => !keys.has(key)),
+      pointerMoved: isMoved,
+      defaultName,
     };
   });
 }

@@ -1,34 +1,22 @@
-/**
- * Rolls back: moves the pointer to a whole version in the store, under a lease that keeps it there.
- */
+/** Rolls back: moves the pointer to a whole version, under a lease that keeps it there. */
 import { leaseToKeep, withLease } from './lease.ts';
-import { findPrevious, findServed, readLedger } from './ledger.ts';
-import { movePointer, readPointer, recordReplaced } from './pointer.ts';
+import { findPrevious, findServed, readLedger, recordServed } from './ledger.ts';
+import { movePointer, readPointer } from './pointer.ts';
 import { PublishError } from './publish-error.ts';
 import { requireManifest, requireWhole } from './verify.ts';
-import { requireConditionalWrites, type WriteOptions } from './writes.ts';
-
-export interface RollbackOptions extends WriteOptions {
-  readonly name: string;
-  /** The version served before the present one when not given. */
-  readonly version?: string | undefined;
-}
-
-export interface RollbackResult {
-  readonly name: string;
-  readonly version: string;
-  readonly previousVersion: string;
-  /** True when the pointer was changed, or for a dry run would be. */
-  readonly pointerMoved: boolean;
-}
+import { requireConditionalWrites, type VersionId, type WriteOptions } from './writes.ts';
 
 /**
  * Serves an earlier version of a model again. The default model stays the same.
  *
+ * @param options  Without `version`, the one served before the present one.
+ * @returns  `pointerMoved`: the pointer was changed, or for a dry run would be.
  * @throws PublishError  When there is none, it is not whole, or others moved the pointer meanwhile.
  * @throws StorageError
  */
-export async function rollBack(options: RollbackOptions): Promise<RollbackResult> {
+export async function rollBack(
+  options: WriteOptions & { readonly name: string; readonly version?: string | undefined },
+): Promise<VersionId & { readonly previousVersion: string; readonly pointerMoved: boolean }> {
   const { store, name, dryRun = false } = options;
   const pointer = await readPointer(store);
   const served = findServed(pointer?.pointer, name);
@@ -52,7 +40,9 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackResult
   }
 
   const isSafe = await requireConditionalWrites(options);
-  const lease = await leaseToKeep(options, target, recordReplaced(options, pointer, target));
+  const lease = await leaseToKeep(options, target, (present) =>
+    recordServed(present, pointer?.pointer, target, options.now()),
+  );
   return withLease(lease, async () => {
     // Checked again: it may have been deleted before the lease began, but not any more.
     await requireWhole(store, target);
@@ -61,15 +51,11 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackResult
       isSafe,
       // A rollback replaces the version that was served when the command began, and no other.
       check(before) {
+        const expected = served.version;
         const found = findServed(before?.pointer, name)?.version ?? 'none';
-        if (found !== served.version) {
-          const failure = {
-            reason: 'served_changed',
-            name,
-            expected: served.version,
-            found,
-          } as const;
-          throw new PublishError(store.description, failure);
+        if (found !== expected) {
+          const change = { name, expected, found };
+          throw new PublishError(store.description, { reason: 'served_changed', ...change });
         }
       },
     });

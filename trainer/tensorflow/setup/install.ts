@@ -36,7 +36,8 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
   if (DOWNLOAD_MEGABYTES[name] === undefined) {
     throw new SetUpProblem(describeUnsupported(options));
   }
-  await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true }); // Interrupted.
+  // An interrupted build may have left it.
+  await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true });
   if (hasForeignLibraries(packageFolder) && !force) {
     const probe = await probeTfjsNode(packageFolder, env);
     if ('failure' in probe) {
