@@ -3,7 +3,7 @@
  *
  * `write-file-atomic` is not used: it does not sync the folder, so a power cut can undo its rename.
  */
-import { appendFile, open, readdir, rename, rm } from 'node:fs/promises';
+import { appendFile, link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 
@@ -39,13 +39,7 @@ export async function writeThenPlace<T>(
   place: () => Promise<T>,
 ): Promise<T> {
   try {
-    const file = await open(temporary, 'w');
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeFile(temporary, content, { flush: true });
     const placed = await place();
     await syncFolder(dirname(temporary));
     return placed;
@@ -75,10 +69,40 @@ export async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
+/**
+ * Gives a file a second name. Unlike a rename that fails when the name is taken, so that one of
+ * several creators wins.
+ *
+ * @returns  False when the name is taken.
+ */
+export async function linkIfFree(file: string, name: string): Promise<boolean> {
+  try {
+    await link(file, name);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
+      return false;
+    }
+    throw cause;
+  }
+}
+
+const FULL =
+  'the disk is full. What was there before is kept. Free some space, then run it again, ' +
+  'a training with --resume.';
+const FORBIDDEN = 'not allowed to write there.';
+const WRITE_FAILURES: Readonly<Record<string, string>> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EACCES: FORBIDDEN,
+  EPERM: FORBIDDEN,
+  EROFS: FORBIDDEN,
+};
+
 export function toWriteError(path: string, cause: unknown): WriteError {
-  return new WriteError(`${path}: ${describeWriteFailure(cause as NodeJS.ErrnoException)}`, {
-    cause,
-  });
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const reason = WRITE_FAILURES[code] ?? `cannot be written: ${message}`;
+  return new WriteError(`${path}: ${reason}`, { cause });
 }
 
 /** Windows cannot open folders, and some network file systems cannot sync them. */
@@ -97,22 +121,5 @@ async function syncFolder(folder: string): Promise<void> {
     if (!NO_FOLDER_SYNC.has((cause as NodeJS.ErrnoException).code ?? '')) {
       throw cause;
     }
-  }
-}
-
-function describeWriteFailure({ code, message }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return (
-        'the disk is full. What was there before is kept. Free some space, then run it again, ' +
-        'a training with --resume.'
-      );
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return 'not allowed to write there.';
-    default:
-      return `cannot be written: ${message}`;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The meaning of a failed S3 request. The SDK's errors hold signed headers, and servers' messages
- * may quote the request, so only status, error code and bucket region ever leave this file.
+ * The meaning of a failed S3 request. The SDK's errors hold signed headers and may quote the
+ * request, so only status, error code and bucket region ever leave this file.
  */
 import type { StorageFailure } from './object-store.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Which bucket, where, and with which credentials: from a text like `s3://BUCKET/PREFIX` and the
- * environment variables that all S3 tools share. Publishing and the Node server read the same ones.
+ * Parses a text like `s3://BUCKET/PREFIX` and the environment variables that all S3 tools share,
+ * for publishing and for the Node server.
  */
 import { ExpectedError } from '../shared/expected-error.ts';
 
@@ -60,10 +60,7 @@ export interface LocationOptions {
   readonly region?: string | undefined;
 }
 
-/**
- * Parses `s3://BUCKET[/PREFIX]`.
- * @throws TargetError
- */
+/** Parses `s3://BUCKET[/PREFIX]`. @throws TargetError */
 export function parseS3Location(text: string, options: LocationOptions): S3Location {
   const { name, env } = options;
   const endpoint = findEndpoint(options);
@@ -85,12 +82,16 @@ export function parseS3Location(text: string, options: LocationOptions): S3Locat
         'set AWS_ENDPOINT_URL_S3, or for AWS AWS_REGION',
     );
   }
+  const style = readVariable(env, 'AWS_S3_ADDRESSING_STYLE') ?? 'path';
+  if (!['path', 'virtual'].includes(style)) {
+    throw new TargetError(`AWS_S3_ADDRESSING_STYLE is ${quote(style)}, expected path or virtual`);
+  }
   return {
     bucket,
     prefix,
     endpoint,
     region: region ?? (endpoint === undefined ? undefined : guessRegion(endpoint)),
-    ...(parseAddressing(env) === 'virtual' && { isVirtualHost: true }),
+    ...(style === 'virtual' && { isVirtualHost: true }),
   };
 }
 
@@ -99,12 +100,7 @@ function guessRegion(endpoint: string): string {
   return isR2 ? 'auto' : 'us-east-1';
 }
 
-const ACCOUNT_ID = /^[0-9a-f]{32}$/;
-
-/**
- * Parses `r2://BUCKET`, in the account of CLOUDFLARE_ACCOUNT_ID.
- * @throws TargetError
- */
+/** Parses `r2://BUCKET`, in the account of CLOUDFLARE_ACCOUNT_ID. @throws TargetError */
 export function parseR2Location(text: string, options: LocationOptions): S3Location {
   const { name, env, endpoint, region = 'auto' } = options;
   const bucket = text.slice('r2://'.length);
@@ -114,7 +110,7 @@ export function parseR2Location(text: string, options: LocationOptions): S3Locat
     );
   }
   const account = readVariable(env, 'CLOUDFLARE_ACCOUNT_ID');
-  if (endpoint === undefined && !ACCOUNT_ID.test(account ?? '')) {
+  if (endpoint === undefined && !/^[0-9a-f]{32}$/.test(account ?? '')) {
     throw new TargetError(
       `${name} ${text}: expected the account's 32 hex digits in CLOUDFLARE_ACCOUNT_ID, ` +
         `got ${account === null ? 'nothing' : quote(account)}; ` +
@@ -161,14 +157,6 @@ function parseRegion(name: string, region: string): string {
   return region;
 }
 
-function parseAddressing(env: Environment): string {
-  const style = readVariable(env, 'AWS_S3_ADDRESSING_STYLE') ?? 'path';
-  if (!['path', 'virtual'].includes(style)) {
-    throw new TargetError(`AWS_S3_ADDRESSING_STYLE is ${quote(style)}, expected path or virtual`);
-  }
-  return style;
-}
-
 function parseEndpoint(name: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
@@ -202,10 +190,8 @@ export function readS3Credentials(env: Environment): S3Credentials | undefined {
   if (hasSource && accessKeyId === null && secretAccessKey === null) {
     return undefined;
   }
-  const missing = [
-    ...(accessKeyId === null ? ['AWS_ACCESS_KEY_ID'] : []),
-    ...(secretAccessKey === null ? ['AWS_SECRET_ACCESS_KEY'] : []),
-  ];
+  const both = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const missing = Object.keys(both).filter((name) => both[name as keyof typeof both] === null);
   throw new CredentialsError(
     `expected ${missing.join(' and ')} in the environment, got none; for R2, ` +
       'an API token with "Object Read & Write" (or "Object Read" to serve) gives both',

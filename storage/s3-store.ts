@@ -2,11 +2,15 @@
  * Object storage over S3: Cloudflare R2, AWS, or any server that honours `If-None-Match: *` and
  * `If-Match` on a put.
  */
+import { Agent } from 'node:https';
+import { addAbortSignal, Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import {
   checkKey,
@@ -20,21 +24,29 @@ import {
   type PutResult,
   type StoredObject,
 } from './object-store.ts';
-import { realWaiting } from './retry.ts';
-import { createS3Client, limitAnswer, LongAnswerError, type S3ClientOptions } from './s3-client.ts';
-import { describeError, hideSecrets, toStorageFailure, type S3Failure } from './s3-error.ts';
+import { realWaiting, waitAfter, type Waiting } from './retry.ts';
+import {
+  describeError,
+  hideSecrets,
+  isRetried,
+  toStorageFailure,
+  type S3Failure,
+} from './s3-error.ts';
+import type { Environment, S3Credentials, S3Location } from './s3-location.ts';
 
-export interface S3StoreOptions
-  extends
-    Pick<S3ClientOptions, 'endpoint' | 'region' | 'isVirtualHost' | 'credentials'>,
-    Partial<Pick<S3ClientOptions, 'attempts' | 'waiting' | 'env'>> {
+export interface S3StoreOptions extends Partial<Omit<S3Location, 'bucket'>> {
   readonly bucket: string;
-  /** Put before every key with a slash; none when empty. */
-  readonly prefix?: string;
+  /** undefined: the SDK finds them, for instance in a profile. */
+  readonly credentials?: S3Credentials | undefined;
   /** Time limit of one attempt, beside the time that its payload needs. */
   readonly timeoutMs?: number;
   /** Keys in a page of a listing; the server's own choice when not given. */
   readonly listPageSize?: number;
+  /** Attempts for one request, the first included; default 5. */
+  readonly attempts?: number;
+  readonly waiting?: Waiting;
+  /** HTTPS_PROXY and NO_PROXY are read from here. */
+  readonly env?: Environment;
 }
 
 /** The slowest link that the time limit allows for: 512 kbit/s. */
@@ -42,14 +54,19 @@ const SLOWEST_BYTES_PER_MS = 64;
 /** For answers that are no objects: an error, or a page of 1,000 keys. */
 const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 const MAX_LIST_PAGES = 10_000;
+/** With these waits, 5 attempts are enough for R2's one write a second to one key. */
+const BACKOFF = { baseMs: 400, maxMs: 4000 };
+/** No attempt starts later than this after the first. */
+const GIVE_UP_MS = 90_000;
+/** An error document is read up to this length even where a smaller object is expected. */
+const MIN_ANSWER_BYTES = 64 * 1024;
 /** Below the deserializer, so that the SDK's loop retries a failure here. */
 const INNERMOST = { step: 'deserialize', priority: 'low' } as const;
 
+/** Limits of one attempt: its answer's size, and its time in milliseconds. */
 interface Limits {
   readonly key: string;
-  /** Of the answer. */
   readonly maxBytes: number;
-  /** Time limit of one attempt. */
   readonly requestTimeout: number;
 }
 
@@ -63,7 +80,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   const prefix = options.prefix ? `${options.prefix}/` : '';
   const place = endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`);
   const description = `s3://${bucket}${prefix && `/${options.prefix}`} at ${place}`;
-  const client = createS3Client({ attempts: 5, waiting: realWaiting, env: {}, ...options });
+  const client = createS3Client(options);
 
   function limit(key: string, maxBytes = MAX_DOCUMENT_BYTES, payloadBytes = 0): Limits {
     const payloadMs = Number.isFinite(payloadBytes) ? payloadBytes / SLOWEST_BYTES_PER_MS : 0;
@@ -229,4 +246,86 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     },
     close: async () => client.destroy(),
   };
+}
+
+function createS3Client(options: S3StoreOptions): S3Client {
+  const { endpoint, region, credentials, isVirtualHost = false, env = {} } = options;
+  const { attempts = 5, waiting = realWaiting } = options;
+  // Node reads `proxyEnv` from 22.21 and 24.5 on; older ones connect directly.
+  const agentOptions = { keepAlive: true, maxSockets: 50, proxyEnv: env };
+  return new S3Client({
+    ...(endpoint !== undefined && { endpoint, forcePathStyle: !isVirtualHost }),
+    ...(region !== undefined && { region }),
+    ...(credentials !== undefined && { credentials }),
+    // Many stores do not know the SDK's default checksums.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    expectContinueHeader: false,
+    maxAttempts: attempts,
+    retryStrategy: createRetryStrategy(attempts, waiting),
+    requestHandler: { httpsAgent: new Agent(agentOptions), throwOnRequestTimeout: true },
+  });
+}
+
+type RetryStrategy = Extract<S3ClientConfig['retryStrategy'], { recordSuccess: unknown }>;
+
+/** Plugs our clock and our list of retried answers into the SDK's loop of attempts. */
+function createRetryStrategy(attempts: number, waiting: Waiting): RetryStrategy {
+  const createToken = (count: number, startedMs: number) => ({
+    getRetryCount: () => count,
+    getRetryDelay: () => 0,
+    startedMs,
+  });
+  return {
+    acquireInitialRetryToken: async () => createToken(0, performance.now()),
+    async refreshRetryTokenForRetry(token, { error }) {
+      const { startedMs } = token as ReturnType<typeof createToken>;
+      const count = token.getRetryCount() + 1;
+      const isLate = performance.now() - startedMs > GIVE_UP_MS;
+      if (count >= attempts || isLate || !isRetried(describeError(error))) {
+        throw error;
+      }
+      await waitAfter(count - 1, BACKOFF, waiting);
+      return createToken(count, startedMs);
+    },
+    recordSuccess: () => {},
+  };
+}
+
+/** An answer was longer than allowed. */
+class LongAnswerError extends Error {}
+
+/**
+ * Middleware around one attempt: reads the answer whole, so that a connection that breaks in the
+ * middle of a body is retried too, and refuses an answer that is too long or too slow.
+ */
+function limitAnswer(maxBytes: number, timeoutMs: number) {
+  return <Args extends { request: unknown }, Result extends { response: unknown }>(
+    next: (args: Args) => Promise<Result>,
+  ) =>
+    async (args: Args): Promise<Result> => {
+      const deadline = AbortSignal.timeout(timeoutMs);
+      // The request is signed by now, and proxies may change this header. A compressed answer
+      // would carry a weak ETag, which no condition matches.
+      const { headers } = args.request as { headers: Record<string, string> };
+      headers['accept-encoding'] = 'identity';
+      const result = await next(args);
+      const response = result.response as { statusCode: number; body: Readable };
+      const limit = response.statusCode < 300 ? maxBytes : Math.max(maxBytes, MIN_ANSWER_BYTES);
+      response.body = Readable.from([await readBody(response.body, limit, deadline)]);
+      return result;
+    };
+}
+
+async function readBody(body: Readable, maxBytes: number, deadline: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of addAbortSignal(deadline, body) as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) {
+      throw new LongAnswerError();
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }

@@ -1,6 +1,7 @@
 /** Why publishing stopped, beside the storage's own errors. */
 import { ARTIFACT_LIMITS, POINTER_KEY, type ArtifactError } from '../../shared/model/artifact.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import type { FailureOf } from '../../storage/object-store.ts';
 
 /** Each reason's message. Its parameters are the fields of the failure. */
 const MESSAGES = {
@@ -67,12 +68,7 @@ export interface Fault {
   readonly problem: string;
 }
 
-type Fields<Message> = Message extends (fields: infer T) => string ? T : never;
-export type PublishFailure = {
-  [Reason in keyof typeof MESSAGES]: { readonly reason: Reason } & Fields<
-    (typeof MESSAGES)[Reason]
-  >;
-}[keyof typeof MESSAGES];
+export type PublishFailure = FailureOf<typeof MESSAGES>;
 
 /** Publishing stopped; the old version is still served. */
 export class PublishError extends ExpectedError {
