@@ -13,79 +13,70 @@ interface Value {
 }
 
 /**
- * Every setting: flag and variable, placeholder and default, meaning and parser. Zod is not used,
+ * Every setting: flag with placeholder, variable, default, meaning and parser. Zod is not used,
  * because each message names the flag or variable that the value came from.
  */
 const OPTIONS = {
   port: {
-    flag: 'port',
+    usage: '--port PORT',
     variable: 'PORT',
-    takes: 'PORT',
     preset: '8787',
     about: 'where it listens; 0 for a free one',
     parse: parseWhole(65_535),
   },
   host: {
-    flag: 'host',
+    usage: '--host HOST',
     variable: 'HOST',
-    takes: 'HOST',
     preset: '127.0.0.1',
     about: '0.0.0.0 or :: for every address of this machine',
     parse: ({ text }: Value) => text,
   },
   models: {
-    flag: 'models',
+    usage: '--models PLACE',
     variable: 'MODELS',
-    takes: 'PLACE',
     preset: 'bundled',
     about: 'bundled, a folder, or s3://BUCKET[/PREFIX]',
     parse: parseModels,
   },
   modelRefreshMs: {
-    flag: 'refresh',
+    usage: '--refresh SECONDS',
     variable: 'MODEL_REFRESH_SECONDS',
-    takes: 'SECONDS',
     preset: '20',
     about: 'between two looks at what is published, 0.1 to 3600',
     parse: parseRefresh,
   },
   publicKeys: {
-    flag: 'public-keys',
+    usage: '--public-keys KEYS',
     variable: 'MODEL_PUBLIC_KEYS',
-    takes: 'KEYS',
     preset: '',
     about: 'only models signed by one of them serve; base64, commas between',
     parse: readPublicKeys,
   },
   /** Scheme and host of the URLs in answers; undefined where the request names them. */
   publicOrigin: {
-    flag: 'public-url',
+    usage: '--public-url URL',
     variable: 'PUBLIC_URL',
-    takes: 'URL',
     preset: '',
     about: 'https://HOST behind a proxy; else the Host header is believed',
     parse: parseOrigin,
   },
   graceMs: {
-    flag: 'grace',
+    usage: '--grace SECONDS',
     variable: 'GRACE_SECONDS',
-    takes: 'SECONDS',
     preset: '8',
     about: 'for requests in flight at a stop, 0 to 300',
     parse: (value: Value) => parseWhole(300)(value) * 1000,
   },
   rateLimit: {
-    flag: 'rate-limit',
+    usage: '--rate-limit COUNT',
     variable: 'RATE_LIMIT',
-    takes: 'COUNT',
     preset: '0',
     about: 'answers a minute for each address, 0 for any number',
     parse: parseWhole(1_000_000),
   },
   heavyRateLimit: {
-    flag: 'heavy-rate-limit',
+    usage: '--heavy-rate-limit COUNT',
     variable: 'HEAVY_RATE_LIMIT',
-    takes: 'COUNT',
     preset: '0',
     about: 'the same for large answers',
     parse: parseWhole(1_000_000),
@@ -101,9 +92,8 @@ export type Settings = {
 export function describeUsage(): string {
   const describe = (flag: string, variable: string): string =>
     `  ${flag.padEnd(24)} ${variable.padEnd(22)}`;
-  const lines = Object.values(OPTIONS).map(({ flag, variable, takes, preset, about }) => {
-    const shown = describe(`--${flag} ${takes}`, variable);
-    return `${shown} ${about}${preset === '' ? '' : ` (${preset})`}\n`;
+  const lines = Object.values(OPTIONS).map(({ usage, variable, preset, about }) => {
+    return `${describe(usage, variable)} ${about}${preset === '' ? '' : ` (${preset})`}\n`;
   });
   return `Serves handwritten digits over HTTP.
 
@@ -126,7 +116,8 @@ export function parseSettings(args: readonly string[], env: Environment): Settin
   if (help !== undefined) {
     return 'help';
   }
-  const settings = Object.entries(OPTIONS).map(([name, { flag, variable, preset, parse }]) => {
+  const settings = Object.entries(OPTIONS).map(([name, { usage, variable, preset, parse }]) => {
+    const flag = nameFlag(usage);
     const given = flags[flag];
     const value =
       given === undefined
@@ -137,8 +128,15 @@ export function parseSettings(args: readonly string[], env: Environment): Settin
   return Object.fromEntries(settings) as Settings;
 }
 
+function nameFlag(usage: string): string {
+  return usage.slice('--'.length, usage.indexOf(' '));
+}
+
 function readFlags(args: readonly string[]): Readonly<Record<string, string | undefined>> {
-  const strings = Object.values(OPTIONS).map(({ flag }) => [flag, { type: 'string' as const }]);
+  const strings = Object.values(OPTIONS).map(({ usage }) => [
+    nameFlag(usage),
+    { type: 'string' as const },
+  ]);
   const options = { ...Object.fromEntries(strings), help: { type: 'boolean', short: 'h' } };
   try {
     return parseArgs({ args: [...args], options }).values as Record<string, string>;

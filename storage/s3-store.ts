@@ -10,6 +10,10 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
+  type DeleteObjectCommandOutput,
+  type GetObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
+  type PutObjectCommandOutput,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import {
@@ -70,9 +74,7 @@ interface Limits {
   readonly requestTimeout: number;
 }
 
-interface Limitable {
-  readonly middlewareStack: { add(middleware: unknown, options: typeof INNERMOST): void };
-}
+type Command = DeleteObjectCommand | GetObjectCommand | ListObjectsV2Command | PutObjectCommand;
 
 /** Opens a bucket. Nothing is sent before the first operation. */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
@@ -93,16 +95,15 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
    * @param recover  Makes a result of a failure that is none; undefined for others.
    * @throws StorageError  Never the SDK's error, which holds signed headers.
    */
-  async function attempt<Command extends Limitable, T>(
+  async function send<Output, Recovered = never>(
     command: Command,
-    limits: Limits,
-    send: (command: Command, limits: Limits) => Promise<T>,
-    recover: (failure: S3Failure) => T | undefined = () => undefined,
-  ): Promise<T> {
-    const { key, maxBytes, requestTimeout } = limits;
-    command.middlewareStack.add(limitAnswer(maxBytes, requestTimeout), INNERMOST);
+    { key, maxBytes, requestTimeout }: Limits,
+    recover: (failure: S3Failure) => Recovered | undefined = () => undefined,
+  ): Promise<Output | Recovered> {
+    const limiter = limitAnswer(maxBytes, requestTimeout);
+    (command as GetObjectCommand).middlewareStack.add(limiter as never, INNERMOST);
     try {
-      return await send(command, limits);
+      return (await client.send(command as never, { requestTimeout })) as Output;
     } catch (cause) {
       if (cause instanceof StorageError) {
         throw cause;
@@ -139,14 +140,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     knownEtag?: string,
   ): Promise<StoredObject | 'unchanged' | null> {
     checkKey(description, key);
-    const found = await attempt<GetObjectCommand, StoredObject | 'unchanged' | 'missing'>(
+    const found = await send<GetObjectCommandOutput, 'unchanged' | 'missing'>(
       new GetObjectCommand({ Bucket: bucket, Key: prefix + key, IfNoneMatch: knownEtag }),
       limit(key, maxBytes, maxBytes),
-      async (command, limits) => {
-        const { Body, ETag } = await client.send(command, limits);
-        const bytes = new Uint8Array((await Body?.transformToByteArray()) ?? []);
-        return { bytes, etag: requireEtag(ETag) };
-      },
       ({ status, code }) => {
         if (knownEtag !== undefined && status === 304) {
           return 'unchanged';
@@ -154,7 +150,11 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         return code === 'NoSuchKey' ? 'missing' : undefined;
       },
     );
-    return found === 'missing' ? null : found;
+    if (typeof found === 'string') {
+      return found === 'missing' ? null : found;
+    }
+    const bytes = new Uint8Array((await found.Body?.transformToByteArray()) ?? []);
+    return { bytes, etag: requireEtag(found.ETag) };
   }
 
   const get = (key: string, getOptions: GetOptions = {}): Promise<StoredObject | null> =>
@@ -167,7 +167,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     contentType = 'application/octet-stream',
   ): Promise<PutResult> {
     checkKey(description, key);
-    const etag = await attempt<PutObjectCommand, string | S3Failure>(
+    const answer = await send<PutObjectCommandOutput, S3Failure>(
       new PutObjectCommand({
         Bucket: bucket,
         Key: prefix + key,
@@ -176,18 +176,17 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         ...(condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
       }),
       limit(key, MAX_DOCUMENT_BYTES, bytes.length),
-      async (command, limits) => requireEtag((await client.send(command, limits)).ETag),
       (failure) => {
         // AWS answers 404 to If-Match on a free key.
         const isFree = condition.when === 'unchanged' && failure.code === 'NoSuchKey';
         return failure.status === 412 || isFree ? failure : undefined;
       },
     );
-    if (typeof etag === 'string') {
-      return { ok: true, etag };
+    if (!('attempts' in answer)) {
+      return { ok: true, etag: requireEtag(answer.ETag) };
     }
     // An earlier attempt, whose answer was lost, may have made the condition fail.
-    const stored = etag.attempts > 1 ? await get(key) : null;
+    const stored = answer.attempts > 1 ? await get(key) : null;
     return stored !== null && Buffer.compare(stored.bytes, bytes) === 0
       ? { ok: true, etag: stored.etag }
       : { ok: false, reason: 'precondition_failed' };
@@ -197,7 +196,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     const objects: ListedObject[] = [];
     let token: string | undefined;
     for (let page = 0; page < MAX_LIST_PAGES; page += 1) {
-      const answer = await attempt(
+      const answer = await send<ListObjectsV2CommandOutput>(
         new ListObjectsV2Command({
           Bucket: bucket,
           Prefix: prefix + keyPrefix,
@@ -205,7 +204,6 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
           ContinuationToken: token,
         }),
         limit(keyPrefix),
-        (command, limits) => client.send(command, limits),
       );
       for (const { Key = '', Size = Number.NaN, LastModified } of answer.Contents ?? []) {
         const lastModifiedMs = LastModified?.getTime() ?? Number.NaN;
@@ -237,10 +235,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     list,
     async delete(key) {
       checkKey(description, key);
-      await attempt<DeleteObjectCommand, object>(
+      await send<DeleteObjectCommandOutput, S3Failure>(
         new DeleteObjectCommand({ Bucket: bucket, Key: prefix + key }),
         limit(key),
-        (command, limits) => client.send(command, limits),
         (failure) => (failure.code === 'NoSuchKey' ? failure : undefined),
       );
     },

@@ -1,6 +1,6 @@
 /** The output of the `models` command: lines for people, and JSON. */
 import type { Manifest } from '../../shared/model/artifact.ts';
-import type { CatalogueEntry, VersionState } from '../publish/catalogue.ts';
+import type { CatalogueEntry } from '../publish/catalogue.ts';
 import type { KeepReason, PruneResult } from '../publish/prune.ts';
 import type { CheckedVersion, Verification } from '../publish/verify.ts';
 import { nameVersion } from '../publish/writes.ts';
@@ -137,7 +137,7 @@ export function describePrune({ deleted, kept, probes }: PruneResult, isDryRun: 
   ];
 }
 
-function describeStates(states: readonly VersionState[]): string {
+function describeStates(states: readonly string[]): string {
   // The default is always served, too.
   const told = states.includes('default') ? states.filter((state) => state !== 'served') : states;
   return told.map((state) => state.replace('_', ' ')).join(', ');

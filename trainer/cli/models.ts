@@ -11,7 +11,7 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { listCatalogue } from '../publish/catalogue.ts';
 import { LEDGER_LIMITS } from '../publish/ledger.ts';
 import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publish/prune.ts';
-import { rollBack } from '../publish/rollback.ts';
+import { rollBack } from '../publish/publish.ts';
 import { createKeyFile, readSigner, signVersion } from '../publish/signing.ts';
 import { verifyStore } from '../publish/verify.ts';
 import { nameVersion, type VersionId, type WriteOptions } from '../publish/writes.ts';

@@ -84,25 +84,13 @@ export function listMissing({ pointer, ledger, versions }: Survey) {
   ].filter((id) => !includesVersion(versions, id));
 }
 
-/**
- * `default`: served where a request names no model. `previous`: a rollback goes there.
- * `incomplete`: has no manifest. `missing`: named by the pointer or a pin, but not there.
- * `unreadable`: this software refuses its manifest.
- */
-export type VersionState =
-  | 'default'
-  | 'served'
-  | 'previous'
-  | 'pinned'
-  | 'being_published'
-  | 'being_deleted'
-  | 'incomplete'
-  | 'missing'
-  | 'unreadable';
-
 export interface CatalogueEntry extends VersionId {
-  /** The most important first; none for a version that is just stored. */
-  readonly states: readonly VersionState[];
+  /**
+   * The most important first; none for a version that is just stored. `default`: served where a
+   * request names no model. `previous`: a rollback goes there. `missing`: named by the pointer or a
+   * pin, but not there. `unreadable`: this software refuses its manifest.
+   */
+  readonly states: readonly string[];
   readonly objects: number;
   readonly bytes: number;
   /** Last write to one of its objects, ISO 8601; null without objects. */
@@ -168,7 +156,7 @@ function describeVersion(
   const replaced = ledger.history.findLast((entry) => isSameVersion(entry, surveyed));
   const pin = ledger.pins.find((each) => isSameVersion(each, surveyed));
   const live = { ...ledger, holds: ledger.holds.filter((lease) => isLive(lease, now)) };
-  const states: [VersionState, boolean][] = [
+  const states: [string, boolean][] = [
     ['default', isServed && pointer?.pointer.default === name],
     ['served', isServed],
     ['missing', objects.length === 0],

@@ -6,8 +6,7 @@
  */
 import { pinVersion, unpinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
-import { rollBack } from '../../../trainer/publish/rollback.ts';
-import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createS3Store, type S3StoreOptions } from '../../../storage/s3-store.ts';

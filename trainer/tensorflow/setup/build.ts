@@ -19,6 +19,10 @@ export const DOWNLOAD_MEGABYTES: Readonly<Record<string, number>> = {
 
 /** Versions of the C library, as in the wheels' file names. */
 const MANYLINUX = ['_2_27', '_2_17', '2014', '_2_12', '2010'];
+const PIP_INSTALL =
+  '-m pip install --no-deps --only-binary=:all: --no-compile --no-input ' +
+  '--disable-pip-version-check --implementation cp --abi cp311 --python-version 3.11 ' +
+  '--require-hashes -r';
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 /** N-API's version in the binding. Node has it from 12.22 on, so one binding fits every Node. */
 export const NAPI_VERSION = 8;
@@ -70,19 +74,7 @@ export async function build(
     await mkdir(wheels, { recursive: true });
     log(`Installing the wheels of ${name}.txt (${megabytes} MB) with pip…`);
     const requirements = join(import.meta.dirname, `${name}.txt`);
-    const pip = [
-      '-m',
-      'pip',
-      'install',
-      '--target',
-      wheels,
-      '--require-hashes',
-      '-r',
-      requirements,
-    ];
-    pip.push('--no-deps', '--only-binary=:all:', '--no-compile', '--no-input');
-    pip.push('--disable-pip-version-check');
-    pip.push('--implementation', 'cp', '--abi', 'cp311', '--python-version', '3.11');
+    const pip = [...PIP_INSTALL.split(' '), requirements, '--target', wheels];
     const architecture = name.includes('arm64') ? 'aarch64' : 'x86_64';
     pip.push(...MANYLINUX.flatMap((tag) => ['--platform', `manylinux${tag}_${architecture}`]));
     pip.push(...(wheelFiles.length > 0 ? ['--no-index'] : []));

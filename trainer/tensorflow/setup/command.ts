@@ -30,13 +30,9 @@ export function runCommand(
     const output = { stdout: '', stderr: '' };
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'EACCES') {
-        resolve(undefined);
-      } else {
-        reject(error);
-      }
-    });
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      ['ENOENT', 'EACCES'].includes(error.code ?? '') ? resolve(undefined) : reject(error),
+    );
     child.on('close', (status, signal) => resolve({ status, signal, ...output }));
   });
 }

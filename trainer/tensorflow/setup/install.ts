@@ -105,10 +105,10 @@ export async function placeLink(tree: string, packageFolder: string): Promise<vo
   await symlink(relative(packageFolder, join(tree, 'lib')), join(packageFolder, 'lib'));
 }
 
-/** Whether tfjs-node has libraries that this command did not put there. */
+/** True when tfjs-node has libraries that this command did not put there. */
 function hasForeignLibraries(packageFolder: string): boolean {
-  const [lib, deps] = ['lib', 'deps'].map((name) => join(packageFolder, name)) as [string, string];
-  return existsSync(deps) || (existsSync(lib) && !isLink(lib));
+  const lib = join(packageFolder, 'lib');
+  return existsSync(join(packageFolder, 'deps')) || (existsSync(lib) && !isLink(lib));
 }
 
 function isLink(path: string): boolean {
