@@ -1,4 +1,4 @@
-/** Reads a trained model's folder: the manifest, exactly the files that it lists, perhaps a card. */
+/** Reads a model folder: the manifest, exactly the files that it lists, perhaps a model card. */
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
