@@ -42,10 +42,7 @@ const STALL_MS = 120_000;
 /** HTTP/1.0 requests need not name a host. */
 const UNNAMED_HOST = 'localhost';
 
-/**
- * Starts to listen.
- * @throws ExpectedError  When the port is taken or the address is not this machine's.
- */
+/** @throws ExpectedError  When the port is taken or the address is not this machine's. */
 export async function startHttpServer({
   fetch,
   port,

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import * as z from 'zod';
-import { linkIfFree } from './files.ts';
+import { linkIfFree, recover } from './files.ts';
 import { repeat } from './retry.ts';
 
 const holderSchema = z.object({ token: z.string(), pid: z.int().positive(), host: z.string() });
@@ -154,13 +154,6 @@ export function isProcessAlive(pid: number): boolean {
   }
 }
 
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-      return null;
-    }
-    throw cause;
-  }
+function readIfThere(path: string): Promise<string | null> {
+  return recover(readFile(path, 'utf8'), ['ENOENT'], null);
 }

@@ -76,12 +76,24 @@ export async function removeLeftovers(folder: string): Promise<void> {
  * @returns  False when the name is taken.
  */
 export async function linkIfFree(file: string, name: string): Promise<boolean> {
+  return recover(
+    link(file, name).then(() => true),
+    ['EEXIST'],
+    false,
+  );
+}
+
+/** @returns  The operation's result, or `value` when it fails with one of these error codes. */
+export async function recover<T, Value>(
+  operation: Promise<T>,
+  codes: readonly string[],
+  value: Value,
+): Promise<T | Value> {
   try {
-    await link(file, name);
-    return true;
+    return await operation;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
-      return false;
+    if (codes.includes((cause as NodeJS.ErrnoException).code ?? '')) {
+      return value;
     }
     throw cause;
   }
@@ -106,20 +118,14 @@ export function toWriteError(path: string, cause: unknown): WriteError {
 }
 
 /** Windows cannot open folders, and some network file systems cannot sync them. */
-const NO_FOLDER_SYNC = new Set(['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP']);
+const NO_FOLDER_SYNC = ['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP'];
 
 /** Makes a rename survive a power cut, where the platform can do that. */
 async function syncFolder(folder: string): Promise<void> {
+  const handle = await recover(open(folder, 'r'), NO_FOLDER_SYNC, null);
   try {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (cause) {
-    if (!NO_FOLDER_SYNC.has((cause as NodeJS.ErrnoException).code ?? '')) {
-      throw cause;
-    }
+    await recover(Promise.resolve(handle?.sync()), NO_FOLDER_SYNC, undefined);
+  } finally {
+    await handle?.close();
   }
 }

@@ -6,7 +6,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { hashBytes } from '../shared/model/artifact.ts';
 import { acquireFileLock, LockTimeoutError } from './file-lock.ts';
-import { linkIfFree, writeThenPlace } from './files.ts';
+import { linkIfFree, recover, writeThenPlace } from './files.ts';
 import {
   checkKey,
   isValidKey,
@@ -192,18 +192,11 @@ async function listObjects(root: string, prefix: string): Promise<ListedObject[]
 }
 
 async function listKeys(root: string): Promise<string[]> {
-  try {
-    const entries = await readdir(root, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .filter(isValidKey);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-      return [];
-    }
-    throw cause;
-  }
+  const entries = readdir(root, { recursive: true, withFileTypes: true });
+  return (await recover(entries, ['ENOENT'], []))
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter(isValidKey);
 }
 
 function classify(cause: unknown): StorageFailure {

@@ -42,6 +42,8 @@ const ANY_BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/;
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 /** A host name's label: `us-east-1`, `auto`, `RegionOne`, `GRA`. */
 const REGION = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+const ENDPOINTS = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'];
+const REGIONS = ['AWS_REGION', 'AWS_DEFAULT_REGION'];
 /** Variables that let the SDK find credentials itself. */
 const CREDENTIAL_SOURCES = [
   'AWS_PROFILE',
@@ -63,8 +65,8 @@ export interface LocationOptions {
 /** Parses `s3://BUCKET[/PREFIX]`. @throws TargetError */
 export function parseS3Location(text: string, options: LocationOptions): S3Location {
   const { name, env } = options;
-  const endpoint = findEndpoint(options);
-  const region = findRegion(options);
+  const endpoint = findSetting(options, 'endpoint', ENDPOINTS, parseEndpoint);
+  const region = findSetting(options, 'region', REGIONS, parseRegion);
   const [bucket = '', ...rest] = text.slice('s3://'.length).split('/');
   const prefix = rest.join('/').replace(/\/$/, '');
   const pattern = endpoint === undefined ? AWS_BUCKET : ANY_BUCKET;
@@ -126,26 +128,18 @@ export function parseR2Location(text: string, options: LocationOptions): S3Locat
   };
 }
 
-/** Reads the variables that AWS's own tools read, the one for S3 first. */
-function findEndpoint({ env, endpoint }: LocationOptions): string | undefined {
-  if (endpoint !== undefined) {
-    return parseEndpoint('--endpoint', endpoint);
+/** Parses the flag, or else the first variable that is set; AWS's own tools read the same ones. */
+function findSetting(
+  { env, ...flags }: LocationOptions,
+  flag: 'endpoint' | 'region',
+  variables: readonly string[],
+  parse: (name: string, text: string) => string,
+): string | undefined {
+  if (flags[flag] !== undefined) {
+    return parse(`--${flag}`, flags[flag]);
   }
-  for (const name of ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL']) {
-    const value = readVariable(env, name);
-    if (value !== null) {
-      return parseEndpoint(name, value);
-    }
-  }
-  return undefined;
-}
-
-function findRegion({ env, region }: LocationOptions): string | undefined {
-  if (region !== undefined) {
-    return parseRegion('--region', region);
-  }
-  const value = readVariable(env, 'AWS_REGION') ?? readVariable(env, 'AWS_DEFAULT_REGION');
-  return value === null ? undefined : parseRegion('AWS_REGION', value);
+  const name = variables.find((each) => readVariable(env, each) !== null);
+  return name && parse(name, readVariable(env, name) ?? '');
 }
 
 function parseRegion(name: string, region: string): string {

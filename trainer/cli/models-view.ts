@@ -6,10 +6,6 @@ import type { CheckedVersion, Verification } from '../publish/verify.ts';
 import { nameVersion } from '../publish/writes.ts';
 import { formatBytes } from './storage-options.ts';
 
-export const CONDITIONS_IGNORED =
-  '  warning: this storage ignores conditional writes; ' +
-  'nobody else may publish to it at the same time';
-
 /** Makes a table with one version a line, each model under its name. */
 export function listEntries(entries: readonly CatalogueEntry[], now: Date): string[] {
   if (entries.length === 0) {

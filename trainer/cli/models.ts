@@ -17,7 +17,6 @@ import { verifyStore } from '../publish/verify.ts';
 import { nameVersion, type VersionId, type WriteOptions } from '../publish/writes.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
 import {
-  CONDITIONS_IGNORED,
   describeChecked,
   describeEntry,
   describePrune,
@@ -30,6 +29,7 @@ import {
   addStorageOptions,
   addWriteOptions,
   createStorageContext,
+  createWriteOptions,
   STORAGE_HELP,
   withStore,
   type StorageContext,
@@ -185,25 +185,14 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
 }
 
 function createCall(store: ObjectStore, flags: Flags, context: StorageContext): Call {
-  const { now, print } = context;
+  const { print } = context;
   const isJson = flags.json === true;
   const say = isJson ? (): void => {} : print;
   return {
     store,
     flags,
     context,
-    options: {
-      store,
-      now,
-      dryRun: flags.dryRun === true,
-      allowUnsafePointer: flags.allowUnsafePointer === true,
-      onConditionsIgnored: () => say(CONDITIONS_IGNORED),
-      onWait: (id, until) =>
-        say(
-          `  waiting        ${nameVersion(id)} is being deleted; ` +
-            `that ends at ${until.toISOString()} at the latest`,
-        ),
-    },
+    options: createWriteOptions(store, flags, context, say),
     say,
     report(value, lines) {
       const json = JSON.stringify({ target: store.description, ...value });

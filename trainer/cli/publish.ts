@@ -2,16 +2,16 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
-import { publishArtifact, type PublishEvent, type PublishResult } from '../publish/publish.ts';
+import { publishArtifact, type PublishResult } from '../publish/publish.ts';
 import { readS3Credentials } from '../../storage/s3-location.ts';
 import type { PublishedObject } from '../publish/writes.ts';
 import { readSigner } from '../publish/signing.ts';
 import { parseTarget, type Target } from '../../storage/target.ts';
-import { CONDITIONS_IGNORED } from './models-view.ts';
 import {
   addStorageOptions,
   addWriteOptions,
   createStorageContext,
+  createWriteOptions,
   formatBytes,
   STORAGE_HELP,
   withStore,
@@ -63,21 +63,19 @@ export async function publishModel(
   flags: PublishFlags,
   context: StorageContext = createStorageContext(),
 ): Promise<void> {
-  const { cwd, now, print } = context;
+  const { cwd, print } = context;
   const dryRun = flags.dryRun === true;
   const say = flags.json === true ? (): void => {} : print;
   const signer = flags.sign === undefined ? undefined : await readSigner(resolve(cwd, flags.sign));
   await withStore(flags, context, async (store, target) => {
     say(`${dryRun ? 'Checking against' : 'Publishing to'} ${store.description}`);
     const result = await publishArtifact({
-      store,
+      ...createWriteOptions(store, flags, context, say),
       folder: resolve(cwd, flags.model),
       signer,
       makeDefault: flags.keepDefault !== true,
-      allowUnsafePointer: flags.allowUnsafePointer === true,
-      dryRun,
-      now,
-      onProgress: (event) => say(describeEvent(event)),
+      onObject: (state, object) =>
+        say(`  ${state.replace('_', ' ').padEnd(13)}  ${describeObject(object)}`),
     });
     if (flags.json === true) {
       print(JSON.stringify({ target: store.description, dryRun, ...result }));
@@ -85,22 +83,6 @@ export async function publishModel(
       describeResult(result, dryRun, target).forEach((line) => print(line));
     }
   });
-}
-
-function describeEvent(event: PublishEvent): string {
-  switch (event.type) {
-    case 'uploaded':
-      return `  uploaded       ${describeObject(event.object)}`;
-    case 'already_there':
-      return `  already there  ${describeObject(event.object)}`;
-    case 'waiting':
-      return (
-        '  waiting        this version is being deleted; ' +
-        `at the latest at ${event.until.toISOString()} it may be published again`
-      );
-    case 'conditions_ignored':
-      return CONDITIONS_IGNORED;
-  }
 }
 
 function describeObject({ key, bytes, sha256 }: PublishedObject): string {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { nameVersion, type WriteOptions } from '../publish/writes.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
 
 export interface StorageContext {
@@ -61,6 +62,31 @@ export function addWriteOptions(command: Command): Command {
       '--allow-unsafe-pointer',
       'goes on with storage that ignores conditional writes; for a single publisher only',
     );
+}
+
+/** @param say  Prints a line for people. */
+export function createWriteOptions(
+  store: ObjectStore,
+  { dryRun, allowUnsafePointer }: WriteFlags,
+  { now }: StorageContext,
+  say: (line: string) => void,
+): WriteOptions {
+  return {
+    store,
+    now,
+    dryRun: dryRun === true,
+    allowUnsafePointer: allowUnsafePointer === true,
+    onConditionsIgnored: () =>
+      say(
+        '  warning: this storage ignores conditional writes; ' +
+          'nobody else may publish to it at the same time',
+      ),
+    onWait: (id, until) =>
+      say(
+        `  waiting        ${nameVersion(id)} is being deleted; ` +
+          `that ends at ${until.toISOString()} at the latest`,
+      ),
+  };
 }
 
 /**

@@ -45,7 +45,7 @@ const unchanged = (ledger: Ledger): Ledger => ledger;
  * while a deleter holds a lease on it.
  */
 export async function leaseToKeep(
-  options: Pick<WriteOptions, 'onWait' | keyof Publication>,
+  options: WriteOptions,
   { name, version }: VersionId,
   change: (ledger: Ledger) => Ledger = unchanged,
 ): Promise<Lease> {

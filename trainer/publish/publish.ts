@@ -21,25 +21,17 @@ import {
   type PublishedObject,
   type Upload,
   type VersionId,
-  type Publication,
   type WriteOptions,
 } from './writes.ts';
 
-export interface PublishOptions
-  extends Publication, Pick<WriteOptions, 'allowUnsafePointer' | 'dryRun'> {
+export interface PublishOptions extends WriteOptions {
   readonly folder: string;
   /** True to serve this model where a request names none. A store's first model is the default. */
   readonly makeDefault: boolean;
   /** Signs the manifest; a version that is published already gets the signature, too. */
   readonly signer?: Signer | undefined;
-  readonly onProgress?: (event: PublishEvent) => void;
+  readonly onObject?: (state: 'uploaded' | 'already_there', object: PublishedObject) => void;
 }
-
-export type PublishEvent =
-  | { readonly type: 'uploaded' | 'already_there'; readonly object: PublishedObject }
-  | { readonly type: 'conditions_ignored' }
-  /** Publishing waits because the version is being deleted. */
-  | { readonly type: 'waiting'; readonly until: Date };
 
 export interface PublishResult {
   readonly name: string;
@@ -62,7 +54,7 @@ export interface PublishResult {
  * @throws StorageError
  */
 export async function publishArtifact(options: PublishOptions): Promise<PublishResult> {
-  const { store, folder, signer, makeDefault, dryRun = false, onProgress } = options;
+  const { store, folder, signer, makeDefault, dryRun = false, onObject } = options;
   const { manifest, files } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
@@ -84,7 +76,7 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
     const { object } = upload;
     if (await isThere(store, object)) {
       alreadyThere.push(object);
-      onProgress?.({ type: 'already_there', object });
+      onObject?.('already_there', object);
     } else {
       missing.push(upload);
     }
@@ -104,13 +96,8 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
     return result;
   }
 
-  const writeOptions = {
-    ...options,
-    onConditionsIgnored: () => onProgress?.({ type: 'conditions_ignored' }),
-    onWait: (_: unknown, until: Date) => onProgress?.({ type: 'waiting', until }),
-  };
-  const isSafe = await requireConditionalWrites(writeOptions);
-  const lease = await leaseToKeep(writeOptions, published, (ledger) =>
+  const isSafe = await requireConditionalWrites(options);
+  const lease = await leaseToKeep(options, published, (ledger) =>
     recordServed(ledger, before?.pointer, published, options.now()),
   );
   return withLease(lease, async () => {
@@ -120,7 +107,7 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
         await lease.assure();
         await putOnce(store, upload);
         uploaded.push(upload.object);
-        onProgress?.({ type: 'uploaded', object: upload.object });
+        onObject?.('uploaded', upload.object);
       }
     };
     await putMissing();

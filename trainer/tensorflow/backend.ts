@@ -27,15 +27,11 @@ export { BACKEND_NAMES, type BackendName };
 /** The backend in use. */
 export interface SelectedBackend extends OpenBackend {
   readonly name: BackendName;
-  /** In the order tried; the chosen one comes last. */
-  readonly considered: readonly Considered[];
-}
-
-interface Considered {
-  readonly name: BackendName;
-  readonly usable: boolean;
-  /** Why it is not usable and what to do about that. For a usable one its description. */
-  readonly reason: string;
+  /**
+   * In the order tried; the chosen one comes last. `reason` says why a backend is not usable and
+   * how to mend that; for a usable one it is the description.
+   */
+  readonly considered: readonly { name: BackendName; usable: boolean; reason: string }[];
 }
 
 export interface SelectOptions {
@@ -86,7 +82,7 @@ export async function selectBackend(
   options: SelectOptions = {},
   openers: Openers = OPENERS,
 ): Promise<SelectedBackend> {
-  const considered = new Map<BackendName, Considered>();
+  const considered = new Map<BackendName, SelectedBackend['considered'][number]>();
   const candidates = requested === 'auto' ? AUTO : [[requested, true] as const];
   for (const [name, acceptsSoftware] of candidates) {
     const opened = await tryBackend(openers[name], acceptsSoftware, options);
