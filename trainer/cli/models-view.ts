@@ -1,7 +1,7 @@
 /** The output of the `models` command: lines for people, and JSON. */
 import type { Manifest } from '../../shared/model/artifact.ts';
 import type { CatalogueEntry } from '../publish/catalogue.ts';
-import type { KeepReason, PruneResult } from '../publish/prune.ts';
+import { KEEP_REASONS, type PruneResult } from '../publish/prune.ts';
 import type { CheckedVersion, Verification } from '../publish/verify.ts';
 import { nameVersion } from '../publish/writes.ts';
 import { formatBytes } from './storage-options.ts';
@@ -104,22 +104,12 @@ export function describeVerification({ versions, leftovers, faults }: Verificati
   ].filter((line) => line !== '');
 }
 
-const REASONS: Readonly<Record<KeepReason, string>> = {
-  served: 'is served',
-  pinned: 'is pinned',
-  previous: 'is what a rollback goes to',
-  held: 'is being published, or came into use meanwhile',
-  recent: 'is among the last used (--keep)',
-  young: 'was used lately (--older-than)',
-  not_understood: 'has a manifest that this software does not know',
-};
-
 export function describePrune({ deleted, kept, probes }: PruneResult, isDryRun: boolean): string[] {
   const verb = isDryRun ? 'would delete' : 'deleted     ';
   const bytes = deleted.reduce((sum, version) => sum + version.bytes, 0);
   return [
     ...kept.map(
-      ({ version, reason }) => `  kept          ${nameVersion(version)}  ${REASONS[reason]}`,
+      ({ version, reason }) => `  kept          ${nameVersion(version)}  ${KEEP_REASONS[reason]}`,
     ),
     ...deleted.map((version) => {
       const size = `${version.objects.length} objects, ${formatBytes(version.bytes)}`;

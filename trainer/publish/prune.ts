@@ -42,15 +42,17 @@ interface PruneOptions extends WriteOptions {
   readonly name?: string | undefined;
 }
 
-/** `previous`: a rollback goes there. `held`: somebody publishes or pins it now. */
-export type KeepReason =
-  | 'served'
-  | 'pinned'
-  | 'previous'
-  | 'held'
-  | 'recent'
-  | 'young'
-  | 'not_understood';
+/** Why a version stays. */
+export const KEEP_REASONS = {
+  served: 'is served',
+  pinned: 'is pinned',
+  previous: 'is what a rollback goes to',
+  held: 'is being published, or came into use meanwhile',
+  recent: 'is among the last used (--keep)',
+  young: 'was used lately (--older-than)',
+  not_understood: 'has a manifest that this software does not know',
+} as const;
+type KeepReason = keyof typeof KEEP_REASONS;
 
 export interface PruneResult {
   /** Deleted versions, or for a dry run those to be deleted. */
