@@ -1,13 +1,5 @@
-/**
- * HTTP for the app on Node: limits that Cloudflare's edge sets for a worker, and a graceful stop.
- */
-import {
-  createServer,
-  STATUS_CODES,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+/** HTTP for the app on Node: limits as Cloudflare's edge sets them, and a graceful stop. */
+import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -36,10 +28,7 @@ export interface HttpServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/**
- * Request line and headers together; longer ones get a 431. The app itself answers 414 from 4,096
- * characters of path and query on, so URLs that are too long by mistake reach it.
- */
+/** Longer heads get a 431. The app answers 414 from 4,096 characters of path and query on. */
 const MAX_HEADER_BYTES = 32 * 1024;
 /** A slower client gets a 408. */
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -53,10 +42,7 @@ const STALL_MS = 120_000;
 /** HTTP/1.0 requests need not name a host. */
 const UNNAMED_HOST = 'localhost';
 
-/**
- * Starts to listen.
- * @throws ExpectedError  When the port is taken or the address is not this machine's.
- */
+/** @throws ExpectedError  When the port is taken or the address is not this machine's. */
 export async function startHttpServer({
   fetch,
   port,
@@ -68,19 +54,14 @@ export async function startHttpServer({
   const noted = new WeakMap<object, RequestFacts>();
   const answer = getRequestListener(
     async (request, { incoming, outgoing }) => {
-      const address = incoming.socket.remoteAddress;
-      const note = (facts: RequestFacts): void => void noted.set(outgoing, facts);
-      const response = await fetch(
-        publicOrigin === undefined ? request : moveRequest(request, publicOrigin),
-        { address, note },
-      );
+      const moved = publicOrigin === undefined ? request : moveRequest(request, publicOrigin);
+      const response = await fetch(moved, {
+        address: incoming.socket.remoteAddress,
+        note: (facts) => void noted.set(outgoing, facts),
+      });
       return paceBody(response, (cause) => {
-        log({
-          level: 'error',
-          event: 'request_failed',
-          requestId: noted.get(outgoing)?.requestId,
-          cause,
-        });
+        const requestId = noted.get(outgoing)?.requestId;
+        log({ level: 'error', event: 'request_failed', requestId, cause });
         outgoing.destroy(); // The reader must see that the answer is incomplete.
       });
     },
@@ -97,18 +78,20 @@ export async function startHttpServer({
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
     (incoming, outgoing) => {
-      const { socket } = incoming;
+      const { socket, method } = incoming;
       const began = performance.now();
       setAnswering(socket, true);
       outgoing.once('close', () => {
         setAnswering(socket, false);
-        const ms = Math.round(performance.now() - began);
         log({
           level: 'info',
           event: 'request',
-          ...describeExchange(incoming, outgoing),
+          method,
+          status: outgoing.statusCode,
+          // The client went before the answer was whole.
+          ...(!outgoing.writableFinished && { left: true }),
           ...noted.get(outgoing),
-          ms,
+          ms: Math.round(performance.now() - began),
         });
       });
       void answer(incoming, outgoing);
@@ -150,41 +133,23 @@ export async function startHttpServer({
       answerClientError(cause, socket);
     }
   });
-  await listen(server, port, host);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(describeListenError(cause, port, host)));
+    server.listen(port, host, resolve);
+  });
   return { url: describeAddress(server.address() as AddressInfo), stop };
 }
 
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(describeListenError(cause, port, host)),
-    );
-    server.listen(port, host, resolve);
-  });
-}
-
 function describeListenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
-  switch (cause.code) {
-    case 'EADDRINUSE':
-      return new ExpectedError(
-        `port ${port} of ${host} is taken; stop what listens there, or choose another with PORT`,
-        { cause },
-      );
-    case 'EACCES':
-      return new ExpectedError(
-        `port ${port} is not allowed to this user; choose one from 1024 on with PORT`,
-        { cause },
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new ExpectedError(
-        `HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`,
-        { cause },
-      );
-    default:
-      return cause;
-  }
+  const wrongHost = `HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`;
+  const message = {
+    EADDRINUSE: `port ${port} of ${host} is taken; stop what listens there, or choose another with PORT`,
+    EACCES: `port ${port} is not allowed to this user; choose one from 1024 on with PORT`,
+    EADDRNOTAVAIL: wrongHost,
+    ENOTFOUND: wrongHost,
+    EAI_AGAIN: wrongHost,
+  }[cause.code ?? ''];
+  return message === undefined ? cause : new ExpectedError(message, { cause });
 }
 
 function describeAddress({ address, family, port }: AddressInfo): string {
@@ -276,14 +241,11 @@ function describeProblem(status: number): string {
 function answerClientError(cause: NodeJS.ErrnoException, socket: Socket): void {
   const status = CLIENT_ERRORS[cause.code ?? ''] ?? 400;
   const body = describeProblem(status);
-  const headers = Object.entries({
-    ...PROBLEM_HEADERS,
-    'Content-Length': Buffer.byteLength(body),
-    Connection: 'close',
-  });
+  const length = Buffer.byteLength(body);
+  const headers = { ...PROBLEM_HEADERS, 'Content-Length': length, Connection: 'close' };
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    ...headers.map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
@@ -293,12 +255,3 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
-
-/** The facts of a finished request, for the log. */
-function describeExchange(
-  { method }: IncomingMessage,
-  { statusCode, writableFinished }: ServerResponse,
-) {
-  // `left`: the client went before the answer was whole.
-  return { method, status: statusCode, ...(!writableFinished && { left: true }) };
-}

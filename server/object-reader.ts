@@ -1,6 +1,4 @@
-/**
- * Reads published models from a folder or a bucket, as the worker reads them through its binding.
- */
+/** Reads published models from a folder or a bucket, as the worker does through its binding. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -54,7 +52,7 @@ async function requireFolder(path: string): Promise<void> {
   }
 }
 
-export function createObjectReader(store: ObjectStore): ObjectReader {
+function createObjectReader(store: ObjectStore): ObjectReader {
   return {
     async read(key, maxBytes, knownEtag) {
       // Keys can come from a request's path; an impossible one names no object.

@@ -1,6 +1,4 @@
-/**
- * The server's settings, from flags or from environment variables.
- */
+/** The server's settings, from flags or from environment variables. */
 import { parseArgs } from 'node:util';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
@@ -15,79 +13,70 @@ interface Value {
 }
 
 /**
- * Every setting: flag and variable, placeholder and default, meaning and parser. Zod is not used,
+ * Every setting: flag with placeholder, variable, default, meaning and parser. Zod is not used,
  * because each message names the flag or variable that the value came from.
  */
 const OPTIONS = {
   port: {
-    flag: 'port',
+    usage: '--port PORT',
     variable: 'PORT',
-    takes: 'PORT',
     preset: '8787',
     about: 'where it listens; 0 for a free one',
     parse: parseWhole(65_535),
   },
   host: {
-    flag: 'host',
+    usage: '--host HOST',
     variable: 'HOST',
-    takes: 'HOST',
     preset: '127.0.0.1',
     about: '0.0.0.0 or :: for every address of this machine',
     parse: ({ text }: Value) => text,
   },
   models: {
-    flag: 'models',
+    usage: '--models PLACE',
     variable: 'MODELS',
-    takes: 'PLACE',
     preset: 'bundled',
     about: 'bundled, a folder, or s3://BUCKET[/PREFIX]',
     parse: parseModels,
   },
   modelRefreshMs: {
-    flag: 'refresh',
+    usage: '--refresh SECONDS',
     variable: 'MODEL_REFRESH_SECONDS',
-    takes: 'SECONDS',
     preset: '20',
     about: 'between two looks at what is published, 0.1 to 3600',
     parse: parseRefresh,
   },
   publicKeys: {
-    flag: 'public-keys',
+    usage: '--public-keys KEYS',
     variable: 'MODEL_PUBLIC_KEYS',
-    takes: 'KEYS',
     preset: '',
     about: 'only models signed by one of them serve; base64, commas between',
     parse: readPublicKeys,
   },
   /** Scheme and host of the URLs in answers; undefined where the request names them. */
   publicOrigin: {
-    flag: 'public-url',
+    usage: '--public-url URL',
     variable: 'PUBLIC_URL',
-    takes: 'URL',
     preset: '',
     about: 'https://HOST behind a proxy; else the Host header is believed',
     parse: parseOrigin,
   },
   graceMs: {
-    flag: 'grace',
+    usage: '--grace SECONDS',
     variable: 'GRACE_SECONDS',
-    takes: 'SECONDS',
     preset: '8',
     about: 'for requests in flight at a stop, 0 to 300',
     parse: (value: Value) => parseWhole(300)(value) * 1000,
   },
   rateLimit: {
-    flag: 'rate-limit',
+    usage: '--rate-limit COUNT',
     variable: 'RATE_LIMIT',
-    takes: 'COUNT',
     preset: '0',
     about: 'answers a minute for each address, 0 for any number',
     parse: parseWhole(1_000_000),
   },
   heavyRateLimit: {
-    flag: 'heavy-rate-limit',
+    usage: '--heavy-rate-limit COUNT',
     variable: 'HEAVY_RATE_LIMIT',
-    takes: 'COUNT',
     preset: '0',
     about: 'the same for large answers',
     parse: parseWhole(1_000_000),
@@ -99,26 +88,21 @@ export type Settings = {
   readonly [Name in keyof Options]: ReturnType<Options[Name]['parse']>;
 };
 
-/** Width of the longest flag with its placeholder. */
-const FLAG_COLUMNS = 24;
-
 /** The text of `--help`. */
 export function describeUsage(): string {
-  const lines = Object.values(OPTIONS).map(({ flag, variable, takes, preset, about }) => {
-    const shown = `--${flag} ${takes}`.padEnd(FLAG_COLUMNS);
-    return `  ${shown} ${variable.padEnd(22)} ${about}${preset === '' ? '' : ` (${preset})`}`;
+  const describe = (flag: string, variable: string): string =>
+    `  ${flag.padEnd(24)} ${variable.padEnd(22)}`;
+  const lines = Object.values(OPTIONS).map(({ usage, variable, preset, about }) => {
+    return `${describe(usage, variable)} ${about}${preset === '' ? '' : ` (${preset})`}\n`;
   });
-  return [
-    'Serves handwritten digits over HTTP.',
-    '',
-    `  ${'flag'.padEnd(FLAG_COLUMNS)} ${'or variable'.padEnd(22)}`,
-    ...lines,
-    '',
-    'For s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, or AWS_PROFILE;',
-    'AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; AWS_REGION; HTTPS_PROXY and NO_PROXY;',
-    'AWS_S3_ADDRESSING_STYLE (path or virtual).',
-    '',
-  ].join('\n');
+  return `Serves handwritten digits over HTTP.
+
+${describe('flag', 'or variable')}
+${lines.join('')}
+For s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, or AWS_PROFILE;
+AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; AWS_REGION; HTTPS_PROXY and NO_PROXY;
+AWS_S3_ADDRESSING_STYLE (path or virtual).
+`;
 }
 
 /**
@@ -128,11 +112,12 @@ export function describeUsage(): string {
  * @throws ExpectedError  The message names the flag or variable.
  */
 export function parseSettings(args: readonly string[], env: Environment): Settings | 'help' {
-  const flags = readFlags(args);
-  if (flags === 'help') {
+  const { help, ...flags } = readFlags(args);
+  if (help !== undefined) {
     return 'help';
   }
-  const settings = Object.entries(OPTIONS).map(([name, { flag, variable, preset, parse }]) => {
+  const settings = Object.entries(OPTIONS).map(([name, { usage, variable, preset, parse }]) => {
+    const flag = nameFlag(usage);
     const given = flags[flag];
     const value =
       given === undefined
@@ -143,19 +128,21 @@ export function parseSettings(args: readonly string[], env: Environment): Settin
   return Object.fromEntries(settings) as Settings;
 }
 
-function readFlags(args: readonly string[]): Readonly<Record<string, string>> | 'help' {
-  const strings = Object.values(OPTIONS).map(({ flag }) => [flag, { type: 'string' as const }]);
+function nameFlag(usage: string): string {
+  return usage.slice('--'.length, usage.indexOf(' '));
+}
+
+function readFlags(args: readonly string[]): Readonly<Record<string, string | undefined>> {
+  const strings = Object.values(OPTIONS).map(({ usage }) => [
+    nameFlag(usage),
+    { type: 'string' as const },
+  ]);
+  const options = { ...Object.fromEntries(strings), help: { type: 'boolean', short: 'h' } };
   try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { ...Object.fromEntries(strings), help: { type: 'boolean', short: 'h' } },
-    });
-    const { help, ...given } = values as Record<string, string | boolean>;
-    return help === true ? 'help' : (given as Record<string, string>);
+    return parseArgs({ args: [...args], options }).values as Record<string, string>;
   } catch (cause) {
-    throw new ExpectedError(`${(cause as Error).message} (--help tells what is allowed)`, {
-      cause,
-    });
+    const message = `${(cause as Error).message} (--help tells what is allowed)`;
+    throw new ExpectedError(message, { cause });
   }
 }
 

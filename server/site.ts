@@ -1,6 +1,4 @@
-/**
- * Serves the pages' files beside the app. On Cloudflare the platform does that, without the worker.
- */
+/** Serves the pages' files beside the app, as Cloudflare does without the worker. */
 import { existsSync } from 'node:fs';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
@@ -12,10 +10,9 @@ export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<R
 
 /**
  * Serves `/assets/` from a folder, compressed where the client accepts that. The app answers all
- * other requests, and those for files that are not there.
+ * other requests, and those for missing files.
  *
  * @param folder  Absolute path of the folder that dev/build-server.ts made.
- * @throws Error  When it has no assets.
  */
 export function addSite(app: Fetch, folder: string): Fetch {
   if (!existsSync(folder + ASSET_PATH)) {

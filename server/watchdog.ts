@@ -1,6 +1,4 @@
-/**
- * Ends the process by force, from a thread of its own: a main thread that hangs runs no timer.
- */
+/** Ends the process by force, from its own thread: a main thread that hangs runs no timer. */
 import { Worker } from 'node:worker_threads';
 
 /** Runs in the thread. A signal, because `process.exit` would end the thread only. */

@@ -3,9 +3,10 @@
  * its process is gone, or, on another machine, its lock stays unchanged for too long.
  */
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import * as z from 'zod';
+import { linkIfFree, recover } from './files.ts';
 import { repeat } from './retry.ts';
 
 const holderSchema = z.object({ token: z.string(), pid: z.int().positive(), host: z.string() });
@@ -19,13 +20,10 @@ export class LockTimeoutError extends Error {
   override name = 'LockTimeoutError' as const;
 }
 
-export interface LockOptions {
+interface LockOptions {
   /** Longest wait for the holder. */
   readonly timeoutMs: number;
-  /**
-   * A lock that does not change for this long is taken away. Choose it far above the time that a
-   * holder needs; Infinity where a holder may take any time.
-   */
+  /** A lock that does not change for this long is taken away; a holder must need far less. */
   readonly staleMs: number;
 }
 
@@ -41,17 +39,14 @@ export interface FileLock {
  * @param path  The lock's file; its folder exists, and its file system has hard links.
  * @throws LockTimeoutError  When another process holds it for longer than `timeoutMs`.
  */
-export async function acquireFileLock(
-  path: string,
-  { timeoutMs, staleMs }: LockOptions,
-): Promise<FileLock> {
+export async function acquireFileLock(path: string, options: LockOptions): Promise<FileLock> {
   const token = randomUUID();
   const content = JSON.stringify({ token, pid: process.pid, host: hostname() });
   // A hard link, so that nobody ever sees a lock without its holder's name.
   const prepared = `${path}.${token}`;
   try {
     await writeFile(prepared, content, { flag: 'wx' });
-    await waitForLink(prepared, path, { timeoutMs, staleMs });
+    await waitForLink(prepared, path, options);
   } finally {
     await rm(prepared, { force: true });
   }
@@ -74,7 +69,7 @@ async function waitForLink(
   const startedMs = performance.now();
   let seen = { content: '', sinceMs: startedMs };
   await repeat(async () => {
-    if (await tryLink(prepared, path)) {
+    if (await linkIfFree(prepared, path)) {
       return true;
     }
     const content = await readIfThere(path);
@@ -97,19 +92,6 @@ async function waitForLink(
   }, BACKOFF);
 }
 
-/** @returns  False when the name is taken. */
-async function tryLink(prepared: string, path: string): Promise<boolean> {
-  try {
-    await link(prepared, path);
-    return true;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
-      return false;
-    }
-    throw cause;
-  }
-}
-
 /**
  * Removes a stale lock, and no other: the breaker holds a second lock while it looks again. A
  * breaker that is killed leaves the second lock, which the next breaker removes.
@@ -118,7 +100,7 @@ async function tryLink(prepared: string, path: string): Promise<boolean> {
  */
 async function breakLock(path: string, staleContent: string, prepared: string): Promise<void> {
   const breaking = `${path}.break`;
-  if (!(await tryLink(prepared, breaking))) {
+  if (!(await linkIfFree(prepared, breaking))) {
     await removeLeftBreaking(breaking);
     return;
   }
@@ -146,15 +128,16 @@ async function removeLeftBreaking(breaking: string): Promise<void> {
   }
 }
 
+/** A lock of other software is only broken by age. */
 function isHolderGone(content: string): boolean {
-  const holder = parseHolder(content);
+  const holder = parseJson(holderSchema, content);
   return holder !== null && holder.host === hostname() && !isProcessAlive(holder.pid);
 }
 
-/** @returns  null for a lock of other software, which is only broken by age. */
-function parseHolder(content: string): z.infer<typeof holderSchema> | null {
+/** @returns  null for a text that is half-written, or of other software. */
+export function parseJson<T>(schema: z.ZodType<T>, text: string): T | null {
   try {
-    return holderSchema.parse(JSON.parse(content));
+    return schema.parse(JSON.parse(text));
   } catch {
     return null;
   }
@@ -171,13 +154,6 @@ export function isProcessAlive(pid: number): boolean {
   }
 }
 
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-      return null;
-    }
-    throw cause;
-  }
+function readIfThere(path: string): Promise<string | null> {
+  return recover(readFile(path, 'utf8'), ['ENOENT'], null);
 }

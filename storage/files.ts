@@ -3,7 +3,7 @@
  *
  * `write-file-atomic` is not used: it does not sync the folder, so a power cut can undo its rename.
  */
-import { appendFile, open, readdir, rename, rm } from 'node:fs/promises';
+import { appendFile, link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 
@@ -39,13 +39,7 @@ export async function writeThenPlace<T>(
   place: () => Promise<T>,
 ): Promise<T> {
   try {
-    const file = await open(temporary, 'w');
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeFile(temporary, content, { flush: true });
     const placed = await place();
     await syncFolder(dirname(temporary));
     return placed;
@@ -75,44 +69,63 @@ export async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-export function toWriteError(path: string, cause: unknown): WriteError {
-  return new WriteError(`${path}: ${describeWriteFailure(cause as NodeJS.ErrnoException)}`, {
-    cause,
-  });
+/**
+ * Gives a file a second name. Unlike a rename that fails when the name is taken, so that one of
+ * several creators wins.
+ *
+ * @returns  False when the name is taken.
+ */
+export async function linkIfFree(file: string, name: string): Promise<boolean> {
+  return recover(
+    link(file, name).then(() => true),
+    ['EEXIST'],
+    false,
+  );
 }
 
-/** Windows cannot open folders, and some network file systems cannot sync them. */
-const NO_FOLDER_SYNC = new Set(['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP']);
-
-/** Makes a rename survive a power cut, where the platform can do that. */
-async function syncFolder(folder: string): Promise<void> {
+/** @returns  The operation's result, or `value` when it fails with one of these error codes. */
+export async function recover<T, Value>(
+  operation: Promise<T>,
+  codes: readonly string[],
+  value: Value,
+): Promise<T | Value> {
   try {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    return await operation;
   } catch (cause) {
-    if (!NO_FOLDER_SYNC.has((cause as NodeJS.ErrnoException).code ?? '')) {
-      throw cause;
+    if (codes.includes((cause as NodeJS.ErrnoException).code ?? '')) {
+      return value;
     }
+    throw cause;
   }
 }
 
-function describeWriteFailure({ code, message }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return (
-        'the disk is full. What was there before is kept. Free some space, then run it again, ' +
-        'a training with --resume.'
-      );
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return 'not allowed to write there.';
-    default:
-      return `cannot be written: ${message}`;
+const FULL =
+  'the disk is full. What was there before is kept. Free some space, then run it again, ' +
+  'a training with --resume.';
+const FORBIDDEN = 'not allowed to write there.';
+const WRITE_FAILURES: Readonly<Record<string, string>> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EACCES: FORBIDDEN,
+  EPERM: FORBIDDEN,
+  EROFS: FORBIDDEN,
+};
+
+export function toWriteError(path: string, cause: unknown): WriteError {
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const reason = WRITE_FAILURES[code] ?? `cannot be written: ${message}`;
+  return new WriteError(`${path}: ${reason}`, { cause });
+}
+
+/** Windows cannot open folders, and some network file systems cannot sync them. */
+const NO_FOLDER_SYNC = ['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP'];
+
+/** Makes a rename survive a power cut, where the platform can do that. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await recover(open(folder, 'r'), NO_FOLDER_SYNC, null);
+  try {
+    await recover(Promise.resolve(handle?.sync()), NO_FOLDER_SYNC, undefined);
+  } finally {
+    await handle?.close();
   }
 }

@@ -1,14 +1,12 @@
-/**
- * Object storage in a folder: an object is a file, its ETag its SHA-256.
- */
+/** Object storage in a folder: an object is a file, its ETag its SHA-256. */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { hashBytes } from '../shared/model/artifact.ts';
 import { acquireFileLock, LockTimeoutError } from './file-lock.ts';
-import { writeThenPlace } from './files.ts';
+import { linkIfFree, recover, writeThenPlace } from './files.ts';
 import {
   checkKey,
   isValidKey,
@@ -31,11 +29,7 @@ const LEFTOVER_MS = 24 * 60 * 60 * 1000;
 /** A healthy holder needs milliseconds: one compare and one rename. */
 const LOCK_OPTIONS = { timeoutMs: 20_000, staleMs: 10_000 };
 
-/**
- * Opens a folder as object storage.
- *
- * @param path  The first put creates it. Its file system must have hard links.
- */
+/** @param path  The first put creates this folder. Its file system must have hard links. */
 export function createFolderStore(path: string): ObjectStore {
   const root = resolve(path);
   const description = `folder ${root}`;
@@ -50,10 +44,9 @@ export function createFolderStore(path: string): ObjectStore {
     try {
       return await operation();
     } catch (cause) {
-      if (cause instanceof StorageError) {
-        throw cause;
-      }
-      throw new StorageError(description, classify(cause), { cause });
+      throw cause instanceof StorageError
+        ? cause
+        : new StorageError(description, classify(cause), { cause });
     }
   }
 
@@ -139,25 +132,12 @@ async function putFile(
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
   const isDone = await writeThenPlace(temporary, bytes, () =>
     condition.when === 'absent'
-      ? create(temporary, file)
+      ? linkIfFree(temporary, file)
       : replace(root, temporary, file, condition.etag),
   );
   return isDone
     ? { ok: true, etag: computeEtag(bytes) }
     : { ok: false, reason: 'precondition_failed' };
-}
-
-/** A hard link, unlike a rename, fails when its name is taken: one of several creators wins. */
-async function create(temporary: string, file: string): Promise<boolean> {
-  try {
-    await link(temporary, file);
-    return true;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
-      return false;
-    }
-    throw cause;
-  }
 }
 
 function replace(root: string, temporary: string, file: string, etag: string): Promise<boolean> {
@@ -212,18 +192,11 @@ async function listObjects(root: string, prefix: string): Promise<ListedObject[]
 }
 
 async function listKeys(root: string): Promise<string[]> {
-  try {
-    const entries = await readdir(root, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .filter(isValidKey);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-      return [];
-    }
-    throw cause;
-  }
+  const entries = readdir(root, { recursive: true, withFileTypes: true });
+  return (await recover(entries, ['ENOENT'], []))
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter(isValidKey);
 }
 
 function classify(cause: unknown): StorageFailure {
@@ -231,29 +204,20 @@ function classify(cause: unknown): StorageFailure {
   if (cause instanceof LockTimeoutError) {
     return { reason: 'busy', detail: message };
   }
-  switch (code) {
-    case 'ENOSPC':
-      return { reason: 'full', detail: 'the disk is full' };
-    case 'EDQUOT':
-      return { reason: 'full', detail: 'the quota is used up' };
-    case 'EACCES':
-    case 'EROFS':
-      return { reason: 'forbidden', detail: message };
-    case 'EEXIST':
-    case 'ENOTDIR':
-      return { reason: 'unexpected', detail: `a file where a folder should be: ${message}` };
-    case 'ELOOP':
-      return { reason: 'unexpected', detail: `a link where a file should be: ${message}` };
-    case 'EPERM':
-    case 'ENOTSUP':
-    case 'EOPNOTSUPP':
-    case 'ENOSYS':
-      // What link() answers on file systems without hard links.
-      return {
-        reason: 'unsupported',
-        detail: `the file system answered ${code}; it needs hard links`,
-      };
-    default:
-      return { reason: 'unexpected', detail: message };
-  }
+  const notFolder = `a file where a folder should be: ${message}`;
+  const noLinks = `the file system answered ${code}; it needs hard links`;
+  const failures: Readonly<Record<string, StorageFailure>> = {
+    ENOSPC: { reason: 'full', detail: 'the disk is full' },
+    EDQUOT: { reason: 'full', detail: 'the quota is used up' },
+    EACCES: { reason: 'forbidden', detail: message },
+    EROFS: { reason: 'forbidden', detail: message },
+    EEXIST: { reason: 'unexpected', detail: notFolder },
+    ENOTDIR: { reason: 'unexpected', detail: notFolder },
+    ELOOP: { reason: 'unexpected', detail: `a link where a file should be: ${message}` },
+    EPERM: { reason: 'unsupported', detail: noLinks },
+    ENOTSUP: { reason: 'unsupported', detail: noLinks },
+    EOPNOTSUPP: { reason: 'unsupported', detail: noLinks },
+    ENOSYS: { reason: 'unsupported', detail: noLinks },
+  };
+  return failures[code] ?? { reason: 'unexpected', detail: message };
 }

@@ -3,10 +3,16 @@
  * the running dev server, or else of a simulator that opens the same folder.
  */
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Miniflare } from 'miniflare';
 import * as z from 'zod';
-import { acquireFileLock, isProcessAlive, LockTimeoutError, type FileLock } from './file-lock.ts';
+import {
+  acquireFileLock,
+  isProcessAlive,
+  LockTimeoutError,
+  parseJson,
+  type FileLock,
+} from './file-lock.ts';
 import { StorageError, type ObjectStore } from './object-store.ts';
 import { createS3Store } from './s3-store.ts';
 
@@ -40,32 +46,18 @@ const devServerSchema = z.object({
  */
 export async function openLocalR2(root: string): Promise<ObjectStore> {
   const url = await findDevServer(root);
-  return url === null
-    ? openPersisted(root)
-    : createLocalStore(url, `local R2 of ${url}`, () => Promise.resolve());
+  return url === null ? openPersisted(root) : createLocalStore(url, `local R2 of ${url}`);
 }
 
-function createLocalStore(
-  url: string,
-  description: string,
-  close: () => Promise<void>,
-): ObjectStore {
+function createLocalStore(url: string, description: string): ObjectStore {
   const endpoint = new URL(S3_PATH, url).href;
-  const store = createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET });
-  return {
-    ...store,
-    description,
-    async close() {
-      await store.close();
-      await close();
-    },
-  };
+  return { ...createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET }), description };
 }
 
 /** @returns  The running dev server's address; null when none runs. */
 async function findDevServer(root: string): Promise<string | null> {
   const file = join(root, DEV_SERVER_FILE);
-  const server = parseDevServer(await readFile(file, 'utf8').catch(() => ''));
+  const server = parseJson(devServerSchema, await readFile(file, 'utf8').catch(() => ''));
   if (server === null || !isProcessAlive(server.pid)) {
     return null;
   }
@@ -85,25 +77,19 @@ async function findDevServer(root: string): Promise<string | null> {
   }
 }
 
-/** @returns  null for a file that is half-written or of another version. */
-function parseDevServer(text: string): z.infer<typeof devServerSchema> | null {
-  try {
-    return devServerSchema.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
-
 async function openPersisted(root: string): Promise<ObjectStore> {
   const persisted = join(root, PERSISTENCE_FOLDER);
   const description = `local R2 in ${persisted}`;
   const lock = await lockBucket(root, description);
   try {
     const { simulator, url } = await startSimulator(persisted, description);
-    return createLocalStore(url, description, async () => {
+    const store = createLocalStore(url, description);
+    const close = async (): Promise<void> => {
+      await store.close();
       await simulator.dispose();
       await lock.release();
-    });
+    };
+    return { ...store, close };
   } catch (cause) {
     await lock.release();
     throw cause;
@@ -112,7 +98,7 @@ async function openPersisted(root: string): Promise<ObjectStore> {
 
 async function lockBucket(root: string, description: string): Promise<FileLock> {
   const path = join(root, LOCK_FILE);
-  await mkdir(join(path, '..'), { recursive: true });
+  await mkdir(dirname(path), { recursive: true });
   try {
     return await acquireFileLock(path, LOCK_OPTIONS);
   } catch (cause) {

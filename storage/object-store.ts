@@ -1,5 +1,5 @@
 /**
- * Object storage as publishing and the Node server use it: small objects under plain keys, and
+ * Object storage for publishing and the Node server: small objects under plain keys, and
  * conditional writes. Every implementation passes one contract suite.
  */
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -26,8 +26,8 @@ export interface ListedObject {
   readonly lastModifiedMs: number;
 }
 
+/** A larger object than `maxBytes` is refused with `too_large` before it is read whole. */
 export interface GetOptions {
-  /** A larger object is refused with `too_large` before it is read whole. */
   readonly maxBytes?: number;
 }
 
@@ -63,21 +63,54 @@ export interface ObjectStore {
   close(): Promise<void>;
 }
 
-export type StorageFailure =
-  | { readonly reason: 'invalid_key'; readonly key: string }
-  | { readonly reason: 'too_large'; readonly key: string; readonly maxBytes: number }
-  | { readonly reason: 'no_bucket' | 'clock_skewed' }
-  | { readonly reason: DetailedReason; readonly detail: string };
+/** S3 allows 1,024 bytes; paths in a file system must be shorter. */
+const MAX_KEY_CHARACTERS = 512;
+const KEY = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?(?:\/[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)*$/;
 
-type DetailedReason =
-  | 'unreachable'
-  | 'credentials_refused'
-  | 'forbidden'
-  | 'wrong_region'
-  | 'full'
-  | 'busy'
-  | 'unsupported'
-  | 'unexpected';
+interface Detail {
+  readonly detail: string;
+}
+
+/** Each reason's message. Its parameters are the fields of the failure. */
+const MESSAGES = {
+  invalid_key: ({ key }: { key: string }) =>
+    `${JSON.stringify(key)} is not a key: expected up to ${MAX_KEY_CHARACTERS} of ` +
+    `a-z, 0-9, '.', '_' and '-' in parts joined by '/', ` +
+    'each starting and ending with a letter or digit',
+  too_large: ({ key, maxBytes }: { key: string; maxBytes: number }) =>
+    `${key} has more than the ${maxBytes} bytes allowed; it was not written by this software`,
+  no_bucket: () => 'there is no such bucket; create it, or check its name and the account',
+  clock_skewed: () =>
+    "refused the request because this machine's clock is wrong; set it and try again",
+  unreachable: ({ detail }: Detail) =>
+    `cannot be reached (${detail}); check the endpoint and the network, then repeat the command`,
+  credentials_refused: ({ detail }: Detail) =>
+    `refused the credentials (${detail}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and ` +
+    'AWS_SESSION_TOKEN, or the profile',
+  forbidden: ({ detail }: Detail) =>
+    `not allowed (${detail}); give these credentials or this user the right to read, write, ` +
+    'list and delete there',
+  wrong_region: ({ detail }: Detail) =>
+    `the bucket is in another region (${detail}); set --region or AWS_REGION`,
+  full: ({ detail }: Detail) =>
+    `no room left (${detail}); nothing was left half-written; ` +
+    'free some space and repeat the command',
+  busy: ({ detail }: Detail) => `busy (${detail}); repeat the command later`,
+  unsupported: ({ detail }: Detail) => `cannot be published to (${detail}); choose another place`,
+  unexpected: ({ detail }: Detail) =>
+    `expected storage to do what was asked, got ${detail}; check that this is the right place`,
+} as const;
+
+/** A reason, with the fields that its message takes. */
+export type FailureOf<Messages> = {
+  [Reason in keyof Messages]: { readonly reason: Reason } & (Messages[Reason] extends (
+    fields: infer Fields,
+  ) => string
+    ? Readonly<Fields>
+    : never);
+}[keyof Messages];
+
+export type StorageFailure = FailureOf<typeof MESSAGES>;
 
 /** Thrown by every {@link ObjectStore}; `failure` is for code, the message for people. */
 export class StorageError extends ExpectedError {
@@ -86,7 +119,8 @@ export class StorageError extends ExpectedError {
 
   /** @param where  The store's description. */
   constructor(where: string, failure: StorageFailure, options?: ErrorOptions) {
-    super(`${where}: ${describeFailure(failure)}`, options);
+    const describe = MESSAGES[failure.reason] as (fields: StorageFailure) => string;
+    super(`${where}: ${describe(failure)}`, options);
     this.failure = failure;
   }
 }
@@ -94,48 +128,6 @@ export class StorageError extends ExpectedError {
 export function isTooLarge(cause: unknown): boolean {
   return cause instanceof StorageError && cause.failure.reason === 'too_large';
 }
-
-function describeFailure(failure: StorageFailure): string {
-  switch (failure.reason) {
-    case 'invalid_key':
-      return (
-        `${JSON.stringify(failure.key)} is not a key: expected up to ${MAX_KEY_CHARACTERS} of ` +
-        `a-z, 0-9, '.', '_' and '-' in parts joined by '/', ` +
-        'each starting and ending with a letter or digit'
-      );
-    case 'too_large':
-      return (
-        `${failure.key} has more than the ${failure.maxBytes} bytes allowed; ` +
-        'it was not written by this software'
-      );
-    case 'no_bucket':
-      return 'there is no such bucket; create it, or check its name and the account';
-    case 'clock_skewed':
-      return "refused the request because this machine's clock is wrong; set it and try again";
-    default:
-      return DESCRIPTIONS[failure.reason].replace('%', () => failure.detail);
-  }
-}
-
-/** `%` stands for the detail. */
-const DESCRIPTIONS: Readonly<Record<DetailedReason, string>> = {
-  unreachable: 'cannot be reached (%); check the endpoint and the network, then repeat the command',
-  credentials_refused:
-    'refused the credentials (%); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and ' +
-    'AWS_SESSION_TOKEN, or the profile',
-  forbidden:
-    'not allowed (%); give these credentials or this user the right to read, write, list and ' +
-    'delete there',
-  wrong_region: 'the bucket is in another region (%); set --region or AWS_REGION',
-  full: 'no room left (%); nothing was left half-written; free some space and repeat the command',
-  busy: 'busy (%); repeat the command later',
-  unsupported: 'cannot be published to (%); choose another place',
-  unexpected: 'expected storage to do what was asked, got %; check that this is the right place',
-};
-
-/** S3 allows 1,024 bytes; paths in a file system must be shorter. */
-const MAX_KEY_CHARACTERS = 512;
-const KEY = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?(?:\/[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)*$/;
 
 /**
  * True for a key that is safe in a path and in a URL: no parent folder, no hidden name, no capital,

@@ -3,7 +3,7 @@
  * collide again. `p-retry` is not used: it takes no clock, and the tests of races need their own.
  */
 
-/** A clock and randomness, injected so that tests need not wait. */
+/** A clock and randomness; tests inject their own. */
 export interface Waiting {
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>;
@@ -11,16 +11,14 @@ export interface Waiting {
   readonly random: () => number;
 }
 
-/** The process's own timer and randomness. */
 export const realWaiting: Waiting = {
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   random: Math.random,
 };
 
-export interface Backoff {
-  /** Longest wait after the first attempt; it doubles with each attempt. */
+/** Longest waits: after the first attempt, doubled with each attempt, and after any. */
+interface Backoff {
   readonly baseMs: number;
-  /** Longest wait after any attempt. */
   readonly maxMs: number;
 }
 
@@ -41,7 +39,10 @@ export function waitAfter(
 export async function repeat<T>(
   attempt: () => Promise<T | undefined>,
   backoff: Backoff,
-  { attempts = Number.POSITIVE_INFINITY, waiting = realWaiting }: RepeatOptions = {},
+  {
+    attempts = Number.POSITIVE_INFINITY,
+    waiting = realWaiting,
+  }: { readonly attempts?: number; readonly waiting?: Waiting | undefined } = {},
 ): Promise<T | undefined> {
   for (let index = 0; index < attempts; index += 1) {
     const value = await attempt();
@@ -51,9 +52,4 @@ export async function repeat<T>(
     await waitAfter(index, backoff, waiting);
   }
   return undefined;
-}
-
-interface RepeatOptions {
-  readonly attempts?: number;
-  readonly waiting?: Waiting | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * The meaning of a failed S3 request. The SDK's errors hold signed headers, and servers' messages
- * may quote the request, so only status, error code and bucket region ever leave this file.
+ * The meaning of a failed S3 request. The SDK's errors hold signed headers and may quote the
+ * request, so only status, error code and bucket region ever leave this file.
  */
 import type { StorageFailure } from './object-store.ts';
 
@@ -20,50 +20,33 @@ export interface S3Failure {
 
 type Reason = Exclude<StorageFailure['reason'], 'invalid_key' | 'too_large' | 'unreachable'>;
 
-/** By error code, which goes first, or by HTTP status. */
-const REASONS: Readonly<Record<string, Reason>> = {
-  NoSuchBucket: 'no_bucket',
-  RequestTimeTooSkewed: 'clock_skewed',
-  AuthorizationHeaderMalformed: 'wrong_region',
-  InvalidAccessKeyId: 'credentials_refused',
-  SignatureDoesNotMatch: 'credentials_refused',
-  InvalidToken: 'credentials_refused',
-  ExpiredToken: 'credentials_refused',
-  TokenRefreshRequired: 'credentials_refused',
-  Unauthorized: 'credentials_refused',
-  XAdminUserNotFound: 'credentials_refused', // versitygw, for an unknown access key.
-  CredentialsProviderError: 'credentials_refused', // The SDK, when it finds none.
-  RegionMissing: 'wrong_region', // The SDK, when a profile names none.
-  NotImplemented: 'unsupported',
+/**
+ * The error codes and HTTP statuses of each reason. `XAdminUserNotFound` is versitygw's for an
+ * unknown access key; the SDK itself throws `CredentialsProviderError` and, here, `RegionMissing`.
+ */
+const CODES: Readonly<Partial<Record<Reason, string>>> = {
+  no_bucket: 'NoSuchBucket',
+  clock_skewed: 'RequestTimeTooSkewed',
+  wrong_region: 'AuthorizationHeaderMalformed RegionMissing 301 302 307 308',
+  credentials_refused:
+    'InvalidAccessKeyId SignatureDoesNotMatch InvalidToken ExpiredToken TokenRefreshRequired ' +
+    'Unauthorized XAdminUserNotFound CredentialsProviderError 401',
+  forbidden: '403',
+  unsupported: 'NotImplemented 501',
   // A server may report a full disk with a 5xx; the disk does not empty itself within seconds.
-  QuotaExceeded: 'full',
-  InsufficientStorage: 'full',
-  XMinioStorageFull: 'full',
-  StorageFull: 'full',
-  NoSpaceLeft: 'full',
-  BucketQuotaExceeded: 'full',
-  // Their statuses also mean other things: 400 for a slow body, 409 for two puts at once.
-  RequestTimeout: 'busy',
-  ConditionalRequestConflict: 'busy',
-  OperationAborted: 'busy',
-  SlowDown: 'busy',
-  TooManyRequests: 'busy',
-  301: 'wrong_region',
-  302: 'wrong_region',
-  307: 'wrong_region',
-  308: 'wrong_region',
-  401: 'credentials_refused',
-  403: 'forbidden',
-  408: 'busy',
-  425: 'busy',
-  429: 'busy',
-  500: 'busy',
-  501: 'unsupported',
-  502: 'busy',
-  503: 'busy',
-  504: 'busy',
-  507: 'full',
+  full:
+    'QuotaExceeded InsufficientStorage XMinioStorageFull StorageFull NoSpaceLeft ' +
+    'BucketQuotaExceeded 507',
+  // The statuses of these codes also mean other things: 400 a slow body, 409 two puts at once.
+  busy:
+    'RequestTimeout ConditionalRequestConflict OperationAborted SlowDown TooManyRequests ' +
+    '408 425 429 500 502 503 504',
 };
+const REASONS = new Map(
+  Object.entries(CODES).flatMap(([reason, codes]) =>
+    codes.split(' ').map((code) => [code, reason as Reason]),
+  ),
+);
 
 /** Names that the SDK gives to an answer without an error code. */
 const NO_CODE = new Set(['Error', 'NotFound', 'Unknown', 'UnknownError', 'S3ServiceException']);
@@ -100,7 +83,8 @@ export function hideSecrets(failure: S3Failure, secrets: readonly string[]): S3F
 }
 
 function findReason({ status, code }: S3Failure): Reason {
-  return REASONS[code ?? ''] ?? REASONS[status ?? ''] ?? 'unexpected';
+  // The error code is the more precise one.
+  return REASONS.get(code ?? '') ?? REASONS.get(String(status)) ?? 'unexpected';
 }
 
 /** True when another attempt may succeed. */

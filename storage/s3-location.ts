@@ -1,6 +1,6 @@
 /**
- * Which bucket, where, and with which credentials: from a text like `s3://BUCKET/PREFIX` and the
- * environment variables that all S3 tools share. Publishing and the Node server read the same ones.
+ * Parses a text like `s3://BUCKET/PREFIX` and the environment variables that all S3 tools share,
+ * for publishing and for the Node server.
  */
 import { ExpectedError } from '../shared/expected-error.ts';
 
@@ -42,6 +42,8 @@ const ANY_BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/;
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 /** A host name's label: `us-east-1`, `auto`, `RegionOne`, `GRA`. */
 const REGION = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+const ENDPOINTS = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'];
+const REGIONS = ['AWS_REGION', 'AWS_DEFAULT_REGION'];
 /** Variables that let the SDK find credentials itself. */
 const CREDENTIAL_SOURCES = [
   'AWS_PROFILE',
@@ -60,14 +62,11 @@ export interface LocationOptions {
   readonly region?: string | undefined;
 }
 
-/**
- * Parses `s3://BUCKET[/PREFIX]`.
- * @throws TargetError
- */
+/** Parses `s3://BUCKET[/PREFIX]`. @throws TargetError */
 export function parseS3Location(text: string, options: LocationOptions): S3Location {
   const { name, env } = options;
-  const endpoint = findEndpoint(options);
-  const region = findRegion(options);
+  const endpoint = findSetting(options, 'endpoint', ENDPOINTS, parseEndpoint);
+  const region = findSetting(options, 'region', REGIONS, parseRegion);
   const [bucket = '', ...rest] = text.slice('s3://'.length).split('/');
   const prefix = rest.join('/').replace(/\/$/, '');
   const pattern = endpoint === undefined ? AWS_BUCKET : ANY_BUCKET;
@@ -85,12 +84,16 @@ export function parseS3Location(text: string, options: LocationOptions): S3Locat
         'set AWS_ENDPOINT_URL_S3, or for AWS AWS_REGION',
     );
   }
+  const style = readVariable(env, 'AWS_S3_ADDRESSING_STYLE') ?? 'path';
+  if (!['path', 'virtual'].includes(style)) {
+    throw new TargetError(`AWS_S3_ADDRESSING_STYLE is ${quote(style)}, expected path or virtual`);
+  }
   return {
     bucket,
     prefix,
     endpoint,
     region: region ?? (endpoint === undefined ? undefined : guessRegion(endpoint)),
-    ...(parseAddressing(env) === 'virtual' && { isVirtualHost: true }),
+    ...(style === 'virtual' && { isVirtualHost: true }),
   };
 }
 
@@ -99,12 +102,7 @@ function guessRegion(endpoint: string): string {
   return isR2 ? 'auto' : 'us-east-1';
 }
 
-const ACCOUNT_ID = /^[0-9a-f]{32}$/;
-
-/**
- * Parses `r2://BUCKET`, in the account of CLOUDFLARE_ACCOUNT_ID.
- * @throws TargetError
- */
+/** Parses `r2://BUCKET`, in the account of CLOUDFLARE_ACCOUNT_ID. @throws TargetError */
 export function parseR2Location(text: string, options: LocationOptions): S3Location {
   const { name, env, endpoint, region = 'auto' } = options;
   const bucket = text.slice('r2://'.length);
@@ -114,7 +112,7 @@ export function parseR2Location(text: string, options: LocationOptions): S3Locat
     );
   }
   const account = readVariable(env, 'CLOUDFLARE_ACCOUNT_ID');
-  if (endpoint === undefined && !ACCOUNT_ID.test(account ?? '')) {
+  if (endpoint === undefined && !/^[0-9a-f]{32}$/.test(account ?? '')) {
     throw new TargetError(
       `${name} ${text}: expected the account's 32 hex digits in CLOUDFLARE_ACCOUNT_ID, ` +
         `got ${account === null ? 'nothing' : quote(account)}; ` +
@@ -130,26 +128,18 @@ export function parseR2Location(text: string, options: LocationOptions): S3Locat
   };
 }
 
-/** Reads the variables that AWS's own tools read, the one for S3 first. */
-function findEndpoint({ env, endpoint }: LocationOptions): string | undefined {
-  if (endpoint !== undefined) {
-    return parseEndpoint('--endpoint', endpoint);
+/** Parses the flag, or else the first variable that is set; AWS's own tools read the same ones. */
+function findSetting(
+  { env, ...flags }: LocationOptions,
+  flag: 'endpoint' | 'region',
+  variables: readonly string[],
+  parse: (name: string, text: string) => string,
+): string | undefined {
+  if (flags[flag] !== undefined) {
+    return parse(`--${flag}`, flags[flag]);
   }
-  for (const name of ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL']) {
-    const value = readVariable(env, name);
-    if (value !== null) {
-      return parseEndpoint(name, value);
-    }
-  }
-  return undefined;
-}
-
-function findRegion({ env, region }: LocationOptions): string | undefined {
-  if (region !== undefined) {
-    return parseRegion('--region', region);
-  }
-  const value = readVariable(env, 'AWS_REGION') ?? readVariable(env, 'AWS_DEFAULT_REGION');
-  return value === null ? undefined : parseRegion('AWS_REGION', value);
+  const name = variables.find((each) => readVariable(env, each) !== null);
+  return name && parse(name, readVariable(env, name) ?? '');
 }
 
 function parseRegion(name: string, region: string): string {
@@ -159,14 +149,6 @@ function parseRegion(name: string, region: string): string {
     );
   }
   return region;
-}
-
-function parseAddressing(env: Environment): string {
-  const style = readVariable(env, 'AWS_S3_ADDRESSING_STYLE') ?? 'path';
-  if (!['path', 'virtual'].includes(style)) {
-    throw new TargetError(`AWS_S3_ADDRESSING_STYLE is ${quote(style)}, expected path or virtual`);
-  }
-  return style;
 }
 
 function parseEndpoint(name: string, text: string): string {
@@ -202,10 +184,8 @@ export function readS3Credentials(env: Environment): S3Credentials | undefined {
   if (hasSource && accessKeyId === null && secretAccessKey === null) {
     return undefined;
   }
-  const missing = [
-    ...(accessKeyId === null ? ['AWS_ACCESS_KEY_ID'] : []),
-    ...(secretAccessKey === null ? ['AWS_SECRET_ACCESS_KEY'] : []),
-  ];
+  const both = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const missing = Object.keys(both).filter((name) => both[name as keyof typeof both] === null);
   throw new CredentialsError(
     `expected ${missing.join(' and ')} in the environment, got none; for R2, ` +
       'an API token with "Object Read & Write" (or "Object Read" to serve) gives both',

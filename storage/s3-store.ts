@@ -2,11 +2,19 @@
  * Object storage over S3: Cloudflare R2, AWS, or any server that honours `If-None-Match: *` and
  * `If-Match` on a put.
  */
+import { Agent } from 'node:https';
+import { addAbortSignal, Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  S3Client,
+  type DeleteObjectCommandOutput,
+  type GetObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
+  type PutObjectCommandOutput,
+  type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import {
   checkKey,
@@ -20,21 +28,29 @@ import {
   type PutResult,
   type StoredObject,
 } from './object-store.ts';
-import { realWaiting } from './retry.ts';
-import { createS3Client, limitAnswer, LongAnswerError, type S3ClientOptions } from './s3-client.ts';
-import { describeError, hideSecrets, toStorageFailure, type S3Failure } from './s3-error.ts';
+import { realWaiting, waitAfter, type Waiting } from './retry.ts';
+import {
+  describeError,
+  hideSecrets,
+  isRetried,
+  toStorageFailure,
+  type S3Failure,
+} from './s3-error.ts';
+import type { Environment, S3Credentials, S3Location } from './s3-location.ts';
 
-export interface S3StoreOptions
-  extends
-    Pick<S3ClientOptions, 'endpoint' | 'region' | 'isVirtualHost' | 'credentials'>,
-    Partial<Pick<S3ClientOptions, 'attempts' | 'waiting' | 'env'>> {
+export interface S3StoreOptions extends Partial<Omit<S3Location, 'bucket'>> {
   readonly bucket: string;
-  /** Put before every key with a slash; none when empty. */
-  readonly prefix?: string;
+  /** undefined: the SDK finds them, for instance in a profile. */
+  readonly credentials?: S3Credentials | undefined;
   /** Time limit of one attempt, beside the time that its payload needs. */
   readonly timeoutMs?: number;
   /** Keys in a page of a listing; the server's own choice when not given. */
   readonly listPageSize?: number;
+  /** Attempts for one request, the first included; default 5. */
+  readonly attempts?: number;
+  readonly waiting?: Waiting;
+  /** HTTPS_PROXY and NO_PROXY are read from here. */
+  readonly env?: Environment;
 }
 
 /** The slowest link that the time limit allows for: 512 kbit/s. */
@@ -42,20 +58,23 @@ const SLOWEST_BYTES_PER_MS = 64;
 /** For answers that are no objects: an error, or a page of 1,000 keys. */
 const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 const MAX_LIST_PAGES = 10_000;
+/** With these waits, 5 attempts are enough for R2's one write a second to one key. */
+const BACKOFF = { baseMs: 400, maxMs: 4000 };
+/** No attempt starts later than this after the first. */
+const GIVE_UP_MS = 90_000;
+/** An error document is read up to this length even where a smaller object is expected. */
+const MIN_ANSWER_BYTES = 64 * 1024;
 /** Below the deserializer, so that the SDK's loop retries a failure here. */
 const INNERMOST = { step: 'deserialize', priority: 'low' } as const;
 
+/** Limits of one attempt: its answer's size, and its time in milliseconds. */
 interface Limits {
   readonly key: string;
-  /** Of the answer. */
   readonly maxBytes: number;
-  /** Time limit of one attempt. */
   readonly requestTimeout: number;
 }
 
-interface Limitable {
-  readonly middlewareStack: { add(middleware: unknown, options: typeof INNERMOST): void };
-}
+type Command = DeleteObjectCommand | GetObjectCommand | ListObjectsV2Command | PutObjectCommand;
 
 /** Opens a bucket. Nothing is sent before the first operation. */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
@@ -63,7 +82,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   const prefix = options.prefix ? `${options.prefix}/` : '';
   const place = endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`);
   const description = `s3://${bucket}${prefix && `/${options.prefix}`} at ${place}`;
-  const client = createS3Client({ attempts: 5, waiting: realWaiting, env: {}, ...options });
+  const client = createS3Client(options);
 
   function limit(key: string, maxBytes = MAX_DOCUMENT_BYTES, payloadBytes = 0): Limits {
     const payloadMs = Number.isFinite(payloadBytes) ? payloadBytes / SLOWEST_BYTES_PER_MS : 0;
@@ -76,16 +95,15 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
    * @param recover  Makes a result of a failure that is none; undefined for others.
    * @throws StorageError  Never the SDK's error, which holds signed headers.
    */
-  async function attempt<Command extends Limitable, T>(
+  async function send<Output, Recovered = never>(
     command: Command,
-    limits: Limits,
-    send: (command: Command, limits: Limits) => Promise<T>,
-    recover: (failure: S3Failure) => T | undefined = () => undefined,
-  ): Promise<T> {
-    const { key, maxBytes, requestTimeout } = limits;
-    command.middlewareStack.add(limitAnswer(maxBytes, requestTimeout), INNERMOST);
+    { key, maxBytes, requestTimeout }: Limits,
+    recover: (failure: S3Failure) => Recovered | undefined = () => undefined,
+  ): Promise<Output | Recovered> {
+    const limiter = limitAnswer(maxBytes, requestTimeout);
+    (command as GetObjectCommand).middlewareStack.add(limiter as never, INNERMOST);
     try {
-      return await send(command, limits);
+      return (await client.send(command as never, { requestTimeout })) as Output;
     } catch (cause) {
       if (cause instanceof StorageError) {
         throw cause;
@@ -122,14 +140,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     knownEtag?: string,
   ): Promise<StoredObject | 'unchanged' | null> {
     checkKey(description, key);
-    const found = await attempt<GetObjectCommand, StoredObject | 'unchanged' | 'missing'>(
+    const found = await send<GetObjectCommandOutput, 'unchanged' | 'missing'>(
       new GetObjectCommand({ Bucket: bucket, Key: prefix + key, IfNoneMatch: knownEtag }),
       limit(key, maxBytes, maxBytes),
-      async (command, limits) => {
-        const { Body, ETag } = await client.send(command, limits);
-        const bytes = new Uint8Array((await Body?.transformToByteArray()) ?? []);
-        return { bytes, etag: requireEtag(ETag) };
-      },
       ({ status, code }) => {
         if (knownEtag !== undefined && status === 304) {
           return 'unchanged';
@@ -137,7 +150,11 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         return code === 'NoSuchKey' ? 'missing' : undefined;
       },
     );
-    return found === 'missing' ? null : found;
+    if (typeof found === 'string') {
+      return found === 'missing' ? null : found;
+    }
+    const bytes = new Uint8Array((await found.Body?.transformToByteArray()) ?? []);
+    return { bytes, etag: requireEtag(found.ETag) };
   }
 
   const get = (key: string, getOptions: GetOptions = {}): Promise<StoredObject | null> =>
@@ -150,7 +167,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     contentType = 'application/octet-stream',
   ): Promise<PutResult> {
     checkKey(description, key);
-    const etag = await attempt<PutObjectCommand, string | S3Failure>(
+    const answer = await send<PutObjectCommandOutput, S3Failure>(
       new PutObjectCommand({
         Bucket: bucket,
         Key: prefix + key,
@@ -159,18 +176,17 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         ...(condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
       }),
       limit(key, MAX_DOCUMENT_BYTES, bytes.length),
-      async (command, limits) => requireEtag((await client.send(command, limits)).ETag),
       (failure) => {
         // AWS answers 404 to If-Match on a free key.
         const isFree = condition.when === 'unchanged' && failure.code === 'NoSuchKey';
         return failure.status === 412 || isFree ? failure : undefined;
       },
     );
-    if (typeof etag === 'string') {
-      return { ok: true, etag };
+    if (!('attempts' in answer)) {
+      return { ok: true, etag: requireEtag(answer.ETag) };
     }
     // An earlier attempt, whose answer was lost, may have made the condition fail.
-    const stored = etag.attempts > 1 ? await get(key) : null;
+    const stored = answer.attempts > 1 ? await get(key) : null;
     return stored !== null && Buffer.compare(stored.bytes, bytes) === 0
       ? { ok: true, etag: stored.etag }
       : { ok: false, reason: 'precondition_failed' };
@@ -180,7 +196,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     const objects: ListedObject[] = [];
     let token: string | undefined;
     for (let page = 0; page < MAX_LIST_PAGES; page += 1) {
-      const answer = await attempt(
+      const answer = await send<ListObjectsV2CommandOutput>(
         new ListObjectsV2Command({
           Bucket: bucket,
           Prefix: prefix + keyPrefix,
@@ -188,7 +204,6 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
           ContinuationToken: token,
         }),
         limit(keyPrefix),
-        (command, limits) => client.send(command, limits),
       );
       for (const { Key = '', Size = Number.NaN, LastModified } of answer.Contents ?? []) {
         const lastModifiedMs = LastModified?.getTime() ?? Number.NaN;
@@ -220,13 +235,94 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     list,
     async delete(key) {
       checkKey(description, key);
-      await attempt<DeleteObjectCommand, object>(
+      await send<DeleteObjectCommandOutput, S3Failure>(
         new DeleteObjectCommand({ Bucket: bucket, Key: prefix + key }),
         limit(key),
-        (command, limits) => client.send(command, limits),
         (failure) => (failure.code === 'NoSuchKey' ? failure : undefined),
       );
     },
     close: async () => client.destroy(),
   };
+}
+
+function createS3Client(options: S3StoreOptions): S3Client {
+  const { endpoint, region, credentials, isVirtualHost = false, env = {} } = options;
+  const { attempts = 5, waiting = realWaiting } = options;
+  // Node reads `proxyEnv` from 22.21 and 24.5 on; older ones connect directly.
+  const agentOptions = { keepAlive: true, maxSockets: 50, proxyEnv: env };
+  return new S3Client({
+    ...(endpoint !== undefined && { endpoint, forcePathStyle: !isVirtualHost }),
+    ...(region !== undefined && { region }),
+    ...(credentials !== undefined && { credentials }),
+    // Many stores do not know the SDK's default checksums.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    expectContinueHeader: false,
+    maxAttempts: attempts,
+    retryStrategy: createRetryStrategy(attempts, waiting),
+    requestHandler: { httpsAgent: new Agent(agentOptions), throwOnRequestTimeout: true },
+  });
+}
+
+type RetryStrategy = Extract<S3ClientConfig['retryStrategy'], { recordSuccess: unknown }>;
+
+/** Plugs our clock and our list of retried answers into the SDK's loop of attempts. */
+function createRetryStrategy(attempts: number, waiting: Waiting): RetryStrategy {
+  const createToken = (count: number, startedMs: number) => ({
+    getRetryCount: () => count,
+    getRetryDelay: () => 0,
+    startedMs,
+  });
+  return {
+    acquireInitialRetryToken: async () => createToken(0, performance.now()),
+    async refreshRetryTokenForRetry(token, { error }) {
+      const { startedMs } = token as ReturnType<typeof createToken>;
+      const count = token.getRetryCount() + 1;
+      const isLate = performance.now() - startedMs > GIVE_UP_MS;
+      if (count >= attempts || isLate || !isRetried(describeError(error))) {
+        throw error;
+      }
+      await waitAfter(count - 1, BACKOFF, waiting);
+      return createToken(count, startedMs);
+    },
+    recordSuccess: () => {},
+  };
+}
+
+/** An answer was longer than allowed. */
+class LongAnswerError extends Error {}
+
+/**
+ * Middleware around one attempt: reads the answer whole, so that a connection that breaks in the
+ * middle of a body is retried too, and refuses an answer that is too long or too slow.
+ */
+function limitAnswer(maxBytes: number, timeoutMs: number) {
+  return <Args extends { request: unknown }, Result extends { response: unknown }>(
+    next: (args: Args) => Promise<Result>,
+  ) =>
+    async (args: Args): Promise<Result> => {
+      const deadline = AbortSignal.timeout(timeoutMs);
+      // The request is signed by now, and proxies may change this header. A compressed answer
+      // would carry a weak ETag, which no condition matches.
+      const { headers } = args.request as { headers: Record<string, string> };
+      headers['accept-encoding'] = 'identity';
+      const result = await next(args);
+      const response = result.response as { statusCode: number; body: Readable };
+      const limit = response.statusCode < 300 ? maxBytes : Math.max(maxBytes, MIN_ANSWER_BYTES);
+      response.body = Readable.from([await readBody(response.body, limit, deadline)]);
+      return result;
+    };
+}
+
+async function readBody(body: Readable, maxBytes: number, deadline: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of addAbortSignal(deadline, body) as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) {
+      throw new LongAnswerError();
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }

@@ -1,6 +1,4 @@
-/**
- * Where to publish to: the text after `--to`, and the store that it names.
- */
+/** Where to publish to: the text after `--to`, and the store that it names. */
 import { isAbsolute, resolve } from 'node:path';
 import { createFolderStore } from './folder-store.ts';
 import { openLocalR2 } from './local-r2.ts';
@@ -11,6 +9,7 @@ import {
   readS3Credentials,
   TargetError,
   type Environment,
+  type LocationOptions,
   type S3Location,
 } from './s3-location.ts';
 
@@ -18,14 +17,6 @@ export type Target =
   | { readonly kind: 'local' }
   | { readonly kind: 'folder'; readonly path: string }
   | ({ readonly kind: 's3' } & S3Location);
-
-export interface TargetSettings {
-  readonly env: Environment;
-  /** From `--endpoint`; it goes before the environment's. */
-  readonly endpoint?: string | undefined;
-  /** From `--region`; it goes before the environment's. */
-  readonly region?: string | undefined;
-}
 
 /** The forms of a target, for `--help` and for errors. */
 export const TARGET_FORMS = [
@@ -39,37 +30,25 @@ export const TARGET_FORMS = [
  * Parses a target.
  * @throws TargetError  For none of {@link TARGET_FORMS}, or when a setting is missing.
  */
-export function parseTarget(text: string, settings: TargetSettings): Target {
+export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'>): Target {
   const scheme = /^([a-z0-9]+):\/\//.exec(text)?.[1];
-  const options = { name: '--to', ...settings };
-  if (scheme === 's3') {
-    return { kind: 's3', ...parseS3Location(text, options) };
+  if (scheme === 's3' || scheme === 'r2') {
+    const parse = scheme === 's3' ? parseS3Location : parseR2Location;
+    return { kind: 's3', ...parse(text, { name: '--to', ...settings }) };
   }
-  if (scheme === 'r2') {
-    return { kind: 's3', ...parseR2Location(text, options) };
+  const path = text.startsWith('folder:') ? text.slice('folder:'.length) : text;
+  const isPath = path !== text || /^\.|[/\\]/.test(text) || isAbsolute(text);
+  const isFolder = scheme === undefined && path !== '' && isPath;
+  if (!isFolder && text !== 'local') {
+    const forms = TARGET_FORMS.map((form) => `\n  ${form}`).join('');
+    const got = JSON.stringify(text);
+    throw new TargetError(`--to: expected one of the following, got ${got}${forms}`);
   }
-  if (scheme === undefined) {
-    const path = text.startsWith('folder:') ? text.slice('folder:'.length) : text;
-    const isPath = path !== text || /^\.|[/\\]/.test(text) || isAbsolute(text);
-    if (path !== '' && isPath) {
-      return withoutAddress({ kind: 'folder', path }, settings);
-    }
-    if (text === 'local') {
-      return withoutAddress({ kind: 'local' }, settings);
-    }
-  }
-  const forms = TARGET_FORMS.map((form) => `\n  ${form}`).join('');
-  throw new TargetError(`--to: expected one of the following, got ${JSON.stringify(text)}${forms}`);
-}
-
-function withoutAddress(target: Target, { endpoint, region }: TargetSettings): Target {
-  for (const [flag, value] of [
-    ['--endpoint', endpoint],
-    ['--region', region],
-  ]) {
-    if (value !== undefined) {
+  const target: Target = isFolder ? { kind: 'folder', path } : { kind: 'local' };
+  for (const flag of ['endpoint', 'region'] as const) {
+    if (settings[flag] !== undefined) {
       throw new TargetError(
-        `${flag}: goes with --to s3://BUCKET or r2://BUCKET only, ` +
+        `--${flag}: goes with --to s3://BUCKET or r2://BUCKET only, ` +
           `got --to ${target.kind}; leave it out`,
       );
     }

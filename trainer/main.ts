@@ -1,6 +1,4 @@
-/**
- * The trainer's command line. The only file that ends the process.
- */
+/** The trainer's command line. The only file that ends the process. */
 import { Command } from 'commander';
 import { ArtifactError } from '../shared/model/artifact.ts';
 import { buildEvaluateCommand } from './cli/evaluate.ts';

@@ -25,8 +25,6 @@ interface ServiceOptions extends Pick<AppDependencies, 'rateLimits' | 'jobs' | '
   readonly bundled?: BundledModel;
   readonly modelRefreshMs: number;
   readonly publicKeys?: readonly PublicKey[];
-  /** For tests, which cannot wait so long. */
-  readonly waits?: Readonly<Record<keyof typeof WAITS, number>>;
 }
 
 /** Makes the app. Nothing is read or loaded before its first request. */
@@ -36,9 +34,9 @@ export function createService(options: ServiceOptions): App {
 
 /** Makes the app's dependencies, for hosts that do other work with them too. */
 export function createDependencies(options: ServiceOptions): GivenDependencies {
-  const { models, bundled = BUNDLED_MODEL, waits = WAITS, rateLimits, jobs, log } = options;
+  const { models, bundled = BUNDLED_MODEL, rateLimits, jobs, log } = options;
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
-  const store = createModelStore(objects, waits.readMs, options.publicKeys);
+  const store = createModelStore(objects, WAITS.readMs, options.publicKeys);
   return {
     generators: new GeneratorSource({
       store,
@@ -46,7 +44,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
       bundled,
       openModel,
       refreshMs: options.modelRefreshMs,
-      waits,
+      waits: WAITS,
       clock: Date.now,
       log,
     }),

@@ -1,19 +1,10 @@
-/**
- * The output of the `models` command: lines for people, and JSON.
- */
+/** The output of the `models` command: lines for people, and JSON. */
 import type { Manifest } from '../../shared/model/artifact.ts';
-import type { CatalogueEntry, SurveyedVersion, VersionState } from '../publish/catalogue.ts';
-import type { KeepReason, PruneResult } from '../publish/prune.ts';
+import type { CatalogueEntry } from '../publish/catalogue.ts';
+import { KEEP_REASONS, type PruneResult } from '../publish/prune.ts';
 import type { CheckedVersion, Verification } from '../publish/verify.ts';
 import { nameVersion } from '../publish/writes.ts';
 import { formatBytes } from './storage-options.ts';
-
-export const CONDITIONS_IGNORED =
-  '  warning: this storage ignores conditional writes; ' +
-  'nobody else may publish to it at the same time';
-
-/** The figure in a list; it says most about the samples. */
-const QUALITY_FIGURE = 'diversity';
 
 /** Makes a table with one version a line, each model under its name. */
 export function listEntries(entries: readonly CatalogueEntry[], now: Date): string[] {
@@ -33,15 +24,12 @@ export function listEntries(entries: readonly CatalogueEntry[], now: Date): stri
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
-  const lines: string[] = [];
-  entries.forEach((entry, i) => {
-    if (entry.name !== entries[i - 1]?.name) {
-      lines.push(entry.name);
-    }
-    const cells = (rows[i] ?? []).map((cell, column) => cell.padEnd(widths[column] ?? 0));
-    lines.push(`  ${cells.filter((cell) => cell !== '').join('  ')}`.trimEnd());
+  return rows.flatMap((row, i) => {
+    const name = entries[i]?.name ?? '';
+    const cells = row.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+    const line = `  ${cells.filter((cell) => cell !== '').join('  ')}`.trimEnd();
+    return name === entries[i - 1]?.name ? [line] : [name, line];
   });
-  return lines;
 }
 
 export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
@@ -65,18 +53,13 @@ export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
 
 function describeManifest({ classes, weights, training, figures, files }: Manifest) {
   const { steps, batchSize, dataset, preset } = training;
-  const rows: [string, string][] = [
+  return [
     ['classes', `${classes.length}`],
     ['weights', weights.dtype],
     ['trained', `${steps} steps of ${batchSize} on ${dataset.name}, preset ${preset}`],
-  ];
-  for (const [name, value] of Object.entries(figures ?? {})) {
-    rows.push([name, value.toPrecision(4)]);
-  }
-  for (const { path, bytes, sha256 } of files) {
-    rows.push([path, `${formatBytes(bytes)}  sha256 ${sha256}`]);
-  }
-  return rows;
+    ...Object.entries(figures ?? {}).map(([name, value]) => [name, value.toPrecision(4)]),
+    ...files.map(({ path, bytes, sha256 }) => [path, `${formatBytes(bytes)}  sha256 ${sha256}`]),
+  ] as [string, string][];
 }
 
 /** Keeps those parts of the manifest that people compare. */
@@ -121,24 +104,18 @@ export function describeVerification({ versions, leftovers, faults }: Verificati
   ].filter((line) => line !== '');
 }
 
-const REASONS: Readonly<Record<KeepReason, string>> = {
-  served: 'is served',
-  pinned: 'is pinned',
-  previous: 'is what a rollback goes to',
-  held: 'is being published, or came into use meanwhile',
-  recent: 'is among the last used (--keep)',
-  young: 'was used lately (--older-than)',
-  not_understood: 'has a manifest that this software does not know',
-};
-
 export function describePrune({ deleted, kept, probes }: PruneResult, isDryRun: boolean): string[] {
   const verb = isDryRun ? 'would delete' : 'deleted     ';
   const bytes = deleted.reduce((sum, version) => sum + version.bytes, 0);
   return [
     ...kept.map(
-      ({ version, reason }) => `  kept          ${nameVersion(version)}  ${REASONS[reason]}`,
+      ({ version, reason }) => `  kept          ${nameVersion(version)}  ${KEEP_REASONS[reason]}`,
     ),
-    ...deleted.map((version) => `  ${verb}  ${nameVersion(version)}  ${describeSize(version)}`),
+    ...deleted.map((version) => {
+      const size = `${version.objects.length} objects, ${formatBytes(version.bytes)}`;
+      const incomplete = version.hasManifest ? '' : ', incomplete';
+      return `  ${verb}  ${nameVersion(version)}  ${size}${incomplete}`;
+    }),
     ...probes.map(({ key }) => `  ${verb}  ${key}  left by a publisher that was stopped`),
     isDryRun
       ? `${deleted.length} version(s), ${formatBytes(bytes)}; nothing was deleted: --dry-run`
@@ -146,11 +123,7 @@ export function describePrune({ deleted, kept, probes }: PruneResult, isDryRun: 
   ];
 }
 
-function describeSize({ objects, bytes, hasManifest }: SurveyedVersion): string {
-  return `${objects.length} objects, ${formatBytes(bytes)}${hasManifest ? '' : ', incomplete'}`;
-}
-
-function describeStates(states: readonly VersionState[]): string {
+function describeStates(states: readonly string[]): string {
   // The default is always served, too.
   const told = states.includes('default') ? states.filter((state) => state !== 'served') : states;
   return told.map((state) => state.replace('_', ' ')).join(', ');
@@ -163,9 +136,10 @@ function describeService({ publishedAt, replacedAt }: CatalogueEntry): string {
   return publishedAt === null ? 'never served' : `served from ${formatTime(publishedAt)}`;
 }
 
+/** Of all figures, diversity says most about the samples. */
 function describeQuality({ manifest }: CatalogueEntry): string {
-  const value = manifest?.figures[QUALITY_FIGURE];
-  return value === undefined ? '' : `${QUALITY_FIGURE} ${value.toFixed(3)}`;
+  const value = manifest?.figures['diversity'];
+  return value === undefined ? '' : `diversity ${value.toFixed(3)}`;
 }
 
 /** Shows UTC to the minute. */

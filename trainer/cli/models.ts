@@ -1,6 +1,6 @@
 /**
- * `models`: shows and changes what is published. Each sub-command is one entry of
- * {@link buildModelsCommand} and one function below.
+ * `models`: shows and changes what is published. Each sub-command is an entry of
+ * {@link buildModelsCommand} and a function below.
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
@@ -11,13 +11,12 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { listCatalogue } from '../publish/catalogue.ts';
 import { LEDGER_LIMITS } from '../publish/ledger.ts';
 import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publish/prune.ts';
-import { rollBack } from '../publish/rollback.ts';
+import { rollBack } from '../publish/publish.ts';
 import { createKeyFile, readSigner, signVersion } from '../publish/signing.ts';
 import { verifyStore } from '../publish/verify.ts';
 import { nameVersion, type VersionId, type WriteOptions } from '../publish/writes.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
 import {
-  CONDITIONS_IGNORED,
   describeChecked,
   describeEntry,
   describePrune,
@@ -28,23 +27,17 @@ import {
 } from './models-view.ts';
 import {
   addStorageOptions,
+  addWriteOptions,
   createStorageContext,
+  createWriteOptions,
   STORAGE_HELP,
   withStore,
   type StorageContext,
-  type StorageFlags,
+  type WriteFlags,
 } from './storage-options.ts';
 
-/** A command on models was given, or found, something that its user can mend. */
-export class ModelsError extends ExpectedError {
-  override name = 'ModelsError' as const;
-}
-
 /** All flags; each sub-command has some of them. */
-interface Flags extends StorageFlags {
-  readonly json?: true;
-  readonly dryRun?: true;
-  readonly allowUnsafePointer?: true;
+interface Flags extends WriteFlags {
   readonly publicKeys?: string;
   readonly version?: string;
   readonly note: string;
@@ -95,7 +88,6 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
   ): Command => {
     models.addCommand(command);
     return addStorageOptions(command)
-      .option('--json', 'prints the result as JSON')
       .addHelpText('after', HELP)
       .action(async () => {
         const flags = command.opts<Flags>();
@@ -105,13 +97,7 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
         );
       });
   };
-  const addWriting: typeof add = (command, run) =>
-    add(command, run)
-      .option('--dry-run', 'checks everything, prints what would be done, and stops')
-      .option(
-        '--allow-unsafe-pointer',
-        'goes on with storage that ignores conditional writes; for a single publisher only',
-      );
+  const addWriting: typeof add = (command, run) => addWriteOptions(add(command, run));
 
   add(
     new Command('list')
@@ -199,25 +185,14 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
 }
 
 function createCall(store: ObjectStore, flags: Flags, context: StorageContext): Call {
-  const { now, print } = context;
+  const { print } = context;
   const isJson = flags.json === true;
   const say = isJson ? (): void => {} : print;
   return {
     store,
     flags,
     context,
-    options: {
-      store,
-      now,
-      dryRun: flags.dryRun === true,
-      allowUnsafePointer: flags.allowUnsafePointer === true,
-      onConditionsIgnored: () => say(CONDITIONS_IGNORED),
-      onWait: (id, until) =>
-        say(
-          `  waiting        ${nameVersion(id)} is being deleted; ` +
-            `that ends at ${until.toISOString()} at the latest`,
-        ),
-    },
+    options: createWriteOptions(store, flags, context, say),
     say,
     report(value, lines) {
       const json = JSON.stringify({ target: store.description, ...value });
@@ -249,9 +224,11 @@ async function verify(call: Call, only: ModelId | undefined): Promise<void> {
   const { store, flags, context, say, report } = call;
   const publicKeys = readPublicKeys(flags.publicKeys, context);
   say(`Verifying ${store.description}`);
-  const onChecked = (checked: Parameters<typeof describeChecked>[0]): void =>
-    say(describeChecked(checked));
-  const result = await verifyStore(store, { only, publicKeys, onChecked });
+  const result = await verifyStore(store, {
+    only,
+    publicKeys,
+    onChecked: (checked) => say(describeChecked(checked)),
+  });
   const { versions, leftovers, faults } = result;
   if (only !== undefined && versions.length + leftovers.length + faults.length === 0) {
     throw createNotThere(store, only);
@@ -259,16 +236,16 @@ async function verify(call: Call, only: ModelId | undefined): Promise<void> {
   const shown = versions.map((version) => ({ ...version, manifest: undefined }));
   report({ ...result, versions: shown }, describeVerification(result));
   if (faults.length > 0) {
-    throw new ModelsError(
+    throw new ExpectedError(
       `${store.description}: ${faults.length} fault(s) found; ` +
         'publish again what is damaged or not signed',
     );
   }
 }
 
-function createNotThere({ description }: ObjectStore, { name, version }: ModelId): ModelsError {
+function createNotThere({ description }: ObjectStore, { name, version }: ModelId): ExpectedError {
   const text = version === undefined ? name : `${name}@${version}`;
-  return new ModelsError(
+  return new ExpectedError(
     `${description}: there is no ${text}; \`models list\` shows what there is`,
   );
 }
@@ -327,27 +304,23 @@ function readPublicKeys(flag: string | undefined, { env }: StorageContext): Publ
     return parsePublicKeys(flag ?? env['MODEL_PUBLIC_KEYS'] ?? '');
   } catch (cause) {
     const name = flag === undefined ? 'MODEL_PUBLIC_KEYS' : '--public-keys';
-    throw new ModelsError(`${name}: ${(cause as Error).message}`, { cause });
+    throw new ExpectedError(`${name}: ${(cause as Error).message}`, { cause });
   }
 }
 
-function parseName(text: string): string {
-  if (!modelNameSchema.safeParse(text).success) {
-    throw new ModelsError(
-      `expected a model's name, 1 to 32 of a-z, 0-9 and -, a letter first, ` +
-        `got ${JSON.stringify(text)}`,
-    );
-  }
-  return text;
-}
+const parseName = createParser(
+  modelNameSchema,
+  "a model's name, 1 to 32 of a-z, 0-9 and -, a letter first",
+);
+const parseVersion = createParser(modelVersionSchema, 'a version of 16 lower-case hex digits');
 
-function parseVersion(text: string): string {
-  if (!modelVersionSchema.safeParse(text).success) {
-    throw new ModelsError(
-      `expected a version of 16 lower-case hex digits, got ${JSON.stringify(text)}`,
-    );
-  }
-  return text;
+function createParser(schema: typeof modelNameSchema, expected: string): (text: string) => string {
+  return (text) => {
+    if (!schema.safeParse(text).success) {
+      throw new ExpectedError(`expected ${expected}, got ${JSON.stringify(text)}`);
+    }
+    return text;
+  };
 }
 
 /** Parses `NAME` or `NAME@VERSION`. */
@@ -361,7 +334,7 @@ function parseModel(text: string): ModelId {
 function parseVersionId(text: string): VersionId {
   const { name, version } = parseModel(text);
   if (version === undefined) {
-    throw new ModelsError(
+    throw new ExpectedError(
       `expected NAME@VERSION, got ${JSON.stringify(text)}; ` +
         `\`models list ${name}\` shows the versions`,
     );
@@ -372,7 +345,7 @@ function parseVersionId(text: string): VersionId {
 function parseNote(text: string): string {
   const max = LEDGER_LIMITS.noteLength;
   if (text.length > max) {
-    throw new ModelsError(`--note: expected at most ${max} characters, got ${text.length}`);
+    throw new ExpectedError(`--note: expected at most ${max} characters, got ${text.length}`);
   }
   return text;
 }

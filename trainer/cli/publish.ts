@@ -1,32 +1,28 @@
-/**
- * `publish`: puts a model into object storage and prints what was done.
- */
+/** `publish`: puts a model into object storage and prints what was done. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
-import { publishArtifact, type PublishEvent, type PublishResult } from '../publish/publish.ts';
+import { publishArtifact, type PublishResult } from '../publish/publish.ts';
 import { readS3Credentials } from '../../storage/s3-location.ts';
 import type { PublishedObject } from '../publish/writes.ts';
 import { readSigner } from '../publish/signing.ts';
 import { parseTarget, type Target } from '../../storage/target.ts';
-import { CONDITIONS_IGNORED } from './models-view.ts';
 import {
   addStorageOptions,
+  addWriteOptions,
   createStorageContext,
+  createWriteOptions,
   formatBytes,
   STORAGE_HELP,
   withStore,
   type StorageContext,
-  type StorageFlags,
+  type WriteFlags,
 } from './storage-options.ts';
 
-interface PublishFlags extends StorageFlags {
+interface PublishFlags extends WriteFlags {
   readonly model: string;
   readonly sign?: string;
   readonly keepDefault?: true;
-  readonly allowUnsafePointer?: true;
-  readonly dryRun?: true;
-  readonly json?: true;
 }
 
 const HELP = `${STORAGE_HELP}
@@ -40,24 +36,17 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
   const command = new Command('publish')
     .description('Puts a trained model into object storage and serves it.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json');
-  return addStorageOptions(command)
+  return addWriteOptions(addStorageOptions(command))
     .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
     .option('--keep-default', 'leaves the default model as it is')
-    .option(
-      '--allow-unsafe-pointer',
-      'goes on with storage that ignores conditional writes; for a single publisher only',
-    )
-    .option('--dry-run', 'checks everything, prints what would be written, and stops')
-    .option('--json', 'prints the result as JSON')
     .addHelpText('after', HELP)
-    .action((flags: PublishFlags) => publish(flags, context));
+    .action((flags: PublishFlags) => publishModel(flags, context));
 }
 
 /**
- * Checks a target's form, and for S3 its address and credentials, without reaching it: for commands
- * that publish after hours of other work.
+ * Checks a target of `--to`, for S3 also its address and credentials, without reaching it: for
+ * commands that publish after hours of other work.
  *
- * @param to  A target of `--to`.
  * @throws TargetError, CredentialsError
  */
 export function checkPublishTarget(
@@ -69,36 +58,24 @@ export function checkPublishTarget(
   }
 }
 
-/**
- * Publishes a model as the default and prints what was done.
- *
- * @param model  The artifact's folder.
- * @param to     A target of `--to`.
- */
+/** Publishes a model's folder and prints what was done. */
 export async function publishModel(
-  model: string,
-  to: string,
+  flags: PublishFlags,
   context: StorageContext = createStorageContext(),
 ): Promise<void> {
-  await publish({ model, to }, context);
-}
-
-async function publish(flags: PublishFlags, context: StorageContext): Promise<void> {
-  const { cwd, now, print } = context;
+  const { cwd, print } = context;
   const dryRun = flags.dryRun === true;
   const say = flags.json === true ? (): void => {} : print;
   const signer = flags.sign === undefined ? undefined : await readSigner(resolve(cwd, flags.sign));
   await withStore(flags, context, async (store, target) => {
     say(`${dryRun ? 'Checking against' : 'Publishing to'} ${store.description}`);
     const result = await publishArtifact({
-      store,
+      ...createWriteOptions(store, flags, context, say),
       folder: resolve(cwd, flags.model),
       signer,
       makeDefault: flags.keepDefault !== true,
-      allowUnsafePointer: flags.allowUnsafePointer === true,
-      dryRun,
-      now,
-      onProgress: (event) => say(describeEvent(event)),
+      onObject: (state, object) =>
+        say(`  ${state.replace('_', ' ').padEnd(13)}  ${describeObject(object)}`),
     });
     if (flags.json === true) {
       print(JSON.stringify({ target: store.description, dryRun, ...result }));
@@ -108,22 +85,6 @@ async function publish(flags: PublishFlags, context: StorageContext): Promise<vo
   });
 }
 
-function describeEvent(event: PublishEvent): string {
-  switch (event.type) {
-    case 'uploaded':
-      return `  uploaded       ${describeObject(event.object)}`;
-    case 'already_there':
-      return `  already there  ${describeObject(event.object)}`;
-    case 'waiting':
-      return (
-        '  waiting        this version is being deleted; ' +
-        `at the latest at ${event.until.toISOString()} it may be published again`
-      );
-    case 'conditions_ignored':
-      return CONDITIONS_IGNORED;
-  }
-}
-
 function describeObject({ key, bytes, sha256 }: PublishedObject): string {
   return `${key}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`;
 }
@@ -131,13 +92,11 @@ function describeObject({ key, bytes, sha256 }: PublishedObject): string {
 function describeResult(result: PublishResult, isDryRun: boolean, target: Target): string[] {
   const { name, version, previousVersion, defaultName, previousDefaultName } = result;
   if (isDryRun) {
-    const uploads = result.uploaded.map((object) => `  would upload   ${describeObject(object)}`);
-    const move = result.pointerMoved
-      ? `  would move     ${describeMove(result)}`
-      : `  would leave    ${POINTER_KEY} as it is`;
     return [
-      ...uploads,
-      move,
+      ...result.uploaded.map((object) => `  would upload   ${describeObject(object)}`),
+      result.pointerMoved
+        ? `  would move     ${describeMove(result)}`
+        : `  would leave    ${POINTER_KEY} as it is`,
       'Nothing was written: --dry-run. ' +
         'Whether the storage honours conditional writes was not tried.',
     ];
@@ -157,7 +116,9 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
       ? `${name} ${version} was served already; ` +
         `it is now the default, before it was ${previousDefaultName}.`
       : `${name} ${version} is published ${place}.`,
-    describeWhereToLook(target, name),
+    `Look: ${target.kind === 'local' ? 'npm start (or leave it running), then ' : ''}` +
+      `GET /healthz tells which model serves; model=${name} asks for this one. ` +
+      'A running worker looks for a new model every MODEL_REFRESH_SECONDS.',
   ];
 }
 
@@ -177,12 +138,4 @@ function describeMove({
       ? defaultName
       : `${previousDefaultName ?? '(none)'} -> ${defaultName}`;
   return `${POINTER_KEY}  ${model}, default ${byDefault}`;
-}
-
-function describeWhereToLook(target: Target, name: string): string {
-  const start = target.kind === 'local' ? 'npm start (or leave it running), then ' : '';
-  return (
-    `Look: ${start}GET /healthz tells which model serves; model=${name} asks for this one. ` +
-    'A running worker looks for a new model every MODEL_REFRESH_SECONDS.'
-  );
 }

@@ -1,12 +1,10 @@
-/**
- * Flags and dependencies that all commands on published models share.
- */
+/** Flags and dependencies that all commands on published models share. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { nameVersion, type WriteOptions } from '../publish/writes.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
 
-/** Dependencies of a command on published models. */
 export interface StorageContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The project's folder, where wrangler.toml lies. */
@@ -22,6 +20,12 @@ export interface StorageFlags {
   readonly to: string;
   readonly endpoint?: string;
   readonly region?: string;
+  readonly json?: true;
+}
+
+export interface WriteFlags extends StorageFlags {
+  readonly dryRun?: true;
+  readonly allowUnsafePointer?: true;
 }
 
 export const STORAGE_HELP = `
@@ -47,7 +51,42 @@ export function addStorageOptions(command: Command): Command {
   return command
     .option('--to <target>', 'where the published models are; see below', 'local')
     .option('--endpoint <url>', 'address of the S3 service')
-    .option('--region <name>', 'region of the S3 service');
+    .option('--region <name>', 'region of the S3 service')
+    .option('--json', 'prints the result as JSON');
+}
+
+export function addWriteOptions(command: Command): Command {
+  return command
+    .option('--dry-run', 'checks everything, prints what would be done, and stops')
+    .option(
+      '--allow-unsafe-pointer',
+      'goes on with storage that ignores conditional writes; for a single publisher only',
+    );
+}
+
+/** @param say  Prints a line for people. */
+export function createWriteOptions(
+  store: ObjectStore,
+  { dryRun, allowUnsafePointer }: WriteFlags,
+  { now }: StorageContext,
+  say: (line: string) => void,
+): WriteOptions {
+  return {
+    store,
+    now,
+    dryRun: dryRun === true,
+    allowUnsafePointer: allowUnsafePointer === true,
+    onConditionsIgnored: () =>
+      say(
+        '  warning: this storage ignores conditional writes; ' +
+          'nobody else may publish to it at the same time',
+      ),
+    onWait: (id, until) =>
+      say(
+        `  waiting        ${nameVersion(id)} is being deleted; ` +
+          `that ends at ${until.toISOString()} at the latest`,
+      ),
+  };
 }
 
 /**

@@ -26,8 +26,7 @@ import {
 import { planRun, type RunPlan, type RunRequest } from '../run/run-plan.ts';
 import { describeSession } from '../run/session.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
-import { BACKEND_NAMES } from '../tensorflow/backend.ts';
-import { nameDeviceLoss } from '../tensorflow/device-loss.ts';
+import { BACKEND_NAMES, nameDeviceLoss } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
   parseNumber,
@@ -165,7 +164,7 @@ async function train(flags: TrainFlags): Promise<number> {
     const took = describeSeconds((performance.now() - startedAt) / 1000);
     console.log(`Trained in ${took}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
     if (flags.publish) {
-      await publishModel(model, flags.to);
+      await publishModel({ model, to: flags.to });
     }
     return 0;
   } finally {

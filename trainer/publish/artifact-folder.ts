@@ -1,7 +1,4 @@
-/**
- * A trained model as a folder: the manifest, exactly the files that it lists, and perhaps a model
- * card. Every file is checked before any is used.
- */
+/** Reads a model folder: the manifest, exactly the files that it lists, perhaps a model card. */
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -33,9 +30,8 @@ const CARD_FILE = 'README.md';
 export async function readArtifactFolder(folder: string): Promise<ArtifactFolder> {
   const names = await listFolder(folder);
   try {
-    const parsed = parseManifest(
-      await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes),
-    );
+    const bytes = await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
+    const parsed = parseManifest(bytes);
     const { manifest } = parsed;
     const listed = new Set([MANIFEST_FILE, CARD_FILE, ...manifest.files.map((file) => file.path)]);
     const unlisted = names.filter((name) => !listed.has(name));
@@ -47,12 +43,12 @@ export async function readArtifactFolder(folder: string): Promise<ArtifactFolder
     }
     const files = new Map<string, Uint8Array>();
     for (const file of manifest.files) {
-      const bytes = await readBounded(folder, file.path, ARTIFACT_LIMITS.fileBytes);
-      verifyFile(file, bytes);
+      const content = await readBounded(folder, file.path, ARTIFACT_LIMITS.fileBytes);
+      verifyFile(file, content);
       if (file.path === WEIGHTS_FILE) {
-        decodeWeights(parsed, bytes);
+        decodeWeights(parsed, content);
       }
-      files.set(file.path, bytes);
+      files.set(file.path, content);
     }
     return { ...parsed, files };
   } catch (cause) {
@@ -64,20 +60,15 @@ export async function readArtifactFolder(folder: string): Promise<ArtifactFolder
   }
 }
 
-async function listFolder(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      const got = code === 'ENOENT' ? 'nothing there' : 'a file';
-      throw new ArtifactFolderError(
-        `${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`,
-        { cause },
-      );
-    }
-    throw cause;
-  }
+function listFolder(folder: string): Promise<string[]> {
+  return readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+    const got = { ENOENT: 'nothing there', ENOTDIR: 'a file' }[cause.code ?? ''];
+    throw got === undefined
+      ? cause
+      : new ArtifactFolderError(`${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`, {
+          cause,
+        });
+  });
 }
 
 async function readBounded(folder: string, name: string, maxBytes: number): Promise<Uint8Array> {

@@ -1,7 +1,4 @@
-/**
- * The versions in a store: their objects, from one listing, and their states, for `models list` and
- * `models show`.
- */
+/** Lists the versions in a store with their objects and their states. */
 import {
   ARTIFACT_LIMITS,
   ArtifactError,
@@ -38,10 +35,7 @@ export interface Survey {
   readonly versions: readonly SurveyedVersion[];
 }
 
-/**
- * Reads pointer and ledger and lists all models.
- * @throws PublishError, StorageError
- */
+/** Reads pointer and ledger and lists all models. @throws PublishError, StorageError */
 export async function surveyStore(store: ObjectStore): Promise<Survey> {
   const pointer = await readPointer(store);
   const { ledger } = await readLedger(store);
@@ -77,10 +71,8 @@ function parseVersionFolder(folder: string): VersionId | null {
 /** Last time that a version was written or served: milliseconds since 1970. */
 export function findLastUse(version: SurveyedVersion, ledger: Ledger): number {
   const replaced = ledger.history.filter((entry) => isSameVersion(entry, version));
-  return Math.max(
-    version.lastModifiedMs,
-    ...replaced.map(({ replacedAt }) => Date.parse(replacedAt)),
-  );
+  const replacedMs = replaced.map(({ replacedAt }) => Date.parse(replacedAt));
+  return Math.max(version.lastModifiedMs, ...replacedMs);
 }
 
 /** Versions that the pointer or a pin names, and of which no object is there. */
@@ -92,25 +84,13 @@ export function listMissing({ pointer, ledger, versions }: Survey) {
   ].filter((id) => !includesVersion(versions, id));
 }
 
-/**
- * `default`: served where a request names no model. `previous`: a rollback goes there.
- * `incomplete`: has no manifest. `missing`: named by the pointer or a pin, but not there.
- * `unreadable`: this software refuses its manifest.
- */
-export type VersionState =
-  | 'default'
-  | 'served'
-  | 'previous'
-  | 'pinned'
-  | 'being_published'
-  | 'being_deleted'
-  | 'incomplete'
-  | 'missing'
-  | 'unreadable';
-
 export interface CatalogueEntry extends VersionId {
-  /** The most important first; none for a version that is just stored. */
-  readonly states: readonly VersionState[];
+  /**
+   * The most important first; none for a version that is just stored. `default`: served where a
+   * request names no model. `previous`: a rollback goes there. `missing`: named by the pointer or a
+   * pin, but not there. `unreadable`: this software refuses its manifest.
+   */
+  readonly states: readonly string[];
   readonly objects: number;
   readonly bytes: number;
   /** Last write to one of its objects, ISO 8601; null without objects. */
@@ -153,16 +133,13 @@ export async function listCatalogue(
 
 function compareEntries(one: CatalogueEntry, other: CatalogueEntry): number {
   const isServed = ({ states }: CatalogueEntry): boolean => states.includes('served');
+  const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
   return (
     compareText(one.name, other.name) ||
     Number(isServed(other)) - Number(isServed(one)) ||
     compareText(other.writtenAt ?? '', one.writtenAt ?? '') ||
     compareText(one.version, other.version)
   );
-}
-
-function compareText(one: string, other: string): number {
-  return one < other ? -1 : Number(one > other);
 }
 
 function describeVersion(
@@ -178,11 +155,8 @@ function describeVersion(
     served !== undefined && findPrevious(ledger, name, served.version)?.version === version;
   const replaced = ledger.history.findLast((entry) => isSameVersion(entry, surveyed));
   const pin = ledger.pins.find((each) => isSameVersion(each, surveyed));
-  const isLeased = (kind: 'keep' | 'delete'): boolean => {
-    const lease = findLease(ledger, surveyed, kind);
-    return lease !== undefined && isLive(lease, now);
-  };
-  const states: [VersionState, boolean][] = [
+  const live = { ...ledger, holds: ledger.holds.filter((lease) => isLive(lease, now)) };
+  const states: [string, boolean][] = [
     ['default', isServed && pointer?.pointer.default === name],
     ['served', isServed],
     ['missing', objects.length === 0],
@@ -190,8 +164,8 @@ function describeVersion(
     ['unreadable', hasManifest && manifest === null],
     ['previous', isPrevious],
     ['pinned', pin !== undefined],
-    ['being_published', isLeased('keep')],
-    ['being_deleted', isLeased('delete')],
+    ['being_published', findLease(live, surveyed, 'keep') !== undefined],
+    ['being_deleted', findLease(live, surveyed, 'delete') !== undefined],
   ];
   const folder = buildKey(name, version, '');
   return {

@@ -1,7 +1,6 @@
 /**
- * Leases on versions, kept in the ledger: they keep publishers and deleters of a version apart.
- * Several leases of one kind may exist on a version, but never both kinds. Deleters need them
- * because R2 has no conditional delete.
+ * Leases on versions, kept in the ledger, keep publishers and deleters apart: R2 has no conditional
+ * delete. A version may have several leases of one kind, but never both kinds.
  */
 import { randomUUID } from 'node:crypto';
 import { StorageError } from '../../storage/object-store.ts';
@@ -21,10 +20,7 @@ import {
  * upload. A deleter sends short requests only, and publishers wait for the end of its lease.
  */
 export const LEASE_MS = { keep: 20 * 60_000, delete: 6 * 60_000 } as const;
-/**
- * A delete, or a move of the pointer, needs this much of the lease. With its retries it may be on
- * its way for two minutes, and two machines' clocks may differ by one.
- */
+/** A request with its retries may take two minutes, and two machines' clocks may differ by one. */
 const NEEDED_MS = 3 * 60_000;
 /** A lease is renewed when less is left. */
 const RENEWED_MS = 4 * 60_000;
@@ -49,7 +45,7 @@ const unchanged = (ledger: Ledger): Ledger => ledger;
  * while a deleter holds a lease on it.
  */
 export async function leaseToKeep(
-  options: Pick<WriteOptions, 'onWait' | keyof Publication>,
+  options: WriteOptions,
   { name, version }: VersionId,
   change: (ledger: Ledger) => Ledger = unchanged,
 ): Promise<Lease> {

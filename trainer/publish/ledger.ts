@@ -1,7 +1,6 @@
 /**
- * The ledger: which versions were served before, which are pinned, and who holds a lease on which
- * version. Publishers change it by compare-and-swap; workers never read it. It is apart from the
- * pointer because workers of every age parse that strictly. See docs/publication.md.
+ * The ledger: served history, pins and leases. Publishers change it by compare-and-swap. It is
+ * apart from the pointer, which workers of every age parse strictly. See docs/publication.md.
  */
 import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema, type Pointer } from '../../shared/model/artifact.ts';
@@ -135,7 +134,6 @@ export function isLive(lease: LeaseEntry, at: Date): boolean {
   return Date.parse(lease.until) > at.getTime();
 }
 
-/** @returns  The pointer's entry for a model; undefined when it serves none of that name. */
 export function findServed(
   pointer: Pointer | undefined,
   name: string,
@@ -174,7 +172,7 @@ export function recordServed(
   return { ...ledger, history: history.slice(-LEDGER_LIMITS.history) };
 }
 
-/** @returns  The version of a model that was served before `current`, if one is known. */
+/** Finds the version of a model that was served before `current`. */
 export function findPrevious(
   ledger: Ledger,
   name: string,

@@ -1,6 +1,6 @@
 /**
- * The pointer to what is served. Publishing never overwrites one that it does not understand, and
- * never loses another publisher's entry.
+ * Moves the pointer to what is served. Publishing never overwrites one that it does not understand,
+ * and never loses another publisher's entry.
  */
 import {
   ARTIFACT_LIMITS,
@@ -11,7 +11,7 @@ import {
   type Pointer,
 } from '../../shared/model/artifact.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { changeLedger, findServed, recordServed, type Ledger } from './ledger.ts';
+import { changeLedger, findServed, recordServed } from './ledger.ts';
 import type { Lease } from './lease.ts';
 import { PublishError } from './publish-error.ts';
 import { retryContended, swapJson, type Publication, type VersionId } from './writes.ts';
@@ -66,43 +66,27 @@ export function mergePointer(
   return merged;
 }
 
-/** A change of the ledger: records what `pointer` serves before `next` replaces it. */
-export function recordReplaced(
-  { now }: Publication,
-  pointer: StoredPointer,
-  next: VersionId,
-): (ledger: Ledger) => Ledger {
-  return (ledger) => recordServed(ledger, pointer?.pointer, next, now());
-}
-
-export interface Move {
-  /** False when the pointer served that version already. */
-  readonly isMoved: boolean;
-  /** The pointer that was replaced. */
-  readonly before: StoredPointer;
-  readonly defaultName: string;
-}
-
-export interface MoveOptions {
-  /** On the version that the pointer will serve. */
-  readonly lease: Lease;
-  /** True when the store honours conditions. */
-  readonly isSafe: boolean;
-  /** Throws when the pointer that was read must not be replaced. */
-  readonly check?: (before: StoredPointer) => void;
-}
-
 /**
  * Moves the pointer by compare-and-swap, and records the replaced version before each attempt.
+ *
+ * @param lease   On the version that the pointer will serve.
+ * @param isSafe  True when the store honours conditions.
+ * @param check   Throws when the pointer that was read must not be replaced.
+ * @returns  `isMoved`: false when the pointer served that version already. `before`: the pointer
+ *           that was replaced.
  * @throws PublishError  When others changed it in every attempt.
  */
 export function movePointer(
   publication: Publication,
   published: Published,
-  { lease, isSafe, check }: MoveOptions,
-): Promise<Move> {
-  const { store } = publication;
-  return retryContended<Move>(publication, POINTER_KEY, async () => {
+  {
+    lease,
+    isSafe,
+    check,
+  }: { lease: Lease; isSafe: boolean; check?: (before: StoredPointer) => void },
+): Promise<{ isMoved: boolean; before: StoredPointer; defaultName: string }> {
+  const { store, now } = publication;
+  return retryContended(publication, POINTER_KEY, async () => {
     const before = await readPointer(store);
     const wanted = mergePointer(publication, before, published);
     if (wanted === null) {
@@ -110,7 +94,9 @@ export function movePointer(
       return { isMoved: false, before, defaultName };
     }
     check?.(before);
-    await changeLedger(publication, recordReplaced(publication, before, published));
+    await changeLedger(publication, (ledger) =>
+      recordServed(ledger, before?.pointer, published, now()),
+    );
     await lease.assure();
     const bytes = encodePointer(wanted);
     const isDone = await swapJson(store, POINTER_KEY, bytes, before?.etag ?? null);

@@ -1,7 +1,6 @@
 /**
  * Deletes versions that nothing needs, and pins versions against that. A deletion runs under a
- * lease and starts with the manifest, so that no half-deleted version looks whole. It can be
- * stopped anywhere and repeated; what is served stays whole.
+ * lease and starts with the manifest. It can be stopped anywhere and repeated.
  */
 import { buildKey, MANIFEST_FILE } from '../../shared/model/artifact.ts';
 import type { ListedObject, ObjectStore } from '../../storage/object-store.ts';
@@ -34,7 +33,7 @@ import {
   type WriteOptions,
 } from './writes.ts';
 
-export interface PruneRules {
+interface PruneOptions extends WriteOptions {
   /** Versions that were written or served within this time stay. */
   readonly olderThanMs: number;
   /** Number of last used versions of each model that stay beside the served one. */
@@ -43,17 +42,17 @@ export interface PruneRules {
   readonly name?: string | undefined;
 }
 
-export interface PruneOptions extends WriteOptions, PruneRules {}
-
-/** `previous`: a rollback goes there. `held`: somebody publishes or pins it now. */
-export type KeepReason =
-  | 'served'
-  | 'pinned'
-  | 'previous'
-  | 'held'
-  | 'recent'
-  | 'young'
-  | 'not_understood';
+/** Why a version stays. */
+export const KEEP_REASONS = {
+  served: 'is served',
+  pinned: 'is pinned',
+  previous: 'is what a rollback goes to',
+  held: 'is being published, or came into use meanwhile',
+  recent: 'is among the last used (--keep)',
+  young: 'was used lately (--older-than)',
+  not_understood: 'has a manifest that this software does not know',
+} as const;
+type KeepReason = keyof typeof KEEP_REASONS;
 
 export interface PruneResult {
   /** Deleted versions, or for a dry run those to be deleted. */
@@ -88,8 +87,10 @@ export async function pruneStore(options: PruneOptions): Promise<PruneResult> {
   }
   const decisions: Decision[] = [];
   for (const { version, reason } of decideAll(survey, options)) {
-    const isLeft = reason === undefined && !(await isUnderstood(store, version));
-    decisions.push({ version, reason: isLeft ? 'not_understood' : reason });
+    // A manifest of newer or other software is not ours to delete.
+    const isForeign =
+      reason === undefined && version.hasManifest && (await readManifest(store, version)) === null;
+    decisions.push({ version, reason: isForeign ? 'not_understood' : reason });
   }
   const candidates = listFree(decisions);
   const probes = (await store.list(PROBE_PREFIX)).filter(
@@ -116,21 +117,17 @@ export async function pruneStore(options: PruneOptions): Promise<PruneResult> {
       await changeLedger(options, (ledger) => forget(ledger, isVanished));
     }
   }
-  const kept = decisions.flatMap(({ version, reason }) => {
-    if (reason !== undefined) {
-      return [{ version, reason }];
-    }
-    return deleted.includes(version) ? [] : [{ version, reason: 'held' as const }];
-  });
+  const kept = decisions
+    .filter(({ version }) => !deleted.includes(version))
+    .map(({ version, reason = 'held' }) => ({ version, reason }));
   return { deleted, kept, probes };
 }
 
 /** @param survey  With a pointer: without one, every version would seem unused. */
 function decideAll(survey: Survey, options: PruneOptions): Decision[] {
-  const nowMs = options.now().getTime();
   return survey.versions
     .filter(({ name }) => options.name === undefined || options.name === name)
-    .map((version) => ({ version, reason: decide(version, survey, options, nowMs) }));
+    .map((version) => ({ version, reason: decide(version, survey, options) }));
 }
 
 function listFree(decisions: readonly Decision[]): SurveyedVersion[] {
@@ -141,8 +138,7 @@ function listFree(decisions: readonly Decision[]): SurveyedVersion[] {
 function decide(
   version: SurveyedVersion,
   { pointer, ledger, versions }: Survey,
-  { olderThanMs, keep }: PruneRules,
-  nowMs: number,
+  { olderThanMs, keep, now }: PruneOptions,
 ): KeepReason | undefined {
   const { name } = version;
   const served = findServed(pointer?.pointer, name)?.version;
@@ -166,12 +162,8 @@ function decide(
   if (recent.includes(version)) {
     return 'recent';
   }
-  return nowMs - findLastUse(version, ledger) < olderThanMs ? 'young' : undefined;
-}
-
-/** False for a manifest of newer or other software, which is not ours to delete. */
-async function isUnderstood(store: ObjectStore, version: SurveyedVersion): Promise<boolean> {
-  return !version.hasManifest || (await readManifest(store, version)) !== null;
+  const unusedMs = now().getTime() - findLastUse(version, ledger);
+  return unusedMs < olderThanMs ? 'young' : undefined;
 }
 
 /** @returns  The versions that are gone; those that came into use meanwhile are spared. */
@@ -234,7 +226,7 @@ function forget(ledger: Ledger, isForgotten: (entry: ServedVersion) => boolean):
 
 export interface PinOptions extends WriteOptions {
   readonly id: VersionId;
-  /** Why it is pinned; at most 200 characters. */
+  /** At most 200 characters. */
   readonly note?: string;
 }
 

@@ -1,23 +1,18 @@
 /**
- * Publishes a model: writes its files under keys that never change, then its manifest, and then
- * moves the pointer to what is served. When it is stopped anywhere, the old model is served and the
- * command can be repeated. The protocol is in docs/publication.md.
+ * Publishes a model: writes its files, then its manifest, then moves the pointer; or rolls back to
+ * an earlier version. When it is stopped anywhere, the old model is served and the command can be
+ * repeated. The protocol is in docs/publication.md.
  */
 import { buildKey, encodeManifest, hashBytes, MANIFEST_FILE } from '../../shared/model/artifact.ts';
 import { buildSignaturePath } from '../../shared/model/signature.ts';
 import { readArtifactFolder } from './artifact-folder.ts';
 import { leaseToKeep, withLease } from './lease.ts';
-import { findServed, readLedger } from './ledger.ts';
-import {
-  mergePointer,
-  movePointer,
-  readPointer,
-  recordReplaced,
-  type StoredPointer,
-} from './pointer.ts';
+import { findPrevious, findServed, readLedger, recordServed } from './ledger.ts';
+import { mergePointer, movePointer, readPointer, type StoredPointer } from './pointer.ts';
+import { PublishError } from './publish-error.ts';
 import type { Signer } from './signing.ts';
+import { requireManifest, requireWhole } from './verify.ts';
 import {
-  describeObject,
   findMissing,
   isThere,
   planUpload,
@@ -25,26 +20,18 @@ import {
   requireConditionalWrites,
   type PublishedObject,
   type Upload,
-  type Publication,
+  type VersionId,
   type WriteOptions,
 } from './writes.ts';
 
-export interface PublishOptions
-  extends Publication, Pick<WriteOptions, 'allowUnsafePointer' | 'dryRun'> {
-  /** The artifact's folder. */
+export interface PublishOptions extends WriteOptions {
   readonly folder: string;
   /** True to serve this model where a request names none. A store's first model is the default. */
   readonly makeDefault: boolean;
   /** Signs the manifest; a version that is published already gets the signature, too. */
   readonly signer?: Signer | undefined;
-  readonly onProgress?: (event: PublishEvent) => void;
+  readonly onObject?: (state: 'uploaded' | 'already_there', object: PublishedObject) => void;
 }
-
-export type PublishEvent =
-  | { readonly type: 'uploaded' | 'already_there'; readonly object: PublishedObject }
-  | { readonly type: 'conditions_ignored' }
-  /** Publishing waits because the version is being deleted. */
-  | { readonly type: 'waiting'; readonly until: Date };
 
 export interface PublishResult {
   readonly name: string;
@@ -62,14 +49,12 @@ export interface PublishResult {
 }
 
 /**
- * Publishes an artifact folder.
- *
  * @throws ArtifactFolderError  When the folder is not one whole artifact.
  * @throws PublishError         When publishing would overwrite something, or cannot be safe.
  * @throws StorageError
  */
 export async function publishArtifact(options: PublishOptions): Promise<PublishResult> {
-  const { store, folder, signer, makeDefault, dryRun = false, onProgress } = options;
+  const { store, folder, signer, makeDefault, dryRun = false, onObject } = options;
   const { manifest, files } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
@@ -88,10 +73,10 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
   const missing: Upload[] = [];
   const alreadyThere: PublishedObject[] = [];
   for (const upload of uploads) {
-    if (await isThere(store, upload)) {
-      const object = describeObject(upload);
+    const { object } = upload;
+    if (await isThere(store, object)) {
       alreadyThere.push(object);
-      onProgress?.({ type: 'already_there', object });
+      onObject?.('already_there', object);
     } else {
       missing.push(upload);
     }
@@ -101,7 +86,7 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
   const result = {
     name,
     version,
-    uploaded: missing.map(describeObject),
+    uploaded: missing.map(({ object }) => object),
     alreadyThere,
     pointerMoved: wanted !== null,
     ...describeBefore(before, name),
@@ -111,38 +96,39 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
     return result;
   }
 
-  const writeOptions = {
-    ...options,
-    onConditionsIgnored: () => onProgress?.({ type: 'conditions_ignored' }),
-    onWait: (_: unknown, until: Date) => onProgress?.({ type: 'waiting', until }),
-  };
-  const isSafe = await requireConditionalWrites(writeOptions);
-  const record = recordReplaced(options, before, published);
-  const lease = await leaseToKeep(writeOptions, published, record);
+  const isSafe = await requireConditionalWrites(options);
+  const lease = await leaseToKeep(options, published, (ledger) =>
+    recordServed(ledger, before?.pointer, published, options.now()),
+  );
   return withLease(lease, async () => {
     const uploaded: PublishedObject[] = [];
     const putMissing = async (): Promise<void> => {
       for (const upload of await findMissing(store, published, uploads)) {
         await lease.assure();
         await putOnce(store, upload);
-        const object = describeObject(upload);
-        uploaded.push(object);
-        onProgress?.({ type: 'uploaded', object });
+        uploaded.push(upload.object);
+        onObject?.('uploaded', upload.object);
       }
     };
     await putMissing();
-    const move = await movePointer(options, published, { lease, isSafe });
+    const {
+      isMoved,
+      before: replaced,
+      defaultName,
+    } = await movePointer(options, published, {
+      lease,
+      isSafe,
+    });
     // Puts back what a delete removed that was on its way for longer than any lease.
     await putMissing();
-    const isUploaded = ({ key }: PublishedObject): boolean =>
-      uploaded.some((object) => object.key === key);
+    const keys = new Set(uploaded.map(({ key }) => key));
     return {
       ...result,
-      ...describeBefore(move.before, name),
+      ...describeBefore(replaced, name),
       uploaded,
-      alreadyThere: alreadyThere.filter((object) => !isUploaded(object)),
-      pointerMoved: move.isMoved,
-      defaultName: move.defaultName,
+      alreadyThere: alreadyThere.filter(({ key }) => !keys.has(key)),
+      pointerMoved: isMoved,
+      defaultName,
     };
   });
 }
@@ -155,4 +141,63 @@ function describeBefore(
     previousVersion: findServed(before?.pointer, name)?.version ?? null,
     previousDefaultName: before?.pointer.default ?? null,
   };
+}
+
+/**
+ * Serves an earlier version of a model again. The default model stays the same.
+ *
+ * @param options  Without `version`, the one served before the present one.
+ * @returns  `pointerMoved`: the pointer was changed, or for a dry run would be.
+ * @throws PublishError  When there is none, it is not whole, or others moved the pointer meanwhile.
+ * @throws StorageError
+ */
+export async function rollBack(
+  options: WriteOptions & { readonly name: string; readonly version?: string | undefined },
+): Promise<VersionId & { readonly previousVersion: string; readonly pointerMoved: boolean }> {
+  const { store, name, dryRun = false } = options;
+  const pointer = await readPointer(store);
+  const served = findServed(pointer?.pointer, name);
+  if (served === undefined) {
+    const names = Object.keys(pointer?.pointer.models ?? {});
+    throw new PublishError(store.description, { reason: 'not_served', name, names });
+  }
+  const { ledger } = await readLedger(store);
+  const version = options.version ?? findPrevious(ledger, name, served.version)?.version;
+  if (version === undefined) {
+    throw new PublishError(store.description, { reason: 'no_previous', name });
+  }
+  const result = { name, version, previousVersion: served.version };
+  if (version === served.version) {
+    return { ...result, pointerMoved: false };
+  }
+  const manifestSha256 = await requireWhole(store, { name, version });
+  const target = { name, version, manifestSha256, makeDefault: false };
+  if (dryRun) {
+    return { ...result, pointerMoved: true };
+  }
+
+  const isSafe = await requireConditionalWrites(options);
+  const lease = await leaseToKeep(options, target, (present) =>
+    recordServed(present, pointer?.pointer, target, options.now()),
+  );
+  return withLease(lease, async () => {
+    // Checked again: it may have been deleted before the lease began, but not any more.
+    await requireWhole(store, target);
+    const { isMoved } = await movePointer(options, target, {
+      lease,
+      isSafe,
+      // A rollback replaces the version that was served when the command began, and no other.
+      check(before) {
+        const expected = served.version;
+        const found = findServed(before?.pointer, name)?.version ?? 'none';
+        if (found !== expected) {
+          const change = { name, expected, found };
+          throw new PublishError(store.description, { reason: 'served_changed', ...change });
+        }
+      },
+    });
+    // A delete that was on its way for longer than any lease: only publishing again can heal that.
+    await requireManifest(store, target);
+    return { ...result, pointerMoved: isMoved };
+  });
 }

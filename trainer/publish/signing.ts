@@ -1,6 +1,6 @@
 /**
- * Signatures of manifests: private keys in files, used by Node's own Ed25519, and signing of
- * versions that are published already. No private key is ever printed or part of an error.
+ * Signs manifests by Node's own Ed25519, with private keys in files. No private key is ever printed
+ * or part of an error.
  */
 import {
   createPrivateKey,
@@ -9,7 +9,7 @@ import {
   sign,
   type KeyObject,
 } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import {
   ARTIFACT_LIMITS,
   buildKey,
@@ -34,7 +34,6 @@ export interface Signer {
   sign(bytes: Uint8Array): Uint8Array;
 }
 
-/** Far above the size of any key file. */
 const MAX_KEY_FILE_BYTES = 16 * 1024;
 
 /**
@@ -45,14 +44,6 @@ export async function readSigner(path: string): Promise<Signer> {
   const text = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new KeyFileError(`${path}: expected a private key, got ${cause.code ?? 'an error'}`);
   });
-  const key = parsePrivateKey(path, text);
-  return {
-    publicKey: exportPublicKey(key),
-    sign: (bytes) => new Uint8Array(sign(null, bytes, key)),
-  };
-}
-
-function parsePrivateKey(path: string, text: Buffer): KeyObject {
   let key: KeyObject | undefined;
   try {
     key = text.length > MAX_KEY_FILE_BYTES ? undefined : createPrivateKey(text);
@@ -65,7 +56,11 @@ function parsePrivateKey(path: string, text: Buffer): KeyObject {
         '`npm run models -- keygen --out FILE` makes one',
     );
   }
-  return key;
+  const privateKey = key;
+  return {
+    publicKey: exportPublicKey(privateKey),
+    sign: (bytes) => new Uint8Array(sign(null, bytes, privateKey)),
+  };
 }
 
 /** The last 32 bytes of the SubjectPublicKeyInfo are the key itself (RFC 8410). */
@@ -81,13 +76,8 @@ function exportPublicKey(key: KeyObject): PublicKey {
 export async function createKeyFile(path: string): Promise<PublicKey> {
   const { privateKey } = generateKeyPairSync('ed25519');
   try {
-    const file = await open(path, 'wx', 0o600);
-    try {
-      await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    await writeFile(path, pem, { flag: 'wx', mode: 0o600, flush: true });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new KeyFileError(
@@ -99,18 +89,15 @@ export async function createKeyFile(path: string): Promise<PublicKey> {
   return exportPublicKey(privateKey);
 }
 
-export interface SignOptions extends WriteOptions {
-  readonly id: VersionId;
-  readonly signer: Signer;
-}
-
 /**
  * Signs a published version, after checking that it is whole: a signature vouches for the upload.
  *
  * @returns  False when this key's signature is there already.
  * @throws PublishError  When the version is not whole, or another object is in the way.
  */
-export async function signVersion(options: SignOptions): Promise<boolean> {
+export async function signVersion(
+  options: WriteOptions & { readonly id: VersionId; readonly signer: Signer },
+): Promise<boolean> {
   const { store, id, signer, dryRun = false } = options;
   const sha256 = await requireWhole(store, id);
   const key = buildKey(id.name, id.version, MANIFEST_FILE);
@@ -120,7 +107,7 @@ export async function signVersion(options: SignOptions): Promise<boolean> {
   }
   const path = buildSignaturePath(signer.publicKey.id);
   const upload = planUpload(buildKey(id.name, id.version, path), signer.sign(manifest.bytes));
-  if (await isThere(store, upload)) {
+  if (await isThere(store, upload.object)) {
     return false;
   }
   if (!dryRun) {

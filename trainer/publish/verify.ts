@@ -27,13 +27,7 @@ import { isTooLarge, type ListedObject, type ObjectStore } from '../../storage/o
 import { listMissing, surveyStore } from './catalogue.ts';
 import { findServed, LEDGER_KEY } from './ledger.ts';
 import { nameVersion, type VersionId } from './writes.ts';
-import { PublishError } from './publish-error.ts';
-
-/** A problem with an object. */
-export interface Fault {
-  readonly key: string;
-  readonly problem: string;
-}
+import { PublishError, type Fault } from './publish-error.ts';
 
 export interface CheckedVersion extends VersionId {
   readonly faults: readonly Fault[];
@@ -46,27 +40,25 @@ export interface CheckedVersion extends VersionId {
   readonly signedBy: readonly string[];
 }
 
-export interface CheckOptions {
-  /** The version's objects, as listed. */
-  readonly objects: readonly ListedObject[];
-  /** The pointer's promise, where it serves this version. */
-  readonly manifestSha256?: string | undefined;
-  /** When there are any, one of them must have signed the manifest. */
-  readonly publicKeys?: readonly PublicKey[];
-}
-
-/** @throws StorageError  When the store fails; problems with the version are in `faults`. */
-export async function checkVersion(
+/**
+ * @param objects         The version's objects, as listed.
+ * @param manifestSha256  The pointer's promise, where it serves this version.
+ * @param publicKeys      When there are any, one of them must have signed the manifest.
+ * @throws StorageError  When the store fails; problems with the version are in `faults`.
+ */
+async function checkVersion(
   store: ObjectStore,
   { name, version }: VersionId,
-  { objects, manifestSha256, publicKeys = [] }: CheckOptions,
+  objects: readonly ListedObject[],
+  manifestSha256?: string,
+  publicKeys: readonly PublicKey[] = [],
 ): Promise<CheckedVersion> {
   const faults: Fault[] = [];
   const folder = buildKey(name, version, '');
   const note = (path: string, problem: string): void =>
     void faults.push({ key: folder + path, problem });
 
-  /** @returns  undefined for an object that is missing or too large, which is a fault. */
+  /** A missing or too large object is a fault. */
   async function read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     try {
       const object = await store.get(folder + path, { maxBytes });
@@ -114,11 +106,8 @@ export async function checkVersion(
   }
 
   const manifestBytes = await read(MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
-  const expected = {
-    name,
-    version,
-    ...(manifestSha256 !== undefined && { sha256: manifestSha256 }),
-  };
+  const sha256 = manifestSha256 === undefined ? {} : { sha256: manifestSha256 };
+  const expected = { name, version, ...sha256 };
   const parsed =
     manifestBytes && noteFailure(MANIFEST_FILE, () => parseManifest(manifestBytes, expected));
   const paths = objects.map(({ key }) => key.slice(folder.length));
@@ -158,7 +147,7 @@ export async function checkVersion(
 }
 
 /**
- * Checks that a version's manifest is there, and so, written last and deleted first, the version.
+ * Checks that a manifest is there. It is written last and deleted first, so the version is, too.
  * @throws PublishError  `not_whole`.
  */
 export async function requireManifest(store: ObjectStore, id: VersionId): Promise<void> {
@@ -169,15 +158,10 @@ export async function requireManifest(store: ObjectStore, id: VersionId): Promis
   }
 }
 
-/**
- * Checks that a version is whole.
- *
- * @returns  The SHA-256 of its manifest.
- * @throws PublishError  `not_whole`, with all faults.
- */
+/** @returns  The SHA-256 of a whole version's manifest. @throws PublishError  `not_whole`. */
 export async function requireWhole(store: ObjectStore, id: VersionId): Promise<string> {
   const objects = await store.list(buildVersionPrefix(id.name, id.version));
-  const { faults, manifestSha256 } = await checkVersion(store, id, { objects });
+  const { faults, manifestSha256 } = await checkVersion(store, id, objects);
   if (faults.length > 0 || manifestSha256 === undefined) {
     throw createNotWhole(store, id, faults);
   }
@@ -200,21 +184,21 @@ export interface Verification {
   readonly faults: readonly Fault[];
 }
 
-export interface VerifyOptions {
-  /** One model, or one version of it; everything when not given. */
-  readonly only?: { readonly name: string; readonly version: string | undefined } | undefined;
-  readonly publicKeys?: readonly PublicKey[];
-  readonly onChecked?: (version: CheckedVersion) => void;
-}
-
 /**
  * Verifies every version, and that pointer and pins name versions that are there.
+ *
+ * @param options  `only`: one model, or one version of it; everything when not given.
  * @throws PublishError, StorageError
  */
 export async function verifyStore(
   store: ObjectStore,
-  { only, publicKeys = [], onChecked }: VerifyOptions = {},
+  options: {
+    readonly only?: { readonly name: string; readonly version: string | undefined } | undefined;
+    readonly publicKeys?: readonly PublicKey[];
+    readonly onChecked?: (version: CheckedVersion) => void;
+  } = {},
 ): Promise<Verification> {
+  const { only, publicKeys, onChecked } = options;
   const survey = await surveyStore(store);
   const isMeant = ({ name, version }: VersionId): boolean =>
     only === undefined ||
@@ -230,7 +214,7 @@ export async function verifyStore(
       continue;
     }
     const manifestSha256 = isServed ? served.manifestSha256 : undefined;
-    const checked = await checkVersion(store, surveyed, { objects, manifestSha256, publicKeys });
+    const checked = await checkVersion(store, surveyed, objects, manifestSha256, publicKeys);
     versions.push(checked);
     onChecked?.(checked);
   }
@@ -239,9 +223,6 @@ export async function verifyStore(
     key: id.namedBy === 'pointer' ? POINTER_KEY : LEDGER_KEY,
     problem: `names ${nameVersion(id)}, of which nothing is there`,
   }));
-  return {
-    versions,
-    leftovers,
-    faults: [...versions.flatMap(({ faults }) => faults), ...dangling],
-  };
+  const faults = [...versions.flatMap((checked) => checked.faults), ...dangling];
+  return { versions, leftovers, faults };
 }

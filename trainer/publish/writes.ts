@@ -1,6 +1,6 @@
 /**
- * Writes to a store: objects that never change, objects that several writers change, and a probe of
- * whether the store honours the conditions that both rely on.
+ * Writes objects that never change and objects that several writers change, and probes whether the
+ * store honours the conditions that both rely on.
  */
 import { randomUUID } from 'node:crypto';
 import { buildVersionPrefix, hashBytes } from '../../shared/model/artifact.ts';
@@ -13,7 +13,6 @@ import {
 import { repeat, type Waiting } from '../../storage/retry.ts';
 import { PublishError } from './publish-error.ts';
 
-/** A version of a model. */
 export interface VersionId {
   readonly name: string;
   readonly version: string;
@@ -27,7 +26,6 @@ export function includesVersion(versions: readonly VersionId[], id: VersionId): 
   return versions.some((each) => isSameVersion(each, id));
 }
 
-/** `name@version`. */
 export function nameVersion({ name, version }: VersionId): string {
   return `${name}@${version}`;
 }
@@ -59,22 +57,16 @@ export interface PublishedObject {
 }
 
 /** An object that publishing puts into the store. */
-export interface Upload extends PublishedObject {
+export interface Upload {
+  readonly object: PublishedObject;
   readonly content: Uint8Array;
 }
 
 export function planUpload(key: string, content: Uint8Array): Upload {
-  return { key, content, bytes: content.length, sha256: hashBytes(content) };
+  return { object: { key, bytes: content.length, sha256: hashBytes(content) }, content };
 }
 
-export function describeObject({ key, bytes, sha256 }: Upload): PublishedObject {
-  return { key, bytes, sha256 };
-}
-
-/**
- * Finds uploads that are not listed with their size. Content was compared when the object was
- * written, and never changes.
- */
+/** Finds uploads that are not listed with their size. Content was compared when it was written. */
 export async function findMissing(
   store: ObjectStore,
   { name, version }: VersionId,
@@ -82,24 +74,24 @@ export async function findMissing(
 ): Promise<readonly Upload[]> {
   const listed = await store.list(buildVersionPrefix(name, version));
   const sizes = new Map(listed.map(({ key, bytes }) => [key, bytes]));
-  return uploads.filter(({ key, bytes }) => sizes.get(key) !== bytes);
+  return uploads.filter(({ object }) => sizes.get(object.key) !== object.bytes);
 }
 
 /**
  * @returns  False when the key is free.
  * @throws PublishError  When the object there has other bytes.
  */
-export async function isThere(store: ObjectStore, upload: Upload): Promise<boolean> {
-  const state = await compareStored(store, upload);
+export async function isThere(store: ObjectStore, object: PublishedObject): Promise<boolean> {
+  const state = await compareStored(store, object);
   if (state === 'different') {
-    throw new PublishError(store.description, { reason: 'object_differs', key: upload.key });
+    throw new PublishError(store.description, { reason: 'object_differs', key: object.key });
   }
   return state === 'same';
 }
 
 async function compareStored(
   store: ObjectStore,
-  { key, bytes, sha256 }: Upload,
+  { key, bytes, sha256 }: PublishedObject,
 ): Promise<'free' | 'same' | 'different'> {
   try {
     const stored = await store.get(key, { maxBytes: bytes });
@@ -119,11 +111,11 @@ async function compareStored(
  * Creates an object and reads it back.
  * @throws PublishError  When another publisher took the key, or the store kept other bytes.
  */
-export async function putOnce(store: ObjectStore, upload: Upload): Promise<void> {
-  const { key, content } = upload;
+export async function putOnce(store: ObjectStore, { object, content }: Upload): Promise<void> {
+  const { key } = object;
   const type = key.endsWith('.json') ? 'application/json' : 'application/octet-stream';
   const put = await store.put(key, content, { when: 'absent' }, type);
-  if ((await compareStored(store, upload)) !== 'same') {
+  if ((await compareStored(store, object)) !== 'same') {
     const reason = put.ok ? 'read_back_differs' : 'object_differs';
     throw new PublishError(store.description, { reason, key });
   }
@@ -145,9 +137,7 @@ const ATTEMPTS = 12;
 const BACKOFF = { baseMs: 250, maxMs: 4000 };
 
 /**
- * Repeats a compare-and-swap, from its read on, until no other writer comes first.
- *
- * @param attempt  Resolves to undefined when another writer came first.
+ * Repeats a compare-and-swap, from its read on, until it does not resolve to undefined.
  * @throws PublishError  `contended`, when others came first in every attempt.
  */
 export async function retryContended<T extends object>(
@@ -162,13 +152,6 @@ export async function retryContended<T extends object>(
   return done;
 }
 
-export interface ConditionalWrites {
-  /** A put under "only if the key is free" keeps an object that is there. */
-  readonly createOnly: boolean;
-  /** A put under "only if unchanged" is refused for another ETag and done for the right one. */
-  readonly compareAndSwap: boolean;
-}
-
 /** Keys of probes start with this. A killed publisher leaves its probe. */
 export const PROBE_PREFIX = 'publish-probe-';
 
@@ -176,9 +159,13 @@ export const PROBE_PREFIX = 'publish-probe-';
  * Tries conditional writes on an object of its own, which it removes. Some S3 servers accept the
  * headers and ignore them, and then two publishers undo each other without an error.
  *
+ * @returns  `createOnly`: an object that is there is kept. `compareAndSwap`: a put is refused for
+ *           another ETag and done for the right one.
  * @throws StorageError  When nothing can be written at all.
  */
-export async function checkConditionalWrites(store: ObjectStore): Promise<ConditionalWrites> {
+export async function checkConditionalWrites(
+  store: ObjectStore,
+): Promise<{ createOnly: boolean; compareAndSwap: boolean }> {
   const key = `${PROBE_PREFIX}${randomUUID()}`;
   const put = async (text: string, condition: PutCondition): Promise<boolean> =>
     (await store.put(key, new TextEncoder().encode(text), condition)).ok;
@@ -219,13 +206,12 @@ export async function requireConditionalWrites({
   allowUnsafePointer = false,
   onConditionsIgnored,
 }: WriteOptions): Promise<boolean> {
-  const { createOnly, compareAndSwap } = await checkConditionalWrites(store);
-  if (createOnly && compareAndSwap) {
+  const honoured = await checkConditionalWrites(store);
+  if (honoured.createOnly && honoured.compareAndSwap) {
     return true;
   }
   if (!allowUnsafePointer) {
-    const reason = 'conditions_ignored';
-    throw new PublishError(store.description, { reason, createOnly, compareAndSwap });
+    throw new PublishError(store.description, { reason: 'conditions_ignored', ...honoured });
   }
   onConditionsIgnored?.();
   return false;

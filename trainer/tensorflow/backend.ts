@@ -1,54 +1,51 @@
 /**
- * Chooses what TensorFlow.js computes on, proves that it works, and says what else was considered. Importing this
- * loads no backend. Choosing one does, for the whole process.
+ * Chooses the backend that TensorFlow.js computes on, and proves that it works. Importing this
+ * loads no backend; choosing one does, for the whole process.
  *
- * One training step of preset `seed` on 2 cores without a GPU (`npm run bench:train`): tensorflow 6 ms, wasm 176 ms, cpu 963 ms,
- * webgpu on a software adapter 2,059 ms. Of `digits`: tensorflow 76 ms, cpu and webgpu over 25 s.
+ * One training step of preset `seed` on 2 cores without a GPU (`npm run bench:train`): tensorflow
+ * 6 ms, wasm 176 ms, cpu 963 ms, webgpu on a software adapter 2,059 ms. Of `digits`: tensorflow
+ * 76 ms, cpu and webgpu over 25 s.
  */
 import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import { Matrix } from 'ml-matrix';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   BACKEND_NAMES,
-  type BackendName,
   BackendUnusable,
+  openCpu,
+  openWasm,
+  openWebgpu,
+  type BackendName,
   type OpenBackend,
   type Opener,
 } from './open-backend.ts';
-import { openCpu, openWasm } from './portable-backends.ts';
-import { proveBackend } from './proof.ts';
-import { openTensorflow } from './tensorflow-backend.ts';
-import { openWebgpu } from './webgpu-backend.ts';
+import { openTensorflow } from './tfjs-node.ts';
 
 export { BACKEND_NAMES, type BackendName };
-
-/** What was found out about one backend. */
-export interface Considered {
-  readonly name: BackendName;
-  readonly usable: boolean;
-  /** Why it is not usable and what to do about that. For a usable one its description. */
-  readonly reason: string;
-}
 
 /** The backend in use. */
 export interface SelectedBackend extends OpenBackend {
   readonly name: BackendName;
-  /** In the order tried; the chosen one comes last. */
-  readonly considered: readonly Considered[];
+  /**
+   * In the order tried; the chosen one comes last. `reason` says why a backend is not usable and
+   * how to mend that; for a usable one it is the description.
+   */
+  readonly considered: readonly { name: BackendName; usable: boolean; reason: string }[];
 }
 
 export interface SelectOptions {
-  /** Positive; by default as many as the process may use cores. Only `tensorflow` has more than one. */
+  /** Positive; by default one a core. Only `tensorflow` has more than one. */
   readonly threads?: number;
-  /** Whether convolutions will be trained, which wasm cannot: it has no kernel for their filters' gradients. */
+  /** Whether convolutions will be trained. wasm has no kernel for their filters' gradients. */
   readonly convolutions?: boolean;
 }
 
-/** The backend of `--backend` cannot be used. The message says why, what to do, and what can be used. */
+/** The backend of `--backend` cannot be used. The message says why, and what can be used. */
 export class BackendError extends ExpectedError {
   override name = 'BackendError' as const;
 }
 
-/** How each backend is loaded. */
 export type Openers = Readonly<Record<BackendName, Opener>>;
 
 const OPENERS: Openers = {
@@ -60,8 +57,8 @@ const OPENERS: Openers = {
 };
 
 /**
- * The order of `auto`, fastest first. WebGPU on software comes after wasm: it is slower, and its results depend on a driver
- * that nobody chose. Convolutions cannot be trained on wasm, so software and plain JavaScript remain for them.
+ * The order of `auto`, fastest first. WebGPU on software comes after wasm: it is slower, and its
+ * results depend on a driver that nobody chose. It remains for convolutions, like plain JavaScript.
  */
 const AUTO = [
   ['tensorflow-gpu', false],
@@ -85,10 +82,9 @@ export async function selectBackend(
   options: SelectOptions = {},
   openers: Openers = OPENERS,
 ): Promise<SelectedBackend> {
-  const considered = new Map<BackendName, Considered>();
-  for (const [name, acceptsSoftware] of requested === 'auto'
-    ? AUTO
-    : [[requested, true] as const]) {
+  const considered = new Map<BackendName, SelectedBackend['considered'][number]>();
+  const candidates = requested === 'auto' ? AUTO : [[requested, true] as const];
+  for (const [name, acceptsSoftware] of candidates) {
     const opened = await tryBackend(openers[name], acceptsSoftware, options);
     if (!(opened instanceof BackendUnusable)) {
       considered.set(name, { name, usable: true, reason: opened.description });
@@ -130,5 +126,97 @@ async function tryBackend(
       return error;
     }
     throw error;
+  }
+}
+
+const PROOF_SIZE = 64; // WebGPU's backend quietly computes smaller products on the CPU.
+const PROOF_TOLERANCE = 1e-3;
+
+/**
+ * Checks a product of two matrices, its gradient and, if asked, the gradient of a convolution.
+ * @returns  The fault; undefined when all is right. Leaves no tensor behind.
+ */
+async function proveBackend(convolutions: boolean): Promise<string | undefined> {
+  const tf = await import('@tensorflow/tfjs');
+  const fill = (factor: number, modulus: number): Matrix => {
+    const values = Array.from({ length: PROOF_SIZE ** 2 }, (_, i) => (i * factor) % modulus);
+    return Matrix.from1DArray(PROOF_SIZE, PROOF_SIZE, values).div(modulus).sub(0.5);
+  };
+  const [x, y] = [fill(7, 13), fill(5, 11)];
+  const upload = (matrix: Matrix) => tf.tensor2d(matrix.to2DArray());
+  const cases: [name: string, compute: () => import('@tensorflow/tfjs').Tensor, Matrix][] = [
+    ['matMul', () => tf.matMul(upload(x), upload(y)), x.mmul(y)],
+    [
+      "matMul's gradient",
+      () => {
+        const right = upload(y);
+        return tf.grad((left) => tf.sum(tf.matMul(left, right)))(upload(x));
+      },
+      // Each row of the gradient of sum(x · y) by x holds the sums of y's rows.
+      Matrix.ones(PROOF_SIZE, PROOF_SIZE).mmul(y.transpose()),
+    ],
+    [
+      "conv2d's gradient",
+      () => {
+        const image = tf.ones<import('@tensorflow/tfjs').Rank.R4>([1, 8, 8, 1]);
+        return tf.grad((weights) => tf.sum(tf.conv2d(image, weights as typeof image, 1, 'valid')))(
+          tf.ones([3, 3, 1, 2]),
+        );
+      },
+      Matrix.ones(1, 18).mul(36),
+    ],
+  ];
+  try {
+    for (const [name, compute, wanted] of convolutions ? cases : cases.slice(0, 2)) {
+      const expected = wanted.to1DArray();
+      const result = tf.tidy(compute);
+      const actual = await result.data();
+      result.dispose();
+      const i = expected.findIndex(
+        (value, at) => !(Math.abs(value - (actual[at] ?? NaN)) < PROOF_TOLERANCE),
+      );
+      if (i !== -1) {
+        return `${name} comes out wrong: element ${i} should be ${expected[i]} and is ${actual[i]}`;
+      }
+    }
+    return undefined;
+  } catch (error) {
+    const { message } = error as Error;
+    return /'Conv2DBackpropFilter' not registered/.test(message)
+      ? 'it cannot train convolutions (it has no Conv2DBackpropFilter)'
+      : `it fails: ${message}`;
+  }
+}
+
+/** A GPU was lost while it computed. The message says why and what to do. */
+export class DeviceLostError extends ExpectedError {
+  override name = 'DeviceLostError' as const;
+}
+
+/**
+ * Computes on a backend. When that fails and the device is lost, the error says so.
+ *
+ * @param advice  Tells the user how to go on.
+ * @throws DeviceLostError  Its cause is the error of `compute`.
+ */
+export async function nameDeviceLoss<T>(
+  { description, findLoss }: Pick<OpenBackend, 'description' | 'findLoss'>,
+  advice: string,
+  compute: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await compute();
+  } catch (cause) {
+    // The failure may come before the news that the device is lost.
+    await setImmediate();
+    const loss = findLoss?.();
+    if (loss === undefined) {
+      throw cause;
+    }
+    throw new DeviceLostError(
+      `the device was lost (${description}): ${loss} ` +
+        `A reset of its driver, a suspended machine or too little memory does this. ${advice}`,
+      { cause },
+    );
   }
 }

@@ -1,6 +1,6 @@
-/**
- * What a backend offers to be chosen: the contract between the choice and the ways of computing.
- */
+/** Backends that need no native library of TensorFlow, and the interface of every backend. */
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
 
 /** The values of `--backend`, besides `auto`, fastest first. */
 export const BACKEND_NAMES = ['tensorflow-gpu', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
@@ -14,11 +14,11 @@ export interface OpenBackend {
   /** Device and library versions, for people. */
   readonly description: string;
   /**
-   * Threads of the arithmetic; undefined on a GPU. Another number adds in another order, so the last bits differ.
-   * A run that must continue bit for bit needs the same number.
+   * Threads of the arithmetic; undefined on a GPU. Another number of threads adds in another order,
+   * so the last bits differ. A run that continues bit for bit needs the same number.
    */
   readonly threads: number | undefined;
-  /** Says why the device is gone; undefined while it is there. Absent where there is no device to lose. */
+  /** Says why the device is gone; undefined while it is there. Absent without a device to lose. */
   readonly findLoss?: () => string | undefined;
   /** Gives the device back. A process that used WebGPU does not end without it. */
   release(): Promise<void>;
@@ -37,4 +37,132 @@ export type Opener = (options: OpenOptions) => Promise<OpenBackend>;
 /** A backend cannot be used here. The message says why and what to do. */
 export class BackendUnusable extends Error {
   override name = 'BackendUnusable' as const;
+}
+
+const release = async (): Promise<void> => {};
+
+/** Opens plain JavaScript, which is slow and always there. */
+export async function openCpu(): Promise<OpenBackend> {
+  const tf = await import('@tensorflow/tfjs');
+  await tf.setBackend('cpu');
+  // Its first write greets the user at length. No flag stops that, so a private field does.
+  (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
+  const description = `plain JavaScript, 1 thread (tfjs ${tf.version.tfjs})`;
+  return { tfBackend: 'cpu', description, threads: 1, release };
+}
+
+/** Opens WebAssembly on one thread, with SIMD where the processor has it. */
+export async function openWasm(): Promise<OpenBackend> {
+  const tf = await import('@tensorflow/tfjs');
+  const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
+  // Its threads split sums by the number of cores, so results would depend on the machine. They
+  // also keep the process alive.
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+  if (tf.engine().registry['wasm'] === undefined) {
+    wasm.setWasmPaths(folder + sep);
+  }
+  // Emscripten's glue rethrows uncaught errors from inside itself, which hides their origin.
+  const events = ['uncaughtException', 'unhandledRejection'] as unknown as ['uncaughtException'];
+  const before = new Set(events.flatMap((event) => process.listeners(event)));
+  if (!(await tf.setBackend('wasm'))) {
+    throw new BackendUnusable(`the WebAssembly files in ${folder} could not be loaded: run npm ci`);
+  }
+  for (const event of events) {
+    for (const listener of process.listeners(event).filter((each) => !before.has(each))) {
+      process.removeListener(event, listener);
+    }
+  }
+  const library = `tfjs-backend-wasm ${wasm.version_wasm}`;
+  const description = `WebAssembly ${simd ? 'with' : 'without'} SIMD, 1 thread (${library})`;
+  return { tfBackend: 'wasm', description, threads: 1, release };
+}
+
+/** The parts of WebGPU's interface that are used here. */
+interface Gpu {
+  requestAdapter(options: { powerPreference: 'high-performance' }): Promise<{
+    readonly info: Readonly<
+      Record<'vendor' | 'architecture' | 'device' | 'description', string>
+    > & {
+      readonly isFallbackAdapter?: boolean;
+    };
+  } | null>;
+}
+
+/** Software that imitates a GPU: SwiftShader, Mesa's lavapipe, Direct3D's WARP. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software/i;
+
+/**
+ * Opens WebGPU by the npm package `webgpu` (Dawn), on any GPU that Vulkan, Metal or Direct3D 12
+ * drives. Tensors can be read by `data()` only, because `dataSync()` needs a browser's canvas.
+ */
+export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<OpenBackend> {
+  const dawn = await import('webgpu').catch((cause: Error) => {
+    const [reason] = cause.message.split('\n');
+    const advice = 'run npm install';
+    throw new BackendUnusable(`the optional package webgpu does not load: ${advice} (${reason})`, {
+      cause,
+    });
+  });
+  if (process.platform === 'linux' && !hasVulkanLoader()) {
+    throw new BackendUnusable(
+      'there is no Vulkan here (libvulkan.so.1): install it with a driver for your GPU',
+    );
+  }
+  Object.assign(globalThis, dawn.globals);
+  const gpu = dawn.create([]) as unknown as Gpu;
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) {
+    throw new BackendUnusable(
+      'there is no GPU with a Vulkan, Metal or Direct3D 12 driver: install one',
+    );
+  }
+  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+  const name =
+    description || [vendor, architecture].filter(Boolean).join(' ') || 'an unnamed adapter';
+  const words = [vendor, architecture, device, description].join(' ');
+  const isSoftware = isFallbackAdapter === true || SOFTWARE.test(words);
+  if (isSoftware && !acceptsSoftware) {
+    throw new BackendUnusable(
+      `${name} is no GPU but software: ask for it with --backend webgpu if you want it`,
+    );
+  }
+  return useGpu(gpu, `WebGPU on ${name}${isSoftware ? ' (software)' : ''}`);
+}
+
+/** Without the loader Dawn finds no GPU either, but complains on the terminal first. */
+function hasVulkanLoader(): boolean {
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1');
+    return true;
+  } catch (error) {
+    // A loader that is there fails too, in other words: it is no Node addon.
+    return !/cannot open shared object/.test((error as Error).message);
+  }
+}
+
+/** Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. */
+async function useGpu(gpu: Gpu, description: string): Promise<OpenBackend> {
+  const scope = globalThis as unknown as { navigator?: { gpu?: Gpu } };
+  const navigator = (scope.navigator ??= {});
+  navigator.gpu = gpu;
+  const tf = await import('@tensorflow/tfjs');
+  await import('@tensorflow/tfjs-backend-webgpu');
+  const releaseGpu = async (): Promise<void> => {
+    tf.removeBackend('webgpu');
+    delete navigator.gpu; // While it can be reached, Dawn keeps the process alive.
+  };
+  if (!(await tf.setBackend('webgpu'))) {
+    await releaseGpu();
+    throw new BackendUnusable(`${description}: TensorFlow.js could not open the device`);
+  }
+  type Lost = Promise<{ readonly reason: string; readonly message: string }>;
+  const { device } = tf.backend() as unknown as { device: { lost: Lost } };
+  let loss: string | undefined;
+  void device.lost.then(({ reason, message }) => {
+    loss = message === '' ? reason : message;
+  });
+  const findLoss = (): string | undefined => loss;
+  return { tfBackend: 'webgpu', description, threads: undefined, findLoss, release: releaseGpu };
 }

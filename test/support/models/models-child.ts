@@ -1,13 +1,12 @@
 /**
- * Runs one command on published models in a process of its own; when told, kills itself, as SIGKILL does, before or after
- * one of its storage operations. What it did is printed as JSON.
+ * Runs one command on published models in a process of its own; when told, kills itself, as SIGKILL
+ * does, before or after one of its storage operations. What it did is printed as JSON.
  *
  *   node models-child.ts '{"store":{"folder":"…"},"command":"publish","folder":"…"}'
  */
 import { pinVersion, unpinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
-import { rollBack } from '../../../trainer/publish/rollback.ts';
-import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createS3Store, type S3StoreOptions } from '../../../storage/s3-store.ts';

@@ -5,8 +5,11 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { setImmediate } from 'node:timers/promises';
-import { selectBackend, type BackendName } from '../../../trainer/tensorflow/backend.ts';
-import { nameDeviceLoss } from '../../../trainer/tensorflow/device-loss.ts';
+import {
+  nameDeviceLoss,
+  selectBackend,
+  type BackendName,
+} from '../../../trainer/tensorflow/backend.ts';
 import { makeTinyDataset, TINY_CONFIG } from './tensors.ts';
 import { trainQuietly } from './train-quietly.ts';
 

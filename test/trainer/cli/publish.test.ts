@@ -138,7 +138,7 @@ describe('the publish command', () => {
   });
 
   it('publishes after training as the train command asks for it', async () => {
-    await publishModel('first', './store', buildContext());
+    await publishModel({ model: 'first', to: './store' }, buildContext());
     expect(printed.join('\n')).toContain(`mlp (none) -> ${first.manifest.version}`);
   });
 

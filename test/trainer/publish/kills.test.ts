@@ -1,5 +1,6 @@
 /**
- * A command that is killed at any of its storage operations: before it, or after it without hearing of it.
+ * A command that is killed at any of its storage operations: before it, or after it without hearing
+ * of it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,10 +11,9 @@ import { LEASE_MS } from '../../../trainer/publish/lease.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
-import { rollBack } from '../../../trainer/publish/rollback.ts';
 import { signVersion } from '../../../trainer/publish/signing.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
-import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';

@@ -426,7 +426,8 @@ describe('a store that fails', () => {
     await publish(second, {
       store: unsafe,
       allowUnsafePointer: true,
-      onProgress: ({ type }) => events.push(type),
+      onConditionsIgnored: () => events.push('conditions_ignored'),
+      onObject: (state) => events.push(state),
     });
     expect(events).toEqual(['conditions_ignored', 'uploaded', 'uploaded', 'uploaded']);
     expect(await readServed(store)).toEqual({ mlp: second.manifest.version });

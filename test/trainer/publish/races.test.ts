@@ -1,6 +1,7 @@
 /**
- * Two commands on one store, one of them halted before each of its operations in turn while the other runs: all orders in
- * which the second could come in between as a whole, or up to where it waits for the first.
+ * Two commands on one store, one of them halted before each of its operations in turn while the
+ * other runs: all orders in which the second could come in between as a whole, or up to where it
+ * waits for the first.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,9 +11,8 @@ import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
-import { rollBack } from '../../../trainer/publish/rollback.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
-import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
 import type { Waiting } from '../../../storage/retry.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
@@ -85,8 +85,8 @@ async function settle(call: Promise<unknown>): Promise<string> {
 }
 
 /**
- * Runs `halted` with `passing` before one of its operations. When `passing` has to wait, `halted` goes on, and what it
- * waits for comes when that has ended.
+ * Runs `halted` with `passing` before one of its operations. When `passing` has to wait, `halted`
+ * goes on, and what it waits for comes when that has ended.
  */
 async function interleave(
   store: ObjectStore,
@@ -120,7 +120,8 @@ async function interleaveEverywhere(
     const store = await openFilled();
     const ends = await interleave(store, halted, passing, at);
     if (ends[1] === 'not run') {
-      expect(at).toBeGreaterThan(8); // Fewer would mean that a command does less than its protocol asks for.
+      // Fewer would mean that a command does less than its protocol asks for.
+      expect(at).toBeGreaterThan(8);
       return;
     }
     await check(store, ends);

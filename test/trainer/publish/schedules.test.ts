@@ -1,6 +1,7 @@
 /**
- * Any commands at once, their operations in any order, some killed on the way: what is served is whole after every single
- * operation. fast-check chooses commands, order and deaths, and makes a failure small.
+ * Any commands at once, their operations in any order, some killed on the way: what is served is
+ * whole after every single operation. fast-check chooses commands, order and deaths, and makes a
+ * failure small.
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,9 +13,8 @@ import type { Pointer } from '../../../shared/model/artifact.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
-import { rollBack } from '../../../trainer/publish/rollback.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
-import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
 import type { Waiting } from '../../../storage/retry.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
@@ -94,7 +94,10 @@ it('whatever runs beside each other, in whatever order, and whoever is killed: w
   const seen: Record<string, number> = {};
   const task = fc.record({
     name: fc.constantFrom(...NAMES),
-    /** The operation before or after which it is killed; far more than any command has when it is not. */
+    /**
+     * The operation before or after which it is killed; far more than any command has when it is
+     * not.
+     */
     dieAt: fc.oneof({ weight: 3, arbitrary: fc.constant(1000) }, fc.integer({ min: 1, max: 35 })),
     diesAfter: fc.boolean(),
   });

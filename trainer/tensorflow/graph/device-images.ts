@@ -1,18 +1,17 @@
 /**
- * A data set's images on tfjs-node, one byte a number, which TensorFlow.js itself has no type for. A step that is recorded as
- * a graph picks and shifts them by tensors: JavaScript numbers would become constants of the graph.
+ * Keeps a data set's images on tfjs-node as bytes, a type that TensorFlow.js lacks. A recorded step
+ * picks and shifts them by tensors, because JavaScript numbers become constants of the graph.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import type { Shift } from '../../gan/step.ts';
-import { getNodeBackend } from '../node-backend.ts';
+import { getNodeBackend } from './graph.ts';
 
 /**
- * Puts the images on the backend.
- *
- * @returns  Bytes, [count, height, width, channels]. Only for {@link gatherDeviceImages}; the caller disposes it.
+ * Puts the images on the backend, for {@link gatherDeviceImages} only.
+ * @returns  Bytes, [count, height, width, channels]; the caller disposes it.
  */
 export function uploadImages({ images, count, height, width, channels }: Dataset): tf.Tensor4D {
   const backend = getNodeBackend();
@@ -26,8 +25,8 @@ export function uploadImages({ images, count, height, width, channels }: Dataset
  *
  * @param images   From {@link uploadImages}. Not disposed.
  * @param indices  Places in the data set, [batch], int32. Not disposed.
- * @returns        [batch, height, width, channels], float32. In the ranges of the presets it has the bits of `decodePixels`. The
- *                 caller disposes it.
+ * @returns        [batch, height, width, channels], float32; the caller disposes it. In the ranges
+ *                 of the presets it has the bits of `decodePixels`.
  */
 export function gatherDeviceImages(
   images: tf.Tensor4D,
@@ -59,7 +58,7 @@ export function gatherDeviceImages(
   });
 }
 
-/** A shift on the backend: where the moved batch begins and where its gradient begins, [4] each, int32. */
+/** Where a moved batch begins, and where its gradient begins: [4] each, int32. */
 export interface DeviceShift {
   readonly there: tf.Tensor1D;
   readonly back: tf.Tensor1D;

@@ -1,21 +1,78 @@
 /**
- * A computation on tfjs-node as one graph of TensorFlow. TensorFlow.js computes it once, operation by operation, while every
- * call of the binding is recorded. The graph then runs in one call. That spares the cost of each operation's way into
- * TensorFlow, and independent operations run side by side. Kernels and sums keep their order, so results keep their bits.
+ * Records a computation on tfjs-node as one graph of TensorFlow, which then runs in one call. That
+ * spares the way into TensorFlow for each operation, and independent operations run side by side.
+ * Kernels and sums keep their order, so results keep their bits.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import {
-  getNodeBackend,
-  type Binding,
-  type NodeBackend,
-  type OpAttribute,
-} from '../node-backend.ts';
 import { encodeSavedModel, FILE_NAME, TAG, type Attribute, type GraphNode } from './saved-model.ts';
 
-/** A computation that was recorded. */
+/**
+ * The parts of tfjs-node beyond TensorFlow.js's own interface that are used here. Source: its
+ * `dist/nodejs_kernel_backend.d.ts` and `dist/tfjs_binding.d.ts`.
+ */
+export interface NodeBackend {
+  binding: Binding;
+  readonly isUsingGpuDevice: boolean;
+  readonly tensorMap: { get(dataId: object): { readonly dtype: number } };
+  createOutputTensor(metadata: TensorMetadata): tf.Tensor;
+  executeSingleOutput(
+    name: string,
+    attributes: readonly OpAttribute[],
+    inputs: readonly tf.Tensor[],
+  ): tf.Tensor;
+  getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
+  loadSavedModelMetaGraph(path: string, tags: string): number;
+  runSavedModel(
+    id: number,
+    inputs: readonly tf.Tensor[],
+    infos: readonly { readonly name: string }[],
+    outputs: readonly string[],
+  ): tf.Tensor[];
+  deleteSavedModel(id: number): void;
+}
+
+/** The native calls into TensorFlow. Its properties are read-only. */
+interface Binding extends Readonly<
+  Record<`TF_${'FLOAT' | 'INT32' | 'UINT8' | 'STRING'}`, number> &
+    Record<`TF_ATTR_${'STRING' | 'INT' | 'FLOAT' | 'BOOL' | 'TYPE' | 'SHAPE'}`, number>
+> {
+  readonly TF_Version: string;
+  createTensor(shape: readonly number[], type: number, values: ArrayBufferView): number;
+  executeOp(
+    name: string,
+    attributes: readonly OpAttribute[],
+    inputs: readonly number[],
+    outputs: number,
+  ): readonly TensorMetadata[];
+  tensorDataSync(id: number): ArrayBufferView;
+}
+
+/** A setting of an operation; its type is one of the binding's `TF_ATTR_`. */
+interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+interface TensorMetadata {
+  /** No later tensor has the same. */
+  readonly id: number;
+  readonly shape: number[];
+  /** A number of tensorflow/core/framework/types.proto. */
+  readonly dtype: number;
+}
+
+/** Gets the current backend. @throws Error  When it is not tfjs-node. */
+export function getNodeBackend(): NodeBackend {
+  if (tf.getBackend() !== 'tensorflow') {
+    throw new Error(`tfjs-node is needed, the backend is ${tf.getBackend()}`);
+  }
+  return tf.backend() as unknown as NodeBackend;
+}
+
 export interface Graph {
   /**
    * Computes once more, with other tensors of the same types and shapes.
@@ -27,15 +84,12 @@ export interface Graph {
   release(): void;
 }
 
-/** A computation cannot be made a graph. */
+/** A computation cannot become a graph. */
 export class GraphError extends Error {
   override name = 'GraphError' as const;
 }
 
-/**
- * Whether computations can be recorded: on tfjs-node, on the CPU. On a GPU a graph's inputs and outputs would be copied from
- * the device and back.
- */
+/** True on tfjs-node on the CPU. A GPU would copy a graph's inputs and outputs to and fro. */
 export function canRecordGraphs(): boolean {
   return tf.getBackend() === 'tensorflow' && !getNodeBackend().isUsingGpuDevice;
 }
@@ -43,9 +97,10 @@ export function canRecordGraphs(): boolean {
 /**
  * Computes something and records it.
  *
- * @param inputs   Everything that differs from run to run. Numbers and other tensors become constants of the graph.
- * @param compute  Uses no other tensors from outside, reads none, and does the same operations whatever the inputs hold. The
- *                 caller owns what it returns.
+ * @param inputs   Everything that differs from run to run. Numbers and other tensors become
+ *                 constants of the graph.
+ * @param compute  Uses no other tensors from outside, reads none, and does the same operations
+ *                 whatever the inputs hold. The caller owns its results.
  * @returns        Makes the graph. Throws GraphError when TensorFlow does not take it.
  */
 export function recordGraph(
@@ -84,7 +139,7 @@ function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
   const add = (
     op: string,
     from: readonly string[],
-    attributes: Record<string, Attribute>,
+    attributes: GraphNode['attributes'],
   ): string => {
     const name = `${op}_${nodes.length}`;
     nodes.push({ name, op, inputs: from, attributes });
@@ -150,13 +205,13 @@ function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
 }
 
 /**
- * The node that single numbers come from. They are one more input, because TensorFlow's graph optimizer computes with
- * constants: it replaces a division by 255 by a multiplication, whose last bit may differ.
+ * The node that single numbers come from. They are one more input, because TensorFlow's optimizer
+ * computes with constants: it turns a division by 255 into a product, whose last bit may differ.
  */
 const NUMBERS = 'Numbers';
 const NUMBERS_INPUT = 'NumbersInput';
 
-/** Keeps the optimizer from replacing this operation by one that is equal in mathematics but not in the last bits. */
+/** Keeps the optimizer from replacing an operation by one that differs in the last bits. */
 const NOT_OPTIMIZED: Readonly<Record<string, Attribute>> = {
   _grappler_do_not_remove: { kind: 'boolean', value: true },
 };

@@ -1,10 +1,9 @@
 /**
- * A computation as a list of operations, and the file that TensorFlow loads it from: SavedModel
- * (tensorflow/core/protobuf/saved_model.proto) with one graph (tensorflow/core/framework/graph.proto) and no variables.
+ * Encodes a list of operations as the file that TensorFlow loads: tensorflow/core/protobuf's
+ * saved_model.proto with one graph (framework/graph.proto) and no variables.
  */
 import { PbfWriter } from 'pbf';
 
-/** An operation. */
 export interface GraphNode {
   readonly name: string;
   /** TensorFlow's name of the kernel. */
@@ -22,18 +21,15 @@ export type Attribute =
   | { readonly kind: 'boolean'; readonly value: boolean }
   | { readonly kind: 'tensor'; readonly value: TensorValue };
 
-/** A constant. */
-export interface TensorValue {
-  /** A number of tensorflow/core/framework/types.proto. */
+/** A constant: its type in types.proto, and its numbers row by row, little-endian. */
+interface TensorValue {
   readonly type: number;
   readonly shape: readonly number[];
-  /** Row-major, little-endian. */
   readonly bytes: Uint8Array;
 }
 
-/** The tag that the graph is loaded by. */
+/** The tag that the graph is loaded by, and the file's name in its folder. */
 export const TAG = 'serve';
-/** The file's name in the folder that is loaded. */
 export const FILE_NAME = 'saved_model.pb';
 
 /** Numbers of the fields that are written, by message. */
@@ -51,7 +47,7 @@ const DIMENSION = { size: 1 } as const;
 const TENSOR = { type: 1, shape: 2, bytes: 4 } as const;
 
 const SCHEMA_VERSION = 1;
-/** The version of the rules for reading this graph: TensorFlow 2.13's. Later releases read it the same. */
+/** Rules for reading the graph: those of TensorFlow 2.13, which later releases know too. */
 const GRAPH_VERSION = 1482;
 
 /** Encodes a graph as the content of {@link FILE_NAME}. */

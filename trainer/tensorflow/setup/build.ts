@@ -1,50 +1,47 @@
-/**
- * Builds libtensorflow and tfjs-node's binding into a folder: pip downloads and unpacks, g++ compiles.
- */
+/** Builds libtensorflow and tfjs-node's binding: pip downloads and unpacks, g++ compiles. */
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { quoteLastLines, runCommand, type CommandResult } from './command.ts';
 
-/** A failure that the user can mend. The message says what is wrong and what to do. */
+/** A failure that the user can mend. The message says how. */
 export class SetUpProblem extends ExpectedError {
   override name = 'SetUpProblem' as const;
 }
 
-/** Megabytes that each set of wheels is to download. A file of the same name has its requirements, as pip reads them. */
+/** Megabytes to download, by the name of a `.txt` file beside this one with pip's requirements. */
 export const DOWNLOAD_MEGABYTES: Readonly<Record<string, number>> = {
   'linux-x64': 207,
   'linux-arm64': 282,
   'linux-x64-gpu': 3300,
 };
 
-/** What the wheels' file names say of the C library that they need. */
+/** Versions of the C library, as in the wheels' file names. */
 const MANYLINUX = ['_2_27', '_2_17', '2014', '_2_12', '2010'];
+const PIP_INSTALL =
+  '-m pip install --no-deps --only-binary=:all: --no-compile --no-input ' +
+  '--disable-pip-version-check --implementation cp --abi cp311 --python-version 3.11 ' +
+  '--require-hashes -r';
+const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
+/** N-API's version in the binding. Node has it from 12.22 on, so one binding fits every Node. */
+export const NAPI_VERSION = 8;
+/** A build has this name until it is whole. */
+export const PARTIAL = 'partial';
 
 export interface BuildOptions {
   /** tfjs-node's folder. */
   readonly packageFolder: string;
-  /** Where finished builds are kept. */
   readonly cacheFolder: string;
   /** Wheels that are downloaded already. When there are any, pip uses no network. */
   readonly wheelFiles: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Shows a line to the user. */
   readonly log: (line: string) => void;
 }
 
-/** The N-API version of the binding. Node 12.22 and everything newer has it, so one binding fits every Node. */
-export const NAPI_VERSION = 8;
-
-/** Where a build lies until it is whole. */
-export const PARTIAL = 'partial';
-
-const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
-
 /**
- * Builds a set of wheels into a folder `key` of the cache and replaces one of that name. It holds `deps/lib` with the libraries and
- * `lib` with the binding. The build has another name until it is whole, so the cache never holds half of one.
+ * Builds a set of wheels into the folder `key` of the cache, replacing an older build. The folder
+ * holds `deps/lib` with the libraries and `lib` with the binding; the cache never holds half of it.
  *
  * @throws SetUpProblem  When a tool is missing or fails, or the disk is full.
  */
@@ -67,7 +64,8 @@ export async function build(
       const said = result === undefined ? '    it is gone' : quoteLastLines(result, 20);
       throw new SetUpProblem(
         /no space left on device|disk quota exceeded/i.test(said)
-          ? `The disk of ${cacheFolder} is full: free some room (several times ${megabytes} MB) and run this again.`
+          ? `The disk of ${cacheFolder} is full: free some room ` +
+              `(several times ${megabytes} MB) and run this again.`
           : `${tool}. It said:\n${said}\n${advice}`,
       );
     }
@@ -76,19 +74,7 @@ export async function build(
     await mkdir(wheels, { recursive: true });
     log(`Installing the wheels of ${name}.txt (${megabytes} MB) with pip…`);
     const requirements = join(import.meta.dirname, `${name}.txt`);
-    const pip = [
-      '-m',
-      'pip',
-      'install',
-      '--target',
-      wheels,
-      '--require-hashes',
-      '-r',
-      requirements,
-    ];
-    pip.push('--no-deps', '--only-binary=:all:', '--no-compile', '--no-input');
-    pip.push('--disable-pip-version-check');
-    pip.push('--implementation', 'cp', '--abi', 'cp311', '--python-version', '3.11');
+    const pip = [...PIP_INSTALL.split(' '), requirements, '--target', wheels];
     const architecture = name.includes('arm64') ? 'aarch64' : 'x86_64';
     pip.push(...MANYLINUX.flatMap((tag) => ['--platform', `manylinux${tag}_${architecture}`]));
     pip.push(...(wheelFiles.length > 0 ? ['--no-index'] : []));
@@ -98,15 +84,15 @@ export async function build(
       `pip could not install the wheels of ${requirements}`,
       // pip unpacks into TMPDIR first: on the same disk that is no copy.
       await runCommand('python3', pip, { env: { ...env, TMPDIR: partial }, showOutput }),
-      "Check the network and pip's settings (an index of your own, a proxy). Or download the wheels\n" +
-        'from PyPI in another way and pass each with --wheel FILE.',
+      "Check the network and pip's settings (an index of your own, a proxy). Or download the " +
+        'wheels\nfrom PyPI in another way and pass each with --wheel FILE.',
     );
     await mkdir(join(deps, 'lib'), { recursive: true });
     for (const library of LIBRARIES) {
       await rename(join(wheels, 'tensorflow', library), join(deps, 'lib', library));
     }
     if (existsSync(join(wheels, 'nvidia'))) {
-      await rename(join(wheels, 'nvidia'), join(deps, 'nvidia')); // Looked for in $ORIGIN/../nvidia.
+      await rename(join(wheels, 'nvidia'), join(deps, 'nvidia')); // For $ORIGIN/../nvidia.
     }
     log(`Compiling the binding with ${compiler.join(' ')}…`);
     await mkdir(dirname(binding), { recursive: true });
@@ -114,9 +100,8 @@ export async function build(
     args.push('-O2', '-fPIC', '-shared', '-std=c++17', '-o', binding);
     args.push(`-DNAPI_VERSION=${NAPI_VERSION}`, '-DNODE_GYP_MODULE_NAME=tfjs_binding');
     args.push('-I', headers, '-I', join(wheels, 'tensorflow', 'include'));
-    args.push(
-      ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(packageFolder, 'binding', file)),
-    );
+    const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'];
+    args.push(...sources.map((file) => join(packageFolder, 'binding', file)));
     args.push(...LIBRARIES.map((library) => join(deps, 'lib', library)));
     args.push('-Wl,-rpath,$ORIGIN/../../deps/lib');
     check(
@@ -142,7 +127,8 @@ async function findTools(
   if (pip?.status !== 0) {
     missing.push(
       pip === undefined
-        ? 'python3 is not on the PATH. Install it, for instance: apt-get install python3 python3-pip'
+        ? 'python3 is not on the PATH. ' +
+            'Install it, for instance: apt-get install python3 python3-pip'
         : 'python3 has no pip. Install it: apt-get install python3-pip, or python3 -m ensurepip',
     );
   }
@@ -163,7 +149,7 @@ async function findTools(
             '    apt-get install g++. Or name yours in the environment variable CXX.',
     );
   }
-  // Every Node brings N-API's headers, except those of some distributions. The npm packages of Node have them too.
+  // Some distributions' Node lacks N-API's headers, but the npm packages of Node have them.
   const headers = [
     join(dirname(dirname(process.execPath)), 'include', 'node'),
     join(packageFolder, '..', '..', `node-${process.platform}-${process.arch}`, 'include', 'node'),
@@ -172,7 +158,8 @@ async function findTools(
   ].find((folder) => existsSync(join(folder, 'node_api.h')));
   if (headers === undefined) {
     missing.push(
-      `node_api.h is not beside ${process.execPath}. Run npm install, which brings a Node that has it.`,
+      `node_api.h is not beside ${process.execPath}. ` +
+        'Run npm install, which brings a Node that has it.',
     );
   }
   if (compiler === undefined || headers === undefined || missing.length > 0) {

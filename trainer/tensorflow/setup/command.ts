@@ -1,34 +1,25 @@
-/**
- * Runs other programs without a shell, so arguments need no quoting.
- */
+/** Runs other programs without a shell, so arguments need no quoting. */
 import { spawn } from 'node:child_process';
 
-/** How a program ended. */
 export interface CommandResult {
-  /** Null when a signal ended the program. */
+  /** null when a signal ended the program. */
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-export interface CommandOptions {
-  /** Its PATH also decides which program is found. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly cwd?: string;
-  /** Shows the program's standard output instead of collecting it. */
-  readonly showOutput?: boolean;
-}
-
 /**
  * Runs a program to its end.
  *
- * @returns  Undefined when there is no such program.
+ * @param env         Its PATH also decides which program is found.
+ * @param showOutput  Shows the program's standard output instead of collecting it.
+ * @returns  undefined when there is no such program.
  */
 export function runCommand(
   command: string,
   args: readonly string[],
-  { env, cwd, showOutput = false }: CommandOptions,
+  { env, cwd, showOutput = false }: { env: NodeJS.ProcessEnv; cwd?: string; showOutput?: boolean },
 ): Promise<CommandResult | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -39,13 +30,9 @@ export function runCommand(
     const output = { stdout: '', stderr: '' };
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'EACCES') {
-        resolve(undefined);
-      } else {
-        reject(error);
-      }
-    });
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      ['ENOENT', 'EACCES'].includes(error.code ?? '') ? resolve(undefined) : reject(error),
+    );
     child.on('close', (status, signal) => resolve({ status, signal, ...output }));
   });
 }

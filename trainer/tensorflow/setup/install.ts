@@ -1,6 +1,6 @@
 /**
- * Makes tfjs-node find a build of libtensorflow, or takes that away. A build lies in the cache, and `lib` in tfjs-node's
- * folder is a link to its binding. So a build outlives `npm ci`, and no file is there twice.
+ * Links tfjs-node to a build of libtensorflow in the cache, or undoes that. Because `lib` in
+ * tfjs-node's folder is only a link, a build outlives `npm ci`.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
@@ -28,9 +28,7 @@ export interface SetUpOptions extends BuildOptions {
 
 /**
  * Makes tfjs-node work. A build that loads is kept, so running this again costs a second.
- *
- * @returns  What loading it has shown.
- * @throws SetUpProblem  For everything that the user can mend. Then nothing half-done is left.
+ * @throws SetUpProblem  Nothing half-done is left.
  */
 export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeReport> {
   const { packageFolder, cacheFolder, platform, arch, gpu, force, env, log } = options;
@@ -38,7 +36,8 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
   if (DOWNLOAD_MEGABYTES[name] === undefined) {
     throw new SetUpProblem(describeUnsupported(options));
   }
-  await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true }); // Of an interrupted build.
+  // An interrupted build may have left it.
+  await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true });
   if (hasForeignLibraries(packageFolder) && !force) {
     const probe = await probeTfjsNode(packageFolder, env);
     if ('failure' in probe) {
@@ -76,9 +75,8 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
 }
 
 /**
- * Takes away everything that setting up added. Libraries of another installer stay.
- *
- * @returns  What was removed.
+ * Removes everything that setting up added. Libraries of another installer stay.
+ * @returns  The removed paths.
  */
 export async function undoSetUp(
   packageFolder: string | undefined,
@@ -99,7 +97,7 @@ export async function undoSetUp(
   return removed;
 }
 
-/** Links tfjs-node to a build, and removes what was there before. */
+/** Links tfjs-node to a build, in place of older libraries. */
 export async function placeLink(tree: string, packageFolder: string): Promise<void> {
   await rm(join(packageFolder, 'lib'), { recursive: true, force: true });
   await rm(join(packageFolder, 'deps'), { recursive: true, force: true });
@@ -107,10 +105,10 @@ export async function placeLink(tree: string, packageFolder: string): Promise<vo
   await symlink(relative(packageFolder, join(tree, 'lib')), join(packageFolder, 'lib'));
 }
 
-/** Whether tfjs-node has libraries that this command did not put there. */
+/** True when tfjs-node has libraries that this command did not put there. */
 function hasForeignLibraries(packageFolder: string): boolean {
-  const [lib, deps] = ['lib', 'deps'].map((name) => join(packageFolder, name)) as [string, string];
-  return existsSync(deps) || (existsSync(lib) && !isLink(lib));
+  const lib = join(packageFolder, 'lib');
+  return existsSync(join(packageFolder, 'deps')) || (existsSync(lib) && !isLink(lib));
 }
 
 function isLink(path: string): boolean {
@@ -126,7 +124,7 @@ async function computeKey(name: string, packageFolder: string): Promise<string> 
   return `${name}-${createHash('sha256').update(inputs).digest('hex').slice(0, 12)}`;
 }
 
-/** Loads tfjs-node in another process. @returns  Its report, or in `failure` what went wrong. */
+/** Loads tfjs-node in another process. */
 async function probeTfjsNode(
   packageFolder: string,
   env: NodeJS.ProcessEnv,
@@ -154,6 +152,7 @@ function describeUnsupported({ platform, arch, gpu }: SetUpOptions): string {
     `This set-up knows Linux on x64 and arm64; this is ${machine}.\n` +
     "Here tfjs-node's own installer may work:\n" +
     '    npm rebuild @tensorflow/tfjs-node --ignore-scripts=false\n' +
-    "(this project's .npmrc keeps it from running by itself). The trainer works without it, on its other backends."
+    "(this project's .npmrc keeps it from running by itself). " +
+    'The trainer works without it, on its other backends.'
   );
 }

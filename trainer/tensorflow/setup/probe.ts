@@ -1,22 +1,16 @@
 /**
- * Loads tfjs-node and multiplies two matrices, in a process of its own: a library that crashes ends only this process.
- *
- *   node probe.ts TFJS_NODE_FOLDER        prints a ProbeReport as one line of JSON
+ * `node probe.ts TFJS_NODE_FOLDER` multiplies two matrices by tfjs-node and prints a ProbeReport as
+ * JSON. A library that crashes ends only this process.
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type { NodeBackend } from '../graph/graph.ts';
 import { restoreNodeUtil } from '../tfjs-node.ts';
 
-/** What the probe found. */
 export interface ProbeReport {
   /** Version of libtensorflow. */
   readonly version: string;
   readonly usesGpu: boolean;
-}
-
-interface NodeBackend {
-  readonly binding: { readonly TF_Version: string };
-  readonly isUsingGpuDevice: boolean;
 }
 
 restoreNodeUtil();

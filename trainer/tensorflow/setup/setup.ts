@@ -1,6 +1,6 @@
 /**
- * `npm run setup:tensorflow`: makes @tensorflow/tfjs-node work where its own installer cannot or must not run. It takes
- * libtensorflow from wheels of PyPI and compiles the binding here.
+ * `npm run setup:tensorflow` makes @tensorflow/tfjs-node work where its own installer cannot run:
+ * with libtensorflow from wheels of PyPI, and a binding that is compiled here.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -12,9 +12,10 @@ const CACHE_FOLDER = join(import.meta.dirname, '..', '..', '..', '.digitmint', '
 
 const program = new Command('npm run setup:tensorflow --')
   .description(
-    'Makes @tensorflow/tfjs-node work, the fastest backend of the trainer: downloads libtensorflow (Linux x64: 207 MB, ' +
-      'arm64: 282 MB), compiles the binding, and proves it by multiplying two matrices. Needs python3 with pip, and ' +
-      'g++. The result is kept in .digitmint/tensorflow, so after `npm ci` this takes a second and no network.',
+    'Makes @tensorflow/tfjs-node work, the fastest backend of the trainer: downloads ' +
+      'libtensorflow (Linux x64: 207 MB, arm64: 282 MB), compiles the binding, and proves it by ' +
+      'multiplying two matrices. Needs python3 with pip, and g++. The result is kept in ' +
+      '.digitmint/tensorflow, so after `npm ci` this takes a second and no network.',
   )
   .option('--gpu', 'the build for NVIDIA GPUs with CUDA 12 (Linux x64; downloads 3.3 GB)')
   .option(
@@ -51,7 +52,8 @@ try {
     console.log(`tfjs-node works: libtensorflow ${version} on the ${usesGpu ? 'GPU' : 'CPU'}.`);
     if (flags.gpu && !usesGpu) {
       console.log(
-        'It found no GPU that it can use: it needs an NVIDIA driver of version 525 or newer (see nvidia-smi).',
+        'It found no GPU that it can use: ' +
+          'it needs an NVIDIA driver of version 525 or newer (see nvidia-smi).',
       );
     }
   }
