@@ -1,7 +1,4 @@
-/**
- * The settings of a training run in one record, and named sets of them. To add a preset: an entry
- * of PRESETS.
- */
+/** The settings of a training run, and named sets of them. To add one: an entry of PRESETS. */
 import type { GeneratorConfig } from '../../shared/model/generator.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -21,9 +18,7 @@ export type ObjectiveConfig =
   /** Goodfellow et al. 2014, with the generator's non-saturating loss. */
   | {
       readonly type: 'non-saturating';
-      /**
-       * Weight of exact R1 (Mescheder et al. 2018), half the mean squared gradient; absent: none.
-       */
+      /** Weight of exact R1 (Mescheder et al. 2018), half the mean squared gradient. */
       readonly r1Gamma?: number;
       /** Target for real images, 0.5 to 1 (label smoothing, Salimans et al. 2016); absent: 1. */
       readonly realTarget?: number;
@@ -87,24 +82,15 @@ export const GENERATOR_SIZES = {
 
 export const DEFAULT_GENERATOR_SIZE: GeneratorSize = 'large';
 
-/** The block of each `depthToSpace`: the generator doubles its grid twice. */
-const BLOCK = 2;
-
-/**
- * Plans the generator of preset `digits`, which was tuned on MNIST. The image decides the starting
- * grid.
- *
- * @param side      Pixels, one of PRESET_SIZES.
- * @param channels  1 (grey) or 3 (RGB).
- * @param classes   0 for none.
- */
+/** Plans the generator of preset `digits`: its square image decides the starting grid. */
 function planDigitsGenerator(
   side: number,
   channels: number,
   classes: number,
   size: GeneratorSize,
 ): GeneratorConfig {
-  const grid = side / (BLOCK * BLOCK);
+  const block = 2; // each `depthToSpace` doubles the grid
+  const grid = side / (block * block);
   const [gridChannels, first, second] = GENERATOR_SIZES[size];
   return {
     latentSize: 64,
@@ -113,10 +99,10 @@ function planDigitsGenerator(
       { type: 'dense', units: grid * grid * gridChannels, activation: 'leakyRelu' },
       { type: 'reshape', shape: [grid, grid, gridChannels] },
       { type: 'conv2d', filters: first, kernelSize: 3, activation: 'leakyRelu' },
-      { type: 'depthToSpace', blockSize: BLOCK },
+      { type: 'depthToSpace', blockSize: block },
       { type: 'conv2d', filters: second, kernelSize: 3, activation: 'leakyRelu' },
-      { type: 'conv2d', filters: BLOCK * BLOCK * channels, kernelSize: 3, activation: 'tanh' },
-      { type: 'depthToSpace', blockSize: BLOCK },
+      { type: 'conv2d', filters: block * block * channels, kernelSize: 3, activation: 'tanh' },
+      { type: 'depthToSpace', blockSize: block },
     ],
   };
 }
