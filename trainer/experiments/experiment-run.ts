@@ -22,9 +22,9 @@ import {
   loadPoints,
   locateExperiment,
   saveResult,
-  type ExperimentEnvironment,
   type ExperimentPoint,
-} from './result.ts';
+  type ExperimentResult,
+} from './records.ts';
 import { createVae, type VaeConfig } from './vae.ts';
 
 /** All that a run needs. */
@@ -33,11 +33,11 @@ export interface ExperimentRun {
   readonly config: TrainingConfig;
   readonly vae: VaeConfig | undefined;
   readonly dataset: Dataset;
-  readonly data: { readonly name: string; readonly images: number; readonly sha256: string };
+  readonly data: ExperimentResult['data'];
   readonly folder: string;
   readonly gauge: Gauge;
   readonly floor: Quality;
-  readonly environment: ExperimentEnvironment;
+  readonly environment: ExperimentResult['environment'];
   /**
    * When aborted, the run ends after its current step. The work since its last measurement is lost.
    */
@@ -107,7 +107,6 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
     reporter: SILENT_REPORTER,
     signal,
     endsWhenBroken: false,
-    now: () => performance.now(),
     hook: createHook(run, points),
   });
   if (signal.aborted && step < config.steps) {

@@ -22,7 +22,7 @@ import { splitWeights } from '../gan/network-state.ts';
 import { buildInput, runGenerator } from '../gan/networks.ts';
 import { applyPrior, type PriorConfig } from '../gan/noise.ts';
 import { computeDiversity } from '../run/sample-grid.ts';
-import type { ExperimentPoint } from './result.ts';
+import type { ExperimentPoint } from './records.ts';
 
 /**
  * Samples of a measurement, and test digits for the figures that look for neighbours. The Fréchet

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import type { ArmName } from './arms.ts';
-import { loadResult, locateExperiment } from './result.ts';
+import { loadResult, locateExperiment } from './records.ts';
 
 export interface PlannedRun {
   readonly arm: ArmName;

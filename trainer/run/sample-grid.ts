@@ -1,6 +1,4 @@
-/**
- * The pictures of a run: sample grids of the same latents, and the animation of its progress.
- */
+/** The pictures of a run: sample grids of the same latents, and the animation of its progress. */
 import * as tf from '@tensorflow/tfjs';
 import { decode } from 'fast-png';
 import gifenc from 'gifenc';
@@ -17,17 +15,12 @@ import { pickShippedWeights, type Gan } from '../gan/update.ts';
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
 
 const GREYS = Array.from({ length: 256 }, (_, grey) => [grey, grey, grey] as const);
-/**
- * Pixels that a palette is chosen from. The time grows with the square of their colours: minutes
- * for noise.
- */
+/** Pixels to choose a palette from. Time grows with the square of their colours: noise took minutes. */
 const MAX_PALETTE_PIXELS = 4096;
 const FRAME_MS = 500;
 const LAST_FRAME_MS = 2500;
 
-/**
- * Draws a run's grid: samples 0 to 63 of its seed, by the API's sampling law with the run's prior.
- */
+/** Draws samples 0 to 63 of a run's seed, by the API's sampling law with the run's prior. */
 export async function drawGrid(
   gan: Gan,
   config: Pick<TrainingConfig, 'seed' | 'pixelRange' | 'prior'>,
@@ -50,11 +43,10 @@ export async function drawGrid(
 }
 
 /**
- * Measures the diversity of images: the root mean square difference of their pixels, over all
- * pairs.
+ * Measures diversity: the root mean square difference of pixels over all pairs of images, from 0
+ * (all equal) to 255.
  *
  * @param pixels  Row-major [count, size].
- * @returns       0 (all equal) to 255.
  */
 export function computeDiversity(pixels: Uint8Array, count: number): number {
   const size = pixels.length / count;
@@ -74,10 +66,8 @@ export function computeDiversity(pixels: Uint8Array, count: number): number {
 }
 
 /**
- * Encodes frames as an endless GIF: grey frames exactly, coloured ones in 256 colours chosen for
- * each.
- *
- * @param frames  PNG files of one size, in order; the last is shown longer.
+ * Encodes PNG files of one size as an endless GIF; the last is shown longer. Grey frames stay
+ * exact, coloured ones get 256 colours each.
  */
 export function encodeGif(frames: readonly Uint8Array[]): Uint8Array {
   const gif = gifenc.GIFEncoder();

@@ -7,8 +7,7 @@ import { escapeHtml, formatNumber, formatStep } from '../../charts/html.ts';
 import type { MetricsLine, Warning } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
-import type { RunOptions, SavedGrid } from '../run-folder.ts';
-import type { Session } from '../session.ts';
+import type { RunOptions, SavedGrid, Session } from '../run-folder.ts';
 import { renderCharts } from './charts.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
 
