@@ -1,4 +1,4 @@
-/** Compares arms by figures of their runs: only differences beyond the spread of seeds count. Pure. */
+/** Compares arms by their runs: only differences beyond the spread of seeds count. Pure. */
 import { computeClassBalance } from '../evaluation/metrics/classes.ts';
 import { ARMS, type ArmName } from './arms.ts';
 import type { ExperimentPoint, ExperimentResult } from './records.ts';

@@ -126,7 +126,7 @@ export function listArms(questions: readonly QuestionName[]): ArmName[] {
   return [...new Set<ArmName>([BASELINE, ...questions.flatMap((name) => QUESTIONS[name].arms)])];
 }
 
-/** Runs of one seed see the same random words and batches. @param steps  Those of a VAE included. */
+/** Runs of one seed see the same words and batches. @param steps  Those of a VAE included. */
 export function buildArmConfig(arm: Arm, seed: string, steps: number): TrainingConfig {
   return { ...PRESETS.seed, seed, steps, ...arm.config };
 }

@@ -1,6 +1,4 @@
-/**
- * One run of an arm: `runTraining`, measured on a schedule, with a checkpoint at each measurement.
- */
+/** One run of an arm: `runTraining`, measured on a schedule, a checkpoint at each measurement. */
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import canonicalize from 'canonicalize';
@@ -27,7 +25,6 @@ import {
 } from './records.ts';
 import { createVae, type VaeConfig } from './vae.ts';
 
-/** All that a run needs. */
 export interface ExperimentRun {
   readonly arm: string;
   readonly config: TrainingConfig;
@@ -38,46 +35,36 @@ export interface ExperimentRun {
   readonly gauge: Gauge;
   readonly floor: Quality;
   readonly environment: ExperimentResult['environment'];
-  /**
-   * When aborted, the run ends after its current step. The work since its last measurement is lost.
-   */
+  /** When aborted, the run ends after its step. The work since its last measurement is lost. */
   readonly signal: AbortSignal;
-  /** Receives each measurement. */
   readonly onPoint: (point: ExperimentPoint) => void;
 }
 
-/** The grid at the end of a run: 30 samples. */
-export const EXPERIMENT_GRID = { count: 30, layout: { cols: 10, scale: 1 } } as const;
+const GRID = { count: 30, layout: { cols: 10, scale: 1 } } as const;
 
-/**
- * True after the steps at which a run is measured: dense at first, where most happens; and at the
- * last.
- */
+/** True after the steps at which a run is measured: dense at first, where most happens. */
 export function isMeasuringStep(step: number, steps: number): boolean {
   return step === steps || step % (step < 200 ? 100 : step < 1000 ? 200 : 500) === 0;
 }
 
-/**
- * SHA-256 of all that decides a run's weights, without its length: a finished run can get more
- * steps.
- */
+/** SHA-256 of all that decides a run's weights, but its length: a run can get more steps later. */
 export function hashExperiment({
   config,
   vae,
   data,
 }: Pick<ExperimentRun, 'config' | 'vae' | 'data'>): string {
   const run = hashRun({ config, dataset: data });
-  return vae === undefined
-    ? run
-    : createHash('sha256')
-        .update(canonicalize({ run, vae }) as string)
-        .digest('hex');
+  if (vae === undefined) {
+    return run;
+  }
+  const text = canonicalize({ run, vae }) as string;
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /**
- * Trains to the last step, or until the signal.
+ * Trains to the last step and writes the record, or until the signal. The result is true when the
+ * run is finished.
  *
- * @returns  True when the run is finished and its record written.
  * @throws ExpectedError  When the folder holds another run.
  */
 export async function runExperiment(run: ExperimentRun): Promise<boolean> {
@@ -112,12 +99,11 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   if (signal.aborted && step < config.steps) {
     return false;
   }
-  const { prior } = config;
+  const { prior, seed, steps } = config;
   const plan = planGenerator(config.generator);
-  const samples = drawQualitySamples(plan, weights, prior, EXPERIMENT_GRID.count);
-  await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, EXPERIMENT_GRID.layout)));
+  const samples = drawQualitySamples(plan, weights, prior, GRID.count);
+  await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, GRID.layout)));
   const failure = findFailure(points.at(-1));
-  const { seed, steps } = config;
   const record = { arm, seed, sha256, steps, data, failure, points, floor, environment };
   await saveResult(result, { schema: 1, ...record });
   return true;
@@ -135,8 +121,7 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
         step: (indices, step, probe) =>
           clock.time(() => {
             if (vae === undefined || step >= vaeSteps) {
-              // No graph, as in all recorded runs: arms are compared by their seconds of processor
-              // too.
+              // No graph, as in all recorded runs, because arms are compared by their time too.
               return trainStep(gan, source, indices, step - vaeSteps, probe);
             }
             const images = decodeImages(source, indices);
@@ -200,17 +185,12 @@ function roundQuality({ classes, ...figures }: Quality): Quality & { classes: nu
   return { ...(Object.fromEntries(rounded) as typeof figures), classes: [...classes] };
 }
 
-/**
- * Five significant digits; more would only lengthen the records. -1 stands for a value that is not
- * finite.
- */
+/** Five significant digits keep the records short. -1 stands for a value that is not finite. */
 function round(value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(5)) : -1;
 }
 
-/**
- * A loss that is not finite ends a run. `round` made it negative, which no loss of the arms can be.
- */
+/** A loss that is not finite ends a run: `round` made it negative, which no true loss can be. */
 function findFailure(point: ExperimentPoint | undefined): string | null {
   const { step = 0, discriminatorLoss = 0, generatorLoss = 0 } = point ?? {};
   return discriminatorLoss < 0 || generatorLoss < 0 ? `diverged before step ${step}` : null;

@@ -11,10 +11,12 @@ import type { Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG } from '../evaluation/classifier/network.ts';
 import { scoreImages } from '../evaluation/classifier/scoring.ts';
 import { CLASSES, pickDigits, SIDE } from '../evaluation/digits.ts';
-import { computeDensityCoverage } from '../evaluation/metrics/neighbours.ts';
 import { computeFrechetDistance } from '../evaluation/metrics/distances.ts';
+import {
+  computeDensityCoverage,
+  computePrecisionRecall,
+} from '../evaluation/metrics/neighbours.ts';
 import { createPoints, type Points } from '../evaluation/metrics/points.ts';
-import { computePrecisionRecall } from '../evaluation/metrics/neighbours.ts';
 import { computeSharpness } from '../evaluation/metrics/pixels.ts';
 import { PROTOCOL } from '../evaluation/protocol.ts';
 import { drawSubset } from '../evaluation/subset.ts';
@@ -24,10 +26,7 @@ import { applyPrior, type PriorConfig } from '../gan/noise.ts';
 import { computeDiversity } from '../run/sample-grid.ts';
 import type { ExperimentPoint } from './records.ts';
 
-/**
- * Samples of a measurement, and test digits for the figures that look for neighbours. The Fréchet
- * distance uses all test digits.
- */
+/** Samples, and test digits to find neighbours in. The Fréchet distance uses all test digits. */
 export const QUALITY_SAMPLES = 2000;
 /** The samples' seed: all arms, seeds and steps have the same latents. */
 const SAMPLES_SEED = 'experiment';
@@ -35,13 +34,11 @@ const SAMPLES_SEED = 'experiment';
 const PURPOSES = { reference: 1, floor: 2 } as const;
 
 /**
- * Figures of one generator at one moment.
- *
- * `frechet` is the Fréchet classifier distance to the test digits, and `coarse` the same of the
- * pictures reduced to 7 x 7 pixels: it sees shape and variety before a classifier recognises
- * anything, and no noise between pixels. `diversity` and `sharpness` are shares of the test digits'
- * own: a diversity near 0 means one picture, a sharpness below 1 blur, above 1 noise. `classes`
- * counts the samples that the classifier takes for each digit.
+ * Figures of one generator at one moment. `frechet` is the Fréchet classifier distance to the test
+ * digits, and `coarse` the same of the pictures reduced to 7 x 7 pixels: it sees shape and variety
+ * before a classifier recognises anything, and no noise between pixels. `diversity` and `sharpness`
+ * are shares of the test digits' own: a diversity near 0 means one picture, a sharpness below 1
+ * blur, above 1 noise. `classes` counts the samples that the classifier takes for each digit.
  */
 export type Quality = ExperimentPoint['quality'];
 
@@ -71,10 +68,7 @@ export function createGauge(weights: Float32Array, test: Dataset): Gauge {
   };
 }
 
-function score(
-  weights: Float32Array,
-  images: Uint8Array,
-): { points: Points; predictions: Uint8Array } {
+function score(weights: Float32Array, images: Uint8Array) {
   const { features, predictions } = scoreImages(CLASSIFIER_CONFIG, weights, images);
   return { points: createPoints(features, CLASSIFIER_CONFIG.features), predictions };
 }
@@ -100,7 +94,6 @@ export function measureFloor(gauge: Gauge, training: Dataset): Quality {
   return gauge(pickSubset(training, PURPOSES.floor).images);
 }
 
-/** Picks QUALITY_SAMPLES digits, or all if there are fewer. */
 function pickSubset(digits: Dataset, purpose: number): Dataset {
   const key = deriveKey('experiment', SAMPLES_SEED);
   const count = Math.min(QUALITY_SAMPLES, digits.count);
@@ -108,11 +101,9 @@ function pickSubset(digits: Dataset, purpose: number): Dataset {
 }
 
 /**
- * Draws the samples to measure and to show: those of one seed, by the API's sampling law with the
- * given prior.
+ * Draws the first samples of one seed, by the API's sampling law with the given prior.
  *
  * @param weights  The generator's, [parameters].
- * @param count    How many, from the first.
  */
 export function drawQualitySamples(
   plan: GeneratorPlan,

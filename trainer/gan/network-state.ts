@@ -55,7 +55,7 @@ export function disposeState({ weights, firstMoment, secondMoment }: NetworkStat
  * Draws starting weights; biases and moments are 0.
  *
  * Kernels are normal with standard deviation 1 / sqrt(inputs / 2), unless `initialisation` says
- * otherwise. The tutorial's model, wiseodd's post "GAN in TensorFlow", calls these weights Xavier's.
+ * otherwise. The tutorial's model, wiseodd's "GAN in TensorFlow", calls these weights Xavier's.
  *
  * @param purpose  The stream of `key` to draw from.
  */
@@ -132,10 +132,8 @@ export function computeAdamAmounts(
 }
 
 /**
- * Does one step of Adam (Kingma and Ba 2015, algorithm 1), in place.
- *
- * @param gradient  [parameters]. Not disposed.
- * @param amounts   From {@link computeAdamAmounts}.
+ * Does one step of Adam (Kingma and Ba 2015, algorithm 1), in place, with rate and root from
+ * {@link computeAdamAmounts}. The gradient, [parameters], is not disposed.
  */
 export function applyAdam(
   state: NetworkState,

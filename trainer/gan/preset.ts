@@ -179,24 +179,19 @@ export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly Genera
 
 /**
  * Fits a preset's networks to data. `digits` takes the size, channels and classes of the data; a
- * single class counts as none, because there is nothing to choose. The tutorial's GAN never
- * changes.
- *
- * @param size  Of the generator; ignored by presets without a choice.
+ * single class counts as none, because there is nothing to choose. `seed` never changes, and has no
+ * choice of a generator's size.
  */
 export function fitPreset(
   name: PresetName,
   { width, channels, classes }: Pick<Dataset, 'width' | 'channels' | 'classes'>,
   size: GeneratorSize = DEFAULT_GENERATOR_SIZE,
 ): Omit<TrainingConfig, 'seed'> {
-  switch (name) {
-    case 'digits': {
-      const count = classes.length > 1 ? classes.length : 0;
-      return { ...PRESETS.digits, generator: planDigitsGenerator(width, channels, count, size) };
-    }
-    case 'seed':
-      return PRESETS.seed;
+  if (name === 'seed') {
+    return PRESETS.seed;
   }
+  const count = classes.length > 1 ? classes.length : 0;
+  return { ...PRESETS.digits, generator: planDigitsGenerator(width, channels, count, size) };
 }
 
 /** Streams of the training seed's randomness: never reuse a number. */

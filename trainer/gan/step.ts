@@ -20,15 +20,8 @@ import {
 import { buildInput, planDiscriminator } from './networks.ts';
 import { applyPrior, drawUniform, drawWords } from './noise.ts';
 import { PURPOSES, type TrainingConfig } from './preset.ts';
-import {
-  updateAverage,
-  updateDiscriminator,
-  updateGenerator,
-  type Batch,
-  type Gan,
-  type Probe,
-  type StepAmounts,
-} from './update.ts';
+import type { Batch, Gan, Probe, StepAmounts } from './update.ts';
+import { updateAverage, updateDiscriminator, updateGenerator } from './update.ts';
 
 /** The average's half-life is at most this share of the images seen so far. */
 const EMA_RAMP = 0.1;
@@ -50,9 +43,8 @@ export interface GanArrays {
 }
 
 /**
- * Puts both networks on the backend. The caller disposes them by {@link disposeGan}.
- *
- * @param arrays  A checkpoint's content; null for starting weights.
+ * Puts a checkpoint's networks, or starting weights, on the backend. The caller disposes them by
+ * {@link disposeGan}.
  */
 export function createGan({ config, dataset, key }: StepSource, arrays: GanArrays | null): Gan {
   const { initialisation, generator: generatorConfig } = config;
@@ -91,10 +83,7 @@ export function disposeGan({ generator, discriminator, average }: Gan): void {
 }
 
 /** The losses of one step, before its updates. The caller disposes them. */
-export type StepLosses = {
-  readonly discriminator: tf.Scalar;
-  readonly generator: tf.Scalar;
-};
+export type StepLosses = { readonly discriminator: tf.Scalar; readonly generator: tf.Scalar };
 
 /** The random numbers, labels and amounts of one step. */
 export interface StepDraws<T extends Amount = Amount> {
@@ -215,10 +204,8 @@ export function computeGammaFactor(
   { steps, finalFactor, objective }: Pick<TrainingConfig, 'steps' | 'finalFactor' | 'objective'>,
 ): number {
   const hasOwnEnd = objective.type === 'relativistic' && objective.finalGamma !== undefined;
-  return computeFactor(step, {
-    steps,
-    finalFactor: hasOwnEnd ? objective.finalGamma / objective.gamma : finalFactor,
-  });
+  const end = hasOwnEnd ? objective.finalGamma / objective.gamma : finalFactor;
+  return computeFactor(step, { steps, finalFactor: end });
 }
 
 /** Where a moved batch begins inside its padded copy, each 0 to twice `translatePixels`. */
@@ -233,10 +220,9 @@ export function drawShift({ config, key }: StepSource, step: number): Shift | nu
   if (reach === 0) {
     return null;
   }
-  const words = [...drawWords(key, PURPOSES.translation, step, 2)];
-  const starts = words.map((word) => Math.floor((word * (2 * reach + 1)) / 2 ** 32));
-  const [down, right] = starts as [number, number];
-  return { down, right };
+  const [first = 0, second = 0] = drawWords(key, PURPOSES.translation, step, 2);
+  const scale = (word: number): number => Math.floor((word * (2 * reach + 1)) / 2 ** 32);
+  return { down: scale(first), right: scale(second) };
 }
 
 /** Moves images by a shift. The lower end of the pixel range (paper or black) fills the gap. */

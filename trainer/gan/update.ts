@@ -29,12 +29,12 @@ export function computeGeneratorLoss(fake: tf.Tensor): tf.Scalar {
  * mean softplus(loser - winner); log 2 for a guess. The winner is what the network wants to score
  * high: the discriminator real images, the generator generated ones. A pair shares row and label.
  */
-export function computeRelativisticLoss(winner: tf.Tensor, loser: tf.Tensor): tf.Scalar {
+function computeRelativisticLoss(winner: tf.Tensor, loser: tf.Tensor): tf.Scalar {
   return tf.tidy(() => tf.mean(tf.softplus(tf.sub(loser, winner))));
 }
 
 /** Gives logits, [batch, 1], for images, [batch, height, width, channels], and one-hot labels. */
-export type Judge = (images: tf.Tensor4D, labels: tf.Tensor2D | null) => tf.Tensor2D;
+type Judge = (images: tf.Tensor4D, labels: tf.Tensor2D | null) => tf.Tensor2D;
 
 /**
  * Computes what the discriminator minimises: the loss, and R1, then R2, as far as the objective has
@@ -43,7 +43,7 @@ export type Judge = (images: tf.Tensor4D, labels: tf.Tensor2D | null) => tf.Tens
  * @param real    [batch, height, width, channels]; `fake` likewise. Not disposed.
  * @param labels  The labels of both, one-hot [batch, classes]; null without classes.
  */
-export function computeDiscriminatorTerms(
+function computeDiscriminatorTerms(
   objective: ObjectiveConfig,
   judge: Judge,
   real: tf.Tensor4D,
@@ -61,7 +61,7 @@ export function computeDiscriminatorTerms(
       if (realTarget === 1) {
         return { loss, penalties };
       }
-      // Label smoothing: -t log D(x) - (1 - t) log(1 - D(x)) is -log D(x) plus (1 - t) times the logit.
+      // Smoothing: -t log D(x) - (1 - t) log(1 - D(x)) is -log D(x) plus (1 - t) times the logit.
       const smoothing = tf.mul(tf.mean(logits), 1 - realTarget);
       return { loss: tf.add(loss, smoothing), penalties };
     }
@@ -69,11 +69,8 @@ export function computeDiscriminatorTerms(
       // One batch of real and generated images: half as many operations, each larger.
       const images = tf.concat([real, fake]); // [2 * batch, height, width, channels]
       const bothLabels = labels && tf.concat([labels, labels]); // [2 * batch, classes]
-      const { logits, penalties } = computeLogitsAndPenalties(
-        (x) => judge(x, bothLabels),
-        images,
-        2,
-      );
+      const judgeBoth = (x: tf.Tensor4D): tf.Tensor2D => judge(x, bothLabels);
+      const { logits, penalties } = computeLogitsAndPenalties(judgeBoth, images, 2);
       const [realLogits, fakeLogits] = tf.split(logits, 2) as [tf.Tensor, tf.Tensor]; // [batch, 1]
       return { loss: computeRelativisticLoss(realLogits, fakeLogits), penalties };
     }
@@ -95,17 +92,14 @@ function computeLogitsAndPenalties(
 ): { logits: tf.Tensor2D; penalties: tf.Scalar[] } {
   const batch = images.shape[0];
   // Rows do not mix, so ones as the incoming gradient give each row its own gradient.
-  const { value, grad } = tf.valueAndGrad((x) => judge(x as tf.Tensor4D))(
-    images,
-    tf.ones([batch, 1]),
-  );
+  const differentiate = tf.valueAndGrad((x) => judge(x as tf.Tensor4D));
+  const { value, grad } = differentiate(images, tf.ones([batch, 1]));
   const norms = tf.sum(tf.square(tf.reshape(grad, [batch, -1])), 1); // [batch]
   // TensorFlow.js throws in the gradient of a split into one part.
-  const penalties = (parts === 1 ? [norms] : tf.split(norms, parts)).map(
-    (part) => tf.mean(part) as tf.Scalar,
-  );
-  return { logits: value as tf.Tensor2D, penalties };
+  const groups = parts === 1 ? [norms] : tf.split(norms, parts);
+  return { logits: value as tf.Tensor2D, penalties: groups.map((part) => tf.mean(part)) };
 }
+
 /** Both networks in training. */
 export interface Gan {
   readonly config: Pick<TrainingConfig, 'objective' | 'generatorAdam' | 'discriminatorAdam'>;
@@ -172,13 +166,12 @@ export function updateDiscriminator(
   probe?: Probe,
 ): tf.Scalar {
   return tf.tidy(() => {
-    const { discriminator, config } = gan;
     const fake = batch.augment(generateImages(gan, batch.input));
     const real = batch.augment(batch.real);
     let kept: tf.Scalar | undefined;
-    const { grads } = tf.variableGrads(() => {
+    minimise('discriminator', gan, amounts, probe, () => {
+      const { objective } = gan.config;
       const judge = createJudge(gan);
-      const { objective } = config;
       const terms = computeDiscriminatorTerms(objective, judge, real, fake, batch.labels);
       const { loss, penalties } = terms;
       kept = tf.keep(tf.clone(loss));
@@ -188,12 +181,6 @@ export function updateDiscriminator(
       }
       const penalty = penalties.reduce((sum, other) => tf.add(sum, other));
       return tf.add(loss, tf.mul(penalty, amounts.penaltyWeight));
-    }, [discriminator.weights]);
-    const gradient = grads[discriminator.weights.name] as tf.Tensor1D; // [parameters]
-    probe?.('discriminatorGradientNorm', computeNorm(gradient));
-    applyAdam(discriminator, gradient, config.discriminatorAdam, {
-      rate: amounts.discriminatorRate,
-      root: amounts.discriminatorRoot,
     });
     const loss = tf.clone(kept as tf.Scalar);
     kept?.dispose();
@@ -209,27 +196,38 @@ export function updateGenerator(
   probe?: Probe,
 ): tf.Scalar {
   return tf.tidy(() => {
-    const { generator, config } = gan;
     const judge = createJudge(gan);
     const realLogits =
-      config.objective.type === 'relativistic'
+      gan.config.objective.type === 'relativistic'
         ? judge(batch.augment(batch.real), batch.labels)
         : null;
-    const { value, grads } = tf.variableGrads(() => {
+    return minimise('generator', gan, amounts, probe, () => {
       const fake = batch.augment(generateImages(gan, batch.input));
       const fakeLogits = judge(fake, batch.labels);
       return realLogits === null
         ? computeGeneratorLoss(fakeLogits)
         : computeRelativisticLoss(fakeLogits, realLogits);
-    }, [generator.weights]);
-    const gradient = grads[generator.weights.name] as tf.Tensor1D; // [parameters]
-    probe?.('generatorGradientNorm', computeNorm(gradient));
-    applyAdam(generator, gradient, config.generatorAdam, {
-      rate: amounts.generatorRate,
-      root: amounts.generatorRoot,
     });
-    return value;
   });
+}
+
+/** Changes a network's weights by one step of Adam down a loss. @returns  The loss before it. */
+function minimise(
+  network: 'discriminator' | 'generator',
+  gan: Gan,
+  amounts: StepAmounts,
+  probe: Probe | undefined,
+  computeLoss: () => tf.Scalar,
+): tf.Scalar {
+  const { [network]: state, config } = gan;
+  const { value, grads } = tf.variableGrads(computeLoss, [state.weights]);
+  const gradient = grads[state.weights.name] as tf.Tensor1D; // [parameters]
+  probe?.(`${network}GradientNorm`, tf.sqrt(tf.sum(tf.square(gradient))));
+  applyAdam(state, gradient, config[`${network}Adam`], {
+    rate: amounts[`${network}Rate`],
+    root: amounts[`${network}Root`],
+  });
+  return value;
 }
 
 /** Moves the average towards the generator's weights, in place. */
@@ -249,8 +247,4 @@ function generateImages({ plan, generator }: Gan, input: tf.Tensor2D): tf.Tensor
 function createJudge({ judge, discriminator }: Gan): Judge {
   const weights = splitWeights(discriminator.specs, discriminator.weights);
   return (images, labels) => runDiscriminator(judge, weights, images, labels);
-}
-
-function computeNorm(gradient: tf.Tensor1D): tf.Scalar {
-  return tf.sqrt(tf.sum(tf.square(gradient)));
 }

@@ -15,7 +15,7 @@ import { pickShippedWeights, type Gan } from '../gan/update.ts';
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
 
 const GREYS = Array.from({ length: 256 }, (_, grey) => [grey, grey, grey] as const);
-/** Pixels to choose a palette from. Time grows with the square of their colours: noise took minutes. */
+/** Pixels to choose a palette from. Time grows with their colours' square: minutes for noise. */
 const MAX_PALETTE_PIXELS = 4096;
 const FRAME_MS = 500;
 const LAST_FRAME_MS = 2500;

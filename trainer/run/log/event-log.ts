@@ -1,6 +1,6 @@
 /**
  * A run's log for TensorBoard: a folder with one event file for each start or resumption. A file
- * holds TFRecords (tensorflow/core/lib/io/record_writer.h) of Event messages (core/util/event.proto,
+ * holds TFRecords (tensorflow/core/lib/io/record_writer.h) of messages (core/util/event.proto,
  * core/framework/summary.proto). Own code on pbf and crc-32: no kept npm package writes them.
  */
 import { existsSync } from 'node:fs';

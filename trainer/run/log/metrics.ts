@@ -45,7 +45,7 @@ export function parseMetrics(text: string): MetricsLine[] {
   return parseJsonLines(text, (line) => metricsSchema.parse(line));
 }
 
-/** Parses a log of JSON lines. It skips a line that a killed process cut off, or `parse` refuses. */
+/** Parses a log of JSON lines. It skips lines that a kill cut off or that `parse` refuses. */
 export function parseJsonLines<T>(text: string, parse: (value: unknown) => T): T[] {
   return text.split('\n').flatMap((line) => {
     try {
