@@ -2,9 +2,7 @@
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { loadDataFolder } from '../data/data-folder.ts';
 import { hashDataset } from '../data/dataset.ts';
-import { loadMnistPackage } from '../data/mnist-package.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { checkDigits, loadTestDigits } from '../evaluation/digits.ts';
 import {
@@ -22,6 +20,7 @@ import { createGauge, measureFloor } from '../experiments/quality.ts';
 import { isDone, planRuns, workOff, type PlannedRun } from '../experiments/queue.ts';
 import { collectRecords, type ExperimentPoint } from '../experiments/records.ts';
 import { describeSession } from '../run/run-folder.ts';
+import { loadData } from '../run/run-plan.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
 import { parseWhole, stopOnSignals } from './arguments.ts';
 
@@ -86,10 +85,7 @@ async function train(
   arms: readonly ArmName[],
   { seeds, steps, data: dataFolder, out }: ExperimentFlags,
 ): Promise<void> {
-  const dataset =
-    dataFolder === undefined
-      ? await loadMnistPackage()
-      : (await loadDataFolder(dataFolder, {})).dataset;
+  const { dataset } = await loadData(dataFolder);
   checkDigits(dataFolder, dataset);
   const data = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   const backend = await selectBackend('auto', { threads: THREADS });

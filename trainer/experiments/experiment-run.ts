@@ -1,6 +1,7 @@
 /** One run of an arm: `runTraining`, measured on a schedule, a checkpoint at each measurement. */
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import * as tf from '@tensorflow/tfjs';
 import canonicalize from 'canonicalize';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
@@ -13,9 +14,10 @@ import { decodeImages, trainStep, type StepLosses } from '../gan/step.ts';
 import { pickShippedWeights } from '../gan/update.ts';
 import { loadNewestCheckpoint } from '../run/checkpoint.ts';
 import { SILENT_REPORTER } from '../run/log/reporter.ts';
-import { hashRun, locate, reopenRunFolder } from '../run/run-folder.ts';
+import { hashRun, reopenRunFolder } from '../run/run-folder.ts';
+import { drawSamples } from '../run/sample-grid.ts';
 import { runTraining, type RunHook } from '../run/training-loop.ts';
-import { drawQualitySamples, QUALITY_SAMPLES, type Gauge, type Quality } from './quality.ts';
+import { QUALITY_SAMPLES, SAMPLES_SEED, type Gauge, type Quality } from './quality.ts';
 import {
   loadPoints,
   locateExperiment,
@@ -69,11 +71,11 @@ export function hashExperiment({
  */
 export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   const { arm, config, vae, data, dataset, folder, floor, environment, signal } = run;
-  const { points: log, grid, result } = locateExperiment(folder);
-  await mkdir(locate(folder).checkpoints, { recursive: true });
-  await mkdir(locate(folder).images, { recursive: true });
+  const { checkpoints, images, options, points: log, grid, result } = locateExperiment(folder);
+  await mkdir(checkpoints, { recursive: true });
+  await mkdir(images, { recursive: true });
   const sha256 = hashExperiment(run);
-  const { checkpoint = null } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
+  const { checkpoint = null } = (await loadNewestCheckpoint(checkpoints)) ?? {};
   if (checkpoint !== null && checkpoint.runSha256 !== sha256) {
     throw new ExpectedError(
       `${folder} holds a run with other settings or data: delete it, or choose another --out`,
@@ -83,8 +85,8 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   const points = (await loadPoints(folder)).filter(({ step }) => step <= done);
   await writeAtomically(log, points.map((point) => `${JSON.stringify(point)}\n`).join(''));
   await reopenRunFolder(folder, checkpoint?.step ?? 0);
-  const options = { config, dataset: data, sha256, vae: vae ?? null };
-  await writeAtomically(locate(folder).options, `${JSON.stringify(options, null, 2)}\n`);
+  const settings = { config, dataset: data, sha256, vae: vae ?? null };
+  await writeAtomically(options, `${JSON.stringify(settings, null, 2)}\n`);
   const { step, weights } = await runTraining({
     config,
     dataset,
@@ -99,9 +101,11 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   if (signal.aborted && step < config.steps) {
     return false;
   }
-  const { prior, seed, steps } = config;
+  const { seed, steps } = config;
   const plan = planGenerator(config.generator);
-  const samples = drawQualitySamples(plan, weights, prior, GRID.count);
+  const trained = tf.tensor1d(weights);
+  const samples = await drawSamples(plan, trained, { ...config, seed: SAMPLES_SEED }, GRID.count);
+  trained.dispose();
   await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, GRID.layout)));
   const failure = findFailure(points.at(-1));
   const record = { arm, seed, sha256, steps, data, failure, points, floor, environment };
@@ -136,8 +140,9 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
       if (!isMeasuringStep(step, config.steps)) {
         return 'go on';
       }
-      const weights = await pickShippedWeights(gan).data<'float32'>();
-      const samples = drawQualitySamples(gan.plan, weights, config.prior, QUALITY_SAMPLES);
+      const shipped = pickShippedWeights(gan);
+      const law = { ...config, seed: SAMPLES_SEED };
+      const samples = await drawSamples(gan.plan, shipped, law, QUALITY_SAMPLES);
       const point: ExperimentPoint = {
         step,
         ...clock.read(),
@@ -152,6 +157,7 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
       }
       // A checkpoint has no encoder, so a run that is stopped as a VAE starts again. Weights that
       // are not finite are not saved; the next losses will end the run.
+      const weights = await shipped.data<'float32'>();
       const canSave = step > 0 && step >= vaeSteps && weights.every(Number.isFinite);
       return canSave ? 'save' : 'go on';
     },

@@ -2,11 +2,7 @@
  * The quality of a generator in training: the evaluation's figures of fewer samples, cheap enough
  * for every run. They depend on the number of samples, so compare them only with each other.
  */
-import * as tf from '@tensorflow/tfjs';
-import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { deriveKey, deriveSeedKey, drawLatents } from '../../shared/model/random.ts';
-import type { Samples } from '../../shared/model/sampler.ts';
-import { encodePixels } from '../../shared/picture/pixels.ts';
+import { deriveKey } from '../../shared/model/random.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG } from '../evaluation/classifier/network.ts';
 import { scoreImages } from '../evaluation/classifier/scoring.ts';
@@ -20,16 +16,13 @@ import { createPoints, type Points } from '../evaluation/metrics/points.ts';
 import { computeSharpness } from '../evaluation/metrics/pixels.ts';
 import { PROTOCOL } from '../evaluation/protocol.ts';
 import { drawSubset } from '../evaluation/subset.ts';
-import { splitWeights } from '../gan/network-state.ts';
-import { buildInput, runGenerator } from '../gan/networks.ts';
-import { applyPrior, type PriorConfig } from '../gan/noise.ts';
 import { computeDiversity } from '../run/sample-grid.ts';
 import type { ExperimentPoint } from './records.ts';
 
 /** Samples, and test digits to find neighbours in. The Fréchet distance uses all test digits. */
 export const QUALITY_SAMPLES = 2000;
 /** The samples' seed: all arms, seeds and steps have the same latents. */
-const SAMPLES_SEED = 'experiment';
+export const SAMPLES_SEED = 'experiment';
 /** Streams of that seed's randomness in the domain "experiment". */
 const PURPOSES = { reference: 1, floor: 2 } as const;
 
@@ -98,28 +91,4 @@ function pickSubset(digits: Dataset, purpose: number): Dataset {
   const key = deriveKey('experiment', SAMPLES_SEED);
   const count = Math.min(QUALITY_SAMPLES, digits.count);
   return pickDigits(digits, drawSubset(key, purpose, 0, digits.count, count));
-}
-
-/**
- * Draws the first samples of one seed, by the API's sampling law with the given prior.
- *
- * @param weights  The generator's, [parameters].
- */
-export function drawQualitySamples(
-  plan: GeneratorPlan,
-  weights: Float32Array,
-  prior: PriorConfig | undefined,
-  count: number,
-): Samples {
-  const key = deriveSeedKey(SAMPLES_SEED);
-  const latents = applyPrior(prior, drawLatents(key, 0, count, plan.config.latentSize));
-  const output = tf.tidy(() => {
-    const parts = splitWeights(plan.weights, tf.tensor1d(weights));
-    return runGenerator(plan, parts, buildInput(plan, latents, null));
-  });
-  // Outside of tidy, which would search the numbers for tensors one by one.
-  const pixels = encodePixels(output.dataSync<'float32'>(), [0, 1]);
-  output.dispose();
-  const [height, width, channels] = plan.outputShape;
-  return { count, height, width, channels, pixels, labels: null };
 }

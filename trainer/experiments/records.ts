@@ -13,9 +13,10 @@ import { writeAtomically } from '../../storage/files.ts';
 import { parseJsonLines } from '../run/log/metrics.ts';
 import { locate } from '../run/run-folder.ts';
 
-/** Paths in a run's folder, besides those of `locate`. */
+/** Paths in a run's folder. */
 export function locateExperiment(folder: string) {
   return {
+    ...locate(folder),
     points: join(folder, 'points.jsonl'),
     grid: join(folder, 'grid.png'),
     result: join(folder, 'result.json'),
@@ -108,9 +109,9 @@ export async function saveResult(path: string, result: ExperimentResult): Promis
 
 /** Reads a run's measurements. It skips a line that was cut off by a kill. */
 export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
-  const { points } = locateExperiment(folder);
+  const { points, metrics } = locateExperiment(folder);
   // Older versions kept them in metrics.jsonl.
-  const path = existsSync(points) ? points : locate(folder).metrics;
+  const path = existsSync(points) ? points : metrics;
   const text = existsSync(path) ? await readFile(path, 'utf8') : '';
   return parseJsonLines(text, (line) => pointSchema.parse(line));
 }

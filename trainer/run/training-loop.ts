@@ -20,9 +20,8 @@ import {
 } from './observer.ts';
 import { locate } from './run-folder.ts';
 import { computeDiversity, GRID } from './sample-grid.ts';
-import { createStepper } from './stepper.ts';
+import { createStepper, type Stepper } from './stepper.ts';
 
-/** All that a run needs. */
 export interface TrainingRun extends ObservedRun {
   readonly dataset: Dataset;
   /** See `hashRun`. */
@@ -35,16 +34,14 @@ export interface TrainingRun extends ObservedRun {
   readonly hook?: RunHook;
 }
 
+interface HookStepper extends Pick<Stepper, 'release'> {
+  step(...of: Parameters<Stepper['step']>): StepLosses | null;
+}
+
 /** Lets an experiment do the steps its own way and measure in between. */
 export interface RunHook {
   /** Does the steps in place of `createStepper`. A step without adversarial losses returns null. */
-  createStepper(
-    gan: Gan,
-    source: StepSource,
-  ): {
-    step(indices: Uint32Array, step: number, probe?: Probe): StepLosses | null;
-    release(): void;
-  };
+  createStepper(gan: Gan, source: StepSource): HookStepper;
   /**
    * Called after each step, and before the first one of a run without checkpoint. `step` are done;
    * the losses of the last one are not disposed. To `save` writes a checkpoint, which replaces the
@@ -53,7 +50,6 @@ export interface RunHook {
   measure(gan: Gan, step: number, losses: StepLosses | null): Promise<'go on' | 'save' | 'stop'>;
 }
 
-/** How a run ended. */
 export interface TrainingResult {
   readonly finished: boolean;
   /** Steps done. */
@@ -65,8 +61,7 @@ export interface TrainingResult {
 /**
  * Trains to the last step, or until the signal.
  *
- * @throws TrainingError  When the weights stop being finite, or all samples have become one
- *                        picture.
+ * @throws TrainingError  When weights are not finite, or all samples have become one picture.
  * @throws WriteError     When something cannot be saved; the checkpoints so far stay.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
