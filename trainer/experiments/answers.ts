@@ -29,7 +29,6 @@ const CAUSES: Partial<Record<ArmName, string>> = {
     'the generator starts so far from digits that the discriminator has won before it learns anything',
 };
 
-/** The runs that answer a question. */
 interface Context {
   readonly analysis: Analysis;
   readonly baseline: ArmRuns;
@@ -135,7 +134,6 @@ function answerVae(context: Context): string {
   );
 }
 
-/** Compares the distance at the end of the VAE's steps with the distance at the run's end. */
 function describeVaeStart(arm: ArmRuns): string {
   const vaeSteps = ARMS['vae-init'].vae.steps;
   const starts = arm.results.flatMap(({ points }) =>
@@ -218,7 +216,6 @@ function chooseDistance(context: Context, figure: FigureName, coarse: FigureName
     : { figure, name: 'Fréchet distance' };
 }
 
-/** Says whether arms change the favourites, which concerns every question. */
 function describeFavourites(context: Context): string {
   const { arms } = context;
   const parts = listParts([
@@ -233,7 +230,6 @@ function describeFavourites(context: Context): string {
     : `Besides, ${parts} (${figures}).`;
 }
 
-/** Picks the arms with one of the verdicts on one of the figures. */
 function pickArms(
   arms: readonly ArmRuns[],
   { baseline }: Context,

@@ -72,9 +72,7 @@ const resultSchema = z.strictObject({
   }),
 });
 
-/** A measurement. */
 export type ExperimentPoint = z.infer<typeof pointSchema>;
-/** A finished run. */
 export type ExperimentResult = z.infer<typeof resultSchema>;
 
 /** A record that cannot be read. The message names it and says what to do. */

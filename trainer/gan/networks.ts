@@ -82,7 +82,6 @@ function fuse(activation: Activation) {
   return { activation: FUSED_NAMES[activation], leakyreluAlpha: LEAKY_SLOPE };
 }
 
-/** Applies the activation that {@link fuse} leaves out. */
 function finish(activation: Activation, y: tf.Tensor): tf.Tensor {
   return activation === 'tanh' ? tf.tanh(y) : y;
 }

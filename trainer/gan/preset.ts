@@ -5,7 +5,6 @@ import type { Dataset } from '../data/dataset.ts';
 import type { DiscriminatorConfig } from './networks.ts';
 import type { PriorConfig } from './noise.ts';
 
-/** Settings of Adam (Kingma and Ba 2015, algorithm 1). */
 export interface AdamConfig {
   readonly learningRate: number;
   readonly beta1: number;
@@ -13,7 +12,6 @@ export interface AdamConfig {
   readonly epsilon: number;
 }
 
-/** The game of the two networks. */
 export type ObjectiveConfig =
   /** Goodfellow et al. 2014, with the generator's non-saturating loss. */
   | {
@@ -31,8 +29,8 @@ export type ObjectiveConfig =
   | { readonly type: 'relativistic'; readonly gamma: number; readonly finalGamma?: number };
 
 /**
- * All settings that, with the data, decide a run's weights. A checkpoint carries a hash of this
- * record, so a setting that is added later is optional, and absent where it is not used.
+ * All settings that, with the data, decide a run's weights. A checkpoint carries their hash, so a
+ * setting that is added later is optional, and absent where it is not used.
  */
 export interface TrainingConfig {
   readonly preset: string;
@@ -57,9 +55,8 @@ export interface TrainingConfig {
   readonly emaHalfLifeImages: number;
   /** Real and generated batches are moved by up to this many pixels each way; 0: not at all. */
   readonly translatePixels: number;
-  /** Steps between sample grids. */
+  /** Steps between sample grids, and between checkpoints. */
   readonly imageEvery: number;
-  /** Steps between checkpoints. */
   readonly checkpointEvery: number;
 }
 

@@ -68,7 +68,7 @@ export function createStepper(
       }
       const draws = drawForGraph(gan, source, indices, step);
       try {
-        if (isProven(recording)) {
+        if (recording.proofs >= PROOFS) {
           return runStep(recording, draws);
         }
         const { losses, fault } = proveStep(recording, draws, () => train(indices, step));
@@ -81,7 +81,7 @@ export function createStepper(
         tf.dispose(listTensors(draws));
       }
     },
-    usesGraph: () => recording !== null && isProven(recording),
+    usesGraph: () => recording !== null && recording.proofs >= PROOFS,
     release,
   };
 }
@@ -105,10 +105,6 @@ function openRecording(gan: Gan, source: StepSource): Recording {
   );
   const variables = gan.average === null ? states : [...states, gan.average];
   return { gan, source, images: uploadImages(source.dataset), variables, proofs: 0 };
-}
-
-function isProven({ proofs }: Recording): boolean {
-  return proofs >= PROOFS;
 }
 
 /** All inputs of a step that change from step to step, on the backend. */
