@@ -10,7 +10,7 @@ import { createBatcher, type Batcher, type Dataset } from '../trainer/data/datas
 import { planDiscriminator } from '../trainer/gan/networks.ts';
 import { drawInitialArrays, joinArrays } from '../trainer/gan/network-state.ts';
 import { PRESETS, PURPOSES, type PresetName, type TrainingConfig } from '../trainer/gan/preset.ts';
-import { decodeSafetensors, encodeSafetensors } from '../trainer/run/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../trainer/run/checkpoint.ts';
 import type { StepSource } from '../trainer/gan/step.ts';
 
 /** Steps that both sides do from the same start before their weights are compared. */

@@ -13,7 +13,7 @@ import { Command, Option } from 'commander';
 import { parseWhole } from '../trainer/cli/arguments.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { PRESETS, type PresetName } from '../trainer/gan/preset.ts';
-import { describeMachine } from '../trainer/run/session.ts';
+import { describeMachine } from '../trainer/run/run-folder.ts';
 import { runCommand } from '../trainer/tensorflow/setup/command.ts';
 import { prepareKeras } from './keras-environment.ts';
 import {

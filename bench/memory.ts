@@ -120,7 +120,6 @@ async function run({ preset, steps, backend: name, threads, allowance }: Flags):
     checkpoint: null,
     reporter: { log, show: () => {}, say: () => {}, end: () => {} },
     signal: new AbortController().signal,
-    now: () => performance.now(),
   });
   console.log(`\nafter the run: ${tf.memory().numTensors} tensors`);
   await rm(parent, { recursive: true });

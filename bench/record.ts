@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import { describeMachine } from '../trainer/run/session.ts';
+import { describeMachine } from '../trainer/run/run-folder.ts';
 
 const spreadSchema = z.strictObject({
   runs: z.int().min(1),

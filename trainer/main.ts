@@ -6,10 +6,9 @@ import { buildExperimentCommand } from './cli/experiment.ts';
 import { buildModelsCommand } from './cli/models.ts';
 import { buildPublishCommand } from './cli/publish.ts';
 import { buildQuantizeCommand } from './cli/quantize.ts';
-import { buildReportCommand } from './cli/report.ts';
 import { buildSampleCommand } from './cli/sample.ts';
 import { buildTrainClassifierCommand } from './cli/train-classifier.ts';
-import { buildTrainCommand } from './cli/train.ts';
+import { buildReportCommand, buildTrainCommand } from './cli/train.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 
 const program = new Command('digitmint')

@@ -8,8 +8,8 @@ import {
   createRunFolder,
   loadSessions,
   type RunOptions,
+  type Session,
 } from '../../trainer/run/run-folder.ts';
-import type { Session } from '../../trainer/run/session.ts';
 
 let folder: string;
 beforeEach(async () => {

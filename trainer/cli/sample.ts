@@ -1,10 +1,7 @@
-/**
- * `npm run sample`: draws offline, with the worker's sampling law and kernels: a seed gives the
- * bytes of the API.
- */
+/** `npm run sample`: draws offline with the worker's law and kernels: the same bytes for a seed. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { CLASS_LIMITS, describeClasses, findClass } from '../../shared/model/classes.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -15,9 +12,7 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
 import { instantiateKernels, pngEncoder } from '../node-kernels.ts';
-import { parseWhole } from './arguments.ts';
-
-type SampleFormat = 'idx' | 'npy' | 'png';
+import { parseText, parseWhole } from './arguments.ts';
 
 interface SampleFlags {
   readonly model: string;
@@ -25,7 +20,7 @@ interface SampleFlags {
   readonly seed: string;
   readonly start: number;
   readonly label?: string;
-  readonly format: SampleFormat;
+  readonly format: 'idx' | 'npy' | 'png';
   readonly out: string;
   readonly labels?: string;
   readonly cols?: number;
@@ -53,7 +48,7 @@ export function buildSampleCommand(): Command {
     .option(
       '--label <class>',
       'the class of all of them, by name or number (default: drawn from the seed)',
-      parseLabel,
+      parseText(CLASS_LIMITS.nameLength),
     )
     .addOption(
       new Option('--format <format>', 'idx and npy hold bytes, one picture after the other')
@@ -80,10 +75,10 @@ async function sample(flags: SampleFlags): Promise<void> {
   }
   const label = flags.label === undefined ? undefined : findClass(classes, flags.label);
   if (flags.label !== undefined && label === undefined) {
-    const allowed =
-      generator.classes === 0
-        ? 'it was trained without labels'
-        : `expected ${describeClasses(classes)}`;
+    const hasClasses = generator.classes > 0;
+    const allowed = hasClasses
+      ? `expected ${describeClasses(classes)}`
+      : 'it was trained without labels';
     throw new ExpectedError(
       `--label ${flags.label}: ${sampler.manifest.name} has no such class, ${allowed}`,
     );
@@ -149,11 +144,4 @@ function encodeSamples(
 ): Uint8Array {
   const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
   return format === 'idx' ? encodeIdx(shape, pixels) : encodeNpy(shape, pixels);
-}
-
-function parseLabel(text: string): string {
-  if (text.length < 1 || text.length > CLASS_LIMITS.nameLength) {
-    throw new InvalidArgumentError(`Expected 1 to ${CLASS_LIMITS.nameLength} characters.`);
-  }
-  return text;
 }

@@ -1,14 +1,16 @@
 /**
- * `npm run train`: plans a run and prints the plan, then trains, exports and publishes.
+ * `npm run train`: plans a run and prints the plan, then trains, exports and publishes. `npm run
+ * report`: writes the report of a run.
  */
 import { mkdir } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/model/weight-encoding.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { writeAtomically } from '../../storage/files.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
@@ -16,15 +18,18 @@ import { createReporter, describeSeconds } from '../run/log/reporter.ts';
 import {
   appendSession,
   createRunFolder,
+  describeSession,
   hashRun,
+  loadGrids,
   loadMetrics,
+  loadRunOptions,
+  loadSessions,
   locate,
   locateSnapshot,
   reopenRunFolder,
   saveProgressGif,
 } from '../run/run-folder.ts';
 import { planRun, type RunPlan, type RunRequest } from '../run/run-plan.ts';
-import { describeSession } from '../run/session.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
 import { BACKEND_NAMES, nameDeviceLoss } from '../tensorflow/backend.ts';
 import {
@@ -35,7 +40,6 @@ import {
   stopOnSignals,
 } from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
-import { saveReport } from './report.ts';
 
 interface TrainFlags extends RunRequest {
   readonly name?: string;
@@ -54,13 +58,8 @@ const parseSteps = parseWhole(1, MAX_STEPS);
 const parseRate = parseNumber(0, 1);
 const parseGamma = parseNumber(0, 1000);
 
-type Flag = readonly [
-  flag: string,
-  help: string,
-  choicesOrParser?: readonly string[] | ((text: string) => unknown),
-];
-
-const FLAGS: readonly Flag[] = [
+type ChoicesOrParser = readonly string[] | ((text: string) => unknown);
+const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrParser])[] = [
   ['--preset <name>', `what to train (default: ${DEFAULT_PRESET})`, Object.keys(PRESETS)],
   [
     '--size <name>',
@@ -108,29 +107,19 @@ export function buildTrainCommand(): Command {
   const command = new Command('train').description(
     'Trains a generator, writes it as a tfjs model, and publishes it.',
   );
-  for (const [flag, help, choicesOrParser] of FLAGS) {
+  for (const [flag, help, value = (text: string) => text] of FLAGS) {
     const option = new Option(flag, help);
-    if (typeof choicesOrParser === 'function') {
-      option.argParser(choicesOrParser);
-    } else if (choicesOrParser !== undefined) {
-      option.choices(choicesOrParser);
-    }
-    command.addOption(option);
+    command.addOption(
+      typeof value === 'function' ? option.argParser(value) : option.choices(value),
+    );
   }
   return command
     .addOption(
-      new Option(
-        '--weights <type>',
-        'what the model is written in: a half or a quarter of the bytes',
-      )
+      new Option('--weights <type>', 'type of the weights: a half or a quarter of the bytes')
         .choices(WEIGHT_DTYPES)
         .default(DEFAULT_WEIGHT_DTYPE),
     )
-    .option(
-      '--to <target>',
-      'where to publish: local, a folder, s3://bucket or r2://bucket',
-      'local',
-    )
+    .option('--to <target>', 'publishes to local, a folder, s3://bucket or r2://bucket', 'local')
     .option('--no-publish', "only writes the model to the run's folder")
     .option('--dry-run', 'checks everything, prints what would be done, and stops')
     .action(async (flags: TrainFlags) => {
@@ -143,7 +132,7 @@ async function train(flags: TrainFlags): Promise<number> {
     // Before an hour of training, not after it.
     checkPublishTarget(flags.to);
   }
-  const plan = await planRun(flags, createLoadReporter());
+  const plan = await planRun(flags, { onProgress: createLoadReporter() });
   try {
     printPlan(plan);
     if (flags.dryRun) {
@@ -215,7 +204,6 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
         reporter,
         signal: stop.signal,
         ...(options.snapshots && { saveSnapshot }),
-        now: () => performance.now(),
       }),
     );
   } catch (error) {
@@ -230,6 +218,30 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
     // A failed run needs its report most.
     await printReport(folder);
   }
+}
+
+/** Builds the command. */
+export function buildReportCommand(): Command {
+  return new Command('report')
+    .description(
+      'Makes the report of a run: curves, pictures, warnings and settings on one HTML page.',
+    )
+    .requiredOption('--run <folder>', "the run's folder; it may be under way")
+    .action(async ({ run }: { run: string }) => console.log(await saveReport(run)));
+}
+
+/** Writes a run's report.html. @returns  Its path. @throws RunFolderError */
+async function saveReport(folder: string): Promise<string> {
+  // Loaded only here: charts take a quarter of a second to load.
+  const { buildReport } = await import('../run/report/page.ts');
+  const options = await loadRunOptions(folder, '--run');
+  const sessions = await loadSessions(folder);
+  const metrics = await loadMetrics(folder);
+  const grids = await loadGrids(folder);
+  const { report } = locate(folder);
+  const name = basename(resolve(folder));
+  await writeAtomically(report, await buildReport({ name, options, sessions, metrics, grids }));
+  return report;
 }
 
 /** Writes the report. A failure must not hide how the run ended. */
@@ -247,11 +259,8 @@ async function exportRun(
   { step, weights }: Pick<TrainingResult, 'step' | 'weights'>,
   { name = config.preset, weights: dtype }: Pick<TrainFlags, 'name' | 'weights'>,
 ): Promise<Manifest> {
-  const {
-    discriminatorLoss = NaN,
-    generatorLoss = NaN,
-    diversity = NaN,
-  } = (await loadMetrics(folder)).at(-1) ?? {};
+  const last = (await loadMetrics(folder)).at(-1);
+  const { discriminatorLoss = NaN, generatorLoss = NaN, diversity = NaN } = last ?? {};
   return exportArtifact(to, planGenerator(config.generator), weights, dtype, {
     name,
     imageRange: config.pixelRange,
@@ -272,19 +281,20 @@ async function exportRun(
 function printPlan({ options, dataset, folder, checkpoint, backend, notes }: RunPlan): void {
   const { config, dataset: data } = options;
   const { parameters, macs } = planGenerator(config.generator);
+  const { count, width, height, channels } = dataset;
+  const images = `${format(count)} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
   const done = checkpoint === null ? '' : `${format(checkpoint.step)} done, to `;
   const lines: [string, string][] = [
     ['preset', `${config.preset}, seed ${JSON.stringify(config.seed)}`],
-    ['data', `${data.name}: ${describeDataset(dataset)}, SHA-256 ${data.sha256.slice(0, 16)}…`],
+    ['data', `${data.name}: ${images}, SHA-256 ${data.sha256.slice(0, 16)}…`],
     ['classes', config.generator.classes === 0 ? '' : describeClassCounts(dataset)],
     ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
     ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
     ['run', showPath(folder)],
     ['backend', `${backend.name}: ${backend.description}`],
-    ...backend.considered.map(({ name, usable, reason }): [string, string] => [
-      '',
-      usable ? '' : `not ${name}: ${reason}`,
-    ]),
+    ...backend.considered
+      .filter(({ usable }) => !usable)
+      .map(({ name, reason }): [string, string] => ['', `not ${name}: ${reason}`]),
     ...notes.map((note): [string, string] => ['note', note]),
   ];
   for (const [name, value] of lines.filter((line) => line[1] !== '')) {
@@ -293,11 +303,6 @@ function printPlan({ options, dataset, folder, checkpoint, backend, notes }: Run
   console.log();
 }
 
-function describeDataset({ count, width, height, channels }: Dataset): string {
-  return `${format(count)} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
-}
-
-/** Classes that the plan lists. */
 const MAX_LISTED = 12;
 
 /** Lists the number of images in each class, because a small class is learned badly. */
@@ -311,7 +316,6 @@ function describeClassCounts({ classes, labels }: Dataset): string {
   return `${listed.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
-/** Milliseconds between two progress lines while pictures are read. */
 const LOAD_REPORT_EVERY_MS = 2000;
 
 /** Prints the progress of reading pictures, if there are many. */

@@ -1,16 +1,11 @@
-/**
- * Turns the records of runs into figures that arms are compared by, and tells differences from the
- * spread of the seeds. Pure.
- */
+/** Compares arms by their runs: only differences beyond the spread of seeds count. Pure. */
 import { computeClassBalance } from '../evaluation/metrics/classes.ts';
-import { ARMS, BASELINE, type ArmName } from './arms.ts';
-import type { ExperimentPoint, ExperimentResult } from './result.ts';
+import { ARMS, type ArmName } from './arms.ts';
+import type { ExperimentPoint, ExperimentResult } from './records.ts';
 
-type Pick = (point: ExperimentPoint) => number;
+type Figure = (point: ExperimentPoint) => number;
 
-/**
- * Figures that are means over the last third of the steps, so that one lucky moment does not count.
- */
+/** Figures that are means over the last third of the steps, so one lucky moment does not count. */
 const MEANS = {
   diversity: ({ quality }) => quality.diversity,
   effectiveClasses: computeEffectiveClasses,
@@ -20,7 +15,7 @@ const MEANS = {
   coverage: ({ quality }) => quality.coverage,
   sharpness: ({ quality }) => quality.sharpness,
   discriminatorLoss: ({ discriminatorLoss = NaN }) => discriminatorLoss,
-} as const satisfies Readonly<Record<string, Pick>>;
+} as const satisfies Readonly<Record<string, Figure>>;
 
 /**
  * Fréchet distances, all geometric means: `frechet` and `coarse` over the last third, `…Along` over
@@ -32,8 +27,8 @@ const DISTANCES = ['frechet', 'frechetAlong', 'frechetTimed', 'coarse', 'coarseA
 /** A figure that arms are compared by. `stepMs` is milliseconds of processor a step. */
 export type FigureName = keyof typeof MEANS | (typeof DISTANCES)[number] | 'stepMs';
 
-/** A run's figures. `failure` says why the run ended early, or is null. */
-export type RunFigures = Readonly<Record<FigureName, number>> & {
+/** `failure` says why the run ended early, or is null. */
+type RunFigures = Readonly<Record<FigureName, number>> & {
   readonly seed: string;
   readonly failure: string | null;
 };
@@ -54,10 +49,7 @@ export interface Analysis {
   readonly arms: ReadonlyMap<ArmName, ArmRuns>;
 }
 
-/**
- * Sorts runs by arm and cuts all to the steps at which each was measured. Unknown arms are left
- * out.
- */
+/** Sorts runs by arm and cuts all to their common steps. Unknown arms are left out. */
 export function analyse(results: readonly ExperimentResult[]): Analysis {
   const known = results.filter(({ arm }) => arm in ARMS);
   const whole = known.filter(({ failure }) => failure === null);
@@ -88,9 +80,9 @@ function computeRunFigures(
 ): RunFigures {
   const last = points.at(-1) as ExperimentPoint;
   const end = points.filter(({ step }) => step >= (last.step * 2) / 3);
-  const averageEnd = (pick: Pick): number => summarise(end.map(pick)).mean;
-  const logFrechet: Pick = ({ quality }) => Math.log(quality.frechet);
-  const logCoarse: Pick = ({ quality }) => Math.log(quality.coarse);
+  const averageEnd = (pick: Figure): number => summarise(end.map(pick)).mean;
+  const logFrechet: Figure = ({ quality }) => Math.log(quality.frechet);
+  const logCoarse: Figure = ({ quality }) => Math.log(quality.coarse);
   const means = Object.entries(MEANS).map(([name, pick]) => [name, averageEnd(pick)]);
   return {
     ...(Object.fromEntries(means) as Record<keyof typeof MEANS, number>),
@@ -106,7 +98,7 @@ function computeRunFigures(
 }
 
 /** The mean of a piecewise linear curve. */
-function averageOverSteps(points: readonly ExperimentPoint[], pick: Pick): number {
+function averageOverSteps(points: readonly ExperimentPoint[], pick: Figure): number {
   const [first, last] = [points[0] as ExperimentPoint, points.at(-1) as ExperimentPoint];
   if (first.step === last.step) {
     return pick(first);
@@ -129,19 +121,13 @@ function readFrechetAt(points: readonly ExperimentPoint[], cpuSeconds: number): 
   return before.quality.frechet ** (1 - part) * at.quality.frechet ** part;
 }
 
-/**
- * The exponential of the classes' entropy: 10 for ten equally frequent classes, 1 for a single one.
- */
-export function computeEffectiveClasses({
-  quality: { classes },
-}: {
-  readonly quality: ExperimentPoint['quality'];
-}): number {
+/** The exponential of the classes' entropy: 10 for ten equally frequent classes, 1 for one only. */
+export function computeEffectiveClasses(point: Pick<ExperimentPoint, 'quality'>): number {
+  const { classes } = point.quality;
   const labels = classes.flatMap((count, label) => Array.from({ length: count }, () => label));
   return classes.length * Math.exp(-computeClassBalance(Uint8Array.from(labels), classes.length));
 }
 
-/** True for figures that are compared by their logarithm. */
 function isDistance(name: FigureName): boolean {
   return (DISTANCES as readonly FigureName[]).includes(name);
 }
@@ -151,17 +137,13 @@ export function pickFigure({ figures }: ArmRuns, name: FigureName): number[] {
   return figures.map((run) => (isDistance(name) ? Math.log(run[name]) : run[name]));
 }
 
-/**
- * Mean and spread of a figure; for a distance the geometric mean, and the spread in proportion to
- * it.
- */
+/** Mean and spread of a figure; of a distance the geometric mean and the spread relative to it. */
 export function summariseFigure(arm: ArmRuns, name: FigureName): Summary {
   const summary = summarise(pickFigure(arm, name));
   const mean = Math.exp(summary.mean);
   return isDistance(name) ? { ...summary, mean, deviation: mean * summary.deviation } : summary;
 }
 
-/** An arm compared with another one. */
 export type Verdict = 'better' | 'worse' | 'level' | 'unknown';
 
 export function judgeArm(arm: ArmRuns, baseline: ArmRuns, name: FigureName): Verdict {
@@ -173,29 +155,15 @@ export function judgeArm(arm: ArmRuns, baseline: ArmRuns, name: FigureName): Ver
   return (found === 'below') === isLowerBetter ? 'better' : 'worse';
 }
 
-/** The arm that all others are compared with. @returns  Undefined if it was not run. */
-export function getBaseline({ arms }: Analysis): ArmRuns | undefined {
-  return arms.get(BASELINE);
-}
-
-/**
- * Finds when a run's distance first reached a level, by linear interpolation between measurements.
- *
- * @param axis  The unit: steps, or seconds of processor.
- * @returns     Null if it never did.
- */
-export function findArrival(
-  { points }: { readonly points: readonly ExperimentPoint[] },
-  level: number,
-  axis: 'step' | 'cpuSeconds',
-): number | null {
+/** The step at which a distance first reached a level, interpolated; null if it never did. */
+export function findArrival(points: readonly ExperimentPoint[], level: number): number | null {
   const place = points.findIndex(({ quality }) => quality.frechet <= level);
   const [before, at] = [points[place - 1], points[place]];
   if (at === undefined || before === undefined) {
-    return at === undefined ? null : at[axis];
+    return at?.step ?? null;
   }
   const part = (before.quality.frechet - level) / (before.quality.frechet - at.quality.frechet);
-  return before[axis] + part * (at[axis] - before[axis]);
+  return before.step + part * (at.step - before.step);
 }
 
 export interface Summary {
@@ -213,16 +181,14 @@ export function summarise(values: readonly number[]): Summary {
   return { count, mean, deviation: count > 1 ? Math.sqrt(squares / (count - 1)) : 0 };
 }
 
-/** The first of two sets compared with the second. */
-export type Contrast = 'above' | 'below' | 'level' | 'unknown';
-
 /**
- * Compares two sets of runs by Student's t-test for two samples: pooled variance, two-sided, 5%. So
- * one of twenty comparisons of equal sets shows a difference.
- *
- * @returns  `unknown` when a set has a single run, because one run has no variance.
+ * Compares two sets of runs by Student's t-test for two samples: pooled variance, two-sided, 5%. It
+ * is `unknown` when a set has a single run, because one run has no variance.
  */
-export function contrast(first: readonly number[], second: readonly number[]): Contrast {
+export function contrast(
+  first: readonly number[],
+  second: readonly number[],
+): 'above' | 'below' | 'level' | 'unknown' {
   const [a, b] = [summarise(first), summarise(second)];
   if (a.count < 2 || b.count < 2) {
     return 'unknown';

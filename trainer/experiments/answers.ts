@@ -1,20 +1,16 @@
-/**
- * Plain answers to the questions, worded by the measurements. A difference counts only if it
- * exceeds the spread of the seeds. Pure.
- */
+/** Plain answers to the questions, worded by the measurements. Pure. */
 import {
   findArrival,
-  getBaseline,
   judgeArm,
   summarise,
   summariseFigure,
   type Analysis,
   type ArmRuns,
   type FigureName,
+  type Summary,
   type Verdict,
 } from './analysis.ts';
-import { ARMS, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
-import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
+import { ARMS, BASELINE, nameArm, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
 
 /** With this many classes in effect, of ten, a generator counts as free of favourites. */
 const CURED_CLASSES = 8;
@@ -33,7 +29,6 @@ const CAUSES: Partial<Record<ArmName, string>> = {
     'the generator starts so far from digits that the discriminator has won before it learns anything',
 };
 
-/** The runs that answer a question. */
 interface Context {
   readonly analysis: Analysis;
   readonly baseline: ArmRuns;
@@ -51,7 +46,7 @@ const ANSWERS: Readonly<Record<QuestionName, (context: Context) => string>> = {
 
 /** Answers a question in a few sentences, or says that its runs are missing. */
 export function answerQuestion(question: QuestionName, analysis: Analysis): string {
-  const baseline = getBaseline(analysis);
+  const baseline = analysis.arms.get(BASELINE);
   const arms = QUESTIONS[question].arms.flatMap((name) => analysis.arms.get(name) ?? []);
   if (baseline === undefined || arms.length === 0) {
     return 'Not run yet.';
@@ -121,10 +116,13 @@ function answerVae(context: Context): string {
     level: '**No difference that these seeds can show:**',
     unknown: '',
   }[judgeArm(arm, baseline, figure)];
-  const judge = (candidate: FigureName): string =>
-    ({ better: 'better', worse: 'worse', level: 'no different', unknown: 'not comparable' })[
-      judgeArm(arm, baseline, candidate)
-    ];
+  const words = {
+    better: 'better',
+    worse: 'worse',
+    level: 'no different',
+    unknown: 'not comparable',
+  };
+  const judge = (candidate: FigureName): string => words[judgeArm(arm, baseline, candidate)];
   const compare = (candidate: FigureName): string =>
     `${describeMean(arm, candidate)} against ${describeMean(baseline, candidate)}`;
   return (
@@ -136,7 +134,6 @@ function answerVae(context: Context): string {
   );
 }
 
-/** Compares the distance at the end of the VAE's steps with the distance at the run's end. */
 function describeVaeStart(arm: ArmRuns): string {
   const vaeSteps = ARMS['vae-init'].vae.steps;
   const starts = arm.results.flatMap(({ points }) =>
@@ -164,10 +161,8 @@ function answerCollapse(context: Context): string {
     `${describeMean(baseline, 'diversity')} times as much as real digits, while the discriminator's loss is ` +
     `${formatFigure(summariseFigure(baseline, 'discriminatorLoss').mean)} (one who guesses has 1.386).`;
   const others = [...analysis.arms.values()].filter((arm) => arm !== baseline);
-  const helping = sortByMean(
-    pickArms(others, context, VARIETY, 'better'),
-    'diversity',
-  ).toReversed();
+  const varied = pickArms(others, context, VARIETY, 'better');
+  const helping = sortByMean(varied, 'diversity').toReversed();
   const cured = helping.filter(({ figures }) =>
     figures.every(({ effectiveClasses }) => effectiveClasses >= CURED_CLASSES),
   );
@@ -208,15 +203,11 @@ function describeCure(helping: readonly ArmRuns[], cured: readonly ArmRuns[]): s
 }
 
 function sortByMean(arms: readonly ArmRuns[], figure: FigureName): ArmRuns[] {
-  return [...arms].sort(
-    (a, b) => summariseFigure(a, figure).mean - summariseFigure(b, figure).mean,
-  );
+  const getMean = (arm: ArmRuns): number => summariseFigure(arm, figure).mean;
+  return arms.toSorted((a, b) => getMean(a) - getMean(b));
 }
 
-/**
- * Chooses the distance that tells arms apart: the classifier's, or the coarse one if only that
- * shows a difference. It does so where the classifier cannot recognise anything yet.
- */
+/** Chooses the coarse distance where the classifier recognises too little to tell arms apart. */
 function chooseDistance(context: Context, figure: FigureName, coarse: FigureName) {
   const tells = (candidate: FigureName): boolean =>
     pickArms(context.arms, context, [candidate], 'better', 'worse').length > 0;
@@ -225,7 +216,6 @@ function chooseDistance(context: Context, figure: FigureName, coarse: FigureName
     : { figure, name: 'Fréchet distance' };
 }
 
-/** Says whether arms change the favourites, which concerns every question. */
 function describeFavourites(context: Context): string {
   const { arms } = context;
   const parts = listParts([
@@ -240,7 +230,6 @@ function describeFavourites(context: Context): string {
     : `Besides, ${parts} (${figures}).`;
 }
 
-/** Picks the arms with one of the verdicts on one of the figures. */
 function pickArms(
   arms: readonly ArmRuns[],
   { baseline }: Context,
@@ -276,13 +265,9 @@ function nameArms(arms: readonly ArmRuns[]): string {
   return joinWords(arms.map(({ name }) => nameArm(name)));
 }
 
-/** The mean arrival at a distance, over the runs that reached it, and their number. */
-export function describeArrival(
-  { results }: ArmRuns,
-  level: number,
-  axis: 'step' | 'cpuSeconds',
-): string {
-  const arrivals = results.map((result) => findArrival(result, level, axis));
+/** The mean step of arrival at a distance, over the runs that reached it, and their number. */
+export function describeArrival({ results }: ArmRuns, level: number): string {
+  const arrivals = results.map(({ points }) => findArrival(points, level));
   const reached = arrivals.filter((arrival) => arrival !== null);
   if (reached.length === 0) {
     return '–';
@@ -291,4 +276,34 @@ export function describeArrival(
   return reached.length === arrivals.length
     ? mean
     : `${mean} (${reached.length} of ${arrivals.length})`;
+}
+
+/** "a", "a and b", "a, b and c". */
+export function joinWords(words: readonly string[]): string {
+  return words.length < 2
+    ? (words[0] ?? '')
+    : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+/** Three significant digits. The spread of the seeds supports no more. */
+export function formatFigure(value: number): string {
+  if (!Number.isFinite(value)) {
+    return '–';
+  }
+  const size = Math.abs(value);
+  if (size >= 99.95) {
+    return Math.round(value).toLocaleString('en');
+  }
+  // The rounded number decides: 0.9999 is 1.00.
+  return value.toFixed(size >= 9.995 ? 1 : size >= 0.9995 ? 2 : 3);
+}
+
+/** A mean with its spread. A single run has no spread. */
+export function formatSummary({ mean, deviation, count }: Summary): string {
+  return count > 1 ? `${formatFigure(mean)} ± ${formatFigure(deviation)}` : formatFigure(mean);
+}
+
+/** "1 step", "2,000 steps". */
+export function countOf(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,8 +1,6 @@
 /**
- * The arms that are compared, the tutorial's GAN and changes of it, and the questions they answer.
- * Pure.
- *
- * To add an arm: an entry of ARMS, and its name in a question's `arms`.
+ * The tutorial's GAN, changes of it (arms), and the questions that they answer. To add an arm: an
+ * entry of ARMS, and its name in a question's `arms`.
  */
 import { UNIFORM_DEVIATION } from '../gan/noise.ts';
 import { PRESETS, type TrainingConfig } from '../gan/preset.ts';
@@ -24,9 +22,7 @@ const [, output, picture] = generator.layers;
 
 /** The tutorial's generator with other hidden layers. */
 function widen(...units: readonly number[]): Partial<TrainingConfig> {
-  const hidden = units.map(
-    (count) => ({ type: 'dense', units: count, activation: 'relu' }) as const,
-  );
+  const hidden = units.map((count) => ({ ...generator.layers[0], units: count }));
   return { generator: { ...generator, layers: [...hidden, output, picture] } };
 }
 
@@ -101,6 +97,11 @@ export const ARMS = {
 
 export type ArmName = keyof typeof ARMS;
 
+/** An arm's title inside a sentence. */
+export function nameArm(name: ArmName): string {
+  return ARMS[name].title;
+}
+
 /** The arm that all others are compared with. */
 export const BASELINE: ArmName = 'tutorial';
 
@@ -125,12 +126,7 @@ export function listArms(questions: readonly QuestionName[]): ArmName[] {
   return [...new Set<ArmName>([BASELINE, ...questions.flatMap((name) => QUESTIONS[name].arms)])];
 }
 
-/**
- * All settings of a run.
- *
- * @param seed   Runs of one seed see the same random words and batches, whatever their arm.
- * @param steps  Updates of each network, those of a VAE included.
- */
+/** Runs of one seed see the same words and batches. @param steps  Those of a VAE included. */
 export function buildArmConfig(arm: Arm, seed: string, steps: number): TrainingConfig {
   return { ...PRESETS.seed, seed, steps, ...arm.config };
 }

@@ -1,24 +1,31 @@
 /**
- * The experiments' document: Markdown with curves and grids, from the runs' records alone. Pure;
- * equal records give equal bytes.
+ * The experiments' document: Markdown with curves and grids. Equal records give equal bytes.
  */
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { writeAtomically } from '../../storage/files.ts';
 import { PRESETS } from '../gan/preset.ts';
 import {
   analyse,
   computeEffectiveClasses,
-  getBaseline,
   judgeArm,
   summariseFigure,
   type Analysis,
   type ArmRuns,
   type FigureName,
 } from './analysis.ts';
-import { answerQuestion, describeArrival } from './answers.ts';
-import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
+import {
+  answerQuestion,
+  countOf,
+  describeArrival,
+  formatFigure,
+  formatSummary,
+  joinWords,
+} from './answers.ts';
+import { ARMS, BASELINE, nameArm, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
 import { planCharts, renderQuestionChart } from './question-charts.ts';
-import type { ExperimentPoint, ExperimentResult } from './result.ts';
-import { countOf, formatFigure, formatSummary, joinWords, nameArm } from './words.ts';
+import { loadRecords, type ExperimentPoint, type ExperimentResult } from './records.ts';
 
 /** Distances whose first arrival has a column, if some run reached them. */
 const LEVELS = [500, 400, 300, 200, 100, 50];
@@ -29,17 +36,22 @@ const TITLE = `# The tutorial's questions, answered by experiment
 
 <!-- Made by \`npm run experiment -- --report\` out of experiments/runs: do not edit. -->`;
 
-/**
- * Builds the document.
- *
- * @returns  The files by name: `experiments.md`, and pictures in `experiments/` if there are runs.
- */
+/** Makes the document from the records. @returns  Its path. */
+export async function saveDocument(docs: string): Promise<string> {
+  for (const [name, text] of await buildDocument(await loadRecords(docs))) {
+    await mkdir(dirname(join(docs, name)), { recursive: true });
+    await writeAtomically(join(docs, name), text);
+  }
+  return join(docs, 'experiments.md');
+}
+
+/** @returns  Files by name: `experiments.md`, and pictures in `experiments/` if there are runs. */
 export async function buildDocument(
   results: readonly ExperimentResult[],
 ): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
   const overall = analyse(results);
-  if (getBaseline(overall) === undefined) {
+  if (!overall.arms.has(BASELINE)) {
     return files.set(
       'experiments.md',
       `${TITLE}\n\nNothing was run yet: \`npm run experiment -- --all\`.\n`,
@@ -82,18 +94,14 @@ function pickArms(question: QuestionName, { arms }: Analysis): ArmRuns[] {
 }
 
 function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[]): string {
-  const data = [
-    ...new Set(
-      all.map(
-        ({ data: { images, name } }) => `${images.toLocaleString('en')} training images (${name})`,
-      ),
-    ),
-  ];
+  const sources = all.map(
+    ({ data: { images, name } }) => `${images.toLocaleString('en')} training images (${name})`,
+  );
   const seeds = [...arms.values()].map(({ results }) => results.length);
   const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
   return (
     `${countOf(all.length, 'run')} of the tutorial's GAN (preset \`seed\`) and of changes of it, ${fewest === most ? countOf(most, 'seed') : `${fewest} to ${countOf(most, 'seed')}`} ` +
-    `each, ${countOf(steps, 'step')} of 256 images, with ${joinWords(data)}. Runs of one seed see the same batches and the same ` +
+    `each, ${countOf(steps, 'step')} of 256 images, with ${joinWords([...new Set(sources)])}. Runs of one seed see the same batches and the same ` +
     `random words. Of each, ${QUALITY_SAMPLES.toLocaleString('en')} samples from the same latents are measured on a schedule against MNIST's ` +
     `test digits, by the classifier of \`npm run evaluate\`; the figures are of fewer samples than there, so compare them with each other only. A question is answered from the steps at which all of its runs were measured.` +
     `${steps < PRESETS.seed.steps ? ` The tutorial's own run has ${PRESETS.seed.steps.toLocaleString('en')} steps: all that follows is about the first ${steps.toLocaleString('en')}.` : ''}\n\n` +
@@ -125,60 +133,64 @@ function renderQuestion(name: QuestionName, arms: readonly ArmRuns[], analysis: 
   ].join('\n\n');
 }
 
-interface Column {
-  readonly head: string;
-  readonly figure: FigureName;
-  readonly pick: (point: ExperimentPoint['quality']) => number;
-}
+/** The columns' heads. Those with an arrow, which says what is better, have a verdict. */
+const COLUMNS = {
+  frechet: 'distance ↓',
+  frechetAlong: 'along the way ↓',
+  coarse: 'coarse distance ↓',
+  diversity: 'diversity ↑',
+  frechetTimed: 'at equal time ↓',
+  effectiveClasses: 'classes in effect ↑',
+  coverage: 'coverage ↑',
+  recall: 'recall ↑',
+  precision: 'precision',
+  density: 'density',
+  sharpness: 'sharpness, 1 is real',
+  discriminatorLoss: "D's loss",
+  stepMs: 'processor ms a step',
+} as const satisfies Partial<Record<FigureName, string>>;
 
-const COLUMNS: readonly Column[] = [
-  { head: 'distance ↓', figure: 'frechet', pick: ({ frechet }) => frechet },
-  { head: 'along the way ↓', figure: 'frechetAlong', pick: ({ frechet }) => frechet },
-  { head: 'coarse distance ↓', figure: 'coarse', pick: ({ coarse }) => coarse },
-  { head: 'diversity ↑', figure: 'diversity', pick: ({ diversity }) => diversity },
-  { head: 'at equal time ↓', figure: 'frechetTimed', pick: ({ frechet }) => frechet },
-  {
-    head: 'classes in effect ↑',
-    figure: 'effectiveClasses',
-    pick: (quality) => computeEffectiveClasses({ quality }),
-  },
-  { head: 'coverage ↑', figure: 'coverage', pick: ({ coverage }) => coverage },
-  { head: 'recall ↑', figure: 'recall', pick: ({ recall }) => recall },
-];
-/** Columns without a verdict, because neither more nor less is better. */
-const PLAIN_COLUMNS: readonly Column[] = [
-  { head: 'precision', figure: 'precision', pick: ({ precision }) => precision },
-  { head: 'density', figure: 'density', pick: ({ density }) => density },
-  { head: 'sharpness, 1 is real', figure: 'sharpness', pick: ({ sharpness }) => sharpness },
-  { head: "D's loss", figure: 'discriminatorLoss', pick: () => NaN },
-  { head: 'processor ms a step', figure: 'stepMs', pick: () => NaN },
-];
+/** A figure of real digits; NaN for those of training. */
+function readFloor(floor: ExperimentPoint['quality'], figure: keyof typeof COLUMNS): number {
+  switch (figure) {
+    case 'effectiveClasses':
+      return computeEffectiveClasses({ quality: floor });
+    case 'frechetAlong':
+    case 'frechetTimed':
+      return floor.frechet;
+    case 'discriminatorLoss':
+    case 'stepMs':
+      return NaN;
+    default:
+      return floor[figure];
+  }
+}
 
 function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   const [baseline] = arms as [ArmRuns];
-  const columns = [...COLUMNS, ...PLAIN_COLUMNS];
+  const columns = Object.entries(COLUMNS) as [keyof typeof COLUMNS, string][];
   const reached = LEVELS.filter((level) =>
-    arms.some((arm) => describeArrival(arm, level, 'step') !== '–'),
+    arms.some((arm) => describeArrival(arm, level) !== '–'),
   ).slice(-MAX_LEVELS);
   const budget = `${formatFigure(cpuSeconds)} s of processor`;
   const heads = [
     'arm',
     'seeds',
-    ...columns.map(({ head }) => head.replace('equal time', budget)),
+    ...columns.map(([, head]) => head.replace('equal time', budget)),
     ...reached.map((level) => `steps to ${level}`),
   ];
   const rows = arms.map((arm) => [
     nameArm(arm.name),
     String(arm.results.length),
-    ...columns.map((column) => {
-      const hasVerdict = arm !== baseline && COLUMNS.includes(column);
-      const mark = hasVerdict ? MARKS[judgeArm(arm, baseline, column.figure)] : '';
-      return `${formatSummary(summariseFigure(arm, column.figure))}${mark}`;
+    ...columns.map(([figure, head]) => {
+      const hasVerdict = arm !== baseline && /[↑↓]/.test(head);
+      const mark = hasVerdict ? MARKS[judgeArm(arm, baseline, figure)] : '';
+      return `${formatSummary(summariseFigure(arm, figure))}${mark}`;
     }),
-    ...reached.map((level) => describeArrival(arm, level, 'step')),
+    ...reached.map((level) => describeArrival(arm, level)),
   ]);
   const floor = baseline.results[0]?.floor as ExperimentPoint['quality'];
-  const real = columns.map(({ pick }) => formatFigure(pick(floor)));
+  const real = columns.map(([figure]) => formatFigure(readFloor(floor, figure)));
   rows.push(['real training digits', '', ...real, ...reached.map(() => '')]);
   const failures = arms.flatMap(({ name, figures }) =>
     figures.flatMap(({ seed, failure }) =>
@@ -239,19 +251,15 @@ function renderArms({ arms }: Analysis): string {
 }
 
 function renderMachine(all: readonly ExperimentResult[]): string {
-  const machines = [
-    ...new Set(
-      all.map(
-        ({ environment: { backend, node, tfjs, processor, system } }) =>
-          `${backend}, TensorFlow.js ${tfjs}, Node ${node}, on ${processor} (${system})`,
-      ),
-    ),
-  ];
+  const machines = all.map(
+    ({ environment: { backend, node, tfjs, processor, system } }) =>
+      `${backend}, TensorFlow.js ${tfjs}, Node ${node}, on ${processor} (${system})`,
+  );
   const last = all.map(({ points }) => points.at(-1) as ExperimentPoint);
   const hours = (pick: (point: ExperimentPoint) => number): string =>
     (last.reduce((sum, point) => sum + pick(point), 0) / 60).toFixed(0);
   return (
-    `## How it was run\n\n${machines.join('; ')}. ${hours(({ cpuSeconds }) => cpuSeconds)} minutes of processor for all training, ` +
+    `## How it was run\n\n${[...new Set(machines)].join('; ')}. ${hours(({ cpuSeconds }) => cpuSeconds)} minutes of processor for all training, ` +
     `${hours(({ seconds }) => seconds)} by the clock: the machine was shared, so curves against seconds count the processor's, which ` +
     `depend on what else runs too.\n\n` +
     '```sh\nnpm run experiment -- --all --data path/to/mnist       # goes on where it was stopped; several processes share the work\n' +

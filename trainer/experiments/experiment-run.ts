@@ -1,8 +1,7 @@
-/**
- * One run of an arm: `runTraining`, measured on a schedule, with a checkpoint at each measurement.
- */
+/** One run of an arm: `runTraining`, measured on a schedule, a checkpoint at each measurement. */
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import * as tf from '@tensorflow/tfjs';
 import canonicalize from 'canonicalize';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
@@ -15,78 +14,68 @@ import { decodeImages, trainStep, type StepLosses } from '../gan/step.ts';
 import { pickShippedWeights } from '../gan/update.ts';
 import { loadNewestCheckpoint } from '../run/checkpoint.ts';
 import { SILENT_REPORTER } from '../run/log/reporter.ts';
-import { hashRun, locate, reopenRunFolder } from '../run/run-folder.ts';
+import { hashRun, reopenRunFolder } from '../run/run-folder.ts';
+import { drawSamples } from '../run/sample-grid.ts';
 import { runTraining, type RunHook } from '../run/training-loop.ts';
-import { drawQualitySamples, QUALITY_SAMPLES, type Gauge, type Quality } from './quality.ts';
+import { QUALITY_SAMPLES, SAMPLES_SEED, type Gauge, type Quality } from './quality.ts';
 import {
   loadPoints,
   locateExperiment,
   saveResult,
-  type ExperimentEnvironment,
   type ExperimentPoint,
-} from './result.ts';
+  type ExperimentResult,
+} from './records.ts';
 import { createVae, type VaeConfig } from './vae.ts';
 
-/** All that a run needs. */
 export interface ExperimentRun {
   readonly arm: string;
   readonly config: TrainingConfig;
   readonly vae: VaeConfig | undefined;
   readonly dataset: Dataset;
-  readonly data: { readonly name: string; readonly images: number; readonly sha256: string };
+  readonly data: ExperimentResult['data'];
   readonly folder: string;
   readonly gauge: Gauge;
   readonly floor: Quality;
-  readonly environment: ExperimentEnvironment;
-  /**
-   * When aborted, the run ends after its current step. The work since its last measurement is lost.
-   */
+  readonly environment: ExperimentResult['environment'];
+  /** When aborted, the run ends after its step. The work since its last measurement is lost. */
   readonly signal: AbortSignal;
-  /** Receives each measurement. */
   readonly onPoint: (point: ExperimentPoint) => void;
 }
 
-/** The grid at the end of a run: 30 samples. */
-export const EXPERIMENT_GRID = { count: 30, layout: { cols: 10, scale: 1 } } as const;
+const GRID = { count: 30, layout: { cols: 10, scale: 1 } } as const;
 
-/**
- * True after the steps at which a run is measured: dense at first, where most happens; and at the
- * last.
- */
+/** True after the steps at which a run is measured: dense at first, where most happens. */
 export function isMeasuringStep(step: number, steps: number): boolean {
   return step === steps || step % (step < 200 ? 100 : step < 1000 ? 200 : 500) === 0;
 }
 
-/**
- * SHA-256 of all that decides a run's weights, without its length: a finished run can get more
- * steps.
- */
+/** SHA-256 of all that decides a run's weights, but its length: a run can get more steps later. */
 export function hashExperiment({
   config,
   vae,
   data,
 }: Pick<ExperimentRun, 'config' | 'vae' | 'data'>): string {
   const run = hashRun({ config, dataset: data });
-  return vae === undefined
-    ? run
-    : createHash('sha256')
-        .update(canonicalize({ run, vae }) as string)
-        .digest('hex');
+  if (vae === undefined) {
+    return run;
+  }
+  const text = canonicalize({ run, vae }) as string;
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /**
- * Trains to the last step, or until the signal.
+ * Trains to the last step and writes the record, or until the signal. The result is true when the
+ * run is finished.
  *
- * @returns  True when the run is finished and its record written.
  * @throws ExpectedError  When the folder holds another run.
  */
 export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   const { arm, config, vae, data, dataset, folder, floor, environment, signal } = run;
-  const { points: log, grid, result } = locateExperiment(folder);
-  await mkdir(locate(folder).checkpoints, { recursive: true });
-  await mkdir(locate(folder).images, { recursive: true });
+  const { checkpoints, images, options, points: log, grid, result } = locateExperiment(folder);
+  await mkdir(checkpoints, { recursive: true });
+  await mkdir(images, { recursive: true });
   const sha256 = hashExperiment(run);
-  const { checkpoint = null } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
+  const { checkpoint = null } = (await loadNewestCheckpoint(checkpoints)) ?? {};
   if (checkpoint !== null && checkpoint.runSha256 !== sha256) {
     throw new ExpectedError(
       `${folder} holds a run with other settings or data: delete it, or choose another --out`,
@@ -96,8 +85,8 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   const points = (await loadPoints(folder)).filter(({ step }) => step <= done);
   await writeAtomically(log, points.map((point) => `${JSON.stringify(point)}\n`).join(''));
   await reopenRunFolder(folder, checkpoint?.step ?? 0);
-  const options = { config, dataset: data, sha256, vae: vae ?? null };
-  await writeAtomically(locate(folder).options, `${JSON.stringify(options, null, 2)}\n`);
+  const settings = { config, dataset: data, sha256, vae: vae ?? null };
+  await writeAtomically(options, `${JSON.stringify(settings, null, 2)}\n`);
   const { step, weights } = await runTraining({
     config,
     dataset,
@@ -107,18 +96,18 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
     reporter: SILENT_REPORTER,
     signal,
     endsWhenBroken: false,
-    now: () => performance.now(),
     hook: createHook(run, points),
   });
   if (signal.aborted && step < config.steps) {
     return false;
   }
-  const { prior } = config;
-  const plan = planGenerator(config.generator);
-  const samples = drawQualitySamples(plan, weights, prior, EXPERIMENT_GRID.count);
-  await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, EXPERIMENT_GRID.layout)));
-  const failure = findFailure(points.at(-1));
   const { seed, steps } = config;
+  const plan = planGenerator(config.generator);
+  const trained = tf.tensor1d(weights);
+  const samples = await drawSamples(plan, trained, { ...config, seed: SAMPLES_SEED }, GRID.count);
+  trained.dispose();
+  await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, GRID.layout)));
+  const failure = findFailure(points.at(-1));
   const record = { arm, seed, sha256, steps, data, failure, points, floor, environment };
   await saveResult(result, { schema: 1, ...record });
   return true;
@@ -136,8 +125,7 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
         step: (indices, step, probe) =>
           clock.time(() => {
             if (vae === undefined || step >= vaeSteps) {
-              // No graph, as in all recorded runs: arms are compared by their seconds of processor
-              // too.
+              // No graph, as in all recorded runs, because arms are compared by their time too.
               return trainStep(gan, source, indices, step - vaeSteps, probe);
             }
             const images = decodeImages(source, indices);
@@ -152,8 +140,9 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
       if (!isMeasuringStep(step, config.steps)) {
         return 'go on';
       }
-      const weights = await pickShippedWeights(gan).data<'float32'>();
-      const samples = drawQualitySamples(gan.plan, weights, config.prior, QUALITY_SAMPLES);
+      const shipped = pickShippedWeights(gan);
+      const law = { ...config, seed: SAMPLES_SEED };
+      const samples = await drawSamples(gan.plan, shipped, law, QUALITY_SAMPLES);
       const point: ExperimentPoint = {
         step,
         ...clock.read(),
@@ -168,6 +157,7 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
       }
       // A checkpoint has no encoder, so a run that is stopped as a VAE starts again. Weights that
       // are not finite are not saved; the next losses will end the run.
+      const weights = await shipped.data<'float32'>();
       const canSave = step > 0 && step >= vaeSteps && weights.every(Number.isFinite);
       return canSave ? 'save' : 'go on';
     },
@@ -201,17 +191,12 @@ function roundQuality({ classes, ...figures }: Quality): Quality & { classes: nu
   return { ...(Object.fromEntries(rounded) as typeof figures), classes: [...classes] };
 }
 
-/**
- * Five significant digits; more would only lengthen the records. -1 stands for a value that is not
- * finite.
- */
+/** Five significant digits keep the records short. -1 stands for a value that is not finite. */
 function round(value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(5)) : -1;
 }
 
-/**
- * A loss that is not finite ends a run. `round` made it negative, which no loss of the arms can be.
- */
+/** A loss that is not finite ends a run: `round` made it negative, which no true loss can be. */
 function findFailure(point: ExperimentPoint | undefined): string | null {
   const { step = 0, discriminatorLoss = 0, generatorLoss = 0 } = point ?? {};
   return discriminatorLoss < 0 || generatorLoss < 0 ? `diverged before step ${step}` : null;

@@ -2,44 +2,34 @@
  * The quality of a generator in training: the evaluation's figures of fewer samples, cheap enough
  * for every run. They depend on the number of samples, so compare them only with each other.
  */
-import * as tf from '@tensorflow/tfjs';
-import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { deriveKey, deriveSeedKey, drawLatents } from '../../shared/model/random.ts';
-import type { Samples } from '../../shared/model/sampler.ts';
-import { encodePixels } from '../../shared/picture/pixels.ts';
+import { deriveKey } from '../../shared/model/random.ts';
 import { drawSubset, type Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG, scoreImages } from '../evaluation/classifier/network.ts';
 import { CLASSES, pickDigits, SIDE } from '../evaluation/digits.ts';
-import { computeDensityCoverage } from '../evaluation/metrics/neighbours.ts';
 import { computeFrechetDistance } from '../evaluation/metrics/distances.ts';
+import {
+  computeDensityCoverage,
+  computePrecisionRecall,
+} from '../evaluation/metrics/neighbours.ts';
 import { createPoints, type Points } from '../evaluation/metrics/points.ts';
-import { computePrecisionRecall } from '../evaluation/metrics/neighbours.ts';
 import { computeSharpness } from '../evaluation/metrics/pixels.ts';
 import { PROTOCOL } from '../evaluation/protocol.ts';
-import { splitWeights } from '../gan/network-state.ts';
-import { buildInput, runGenerator } from '../gan/networks.ts';
-import { applyPrior, type PriorConfig } from '../gan/noise.ts';
 import { computeDiversity } from '../run/sample-grid.ts';
-import type { ExperimentPoint } from './result.ts';
+import type { ExperimentPoint } from './records.ts';
 
-/**
- * Samples of a measurement, and test digits for the figures that look for neighbours. The Fréchet
- * distance uses all test digits.
- */
+/** Samples, and test digits to find neighbours in. The Fréchet distance uses all test digits. */
 export const QUALITY_SAMPLES = 2000;
 /** The samples' seed: all arms, seeds and steps have the same latents. */
-const SAMPLES_SEED = 'experiment';
+export const SAMPLES_SEED = 'experiment';
 /** Streams of that seed's randomness in the domain "experiment". */
 const PURPOSES = { reference: 1, floor: 2 } as const;
 
 /**
- * Figures of one generator at one moment.
- *
- * `frechet` is the Fréchet classifier distance to the test digits, and `coarse` the same of the
- * pictures reduced to 7 x 7 pixels: it sees shape and variety before a classifier recognises
- * anything, and no noise between pixels. `diversity` and `sharpness` are shares of the test digits'
- * own: a diversity near 0 means one picture, a sharpness below 1 blur, above 1 noise. `classes`
- * counts the samples that the classifier takes for each digit.
+ * Figures of one generator at one moment. `frechet` is the Fréchet classifier distance to the test
+ * digits, and `coarse` the same of the pictures reduced to 7 x 7 pixels: it sees shape and variety
+ * before a classifier recognises anything, and no noise between pixels. `diversity` and `sharpness`
+ * are shares of the test digits' own: a diversity near 0 means one picture, a sharpness below 1
+ * blur, above 1 noise. `classes` counts the samples that the classifier takes for each digit.
  */
 export type Quality = ExperimentPoint['quality'];
 
@@ -69,10 +59,7 @@ export function createGauge(weights: Float32Array, test: Dataset): Gauge {
   };
 }
 
-function score(
-  weights: Float32Array,
-  images: Uint8Array,
-): { points: Points; predictions: Uint8Array } {
+function score(weights: Float32Array, images: Uint8Array) {
   const { features, predictions } = scoreImages(CLASSIFIER_CONFIG, weights, images);
   return { points: createPoints(features, CLASSIFIER_CONFIG.features), predictions };
 }
@@ -98,35 +85,8 @@ export function measureFloor(gauge: Gauge, training: Dataset): Quality {
   return gauge(pickSubset(training, PURPOSES.floor).images);
 }
 
-/** Picks QUALITY_SAMPLES digits, or all if there are fewer. */
 function pickSubset(digits: Dataset, purpose: number): Dataset {
   const key = deriveKey('experiment', SAMPLES_SEED);
   const count = Math.min(QUALITY_SAMPLES, digits.count);
   return pickDigits(digits, drawSubset(key, purpose, 0, digits.count, count));
-}
-
-/**
- * Draws the samples to measure and to show: those of one seed, by the API's sampling law with the
- * given prior.
- *
- * @param weights  The generator's, [parameters].
- * @param count    How many, from the first.
- */
-export function drawQualitySamples(
-  plan: GeneratorPlan,
-  weights: Float32Array,
-  prior: PriorConfig | undefined,
-  count: number,
-): Samples {
-  const key = deriveSeedKey(SAMPLES_SEED);
-  const latents = applyPrior(prior, drawLatents(key, 0, count, plan.config.latentSize));
-  const output = tf.tidy(() => {
-    const parts = splitWeights(plan.weights, tf.tensor1d(weights));
-    return runGenerator(plan, parts, buildInput(plan, latents, null));
-  });
-  // Outside of tidy, which would search the numbers for tensors one by one.
-  const pixels = encodePixels(output.dataSync<'float32'>(), [0, 1]);
-  output.dispose();
-  const [height, width, channels] = plan.outputShape;
-  return { count, height, width, channels, pixels, labels: null };
 }

@@ -1,18 +1,20 @@
-/**
- * The charts of a question: the mean over seeds as a strong line, each seed as a pale one.
- */
+/** The charts of a question: the mean over seeds as a strong line, each seed as a pale one. */
 import type { TopLevelSpec } from 'vega-lite';
 import { renderChartFile } from '../charts/chart.ts';
 import { planLineChart, type LineChart, type Point } from '../charts/line-chart.ts';
-import { computeEffectiveClasses, type ArmRuns } from './analysis.ts';
-import { QUESTIONS, type QuestionName } from './arms.ts';
-import type { ExperimentPoint } from './result.ts';
-import { nameArm } from './words.ts';
+import { computeEffectiveClasses, summarise, type ArmRuns } from './analysis.ts';
+import { nameArm, QUESTIONS, type QuestionName } from './arms.ts';
+import type { ExperimentPoint } from './records.ts';
 
 type Pick = (point: ExperimentPoint) => number;
+interface Options {
+  readonly xLabel?: string;
+  readonly x?: Pick;
+  /** The figure of real digits. */
+  readonly real?: number | undefined;
+}
 
-/** A chart of a question, one line an arm. */
-export interface QuestionChart extends LineChart {
+interface QuestionChart extends LineChart {
   readonly title: string;
   readonly xLabel: string;
   readonly yLabel: string;
@@ -33,7 +35,7 @@ export function planCharts(
     yLabel: string,
     y: Pick,
     scale: LineChart['scale'],
-    { xLabel = 'steps', x = ({ step }) => step, real }: XAxis & { real?: number | undefined } = {},
+    { xLabel = 'steps', x = ({ step }) => step, real }: Options = {},
   ): QuestionChart => ({
     size: SIZE,
     margin: MARGIN,
@@ -55,26 +57,17 @@ export function planCharts(
     references: real === undefined ? [] : [{ value: real, label: 'real digits' }],
   });
   const frechet: Pick = ({ quality }) => quality.frechet;
-  const seconds: XAxis = {
-    xLabel: 'seconds of processor, one thread',
-    x: ({ cpuSeconds }) => cpuSeconds,
-  };
+  const diversity: Pick = ({ quality }) => quality.diversity;
+  const x: Pick = ({ cpuSeconds }) => cpuSeconds;
+  const seconds = { xLabel: 'seconds of processor, one thread', x };
   const classes = floor && computeEffectiveClasses({ quality: floor });
   return new Map([
     ['distance', plan('Fréchet distance', frechet, 'log')],
     ['distance-by-time', plan('Fréchet distance', frechet, 'log', seconds)],
     ['coarse', plan('Coarse distance', ({ quality }) => quality.coarse, 'log')],
-    [
-      'diversity',
-      plan('Diversity', ({ quality }) => quality.diversity, 'linear', { real: floor?.diversity }),
-    ],
+    ['diversity', plan('Diversity', diversity, 'linear', { real: floor?.diversity })],
     ['classes', plan('Classes in effect', computeEffectiveClasses, 'linear', { real: classes })],
   ]);
-}
-
-interface XAxis {
-  readonly xLabel?: string;
-  readonly x?: Pick;
 }
 
 /** Draws a chart as a file of its own: the same bytes for the same figures. */
@@ -86,18 +79,14 @@ export function renderQuestionChart(chart: QuestionChart): Promise<string> {
   return renderChartFile(spec, { title, description: `${yLabel} over ${xLabel} of: ${arms}.` });
 }
 
-/**
- * Averages seeds point by point: geometrically on a logarithmic scale. Points of different seeds
- * may have different seconds, so both coordinates are averaged.
- */
+/** Averages both coordinates point by point over seeds: geometrically on a logarithmic scale. */
 function averageSeeds(seeds: readonly (readonly Point[])[], scale: LineChart['scale']): Point[] {
   const count = Math.min(...seeds.map((points) => points.length));
-  const average = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
   return Array.from({ length: count }, (_, i) => {
     const points = seeds.map((one) => one[i] as Point);
     const values = points.map(([, value]) => value);
-    const value = scale === 'log' ? Math.exp(average(values.map(Math.log))) : average(values);
-    return [average(points.map(([at]) => at)), value] as const;
+    const value =
+      scale === 'log' ? Math.exp(summarise(values.map(Math.log)).mean) : summarise(values).mean;
+    return [summarise(points.map(([at]) => at)).mean, value] as const;
   });
 }

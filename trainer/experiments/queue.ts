@@ -1,12 +1,12 @@
 /**
- * The list of runs to do. Several processes may share a list: each run has a lock, and the lock of
- * a dead process is taken over.
+ * The list of runs to do, which several processes may share: each run has a lock, and a dead
+ * process's lock is taken over.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import type { ArmName } from './arms.ts';
-import { loadResult, locateExperiment } from './result.ts';
+import { loadResult, locateExperiment } from './records.ts';
 
 export interface PlannedRun {
   readonly arm: ArmName;
@@ -14,22 +14,14 @@ export interface PlannedRun {
   readonly folder: string;
 }
 
-/**
- * All arms with the first seed, then with the second: so an early stop leaves about as many runs
- * for each arm.
- */
+/** All arms with one seed, then with the next, so an early stop leaves as many runs an arm. */
 export function planRuns(root: string, arms: readonly ArmName[], seeds: number): PlannedRun[] {
   return Array.from({ length: seeds }, (_, i) => String(i + 1)).flatMap((seed) =>
     arms.map((arm) => ({ arm, seed, folder: join(root, `${arm}-${seed}`) })),
   );
 }
 
-/**
- * Tells whether a run needs no more work.
- *
- * @param sha256  Of its settings and data.
- * @throws ExperimentResultError  When its record cannot be read.
- */
+/** Tells whether a run needs no more work. @throws ExperimentResultError */
 export async function isDone(
   { folder }: PlannedRun,
   sha256: string,
@@ -43,15 +35,10 @@ export async function isDone(
   );
 }
 
-/** Time to find out that a lock's holder is dead and to remove the lock. */
-const LOCK_TIMEOUT_MS = 300;
-
 /**
- * Does the runs of a list, except `elsewhere`: the runs that another process is doing.
- *
- * @param isFinished  Asked before a run is locked and again after, because another process may have
- *                    ended it.
- * @param work        Does a run. @returns  False to stop.
+ * Does the runs of a list, except `elsewhere`: the runs that another process is doing. It asks
+ * `isFinished` again after locking, because another process may have ended the run. The work of a
+ * run returns false to stop.
  */
 export async function workOff(
   runs: readonly PlannedRun[],
@@ -66,8 +53,8 @@ export async function workOff(
     }
     await mkdir(run.folder, { recursive: true });
     const { lock: path } = locateExperiment(run.folder);
-    // A run takes any time, so only the lock of a dead process is stale.
-    const options = { timeoutMs: LOCK_TIMEOUT_MS, staleMs: Infinity };
+    // A run takes any time, so only the lock of a dead process is stale. Removing it takes a while.
+    const options = { timeoutMs: 300, staleMs: Infinity };
     const lock = await acquireFileLock(path, options).catch((error: unknown) => {
       if (error instanceof LockTimeoutError) {
         return null;

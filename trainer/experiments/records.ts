@@ -1,21 +1,127 @@
 /**
- * The records of finished runs, kept beside the document: a small JSON file and a grid each.
+ * The files that a run of an experiment adds to a run's folder: its measurements, and at its end a
+ * grid and one small record. Records and grids are kept beside the document, which is made of them.
+ *
+ *   points.jsonl  grid.png  result.json  .lock
  */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { writeAtomically } from '../../storage/files.ts';
-import { loadResult, locateExperiment, saveResult, type ExperimentResult } from './result.ts';
+import { parseJsonLines } from '../run/log/metrics.ts';
+import { locate } from '../run/run-folder.ts';
+
+/** Paths in a run's folder. */
+export function locateExperiment(folder: string) {
+  return {
+    ...locate(folder),
+    points: join(folder, 'points.jsonl'),
+    grid: join(folder, 'grid.png'),
+    result: join(folder, 'result.json'),
+    lock: join(folder, '.lock'),
+  };
+}
+
+const qualitySchema = z.strictObject({
+  frechet: z.number(),
+  coarse: z.number(),
+  diversity: z.number(),
+  precision: z.number(),
+  recall: z.number(),
+  density: z.number(),
+  coverage: z.number(),
+  sharpness: z.number(),
+  classes: z.array(z.int()).readonly(),
+});
+
+const pointSchema = z.strictObject({
+  /** Updates done, those of a VAE included. */
+  step: z.int(),
+  /** Time of all updates so far, without measuring: by the clock, and of the processor. */
+  seconds: z.number(),
+  cpuSeconds: z.number(),
+  /** Of the last update; absent at step 0, and for a VAE, which has another loss. */
+  discriminatorLoss: z.number().optional(),
+  generatorLoss: z.number().optional(),
+  quality: qualitySchema,
+});
+
+const resultSchema = z.strictObject({
+  schema: z.literal(1),
+  arm: z.string(),
+  seed: z.string(),
+  /** See `hashExperiment`. */
+  sha256: z.string(),
+  /** Updates asked for. */
+  steps: z.int(),
+  data: z.strictObject({ name: z.string(), images: z.int(), sha256: z.string() }),
+  /** Why it ended early; null when it did all its steps. */
+  failure: z.string().nullable(),
+  points: z.array(pointSchema).min(1),
+  /** The figures of training digits. */
+  floor: qualitySchema,
+  /** The machine that the run ended on. */
+  environment: z.strictObject({
+    backend: z.string(),
+    node: z.string(),
+    tfjs: z.string(),
+    processor: z.string(),
+    system: z.string(),
+  }),
+});
+
+export type ExperimentPoint = z.infer<typeof pointSchema>;
+export type ExperimentResult = z.infer<typeof resultSchema>;
+
+/** A record that cannot be read. The message names it and says what to do. */
+export class ExperimentResultError extends ExpectedError {
+  override name = 'ExperimentResultError' as const;
+}
+
+/** Reads a record; null when there is none. @throws ExperimentResultError  When it is not one. */
+export async function loadResult(path: string): Promise<ExperimentResult | null> {
+  if (!existsSync(path)) {
+    return null;
+  }
+  try {
+    return resultSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (cause) {
+    throw new ExperimentResultError(
+      `${path} is not the record of an experiment: delete it and run the experiment again`,
+      { cause },
+    );
+  }
+}
+
+/** Writes a record, with a line for each measurement, so that changes show line by line. */
+export async function saveResult(path: string, result: ExperimentResult): Promise<void> {
+  const { points, ...head } = result;
+  const lines = Object.entries(head).map(
+    ([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`,
+  );
+  const rows = points.map((point) => `  ${JSON.stringify(point)}`);
+  await writeAtomically(path, `{\n${lines.join(',\n')},\n"points": [\n${rows.join(',\n')}\n]\n}\n`);
+}
+
+/** Reads a run's measurements. It skips a line that was cut off by a kill. */
+export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
+  const { points, metrics } = locateExperiment(folder);
+  // Older versions kept them in metrics.jsonl.
+  const path = existsSync(points) ? points : metrics;
+  const text = existsSync(path) ? await readFile(path, 'utf8') : '';
+  return parseJsonLines(text, (line) => pointSchema.parse(line));
+}
 
 /** Where records are kept in the documents' folder. */
 const RECORDS_FOLDER = join('experiments', 'runs');
 
 /**
- * Copies the results of finished runs to the records. Other records stay.
+ * Copies the results of finished runs to the records, and counts them. Other records stay.
  *
  * @param runs  The folder of the runs' folders; may be missing.
  * @param docs  The documents' folder.
- * @returns     The number of copied results.
  */
 export async function collectRecords(runs: string, docs: string): Promise<number> {
   const names = existsSync(runs) ? (await readdir(runs)).sort() : [];
@@ -35,11 +141,7 @@ export async function collectRecords(runs: string, docs: string): Promise<number
   return count;
 }
 
-/**
- * Reads all records, in the order of their names.
- *
- * @throws ExperimentResultError  When one cannot be read.
- */
+/** Reads all records, in the order of their names. @throws ExperimentResultError */
 export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
   const records = join(docs, RECORDS_FOLDER);
   const names = existsSync(records)
@@ -47,15 +149,4 @@ export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
     : [];
   const loaded = await Promise.all(names.map((name) => loadResult(join(records, name))));
   return loaded.filter((result) => result !== null);
-}
-
-/** Makes the document from the records. @returns  Its path. */
-export async function saveDocument(docs: string): Promise<string> {
-  // Loaded only here: charts take a quarter of a second to load.
-  const { buildDocument } = await import('./document.ts');
-  for (const [name, text] of await buildDocument(await loadRecords(docs))) {
-    await mkdir(dirname(join(docs, name)), { recursive: true });
-    await writeAtomically(join(docs, name), text);
-  }
-  return join(docs, 'experiments.md');
 }

@@ -1,6 +1,6 @@
 /**
  * A variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114) with a generator as its
- * decoder, to try the start that the tutorial asks about. No I/O.
+ * decoder: the start that the tutorial asks about.
  */
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type GeneratorPlan, type WeightSpec } from '../../shared/model/generator.ts';
@@ -18,7 +18,6 @@ import { runGenerator } from '../gan/networks.ts';
 import { applyPrior, drawUniform } from '../gan/noise.ts';
 import { PURPOSES, type AdamConfig } from '../gan/preset.ts';
 
-/** How the decoder is trained. */
 export interface VaeConfig {
   /** Updates, with as many images each as the GAN's. */
   readonly steps: number;
@@ -37,21 +36,13 @@ export interface Vae {
   readonly plan: GeneratorPlan;
   readonly encoder: NetworkState;
   readonly decoder: NetworkState;
-  /**
-   * Does step `step` of the config's steps on images, [batch, height, width, 1] from 0 to 1. Not
-   * disposed.
-   */
+  /** Does a step on images, [batch, height, width, 1] from 0 to 1. Not disposed. */
   train(images: tf.Tensor4D, step: number): void;
   /** Frees the encoder; the decoder stays. */
   dispose(): void;
 }
 
-/**
- * Adds an encoder to a generator whose last dense layer has a sigmoid.
- *
- * @param decoder  The generator's weights, which training changes.
- * @param key      Of the run. The encoder's weights and noise have their own streams.
- */
+/** Adds an encoder to a generator that ends in a sigmoid. Training changes its weights. */
 export function createVae(
   config: VaeConfig,
   plan: GeneratorPlan,
@@ -93,11 +84,7 @@ export function createVae(
   return vae;
 }
 
-/**
- * Draws a step's standard normal noise.
- *
- * @returns  [batch, latentSize]. The caller disposes it.
- */
+/** Draws a step's standard normal noise, [batch, latentSize]. The caller disposes it. */
 export function drawNoise(
   { plan }: Vae,
   batchSize: number,
@@ -106,17 +93,14 @@ export function drawNoise(
 ): tf.Tensor2D {
   const { latentSize } = plan.config;
   const values = drawUniform(key, PURPOSES.encoderNoise, step, batchSize * latentSize);
-  return tf.tensor2d(applyPrior({ shape: 'gaussian', deviation: 1 }, values), [
-    batchSize,
-    latentSize,
-  ]);
+  applyPrior({ shape: 'gaussian', deviation: 1 }, values);
+  return tf.tensor2d(values, [batchSize, latentSize]);
 }
 
 /**
- * Updates both halves on one batch, by the evidence lower bound with one draw an image.
+ * Updates both halves on one batch, by the evidence lower bound with one draw an image. Images and
+ * noise are not disposed.
  *
- * @param images  [batch, height, width, 1], from 0 to 1. Not disposed.
- * @param noise   From {@link drawNoise}. Not disposed.
  * @param update  The number of this update, from 1.
  * @returns       The loss before the update in nats an image, a scalar. The caller disposes it.
  */

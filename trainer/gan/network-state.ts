@@ -3,7 +3,7 @@
  * takes a dozen operations for any number of layers, and a checkpoint holds three arrays a network.
  */
 import * as tf from '@tensorflow/tfjs';
-import { sizeOf, type WeightSpec } from '../../shared/model/generator.ts';
+import type { WeightSpec } from '../../shared/model/generator.ts';
 import type { RandomKey } from '../../shared/model/random.ts';
 import { drawUniform, drawWords } from './noise.ts';
 import type { AdamConfig, InitialisationName } from './preset.ts';
@@ -25,27 +25,25 @@ export interface NetworkArrays {
 
 /** Puts arrays on the backend. The caller disposes the state by {@link disposeState}. */
 export function createState(specs: readonly WeightSpec[], arrays: NetworkArrays): NetworkState {
-  // A variable copies its tensor and outlives tidy; the tensor does not.
-  const create = (values: Float32Array, trainable: boolean): tf.Variable<tf.Rank.R1> =>
-    tf.tidy(() => tf.variable(tf.tensor1d(values), trainable));
   return {
     specs,
-    weights: create(arrays.weights, true),
-    firstMoment: create(arrays.firstMoment, false),
-    secondMoment: create(arrays.secondMoment, false),
+    weights: createVariable(arrays.weights, true),
+    firstMoment: createVariable(arrays.firstMoment),
+    secondMoment: createVariable(arrays.secondMoment),
   };
 }
 
+/** Puts numbers on the backend, [values]. A variable copies its tensor and outlives `tf.tidy`. */
+export function createVariable(values: Float32Array, trainable = false): tf.Variable<tf.Rank.R1> {
+  return tf.tidy(() => tf.variable(tf.tensor1d(values), trainable));
+}
+
 /** Reads a state back. */
-export async function readState({
-  weights,
-  firstMoment,
-  secondMoment,
-}: NetworkState): Promise<NetworkArrays> {
+export async function readState(state: NetworkState): Promise<NetworkArrays> {
   return {
-    weights: await weights.data<'float32'>(),
-    firstMoment: await firstMoment.data<'float32'>(),
-    secondMoment: await secondMoment.data<'float32'>(),
+    weights: await state.weights.data<'float32'>(),
+    firstMoment: await state.firstMoment.data<'float32'>(),
+    secondMoment: await state.secondMoment.data<'float32'>(),
   };
 }
 
@@ -56,11 +54,10 @@ export function disposeState({ weights, firstMoment, secondMoment }: NetworkStat
 /**
  * Draws starting weights; biases and moments are 0.
  *
- * Kernels are normal with standard deviation 1 / sqrt(inputs / 2). The tutorial's model, the post
- * "GAN in TensorFlow" of wiseodd, calls these weights Xavier's.
+ * Kernels are normal with standard deviation 1 / sqrt(inputs / 2), unless `initialisation` says
+ * otherwise. The tutorial's model, wiseodd's "GAN in TensorFlow", calls these weights Xavier's.
  *
- * @param purpose         The stream of `key` to draw from.
- * @param initialisation  Another distribution of the kernels.
+ * @param purpose  The stream of `key` to draw from.
  */
 export function drawInitialArrays(
   specs: readonly WeightSpec[],
@@ -69,12 +66,15 @@ export function drawInitialArrays(
   initialisation?: InitialisationName,
 ): NetworkArrays {
   const parts = specs.map(({ shape }, i) => {
-    const count = sizeOf(shape);
+    const count = tf.util.sizeFromShape([...shape]);
     if (shape.length === 1) {
       return new Float32Array(count);
     }
     if (initialisation === 'glorot-uniform') {
-      const limit = computeGlorotLimit(shape);
+      const [inputs, outputs] = shape.slice(-2) as [number, number];
+      // A kernel's window multiplies both.
+      const window = tf.util.sizeFromShape(shape.slice(0, -2));
+      const limit = Math.sqrt(6 / ((inputs + outputs) * window));
       return drawUniform(key, purpose, i, count).map((value) => value * limit);
     }
     const inputs = count / (shape.at(-1) as number);
@@ -84,12 +84,6 @@ export function drawInitialArrays(
   const weights = joinArrays(parts);
   const createZeros = () => new Float32Array(weights.length);
   return { weights, firstMoment: createZeros(), secondMoment: createZeros() };
-}
-
-/** sqrt(6 / (inputs + outputs)), both as the number of weights that meet in one unit. */
-function computeGlorotLimit(shape: readonly number[]): number {
-  const [inputs, outputs] = shape.slice(-2) as [number, number];
-  return Math.sqrt(6 / ((inputs + outputs) * sizeOf(shape.slice(0, -2))));
 }
 
 /** Draws standard normal numbers: the transform of Box and Muller of pairs of uniform numbers. */
@@ -113,17 +107,10 @@ export function joinArrays(parts: readonly Float32Array[]): Float32Array {
   return joined;
 }
 
-/**
- * Splits a flat vector into a network's weights; gradients pass through.
- *
- * @param flat  [parameters]. Not disposed.
- * @returns     One tensor a spec. The caller disposes them.
- */
+/** Splits a network's flat vector into one tensor a spec. Gradients pass through. */
 export function splitWeights(specs: readonly WeightSpec[], flat: tf.Tensor1D): tf.Tensor[] {
-  const parts = tf.split(
-    flat,
-    specs.map(({ shape }) => sizeOf(shape)),
-  );
+  const sizes = specs.map(({ shape }) => tf.util.sizeFromShape([...shape]));
+  const parts = tf.split(flat, sizes);
   return parts.map((part, i) => tf.reshape(part, [...(specs[i] as WeightSpec).shape]));
 }
 
@@ -133,33 +120,26 @@ export function splitWeights(specs: readonly WeightSpec[], flat: tf.Tensor1D): t
  */
 export type Amount = number | tf.Scalar;
 
-/** Adam's learning rate and bias corrections at one update, folded into two factors. */
-export interface AdamAmounts<T extends Amount = Amount> {
-  /** The first moment's factor: the learning rate / (1 - beta1^update). */
-  readonly rate: T;
-  /** The factor of the second moment's root: 1 / sqrt(1 - beta2^update). */
-  readonly root: T;
-}
-
-/** @param update  The number of the update, from 1. */
+/**
+ * Folds Adam's learning rate and bias corrections at an update (from 1) into two factors: `rate`
+ * for the first moment, `root` for the second moment's root.
+ */
 export function computeAdamAmounts(
   { learningRate, beta1, beta2 }: Omit<AdamConfig, 'epsilon'>,
   update: number,
-): AdamAmounts<number> {
+): { rate: number; root: number } {
   return { rate: learningRate / (1 - beta1 ** update), root: 1 / Math.sqrt(1 - beta2 ** update) };
 }
 
 /**
- * Does one step of Adam (Kingma and Ba 2015, algorithm 1), in place.
- *
- * @param gradient  [parameters]. Not disposed.
- * @param config    Without its learning rate, which is part of the amounts.
+ * Does one step of Adam (Kingma and Ba 2015, algorithm 1), in place, with rate and root from
+ * {@link computeAdamAmounts}. The gradient, [parameters], is not disposed.
  */
 export function applyAdam(
   state: NetworkState,
   gradient: tf.Tensor1D,
   { beta1, beta2, epsilon }: Omit<AdamConfig, 'learningRate'>,
-  { rate, root }: AdamAmounts,
+  { rate, root }: { readonly rate: Amount; readonly root: Amount },
 ): void {
   tf.tidy(() => {
     const { weights, firstMoment, secondMoment } = state;

@@ -16,29 +16,22 @@ import {
 } from '../../shared/model/generator.ts';
 import { joinInput } from '../../shared/model/random.ts';
 
-/**
- * Puts latents and labels on the backend as a generator's input.
- *
- * @returns  [count, inputSize]. The caller disposes it.
- */
+/** Puts latents and labels on the backend as a generator's input, [count, inputSize]. */
 export function buildInput(
   plan: GeneratorPlan,
   latents: Float32Array,
   labels: Uint8Array | null,
 ): tf.Tensor2D {
-  return tf.tensor2d(joinInput(plan, latents, labels), [
-    latents.length / plan.config.latentSize,
-    plan.inputSize,
-  ]);
+  const count = latents.length / plan.config.latentSize;
+  return tf.tensor2d(joinInput(plan, latents, labels), [count, plan.inputSize]);
 }
 
 /**
  * Runs a generator.
  *
  * @param weights  In the order and shapes of `plan.weights`. Not disposed.
- * @param input    [batch, inputSize], from {@link buildInput}. Not disposed.
- * @returns        [batch, height, width, channels] in the training's pixel range. The caller
- *                 disposes it.
+ * @param input    From {@link buildInput}. Not disposed.
+ * @returns        [batch, height, width, channels] in the training's pixel range.
  */
 export function runGenerator(
   plan: GeneratorPlan,
@@ -46,26 +39,25 @@ export function runGenerator(
   input: tf.Tensor2D,
 ): tf.Tensor4D {
   return tf.tidy(() => {
-    let x: tf.Tensor = input;
-    let next = 0;
-    for (const layer of plan.config.layers) {
-      const taken = layer.type === 'dense' || layer.type === 'conv2d' ? 2 : 0;
-      x = applyLayer(layer, x, weights.slice(next, next + taken));
-      next += taken;
-    }
-    return x as tf.Tensor4D;
+    const rest = [...weights];
+    const output = plan.config.layers.reduce<tf.Tensor>(
+      (x, layer) => applyLayer(layer, x, rest),
+      input,
+    );
+    return output as tf.Tensor4D;
   });
 }
 
-function applyLayer(layer: LayerConfig, x: tf.Tensor, weights: readonly tf.Tensor[]): tf.Tensor {
+/** @param rest  The weights from this layer on. A layer takes its own off the front. */
+function applyLayer(layer: LayerConfig, x: tf.Tensor, rest: tf.Tensor[]): tf.Tensor {
   switch (layer.type) {
     case 'dense': {
-      const [b, bias] = weights as [tf.Tensor2D, tf.Tensor1D];
+      const [b, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
       const y = tf.fused.matMul({ a: x as tf.Tensor2D, b, bias, ...fuse(layer.activation) });
       return finish(layer.activation, y); // [batch, units]
     }
     case 'conv2d': {
-      const [filter, bias] = weights as [tf.Tensor4D, tf.Tensor1D];
+      const [filter, bias] = rest.splice(0, 2) as [tf.Tensor4D, tf.Tensor1D];
       const geometry = { x: x as tf.Tensor4D, filter, strides: 1, pad: 'same' } as const;
       const y = tf.fused.conv2d({ ...geometry, bias, ...fuse(layer.activation) });
       return finish(layer.activation, y); // [batch, height, width, filters]
@@ -86,19 +78,15 @@ const FUSED_NAMES = {
   tanh: 'linear', // the wasm kernels cannot fuse it: see `finish`
 } as const satisfies Record<Activation, string>;
 
-/** The options of a fused kernel for an activation. */
 function fuse(activation: Activation) {
   return { activation: FUSED_NAMES[activation], leakyreluAlpha: LEAKY_SLOPE };
 }
 
-/** Applies the activation that {@link fuse} leaves out. */
 function finish(activation: Activation, y: tf.Tensor): tf.Tensor {
   return activation === 'tanh' ? tf.tanh(y) : y;
 }
 
-/**
- * `tf.depthToSpace` with the gradient that TensorFlow.js lacks: the inverse, by a transposition.
- */
+/** `tf.depthToSpace` with the gradient that TensorFlow.js lacks: the inverse transposition. */
 function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
   const operation = tf.customGrad((x) => {
     const { shape } = x as tf.Tensor4D;
@@ -146,9 +134,8 @@ export function planDiscriminator(
   classes: number,
 ): DiscriminatorPlan {
   switch (config.type) {
-    case 'dense': {
+    case 'dense':
       return { config, weights: planDense([height * width * channels, ...config.units, 1]) };
-    }
     case 'convolutional': {
       const weights: WeightSpec[] = [];
       let [h, w, inputs] = [height, width, channels];
@@ -177,12 +164,12 @@ function planDense(sizes: readonly number[]): WeightSpec[] {
 }
 
 /**
- * Runs a discriminator.
+ * Runs a discriminator. Inputs are not disposed.
  *
- * @param weights  In the order of the plan. Not disposed.
- * @param images   [batch, height, width, channels] in the training's pixel range. Not disposed.
- * @param labels   One-hot [batch, classes]; null without classes. Not disposed.
- * @returns        Logits [batch, 1], above 0 for real. The caller disposes it.
+ * @param weights  In the order of the plan.
+ * @param images   [batch, height, width, channels] in the training's pixel range.
+ * @param labels   One-hot [batch, classes]; null without classes.
+ * @returns        Logits [batch, 1], above 0 for real.
  */
 export function runDiscriminator(
   { config }: DiscriminatorPlan,
@@ -191,39 +178,39 @@ export function runDiscriminator(
   labels: tf.Tensor2D | null,
 ): tf.Tensor2D {
   return tf.tidy(() => {
+    const rest = [...weights];
     const batch = images.shape[0];
     switch (config.type) {
       case 'dense': {
         let x = tf.reshape(images, [batch, -1]) as tf.Tensor2D; // [batch, pixels]
-        for (let i = 0; i < weights.length; i += 2) {
-          const y = applyDense(x, weights, i);
-          x = i + 2 < weights.length ? tf.relu(y) : y; // [batch, units]
+        while (rest.length > 2) {
+          x = tf.relu(applyDense(x, rest)); // [batch, units]
         }
-        return x; // [batch, 1]
+        return applyDense(x, rest); // [batch, 1]
       }
       case 'convolutional': {
         let x = images;
-        config.filters.forEach((_, i) => {
-          const [kernel, bias] = weights.slice(2 * i, 2 * i + 2) as [tf.Tensor4D, tf.Tensor1D];
+        for (let i = 0; i < config.filters.length; i++) {
+          const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor4D, tf.Tensor1D];
           // [batch, height / 2, width / 2, filters]
           x = leakyRelu(tf.add(tf.conv2d(x, kernel, STRIDE, 'same'), bias));
-        });
-        const next = 2 * config.filters.length;
+        }
         const flat = tf.reshape(x, [batch, -1]) as tf.Tensor2D;
-        const features = leakyRelu(applyDense(flat, weights, next)); // [batch, units]
-        const logits = applyDense(features, weights, next + 2); // [batch, 1]
+        const features = leakyRelu(applyDense(flat, rest)); // [batch, units]
+        const logits = applyDense(features, rest); // [batch, 1]
         if (labels === null) {
           return logits;
         }
-        const projected = tf.matMul(features, weights[next + 4] as tf.Tensor2D); // [batch, classes]
+        const projected = tf.matMul(features, rest[0] as tf.Tensor2D); // [batch, classes]
         return tf.add(logits, tf.sum(tf.mul(projected, labels), 1, true)); // [batch, 1]
       }
     }
   });
 }
 
-function applyDense(x: tf.Tensor2D, weights: readonly tf.Tensor[], at: number): tf.Tensor2D {
-  const [kernel, bias] = weights.slice(at, at + 2) as [tf.Tensor2D, tf.Tensor1D];
+/** Applies a dense layer, which takes its weights off the front of `rest`. */
+function applyDense(x: tf.Tensor2D, rest: tf.Tensor[]): tf.Tensor2D {
+  const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
   return tf.add(tf.matMul(x, kernel), bias);
 }
 

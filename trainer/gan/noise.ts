@@ -1,7 +1,4 @@
-/**
- * The random numbers of training: words of the keystream, uniform numbers, and the prior of the
- * latents.
- */
+/** The random numbers of training: the keystream, uniform numbers, the prior of the latents. */
 import { createCipheriv, getCiphers } from 'node:crypto';
 import {
   drawWords as drawPortably,
@@ -14,10 +11,8 @@ const CIPHER = 'chacha20';
 const HAS_CIPHER = getCiphers().includes(CIPHER);
 
 /**
- * Draws the words of `drawWords` in `shared/model/random.ts`, from a stream's start.
- *
- * Node's OpenSSL takes a sixth of the time. Drawing is the largest part of a short step's
- * JavaScript.
+ * Draws the words of `drawWords` in `shared/model/random.ts`. Node's OpenSSL takes a sixth of the
+ * time, and drawing is the largest part of a short step's JavaScript.
  */
 export function drawWords(
   key: RandomKey,
@@ -32,13 +27,10 @@ export function drawWords(
   start.setUint32(4, purpose, true);
   start.setUint32(8, index % 2 ** 32, true);
   start.setUint32(12, Math.floor(index / 2 ** 32), true);
-  const stream = createCipheriv(CIPHER, key, new Uint8Array(start.buffer)).update(
-    new Uint8Array(count * 4),
-  );
-  const words = new Uint32Array(count);
+  const cipher = createCipheriv(CIPHER, key, new Uint8Array(start.buffer));
+  const stream = cipher.update(new Uint8Array(count * 4));
   // A copy, because the stream's bytes need not be aligned for 32-bit words.
-  new Uint8Array(words.buffer).set(stream);
-  return words;
+  return new Uint32Array(new Uint8Array(stream).buffer);
 }
 
 /** Draws numbers uniform in [-1, 1), multiples of 2^-23. */
@@ -54,9 +46,8 @@ export function drawUniform(
 }
 
 /**
- * A distribution of latent numbers other than the uniform one. All have mean 0.
- *
- * Experiments only: the API draws uniform latents, so such a generator is not published.
+ * A distribution of latent numbers with mean 0, other than the uniform one. Experiments only: the
+ * API draws uniform latents, so such a generator is not published.
  */
 export interface PriorConfig {
   /**
@@ -70,22 +61,16 @@ export interface PriorConfig {
 
 /** Standard deviation of the uniform prior on [-1, 1). */
 export const UNIFORM_DEVIATION = 1 / Math.sqrt(3);
-
 /** Share of a sparse latent's numbers that are not 0. */
 export const SPARSE_DENSITY = 0.1;
-
 /** The normal distribution function at -2. */
 const BELOW_CUT = 0.022750131948179195;
 /** The standard deviation of a normal number that lies between -2 and 2. */
 const CUT_DEVIATION = 0.8796256610342398;
 
 /**
- * Maps uniform numbers to a prior, in place. Each result depends on one uniform number, so runs
- * with different priors see the same random words.
- *
- * @param prior   Undefined keeps the uniform numbers.
- * @param values  From {@link drawUniform}.
- * @returns       `values`.
+ * Maps uniform numbers from {@link drawUniform} to a prior, in place; none keeps them uniform. Each
+ * result depends on one number, so runs with different priors see the same random words.
  */
 export function applyPrior(prior: PriorConfig | undefined, values: Float32Array): Float32Array {
   if (prior !== undefined) {
@@ -129,18 +114,19 @@ export function computeNormalQuantile(probability: number): number {
     );
   }
   const r = Math.sqrt(-Math.log(q < 0 ? probability : 1 - probability));
-  const size = r <= 5 ? computeTail(r - 1.6) : computeFarTail(r - 5);
+  const size = computeTail(r);
   return q < 0 ? -size : size;
 }
 
-function computeTail(r: number): number {
-  return (
-    (((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777) /
-    ((0.12021132975 * r + 0.7370016425) * r + 1)
-  );
-}
-
-function computeFarTail(r: number): number {
+function computeTail(root: number): number {
+  if (root <= 5) {
+    const r = root - 1.6;
+    return (
+      (((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777) /
+      ((0.12021132975 * r + 0.7370016425) * r + 1)
+    );
+  }
+  const r = root - 5;
   return (
     (((0.017337203997 * r + 0.42868294337) * r + 3.081226386) * r + 6.657905115) /
     ((0.012258202635 * r + 0.24197894225) * r + 1)

@@ -1,14 +1,10 @@
-/**
- * The settings of a training run in one record, and named sets of them. To add a preset: an entry
- * of PRESETS.
- */
+/** The settings of a training run, and named sets of them. To add one: an entry of PRESETS. */
 import type { GeneratorConfig } from '../../shared/model/generator.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { DiscriminatorConfig } from './networks.ts';
 import type { PriorConfig } from './noise.ts';
 
-/** Settings of Adam (Kingma and Ba 2015, algorithm 1). */
 export interface AdamConfig {
   readonly learningRate: number;
   readonly beta1: number;
@@ -16,14 +12,11 @@ export interface AdamConfig {
   readonly epsilon: number;
 }
 
-/** The game of the two networks. */
 export type ObjectiveConfig =
   /** Goodfellow et al. 2014, with the generator's non-saturating loss. */
   | {
       readonly type: 'non-saturating';
-      /**
-       * Weight of exact R1 (Mescheder et al. 2018), half the mean squared gradient; absent: none.
-       */
+      /** Weight of exact R1 (Mescheder et al. 2018), half the mean squared gradient. */
       readonly r1Gamma?: number;
       /** Target for real images, 0.5 to 1 (label smoothing, Salimans et al. 2016); absent: 1. */
       readonly realTarget?: number;
@@ -36,8 +29,8 @@ export type ObjectiveConfig =
   | { readonly type: 'relativistic'; readonly gamma: number; readonly finalGamma?: number };
 
 /**
- * All settings that, with the data, decide a run's weights. A checkpoint carries a hash of this
- * record, so a setting that is added later is optional, and absent where it is not used.
+ * All settings that, with the data, decide a run's weights. A checkpoint carries their hash, so a
+ * setting that is added later is optional, and absent where it is not used.
  */
 export interface TrainingConfig {
   readonly preset: string;
@@ -62,9 +55,8 @@ export interface TrainingConfig {
   readonly emaHalfLifeImages: number;
   /** Real and generated batches are moved by up to this many pixels each way; 0: not at all. */
   readonly translatePixels: number;
-  /** Steps between sample grids. */
+  /** Steps between sample grids, and between checkpoints. */
   readonly imageEvery: number;
-  /** Steps between checkpoints. */
   readonly checkpointEvery: number;
 }
 
@@ -87,24 +79,15 @@ export const GENERATOR_SIZES = {
 
 export const DEFAULT_GENERATOR_SIZE: GeneratorSize = 'large';
 
-/** The block of each `depthToSpace`: the generator doubles its grid twice. */
-const BLOCK = 2;
-
-/**
- * Plans the generator of preset `digits`, which was tuned on MNIST. The image decides the starting
- * grid.
- *
- * @param side      Pixels, one of PRESET_SIZES.
- * @param channels  1 (grey) or 3 (RGB).
- * @param classes   0 for none.
- */
+/** Plans the generator of preset `digits`: its square image decides the starting grid. */
 function planDigitsGenerator(
   side: number,
   channels: number,
   classes: number,
   size: GeneratorSize,
 ): GeneratorConfig {
-  const grid = side / (BLOCK * BLOCK);
+  const block = 2; // each `depthToSpace` doubles the grid
+  const grid = side / (block * block);
   const [gridChannels, first, second] = GENERATOR_SIZES[size];
   return {
     latentSize: 64,
@@ -113,10 +96,10 @@ function planDigitsGenerator(
       { type: 'dense', units: grid * grid * gridChannels, activation: 'leakyRelu' },
       { type: 'reshape', shape: [grid, grid, gridChannels] },
       { type: 'conv2d', filters: first, kernelSize: 3, activation: 'leakyRelu' },
-      { type: 'depthToSpace', blockSize: BLOCK },
+      { type: 'depthToSpace', blockSize: block },
       { type: 'conv2d', filters: second, kernelSize: 3, activation: 'leakyRelu' },
-      { type: 'conv2d', filters: BLOCK * BLOCK * channels, kernelSize: 3, activation: 'tanh' },
-      { type: 'depthToSpace', blockSize: BLOCK },
+      { type: 'conv2d', filters: block * block * channels, kernelSize: 3, activation: 'tanh' },
+      { type: 'depthToSpace', blockSize: block },
     ],
   };
 }
@@ -193,24 +176,19 @@ export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly Genera
 
 /**
  * Fits a preset's networks to data. `digits` takes the size, channels and classes of the data; a
- * single class counts as none, because there is nothing to choose. The tutorial's GAN never
- * changes.
- *
- * @param size  Of the generator; ignored by presets without a choice.
+ * single class counts as none, because there is nothing to choose. `seed` never changes, and has no
+ * choice of a generator's size.
  */
 export function fitPreset(
   name: PresetName,
   { width, channels, classes }: Pick<Dataset, 'width' | 'channels' | 'classes'>,
   size: GeneratorSize = DEFAULT_GENERATOR_SIZE,
 ): Omit<TrainingConfig, 'seed'> {
-  switch (name) {
-    case 'digits': {
-      const count = classes.length > 1 ? classes.length : 0;
-      return { ...PRESETS.digits, generator: planDigitsGenerator(width, channels, count, size) };
-    }
-    case 'seed':
-      return PRESETS.seed;
+  if (name === 'seed') {
+    return PRESETS.seed;
   }
+  const count = classes.length > 1 ? classes.length : 0;
+  return { ...PRESETS.digits, generator: planDigitsGenerator(width, channels, count, size) };
 }
 
 /** Streams of the training seed's randomness: never reuse a number. */

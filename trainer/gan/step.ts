@@ -10,6 +10,7 @@ import { gatherImages, type Dataset } from '../data/dataset.ts';
 import {
   computeAdamAmounts,
   createState,
+  createVariable,
   disposeState,
   drawInitialArrays,
   readState,
@@ -19,15 +20,8 @@ import {
 import { buildInput, planDiscriminator } from './networks.ts';
 import { applyPrior, drawUniform, drawWords } from './noise.ts';
 import { PURPOSES, type TrainingConfig } from './preset.ts';
-import {
-  updateAverage,
-  updateDiscriminator,
-  updateGenerator,
-  type Batch,
-  type Gan,
-  type Probe,
-  type StepAmounts,
-} from './update.ts';
+import type { Batch, Gan, Probe, StepAmounts } from './update.ts';
+import { updateAverage, updateDiscriminator, updateGenerator } from './update.ts';
 
 /** The average's half-life is at most this share of the images seen so far. */
 const EMA_RAMP = 0.1;
@@ -49,21 +43,19 @@ export interface GanArrays {
 }
 
 /**
- * Puts both networks on the backend. The caller disposes them by {@link disposeGan}.
- *
- * @param arrays  A checkpoint's content; null for starting weights.
+ * Puts a checkpoint's networks, or starting weights, on the backend. The caller disposes them by
+ * {@link disposeGan}.
  */
 export function createGan({ config, dataset, key }: StepSource, arrays: GanArrays | null): Gan {
   const { initialisation, generator: generatorConfig } = config;
   const plan = planGenerator(generatorConfig);
   const image = [dataset.height, dataset.width, dataset.channels] as const;
   const judge = planDiscriminator(config.discriminator, image, generatorConfig.classes);
-  const generator =
-    arrays?.generator ??
-    drawInitialArrays(plan.weights, key, PURPOSES.generatorWeights, initialisation);
-  const discriminator =
-    arrays?.discriminator ??
-    drawInitialArrays(judge.weights, key, PURPOSES.discriminatorWeights, initialisation);
+  const { generatorWeights, discriminatorWeights } = PURPOSES;
+  const {
+    generator = drawInitialArrays(plan.weights, key, generatorWeights, initialisation),
+    discriminator = drawInitialArrays(judge.weights, key, discriminatorWeights, initialisation),
+  } = arrays ?? {};
   const average = config.emaHalfLifeImages === 0 ? null : (arrays?.average ?? generator.weights);
   return {
     config,
@@ -71,7 +63,7 @@ export function createGan({ config, dataset, key }: StepSource, arrays: GanArray
     judge,
     generator: createState(plan.weights, generator),
     discriminator: createState(judge.weights, discriminator),
-    average: average && tf.tidy(() => tf.variable(tf.tensor1d(average), false)),
+    average: average && createVariable(average),
   };
 }
 
@@ -91,10 +83,7 @@ export function disposeGan({ generator, discriminator, average }: Gan): void {
 }
 
 /** The losses of one step, before its updates. The caller disposes them. */
-export interface StepLosses {
-  readonly discriminator: tf.Scalar;
-  readonly generator: tf.Scalar;
-}
+export type StepLosses = { readonly discriminator: tf.Scalar; readonly generator: tf.Scalar };
 
 /** The random numbers, labels and amounts of one step. */
 export interface StepDraws<T extends Amount = Amount> {
@@ -120,15 +109,12 @@ export function trainStep(
   step: number,
   probe?: Probe,
 ): StepLosses {
-  const real = decodeImages(source, indices);
-  const draws = drawStep(gan, source, indices, step);
-  try {
+  return tf.tidy(() => {
+    const real = decodeImages(source, indices);
+    const draws = drawStep(gan, source, indices, step);
     const augment = createTranslation(source.config, drawShift(source, step));
     return applyStep(gan, real, draws, augment, probe);
-  } finally {
-    real.dispose();
-    disposeDraws(draws);
-  }
+  });
 }
 
 /** The real images of a batch, [batch, height, width, channels]. The caller disposes them. */
@@ -138,7 +124,7 @@ export function decodeImages({ config, dataset }: StepSource, indices: Uint32Arr
   return tf.tensor4d(pixels, [indices.length, height, width, channels]);
 }
 
-/** Draws a step's random numbers and amounts. The caller disposes them by {@link disposeDraws}. */
+/** Draws a step's random numbers and amounts. The caller disposes them. */
 export function drawStep(
   { plan }: Gan,
   { config, dataset, key }: StepSource,
@@ -165,16 +151,7 @@ export function encodeLabels(labels: Uint8Array, classes: number): tf.Tensor2D {
   return tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), classes).toFloat() as tf.Tensor2D);
 }
 
-export function disposeDraws({ labels, discriminatorInput, generatorInput }: StepDraws): void {
-  tf.dispose([discriminatorInput, generatorInput]);
-  labels?.dispose();
-}
-
-/**
- * Does a step with given draws.
- *
- * @param real  Real images, [batch, height, width, channels].
- */
+/** Does a step with given draws. @param real  Real images, [batch, height, width, channels]. */
 export function applyStep(
   gan: Gan,
   real: tf.Tensor4D,
@@ -182,18 +159,11 @@ export function applyStep(
   augment: Batch['augment'],
   probe?: Probe,
 ): StepLosses {
-  const batch = { real, labels, augment };
-  const losses = {
-    discriminator: updateDiscriminator(
-      gan,
-      { ...batch, input: discriminatorInput },
-      amounts,
-      probe,
-    ),
-    generator: updateGenerator(gan, { ...batch, input: generatorInput }, amounts, probe),
-  };
+  const batch = { real, labels, augment, input: discriminatorInput };
+  const discriminator = updateDiscriminator(gan, batch, amounts, probe);
+  const generator = updateGenerator(gan, { ...batch, input: generatorInput }, amounts, probe);
   updateAverage(gan, amounts);
-  return losses;
+  return { discriminator, generator };
 }
 
 /** Computes a step's learning rates, penalty weight and averaging from the schedules. */
@@ -219,10 +189,7 @@ export function computeAmounts(config: TrainingConfig, step: number): StepAmount
   };
 }
 
-/**
- * The learning rates' factor: 1 at the first step, `finalFactor` at the last, half a cosine
- * between.
- */
+/** The learning rates' factor: 1 at first, `finalFactor` at last, half a cosine between. */
 export function computeFactor(
   step: number,
   { steps, finalFactor }: Pick<TrainingConfig, 'steps' | 'finalFactor'>,
@@ -237,10 +204,8 @@ export function computeGammaFactor(
   { steps, finalFactor, objective }: Pick<TrainingConfig, 'steps' | 'finalFactor' | 'objective'>,
 ): number {
   const hasOwnEnd = objective.type === 'relativistic' && objective.finalGamma !== undefined;
-  return computeFactor(step, {
-    steps,
-    finalFactor: hasOwnEnd ? objective.finalGamma / objective.gamma : finalFactor,
-  });
+  const end = hasOwnEnd ? objective.finalGamma / objective.gamma : finalFactor;
+  return computeFactor(step, { steps, finalFactor: end });
 }
 
 /** Where a moved batch begins inside its padded copy, each 0 to twice `translatePixels`. */
@@ -255,11 +220,9 @@ export function drawShift({ config, key }: StepSource, step: number): Shift | nu
   if (reach === 0) {
     return null;
   }
-  const words = drawWords(key, PURPOSES.translation, step, 2);
-  const [down, right] = [...words].map((word) =>
-    Math.floor((word * (2 * reach + 1)) / 2 ** 32),
-  ) as [number, number];
-  return { down, right };
+  const [first = 0, second = 0] = drawWords(key, PURPOSES.translation, step, 2);
+  const scale = (word: number): number => Math.floor((word * (2 * reach + 1)) / 2 ** 32);
+  return { down: scale(first), right: scale(second) };
 }
 
 /** Moves images by a shift. The lower end of the pixel range (paper or black) fills the gap. */

@@ -1,18 +1,104 @@
 /**
- * The two updates that GAN training alternates. Each changes its own network and leaves only its
- * loss behind. Images, latents and amounts are given: no I/O, no randomness.
+ * Adversarial losses, gradient penalties, and the two updates that GAN training alternates. No I/O,
+ * no randomness. Softplus, log(1 + e^x), replaces log(sigmoid(x)): it neither overflows nor loses
+ * small numbers. The caller disposes every result.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import {
-  computeDiscriminatorTerms,
-  computeGeneratorLoss,
-  computeRelativisticLoss,
-  type Judge,
-} from './losses.ts';
 import { applyAdam, splitWeights, type Amount, type NetworkState } from './network-state.ts';
 import { runDiscriminator, runGenerator, type DiscriminatorPlan } from './networks.ts';
-import type { TrainingConfig } from './preset.ts';
+import type { ObjectiveConfig, TrainingConfig } from './preset.ts';
+
+/**
+ * -mean(log D(x) + log(1 - D(G(z)))) with D = sigmoid(logit) (Goodfellow et al. 2014, equation 1).
+ *
+ * @param real  Logits of real images, [batch, 1]; `fake` of generated ones.
+ * @returns     Scalar, >= 0; 2 log 2 = 1.386 for a guessing discriminator.
+ */
+export function computeDiscriminatorLoss(real: tf.Tensor, fake: tf.Tensor): tf.Scalar {
+  return tf.tidy(() => tf.mean(tf.add(tf.softplus(tf.neg(real)), tf.softplus(fake))));
+}
+
+/** The non-saturating loss, section 3 of the same paper: -mean(log D(G(z))); log 2 for a guess. */
+export function computeGeneratorLoss(fake: tf.Tensor): tf.Scalar {
+  return tf.tidy(() => tf.mean(tf.softplus(tf.neg(fake))));
+}
+
+/**
+ * The relativistic pairing loss (Jolicoeur-Martineau 2018; R3GAN, arXiv 2501.05441, equation 2):
+ * mean softplus(loser - winner); log 2 for a guess. The winner is what the network wants to score
+ * high: the discriminator real images, the generator generated ones. A pair shares row and label.
+ */
+function computeRelativisticLoss(winner: tf.Tensor, loser: tf.Tensor): tf.Scalar {
+  return tf.tidy(() => tf.mean(tf.softplus(tf.sub(loser, winner))));
+}
+
+/** Gives logits, [batch, 1], for images, [batch, height, width, channels], and one-hot labels. */
+type Judge = (images: tf.Tensor4D, labels: tf.Tensor2D | null) => tf.Tensor2D;
+
+/**
+ * Computes what the discriminator minimises: the loss, and R1, then R2, as far as the objective has
+ * them, without gamma / 2.
+ *
+ * @param real    [batch, height, width, channels]; `fake` likewise. Not disposed.
+ * @param labels  The labels of both, one-hot [batch, classes]; null without classes.
+ */
+function computeDiscriminatorTerms(
+  objective: ObjectiveConfig,
+  judge: Judge,
+  real: tf.Tensor4D,
+  fake: tf.Tensor4D,
+  labels: tf.Tensor2D | null,
+): { loss: tf.Scalar; penalties: tf.Scalar[] } {
+  switch (objective.type) {
+    case 'non-saturating': {
+      const { r1Gamma, realTarget = 1 } = objective;
+      const { logits, penalties } =
+        r1Gamma === undefined
+          ? { logits: judge(real, labels), penalties: [] }
+          : computeLogitsAndPenalties((images) => judge(images, labels), real, 1);
+      const loss = computeDiscriminatorLoss(logits, judge(fake, labels));
+      if (realTarget === 1) {
+        return { loss, penalties };
+      }
+      // Smoothing: -t log D(x) - (1 - t) log(1 - D(x)) is -log D(x) plus (1 - t) times the logit.
+      const smoothing = tf.mul(tf.mean(logits), 1 - realTarget);
+      return { loss: tf.add(loss, smoothing), penalties };
+    }
+    case 'relativistic': {
+      // One batch of real and generated images: half as many operations, each larger.
+      const images = tf.concat([real, fake]); // [2 * batch, height, width, channels]
+      const bothLabels = labels && tf.concat([labels, labels]); // [2 * batch, classes]
+      const judgeBoth = (x: tf.Tensor4D): tf.Tensor2D => judge(x, bothLabels);
+      const { logits, penalties } = computeLogitsAndPenalties(judgeBoth, images, 2);
+      const [realLogits, fakeLogits] = tf.split(logits, 2) as [tf.Tensor, tf.Tensor]; // [batch, 1]
+      return { loss: computeRelativisticLoss(realLogits, fakeLogits), penalties };
+    }
+  }
+}
+
+/**
+ * Computes logits and exact penalties: R1 on real images, R2 on generated ones, the mean squared
+ * norm of the logits' gradients by the images (Mescheder et al. 2018; R3GAN, equations 3 and 4).
+ * The result can be differentiated once more by the weights that `judge` uses.
+ *
+ * @param judge  Maps images to logits, each row on its own.
+ * @param parts  The number of equal parts of the batch; each has its own mean.
+ */
+function computeLogitsAndPenalties(
+  judge: (images: tf.Tensor4D) => tf.Tensor2D,
+  images: tf.Tensor4D,
+  parts: number,
+): { logits: tf.Tensor2D; penalties: tf.Scalar[] } {
+  const batch = images.shape[0];
+  // Rows do not mix, so ones as the incoming gradient give each row its own gradient.
+  const differentiate = tf.valueAndGrad((x) => judge(x as tf.Tensor4D));
+  const { value, grad } = differentiate(images, tf.ones([batch, 1]));
+  const norms = tf.sum(tf.square(tf.reshape(grad, [batch, -1])), 1); // [batch]
+  // TensorFlow.js throws in the gradient of a split into one part.
+  const groups = parts === 1 ? [norms] : tf.split(norms, parts);
+  return { logits: value as tf.Tensor2D, penalties: groups.map((part) => tf.mean(part)) };
+}
 
 /** Both networks in training. */
 export interface Gan {
@@ -38,19 +124,13 @@ export interface Batch {
   readonly input: tf.Tensor2D;
   /** Labels of both, one-hot [batch, classes]; null without classes. */
   readonly labels: tf.Tensor2D | null;
-  /**
-   * Moves real and generated images alike by whole pixels, so the generator does not learn the
-   * move.
-   */
+  /** Moves real and generated images alike, so the generator does not learn the move. */
   readonly augment: (images: tf.Tensor4D) => tf.Tensor4D;
 }
 
-/**
- * The numbers of a step that change from step to step. A graph takes them as scalars, see {@link
- * Amount}.
- */
+/** The numbers of a step that change from step to step: see {@link Amount}. */
 export interface StepAmounts<T extends Amount = Amount> {
-  /** For Adam: see `AdamAmounts`. */
+  /** For Adam: see `computeAdamAmounts`. */
   readonly discriminatorRate: T;
   readonly discriminatorRoot: T;
   readonly generatorRate: T;
@@ -67,9 +147,7 @@ export type StepFigure =
   /** L2 norm of a network's whole gradient, penalties included, before Adam scales it. */
   | 'discriminatorGradientNorm'
   | 'generatorGradientNorm'
-  /**
-   * The gradient penalties on real and on generated images, without gamma / 2, if there are any.
-   */
+  /** The penalties on real and on generated images, without gamma / 2, if there are any. */
   | 'r1'
   | 'r2';
 
@@ -77,10 +155,9 @@ export type StepFigure =
 export type Probe = (figure: StepFigure, value: tf.Scalar) => void;
 
 /**
- * Updates the discriminator on one batch.
+ * Updates the discriminator on one batch. A probe does not change the update's bits.
  *
- * @param probe  Without a probe, no figure is computed. The update has the same bits either way.
- * @returns      The loss before the update, without penalties, a scalar. The caller disposes it.
+ * @returns  The loss before the update, without penalties.
  */
 export function updateDiscriminator(
   gan: Gan,
@@ -89,38 +166,29 @@ export function updateDiscriminator(
   probe?: Probe,
 ): tf.Scalar {
   return tf.tidy(() => {
-    const { discriminator, config } = gan;
     const fake = batch.augment(generateImages(gan, batch.input));
     const real = batch.augment(batch.real);
-    const losses: tf.Scalar[] = [];
-    const { grads } = tf.variableGrads(() => {
+    let kept: tf.Scalar | undefined;
+    minimise('discriminator', gan, amounts, probe, () => {
+      const { objective } = gan.config;
       const judge = createJudge(gan);
-      const { objective } = config;
       const terms = computeDiscriminatorTerms(objective, judge, real, fake, batch.labels);
       const { loss, penalties } = terms;
-      losses.push(tf.keep(tf.clone(loss)));
+      kept = tf.keep(tf.clone(loss));
       penalties.forEach((penalty, i) => probe?.(i === 0 ? 'r1' : 'r2', penalty));
       if (penalties.length === 0) {
         return loss;
       }
       const penalty = penalties.reduce((sum, other) => tf.add(sum, other));
       return tf.add(loss, tf.mul(penalty, amounts.penaltyWeight));
-    }, [discriminator.weights]);
-    const gradient = grads[discriminator.weights.name] as tf.Tensor1D; // [parameters]
-    probe?.('discriminatorGradientNorm', computeNorm(gradient));
-    applyAdam(discriminator, gradient, config.discriminatorAdam, {
-      rate: amounts.discriminatorRate,
-      root: amounts.discriminatorRoot,
     });
-    return releaseToTidy(losses[0] as tf.Scalar);
+    const loss = tf.clone(kept as tf.Scalar);
+    kept?.dispose();
+    return loss;
   });
 }
 
-/**
- * Updates the generator on one batch.
- *
- * @returns  The loss before the update, a scalar. The caller disposes it.
- */
+/** Updates the generator on one batch. @returns  The loss before the update. */
 export function updateGenerator(
   gan: Gan,
   batch: Batch,
@@ -128,27 +196,38 @@ export function updateGenerator(
   probe?: Probe,
 ): tf.Scalar {
   return tf.tidy(() => {
-    const { generator, config } = gan;
     const judge = createJudge(gan);
     const realLogits =
-      config.objective.type === 'relativistic'
+      gan.config.objective.type === 'relativistic'
         ? judge(batch.augment(batch.real), batch.labels)
         : null;
-    const { value, grads } = tf.variableGrads(() => {
+    return minimise('generator', gan, amounts, probe, () => {
       const fake = batch.augment(generateImages(gan, batch.input));
       const fakeLogits = judge(fake, batch.labels);
       return realLogits === null
         ? computeGeneratorLoss(fakeLogits)
         : computeRelativisticLoss(fakeLogits, realLogits);
-    }, [generator.weights]);
-    const gradient = grads[generator.weights.name] as tf.Tensor1D; // [parameters]
-    probe?.('generatorGradientNorm', computeNorm(gradient));
-    applyAdam(generator, gradient, config.generatorAdam, {
-      rate: amounts.generatorRate,
-      root: amounts.generatorRoot,
     });
-    return value;
   });
+}
+
+/** Changes a network's weights by one step of Adam down a loss. @returns  The loss before it. */
+function minimise(
+  network: 'discriminator' | 'generator',
+  gan: Gan,
+  amounts: StepAmounts,
+  probe: Probe | undefined,
+  computeLoss: () => tf.Scalar,
+): tf.Scalar {
+  const { [network]: state, config } = gan;
+  const { value, grads } = tf.variableGrads(computeLoss, [state.weights]);
+  const gradient = grads[state.weights.name] as tf.Tensor1D; // [parameters]
+  probe?.(`${network}GradientNorm`, tf.sqrt(tf.sum(tf.square(gradient))));
+  applyAdam(state, gradient, config[`${network}Adam`], {
+    rate: amounts[`${network}Rate`],
+    root: amounts[`${network}Root`],
+  });
+  return value;
 }
 
 /** Moves the average towards the generator's weights, in place. */
@@ -168,15 +247,4 @@ function generateImages({ plan, generator }: Gan, input: tf.Tensor2D): tf.Tensor
 function createJudge({ judge, discriminator }: Gan): Judge {
   const weights = splitWeights(discriminator.specs, discriminator.weights);
   return (images, labels) => runDiscriminator(judge, weights, images, labels);
-}
-
-function computeNorm(gradient: tf.Tensor1D): tf.Scalar {
-  return tf.sqrt(tf.sum(tf.square(gradient)));
-}
-
-/** Hands a kept tensor over to the current tidy. */
-function releaseToTidy(tensor: tf.Scalar): tf.Scalar {
-  const copy = tf.clone(tensor);
-  tensor.dispose();
-  return copy;
 }

@@ -1,8 +1,7 @@
 /**
- * Checkpoints: all that a run needs to go on as if it had never stopped.
- *
- * Each is one safetensors file, written whole or not at all. The last two are kept. A truncated or
- * altered file is skipped for the one before.
+ * Checkpoints: all that a run needs to go on as if it had never stopped. Each is one safetensors
+ * file, written whole or not at all. The last two are kept. A truncated or altered file is skipped
+ * for the one before.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -11,18 +10,20 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import type { NetworkArrays } from '../gan/network-state.ts';
 import type { GanArrays } from '../gan/step.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
 const SCHEMA = '1';
 const KEPT = 2;
 const AVERAGE = 'average/weights';
 const NAME = /^step-(\d{7})\.safetensors$/;
 /** Names of a network's arrays in the file. */
-const PARTS = {
-  weights: 'weights',
-  firstMoment: 'adam/first_moment',
-  secondMoment: 'adam/second_moment',
-} as const satisfies Record<keyof NetworkArrays, string>;
+const PARTS: readonly (readonly [keyof NetworkArrays, string])[] = [
+  ['weights', 'weights'],
+  ['firstMoment', 'adam/first_moment'],
+  ['secondMoment', 'adam/second_moment'],
+];
+
+type Tensors = Readonly<Record<string, Float32Array>>;
+type Metadata = Readonly<Record<string, string>>;
 
 /** A run's state between two steps. */
 export interface Checkpoint extends GanArrays {
@@ -32,7 +33,6 @@ export interface Checkpoint extends GanArrays {
   readonly runSha256: string;
 }
 
-/** A checkpoint that cannot be used. The message says why. */
 export class CheckpointError extends ExpectedError {
   override name = 'CheckpointError' as const;
 }
@@ -40,24 +40,19 @@ export class CheckpointError extends ExpectedError {
 /**
  * Saves a checkpoint, then removes all but it and the one before.
  *
- * @param folder  Exists.
  * @throws WriteError  When it cannot be written; the earlier ones are untouched.
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
   const { step, runSha256, average } = checkpoint;
   const networks = (['generator', 'discriminator'] as const).flatMap((network) =>
-    listParts().map(([part, name]) => [`${network}/${name}`, checkpoint[network][part]] as const),
+    PARTS.map(([part, name]) => [`${network}/${name}`, checkpoint[network][part]] as const),
   );
-  const tensors = {
-    ...Object.fromEntries(networks),
-    ...(average === null ? {} : { [AVERAGE]: average }),
-  };
+  const tensors = { ...Object.fromEntries(networks), ...(average && { [AVERAGE]: average }) };
   const facts = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
   const metadata = { ...facts, factsSha256: hashFacts(facts) };
   const path = join(folder, `step-${String(step).padStart(7, '0')}.safetensors`);
   await writeAtomically(path, encodeSafetensors({ tensors, metadata }));
-  // A newer file was skipped as damaged when the run went on from here. It must not displace a good
-  // one.
+  // A newer file was skipped as damaged when the run went on, so it must not displace a good one.
   const all = await listCheckpoints(folder);
   const kept = all.filter((other) => other.step <= step).slice(0, KEPT);
   for (const other of all.filter((candidate) => !kept.includes(candidate))) {
@@ -65,17 +60,15 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   }
 }
 
-/** A loaded checkpoint, and the newer ones that were skipped. */
+/** A loaded checkpoint, and the name and the fault of each newer file that was skipped. */
 export interface LoadedCheckpoint {
   readonly checkpoint: Checkpoint;
-  /** The name and the fault of each newer file. */
   readonly skipped: readonly string[];
 }
 
 /**
- * Loads the newest whole checkpoint.
+ * Loads the newest whole checkpoint; null when there is none.
  *
- * @returns                 Null when there is none.
  * @throws CheckpointError  When there are some, but none is whole. The message names each.
  */
 export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckpoint | null> {
@@ -134,15 +127,8 @@ async function listCheckpoints(folder: string): Promise<{ name: string; step: nu
     .sort((a, b) => b.step - a.step);
 }
 
-function listParts(): [keyof NetworkArrays, string][] {
-  return Object.entries(PARTS) as [keyof NetworkArrays, string][];
-}
-
-function pickNetwork(
-  network: string,
-  tensors: Readonly<Record<string, Float32Array>>,
-): NetworkArrays {
-  const arrays = listParts().map(([part, name]) => {
+function pickNetwork(network: string, tensors: Tensors): NetworkArrays {
+  const arrays = PARTS.map(([part, name]) => {
     const values = tensors[`${network}/${name}`];
     if (values === undefined) {
       throw new CheckpointError(`lacks ${network}/${name}`);
@@ -153,7 +139,7 @@ function pickNetwork(
 }
 
 /** SHA-256 over names and bytes, in the order of the names. */
-function hashTensors(tensors: Readonly<Record<string, Float32Array>>): string {
+function hashTensors(tensors: Tensors): string {
   const hash = createHash('sha256');
   for (const name of Object.keys(tensors).sort()) {
     hash.update(`${name}\0`).update(tensors[name] as Float32Array);
@@ -162,9 +148,79 @@ function hashTensors(tensors: Readonly<Record<string, Float32Array>>): string {
 }
 
 /** SHA-256 over a checkpoint's metadata. */
-function hashFacts(facts: Readonly<Record<string, string>>): string {
+function hashFacts(facts: Metadata): string {
   const names = ['schema', 'step', 'runSha256', 'sha256'];
   return createHash('sha256')
     .update(names.map((name) => `${name}=${facts[name]}\n`).join(''))
     .digest('hex');
+}
+
+type TensorFile = { readonly tensors: Tensors; readonly metadata: Metadata };
+
+const LENGTH_BYTES = 8;
+
+/**
+ * Encodes flat float32 arrays, in the order of their keys, and text about them in the safetensors
+ * format (huggingface/safetensors), which other tools read: the header's length in 8 little-endian
+ * bytes, a JSON header, the arrays' bytes. Own code, because no kept npm package writes the format.
+ */
+export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let end = 0;
+  for (const [name, values] of Object.entries(tensors)) {
+    header[name] = {
+      dtype: 'F32',
+      shape: [values.length],
+      data_offsets: [end, (end += values.byteLength)],
+    };
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  // The format allows spaces as padding; so the arrays lie on 8-byte boundaries.
+  const headerBytes = Math.ceil(text.length / 8) * 8;
+  let next = LENGTH_BYTES + headerBytes;
+  const bytes = new Uint8Array(next + end).fill(0x20, LENGTH_BYTES, next);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.set(text, LENGTH_BYTES);
+  for (const values of Object.values(tensors)) {
+    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), next);
+    next += values.byteLength;
+  }
+  return bytes;
+}
+
+/**
+ * Decodes float32 arrays, whichever program wrote them.
+ *
+ * @throws Error  When the bytes are truncated, not safetensors, or hold another type.
+ */
+export function decodeSafetensors(bytes: Uint8Array): TensorFile {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerBytes = bytes.length >= LENGTH_BYTES ? Number(view.getBigUint64(0, true)) : Infinity;
+  const start = LENGTH_BYTES + headerBytes;
+  if (start > bytes.length) {
+    throw new Error(`truncated: ${bytes.length} bytes, its header alone would end at ${start}`);
+  }
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(
+    bytes.subarray(LENGTH_BYTES, start),
+  );
+  const { __metadata__: metadata = {}, ...entries } = JSON.parse(text) as Record<string, unknown>;
+  const tensors: Record<string, Float32Array> = {};
+  type Entry = { dtype: string; shape: number[]; data_offsets: [number, number] };
+  for (const [name, entry] of Object.entries(entries) as [string, Entry][]) {
+    const [from, to] = entry.data_offsets;
+    const count = entry.shape.reduce((product, size) => product * size, 1);
+    if (entry.dtype !== 'F32' || to - from !== 4 * count) {
+      throw new Error(
+        `${name} is ${entry.dtype} of shape [${entry.shape.join(', ')}] in ${to - from} bytes, expected float32 numbers`,
+      );
+    }
+    if (start + to > bytes.length) {
+      throw new Error(`truncated: ${name} ends at byte ${start + to} of ${bytes.length}`);
+    }
+    // Not slice(): on a Node Buffer it shares memory.
+    tensors[name] = new Float32Array(
+      new Uint8Array(bytes.subarray(start + from, start + to)).buffer,
+    );
+  }
+  return { tensors, metadata: metadata as Metadata };
 }

@@ -1,21 +1,18 @@
 declare module 'gifenc' {
   type Palette = readonly (readonly [red: number, green: number, blue: number])[];
+  /** The first frame needs a palette; its `repeat: 0` makes the GIF endless. */
   interface FrameOptions {
-    /** Required for the first frame; later frames may have their own. */
     readonly palette?: Palette;
-    /** Milliseconds. */
-    readonly delay?: number;
-    /** 0: endless. First frame only. */
+    readonly delay?: number; // ms
     readonly repeat?: number;
   }
-  interface Encoder {
-    /** @param indices  A place in the palette for each pixel. */
-    writeFrame(indices: Uint8Array, width: number, height: number, options?: FrameOptions): void;
-    finish(): void;
-    bytes(): Uint8Array;
-  }
   const gifenc: {
-    GIFEncoder(): Encoder;
+    GIFEncoder(): {
+      /** @param indices  A place in the palette for each pixel. */
+      writeFrame(indices: Uint8Array, width: number, height: number, options?: FrameOptions): void;
+      finish(): void;
+      bytes(): Uint8Array;
+    };
     /** Chooses at most `maxColors` colours for [pixels, 4]. */
     quantize(rgba: Uint8Array, maxColors: number): Palette;
     /** Gives the place of the nearest colour for each pixel of [pixels, 4]. */

@@ -1,6 +1,6 @@
 /**
- * Watches a run and writes down what it sees: figures as JSON lines and for TensorBoard, sample
- * grids, and warnings. It ends a run that cannot recover.
+ * Watches a run: writes figures as JSON lines and for TensorBoard, sample grids and warnings. It
+ * ends a run that cannot recover.
  */
 import * as tf from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -9,28 +9,21 @@ import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { pngEncoder } from '../node-kernels.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import { computeFactor, type StepLosses } from '../gan/step.ts';
-import { pickShippedWeights, type Gan, type Probe, type StepFigure } from '../gan/update.ts';
+import { pickShippedWeights, type Gan, type StepFigure } from '../gan/update.ts';
 import { openEventLog } from './log/event-log.ts';
 import type { MetricsLine, Warning } from './log/metrics.ts';
 import { describeWarning, type Progress, type Reporter } from './log/reporter.ts';
 import { findWarnings } from './log/warnings.ts';
 import { appendMetrics, loadMetrics, locate, saveGrid } from './run-folder.ts';
-import { computeDiversity, drawGrid, GRID } from './sample-grid.ts';
+import { computeDiversity, drawSamples, GRID } from './sample-grid.ts';
 
 /** A grid with less diversity than this share of real images' diversity shows one picture. */
 const COLLAPSED_DIVERSITY = 0.02;
-/**
- * Consecutive collapsed grids that end a run. The first grid, from starting weights, often is
- * collapsed.
- */
+/** Consecutive collapsed grids that end a run. The first, from starting weights, often is one. */
 const COLLAPSED_GRIDS = 2;
-/**
- * Between logged steps, losses are read for the display only this often, because reading waits for
- * the device.
- */
+/** Between logged steps, losses are read only this often, because reading waits for the device. */
 const SHOW_EVERY_MS = 250;
 
-/** Advice for a training that diverged. */
 export const DIVERGED_ADVICE =
   'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.';
 
@@ -49,39 +42,26 @@ export interface ObservedRun {
   /** Made by `createRunFolder`. */
   readonly folder: string;
   readonly reporter: Reporter;
-  /**
-   * Saves a model at each sample grid; `steps` are done, weights are [parameters]. Absent: none is
-   * saved.
-   */
+  /** Saves a model at each sample grid; `steps` are done, weights are [parameters]. */
   readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
   /** False: a run that diverged or collapsed goes on; the log tells it. */
   readonly endsWhenBroken?: boolean;
-  /** A clock in milliseconds. */
-  readonly now: () => number;
 }
 
 /** Figures of a step that are still on the backend. */
 export type StepFigures = Partial<Record<StepFigure, tf.Scalar>>;
 
-export interface Observer {
-  /**
-   * True for steps whose figures `observe` will read, so the step must keep them: see {@link
-   * keepIn}.
-   */
+interface Observer {
+  /** True for steps whose figures `observe` will read, so the step must keep them. */
   keeps(step: number): boolean;
-  /**
-   * Looks at a finished step. It disposes neither losses nor figures.
-   *
-   * @throws TrainingError  When the run cannot go on.
-   */
+  /** Looks at a finished step and disposes nothing. @throws TrainingError */
   observe(step: number, losses: StepLosses, figures: StepFigures): Promise<void>;
 }
 
 /**
  * Starts to watch a run. Its clock starts now.
  *
- * @param firstStep      The first step to come. metrics.jsonl holds earlier steps only: see
- *                       `reopenRunFolder`.
+ * @param firstStep      The first step to come. metrics.jsonl holds earlier steps only.
  * @param realDiversity  The diversity of as many real images as a grid has samples.
  */
 export async function createObserver(
@@ -90,23 +70,22 @@ export async function createObserver(
   firstStep: number,
   realDiversity: number,
 ): Promise<Observer> {
-  const { config, folder, reporter, now } = run;
+  const { config, folder, reporter } = run;
   const { batchSize, steps } = config;
   const history = await loadMetrics(folder);
   const events = await openEventLog(locate(folder).events, firstStep);
   const secondsBefore = history.at(-1)?.seconds ?? 0;
   let last = { seconds: secondsBefore, imagesSeen: firstStep * batchSize };
-  const startedAt = now();
+  const startedAt = performance.now();
   let shownAt = startedAt;
   let collapsedGrids = 0;
   const keeps = (step: number): boolean => isImageStep(step, config) || isMetricsStep(step, steps);
 
   const measureProgress = async (step: number, losses: StepLosses): Promise<Progress> => {
-    const [discriminatorLoss, generatorLoss] = await Promise.all([
-      readScalar(losses.discriminator),
-      readScalar(losses.generator),
-    ]);
-    const stepsPerSecond = ((step - firstStep + 1) / Math.max(1, now() - startedAt)) * 1000;
+    const discriminatorLoss = await readScalar(losses.discriminator);
+    const generatorLoss = await readScalar(losses.generator);
+    const stepsPerSecond =
+      ((step - firstStep + 1) / Math.max(1, performance.now() - startedAt)) * 1000;
     return {
       step,
       steps,
@@ -123,7 +102,7 @@ export async function createObserver(
     failure: Warning | null,
   ): Promise<readonly Warning[]> => {
     const { imagesSeen } = figures;
-    const seconds = secondsBefore + (now() - startedAt) / 1000;
+    const seconds = secondsBefore + (performance.now() - startedAt) / 1000;
     const imagesPerSecond = (imagesSeen - last.imagesSeen) / Math.max(1e-3, seconds - last.seconds);
     last = { seconds, imagesSeen };
     const line: MetricsLine = { ...figures, imagesPerSecond, seconds };
@@ -145,15 +124,17 @@ export async function createObserver(
   return {
     keeps,
     async observe(step, losses, figures) {
-      if (!keeps(step) && now() - shownAt < SHOW_EVERY_MS) {
+      if (!keeps(step) && performance.now() - shownAt < SHOW_EVERY_MS) {
         return;
       }
       const draws = isImageStep(step, config);
       const progress = await measureProgress(step, losses);
       const { discriminatorLoss, generatorLoss } = progress;
-      shownAt = now();
+      shownAt = performance.now();
       reporter.show(progress);
-      const grid = keeps(step) && areFinite(progress) ? await drawGrid(gan, config) : null;
+      const isDrawn = keeps(step) && areFinite(progress);
+      const weights = pickShippedWeights(gan);
+      const grid = isDrawn ? await drawSamples(gan.plan, weights, config, GRID.count) : null;
       const diversity = grid && computeDiversity(grid.pixels, grid.count) / realDiversity;
       if (draws && diversity !== null) {
         collapsedGrids = diversity < COLLAPSED_DIVERSITY ? collapsedGrids + 1 : 0;
@@ -185,22 +166,18 @@ export async function createObserver(
       }
       warnings.forEach((warning) => reporter.say(describeWarning(step, warning)));
       if (draws) {
-        await run.saveSnapshot?.(step + 1, await pickShippedWeights(gan).data<'float32'>());
+        await run.saveSnapshot?.(step + 1, await weights.data<'float32'>());
       }
     },
   };
 }
 
-/**
- * True for steps whose losses are printed: every 100 up to 1,000, then every 1,000; and the last.
- */
+/** True for steps whose losses are printed: every 100 up to 1,000, every 1,000; and the last. */
 function isLogStep(step: number, steps: number): boolean {
   return step % (step <= 1000 ? 100 : 1000) === 0 || step === steps - 1;
 }
 
-/**
- * True for steps whose figures are kept: every 10 up to 100, then every 100; and all printed ones.
- */
+/** True for steps whose figures are kept: every 10 up to 100, every 100; and all printed ones. */
 function isMetricsStep(step: number, steps: number): boolean {
   return step % (step <= 100 ? 10 : 100) === 0 || isLogStep(step, steps);
 }
@@ -208,13 +185,6 @@ function isMetricsStep(step: number, steps: number): boolean {
 /** True for steps after which a sample grid is drawn; and the last. */
 function isImageStep(step: number, { imageEvery, steps }: TrainingConfig): boolean {
   return step % imageEvery === 0 || step === steps - 1;
-}
-
-/** Returns a probe that lets figures outlive their step. The caller disposes them. */
-export function keepIn(figures: StepFigures): Probe {
-  return (figure, value) => {
-    figures[figure] = tf.keep(tf.clone(value));
-  };
 }
 
 async function readScalar(scalar: tf.Scalar): Promise<number> {
@@ -225,7 +195,6 @@ function areFinite({ discriminatorLoss, generatorLoss }: Progress): boolean {
   return Number.isFinite(discriminatorLoss) && Number.isFinite(generatorLoss);
 }
 
-/** Finds the reason to end a run. */
 function findFailure(
   progress: Progress,
   collapsedGrids: number,

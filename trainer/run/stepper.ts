@@ -1,9 +1,7 @@
 /**
  * Does the steps of a run: as one graph where the backend allows it, otherwise operation by
- * operation.
- *
- * A graph is used only after it has given the same bits as the operations, so a run's weights do
- * not depend on it.
+ * operation. A graph is used only after it has given the same bits as the operations, so a run's
+ * weights do not depend on it.
  */
 import * as tf from '@tensorflow/tfjs';
 import {
@@ -32,10 +30,7 @@ import { canRecordGraphs, recordGraph, type Graph } from '../tensorflow/graph/gr
 const PROOFS = 2;
 
 export interface Stepper {
-  /**
-   * Does a step as {@link trainStep}. With a probe always operation by operation: few steps have
-   * one.
-   */
+  /** Does a step as {@link trainStep}. With a probe, which few steps have, never as a graph. */
   step(indices: Uint32Array, step: number, probe?: Probe): StepLosses;
   /** True once steps without a probe run as a graph. */
   usesGraph(): boolean;
@@ -56,7 +51,11 @@ export function createStepper(
   source: StepSource,
   { graphs = true, onFault }: StepperOptions = {},
 ): Stepper {
-  let recording = graphs && canRecordGraphs() ? openRecording(gan, source) : null;
+  const train = trainStep.bind(null, gan, source);
+  if (!graphs || !canRecordGraphs()) {
+    return { step: train, usesGraph: () => false, release: () => {} };
+  }
+  let recording: Recording | null = openRecording(gan, source);
   const release = (): void => {
     recording?.graph?.release();
     recording?.images.dispose();
@@ -65,15 +64,14 @@ export function createStepper(
   return {
     step(indices, step, probe) {
       if (recording === null || probe !== undefined) {
-        return trainStep(gan, source, indices, step, probe);
+        return train(indices, step, probe);
       }
       const draws = drawForGraph(gan, source, indices, step);
       try {
-        if (isProven(recording)) {
+        if (recording.proofs >= PROOFS) {
           return runStep(recording, draws);
         }
-        const train = () => trainStep(gan, source, indices, step);
-        const { losses, fault } = proveStep(recording, draws, train);
+        const { losses, fault } = proveStep(recording, draws, () => train(indices, step));
         if (fault !== undefined) {
           release();
           onFault?.(fault);
@@ -83,7 +81,7 @@ export function createStepper(
         tf.dispose(listTensors(draws));
       }
     },
-    usesGraph: () => recording !== null && isProven(recording),
+    usesGraph: () => recording !== null && recording.proofs >= PROOFS,
     release,
   };
 }
@@ -107,10 +105,6 @@ function openRecording(gan: Gan, source: StepSource): Recording {
   );
   const variables = gan.average === null ? states : [...states, gan.average];
   return { gan, source, images: uploadImages(source.dataset), variables, proofs: 0 };
-}
-
-function isProven({ proofs }: Recording): boolean {
-  return proofs >= PROOFS;
 }
 
 /** All inputs of a step that change from step to step, on the backend. */
@@ -150,7 +144,6 @@ function listTensors(draws: GraphDraws): tf.Tensor[] {
   ];
 }
 
-/** Does a step by a proven graph. */
 function runStep({ graph, images, variables }: Recording, draws: GraphDraws): StepLosses {
   const outputs = (graph as Graph).run([images, ...variables, ...listTensors(draws)]);
   variables.forEach((variable, i) => variable.assign(outputs[i] as tf.Tensor));
@@ -161,16 +154,14 @@ function runStep({ graph, images, variables }: Recording, draws: GraphDraws): St
 
 /**
  * Does a step operation by operation, then as a graph from the same inputs, and compares. The
- * graph's results are dropped. The first call records the graph.
- *
- * @param train  Does the step.
- * @returns      `fault` is the reason why the graph cannot be used, if any.
+ * graph's results are dropped. The first call records the graph. A `fault` is the reason why the
+ * graph cannot be used.
  */
 function proveStep(
   recording: Recording,
   draws: GraphDraws,
   train: () => StepLosses,
-): { readonly losses: StepLosses; readonly fault: string | undefined } {
+): { losses: StepLosses; fault: string | undefined } {
   const { images, variables } = recording;
   const before = variables.map((variable) => tf.clone(variable));
   try {

@@ -1,7 +1,5 @@
 /**
- * The training loop: draws batches, does steps, has them observed, saves checkpoints, stops and
- * goes on.
- *
+ * The training loop: draws batches, does steps, has them observed, saves checkpoints and goes on.
  * A step depends only on the seed, the data and its number. So a resumed run has the same weights
  * as one that never stopped, bit for bit, on backends whose arithmetic repeats.
  */
@@ -16,16 +14,14 @@ import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import {
   createObserver,
   DIVERGED_ADVICE,
-  keepIn,
   TrainingError,
   type ObservedRun,
   type StepFigures,
 } from './observer.ts';
 import { locate } from './run-folder.ts';
 import { computeDiversity, GRID } from './sample-grid.ts';
-import { createStepper } from './stepper.ts';
+import { createStepper, type Stepper } from './stepper.ts';
 
-/** All that a run needs. */
 export interface TrainingRun extends ObservedRun {
   readonly dataset: Dataset;
   /** See `hashRun`. */
@@ -38,28 +34,22 @@ export interface TrainingRun extends ObservedRun {
   readonly hook?: RunHook;
 }
 
+interface HookStepper extends Pick<Stepper, 'release'> {
+  step(...of: Parameters<Stepper['step']>): StepLosses | null;
+}
+
 /** Lets an experiment do the steps its own way and measure in between. */
 export interface RunHook {
   /** Does the steps in place of `createStepper`. A step without adversarial losses returns null. */
-  createStepper(
-    gan: Gan,
-    source: StepSource,
-  ): {
-    step(indices: Uint32Array, step: number, probe?: Probe): StepLosses | null;
-    release(): void;
-  };
+  createStepper(gan: Gan, source: StepSource): HookStepper;
   /**
-   * Called after each step, and before the first one of a run without checkpoint.
-   *
-   * @param step    Steps done.
-   * @param losses  Of the last step. Not disposed.
-   * @returns       `save` writes a checkpoint, which replaces the run's own schedule. `stop` ends
-   *                the run.
+   * Called after each step, and before the first one of a run without checkpoint. `step` are done;
+   * the losses of the last one are not disposed. To `save` writes a checkpoint, which replaces the
+   * run's own schedule; to `stop` ends the run.
    */
   measure(gan: Gan, step: number, losses: StepLosses | null): Promise<'go on' | 'save' | 'stop'>;
 }
 
-/** How a run ended. */
 export interface TrainingResult {
   readonly finished: boolean;
   /** Steps done. */
@@ -71,8 +61,7 @@ export interface TrainingResult {
 /**
  * Trains to the last step, or until the signal.
  *
- * @throws TrainingError  When the weights stop being finite, or all samples have become one
- *                        picture.
+ * @throws TrainingError  When weights are not finite, or all samples have become one picture.
  * @throws WriteError     When something cannot be saved; the checkpoints so far stay.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
@@ -84,6 +73,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const real = gatherImages(dataset, batcher.drawIndices(0).slice(0, GRID.count));
   const realDiversity = computeDiversity(real, GRID.count);
   const observer = await createObserver(run, gan, firstStep, realDiversity);
+  const { checkpoints } = locate(run.folder);
   const onFault = (fault: string): void =>
     run.reporter.say(`Steps are done operation by operation, which takes longer: ${fault}.`);
   const stepper = hook?.createStepper(gan, source) ?? createStepper(gan, source, { onFault });
@@ -92,7 +82,10 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     let next = run.checkpoint === null ? await hook?.measure(gan, 0, null) : 'go on';
     for (; step < config.steps && !signal.aborted && next !== 'stop'; step++) {
       const figures: StepFigures = {};
-      const probe = observer.keeps(step) ? keepIn(figures) : undefined;
+      const keep: Probe = (figure, value) => {
+        figures[figure] = tf.keep(tf.clone(value));
+      };
+      const probe = observer.keeps(step) ? keep : undefined;
       const losses = stepper.step(batcher.drawIndices(step), step, probe);
       try {
         next = await (hook?.measure(gan, step + 1, losses) ?? planNext(run, step + 1));
@@ -100,7 +93,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
           await observer.observe(step, losses, figures);
         }
         if (next === 'save') {
-          await checkpointGan(gan, run, step + 1);
+          await checkpointGan(gan, checkpoints, run.runSha256, step + 1);
         }
       } finally {
         tf.dispose([losses?.discriminator ?? [], losses?.generator ?? [], figures]);
@@ -110,7 +103,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     }
     // An experiment goes on from its last measurement, which holds its clock.
     if (hook === undefined && signal.aborted && step < config.steps && step > firstStep) {
-      await checkpointGan(gan, run, step);
+      await checkpointGan(gan, checkpoints, run.runSha256, step);
     }
     const weights = await pickShippedWeights(gan).data<'float32'>();
     return { finished: step >= config.steps, step, weights };
@@ -127,7 +120,8 @@ function planNext({ config }: TrainingRun, step: number): 'go on' | 'save' {
 
 async function checkpointGan(
   gan: Gan,
-  { folder, runSha256 }: TrainingRun,
+  folder: string,
+  runSha256: string,
   step: number,
 ): Promise<void> {
   const arrays = await readGan(gan);
@@ -141,5 +135,5 @@ async function checkpointGan(
       }
     }
   }
-  await saveCheckpoint(locate(folder).checkpoints, { step, runSha256, ...arrays });
+  await saveCheckpoint(folder, { step, runSha256, ...arrays });
 }

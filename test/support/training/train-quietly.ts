@@ -29,6 +29,5 @@ export async function trainQuietly(
     checkpoint: null,
     reporter: { ...SILENT_REPORTER, ...watch },
     signal: new AbortController().signal,
-    now: () => performance.now(),
   });
 }

@@ -9,7 +9,7 @@ import {
 } from '../../../trainer/experiments/analysis.ts';
 import { answerQuestion, describeArrival } from '../../../trainer/experiments/answers.ts';
 import type { ArmName, QuestionName } from '../../../trainer/experiments/arms.ts';
-import type { ExperimentResult } from '../../../trainer/experiments/result.ts';
+import type { ExperimentResult } from '../../../trainer/experiments/records.ts';
 import { makeArm, makeResult } from './fixtures.ts';
 
 const TUTORIAL = makeArm('tutorial', {
@@ -94,14 +94,13 @@ describe('the analysis', () => {
 
   it('finds when a level is reached, between measurements', () => {
     const { points } = makeResult('r1', 1, { frechet: [600, 400, 100] });
-    expect(findArrival({ points }, 600, 'step')).toBe(0);
-    expect(findArrival({ points }, 500, 'step')).toBe(250);
-    expect(findArrival({ points }, 250, 'step')).toBe(750);
-    expect(findArrival({ points }, 250, 'cpuSeconds')).toBe(7.5);
-    expect(findArrival({ points }, 99, 'step')).toBeNull();
+    expect(findArrival(points, 600)).toBe(0);
+    expect(findArrival(points, 500)).toBe(250);
+    expect(findArrival(points, 250)).toBe(750);
+    expect(findArrival(points, 99)).toBeNull();
     const arm = getArm('tutorial', TUTORIAL);
-    expect(describeArrival(arm, 300, 'step')).toBe('–');
-    expect(describeArrival(arm, 400, 'step')).toMatch(/^9\d\d \(2 of 3\)$/);
+    expect(describeArrival(arm, 300)).toBe('–');
+    expect(describeArrival(arm, 400)).toMatch(/^9\d\d \(2 of 3\)$/);
   });
 
   it('keeps what a run that ended early has', () => {

@@ -6,9 +6,13 @@ import { promisify } from 'node:util';
 import { parseXml } from '@rgrove/parse-xml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ARMS, QUESTIONS, type ArmName } from '../../../trainer/experiments/arms.ts';
-import { buildDocument } from '../../../trainer/experiments/document.ts';
-import { collectRecords, loadRecords, saveDocument } from '../../../trainer/experiments/records.ts';
-import { locateExperiment, saveResult } from '../../../trainer/experiments/result.ts';
+import { buildDocument, saveDocument } from '../../../trainer/experiments/document.ts';
+import {
+  collectRecords,
+  loadRecords,
+  locateExperiment,
+  saveResult,
+} from '../../../trainer/experiments/records.ts';
 import { makeArm } from './fixtures.ts';
 
 const RESULTS = (Object.keys(ARMS) as ArmName[]).flatMap((name, i) =>

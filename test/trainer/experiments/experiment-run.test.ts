@@ -17,7 +17,7 @@ import {
   loadResult,
   locateExperiment,
   type ExperimentResult,
-} from '../../../trainer/experiments/result.ts';
+} from '../../../trainer/experiments/records.ts';
 import type { VaeConfig } from '../../../trainer/experiments/vae.ts';
 import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
 import { loadMetrics, locate } from '../../../trainer/run/run-folder.ts';

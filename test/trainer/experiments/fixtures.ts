@@ -3,7 +3,7 @@
  */
 import { CLASSES } from '../../../trainer/evaluation/digits.ts';
 import type { ArmName } from '../../../trainer/experiments/arms.ts';
-import type { ExperimentPoint, ExperimentResult } from '../../../trainer/experiments/result.ts';
+import type { ExperimentPoint, ExperimentResult } from '../../../trainer/experiments/records.ts';
 
 /** What a run shall look like. */
 export interface Wanted {

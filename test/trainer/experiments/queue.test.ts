@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { planRuns, workOff, type PlannedRun } from '../../../trainer/experiments/queue.ts';
-import { locateExperiment } from '../../../trainer/experiments/result.ts';
+import { locateExperiment } from '../../../trainer/experiments/records.ts';
 
 let root: string;
 beforeEach(async () => {

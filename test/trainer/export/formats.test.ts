@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
-import { decodeSafetensors, encodeSafetensors } from '../../../trainer/run/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../../trainer/run/checkpoint.ts';
 
 describe('npy', () => {
   it.each([[[10]], [[2, 5]], [[1, 2, 5]]])(

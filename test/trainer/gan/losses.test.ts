@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { computeDiscriminatorLoss, computeGeneratorLoss } from '../../../trainer/gan/losses.ts';
+import { computeDiscriminatorLoss, computeGeneratorLoss } from '../../../trainer/gan/update.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 

@@ -5,11 +5,12 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   CheckpointError,
+  decodeSafetensors,
+  encodeSafetensors,
   loadNewestCheckpoint,
   saveCheckpoint,
   type Checkpoint,
 } from '../../../trainer/run/checkpoint.ts';
-import { decodeSafetensors, encodeSafetensors } from '../../../trainer/run/safetensors.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 import { makeValues } from '../../support/training/tensors.ts';
 

@@ -2,8 +2,7 @@ import { mkdtemp, readdir, readFile, truncate, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openEventLog } from '../../../trainer/run/log/event-log.ts';
-import { encodeEvent, encodeHead } from '../../../trainer/run/log/tensorboard.ts';
+import { encodeEvent, encodeHead, openEventLog } from '../../../trainer/run/log/event-log.ts';
 import { computeCrc32c, readAllEvents, readEvents } from '../../support/training/event-files.ts';
 
 const line = (step: number) => ({

@@ -288,7 +288,6 @@ describe('a GPU that is lost in the middle of a run', () => {
       checkpoint: checkpoint ?? null,
       reporter,
       signal: new AbortController().signal,
-      now: () => performance.now(),
     });
     expect(finished).toBe(true);
   });

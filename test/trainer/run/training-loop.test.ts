@@ -80,7 +80,6 @@ async function train({
     checkpoint,
     reporter,
     signal: stop.signal,
-    now: () => performance.now(),
   });
   return { ...result, folder: place };
 }

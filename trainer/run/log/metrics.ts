@@ -1,22 +1,11 @@
-/**
- * The lines of metrics.jsonl: a run's figures at one step each. Pure.
- */
+/** The lines of metrics.jsonl: a run's figures at one step each. Pure. */
 import { z } from 'zod';
 
-/** See `findWarnings`. */
-const warningSchema = z.object({
-  code: z.string(),
-  /** What the figures show and what it means. */
-  message: z.string(),
-  /** What to do. */
-  advice: z.string(),
-});
+/** The message says what the figures show, the advice what to do. */
+const warningSchema = z.object({ code: z.string(), message: z.string(), advice: z.string() });
 
 /** JSON writes null for NaN. */
-const numberSchema = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? NaN);
+const numberSchema = z.nullable(z.number()).transform((value) => value ?? NaN);
 
 const metricsSchema = z.object({
   /** From 0. */
@@ -31,7 +20,6 @@ const metricsSchema = z.object({
   generatorGradientNorm: numberSchema.exactOptional(),
   r1: numberSchema.exactOptional(),
   r2: numberSchema.exactOptional(),
-  /** The learning rates' factor. */
   learningRateFactor: z.number().exactOptional(),
   /** The grid's diversity as a share of that of as many real images. */
   diversity: z.number().exactOptional(),
@@ -53,15 +41,11 @@ export type MetricsLine = Readonly<z.infer<typeof metricsSchema>>;
 /** A sign that a training goes wrong. */
 export type Warning = Readonly<z.infer<typeof warningSchema>>;
 
-/** Parses a metrics.jsonl. */
 export function parseMetrics(text: string): MetricsLine[] {
   return parseJsonLines(text, (line) => metricsSchema.parse(line));
 }
 
-/**
- * Parses a log of JSON lines. It skips a line that `parse` throws for or that is cut off: a killed
- * process leaves such a line.
- */
+/** Parses a log of JSON lines. It skips lines that a kill cut off or that `parse` refuses. */
 export function parseJsonLines<T>(text: string, parse: (value: unknown) => T): T[] {
   return text.split('\n').flatMap((line) => {
     try {

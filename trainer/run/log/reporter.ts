@@ -1,6 +1,4 @@
-/**
- * The output of a run in training: a progress bar on a terminal, plain lines elsewhere.
- */
+/** The output of a run in training: a progress bar on a terminal, plain lines elsewhere. */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Warning } from './metrics.ts';
 
@@ -28,14 +26,9 @@ export interface Reporter {
   end(): void;
 }
 
-export const SILENT_REPORTER: Reporter = {
-  log: () => {},
-  show: () => {},
-  say: () => {},
-  end: () => {},
-};
+const ignore = (): void => {};
+export const SILENT_REPORTER: Reporter = { log: ignore, show: ignore, say: ignore, end: ignore };
 
-/** Makes the reporter that suits the output. */
 export function createReporter(output: NodeJS.WriteStream): Reporter {
   if (output.isTTY) {
     return createBarReporter(output);
@@ -75,18 +68,13 @@ function createBarReporter(output: NodeJS.WriteStream): Reporter {
       bars.update();
     }
   };
-  return {
-    log(progress) {
-      show(progress);
-      say(describeProgress(progress));
-    },
-    show,
-    say,
-    end: () => bars.stop(),
+  const log = (progress: Progress): void => {
+    show(progress);
+    say(describeProgress(progress));
   };
+  return { log, show, say, end: () => bars.stop() };
 }
 
-/** Describes a logged step in one line. */
 function describeProgress(progress: Progress): string {
   return [
     `step ${progress.step.toLocaleString('en').padStart(6)}`,

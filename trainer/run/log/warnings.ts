@@ -13,8 +13,8 @@ import type { MetricsLine, Warning } from './metrics.ts';
 interface Rule {
   readonly code: string;
   readonly advice: string;
-  /** @returns  The finding and its meaning; null if all is well or too little is known. */
-  readonly check: (history: readonly MetricsLine[]) => string | null;
+  /** @returns  The finding and its meaning; false if all is well or too little is known. */
+  readonly check: (history: readonly MetricsLine[]) => string | false;
 }
 
 type Figure =
@@ -24,16 +24,11 @@ type Figure =
   | 'discriminatorGradientNorm'
   | 'generatorGradientNorm';
 
-/**
- * A state that holds for so many steps lasts. The tutorial's GAN leaves its lowest D loss within
- * 300.
- */
+/** A state lasts that holds for so many steps: the tutorial leaves its lowest D loss within 300. */
 const LASTING_STEPS = 500;
 /** The median of fewer lines says nothing. */
 const MIN_LINES = 3;
-/**
- * A quarter of the lowest loss in a run that learns. Runs that do not have medians ten times lower.
- */
+/** A quarter of the lowest loss in a run that learns; others have medians ten times lower. */
 const WON_LOSS = 0.003;
 /** Half the lowest diversity in a run that learns. */
 const LOW_DIVERSITY = 0.15;
@@ -62,10 +57,11 @@ const RULES: readonly Rule[] = [
       "Lower the discriminator's learning rate, raise the generator's a little, or choose a relativistic objective with penalties.",
     check(history) {
       const loss = computeMedian(takeLasting(history), 'discriminatorLoss');
-      return loss !== null && loss < WON_LOSS
-        ? `the discriminator wins: over the last ${LASTING_STEPS} steps its loss was ${show(loss)} (median), so it is sure of every ` +
-            'image, and what it passes on hardly tells the generator how to improve.'
-        : null;
+      return (
+        loss < WON_LOSS &&
+        `the discriminator wins: over the last ${LASTING_STEPS} steps its loss was ${show(loss)} (median), so it is sure of every ` +
+          'image, and what it passes on hardly tells the generator how to improve.'
+      );
     },
   },
   {
@@ -74,17 +70,16 @@ const RULES: readonly Rule[] = [
     check(history) {
       const medians = [3, 2, 1, 0].map((back) => {
         const lines = takeSteps(history, back * RISING_STEPS, (back + 1) * RISING_STEPS, true);
-        return computeMedian(lines, 'generatorLoss') ?? NaN; // NaN is not above anything
+        return computeMedian(lines, 'generatorLoss');
       });
-      const [first = NaN] = medians;
-      const last = medians.at(-1) ?? NaN;
-      const rises = medians.slice(1).every((median, i) => median > (medians[i] ?? NaN));
-      return rises &&
+      const [first, last] = [medians[0] as number, medians[3] as number];
+      return (
+        medians.slice(1).every((median, i) => median > (medians[i] as number)) &&
         last > RISEN_TIMES * first &&
-        reaches(history, WARM_UP_STEPS + 4 * RISING_STEPS)
-        ? `the generator's loss rises steadily: from ${show(first)} to ${show(last)} (medians) over ${4 * RISING_STEPS} steps, so it ` +
-            'falls behind a discriminator that learns faster.'
-        : null;
+        reaches(history, WARM_UP_STEPS + 4 * RISING_STEPS) &&
+        `the generator's loss rises steadily: from ${show(first)} to ${show(last)} (medians) over ${4 * RISING_STEPS} steps, so it ` +
+          'falls behind a discriminator that learns faster.'
+      );
     },
   },
   {
@@ -93,10 +88,11 @@ const RULES: readonly Rule[] = [
       'Look at the grids. Lower the learning rates, the generator’s first, or start again with another --seed.',
     check(history) {
       const diversity = computeMedian(takeLasting(history), 'diversity');
-      return diversity !== null && diversity < LOW_DIVERSITY
-        ? `the samples are nearly alike: over the last ${LASTING_STEPS} steps they differed ${showPercent(diversity)} as much as real ` +
-            'images (median), so the generator is collapsing onto a few pictures.'
-        : null;
+      return (
+        diversity < LOW_DIVERSITY &&
+        `the samples are nearly alike: over the last ${LASTING_STEPS} steps they differed ${showPercent(diversity)} as much as real ` +
+          'images (median), so the generator is collapsing onto a few pictures.'
+      );
     },
   },
   {
@@ -105,10 +101,11 @@ const RULES: readonly Rule[] = [
       'Look at the grids. If they get alike, go back: lower the learning rates and start again.',
     check(history) {
       const { recent, past } = compareWithPast(history, 'diversity');
-      return recent !== null && past !== null && recent < FALLEN_PART * past
-        ? `the samples get alike fast: they differ ${showPercent(recent)} as much as real images, it was ${showPercent(past)} over the ` +
-            `${PAST_STEPS} steps before (medians). That is how a collapse begins.`
-        : null;
+      return (
+        recent < FALLEN_PART * past &&
+        `the samples get alike fast: they differ ${showPercent(recent)} as much as real images, it was ${showPercent(past)} over the ` +
+          `${PAST_STEPS} steps before (medians). That is how a collapse begins.`
+      );
     },
   },
   {
@@ -117,13 +114,13 @@ const RULES: readonly Rule[] = [
     check: (history) =>
       checkNetworks((name, figure) => {
         const { recent, past } = compareWithPast(history, figure);
-        const limit = Math.min(EXPLODED_NORM, past === null ? Infinity : EXPLODED_TIMES * past);
-        if (recent === null || recent <= limit) {
-          return null;
-        }
-        const before =
-          past === null ? '' : `, it was ${show(past)} over the ${PAST_STEPS} steps before`;
-        return `the ${name}'s gradients explode: their norm is ${show(recent)} (median)${before}. The next stage is losses that are not finite.`;
+        const isYoung = Number.isNaN(past);
+        const limit = isYoung ? EXPLODED_NORM : Math.min(EXPLODED_NORM, EXPLODED_TIMES * past);
+        const before = isYoung ? '' : `, it was ${show(past)} over the ${PAST_STEPS} steps before`;
+        return (
+          recent > limit &&
+          `the ${name}'s gradients explode: their norm is ${show(recent)} (median)${before}. The next stage is losses that are not finite.`
+        );
       }),
   },
   {
@@ -133,44 +130,37 @@ const RULES: readonly Rule[] = [
     check(history) {
       const lasting = takeLasting(history);
       // A discriminator that wins has no gradient either, but its own warning.
-      const wins = (computeMedian(lasting, 'discriminatorLoss') ?? 0) < WON_LOSS;
+      const wins = !(computeMedian(lasting, 'discriminatorLoss') >= WON_LOSS);
       return checkNetworks((name, figure) => {
         const norm = computeMedian(lasting, figure);
-        return norm !== null && norm < VANISHED_NORM && !(wins && name === 'discriminator')
-          ? `the ${name}'s gradients vanish: over the last ${LASTING_STEPS} steps their norm was ${show(norm)} (median), so it learns nothing.`
-          : null;
+        return (
+          norm < VANISHED_NORM &&
+          !(wins && name === 'discriminator') &&
+          `the ${name}'s gradients vanish: over the last ${LASTING_STEPS} steps their norm was ${show(norm)} (median), so it learns nothing.`
+        );
       });
     },
   },
 ];
 
-/**
- * Looks for signs of trouble.
- *
- * @param history  All lines of the run so far, in the order of steps, with earlier warnings.
- * @returns        Warnings that the last line raises for the first time.
- */
+/** @returns  Warnings that the last line of a run so far, with its earlier ones, raises first. */
 export function findWarnings(history: readonly MetricsLine[]): Warning[] {
   const raised = new Set(history.flatMap(({ warnings = [] }) => warnings.map(({ code }) => code)));
   return RULES.filter(({ code }) => !raised.has(code)).flatMap(({ code, advice, check }) => {
     const message = check(history);
-    return message === null ? [] : [{ code, message, advice }];
+    return message === false ? [] : [{ code, message, advice }];
   });
 }
 
 /** @returns  The finding of the first network in trouble. */
-function checkNetworks(check: (name: string, figure: Figure) => string | null): string | null {
+function checkNetworks(check: (name: string, figure: Figure) => string | false): string | false {
   return (
-    check('discriminator', 'discriminatorGradientNorm') ??
+    check('discriminator', 'discriminatorGradientNorm') ||
     check('generator', 'generatorGradientNorm')
   );
 }
 
-/**
- * The lines from `from` (included) to `to` (excluded) steps before the last.
- *
- * @param skipsWarmUp  Leaves out lines of the run's first steps.
- */
+/** The lines from `from` (included) to `to` (excluded) steps before the last. */
 function takeSteps(
   history: readonly MetricsLine[],
   from: number,
@@ -199,12 +189,13 @@ function compareWithPast(history: readonly MetricsLine[], figure: Figure) {
   };
 }
 
-/** The median of a figure's finite values; null if there are fewer than MIN_LINES. */
-function computeMedian(lines: readonly MetricsLine[], figure: Figure): number | null {
+/** The median of a figure's finite values; NaN, which compares as false, below MIN_LINES. */
+function computeMedian(lines: readonly MetricsLine[], figure: Figure): number {
   const values = lines
-    .flatMap((line) => (Number.isFinite(line[figure]) ? [line[figure] as number] : []))
+    .map((line) => line[figure] ?? NaN)
+    .filter(Number.isFinite)
     .sort((a, b) => a - b);
-  return values.length < MIN_LINES ? null : (values[values.length >> 1] as number);
+  return values.length < MIN_LINES ? NaN : (values[values.length >> 1] as number);
 }
 
 function show(value: number): string {

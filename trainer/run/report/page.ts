@@ -8,8 +8,7 @@ import { CHART_STYLE, escapeHtml, formatNumber, formatStep } from '../../charts/
 import type { MetricsLine } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
-import type { RunOptions, SavedGrid } from '../run-folder.ts';
-import type { Session } from '../session.ts';
+import type { RunOptions, SavedGrid, Session } from '../run-folder.ts';
 import { renderCharts } from './charts.ts';
 
 /** The records of a run. Runs of older versions have fewer. */
