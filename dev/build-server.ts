@@ -1,9 +1,9 @@
 /**
- * `npm run build:server [-- FOLDER]`: the server on Node as a folder that needs nothing beside it but Node: the script, its
- * wasm, the bundled model's weights and the pages' files.
+ * The server on Node as a folder that needs nothing but Node: the script, its wasm, the bundled
+ * model's weights and the pages' files.
  */
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { extname, join, resolve } from 'node:path';
+import { extname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { ASSET_PATH } from '../worker/http/asset-headers.ts';
 import { ASSET_FOLDER, buildPage } from './build-page.ts';
@@ -11,12 +11,16 @@ import { bundle } from './bundle.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** The script's name in that folder. */
+/** The script's name in the folder. */
 export const SERVER_FILE = 'server.js';
 
+/** Pictures do not become smaller. */
+const COMPRESSIBLE = new Set(['.js', '.css', '.wasm']);
+
 /**
- * Builds it, in the place of what is there.
- * @param folder  Absolute path; whatever it holds is deleted.
+ * Builds the server.
+ *
+ * @param folder  Absolute path. Everything in it is deleted first.
  * @param entry   Absolute path of another entry than the server's own.
  */
 export async function buildServer(
@@ -24,28 +28,16 @@ export async function buildServer(
   entry = join(ROOT, 'server', 'main.ts'),
 ): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
-  await buildPage(); // Before the bundle: it holds their names.
+  await buildPage(); // Before the bundle, which holds the names of the pages' files.
   await bundle({ entries: { server: entry }, outFolder: folder, platform: 'node' });
-  addAssets(join(folder, ASSET_PATH));
-  // Whatever folder it lies in: the script is a module.
+  // Marks the script as a module, whatever folder it lies in.
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
-}
-
-/** What becomes smaller by it; pictures do not. */
-const COMPRESSIBLE = new Set(['.js', '.css', '.wasm']);
-
-/** Copies the pages' files, compressed as well: an edge does that for the worker. */
-function addAssets(folder: string): void {
-  cpSync(ASSET_FOLDER, folder, { recursive: true });
-  for (const file of readdirSync(folder).filter((name) => COMPRESSIBLE.has(extname(name)))) {
-    const content = readFileSync(join(folder, file));
-    writeFileSync(join(folder, `${file}.br`), brotliCompressSync(content));
-    writeFileSync(join(folder, `${file}.gz`), gzipSync(content));
+  // Compressed copies: for the worker, Cloudflare compresses.
+  const assets = join(folder, ASSET_PATH);
+  cpSync(ASSET_FOLDER, assets, { recursive: true });
+  for (const file of readdirSync(assets).filter((name) => COMPRESSIBLE.has(extname(name)))) {
+    const content = readFileSync(join(assets, file));
+    writeFileSync(join(assets, `${file}.br`), brotliCompressSync(content));
+    writeFileSync(join(assets, `${file}.gz`), gzipSync(content));
   }
-}
-
-if (import.meta.main) {
-  const folder = resolve(process.argv[2] ?? join(ROOT, 'dist', 'server'));
-  await buildServer(folder);
-  process.stdout.write(`${join(folder, SERVER_FILE)}\n`);
 }

@@ -3,8 +3,8 @@
  */
 import { parseXml, type XmlElement } from '@rgrove/parse-xml';
 import { describe, expect, it } from 'vitest';
-import type { RequestTimes } from '../../bench/edge-timing.ts';
-import { summariseRequests } from '../../bench/edge-timing.ts';
+import type { RequestTimes } from '../../bench/quality/request-times.ts';
+import { summariseRequests } from '../../bench/quality/request-times.ts';
 import { joinReports, QualityError, type QualityFigures } from '../../bench/quality/figures.ts';
 import { renderPlot } from '../../bench/quality/plot.ts';
 import type { QualityPoint, QualityReport } from '../../bench/quality/points.ts';

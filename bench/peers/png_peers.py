@@ -1,7 +1,10 @@
-"""Packs pictures as PNG with other people's programs, for bench/png.ts.
+"""Packs pictures as PNG with other programs, for bench/suites/png.ts.
 
-Standard input: JSON, a list of {"file", "pixels", "width", "height", "filter"}: a PNG, its grey pixels, and the filter (0 to 4) of
-every row that a mere packer is given. Standard output: JSON, for each packer a list of {"bytes", "ms"} in the same order.
+    python png_peers.py PICTURES
+
+PICTURES is a JSON file, a list of {"file", "pixels", "width", "height", "filter"}: a PNG, its grey
+pixels, and the row filter (0 to 4) that packers of rows alone get. Prints JSON: for each packer a
+list of {"bytes", "ms"} in the same order.
 """
 
 import json
@@ -12,7 +15,7 @@ import deflate
 import oxipng
 import zopfli.png
 
-# The signature, IHDR, IEND and what frames IDAT.
+# Signature, IHDR, IEND and the frame of IDAT, which packers of rows alone do not write.
 FRAME_BYTES = 57
 
 
@@ -45,15 +48,20 @@ def measure(pack, value, frame: int, repeats: int) -> dict:
     return {"bytes": size + frame, "ms": best * 1000}
 
 
-results: dict[str, list] = {"libdeflate, level 12": [], "oxipng, level 6": [], "zopfli, 15 iterations": []}
-for picture in json.load(sys.stdin):
+with open(sys.argv[1]) as file:
+    pictures = json.load(file)
+LIBDEFLATE, OXIPNG, ZOPFLI = "libdeflate, level 12", "oxipng, level 6", "zopfli, 15 iterations"
+results: dict[str, list] = {LIBDEFLATE: [], OXIPNG: [], ZOPFLI: []}
+for picture in pictures:
     with open(picture["file"], "rb") as file:
         png = file.read()
     with open(picture["pixels"], "rb") as file:
-        rows = filter_rows(file.read(), picture["width"], picture["height"], picture["filter"])
-    results["libdeflate, level 12"].append(measure(lambda data: deflate.zlib_compress(data, 12), rows, FRAME_BYTES, 5))
-    results["oxipng, level 6"].append(measure(lambda data: oxipng.optimize_from_memory(data, level=6), png, 0, 1))
-    results["zopfli, 15 iterations"].append(
-        measure(lambda data: zopfli.png.optimize(data, num_iterations=15), png, 0, 1)
-    )
+        pixels = file.read()
+    rows = filter_rows(pixels, picture["width"], picture["height"], picture["filter"])
+    for name, pack, value, frame, repeats in (
+        (LIBDEFLATE, lambda data: deflate.zlib_compress(data, 12), rows, FRAME_BYTES, 5),
+        (OXIPNG, lambda data: oxipng.optimize_from_memory(data, level=6), png, 0, 1),
+        (ZOPFLI, lambda data: zopfli.png.optimize(data, num_iterations=15), png, 0, 1),
+    ):
+        results[name].append(measure(pack, value, frame, repeats))
 json.dump(results, sys.stdout)

@@ -1,11 +1,11 @@
-"""The figures of an evaluation by other people's code, on one thread.
+"""The figures of an evaluation by other libraries, on one thread.
 
     python evaluation_peers.py REAL SAMPLES DIMENSION K ROUNDS
 
-REAL and SAMPLES are files of float32 numbers, row-major [count, DIMENSION]. Prints JSON: what came out, and milliseconds
-of each round. Precision, recall, density and coverage are prdc's; the Frechet distance is computed as Heusel et al. 2017
-do, with SciPy's square root of a matrix; the kernel distance (Binkowski et al. 2018, third-degree kernel) over all
-points at once, with NumPy.
+REAL and SAMPLES are files of float32 numbers, row-major [count, DIMENSION]. Prints JSON: the values,
+and milliseconds of each round. Precision, recall, density and coverage are prdc's. The Frechet
+distance is computed as Heusel et al. 2017 do, with SciPy's square root of a matrix. The kernel
+distance (Binkowski et al. 2018, third-degree kernel) is computed over all points, with NumPy.
 """
 
 import contextlib
@@ -24,7 +24,8 @@ from scipy import linalg
 
 def compute_neighbours(real, samples, k):
     with contextlib.redirect_stdout(io.StringIO()):  # It prints the counts.
-        return {name: float(value) for name, value in prdc.compute_prdc(real, samples, nearest_k=k).items()}
+        values = prdc.compute_prdc(real, samples, nearest_k=k)
+    return {name: float(value) for name, value in values.items()}
 
 
 def compute_frechet(real, samples):
@@ -36,7 +37,7 @@ def compute_frechet(real, samples):
 
 
 def compute_kernel(real, samples):
-    # The kernel is not free of scale: real features are brought to a mean square of 1, as ours are.
+    # The kernel depends on scale: both sides bring real features to a mean square of 1.
     scale = 1 / np.sqrt(np.mean(real.astype(np.float64) ** 2))
     x, y = samples * np.float32(scale), real * np.float32(scale)
 
@@ -46,7 +47,9 @@ def compute_kernel(real, samples):
 
     m, n = len(x), len(y)
     return float(
-        add_up(x, x, True) / (m * (m - 1)) + add_up(y, y, True) / (n * (n - 1)) - 2 * add_up(x, y, False) / (m * n)
+        add_up(x, x, True) / (m * (m - 1))
+        + add_up(y, y, True) / (n * (n - 1))
+        - 2 * add_up(x, y, False) / (m * n)
     )
 
 
