@@ -156,7 +156,7 @@ export function makeRow(
   isOurs = true,
 ): BenchTable['rows'][number] {
   const values = figures.map((each): Spread | null =>
-    each == null || each.length === 0 ? null : takeSpread(each),
+    each === undefined || each === null || each.length === 0 ? null : takeSpread(each),
   );
   return { subject, isOurs, values };
 }

@@ -1,84 +1,98 @@
 /**
- * `npm run build:client`: the npm package `digitmint` in client/dist, ready for `npm pack`. Modules and command line are
- * bundles without dependencies; the declarations are what the compiler writes, less those that no entry leads to.
+ * The npm package `digitmint` in client/dist, ready for `npm pack`. Modules and command line are
+ * bundles without dependencies. The declarations are the compiler's, those that an entry leads to.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import type { Metafile } from 'esbuild';
 import { buildPage } from './build-page.ts';
 import { bundle } from './bundle.ts';
-import { describeLicences } from './licences.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CLIENT = join(ROOT, 'client');
 
-/** @param outFolder  Absolute path; replaced. */
+/** @param outFolder  Absolute path. Everything in it is deleted first. */
 export async function buildClient(outFolder: string): Promise<void> {
   rmSync(outFolder, { recursive: true, force: true });
   mkdirSync(outFolder, { recursive: true });
-  // Each module whole in one file: whoever links to it on a server needs no second one.
+  // One bundle each: a page that links to a module needs no second file.
   for (const name of ['index', 'element']) {
-    await bundle({
-      entries: { [name]: join(CLIENT, `${name}.ts`) },
-      outFolder,
-      platform: 'browser',
-    });
+    const entries = { [name]: join(CLIENT, `${name}.ts`) };
+    await bundle({ entries, outFolder, platform: 'browser' });
   }
   await buildPage(); // The app's bundle holds the names of the pages' files.
-  const { metafile } = await bundle({
-    entries: { cli: join(CLIENT, 'cli', 'main.ts') },
-    outFolder,
-    platform: 'node',
-  });
-  writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), describeLicences(metafile));
+  const entries = { cli: join(CLIENT, 'cli', 'main.ts') };
+  const { metafile } = await bundle({ entries, outFolder, platform: 'node' });
+  writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), listLicences(metafile));
   writeDeclarations(join(outFolder, 'types'), ['index.d.ts', 'element.d.ts']);
   cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
   cpSync(join(ROOT, 'LICENSE'), join(outFolder, 'LICENSE'));
-  writeFileSync(join(outFolder, 'package.json'), `${JSON.stringify(describePackage(), null, 2)}\n`);
+  // The version is the project's.
+  const { name, ...others } = readJson(join(CLIENT, 'package.json'));
+  const { version } = readJson(join(ROOT, 'package.json'));
+  const description = { name, version, ...others };
+  writeFileSync(join(outFolder, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
 }
 
-/** The package's own description; the version is the project's. */
-function describePackage(): Record<string, unknown> {
-  const read = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
-  const { name, ...others } = read(join(CLIENT, 'package.json'));
-  return { name, version: read(join(ROOT, 'package.json'))['version'], ...others };
+function readJson(path: string): Record<string, string> {
+  return JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
 }
 
 function writeDeclarations(outFolder: string, entries: readonly string[]): void {
   const folder = mkdtempSync(join(tmpdir(), 'digitmint-types-'));
   try {
     const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-    const flags = [
-      '--noEmit',
-      'false',
-      '--declaration',
-      '--emitDeclarationOnly',
-      '--rootDir',
-      ROOT,
-      '--outDir',
-      folder,
-    ];
-    execFileSync(process.execPath, [compiler, '-p', CLIENT, ...flags], { stdio: 'inherit' });
+    const flags = '--noEmit false --declaration --emitDeclarationOnly'.split(' ');
+    const folders = ['--rootDir', ROOT, '--outDir', folder];
+    execFileSync(process.execPath, [compiler, '-p', CLIENT, ...flags, ...folders], {
+      stdio: 'inherit',
+    });
     mkdirSync(outFolder);
-    const wanted = [...entries];
+    const wanted = new Set(entries);
     for (const name of wanted) {
       // Node's own resolution knows no .ts in a package.
-      const text = readFileSync(join(folder, 'client', name), 'utf8').replaceAll(
-        /(from '\.\/[\w-]+)\.ts'/g,
-        "$1.js'",
-      );
+      const source = readFileSync(join(folder, 'client', name), 'utf8');
+      const text = source.replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'");
       writeFileSync(join(outFolder, name), text);
-      const imported = [...text.matchAll(/from '\.\/([\w-]+)\.js'/g)].map(
-        ([, module]) => `${module}.d.ts`,
-      );
-      wanted.push(...imported.filter((module) => !wanted.includes(module)));
+      for (const [, module] of text.matchAll(/from '\.\/([\w-]+)\.js'/g)) {
+        wanted.add(`${module}.d.ts`);
+      }
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-if (basename(process.argv[1] ?? '') === 'build-client.ts') {
-  await buildClient(join(CLIENT, 'dist'));
+/**
+ * The licences of all packages that some byte of a bundle comes from: they ask to go along.
+ * @throws Error  When a package has neither a licence's text nor its name.
+ */
+function listLicences({ outputs }: Metafile): string {
+  const paths = Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
+  const folders = paths.flatMap(
+    (path) => /node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+  );
+  return [...new Set(folders)].sort().map(describeLicence).join('\n');
+}
+
+function describeLicence(folder: string): string {
+  const path = join(ROOT, folder);
+  const { name, version, license } = readJson(join(path, 'package.json'));
+  const file = readdirSync(path).find((each) => /^licen[cs]e/i.test(each));
+  if (license === undefined && file === undefined) {
+    throw new Error(`${folder} names no licence: do not bundle it before that is known`);
+  }
+  const title = `${name} ${version} (${license ?? 'see below'})`;
+  const text = file === undefined ? '' : `\n${readFileSync(join(path, file), 'utf8').trim()}\n`;
+  return `${title}\n${'='.repeat(title.length)}\n${text}`;
 }

@@ -1,6 +1,7 @@
 /**
- * Makes the files of the pages out of `page/`: what the platform serves under /assets/, and the list of their names that
- * the worker's HTML is written with (`page-files` in wrangler.toml's `[alias]`). Run before the worker is bundled.
+ * The files of the pages, made from page/: those that the platform serves under /assets/, and the
+ * list of their names that the worker's HTML needs (`page-files` in wrangler.toml's `[alias]`). Must
+ * run before the worker is bundled.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -14,7 +15,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Metafile } from 'esbuild';
 import { ASSET_HEADERS, ASSET_PATH } from '../worker/http/asset-headers.ts';
@@ -23,9 +23,9 @@ import { readQualityCard } from './model-card.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const OUT_FOLDER = join(ROOT, '.digitmint');
-/** Served as it lies: wrangler.toml's `[assets]`. */
+/** The platform serves this folder: see `[assets]` in wrangler.toml. */
 const PUBLIC_FOLDER = join(OUT_FOLDER, 'public');
-/** Absolute path of the folder that is served under ASSET_PATH. */
+/** Absolute path of the folder behind ASSET_PATH. */
 export const ASSET_FOLDER = join(PUBLIC_FOLDER, ASSET_PATH);
 const LIST_FILE = join(OUT_FOLDER, 'page-files.json');
 
@@ -37,7 +37,10 @@ const ENTRIES = {
 
 const PICTURES = { progress: 'docs/digits-progress.gif', samples: 'docs/digits-samples.png' };
 
-/** Builds them; what is there already is replaced file by file, so that a running server never misses one. */
+/** How long files stay that no page names any more: an open page may still ask for them. */
+const STALE_AFTER_MS = 3_600_000;
+
+/** Builds the files. They are replaced one by one, so that a running server never misses one. */
 export async function buildPage(): Promise<void> {
   mkdirSync(ASSET_FOLDER, { recursive: true });
   const folder = mkdtempSync(join(OUT_FOLDER, 'page-'));
@@ -82,12 +85,12 @@ function findOutput({ outputs }: Metafile, entry: string): string {
     ([, { entryPoint }]) => entryPoint !== undefined && basename(entryPoint) === entry,
   );
   if (found === undefined) {
-    throw new Error(`nothing was made of ${entry}`);
+    throw new Error(`the bundle has no output of ${entry}`);
   }
   return basename(found[0]);
 }
 
-/** What a browser fetches for a script: with all that it imports and the wasm that this reads, compressed. */
+/** Gzipped bytes that a browser fetches for a script, with its imports and the wasm they read. */
 function measureGzipped({ outputs }: Metafile, script: string, folder: string): number {
   const files = new Set([script]);
   const byName = new Map(Object.entries(outputs).map(([path, output]) => [basename(path), output]));
@@ -116,10 +119,7 @@ function copyHashed(path: string, folder: string): { file: string; bytes: number
   return { file, bytes: content.length };
 }
 
-/** How long files stay that no page names any more: one that is open, or a server that runs, may still ask for them. */
-const STALE_AFTER_MS = 3_600_000;
-
-/** Moves the new files to where they are served from. */
+/** Moves the new files to their place and removes stale ones. */
 function publish(folder: string): void {
   const files = readdirSync(folder);
   for (const file of files) {
@@ -133,13 +133,10 @@ function publish(folder: string): void {
   }
 }
 
-/** For the platform, in its own format. */
+/** In the platform's format of `_headers`. */
 function formatHeaders(): string {
-  return [
-    `${ASSET_PATH}*`,
-    ...Object.entries(ASSET_HEADERS).map(([name, value]) => `  ${name}: ${value}`),
-    '',
-  ].join('\n');
+  const headers = Object.entries(ASSET_HEADERS).map(([name, value]) => `  ${name}: ${value}\n`);
+  return `${ASSET_PATH}*\n${headers.join('')}`;
 }
 
 function replaceFile(path: string, text: string): void {
@@ -147,8 +144,4 @@ function replaceFile(path: string, text: string): void {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, text);
   renameSync(draft, path);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await buildPage();
 }

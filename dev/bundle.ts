@@ -1,7 +1,7 @@
 /**
- * Bundles a program that holds the app, or the part of it that draws, for runtimes other than Cloudflare's: Node and
- * browsers. What wrangler.toml says about replaced modules holds here too, so that all of them draw with the same code;
- * only the two kinds of files that wrangler's module rules know are read as the runtime can.
+ * Bundles a program with the app, or with the part of it that draws, for Node and for browsers. The
+ * module aliases of wrangler.toml hold here too, so that all runtimes draw with the same code. Only
+ * .wasm and .bin files, which wrangler's module rules know, are read in the runtime's own way.
  */
 import { join, relative, resolve } from 'node:path';
 import { build, type BuildResult, type Plugin } from 'esbuild';
@@ -10,24 +10,21 @@ import { unstable_readConfig as readConfig } from 'wrangler';
 const ROOT = join(import.meta.dirname, '..');
 
 export interface BundleOptions {
-  /** Absolute paths of the entry modules, by the name of what is made of each. */
+  /** Absolute paths of the entry modules, by the name of the output. */
   readonly entries: Readonly<Record<string, string>>;
-  /** Absolute path of the folder that the bundle is written to; files of the same names are replaced. */
+  /** Absolute path. Files of the same names are replaced. */
   readonly outFolder: string;
-  /** `node`: Node 20 or newer. `browser`: modules; wasm is fetched from beside the script, before its entry runs. */
+  /** `browser` makes modules, which fetch wasm from beside the script before the entry runs. */
   readonly platform: 'node' | 'browser';
-  /** Modules that are left to the runtime to find. */
-  readonly external?: readonly string[];
-  /** File names with a hash of their content, for answers that may be kept for good. */
+  /** Puts a hash of the content into file names, for answers that are cached for good. */
   readonly hashed?: boolean;
 }
 
-/** Bundles; rejects with esbuild's own messages. @returns  esbuild's result with its metafile. */
+/** @throws Error  With esbuild's messages. */
 export function bundle({
   entries,
   outFolder,
   platform,
-  external = [],
   hashed = false,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
   const { alias, define } = readConfig(
@@ -47,9 +44,8 @@ export function bundle({
     legalComments: 'linked',
     metafile: true,
     logLevel: 'silent',
-    // Hashes and short names follow from paths, so none may be of this machine: a linked node_modules gives the same bytes.
+    // Hashes depend on paths: a linked node_modules must give the same bytes as a real one.
     preserveSymlinks: true,
-    external: [...external],
     define: { ...define },
     entryNames: hashed ? '[name]-[hash]' : '[name]',
     chunkNames: '[name]-[hash]',
@@ -59,7 +55,7 @@ export function bundle({
   });
 }
 
-/** wrangler's `[alias]`, which also knows paths relative to the importer, as esbuild's own does not. */
+/** As wrangler's `[alias]`, which esbuild's own alias is not: it also replaces relative paths. */
 function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
   return {
     name: 'replace-modules',
@@ -72,7 +68,7 @@ function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
   };
 }
 
-/** Expressions that turn `url`, of a file beside the bundle, into what wrangler's module rules give for it. */
+/** Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. */
 interface Reader {
   readonly imports: string;
   readonly wasm: string;
@@ -87,13 +83,13 @@ const READERS: Readonly<Record<BundleOptions['platform'], Reader>> = {
   },
   browser: {
     imports: '',
-    // Not compileStreaming: a host that serves wasm under another media type must not break it.
+    // Not compileStreaming, which fails on hosts that serve wasm under another media type.
     wasm: 'await WebAssembly.compile(await (await fetch(url)).arrayBuffer())',
     bin: 'await (await fetch(url)).arrayBuffer()',
   },
 };
 
-/** Modules for compiled wasm and for bytes: `worker/modules.d.ts` says what an importer gets. */
+/** Modules of compiled wasm and of bytes, typed by worker/modules.d.ts. */
 function loadBinaries(reader: Reader): Plugin {
   return {
     name: 'load-binaries',
@@ -102,10 +98,10 @@ function loadBinaries(reader: Reader): Plugin {
         { filter: /\.(wasm|bin)$/ },
         async ({ path, importer, resolveDir, kind, namespace, pluginData }) => {
           if (pluginData === FOUND) {
-            return undefined; // Asked below.
+            return undefined; // The call of `resolve` below.
           }
           if (namespace === BINARY) {
-            return { path: resolve(ROOT, path), namespace: 'file' }; // The file itself, for the loader that copies it.
+            return { path: resolve(ROOT, path), namespace: 'file' }; // For the loader that copies it.
           }
           const found = await setup.resolve(path, {
             importer,

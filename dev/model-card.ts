@@ -1,13 +1,13 @@
 /**
- * What the card of the model that ships says of its quality: figures that no manifest holds, for the page at `/`.
+ * Reads the quality figures of the model that ships from its card, for the page at `/`. No manifest
+ * holds them.
  */
 
 /** One figure, in the card's own words. */
 export interface QualityFigure {
   readonly name: string;
-  /** Of the model that ships. */
   readonly value: string;
-  /** Of as many real digits. */
+  /** The same figure of as many real digits. */
   readonly real: string;
 }
 
@@ -22,10 +22,10 @@ const SHIPPED = /as it ships/;
 const REAL = /^real digits$/;
 
 /**
- * Reads the card's first table that has a column "as it ships" beside one "real digits".
+ * Reads the card's first table with columns "as it ships" and "real digits".
  *
  * @param markdown  The text of models/digits/README.md.
- * @throws Error    When it names no version, or has no such table: the page would lose its figures in silence.
+ * @throws Error    When it names no version or has no such table.
  */
 export function readQualityCard(markdown: string): QualityCard {
   const model = MODEL.exec(markdown)?.[1];
@@ -42,21 +42,20 @@ export function readQualityCard(markdown: string): QualityCard {
   const [shipped, real] = [SHIPPED, REAL].map((name) =>
     columns.findIndex((cell) => name.test(cell)),
   ) as [number, number];
-  const figures: QualityFigure[] = [];
-  for (const cells of rows.slice(head + 2)) {
-    if (cells.length === 0) {
-      break;
-    }
-    const [name = ''] = cells;
-    const figure = { name, value: cells[shipped] ?? '', real: cells[real] ?? '' };
-    if (figure.value !== '' && figure.real !== '') {
-      figures.push(figure);
-    }
-  }
+  const body = rows.slice(head + 2);
+  const end = body.findIndex((cells) => cells.length === 0);
+  const figures = body
+    .slice(0, end < 0 ? body.length : end)
+    .map((cells) => ({
+      name: cells[0] ?? '',
+      value: cells[shipped] ?? '',
+      real: cells[real] ?? '',
+    }))
+    .filter(({ value, real: floor }) => value !== '' && floor !== '');
   return { model, figures };
 }
 
-/** The cells of a table's line, without emphasis; none for any other line. */
+/** The cells of a table's line, without emphasis. Other lines have none. */
 function splitRow(line: string): string[] {
   return line.startsWith('|')
     ? line

@@ -18,7 +18,9 @@ export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<R
  */
 export function addSite(app: Fetch, folder: string): Fetch {
   if (!existsSync(folder + ASSET_PATH)) {
-    throw new Error(`${folder} has no ${ASSET_PATH}: build the server with npm run build:server`);
+    throw new Error(
+      `${folder} has no ${ASSET_PATH}: build the server with npm run build -- server`,
+    );
   }
   const site = new Hono<{ Bindings: HostFacts }>();
   site.use(

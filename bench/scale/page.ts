@@ -42,7 +42,7 @@ export function renderScale(cost: MeasuredCost, traffic: readonly SimulatedTraff
   return `${[
     '# At a thousand, a million and a billion pictures a day',
     '',
-    '<!-- Written by `npm run bench:scale`: change it there. -->',
+    '<!-- Written by `npm run bench -- scale`: change it there. -->',
     '',
     'What the worker costs at Cloudflare, how a new model gets everywhere, and how a very large set is drawn. Processor time is',
     `measured: ${cost.machine}, local edge runtime, the model that ships. Requests are simulated one by one, by the worker's own rules; what`,

@@ -53,7 +53,7 @@ function measure(rounds: number, part: number): Promise<Measured> {
       }
     }
     const makeTable = (
-      part: 'cpuMs' | 'elapsedMs',
+      cost: 'cpuMs' | 'elapsedMs',
       table: Pick<BenchTable, 'id' | 'title' | 'notes' | 'goals'>,
     ): BenchTable => ({
       ...table,
@@ -63,12 +63,12 @@ function measure(rounds: number, part: number): Promise<Measured> {
       rows: [
         makeRow(
           'digitmint',
-          own.map((costs) => costs[part]),
+          own.map((costs) => costs[cost]),
         ),
       ],
       limit: {
         what: FLOOR,
-        values: floor.map((costs) => makeRow('', [costs[part]]).values[0]?.median ?? null),
+        values: floor.map((costs) => makeRow('', [costs[cost]]).values[0]?.median ?? null),
       },
     });
     const counts = cases.map(({ requests }) => requests).join(', ');

@@ -96,10 +96,14 @@ async function timeScript(rounds: number): Promise<number[]> {
   const env = { ...process.env, WRANGLER_SEND_METRICS: 'false' };
   try {
     return Array.from({ length: rounds }, () => {
-      const { stdout, stderr } = spawnSync('wrangler', args, { cwd: ROOT, encoding: 'utf8', env });
+      const ended = spawnSync('wrangler', args, { cwd: ROOT, encoding: 'utf8', env });
+      const { stdout, stderr, status, signal } = ended;
       const active = /Active: ([\d.]+) ms/.exec(stdout)?.[1];
       if (active === undefined) {
-        throw new Error(`wrangler ${args.join(' ')} reports no time: ${stdout}${stderr}`);
+        const end = `ended with ${signal ?? status}`;
+        throw new Error(
+          `wrangler ${args.join(' ')} reports no time and ${end}: ${stdout}${stderr}`,
+        );
       }
       return Number(active);
     });

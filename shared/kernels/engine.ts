@@ -3,7 +3,7 @@
  * 32 bits, so that no order of summation and no machine changes a digit, and twice as many at once as of floats. What
  * lies between two layers is float32, in operations that IEEE 754 and WebAssembly leave no freedom in.
  *
- * Stateless: the memory is laid out by `shared/model/engine/engine.ts`. `npm run build:kernels` makes kernels.wasm of this file.
+ * Stateless: the memory is laid out by `shared/model/engine/engine.ts`. `npm run build -- kernels` makes kernels.wasm of this file.
  */
 
 /** Output channels of a vector; weights are packed for so many. */

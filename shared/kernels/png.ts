@@ -2,7 +2,7 @@
  * What packs PNGs, in AssemblyScript: Paeth's filter (PNG, third edition, section 9), DEFLATE (RFC 1951) and the two checksums. A
  * program of its own beside the network's: fresh isolates run it at once, where the same in JavaScript is interpreted at first.
  *
- * The memory is laid out by `shared/picture/png.ts` from `DATA` on; what is below is this file's. `npm run build:kernels` makes png.wasm.
+ * The memory is laid out by `shared/picture/png.ts` from `DATA` on; what is below is this file's. `npm run build -- kernels` makes png.wasm.
  */
 
 const MIN_MATCH: i32 = 3;

@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz:artifacts -- --n 100000 --seed 1`: spoils artifacts in every way that `test/support/artifact-fuzz` knows, and
+ * `npm run hunt -- artifacts --n 100000 --seed 1`: spoils artifacts in every way that `test/support/artifact-fuzz` knows, and
  * loads each as the worker does. Only a good model or an ArtifactError may come out: no other error, no end of the process,
  * no case that takes longer than `--limit-ms`, no process that holds more than `--limit-mib`. Exit status 1 otherwise.
  *
@@ -30,7 +30,7 @@ interface Flags {
   readonly limitMib: number;
 }
 
-const flags = new Command('npm run fuzz:artifacts --')
+const flags = new Command('npm run hunt -- artifacts')
   .description(
     'Loads spoilt artifacts as the worker does; exit status 1 when one does more than to be refused.',
   )

@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz`: schemathesis against the worker's own OpenAPI document, in the local edge runtime: thousands of requests, right
- * and wrong, whose answers must be what the document says. `-- --url URL` asks a server that runs already.
+ * `npm run hunt -- fuzz`: schemathesis against the worker's own OpenAPI document, in the local edge runtime: thousands of requests, right
+ * and wrong, whose answers must be what the document says. `--url URL` asks a server that runs already.
  * Exit status 1 when a check fails. What is checked, and how long, stands in schemathesis.toml.
  */
 import { spawn, spawnSync } from 'node:child_process';

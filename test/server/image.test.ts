@@ -42,7 +42,10 @@ test('is built from the files that .dockerignore lets through, to the same bytes
   symlinkSync(join(ROOT, 'node_modules'), join(context, 'node_modules')); // As `npm ci` makes it.
   expect(DOCKERFILE).toContain('RUN node dev/build.ts server /app\n');
   const built = join(scratch, 'app');
-  expect(runBare(['dev/build.ts', 'server', built], context)).toMatchObject({ status: 0, stderr: '' });
+  expect(runBare(['dev/build.ts', 'server', built], context)).toMatchObject({
+    status: 0,
+    stderr: '',
+  });
   const [ours, theirs] = [inject('serverFolder'), built].map((folder) =>
     readFileSync(join(folder, 'server.js'), 'utf8'),
   );

@@ -1,5 +1,5 @@
 /**
- * `npm run soak`: 100,000 requests of every kind against the worker in the local edge runtime (`-- --node`: the server on Node),
+ * `npm run hunt -- soak`: 100,000 requests of every kind against the worker in the local edge runtime (`--node`: the server on Node),
  * while the model is switched and publications go wrong. Every answer is checked; memory must stay flat. Exit status 1 else.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -27,7 +27,7 @@ interface Flags {
 /** Measurements of a run. */
 const ROWS = 40;
 
-const flags = new Command('npm run soak --')
+const flags = new Command('npm run hunt -- soak')
   .description(
     'Many requests of every kind while the model is switched; exit status 1 if an answer is wrong or memory grows.',
   )

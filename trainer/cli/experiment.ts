@@ -1,5 +1,5 @@
 /**
- * `npm run experiment`: answers the tutorial's open questions by training several variants with several seeds, and makes the
+ * `npm run trainer -- experiment`: answers the tutorial's open questions by training several variants with several seeds, and makes the
  * document that tells what came out.
  */
 import { join } from 'node:path';

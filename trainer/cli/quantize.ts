@@ -1,5 +1,5 @@
 /**
- * `npm run quantize`: writes a model's weights in another form, as a version of its own, and says what that changes.
+ * `npm run trainer -- quantize`: writes a model's weights in another form, as a version of its own, and says what that changes.
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';

@@ -1,5 +1,5 @@
 /**
- * `npm run report`: makes the report of a run, one HTML page, out of what its folder holds. It may be under way.
+ * `npm run trainer -- report`: makes the report of a run, one HTML page, out of what its folder holds. It may be under way.
  */
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';

@@ -1,5 +1,5 @@
 /**
- * `npm run train:classifier`: makes the classifier that `npm run evaluate` scores with. Not needed to evaluate: a trained
+ * `npm run trainer -- train-classifier`: makes the classifier that `npm run evaluate` scores with. Not needed to evaluate: a trained
  * one comes with the repository. It learns from MNIST's training digits alone; the last 5,000 of them choose the epoch.
  */
 import { createRequire } from 'node:module';
@@ -98,7 +98,7 @@ async function train({
     }
     const right = countRight(best.weights, test.dataset);
     const { weights } = await saveClassifier(out, best.weights, {
-      command: `npm run train:classifier -- --data DIR --out DIR --seed ${seed} --epochs ${epochs}`,
+      command: `npm run trainer -- train-classifier --data DIR --out DIR --seed ${seed} --epochs ${epochs}`,
       seed,
       data: {
         name: 'MNIST, training digits',

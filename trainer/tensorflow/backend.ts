@@ -2,7 +2,7 @@
  * Chooses what TensorFlow.js computes on, proves that it works, and says what else was considered. Importing this
  * loads no backend and changes nothing; choosing one does, for the whole process.
  *
- * Measured on a machine with 2 cores and no GPU by `npm run bench:train`, one training step of preset `seed`: tensorflow
+ * Measured on a machine with 2 cores and no GPU by `npm run bench -- training --backends`, one training step of preset `seed`: tensorflow
  * 6 ms, wasm 176 ms, cpu 963 ms, webgpu on a software adapter 2,059 ms. Of `digits`: tensorflow 76 ms, the last two over
  * 25 s.
  */

@@ -1,12 +1,12 @@
 /**
- * A share of what `npm run fuzz:artifacts` tries, and what it once found.
+ * A share of what `npm run hunt -- artifacts` tries, and what it once found.
  */
 import { describe, expect, it } from 'vitest';
 import { isFault, judgeCase } from '../../support/artifact-fuzz/load.ts';
 import { MUTATION_NAMES } from '../../support/artifact-fuzz/mutations.ts';
 
 const CASES = 4000;
-/** As `npm run fuzz:artifacts` allows. */
+/** As `npm run hunt -- artifacts` allows. */
 const LIMIT_MS = 10_000;
 
 describe('an artifact that was spoilt in any way', () => {

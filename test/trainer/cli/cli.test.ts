@@ -148,7 +148,7 @@ describe('a wrong command', () => {
   });
 });
 
-describe('npm run report', () => {
+describe('npm run trainer -- report', () => {
   it('says what a folder that holds no run lacks', async () => {
     const { code, output } = await run('report', '--run', parent);
     expect(code).toBe(1);
@@ -329,7 +329,7 @@ describe('npm run train', () => {
   );
 });
 
-describe('npm run quantize', () => {
+describe('npm run trainer -- quantize', () => {
   const quantize = async (model: string, dtype: string, out: string) => {
     const { code, output } = await run(
       'quantize',

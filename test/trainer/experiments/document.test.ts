@@ -81,7 +81,7 @@ describe('the document', () => {
     for (const [name, text] of buildDocument(await loadRecords(docs))) {
       expect(
         await readFile(join(docs, name), 'utf8'),
-        `${name}: make it again by npm run experiment -- --report`,
+        `${name}: make it again by npm run trainer -- experiment --report`,
       ).toBe(text);
     }
   });
