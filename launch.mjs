@@ -11,11 +11,13 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const MODULES = join(ROOT, 'node_modules');
+const HOME = homedir();
 
 /** wrangler and vitest need Node 22; from 22.18 on Node runs TypeScript as it is. */
 const NEEDED_NODE = [22, 18];
@@ -32,6 +34,9 @@ const [program, ...programArguments] = process.argv.slice(2);
 if (program === undefined) {
   fail('expected a program to run, for instance: node launch.mjs trainer/main.ts train');
 }
+if (program.includes('vitest') && /[#?]/.test(ROOT)) {
+  fail(`tests cannot run in ${ROOT}: vitest reads # and ? in a path as those of a URL. Move it.`);
+}
 const env = cleanEnvironment(process.env);
 if (!isInstalled() || findNode() === undefined) {
   install();
@@ -44,6 +49,11 @@ function cleanEnvironment({ ...variables }) {
     if (/^(NODE_ENV|npm_config_(omit|only|production))$/i.test(name)) {
       delete variables[name];
     }
+  }
+  if (!isWritable(HOME)) {
+    // wrangler and pip fail where they cannot write.
+    variables.XDG_CONFIG_HOME ??= join(ROOT, '.digitmint', 'config');
+    variables.XDG_CACHE_HOME ??= join(ROOT, '.digitmint', 'cache');
   }
   const path = Object.keys(variables).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
   variables[path] = [join(MODULES, '.bin'), variables[path]].join(delimiter);
@@ -96,14 +106,17 @@ function install() {
 
 /** npm cannot work without a cache: a home folder that is read-only gets one in the project. */
 function chooseCache() {
-  const { npm_config_cache: configured, HOME: home = ROOT } = process.env;
-  const folder = configured ?? join(home, '.npm');
+  const folder = process.env.npm_config_cache ?? join(HOME, '.npm');
+  return isWritable(folder) ? [] : [`--cache=${join(ROOT, '.digitmint', 'npm-cache')}`];
+}
+
+function isWritable(folder) {
   try {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);
-    return [];
+    return true;
   } catch {
-    return [`--cache=${join(ROOT, '.digitmint', 'npm-cache')}`];
+    return false;
   }
 }
 

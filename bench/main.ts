@@ -28,7 +28,6 @@ const PAGE_SUITES: Readonly<Record<string, () => Promise<{ suite: Suite }>>> = {
 const SUITES: typeof PAGE_SUITES = {
   ...PAGE_SUITES,
   limits: () => import('./suites/limits.ts'),
-  weights: () => import('./suites/weights.ts'),
   memory: () => import('./training/memory.ts'),
   jobs: () => import('./jobs/suite.ts'),
   scale: () => import('./scale/suite.ts'),

@@ -19,7 +19,7 @@ const spreadSchema = z.strictObject({
 const tableSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/),
   title: z.string(),
-  unit: z.enum(['ms', '/s', 'MB/s', 'bytes', 'KiB', 'MiB', 'levels', '%']),
+  unit: z.enum(['ms', '/s', 'MB/s', 'bytes', 'KiB', 'MiB']),
   better: z.enum(['lower', 'higher']),
   /** Sentences: how it was measured, and what a reader must know. */
   notes: z.array(z.string()),

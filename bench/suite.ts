@@ -17,6 +17,7 @@ import {
 } from './record.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
+export const SHIPPED_MODEL_FOLDER = join(ROOT, 'models/digits');
 
 /** Other programs' load above which figures are called busy. */
 const QUIET_LOAD = 0.5;
@@ -175,9 +176,9 @@ export interface ShippedModel extends ArtifactFolder {
   readonly weights: Float32Array[];
 }
 
-/** Reads the model that ships, models/digits. */
+/** Reads the model that ships. */
 export async function readShippedModel(): Promise<ShippedModel> {
-  const artifact = await readArtifactFolder(join(ROOT, 'models/digits'));
+  const artifact = await readArtifactFolder(SHIPPED_MODEL_FOLDER);
   const bytes = artifact.files.get(WEIGHTS_FILE) as Uint8Array;
   return { ...artifact, bytes, weights: decodeWeights(artifact, bytes) };
 }

@@ -25,9 +25,15 @@ import { drawSamples, readModel } from '../../trainer/evaluation/samples/open-sa
 import { selectBackend } from '../../trainer/tensorflow/backend.ts';
 import { runCommand } from '../../trainer/tensorflow/setup/command.ts';
 import { preparePython } from '../peers.ts';
-import { defineSuite, makeRow, ROOT, timeOnce, type Measured } from '../suite.ts';
+import {
+  defineSuite,
+  makeRow,
+  ROOT,
+  SHIPPED_MODEL_FOLDER,
+  timeOnce,
+  type Measured,
+} from '../suite.ts';
 
-const MODEL = join(ROOT, 'models/digits');
 const K = 5;
 const CASES = ['neighbours', 'frechet', 'kernel'] as const;
 const TITLES = {
@@ -135,7 +141,7 @@ async function measure(count: number, rounds: number, quick: boolean): Promise<M
 async function readFeatures(count: number): Promise<{ real: Points; samples: Points }> {
   const { weights } = await loadClassifier();
   const { dataset } = await loadTestDigits();
-  const { set } = drawSamples(await readModel(MODEL), 'bench', count);
+  const { set } = drawSamples(await readModel(SHIPPED_MODEL_FOLDER), 'bench', count);
   const score = (images: Uint8Array): Points => {
     const { features } = scoreImages(CLASSIFIER_CONFIG, weights, images);
     return createPoints(features, CLASSIFIER_CONFIG.features);
@@ -215,7 +221,14 @@ async function runPeers(python: string, real: Points, samples: Points): Promise<
 }
 
 async function evaluate(quick: boolean): Promise<void> {
-  const args = [join(ROOT, 'trainer/main.ts'), 'evaluate', '--model', MODEL, '--fresh', '--json'];
+  const args = [
+    join(ROOT, 'trainer/main.ts'),
+    'evaluate',
+    '--model',
+    SHIPPED_MODEL_FOLDER,
+    '--fresh',
+    '--json',
+  ];
   const ended = await runCommand(process.execPath, quick ? [...args, '--quick'] : args, {
     env: process.env,
     cwd: ROOT,

@@ -12,24 +12,44 @@ import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { buildPointer } from '../../test/support/models/fixture-artifact.ts';
 import { putArtifact, type TestBucket } from '../../test/support/hosts/workerd.ts';
 import { toFixture, withEdge } from '../edge-runtime.ts';
-import { defineSuite, makeRow, readShippedModel, ROOT, timeOnce, type Measured } from '../suite.ts';
+import {
+  defineSuite,
+  makeRow,
+  ROOT,
+  SHIPPED_MODEL_FOLDER,
+  timeOnce,
+  type CommonFlags,
+  type Measured,
+} from '../suite.ts';
+import { readArtifactFolder } from '../../trainer/publish/artifact-folder.ts';
 
-export const suite = defineSuite({
+interface Flags extends CommonFlags {
+  readonly model: string;
+}
+
+export const suite = defineSuite<Flags>({
   about: 'a fresh isolate: start-up, the first picture, the size of the upload',
-  measure: ({ quick }) => measure(quick ? 1 : 9),
+  addFlags: (command) =>
+    command.option('--model <folder>', 'the model in the bucket', SHIPPED_MODEL_FOLDER),
+  measure: ({ quick, model }) => measure(quick ? 1 : 9, model),
 });
 
-async function measure(rounds: number): Promise<Measured> {
+async function measure(rounds: number, folder: string): Promise<Measured> {
   await buildPage();
   const { code, kernels, model } = await measureBundle();
   const startUp = await timeScript(rounds);
+  const fixture = toFixture(await readArtifactFolder(folder));
+  const publish = async (bucket: TestBucket): Promise<void> => {
+    await putArtifact(bucket, fixture);
+    await bucket.put(POINTER_KEY, buildPointer(fixture));
+  };
   const published: number[] = [];
   const bundled: number[] = [];
   let versions: Measured['versions'] = {};
   // The first round is thrown away: its requests are the first of this process too.
   for (let round = -1; round < rounds; round++) {
     for (const [times, fill, source] of [
-      [published, publishShipped, 'r2'],
+      [published, publish, 'r2'],
       [bundled, undefined, 'bundled'],
     ] as const) {
       await withEdge(async (edge) => {
@@ -93,7 +113,7 @@ async function measure(rounds: number): Promise<Measured> {
 async function timeScript(rounds: number): Promise<number[]> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-start-'));
   const args = ['check', 'startup', '--outfile', join(folder, 'startup.cpuprofile')];
-  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false' };
+  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'log' };
   try {
     return Array.from({ length: rounds }, () => {
       const ended = spawnSync('wrangler', args, { cwd: ROOT, encoding: 'utf8', env });
@@ -126,10 +146,4 @@ async function askFirst(url: URL, source: string): Promise<void> {
 
 function toKib(bytes: number): string {
   return (bytes / 1024).toFixed(0);
-}
-
-async function publishShipped(bucket: TestBucket): Promise<void> {
-  const fixture = toFixture(await readShippedModel());
-  await putArtifact(bucket, fixture);
-  await bucket.put(POINTER_KEY, buildPointer(fixture));
 }

@@ -11,7 +11,7 @@ import type {
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 
-/** What a model is served in unless told otherwise: the smallest in which no digit looks different (`npm run bench -- weights`). */
+/** What a model is served in unless told otherwise: the smallest in which no digit looks different (`npm run trainer -- quantize` tells). */
 export const DEFAULT_WEIGHT_DTYPE: WeightDtype = 'float16';
 
 /** Weights that do not fit into what was asked for. The message names the weight and says what fits. */
