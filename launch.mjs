@@ -28,7 +28,7 @@ const PINNED_NODE = join(
 );
 
 /** npm passes signals on; its copy of one that the whole group was sent comes within this time. */
-const COPY_WITHIN_MS = 300;
+const COPY_WITHIN_MS = 1000;
 
 const [program, ...programArguments] = process.argv.slice(2);
 if (program === undefined) {
