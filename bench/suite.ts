@@ -37,7 +37,7 @@ export interface Suite<Flags extends CommonFlags = CommonFlags> {
   /**
    * Compares values first where others compute the same, then times.
    *
-   * @returns           Tables for the terminal and the record. None when the suite prints by itself.
+   * @returns  Tables for the terminal and the record; none when the suite prints by itself.
    * @throws ExpectedError  When a comparison or a check fails.
    */
   readonly measure: (flags: Flags) => Promise<Measured>;

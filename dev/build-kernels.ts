@@ -9,7 +9,9 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '..');
 const PROGRAMS = ['engine', 'png'];
 
-/** AssemblyScript's compiler takes 100 MB with its optimizer: it is installed apart, on first use. */
+/**
+ * AssemblyScript's compiler takes 100 MB with its optimizer: it is installed apart, on first use.
+ */
 const VERSION = '0.28.20';
 const FOLDER = join(ROOT, '.digitmint', `assemblyscript-${VERSION}`);
 const COMPILER = join(FOLDER, 'node_modules', 'assemblyscript', 'bin', 'asc.js');

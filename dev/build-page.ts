@@ -1,7 +1,7 @@
 /**
  * The files of the pages, made from page/: those that the platform serves under /assets/, and the
- * list of their names that the worker's HTML needs (`page-files` in wrangler.toml's `[alias]`). Must
- * run before the worker is bundled.
+ * list of their names that the worker's HTML needs (`page-files` in wrangler.toml's `[alias]`).
+ * Must run before the worker is bundled.
  */
 import { createHash } from 'node:crypto';
 import {

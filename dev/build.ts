@@ -5,7 +5,8 @@
  *   server [FOLDER]     the server on Node, by default in dist/server
  *   kernels [--check]   --check writes nothing and fails when a .wasm is not what its source gives
  *
- * Each builder is imported only when it is asked for: the image's build has the server's files alone.
+ * Each builder is imported only when it is asked for: the image's build has the server's files
+ * alone.
  */
 import { join, resolve } from 'node:path';
 

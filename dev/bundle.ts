@@ -101,7 +101,8 @@ function loadBinaries(reader: Reader): Plugin {
             return undefined; // The call of `resolve` below.
           }
           if (namespace === BINARY) {
-            return { path: resolve(ROOT, path), namespace: 'file' }; // For the loader that copies it.
+            // For the loader that copies files.
+            return { path: resolve(ROOT, path), namespace: 'file' };
           }
           const found = await setup.resolve(path, {
             importer,

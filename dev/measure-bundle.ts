@@ -24,8 +24,8 @@ const PARTS: Readonly<Record<string, keyof BundleSize>> = {
 /**
  * Bundles the worker.
  *
- * @param use     Gets the folder with index.js, its .wasm and .bin modules and source maps. The folder
- *                is removed afterwards.
+ * @param use     Gets the folder with index.js, its .wasm and .bin modules and source maps. The
+ *                folder is removed afterwards.
  * @throws Error  When wrangler cannot bundle it.
  */
 export async function withBundle<T>(use: (folder: string) => T | Promise<T>): Promise<T> {

@@ -120,8 +120,8 @@ function watchPage(): void {
 }
 
 /**
- * Publishes the shipped model into a local bucket that has no pointer yet. If that fails, the bundled
- * model serves and /healthz reports it.
+ * Publishes the shipped model into a local bucket that has no pointer yet. If that fails, the
+ * bundled model serves and /healthz reports it.
  */
 async function publishShippedModel(endpoint: string): Promise<void> {
   try {

@@ -1,5 +1,6 @@
 /**
- * The launcher, in small projects of its own with a local dependency: what a fresh machine does, without the registry.
+ * The launcher, in small projects of its own with a local dependency: what a fresh machine does,
+ * without the registry.
  */
 import { execFile, spawn } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,7 +1,7 @@
 /**
- * The worker in the local runtime as a process that can be killed: `node bench/jobs/server.ts FOLDER
- * SECRET`. Its buckets outlive it in FOLDER; its queue does not, and delivers some messages twice.
- * Prints a line of JSON with its address, then the worker's own log.
+ * The worker in the local runtime as a process that can be killed: `node bench/jobs/server.ts
+ * FOLDER SECRET`. Its buckets outlive it in FOLDER; its queue does not, and delivers some messages
+ * twice. Prints a line of JSON with its address, then the worker's own log.
  */
 import { join } from 'node:path';
 import { unstable_startWorker as startWorker } from 'wrangler';

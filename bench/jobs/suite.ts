@@ -1,7 +1,7 @@
 /**
- * A job of a million digits in the local runtime: killed in the middle with SIGKILL, begun again and
- * read back whole with NumPy, by the script of docs/jobs.md. Fails when anything was lost, written
- * twice or drawn wrong.
+ * A job of a million digits in the local runtime: killed in the middle with SIGKILL, begun again
+ * and read back whole with NumPy, by the script of docs/jobs.md. Fails when anything was lost,
+ * written twice or drawn wrong.
  */
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';

@@ -2,8 +2,8 @@
 
     python evaluation_peers.py REAL SAMPLES DIMENSION K ROUNDS
 
-REAL and SAMPLES are files of float32 numbers, row-major [count, DIMENSION]. Prints JSON: the values,
-and milliseconds of each round. Precision, recall, density and coverage are prdc's. The Frechet
+REAL and SAMPLES are files of float32 numbers, row-major [count, DIMENSION]. Prints JSON: the
+values, and milliseconds of each round. Precision, recall, density and coverage are prdc's. The Frechet
 distance is computed as Heusel et al. 2017 do, with SciPy's square root of a matrix. The kernel
 distance (Binkowski et al. 2018, third-degree kernel) is computed over all points, with NumPy.
 """

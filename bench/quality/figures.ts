@@ -76,7 +76,7 @@ export class QualityError extends ExpectedError {
 /**
  * Joins reports.
  *
- * @param reports  At least one: the JSON of `npm run evaluate`, and the name of its file for errors.
+ * @param reports  At least one: the JSON of `npm run evaluate` and its file's name, for errors.
  * @throws QualityError  When one is no such report, or has other terms than the first.
  */
 export function joinReports(

@@ -40,7 +40,9 @@ export const suite = defineSuite({
   },
 });
 
-/** @param requests  Of which processor time is the mean; Linux counts it in hundredths of a second. */
+/**
+ * @param requests  Of which processor time is the mean; Linux counts it in hundredths of a second.
+ */
 function measureCost(requests: number): Promise<MeasuredCost> {
   return withEdge(async (edge) => {
     const measure = async (request: EdgeRequest): Promise<number> => {

@@ -1,9 +1,8 @@
 /**
- * docs/speed.md out of what the benchmarks found. Pure.
+ * docs/speed.md: the records of the benchmarks as one page. Pure.
  */
 import { formatFigure, type BenchRecord, type BenchTable, type Spread } from '../record.ts';
 
-/** Cells of a summary's line. */
 interface Best {
   readonly subject: string;
   readonly spread: Spread;
@@ -12,8 +11,8 @@ interface Best {
 /**
  * Writes the page.
  *
- * @param records  In the order to show them; at least one.
- * @param plotOf   The picture's path of a table, relative to the page.
+ * @param records  In the page's order; at least one.
+ * @param plotOf   Gives the path of a table's picture, relative to the page.
  */
 export function renderSpeedPage(
   records: readonly BenchRecord[],
@@ -24,9 +23,13 @@ export function renderSpeedPage(
     '',
     '<!-- Written by `npm run bench`: change it there. -->',
     '',
-    'Medians, with the least and the largest of all runs in brackets. In each table all took turns on the same machine; ratios are of medians.',
-    'A limit is what cannot be passed here, computed or measured as its table says. `npm run bench` measures it again;',
-    'the figures themselves lie in [bench/results](../bench/results).',
+    'For users and contributors who ask how fast digitmint is, beside others and beside what is',
+    'possible. `npm run bench` measures everything again; [bench/results](../bench/results) has the',
+    'figures.',
+    '',
+    'Figures are medians, with the least and the largest of all runs in brackets. In each table all',
+    'took turns on the same machine. Ratios are of medians. A limit is the best possible value,',
+    'computed or measured as its table says.',
     '',
     '## In short',
     '',
@@ -44,7 +47,7 @@ function renderSummary(records: readonly BenchRecord[]): string[] {
       table.cases.flatMap((name, column) => {
         const ours = table.rows.filter(({ isOurs }) => isOurs);
         const own = ours[0]?.values[column] ?? null;
-        // Of tables that only show how several of ours go, the summary tells nothing new.
+        // A table of several of ours alone has no comparison to sum up.
         if (own === null || ours.length > 1) {
           return [];
         }
@@ -162,7 +165,7 @@ function withUnit(value: number, { unit }: BenchTable): string {
   return unit === '/s' ? `${formatFigure(value)}/s` : `${formatFigure(value)} ${unit}`;
 }
 
-/** As GitHub makes them of headings. */
+/** The anchor that GitHub gives a heading. */
 function toAnchor(title: string): string {
   return title
     .toLowerCase()

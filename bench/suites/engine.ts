@@ -1,8 +1,9 @@
 /**
- * The engine beside the same generator on TensorFlow.js and on ONNX Runtime, in wasm and native: the
- * model that ships, in Node, on one thread, from latent vectors and labels to the network's numbers.
- * All draw the same digits first and are compared; then they take turns. The limit is what the
- * multiply-accumulates alone would take at the rate of the engine's inner loop on cached numbers.
+ * The engine beside the same generator on TensorFlow.js and on ONNX Runtime, in wasm and native:
+ * the model that ships, in Node, on one thread, from latent vectors and labels to the network's
+ * numbers. All draw the same digits first and are compared; then they take turns. The limit is what
+ * the multiply-accumulates alone would take at the rate of the engine's inner loop on cached
+ * numbers.
  */
 import * as tf from '@tensorflow/tfjs';
 import { createEngine, ENGINE_BATCH } from '../../shared/model/engine/engine.ts';
@@ -228,7 +229,8 @@ async function checkSameDigits(
 }
 
 /**
- * Times `multiply` alone: 64 places, 16 output channels, 128 input channels, all in the first cache.
+ * Times `multiply` alone: 64 places, 16 output channels, 128 input channels, all in the first
+ * cache.
  * @returns  Multiply-accumulates a millisecond.
  */
 async function measureInnerLoop(): Promise<number> {

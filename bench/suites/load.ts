@@ -198,7 +198,8 @@ async function tieToCore(pid: number, core: number): Promise<boolean> {
 
 /**
  * Sends requests in turn at an even rate. Latency counts from when a request was due, so one that
- * waits behind slow ones shows it. autocannon 9 cannot do this: it sends each second's share at once.
+ * waits behind slow ones shows it. autocannon 9 cannot do this: it sends each second's share at
+ * once.
  */
 async function keepPace(targets: readonly Target[], rate: number, seconds: number): Promise<Pace> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });

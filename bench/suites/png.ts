@@ -24,7 +24,9 @@ const CASES = [
   { name: '16, scale=4, smooth', n: 16, scale: 4, smooth: true, goalMs: null },
 ];
 
-/** Sheets of a case, each of another seed. Of large ones few, since zopfli takes seconds for one. */
+/**
+ * Sheets of a case, each of another seed. Of large ones few, since zopfli takes seconds for one.
+ */
 const SHEETS = { small: 9, large: 2 } as const;
 const LARGE_PIXELS = 100_000;
 /** One sheet is encoded again and again for this long. */
@@ -32,7 +34,9 @@ const TURN_MS = 15;
 /** Our bytes over the smallest packer's, at most. */
 const GOAL_RATIO = 1.1;
 const OURS = 'digitmint';
-/** Bytes that a packer of rows alone does not write: signature, IHDR, IEND and the frame of IDAT. */
+/**
+ * Bytes that a packer of rows alone does not write: signature, IHDR, IEND and the frame of IDAT.
+ */
 const FRAME_BYTES = 57;
 
 interface Packed {

@@ -1,6 +1,6 @@
 /**
- * Sets of digits as they are streamed: speed and memory, in the local edge runtime and in the server
- * on Node. The limit is the engine alone.
+ * Sets of digits as they are streamed: speed and memory, in the local edge runtime and in the
+ * server on Node. The limit is the engine alone.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,12 +1,13 @@
 """
-The training step of both presets in Keras, compiled by tf.function, to be timed beside the trainer's own: the other side
-of bench/keras.ts, which starts it and speaks with it in lines of JSON over stdin and stdout.
+The training step of both presets in Keras, compiled by tf.function: a side of the training benchmark
+(bench/training/side.ts), which takes requests and answers them in lines of JSON.
 
     keras_step.py PROBLEM THREADS [--xla]
 
-PROBLEM is a safetensors file of float32 arrays, flat: starting weights, data, and the draws of a few steps; its metadata
-hold the run's settings as JSON. Nothing of the trainer's code is used here. What is written as a Keras user would write it:
-layers, CosineDecay, optimizers.Adam, GradientTape; batches are gathered and latents drawn inside the compiled step.
+PROBLEM is a safetensors file of flat float32 arrays: starting weights, data, and the draws of a few
+steps. Its metadata have the run's settings as JSON. Nothing of the trainer's code is used. The step is
+written as a Keras user would write it, with layers, CosineDecay, optimizers.Adam and GradientTape.
+Batches are gathered and latents drawn inside the compiled step.
 
     {"do": "check", "out": FILE}     does the steps whose draws are given, writes weights and losses
     {"do": "train", "steps": N}      does N steps with draws of its own -> {"ms": [N numbers]}
@@ -21,11 +22,12 @@ import time
 PROBLEM, THREADS = sys.argv[1], int(sys.argv[2])
 XLA = "--xla" in sys.argv[3:]
 
-# No log, not even of errors: TensorFlow 2.15's graph optimizer says there that it cannot fuse a leaky relu that is differentiated
-# twice. Written as a maximum it can be fused, and the step took 1.2 times as long.
+# No log, not even of errors: TensorFlow 2.15's graph optimizer complains that it cannot fuse a leaky
+# relu that is differentiated twice. As a maximum it can be fused, and the step takes 1.2 times as
+# long.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-# Answers go to the real stdout; what libraries print there must not get between them.
+# Answers go to the real stdout, and what libraries print goes to stderr.
 ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
@@ -35,16 +37,17 @@ import tensorflow as tf  # noqa: E402
 tf.config.threading.set_intra_op_parallelism_threads(THREADS)
 tf.config.threading.set_inter_op_parallelism_threads(THREADS)
 
+Conv2D = tf.keras.layers.Conv2D
 LEAKY_SLOPE = 0.2
 STRIDE = 2
-# The average's half-life at most, in parts of the images seen so far.
+# The average's half-life is at most this part of the images seen so far.
 EMA_RAMP = 0.1
 
 
 class Adam(tf.keras.optimizers.Adam):
     """
-    Keras's Adam, with epsilon where Kingma and Ba's algorithm 1 adds it: to the corrected root. Keras adds it to the
-    uncorrected one (their section 2, "epsilon hat"), which in the first steps is another update.
+    Keras's Adam, with epsilon where Kingma and Ba's algorithm 1 adds it: to the corrected root. Keras
+    adds it to the uncorrected root (their section 2, "epsilon hat"), which changes the first steps.
     """
 
     @property
@@ -61,7 +64,8 @@ def build_adam(adam, config):
     """Adam with the run's schedule: half a cosine down to `finalFactor` of the learning rate."""
     rate = adam["learningRate"]
     if config["finalFactor"] != 1:
-        rate = tf.keras.optimizers.schedules.CosineDecay(rate, config["steps"] - 1, alpha=config["finalFactor"])
+        steps, alpha = config["steps"] - 1, config["finalFactor"]
+        rate = tf.keras.optimizers.schedules.CosineDecay(rate, steps, alpha=alpha)
     return Adam(rate, beta_1=adam["beta1"], beta_2=adam["beta2"], epsilon=adam["epsilon"])
 
 
@@ -69,7 +73,13 @@ def leaky_relu(x):
     return tf.nn.leaky_relu(x, LEAKY_SLOPE)
 
 
-ACTIVATIONS = {"linear": None, "relu": "relu", "leakyRelu": leaky_relu, "sigmoid": "sigmoid", "tanh": "tanh"}
+ACTIVATIONS = {
+    "linear": None,
+    "relu": "relu",
+    "leakyRelu": leaky_relu,
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+}
 
 
 class Network:
@@ -103,11 +113,13 @@ def build_generator(config, flat):
     x = inputs = tf.keras.Input([config["latentSize"] + config["classes"]])
     for layer in config["layers"]:
         if layer["type"] == "dense":
-            layers.append(tf.keras.layers.Dense(layer["units"], activation=ACTIVATIONS[layer["activation"]]))
+            activation = ACTIVATIONS[layer["activation"]]
+            layers.append(tf.keras.layers.Dense(layer["units"], activation=activation))
             x = layers[-1](x)
         elif layer["type"] == "conv2d":
             activation = ACTIVATIONS[layer["activation"]]
-            layers.append(tf.keras.layers.Conv2D(layer["filters"], layer["kernelSize"], padding="same", activation=activation))
+            filters, size = layer["filters"], layer["kernelSize"]
+            layers.append(Conv2D(filters, size, padding="same", activation=activation))
             x = layers[-1](x)
         elif layer["type"] == "depthToSpace":
             block = layer["blockSize"]
@@ -118,7 +130,7 @@ def build_generator(config, flat):
 
 
 def build_discriminator(config, shape, classes, flat):
-    """Images [batch, height, width, channels] and one-hot labels [batch, classes] to logits [batch, 1]"""
+    """Images [batch, height, width, channels], one-hot labels [batch, classes]: logits [batch, 1]"""
     layers = []
     x = images = tf.keras.Input(shape)
     labels = tf.keras.Input([classes])
@@ -130,7 +142,7 @@ def build_discriminator(config, shape, classes, flat):
         layers.append(tf.keras.layers.Dense(1))
         return Network(tf.keras.Model([images, labels], layers[-1](x)), layers, flat)
     for filters, size in zip(config["filters"], config["kernelSizes"]):
-        layers.append(tf.keras.layers.Conv2D(filters, size, STRIDE, padding="same", activation=leaky_relu))
+        layers.append(Conv2D(filters, size, STRIDE, padding="same", activation=leaky_relu))
         x = layers[-1](x)
     layers.append(tf.keras.layers.Dense(config["units"], activation=leaky_relu))
     features = layers[-1](tf.keras.layers.Flatten()(x))  # [batch, units]
@@ -159,22 +171,32 @@ class Gan:
         self.images = tf.constant(tensors["images"].reshape([-1, *self.shape]).astype(np.uint8))
         self.labels = tf.constant(tensors["labels"].astype(np.int32))
         self.generator = build_generator(config["generator"], tensors["generator"])
-        self.discriminator = build_discriminator(config["discriminator"], self.shape, self.classes, tensors["discriminator"])
+        self.discriminator = build_discriminator(
+            config["discriminator"], self.shape, self.classes, tensors["discriminator"]
+        )
         self.generator_adam = build_adam(config["generatorAdam"], config)
         self.discriminator_adam = build_adam(config["discriminatorAdam"], config)
         self.generator_adam.build(self.generator.variables)
         self.discriminator_adam.build(self.discriminator.variables)
         self.averages = []
         if config["emaHalfLifeImages"] > 0:
-            self.averages = [tf.Variable(variable.value(), trainable=False) for variable in self.generator.variables]
+            self.averages = [
+                tf.Variable(variable.value(), trainable=False)
+                for variable in self.generator.variables
+            ]
         if config["objective"]["type"] == "relativistic":
             self.gamma = tf.keras.optimizers.schedules.CosineDecay(
-                float(config["objective"]["gamma"]), config["steps"] - 1, alpha=config["finalFactor"]
+                float(config["objective"]["gamma"]),
+                config["steps"] - 1,
+                alpha=config["finalFactor"],
             )
 
     @tf.function(jit_compile=XLA)
     def train_step(self, indices):
-        """One step with draws of its own. indices: int32 [batch], places in the data. Losses before the update."""
+        """
+        One step with draws of its own. Returns the losses before the update.
+        indices: int32 [batch], places in the data.
+        """
         reach, latent_size = self.config["translatePixels"], self.config["generator"]["latentSize"]
         latents = tf.random.uniform([2, self.batch_size, latent_size], -1.0, 1.0)
         shift = tf.random.uniform([2], 0, 2 * reach + 1, tf.int32)
@@ -201,12 +223,13 @@ class Gan:
         return self.translate(self.generator(tf.concat([latents, labels], 1)), shift)
 
     def translate(self, images, shift):
-        """Moves the batch by whole pixels; what comes in is paper."""
+        """Moves the batch by whole pixels and fills with paper."""
         reach = self.config["translatePixels"]
         if reach == 0:
             return images
         around = [reach, reach]
-        padded = tf.pad(images, [[0, 0], around, around, [0, 0]], constant_values=self.config["pixelRange"][0])
+        paper = self.config["pixelRange"][0]
+        padded = tf.pad(images, [[0, 0], around, around, [0, 0]], constant_values=paper)
         return tf.slice(padded, [0, shift[0], shift[1], 0], [self.batch_size, *self.shape])
 
     def update_discriminator(self, real, labels, latents, shift):
@@ -214,14 +237,16 @@ class Gan:
         variables = self.discriminator.variables
         with tf.GradientTape() as tape:
             if self.config["objective"]["type"] == "non-saturating":
-                real_logits, fake_logits = self.discriminator([real, labels]), self.discriminator([fake, labels])
-                loss = total = tf.reduce_mean(tf.nn.softplus(-real_logits) + tf.nn.softplus(fake_logits))
+                real_logits = self.discriminator([real, labels])
+                fake_logits = self.discriminator([fake, labels])
+                losses = tf.nn.softplus(-real_logits) + tf.nn.softplus(fake_logits)
+                loss = total = tf.reduce_mean(losses)
             else:
                 images, both_labels = tf.concat([real, fake], 0), tf.concat([labels, labels], 0)
                 with tf.GradientTape() as inner:
                     inner.watch(images)
                     logits = self.discriminator([images, both_labels])  # [2 * batch, 1]
-                # The sum over rows of each row's own gradient: rows do not mix.
+                # The gradient of the sum is each row's own gradient: rows do not mix.
                 slopes = inner.gradient(logits, images)  # [2 * batch, height, width, channels]
                 norms = tf.reduce_sum(tf.square(slopes), [1, 2, 3])  # [2 * batch]
                 r1, r2 = [tf.reduce_mean(part) for part in tf.split(norms, 2)]
@@ -248,7 +273,7 @@ class Gan:
     def update_average(self):
         if not self.averages:
             return
-        # Adam has counted the step that is being done.
+        # Adam has counted the current step already.
         seen = tf.cast(self.generator_adam.iterations, tf.float32) * self.batch_size
         half_life = tf.minimum(float(self.config["emaHalfLifeImages"]), EMA_RAMP * seen)
         decay = tf.pow(0.5, self.batch_size / half_life)
@@ -284,20 +309,27 @@ def write_safetensors(path, arrays):
 
 
 def check(gan, tensors, out):
-    """Does the steps whose draws are given, and writes what came of them."""
-    draws = {name: tensors[name] for name in ("indices", "discriminatorLatents", "generatorLatents", "shifts")}
+    """Does the steps whose draws are given and writes their outcome."""
+    names = ("indices", "discriminatorLatents", "generatorLatents", "shifts")
+    steps = gan.config["checkSteps"]
+    draws = {name: np.split(tensors[name], steps) for name in names}
     latent_size = gan.config["generator"]["latentSize"]
     losses, arrays = [], {}
-    for step in range(gan.config["checkSteps"]):
-        parts = {name: np.split(array, gan.config["checkSteps"])[step] for name, array in draws.items()}
+    for step in range(steps):
+        parts = {name: arrays[step] for name, arrays in draws.items()}
         latents = [
             tf.constant(parts[name].reshape([gan.batch_size, latent_size]))
             for name in ("discriminatorLatents", "generatorLatents")
         ]
-        indices, shift = (tf.constant(parts[name].astype(np.int32)) for name in ("indices", "shifts"))
+        indices, shift = (
+            tf.constant(parts[name].astype(np.int32)) for name in ("indices", "shifts")
+        )
         losses += [float(loss) for loss in gan.given_step(indices, *latents, shift)]
         if step == 0:
-            for name, adam in (("generator", gan.generator_adam), ("discriminator", gan.discriminator_adam)):
+            for name, adam in (
+                ("generator", gan.generator_adam),
+                ("discriminator", gan.discriminator_adam),
+            ):
                 arrays[f"{name}.firstMoment"] = read_flat(adam._momentums)
                 arrays[f"{name}.secondMoment"] = read_flat(adam._velocities)
     arrays["losses"] = np.array(losses, np.float32)
@@ -337,7 +369,10 @@ def main():
     say({"versions": versions})
     for line in sys.stdin:
         request = json.loads(line)
-        say(check(gan, tensors, request["out"]) if request["do"] == "check" else train(gan, request["steps"]))
+        if request["do"] == "check":
+            say(check(gan, tensors, request["out"]))
+        else:
+            say(train(gan, request["steps"]))
 
 
 def say(answer):

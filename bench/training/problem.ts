@@ -119,8 +119,8 @@ export async function saveProblem(path: string, { source, batcher }: Problem): P
 
 /**
  * The result of CHECK_STEPS on one side. `losses` has the discriminator's and the generator's of
- * each step, [2 * CHECK_STEPS]. `generator.firstMoment` and `generator.secondMoment` are those after
- * the first step, `generator.weights` those after the last, [parameters] each; the same of
+ * each step, [2 * CHECK_STEPS]. `generator.firstMoment` and `generator.secondMoment` are those
+ * after the first step, `generator.weights` those after the last, [parameters] each; the same of
  * `discriminator`; `average`, where there is one.
  */
 export type Outcome = Readonly<Record<string, Float32Array>>;

@@ -1,7 +1,7 @@
 /**
  * A side of the training benchmark, as a process: the trainer on some backend, or Keras. It takes
- * requests and answers them in lines of JSON, so that each side keeps its own libraries, threads and
- * cores, and waits without computing while another one is timed.
+ * requests and answers them in lines of JSON, so that each side keeps its own libraries, threads
+ * and cores, and waits without computing while another one is timed.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';

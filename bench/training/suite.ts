@@ -2,8 +2,8 @@
  * A training step of each preset: as the graph that it is trained with, operation by operation, and
  * in Keras (TensorFlow's compiled graph), on the same cores with the same number of threads, in
  * turns. `--backends` times the trainer's other backends too. First the sides do a few steps from
- * the same weights with the same draws. Unless they end with the same losses and weights, nothing is
- * timed. The limit is what the step's multiply-accumulates alone would take.
+ * the same weights with the same draws. Unless they end with the same losses and weights, nothing
+ * is timed. The limit is what the step's multiply-accumulates alone would take.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';

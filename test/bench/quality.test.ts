@@ -1,5 +1,6 @@
 /**
- * What `npm run bench -- quality` makes of figures and times; the times themselves are a benchmark's, and not tested.
+ * What `npm run bench -- quality` makes of figures and times; the times themselves are a
+ * benchmark's, and not tested.
  */
 import { parseXml, type XmlElement } from '@rgrove/parse-xml';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * What `npm run bench` makes of figures: the page, the pictures, and a model for another runtime. The times are a benchmark's, and not
- * tested.
+ * What `npm run bench` makes of figures: the page, the pictures, and a model for another runtime.
+ * The times are a benchmark's, and not tested.
  */
 import { parseXml, XmlElement } from '@rgrove/parse-xml';
 import { PbfReader } from 'pbf';

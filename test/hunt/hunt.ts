@@ -1,6 +1,7 @@
 /**
- * `npm run hunt -- properties`: the properties of the suite with other cases than the gate's, and more of them: `--factor 100 --seed 7`.
- * A failure tells its seed, and fast-check the smallest case that it found.
+ * `npm run hunt -- properties`: the properties of the suite with other cases than the gate's, and
+ * more of them: `--factor 100 --seed 7`. A failure tells its seed, and fast-check the smallest case
+ * that it found.
  */
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';

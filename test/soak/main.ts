@@ -1,6 +1,7 @@
 /**
- * `npm run hunt -- soak`: 100,000 requests of every kind against the worker in the local edge runtime (`--node`: the server on Node),
- * while the model is switched and publications go wrong. Every answer is checked; memory must stay flat. Exit status 1 else.
+ * `npm run hunt -- soak`: 100,000 requests of every kind against the worker in the local edge
+ * runtime (`--node`: the server on Node), while the model is switched and publications go wrong.
+ * Every answer is checked; memory must stay flat. Exit status 1 else.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
