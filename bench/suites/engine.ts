@@ -17,6 +17,7 @@ import { prepareNpm } from '../peers.ts';
 import {
   defineSuite,
   makeRow,
+  makeTable,
   readShippedModel,
   takeTurns,
   timeRepeated,
@@ -97,11 +98,10 @@ async function measure(rounds: number, warmUpMs: number): Promise<Measured> {
   return {
     versions,
     tables: [
-      {
+      makeTable({
         id: 'engine',
         title: 'The generator alone, one thread',
         unit: 'ms',
-        better: 'lower',
         notes: [
           `${manifest.name}@${manifest.version}, ` +
             `${plan.macs.toLocaleString('en')} multiply-accumulates a digit.`,
@@ -123,8 +123,7 @@ async function measure(rounds: number, warmUpMs: number): Promise<Measured> {
             'a second, the peak of the inner loop in wasm',
           values: COUNTS.map((count) => (count * plan.macs) / macsPerMs),
         },
-        goals: null,
-      },
+      }),
     ],
   };
 }

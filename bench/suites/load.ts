@@ -12,8 +12,8 @@ import { runCommand } from '../../trainer/tensorflow/setup/command.ts';
 import { fetchEtag, FLOOR, withEdge, type Edge } from '../edge-runtime.ts';
 import { prepareNpm } from '../peers.ts';
 import { readUsage } from '../process-usage.ts';
-import { takeSpread, type BenchTable } from '../record.ts';
-import { defineSuite, makeRow, type CommonFlags, type Measured } from '../suite.ts';
+import { takeSpread } from '../record.ts';
+import { defineSuite, makeRow, makeTable, type CommonFlags, type Measured } from '../suite.ts';
 
 const CONNECTIONS = 16;
 const REPEATS = 3;
@@ -127,9 +127,7 @@ async function measure(
       ? 'on one core, the client on another'
       : 'and the client on the same cores';
     const minutes = mixedSeconds / 60;
-    const table = { limit: null, goals: null } as const;
-    const throughput: BenchTable = {
-      ...table,
+    const throughput = makeTable({
       id: 'throughput',
       title: 'Requests a second, one isolate',
       unit: '/s',
@@ -142,19 +140,17 @@ async function measure(
       cases,
       rows: [makeRow('digitmint', rates)],
       limit: { what: FLOOR, values: cases.map(() => floorRate) },
-    };
+    });
     const describePace = (subject: string, { latencies }: Pace, isOurs = true) =>
       makeRow(
         subject,
         PERCENTILES.map((percentile) => [takePercentile(latencies, percentile)]),
         isOurs,
       );
-    const latency: BenchTable = {
-      ...table,
+    const latency = makeTable({
       id: 'latency',
       title: `Latency at ${100 * PART}% of that`,
       unit: 'ms',
-      better: 'lower',
       notes: [
         'Requests are due at even distances whether answers come or not, and latency counts from ' +
           `then on: ${seconds} s of each kind, and ${minutes} minutes of all three in turn at ` +
@@ -168,7 +164,7 @@ async function measure(
         describePace(`all three, ${minutes} minutes`, mixed),
         describePace('a worker that answers “ok”, at the same rate', floorBusy, false),
       ],
-    };
+    });
     return {
       versions: { ...edge.versions, autocannon: peers.versions['autocannon'] as string },
       tables: [throughput, latency],

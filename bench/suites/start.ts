@@ -15,6 +15,7 @@ import { toFixture, withEdge } from '../edge-runtime.ts';
 import {
   defineSuite,
   makeRow,
+  makeTable,
   ROOT,
   SHIPPED_MODEL_FOLDER,
   timeOnce,
@@ -65,11 +66,10 @@ async function measure(rounds: number, folder: string): Promise<Measured> {
   return {
     versions,
     tables: [
-      {
+      makeTable({
         id: 'start',
         title: 'A fresh isolate',
         unit: 'ms',
-        better: 'lower',
         notes: [
           'Start-up: the processor’s share of what `wrangler check startup` samples.',
           'The first picture: the first request to a fresh workerd, at its own socket; its script ' +
@@ -83,14 +83,12 @@ async function measure(rounds: number, folder: string): Promise<Measured> {
           'first picture, model bundled',
         ],
         rows: [makeRow('digitmint', [startUp, published, bundled])],
-        limit: null,
         goals: [50, 150, 150],
-      },
-      {
+      }),
+      makeTable({
         id: 'bundle',
         title: 'What is uploaded, gzipped',
         unit: 'KiB',
-        better: 'lower',
         notes: [
           'The bundled model serves where nothing is published.',
           `Code ${toKib(code)}, kernels ${toKib(kernels)}, bundled model ${toKib(model)} KiB.`,
@@ -102,9 +100,8 @@ async function measure(rounds: number, folder: string): Promise<Measured> {
             [code + kernels, code + kernels + model].map((bytes) => [bytes / 1024]),
           ),
         ],
-        limit: null,
         goals: [500, 1024],
-      },
+      }),
     ],
   };
 }

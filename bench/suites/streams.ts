@@ -17,6 +17,7 @@ import type { BenchTable } from '../record.ts';
 import {
   defineSuite,
   makeRow,
+  makeTable,
   readShippedModel,
   takeTurns,
   timeRepeated,
@@ -100,7 +101,7 @@ async function measureTexts(
   }
   const { bytes } = await readWhole(hosts[0] as Host, TEXTS[1].path);
   const { own, stringified } = await timeWriting(model, rounds);
-  return {
+  return makeTable({
     id: 'text-streams',
     title: 'Digits as text, whole answers',
     unit: 'MB/s',
@@ -119,7 +120,7 @@ async function measureTexts(
     ],
     limit: { what: 'the engine alone', values: [null, bytes / 1000 / (1000 * engineMs), null] },
     goals: [50, 50, null],
-  };
+  });
 }
 
 async function measureSets(
@@ -142,28 +143,23 @@ async function measureSets(
   }
   const digits = setDigits.toLocaleString('en');
   return [
-    {
+    makeTable({
       id: 'set-stream',
       title: 'A digit of a set of 60,000 in IDX',
       unit: 'ms',
-      better: 'lower',
       notes: [`The whole answer divided by ${digits}; ${setRounds} runs.`],
       cases: ['a digit'],
       rows: speeds,
       limit: { what: 'the engine alone in Node', values: [engineMs] },
-      goals: null,
-    },
-    {
+    }),
+    makeTable({
       id: 'set-memory',
       title: 'Resident memory of the host while it streams 60,000 digits, 47 MB',
       unit: 'MiB',
-      better: 'lower',
       notes: [`The most of ${setRounds} such answers, one after the other.`],
       cases: ['before', 'at most'],
       rows: memory,
-      limit: null,
-      goals: null,
-    },
+    }),
   ];
 }
 

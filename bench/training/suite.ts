@@ -285,7 +285,8 @@ async function timeBackends(
         console.log('  webgpu: no GPU, so on SwiftShader');
         times.set(name, await timeBackend(await startSide(command, await prepareSwiftShader())));
       } else {
-        console.log(`  ${name}: not usable here: ${(error as Error).message}`);
+        const [reason] = /\w*Error: .*/.exec((error as Error).message) ?? [String(error)];
+        console.log(`  ${name}: not usable here: ${reason}`);
         times.set(name, null);
       }
     }
