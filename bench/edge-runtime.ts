@@ -8,7 +8,7 @@ import { Agent, get } from 'node:http';
 import { extname, join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_readConfig as readConfig } from 'wrangler';
-import { buildPage } from '../dev/build-page.ts';
+import { buildPage } from '../dev/build/page.ts';
 import { withBundle } from '../dev/measure-bundle.ts';
 import { encodeManifest, MANIFEST_FILE } from '../shared/model/artifact.ts';
 import type { Fixture } from '../test/support/models/fixture-artifact.ts';

@@ -12,7 +12,7 @@ import { publishArtifact } from '../trainer/publish/publish.ts';
 import { isProcessAlive } from '../storage/file-lock.ts';
 import { LOCAL_BUCKET } from '../storage/local-r2.ts';
 import { createS3Store } from '../storage/s3-store.ts';
-import { buildPage } from './build-page.ts';
+import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const STATE_FOLDER = join(ROOT, '.wrangler', 'state');

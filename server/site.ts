@@ -13,7 +13,7 @@ export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<R
 /**
  * Serves `/assets/` from a folder, compressed where the reader takes that; all else, and what is not there, is the app's.
  *
- * @param folder  Absolute path of the folder that holds `assets`, as dev/build-server.ts makes it.
+ * @param folder  Absolute path of the folder that holds `assets`, as dev/build/server.ts makes it.
  * @throws Error  When the server was built without them.
  */
 export function addSite(app: Fetch, folder: string): Fetch {

@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildPage } from '../../dev/build-page.ts';
+import { buildPage } from '../../dev/build/page.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';
 import { preparePython } from '../peers.ts';

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildPage } from '../../dev/build-page.ts';
+import { buildPage } from '../../dev/build/page.ts';
 import { measureBundle } from '../../dev/measure-bundle.ts';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { buildPointer } from '../../test/support/models/fixture-artifact.ts';

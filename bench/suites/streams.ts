@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildServer, SERVER_FILE } from '../../dev/build-server.ts';
+import { buildServer, SERVER_FILE } from '../../dev/build/server.ts';
 import { createEngine, ENGINE_BATCH } from '../../shared/model/engine/engine.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import { startNodeServer } from '../../test/support/hosts/node-server.ts';

@@ -40,9 +40,9 @@ test('is built from the files that .dockerignore lets through, to the same bytes
     cpSync(join(ROOT, line.slice(1)), join(context, line.slice(1)), { recursive: true });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(context, 'node_modules')); // As `npm ci` makes it.
-  expect(DOCKERFILE).toContain('RUN node dev/build.ts server /app\n');
+  expect(DOCKERFILE).toContain('RUN node dev/build/main.ts server /app\n');
   const built = join(scratch, 'app');
-  expect(runBare(['dev/build.ts', 'server', built], context)).toMatchObject({
+  expect(runBare(['dev/build/main.ts', 'server', built], context)).toMatchObject({
     status: 0,
     stderr: '',
   });

@@ -1,5 +1,5 @@
 /**
- * The headers of the page's files, which the platform serves without the worker: dev/build-page.ts writes them down for it.
+ * The headers of the page's files, which the platform serves without the worker: dev/build/page.ts writes them down for it.
  */
 
 /** Where they lie; their names have a hash of their content. */

@@ -5,11 +5,11 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { ASSET_PATH } from '../worker/http/asset-headers.ts';
-import { ASSET_FOLDER, buildPage } from './build-page.ts';
+import { ASSET_PATH } from '../../worker/http/asset-headers.ts';
+import { ASSET_FOLDER, buildPage } from './page.ts';
 import { bundle } from './bundle.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 
 /** The script's name in the folder. */
 export const SERVER_FILE = 'server.js';

@@ -7,7 +7,7 @@ import { join, relative, resolve } from 'node:path';
 import { build, type BuildResult, type Plugin } from 'esbuild';
 import { unstable_readConfig as readConfig } from 'wrangler';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 
 export interface BundleOptions {
   /** Absolute paths of the entry modules, by the name of the output. */

@@ -17,11 +17,11 @@ import {
 import { basename, dirname, extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Metafile } from 'esbuild';
-import { ASSET_HEADERS, ASSET_PATH } from '../worker/http/asset-headers.ts';
+import { ASSET_HEADERS, ASSET_PATH } from '../../worker/http/asset-headers.ts';
 import { bundle } from './bundle.ts';
 import { readQualityCard } from './model-card.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const OUT_FOLDER = join(ROOT, '.digitmint');
 /** The platform serves this folder: see `[assets]` in wrangler.toml. */
 const PUBLIC_FOLDER = join(OUT_FOLDER, 'public');

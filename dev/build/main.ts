@@ -10,25 +10,25 @@
  */
 import { join, resolve } from 'node:path';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 
 const BUILDERS: Readonly<Record<string, (argument?: string) => Promise<string>>> = {
   client: async () => {
     const folder = join(ROOT, 'client', 'dist');
-    await (await import('./build-client.ts')).buildClient(folder);
+    await (await import('./client.ts')).buildClient(folder);
     return folder;
   },
   server: async (folder = join(ROOT, 'dist', 'server')) => {
-    const { buildServer, SERVER_FILE } = await import('./build-server.ts');
+    const { buildServer, SERVER_FILE } = await import('./server.ts');
     await buildServer(resolve(folder));
     return join(resolve(folder), SERVER_FILE);
   },
   page: async () => {
-    const { ASSET_FOLDER, buildPage } = await import('./build-page.ts');
+    const { ASSET_FOLDER, buildPage } = await import('./page.ts');
     await buildPage();
     return ASSET_FOLDER;
   },
-  kernels: async (flag) => (await import('./build-kernels.ts')).buildKernels(flag === '--check'),
+  kernels: async (flag) => (await import('./kernels.ts')).buildKernels(flag === '--check'),
 };
 
 const [name = '', argument] = process.argv.slice(2);

@@ -15,10 +15,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Metafile } from 'esbuild';
-import { buildPage } from './build-page.ts';
+import { buildPage } from './page.ts';
 import { bundle } from './bundle.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const CLIENT = join(ROOT, 'client');
 
 /** @param outFolder  Absolute path. Everything in it is deleted first. */
