@@ -12,10 +12,15 @@ cd "$(dirname "$0")/.."
 }
 if [ $# -eq 0 ]; then
   # npm's status is 1 when something is outdated.
-  # The pinned Node stays in its major version: see launch.mjs.
+  # Node and its types keep their major version (see launch.mjs), previews their line.
   set -- $(npm outdated --json | node -e "
     const outdated = JSON.parse(require('node:fs').readFileSync(0, 'utf8') || '{}');
-    console.log(Object.keys(outdated).filter((name) => !/^node-(bin-)?(darwin|linux|win)/.test(name)).join(' '));
+    const isKept = /^(@types\/node|node-(bin-)?(darwin|linux|win)-.*)$/;
+    for (const [name, { current = '' }] of Object.entries(outdated)) {
+      if (!isKept.test(name) && !current.includes('-')) {
+        console.log(name);
+      }
+    }
   ")
 fi
 [ $# -gt 0 ] || {

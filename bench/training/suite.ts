@@ -38,6 +38,7 @@ const STEPS: Readonly<Record<PresetName, { round: number; warmUp: number }>> = {
 const QUICK_STEPS = { round: 1, warmUp: 1 };
 /** Another backend does as many steps as it can in this time, up to so many. */
 const BACKEND_STEPS = { warmUp: 3, most: 60, maxMs: 10_000 };
+const QUICK_BACKEND_STEPS = { warmUp: 0, most: 1, maxMs: 1 };
 const OTHER_BACKENDS: readonly BackendName[] = ['wasm', 'cpu', 'webgpu'];
 /** Ours over Keras's, at most. */
 const GOAL_RATIO = 1.5;
@@ -227,7 +228,9 @@ async function timePreset(
       batchSize,
       steps: steps.round,
       rounds: { graphs, keras: kerasMs, operations },
-      backends: backends ? await timeBackends(preset, threads) : new Map(),
+      backends: backends
+        ? await timeBackends(preset, threads, quick ? QUICK_BACKEND_STEPS : BACKEND_STEPS)
+        : new Map(),
       limit,
       versions,
     };
@@ -274,16 +277,20 @@ async function checkAgreement(
 async function timeBackends(
   preset: PresetName,
   threads: number,
+  steps: typeof BACKEND_STEPS,
 ): Promise<Map<BackendName, readonly number[] | null>> {
   const times = new Map<BackendName, readonly number[] | null>();
   for (const name of OTHER_BACKENDS) {
     const command = locateTrainer(preset, name, threads, 'graphs');
     try {
-      times.set(name, await timeBackend(await startSide(command)));
+      times.set(name, await timeBackend(await startSide(command), steps));
     } catch (error) {
       if (name === 'webgpu' && swiftShaderMissing === undefined) {
         console.log('  webgpu: no GPU, so on SwiftShader');
-        times.set(name, await timeBackend(await startSide(command, await prepareSwiftShader())));
+        times.set(
+          name,
+          await timeBackend(await startSide(command, await prepareSwiftShader()), steps),
+        );
       } else {
         const [reason] = /\w*Error: .*/.exec((error as Error).message) ?? [String(error)];
         console.log(`  ${name}: not usable here: ${reason}`);
@@ -294,10 +301,13 @@ async function timeBackends(
   return times;
 }
 
-async function timeBackend(side: Side): Promise<readonly number[]> {
+async function timeBackend(
+  side: Side,
+  { warmUp, most, maxMs }: typeof BACKEND_STEPS,
+): Promise<readonly number[]> {
   try {
-    await train(side, BACKEND_STEPS.warmUp);
-    return await train(side, BACKEND_STEPS.most, BACKEND_STEPS.maxMs);
+    await train(side, warmUp, maxMs);
+    return await train(side, most, maxMs);
   } finally {
     await side.close();
   }
