@@ -1,98 +1,100 @@
 /**
- * All that docs/speed.md shows, measured one after the other, and the page itself: `npm run bench [-- SUITE... | --page]`. Takes half an
- * hour; the machine should do nothing else. What a suite found before stays where it fails.
+ * `npm run bench -- SUITE [FLAGS]` runs one benchmark; `SUITE --help` tells its flags. Without a
+ * name it runs all suites of docs/speed.md, which takes half an hour on an idle machine.
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Argument, Command } from 'commander';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { writeAtomically } from '../storage/files.ts';
+import { runCommand } from '../trainer/tensorflow/setup/command.ts';
 import { recordSchema, type BenchRecord, type BenchTable } from './record.ts';
-import { runProgram } from './suite.ts';
 import { renderSpeedPage } from './speed/page.ts';
 import { renderSpeedPlot } from './speed/plot.ts';
+import { ROOT, runProgram, runSuite, type Suite } from './suite.ts';
 
-interface Suite {
-  readonly about: string;
-  /** Takes `--json FILE`. */
-  readonly program: string;
-}
-
-/** In the order of the page. */
-const SUITES: Readonly<Record<string, Suite>> = {
-  engine: { about: 'the generator alone, beside other runtimes', program: 'engine.ts' },
-  edge: {
-    about: 'a request to the worker, beside one to a worker that does nothing',
-    program: 'edge.ts',
-  },
-  start: {
-    about: 'a fresh isolate: start-up and the first picture; what is uploaded',
-    program: 'start.ts',
-  },
-  png: { about: 'sheets as PNG, beside other packers: bytes and time', program: 'png.ts' },
-  streams: { about: 'sets as they are streamed: speed and memory', program: 'streams.ts' },
-  load: { about: 'requests a second, and latency under load', program: 'load.ts' },
-  training: { about: 'a training step, beside the same one in Keras', program: 'training.ts' },
-  evaluation: {
-    about: 'the figures of an evaluation, beside other people’s code for them',
-    program: 'evaluation.ts',
-  },
+/** The suites of docs/speed.md, in its order. A record of each lies in bench/results. */
+const PAGE_SUITES: Readonly<Record<string, () => Promise<{ suite: Suite }>>> = {
+  engine: () => import('./suites/engine.ts'),
+  edge: () => import('./suites/edge.ts'),
+  start: () => import('./suites/start.ts'),
+  png: () => import('./suites/png.ts'),
+  streams: () => import('./suites/streams.ts'),
+  load: () => import('./suites/load.ts'),
+  training: () => import('./training/suite.ts'),
+  evaluation: () => import('./suites/evaluation.ts'),
 };
 
-const DOCS = join(import.meta.dirname, '../docs');
-const RESULTS = join(import.meta.dirname, 'results');
-
-const program = new Command('npm run bench --')
-  .description(
-    `Measures, and writes docs/speed.md:\n${Object.entries(SUITES)
-      .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
-      .join('\n')}`,
-  )
-  .addArgument(new Argument('[suites...]', 'all when none is named').choices(Object.keys(SUITES)))
-  .option('--page', 'writes the page of what was found before')
-  .parse();
+const SUITES: typeof PAGE_SUITES = {
+  ...PAGE_SUITES,
+  limits: () => import('./suites/limits.ts'),
+  memory: () => import('./training/memory.ts'),
+  jobs: () => import('./jobs/suite.ts'),
+  scale: () => import('./scale/suite.ts'),
+  quality: () => import('./quality/suite.ts'),
+};
 
 await runProgram(async () => {
-  const isPageOnly = program.opts<{ page?: true }>().page === true;
-  const failed: string[] = [];
-  for (const name of isPageOnly
-    ? []
-    : program.args.length > 0
-      ? program.args
-      : Object.keys(SUITES)) {
-    console.log(`\n— ${name}: ${SUITES[name]?.about}`);
-    if (!(await spawnSuite(name))) {
-      failed.push(name);
-    }
+  const args = process.argv.slice(2);
+  const firstFlag = args.findIndex((arg) => arg.startsWith('-'));
+  const names = firstFlag < 0 ? args : args.slice(0, firstFlag);
+  const flags = args.slice(names.length);
+  const unknown = names.find((name) => !(name in SUITES));
+  const isOwnFlag = flags.every((flag) => flag === '--page' || flag === '--quick');
+  if (unknown !== undefined || (names.length !== 1 && !isOwnFlag)) {
+    throw new ExpectedError(await describeUsage());
   }
-  await writePage();
-  if (failed.length > 0) {
-    throw new ExpectedError(
-      `failed: ${failed.join(', ')}; docs/speed.md shows what they found before.`,
-    );
+  const [name = ''] = names;
+  if (names.length === 1) {
+    const { suite } = await (SUITES[name] as (typeof SUITES)[string])();
+    const file = name in PAGE_SUITES ? locateRecord(name) : null;
+    if (await runSuite(name, suite, flags, file)) {
+      await writeSpeedPage();
+    }
+  } else if (flags.includes('--page')) {
+    await writeSpeedPage();
+  } else {
+    await runSuites(names.length > 0 ? names : Object.keys(PAGE_SUITES), flags);
   }
 });
 
-/** In a process of its own: a backend can be chosen once. */
-function spawnSuite(name: string): Promise<boolean> {
-  const args = [
-    join(import.meta.dirname, (SUITES[name] as Suite).program),
-    '--json',
-    join(RESULTS, `${name}.json`),
-  ];
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: 'inherit' });
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status === 0));
-  });
+async function describeUsage(): Promise<string> {
+  const lines = await Promise.all(
+    Object.entries(SUITES).map(async ([name, load]) => {
+      const { about } = (await load()).suite;
+      return `  ${name.padEnd(12)}${about}`;
+    }),
+  );
+  return [
+    'expected suites: npm run bench -- SUITE [FLAGS], npm run bench -- [SUITES...] [--quick],',
+    'or npm run bench -- --page, which writes docs/speed.md from the recorded figures.',
+    ...lines,
+  ].join('\n');
 }
 
-async function writePage(): Promise<void> {
+/** Runs each suite in a process of its own, since a process can choose one backend. */
+async function runSuites(names: readonly string[], flags: readonly string[]): Promise<void> {
+  const failed: string[] = [];
+  for (const name of names) {
+    console.log(`\n— ${name}`);
+    const args = [import.meta.filename, name, ...flags];
+    const ended = await runCommand(process.execPath, args, { env: process.env, showOutput: true });
+    if (ended?.status !== 0) {
+      process.stderr.write(ended?.stderr ?? '');
+      failed.push(name);
+    }
+  }
+  if (failed.length > 0) {
+    throw new ExpectedError(
+      `failed: ${failed.join(', ')}; docs/speed.md keeps what they found before.`,
+    );
+  }
+}
+
+async function writeSpeedPage(): Promise<void> {
   const records: BenchRecord[] = [];
-  for (const name of Object.keys(SUITES)) {
-    const file = join(RESULTS, `${name}.json`);
+  for (const name of Object.keys(PAGE_SUITES)) {
+    const file = locateRecord(name);
     if (!existsSync(file)) {
       console.log(`${name}: never measured, so docs/speed.md lacks it`);
       continue;
@@ -100,7 +102,8 @@ async function writePage(): Promise<void> {
     const parsed = recordSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
     if (!parsed.success) {
       throw new ExpectedError(
-        `bench/results/${name}.json is none of this version's: measure again with \`npm run bench -- ${name}\`.`,
+        `bench/results/${name}.json has another schema: measure again with ` +
+          `\`npm run bench -- ${name}\`.`,
       );
     }
     records.push(parsed.data);
@@ -110,12 +113,16 @@ async function writePage(): Promise<void> {
   }
   const plotOf = ({ id }: BenchTable): string => `speed/${id}.svg`;
   for (const table of records.flatMap(({ tables }) => tables)) {
-    await save(plotOf(table), await renderSpeedPlot(table));
+    await writeDocument(plotOf(table), await renderSpeedPlot(table));
   }
-  await save('speed.md', renderSpeedPage(records, plotOf));
+  await writeDocument('speed.md', renderSpeedPage(records, plotOf));
   console.log('\ndocs/speed.md is written.');
 }
 
-async function save(path: string, text: string): Promise<void> {
-  await writeAtomically(join(DOCS, path), new TextEncoder().encode(text));
+function locateRecord(suite: string): string {
+  return join(import.meta.dirname, 'results', `${suite}.json`);
+}
+
+async function writeDocument(path: string, text: string): Promise<void> {
+  await writeAtomically(join(ROOT, 'docs', path), new TextEncoder().encode(text));
 }

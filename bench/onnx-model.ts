@@ -1,53 +1,48 @@
 /**
- * A generator as an ONNX model (onnx/onnx.proto, operators of version 13), for other runtimes to be measured with. Planes of
- * pixels instead of pixels of channels, as those runtimes compute, and no transposition: the last dense layer writes planes.
+ * A generator as an ONNX model (onnx.proto, operator set 13), so that other runtimes can run it.
+ * Those runtimes compute on planes, one a channel, where ours interleaves channels. The last dense
+ * layer writes planes, so nothing needs a transposition. No npm package writes ONNX models.
  */
 import { PbfWriter } from 'pbf';
 import { LEAKY_SLOPE, type Activation, type GeneratorPlan } from '../shared/model/generator.ts';
 
-/** Numbers of the fields that are written. */
-const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8 } as const;
-const OPERATOR_SET = { version: 2 } as const;
-const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
-const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5 } as const;
-const ATTRIBUTE = { name: 1, f: 2, i: 3, s: 4, ints: 8, type: 20 } as const;
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
-const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9 } as const;
-const VALUE_INFO = { name: 1, type: 2 } as const;
-const TYPE = { tensor: 1 } as const;
-const TENSOR_TYPE = { elementType: 1, shape: 2 } as const;
-const SHAPE = { dimension: 1 } as const;
-const DIMENSION = { value: 1, parameter: 2 } as const;
-const FLOAT32 = 1;
-const INT64 = 7;
-const IR_VERSION = 7;
-const OPSET = 13;
-
 export const ONNX_INPUT = 'latent_and_label';
 export const ONNX_OUTPUT = 'image';
 
-/** By name: a float, a whole number (bigint), a text, or several whole numbers. */
-type Attributes = Readonly<Record<string, number | bigint | string | readonly number[]>>;
+/** Values of TensorProto.DataType. */
+const [FLOAT32, INT64] = [1, 7];
+const IR_VERSION = 7;
+const OPERATOR_SET = 13;
 
-interface Node {
-  readonly type: string;
-  readonly inputs: readonly string[];
-  readonly output: string;
-  readonly attributes: Attributes;
-}
+/** A protobuf field: text, whole number, float, or bytes, which also hold a nested message. */
+type Field = readonly [number: number, value: string | number | Uint8Array | { float: number }];
 
-interface Initializer {
-  readonly name: string;
-  readonly dims: readonly number[];
-  readonly values: Float32Array | BigInt64Array;
-}
+type Attributes = Readonly<Record<string, readonly Field[]>>;
+
+/** AttributeProto's value fields, each with the field `type` (20) that names it. */
+const FLOAT = (value: number): Field[] => [
+  [2, { float: value }],
+  [20, 1],
+];
+const INT = (value: number): Field[] => [
+  [3, value],
+  [20, 2],
+];
+const STRING = (value: string): Field[] => [
+  [4, value],
+  [20, 3],
+];
+const INTS = (values: readonly number[]): Field[] => [
+  ...values.map((value): Field => [8, value]),
+  [20, 7],
+];
 
 const ACTIVATIONS: Readonly<
   Record<Activation, readonly [type: string, attributes: Attributes] | null>
 > = {
   linear: null,
   relu: ['Relu', {}],
-  leakyRelu: ['LeakyRelu', { alpha: LEAKY_SLOPE }],
+  leakyRelu: ['LeakyRelu', { alpha: FLOAT(LEAKY_SLOPE) }],
   sigmoid: ['Sigmoid', {}],
   tanh: ['Tanh', {}],
 };
@@ -55,44 +50,48 @@ const ACTIVATIONS: Readonly<
 /**
  * Encodes a generator: [batch, inputSize] to [batch, channels, height, width], in float32.
  *
- * @param weights  Of the plan, in its order and shapes.
- * @throws Error   When a reshape follows anything but a dense layer, which no preset has.
+ * @param weights  In the plan's order and shapes.
+ * @throws Error   When a reshape does not follow a dense layer. No preset has that.
  */
 export function encodeOnnx(plan: GeneratorPlan, weights: readonly Float32Array[]): Uint8Array {
-  const nodes: Node[] = [];
-  const initializers: Initializer[] = [];
-  let from = ONNX_INPUT;
-  const add = (type: string, inputs: readonly string[], attributes: Attributes = {}): void => {
-    const output = `${type}_${nodes.length}`;
-    nodes.push({ type, inputs: [from, ...inputs], output, attributes });
-    from = output;
+  const nodes: { type: string; inputs: string[]; attributes: Attributes }[] = [];
+  const initializers: Field[] = [];
+  const add = (type: string, inputs: string[], attributes: Attributes = {}): void => {
+    nodes.push({ type, inputs, attributes });
   };
   const activate = (activation: Activation): void => {
-    const found = ACTIVATIONS[activation];
-    if (found !== null) {
-      add(found[0], [], found[1]);
+    const operation = ACTIVATIONS[activation];
+    if (operation !== null) {
+      add(operation[0], [], operation[1]);
     }
   };
-  const give = (dims: readonly number[], values: Initializer['values']): string => {
+  const store = (dims: readonly number[], values: Float32Array | BigInt64Array): string => {
     const name = `weight_${initializers.length}`;
-    initializers.push({ name, dims, values });
+    const { buffer, byteOffset, byteLength } = values;
+    initializers.push([
+      5,
+      encode([
+        ...dims.map((size): Field => [1, size]),
+        [2, values instanceof Float32Array ? FLOAT32 : INT64],
+        [8, name],
+        [9, new Uint8Array(buffer, byteOffset, byteLength)],
+      ]),
+    ]);
     return name;
   };
-  let next = 0;
-  const take = (): Float32Array => weights[next++] as Float32Array;
+  const unused = weights.values();
+  const take = (): Float32Array => unused.next().value as Float32Array;
   const { layers } = plan.config;
   for (const [index, layer] of layers.entries()) {
     const shape = plan.shapes[index] as readonly number[];
     switch (layer.type) {
       case 'dense': {
-        const [inputs = 0] = shape;
-        const [kernel, bias] = [take(), take()];
-        const reshape = layers[index + 1];
-        const order = reshape?.type === 'reshape' ? orderPlanes(reshape.shape) : null;
-        add('Gemm', [
-          give([inputs, layer.units], reorder(kernel, layer.units, order)),
-          give([layer.units], reorder(bias, layer.units, order)),
-        ]);
+        const next = layers[index + 1];
+        const order = next?.type === 'reshape' ? orderPlanes(next.shape) : null;
+        const kernel = reorderColumns(take(), layer.units, order);
+        const bias = reorderColumns(take(), layer.units, order);
+        const inputs = shape[0] as number;
+        add('Gemm', [store([inputs, layer.units], kernel), store([layer.units], bias)]);
         activate(layer.activation);
         break;
       }
@@ -101,67 +100,92 @@ export function encodeOnnx(plan: GeneratorPlan, weights: readonly Float32Array[]
           throw new Error(`layer ${index}: expected a dense layer before a reshape`);
         }
         const [height, width, channels] = layer.shape;
-        add('Reshape', [give([4], BigInt64Array.from([-1, channels, height, width].map(BigInt)))]);
+        const target = BigInt64Array.from([-1, channels, height, width].map(BigInt));
+        add('Reshape', [store([4], target)]);
         break;
       }
       case 'conv2d': {
         const { filters, kernelSize: size } = layer;
         const channels = shape[2] as number;
-        const [kernel, bias] = [take(), take()];
+        const kernel = moveFiltersFirst(take(), size * size, channels, filters);
         const pad = (size - 1) / 2;
-        add(
-          'Conv',
-          [
-            give(
-              [filters, channels, size, size],
-              turnKernel(kernel, size * size, channels, filters),
-            ),
-            give([filters], bias),
-          ],
-          {
-            kernel_shape: [size, size],
-            pads: [pad, pad, pad, pad],
-          },
-        );
+        add('Conv', [store([filters, channels, size, size], kernel), store([filters], take())], {
+          kernel_shape: INTS([size, size]),
+          pads: INTS([pad, pad, pad, pad]),
+        });
         activate(layer.activation);
         break;
       }
       case 'depthToSpace':
-        add('DepthToSpace', [], { blocksize: BigInt(layer.blockSize), mode: 'DCR' });
+        add('DepthToSpace', [], { blocksize: INT(layer.blockSize), mode: STRING('DCR') });
         break;
     }
   }
   add('Identity', []);
   const [height, width, channels] = plan.outputShape;
-  const named = nodes.map((node, i) =>
-    i === nodes.length - 1 ? { ...node, output: ONNX_OUTPUT } : node,
-  );
-  const model = new PbfWriter();
-  model.writeVarintField(MODEL.irVersion, IR_VERSION);
-  model.writeStringField(MODEL.producerName, 'digitmint');
-  model.writeMessage(
-    MODEL.opsetImport,
-    (version, pbf) => pbf.writeVarintField(OPERATOR_SET.version, version),
-    OPSET,
-  );
-  model.writeMessage(
-    MODEL.graph,
-    (_, graph) => {
-      named.forEach((node) => graph.writeMessage(GRAPH.node, writeNode, node));
-      graph.writeStringField(GRAPH.name, 'generator');
-      initializers.forEach((each) => graph.writeMessage(GRAPH.initializer, writeInitializer, each));
-      graph.writeMessage(GRAPH.input, writeValueInfo, { name: ONNX_INPUT, dims: [plan.inputSize] });
-      graph.writeMessage(GRAPH.output, writeValueInfo, {
-        name: ONNX_OUTPUT,
-        dims: [channels, height, width],
-      });
-    },
-    null,
-  );
-  return model.finish();
+  const graph: Field[] = [
+    ...nodes.map((node, i): Field => [1, encodeNode(node, i, nodes.length)]),
+    [2, 'generator'],
+    ...initializers,
+    [11, encodeValueInfo(ONNX_INPUT, [plan.inputSize])],
+    [12, encodeValueInfo(ONNX_OUTPUT, [channels, height, width])],
+  ];
+  return encode([
+    [1, IR_VERSION],
+    [2, 'digitmint'],
+    [8, encode([[2, OPERATOR_SET]])],
+    [7, encode(graph)],
+  ]);
 }
 
-/** For each number of planes, its place among pixels of channels. */
+/** Each node reads what the one before it wrote. */
+function encodeNode(
+  { type, inputs, attributes }: { type: string; inputs: string[]; attributes: Attributes },
+  index: number,
+  count: number,
+): Uint8Array {
+  const nameOutput = (i: number): string => (i === count - 1 ? ONNX_OUTPUT : `output_${i}`);
+  const source = index === 0 ? ONNX_INPUT : nameOutput(index - 1);
+  return encode([
+    ...[source, ...inputs].map((name): Field => [1, name]),
+    [2, nameOutput(index)],
+    [3, nameOutput(index)],
+    [4, type],
+    ...Object.entries(attributes).map(([name, value]): Field => [5, encode([[1, name], ...value])]),
+  ]);
+}
+
+/** A float32 tensor whose first dimension, the batch, is left open. */
+function encodeValueInfo(name: string, dims: readonly number[]): Uint8Array {
+  const dimensions: Field[] = [[2, 'batch'], ...dims.map((size): Field => [1, size])];
+  const shape = encode(dimensions.map((dimension): Field => [1, encode([dimension])]));
+  const tensor = encode([
+    [1, FLOAT32],
+    [2, shape],
+  ]);
+  return encode([
+    [1, name],
+    [2, encode([[1, tensor]])],
+  ]);
+}
+
+function encode(fields: readonly Field[]): Uint8Array {
+  const writer = new PbfWriter();
+  for (const [number, value] of fields) {
+    if (typeof value === 'string') {
+      writer.writeStringField(number, value);
+    } else if (typeof value === 'number') {
+      writer.writeVarintField(number, value);
+    } else if (value instanceof Uint8Array) {
+      writer.writeBytesField(number, value);
+    } else {
+      writer.writeFloatField(number, value.float);
+    }
+  }
+  return writer.finish();
+}
+
+/** For each number of planes, its place among interleaved channels. */
 function orderPlanes([height, width, channels]: readonly [number, number, number]): Uint32Array {
   const places = height * width;
   return Uint32Array.from(
@@ -170,8 +194,11 @@ function orderPlanes([height, width, channels]: readonly [number, number, number
   );
 }
 
-/** Puts the columns of a matrix into another order. */
-function reorder(matrix: Float32Array, columns: number, order: Uint32Array | null): Float32Array {
+function reorderColumns(
+  matrix: Float32Array,
+  columns: number,
+  order: Uint32Array | null,
+): Float32Array {
   if (order === null) {
     return matrix;
   }
@@ -182,97 +209,16 @@ function reorder(matrix: Float32Array, columns: number, order: Uint32Array | nul
 }
 
 /** [places, channels, filters] to [filters, channels, places]. */
-function turnKernel(
+function moveFiltersFirst(
   kernel: Float32Array,
   places: number,
   channels: number,
   filters: number,
 ): Float32Array {
-  const turned = new Float32Array(kernel.length);
-  for (let place = 0; place < places; place++) {
-    for (let channel = 0; channel < channels; channel++) {
-      for (let filter = 0; filter < filters; filter++) {
-        turned[(filter * channels + channel) * places + place] = kernel[
-          (place * channels + channel) * filters + filter
-        ] as number;
-      }
-    }
-  }
-  return turned;
-}
-
-function writeNode({ type, inputs, output, attributes }: Node, pbf: PbfWriter): void {
-  inputs.forEach((name) => pbf.writeStringField(NODE.input, name));
-  pbf.writeStringField(NODE.output, output);
-  pbf.writeStringField(NODE.name, output);
-  pbf.writeStringField(NODE.opType, type);
-  Object.entries(attributes).forEach((attribute) =>
-    pbf.writeMessage(NODE.attribute, writeAttribute, attribute),
-  );
-}
-
-function writeAttribute(
-  [name, value]: readonly [string, Attributes[string]],
-  pbf: PbfWriter,
-): void {
-  pbf.writeStringField(ATTRIBUTE.name, name);
-  if (typeof value === 'number') {
-    pbf.writeFloatField(ATTRIBUTE.f, value);
-    pbf.writeVarintField(ATTRIBUTE.type, ATTRIBUTE_TYPE.float);
-  } else if (typeof value === 'bigint') {
-    pbf.writeVarintField(ATTRIBUTE.i, Number(value));
-    pbf.writeVarintField(ATTRIBUTE.type, ATTRIBUTE_TYPE.int);
-  } else if (typeof value === 'string') {
-    pbf.writeStringField(ATTRIBUTE.s, value);
-    pbf.writeVarintField(ATTRIBUTE.type, ATTRIBUTE_TYPE.string);
-  } else {
-    value.forEach((each) => pbf.writeVarintField(ATTRIBUTE.ints, each));
-    pbf.writeVarintField(ATTRIBUTE.type, ATTRIBUTE_TYPE.ints);
-  }
-}
-
-function writeInitializer({ name, dims, values }: Initializer, pbf: PbfWriter): void {
-  dims.forEach((size) => pbf.writeVarintField(TENSOR.dims, size));
-  pbf.writeVarintField(TENSOR.dataType, values instanceof Float32Array ? FLOAT32 : INT64);
-  pbf.writeStringField(TENSOR.name, name);
-  pbf.writeBytesField(
-    TENSOR.rawData,
-    new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-  );
-}
-
-function writeValueInfo(
-  { name, dims }: { name: string; dims: readonly number[] },
-  pbf: PbfWriter,
-): void {
-  pbf.writeStringField(VALUE_INFO.name, name);
-  pbf.writeMessage(
-    VALUE_INFO.type,
-    (_, type) =>
-      type.writeMessage(
-        TYPE.tensor,
-        (__, tensor) => {
-          tensor.writeVarintField(TENSOR_TYPE.elementType, FLOAT32);
-          tensor.writeMessage(TENSOR_TYPE.shape, writeShape, dims);
-        },
-        null,
-      ),
-    null,
-  );
-}
-
-/** The batch's size is left open. */
-function writeShape(dims: readonly number[], pbf: PbfWriter): void {
-  pbf.writeMessage(
-    SHAPE.dimension,
-    (_, batch) => batch.writeStringField(DIMENSION.parameter, 'batch'),
-    null,
-  );
-  dims.forEach((size) =>
-    pbf.writeMessage(
-      SHAPE.dimension,
-      (_, one) => one.writeVarintField(DIMENSION.value, size),
-      null,
-    ),
-  );
+  return kernel.map((_, i) => {
+    const place = i % places;
+    const channel = Math.floor(i / places) % channels;
+    const filter = Math.floor(i / (places * channels));
+    return kernel[(place * channels + channel) * filters + filter] as number;
+  });
 }

@@ -1,22 +1,20 @@
 /**
- * What a process and those that it started take of the machine, from Linux's /proc: their memory and their processor time.
+ * Memory and processor time of processes, from Linux's /proc. The npm packages for this run `ps`
+ * each time, which costs more than what is measured.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-/** Linux counts processor time in hundredths of a second, whatever the kernel's own clock is. */
+/** Linux reports processor time in hundredths of a second, whatever its own clock is. */
 const TICK_MS = 10;
 
 export interface ProcessUsage {
-  /** Resident memory, of the process alone. */
+  /** Of this process alone. */
   readonly residentBytes: number;
-  /** Processor time since its start, of all its threads. */
+  /** Of all its threads, since its start. */
   readonly cpuMs: number;
 }
 
-/**
- * Finds a process by its program's name among those that `ancestor` started, directly or not.
- * @returns  undefined when there is none, or the system has no /proc.
- */
+/** Finds the newest process of that program which `ancestor` started, directly or not. */
 export function findDescendant(
   program: string,
   ancestor: number = process.pid,
@@ -24,31 +22,17 @@ export function findDescendant(
   return listDescendants(program, ancestor).at(-1);
 }
 
-/** Finds all of that name. @returns  None where the system has no /proc. */
+/** Lists all processes of that program below `ancestor`. Empty where the system has no /proc. */
 export function listDescendants(program: string, ancestor: number = process.pid): number[] {
-  if (!existsSync('/proc/self/stat')) {
-    return [];
-  }
-  const parents = new Map<number, number>();
-  const found: number[] = [];
-  for (const pid of readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)) {
-    const stat = readStat(pid);
-    if (stat !== undefined) {
-      parents.set(pid, Number(stat.fields[1]));
-      if (stat.name === program) {
-        found.push(pid);
-      }
-    }
-  }
-  return found.filter((pid) => {
-    let parent: number | undefined = pid;
-    while (parent !== undefined && parent !== ancestor) {
-      parent = parents.get(parent);
-    }
-    return parent === ancestor;
-  });
+  const pids = existsSync('/proc/self/stat')
+    ? readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+    : [];
+  const stats = new Map(pids.map((pid) => [Number(pid), readStat(Number(pid))] as const));
+  const isBelow = (pid: number): boolean => {
+    const parent = Number(stats.get(pid)?.fields[1]);
+    return parent === ancestor || (stats.has(parent) && isBelow(parent));
+  };
+  return [...stats.keys()].filter((pid) => stats.get(pid)?.name === program && isBelow(pid));
 }
 
 /** @throws Error  When the process has ended. */
@@ -64,14 +48,17 @@ export function readUsage(pid: number): ProcessUsage {
   };
 }
 
-/** The name may hold spaces and brackets: the fields, from the state on, stand behind the last bracket (proc(5)). */
+/**
+ * Reads /proc/PID/stat; see proc(5). The name may hold spaces and brackets, so the fields, from the
+ * state on, are what follows the last bracket.
+ */
 function readStat(pid: number): { name: string; fields: string[] } | undefined {
-  let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const end = text.lastIndexOf(')');
+    const fields = text.slice(end + 2).split(' ');
+    return { name: text.slice(text.indexOf('(') + 1, end), fields };
   } catch {
     return undefined; // It has ended since.
   }
-  const end = text.lastIndexOf(')');
-  return { name: text.slice(text.indexOf('(') + 1, end), fields: text.slice(end + 2).split(' ') };
 }

@@ -1,8 +1,8 @@
-"""Checks a job that was read back, behind the reader of docs/jobs.md: `images` and `labels` are there, and how long it took."""
+"""Checks a job that the reader of docs/jobs.md, which stands before this text, has read back."""
 
 import time
 
-RANGES, RANGE = 8, 1000  # Held against /dataset, which draws them anew.
+RANGES, RANGE = 8, 1000  # Compared with /dataset, which draws them again.
 
 started = time.monotonic()
 images, labels = read_job(os.environ["JOB_URL"])
@@ -16,11 +16,13 @@ for first in [0, job["n"] - RANGE, *rng.integers(0, job["n"] - RANGE, RANGES - 2
     for part, whole in (("images", images), ("labels", labels)):
         query = f"seed={job['seed']}&n={RANGE}&start={first + job['start']}&part={part}"
         model = f"{job['model']['name']}@{job['model']['version']}"
-        drawn = np.load(io.BytesIO(get(f"{os.environ['ORIGIN']}/dataset.npy?{query}&model={model}")))
+        url = f"{os.environ['ORIGIN']}/dataset.npy?{query}&model={model}"
+        drawn = np.load(io.BytesIO(get(url)))
         differing += int(np.count_nonzero(drawn != whole[first : first + RANGE]))
 blank = int(np.count_nonzero(images.reshape(len(images), -1).max(axis=1) == 0))
-# No digit is drawn twice: a shard that stands for two would show.
-sums = np.unique(np.packbits(images[:: max(1, len(images) // 20_000)].reshape(-1, 784) > 127, axis=1), axis=0)
+# Finds a shard that stands for two: no digit is drawn twice.
+sample = images[:: max(1, len(images) // 20_000)]
+sums = np.unique(np.packbits(sample.reshape(-1, 784) > 127, axis=1), axis=0)
 print(
     json.dumps(
         {
@@ -31,7 +33,7 @@ print(
             "counts": counts.tolist(),
             "blank": blank,
             "distinct": len(sums),
-            "sampled": len(images[:: max(1, len(images) // 20_000)]),
+            "sampled": len(sample),
             "compared": RANGES * RANGE,
             "differing": differing,
             "ink": float(images.mean(dtype=np.float64) / 255),

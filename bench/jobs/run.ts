@@ -1,6 +1,6 @@
 /**
- * A job as its owner sees it, with what can go wrong: some of its messages come twice, and the whole service is killed in the middle, begun
- * again on what was written, and the job started again.
+ * Runs a job as its owner sees it while things go wrong: some messages come twice, and the whole
+ * service is killed in the middle, begun again on its storage, and the job started again.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,33 +14,32 @@ import { listDescendants, readUsage } from '../process-usage.ts';
 
 export type Job = z.output<typeof jobSchema>;
 
-/** The service, and what its worker said of shards. */
 export interface JobService {
   readonly url: string;
   readonly secret: string;
-  /** Shards that were written, and deliveries that found theirs written. */
+  /** Shards that the worker wrote, and deliveries whose shard was there already. */
   readonly counts: { written: number; there: number };
-  /** Processor time of the runtime since it began, storage and queue included; undefined without /proc. */
+  /** Processor time of the runtime, storage and queue included; undefined without /proc. */
   readonly readCpuMs: () => number | undefined;
-  /** Ends it at once, whatever it does: SIGKILL, to it and all that it started. */
+  /** Sends SIGKILL to the service and to all that it started. */
   readonly kill: () => Promise<void>;
   readonly ask: (path: string, method?: string) => Promise<Job>;
 }
 
 export interface JobReport {
   readonly job: Job;
-  /** Shards that were there when the service was killed, and when it answered again. */
+  /** Shards that were stored when the service was killed. */
   readonly doneAtKill: number;
+  /** Shards that were stored when it answered again. */
   readonly doneAfterKill: number;
-  /** Shards that the service wrote after it began again. */
   readonly writtenAfterKill: number;
-  /** Of those, the ones whose message came twice, at once or later. */
+  /** Of the shards written after the kill, those whose message came twice, at once or later. */
   readonly deliveredTwice: number;
-  /** Shards of all whose message came twice at once, so that two consumers drew them. */
+  /** Of all shards, those whose message came twice at once, so that two consumers drew them. */
   readonly drawnTwice: number;
   /** Second deliveries that changed nothing. */
   readonly withoutEffect: number;
-  /** From each start of the job to the kill and to its end, without the time that the service takes to begin. */
+  /** From each start of the job to the kill or its end, without the service's own start. */
   readonly seconds: number;
   readonly cpuMs: number | undefined;
 }
@@ -50,48 +49,45 @@ const LOOK_EVERY_MS = 250;
 /** A shard takes a second or two. */
 const STALL_MS = 60_000;
 
-/** Starts the service on a folder that lasts. */
+/** Starts the service on a folder that outlives it. */
 export async function startJobService(folder: string, secret: string): Promise<JobService> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'server.ts'), folder, secret], {
+  const program = join(import.meta.dirname, 'server.ts');
+  const child = spawn(process.execPath, [program, folder, secret], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    detached: true, // A group of its own, which is killed whole.
+    detached: true, // In a process group of its own, which `kill` ends as a whole.
   });
   const ended = once(child, 'exit');
   const counts = { written: 0, there: 0 };
-  const lines = createInterface({ input: child.stdout });
-  const url = await new Promise<string>((resolve, reject) => {
-    lines.on('line', (line) => {
-      counts.written += Number(line.includes('"event":"shard_written"'));
-      counts.there += Number(line.includes('"event":"shard_there"'));
-      if (line.startsWith('{"url":')) {
-        resolve((JSON.parse(line) as { url: string }).url);
-      }
-    });
-    void ended.then(([code]) => reject(new Error(`the service ended with status ${code}`)));
-    setTimeout(
-      () => reject(new Error(`the service did not start within ${START_TIMEOUT_MS} ms`)),
-      START_TIMEOUT_MS,
-    ).unref();
+  const started = Promise.withResolvers<string>();
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    counts.written += Number(line.includes('"event":"shard_written"'));
+    counts.there += Number(line.includes('"event":"shard_there"'));
+    if (line.startsWith('{"url":')) {
+      started.resolve((JSON.parse(line) as { url: string }).url);
+    }
   });
+  const fail = (what: string): void => started.reject(new Error(`the service ${what}`));
+  void ended.then(([code]) => fail(`ended with status ${code}`));
+  const late = `did not start within ${START_TIMEOUT_MS} ms`;
+  setTimeout(fail, START_TIMEOUT_MS, late).unref();
+  const url = await started.promise;
+  const headers = { authorization: `Bearer ${secret}` };
   return {
     url,
     secret,
     counts,
     readCpuMs: () => {
-      const pids = listDescendants('workerd', child.pid); // The worker’s, which begins late, and one that stands before it.
-      return pids.length === 0
-        ? undefined
-        : pids.reduce((sum, pid) => sum + readUsage(pid).cpuMs, 0);
+      // The worker's own process, which starts late, and the one before it.
+      const pids = listDescendants('workerd', child.pid);
+      const usages = pids.map((pid) => readUsage(pid).cpuMs);
+      return usages.length === 0 ? undefined : usages.reduce((sum, cpuMs) => sum + cpuMs, 0);
     },
     kill: async () => {
       process.kill(-(child.pid as number), 'SIGKILL');
       await ended;
     },
     ask: async (path, method = 'GET') => {
-      const answer = await fetch(new URL(path, url), {
-        method,
-        headers: { authorization: `Bearer ${secret}` },
-      });
+      const answer = await fetch(new URL(path, url), { method, headers });
       if (!answer.ok) {
         throw new Error(`${method} ${path} answers ${answer.status}: ${await answer.text()}`);
       }
@@ -103,10 +99,10 @@ export async function startJobService(folder: string, secret: string): Promise<J
 /**
  * Runs a job to its end.
  *
- * @param start   Path and query that start it.
- * @param killAt  The part of its shards, 0 to 1, that are there when the service is killed.
- * @param log     Told how far it is.
- * @returns       What came of it, and the service, which runs: kill it.
+ * @param start   Path and query that start the job.
+ * @param killAt  The part of the shards, 0 to 1, that are stored when the service is killed.
+ * @param log     Gets lines of progress.
+ * @returns       The report, and the service, which still runs: the caller kills it.
  */
 export async function runJob(
   folder: string,
@@ -121,57 +117,51 @@ export async function runJob(
   const before = first.readCpuMs();
   let began = performance.now();
   const { id, shards } = await first.ask(start, 'POST');
-  log(`job ${id}: ${shards.total} shards`);
-  const atKill = await waitFor(
-    first,
-    id,
-    ({ shards: { done } }) => done >= shards.total * killAt,
-    log,
-  );
-  await sleep(LOOK_EVERY_MS / 2); // In the middle of a shard, most likely.
-  const firstCpuMs = minus(first.readCpuMs(), before);
+  const { total } = shards;
+  log(`job ${id}: ${total} shards`);
+  const atKill = await waitFor(first, id, (job) => job.shards.done >= total * killAt, log);
+  await sleep(LOOK_EVERY_MS / 2); // Most likely in the middle of a shard.
+  const firstCpuMs = subtract(first.readCpuMs(), before);
   let seconds = (performance.now() - began) / 1000;
   await first.kill();
   log(`killed at ${atKill.shards.done} shards`);
 
   const second = await startJobService(folder, secret);
   const after = await second.ask(`/jobs/${id}`);
-  log(
-    `begun again: ${after.shards.done} shards are there, ${after.state}; nothing is in the queue`,
-  );
+  log(`begun again: ${after.shards.done} shards are stored, ${after.state}; the queue is empty`);
   const middle = second.readCpuMs();
   began = performance.now();
-  const missing = await listMissing(second, id, shards.total);
+  const missing = await listMissing(second, id, total);
   await second.ask(start, 'POST');
   const job = await waitFor(second, id, ({ state }) => state !== 'running', log);
   seconds += (performance.now() - began) / 1000;
   const deliveredTwice = missing.filter(
     (shard) => isDeliveredAtOnce(shard) || isDeliveredAgain(shard),
   ).length;
-  await waitUntil(() => second.counts.there >= deliveredTwice, 60_000); // The last of them lie behind in the queue.
-  const secondCpuMs = minus(second.readCpuMs(), middle);
-  return {
-    service: second,
-    report: {
-      job,
-      doneAtKill: atKill.shards.done,
-      doneAfterKill: after.shards.done,
-      writtenAfterKill: second.counts.written,
-      deliveredTwice,
-      drawnTwice: Array.from({ length: shards.total }, (_, shard) => shard).filter(
-        isDeliveredAtOnce,
-      ).length,
-      withoutEffect: second.counts.there,
-      seconds,
-      cpuMs:
-        firstCpuMs === undefined || secondCpuMs === undefined
-          ? undefined
-          : firstCpuMs + secondCpuMs,
-    },
+  // The last of the second deliveries are still in the queue.
+  const end = performance.now() + STALL_MS;
+  while (second.counts.there < deliveredTwice && performance.now() < end) {
+    await sleep(LOOK_EVERY_MS);
+  }
+  const secondCpuMs = subtract(second.readCpuMs(), middle);
+  const cpuMs =
+    firstCpuMs === undefined || secondCpuMs === undefined ? undefined : firstCpuMs + secondCpuMs;
+  const all = Array.from({ length: total }, (_, shard) => shard);
+  const report = {
+    job,
+    doneAtKill: atKill.shards.done,
+    doneAfterKill: after.shards.done,
+    writtenAfterKill: second.counts.written,
+    deliveredTwice,
+    drawnTwice: all.filter(isDeliveredAtOnce).length,
+    withoutEffect: second.counts.there,
+    seconds,
+    cpuMs,
   };
+  return { service: second, report };
 }
 
-/** Of the first thousand shards. */
+/** Lists the shards that are not stored. The manifest tells of the first thousand shards. */
 async function listMissing(
   { url, secret }: JobService,
   id: string,
@@ -181,20 +171,20 @@ async function listMissing(
     headers: { authorization: `Bearer ${secret}` },
   });
   const { shards } = jobManifestSchema.parse(await answer.json());
-  const there = new Set(shards.map(({ shard }) => shard));
-  return Array.from({ length: total }, (_, shard) => shard).filter((shard) => !there.has(shard));
+  const stored = new Set(shards.map(({ shard }) => shard));
+  return Array.from({ length: total }, (_, shard) => shard).filter((shard) => !stored.has(shard));
 }
 
 async function waitFor(
   service: JobService,
   id: string,
-  isWished: (job: Job) => boolean,
+  isReached: (job: Job) => boolean,
   log: (line: string) => void,
 ): Promise<Job> {
-  let [told, done, changedAt] = [0, 0, performance.now()];
+  let [logged, done, changedAt] = [0, 0, performance.now()];
   for (;;) {
     const job = await service.ask(`/jobs/${id}`);
-    if (isWished(job)) {
+    if (isReached(job)) {
       return job;
     }
     if (job.shards.done !== done) {
@@ -202,21 +192,14 @@ async function waitFor(
     } else if (performance.now() - changedAt > STALL_MS) {
       throw new Error(`no shard within ${STALL_MS} ms: ${JSON.stringify(job)}`);
     }
-    if (job.shards.done - told >= job.shards.total / 10) {
-      told = job.shards.done;
-      log(`${job.shards.done} of ${job.shards.total} shards, ${job.digits} digits`);
+    if (job.shards.done - logged >= job.shards.total / 10) {
+      logged = job.shards.done;
+      log(`${logged} of ${job.shards.total} shards, ${job.digits} digits`);
     }
     await sleep(LOOK_EVERY_MS);
   }
 }
 
-async function waitUntil(isSo: () => boolean, timeoutMs: number): Promise<void> {
-  const end = performance.now() + timeoutMs;
-  while (!isSo() && performance.now() < end) {
-    await sleep(LOOK_EVERY_MS);
-  }
-}
-
-function minus(a: number | undefined, b: number | undefined): number | undefined {
+function subtract(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? undefined : a - b;
 }

@@ -1,6 +1,7 @@
 /**
- * The worker in the local runtime, with buckets that last and a queue that does not and delivers some messages twice, as a process of its own that can be killed:
- * `node bench/jobs/server.ts FOLDER SECRET`. Writes a line of JSON with its address, then the worker's own lines.
+ * The worker in the local runtime as a process that can be killed: `node bench/jobs/server.ts
+ * FOLDER SECRET`. Its buckets outlive it in FOLDER; its queue does not, and delivers some messages
+ * twice. Prints a line of JSON with its address, then the worker's own log.
  */
 import { join } from 'node:path';
 import { unstable_startWorker as startWorker } from 'wrangler';
@@ -14,7 +15,7 @@ process.env['WRANGLER_HIDE_BANNER'] = 'true';
 process.env['WRANGLER_LOG'] = 'error';
 process.chdir(ROOT);
 
-// Whoever began it may end in any way: its end of the pipe is closed then.
+// However the parent ends, its end of the pipe closes.
 process.stdin.resume().once('close', () => process.exit());
 
 const worker = await startWorker({

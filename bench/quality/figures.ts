@@ -1,5 +1,6 @@
 /**
- * Figures of models out of the JSON of `npm run evaluate`, from any number of files, as long as one protocol made all.
+ * Reads the figures of models from files of `npm run evaluate -- --json`. All files must have the
+ * same terms, or figures could not be compared.
  */
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
@@ -26,7 +27,7 @@ const figuresSchema = z.object({
   sharpness: z.number(),
 });
 
-/** What figures depend on beside the model: these must be the same for all. */
+/** Whatever figures depend on beside the model. */
 const termsSchema = z.object({
   protocol: z.record(z.string(), z.union([z.number(), z.boolean()])),
   seed: z.string(),
@@ -67,7 +68,7 @@ export interface MeasuredQuality {
   readonly models: ReadonlyMap<string, QualityFigures>;
 }
 
-/** Figures that cannot be used. The message names the file and says what was expected. */
+/** Figures that cannot be used. The message names the file. */
 export class QualityError extends ExpectedError {
   override name = 'QualityError' as const;
 }
@@ -75,8 +76,8 @@ export class QualityError extends ExpectedError {
 /**
  * Joins reports.
  *
- * @param reports  At least one: what `npm run evaluate -- --json` printed, with the name of its file for errors.
- * @throws QualityError  When one is no such report, or was made under other terms than the first.
+ * @param reports  At least one: the JSON of `npm run evaluate` and its file's name, for errors.
+ * @throws QualityError  When one is no such report, or has other terms than the first.
  */
 export function joinReports(
   reports: readonly { readonly source: string; readonly report: unknown }[],
@@ -93,7 +94,8 @@ export function joinReports(
     );
     if (different.length > 0) {
       throw new QualityError(
-        `${other.source}: its ${different.join(', ')} differs from that of ${first.source}; figures can be compared under the same terms only`,
+        `${other.source}: its ${different.join(', ')} differs from that of ${first.source}; ` +
+          'figures can be compared under the same terms only',
       );
     }
   }
@@ -108,7 +110,8 @@ function parseReport(source: string, report: unknown) {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new QualityError(
-      `${source}: expected what \`npm run --silent evaluate -- --model DIR --json\` prints, schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
+      `${source}: expected what \`npm run --silent evaluate -- --model DIR --json\` prints, ` +
+        `schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
     );
   }
   return { ...parsed.data, terms: termsSchema.parse(parsed.data) };

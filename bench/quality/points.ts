@@ -1,17 +1,16 @@
 /**
  * Models as points of the quality-against-milliseconds plot.
  */
-import type { RequestTimes } from '../edge-timing.ts';
+import type { RequestTimes } from './request-times.ts';
 import type { QualityFigures, QualityTerms } from './figures.ts';
 
-/** Digits a request that are timed. The plot is of `PLOTTED_COUNT`. */
+/** Digits a request that are timed. The plot shows PLOTTED_COUNT. */
 export const COUNTS = [1, 16, 256] as const;
 export const PLOTTED_COUNT = 16;
-export type Count = (typeof COUNTS)[number];
 
-/** A model: what it costs, and what it is worth. */
+/** A model: its cost and its quality. */
 export interface QualityPoint {
-  /** Unlike every other's. */
+  /** No other point has it. */
   readonly label: string;
   readonly name: string;
   readonly version: string;
@@ -22,10 +21,10 @@ export interface QualityPoint {
   readonly multiplyAccumulates: number;
   readonly figures: QualityFigures;
   /** By the number of digits, as PNG. */
-  readonly times: Readonly<Record<Count, RequestTimes>>;
+  readonly times: Readonly<Record<(typeof COUNTS)[number], RequestTimes>>;
 }
 
-/** All that was measured; what `quality.json` holds. */
+/** The content of docs/quality.json. */
 export interface QualityReport {
   readonly schema: 1;
   readonly terms: QualityTerms;
@@ -36,13 +35,13 @@ export interface QualityReport {
     readonly node: string;
     readonly platform: string;
   };
-  /** Requests that each time is taken from, after as many rounds of warming up as blocks. */
+  /** Requests behind each time. */
   readonly repeats: number;
-  /** In the order of their time. */
+  /** The fastest first. */
   readonly points: readonly QualityPoint[];
 }
 
-/** Milliseconds within the worker: model at hand, digits drawn and encoded. */
+/** Milliseconds within the worker: it gets the model, draws and encodes. */
 export function computeWorkerMs({ stagesMs: { load, generate, encode } }: RequestTimes): number {
   return load + generate + encode;
 }

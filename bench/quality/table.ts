@@ -1,5 +1,5 @@
 /**
- * The measurements as Markdown, with all that one must know to read them. Pure.
+ * docs/quality.md: the measurements, and what a reader must know about them. Pure.
  */
 import type { QualityFigures } from './figures.ts';
 import { computeWorkerMs, COUNTS, type QualityPoint, type QualityReport } from './points.ts';
@@ -42,7 +42,7 @@ export function renderPage(
   return [
     '# Quality against milliseconds',
     '',
-    '<!-- Written by `npm run bench:quality`: change it there. -->',
+    '<!-- Written by `npm run bench -- quality`: change it there. -->',
     '',
     `![Fréchet distance and recall of each model against the worker's milliseconds for 16 digits](${plot})`,
     '',

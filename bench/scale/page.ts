@@ -1,5 +1,5 @@
 /**
- * docs/scale.md out of what was measured and simulated. Pure.
+ * docs/scale.md: measured costs, simulated traffic and the prices that follow. Pure.
  */
 import { ASSUMED, RULES, type Outcome } from './simulation.ts';
 
@@ -17,9 +17,9 @@ export interface SimulatedTraffic {
   readonly outcome: Outcome;
 }
 
-/** US dollars; read in November 2026 at developers.cloudflare.com/workers/platform/pricing and /r2/pricing. */
+/** US dollars, from Cloudflare's pages of prices for Workers and R2 in November 2026. */
 const PRICES = {
-  /** A month, with what it includes. */
+  /** A month; `included` is what it pays for. */
   plan: 5,
   included: { requests: 10e6, cpuMs: 30e6, reads: 10e6 },
   perMillion: { requests: 0.3, cpuMs: 0.02, reads: 0.36 },
@@ -32,38 +32,52 @@ const BILLION = 1e9;
 const PICTURE_BYTES = 28 * 28;
 const SET_DIGITS = 60_000;
 
-/** @param traffic  From little to much. */
+/** @param traffic  The least first. */
 export function renderScale(cost: MeasuredCost, traffic: readonly SimulatedTraffic[]): string {
   const names = traffic.map(({ requestsPerDay }) => `${requestsPerDay.toLocaleString('en')} a day`);
   const row = (name: string, show: (each: SimulatedTraffic) => string): string[] => [
     name,
     ...traffic.map(show),
   ];
+  const setSeconds = (SET_DIGITS * cost.setMsPerDigit) / 1000;
+  const coreHours = (BILLION * cost.setMsPerDigit) / 3.6e6;
+  const computeDollars = (BILLION * cost.setMsPerDigit * PRICES.perMillion.cpuMs) / 1e6;
+  const gigabytes = (BILLION * PICTURE_BYTES) / 1e9;
+  const looks = (1000 * DAYS * 86_400) / RULES.refreshSeconds;
+  const isolateDollars = (looks / 1e6) * PRICES.perMillion.reads;
   return `${[
     '# At a thousand, a million and a billion pictures a day',
     '',
-    '<!-- Written by `npm run bench:scale`: change it there. -->',
+    '<!-- Written by `npm run bench -- scale`: change it there. -->',
     '',
-    'What the worker costs at Cloudflare, how a new model gets everywhere, and how a very large set is drawn. Processor time is',
-    `measured: ${cost.machine}, local edge runtime, the model that ships. Requests are simulated one by one, by the worker's own rules; what`,
-    `Cloudflare does not tell is assumed: ${ASSUMED.locations} locations, of which the k-th busiest gets a share that falls as 1 / k; a second isolate beside one that`,
-    `answers ${ASSUMED.requestsPerIsolate} requests a second; an isolate that nobody asks for ${ASSUMED.idleSeconds / 60} minutes ends; ${ASSUMED.urls.toLocaleString('en')} different URLs with seeds, wanted as 1 / k.`,
-    'Nothing of this was tried on the real network.',
+    'For operators who plan for much traffic: what the worker costs at Cloudflare, how fast a new',
+    'model reaches every isolate, and how a very large set is drawn.',
+    '',
+    'Processor time is measured in the local edge runtime, of the model that ships, on',
+    `${cost.machine}. Requests are simulated one by one, by the worker's own rules. Cloudflare does`,
+    'not publish some numbers, so these are assumed:',
+    '',
+    `- ${ASSUMED.locations} locations. The k-th busiest gets a share of the requests that falls as 1 / k.`,
+    `- A second isolate starts beside one that answers ${ASSUMED.requestsPerIsolate} requests a second.`,
+    `- An isolate ends after ${ASSUMED.idleSeconds / 60} minutes without a request.`,
+    `- ${ASSUMED.urls.toLocaleString('en')} different URLs with seeds, requested as 1 / k.`,
+    '',
+    'None of this was tried on the real network.',
     '',
     '## What a request costs',
     '',
-    '| | processor time | part of the free plan’s 10 ms |',
+    '| | processor time | share of the free plan’s 10 ms |',
     '| --- | --: | --: |',
     ...(
       [
         ['one digit, PNG', cost.digitMs],
         ['16 digits, PNG', cost.sheetMs],
-        ['304, not changed', cost.unchangedMs],
+        ['304, unchanged', cost.unchangedMs],
         ['a digit of a set', cost.setMsPerDigit],
       ] as const
     ).map(([name, ms]) => `| ${name} | ${formatMs(ms)} ms | ${((100 * ms) / 10).toFixed(1)}% |`),
     '',
-    'The runtime’s own work for HTTP is in it.',
+    'This includes the runtime’s own work for HTTP.',
     '',
     '## A month',
     '',
@@ -71,16 +85,14 @@ export function renderScale(cost: MeasuredCost, traffic: readonly SimulatedTraff
       ['', ...names],
       [
         row('isolates in use', ({ outcome }) => outcome.isolates.toLocaleString('en')),
-        row('answers by an isolate that has just begun', ({ outcome }) =>
+        row('answers by an isolate that has just started', ({ outcome }) =>
           formatPart(outcome.coldPart),
         ),
-        row('reads of the bucket for each request', ({ outcome }) =>
-          outcome.readsPerRequest.toPrecision(2),
-        ),
+        row('bucket reads a request', ({ outcome }) => outcome.readsPerRequest.toPrecision(2)),
         row('**all fresh**: 16 digits, never cached', (each) =>
           describeBill(each, cost.sheetMs, 1),
         ),
-        row('of that requests, processor time, reads', (each) => splitBill(each, cost.sheetMs, 1)),
+        row('of this: requests, processor time, reads', (each) => splitBill(each, cost.sheetMs, 1)),
         row('**seeded**: reach the worker', ({ outcome }) => formatPart(outcome.seededPart)),
         row('the month, with a cache in front', (each) =>
           describeBill(each, cost.sheetMs, each.outcome.seededPart),
@@ -94,39 +106,45 @@ export function renderScale(cost: MeasuredCost, traffic: readonly SimulatedTraff
       ],
     ),
     '',
-    `Up to ${PRICES.freeRequestsADay.toLocaleString('en')} requests a day the free plan will do, and R2's free reads with it. Beyond, requests are the largest part of the bill, and a cache`,
-    'hit is billed as a request too (but not its processor time): only a page that keeps its pictures, or an answer for many digits at once, costs less.',
-    'Prices: $0.30 a million requests, $0.02 a million milliseconds, $0.36 a million reads, after what the plan of $5 includes.',
+    `The free plan is enough up to ${PRICES.freeRequestsADay.toLocaleString('en')} requests a day, and so are R2's free reads. Above that,`,
+    'requests are the largest part of the bill. A cache hit is billed as a request too, without',
+    'processor time. To pay less, pages keep their pictures, or ask for many digits at once.',
+    '',
+    'Prices: $0.30 a million requests, $0.02 a million milliseconds, $0.36 a million reads, beyond',
+    'what the plan of $5 includes.',
     '',
     '## A new model',
     '',
     ...table(
       ['', ...names],
       [
-        row('seconds until the last answer by the old one', ({ outcome }) =>
+        row('seconds until the last answer by the old model', ({ outcome }) =>
           outcome.lastOldSeconds.toFixed(0),
         ),
-        row('answers by the old one in the first minute', ({ outcome }) =>
+        row('answers by the old model in the first minute', ({ outcome }) =>
           formatPart(outcome.oldPartOfMinute),
         ),
       ],
     ),
     '',
-    `An isolate looks at the pointer every ${RULES.refreshSeconds} seconds, behind an answer; after ${RULES.silenceSeconds} seconds of silence it waits for that look. URLs that name a version are`,
-    'never touched by it.',
+    `An isolate reads the pointer every ${RULES.refreshSeconds} seconds, after an answer. After ${RULES.silenceSeconds} seconds without a`,
+    'request it reads the pointer before it answers. URLs that name a version never change.',
     '',
     '## A billion digits',
     '',
-    `\`/dataset.idx\` gives up to ${SET_DIGITS.toLocaleString('en')} at once, and digit i of a seed is the same in any range: ${Math.ceil(BILLION / SET_DIGITS).toLocaleString('en')} requests, in any order, from any number of machines, each of`,
-    `${((SET_DIGITS * cost.setMsPerDigit) / 1000).toFixed(1)} s of processor time (the paid plan allows 30 s unless told otherwise; the free one draws ${Math.floor(10 / cost.setMsPerDigit).toLocaleString('en')} a request). In all ${((BILLION * cost.setMsPerDigit) / 3.6e6).toFixed(0)} hours of one core,`,
-    `$${((BILLION * cost.setMsPerDigit * PRICES.perMillion.cpuMs) / 1e6).toFixed(2)} at Cloudflare, and ${((BILLION * PICTURE_BYTES) / 1e9).toFixed(0)} GB, which R2 keeps for $${(((BILLION * PICTURE_BYTES) / 1e9) * PRICES.storageGbMonth).toFixed(2)} a month.`,
+    `\`/dataset.idx\` gives up to ${SET_DIGITS.toLocaleString('en')} digits at once, and digit i of a seed is the same in any range.`,
+    `So a billion digits are ${Math.ceil(BILLION / SET_DIGITS).toLocaleString('en')} requests, in any order, from any number of machines.`,
+    `Each takes ${setSeconds.toFixed(1)} s of processor time; the paid plan allows 30 s by default, the free plan`,
+    `draws ${Math.floor(10 / cost.setMsPerDigit).toLocaleString('en')} digits a request. In all this takes ${coreHours.toFixed(0)} hours of one core and costs`,
+    `$${computeDollars.toFixed(2)} at Cloudflare. R2 stores the ${gigabytes.toFixed(0)} GB for $${(gigabytes * PRICES.storageGbMonth).toFixed(2)} a month.`,
     '',
     '## Where it ends',
     '',
-    '- The pointer is one object: R2 takes one write a second to it, and any number of reads. Publishing more often is refused and tried again.',
-    '- An isolate has 128 MB: it keeps six models, or 24 MiB of weights.',
-    '- Every isolate reads the pointer for itself. At a billion requests a day that is a small part of the bill; a thousand isolates more',
-    `  would add $${(((1000 * DAYS * 86_400) / RULES.refreshSeconds / 1e6) * PRICES.perMillion.reads).toFixed(0)} a month.`,
+    '- The pointer is one object. R2 takes one write a second to it and any number of reads. A',
+    '  publication that comes sooner is refused and tried again.',
+    '- An isolate has 128 MB, so it keeps six models, or 24 MiB of weights.',
+    '- Every isolate reads the pointer for itself. At a billion requests a day this is a small part',
+    `  of the bill; a thousand more isolates would add $${isolateDollars.toFixed(0)} a month.`,
   ].join('\n')}\n`;
 }
 
@@ -136,7 +154,10 @@ interface Bill {
   readonly reads: number;
 }
 
-/** Dollars a month, beyond the plan's own price and what it includes. @param workerPart  Of the requests: not answered by a cache. */
+/**
+ * Dollars a month, beyond the plan's own price.
+ * @param workerPart  The part of the requests that reaches the worker; a cache answers the others.
+ */
 function reckon(
   { requestsPerDay, outcome }: SimulatedTraffic,
   cpuMs: number,
@@ -148,7 +169,7 @@ function reckon(
   return {
     requests: beyond(requests, PRICES.included.requests, PRICES.perMillion.requests),
     cpu: beyond(requests * workerPart * cpuMs, PRICES.included.cpuMs, PRICES.perMillion.cpuMs),
-    // Isolates look by the clock: fewer requests to them spare few looks, and none is taken off here.
+    // Isolates read the pointer by the clock, so fewer requests hardly spare reads.
     reads: beyond(
       requests * outcome.readsPerRequest,
       PRICES.included.reads,

@@ -1,49 +1,50 @@
 /**
- * Requests from all over the world, one by one: which isolate answers, what it reads from the bucket, which model it draws with while
- * a new one is published, and what the cache in front of it spares. The rules are the worker's own (`worker/models/generator-source.ts`)
- * and those that Cloudflare documents; what neither tells is an assumption, and stands in ASSUMED.
+ * Simulates requests from all over the world, one by one: which isolate answers, what it reads from
+ * the bucket, which model it draws with while a new one is published, and what a cache in front of
+ * it saves. The rules are the worker's own and those that Cloudflare documents. ASSUMED has the
+ * rest.
  */
 import { deriveKey, drawWords } from '../../shared/model/random.ts';
 
-/** What Cloudflare does not tell. */
+/** What Cloudflare does not publish. */
 export const ASSUMED = {
-  /** Places that requests come in at; the k-th busiest gets a share that falls as 1 / k. */
+  /** The k-th busiest location gets a share of the requests that falls as 1 / k. */
   locations: 300,
-  /** What one isolate answers a second before another is begun beside it. */
+  /** Requests a second that one isolate answers before another starts beside it. */
   requestsPerIsolate: 50,
-  /** How long an isolate without requests lives. */
+  /** An isolate without requests ends after this time. */
   idleSeconds: 600,
-  /** URLs with seeds that pages embed; the k-th most wanted gets a share that falls as 1 / k. */
+  /** URLs with seeds that pages embed; the k-th gets a share that falls as 1 / k. */
   urls: 100_000,
 } as const;
 
-/** Of the worker: `MODEL_REFRESH_SECONDS`, `SILENCE_MS`, and the `max-age` of a seeded URL that names no version. */
+/** The worker's: MODEL_REFRESH_SECONDS, SILENCE_MS, and `max-age` of a seeded unpinned URL. */
 export const RULES = { refreshSeconds: 20, silenceSeconds: 40, seededMaxAgeSeconds: 60 } as const;
 
-/** Reads of the bucket: the pointer at each look; a new model's manifest and weights as well. */
+/** Bucket reads: the pointer at each look; manifest and weights of a new model. */
 const READS = { look: 1, model: 2 } as const;
 
 export interface Traffic {
   readonly requestsPerDay: number;
-  /** Simulated, after as much again to warm up. A new model is published in the middle of it. */
+  /** Simulated after a warm-up of the same length. A new model is published in the middle. */
   readonly seconds: number;
-  /** At most; a longer time is cut to it. */
+  /** A longer time is cut to this many requests. */
   readonly mostRequests: number;
 }
 
 export interface Outcome {
   readonly requests: number;
   readonly isolates: number;
-  /** Of the requests: answered by an isolate that had just begun. */
+  /** Requests that an isolate answered which had just started. */
   readonly coldPart: number;
   readonly readsPerRequest: number;
-  /** Seconds from publication until the last answer by the old model; 0 when none was. */
+  /** Seconds from publication until the last answer by the old model; 0 without any. */
   readonly lastOldSeconds: number;
-  /** Of the answers in the first minute after publication: those by the old model. */
+  /** Answers by the old model in the first minute after publication. */
   readonly oldPartOfMinute: number;
-  /** Of requests for seeded URLs without a version: those that reach the worker, through a tiered cache. */
+  /** Requests for seeded unpinned URLs that reach the worker, through a tiered cache. */
   readonly seededPart: number;
-  /** The same for URLs that name the version, which are kept for good. */
+  /** The same for pinned URLs, which are cached for good. */
   readonly pinnedPart: number;
 }
 
@@ -53,7 +54,7 @@ interface Isolate {
   version: number;
 }
 
-/** Simulates. The same traffic gives the same outcome. */
+/** The same traffic gives the same outcome. */
 export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic): Outcome {
   const random = createRandom(`scale ${requestsPerDay}`);
   const rate = requestsPerDay / 86_400;
@@ -64,7 +65,7 @@ export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic): Ou
   const isolates = locations.shares.map((share) =>
     Array.from(
       { length: Math.ceil((share * rate) / ASSUMED.requestsPerIsolate) },
-      // Not all at the same moment, as they would if the world began now.
+      // Spread over the refresh time, as after a long run.
       (): Isolate => ({ seenAt: 0, lookedAt: -random() * RULES.refreshSeconds, version: 0 }),
     ),
   );
@@ -90,7 +91,7 @@ export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic): Ou
       count.cold += Number(counts);
     } else if (now - isolate.lookedAt >= RULES.refreshSeconds) {
       reads = READS.look + (isolate.version === published ? 0 : READS.model);
-      // The look goes on behind the answer; only after a silence it is waited for.
+      // The look happens after the answer, or before it after a silence.
       answeredBy = now - isolate.lookedAt >= RULES.silenceSeconds ? published : isolate.version;
       Object.assign(isolate, { lookedAt: now, version: published });
     }
@@ -130,7 +131,7 @@ export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic): Ou
   };
 }
 
-/** Shares that fall as 1 / k. `pick` takes a number of [0, 1). */
+/** Makes shares that fall as 1 / k. `pick` takes a number of [0, 1) and returns an index. */
 function shareOut(count: number): {
   readonly shares: readonly number[];
   pick(part: number): number;
@@ -145,18 +146,15 @@ function shareOut(count: number): {
       let [low, high] = [0, count - 1];
       while (low < high) {
         const middle = (low + high) >> 1;
-        if ((ends[middle] as number) > part) {
-          high = middle;
-        } else {
-          low = middle + 1;
-        }
+        const isBelow = (ends[middle] as number) > part;
+        [low, high] = isBelow ? [low, middle] : [middle + 1, high];
       }
       return low;
     },
   };
 }
 
-/** Uniform numbers of [0, 1), of the project's own generator. */
+/** Uniform numbers of [0, 1), from the project's own generator. */
 function createRandom(seed: string): () => number {
   const key = deriveKey('bench', seed);
   const size = 65_536;

@@ -4,8 +4,8 @@
  * multiplies twice as many 16-bit integers as floats. Numbers between two layers are float32, in
  * operations whose results IEEE 754 and WebAssembly define exactly.
  *
- * Stateless: `shared/model/engine/engine.ts` lays out the memory. `npm run build:kernels` compiles
- * this file to engine.wasm.
+ * Stateless: `shared/model/engine/engine.ts` lays out the memory. `npm run build -- kernels`
+ * compiles this file to engine.wasm.
  */
 
 /** Output channels in a vector, for which the weights are packed. */

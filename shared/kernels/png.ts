@@ -4,7 +4,7 @@
  * interpret the same JavaScript at first.
  *
  * `shared/picture/png.ts` lays out the memory from `DATA` on; this file uses the memory below.
- * `npm run build:kernels` compiles this file to png.wasm.
+ * `npm run build -- kernels` compiles this file to png.wasm.
  */
 
 const MIN_MATCH: i32 = 3;

@@ -1,5 +1,6 @@
 /**
- * A job whose whole service is killed in the middle, on the disk and in the runtime that `npm run bench:jobs` measures.
+ * A job whose whole service is killed in the middle, on the disk and in the runtime that `npm run
+ * bench -- jobs` measures.
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,11 +1,11 @@
 /**
- * What `npm run bench:quality` makes of figures and times; the times themselves are a benchmark's,
- * and not tested.
+ * What `npm run bench -- quality` makes of figures and times; the times themselves are a
+ * benchmark's, and not tested.
  */
 import { parseXml, type XmlElement } from '@rgrove/parse-xml';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { RequestTimes } from '../../bench/edge-timing.ts';
-import { summariseRequests } from '../../bench/edge-timing.ts';
+import type { RequestTimes } from '../../bench/quality/request-times.ts';
+import { summariseRequests } from '../../bench/quality/request-times.ts';
 import { joinReports, QualityError, type QualityFigures } from '../../bench/quality/figures.ts';
 import { renderPlot } from '../../bench/quality/plot.ts';
 import type { QualityPoint, QualityReport } from '../../bench/quality/points.ts';

@@ -1,6 +1,6 @@
 /**
- * `npm run experiment`: answers the tutorial's open questions by training variants with several
- * seeds, and makes the document of the results.
+ * `npm run trainer -- experiment`: answers the tutorial's open questions by training variants with
+ * several seeds, and makes the document of the results.
  */
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';

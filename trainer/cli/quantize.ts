@@ -1,6 +1,6 @@
 /**
- * `npm run quantize`: writes a model with weights of another type, as a new version, and says how
- * much its pictures change.
+ * `npm run trainer -- quantize`: writes a model with weights of another type, as a new version, and
+ * says how much its pictures change.
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';

@@ -1,5 +1,5 @@
 /**
- * `npm run report`: writes the report of a run, which may be under way.
+ * `npm run trainer -- report`: writes the report of a run, which may be under way.
  */
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';

@@ -1,7 +1,7 @@
 /**
- * `npm run train:classifier`: trains the classifier that `npm run evaluate` scores with. Evaluation
- * does not need it: the repository has a trained one. It learns from MNIST's training digits alone;
- * the last 5,000 of them choose the epoch.
+ * `npm run trainer -- train-classifier`: trains the classifier that `npm run evaluate` scores with.
+ * Evaluation does not need it: the repository has a trained one. It learns from MNIST's training
+ * digits alone; the last 5,000 of them choose the epoch.
  */
 import { version_core } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -89,7 +89,7 @@ async function train({ data, out, seed, epochs, backend: name }: TrainClassifier
     }
     const right = countRight(CLASSIFIER_CONFIG, best.weights, test);
     const { weights } = await saveClassifier(out, best.weights, {
-      command: `npm run train:classifier -- --data DIR --out DIR --seed ${seed} --epochs ${epochs}`,
+      command: `npm run trainer -- train-classifier --data DIR --out DIR --seed ${seed} --epochs ${epochs}`,
       seed,
       data: {
         name: 'MNIST, training digits',

@@ -1,5 +1,5 @@
 /**
- * The headers of the pages' files, which the platform serves without the worker: dev/build-page.ts
+ * The headers of the pages' files, which the platform serves without the worker: dev/build/page.ts
  * writes them into its configuration.
  */
 
