@@ -1,128 +1,167 @@
 /**
- * `npm run bench -- SUITE [FLAGS]` runs one benchmark; `SUITE --help` tells its flags. Without a
- * name it runs all suites of docs/speed.md, which takes half an hour on an idle machine.
+ * `npm run bench -- [SUITES...] [--quick] [--json FILE]`: runs benchmarks and writes their pages.
+ * Without a name it runs all suites of docs/speed.md, which takes half an hour on an idle machine.
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Command } from 'commander';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { writeAtomically } from '../storage/files.ts';
-import { runCommand } from '../trainer/tensorflow/setup/command.ts';
-import { recordSchema, type BenchRecord, type BenchTable } from './record.ts';
-import { renderSpeedPage } from './speed/page.ts';
-import { renderSpeedPlot } from './speed/plot.ts';
-import { ROOT, runProgram, runSuite, type Suite } from './suite.ts';
+import { describeMachine } from '../trainer/run/session.ts';
+import { ROOT, type Suite } from './harness.ts';
+import { printTable, renderPage, renderPlot } from './page.ts';
+import { run } from './peers.ts';
+import { recordSchema, type BenchRecord } from './record.ts';
 
-/** The suites of docs/speed.md, in its order. A record of each lies in bench/results. */
-const PAGE_SUITES: Readonly<Record<string, () => Promise<{ suite: Suite }>>> = {
-  engine: () => import('./suites/engine.ts'),
-  edge: () => import('./suites/edge.ts'),
-  start: () => import('./suites/start.ts'),
-  png: () => import('./suites/png.ts'),
-  streams: () => import('./suites/streams.ts'),
-  load: () => import('./suites/load.ts'),
-  training: () => import('./training/suite.ts'),
-  evaluation: () => import('./suites/evaluation.ts'),
+interface Entry {
+  readonly about: string;
+  /** In docs. Pages show their suites in this order. */
+  readonly page?: string;
+}
+
+const SUITES: Readonly<Record<string, Entry>> = {
+  engine: { page: 'speed.md', about: 'the generator alone, beside other runtimes' },
+  edge: {
+    page: 'speed.md',
+    about: 'a request to the worker, beside one to a worker that says “ok”',
+  },
+  start: { page: 'speed.md', about: 'a fresh isolate: start-up, the first picture, the upload' },
+  png: { page: 'speed.md', about: 'sheets as PNG, beside other packers: bytes and time' },
+  streams: { page: 'speed.md', about: 'sets as they are streamed: speed and memory' },
+  load: { page: 'speed.md', about: 'requests a second, and latency under load' },
+  training: { page: 'speed.md', about: 'a training step, beside the same one in Keras' },
+  evaluation: { page: 'speed.md', about: 'figures of an evaluation, beside other libraries’ code' },
+  quality: {
+    page: 'quality.md',
+    about: 'models (folders, or evaluate’s JSON): quality against cost',
+  },
+  scale: { page: 'scale.md', about: 'costs at a thousand, a million and a billion requests a day' },
+  limits: { about: 'the most expensive requests that each route allows' },
+  memory: { about: 'whether memory grows while a GAN is trained' },
+  jobs: { about: 'a job of a million digits, killed half-way and read back with NumPy' },
 };
 
-const SUITES: typeof PAGE_SUITES = {
-  ...PAGE_SUITES,
-  limits: () => import('./suites/limits.ts'),
-  memory: () => import('./training/memory.ts'),
-  jobs: () => import('./jobs/suite.ts'),
-  scale: () => import('./scale/suite.ts'),
-  quality: () => import('./quality/suite.ts'),
-};
+/** Other programs' load above which figures are called busy. */
+const QUIET_LOAD = 0.5;
 
-await runProgram(async () => {
-  const args = process.argv.slice(2);
-  const firstFlag = args.findIndex((arg) => arg.startsWith('-'));
-  const names = firstFlag < 0 ? args : args.slice(0, firstFlag);
-  const flags = args.slice(names.length);
-  const unknown = names.find((name) => !(name in SUITES));
-  const isOwnFlag = flags.every((flag) => flag === '--page' || flag === '--quick');
-  if (unknown !== undefined || (names.length !== 1 && !isOwnFlag)) {
-    throw new ExpectedError(await describeUsage());
-  }
-  const [name = ''] = names;
-  if (names.length === 1) {
-    const { suite } = await (SUITES[name] as (typeof SUITES)[string])();
-    const file = name in PAGE_SUITES ? locateRecord(name) : null;
-    if (await runSuite(name, suite, flags, file)) {
-      await writeSpeedPage();
-    }
-  } else if (flags.includes('--page')) {
-    await writeSpeedPage();
-  } else {
-    await runSuites(names.length > 0 ? names : Object.keys(PAGE_SUITES), flags);
-  }
-});
+interface Flags {
+  readonly quick: boolean;
+  readonly page: boolean;
+  readonly json?: string;
+}
 
-async function describeUsage(): Promise<string> {
-  const lines = await Promise.all(
-    Object.entries(SUITES).map(async ([name, load]) => {
-      const { about } = (await load()).suite;
-      return `  ${name.padEnd(12)}${about}`;
-    }),
+const command = new Command('npm run bench --')
+  .description('Runs benchmarks. Those of a page write it; see bench/results for the figures.')
+  .argument('[suites...]', 'all of docs/speed.md; words after one suite are its operands')
+  .option('--quick', 'does as little as possible and keeps no figures', false)
+  .option('--page', 'only writes the pages, from the recorded figures', false)
+  .option('--json <file>', 'writes the figures of one suite to this file')
+  .addHelpText(
+    'after',
+    Object.entries(SUITES)
+      .map(([name, { about }]) => `\n  ${name.padEnd(12)}${about}`)
+      .join(''),
   );
-  return [
-    'expected suites: npm run bench -- SUITE [FLAGS], npm run bench -- [SUITES...] [--quick],',
-    'or npm run bench -- --page, which writes docs/speed.md from the recorded figures.',
-    ...lines,
-  ].join('\n');
+
+try {
+  command.parse();
+  await main(command.args, command.opts<Flags>());
+} catch (error) {
+  if (!(error instanceof ExpectedError)) {
+    throw error;
+  }
+  process.stderr.write(`digitmint: ${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function main(words: readonly string[], flags: Flags): Promise<void> {
+  const [first] = words;
+  if (flags.page) {
+    await writePages();
+  } else if (first !== undefined && !(first in SUITES)) {
+    throw new ExpectedError(
+      `there is no suite ${first}; expected one of ${Object.keys(SUITES).join(', ')}`,
+    );
+  } else if (first !== undefined && !words.slice(1).some((word) => word in SUITES)) {
+    await runSuite(first, words.slice(1), flags);
+  } else {
+    const speed = Object.keys(SUITES).filter((name) => SUITES[name]?.page === 'speed.md');
+    await runSuites(words.length > 0 ? words : speed, flags.quick);
+  }
+}
+
+async function runSuite(name: string, operands: readonly string[], flags: Flags): Promise<void> {
+  const folder = SUITES[name]?.page === undefined ? 'checks' : 'suites';
+  const { measure } = (await import(`./${folder}/${name}.ts`)) as { measure: Suite };
+  const [loadBefore = 0] = loadavg();
+  if (loadBefore > QUIET_LOAD) {
+    console.log(`The machine is busy (load ${loadBefore.toFixed(2)}): do not publish the figures.`);
+  }
+  const machine = { ...describeMachine(), loadBefore };
+  const measuredAt = new Date().toISOString();
+  const measured = await measure(flags.quick, operands);
+  measured.tables.forEach((table) => console.log(printTable(table)));
+  const record: BenchRecord = { schema: 1, suite: name, measuredAt, machine, ...measured };
+  const hasPage = SUITES[name]?.page !== undefined && !flags.quick;
+  const file = flags.json ?? (hasPage ? locateRecord(name) : undefined);
+  if (file !== undefined) {
+    await writeFile(file, `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`);
+    await writePages();
+  }
 }
 
 /** Runs each suite in a process of its own, since a process can choose one backend. */
-async function runSuites(names: readonly string[], flags: readonly string[]): Promise<void> {
+async function runSuites(names: readonly string[], quick: boolean): Promise<void> {
   const failed: string[] = [];
   for (const name of names) {
     console.log(`\n— ${name}`);
-    const args = [import.meta.filename, name, ...flags];
-    const ended = await runCommand(process.execPath, args, { env: process.env, showOutput: true });
-    if (ended?.status !== 0) {
-      process.stderr.write(ended?.stderr ?? '');
+    const args = [import.meta.filename, name, ...(quick ? ['--quick'] : [])];
+    try {
+      console.log(await run([process.execPath, ...args], { cwd: ROOT }));
+    } catch (error) {
+      console.error((error as Error).message);
       failed.push(name);
     }
   }
   if (failed.length > 0) {
     throw new ExpectedError(
-      `failed: ${failed.join(', ')}; docs/speed.md keeps what they found before.`,
+      `failed: ${failed.join(', ')}; their pages keep what was found before.`,
     );
   }
 }
 
-async function writeSpeedPage(): Promise<void> {
-  const records: BenchRecord[] = [];
-  for (const name of Object.keys(PAGE_SUITES)) {
-    const file = locateRecord(name);
-    if (!existsSync(file)) {
-      console.log(`${name}: never measured, so docs/speed.md lacks it`);
+/** Writes each page: what people wrote, up to the mark, then the records. */
+async function writePages(): Promise<void> {
+  const pages = Map.groupBy(Object.keys(SUITES), (name) => SUITES[name]?.page);
+  for (const [page, names] of pages) {
+    const records: BenchRecord[] = [];
+    for (const name of names.filter((each) => existsSync(locateRecord(each)))) {
+      const parsed = recordSchema.safeParse(JSON.parse(await readFile(locateRecord(name), 'utf8')));
+      if (!parsed.success) {
+        throw new ExpectedError(
+          `bench/results/${name}.json has another schema: measure again by npm run bench -- ${name}`,
+        );
+      }
+      records.push(parsed.data);
+    }
+    if (page === undefined || records.length === 0) {
       continue;
     }
-    const parsed = recordSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
-    if (!parsed.success) {
-      throw new ExpectedError(
-        `bench/results/${name}.json has another schema: measure again with ` +
-          `\`npm run bench -- ${name}\`.`,
-      );
+    const folder = page.replace('.md', '');
+    for (const table of records.flatMap(({ tables }) => tables)) {
+      if (table.better !== 'none') {
+        const plot = join(ROOT, 'docs', folder, `${table.id}.svg`);
+        await mkdir(dirname(plot), { recursive: true });
+        await writeFile(plot, await renderPlot(table));
+      }
     }
-    records.push(parsed.data);
+    const file = join(ROOT, 'docs', page);
+    await writeFile(file, renderPage(await readFile(file, 'utf8'), records, folder));
+    console.log(`docs/${page} is written.`);
   }
-  if (records.length === 0) {
-    throw new ExpectedError('nothing was measured yet.');
-  }
-  const plotOf = ({ id }: BenchTable): string => `speed/${id}.svg`;
-  for (const table of records.flatMap(({ tables }) => tables)) {
-    await writeDocument(plotOf(table), await renderSpeedPlot(table));
-  }
-  await writeDocument('speed.md', renderSpeedPage(records, plotOf));
-  console.log('\ndocs/speed.md is written.');
 }
 
 function locateRecord(suite: string): string {
   return join(import.meta.dirname, 'results', `${suite}.json`);
-}
-
-async function writeDocument(path: string, text: string): Promise<void> {
-  await writeAtomically(join(ROOT, 'docs', path), new TextEncoder().encode(text));
 }

@@ -13,79 +13,54 @@ import { quoteLastLines, runCommand } from '../trainer/tensorflow/setup/command.
 const SOURCE = join(import.meta.dirname, 'peers');
 const TARGET = join(import.meta.dirname, '../.digitmint');
 
-export interface NpmPeers {
-  /** Loads one of the packages. */
-  readonly require: NodeJS.Require;
-  /** By name, as bench/peers/package.json pins them. */
-  readonly versions: Readonly<Record<string, string>>;
-}
+/** TensorFlow 2.15.1, with which Keras is compared, exists for Python 3.9 to 3.11. */
+const INTERPRETERS = '3.11 3.10 3.12 3.13 3 3.9'.split(' ').map((version) => `python${version}`);
 
-/** Virtual environments by the name of their list in bench/peers. */
-const PYTHON_PEERS = {
-  // Interpreters for which TensorFlow 2.15.1 exists come first.
-  keras: {
-    interpreters: ['python3.11', 'python3.10', 'python3.9', 'python3', 'python'],
-    size: 'downloads about 300 MB, takes 1.2 GB',
-    advice: 'TensorFlow 2.15.1 needs Python 3.9 to 3.11 on x64; python3.11 is taken first.',
-  },
-  png: {
-    interpreters: ['python3.13', 'python3.12', 'python3.11', 'python3.10', 'python3'],
-    size: 'downloads about 3 MB',
-    advice: 'zopfli, oxipng and libdeflate are wheels for Python 3.10 to 3.13.',
-  },
-  evaluation: {
-    interpreters: ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'],
-    size: 'downloads about 70 MB',
-    advice: 'Python 3.10 to 3.13 is needed.',
-  },
-  jobs: {
-    interpreters: ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'],
-    size: 'downloads about 17 MB',
-    advice: 'Python 3.10 to 3.13 is needed.',
-  },
-} as const;
+/** A script in bench/peers, NAME.py, runs with what NAME.txt lists. */
+export type PythonPeer = 'engine' | 'evaluation' | 'jobs' | 'keras' | 'png';
 
-/** @throws ExpectedError  When npm or the network is missing. */
-export async function prepareNpm(): Promise<NpmPeers> {
+/** Installs the npm packages. @returns  A loader, and their versions by name. */
+export async function prepareNpm() {
   const folder = join(TARGET, 'peers');
   await prepareFolder(folder, 'package-lock.json', async () => {
-    console.log('Installing .digitmint/peers, which benchmarks compare with: 450 MB, once…');
     await mkdir(folder, { recursive: true });
     for (const file of ['package.json', 'package-lock.json']) {
       await copyFile(join(SOURCE, file), join(folder, file));
     }
-    const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
-    await run('npm', ['ci', ...flags], 'npm could not install bench/peers/package.json', folder);
+    await run(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder });
   });
-  const { dependencies } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
-    dependencies: NpmPeers['versions'];
+  const list = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
   };
-  return { require: createRequire(join(folder, 'package.json')), versions: dependencies };
+  return { require: createRequire(join(folder, 'package.json')), versions: list.dependencies };
+}
+
+/** @returns  Path of the Python of an environment with what the peer needs. */
+export async function preparePython(name: PythonPeer): Promise<string> {
+  const folder = join(TARGET, `${name}-venv`);
+  const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  const list = `${name}.txt`;
+  await prepareFolder(folder, list, async () => {
+    const flags = ['--disable-pip-version-check', '--no-input', '--only-binary=:all:', '-r', list];
+    await run([await findInterpreter(), '-m', 'venv', folder]);
+    await run([python, '-m', 'pip', 'install', ...flags]);
+  });
+  return python;
 }
 
 /**
- * @returns  Path of the environment's Python.
- * @throws ExpectedError  When Python, venv, pip or the network is missing.
+ * Runs a peer's script to its end.
+ *
+ * @param before  A program, with arguments, that runs it.
+ * @returns       What it prints, which is JSON.
  */
-export async function preparePython(name: keyof typeof PYTHON_PEERS): Promise<string> {
-  const { interpreters, size, advice } = PYTHON_PEERS[name];
-  const folder = join(TARGET, `${name}-venv`);
-  const program = process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python';
-  const python = join(folder, program);
-  await prepareFolder(folder, `${name}.txt`, async () => {
-    const interpreter = await findInterpreter(interpreters);
-    console.log(`Making .digitmint/${name}-venv with ${interpreter}: ${size}, once…`);
-    const failure = `${interpreter} could not make a virtual environment`;
-    await run(interpreter, ['-m', 'venv', folder], failure);
-    const list = join(SOURCE, `${name}.txt`);
-    const flags = ['--disable-pip-version-check', '--no-input', '--only-binary=:all:', '-r', list];
-    await run(
-      python,
-      ['-m', 'pip', 'install', ...flags],
-      `pip could not install ${list}. Check the network, pip's index and proxy. ${advice}`,
-    );
-  });
-  return python;
+export async function runPython<T>(
+  name: PythonPeer,
+  args: readonly string[],
+  { env, before = [] }: { env?: NodeJS.ProcessEnv; before?: readonly string[] } = {},
+): Promise<T> {
+  const command = [...before, await preparePython(name), join(SOURCE, `${name}.py`), ...args];
+  return JSON.parse(await run(command, { env: { ...process.env, ...env } })) as T;
 }
 
 /** Installs into an empty folder, unless what it holds was installed from the same list. */
@@ -98,45 +73,35 @@ async function prepareFolder(
   const stamp = join(folder, 'digitmint.txt');
   const content = await readFile(join(SOURCE, list));
   const hash = createHash('sha256').update(content).digest('hex');
-  if (existsSync(stamp) && (await readFile(stamp, 'utf8')) === hash) {
-    return;
+  if (!existsSync(stamp) || (await readFile(stamp, 'utf8')) !== hash) {
+    console.log(`Installing bench/peers/${list} into ${folder}, once…`);
+    await rm(folder, { recursive: true, force: true });
+    await install();
+    await writeFile(stamp, hash);
   }
-  await rm(folder, { recursive: true, force: true });
-  await install();
-  await writeFile(stamp, hash);
 }
 
-async function findInterpreter(interpreters: readonly string[]): Promise<string> {
-  const reasons: string[] = [];
+async function findInterpreter(): Promise<string> {
   const check = 'import ensurepip, sys, venv; assert sys.version_info >= (3, 9)';
-  for (const name of interpreters) {
-    const result = await runCommand(name, ['-c', check], { env: process.env });
-    if (result?.status === 0) {
+  for (const name of INTERPRETERS) {
+    if ((await runCommand(name, ['-c', check], { env: process.env }))?.status === 0) {
       return name;
     }
-    reasons.push(
-      result === undefined
-        ? `    ${name} is not on the PATH`
-        : `    ${name} cannot be used:\n${quoteLastLines(result, 1)}`,
-    );
   }
   throw new ExpectedError(
-    'Python 3.9 or newer with venv and pip is needed, for instance: ' +
-      `apt-get install python3 python3-venv\n${reasons.join('\n')}`,
+    'Python 3.9 to 3.13 with venv and pip is needed: apt-get install python3 python3-venv',
   );
 }
 
-/** @throws ExpectedError  With `failure` and the program's last lines. */
-async function run(
-  program: string,
-  args: readonly string[],
-  failure: string,
-  cwd = SOURCE,
-): Promise<void> {
-  const result = await runCommand(program, args, { env: process.env, cwd });
-  if (result?.status !== 0) {
-    const output =
-      result === undefined ? `    (${program} is not on the PATH)` : quoteLastLines(result);
-    throw new ExpectedError(`${failure}\n${output}`);
+/** @returns  Its output. @throws ExpectedError  With the program's last lines. */
+export async function run(
+  [program = '', ...args]: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+): Promise<string> {
+  const ended = await runCommand(program, args, { env: process.env, cwd: SOURCE, ...options });
+  if (ended?.status !== 0) {
+    const reason = ended === undefined ? '    it is not on the PATH' : quoteLastLines(ended);
+    throw new ExpectedError(`${[program, ...args].join(' ')} failed:\n${reason}`);
   }
+  return ended.stdout;
 }

@@ -1,12 +1,8 @@
 /**
- * The record of a benchmark, as JSON: everything that docs/speed.md shows. bench/results holds the
- * latest record of each suite.
+ * The record of a benchmark, as JSON: everything that a page shows. bench/results holds the latest
+ * record of each suite.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { loadavg } from 'node:os';
-import { dirname } from 'node:path';
 import * as z from 'zod';
-import { describeMachine } from '../trainer/run/session.ts';
 
 const spreadSchema = z.strictObject({
   runs: z.int().min(1),
@@ -19,8 +15,9 @@ const spreadSchema = z.strictObject({
 const tableSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/),
   title: z.string(),
-  unit: z.enum(['ms', '/s', 'MB/s', 'bytes', 'KiB', 'MiB']),
-  better: z.enum(['lower', 'higher']),
+  unit: z.string(),
+  /** `none`: the figures cannot be compared, so there is no picture. */
+  better: z.enum(['lower', 'higher', 'none']),
   /** Sentences: how it was measured, and what a reader must know. */
   notes: z.array(z.string()),
   cases: z.array(z.string()).min(1),
@@ -70,52 +67,6 @@ export function takeSpread(values: readonly number[]): Spread {
   return { runs: sorted.length, min: sorted[0] ?? NaN, median, max: sorted.at(-1) ?? NaN };
 }
 
-/** Begins a record. Call it before measuring: it takes the machine's load. */
-export function beginRecord(suite: string): Omit<BenchRecord, 'tables' | 'versions'> {
-  const [loadBefore = 0] = loadavg();
-  return {
-    schema: 1,
-    suite,
-    measuredAt: new Date().toISOString(),
-    machine: { ...describeMachine(), loadBefore },
-  };
-}
-
-export async function saveRecord(file: string, record: BenchRecord): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`);
-  console.log(`\nwritten to ${file}`);
-}
-
-/** Prints a table: medians, with least and largest. */
-export function printTable({ title, unit, cases, rows, limit }: BenchTable): void {
-  const cells = rows.map(({ subject, values }) => [
-    subject,
-    ...values.map((spread) => (spread === null ? '–' : describeSpread(spread))),
-  ]);
-  if (limit !== null) {
-    cells.push([
-      `limit: ${limit.what}`,
-      ...limit.values.map((value) => (value === null ? '–' : formatFigure(value))),
-    ]);
-  }
-  const all = [[`${title}, ${unit}`, ...cases], ...cells];
-  const widths = [0, ...cases].map((_, column) =>
-    Math.max(...all.map((row) => (row[column] as string).length)),
-  );
-  const lines = all.map(([head = '', ...values]) => {
-    const padded = values.map((cell, i) => cell.padStart((widths[i + 1] ?? 0) + 2));
-    return head.padEnd(widths[0] ?? 0) + padded.join('');
-  });
-  console.log(`\n${lines.join('\n')}`);
-}
-
-function describeSpread({ min, median, max, runs }: Spread): string {
-  return runs === 1
-    ? formatFigure(median)
-    : `${formatFigure(median)} (${formatFigure(min)} – ${formatFigure(max)})`;
-}
-
 /** Writes a figure with three significant digits. */
 export function formatFigure(value: number): string {
   const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
@@ -123,4 +74,13 @@ export function formatFigure(value: number): string {
     minimumFractionDigits: Math.min(digits, 3),
     maximumFractionDigits: Math.min(digits, 3),
   });
+}
+
+/** Writes the median, with least and largest of several runs; a dash where nothing was measured. */
+export function describeSpread(spread: Spread | null): string {
+  if (spread === null) {
+    return '–';
+  }
+  const [median = '', min, max] = [spread.median, spread.min, spread.max].map(formatFigure);
+  return spread.runs === 1 ? median : `${median} (${min}–${max})`;
 }

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import pRetry from 'p-retry';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { unstable_startWorker as startWorker } from 'wrangler';
 import { POINTER_KEY } from '../shared/model/artifact.ts';
 import { publishArtifact } from '../trainer/publish/publish.ts';
@@ -207,12 +207,17 @@ function canListen(port: number, host: string): Promise<boolean> {
 }
 
 async function waitForAnswer(url: string): Promise<void> {
-  await pRetry(() => ask(url, 10_000), {
-    retries: Infinity,
-    factor: 1,
-    minTimeout: 100,
-    maxRetryTime: READY_TIMEOUT_MS,
-  });
+  const end = Date.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await ask(url, 10_000);
+    } catch (error) {
+      if (Date.now() > end) {
+        throw error;
+      }
+      await sleep(100);
+    }
+  }
 }
 
 /** @throws Error  When there is no answer in time, or no success. */

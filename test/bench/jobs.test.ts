@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type * as z from 'zod';
-import { runJob, type JobService } from '../../bench/jobs/run.ts';
+import { runJob, type JobService } from '../support/jobs/killed-job.ts';
 import { jobManifestSchema } from '../../shared/contract/answers.ts';
 
 const SECRET = 'of-the-test-of-jobs-alone';

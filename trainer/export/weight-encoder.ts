@@ -12,7 +12,7 @@ import {
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 
-/** The smallest type in which no digit looks different: see `npm run trainer -- quantize`. */
+/** The smallest type in which no digit looks different. */
 export const DEFAULT_WEIGHT_DTYPE: WeightDtype = 'float16';
 
 /** Weights that do not fit into the type. The message names the weight and says what fits. */

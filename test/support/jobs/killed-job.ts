@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as z from 'zod';
-import { jobManifestSchema, type jobSchema } from '../../shared/contract/answers.ts';
-import { isDeliveredAgain, isDeliveredAtOnce } from '../../test/support/storage/twice-delivered.ts';
-import { listDescendants, readUsage } from '../process-usage.ts';
+import { jobManifestSchema, type jobSchema } from '../../../shared/contract/answers.ts';
+import { isDeliveredAgain, isDeliveredAtOnce } from '../storage/twice-delivered.ts';
+import { listDescendants, readUsage } from '../../../bench/process-usage.ts';
 
 export type Job = z.output<typeof jobSchema>;
 
@@ -51,7 +51,7 @@ const STALL_MS = 60_000;
 
 /** Starts the service on a folder that outlives it. */
 export async function startJobService(folder: string, secret: string): Promise<JobService> {
-  const program = join(import.meta.dirname, 'server.ts');
+  const program = join(import.meta.dirname, 'job-server.ts');
   const child = spawn(process.execPath, [program, folder, secret], {
     stdio: ['pipe', 'pipe', 'inherit'],
     detached: true, // In a process group of its own, which `kill` ends as a whole.

@@ -4,27 +4,15 @@
  */
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
-import { REPORT_SCHEMA } from '../../trainer/evaluation/evaluation.ts';
-import { ExpectedError } from '../../shared/expected-error.ts';
-
-const accuracySchema = z.object({
-  accuracy: z.number(),
-  worst: z.object({ label: z.number(), accuracy: z.number() }),
-});
+import { ExpectedError } from '../shared/expected-error.ts';
+import { REPORT_SCHEMA } from '../trainer/evaluation/evaluation.ts';
 
 const figuresSchema = z.object({
   frechetDistance: z.number(),
-  kernelDistance: z.object({ mean: z.number(), standardError: z.number() }),
   precision: z.number(),
   recall: z.number(),
-  density: z.number(),
   coverage: z.number(),
-  classAccuracy: accuracySchema.nullable(),
-  classBalance: z.number(),
-  classificationAccuracyScore: z.number().nullable(),
-  diversity: z.number(),
-  memorisation: z.number(),
-  sharpness: z.number(),
+  classAccuracy: z.object({ accuracy: z.number() }).nullable(),
 });
 
 /** Whatever figures depend on beside the model. */
@@ -47,26 +35,13 @@ const reportSchema = termsSchema.extend({
   floorFigures: figuresSchema,
   columns: z.array(
     z.object({
-      samples: z.object({
-        kind: z.string(),
-        name: z.string().optional(),
-        version: z.string().optional(),
-      }),
+      samples: z.object({ name: z.string().optional(), version: z.string().optional() }),
       figures: figuresSchema,
     }),
   ),
 });
 
 export type QualityFigures = z.infer<typeof figuresSchema>;
-export type QualityTerms = z.infer<typeof termsSchema>;
-
-/** Figures of models under the same terms. */
-export interface MeasuredQuality {
-  readonly terms: QualityTerms;
-  readonly floorFigures: QualityFigures;
-  /** By name@version. */
-  readonly models: ReadonlyMap<string, QualityFigures>;
-}
 
 /** Figures that cannot be used. The message names the file. */
 export class QualityError extends ExpectedError {
@@ -77,18 +52,26 @@ export class QualityError extends ExpectedError {
  * Joins reports.
  *
  * @param reports  At least one: the JSON of `npm run evaluate` and its file's name, for errors.
+ * @returns        The terms of all, and figures by name@version.
  * @throws QualityError  When one is no such report, or has other terms than the first.
  */
-export function joinReports(
-  reports: readonly { readonly source: string; readonly report: unknown }[],
-): MeasuredQuality {
-  const parsed = reports.map(({ source, report }) => ({ source, ...parseReport(source, report) }));
-  const [first] = parsed;
+export function joinReports(reports: readonly { source: string; report: unknown }[]) {
+  const [first, ...others] = reports.map(({ source, report }) => {
+    const parsed = reportSchema.safeParse(report);
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw new QualityError(
+        `${source}: expected what \`npm run --silent evaluate -- --model DIR --json\` prints, ` +
+          `schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
+      );
+    }
+    return { source, ...parsed.data, terms: termsSchema.parse(parsed.data) };
+  });
   if (first === undefined) {
     throw new QualityError('no figures: expected at least one report');
   }
-  for (const other of parsed) {
-    const names = Object.keys(first.terms) as (keyof QualityTerms)[];
+  for (const other of others) {
+    const names = Object.keys(first.terms) as (keyof typeof first.terms)[];
     const different = names.filter(
       (name) => canonicalize(first.terms[name]) !== canonicalize(other.terms[name]),
     );
@@ -99,20 +82,12 @@ export function joinReports(
       );
     }
   }
-  const models = parsed.flatMap(({ columns }) =>
+  const models = [first, ...others].flatMap(({ columns }) =>
     columns.map(({ samples, figures }) => [`${samples.name}@${samples.version}`, figures] as const),
   );
-  return { terms: first.terms, floorFigures: first.floorFigures, models: new Map(models) };
-}
-
-function parseReport(source: string, report: unknown) {
-  const parsed = reportSchema.safeParse(report);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new QualityError(
-      `${source}: expected what \`npm run --silent evaluate -- --model DIR --json\` prints, ` +
-        `schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
-    );
-  }
-  return { ...parsed.data, terms: termsSchema.parse(parsed.data) };
+  return {
+    terms: first.terms,
+    floorFigures: first.floorFigures,
+    models: new Map<string, QualityFigures>(models),
+  };
 }

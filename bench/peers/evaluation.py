@@ -1,9 +1,9 @@
 """The figures of an evaluation by other libraries, on one thread.
 
-    python evaluation_peers.py REAL SAMPLES DIMENSION K ROUNDS
+    evaluation.py REAL SAMPLES DIMENSION K
 
 REAL and SAMPLES are files of float32 numbers, row-major [count, DIMENSION]. Prints JSON: the
-values, and milliseconds of each round. Precision, recall, density and coverage are prdc's. The Frechet
+values, and the milliseconds of each. Precision, recall, density and coverage are prdc's. The Frechet
 distance is computed as Heusel et al. 2017 do, with SciPy's square root of a matrix. The kernel
 distance (Binkowski et al. 2018, third-degree kernel) is computed over all points, with NumPy.
 """
@@ -54,21 +54,19 @@ def compute_kernel(real, samples):
 
 
 def main():
-    real_file, samples_file, dimension, k, rounds = sys.argv[1:]
+    real_file, samples_file, dimension, k = sys.argv[1:]
     real = np.fromfile(real_file, np.float32).reshape(-1, int(dimension))
     samples = np.fromfile(samples_file, np.float32).reshape(-1, int(dimension))
     values, times = {}, {}
     for name, compute in {
         "neighbours": lambda: compute_neighbours(real, samples, int(k)),
-        "frechet": lambda: compute_frechet(real, samples),
-        "kernel": lambda: compute_kernel(real, samples),
-        "products": lambda: float((real @ samples.T)[0, 0]),
+        "frechet": lambda: {"distance": compute_frechet(real, samples)},
+        "kernel": lambda: {"distance": compute_kernel(real, samples)},
+        "products": lambda: {"first": float((real @ samples.T)[0, 0])},
     }.items():
-        times[name] = []
-        for _ in range(int(rounds)):
-            began = time.perf_counter()
-            values[name] = compute()
-            times[name].append((time.perf_counter() - began) * 1000)
+        began = time.perf_counter()
+        values[name] = compute()
+        times[name] = (time.perf_counter() - began) * 1000
     versions = {
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -76,7 +74,7 @@ def main():
         "scikit-learn": sklearn.__version__,
         "prdc": "0.2",
     }
-    print(json.dumps({"values": values, "times": times, "versions": versions}))
+    print(json.dumps({"values": values, "ms": times, "versions": versions}))
 
 
 main()

@@ -1,5 +1,6 @@
-"""Checks a job that the reader of docs/jobs.md, which stands before this text, has read back."""
+"""Checks a job of argv[1] digits that the reader of docs/jobs.md, which stands before, has read."""
 
+import sys
 import time
 
 RANGES, RANGE = 8, 1000  # Compared with /dataset, which draws them again.
@@ -41,3 +42,11 @@ print(
         }
     )
 )
+n = int(sys.argv[1])
+assert images.shape == (n, 28, 28) and images.dtype == np.uint8, "NumPy has not all images"
+assert labels.shape == (n,), "NumPy has not all labels"
+# Five standard deviations of a fair draw.
+assert np.all(np.abs(counts - n / 10) < 5 * np.sqrt(n * 0.09)), "labels are not in balance"
+assert blank == 0, "a digit is blank"
+assert len(sums) > 0.99 * len(sample), "digits are the same"
+assert differing == 0, "digits are not those of /dataset"

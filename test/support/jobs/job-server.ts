@@ -1,12 +1,12 @@
 /**
- * The worker in the local runtime as a process that can be killed: `node bench/jobs/server.ts
+ * The worker in the local runtime as a process that can be killed: `job-server.ts
  * FOLDER SECRET`. Its buckets outlive it in FOLDER; its queue does not, and delivers some messages
  * twice. Prints a line of JSON with its address, then the worker's own log.
  */
 import { join } from 'node:path';
 import { unstable_startWorker as startWorker } from 'wrangler';
 
-const ROOT = join(import.meta.dirname, '..', '..');
+const ROOT = join(import.meta.dirname, '../../..');
 const [folder = '', secret = ''] = process.argv.slice(2);
 
 process.env['WRANGLER_SEND_METRICS'] = 'false';

@@ -4,7 +4,7 @@
  * it saves. The rules are the worker's own and those that Cloudflare documents. ASSUMED has the
  * rest.
  */
-import { deriveKey, drawWords } from '../../shared/model/random.ts';
+import { deriveKey, drawWords } from '../shared/model/random.ts';
 
 /** What Cloudflare does not publish. */
 export const ASSUMED = {

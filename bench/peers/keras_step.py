@@ -1,16 +1,14 @@
 """
-The training step of both presets in Keras, compiled by tf.function: a side of the training benchmark
-(bench/training/side.ts), which takes requests and answers them in lines of JSON.
+The training step of both presets in Keras, compiled by tf.function: a side of the training
+benchmark, beside bench/training-side.ts.
 
-    keras_step.py PROBLEM THREADS [--xla]
+    keras_step.py FILE THREADS
 
-PROBLEM is a safetensors file of flat float32 arrays: starting weights, data, and the draws of a few
-steps. Its metadata have the run's settings as JSON. Nothing of the trainer's code is used. The step is
-written as a Keras user would write it, with layers, CosineDecay, optimizers.Adam and GradientTape.
-Batches are gathered and latents drawn inside the compiled step.
-
-    {"do": "check", "out": FILE}     does the steps whose draws are given, writes weights and losses
-    {"do": "train", "steps": N}      does N steps with draws of its own -> {"ms": [N numbers]}
+FILE is what training-side.ts wrote: safetensors of flat float32 arrays, with the run's settings as
+JSON in its metadata. Nothing of the trainer's code is used. The step is written as a Keras user would
+write it, with layers, CosineDecay, optimizers.Adam and GradientTape. Batches are gathered and latents
+drawn inside the compiled step. Fails unless the same steps end with the same weights. Then each line
+with a number of steps on stdin is answered with the milliseconds of one.
 """
 import importlib.metadata
 import json
@@ -19,12 +17,11 @@ import struct
 import sys
 import time
 
-PROBLEM, THREADS = sys.argv[1], int(sys.argv[2])
-XLA = "--xla" in sys.argv[3:]
+FILE, THREADS = sys.argv[1], int(sys.argv[2])
 
-# No log, not even of errors: TensorFlow 2.15's graph optimizer complains that it cannot fuse a leaky
-# relu that is differentiated twice. As a maximum it can be fused, and the step takes 1.2 times as
-# long.
+# No log, not even of errors: TensorFlow 2.15's graph optimizer complains that it cannot fuse a
+# leaky relu that is differentiated twice. As a maximum it can be fused, and the step takes 1.2
+# times as long.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 # Answers go to the real stdout, and what libraries print goes to stderr.
@@ -191,7 +188,7 @@ class Gan:
                 alpha=config["finalFactor"],
             )
 
-    @tf.function(jit_compile=XLA)
+    @tf.function
     def train_step(self, indices):
         """
         One step with draws of its own. Returns the losses before the update.
@@ -202,7 +199,7 @@ class Gan:
         shift = tf.random.uniform([2], 0, 2 * reach + 1, tf.int32)
         return self.update(indices, latents[0], latents[1], shift)
 
-    @tf.function(jit_compile=XLA)
+    @tf.function
     def given_step(self, indices, discriminator_latents, generator_latents, shift):
         """The same with draws that are given."""
         return self.update(indices, discriminator_latents, generator_latents, shift)
@@ -296,25 +293,20 @@ def read_safetensors(path):
     return arrays, metadata
 
 
-def write_safetensors(path, arrays):
-    header, end = {}, 0
-    for name, array in arrays.items():
-        start, end = end, end + array.nbytes
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [start, end]}
-    text = json.dumps(header).encode()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for array in arrays.values():
-            file.write(array.astype("<f4").tobytes())
+# Allowed differences, relative. Losses of the first step differ by the order of float32 sums.
+# Moments, as norms, show the gradients. Adam's first steps are as long for a gradient of 1e-9 as for
+# one of 1, so rounding turns some of them round: that shows in the weights (as norms, relative to
+# the way that they went) and in later losses, hardly in moments.
+FIRST_LOSSES, LATER_LOSSES, MOMENTS, WEIGHTS = 1e-4, 3e-3, 1e-4, 3e-2
 
 
-def check(gan, tensors, out):
-    """Does the steps whose draws are given and writes their outcome."""
+def compute_outcome(gan, tensors):
+    """Does the steps whose draws are given."""
     names = ("indices", "discriminatorLatents", "generatorLatents", "shifts")
     steps = gan.config["checkSteps"]
     draws = {name: np.split(tensors[name], steps) for name in names}
     latent_size = gan.config["generator"]["latentSize"]
-    losses, arrays = [], {}
+    losses, outcome = [], {}
     for step in range(steps):
         parts = {name: arrays[step] for name, arrays in draws.items()}
         latents = [
@@ -330,49 +322,84 @@ def check(gan, tensors, out):
                 ("generator", gan.generator_adam),
                 ("discriminator", gan.discriminator_adam),
             ):
-                arrays[f"{name}.firstMoment"] = read_flat(adam._momentums)
-                arrays[f"{name}.secondMoment"] = read_flat(adam._velocities)
-    arrays["losses"] = np.array(losses, np.float32)
-    arrays["generator.weights"] = read_flat(gan.generator.variables)
-    arrays["discriminator.weights"] = read_flat(gan.discriminator.variables)
+                outcome[f"{name}.firstMoment"] = read_flat(adam._momentums)
+                outcome[f"{name}.secondMoment"] = read_flat(adam._velocities)
+    outcome["losses"] = np.array(losses, np.float32)
+    outcome["generator.weights"] = read_flat(gan.generator.variables)
+    outcome["discriminator.weights"] = read_flat(gan.discriminator.variables)
     if gan.averages:
-        arrays["average"] = read_flat(gan.averages)
-    write_safetensors(out, arrays)
-    return {}
+        outcome["average"] = read_flat(gan.averages)
+    return outcome
+
+
+def check(outcome, tensors):
+    """Exits when an outcome differs from the trainer's in FILE: then nothing can be compared."""
+    expected = {name for name in tensors if "." in name or name in ("losses", "average")}
+    assert expected == set(outcome), f"the trainer has {expected}, Keras {set(outcome)}"
+    failures = []
+    for name, other in outcome.items():
+        own = tensors[name]
+        if name == "losses":
+            parts = np.abs(own - other) / np.maximum(np.abs(own), 1e-3)
+            found = [(parts[:2].max(), FIRST_LOSSES), (parts[2:].max(), LATER_LOSSES)]
+        elif name.endswith("Moment"):
+            found = [(np.linalg.norm(own - other) / np.linalg.norm(own), MOMENTS)]
+        else:
+            start = tensors["discriminator" if name.startswith("discriminator") else "generator"]
+            found = [(np.linalg.norm(own - other) / np.linalg.norm(own - start), WEIGHTS)]
+        failures += [
+            f"{name} differs by {difference:.1e}, at most {most}"
+            for difference, most in found
+            if not difference <= most
+        ]
+    if failures:
+        sys.exit("the sides do not do the same step, so nothing is timed: " + "; ".join(failures))
+
+
+def measure_limit(gan):
+    """Multiply-accumulates of a step, by TensorFlow's profiler, and those a millisecond at best."""
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    options["account_type_regexes"] = ["MatMul", "Conv2D.*"]
+    options["output"] = "none"
+    indices = tf.TensorSpec([gan.batch_size], tf.int32)
+    graph = gan.train_step.get_concrete_function(indices).graph
+    operations = tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
+    size, rates = 2048, []
+    for _ in range(8):
+        a, b = tf.random.uniform([size, size]), tf.random.uniform([size, size])
+        before = time.perf_counter()
+        tf.matmul(a, b).numpy()
+        rates.append(size**3 / (time.perf_counter() - before) / 1000)
+    return {"macs": operations / 2, "macsPerMs": max(rates)}
 
 
 def train(gan, steps):
-    """Times steps, reading a loss of each."""
+    """Mean milliseconds of steps, reading a loss of each."""
     random = np.random.default_rng(1)
-    count, times = int(gan.labels.shape[0]), []
-    order = np.empty(0, np.int32)
+    count, order = int(gan.labels.shape[0]), np.empty(0, np.int32)
+    before = time.perf_counter()
     for _ in range(steps):
-        before = time.perf_counter()
         if order.size < gan.batch_size:
             order = random.permutation(count).astype(np.int32)
         indices, order = order[: gan.batch_size], order[gan.batch_size :]
         losses = gan.train_step(tf.constant(indices))
         float(losses[1])
-        times.append((time.perf_counter() - before) * 1000)
-    return {"ms": times}
+    return (time.perf_counter() - before) * 1000 / steps
 
 
 def main():
-    tensors, metadata = read_safetensors(PROBLEM)
+    tensors, metadata = read_safetensors(FILE)
     gan = Gan(json.loads(metadata["config"]), tensors)
+    check(compute_outcome(gan, tensors), tensors)
     versions = {
         "python": sys.version.split()[0],
         "tensorflow": tf.__version__,
         "keras": importlib.metadata.version("keras"),
-        "compiled": "tf.function with XLA" if XLA else "tf.function",
+        "compiled": "tf.function",
     }
-    say({"versions": versions})
+    say({"versions": versions, **measure_limit(gan)})
     for line in sys.stdin:
-        request = json.loads(line)
-        if request["do"] == "check":
-            say(check(gan, tensors, request["out"]))
-        else:
-            say(train(gan, request["steps"]))
+        say(train(gan, int(line)))
 
 
 def say(answer):
