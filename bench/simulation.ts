@@ -32,21 +32,7 @@ export interface Traffic {
   readonly mostRequests: number;
 }
 
-export interface Outcome {
-  readonly requests: number;
-  readonly isolates: number;
-  /** Requests that an isolate answered which had just started. */
-  readonly coldPart: number;
-  readonly readsPerRequest: number;
-  /** Seconds from publication until the last answer by the old model; 0 without any. */
-  readonly lastOldSeconds: number;
-  /** Answers by the old model in the first minute after publication. */
-  readonly oldPartOfMinute: number;
-  /** Requests for seeded unpinned URLs that reach the worker, through a tiered cache. */
-  readonly seededPart: number;
-  /** The same for pinned URLs, which are cached for good. */
-  readonly pinnedPart: number;
-}
+export type Outcome = ReturnType<typeof simulate>;
 
 interface Isolate {
   seenAt: number;
@@ -55,7 +41,7 @@ interface Isolate {
 }
 
 /** The same traffic gives the same outcome. */
-export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic): Outcome {
+export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic) {
   const random = createRandom(`scale ${requestsPerDay}`);
   const rate = requestsPerDay / 86_400;
   const span = Math.min(seconds, mostRequests / 2 / rate);
@@ -122,11 +108,16 @@ export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic): Ou
   return {
     requests: count.requests,
     isolates: used.size,
+    /** Answered by an isolate that had just started. */
     coldPart: count.cold / count.requests,
     readsPerRequest: count.reads / count.requests,
+    /** From publication until the last answer by the old model; 0 without any. */
     lastOldSeconds: lastOld - publishedAt,
+    /** Answers by the old model in the first minute after publication. */
     oldPartOfMinute: count.minute === 0 ? 0 : count.old / count.minute,
+    /** Requests for seeded unpinned URLs that reach the worker, through a tiered cache. */
     seededPart: count.seeded / count.requests,
+    /** The same for pinned URLs, which are cached for good. */
     pinnedPart: count.pinned / count.requests,
   };
 }

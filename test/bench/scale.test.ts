@@ -26,7 +26,8 @@ describe('a simulation', () => {
   });
 
   test('keeps a URL for its age: of one URL alone one request a minute reaches the worker', () => {
-    // The most wanted of them by itself: rate / (1 + rate * age) of its requests are not answered by the cache (Jung et al. 2003).
+    // The most wanted of them by itself: rate / (1 + rate * age) of its requests are not answered
+    // by the cache (Jung et al. 2003).
     const total = Array.from({ length: ASSUMED.urls }, (_, i) => 1 / (i + 1));
     const sum = total.reduce((all, share) => all + share, 0);
     const rate = 1e8 / 86_400;
