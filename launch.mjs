@@ -41,7 +41,13 @@ const env = cleanEnvironment(process.env);
 if (!isInstalled() || findNode() === undefined) {
   install();
 }
-run(findNode() ?? fail(describeMissingNode()));
+run(
+  findNode() ??
+    fail(
+      `needs Node ${NEEDED_NODE.join('.')} or newer on ${process.platform}-${process.arch}; ` +
+        `this is ${process.version}.`,
+    ),
+);
 
 /** A machine set up for production would install half and test the wrong builds of libraries. */
 function cleanEnvironment({ ...variables }) {
@@ -80,16 +86,14 @@ function readLock(path) {
 function install() {
   process.stderr.write('Installing dependencies, once…\n');
   const npm = process.env.npm_execpath;
+  // npm cannot work without a cache: a home folder that is read-only gets one in the project.
+  const hasCache = isWritable(process.env.npm_config_cache ?? join(HOME, '.npm'));
   const npmArguments = [
     'ci',
     // Also in .npmrc; a user's own configuration must not override these.
-    '--ignore-scripts',
-    '--include=dev',
-    '--include=optional',
-    '--no-audit',
-    '--no-fund',
+    ...'--ignore-scripts --include=dev --include=optional --no-audit --no-fund'.split(' '),
     '--loglevel=error',
-    ...chooseCache(),
+    ...(hasCache ? [] : [`--cache=${join(ROOT, '.digitmint', 'npm-cache')}`]),
   ];
   const options = { cwd: ROOT, env, stdio: ['ignore', 2, 2] };
   const { status } =
@@ -102,12 +106,6 @@ function install() {
         'about 1.5 GB of disk, and a project folder that it may write to.',
     );
   }
-}
-
-/** npm cannot work without a cache: a home folder that is read-only gets one in the project. */
-function chooseCache() {
-  const folder = process.env.npm_config_cache ?? join(HOME, '.npm');
-  return isWritable(folder) ? [] : [`--cache=${join(ROOT, '.digitmint', 'npm-cache')}`];
 }
 
 function isWritable(folder) {
@@ -129,13 +127,6 @@ function findNode() {
   const isNewEnough =
     major > NEEDED_NODE[0] || (major === NEEDED_NODE[0] && minor >= NEEDED_NODE[1]);
   return isNewEnough ? process.execPath : undefined;
-}
-
-function describeMissingNode() {
-  return (
-    `needs Node ${NEEDED_NODE.join('.')} or newer on ${process.platform}-${process.arch}; ` +
-    `this is ${process.version}.`
-  );
 }
 
 function run(node) {

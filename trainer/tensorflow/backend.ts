@@ -2,7 +2,7 @@
  * Chooses what TensorFlow.js computes on, proves that it works, and says what else was considered. Importing this
  * loads no backend. Choosing one does, for the whole process.
  *
- * One training step of preset `seed` on 2 cores without a GPU (`npm run bench -- training`): tensorflow 6 ms, wasm 176 ms, cpu 963 ms,
+ * One training step of preset `seed` on 2 cores without a GPU: tensorflow 6 ms, wasm 176 ms, cpu 963 ms,
  * webgpu on a software adapter 2,059 ms. Of `digits`: tensorflow 76 ms, cpu and webgpu over 25 s.
  */
 import { availableParallelism } from 'node:os';
