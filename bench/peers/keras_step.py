@@ -295,8 +295,8 @@ def read_safetensors(path):
 
 # Allowed differences, relative. Losses of the first step differ by the order of float32 sums.
 # Moments, as norms, show the gradients. Adam's first steps are as long for a gradient of 1e-9 as
-# for one of 1, so rounding turns some of them round: that shows in the weights (as norms, relative to
-# the way that they went) and in later losses, hardly in moments.
+# for one of 1, so rounding turns some of them round. That shows in later losses and in the weights
+# (as norms, relative to the way that they went), hardly in moments.
 FIRST_LOSSES, LATER_LOSSES, MOMENTS, WEIGHTS = 1e-4, 3e-3, 1e-4, 3e-2
 
 
