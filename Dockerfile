@@ -8,7 +8,7 @@ COPY package.json package-lock.json .npmrc ./
 # No install script runs: see .npmrc.
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN node dev/build-server.ts /app
+RUN node dev/build/main.ts server /app
 
 FROM node:22.23.2-alpine
 WORKDIR /app

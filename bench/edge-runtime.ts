@@ -1,98 +1,164 @@
 /**
- * The worker in the local edge runtime, asked at workerd's own socket: the proxy that `wrangler dev` puts before it, which costs
- * more than a request of ours, is not there. Beside it, in the same process, a worker that does nothing: what the runtime takes.
+ * The worker in the local edge runtime, asked at workerd's own socket: the proxy of `wrangler dev`
+ * costs more than a request. In the same process runs a worker that answers “ok”, which shows what
+ * the runtime and HTTP take. Needs Linux's /proc.
  */
 import { readdir, readFile } from 'node:fs/promises';
+import { Agent, get } from 'node:http';
 import { extname, join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_readConfig as readConfig } from 'wrangler';
-import { buildPage } from '../dev/build-page.ts';
+import { buildPage } from '../dev/build/page.ts';
 import { withBundle } from '../dev/measure-bundle.ts';
+import { encodeManifest, MANIFEST_FILE } from '../shared/model/artifact.ts';
 import type { TestBucket } from '../test/support/hosts/workerd.ts';
-import { findDescendant } from './process-usage.ts';
+import type { Fixture } from '../test/support/models/fixture-artifact.ts';
+import type { ArtifactFolder } from '../trainer/publish/artifact-folder.ts';
+import { ROOT } from './harness.ts';
+import { findDescendant, readUsage } from './process-usage.ts';
+
+/** The limit of tables that compare with {@link Edge.floorUrl}. */
+export const FLOOR = 'a worker in the same process that answers “ok”';
 
 export interface Edge {
   readonly url: URL;
-  /** Of the worker that answers `ok` to everything. */
+  /** Of the worker that answers “ok”. */
   readonly floorUrl: URL;
-  readonly bucket: TestBucket;
   /** Of workerd. */
   readonly pid: number;
-  readonly versions: Readonly<Record<'workerd', string>>;
-  readonly close: () => Promise<void>;
+  /** Of Node and workerd. */
+  readonly versions: Readonly<Record<string, string>>;
+  /**
+   * Sends the same request again and again, one after the other, over one connection.
+   * @returns      Means of one request; processor time is of the whole runtime.
+   * @throws Error  When an answer has an unexpected status.
+   */
+  readonly measure: (
+    url: string | URL,
+    requests: number,
+    expected?: { etag?: string; isError?: boolean },
+  ) => Promise<{ cpuMs: number; elapsedMs: number; bytes: number }>;
 }
 
-const ROOT = join(import.meta.dirname, '..');
 const MODULE_TYPES: Readonly<Record<string, 'ESModule' | 'CompiledWasm' | 'Data'>> = {
   '.js': 'ESModule',
   '.wasm': 'CompiledWasm',
   '.bin': 'Data',
 };
-const LOCAL_SOCKET = { host: '127.0.0.1', port: 0 };
 
 /**
- * Bundles the worker and starts it, without limits of rate and without the pages' files. Its lines of log are dropped.
+ * Bundles the worker and runs it while `use` runs, without rate limits, page files and logs.
  *
  * @param fill  Puts objects into the bucket before the first request.
- * @throws Error  Where there is no /proc.
  */
-export async function startEdge(
-  fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
-): Promise<Edge> {
+export async function withEdge<T>(
+  use: (edge: Edge) => Promise<T>,
+  fill?: (bucket: TestBucket) => Promise<void>,
+): Promise<T> {
   await buildPage();
-  const { compatibility_date: compatibilityDate, vars } = readConfig(
-    { config: join(ROOT, 'wrangler.toml') },
-    { hideWarnings: true },
-  );
-  const modules = await withBundle(readModules);
+  const config = readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true });
+  const common = {
+    compatibilityDate: config.compatibility_date ?? '',
+    unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+  };
+  const variables = config.vars as Record<string, string>;
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
       handleStructuredLogs: () => undefined,
       workers: [
         {
+          ...common,
           name: 'digitmint',
           rootPath: ROOT,
           modulesRoot: '/',
-          modules,
-          compatibilityDate: compatibilityDate ?? '',
+          modules: await withBundle(readModules),
           r2Buckets: { MODELS: 'models' },
-          bindings: {
-            ...(vars as Record<string, string>),
-            RATE_LIMIT: 'off',
-            HEAVY_RATE_LIMIT: 'off',
-          },
-          unsafeDirectSockets: [LOCAL_SOCKET],
+          bindings: { ...variables, RATE_LIMIT: 'off', HEAVY_RATE_LIMIT: 'off' },
         },
         {
+          ...common,
           name: 'floor',
-          compatibilityDate: compatibilityDate ?? '',
           modules: true,
           script: 'export default { fetch: () => new Response("ok") };',
-          unsafeDirectSockets: [LOCAL_SOCKET],
         },
       ],
     }),
   );
-  await runtime.ready;
-  const bucket = (await runtime.getR2Bucket('MODELS', 'digitmint')) as unknown as TestBucket;
-  await fill(bucket);
-  const pid = findDescendant('workerd');
-  if (pid === undefined) {
-    throw new Error('expected a process workerd under /proc; this benchmark runs on Linux only');
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    await runtime.ready;
+    await fill?.((await runtime.getR2Bucket('MODELS', 'digitmint')) as unknown as TestBucket);
+    const pid = findDescendant('workerd');
+    if (pid === undefined) {
+      throw new Error('expected a process workerd under /proc; this benchmark runs on Linux only');
+    }
+    const url = await runtime.unsafeGetDirectURL('digitmint');
+    const lock = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { version: string }>;
+    };
+    return await use({
+      url,
+      floorUrl: await runtime.unsafeGetDirectURL('floor'),
+      pid,
+      versions: {
+        node: process.versions.node,
+        workerd: lock.packages['node_modules/workerd']?.version ?? 'unknown',
+      },
+      measure: async (path, requests, { etag, isError = false } = {}) => {
+        const target = new URL(path, url);
+        const headers = etag === undefined ? {} : { 'If-None-Match': etag };
+        let bytes = 0;
+        const [cpuBefore, began] = [readUsage(pid).cpuMs, performance.now()];
+        for (let i = 0; i < requests; i++) {
+          const answer = await ask(target, agent, headers);
+          const { status } = answer;
+          if (isError ? status < 400 : status !== (etag === undefined ? 200 : 304)) {
+            throw new Error(`${target.href} answers ${status}`);
+          }
+          ({ bytes } = answer);
+        }
+        const elapsedMs = (performance.now() - began) / requests;
+        return { elapsedMs, cpuMs: (readUsage(pid).cpuMs - cpuBefore) / requests, bytes };
+      },
+    });
+  } finally {
+    agent.destroy();
+    await runtime.dispose();
   }
-  return {
-    url: await runtime.unsafeGetDirectURL('digitmint'),
-    floorUrl: await runtime.unsafeGetDirectURL('floor'),
-    bucket,
-    pid,
-    versions: { workerd: await readWorkerdVersion() },
-    close: () => runtime.dispose(),
-  };
+}
+
+/** Sends the least that HTTP allows: `fetch` takes longer than the answer. Reads the body. */
+export function ask(
+  url: URL,
+  agent: Agent,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ status: number; bytes: number }> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent, headers }, (answer) => {
+      let bytes = 0;
+      answer.on('data', (part: Buffer) => (bytes += part.length));
+      answer.on('error', reject);
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, bytes }));
+    });
+    request.on('error', reject);
+  });
+}
+
+/** Asks for one seeded picture. @returns  Its ETag. */
+export async function fetchEtag({ url }: Edge): Promise<string> {
+  const answer = await fetch(new URL('/digit.png?seed=a', url));
+  await answer.arrayBuffer();
+  return answer.headers.get('etag') as string;
+}
+
+/** An artifact with its manifest among its files, as the tests' helpers put it into a bucket. */
+export function toFixture({ manifest, files }: ArtifactFolder): Fixture {
+  return { manifest, files: new Map([...files, [MANIFEST_FILE, encodeManifest(manifest)]]) };
 }
 
 async function readModules(folder: string) {
   const files = (await readdir(folder)).filter((file) => extname(file) in MODULE_TYPES);
-  // The first is the worker.
+  // Miniflare takes the first module as the worker.
   const sorted = files.toSorted((a, b) => Number(b === 'index.js') - Number(a === 'index.js'));
   return Promise.all(
     sorted.map(async (file) => ({
@@ -101,11 +167,4 @@ async function readModules(folder: string) {
       contents: new Uint8Array(await readFile(join(folder, file))),
     })),
   );
-}
-
-async function readWorkerdVersion(): Promise<string> {
-  const lock = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { version: string }>;
-  };
-  return lock.packages['node_modules/workerd']?.version ?? 'unknown';
 }

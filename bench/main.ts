@@ -1,121 +1,167 @@
 /**
- * All that docs/speed.md shows, measured one after the other, and the page itself: `npm run bench [-- SUITE... | --page]`. Takes half an
- * hour; the machine should do nothing else. What a suite found before stays where it fails.
+ * `npm run bench -- [SUITES...] [--quick] [--json FILE]`: runs benchmarks and writes their pages.
+ * Without a name it runs all suites of docs/speed.md, which takes half an hour on an idle machine.
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Argument, Command } from 'commander';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Command } from 'commander';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { writeAtomically } from '../storage/files.ts';
-import { recordSchema, type BenchRecord, type BenchTable } from './record.ts';
-import { runProgram } from './suite.ts';
-import { renderSpeedPage } from './speed/page.ts';
-import { renderSpeedPlot } from './speed/plot.ts';
+import { describeMachine } from '../trainer/run/run-folder.ts';
+import { ROOT, type Suite } from './harness.ts';
+import { printTable, renderPage, renderPlot } from './page.ts';
+import { run } from './peers.ts';
+import { recordSchema, type BenchRecord } from './record.ts';
 
-interface Suite {
+interface Entry {
   readonly about: string;
-  /** Takes `--json FILE`. */
-  readonly program: string;
+  /** In docs. Pages show their suites in this order. */
+  readonly page?: string;
 }
 
-/** In the order of the page. */
-const SUITES: Readonly<Record<string, Suite>> = {
-  engine: { about: 'the generator alone, beside other runtimes', program: 'engine.ts' },
+const SUITES: Readonly<Record<string, Entry>> = {
+  engine: { page: 'speed.md', about: 'the generator alone, beside other runtimes' },
   edge: {
-    about: 'a request to the worker, beside one to a worker that does nothing',
-    program: 'edge.ts',
+    page: 'speed.md',
+    about: 'a request to the worker, beside one to a worker that says “ok”',
   },
-  start: {
-    about: 'a fresh isolate: start-up and the first picture; what is uploaded',
-    program: 'start.ts',
+  start: { page: 'speed.md', about: 'a fresh isolate: start-up, the first picture, the upload' },
+  png: { page: 'speed.md', about: 'sheets as PNG, beside other packers: bytes and time' },
+  streams: { page: 'speed.md', about: 'sets as they are streamed: speed and memory' },
+  load: { page: 'speed.md', about: 'requests a second, and latency under load' },
+  training: { page: 'speed.md', about: 'a training step, beside the same one in Keras' },
+  evaluation: { page: 'speed.md', about: 'figures of an evaluation, beside other libraries’ code' },
+  quality: {
+    page: 'quality.md',
+    about: 'models (folders, or evaluate’s JSON): quality against cost',
   },
-  png: { about: 'sheets as PNG, beside other packers: bytes and time', program: 'png.ts' },
-  streams: { about: 'sets as they are streamed: speed and memory', program: 'streams.ts' },
-  load: { about: 'requests a second, and latency under load', program: 'load.ts' },
-  training: { about: 'a training step, beside the same one in Keras', program: 'training.ts' },
-  evaluation: {
-    about: 'the figures of an evaluation, beside other people’s code for them',
-    program: 'evaluation.ts',
-  },
+  scale: { page: 'scale.md', about: 'costs at a thousand, a million and a billion requests a day' },
+  limits: { about: 'the most expensive requests that each route allows' },
+  memory: { about: 'whether memory grows while a GAN is trained' },
+  jobs: { about: 'a job of a million digits, killed half-way and read back with NumPy' },
 };
 
-const DOCS = join(import.meta.dirname, '../docs');
-const RESULTS = join(import.meta.dirname, 'results');
+/** Other programs' load above which figures are called busy. */
+const QUIET_LOAD = 0.5;
 
-const program = new Command('npm run bench --')
-  .description(
-    `Measures, and writes docs/speed.md:\n${Object.entries(SUITES)
-      .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
-      .join('\n')}`,
-  )
-  .addArgument(new Argument('[suites...]', 'all when none is named').choices(Object.keys(SUITES)))
-  .option('--page', 'writes the page of what was found before')
-  .parse();
+interface Flags {
+  readonly quick: boolean;
+  readonly page: boolean;
+  readonly json?: string;
+}
 
-await runProgram(async () => {
-  const isPageOnly = program.opts<{ page?: true }>().page === true;
+const command = new Command('npm run bench --')
+  .description('Runs benchmarks. Those of a page write it; see bench/results for the figures.')
+  .argument('[suites...]', 'all of docs/speed.md; words after one suite are its operands')
+  .option('--quick', 'does as little as possible and keeps no figures', false)
+  .option('--page', 'only writes the pages, from the recorded figures', false)
+  .option('--json <file>', 'writes the figures of one suite to this file')
+  .addHelpText(
+    'after',
+    Object.entries(SUITES)
+      .map(([name, { about }]) => `\n  ${name.padEnd(12)}${about}`)
+      .join(''),
+  );
+
+try {
+  command.parse();
+  await main(command.args, command.opts<Flags>());
+} catch (error) {
+  if (!(error instanceof ExpectedError)) {
+    throw error;
+  }
+  process.stderr.write(`digitmint: ${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function main(words: readonly string[], flags: Flags): Promise<void> {
+  const [first] = words;
+  if (flags.page) {
+    await writePages();
+  } else if (first !== undefined && !(first in SUITES)) {
+    throw new ExpectedError(
+      `there is no suite ${first}; expected one of ${Object.keys(SUITES).join(', ')}`,
+    );
+  } else if (first !== undefined && !words.slice(1).some((word) => word in SUITES)) {
+    await runSuite(first, words.slice(1), flags);
+  } else {
+    const speed = Object.keys(SUITES).filter((name) => SUITES[name]?.page === 'speed.md');
+    await runSuites(words.length > 0 ? words : speed, flags.quick);
+  }
+}
+
+async function runSuite(name: string, operands: readonly string[], flags: Flags): Promise<void> {
+  const folder = SUITES[name]?.page === undefined ? 'checks' : 'suites';
+  const { measure } = (await import(`./${folder}/${name}.ts`)) as { measure: Suite };
+  const [loadBefore = 0] = loadavg();
+  if (loadBefore > QUIET_LOAD) {
+    console.log(`The machine is busy (load ${loadBefore.toFixed(2)}): do not publish the figures.`);
+  }
+  const machine = { ...describeMachine(), loadBefore };
+  const measuredAt = new Date().toISOString();
+  const measured = await measure(flags.quick, operands);
+  measured.tables.forEach((table) => console.log(printTable(table)));
+  const record: BenchRecord = { schema: 1, suite: name, measuredAt, machine, ...measured };
+  const hasPage = SUITES[name]?.page !== undefined && !flags.quick;
+  const file = flags.json ?? (hasPage ? locateRecord(name) : undefined);
+  if (file !== undefined) {
+    await writeFile(file, `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`);
+    await writePages();
+  }
+}
+
+/** Runs each suite in a process of its own, since a process can choose one backend. */
+async function runSuites(names: readonly string[], quick: boolean): Promise<void> {
   const failed: string[] = [];
-  for (const name of isPageOnly
-    ? []
-    : program.args.length > 0
-      ? program.args
-      : Object.keys(SUITES)) {
-    console.log(`\n— ${name}: ${SUITES[name]?.about}`);
-    if (!(await spawnSuite(name))) {
+  for (const name of names) {
+    console.log(`\n— ${name}`);
+    const args = [import.meta.filename, name, ...(quick ? ['--quick'] : [])];
+    try {
+      console.log(await run([process.execPath, ...args], { cwd: ROOT }));
+    } catch (error) {
+      console.error((error as Error).message);
       failed.push(name);
     }
   }
-  await writePage();
   if (failed.length > 0) {
     throw new ExpectedError(
-      `failed: ${failed.join(', ')}; docs/speed.md shows what they found before.`,
+      `failed: ${failed.join(', ')}; their pages keep what was found before.`,
     );
   }
-});
-
-/** In a process of its own: a backend can be chosen once. */
-function spawnSuite(name: string): Promise<boolean> {
-  const args = [
-    join(import.meta.dirname, (SUITES[name] as Suite).program),
-    '--json',
-    join(RESULTS, `${name}.json`),
-  ];
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: 'inherit' });
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status === 0));
-  });
 }
 
-async function writePage(): Promise<void> {
-  const records: BenchRecord[] = [];
-  for (const name of Object.keys(SUITES)) {
-    const file = join(RESULTS, `${name}.json`);
-    if (!existsSync(file)) {
-      console.log(`${name}: never measured, so docs/speed.md lacks it`);
+/** Writes each page: what people wrote, up to the mark, then the records. */
+async function writePages(): Promise<void> {
+  const pages = Map.groupBy(Object.keys(SUITES), (name) => SUITES[name]?.page);
+  for (const [page, names] of pages) {
+    const records: BenchRecord[] = [];
+    for (const name of names.filter((each) => existsSync(locateRecord(each)))) {
+      const parsed = recordSchema.safeParse(JSON.parse(await readFile(locateRecord(name), 'utf8')));
+      if (!parsed.success) {
+        throw new ExpectedError(
+          `bench/results/${name}.json has another schema: measure again by npm run bench -- ${name}`,
+        );
+      }
+      records.push(parsed.data);
+    }
+    if (page === undefined || records.length === 0) {
       continue;
     }
-    const parsed = recordSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
-    if (!parsed.success) {
-      throw new ExpectedError(
-        `bench/results/${name}.json is none of this version's: measure again with \`npm run bench -- ${name}\`.`,
-      );
+    const folder = page.replace('.md', '');
+    for (const table of records.flatMap(({ tables }) => tables)) {
+      if (table.better !== 'none') {
+        const plot = join(ROOT, 'docs', folder, `${table.id}.svg`);
+        await mkdir(dirname(plot), { recursive: true });
+        await writeFile(plot, await renderPlot(table));
+      }
     }
-    records.push(parsed.data);
+    const file = join(ROOT, 'docs', page);
+    await writeFile(file, renderPage(await readFile(file, 'utf8'), records, folder));
+    console.log(`docs/${page} is written.`);
   }
-  if (records.length === 0) {
-    throw new ExpectedError('nothing was measured yet.');
-  }
-  const plotOf = ({ id }: BenchTable): string => `speed/${id}.svg`;
-  for (const table of records.flatMap(({ tables }) => tables)) {
-    await save(plotOf(table), await renderSpeedPlot(table));
-  }
-  await save('speed.md', renderSpeedPage(records, plotOf));
-  console.log('\ndocs/speed.md is written.');
 }
 
-async function save(path: string, text: string): Promise<void> {
-  await writeAtomically(join(DOCS, path), new TextEncoder().encode(text));
+function locateRecord(suite: string): string {
+  return join(import.meta.dirname, 'results', `${suite}.json`);
 }

@@ -1,5 +1,6 @@
 /**
- * Packages that benchmarks use and nothing else does, in a folder of their own, .digitmint/peers, made on first use.
+ * The packages that benchmarks compare with, which nothing else needs. They are installed on first
+ * use into folders of their own below .digitmint, in the versions that bench/peers pins.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -10,58 +11,97 @@ import { ExpectedError } from '../shared/expected-error.ts';
 import { quoteLastLines, runCommand } from '../trainer/tensorflow/setup/command.ts';
 
 const SOURCE = join(import.meta.dirname, 'peers');
-const FOLDER = join(import.meta.dirname, '../.digitmint/peers');
-/** Written last: a folder without it was interrupted. Holds the lock file's hash. */
-const STAMP = join(FOLDER, 'digitmint.txt');
+const TARGET = join(import.meta.dirname, '../.digitmint');
 
-/** What was installed. */
-export interface Peers {
-  /** As from beside them. */
-  readonly require: NodeJS.Require;
-  /** Absolute path of one's folder. */
-  readonly find: (name: string) => string;
-  /** By name, as bench/peers/package.json pins them. */
-  readonly versions: Readonly<Record<string, string>>;
+/** TensorFlow 2.15.1, with which Keras is compared, exists for Python 3.9 to 3.11. */
+const INTERPRETERS = '3.11 3.10 3.12 3.13 3 3.9'.split(' ').map((version) => `python${version}`);
+
+/** A script in bench/peers, NAME.py, runs with what NAME.txt lists. */
+export type PythonPeer = 'engine' | 'evaluation' | 'jobs' | 'keras' | 'png';
+
+/** Installs the npm packages. @returns  A loader, and their versions by name. */
+export async function prepareNpm() {
+  const folder = join(TARGET, 'peers');
+  await prepareFolder(folder, 'package-lock.json', async () => {
+    await mkdir(folder, { recursive: true });
+    for (const file of ['package.json', 'package-lock.json']) {
+      await copyFile(join(SOURCE, file), join(folder, file));
+    }
+    await run(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder });
+  });
+  const list = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  return { require: createRequire(join(folder, 'package.json')), versions: list.dependencies };
 }
 
-/** The packages cannot be had here. The message says why and what to do. */
-export class PeersError extends ExpectedError {
-  override name = 'PeersError' as const;
+/** @returns  Path of the Python of an environment with what the peer needs. */
+export async function preparePython(name: PythonPeer): Promise<string> {
+  const folder = join(TARGET, `${name}-venv`);
+  const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  const list = `${name}.txt`;
+  await prepareFolder(folder, list, async () => {
+    const flags = ['--disable-pip-version-check', '--no-input', '--only-binary=:all:', '-r', list];
+    await run([await findInterpreter(), '-m', 'venv', folder]);
+    await run([python, '-m', 'pip', 'install', ...flags]);
+  });
+  return python;
 }
 
 /**
- * Installs them unless they are there as bench/peers/package-lock.json says.
+ * Runs a peer's script to its end.
  *
- * @param log  Tells a person what is going on.
- * @throws PeersError  When npm or the network is missing.
+ * @param before  A program, with arguments, that runs it.
+ * @returns       What it prints, which is JSON.
  */
-export async function preparePeers(log: (line: string) => void): Promise<Peers> {
-  const lock = await readFile(join(SOURCE, 'package-lock.json'));
-  const hash = createHash('sha256').update(lock).digest('hex');
-  if (!existsSync(STAMP) || (await readFile(STAMP, 'utf8')) !== hash) {
-    log('Installing what is measured beside ours to .digitmint/peers: 445 MB, once…');
-    await rm(FOLDER, { recursive: true, force: true });
-    await mkdir(FOLDER, { recursive: true });
-    for (const file of ['package.json', 'package-lock.json']) {
-      await copyFile(join(SOURCE, file), join(FOLDER, file));
-    }
-    const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
-    const installed = await runCommand('npm', args, { env: process.env, cwd: FOLDER });
-    if (installed?.status !== 0) {
-      const said =
-        installed === undefined ? '    (there is no npm on the PATH)' : quoteLastLines(installed);
-      throw new PeersError(
-        `npm could not install what bench/peers/package.json asks for. It said:\n${said}`,
-      );
-    }
-    await writeFile(STAMP, hash);
+export async function runPython<T>(
+  name: PythonPeer,
+  args: readonly string[],
+  { env, before = [] }: { env?: NodeJS.ProcessEnv; before?: readonly string[] } = {},
+): Promise<T> {
+  const command = [...before, await preparePython(name), join(SOURCE, `${name}.py`), ...args];
+  return JSON.parse(await run(command, { env: { ...process.env, ...env } })) as T;
+}
+
+/** Installs into an empty folder, unless what it holds was installed from the same list. */
+async function prepareFolder(
+  folder: string,
+  list: string,
+  install: () => Promise<void>,
+): Promise<void> {
+  // Written last: an interrupted installation has none.
+  const stamp = join(folder, 'digitmint.txt');
+  const content = await readFile(join(SOURCE, list));
+  const hash = createHash('sha256').update(content).digest('hex');
+  if (!existsSync(stamp) || (await readFile(stamp, 'utf8')) !== hash) {
+    console.log(`Installing bench/peers/${list} into ${folder}, once…`);
+    await rm(folder, { recursive: true, force: true });
+    await install();
+    await writeFile(stamp, hash);
   }
-  const { dependencies } = JSON.parse(await readFile(join(FOLDER, 'package.json'), 'utf8')) as {
-    dependencies: Peers['versions'];
-  };
-  return {
-    require: createRequire(join(FOLDER, 'package.json')),
-    find: (name) => join(FOLDER, 'node_modules', name),
-    versions: dependencies,
-  };
+}
+
+async function findInterpreter(): Promise<string> {
+  const check = 'import ensurepip, sys, venv; assert sys.version_info >= (3, 9)';
+  for (const name of INTERPRETERS) {
+    if ((await runCommand(name, ['-c', check], { env: process.env }))?.status === 0) {
+      return name;
+    }
+  }
+  throw new ExpectedError(
+    'Python 3.9 to 3.13 with venv and pip is needed: apt-get install python3 python3-venv',
+  );
+}
+
+/** @returns  Its output. @throws ExpectedError  With the program's last lines. */
+export async function run(
+  [program = '', ...args]: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+): Promise<string> {
+  const ended = await runCommand(program, args, { env: process.env, cwd: SOURCE, ...options });
+  if (ended?.status !== 0) {
+    const reason = ended === undefined ? '    it is not on the PATH' : quoteLastLines(ended);
+    throw new ExpectedError(`${[program, ...args].join(' ')} failed:\n${reason}`);
+  }
+  return ended.stdout;
 }

@@ -20,7 +20,7 @@ const COMMENTS: Readonly<Record<string, RegExp>> = {
   '.sh': /(^|\s)#\s/,
 };
 
-/** Marks a page that a command writes. Nobody reads its source, so its paragraphs may be one line. */
+/** Marks a page that a command writes. Its paragraphs may be one line. */
 const GENERATED = /^<!-- (?:Written|Made) by `npm run /m;
 
 /** The rooms that each room may import. Rooms that are not listed may import every room. */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs versitygw, the independent S3 server that the storage tests run against, as .digitmint/bin/versitygw.
-# Needs Go 1.25, or 1.21 and later, which fetch a newer one for themselves. Compiles for 1 to 3 minutes the first time and
+# Installs versitygw, an independent S3 server for the storage tests, as .digitmint/bin/versitygw.
+# Needs Go 1.21 or later, which fetches the newer Go that it needs. Compiles for 1 to 3 minutes, and
 # does nothing when the pinned version is there already.
 set -eu
 

@@ -1,5 +1,5 @@
 /**
- * The worker as `wrangler deploy` would upload it, and how large that is.
+ * The worker as `wrangler deploy` uploads it, and its size.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-/** Bytes, each part gzipped by itself. */
+/** Gzipped bytes of each part. */
 export interface BundleSize {
   readonly code: number;
   readonly kernels: number;
@@ -24,7 +24,8 @@ const PARTS: Readonly<Record<string, keyof BundleSize>> = {
 /**
  * Bundles the worker.
  *
- * @param use  Given the folder with index.js, the modules of wasm and bytes beside it, and source maps; it is removed after.
+ * @param use     Gets the folder with index.js, its .wasm and .bin modules and source maps. The
+ *                folder is removed afterwards.
  * @throws Error  When wrangler cannot bundle it.
  */
 export async function withBundle<T>(use: (folder: string) => T | Promise<T>): Promise<T> {

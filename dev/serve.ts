@@ -4,12 +4,12 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { SERVER_FILE } from './build-server.ts';
+import { SERVER_FILE } from './build/server.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '.digitmint', 'server');
 
-// In a process of its own: what bundles would take more memory than what serves.
-execFileSync(process.execPath, [join(import.meta.dirname, 'build-server.ts'), FOLDER], {
+// In a process of its own: the bundler needs more memory than the server.
+execFileSync(process.execPath, [join(import.meta.dirname, 'build/main.ts'), 'server', FOLDER], {
   stdio: ['ignore', 'ignore', 'inherit'],
 });
 await import(pathToFileURL(join(FOLDER, SERVER_FILE)).href);

@@ -1,24 +1,25 @@
 /**
- * `npm start`: the worker in the local edge runtime, with a local bucket that lasts, and no network.
+ * `npm start`: the worker in the local edge runtime, with a local bucket that outlives it. It needs
+ * no network.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { unstable_startWorker as startWorker } from 'wrangler';
 import { POINTER_KEY } from '../shared/model/artifact.ts';
 import { publishArtifact } from '../trainer/publish/publish.ts';
 import { isProcessAlive } from '../storage/file-lock.ts';
 import { LOCAL_BUCKET } from '../storage/local-r2.ts';
 import { createS3Store } from '../storage/s3-store.ts';
-import { unstable_startWorker as startWorker } from 'wrangler';
-import { buildPage } from './build-page.ts';
+import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const STATE_FOLDER = join(ROOT, '.wrangler', 'state');
 
-/** The model that ships with the repository; the worker's bundle holds the same. */
 const SHIPPED_MODEL = join(ROOT, 'models', 'digits');
 
-/** Where others find the running server: `npm run publish` reads it. */
+/** Tells `npm run publish` where the running server is. */
 const NOTE_FILE = join(ROOT, '.digitmint', 'dev-server.json');
 
 const HOST = 'localhost';
@@ -33,19 +34,21 @@ async function main(): Promise<void> {
   const running = await findRunningServer();
   if (running !== undefined) {
     fail(
-      `a server runs already at ${running.url} (process ${running.pid}), and two cannot share the local bucket. Stop that one first.`,
+      `a server runs already at ${running.url} (process ${running.pid}), ` +
+        'and two cannot share the local bucket. Stop that one first.',
     );
   }
   if (!(await isFree(port))) {
     fail(
-      `port ${port} is taken. Stop what listens there, or choose another: PORT=${port + 1} npm start`,
+      `port ${port} is taken. Stop what listens there, ` +
+        `or choose another: PORT=${port + 1} npm start`,
     );
   }
-  // No telemetry, no look-up of this machine's place, no question for a newer version.
+  // No telemetry, no look-up of the machine's location, no check for a newer version.
   process.env['WRANGLER_SEND_METRICS'] = 'false';
   process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
   process.env['WRANGLER_HIDE_BANNER'] = 'true';
-  // What it says outside of `dev.logLevel`, as of the pages' headers; `WRANGLER_LOG=debug npm start` tells more.
+  // Beside `dev.logLevel`, which does not govern all of wrangler's messages.
   process.env['WRANGLER_LOG'] ??= 'error';
   process.chdir(ROOT);
   await buildPage();
@@ -60,7 +63,7 @@ async function main(): Promise<void> {
       liveReload: false,
       watch: true,
       structuredLogsHandler: ({ level, message }: { level: string; message: string }) => {
-        // A line for every picture of a page would bury what is worth a look.
+        // A page asks for many pictures: their lines would bury the others.
         if (!message.includes('"event":"request"')) {
           process.stderr.write(`${level}: ${message}\n`);
         }
@@ -81,13 +84,13 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => void stop(0));
   }
-  // The last resort: the note must not outlive the server.
+  // The note must not outlive the server.
   process.on('exit', () => rmSync(NOTE_FILE, { force: true }));
 
   const url = `http://${HOST}:${port}`;
   try {
     await worker.ready;
-    await waitForAnswer(`${url}/errors`); // A page that loads no model: there may be none yet.
+    await waitForAnswer(`${url}/errors`); // This page needs no model: there may be none yet.
     mkdirSync(dirname(NOTE_FILE), { recursive: true });
     const storage = `${url}/cdn-cgi/local/r2/s3`;
     const bucket = `${storage}/${LOCAL_BUCKET.bucket}`;
@@ -103,7 +106,7 @@ async function main(): Promise<void> {
   process.stdout.write(formatBanner(url));
 }
 
-/** Edits of the page are served as soon as they are saved, as those of the worker are. */
+/** Serves edits of the page as soon as they are saved; wrangler does so for the worker. */
 function watchPage(): void {
   let timer: NodeJS.Timeout | undefined;
   watch(join(ROOT, 'page'), { recursive: true }, () => {
@@ -117,8 +120,8 @@ function watchPage(): void {
 }
 
 /**
- * Publishes the shipped model into a local bucket that has no pointer yet. When that fails the bundled model serves, and
- * /healthz tells so: no reason not to start.
+ * Publishes the shipped model into a local bucket that has no pointer yet. If that fails, the
+ * bundled model serves and /healthz reports it.
  */
 async function publishShippedModel(endpoint: string): Promise<void> {
   try {
@@ -158,11 +161,8 @@ function formatBanner(url: string): string {
 `;
 }
 
-/** The server that another `npm start` runs in this folder, if it lives and answers. */
+/** Finds the server that another `npm start` runs in this folder, if it lives and answers. */
 async function findRunningServer(): Promise<{ url: string; pid: number } | undefined> {
-  if (!existsSync(NOTE_FILE)) {
-    return undefined;
-  }
   try {
     const { url, pid } = JSON.parse(readFileSync(NOTE_FILE, 'utf8')) as {
       url: string;
@@ -171,11 +171,10 @@ async function findRunningServer(): Promise<{ url: string; pid: number } | undef
     if (!isProcessAlive(pid)) {
       return undefined;
     }
-    const answer = await fetch(`${url}/errors`, { signal: AbortSignal.timeout(2000) });
-    await answer.arrayBuffer();
+    await ask(`${url}/errors`, 2000);
     return { url, pid };
   } catch {
-    return undefined; // Half-written, or nobody answers: a note that was left behind.
+    return undefined; // No note, a half-written one, or one that nobody answers for.
   }
 }
 
@@ -199,9 +198,9 @@ async function isFree(port: number): Promise<boolean> {
 function canListen(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const absent = error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT'; // A machine without IPv6.
-      resolve(absent);
+    server.once('error', ({ code }: NodeJS.ErrnoException) => {
+      // A machine without IPv6 has no ::1.
+      resolve(code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT');
     });
     server.listen(port, host, () => server.close(() => resolve(true)));
   });
@@ -211,18 +210,22 @@ async function waitForAnswer(url: string): Promise<void> {
   const end = Date.now() + READY_TIMEOUT_MS;
   for (;;) {
     try {
-      const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-      await answer.arrayBuffer();
-      if (answer.ok) {
-        return;
-      }
-      throw new Error(`${url} answers ${answer.status}`);
+      return await ask(url, 10_000);
     } catch (error) {
       if (Date.now() > end) {
         throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
+  }
+}
+
+/** @throws Error  When there is no answer in time, or no success. */
+async function ask(url: string, timeoutMs: number): Promise<void> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+  await answer.arrayBuffer();
+  if (!answer.ok) {
+    throw new Error(`${url} answers ${answer.status}`);
   }
 }
 

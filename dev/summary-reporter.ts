@@ -1,9 +1,8 @@
 /**
- * Ends a test run with one plain line, "N passed, N failed, N skipped", for machines that read logs.
+ * Ends a test run with one plain line for machines that read logs: "N passed, N failed, N skipped".
  */
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** A reporter beside vitest's own. */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -12,7 +11,7 @@ export default class SummaryReporter implements Reporter {
         const { state } = test.result();
         counts[state === 'pending' ? 'failed' : state]++;
       }
-      // A file that cannot be loaded, or whose hooks fail, has no failed test of its own.
+      // A file that cannot be loaded, or whose hooks fail, counts as a failed test.
       const broken = [
         ...module.errors(),
         ...[...module.children.allSuites()].flatMap((suite) => suite.errors()),
@@ -20,7 +19,7 @@ export default class SummaryReporter implements Reporter {
       counts.failed += broken.length;
     }
     counts.failed += errors.length;
-    // After vitest's own summary, which is written in the same turn.
+    // After vitest's own summary, which vitest writes in the same turn.
     process.on('exit', () =>
       console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`),
     );

@@ -12,11 +12,13 @@ export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<R
  * Serves `/assets/` from a folder, compressed where the client accepts that. The app answers all
  * other requests, and those for missing files.
  *
- * @param folder  Absolute path of the folder that dev/build-server.ts made.
+ * @param folder  Absolute path of the folder that dev/build/server.ts made.
  */
 export function addSite(app: Fetch, folder: string): Fetch {
   if (!existsSync(folder + ASSET_PATH)) {
-    throw new Error(`${folder} has no ${ASSET_PATH}: build the server with npm run build:server`);
+    throw new Error(
+      `${folder} has no ${ASSET_PATH}: build the server with npm run build -- server`,
+    );
   }
   const site = new Hono<{ Bindings: HostFacts }>();
   site.use(

@@ -1,5 +1,6 @@
 /**
- * The launcher, in small projects of its own with a local dependency: what a fresh machine does, without the registry.
+ * The launcher, in small projects of its own with a local dependency: what a fresh machine does,
+ * without the registry.
  */
 import { execFile, spawn } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -40,12 +41,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(project, { recursive: true, force: true }));
 
-function launch(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+function launch(
+  args: string[],
+  env: Record<string, string | undefined> = {},
+  cwd = project,
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
       ['launch.mjs', ...args],
-      { cwd: project },
+      { cwd, env: { ...process.env, ...env } },
       (error, stdout, stderr) => {
         resolve({ code: Number(error?.code ?? 0), stdout, stderr });
       },
@@ -59,23 +64,23 @@ describe('the launcher', () => {
       join(project, 'program.ts'),
       "import { answer } from 'local';\nconst text: string = process.argv.slice(2).join('|');\nconsole.log(answer, text);\nprocess.exitCode = 7;\n",
     );
-    const first = await launch('program.ts', 'a b', '--c');
+    const first = await launch(['program.ts', 'a b', '--c']);
     expect(first).toMatchObject({ code: 7, stdout: '42 a b|--c\n' });
     expect(first.stderr).toContain('Installing dependencies, once');
-    const second = await launch('program.ts');
+    const second = await launch(['program.ts']);
     expect(second).toMatchObject({ code: 7, stdout: '42 \n', stderr: '' });
   });
 
   it('installs again when the lock file asks for another version', async () => {
     await writeFile(join(project, 'program.ts'), 'console.log(1);\n');
-    await launch('program.ts');
+    await launch(['program.ts']);
     const lock = join(project, 'package-lock.json');
     await writeFile(
       join(project, 'local', 'package.json'),
       JSON.stringify({ name: 'local', version: '2.0.0', type: 'module', main: 'main.js' }),
     );
     await writeFile(lock, (await readFile(lock, 'utf8')).replace('"1.0.0"', '"2.0.0"'));
-    expect((await launch('program.ts')).stderr).toContain('Installing dependencies');
+    expect((await launch(['program.ts'])).stderr).toContain('Installing dependencies');
   });
 
   it('says so when the installation fails', async () => {
@@ -83,7 +88,7 @@ describe('the launcher', () => {
       join(project, 'package.json'),
       '{ "name": "p", "dependencies": { "local": "9.9.9" } }',
     );
-    const { code, stderr } = await launch('program.ts');
+    const { code, stderr } = await launch(['program.ts']);
     expect(code).toBe(1);
     expect(stderr).toContain('`npm ci` failed: see above');
   });
@@ -120,5 +125,73 @@ describe('the launcher', () => {
     expect(
       await new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code))),
     ).toBe('SIGTERM');
+  });
+
+  it('installs all dependencies on a machine that is set up for production', async () => {
+    for (const file of ['package.json', 'package-lock.json']) {
+      const path = join(project, file);
+      const text = (await readFile(path, 'utf8')).replace('"dependencies"', '"devDependencies"');
+      await writeFile(path, text.replace('"link":true', '"link":true,"dev":true'));
+    }
+    await writeFile(
+      join(project, 'program.ts'),
+      "import { answer } from 'local';\nconsole.log(answer, process.env['NODE_ENV'], process.env['npm_config_omit']);\n",
+    );
+    const production = { NODE_ENV: 'production', npm_config_omit: 'dev optional' };
+    const { stdout } = await launch(['program.ts'], production);
+    expect(stdout).toBe('42 undefined undefined\n');
+  });
+
+  it('works with a home folder that cannot be written', async () => {
+    await writeFile(join(project, 'program.ts'), "console.log(process.env['XDG_CONFIG_HOME']);\n");
+    const home = join(project, 'package.json', 'home'); // Below a file: not even root can make it.
+    const { code, stdout } = await launch(['program.ts'], {
+      HOME: home,
+      npm_config_cache: join(home, '.npm'),
+      XDG_CONFIG_HOME: undefined,
+    });
+    expect([code, stdout]).toEqual([0, `${join(project, '.digitmint', 'config')}\n`]);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends the program when npm gets %s', async (signal) => {
+    await writeFile(
+      join(project, 'package.json'),
+      '{ "type": "module", "scripts": { "go": "exec node launch.mjs program.ts" } }',
+    );
+    await writeFile(join(project, 'package-lock.json'), '{ "packages": {} }');
+    await mkdir(join(project, 'node_modules'));
+    await writeFile(join(project, 'node_modules', '.package-lock.json'), '{ "packages": {} }');
+    await writeFile(
+      join(project, 'program.ts'),
+      `process.on('${signal}', () => { console.log('once'); setTimeout(() => process.exit(0), 1000); });\nsetInterval(() => {}, 1000);\nconsole.log(process.pid);\n`,
+    );
+    for (const isGroup of [false, true]) {
+      const child = spawn('npm', ['run', '--silent', 'go'], {
+        cwd: project,
+        detached: true,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (/^\d+\n$/.test(output)) {
+          process.kill(isGroup ? -(child.pid as number) : (child.pid as number), signal);
+        }
+      });
+      await new Promise((resolve) => child.on('close', resolve));
+      const [pid = '', ...received] = output.trimEnd().split('\n');
+      // npm's copy of a signal to the whole group can come too late to be told from a second one.
+      expect(isGroup ? received.slice(0, 1) : received).toEqual(['once']);
+      expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
+    }
+  });
+
+  it('says that tests cannot run where vitest cannot', async () => {
+    const folder = join(project, 'a#b');
+    await mkdir(folder);
+    await copyFile(launcher, join(folder, 'launch.mjs'));
+    const program = 'node_modules/vitest/vitest.mjs';
+    const { code, stderr } = await launch([program], {}, folder);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('# and ? in a path') as unknown]);
   });
 });

@@ -54,7 +54,7 @@ declare module 'gifenc/dist/gifenc.js' {
   export default gifenc;
 }
 
-/** What dev/build-page.ts has made of `page/`: URLs by role. */
+/** What dev/build/page.ts has made of `page/`: URLs by role. */
 declare module 'page-files' {
   const files: {
     readonly page: string;

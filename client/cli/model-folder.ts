@@ -1,5 +1,5 @@
 /**
- * A model of one's own: the folder that training or `npm run quantize` wrote, or that lies under a published key.
+ * A model of one's own: the folder that training or `npm run trainer -- quantize` wrote, or that lies under a published key.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

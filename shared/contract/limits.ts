@@ -35,7 +35,7 @@ export const LIMITS = {
   maxMorphPixels: 6_000_000,
   /**
    * Digits or frames, and pixels, up to which an answer is drawn at once. What is larger took 45 to 300 ms of processor time
-   * (`npm run bench:limits`): it waits its turn, and is counted for itself where callers are limited.
+   * (`npm run bench -- limits`): it waits its turn, and is counted for itself where callers are limited.
    */
   maxLightDigits: 100,
   maxLightPixels: 1_000_000,

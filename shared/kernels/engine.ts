@@ -3,7 +3,7 @@
  * 32 bits, so neither the order of summation nor the machine changes a digit. A SIMD instruction
  * multiplies twice as many 16-bit integers as floats. Numbers between two layers are float32, in
  * operations that IEEE 754 and WebAssembly define exactly. Stateless: `shared/model/engine` lays
- * out the memory. `npm run build:kernels` compiles this file to engine.wasm.
+ * out the memory. `npm run build -- kernels` compiles this file to engine.wasm.
  */
 
 /** Output channels in a vector, for which the weights are packed. */

@@ -1,7 +1,7 @@
 /**
  * Compresses PNGs, in AssemblyScript: Paeth's filter (PNG, third edition, section 9), DEFLATE
  * (RFC 1951) and the two checksums. WebAssembly runs at full speed in a fresh isolate, unlike
- * JavaScript. `npm run build:kernels` compiles this file to png.wasm.
+ * JavaScript. `npm run build -- kernels` compiles this file to png.wasm.
  *
  * `shared/picture/png.ts` lays out the memory from `DATA` on; this file uses the memory below.
  */

@@ -1,5 +1,6 @@
 /**
- * A job whose whole service is killed in the middle, on the disk and in the runtime that `npm run bench:jobs` measures.
+ * A job whose whole service is killed in the middle, on the disk and in the runtime that `npm run
+ * bench -- jobs` measures.
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type * as z from 'zod';
-import { runJob, type JobService } from '../../bench/jobs/run.ts';
+import { runJob, type JobService } from '../support/jobs/killed-job.ts';
 import { jobManifestSchema } from '../../shared/contract/answers.ts';
 
 const SECRET = 'of-the-test-of-jobs-alone';

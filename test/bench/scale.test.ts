@@ -2,8 +2,8 @@
  * The simulation against what follows from its rules without one.
  */
 import { describe, expect, test } from 'vitest';
-import { renderScale } from '../../bench/scale/page.ts';
-import { ASSUMED, RULES, simulate } from '../../bench/scale/simulation.ts';
+import { ASSUMED, RULES, simulate } from '../../bench/simulation.ts';
+import { reckonTables } from '../../bench/suites/scale.ts';
 
 const busy = simulate({ requestsPerDay: 1e8, seconds: 120, mostRequests: 400_000 });
 const quiet = simulate({ requestsPerDay: 100, seconds: 86_400 * 60, mostRequests: 12_000 });
@@ -26,7 +26,8 @@ describe('a simulation', () => {
   });
 
   test('keeps a URL for its age: of one URL alone one request a minute reaches the worker', () => {
-    // The most wanted of them by itself: rate / (1 + rate * age) of its requests are not answered by the cache (Jung et al. 2003).
+    // The most wanted of them by itself: rate / (1 + rate * age) of its requests are not answered
+    // by the cache (Jung et al. 2003).
     const total = Array.from({ length: ASSUMED.urls }, (_, i) => 1 / (i + 1));
     const sum = total.reduce((all, share) => all + share, 0);
     const rate = 1e8 / 86_400;
@@ -46,21 +47,21 @@ describe('a simulation', () => {
   });
 });
 
-test('the page reckons with the prices beyond what the plan includes', () => {
-  const cost = {
-    digitMs: 1,
-    sheetMs: 2,
-    unchangedMs: 0.5,
-    setMsPerDigit: 0.1,
-    machine: 'a machine',
-  };
+test('the tables reckon with the prices beyond what the plan includes', () => {
+  const cost = { digitMs: 1, sheetMs: 2, unchangedMs: 0.5, setMsPerDigit: 0.1 };
   const outcome = { ...busy, readsPerRequest: 0.01, seededPart: 0.5, pinnedPart: 0 };
-  const page = renderScale(cost, [
+  const tables = reckonTables(cost, [
     { requestsPerDay: 1e3, outcome },
     { requestsPerDay: 1e6, outcome },
   ]);
-  // 30 million requests: 20 beyond at 0.30; 60 million milliseconds: 30 beyond at 0.02; reads within; the plan's 5.
-  expect(page).toContain('| **all fresh**: 16 digits, never cached | free | $12 |');
-  expect(page).toContain('16,667 requests');
-  expect(page).toContain('$2.00 at Cloudflare');
+  const read = (id: string, row: string): unknown =>
+    tables
+      .find((table) => table.id === id)
+      ?.rows.find(({ subject }) => subject === row)
+      ?.values.map((spread) => Number(spread?.median.toFixed(6)));
+  // 30 million requests: 20 beyond at 0.30; 60 million milliseconds: 30 beyond at 0.02; reads
+  // within; the plan's 5. The first traffic is free.
+  expect(read('scale-month', 'all fresh: 16 digits, never cached')).toEqual([0, 11.6]);
+  expect(read('scale-billion', 'requests for 60,000 digits')).toEqual([16_667]);
+  expect(read('scale-billion', 'US$ at Cloudflare')).toEqual([2]);
 });

@@ -1,11 +1,10 @@
 /**
- * What `npm run bench` makes of figures: the page, the pictures, and a model for another runtime.
- * The times are a benchmark's, and not tested.
+ * What `npm run bench` makes of figures: the page and the pictures. The times are a benchmark's,
+ * and not tested.
  */
 import { parseXml } from '@rgrove/parse-xml';
-import { PbfReader } from 'pbf';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { encodeOnnx } from '../../bench/onnx-model.ts';
+import { renderPage, renderPlot } from '../../bench/page.ts';
 import {
   formatFigure,
   recordSchema,
@@ -13,9 +12,6 @@ import {
   type BenchRecord,
   type BenchTable,
 } from '../../bench/record.ts';
-import { renderSpeedPage } from '../../bench/speed/page.ts';
-import { renderSpeedPlot } from '../../bench/speed/plot.ts';
-import { planGenerator } from '../../shared/model/generator.ts';
 
 const TABLE: BenchTable = {
   id: 'drawing',
@@ -66,8 +62,15 @@ describe('figures', () => {
 });
 
 describe('the page', () => {
-  const page = renderSpeedPage([RECORD], ({ id }) => `${id}.svg`);
+  const MARK = '<!-- Written by `npm run bench` from here on: change it there. -->';
+  const page = renderPage(`# Title\n\nProse.\n\n${MARK}\n\nold`, [RECORD], 'plots');
   const lines = page.split('\n');
+
+  it('keeps what people wrote above the mark, and nothing below it', () => {
+    expect(page.startsWith(`# Title\n\nProse.\n\n${MARK}\n\n## In short\n`)).toBe(true);
+    expect(page).not.toContain('old');
+    expect(page).toContain('](plots/drawing.svg)');
+  });
 
   it('says in short who is faster, by how much, and what was missed', () => {
     const [few, many] = lines.filter((line) => line.startsWith('| [Drawing'));
@@ -93,7 +96,7 @@ describe('the page', () => {
 describe('the picture', () => {
   let svg: string;
   beforeAll(async () => {
-    svg = await renderSpeedPlot(TABLE);
+    svg = await renderPlot(TABLE);
   });
   /** Where the marks with a name stand from left to right, in the order of the rows. */
   const findPlaces = (name: string): number[] => {
@@ -114,80 +117,11 @@ describe('the picture', () => {
 
   it('is well formed, and tells its values to those who do not see it', () => {
     expect(parseXml(svg).root?.name).toBe('svg');
-    expect(svg).toContain('slow: few &lt;1&gt; 8.00 (8.00 to 8.00), many not measured');
-    expect(svg).toContain('<title>2.00 (1.00 to 3.00)</title>');
+    expect(svg).toContain('slow: few &lt;1&gt; 8.00 (8.00–8.00), many –');
+    expect(svg).toContain('<title>2.00 (1.00–3.00)</title>');
   });
 
   it('is the same for the same figures', async () => {
-    expect(await renderSpeedPlot(TABLE)).toBe(svg);
-  });
-});
-
-describe('a model for ONNX', () => {
-  const plan = planGenerator({
-    latentSize: 2,
-    classes: 1,
-    layers: [
-      { type: 'dense', units: 16, activation: 'leakyRelu' },
-      { type: 'reshape', shape: [2, 2, 4] },
-      { type: 'conv2d', filters: 4, kernelSize: 3, activation: 'tanh' },
-      { type: 'depthToSpace', blockSize: 2 },
-    ],
-  });
-  const weights = plan.weights.map(({ shape }) =>
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i),
-  );
-
-  it('lists operations in order, and weights in planes', () => {
-    const operations: string[] = [];
-    const tensors: Float32Array[] = [];
-    const readNode = (tag: number, into: string[], pbf: PbfReader): void => {
-      if (tag === 4) {
-        into.push(pbf.readString());
-      }
-    };
-    const readTensor = (tag: number, into: Float32Array[], pbf: PbfReader): void => {
-      if (tag === 9) {
-        into.push(new Float32Array(pbf.readBytes().slice().buffer));
-      }
-    };
-    new PbfReader(encodeOnnx(plan, weights)).readFields((model, _, pbf) => {
-      if (model === 7) {
-        pbf.readMessage((graph) => {
-          if (graph === 1) {
-            pbf.readMessage(readNode, operations);
-          } else if (graph === 5) {
-            pbf.readMessage(readTensor, tensors);
-          }
-        }, null);
-      }
-    }, null);
-    expect(operations).toEqual([
-      'Gemm',
-      'LeakyRelu',
-      'Reshape',
-      'Conv',
-      'Tanh',
-      'DepthToSpace',
-      'Identity',
-    ]);
-    // Of the bias, whose numbers are their places: pixels 0 to 3 of channel 0, then of channel 1.
-    expect([...(tensors[1] as Float32Array)].slice(0, 8)).toEqual([0, 4, 8, 12, 1, 5, 9, 13]);
-    // Of the convolution: the 9 places from channel 0 to filter 0, 16 numbers apart.
-    expect([...(tensors[3] as Float32Array)].slice(0, 9)).toEqual([
-      0, 16, 32, 48, 64, 80, 96, 112, 128,
-    ]);
-  });
-
-  it('is refused where a reshape follows no dense layer', () => {
-    const { config } = plan;
-    const layers = [
-      ...config.layers.slice(0, 2),
-      { type: 'reshape' as const, shape: [4, 4, 1] as [number, number, number] },
-    ];
-    const odd = planGenerator({ ...config, layers });
-    expect(() => encodeOnnx(odd, weights)).toThrow(
-      'layer 2: expected a dense layer before a reshape',
-    );
+    expect(await renderPlot(TABLE)).toBe(svg);
   });
 });

@@ -1,9 +1,11 @@
 /**
- * `npm run crash -- --kills 200`: kills trainers and publishers (to a folder, and to an S3 server of its own) with SIGKILL at
- * random points, and looks each time whether anything was lost: that a run ends with the bytes of one that was never killed,
- * that readers of the store find a whole model at all times, and that what was killed can be repeated. Exit status 1 when not.
+ * `npm run hunt -- crash --kills 200`: kills trainers and publishers (to a folder, and to an S3
+ * server of its own) with SIGKILL at random points, and looks each time whether anything was lost:
+ * that a run ends with the bytes of one that was never killed, that readers of the store find a
+ * whole model at all times, and that what was killed can be repeated. Exit status 1 when not.
  *
- * It writes down what it did, a line of JSON for each run or publication; started again with the same `--log` it goes on.
+ * It writes down what it did, a line of JSON for each run or publication; started again with the
+ * same `--log` it goes on.
  */
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
@@ -36,7 +38,7 @@ const SHARES = { trainer: 0.5, folder: 0.25, s3: 0.25 } as const;
 /** Then it is let come to its end, so that its end can be judged. */
 const KILLS_A_RUN = 5;
 
-const flags = new Command('npm run crash --')
+const flags = new Command('npm run hunt -- crash')
   .description(
     'Kills trainers and publishers at random points; exit status 1 when anything was lost.',
   )

@@ -1,10 +1,11 @@
 /**
- * `npm run fuzz:artifacts -- --n 100000 --seed 1`: spoils artifacts in every way that `test/support/artifact-fuzz` knows, and
- * loads each as the worker does. Only a good model or an ArtifactError may come out: no other error, no end of the process,
- * no case that takes longer than `--limit-ms`, no process that holds more than `--limit-mib`. Exit status 1 otherwise.
+ * `npm run hunt -- artifacts --n 100000 --seed 1`: spoils artifacts in every way that
+ * `test/support/artifact-fuzz` knows, and loads each as the worker does. Only a good model or an
+ * ArtifactError may come out: no other error, no end of the process, no case that takes longer than
+ * `--limit-ms`, no process that holds more than `--limit-mib`. Exit status 1 otherwise.
  *
- * The cases run in processes of their own, one after the other. Case i of a seed is the same for good: `--from i --n 1` has it
- * again.
+ * The cases run in processes of their own, one after the other. Case i of a seed is the same for
+ * good: `--from i --n 1` has it again.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ interface Flags {
   readonly limitMib: number;
 }
 
-const flags = new Command('npm run fuzz:artifacts --')
+const flags = new Command('npm run hunt -- artifacts')
   .description(
     'Loads spoilt artifacts as the worker does; exit status 1 when one does more than to be refused.',
   )
@@ -102,7 +103,9 @@ async function fuzz({ n, seed, from, limitMs, limitMib }: Flags): Promise<boolea
   return faults.length === 0 && peakKiB <= limitMib * 1024 && (worst?.ms ?? 0) <= limitMs;
 }
 
-/** @returns  How many cases were judged, and, when not all of them were, what became of the process. */
+/**
+ * @returns  How many cases were judged, and, when not all of them were, what became of the process.
+ */
 async function runProcess(
   seed: string,
   from: number,

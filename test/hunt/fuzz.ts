@@ -1,7 +1,8 @@
 /**
- * `npm run fuzz`: schemathesis against the worker's own OpenAPI document, in the local edge runtime: thousands of requests, right
- * and wrong, whose answers must be what the document says. `-- --url URL` asks a server that runs already.
- * Exit status 1 when a check fails. What is checked, and how long, stands in schemathesis.toml.
+ * `npm run hunt -- fuzz`: schemathesis against the worker's own OpenAPI document, in the local edge
+ * runtime: thousands of requests, right and wrong, whose answers must be what the document says.
+ * `--url URL` asks a server that runs already. Exit status 1 when a check fails. What is checked,
+ * and how long, stands in schemathesis.toml.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -19,7 +20,9 @@ const PYTHON = join(VENV, 'bin', 'python');
 /** A run takes about two minutes on two busy cores; one that takes so long hangs. */
 const TIMEOUT_MS = 10 * 60_000;
 
-/** Exactly what was tried: a new version may check more, or draw other requests from the same seed. */
+/**
+ * Exactly what was tried: a new version may check more, or draw other requests from the same seed.
+ */
 const PACKAGE = 'schemathesis==4.32.5';
 
 await main();

@@ -1,6 +1,7 @@
 /**
- * `npm run hunt`: the properties of the suite with other cases than the gate's, and more of them: `-- --factor 100 --seed 7`.
- * A failure tells its seed, and fast-check the smallest case that it found.
+ * `npm run hunt -- properties`: the properties of the suite with other cases than the gate's, and
+ * more of them: `--factor 100 --seed 7`. A failure tells its seed, and fast-check the smallest case
+ * that it found.
  */
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -16,7 +17,7 @@ interface Flags {
   readonly seed?: number;
 }
 
-const { factor, seed = randomInt(2 ** 31) } = new Command('npm run hunt --')
+const { factor, seed = randomInt(2 ** 31) } = new Command('npm run hunt -- properties')
   .description(
     'Tries the properties of the suite in more cases; exit status 1 when one does not hold.',
   )

@@ -39,9 +39,12 @@ test('is built from the files that .dockerignore lets through, to the same bytes
     cpSync(join(ROOT, line.slice(1)), join(context, line.slice(1)), { recursive: true });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(context, 'node_modules')); // As `npm ci` makes it.
-  expect(DOCKERFILE).toContain('RUN node dev/build-server.ts /app\n');
+  expect(DOCKERFILE).toContain('RUN node dev/build/main.ts server /app\n');
   const built = join(scratch, 'app');
-  expect(runBare(['dev/build-server.ts', built], context)).toMatchObject({ status: 0, stderr: '' });
+  expect(runBare(['dev/build/main.ts', 'server', built], context)).toMatchObject({
+    status: 0,
+    stderr: '',
+  });
   const [ours, theirs] = [inject('serverFolder'), built].map((folder) =>
     readFileSync(join(folder, 'server.js'), 'utf8'),
   );

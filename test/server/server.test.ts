@@ -16,7 +16,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { SERVER_FILE } from '../../dev/build-server.ts';
+import { SERVER_FILE } from '../../dev/build/server.ts';
 import { createFolderStore } from '../../storage/folder-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { createS3Store } from '../../storage/s3-store.ts';

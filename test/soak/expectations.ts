@@ -3,7 +3,10 @@
  */
 import { createHash } from 'node:crypto';
 
-/** An answer that says that much is under way, and when to come back. @returns  Its name in the table. */
+/**
+ * An answer that says that much is under way, and when to come back.
+ * @returns  Its name in the table.
+ */
 export function expectBusy(path: string, answer: Response): string {
   expectSame(path, [answer.status, answer.headers.get('retry-after')], [503, '1']);
   return 'busy, 503';

@@ -1,13 +1,14 @@
 /**
- * `npm run soak`: 100,000 requests of every kind against the worker in the local edge runtime (`-- --node`: the server on Node),
- * while the model is switched and publications go wrong. Every answer is checked; memory must stay flat. Exit status 1 else.
+ * `npm run hunt -- soak`: 100,000 requests of every kind against the worker in the local edge
+ * runtime (`--node`: the server on Node), while the model is switched and publications go wrong.
+ * Every answer is checked; memory must stay flat. Exit status 1 else.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
-import { buildPage } from '../../dev/build-page.ts';
-import { buildServer, SERVER_FILE } from '../../dev/build-server.ts';
+import { buildPage } from '../../dev/build/page.ts';
+import { buildServer, SERVER_FILE } from '../../dev/build/server.ts';
 import { startNodeServer } from '../support/hosts/node-server.ts';
 import { startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 import { parseWhole } from '../../trainer/cli/arguments.ts';
@@ -27,7 +28,7 @@ interface Flags {
 /** Measurements of a run. */
 const ROWS = 40;
 
-const flags = new Command('npm run soak --')
+const flags = new Command('npm run hunt -- soak')
   .description(
     'Many requests of every kind while the model is switched; exit status 1 if an answer is wrong or memory grows.',
   )

@@ -21,8 +21,9 @@ export interface MemoryVerdict {
 }
 
 /**
- * Judges: the first quarter of the rows settles. Resident memory breathes with the collection of garbage, so the medians of the
- * second and the last quarter are compared. Models must not become more than there were at most in the second quarter.
+ * Judges: the first quarter of the rows settles. Resident memory breathes with the collection of
+ * garbage, so the medians of the second and the last quarter are compared. Models must not become
+ * more than there were at most in the second quarter.
  *
  * @param rows  At least 8.
  */

@@ -1,6 +1,6 @@
 /**
- * A soak: many requests of every kind at once, while the model that serves is switched again and again and publications go
- * wrong. Every answer is held against what it must be.
+ * A soak: many requests of every kind at once, while the model that serves is switched again and
+ * again and publications go wrong. Every answer is held against what it must be.
  */
 import { buildKey, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { deriveKey, drawWords } from '../../shared/model/random.ts';
@@ -41,7 +41,10 @@ export interface SoakReport {
   readonly brokenPublications: number;
   /** What was wrong, at most so many as can be read. */
   readonly wrong: readonly string[];
-  /** Of the answers that were known beforehand, in order, but those that hold the service's address: the same on every runtime. */
+  /**
+   * Of the answers that were known beforehand, in order, but those that hold the service's address:
+   * the same on every runtime.
+   */
   readonly goldenSha256: string;
 }
 

@@ -13,7 +13,10 @@ export interface KnownRequest {
   readonly code?: string;
 }
 
-/** Requests for content that a version decides: what they give is asked for once, before the load. @param n  Varies them. */
+/**
+ * Requests for content that a version decides: what they give is asked for once, before the load.
+ * @param n  Varies them.
+ */
 export const PINNED: Readonly<Record<string, (model: string, n: number) => string>> = {
   png: (model, n) => `/digit.png?seed=soak-${n}&n=4&scale=2&gap=1&model=${model}`,
   'png, smooth and coloured': (model, n) =>

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bundle } from '../../dev/bundle.ts';
+import { bundle } from '../../dev/build/bundle.ts';
 import type { createService } from '../../worker/service.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

@@ -1,5 +1,5 @@
 /**
- * `npm run train:classifier`: trains the classifier that `npm run evaluate` scores with, which the
+ * `npm run trainer -- train-classifier`: trains the classifier that `npm run evaluate` scores with, which the
  * repository has. It learns from MNIST's training digits; the last 5,000 choose the epoch.
  */
 import { version_core } from '@tensorflow/tfjs';
@@ -86,7 +86,7 @@ async function train(flags: {
     }
     const right = countRight(CLASSIFIER_CONFIG, best.weights, test);
     const { weights } = await saveClassifier(out, best.weights, {
-      command: `npm run train:classifier -- --data DIR --out DIR --seed ${seed} --epochs ${epochs}`,
+      command: `npm run trainer -- train-classifier --data DIR --out DIR --seed ${seed} --epochs ${epochs}`,
       seed,
       data: {
         name: 'MNIST, training digits',

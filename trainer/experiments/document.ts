@@ -34,7 +34,7 @@ const MAX_LEVELS = 3;
 
 const TITLE = `# The tutorial's questions, answered by experiment
 
-<!-- Made by \`npm run experiment -- --report\` out of experiments/runs: do not edit. -->`;
+<!-- Made by \`npm run trainer -- experiment --report\` out of experiments/runs: do not edit. -->`;
 
 /** Makes the document from the records. @returns  Its path. */
 export async function saveDocument(docs: string): Promise<string> {
@@ -54,7 +54,7 @@ export async function buildDocument(
   if (!overall.arms.has(BASELINE)) {
     return files.set(
       'experiments.md',
-      `${TITLE}\n\nNothing was run yet: \`npm run experiment -- --all\`.\n`,
+      `${TITLE}\n\nNothing was run yet: \`npm run trainer -- experiment --all\`.\n`,
     );
   }
   const sections: string[] = [];
@@ -262,7 +262,7 @@ function renderMachine(all: readonly ExperimentResult[]): string {
     `## How it was run\n\n${[...new Set(machines)].join('; ')}. ${hours(({ cpuSeconds }) => cpuSeconds)} minutes of processor for all training, ` +
     `${hours(({ seconds }) => seconds)} by the clock: the machine was shared, so curves against seconds count the processor's, which ` +
     `depend on what else runs too.\n\n` +
-    '```sh\nnpm run experiment -- --all --data path/to/mnist       # goes on where it was stopped; several processes share the work\n' +
-    'npm run experiment -- --report                         # makes this document again\n```'
+    '```sh\nnpm run trainer -- experiment --all --data path/to/mnist       # goes on where it was stopped; several processes share the work\n' +
+    'npm run trainer -- experiment --report                         # makes this document again\n```'
   );
 }

@@ -10,7 +10,7 @@ import {
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 
-/** The smallest type in which no digit looks different: see `npm run bench:weights`. */
+/** The smallest type in which no digit looks different. */
 export const DEFAULT_WEIGHT_DTYPE: WeightDtype = 'float16';
 
 /** The message names the weight that does not fit into the type, and says what fits. */

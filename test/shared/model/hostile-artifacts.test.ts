@@ -1,12 +1,12 @@
 /**
- * Runs a part of `npm run fuzz:artifacts`, and the artifacts that it found once.
+ * Runs a part of `npm run hunt -- artifacts`, and the artifacts that it found once.
  */
 import { describe, expect, it } from 'vitest';
 import { isFault, judgeCase } from '../../support/artifact-fuzz/load.ts';
 import { MUTATION_NAMES } from '../../support/artifact-fuzz/mutations.ts';
 
 const CASES = 4000;
-/** The limits of `npm run fuzz:artifacts`. */
+/** The limits of `npm run hunt -- artifacts`. */
 const LIMIT_MS = 10_000;
 
 describe('an artifact that was spoilt in any way', () => {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { buildServer } from '../../../dev/build-server.ts';
+import { buildServer } from '../../../dev/build/server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

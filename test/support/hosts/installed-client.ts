@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { buildClient } from '../../../dev/build-client.ts';
+import { buildClient } from '../../../dev/build/client.ts';
 import type { OtherOrigin } from './other-origin.ts';
 
 const run = promisify(execFile);

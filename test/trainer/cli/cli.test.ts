@@ -182,7 +182,7 @@ it('a wrong command ends its process with status 1', async () => {
   expect([code, output]).toEqual([1, expect.stringMatching(/^error: option '--steps <count>'/)]);
 });
 
-describe('npm run report', () => {
+describe('npm run trainer -- report', () => {
   it('says what a folder that holds no run lacks', async () => {
     const { code, output } = await run('report', '--run', parent);
     expect(code).toBe(1);
@@ -363,7 +363,7 @@ describe('npm run train', () => {
   );
 });
 
-describe('npm run quantize', () => {
+describe('npm run trainer -- quantize', () => {
   const quantize = async (model: string, dtype: string, out: string) => {
     const { code, output } = await run(
       'quantize',

@@ -86,7 +86,7 @@ describe('the document', () => {
     for (const [name, text] of await buildDocument(await loadRecords(docs))) {
       expect(
         await readFile(join(docs, name), 'utf8'),
-        `${name}: make it again by npm run experiment -- --report`,
+        `${name}: make it again by npm run trainer -- experiment --report`,
       ).toBe(text);
     }
   });

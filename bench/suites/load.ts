@@ -1,0 +1,157 @@
+/**
+ * How many requests a second the worker answers in the local edge runtime, and how long they take
+ * when it is busy: at 80% of that, also with all kinds mixed for minutes. workerd keeps to one
+ * core, this process, which asks, to another.
+ */
+import { Agent } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { ask, fetchEtag, FLOOR, withEdge } from '../edge-runtime.ts';
+import { makeRow, makeTable, type Suite } from '../harness.ts';
+import { prepareNpm, run } from '../peers.ts';
+import { readUsage } from '../process-usage.ts';
+import { takeSpread } from '../record.ts';
+
+const [CONNECTIONS, REPEATS] = [16, 3];
+/** Of the highest rate. */
+const PART = 0.8;
+const PERCENTILES = [50, 99, 99.9];
+
+interface Target {
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The part of autocannon that is used. */
+type Autocannon = (options: object) => Promise<{
+  readonly duration: number;
+  readonly errors: number;
+  readonly statusCodeStats: Readonly<Record<string, { readonly count: number }>>;
+}>;
+
+export const measure: Suite = async (quick) => {
+  const [warmUp, seconds, mixedSeconds] = quick ? [1, 1, 2] : [3, 10, 300];
+  const peers = await prepareNpm();
+  const autocannon = peers.require('autocannon') as Autocannon;
+  return withEdge(async (edge) => {
+    for (const [core, pid] of [edge.pid, process.pid].entries()) {
+      await run(['taskset', '-a', '-c', '-p', String(core), String(pid)]);
+    }
+    /** @returns  Answers a second, asked over all connections as fast as answers come. */
+    const askMost = async (targets: readonly Target[], duration: number): Promise<number> => {
+      const requests = targets.map(({ url: { pathname, search }, headers }) => ({
+        path: pathname + search,
+        headers,
+      }));
+      const url = targets[0]?.url.origin;
+      const result = await autocannon({ url, requests, connections: CONNECTIONS, duration });
+      const { 200: ok, 304: unchanged, ...others } = result.statusCodeStats;
+      if (result.errors > 0 || Object.keys(others).length > 0) {
+        throw new ExpectedError(`${url}: ${result.errors} errors, ${JSON.stringify(others)}`);
+      }
+      return ((ok?.count ?? 0) + (unchanged?.count ?? 0)) / result.duration;
+    };
+    const locate = (path: string): Target => ({ url: new URL(path, edge.url) });
+    const headers = { 'If-None-Match': await fetchEtag(edge) };
+    const kinds: Readonly<Record<string, readonly Target[]>> = {
+      '/digit?n=1': [locate('/digit?n=1')],
+      '/digit?n=16': [locate('/digit?n=16')],
+      '304 of a seed': [{ ...locate('/digit.png?seed=a'), headers }],
+    };
+    const rates: number[][] = [];
+    const paces: [subject: string, latencies: number[]][] = [];
+    for (const [name, targets] of Object.entries(kinds)) {
+      await askMost(targets, warmUp);
+      const runs: number[] = [];
+      for (let i = 0; i < REPEATS; i++) {
+        runs.push(await askMost(targets, seconds));
+      }
+      rates.push(runs);
+      paces.push([name, await keepPace(targets, PART * takeSpread(runs).median, seconds)]);
+    }
+    const all = Object.values(kinds).flat();
+    const rate = PART * (await askMost(all, seconds));
+    const memory: number[] = [];
+    const look = () => memory.push(Math.round(readUsage(edge.pid).residentBytes / 2 ** 20));
+    const timer = setInterval(look, 1000);
+    look();
+    const mixed = await keepPace(all, rate, mixedSeconds);
+    clearInterval(timer);
+    look();
+    paces.push([`all three, ${mixedSeconds / 60} minutes`, mixed]);
+    const floor = [{ url: edge.floorUrl }];
+    const floorRate = await askMost(floor, seconds);
+    // At the mixed rate: nearer to its own highest rate this process would be the slower one.
+    const floorPace = await keepPace(floor, rate, seconds);
+    const cases = Object.keys(kinds);
+    const describe = (latencies: number[]) =>
+      PERCENTILES.map((each) => latencies[Math.ceil((each / 100) * latencies.length) - 1]);
+    return {
+      versions: { ...edge.versions, autocannon: peers.versions['autocannon'] as string },
+      tables: [
+        makeTable({
+          id: 'throughput',
+          title: 'Requests a second, one isolate',
+          unit: '/s',
+          better: 'higher',
+          notes: [
+            'Local workerd on one core, the client on another, asked at its own socket over ' +
+              `${CONNECTIONS} connections; ${REPEATS} runs of ${seconds} s each after ${warmUp} s ` +
+              'of warm-up.',
+            'Every request is logged; rate limits are off.',
+          ],
+          cases,
+          rows: [makeRow('digitmint', rates)],
+          limit: { what: FLOOR, values: cases.map(() => floorRate) },
+        }),
+        makeTable({
+          id: 'latency',
+          title: `Latency at ${100 * PART}% of that`,
+          notes: [
+            'Requests are due at even distances whether answers come or not, and latency counts ' +
+              `from then on: ${seconds} s of each kind, and ${mixedSeconds / 60} minutes of all ` +
+              `three in turn at ${Math.round(rate).toLocaleString('en')} a second: ` +
+              `${mixed.length.toLocaleString('en')} requests, no errors. Resident memory of the ` +
+              `runtime: ${memory[0]} MiB at first, ${Math.max(...memory)} at most, ` +
+              `${memory.at(-1)} at the end.`,
+          ],
+          cases: PERCENTILES.map((percentile) => `${percentile}%`),
+          rows: [
+            ...paces.map(([subject, latencies]) => makeRow(subject, describe(latencies))),
+            makeRow('a worker that answers “ok”, at the same rate', describe(floorPace), false),
+          ],
+        }),
+      ],
+    };
+  });
+};
+
+/**
+ * Sends requests in turn at an even rate. Latency counts from when a request was due, so one that
+ * waits behind slow ones shows it. autocannon 9 sends each second's share at once.
+ *
+ * @returns        Milliseconds, in ascending order.
+ * @throws Error  When an answer is an error.
+ */
+async function keepPace(targets: readonly Target[], rate: number, seconds: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  const pending: Promise<number>[] = [];
+  const began = performance.now();
+  for (let i = 0; i < Math.max(1, Math.round(rate * seconds)); i++) {
+    const dueMs = began + (1000 * i) / rate;
+    while (performance.now() < dueMs) {
+      await sleep(dueMs - performance.now() > 2 ? 1 : 0);
+    }
+    const { url, headers } = targets[i % targets.length] as Target;
+    const answered = ask(url, agent, headers).then(({ status }) => {
+      if (status !== 200 && status !== 304) {
+        throw new Error(`${url.href} answers ${status}`);
+      }
+      return performance.now() - dueMs;
+    });
+    pending.push(answered);
+  }
+  const latencies = await Promise.all(pending);
+  agent.destroy();
+  return latencies.toSorted((a, b) => a - b);
+}

@@ -1,0 +1,143 @@
+/**
+ * Bundles a program with the app, or with the part of it that draws, for Node and for browsers. The
+ * module aliases of wrangler.toml hold here too, so that all runtimes draw with the same code. Only
+ * .wasm and .bin files, which wrangler's module rules know, are read in the runtime's own way.
+ */
+import { join, relative, resolve } from 'node:path';
+import { build, type BuildResult, type Plugin } from 'esbuild';
+import { unstable_readConfig as readConfig } from 'wrangler';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+export interface BundleOptions {
+  /** Absolute paths of the entry modules, by the name of the output. */
+  readonly entries: Readonly<Record<string, string>>;
+  /** Absolute path. Files of the same names are replaced. */
+  readonly outFolder: string;
+  /** `browser` makes modules, which fetch wasm from beside the script before the entry runs. */
+  readonly platform: 'node' | 'browser';
+  /** What is imported dynamically becomes a script of its own; always so for browsers. */
+  readonly splitting?: boolean;
+  /** Puts a hash of the content into file names, for answers that are cached for good. */
+  readonly hashed?: boolean;
+  /** False keeps names, and a comment with its path before each module; true without it. */
+  readonly minify?: boolean;
+}
+
+/** @throws Error  With esbuild's messages. */
+export function bundle({
+  entries,
+  outFolder,
+  platform,
+  splitting = platform === 'browser',
+  hashed = false,
+  minify = true,
+}: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
+  const { alias, define } = readConfig(
+    { config: join(ROOT, 'wrangler.toml') },
+    { hideWarnings: true },
+  );
+  return build({
+    absWorkingDir: ROOT,
+    entryPoints: { ...entries },
+    outdir: outFolder,
+    bundle: true,
+    format: 'esm',
+    splitting,
+    // CommonJS packages in a chunk, like the AWS SDK, load Node's own modules with `require`.
+    ...(splitting && platform === 'node' && { banner: { js: REQUIRE } }),
+    platform,
+    target: platform === 'node' ? 'node20' : 'es2022',
+    minify,
+    legalComments: 'linked',
+    metafile: true,
+    logLevel: 'silent',
+    // Hashes depend on paths: a linked node_modules must give the same bytes as a real one.
+    preserveSymlinks: true,
+    define: { ...define },
+    entryNames: hashed ? '[name]-[hash]' : '[name]',
+    chunkNames: '[name]-[hash]',
+    assetNames: '[name]-[hash]',
+    loader: { '.bin': 'file', '.wasm': 'file' },
+    plugins: [replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
+  });
+}
+
+const REQUIRE =
+  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+
+/** As wrangler's `[alias]`, which esbuild's own alias is not: it also replaces relative paths. */
+function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
+  return {
+    name: 'replace-modules',
+    setup({ onResolve }) {
+      onResolve({ filter: /./ }, ({ path }) => {
+        const replacement = alias[path];
+        return replacement === undefined ? undefined : { path: resolve(ROOT, replacement) };
+      });
+    },
+  };
+}
+
+/** Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. */
+interface Reader {
+  readonly imports: string;
+  readonly wasm: string;
+  readonly bin: string;
+}
+
+const READERS: Readonly<Record<BundleOptions['platform'], Reader>> = {
+  node: {
+    imports: `import { readFileSync } from 'node:fs';`,
+    wasm: 'new WebAssembly.Module(readFileSync(url))',
+    bin: 'new Uint8Array(readFileSync(url)).buffer',
+  },
+  browser: {
+    imports: '',
+    // Not compileStreaming, which fails on hosts that serve wasm under another media type.
+    wasm: 'await WebAssembly.compile(await (await fetch(url)).arrayBuffer())',
+    bin: 'await (await fetch(url)).arrayBuffer()',
+  },
+};
+
+/** Modules of compiled wasm and of bytes, typed by worker/modules.d.ts. */
+function loadBinaries(reader: Reader): Plugin {
+  return {
+    name: 'load-binaries',
+    setup(setup) {
+      setup.onResolve(
+        { filter: /\.(wasm|bin)$/ },
+        async ({ path, importer, resolveDir, kind, namespace, pluginData }) => {
+          if (pluginData === FOUND) {
+            return undefined; // The call of `resolve` below.
+          }
+          if (namespace === BINARY) {
+            // For the loader that copies files.
+            return { path: resolve(ROOT, path), namespace: 'file' };
+          }
+          const found = await setup.resolve(path, {
+            importer,
+            resolveDir,
+            kind,
+            pluginData: FOUND,
+          });
+          return found.errors.length > 0
+            ? found
+            : { path: relative(ROOT, found.path), namespace: BINARY };
+        },
+      );
+      setup.onLoad({ filter: /./, namespace: BINARY }, ({ path }) => ({
+        resolveDir: ROOT,
+        contents: [
+          reader.imports,
+          `import file from ${JSON.stringify(path)};`,
+          'const url = new URL(file, import.meta.url);',
+          `export default ${path.endsWith('.wasm') ? reader.wasm : reader.bin};`,
+        ].join('\n'),
+      }));
+    },
+  };
+}
+
+const BINARY = 'binary';
+const FOUND = 'found';

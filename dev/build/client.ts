@@ -1,0 +1,98 @@
+/**
+ * The npm package `digitmint` in client/dist, ready for `npm pack`. Modules and command line are
+ * bundles without dependencies. The declarations are the compiler's, those that an entry leads to.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Metafile } from 'esbuild';
+import { buildPage } from './page.ts';
+import { bundle } from './bundle.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const CLIENT = join(ROOT, 'client');
+
+/** @param outFolder  Absolute path. Everything in it is deleted first. */
+export async function buildClient(outFolder: string): Promise<void> {
+  rmSync(outFolder, { recursive: true, force: true });
+  mkdirSync(outFolder, { recursive: true });
+  // One bundle each: a page that links to a module needs no second file.
+  for (const name of ['index', 'element']) {
+    const entries = { [name]: join(CLIENT, `${name}.ts`) };
+    await bundle({ entries, outFolder, platform: 'browser' });
+  }
+  await buildPage(); // The app's bundle holds the names of the pages' files.
+  const entries = { cli: join(CLIENT, 'cli', 'main.ts') };
+  const { metafile } = await bundle({ entries, outFolder, platform: 'node' });
+  writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), listLicences(metafile));
+  writeDeclarations(join(outFolder, 'types'), ['index.d.ts', 'element.d.ts']);
+  cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
+  cpSync(join(ROOT, 'LICENSE'), join(outFolder, 'LICENSE'));
+  // The version is the project's.
+  const { name, ...others } = readJson(join(CLIENT, 'package.json'));
+  const { version } = readJson(join(ROOT, 'package.json'));
+  const description = { name, version, ...others };
+  writeFileSync(join(outFolder, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
+}
+
+function readJson(path: string): Record<string, string> {
+  return JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
+}
+
+function writeDeclarations(outFolder: string, entries: readonly string[]): void {
+  const folder = mkdtempSync(join(tmpdir(), 'digitmint-types-'));
+  try {
+    const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    const flags = '--noEmit false --declaration --emitDeclarationOnly'.split(' ');
+    const folders = ['--rootDir', ROOT, '--outDir', folder];
+    execFileSync(process.execPath, [compiler, '-p', CLIENT, ...flags, ...folders], {
+      stdio: 'inherit',
+    });
+    mkdirSync(outFolder);
+    const wanted = new Set(entries);
+    for (const name of wanted) {
+      // Node's own resolution knows no .ts in a package.
+      const source = readFileSync(join(folder, 'client', name), 'utf8');
+      const text = source.replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'");
+      writeFileSync(join(outFolder, name), text);
+      for (const [, module] of text.matchAll(/from '\.\/([\w-]+)\.js'/g)) {
+        wanted.add(`${module}.d.ts`);
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/**
+ * The licences of all packages that some byte of a bundle comes from: they ask to go along.
+ * @throws Error  When a package has neither a licence's text nor its name.
+ */
+function listLicences({ outputs }: Metafile): string {
+  const paths = Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
+  const folders = paths.flatMap(
+    (path) => /node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+  );
+  return [...new Set(folders)].sort().map(describeLicence).join('\n');
+}
+
+function describeLicence(folder: string): string {
+  const path = join(ROOT, folder);
+  const { name, version, license } = readJson(join(path, 'package.json'));
+  const file = readdirSync(path).find((each) => /^licen[cs]e/i.test(each));
+  if (license === undefined && file === undefined) {
+    throw new Error(`${folder} names no licence: do not bundle it before that is known`);
+  }
+  const title = `${name} ${version} (${license ?? 'see below'})`;
+  const text = file === undefined ? '' : `\n${readFileSync(join(path, file), 'utf8').trim()}\n`;
+  return `${title}\n${'='.repeat(title.length)}\n${text}`;
+}

@@ -1,0 +1,58 @@
+/**
+ * Compiles each program of shared/kernels/ to a .wasm beside it. The .wasm files are in the
+ * repository, so that only those who change a kernel need the compiler.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
+const PROGRAMS = ['engine', 'png'];
+
+/**
+ * AssemblyScript's compiler takes 100 MB with its optimizer: it is installed apart, on first use.
+ */
+const VERSION = '0.28.20';
+const FOLDER = join(ROOT, '.digitmint', `assemblyscript-${VERSION}`);
+const COMPILER = join(FOLDER, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
+
+/** No runtime, no bounds checks (the engine's layout keeps them) and no imports. */
+const FLAGS = '-O3 --converge --runtime stub --enable simd --noAssert --use abort='.split(' ');
+
+/**
+ * Compiles all kernels.
+ *
+ * @param isCheck  Writes nothing, only compares.
+ * @returns        A report, a line for each kernel.
+ * @throws Error   When the check finds a .wasm that its source does not give.
+ */
+export async function buildKernels(isCheck: boolean): Promise<string> {
+  if (!existsSync(COMPILER)) {
+    mkdirSync(FOLDER, { recursive: true });
+    writeFileSync(join(FOLDER, 'package.json'), '{ "private": true }\n');
+    const flags = ['--silent', '--ignore-scripts', '--save-exact'];
+    run('npm', ['install', ...flags, `assemblyscript@${VERSION}`], FOLDER);
+  }
+  const report = PROGRAMS.map((name) => {
+    const [source, program] = [`shared/kernels/${name}.ts`, `shared/kernels/${name}.wasm`];
+    const compiled = join(FOLDER, `${name}.wasm`);
+    run(process.execPath, [COMPILER, join(ROOT, source), ...FLAGS, '--outFile', compiled]);
+    const bytes = readFileSync(compiled);
+    if (!isCheck) {
+      writeFileSync(join(ROOT, program), bytes);
+      return `${program}: ${bytes.length.toLocaleString('en')} bytes`;
+    }
+    if (!bytes.equals(readFileSync(join(ROOT, program)))) {
+      throw new Error(`${program} is not what ${source} compiles to: npm run build -- kernels`);
+    }
+    return `${program} is what ${source} compiles to.`;
+  });
+  return report.join('\n');
+}
+
+function run(program: string, args: string[], cwd = ROOT): void {
+  const { status, error } = spawnSync(program, args, { cwd, stdio: 'inherit' });
+  if (status !== 0) {
+    throw new Error(`${program} ${args.join(' ')} failed`, { cause: error });
+  }
+}
