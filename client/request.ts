@@ -2,7 +2,7 @@
  * Asks the service, and asks again where it said that it is busy: as late as it said, and only so often.
  */
 import { readProblem } from './api-error.ts';
-import { writeWhole } from './parameters.ts';
+import { writeOption } from './option-text.ts';
 
 /** How the service is asked. */
 export interface RequestOptions {
@@ -36,8 +36,8 @@ const BUSY = new Set([429, 503]);
  */
 export async function request(url: string, options: RequestOptions): Promise<Response> {
   const { signal, retries = DEFAULT_RETRIES, maxRetryWaitMs = DEFAULT_MAX_WAIT_MS } = options;
-  writeWhole(0, MAX_RETRIES)('retries', retries);
-  writeWhole(0, MAX_WAIT_MS)('maxRetryWaitMs', maxRetryWaitMs);
+  writeOption('retries', retries, { kind: 'whole', min: 0, max: MAX_RETRIES });
+  writeOption('maxRetryWaitMs', maxRetryWaitMs, { kind: 'whole', min: 0, max: MAX_WAIT_MS });
   const ask = options.fetch ?? ((...given) => fetch(...given));
   for (let tried = 0; ; tried++) {
     const answer = await ask(url, { headers: { accept: ACCEPT }, ...(signal && { signal }) });

@@ -18,6 +18,8 @@ export interface BundleOptions {
   readonly platform: 'node' | 'browser';
   /** Modules that are left to the runtime to find. */
   readonly external?: readonly string[];
+  /** Run before the bundler's own. */
+  readonly plugins?: readonly Plugin[];
   /** File names with a hash of their content, for answers that may be kept for good. */
   readonly hashed?: boolean;
 }
@@ -28,6 +30,7 @@ export function bundle({
   outFolder,
   platform,
   external = [],
+  plugins = [],
   hashed = false,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
   const { alias, define } = readConfig(
@@ -55,7 +58,7 @@ export function bundle({
     chunkNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',
     loader: { '.bin': 'file', '.wasm': 'file' },
-    plugins: [replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
+    plugins: [...plugins, replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
   });
 }
 

@@ -1,8 +1,8 @@
 /**
  * Sets of labelled digits: what a file begins with, and its parts.
  */
-import { buildDigitUrl, DEFAULT_LOOK } from '../../shared/contract/digit-query.ts';
-import { isInParts, type PinnedDataset } from '../../shared/contract/dataset-query.ts';
+import { isInParts } from '../../shared/contract/formats.ts';
+import { buildUrl, fillDefaults, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader } from '../../shared/idx.ts';
 import { encodeNpyHeader } from '../../shared/npy.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
@@ -10,7 +10,7 @@ import { formatItems } from './digits.ts';
 
 /** The model's side of a set. */
 export interface DatasetContext {
-  readonly dataset: PinnedDataset;
+  readonly dataset: Pinned<'dataset'>;
   readonly image: { readonly height: number; readonly width: number; readonly channels: number };
   /** A name for each label; empty without classes. */
   readonly classes: readonly string[];
@@ -51,18 +51,12 @@ export function renderDatasetPart(
     case 'csv':
       return encodeText(writeRows(samples));
     case 'ndjson': {
-      const digits = {
-        ...DEFAULT_LOOK,
-        ...dataset,
-        format: dataset.format,
-        cols: 1,
-        number: undefined,
-      };
+      const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
       const lines = formatItems(
         {
           classes,
           pixels: dataset.pixels,
-          writeUrl: (start) => origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1 }),
+          writeUrl: (start) => origin + buildUrl('digit', { ...digit, start }),
         },
         samples,
         first,

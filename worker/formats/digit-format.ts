@@ -1,7 +1,7 @@
 /**
  * Which format an answer has: what the path, the query and Accept say of it.
  */
-import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { chooseMediaType } from '../http/negotiate.ts';
 

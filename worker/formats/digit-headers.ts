@@ -3,13 +3,13 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
+import { DIGIT_FORMATS } from '../../shared/contract/formats.ts';
 import {
   buildDigitUrl,
-  findWithoutEffect,
   type DigitQuery,
   type PinnedDigits,
-} from '../../shared/contract/digit-query.ts';
+  type Settled,
+} from '../../shared/contract/query.ts';
 import { API_HEADERS, CACHE_CONTROL, HEADERS } from '../http/headers.ts';
 
 /** Part of every ETag: rises when the same digits get other bytes, as with another PNG encoder. */
@@ -62,7 +62,7 @@ function computeTag({ permalink, holdsUrls }: Pinned, origin: string): string {
 /** The headers of digits that a 200 and a 304 share. */
 export function describeDigits(
   digits: PinnedDigits,
-  query: DigitQuery,
+  query: Settled<DigitQuery>,
   origin: string,
   negotiated: boolean,
 ): Record<string, string> {
@@ -71,7 +71,7 @@ export function describeDigits(
       pinUrl(digits),
       query,
       origin,
-      listWarnings(query.unknown, findWithoutEffect(query, digits.format), digits.format),
+      listWarnings(query.unknown, query.withoutEffect, digits.format),
     ),
     ...(negotiated && { Vary: 'Accept' }),
   };

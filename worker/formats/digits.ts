@@ -2,7 +2,7 @@
  * Drawn digits as the bytes of an answer. To add a format: an entry of `DIGIT_FORMATS`, and a case here.
  */
 import { encodeBase64 } from 'hono/utils/encode';
-import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
+import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts';
 import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/npy.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';

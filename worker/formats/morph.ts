@@ -1,7 +1,7 @@
 /**
  * A walk through digits as the bytes of an animated picture.
  */
-import { listDelays, type PinnedMorph } from '../../shared/contract/morph-query.ts';
+import type { Pinned } from '../../shared/contract/query.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { buildSheet, encodePngs } from '../../shared/picture/sheet.ts';
@@ -11,7 +11,7 @@ import { encodeGif } from './gif.ts';
 /** @param frames  What was drawn for it, in order. */
 export function renderMorph(
   png: PngEncoder,
-  morph: PinnedMorph,
+  morph: Pinned<'morph'>,
   frames: Samples,
 ): Uint8Array<ArrayBuffer> {
   const size = frames.height * frames.width * frames.channels;
@@ -22,4 +22,19 @@ export function renderMorph(
   return morph.format === 'gif'
     ? encodeGif(pictures, morph, listDelays(morph, 100))
     : joinPngs(encodePngs(png, pictures, morph), listDelays(morph, 1000));
+}
+
+/**
+ * Lists how long each frame is shown. Every end is rounded from the start, so that errors never add up.
+ *
+ * @param ticks  Ticks a second: 1000 for milliseconds.
+ * @returns      Ticks for each frame, at least 2 hundredths of a second.
+ */
+export function listDelays(
+  { n, frames, fps, hold }: Pick<Pinned<'morph'>, 'n' | 'frames' | 'fps' | 'hold'>,
+  ticks: number,
+): number[] {
+  const end = (frame: number) =>
+    Math.round(ticks * (frame / fps + (Math.ceil(frame / frames) * hold) / 1000));
+  return Array.from({ length: n * frames }, (_, frame) => end(frame + 1) - end(frame));
 }

@@ -5,7 +5,7 @@ import type { Samples } from '../../shared/model/sampler.ts';
 import { formatColour, type Colour } from '../../shared/picture/colour.ts';
 import { locateSample, measureSheet } from '../../shared/picture/sheet.ts';
 import { traceOutlines, type Outline } from '../../shared/picture/outline.ts';
-import type { PinnedDigits } from '../../shared/contract/digit-query.ts';
+import type { PinnedDigits } from '../../shared/contract/query.ts';
 
 /** Steps of a path's coordinates in one pixel of a digit. */
 const STEPS = 10;
@@ -59,7 +59,7 @@ function paintWith(colour: Colour): string {
 }
 
 /** The dark scheme's colours, where they are asked for. Colours are hex digits here: nothing of a caller's text gets in. */
-function styleForDark({ darkFg, darkBg }: PinnedDigits): string[] {
+function styleForDark({ dark_fg: darkFg, dark_bg: darkBg }: PinnedDigits): string[] {
   const rules = [
     ...(darkBg === undefined ? [] : [`.p{${darkenTo(darkBg)}}`]),
     ...(darkFg === undefined ? [] : [`.i{${darkenTo(darkFg)}}`]),

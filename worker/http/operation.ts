@@ -4,7 +4,7 @@
  */
 import type * as z from 'zod';
 import type { ApiErrorCode } from '../../shared/contract/errors.ts';
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import type { ParameterSet } from '../../shared/contract/query.ts';
 
 /** What an answer's body is: JSON of a schema, or text or bytes of a media type. */
 export type AnswerBody = z.ZodType | 'text' | 'bytes';

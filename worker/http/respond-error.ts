@@ -3,12 +3,7 @@
  */
 import type { Context } from 'hono';
 import { BLACK, WHITE } from '../../shared/picture/colour.ts';
-import {
-  describeError,
-  findRetryAfter,
-  listFaultyParameters,
-  type ApiError,
-} from '../../shared/contract/errors.ts';
+import { describeError, type ApiError } from '../../shared/contract/errors.ts';
 import { encodePng } from '../../shared/picture/sheet.ts';
 import type { AppContext, AppEnv } from '../context.ts';
 import { API_HEADERS } from './headers.ts';
@@ -43,7 +38,7 @@ function chooseErrorForm(c: Context<AppEnv>): ErrorForm {
 
 /** Answers with an error. */
 export function respondError(c: AppContext, error: ApiError): Response {
-  const { status, title, detail } = describeError(error);
+  const { status, title, detail, parameters, retryAfterSeconds } = describeError(error);
   const headers = new Headers({ ...API_HEADERS, 'Cache-Control': 'no-store', Vary: 'Accept' });
   if (error.code === 'method_not_allowed') {
     headers.set('Allow', error.allow.join(', '));
@@ -51,7 +46,6 @@ export function respondError(c: AppContext, error: ApiError): Response {
   if (error.code === 'unauthorized') {
     headers.set('WWW-Authenticate', 'Bearer realm="jobs"');
   }
-  const retryAfterSeconds = findRetryAfter(error);
   if (retryAfterSeconds !== undefined) {
     headers.set('Retry-After', String(retryAfterSeconds));
   }
@@ -80,7 +74,6 @@ export function respondError(c: AppContext, error: ApiError): Response {
     case 'problem': {
       headers.set('Content-Type', PROBLEM);
       const type = new URL(`/errors/${error.code}`, c.req.url).href;
-      const parameters = listFaultyParameters(error);
       const problem = {
         type,
         title,

@@ -8,7 +8,7 @@
  *     jobs/ID/failed/SHARD                 a shard that was given up
  *     jobs/ID/stopped                      why nothing more is drawn
  */
-import type { JobPart } from '../../shared/contract/job-query.ts';
+import type { Part } from '../../shared/contract/formats.ts';
 import {
   encodeShardHeads,
   jobRecordSchema,
@@ -227,7 +227,7 @@ export class JobStore {
    */
   async openFile(
     id: string,
-    part: JobPart,
+    part: Part,
     name: string,
     isHead: boolean,
   ): Promise<{ readonly size: number; readonly body: ReadableStream | null } | undefined> {

@@ -5,13 +5,9 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
-import {
-  buildJobUrl,
-  JOB_FORMATS,
-  type JobFormat,
-  type PinnedJob,
-} from '../../shared/contract/job-query.ts';
+import { JOB_FORMATS, type JobFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { buildUrl, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader } from '../../shared/idx.ts';
 import { encodeNpyHeader } from '../../shared/npy.ts';
 
@@ -74,8 +70,8 @@ export function chooseShardDigits(pixelBytes: number, macs: number): number {
  * The same for the same digits, whoever asks and when: so that a job that is started twice is one. The number in it rises when the same
  * digits get other bytes.
  */
-export function deriveJobId(job: PinnedJob): string {
-  return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildJobUrl(job)}`))).slice(0, 32);
+export function deriveJobId(job: Pinned<'jobs'>): string {
+  return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildUrl('jobs', job)}`))).slice(0, 32);
 }
 
 export function countShards({ n, shardDigits }: Pick<JobRecord, 'n' | 'shardDigits'>): number {

@@ -3,7 +3,8 @@
  */
 import { html } from 'hono/html';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import { describeDefault, describeExpected } from '../../shared/contract/parameter-text.ts';
+import type { ParameterSet } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import { HEADERS } from '../http/headers.ts';
 import type { Operation } from '../http/operation.ts';
@@ -125,12 +126,12 @@ function renderParameters(parameters: ParameterSet) {
         </thead>
         <tbody>
           ${entries.map(
-            ([name, { schema, about, without }]) =>
+            ([name, parameter]) =>
               html`<tr>
                 <td><code>${name}</code></td>
-                <td>${about}</td>
-                <td data-label="takes">${schema.description ?? ''}</td>
-                <td data-label="without it">${without}</td>
+                <td>${parameter.about}</td>
+                <td data-label="takes">${describeExpected(parameter)}</td>
+                <td data-label="without it">${describeDefault(parameter)}</td>
               </tr>`,
           )}
         </tbody>

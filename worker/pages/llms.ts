@@ -1,7 +1,8 @@
 /**
  * `GET /llms.txt`: the interface for language models, as llmstxt.org proposes, made from what the routes say of themselves.
  */
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import { describeDefault, describeExpected } from '../../shared/contract/parameter-text.ts';
+import type { ParameterSet } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import type { Operation } from '../http/operation.ts';
@@ -54,9 +55,10 @@ ${sections.join('\n\n')}
 
 function describeParameters(parameters: ParameterSet): string {
   return Object.entries(parameters)
-    .map(([name, { schema, about, without }]) => {
+    .map(([name, parameter]) => {
+      const without = describeDefault(parameter);
       const absent = without === '' ? '' : ` Without it: ${without}.`;
-      return `- ${name} (${schema.description ?? ''}): ${about}.${absent}`;
+      return `- ${name} (${describeExpected(parameter)}): ${parameter.about}.${absent}`;
     })
     .join('\n');
 }

@@ -9,19 +9,18 @@ import {
   packedDigitSchema,
   packedDigitsSchema,
 } from '../../shared/contract/answers.ts';
-import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
-import {
-  applyDpr,
-  DEFAULT_LOOK,
-  findWithoutEffect,
-  type DigitQuery,
-  type ParsedDigitQuery,
-  type PinnedDigits,
-} from '../../shared/contract/digit-query.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import {
+  pinQuery,
+  settleQuery,
+  type DigitQuery,
+  type Parsed,
+  type PinnedDigits,
+} from '../../shared/contract/query.ts';
 import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts';
-import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
+import { measureSheet } from '../../shared/picture/sheet.ts';
 import { admit, type Work } from '../http/admit.ts';
 import type { AppContext, AppDependencies } from '../context.ts';
 import { chooseFormat } from '../formats/digit-format.ts';
@@ -70,7 +69,7 @@ export async function answerDigits(
   c: AppContext,
   dependencies: AppDependencies,
   extension: DigitFormat | undefined,
-  parsed: ParsedDigitQuery,
+  parsed: Parsed<DigitQuery>,
 ): Promise<Response> {
   const { drawSeed, clock } = dependencies;
   if (!parsed.ok) {
@@ -85,15 +84,11 @@ export async function answerDigits(
   if (typeof format !== 'string') {
     return respondError(c, format);
   }
-  const applied = applyDpr(parsed.query, format);
-  if (!applied.ok) {
-    return respondError(c, applied.error);
+  const settled = settleQuery('digit', parsed.query, format);
+  if (!settled.ok) {
+    return respondError(c, settled.error);
   }
-  const { query } = applied;
-  const withoutEffect = findWithoutEffect(query, format);
-  if (query.strict === true && withoutEffect.length > 0) {
-    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
-  }
+  const { query } = settled;
   const { origin } = new URL(c.req.url);
   const negotiated = extension === undefined && query.format === undefined;
 
@@ -173,29 +168,10 @@ export async function answerDigits(
 function pinDigits(
   query: DigitQuery,
   format: DigitFormat,
-  { name, version }: { name: string; version: string },
+  model: { name: string; version: string },
   seed: string,
 ): PinnedDigits {
-  const n = query.n ?? 1;
-  return {
-    format,
-    model: { name, version },
-    seed,
-    start: query.start ?? 0,
-    n,
-    label: query.label,
-    cols: query.cols ?? chooseCols(n),
-    scale: query.scale ?? DEFAULT_LOOK.scale,
-    gap: query.gap ?? DEFAULT_LOOK.gap,
-    margin: query.margin ?? DEFAULT_LOOK.margin,
-    fg: query.fg ?? DEFAULT_LOOK.fg,
-    bg: query.bg ?? DEFAULT_LOOK.bg,
-    smooth: query.smooth ?? DEFAULT_LOOK.smooth,
-    darkFg: query.dark_fg,
-    darkBg: query.dark_bg,
-    pixels: query.pixels ?? DEFAULT_LOOK.pixels,
-    number: query.number,
-  };
+  return { ...pinQuery('digit', query, format, model, seed), number: query.number };
 }
 
 /** Streams digits a line each. */

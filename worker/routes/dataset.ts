@@ -4,21 +4,24 @@
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { digitSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
+import { DATASET_FORMATS, isInParts, type DatasetFormat } from '../../shared/contract/formats.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
 import {
-  buildDatasetUrl,
-  DATASET_FORMATS,
-  DATASET_PARAMETERS,
-  findWithoutEffect,
-  isInParts,
-  pinDataset,
-  type DatasetFormat,
-  type PinnedDataset,
-} from '../../shared/contract/dataset-query.ts';
-import { parseParameters } from '../../shared/contract/parameters.ts';
+  buildUrl,
+  parseQuery,
+  pinQuery,
+  settleQuery,
+  type Pinned,
+} from '../../shared/contract/query.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/model/latent.ts';
 import { admit } from '../http/admit.ts';
 import type { App, AppContext, AppDependencies } from '../context.ts';
-import { describePinned, listWarnings, nameSeed, type Pinned } from '../formats/digit-headers.ts';
+import {
+  describePinned,
+  listWarnings,
+  nameSeed,
+  type Pinned as PinnedAnswer,
+} from '../formats/digit-headers.ts';
 import { createPartDrawer } from '../formats/draw-parts.ts';
 import { hasCurrent, HEADERS } from '../http/headers.ts';
 import { findAsked } from '../models/match-model.ts';
@@ -38,13 +41,13 @@ export const DATASET_OPERATION: Operation = {
   summary: 'Labelled digits to train and to test on, streamed, any range of a seed’s endless row',
   pathParameters: {
     extension: {
-      schema: z.enum(FORMATS).meta({ description: FORMATS.join(', ') }),
+      kind: 'choice',
+      choices: FORMATS,
       about: 'The answer’s format',
-      without: '',
       example: 'npy',
     },
   },
-  query: DATASET_PARAMETERS,
+  query: ROUTES.dataset,
   answers: {
     [DATASET_FORMATS.idx]: 'bytes',
     [DATASET_FORMATS.npy]: 'bytes',
@@ -79,16 +82,16 @@ async function answerDataset(
   format: DatasetFormat,
 ): Promise<Response> {
   const { origin, searchParams } = new URL(c.req.url);
-  const parsed = parseParameters(DATASET_PARAMETERS, searchParams);
+  const parsed = parseQuery('dataset', searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const { values: query, unknown } = parsed;
-  const withoutEffect = findWithoutEffect(query, format);
-  if (query.strict === true && withoutEffect.length > 0) {
-    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
+  const settled = settleQuery('dataset', parsed.query, format);
+  if (!settled.ok) {
+    return respondError(c, settled.error);
   }
-  const warnings = listWarnings(unknown, withoutEffect, format);
+  const { query } = settled;
+  const warnings = listWarnings(query.unknown, query.withoutEffect, format);
   // Each part takes hold of it anew.
   return withModel(c, dependencies, query.model, (generator) => {
     const { name, version, origin: source, sampler } = generator;
@@ -109,16 +112,11 @@ async function answerDataset(
       });
     }
     const seed = query.seed ?? dependencies.drawSeed();
-    const dataset = pinDataset(
-      query,
-      format,
-      { name, version },
-      seed,
-      label === undefined ? undefined : classes[label],
-    );
-    const pinned: Pinned = {
+    const named = { ...query, label: label === undefined ? undefined : classes[label] };
+    const dataset = pinQuery('dataset', named, format, { name, version }, seed);
+    const pinned: PinnedAnswer = {
       ...dataset,
-      permalink: buildDatasetUrl(dataset),
+      permalink: buildUrl('dataset', dataset),
       holdsUrls: format === 'ndjson',
     };
     const headers: Record<string, string> = {
@@ -156,7 +154,7 @@ async function answerDataset(
 
 /** The labels alone, which need no network. */
 function listLabels(
-  { seed, start, n }: PinnedDataset,
+  { seed, start, n }: Pinned<'dataset'>,
   label: number | undefined,
   classes: number,
 ): Uint8Array {
@@ -165,7 +163,7 @@ function listLabels(
     : new Uint8Array(n).fill(label);
 }
 
-function nameFile({ format, seed, start, n, part }: PinnedDataset): string {
+function nameFile({ format, seed, start, n, part }: Pinned<'dataset'>): string {
   const what = isInParts(format) ? `-${part}` : '';
   return `digitmint-${nameSeed(seed)}-${start}-${start + n - 1}${what}.${format}`;
 }

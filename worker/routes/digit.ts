@@ -1,9 +1,9 @@
 /**
- * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: freshly sampled digits, or those that a seed stands for.
+ * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: new digits, or the digits of a seed.
  */
-import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
-import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
-import type { Parameter } from '../../shared/contract/parameters.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
+import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
+import { parseDigitQuery } from '../../shared/contract/query.ts';
 import { answerDigits, DIGITS_ANSWER } from './answer-digits.ts';
 import { splitExtension } from '../formats/digit-format.ts';
 import type { App, AppDependencies } from '../context.ts';
@@ -11,10 +11,10 @@ import type { Operation } from '../http/operation.ts';
 
 const FORMATS = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 
-const { label, ...BESIDE_LABEL } = DIGIT_PARAMETERS;
+const { label, ...BESIDE_LABEL } = ROUTES.digit;
 const LABEL: Parameter = { ...label, without: '' };
 const EXTENSION: Parameter = {
-  ...DIGIT_PARAMETERS.format,
+  ...ROUTES.digit.format,
   about: 'The answer’s format',
   without: '',
 };
@@ -27,7 +27,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     routes: ['/digit'],
     summary:
       'Freshly drawn digits, or those of a seed, in the format that format= or Accept asks for',
-    query: DIGIT_PARAMETERS,
+    query: ROUTES.digit,
     examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
   },
   {
@@ -37,7 +37,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     routes: FORMATS.map((format) => `/digit.${format}`),
     summary: 'The same in the extension’s format',
     pathParameters: { extension: EXTENSION },
-    query: DIGIT_PARAMETERS,
+    query: ROUTES.digit,
     examples: [
       '/digit.png?n=16&scale=4',
       '/digit.svg?seed=Ada&scale=8',
@@ -80,7 +80,7 @@ export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
   }
   app.get('/digit/:label', (c) => {
     const { text, extension } = splitExtension(c.req.param('label'));
-    // As if it stood in the query: one that stands there too is given twice.
+    // The path's label counts as one of the query, so a second one there is refused as repeated.
     const search = new URL(c.req.url).searchParams;
     search.append('label', text);
     return answerDigits(c, dependencies, extension, parseDigitQuery(search));

@@ -2,21 +2,18 @@
  * `/jobs`: sets that are too large for one answer, for who holds the service's secret. Started here, drawn by the queue's consumers,
  * read back here shard by shard.
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
-import {
-  JOB_FORMATS,
-  JOB_PARAMETERS,
-  JOB_PARTS,
-  parseJobQuery,
-  type JobQuery,
-} from '../../shared/contract/job-query.ts';
+import { JOB_FORMATS, PARTS } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 import {
+  fillDefaults,
   parseParameters,
-  wholeNumber,
+  parseQuery,
   type ParameterSet,
-} from '../../shared/contract/parameters.ts';
+  type Query,
+} from '../../shared/contract/query.ts';
 import { admit, LIGHT_WORK } from '../http/admit.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { CACHE_CONTROL, hasCurrent, HEADERS } from '../http/headers.ts';
@@ -37,33 +34,34 @@ import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts'
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/sampler-cache.ts';
 
-const ID = {
-  schema: jobIdSchema.meta({ description: '32 hex digits' }),
+const ID: Parameter = {
+  kind: 'text',
+  pattern: /^[0-9a-f]{32}$/,
+  expected: '32 hex digits',
   about: 'A job’s id',
-  without: '',
   example: '0123456789abcdef0123456789abcdef',
 };
-const PART = {
-  schema: z.enum(JOB_PARTS).meta({ description: JOB_PARTS.join(' or ') }),
+const PART: Parameter = {
+  kind: 'choice',
+  choices: PARTS,
   about: 'What the file holds',
-  without: '',
   example: 'images',
 };
 const FILE_PATTERN = /^[0-9]{6}-([0-9a-f]{64})\.(npy|idx)$/;
-const FILE = {
-  schema: z
-    .string()
-    .regex(FILE_PATTERN)
-    .meta({ description: 'a file’s name, as the manifest has it' }),
+const FILE: Parameter = {
+  kind: 'text',
+  pattern: FILE_PATTERN,
+  expected: 'a file’s name from the manifest',
   about: 'A shard’s number and its SHA-256',
-  without: '',
   example: `000000-${'0123456789abcdef'.repeat(4)}.npy`,
 };
 const MANIFEST_PARAMETERS = {
   page: {
-    schema: wholeNumber(0, LIMITS.maxJobShards / PAGE_SHARDS - 1),
-    about: `Which ${PAGE_SHARDS} shards; the answer’s next leads to the following`,
-    without: '0',
+    kind: 'whole',
+    min: 0,
+    max: LIMITS.maxJobShards / PAGE_SHARDS - 1,
+    default: '0',
+    about: `Which ${PAGE_SHARDS} shards; next in the answer is the URL of the following ones`,
     example: '0',
   },
 } as const satisfies ParameterSet;
@@ -81,7 +79,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     kind: 'owner',
     summary:
       'Starts a job, a set too large for one answer; the same again goes on with what is missing',
-    query: JOB_PARAMETERS,
+    query: ROUTES.jobs,
     answers: JOB_ANSWER,
     otherStatuses: { 202: 'Its missing shards are in the queue' },
     errors: [
@@ -198,7 +196,7 @@ async function answerStart(
   dependencies: AppDependencies,
   jobs: Jobs,
 ): Promise<Response> {
-  const parsed = parseJobQuery(new URL(c.req.url).searchParams);
+  const parsed = parseQuery('jobs', new URL(c.req.url).searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
@@ -237,9 +235,9 @@ async function answerStart(
 }
 
 /** @returns  The job, or why the model cannot draw it. */
-function planJob(query: JobQuery, generator: Generator) {
+function planJob(query: Query<'jobs'>, generator: Generator) {
   const { name, version, sampler } = generator;
-  const { seed, start = 0, n, format = 'npy' } = query;
+  const { seed, start, n, format } = fillDefaults('jobs', query);
   const { classes, image } = sampler.manifest;
   const { height, width, channels } = image;
   const labels = findAsked(query.label, undefined, generator);
@@ -301,7 +299,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const { page = 0 } = parsed.values;
+  const { page = 0 } = parsed.query;
   const id = readId(c);
   const found = id === undefined ? undefined : await store.read(id);
   if (id === undefined || found === undefined) {
@@ -342,7 +340,7 @@ async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   const { part: asked, file = '' } = c.req.param() as Record<string, string>;
   const [id, part, match] = [
     readId(c),
-    JOB_PARTS.find((each) => each === asked),
+    PARTS.find((each) => each === asked),
     FILE_PATTERN.exec(file),
   ];
   if (id === undefined || part === undefined || match === null) {

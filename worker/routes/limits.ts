@@ -2,7 +2,7 @@
  * `GET /limits`: every limit that a caller can meet.
  */
 import { limitsSchema } from '../../shared/contract/answers.ts';
-import { LIMIT_NOTES, LIMITS } from '../../shared/contract/limits.ts';
+import { LIMIT_TABLE } from '../../shared/contract/limits.ts';
 import type { App, AppDependencies } from '../context.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import { listPolicies, RATE_WINDOW_SECONDS, type RateLimits } from '../http/rate-limit.ts';
@@ -19,14 +19,7 @@ export const LIMITS_OPERATION: Operation = {
 };
 
 export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void {
-  const entries = Object.entries(LIMIT_NOTES).map(([name, note]) => [
-    name,
-    { value: LIMITS[name as keyof typeof LIMITS], ...note },
-  ]);
-  const limits = {
-    ...(Object.fromEntries(entries) as Record<string, unknown>),
-    ...describeRates(rateLimits),
-  };
+  const limits = { ...LIMIT_TABLE, ...describeRates(rateLimits) };
   app.get('/limits', (c) =>
     c.json(limits, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' }),
   );

@@ -12,7 +12,7 @@ import {
   type ParsedManifest,
 } from '../../shared/model/artifact.ts';
 import { modelCardSchema, modelsSchema } from '../../shared/contract/answers.ts';
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import type { Parameter } from '../../shared/contract/parameters.ts';
 import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admit.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
@@ -28,22 +28,24 @@ const FILE_TYPES: Readonly<Record<string, string>> = {
 
 const BRIEF = 'public, max-age=60, must-revalidate';
 
-const NAME = {
-  schema: modelNameSchema.meta({ description: 'a model’s name' }),
+const NAME: Parameter = {
+  kind: 'text',
+  pattern: /^[a-z][a-z0-9-]{0,31}$/,
+  expected: 'a model’s name',
   about: 'A model’s name',
-  without: '',
   example: 'digits',
 };
-const VERSION = {
-  schema: modelVersionSchema.meta({ description: '16 hex digits' }),
-  about: 'A version of it',
-  without: '',
+const VERSION: Parameter = {
+  kind: 'text',
+  pattern: /^[0-9a-f]{16}$/,
+  expected: '16 hex digits',
+  about: 'A version of the model',
   example: 'aade1731ff587816',
 };
-const FILE = {
-  schema: z.enum(Object.keys(FILE_TYPES)).meta({ description: Object.keys(FILE_TYPES).join(', ') }),
-  about: 'A file of it',
-  without: '',
+const FILE: Parameter = {
+  kind: 'choice',
+  choices: Object.keys(FILE_TYPES),
+  about: 'A file of the version',
   example: MANIFEST_FILE,
 };
 
@@ -87,7 +89,7 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
     routes: ['/models/:name/:version/:file'],
     kind: 'api',
     summary: 'A file of a version, verified: tf.loadLayersModel takes the URL of model.json',
-    pathParameters: { name: NAME, version: VERSION, file: FILE } satisfies ParameterSet,
+    pathParameters: { name: NAME, version: VERSION, file: FILE },
     answers: { 'application/json': z.looseObject({}), 'application/octet-stream': 'bytes' },
     conditional: true,
     errors: ['not_found', ...ERRORS],

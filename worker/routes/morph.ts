@@ -2,18 +2,18 @@
  * `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop.
  */
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 import {
-  buildMorphUrl,
-  MORPH_FORMATS,
-  MORPH_PARAMETERS,
-  parseMorphQuery,
-  pinMorph,
-  type MorphFormat,
-  type MorphQuery,
-  type PinnedMorph,
-} from '../../shared/contract/morph-query.ts';
-import type { Parameter } from '../../shared/contract/parameters.ts';
+  buildUrl,
+  parseQuery,
+  pinQuery,
+  settleQuery,
+  type Pinned,
+  type Query,
+  type Settled,
+} from '../../shared/contract/query.ts';
 import { measureSheet } from '../../shared/picture/sheet.ts';
 import { admit } from '../http/admit.ts';
 import type { App, AppContext, AppDependencies } from '../context.ts';
@@ -35,7 +35,7 @@ const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
 
 const SHARED = {
   kind: 'api',
-  query: MORPH_PARAMETERS,
+  query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
   errors: [
@@ -50,7 +50,7 @@ const SHARED = {
 } as const satisfies Partial<Operation>;
 
 const EXTENSION: Parameter = {
-  ...MORPH_PARAMETERS.format,
+  ...ROUTES.morph.format,
   about: 'The answer’s format; png is animated',
   without: '',
 };
@@ -94,19 +94,28 @@ async function answerMorph(
 ): Promise<Response> {
   const { drawSeed, clock } = dependencies;
   const { origin, searchParams } = new URL(c.req.url);
-  const parsed = parseMorphQuery(searchParams);
+  const parsed = parseQuery('morph', searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const { query } = parsed;
-  const format = chooseFormat(MORPH_FORMATS, extension, query.format, c.req.header('accept'));
+  const format = chooseFormat(
+    MORPH_FORMATS,
+    extension,
+    parsed.query.format,
+    c.req.header('accept'),
+  );
   if (typeof format !== 'string') {
     return respondError(c, format);
   }
+  const settled = settleQuery('morph', parsed.query, format);
+  if (!settled.ok) {
+    return respondError(c, settled.error);
+  }
+  const { query } = settled;
   const negotiated = extension === undefined && query.format === undefined;
 
   const current = answerCurrent(c, query, (model, seed) =>
-    describeMorph(pinMorph(query, format, model, seed), query, origin, negotiated),
+    describeMorph(pinQuery('morph', query, format, model, seed), query, origin, negotiated),
   );
   if (current !== undefined) {
     return current;
@@ -121,7 +130,7 @@ async function answerMorph(
     }
     const label = query.digits === undefined ? labels[0] : undefined;
     const named = { ...query, label: label === undefined ? undefined : classes[label] };
-    const morph = pinMorph(named, format, generator, query.seed ?? drawSeed());
+    const morph = pinQuery('morph', named, format, generator, query.seed ?? drawSeed());
     const error = checkColours(query, generator) ?? checkSize(morph, image);
     if (error !== undefined) {
       return respondError(c, error);
@@ -174,16 +183,16 @@ async function answerMorph(
 
 /** The headers that a 200 and a 304 share. */
 function describeMorph(
-  morph: PinnedMorph,
-  query: MorphQuery,
+  morph: Pinned<'morph'>,
+  query: Settled<Query<'morph'>>,
   origin: string,
   negotiated: boolean,
 ): Record<string, string> {
   const { seed, model } = morph;
-  const warnings = listWarnings(query.unknown, [], morph.format);
+  const warnings = listWarnings(query.unknown, query.withoutEffect, morph.format);
   return {
     ...describePinned(
-      { permalink: buildMorphUrl(morph), holdsUrls: false, seed, model },
+      { permalink: buildUrl('morph', morph), holdsUrls: false, seed, model },
       query,
       origin,
       warnings,
@@ -193,13 +202,13 @@ function describeMorph(
 }
 
 /** Of all frames. */
-function countPixels(morph: PinnedMorph, image: { width: number; height: number }): number {
+function countPixels(morph: Pinned<'morph'>, image: { width: number; height: number }): number {
   const { width, height } = measureSheet(image, 1, { ...morph, cols: 1 });
   return width * height * morph.n * morph.frames;
 }
 
 function checkSize(
-  morph: PinnedMorph,
+  morph: Pinned<'morph'>,
   image: { width: number; height: number },
 ): ApiError | undefined {
   const { width, height } = measureSheet(image, 1, { ...morph, cols: 1 });

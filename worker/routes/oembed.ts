@@ -1,30 +1,22 @@
 /**
  * `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo).
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
-import {
-  applyDpr,
-  DIGIT_PARAMETERS,
-  NUMBER_PARAMETERS,
-  parseDigitQuery,
-  parseNumberQuery,
-  type DigitQuery,
-} from '../../shared/contract/digit-query.ts';
-import type { DigitFormat } from '../../shared/contract/digit-formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import {
-  countFrames,
-  MORPH_PARAMETERS,
-  parseMorphQuery,
-} from '../../shared/contract/morph-query.ts';
 import { encodeNumber } from '../../shared/contract/number-text.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
 import {
+  fillDefaults,
+  parseDigitQuery,
   parseParameters,
-  wholeNumber,
+  parseQuery,
+  settleQuery,
+  type DigitQuery,
+  type Parsed,
   type ParameterSet,
-} from '../../shared/contract/parameters.ts';
+} from '../../shared/contract/query.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
 import { getDefer, type App, type AppContext, type AppDependencies } from '../context.ts';
@@ -41,29 +33,34 @@ const MAX_SIDE = 100_000;
 
 const OEMBED_PARAMETERS = {
   url: {
-    schema: z
-      .string()
-      .min(1)
-      .max(LIMITS.maxUrlLength)
-      .meta({ description: 'a URL of this service' }),
+    kind: 'text',
+    maxLength: LIMITS.maxUrlLength,
+    expected: 'a URL of this service',
     about: 'What was pasted: the home page, or digits, a number or a loop as a picture',
     without: 'a 404',
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
   },
   maxwidth: {
-    schema: wholeNumber(1, MAX_SIDE),
+    kind: 'whole',
+    min: 1,
+    max: MAX_SIDE,
     about: 'Pixels; scale is lowered to fit',
     without: 'as the URL says',
     example: '400',
   },
   maxheight: {
-    schema: wholeNumber(1, MAX_SIDE),
+    kind: 'whole',
+    min: 1,
+    max: MAX_SIDE,
     about: 'Pixels; scale is lowered to fit',
     without: 'as the URL says',
     example: '400',
   },
   format: {
-    schema: z.string().max(16).meta({ description: 'json' }),
+    kind: 'text',
+    minLength: 0,
+    maxLength: 16,
+    expected: 'json',
     about: 'The answer’s format; oEmbed’s other one, xml, is a 501',
     without: 'json',
     example: 'json',
@@ -97,7 +94,7 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     if (!parsed.ok) {
       return respondError(c, parsed.error);
     }
-    const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.values;
+    const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.query;
     if (format !== 'json') {
       return respondError(c, {
         code: 'format_not_implemented',
@@ -199,11 +196,11 @@ async function describePhoto(
     };
   }
   const maxPixels = found.kind === 'morph' ? LIMITS.maxMorphPixels : LIMITS.maxPicturePixels;
-  if (found.extension !== 'svg' && size.width * size.height * parsed.frames > maxPixels) {
+  if (found.extension !== 'svg' && size.width * size.height * query.frames > maxPixels) {
     return {
       code: 'picture_too_large',
       ...size,
-      ...(found.kind === 'morph' && { frames: parsed.frames }),
+      ...(found.kind === 'morph' && { frames: query.frames }),
       maxPixels,
     };
   }
@@ -242,32 +239,30 @@ function nameDigits({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): 
 
 /** What counts of a picture's query: some of it is of one kind of picture alone. */
 type PictureQuery = Partial<Omit<DigitQuery, 'format'>> &
-  Pick<DigitQuery, 'fg' | 'bg'> & { readonly digits?: string | undefined };
+  Pick<DigitQuery, 'fg' | 'bg'> & {
+    readonly digits?: string | undefined;
+    /** All frames of a loop; 1 for other pictures. */
+    readonly frames: number;
+  };
 
-type ParsedPicture =
-  | { readonly ok: true; readonly query: PictureQuery; readonly frames: number }
-  | { readonly ok: false; readonly error: ApiError };
-
-function parsePicture({ kind, extension, number, search }: Pasted): ParsedPicture {
+function parsePicture({ kind, extension, number, search }: Pasted): Parsed<PictureQuery> {
   if (kind === 'morph') {
-    const parsed = parseMorphQuery(search);
-    return parsed.ok ? { ...parsed, frames: countFrames(parsed.query) } : parsed;
+    const parsed = parseQuery('morph', search);
+    if (!parsed.ok) {
+      return parsed;
+    }
+    const { n, frames } = fillDefaults('morph', parsed.query);
+    return settleQuery('morph', { ...parsed.query, frames: n * frames }, extension);
   }
-  const parsed = kind === 'digit' ? parseDigitQuery(search) : parseNumberQuery(number, search);
-  const applied = parsed.ok ? applyDpr(parsed.query, extension as DigitFormat) : parsed;
-  return applied.ok ? { ...applied, frames: 1 } : applied;
+  const parsed = parseDigitQuery(search, kind === 'number' ? number : undefined);
+  return parsed.ok ? settleQuery(kind, { ...parsed.query, frames: 1 }, extension) : parsed;
 }
 
-/** Pictures by the first part of their path: their formats that are pictures, the first when none is named, and parameters. */
-const PICTURES: Readonly<
-  Record<
-    Pasted['kind'],
-    { readonly extensions: readonly string[]; readonly parameters: ParameterSet }
-  >
-> = {
-  digit: { extensions: ['png', 'svg'], parameters: DIGIT_PARAMETERS },
-  number: { extensions: ['png', 'svg'], parameters: NUMBER_PARAMETERS },
-  morph: { extensions: ['png', 'gif'], parameters: MORPH_PARAMETERS },
+/** The formats of each route that are pictures; the first is the default. */
+const EXTENSIONS: Readonly<Record<Pasted['kind'], readonly string[]>> = {
+  digit: ['png', 'svg'],
+  number: ['png', 'svg'],
+  morph: ['png', 'gif'],
 };
 
 /** The picture that a URL of this service stands for; undefined when it stands for none. */
@@ -283,7 +278,7 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   }
   const kind = path[1] as Pasted['kind'];
   const name = path[2];
-  const { extensions, parameters } = PICTURES[kind];
+  const extensions = EXTENSIONS[kind];
   const extension = path[3] ?? url.searchParams.get('format') ?? (extensions[0] as string);
   const isNamed = name !== undefined; // By a label, which may be missing, or a number, which may not.
   if (
@@ -294,7 +289,7 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
     return undefined;
   }
   const search = new URLSearchParams(
-    [...url.searchParams].filter(([key]) => Object.hasOwn(parameters, key) && key !== 'format'),
+    [...url.searchParams].filter(([key]) => Object.hasOwn(ROUTES[kind], key) && key !== 'format'),
   );
   if (kind === 'digit' && isNamed) {
     search.append('label', decodeOrKeep(name));
