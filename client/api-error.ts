@@ -1,28 +1,27 @@
 /**
- * An answer that is not what was asked for, as an error: the API's problem details (RFC 9457), or what can be told of an
- * answer that has none, as when a proxy on the way gave it.
+ * Errors of the API: its problem details (RFC 9457), or a substitute for an answer without them, such
+ * as a proxy's.
  */
 
-/** What an answer says of itself. */
 export interface Problem {
-  /** Stable: what programs go by, such as `invalid_parameter`; `unexpected_answer` for one that is not the API's own. */
+  /** Stable, such as `invalid_parameter`; `unexpected_answer` for an answer that is not the API's. */
   readonly code: string;
   /** The HTTP status. */
   readonly status: number;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: string;
-  /** Leads to the code's page. */
+  /** The URL of the code's page. */
   readonly type: string | undefined;
-  /** For whoever runs the service: it is in its log. */
+  /** Identifies the request in the service's log. */
   readonly requestId: string | undefined;
-  /** Seconds until it is worth another try, from Retry-After. */
+  /** Seconds until another try makes sense, from Retry-After. */
   readonly retryAfter: number | undefined;
-  /** What was asked for. */
+  /** The URL of the request. */
   readonly url: string;
 }
 
-/** Thrown for an answer that is an error, or that is not the API's. */
+/** Thrown for an error of the API, or an answer that is not the API's. */
 export class ApiError extends Error implements Problem {
   override readonly name = 'ApiError';
   readonly code: string;
@@ -50,7 +49,7 @@ export class ApiError extends Error implements Problem {
   }
 }
 
-/** Reads an answer that is an error. Reads its body. */
+/** Reads the body of an error. */
 export async function readProblem(answer: Response, url: string): Promise<ApiError> {
   const text = await answer.text().catch(() => '');
   const told = parseProblem(text);
@@ -69,7 +68,7 @@ export async function readProblem(answer: Response, url: string): Promise<ApiErr
   });
 }
 
-/** An answer with a good status whose content is not the API's. */
+/** The error for an answer with a good status and the wrong content. */
 export function refuseAnswer(
   answer: Response,
   url: string,
@@ -96,11 +95,11 @@ function parseProblem(text: string): Readonly<Record<string, unknown>> {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    return {}; // No JSON: there is nothing to read.
+    return {}; // The body is not JSON.
   }
 }
 
-/** Seconds or a date (RFC 9110, section 10.2.3). @returns  Seconds from now, >= 0; undefined for neither. */
+/** Parses seconds or a date (RFC 9110, section 10.2.3). @returns  Seconds from now, >= 0. */
 export function parseRetryAfter(text: string | null, now = Date.now()): number | undefined {
   if (text === null) {
     return undefined;

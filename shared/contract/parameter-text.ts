@@ -93,7 +93,12 @@ export function describeSchema(parameter: Kind): Record<string, unknown> {
       return { ...described, pattern: MODEL.source };
     case 'text': {
       const { minLength = 1, maxLength, pattern } = parameter;
-      return { ...described, minLength, maxLength, pattern: pattern?.source };
+      return {
+        ...described,
+        ...(pattern === undefined && { minLength }),
+        maxLength,
+        pattern: pattern?.source,
+      };
     }
   }
 }

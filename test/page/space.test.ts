@@ -2,7 +2,7 @@
  * The parts of the page that are pure.
  */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { findDirections } from '../../page/explorer/directions.ts';
 import {
   blend,
@@ -78,16 +78,26 @@ test('a corner’s input is the corner’s own, bit for bit, and every place is 
   expect([...bent.subarray(1)]).toEqual([...corners[0]!.subarray(1)]);
 });
 
-test('of many wishes only the first and the last are worked on', async () => {
+test('of many calls only the first and the last are worked on', async () => {
   const done: number[] = [];
-  const wish = createLatest<number>(async (n) => {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    done.push(n);
+  let finish: () => void = () => undefined;
+  const call = createLatest<number>(async (wanted) => {
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    done.push(wanted);
   });
-  [1, 2, 3, 4].forEach(wish);
-  await new Promise((resolve) => setTimeout(resolve, 60));
-  wish(5);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  const finishOne = async (count: number) => {
+    finish();
+    await vi.waitFor(() => expect(done).toHaveLength(count));
+  };
+  for (const wanted of [1, 2, 3, 4]) {
+    call(wanted);
+  }
+  await finishOne(1);
+  await finishOne(2);
+  call(5);
+  await finishOne(3);
   expect(done).toEqual([1, 4, 5]);
 });
 

@@ -122,7 +122,7 @@ function describeErrors(codes: readonly ApiErrorCode[]): Json {
 }
 
 function describeAnswer(schema: z.ZodType): Json {
-  const { $schema: _, ...described } = z.toJSONSchema(schema);
+  const { $schema: _, ...described } = z.toJSONSchema(schema, { io: 'input' });
   return described;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The top of the page: sixteen fresh pictures, each a link to its own permanent URL.
+ * The top of the page: sixteen new pictures, each a link to its permanent URL.
  */
 import { html } from 'hono/html';
 import { listClasses } from '../../../shared/model/classes.ts';
@@ -31,11 +31,11 @@ export function renderHero(view: ModelView, origin: string, seed: string): Marku
     <div>
       <h1>Freshly minted ${name}, from a URL.</h1>
       <p class="lead">
-        Pictures that nobody made: ${name}${classes.length > 0 ? ` (${listClasses(classes)})` : ''}, drawn this moment by a small
-        neural network at the edge.
+        Pictures from a small neural network: ${name}${classes.length > 0 ? ` (${listClasses(classes)})` : ''}. Every request
+        draws new ones.
       </p>
       ${renderSnippet('hero-url', 'URL', `${origin}/digit.png`)}
-      <p class="soft">Put it into any page: a new picture at every view, or the same for good once you name a seed.</p>
+      <p class="soft">Put it into any page: every view shows a new picture. With a seed it is always the same one.</p>
       <p class="actions">
         <a class="button" href="/" data-again>Mint sixteen more</a> <a class="quiet" href="#play">Play with it</a>
       </p>
