@@ -1,53 +1,40 @@
 /**
- * Errors of the API: its problem details (RFC 9457), or a substitute for an answer without them, such
- * as a proxy's.
+ * Errors of the API: its problem details (RFC 9457), or a substitute for an answer without them,
+ * such as a proxy's.
  */
 
-export interface Problem {
-  /** Stable, such as `invalid_parameter`; `unexpected_answer` for an answer that is not the API's. */
-  readonly code: string;
-  /** The HTTP status. */
-  readonly status: number;
-  readonly title: string;
-  /** What was expected, what came, what to do. */
-  readonly detail: string;
-  /** The URL of the code's page. */
-  readonly type: string | undefined;
-  /** Identifies the request in the service's log. */
-  readonly requestId: string | undefined;
-  /** Seconds until another try makes sense, from Retry-After. */
-  readonly retryAfter: number | undefined;
-  /** The URL of the request. */
-  readonly url: string;
-}
-
 /** Thrown for an error of the API, or an answer that is not the API's. */
-export class ApiError extends Error implements Problem {
+export class ApiError extends Error {
   override readonly name = 'ApiError';
-  readonly code: string;
-  readonly status: number;
-  readonly title: string;
-  readonly detail: string;
-  readonly type: string | undefined;
-  readonly requestId: string | undefined;
-  readonly retryAfter: number | undefined;
-  readonly url: string;
+  /**
+   * Stable, such as `invalid_parameter`; `unexpected_answer` for an answer that is not the API's.
+   */
+  declare readonly code: string;
+  /** The HTTP status. */
+  declare readonly status: number;
+  declare readonly title: string;
+  /** What was expected, what came, what to do. */
+  declare readonly detail: string;
+  /** The URL of the code's page. */
+  declare readonly type: string | undefined;
+  /** Identifies the request in the service's log. */
+  declare readonly requestId: string | undefined;
+  /** Seconds until another try makes sense, from Retry-After. */
+  declare readonly retryAfter: number | undefined;
+  /** The URL of the request. */
+  declare readonly url: string;
 
-  constructor(
-    { code, status, title, detail, type, requestId, retryAfter, url }: Problem,
-    options?: ErrorOptions,
-  ) {
-    super(`${status} ${title}: ${detail}`, options);
-    this.code = code;
-    this.status = status;
-    this.title = title;
-    this.detail = detail;
-    this.type = type;
-    this.requestId = requestId;
-    this.retryAfter = retryAfter;
-    this.url = url;
+  constructor(problem: Problem, options?: ErrorOptions) {
+    super(`${problem.status} ${problem.title}: ${problem.detail}`, options);
+    Object.assign(this, problem);
   }
 }
+
+/** The fields of an {@link ApiError}. */
+export type Problem = Pick<
+  ApiError,
+  'code' | 'status' | 'title' | 'detail' | 'type' | 'requestId' | 'retryAfter' | 'url'
+>;
 
 /** Reads the body of an error. */
 export async function readProblem(answer: Response, url: string): Promise<ApiError> {

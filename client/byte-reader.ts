@@ -43,7 +43,10 @@ export class ByteReader {
   }
 }
 
-/** Reads the header of an IDX file of bytes: two zeros, the type, the rank, and the sizes as 4 big-endian bytes. */
+/**
+ * Reads the header of an IDX file of bytes: two zeros, the type, the rank, and the sizes as
+ * 4 big-endian bytes.
+ */
 export async function readShape(
   reader: ByteReader,
   answer: Response,

@@ -26,7 +26,8 @@ export const ATTRIBUTES: readonly string[] = [
  * Reads the attributes as options. The functions that take the options check the values.
  *
  * @param read  Reads an attribute; null where it is absent.
- * @throws RangeError  For a text where a number is expected, and for attributes that exclude each other.
+ * @throws RangeError  For a text where a number is expected, and for attributes that exclude each
+ *                     other.
  */
 export function parseAttributes(
   read: (name: string) => string | null,

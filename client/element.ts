@@ -1,5 +1,5 @@
 /**
- * `<digit-mint base="https://digits.example" label="7" seed="Ada" scale="4">`: digits as an element.
+ * Digits as an element: `<digit-mint base="https://digits.example" label="7" seed="Ada">`.
  * Importing this module defines it. A strict Content-Security-Policy must allow only this module and
  * the service's images.
  */
@@ -27,12 +27,16 @@ const Base = (globalThis.HTMLElement ?? Object) as typeof HTMLElement;
 export class DigitMintElement extends Base {
   static readonly observedAttributes: readonly string[] = ATTRIBUTES;
 
-  /** Drawn where there is no `seed`: with equal URLs two elements of a page would be one picture. */
+  /**
+   * Drawn where there is no `seed`: with equal URLs two elements of a page would be one picture.
+   */
   #drawnSeed: string | undefined;
   #image: HTMLImageElement | undefined;
   #isDue = false;
 
-  /** The URL of the picture, which always shows the same; '' before it and for a wrong attribute. */
+  /**
+   * The URL of the picture, which always shows the same; '' before it and for a wrong attribute.
+   */
   get src(): string {
     return this.#image?.src ?? '';
   }

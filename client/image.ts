@@ -1,5 +1,6 @@
 /**
- * Digits as an `<img>`: sharp on every screen by `srcset`, with its size and a text for screen readers.
+ * Digits as an `<img>`: sharp on every screen by `srcset`, with its size and a text for screen
+ * readers.
  */
 import { multiplyPixels } from '../shared/contract/device-pixels.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
@@ -12,15 +13,18 @@ export interface ImageOptions {
   readonly alt?: string | undefined;
   /** Loads the picture when it comes near the viewport. Default true. */
   readonly lazy?: boolean | undefined;
-  /** Pixels of one digit of the model, for width and height. Default 28 x 28, as the model that ships. */
+  /**
+   * Pixels of one digit of the model, for width and height. Default 28 x 28, as the model that
+   * ships.
+   */
   readonly sample?: { readonly width: number; readonly height: number } | undefined;
 }
 
 type Picture = { readonly format?: 'png' | 'svg' | undefined };
 
 /**
- * Digits as an image. `scale`, `gap` and `margin` are in CSS pixels. With `dpr` the picture is drawn
- * for such screens alone, for places without `srcset`.
+ * Digits as an image. `scale`, `gap` and `margin` are in CSS pixels. With `dpr` the picture is
+ * drawn for such screens alone, for places without `srcset`.
  */
 export type DigitImageOptions = Omit<DigitOptions, 'format'> & Picture & ImageOptions;
 /** A number as an image. */
@@ -44,7 +48,8 @@ const DEFAULT_SAMPLE = { width: 28, height: 28 };
 
 /**
  * Builds the attributes of an `<img>`. Densities whose picture would exceed a limit are left out.
- * @throws RangeError | TypeError  For an option that the API would refuse, and for a format that no image has.
+ * @throws RangeError | TypeError  For an option that the API would refuse, and for a format that no
+ *                                 image has.
  */
 export function buildImage(options: DigitImageOptions | NumberImageOptions): ImageAttributes {
   const { alt = describe(options), lazy = true, sample = DEFAULT_SAMPLE, ...picture } = options;
@@ -103,7 +108,10 @@ function isAllowed(
   return width * height <= LIMITS.maxPicturePixels;
 }
 
-/** Measures a picture. A number counts as its maximum: digits as wide as a sample, with paper between. */
+/**
+ * Measures a picture. A number counts as its maximum: digits as wide as a sample, with paper
+ * between.
+ */
 function measure(
   options: PictureOptions,
   sample: { width: number; height: number },

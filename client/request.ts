@@ -9,7 +9,10 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Retries after a 429 or a 503, 0 to 10. Default 2. */
   readonly retries?: number | undefined;
-  /** The longest wait before a retry, in milliseconds; no retry if Retry-After is longer. Default 30,000. */
+  /**
+   * The longest wait before a retry, in milliseconds; no retry if Retry-After is longer. Default
+   * 30,000.
+   */
   readonly maxRetryWaitMs?: number | undefined;
   /** Replaces the runtime's `fetch`, such as by a service binding. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
@@ -20,7 +23,9 @@ const DEFAULT_RETRIES = 2;
 const DEFAULT_MAX_WAIT_MS = 30_000;
 const MAX_WAIT_MS = 3_600_000;
 
-/** Without Retry-After the first wait is half to all of this; each further wait is twice as long. */
+/**
+ * Without Retry-After the first wait is half to all of this; each further wait is twice as long.
+ */
 const FIRST_WAIT_MS = 500;
 
 const BUSY = new Set([429, 503]);

@@ -1,5 +1,6 @@
 /**
- * Writes the API's URLs in their canonical form, so that equal digits have equal URLs in every cache.
+ * Writes the API's URLs in their canonical form, so that equal digits have equal URLs in every
+ * cache.
  */
 import { listParameters, listWithoutEffect, writeUrl } from '../shared/contract/canonical-url.ts';
 import { multiplyPixels } from '../shared/contract/device-pixels.ts';
@@ -17,7 +18,8 @@ import type {
 
 /**
  * Writes the URL of digits: `/digit.png?seed=Ada&n=16&scale=4`.
- * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is allowed.
+ * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is
+ *                                 allowed.
  */
 export function digitUrl(options: DigitOptions = {}): string {
   return buildUrl('digit', options);
@@ -25,7 +27,8 @@ export function digitUrl(options: DigitOptions = {}): string {
 
 /**
  * Writes the URL of a number in one handwriting: `/number/2026.png?seed=Ada`.
- * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is allowed.
+ * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is
+ *                                 allowed.
  */
 export function numberUrl({ number, ...options }: NumberOptions): string {
   if (number === undefined) {
@@ -36,15 +39,18 @@ export function numberUrl({ number, ...options }: NumberOptions): string {
 
 /**
  * Writes the URL of a labelled set: `/dataset.npy?seed=Ada&n=10000`.
- * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is allowed.
+ * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is
+ *                                 allowed.
  */
 export function datasetUrl(options: DatasetOptions = {}): string {
   return buildUrl('dataset', options);
 }
 
 /**
- * Writes the URL of a loop in which digits turn into one another: `/morph.gif?seed=Ada&digits=9876543210`.
- * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is allowed.
+ * Writes the URL of a loop in which digits turn into one another:
+ * `/morph.gif?seed=Ada&digits=9876543210`.
+ * @throws RangeError | TypeError  For a value that the API would refuse; the message says what is
+ *                                 allowed.
  */
 export function morphUrl(options: MorphOptions = {}): string {
   return buildUrl('morph', options);

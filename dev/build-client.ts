@@ -1,6 +1,7 @@
 /**
- * `npm run build:client`: the npm package `digitmint` in client/dist, ready for `npm pack`. Modules and command line are
- * bundles without dependencies; the declarations are what the compiler writes, less those that no entry leads to.
+ * `npm run build:client`: the npm package `digitmint` in client/dist, ready for `npm pack`. Modules
+ * and command line are bundles without dependencies; the declarations are what the compiler writes,
+ * less those that no entry leads to.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -45,8 +46,8 @@ export async function buildClient(outFolder: string): Promise<void> {
 }
 
 /**
- * Reduces the API's tables to what browsers need: removes the words of the documentation, and writes
- * limits as numbers.
+ * Reduces the API's tables to what browsers need: removes the words of the documentation, and
+ * writes limits as numbers.
  */
 const limits: Readonly<Record<string, number>> = { ...LIMITS, ...CLASS_LIMITS };
 const reduceTables: Plugin = {

@@ -1,6 +1,6 @@
 /**
- * The declarations of `client/options.ts` as they are published: written out, with a comment for each
- * option, which the mapped types of the source cannot have.
+ * The declarations of `client/options.ts` as they are published: written out, with a comment for
+ * each option, which the mapped types of the source cannot have.
  */
 import { toCamelCase } from '../client/option-text.ts';
 import { describeDefault, describeExpected } from '../shared/contract/parameter-text.ts';

@@ -24,7 +24,8 @@ async function copy(button: HTMLButtonElement): Promise<void> {
     await navigator.clipboard.writeText(source.textContent ?? '');
     button.textContent = 'Copied';
   } catch {
-    getSelection()?.selectAllChildren(source); // Without access to the clipboard: the visitor can copy the selection.
+    // Without access to the clipboard: the visitor can copy the selection.
+    getSelection()?.selectAllChildren(source);
     button.textContent = 'Selected';
   }
   setTimeout(() => {

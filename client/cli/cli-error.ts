@@ -9,7 +9,9 @@ export const EXIT = {
   usage: 2,
 } as const;
 
-/** A failure that the user can fix. The message says what was expected, what came and what to do. */
+/**
+ * A failure that the user can fix. The message says what was expected, what came and what to do.
+ */
 export class CliError extends Error {
   override name = 'CliError' as const;
   readonly exitCode: number;

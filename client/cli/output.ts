@@ -81,7 +81,8 @@ export async function writeOutput(
     return;
   }
   const isPlain = await isPlainOrFree(out);
-  const path = isPlain ? `${out}.${process.pid}.part` : out; // A device or a pipe cannot be replaced.
+  // A device or a pipe cannot be replaced.
+  const path = isPlain ? `${out}.${process.pid}.part` : out;
   try {
     await pipeline(Readable.from(parts), createWriteStream(path));
     if (isPlain) {

@@ -89,7 +89,8 @@ function buildProgram(): Command {
       if (flags['json'] === true && (flags['format'] ?? 'json') !== 'json') {
         throw new CliError(`--json beside --format ${flags['format']}: leave one out`);
       }
-      const { json, label: named, format, model: _folder, ...others } = flags; // The local service has one model.
+      // The local service has one model.
+      const { json, label: named, format, model: _folder, ...others } = flags;
       const all = { ...others, label: given ?? named, format: json === true ? 'json' : format };
       await draw(open(flags), all, readText(flags['out']));
     });
@@ -99,7 +100,8 @@ function buildProgram(): Command {
 }
 
 function buildMorphCommand(): Command {
-  // `strict` would do nothing: every flag has an effect in both formats, and commander refuses others.
+  // `strict` would do nothing: every flag has an effect in both formats, and commander refuses
+  // others.
   const { model: _model, format: _format, strict: _strict, ...parameters } = ROUTES.morph;
   const command = new Command('morph')
     .description('A loop in which digits turn into one another, as animated png or gif.')

@@ -12,7 +12,8 @@ const ROUNDS = 300;
  * @param size    Length of a latent vector.
  * @param units   Of the first layer.
  * @param count   At most `size`.
- * @returns       Unit vectors [size], each orthogonal to those before; the largest component of each is positive.
+ * @returns       Unit vectors [size], each orthogonal to those before; the largest component of
+ *                each is positive.
  */
 export function findDirections(
   kernel: Float32Array,

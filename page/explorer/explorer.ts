@@ -1,6 +1,6 @@
 /**
- * The running explorer: a map of the plane between four samples, the picture at one place of it, and
- * the corners, which the API draws too.
+ * The running explorer: a map of the plane between four samples, the picture at one place of it,
+ * and the corners, which the API draws too.
  */
 import { find, make } from '../elements.ts';
 import { paintSamples } from './canvas.ts';
@@ -63,7 +63,8 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
     find('compare-result', HTMLElement).textContent = '';
     const map = await painter.ask('draw', { input: blend(corners, MAP_PLACES, bend) });
     paintSamples(find('pad-map', HTMLCanvasElement), map, MAP_SIDE, opened);
-    section.dataset['drawn'] = query.toString(); // Names what is shown, so that tests can wait for it.
+    // Names what is shown, so that tests can wait for it.
+    section.dataset['drawn'] = query.toString();
   });
 
   const put = addPad((wanted) => {

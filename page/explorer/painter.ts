@@ -1,6 +1,6 @@
 /**
- * The worker that draws outside the page's thread: the generator as it runs at the edge, loaded from
- * the published files.
+ * The worker that draws outside the page's thread: the generator as it runs at the edge, loaded
+ * from the published files.
  */
 import {
   decodeWeights,

@@ -46,7 +46,8 @@ export function weighCorners({ x, y }: Place): [number, number, number, number] 
  * Interpolates the network's inputs.
  *
  * @param corners  From {@link buildCorners}.
- * @param bend     Added to the latent, [latentSize]; the sum is clamped to [-1, 1], the trained range.
+ * @param bend     Added to the latent, [latentSize]; the sum is clamped to [-1, 1], the trained
+ *                 range.
  * @returns        Row-major [places, latentSize + classes].
  */
 export function blend(

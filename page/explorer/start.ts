@@ -31,5 +31,6 @@ async function start(section: HTMLElement): Promise<void> {
   find('explore-start', HTMLElement).hidden = true;
   find('explorer', HTMLElement).hidden = false;
   runExplorer(painter, opened, section);
-  find('pad', HTMLElement).focus({ preventScroll: true }); // The button that had the focus is hidden now.
+  // The button that had the focus is hidden now.
+  find('pad', HTMLElement).focus({ preventScroll: true });
 }

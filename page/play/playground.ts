@@ -1,6 +1,6 @@
 /**
- * The playground: asks the API whenever a control changes, shows the answer, and writes the texts to
- * copy.
+ * The playground: asks the API whenever a control changes, shows the answer, and writes the texts
+ * to copy.
  */
 import { find, showText } from '../elements.ts';
 import { ask, type Answer } from './answer.ts';
@@ -132,10 +132,12 @@ async function showAnswer({ bytes }: Answer, request: PlayRequest): Promise<Show
   }
   const stale = objectUrl;
   objectUrl = URL.createObjectURL(bytes);
-  // A new element replaces the old one once it has loaded, so that the size always fits the picture.
+  // A new element replaces the old one once it has loaded, so that the size always fits the
+  // picture.
   const next = picture.cloneNode() as HTMLImageElement;
   next.removeAttribute('src');
-  next.srcset = `${objectUrl} ${readDpr(request)}x`; // With the density, its natural size is in CSS pixels.
+  // With the density, its natural size is in CSS pixels.
+  next.srcset = `${objectUrl} ${readDpr(request)}x`;
   await next.decode();
   const size = { width: next.naturalWidth, height: next.naturalHeight };
   next.width = size.width;

@@ -1,6 +1,6 @@
 /**
- * `dpr`, device pixels for each CSS pixel, is another way to state `scale`, `gap` and `margin`. So a
- * picture for a dense screen and the equal one without `dpr` have the same canonical URL. Without
+ * `dpr`, device pixels for each CSS pixel, is another way to state `scale`, `gap` and `margin`. So
+ * a picture for a dense screen and the equal one without `dpr` have the same canonical URL. Without
  * dependencies: the client writes URLs by it.
  */
 import { PARAMETERS } from './parameters.ts';

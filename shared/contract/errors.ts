@@ -1,6 +1,6 @@
 /**
- * Every expected way in which a request can fail, with its status and its text. To add one: an entry
- * of the table.
+ * Every expected way in which a request can fail, with its status and its text. To add one: an
+ * entry of the table.
  */
 import { describeClasses } from '../model/classes.ts';
 

@@ -1,5 +1,6 @@
 /**
- * Every limit that a caller can meet: its value, its unit and what it bounds. `/limits` lists this table.
+ * Every limit that a caller can meet: its value, its unit and what it bounds. `/limits` lists this
+ * table.
  */
 export const LIMIT_TABLE = {
   // The shipped model draws and encodes so many in some tens of milliseconds.

@@ -9,8 +9,8 @@ export function pickDigits(number: string): string {
 }
 
 /**
- * Writes a number as a path segment. A comma stays as it is (RFC 3986, section 3.3). A plus would be
- * allowed too, but some programs read it as a space.
+ * Writes a number as a path segment. A comma stays as it is (RFC 3986, section 3.3). A plus would
+ * be allowed too, but some programs read it as a space.
  */
 export function encodeNumber(number: string): string {
   return encodeURIComponent(number).replaceAll('%2C', ',');

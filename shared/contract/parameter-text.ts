@@ -1,7 +1,7 @@
 /**
- * The texts of parameters: reads them, writes them in one canonical form, and says what is expected.
- * Strict: nothing is clamped, and nothing is dropped silently. Without dependencies: the client
- * checks its options by it.
+ * The texts of parameters: reads them, writes them in one canonical form, and says what is
+ * expected. Strict: nothing is clamped, and nothing is dropped silently. Without dependencies: the
+ * client checks its options by it.
  */
 import { formatColour, parseColour, type Colour } from '../picture/colour.ts';
 import type { Kind, ModelChoice, Parameter } from './parameters.ts';

@@ -1,8 +1,8 @@
 /**
  * Every parameter of the drawing routes, once. The zod schemas, OpenAPI, `/docs`, the playground's
- * controls, the client's options and URLs, the element's attributes and the command line's flags are
- * all derived from this table. To add a parameter: an entry here, then use its value where digits
- * are drawn. Without dependencies: the client imports it.
+ * controls, the client's options and URLs, the element's attributes and the command line's flags
+ * are all derived from this table. To add a parameter: an entry here, then use its value where
+ * digits are drawn. Without dependencies: the client imports it.
  */
 import { CLASS_LIMITS } from '../model/classes.ts';
 import type { Colour } from '../picture/colour.ts';

@@ -1,6 +1,6 @@
 /**
- * `GET /`: sixteen new pictures, a playground, a walk through the latent space, loops, and facts about
- * the model. Only the model's name and classes say what the pictures show.
+ * `GET /`: sixteen new pictures, a playground, a walk through the latent space, loops, and facts
+ * about the model. Only the model's name and classes say what the pictures show.
  */
 import { html } from 'hono/html';
 import type { App, AppDependencies } from '../context.ts';

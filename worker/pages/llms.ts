@@ -1,5 +1,6 @@
 /**
- * `GET /llms.txt`: the API for language models (llmstxt.org), generated from the routes' operations.
+ * `GET /llms.txt`: the API for language models (llmstxt.org), generated from the routes'
+ * operations.
  */
 import { describeDefault, describeExpected } from '../../shared/contract/parameter-text.ts';
 import type { ParameterSet } from '../../shared/contract/query.ts';

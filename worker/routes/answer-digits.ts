@@ -1,6 +1,6 @@
 /**
- * The way of a request for digits: parsed, pinned to a model and a seed, answered from the caller's copy where that is
- * known to be current, drawn and rendered else.
+ * The way of a request for digits: parsed, pinned to a model and a seed, answered from the caller's
+ * copy where that is known to be current, drawn and rendered else.
  */
 import * as z from 'zod';
 import {
@@ -124,7 +124,8 @@ export async function answerDigits(
     }
     const context = { digits, classes, origin, png: c.get('png') };
     const content = { ...headers, ...describeContent(digits) };
-    // HEAD is spared the drawing: its answer may lack what only the content tells (RFC 9110, section 9.3.2), the length.
+    // HEAD is spared the drawing: its answer may lack what only the content tells (RFC 9110,
+    // section 9.3.2), the length.
     if (c.req.method === 'HEAD' && checkSize(digits, measureWidest(digits, image)) === undefined) {
       return c.body(null, 200, content);
     }
@@ -147,7 +148,8 @@ export async function answerDigits(
               digits,
             );
       const drawn = clock();
-      const tooLarge = checkSize(digits, samples); // Of a number only its digits tell how wide it is.
+      // Of a number only its digits tell how wide it is.
+      const tooLarge = checkSize(digits, samples);
       if (tooLarge !== undefined) {
         return respondError(c, tooLarge);
       }

@@ -1,5 +1,6 @@
 /**
- * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled synthetic sets, streamed as fast as they are read.
+ * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled synthetic sets, streamed as fast as they
+ * are read.
  */
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
@@ -38,7 +39,7 @@ export const DATASET_OPERATION: Operation = {
   path: '/dataset.{extension}',
   routes: FORMATS.map((format) => `/dataset.${format}`),
   kind: 'api',
-  summary: 'Labelled digits to train and to test on, streamed, any range of a seed’s endless row',
+  summary: 'Labelled digits to train and to test on: a streamed range of a seed’s endless sequence',
   pathParameters: {
     extension: {
       kind: 'choice',

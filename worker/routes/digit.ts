@@ -25,8 +25,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     id: 'drawDigits',
     path: '/digit',
     routes: ['/digit'],
-    summary:
-      'Freshly drawn digits, or those of a seed, in the format that format= or Accept asks for',
+    summary: 'New digits, or the digits of a seed, in the format of format= or Accept',
     query: ROUTES.digit,
     examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
   },
@@ -52,7 +51,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     id: 'drawDigitsOfClass',
     path: '/digit/{label}',
     routes: ['/digit/:label'],
-    summary: 'Digits of one class, in the format that format= or Accept asks for',
+    summary: 'Digits of one class, in the format of format= or Accept',
     pathParameters: { label: LABEL },
     query: BESIDE_LABEL,
     examples: ['/digit/7'],

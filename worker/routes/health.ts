@@ -1,5 +1,6 @@
 /**
- * `GET /healthz`: which model serves, and why not another. Always 200 while a model serves: the service is up.
+ * `GET /healthz`: which model serves, and why not another. Always 200 while a model serves: the
+ * service is up.
  */
 import { healthSchema } from '../../shared/contract/answers.ts';
 import { getDefer, type App, type AppDependencies } from '../context.ts';
@@ -11,7 +12,7 @@ export const HEALTH_OPERATION: Operation = {
   path: '/healthz',
   routes: ['/healthz'],
   kind: 'api',
-  summary: 'Which model serves, from where, and why not another',
+  summary: 'Which model serves, its source, and the last error',
   answers: { 'application/json': healthSchema },
   otherStatuses: { 503: 'No model serves' },
   examples: ['/healthz'],

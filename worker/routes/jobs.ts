@@ -1,6 +1,6 @@
 /**
- * `/jobs`: sets that are too large for one answer, for who holds the service's secret. Started here, drawn by the queue's consumers,
- * read back here shard by shard.
+ * `/jobs`: sets that are too large for one answer, for who holds the service's secret. Started
+ * here, drawn by the queue's consumers, read back here shard by shard.
  */
 import type * as z from 'zod';
 import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
@@ -78,10 +78,10 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     kind: 'owner',
     summary:
-      'Starts a job, a set too large for one answer; the same again goes on with what is missing',
+      'Starts a job: a set too large for one answer. The same POST again draws what is missing',
     query: ROUTES.jobs,
     answers: JOB_ANSWER,
-    otherStatuses: { 202: 'Its missing shards are in the queue' },
+    otherStatuses: { 202: 'The job’s missing shards are queued' },
     errors: [
       ...QUERY_ERRORS,
       'missing_parameter',
@@ -98,7 +98,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     path: '/jobs/{id}',
     routes: ['/jobs/:id'],
     kind: 'owner',
-    summary: 'How far a job is, and what it cost so far',
+    summary: 'A job’s progress and cost so far',
     pathParameters: { id: ID },
     answers: JOB_ANSWER,
     errors: JOB_ERRORS,
@@ -110,7 +110,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     routes: ['/jobs/:id'],
     method: 'DELETE',
     kind: 'owner',
-    summary: 'Cancels a job: no further shard is begun, and those that are there stay',
+    summary: 'Cancels a job: no further shard is started; finished shards stay',
     pathParameters: { id: ID },
     answers: JOB_ANSWER,
     errors: JOB_ERRORS,
@@ -121,7 +121,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     path: '/jobs/{id}/manifest',
     routes: ['/jobs/:id/manifest'],
     kind: 'owner',
-    summary: 'A job’s shards in order, with where they are and their SHA-256',
+    summary: 'A job’s shards in order, with their URLs and SHA-256',
     pathParameters: { id: ID },
     query: MANIFEST_PARAMETERS,
     answers: { 'application/json': jobManifestSchema },
@@ -216,7 +216,8 @@ async function answerStart(
   await store.resume(id);
   const progress = await readProgress(store, id);
   const pages = progress?.unfinishedPages ?? [];
-  // A page's own message asks for its shards: so a start is at most a hundred messages, and may be cut off anywhere.
+  // A page's own message asks for its shards: so a start is at most a hundred messages, and may be
+  // cut off anywhere.
   if (pages.length > 0) {
     await queue.sendBatch(
       pages.map((page, i) => ({

@@ -1,5 +1,6 @@
 /**
- * `GET /models` and below: which models there are, their cards, and their files as `tf.loadLayersModel` takes them.
+ * `GET /models` and below: which models there are, their cards, and their files as
+ * `tf.loadLayersModel` takes them.
  */
 import * as z from 'zod';
 import {
@@ -57,7 +58,7 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
     path: '/models',
     routes: ['/models'],
     kind: 'api',
-    summary: 'Which models can be named, and which one draws when none is',
+    summary: 'The published models, and the default one',
     answers: { 'application/json': modelsSchema },
     examples: ['/models'],
   },
@@ -66,7 +67,7 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
     path: '/models/{name}',
     routes: ['/models/:name'],
     kind: 'api',
-    summary: 'The card of the version of a model that serves now: data, training, figures, files',
+    summary: 'The card of a model’s current version: data, training, figures, files',
     pathParameters: { name: NAME },
     answers: { 'application/json': modelCardSchema },
     errors: ERRORS,
@@ -88,7 +89,7 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
     path: '/models/{name}/{version}/{file}',
     routes: ['/models/:name/:version/:file'],
     kind: 'api',
-    summary: 'A file of a version, verified: tf.loadLayersModel takes the URL of model.json',
+    summary: 'A verified file of a version; tf.loadLayersModel loads the URL of model.json',
     pathParameters: { name: NAME, version: VERSION, file: FILE },
     answers: { 'application/json': z.looseObject({}), 'application/octet-stream': 'bytes' },
     conditional: true,

@@ -1,5 +1,5 @@
 /**
- * `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop.
+ * `GET /morph`, `/morph.png`, `/morph.gif`: a loop in which digits turn into one another.
  */
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
@@ -61,8 +61,7 @@ export const MORPH_OPERATIONS: readonly Operation[] = [
     id: 'drawMorph',
     path: '/morph',
     routes: ['/morph'],
-    summary:
-      'A loop in which digits turn into one another, in the format that format= or Accept asks for',
+    summary: 'A loop in which digits turn into one another, in the format of format= or Accept',
     examples: ['/morph?seed=Ada&scale=4'],
   },
   {

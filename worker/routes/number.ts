@@ -20,7 +20,7 @@ export const NUMBER_OPERATIONS: readonly Operation[] = [
     id: 'drawNumber',
     path: '/number/{digits}',
     summary:
-      'A number in one handwriting, in the format that format= or Accept asks for; /number/3.14 is the number 3.14, since 14 is no format',
+      'A number in one handwriting, in the format of format= or Accept; /number/3.14 is the number 3.14, since 14 is no format',
     pathParameters: { digits: NUMBER },
     examples: ['/number/2026'],
   },

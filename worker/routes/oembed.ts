@@ -36,7 +36,7 @@ const OEMBED_PARAMETERS = {
     kind: 'text',
     maxLength: LIMITS.maxUrlLength,
     expected: 'a URL of this service',
-    about: 'What was pasted: the home page, or digits, a number or a loop as a picture',
+    about: 'The pasted URL: the home page, or a picture of digits, a number or a loop',
     without: 'a 404',
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
   },
@@ -72,7 +72,7 @@ export const OEMBED_OPERATION: Operation = {
   path: '/oembed',
   routes: ['/oembed'],
   kind: 'api',
-  summary: 'How a link to this service is embedded, as oEmbed has it',
+  summary: 'The oEmbed answer for a link to this service',
   query: OEMBED_PARAMETERS,
   answers: { 'application/json': oembedSchema },
   errors: [
@@ -267,7 +267,8 @@ const EXTENSIONS: Readonly<Record<Pasted['kind'], readonly string[]>> = {
 
 /** The picture that a URL of this service stands for; undefined when it stands for none. */
 function findPicture(pasted: string, origin: string): Pasted | undefined {
-  const given = URL.canParse(pasted) ? new URL(pasted) : null; // Not URL.parse: the server runs on Node 20 too.
+  // Not URL.parse: the server runs on Node 20 too.
+  const given = URL.canParse(pasted) ? new URL(pasted) : null;
   if (given?.origin !== origin) {
     return undefined;
   }
@@ -280,7 +281,8 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   const name = path[2];
   const extensions = EXTENSIONS[kind];
   const extension = path[3] ?? url.searchParams.get('format') ?? (extensions[0] as string);
-  const isNamed = name !== undefined; // By a label, which may be missing, or a number, which may not.
+  // By a label, which may be missing, or a number, which may not.
+  const isNamed = name !== undefined;
   if (
     !extensions.includes(extension) ||
     (kind === 'number' && !isNamed) ||

@@ -1,6 +1,6 @@
 /**
- * Two loops of pictures that turn into one another, as /morph draws them, in the page's ink; still ones for whoever asked
- * their system for less motion.
+ * Two loops of pictures that turn into one another, as /morph draws them, in the page's ink; still
+ * ones for whoever asked their system for less motion.
  */
 import { html } from 'hono/html';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
