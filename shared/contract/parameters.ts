@@ -1,5 +1,5 @@
 /**
- * Every parameter of the drawing routes, once. The zod schemas, OpenAPI, `/docs`, the playground's
+ * Every parameter of the drawing routes, once. Parsing, OpenAPI, `/docs`, the playground's
  * controls, the client's options and URLs, the element's attributes and the command line's flags
  * are all derived from this table. To add a parameter: an entry here, then use its value where
  * digits are drawn. Without dependencies: the client imports it.
@@ -374,6 +374,7 @@ export const PARAMETERS = {
     example: 'base64',
     title: 'Pixels',
     group: 'Answer',
+    place: 2,
     routes: ['digit', 'number', 'dataset'],
     in: {
       dataset: {
@@ -391,6 +392,7 @@ export const PARAMETERS = {
     example: 'json',
     title: 'Format',
     group: 'Answer',
+    place: 1,
     routes: ['digit', 'number', 'morph', 'jobs'],
     in: {
       morph: {
@@ -418,6 +420,7 @@ export const PARAMETERS = {
     example: 'digits',
     title: 'Model',
     group: 'Answer',
+    place: 3,
     routes: ALL,
     in: {
       jobs: {
@@ -434,6 +437,7 @@ export const PARAMETERS = {
     example: '1',
     title: 'Strict',
     group: 'Answer',
+    place: 4,
     routes: ['digit', 'number', 'dataset', 'morph'],
   },
 } as const satisfies Readonly<Record<string, Entry>>;
