@@ -78,7 +78,7 @@ const SAMPLES = ['digit', 'dataset', 'morph', 'jobs'] as const;
 const ALL = ['digit', 'number', 'dataset', 'morph', 'jobs'] as const;
 
 /** How JSON writes pixels. */
-export const PIXEL_FORMS = ['array', 'base64'] as const;
+const PIXEL_FORMS = ['array', 'base64'] as const;
 export type PixelForm = (typeof PIXEL_FORMS)[number];
 
 /** GIF viewers slow down frames that are shorter than 20 ms. */
@@ -452,7 +452,7 @@ export const NUMBER = {
   example: '2026',
 } as const satisfies Parameter;
 
-export type ParameterName = keyof typeof PARAMETERS;
+type ParameterName = keyof typeof PARAMETERS;
 
 /** What differs in a route. */
 type Difference<R, E> = E extends { readonly in: infer I }
@@ -492,10 +492,10 @@ export type ValueOf<P> = P extends { readonly kind: infer K }
 
 /** The parameters of each route, in the table's order. */
 export const ROUTES = Object.fromEntries(
-  Object.keys(FORMATS).map((route) => [route, listParameters(route as RouteName)]),
+  Object.keys(FORMATS).map((route) => [route, selectParameters(route as RouteName)]),
 ) as unknown as { readonly [R in RouteName]: ParametersOf<R> };
 
-function listParameters(route: RouteName): Record<string, Parameter> {
+function selectParameters(route: RouteName): Record<string, Parameter> {
   const entries = Object.entries<Entry>(PARAMETERS).filter(([, { routes }]) =>
     routes.includes(route),
   );

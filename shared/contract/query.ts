@@ -163,7 +163,7 @@ export function settleQuery<Q extends object>(
 }
 
 /** The values of a route's parameters, where absent ones have their default. */
-export type Filled<R extends RouteName> = {
+type Filled<R extends RouteName> = {
   readonly [K in keyof ParametersOf<R>]:
     | ValueOf<ParametersOf<R>[K]>
     | (ParametersOf<R>[K] extends { readonly default: unknown } | { readonly required: true }
