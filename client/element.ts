@@ -1,67 +1,47 @@
 /**
- * `<digit-mint base="https://digits.example" label="7" seed="Ada" scale="4">`: digits as an element. Importing this module
- * defines it. It needs no style and no script of the page's: a strict Content-Security-Policy has to allow its module and
- * the service's images, nothing else.
+ * Digits as an element: `<digit-mint base="https://digits.example" label="7" seed="Ada">`.
+ * Importing this module defines it. A strict Content-Security-Policy must allow only this module and
+ * the service's images.
  */
 import type { ImageAttributes } from './image.ts';
 import { buildImage } from './image.ts';
-import { parseAttributes } from './element-attributes.ts';
+import { ATTRIBUTES, parseAttributes } from './element-attributes.ts';
 
-/** What the element tells of: `load` when it shows digits, `error` when it cannot; both stay on the element, as `<img>`'s do. */
+/** The detail of the event `error`. Like those of `<img>`, `load` and `error` do not bubble. */
 export interface DigitMintErrorDetail {
-  /** What is wrong: an attribute, or the picture. */
+  /** What is wrong with an attribute or with the picture. */
   readonly message: string;
-  /** The HTTP status, where the browser tells it. The API draws its errors: then the picture says what is wrong. */
+  /** The HTTP status, if the browser reveals it. Then the picture says what is wrong. */
   readonly status: number | undefined;
 }
-
-const ATTRIBUTES = [
-  'base',
-  'label',
-  'number',
-  'n',
-  'seed',
-  'start',
-  'cols',
-  'scale',
-  'gap',
-  'margin',
-  'dpr',
-  'fg',
-  'bg',
-  'dark-fg',
-  'dark-bg',
-  'smooth',
-  'format',
-  'model',
-  'alt',
-  'loading',
-  'sample',
-] as const;
 
 const STYLE =
   ':host{display:inline-block;line-height:0}:host([hidden]){display:none}img{max-width:100%;height:auto}';
 
-/** Bytes of a seed that the element draws: 16 URL-safe characters, as the API's own. */
+/** Bytes of a drawn seed: 16 URL-safe characters, like those of the API. */
 const SEED_BYTES = 12;
 
-/** In Node, where pages are rendered ahead, the module must load; nothing is defined there. */
+/** The module must load in Node too, for server-side rendering; it defines nothing there. */
 const Base = (globalThis.HTMLElement ?? Object) as typeof HTMLElement;
 
 export class DigitMintElement extends Base {
   static readonly observedAttributes: readonly string[] = ATTRIBUTES;
 
-  /** Without a seed of its own each element draws one: the same URL twice on a page is one picture, however fresh. */
+  /**
+   * Drawn where there is no `seed`: with equal URLs two elements of a page would be one picture.
+   */
   #drawnSeed: string | undefined;
   #image: HTMLImageElement | undefined;
   #isDue = false;
 
-  /** The URL of what it shows; '' before that and when an attribute is wrong. It always shows the same. */
+  /**
+   * The URL of the picture, which always shows the same; '' before it and for a wrong attribute.
+   */
   get src(): string {
     return this.#image?.src ?? '';
   }
 
-  /** Shows other digits. Does nothing where the attribute `seed` holds them fast. */
+  /** Shows other digits. Does nothing if the attribute `seed` fixes them. */
   mint(): void {
     this.#drawnSeed = undefined;
     this.#schedule();
@@ -75,7 +55,7 @@ export class DigitMintElement extends Base {
     this.#schedule();
   }
 
-  /** Several attributes that change at once are one picture. */
+  /** Several attributes that change together make one picture. */
   #schedule(): void {
     if (this.#isDue) {
       return;
@@ -107,7 +87,7 @@ export class DigitMintElement extends Base {
       return;
     }
     const { src, srcset, ...others } = attributes;
-    // What decides how it loads comes before what makes it load.
+    // `src` comes last, since setting it starts loading with the other attributes.
     const wanted = { ...others, srcset, src };
     for (const [name, value] of Object.entries({ width: undefined, ...wanted })) {
       if (value === undefined) {
@@ -120,13 +100,13 @@ export class DigitMintElement extends Base {
 
   #attach(): HTMLImageElement {
     const root = this.attachShadow({ mode: 'open' });
-    // A style sheet that is made by script is none of those that a Content-Security-Policy is about.
+    // A Content-Security-Policy does not apply to a style sheet that a script constructs.
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
     const image = document.createElement('img');
     image.setAttribute('part', 'image');
-    // So that canvases may read it, and the browser tells its status.
+    // Canvases may read the picture, and the browser reveals the status.
     image.crossOrigin = 'anonymous';
     image.addEventListener('load', () => {
       const status = readStatus(image.currentSrc);
@@ -150,7 +130,7 @@ export class DigitMintElement extends Base {
   }
 }
 
-/** @returns  undefined where the browser does not tell, as older ones, and for pictures from its cache. */
+/** @returns  undefined in older browsers, and for pictures from the cache. */
 function readStatus(url: string): number | undefined {
   const [entry] = performance
     .getEntriesByName(url, 'resource')

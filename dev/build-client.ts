@@ -1,14 +1,19 @@
 /**
- * `npm run build:client`: the npm package `digitmint` in client/dist, ready for `npm pack`. Modules and command line are
- * bundles without dependencies; the declarations are what the compiler writes, less those that no entry leads to.
+ * `npm run build:client`: the npm package `digitmint` in client/dist, ready for `npm pack`. Modules
+ * and command line are bundles without dependencies; the declarations are what the compiler writes,
+ * less those that no entry leads to.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import type { Plugin } from 'esbuild';
+import { LIMITS } from '../shared/contract/limits.ts';
+import { CLASS_LIMITS } from '../shared/model/classes.ts';
 import { buildPage } from './build-page.ts';
 import { bundle } from './bundle.ts';
 import { describeLicences } from './licences.ts';
+import { writeOptionTypes } from './option-types.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CLIENT = join(ROOT, 'client');
@@ -23,6 +28,7 @@ export async function buildClient(outFolder: string): Promise<void> {
       entries: { [name]: join(CLIENT, `${name}.ts`) },
       outFolder,
       platform: 'browser',
+      plugins: [reduceTables],
     });
   }
   await buildPage(); // The app's bundle holds the names of the pages' files.
@@ -33,10 +39,32 @@ export async function buildClient(outFolder: string): Promise<void> {
   });
   writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), describeLicences(metafile));
   writeDeclarations(join(outFolder, 'types'), ['index.d.ts', 'element.d.ts']);
+  writeFileSync(join(outFolder, 'types', 'options.d.ts'), writeOptionTypes());
   cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
   cpSync(join(ROOT, 'LICENSE'), join(outFolder, 'LICENSE'));
   writeFileSync(join(outFolder, 'package.json'), `${JSON.stringify(describePackage(), null, 2)}\n`);
 }
+
+/**
+ * Reduces the API's tables to what browsers need: removes the words of the documentation, and
+ * writes limits as numbers.
+ */
+const limits: Readonly<Record<string, number>> = { ...LIMITS, ...CLASS_LIMITS };
+const reduceTables: Plugin = {
+  name: 'reduce-tables',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/](?:contract|client)[\\/][\w-]+\.ts$/ }, ({ path }) => {
+      const contents = readFileSync(path, 'utf8')
+        .replaceAll(WORDS, '')
+        .replaceAll(/\b(?:CLASS_)?LIMITS\.(\w+)/g, (_, name: string) => String(limits[name]));
+      return {
+        contents: basename(path) === 'limits.ts' ? 'export const LIMITS = {};' : contents,
+        loader: 'ts',
+      };
+    });
+  },
+};
+const WORDS = /\b(?:about|without|example|title|group|place):\s*(?:'[^']*'|`[^`]*`|\d+),?/g;
 
 /** The package's own description; the version is the project's. */
 function describePackage(): Record<string, unknown> {

@@ -20,6 +20,8 @@ export interface BundleOptions {
   readonly external?: readonly string[];
   /** What is imported dynamically becomes a script of its own; always so for browsers. */
   readonly splitting?: boolean;
+  /** Run before the bundler's own. */
+  readonly plugins?: readonly Plugin[];
   /** File names with a hash of their content, for answers that may be kept for good. */
   readonly hashed?: boolean;
   /** False keeps names, and a comment with its path before each module; true without it. */
@@ -33,6 +35,7 @@ export function bundle({
   platform,
   external = [],
   splitting = platform === 'browser',
+  plugins = [],
   hashed = false,
   minify = true,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
@@ -63,7 +66,7 @@ export function bundle({
     chunkNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',
     loader: { '.bin': 'file', '.wasm': 'file' },
-    plugins: [replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
+    plugins: [...plugins, replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
   });
 }
 

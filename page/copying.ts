@@ -1,8 +1,9 @@
 /**
- * The buttons beside the texts to copy.
+ * The copy buttons.
  */
 import { find } from './elements.ts';
 
+/** How long a button shows that it has copied. */
 const TOLD_MS = 1600;
 
 export function addCopying(): void {
@@ -23,7 +24,8 @@ async function copy(button: HTMLButtonElement): Promise<void> {
     await navigator.clipboard.writeText(source.textContent ?? '');
     button.textContent = 'Copied';
   } catch {
-    getSelection()?.selectAllChildren(source); // No right to the clipboard: the keyboard has one.
+    // Without access to the clipboard: the visitor can copy the selection.
+    getSelection()?.selectAllChildren(source);
     button.textContent = 'Selected';
   }
   setTimeout(() => {

@@ -1,5 +1,5 @@
 /**
- * The buttons that throw another seed into a text field.
+ * The buttons that put a new seed into a text field.
  */
 import { find } from './elements.ts';
 import { drawWordSeed } from './seeds.ts';

@@ -1,5 +1,5 @@
 /**
- * "Mint sixteen more" without loading the page again.
+ * The link "Mint sixteen more" without reloading the page.
  */
 import { drawWordSeed } from './seeds.ts';
 
@@ -7,7 +7,7 @@ export function addMinting(): void {
   const link = document.querySelector<HTMLAnchorElement>('[data-again]');
   link?.addEventListener('click', (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) {
-      return; // Another window was asked for.
+      return; // The visitor wants another tab or window.
     }
     event.preventDefault();
     const seed = encodeURIComponent(drawWordSeed());

@@ -1,5 +1,5 @@
 /**
- * The script of the page at `/`. All that it does is an addition: the page is whole without it.
+ * The script of the page at `/`. The page works without it.
  */
 import { addCopying } from './copying.ts';
 import { addDice } from './dice.ts';

@@ -1,5 +1,5 @@
 /**
- * The GIF of the training plays when it is asked for: it is large, and it moves.
+ * Plays the GIF of the training on request only, since it is large and it moves.
  */
 import { find } from './elements.ts';
 

@@ -6,7 +6,7 @@
 import { findClass } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
-import { pickDigits } from '../shared/contract/number-text.ts';
+import { pickDigits } from '../shared/contract/query.ts';
 import type { Samples } from '../shared/model/sampler.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
@@ -29,15 +29,14 @@ export interface Drawing<P extends Pinned> {
   readonly query: {
     readonly seed: string | undefined;
     readonly label: string | undefined;
-    readonly model: ModelChoice;
-    readonly strict: boolean | undefined;
+    readonly model: ModelChoice | undefined;
+    /** Names of unknown parameters, and of those without effect in the format. */
+    readonly unknown: readonly string[];
+    readonly withoutEffect: readonly string[];
   };
   readonly format: string;
   /** Whether Accept decided the format. */
   readonly isNegotiated: boolean;
-  /** Names of unknown parameters, and of those without effect in this format. */
-  readonly unknown: readonly string[];
-  readonly withoutEffect: readonly string[];
   /** Digits and signs to write in one hand. */
   readonly hand: string | undefined;
   /** Whether the answer holds absolute URLs. */
@@ -73,11 +72,8 @@ export async function answerDrawing<P extends Pinned>(
   drawing: Drawing<P>,
 ): Promise<Response> {
   const { drawSeed, clock } = dependencies;
-  const { query, format, isNegotiated, withoutEffect } = drawing;
-  if (query.strict === true && withoutEffect.length > 0) {
-    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
-  }
-  const warnings = listWarnings(drawing.unknown, withoutEffect, format);
+  const { query, format, isNegotiated } = drawing;
+  const warnings = listWarnings(query.unknown, query.withoutEffect, format);
   const describe = (pinned: P): Record<string, string> => {
     const { seed, model } = pinned;
     const answer = { permalink: drawing.buildUrl(pinned), holdsUrls: drawing.holdsUrls };

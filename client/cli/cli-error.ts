@@ -1,16 +1,17 @@
 /**
- * What can go wrong on the command line, and what the shell is told of it.
+ * Errors of the command line and their exit status.
  */
 
-/** 0 is for all that went well. */
 export const EXIT = {
-  /** It could not be done: a file that cannot be written, a model that is broken. */
+  /** Something failed, such as writing a file or reading a model. */
   failed: 1,
-  /** It was asked for wrongly: the message names the flag. */
+  /** A flag or an argument is wrong; the message names it. */
   usage: 2,
 } as const;
 
-/** A failure that a user can mend; its message says what was expected, what came and what to do. */
+/**
+ * A failure that the user can fix. The message says what was expected, what came and what to do.
+ */
 export class CliError extends Error {
   override name = 'CliError' as const;
   readonly exitCode: number;

@@ -1,21 +1,21 @@
 /**
- * The whole API in this process: the worker's own app, without a bucket. What it answers are the service's bytes.
+ * The whole API in this process: the worker's app without a bucket. It answers with the same bytes.
  */
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { BundledModel } from '../../worker/models/bundled-model.ts';
 import { createService } from '../../worker/service.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
-/** Asks the API for a path with a query. @param accept  The media type that is wanted where the path does not say. */
+/** Requests a path with a query. @param accept  The media type, where the path has no extension. */
 export type Ask = (path: string, accept?: string) => Promise<Response>;
 
-/** There is nothing to look for. */
+/** No other model can appear. */
 const NEVER_MS = 600_000;
 
 /**
  * Makes the service.
- * @param base   What absolute URLs in answers begin with.
- * @param model  The one that draws; without it the one that ships.
+ * @param base   The start of absolute URLs in answers.
+ * @param model  Default: the model that ships.
  */
 export function createLocalService(base: URL, model?: BundledModel): Ask {
   const name =
@@ -31,7 +31,7 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
     log,
   });
   return async (path, accept) => {
-    // An error shall tell itself as problem details, whatever is asked for: so Accept, and no extension, asks for pictures.
+    // Pictures are requested by Accept, not by an extension, so that errors are problem details.
     const headers = accept === undefined ? {} : { accept: `${accept}, application/problem+json` };
     const answer = await app.request(new URL(path, base).href, { headers });
     if (answer.status >= 500) {

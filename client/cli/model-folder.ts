@@ -1,5 +1,5 @@
 /**
- * A model of one's own: the folder that training or `npm run quantize` wrote, or that lies under a published key.
+ * The user's own model: a folder from training, from `npm run quantize` or from a published key.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,8 +13,8 @@ import type { BundledModel } from '../../worker/models/bundled-model.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
 /**
- * Opens a folder; the weights are read and verified when it first draws.
- * @throws CliError  When the folder is no model's.
+ * Opens a folder. The weights are read and verified at the first drawing.
+ * @throws CliError  When the folder holds no model.
  */
 export function openModelFolder(folder: string): BundledModel {
   const readFile = (path: string): Uint8Array => {

@@ -1,10 +1,10 @@
 /**
- * The command line: its flags, made from the API's own parameters, and what becomes of them.
+ * The command line: its flags are made from the API's parameters.
  */
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../../package.json';
-import { DIGIT_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
-import { MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
+import { describeExpected } from '../../shared/contract/query.ts';
+import { NUMBER, ROUTES } from '../../shared/contract/parameters.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { drawSet, SET_PARAMETERS } from './dataset.ts';
 import { draw, drawMorph } from './draw.ts';
@@ -12,26 +12,26 @@ import { buildOptions, type Flags } from './flags.ts';
 import { createLocalService, type Ask } from './local-service.ts';
 import { openModelFolder } from './model-folder.ts';
 
-/** Where absolute URLs in JSON lead when nobody says: the address of a service on this machine. */
+/** The address of a service on this machine. */
 const DEFAULT_BASE = 'http://localhost:8787';
 
 const BASE_OPTION = [
   '--base <url>',
-  `what URLs in JSON begin with (default: ${DEFAULT_BASE})`,
+  `the address that URLs in JSON begin with (default: ${DEFAULT_BASE})`,
 ] as const;
 
 const EXAMPLES = `
 Examples:
   digitmint 7                                        a seven, drawn in the terminal
-  digitmint 7 --scale 8 --out seven.png              the same kind of thing as a picture
+  digitmint 7 --scale 8 --out seven.png              a seven as a picture
   digitmint --n 16 --seed Ada --format svg > ada.svg sixteen, the same every time
   digitmint --number 2026 --fg 1d2430 --bg transparent --out 2026.svg
   digitmint --n 2 --json                             pixels, row by row
   digitmint morph --digits 9876543210 --scale 4 --out countdown.gif
   digitmint dataset --n 60000 --seed Ada --out digits.npy --labels labels.npy
 
-Nothing is asked of any server: it draws here, the same bytes as the API.
-Exit status: 0, 1 when it could not be done, 2 when it was asked for wrongly.`;
+It draws on this machine without any server: the same bytes as the API.
+Exit status: 0, 1 after a failure, 2 for a wrong flag or argument.`;
 
 /**
  * Runs the command line.
@@ -44,7 +44,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? 0 : EXIT.usage; // It has said what is wrong.
+      return error.exitCode === 0 ? 0 : EXIT.usage; // Commander has printed the error.
     }
     const isExpected = error instanceof CliError;
     process.stderr.write(
@@ -56,30 +56,32 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function buildProgram(): Command {
   const program = new Command('digitmint')
-    .description('Handwritten digits that nobody wrote, drawn offline: the same bytes as the API.')
-    .argument('[label]', 'the class of all of them: a digit, or a class’s name')
-    .version(version, '--version', 'Says the version')
-    .helpOption('--help', 'Says this')
+    .description(
+      'Handwritten digits from a neural network, drawn offline: the same bytes as the API.',
+    )
+    .argument('[label]', 'the class of every digit: a digit, or a class’s name')
+    .version(version, '--version', 'Prints the version')
+    .helpOption('--help', 'Prints this help')
     .helpCommand(false)
     .addHelpText('after', EXAMPLES)
-    .showHelpAfterError('(--help tells what is allowed)')
-    .enablePositionalOptions() // What stands after `dataset` or `morph` belongs to it.
+    .showHelpAfterError('(--help lists what is allowed)')
+    .enablePositionalOptions() // Flags after `dataset` or `morph` belong to that command.
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(`digitmint: ${text.replace(/^error: /, '')}`),
     });
-  const { model: _, label, ...parameters } = DIGIT_PARAMETERS;
+  const { model: _, label, ...parameters } = ROUTES.digit;
   program.addOption(
     new Option(
       '--number <digits>',
-      `${NUMBER_PATH.about}, in one hand: ${NUMBER_PATH.schema.description}`,
+      `${NUMBER.about}, in one handwriting: ${describeExpected(NUMBER)}`,
     ),
   );
   addOptions(program, buildOptions({ label, ...parameters }));
   program
     .option(...BASE_OPTION)
     .option('--json', 'the same as --format json')
-    .option('--out <file>', 'where to; its extension decides the format (default: standard output)')
+    .option('--out <file>', 'the file; its extension decides the format (default: standard output)')
     .action(async (given: string | undefined, flags: Flags) => {
       if (given !== undefined && flags['label'] !== undefined) {
         throw new CliError(`--label beside ${given}: the label is given twice, leave one out`);
@@ -87,7 +89,8 @@ function buildProgram(): Command {
       if (flags['json'] === true && (flags['format'] ?? 'json') !== 'json') {
         throw new CliError(`--json beside --format ${flags['format']}: leave one out`);
       }
-      const { json, label: named, format, model: _folder, ...others } = flags; // No parameter: what draws has one model.
+      // The local service has one model.
+      const { json, label: named, format, model: _folder, ...others } = flags;
       const all = { ...others, label: given ?? named, format: json === true ? 'json' : format };
       await draw(open(flags), all, readText(flags['out']));
     });
@@ -97,18 +100,19 @@ function buildProgram(): Command {
 }
 
 function buildMorphCommand(): Command {
-  // Of strict there is nothing left: each flag has an effect in both formats, and what is no flag is refused before.
-  const { model: _model, format: _format, strict: _strict, ...parameters } = MORPH_PARAMETERS;
+  // `strict` would do nothing: every flag has an effect in both formats, and commander refuses
+  // others.
+  const { model: _model, format: _format, strict: _strict, ...parameters } = ROUTES.morph;
   const command = new Command('morph')
     .description('A loop in which digits turn into one another, as animated png or gif.')
-    .helpOption('--help', 'Says this');
+    .helpOption('--help', 'Prints this help');
   addOptions(command, buildOptions(parameters));
   return command
     .option(
       '--format <format>',
-      `${MORPH_PARAMETERS.format.schema.description} (default: by the extension of --out, else png)`,
+      `${describeExpected(ROUTES.morph.format)} (default: by the extension of --out, else png)`,
     )
-    .option('--out <file>', 'where to (default: standard output)')
+    .option('--out <file>', 'the file (default: standard output)')
     .action(({ model, ...flags }: Flags) =>
       drawMorph(open({ model }), flags, readText(flags['out'])),
     );
@@ -118,13 +122,13 @@ function buildDatasetCommand(): Command {
   const { model: _, ...parameters } = SET_PARAMETERS;
   const command = new Command('dataset')
     .description('A labelled set of any size, as idx, npy, csv or ndjson.')
-    .helpOption('--help', 'Says this');
+    .helpOption('--help', 'Prints this help');
   addOptions(command, buildOptions(parameters));
   return command
     .option(...BASE_OPTION)
     .option('--format <format>', 'idx, npy, csv or ndjson (default: by the extension of --out)')
-    .option('--out <file>', 'where to (default: standard output)')
-    .option('--labels <file>', 'idx, npy: writes the labels too')
+    .option('--out <file>', 'the file (default: standard output)')
+    .option('--labels <file>', 'a second file for the labels of idx or npy')
     .action(({ model, ...flags }: Flags) =>
       drawSet(open({ ...flags, model }), flags, readText(flags['out']), readText(flags['labels'])),
     );
@@ -136,7 +140,7 @@ function addOptions(command: Command, options: readonly Option[]): void {
   }
   command.option(
     '--model <folder>',
-    'a model of your own: the folder with its manifest.json (default: the one that ships)',
+    'your own model: the folder with its manifest.json (default: the model that ships)',
   );
 }
 

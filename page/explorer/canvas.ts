@@ -1,5 +1,6 @@
 /**
- * Samples on a canvas, as the API's PNG has them: opaque, a pixel for each of theirs. Style sheets make ink of it.
+ * Samples on a canvas as in the API's PNG: opaque, one pixel for each of theirs. The style sheet
+ * colours them.
  */
 import type { Opened } from './protocol.ts';
 

@@ -1,12 +1,12 @@
 /**
- * The proof that both draw the same: the API's pixels beside those of this browser.
+ * Compares the API's pixels with those that this browser drew.
  */
 
 /**
- * Counts the pixels of the API's answer that differ.
- * @param path    Of /digit.json, for the samples that `pixels` holds.
+ * Counts the pixels that differ.
+ * @param path    Of `/digit.json`, for the same samples.
  * @param pixels  Drawn here.
- * @returns       In words.
+ * @returns       A sentence for the page.
  */
 export async function compareWithApi(path: string, pixels: Uint8Array): Promise<string> {
   const answer = await fetch(path);

@@ -1,6 +1,6 @@
 /**
- * The explorer at work: a map of the plane between four samples, the picture at a place of it, and the corners, which
- * the API draws too.
+ * The running explorer: a map of the plane between four samples, the picture at one place of it,
+ * and the corners, which the API draws too.
  */
 import { find, make } from '../elements.ts';
 import { paintSamples } from './canvas.ts';
@@ -17,7 +17,7 @@ const MAP_PLACES = listPlaces(MAP_SIDE);
 const CORNER_PLACES = listPlaces(2);
 const CORNER_NAMES = ['Top left', 'Top right', 'Bottom left', 'Bottom right'];
 
-/** How far a slider bends, in units of a latent's number; the numbers themselves are within -1 and 1. */
+/** The most that a slider adds along its direction; components of a latent lie in [-1, 1]. */
 const MAX_BEND = 4;
 
 export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement): void {
@@ -49,7 +49,7 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
       opened.latentSize,
     );
     drawSeen(place);
-    // The corners as the API draws them: unbent.
+    // The API draws the corners without a bend.
     cornerPixels = new Uint8Array(
       await painter.ask('draw', { input: blend(corners, CORNER_PLACES, unbent) }),
     );
@@ -63,7 +63,8 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
     find('compare-result', HTMLElement).textContent = '';
     const map = await painter.ask('draw', { input: blend(corners, MAP_PLACES, bend) });
     paintSamples(find('pad-map', HTMLCanvasElement), map, MAP_SIDE, opened);
-    section.dataset['drawn'] = query.toString(); // What is to be seen now, for whoever waits for it.
+    // Names what is shown, so that tests can wait for it.
+    section.dataset['drawn'] = query.toString();
   });
 
   const put = addPad((wanted) => {
@@ -84,7 +85,7 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
   drawAll();
 }
 
-/** The class that all shall have, by its name and its place among the classes; undefined for the corners' own. */
+/** The chosen class; undefined where each corner keeps its own. */
 function readLabel(form: HTMLFormElement): { name: string; index: number } | undefined {
   const radios = [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')];
   const index = radios.findIndex((radio) => radio.checked);
@@ -118,7 +119,7 @@ function addSliders({ directions }: Opened): HTMLInputElement[] {
   return sliders;
 }
 
-/** A canvas for each corner, and a link to the same from the API. */
+/** Shows a canvas for each corner, with a link to the API's picture. */
 function showCorners(
   pixels: Uint8Array,
   opened: Opened,

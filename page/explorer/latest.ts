@@ -1,5 +1,5 @@
 /**
- * Runs work for the newest wish only: while one is under way, all but the last of those that come are forgotten.
+ * Runs work one at a time. Of the calls that come meanwhile only the last one is kept.
  */
 export function createLatest<T>(work: (wish: T) => Promise<void>): (wish: T) => void {
   let isBusy = false;

@@ -1,5 +1,5 @@
 /**
- * Loads the generator when it is asked for: nothing of it is fetched before.
+ * Loads the generator when the visitor asks for it, and nothing of it before.
  */
 import { find, showText } from '../elements.ts';
 
@@ -31,5 +31,6 @@ async function start(section: HTMLElement): Promise<void> {
   find('explore-start', HTMLElement).hidden = true;
   find('explorer', HTMLElement).hidden = false;
   runExplorer(painter, opened, section);
-  find('pad', HTMLElement).focus({ preventScroll: true }); // The button that had the focus is gone.
+  // The button that had the focus is hidden now.
+  find('pad', HTMLElement).focus({ preventScroll: true });
 }

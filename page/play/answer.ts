@@ -1,27 +1,26 @@
 /**
- * Asks the interface and reads what it says: the answer's bytes and its permanent URL, or its error in words.
+ * Asks the API and reads the answer: its bytes and its canonical URL, or the error.
  */
 
 export interface Answer {
   readonly bytes: Blob;
-  /** Path and query of the permanent URL. */
+  /** Path and query of the canonical URL. */
   readonly permalink: string;
   readonly seed: string;
   readonly model: string;
-  /** What was passed over; empty without a warning. */
+  /** The header Digitmint-Warning; empty without one. */
   readonly warning: string;
 }
 
 export interface Fault {
-  /** What was expected, what came, what to do. */
   readonly detail: string;
-  /** Names of the parameters at fault. */
+  /** The parameters at fault. */
   readonly parameters: readonly string[];
 }
 
-/** @returns  The answer, or why there is none. Rejects when `signal` aborts or the network fails. */
+/** Rejects when `signal` aborts or the network fails. */
 export async function ask(path: string, signal: AbortSignal): Promise<Answer | Fault> {
-  // Named in Accept, problem details come for pictures too.
+  // Without this Accept, an error of a picture would be a picture.
   const answer = await fetch(path, {
     signal,
     headers: { Accept: 'application/problem+json, */*' },

@@ -1,5 +1,5 @@
 /**
- * The texts to paste for a URL. Pure.
+ * The texts to copy for a URL.
  */
 import { isPicture } from './request.ts';
 
@@ -7,11 +7,11 @@ export interface Shown {
   readonly url: string;
   readonly format: string;
   readonly alt: string;
-  /** Of a picture, in CSS pixels; undefined for what is none. */
+  /** In CSS pixels; undefined for what is no picture. */
   readonly size: { readonly width: number; readonly height: number } | undefined;
 }
 
-/** By the ids of the elements that hold them, less `snippet-`. */
+/** The texts by the ids of their elements without `snippet-`. */
 export function buildSnippets({
   url,
   format,

@@ -79,23 +79,23 @@ test('a corner’s input is the corner’s own, bit for bit, and every place is 
   expect([...bent.subarray(1)]).toEqual([...corners[0]!.subarray(1)]);
 });
 
-test('of many wishes only the first and the last are worked on', async () => {
+test('of many calls only the first and the last are worked on', async () => {
   const begun: number[] = [];
   let finish = (): void => {};
-  const wish = createLatest<number>((n) => {
+  const call = createLatest<number>((n) => {
     begun.push(n);
     return new Promise((resolve) => {
       finish = resolve;
     });
   });
-  [1, 2, 3, 4].forEach(wish);
+  [1, 2, 3, 4].forEach(call);
   expect(begun).toEqual([1]);
   finish();
   await expect.poll(() => begun).toEqual([1, 4]);
   finish();
   await setImmediate();
   expect(begun).toEqual([1, 4]);
-  wish(5);
+  call(5);
   expect(begun).toEqual([1, 4, 5]);
 });
 

@@ -1,41 +1,37 @@
 /**
- * The OpenAPI 3.1 document of the interface. Its schemas are JSON Schema 2020-12, which is what zod itself writes, so no
- * library stands between the two: see CONTRIBUTING.md.
+ * The OpenAPI 3.1 document. Its schemas are JSON Schema 2020-12, which zod writes itself, so no
+ * library for OpenAPI is needed.
  */
 import * as z from 'zod';
 import { version } from '../../package.json';
 import { problemSchema } from '../../shared/contract/answers.ts';
-import { describeError, ERROR_EXAMPLES, type ApiErrorCode } from '../../shared/contract/errors.ts';
-import { REQUIRED, type Parameter, type ParameterSet } from '../../shared/contract/parameters.ts';
+import { describeExample, type ApiErrorCode } from '../../shared/contract/errors.ts';
+import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
 import { COMMON_ERRORS, type AnswerBody, type Operation } from './operation.ts';
 
 type Json = Record<string, unknown>;
 
-/** The name of the scheme by which an owner is known. */
+/** The security scheme of `/jobs`. */
 const OWNER = 'jobsSecret';
 
 const PROBLEM = '#/components/schemas/Problem';
 
-/**
- * Builds the document.
- * @param operations  Of all routes.
- * @param origin      Where this service answers.
- */
+/** Builds the document. @param origin  The service's own. */
 export function buildOpenapiDocument(operations: readonly Operation[], origin: string): Json {
   return {
     openapi: '3.1.0',
     info: {
       title: 'digitmint',
       version,
-      summary: 'Handwritten digits that nobody wrote, from a URL',
+      summary: 'Handwritten digits from a neural network, as URLs',
       description:
-        'Drawn by a small neural network: fresh at every request, or always the same for a seed. No key; every origin may call it. Jobs alone are their owner’s.',
+        'Every request draws new digits; a seed always gives the same ones. Any origin may call it without a key. Only /jobs needs the owner’s key.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: origin }],
     paths: describePaths(operations),
     components: {
-      schemas: { Problem: describeSchema(problemSchema) },
+      schemas: { Problem: describeAnswer(problemSchema) },
       securitySchemes: {
         [OWNER]: { type: 'http', scheme: 'bearer', description: 'JOBS_SECRET of this service' },
       },
@@ -77,7 +73,7 @@ function describeOperation({
       200: { description: 'As asked for', content },
       ...mapValues(otherStatuses ?? {}, (description) => ({ description, content })),
       ...(conditional === true && {
-        304: { description: 'The caller has it already, by If-None-Match' },
+        304: { description: 'If-None-Match names the current answer' },
       }),
       ...describeErrors([...(errors ?? []), ...COMMON_ERRORS]),
     },
@@ -85,28 +81,28 @@ function describeOperation({
 }
 
 function describeParameters(parameters: ParameterSet = {}, place: 'path' | 'query'): Json[] {
-  return Object.entries(parameters).map(([name, { schema, about, without, example }]) => ({
-    name,
-    in: place,
-    required: place === 'path' || without === REQUIRED,
-    description: place === 'path' ? `${about}.` : `${about}. Without it: ${without}.`,
-    schema: describeSchema(schema),
-    example: isInteger(schema) ? Number(example) : example,
-  }));
-}
-
-function isInteger(schema: Parameter['schema']): boolean {
-  return schema.meta()?.['type'] === 'integer';
+  return Object.entries(parameters).map(([name, parameter]) => {
+    const { kind, about, required, example } = parameter;
+    return {
+      name,
+      in: place,
+      required: place === 'path' || required === true,
+      description:
+        place === 'path' ? `${about}.` : `${about}. Without it: ${describeDefault(parameter)}.`,
+      schema: describeSchema(parameter),
+      example: kind === 'whole' ? Number(example) : example,
+    };
+  });
 }
 
 function describeBody(body: AnswerBody): Json {
-  // OpenAPI 3.1 leaves the schema out for bytes.
-  return body === 'bytes'
-    ? {}
-    : { schema: body === 'text' ? { type: 'string' } : describeSchema(body) };
+  if (body === 'bytes') {
+    return {}; // OpenAPI 3.1 has no schema for bytes.
+  }
+  return { schema: body === 'text' ? { type: 'string' } : describeAnswer(body) };
 }
 
-/** The forms that an error takes: see `respondError`. */
+/** The media types of an error: see `respondError`. */
 const ERROR_CONTENT: Json = {
   'application/problem+json': { schema: { $ref: PROBLEM } },
   'image/png': {},
@@ -115,29 +111,17 @@ const ERROR_CONTENT: Json = {
   'text/plain': { schema: { type: 'string' } },
 };
 
-/** One answer a status, whose codes are told in words: problem details, or drawn in the format that was asked for. */
+/** One response for each status; its description lists the codes. */
 function describeErrors(codes: readonly ApiErrorCode[]): Json {
-  const byStatus: Record<number, ApiErrorCode[]> = {};
-  for (const code of codes) {
-    (byStatus[describeError(ERROR_EXAMPLES[code]).status] ??= []).push(code);
-  }
+  const byStatus = Object.groupBy(codes, (code) => describeExample(code).status);
   return mapValues(byStatus, (those) => ({
     description: those.map((code) => `\`${code}\``).join(', '),
     content: ERROR_CONTENT,
   }));
 }
 
-/** The JSON Schema of a value as it is written: of a parameter its text, or the number that the text stands for. */
-export function describeSchema(schema: z.ZodType): Json {
-  const { $schema: _, ...described } = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-    override: ({ jsonSchema }) => {
-      if (jsonSchema.type === 'integer') {
-        delete jsonSchema.pattern; // That of its text.
-      }
-    },
-  });
+function describeAnswer(schema: z.ZodType): Json {
+  const { $schema: _, ...described } = z.toJSONSchema(schema, { io: 'input' });
   return described;
 }
 

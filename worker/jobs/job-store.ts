@@ -8,7 +8,7 @@
  *     jobs/ID/failed/SHARD                 a shard that was given up
  *     jobs/ID/stopped                      why nothing more is drawn
  */
-import type { JobPart } from '../../shared/contract/job-query.ts';
+import type { Part } from '../../shared/contract/formats.ts';
 import {
   encodeShardHeads,
   jobRecordSchema,
@@ -190,7 +190,7 @@ export class JobStore {
     shard: number,
     { images, labels, drawMs }: ShardContent,
   ): Promise<boolean> {
-    const put = (part: JobPart, { bytes, sha256 }: DrawnFile, metadata: Record<string, string>) =>
+    const put = (part: Part, { bytes, sha256 }: DrawnFile, metadata: Record<string, string>) =>
       this.#bucket.put(`jobs/${id}/${part}/${padShard(shard)}-${sha256}.${format}`, bytes, {
         ...CREATE,
         sha256,
@@ -242,7 +242,7 @@ export class JobStore {
    */
   async openFile(
     id: string,
-    part: JobPart,
+    part: Part,
     name: string,
     isHead: boolean,
   ): Promise<{ readonly size: number; readonly body: ReadableStream | null } | undefined> {

@@ -1,6 +1,6 @@
 /**
- * `GET /`: sixteen fresh pictures, a playground for the interface, a walk through the model, and what the model is. What
- * the pictures show, only the model's name and classes tell.
+ * `GET /`: sixteen new pictures, a playground, a walk through the latent space, loops, and facts
+ * about the model. Only the model's name and classes say what the pictures show.
  */
 import { html } from 'hono/html';
 import type { App } from '../context.ts';
@@ -20,8 +20,7 @@ export const HOME_OPERATION: Operation = {
   path: '/',
   routes: ['/'],
   kind: 'page',
-  summary:
-    'Sixteen fresh digits, a playground for every parameter, and the generator itself in the browser',
+  summary: 'Sixteen new digits, a playground for every parameter, and the generator in the browser',
   answers: { 'text/html': 'text' },
   errors: ['model_unavailable'],
   examples: ['/'],

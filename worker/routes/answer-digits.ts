@@ -8,21 +8,20 @@ import {
   packedDigitSchema,
   packedDigitsSchema,
 } from '../../shared/contract/answers.ts';
-import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
-import {
-  applyDpr,
-  buildDigitUrl,
-  DEFAULT_LOOK,
-  findWithoutEffect,
-  parseDigitQuery,
-  type DigitQuery,
-  type ParsedDigitQuery,
-  type PinnedDigits,
-} from '../../shared/contract/digit-query.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import {
+  buildDigitUrl,
+  parseDigitQuery,
+  pinQuery,
+  settleQuery,
+  type DigitQuery,
+  type Parsed,
+  type PinnedDigits,
+} from '../../shared/contract/query.ts';
 import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts';
-import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
+import { measureSheet } from '../../shared/picture/sheet.ts';
 import type { AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import {
@@ -92,7 +91,7 @@ export async function answerDigits(
   c: AppContext,
   dependencies: AppDependencies,
   extension: DigitFormat | undefined,
-  parsed: ParsedDigitQuery,
+  parsed: Parsed<DigitQuery>,
 ): Promise<Response> {
   if (!parsed.ok) {
     return respondError(c, parsed.error);
@@ -102,19 +101,20 @@ export async function answerDigits(
     return respondError(c, chosen);
   }
   const { format } = chosen;
-  const applied = parsed.query.dpr === undefined ? parsed : applyDpr(parsed.query, format);
-  if (!applied.ok) {
-    return respondError(c, applied.error);
+  const settled = settleQuery('digit', parsed.query, format);
+  if (!settled.ok) {
+    return respondError(c, settled.error);
   }
-  const { query } = applied;
+  const { query } = settled;
   return answerDrawing<PinnedDigits>(c, dependencies, {
     ...chosen,
     query,
-    unknown: query.unknown,
-    withoutEffect: findWithoutEffect(query, format),
     hand: query.number,
     holdsUrls: format === 'json' || format === 'ndjson',
-    pin: (model, seed, label) => pinDigits({ ...query, label }, format, model, seed),
+    pin: (model, seed, label) => ({
+      ...pinQuery('digit', { ...query, label }, format, model, seed),
+      number: query.number,
+    }),
     buildUrl: buildDigitUrl,
     check: (digits, generator) => check(digits, query, generator),
     describeContent,
@@ -152,34 +152,6 @@ export async function answerDigits(
       return renderDigits(context, samples, start);
     },
   });
-}
-
-function pinDigits(
-  query: DigitQuery,
-  format: DigitFormat,
-  { name, version }: { name: string; version: string },
-  seed: string,
-): PinnedDigits {
-  const n = query.n ?? 1;
-  return {
-    format,
-    model: { name, version },
-    seed,
-    start: query.start ?? 0,
-    n,
-    label: query.label,
-    cols: query.cols ?? chooseCols(n),
-    scale: query.scale ?? DEFAULT_LOOK.scale,
-    gap: query.gap ?? DEFAULT_LOOK.gap,
-    margin: query.margin ?? DEFAULT_LOOK.margin,
-    fg: query.fg ?? DEFAULT_LOOK.fg,
-    bg: query.bg ?? DEFAULT_LOOK.bg,
-    smooth: query.smooth ?? DEFAULT_LOOK.smooth,
-    darkFg: query.dark_fg,
-    darkBg: query.dark_bg,
-    pixels: query.pixels ?? DEFAULT_LOOK.pixels,
-    number: query.number,
-  };
 }
 
 type Size = { readonly width: number; readonly height: number };

@@ -4,17 +4,15 @@
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { digitSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
+import { DATASET_FORMATS, isInParts, type DatasetFormat } from '../../shared/contract/formats.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
 import {
-  buildDatasetUrl,
-  DATASET_FORMATS,
-  DATASET_PARAMETERS,
-  findWithoutEffect,
-  isInParts,
-  pinDataset,
-  type DatasetFormat,
-  type PinnedDataset,
-} from '../../shared/contract/dataset-query.ts';
-import { parseParameters } from '../../shared/contract/parameters.ts';
+  buildUrl,
+  parseQuery,
+  pinQuery,
+  settleQuery,
+  type Pinned,
+} from '../../shared/contract/query.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
@@ -30,16 +28,16 @@ export const DATASET_OPERATION: Operation = {
   path: '/dataset.{extension}',
   routes: FORMATS.map((format) => `/dataset.${format}`),
   kind: 'api',
-  summary: 'Labelled digits to train and to test on, streamed, any range of a seed’s endless row',
+  summary: 'Labelled digits to train and to test on: a streamed range of a seed’s endless sequence',
   pathParameters: {
     extension: {
-      schema: z.enum(FORMATS).meta({ description: FORMATS.join(', ') }),
+      kind: 'choice',
+      choices: FORMATS,
       about: 'The answer’s format',
-      without: '',
       example: 'npy',
     },
   },
-  query: DATASET_PARAMETERS,
+  query: ROUTES.dataset,
   answers: {
     [DATASET_FORMATS.idx]: 'bytes',
     [DATASET_FORMATS.npy]: 'bytes',
@@ -74,21 +72,20 @@ async function answerDataset(
   format: DatasetFormat,
 ): Promise<Response> {
   const { origin, searchParams } = c.get('url');
-  const parsed = parseParameters(DATASET_PARAMETERS, searchParams);
-  if (!parsed.ok) {
-    return respondError(c, parsed.error);
+  const parsed = parseQuery('dataset', searchParams);
+  const settled = parsed.ok ? settleQuery('dataset', parsed.query, format) : parsed;
+  if (!settled.ok) {
+    return respondError(c, settled.error);
   }
-  const { values: query, unknown } = parsed;
-  return answerDrawing<PinnedDataset>(c, dependencies, {
+  const { query } = settled;
+  return answerDrawing<Pinned<'dataset'>>(c, dependencies, {
     query,
     format,
     isNegotiated: false,
-    unknown,
-    withoutEffect: findWithoutEffect(query, format),
     hand: undefined,
     holdsUrls: format === 'ndjson',
-    pin: (model, seed, label) => pinDataset(query, format, model, seed, label),
-    buildUrl: buildDatasetUrl,
+    pin: (model, seed, label) => pinQuery('dataset', { ...query, label }, format, model, seed),
+    buildUrl: (dataset) => buildUrl('dataset', dataset),
     check: (_, { name, sampler }) =>
       query.part === 'labels' && sampler.manifest.classes.length === 0
         ? refuse('part', 'labels', name, 'it was trained without labels')
@@ -121,7 +118,7 @@ async function answerDataset(
 
 /** Draws the labels alone, which needs no network. */
 function listLabels(
-  { seed, start, n }: PinnedDataset,
+  { seed, start, n }: Pinned<'dataset'>,
   label: number | undefined,
   classes: number,
 ): Uint8Array {
@@ -130,7 +127,7 @@ function listLabels(
     : new Uint8Array(n).fill(label);
 }
 
-function nameDataset({ format, seed, start, n, part }: PinnedDataset): string {
+function nameDataset({ format, seed, start, n, part }: Pinned<'dataset'>): string {
   const suffix = isInParts(format) ? `-${part}` : '';
   return `digitmint-${nameSeed(seed)}-${start}-${start + n - 1}${suffix}.${format}`;
 }

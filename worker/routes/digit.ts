@@ -1,9 +1,9 @@
 /**
- * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: fresh digits, or those of a seed.
+ * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: new digits, or the digits of a seed.
  */
-import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/digit-formats.ts';
-import { DIGIT_PARAMETERS, parseDigitQuery } from '../../shared/contract/digit-query.ts';
-import type { Parameter } from '../../shared/contract/parameters.ts';
+import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
+import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
+import { parseDigitQuery } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import type { Operation } from '../http/operation.ts';
@@ -16,10 +16,10 @@ import {
 
 const FORMATS = Object.keys(DIGIT_FORMATS) as DigitFormat[];
 
-const { label, ...BESIDE_LABEL } = DIGIT_PARAMETERS;
+const { label, ...BESIDE_LABEL } = ROUTES.digit;
 const LABEL: Parameter = { ...label, without: '' };
 const EXTENSION: Parameter = {
-  ...DIGIT_PARAMETERS.format,
+  ...ROUTES.digit.format,
   about: 'The answer’s format',
   without: '',
 };
@@ -30,9 +30,8 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     id: 'drawDigits',
     path: '/digit',
     routes: ['/digit'],
-    summary:
-      'Freshly drawn digits, or those of a seed, in the format that format= or Accept asks for',
-    query: DIGIT_PARAMETERS,
+    summary: 'New digits, or the digits of a seed, in the format of format= or Accept',
+    query: ROUTES.digit,
     examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
   },
   {
@@ -42,7 +41,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     routes: FORMATS.map((format) => `/digit.${format}`),
     summary: 'The same in the extension’s format',
     pathParameters: { extension: EXTENSION },
-    query: DIGIT_PARAMETERS,
+    query: ROUTES.digit,
     examples: [
       '/digit.png?n=16&scale=4',
       '/digit.svg?seed=Ada&scale=8',
@@ -57,7 +56,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     id: 'drawDigitsOfClass',
     path: '/digit/{label}',
     routes: ['/digit/:label'],
-    summary: 'Digits of one class, in the format that format= or Accept asks for',
+    summary: 'Digits of one class, in the format of format= or Accept',
     pathParameters: { label: LABEL },
     query: BESIDE_LABEL,
     examples: ['/digit/7'],

@@ -12,7 +12,7 @@ export const HEALTH_OPERATION: Operation = {
   path: '/healthz',
   routes: ['/healthz'],
   kind: 'api',
-  summary: 'Which model serves, from where, and why not another',
+  summary: 'Which model serves, its source, and the last error',
   answers: { 'application/json': healthSchema },
   otherStatuses: { 503: 'No model serves' },
   examples: ['/healthz'],

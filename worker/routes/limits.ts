@@ -2,7 +2,7 @@
  * `GET /limits`: every limit that a caller can meet.
  */
 import { limitsSchema } from '../../shared/contract/answers.ts';
-import { LIMIT_NOTES, LIMITS } from '../../shared/contract/limits.ts';
+import { LIMIT_TABLE } from '../../shared/contract/limits.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
@@ -20,10 +20,6 @@ export const LIMITS_OPERATION: Operation = {
 };
 
 export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void {
-  const entries = Object.entries(LIMIT_NOTES).map(([name, note]) => [
-    name,
-    { value: LIMITS[name as keyof typeof LIMITS], ...note },
-  ]);
   const rates = listPolicies(rateLimits).map(({ name, requests }) => {
     const [key, which] =
       name === 'all' ? ['maxAnswersAMinute', 'drawn or read'] : ['maxLargeAnswersAMinute', 'large'];
@@ -31,7 +27,7 @@ export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void 
     const about = `that are ${which}, ${window}; a 304 does not count`;
     return [key, { value: requests, unit: 'answers', about }];
   });
-  const limits = Object.fromEntries([...entries, ...rates]) as Record<string, unknown>;
+  const limits = { ...LIMIT_TABLE, ...Object.fromEntries(rates) };
   app.get('/limits', (c) =>
     c.json(limits, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' }),
   );

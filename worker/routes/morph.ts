@@ -2,18 +2,16 @@
  * `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop.
  */
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 import {
-  buildMorphUrl,
-  listDelays,
-  MORPH_FORMATS,
-  MORPH_PARAMETERS,
-  parseMorphQuery,
-  pinMorph,
-  type MorphFormat,
-  type PinnedMorph,
-} from '../../shared/contract/morph-query.ts';
-import type { Parameter } from '../../shared/contract/parameters.ts';
+  buildUrl,
+  parseQuery,
+  pinQuery,
+  settleQuery,
+  type Pinned,
+} from '../../shared/contract/query.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
 import { buildSheet, encodePngs, measureSheet } from '../../shared/picture/sheet.ts';
@@ -30,7 +28,7 @@ const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
 
 const SHARED = {
   kind: 'api',
-  query: MORPH_PARAMETERS,
+  query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
   errors: [
@@ -45,7 +43,7 @@ const SHARED = {
 } as const satisfies Partial<Operation>;
 
 const EXTENSION: Parameter = {
-  ...MORPH_PARAMETERS.format,
+  ...ROUTES.morph.format,
   about: 'The answer’s format; png is animated',
   without: '',
 };
@@ -56,8 +54,7 @@ export const MORPH_OPERATIONS: readonly Operation[] = [
     id: 'drawMorph',
     path: '/morph',
     routes: ['/morph'],
-    summary:
-      'A loop in which digits turn into one another, in the format that format= or Accept asks for',
+    summary: 'A loop in which digits turn into one another, in the format of format= or Accept',
     examples: ['/morph?seed=Ada&scale=4'],
   },
   {
@@ -87,25 +84,27 @@ async function answerMorph(
   dependencies: AppDependencies,
   extension: MorphFormat | undefined,
 ): Promise<Response> {
-  const parsed = parseMorphQuery(c.get('url').searchParams);
+  const parsed = parseQuery('morph', c.get('url').searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const { query } = parsed;
-  const chosen = chooseFormat(c, MORPH_FORMATS, extension, query.format);
+  const chosen = chooseFormat(c, MORPH_FORMATS, extension, parsed.query.format);
   if ('code' in chosen) {
     return respondError(c, chosen);
   }
   const { format } = chosen;
-  return answerDrawing<PinnedMorph>(c, dependencies, {
+  const settled = settleQuery('morph', parsed.query, format);
+  if (!settled.ok) {
+    return respondError(c, settled.error);
+  }
+  const { query } = settled;
+  return answerDrawing<Pinned<'morph'>>(c, dependencies, {
     ...chosen,
     query,
-    unknown: query.unknown,
-    withoutEffect: [],
     hand: query.digits,
     holdsUrls: false,
-    pin: (model, seed, label) => pinMorph({ ...query, label }, format, model, seed),
-    buildUrl: buildMorphUrl,
+    pin: (model, seed, label) => pinQuery('morph', { ...query, label }, format, model, seed),
+    buildUrl: (morph) => buildUrl('morph', morph),
     check: (morph, generator) => checkColours(query, generator) ?? checkSize(morph, generator),
     describeContent({ seed, start, n, digits }) {
       const name = nameFile('morph-', seed, start, digits === undefined ? n : 1, format);
@@ -131,7 +130,11 @@ async function answerMorph(
 }
 
 /** Encodes drawn frames as an animated picture. */
-function encodeLoop(png: PngEncoder, morph: PinnedMorph, frames: Samples): Uint8Array<ArrayBuffer> {
+function encodeLoop(
+  png: PngEncoder,
+  morph: Pinned<'morph'>,
+  frames: Samples,
+): Uint8Array<ArrayBuffer> {
   const size = frames.height * frames.width * frames.channels;
   const pictures = Array.from({ length: frames.count }, (_, i) => {
     const pixels = frames.pixels.subarray(i * size, (i + 1) * size);
@@ -142,13 +145,24 @@ function encodeLoop(png: PngEncoder, morph: PinnedMorph, frames: Samples): Uint8
     : joinPngs(encodePngs(png, pictures, morph), listDelays(morph, 1000));
 }
 
+/**
+ * Lists how long each frame is shown, in ticks. Every end is rounded from the start, so errors do
+ * not add up.
+ * @param ticks  Ticks a second.
+ */
+function listDelays({ n, frames, fps, hold }: Pinned<'morph'>, ticks: number): number[] {
+  const end = (frame: number) =>
+    Math.round(ticks * (frame / fps + (Math.ceil(frame / frames) * hold) / 1000));
+  return Array.from({ length: n * frames }, (_, frame) => end(frame + 1) - end(frame));
+}
+
 /** Measures a frame, and counts the pixels of all frames. */
-function measureLoop(morph: PinnedMorph, { sampler }: Generator) {
+function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
   const { width, height } = measureSheet(sampler.manifest.image, 1, { ...morph, cols: 1 });
   return { width, height, pixels: width * height * morph.n * morph.frames };
 }
 
-function checkSize(morph: PinnedMorph, generator: Generator): ApiError | undefined {
+function checkSize(morph: Pinned<'morph'>, generator: Generator): ApiError | undefined {
   const { width, height, pixels } = measureLoop(morph, generator);
   const frames = morph.n * morph.frames;
   return pixels > LIMITS.maxMorphPixels

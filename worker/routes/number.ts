@@ -1,11 +1,8 @@
 /**
- * `GET /number/2026.png`: a number in one writer's hand.
+ * `GET /number/2026.png`: a number in one handwriting.
  */
-import {
-  NUMBER_PARAMETERS,
-  NUMBER_PATH,
-  parseNumberQuery,
-} from '../../shared/contract/digit-query.ts';
+import { NUMBER, ROUTES } from '../../shared/contract/parameters.ts';
+import { parseDigitQuery } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import type { Operation } from '../http/operation.ts';
@@ -14,7 +11,7 @@ import { answerDigits, DIGITS_ANSWER, splitExtension } from './answer-digits.ts'
 const SHARED = {
   ...DIGITS_ANSWER,
   routes: ['/number/:digits'],
-  query: NUMBER_PARAMETERS,
+  query: ROUTES.number,
 } as const satisfies Partial<Operation>;
 
 export const NUMBER_OPERATIONS: readonly Operation[] = [
@@ -23,18 +20,18 @@ export const NUMBER_OPERATIONS: readonly Operation[] = [
     id: 'drawNumber',
     path: '/number/{digits}',
     summary:
-      'A number in one writer’s hand, in the format that format= or Accept asks for; 3.14 is a number, since 14 is no format',
-    pathParameters: { digits: NUMBER_PATH },
+      'A number in one handwriting, in the format of format= or Accept; /number/3.14 is the number 3.14, since 14 is no format',
+    pathParameters: { digits: NUMBER },
     examples: ['/number/2026'],
   },
   {
     ...SHARED,
     id: 'drawNumberAs',
     path: '/number/{digits}.{extension}',
-    summary: 'A number in one writer’s hand, in the extension’s format',
+    summary: 'A number in one handwriting, in the extension’s format',
     pathParameters: {
-      digits: NUMBER_PATH,
-      extension: { ...NUMBER_PARAMETERS.format, about: 'The answer’s format', without: '' },
+      digits: NUMBER,
+      extension: { ...ROUTES.number.format, about: 'The answer’s format', without: '' },
     },
     examples: [
       '/number/2026.png?scale=4',
@@ -47,7 +44,7 @@ export const NUMBER_OPERATIONS: readonly Operation[] = [
 export function addNumberRoute(app: App, dependencies: AppDependencies): void {
   app.get('/number/:digits', (c) => {
     const { text, extension } = splitExtension(c.req.param('digits'));
-    const parsed = parseNumberQuery(text, c.get('url').searchParams);
+    const parsed = parseDigitQuery(c.get('url').searchParams, text);
     return answerDigits(c, dependencies, extension, parsed);
   });
 }

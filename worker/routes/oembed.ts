@@ -1,30 +1,22 @@
 /**
  * `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo).
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
-import {
-  applyDpr,
-  DIGIT_PARAMETERS,
-  NUMBER_PARAMETERS,
-  parseDigitQuery,
-  parseNumberQuery,
-  type DigitQuery,
-} from '../../shared/contract/digit-query.ts';
-import type { DigitFormat } from '../../shared/contract/digit-formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import {
-  countFrames,
-  MORPH_PARAMETERS,
-  parseMorphQuery,
-} from '../../shared/contract/morph-query.ts';
-import { encodeNumber } from '../../shared/contract/number-text.ts';
-import {
-  parseParameters,
-  wholeNumber,
+  type DigitQuery,
+  encodeNumber,
+  fillDefaults,
   type ParameterSet,
-} from '../../shared/contract/parameters.ts';
+  type Parsed,
+  parseDigitQuery,
+  parseParameters,
+  parseQuery,
+  settleQuery,
+} from '../../shared/contract/query.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
@@ -43,29 +35,34 @@ const MAX_SIDE = 100_000;
 
 const OEMBED_PARAMETERS = {
   url: {
-    schema: z
-      .string()
-      .min(1)
-      .max(LIMITS.maxUrlLength)
-      .meta({ description: 'a URL of this service' }),
-    about: 'What was pasted: the home page, or digits, a number or a loop as a picture',
+    kind: 'text',
+    maxLength: LIMITS.maxUrlLength,
+    expected: 'a URL of this service',
+    about: 'The pasted URL: the home page, or a picture of digits, a number or a loop',
     without: 'a 404',
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
   },
   maxwidth: {
-    schema: wholeNumber(1, MAX_SIDE),
+    kind: 'whole',
+    min: 1,
+    max: MAX_SIDE,
     about: 'Pixels; scale is lowered to fit',
     without: 'as the URL says',
     example: '400',
   },
   maxheight: {
-    schema: wholeNumber(1, MAX_SIDE),
+    kind: 'whole',
+    min: 1,
+    max: MAX_SIDE,
     about: 'Pixels; scale is lowered to fit',
     without: 'as the URL says',
     example: '400',
   },
   format: {
-    schema: z.string().max(16).meta({ description: 'json' }),
+    kind: 'text',
+    minLength: 0,
+    maxLength: 16,
+    expected: 'json',
     about: 'The answer’s format; oEmbed’s other one, xml, is a 501',
     without: 'json',
     example: 'json',
@@ -77,7 +74,7 @@ export const OEMBED_OPERATION: Operation = {
   path: '/oembed',
   routes: ['/oembed'],
   kind: 'api',
-  summary: 'How a link to this service is embedded, as oEmbed has it',
+  summary: 'The oEmbed answer for a link to this service',
   query: OEMBED_PARAMETERS,
   answers: { 'application/json': oembedSchema },
   errors: [
@@ -99,7 +96,7 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     if (!parsed.ok) {
       return respondError(c, parsed.error);
     }
-    const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.values;
+    const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.query;
     if (format !== 'json') {
       const available = ['json'];
       return respondError(c, { code: 'format_not_implemented', received: format, available });
@@ -116,7 +113,7 @@ type Size = { readonly width: number; readonly height: number };
 
 /** The picture that a URL stands for. */
 interface Pasted {
-  readonly kind: keyof typeof PICTURES;
+  readonly kind: keyof typeof EXTENSIONS;
   readonly extension: string;
   /** The number of `/number`; empty for other kinds. */
   readonly number: string;
@@ -140,7 +137,8 @@ async function describePhoto(
     return parsed.error;
   }
   const { kind, number, extension, search } = pasted;
-  const { query, frames } = parsed;
+  const { query } = parsed;
+  const { frames } = query;
   const limited = await countRequest(c, rateLimits, false);
   if (limited !== undefined) {
     return limited;
@@ -239,30 +237,31 @@ function describePicture({ kind, number }: Pasted, { n = 1, digits }: PictureQue
 
 /** The used parameters of all kinds of pictures. */
 type PictureQuery = Partial<Omit<DigitQuery, 'format'>> &
-  Pick<DigitQuery, 'fg' | 'bg'> & { readonly digits?: string | undefined };
+  Pick<DigitQuery, 'fg' | 'bg'> & {
+    readonly digits?: string | undefined;
+    /** All frames of a loop; 1 for other pictures. */
+    readonly frames: number;
+  };
 
-type ParsedPicture =
-  | { readonly ok: true; readonly query: PictureQuery; readonly frames: number }
-  | { readonly ok: false; readonly error: ApiError };
-
-function parsePicture({ kind, extension, number, search }: Pasted): ParsedPicture {
+function parsePicture({ kind, extension, number, search }: Pasted): Parsed<PictureQuery> {
   if (kind === 'morph') {
-    const parsed = parseMorphQuery(search);
-    return parsed.ok ? { ...parsed, frames: countFrames(parsed.query) } : parsed;
+    const parsed = parseQuery('morph', search);
+    if (!parsed.ok) {
+      return parsed;
+    }
+    const { n, frames } = fillDefaults('morph', parsed.query);
+    return settleQuery('morph', { ...parsed.query, frames: n * frames }, extension);
   }
-  const parsed = kind === 'digit' ? parseDigitQuery(search) : parseNumberQuery(number, search);
-  const applied = parsed.ok ? applyDpr(parsed.query, extension as DigitFormat) : parsed;
-  return applied.ok ? { ...applied, frames: 1 } : applied;
+  const parsed = parseDigitQuery(search, kind === 'number' ? number : undefined);
+  return parsed.ok ? settleQuery(kind, { ...parsed.query, frames: 1 }, extension) : parsed;
 }
 
-/** The formats of each kind that are pictures, and its parameters. */
-const PICTURES = {
-  digit: { extensions: ['png', 'svg'], parameters: DIGIT_PARAMETERS },
-  number: { extensions: ['png', 'svg'], parameters: NUMBER_PARAMETERS },
-  morph: { extensions: ['png', 'gif'], parameters: MORPH_PARAMETERS },
-} as const satisfies Readonly<
-  Record<string, { readonly extensions: readonly string[]; readonly parameters: ParameterSet }>
->;
+/** The formats of each kind that are pictures. */
+const EXTENSIONS = {
+  digit: ['png', 'svg'],
+  number: ['png', 'svg'],
+  morph: ['png', 'gif'],
+} as const;
 
 /** Finds the picture that a URL of this service stands for. */
 function findPicture(pasted: string, origin: string): Pasted | undefined {
@@ -277,8 +276,7 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   }
   const kind = path[1] as Pasted['kind'];
   const name = path[2]; // A label, which is optional, or a number, which is not.
-  const { parameters } = PICTURES[kind];
-  const extensions: readonly string[] = PICTURES[kind].extensions;
+  const extensions: readonly string[] = EXTENSIONS[kind];
   const extension = path[3] ?? url.searchParams.get('format') ?? 'png';
   if (
     !extensions.includes(extension) ||
@@ -288,7 +286,7 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
     return undefined;
   }
   const search = new URLSearchParams(
-    [...url.searchParams].filter(([key]) => Object.hasOwn(parameters, key) && key !== 'format'),
+    [...url.searchParams].filter(([key]) => Object.hasOwn(ROUTES[kind], key) && key !== 'format'),
   );
   const text = decodeOrKeep(name ?? '');
   if (kind === 'digit' && name !== undefined) {

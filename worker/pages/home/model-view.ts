@@ -1,5 +1,5 @@
 /**
- * What the page at `/` knows of the model that serves.
+ * The serving model as the page at `/` uses it.
  */
 import type { Colour } from '../../../shared/picture/colour.ts';
 import type { Manifest } from '../../../shared/model/artifact.ts';
@@ -16,12 +16,12 @@ export interface ModelView {
   readonly source: string;
 }
 
-/** Whether a number can be written with it. */
+/** Whether the classes include every digit, so that numbers can be written. */
 export function hasDigits(classes: readonly string[]): boolean {
   return [...'0123456789'].every((digit) => classes.includes(digit));
 }
 
-/** A picture's description: what it shows only the model's name tells. */
+/** A picture's description. Only the model's name says what it shows. */
 export function describePicture({ manifest }: ModelView): string {
   return `${manifest.name}, made by a neural network`;
 }

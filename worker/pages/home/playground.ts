@@ -1,5 +1,6 @@
 /**
- * The playground: every parameter as a control, the picture, and what to paste. Without its script it is one example.
+ * The playground: a control for every parameter, the picture, and texts to copy. Without its script
+ * it shows one example.
  */
 import { html } from 'hono/html';
 import { measureSheet } from '../../../shared/picture/sheet.ts';
@@ -8,11 +9,11 @@ import { renderControls } from './controls.ts';
 import { describePicture, hasDigits, type ModelView } from './model-view.ts';
 import { renderSnippet } from './snippet.ts';
 
-/** What the playground starts with; the script builds the same URL of it, in the order of the controls. */
+/** The first settings. The script builds the same URL from the controls. */
 const FIRST = { n: 16, seed: 'Ada', scale: 4 };
 const FIRST_COLS = 4;
 
-/** Settings worth trying, by what a button says. */
+/** Example settings by the text of their button. */
 function listExamples({ classes, image }: ModelView['manifest']): [title: string, query: string][] {
   const last = classes.at(-1);
   const isGrey = image.channels === 1;
@@ -59,10 +60,10 @@ export function renderPlayground(view: ModelView, origin: string): Markup {
   };
   return html`<section id="play" class="play" aria-labelledby="play-title">
     <h2 id="play-title">Play with the URL</h2>
-    <p class="lead">Everything that the interface can be told, live. When you like what you see, copy it.</p>
+    <p class="lead">Try every parameter of the API. When you like the picture, copy its URL.</p>
     <noscript
       ><p class="note">
-        The controls need JavaScript, the URLs do not: <a href="/docs">the documentation</a> has every parameter.
+        The controls need JavaScript; the URLs do not. <a href="/docs">The documentation</a> lists every parameter.
       </p></noscript
     >
     <div class="examples" role="group" aria-label="Examples">
@@ -94,7 +95,7 @@ export function renderPlayground(view: ModelView, origin: string): Markup {
           <label><input type="radio" name="pin" value="floating" checked form="pin-form" /><span>Floating</span></label>
           <label><input type="radio" name="pin" value="pinned" form="pin-form" /><span>Pinned</span></label>
         </fieldset>
-        <p class="soft" id="pin-note">As you asked: a seed keeps the digits, and a better model redraws them.</p>
+        <p class="soft" id="pin-note">Your URL: the seed keeps the digits until a newer model redraws them.</p>
         <dl class="snippets" id="snippets" data-alt="${alt}">
           <dt>URL</dt>
           <dd>${renderSnippet('snippet-url', 'URL', url)}</dd>
