@@ -6,9 +6,7 @@
 /** Thrown for an error of the API, or an answer that is not the API's. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  /**
-   * Stable, such as `invalid_parameter`; `unexpected_answer` for an answer that is not the API's.
-   */
+  /** Such as `invalid_parameter`; `unexpected_answer` where the API did not answer. */
   declare readonly code: string;
   /** The HTTP status. */
   declare readonly status: number;
@@ -38,8 +36,8 @@ export type Problem = Pick<
 
 /** Reads the body of an error. */
 export async function readProblem(answer: Response, url: string): Promise<ApiError> {
-  const text = await answer.text().catch(() => '');
-  const told = parseProblem(text);
+  const body: unknown = await answer.json().catch(() => undefined);
+  const told = Object(body) as Readonly<Record<string, unknown>>;
   const asText = (name: string) => (typeof told[name] === 'string' ? told[name] : undefined);
   return new ApiError({
     code: asText('code') ?? 'unexpected_answer',
@@ -75,15 +73,6 @@ export function refuseAnswer(
     },
     { cause },
   );
-}
-
-function parseProblem(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {}; // The body is not JSON.
-  }
 }
 
 /** Parses seconds or a date (RFC 9110, section 10.2.3). @returns  Seconds from now, >= 0. */

@@ -70,27 +70,18 @@ async function fetchJson(url: string, how: RequestOptions): Promise<Digits> {
     if (!(cause instanceof SyntaxError)) {
       throw cause; // The body was cut off, not malformed.
     }
-    throw refuseAnswer(
-      answer,
-      url,
-      'the answer is not JSON, expected that of a digitmint service',
-      cause,
-    );
+    const detail = 'the answer is not JSON, expected that of a digitmint service';
+    throw refuseAnswer(answer, url, detail, cause);
   }
-  const digits = isAnswer(value)
-    ? value.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }))
-    : null;
-  if (
-    digits === null ||
-    digits.some(({ pixels }) => pixels.length !== measureDigit(value as Answer))
-  ) {
-    throw refuseAnswer(
-      answer,
-      url,
-      'the answer holds no digits, expected that of a digitmint service',
-    );
+  if (isAnswer(value)) {
+    const digits = value.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }));
+    const bytes = value.width * value.height * value.channels;
+    if (digits.every(({ pixels }) => pixels.length === bytes)) {
+      return { ...value, digits };
+    }
   }
-  return { ...(value as Answer), digits };
+  const detail = 'the answer holds no digits, expected that of a digitmint service';
+  throw refuseAnswer(answer, url, detail);
 }
 
 interface Answer extends Omit<Digits, 'digits'> {
@@ -107,10 +98,6 @@ function isAnswer(value: unknown): value is Answer {
 
 function isBase64(text: unknown): boolean {
   return typeof text === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0;
-}
-
-function measureDigit({ width, height, channels }: Answer): number {
-  return width * height * channels;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,7 @@
  * Sends requests, with a few retries while the service is busy.
  */
 import { readProblem } from './api-error.ts';
-import { writeOption } from './option-text.ts';
+import { writeOption } from './url.ts';
 
 export interface RequestOptions {
   /** Aborts the request, its waits and the reading of its answer. */
@@ -18,17 +18,13 @@ export interface RequestOptions {
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
 }
 
-const MAX_RETRIES = 10;
-const DEFAULT_RETRIES = 2;
-const DEFAULT_MAX_WAIT_MS = 30_000;
-const MAX_WAIT_MS = 3_600_000;
-
-/**
- * Without Retry-After the first wait is half to all of this; each further wait is twice as long.
- */
+/** Without Retry-After: half to all of this, and twice as long each further time. */
 const FIRST_WAIT_MS = 500;
 
 const BUSY = new Set([429, 503]);
+
+/** Accepts any format, since the extension chooses it, and errors as problem details. */
+const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
 
 /**
  * Requests a URL.
@@ -39,9 +35,9 @@ const BUSY = new Set([429, 503]);
  * @throws             What `fetch` rejects with, and the signal's reason once it is aborted.
  */
 export async function request(url: string, options: RequestOptions): Promise<Response> {
-  const { signal, retries = DEFAULT_RETRIES, maxRetryWaitMs = DEFAULT_MAX_WAIT_MS } = options;
-  writeOption('retries', retries, { kind: 'whole', min: 0, max: MAX_RETRIES });
-  writeOption('maxRetryWaitMs', maxRetryWaitMs, { kind: 'whole', min: 0, max: MAX_WAIT_MS });
+  const { signal, retries = 2, maxRetryWaitMs = 30_000 } = options;
+  writeOption('retries', retries, { kind: 'whole', min: 0, max: 10 });
+  writeOption('maxRetryWaitMs', maxRetryWaitMs, { kind: 'whole', min: 0, max: 3_600_000 });
   const ask = options.fetch ?? ((...given) => fetch(...given));
   for (let tried = 0; ; tried++) {
     const answer = await ask(url, { headers: { accept: ACCEPT }, ...(signal && { signal }) });
@@ -58,9 +54,6 @@ export async function request(url: string, options: RequestOptions): Promise<Res
     await wait(waitMs, signal);
   }
 }
-
-/** Accepts any format, since the extension chooses it, and errors as problem details. */
-const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
 
 async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();

@@ -6,7 +6,8 @@
 import { findClass } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
-import { pickDigits } from '../shared/contract/query.ts';
+import type { RouteName } from '../shared/contract/formats.ts';
+import { pickDigits, settleQuery, type Parsed } from '../shared/contract/query.ts';
 import type { Samples } from '../shared/model/sampler.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
@@ -143,12 +144,31 @@ export async function answerDrawing<P extends Pinned>(
 }
 
 /**
- * Chooses the format: the path's extension, then `format=`, then Accept.
+ * Chooses the format, and settles the query for it.
  *
- * @param formats  Media types by format, in the server's order of preference.
- * @param asked    The value of `format=`.
+ * @param formats    Media types by format, in the server's order of preference.
+ * @param extension  The path's, if it has one.
  */
-export function chooseFormat<F extends string>(
+export function settleFormat<F extends string, Q extends { readonly format: F | undefined }>(
+  c: AppContext,
+  route: RouteName,
+  formats: Readonly<Record<F, string>>,
+  extension: F | undefined,
+  parsed: Parsed<Q>,
+) {
+  if (!parsed.ok) {
+    return parsed.error;
+  }
+  const chosen = chooseFormat(c, formats, extension, parsed.query.format);
+  if ('code' in chosen) {
+    return chosen;
+  }
+  const settled = settleQuery(route, parsed.query, chosen.format);
+  return settled.ok ? { ...chosen, query: settled.query } : settled.error;
+}
+
+/** Chooses the path's extension, then `format=`, then Accept. */
+function chooseFormat<F extends string>(
   c: AppContext,
   formats: Readonly<Record<F, string>>,
   extension: F | undefined,

@@ -8,12 +8,10 @@ import { describeExpected, parseText } from '../../shared/contract/query.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
-import { ByteReader, readShape } from '../byte-reader.ts';
-import { RANGE } from '../stream-digits.ts';
-import { CliError } from './cli-error.ts';
+import { ByteReader, RANGE, readShape } from '../stream-digits.ts';
 import { readRefusal, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';
-import { chooseFormat, refuseScreen, reportOutput, writeOutput } from './output.ts';
+import { chooseFormat, CliError, refuseScreen, reportOutput, writeOutput } from './output.ts';
 
 /**
  * The parameters of the API's sets. `n` has no limit of its own, since memory holds only a part.

@@ -4,10 +4,16 @@
 import { DIGIT_FORMATS, MORPH_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
-import { CliError } from './cli-error.ts';
 import { nameWarnedFlags, readRefusal, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';
-import { chooseFormat, isScreen, refuseScreen, reportOutput, writeOutput } from './output.ts';
+import {
+  chooseFormat,
+  CliError,
+  isScreen,
+  refuseScreen,
+  reportOutput,
+  writeOutput,
+} from './output.ts';
 
 /** Formats that a terminal cannot show. */
 const BINARY: readonly DigitFormat[] = ['png', 'npy'];

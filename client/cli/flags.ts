@@ -8,8 +8,8 @@ import {
   type ParameterSet,
 } from '../../shared/contract/query.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
-import { toCamelCase } from '../option-text.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import { toCamelCase } from '../url.ts';
+import { CliError, EXIT } from './output.ts';
 
 /** Commander's values by camelCase name: a text, or true. */
 export type Flags = Readonly<Record<string, string | true | undefined>>;

@@ -1,16 +1,21 @@
 /**
  * The whole API in this process: the worker's app without a bucket. It answers with the same bytes.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  ArtifactError,
+  MANIFEST_FILE,
+  parseManifest,
+  WEIGHTS_FILE,
+} from '../../shared/model/artifact.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { BundledModel } from '../../worker/models/bundled-model.ts';
 import { createService } from '../../worker/service.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import { CliError, EXIT } from './output.ts';
 
 /** Requests a path with a query. @param accept  The media type, where the path has no extension. */
 export type Ask = (path: string, accept?: string) => Promise<Response>;
-
-/** No other model can appear. */
-const NEVER_MS = 600_000;
 
 /**
  * Makes the service.
@@ -27,7 +32,7 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
   const app = createService({
     models: undefined,
     ...(model && { bundled: model }),
-    modelRefreshMs: NEVER_MS,
+    modelRefreshMs: 600_000,
     log,
   });
   return async (path, accept) => {
@@ -40,4 +45,31 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
     }
     return answer;
   };
+}
+
+/**
+ * Opens the user's own model: a folder from training, from `npm run quantize` or from a published
+ * key. The weights are verified at the first drawing.
+ * @throws CliError  When the folder holds no model.
+ */
+export function openModelFolder(folder: string): BundledModel {
+  const readFile = (path: string): Uint8Array => {
+    try {
+      return new Uint8Array(readFileSync(join(folder, path)));
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      const message = `--model ${folder}: ${path} cannot be read (${code}), expected a model’s folder, such as a run’s model/`;
+      throw new CliError(message, EXIT.failed, { cause });
+    }
+  };
+  try {
+    const parsed = parseManifest(readFile(MANIFEST_FILE));
+    const { name, version } = parsed.manifest;
+    return { name, version, readFile, read: () => ({ parsed, weights: readFile(WEIGHTS_FILE) }) };
+  } catch (cause) {
+    if (cause instanceof ArtifactError) {
+      throw new CliError(`--model ${folder}: ${cause.message}`, EXIT.failed, { cause });
+    }
+    throw cause;
+  }
 }

@@ -1,12 +1,32 @@
 /**
- * Where the bytes go: into a file, which is complete or not there, or to standard output.
+ * Where the bytes go: into a file, which is complete or not there, or to standard output. And the
+ * errors that the user sees.
  */
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CliError, EXIT } from './cli-error.ts';
+
+export const EXIT = {
+  /** Something failed, such as writing a file or reading a model. */
+  failed: 1,
+  /** A flag or an argument is wrong; the message names it. */
+  usage: 2,
+} as const;
+
+/**
+ * A failure that the user can fix. The message says what was expected, what came and what to do.
+ */
+export class CliError extends Error {
+  override name = 'CliError' as const;
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.usage, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
 
 /** Whether the output is a terminal. */
 export function isScreen(out: string | undefined): boolean {

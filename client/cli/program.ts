@@ -3,14 +3,13 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../../package.json';
-import { describeExpected } from '../../shared/contract/query.ts';
+import { describeExpected, type ParameterSet } from '../../shared/contract/query.ts';
 import { NUMBER, ROUTES } from '../../shared/contract/parameters.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import { CliError, EXIT } from './output.ts';
 import { drawSet, SET_PARAMETERS } from './dataset.ts';
 import { draw, drawMorph } from './draw.ts';
 import { buildOptions, type Flags } from './flags.ts';
-import { createLocalService, type Ask } from './local-service.ts';
-import { openModelFolder } from './model-folder.ts';
+import { createLocalService, openModelFolder, type Ask } from './local-service.ts';
 
 /** The address of a service on this machine. */
 const DEFAULT_BASE = 'http://localhost:8787';
@@ -77,7 +76,7 @@ function buildProgram(): Command {
       `${NUMBER.about}, in one handwriting: ${describeExpected(NUMBER)}`,
     ),
   );
-  addOptions(program, buildOptions({ label, ...parameters }));
+  addOptions(program, { label, ...parameters });
   program
     .option(...BASE_OPTION)
     .option('--json', 'the same as --format json')
@@ -106,7 +105,7 @@ function buildMorphCommand(): Command {
   const command = new Command('morph')
     .description('A loop in which digits turn into one another, as animated png or gif.')
     .helpOption('--help', 'Prints this help');
-  addOptions(command, buildOptions(parameters));
+  addOptions(command, parameters);
   return command
     .option(
       '--format <format>',
@@ -123,7 +122,7 @@ function buildDatasetCommand(): Command {
   const command = new Command('dataset')
     .description('A labelled set of any size, as idx, npy, csv or ndjson.')
     .helpOption('--help', 'Prints this help');
-  addOptions(command, buildOptions(parameters));
+  addOptions(command, parameters);
   return command
     .option(...BASE_OPTION)
     .option('--format <format>', 'idx, npy, csv or ndjson (default: by the extension of --out)')
@@ -134,10 +133,8 @@ function buildDatasetCommand(): Command {
     );
 }
 
-function addOptions(command: Command, options: readonly Option[]): void {
-  for (const option of options) {
-    command.addOption(option);
-  }
+function addOptions(command: Command, parameters: ParameterSet): void {
+  buildOptions(parameters).forEach((option) => command.addOption(option));
   command.option(
     '--model <folder>',
     'your own model: the folder with its manifest.json (default: the model that ships)',

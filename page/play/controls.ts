@@ -2,8 +2,7 @@
  * The playground's form: reads and fills its controls, and shows errors beside them.
  */
 import { showText } from '../elements.ts';
-import type { Fault } from './answer.ts';
-import type { PlayRequest } from './request.ts';
+import type { Fault, PlayRequest } from './request.ts';
 
 /** Reads the form, without empty controls and those that the route does not have. */
 export function readRequest(form: HTMLFormElement): PlayRequest {

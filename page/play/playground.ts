@@ -3,16 +3,17 @@
  * to copy.
  */
 import { find, showText } from '../elements.ts';
-import { ask, type Answer } from './answer.ts';
 import { fillForm, matchSwatches, readRequest, showFault, showRoute } from './controls.ts';
 import {
+  ask,
   buildPageQuery,
   buildRequestPath,
+  buildSnippets,
   isPicture,
   readDpr,
+  type Answer,
   type PlayRequest,
 } from './request.ts';
-import { buildSnippets } from './snippets.ts';
 
 /** A request is made after so long without typing. */
 const PAUSE_MS = 180;
@@ -155,12 +156,7 @@ function tell({ request, path, answer, size }: Shown): void {
     document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
   const snippets = find('snippets', HTMLElement);
   const url = `${location.origin}${isPinned ? answer.permalink : path}`;
-  const texts = buildSnippets({
-    url,
-    format: request.format,
-    alt: snippets.dataset['alt'] ?? '',
-    size,
-  });
+  const texts = buildSnippets(url, request.format, snippets.dataset['alt'] ?? '', size);
   for (const [name, text] of Object.entries(texts)) {
     find(`snippet-${name}`, HTMLPreElement).textContent = text;
   }

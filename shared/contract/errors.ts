@@ -11,8 +11,8 @@ interface ErrorEntry<F> {
   readonly detail: (fields: F) => string;
   /** One such error, for the documentation. */
   readonly example: F;
-  /** The parameters at fault, so that a form can show the error beside them. */
-  readonly parameters?: (fields: F) => readonly string[];
+  /** The parameters at fault, where no field names them. */
+  readonly parameters?: readonly string[];
   /** Seconds after which the request may succeed; absent where waiting does not help. */
   readonly retryAfterSeconds?: (fields: F) => number;
 }
@@ -29,14 +29,12 @@ const ERRORS = {
     detail: ({ parameter, received, expected }) =>
       `${parameter} is ${quote(received)}, expected ${expected}.`,
     example: { parameter: 'n', received: '1e9', expected: 'a whole number from 1 to 256' },
-    parameters: ({ parameter }) => [parameter],
   }),
   repeated_parameter: define<{ parameter: string }>({
     status: 400,
     title: 'Repeated parameter',
     detail: ({ parameter }) => `${quote(parameter)} is given more than once, expected once.`,
     example: { parameter: 'seed' },
-    parameters: ({ parameter }) => [parameter],
   }),
   missing_parameter: define<{ parameter: string; expected: string }>({
     status: 400,
@@ -44,7 +42,6 @@ const ERRORS = {
     detail: ({ parameter, expected }) =>
       `${parameter} is missing in the query string, expected ${expected}.`,
     example: { parameter: 'seed', expected: '1 to 128 characters' },
-    parameters: ({ parameter }) => [parameter],
   }),
   unknown_parameter: define<{ parameters: readonly string[]; known: readonly string[] }>({
     status: 400,
@@ -52,7 +49,6 @@ const ERRORS = {
     detail: ({ parameters, known }) =>
       `Unknown: ${parameters.map(quote).join(', ')}. Known: ${known.join(', ')}.`,
     example: { parameters: ['sede'], known: ['n', 'seed'] },
-    parameters: ({ parameters }) => parameters,
   }),
   parameter_without_effect: define<{ parameters: readonly string[]; format: string }>({
     status: 400,
@@ -60,7 +56,6 @@ const ERRORS = {
     detail: ({ parameters, format }) =>
       `strict=1 and without effect in ${format}: ${parameters.join(', ')}. Leave them out.`,
     example: { parameters: ['fg'], format: 'npy' },
-    parameters: ({ parameters }) => parameters,
   }),
   picture_too_large: define<{
     width: number;
@@ -76,7 +71,7 @@ const ERRORS = {
         ? `The picture would have ${width} x ${height} pixels, at most ${maxPixels} allowed: lower n, scale or dpr.`
         : `The picture would have ${frames} frames of ${width} x ${height} pixels, at most ${maxPixels} pixels in all allowed: lower n, frames, scale or dpr.`,
     example: { width: 7168, height: 7168, maxPixels: 4_000_000 },
-    parameters: () => ['n', 'scale', 'dpr'],
+    parameters: ['n', 'scale', 'dpr'],
   }),
   label_not_supported: define<{ model: string; received: string; classes: readonly string[] }>({
     status: 400,
@@ -86,7 +81,7 @@ const ERRORS = {
         ? `Model ${model} was trained without labels: leave label out.`
         : `Model ${model} has no label ${quote(received)}, expected one of ${describeClasses(classes)}.`,
     example: { model: 'pets', received: 'bird', classes: ['cat', 'dog'] },
-    parameters: () => ['label'],
+    parameters: ['label'],
   }),
   parameter_not_supported: define<{
     parameter: string;
@@ -104,7 +99,6 @@ const ERRORS = {
       model: 'flowers',
       reason: 'it draws in colour, and outlines are of ink',
     },
-    parameters: ({ parameter }) => [parameter],
   }),
   not_found: define<{ path: string }>({
     status: 404,
@@ -117,7 +111,7 @@ const ERRORS = {
     title: 'Model not found',
     detail: ({ model }) => `No model ${quote(model)} is published.`,
     example: { model: 'seed@0123456789abcdef' },
-    parameters: () => ['model'],
+    parameters: ['model'],
   }),
   method_not_allowed: define<{ method: string; allow: readonly string[] }>({
     status: 405,
@@ -139,7 +133,7 @@ const ERRORS = {
     detail: ({ received, available }) =>
       `format is ${quote(received)}, available: ${available.join(', ')}.`,
     example: { received: 'xml', available: ['json'] },
-    parameters: () => ['format'],
+    parameters: ['format'],
   }),
   url_too_long: define<{ length: number; maxLength: number }>({
     status: 414,
@@ -204,7 +198,7 @@ const ERRORS = {
     detail: ({ shards, shardDigits, maxShards }) =>
       `The job would have ${shards} shards of ${shardDigits} digits, at most ${maxShards} allowed: lower n.`,
     example: { shards: 1_470_589, shardDigits: 680, maxShards: 100_000 },
-    parameters: () => ['n'],
+    parameters: ['n'],
   }),
   internal: define<{ requestId: string }>({
     status: 500,
@@ -237,12 +231,13 @@ export interface ErrorDescription {
 /** Describes an error. Text from the caller is quoted as JSON and cut. */
 export function describeError(error: ApiError): ErrorDescription {
   const entry = ERRORS[error.code] as unknown as ErrorEntry<ApiError>;
-  const { status, title, detail, parameters, retryAfterSeconds } = entry;
+  const { status, title, detail, retryAfterSeconds } = entry;
+  const named = 'parameter' in error ? [error.parameter] : (entry.parameters ?? []);
   return {
     status,
     title,
     detail: detail(error),
-    parameters: parameters?.(error) ?? [],
+    parameters: 'parameters' in error ? error.parameters : named,
     retryAfterSeconds: retryAfterSeconds?.(error),
   };
 }

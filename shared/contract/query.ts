@@ -121,7 +121,7 @@ export function listParameters(route: RouteName): [name: string, parameter: Para
 }
 
 /** Whether a parameter has an effect in a format. */
-export function hasEffect({ formats }: Parameter, format: string): boolean {
+function hasEffect({ formats }: Parameter, format: string): boolean {
   return formats?.includes(format) !== false;
 }
 
@@ -136,8 +136,8 @@ export function listWithoutEffect(
     .map(([name]) => name);
 }
 
-/** @returns  The text that the parameter may be left out for; undefined without a default. */
-export function findDefault(parameter: Parameter, texts: Texts): string | undefined {
+/** Finds the text that means the same as no parameter. */
+function findDefault(parameter: Parameter, texts: Texts): string | undefined {
   return typeof parameter.default === 'function' ? parameter.default(texts) : parameter.default;
 }
 
@@ -163,19 +163,19 @@ export function writeUrl(route: RouteName, path: string, format: string, texts: 
   return pairs.length === 0 ? path : `${path}?${pairs.join('&')}`;
 }
 
-/** Lengths in output pixels, and `dpr`, as numbers or as their texts; undefined where absent. */
-type OutputPixels = {
-  readonly [K in 'scale' | 'gap' | 'margin' | 'dpr']?: number | string | undefined;
-};
-
-/** The lengths that `dpr` changes. */
-type Products = { readonly [K in 'scale' | 'gap' | 'margin']?: number };
+type Length = 'scale' | 'gap' | 'margin';
 
 /**
- * Multiplies lengths by `dpr`.
- * @returns  Those that change; or what was expected, where one would be too large.
+ * Multiplies lengths in output pixels by `dpr`, device pixels for each CSS pixel. So a picture for
+ * a dense screen and the equal one without `dpr` have the same canonical URL.
+ * @returns  The lengths that change; or what was expected, where one would be too large.
  */
-export function multiplyPixels({ dpr = 1, ...pixels }: OutputPixels): Products | string {
+export function multiplyPixels({
+  dpr = 1,
+  ...pixels
+}: { readonly [K in Length | 'dpr']?: number | string | undefined }):
+  | { readonly [K in Length]?: number }
+  | string {
   const products: Record<string, number> = {};
   for (const name of ['scale', 'gap', 'margin'] as const) {
     const { max, default: without } = PARAMETERS[name];
@@ -295,16 +295,11 @@ export function parseQuery<R extends RouteName>(
   route: R,
   search: URLSearchParams,
 ): Parsed<Query<R>> {
-  return parseParameters(ROUTES[route] as ParameterSet, search, route === 'jobs') as Parsed<
-    Query<R>
-  >;
+  const parameters: ParameterSet = ROUTES[route];
+  return parseParameters(parameters, search, route === 'jobs') as Parsed<Query<R>>;
 }
 
-/**
- * Parses the query string of `/digit`, or of `/number`.
- *
- * @param number  From the path of `/number`, decoded.
- */
+/** Parses the query string of `/digit`, or of `/number` with the path's decoded number. */
 export function parseDigitQuery(search: URLSearchParams, number?: string): Parsed<DigitQuery> {
   if (number !== undefined && parseText(NUMBER, number) === undefined) {
     return refuseValue('digits', number, NUMBER.expected);
@@ -329,12 +324,12 @@ export function settleQuery<Q extends object>(
   format: string,
 ): Parsed<Settled<Q>> {
   const given = query as Readonly<Record<string, number | undefined>>;
-  const { dpr }: ParameterSet = ROUTES[route];
+  const parameters: ParameterSet = ROUTES[route];
+  const { dpr } = parameters;
   const products = dpr !== undefined && hasEffect(dpr, format) ? multiplyPixels(given) : {};
   if (typeof products === 'string') {
     return refuseValue('dpr', String(given['dpr']), products);
   }
-  const parameters: ParameterSet = ROUTES[route];
   const withoutEffect = listWithoutEffect(route, given, format).filter(
     (name) => parameters[name]?.unwarned?.includes(format) !== true,
   );
@@ -360,9 +355,8 @@ export function fillDefaults<R extends RouteName>(
   const texts = writeTexts(route, given);
   const filled = listParameters(route).map(([name, parameter]) => {
     const without = findDefault(parameter, texts);
-    const value =
-      given[name] ?? (without === undefined ? undefined : parseText(parameter, without));
-    return [name, value] as const;
+    const value = without === undefined ? undefined : parseText(parameter, without);
+    return [name, given[name] ?? value] as const;
   });
   return Object.fromEntries(filled) as unknown as Filled<R>;
 }
@@ -404,14 +398,11 @@ export function buildUrl<R extends RouteName>(route: R, pinned: Pinned<R>): stri
 /** Writes the canonical URL of digits or of a number. */
 export function buildDigitUrl(digits: PinnedDigits): string {
   const { number, format } = digits;
-  return number === undefined
-    ? buildUrl('digit', digits)
-    : writeUrl(
-        'number',
-        `/number/${encodeNumber(number)}.${format}`,
-        format,
-        writeTexts('number', digits),
-      );
+  if (number === undefined) {
+    return buildUrl('digit', digits);
+  }
+  const path = `/number/${encodeNumber(number)}.${format}`;
+  return writeUrl('number', path, format, writeTexts('number', digits));
 }
 
 function writeTexts(route: RouteName, values: object): Texts {

@@ -12,9 +12,8 @@ import {
   sumDirections,
   weighCorners,
 } from '../../page/explorer/space.ts';
-import { createLatest } from '../../page/explorer/latest.ts';
-import { buildRequestPath } from '../../page/play/request.ts';
-import { buildSnippets } from '../../page/play/snippets.ts';
+import { createLatest } from '../../page/explorer/pad.ts';
+import { buildRequestPath, buildSnippets } from '../../page/play/request.ts';
 import { deriveKey, drawWords, fillUniform } from '../../shared/model/random.ts';
 
 function drawNumbers(count: number, seed: string): Float32Array {
@@ -110,17 +109,13 @@ test('texts to paste hold any URL unharmed', () => {
   expect(buildRequestPath({ route: 'digit', digits: '', format: 'png', parameters: [] })).toBe(
     '/digit.png',
   );
-  const shown = {
-    url: `https://x.example/digit.png?seed=a&n=2&x=(')`,
-    format: 'png',
-    alt: 'a "b" <c>',
-    size: { width: 2, height: 3 },
-  };
-  expect(buildSnippets(shown)).toEqual({
-    url: shown.url,
+  const url = `https://x.example/digit.png?seed=a&n=2&x=(')`;
+  const alt = 'a "b" <c>';
+  expect(buildSnippets(url, 'png', alt, { width: 2, height: 3 })).toEqual({
+    url,
     html: `<img src="https://x.example/digit.png?seed=a&amp;n=2&amp;x=(')" alt="a &quot;b&quot; &lt;c>" width="2" height="3">`,
     markdown: `![a "b" <c>](https://x.example/digit.png?seed=a&n=2&x=%28'%29)`,
     curl: `curl -o digits.png 'https://x.example/digit.png?seed=a&n=2&x=(%27)'`,
   });
-  expect(buildSnippets({ ...shown, format: 'txt', size: undefined }).curl).not.toContain('-o');
+  expect(buildSnippets(url, 'txt', alt, undefined).curl).not.toContain('-o');
 });

@@ -55,3 +55,12 @@ export const QUERY_ERRORS: readonly ApiErrorCode[] = [
   'repeated_parameter',
   'unknown_parameter',
 ];
+
+/** The errors of every route that draws digits. */
+export const DRAWING_ERRORS: readonly ApiErrorCode[] = [
+  ...QUERY_ERRORS,
+  'label_not_supported',
+  'parameter_not_supported',
+  'model_not_found',
+  ...WORK_ERRORS,
+];

@@ -4,7 +4,12 @@
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { digitSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
-import { DATASET_FORMATS, isInParts, type DatasetFormat } from '../../shared/contract/formats.ts';
+import {
+  DATASET_FORMATS,
+  FORMATS,
+  isInParts,
+  type DatasetFormat,
+} from '../../shared/contract/formats.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import {
   buildUrl,
@@ -18,21 +23,19 @@ import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { answerDrawing, nameSeed, refuse, streamDrawing } from '../drawing.ts';
 import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
-
-const FORMATS = Object.keys(DATASET_FORMATS) as DatasetFormat[];
 
 export const DATASET_OPERATION: Operation = {
   id: 'drawDataset',
   path: '/dataset.{extension}',
-  routes: FORMATS.map((format) => `/dataset.${format}`),
+  routes: FORMATS.dataset.map((format) => `/dataset.${format}`),
   kind: 'api',
   summary: 'Labelled digits to train and to test on: a streamed range of a seed’s endless sequence',
   pathParameters: {
     extension: {
       kind: 'choice',
-      choices: FORMATS,
+      choices: FORMATS.dataset,
       about: 'The answer’s format',
       example: 'npy',
     },
@@ -45,14 +48,7 @@ export const DATASET_OPERATION: Operation = {
     [DATASET_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
   },
   conditional: true,
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'parameter_without_effect',
-    'model_not_found',
-    ...WORK_ERRORS,
-  ],
+  errors: [...DRAWING_ERRORS, 'parameter_without_effect'],
   examples: [
     '/dataset.npy?seed=Ada&n=100',
     '/dataset.idx?seed=Ada&n=100&part=labels',
@@ -61,7 +57,7 @@ export const DATASET_OPERATION: Operation = {
 };
 
 export function addDatasetRoutes(app: App, dependencies: AppDependencies): void {
-  for (const format of FORMATS) {
+  for (const format of FORMATS.dataset) {
     app.get(`/dataset.${format}`, (c) => answerDataset(c, dependencies, format));
   }
 }

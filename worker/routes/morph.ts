@@ -2,51 +2,29 @@
  * `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop.
  */
 import type { ApiError } from '../../shared/contract/errors.ts';
-import { MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
+import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
-import {
-  buildUrl,
-  parseQuery,
-  pinQuery,
-  settleQuery,
-  type Pinned,
-} from '../../shared/contract/query.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
+import { buildUrl, parseQuery, pinQuery, type Pinned } from '../../shared/contract/query.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
 import { buildSheet, encodePngs, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, checkColours, chooseFormat, nameFile } from '../drawing.ts';
+import { answerDrawing, checkColours, settleFormat, nameFile } from '../drawing.ts';
 import { joinPngs } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
-
-const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
 
 const SHARED = {
   kind: 'api',
   query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'picture_too_large',
-    'model_not_found',
-    'not_acceptable',
-    ...WORK_ERRORS,
-  ],
+  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_acceptable'],
 } as const satisfies Partial<Operation>;
-
-const EXTENSION: Parameter = {
-  ...ROUTES.morph.format,
-  about: 'The answer’s format; png is animated',
-  without: '',
-};
 
 export const MORPH_OPERATIONS: readonly Operation[] = [
   {
@@ -61,9 +39,15 @@ export const MORPH_OPERATIONS: readonly Operation[] = [
     ...SHARED,
     id: 'drawMorphAs',
     path: '/morph.{extension}',
-    routes: FORMATS.map((format) => `/morph.${format}`),
+    routes: FORMATS.morph.map((format) => `/morph.${format}`),
     summary: 'The same in the extension’s format',
-    pathParameters: { extension: EXTENSION },
+    pathParameters: {
+      extension: {
+        ...ROUTES.morph.format,
+        about: 'The answer’s format; png is animated',
+        without: '',
+      },
+    },
     examples: [
       '/morph.png?scale=4',
       '/morph.gif?digits=9876543210&seed=Ada&scale=4&hold=600',
@@ -73,8 +57,8 @@ export const MORPH_OPERATIONS: readonly Operation[] = [
 ];
 
 export function addMorphRoutes(app: App, dependencies: AppDependencies): void {
-  app.get('/morph', (c) => answerMorph(c, dependencies, undefined));
-  for (const format of FORMATS) {
+  app.get('/morph', (c) => answerMorph(c, dependencies));
+  for (const format of FORMATS.morph) {
     app.get(`/morph.${format}`, (c) => answerMorph(c, dependencies, format));
   }
 }
@@ -82,25 +66,16 @@ export function addMorphRoutes(app: App, dependencies: AppDependencies): void {
 async function answerMorph(
   c: AppContext,
   dependencies: AppDependencies,
-  extension: MorphFormat | undefined,
+  extension?: MorphFormat,
 ): Promise<Response> {
   const parsed = parseQuery('morph', c.get('url').searchParams);
-  if (!parsed.ok) {
-    return respondError(c, parsed.error);
+  const settled = settleFormat(c, 'morph', MORPH_FORMATS, extension, parsed);
+  if ('code' in settled) {
+    return respondError(c, settled);
   }
-  const chosen = chooseFormat(c, MORPH_FORMATS, extension, parsed.query.format);
-  if ('code' in chosen) {
-    return respondError(c, chosen);
-  }
-  const { format } = chosen;
-  const settled = settleQuery('morph', parsed.query, format);
-  if (!settled.ok) {
-    return respondError(c, settled.error);
-  }
-  const { query } = settled;
+  const { query, format } = settled;
   return answerDrawing<Pinned<'morph'>>(c, dependencies, {
-    ...chosen,
-    query,
+    ...settled,
     hand: query.digits,
     holdsUrls: false,
     pin: (model, seed, label) => pinQuery('morph', { ...query, label }, format, model, seed),

@@ -23,7 +23,7 @@ import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { checkColours, findLabels } from '../drawing.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type Operation } from '../http/operation.ts';
 import { countRequest } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
@@ -77,16 +77,7 @@ export const OEMBED_OPERATION: Operation = {
   summary: 'The oEmbed answer for a link to this service',
   query: OEMBED_PARAMETERS,
   answers: { 'application/json': oembedSchema },
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'picture_too_large',
-    'not_found',
-    'model_not_found',
-    'format_not_implemented',
-    ...WORK_ERRORS,
-  ],
+  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_found', 'format_not_implemented'],
   examples: [],
 };
 

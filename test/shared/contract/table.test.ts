@@ -28,11 +28,11 @@ vi.mock('../../../shared/contract/parameters.ts', async (importOriginal) => {
 });
 
 const { OPERATIONS } = await import('../../../worker/app.ts');
-const { buildOpenapiDocument } = await import('../../../worker/http/openapi.ts');
+const { buildOpenapiDocument } = await import('../../../worker/routes/openapi.ts');
 const { renderControls } = await import('../../../worker/pages/home/controls.ts');
 const { createApp } = await import('../../../worker/app.ts');
 const { digitUrl, numberUrl, morphUrl } = await import('../../../client/url.ts');
-const { ATTRIBUTES } = await import('../../../client/element-attributes.ts');
+const { ATTRIBUTES } = await import('../../../client/element.ts');
 const { buildOptions, writeQuery } = await import('../../../client/cli/flags.ts');
 const { writeOptionTypes } = await import('../../../dev/option-types.ts');
 const { ROUTES } = await import('../../../shared/contract/parameters.ts');

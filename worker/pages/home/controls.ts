@@ -53,7 +53,7 @@ export function renderControls(context: ControlContext): Markup {
 /** @param routes  The routes that have the parameter: the script hides it for the others. */
 function renderField(control: Control, context: ControlContext, routes: string): Markup {
   const { name, title = name, about } = control;
-  const look = chooseLook(control);
+  const look = LOOKS[name] ?? LOOKS[control.kind] ?? (control.kind as Look);
   const isGroup = look === 'class' && context.classes.length <= MAX_BUTTONS;
   const label = isGroup
     ? html`<span class="label" id="label-${name}">${title} <code>${name}</code></span>`
@@ -67,16 +67,13 @@ function renderField(control: Control, context: ControlContext, routes: string):
 
 type Look = 'count' | 'text' | 'seed' | 'class' | 'flag' | 'colour' | 'choice';
 
-function chooseLook({ name, kind }: Control): Look {
-  switch (name) {
-    case 'seed':
-      return 'seed';
-    case 'label':
-      return 'class';
-    default:
-      return kind === 'whole' ? 'count' : kind === 'model' ? 'text' : kind;
-  }
-}
+/** The looks that differ from the parameter's kind, by name or kind. */
+const LOOKS: Readonly<Record<string, Look>> = {
+  seed: 'seed',
+  label: 'class',
+  whole: 'count',
+  model: 'text',
+};
 
 function renderControl(control: Control, look: Look, context: ControlContext): Markup {
   const { name, title } = control;
@@ -144,11 +141,7 @@ function renderControl(control: Control, look: Look, context: ControlContext): M
     case 'class':
       return renderClasses(context.classes, value, described);
     case 'text':
-      return html`${typed(without)}${
-        name === 'model'
-          ? html`<datalist id="models">${context.models.map((model) => html`<option value="${model}"></option>`)}</datalist>`
-          : ''
-      }`;
+      return html`${typed(without)}${name === 'model' ? html`<datalist id="models">${context.models.map((model) => html`<option value="${model}"></option>`)}</datalist>` : ''}`;
   }
 }
 

@@ -5,13 +5,9 @@
 import { html } from 'hono/html';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import type { Markup } from '../page.ts';
-import { DARK_INK, hasDigits, INK, type ModelView } from './model-view.ts';
-import { renderSnippet } from './snippet.ts';
+import { DARK_INK, hasDigits, INK, renderSnippet, type ModelView } from './model-view.ts';
 
-/** Small files: the browser enlarges them. */
-const DIGITS = { digits: '0123456789', frames: '6', fps: '15' };
-const ONE_CLASS = { n: '4', frames: '8', fps: '15' };
-
+/** A loop without `scale`: the file is small, and the browser enlarges it. */
 interface Loop {
   readonly id: string;
   readonly title: string;
@@ -21,32 +17,24 @@ interface Loop {
   readonly still: Readonly<Record<string, string>>;
 }
 
+const CLASS_BY_CLASS: Loop = {
+  id: 'loop-digits',
+  title: 'Class by class',
+  text: 'Any sequence of digits in one handwriting: a countdown, a year, a sum that changes.',
+  parameters: { digits: '0123456789', frames: '6', fps: '15' },
+  still: { label: '0' },
+};
+
 function listLoops({ name, classes }: ModelView['manifest']): Loop[] {
   const last = classes.at(-1);
-  const among = last === undefined ? {} : { label: last };
-  return [
-    ...(hasDigits(classes)
-      ? [
-          {
-            id: 'loop-digits',
-            title: 'Class by class',
-            text: 'Any sequence of digits in one handwriting: a countdown, a year, a sum that changes.',
-            parameters: DIGITS,
-            still: { label: '0' },
-          },
-        ]
-      : []),
-    {
-      id: 'loop-hands',
-      title: last === undefined ? 'From one to the next' : 'Hand by hand',
-      text:
-        last === undefined
-          ? `Every frame is one of the ${name}, never a blend of two.`
-          : `Always “${last}”, as different people write it.`,
-      parameters: { ...ONE_CLASS, ...among },
-      still: among,
-    },
-  ];
+  const still = last === undefined ? {} : { label: last };
+  const [title, text] =
+    last === undefined
+      ? ['From one to the next', `Every frame is one of the ${name}, never a blend of two.`]
+      : ['Hand by hand', `Always “${last}”, as different people write it.`];
+  const parameters = { n: '4', frames: '8', fps: '15', ...still };
+  const loop = { id: 'loop-hands', title, text, parameters, still };
+  return hasDigits(classes) ? [CLASS_BY_CLASS, loop] : [loop];
 }
 
 export function renderLoops(view: ModelView, origin: string): Markup {

@@ -1,5 +1,6 @@
 /**
- * Answers requests for digits, for `/digit` and `/number`.
+ * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: new digits, or the digits of a seed.
+ * `GET /number/2026.png`: a number in one handwriting.
  */
 import * as z from 'zod';
 import {
@@ -9,38 +10,37 @@ import {
   packedDigitsSchema,
 } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
-import { DIGIT_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
+import { DIGIT_FORMATS, FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { NUMBER, ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 import {
   buildDigitUrl,
   parseDigitQuery,
   pinQuery,
-  settleQuery,
   type DigitQuery,
   type Parsed,
   type PinnedDigits,
 } from '../../shared/contract/query.ts';
 import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts';
 import { measureSheet } from '../../shared/picture/sheet.ts';
-import type { AppContext } from '../context.ts';
+import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import {
   answerDrawing,
   checkColours,
-  chooseFormat,
   nameFile,
   refuse,
+  settleFormat,
   streamDrawing,
 } from '../drawing.ts';
 import { renderDigits } from '../formats/digits.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type Operation } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
-/** The common part of the operations that `answerDigits` answers. */
-export const DIGITS_ANSWER = {
+const DIGITS = {
   kind: 'api',
-  conditional: true,
+  query: ROUTES.digit,
   answers: {
     [DIGIT_FORMATS.png]: 'bytes',
     [DIGIT_FORMATS.json]: z.union([digitsSchema, packedDigitsSchema]),
@@ -49,66 +49,122 @@ export const DIGITS_ANSWER = {
     [DIGIT_FORMATS.npy]: 'bytes',
     [DIGIT_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
   },
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'parameter_without_effect',
-    'picture_too_large',
-    'model_not_found',
-    'not_acceptable',
-    ...WORK_ERRORS,
-  ],
+  conditional: true,
+  errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'picture_too_large', 'not_acceptable'],
 } as const satisfies Partial<Operation>;
+const { label, ...BESIDE_LABEL } = ROUTES.digit;
+const LABEL: Parameter = { ...label, without: '' };
+const OF_CLASS = { ...DIGITS, routes: ['/digit/:label'], query: BESIDE_LABEL } as const;
+const OF_NUMBER = { ...DIGITS, routes: ['/number/:digits'], query: ROUTES.number } as const;
+const EXTENSION = { ...ROUTES.digit.format, about: 'The answer’s format', without: '' } as const;
 
-/** Makes the handler of `/digit` with a format's extension, or without one. */
-export function createDigitHandler(dependencies: AppDependencies, extension?: DigitFormat) {
-  return (c: AppContext): Promise<Response> =>
-    answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams));
+export const DIGIT_OPERATIONS: readonly Operation[] = [
+  {
+    ...DIGITS,
+    id: 'drawDigits',
+    path: '/digit',
+    routes: ['/digit'],
+    summary: 'New digits, or the digits of a seed, in the format of format= or Accept',
+    examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
+  },
+  {
+    ...DIGITS,
+    id: 'drawDigitsAs',
+    path: '/digit.{extension}',
+    routes: FORMATS.digit.map((format) => `/digit.${format}`),
+    summary: 'The same in the extension’s format',
+    pathParameters: { extension: EXTENSION },
+    examples: [
+      '/digit.png?n=16&scale=4',
+      '/digit.svg?seed=Ada&scale=8',
+      '/digit.json?n=16',
+      '/digit.png?n=9&scale=3&smooth=1&gap=4&margin=8&fg=1d2430&bg=transparent',
+      '/digit.txt',
+      '/digit.npy?n=256',
+    ],
+  },
+  {
+    ...OF_CLASS,
+    id: 'drawDigitsOfClass',
+    path: '/digit/{label}',
+    summary: 'Digits of one class, in the format of format= or Accept',
+    pathParameters: { label: LABEL },
+    examples: ['/digit/7'],
+  },
+  {
+    ...OF_CLASS,
+    id: 'drawDigitsOfClassAs',
+    path: '/digit/{label}.{extension}',
+    summary: 'Digits of one class, in the extension’s format',
+    pathParameters: { label: LABEL, extension: EXTENSION },
+    examples: ['/digit/7.png?scale=4', '/digit/7.json?n=16'],
+  },
+  {
+    ...OF_NUMBER,
+    id: 'drawNumber',
+    path: '/number/{digits}',
+    summary:
+      'A number in one handwriting, in the format of format= or Accept; /number/3.14 is the number 3.14, since 14 is no format',
+    pathParameters: { digits: NUMBER },
+    examples: ['/number/2026'],
+  },
+  {
+    ...OF_NUMBER,
+    id: 'drawNumberAs',
+    path: '/number/{digits}.{extension}',
+    summary: 'A number in one handwriting, in the extension’s format',
+    pathParameters: { digits: NUMBER, extension: EXTENSION },
+    examples: [
+      '/number/2026.png?scale=4',
+      '/number/-3.14.png?seed=ink&scale=4&smooth=1',
+      '/number/31415.svg?seed=Ada&scale=4',
+    ],
+  },
+];
+
+export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
+  for (const extension of [undefined, ...FORMATS.digit]) {
+    app.get(extension === undefined ? '/digit' : `/digit.${extension}`, (c) =>
+      answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams)),
+    );
+  }
+  app.get('/digit/:label', (c) => {
+    const { text, extension } = splitExtension(c.req.param('label'));
+    // The label counts as a parameter, so that one in the query as well is a repetition.
+    const search = new URLSearchParams(c.get('url').searchParams);
+    search.append('label', text);
+    return answerDigits(c, dependencies, extension, parseDigitQuery(search));
+  });
+  app.get('/number/:digits', (c) => {
+    const { text, extension } = splitExtension(c.req.param('digits'));
+    const parsed = parseDigitQuery(c.get('url').searchParams, text);
+    return answerDigits(c, dependencies, extension, parsed);
+  });
 }
 
-/**
- * Splits the last segment of a path. Its text may hold dots: only a known extension is split off.
- */
-export function splitExtension(segment: string): {
-  text: string;
-  extension: DigitFormat | undefined;
-} {
+/** Splits the last segment of a path. Its text may hold dots: only known extensions count. */
+function splitExtension(segment: string): { text: string; extension: DigitFormat | undefined } {
   const dot = segment.lastIndexOf('.');
-  const extension = segment.slice(dot + 1);
-  return dot >= 0 && Object.hasOwn(DIGIT_FORMATS, extension)
-    ? { text: segment.slice(0, dot), extension: extension as DigitFormat }
+  const extension = FORMATS.digit.find((format) => format === segment.slice(dot + 1));
+  return dot >= 0 && extension !== undefined
+    ? { text: segment.slice(0, dot), extension }
     : { text: segment, extension: undefined };
 }
 
-/**
- * Answers a request for digits.
- *
- * @param extension  The path's extension, which decides the format.
- * @param parsed     The parameters of the query and of the rest of the path.
- */
-export async function answerDigits(
+/** @param extension  The path's extension, which decides the format. */
+async function answerDigits(
   c: AppContext,
   dependencies: AppDependencies,
   extension: DigitFormat | undefined,
   parsed: Parsed<DigitQuery>,
 ): Promise<Response> {
-  if (!parsed.ok) {
-    return respondError(c, parsed.error);
+  const settled = settleFormat(c, 'digit', DIGIT_FORMATS, extension, parsed);
+  if ('code' in settled) {
+    return respondError(c, settled);
   }
-  const chosen = chooseFormat(c, DIGIT_FORMATS, extension, parsed.query.format);
-  if ('code' in chosen) {
-    return respondError(c, chosen);
-  }
-  const { format } = chosen;
-  const settled = settleQuery('digit', parsed.query, format);
-  if (!settled.ok) {
-    return respondError(c, settled.error);
-  }
-  const { query } = settled;
+  const { query, format } = settled;
   return answerDrawing<PinnedDigits>(c, dependencies, {
-    ...chosen,
-    query,
+    ...settled,
     hand: query.number,
     holdsUrls: format === 'json' || format === 'ndjson',
     pin: (model, seed, label) => ({
@@ -127,12 +183,8 @@ export async function answerDigits(
       checkSize(digits, measureWidest(digits, generator)) !== undefined,
     render(digits, { sampler }, labels, markDrawn) {
       const { seed, start, n: count, number } = digits;
-      const context = {
-        digits,
-        classes: sampler.manifest.classes,
-        origin: c.get('url').origin,
-        png: c.get('png'),
-      };
+      const { classes } = sampler.manifest;
+      const context = { digits, classes, origin: c.get('url').origin, png: c.get('png') };
       if (number !== undefined) {
         const hand = sampler.drawHand({ seed, start, labels });
         const samples = writeNumber(number, hand, digits);
