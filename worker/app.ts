@@ -9,7 +9,7 @@ import type { AppDependencies, GivenDependencies } from './dependencies.ts';
 import { describePolicy, HEAVY_WORK } from './http/admission.ts';
 import { ConcurrencyLimit } from './http/concurrency-limit.ts';
 import { HEADERS, PREFLIGHT_HEADERS } from './http/headers.ts';
-import type { Operation } from './http/operation.ts';
+import { completeOperation, type Operation } from './http/operation.ts';
 import { respondError } from './http/respond-error.ts';
 import { addDocsRoute, DOCS_OPERATION } from './pages/docs.ts';
 import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
@@ -40,7 +40,7 @@ export const OPERATIONS: readonly Operation[] = [
   OEMBED_OPERATION,
   HEALTH_OPERATION,
   ...ERROR_OPERATIONS,
-];
+].map(completeOperation);
 
 export function createApp(given: GivenDependencies): App {
   const clock = given.clock ?? (() => performance.now());

@@ -39,6 +39,16 @@ export interface Operation {
   readonly examples: readonly string[];
 }
 
+/** An operation as its route's file declares it. */
+export type OperationEntry = Omit<Operation, Usual> & Partial<Pick<Operation, Usual>>;
+type Usual = 'routes' | 'kind' | 'examples';
+
+/** Fills in what is usual: the path is the route, any origin may fetch it, and no examples. */
+export function completeOperation(entry: OperationEntry): Operation {
+  const route = entry.path.replaceAll(/\{(\w+)\}/g, ':$1');
+  return { routes: [route], kind: 'api', examples: [], ...entry };
+}
+
 /** The errors of every route. */
 export const COMMON_ERRORS: readonly ApiErrorCode[] = [
   'method_not_allowed',

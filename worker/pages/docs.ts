@@ -10,13 +10,12 @@ import {
 } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import { HEADERS } from '../http/headers.ts';
-import type { Operation } from '../http/operation.ts';
+import type { Operation, OperationEntry } from '../http/operation.ts';
 import { renderPage } from './page.ts';
 
-export const DOCS_OPERATION: Operation = {
+export const DOCS_OPERATION: OperationEntry = {
   id: 'getDocs',
   path: '/docs',
-  routes: ['/docs'],
   kind: 'page',
   summary: 'The documentation, for people',
   answers: { 'text/html': 'text' },

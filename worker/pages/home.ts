@@ -15,12 +15,11 @@ import { DARK_INK, INK, renderSnippet, type ModelView } from './home/model-view.
 import { renderPlayground } from './home/playground.ts';
 import { renderPage, type Markup } from './page.ts';
 import { withModel } from '../http/admission.ts';
-import type { Operation } from '../http/operation.ts';
+import type { OperationEntry } from '../http/operation.ts';
 
-export const HOME_OPERATION: Operation = {
+export const HOME_OPERATION: OperationEntry = {
   id: 'getHome',
   path: '/',
-  routes: ['/'],
   kind: 'page',
   summary: 'Sixteen new digits, a playground for every parameter, and the generator in the browser',
   answers: { 'text/html': 'text' },

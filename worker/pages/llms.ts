@@ -9,13 +9,11 @@ import {
 } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import type { Operation } from '../http/operation.ts';
+import type { Operation, OperationEntry } from '../http/operation.ts';
 
-export const LLMS_OPERATION: Operation = {
+export const LLMS_OPERATION: OperationEntry = {
   id: 'getLlms',
   path: '/llms.txt',
-  routes: ['/llms.txt'],
-  kind: 'api',
   summary: 'This API as plain text, for language models',
   answers: { 'text/plain': 'text' },
   examples: ['/llms.txt'],

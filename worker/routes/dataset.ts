@@ -23,14 +23,13 @@ import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { answerDrawing, nameSeed, refuse, streamDrawing } from '../drawing.ts';
 import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';
-import { DRAWING_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 
-export const DATASET_OPERATION: Operation = {
+export const DATASET_OPERATION: OperationEntry = {
   id: 'drawDataset',
   path: '/dataset.{extension}',
   routes: FORMATS.dataset.map((format) => `/dataset.${format}`),
-  kind: 'api',
   summary: 'Labelled digits to train and to test on: a streamed range of a seed’s endless sequence',
   pathParameters: {
     extension: {

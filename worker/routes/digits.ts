@@ -34,12 +34,11 @@ import {
   streamDrawing,
 } from '../drawing.ts';
 import { renderDigits } from '../formats/digits.ts';
-import { DRAWING_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 const DIGITS = {
-  kind: 'api',
   query: ROUTES.digit,
   answers: {
     [DIGIT_FORMATS.png]: 'bytes',
@@ -51,19 +50,18 @@ const DIGITS = {
   },
   conditional: true,
   errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'picture_too_large', 'not_acceptable'],
-} as const satisfies Partial<Operation>;
-const { label, ...BESIDE_LABEL } = ROUTES.digit;
-const LABEL: Parameter = { ...label, without: '' };
+} as const satisfies Partial<OperationEntry>;
+const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;
+const PATH_LABEL: Parameter = { ...LABEL, without: '' };
 const OF_CLASS = { ...DIGITS, routes: ['/digit/:label'], query: BESIDE_LABEL } as const;
 const OF_NUMBER = { ...DIGITS, routes: ['/number/:digits'], query: ROUTES.number } as const;
 const EXTENSION = { ...ROUTES.digit.format, about: 'The answer’s format', without: '' } as const;
 
-export const DIGIT_OPERATIONS: readonly Operation[] = [
+export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
   {
     ...DIGITS,
     id: 'drawDigits',
     path: '/digit',
-    routes: ['/digit'],
     summary: 'New digits, or the digits of a seed, in the format of format= or Accept',
     examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
   },
@@ -88,7 +86,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     id: 'drawDigitsOfClass',
     path: '/digit/{label}',
     summary: 'Digits of one class, in the format of format= or Accept',
-    pathParameters: { label: LABEL },
+    pathParameters: { label: PATH_LABEL },
     examples: ['/digit/7'],
   },
   {
@@ -96,7 +94,7 @@ export const DIGIT_OPERATIONS: readonly Operation[] = [
     id: 'drawDigitsOfClassAs',
     path: '/digit/{label}.{extension}',
     summary: 'Digits of one class, in the extension’s format',
-    pathParameters: { label: LABEL, extension: EXTENSION },
+    pathParameters: { label: PATH_LABEL, extension: EXTENSION },
     examples: ['/digit/7.png?scale=4', '/digit/7.json?n=16'],
   },
   {

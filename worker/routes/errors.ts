@@ -4,15 +4,14 @@
 import { html } from 'hono/html';
 import { describeExample, ERROR_CODES } from '../../shared/contract/errors.ts';
 import type { App } from '../context.ts';
-import type { Operation } from '../http/operation.ts';
+import type { OperationEntry } from '../http/operation.ts';
 import { renderPage } from '../pages/page.ts';
 import { respondError } from '../http/respond-error.ts';
 
-export const ERROR_OPERATIONS: readonly Operation[] = [
+export const ERROR_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'listErrors',
     path: '/errors',
-    routes: ['/errors'],
     kind: 'page',
     summary: 'The code of every error that a request can meet',
     answers: { 'text/html': 'text' },
@@ -21,7 +20,6 @@ export const ERROR_OPERATIONS: readonly Operation[] = [
   {
     id: 'getError',
     path: '/errors/{code}',
-    routes: ['/errors/:code'],
     kind: 'page',
     summary: 'What an error’s code means: the page that the type of problem details links to',
     pathParameters: {

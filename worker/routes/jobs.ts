@@ -33,7 +33,7 @@ import {
 } from '../jobs/job.ts';
 import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
 import type { Jobs, ShardFile } from '../jobs/job-store.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -74,11 +74,18 @@ const OWNER_ERRORS = ['unauthorized', 'jobs_off', 'rate_limited'] as const;
 const JOB_ERRORS = ['job_not_found', ...OWNER_ERRORS] as const;
 const JOB_ANSWER = { 'application/json': jobSchema };
 
-export const JOB_OPERATIONS: readonly Operation[] = [
+const OF_JOB = {
+  kind: 'owner',
+  path: '/jobs/{id}',
+  pathParameters: { id: ID },
+  answers: JOB_ANSWER,
+  errors: JOB_ERRORS,
+} as const;
+
+export const JOB_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'startJob',
     path: '/jobs',
-    routes: ['/jobs'],
     method: 'POST',
     kind: 'owner',
     summary:
@@ -95,54 +102,32 @@ export const JOB_OPERATIONS: readonly Operation[] = [
       ...OWNER_ERRORS,
       ...WORK_ERRORS,
     ],
-    examples: [],
   },
+  { ...OF_JOB, id: 'getJob', summary: 'A job’s progress and cost so far' },
   {
-    id: 'getJob',
-    path: '/jobs/{id}',
-    routes: ['/jobs/:id'],
-    kind: 'owner',
-    summary: 'A job’s progress and cost so far',
-    pathParameters: { id: ID },
-    answers: JOB_ANSWER,
-    errors: JOB_ERRORS,
-    examples: [],
-  },
-  {
+    ...OF_JOB,
     id: 'cancelJob',
-    path: '/jobs/{id}',
-    routes: ['/jobs/:id'],
     method: 'DELETE',
-    kind: 'owner',
     summary: 'Cancels a job: no further shard is started; finished shards stay',
-    pathParameters: { id: ID },
-    answers: JOB_ANSWER,
-    errors: JOB_ERRORS,
-    examples: [],
   },
   {
+    ...OF_JOB,
     id: 'getJobManifest',
     path: '/jobs/{id}/manifest',
-    routes: ['/jobs/:id/manifest'],
-    kind: 'owner',
     summary: 'A job’s shards in order, with their URLs and SHA-256',
-    pathParameters: { id: ID },
     query: MANIFEST_PARAMETERS,
     answers: { 'application/json': jobManifestSchema },
     errors: [...QUERY_ERRORS, ...JOB_ERRORS],
-    examples: [],
   },
   {
+    ...OF_JOB,
     id: 'getJobFile',
     path: '/jobs/{id}/{part}/{file}',
-    routes: ['/jobs/:id/:part/:file'],
-    kind: 'owner',
     summary: 'The images or the labels of a shard',
     pathParameters: { id: ID, part: PART, file: FILE },
     answers: { [JOB_FORMATS.npy]: 'bytes', [JOB_FORMATS.idx]: 'bytes' },
     conditional: true,
     errors: ['not_found', ...OWNER_ERRORS],
-    examples: [],
   },
 ];
 
@@ -304,16 +289,15 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
   }
   const pages = countPages(record);
   if (page >= pages) {
-    const [parameter, received] = ['page', String(page)];
     const expected = `a whole number from 0 to ${pages - 1}: the pages of this job`;
-    return respondError(c, { code: 'invalid_parameter', parameter, received, expected });
+    const error = { parameter: 'page', received: String(page), expected };
+    return respondError(c, { code: 'invalid_parameter', ...error });
   }
   const stored = await store.listShards(id, record, page);
   const url = `${origin}/jobs/${id}`;
-  const describeFile = (part: Part, { name, bytes, sha256 }: ShardFile) => ({
+  const describeFile = (part: Part, { name, ...file }: ShardFile) => ({
     url: `${url}/${part}/${name}`,
-    bytes,
-    sha256,
+    ...file,
   });
   const answer: z.output<typeof jobManifestSchema> = {
     job: id,

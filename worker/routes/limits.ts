@@ -7,13 +7,11 @@ import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import { listPolicies, RATE_WINDOW_SECONDS } from '../http/admission.ts';
-import type { Operation } from '../http/operation.ts';
+import type { OperationEntry } from '../http/operation.ts';
 
-export const LIMITS_OPERATION: Operation = {
+export const LIMITS_OPERATION: OperationEntry = {
   id: 'getLimits',
   path: '/limits',
-  routes: ['/limits'],
-  kind: 'api',
   summary: 'Every limit that a caller can meet, with its unit',
   answers: { 'application/json': limitsSchema },
   examples: ['/limits'],

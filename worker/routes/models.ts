@@ -18,7 +18,7 @@ import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
-import { WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 
 /** The only files that are sent, whatever else a manifest lists: none can act as a page. */
@@ -53,12 +53,10 @@ const FILE: Parameter = {
 
 const ERRORS = ['model_not_found', ...WORK_ERRORS] as const;
 
-export const MODEL_OPERATIONS: readonly Operation[] = [
+export const MODEL_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'listModels',
     path: '/models',
-    routes: ['/models'],
-    kind: 'api',
     summary: 'The published models, and the default one',
     answers: { 'application/json': modelsSchema },
     examples: ['/models'],
@@ -66,8 +64,6 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
   {
     id: 'getModel',
     path: '/models/{name}',
-    routes: ['/models/:name'],
-    kind: 'api',
     summary: 'The card of a model’s current version: data, training, figures, files',
     pathParameters: { name: NAME },
     answers: { 'application/json': modelCardSchema },
@@ -77,25 +73,19 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
   {
     id: 'getModelVersion',
     path: '/models/{name}/{version}',
-    routes: ['/models/:name/:version'],
-    kind: 'api',
     summary: 'The card of a version',
     pathParameters: { name: NAME, version: VERSION },
     answers: { 'application/json': modelCardSchema },
     errors: ERRORS,
-    examples: [],
   },
   {
     id: 'getModelFile',
     path: '/models/{name}/{version}/{file}',
-    routes: ['/models/:name/:version/:file'],
-    kind: 'api',
     summary: 'A verified file of a version; tf.loadLayersModel loads the URL of model.json',
     pathParameters: { name: NAME, version: VERSION, file: FILE },
     answers: { 'application/json': z.looseObject({}), 'application/octet-stream': 'bytes' },
     conditional: true,
     errors: ['not_found', ...ERRORS],
-    examples: [],
   },
 ];
 

@@ -14,24 +14,22 @@ import type { AppDependencies } from '../dependencies.ts';
 import { answerDrawing, checkColours, settleFormat, nameFile } from '../drawing.ts';
 import { joinPngs } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
-import { DRAWING_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 const SHARED = {
-  kind: 'api',
   query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
   errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_acceptable'],
-} as const satisfies Partial<Operation>;
+} as const satisfies Partial<OperationEntry>;
 
-export const MORPH_OPERATIONS: readonly Operation[] = [
+export const MORPH_OPERATIONS: readonly OperationEntry[] = [
   {
     ...SHARED,
     id: 'drawMorph',
     path: '/morph',
-    routes: ['/morph'],
     summary: 'A loop in which digits turn into one another, in the format of format= or Accept',
     examples: ['/morph?seed=Ada&scale=4'],
   },

@@ -23,15 +23,25 @@ import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { checkColours, findLabels } from '../drawing.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import { DRAWING_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
+import type { Generator } from '../models/model-cache.ts';
 
 /** What the page at `/` is embedded as. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';
 
 const MAX_SIDE = 100_000;
+
+const MAX_PIXELS = {
+  kind: 'whole',
+  min: 1,
+  max: MAX_SIDE,
+  about: 'Pixels; scale is lowered to fit',
+  without: 'as the URL says',
+  example: '400',
+} as const;
 
 const OEMBED_PARAMETERS = {
   url: {
@@ -42,22 +52,8 @@ const OEMBED_PARAMETERS = {
     without: 'a 404',
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
   },
-  maxwidth: {
-    kind: 'whole',
-    min: 1,
-    max: MAX_SIDE,
-    about: 'Pixels; scale is lowered to fit',
-    without: 'as the URL says',
-    example: '400',
-  },
-  maxheight: {
-    kind: 'whole',
-    min: 1,
-    max: MAX_SIDE,
-    about: 'Pixels; scale is lowered to fit',
-    without: 'as the URL says',
-    example: '400',
-  },
+  maxwidth: MAX_PIXELS,
+  maxheight: MAX_PIXELS,
   format: {
     kind: 'text',
     minLength: 0,
@@ -69,16 +65,13 @@ const OEMBED_PARAMETERS = {
   },
 } as const satisfies ParameterSet;
 
-export const OEMBED_OPERATION: Operation = {
+export const OEMBED_OPERATION: OperationEntry = {
   id: 'getOembed',
   path: '/oembed',
-  routes: ['/oembed'],
-  kind: 'api',
   summary: 'The oEmbed answer for a link to this service',
   query: OEMBED_PARAMETERS,
   answers: { 'application/json': oembedSchema },
   errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_found', 'format_not_implemented'],
-  examples: [],
 };
 
 export function addOembedRoute(app: App, dependencies: AppDependencies): void {
@@ -106,8 +99,8 @@ type Size = { readonly width: number; readonly height: number };
 interface Pasted {
   readonly kind: keyof typeof EXTENSIONS;
   readonly extension: string;
-  /** The number of `/number`; empty for other kinds. */
-  readonly number: string;
+  /** The number of `/number`. */
+  readonly number: string | undefined;
   /** The parameters that the kind takes. */
   readonly search: URLSearchParams;
 }
@@ -129,32 +122,27 @@ async function describePhoto(
   }
   const { kind, number, extension, search } = pasted;
   const { query } = parsed;
-  const { frames } = query;
   const limited = await countRequest(c, rateLimits, false);
   if (limited !== undefined) {
     return limited;
   }
-  const sample = await useModel(
-    generators,
-    query.model,
-    c.get('defer'),
-    (generator): Size | ApiError => {
-      const { name, version, sampler } = generator;
-      const labels = findLabels(query.label, query.digits ?? (number || undefined), generator);
-      if ('code' in labels) {
-        return labels;
-      }
-      const refused = checkColours(query, generator);
-      if (refused !== undefined || kind !== 'number') {
-        return refused ?? sampler.manifest.image;
-      }
-      // The drawn digits decide its width, so the URL pins the seed and the version.
-      const { seed = drawSeed(), start = 0 } = query;
-      search.set('seed', seed);
-      search.set('model', `${name}@${version}`);
-      return writeNumber(number, sampler.drawHand({ seed, start, labels }), { seed, start });
-    },
-  );
+  const measureSample = (generator: Generator): Size | ApiError => {
+    const { name, version, sampler } = generator;
+    const labels = findLabels(query.label, query.digits ?? number, generator);
+    if ('code' in labels) {
+      return labels;
+    }
+    const refused = checkColours(query, generator);
+    if (refused !== undefined || number === undefined) {
+      return refused ?? sampler.manifest.image;
+    }
+    // The drawn digits decide its width, so the URL pins the seed and the version.
+    const { seed = drawSeed(), start = 0 } = query;
+    search.set('seed', seed);
+    search.set('model', `${name}@${version}`);
+    return writeNumber(number, sampler.drawHand({ seed, start, labels }), { seed, start });
+  };
+  const sample = await useModel(generators, query.model, c.get('defer'), measureSample);
   if ('code' in sample) {
     return sample;
   }
@@ -163,19 +151,20 @@ async function describePhoto(
     return fitted;
   }
   const { scale, width, height } = fitted;
-  const maxPixels = kind === 'morph' ? LIMITS.maxMorphPixels : LIMITS.maxPicturePixels;
-  if (extension !== 'svg' && width * height * frames > maxPixels) {
-    const code = 'picture_too_large';
-    return { code, width, height, ...(kind === 'morph' && { frames }), maxPixels };
+  const { frames, gap, margin } = query;
+  const maxPixels = frames === undefined ? LIMITS.maxPicturePixels : LIMITS.maxMorphPixels;
+  if (extension !== 'svg' && width * height * (frames ?? 1) > maxPixels) {
+    const size = { width, height, ...(frames !== undefined && { frames }) };
+    return { code: 'picture_too_large', ...size, maxPixels };
   }
   // The products with dpr are in the URL, and dpr itself would multiply them again.
   search.delete('dpr');
-  for (const [name, value] of Object.entries({ scale, gap: query.gap, margin: query.margin })) {
+  for (const [name, value] of Object.entries({ scale, gap, margin })) {
     if (value !== undefined) {
       search.set(name, String(value));
     }
   }
-  const path = kind === 'number' ? `/number/${encodeNumber(number)}` : `/${kind}`;
+  const path = number === undefined ? `/${kind}` : `/number/${encodeNumber(number)}`;
   return {
     version: '1.0',
     type: 'photo',
@@ -212,26 +201,24 @@ function fitScale(
 
 /** Describes a picture for screen readers. */
 function describePicture({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): string {
-  switch (kind) {
-    case 'digit':
-      return n === 1
-        ? 'A handwritten digit that nobody wrote'
-        : `${n} handwritten digits that nobody wrote`;
-    case 'number':
-      return `The handwritten number ${number}, which nobody wrote`;
-    case 'morph': {
-      const listed = digits === undefined ? '' : `: ${[...digits].join(', ')}`;
-      return `Handwritten digits that nobody wrote, turning into one another${listed}`;
-    }
+  if (number !== undefined) {
+    return `The handwritten number ${number}, which nobody wrote`;
   }
+  if (kind === 'morph') {
+    const listed = digits === undefined ? '' : `: ${[...digits].join(', ')}`;
+    return `Handwritten digits that nobody wrote, turning into one another${listed}`;
+  }
+  return n === 1
+    ? 'A handwritten digit that nobody wrote'
+    : `${n} handwritten digits that nobody wrote`;
 }
 
 /** The used parameters of all kinds of pictures. */
 type PictureQuery = Partial<Omit<DigitQuery, 'format'>> &
   Pick<DigitQuery, 'fg' | 'bg'> & {
     readonly digits?: string | undefined;
-    /** All frames of a loop; 1 for other pictures. */
-    readonly frames: number;
+    /** All frames of a loop. */
+    readonly frames?: number;
   };
 
 function parsePicture({ kind, extension, number, search }: Pasted): Parsed<PictureQuery> {
@@ -243,8 +230,8 @@ function parsePicture({ kind, extension, number, search }: Pasted): Parsed<Pictu
     const { n, frames } = fillDefaults('morph', parsed.query);
     return settleQuery('morph', { ...parsed.query, frames: n * frames }, extension);
   }
-  const parsed = parseDigitQuery(search, kind === 'number' ? number : undefined);
-  return parsed.ok ? settleQuery(kind, { ...parsed.query, frames: 1 }, extension) : parsed;
+  const parsed = parseDigitQuery(search, number);
+  return parsed.ok ? settleQuery(kind, parsed.query, extension) : parsed;
 }
 
 /** The formats of each kind that are pictures. */
@@ -283,7 +270,7 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   if (kind === 'digit' && name !== undefined) {
     search.append('label', text);
   }
-  return { kind, extension, number: kind === 'number' ? text : '', search };
+  return { kind, extension, number: kind === 'number' ? text : undefined, search };
 }
 
 /** Decodes a path's segment. One that is malformed is neither a class nor a number as it stands. */

@@ -9,13 +9,16 @@ import { describeExample, type ApiErrorCode } from '../../shared/contract/errors
 import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import { COMMON_ERRORS, type AnswerBody, type Operation } from '../http/operation.ts';
+import {
+  COMMON_ERRORS,
+  type AnswerBody,
+  type Operation,
+  type OperationEntry,
+} from '../http/operation.ts';
 
-export const OPENAPI_OPERATION: Operation = {
+export const OPENAPI_OPERATION: OperationEntry = {
   id: 'getOpenapi',
   path: '/openapi.json',
-  routes: ['/openapi.json'],
-  kind: 'api',
   summary: 'This description, OpenAPI 3.1',
   answers: { 'application/json': z.looseObject({ openapi: z.string() }) },
   examples: ['/openapi.json'],
