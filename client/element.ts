@@ -10,7 +10,7 @@ import {
   type ImageAttributes,
   type NumberImageOptions,
 } from './image.ts';
-import { toCamelCase } from './url.ts';
+import { toCamelCase } from './option-text.ts';
 
 /** The detail of the event `error`. Like those of `<img>`, `load` and `error` do not bubble. */
 export interface DigitMintErrorDetail {

@@ -2,7 +2,7 @@
  * Sends requests, with a few retries while the service is busy.
  */
 import { readProblem } from './api-error.ts';
-import { writeOption } from './url.ts';
+import { writeOption } from './option-text.ts';
 
 export interface RequestOptions {
   /** Aborts the request, its waits and the reading of its answer. */

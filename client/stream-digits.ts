@@ -6,7 +6,8 @@ import { LIMITS } from '../shared/contract/limits.ts';
 import { ApiError, refuseAnswer } from './api-error.ts';
 import type { DatasetOptions } from './options.ts';
 import { request, splitOptions, type RequestOptions } from './request.ts';
-import { datasetUrl, writeOption } from './url.ts';
+import { writeOption } from './option-text.ts';
+import { datasetUrl } from './url.ts';
 
 export interface StreamOptions
   extends RequestOptions, Omit<DatasetOptions, 'n' | 'part' | 'format' | 'strict'> {

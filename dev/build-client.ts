@@ -56,6 +56,8 @@ const reduceTables: Plugin = {
     onLoad({ filter: /[\\/](?:contract|client)[\\/][\w-]+\.ts$/ }, ({ path }) => {
       const contents = readFileSync(path, 'utf8')
         .replaceAll(WORDS, '')
+        .replaceAll(EMPTY, '')
+        .replaceAll(EMPTY, '')
         .replaceAll(/\b(?:CLASS_)?LIMITS\.(\w+)/g, (_, name: string) => String(limits[name]));
       return {
         contents: basename(path) === 'limits.ts' ? 'export const LIMITS = {};' : contents,
@@ -64,7 +66,9 @@ const reduceTables: Plugin = {
     });
   },
 };
-const WORDS = /\b(?:about|without|example|title|group|place):\s*(?:'[^']*'|`[^`]*`|\d+),?/g;
+const WORDS = /\b(?:about|without|example|control):\s*(?:'[^']*'|`[^`]*`|\{[^}]*\}),?/g;
+/** What differs in a route, where only words differ; then `in` itself. */
+const EMPTY = /\b(?:digit|dataset|morph|jobs|in): \{\s*\},?/g;
 
 /** The package's own description; the version is the project's. */
 function describePackage(): Record<string, unknown> {

@@ -2,7 +2,7 @@
  * The declarations of `client/options.ts` as they are published: written out, with a comment for
  * each option, which the mapped types of the source cannot have.
  */
-import { toCamelCase } from '../client/url.ts';
+import { toCamelCase } from '../client/option-text.ts';
 import { describeDefault, describeExpected } from '../shared/contract/query.ts';
 import { FORMATS, type RouteName } from '../shared/contract/formats.ts';
 import { NUMBER, ROUTES, type Parameter } from '../shared/contract/parameters.ts';

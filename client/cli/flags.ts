@@ -8,7 +8,7 @@ import {
   type ParameterSet,
 } from '../../shared/contract/query.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
-import { toCamelCase } from '../url.ts';
+import { toCamelCase } from '../option-text.ts';
 import { CliError, EXIT } from './output.ts';
 
 /** Commander's values by camelCase name: a text, or true. */

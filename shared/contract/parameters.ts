@@ -62,15 +62,23 @@ export type Parameter = Kind & Words & Effect;
 /** Groups of the playground's controls, in their order. */
 export const CONTROL_GROUPS = ['Which digits', 'Layout', 'Colours', 'Answer', 'More'] as const;
 
+/** The playground's control: its title, its group, and a place there other than the table's. */
+export interface Control {
+  readonly title: string;
+  readonly group: (typeof CONTROL_GROUPS)[number];
+  readonly place?: number;
+}
+
 /** An entry: the parameter, the routes that have it, and what differs in some of them. */
 type Entry = Partial<Parameter> & {
-  /** The playground's control: its title, its group, and a place there other than the table's. */
-  readonly title?: string;
-  readonly group?: (typeof CONTROL_GROUPS)[number];
-  readonly place?: number;
+  readonly control?: Control;
   readonly routes: readonly RouteName[];
   readonly in?: { readonly [R in RouteName]?: Partial<Parameter> };
 };
+
+function whole(min: number, max: number) {
+  return { kind: 'whole', min, max } as const;
+}
 
 const DIGITS = ['digit', 'number'] as const;
 const PICTURES = ['digit', 'number', 'morph'] as const;
@@ -103,9 +111,7 @@ export const PARAMETERS = {
     about: 'Any text: the same seed always gives the same digits',
     without: 'new digits at every call; the answer names the seed that it used',
     example: 'Ada',
-    title: 'Seed',
-    group: 'Which digits',
-    place: 2,
+    control: { title: 'Seed', group: 'Which digits', place: 2 },
     routes: ALL,
     in: {
       dataset: { without: 'a new one; the answer names it, and the labels need the same' },
@@ -117,16 +123,12 @@ export const PARAMETERS = {
     },
   },
   start: {
-    kind: 'whole',
-    min: 0,
-    max: LIMITS.maxStart,
+    ...whole(0, LIMITS.maxStart),
     default: '0',
     about:
       'Index of the first digit in the seed’s endless sequence; digit i of a batch equals start=i alone',
     example: '16',
-    title: 'Start at',
-    group: 'Which digits',
-    place: 4,
+    control: { title: 'Start at', group: 'Which digits', place: 4 },
     routes: ALL,
     in: {
       dataset: {
@@ -140,9 +142,7 @@ export const PARAMETERS = {
     kind: 'whole',
     min: 1,
     about: 'How many digits',
-    title: 'How many',
-    group: 'Which digits',
-    place: 3,
+    control: { title: 'How many', group: 'Which digits', place: 3 },
     routes: SAMPLES,
     in: {
       digit: { max: LIMITS.maxDigits, default: '1', example: '16' },
@@ -172,9 +172,7 @@ export const PARAMETERS = {
     about: 'The class of every digit',
     without: 'drawn from the seed',
     example: '7',
-    title: 'Class',
-    group: 'Which digits',
-    place: 1,
+    control: { title: 'Class', group: 'Which digits', place: 1 },
     routes: SAMPLES,
     in: {
       morph: { about: 'The class of every digit: then only the handwriting changes' },
@@ -192,36 +190,28 @@ export const PARAMETERS = {
     routes: ['morph'],
   },
   frames: {
-    kind: 'whole',
-    min: 1,
-    max: LIMITS.maxMorphFrames,
+    ...whole(1, LIMITS.maxMorphFrames),
     default: '16',
     about: `Frames from one digit to the next; ${MORPH_PIXELS}`,
     example: '24',
     routes: ['morph'],
   },
   fps: {
-    kind: 'whole',
-    min: 1,
-    max: MAX_FPS,
+    ...whole(1, MAX_FPS),
     default: '25',
     about: 'Frames a second',
     example: '30',
     routes: ['morph'],
   },
   hold: {
-    kind: 'whole',
-    min: 0,
-    max: LIMITS.maxMorphHoldMs,
+    ...whole(0, LIMITS.maxMorphHoldMs),
     default: '400',
     about: 'How long each digit rests, in milliseconds',
     example: '0',
     routes: ['morph'],
   },
   cols: {
-    kind: 'whole',
-    min: 1,
-    max: LIMITS.maxCols,
+    ...whole(1, LIMITS.maxCols),
     default: ({ n = '1' }: Texts) => String(chooseCols(Number(n))),
     formats: ['png', 'svg', 'txt'],
     // Early callers of JSON may send it along with `strict=1`.
@@ -229,20 +219,16 @@ export const PARAMETERS = {
     about: 'Digits in a row of the sheet',
     without: 'a square',
     example: '4',
-    title: 'Columns',
-    group: 'Layout',
+    control: { title: 'Columns', group: 'Layout' },
     routes: ['digit'],
   },
   scale: {
-    kind: 'whole',
-    min: 1,
-    max: LIMITS.maxScale,
+    ...whole(1, LIMITS.maxScale),
     default: '1',
     formats: LOOK_FORMATS,
     about: `Side in output pixels of the square that one pixel of a digit becomes; a picture has at most ${LIMITS.maxPicturePixels} pixels`,
     example: '4',
-    title: 'Scale',
-    group: 'Layout',
+    control: { title: 'Scale', group: 'Layout' },
     routes: PICTURES,
     in: {
       morph: {
@@ -251,43 +237,34 @@ export const PARAMETERS = {
     },
   },
   gap: {
-    kind: 'whole',
-    min: 0,
-    max: LIMITS.maxGap,
+    ...whole(0, LIMITS.maxGap),
     default: '0',
     formats: ['png', 'svg'],
     isIdle: ({ n = '1' }: Texts) => n === '1',
     about: 'Output pixels of paper between digits',
     example: '4',
-    title: 'Gap',
-    group: 'Layout',
+    control: { title: 'Gap', group: 'Layout' },
     routes: ['digit'],
   },
   margin: {
-    kind: 'whole',
-    min: 0,
-    max: LIMITS.maxGap,
+    ...whole(0, LIMITS.maxGap),
     default: '0',
     formats: LOOK_FORMATS,
     about: 'Output pixels of paper around the whole picture',
     example: '8',
-    title: 'Margin',
-    group: 'Layout',
+    control: { title: 'Margin', group: 'Layout' },
     routes: PICTURES,
   },
   /** `multiplyPixels` turns it into a larger `scale`, `gap` and `margin`. */
   dpr: {
-    kind: 'whole',
-    min: 1,
-    max: LIMITS.maxDpr,
+    ...whole(1, LIMITS.maxDpr),
     default: '1',
     transient: true,
     formats: ['png', 'gif'],
     about:
       'Device pixels for each CSS pixel: multiplies scale, gap and margin. PNG and loops only, since SVG is sharp on any screen',
     example: '2',
-    title: 'Device pixels',
-    group: 'Layout',
+    control: { title: 'Device pixels', group: 'Layout' },
     routes: PICTURES,
     in: {
       morph: { about: 'Device pixels for each CSS pixel: multiplies scale and margin' },
@@ -299,8 +276,7 @@ export const PARAMETERS = {
     formats: LOOK_FORMATS,
     about: 'The ink’s colour',
     example: '1d2430',
-    title: 'Ink',
-    group: 'Colours',
+    control: { title: 'Ink', group: 'Colours' },
     routes: PICTURES,
   },
   bg: {
@@ -309,8 +285,7 @@ export const PARAMETERS = {
     formats: LOOK_FORMATS,
     about: 'The paper’s colour',
     example: 'transparent',
-    title: 'Paper',
-    group: 'Colours',
+    control: { title: 'Paper', group: 'Colours' },
     routes: PICTURES,
     in: {
       morph: {
@@ -327,8 +302,7 @@ export const PARAMETERS = {
     about:
       'Enlarges with smooth edges instead of squares; in SVG with curves instead of straight lines',
     example: '1',
-    title: 'Smooth',
-    group: 'Layout',
+    control: { title: 'Smooth', group: 'Layout' },
     routes: PICTURES,
     in: {
       morph: { about: 'Enlarges with smooth edges instead of squares' },
@@ -341,8 +315,7 @@ export const PARAMETERS = {
     about: 'SVG only: the ink’s colour for viewers with a dark colour scheme',
     without: 'as fg',
     example: 'e8eaee',
-    title: 'Ink in the dark',
-    group: 'Colours',
+    control: { title: 'Ink in the dark', group: 'Colours' },
     routes: DIGITS,
   },
   dark_bg: {
@@ -352,8 +325,7 @@ export const PARAMETERS = {
     about: 'SVG only: the paper’s colour for viewers with a dark colour scheme',
     without: 'as bg',
     example: '14161a',
-    title: 'Paper in the dark',
-    group: 'Colours',
+    control: { title: 'Paper in the dark', group: 'Colours' },
     routes: DIGITS,
   },
   part: {
@@ -372,9 +344,7 @@ export const PARAMETERS = {
     formats: ['json', 'ndjson'],
     about: 'JSON only: pixels as an array of numbers, or as base64 of their bytes, half as long',
     example: 'base64',
-    title: 'Pixels',
-    group: 'Answer',
-    place: 2,
+    control: { title: 'Pixels', group: 'Answer', place: 2 },
     routes: ['digit', 'number', 'dataset'],
     in: {
       dataset: {
@@ -390,9 +360,7 @@ export const PARAMETERS = {
     about: 'The answer’s format; the path’s extension decides first, Accept last',
     without: 'png',
     example: 'json',
-    title: 'Format',
-    group: 'Answer',
-    place: 1,
+    control: { title: 'Format', group: 'Answer', place: 1 },
     routes: ['digit', 'number', 'morph', 'jobs'],
     in: {
       morph: {
@@ -418,9 +386,7 @@ export const PARAMETERS = {
       'Which model draws; with seed and version the answer never changes and is cached permanently',
     without: 'the latest published model',
     example: 'digits',
-    title: 'Model',
-    group: 'Answer',
-    place: 3,
+    control: { title: 'Model', group: 'Answer', place: 3 },
     routes: ALL,
     in: {
       jobs: {
@@ -435,9 +401,7 @@ export const PARAMETERS = {
     about:
       'Refuses parameters that are unknown or without effect, instead of naming them in the header Digitmint-Warning',
     example: '1',
-    title: 'Strict',
-    group: 'Answer',
-    place: 4,
+    control: { title: 'Strict', group: 'Answer', place: 4 },
     routes: ['digit', 'number', 'dataset', 'morph'],
   },
 } as const satisfies Readonly<Record<string, Entry>>;

@@ -12,8 +12,7 @@ const SPIN = {
   formats: ['png', 'svg'],
   about: 'Degrees by which each digit is turned',
   example: '90',
-  title: 'Turn',
-  group: 'Layout',
+  control: { title: 'Turn', group: 'Layout' },
 } as const;
 
 vi.mock('../../../shared/contract/parameters.ts', async (importOriginal) => {

@@ -12,6 +12,7 @@ import {
   CONTROL_GROUPS,
   NUMBER,
   ROUTES,
+  type Control,
   type Parameter,
 } from '../../../shared/contract/parameters.ts';
 import type { Markup } from '../page.ts';
@@ -27,20 +28,15 @@ export interface ControlContext {
   readonly values: Readonly<Record<string, string>>;
 }
 
-type Control = Parameter & {
-  readonly name: string;
-  readonly title?: string;
-  readonly group?: string;
-  readonly place?: number;
-};
+type Named = Parameter & { readonly name: string; readonly control?: Control };
 
 /** The controls in their groups, after that of the number itself. */
 export function renderControls(context: ControlContext): Markup {
   const controls = Object.entries(ROUTES.digit)
-    .map(([name, parameter]): Control => ({ ...parameter, name }))
-    .sort((a, b) => (a.place ?? 0) - (b.place ?? 0));
-  const groups = Object.groupBy(controls, ({ group = 'More' }) => group);
-  return html`${renderField({ ...NUMBER, name: 'digits', title: 'The number' }, context, 'number')}
+    .map(([name, parameter]): Named => ({ ...parameter, name }))
+    .sort((a, b) => (a.control?.place ?? 0) - (b.control?.place ?? 0));
+  const groups = Object.groupBy(controls, ({ control }) => control?.group ?? 'More');
+  return html`${renderField({ ...NUMBER, name: 'digits' }, context, 'number', 'The number')}
   ${CONTROL_GROUPS.filter((group) => group in groups).map(
     (group) =>
       html`<fieldset class="group">
@@ -51,15 +47,20 @@ export function renderControls(context: ControlContext): Markup {
 }
 
 /** @param routes  The routes that have the parameter: the script hides it for the others. */
-function renderField(control: Control, context: ControlContext, routes: string): Markup {
-  const { name, title = name, about } = control;
+function renderField(
+  control: Named,
+  context: ControlContext,
+  routes: string,
+  title = control.control?.title ?? control.name,
+): Markup {
+  const { name, about } = control;
   const look = LOOKS[name] ?? LOOKS[control.kind] ?? (control.kind as Look);
   const isGroup = look === 'class' && context.classes.length <= MAX_BUTTONS;
   const label = isGroup
     ? html`<span class="label" id="label-${name}">${title} <code>${name}</code></span>`
     : html`<label class="label" for="control-${name}">${title} <code>${name}</code></label>`;
   return html`<div class="field field-${look}" data-parameter="${name}" data-modes="${routes}">
-    ${label} ${renderControl(control, look, context)}
+    ${label} ${renderControl(control, look, context, title)}
     <p class="hint" id="hint-${name}">${about}: ${describeExpected(control)}.</p>
     <p class="fault" id="fault-${name}" hidden></p>
   </div>`;
@@ -75,8 +76,8 @@ const LOOKS: Readonly<Record<string, Look>> = {
   model: 'text',
 };
 
-function renderControl(control: Control, look: Look, context: ControlContext): Markup {
-  const { name, title } = control;
+function renderControl(control: Named, look: Look, context: ControlContext, title: string): Markup {
+  const { name } = control;
   const { minimum, maximum, maxLength } = describeSchema(control) as Record<string, number>;
   const choices = control.kind === 'choice' ? control.choices : [];
   const value = context.values[name] ?? '';
