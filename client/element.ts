@@ -25,18 +25,6 @@ const PARAMETERS = listParameters('digit')
   .filter(([name]) => name !== 'pixels' && name !== 'strict')
   .map(([name, parameter]) => ({ ...parameter, name, attribute: name.replace('_', '-') }));
 
-/** Parameters of `/digit` that a number does not have. */
-const NOT_OF_NUMBERS = ['label', 'n', 'cols', 'gap'];
-
-export const ATTRIBUTES: readonly string[] = [
-  ...PARAMETERS.map(({ attribute }) => attribute),
-  'base',
-  'number',
-  'alt',
-  'loading',
-  'sample',
-];
-
 const STYLE =
   ':host{display:inline-block;line-height:0}:host([hidden]){display:none}img{max-width:100%;height:auto}';
 
@@ -47,7 +35,10 @@ const SEED_BYTES = 12;
 const Base = (globalThis.HTMLElement ?? Object) as typeof HTMLElement;
 
 export class DigitMintElement extends Base {
-  static readonly observedAttributes: readonly string[] = ATTRIBUTES;
+  static readonly observedAttributes: readonly string[] = [
+    ...PARAMETERS.map(({ attribute }) => attribute),
+    ...['base', 'number', 'alt', 'loading', 'sample'],
+  ];
 
   /** Drawn where there is no `seed`: with equal URLs two elements would show one picture. */
   #drawnSeed: string | undefined;
@@ -161,20 +152,16 @@ function parseAttributes(
   const options: Record<string, unknown> = {
     lazy: read('loading') !== 'eager',
     sample: parseSample(read('sample')),
+    base: read('base') ?? undefined,
+    number: read('number') ?? undefined,
+    alt: read('alt') ?? undefined,
   };
-  for (const name of ['base', 'number', 'alt']) {
-    options[name] = read(name) ?? undefined;
-  }
   for (const { name, attribute, kind } of PARAMETERS) {
     const text = read(attribute);
     if (text !== null) {
-      options[toCamelCase(name)] =
-        kind === 'whole'
-          ? parseWhole(attribute, text)
-          : // Like HTML's own flags it is there or not, but people also write 0 or false.
-            kind === 'flag'
-            ? text !== '0' && text !== 'false'
-            : text;
+      // Like HTML's own flags a flag is there or not, but people also write 0 or false.
+      const value = kind === 'flag' ? text !== '0' && text !== 'false' : text;
+      options[toCamelCase(name)] = kind === 'whole' ? parseWhole(attribute, text) : value;
     }
   }
   const hasDark = 'darkFg' in options || 'darkBg' in options;
@@ -188,7 +175,7 @@ function parseAttributes(
     const { number: _, ...digits } = options;
     return { ...digits, format } as DigitImageOptions;
   }
-  const excluded = NOT_OF_NUMBERS.filter((name) => name in options);
+  const excluded = ['label', 'n', 'cols', 'gap'].filter((name) => name in options);
   if (excluded.length > 0) {
     throw new RangeError(
       `digitmint: ${excluded.join(', ')} beside number, expected one of the two: number is one picture`,

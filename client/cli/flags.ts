@@ -59,15 +59,9 @@ export async function readRefusal(
   answer: Response,
   names: Readonly<Record<string, string>> = {},
 ): Promise<CliError> {
-  const { code, status, detail } = (await answer.json()) as {
-    readonly code: string;
-    readonly status: number;
-    readonly detail: string;
-  };
-  return new CliError(
-    describeRefusal(code, detail, names),
-    status < 500 ? EXIT.usage : EXIT.failed,
-  );
+  const { code, detail } = (await answer.json()) as { code: string; detail: string };
+  const exitCode = answer.status < 500 ? EXIT.usage : EXIT.failed;
+  return new CliError(describeRefusal(code, detail, names), exitCode);
 }
 
 /** Replaces the names of parameters by flags. */

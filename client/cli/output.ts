@@ -100,7 +100,11 @@ export async function writeOutput(
     await writeStandard(parts);
     return;
   }
-  const isPlain = await isPlainOrFree(out);
+  // A file that is missing or hidden counts as plain: writing will tell.
+  const isPlain = await stat(out).then(
+    (stats) => stats.isFile(),
+    () => true,
+  );
   // A device or a pipe cannot be replaced.
   const path = isPlain ? `${out}.${process.pid}.part` : out;
   try {
@@ -117,14 +121,6 @@ export async function writeOutput(
       throw cause; // Drawing failed, not the file.
     }
     throw new CliError(`--out ${out}: cannot be written (${code})`, EXIT.failed, { cause });
-  }
-}
-
-async function isPlainOrFree(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    return true; // It is missing or hidden: writing will tell.
   }
 }
 

@@ -128,9 +128,13 @@ function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement)
   drawAll();
 }
 
+function listRadios(form: HTMLFormElement): HTMLInputElement[] {
+  return [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')];
+}
+
 /** The chosen class; undefined where each corner keeps its own. */
 function readLabel(form: HTMLFormElement): { name: string; index: number } | undefined {
-  const radios = [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')];
+  const radios = listRadios(form);
   const index = radios.findIndex((radio) => radio.checked);
   return index > 0 ? { name: radios[index]?.value ?? '', index: index - 1 } : undefined;
 }
@@ -139,13 +143,8 @@ function addSliders({ directions }: Opened): HTMLInputElement[] {
   const box = find('sliders', HTMLFieldSetElement);
   box.hidden = directions.length === 0;
   const sliders = directions.map((_, i) => {
-    const slider = make('input', {
-      type: 'range',
-      min: String(-MAX_BEND),
-      max: String(MAX_BEND),
-      step: '0.1',
-      value: '0',
-    });
+    const [min, max] = [String(-MAX_BEND), String(MAX_BEND)];
+    const slider = make('input', { type: 'range', min, max, step: '0.1', value: '0' });
     const label = make('label', { textContent: `Direction ${i + 1}` });
     label.append(slider);
     box.append(label);
@@ -171,9 +170,7 @@ function showCorners(
   label: string | undefined,
   form: HTMLFormElement,
 ): void {
-  const names = [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')].map(
-    ({ value }) => value,
-  );
+  const names = listRadios(form).map(({ value }) => value);
   const size = pixels.length / CORNERS;
   const items = CORNER_NAMES.map((corner, i) => {
     const shown = label ?? (labels === null ? undefined : names[(labels[i] ?? 0) + 1]);

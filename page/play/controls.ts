@@ -53,7 +53,6 @@ export function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
       element.value = query.get(element.name) ?? '';
     }
   }
-  matchSwatches(form);
 }
 
 /** Shows the colours of the text fields in the colour pickers beside them. */

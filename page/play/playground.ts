@@ -29,6 +29,12 @@ interface Shown {
   readonly size: { width: number; height: number } | undefined;
 }
 
+/** Shows what the form's values imply: swatches, and the fields of the route. */
+function refresh(form: HTMLFormElement): void {
+  matchSwatches(form);
+  showRoute(form, readRequest(form).route);
+}
+
 export function addPlayground(): void {
   const form = find('play-form', HTMLFormElement);
   let shown: Shown | undefined;
@@ -88,14 +94,13 @@ export function addPlayground(): void {
         text.value = target.value.slice(1);
       }
     }
-    matchSwatches(form);
-    showRoute(form, readRequest(form).route);
+    refresh(form);
     updateSoon();
   });
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-query]')) {
     button.addEventListener('click', () => {
       fillForm(form, new URLSearchParams(button.dataset['query']));
-      showRoute(form, readRequest(form).route);
+      refresh(form);
       void change();
     });
   }
@@ -110,8 +115,7 @@ export function addPlayground(): void {
   if ([...query.keys()].some((name) => form.elements.namedItem(name) !== null)) {
     fillForm(form, query);
   }
-  matchSwatches(form);
-  showRoute(form, readRequest(form).route);
+  refresh(form);
   void update();
 }
 

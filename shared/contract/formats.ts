@@ -3,9 +3,11 @@
  * the earlier. Without dependencies: the client imports it.
  */
 
+const DIGIT = ['png', 'json', 'svg', 'txt', 'npy', 'ndjson'] as const;
+
 export const FORMATS = {
-  digit: ['png', 'json', 'svg', 'txt', 'npy', 'ndjson'],
-  number: ['png', 'json', 'svg', 'txt', 'npy', 'ndjson'],
+  digit: DIGIT,
+  number: DIGIT,
   dataset: ['idx', 'npy', 'csv', 'ndjson'],
   // `png` is animated: APNG.
   morph: ['png', 'gif'],

@@ -456,14 +456,10 @@ export type ValueOf<P> = P extends { readonly kind: infer K }
 
 /** The parameters of each route, in the table's order. */
 export const ROUTES = Object.fromEntries(
-  Object.keys(FORMATS).map((route) => [route, selectParameters(route as RouteName)]),
+  (Object.keys(FORMATS) as RouteName[]).map((route) => {
+    const entries = Object.entries<Entry>(PARAMETERS)
+      .filter(([, { routes }]) => routes.includes(route))
+      .map(([name, entry]) => [name, { ...entry, ...entry.in?.[route] }]);
+    return [route, Object.fromEntries(entries)];
+  }),
 ) as unknown as { readonly [R in RouteName]: ParametersOf<R> };
-
-function selectParameters(route: RouteName): Record<string, Parameter> {
-  const entries = Object.entries<Entry>(PARAMETERS).filter(([, { routes }]) =>
-    routes.includes(route),
-  );
-  return Object.fromEntries(
-    entries.map(([name, entry]) => [name, { ...entry, ...entry.in?.[route] } as Parameter]),
-  );
-}

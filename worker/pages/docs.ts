@@ -42,7 +42,7 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
             )}
           </ul>
         </nav>
-        ${operations.map((operation, i) => renderOperation(operation, findSame(operations.slice(0, i), operation)))}
+        ${operations.map((operation, i) => renderOperation(operation, operations.slice(0, i)))}
         <h2>Everywhere</h2>
         <ul>
           <li>
@@ -62,27 +62,15 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
   );
 }
 
-/** An earlier operation with the same query parameters, which are listed only once. */
-function findSame(before: readonly Operation[], { query }: Operation): Operation | undefined {
-  return query === undefined ? undefined : before.find((operation) => operation.query === query);
-}
-
 function nameOperation(method: Operation['method'], path: string): string {
   return method === undefined ? path : `${method} ${path}`;
 }
 
-function renderOperation(operation: Operation, same: Operation | undefined) {
-  const {
-    id,
-    path,
-    method,
-    summary,
-    pathParameters,
-    query,
-    answers,
-    errors = [],
-    examples,
-  } = operation;
+function renderOperation(operation: Operation, before: readonly Operation[]) {
+  const { id, path, method, summary, answers, errors = [], examples } = operation;
+  const { pathParameters, query } = operation;
+  // The same query parameters are listed only once.
+  const same = before.find((each) => query !== undefined && each.query === query);
   return html`<section id="${id}">
     <h2><code>${nameOperation(method, path)}</code></h2>
     <p>${summary}: ${Object.keys(answers).map((type, i) => html`${i > 0 ? ', ' : ''}<code>${type}</code>`)}.</p>

@@ -99,27 +99,18 @@ async function answerDataset(
       const head = renderDatasetHead(context);
       const [label] = labels;
       if (dataset.part === 'labels' && isInParts(format)) {
-        return concatBytes(
-          head,
-          listLabels(dataset, label, classes.length),
-        ) as Uint8Array<ArrayBuffer>;
+        const { seed, start, n } = dataset;
+        const drawn =
+          label === undefined
+            ? drawLabels(deriveSeedKey(seed), start, n, classes.length)
+            : new Uint8Array(n).fill(label);
+        return concatBytes(head, drawn) as Uint8Array<ArrayBuffer>;
       }
       return streamDrawing(c, dependencies, dataset, label, head, (samples, first) =>
         renderDatasetPart(context, samples, first),
       );
     },
   });
-}
-
-/** Draws the labels alone, which needs no network. */
-function listLabels(
-  { seed, start, n }: Pinned<'dataset'>,
-  label: number | undefined,
-  classes: number,
-): Uint8Array {
-  return label === undefined
-    ? drawLabels(deriveSeedKey(seed), start, n, classes)
-    : new Uint8Array(n).fill(label);
 }
 
 function nameDataset({ format, seed, start, n, part }: Pinned<'dataset'>): string {

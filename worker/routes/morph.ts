@@ -86,10 +86,10 @@ async function answerMorph(
         'Content-Disposition': `inline; filename="${name}"`,
       };
     },
-    measureWork: (morph, generator) => ({
-      digits: morph.n * morph.frames,
-      pixels: measureLoop(morph, generator).pixels,
-    }),
+    measureWork(morph, generator) {
+      const { frames: digits, pixels } = measureLoop(morph, generator);
+      return { digits, pixels };
+    },
     render(morph, { sampler }, labels, markDrawn) {
       const { seed, start, frames, n: count } = morph;
       const [label] = labels;
@@ -132,12 +132,12 @@ function listDelays({ n, frames, fps, hold }: Pinned<'morph'>, ticks: number): n
 /** Measures a frame, and counts the pixels of all frames. */
 function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
   const { width, height } = measureSheet(sampler.manifest.image, 1, { ...morph, cols: 1 });
-  return { width, height, pixels: width * height * morph.n * morph.frames };
+  const frames = morph.n * morph.frames;
+  return { width, height, frames, pixels: width * height * frames };
 }
 
 function checkSize(morph: Pinned<'morph'>, generator: Generator): ApiError | undefined {
-  const { width, height, pixels } = measureLoop(morph, generator);
-  const frames = morph.n * morph.frames;
+  const { width, height, frames, pixels } = measureLoop(morph, generator);
   return pixels > LIMITS.maxMorphPixels
     ? { code: 'picture_too_large', width, height, frames, maxPixels: LIMITS.maxMorphPixels }
     : undefined;

@@ -66,40 +66,31 @@ export function buildOpenapiDocument(operations: readonly Operation[], origin: s
 function describePaths(operations: readonly Operation[]): Json {
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
-    (paths[operation.path] ??= {})[operation.method?.toLowerCase() ?? 'get'] =
-      describeOperation(operation);
+    const method = operation.method?.toLowerCase() ?? 'get';
+    (paths[operation.path] ??= {})[method] = describeOperation(operation);
   }
   return paths;
 }
 
-function describeOperation({
-  id,
-  kind,
-  summary,
-  pathParameters,
-  query,
-  answers,
-  otherStatuses,
-  conditional,
-  errors,
-}: Operation): Json {
-  const content = mapValues(answers, describeBody);
+function describeOperation(operation: Operation): Json {
+  const { id, kind, summary, conditional, errors = [], otherStatuses = {} } = operation;
+  const content = mapValues(operation.answers, describeBody);
   return {
     operationId: id,
     tags: [kind],
     summary,
     ...(kind === 'owner' && { security: [{ [OWNER]: [] }] }),
     parameters: [
-      ...describeParameters(pathParameters, 'path'),
-      ...describeParameters(query, 'query'),
+      ...describeParameters(operation.pathParameters, 'path'),
+      ...describeParameters(operation.query, 'query'),
     ],
     responses: {
       200: { description: 'As asked for', content },
-      ...mapValues(otherStatuses ?? {}, (description) => ({ description, content })),
+      ...mapValues(otherStatuses, (description) => ({ description, content })),
       ...(conditional === true && {
         304: { description: 'If-None-Match names the current answer' },
       }),
-      ...describeErrors([...(errors ?? []), ...COMMON_ERRORS]),
+      ...describeErrors([...errors, ...COMMON_ERRORS]),
     },
   };
 }

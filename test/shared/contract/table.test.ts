@@ -31,7 +31,7 @@ const { buildOpenapiDocument } = await import('../../../worker/routes/openapi.ts
 const { renderControls } = await import('../../../worker/pages/home/controls.ts');
 const { createApp } = await import('../../../worker/app.ts');
 const { digitUrl, numberUrl, morphUrl } = await import('../../../client/url.ts');
-const { ATTRIBUTES } = await import('../../../client/element.ts');
+const { DigitMintElement } = await import('../../../client/element.ts');
 const { buildOptions, writeQuery } = await import('../../../client/cli/flags.ts');
 const { writeOptionTypes } = await import('../../../dev/option-types.ts');
 const { ROUTES } = await import('../../../shared/contract/parameters.ts');
@@ -93,7 +93,7 @@ test('in the client: its URLs, its option types and the element’s attributes',
   expect(numberUrl({ number: 1, spinBy: 90, format: 'txt' } as never)).toBe('/number/1.txt');
   expect(() => digitUrl({ spinBy: 360 } as object)).toThrow('a whole number from 0 to 359');
   expect(() => morphUrl({ spinBy: 90 } as object)).toThrow('spinBy is not an option here');
-  expect(ATTRIBUTES).toContain('spin-by');
+  expect(DigitMintElement.observedAttributes).toContain('spin-by');
   expect(writeOptionTypes()).toContain(
     '/** Degrees by which each digit is turned (a whole number from 0 to 359). Default: 0. */\n    readonly spinBy?: number | undefined;',
   );
