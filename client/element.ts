@@ -1,7 +1,7 @@
 /**
  * Digits as an element: `<digit-mint base="https://digits.example" label="7" seed="Ada">`.
- * Importing this module defines it. A strict Content-Security-Policy must allow only this module and
- * the service's images.
+ * Importing this module defines it. A strict Content-Security-Policy must allow only this module
+ * and the service's images.
  */
 import { listParameters } from '../shared/contract/query.ts';
 import {
@@ -35,10 +35,9 @@ const SEED_BYTES = 12;
 const Base = (globalThis.HTMLElement ?? Object) as typeof HTMLElement;
 
 export class DigitMintElement extends Base {
-  static readonly observedAttributes: readonly string[] = [
-    ...PARAMETERS.map(({ attribute }) => attribute),
-    ...['base', 'number', 'alt', 'loading', 'sample'],
-  ];
+  static readonly observedAttributes: readonly string[] = PARAMETERS.map(
+    ({ attribute }) => attribute,
+  ).concat('base', 'number', 'alt', 'loading', 'sample');
 
   /** Drawn where there is no `seed`: with equal URLs two elements would show one picture. */
   #drawnSeed: string | undefined;
