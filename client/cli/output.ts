@@ -34,7 +34,7 @@ export function isScreen(out: string | undefined): boolean {
 }
 
 /** Whether there is no `--out`, or `--out -`. */
-export function isStandard(out: string | undefined): out is undefined | '-' {
+function isStandard(out: string | undefined): out is undefined | '-' {
   return out === undefined || out === '-';
 }
 

@@ -217,19 +217,8 @@ export type ApiError = { [C in ApiErrorCode]: { readonly code: C } & FieldsOf<C>
 
 export const ERROR_CODES = Object.keys(ERRORS) as ApiErrorCode[];
 
-/** What a caller is told, as RFC 9457 defines it. */
-export interface ErrorDescription {
-  readonly status: ErrorEntry<unknown>['status'];
-  readonly title: string;
-  readonly detail: string;
-  /** The parameters at fault. */
-  readonly parameters: readonly string[];
-  /** Seconds after which the request may succeed; undefined where waiting does not help. */
-  readonly retryAfterSeconds: number | undefined;
-}
-
-/** Describes an error. Text from the caller is quoted as JSON and cut. */
-export function describeError(error: ApiError): ErrorDescription {
+/** Describes an error as RFC 9457 defines it. Text from the caller is quoted as JSON and cut. */
+export function describeError(error: ApiError) {
   const entry = ERRORS[error.code] as unknown as ErrorEntry<ApiError>;
   const { status, title, detail, retryAfterSeconds } = entry;
   const named = 'parameter' in error ? [error.parameter] : (entry.parameters ?? []);
@@ -243,7 +232,7 @@ export function describeError(error: ApiError): ErrorDescription {
 }
 
 /** Describes an example of an error, for the documentation. */
-export function describeExample(code: ApiErrorCode): ErrorDescription {
+export function describeExample(code: ApiErrorCode) {
   return describeError({ code, ...ERRORS[code].example } as ApiError);
 }
 

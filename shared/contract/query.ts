@@ -52,7 +52,7 @@ export function parseText(parameter: Kind, text: string): Value | undefined {
 }
 
 /** Writes a value in its canonical form. */
-export function formatValue(value: Value): string {
+function formatValue(value: Value): string {
   switch (typeof value) {
     case 'boolean':
       return value ? '1' : '0';
@@ -208,7 +208,7 @@ export function encodeNumber(number: string): string {
 export type ParameterSet = Readonly<Record<string, Parameter>>;
 
 /** What a query string says; undefined where a parameter is absent. */
-export type ParameterValues<P> = {
+type ParameterValues<P> = {
   readonly [K in keyof P]:
     | ValueOf<P[K]>
     | (P[K] extends { readonly required: true } ? never : undefined);
@@ -308,21 +308,15 @@ export function parseDigitQuery(search: URLSearchParams, number?: string): Parse
   return parsed.ok ? { ok: true, query: { ...parsed.query, number } as DigitQuery } : parsed;
 }
 
-/** A query whose format is known: `dpr` is multiplied in. */
-export type Settled<Q> = Q & {
-  /** Names of the parameters that have no effect in the format, for the warning header. */
-  readonly withoutEffect: readonly string[];
-};
-
 /**
- * Multiplies `dpr` into `scale`, `gap` and `margin` if the format has pixels, and finds the
- * parameters without effect. `strict` refuses these.
+ * Multiplies `dpr` into `scale`, `gap` and `margin` if the format has pixels, and names the
+ * parameters without effect for the warning header. `strict` refuses these.
  */
 export function settleQuery<Q extends object>(
   route: RouteName,
   query: Q,
   format: string,
-): Parsed<Settled<Q>> {
+): Parsed<Q & { readonly withoutEffect: readonly string[] }> {
   const given = query as Readonly<Record<string, number | undefined>>;
   const parameters: ParameterSet = ROUTES[route];
   const { dpr } = parameters;

@@ -10,7 +10,7 @@ import { buildPageHeaders } from '../http/headers.ts';
 
 export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-export interface Page {
+interface Page {
   readonly title: string;
   /** More elements of the head. */
   readonly head?: Markup;

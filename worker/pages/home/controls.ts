@@ -20,7 +20,7 @@ import type { Markup } from '../page.ts';
 /** More classes than this are a list instead of buttons. */
 const MAX_BUTTONS = 12;
 
-export interface ControlContext {
+interface ControlContext {
   readonly classes: readonly string[];
   /** Names that the model control suggests. */
   readonly models: readonly string[];
