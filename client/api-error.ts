@@ -1,59 +1,43 @@
 /**
- * An answer that is not what was asked for, as an error: the API's problem details (RFC 9457), or what can be told of an
- * answer that has none, as when a proxy on the way gave it.
+ * Errors of the API: its problem details (RFC 9457), or a substitute for an answer without them,
+ * such as a proxy's.
  */
 
-/** What an answer says of itself. */
-export interface Problem {
-  /** Stable: what programs go by, such as `invalid_parameter`; `unexpected_answer` for one that is not the API's own. */
-  readonly code: string;
-  /** The HTTP status. */
-  readonly status: number;
-  readonly title: string;
-  /** What was expected, what came, what to do. */
-  readonly detail: string;
-  /** Leads to the code's page. */
-  readonly type: string | undefined;
-  /** For whoever runs the service: it is in its log. */
-  readonly requestId: string | undefined;
-  /** Seconds until it is worth another try, from Retry-After. */
-  readonly retryAfter: number | undefined;
-  /** What was asked for. */
-  readonly url: string;
-}
-
-/** Thrown for an answer that is an error, or that is not the API's. */
-export class ApiError extends Error implements Problem {
+/** Thrown for an error of the API, or an answer that is not the API's. */
+export class ApiError extends Error {
   override readonly name = 'ApiError';
-  readonly code: string;
-  readonly status: number;
-  readonly title: string;
-  readonly detail: string;
-  readonly type: string | undefined;
-  readonly requestId: string | undefined;
-  readonly retryAfter: number | undefined;
-  readonly url: string;
+  /** Such as `invalid_parameter`; `unexpected_answer` where the API did not answer. */
+  declare readonly code: string;
+  /** The HTTP status. */
+  declare readonly status: number;
+  declare readonly title: string;
+  /** What was expected, what came, what to do. */
+  declare readonly detail: string;
+  /** The URL of the code's page. */
+  declare readonly type: string | undefined;
+  /** Identifies the request in the service's log. */
+  declare readonly requestId: string | undefined;
+  /** Seconds until another try makes sense, from Retry-After. */
+  declare readonly retryAfter: number | undefined;
+  /** The URL of the request. */
+  declare readonly url: string;
 
-  constructor(
-    { code, status, title, detail, type, requestId, retryAfter, url }: Problem,
-    options?: ErrorOptions,
-  ) {
-    super(`${status} ${title}: ${detail}`, options);
-    this.code = code;
-    this.status = status;
-    this.title = title;
-    this.detail = detail;
-    this.type = type;
-    this.requestId = requestId;
-    this.retryAfter = retryAfter;
-    this.url = url;
+  constructor(problem: Problem, options?: ErrorOptions) {
+    super(`${problem.status} ${problem.title}: ${problem.detail}`, options);
+    Object.assign(this, problem);
   }
 }
 
-/** Reads an answer that is an error. Reads its body. */
+/** The fields of an {@link ApiError}. */
+export type Problem = Pick<
+  ApiError,
+  'code' | 'status' | 'title' | 'detail' | 'type' | 'requestId' | 'retryAfter' | 'url'
+>;
+
+/** Reads the body of an error. */
 export async function readProblem(answer: Response, url: string): Promise<ApiError> {
-  const text = await answer.text().catch(() => '');
-  const told = parseProblem(text);
+  const body: unknown = await answer.json().catch(() => undefined);
+  const told = Object(body) as Readonly<Record<string, unknown>>;
   const asText = (name: string) => (typeof told[name] === 'string' ? told[name] : undefined);
   return new ApiError({
     code: asText('code') ?? 'unexpected_answer',
@@ -69,7 +53,7 @@ export async function readProblem(answer: Response, url: string): Promise<ApiErr
   });
 }
 
-/** An answer with a good status whose content is not the API's. */
+/** The error for an answer with a good status and the wrong content. */
 export function refuseAnswer(
   answer: Response,
   url: string,
@@ -91,16 +75,7 @@ export function refuseAnswer(
   );
 }
 
-function parseProblem(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {}; // No JSON: there is nothing to read.
-  }
-}
-
-/** Seconds or a date (RFC 9110, section 10.2.3). @returns  Seconds from now, >= 0; undefined for neither. */
+/** Parses seconds or a date (RFC 9110, section 10.2.3). @returns  Seconds from now, >= 0. */
 export function parseRetryAfter(text: string | null, now = Date.now()): number | undefined {
   if (text === null) {
     return undefined;

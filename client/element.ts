@@ -1,67 +1,55 @@
 /**
- * `<digit-mint base="https://digits.example" label="7" seed="Ada" scale="4">`: digits as an element. Importing this module
- * defines it. It needs no style and no script of the page's: a strict Content-Security-Policy has to allow its module and
- * the service's images, nothing else.
+ * Digits as an element: `<digit-mint base="https://digits.example" label="7" seed="Ada">`.
+ * Importing this module defines it. A strict Content-Security-Policy must allow only this module
+ * and the service's images.
  */
-import type { ImageAttributes } from './image.ts';
-import { buildImage } from './image.ts';
-import { parseAttributes } from './element-attributes.ts';
+import { listParameters } from '../shared/contract/query.ts';
+import {
+  buildImage,
+  type DigitImageOptions,
+  type ImageAttributes,
+  type NumberImageOptions,
+} from './image.ts';
+import { toCamelCase } from './option-text.ts';
 
-/** What the element tells of: `load` when it shows digits, `error` when it cannot; both stay on the element, as `<img>`'s do. */
+/** The detail of the event `error`. Like those of `<img>`, `load` and `error` do not bubble. */
 export interface DigitMintErrorDetail {
-  /** What is wrong: an attribute, or the picture. */
+  /** What is wrong with an attribute or with the picture. */
   readonly message: string;
-  /** The HTTP status, where the browser tells it. The API draws its errors: then the picture says what is wrong. */
+  /** The HTTP status, if the browser reveals it. Then the picture says what is wrong. */
   readonly status: number | undefined;
 }
 
-const ATTRIBUTES = [
-  'base',
-  'label',
-  'number',
-  'n',
-  'seed',
-  'start',
-  'cols',
-  'scale',
-  'gap',
-  'margin',
-  'dpr',
-  'fg',
-  'bg',
-  'dark-fg',
-  'dark-bg',
-  'smooth',
-  'format',
-  'model',
-  'alt',
-  'loading',
-  'sample',
-] as const;
+/** Parameters by the names of their attributes. An image has no use for two of them. */
+const PARAMETERS = listParameters('digit')
+  .filter(([name]) => name !== 'pixels' && name !== 'strict')
+  .map(([name, parameter]) => ({ ...parameter, name, attribute: name.replace('_', '-') }));
 
 const STYLE =
   ':host{display:inline-block;line-height:0}:host([hidden]){display:none}img{max-width:100%;height:auto}';
 
-/** Bytes of a seed that the element draws: 16 URL-safe characters, as the API's own. */
+/** Bytes of a drawn seed: 16 URL-safe characters, like those of the API. */
 const SEED_BYTES = 12;
 
-/** In Node, where pages are rendered ahead, the module must load; nothing is defined there. */
+/** The module must load in Node too, for server-side rendering; it defines nothing there. */
 const Base = (globalThis.HTMLElement ?? Object) as typeof HTMLElement;
 
 export class DigitMintElement extends Base {
-  static readonly observedAttributes: readonly string[] = ATTRIBUTES;
+  static readonly observedAttributes: readonly string[] = PARAMETERS.map(
+    ({ attribute }) => attribute,
+  ).concat('base', 'number', 'alt', 'loading', 'sample');
 
-  /** Without a seed of its own each element draws one: the same URL twice on a page is one picture, however fresh. */
+  /** Drawn where there is no `seed`: with equal URLs two elements would show one picture. */
   #drawnSeed: string | undefined;
   #image: HTMLImageElement | undefined;
   #isDue = false;
 
-  /** The URL of what it shows; '' before that and when an attribute is wrong. It always shows the same. */
+  /** The URL of the picture, which always shows the same; '' without one. */
   get src(): string {
     return this.#image?.src ?? '';
   }
 
-  /** Shows other digits. Does nothing where the attribute `seed` holds them fast. */
+  /** Shows other digits. Does nothing if the attribute `seed` fixes them. */
   mint(): void {
     this.#drawnSeed = undefined;
     this.#schedule();
@@ -75,7 +63,7 @@ export class DigitMintElement extends Base {
     this.#schedule();
   }
 
-  /** Several attributes that change at once are one picture. */
+  /** Several attributes that change together make one picture. */
   #schedule(): void {
     if (this.#isDue) {
       return;
@@ -107,7 +95,7 @@ export class DigitMintElement extends Base {
       return;
     }
     const { src, srcset, ...others } = attributes;
-    // What decides how it loads comes before what makes it load.
+    // `src` comes last, since setting it starts loading with the other attributes.
     const wanted = { ...others, srcset, src };
     for (const [name, value] of Object.entries({ width: undefined, ...wanted })) {
       if (value === undefined) {
@@ -120,13 +108,13 @@ export class DigitMintElement extends Base {
 
   #attach(): HTMLImageElement {
     const root = this.attachShadow({ mode: 'open' });
-    // A style sheet that is made by script is none of those that a Content-Security-Policy is about.
+    // A Content-Security-Policy does not apply to a style sheet that a script constructs.
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
     const image = document.createElement('img');
     image.setAttribute('part', 'image');
-    // So that canvases may read it, and the browser tells its status.
+    // Canvases may read the picture, and the browser reveals the status.
     image.crossOrigin = 'anonymous';
     image.addEventListener('load', () => {
       const status = readStatus(image.currentSrc);
@@ -150,7 +138,73 @@ export class DigitMintElement extends Base {
   }
 }
 
-/** @returns  undefined where the browser does not tell, as older ones, and for pictures from its cache. */
+/**
+ * Reads the attributes as options. The functions that take the options check the values.
+ *
+ * @param read  Reads an attribute; null where it is absent.
+ * @throws RangeError  For a text where a number is expected, and for attributes that exclude each
+ *                     other.
+ */
+function parseAttributes(
+  read: (name: string) => string | null,
+): DigitImageOptions | NumberImageOptions {
+  const options: Record<string, unknown> = {
+    lazy: read('loading') !== 'eager',
+    sample: parseSample(read('sample')),
+    base: read('base') ?? undefined,
+    number: read('number') ?? undefined,
+    alt: read('alt') ?? undefined,
+  };
+  for (const { name, attribute, kind } of PARAMETERS) {
+    const text = read(attribute);
+    if (text !== null) {
+      // Like HTML's own flags a flag is there or not, but people also write 0 or false.
+      const value = kind === 'flag' ? text !== '0' && text !== 'false' : text;
+      options[toCamelCase(name)] = kind === 'whole' ? parseWhole(attribute, text) : value;
+    }
+  }
+  const hasDark = 'darkFg' in options || 'darkBg' in options;
+  const { format = hasDark ? 'svg' : 'png', number } = options;
+  if (hasDark && format !== 'svg') {
+    throw new RangeError(
+      `digitmint: format is ${JSON.stringify(format)}, expected svg: only SVG follows the dark scheme`,
+    );
+  }
+  if (number === undefined) {
+    const { number: _, ...digits } = options;
+    return { ...digits, format } as DigitImageOptions;
+  }
+  const excluded = ['label', 'n', 'cols', 'gap'].filter((name) => name in options);
+  if (excluded.length > 0) {
+    throw new RangeError(
+      `digitmint: ${excluded.join(', ')} beside number, expected one of the two: number is one picture`,
+    );
+  }
+  return { ...options, format } as NumberImageOptions;
+}
+
+function parseWhole(name: string, text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) {
+    throw new RangeError(`digitmint: ${name} is ${JSON.stringify(text)}, expected a whole number`);
+  }
+  return Number(text);
+}
+
+/** Pixels of one digit: `28`, or `32x24` with the width first. */
+function parseSample(text: string | null): { width: number; height: number } | undefined {
+  if (text === null) {
+    return undefined;
+  }
+  const sides = /^([1-9][0-9]{0,2})(?:x([1-9][0-9]{0,2}))?$/.exec(text);
+  if (sides === null) {
+    throw new RangeError(
+      `digitmint: sample is ${JSON.stringify(text)}, expected pixels of a digit, such as 28 or 32x24`,
+    );
+  }
+  return { width: Number(sides[1]), height: Number(sides[2] ?? sides[1]) };
+}
+
+/** @returns  undefined in older browsers, and for pictures from the cache. */
 function readStatus(url: string): number | undefined {
   const [entry] = performance
     .getEntriesByName(url, 'resource')

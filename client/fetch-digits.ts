@@ -6,12 +6,11 @@ import type { DigitOptions, NumberOptions } from './options.ts';
 import { request, splitOptions, type RequestOptions } from './request.ts';
 import { digitUrl, numberUrl } from './url.ts';
 
-/** Digits, and what drew them. */
 export interface Digits {
-  /** With seed and start it draws the same digits again, for good. */
+  /** With seed and start it always draws the same digits. */
   readonly model: { readonly name: string; readonly version: string };
   readonly seed: string;
-  /** Place of the first digit in the seed's endless row. */
+  /** Index of the first digit in the seed's endless sequence. */
   readonly start: number;
   readonly n: number;
   /** Pixels of one digit. */
@@ -22,31 +21,30 @@ export interface Digits {
   readonly digits: readonly Digit[];
 }
 
-/** One digit. */
 export interface Digit {
-  /** Its place in the seed's row. */
+  /** Index in the seed's endless sequence. */
   readonly index: number;
-  /** Its class's number; null for a model without classes, and for a number in one hand. */
+  /** The class's number; null for a model without classes, and for a number. */
   readonly label: number | null;
-  /** Its class's name; of a number in one hand the number as it was asked for. */
+  /** The class's name; for a number its text. */
   readonly class: string | null;
-  /** Its own permanent picture. */
+  /** The permanent URL of its picture. */
   readonly url: string;
-  /** [height, width, channels], row by row; 0 is paper, 255 ink. The caller's own. */
+  /** [height, width, channels], row by row; 0 is paper, 255 is ink. */
   readonly pixels: Uint8Array<ArrayBuffer>;
 }
 
-/** What has an effect on numbers: a look shows in each digit's `url`. */
+/** The options that have an effect here: a look shows in each digit's `url`. */
 export type FetchOptions<T> = RequestOptions &
   Omit<T, 'format' | 'pixels' | 'strict' | 'cols' | 'gap' | 'dpr' | 'darkFg' | 'darkBg'>;
 
-/** Base64 is half as long as numbers. */
+/** Base64 is half as long as an array of numbers. */
 const FORM = { format: 'json', pixels: 'base64' } as const;
 
 /**
- * Fetches digits. Rejects, and never throws at once.
+ * Fetches digits. Rejects, and never throws synchronously.
  * @throws ApiError                When the API refuses or fails, or something else answers.
- * @throws RangeError | TypeError  For an option that the API would refuse, before anything is asked.
+ * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
  */
 export async function fetchDigits(options: FetchOptions<DigitOptions> = {}): Promise<Digits> {
   const [how, what] = splitOptions(options);
@@ -54,9 +52,9 @@ export async function fetchDigits(options: FetchOptions<DigitOptions> = {}): Pro
 }
 
 /**
- * Fetches a number in one hand: one digit as wide as all of the number.
+ * Fetches a number in one handwriting, as one digit that is as wide as the whole number.
  * @throws ApiError                When the API refuses or fails, or something else answers.
- * @throws RangeError | TypeError  For an option that the API would refuse, before anything is asked.
+ * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
  */
 export async function fetchNumber(options: FetchOptions<NumberOptions>): Promise<Digits> {
   const [how, what] = splitOptions(options);
@@ -70,36 +68,27 @@ async function fetchJson(url: string, how: RequestOptions): Promise<Digits> {
     value = await answer.json();
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) {
-      throw cause; // It was cut off, not malformed.
+      throw cause; // The body was cut off, not malformed.
     }
-    throw refuseAnswer(
-      answer,
-      url,
-      'the answer is not JSON, expected that of a digitmint service',
-      cause,
-    );
+    const detail = 'the answer is not JSON, expected that of a digitmint service';
+    throw refuseAnswer(answer, url, detail, cause);
   }
-  const digits = isAnswer(value)
-    ? value.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }))
-    : null;
-  if (
-    digits === null ||
-    digits.some(({ pixels }) => pixels.length !== measureDigit(value as Answer))
-  ) {
-    throw refuseAnswer(
-      answer,
-      url,
-      'the answer holds no digits, expected that of a digitmint service',
-    );
+  if (isAnswer(value)) {
+    const digits = value.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }));
+    const bytes = value.width * value.height * value.channels;
+    if (digits.every(({ pixels }) => pixels.length === bytes)) {
+      return { ...value, digits };
+    }
   }
-  return { ...(value as Answer), digits };
+  const detail = 'the answer holds no digits, expected that of a digitmint service';
+  throw refuseAnswer(answer, url, detail);
 }
 
 interface Answer extends Omit<Digits, 'digits'> {
   readonly digits: readonly (Omit<Digit, 'pixels'> & { readonly pixels: string })[];
 }
 
-/** Whether it is the API's, as far as its pixels go: that the rest is as documented, the API itself is tested for. */
+/** Checks the pixels, which this client decodes; the API's own tests check the rest. */
 function isAnswer(value: unknown): value is Answer {
   const { digits } = (value ?? {}) as Partial<Answer>;
   return (
@@ -109,10 +98,6 @@ function isAnswer(value: unknown): value is Answer {
 
 function isBase64(text: unknown): boolean {
   return typeof text === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0;
-}
-
-function measureDigit({ width, height, channels }: Answer): number {
-  return width * height * channels;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {

@@ -1,38 +1,41 @@
 /**
- * Digits as an `<img>`: sharp on every screen by `srcset`, without a jump while it loads, with words for who cannot see it.
+ * Digits as an `<img>`: sharp on every screen by `srcset`, with its size and a text for screen
+ * readers.
  */
-import { multiplyPixels } from '../shared/contract/device-pixels.ts';
+import { multiplyPixels } from '../shared/contract/query.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { chooseCols, measureSheet } from '../shared/picture/sheet-layout.ts';
 import type { DigitOptions, NumberOptions } from './options.ts';
 import { digitUrl, numberUrl } from './url.ts';
 
-/** What an image can be asked for beside its digits, or its number. */
 export interface ImageOptions {
-  /** What a screen reader says; '' for a picture that says nothing. Default: what it shows. */
+  /** The text for screen readers; '' for a decorative picture. Default: what it shows. */
   readonly alt?: string | undefined;
-  /** Loads it when it comes near the viewport. Default true. */
+  /** Loads the picture when it comes near the viewport. Default true. */
   readonly lazy?: boolean | undefined;
-  /** Pixels of one digit of the model, for width and height. Default 28 x 28, as the model that ships. */
+  /**
+   * Pixels of one digit of the model, for width and height. Default 28 x 28, as the model that
+   * ships.
+   */
   readonly sample?: { readonly width: number; readonly height: number } | undefined;
 }
 
 type Picture = { readonly format?: 'png' | 'svg' | undefined };
 
 /**
- * Digits as an image. `scale`, `gap` and `margin` are CSS pixels; with `dpr` it is drawn for such screens alone, for places
- * that know no srcset.
+ * Digits as an image. `scale`, `gap` and `margin` are in CSS pixels. With `dpr` the picture is
+ * drawn for such screens alone, for places without `srcset`.
  */
 export type DigitImageOptions = Omit<DigitOptions, 'format'> & Picture & ImageOptions;
 /** A number as an image. */
 export type NumberImageOptions = Omit<NumberOptions, 'format'> & Picture & ImageOptions;
 
-/** The attributes of an `<img>`, under the names that HTML has for them. */
+/** The attributes of an `<img>` by their HTML names. */
 export interface ImageAttributes {
   readonly src: string;
-  /** For screens with 1, 2 and 3 device pixels for each CSS pixel; absent with `dpr`, and for SVG, which is sharp at any size. */
+  /** For 1, 2 and 3 device pixels for each CSS pixel; absent with `dpr` and for SVG. */
   readonly srcset?: string;
-  /** CSS pixels; a number's is not known before it is drawn. */
+  /** CSS pixels. The width of a number is unknown until it is drawn. */
   readonly width?: number;
   readonly height: number;
   readonly alt: string;
@@ -44,8 +47,9 @@ const DENSITIES = [1, 2, 3];
 const DEFAULT_SAMPLE = { width: 28, height: 28 };
 
 /**
- * Makes an `<img>`'s attributes. Densities whose picture would be beyond a limit are left out.
- * @throws RangeError | TypeError  For an option that the API would refuse, and for a format that no image has.
+ * Builds the attributes of an `<img>`. Densities whose picture would exceed a limit are left out.
+ * @throws RangeError | TypeError  For an option that the API would refuse, and for a format that no
+ *                                 image has.
  */
 export function buildImage(options: DigitImageOptions | NumberImageOptions): ImageAttributes {
   const { alt = describe(options), lazy = true, sample = DEFAULT_SAMPLE, ...picture } = options;
@@ -90,21 +94,24 @@ function writeUrl(options: PictureOptions): string {
   return 'number' in options ? numberUrl(options) : digitUrl(options);
 }
 
-/** Whether a picture is within the limits with so many device pixels for each CSS pixel; with one the API says what is not. */
+/** Whether a denser picture keeps the limits. With density 1 the API reports what does not. */
 function isAllowed(
   options: PictureOptions,
   density: number,
   sample: { width: number; height: number },
 ): boolean {
-  const products = multiplyPixels(options, density);
-  if (density === 1 || 'code' in products) {
+  const products = multiplyPixels({ ...options, dpr: density });
+  if (density === 1 || typeof products === 'string') {
     return density === 1;
   }
   const { width, height } = measure({ ...options, ...products }, sample);
   return width * height <= LIMITS.maxPicturePixels;
 }
 
-/** Of a number the most that it can be: each digit as wide as a sample, and paper between all. */
+/**
+ * Measures a picture. A number counts as its maximum: digits as wide as a sample, with paper
+ * between.
+ */
 function measure(
   options: PictureOptions,
   sample: { width: number; height: number },

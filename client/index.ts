@@ -1,5 +1,5 @@
 /**
- * The package's entry: all that it promises to keep.
+ * The package's entry: its public interface.
  */
 export { ApiError, type Problem } from './api-error.ts';
 export {

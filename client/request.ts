@@ -1,43 +1,43 @@
 /**
- * Asks the service, and asks again where it said that it is busy: as late as it said, and only so often.
+ * Sends requests, with a few retries while the service is busy.
  */
 import { readProblem } from './api-error.ts';
-import { writeWhole } from './parameters.ts';
+import { writeOption } from './option-text.ts';
 
-/** How the service is asked. */
 export interface RequestOptions {
-  /** Ends the request, its waits and the reading of its answer. */
+  /** Aborts the request, its waits and the reading of its answer. */
   readonly signal?: AbortSignal | undefined;
-  /** How often it asks again after a 429 or a 503, 0 to 10. Default 2. */
+  /** Retries after a 429 or a 503, 0 to 10. Default 2. */
   readonly retries?: number | undefined;
-  /** The longest wait before it asks again, in milliseconds; an answer that says a longer one is an error at once. Default 30,000. */
+  /**
+   * The longest wait before a retry, in milliseconds; no retry if Retry-After is longer. Default
+   * 30,000.
+   */
   readonly maxRetryWaitMs?: number | undefined;
-  /** Asks in place of the runtime's `fetch`: another transport, a service binding. */
+  /** Replaces the runtime's `fetch`, such as by a service binding. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
 }
 
-const MAX_RETRIES = 10;
-const DEFAULT_RETRIES = 2;
-const DEFAULT_MAX_WAIT_MS = 30_000;
-const MAX_WAIT_MS = 3_600_000;
-
-/** Without Retry-After the first wait is half to all of this, and each after it twice as long. */
+/** Without Retry-After: half to all of this, and twice as long each further time. */
 const FIRST_WAIT_MS = 500;
 
 const BUSY = new Set([429, 503]);
 
+/** Accepts any format, since the extension chooses it, and errors as problem details. */
+const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
+
 /**
- * Asks for a URL.
+ * Requests a URL.
  *
- * @returns  An answer with a good status, its body unread.
+ * @returns  An answer with a good status, with its body unread.
  * @throws ApiError    For an answer with another status.
  * @throws RangeError  When an option is out of its range.
  * @throws             What `fetch` rejects with, and the signal's reason once it is aborted.
  */
 export async function request(url: string, options: RequestOptions): Promise<Response> {
-  const { signal, retries = DEFAULT_RETRIES, maxRetryWaitMs = DEFAULT_MAX_WAIT_MS } = options;
-  writeWhole(0, MAX_RETRIES)('retries', retries);
-  writeWhole(0, MAX_WAIT_MS)('maxRetryWaitMs', maxRetryWaitMs);
+  const { signal, retries = 2, maxRetryWaitMs = 30_000 } = options;
+  writeOption('retries', retries, { kind: 'whole', min: 0, max: 10 });
+  writeOption('maxRetryWaitMs', maxRetryWaitMs, { kind: 'whole', min: 0, max: 3_600_000 });
   const ask = options.fetch ?? ((...given) => fetch(...given));
   for (let tried = 0; ; tried++) {
     const answer = await ask(url, { headers: { accept: ACCEPT }, ...(signal && { signal }) });
@@ -54,9 +54,6 @@ export async function request(url: string, options: RequestOptions): Promise<Res
     await wait(waitMs, signal);
   }
 }
-
-/** Of answers nothing is refused: the extension says what is wanted, and an error tells itself as problem details. */
-const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
 
 async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
@@ -75,7 +72,7 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
   });
 }
 
-/** Parts what belongs to the request from what belongs to its URL. */
+/** Separates the options of the request from those of the URL. */
 export function splitOptions<T extends RequestOptions>(
   options: T,
 ): [RequestOptions, Omit<T, keyof RequestOptions>] {

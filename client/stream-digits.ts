@@ -1,56 +1,55 @@
 /**
- * Labelled digits, as many as one likes: streamed from `/dataset` as bytes, range after range, and never more of them in
- * memory than the network has sent ahead.
+ * Labelled digits in any number, streamed from `/dataset` range by range. Memory holds no more than
+ * the network has sent ahead.
  */
 import { LIMITS } from '../shared/contract/limits.ts';
 import { ApiError, refuseAnswer } from './api-error.ts';
-import { ByteReader } from './byte-reader.ts';
 import type { DatasetOptions } from './options.ts';
-import { writeWhole } from './parameters.ts';
 import { request, splitOptions, type RequestOptions } from './request.ts';
+import { writeOption } from './option-text.ts';
 import { datasetUrl } from './url.ts';
 
-/** What a stream can be asked for. */
 export interface StreamOptions
   extends RequestOptions, Omit<DatasetOptions, 'n' | 'part' | 'format' | 'strict'> {
-  /** How many digits: 1 to a thousand million less `start`. */
+  /** How many digits, 1 to 1,000,000,000 - `start`. */
   readonly n: number;
 }
 
 /** One digit of a stream. */
 export interface StreamedDigit {
-  /** Its place in the seed's row. */
+  /** Index in the seed's endless sequence. */
   readonly index: number;
-  /** Its class's number; null for a model without classes. */
+  /** The class's number; null for a model without classes. */
   readonly label: number | null;
   readonly width: number;
   readonly height: number;
   /** 1 (grey) or 3 (RGB). */
   readonly channels: number;
-  /** [height, width, channels], row by row; 0 is paper, 255 ink. The caller's own. */
+  /** [height, width, channels], row by row; 0 is paper, 255 is ink. */
   readonly pixels: Uint8Array<ArrayBuffer>;
-  /** `name@version` of the model that drew it, the same for all. */
+  /** `name@version` of the model, the same for all digits. */
   readonly model: string;
-  /** The seed that drew it, the same for all: also where none was asked for. */
+  /** The seed, the same for all digits, even if none was given. */
   readonly seed: string;
 }
 
-/** Digits that are asked for at once: a few seconds of the service's work, so that no host cuts it short. */
+/** Digits of one request: a few seconds of the service's work, within any host's limits. */
 export const RANGE = 10_000;
 
 /**
- * Streams labelled digits. All are of one seed and one version of the model, also where neither was named and another
- * model is published meanwhile. To leave the loop ends the request.
+ * Streams labelled digits. All have one seed and one version of the model, even if none was given
+ * and another model is published meanwhile. Leaving the loop ends the request.
  *
- * @throws ApiError                When the API refuses or fails, when something else answers, or an answer ends too early.
- * @throws RangeError | TypeError  For an option that the API would refuse, before anything is asked.
+ * @throws ApiError                For an error, an answer that is not the API's, or one that ends
+ *                                 early.
+ * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
  */
 export async function* streamDigits(
   options: StreamOptions,
 ): AsyncGenerator<StreamedDigit, void, undefined> {
   const [how, { n, ...what }] = splitOptions(options);
   const { start = 0 } = what;
-  writeWhole(1, LIMITS.maxStart + 1 - start)('n', n);
+  writeOption('n', n, { kind: 'whole', min: 1, max: LIMITS.maxStart + 1 - start });
   let { seed, model } = what;
   for (let first = start; first < start + n; first += RANGE) {
     const count = Math.min(RANGE, start + n - first);
@@ -59,18 +58,17 @@ export async function* streamDigits(
     const answer = await request(url, how);
     const reader = new ByteReader(answer);
     try {
-      const [drawn, by] = [
-        answer.headers.get('digitmint-seed'),
-        answer.headers.get('digitmint-model'),
-      ];
+      const drawn = answer.headers.get('digitmint-seed');
+      const by = answer.headers.get('digitmint-model');
       if (drawn === null || by === null) {
         throw refuseAnswer(
           answer,
           url,
-          'the answer does not tell seed and model, expected that of a digitmint service',
+          'the answer does not name seed and model, expected that of a digitmint service',
         );
       }
-      [seed, model] = [decodeURIComponent(drawn), by]; // What the first answer was drawn from, for its labels and all others.
+      // The labels and all further ranges need the seed and model of the first answer.
+      [seed, model] = [decodeURIComponent(drawn), by];
       const labels = await fetchLabels({ ...pinned, seed, model }, how);
       const [, height = 0, width = 0, channels = 1] = await readShape(reader, answer, url);
       for (let i = 0; i < count; i++) {
@@ -78,16 +76,8 @@ export async function* streamDigits(
         if (pixels === undefined) {
           throw refuseAnswer(answer, url, `the answer ended after ${i} of ${count} digits`);
         }
-        yield {
-          index: first + i,
-          label: labels?.[i] ?? null,
-          width,
-          height,
-          channels,
-          pixels,
-          model,
-          seed,
-        };
+        const label = labels?.[i] ?? null;
+        yield { index: first + i, label, width, height, channels, pixels, model, seed };
       }
       if (!(await reader.isAtEnd())) {
         throw refuseAnswer(answer, url, `the answer holds more than ${count} digits`);
@@ -98,7 +88,7 @@ export async function* streamDigits(
   }
 }
 
-/** @returns  A byte a digit; undefined for a model without classes. */
+/** @returns  One byte for each digit; undefined for a model without classes. */
 async function fetchLabels(
   what: DatasetOptions,
   how: RequestOptions,
@@ -121,8 +111,56 @@ async function fetchLabels(
   }
 }
 
-/** Reads the head of an IDX file of bytes: two zeros, the type, how many sizes, each as 4 bytes, big-endian. */
-async function readShape(reader: ByteReader, answer: Response, url: string): Promise<number[]> {
+/** Reads an answer's body in pieces of any size. */
+export class ByteReader {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #left: Uint8Array = new Uint8Array();
+
+  /** @param answer  Its body gets locked. */
+  constructor(answer: Response) {
+    this.#reader = answer.body?.getReader();
+  }
+
+  /** Reads `count` bytes. @returns  A copy; undefined when the body ends before. */
+  async read(count: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const bytes = new Uint8Array(count);
+    let filled = 0;
+    while (filled < count) {
+      if (this.#left.length === 0) {
+        const part = await this.#reader?.read();
+        if (part?.value === undefined) {
+          return undefined;
+        }
+        this.#left = part.value;
+      }
+      const taken = this.#left.subarray(0, count - filled);
+      bytes.set(taken, filled);
+      filled += taken.length;
+      this.#left = this.#left.subarray(taken.length);
+    }
+    return bytes;
+  }
+
+  /** Reads the end of the body. @returns  false when there are more bytes. */
+  async isAtEnd(): Promise<boolean> {
+    return this.#left.length === 0 && (await this.read(1)) === undefined;
+  }
+
+  /** Ends the transfer. Does nothing after the end of the body, and never rejects. */
+  async cancel(): Promise<void> {
+    await this.#reader?.cancel().catch(() => undefined);
+  }
+}
+
+/**
+ * Reads the header of an IDX file of bytes: two zeros, the type, the rank, and the sizes as
+ * 4 big-endian bytes.
+ */
+export async function readShape(
+  reader: ByteReader,
+  answer: Response,
+  url: string,
+): Promise<number[]> {
   const [zero, also, type, rank = 0] = (await reader.read(4)) ?? [];
   const sizes =
     zero === 0 && also === 0 && type === 8 && rank >= 1 && rank <= 4

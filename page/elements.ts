@@ -1,10 +1,10 @@
 /**
- * The page's elements, checked: its HTML and this script are made together.
+ * Access to the page's elements.
  */
 
 /**
  * Finds an element by its id.
- * @throws Error  When it is not there or of another kind.
+ * @throws Error  When the element is missing or of another kind.
  */
 export function find<T extends Element>(id: string, kind: new () => T): T {
   const element = document.getElementById(id);
@@ -14,13 +14,12 @@ export function find<T extends Element>(id: string, kind: new () => T): T {
   return element;
 }
 
-/** Shows a text in an element that is hidden while there is none. */
+/** Shows a text; hides the element without one. */
 export function showText(element: HTMLElement, text: string): void {
   element.textContent = text;
   element.hidden = text === '';
 }
 
-/** Makes an element with a text. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Partial<HTMLElementTagNameMap[K]> = {},

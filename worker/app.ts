@@ -7,27 +7,25 @@ import type { AppDependencies, GivenDependencies } from './dependencies.ts';
 import { describePolicy, HEAVY_WORK } from './http/admission.ts';
 import { ConcurrencyLimit } from './http/concurrency-limit.ts';
 import { HEADERS, PREFLIGHT_HEADERS } from './http/headers.ts';
-import type { Operation } from './http/operation.ts';
+import { completeOperation, type Operation } from './http/operation.ts';
 import { respondError } from './http/respond-error.ts';
 import { addDocsRoute, DOCS_OPERATION } from './pages/docs.ts';
 import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
 import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
-import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digit.ts';
+import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digits.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
 import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
 import { addJobRoutes, JOB_OPERATIONS } from './routes/jobs.ts';
 import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
 import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
 import { addMorphRoutes, MORPH_OPERATIONS } from './routes/morph.ts';
-import { addNumberRoute, NUMBER_OPERATIONS } from './routes/number.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
 import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
 
 /** Everything that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [
   ...DIGIT_OPERATIONS,
-  ...NUMBER_OPERATIONS,
   ...MORPH_OPERATIONS,
   DATASET_OPERATION,
   ...JOB_OPERATIONS,
@@ -40,7 +38,7 @@ export const OPERATIONS: readonly Operation[] = [
   OEMBED_OPERATION,
   HEALTH_OPERATION,
   ...ERROR_OPERATIONS,
-];
+].map(completeOperation);
 
 export function createApp(given: GivenDependencies): App {
   const clock = given.clock ?? (() => performance.now());
@@ -55,7 +53,6 @@ export function createApp(given: GivenDependencies): App {
   addMiddleware(app, dependencies);
   addHomeRoute(app, dependencies);
   addDigitRoutes(app, dependencies);
-  addNumberRoute(app, dependencies);
   addMorphRoutes(app, dependencies);
   addDatasetRoutes(app, dependencies);
   addJobRoutes(app, dependencies);

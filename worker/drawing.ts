@@ -6,7 +6,8 @@
 import { findClass } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
-import { pickDigits } from '../shared/contract/number-text.ts';
+import type { RouteName } from '../shared/contract/formats.ts';
+import { pickDigits, settleQuery, type Parsed } from '../shared/contract/query.ts';
 import type { Samples } from '../shared/model/sampler.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
@@ -29,15 +30,14 @@ export interface Drawing<P extends Pinned> {
   readonly query: {
     readonly seed: string | undefined;
     readonly label: string | undefined;
-    readonly model: ModelChoice;
-    readonly strict: boolean | undefined;
+    readonly model: ModelChoice | undefined;
+    /** Names of unknown parameters, and of those without effect in the format. */
+    readonly unknown: readonly string[];
+    readonly withoutEffect: readonly string[];
   };
   readonly format: string;
   /** Whether Accept decided the format. */
   readonly isNegotiated: boolean;
-  /** Names of unknown parameters, and of those without effect in this format. */
-  readonly unknown: readonly string[];
-  readonly withoutEffect: readonly string[];
   /** Digits and signs to write in one hand. */
   readonly hand: string | undefined;
   /** Whether the answer holds absolute URLs. */
@@ -72,11 +72,8 @@ export async function answerDrawing<P extends Pinned>(
   drawing: Drawing<P>,
 ): Promise<Response> {
   const { drawSeed, clock } = dependencies;
-  const { query, format, isNegotiated, withoutEffect } = drawing;
-  if (query.strict === true && withoutEffect.length > 0) {
-    return respondError(c, { code: 'parameter_without_effect', parameters: withoutEffect, format });
-  }
-  const warnings = listWarnings(drawing.unknown, withoutEffect, format);
+  const { query, format, isNegotiated } = drawing;
+  const warnings = listWarnings(query.unknown, query.withoutEffect, format);
   const describe = (pinned: P): Record<string, string> => {
     const [url, { origin }] = [drawing.buildUrl(pinned), c.get('url')];
     return {
@@ -145,10 +142,31 @@ export async function answerDrawing<P extends Pinned>(
 }
 
 /**
- * Chooses the format: the path's extension, then `format=`, then Accept.
- * @param formats  Media types by format, in the server's order of preference.
+ * Chooses the format, and settles the query for it.
+ *
+ * @param formats    Media types by format, in the server's order of preference.
+ * @param extension  The path's, if it has one.
  */
-export function chooseFormat<F extends string>(
+export function settleFormat<F extends string, Q extends { readonly format: F | undefined }>(
+  c: AppContext,
+  route: RouteName,
+  formats: Readonly<Record<F, string>>,
+  extension: F | undefined,
+  parsed: Parsed<Q>,
+) {
+  if (!parsed.ok) {
+    return parsed.error;
+  }
+  const chosen = chooseFormat(c, formats, extension, parsed.query.format);
+  if ('code' in chosen) {
+    return chosen;
+  }
+  const settled = settleQuery(route, parsed.query, chosen.format);
+  return settled.ok ? { ...chosen, query: settled.query } : settled.error;
+}
+
+/** Chooses the path's extension, then `format=`, then Accept. */
+function chooseFormat<F extends string>(
   c: AppContext,
   formats: Readonly<Record<F, string>>,
   extension: F | undefined,

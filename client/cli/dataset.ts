@@ -1,187 +1,139 @@
 /**
- * `digitmint dataset --n 60000 --out digits.npy`: sets of any size, drawn range by range through the API's own sets.
+ * `digitmint dataset --n 60000 --out digits.npy`: sets of any size, drawn as ranges of the API's
+ * sets.
  */
-import { extname } from 'node:path';
-import {
-  DATASET_FORMATS,
-  DATASET_PARAMETERS,
-  type DatasetFormat,
-} from '../../shared/contract/dataset-query.ts';
+import { DATASET_FORMATS, isInParts, type DatasetFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import { wholeNumber } from '../../shared/contract/parameters.ts';
+import { describeExpected, parseText } from '../../shared/contract/query.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
-import { CliError } from './cli-error.ts';
-import { RANGE } from '../stream-digits.ts';
+import { ByteReader, RANGE, readShape } from '../stream-digits.ts';
 import { readRefusal, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';
-import { isScreen, isStandard, writeOutput } from './output.ts';
+import { chooseFormat, CliError, refuseScreen, reportOutput, writeOutput } from './output.ts';
 
-const DEFAULT_COUNT = 1000;
-
-/** Any number up to the end of a seed's row: nothing is held in memory but a range's next part. */
-const COUNT = wholeNumber(1, LIMITS.maxStart);
-
-/** Its parameters, less what the API limits for its own sake. */
+/**
+ * The parameters of the API's sets. `n` has no limit of its own, since memory holds only a part.
+ */
 export const SET_PARAMETERS = {
-  ...DATASET_PARAMETERS,
-  n: { ...DATASET_PARAMETERS.n, schema: COUNT, about: 'How many digits' },
+  ...ROUTES.dataset,
+  n: { ...ROUTES.dataset.n, max: LIMITS.maxStart, about: 'How many digits' },
 };
 
-/** Draws a set, writes it, and says on standard error what was drawn. @param labels  Another file, for the labels alone. */
+/** Bytes that are read and written at once. */
+const PART_BYTES = 65_536;
+
+const LINE_FEED = 10;
+
+/** A set, and what its first range tells. */
+interface DrawnSet {
+  readonly ask: Ask;
+  readonly flags: Flags;
+  readonly n: number;
+  seed?: string | true | undefined;
+  model?: string;
+}
+
+/**
+ * Draws a set, writes it, and reports seed and model.
+ * @param labels  A second file, for the labels.
+ */
 export async function drawSet(
   ask: Ask,
   flags: Flags,
   out: string | undefined,
   labels: string | undefined,
 ): Promise<void> {
-  const format = chooseFormat(flags, out);
-  const isInParts = format === 'idx' || format === 'npy';
-  if (isInParts && isScreen(out)) {
-    throw new CliError(
-      `--format ${format}: not to a screen. Write it to a file: --out digits.${format}, or into a pipe`,
-    );
+  const format = chooseFormat(DATASET_FORMATS, flags['format'], out);
+  if (isInParts(format)) {
+    refuseScreen(out, format, 'digits');
   }
-  if (labels !== undefined && (!isInParts || flags['part'] !== undefined)) {
+  if (labels !== undefined && (!isInParts(format) || flags['part'] !== undefined)) {
     throw new CliError(
       `--labels ${labels}: only beside idx and npy without --part, else they are in --out`,
     );
   }
-  const count = String(flags['n'] ?? DEFAULT_COUNT);
-  const parsed = COUNT.safeParse(count);
-  if (!parsed.success) {
-    throw new CliError(`--n is ${JSON.stringify(count)}, expected ${COUNT.description}.`);
+  const count = String(flags['n'] ?? SET_PARAMETERS.n.default);
+  const n = parseText(SET_PARAMETERS.n, count) as number | undefined;
+  if (n === undefined) {
+    throw new CliError(
+      `--n is ${JSON.stringify(count)}, expected ${describeExpected(SET_PARAMETERS.n)}.`,
+    );
   }
-  const set = new RangeReader(ask, flags, parsed.data);
-  await writeOutput(out, write(set, format));
+  const set: DrawnSet = { ask, flags, n, seed: flags['seed'] };
+  await writeOutput(out, writeSet(set, format));
   if (labels !== undefined) {
-    await writeOutput(
-      labels,
-      write(
-        new RangeReader(ask, { ...flags, seed: set.seed, part: 'labels' }, parsed.data),
-        format,
-      ),
-    );
+    const labelSet = { ...set, flags: { ...flags, part: 'labels' } };
+    await writeOutput(labels, writeSet(labelSet, format));
   }
-  if (!isStandard(out) || isScreen(out)) {
-    const where = isStandard(out) ? '' : `${out}: `;
-    process.stderr.write(
-      `${where}${parsed.data.toLocaleString('en')} digits, seed ${set.seed}, model ${set.model}\n`,
-    );
-  }
+  reportOutput(out, `${n.toLocaleString('en')} digits, seed ${set.seed}, model ${set.model}`);
 }
 
-/** Reads a set as the API's ranges, all of one seed. */
-class RangeReader {
-  seed: string | undefined;
-  model: string | undefined;
-  readonly n: number;
-  readonly #ask: Ask;
-  readonly #flags: Flags;
-
-  constructor(ask: Ask, flags: Flags, n: number) {
-    this.#ask = ask;
-    this.#flags = flags;
-    this.n = n;
-    this.seed = flags['seed'] as string | undefined;
-  }
-
-  /** Gives the body of each range. @throws CliError  What the API refuses. */
-  async *read(format: DatasetFormat): AsyncGenerator<AsyncIterable<Uint8Array>> {
-    const start = Number(this.#flags['start'] ?? 0);
-    for (let done = 0; done < this.n; done += RANGE) {
-      const query = writeQuery(DATASET_PARAMETERS, {
-        ...this.#flags,
-        seed: this.seed,
-        n: String(Math.min(RANGE, this.n - done)),
-        // The first as it was given, so that the API says what is wrong with it.
-        ...(done > 0 && { start: String(start + done) }),
-      });
-      const answer = await this.#ask(`/dataset.${format}?${query.toString()}`);
-      if (!answer.ok) {
-        throw await readRefusal(answer);
-      }
-      this.seed = decodeURIComponent(answer.headers.get(HEADERS.seed) ?? '');
-      this.model = answer.headers.get(HEADERS.model) ?? '';
-      yield answer.body as unknown as AsyncIterable<Uint8Array>;
-      if (process.stderr.isTTY && this.n > RANGE) {
-        process.stderr.write(`\r${Math.min(done + RANGE, this.n)} of ${this.n}\r`);
-      }
-    }
-  }
-}
-
-/** The ranges as one file of their format. */
-async function* write(set: RangeReader, format: DatasetFormat): AsyncGenerator<Uint8Array> {
-  // Both of the binary ones from IDX, whose head is the easier to read.
-  const isBinary = format === 'idx' || format === 'npy';
+/** The ranges as one file. */
+async function* writeSet(set: DrawnSet, format: DatasetFormat): AsyncGenerator<Uint8Array> {
   let isFirst = true;
-  for await (const body of set.read(isBinary ? 'idx' : format)) {
-    if (isBinary) {
-      const { head, rest } = await splitHead(body, (bytes) =>
-        bytes.length < 4 ? undefined : 4 + 4 * (bytes[3] as number),
-      );
+  // Both binary formats are read as IDX, whose header is the simpler one.
+  for await (const answer of readRanges(set, isInParts(format) ? 'idx' : format)) {
+    const body = answer.body as unknown as AsyncIterable<Uint8Array>;
+    if (isInParts(format)) {
+      const reader = new ByteReader(answer);
+      const shape = await readShape(reader, answer, '');
       if (isFirst) {
-        const shape = [set.n, ...readSizes(head).slice(1)];
-        yield format === 'idx' ? encodeIdxHeader(shape) : encodeNpyHeader(shape);
+        const whole = [set.n, ...shape.slice(1)];
+        yield format === 'idx' ? encodeIdxHeader(whole) : encodeNpyHeader(whole);
       }
-      yield* rest;
-    } else if (format === 'csv' && !isFirst) {
-      const { rest } = await splitHead(body, (bytes) =>
-        bytes.includes(LINE_FEED) ? bytes.indexOf(LINE_FEED) + 1 : undefined,
-      );
-      yield* rest; // Its first line names the columns, once.
+      const bytes = shape.reduce((product, size) => product * size, 1);
+      for (let left = bytes; left > 0; left -= PART_BYTES) {
+        const part = await reader.read(Math.min(left, PART_BYTES));
+        if (part === undefined) {
+          throw new Error('a range of the set ended too early');
+        }
+        yield part;
+      }
     } else {
-      yield* body;
+      // Only the first range's line of column names is written.
+      yield* format === 'csv' && !isFirst ? skipLine(body) : body;
     }
     isFirst = false;
   }
 }
 
-const LINE_FEED = 10;
-
-/** @param measure  Tells the head's length from the first bytes; undefined when it needs more of them. */
-async function splitHead(
-  body: AsyncIterable<Uint8Array>,
-  measure: (bytes: Uint8Array) => number | undefined,
-): Promise<{ head: Uint8Array; rest: AsyncIterable<Uint8Array> }> {
-  const parts = body[Symbol.asyncIterator]();
-  let bytes = new Uint8Array();
-  for (;;) {
-    const length = measure(bytes);
-    if (length !== undefined && bytes.length >= length) {
-      const [head, left] = [bytes.slice(0, length), bytes.slice(length)];
-      return { head, rest: chain(left, parts) };
+/**
+ * Asks for the ranges one after the other, all of the first one's seed.
+ * @throws CliError  What the API refuses.
+ */
+async function* readRanges(set: DrawnSet, format: DatasetFormat): AsyncGenerator<Response> {
+  const { ask, flags, n } = set;
+  const start = Number(flags['start'] ?? 0);
+  for (let done = 0; done < n; done += RANGE) {
+    const query = writeQuery(ROUTES.dataset, {
+      ...flags,
+      seed: set.seed,
+      n: String(Math.min(RANGE, n - done)),
+      // The first range has the text as it was given, so that the API checks it.
+      ...(done > 0 && { start: String(start + done) }),
+    });
+    const answer = await ask(`/dataset.${format}?${query.toString()}`);
+    if (!answer.ok) {
+      throw await readRefusal(answer);
     }
-    const { value, done } = (await parts.next()) as IteratorResult<Uint8Array, undefined>;
-    if (done === true) {
-      throw new Error('a set ended within its head');
+    set.seed = decodeURIComponent(answer.headers.get(HEADERS.seed) ?? '');
+    set.model = answer.headers.get(HEADERS.model) ?? '';
+    yield answer;
+    if (process.stderr.isTTY && n > RANGE) {
+      process.stderr.write(`\r${Math.min(done + RANGE, n)} of ${n}\r`);
     }
-    bytes = Uint8Array.from([...bytes, ...value]);
   }
 }
 
-async function* chain(
-  first: Uint8Array,
-  parts: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  yield first;
-  yield* { [Symbol.asyncIterator]: () => parts };
-}
-
-function readSizes(head: Uint8Array): number[] {
-  const view = new DataView(head.buffer);
-  return Array.from({ length: head[3] as number }, (_, i) => view.getUint32(4 + 4 * i));
-}
-
-/** `--format`, then the file's extension. */
-function chooseFormat({ format }: Flags, out: string | undefined): DatasetFormat {
-  const text = String(format ?? (isStandard(out) ? '' : extname(out).slice(1).toLowerCase()));
-  if (!Object.hasOwn(DATASET_FORMATS, text)) {
-    const known = Object.keys(DATASET_FORMATS).join(', ');
-    throw new CliError(
-      `--format is ${JSON.stringify(text)}, expected one of ${known}, or a file with such an extension as --out`,
-    );
+async function* skipLine(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isSkipped = false;
+  for await (const part of body) {
+    const end = isSkipped ? -1 : part.indexOf(LINE_FEED);
+    if (isSkipped || end >= 0) {
+      yield part.subarray(end + 1);
+      isSkipped = true;
+    }
   }
-  return text as DatasetFormat;
 }

@@ -1,37 +1,37 @@
 /**
- * The API's parameters as flags, and its refusals in their terms.
+ * The API's parameters as flags, and its errors in terms of flags.
  */
 import { Option } from 'commander';
-import { DIGIT_PARAMETERS } from '../../shared/contract/digit-query.ts';
-import type { Parameter, ParameterSet } from '../../shared/contract/parameters.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import {
+  describeDefault,
+  describeExpected,
+  type ParameterSet,
+} from '../../shared/contract/query.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
+import { toCamelCase } from '../option-text.ts';
+import { CliError, EXIT } from './output.ts';
 
-/** What commander makes of flags: camelCase, text or true. */
+/** Commander's values by camelCase name: a text, or true. */
 export type Flags = Readonly<Record<string, string | true | undefined>>;
 
-/** What the documentation says otherwise, since there an answer has headers and a path. */
-const WORDS: Readonly<Record<string, Partial<Pick<Parameter, 'about' | 'without'>>>> = {
-  seed: { without: 'fresh ones every time' },
+/** Words that replace those of the documentation, since there are no headers and no path here. */
+const WORDS: Readonly<Record<string, { readonly about?: string; readonly without: string }>> = {
+  seed: { without: 'new digits every time' },
   format: {
-    about: `${DIGIT_PARAMETERS.format.schema.description}, whatever --out says`,
-    without: 'the extension of --out; without one txt on a screen, else png',
+    about: `${describeExpected(ROUTES.digit.format)}, whatever --out says`,
+    without: 'the extension of --out; without it txt on a screen, else png',
   },
-  strict: { about: 'Refuses flags without effect in place of a warning' },
+  strict: { about: 'Refuses flags without effect instead of warning', without: '0' },
 };
 
-/** Makes a flag for each parameter, with the documentation's words. */
+/** Makes a flag of each parameter. */
 export function buildOptions(parameters: ParameterSet): Option[] {
   return Object.entries(parameters).map(([name, parameter]) => {
-    const { about, without, schema } = { ...parameter, ...WORDS[name] };
-    const what = isFlag(parameter)
-      ? ''
-      : ` <${schema.meta()?.['type'] === 'integer' ? 'number' : 'text'}>`;
-    return new Option(`${nameFlag(name)}${what}`, `${about} (default: ${without})`);
+    const { about = parameter.about, without = describeDefault(parameter) } = WORDS[name] ?? {};
+    const value = parameter.kind === 'whole' ? ' <number>' : ' <text>';
+    const flag = `${nameFlag(name)}${parameter.kind === 'flag' ? '' : value}`;
+    return new Option(flag, `${about} (default: ${without})`);
   });
-}
-
-function isFlag({ schema }: Pick<Parameter, 'schema'>): boolean {
-  return schema.description === '0 or 1';
 }
 
 /** `dark_fg` is `--dark-fg`. */
@@ -39,11 +39,11 @@ function nameFlag(name: string): string {
   return `--${name.replaceAll('_', '-')}`;
 }
 
-/** Writes flags as the query of a URL; the API says what is wrong with it. */
+/** Writes flags as the query of a URL. The API checks them. */
 export function writeQuery(parameters: ParameterSet, flags: Flags): URLSearchParams {
   const query = new URLSearchParams();
   for (const name of Object.keys(parameters)) {
-    const value = flags[name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+    const value = flags[toCamelCase(name)];
     if (value !== undefined) {
       query.append(name, value === true ? '1' : value);
     }
@@ -51,27 +51,20 @@ export function writeQuery(parameters: ParameterSet, flags: Flags): URLSearchPar
   return query;
 }
 
-interface Problem {
-  readonly code: string;
-  readonly status: number;
-  readonly detail: string;
-}
-
 /**
- * What the app refused, in the command line's terms.
- * @param names  Parameters whose flag has another name.
+ * Reads an error of the API.
+ * @param names  Flags of parameters that have another name.
  */
 export async function readRefusal(
   answer: Response,
   names: Readonly<Record<string, string>> = {},
 ): Promise<CliError> {
-  const { code, status, detail } = (await answer.json()) as Problem;
-  return new CliError(
-    describeRefusal(code, detail, names),
-    status < 500 ? EXIT.usage : EXIT.failed,
-  );
+  const { code, detail } = (await answer.json()) as { code: string; detail: string };
+  const exitCode = answer.status < 500 ? EXIT.usage : EXIT.failed;
+  return new CliError(describeRefusal(code, detail, names), exitCode);
 }
 
+/** Replaces the names of parameters by flags. */
 function describeRefusal(
   code: string,
   detail: string,
@@ -96,7 +89,7 @@ function describeRefusal(
   }
 }
 
-/** Turns the names that stand after a colon into flags. */
+/** Replaces the names after a colon by flags. */
 export function nameWarnedFlags(text: string): string {
   return text.replace(/(?<=: )[a-z_]+(?:, [a-z_]+)*/, (names) =>
     names.split(', ').map(nameFlag).join(', '),

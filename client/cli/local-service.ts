@@ -1,21 +1,26 @@
 /**
- * The whole API in this process: the worker's own app, without a bucket. What it answers are the service's bytes.
+ * The whole API in this process: the worker's app without a bucket. It answers with the same bytes.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  ArtifactError,
+  MANIFEST_FILE,
+  parseManifest,
+  WEIGHTS_FILE,
+} from '../../shared/model/artifact.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { BundledModel } from '../../worker/models/model-store.ts';
 import { createService } from '../../worker/service.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import { CliError, EXIT } from './output.ts';
 
-/** Asks the API for a path with a query. @param accept  The media type that is wanted where the path does not say. */
+/** Requests a path with a query. @param accept  The media type, where the path has no extension. */
 export type Ask = (path: string, accept?: string) => Promise<Response>;
-
-/** There is nothing to look for. */
-const NEVER_MS = 600_000;
 
 /**
  * Makes the service.
- * @param base   What absolute URLs in answers begin with.
- * @param model  The one that draws; without it the one that ships.
+ * @param base   The start of absolute URLs in answers.
+ * @param model  Default: the model that ships.
  */
 export function createLocalService(base: URL, model?: BundledModel): Ask {
   const name =
@@ -27,11 +32,11 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
   const app = createService({
     models: undefined,
     ...(model && { bundled: model }),
-    modelRefreshMs: NEVER_MS,
+    modelRefreshMs: 600_000,
     log,
   });
   return async (path, accept) => {
-    // An error shall tell itself as problem details, whatever is asked for: so Accept, and no extension, asks for pictures.
+    // Pictures are requested by Accept, not by an extension, so that errors are problem details.
     const headers = accept === undefined ? {} : { accept: `${accept}, application/problem+json` };
     const answer = await app.request(new URL(path, base).href, { headers });
     if (answer.status >= 500) {
@@ -40,4 +45,31 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
     }
     return answer;
   };
+}
+
+/**
+ * Opens the user's own model: a folder from training, from `npm run quantize` or from a published
+ * key. The weights are verified at the first drawing.
+ * @throws CliError  When the folder holds no model.
+ */
+export function openModelFolder(folder: string): BundledModel {
+  const readFile = (path: string): Uint8Array => {
+    try {
+      return new Uint8Array(readFileSync(join(folder, path)));
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      const message = `--model ${folder}: ${path} cannot be read (${code}), expected a model’s folder, such as a run’s model/`;
+      throw new CliError(message, EXIT.failed, { cause });
+    }
+  };
+  try {
+    const parsed = parseManifest(readFile(MANIFEST_FILE));
+    const { name, version } = parsed.manifest;
+    return { name, version, readFile, read: () => ({ parsed, weights: readFile(WEIGHTS_FILE) }) };
+  } catch (cause) {
+    if (cause instanceof ArtifactError) {
+      throw new CliError(`--model ${folder}: ${cause.message}`, EXIT.failed, { cause });
+    }
+    throw cause;
+  }
 }

@@ -1,28 +1,95 @@
 /**
- * Where the bytes go: a file that is there whole or not at all, or standard output.
+ * Where the bytes go: into a file, which is complete or not there, or to standard output. And the
+ * errors that the user sees.
  */
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CliError, EXIT } from './cli-error.ts';
 
-/** `--out -` says it too. */
-const STANDARD = '-';
+export const EXIT = {
+  /** Something failed, such as writing a file or reading a model. */
+  failed: 1,
+  /** A flag or an argument is wrong; the message names it. */
+  usage: 2,
+} as const;
 
-/** Whether what is written goes to a screen. */
+/**
+ * A failure that the user can fix. The message says what was expected, what came and what to do.
+ */
+export class CliError extends Error {
+  override name = 'CliError' as const;
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.usage, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Whether the output is a terminal. */
 export function isScreen(out: string | undefined): boolean {
   return isStandard(out) && process.stdout.isTTY;
 }
 
-export function isStandard(out: string | undefined): out is undefined | '-' {
-  return out === undefined || out === STANDARD;
+/** Whether there is no `--out`, or `--out -`. */
+function isStandard(out: string | undefined): out is undefined | '-' {
+  return out === undefined || out === '-';
+}
+
+/** @throws CliError  When a binary format would go to a terminal. */
+export function refuseScreen(out: string | undefined, format: string, name: string): void {
+  if (isScreen(out)) {
+    throw new CliError(
+      `--format ${format}: not to a screen. Write it to a file: --out ${name}.${format}, or into a pipe`,
+    );
+  }
 }
 
 /**
- * Writes parts one after the other, as fast as they are taken.
+ * Chooses the format: `--format`, then the file's extension, then the usual one.
  *
- * @param out  A file, replaced when all is written; standard output without it.
+ * @param usual  On standard output; undefined where a format must be given.
+ * @throws CliError  When none is known.
+ */
+export function chooseFormat<F extends string>(
+  formats: Readonly<Record<F, string>>,
+  asked: string | true | undefined,
+  out: string | undefined,
+  usual?: F,
+): F {
+  const known = Object.keys(formats).join(', ');
+  if (asked === undefined && isStandard(out)) {
+    if (usual === undefined) {
+      throw new CliError(
+        `--format is missing, expected one of ${known}, or --out with such an extension`,
+      );
+    }
+    return usual;
+  }
+  const format = asked ?? extname(String(out)).slice(1).toLowerCase();
+  if (!Object.hasOwn(formats, String(format))) {
+    throw new CliError(
+      asked === undefined
+        ? `--out ${out}: its extension names no format, expected one of ${known}, or --format`
+        : `--format is ${JSON.stringify(asked)}, expected one of ${known}`,
+    );
+  }
+  return format as F;
+}
+
+/** Reports on standard error what was drawn, unless the bytes went into a pipe. */
+export function reportOutput(out: string | undefined, text: string): void {
+  if (!isStandard(out) || isScreen(out)) {
+    process.stderr.write(`${isStandard(out) ? '' : `${out}: `}${text}\n`);
+  }
+}
+
+/**
+ * Writes parts one after the other, as fast as the output takes them.
+ *
+ * @param out  A file, replaced once everything is written; undefined or `-` for standard output.
  * @throws CliError  When the file cannot be written.
  */
 export async function writeOutput(
@@ -33,8 +100,13 @@ export async function writeOutput(
     await writeStandard(parts);
     return;
   }
-  const isPlain = await isPlainOrFree(out);
-  const path = isPlain ? `${out}.${process.pid}.part` : out; // A device or a pipe is written to, not replaced.
+  // A file that is missing or hidden counts as plain: writing will tell.
+  const isPlain = await stat(out).then(
+    (stats) => stats.isFile(),
+    () => true,
+  );
+  // A device or a pipe cannot be replaced.
+  const path = isPlain ? `${out}.${process.pid}.part` : out;
   try {
     await pipeline(Readable.from(parts), createWriteStream(path));
     if (isPlain) {
@@ -46,17 +118,9 @@ export async function writeOutput(
     }
     const { code, syscall } = cause as NodeJS.ErrnoException;
     if (syscall === undefined) {
-      throw cause; // The drawing failed, not the file.
+      throw cause; // Drawing failed, not the file.
     }
     throw new CliError(`--out ${out}: cannot be written (${code})`, EXIT.failed, { cause });
-  }
-}
-
-async function isPlainOrFree(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    return true; // Nothing there, or nothing that may be seen: the writing will tell.
   }
 }
 
@@ -64,9 +128,9 @@ async function writeStandard(parts: AsyncIterable<Uint8Array>): Promise<void> {
   try {
     await pipeline(Readable.from(parts), process.stdout, { end: false });
   } catch (cause) {
+    // EPIPE: the reader has stopped reading, as `head` does.
     if ((cause as NodeJS.ErrnoException).code !== 'EPIPE') {
       throw cause;
     }
-    // Whoever read has seen enough, as `head` does.
   }
 }

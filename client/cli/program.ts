@@ -1,37 +1,46 @@
 /**
- * The command line: its flags, made from the API's own parameters, and what becomes of them.
+ * The command line: its flags are made from the API's parameters. `digitmint 7`, `digitmint
+ * --number 2026` and `digitmint morph` draw here.
  */
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../../package.json';
-import { DIGIT_PARAMETERS, NUMBER_PATH } from '../../shared/contract/digit-query.ts';
-import { MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import { describeExpected, type ParameterSet } from '../../shared/contract/query.ts';
+import { DIGIT_FORMATS, MORPH_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
+import { NUMBER, ROUTES } from '../../shared/contract/parameters.ts';
+import { HEADERS } from '../../worker/http/headers.ts';
 import { drawSet, SET_PARAMETERS } from './dataset.ts';
-import { draw, drawMorph } from './draw.ts';
-import { buildOptions, type Flags } from './flags.ts';
-import { createLocalService, type Ask } from './local-service.ts';
-import { openModelFolder } from './model-folder.ts';
+import { buildOptions, nameWarnedFlags, readRefusal, writeQuery, type Flags } from './flags.ts';
+import { createLocalService, openModelFolder, type Ask } from './local-service.ts';
+import {
+  chooseFormat,
+  CliError,
+  EXIT,
+  isScreen,
+  refuseScreen,
+  reportOutput,
+  writeOutput,
+} from './output.ts';
 
-/** Where absolute URLs in JSON lead when nobody says: the address of a service on this machine. */
+/** The address of a service on this machine. */
 const DEFAULT_BASE = 'http://localhost:8787';
 
 const BASE_OPTION = [
   '--base <url>',
-  `what URLs in JSON begin with (default: ${DEFAULT_BASE})`,
+  `the address that URLs in JSON begin with (default: ${DEFAULT_BASE})`,
 ] as const;
 
 const EXAMPLES = `
 Examples:
   digitmint 7                                        a seven, drawn in the terminal
-  digitmint 7 --scale 8 --out seven.png              the same kind of thing as a picture
+  digitmint 7 --scale 8 --out seven.png              a seven as a picture
   digitmint --n 16 --seed Ada --format svg > ada.svg sixteen, the same every time
   digitmint --number 2026 --fg 1d2430 --bg transparent --out 2026.svg
   digitmint --n 2 --json                             pixels, row by row
   digitmint morph --digits 9876543210 --scale 4 --out countdown.gif
   digitmint dataset --n 60000 --seed Ada --out digits.npy --labels labels.npy
 
-Nothing is asked of any server: it draws here, the same bytes as the API.
-Exit status: 0, 1 when it could not be done, 2 when it was asked for wrongly.`;
+It draws on this machine without any server: the same bytes as the API.
+Exit status: 0, 1 after a failure, 2 for a wrong flag or argument.`;
 
 /**
  * Runs the command line.
@@ -44,7 +53,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? 0 : EXIT.usage; // It has said what is wrong.
+      return error.exitCode === 0 ? 0 : EXIT.usage; // Commander has printed the error.
     }
     const isExpected = error instanceof CliError;
     process.stderr.write(
@@ -56,30 +65,32 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function buildProgram(): Command {
   const program = new Command('digitmint')
-    .description('Handwritten digits that nobody wrote, drawn offline: the same bytes as the API.')
-    .argument('[label]', 'the class of all of them: a digit, or a class’s name')
-    .version(version, '--version', 'Says the version')
-    .helpOption('--help', 'Says this')
+    .description(
+      'Handwritten digits from a neural network, drawn offline: the same bytes as the API.',
+    )
+    .argument('[label]', 'the class of every digit: a digit, or a class’s name')
+    .version(version, '--version', 'Prints the version')
+    .helpOption('--help', 'Prints this help')
     .helpCommand(false)
     .addHelpText('after', EXAMPLES)
-    .showHelpAfterError('(--help tells what is allowed)')
-    .enablePositionalOptions() // What stands after `dataset` or `morph` belongs to it.
+    .showHelpAfterError('(--help lists what is allowed)')
+    .enablePositionalOptions() // Flags after `dataset` or `morph` belong to that command.
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(`digitmint: ${text.replace(/^error: /, '')}`),
     });
-  const { model: _, label, ...parameters } = DIGIT_PARAMETERS;
+  const { model: _, label, ...parameters } = ROUTES.digit;
   program.addOption(
     new Option(
       '--number <digits>',
-      `${NUMBER_PATH.about}, in one hand: ${NUMBER_PATH.schema.description}`,
+      `${NUMBER.about}, in one handwriting: ${describeExpected(NUMBER)}`,
     ),
   );
-  addOptions(program, buildOptions({ label, ...parameters }));
+  addOptions(program, { label, ...parameters });
   program
     .option(...BASE_OPTION)
     .option('--json', 'the same as --format json')
-    .option('--out <file>', 'where to; its extension decides the format (default: standard output)')
+    .option('--out <file>', 'the file; its extension decides the format (default: standard output)')
     .action(async (given: string | undefined, flags: Flags) => {
       if (given !== undefined && flags['label'] !== undefined) {
         throw new CliError(`--label beside ${given}: the label is given twice, leave one out`);
@@ -87,7 +98,8 @@ function buildProgram(): Command {
       if (flags['json'] === true && (flags['format'] ?? 'json') !== 'json') {
         throw new CliError(`--json beside --format ${flags['format']}: leave one out`);
       }
-      const { json, label: named, format, model: _folder, ...others } = flags; // No parameter: what draws has one model.
+      // The local service has one model.
+      const { json, label: named, format, model: _folder, ...others } = flags;
       const all = { ...others, label: given ?? named, format: json === true ? 'json' : format };
       await draw(open(flags), all, readText(flags['out']));
     });
@@ -97,18 +109,19 @@ function buildProgram(): Command {
 }
 
 function buildMorphCommand(): Command {
-  // Of strict there is nothing left: each flag has an effect in both formats, and what is no flag is refused before.
-  const { model: _model, format: _format, strict: _strict, ...parameters } = MORPH_PARAMETERS;
+  // `strict` would do nothing: every flag has an effect in both formats, and commander refuses
+  // others.
+  const { model: _model, format: _format, strict: _strict, ...parameters } = ROUTES.morph;
   const command = new Command('morph')
     .description('A loop in which digits turn into one another, as animated png or gif.')
-    .helpOption('--help', 'Says this');
-  addOptions(command, buildOptions(parameters));
+    .helpOption('--help', 'Prints this help');
+  addOptions(command, parameters);
   return command
     .option(
       '--format <format>',
-      `${MORPH_PARAMETERS.format.schema.description} (default: by the extension of --out, else png)`,
+      `${describeExpected(ROUTES.morph.format)} (default: by the extension of --out, else png)`,
     )
-    .option('--out <file>', 'where to (default: standard output)')
+    .option('--out <file>', 'the file (default: standard output)')
     .action(({ model, ...flags }: Flags) =>
       drawMorph(open({ model }), flags, readText(flags['out'])),
     );
@@ -118,25 +131,23 @@ function buildDatasetCommand(): Command {
   const { model: _, ...parameters } = SET_PARAMETERS;
   const command = new Command('dataset')
     .description('A labelled set of any size, as idx, npy, csv or ndjson.')
-    .helpOption('--help', 'Says this');
-  addOptions(command, buildOptions(parameters));
+    .helpOption('--help', 'Prints this help');
+  addOptions(command, parameters);
   return command
     .option(...BASE_OPTION)
     .option('--format <format>', 'idx, npy, csv or ndjson (default: by the extension of --out)')
-    .option('--out <file>', 'where to (default: standard output)')
-    .option('--labels <file>', 'idx, npy: writes the labels too')
+    .option('--out <file>', 'the file (default: standard output)')
+    .option('--labels <file>', 'a second file for the labels of idx or npy')
     .action(({ model, ...flags }: Flags) =>
       drawSet(open({ ...flags, model }), flags, readText(flags['out']), readText(flags['labels'])),
     );
 }
 
-function addOptions(command: Command, options: readonly Option[]): void {
-  for (const option of options) {
-    command.addOption(option);
-  }
+function addOptions(command: Command, parameters: ParameterSet): void {
+  buildOptions(parameters).forEach((option) => command.addOption(option));
   command.option(
     '--model <folder>',
-    'a model of your own: the folder with its manifest.json (default: the one that ships)',
+    'your own model: the folder with its manifest.json (default: the model that ships)',
   );
 }
 
@@ -155,4 +166,63 @@ function open(flags: Flags): Ask {
 
 function readText(value: string | true | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Formats that a terminal cannot show. */
+const BINARY: readonly DigitFormat[] = ['png', 'npy'];
+
+/** Draws digits or a number, writes them, and reports seed and model on standard error. */
+async function draw(ask: Ask, flags: Flags, out: string | undefined): Promise<void> {
+  const { format: asked, ...others } = flags;
+  const format = chooseFormat(DIGIT_FORMATS, asked, out, isScreen(out) ? 'txt' : 'png');
+  if (BINARY.includes(format)) {
+    refuseScreen(out, format, 'digit');
+  }
+  // The API calls the number in its path `digits`.
+  await writeAnswer(await ask(writePath(others), DIGIT_FORMATS[format]), out, {
+    digits: '--number',
+  });
+}
+
+/** Draws a loop in which digits turn into one another. */
+async function drawMorph(ask: Ask, flags: Flags, out: string | undefined): Promise<void> {
+  const { format: asked, ...others } = flags;
+  const format = chooseFormat(MORPH_FORMATS, asked, out, 'png');
+  refuseScreen(out, format, 'loop');
+  const path = `/morph?${writeQuery(ROUTES.morph, others).toString()}`;
+  await writeAnswer(await ask(path, MORPH_FORMATS[format]), out);
+}
+
+async function writeAnswer(
+  answer: Response,
+  out: string | undefined,
+  names?: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (!answer.ok) {
+    throw await readRefusal(answer, names);
+  }
+  const warning = answer.headers.get(HEADERS.warning);
+  if (warning !== null) {
+    process.stderr.write(`digitmint: ${nameWarnedFlags(warning)}\n`);
+  }
+  await writeOutput(out, answer.body as unknown as AsyncIterable<Uint8Array>);
+  const seed = decodeURIComponent(answer.headers.get(HEADERS.seed) ?? '');
+  reportOutput(out, `seed ${seed}, model ${answer.headers.get(HEADERS.model)}`);
+}
+
+/** The path without an extension: Accept asks for the format. */
+function writePath(flags: Flags): string {
+  const { number } = flags;
+  if (number === undefined) {
+    return `/digit?${writeQuery(ROUTES.digit, flags).toString()}`;
+  }
+  const excluded = Object.keys(ROUTES.digit).filter(
+    (name) => !(name in ROUTES.number) && flags[name] !== undefined,
+  );
+  if (excluded.length > 0) {
+    throw new CliError(
+      `${excluded.map((name) => `--${name}`).join(', ')} beside --number: a number is one picture, leave one out`,
+    );
+  }
+  return `/number/${encodeURIComponent(String(number))}?${writeQuery(ROUTES.number, flags).toString()}`;
 }

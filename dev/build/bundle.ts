@@ -18,6 +18,8 @@ export interface BundleOptions {
   readonly platform: 'node' | 'browser';
   /** What is imported dynamically becomes a script of its own; always so for browsers. */
   readonly splitting?: boolean;
+  /** Run before the bundler's own. */
+  readonly plugins?: readonly Plugin[];
   /** Puts a hash of the content into file names, for answers that are cached for good. */
   readonly hashed?: boolean;
   /** False keeps names, and a comment with its path before each module; true without it. */
@@ -30,6 +32,7 @@ export function bundle({
   outFolder,
   platform,
   splitting = platform === 'browser',
+  plugins = [],
   hashed = false,
   minify = true,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
@@ -59,7 +62,7 @@ export function bundle({
     chunkNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',
     loader: { '.bin': 'file', '.wasm': 'file' },
-    plugins: [replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
+    plugins: [...plugins, replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
   });
 }
 

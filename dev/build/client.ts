@@ -13,10 +13,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Metafile } from 'esbuild';
-import { buildPage } from './page.ts';
+import { basename, join } from 'node:path';
+import type { Metafile, Plugin } from 'esbuild';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import { CLASS_LIMITS } from '../../shared/model/classes.ts';
 import { bundle } from './bundle.ts';
+import { writeOptionTypes } from './option-types.ts';
+import { buildPage } from './page.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLIENT = join(ROOT, 'client');
@@ -28,13 +31,14 @@ export async function buildClient(outFolder: string): Promise<void> {
   // One bundle each: a page that links to a module needs no second file.
   for (const name of ['index', 'element']) {
     const entries = { [name]: join(CLIENT, `${name}.ts`) };
-    await bundle({ entries, outFolder, platform: 'browser' });
+    await bundle({ entries, outFolder, platform: 'browser', plugins: [reduceTables] });
   }
   await buildPage(); // The app's bundle holds the names of the pages' files.
   const entries = { cli: join(CLIENT, 'cli', 'main.ts') };
   const { metafile } = await bundle({ entries, outFolder, platform: 'node' });
   writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), listLicences(metafile));
   writeDeclarations(join(outFolder, 'types'), ['index.d.ts', 'element.d.ts']);
+  writeFileSync(join(outFolder, 'types', 'options.d.ts'), writeOptionTypes());
   cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
   cpSync(join(ROOT, 'LICENSE'), join(outFolder, 'LICENSE'));
   // The version is the project's.
@@ -43,6 +47,31 @@ export async function buildClient(outFolder: string): Promise<void> {
   const description = { name, version, ...others };
   writeFileSync(join(outFolder, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
 }
+
+/**
+ * Reduces the API's tables to what browsers need: removes the words of the documentation, and
+ * writes limits as numbers.
+ */
+const limits: Readonly<Record<string, number>> = { ...LIMITS, ...CLASS_LIMITS };
+const reduceTables: Plugin = {
+  name: 'reduce-tables',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/](?:contract|client)[\\/][\w-]+\.ts$/ }, ({ path }) => {
+      const contents = readFileSync(path, 'utf8')
+        .replaceAll(WORDS, '')
+        .replaceAll(EMPTY, '')
+        .replaceAll(EMPTY, '')
+        .replaceAll(/\b(?:CLASS_)?LIMITS\.(\w+)/g, (_, name: string) => String(limits[name]));
+      return {
+        contents: basename(path) === 'limits.ts' ? 'export const LIMITS = {};' : contents,
+        loader: 'ts',
+      };
+    });
+  },
+};
+const WORDS = /\b(?:about|without|example|control):\s*(?:'[^']*'|`[^`]*`|\{[^}]*\}),?/g;
+/** What differs in a route, where only words differ; then `in` itself. */
+const EMPTY = /\b(?:digit|dataset|morph|jobs|in): \{\s*\},?/g;
 
 function readJson(path: string): Record<string, string> {
   return JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;

@@ -1,6 +1,6 @@
 /**
- * The directions of the latent space that the network's first layer answers most to (SeFa; Shen and Zhou 2021,
- * arXiv:2007.06600): the leading eigenvectors of W Wᵀ. Pure.
+ * The directions of the latent space to which the network's first layer is most sensitive: the
+ * leading eigenvectors of W Wᵀ (SeFa; Shen and Zhou 2021, arXiv:2007.06600).
  */
 
 const ROUNDS = 300;
@@ -8,11 +8,12 @@ const ROUNDS = 300;
 /**
  * Finds them by power iteration with deflation.
  *
- * @param kernel  [inputs, units], the first layer's; only its first `size` rows count.
- * @param size    Numbers of the latent.
+ * @param kernel  [inputs, units], of the first layer; only its first `size` rows are used.
+ * @param size    Length of a latent vector.
  * @param units   Of the first layer.
- * @param count   How many, at most `size`.
- * @returns       Unit vectors [size], each orthogonal to those before; the largest component of each is positive.
+ * @param count   At most `size`.
+ * @returns       Unit vectors [size], each orthogonal to those before; the largest component of
+ *                each is positive.
  */
 export function findDirections(
   kernel: Float32Array,
@@ -23,7 +24,7 @@ export function findDirections(
   const gram = multiplyByTransposed(kernel, size, units);
   const found: Float64Array[] = [];
   for (let k = 0; k < Math.min(count, size); k++) {
-    // Any start that is orthogonal to no eigenvector will do; the same one everywhere gives the same directions.
+    // The start must not be orthogonal to an eigenvector. It is fixed, so directions are too.
     let vector: Float64Array = Float64Array.from({ length: size }, (_, i) =>
       Math.cos(1 + i * (k + 1)),
     );

@@ -1,14 +1,10 @@
 /**
- * The explorer at work: a map of the plane between four samples, the picture at a place of it, and the corners, which
- * the API draws too.
+ * The running explorer: a map of the plane between four samples, the picture at one place of it,
+ * and the corners, which the API draws too.
  */
 import { find, make } from '../elements.ts';
-import { paintSamples } from './canvas.ts';
-import { compareWithApi } from './comparison.ts';
-import { createLatest } from './latest.ts';
-import { addPad } from './pad.ts';
-import type { PainterLink } from './painter-link.ts';
-import type { Inputs, Opened } from './protocol.ts';
+import { addPad, createLatest } from './pad.ts';
+import type { Answer, Inputs, Opened, TaskName, Tasks } from './protocol.ts';
 import { blend, buildCorners, CORNERS, listPlaces, sumDirections, type Place } from './space.ts';
 
 /** Samples a side of the map. */
@@ -17,10 +13,59 @@ const MAP_PLACES = listPlaces(MAP_SIDE);
 const CORNER_PLACES = listPlaces(2);
 const CORNER_NAMES = ['Top left', 'Top right', 'Bottom left', 'Bottom right'];
 
-/** How far a slider bends, in units of a latent's number; the numbers themselves are within -1 and 1. */
+/** The most that a slider adds along its direction; components of a latent lie in [-1, 1]. */
 const MAX_BEND = 4;
 
-export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement): void {
+interface PainterLink {
+  /** Rejects with the worker's error. */
+  ask<K extends TaskName>(task: K, ask: Tasks[K]['ask']): Promise<Tasks[K]['answer']>;
+}
+
+/**
+ * Starts the worker.
+ * @param url  Of its script.
+ * @returns    Once the worker is ready; rejects when its script or its wasm does not load.
+ */
+async function startPainter(url: string): Promise<PainterLink> {
+  const worker = new Worker(url, { type: 'module' });
+  await new Promise((resolve, reject) => {
+    worker.addEventListener('message', resolve, { once: true });
+    worker.addEventListener('error', (event) => {
+      worker.terminate();
+      reject(new Error(event.message || 'the script that draws did not load'));
+    });
+  });
+  return {
+    ask: (task, ask) =>
+      new Promise((resolve, reject) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
+          port1.close();
+          if (data.ok) {
+            resolve(data.answer as never);
+          } else {
+            reject(new Error(data.message));
+          }
+        });
+        port1.start();
+        worker.postMessage({ task, ask }, [port2]);
+      }),
+  };
+}
+
+/** Loads the generator and shows the explorer. */
+export async function startExplorer(section: HTMLElement): Promise<void> {
+  const { painter: url = '', name = '', version = '' } = section.dataset;
+  const painter = await startPainter(url);
+  const opened = await painter.ask('open', { name, version });
+  find('explore-start', HTMLElement).hidden = true;
+  find('explorer', HTMLElement).hidden = false;
+  runExplorer(painter, opened, section);
+  // The button that had the focus is hidden now.
+  find('pad', HTMLElement).focus({ preventScroll: true });
+}
+
+function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement): void {
   const { name = '', version = '' } = section.dataset;
   const form = find('explore-form', HTMLFormElement);
   const seedField = find('explore-seed', HTMLInputElement);
@@ -30,7 +75,7 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
   let corners: Float32Array[] = [];
   let bend: Float32Array = unbent;
   let place: Place = { x: 0.5, y: 0.5 };
-  let cornerPixels = new Uint8Array();
+  let cornerPixels: Uint8Array = new Uint8Array();
 
   const drawSeen = createLatest<Place>(async (wanted) => {
     const pixels = await painter.ask('draw', { input: blend(corners, [wanted], bend) });
@@ -49,10 +94,8 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
       opened.latentSize,
     );
     drawSeen(place);
-    // The corners as the API draws them: unbent.
-    cornerPixels = new Uint8Array(
-      await painter.ask('draw', { input: blend(corners, CORNER_PLACES, unbent) }),
-    );
+    // The API draws the corners without a bend.
+    cornerPixels = await painter.ask('draw', { input: blend(corners, CORNER_PLACES, unbent) });
     const query = new URLSearchParams({
       seed,
       ...(label !== undefined && { label: label.name }),
@@ -63,7 +106,8 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
     find('compare-result', HTMLElement).textContent = '';
     const map = await painter.ask('draw', { input: blend(corners, MAP_PLACES, bend) });
     paintSamples(find('pad-map', HTMLCanvasElement), map, MAP_SIDE, opened);
-    section.dataset['drawn'] = query.toString(); // What is to be seen now, for whoever waits for it.
+    // Names what is shown, so that tests can wait for it.
+    section.dataset['drawn'] = query.toString();
   });
 
   const put = addPad((wanted) => {
@@ -84,9 +128,13 @@ export function runExplorer(painter: PainterLink, opened: Opened, section: HTMLE
   drawAll();
 }
 
-/** The class that all shall have, by its name and its place among the classes; undefined for the corners' own. */
+function listRadios(form: HTMLFormElement): HTMLInputElement[] {
+  return [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')];
+}
+
+/** The chosen class; undefined where each corner keeps its own. */
 function readLabel(form: HTMLFormElement): { name: string; index: number } | undefined {
-  const radios = [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')];
+  const radios = listRadios(form);
   const index = radios.findIndex((radio) => radio.checked);
   return index > 0 ? { name: radios[index]?.value ?? '', index: index - 1 } : undefined;
 }
@@ -95,13 +143,8 @@ function addSliders({ directions }: Opened): HTMLInputElement[] {
   const box = find('sliders', HTMLFieldSetElement);
   box.hidden = directions.length === 0;
   const sliders = directions.map((_, i) => {
-    const slider = make('input', {
-      type: 'range',
-      min: String(-MAX_BEND),
-      max: String(MAX_BEND),
-      step: '0.1',
-      value: '0',
-    });
+    const [min, max] = [String(-MAX_BEND), String(MAX_BEND)];
+    const slider = make('input', { type: 'range', min, max, step: '0.1', value: '0' });
     const label = make('label', { textContent: `Direction ${i + 1}` });
     label.append(slider);
     box.append(label);
@@ -118,7 +161,7 @@ function addSliders({ directions }: Opened): HTMLInputElement[] {
   return sliders;
 }
 
-/** A canvas for each corner, and a link to the same from the API. */
+/** Shows a canvas for each corner, with a link to the API's picture. */
 function showCorners(
   pixels: Uint8Array,
   opened: Opened,
@@ -127,9 +170,7 @@ function showCorners(
   label: string | undefined,
   form: HTMLFormElement,
 ): void {
-  const names = [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')].map(
-    ({ value }) => value,
-  );
+  const names = listRadios(form).map(({ value }) => value);
   const size = pixels.length / CORNERS;
   const items = CORNER_NAMES.map((corner, i) => {
     const shown = label ?? (labels === null ? undefined : names[(labels[i] ?? 0) + 1]);
@@ -145,4 +186,53 @@ function showCorners(
     return item;
   });
   find('corners', HTMLUListElement).replaceChildren(...items);
+}
+
+/**
+ * Paints a square of samples, row by row, one pixel for each of theirs. The style sheet colours it.
+ * @param pixels  [side * side, height, width, channels]
+ */
+function paintSamples(
+  canvas: HTMLCanvasElement,
+  pixels: Uint8Array,
+  side: number,
+  { width, height, channels }: Opened,
+): void {
+  canvas.width = side * width;
+  canvas.height = side * height;
+  const context = canvas.getContext('2d');
+  if (context === null) {
+    return;
+  }
+  const size = width * height * channels;
+  for (let s = 0; s < side * side; s++) {
+    const data = context.createImageData(width, height);
+    for (let p = 0; p < width * height; p++) {
+      for (let c = 0; c < 3; c++) {
+        data.data[p * 4 + c] = pixels[s * size + p * channels + (channels === 1 ? 0 : c)] as number;
+      }
+      data.data[p * 4 + 3] = 255;
+    }
+    context.putImageData(data, (s % side) * width, Math.floor(s / side) * height);
+  }
+}
+
+/**
+ * Counts the pixels of the API that differ from those drawn here.
+ * @param path    Of `/digit.json`, for the same samples.
+ * @param pixels  Drawn here.
+ * @returns       A sentence for the page.
+ */
+async function compareWithApi(path: string, pixels: Uint8Array): Promise<string> {
+  const answer = await fetch(path);
+  if (!answer.ok) {
+    return `The API answers ${answer.status}.`;
+  }
+  const { digits } = (await answer.json()) as { digits: { pixels: number[] }[] };
+  const theirs = digits.flatMap((digit) => digit.pixels);
+  const equal = theirs.filter((value, i) => value === pixels[i]).length;
+  const all = Math.max(theirs.length, pixels.length);
+  return equal === all
+    ? `All ${all.toLocaleString('en')} pixels are the same.`
+    : `${(all - equal).toLocaleString('en')} of ${all.toLocaleString('en')} pixels differ.`;
 }

@@ -1,5 +1,5 @@
 /**
- * The map as a control: a place under the pointer or by the arrow keys.
+ * The map as a control, by pointer and by arrow keys; and the work that follows it.
  */
 import { find } from '../elements.ts';
 import type { Place } from './space.ts';
@@ -16,7 +16,7 @@ const KEYS: Readonly<Record<string, (place: Place, step: number) => Place>> = {
   End: () => ({ x: 1, y: 1 }),
 };
 
-/** Wires the pad. @param move  Is told every new place. @returns  Puts the thumb somewhere, as if the visitor had. */
+/** Wires the pad. @param move  Called with every new place. @returns  Moves the thumb. */
 export function addPad(move: (place: Place) => void): (place: Place) => void {
   const pad = find('pad', HTMLElement);
   const thumb = find('pad-thumb', HTMLElement);
@@ -31,7 +31,7 @@ export function addPad(move: (place: Place) => void): (place: Place) => void {
     move(place);
   };
   const follow = (event: PointerEvent): void => {
-    // A finger scrolls the page unless it is put down on the map; a mouse need not be pressed.
+    // A mouse need not be pressed. A finger must touch the map first; else it scrolls the page.
     const { left, top, width, height } = pad.getBoundingClientRect();
     put({ x: (event.clientX - left) / width, y: (event.clientY - top) / height });
   };
@@ -45,4 +45,31 @@ export function addPad(move: (place: Place) => void): (place: Place) => void {
     }
   });
   return put;
+}
+
+/** Runs work one at a time. Of the calls that come meanwhile only the last one is kept. */
+export function createLatest<T>(work: (wish: T) => Promise<void>): (wish: T) => void {
+  let isBusy = false;
+  let waiting: { readonly wish: T } | undefined;
+  const run = async (wish: T): Promise<void> => {
+    isBusy = true;
+    try {
+      await work(wish);
+    } finally {
+      isBusy = false;
+      const { wish: newest } = waiting ?? {};
+      const isWanted = waiting !== undefined;
+      waiting = undefined;
+      if (isWanted) {
+        void run(newest as T);
+      }
+    }
+  };
+  return (wish) => {
+    if (isBusy) {
+      waiting = { wish };
+    } else {
+      void run(wish);
+    }
+  };
 }

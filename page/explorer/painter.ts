@@ -1,5 +1,6 @@
 /**
- * The worker that draws, off the page's thread: the generator as the edge runs it, from the files that are published.
+ * The worker that draws outside the page's thread: the generator as it runs at the edge, loaded
+ * from the published files.
  */
 import {
   decodeWeights,
@@ -14,7 +15,7 @@ import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/rando
 import { drawPictures, loadNetwork, readRows, type Network } from '../../shared/model/sampler.ts';
 import { takeKernels } from '../../worker/models/open-model.ts';
 import { findDirections } from './directions.ts';
-import type { Inputs, Message, Opened, Question, TaskName, Tasks } from './protocol.ts';
+import type { Answer, Inputs, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
 const DIRECTIONS = 5;
 
@@ -56,7 +57,7 @@ const TASKS: {
   },
 };
 
-/** @param kernel  Of the first layer. */
+/** @param kernel  The first layer's. */
 function describe(plan: GeneratorPlan, kernel: Float32Array | undefined): Opened {
   const { latentSize, classes, layers } = plan.config;
   const [height, width, channels] = plan.outputShape;
@@ -76,17 +77,16 @@ async function fetchBytes(path: string): Promise<Uint8Array> {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-function send(message: Message): void {
-  postMessage(message);
-}
-
-async function handle<K extends TaskName>({ id, task, ask }: Question<K>): Promise<void> {
+async function run<K extends TaskName>({ task, ask }: Question<K>): Promise<Answer> {
   try {
-    send({ kind: 'answer', id, answer: await TASKS[task](ask) });
+    return { ok: true, answer: await TASKS[task](ask) };
   } catch (cause) {
-    send({ kind: 'failure', id, message: cause instanceof Error ? cause.message : String(cause) });
+    return { ok: false, message: cause instanceof Error ? cause.message : String(cause) };
   }
 }
 
-addEventListener('message', ({ data }: MessageEvent<Question>) => void handle(data));
-send({ kind: 'ready' });
+addEventListener('message', ({ data, ports }: MessageEvent<Question>) => {
+  void run(data).then((answer) => ports[0]?.postMessage(answer));
+});
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
+postMessage(null);

@@ -1,8 +1,8 @@
 /**
- * What the page and the worker that draws say to each other.
+ * The messages between the page and the worker that draws.
  */
 
-/** What a loaded generator is. */
+/** A loaded generator. */
 export interface Opened {
   readonly latentSize: number;
   /** 0 for a generator without classes. */
@@ -14,7 +14,7 @@ export interface Opened {
   readonly directions: readonly Float32Array[];
 }
 
-/** What samples of a seed are drawn from. */
+/** The inputs of a seed's samples. */
 export interface Inputs {
   /** [count, latentSize] */
   readonly latents: Float32Array;
@@ -28,28 +28,26 @@ export interface Tasks {
     readonly ask: { readonly name: string; readonly version: string };
     readonly answer: Opened;
   };
-  /** The inputs of samples `0` to `count - 1` of a seed, as the sampling law has them. */
+  /** Derives the inputs of samples `0` to `count - 1` of a seed by the sampling law. */
   derive: {
     readonly ask: { readonly seed: string; readonly count: number };
     readonly answer: Inputs;
   };
   /**
-   * Draws. The input is [count, latentSize + classes]: each latent, then the shares of the classes. The answer's pixels
-   * are [count, height, width, channels], 0 is paper, 255 ink.
+   * Draws. The input is [count, latentSize + classes]: latent vectors, then weights of the classes.
+   * The answer is [count, height, width, channels]; 0 is paper, 255 is ink.
    */
   draw: { readonly ask: { readonly input: Float32Array }; readonly answer: Uint8Array };
 }
 
 export type TaskName = keyof Tasks;
 
+/** Comes with a port for the answer. The worker sends an empty message first, once it is ready. */
 export interface Question<K extends TaskName = TaskName> {
-  readonly id: number;
   readonly task: K;
   readonly ask: Tasks[K]['ask'];
 }
 
-/** `ready` once, when the worker can be asked; then an answer for each question. */
-export type Message =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'answer'; readonly id: number; readonly answer: Tasks[TaskName]['answer'] }
-  | { readonly kind: 'failure'; readonly id: number; readonly message: string };
+export type Answer =
+  | { readonly ok: true; readonly answer: Tasks[TaskName]['answer'] }
+  | { readonly ok: false; readonly message: string };

@@ -1,6 +1,6 @@
 /**
- * Places between four corners of the generator's input space. Pure; at a corner, unbent, the input is the corner's own,
- * bit for bit, and so are the pixels.
+ * Places between four corners of the generator's input space. At a corner without a bend the input
+ * is exactly the corner's, and so are the pixels.
  */
 import type { Inputs } from './protocol.ts';
 
@@ -14,7 +14,7 @@ export interface Place {
 }
 
 /**
- * The corners' inputs, as the network takes them.
+ * Builds the network's inputs at the corners.
  *
  * @param inputs   Of `CORNERS` samples.
  * @param classes  0 for a generator without classes.
@@ -37,16 +37,17 @@ export function buildCorners(
   });
 }
 
-/** The corners' shares at a place; they sum to 1. */
+/** The weights of the corners at a place; they sum to 1. */
 export function weighCorners({ x, y }: Place): [number, number, number, number] {
   return [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y];
 }
 
 /**
- * The network's input at some places.
+ * Interpolates the network's inputs.
  *
  * @param corners  From {@link buildCorners}.
- * @param bend     Added to the latent, [latentSize]; what leaves [-1, 1] is cut, where the network knows nothing.
+ * @param bend     Added to the latent, [latentSize]; the sum is clamped to [-1, 1], the trained
+ *                 range.
  * @returns        Row-major [places, latentSize + classes].
  */
 export function blend(
@@ -85,7 +86,7 @@ export function sumDirections(
   return sum;
 }
 
-/** The places of a square map of `side` x `side`, row by row; its corners are the corners. */
+/** The places of a square map of `side` x `side`, row by row, from corner to corner. */
 export function listPlaces(side: number): Place[] {
   return Array.from({ length: side * side }, (_, i) => ({
     x: (i % side) / (side - 1),

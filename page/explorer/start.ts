@@ -1,5 +1,5 @@
 /**
- * Loads the generator when it is asked for: nothing of it is fetched before.
+ * Loads the generator when the visitor asks for it, and nothing of it before.
  */
 import { find, showText } from '../elements.ts';
 
@@ -9,7 +9,8 @@ export function addExplorerStart(section: HTMLElement): void {
     button.disabled = true;
     showText(find('explore-fault', HTMLElement), '');
     find('explore-status', HTMLElement).textContent = 'Loading…';
-    start(section).catch((cause: unknown) => {
+    const started = import('./explorer.ts').then(({ startExplorer }) => startExplorer(section));
+    started.catch((cause: unknown) => {
       button.disabled = false;
       find('explore-status', HTMLElement).textContent = '';
       showText(
@@ -18,18 +19,4 @@ export function addExplorerStart(section: HTMLElement): void {
       );
     });
   });
-}
-
-async function start(section: HTMLElement): Promise<void> {
-  const { painter: url = '', name = '', version = '' } = section.dataset;
-  const [{ startPainter }, { runExplorer }] = await Promise.all([
-    import('./painter-link.ts'),
-    import('./explorer.ts'),
-  ]);
-  const painter = await startPainter(url);
-  const opened = await painter.ask('open', { name, version });
-  find('explore-start', HTMLElement).hidden = true;
-  find('explorer', HTMLElement).hidden = false;
-  runExplorer(painter, opened, section);
-  find('pad', HTMLElement).focus({ preventScroll: true }); // The button that had the focus is gone.
 }

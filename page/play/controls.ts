@@ -1,11 +1,10 @@
 /**
- * The playground's form: what its controls say, and what is said beside them.
+ * The playground's form: reads and fills its controls, and shows errors beside them.
  */
 import { showText } from '../elements.ts';
-import type { Fault } from './answer.ts';
-import type { PlayRequest } from './request.ts';
+import type { Fault, PlayRequest } from './request.ts';
 
-/** Reads what is asked for. Controls that the route does not take, and empty ones, say nothing. */
+/** Reads the form, without empty controls and those that the route does not have. */
 export function readRequest(form: HTMLFormElement): PlayRequest {
   const data = new FormData(form);
   const route = data.get('route') === 'number' ? 'number' : 'digit';
@@ -25,7 +24,7 @@ function listFields(form: HTMLFormElement, route: string): string[] {
     .map((field) => field.dataset['parameter'] ?? '');
 }
 
-/** Shows the fields that a route takes, and hides the others. */
+/** Shows the fields of a route and hides the others. */
 export function showRoute(form: HTMLFormElement, route: PlayRequest['route']): void {
   const taken = new Set(listFields(form, route));
   for (const field of form.querySelectorAll<HTMLElement>('[data-parameter]')) {
@@ -33,7 +32,9 @@ export function showRoute(form: HTMLFormElement, route: PlayRequest['route']): v
   }
 }
 
-/** Sets every control: to what a query says, else to nothing. With `digits` it is the form of /number. */
+/**
+ * Fills every control from a query, absent ones with nothing. `digits` selects the route /number.
+ */
 export function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
   for (const element of form.elements) {
     if (element instanceof HTMLInputElement && element.type === 'radio') {
@@ -52,10 +53,9 @@ export function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
       element.value = query.get(element.name) ?? '';
     }
   }
-  matchSwatches(form);
 }
 
-/** The colour fields beside the texts show what these say, as far as they can. */
+/** Shows the colours of the text fields in the colour pickers beside them. */
 export function matchSwatches(form: HTMLFormElement): void {
   for (const swatch of form.querySelectorAll<HTMLInputElement>('[data-swatch]')) {
     const text = form.elements.namedItem(swatch.dataset['swatch'] ?? '');
@@ -67,7 +67,7 @@ export function matchSwatches(form: HTMLFormElement): void {
   }
 }
 
-/** Tells an error beside the controls that it is about. @returns  Whether any of them is to be seen. */
+/** Shows an error beside the controls at fault. @returns  Whether any of them is visible. */
 export function showFault(form: HTMLFormElement, fault: Fault | undefined): boolean {
   let isSeen = false;
   for (const field of form.querySelectorAll<HTMLElement>('[data-parameter]')) {

@@ -1,30 +1,38 @@
 /**
- * The playground: asks for what the controls say as they change, shows the answer, and writes what to paste.
+ * The playground: asks the API whenever a control changes, shows the answer, and writes the texts
+ * to copy.
  */
 import { find, showText } from '../elements.ts';
-import { ask, type Answer } from './answer.ts';
 import { fillForm, matchSwatches, readRequest, showFault, showRoute } from './controls.ts';
 import {
+  ask,
   buildPageQuery,
   buildRequestPath,
+  buildSnippets,
   isPicture,
   readDpr,
+  type Answer,
   type PlayRequest,
 } from './request.ts';
-import { buildSnippets } from './snippets.ts';
 
-/** While somebody types, a request is made when the typing pauses. */
+/** A request is made after so long without typing. */
 const PAUSE_MS = 180;
 
-/** Characters of a text answer that are shown. */
+/** The most characters of a text answer that are shown. */
 const SHOWN_TEXT = 6000;
 
 interface Shown {
   readonly request: PlayRequest;
   readonly path: string;
   readonly answer: Answer;
-  /** Of a picture, in CSS pixels. */
+  /** In CSS pixels; undefined for what is no picture. */
   readonly size: { width: number; height: number } | undefined;
+}
+
+/** Shows what the form's values imply: swatches, and the fields of the route. */
+function refresh(form: HTMLFormElement): void {
+  matchSwatches(form);
+  showRoute(form, readRequest(form).route);
 }
 
 export function addPlayground(): void {
@@ -69,7 +77,7 @@ export function addPlayground(): void {
     clearTimeout(timer);
     timer = setTimeout(() => void change(), PAUSE_MS);
   };
-  // What was changed is in the page's address, to be shared or come back to.
+  // The page's address has the state, so that it can be shared.
   const change = (): Promise<void> => {
     history.replaceState(null, '', `?${buildPageQuery(readRequest(form))}${location.hash}`);
     return update();
@@ -86,14 +94,13 @@ export function addPlayground(): void {
         text.value = target.value.slice(1);
       }
     }
-    matchSwatches(form);
-    showRoute(form, readRequest(form).route);
+    refresh(form);
     updateSoon();
   });
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-query]')) {
     button.addEventListener('click', () => {
       fillForm(form, new URLSearchParams(button.dataset['query']));
-      showRoute(form, readRequest(form).route);
+      refresh(form);
       void change();
     });
   }
@@ -108,14 +115,13 @@ export function addPlayground(): void {
   if ([...query.keys()].some((name) => form.elements.namedItem(name) !== null)) {
     fillForm(form, query);
   }
-  matchSwatches(form);
-  showRoute(form, readRequest(form).route);
+  refresh(form);
   void update();
 }
 
 let objectUrl: string | undefined;
 
-/** @returns  The size of a picture, in CSS pixels. */
+/** @returns  A picture's size in CSS pixels. */
 async function showAnswer({ bytes }: Answer, request: PlayRequest): Promise<Shown['size']> {
   const { format } = request;
   const picture = find('play-picture', HTMLImageElement);
@@ -123,17 +129,20 @@ async function showAnswer({ bytes }: Answer, request: PlayRequest): Promise<Show
   picture.hidden = !isPicture(format);
   text.hidden = isPicture(format);
   if (!isPicture(format)) {
-    const all = format === 'npy' ? 'Bytes for NumPy: numpy.load takes them.' : await bytes.text();
+    const all =
+      format === 'npy' ? 'A file for NumPy: read it with numpy.load.' : await bytes.text();
     text.textContent = all.length > SHOWN_TEXT ? `${all.slice(0, SHOWN_TEXT)}…` : all;
     text.classList.toggle('drawing', format === 'txt');
     return undefined;
   }
   const stale = objectUrl;
   objectUrl = URL.createObjectURL(bytes);
-  // Another element takes its place once it is loaded, so that nothing asks for the size of the one before.
+  // A new element replaces the old one once it has loaded, so that the size always fits the
+  // picture.
   const next = picture.cloneNode() as HTMLImageElement;
   next.removeAttribute('src');
-  next.srcset = `${objectUrl} ${readDpr(request)}x`; // So its own size is that in CSS pixels.
+  // With the density, its natural size is in CSS pixels.
+  next.srcset = `${objectUrl} ${readDpr(request)}x`;
   await next.decode();
   const size = { width: next.naturalWidth, height: next.naturalHeight };
   next.width = size.width;
@@ -145,27 +154,22 @@ async function showAnswer({ bytes }: Answer, request: PlayRequest): Promise<Show
   return size;
 }
 
-/** The caption and the texts to copy. */
+/** Writes the caption and the texts to copy. */
 function tell({ request, path, answer, size }: Shown): void {
   const isPinned =
     document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
   const snippets = find('snippets', HTMLElement);
   const url = `${location.origin}${isPinned ? answer.permalink : path}`;
-  const texts = buildSnippets({
-    url,
-    format: request.format,
-    alt: snippets.dataset['alt'] ?? '',
-    size,
-  });
+  const texts = buildSnippets(url, request.format, snippets.dataset['alt'] ?? '', size);
   for (const [name, text] of Object.entries(texts)) {
     find(`snippet-${name}`, HTMLPreElement).textContent = text;
   }
   const isSeeded = request.parameters.some(([name]) => name === 'seed');
   find('pin-note', HTMLElement).textContent = isPinned
-    ? 'Exactly what you see, for good: the URL names the seed and the model’s version.'
+    ? 'Always exactly this picture: the URL names the seed and the model’s version.'
     : isSeeded
-      ? 'As you asked: a seed keeps the digits, and a better model redraws them.'
-      : 'As you asked: without a seed, new digits at every view.';
+      ? 'Your URL: the seed keeps the digits until a newer model redraws them.'
+      : 'Your URL: without a seed, every view shows new digits.';
   const dpr = readDpr(request);
   const about = [
     ...(size === undefined ? [] : [`${size.width * dpr} × ${size.height * dpr} pixels`]),

@@ -1,32 +1,27 @@
 /**
- * What the controls ask for, as a URL of the interface. Pure.
+ * The playground's request as a URL of the API, its answer, and the texts to copy.
  */
-
-import { encodeNumber } from '../../shared/contract/number-text.ts';
+import { encodeNumber } from '../../shared/contract/query.ts';
 
 export interface PlayRequest {
   readonly route: 'digit' | 'number';
-  /** Of /number alone. */
+  /** The number of `/number`. */
   readonly digits: string;
   readonly format: string;
-  /** The other parameters that were set, in the order of the controls. */
+  /** The other parameters with a value, in the order of the controls. */
   readonly parameters: readonly (readonly [name: string, value: string])[];
 }
 
-/** Path and query: the format as the extension, no parameter that was not set. */
+/** Path and query, with the format as the extension. */
 export function buildRequestPath({ route, digits, format, parameters }: PlayRequest): string {
   const path = route === 'digit' ? '/digit' : `/number/${encodeNumber(digits)}`;
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, value])).toString();
   return `${path}.${format}${query === '' ? '' : `?${query}`}`;
 }
 
-/** The query of the page itself that brings the same back: a link to share. */
-export function buildPageQuery({
-  route,
-  digits,
-  format,
-  parameters,
-}: PlayRequest): URLSearchParams {
+/** The query of the page that restores the form. */
+export function buildPageQuery(request: PlayRequest): URLSearchParams {
+  const { route, digits, format, parameters } = request;
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, value]));
   query.set('format', format);
   if (route === 'number') {
@@ -35,12 +30,79 @@ export function buildPageQuery({
   return query;
 }
 
-/** Whether an answer is a picture that pages show. */
 export function isPicture(format: string): boolean {
   return format === 'png' || format === 'svg';
 }
 
-/** Device pixels for each CSS pixel of a picture. */
+/** Device pixels for each CSS pixel. */
 export function readDpr({ format, parameters }: PlayRequest): number {
   return format === 'png' ? Number(new Map(parameters).get('dpr') ?? 1) : 1;
+}
+
+export interface Answer {
+  readonly bytes: Blob;
+  /** Path and query of the canonical URL. */
+  readonly permalink: string;
+  readonly seed: string;
+  readonly model: string;
+  /** The header Digitmint-Warning; empty without one. */
+  readonly warning: string;
+}
+
+export interface Fault {
+  readonly detail: string;
+  /** The parameters at fault. */
+  readonly parameters: readonly string[];
+}
+
+/** Requests a path. Rejects when `signal` aborts or the network fails. */
+export async function ask(path: string, signal: AbortSignal): Promise<Answer | Fault> {
+  // Without this Accept, an error of a picture would be a picture.
+  const answer = await fetch(path, {
+    signal,
+    headers: { Accept: 'application/problem+json, */*' },
+  });
+  if (!answer.ok) {
+    return readFault(answer);
+  }
+  return {
+    bytes: await answer.blob(),
+    permalink: answer.headers.get('Content-Location') ?? path,
+    seed: decodeURIComponent(answer.headers.get('Digitmint-Seed') ?? ''),
+    model: answer.headers.get('Digitmint-Model') ?? '',
+    warning: answer.headers.get('Digitmint-Warning') ?? '',
+  };
+}
+
+async function readFault(answer: Response): Promise<Fault> {
+  const problem: unknown = await answer.json().catch(() => undefined);
+  const { detail = `The answer was ${answer.status}.`, parameters = [] } = (problem ??
+    {}) as Partial<Fault>;
+  return { detail, parameters };
+}
+
+/**
+ * The texts to copy, by the ids of their elements without `snippet-`.
+ * @param size  In CSS pixels; undefined for what is no picture.
+ */
+export function buildSnippets(
+  url: string,
+  format: string,
+  alt: string,
+  size: { readonly width: number; readonly height: number } | undefined,
+): Readonly<Record<'url' | 'html' | 'markdown' | 'curl', string>> {
+  const file = `digits.${format}`;
+  const sized = size === undefined ? '' : ` width="${size.width}" height="${size.height}"`;
+  return {
+    url,
+    html: isPicture(format)
+      ? `<img src="${escapeHtml(url)}" alt="${escapeHtml(alt)}"${sized}>`
+      : `<a href="${escapeHtml(url)}">${escapeHtml(alt)}</a>`,
+    markdown: `${isPicture(format) ? '!' : ''}[${alt}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`,
+    curl: `curl ${format === 'txt' ? '' : `-o ${file} `}'${url.replaceAll("'", '%27')}'`,
+  };
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

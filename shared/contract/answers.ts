@@ -1,32 +1,29 @@
 /**
- * The JSON answers, as schemas: the description of the interface is made from them, and tests hold the answers to them.
+ * Schemas of the JSON answers. OpenAPI is derived from them, and tests check the answers by them.
  */
 import * as z from 'zod';
 
 const modelSchema = z.object({
   name: z.string(),
-  version: z.string().meta({ description: '16 hex digits: a hash of the model’s content' }),
+  version: z.string().describe('16 hex digits: a hash of the model’s content'),
 });
 
 /** One digit of a JSON answer. */
 export const digitSchema = z.object({
-  index: z.int().meta({ description: 'Its place in the seed’s row' }),
-  label: z
-    .int()
-    .nullable()
-    .meta({ description: 'Its class’s number; null for a model without classes' }),
-  class: z.string().nullable().meta({ description: 'Its class’s name; of a number its digits' }),
-  url: z.url().meta({ description: 'Its own permanent picture' }),
+  index: z.int().describe('Index in the seed’s endless sequence'),
+  label: z.int().nullable().describe('The class’s number; null for a model without classes'),
+  class: z.string().nullable().describe('The class’s name; for a number its digits'),
+  url: z.url().describe('The permanent URL of its picture'),
   pixels: z
     .array(z.int().min(0).max(255))
-    .meta({ description: '[height, width, channels], row by row; 0 is paper, 255 ink' }),
+    .describe('[height, width, channels], row by row; 0 is paper, 255 is ink'),
 });
 
-/** The same with `pixels=base64`. */
+/** With `pixels=base64`. */
 export const packedDigitSchema = digitSchema.extend({
-  pixels: z.base64().meta({
-    description: 'Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 ink',
-  }),
+  pixels: z
+    .base64()
+    .describe('Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 is ink'),
 });
 
 /** `/digit.json`. */
@@ -37,11 +34,11 @@ export const digitsSchema = z.object({
   n: z.int(),
   width: z.int(),
   height: z.int(),
-  channels: z.int().meta({ description: '1 (grey) or 3 (RGB)' }),
+  channels: z.int().describe('1 (grey) or 3 (RGB)'),
   digits: z.array(digitSchema),
 });
 
-/** The same with `pixels=base64`. */
+/** With `pixels=base64`. */
 export const packedDigitsSchema = digitsSchema.extend({ digits: z.array(packedDigitSchema) });
 
 /** `/healthz`. */
@@ -55,19 +52,16 @@ export const healthSchema = z.object({
 
 /** Problem details (RFC 9457). */
 export const problemSchema = z.object({
-  type: z.url().meta({ description: 'Leads to the code’s page' }),
+  type: z.url().describe('The URL of the code’s page'),
   title: z.string(),
   status: z.int(),
-  detail: z.string().meta({ description: 'What was expected, what came, what to do' }),
-  code: z.string().meta({ description: 'Stable: what programs go by' }),
-  parameters: z
-    .array(z.string())
-    .optional()
-    .meta({ description: 'Names of those at fault, where any are' }),
+  detail: z.string().describe('What was expected, what came, what to do'),
+  code: z.string().describe('Stable, for programs'),
+  parameters: z.array(z.string()).optional().describe('The parameters at fault, if any'),
   requestId: z.string(),
 });
 
-/** `/limits`: by name. */
+/** `/limits`, by name. */
 export const limitsSchema = z.record(
   z.string(),
   z.object({ value: z.int(), unit: z.string(), about: z.string() }),
@@ -75,28 +69,26 @@ export const limitsSchema = z.record(
 
 /** `/models`. */
 export const modelsSchema = z.object({
-  default: z.string().meta({ description: 'The name of the model that draws when none is named' }),
+  default: z.string().describe('The model that draws when a request names none'),
   models: z.array(
     modelSchema.extend({
-      url: z.url().meta({ description: 'Its card' }),
+      url: z.url().describe('The URL of its card'),
       publishedAt: z.iso
         .datetime()
         .nullable()
-        .meta({ description: 'null for the one that is built into the service' }),
+        .describe('null for the model that is built into the service'),
     }),
   ),
 });
 
 /** `/models/{name}` and `/models/{name}/{version}`: a model's card. */
 export const modelCardSchema = modelSchema.extend({
-  classes: z
-    .array(z.string())
-    .meta({ description: 'A name for each label; empty without classes' }),
+  classes: z.array(z.string()).describe('The name of each label; empty without classes'),
   image: z.object({ width: z.int(), height: z.int(), channels: z.int() }),
-  parameters: z.int().meta({ description: 'Weights of the generator' }),
-  weights: z.string().meta({ description: 'What weights.bin holds them in' }),
+  parameters: z.int().describe('How many weights the generator has'),
+  weights: z.string().describe('The number format of weights.bin'),
   training: z.looseObject({ preset: z.string(), steps: z.int(), imagesSeen: z.int() }),
-  figures: z.record(z.string(), z.number()).meta({ description: 'Measured when it was exported' }),
+  figures: z.record(z.string(), z.number()).describe('Measured at the export'),
   files: z.array(
     z.object({
       path: z.string(),
@@ -107,7 +99,7 @@ export const modelCardSchema = modelSchema.extend({
   ),
 });
 
-/** `/oembed`, as oEmbed 1.0 has it. */
+/** `/oembed`: oEmbed 1.0. */
 export const oembedSchema = z.object({
   version: z.literal('1.0'),
   type: z.literal('photo'),
@@ -119,14 +111,13 @@ export const oembedSchema = z.object({
   height: z.int(),
 });
 
-/** `POST /jobs` and `/jobs/{id}`: a job, and how far it is. */
+/** `POST /jobs` and `/jobs/{id}`: a job and its progress. */
 export const jobSchema = z.object({
-  id: z.string().meta({ description: '32 hex digits: a hash of what the job is' }),
-  state: z.enum(['running', 'done', 'failed', 'cancelled']).meta({
-    description:
-      'failed: all that can be drawn is drawn; POSTing the same job again tries the rest',
-  }),
-  reason: z.string().nullable().meta({ description: 'Why it failed or was stopped' }),
+  id: z.string().describe('32 hex digits: a hash of the job’s parameters'),
+  state: z
+    .enum(['running', 'done', 'failed', 'cancelled'])
+    .describe('failed: some shards could not be drawn; POSTing the same job again retries them'),
+  reason: z.string().nullable().describe('Why the job failed or was cancelled'),
   model: modelSchema,
   seed: z.string(),
   start: z.int(),
@@ -134,59 +125,55 @@ export const jobSchema = z.object({
   label: z
     .string()
     .nullable()
-    .meta({ description: 'The class of every digit; null where the seed draws them' }),
+    .describe('The class of every digit; null if the seed draws the classes'),
   format: z.string(),
   image: z.object({ width: z.int(), height: z.int(), channels: z.int() }),
   shards: z.object({
     total: z.int(),
     done: z.int(),
     failed: z.int(),
-    digits: z.int().meta({ description: 'Of each but the last' }),
+    digits: z.int().describe('Digits of each shard but the last'),
   }),
-  digits: z.int().meta({ description: 'Drawn so far' }),
-  bytes: z.int().meta({ description: 'Written so far, images and labels' }),
-  drawMs: z.number().meta({
-    description:
-      'What drawing took so far, of all consumers, in milliseconds: of processor time an upper estimate',
-  }),
+  digits: z.int().describe('Digits drawn so far'),
+  bytes: z.int().describe('Bytes of images and labels written so far'),
+  drawMs: z
+    .number()
+    .describe(
+      'Milliseconds that all consumers spent drawing so far: an upper estimate of processor time',
+    ),
   costUsd: z
     .object({
       soFar: z.number(),
-      expected: z
-        .number()
-        .nullable()
-        .meta({ description: 'Of the whole job; null before its first shard' }),
-      storageMonth: z.number().meta({ description: 'What is written so far, kept for a month' }),
+      expected: z.number().nullable().describe('For the whole job; null before its first shard'),
+      storageMonth: z.number().describe('Storage of what is written so far, for a month'),
     })
-    .meta({
-      description: 'Estimated by Cloudflare’s list prices, nothing taken off that a plan includes',
-    }),
+    .describe('Estimated by Cloudflare’s list prices, without what a plan includes'),
   createdAt: z.iso.datetime(),
   lastShardAt: z.iso
     .datetime()
     .nullable()
-    .meta({ description: 'A running job that long has written none may be POSTed again' }),
+    .describe('POST a running job again if its last shard was long ago'),
   failures: z
     .array(z.object({ shard: z.int(), at: z.iso.datetime() }))
-    .meta({ description: 'Shards that were given up, the first ten' }),
+    .describe('The first ten shards that failed for good'),
   url: z.url(),
   manifestUrl: z.url(),
 });
 
 const shardFileSchema = z.object({ url: z.url(), bytes: z.int(), sha256: z.string() });
 
-/** `/jobs/{id}/manifest`: a page of its shards, in order. */
+/** `/jobs/{id}/manifest`: a page of the job’s shards, in order. */
 export const jobManifestSchema = z.object({
   job: z.string(),
-  complete: z.boolean().meta({ description: 'Whether every shard of this page is there' }),
+  complete: z.boolean().describe('Whether this page has every shard'),
   shards: z.array(
     z.object({
       shard: z.int(),
-      start: z.int().meta({ description: 'Index of its first digit' }),
+      start: z.int().describe('Index of the shard’s first digit'),
       n: z.int(),
       images: shardFileSchema,
-      labels: shardFileSchema.nullable().meta({ description: 'null for a model without classes' }),
+      labels: shardFileSchema.nullable().describe('null for a model without classes'),
     }),
   ),
-  next: z.url().nullable().meta({ description: 'The next page; null on the last' }),
+  next: z.url().nullable().describe('The URL of the next page; null on the last'),
 });

@@ -1,266 +1,465 @@
 /**
- * Every parameter of the interface, once: what reads it out of a URL, what refuses it, and what describes it to people
- * and programs. Strict: nothing is clamped or dropped in silence.
+ * Every parameter of the drawing routes, once. Parsing, OpenAPI, `/docs`, the playground's
+ * controls, the client's options and URLs, the element's attributes and the command line's flags
+ * are all derived from this table. To add a parameter: an entry here, then use its value where
+ * digits are drawn. Without dependencies: the client imports it.
  */
-import * as z from 'zod';
-import { modelNameSchema, modelVersionSchema } from '../model/artifact.ts';
 import { CLASS_LIMITS } from '../model/classes.ts';
-import { parseColour, type Colour } from '../picture/colour.ts';
-import type { ApiError } from './errors.ts';
+import type { Colour } from '../picture/colour.ts';
+import { chooseCols } from '../picture/sheet-layout.ts';
+import { FORMATS, PARTS, type RouteName } from './formats.ts';
 import { LIMITS } from './limits.ts';
 
-/** A parameter: a text of the URL on one side, a typed value on the other. */
-export interface Parameter<T = unknown> {
-  /** Parses the decoded text. Its description says what is expected: errors repeat it. */
-  readonly schema: z.ZodType<T>;
-  /** What it does, for the documentation: a sentence without its full stop. */
+/** Canonical texts of a URL's parameters by name; undefined where a parameter is absent. */
+export type Texts = Readonly<Record<string, string | undefined>>;
+
+/** Which texts a parameter accepts, and the type of its value. */
+export type Kind =
+  | { readonly kind: 'whole'; readonly min: number; readonly max: number }
+  | { readonly kind: 'flag' | 'colour' | 'model' }
+  | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  | {
+      readonly kind: 'text';
+      /** Default 1. */
+      readonly minLength?: number;
+      readonly maxLength?: number;
+      readonly pattern?: RegExp;
+      /** What errors say was expected. */
+      readonly expected: string;
+    };
+
+/** How a parameter is documented, in sentences without a full stop. */
+export interface Words {
   readonly about: string;
-  /** What holds without it, in words or as its text. */
-  readonly without: string;
-  /** A text that it takes. */
+  /** What holds without the parameter, if its default does not say it. */
+  readonly without?: string;
+  /** A text that the parameter accepts. */
   readonly example: string;
 }
 
-/** `without` of a parameter that must be there. */
-export const REQUIRED = 'an error';
+/** What a URL may leave out, and where a parameter has an effect. */
+interface Effect {
+  /** The text that means the same as no parameter. */
+  readonly default?: string | ((texts: Texts) => string);
+  /** Whether canonical URLs state the default too. */
+  readonly stated?: boolean;
+  /** Whether canonical URLs never have the parameter. */
+  readonly transient?: boolean;
+  readonly required?: boolean;
+  /** Formats in which the parameter has an effect; absent for all. */
+  readonly formats?: readonly string[];
+  /** Formats in which the parameter is ignored without a warning. */
+  readonly unwarned?: readonly string[];
+  /** Parameters that must not stand beside this one. */
+  readonly replaces?: readonly string[];
+  /** Whether the parameter changes nothing beside these others. */
+  readonly isIdle?: (texts: Texts, format: string) => boolean;
+}
 
-/** The parameters of a route by name, in the order in which the documentation lists them. */
-export type ParameterSet = Readonly<Record<string, Parameter>>;
+/** A parameter of a route. */
+export type Parameter = Kind & Words & Effect;
 
-/** What a query string said: what was not asked for is undefined. */
-export type ParameterValues<P extends ParameterSet> = {
-  readonly [K in keyof P]: (P[K] extends Parameter<infer T> ? T : never) | undefined;
+/** Groups of the playground's controls, in their order. */
+export const CONTROL_GROUPS = ['Which digits', 'Layout', 'Colours', 'Answer', 'More'] as const;
+
+/** The playground's control: its title, its group, and a place there other than the table's. */
+export interface Control {
+  readonly title: string;
+  readonly group: (typeof CONTROL_GROUPS)[number];
+  readonly place?: number;
+}
+
+/** An entry: the parameter, the routes that have it, and what differs in some of them. */
+type Entry = Partial<Parameter> & {
+  readonly control?: Control;
+  readonly routes: readonly RouteName[];
+  readonly in?: { readonly [R in RouteName]?: Partial<Parameter> };
 };
 
-export type ParsedParameters<P extends ParameterSet> =
-  | {
-      readonly ok: true;
-      readonly values: ParameterValues<P>;
-      /** Names that were given but mean nothing here: for the warning header. */
-      readonly unknown: readonly string[];
-    }
-  | { readonly ok: false; readonly error: ApiError };
-
-/** A whole number as callers write it: plain decimal digits, so that "1e3", " 1", "+1" and "0x1" are refused. */
-export function wholeNumber(min: number, max: number): z.ZodType<number> {
-  return z
-    .string()
-    .regex(/^(?:0|[1-9][0-9]{0,9})$/)
-    .transform(Number)
-    .pipe(z.number().min(min).max(max))
-    .meta({
-      description: `a whole number from ${min} to ${max}`,
-      type: 'integer',
-      minimum: min,
-      maximum: max,
-    });
+function whole(min: number, max: number) {
+  return { kind: 'whole', min, max } as const;
 }
 
-/** Yes or no, as 1 or 0. */
-function flag(): z.ZodType<boolean> {
-  return z
-    .enum(['0', '1'])
-    .transform((text) => text === '1')
-    .meta({ description: '0 or 1' });
-}
+const DIGITS = ['digit', 'number'] as const;
+const PICTURES = ['digit', 'number', 'morph'] as const;
+const SAMPLES = ['digit', 'dataset', 'morph', 'jobs'] as const;
+const ALL = ['digit', 'number', 'dataset', 'morph', 'jobs'] as const;
 
-/** As programs are told; `parseColour` decides. */
-const COLOUR_PATTERN = '^(transparent|#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}))$';
-
-function colour(): z.ZodType<Colour> {
-  return z
-    .string()
-    .transform((text, context) => {
-      const parsed = parseColour(text);
-      if (parsed === undefined) {
-        context.addIssue('not a colour');
-        return z.NEVER;
-      }
-      return parsed;
-    })
-    .meta({
-      description: 'a colour as 3, 4, 6 or 8 hex digits, or transparent',
-      pattern: COLOUR_PATTERN,
-    });
-}
-
-const TEXT = {
-  seed: z
-    .string()
-    .min(1)
-    .max(LIMITS.maxSeedLength)
-    .meta({ description: `1 to ${LIMITS.maxSeedLength} characters` }),
-  label: z
-    .string()
-    .min(1)
-    .max(CLASS_LIMITS.nameLength)
-    .meta({
-      description: `a class of the model by its name or its number, 1 to ${CLASS_LIMITS.nameLength} characters`,
-    }),
-  model: z
-    .string()
-    .transform((text) => text.split('@'))
-    .pipe(z.union([z.tuple([modelNameSchema]), z.tuple([modelNameSchema, modelVersionSchema])]))
-    .transform(([name, version]) => ({ name, version }))
-    .meta({
-      description: 'a name, or name@version with 16 hex digits',
-      pattern: '^[a-z][a-z0-9-]{0,31}(@[0-9a-f]{16})?$', // Of the two schemas above, as programs are told.
-    }),
-};
-
-/** How JSON writes pixels; the first when nothing is said. */
-export const PIXEL_FORMS = ['array', 'base64'] as const;
+/** How JSON writes pixels. */
+const PIXEL_FORMS = ['array', 'base64'] as const;
 export type PixelForm = (typeof PIXEL_FORMS)[number];
 
-/** The parameters that several routes take. Those of one route alone stand beside its query's type. */
-export const PARAMETERS = {
-  n: {
-    schema: wholeNumber(1, LIMITS.maxDigits),
-    about: 'How many digits',
-    without: '1',
-    example: '16',
-  },
-  seed: {
-    schema: TEXT.seed,
-    about: 'Any text: the same seed gives the same digits, for good',
-    without: 'fresh digits at every call; the answer tells the seed that it took',
-    example: 'Ada',
-  },
-  start: {
-    schema: wholeNumber(0, LIMITS.maxStart),
-    about:
-      'Place of the first digit in the seed’s endless row; digit i of a batch is what start=i alone gives',
-    without: '0',
-    example: '16',
-  },
-  /** Which classes there are is the model's to say: see `findClass`. */
-  label: {
-    schema: TEXT.label,
-    about: 'The class that every digit shall have',
-    without: 'drawn from the seed',
-    example: '7',
-  },
-  cols: {
-    schema: wholeNumber(1, LIMITS.maxCols),
-    about: 'Digits a row of the sheet',
-    without: 'a square',
-    example: '4',
-  },
-  scale: {
-    schema: wholeNumber(1, LIMITS.maxScale),
-    about: `Side of the square of output pixels for one pixel of a digit; a picture has at most ${LIMITS.maxPicturePixels} pixels`,
-    without: '1',
-    example: '4',
-  },
-  gap: {
-    schema: wholeNumber(0, LIMITS.maxGap),
-    about: 'Output pixels of paper between digits',
-    without: '0',
-    example: '4',
-  },
-  margin: {
-    schema: wholeNumber(0, LIMITS.maxGap),
-    about: 'Output pixels of paper around all',
-    without: '0',
-    example: '8',
-  },
-  dpr: {
-    schema: wholeNumber(1, LIMITS.maxDpr),
-    about:
-      'Device pixels for each CSS pixel: multiplies scale, gap and margin. PNG and loops only: SVG is sharp on any screen',
-    without: '1',
-    example: '2',
-  },
-  fg: { schema: colour(), about: 'The ink’s colour', without: 'ffffff', example: '1d2430' },
-  bg: { schema: colour(), about: 'The paper’s colour', without: '000000', example: 'transparent' },
-  smooth: {
-    schema: flag(),
-    about:
-      'Enlarges with smooth edges in place of squares; in SVG, curves in place of straight lines',
-    without: '0',
-    example: '1',
-  },
-  dark_fg: {
-    schema: colour(),
-    about: 'SVG only: the ink’s colour where the viewer’s scheme is dark',
-    without: 'as fg',
-    example: 'e8eaee',
-  },
-  dark_bg: {
-    schema: colour(),
-    about: 'SVG only: the paper’s colour where the viewer’s scheme is dark',
-    without: 'as bg',
-    example: '14161a',
-  },
-  pixels: {
-    schema: z.enum(PIXEL_FORMS).meta({ description: PIXEL_FORMS.join(' or ') }),
-    about:
-      'JSON only: pixels as an array of numbers, or as the base64 of their bytes, half as long',
-    without: PIXEL_FORMS[0],
-    example: 'base64',
-  },
-  model: {
-    schema: TEXT.model,
-    about:
-      'Which model draws; with seed and version the answer never changes and is cached for good',
-    without: 'what was published last',
-    example: 'digits',
-  },
-  strict: {
-    schema: flag(),
-    about:
-      'Refuses parameters that are unknown or without effect instead of naming them in the header Digitmint-Warning',
-    without: '0',
-    example: '1',
-  },
-} as const satisfies ParameterSet;
+/** GIF viewers slow down frames that are shorter than 20 ms. */
+const MAX_FPS = 50;
 
-/** Names that cache-busters and trackers add to URLs: always accepted, never of effect. */
-const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+)$/;
+/** Formats in which the look of a picture has an effect; JSON's digits link to their pictures. */
+const LOOK_FORMATS = ['png', 'json', 'svg', 'ndjson', 'gif'] as const;
+
+const WHITE = 'ffffff';
+const BLACK = '000000';
+
+const MORPH_PIXELS = `all frames together have at most ${LIMITS.maxMorphPixels} pixels`;
 
 /**
- * Parses a query string.
- *
- * @param parameters  Those that the route takes; `strict`, when among them, refuses all others.
- * @param search      Decoded pairs in their order.
- * @returns           The values, or the first thing that is wrong.
+ * The table. Its order is that of canonical URLs and of the documentation.
  */
-export function parseParameters<P extends ParameterSet>(
-  parameters: P,
-  search: URLSearchParams,
-): ParsedParameters<P> {
-  const values: Record<string, unknown> = {};
-  const unknown = new Set<string>();
-  for (const [name, text] of search) {
-    const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
-    if (parameter === undefined) {
-      if (!IGNORED.test(name)) {
-        unknown.add(name);
-      }
-      continue;
-    }
-    if (name in values) {
-      return { ok: false, error: { code: 'repeated_parameter', parameter: name } };
-    }
-    const parsed = parameter.schema.safeParse(text);
-    if (!parsed.success) {
-      const expected = parameter.schema.description ?? 'something else';
-      return {
-        ok: false,
-        error: { code: 'invalid_parameter', parameter: name, received: text, expected },
-      };
-    }
-    values[name] = parsed.data;
-  }
-  if (values['strict'] === true && unknown.size > 0) {
-    return {
-      ok: false,
-      error: {
-        code: 'unknown_parameter',
-        parameters: [...unknown],
-        known: Object.keys(parameters),
+export const PARAMETERS = {
+  seed: {
+    kind: 'text',
+    maxLength: LIMITS.maxSeedLength,
+    expected: `1 to ${LIMITS.maxSeedLength} characters`,
+    about: 'Any text: the same seed always gives the same digits',
+    without: 'new digits at every call; the answer names the seed that it used',
+    example: 'Ada',
+    control: { title: 'Seed', group: 'Which digits', place: 2 },
+    routes: ALL,
+    in: {
+      dataset: { without: 'a new one; the answer names it, and the labels need the same' },
+      morph: { about: 'Any text: the same seed always gives the same walk' },
+      jobs: {
+        about: 'Any text: seed and model decide every digit, so the same job is the same set',
+        required: true,
       },
-    };
-  }
-  return { ok: true, values: values as ParameterValues<P>, unknown: [...unknown] };
+    },
+  },
+  start: {
+    ...whole(0, LIMITS.maxStart),
+    default: '0',
+    about:
+      'Index of the first digit in the seed’s endless sequence; digit i of a batch equals start=i alone',
+    example: '16',
+    control: { title: 'Start at', group: 'Which digits', place: 4 },
+    routes: ALL,
+    in: {
+      dataset: {
+        about:
+          'Index of the first digit in the seed’s endless sequence: a digit never depends on the range',
+      },
+      morph: { about: 'Index of the first digit in the seed’s endless sequence' },
+    },
+  },
+  n: {
+    kind: 'whole',
+    min: 1,
+    about: 'How many digits',
+    control: { title: 'How many', group: 'Which digits', place: 3 },
+    routes: SAMPLES,
+    in: {
+      digit: { max: LIMITS.maxDigits, default: '1', example: '16' },
+      dataset: {
+        max: LIMITS.maxDatasetDigits,
+        default: '1000',
+        stated: true,
+        about: 'How many digits; the next range begins at start + n',
+        example: '1000',
+      },
+      morph: {
+        min: 2,
+        max: LIMITS.maxMorphDigits,
+        default: ({ digits }: Texts) => String(digits?.length ?? 5),
+        without: '5',
+        about: 'How many digits to walk through from start; the last turns into the first again',
+        example: '8',
+      },
+      jobs: { max: LIMITS.maxJobDigits, required: true, example: '1000000' },
+    },
+  },
+  /** `findClass` checks it against the model's classes. */
+  label: {
+    kind: 'text',
+    maxLength: CLASS_LIMITS.nameLength,
+    expected: `a class of the model by its name or its number, 1 to ${CLASS_LIMITS.nameLength} characters`,
+    about: 'The class of every digit',
+    without: 'drawn from the seed',
+    example: '7',
+    control: { title: 'Class', group: 'Which digits', place: 1 },
+    routes: SAMPLES,
+    in: {
+      morph: { about: 'The class of every digit: then only the handwriting changes' },
+    },
+  },
+  digits: {
+    kind: 'text',
+    maxLength: LIMITS.maxMorphDigits,
+    pattern: /^[0-9]{2,}$/,
+    expected: `2 to ${LIMITS.maxMorphDigits} digits from 0 to 9`,
+    replaces: ['n', 'label'],
+    about: 'The digits to walk through, all in the handwriting of start. Replaces n and label',
+    without: 'n digits of the seed’s sequence',
+    example: '9876543210',
+    routes: ['morph'],
+  },
+  frames: {
+    ...whole(1, LIMITS.maxMorphFrames),
+    default: '16',
+    about: `Frames from one digit to the next; ${MORPH_PIXELS}`,
+    example: '24',
+    routes: ['morph'],
+  },
+  fps: {
+    ...whole(1, MAX_FPS),
+    default: '25',
+    about: 'Frames a second',
+    example: '30',
+    routes: ['morph'],
+  },
+  hold: {
+    ...whole(0, LIMITS.maxMorphHoldMs),
+    default: '400',
+    about: 'How long each digit rests, in milliseconds',
+    example: '0',
+    routes: ['morph'],
+  },
+  cols: {
+    ...whole(1, LIMITS.maxCols),
+    default: ({ n = '1' }: Texts) => String(chooseCols(Number(n))),
+    formats: ['png', 'svg', 'txt'],
+    // Early callers of JSON may send it along with `strict=1`.
+    unwarned: ['json'],
+    about: 'Digits in a row of the sheet',
+    without: 'a square',
+    example: '4',
+    control: { title: 'Columns', group: 'Layout' },
+    routes: ['digit'],
+  },
+  scale: {
+    ...whole(1, LIMITS.maxScale),
+    default: '1',
+    formats: LOOK_FORMATS,
+    about: `Side in output pixels of the square that one pixel of a digit becomes; a picture has at most ${LIMITS.maxPicturePixels} pixels`,
+    example: '4',
+    control: { title: 'Scale', group: 'Layout' },
+    routes: PICTURES,
+    in: {
+      morph: {
+        about: `Side in output pixels of the square that one pixel of a digit becomes; ${MORPH_PIXELS}`,
+      },
+    },
+  },
+  gap: {
+    ...whole(0, LIMITS.maxGap),
+    default: '0',
+    formats: ['png', 'svg'],
+    isIdle: ({ n = '1' }: Texts) => n === '1',
+    about: 'Output pixels of paper between digits',
+    example: '4',
+    control: { title: 'Gap', group: 'Layout' },
+    routes: ['digit'],
+  },
+  margin: {
+    ...whole(0, LIMITS.maxGap),
+    default: '0',
+    formats: LOOK_FORMATS,
+    about: 'Output pixels of paper around the whole picture',
+    example: '8',
+    control: { title: 'Margin', group: 'Layout' },
+    routes: PICTURES,
+  },
+  /** `multiplyPixels` turns it into a larger `scale`, `gap` and `margin`. */
+  dpr: {
+    ...whole(1, LIMITS.maxDpr),
+    default: '1',
+    transient: true,
+    formats: ['png', 'gif'],
+    about:
+      'Device pixels for each CSS pixel: multiplies scale, gap and margin. PNG and loops only, since SVG is sharp on any screen',
+    example: '2',
+    control: { title: 'Device pixels', group: 'Layout' },
+    routes: PICTURES,
+    in: {
+      morph: { about: 'Device pixels for each CSS pixel: multiplies scale and margin' },
+    },
+  },
+  fg: {
+    kind: 'colour',
+    default: WHITE,
+    formats: LOOK_FORMATS,
+    about: 'The ink’s colour',
+    example: '1d2430',
+    control: { title: 'Ink', group: 'Colours' },
+    routes: PICTURES,
+  },
+  bg: {
+    kind: 'colour',
+    default: BLACK,
+    formats: LOOK_FORMATS,
+    about: 'The paper’s colour',
+    example: 'transparent',
+    control: { title: 'Paper', group: 'Colours' },
+    routes: PICTURES,
+    in: {
+      morph: {
+        about:
+          'The paper’s colour; GIF has no partial transparency, so edges on transparent paper are hard',
+      },
+    },
+  },
+  smooth: {
+    kind: 'flag',
+    default: '0',
+    formats: LOOK_FORMATS,
+    isIdle: ({ scale = '1' }: Texts, format: string) => format !== 'svg' && scale === '1',
+    about:
+      'Enlarges with smooth edges instead of squares; in SVG with curves instead of straight lines',
+    example: '1',
+    control: { title: 'Smooth', group: 'Layout' },
+    routes: PICTURES,
+    in: {
+      morph: { about: 'Enlarges with smooth edges instead of squares' },
+    },
+  },
+  dark_fg: {
+    kind: 'colour',
+    formats: ['svg'],
+    isIdle: ({ dark_fg, fg = WHITE }: Texts) => dark_fg === fg,
+    about: 'SVG only: the ink’s colour for viewers with a dark colour scheme',
+    without: 'as fg',
+    example: 'e8eaee',
+    control: { title: 'Ink in the dark', group: 'Colours' },
+    routes: DIGITS,
+  },
+  dark_bg: {
+    kind: 'colour',
+    formats: ['svg'],
+    isIdle: ({ dark_bg, bg = BLACK }: Texts) => dark_bg === bg,
+    about: 'SVG only: the paper’s colour for viewers with a dark colour scheme',
+    without: 'as bg',
+    example: '14161a',
+    control: { title: 'Paper in the dark', group: 'Colours' },
+    routes: DIGITS,
+  },
+  part: {
+    kind: 'choice',
+    choices: PARTS,
+    default: 'images',
+    formats: ['idx', 'npy'],
+    about: 'idx and npy hold either images or labels; csv and ndjson hold both',
+    example: 'labels',
+    routes: ['dataset'],
+  },
+  pixels: {
+    kind: 'choice',
+    choices: PIXEL_FORMS,
+    default: 'array',
+    formats: ['json', 'ndjson'],
+    about: 'JSON only: pixels as an array of numbers, or as base64 of their bytes, half as long',
+    example: 'base64',
+    control: { title: 'Pixels', group: 'Answer', place: 2 },
+    routes: ['digit', 'number', 'dataset'],
+    in: {
+      dataset: {
+        about:
+          'ndjson only: pixels as an array of numbers, or as base64 of their bytes, half as long',
+      },
+    },
+  },
+  format: {
+    kind: 'choice',
+    choices: FORMATS.digit,
+    transient: true,
+    about: 'The answer’s format; the path’s extension decides first, Accept last',
+    without: 'png',
+    example: 'json',
+    control: { title: 'Format', group: 'Answer', place: 1 },
+    routes: ['digit', 'number', 'morph', 'jobs'],
+    in: {
+      morph: {
+        choices: FORMATS.morph,
+        about:
+          'The answer’s format, where png is an animated PNG; the path’s extension decides first, Accept last',
+        example: 'gif',
+      },
+      jobs: {
+        choices: FORMATS.jobs,
+        default: 'npy',
+        stated: true,
+        transient: false,
+        about: 'The format of each shard: images and labels are two files',
+        without: 'npy',
+        example: 'idx',
+      },
+    },
+  },
+  model: {
+    kind: 'model',
+    about:
+      'Which model draws; with seed and version the answer never changes and is cached permanently',
+    without: 'the latest published model',
+    example: 'digits',
+    control: { title: 'Model', group: 'Answer', place: 3 },
+    routes: ALL,
+    in: {
+      jobs: {
+        about: 'Which model draws: the job is pinned to the version that serves when it starts',
+      },
+    },
+  },
+  strict: {
+    kind: 'flag',
+    default: '0',
+    transient: true,
+    about:
+      'Refuses parameters that are unknown or without effect, instead of naming them in the header Digitmint-Warning',
+    example: '1',
+    control: { title: 'Strict', group: 'Answer', place: 4 },
+    routes: ['digit', 'number', 'dataset', 'morph'],
+  },
+} as const satisfies Readonly<Record<string, Entry>>;
+
+/** The number of `/number`, which stands in the path. */
+export const NUMBER = {
+  kind: 'text',
+  maxLength: LIMITS.maxNumberLength,
+  pattern: /^(?:[-+.,] ?)*[0-9](?: ?[-+.,0-9])*$/,
+  expected: `1 to ${LIMITS.maxNumberLength} characters: at least one digit, among them - + . , and single spaces`,
+  about: 'The number, with its signs',
+  example: '2026',
+} as const satisfies Parameter;
+
+type ParameterName = keyof typeof PARAMETERS;
+
+/** What differs in a route. */
+type Difference<R, E> = E extends { readonly in: infer I }
+  ? R extends keyof I
+    ? I[R]
+    : unknown
+  : unknown;
+type Row<R, E> = Omit<E, 'routes' | 'in' | keyof Difference<R, E>> & Difference<R, E>;
+
+/** The parameters of a route by name. */
+export type ParametersOf<R extends RouteName> = {
+  readonly [
+    K in ParameterName as R extends (typeof PARAMETERS)[K]['routes'][number] ? K : never
+  ]: Row<R, (typeof PARAMETERS)[K]>;
+};
+
+/** A model as callers name it; without a version the one that serves. */
+export interface ModelChoice {
+  readonly name: string;
+  readonly version: string | undefined;
 }
+
+/** The type of a parameter's parsed value. */
+export type ValueOf<P> = P extends { readonly kind: infer K }
+  ? K extends 'whole'
+    ? number
+    : K extends 'flag'
+      ? boolean
+      : K extends 'colour'
+        ? Colour
+        : K extends 'model'
+          ? ModelChoice
+          : P extends { readonly choices: readonly (infer C)[] }
+            ? C
+            : string
+  : never;
+
+/** The parameters of each route, in the table's order. */
+export const ROUTES = Object.fromEntries(
+  (Object.keys(FORMATS) as RouteName[]).map((route) => {
+    const entries = Object.entries<Entry>(PARAMETERS)
+      .filter(([, { routes }]) => routes.includes(route))
+      .map(([name, entry]) => [name, { ...entry, ...entry.in?.[route] }]);
+    return [route, Object.fromEntries(entries)];
+  }),
+) as unknown as { readonly [R in RouteName]: ParametersOf<R> };

@@ -329,10 +329,10 @@ describe('refuses, and names the flag', () => {
     ['--base digits', '--base is "digits", expected an address such as https://digits.example'],
     ['morph --n 1', '--n is "1", expected a whole number from 2 to 16.'],
     ['morph --digits 12x', '--digits is "12x", expected 2 to 16 digits from 0 to 9.'],
-    ['morph --digits 12 --n 3', '--n is "3", expected none beside --digits, which tells them all.'],
+    ['morph --digits 12 --n 3', '--n is "3", expected none beside --digits, which replaces it.'],
     [
       'morph --digits 12 --label digits',
-      '--label is "digits", expected none beside --digits, which tells them all.',
+      '--label is "digits", expected none beside --digits, which replaces it.',
     ],
     ['morph --label cat', 'label: Model digits has no label "cat", expected one of 0 to 9.'],
     [
@@ -344,10 +344,10 @@ describe('refuses, and names the flag', () => {
       'morph --out loop.svg',
       '--out loop.svg: its extension names no format, expected one of png, gif, or --format',
     ],
-    ['morph --gap 2', "unknown option '--gap'\n(--help tells what is allowed)"],
+    ['morph --gap 2', "unknown option '--gap'\n(--help lists what is allowed)"],
     [
       'dataset --n 5',
-      '--format is "", expected one of idx, npy, csv, ndjson, or a file with such an extension as --out',
+      '--format is missing, expected one of idx, npy, csv, ndjson, or --out with such an extension',
     ],
     ['dataset --n 0 --format csv', '--n is "0", expected a whole number from 1 to 999999999.'],
     [
@@ -358,11 +358,11 @@ describe('refuses, and names the flag', () => {
       'dataset --format csv --labels l.csv',
       '--labels l.csv: only beside idx and npy without --part, else they are in --out',
     ],
-    ['--bogus', "unknown option '--bogus'\n(--help tells what is allowed)"],
-    ['--sede a', "unknown option '--sede'\n(Did you mean --seed?)\n(--help tells what is allowed)"],
+    ['--bogus', "unknown option '--bogus'\n(--help lists what is allowed)"],
+    ['--sede a', "unknown option '--sede'\n(Did you mean --seed?)\n(--help lists what is allowed)"],
     [
       '7 8',
-      'too many arguments. Expected 1 argument but got 2: 7, 8.\n(--help tells what is allowed)',
+      'too many arguments. Expected 1 argument but got 2: 7, 8.\n(--help lists what is allowed)',
     ],
   ])('%s', async (args, message) => {
     const { code, stdout, stderr } = await run(args.split(' '));

@@ -250,7 +250,7 @@ test('tells of what is wrong: an attribute, an answer, a service that is not the
     ],
     dark: [
       'error',
-      'digitmint: format is "png", expected svg: only that follows the dark scheme',
+      'digitmint: format is "png", expected svg: only SVG follows the dark scheme',
       undefined,
     ],
     base: [

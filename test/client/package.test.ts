@@ -141,7 +141,7 @@ describe.each(listNodes())('in %s', (node) => {
       cwd: client.folder,
     });
     expect(stdout).toMatch(
-      /^\/digit\.png\?seed=Ada&n=4 <img src="\/digit\.png\?label=7" srcset=.*> \w+ string\n$/,
+      /^\/digit\.png\?seed=Ada&n=4 <img src="\/digit\.png\?label=7" srcset=.*> [\w$]+ string\n$/,
     );
   });
 });

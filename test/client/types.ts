@@ -1,56 +1,45 @@
 /**
- * That the client's options are the API's parameters: nothing here runs, `npm run check` compiles it. A parameter that is
- * added to `shared/contract` and not to the client, or with another type, is an error on one of the last lines.
+ * The types of the client's options and answers. Nothing here runs: `npm run check` compiles it. A
+ * parameter that is added to the table is an error here until its option is listed.
  */
 import type * as z from 'zod';
 import type {
   BaseOptions,
-  DatasetFormat,
   DatasetOptions,
-  DigitFormat,
   DigitOptions,
-  MorphFormat,
   MorphOptions,
   NumberOptions,
 } from '../../client/options.ts';
 import type { Digit, Digits } from '../../client/fetch-digits.ts';
 import type { digitsSchema } from '../../shared/contract/answers.ts';
-import type { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
-import type { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
-import type {
-  DIGIT_PARAMETERS,
-  NUMBER_PARAMETERS,
-  NUMBER_PATH,
-} from '../../shared/contract/digit-query.ts';
-import type { MORPH_FORMATS, MORPH_PARAMETERS } from '../../shared/contract/morph-query.ts';
-import type { Parameter } from '../../shared/contract/parameters.ts';
 
-type CamelCase<S> = S extends `${infer Head}_${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : S;
+type Text = string | number;
 
-/** What a caller gives for a parsed value: names, numbers and hex digits as text; words, numbers and flags as they are. */
-type Given<T> = T extends boolean
-  ? boolean
-  : T extends number
-    ? number
-    : T extends readonly number[] | { readonly name: string }
-      ? string
-      : T extends string
-        ? string extends T
-          ? string | number
-          : T
-        : never;
+interface Sampling {
+  seed: Text;
+  start: number;
+  model: string;
+  strict: boolean;
+}
 
-type OptionsOf<P> = {
-  [K in keyof P as CamelCase<K>]: P[K] extends Parameter<infer T> ? Given<T> : never;
-};
+interface Look {
+  scale: number;
+  margin: number;
+  dpr: number;
+  fg: string;
+  bg: string;
+  smooth: boolean;
+}
+
+interface Picture extends Sampling, Look {
+  darkFg: string;
+  darkBg: string;
+  pixels: 'array' | 'base64';
+  format: 'png' | 'json' | 'svg' | 'txt' | 'npy' | 'ndjson';
+}
 
 /** An interface's options without `base`, which is no parameter, and without what makes them optional. */
 type Written<T> = { [K in keyof Omit<T, keyof BaseOptions>]-?: Exclude<T[K], undefined> };
-
-/** What is true of sets by their path alone. */
-type WithFormat<T, F> = T & { format: F };
 
 type AreEqual<A, B> = [Flat<A>] extends [Flat<B>]
   ? [Flat<B>] extends [Flat<A>]
@@ -60,20 +49,33 @@ type AreEqual<A, B> = [Flat<A>] extends [Flat<B>]
 type Flat<T> = T extends object ? { [K in keyof T]: T[K] } : T;
 
 export const proofs: readonly true[] = [
-  true satisfies AreEqual<DigitFormat, keyof typeof DIGIT_FORMATS>,
-  true satisfies AreEqual<DatasetFormat, keyof typeof DATASET_FORMATS>,
-  true satisfies AreEqual<Written<DigitOptions>, OptionsOf<typeof DIGIT_PARAMETERS>>,
   true satisfies AreEqual<
-    Written<NumberOptions>,
-    OptionsOf<
-      typeof NUMBER_PARAMETERS & { number: Parameter<z.output<(typeof NUMBER_PATH)['schema']>> }
-    >
+    Written<DigitOptions>,
+    Picture & { n: number; label: Text; cols: number; gap: number }
   >,
-  true satisfies AreEqual<MorphFormat, keyof typeof MORPH_FORMATS>,
-  true satisfies AreEqual<Written<MorphOptions>, OptionsOf<typeof MORPH_PARAMETERS>>,
+  true satisfies AreEqual<Written<NumberOptions>, Picture & { number: Text }>,
+  true satisfies AreEqual<
+    Written<MorphOptions>,
+    Sampling &
+      Look & {
+        n: number;
+        label: Text;
+        digits: Text;
+        frames: number;
+        fps: number;
+        hold: number;
+        format: 'png' | 'gif';
+      }
+  >,
   true satisfies AreEqual<
     Written<DatasetOptions>,
-    WithFormat<OptionsOf<typeof DATASET_PARAMETERS>, DatasetFormat>
+    Sampling & {
+      n: number;
+      label: Text;
+      part: 'images' | 'labels';
+      pixels: 'array' | 'base64';
+      format: 'idx' | 'npy' | 'csv' | 'ndjson';
+    }
   >,
   true satisfies AreEqual<
     { [K in keyof Omit<Digits, 'digits'>]: Digits[K] },

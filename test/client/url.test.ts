@@ -12,21 +12,15 @@ import type {
 } from '../../client/options.ts';
 import { datasetUrl, digitUrl, morphUrl, numberUrl } from '../../client/url.ts';
 import { CLASS_LIMITS } from '../../shared/model/classes.ts';
-import { DATASET_FORMATS, DATASET_PARAMETERS } from '../../shared/contract/dataset-query.ts';
-import { DIGIT_FORMATS } from '../../shared/contract/digit-formats.ts';
 import {
-  DIGIT_PARAMETERS,
-  NUMBER_PARAMETERS,
-  NUMBER_PATH,
-} from '../../shared/contract/digit-query.ts';
-import { LIMITS } from '../../shared/contract/limits.ts';
-import { NUMBER_TEXT } from '../../shared/contract/number-text.ts';
-import {
+  DATASET_FORMATS,
+  DIGIT_FORMATS,
   MORPH_FORMATS,
-  MORPH_PARAMETERS,
   type MorphFormat,
-} from '../../shared/contract/morph-query.ts';
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+} from '../../shared/contract/formats.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import { describeExpected, type ParameterSet, parseText } from '../../shared/contract/query.ts';
+import { NUMBER, ROUTES as CONTRACT } from '../../shared/contract/parameters.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
@@ -140,7 +134,7 @@ describe('URLs of what is pinned are the permalinks', () => {
     const numbers = fc.record({
       ...look,
       number: fc.oneof(
-        fc.stringMatching(NUMBER_TEXT.pattern).filter((text) => text.length <= 9),
+        fc.stringMatching(NUMBER.pattern).filter((text) => text.length <= 9),
         whole(0, 99_999),
       ),
     });
@@ -347,28 +341,28 @@ const ROUTES: readonly [
   parameters: ParameterSet,
   needs: object,
 ][] = [
-  ['digitUrl', digitUrl, DIGIT_PARAMETERS, {}],
+  ['digitUrl', digitUrl, CONTRACT.digit, {}],
   [
     'numberUrl',
     (options) => numberUrl(options as NumberOptions),
-    { ...NUMBER_PARAMETERS, number: NUMBER_PATH },
+    { ...CONTRACT.number, number: NUMBER },
     { number: 1 },
   ],
-  ['datasetUrl', datasetUrl, DATASET_PARAMETERS, {}],
-  ['morphUrl', morphUrl, MORPH_PARAMETERS, {}],
+  ['datasetUrl', datasetUrl, CONTRACT.dataset, {}],
+  ['morphUrl', morphUrl, CONTRACT.morph, {}],
 ];
 
 describe.each(ROUTES)('%s', (_, write, parameters, needs) => {
   test.each(Object.keys(parameters))(
     'takes of %s what the API takes, and says the same of the rest',
     (name) => {
-      const schema = parameters[name]?.schema;
+      const parameter = parameters[name]!;
       const option = name.replace(/_([a-z])/, (_match, letter: string) => letter.toUpperCase());
       for (const value of VALUES) {
         const text = typeof value === 'boolean' ? String(Number(value)) : String(value);
-        const isFlag = schema?.description === '0 or 1';
+        const isFlag = parameter.kind === 'flag';
         // A client is stricter than a URL: a number must be one, and so must a flag.
-        const isNumber = schema?.meta()?.['type'] === 'integer';
+        const isNumber = parameter.kind === 'whole';
         const types = isFlag
           ? ['boolean']
           : isNumber
@@ -379,7 +373,7 @@ describe.each(ROUTES)('%s', (_, write, parameters, needs) => {
         const isTaken =
           types.includes(typeof value) &&
           !['NaN', 'Infinity'].includes(text) &&
-          schema?.safeParse(text).success === true;
+          parseText(parameter, text) !== undefined;
         let message = '';
         try {
           write({ ...needs, [option]: value });
@@ -390,7 +384,7 @@ describe.each(ROUTES)('%s', (_, write, parameters, needs) => {
         expect([value, message === '']).toEqual([value, isTaken]);
         if (!isTaken) {
           expect(message).toMatch(/^digitmint: \w+ is .*, expected /s);
-          expect(message.endsWith(isFlag ? 'true or false' : (schema?.description ?? '?'))).toBe(
+          expect(message.endsWith(isFlag ? 'true or false' : describeExpected(parameter))).toBe(
             true,
           );
         }

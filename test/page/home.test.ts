@@ -9,7 +9,7 @@ import type { AxeResults } from 'axe-core';
 import { PNG } from 'pngjs';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DIGIT_PARAMETERS, NUMBER_PARAMETERS } from '../../shared/contract/digit-query.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
 import { collectComplaints, startBrowser } from '../support/hosts/browser.ts';
 import { startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 
@@ -184,14 +184,14 @@ describe('the playground', () => {
           expect(await control.locator('option').allTextContents()).toEqual(schema.enum);
         }
       }
-      expect(Object.keys(DIGIT_PARAMETERS).length).toBe(paths['/digit']!.get.parameters.length);
+      expect(Object.keys(ROUTES.digit).length).toBe(paths['/digit']!.get.parameters.length);
       await page.locator('input[name=route][value=number]').check();
       const shown = await page
         .locator('[data-parameter]:visible')
         .evaluateAll((fields) =>
           fields.map((field) => (field as HTMLElement).dataset['parameter']),
         );
-      expect(new Set(shown)).toEqual(new Set(['digits', ...Object.keys(NUMBER_PARAMETERS)]));
+      expect(new Set(shown)).toEqual(new Set(['digits', ...Object.keys(ROUTES.number)]));
     });
   });
 

@@ -12,9 +12,8 @@ import {
   sumDirections,
   weighCorners,
 } from '../../page/explorer/space.ts';
-import { createLatest } from '../../page/explorer/latest.ts';
-import { buildRequestPath } from '../../page/play/request.ts';
-import { buildSnippets } from '../../page/play/snippets.ts';
+import { createLatest } from '../../page/explorer/pad.ts';
+import { buildRequestPath, buildSnippets } from '../../page/play/request.ts';
 import { deriveKey, drawWords, fillUniform } from '../../shared/model/random.ts';
 
 function drawNumbers(count: number, seed: string): Float32Array {
@@ -79,23 +78,23 @@ test('a corner’s input is the corner’s own, bit for bit, and every place is 
   expect([...bent.subarray(1)]).toEqual([...corners[0]!.subarray(1)]);
 });
 
-test('of many wishes only the first and the last are worked on', async () => {
+test('of many calls only the first and the last are worked on', async () => {
   const begun: number[] = [];
   let finish = (): void => {};
-  const wish = createLatest<number>((n) => {
+  const call = createLatest<number>((n) => {
     begun.push(n);
     return new Promise((resolve) => {
       finish = resolve;
     });
   });
-  [1, 2, 3, 4].forEach(wish);
+  [1, 2, 3, 4].forEach(call);
   expect(begun).toEqual([1]);
   finish();
   await expect.poll(() => begun).toEqual([1, 4]);
   finish();
   await setImmediate();
   expect(begun).toEqual([1, 4]);
-  wish(5);
+  call(5);
   expect(begun).toEqual([1, 4, 5]);
 });
 
@@ -110,17 +109,13 @@ test('texts to paste hold any URL unharmed', () => {
   expect(buildRequestPath({ route: 'digit', digits: '', format: 'png', parameters: [] })).toBe(
     '/digit.png',
   );
-  const shown = {
-    url: `https://x.example/digit.png?seed=a&n=2&x=(')`,
-    format: 'png',
-    alt: 'a "b" <c>',
-    size: { width: 2, height: 3 },
-  };
-  expect(buildSnippets(shown)).toEqual({
-    url: shown.url,
+  const url = `https://x.example/digit.png?seed=a&n=2&x=(')`;
+  const alt = 'a "b" <c>';
+  expect(buildSnippets(url, 'png', alt, { width: 2, height: 3 })).toEqual({
+    url,
     html: `<img src="https://x.example/digit.png?seed=a&amp;n=2&amp;x=(')" alt="a &quot;b&quot; &lt;c>" width="2" height="3">`,
     markdown: `![a "b" <c>](https://x.example/digit.png?seed=a&n=2&x=%28'%29)`,
     curl: `curl -o digits.png 'https://x.example/digit.png?seed=a&n=2&x=(%27)'`,
   });
-  expect(buildSnippets({ ...shown, format: 'txt', size: undefined }).curl).not.toContain('-o');
+  expect(buildSnippets(url, 'txt', alt, undefined).curl).not.toContain('-o');
 });

@@ -86,13 +86,13 @@ test('the home page speaks of what the model that serves draws', async () => {
     alter: (content) => ({ ...content, classes: ['circle', 'a <square> & more'] }),
   });
   expect(shapes).toContain('<title>Freshly minted shapes · digitmint</title>');
-  expect(shapes).toContain('shapes (circle, a &lt;square&gt; &amp; more), drawn this moment');
+  expect(shapes).toContain('network: shapes (circle, a &lt;square&gt; &amp; more). Every request');
   expect(shapes).toContain('alt="shapes, number 16 of 16"');
   expect(shapes).toContain('label=a+%3Csquare%3E+%26+more"');
   expect(shapes).not.toMatch(/handwritten/i);
-  expect(await render({ name: 'digits' })).toContain('digits (0 to 9), drawn this moment');
+  expect(await render({ name: 'digits' })).toContain('network: digits (0 to 9). Every request');
   const unlabelled = await render({ name: 'faces', classes: 0 });
-  expect(unlabelled).toContain('Pictures that nobody made: faces, drawn this moment');
+  expect(unlabelled).toContain('Pictures from a small neural network: faces. Every request');
   expect(unlabelled).not.toContain('&amp;label=');
 });
 

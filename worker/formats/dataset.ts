@@ -1,13 +1,13 @@
 /** Encodes sets of labelled digits: the head of a file, and its parts. */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { buildDigitUrl, DEFAULT_LOOK } from '../../shared/contract/digit-query.ts';
-import { isInParts, type PinnedDataset } from '../../shared/contract/dataset-query.ts';
+import { isInParts } from '../../shared/contract/formats.ts';
+import { buildUrl, fillDefaults, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { formatItems } from './digits.ts';
 
 interface DatasetContext {
-  readonly dataset: PinnedDataset;
+  readonly dataset: Pinned<'dataset'>;
   readonly image: { readonly height: number; readonly width: number; readonly channels: number };
   /** The model's class names, by label. */
   readonly classes: readonly string[];
@@ -45,9 +45,8 @@ export function renderDatasetPart(
     case 'csv':
       return utf8ToBytes(formatRows(samples));
     case 'ndjson': {
-      const digit = { ...DEFAULT_LOOK, ...dataset, format: 'png', n: 1, cols: 1 } as const;
-      const writeUrl = (start: number) =>
-        origin + buildDigitUrl({ ...digit, start, number: undefined });
+      const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
+      const writeUrl = (start: number) => origin + buildUrl('digit', { ...digit, start });
       const items = formatItems({ classes, pixels: dataset.pixels, writeUrl }, samples, first);
       return utf8ToBytes(`${items.join('\n')}\n`);
     }

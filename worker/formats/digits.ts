@@ -1,7 +1,7 @@
 /** Encodes drawn digits. To add a format: an entry of `DIGIT_FORMATS`, and a case here. */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { encodeBase64 } from 'hono/utils/encode';
-import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/digit-query.ts';
+import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts';
 import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';

@@ -3,7 +3,7 @@ import type { Samples } from '../../shared/model/sampler.ts';
 import { formatColour, type Colour } from '../../shared/picture/colour.ts';
 import { locateSample, measureSheet } from '../../shared/picture/sheet.ts';
 import { traceOutlines, type Outline } from '../../shared/picture/outline.ts';
-import type { PinnedDigits } from '../../shared/contract/digit-query.ts';
+import type { PinnedDigits } from '../../shared/contract/query.ts';
 
 /** Coordinates are whole steps, so many for one pixel of a digit. */
 const STEPS = 10;
@@ -60,7 +60,7 @@ function paintWith(colour: Colour): string {
 }
 
 /** Writes the dark scheme's colours. They are hex digits, so no text of a caller gets in. */
-function styleForDark({ darkFg, darkBg }: PinnedDigits): string[] {
+function styleForDark({ dark_fg: darkFg, dark_bg: darkBg }: PinnedDigits): string[] {
   const fill = (colour: Colour) => (colour[3] === 0 ? 'none' : `#${formatColour(colour)}`);
   const rules = [
     ...(darkBg === undefined ? [] : [`.p{fill:${fill(darkBg)}}`]),

@@ -1,24 +1,27 @@
 /**
- * What a route says about itself. Each route's file exports its operations; the OpenAPI document, `/docs`, `/llms.txt`,
- * the preflights and the 405s are all made from them.
+ * The description of a route. Each route's file exports its operations. The OpenAPI document,
+ * `/docs`, `/llms.txt`, preflight answers and 405s are derived from them.
  */
 import type * as z from 'zod';
 import type { ApiErrorCode } from '../../shared/contract/errors.ts';
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import type { ParameterSet } from '../../shared/contract/query.ts';
 
-/** What an answer's body is: JSON of a schema, or text or bytes of a media type. */
+/** An answer's body: JSON with a schema, text, or bytes. */
 export type AnswerBody = z.ZodType | 'text' | 'bytes';
 
 export interface Operation {
-  /** Unique, camelCase: client generators name functions after it. */
+  /** Unique, camelCase: generated clients name their functions by it. */
   readonly id: string;
-  /** As OpenAPI writes it: `/errors/{code}`. */
+  /** In OpenAPI's form: `/errors/{code}`. */
   readonly path: string;
-  /** The same as Hono's patterns; several when an extension decides the format. */
+  /** Hono's patterns; several where the extension decides the format. */
   readonly routes: readonly string[];
-  /** `api` for what other origins fetch or embed, `page` for what people visit, `owner` for what needs the owner's secret. */
+  /**
+   * `api`: other origins fetch or embed it. `page`: people visit it. `owner`: needs the owner's
+   * secret.
+   */
   readonly kind: 'api' | 'page' | 'owner';
-  /** GET where it is not said, which answers HEAD too. */
+  /** Default GET, which answers HEAD too. */
   readonly method?: 'POST' | 'DELETE';
   /** One line, without a full stop. */
   readonly summary: string;
@@ -26,17 +29,27 @@ export interface Operation {
   readonly query?: ParameterSet;
   /** The bodies of a success, by media type. */
   readonly answers: Readonly<Record<string, AnswerBody>>;
-  /** Other statuses with the same bodies, and what they mean. */
+  /** Meanings of further statuses with the same bodies. */
   readonly otherStatuses?: Readonly<Record<number, string>>;
-  /** Whether If-None-Match can end in a 304. */
+  /** Whether a matching If-None-Match gets a 304. */
   readonly conditional?: boolean;
-  /** What can go wrong beside what can everywhere: see `COMMON_ERRORS`. */
+  /** Errors beside `COMMON_ERRORS`. */
   readonly errors?: readonly ApiErrorCode[];
-  /** Paths that work as they stand, for the documentation. */
+  /** Working paths for the documentation. */
   readonly examples: readonly string[];
 }
 
-/** The errors that every route can answer with. */
+/** An operation as its route's file declares it. */
+export type OperationEntry = Omit<Operation, Usual> & Partial<Pick<Operation, Usual>>;
+type Usual = 'routes' | 'kind' | 'examples';
+
+/** Fills in what is usual: the path is the route, any origin may fetch it, and no examples. */
+export function completeOperation(entry: OperationEntry): Operation {
+  const route = entry.path.replaceAll(/\{(\w+)\}/g, ':$1');
+  return { routes: [route], kind: 'api', examples: [], ...entry };
+}
+
+/** The errors of every route. */
 export const COMMON_ERRORS: readonly ApiErrorCode[] = [
   'method_not_allowed',
   'url_too_long',
@@ -51,4 +64,13 @@ export const QUERY_ERRORS: readonly ApiErrorCode[] = [
   'invalid_parameter',
   'repeated_parameter',
   'unknown_parameter',
+];
+
+/** The errors of every route that draws digits. */
+export const DRAWING_ERRORS: readonly ApiErrorCode[] = [
+  ...QUERY_ERRORS,
+  'label_not_supported',
+  'parameter_not_supported',
+  'model_not_found',
+  ...WORK_ERRORS,
 ];

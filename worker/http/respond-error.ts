@@ -4,12 +4,7 @@
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { BLACK, WHITE } from '../../shared/picture/colour.ts';
-import {
-  describeError,
-  findRetryAfter,
-  listFaultyParameters,
-  type ApiError,
-} from '../../shared/contract/errors.ts';
+import { describeError, type ApiError } from '../../shared/contract/errors.ts';
 import { encodePng } from '../../shared/picture/sheet.ts';
 import type { AppContext } from '../context.ts';
 import { API_HEADERS, readHeader } from './headers.ts';
@@ -46,7 +41,7 @@ function chooseFormat(c: AppContext): string | undefined {
 }
 
 export function respondError(c: AppContext, error: ApiError): Response {
-  const { status } = describeError(error);
+  const { status, retryAfterSeconds } = describeError(error);
   const format = chooseFormat(c);
   const body = renderError(c, error, format);
   const headers: Record<string, string> = {
@@ -68,7 +63,6 @@ export function respondError(c: AppContext, error: ApiError): Response {
   if (error.code === 'unauthorized') {
     headers['WWW-Authenticate'] = 'Bearer realm="jobs"';
   }
-  const retryAfterSeconds = findRetryAfter(error);
   if (retryAfterSeconds !== undefined) {
     headers['Retry-After'] = String(retryAfterSeconds);
   }
@@ -81,7 +75,7 @@ function renderError(
   error: ApiError,
   format: string | undefined,
 ): Uint8Array<ArrayBuffer> {
-  const { status, title, detail } = describeError(error);
+  const { status, title, detail, parameters } = describeError(error);
   const { code } = error;
   const heading = `${status} ${title}`;
   switch (format) {
@@ -94,7 +88,6 @@ function renderError(
     case 'txt':
       return utf8ToBytes(`${heading} (${code})\n${detail}\n`);
     default: {
-      const parameters = listFaultyParameters(error);
       const problem = {
         type: `${c.get('url').origin}/errors/${code}`,
         title,

@@ -8,7 +8,7 @@
  *     jobs/ID/failed/SHARD                 a shard that was given up
  *     jobs/ID/stopped                      why nothing more is drawn
  */
-import type { JobPart } from '../../shared/contract/job-query.ts';
+import type { Part } from '../../shared/contract/formats.ts';
 import {
   encodeShardHeads,
   jobRecordSchema,
@@ -179,7 +179,7 @@ export class JobStore {
     { images, labels, drawMs }: ShardContent,
   ): Promise<boolean> {
     const put = (
-      part: JobPart,
+      part: Part,
       { bytes, sha256 }: ShardContent['images'],
       customMetadata: Record<string, string>,
     ) => {
@@ -232,7 +232,7 @@ export class JobStore {
    */
   async openFile(
     id: string,
-    part: JobPart,
+    part: Part,
     name: string,
     isHead: boolean,
   ): Promise<{ readonly size: number; readonly body: ReadableStream | null } | undefined> {

@@ -3,13 +3,9 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
-import {
-  buildJobUrl,
-  JOB_FORMATS,
-  type JobFormat,
-  type PinnedJob,
-} from '../../shared/contract/job-query.ts';
+import { JOB_FORMATS, type JobFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { buildUrl, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 
 export const jobIdSchema = z.string().regex(/^[0-9a-f]{32}$/);
@@ -67,8 +63,8 @@ export function chooseShardDigits(pixelBytes: number, macs: number): number {
  * Derives the id from the digits, so that a job that is started twice is one job. Raise the number
  * in the text when the same digits get other bytes.
  */
-export function deriveJobId(job: PinnedJob): string {
-  return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildJobUrl(job)}`))).slice(0, 32);
+export function deriveJobId(job: Pinned<'jobs'>): string {
+  return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildUrl('jobs', job)}`))).slice(0, 32);
 }
 
 export function countShards({ n, shardDigits }: Pick<JobRecord, 'n' | 'shardDigits'>): number {

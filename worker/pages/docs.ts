@@ -1,18 +1,21 @@
 /**
- * `GET /docs`: the interface as people read it, made from what the routes say about themselves. No script.
+ * `GET /docs`: the documentation for people, generated from the routes' operations. No script.
  */
 import { html } from 'hono/html';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import {
+  describeDefault,
+  describeExpected,
+  type ParameterSet,
+} from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import { HEADERS } from '../http/headers.ts';
-import type { Operation } from '../http/operation.ts';
+import type { Operation, OperationEntry } from '../http/operation.ts';
 import { renderPage } from './page.ts';
 
-export const DOCS_OPERATION: Operation = {
+export const DOCS_OPERATION: OperationEntry = {
   id: 'getDocs',
   path: '/docs',
-  routes: ['/docs'],
   kind: 'page',
   summary: 'The documentation, for people',
   answers: { 'text/html': 'text' },
@@ -24,9 +27,9 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
     renderPage(c, {
       title: 'Documentation',
       body: html`<main id="main" class="prose">
-        <h1>digitmint’s interface</h1>
+        <h1>The digitmint API</h1>
         <p class="lead">
-          GET everything: no key, any origin; jobs alone are their owner’s. The same for programs:
+          Every endpoint is a public GET; only <code>/jobs</code> needs the owner’s key. The same for programs:
           <a href="/openapi.json">openapi.json</a>.
         </p>
         <nav aria-label="Contents">
@@ -39,19 +42,19 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
             )}
           </ul>
         </nav>
-        ${operations.map((operation, i) => renderOperation(operation, findSame(operations.slice(0, i), operation)))}
+        ${operations.map((operation, i) => renderOperation(operation, operations.slice(0, i)))}
         <h2>Everywhere</h2>
         <ul>
           <li>
-            Parameters that a route does not know are named in the header <code>${HEADERS.warning}</code>;
+            The header <code>${HEADERS.warning}</code> names parameters that a route does not know;
             <code>strict=1</code> refuses them. Cache-busters (<code>v</code>, <code>t</code>, <code>_</code>, <code>cb</code>,
-            <code>r</code>, <code>random</code>, <code>utm_…</code>) are accepted and change nothing.
+            <code>r</code>, <code>random</code>, <code>utm_…</code>) are accepted and ignored.
           </li>
-          <li>A value beyond its limit is a 400 that tells the range. A URL has at most ${LIMITS.maxUrlLength} characters.</li>
+          <li>A value beyond its limit is a 400 that names the allowed range. A URL has at most ${LIMITS.maxUrlLength} characters.</li>
           <li>
             Errors are problem details (RFC 9457) with a <a href="/errors">stable code</a> and the names of the parameters at
-            fault; where a picture was asked for, the error is drawn, unless <code>Accept</code> names
-            <code>application/problem+json</code>. They are never cached.
+            fault. A request for a picture gets the error as a picture, unless <code>Accept</code> names
+            <code>application/problem+json</code>. Errors are never cached.
           </li>
         </ul>
       </main>`,
@@ -59,27 +62,15 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
   );
 }
 
-/** An operation further up with the very same query parameters: they are listed once. */
-function findSame(before: readonly Operation[], { query }: Operation): Operation | undefined {
-  return query === undefined ? undefined : before.find((operation) => operation.query === query);
-}
-
 function nameOperation(method: Operation['method'], path: string): string {
   return method === undefined ? path : `${method} ${path}`;
 }
 
-function renderOperation(operation: Operation, same: Operation | undefined) {
-  const {
-    id,
-    path,
-    method,
-    summary,
-    pathParameters,
-    query,
-    answers,
-    errors = [],
-    examples,
-  } = operation;
+function renderOperation(operation: Operation, before: readonly Operation[]) {
+  const { id, path, method, summary, answers, errors = [], examples } = operation;
+  const { pathParameters, query } = operation;
+  // The same query parameters are listed only once.
+  const same = before.find((each) => query !== undefined && each.query === query);
   return html`<section id="${id}">
     <h2><code>${nameOperation(method, path)}</code></h2>
     <p>${summary}: ${Object.keys(answers).map((type, i) => html`${i > 0 ? ', ' : ''}<code>${type}</code>`)}.</p>
@@ -88,7 +79,7 @@ function renderOperation(operation: Operation, same: Operation | undefined) {
       same === undefined
         ? ''
         : html`<p>
-            Query parameters as of <a href="#${same.id}"><code>${same.path}</code></a
+            Query parameters as for <a href="#${same.id}"><code>${same.path}</code></a
             >.
           </p>`
     }
@@ -125,12 +116,12 @@ function renderParameters(parameters: ParameterSet) {
         </thead>
         <tbody>
           ${entries.map(
-            ([name, { schema, about, without }]) =>
+            ([name, parameter]) =>
               html`<tr>
                 <td><code>${name}</code></td>
-                <td>${about}</td>
-                <td data-label="takes">${schema.description ?? ''}</td>
-                <td data-label="without it">${without}</td>
+                <td>${parameter.about}</td>
+                <td data-label="takes">${describeExpected(parameter)}</td>
+                <td data-label="without it">${describeDefault(parameter)}</td>
               </tr>`,
           )}
         </tbody>

@@ -1,17 +1,20 @@
 /**
- * `GET /llms.txt`: the interface for language models, as llmstxt.org proposes, made from what the routes say of themselves.
+ * `GET /llms.txt`: the API for language models (llmstxt.org), generated from the routes'
+ * operations.
  */
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import {
+  describeDefault,
+  describeExpected,
+  type ParameterSet,
+} from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import type { Operation } from '../http/operation.ts';
+import type { Operation, OperationEntry } from '../http/operation.ts';
 
-export const LLMS_OPERATION: Operation = {
+export const LLMS_OPERATION: OperationEntry = {
   id: 'getLlms',
   path: '/llms.txt',
-  routes: ['/llms.txt'],
-  kind: 'api',
-  summary: 'This interface as plain text, for language models',
+  summary: 'This API as plain text, for language models',
   answers: { 'text/plain': 'text' },
   examples: ['/llms.txt'],
 };
@@ -40,12 +43,12 @@ function describeForModels(operations: readonly Operation[], origin: string): st
     );
   return `# digitmint
 
-> Handwritten digits that nobody wrote, drawn by a small neural network: fresh at every request, or always the same for a
-> seed. GET only, no key, any origin. To embed a digit: <img src="${origin}/digit.png?scale=4" alt="A handwritten digit">
+> Handwritten digits from a small neural network. Every request draws new digits; a seed always gives the same ones.
+> GET only, no key, any origin. To embed a digit: <img src="${origin}/digit.png?scale=4" alt="A handwritten digit">
 
-- Without seed= the answer is new each time (no-store); its Link header is its permanent URL.
-- Use only the parameters listed: others have no effect and are named in the header Digitmint-Warning; strict=1 refuses them.
-- A value beyond its limit is a 400 problem details document that tells the allowed range.
+- Without seed= every answer is new (no-store). Its Link header is its permanent URL.
+- Use only the parameters listed. Others have no effect: the header Digitmint-Warning names them, and strict=1 refuses them.
+- A value beyond its limit is a 400 with problem details that name the allowed range.
 - Complete description: ${origin}/openapi.json
 
 ${sections.join('\n\n')}
@@ -54,9 +57,10 @@ ${sections.join('\n\n')}
 
 function describeParameters(parameters: ParameterSet): string {
   return Object.entries(parameters)
-    .map(([name, { schema, about, without }]) => {
+    .map(([name, parameter]) => {
+      const without = describeDefault(parameter);
       const absent = without === '' ? '' : ` Without it: ${without}.`;
-      return `- ${name} (${schema.description ?? ''}): ${about}.${absent}`;
+      return `- ${name} (${describeExpected(parameter)}): ${parameter.about}.${absent}`;
     })
     .join('\n');
 }

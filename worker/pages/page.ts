@@ -1,6 +1,6 @@
 /**
- * The frame of every page: one style sheet, dark and light, phone and desktop; nothing from elsewhere, and a script only
- * where a page asks for it.
+ * The frame of every page: one style sheet for dark and light, phone and desktop. Nothing comes
+ * from another origin.
  */
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
@@ -10,13 +10,13 @@ import { buildPageHeaders } from '../http/headers.ts';
 
 export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-export interface Page {
+interface Page {
   readonly title: string;
   /** More elements of the head. */
   readonly head?: Markup;
-  /** Whether the page's script shall run. */
+  /** Whether the page loads the script. */
   readonly isScripted?: boolean;
-  /** With one `main`. */
+  /** Contains one `main`. */
   readonly body: Markup;
 }
 

@@ -5,41 +5,41 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { digitSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
 import {
-  buildDatasetUrl,
   DATASET_FORMATS,
-  DATASET_PARAMETERS,
-  findWithoutEffect,
+  FORMATS,
   isInParts,
-  pinDataset,
   type DatasetFormat,
-  type PinnedDataset,
-} from '../../shared/contract/dataset-query.ts';
-import { parseParameters } from '../../shared/contract/parameters.ts';
+} from '../../shared/contract/formats.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
+import {
+  buildUrl,
+  parseQuery,
+  pinQuery,
+  settleQuery,
+  type Pinned,
+} from '../../shared/contract/query.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { answerDrawing, nameSeed, refuse, streamDrawing } from '../drawing.ts';
 import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 
-const FORMATS = Object.keys(DATASET_FORMATS) as DatasetFormat[];
-
-export const DATASET_OPERATION: Operation = {
+export const DATASET_OPERATION: OperationEntry = {
   id: 'drawDataset',
   path: '/dataset.{extension}',
-  routes: FORMATS.map((format) => `/dataset.${format}`),
-  kind: 'api',
-  summary: 'Labelled digits to train and to test on, streamed, any range of a seed’s endless row',
+  routes: FORMATS.dataset.map((format) => `/dataset.${format}`),
+  summary: 'Labelled digits to train and to test on: a streamed range of a seed’s endless sequence',
   pathParameters: {
     extension: {
-      schema: z.enum(FORMATS).meta({ description: FORMATS.join(', ') }),
+      kind: 'choice',
+      choices: FORMATS.dataset,
       about: 'The answer’s format',
-      without: '',
       example: 'npy',
     },
   },
-  query: DATASET_PARAMETERS,
+  query: ROUTES.dataset,
   answers: {
     [DATASET_FORMATS.idx]: 'bytes',
     [DATASET_FORMATS.npy]: 'bytes',
@@ -47,14 +47,7 @@ export const DATASET_OPERATION: Operation = {
     [DATASET_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
   },
   conditional: true,
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'parameter_without_effect',
-    'model_not_found',
-    ...WORK_ERRORS,
-  ],
+  errors: [...DRAWING_ERRORS, 'parameter_without_effect'],
   examples: [
     '/dataset.npy?seed=Ada&n=100',
     '/dataset.idx?seed=Ada&n=100&part=labels',
@@ -63,7 +56,7 @@ export const DATASET_OPERATION: Operation = {
 };
 
 export function addDatasetRoutes(app: App, dependencies: AppDependencies): void {
-  for (const format of FORMATS) {
+  for (const format of FORMATS.dataset) {
     app.get(`/dataset.${format}`, (c) => answerDataset(c, dependencies, format));
   }
 }
@@ -74,21 +67,20 @@ async function answerDataset(
   format: DatasetFormat,
 ): Promise<Response> {
   const { origin, searchParams } = c.get('url');
-  const parsed = parseParameters(DATASET_PARAMETERS, searchParams);
-  if (!parsed.ok) {
-    return respondError(c, parsed.error);
+  const parsed = parseQuery('dataset', searchParams);
+  const settled = parsed.ok ? settleQuery('dataset', parsed.query, format) : parsed;
+  if (!settled.ok) {
+    return respondError(c, settled.error);
   }
-  const { values: query, unknown } = parsed;
-  return answerDrawing<PinnedDataset>(c, dependencies, {
+  const { query } = settled;
+  return answerDrawing<Pinned<'dataset'>>(c, dependencies, {
     query,
     format,
     isNegotiated: false,
-    unknown,
-    withoutEffect: findWithoutEffect(query, format),
     hand: undefined,
     holdsUrls: format === 'ndjson',
-    pin: (model, seed, label) => pinDataset(query, format, model, seed, label),
-    buildUrl: buildDatasetUrl,
+    pin: (model, seed, label) => pinQuery('dataset', { ...query, label }, format, model, seed),
+    buildUrl: (dataset) => buildUrl('dataset', dataset),
     check: (_, { name, sampler }) =>
       query.part === 'labels' && sampler.manifest.classes.length === 0
         ? refuse('part', 'labels', name, 'it was trained without labels')
@@ -107,10 +99,12 @@ async function answerDataset(
       const head = renderDatasetHead(context);
       const [label] = labels;
       if (dataset.part === 'labels' && isInParts(format)) {
-        return concatBytes(
-          head,
-          listLabels(dataset, label, classes.length),
-        ) as Uint8Array<ArrayBuffer>;
+        const { seed, start, n } = dataset;
+        const drawn =
+          label === undefined
+            ? drawLabels(deriveSeedKey(seed), start, n, classes.length)
+            : new Uint8Array(n).fill(label);
+        return concatBytes(head, drawn) as Uint8Array<ArrayBuffer>;
       }
       return streamDrawing(c, dependencies, dataset, label, head, (samples, first) =>
         renderDatasetPart(context, samples, first),
@@ -119,18 +113,7 @@ async function answerDataset(
   });
 }
 
-/** Draws the labels alone, which needs no network. */
-function listLabels(
-  { seed, start, n }: PinnedDataset,
-  label: number | undefined,
-  classes: number,
-): Uint8Array {
-  return label === undefined
-    ? drawLabels(deriveSeedKey(seed), start, n, classes)
-    : new Uint8Array(n).fill(label);
-}
-
-function nameDataset({ format, seed, start, n, part }: PinnedDataset): string {
+function nameDataset({ format, seed, start, n, part }: Pinned<'dataset'>): string {
   const suffix = isInParts(format) ? `-${part}` : '';
   return `digitmint-${nameSeed(seed)}-${start}-${start + n - 1}${suffix}.${format}`;
 }

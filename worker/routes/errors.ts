@@ -1,31 +1,17 @@
 /**
- * `GET /errors` and `/errors/{code}`: where the `type` of problem details leads to.
+ * `GET /errors` and `/errors/{code}`: the pages that the `type` of problem details links to.
  */
 import { html } from 'hono/html';
-import * as z from 'zod';
-import { describeError, ERROR_EXAMPLES, type ApiErrorCode } from '../../shared/contract/errors.ts';
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import { describeExample, ERROR_CODES } from '../../shared/contract/errors.ts';
 import type { App } from '../context.ts';
-import type { Operation } from '../http/operation.ts';
+import type { OperationEntry } from '../http/operation.ts';
 import { renderPage } from '../pages/page.ts';
 import { respondError } from '../http/respond-error.ts';
 
-const CODE: ParameterSet = {
-  code: {
-    schema: z
-      .enum(Object.keys(ERROR_EXAMPLES) as ApiErrorCode[])
-      .meta({ description: 'an error’s code' }),
-    about: 'The code of an error',
-    without: '',
-    example: 'invalid_parameter',
-  },
-};
-
-export const ERROR_OPERATIONS: readonly Operation[] = [
+export const ERROR_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'listErrors',
     path: '/errors',
-    routes: ['/errors'],
     kind: 'page',
     summary: 'The code of every error that a request can meet',
     answers: { 'text/html': 'text' },
@@ -34,10 +20,16 @@ export const ERROR_OPERATIONS: readonly Operation[] = [
   {
     id: 'getError',
     path: '/errors/{code}',
-    routes: ['/errors/:code'],
     kind: 'page',
-    summary: 'What an error’s code means: where the type of problem details leads to',
-    pathParameters: CODE,
+    summary: 'What an error’s code means: the page that the type of problem details links to',
+    pathParameters: {
+      code: {
+        kind: 'choice',
+        choices: ERROR_CODES,
+        about: 'The code of an error',
+        example: 'invalid_parameter',
+      },
+    },
     answers: { 'text/html': 'text' },
     errors: ['not_found'],
     examples: ['/errors/invalid_parameter'],
@@ -46,7 +38,7 @@ export const ERROR_OPERATIONS: readonly Operation[] = [
 
 export function addErrorRoutes(app: App): void {
   app.get('/errors', (c) => {
-    const items = Object.keys(ERROR_EXAMPLES).map(
+    const items = ERROR_CODES.map(
       (code) =>
         html`<li>
           <a href="/errors/${code}"><code>${code}</code></a>
@@ -64,11 +56,11 @@ export function addErrorRoutes(app: App): void {
     });
   });
   app.get('/errors/:code', (c) => {
-    const code = c.req.param('code');
-    if (!Object.hasOwn(ERROR_EXAMPLES, code)) {
+    const code = ERROR_CODES.find((each) => each === c.req.param('code'));
+    if (code === undefined) {
       return respondError(c, { code: 'not_found', path: c.req.path });
     }
-    const { status, title, detail } = describeError(ERROR_EXAMPLES[code as ApiErrorCode]);
+    const { status, title, detail } = describeExample(code);
     return renderPage(c, {
       title,
       body: html`<main id="main" class="prose">

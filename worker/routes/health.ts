@@ -5,14 +5,12 @@ import { healthSchema } from '../../shared/contract/answers.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import type { Operation } from '../http/operation.ts';
+import type { OperationEntry } from '../http/operation.ts';
 
-export const HEALTH_OPERATION: Operation = {
+export const HEALTH_OPERATION: OperationEntry = {
   id: 'getHealth',
   path: '/healthz',
-  routes: ['/healthz'],
-  kind: 'api',
-  summary: 'Which model serves, from where, and why not another',
+  summary: 'Which model serves, its source, and the last error',
   answers: { 'application/json': healthSchema },
   otherStatuses: { 503: 'No model serves' },
   examples: ['/healthz'],

@@ -3,23 +3,19 @@
  * started here, drawn by the queue's consumers, and read here shard by shard.
  */
 import { timingSafeEqual } from 'hono/utils/buffer';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
-import {
-  JOB_FORMATS,
-  JOB_PARAMETERS,
-  JOB_PARTS,
-  parseJobQuery,
-  type JobPart,
-  type JobQuery,
-} from '../../shared/contract/job-query.ts';
+import { JOB_FORMATS, PARTS, type Part } from '../../shared/contract/formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 import {
+  fillDefaults,
   parseParameters,
-  wholeNumber,
+  parseQuery,
   type ParameterSet,
-} from '../../shared/contract/parameters.ts';
+  type Query,
+} from '../../shared/contract/query.ts';
 import { admit, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
@@ -37,38 +33,39 @@ import {
 } from '../jobs/job.ts';
 import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
 import type { Jobs, ShardFile } from '../jobs/job-store.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 
-const ID = {
-  schema: jobIdSchema.meta({ description: '32 hex digits' }),
+const ID: Parameter = {
+  kind: 'text',
+  pattern: /^[0-9a-f]{32}$/,
+  expected: '32 hex digits',
   about: 'A job’s id',
-  without: '',
   example: '0123456789abcdef0123456789abcdef',
 };
-const PART = {
-  schema: z.enum(JOB_PARTS).meta({ description: JOB_PARTS.join(' or ') }),
+const PART: Parameter = {
+  kind: 'choice',
+  choices: PARTS,
   about: 'What the file holds',
-  without: '',
   example: 'images',
 };
 const FILE_PATTERN = /^[0-9]{6}-([0-9a-f]{64})\.(npy|idx)$/;
-const FILE = {
-  schema: z
-    .string()
-    .regex(FILE_PATTERN)
-    .meta({ description: 'a file’s name, as the manifest has it' }),
+const FILE: Parameter = {
+  kind: 'text',
+  pattern: FILE_PATTERN,
+  expected: 'a file’s name from the manifest',
   about: 'A shard’s number and its SHA-256',
-  without: '',
   example: `000000-${'0123456789abcdef'.repeat(4)}.npy`,
 };
 const MANIFEST_PARAMETERS = {
   page: {
-    schema: wholeNumber(0, LIMITS.maxJobShards / PAGE_SHARDS - 1),
-    about: `Which ${PAGE_SHARDS} shards; the answer’s next leads to the following`,
-    without: '0',
+    kind: 'whole',
+    min: 0,
+    max: LIMITS.maxJobShards / PAGE_SHARDS - 1,
+    default: '0',
+    about: `Which ${PAGE_SHARDS} shards; next in the answer is the URL of the following ones`,
     example: '0',
   },
 } as const satisfies ParameterSet;
@@ -77,18 +74,25 @@ const OWNER_ERRORS = ['unauthorized', 'jobs_off', 'rate_limited'] as const;
 const JOB_ERRORS = ['job_not_found', ...OWNER_ERRORS] as const;
 const JOB_ANSWER = { 'application/json': jobSchema };
 
-export const JOB_OPERATIONS: readonly Operation[] = [
+const OF_JOB = {
+  kind: 'owner',
+  path: '/jobs/{id}',
+  pathParameters: { id: ID },
+  answers: JOB_ANSWER,
+  errors: JOB_ERRORS,
+} as const;
+
+export const JOB_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'startJob',
     path: '/jobs',
-    routes: ['/jobs'],
     method: 'POST',
     kind: 'owner',
     summary:
-      'Starts a job, a set too large for one answer; the same again goes on with what is missing',
-    query: JOB_PARAMETERS,
+      'Starts a job: a set too large for one answer. The same POST again draws what is missing',
+    query: ROUTES.jobs,
     answers: JOB_ANSWER,
-    otherStatuses: { 202: 'Its missing shards are in the queue' },
+    otherStatuses: { 202: 'The job’s missing shards are queued' },
     errors: [
       ...QUERY_ERRORS,
       'missing_parameter',
@@ -98,54 +102,32 @@ export const JOB_OPERATIONS: readonly Operation[] = [
       ...OWNER_ERRORS,
       ...WORK_ERRORS,
     ],
-    examples: [],
   },
+  { ...OF_JOB, id: 'getJob', summary: 'A job’s progress and cost so far' },
   {
-    id: 'getJob',
-    path: '/jobs/{id}',
-    routes: ['/jobs/:id'],
-    kind: 'owner',
-    summary: 'How far a job is, and what it cost so far',
-    pathParameters: { id: ID },
-    answers: JOB_ANSWER,
-    errors: JOB_ERRORS,
-    examples: [],
-  },
-  {
+    ...OF_JOB,
     id: 'cancelJob',
-    path: '/jobs/{id}',
-    routes: ['/jobs/:id'],
     method: 'DELETE',
-    kind: 'owner',
-    summary: 'Cancels a job: no further shard is begun, and those that are there stay',
-    pathParameters: { id: ID },
-    answers: JOB_ANSWER,
-    errors: JOB_ERRORS,
-    examples: [],
+    summary: 'Cancels a job: no further shard is started; finished shards stay',
   },
   {
+    ...OF_JOB,
     id: 'getJobManifest',
     path: '/jobs/{id}/manifest',
-    routes: ['/jobs/:id/manifest'],
-    kind: 'owner',
-    summary: 'A job’s shards in order, with where they are and their SHA-256',
-    pathParameters: { id: ID },
+    summary: 'A job’s shards in order, with their URLs and SHA-256',
     query: MANIFEST_PARAMETERS,
     answers: { 'application/json': jobManifestSchema },
     errors: [...QUERY_ERRORS, ...JOB_ERRORS],
-    examples: [],
   },
   {
+    ...OF_JOB,
     id: 'getJobFile',
     path: '/jobs/{id}/{part}/{file}',
-    routes: ['/jobs/:id/:part/:file'],
-    kind: 'owner',
     summary: 'The images or the labels of a shard',
     pathParameters: { id: ID, part: PART, file: FILE },
     answers: { [JOB_FORMATS.npy]: 'bytes', [JOB_FORMATS.idx]: 'bytes' },
     conditional: true,
     errors: ['not_found', ...OWNER_ERRORS],
-    examples: [],
   },
 ];
 
@@ -206,7 +188,7 @@ async function answerStart(
   dependencies: AppDependencies,
   { store, queue }: Jobs,
 ): Promise<Response> {
-  const parsed = parseJobQuery(c.get('url').searchParams);
+  const parsed = parseQuery('jobs', c.get('url').searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
@@ -237,9 +219,9 @@ async function answerStart(
 }
 
 /** @returns  The job's record, or the reason why the model cannot draw it. */
-function planJob(query: JobQuery, generator: Generator): JobRecord | ApiError {
+function planJob(query: Query<'jobs'>, generator: Generator): JobRecord | ApiError {
   const { name, version, sampler } = generator;
-  const { seed, start = 0, n, format = 'npy' } = query;
+  const { seed, start, n, format } = fillDefaults('jobs', query);
   const { classes, image } = sampler.manifest;
   const { height, width, channels } = image;
   const labels = findLabels(query.label, undefined, generator);
@@ -299,7 +281,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const { page = 0 } = parsed.values;
+  const { page = 0 } = parsed.query;
   const id = readId(c);
   const record = id === undefined ? undefined : (await store.read(id))?.record;
   if (id === undefined || record === undefined) {
@@ -307,16 +289,15 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
   }
   const pages = countPages(record);
   if (page >= pages) {
-    const [parameter, received] = ['page', String(page)];
     const expected = `a whole number from 0 to ${pages - 1}: the pages of this job`;
-    return respondError(c, { code: 'invalid_parameter', parameter, received, expected });
+    const error = { parameter: 'page', received: String(page), expected };
+    return respondError(c, { code: 'invalid_parameter', ...error });
   }
   const stored = await store.listShards(id, record, page);
   const url = `${origin}/jobs/${id}`;
-  const describeFile = (part: JobPart, { name, bytes, sha256 }: ShardFile) => ({
+  const describeFile = (part: Part, { name, ...file }: ShardFile) => ({
     url: `${url}/${part}/${name}`,
-    bytes,
-    sha256,
+    ...file,
   });
   const answer: z.output<typeof jobManifestSchema> = {
     job: id,
@@ -337,7 +318,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
 async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   const { part: asked, file = '' } = c.req.param() as Record<string, string>;
   const id = readId(c);
-  const part = JOB_PARTS.find((each) => each === asked);
+  const part = PARTS.find((each) => each === asked);
   const [, sha256 = '', extension = ''] = FILE_PATTERN.exec(file) ?? [];
   if (id === undefined || part === undefined || sha256 === '') {
     return respondError(c, { code: 'not_found', path: c.req.path });

@@ -2,28 +2,22 @@
  * `GET /limits`: every limit that a caller can meet.
  */
 import { limitsSchema } from '../../shared/contract/answers.ts';
-import { LIMIT_NOTES, LIMITS } from '../../shared/contract/limits.ts';
+import { LIMIT_TABLE } from '../../shared/contract/limits.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import { listPolicies, RATE_WINDOW_SECONDS } from '../http/admission.ts';
-import type { Operation } from '../http/operation.ts';
+import type { OperationEntry } from '../http/operation.ts';
 
-export const LIMITS_OPERATION: Operation = {
+export const LIMITS_OPERATION: OperationEntry = {
   id: 'getLimits',
   path: '/limits',
-  routes: ['/limits'],
-  kind: 'api',
   summary: 'Every limit that a caller can meet, with its unit',
   answers: { 'application/json': limitsSchema },
   examples: ['/limits'],
 };
 
 export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void {
-  const entries = Object.entries(LIMIT_NOTES).map(([name, note]) => [
-    name,
-    { value: LIMITS[name as keyof typeof LIMITS], ...note },
-  ]);
   const rates = listPolicies(rateLimits).map(({ name, requests }) => {
     const [key, which] =
       name === 'all' ? ['maxAnswersAMinute', 'drawn or read'] : ['maxLargeAnswersAMinute', 'large'];
@@ -31,7 +25,7 @@ export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void 
     const about = `that are ${which}, ${window}; a 304 does not count`;
     return [key, { value: requests, unit: 'answers', about }];
   });
-  const limits = Object.fromEntries([...entries, ...rates]) as Record<string, unknown>;
+  const limits = { ...LIMIT_TABLE, ...Object.fromEntries(rates) };
   app.get('/limits', (c) =>
     c.json(limits, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' }),
   );

@@ -13,12 +13,12 @@ import {
   type ParsedManifest,
 } from '../../shared/model/artifact.ts';
 import { modelCardSchema, modelsSchema } from '../../shared/contract/answers.ts';
-import type { ParameterSet } from '../../shared/contract/parameters.ts';
+import type { Parameter } from '../../shared/contract/parameters.ts';
 import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
-import { WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 
 /** The only files that are sent, whatever else a manifest lists: none can act as a page. */
@@ -30,43 +30,41 @@ const FILE_TYPES: Readonly<Record<string, string>> = {
 
 const CARD_HEADERS = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.seeded };
 
-const NAME = {
-  schema: modelNameSchema.meta({ description: 'a model’s name' }),
+const NAME: Parameter = {
+  kind: 'text',
+  pattern: /^[a-z][a-z0-9-]{0,31}$/,
+  expected: 'a model’s name',
   about: 'A model’s name',
-  without: '',
   example: 'digits',
 };
-const VERSION = {
-  schema: modelVersionSchema.meta({ description: '16 hex digits' }),
-  about: 'A version of it',
-  without: '',
+const VERSION: Parameter = {
+  kind: 'text',
+  pattern: /^[0-9a-f]{16}$/,
+  expected: '16 hex digits',
+  about: 'A version of the model',
   example: 'aade1731ff587816',
 };
-const FILE = {
-  schema: z.enum(Object.keys(FILE_TYPES)).meta({ description: Object.keys(FILE_TYPES).join(', ') }),
-  about: 'A file of it',
-  without: '',
+const FILE: Parameter = {
+  kind: 'choice',
+  choices: Object.keys(FILE_TYPES),
+  about: 'A file of the version',
   example: MANIFEST_FILE,
 };
 
 const ERRORS = ['model_not_found', ...WORK_ERRORS] as const;
 
-export const MODEL_OPERATIONS: readonly Operation[] = [
+export const MODEL_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'listModels',
     path: '/models',
-    routes: ['/models'],
-    kind: 'api',
-    summary: 'Which models can be named, and which one draws when none is',
+    summary: 'The published models, and the default one',
     answers: { 'application/json': modelsSchema },
     examples: ['/models'],
   },
   {
     id: 'getModel',
     path: '/models/{name}',
-    routes: ['/models/:name'],
-    kind: 'api',
-    summary: 'The card of the version of a model that serves now: data, training, figures, files',
+    summary: 'The card of a model’s current version: data, training, figures, files',
     pathParameters: { name: NAME },
     answers: { 'application/json': modelCardSchema },
     errors: ERRORS,
@@ -75,25 +73,19 @@ export const MODEL_OPERATIONS: readonly Operation[] = [
   {
     id: 'getModelVersion',
     path: '/models/{name}/{version}',
-    routes: ['/models/:name/:version'],
-    kind: 'api',
     summary: 'The card of a version',
     pathParameters: { name: NAME, version: VERSION },
     answers: { 'application/json': modelCardSchema },
     errors: ERRORS,
-    examples: [],
   },
   {
     id: 'getModelFile',
     path: '/models/{name}/{version}/{file}',
-    routes: ['/models/:name/:version/:file'],
-    kind: 'api',
-    summary: 'A file of a version, verified: tf.loadLayersModel takes the URL of model.json',
-    pathParameters: { name: NAME, version: VERSION, file: FILE } satisfies ParameterSet,
+    summary: 'A verified file of a version; tf.loadLayersModel loads the URL of model.json',
+    pathParameters: { name: NAME, version: VERSION, file: FILE },
     answers: { 'application/json': z.looseObject({}), 'application/octet-stream': 'bytes' },
     conditional: true,
     errors: ['not_found', ...ERRORS],
-    examples: [],
   },
 ];
 

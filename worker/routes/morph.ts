@@ -2,71 +2,50 @@
  * `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop.
  */
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import {
-  buildMorphUrl,
-  listDelays,
-  MORPH_FORMATS,
-  MORPH_PARAMETERS,
-  parseMorphQuery,
-  pinMorph,
-  type MorphFormat,
-  type PinnedMorph,
-} from '../../shared/contract/morph-query.ts';
-import type { Parameter } from '../../shared/contract/parameters.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
+import { buildUrl, parseQuery, pinQuery, type Pinned } from '../../shared/contract/query.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
 import { buildSheet, encodePngs, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, checkColours, chooseFormat, nameFile } from '../drawing.ts';
+import { answerDrawing, checkColours, settleFormat, nameFile } from '../drawing.ts';
 import { joinPngs } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
-const FORMATS = Object.keys(MORPH_FORMATS) as MorphFormat[];
-
 const SHARED = {
-  kind: 'api',
-  query: MORPH_PARAMETERS,
+  query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'picture_too_large',
-    'model_not_found',
-    'not_acceptable',
-    ...WORK_ERRORS,
-  ],
-} as const satisfies Partial<Operation>;
+  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_acceptable'],
+} as const satisfies Partial<OperationEntry>;
 
-const EXTENSION: Parameter = {
-  ...MORPH_PARAMETERS.format,
-  about: 'The answer’s format; png is animated',
-  without: '',
-};
-
-export const MORPH_OPERATIONS: readonly Operation[] = [
+export const MORPH_OPERATIONS: readonly OperationEntry[] = [
   {
     ...SHARED,
     id: 'drawMorph',
     path: '/morph',
-    routes: ['/morph'],
-    summary:
-      'A loop in which digits turn into one another, in the format that format= or Accept asks for',
+    summary: 'A loop in which digits turn into one another, in the format of format= or Accept',
     examples: ['/morph?seed=Ada&scale=4'],
   },
   {
     ...SHARED,
     id: 'drawMorphAs',
     path: '/morph.{extension}',
-    routes: FORMATS.map((format) => `/morph.${format}`),
+    routes: FORMATS.morph.map((format) => `/morph.${format}`),
     summary: 'The same in the extension’s format',
-    pathParameters: { extension: EXTENSION },
+    pathParameters: {
+      extension: {
+        ...ROUTES.morph.format,
+        about: 'The answer’s format; png is animated',
+        without: '',
+      },
+    },
     examples: [
       '/morph.png?scale=4',
       '/morph.gif?digits=9876543210&seed=Ada&scale=4&hold=600',
@@ -76,8 +55,8 @@ export const MORPH_OPERATIONS: readonly Operation[] = [
 ];
 
 export function addMorphRoutes(app: App, dependencies: AppDependencies): void {
-  app.get('/morph', (c) => answerMorph(c, dependencies, undefined));
-  for (const format of FORMATS) {
+  app.get('/morph', (c) => answerMorph(c, dependencies));
+  for (const format of FORMATS.morph) {
     app.get(`/morph.${format}`, (c) => answerMorph(c, dependencies, format));
   }
 }
@@ -85,27 +64,20 @@ export function addMorphRoutes(app: App, dependencies: AppDependencies): void {
 async function answerMorph(
   c: AppContext,
   dependencies: AppDependencies,
-  extension: MorphFormat | undefined,
+  extension?: MorphFormat,
 ): Promise<Response> {
-  const parsed = parseMorphQuery(c.get('url').searchParams);
-  if (!parsed.ok) {
-    return respondError(c, parsed.error);
+  const parsed = parseQuery('morph', c.get('url').searchParams);
+  const settled = settleFormat(c, 'morph', MORPH_FORMATS, extension, parsed);
+  if ('code' in settled) {
+    return respondError(c, settled);
   }
-  const { query } = parsed;
-  const chosen = chooseFormat(c, MORPH_FORMATS, extension, query.format);
-  if ('code' in chosen) {
-    return respondError(c, chosen);
-  }
-  const { format } = chosen;
-  return answerDrawing<PinnedMorph>(c, dependencies, {
-    ...chosen,
-    query,
-    unknown: query.unknown,
-    withoutEffect: [],
+  const { query, format } = settled;
+  return answerDrawing<Pinned<'morph'>>(c, dependencies, {
+    ...settled,
     hand: query.digits,
     holdsUrls: false,
-    pin: (model, seed, label) => pinMorph({ ...query, label }, format, model, seed),
-    buildUrl: buildMorphUrl,
+    pin: (model, seed, label) => pinQuery('morph', { ...query, label }, format, model, seed),
+    buildUrl: (morph) => buildUrl('morph', morph),
     check: (morph, generator) => checkColours(query, generator) ?? checkSize(morph, generator),
     describeContent({ seed, start, n, digits }) {
       const name = nameFile('morph-', seed, start, digits === undefined ? n : 1, format);
@@ -114,10 +86,10 @@ async function answerMorph(
         'Content-Disposition': `inline; filename="${name}"`,
       };
     },
-    measureWork: (morph, generator) => ({
-      digits: morph.n * morph.frames,
-      pixels: measureLoop(morph, generator).pixels,
-    }),
+    measureWork(morph, generator) {
+      const { frames: digits, pixels } = measureLoop(morph, generator);
+      return { digits, pixels };
+    },
     render(morph, { sampler }, labels, markDrawn) {
       const { seed, start, frames, n: count } = morph;
       const [label] = labels;
@@ -131,7 +103,11 @@ async function answerMorph(
 }
 
 /** Encodes drawn frames as an animated picture. */
-function encodeLoop(png: PngEncoder, morph: PinnedMorph, frames: Samples): Uint8Array<ArrayBuffer> {
+function encodeLoop(
+  png: PngEncoder,
+  morph: Pinned<'morph'>,
+  frames: Samples,
+): Uint8Array<ArrayBuffer> {
   const size = frames.height * frames.width * frames.channels;
   const pictures = Array.from({ length: frames.count }, (_, i) => {
     const pixels = frames.pixels.subarray(i * size, (i + 1) * size);
@@ -142,15 +118,26 @@ function encodeLoop(png: PngEncoder, morph: PinnedMorph, frames: Samples): Uint8
     : joinPngs(encodePngs(png, pictures, morph), listDelays(morph, 1000));
 }
 
-/** Measures a frame, and counts the pixels of all frames. */
-function measureLoop(morph: PinnedMorph, { sampler }: Generator) {
-  const { width, height } = measureSheet(sampler.manifest.image, 1, { ...morph, cols: 1 });
-  return { width, height, pixels: width * height * morph.n * morph.frames };
+/**
+ * Lists how long each frame is shown, in ticks. Every end is rounded from the start, so errors do
+ * not add up.
+ * @param ticks  Ticks a second.
+ */
+function listDelays({ n, frames, fps, hold }: Pinned<'morph'>, ticks: number): number[] {
+  const end = (frame: number) =>
+    Math.round(ticks * (frame / fps + (Math.ceil(frame / frames) * hold) / 1000));
+  return Array.from({ length: n * frames }, (_, frame) => end(frame + 1) - end(frame));
 }
 
-function checkSize(morph: PinnedMorph, generator: Generator): ApiError | undefined {
-  const { width, height, pixels } = measureLoop(morph, generator);
+/** Measures a frame, and counts the pixels of all frames. */
+function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
+  const { width, height } = measureSheet(sampler.manifest.image, 1, { ...morph, cols: 1 });
   const frames = morph.n * morph.frames;
+  return { width, height, frames, pixels: width * height * frames };
+}
+
+function checkSize(morph: Pinned<'morph'>, generator: Generator): ApiError | undefined {
+  const { width, height, frames, pixels } = measureLoop(morph, generator);
   return pixels > LIMITS.maxMorphPixels
     ? { code: 'picture_too_large', width, height, frames, maxPixels: LIMITS.maxMorphPixels }
     : undefined;

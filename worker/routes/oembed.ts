@@ -1,96 +1,77 @@
 /**
  * `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo).
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
-import {
-  applyDpr,
-  DIGIT_PARAMETERS,
-  NUMBER_PARAMETERS,
-  parseDigitQuery,
-  parseNumberQuery,
-  type DigitQuery,
-} from '../../shared/contract/digit-query.ts';
-import type { DigitFormat } from '../../shared/contract/digit-formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import {
-  countFrames,
-  MORPH_PARAMETERS,
-  parseMorphQuery,
-} from '../../shared/contract/morph-query.ts';
-import { encodeNumber } from '../../shared/contract/number-text.ts';
-import {
-  parseParameters,
-  wholeNumber,
+  type DigitQuery,
+  encodeNumber,
+  fillDefaults,
   type ParameterSet,
-} from '../../shared/contract/parameters.ts';
+  type Parsed,
+  parseDigitQuery,
+  parseParameters,
+  parseQuery,
+  settleQuery,
+} from '../../shared/contract/query.ts';
+import { ROUTES } from '../../shared/contract/parameters.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { checkColours, findLabels } from '../drawing.ts';
 import { API_HEADERS } from '../http/headers.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type Operation } from '../http/operation.ts';
+import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
+import type { Generator } from '../models/model-cache.ts';
 
 /** What the page at `/` is embedded as. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';
 
 const MAX_SIDE = 100_000;
 
+const MAX_PIXELS = {
+  kind: 'whole',
+  min: 1,
+  max: MAX_SIDE,
+  about: 'Pixels; scale is lowered to fit',
+  without: 'as the URL says',
+  example: '400',
+} as const;
+
 const OEMBED_PARAMETERS = {
   url: {
-    schema: z
-      .string()
-      .min(1)
-      .max(LIMITS.maxUrlLength)
-      .meta({ description: 'a URL of this service' }),
-    about: 'What was pasted: the home page, or digits, a number or a loop as a picture',
+    kind: 'text',
+    maxLength: LIMITS.maxUrlLength,
+    expected: 'a URL of this service',
+    about: 'The pasted URL: the home page, or a picture of digits, a number or a loop',
     without: 'a 404',
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
   },
-  maxwidth: {
-    schema: wholeNumber(1, MAX_SIDE),
-    about: 'Pixels; scale is lowered to fit',
-    without: 'as the URL says',
-    example: '400',
-  },
-  maxheight: {
-    schema: wholeNumber(1, MAX_SIDE),
-    about: 'Pixels; scale is lowered to fit',
-    without: 'as the URL says',
-    example: '400',
-  },
+  maxwidth: MAX_PIXELS,
+  maxheight: MAX_PIXELS,
   format: {
-    schema: z.string().max(16).meta({ description: 'json' }),
+    kind: 'text',
+    minLength: 0,
+    maxLength: 16,
+    expected: 'json',
     about: 'The answer’s format; oEmbed’s other one, xml, is a 501',
     without: 'json',
     example: 'json',
   },
 } as const satisfies ParameterSet;
 
-export const OEMBED_OPERATION: Operation = {
+export const OEMBED_OPERATION: OperationEntry = {
   id: 'getOembed',
   path: '/oembed',
-  routes: ['/oembed'],
-  kind: 'api',
-  summary: 'How a link to this service is embedded, as oEmbed has it',
+  summary: 'The oEmbed answer for a link to this service',
   query: OEMBED_PARAMETERS,
   answers: { 'application/json': oembedSchema },
-  errors: [
-    ...QUERY_ERRORS,
-    'label_not_supported',
-    'parameter_not_supported',
-    'picture_too_large',
-    'not_found',
-    'model_not_found',
-    'format_not_implemented',
-    ...WORK_ERRORS,
-  ],
-  examples: [],
+  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_found', 'format_not_implemented'],
 };
 
 export function addOembedRoute(app: App, dependencies: AppDependencies): void {
@@ -99,7 +80,7 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     if (!parsed.ok) {
       return respondError(c, parsed.error);
     }
-    const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.values;
+    const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.query;
     if (format !== 'json') {
       const available = ['json'];
       return respondError(c, { code: 'format_not_implemented', received: format, available });
@@ -116,10 +97,10 @@ type Size = { readonly width: number; readonly height: number };
 
 /** The picture that a URL stands for. */
 interface Pasted {
-  readonly kind: keyof typeof PICTURES;
+  readonly kind: keyof typeof EXTENSIONS;
   readonly extension: string;
-  /** The number of `/number`; empty for other kinds. */
-  readonly number: string;
+  /** The number of `/number`. */
+  readonly number: string | undefined;
   /** The parameters that the kind takes. */
   readonly search: URLSearchParams;
 }
@@ -140,32 +121,28 @@ async function describePhoto(
     return parsed.error;
   }
   const { kind, number, extension, search } = pasted;
-  const { query, frames } = parsed;
+  const { query } = parsed;
   const limited = await countRequest(c, rateLimits, false);
   if (limited !== undefined) {
     return limited;
   }
-  const sample = await useModel(
-    generators,
-    query.model,
-    c.get('defer'),
-    (generator): Size | ApiError => {
-      const { name, version, sampler } = generator;
-      const labels = findLabels(query.label, query.digits ?? (number || undefined), generator);
-      if ('code' in labels) {
-        return labels;
-      }
-      const refused = checkColours(query, generator);
-      if (refused !== undefined || kind !== 'number') {
-        return refused ?? sampler.manifest.image;
-      }
-      // The drawn digits decide its width, so the URL pins the seed and the version.
-      const { seed = drawSeed(), start = 0 } = query;
-      search.set('seed', seed);
-      search.set('model', `${name}@${version}`);
-      return writeNumber(number, sampler.drawHand({ seed, start, labels }), { seed, start });
-    },
-  );
+  const measureSample = (generator: Generator): Size | ApiError => {
+    const { name, version, sampler } = generator;
+    const labels = findLabels(query.label, query.digits ?? number, generator);
+    if ('code' in labels) {
+      return labels;
+    }
+    const refused = checkColours(query, generator);
+    if (refused !== undefined || number === undefined) {
+      return refused ?? sampler.manifest.image;
+    }
+    // The drawn digits decide its width, so the URL pins the seed and the version.
+    const { seed = drawSeed(), start = 0 } = query;
+    search.set('seed', seed);
+    search.set('model', `${name}@${version}`);
+    return writeNumber(number, sampler.drawHand({ seed, start, labels }), { seed, start });
+  };
+  const sample = await useModel(generators, query.model, c.get('defer'), measureSample);
   if ('code' in sample) {
     return sample;
   }
@@ -174,19 +151,20 @@ async function describePhoto(
     return fitted;
   }
   const { scale, width, height } = fitted;
-  const maxPixels = kind === 'morph' ? LIMITS.maxMorphPixels : LIMITS.maxPicturePixels;
-  if (extension !== 'svg' && width * height * frames > maxPixels) {
-    const code = 'picture_too_large';
-    return { code, width, height, ...(kind === 'morph' && { frames }), maxPixels };
+  const { frames, gap, margin } = query;
+  const maxPixels = frames === undefined ? LIMITS.maxPicturePixels : LIMITS.maxMorphPixels;
+  if (extension !== 'svg' && width * height * (frames ?? 1) > maxPixels) {
+    const size = { width, height, ...(frames !== undefined && { frames }) };
+    return { code: 'picture_too_large', ...size, maxPixels };
   }
   // The products with dpr are in the URL, and dpr itself would multiply them again.
   search.delete('dpr');
-  for (const [name, value] of Object.entries({ scale, gap: query.gap, margin: query.margin })) {
+  for (const [name, value] of Object.entries({ scale, gap, margin })) {
     if (value !== undefined) {
       search.set(name, String(value));
     }
   }
-  const path = kind === 'number' ? `/number/${encodeNumber(number)}` : `/${kind}`;
+  const path = number === undefined ? `/${kind}` : `/number/${encodeNumber(number)}`;
   return {
     version: '1.0',
     type: 'photo',
@@ -223,46 +201,45 @@ function fitScale(
 
 /** Describes a picture for screen readers. */
 function describePicture({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): string {
-  switch (kind) {
-    case 'digit':
-      return n === 1
-        ? 'A handwritten digit that nobody wrote'
-        : `${n} handwritten digits that nobody wrote`;
-    case 'number':
-      return `The handwritten number ${number}, which nobody wrote`;
-    case 'morph': {
-      const listed = digits === undefined ? '' : `: ${[...digits].join(', ')}`;
-      return `Handwritten digits that nobody wrote, turning into one another${listed}`;
-    }
+  if (number !== undefined) {
+    return `The handwritten number ${number}, which nobody wrote`;
   }
+  if (kind === 'morph') {
+    const listed = digits === undefined ? '' : `: ${[...digits].join(', ')}`;
+    return `Handwritten digits that nobody wrote, turning into one another${listed}`;
+  }
+  return n === 1
+    ? 'A handwritten digit that nobody wrote'
+    : `${n} handwritten digits that nobody wrote`;
 }
 
 /** The used parameters of all kinds of pictures. */
 type PictureQuery = Partial<Omit<DigitQuery, 'format'>> &
-  Pick<DigitQuery, 'fg' | 'bg'> & { readonly digits?: string | undefined };
+  Pick<DigitQuery, 'fg' | 'bg'> & {
+    readonly digits?: string | undefined;
+    /** All frames of a loop. */
+    readonly frames?: number;
+  };
 
-type ParsedPicture =
-  | { readonly ok: true; readonly query: PictureQuery; readonly frames: number }
-  | { readonly ok: false; readonly error: ApiError };
-
-function parsePicture({ kind, extension, number, search }: Pasted): ParsedPicture {
+function parsePicture({ kind, extension, number, search }: Pasted): Parsed<PictureQuery> {
   if (kind === 'morph') {
-    const parsed = parseMorphQuery(search);
-    return parsed.ok ? { ...parsed, frames: countFrames(parsed.query) } : parsed;
+    const parsed = parseQuery('morph', search);
+    if (!parsed.ok) {
+      return parsed;
+    }
+    const { n, frames } = fillDefaults('morph', parsed.query);
+    return settleQuery('morph', { ...parsed.query, frames: n * frames }, extension);
   }
-  const parsed = kind === 'digit' ? parseDigitQuery(search) : parseNumberQuery(number, search);
-  const applied = parsed.ok ? applyDpr(parsed.query, extension as DigitFormat) : parsed;
-  return applied.ok ? { ...applied, frames: 1 } : applied;
+  const parsed = parseDigitQuery(search, number);
+  return parsed.ok ? settleQuery(kind, parsed.query, extension) : parsed;
 }
 
-/** The formats of each kind that are pictures, and its parameters. */
-const PICTURES = {
-  digit: { extensions: ['png', 'svg'], parameters: DIGIT_PARAMETERS },
-  number: { extensions: ['png', 'svg'], parameters: NUMBER_PARAMETERS },
-  morph: { extensions: ['png', 'gif'], parameters: MORPH_PARAMETERS },
-} as const satisfies Readonly<
-  Record<string, { readonly extensions: readonly string[]; readonly parameters: ParameterSet }>
->;
+/** The formats of each kind that are pictures. */
+const EXTENSIONS = {
+  digit: ['png', 'svg'],
+  number: ['png', 'svg'],
+  morph: ['png', 'gif'],
+} as const;
 
 /** Finds the picture that a URL of this service stands for. */
 function findPicture(pasted: string, origin: string): Pasted | undefined {
@@ -277,8 +254,7 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   }
   const kind = path[1] as Pasted['kind'];
   const name = path[2]; // A label, which is optional, or a number, which is not.
-  const { parameters } = PICTURES[kind];
-  const extensions: readonly string[] = PICTURES[kind].extensions;
+  const extensions: readonly string[] = EXTENSIONS[kind];
   const extension = path[3] ?? url.searchParams.get('format') ?? 'png';
   if (
     !extensions.includes(extension) ||
@@ -288,13 +264,13 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
     return undefined;
   }
   const search = new URLSearchParams(
-    [...url.searchParams].filter(([key]) => Object.hasOwn(parameters, key) && key !== 'format'),
+    [...url.searchParams].filter(([key]) => Object.hasOwn(ROUTES[kind], key) && key !== 'format'),
   );
   const text = decodeOrKeep(name ?? '');
   if (kind === 'digit' && name !== undefined) {
     search.append('label', text);
   }
-  return { kind, extension, number: kind === 'number' ? text : '', search };
+  return { kind, extension, number: kind === 'number' ? text : undefined, search };
 }
 
 /** Decodes a path's segment. One that is malformed is neither a class nor a number as it stands. */

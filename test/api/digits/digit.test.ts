@@ -5,7 +5,7 @@ import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import { digitsSchema, healthSchema, problemSchema } from '../../../shared/contract/answers.ts';
-import type { ERROR_EXAMPLES } from '../../../shared/contract/errors.ts';
+import type { ApiErrorCode } from '../../../shared/contract/errors.ts';
 import { buildFixture, buildPointer } from '../../support/models/fixture-artifact.ts';
 import { sendRaw } from '../../support/hosts/raw-request.ts';
 import { putArtifact, startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
@@ -341,7 +341,7 @@ describe('caching', () => {
 });
 
 describe('errors', () => {
-  test.each<[status: number, code: keyof typeof ERROR_EXAMPLES, path: string, init?: RequestInit]>([
+  test.each<[status: number, code: ApiErrorCode, path: string, init?: RequestInit]>([
     ...[
       'n=0',
       'n=257',

@@ -4,8 +4,9 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import files from 'page-files';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ERROR_EXAMPLES } from '../../../shared/contract/errors.ts';
-import { DIGIT_PARAMETERS, parseDigitQuery } from '../../../shared/contract/digit-query.ts';
+import { ERROR_CODES } from '../../../shared/contract/errors.ts';
+import { ROUTES } from '../../../shared/contract/parameters.ts';
+import { parseDigitQuery } from '../../../shared/contract/query.ts';
 import { pngEncoder } from '../../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../../worker/app.ts';
 import type { GeneratorSource } from '../../../worker/models/generator-source.ts';
@@ -106,14 +107,14 @@ describe('/openapi.json', () => {
     }
     const { parameters = [] } = document.paths['/jobs']?.['post'] ?? {};
     expect(parameters.filter(({ required }) => required).map(({ name }) => name)).toEqual([
-      'n',
       'seed',
+      'n',
     ]);
   });
 
   test('lists the parameters of /digit with the limits that hold', () => {
     const described = document.paths['/digit']?.get.parameters ?? [];
-    expect(described.map(({ name }) => name)).toEqual(Object.keys(DIGIT_PARAMETERS));
+    expect(described.map(({ name }) => name)).toEqual(Object.keys(ROUTES.digit));
     for (const { name, schema, example, required } of described) {
       expect(required).toBe(false);
       const isTaken = (value: unknown) =>
@@ -207,7 +208,7 @@ describe('/openapi.json', () => {
 
   test('names only errors that there are', () => {
     const codes = OPERATIONS.flatMap(({ errors = [] }) => errors);
-    expect(codes.filter((code) => !(code in ERROR_EXAMPLES))).toEqual([]);
+    expect(codes.filter((code) => !ERROR_CODES.includes(code))).toEqual([]);
   });
 
   test('may be read by any origin, and asked for in a preflight', async () => {

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatColour, parseColour } from '../../../shared/picture/colour.ts';
+import { describeError, type ApiError } from '../../../shared/contract/errors.ts';
 import {
   buildDigitUrl,
-  DEFAULT_LOOK,
+  fillDefaults,
   parseDigitQuery,
   type PinnedDigits,
-} from '../../../shared/contract/digit-query.ts';
-import { describeError, type ApiError } from '../../../shared/contract/errors.ts';
+} from '../../../shared/contract/query.ts';
 import '../../support/fast-check.ts';
 
 function parse(query: string) {
@@ -103,7 +103,7 @@ describe('the parameters of /digit', () => {
 
 describe('the canonical URL', () => {
   const digits: PinnedDigits = {
-    ...DEFAULT_LOOK,
+    ...fillDefaults('digit', {}),
     format: 'png',
     model: { name: 'm', version: '0123456789abcdef' },
     seed: 'a',
@@ -130,14 +130,18 @@ describe('the canonical URL', () => {
       '/digit.png?seed=a&n=4&scale=4&gap=2&margin=3&fg=aabbcc&bg=transparent&smooth=1',
     );
     expect(
-      build({ fg: parseColour('fff')!, bg: parseColour('000000ff')!, darkBg: parseColour('123')! }),
+      build({
+        fg: parseColour('fff')!,
+        bg: parseColour('000000ff')!,
+        dark_bg: parseColour('123')!,
+      }),
     ).toBe('/digit.png?seed=a&n=4');
   });
 
   it('leaves out what changes nothing', () => {
     expect(build({ n: 1, cols: 1, gap: 9, smooth: true })).toBe('/digit.png?seed=a');
     expect(
-      build({ format: 'svg', smooth: true, darkFg: parseColour('123')!, darkBg: digits.bg }),
+      build({ format: 'svg', smooth: true, dark_fg: parseColour('123')!, dark_bg: digits.bg }),
     ).toBe('/digit.svg?seed=a&n=4&smooth=1&dark_fg=112233');
     expect(build({ format: 'npy', scale: 3, cols: 1, margin: 3, fg: parseColour('f00')! })).toBe(
       '/digit.npy?seed=a&n=4',

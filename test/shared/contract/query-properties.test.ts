@@ -4,33 +4,26 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseColour, formatColour, type Colour } from '../../../shared/picture/colour.ts';
+import { describeError } from '../../../shared/contract/errors.ts';
 import {
-  buildDatasetUrl,
   DATASET_FORMATS,
-  DATASET_PARAMETERS,
-  pinDataset,
+  DIGIT_FORMATS,
+  MORPH_FORMATS,
   type DatasetFormat,
-} from '../../../shared/contract/dataset-query.ts';
-import { DIGIT_FORMATS, type DigitFormat } from '../../../shared/contract/digit-formats.ts';
+  type DigitFormat,
+  type MorphFormat,
+} from '../../../shared/contract/formats.ts';
+import { LIMITS } from '../../../shared/contract/limits.ts';
+import { ROUTES } from '../../../shared/contract/parameters.ts';
 import {
   buildDigitUrl,
-  DEFAULT_LOOK,
-  DIGIT_PARAMETERS,
+  buildUrl,
   parseDigitQuery,
-  parseNumberQuery,
+  parseQuery,
+  pinQuery,
+  type DigitQuery,
   type PinnedDigits,
-} from '../../../shared/contract/digit-query.ts';
-import { describeError } from '../../../shared/contract/errors.ts';
-import { LIMITS } from '../../../shared/contract/limits.ts';
-import {
-  buildMorphUrl,
-  MORPH_FORMATS,
-  MORPH_PARAMETERS,
-  parseMorphQuery,
-  pinMorph,
-  type MorphFormat,
-} from '../../../shared/contract/morph-query.ts';
-import { parseParameters } from '../../../shared/contract/parameters.ts';
+} from '../../../shared/contract/query.ts';
 import { chooseCols } from '../../../shared/picture/sheet.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 
@@ -71,8 +64,8 @@ const look = fc.record({
   fg: colour,
   bg: colour,
   smooth: fc.boolean(),
-  darkFg: maybe(colour),
-  darkBg: maybe(colour),
+  dark_fg: maybe(colour),
+  dark_bg: maybe(colour),
   pixels: fc.constantFrom('array' as const, 'base64' as const),
 });
 const label = maybe(fc.oneof(fc.constantFrom('7', 'cat', 'a&b=c', 'é', '%41', '+'), seed));
@@ -91,18 +84,15 @@ function expectOk<T extends { ok: boolean }>(parsed: T): Extract<T, { ok: true }
 
 describe('a parser of queries', () => {
   it.each([
-    ['/digit', DIGIT_PARAMETERS, parseDigitQuery],
+    ['/digit', ROUTES.digit, (search: URLSearchParams) => parseDigitQuery(search)],
     [
       '/number',
-      DIGIT_PARAMETERS,
-      (search: URLSearchParams) => parseNumberQuery(search.get('digits') ?? '2026', search),
+      ROUTES.digit,
+      (search: URLSearchParams) => parseDigitQuery(search, search.get('digits') ?? '2026'),
     ],
-    ['/morph', MORPH_PARAMETERS, parseMorphQuery],
-    [
-      '/dataset',
-      DATASET_PARAMETERS,
-      (search: URLSearchParams) => parseParameters(DATASET_PARAMETERS, search),
-    ],
+    ['/morph', ROUTES.morph, (search: URLSearchParams) => parseQuery('morph', search)],
+    ['/dataset', ROUTES.dataset, (search: URLSearchParams) => parseQuery('dataset', search)],
+    ['/jobs', ROUTES.jobs, (search: URLSearchParams) => parseQuery('jobs', search)],
   ])('of %s never throws, and every refusal is a 400 with words', (_, known, parse) => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name(known), text), { maxLength: 8 }), (pairs) => {
@@ -181,7 +171,7 @@ describe('the permanent URL', () => {
           };
           const url = buildDigitUrl(pinned);
           const { path, search } = split(url);
-          const { query } = expectOk(parseNumberQuery(number, search));
+          const { query } = expectOk(parseDigitQuery(search, number));
           expect(path).toBe(`/number/${number}.png`);
           expect(query.unknown).toEqual([]);
           expect(buildDigitUrl({ ...repin(query), number, format: 'png' })).toBe(url);
@@ -203,10 +193,8 @@ describe('the permanent URL', () => {
     });
     fc.assert(
       fc.property(sets, (set) => {
-        const url = buildDatasetUrl({ ...set, model: MODEL });
-        const { values, unknown } = expectOk(
-          parseParameters(DATASET_PARAMETERS, split(url).search),
-        );
+        const url = buildUrl('dataset', { ...set, model: MODEL });
+        const { query: values } = expectOk(parseQuery('dataset', split(url).search));
         expect([values.seed, values.start ?? 0, values.n, values.label, values.model]).toEqual([
           set.seed,
           set.start,
@@ -214,8 +202,8 @@ describe('the permanent URL', () => {
           set.label,
           MODEL,
         ]);
-        expect(unknown).toEqual([]);
-        expect(buildDatasetUrl(pinDataset(values, set.format, MODEL, set.seed, values.label))).toBe(
+        expect(values.unknown).toEqual([]);
+        expect(buildUrl('dataset', pinQuery('dataset', values, set.format, MODEL, set.seed))).toBe(
           url,
         );
       }),
@@ -246,17 +234,20 @@ describe('the permanent URL', () => {
         fc.constantFrom(...(Object.keys(MORPH_FORMATS) as MorphFormat[])),
         (query, writer, format) => {
           const first = expectOk(
-            parseMorphQuery(
+            parseQuery(
+              'morph',
               new URLSearchParams(
                 Object.entries(query).map(([key, value]) => [key, String(value)]),
               ),
             ),
           );
-          const pinned = pinMorph(first.query, format, MODEL, writer);
-          const url = buildMorphUrl(pinned);
-          const again = expectOk(parseMorphQuery(split(url).search));
+          const pinned = pinQuery('morph', first.query, format, MODEL, writer);
+          const url = buildUrl('morph', pinned);
+          const again = expectOk(parseQuery('morph', split(url).search));
           expect(again.query).toMatchObject({ seed: writer, model: MODEL, unknown: [] });
-          expect(buildMorphUrl(pinMorph(again.query, format, MODEL, writer))).toBe(url);
+          expect(buildUrl('morph', pinQuery('morph', again.query, format, MODEL, writer))).toBe(
+            url,
+          );
         },
       ),
       { numRuns: timesAsMany(200) },
@@ -265,41 +256,9 @@ describe('the permanent URL', () => {
 });
 
 /** What a query pins, where it pins nothing the default. */
-function repin(
-  query: ReturnType<typeof expectOk<ReturnType<typeof parseDigitQuery>>>['query'],
-): PinnedDigits {
-  const {
-    n = 1,
-    start: at = 0,
-    cols = chooseCols(n),
-    seed: writer = '',
-    label: class_,
-    number,
-  } = query;
-  const { scale, gap, margin, fg, bg, smooth, dark_fg: darkFg, dark_bg: darkBg, pixels } = query;
-  const told = Object.entries({
-    scale,
-    gap,
-    margin,
-    fg,
-    bg,
-    smooth,
-    darkFg,
-    darkBg,
-    pixels,
-  }).filter(([, value]) => value !== undefined);
-  return {
-    ...DEFAULT_LOOK,
-    ...Object.fromEntries(told),
-    format: 'png',
-    model: MODEL,
-    seed: writer,
-    start: at,
-    n,
-    label: class_,
-    cols,
-    number,
-  };
+function repin(query: DigitQuery): PinnedDigits {
+  const pinned = pinQuery('digit', query, 'png', MODEL, query.seed ?? '');
+  return { ...pinned, number: query.number };
 }
 
 describe('a colour', () => {

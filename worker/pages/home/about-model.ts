@@ -1,5 +1,5 @@
 /**
- * What is known of the model that serves: its size and training, how good it was measured to be, and how it learned.
+ * The serving model: its size, its training and its measured quality.
  */
 import { html } from 'hono/html';
 import files from 'page-files';
@@ -7,16 +7,13 @@ import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
 import type { ModelView } from './model-view.ts';
 
-/** What a figure of the card means, by its name there; one that is not here is left to the card. */
+/** Meanings of figures by their names on the model card; the page shows no others. */
 const MEANINGS: readonly (readonly [name: RegExp, meaning: string])[] = [
-  [
-    /^class accuracy/,
-    'Recognised as the class that was asked for, over all and in the worst class',
-  ],
-  [/^Fréchet/, 'Distance of all the samples from all the real ones; lower is better'],
-  [/^precision/, 'How many samples look real, and how much of what is real they cover'],
+  [/^class accuracy/, 'Samples recognised as the requested class, overall and in the worst class'],
+  [/^Fréchet/, 'Distance between all samples and all real ones; lower is better'],
+  [/^precision/, 'The share of samples that look real, and of real ones that samples cover'],
   [/^diversity/, 'Variety within a class; near 1'],
-  [/^memorisation/, 'Distance to the nearest training picture; copies would be near 0'],
+  [/^memorisation/, 'Distance to the nearest training picture; a copy has about 0'],
 ];
 
 export function renderAboutModel({ manifest, plan, source }: ModelView): Markup {
@@ -49,7 +46,6 @@ export function renderAboutModel({ manifest, plan, source }: ModelView): Markup 
   </section>`;
 }
 
-/** As it was measured for the card. */
 function renderQuality(): Markup {
   const rows = MEANINGS.flatMap(([pattern, meaning]) =>
     files.quality.figures
@@ -91,7 +87,7 @@ function renderTraining(name: string): Markup {
     />
     <figcaption>
       <h3>How it learned</h3>
-      <p>The same 64 points while it learned, from noise on: a frame every 1,000 steps.</p>
+      <p>The same 64 latent vectors during the training, from noise on: a frame every 1,000 steps.</p>
       <p>
         <a class="button" href="${progress}" data-plays="training">Play the training</a>
         <span class="soft">GIF, ${formatCount(bytes.progress / 1000)} kB</span>

@@ -1,5 +1,5 @@
 /**
- * The explorer's frame: what it is, and the button that loads the generator into the browser.
+ * The explorer's frame, with the button that loads the generator into the browser.
  */
 import { html } from 'hono/html';
 import files from 'page-files';
@@ -28,8 +28,8 @@ export function renderExplorer({ manifest }: ModelView): Markup {
   >
     <h2 id="explore-title">Walk between four of them</h2>
     <p class="lead">
-      Every picture is a point in a space of ${latent.size} dimensions. Here is the plane between four of them, drawn under your
-      pointer by the very generator that serves this site, in your browser.
+      Every picture is a point in a space of ${latent.size} dimensions. This map shows the plane between four of them. Your
+      browser draws it with the same generator that serves this site.
     </p>
     <noscript><p class="note">This needs JavaScript.</p></noscript>
     <div class="explore-start" id="explore-start">
@@ -48,7 +48,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
       </div>
       <div>
         <button type="button" class="button" id="explore-load">Load the generator</button>
-        <p class="soft">${kilobytes} kB, once; nothing leaves your browser. <span id="explore-status" role="status"></span></p>
+        <p class="soft">${kilobytes} kB, loaded once. Nothing leaves your browser. <span id="explore-status" role="status"></span></p>
         <p class="fault" id="explore-fault" role="alert" hidden></p>
       </div>
     </div>
@@ -103,7 +103,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
         }
         <fieldset class="sliders" id="sliders">
           <legend>Bend it</legend>
-          <p class="soft">The directions in which the network’s first layer answers most.</p>
+          <p class="soft">The directions to which the network’s first layer is most sensitive.</p>
         </fieldset>
       </form>
       <div class="keys">

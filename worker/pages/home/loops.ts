@@ -1,52 +1,40 @@
 /**
- * Two loops of pictures that turn into one another, as /morph draws them, in the page's ink; still ones for whoever asked
- * their system for less motion.
+ * Two loops of pictures that turn into one another, as /morph draws them, in the page's ink; still
+ * ones for whoever asked their system for less motion.
  */
 import { html } from 'hono/html';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import type { Markup } from '../page.ts';
-import { DARK_INK, hasDigits, INK, type ModelView } from './model-view.ts';
-import { renderSnippet } from './snippet.ts';
+import { DARK_INK, hasDigits, INK, renderSnippet, type ModelView } from './model-view.ts';
 
-/** Small enough for the page's budget: the browser enlarges them. */
-const DIGITS = { digits: '0123456789', frames: '6', fps: '15' };
-const ONE_CLASS = { n: '4', frames: '8', fps: '15' };
-
+/** A loop without `scale`: the file is small, and the browser enlarges it. */
 interface Loop {
   readonly id: string;
   readonly title: string;
   readonly text: string;
   readonly parameters: Readonly<Record<string, string>>;
-  /** What of it the still picture is asked for. */
+  /** The parameters of the still picture. */
   readonly still: Readonly<Record<string, string>>;
 }
 
+const CLASS_BY_CLASS: Loop = {
+  id: 'loop-digits',
+  title: 'Class by class',
+  text: 'Any sequence of digits in one handwriting: a countdown, a year, a sum that changes.',
+  parameters: { digits: '0123456789', frames: '6', fps: '15' },
+  still: { label: '0' },
+};
+
 function listLoops({ name, classes }: ModelView['manifest']): Loop[] {
   const last = classes.at(-1);
-  const among = last === undefined ? {} : { label: last };
-  return [
-    ...(hasDigits(classes)
-      ? [
-          {
-            id: 'loop-digits',
-            title: 'Class by class',
-            text: 'Any row of digits in one hand: a countdown, a year, a sum that changes.',
-            parameters: DIGITS,
-            still: { label: '0' },
-          },
-        ]
-      : []),
-    {
-      id: 'loop-hands',
-      title: last === undefined ? 'From one to the next' : 'Hand by hand',
-      text:
-        last === undefined
-          ? `Only ${name} on the way, never a blend of two.`
-          : `Always “${last}”, as different people write it.`,
-      parameters: { ...ONE_CLASS, ...among },
-      still: among,
-    },
-  ];
+  const still = last === undefined ? {} : { label: last };
+  const [title, text] =
+    last === undefined
+      ? ['From one to the next', `Every frame is one of the ${name}, never a blend of two.`]
+      : ['Hand by hand', `Always “${last}”, as different people write it.`];
+  const parameters = { n: '4', frames: '8', fps: '15', ...still };
+  const loop = { id: 'loop-hands', title, text, parameters, still };
+  return hasDigits(classes) ? [CLASS_BY_CLASS, loop] : [loop];
 }
 
 export function renderLoops(view: ModelView, origin: string): Markup {
@@ -54,7 +42,7 @@ export function renderLoops(view: ModelView, origin: string): Markup {
   return html`<section id="loops" class="loops" aria-labelledby="loops-title">
     <h2 id="loops-title">Let them turn into one another</h2>
     <p class="lead">
-      Loops without a seam, as animated PNG or GIF: every frame is a picture of its own, on the shortest way between two.
+      Seamless loops as animated PNG or GIF. The model draws every frame on the shortest way between two pictures.
     </p>
     <div class="loop-list">${listLoops(manifest).map((loop) => renderLoop(loop, view, origin))}</div>
   </section>`;

@@ -1,9 +1,11 @@
 /**
- * What the page at `/` knows of the model that serves.
+ * What the sections of the page at `/` share: the serving model, the ink, and texts to copy.
  */
+import { html } from 'hono/html';
 import type { Colour } from '../../../shared/picture/colour.ts';
 import type { Manifest } from '../../../shared/model/artifact.ts';
 import type { GeneratorPlan } from '../../../shared/model/generator.ts';
+import type { Markup } from '../page.ts';
 
 /** The page's own ink, in its light and its dark scheme: see page/style/base.css. */
 export const INK: Colour = [0x1d, 0x24, 0x30, 255];
@@ -16,12 +18,19 @@ export interface ModelView {
   readonly source: string;
 }
 
-/** Whether a number can be written with it. */
+/** Whether the classes include every digit, so that numbers can be written. */
 export function hasDigits(classes: readonly string[]): boolean {
   return [...'0123456789'].every((digit) => classes.includes(digit));
 }
 
-/** A picture's description: what it shows only the model's name tells. */
-export function describePicture({ manifest }: ModelView): string {
-  return `${manifest.name}, made by a neural network`;
+/**
+ * A text to copy, with its button, which needs the script.
+ * @param id    Of the text's element.
+ * @param name  Of the text, for screen readers.
+ */
+export function renderSnippet(id: string, name: string, text: string): Markup {
+  return html`<div class="snippet">
+    <pre class="copy" id="${id}" tabindex="0" aria-label="${name}">${text}</pre>
+    <button type="button" class="copy-button" data-copies="${id}" aria-label="Copy: ${name}">Copy</button>
+  </div>`;
 }

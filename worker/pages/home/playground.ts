@@ -1,68 +1,59 @@
 /**
- * The playground: every parameter as a control, the picture, and what to paste. Without its script it is one example.
+ * The playground: a control for every parameter, the picture, and texts to copy. Without its script
+ * it shows one example.
  */
 import { html } from 'hono/html';
 import { measureSheet } from '../../../shared/picture/sheet.ts';
 import type { Markup } from '../page.ts';
 import { renderControls } from './controls.ts';
-import { describePicture, hasDigits, type ModelView } from './model-view.ts';
-import { renderSnippet } from './snippet.ts';
+import { hasDigits, renderSnippet, type ModelView } from './model-view.ts';
 
-/** What the playground starts with; the script builds the same URL of it, in the order of the controls. */
+/** The first settings. The script builds the same URL from the controls. */
 const FIRST = { n: 16, seed: 'Ada', scale: 4 };
 const FIRST_COLS = 4;
 
-/** Settings worth trying, by what a button says. */
+/** Example settings by the text of their button. */
 function listExamples({ classes, image }: ModelView['manifest']): [title: string, query: string][] {
   const last = classes.at(-1);
-  const isGrey = image.channels === 1;
-  return [
+  const examples: [title: string, query: string][] = [
     ['One, large', 'scale=10&smooth=1'],
     ['A sheet of 100', 'n=100&cols=10&scale=2&seed=Ada'],
-    ...(last === undefined
-      ? []
-      : [
-          [
-            `Only “${last}”`,
-            new URLSearchParams({ n: '16', scale: '4', label: last }).toString(),
-          ] as [string, string],
-        ]),
-    ...(isGrey
-      ? ([
-          ['Your colours', 'n=9&seed=Ada&scale=5&gap=10&margin=20&fg=0b7a5b&bg=dff5ec&smooth=1'],
-          [
-            'Follows dark mode',
-            'format=svg&n=12&cols=6&seed=Ada&scale=3&fg=1d2430&bg=transparent&dark_fg=e8eaee&smooth=1',
-          ],
-        ] as [string, string][])
-      : []),
-    ...(hasDigits(classes)
-      ? ([['A number', 'digits=31415&seed=Ada&scale=5&smooth=1&margin=10']] as [string, string][])
-      : []),
+  ];
+  if (last !== undefined) {
+    const query = new URLSearchParams({ n: '16', scale: '4', label: last });
+    examples.push([`Only “${last}”`, query.toString()]);
+  }
+  if (image.channels === 1) {
+    const ink = 'fg=1d2430&bg=transparent&dark_fg=e8eaee';
+    examples.push(
+      ['Your colours', 'n=9&seed=Ada&scale=5&gap=10&margin=20&fg=0b7a5b&bg=dff5ec&smooth=1'],
+      ['Follows dark mode', `format=svg&n=12&cols=6&seed=Ada&scale=3&${ink}&smooth=1`],
+    );
+  }
+  if (hasDigits(classes)) {
+    examples.push(['A number', 'digits=31415&seed=Ada&scale=5&smooth=1&margin=10']);
+  }
+  return [
+    ...examples,
     ['For a terminal', 'format=txt&n=4&seed=Ada'],
     ['As numbers', 'format=json&n=2&seed=Ada'],
   ];
 }
 
-export function renderPlayground(view: ModelView, origin: string): Markup {
-  const { manifest } = view;
+export function renderPlayground({ manifest }: ModelView, origin: string): Markup {
   const { name, version, image, classes } = manifest;
-  const { width, height } = measureSheet(image, FIRST.n, { cols: FIRST_COLS, scale: FIRST.scale });
-  const path = `/digit.png?seed=${FIRST.seed}&n=${FIRST.n}&scale=${FIRST.scale}`;
+  const alt = `${name}, made by a neural network`;
+  const { n, seed, scale } = FIRST;
+  const { width, height } = measureSheet(image, n, { cols: FIRST_COLS, scale });
+  const path = `/digit.png?seed=${seed}&n=${n}&scale=${scale}`;
   const url = `${origin}${path}`;
-  const alt = describePicture(view);
-  const values = {
-    n: String(FIRST.n),
-    seed: FIRST.seed,
-    scale: String(FIRST.scale),
-    format: 'png',
-  };
+  const values = { n: String(n), seed, scale: String(scale), format: 'png' };
   return html`<section id="play" class="play" aria-labelledby="play-title">
     <h2 id="play-title">Play with the URL</h2>
-    <p class="lead">Everything that the interface can be told, live. When you like what you see, copy it.</p>
+    <p class="lead">Try every parameter of the API. When you like the picture, copy its URL.</p>
     <noscript
       ><p class="note">
-        The controls need JavaScript, the URLs do not: <a href="/docs">the documentation</a> has every parameter.
+        The controls need JavaScript; the URLs do not. <a href="/docs">The documentation</a> lists every parameter.
       </p></noscript
     >
     <div class="examples" role="group" aria-label="Examples">
@@ -94,7 +85,7 @@ export function renderPlayground(view: ModelView, origin: string): Markup {
           <label><input type="radio" name="pin" value="floating" checked form="pin-form" /><span>Floating</span></label>
           <label><input type="radio" name="pin" value="pinned" form="pin-form" /><span>Pinned</span></label>
         </fieldset>
-        <p class="soft" id="pin-note">As you asked: a seed keeps the digits, and a better model redraws them.</p>
+        <p class="soft" id="pin-note">Your URL: the seed keeps the digits until a newer model redraws them.</p>
         <dl class="snippets" id="snippets" data-alt="${alt}">
           <dt>URL</dt>
           <dd>${renderSnippet('snippet-url', 'URL', url)}</dd>

@@ -1,0 +1,88 @@
+/**
+ * The declarations of `client/options.ts` as they are published: written out, with a comment for
+ * each option, which the mapped types of the source cannot have.
+ */
+import { toCamelCase } from '../../client/option-text.ts';
+import { describeDefault, describeExpected } from '../../shared/contract/query.ts';
+import { FORMATS, type RouteName } from '../../shared/contract/formats.ts';
+import { NUMBER, ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
+
+const BASE: readonly string[] = [
+  '/** Where the service is. */',
+  'export interface BaseOptions {',
+  '    /** The service’s address, such as `https://digits.example`, with or without a path. Default: the page’s own origin. */',
+  '    readonly base?: string | URL | undefined;',
+  '}',
+];
+
+const SHARED: readonly string[] = [
+  '/** What decides which digits are drawn. */',
+  "export type SamplingOptions = Pick<DigitOptions, 'seed' | 'start' | 'model'>;",
+  '/** How digits look. */',
+  "export type LookOptions = Pick<DigitOptions, 'scale' | 'margin' | 'dpr' | 'fg' | 'bg' | 'smooth' | 'darkFg' | 'darkBg'>;",
+];
+
+export function writeOptionTypes(): string {
+  return [
+    ...(['digit', 'dataset', 'morph'] as const).map(
+      (route) => `export type ${capitalize(route)}Format = ${joinTypes(FORMATS[route])};`,
+    ),
+    ...BASE,
+    ...writeInterface('digit', '/** Digits: `/digit`. */'),
+    ...writeInterface('number', '/** A number in one handwriting: `/number`. */', [
+      describe(NUMBER),
+      '    readonly number: string | number;',
+    ]),
+    ...writeInterface('dataset', '/** Labelled digits to train and to test on: `/dataset`. */', [
+      '    /** Default: idx. */',
+      '    readonly format?: DatasetFormat | undefined;',
+    ]),
+    ...writeInterface('morph', '/** A loop in which digits turn into one another: `/morph`. */'),
+    ...SHARED,
+    '',
+  ].join('\n');
+}
+
+function writeInterface(
+  route: RouteName,
+  comment: string,
+  more: readonly string[] = [],
+): readonly string[] {
+  const options = Object.entries<Parameter>(ROUTES[route]).flatMap(([name, parameter]) => [
+    describe(parameter),
+    `    readonly ${toCamelCase(name)}?: ${describeType(parameter)} | undefined;`,
+  ]);
+  const header = `export interface ${capitalize(route)}Options extends BaseOptions {`;
+  return [comment, header, ...more, ...options, '}'];
+}
+
+function describe(parameter: Parameter): string {
+  const without = describeDefault(parameter);
+  const isFlag = parameter.kind === 'flag';
+  const expected = isFlag ? '' : ` (${describeExpected(parameter)})`;
+  const value = isFlag ? String(without === '1') : without;
+  return `    /** ${parameter.about}${expected}.${without === '' ? '' : ` Default: ${value}.`} */`;
+}
+
+function describeType(parameter: Parameter): string {
+  switch (parameter.kind) {
+    case 'whole':
+      return 'number';
+    case 'flag':
+      return 'boolean';
+    case 'choice':
+      return joinTypes(parameter.choices);
+    case 'text':
+      return 'string | number';
+    default:
+      return 'string';
+  }
+}
+
+function joinTypes(choices: readonly string[]): string {
+  return choices.map((choice) => `'${choice}'`).join(' | ');
+}
+
+function capitalize(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}

@@ -1,0 +1,412 @@
+/**
+ * The query of a request: parsed, settled for a format, pinned to a model and a seed, and written
+ * back as the canonical URL. Equal digits in an equal format have equal URLs. Without dependencies:
+ * the client checks its options and writes its URLs by it.
+ */
+import { formatColour, parseColour, type Colour } from '../picture/colour.ts';
+import type { ApiError } from './errors.ts';
+import type { FormatOf, RouteName } from './formats.ts';
+import {
+  NUMBER,
+  PARAMETERS,
+  ROUTES,
+  type Kind,
+  type ModelChoice,
+  type Parameter,
+  type ParametersOf,
+  type Texts,
+  type ValueOf,
+} from './parameters.ts';
+
+export type Value = number | boolean | string | Colour | ModelChoice;
+
+/** No exponent, sign, space or leading zero: "1e3", "+1", " 1" and "01" are refused. */
+const WHOLE = /^(?:0|[1-9][0-9]{0,9})$/;
+const MODEL = /^[a-z][a-z0-9-]{0,31}(@[0-9a-f]{16})?$/;
+/** `parseColour` in the terms of JSON Schema. */
+const COLOUR = '^(transparent|#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}))$';
+
+/** Reads a decoded text. @returns  undefined for a text that is not allowed. */
+export function parseText(parameter: Kind, text: string): Value | undefined {
+  switch (parameter.kind) {
+    case 'whole': {
+      const value = WHOLE.test(text) ? Number(text) : NaN;
+      return value >= parameter.min && value <= parameter.max ? value : undefined;
+    }
+    case 'flag':
+      return text === '0' || text === '1' ? text === '1' : undefined;
+    case 'colour':
+      return parseColour(text);
+    case 'choice':
+      return parameter.choices.includes(text) ? text : undefined;
+    case 'model': {
+      const [name = '', version] = text.split('@');
+      return MODEL.test(text) ? { name, version } : undefined;
+    }
+    case 'text': {
+      const { minLength = 1, maxLength = Infinity, pattern } = parameter;
+      const fits = text.length >= minLength && text.length <= maxLength;
+      return fits && pattern?.test(text) !== false ? text : undefined;
+    }
+  }
+}
+
+/** Writes a value in its canonical form. */
+function formatValue(value: Value): string {
+  switch (typeof value) {
+    case 'boolean':
+      return value ? '1' : '0';
+    case 'object':
+      return 'name' in value
+        ? `${value.name}${value.version === undefined ? '' : `@${value.version}`}`
+        : formatColour(value);
+    default:
+      return String(value);
+  }
+}
+
+/** Says which texts a parameter accepts: errors and the documentation repeat it. */
+export function describeExpected(parameter: Kind): string {
+  switch (parameter.kind) {
+    case 'whole':
+      return `a whole number from ${parameter.min} to ${parameter.max}`;
+    case 'flag':
+      return '0 or 1';
+    case 'colour':
+      return 'a colour as 3, 4, 6 or 8 hex digits, or transparent';
+    case 'choice':
+      return `${parameter.choices.slice(0, -1).join(', ')} or ${parameter.choices.at(-1)}`;
+    case 'model':
+      return 'a name, or name@version with 16 hex digits';
+    case 'text':
+      return parameter.expected;
+  }
+}
+
+/** Says what holds without a parameter; '' for one that stands in the path. */
+export function describeDefault(parameter: Parameter): string {
+  const { without, required, default: text } = parameter;
+  return without ?? (required === true ? 'an error' : typeof text === 'string' ? text : '');
+}
+
+/** Describes a parameter as JSON Schema: its text, or the number that the text stands for. */
+export function describeSchema(parameter: Kind): Record<string, unknown> {
+  const described = { type: 'string', description: describeExpected(parameter) };
+  switch (parameter.kind) {
+    case 'whole':
+      return { ...described, type: 'integer', minimum: parameter.min, maximum: parameter.max };
+    case 'flag':
+      return { ...described, enum: ['0', '1'] };
+    case 'colour':
+      return { ...described, pattern: COLOUR };
+    case 'choice':
+      return { ...described, enum: parameter.choices };
+    case 'model':
+      return { ...described, pattern: MODEL.source };
+    case 'text': {
+      const { minLength = 1, maxLength, pattern } = parameter;
+      return {
+        ...described,
+        ...(pattern === undefined && { minLength }),
+        maxLength,
+        pattern: pattern?.source,
+      };
+    }
+  }
+}
+
+/** The parameters of a route by name, in the order of its canonical URLs. */
+export function listParameters(route: RouteName): [name: string, parameter: Parameter][] {
+  return Object.entries(ROUTES[route]);
+}
+
+/** Whether a parameter has an effect in a format. */
+function hasEffect({ formats }: Parameter, format: string): boolean {
+  return formats?.includes(format) !== false;
+}
+
+/** Names the given parameters that have no effect in a format. */
+export function listWithoutEffect(
+  route: RouteName,
+  given: Readonly<Record<string, unknown>>,
+  format: string,
+): string[] {
+  return listParameters(route)
+    .filter(([name, parameter]) => given[name] !== undefined && !hasEffect(parameter, format))
+    .map(([name]) => name);
+}
+
+/** Finds the text that means the same as no parameter. */
+function findDefault(parameter: Parameter, texts: Texts): string | undefined {
+  return typeof parameter.default === 'function' ? parameter.default(texts) : parameter.default;
+}
+
+/**
+ * Writes path and query. Parameters stand in the table's order; those that change nothing are left
+ * out.
+ */
+export function writeUrl(route: RouteName, path: string, format: string, texts: Texts): string {
+  const pairs: string[] = [];
+  for (const [name, parameter] of listParameters(route)) {
+    const text = texts[name];
+    const isTold =
+      text !== undefined &&
+      parameter.transient !== true &&
+      hasEffect(parameter, format) &&
+      (parameter.stated === true || text !== findDefault(parameter, texts)) &&
+      parameter.isIdle?.(texts, format) !== true;
+    if (isTold) {
+      // A query may hold the @ of name@version as it is (RFC 3986, section 3.4).
+      pairs.push(`${name}=${parameter.kind === 'model' ? text : encodeURIComponent(text)}`);
+    }
+  }
+  return pairs.length === 0 ? path : `${path}?${pairs.join('&')}`;
+}
+
+type Length = 'scale' | 'gap' | 'margin';
+
+/**
+ * Multiplies lengths in output pixels by `dpr`, device pixels for each CSS pixel. So a picture for
+ * a dense screen and the equal one without `dpr` have the same canonical URL.
+ * @returns  The lengths that change; or what was expected, where one would be too large.
+ */
+export function multiplyPixels({
+  dpr = 1,
+  ...pixels
+}: { readonly [K in Length | 'dpr']?: number | string | undefined }):
+  | { readonly [K in Length]?: number }
+  | string {
+  const products: Record<string, number> = {};
+  for (const name of ['scale', 'gap', 'margin'] as const) {
+    const { max, default: without } = PARAMETERS[name];
+    const value = Number(pixels[name] ?? without);
+    const product = value * Number(dpr);
+    if (product > max) {
+      return `${name} times dpr to be at most ${max}, not ${value} x ${dpr} = ${product}`;
+    }
+    if (product !== value) {
+      products[name] = product;
+    }
+  }
+  return products;
+}
+
+/** The digits alone, in their order. */
+export function pickDigits(number: string): string {
+  return number.replaceAll(/[^0-9]/g, '');
+}
+
+/**
+ * Writes a number as a path segment. A comma stays as it is (RFC 3986, section 3.3). A plus would
+ * be allowed too, but some programs read it as a space.
+ */
+export function encodeNumber(number: string): string {
+  return encodeURIComponent(number).replaceAll('%2C', ',');
+}
+
+/** Parameters by name, in the order of the documentation. */
+export type ParameterSet = Readonly<Record<string, Parameter>>;
+
+/** What a query string says; undefined where a parameter is absent. */
+type ParameterValues<P> = {
+  readonly [K in keyof P]:
+    | ValueOf<P[K]>
+    | (P[K] extends { readonly required: true } ? never : undefined);
+} & {
+  /** Names that mean nothing here, for the warning header. */
+  readonly unknown: readonly string[];
+};
+
+export type Parsed<Q> =
+  | { readonly ok: true; readonly query: Q }
+  | { readonly ok: false; readonly error: ApiError };
+
+export type Query<R extends RouteName> = ParameterValues<ParametersOf<R>>;
+
+/** The query of `/digit` or `/number`. The parameters that `/number` lacks are undefined there. */
+export type DigitQuery = Query<'digit'> & {
+  /** The number to write in one hand, from the path. */
+  readonly number: string | undefined;
+};
+
+/** Names that cache-busters and trackers add to URLs: always accepted, never with an effect. */
+const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+)$/;
+
+/**
+ * Parses a query string.
+ *
+ * @param parameters  The route's. `strict`, if it is among them and given, refuses unknown names.
+ * @param search      Decoded pairs in their order.
+ * @param isStrict    Refuses unknown names anyway.
+ * @returns           The values, or the first error.
+ */
+export function parseParameters<P extends ParameterSet>(
+  parameters: P,
+  search: URLSearchParams,
+  isStrict = false,
+): Parsed<ParameterValues<P>> {
+  const values: Record<string, Value> = {};
+  const unknown = new Set<string>();
+  for (const [name, text] of search) {
+    const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+    if (parameter === undefined) {
+      if (!IGNORED.test(name)) {
+        unknown.add(name);
+      }
+      continue;
+    }
+    if (name in values) {
+      return refuse({ code: 'repeated_parameter', parameter: name });
+    }
+    const value = parseText(parameter, text);
+    if (value === undefined) {
+      return refuseValue(name, text, describeExpected(parameter));
+    }
+    values[name] = value;
+  }
+  if (unknown.size > 0 && (isStrict || values['strict'] === true)) {
+    const known = Object.keys(parameters);
+    return refuse({ code: 'unknown_parameter', parameters: [...unknown], known });
+  }
+  for (const [name, parameter] of Object.entries(parameters)) {
+    if (parameter.required === true && values[name] === undefined) {
+      const expected = describeExpected(parameter);
+      return refuse({ code: 'missing_parameter', parameter: name, expected });
+    }
+    const other = parameter.replaces?.find((each) => values[each] !== undefined);
+    if (values[name] !== undefined && other !== undefined) {
+      const received = formatValue(values[other] as Value);
+      return refuseValue(other, received, `none beside ${name}, which replaces it`);
+    }
+  }
+  return { ok: true, query: { ...values, unknown: [...unknown] } as ParameterValues<P> };
+}
+
+function refuse(error: ApiError): { readonly ok: false; readonly error: ApiError } {
+  return { ok: false, error };
+}
+
+function refuseValue(parameter: string, received: string, expected: string) {
+  return refuse({ code: 'invalid_parameter', parameter, received, expected });
+}
+
+/** Parses a route's query string. A job costs money, so it refuses unknown names. */
+export function parseQuery<R extends RouteName>(
+  route: R,
+  search: URLSearchParams,
+): Parsed<Query<R>> {
+  const parameters: ParameterSet = ROUTES[route];
+  return parseParameters(parameters, search, route === 'jobs') as Parsed<Query<R>>;
+}
+
+/** Parses the query string of `/digit`, or of `/number` with the path's decoded number. */
+export function parseDigitQuery(search: URLSearchParams, number?: string): Parsed<DigitQuery> {
+  if (number !== undefined && parseText(NUMBER, number) === undefined) {
+    return refuseValue('digits', number, NUMBER.expected);
+  }
+  const parsed = parseQuery(number === undefined ? 'digit' : 'number', search);
+  return parsed.ok ? { ok: true, query: { ...parsed.query, number } as DigitQuery } : parsed;
+}
+
+/**
+ * Multiplies `dpr` into `scale`, `gap` and `margin` if the format has pixels, and names the
+ * parameters without effect for the warning header. `strict` refuses these.
+ */
+export function settleQuery<Q extends object>(
+  route: RouteName,
+  query: Q,
+  format: string,
+): Parsed<Q & { readonly withoutEffect: readonly string[] }> {
+  const given = query as Readonly<Record<string, number | undefined>>;
+  const parameters: ParameterSet = ROUTES[route];
+  const { dpr } = parameters;
+  const products = dpr !== undefined && hasEffect(dpr, format) ? multiplyPixels(given) : {};
+  if (typeof products === 'string') {
+    return refuseValue('dpr', String(given['dpr']), products);
+  }
+  const withoutEffect = listWithoutEffect(route, given, format).filter(
+    (name) => parameters[name]?.unwarned?.includes(format) !== true,
+  );
+  return 'strict' in query && query.strict === true && withoutEffect.length > 0
+    ? refuse({ code: 'parameter_without_effect', parameters: withoutEffect, format })
+    : { ok: true, query: { ...query, ...products, withoutEffect } };
+}
+
+/** The values of a route's parameters, where absent ones have their default. */
+type Filled<R extends RouteName> = {
+  readonly [K in keyof ParametersOf<R>]:
+    | ValueOf<ParametersOf<R>[K]>
+    | (ParametersOf<R>[K] extends { readonly default: unknown } | { readonly required: true }
+        ? never
+        : undefined);
+};
+
+export function fillDefaults<R extends RouteName>(
+  route: R,
+  query: Partial<Record<keyof ParametersOf<R>, Value | undefined>>,
+): Filled<R> {
+  const given = query as Readonly<Record<string, Value | undefined>>;
+  const texts = writeTexts(route, given);
+  const filled = listParameters(route).map(([name, parameter]) => {
+    const without = findDefault(parameter, texts);
+    const value = without === undefined ? undefined : parseText(parameter, without);
+    return [name, given[name] ?? value] as const;
+  });
+  return Object.fromEntries(filled) as unknown as Filled<R>;
+}
+
+/** Everything that decides an answer: nothing is left to chance or to defaults that may change. */
+export type Pinned<R extends RouteName> = Omit<
+  Filled<R>,
+  'format' | 'model' | 'seed' | 'dpr' | 'strict'
+> & {
+  readonly format: FormatOf<R>;
+  readonly model: { readonly name: string; readonly version: string };
+  readonly seed: string;
+};
+
+/**
+ * What decides a picture of digits. `label` is the class's name: unlike its number it means the
+ * same in every version of a model. With `number` there is one picture, `n` is 1.
+ */
+export type PinnedDigits = Pinned<'digit'> & Pick<DigitQuery, 'number'>;
+
+/** Pins a query to a version of a model and to a seed. */
+export function pinQuery<R extends RouteName>(
+  route: R,
+  query: Partial<Record<keyof ParametersOf<R>, Value | undefined>>,
+  format: FormatOf<R>,
+  { name, version }: { readonly name: string; readonly version: string },
+  seed: string,
+): Pinned<R> {
+  return { ...fillDefaults(route, query), format, model: { name, version }, seed };
+}
+
+/** Writes the canonical URL: path and query. */
+export function buildUrl<R extends RouteName>(route: R, pinned: Pinned<R>): string {
+  const { format } = pinned;
+  const path = route === 'jobs' ? '/jobs' : `/${route}.${format}`;
+  return writeUrl(route, path, format, writeTexts(route, pinned));
+}
+
+/** Writes the canonical URL of digits or of a number. */
+export function buildDigitUrl(digits: PinnedDigits): string {
+  const { number, format } = digits;
+  if (number === undefined) {
+    return buildUrl('digit', digits);
+  }
+  const path = `/number/${encodeNumber(number)}.${format}`;
+  return writeUrl('number', path, format, writeTexts('number', digits));
+}
+
+function writeTexts(route: RouteName, values: object): Texts {
+  const given = values as Readonly<Record<string, Value | undefined>>;
+  const texts: Record<string, string> = {};
+  for (const [name] of listParameters(route)) {
+    const value = given[name];
+    if (value !== undefined) {
+      texts[name] = formatValue(value);
+    }
+  }
+  return texts;
+}

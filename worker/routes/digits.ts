@@ -1,0 +1,252 @@
+/**
+ * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: new digits, or the digits of a seed.
+ * `GET /number/2026.png`: a number in one handwriting.
+ */
+import * as z from 'zod';
+import {
+  digitSchema,
+  digitsSchema,
+  packedDigitSchema,
+  packedDigitsSchema,
+} from '../../shared/contract/answers.ts';
+import type { ApiError } from '../../shared/contract/errors.ts';
+import { DIGIT_FORMATS, FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
+import { NUMBER, ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
+import {
+  buildDigitUrl,
+  parseDigitQuery,
+  pinQuery,
+  type DigitQuery,
+  type Parsed,
+  type PinnedDigits,
+} from '../../shared/contract/query.ts';
+import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts';
+import { measureSheet } from '../../shared/picture/sheet.ts';
+import type { App, AppContext } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import {
+  answerDrawing,
+  checkColours,
+  nameFile,
+  refuse,
+  settleFormat,
+  streamDrawing,
+} from '../drawing.ts';
+import { renderDigits } from '../formats/digits.ts';
+import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { respondError } from '../http/respond-error.ts';
+import type { Generator } from '../models/model-cache.ts';
+
+const DIGITS = {
+  query: ROUTES.digit,
+  answers: {
+    [DIGIT_FORMATS.png]: 'bytes',
+    [DIGIT_FORMATS.json]: z.union([digitsSchema, packedDigitsSchema]),
+    [DIGIT_FORMATS.svg]: 'text',
+    [DIGIT_FORMATS.txt]: 'text',
+    [DIGIT_FORMATS.npy]: 'bytes',
+    [DIGIT_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
+  },
+  conditional: true,
+  errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'picture_too_large', 'not_acceptable'],
+} as const satisfies Partial<OperationEntry>;
+const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;
+const PATH_LABEL: Parameter = { ...LABEL, without: '' };
+const OF_CLASS = { ...DIGITS, routes: ['/digit/:label'], query: BESIDE_LABEL } as const;
+const OF_NUMBER = { ...DIGITS, routes: ['/number/:digits'], query: ROUTES.number } as const;
+const EXTENSION = { ...ROUTES.digit.format, about: 'The answer’s format', without: '' } as const;
+
+export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
+  {
+    ...DIGITS,
+    id: 'drawDigits',
+    path: '/digit',
+    summary: 'New digits, or the digits of a seed, in the format of format= or Accept',
+    examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
+  },
+  {
+    ...DIGITS,
+    id: 'drawDigitsAs',
+    path: '/digit.{extension}',
+    routes: FORMATS.digit.map((format) => `/digit.${format}`),
+    summary: 'The same in the extension’s format',
+    pathParameters: { extension: EXTENSION },
+    examples: [
+      '/digit.png?n=16&scale=4',
+      '/digit.svg?seed=Ada&scale=8',
+      '/digit.json?n=16',
+      '/digit.png?n=9&scale=3&smooth=1&gap=4&margin=8&fg=1d2430&bg=transparent',
+      '/digit.txt',
+      '/digit.npy?n=256',
+    ],
+  },
+  {
+    ...OF_CLASS,
+    id: 'drawDigitsOfClass',
+    path: '/digit/{label}',
+    summary: 'Digits of one class, in the format of format= or Accept',
+    pathParameters: { label: PATH_LABEL },
+    examples: ['/digit/7'],
+  },
+  {
+    ...OF_CLASS,
+    id: 'drawDigitsOfClassAs',
+    path: '/digit/{label}.{extension}',
+    summary: 'Digits of one class, in the extension’s format',
+    pathParameters: { label: PATH_LABEL, extension: EXTENSION },
+    examples: ['/digit/7.png?scale=4', '/digit/7.json?n=16'],
+  },
+  {
+    ...OF_NUMBER,
+    id: 'drawNumber',
+    path: '/number/{digits}',
+    summary:
+      'A number in one handwriting, in the format of format= or Accept; /number/3.14 is the number 3.14, since 14 is no format',
+    pathParameters: { digits: NUMBER },
+    examples: ['/number/2026'],
+  },
+  {
+    ...OF_NUMBER,
+    id: 'drawNumberAs',
+    path: '/number/{digits}.{extension}',
+    summary: 'A number in one handwriting, in the extension’s format',
+    pathParameters: { digits: NUMBER, extension: EXTENSION },
+    examples: [
+      '/number/2026.png?scale=4',
+      '/number/-3.14.png?seed=ink&scale=4&smooth=1',
+      '/number/31415.svg?seed=Ada&scale=4',
+    ],
+  },
+];
+
+export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
+  for (const extension of [undefined, ...FORMATS.digit]) {
+    app.get(extension === undefined ? '/digit' : `/digit.${extension}`, (c) =>
+      answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams)),
+    );
+  }
+  app.get('/digit/:label', (c) => {
+    const { text, extension } = splitExtension(c.req.param('label'));
+    // The label counts as a parameter, so that one in the query as well is a repetition.
+    const search = new URLSearchParams(c.get('url').searchParams);
+    search.append('label', text);
+    return answerDigits(c, dependencies, extension, parseDigitQuery(search));
+  });
+  app.get('/number/:digits', (c) => {
+    const { text, extension } = splitExtension(c.req.param('digits'));
+    const parsed = parseDigitQuery(c.get('url').searchParams, text);
+    return answerDigits(c, dependencies, extension, parsed);
+  });
+}
+
+/** Splits the last segment of a path. Its text may hold dots: only known extensions count. */
+function splitExtension(segment: string): { text: string; extension: DigitFormat | undefined } {
+  const dot = segment.lastIndexOf('.');
+  const extension = FORMATS.digit.find((format) => format === segment.slice(dot + 1));
+  return dot >= 0 && extension !== undefined
+    ? { text: segment.slice(0, dot), extension }
+    : { text: segment, extension: undefined };
+}
+
+/** @param extension  The path's extension, which decides the format. */
+async function answerDigits(
+  c: AppContext,
+  dependencies: AppDependencies,
+  extension: DigitFormat | undefined,
+  parsed: Parsed<DigitQuery>,
+): Promise<Response> {
+  const settled = settleFormat(c, 'digit', DIGIT_FORMATS, extension, parsed);
+  if ('code' in settled) {
+    return respondError(c, settled);
+  }
+  const { query, format } = settled;
+  return answerDrawing<PinnedDigits>(c, dependencies, {
+    ...settled,
+    hand: query.number,
+    holdsUrls: format === 'json' || format === 'ndjson',
+    pin: (model, seed, label) => ({
+      ...pinQuery('digit', { ...query, label }, format, model, seed),
+      number: query.number,
+    }),
+    buildUrl: buildDigitUrl,
+    check: (digits, generator) => check(digits, query, generator),
+    describeContent,
+    measureWork(digits, generator) {
+      const { width, height } = measureWidest(digits, generator);
+      const pixels = format === 'png' ? width * height : 0;
+      return { digits: digits.number?.length ?? digits.n, pixels };
+    },
+    mustDraw: (digits, generator) =>
+      checkSize(digits, measureWidest(digits, generator)) !== undefined,
+    render(digits, { sampler }, labels, markDrawn) {
+      const { seed, start, n: count, number } = digits;
+      const { classes } = sampler.manifest;
+      const context = { digits, classes, origin: c.get('url').origin, png: c.get('png') };
+      if (number !== undefined) {
+        const hand = sampler.drawHand({ seed, start, labels });
+        const samples = writeNumber(number, hand, digits);
+        markDrawn();
+        const error = checkSize(digits, measureSheet(samples, 1, digits));
+        return error ?? renderDigits(context, samples, start);
+      }
+      const [label] = labels;
+      if (format === 'ndjson') {
+        return streamDrawing(c, dependencies, digits, label, new Uint8Array(), (part, first) =>
+          renderDigits(context, part, first),
+        );
+      }
+      const chosenLabel = label === undefined ? {} : { label };
+      const samples = sampler.draw({ seed, start, count, ...chosenLabel });
+      markDrawn();
+      return renderDigits(context, samples, start);
+    },
+  });
+}
+
+type Size = { readonly width: number; readonly height: number };
+
+/** Measures the picture. A number's digits decide its width, so this is the widest it can be. */
+function measureWidest(digits: PinnedDigits, { sampler }: Generator): Size {
+  const { image } = sampler.manifest;
+  const { number, n } = digits;
+  const sample = number === undefined ? image : measureWidestJoined(image, number.length);
+  return measureSheet(sample, n, digits);
+}
+
+function checkSize({ format }: PinnedDigits, { width, height }: Size): ApiError | undefined {
+  return format === 'png' && width * height > LIMITS.maxPicturePixels
+    ? { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels }
+    : undefined;
+}
+
+/** Returns the reason why a model cannot draw digits in this look and size. */
+function check(
+  digits: PinnedDigits,
+  query: DigitQuery,
+  generator: Generator,
+): ApiError | undefined {
+  if (digits.format === 'svg' && generator.sampler.manifest.image.channels !== 1) {
+    return refuse('format', 'svg', generator.name, 'it draws in colour, and outlines are of ink');
+  }
+  const error = checkColours(query, generator);
+  // The size of a number is known when its digits are drawn.
+  return error !== undefined || digits.number !== undefined
+    ? error
+    : checkSize(digits, measureWidest(digits, generator));
+}
+
+/** For a picture that is opened as a document: its style element serves the dark scheme. */
+const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+function describeContent(digits: PinnedDigits): Record<string, string> {
+  const { format, number, seed, start, n } = digits;
+  const mediaType = DIGIT_FORMATS[format];
+  const prefix = number === undefined ? '' : `${number.replaceAll(' ', '_')}-`;
+  const name = nameFile(prefix, seed, start, n, format);
+  return {
+    'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,
+    'Content-Disposition': `inline; filename="${name}"`,
+    ...(format === 'svg' && { 'Content-Security-Policy': SVG_POLICY }),
+  };
+}
