@@ -43,7 +43,8 @@ test('every package that is installed comes from a registry, by the hash of its 
   );
   expect(packages.length).toBeGreaterThan(200);
   for (const [path, { resolved, integrity }] of packages) {
-    expect([path, resolved]).toEqual([path, undefined]); // No address of its own: the registry's that npm asks.
+    // No address of its own: the registry's that npm asks.
+    expect([path, resolved]).toEqual([path, undefined]);
     expect([path, integrity]).toEqual([
       path,
       expect.stringMatching(/^sha512-[A-Za-z0-9+/]{86}==$/),

@@ -1,6 +1,7 @@
 /**
- * Data of one's own, the whole way: a folder of coloured pictures with classes is trained on, exported, drawn offline and
- * served by the edge runtime under the names of its folders. The networks are tiny: what is drawn is noise of the right shape.
+ * Data of one's own, the whole way: a folder of coloured pictures with classes is trained on,
+ * exported, drawn offline and served by the edge runtime under the names of its folders. The
+ * networks are tiny: what is drawn is noise of the right shape.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

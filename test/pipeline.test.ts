@@ -1,6 +1,6 @@
 /**
- * The whole way with real parts: train, export, publish over S3, serve from R2 in the edge runtime, draw offline, and
- * load the model as it is in a browser.
+ * The whole way with real parts: train, export, publish over S3, serve from R2 in the edge runtime,
+ * draw offline, and load the model as it is in a browser.
  */
 import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
@@ -163,7 +163,8 @@ describe('a model that was trained', () => {
       expect(drawn.shape).toEqual([3, 28, 28, 1]);
       const { digits } = (await (await worker.fetch('/digit.json?n=3&seed=x')).json()) as DigitJson;
       const served = digits.flatMap(({ pixels }) => pixels);
-      // The engine computes in whole numbers: a value may differ by a level beyond the half of rounding.
+      // The engine computes in whole numbers: a value may differ by a level beyond the half of
+      // rounding.
       drawn.values.forEach((value, i) =>
         expect(Math.abs(value * 255 - (served[i] as number))).toBeLessThan(1.5),
       );

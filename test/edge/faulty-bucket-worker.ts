@@ -1,6 +1,7 @@
 /**
- * The worker's app on the real bucket with a fault between the two, for tests. `POST /test/reset` makes the app anew, as in an
- * isolate that has just begun; `POST /test/fault` says what goes wrong from now on; `GET /test/reads` which keys were read.
+ * The worker's app on the real bucket with a fault between the two, for tests. `POST /test/reset`
+ * makes the app anew, as in an isolate that has just begun; `POST /test/fault` says what goes wrong
+ * from now on; `GET /test/reads` which keys were read.
  */
 import type { App } from '../../worker/context.ts';
 import type { Env } from '../../worker/env.ts';
@@ -18,8 +19,9 @@ const SPEED_UP = 50;
 const { setTimeout: schedule } = globalThis;
 
 /**
- * The clock of the worker's waits for storage. It runs fast while an object hangs, so a test need not wait for seconds.
- * It stands still otherwise, so a slow machine never makes a good read fail. Waits of less than a second pass as ever.
+ * The clock of the worker's waits for storage. It runs fast while an object hangs, so a test need
+ * not wait for seconds. It stands still otherwise, so a slow machine never makes a good read fail.
+ * Waits of less than a second pass as ever.
  */
 globalThis.setTimeout = ((ring: () => void, ms = 0) => {
   if (ms < 1000) {

@@ -1,6 +1,8 @@
 /**
- * The worker with faults between its jobs, their bucket and their queue, for tests. `POST /test/fault` says what goes wrong from now on,
- * `POST /test/reset` begins a new isolate, `GET /test/events` tells what was written, `POST /test/message` puts anything into the queue.
+ * The worker with faults between its jobs, their bucket and their queue, for tests. `POST
+ * /test/fault` says what goes wrong from now on,
+ * `POST /test/reset` begins a new isolate, `GET /test/events` tells what was written, `POST
+ * /test/message` puts anything into the queue.
  */
 import { createApp } from '../../worker/app.ts';
 import { parseJobs, type Env } from '../../worker/env.ts';

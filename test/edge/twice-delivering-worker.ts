@@ -1,6 +1,6 @@
 /**
- * The worker behind a queue that delivers of every ten shards one twice at once and two again later, for tests and for the benchmark of
- * jobs: see test/support/storage/twice-delivered.ts.
+ * The worker behind a queue that delivers of every ten shards one twice at once and two again
+ * later, for tests and for the benchmark of jobs: see test/support/storage/twice-delivered.ts.
  */
 import worker from '../../worker/index.ts';
 import type { Env } from '../../worker/env.ts';

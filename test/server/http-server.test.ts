@@ -1,5 +1,6 @@
 /**
- * HTTP on Node, over real sockets: what is no request to the app, streams and their readers, and the end.
+ * HTTP on Node, over real sockets: what is no request to the app, streams and their readers, and
+ * the end.
  */
 import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
@@ -51,7 +52,8 @@ async function exchange(text: string): Promise<string> {
   let received = '';
   return new Promise((resolve) => {
     socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
-    socket.on('error', () => undefined); // Reset while what the server will not read is still on its way.
+    // Reset while what the server will not read is still on its way.
+    socket.on('error', () => undefined);
     socket.on('close', () => resolve(received));
     socket.write(text);
   });
@@ -175,7 +177,8 @@ describe('a stream', () => {
     const socket = await open();
     socket.pause();
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    // A stream that waits takes no part for many turns. The kernel holds some MiB for the two ends of the connection.
+    // A stream that waits takes no part for many turns. The kernel holds some MiB for the two ends
+    // of the connection.
     let seen = 0;
     for (let turns = 0; turns < 1000 || seen === 0; turns++) {
       await setImmediate();
@@ -237,7 +240,8 @@ describe('a stream', () => {
     });
     await start(() => new Response(stream));
     const answer = await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    expect(answer.endsWith('\r\n4\r\npart\r\n')).toBe(true); // No last chunk, and not a word of why.
+    // No last chunk, and not a word of why.
+    expect(answer.endsWith('\r\n4\r\npart\r\n')).toBe(true);
     await expect
       .poll(() => logged)
       .toMatchObject([

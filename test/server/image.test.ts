@@ -1,6 +1,6 @@
 /**
- * The image, without Docker: its first stage's build out of nothing but the context, and its second stage's commands. What
- * only Docker can tell (the base images, the layers' size) is not tested.
+ * The image, without Docker: its first stage's build out of nothing but the context, and its second
+ * stage's commands. What only Docker can tell (the base images, the layers' size) is not tested.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * Keys that come from a request: none leads out of the folder or the bucket's prefix, on whatever storage.
+ * Keys that come from a request: none leads out of the folder or the bucket's prefix, on whatever
+ * storage.
  */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

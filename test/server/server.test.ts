@@ -1,5 +1,6 @@
 /**
- * The built server as a process: its start and its end, where its models come from, and readers who leave.
+ * The built server as a process: its start and its end, where its models come from, and readers who
+ * leave.
  */
 import { spawnSync } from 'node:child_process';
 import {

@@ -1,6 +1,6 @@
 /**
- * The server on a real bucket behind a proxy that misbehaves: whatever happens on the wire, the last good model goes on, health
- * tells why, and the next refresh after it heals.
+ * The server on a real bucket behind a proxy that misbehaves: whatever happens on the wire, the
+ * last good model goes on, health tells why, and the next refresh after it heals.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
@@ -36,7 +36,10 @@ const refuse = (status: number, code: string, headers = {}): Fault => ({
 const spoil = (how: Spoiling): Fault => ({ do: 'spoil', how });
 const storage = () => 'storage';
 
-/** What happens, what health calls it, and of which reads it is tried: what takes the whole of a wait, of one only. */
+/**
+ * What happens, what health calls it, and of which reads it is tried: what takes the whole of a
+ * wait, of one only.
+ */
 const FAULTS: readonly (readonly [
   what: string,
   fault: Fault,

@@ -1,5 +1,6 @@
 /**
- * Animated PNGs taken apart, with Node's zlib for the checksums: each frame becomes a PNG of its own, for any decoder.
+ * Animated PNGs taken apart, with Node's zlib for the checksums: each frame becomes a PNG of its
+ * own, for any decoder.
  */
 import { crc32 } from 'node:zlib';
 
@@ -14,7 +15,10 @@ export interface TakenApart {
   }[];
 }
 
-/** Takes one apart. @throws Error  When a checksum, the order or a number of the frames is wrong. */
+/**
+ * Takes one apart.
+ * @throws Error When a checksum, the order or a number of the frames is wrong.
+ */
 export function takeApart(file: Buffer): TakenApart {
   const chunks = readChunks(file);
   const types = chunks.map(({ type }) => type);

@@ -1,5 +1,6 @@
 /**
- * What a fuzzed case draws from: numbers that its seed and its place decide alone, so that any case can be had again.
+ * What a fuzzed case draws from: numbers that its seed and its place decide alone, so that any case
+ * can be had again.
  */
 import { deriveKey, drawWords } from '../../shared/model/random.ts';
 

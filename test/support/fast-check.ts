@@ -1,5 +1,6 @@
 /**
- * How often fast-check tries each property: the same few cases every time in the gate, others and more of them in
+ * How often fast-check tries each property: the same few cases every time in the gate, others and
+ * more of them in
  * `npm run hunt`, which sets these variables.
  */
 import fc from 'fast-check';

@@ -1,6 +1,6 @@
 /**
- * What nobody should send in a parameter or a path, each of which once got through somewhere. Percent-encoded, since some are no
- * text at all.
+ * What nobody should send in a parameter or a path, each of which once got through somewhere.
+ * Percent-encoded, since some are no text at all.
  */
 
 /** What an element or attribute is named that must never come out as one. */

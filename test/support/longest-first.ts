@@ -1,9 +1,13 @@
 /**
- * The order of test files: the longest first, so that no worker starts a long file while the other has nothing left.
+ * The order of test files: the longest first, so that no worker starts a long file while the other
+ * has nothing left.
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that take ten seconds or more on two cores, longest first. All others follow in vitest's own order. */
+/**
+ * Files that take ten seconds or more on two cores, longest first. All others follow in vitest's
+ * own order.
+ */
 const LONG_FILES = [
   'trainer/cli/cli.test.ts',
   'page/home.test.ts',

@@ -1,5 +1,6 @@
 /**
- * PNG files for tests: ordinary ones written by pngjs, and every kind that the format knows, put together by hand.
+ * PNG files for tests: ordinary ones written by pngjs, and every kind that the format knows, put
+ * together by hand.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';

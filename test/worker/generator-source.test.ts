@@ -140,7 +140,10 @@ const BUNDLED = `bundled:bundled@${bundled.manifest.version}`;
 const SLOWER_THAN_ALLOWED = READ_TIMEOUT_MS * 3;
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Lets time pass until work is over that an object keeps waiting. Work that is not kept waiting needs no time. */
+/**
+ * Lets time pass until work is over that an object keeps waiting. Work that is not kept waiting
+ * needs no time.
+ */
 async function passTime<T>(work: Promise<T>): Promise<T> {
   let isOver = false;
   const end = (): void => {

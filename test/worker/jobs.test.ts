@@ -1,6 +1,6 @@
 /**
- * Jobs in the real runtime with its queue and its bucket: who may start one, what it draws, and that
- * no repeated, late or lost message changes a byte.
+ * Jobs in the real runtime with its queue and its bucket: who may start one, what it draws, and
+ * that no repeated, late or lost message changes a byte.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -569,7 +569,8 @@ describe('only the owner', () => {
         jobs.put(`jobs/${job.id}/images/${String(i).padStart(6, '0')}-${hash}.npy`, ''),
       ),
     );
-    await jobs.put(`jobs/${job.id}/images/000007-${'cd'.repeat(32)}.npy`, ''); // Which no consumer writes: the first counts.
+    // Which no consumer writes: the first counts.
+    await jobs.put(`jobs/${job.id}/images/000007-${'cd'.repeat(32)}.npy`, '');
     expect(await look(job)).toMatchObject({
       state: 'done',
       shards: { total, done: total },

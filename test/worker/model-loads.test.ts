@@ -1,6 +1,6 @@
 /**
- * Many models in one isolate of the real runtime: released models are freed, whatever happens to the
- * requests.
+ * Many models in one isolate of the real runtime: released models are freed, whatever happens to
+ * the requests.
  */
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';

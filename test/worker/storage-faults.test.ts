@@ -1,7 +1,7 @@
 /**
  * Every fault at every read of the real bucket in the real runtime: requests are answered with the
- * right bytes, /healthz names the reason, and the next refresh heals. Tests of broken objects are in
- * models.test.ts.
+ * right bytes, /healthz names the reason, and the next refresh heals. Tests of broken objects are
+ * in models.test.ts.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { healthSchema, problemSchema } from '../../shared/contract/answers.ts';

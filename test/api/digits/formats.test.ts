@@ -160,7 +160,8 @@ describe('txt', () => {
       `/digit.json?seed=a&n=3&model=${model}`,
     );
     const lines = (await getText(`/digit.txt?seed=a&n=3&cols=2&model=${model}`)).split('\n');
-    expect(lines).toHaveLength(height + 1); // Two rows of digits, half a line a pixel, and the last line feed.
+    // Two rows of digits, half a line a pixel, and the last line feed.
+    expect(lines).toHaveLength(height + 1);
     for (const [i, { pixels }] of digits.entries()) {
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) {

@@ -169,7 +169,8 @@ test('a model without classes, and one that draws in colour', async () => {
   const off = frames.flatMap(({ rgba }, i) =>
     [...rgba].map((value, p) => Math.abs(value - png[i]![p]!)),
   );
-  expect(off.reduce((sum, value) => sum + value, 0) / off.length).toBeLessThan(8); // 256 colours for noise.
+  // 256 colours for noise.
+  expect(off.reduce((sum, value) => sum + value, 0) / off.length).toBeLessThan(8);
   expect(await (await worker.fetch('/morph?model=colour&fg=f00')).json()).toMatchObject({
     code: 'parameter_not_supported',
   });
@@ -199,7 +200,8 @@ describe('the answer', () => {
     for (const path of [permalink, '/morph.gif?seed=a&frames=2&hold=0&scale=2']) {
       const headers = { 'if-none-match': again.headers.get('etag') as string };
       const current = await worker.fetch(path, { headers, cache: 'no-store' });
-      expect([current.status, current.headers.get('server-timing')]).toEqual([304, null]); // Nothing was drawn.
+      // Nothing was drawn.
+      expect([current.status, current.headers.get('server-timing')]).toEqual([304, null]);
     }
     const hand = await worker.fetch('/morph.png?seed=a&digits=42&start=3&frames=1');
     expect(hand.headers.get('content-location')).toMatch(

@@ -38,7 +38,8 @@ test('what is too much at once is refused with a picture that says so, and the r
   const ofStatus = (wanted: number) => answers.filter(({ status }) => status === wanted);
   let answers = await flood(LARGE);
   while (ofStatus(503).length <= MANY / 4) {
-    answers = await flood(LARGE); // The requests came one after the other, since the machine is busy.
+    // The requests came one after the other, since the machine is busy.
+    answers = await flood(LARGE);
   }
   const [drawn, refused] = [ofStatus(200), ofStatus(503)];
   expect(drawn.length + refused.length).toBe(MANY);

@@ -1,6 +1,6 @@
 /**
- * Rate limits of one address, in the real runtimes: by the emulation of Cloudflare's binding, and by
- * Node's counter.
+ * Rate limits of one address, in the real runtimes: by the emulation of Cloudflare's binding, and
+ * by Node's counter.
  */
 import { PNG } from 'pngjs';
 import { unstable_readConfig as readConfig } from 'wrangler';

@@ -1,6 +1,6 @@
 /**
- * A program: judges cases one after the other and writes a line of JSON for each, at once, so that a case that hangs or
- * ends the process is known by the line that is missing.
+ * A program: judges cases one after the other and writes a line of JSON for each, at once, so that
+ * a case that hangs or ends the process is known by the line that is missing.
  *
  *   node test/support/artifact-fuzz/child.ts SEED FROM TO
  */
@@ -13,7 +13,10 @@ const ASK_EVERY = 250;
 /** A line of the output. */
 export interface Line extends Verdict {
   readonly index: number;
-  /** Most that the process ever held, its program included, in KiB; asked for now and then and at the end. */
+  /**
+   * Most that the process ever held, its program included, in KiB; asked for now and then and at
+   * the end.
+   */
   readonly peakKiB?: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * An artifact in the making: a good one, which a mutation spoils, and which is then signed as far as a hostile publisher
- * would: with hashes that fit, so that what lies behind the hashes is reached too.
+ * An artifact in the making: a good one, which a mutation spoils, and which is then signed as far
+ * as a hostile publisher would: with hashes that fit, so that what lies behind the hashes is
+ * reached too.
  */
 import {
   computeVersion,
@@ -140,7 +141,8 @@ function trySign(content: JsonObject): string {
 }
 
 /**
- * Gives a draft weights that fit its generator, and what else must agree with it, so that a changed network is consistent.
+ * Gives a draft weights that fit its generator, and what else must agree with it, so that a changed
+ * network is consistent.
  *
  * @returns  False when there is no such network: then it is left as it is.
  */
@@ -175,7 +177,9 @@ function tryPlan(generator: unknown): GeneratorPlan | undefined {
   }
 }
 
-/** Small numbers of either sign: a pattern of bytes that is copied, quick to make even for millions. */
+/**
+ * Small numbers of either sign: a pattern of bytes that is copied, quick to make even for millions.
+ */
 function fillNumbers(count: number, dtype: WeightDtype, dice: Dice): Uint8Array {
   const patterns = {
     float32: () => Float32Array.from({ length: 61 }, () => (dice.below(2001) - 1000) / 5000),

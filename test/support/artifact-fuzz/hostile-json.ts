@@ -105,7 +105,10 @@ export function drawValue(dice: Dice): Json {
   return dice.pick(kinds)();
 }
 
-/** A value within so many arrays or objects: as a word, which {@link stringify} writes out, since no writer goes so deep. */
+/**
+ * A value within so many arrays or objects: as a word, which {@link stringify} writes out, since no
+ * writer goes so deep.
+ */
 export function nest(dice: Dice, depth: number): Json {
   return `nested ${depth} ${dice.pick(['[]', '{}'])}`;
 }

@@ -1,5 +1,6 @@
 /**
- * Loads what lies in a bucket as the worker does: pointer, manifest, weights, sampler, one sample; and says what came of it.
+ * Loads what lies in a bucket as the worker does: pointer, manifest, weights, sampler, one sample;
+ * and says what came of it.
  */
 import { ArtifactError, POINTER_KEY, type Pointer } from '../../../shared/model/artifact.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
@@ -9,7 +10,10 @@ import { createDice } from '../dice.ts';
 import { draw, pick, store, type Stored } from './draft.ts';
 import { MUTATION_NAMES, MUTATIONS, type MutationName } from './mutations.ts';
 
-/** `drawn`, `drawn, one colour`: it serves. A reason: refused with an ArtifactError of that reason. `FAULT …`: what must never happen. */
+/**
+ * `drawn`, `drawn, one colour`: it serves. A reason: refused with an ArtifactError of that reason.
+ * `FAULT …`: what must never happen.
+ */
 export type Outcome = string;
 
 export interface Verdict {

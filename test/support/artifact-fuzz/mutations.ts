@@ -1,6 +1,6 @@
 /**
- * The ways in which an artifact is spoilt, by name. Each changes a draft in place; what is not said to be raw bytes is
- * signed afterwards as far as the draft says.
+ * The ways in which an artifact is spoilt, by name. Each changes a draft in place; what is not said
+ * to be raw bytes is signed afterwards as far as the draft says.
  */
 import { GENERATOR_LIMITS, type LayerConfig } from '../../../shared/model/generator.ts';
 import type { Dice } from '../dice.ts';
@@ -23,7 +23,10 @@ export type Mutation = (draft: Draft, dice: Dice) => void;
 
 const utf8 = new TextEncoder();
 
-/** What an exponent of all ones, of none and of the largest looks like, in float32 and, twice, in float16. */
+/**
+ * What an exponent of all ones, of none and of the largest looks like, in float32 and, twice, in
+ * float16.
+ */
 const HOSTILE_WORDS = [
   0x7fc00000, 0x7f800000, 0xff800000, 0x00000001, 0x7f7fffff, 0xff7fffff, 0x7c007c00, 0x7e007e00,
   0x00010001,

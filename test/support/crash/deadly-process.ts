@@ -1,5 +1,6 @@
 /**
- * The project's command line in a process of its own that is killed, as `kill -9` does it, some time after it has begun.
+ * The project's command line in a process of its own that is killed, as `kill -9` does it, some
+ * time after it has begun.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,6 @@
 /**
- * Kills publishers at random points, and looks whether readers of the store find a whole model at all times.
+ * Kills publishers at random points, and looks whether readers of the store find a whole model at
+ * all times.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,5 +1,6 @@
 /**
- * What kills: programs of the project at random points, again and again, with a look at what they leave behind.
+ * What kills: programs of the project at random points, again and again, with a look at what they
+ * leave behind.
  */
 import type { Dice } from '../dice.ts';
 

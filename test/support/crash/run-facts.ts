@@ -1,6 +1,7 @@
 /**
- * What a run's folder holds, read without the trainer's own readers: for a run that was killed, whether all of it is whole;
- * for one that is over, what must be the same as if it had never been killed.
+ * What a run's folder holds, read without the trainer's own readers: for a run that was killed,
+ * whether all of it is whole; for one that is over, what must be the same as if it had never been
+ * killed.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -53,7 +54,10 @@ export async function readRunFacts(run: string): Promise<RunFacts> {
   };
 }
 
-/** Lists what is not whole in the folder of a run that was killed. Nothing may be, but for the ends of logs. */
+/**
+ * Lists what is not whole in the folder of a run that was killed. Nothing may be, but for the ends
+ * of logs.
+ */
 export async function findBroken(run: string): Promise<string[]> {
   const broken: string[] = [];
   const check = async (path: string, read: (bytes: Buffer) => void): Promise<void> => {
@@ -99,7 +103,10 @@ async function list(run: string, folder: string, ending: string): Promise<string
     : [];
 }
 
-/** By the format's letter: every tensor within the file, nothing behind the last, the checksum that the header tells. */
+/**
+ * By the format's letter: every tensor within the file, nothing behind the last, the checksum that
+ * the header tells.
+ */
 function checkSafetensors(bytes: Buffer): void {
   const start = 8 + Number(bytes.readBigUInt64LE(0));
   const { __metadata__: metadata, ...tensors } = JSON.parse(

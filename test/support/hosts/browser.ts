@@ -5,11 +5,13 @@ import chromium from '@sparticuz/chromium';
 import { chromium as playwright, type Browser, type Page } from 'playwright-core';
 
 /**
- * Starts the browser. The caller closes it. The arguments that the package proposes are left out: they switch web
- * security off, which is what tests look at, and put all into one process, which dies with its first closed context.
+ * Starts the browser. The caller closes it. The arguments that the package proposes are left out:
+ * they switch web security off, which is what tests look at, and put all into one process, which
+ * dies with its first closed context.
  */
 export async function startBrowser(): Promise<Browser> {
-  // Without a sandbox, since it has none for root and in containers; it only ever sees our own pages.
+  // Without a sandbox, since it has none for root and in containers; it only ever sees our own
+  // pages.
   const browser = await playwright.launch({
     executablePath: await chromium.executablePath(),
     args: ['--no-sandbox'],
@@ -27,8 +29,9 @@ export async function startBrowser(): Promise<Browser> {
 }
 
 /**
- * Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP violations.
- * A request that the page itself takes back, or that ends with the page, has not failed.
+ * Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP
+ * violations. A request that the page itself takes back, or that ends with the page, has not
+ * failed.
  */
 export function collectComplaints(page: Page): string[] {
   const complaints: string[] = [];

@@ -1,5 +1,6 @@
 /**
- * Builds the server on Node once for all test files that run it: vitest.config.ts names this as their set-up.
+ * Builds the server on Node once for all test files that run it: vitest.config.ts names this as
+ * their set-up.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * The npm package as its users have it: built, packed, and installed from the tarball into a folder outside of the
- * repository, without a network.
+ * The npm package as its users have it: built, packed, and installed from the tarball into a folder
+ * outside of the repository, without a network.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -44,7 +44,8 @@ export async function installClient(): Promise<InstalledClient> {
     ...options,
     cwd: built,
   });
-  const [packed] = Object.values(JSON.parse(stdout) as Record<string, Packed>) as [Packed]; // By place, or by name.
+  // By place, or by name.
+  const [packed] = Object.values(JSON.parse(stdout) as Record<string, Packed>) as [Packed];
   await writeFile(
     join(folder, 'package.json'),
     '{ "name": "project", "version": "1.0.0", "type": "module", "private": true }\n',

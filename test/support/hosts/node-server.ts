@@ -81,7 +81,9 @@ export async function startServer({
   };
 }
 
-/** The server on a temporary folder of models, as `startWorker` of workerd.ts is one on a bucket. */
+/**
+ * The server on a temporary folder of models, as `startWorker` of workerd.ts is one on a bucket.
+ */
 export async function startNodeServer(
   fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
   vars: Record<string, string> = {},

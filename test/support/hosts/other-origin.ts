@@ -1,5 +1,6 @@
 /**
- * A web site that is not the service: pages of another origin, isolated by COEP like the strictest of them.
+ * A web site that is not the service: pages of another origin, isolated by COEP like the strictest
+ * of them.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

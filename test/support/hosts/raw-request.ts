@@ -1,5 +1,6 @@
 /**
- * Requests that fetch would mend, or cannot make: a path sent as it is, any method, a reader who leaves.
+ * Requests that fetch would mend, or cannot make: a path sent as it is, any method, a reader who
+ * leaves.
  */
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 

@@ -49,9 +49,11 @@ function readSharedConfig() {
 
 /**
  * Starts the worker.
- * @param vars  Override those of wrangler.toml; the pointer is looked at ten times a second, and no caller is limited.
+ * @param vars  Override those of wrangler.toml; the pointer is looked at ten times a second, and no
+ *              caller is limited.
  * @param fill  Puts objects into the bucket before the first request.
- * @param main  Another entry than the worker's own, under the same configuration, without the pages' files.
+ * @param main  Another entry than the worker's own, under the same configuration, without the
+ *              pages' files.
  * @param rateLimits  In place of wrangler.toml's, of that entry.
  */
 export async function startWorker(

@@ -1,6 +1,6 @@
 /**
- * Small artifacts for tests: real in every respect but that their weights are random. The layers are given, so that a
- * test can also make one with every layer that the worker serves.
+ * Small artifacts for tests: real in every respect but that their weights are random. The layers
+ * are given, so that a test can also make one with every layer that the worker serves.
  */
 import {
   buildKey,
@@ -31,7 +31,10 @@ export interface FixtureOptions {
   readonly weightsSeed?: string;
   /** What the weights are written in. */
   readonly dtype?: WeightDtype;
-  /** Changes the manifest's content before it is sealed: for artifacts that are wrong yet consistent. */
+  /**
+   * Changes the manifest's content before it is sealed: for artifacts that are wrong yet
+   * consistent.
+   */
   readonly alter?: (content: ManifestContent) => ManifestContent;
 }
 
@@ -107,7 +110,10 @@ export function buildFixture({
   };
 }
 
-/** Uniform in ±sqrt(6 / inputs): keeps the network's numbers in a range where neighbouring seeds look different. */
+/**
+ * Uniform in ±sqrt(6 / inputs): keeps the network's numbers in a range where neighbouring seeds
+ * look different.
+ */
 function drawWeights(shapes: readonly (readonly number[])[], seed: string): Float32Array {
   const key = deriveKey('fixture', seed);
   const all = new Float32Array(shapes.reduce((sum, shape) => sum + sizeOf(shape), 0));

@@ -1,6 +1,6 @@
 /**
- * Runs one command on published models in a process of its own; when told, kills itself, as SIGKILL does, before or after
- * one of its storage operations. What it did is printed as JSON.
+ * Runs one command on published models in a process of its own; when told, kills itself, as SIGKILL
+ * does, before or after one of its storage operations. What it did is printed as JSON.
  *
  *   node models-child.ts '{"store":{"folder":"…"},"command":"publish","folder":"…"}'
  */

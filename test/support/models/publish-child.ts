@@ -1,6 +1,6 @@
 /**
- * Publishes to a folder in a process of its own, and when told kills itself, as SIGKILL does, before one of the store's
- * writes.
+ * Publishes to a folder in a process of its own, and when told kills itself, as SIGKILL does,
+ * before one of the store's writes.
  *
  *   node publish-child.ts STORE ARTIFACT [KILL_BEFORE_WRITE]
  */

@@ -1,6 +1,6 @@
 /**
- * Published models for tests: tiny artifacts, and what a reader finds in a store, checked with Node's own hash and
- * without the code that published it.
+ * Published models for tests: tiny artifacts, and what a reader finds in a store, checked with
+ * Node's own hash and without the code that published it.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';

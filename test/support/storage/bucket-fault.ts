@@ -1,5 +1,6 @@
 /**
- * What goes wrong between the worker and its bucket: told by the tests in Node, done by test/edge/faulty-bucket-worker.ts.
+ * What goes wrong between the worker and its bucket: told by the tests in Node, done by
+ * test/edge/faulty-bucket-worker.ts.
  */
 
 /** What an object that is read does. */

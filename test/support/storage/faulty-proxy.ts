@@ -1,5 +1,6 @@
 /**
- * An HTTP proxy on the loopback interface that passes requests on to a real server and misbehaves when told to.
+ * An HTTP proxy on the loopback interface that passes requests on to a real server and misbehaves
+ * when told to.
  */
 import {
   createServer,
@@ -14,7 +15,9 @@ export type Fault =
   | { readonly do: 'pass' }
   /** Close the connection and pass nothing on. */
   | { readonly do: 'drop' }
-  /** Pass it on, wait until the server has answered, then close the connection without an answer. */
+  /**
+   * Pass it on, wait until the server has answered, then close the connection without an answer.
+   */
   | { readonly do: 'cut' }
   /** Never answer. */
   | { readonly do: 'stall' }

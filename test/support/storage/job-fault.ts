@@ -1,11 +1,14 @@
 /**
- * What goes wrong between the consumers of jobs, their bucket and their queue: told by the tests in Node, done by
- * test/edge/faulty-jobs-worker.ts.
+ * What goes wrong between the consumers of jobs, their bucket and their queue: told by the tests in
+ * Node, done by test/edge/faulty-jobs-worker.ts.
  */
 export interface JobFault {
   /** So many writes of images to come throw. */
   readonly failingWrites?: number;
-  /** So many writes of images to come are done, and then throw all the same, as when the consumer dies before it says so. */
+  /**
+   * So many writes of images to come are done, and then throw all the same, as when the consumer
+   * dies before it says so.
+   */
   readonly lostAnswers?: number;
   /** Shards whose drawing always fails. */
   readonly failingShards?: readonly number[];

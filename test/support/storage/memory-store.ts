@@ -1,6 +1,6 @@
 /**
- * Object storage in memory, for tests that run a command once for each of its operations: it passes the contract suite
- * that the real ones pass, is copied in no time, and each operation is one step.
+ * Object storage in memory, for tests that run a command once for each of its operations: it passes
+ * the contract suite that the real ones pass, is copied in no time, and each operation is one step.
  */
 import {
   checkKey,

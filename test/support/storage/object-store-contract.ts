@@ -1,5 +1,6 @@
 /**
- * What every ObjectStore promises, as tests: run on each implementation, and on each server that one of them talks to.
+ * What every ObjectStore promises, as tests: run on each implementation, and on each server that
+ * one of them talks to.
  */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -34,7 +35,8 @@ export async function catchStorageFailure(call: Promise<unknown>): Promise<Stora
 
 /**
  * Adds the suite.
- * @param open  Opens an empty store, or one with nothing under keys that hold a fresh UUID; called once.
+ * @param open  Opens an empty store, or one with nothing under keys that hold a fresh UUID; called
+ *              once.
  */
 export function describeObjectStoreContract(name: string, open: () => Promise<ObjectStore>): void {
   describe(`${name} as object storage`, () => {

@@ -1,6 +1,7 @@
 /**
  * S3 servers for tests, on the loopback interface: versitygw, an independent server in Go; moto, an
- * emulator in Python; and the local S3 endpoint of `wrangler dev`. Processes are stopped by their ids.
+ * emulator in Python; and the local S3 endpoint of `wrangler dev`. Processes are stopped by their
+ * ids.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -76,8 +77,9 @@ export async function startVersitygw(): Promise<S3Server> {
   const endpoint = `http://127.0.0.1:${port}`;
   const child = spawn(
     VERSITYGW,
-    // ETags in extended attributes, its default: with --sidecar an ETag and its bytes are not replaced in one step, and a
-    // reader between the two would swap against the ETag of bytes that it never saw.
+    // ETags in extended attributes, its default: with --sidecar an ETag and its bytes are not
+    // replaced in one step, and a reader between the two would swap against the ETag of bytes that
+    // it never saw.
     ['--port', `127.0.0.1:${port}`, '--quiet', 'posix', folder],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -125,7 +127,8 @@ export interface WranglerServer extends S3Server {
 
 /**
  * Starts `wrangler dev` with a small worker on the local bucket.
- * @param root  Project folder that the bucket is kept in, as `.wrangler/state`; a temporary one when not given.
+ * @param root  Project folder that the bucket is kept in, as `.wrangler/state`; a temporary one
+ *              when not given.
  */
 export async function startWrangler(root?: string): Promise<WranglerServer> {
   const folder = root ?? (await mkdtemp(join(tmpdir(), 'digitmint-wrangler-')));
@@ -150,7 +153,8 @@ export async function startWrangler(root?: string): Promise<WranglerServer> {
     {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'pipe'],
-      // Nothing of it asks the network: no metrics, no request for a sample of `request.cf`, no banner.
+      // Nothing of it asks the network: no metrics, no request for a sample of `request.cf`, no
+      // banner.
       env: {
         ...process.env,
         CI: '1',

@@ -1,6 +1,6 @@
 /**
- * Stores whose operations are steps that a test counts: to end a command at any of them, as a kill would, or to let
- * another command run in between.
+ * Stores whose operations are steps that a test counts: to end a command at any of them, as a kill
+ * would, or to let another command run in between.
  */
 import type { ObjectStore } from '../../../storage/object-store.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The backends that contract suites run on, each in a process of its own: a backend can be chosen once a process, and
- * WebGPU reads its environment at the start.
+ * The backends that contract suites run on, each in a process of its own: a backend can be chosen
+ * once a process, and WebGPU reads its environment at the start.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -51,7 +51,10 @@ export function listTrainingBackends({
   });
 }
 
-/** Runs a program of test/support on a backend (WebGPU: on SwiftShader) and parses the last line of its output. */
+/**
+ * Runs a program of test/support on a backend (WebGPU: on SwiftShader) and parses the last line of
+ * its output.
+ */
 export async function runOnBackend<T>(
   program: string,
   backend: string,

@@ -1,6 +1,6 @@
 /**
- * Reads TensorBoard's event files by the letter of their formats (TFRecord, protobuf's wire format, event.proto and
- * summary.proto), sharing nothing with what writes them.
+ * Reads TensorBoard's event files by the letter of their formats (TFRecord, protobuf's wire format,
+ * event.proto and summary.proto), sharing nothing with what writes them.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

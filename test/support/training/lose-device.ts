@@ -1,5 +1,6 @@
 /**
- * A program: trains on a backend and destroys its device in the middle, and prints what came of it, as JSON on the last line.
+ * A program: trains on a backend and destroys its device in the middle, and prints what came of it,
+ * as JSON on the last line.
  *
  *   node test/support/training/lose-device.ts webgpu FOLDER
  */

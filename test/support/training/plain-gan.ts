@@ -1,6 +1,7 @@
 /**
- * The networks and losses once more, by loops over plain numbers in double precision, and small problems to compare
- * on: an oracle that shares no code with what it judges. Gradients come from central differences.
+ * The networks and losses once more, by loops over plain numbers in double precision, and small
+ * problems to compare on: an oracle that shares no code with what it judges. Gradients come from
+ * central differences.
  */
 import { planGenerator, sizeOf, type GeneratorConfig } from '../../../shared/model/generator.ts';
 import { planDiscriminator, type DiscriminatorConfig } from '../../../trainer/gan/networks.ts';
@@ -244,7 +245,10 @@ function affine(x: number[], weights: ArrayLike<number>, from: number, units: nu
   );
 }
 
-/** Padding 'same' as TensorFlow has it: what cannot be shared evenly goes to the bottom and the right. */
+/**
+ * Padding 'same' as TensorFlow has it: what cannot be shared evenly goes to the bottom and the
+ * right.
+ */
 function convolve(
   x: number[],
   [h = 1, w = 1, c = 1]: number[],

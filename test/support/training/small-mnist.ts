@@ -7,7 +7,10 @@ import { gunzipSync } from 'node:zlib';
 
 const MNIST = new URL('../../../data/mnist/', import.meta.url);
 
-/** Writes the first `count` of MNIST's test digits as IDX files for training. @param folder  Is made. */
+/**
+ * Writes the first `count` of MNIST's test digits as IDX files for training.
+ * @param folder Is made.
+ */
 export async function writeSmallMnist(folder: string, count: number): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [kind, headBytes, itemBytes] of [

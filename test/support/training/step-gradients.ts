@@ -1,5 +1,6 @@
 /**
- * Shows the gradients that the two steps follow, on whichever backend is set; as a program, on the one that is named.
+ * Shows the gradients that the two steps follow, on whichever backend is set; as a program, on the
+ * one that is named.
  *
  *   node test/support/training/step-gradients.ts BACKEND
  */
@@ -35,7 +36,10 @@ export interface StepGradients {
   readonly generator: readonly number[];
 }
 
-/** Adam with beta1 = 0 and a huge epsilon is gradient descent at rate learningRate / epsilon = 1: it shows the gradient. */
+/**
+ * Adam with beta1 = 0 and a huge epsilon is gradient descent at rate learningRate / epsilon = 1: it
+ * shows the gradient.
+ */
 const DESCENT = { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 };
 
 /** The amounts of a run's first step, with both networks' Adam as given. */

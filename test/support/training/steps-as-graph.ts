@@ -1,6 +1,6 @@
 /**
- * A program: does the same steps operation by operation and as a graph, for presets and for settings that no preset has, and
- * prints what came of them as one line of JSON.
+ * A program: does the same steps operation by operation and as a graph, for presets and for
+ * settings that no preset has, and prints what came of them as one line of JSON.
  *
  *   node test/support/training/steps-as-graph.ts tensorflow [THREADS]
  */
@@ -96,7 +96,10 @@ async function doSteps(source: StepSource, options: StepperOptions): Promise<Ste
   };
 }
 
-/** Makes the second output's last number the next larger one: TensorFlow with another rounding, as it were. */
+/**
+ * Makes the second output's last number the next larger one: TensorFlow with another rounding, as
+ * it were.
+ */
 async function withFalsifiedGraphs<T>(action: () => Promise<T>): Promise<T> {
   const backend = tf.backend() as unknown as Runner;
   const { runSavedModel } = backend;

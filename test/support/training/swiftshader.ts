@@ -1,6 +1,6 @@
 /**
- * SwiftShader, a GPU in software, with a Vulkan loader: both come inside npm's @sparticuz/chromium, so WebGPU can be
- * tested on any Linux x64 machine with no GPU and no system package.
+ * SwiftShader, a GPU in software, with a Vulkan loader: both come inside npm's @sparticuz/chromium,
+ * so WebGPU can be tested on any Linux x64 machine with no GPU and no system package.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -22,7 +22,8 @@ export const swiftShaderMissing: string | undefined =
 /**
  * Unpacks SwiftShader, once for a checkout and version.
  *
- * @returns  Environment variables for a child process, which then finds SwiftShader as its only GPU. They have to be
+ * @returns  Environment variables for a child process, which then finds SwiftShader as its only
+ *           GPU. They have to be
  *           there when a process starts, so setting them in `process.env` has no effect on the caller's own.
  */
 export async function prepareSwiftShader(): Promise<Record<string, string>> {
@@ -65,7 +66,10 @@ async function locateArchive(): Promise<{ folder: string; archive: string }> {
   return { folder: version, archive: join(root, 'bin', 'swiftshader.tar.br') };
 }
 
-/** Reads one regular file out of a ustar archive (POSIX.1-1988: 512-byte blocks; name at 0, octal size at 124). */
+/**
+ * Reads one regular file out of a ustar archive (POSIX.1-1988: 512-byte blocks; name at 0, octal
+ * size at 124).
+ */
 function extractTarMember(tar: Buffer, name: string): Buffer {
   for (let at = 0; at + 512 <= tar.length;) {
     const readField = (start: number, length: number): string =>

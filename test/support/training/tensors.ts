@@ -5,7 +5,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { Dataset } from '../../../trainer/data/dataset.ts';
 import { PRESETS, type TrainingConfig } from '../../../trainer/gan/preset.ts';
 
-/** The tutorial's GAN in small: 4 x 4 images, a few units; some steps take milliseconds on plain JS. */
+/**
+ * The tutorial's GAN in small: 4 x 4 images, a few units; some steps take milliseconds on plain JS.
+ */
 export const TINY_CONFIG: TrainingConfig = {
   ...PRESETS.seed,
   seed: 'tiny',

@@ -1,6 +1,7 @@
 /**
- * A program: trains a few steps of the tutorial's GAN on a backend and prints what came out, as JSON on the last line.
- * In a process of its own, since a backend can be chosen once a process and WebGPU reads its environment at the start.
+ * A program: trains a few steps of the tutorial's GAN on a backend and prints what came out, as
+ * JSON on the last line. In a process of its own, since a backend can be chosen once a process and
+ * WebGPU reads its environment at the start.
  *
  *   node test/support/training/train-on-backend.ts BACKEND STEPS
  */

@@ -8,7 +8,12 @@ import { createRunFolder, hashRun } from '../../../trainer/run/run-folder.ts';
 import type { BackendName } from '../../../trainer/tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../../../trainer/run/training-loop.ts';
 
-/** Trains from the start on the backend that is set. @param folder  Is made here. @param backend  Its name, for the record. @param watch  What hears of it. */
+/**
+ * Trains from the start on the backend that is set.
+ * @param folder Is made here.
+ * @param backend Its name, for the record.
+ * @param watch What hears of it.
+ */
 export async function trainQuietly(
   folder: string,
   config: TrainingConfig,

@@ -1,5 +1,6 @@
 /**
- * The command line as a user meets it: in processes of its own, stopped for real. `long-runs.test.ts` kills them.
+ * The command line as a user meets it: in processes of its own, stopped for real.
+ * `long-runs.test.ts` kills them.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -39,7 +40,10 @@ function run(...args: string[]): Promise<Ended> {
 
 class Exit extends Error {}
 
-/** Runs a command in this process, which spares the start of another. Only for commands that end at once. */
+/**
+ * Runs a command in this process, which spares the start of another. Only for commands that end at
+ * once.
+ */
 async function runHere(...args: string[]): Promise<Ended> {
   let output = '';
   const write = (text: unknown): boolean => {

@@ -1,5 +1,6 @@
 /**
- * `npm run evaluate` whole, in processes of its own, on the models that ship: on whatever backend is there, with few samples.
+ * `npm run evaluate` whole, in processes of its own, on the models that ship: on whatever backend
+ * is there, with few samples.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

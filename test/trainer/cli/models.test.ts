@@ -334,7 +334,8 @@ describe('models prune', () => {
     await store.put('publish-probe-left', new Uint8Array(1), { when: 'absent' });
     expect(await runJson('prune --older-than 1h')).toMatchObject({ deleted: [], probes: [] });
     laterMs = 2 * DAY_MS;
-    // The one before is where a rollback goes, also when it is not whole: publishing it again mends it.
+    // The one before is where a rollback goes, also when it is not whole: publishing it again mends
+    // it.
     expect(await runJson('prune --older-than 1h')).toMatchObject({
       deleted: [],
       probes: ['publish-probe-left'],

@@ -203,7 +203,8 @@ describe('a run of an experiment', () => {
       undefined,
       undefined,
     ]);
-    // The decoder's data is bright on diagonals, its samples must be nearer to that than the start was.
+    // The decoder's data is bright on diagonals, its samples must be nearer to that than the start
+    // was.
     const [start, end] = [decoder.points[0], decoder.points.at(-1)];
     const wanted = gauge(makeTinyDataset().images).frechet;
     expect(Math.abs((end?.quality.frechet ?? 0) - wanted)).toBeLessThan(

@@ -7,7 +7,8 @@ it('summarises with the sample’s standard deviation', () => {
 });
 
 describe('a difference', () => {
-  // Three against three, each of deviation 1: the error of the difference is sqrt(2/3), the quantile with 4 degrees 2.776.
+  // Three against three, each of deviation 1: the error of the difference is sqrt(2/3), the
+  // quantile with 4 degrees 2.776.
   const edge = 2.776 * Math.sqrt(2 / 3);
   const around = (mean: number): number[] => [mean - 1, mean, mean + 1];
 

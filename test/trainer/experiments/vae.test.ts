@@ -57,7 +57,10 @@ function open(adam = DESCENT): Opened {
   };
 }
 
-/** Minus the evidence lower bound, by loops: Kingma and Welling 2014, equation 10, with Bernoulli pixels. */
+/**
+ * Minus the evidence lower bound, by loops: Kingma and Welling 2014, equation 10, with Bernoulli
+ * pixels.
+ */
 function computeLoss(encoder: ArrayLike<number>, decoder: ArrayLike<number>): number {
   const dense = (x: number[], weights: ArrayLike<number>, from: number, units: number): number[] =>
     Array.from({ length: units }, (_, unit) =>

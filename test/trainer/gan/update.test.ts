@@ -1,6 +1,7 @@
 /**
- * The two updates against gradients by finite differences of plain loops in double precision, on every backend that
- * trains. A backend that is not there is skipped aloud, or fails with DIGITMINT_REQUIRE_BACKENDS=1.
+ * The two updates against gradients by finite differences of plain loops in double precision, on
+ * every backend that trains. A backend that is not there is skipped aloud, or fails with
+ * DIGITMINT_REQUIRE_BACKENDS=1.
  */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 /**
- * A command that is killed at any of its storage operations: before it, or after it without hearing of it.
+ * A command that is killed at any of its storage operations: before it, or after it without hearing
+ * of it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * Every request of a command over S3 in turn goes wrong once: its answer is lost after it was carried out, it is lost
- * itself, or the server puts it off. Repeated, none of them does its work twice or takes its own work for another's.
+ * Every request of a command over S3 in turn goes wrong once: its answer is lost after it was
+ * carried out, it is lost itself, or the server puts it off. Repeated, none of them does its work
+ * twice or takes its own work for another's.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -74,7 +75,10 @@ describe.skipIf(!hasVersitygw())(
         waiting,
       });
 
-    /** What lies in a store after three publications, to be put under a prefix of its own for each fault. */
+    /**
+     * What lies in a store after three publications, to be put under a prefix of its own for each
+     * fault.
+     */
     const filled = new Map<string, Uint8Array>();
     beforeAll(async () => {
       const store = createFolderStore(join(base, 'filled'));
@@ -110,7 +114,8 @@ describe.skipIf(!hasVersitygw())(
         expect((await verifyStore(direct)).faults).toEqual([]);
         expect(await listKeys(direct, 'publish-probe-')).toEqual([]);
         if (isOver) {
-          expect(left).toBeGreaterThan(20); // Fewer would mean that the command does less than its protocol asks for.
+          // Fewer would mean that the command does less than its protocol asks for.
+          expect(left).toBeGreaterThan(20);
           return;
         }
       }

@@ -1,5 +1,6 @@
 /**
- * Commands in processes of their own: killed for real over S3, and many beside each other while a reader looks on.
+ * Commands in processes of their own: killed for real over S3, and many beside each other while a
+ * reader looks on.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -210,7 +211,8 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         }
         const endsOf = await running;
         const ends = endsOf.flat();
-        // What is refused says so: a target that was pruned before, a model that another moved meanwhile.
+        // What is refused says so: a target that was pruned before, a model that another moved
+        // meanwhile.
         expect(new Set(ends)).toEqual(
           new Set(
             ends.filter((end) =>
@@ -222,7 +224,8 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         expect(looks).toBeGreaterThan(3);
         expect(Object.keys(await readServed(store)).toSorted()).toEqual(['a', 'b', 'mlp']);
         const { ledger } = await readLedger(store);
-        // The second pin comes in time, or after a prune that took its version: its command says which.
+        // The second pin comes in time, or after a prune that took its version: its command says
+        // which.
         const isRacedPinned = endsOf.at(-1)?.includes('done') ?? false;
         const pins = [pinned, ...(isRacedPinned ? [raced] : [])].map(
           (each) => each.manifest.version,

@@ -1,6 +1,7 @@
 /**
- * Two commands on one store, one of them halted before each of its operations in turn while the other runs: all orders in
- * which the second could come in between as a whole, or up to where it waits for the first.
+ * Two commands on one store, one of them halted before each of its operations in turn while the
+ * other runs: all orders in which the second could come in between as a whole, or up to where it
+ * waits for the first.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -85,8 +86,8 @@ async function settle(call: Promise<unknown>): Promise<string> {
 }
 
 /**
- * Runs `halted` with `passing` before one of its operations. When `passing` has to wait, `halted` goes on, and what it
- * waits for comes when that has ended.
+ * Runs `halted` with `passing` before one of its operations. When `passing` has to wait, `halted`
+ * goes on, and what it waits for comes when that has ended.
  */
 async function interleave(
   store: ObjectStore,
@@ -120,7 +121,8 @@ async function interleaveEverywhere(
     const store = await openFilled();
     const ends = await interleave(store, halted, passing, at);
     if (ends[1] === 'not run') {
-      expect(at).toBeGreaterThan(8); // Fewer would mean that a command does less than its protocol asks for.
+      // Fewer would mean that a command does less than its protocol asks for.
+      expect(at).toBeGreaterThan(8);
       return;
     }
     await check(store, ends);

@@ -1,6 +1,7 @@
 /**
- * Any commands at once, their operations in any order, some killed on the way: what is served is whole after every single
- * operation. fast-check chooses commands, order and deaths, and makes a failure small.
+ * Any commands at once, their operations in any order, some killed on the way: what is served is
+ * whole after every single operation. fast-check chooses commands, order and deaths, and makes a
+ * failure small.
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -94,7 +95,10 @@ it('whatever runs beside each other, in whatever order, and whoever is killed: w
   const seen: Record<string, number> = {};
   const task = fc.record({
     name: fc.constantFrom(...NAMES),
-    /** The operation before or after which it is killed; far more than any command has when it is not. */
+    /**
+     * The operation before or after which it is killed; far more than any command has when it is
+     * not.
+     */
     dieAt: fc.oneof({ weight: 3, arbitrary: fc.constant(1000) }, fc.integer({ min: 1, max: 35 })),
     diesAfter: fc.boolean(),
   });

@@ -1,6 +1,7 @@
 /**
- * What a training that takes days meets: kills at any moment, a full disk, spoilt checkpoints, data that is gone or changed, a
- * GPU that is reset. Nothing is lost, what happened is named, and the run goes on to the bytes that it would have had.
+ * What a training that takes days meets: kills at any moment, a full disk, spoilt checkpoints, data
+ * that is gone or changed, a GPU that is reset. Nothing is lost, what happened is named, and the
+ * run goes on to the bytes that it would have had.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -64,7 +64,8 @@ async function train({
   const stop = new AbortController();
   let steps = 0;
   const countingDataset = Object.defineProperty({ ...dataset }, 'images', {
-    // Each step reads the images once to gather its batch, and the loop once before: a place to count and to stop.
+    // Each step reads the images once to gather its batch, and the loop once before: a place to
+    // count and to stop.
     get() {
       if (stopAfter !== undefined && ++steps > stopAfter) {
         stop.abort();

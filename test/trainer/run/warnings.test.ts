@@ -39,7 +39,8 @@ describe('no warning is raised by', () => {
   });
 
   it('the tutorial’s run, whose discriminator is far ahead for 1,000 steps and whose diversity dips', () => {
-    // [step, D loss, G loss, D's norm, G's norm, diversity], as measured on all of MNIST with seed "1".
+    // [step, D loss, G loss, D's norm, G's norm, diversity], as measured on all of MNIST with seed
+    // "1".
     const measured = [
       [0, 1.496, 1.232, 7.195, 1.064, 0.5765],
       [10, 0.2287, 4.113, 1.014, 1.732, 0.5764],

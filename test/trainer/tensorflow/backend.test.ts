@@ -1,6 +1,7 @@
 /**
- * The choice of a backend. What needs a process of its own (tfjs-node, WebGPU, equal bits twice) is started as a child.
- * DIGITMINT_REQUIRE_BACKENDS=1 makes a missing backend a failure instead of a skip.
+ * The choice of a backend. What needs a process of its own (tfjs-node, WebGPU, equal bits twice) is
+ * started as a child. DIGITMINT_REQUIRE_BACKENDS=1 makes a missing backend a failure instead of a
+ * skip.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -51,7 +52,10 @@ for (const reason of [tensorflowMissing && `tfjs-node: ${tensorflowMissing}`, sw
   }
 }
 
-/** What comes first in each of the fingerprint's results: central differences in float64, by plain loops, gave these. */
+/**
+ * What comes first in each of the fingerprint's results: central differences in float64, by plain
+ * loops, gave these.
+ */
 const DENSE = [-9.408e-5, 4.467e-6, -79.11];
 const CONVOLUTIONS = [-0.8549, -0.10877];
 

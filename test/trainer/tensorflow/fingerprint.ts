@@ -1,6 +1,7 @@
 /**
- * A program that tests start: selects a backend and prints, as one line of JSON, what was selected, a hash over all
- * bits of a small GAN-like computation, and what else a test wants to know of a process of its own.
+ * A program that tests start: selects a backend and prints, as one line of JSON, what was selected,
+ * a hash over all bits of a small GAN-like computation, and what else a test wants to know of a
+ * process of its own.
  *
  *   node fingerprint.ts BACKEND [OPTIONS_AS_JSON]
  */

@@ -1,6 +1,6 @@
 /**
- * Setting up libtensorflow: what it refuses, and that it then leaves nothing behind. Nothing is downloaded: python3 and
- * g++ are small scripts on a PATH of the test's own.
+ * Setting up libtensorflow: what it refuses, and that it then leaves nothing behind. Nothing is
+ * downloaded: python3 and g++ are small scripts on a PATH of the test's own.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
