@@ -430,7 +430,7 @@ describe('a worker whose settings do not allow jobs', () => {
   });
 });
 
-describe('only the owner', () => {
+describe('the API of jobs', () => {
   const ID = '0'.repeat(32);
   const PATHS = [
     ['POST', '/jobs?n=1&seed=a'],
@@ -453,7 +453,7 @@ describe('only the owner', () => {
     `Basic ${btoa(`x:${SECRET}`)}`,
     SECRET,
     `Bearer ${SECRET}, Bearer x`,
-  ])('is allowed anything: %j is a 401 that reveals nothing', async (authorization) => {
+  ])('answers authorization %j with a 401 that reveals nothing', async (authorization) => {
     for (const [method, path] of PATHS) {
       const answer = await ask(path, method, authorization === undefined ? {} : { authorization });
       expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="jobs"');
@@ -462,7 +462,7 @@ describe('only the owner', () => {
     expect((await listKeys()).some((key) => key.includes(ID))).toBe(false);
   });
 
-  test('may guess the secret, within a rate limit', async () => {
+  test('limits the rate of guesses at the secret', async () => {
     const limited = await startWorker(
       undefined,
       { JOBS_SECRET: SECRET, RATE_LIMIT: '5' },
@@ -484,7 +484,7 @@ describe('only the owner', () => {
     }
   });
 
-  test('gets validation errors, before anything is written', async () => {
+  test('reports errors before anything is written', async () => {
     const before = await listKeys();
     const cases: [method: string, path: string, status: number, code: string][] = [
       ['POST', '/jobs', 400, 'missing_parameter'],
@@ -525,7 +525,7 @@ describe('only the owner', () => {
     expect(await listKeys()).toEqual(before);
   });
 
-  test('may send a body, which is not read', async () => {
+  test('reads no body', async () => {
     for (const body of ['{"n":5,"seed":"a"}', '[['.repeat(50_000), 'x'.repeat(1_000_000)]) {
       const answer = await worker.fetch('/jobs', {
         method: 'POST',
@@ -536,7 +536,7 @@ describe('only the owner', () => {
     }
   });
 
-  test('may start jobs within the limits and no larger ones', async () => {
+  test('starts jobs within the limits and no larger ones', async () => {
     await tellFault({ lostMessages: 100 });
     const most = await start(`seed=most&n=${LIMITS.maxJobDigits}`);
     expect(most.shards).toEqual({ total: LIMITS.maxJobShards, done: 0, failed: 0, digits: 10_000 });
@@ -558,7 +558,7 @@ describe('only the owner', () => {
     ]);
   });
 
-  test('is told of more shards than one list of the bucket has', async () => {
+  test('counts more shards than one page of the bucket’s list holds', async () => {
     await tellFault({ lostMessages: 2 });
     const [total, digits] = [1005, 10_000];
     const job = await start(`seed=pages&n=${total * digits - 1}`);
@@ -599,7 +599,7 @@ describe('only the owner', () => {
     expect(shards.at(-1)?.n).toBe(digits - 1);
   });
 
-  test('gets immutable files, and progress that is not cached', async () => {
+  test('serves immutable files, and progress that is not cached', async () => {
     const job = await start('seed=keep&n=3');
     await waitFor(job, 'done');
     const { names } = await readBack(job);
@@ -626,7 +626,7 @@ describe('only the owner', () => {
     ]);
   });
 
-  test('stays out of the log, as do secrets and parameters', () => {
+  test('keeps secrets and parameters out of the log', () => {
     const lines = worker.readLogs().join('\n');
     expect(lines).toContain('"event":"job_started"');
     expect(lines).toContain('"route":"/jobs/:id/manifest"');

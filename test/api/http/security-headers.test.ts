@@ -38,7 +38,7 @@ describe.each([...PAGES, ...INTERFACE, ...ERRORS])('%s', (path) => {
     headers = await ask(path);
   });
 
-  test('has an exact media type, requires TLS, and has a request id of the log', () => {
+  test('has an exact media type, demands HTTPS, and has a request id', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('strict-transport-security')).toBe('max-age=31536000');
     expect(headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);

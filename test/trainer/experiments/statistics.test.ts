@@ -12,23 +12,23 @@ describe('a difference', () => {
   const edge = 2.776 * Math.sqrt(2 / 3);
   const around = (mean: number): number[] => [mean - 1, mean, mean + 1];
 
-  it('is one from Student’s quantile on', () => {
+  it('is significant from Student’s quantile on', () => {
     expect(contrast(around(edge + 0.001), around(0))).toBe('above');
     expect(contrast(around(-edge - 0.001), around(0))).toBe('below');
     expect(contrast(around(edge - 0.001), around(0))).toBe('level');
     expect(contrast(around(5), around(5))).toBe('level');
   });
 
-  it('is larger than a spread that there is not', () => {
+  it('is significant when the spread is 0', () => {
     expect(contrast([2, 2], [1, 1])).toBe('above');
     expect(contrast([1, 1], [1, 1])).toBe('level');
   });
 
-  it('cannot be told from one run', () => {
+  it('is unknown for one run', () => {
     expect(contrast([9], [1, 1.1])).toBe('unknown');
   });
 
-  it('is told for many runs too', () => {
+  it('is computed for many runs too', () => {
     // 30 against 30 of deviation about 1: the quantile with 58 degrees is 2.0017.
     const many = (mean: number): number[] =>
       Array.from({ length: 30 }, (_, i) => mean + (i % 2 === 0 ? 1 : -1));
