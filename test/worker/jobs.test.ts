@@ -274,7 +274,7 @@ describe('a job has the same bytes', () => {
 
   test('when the queue loses messages and the job is started again', async () => {
     await tellFault({ lostMessages: 1 });
-    const job = await start('seed=lost&n=30000'); // The message of the page.
+    const job = await start('seed=lost&n=30000'); // The lost message is the page's.
     expect(await look(job)).toMatchObject({
       state: 'running',
       shards: { done: 0 },
@@ -569,7 +569,7 @@ describe('the API of jobs', () => {
         jobs.put(`jobs/${job.id}/images/${String(i).padStart(6, '0')}-${hash}.npy`, ''),
       ),
     );
-    // No consumer writes this file; the first one counts.
+    // No consumer writes a second file for a shard. The first one counts.
     await jobs.put(`jobs/${job.id}/images/000007-${'cd'.repeat(32)}.npy`, '');
     expect(await look(job)).toMatchObject({
       state: 'done',

@@ -189,7 +189,7 @@ describe('models rollback', () => {
     expect((await readServed(store))['mlp']).toBe(versionOf(present));
   });
 
-  it('reports when no version was served before, or none at all', async () => {
+  it('reports when no version was served before, or the model is unknown', async () => {
     expect(await catchMessage(run('rollback other'))).toContain('--version');
     expect(await catchMessage(run('rollback nothing'))).toContain('there are mlp, other');
   });
@@ -377,7 +377,7 @@ describe('models prune', () => {
     '{"schema":1}',
     '{"schema":2,"pins":[]}',
     `{"schema":1,"history":[],"pins":[],"holds":[],"more":1}`,
-  ])('and every other writer leaves the ledger %s unchanged', async (text) => {
+  ])('and every other writer leave the ledger %s unchanged', async (text) => {
     await store.delete('ledger.json');
     await store.put('ledger.json', new TextEncoder().encode(text), { when: 'absent' });
     const before = await store.list('');

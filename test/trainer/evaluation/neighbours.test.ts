@@ -74,7 +74,7 @@ describe('neighbourhoods', () => {
     expect(density).toBeLessThanOrEqual(1.2);
   });
 
-  it('hold at most one point when the other set is one repeated picture', () => {
+  it('of one repeated picture hold that picture alone', () => {
     const real = makeNormalPoints(6, 50, 3);
     const collapsed = {
       ...real,

@@ -224,7 +224,7 @@ describe('the answer about favoured classes', () => {
   });
 });
 
-it('is absent before there are runs, and is doubted for single ones', () => {
+it('an answer says that nothing was run, or that the runs are too few', () => {
   expect(answerQuestion('depth', analyse([]))).toBe('Not run yet.');
   expect(answer('depth')).toBe('Not run yet.');
   expect(answer('depth', [makeResult('deep-wide', 1, { frechet: [600, 10, 1] })])).toMatch(

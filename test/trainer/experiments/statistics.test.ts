@@ -19,7 +19,7 @@ describe('a difference', () => {
     expect(contrast(around(5), around(5))).toBe('level');
   });
 
-  it('is significant when the spread is 0', () => {
+  it('is significant when the runs have no spread', () => {
     expect(contrast([2, 2], [1, 1])).toBe('above');
     expect(contrast([1, 1], [1, 1])).toBe('level');
   });

@@ -130,7 +130,7 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
     }
   });
 
-  it('change nothing when a probe is present', async () => {
+  it('change the weights by the same amount with a probe as without', async () => {
     const [plain, watched] = [openProblem(problem, ADAM), openProblem(problem, ADAM)];
     const probe: Probe = (_figure, value) => void value.dataSync();
     for (const [{ gan, batch }, watcher] of [

@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-/** @returns  The exit codes of its commands; null when it was killed. */
+/** @returns  The results of the child's commands; null when it was killed. */
 function runChild(task: ChildTask): Promise<string[] | null> {
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [CHILD, JSON.stringify(task)], (error, stdout, stderr) => {

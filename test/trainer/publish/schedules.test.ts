@@ -96,8 +96,8 @@ it('the served model is whole after each operation, whatever commands run, in an
   const task = fc.record({
     name: fc.constantFrom(...NAMES),
     /**
-     * The operation at which the command is killed; a number larger than every command's count when
-     * it survives.
+     * The operation at which the command is killed. A surviving command has a number above its
+     * count of operations.
      */
     dieAt: fc.oneof({ weight: 3, arbitrary: fc.constant(1000) }, fc.integer({ min: 1, max: 35 })),
     diesAfter: fc.boolean(),
@@ -116,7 +116,7 @@ it('the served model is whole after each operation, whatever commands run, in an
           sleep: async (ms) => {
             asleep += 1;
             await scheduler.schedule(Promise.resolve(), 'sleep');
-            // Time passes only between operations, because no request here takes minutes.
+            // Time passes only while all commands sleep, because no request here takes minutes.
             laterMs += asleep === live ? ms : 0;
             asleep -= 1;
           },

@@ -59,7 +59,7 @@ describe('a key pair', () => {
     expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('Verified Successfully');
   });
 
-  it('of OpenSSL signs, and its public key verifies its own signatures and no others', async () => {
+  it('made by OpenSSL signs, and its public key verifies only its own signatures', async () => {
     execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', file]);
     const signer = await readSigner(file);
     const [publicKey] = parsePublicKeys(encodePublicKey(signer.publicKey));

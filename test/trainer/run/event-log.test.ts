@@ -86,7 +86,7 @@ describe('a log that is opened again', () => {
     ).toEqual([0]);
   });
 
-  it('removes its files without earlier records, and keeps other files', async () => {
+  it('removes its files without records before the step, and keeps other files', async () => {
     const folder = await createFolder();
     const first = await openEventLog(folder, 0, () => 1000);
     await first.append(line(0), null);
