@@ -28,7 +28,7 @@ function runBare(args: readonly string[], cwd: string, env: Record<string, strin
   });
 }
 
-test('is built from the files that .dockerignore allows, with the same bytes', () => {
+test('the image is built from the files that .dockerignore allows, with the same bytes', () => {
   const context = join(scratch, 'src');
   const [everything, ...kept] = readFileSync(join(ROOT, '.dockerignore'), 'utf8')
     .split('\n')
@@ -49,7 +49,7 @@ test('is built from the files that .dockerignore allows, with the same bytes', (
   expect(theirs === ours).toBe(true);
 });
 
-test('checks its health by its own command, does not run as root, and stops in time', async () => {
+test('the image checks its health by its own command, does not run as root, and stops in time', async () => {
   const [, command] = /^HEALTHCHECK .*\\\n\s+CMD (\[.*\])$/m.exec(DOCKERFILE) ?? [];
   const [program, ...args] = JSON.parse(command ?? '[]') as string[];
   expect(program).toBe('node');

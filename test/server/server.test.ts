@@ -270,7 +270,7 @@ test('models come from a folder and change when others are published there', asy
   await followPublications(createFolderStore(folder), { MODELS: folder });
 });
 
-describe.skipIf(!hasVersitygw())('models come from a bucket', () => {
+describe.skipIf(!hasVersitygw())('a server on a bucket', () => {
   let s3: S3Server;
   beforeAll(async () => {
     s3 = await startVersitygw();
@@ -284,7 +284,7 @@ describe.skipIf(!hasVersitygw())('models come from a bucket', () => {
   });
 
   test.each(['', 'some/prefix'])(
-    'which change when others are published, under the prefix %j',
+    'serves models as they are published there, under the prefix %j',
     async (prefix) => {
       const models = `s3://${s3.bucket}${prefix === '' ? '' : `/${prefix}`}`;
       await followPublications(createS3Store({ ...s3, prefix }), {
@@ -294,7 +294,7 @@ describe.skipIf(!hasVersitygw())('models come from a bucket', () => {
     },
   );
 
-  test('and digits are served although the bucket refuses or is unreachable, without naming a credential', async () => {
+  test('serves digits when the bucket refuses or is unreachable, and reveals no credential', async () => {
     for (const env of [
       { ...describeBucket('a-wrong-secret'), MODELS: `s3://${s3.bucket}` },
       { ...describeBucket(), MODELS: 's3://no-such-bucket' },

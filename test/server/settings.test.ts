@@ -121,7 +121,7 @@ test.each<[args: string[], env: Record<string, string>, message: RegExp]>([
     { MODELS: 's3://bucket', AWS_REGION: 'auto', AWS_ACCESS_KEY_ID: 'a' },
     /^expected AWS_SECRET_ACCESS_KEY/,
   ],
-])('refuses %j with %j', (args, env, message) => {
+])('%j with %j is refused', (args, env, message) => {
   expect(() => parseSettings(args, env)).toThrow(ExpectedError);
   expect(() => parseSettings(args, env)).toThrow(message);
 });

@@ -389,7 +389,7 @@ function createSlowSource(): GeneratorSource {
   });
 }
 
-test('fails instead of hanging when no model can be opened', async () => {
+test('an answer fails instead of hanging when no model can be opened', async () => {
   const broken = new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: { name: 'bundled', version: 'x', read: () => expect.unreachable() },

@@ -50,7 +50,7 @@ test.each([
 });
 
 test.each(['svg', 'json', 'txt', 'npy', 'ndjson'])(
-  'has no effect in %s: the answer warns, and strict=1 refuses',
+  'dpr has no effect in %s: the answer warns, and strict=1 refuses',
   async (format) => {
     const path = `/digit.${format}?seed=a&dpr=4`;
     const [answer, plain] = [
@@ -91,7 +91,7 @@ test.each([
   ],
   ['/digit.png?dpr=5', 'dpr is "5", expected a whole number from 1 to 4.'],
   ['/digit.png?dpr=1.5', 'dpr is "1.5", expected a whole number from 1 to 4.'],
-])('refuses %s beyond a limit: %s', async (path, detail) => {
+])('a request beyond a limit is refused, %s: %s', async (path, detail) => {
   expect(await getProblem(path)).toMatchObject({
     status: 400,
     code: 'invalid_parameter',
@@ -100,7 +100,7 @@ test.each([
   });
 });
 
-test('limits the size of the whole picture', async () => {
+test('the size of the whole picture is limited', async () => {
   expect(await getProblem('/digit.png?n=256&scale=3&dpr=2')).toMatchObject({
     code: 'picture_too_large',
     detail:

@@ -149,7 +149,7 @@ describe('digits', () => {
   });
 });
 
-test('match the documented schema as JSON, without extra fields', async () => {
+test('JSON matches the documented schema, without extra fields', async () => {
   for (const path of ['/digit.json?n=3&seed=a', '/digit.json?model=plain']) {
     const json = await (await worker.fetch(path)).json();
     expect(digitsSchema.parse(json)).toEqual(json);

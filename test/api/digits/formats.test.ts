@@ -314,7 +314,7 @@ describe('look parameters', () => {
     expect((await worker.fetch('/digit.json?cols=3')).headers.get('digitmint-warning')).toBeNull();
   });
 
-  test('except for colours apply to a model in colour too', async () => {
+  test('of size and smoothing apply to a model in colour; ink and paper colours are refused', async () => {
     expect((await worker.fetch('/digit.png?model=colour&fg=f00')).status).toBe(400);
     expect((await worker.fetch('/digit.png?model=colour&bg=f00')).status).toBe(400);
     const png = await getPng('/digit.png?model=colour&n=2&scale=2&smooth=1&gap=3&margin=1');

@@ -46,7 +46,7 @@ test('a number consists of the seed’s digit for each label, side by side', asy
   expect(png.width).toBe(left);
 });
 
-test('has every format, look parameters, a canonical URL and an ETag', async () => {
+test('a number has every format, look parameters, a canonical URL and an ETag', async () => {
   const answer = await worker.fetch(
     `/number/31415.png?${REAL}&scale=4&smooth=1&fg=000&bg=fff&margin=2`,
   );
@@ -100,7 +100,7 @@ test.each([
   ['12+500', '/number/12%2B500.png', '12+500'],
   ['2026-11-23', '/number/2026-11-23.png', '2026-11-23'],
   ['.5', '/number/.5.png', '.5'],
-])('draws the signs of %s: %s', async (text, path, name) => {
+])('a number in the path %s has its signs: %s', async (text, path, name) => {
   const answer = await worker.fetch(`/number/${text}?${REAL}`);
   const canonical = answer.headers.get('content-location') as string;
   expect([answer.status, answer.headers.get('content-type'), canonical.split('?')[0]]).toEqual([
@@ -160,7 +160,7 @@ test('signs leave digits unchanged, depend on the seed, and have outlines like d
   );
 });
 
-test('refuses signs for a model in colour, because signs are drawn in ink', async () => {
+test('signs are refused for a model in colour, because signs are drawn in ink', async () => {
   expect((await worker.fetch('/number/12?model=colour')).status).toBe(200);
   const answer = await worker.fetch('/number/1.2?model=colour&format=json');
   expect([answer.status, await answer.json()]).toEqual([
@@ -174,14 +174,14 @@ test('refuses signs for a model in colour, because signs are drawn in ink', asyn
   ]);
 });
 
-test('draws an error when a picture was requested, whatever follows the number’s last dot', async () => {
+test('an error is drawn when a picture was requested, whatever follows the number’s last dot', async () => {
   const answer = await worker.fetch('/number/1.5.14?n=x&seed=', {
     headers: { accept: 'image/avif,image/webp,*/*;q=0.8' },
   });
   expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'image/png']);
 });
 
-test('is new without a seed', async () => {
+test('a number is new without a seed', async () => {
   const [first, second] = [
     await worker.fetch('/number/42?model=digits'),
     await worker.fetch('/number/42?model=digits'),

@@ -122,13 +122,13 @@ describe('an address that exceeds its limit', () => {
   });
 });
 
-test('the answers tell the limits', async () => {
+test('the service states its limits', async () => {
   const limits = limitsSchema.parse(await (await worker.fetch('/limits')).json());
   expect(limits['maxAnswersAMinute']).toMatchObject({ value: LIMITS.all, unit: 'answers' });
   expect(limits['maxLargeAnswersAMinute']).toMatchObject({ value: LIMITS.heavy, unit: 'answers' });
 });
 
-test('the told limits are those of the bindings', () => {
+test('the stated limits equal those of the bindings', () => {
   const { ratelimits, vars } = readConfig({ config: 'wrangler.toml' }, { hideWarnings: true });
   const bound = Object.fromEntries(
     (ratelimits as RateLimitBinding[]).map(({ name, simple }) => [name, simple]),
@@ -139,7 +139,7 @@ test('the told limits are those of the bindings', () => {
   });
 });
 
-test('limits nobody without a binding, and fails when a binding has no told limit', () => {
+test('nobody is limited without a binding; a binding without a stated limit is an error', () => {
   const limiter = { limit: async () => ({ success: true }) };
   expect(parseRateLimits({ RATE_LIMIT: '600', HEAVY_RATE_LIMIT: '60' })).toBeUndefined();
   expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT: 'off' })).toBeUndefined();

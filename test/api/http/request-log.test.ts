@@ -76,7 +76,7 @@ test('each request has one line with its id, route, status and model', async () 
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test('no line tells who sent a request or its parameters', async () => {
+test('no line reveals who sent a request or its parameters', async () => {
   const { seed, number, label, unknown, path, address, agent, referer, cookie, token, body } =
     SECRETS;
   const headers = {

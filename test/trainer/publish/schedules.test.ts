@@ -76,7 +76,7 @@ function hash(bytes: Uint8Array | undefined): string {
     .digest('hex');
 }
 
-/** Checks at one moment that every file of the served models is whole. */
+/** Returns the served versions and checks, at one moment, that all of their files are whole. */
 function lookWhole(store: MemoryStore): Record<string, string> {
   const { models } = JSON.parse(new TextDecoder().decode(store.peek('current.json'))) as Pointer;
   return Object.fromEntries(
