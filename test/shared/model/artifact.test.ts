@@ -106,7 +106,7 @@ describe('a manifest', () => {
       `{"schema":1,${Array.from({ length: 3000 }, (_, i) => `"f${i}":1`).join(',')}}`,
     ],
     ['a key of 60,000 characters', `{"schema":1,"${'k'.repeat(60_000)}":1}`],
-  ])('with %s is refused in few words, and so is a pointer', (_, text) => {
+  ])('with %s is refused with a short message, and so is a pointer', (_, text) => {
     for (const parse of [parseManifest, parsePointer]) {
       const failure = catchFailure(() => parse(new TextEncoder().encode(text)));
       expect(['schema_unknown', 'malformed', 'not_json']).toContain(failure.reason);

@@ -161,7 +161,7 @@ describe('the kernel distance', () => {
     expect(other.mean).toBeGreaterThan(20 * Math.abs(same.mean));
   });
 
-  it('depends on the key alone', () => {
+  it('is the same for the same key, and differs for another', () => {
     const [a, b] = [makeNormalPoints(7, 100, 4), makeNormalPoints(8, 100, 4)];
     const few = { ...options, subsetSize: 20 };
     expect(computeKernelDistance(a, b, few)).toEqual(computeKernelDistance(a, b, few));

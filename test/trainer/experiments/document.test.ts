@@ -88,7 +88,7 @@ describe('the document', () => {
   });
 });
 
-it('is refused without a question, with a list of the questions', async () => {
+it('`npm run experiment` without a question is refused with a list of the questions', async () => {
   const run = promisify(execFile)(process.execPath, [
     join(ROOT, 'trainer', 'main.ts'),
     'experiment',

@@ -259,7 +259,7 @@ describe('a run of an experiment', () => {
   });
 });
 
-it('is measured densely at first, and at its end', () => {
+it('a run is measured densely at first, and at its end', () => {
   const steps = Array.from({ length: 2223 }, (_, step) => step).filter((step) =>
     isMeasuringStep(step, 2222),
   );

@@ -32,13 +32,13 @@ function createWorker() {
   };
 }
 
-it('runs all arms with one seed before the next seed', () => {
+it('a worker runs all arms with one seed before the next seed', () => {
   expect(planRuns('runs', ['tutorial', 'r1'], 2).map(({ folder }) => folder)).toEqual(
     ['tutorial-1', 'r1-1', 'tutorial-2', 'r1-2'].map((name) => join('runs', name)),
   );
 });
 
-it('runs each once when two workers share a list, and reports the other’s runs', async () => {
+it('two workers on the same list do each run once, and each reports the other’s runs', async () => {
   const runs = planRuns(root, ['tutorial', 'r1', 'glorot'], 2);
   const worker = createWorker();
   const outcomes = await Promise.all([
@@ -49,7 +49,7 @@ it('runs each once when two workers share a list, and reports the other’s runs
   expect(outcomes.flatMap(({ done }) => done.map(nameOf)).sort()).toEqual(runs.map(nameOf).sort());
 });
 
-it('skips finished runs, and stops on request', async () => {
+it('a worker skips finished runs, and stops on request', async () => {
   const runs = planRuns(root, ['tutorial', 'r1', 'glorot'], 1);
   const worker = createWorker();
   worker.finished.add('tutorial-1');
@@ -62,7 +62,7 @@ it('skips finished runs, and stops on request', async () => {
   expect(await readdir(join(root, 'r1-1'))).toEqual([]); // The lock is released.
 });
 
-it('takes over a dead process’s lock and respects a living one’s', async () => {
+it('a worker takes over a dead process’s lock and respects a living one’s', async () => {
   const runs = planRuns(root, ['tutorial', 'r1'], 1);
   const { pid } = spawnSync(process.execPath, ['--eval', '']);
   const holders = [pid, process.pid];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { contrast, summarise } from '../../../trainer/experiments/analysis.ts';
 
-it('summarises with the sample’s standard deviation', () => {
+it('a summary has the sample’s standard deviation', () => {
   expect(summarise([1, 2, 6])).toEqual({ count: 3, mean: 3, deviation: Math.sqrt(7) });
   expect(summarise([5])).toEqual({ count: 1, mean: 5, deviation: 0 });
 });

@@ -11,7 +11,7 @@ import {
 } from '../../../trainer/gan/noise.ts';
 import '../../support/fast-check.ts';
 
-it('draws the words of the portable keystream', () => {
+it('a noise stream has the words of the portable keystream', () => {
   const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
   fc.assert(
     fc.property(fc.string(), word, fc.maxSafeNat(), fc.nat(500), (seed, purpose, index, count) => {
@@ -23,7 +23,7 @@ it('draws the words of the portable keystream', () => {
   );
 });
 
-it('draws streams longer than a training step needs', () => {
+it('a noise stream may be longer than a training step needs', () => {
   const key = deriveKey('train', 'long');
   expect(drawWords(key, 2, 7, 200_000)).toEqual(drawPortably(key, 2, 7, 200_000));
 });
