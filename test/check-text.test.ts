@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { findProblems } from '../dev/check-text.ts';
 
-const LONG = 'word '.repeat(20).trimEnd(); // 99 columns.
+const LONG = 'word '.repeat(20).trimEnd(); // The text has 99 columns.
 const URL = `https://example.org/${'a'.repeat(90)}`;
 
 function check(path: string, text: string): string[] {
@@ -36,7 +36,7 @@ it.each([
     `# Title\n\n<!-- Written by \`npm run bench\`: change it there. -->\n\n${LONG}, ${LONG}\n`,
   ],
   ['a.json', `"// ${LONG}"\n`],
-])('a width that cannot be mended is not reported: %s %#', (path, text) => {
+])('a wide line that cannot be wrapped is not reported: %s %#', (path, text) => {
   expect(check(path, text)).toEqual([]);
 });
 

@@ -1,6 +1,4 @@
-/**
- * What the project depends on: exact versions, each with its hash, from the registry alone.
- */
+/** Tests the project's dependencies: exact versions, each with its hash, only from the registry. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
@@ -27,7 +25,7 @@ const direct = {
   ...project.optionalDependencies,
 };
 
-test('every dependency is of one version, which the lock file has', () => {
+test('every dependency has one exact version, the same as in the lock file', () => {
   for (const [name, version] of Object.entries(direct)) {
     expect([name, version]).toEqual([
       name,
@@ -37,13 +35,14 @@ test('every dependency is of one version, which the lock file has', () => {
   }
 });
 
-test('every package that is installed comes from a registry, by the hash of its content', () => {
+test('every installed package comes from a registry with the hash of its content', () => {
   const packages = Object.entries(lock.packages).filter(
     ([path, { link }]) => path.startsWith('node_modules/') && link !== true,
   );
   expect(packages.length).toBeGreaterThan(200);
   for (const [path, { resolved, integrity }] of packages) {
-    expect([path, resolved]).toEqual([path, undefined]); // No address of its own: the registry's that npm asks.
+    // No URL of its own: npm uses the configured registry.
+    expect([path, resolved]).toEqual([path, undefined]);
     expect([path, integrity]).toEqual([
       path,
       expect.stringMatching(/^sha512-[A-Za-z0-9+/]{86}==$/),
@@ -51,7 +50,7 @@ test('every package that is installed comes from a registry, by the hash of its 
   }
 });
 
-test('no package runs a script of its own when it is installed', () => {
+test('no package runs an install script', () => {
   expect(readFileSync(new URL('../.npmrc', import.meta.url), 'utf8')).toMatch(
     /^ignore-scripts ?= ?true$/m,
   );

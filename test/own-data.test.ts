@@ -1,6 +1,7 @@
 /**
- * Data of one's own, the whole way: a folder of coloured pictures with classes is trained on, exported, drawn offline and
- * served by the edge runtime under the names of its folders. The networks are tiny: what is drawn is noise of the right shape.
+ * Tests a user's own data end to end: a folder of coloured pictures with classes is trained on,
+ * exported, sampled offline, and served by the edge runtime with the folders' names. The networks
+ * are tiny, so they draw noise of the right shape.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -132,7 +133,7 @@ describe('coloured pictures with classes', () => {
   const getJson = async (path: string) =>
     (await (await worker.fetch(path)).json()) as Record<string, any>;
 
-  it('make a model that says what they are', async () => {
+  it('make a model that describes them', async () => {
     const { manifest } = parseManifest(await readFile(join(model, MANIFEST_FILE)));
     expect(manifest.image).toEqual({ height: SIDE, width: SIDE, channels: 3, range: [-1, 1] });
     expect(manifest.classes).toEqual(CLASSES);
@@ -142,7 +143,7 @@ describe('coloured pictures with classes', () => {
     });
   });
 
-  it('are in colour on the grids, and nearly so in the animation of 256 colours a frame', async () => {
+  it('are in colour in the sample grids, and nearly so in the animation of 256 colours a frame', async () => {
     const { gif, images } = locate(join(parent, 'run'));
     const reader = new GifReader(await readFile(gif));
     const grid = PNG.sync.read(await readFile(join(images, 'step-0000002.png')));
@@ -172,7 +173,7 @@ describe('coloured pictures with classes', () => {
     expect(Buffer.from(await served.arrayBuffer()).equals(await readFile(out))).toBe(true);
   });
 
-  it('come as PNG whose colours, read by another decoder, are those of the JSON', async () => {
+  it('come as PNG with the colours of the JSON, by an independent decoder', async () => {
     const json = await getJson('/digit.json?seed=a&n=5&cols=3');
     expect(json).toMatchObject({ width: SIDE, height: SIDE, channels: 3 });
     const png = PNG.sync.read(
@@ -189,7 +190,7 @@ describe('coloured pictures with classes', () => {
     }
   });
 
-  it('are asked for by the name of their class, or its number where no class has that name', async () => {
+  it('are requested by class name, or by number when no class has that name', async () => {
     for (const [label, index] of [
       ['röt', 2],
       ['1', 1],
@@ -205,7 +206,7 @@ describe('coloured pictures with classes', () => {
     }
   });
 
-  it('have one name for one picture, so that a class asked for by number and by name is cached once', async () => {
+  it('have one canonical URL, so a class requested by number and by name is cached once', async () => {
     const [byNumber, byName] = await Promise.all(
       ['1', 'green leaf'].map((label) => worker.fetch(`/digit?seed=a&label=${label}`)),
     );
@@ -214,7 +215,7 @@ describe('coloured pictures with classes', () => {
   });
 
   it.each(['3', 'leaf', 'Röt', '02'])(
-    'are refused for label=%s, with the classes that there are',
+    'are refused for label=%s with a list of the classes',
     async (label) => {
       const answer = await worker.fetch(`/digit.json?label=${encodeURIComponent(label)}`);
       expect(answer.status).toBe(400);
@@ -226,7 +227,7 @@ describe('coloured pictures with classes', () => {
     },
   );
 
-  it('are refused offline for a label that is no class, with the classes that there are', async () => {
+  it('are refused offline for an unknown label with a list of the classes', async () => {
     const { code, output } = await run(
       'sample',
       '--model',
@@ -277,7 +278,7 @@ describe('coloured pictures with classes', () => {
     expect(bytes.subarray(128).equals(Buffer.from(dataset.images))).toBe(true);
   });
 
-  it('are not drawn in numbers that memory does not hold', async () => {
+  it('are refused in numbers that exceed the memory', async () => {
     const large = join(parent, 'large');
     await mkdir(large);
     const layers: LayerConfig[] = [
@@ -305,8 +306,8 @@ describe('coloured pictures with classes', () => {
   });
 });
 
-describe('npm run train on data of one’s own', () => {
-  /** 128 pictures, a batch of preset digits. */
+describe('npm run train on a user’s own data', () => {
+  /** 128 pictures, one batch of preset digits. */
   async function writeIdx(
     name: string,
     side: number,
@@ -329,7 +330,7 @@ describe('npm run train on data of one’s own', () => {
     return folder;
   }
 
-  it('fits the networks to the data, and says what it found', async () => {
+  it('fits the networks to the data and describes the data', async () => {
     const folder = await writeIdx('sixteen', 16);
     await writeFile(join(folder, 'classes.txt'), [...'abcdefghij'].join('\n'));
     const args = [
@@ -348,7 +349,7 @@ describe('npm run train on data of one’s own', () => {
     expect(code).toBe(0);
   });
 
-  it('trains without classes where all images are of one', async () => {
+  it('trains without classes when all images have the same class', async () => {
     const { options, notes } = await planRun({
       preset: 'digits',
       backend: 'cpu',
@@ -402,7 +403,7 @@ describe('npm run train on data of one’s own', () => {
     },
   );
 
-  it('goes on only with the data that it was begun with, whose classes may have got other names', async () => {
+  it('resumes only with the same data, whose classes may be renamed', async () => {
     const [data, other] = [
       await writeIdx('begun', 24),
       await writeIdx('other', 24, { label: (i) => i % 7 }),

@@ -1,6 +1,6 @@
 /**
- * The whole way with real parts: train, export, publish over S3, serve from R2 in the edge runtime, draw offline, and
- * load the model as it is in a browser.
+ * Tests the whole way with real parts: train, export, publish over S3, serve from R2 in the edge
+ * runtime, sample offline, and load the exported model in a browser.
  */
 import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
@@ -57,7 +57,7 @@ interface DigitJson {
   readonly digits: readonly { readonly pixels: readonly number[] }[];
 }
 
-describe('a model that was trained', () => {
+describe('a trained model', () => {
   let version: string;
 
   it('is published and served without a restart', async () => {
@@ -87,7 +87,7 @@ describe('a model that was trained', () => {
     ['n=16&seed=hello', ['--n', '16', '--seed', 'hello']],
     ['n=5&seed=ünï&cols=3&scale=4', ['--n', '5', '--seed', 'ünï', '--cols', '3', '--scale', '4']],
     ['n=256&seed=1', ['--n', '256', '--seed', '1']],
-  ])('gives offline the very PNG that /digit?%s gives', async (query, args) => {
+  ])('gives offline the same PNG as /digit?%s', async (query, args) => {
     const out = join(folder, 'sheet.png');
     await runTrainer('sample', '--model', join(folder, 'run', 'model'), '--out', out, ...args);
     const served = await worker.fetch(`/digit?${query}`);
@@ -95,7 +95,7 @@ describe('a model that was trained', () => {
     expect(Buffer.from(await served.arrayBuffer()).equals(await readFile(out))).toBe(true);
   });
 
-  it('gives offline the very pixels that /digit.json gives, wherever in the row', async () => {
+  it('gives offline the same pixels as /digit.json, at any index', async () => {
     const out = join(folder, 'digits.idx');
     await runTrainer(
       'sample',
@@ -146,7 +146,7 @@ describe('a model that was trained', () => {
       server.close();
     });
 
-    it('is loaded as it is by tf.loadLayersModel, and draws what the API draws', async () => {
+    it('is loaded unchanged by tf.loadLayersModel, and draws what the API draws', async () => {
       const page = await browser.newPage();
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
       const { deriveSeedKey, drawLatents } = await import('../shared/model/random.ts');
@@ -163,7 +163,7 @@ describe('a model that was trained', () => {
       expect(drawn.shape).toEqual([3, 28, 28, 1]);
       const { digits } = (await (await worker.fetch('/digit.json?n=3&seed=x')).json()) as DigitJson;
       const served = digits.flatMap(({ pixels }) => pixels);
-      // The engine computes in whole numbers: a value may differ by a level beyond the half of rounding.
+      // The engine computes in integers, so a value may differ by one level beyond rounding.
       drawn.values.forEach((value, i) =>
         expect(Math.abs(value * 255 - (served[i] as number))).toBeLessThan(1.5),
       );

@@ -48,8 +48,8 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
 }
 
 /**
- * Opens the user's own model: a folder from training, from `npm run quantize` or from a published
- * key. The weights are verified at the first drawing.
+ * Opens the user's own model: a folder from training, from `npm run trainer -- quantize` or from a
+ * published key. The weights are verified at the first drawing.
  * @throws CliError  When the folder holds no model.
  */
 export function openModelFolder(folder: string): BundledModel {

@@ -1,6 +1,9 @@
 /**
- * The worker's app on the real bucket with a fault between the two, for tests. `POST /test/reset` makes the app anew, as in an
- * isolate that has just begun; `POST /test/fault` says what goes wrong from now on; `GET /test/reads` which keys were read.
+ * Runs the worker's app on the real bucket and injects faults between the two, for tests.
+ *
+ * - `POST /test/reset` makes a new app, as in a new isolate.
+ * - `POST /test/fault` sets the fault for all later reads.
+ * - `GET /test/reads` lists the keys that were read.
  */
 import type { App } from '../../worker/context.ts';
 import type { Env } from '../../worker/env.ts';
@@ -18,8 +21,9 @@ const SPEED_UP = 50;
 const { setTimeout: schedule } = globalThis;
 
 /**
- * The clock of the worker's waits for storage. It runs fast while an object hangs, so a test need not wait for seconds.
- * It stands still otherwise, so a slow machine never makes a good read fail. Waits of less than a second pass as ever.
+ * The clock for the worker's storage timeouts. It runs fast while an object hangs, so a test need
+ * not wait for seconds. Otherwise it stands still, so a slow machine never makes a good read fail.
+ * Timers below one second are not changed.
  */
 globalThis.setTimeout = ((ring: () => void, ms = 0) => {
   if (ms < 1000) {
@@ -63,7 +67,7 @@ function addFaults(bucket: Bucket): Bucket {
       if (fault === undefined || !key.endsWith(fault.key)) {
         return bucket.get(key, options);
       }
-      // A fault meets an object, not the word that nothing changed.
+      // A fault replaces an object; a "not modified" result passes unchanged.
       return spoil(fault.fault, () => bucket.get(key));
     },
   };

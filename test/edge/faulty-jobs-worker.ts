@@ -1,6 +1,10 @@
 /**
- * The worker with faults between its jobs, their bucket and their queue, for tests. `POST /test/fault` says what goes wrong from now on,
- * `POST /test/reset` begins a new isolate, `GET /test/events` tells what was written, `POST /test/message` puts anything into the queue.
+ * Runs the worker with faults between its jobs, their bucket and their queue, for tests.
+ *
+ * - `POST /test/fault` sets the fault for all later operations.
+ * - `POST /test/reset` begins a new isolate.
+ * - `GET /test/events` lists what was written.
+ * - `POST /test/message` puts any message into the queue.
  */
 import { createApp } from '../../worker/app.ts';
 import { parseJobs, type Env } from '../../worker/env.ts';
@@ -69,7 +73,7 @@ function begin(env: JobsEnv) {
   };
 }
 
-/** One of so many that shall go wrong. */
+/** Uses up one of the remaining failures of a counter. */
 function takes(name: 'failingWrites' | 'lostAnswers' | 'lostMessages'): boolean {
   const left = fault[name] ?? 0;
   fault[name] = Math.max(0, left - 1);

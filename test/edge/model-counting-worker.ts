@@ -1,5 +1,5 @@
 /**
- * The worker with one more route, for tests and the soak: how many models are in memory.
+ * The worker with a further route that counts the models in memory, for tests and the soak test.
  */
 import worker from '../../worker/index.ts';
 import type { Env } from '../../worker/env.ts';

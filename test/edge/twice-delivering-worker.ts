@@ -1,6 +1,7 @@
 /**
- * The worker behind a queue that delivers of every ten shards one twice at once and two again later, for tests and for the benchmark of
- * jobs: see test/support/storage/twice-delivered.ts.
+ * Runs the worker behind a queue that delivers some shards twice, for tests and the job benchmark.
+ * Of every ten shards it repeats one at once and two later; test/support/storage/twice-delivered.ts
+ * chooses them.
  */
 import worker from '../../worker/index.ts';
 import type { Env } from '../../worker/env.ts';

@@ -1,6 +1,6 @@
 /**
- * HTTP on Node, over real sockets: what is no request to the app, streams and their readers, and
- * the end.
+ * Tests the HTTP server on Node over real sockets: malformed requests, streams and their clients,
+ * and the stop.
  */
 import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
@@ -46,13 +46,13 @@ function open(): Promise<Socket> {
   });
 }
 
-/** Sends bytes and gives all that comes until the server closes. */
+/** Sends bytes and returns everything received until the server closes. */
 async function exchange(text: string): Promise<string> {
   const socket = await open();
   let received = '';
   return new Promise((resolve) => {
     socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
-    // Reset while what the server will not read is still on its way.
+    // The server resets the connection while unread bytes are still on their way.
     socket.on('error', () => undefined);
     socket.on('close', () => resolve(received));
     socket.write(text);
@@ -86,14 +86,15 @@ describe('a request that never reaches the app', () => {
       `POST / HTTP/1.1\r\n${CLOSE}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
       400,
     ],
-  ])('%s is a client’s error', async (_, text, status) => {
+  ])('%s is a client error', async (_, text, status) => {
     await start(() => new Response('never'));
     const answer = await exchange(text);
     expect([statusOf(answer), answer.includes('never')]).toEqual([status, false]);
-    expect(await (await fetch((server as HttpServer).url)).text()).toBe('never'); // It goes on.
+    // The server still answers.
+    expect(await (await fetch((server as HttpServer).url)).text()).toBe('never');
   });
 
-  test('the error is a problem that says what it is', async () => {
+  test('gets problem details that name the fault', async () => {
     await start(answerUrl);
     const answer = await exchange('nonsense\r\n\r\n');
     expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/i);
@@ -119,14 +120,14 @@ describe('a request that never reaches the app', () => {
     expect(received).toMatch(/good[\s\S]*HTTP\/1\.1 400 /);
   });
 
-  test('is a 408 when its head does not come to an end', async () => {
+  test('is a 408 when its head does not end', async () => {
     await start(answerUrl, { publicOrigin: undefined, headersTimeoutMs: 10 });
     expect(statusOf(await exchange('GET / HTTP/1.1\r\nHost: x\r\n'))).toBe(408);
   });
 });
 
 describe('the URL of a request', () => {
-  test('is what the client named', async () => {
+  test('is the URL that the client named', async () => {
     const { url } = await start(answerUrl);
     expect(await (await fetch(`${url}/a?b=%20c`)).text()).toBe(`${url}/a?b=%20c`);
     expect(
@@ -138,7 +139,7 @@ describe('the URL of a request', () => {
   test.each([
     'Host: evil.example',
     'Host: evil.example:99\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: gopher',
-  ])('is at the public origin, whatever the client names: %j', async (headers) => {
+  ])('has the public origin, whatever the client names: %j', async (headers) => {
     await start(answerUrl, { publicOrigin: 'https://example.org:8443' });
     for (const target of ['/a?b=c', '//a?b=c', 'http://evil.example/a?b=c']) {
       const answer = await exchange(
@@ -151,7 +152,7 @@ describe('the URL of a request', () => {
   });
 });
 
-/** A stream without an end, of parts of 64 KiB, that tells what is taken of it. */
+/** An endless stream of chunks of 64 KiB that counts the chunks taken. */
 function createEndless() {
   const taken = { parts: 0, cancelled: false };
   const stream = new ReadableStream<Uint8Array>(
@@ -171,13 +172,13 @@ function createEndless() {
 }
 
 describe('a stream', () => {
-  test('waits for a reader who is slow, and ends with one who leaves', async () => {
+  test('waits for a slow client and ends when the client disconnects', async () => {
     const { stream, taken } = createEndless();
     await start(() => new Response(stream));
     const socket = await open();
     socket.pause();
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    // A stream that waits takes no part for many turns. The kernel holds some MiB for the two ends
+    // A waiting stream takes no chunk for many turns. The kernel buffers some MiB for the two ends
     // of the connection.
     let seen = 0;
     for (let turns = 0; turns < 1000 || seen === 0; turns++) {
@@ -197,7 +198,7 @@ describe('a stream', () => {
       .toMatchObject([{ event: 'request', method: 'GET', status: 200, left: true }]);
   });
 
-  test('whose every part is there at once still leaves room for other requests', async () => {
+  test('with all chunks ready still leaves room for other requests', async () => {
     let parts = 0;
     const begun = Promise.withResolvers<void>();
     const busy = () =>
@@ -220,7 +221,7 @@ describe('a stream', () => {
     expect((await (await whole).arrayBuffer()).byteLength).toBe(20_000);
   });
 
-  test('of one part has a length', async () => {
+  test('of one chunk has a Content-Length', async () => {
     const { url } = await start(
       (request) => new Response(request.method === 'HEAD' ? null : new Blob(['one part']).stream()),
     );
@@ -228,7 +229,7 @@ describe('a stream', () => {
     expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
   });
 
-  test('that fails is cut off, not ended', async () => {
+  test('is cut off, not ended, when it fails', async () => {
     let parts = 0;
     const stream = new ReadableStream<Uint8Array>({
       async pull(controller) {
@@ -240,7 +241,7 @@ describe('a stream', () => {
     });
     await start(() => new Response(stream));
     const answer = await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    // No last chunk, and not a word of why.
+    // No last chunk, and no reason in the body.
     expect(answer.endsWith('\r\n4\r\npart\r\n')).toBe(true);
     await expect
       .poll(() => logged)
@@ -251,7 +252,7 @@ describe('a stream', () => {
   });
 });
 
-test('a failure outside of the app is logged, and a 500', async () => {
+test('a failure outside of the app is logged, and is a 500', async () => {
   const { url } = await start(() => Promise.reject(new Error('secret')));
   const answer = await fetch(url);
   expect([answer.status, await answer.json()]).toEqual([
@@ -267,7 +268,7 @@ test('a failure outside of the app is logged, and a 500', async () => {
 });
 
 describe('a stop', () => {
-  test('waits for the answer in flight, takes no new request, and does not wait for idle connections', async () => {
+  test('waits for answers in flight, accepts no new request, and does not wait for idle connections', async () => {
     const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { url, stop } = await start(async (request) => {
       if (request.url.endsWith('/slow')) {
@@ -276,7 +277,7 @@ describe('a stop', () => {
       }
       return new Response('whole');
     });
-    await (await fetch(url)).text(); // Leaves a connection that is kept.
+    await (await fetch(url)).text(); // Leaves an idle keep-alive connection open.
     const idle = await open();
     const inFlight = fetch(`${url}/slow`);
     await asked.promise;
@@ -289,7 +290,7 @@ describe('a stop', () => {
     server = undefined;
   });
 
-  test('cuts off what is still in flight after its time', async () => {
+  test('cuts off the answers in flight after its time limit', async () => {
     const { stream, taken } = createEndless();
     const { url, stop } = await start(() => new Response(stream));
     const { body } = await fetch(url);

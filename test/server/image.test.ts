@@ -1,6 +1,6 @@
 /**
- * The image, without Docker: its first stage's build out of nothing but the context, and its second
- * stage's commands. What only Docker can tell (the base images, the layers' size) is not tested.
+ * Tests the image without Docker: the first stage's build from the build context alone, and the
+ * second stage's commands. The base images and the layers' size need Docker and are not tested.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -19,7 +19,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** Runs a command with nothing but its own environment. */
+/** Runs a command with the given environment only. */
 function runBare(args: readonly string[], cwd: string, env: Record<string, string> = {}) {
   return spawnSync(process.execPath, args, {
     cwd,
@@ -28,7 +28,7 @@ function runBare(args: readonly string[], cwd: string, env: Record<string, strin
   });
 }
 
-test('is built from the files that .dockerignore lets through, to the same bytes', () => {
+test('the image is built from the files that .dockerignore allows, with the same bytes', () => {
   const context = join(scratch, 'src');
   const [everything, ...kept] = readFileSync(join(ROOT, '.dockerignore'), 'utf8')
     .split('\n')
@@ -51,7 +51,7 @@ test('is built from the files that .dockerignore lets through, to the same bytes
   expect(theirs === ours).toBe(true);
 });
 
-test('tells its health by its own command, is no root, and stops in time', async () => {
+test('the image checks its health by its own command, does not run as root, and stops in time', async () => {
   const [, command] = /^HEALTHCHECK .*\\\n\s+CMD (\[.*\])$/m.exec(DOCKERFILE) ?? [];
   const [program, ...args] = JSON.parse(command ?? '[]') as string[];
   expect(program).toBe('node');

@@ -1,7 +1,4 @@
-/**
- * Keys that come from a request: none leads out of the folder or the bucket's prefix, on whatever
- * storage.
- */
+/** Tests keys that come from a request: none escapes the folder or the bucket's prefix. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +11,7 @@ const SECRET = 'top secret';
 
 let root: string;
 let folder: ObjectReader;
-/** Nobody listens there: a read that reaches the network fails. */
+/** An address without a server: a read that reaches the network fails. */
 const location = {
   endpoint: 'http://127.0.0.1:1',
   bucket: 'models',
@@ -36,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-test('what is published is read', async () => {
+test('published objects are read', async () => {
   expect(await folder.read('current.json', 100)).toMatchObject({
     bytes: new TextEncoder().encode('open'),
   });
@@ -74,16 +71,16 @@ const UPWARDS = [
 describe.each(['a folder', 'a bucket'])('in %s', (place) => {
   const read = (key: string) => (place === 'a folder' ? folder : bucket).read(key, 1000);
 
-  test.each(UPWARDS)('%j is no key', async (key) => {
+  test.each(UPWARDS)('refuses the key %j', async (key) => {
     expect(await read(key)).toBe('missing');
   });
 
-  test('a folder, or what is no file, is no object', async () => {
+  test('a folder, or anything but a file, is not an object', async () => {
     expect(await folder.read('models', 100)).toBe('missing');
     expect(await folder.read('models/folder', 100)).toBe('missing');
   });
 
-  test('no text with a character that means something to a path or a URL is one', async () => {
+  test('refuses every key with a special character of paths or URLs', async () => {
     const parts = fc.array(
       fc.constantFrom(
         'a',

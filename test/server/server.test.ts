@@ -1,6 +1,6 @@
 /**
- * The built server as a process: its start and its end, where its models come from, and readers who
- * leave.
+ * Tests the built server as a process: its start and its end, the source of its models, and clients
+ * that disconnect.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -53,7 +53,7 @@ async function start(options?: ServerOptions): Promise<TestServer> {
 const askHealth = async (server: TestServer) =>
   (await server.fetch('/healthz')).json() as Promise<Health>;
 
-/** Runs the server to its end. */
+/** Runs the server until it ends. */
 function runServer(args: string[], env: Record<string, string> = {}) {
   const script = join(inject('serverFolder'), SERVER_FILE);
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
@@ -63,8 +63,8 @@ function runServer(args: string[], env: Record<string, string> = {}) {
   return { status, stdout, stderr };
 }
 
-describe('a start that cannot be', () => {
-  test('by its settings says what was expected, in one line', () => {
+describe('a start that fails', () => {
+  test('because of its settings prints what was expected in one line', () => {
     const file = join(scratch, 'file');
     writeFileSync(file, '');
     for (const [args, message] of [
@@ -82,7 +82,7 @@ describe('a start that cannot be', () => {
     }
   });
 
-  test('by a taken port names it', async () => {
+  test('because of a taken port names the port', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;
@@ -94,7 +94,7 @@ describe('a start that cannot be', () => {
     other.close();
   });
 
-  test('by --help is none', () => {
+  test('does not happen with --help', () => {
     expect(runServer(['--help'])).toMatchObject({
       status: 0,
       stderr: '',
@@ -103,7 +103,7 @@ describe('a start that cannot be', () => {
   });
 });
 
-test('from an empty folder, on a bare Node, the built files are all that it needs', async () => {
+test('the built files are enough to start on a bare Node from an empty folder', async () => {
   const [folder, cwd] = [join(scratch, 'app'), join(scratch, 'empty')];
   mkdirSync(folder);
   mkdirSync(cwd);
@@ -124,7 +124,7 @@ test('from an empty folder, on a bare Node, the built files are all that it need
     'server.js.LEGAL.txt',
     'weights.bin',
   ]);
-  // The AWS SDK loads when models come from a bucket only.
+  // The AWS SDK loads only when models come from a bucket.
   expect(statSync(join(folder, SERVER_FILE)).size).toBeLessThan(400_000);
   const server = await start({ script: join(folder, SERVER_FILE), cwd, env: { HOME: cwd } });
   expect(await askHealth(server)).toMatchObject({
@@ -157,10 +157,10 @@ test('from an empty folder, on a bare Node, the built files are all that it need
   }
   expect((await server.fetch('/models/digits/0000000000000000/model.json')).status).toBe(404);
   expect(await server.stop()).toBe(0);
-  expect(readdirSync(cwd)).toEqual([]); // It writes nothing.
+  expect(readdirSync(cwd)).toEqual([]); // The server writes no file.
 });
 
-test('its log is lines of JSON: start, requests with the id of their answer, stop', async () => {
+test('the log is lines of JSON: the start, requests with the id of their answer, the stop', async () => {
   const server = await start();
   const answer = await server.fetch('/digit.json?n=0');
   await answer.text();
@@ -181,8 +181,8 @@ test('its log is lines of JSON: start, requests with the id of their answer, sto
   ]);
 });
 
-test('a stop in the middle of a long answer lets it come to its end', async () => {
-  const server = await start({ env: { GRACE_SECONDS: '60' } }); // For a machine that is slow.
+test('a stop during a long answer lets the answer finish', async () => {
+  const server = await start({ env: { GRACE_SECONDS: '60' } }); // Allows for a slow machine.
   const answer = await server.fetch('/dataset.npy?n=4000');
   const stopped = server.stop();
   await expect.poll(() => server.fetch('/healthz').catch(() => 'refused')).toBe('refused');
@@ -190,7 +190,7 @@ test('a stop in the middle of a long answer lets it come to its end', async () =
   expect(await stopped).toBe(0);
 });
 
-test('a process whose thread hangs is killed when its time is over', () => {
+test('a process with a hanging thread is killed after the time limit', () => {
   const watchdog = new URL('../../server/watchdog.ts', import.meta.url).href;
   const program = `
     const { killProcessAfter } = await import(${JSON.stringify(watchdog)});
@@ -203,7 +203,7 @@ test('a process whose thread hangs is killed when its time is over', () => {
   expect(signal).toBe('SIGKILL');
 });
 
-test('PUBLIC_URL is where the URLs in answers lead', async () => {
+test('URLs in answers start with PUBLIC_URL', async () => {
   const server = await start({ env: { PUBLIC_URL: 'https://example.org' } });
   const answer = await server.fetch('/digit.json?seed=a');
   expect(answer.headers.get('link')).toMatch(/^<https:\/\/example\.org\/digit\.json\?/);
@@ -214,12 +214,12 @@ test('PUBLIC_URL is where the URLs in answers lead', async () => {
   expect((await server.fetch('/digit.png', { method: 'POST', body: 'x' })).status).toBe(405);
 });
 
-test('readers who leave stop what is drawn for them', async () => {
+test('the server stops drawing for clients that disconnect', async () => {
   const server = await start({});
   const count = (text: string) => server.readLogs().filter((line) => line.includes(text)).length;
   for (const path of ['/dataset.csv?n=10000', '/digit.ndjson?n=256', '/dataset.npy?n=10000']) {
     const before = count('"left":true');
-    // On a busy machine the server may have written a short answer before its reader leaves.
+    // On a busy machine the server may have written a short answer before the client disconnects.
     do {
       const answered = count('"event":"request"');
       await leaveInTheMiddle(new URL(path, server.url));
@@ -235,7 +235,7 @@ const [first, second] = [
   buildFixture({ weightsSeed: 'second' }),
 ];
 
-/** One model serves, then the next that is published, and both by their versions. */
+/** Checks that one model serves, then the next published one, and both by their versions. */
 async function followPublications(store: ObjectStore, env: Record<string, string>): Promise<void> {
   await publishFixture(store, first);
   const server = await start({ env: { MODEL_REFRESH_SECONDS: '0.1', ...env } });
@@ -265,12 +265,12 @@ async function followPublications(store: ObjectStore, env: Record<string, string
   }
 }
 
-test('models come from a folder, as they are published there', async () => {
+test('models come from a folder and change when others are published there', async () => {
   const folder = join(scratch, 'published');
   await followPublications(createFolderStore(folder), { MODELS: folder });
 });
 
-describe.skipIf(!hasVersitygw())('models come from a bucket', () => {
+describe.skipIf(!hasVersitygw())('a server on a bucket', () => {
   let s3: S3Server;
   beforeAll(async () => {
     s3 = await startVersitygw();
@@ -284,7 +284,7 @@ describe.skipIf(!hasVersitygw())('models come from a bucket', () => {
   });
 
   test.each(['', 'some/prefix'])(
-    'as they are published there, under the prefix %j',
+    'serves models as they are published there, under the prefix %j',
     async (prefix) => {
       const models = `s3://${s3.bucket}${prefix === '' ? '' : `/${prefix}`}`;
       await followPublications(createS3Store({ ...s3, prefix }), {
@@ -294,7 +294,7 @@ describe.skipIf(!hasVersitygw())('models come from a bucket', () => {
     },
   );
 
-  test('that refuses or is not there keeps nobody from digits, and no credential is told', async () => {
+  test('serves digits when the bucket refuses or is unreachable, and reveals no credential', async () => {
     for (const env of [
       { ...describeBucket('a-wrong-secret'), MODELS: `s3://${s3.bucket}` },
       { ...describeBucket(), MODELS: 's3://no-such-bucket' },

@@ -4,7 +4,7 @@ import { describeUsage, parseSettings } from '../../server/settings.ts';
 
 const KEYS = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret\n' };
 
-test('without any, the bundled model serves on this machine alone', () => {
+test('without settings the bundled model serves on this machine alone', () => {
   expect(parseSettings([], {})).toEqual({
     port: 8787,
     host: '127.0.0.1',
@@ -18,7 +18,7 @@ test('without any, the bundled model serves on this machine alone', () => {
   });
 });
 
-test('flags go before variables, and an empty variable is none', () => {
+test('flags override variables, and an empty variable counts as unset', () => {
   const env = {
     PORT: '80',
     HOST: '',
@@ -80,7 +80,7 @@ describe('a bucket', () => {
       { AWS_REGION: 'eu-central-1' },
       { endpoint: undefined, region: 'eu-central-1' },
     ],
-  ])('%s with %j', (text, env, location) => {
+  ])('accepts %s with %j', (text, env, location) => {
     expect(parse(text, env)).toMatchObject({ models: { kind: 's3', location } });
     expect(parse(text, env)).toMatchObject({
       models: { location: { credentials: { accessKeyId: 'key', secretAccessKey: 'secret' } } },
@@ -140,7 +140,7 @@ test('no message holds a credential', () => {
   expect(() => parseSettings([], url)).not.toThrow(/hush/);
 });
 
-test('a public key that is none ends the start with words', () => {
+test('an invalid public key ends the start with an explanation', () => {
   expect(() => parseSettings(['--public-keys', 'nonsense'], {})).toThrow(ExpectedError);
   expect(() => parseSettings([], { MODEL_PUBLIC_KEYS: 'nonsense' })).toThrow(
     'MODEL_PUBLIC_KEYS: public key 1 of 1',

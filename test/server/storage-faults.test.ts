@@ -1,6 +1,6 @@
 /**
- * The server on a real bucket behind a proxy that misbehaves: whatever happens on the wire, the
- * last good model goes on, health tells why, and the next refresh after it heals.
+ * Tests the server on a real bucket behind a faulty proxy: the last good model serves, health names
+ * the reason, and the next refresh heals.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
@@ -37,8 +37,8 @@ const spoil = (how: Spoiling): Fault => ({ do: 'spoil', how });
 const storage = () => 'storage';
 
 /**
- * What happens, what health calls it, and of which reads it is tried: what takes the whole of a
- * wait, of one only.
+ * Each case has the fault, the reason that health reports, and the affected reads. A fault that
+ * takes the whole timeout is tried with one read only.
  */
 const FAULTS: readonly (readonly [
   what: string,
@@ -182,7 +182,7 @@ describe.skipIf(!hasVersitygw())('a read of the bucket', () => {
     },
   );
 
-  test('never has a credential, an address or a key of the bucket told to a caller or to the log', async () => {
+  test('never reveals a credential, an address or a key of the bucket to a client or the log', async () => {
     const log = server.readLogs().join('\n');
     expect(log).toContain('model_refresh_failed');
     for (const secret of [

@@ -33,7 +33,7 @@ async function killHolder(): Promise<number> {
 }
 
 describe('a lock file', () => {
-  it('is held by one at a time', async () => {
+  it('has one holder at a time', async () => {
     let holders = 0;
     let most = 0;
     await Promise.all(
@@ -53,7 +53,7 @@ describe('a lock file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('names the file to delete when its holder does not let go', async () => {
+  it('names the file to delete when its holder does not release it', async () => {
     const lock = await acquireFileLock(path, { timeoutMs: 0, staleMs: FOR_EVER });
     const waiting = acquireFileLock(path, { timeoutMs: 20, staleMs: FOR_EVER });
     await expect(waiting).rejects.toThrow(LockTimeoutError);
@@ -61,7 +61,7 @@ describe('a lock file', () => {
     expect(await lock.isHeld()).toBe(true);
   });
 
-  it('is taken from a holder that was killed, by one of many', async () => {
+  it('of a killed holder is taken over by exactly one of many', async () => {
     const pid = await killHolder();
     expect(isProcessAlive(pid)).toBe(false);
     expect(await readFile(path, 'utf8')).toContain(`"pid":${pid}`);
@@ -82,7 +82,7 @@ describe('a lock file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('is taken when the process that broke it was killed, too', async () => {
+  it('is taken over when the process that broke it was killed, too', async () => {
     await killHolder();
     await copyFile(path, `${path}.break`);
     const lock = await acquireFileLock(path, {
@@ -98,7 +98,7 @@ describe('a lock file', () => {
     ['of another machine', JSON.stringify({ token: 'x', pid: 1, host: 'another-machine' })],
     ['of nobody', ''],
   ])(
-    '%s is left alone while it may be in use, and taken when it stays the same for long',
+    '%s is kept while it may be in use, and taken over when it stays unchanged for long',
     async (_whose, content) => {
       await writeFile(path, content);
       await expect(acquireFileLock(path, { timeoutMs: 30, staleMs: FOR_EVER })).rejects.toThrow(
@@ -110,7 +110,7 @@ describe('a lock file', () => {
     },
   );
 
-  it('tells a holder that it was taken away, and is not removed by that holder', async () => {
+  it('reports to its holder that it was taken over, and is not removed by that holder', async () => {
     const slow = await acquireFileLock(path, { timeoutMs: 0, staleMs: FOR_EVER });
     const quick = await acquireFileLock(path, { timeoutMs: FOR_EVER, staleMs: 10 });
     expect(await slow.isHeld()).toBe(false);

@@ -32,7 +32,7 @@ describe('half-written files of a killed process', () => {
     ]);
   });
 
-  it('at the end of a list of sessions leave the next session whole', async () => {
+  it('at the end of a list of sessions leave the next session complete', async () => {
     const session = (step: number) => ({ step }) as Session;
     await appendSession(folder, session(0));
     await appendFile(join(folder, 'sessions.jsonl'), '{"step":5,"bac');

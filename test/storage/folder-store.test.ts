@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** True where the kernel lets this user mount a small file system in a namespace of its own. */
+/** True when the kernel lets this user mount a small file system in a new namespace. */
 const canMount =
   process.platform === 'linux' &&
   spawnSync('unshare', [
@@ -34,7 +34,7 @@ const canMount =
     tmpdir(),
   ]).status === 0;
 
-/** Runs a program with a store on a file system of its own; the program prints JSON. */
+/** Runs a program with a store on its own file system. The program prints JSON. */
 async function runOnMount(options: string, prepare: string, program: string): Promise<unknown> {
   const script = `
     const { createFolderStore } = await import(${JSON.stringify(STORE_MODULE)});
@@ -70,7 +70,7 @@ describe('a folder store', () => {
     expect(await readdir(folder)).toEqual(['current.json']);
   });
 
-  it('hides the leftovers of a publisher that was killed, and sweeps them after a day', async () => {
+  it('hides the leftovers of a killed publisher, and deletes them after a day', async () => {
     const store = createFolderStore(folder);
     const [fresh, old] = [join(folder, '.tmp-fresh'), join(folder, '.tmp-old')];
     await writeFile(fresh, 'half-writ');
@@ -81,7 +81,7 @@ describe('a folder store', () => {
     expect(await readdir(folder)).toEqual(['.tmp-fresh', 'a.json']);
   });
 
-  it('is not blocked by the lock of a publisher that was killed', async () => {
+  it('is not blocked by the lock of a killed publisher', async () => {
     const store = createFolderStore(folder);
     const created = await store.put('a.json', utf8.encode('1'), absent);
     const { pid } = spawnSync(process.execPath, ['--version']);
@@ -96,7 +96,7 @@ describe('a folder store', () => {
     expect(replaced.ok).toBe(true);
   });
 
-  it('says so when the folder is a file', async () => {
+  it('reports when the folder is a file', async () => {
     await writeFile(join(folder, 'file'), '');
     const store = createFolderStore(join(folder, 'file'));
     expect(await store.get('a.json')).toBeNull();
@@ -107,7 +107,7 @@ describe('a folder store', () => {
     });
   });
 
-  it('finds no object in a folder, and does not list names that are no keys', async () => {
+  it('finds no object in a folder, and does not list invalid keys', async () => {
     const store = createFolderStore(folder);
     await mkdir(join(folder, 'a'));
     await writeFile(join(folder, 'a', 'Read Me.txt'), '');
@@ -127,7 +127,7 @@ describe('a folder store', () => {
       () => symlink('/etc/hosts', join(folder, 'current.json')),
       'a link where a file should be',
     ],
-  ])('refuses %s in the place of an object at once', async (_what, make, detail) => {
+  ])('refuses %s in place of an object at once', async (_what, make, detail) => {
     await make();
     const store = createFolderStore(folder);
     for (const call of [
@@ -144,7 +144,7 @@ describe('a folder store', () => {
   });
 
   it.skipIf(!canMount)(
-    'on a full disk keeps what was there and leaves nothing half-written (needs a mount namespace)',
+    'keeps its objects on a full disk and leaves nothing half-written (needs a mount namespace)',
     async () => {
       const program = `
       const first = await store.put('current.json', new TextEncoder().encode('old'), { when: 'absent' });
@@ -167,7 +167,7 @@ describe('a folder store', () => {
   );
 
   it.skipIf(!canMount)(
-    'says that it may not write to a read-only disk (needs a mount namespace)',
+    'reports that it may not write to a read-only disk (needs a mount namespace)',
     async () => {
       const result = await runOnMount(
         'size=64k',

@@ -36,7 +36,7 @@ function countSimulators(): number {
 }
 
 describe('the local R2 bucket', () => {
-  it('is the one of wrangler.toml', () => {
+  it('is the bucket of wrangler.toml', () => {
     const { r2_buckets: buckets } = readWranglerConfig(
       { config: 'wrangler.toml' },
       { hideWarnings: true },
@@ -46,7 +46,7 @@ describe('the local R2 bucket', () => {
     expect(bucket?.local_dev?.experimental_s3_credentials).toEqual(LOCAL_BUCKET.credentials);
   });
 
-  it('written without a dev server is what a later `wrangler dev` reads, and the reverse', async () => {
+  it('shares its objects with a later `wrangler dev`, in both directions', async () => {
     const before = await openLocalR2(root);
     const put = await before.put('models/a.json', utf8.encode('before'), absent);
     await before.close();
@@ -65,7 +65,7 @@ describe('the local R2 bucket', () => {
     await server.stop();
     server = undefined;
 
-    // The file stays when a dev server is killed; its process is gone then.
+    // A killed dev server leaves the file behind; its process no longer exists.
     const after = await openLocalR2(root);
     expect(after.description).toContain('.wrangler/state/v3');
     expect(await listKeys(after)).toEqual(['models/a.json', 'models/b.json']);
@@ -83,7 +83,7 @@ describe('the local R2 bucket', () => {
     expect(await readdir(join(root, '.digitmint'))).toEqual([]);
   });
 
-  it('is opened by one publisher after the other', async () => {
+  it('is opened by one publisher after another', async () => {
     const write = async (key: string): Promise<void> => {
       const store = await openLocalR2(root);
       await store.put(key, utf8.encode(key), absent);
@@ -95,7 +95,7 @@ describe('the local R2 bucket', () => {
     await store.close();
   });
 
-  it('is not opened behind the back of a dev server that runs but does not answer', async () => {
+  it('is refused while a dev server runs that does not answer', async () => {
     await writeDevServerFile({
       url: `http://127.0.0.1:${await findFreePort()}/`,
       pid: process.pid,
@@ -111,7 +111,7 @@ describe('the local R2 bucket', () => {
     ['half-written', '{"url":'],
     ['of another shape', '{"port":8787}'],
     ['about another machine', JSON.stringify({ url: 'http://example.com/', pid: process.pid })],
-  ])('takes a dev server file that is %s for none', async (_what, text) => {
+  ])('ignores a dev server file that is %s', async (_what, text) => {
     await mkdir(join(root, '.digitmint'));
     await writeFile(join(root, '.digitmint/dev-server.json'), text);
     const store = await openLocalR2(root);

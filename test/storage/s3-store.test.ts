@@ -29,7 +29,7 @@ const utf8 = new TextEncoder();
 const absent = { when: 'absent' } as const;
 const buildFreshKey = (): string => `faults/${randomUUID()}.json`;
 
-/** A clock of its own: no test waits between attempts. */
+/** A fake clock, so that no test waits between attempts. */
 function createWaiting(): {
   waits: number[];
   sleep: (ms: number) => Promise<void>;
@@ -59,7 +59,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       await server?.stop();
     });
 
-    /** A store whose first requests meet the faults given, in order. */
+    /** Opens a store whose first requests meet the given faults, in order. */
     async function openThroughFaults(
       faults: readonly Fault[],
       options: Partial<S3StoreOptions> = {},
@@ -73,7 +73,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       });
     }
 
-    it('says that a wrong secret was refused', async () => {
+    it('reports that a wrong secret was refused', async () => {
       const store = createS3Store({
         ...server,
         credentials: { ...server.credentials, secretAccessKey: 'a-wrong-secret' },
@@ -87,7 +87,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       });
     });
 
-    it('says that an unknown access key was refused', async () => {
+    it('reports that an unknown access key was refused', async () => {
       const store = createS3Store({
         ...server,
         credentials: { ...server.credentials, accessKeyId: 'nobody' },
@@ -97,7 +97,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       );
     });
 
-    it('says that the region is wrong, or ignores it as R2 does', async () => {
+    it('reports that the region is wrong, or ignores it as R2 does', async () => {
       const store = createS3Store({ ...server, region: 'mars-north-1' });
       const outcome = await store.list('').then(
         () => 'does not mind',
@@ -106,7 +106,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       expect(['wrong_region', 'credentials_refused', 'does not mind']).toContain(outcome);
     });
 
-    it('says that there is no such bucket', async () => {
+    it('reports that the bucket does not exist', async () => {
       const store = createS3Store({ ...server, bucket: 'another-bucket' });
       const reasons = new Set<string>();
       for (const call of [
@@ -119,7 +119,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       expect([...reasons]).toEqual(['no_bucket']);
     });
 
-    it('finds its own object when the answer to a create was lost', async () => {
+    it('recognises its own object when the answer to a create was lost', async () => {
       const store = await openThroughFaults([{ do: 'cut' }]);
       const key = buildFreshKey();
       const put = await store.put(key, utf8.encode('mine'), absent);
@@ -127,7 +127,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       expect(put).toEqual({ ok: true, etag: (await store.get(key))?.etag });
     });
 
-    it('finds its own object when the answer to a replacement was lost', async () => {
+    it('recognises its own object when the answer to a replacement was lost', async () => {
       const key = buildFreshKey();
       const store = await openThroughFaults([{ do: 'pass' }, { do: 'cut' }]);
       const created = await store.put(key, utf8.encode('old'), absent);
@@ -138,7 +138,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       expect(put).toEqual({ ok: true, etag: (await store.get(key))?.etag });
     });
 
-    it('does not take another writer’s object for its own after a lost answer', async () => {
+    it('does not mistake another writer’s object for its own after a lost answer', async () => {
       const key = buildFreshKey();
       await createS3Store(server).put(key, utf8.encode('theirs'), absent);
       const store = await openThroughFaults([{ do: 'drop' }]);
@@ -160,7 +160,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
         { do: 'answer', status: 409, body: buildS3Error('ConditionalRequestConflict') },
       ],
       ['500 InternalError', { do: 'answer', status: 500, body: buildS3Error('InternalError') }],
-    ] satisfies [string, Fault][])('tries again after %s', async (_what, fault) => {
+    ] satisfies [string, Fault][])('retries after %s', async (_what, fault) => {
       const waiting = createWaiting();
       const store = await openThroughFaults([fault, fault, fault], { waiting });
       const key = buildFreshKey();
@@ -171,7 +171,7 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
   });
 });
 
-describe('an S3 store on a server that misbehaves', () => {
+describe('an S3 store on a faulty server', () => {
   const credentials = {
     accessKeyId: 'AKIA-THE-ACCESS-KEY',
     secretAccessKey: 'the/secret+access=key',
@@ -213,14 +213,14 @@ describe('an S3 store on a server that misbehaves', () => {
     ['busy', 409, 'ConditionalRequestConflict'],
     ['unsupported', 501, 'NotImplemented'],
     ['unexpected', 400, 'InvalidRequest'],
-  ])('tells %s from HTTP %i %s', async (reason, status, code) => {
+  ])('reports %s for HTTP %i %s', async (reason, status, code) => {
     const store = await openAlways({ do: 'answer', status, body: buildS3Error(code) });
     expect((await catchStorageFailure(store.put('key', utf8.encode('x'), absent))).reason).toBe(
       reason,
     );
   });
 
-  it('does not follow a redirect, which would show a stranger a signed request', async () => {
+  it('follows no redirect, which would send another host a signed request', async () => {
     const store = await openAlways({
       do: 'answer',
       status: 307,
@@ -233,7 +233,7 @@ describe('an S3 store on a server that misbehaves', () => {
     expect(proxy?.seen).toEqual(['GET /bucket/key?x-id=GetObject']);
   });
 
-  it('is unreachable when nobody listens', async () => {
+  it('is unreachable when no server listens', async () => {
     const store = createS3Store({
       endpoint: `http://127.0.0.1:${await findFreePort()}`,
       bucket: 'bucket',
@@ -261,7 +261,7 @@ describe('an S3 store on a server that misbehaves', () => {
     ['a page that is not S3’s', 404, '<!doctype html><title>Not found</title>'],
     ['an empty 404', 404, ''],
     ['a success without an ETag', 200, 'bytes'],
-  ])('takes %s for no object', async (_what, status, body) => {
+  ])('does not accept %s as an object', async (_what, status, body) => {
     const store = await openAlways({ do: 'answer', status, body });
     expect((await catchStorageFailure(store.get('key'))).reason).toBe('unexpected');
   });
@@ -290,7 +290,7 @@ describe('an S3 store on a server that misbehaves', () => {
     expect((await catchStorageFailure(store.list(''))).reason).toBe('unexpected');
   });
 
-  it('does not list names that are no keys', async () => {
+  it('does not list invalid keys', async () => {
     const names = ['good.json', '../bad', 'a/../../bad', 'Bad', '&lt;bad&gt;']
       .map(
         (name) =>
@@ -305,7 +305,7 @@ describe('an S3 store on a server that misbehaves', () => {
     expect(await listKeys(store)).toEqual(['good.json']);
   });
 
-  it('refuses an endless object without reading it whole', async () => {
+  it('refuses an endless object without reading it to the end', async () => {
     const store = await openAlways({
       do: 'answer',
       status: 200,
@@ -319,9 +319,9 @@ describe('an S3 store on a server that misbehaves', () => {
     });
   });
 
-  it('shows no credential, whatever the server repeats of the request', async () => {
+  it('reveals no credential, whatever the server repeats of the request', async () => {
     const shown: string[] = [];
-    // SignatureDoesNotMatch repeats parts of the request; this repeats it in every part.
+    // SignatureDoesNotMatch repeats parts of the request; this answer repeats it in every part.
     const echo: Fault = {
       do: 'answer',
       status: 403,
@@ -392,7 +392,7 @@ describe('an S3 store on a server that misbehaves', () => {
       ['a server that does not speak TLS', { do: 'drop' }, 'https'],
     ];
 
-    it.each(faults)('%s shows nothing of it', async (_what, fault, scheme = 'http') => {
+    it.each(faults)('%s does not reveal it', async (_what, fault, scheme = 'http') => {
       const store = await openAlways(fault, { credentials: secrets, timeoutMs: 20 });
       const { port } = new URL((proxy as FaultyProxy).endpoint);
       const opened =
@@ -488,7 +488,7 @@ describe('an S3 store behind HTTPS_PROXY', () => {
     });
   });
 
-  it('goes around it for the hosts of NO_PROXY', async () => {
+  it('bypasses the proxy for the hosts of NO_PROXY', async () => {
     const endpoint = `https://127.0.0.1:${await findFreePort()}`;
     const { asked, failure } = await listConnects({ region: 'auto', endpoint }, '127.0.0.1');
     expect([asked, failure]).toEqual([[], { reason: 'unreachable', detail: 'ECONNREFUSED' }]);
@@ -496,7 +496,7 @@ describe('an S3 store behind HTTPS_PROXY', () => {
 });
 
 describe('an S3 store with a profile', () => {
-  it('signs with the credentials of AWS_PROFILE, and shows none of them', async () => {
+  it('signs with the credentials of AWS_PROFILE, and reveals none of them', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'digitmint-profile-'));
     await writeFile(
       join(folder, 'credentials'),

@@ -16,7 +16,7 @@ describe('a target', () => {
     ['..', { kind: 'folder', path: '..' }],
     ['/srv/models', { kind: 'folder', path: '/srv/models' }],
     ['out/models', { kind: 'folder', path: 'out/models' }],
-  ])('%s is %j', (text, target) => {
+  ])('%s is parsed as %j', (text, target) => {
     expect(parseTarget(text, { env: {} })).toEqual(target);
   });
 
@@ -85,7 +85,7 @@ describe('a target', () => {
       'auto',
       '',
     ],
-  ])('in S3 is found through %s', (_what, text, env, flags, endpoint, region, prefix) => {
+  ])('in S3 is reached through %s', (_what, text, env, flags, endpoint, region, prefix) => {
     expect(parseTarget(text, { env, ...flags })).toEqual({
       kind: 's3',
       bucket: 'bucket',
@@ -96,7 +96,7 @@ describe('a target', () => {
   });
 
   it.each(['', 'nowhere', 'folder:', 'ftp://host/x', 'gs://bucket', 'file:///x', 'LOCAL'])(
-    '%j is refused with the list of what is allowed',
+    '%j is refused with a list of the allowed forms',
     (text) => {
       const parse = (): unknown => parseTarget(text, { env: {} });
       expect(parse).toThrow(TargetError);
@@ -122,12 +122,12 @@ describe('a target', () => {
     expect(() => parseTarget(text, { env })).toThrow(message);
   });
 
-  it('that is no S3 store takes no endpoint', () => {
+  it('accepts no endpoint unless it is an S3 store', () => {
     expect(() => parseTarget('local', { env: {}, endpoint: 'http://host' })).toThrow('--endpoint');
     expect(() => parseTarget('./out', { env: {}, region: 'auto' })).toThrow('--region');
   });
 
-  it('that is a relative path starts where the command was called', async () => {
+  it('resolves a relative path from the caller’s folder', async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'digitmint-target-'));
     const store = await openTarget(parseTarget('folder:out', { env: {} }), {
       env: {},
@@ -146,23 +146,23 @@ describe('a target', () => {
     'http://user:the-password@ho st',
     'https://host?the-password',
     'https://host#the-password',
-  ])('at the endpoint %s is refused without repeating a password', (endpoint) => {
+  ])('with the endpoint %s is refused without repeating a password', (endpoint) => {
     const parse = (): unknown => parseTarget('s3://bucket', { env: {}, endpoint });
     expect(parse).toThrow(TargetError);
     expect(parse).not.toThrow(/the-password/);
   });
 
-  it.each(['RegionOne', 'GRA', 'auto', 'cn-north-1'])('takes the region %s', (region) => {
+  it.each(['RegionOne', 'GRA', 'auto', 'cn-north-1'])('takes the region from %s', (region) => {
     const env = { AWS_ENDPOINT_URL: 'https://host', AWS_REGION: region };
     expect(parseTarget('s3://bucket', { env })).toMatchObject({ region });
   });
 
-  it('takes a bucket with capitals and underscores from a store that is not AWS', () => {
+  it('accepts a bucket with capitals and underscores when the store is not AWS', () => {
     const env = { AWS_ENDPOINT_URL: 'https://host' };
     expect(parseTarget('s3://Old_Bucket', { env })).toMatchObject({ bucket: 'Old_Bucket' });
   });
 
-  it('has its bucket in the host name when it is told so', () => {
+  it('has its bucket in the host name on request', () => {
     const env = { AWS_ENDPOINT_URL: 'https://host', AWS_S3_ADDRESSING_STYLE: 'virtual' };
     expect(parseTarget('s3://bucket', { env })).toMatchObject({ isVirtualHost: true });
     const wrong = { ...env, AWS_S3_ADDRESSING_STYLE: 'auto' };
@@ -194,7 +194,7 @@ describe('credentials', () => {
     });
   });
 
-  it('that are missing are named, those that are there are not shown', () => {
+  it('that are missing are named, and present ones are not shown', () => {
     const env = { AWS_ACCESS_KEY_ID: 'the-key' };
     const read = (): unknown => readS3Credentials(env);
     expect(read).toThrow(CredentialsError);
@@ -202,14 +202,14 @@ describe('credentials', () => {
     expect(read).not.toThrow(/the-key/);
   });
 
-  it('are left to the SDK when a profile or a container has them', () => {
+  it('are left to the SDK when a profile or a container provides them', () => {
     expect(readS3Credentials({ AWS_PROFILE: 'work' })).toBeUndefined();
     expect(() => readS3Credentials({ AWS_PROFILE: 'work', AWS_ACCESS_KEY_ID: 'id' })).toThrow(
       'AWS_SECRET_ACCESS_KEY',
     );
   });
 
-  it('that no header could carry are refused without being shown', () => {
+  it('that fit in no header are refused without being shown', () => {
     const env = {
       AWS_ACCESS_KEY_ID: 'id',
       AWS_SECRET_ACCESS_KEY: 'secret',

@@ -1,20 +1,24 @@
 /**
- * Animated PNGs taken apart, with Node's zlib for the checksums: each frame becomes a PNG of its own, for any decoder.
+ * Splits animated PNGs into one PNG per frame, which any decoder reads. Node's zlib checks the
+ * checksums.
  */
 import { crc32 } from 'node:zlib';
 
 export interface TakenApart {
-  /** Times that it plays; 0 for ever. */
+  /** Number of plays; 0 means for ever. */
   readonly plays: number;
   readonly frames: readonly {
     readonly png: Buffer;
     readonly seconds: number;
-    /** 0 leaves the frame, 0 replaces what was there. */
+    /** Disposal 0 leaves the frame; blend 0 replaces the pixels below. */
     readonly disposeAndBlend: readonly [number, number];
   }[];
 }
 
-/** Takes one apart. @throws Error  When a checksum, the order or a number of the frames is wrong. */
+/**
+ * Splits an animated PNG.
+ * @throws Error  When a checksum, the order of chunks or a frame number is wrong.
+ */
 export function takeApart(file: Buffer): TakenApart {
   const chunks = readChunks(file);
   const types = chunks.map(({ type }) => type);

@@ -1,19 +1,20 @@
 /**
- * What a fuzzed case draws from: numbers that its seed and its place decide alone, so that any case can be had again.
+ * Random numbers for fuzzed cases. The seed and the case's index determine them, so any case can be
+ * repeated.
  */
 import { deriveKey, drawWords } from '../../shared/model/random.ts';
 
 const WORDS_AT_ONCE = 64;
 
 export interface Dice {
-  /** A whole number from 0 to below `end`; 0 when `end` is 0. */
+  /** Draws an integer in [0, `end`); 0 when `end` is 0. */
   below(end: number): number;
   pick<T>(list: readonly T[]): T;
   /** @param share  From 0 (never) to 1 (always). */
   chance(share: number): boolean;
 }
 
-/** @param index  The case's place, from 0. */
+/** @param index  The case's index, from 0. */
 export function createDice(seed: string, index: number): Dice {
   const key = deriveKey('fuzz', seed);
   let drawn = 0;

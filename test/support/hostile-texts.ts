@@ -1,14 +1,14 @@
 /**
- * What nobody should send in a parameter or a path, each of which once got through somewhere. Percent-encoded, since some are no
- * text at all.
+ * Hostile texts for parameters and paths, each of which once passed a check somewhere. They are
+ * percent-encoded, because some are not valid text.
  */
 
-/** What an element or attribute is named that must never come out as one. */
+/** The name of an injected element or attribute, which must never appear as one. */
 export const MARK = 'x-hostile';
 
 const encode = encodeURIComponent;
 
-/** By what they try. */
+/** The texts, by the attack that they try. */
 export const HOSTILE_TEXTS: Readonly<Record<string, string>> = {
   'an element': encode(`<${MARK}>`),
   'a script out of an attribute': encode(`"><script ${MARK}>alert(1)</script>`),

@@ -1,9 +1,10 @@
 /**
- * The order of test files: the longest first, so that no worker starts a long file while the other has nothing left.
+ * Runs the longest test files first, so that no long file starts last and leaves the other test
+ * workers idle.
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that take ten seconds or more on two cores, longest first. All others follow in vitest's own order. */
+/** Files that take ten seconds or more on two cores, longest first. Vitest orders all others. */
 const LONG_FILES = [
   'trainer/cli/cli.test.ts',
   'page/home.test.ts',
@@ -26,7 +27,7 @@ function rank({ moduleId }: TestSpecification): number {
   return place === -1 ? LONG_FILES.length : place;
 }
 
-/** Sorts long files to the front. */
+/** Moves long files to the front. */
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);

@@ -1,12 +1,15 @@
 /**
- * PNG files for tests: ordinary ones written by pngjs, and every kind that the format knows, put together by hand.
+ * PNG files for tests: common ones written by pngjs, and handmade ones of every kind in the format.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 
-/** Writes an opaque picture, making its folder. @param colour  RGB of the pixel at (x, y). */
+/**
+ * Writes an opaque picture and makes its folder.
+ * @param colour  RGB of the pixel at (x, y).
+ */
 export async function writePicture(
   path: string,
   width: number,
@@ -23,7 +26,7 @@ export async function writePicture(
   await writeFile(path, PNG.sync.write(png));
 }
 
-/** What a PNG is put together from. */
+/** The parts of a PNG. */
 export interface RawPng {
   readonly width: number;
   readonly height: number;
@@ -38,7 +41,7 @@ export interface RawPng {
   readonly rows: Uint8Array;
 }
 
-/** Puts a PNG together (W3C, Portable Network Graphics, section 11). */
+/** Builds a PNG (W3C, Portable Network Graphics, section 11). */
 export function buildRawPng({
   width,
   height,

@@ -1,5 +1,6 @@
 /**
- * The app's answers to failures that the real runtime cannot be made to have: by `app.request()`.
+ * Tests the app's answers to failures that the real runtime cannot be made to have, by
+ * `app.request()`.
  */
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
@@ -27,7 +28,7 @@ function createBrokenApp(generators: Partial<GeneratorSource>) {
   return createApp(dependencies);
 }
 
-test('an unexpected failure is a plain 500 with the request’s id; its cause is logged and not told', async () => {
+test('an unexpected failure is a plain 500 with the request’s id; only the log has the cause', async () => {
   const app = createBrokenApp({ acquire: () => Promise.reject(new Error('secret')) });
   const answer = await app.request('/digit.json');
   expect(answer.status).toBe(500);
@@ -47,7 +48,7 @@ test('an unexpected failure is a plain 500 with the request’s id; its cause is
   ]);
 });
 
-test('no model at all is a 503 that says when to come back, drawn when a picture was asked for', async () => {
+test('without any model the answer is a 503 with Retry-After, drawn when a picture was requested', async () => {
   const app = createBrokenApp({
     acquire: async () => ({ code: 'model_unavailable', retryAfterSeconds: 10 }),
     getHealth: async () => ({
@@ -67,7 +68,7 @@ test('no model at all is a 503 that says when to come back, drawn when a picture
   });
 });
 
-test('the home page speaks of what the model that serves draws', async () => {
+test('the home page describes what the serving model draws', async () => {
   const render = async (options: FixtureOptions): Promise<string> => {
     const { manifest } = buildFixture(options);
     const generator = {
@@ -96,18 +97,18 @@ test('the home page speaks of what the model that serves draws', async () => {
   expect(unlabelled).not.toContain('&amp;label=');
 });
 
-test('a pinned URL that the caller has already is a 304 before any model is asked for', async () => {
+test('a pinned URL with a matching ETag is a 304 before any model is acquired', async () => {
   const app = createBrokenApp({ acquire: () => expect.unreachable() });
   const path = '/digit.png?seed=a&model=seed@0123456789abcdef';
   const { createHash } = await import('node:crypto');
-  // How an ETag is made is not part of the interface. The test needs one without a model.
+  // The construction of an ETag is not part of the API. The test needs an ETag without a model.
   const etag = `"${createHash('sha256').update(`4  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
   const answer = await app.request(path, { headers: { 'if-none-match': etag } });
   expect(answer.status).toBe(304);
   expect(answer.headers.get('cache-control')).toContain('immutable');
 });
 
-test('HEAD draws nothing, but where only the digits tell whether a number is too large', async () => {
+test('HEAD draws only when the size of a number depends on its digits', async () => {
   const { manifest } = buildFixture({ name: 'digits' });
   const drawn: string[] = [];
   const note = (what: string) => (request: { labels?: Uint8Array }) => {

@@ -1,6 +1,4 @@
-/**
- * The concurrency limit: how much runs, how much waits, and what happens to work that never ends.
- */
+/** Tests the concurrency limit: running work, queued work, and work that never ends. */
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { BusyError, ConcurrencyLimit } from '../../worker/http/concurrency-limit.ts';
@@ -26,7 +24,7 @@ function createWork(gate: ConcurrencyLimit) {
   return { begun, start, end: (i: number) => ends[i]?.() };
 }
 
-test('so much is done at once, so much waits in the order of its coming, and the rest is refused at once', async () => {
+test('a limited number runs, a limited number is queued in order, and the rest is rejected at once', async () => {
   const { begun, start, end } = createWork(new ConcurrencyLimit(LIMITS, () => 0));
   const all = Array.from({ length: 7 }, (_, i) => start(i));
   await setImmediate();
@@ -43,7 +41,7 @@ test('so much is done at once, so much waits in the order of its coming, and the
   expect(await next).toBe(7);
 });
 
-test('work that fails makes room, and its failure is its caller’s', async () => {
+test('failed work frees its slot, and its caller gets the error', async () => {
   const gate = new ConcurrencyLimit({ ...LIMITS, concurrent: 1 }, () => 0);
   const failing = gate.run(() => Promise.reject(new Error('no')), ignore);
   const next = gate.run(() => 'yes', ignore);
@@ -51,7 +49,7 @@ test('work that fails makes room, and its failure is its caller’s', async () =
   expect(await next).toBe('yes');
 });
 
-test('who waits too long is refused, and its turn goes to the next', async () => {
+test('work that is queued too long is rejected, and the next work gets its turn', async () => {
   const gate = new ConcurrencyLimit({ ...LIMITS, concurrent: 1, waitMs: 20 }, () => 0);
   const { start, end, begun } = createWork(gate);
   const first = start(0);
@@ -64,7 +62,7 @@ test('who waits too long is refused, and its turn goes to the next', async () =>
   expect(begun).toEqual([0, 2]);
 });
 
-test('work that was cut off keeps its place for a while only', async () => {
+test('cancelled work keeps its slot only for a limited time', async () => {
   let now = 0;
   const { begun, start, end } = createWork(
     new ConcurrencyLimit({ ...LIMITS, concurrent: 1 }, () => now),
@@ -75,7 +73,7 @@ test('work that was cut off keeps its place for a while only', async () => {
   end(1);
   expect(await next).toBe(1);
   expect(begun).toEqual([0, 1]);
-  // The lost work ends after all: its slot was taken, so nothing more may begin.
+  // The cancelled work ends after all. Its slot was already given away, so nothing more may begin.
   const [running, waiting] = [start(2), start(3)];
   end(0);
   await lost;
@@ -87,7 +85,7 @@ test('work that was cut off keeps its place for a while only', async () => {
   await waiting;
 });
 
-test('work goes on when its request is cancelled: the host is told to keep it', async () => {
+test('work continues when its request is cancelled, because the host is asked to keep it', async () => {
   const kept: Promise<unknown>[] = [];
   const done = new ConcurrencyLimit(LIMITS, () => 0).run(
     () => 'whole',

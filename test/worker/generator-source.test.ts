@@ -1,6 +1,6 @@
 /**
- * Following the pointer while the bucket misbehaves: slow, failing, answering late. The bucket is a
- * fake, since a real one cannot be made to fail; `models.test.ts` has the rest with a real one.
+ * Tests how the source follows the pointer while the bucket is slow or fails. The bucket is a fake,
+ * because a real one cannot be made to fail; `models.test.ts` tests a real one.
  */
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -33,7 +33,7 @@ const second = buildFixture({ weightsSeed: 'second' });
 
 let objects: Map<string, Uint8Array>;
 let reads: string[];
-/** Happens before a read is answered. */
+/** Runs before a read is answered. */
 let fault: (key: string) => Promise<void>;
 let now: number;
 let logged: LogEvent[];
@@ -45,7 +45,7 @@ const defer: Defer = (work) => {
   deferred.push(work.catch(() => undefined));
 };
 
-/** Waits for storage end only in tests that let time pass: see `passTime`. */
+/** Storage timeouts end only in tests that let time pass: see `passTime`. */
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => vi.useRealTimers());
 
@@ -126,7 +126,7 @@ async function serve(choice?: { name: string; version: string | undefined }): Pr
   return `${origin}:${name}@${version}`;
 }
 
-/** Makes a refresh due, begins it, and waits for its end. */
+/** Makes a refresh due, starts it, and waits for its end. */
 async function refresh(): Promise<void> {
   now += REFRESH_MS;
   await serve();
@@ -140,7 +140,7 @@ const BUNDLED = `bundled:bundled@${bundled.manifest.version}`;
 const SLOWER_THAN_ALLOWED = READ_TIMEOUT_MS * 3;
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Lets time pass until work is over that an object keeps waiting. Work that is not kept waiting needs no time. */
+/** Lets time pass until work ends that waits for an object. Other work needs no time. */
 async function passTime<T>(work: Promise<T>): Promise<T> {
   let isOver = false;
   const end = (): void => {
@@ -155,7 +155,7 @@ async function passTime<T>(work: Promise<T>): Promise<T> {
 }
 
 describe('the first request', () => {
-  test('waits for the published model, and many at once load it once', async () => {
+  test('waits for the published model; many at once load it once', async () => {
     put(first);
     expect(await Promise.all([serve(), serve(), serve()])).toEqual([
       named(first),
@@ -170,7 +170,7 @@ describe('the first request', () => {
     ]);
   });
 
-  test('gets the bundled model when the bucket fails, and the failure is told without its inside', async () => {
+  test('gets the bundled model when the bucket fails, and the reported failure has no internal details', async () => {
     fault = () => Promise.reject(new Error('secret host 10.0.0.1'));
     expect(await serve()).toBe(BUNDLED);
     expect(await failure()).toMatchObject({
@@ -198,7 +198,7 @@ describe('a refresh', () => {
     await serve();
   });
 
-  test('is not begun before its time, and reads nothing but the pointer when nothing changed', async () => {
+  test('does not start early, and reads only the pointer when nothing changed', async () => {
     reads = [];
     now += REFRESH_MS - 1;
     await serve();
@@ -208,7 +208,7 @@ describe('a refresh', () => {
     expect(reads).toEqual([POINTER_KEY]);
   });
 
-  test('makes no request wait, and switches when the new model is whole', async () => {
+  test('makes no request wait, and switches when the new model is complete', async () => {
     put(second);
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     fault = (key) => (key.endsWith(WEIGHTS_FILE) ? released : Promise.resolve());
@@ -221,14 +221,14 @@ describe('a refresh', () => {
     expect(await serve()).toBe(named(second));
   });
 
-  test('after a long silence is waited for, so that an hour old model is not served', async () => {
+  test('is waited for after a long idle time, so that an hour-old model is not served', async () => {
     put(second);
     fault = () => setImmediate();
     now += 3_600_000;
     expect(await serve()).toBe(named(second));
   });
 
-  test('after a long silence is not waited for much longer when the bucket hangs', async () => {
+  test('is not waited for much longer after a long idle time when the bucket hangs', async () => {
     put(second);
     fault = () => new Promise(() => undefined);
     now += 3_600_000;
@@ -238,7 +238,7 @@ describe('a refresh', () => {
   test.each<[string, () => Promise<void>]>([
     ['fails', () => Promise.reject(new Error('no'))],
     ['is slow', () => sleep(SLOWER_THAN_ALLOWED)],
-  ])('that meets a bucket that %s keeps the last good model, and heals later', async (_, meet) => {
+  ])('keeps the last good model when the bucket %s, and heals later', async (_, meet) => {
     put(second);
     fault = meet;
     await passTime(refresh());
@@ -250,7 +250,7 @@ describe('a refresh', () => {
     expect(await failure()).toBeUndefined();
   });
 
-  test('that fails again and again is logged once', async () => {
+  test('is logged once when it fails repeatedly', async () => {
     objects.set(POINTER_KEY, new TextEncoder().encode('oops'));
     logged = [];
     await refresh();
@@ -261,7 +261,7 @@ describe('a refresh', () => {
     ]);
   });
 
-  test('that switches is logged, from which model to which', async () => {
+  test('logs a switch with the old and the new model', async () => {
     const name = ({ manifest }: Fixture) => `fixture@${manifest.version}`;
     put(second);
     await refresh();
@@ -278,7 +278,7 @@ describe('a refresh', () => {
     ]);
   });
 
-  test('that was cut off with its request does not stop those after it', async () => {
+  test('that is cancelled with its request does not stop later ones', async () => {
     put(second);
     fault = () => new Promise(() => undefined);
     now += REFRESH_MS;
@@ -290,7 +290,7 @@ describe('a refresh', () => {
     expect(await serve()).toBe(named(second));
   });
 
-  test('brings named models up to date too, without a wait', async () => {
+  test('updates named models too, without a wait', async () => {
     const [one, two] = ['one', 'two'].map((weightsSeed) =>
       buildFixture({ name: 'other', weightsSeed }),
     ) as [Fixture, Fixture];
@@ -305,7 +305,7 @@ describe('a refresh', () => {
     expect(await serve({ name: 'other', version: undefined })).toBe(named(two));
   });
 
-  test('of a named model that is broken keeps its last good version', async () => {
+  test('keeps the last good version of a named model that is broken', async () => {
     const [one, two] = ['one', 'two'].map((weightsSeed) =>
       buildFixture({ name: 'other', weightsSeed }),
     ) as [Fixture, Fixture];
@@ -325,7 +325,7 @@ describe('the cache', () => {
     buildFixture({ weightsSeed: `version ${i}` }),
   );
 
-  test('frees the longest unused, never what serves by default', async () => {
+  test('evicts the least recently used model, never the default', async () => {
     put(first);
     await serve();
     for (const version of versions) {
@@ -339,7 +339,7 @@ describe('the cache', () => {
     expect(await serve()).toBe(named(first));
   });
 
-  test('frees nothing that is in use', async () => {
+  test('evicts no model that is in use', async () => {
     put(...(versions as [Fixture, ...Fixture[]]));
     const held = await Promise.all(versions.map((version) => source.acquire(pin(version), defer)));
     expect(alive.size).toBe(versions.length);
@@ -349,7 +349,7 @@ describe('the cache', () => {
     expect(alive.size).toBeLessThanOrEqual(6);
   });
 
-  test('frees a model that arrives when nobody waits for it any more', async () => {
+  test('frees a loaded model when nobody waits for it any more', async () => {
     put(first);
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     fault = (key) => (key.endsWith(WEIGHTS_FILE) ? released : Promise.resolve());
@@ -363,7 +363,7 @@ describe('the cache', () => {
   });
 });
 
-/** A source whose requests give up before a load is over. */
+/** A source whose requests give up before a load ends. */
 function createSlowSource(): GeneratorSource {
   return new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), 1000),
@@ -388,7 +388,7 @@ function createSlowSource(): GeneratorSource {
   });
 }
 
-test('without any model that can be opened the answer is a failure, not a hang', async () => {
+test('an answer fails instead of hanging when no model can be opened', async () => {
   const broken = new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: { name: 'bundled', version: 'x', read: () => expect.unreachable() },

@@ -1,6 +1,6 @@
 /**
- * Headers of a megabyte. A quadratic parser would take hours, so a test ends at once or reaches its
- * time limit.
+ * Tests headers of a megabyte. A quadratic parser would take hours, so a test ends at once or
+ * reaches its time limit.
  */
 import { expect, test } from 'vitest';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
@@ -47,7 +47,7 @@ test.each([
   }
 });
 
-test('the parser of Accept is linear by itself too', () => {
+test('the parser of Accept is linear', () => {
   for (const value of HOSTILE) {
     negotiateFormat(value, { png: 'image/png', json: 'application/json' });
   }
@@ -60,7 +60,7 @@ test.each([
   ['text/plain;charset=utf-8', 'txt'],
   ['*/png', 'png'],
   ['image/gif', undefined],
-])('of formats that Accept rates equally the server’s first is chosen: %s', (accept, format) => {
+])('the server’s first format wins when Accept rates several equally: %s', (accept, format) => {
   const formats = {
     png: 'image/png',
     json: 'application/json',

@@ -1,6 +1,7 @@
 /**
- * Hostile texts in every parameter and every path of every route, in this process, since there are
- * thousands. Independent parsers read the answers: of JSON, of strict XML, and a browser's of HTML.
+ * Tests hostile texts in every parameter and path of every route. They run in this process, because
+ * there are thousands. Independent parsers read the answers: JSON, strict XML, and a browser's
+ * HTML.
  */
 import { parseXml, XmlElement, type XmlDocument } from '@rgrove/parse-xml';
 import type { Browser } from 'playwright-core';
@@ -17,7 +18,7 @@ import { startBrowser } from '../support/hosts/browser.ts';
 import { buildFixture } from '../support/models/fixture-artifact.ts';
 import { HOSTILE_TEXTS, MARK } from '../support/hostile-texts.ts';
 
-/** A model with hostile class names, which are in titles, pages and JSON. */
+/** A model with hostile class names, which occur in titles, pages and JSON. */
 const CLASSES = Object.values(HOSTILE_TEXTS)
   .map((text) => decodeOr(text))
   .filter((text) => text.isWellFormed() && !/\p{Cc}/u.test(text))
@@ -89,7 +90,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** Lists the paths of all operations with a text in the place of each parameter in turn. */
+/** Lists the paths of all operations, with a text in place of each parameter in turn. */
 function* listTargets(text: string): Generator<string> {
   for (const { path, pathParameters = {}, query = {}, routes } of OPERATIONS) {
     const names = Object.keys(pathParameters);
@@ -105,7 +106,7 @@ function* listTargets(text: string): Generator<string> {
     for (const name of names) {
       yield fill(name);
     }
-    // Each text format escapes in its own way.
+    // Each text format has its own escapes.
     const paths = routes.every((route) => !route.includes(':'))
       ? routes.filter((route) => !/\.(?:png|gif|npy|idx)$/.test(route))
       : [fill()];
@@ -179,7 +180,7 @@ function findIntruders(pages: string[]): Promise<string[]> {
   );
 }
 
-test('no page has an element or a handler that the model’s or a caller’s text brought in', async () => {
+test('no page has an element or handler from the model’s or a client’s text', async () => {
   const paths = [
     '/',
     '/docs',
@@ -194,13 +195,13 @@ test('no page has an element or a handler that the model’s or a caller’s tex
     }
   }
   expect(pages.length).toBeGreaterThan(30);
-  expect(pages[0]).toContain(MARK); // The classes do stand there, as text.
+  expect(pages[0]).toContain(MARK); // The class names are on the page as text.
   expect(await findIntruders(pages)).toEqual([]);
-  expect(await findIntruders([`<p ${MARK}>`])).toHaveLength(1); // It would be seen.
+  expect(await findIntruders([`<p ${MARK}>`])).toHaveLength(1); // This element would be visible.
 });
 
 test.each(Object.entries(HOSTILE_TEXTS))(
-  '%s comes out of no route as anything but text',
+  '%s comes out of every route only as text',
   async (_, text) => {
     const tried = { svg: 0, json: 0, other: 0 };
     for (const path of listTargets(text)) {
@@ -241,7 +242,7 @@ test.each(Object.entries(HOSTILE_TEXTS))(
   },
 );
 
-test('what every object has is no model, class, file, error or parameter', async () => {
+test('names of Object.prototype are no model, class, file, error or parameter', async () => {
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
     for (const [path, status] of [
       [`/models/${name}`, 404],

@@ -1,6 +1,6 @@
 /**
- * Jobs in the real runtime with its queue and its bucket: who may start one, what it draws, and that
- * no repeated, late or lost message changes a byte.
+ * Tests jobs in the real runtime with its queue and its bucket: authorisation, results, limits, and
+ * that repeated, late or lost messages change no byte.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -28,7 +28,7 @@ const SECRET = 'a secret of enough characters'.replaceAll(' ', '-');
 const labelled = buildFixture({ name: 'labelled' });
 const plain = buildFixture({ name: 'plain', classes: 0 });
 const colour = buildFixture({ name: 'colour', layers: COLOUR_LAYERS });
-/** 12,288 bytes a picture. */
+/** 12,288 bytes per picture. */
 const large = buildFixture({
   name: 'large',
   layers: [
@@ -89,7 +89,7 @@ async function readCode(answer: Response): Promise<[number, string]> {
   return [answer.status, problemSchema.parse(await answer.json()).code];
 }
 
-/** Joins a job's files as a reader does, each checked by its hash. */
+/** Joins a job's files as a client does and checks each by its hash. */
 async function readBack(
   { id }: Pick<Job, 'id'>,
   page = '',
@@ -131,7 +131,7 @@ async function listKeys(): Promise<string[]> {
 }
 
 describe('a job', () => {
-  test('is drawn in shards that, put together, are the set of /dataset', async () => {
+  test('is drawn in shards that join to the set of /dataset', async () => {
     const job = await start('seed=whole&n=25001&start=7');
     expect(job).toMatchObject({
       n: 25_001,
@@ -160,7 +160,7 @@ describe('a job', () => {
     expect(labels.equals(await readSet('seed=whole&n=25001&start=7', 'labels'))).toBe(true);
   });
 
-  test('of a label, in IDX, of a model in colour and of one without classes is what they can give', async () => {
+  test('respects a label, IDX, and models in colour or without classes', async () => {
     const [sevens, tinted, bare] = [
       await start('seed=s&n=70&label=7'),
       await start('seed=s&n=5&model=colour&format=idx'),
@@ -188,7 +188,7 @@ describe('a job', () => {
     expect([unlabelled.images.length, unlabelled.labels.length]).toEqual([5 * 784, 0]);
   });
 
-  test('has smaller shards where pictures are larger, or the network is', async () => {
+  test('has smaller shards for larger pictures or networks', async () => {
     const job = await start('seed=s&n=1500&model=large');
     expect(job.shards).toMatchObject({ total: 3, digits: 651 });
     await waitFor(job, 'done');
@@ -196,7 +196,7 @@ describe('a job', () => {
       (await readBack(job)).images.equals(await readSet('seed=s&n=1500&model=large', 'images')),
     ).toBe(true);
     // The shipped model; 64 x 64 in colour; the largest network that is served; a single picture
-    // beyond all bounds.
+    // over every limit.
     expect(
       [
         [784, 2e6],
@@ -207,7 +207,7 @@ describe('a job', () => {
     ).toEqual([10_000, 651, 500, 1]);
   });
 
-  test('that is started again is the same one, and draws nothing twice', async () => {
+  test('is the same when it is started again, and draws nothing twice', async () => {
     const version = labelled.manifest.version;
     const first = await start('seed=again&n=100');
     await waitFor(first, 'done');
@@ -241,12 +241,12 @@ describe('a job', () => {
   });
 });
 
-describe('nothing changes', () => {
+describe('a job has the same bytes', () => {
   test('when every message is delivered twice, at once and later', async () => {
     await tellFault({ deliveries: 2 });
     const job = await start('seed=twice&n=20500');
     await waitFor(job, 'done');
-    // The page's message comes twice, so each of three shards is asked for twice.
+    // The page's message comes twice, so each of three shards is requested twice.
     await waitUntil(readEvents, ({ delivered }) => delivered === 7);
     const before = await listKeys();
     const { images } = await readBack(job);
@@ -261,7 +261,7 @@ describe('nothing changes', () => {
     expect(images.equals(await readSet('seed=twice&n=20500', 'images'))).toBe(true);
   });
 
-  test('when writes fail, and when they succeed and nobody hears of it', async () => {
+  test('when writes fail, and when they succeed but the answer is lost', async () => {
     await tellFault({ failingWrites: 2, lostAnswers: 1 });
     const job = await start('seed=faults&n=20001');
     await waitFor(job, 'done');
@@ -272,9 +272,9 @@ describe('nothing changes', () => {
     expect(worker.readLogs().some((line) => line.includes('"event":"job_failed"'))).toBe(true);
   });
 
-  test('when the queue loses messages, and the job is started again', async () => {
+  test('when the queue loses messages and the job is started again', async () => {
     await tellFault({ lostMessages: 1 });
-    const job = await start('seed=lost&n=30000'); // The page’s own.
+    const job = await start('seed=lost&n=30000'); // The lost message is the page's.
     expect(await look(job)).toMatchObject({
       state: 'running',
       shards: { done: 0 },
@@ -294,7 +294,7 @@ describe('nothing changes', () => {
       middle.next,
       middle.shards.map((each) => [each.shard, each.start, each.n]),
     ]).toEqual([false, null, [[1, 10_000, 10_000]]]);
-    await tell('/test/reset', {}); // A new isolate, that knows nothing.
+    await tell('/test/reset', {}); // A new isolate without any state.
     await tellFault({});
     expect((await start('seed=lost&n=30000')).id).toBe(job.id);
     await waitFor(job, 'done');
@@ -304,7 +304,7 @@ describe('nothing changes', () => {
     );
   });
 
-  test('of a message that is no job’s, or another version’s', async () => {
+  test('after messages of no job or of another version', async () => {
     const before = await listKeys();
     const bodies = [
       null,
@@ -318,7 +318,7 @@ describe('nothing changes', () => {
       await tell('/test/message', body);
     }
     await waitUntil(readEvents, ({ delivered }) => delivered === bodies.length);
-    // One that is delivered again would come before a later one.
+    // A repeated message would come before a later one.
     await tell('/test/message', null);
     await waitUntil(readEvents, ({ delivered }) => delivered > bodies.length);
     expect([(await readEvents()).delivered, await listKeys()]).toEqual([bodies.length + 1, before]);
@@ -326,7 +326,7 @@ describe('nothing changes', () => {
 });
 
 describe('a job ends', () => {
-  test('failed where a shard was given up after every retry, and goes on from there when it is started again', async () => {
+  test('as failed when a shard fails after every retry, and resumes there when started again', async () => {
     await tellFault({ failingShards: [1] });
     const job = await start('seed=dead&n=30000');
     const failed = await waitFor(job, 'failed');
@@ -349,7 +349,7 @@ describe('a job ends', () => {
     expect((await readEvents()).writes).toHaveLength(1);
   });
 
-  test('failed where the queue takes none of its shards', async () => {
+  test('as failed when the queue accepts none of its shards', async () => {
     const job = await start('seed=full&n=100');
     await waitFor(job, 'done');
     await tellFault({ isQueueDown: true });
@@ -365,7 +365,7 @@ describe('a job ends', () => {
     await waitFor(other, 'done');
   });
 
-  test('failed where its model was pruned, at once, and goes on when that is published again', async () => {
+  test('as failed at once when its model was pruned, and resumes when the model is published again', async () => {
     const { name, version } = leaving.manifest;
     await putArtifact(worker.bucket, leaving);
     await tellFault({ lostMessages: 1 });
@@ -374,7 +374,7 @@ describe('a job ends', () => {
     await worker.bucket.delete(
       [...leaving.files.keys()].map((path) => `models/${name}/${version}/${path}`),
     );
-    await tell('/test/reset', {}); // An isolate that does not have the model in memory.
+    await tell('/test/reset', {}); // An isolate without the model in memory.
     await tellFault({});
     await tell('/test/message', { job: job.id, page: 0 });
     const failed = await waitFor(job, 'failed');
@@ -386,7 +386,7 @@ describe('a job ends', () => {
     await waitFor(job, 'done');
   });
 
-  test('cancelled where its owner says so: what is there stays, and it can be started again', async () => {
+  test('as cancelled when its owner cancels it: files stay, and it can be started again', async () => {
     await tellFault({ lostMessages: 1 });
     const job = await start('seed=cancel&n=20000');
     await tell('/test/message', { job: job.id, shard: 0 });
@@ -424,13 +424,13 @@ describe('a worker whose settings do not allow jobs', () => {
     [{ ...bindings, JOBS_SECRET: '' }, 'no JOBS_SECRET'],
     [{ ...bindings, JOBS_SECRET: 'x'.repeat(23) }, '24'],
     [{ ...bindings, JOBS_SECRET: 'a b'.repeat(10) }, 'spaces'],
-  ])('says why: %j', (env, reason) => {
+  ])('names the reason: %j', (env, reason) => {
     const jobsOfEnv = parseJobs(env);
     expect('reason' in jobsOfEnv ? jobsOfEnv.reason : '').toContain(reason);
   });
 });
 
-describe('only the owner', () => {
+describe('the API of jobs', () => {
   const ID = '0'.repeat(32);
   const PATHS = [
     ['POST', '/jobs?n=1&seed=a'],
@@ -453,7 +453,7 @@ describe('only the owner', () => {
     `Basic ${btoa(`x:${SECRET}`)}`,
     SECRET,
     `Bearer ${SECRET}, Bearer x`,
-  ])('may do anything: %j is a 401, which tells nothing else', async (authorization) => {
+  ])('answers authorization %j with a 401 that reveals nothing', async (authorization) => {
     for (const [method, path] of PATHS) {
       const answer = await ask(path, method, authorization === undefined ? {} : { authorization });
       expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="jobs"');
@@ -462,7 +462,7 @@ describe('only the owner', () => {
     expect((await listKeys()).some((key) => key.includes(ID))).toBe(false);
   });
 
-  test('has guesses at the secret refused that come too often', async () => {
+  test('limits the rate of guesses at the secret', async () => {
     const limited = await startWorker(
       undefined,
       { JOBS_SECRET: SECRET, RATE_LIMIT: '5' },
@@ -475,7 +475,7 @@ describe('only the owner', () => {
         const headers = { authorization: `Bearer ${'guess'.repeat(5)}${i}` };
         statuses.push((await limited.fetch(`/jobs/${ID}`, { headers })).status);
       }
-      // The limit is counted by the minute, and a minute may end here.
+      // The limit counts by the minute, and a minute may end here.
       expect([new Set(statuses), statuses.filter((status) => status === 401).length <= 10]).toEqual(
         [new Set([401, 429]), true],
       );
@@ -484,7 +484,7 @@ describe('only the owner', () => {
     }
   });
 
-  test('hears what is wrong, before anything is written', async () => {
+  test('reports errors before anything is written', async () => {
     const before = await listKeys();
     const cases: [method: string, path: string, status: number, code: string][] = [
       ['POST', '/jobs', 400, 'missing_parameter'],
@@ -525,7 +525,7 @@ describe('only the owner', () => {
     expect(await listKeys()).toEqual(before);
   });
 
-  test('has no use for a body, whatever it holds: it is not read', async () => {
+  test('reads no body', async () => {
     for (const body of ['{"n":5,"seed":"a"}', '[['.repeat(50_000), 'x'.repeat(1_000_000)]) {
       const answer = await worker.fetch('/jobs', {
         method: 'POST',
@@ -536,7 +536,7 @@ describe('only the owner', () => {
     }
   });
 
-  test('may start what the limits allow and no more', async () => {
+  test('starts jobs within the limits and no larger ones', async () => {
     await tellFault({ lostMessages: 100 });
     const most = await start(`seed=most&n=${LIMITS.maxJobDigits}`);
     expect(most.shards).toEqual({ total: LIMITS.maxJobShards, done: 0, failed: 0, digits: 10_000 });
@@ -558,7 +558,7 @@ describe('only the owner', () => {
     ]);
   });
 
-  test('is told of more shards than one list of the bucket has', async () => {
+  test('counts more shards than one page of the bucket’s list holds', async () => {
     await tellFault({ lostMessages: 2 });
     const [total, digits] = [1005, 10_000];
     const job = await start(`seed=pages&n=${total * digits - 1}`);
@@ -569,7 +569,8 @@ describe('only the owner', () => {
         jobs.put(`jobs/${job.id}/images/${String(i).padStart(6, '0')}-${hash}.npy`, ''),
       ),
     );
-    await jobs.put(`jobs/${job.id}/images/000007-${'cd'.repeat(32)}.npy`, ''); // Which no consumer writes: the first counts.
+    // No consumer writes a second file for a shard. The first one counts.
+    await jobs.put(`jobs/${job.id}/images/000007-${'cd'.repeat(32)}.npy`, '');
     expect(await look(job)).toMatchObject({
       state: 'done',
       shards: { total, done: total },
@@ -598,7 +599,7 @@ describe('only the owner', () => {
     expect(shards.at(-1)?.n).toBe(digits - 1);
   });
 
-  test('gets files that are kept for good, and progress that is not', async () => {
+  test('serves immutable files, and progress that is not cached', async () => {
     const job = await start('seed=keep&n=3');
     await waitFor(job, 'done');
     const { names } = await readBack(job);
@@ -625,7 +626,7 @@ describe('only the owner', () => {
     ]);
   });
 
-  test('is in no line of the log, and neither is a secret nor what was asked for', () => {
+  test('keeps secrets and parameters out of the log', () => {
     const lines = worker.readLogs().join('\n');
     expect(lines).toContain('"event":"job_started"');
     expect(lines).toContain('"route":"/jobs/:id/manifest"');

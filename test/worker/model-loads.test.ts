@@ -1,13 +1,13 @@
 /**
- * Many models in one isolate of the real runtime: released models are freed, whatever happens to the
- * requests.
+ * Tests many models in one isolate of the real runtime: released models are freed, whatever happens
+ * to the requests.
  */
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildFixture } from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 
-/** The bundled model and five more are kept. */
+/** The cache keeps the bundled model and five more. */
 const MOST_OPEN = 6;
 
 const fixtures = Array.from({ length: 12 }, (_, i) => buildFixture({ weightsSeed: `kept ${i}` }));
@@ -44,7 +44,7 @@ test('drawing opens the model once', async () => {
   expect(await countOpenModels()).toBe(1);
 });
 
-test('more of them than are kept answer, each with its own digits, and again after they were let go', async () => {
+test('more models than the cache keeps answer with their own digits, also after eviction', async () => {
   const draw = () =>
     Promise.all(fixtures.map(async (_, i) => (await worker.fetch(version(i))).text()));
   const answers = await draw();
@@ -55,7 +55,7 @@ test('more of them than are kept answer, each with its own digits, and again aft
   expect(count).toBeLessThanOrEqual(MOST_OPEN);
 });
 
-test('a model that is refused is not kept', async () => {
+test('a refused model is not kept', async () => {
   const before = await countOpenModels();
   const bad = buildFixture({ weightsSeed: 'refused' });
   await putArtifact(worker.bucket, bad);
@@ -64,7 +64,7 @@ test('a model that is refused is not kept', async () => {
   expect(await countOpenModels()).toBe(before);
 });
 
-test('a request that its caller cancels in the middle of a load does not stop those that wait for the same load', async () => {
+test('a request that its client cancels during a load does not stop the others that wait for the load', async () => {
   for (const i of [0, 1, 2, 3]) {
     const cancelled = new AbortController();
     const first = worker
@@ -80,7 +80,7 @@ test('a request that its caller cancels in the middle of a load does not stop th
   }
 });
 
-test('large requests that their callers cancel while they wait their turn leave no model held', async () => {
+test('large requests that their clients cancel in the queue leave no model acquired', async () => {
   for (let round = 0; round < 2; round++) {
     const cancelled = new AbortController();
     const all = fixtures.map(({ manifest }) =>

@@ -1,6 +1,6 @@
 /**
- * Which files of this repository run for one warm request: a reader who follows a request must not
- * have to open more of them.
+ * Limits how many files of this repository run for one warm request, so that a newcomer can follow
+ * a request.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
@@ -41,7 +41,7 @@ function listModules(code: string): { readonly path: string; readonly start: num
   }));
 }
 
-/** Lists the repository's files of which a function runs while `work` does. */
+/** Lists the repository's files of which a function runs during `work`. */
 async function listFilesOf(work: () => Promise<unknown>): Promise<string[]> {
   const session = new Session();
   session.connect();
@@ -52,7 +52,7 @@ async function listFilesOf(work: () => Promise<unknown>): Promise<string[]> {
   const { result } = await session.post('Profiler.takePreciseCoverage');
   await session.post('Profiler.stopPreciseCoverage');
   const coverage = result.find(({ url }) => url.endsWith(script));
-  // The source as it runs: the test runner may have changed it.
+  // The loaded source, which the test runner may have changed.
   await session.post('Debugger.enable');
   const { scriptSource } = await session.post('Debugger.getScriptSource', {
     scriptId: coverage?.scriptId ?? '',

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { streamSamples } from '../../worker/drawing.ts';
 
-/** Samples of one byte, the index's last. */
+/** Samples of one byte: the low byte of the index. */
 async function draw(first: number, count: number): Promise<Samples> {
   const pixels = Uint8Array.from({ length: count }, (_, i) => first + i);
   return { count, height: 1, width: 1, channels: 1, pixels, labels: null };
 }
 
-test('a stream is the head and every sample once, in order', async () => {
+test('a stream consists of the head and every sample once, in order', async () => {
   for (const count of [1, 63, 64, 65, 200]) {
     const stream = streamSamples(Uint8Array.of(9, 9), 5, count, draw, ({ pixels }) => pixels);
     const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
@@ -17,7 +17,7 @@ test('a stream is the head and every sample once, in order', async () => {
   }
 });
 
-test('nothing is drawn before it is read, nor after its reader has left', async () => {
+test('nothing is drawn before the first read, nor after the client disconnects', async () => {
   const drawn: number[] = [];
   const stream = streamSamples(
     new Uint8Array(),
@@ -41,7 +41,7 @@ test('nothing is drawn before it is read, nor after its reader has left', async 
   expect(drawn).toEqual([0, 64]);
 });
 
-test('a failure in the middle is the reader’s too', async () => {
+test('a failure during the stream reaches the reader', async () => {
   const failing = (first: number, count: number) =>
     first === 64 ? Promise.reject(new Error('gone')) : draw(first, count);
   const stream = streamSamples(new Uint8Array(), 0, 100, failing, ({ pixels }) => pixels);

@@ -1,6 +1,6 @@
 /**
- * Every fault at every read of the real bucket in the real runtime: requests are answered with the
- * right bytes, /healthz names the reason, and the next refresh heals. Tests of broken objects are in
+ * Tests every fault at every read of the real bucket in the real runtime: answers have the right
+ * bytes, /healthz names the reason, and the next refresh heals. Tests of broken objects are in
  * models.test.ts.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -53,8 +53,8 @@ async function draw(query = ''): Promise<string> {
 }
 
 /**
- * Asks until health tells the fault, and compares every answer with what it should be.
- * An answer that waited for an object that hangs would never come.
+ * Polls until health reports the fault, and compares every answer with the expected bytes. An
+ * answer that waited for a hanging object would never come.
  */
 async function expectServed(bytes: string, reason: string): Promise<void> {
   await waitUntil(
@@ -81,7 +81,7 @@ const READS = {
 } as const;
 type Read = keyof typeof READS;
 
-/** The reason in /healthz, by what was read; undefined where a fault has no effect. */
+/** The reason in /healthz by read; undefined when a fault has no effect. */
 function nameReason(fault: BucketFault, read: Read): string | undefined {
   switch (fault) {
     case 'throws':
@@ -137,7 +137,7 @@ test.each(CASES)(
 );
 
 test.each(CASES.filter(({ read }) => read !== 'pointer'))(
-  'a $read that $fault is a 503 or a 404 for who names the version or wants its file, and is not remembered',
+  'a $read that $fault is a 503 or 404 for a named version or its file, and is not cached',
   async ({ read, fault }) => {
     const { version } = first.manifest;
     await tell('/test/reset');
@@ -167,7 +167,7 @@ test.each(CASES.filter(({ read }) => read !== 'pointer'))(
   },
 );
 
-test('no fault’s inside is told to anyone but the log', async () => {
+test('only the log has a fault’s internal details', async () => {
   await tell('/test/reset');
   await tell('/test/fault', { key: POINTER_KEY, fault: 'throws' });
   const { lastError } = await askHealth();
@@ -176,7 +176,7 @@ test('no fault’s inside is told to anyone but the log', async () => {
   await tell('/test/fault');
 });
 
-test('many first requests at once have each object read once', async () => {
+test('many first requests at once read each object once', async () => {
   await point(first);
   await tell('/test/reset');
   expect(new Set(await Promise.all(Array.from({ length: 24 }, () => draw())))).toEqual(

@@ -1,5 +1,6 @@
 /**
- * Labelled sets over HTTP in the real runtime: every format, any range, and readers who leave.
+ * Tests `/dataset` over HTTP in the real runtime: formats, ranges, limits and clients that
+ * disconnect.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
@@ -30,7 +31,7 @@ afterAll(() => worker.close());
 const getDigits = async (query: string) =>
   digitsSchema.parse(await (await worker.fetch(`/digit.json?${query}`)).json()).digits;
 
-/** An IDX file by its own description: magic, sizes, bytes. */
+/** Parses an IDX file by its specification: magic, sizes, bytes. */
 function readIdx(bytes: Buffer): { shape: number[]; data: Buffer } {
   expect([bytes[0], bytes[1], bytes[2]]).toEqual([0, 0, 8]);
   const rank = bytes[3] as number;
@@ -45,7 +46,7 @@ function readNpy(bytes: Buffer): { header: string; data: Buffer } {
   return { header: bytes.toString('latin1', 10, end), data: bytes.subarray(end) };
 }
 
-describe('a set', () => {
+describe('a labelled set', () => {
   test('has the digits of /digit in every format', async () => {
     const query = 'seed=s&start=5&n=150';
     const digits = await getDigits(query);
@@ -83,7 +84,7 @@ describe('a set', () => {
     expect(lines.map((line) => digitSchema.parse(JSON.parse(line)))).toEqual(digits);
   });
 
-  test('of any range is a part of the same row', async () => {
+  test('has the same digits for an index in every range', async () => {
     const whole = readNpy(await worker.getBytes('/dataset.npy?seed=s&n=300')).data;
     for (const [start, n] of [
       [0, 1],
@@ -96,7 +97,7 @@ describe('a set', () => {
     }
   });
 
-  test('of a label, of a model in colour and of one without classes is what they can give', async () => {
+  test('respects a label, and models in colour or without classes', async () => {
     const named = readIdx(
       await worker.getBytes('/dataset.idx?seed=s&n=70&label=3&part=labels'),
     ).data;
@@ -114,7 +115,7 @@ describe('a set', () => {
     expect([head?.startsWith('pixel0,'), row?.split(',').length]).toEqual([true, 784]);
   });
 
-  test('has pixels as base64 when NDJSON is asked for them so', async () => {
+  test('has pixels as base64 in NDJSON on request', async () => {
     const answer = await worker.fetch('/dataset.ndjson?seed=s&n=66&pixels=base64');
     expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
     const packed = (await answer.text())
@@ -126,7 +127,7 @@ describe('a set', () => {
     ).toEqual(await getDigits('seed=s&n=66'));
   });
 
-  test('is as large as MNIST’s at most, in one answer', async () => {
+  test('has at most as many digits as MNIST in one answer', async () => {
     const answer = await worker.fetch('/dataset.npy?seed=s&n=60000');
     const data = readNpy(Buffer.from(await answer.arrayBuffer())).data;
     expect(data.length).toBe(60_000 * 784);
@@ -139,7 +140,7 @@ describe('a set', () => {
     ).toBe(true);
   });
 
-  test('may be left in the middle', async () => {
+  test('may be aborted by the client', async () => {
     for (let i = 0; i < 4; i++) {
       await leaveInTheMiddle(new URL('/dataset.csv?n=10000', worker.url));
     }
@@ -148,8 +149,8 @@ describe('a set', () => {
   });
 });
 
-describe('its headers', () => {
-  test('name its permanent URL, its seed and its file, and let others fetch it', async () => {
+describe('the headers of a labelled set', () => {
+  test('name the canonical URL, the seed and the file, and allow other origins', async () => {
     const answer = await worker.fetch('/dataset.idx?seed=s&n=2&part=labels&label=4&start=3');
     expect(Object.fromEntries(answer.headers)).toMatchObject({
       'content-type': 'application/octet-stream',
@@ -173,7 +174,7 @@ describe('its headers', () => {
     ]).toEqual([200, 'text/csv; charset=utf-8; header=present', 0]);
   });
 
-  test('of a fresh one tell the seed that its labels need', async () => {
+  test('name the drawn seed, from which the labels follow', async () => {
     const answer = await worker.fetch('/dataset.idx?n=3');
     expect(answer.headers.get('cache-control')).toBe('no-store');
     const seed = answer.headers.get('digitmint-seed') as string;
@@ -181,7 +182,7 @@ describe('its headers', () => {
     expect(again.equals(Buffer.from(await answer.arrayBuffer()))).toBe(true);
   });
 
-  test('warn of what has no effect', async () => {
+  test('warn of parameters without effect', async () => {
     const answer = await worker.fetch('/dataset.csv?n=1&part=labels&cols=3');
     expect(answer.headers.get('digitmint-warning')).toBe(
       'unknown parameters: cols; without effect in csv: part',
@@ -200,7 +201,7 @@ test.each<[path: string, status: number, code: string]>([
   ['/dataset.idx?cols=1&strict=1', 400, 'unknown_parameter'],
   ['/dataset.idx?model=none', 404, 'model_not_found'],
   ['/dataset', 404, 'not_found'],
-])('%s is a %i', async (path, status, code) => {
+])('answers %s with status %i', async (path, status, code) => {
   const answer = await worker.fetch(path);
   expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
 });

@@ -1,6 +1,6 @@
 /**
- * `dpr` over HTTP in the real runtime. A picture for a dense screen has the URL, the ETag and the
- * bytes of the picture with larger factors.
+ * Tests `dpr` over HTTP in the real runtime. A picture for a dense screen has the canonical URL,
+ * the ETag and the bytes of the picture with multiplied factors.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { oembedSchema, problemSchema } from '../../../shared/contract/answers.ts';
@@ -34,7 +34,7 @@ test.each([
     '/morph.png?seed=a&n=2&frames=3&dpr=2&scale=2&strict=1',
     '/morph.png?seed=a&n=2&frames=3&scale=4',
   ],
-])('%s is %s', async (dense, equal) => {
+])('%s equals %s', async (dense, equal) => {
   const [answer, expected] = [await worker.fetch(dense), await worker.fetch(equal)];
   expect([answer.status, answer.headers.get('digitmint-warning')]).toEqual([200, null]);
   for (const name of ['etag', 'content-location', 'content-type', 'content-length']) {
@@ -50,7 +50,7 @@ test.each([
 });
 
 test.each(['svg', 'json', 'txt', 'npy', 'ndjson'])(
-  'has no effect in %s: it is named, and refused by strict=1',
+  'dpr has no effect in %s: the answer warns, and strict=1 refuses',
   async (format) => {
     const path = `/digit.${format}?seed=a&dpr=4`;
     const [answer, plain] = [
@@ -67,7 +67,7 @@ test.each(['svg', 'json', 'txt', 'npy', 'ndjson'])(
       code: 'parameter_without_effect',
       parameters: ['dpr'],
     });
-    // Nor are its products checked there.
+    // The products with dpr are not checked in these formats.
     expect((await worker.fetch(`${path}&margin=256`)).status).toBe(200);
   },
 );
@@ -91,7 +91,7 @@ test.each([
   ],
   ['/digit.png?dpr=5', 'dpr is "5", expected a whole number from 1 to 4.'],
   ['/digit.png?dpr=1.5', 'dpr is "1.5", expected a whole number from 1 to 4.'],
-])('beyond a limit %s is told: %s', async (path, detail) => {
+])('a request beyond a limit is refused, %s: %s', async (path, detail) => {
   expect(await getProblem(path)).toMatchObject({
     status: 400,
     code: 'invalid_parameter',
@@ -100,7 +100,7 @@ test.each([
   });
 });
 
-test('the whole picture stays bounded', async () => {
+test('the size of the whole picture is limited', async () => {
   expect(await getProblem('/digit.png?n=256&scale=3&dpr=2')).toMatchObject({
     code: 'picture_too_large',
     detail:

@@ -1,6 +1,4 @@
-/**
- * `/digit` over HTTP in the real runtime: parameters, formats, headers, caching, errors.
- */
+/** Tests `/digit` over HTTP in the real runtime: parameters, formats, headers, caching, errors. */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
@@ -32,7 +30,7 @@ const getCacheControl = async (path: string) =>
   (await worker.fetch(path)).headers.get('cache-control');
 
 describe('digits', () => {
-  test('come as PNG whose pixels, read by another decoder, are those of the JSON', async () => {
+  test('come as PNG with the pixels of the JSON, by an independent decoder', async () => {
     const png = PNG.sync.read(await worker.getBytes('/digit.png?seed=a&n=5&cols=3'));
     const json = await worker.getDigits('/digit.json?seed=a&n=5&cols=3');
     expect([png.width, png.height]).toEqual([3 * 28, 2 * 28]);
@@ -45,7 +43,7 @@ describe('digits', () => {
     }
   });
 
-  test('are scaled without a change of their pixels', async () => {
+  test('are enlarged without a change of their pixels', async () => {
     const small = PNG.sync.read(await worker.getBytes('/digit.png?seed=a&n=2'));
     const large = PNG.sync.read(await worker.getBytes('/digit.png?seed=a&n=2&scale=3'));
     expect([large.width, large.height]).toEqual([small.width * 3, small.height * 3]);
@@ -56,7 +54,7 @@ describe('digits', () => {
     expect(expected.map((_, p) => large.data[p * 4])).toEqual(expected);
   });
 
-  test('are fresh without a seed, and tell the seed and the URL that give them again', async () => {
+  test('are new without a seed; the headers name the seed and the canonical URL', async () => {
     const [first, second] = [
       await worker.fetch('/digit.png?n=2'),
       await worker.fetch('/digit.png?n=2'),
@@ -80,7 +78,7 @@ describe('digits', () => {
     expect(Buffer.from(await again.arrayBuffer()).equals(bytes)).toBe(true);
   });
 
-  test('of a seed are the same bytes every time, whatever the order of the parameters', async () => {
+  test('have the same bytes for a seed, whatever the order of the parameters', async () => {
     const first = await worker.getBytes('/digit.png?seed=x&n=7&label=3');
     expect(
       (await worker.getBytes('/digit.png?label=3&n=7&seed=x&utm_source=y&_=1')).equals(first),
@@ -91,7 +89,7 @@ describe('digits', () => {
     expect((await worker.getBytes('/digit.png?seed=X&n=7&label=3')).equals(first)).toBe(false);
   });
 
-  test('number i of a batch is what (seed, i) alone gives, in every batch and by its own URL', async () => {
+  test('depend on seed and index alone, in every batch and at their own URL', async () => {
     const batch = await worker.getDigits('/digit.json?seed=batch&n=256');
     expect(batch.digits.map(({ index }) => index)).toEqual(
       Array.from({ length: 256 }, (_, i) => i),
@@ -110,7 +108,7 @@ describe('digits', () => {
     expect(part.digits).toEqual(batch.digits.slice(100, 120));
   });
 
-  test('have labels when the model has classes, and all the label that is asked for', async () => {
+  test('have labels when the model has classes, and the requested label', async () => {
     const { digits } = await worker.getDigits('/digit.json?seed=l&n=64');
     expect(new Set(digits.map(({ label }) => label)).size).toBeGreaterThan(5);
     const sevens = await worker.getDigits('/digit.json?seed=l&n=8&label=7');
@@ -134,7 +132,7 @@ describe('digits', () => {
     '\r\nSet-Cookie: a=b',
     '%00',
     'a'.repeat(128),
-  ])('take any seed: %j', async (seed) => {
+  ])('accept any seed: %j', async (seed) => {
     const answer = await worker.fetch(`/digit.json?seed=${encodeURIComponent(seed)}`);
     expect(answer.status).toBe(200);
     expect(decodeURIComponent(answer.headers.get('digitmint-seed') as string)).toBe(seed);
@@ -151,7 +149,7 @@ describe('digits', () => {
   });
 });
 
-test('JSON is what its description says, with nothing beside it', async () => {
+test('JSON matches the documented schema, without extra fields', async () => {
   for (const path of ['/digit.json?n=3&seed=a', '/digit.json?model=plain']) {
     const json = await (await worker.fetch(path)).json();
     expect(digitsSchema.parse(json)).toEqual(json);
@@ -185,7 +183,7 @@ describe('the format', () => {
   });
 
   test.each(['text/html', 'image/webp', '*/*;q=0', 'image/png;q=0, application/json;q=0.0'])(
-    'is refused by Accept: %s',
+    'is refused for Accept: %s',
     async (accept) => {
       const answer = await worker.fetch('/digit', { headers: { accept } });
       expect(answer.status).toBe(406);
@@ -193,7 +191,7 @@ describe('the format', () => {
     },
   );
 
-  test('is told by the path before format= before Accept, and only then varies', async () => {
+  test('follows the path, then format=, then Accept; only Accept adds Vary', async () => {
     expect(await getType('/digit.json', 'image/png')).toBe('application/json');
     expect(await getType('/digit?format=json', 'image/png')).toBe('application/json');
     expect((await worker.fetch('/digit.png')).headers.get('vary')).toBeNull();
@@ -205,7 +203,7 @@ describe('the format', () => {
 });
 
 describe('headers', () => {
-  test('let any page embed, read and time the pictures', async () => {
+  test('allow any page to embed, read and time the pictures', async () => {
     const { headers } = await worker.fetch('/digit.png?seed=a&unknown=1');
     expect(Object.fromEntries(headers)).toMatchObject({
       'access-control-allow-origin': '*',
@@ -238,7 +236,7 @@ describe('headers', () => {
     );
   });
 
-  test('name what was passed over without letting anything in', async () => {
+  test('name ignored parameters without header injection', async () => {
     const { headers } = await worker.fetch(
       `/digit.png?${encodeURIComponent('a\r\nSet-Cookie: x=1')}=1&${'😀'.repeat(40)}=1&v=1&cb=2`,
     );
@@ -249,7 +247,7 @@ describe('headers', () => {
     expect((await worker.fetch('/digit.png?v=1&cb=2')).headers.get('digitmint-warning')).toBeNull();
   });
 
-  test('of HEAD are those of GET, without a body', async () => {
+  test('are the same for HEAD as for GET, without a body', async () => {
     const [head, get] = await Promise.all([
       worker.fetch('/digit.png?seed=a&n=4', { method: 'HEAD' }),
       worker.fetch('/digit.png?seed=a&n=4'),
@@ -258,7 +256,7 @@ describe('headers', () => {
     expect([head.headers.get('content-length'), head.headers.get('server-timing')]).toEqual([
       null,
       null,
-    ]); // Nothing was drawn.
+    ]); // No Server-Timing: no digit was drawn.
     for (const name of [
       'content-type',
       'etag',
@@ -271,7 +269,7 @@ describe('headers', () => {
     }
   });
 
-  test('of a preflight allow what is there', async () => {
+  test('allow the methods of a route in a preflight', async () => {
     const answer = await worker.fetch('/digit.json', {
       method: 'OPTIONS',
       headers: {
@@ -287,7 +285,7 @@ describe('headers', () => {
 });
 
 describe('caching', () => {
-  test('is for ever when seed and version are named, for a minute when only the seed is', async () => {
+  test('is immutable when seed and version are named, and lasts a minute with only the seed', async () => {
     expect(await getCacheControl(`/digit.png?seed=a&model=${PINNED}`)).toBe(
       'public, max-age=31536000, immutable',
     );
@@ -298,7 +296,7 @@ describe('caching', () => {
     expect(await getCacheControl(`/digit.png?model=${PINNED}`)).toBe('no-store');
   });
 
-  test('ends in a 304 for whoever has the bytes, drawn or not', async () => {
+  test('answers 304 when the ETag matches, whether a digit was drawn or not', async () => {
     for (const path of ['/digit.png?seed=a&n=3', `/digit.json?seed=a&model=${PINNED}`]) {
       const etag = (await worker.fetch(path)).headers.get('etag') as string;
       expect(etag).toMatch(/^"[0-9a-f]{32}"$/);
@@ -309,7 +307,8 @@ describe('caching', () => {
         });
         expect(answer.status).toBe(304);
         expect(answer.headers.get('etag')).toBe(etag);
-        expect(answer.headers.get('server-timing')).toBeNull(); // Nothing was drawn.
+        // No Server-Timing: no digit was drawn.
+        expect(answer.headers.get('server-timing')).toBeNull();
         expect((await answer.arrayBuffer()).byteLength).toBe(0);
       }
       expect(
@@ -319,7 +318,7 @@ describe('caching', () => {
     }
   });
 
-  test('tells apart what differs by a tag of its own', async () => {
+  test('gives different answers different ETags', async () => {
     const paths = [
       '.png?seed=a',
       '.json?seed=a',
@@ -400,7 +399,7 @@ describe('errors', () => {
     [405, 'method_not_allowed', '/', { method: 'PUT' }],
     [406, 'not_acceptable', '/digit', { headers: { accept: 'text/html' } }],
     [414, 'url_too_long', `/digit.json?seed=${'a'.repeat(5000)}`],
-  ])('%i %s for %s', async (status, code, path, init) => {
+  ])('answers %i %s for %s', async (status, code, path, init) => {
     const answer = await worker.fetch(path, init);
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
@@ -422,7 +421,7 @@ describe('errors', () => {
     expect(await page.text()).toContain(problem.title);
   });
 
-  test('are drawn for callers that show images, with the right status', async () => {
+  test('are drawn for clients that show images, with the right status', async () => {
     const asImage = {
       headers: { accept: 'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8' },
     };
@@ -447,7 +446,7 @@ describe('errors', () => {
     }
   });
 
-  test('are problem details for pictures too where Accept names them, with the parameters at fault', async () => {
+  test('are problem details for pictures too when Accept names them, with the invalid parameters', async () => {
     const headers = { accept: 'application/problem+json, */*' };
     const answer = await worker.fetch('/digit.png?n=0', { headers });
     expect([answer.status, answer.headers.get('content-type')]).toEqual([
@@ -472,7 +471,7 @@ describe('errors', () => {
     );
   });
 
-  test('stay problem details for a browser’s address bar and for JSON', async () => {
+  test('are problem details for a browser’s address bar and for JSON', async () => {
     const page = {
       headers: {
         accept:
@@ -496,7 +495,7 @@ describe('errors', () => {
     'image/png;q=0.1234',
     '\u00ff',
     'x'.repeat(7000),
-  ])('never become a 500 by a wild Accept: %j', async (accept) => {
+  ])('are never a 500 for a malformed Accept: %j', async (accept) => {
     expect([200, 406]).toContain((await worker.fetch('/digit', { headers: { accept } })).status);
   });
 
@@ -509,7 +508,7 @@ describe('errors', () => {
     '/digit.png?seed=a#b',
     '/..%2f..%2f',
     '/digit.json?__proto__=1&constructor=2&toString=3',
-  ])('never become a 500 by a wild URL: %s', async (path) => {
+  ])('are never a 500 for a malformed URL: %s', async (path) => {
     expect((await sendRaw(worker.url, path)).status).toBeLessThan(500);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The other formats over HTTP in the real runtime: each holds the same digits as the JSON.
+ * Tests the other formats over HTTP in the real runtime: each holds the same digits as the JSON.
  */
 import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';
@@ -41,7 +41,7 @@ afterAll(async () => {
 
 const getText = async (path: string) => (await worker.fetch(path)).text();
 
-/** Real digits: the model in the bundle. */
+/** The bundled model, which draws real digits. */
 const REAL = 'model=digits&seed=Ada';
 
 test.each([
@@ -50,7 +50,7 @@ test.each([
   ['npy', 'application/x-npy', 'application/x-npy'],
   ['ndjson', 'application/x-ndjson', 'application/x-ndjson'],
 ])(
-  '%s is had by extension, format= and Accept, and cached and embedded like the others',
+  '%s is available by extension, format= and Accept, and is cached and embedded like the others',
   async (format, accept, type) => {
     const answer = await worker.fetch(`/digit.${format}?seed=a&n=2`);
     expect(Object.fromEntries(answer.headers)).toMatchObject({
@@ -85,7 +85,7 @@ describe('npy', () => {
   test.each([
     ['grey', 5, '(5, 28, 28)'],
     ['colour', 3, '(3, 16, 16, 3)'],
-  ])('of model %s holds the pixels as NumPy lays them out', async (model, n, shape) => {
+  ])('holds the pixels of model %s in NumPy’s layout', async (model, n, shape) => {
     const bytes = await worker.getBytes(`/digit.npy?seed=a&n=${n}&model=${model}`);
     expect(bytes.subarray(0, 8)).toEqual(Buffer.from('\x93NUMPY\x01\x00', 'latin1'));
     const end = 10 + bytes.readUInt16LE(8);
@@ -99,7 +99,7 @@ describe('npy', () => {
 });
 
 describe('ndjson', () => {
-  test('is the JSON’s digits, one a line, over any number of parts', async () => {
+  test('holds the JSON’s digits, one per line, over any number of chunks', async () => {
     const lines = (await getText('/digit.ndjson?seed=a&n=130&start=7&label=3'))
       .trimEnd()
       .split('\n');
@@ -107,7 +107,7 @@ describe('ndjson', () => {
     expect(lines.map((line) => digitSchema.parse(JSON.parse(line)))).toEqual(digits);
   });
 
-  test('may be left in the middle without harm to those that come after', async () => {
+  test('may be aborted without harm to later requests', async () => {
     for (let i = 0; i < 5; i++) {
       await leaveInTheMiddle(new URL('/digit.ndjson?n=256', worker.url));
     }
@@ -122,7 +122,7 @@ describe('pixels=base64', () => {
     '/digit.json?seed=a&n=3',
     '/digit.json?seed=a&n=2&model=colour',
     `/number/42.json?${REAL}`,
-  ])('holds the bytes of the array, and changes nothing else: %s', async (path) => {
+  ])('holds the bytes of the array and changes nothing else: %s', async (path) => {
     const plain = await worker.getDigits(path);
     const answer = await worker.fetch(`${path}&pixels=base64`);
     expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
@@ -134,7 +134,7 @@ describe('pixels=base64', () => {
     }).toEqual(plain);
   });
 
-  test('holds a line each too, and has a tag of its own', async () => {
+  test('applies to each NDJSON line, with a different ETag', async () => {
     const lines = (await getText('/digit.ndjson?seed=a&n=70&pixels=base64')).trimEnd().split('\n');
     const unpacked = lines.map((line) => packedDigitSchema.parse(JSON.parse(line)));
     const { digits } = await worker.getDigits('/digit.json?seed=a&n=70&pixels=array');
@@ -145,7 +145,7 @@ describe('pixels=base64', () => {
     expect(new Set(await Promise.all(tags)).size).toBe(2);
   });
 
-  test('is passed over in pictures, with a word', async () => {
+  test('is ignored in pictures, with a warning', async () => {
     const answer = await worker.fetch('/digit.png?seed=a&pixels=base64');
     expect(answer.headers.get('digitmint-warning')).toBe('without effect in png: pixels');
     expect(answer.headers.get('content-location')).not.toContain('pixels');
@@ -155,12 +155,13 @@ describe('pixels=base64', () => {
 });
 
 describe('txt', () => {
-  test.each(['grey', 'colour'])('of model %s draws two rows of pixels a line', async (model) => {
+  test.each(['grey', 'colour'])('draws two rows of pixels per line for model %s', async (model) => {
     const { digits, width, height, channels } = await worker.getDigits(
       `/digit.json?seed=a&n=3&model=${model}`,
     );
     const lines = (await getText(`/digit.txt?seed=a&n=3&cols=2&model=${model}`)).split('\n');
-    expect(lines).toHaveLength(height + 1); // Two rows of digits, half a line a pixel, and the last line feed.
+    // Two rows of digits, two pixel rows per line, and the final line feed.
+    expect(lines).toHaveLength(height + 1);
     for (const [i, { pixels }] of digits.entries()) {
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) {
@@ -178,7 +179,7 @@ describe('txt', () => {
 });
 
 describe('svg', () => {
-  test('drawn by a browser is the digit, and says what it is', async () => {
+  test('rendered by a browser shows the digit, and has a title', async () => {
     const { digits } = await worker.getDigits(`/digit.json?${REAL}&n=4`);
     const page = await browser.newPage({ viewport: { width: 560, height: 560 } });
     const complaints = collectComplaints(page);
@@ -194,7 +195,7 @@ describe('svg', () => {
         }),
       );
     });
-    // isPointInFill takes the path's own steps: ten a pixel.
+    // isPointInFill uses the path's own units: ten per pixel.
     for (const [i, { pixels }] of digits.entries()) {
       const wrong = pixels.filter(
         (value, p) => Math.abs(value - 127.5) > 25 && shown[i]?.[p] !== value > 127.5,
@@ -209,14 +210,14 @@ describe('svg', () => {
     await page.close();
   });
 
-  test('is small, and of the size of the picture', async () => {
+  test('is small and has the size of the picture', async () => {
     const text = await getText(`/digit.svg?${REAL}&n=16&scale=3`);
     expect(text.length / 16).toBeLessThan(700);
     expect(text).toContain('width="336" height="336" viewBox="0 0 336 336" role="img"');
   });
 
   test.each(['</desc><script>alert(1)</script>', '"&\u0000\u001b\uFFFE', '\ud800', ']]>'])(
-    'lets no seed out of its text: %j',
+    'escapes the seed in its text: %j',
     async (seed) => {
       const answer = await worker.fetch(
         `/digit.svg?seed=${encodeURIComponent(seed.toWellFormed())}`,
@@ -246,10 +247,10 @@ describe('svg', () => {
   });
 });
 
-describe('the look', () => {
+describe('look parameters', () => {
   const getPng = async (path: string) => PNG.sync.read(await worker.getBytes(path));
 
-  test('is the canonical URL’s too, which gives the same bytes', async () => {
+  test('are in the canonical URL, which gives the same bytes', async () => {
     for (const format of ['png', 'svg']) {
       const path = `/digit.${format}?seed=a&n=4&scale=3&smooth=1&gap=2&margin=5&fg=%230A0&bg=transparent&dark_fg=fff`;
       const answer = await worker.fetch(path);
@@ -263,7 +264,7 @@ describe('the look', () => {
     }
   });
 
-  test('has its own ETag each, and none of its own when it is the default', async () => {
+  test('change the ETag unless they have the default value', async () => {
     const getTag = async (more: string) =>
       (await worker.fetch(`/digit.png?seed=a&n=4&scale=2${more}`)).headers.get('etag');
     const tags = await Promise.all(
@@ -273,7 +274,7 @@ describe('the look', () => {
     expect(await getTag('&gap=0&margin=0&fg=fff&bg=000&smooth=0')).toBe(tags[0]);
   });
 
-  test('colours digits without a change of their form', async () => {
+  test('colour digits without a change of their shape', async () => {
     const [plain, painted] = [
       await getPng(`/digit.png?${REAL}`),
       await getPng(`/digit.png?${REAL}&fg=0b7a5b&bg=transparent`),
@@ -283,7 +284,7 @@ describe('the look', () => {
     );
   });
 
-  test('smooth keeps a digit’s ink where it is', async () => {
+  test('with smooth=1 keep a digit’s ink in place', async () => {
     const [small, large] = [
       await getPng(`/digit.png?${REAL}`),
       await getPng(`/digit.png?${REAL}&scale=8&smooth=1`),
@@ -299,7 +300,7 @@ describe('the look', () => {
     }
   });
 
-  test('that has no effect is named, and refused by strict=1', async () => {
+  test('without effect are named in a warning and refused by strict=1', async () => {
     const answer = await worker.fetch('/digit.npy?fg=f00&scale=2&sede=1');
     expect(answer.headers.get('digitmint-warning')).toBe(
       'unknown parameters: sede; without effect in npy: scale, fg',
@@ -313,14 +314,14 @@ describe('the look', () => {
     expect((await worker.fetch('/digit.json?cols=3')).headers.get('digitmint-warning')).toBeNull();
   });
 
-  test('of a model in colour is its own', async () => {
+  test('of size and smoothing apply to a model in colour; ink and paper colours are refused', async () => {
     expect((await worker.fetch('/digit.png?model=colour&fg=f00')).status).toBe(400);
     expect((await worker.fetch('/digit.png?model=colour&bg=f00')).status).toBe(400);
     const png = await getPng('/digit.png?model=colour&n=2&scale=2&smooth=1&gap=3&margin=1');
     expect([png.width, png.height]).toEqual([2 + 64 + 3, 2 + 32]);
   });
 
-  test('is bounded as a whole', async () => {
+  test('are limited in their total size', async () => {
     expect((await worker.fetch('/digit.json?gap=257')).status).toBe(400);
     const answer = await worker.fetch('/digit?format=png&n=256&gap=256');
     expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'image/png']);
@@ -329,7 +330,7 @@ describe('the look', () => {
   test.each([
     ['light', 'rgb(29, 36, 48)'],
     ['dark', 'rgb(232, 234, 238)'],
-  ] as const)('of SVG follows the viewer’s %s scheme', async (colorScheme, fill) => {
+  ] as const)('make an SVG follow the viewer’s %s scheme', async (colorScheme, fill) => {
     const context = await browser.newContext({ colorScheme });
     const page = await context.newPage();
     const complaints = collectComplaints(page);
@@ -347,7 +348,7 @@ describe('the look', () => {
 });
 
 describe('errors', () => {
-  test('are told in the format that was asked for', async () => {
+  test('come in the requested format', async () => {
     const svg = await worker.fetch('/digit.svg?n=%3Cb%3E');
     expect([svg.status, svg.headers.get('content-type'), svg.headers.get('cache-control')]).toEqual(
       [400, 'image/svg+xml', 'no-store'],

@@ -1,6 +1,6 @@
 /**
- * Every published artifact is served for ever: frozen buckets of every schema, and the bytes that
- * were drawn from them when they were frozen. See test/golden/README.md.
+ * Tests that every published artifact is served for ever: frozen buckets of every schema still give
+ * the bytes that they gave when they were frozen. See test/golden/README.md.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -14,8 +14,8 @@ import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 const GOLDEN = fileURLToPath(new URL('../../golden/', import.meta.url));
 
 /**
- * By schema and model, the start of the SHA-256 of `/digit.npy?seed=golden&n=5&start=3`. None may
- * ever change.
+ * By schema and model, the start of the SHA-256 of `/digit.npy?seed=golden&n=5&start=3`. Never
+ * change a value.
  */
 const SCHEMAS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   1: {
@@ -33,7 +33,7 @@ async function listFiles(folder: string): Promise<{ key: string; path: string }[
   return paths.map((path) => ({ key: relative(folder, path).split(sep).join('/'), path }));
 }
 
-test('there is a frozen bucket of every schema that was ever written', () => {
+test('every schema that was ever written has a frozen bucket', () => {
   for (let schema = 1; schema <= MANIFEST_SCHEMA; schema++) {
     expect(
       existsSync(join(GOLDEN, `schema-${schema}`, 'current.json')),
@@ -55,7 +55,7 @@ describe.each(Object.entries(SCHEMAS))('a bucket of schema %s', (schema, models)
   });
   afterAll(() => worker.close());
 
-  test('serves its default, by its pointer', async () => {
+  test('serves the default model of its pointer', async () => {
     const { default: name, models: published } = JSON.parse(
       await readFile(join(bucketFolder, 'current.json'), 'utf8'),
     );
@@ -71,7 +71,7 @@ describe.each(Object.entries(SCHEMAS))('a bucket of schema %s', (schema, models)
   });
 
   test.each(Object.entries(models))(
-    'draws the bytes of %s that it always drew, pinned and by its name',
+    'draws the same bytes of %s as ever, by version and by name',
     async (model, sha256) => {
       for (const choice of [model, model.slice(0, model.indexOf('@'))]) {
         const answer = await worker.fetch(`/digit.npy?seed=golden&n=5&start=3&model=${choice}`);
@@ -85,18 +85,15 @@ describe.each(Object.entries(SCHEMAS))('a bucket of schema %s', (schema, models)
     },
   );
 
-  test.each(Object.keys(models))(
-    'gives the files of %s out as they were published',
-    async (model) => {
-      const [name, version] = model.split('@');
-      for (const file of ['manifest.json', 'model.json', 'weights.bin']) {
-        const answer = await worker.fetch(`/models/${name}/${version}/${file}`);
-        expect(answer.status).toBe(200);
-        const frozen = await readFile(
-          join(bucketFolder, 'models', String(name), String(version), file),
-        );
-        expect(Buffer.from(await answer.arrayBuffer()).equals(frozen)).toBe(true);
-      }
-    },
-  );
+  test.each(Object.keys(models))('serves the files of %s as they were published', async (model) => {
+    const [name, version] = model.split('@');
+    for (const file of ['manifest.json', 'model.json', 'weights.bin']) {
+      const answer = await worker.fetch(`/models/${name}/${version}/${file}`);
+      expect(answer.status).toBe(200);
+      const frozen = await readFile(
+        join(bucketFolder, 'models', String(name), String(version), file),
+      );
+      expect(Buffer.from(await answer.arrayBuffer()).equals(frozen)).toBe(true);
+    }
+  });
 });

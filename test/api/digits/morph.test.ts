@@ -1,6 +1,4 @@
-/**
- * Loops over HTTP in the real runtime, decoded by independent decoders.
- */
+/** Tests `/morph` loops over HTTP in the real runtime, read by independent decoders. */
 import { createHash } from 'node:crypto';
 import { GifReader } from 'omggif';
 import type { Browser } from 'playwright-core';
@@ -38,7 +36,7 @@ afterAll(async () => {
   await worker.close();
 });
 
-/** Real digits: the model in the bundle. */
+/** The bundled model, which draws real digits. */
 const REAL = 'model=digits&seed=Ada';
 
 const getPixels = async (query: string) =>
@@ -46,7 +44,7 @@ const getPixels = async (query: string) =>
 const getFrames = async (query: string) =>
   takeApart(await worker.getBytes(`/morph.png?${query}`)).frames;
 
-/** One channel of a picture. */
+/** Returns one channel of a picture. */
 function pickChannel(rgba: Uint8Array, channel = 0): number[] {
   return Array.from({ length: rgba.length / 4 }, (_, p) => rgba[4 * p + channel] as number);
 }
@@ -55,13 +53,13 @@ function readGif(bytes: Buffer) {
   const gif = new GifReader(bytes);
   const frames = Array.from({ length: gif.numFrames() }, (_, i) => {
     const rgba = new Uint8Array(gif.width * gif.height * 4);
-    gif.decodeAndBlitFrameRGBA(i, rgba); // Onto nothing: each frame stands for itself.
+    gif.decodeAndBlitFrameRGBA(i, rgba); // Onto an empty canvas: each frame is complete.
     return { rgba, ...gif.frameInfo(i) };
   });
   return { gif, frames };
 }
 
-describe('key frames are the digits that', () => {
+describe('key frames are the digits of', () => {
   test.each([
     ['a seed', 'n=4&frames=3&start=5', ['n=4&start=5']],
     ['a seed and a label', 'n=3&frames=5&label=7', ['n=3&label=7']],
@@ -70,7 +68,7 @@ describe('key frames are the digits that', () => {
       'digits=4071&frames=2&start=9',
       ['4', '0', '7', '1'].map((label) => `start=9&label=${label}`),
     ],
-  ])('%s gives', async (_, query, keys) => {
+  ])('%s', async (_, query, keys) => {
     const expected = (await Promise.all(keys.map((key) => getPixels(`${REAL}&${key}`)))).flat();
     const frames = await getFrames(`${REAL}&${query}`);
     const step = frames.length / expected.length;
@@ -80,7 +78,7 @@ describe('key frames are the digits that', () => {
   });
 });
 
-test('PNG plays for ever as asked in a browser, which sees the frames that are in it', async () => {
+test('a PNG plays for ever at the requested pace in a browser, which sees the encoded frames', async () => {
   const bytes = await worker.getBytes(`/morph.png?${REAL}&n=3&frames=4&fps=30&hold=500&scale=2`);
   const { plays, frames } = takeApart(bytes);
   expect([plays, frames.length]).toEqual([0, 12]);
@@ -119,7 +117,7 @@ test('PNG plays for ever as asked in a browser, which sees the frames that are i
   }
 });
 
-test('GIF has the same frames, and plays for ever at the same pace', async () => {
+test('a GIF has the same frames and plays for ever at the same pace', async () => {
   const query = `${REAL}&n=3&frames=7&fps=30&hold=500&scale=3&margin=2&fg=1d2430&bg=eeffcc`;
   const png = await getFrames(query);
   const { gif, frames } = readGif(await worker.getBytes(`/morph.gif?${query}`));
@@ -131,7 +129,7 @@ test('GIF has the same frames, and plays for ever at the same pace', async () =>
   }
 });
 
-test('on transparent paper PNG has soft edges and GIF hard ones, and no frame shows through another', async () => {
+test('with transparency PNG has soft edges, GIF has hard edges, and no frame shows through another', async () => {
   const query = `${REAL}&n=2&frames=4&bg=transparent&fg=0a0`;
   const png = (await getFrames(query)).map((frame) =>
     pickChannel(PNG.sync.read(frame.png).data, 3),
@@ -139,14 +137,14 @@ test('on transparent paper PNG has soft edges and GIF hard ones, and no frame sh
   expect(new Set(png.flat()).size).toBeGreaterThan(100);
   const { frames } = readGif(await worker.getBytes(`/morph.gif?${query}`));
   for (const [i, { rgba, disposal }] of frames.entries()) {
-    expect(disposal).toBe(2); // Back to nothing.
+    expect(disposal).toBe(2); // Restores the background.
     expect(pickChannel(rgba, 3)).toEqual(png[i]!.map((alpha) => (alpha >= 128 ? 255 : 0)));
     expect(new Set(pickChannel(rgba, 1))).toEqual(new Set([0, 0xaa]));
   }
 });
 
 test.each(['', '&label=3', '&digits=0123456789'])(
-  'no step stands out, the seam’s least of all: %s',
+  'no step is conspicuous, not even the last one back to the start: %s',
   async (more) => {
     const frames = (await getFrames(`${REAL}&frames=32${more}`)).map(({ png }) =>
       pickChannel(PNG.sync.read(png).data),
@@ -157,11 +155,11 @@ test.each(['', '&label=3', '&digits=0123456789'])(
     });
     const median = steps.toSorted((a, b) => a - b)[steps.length / 2]!;
     expect(Math.max(...steps)).toBeLessThan(6 * median);
-    expect(steps.at(-1)).toBeLessThan(median); // It comes to rest there, as at every digit.
+    expect(steps.at(-1)).toBeLessThan(median); // The loop slows down there, as at every digit.
   },
 );
 
-test('a model without classes, and one that draws in colour', async () => {
+test('a loop works for a model without classes and for one in colour', async () => {
   expect(await getFrames('seed=a&model=plain&n=2&frames=2')).toHaveLength(4);
   const query = 'seed=a&model=colour&n=2&frames=3&scale=2';
   const png = (await getFrames(query)).map((frame) => PNG.sync.read(frame.png).data);
@@ -169,14 +167,15 @@ test('a model without classes, and one that draws in colour', async () => {
   const off = frames.flatMap(({ rgba }, i) =>
     [...rgba].map((value, p) => Math.abs(value - png[i]![p]!)),
   );
-  expect(off.reduce((sum, value) => sum + value, 0) / off.length).toBeLessThan(8); // 256 colours for noise.
+  // The palette has only 256 colours for noise.
+  expect(off.reduce((sum, value) => sum + value, 0) / off.length).toBeLessThan(8);
   expect(await (await worker.fetch('/morph?model=colour&fg=f00')).json()).toMatchObject({
     code: 'parameter_not_supported',
   });
 });
 
 describe('the answer', () => {
-  test('has one permanent URL, which says no more than it must and gives the same bytes for good', async () => {
+  test('has one minimal canonical URL with the same bytes for good', async () => {
     const answer = await worker.fetch(
       '/morph?_=1&bg=000&scale=2&seed=a&n=5&frames=2&gap=3&hold=0&format=gif',
     );
@@ -199,7 +198,8 @@ describe('the answer', () => {
     for (const path of [permalink, '/morph.gif?seed=a&frames=2&hold=0&scale=2']) {
       const headers = { 'if-none-match': again.headers.get('etag') as string };
       const current = await worker.fetch(path, { headers, cache: 'no-store' });
-      expect([current.status, current.headers.get('server-timing')]).toEqual([304, null]); // Nothing was drawn.
+      // No Server-Timing: nothing was drawn.
+      expect([current.status, current.headers.get('server-timing')]).toEqual([304, null]);
     }
     const hand = await worker.fetch('/morph.png?seed=a&digits=42&start=3&frames=1');
     expect(hand.headers.get('content-location')).toMatch(
@@ -210,7 +210,7 @@ describe('the answer', () => {
     );
   });
 
-  test('is these bytes, whatever becomes of the code', async () => {
+  test('has the same bytes as ever', async () => {
     const hash = async (path: string) =>
       createHash('sha256')
         .update(await worker.getBytes(path))
@@ -223,7 +223,7 @@ describe('the answer', () => {
     ]);
   });
 
-  test('is fresh without a seed, and of the format that is asked for', async () => {
+  test('is new without a seed, and has the requested format', async () => {
     const [first, second] = [
       await worker.fetch('/morph'),
       await worker.fetch('/morph', { headers: { accept: 'image/gif' } }),
@@ -239,7 +239,7 @@ describe('the answer', () => {
     expect(first.headers.get('digitmint-seed')).not.toBe(second.headers.get('digitmint-seed'));
   });
 
-  test('to HEAD has the headers and nothing is drawn for it', async () => {
+  test('has its headers for HEAD without drawing', async () => {
     const head = await worker.fetch('/morph.png?seed=a', { method: 'HEAD' });
     const get = await worker.fetch('/morph.png?seed=a');
     expect([
@@ -279,7 +279,7 @@ describe('errors', () => {
     ['/morph?digits=12&model=plain', 400, 'parameter_not_supported'],
     ['/morph?model=none', 404, 'model_not_found'],
     ['/morph.webp', 404, 'not_found'],
-  ])('%s is a %i', async (path, status, code) => {
+  ])('answers %s with status %i', async (path, status, code) => {
     const answer = await worker.fetch(path);
     expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([
       status,
@@ -287,7 +287,7 @@ describe('errors', () => {
     ]);
   });
 
-  test('tell how large a loop would have become', async () => {
+  test('name the size that a loop would have', async () => {
     const answer = await worker.fetch('/morph?n=16&frames=32&scale=4');
     expect([answer.status, await answer.json()]).toEqual([
       400,
@@ -301,7 +301,7 @@ describe('errors', () => {
     expect((await worker.fetch('/morph?n=16&frames=32&scale=3&strict=1')).status).toBe(200);
   });
 
-  test('are drawn in the format that was asked for', async () => {
+  test('come in the requested format', async () => {
     for (const path of ['/morph.gif?n=1', '/morph?format=gif&n=1', '/nothing.gif']) {
       const answer = await worker.fetch(path);
       expect([answer.headers.get('content-type'), answer.headers.get('cache-control')]).toEqual([

@@ -1,6 +1,4 @@
-/**
- * Numbers in one hand, over HTTP in the real runtime.
- */
+/** Tests `/number` over HTTP in the real runtime: digits and signs in one handwriting. */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
@@ -24,10 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-/** The model in the bundle, whose digits have paper around them. */
+/** The bundled model, whose digits have paper around them. */
 const REAL = 'model=digits&seed=Ada';
 
-test('a number is the digits that its seed gives for each label, side by side', async () => {
+test('a number consists of the seed’s digit for each label, side by side', async () => {
   const png = PNG.sync.read(await worker.getBytes(`/number/2026.png?${REAL}&start=3`));
   expect(png.height).toBe(28);
   let left = 3;
@@ -48,7 +46,7 @@ test('a number is the digits that its seed gives for each label, side by side', 
   expect(png.width).toBe(left);
 });
 
-test('has every format, a look, a permanent URL and an ETag', async () => {
+test('a number has every format, look parameters, a canonical URL and an ETag', async () => {
   const answer = await worker.fetch(
     `/number/31415.png?${REAL}&scale=4&smooth=1&fg=000&bg=fff&margin=2`,
   );
@@ -102,7 +100,7 @@ test.each([
   ['12+500', '/number/12%2B500.png', '12+500'],
   ['2026-11-23', '/number/2026-11-23.png', '2026-11-23'],
   ['.5', '/number/.5.png', '.5'],
-])('%s has its signs: %s', async (text, path, name) => {
+])('a number in the path %s has its signs: %s', async (text, path, name) => {
   const answer = await worker.fetch(`/number/${text}?${REAL}`);
   const canonical = answer.headers.get('content-location') as string;
   expect([answer.status, answer.headers.get('content-type'), canonical.split('?')[0]]).toEqual([
@@ -118,7 +116,7 @@ test.each([
   expect((await worker.getBytes(`/number/${text}.png?${REAL}`)).equals(bytes)).toBe(true);
   const json = await worker.getDigits(`/number/${text}.json?${REAL}`);
   const png = PNG.sync.read(bytes);
-  // One picture, as without signs; its class is the number as it was asked for.
+  // One picture, as without signs; its class is the requested number.
   expect([json.n, json.width, json.digits[0]?.label, json.digits[0]?.class]).toEqual([
     1,
     png.width,
@@ -131,7 +129,7 @@ test.each([
   expect(new URL(json.digits[0]?.url as string).pathname).toBe(path);
 });
 
-test('signs leave digits as they are, are of the seed, and have outlines like them', async () => {
+test('signs leave digits unchanged, depend on the seed, and have outlines like digits', async () => {
   const readRows = async (path: string) => {
     const { width, digits } = await worker.getDigits(path);
     const pixels = digits[0]?.pixels as number[];
@@ -162,7 +160,7 @@ test('signs leave digits as they are, are of the seed, and have outlines like th
   );
 });
 
-test('signs are of ink: a model that draws in colours of its own has none', async () => {
+test('signs are refused for a model in colour, because signs are drawn in ink', async () => {
   expect((await worker.fetch('/number/12?model=colour')).status).toBe(200);
   const answer = await worker.fetch('/number/1.2?model=colour&format=json');
   expect([answer.status, await answer.json()]).toEqual([
@@ -176,14 +174,14 @@ test('signs are of ink: a model that draws in colours of its own has none', asyn
   ]);
 });
 
-test('what is wrong with a number is drawn where a picture was asked for, whatever follows its last dot', async () => {
+test('an error is drawn when a picture was requested, whatever follows the number’s last dot', async () => {
   const answer = await worker.fetch('/number/1.5.14?n=x&seed=', {
     headers: { accept: 'image/avif,image/webp,*/*;q=0.8' },
   });
   expect([answer.status, answer.headers.get('content-type')]).toEqual([400, 'image/png']);
 });
 
-test('is fresh without a seed', async () => {
+test('a number is new without a seed', async () => {
   const [first, second] = [
     await worker.fetch('/number/42?model=digits'),
     await worker.fetch('/number/42?model=digits'),
@@ -212,7 +210,7 @@ test.each<[path: string, status: number, code: string]>([
   ['/number/12?model=none', 404, 'model_not_found'],
   [`/number/${'8'.repeat(32)}?model=digits&scale=16&margin=256`, 400, 'picture_too_large'],
   ['/number', 404, 'not_found'],
-])('%s is a %i', async (path, status, code) => {
+])('answers %s with status %i', async (path, status, code) => {
   const answer = await worker.fetch(path);
   expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
 });

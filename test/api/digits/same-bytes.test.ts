@@ -1,6 +1,6 @@
 /**
- * The worker draws the same bytes as the trainer's side on Node, for every layer, activation and
- * encoding of the weights.
+ * Tests that the worker draws the same bytes as the trainer's code on Node, for every layer,
+ * activation and weight encoding.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ import { putArtifact, startWorker, type TestWorker } from '../../support/hosts/r
 
 const ACTIVATIONS: readonly Activation[] = ['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh'];
 
-/** A convolutional generator with one activation everywhere. */
+/** A convolutional generator with one activation in all layers. */
 function buildLayers(activation: Activation): LayerConfig[] {
   return [
     { type: 'dense', units: 7 * 7 * 16, activation },
@@ -76,8 +76,8 @@ test.each(fixtures.map((fixture) => [fixture.manifest.name, fixture] as const))(
 );
 
 /**
- * The start of each answer's SHA-256, by a fixture's weights: the same in every runtime. A change
- * breaks URLs that promise never to change.
+ * The start of each answer's SHA-256 by a fixture's weights, equal in every runtime. A change
+ * breaks pinned URLs, which promise the same bytes for ever.
  */
 test.each([
   ['/digit.png?n=7&scale=2&gap=1', '880cf1e7708546d15698bdfa5f94318a'],
@@ -91,7 +91,7 @@ test.each([
   ['/number/+1,000%202.svg?smooth=1', '4c46e853b67e8f11dd8d5b577cde3b23'],
   ['/dataset.idx?n=130&start=9', 'ecbd26c7afffdbc9d61f4d708ab7a4a9'],
   ['/dataset.csv?n=70&label=3', 'd9dd31e598d7ace4a15566cfd988200a'],
-])('%s is the very bytes that it was', async (path, sha256) => {
+])('%s has the same bytes as ever', async (path, sha256) => {
   const answer = await worker.fetch(`${path}&seed=golden&model=leakyrelu`);
   const bytes = new Uint8Array(await answer.arrayBuffer());
   expect([answer.status, createHash('sha256').update(bytes).digest('hex').slice(0, 32)]).toEqual([

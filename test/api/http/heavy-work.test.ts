@@ -1,6 +1,6 @@
 /**
- * Many large answers at once, in the real runtimes: one after the other, a few wait, the rest are
- * rejected, and small answers go on.
+ * Tests many large requests at once in the real runtimes: they run one by one, a few are queued,
+ * the rest are rejected, and small requests are answered meanwhile.
  */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -18,7 +18,10 @@ afterAll(() => worker.close());
 const LARGE = '/digit.png?n=120&seed=a';
 const MANY = 40;
 
-/** Sends many requests at once. @returns  The answers. */
+/**
+ * Sends many requests at once.
+ * @returns  The answers.
+ */
 async function flood(path: string): Promise<{ status: number; headers: Headers; bytes: Buffer }[]> {
   return Promise.all(
     Array.from({ length: MANY }, async () => {
@@ -32,13 +35,14 @@ async function flood(path: string): Promise<{ status: number; headers: Headers; 
   );
 }
 
-test('what is too much at once is refused with a picture that says so, and the rest is right', async () => {
+test('excess requests are refused with a drawn error, and the others are answered correctly', async () => {
   const alone = Buffer.from(await (await worker.fetch(LARGE)).arrayBuffer());
-  await flood('/limits'); // So many connections are open then: what follows comes at once.
+  await flood('/limits'); // Opens enough connections, so that the next requests arrive at once.
   const ofStatus = (wanted: number) => answers.filter(({ status }) => status === wanted);
   let answers = await flood(LARGE);
   while (ofStatus(503).length <= MANY / 4) {
-    answers = await flood(LARGE); // The requests came one after the other, since the machine is busy.
+    // The machine was busy, so the requests arrived one by one.
+    answers = await flood(LARGE);
   }
   const [drawn, refused] = [ofStatus(200), ofStatus(503)];
   expect(drawn.length + refused.length).toBe(MANY);
@@ -50,11 +54,11 @@ test('what is too much at once is refused with a picture that says so, and the r
     ).toEqual(['1', 'no-store', 'image/png']);
     expect(PNG.sync.read(bytes).width).toBeGreaterThan(300);
   }
-  // Nothing is left over for the next request.
+  // Leaves no queued work for the next request.
   expect((await worker.fetch(LARGE)).status).toBe(200);
 });
 
-test('small answers go on meanwhile', async () => {
+test('small requests are answered meanwhile', async () => {
   const flooded = flood('/digit.json?n=120');
   const small = await Promise.all(
     Array.from({ length: 10 }, async (_, i) => (await worker.fetch(`/digit.txt?seed=${i}`)).status),
@@ -69,7 +73,7 @@ test('small answers go on meanwhile', async () => {
   }
 });
 
-test('callers who leave while they wait leave their places to others', async () => {
+test('clients that disconnect while they are queued free their places', async () => {
   for (let round = 0; round < 3; round++) {
     const leaving = new AbortController();
     const left = Array.from({ length: MANY }, () =>

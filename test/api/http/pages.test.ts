@@ -1,6 +1,4 @@
-/**
- * The pages and the embedding of pictures, in a real browser.
- */
+/** Tests the pages, and pictures embedded in other pages, in a real browser. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
@@ -18,7 +16,7 @@ afterAll(async () => {
   await worker.close();
 });
 
-/** Set by hand to look at the pages. */
+/** Set by hand to keep screenshots of the pages. */
 const screenshots = process.env['SCREENSHOTS'];
 
 test.each([
@@ -27,7 +25,7 @@ test.each([
   ['a desktop', 'light', { width: 1280, height: 900 }],
   ['a desktop', 'dark', { width: 1280, height: 900 }],
 ] as const)(
-  'the page shows sixteen digits on %s in %s, without a complaint or a sideways scroll',
+  'the page shows sixteen digits on %s in %s, without console errors or horizontal scrolling',
   async (device, colorScheme, viewport) => {
     const context = await browser.newContext({ viewport, colorScheme });
     const page = await context.newPage();
@@ -71,7 +69,7 @@ test.each([
   },
 );
 
-test('the page’s texts to copy work as they are', async () => {
+test('the page’s code samples work unchanged', async () => {
   const page = await browser.newPage();
   await page.goto(worker.url.href);
   const texts = await page.locator('.copy').allTextContents();
@@ -91,7 +89,7 @@ test('the page’s texts to copy work as they are', async () => {
   await page.close();
 });
 
-test('pages of errors keep to the policy too', async () => {
+test('error pages obey the content security policy', async () => {
   const page = await browser.newPage();
   const complaints = collectComplaints(page);
   await page.goto(new URL('/errors', worker.url).href);
@@ -101,7 +99,7 @@ test('pages of errors keep to the policy too', async () => {
   await page.close();
 });
 
-test('the documentation fits a phone and keeps to the policy', async () => {
+test('the documentation fits a phone and obeys the content security policy', async () => {
   const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
   const complaints = collectComplaints(page);
   await page.goto(new URL('/docs', worker.url).href);
@@ -128,7 +126,8 @@ test('another origin may embed, draw and read the pictures, even isolated by COE
     ),
   );
   expect(widths.slice(0, 2)).toEqual([56, 56]);
-  expect(widths[2]).toBeGreaterThan(300); // The error is seen, not a broken image.
+  // The browser shows the drawn error instead of a broken image.
+  expect(widths[2]).toBeGreaterThan(300);
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
   const read = await page.evaluate(async (url) => {
     const answer = await fetch(url);

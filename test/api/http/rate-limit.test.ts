@@ -1,6 +1,6 @@
 /**
- * Rate limits of one address, in the real runtimes: by the emulation of Cloudflare's binding, and by
- * Node's counter.
+ * Tests the rate limits of one address in the real runtimes: the emulation of Cloudflare's binding,
+ * and Node's counter.
  */
 import { PNG } from 'pngjs';
 import { unstable_readConfig as readConfig } from 'wrangler';
@@ -37,7 +37,10 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-/** Asks until the limit is met. @returns  How many were answered, and the first refusal. */
+/**
+ * Sends requests until the limit is reached.
+ * @returns  The number of answers, and the first refusal.
+ */
 async function exhaust(
   path: string,
   most: number,
@@ -53,9 +56,9 @@ async function exhaust(
   return expect.fail(`${most} answers and no refusal`);
 }
 
-describe('an address that asks too often', () => {
-  test('for large answers gets no more of them, and is told when to come back', async () => {
-    // Windows begin with the clock's minutes: around such a change twice as many are answered.
+describe('an address that exceeds its limit', () => {
+  test('is refused large answers and told when to retry', async () => {
+    // Windows begin at full minutes, so twice as many requests may pass around a change of minute.
     const { answered, refused } = await exhaust(LARGE, 2 * LIMITS.heavy);
     expect(answered).toBeGreaterThanOrEqual(LIMITS.heavy);
     const told = ['retry-after', 'ratelimit-policy', 'cache-control'].map((name) =>
@@ -71,7 +74,7 @@ describe('an address that asks too often', () => {
     expect([small.status, small.headers.get('ratelimit-policy')]).toEqual([200, POLICY]);
   });
 
-  test('for anything gets an error in the form that it asked for, and still what costs nothing', async () => {
+  test('gets an error in the requested format, and still gets answers that cost nothing', async () => {
     await exhaust('/digit.txt', 2 * LIMITS.all);
     const picture = await worker.fetch('/digit.png');
     expect([picture.status, picture.headers.get('content-type')]).toEqual([429, 'image/png']);
@@ -108,10 +111,10 @@ describe('an address that asks too often', () => {
     }
   });
 
-  test('keeps no other from asking, and does not become another by what it says', async () => {
+  test('does not affect other addresses, and cannot pose as one by a header', async () => {
     const ask = async (name: string) =>
       (await worker.fetch('/digit.png', { headers: { [name]: '203.0.113.9' } })).status;
-    // Cloudflare overwrites this header; its emulation keeps the caller's.
+    // Cloudflare overwrites this header; its emulation keeps the client's.
     expect(await ask('cf-connecting-ip')).toBe(RUNTIME === 'workerd' ? 200 : 429);
     for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'true-client-ip']) {
       expect([name, await ask(name)]).toEqual([name, 429]);
@@ -119,13 +122,13 @@ describe('an address that asks too often', () => {
   });
 });
 
-test('the limits are told', async () => {
+test('the service states its limits', async () => {
   const limits = limitsSchema.parse(await (await worker.fetch('/limits')).json());
   expect(limits['maxAnswersAMinute']).toMatchObject({ value: LIMITS.all, unit: 'answers' });
   expect(limits['maxLargeAnswersAMinute']).toMatchObject({ value: LIMITS.heavy, unit: 'answers' });
 });
 
-test('what is told of the limits is what is bound', () => {
+test('the stated limits equal those of the bindings', () => {
   const { ratelimits, vars } = readConfig({ config: 'wrangler.toml' }, { hideWarnings: true });
   const bound = Object.fromEntries(
     (ratelimits as RateLimitBinding[]).map(({ name, simple }) => [name, simple]),
@@ -136,7 +139,7 @@ test('what is told of the limits is what is bound', () => {
   });
 });
 
-test('without a binding nobody is limited; one whose limit is not told is an error', () => {
+test('nobody is limited without a binding; a binding without a stated limit is an error', () => {
   const limiter = { limit: async () => ({ success: true }) };
   expect(parseRateLimits({ RATE_LIMIT: '600', HEAVY_RATE_LIMIT: '60' })).toBeUndefined();
   expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT: 'off' })).toBeUndefined();

@@ -1,5 +1,5 @@
 /**
- * The log of requests, in the real runtimes: enough to count by, and nothing that the caller wrote.
+ * Tests the request log in the real runtimes: it can be counted, and holds no text of the client.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
@@ -76,7 +76,7 @@ test('each request has one line with its id, route, status and model', async () 
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test('no line tells who asked, or what for', async () => {
+test('no line reveals who sent a request or its parameters', async () => {
   const { seed, number, label, unknown, path, address, agent, referer, cookie, token, body } =
     SECRETS;
   const headers = {
@@ -124,7 +124,7 @@ test('no line tells who asked, or what for', async () => {
   );
 });
 
-test('switches of the model, failures and the fallback can be counted', async () => {
+test('model switches, failures and the fallback can be counted', async () => {
   const [from, to] = [first, second].map(({ manifest }) => `fixture@${manifest.version}`);
   expect(await find(({ event }) => event === 'model_refresh_failed')).toMatchObject({
     level: 'warn',

@@ -1,6 +1,6 @@
 /**
- * Requests that nobody should send, over HTTP in the real runtime: other methods, bodies, endless
- * URLs, unknown media types. They are sent raw, since fetch would mend or refuse some of them.
+ * Tests abnormal requests over HTTP in the real runtime: other methods, bodies, endless URLs,
+ * unknown media types. They are sent raw, because fetch would normalise or refuse some of them.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemSchema } from '../../../shared/contract/answers.ts';
@@ -40,7 +40,7 @@ function fillIn(route: string): string {
 }
 
 test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND'])(
-  '%s is refused by every route, which says what it takes',
+  'every route refuses %s and lists its methods',
   async (method) => {
     for (const { kind, path } of PATHS) {
       const answer = await send(method, path);
@@ -59,7 +59,7 @@ test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND'])(
 );
 
 test.each(['PUT', 'PATCH', 'TRACE', 'OPTIONS', 'PROPFIND'])(
-  '%s is refused where jobs are, which says what is taken',
+  'the routes of jobs refuse %s and list their methods',
   async (method) => {
     for (const { path } of OWNER_PATHS) {
       const taken = new Set(
@@ -78,7 +78,7 @@ test.each(['PUT', 'PATCH', 'TRACE', 'OPTIONS', 'PROPFIND'])(
   },
 );
 
-test('without a secret, or a queue, jobs are off, whoever asks', async () => {
+test('jobs are off for everyone without a secret or a queue', async () => {
   for (const headers of [
     {},
     { authorization: 'Bearer' },
@@ -95,7 +95,7 @@ test('without a secret, or a queue, jobs are off, whoever asks', async () => {
   );
 });
 
-test('no method, path or body changes what is published or what serves', async () => {
+test('no method, path or body changes the published or the served models', async () => {
   const look = async () => {
     const { objects } = await worker.bucket.list();
     const { model } = JSON.parse((await send('GET', '/healthz')).body) as { model: object };
@@ -147,7 +147,7 @@ test('no method, path or body changes what is published or what serves', async (
 });
 
 test.each(Object.entries(HOSTILE_TEXTS))(
-  '%s is answered on the wire, and brings no header in',
+  '%s is answered without header injection',
   async (_, text) => {
     for (const path of [
       `/digit.svg?seed=${text}`,
@@ -163,7 +163,7 @@ test.each(Object.entries(HOSTILE_TEXTS))(
   },
 );
 
-test('nothing outside of the published models is read, however a path is written', async () => {
+test('only published models are read, however a path is written', async () => {
   const version = '0123456789abcdef';
   await worker.bucket.put('secret.txt', 'top secret');
   await worker.bucket.put('models/secret.txt', 'top secret');
@@ -205,7 +205,7 @@ test('nothing outside of the published models is read, however a path is written
   }
 });
 
-test('OPTIONS is answered where other origins call, and refused by pages', async () => {
+test('OPTIONS is answered by the API and refused by pages', async () => {
   for (const { kind, path } of PATHS) {
     const { status, allow } = await send('OPTIONS', path);
     expect([path, status, allow]).toEqual(
@@ -214,7 +214,7 @@ test('OPTIONS is answered where other origins call, and refused by pages', async
   }
 });
 
-test('a body changes nothing, however large: no route reads one', async () => {
+test('no route reads a body, however large', async () => {
   const without = await send('GET', '/digit.json?seed=a');
   for (const body of [Buffer.from('n=5'), Buffer.from('{"n":5}'), Buffer.alloc(8 * 1024 * 1024)]) {
     const { status, body: answered } = await send(
@@ -229,7 +229,7 @@ test('a body changes nothing, however large: no route reads one', async () => {
   expect((await send('GET', '/healthz')).status).toBe(200);
 });
 
-test('a URL beyond the limit is a 414, whichever part is long; one of its length is read', async () => {
+test('a URL over the limit is a 414, whichever part is long; a URL at the limit is read', async () => {
   const build = (length: number) => [
     `/${'a'.repeat(length - 1)}`,
     `/digit.json?seed=${'a'.repeat(length - 17)}`,
@@ -241,7 +241,7 @@ test('a URL beyond the limit is a 414, whichever part is long; one of its length
       build(LIMITS.maxUrlLength).map(async (path) => (await send('GET', path)).status),
     ),
   ).toEqual([404, 400, 400, 404]);
-  // Node's server takes heads of at most 32 KiB.
+  // Node's server accepts heads of at most 32 KiB.
   for (const length of [LIMITS.maxUrlLength + 1, 16_000, RUNTIME === 'node' ? 30_000 : 60_000]) {
     for (const path of build(length)) {
       const answer = await send('GET', path);
@@ -252,7 +252,7 @@ test('a URL beyond the limit is a 414, whichever part is long; one of its length
       ]);
     }
   }
-  // The runtime itself refuses a megabyte, in its own words.
+  // The runtime itself refuses a megabyte, with its own message.
   expect([414, 431]).toContain(
     (await send('GET', `/digit.json?seed=${'a'.repeat(1_000_000)}`)).status,
   );
@@ -266,7 +266,7 @@ test.each([
   'image/*;q=0',
   'application/octet-stream',
 ])(
-  'a media type that nobody has is a 406 where Accept decides, and no matter where the path does: %s',
+  'an unknown media type is a 406 when Accept decides, and ignored when the path decides: %s',
   async (accept) => {
     for (const path of ['/digit', '/digit/7', '/number/42', '/morph']) {
       const answer = await send('GET', path, { accept });

@@ -1,6 +1,6 @@
 /**
- * The headers that protect pages and their readers, and that let other origins embed the pictures,
- * of every route in the real runtimes.
+ * Tests the headers of every route in the real runtimes: they protect pages and readers, and let
+ * other origins embed the pictures.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPERATIONS } from '../../../worker/app.ts';
@@ -38,7 +38,7 @@ describe.each([...PAGES, ...INTERFACE, ...ERRORS])('%s', (path) => {
     headers = await ask(path);
   });
 
-  test('is what it says, over TLS, and can be found in the log', () => {
+  test('has an exact media type, demands HTTPS, and has a request id', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('strict-transport-security')).toBe('max-age=31536000');
     expect(headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
@@ -47,7 +47,7 @@ describe.each([...PAGES, ...INTERFACE, ...ERRORS])('%s', (path) => {
     );
   });
 
-  test('sets no cookie, asks for no credentials and tells nothing of what serves', () => {
+  test('sets no cookie, asks for no credentials and does not name the server software', () => {
     for (const name of [
       'set-cookie',
       'access-control-allow-credentials',
@@ -74,7 +74,7 @@ describe.each(PAGES)('the page %s', (path) => {
     );
   });
 
-  test('takes nothing from elsewhere, and runs and styles nothing that stands within it', () => {
+  test('loads nothing from other origins, and runs no inline script or style', () => {
     expect(policy.get('default-src')).toBe("'none'");
     for (const [name, sources] of policy) {
       expect([name, sources]).toEqual([
@@ -90,7 +90,7 @@ describe.each(PAGES)('the page %s', (path) => {
     ).toEqual(path === '/' ? ['img-src'] : []);
   });
 
-  test('cannot be framed, have its base moved or a form sent elsewhere', () => {
+  test('cannot be framed, and cannot change its base or send a form elsewhere', () => {
     expect(['frame-ancestors', 'base-uri', 'form-action'].map((name) => policy.get(name))).toEqual([
       "'none'",
       "'none'",
@@ -99,7 +99,7 @@ describe.each(PAGES)('the page %s', (path) => {
     expect(headers.get('x-frame-options')).toBe('DENY');
   });
 
-  test('is read by no other origin, shares its window with none, and tells none where its reader came from', () => {
+  test('cannot be read by other origins, is alone in its window group, and sends no referrer', () => {
     expect(headers.get('access-control-allow-origin')).toBeNull();
     expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
     expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
@@ -108,8 +108,8 @@ describe.each(PAGES)('the page %s', (path) => {
   });
 });
 
-describe.each([...INTERFACE, ...ERRORS])('of the interface %s', (path) => {
-  test('may be embedded and read by every origin, without credentials, and is no search result', async () => {
+describe.each([...INTERFACE, ...ERRORS])('the API path %s', (path) => {
+  test('may be embedded and read by every origin without credentials, and is not indexed', async () => {
     const headers = await ask(path);
     expect(headers.get('access-control-allow-origin')).toBe('*');
     expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin');
@@ -121,7 +121,7 @@ describe.each([...INTERFACE, ...ERRORS])('of the interface %s', (path) => {
   });
 });
 
-test('a picture that is a document has no script and nothing from elsewhere', async () => {
+test('an SVG picture has no script and loads nothing', async () => {
   for (const path of ['/digit.svg', '/number/7.svg', '/digit.svg?n=0', '/digit.svg?dark_fg=fff']) {
     const headers = await ask(path);
     expect(headers.get('content-type')).toBe('image/svg+xml');
@@ -131,7 +131,7 @@ test('a picture that is a document has no script and nothing from elsewhere', as
   }
 });
 
-test('nothing that a model publishes can act as a page', async () => {
+test('no published file can act as a page', async () => {
   const { model } = (await (await worker.fetch('/healthz')).json()) as {
     model: { name: string; version: string };
   };
@@ -142,7 +142,7 @@ test('nothing that a model publishes can act as a page', async () => {
   }
 });
 
-test('the page’s files are its own, and the worker among them may compile wasm', async () => {
+test('the page loads only its own files, and its web worker may compile wasm', async () => {
   const page = await (await worker.fetch('/')).text();
   const files = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(
     ([, path]) => path as string,

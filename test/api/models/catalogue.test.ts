@@ -1,6 +1,6 @@
 /**
- * The routes around the digits, over HTTP in the real runtime: a class's own path, models and their
- * files, limits, descriptions, embedding.
+ * Tests further routes over HTTP in the real runtime: a class's own path, models and their files,
+ * limits, descriptions, embedding.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -44,7 +44,7 @@ const getProblem = async (path: string) => {
 };
 
 describe('/digit/{label}', () => {
-  test('gives what label= gives, under the same permanent URL', async () => {
+  test('gives the same as label=, with the same canonical URL', async () => {
     const answer = await worker.fetch('/digit/7.png?seed=a&n=3');
     const other = await worker.fetch('/digit.png?label=7&seed=a&n=3');
     for (const name of ['etag', 'content-location', 'content-type', 'cache-control']) {
@@ -64,7 +64,7 @@ describe('/digit/{label}', () => {
     expect(await getType('/digit/7.json')).toBe('application/json');
   });
 
-  test('refuses what is no class, and a label that is given twice', async () => {
+  test('refuses an unknown class, and a label that is given twice', async () => {
     expect(await getProblem('/digit/10')).toEqual([400, 'label_not_supported']);
     expect(await getProblem('/digit/7.bmp')).toEqual([400, 'label_not_supported']);
     expect(await getProblem('/digit/7?label=7')).toEqual([400, 'repeated_parameter']);
@@ -77,7 +77,7 @@ describe('/digit/{label}', () => {
 });
 
 describe('/models', () => {
-  test('lists what can be named: the published, and the bundled one', async () => {
+  test('lists the published models and the bundled one', async () => {
     const list = modelsSchema.parse(await getJson('/models'));
     expect(list.default).toBe('first');
     expect(list.models.map((model) => [model.name, model.version, model.publishedAt])).toEqual([
@@ -89,7 +89,7 @@ describe('/models', () => {
     }
   });
 
-  test('have cards, of the current version and of any other', async () => {
+  test('has cards of the current version and of any other', async () => {
     const card = await getJson('/models/first');
     expect(modelCardSchema.parse(card)).toEqual(card);
     expect(card).toEqual(await getJson(`/models/first/${version}`));
@@ -105,32 +105,29 @@ describe('/models', () => {
   test.each([
     ['first', version, first.files],
     ['first', old.manifest.version, old.files],
-  ])(
-    'hand out the files of %s@%s as they were published, for good',
-    async (name, published, files) => {
-      for (const [path, bytes] of files) {
-        const answer = await worker.fetch(`/models/${name}/${published}/${path}`);
-        expect(Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(bytes))).toBe(true);
-        expect(Object.fromEntries(answer.headers)).toMatchObject({
-          'cache-control': 'public, max-age=31536000, immutable',
-          'access-control-allow-origin': '*',
-          'x-content-type-options': 'nosniff',
-          'content-type': path.endsWith('.json') ? 'application/json' : 'application/octet-stream',
-        });
-        const headers = { 'if-none-match': answer.headers.get('etag') as string };
-        expect(
-          (
-            await worker.fetch(`/models/${name}/${published}/${path}`, {
-              headers,
-              cache: 'no-store',
-            })
-          ).status,
-        ).toBe(304);
-      }
-    },
-  );
+  ])('serves the files of %s@%s unchanged and immutable', async (name, published, files) => {
+    for (const [path, bytes] of files) {
+      const answer = await worker.fetch(`/models/${name}/${published}/${path}`);
+      expect(Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(bytes))).toBe(true);
+      expect(Object.fromEntries(answer.headers)).toMatchObject({
+        'cache-control': 'public, max-age=31536000, immutable',
+        'access-control-allow-origin': '*',
+        'x-content-type-options': 'nosniff',
+        'content-type': path.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+      });
+      const headers = { 'if-none-match': answer.headers.get('etag') as string };
+      expect(
+        (
+          await worker.fetch(`/models/${name}/${published}/${path}`, {
+            headers,
+            cache: 'no-store',
+          })
+        ).status,
+      ).toBe(304);
+    }
+  });
 
-  test('hand out the bundled model’s files: the repository’s, by hash', async () => {
+  test('serves the bundled model’s files, equal to the repository’s by hash', async () => {
     const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
     for (const path of ['manifest.json', 'model.json', 'weights.bin']) {
       const bytes = await worker.getBytes(`/models/digits/${shipped.version}/${path}`);
@@ -159,11 +156,11 @@ describe('/models', () => {
     [`/models/first/${version}/__proto__`, 404],
     [`/models/%00/${version}/weights.bin`, 404],
     ['/models/%E0%A4%A', 404],
-  ])('hand out nothing else: %s', async (path, status) => {
+  ])('serves nothing else: %s', async (path, status) => {
     expect((await sendRaw(worker.url, path)).status).toBe(status);
   });
 
-  test('are not handed out when they are not what the manifest says', async () => {
+  test('refuses files that differ from the manifest', async () => {
     const bad = buildFixture({ name: 'bad' });
     await putArtifact(worker.bucket, bad);
     const weights = new Uint8Array(bad.files.get('weights.bin') as Uint8Array);
@@ -177,14 +174,14 @@ describe('/models', () => {
   });
 });
 
-test('/limits tells every limit', async () => {
+test('/limits lists every limit', async () => {
   const limits = limitsSchema.parse(await getJson('/limits'));
   expect(
     Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value])),
   ).toEqual(LIMITS);
 });
 
-test('/llms.txt names every route that programs call, with examples that work', async () => {
+test('/llms.txt names every route for programs, with working examples', async () => {
   const answer = await worker.fetch('/llms.txt');
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
   const text = await answer.text();
@@ -204,7 +201,7 @@ describe('/oembed', () => {
   const describePhoto = async (url: string, more = '') =>
     oembedSchema.parse(await (await ask(url, more)).json());
 
-  test('describes pictures by their true size', async () => {
+  test('describes pictures with their true size', async () => {
     for (const url of [
       '/digit.png?seed=a&n=5&scale=3',
       '/digit?n=4&cols=1',
@@ -218,7 +215,7 @@ describe('/oembed', () => {
     expect((await describePhoto('/digit/7?seed=a')).url).toContain('label=7');
   });
 
-  test('describes numbers, loops and outlines too, by the size of what its URL gives', async () => {
+  test('describes numbers, loops and outlines with the size of the answer', async () => {
     for (const [url, type, title] of [
       [
         '/number/2026?seed=a&scale=3&margin=4',
@@ -261,13 +258,13 @@ describe('/oembed', () => {
       const bytes = Buffer.from(await answer.arrayBuffer());
       expect([url, ...measure(bytes, type)]).toEqual([url, photo.width, photo.height]);
     }
-    // A number's width is that of its seed's digits.
+    // A number's width depends on its seed's digits.
     expect((await describePhoto('/number/2026')).url).toMatch(
       /\?seed=\S{16}&model=first%40[0-9a-f]{16}&scale=1$/,
     );
   });
 
-  test('fits them into what is asked for, or says that it cannot', async () => {
+  test('fits pictures into the requested size, or refuses', async () => {
     expect(await describePhoto('/digit.png?scale=16', '&maxwidth=100')).toMatchObject({
       width: 84,
       height: 84,
@@ -279,7 +276,7 @@ describe('/oembed', () => {
     ]);
   });
 
-  test('is found from the page', async () => {
+  test('is linked from the page', async () => {
     const link = /<link\s+rel="alternate"\s+type="application\/json\+oembed"\s+href="([^"]+)"/.exec(
       await (await worker.fetch('/')).text(),
     );
@@ -300,7 +297,7 @@ describe('/oembed', () => {
     expect((await worker.fetch(`/oembed${query}`)).status).toBe(status);
   });
 
-  test('passes on the errors of what was pasted, and is a 501 for XML', async () => {
+  test('passes on the errors of the pasted URL, and answers 501 for XML', async () => {
     expect((await ask('/digit.png?n=0')).status).toBe(400);
     for (const path of [
       '/digit.json',
@@ -326,7 +323,7 @@ describe('/oembed', () => {
   });
 });
 
-/** A picture's size by its own header. */
+/** Reads a picture's size from its header. */
 function measure(bytes: Buffer, type: string): [width: number, height: number] {
   switch (type) {
     case 'image/png':

@@ -1,5 +1,6 @@
 /**
- * Which model serves, in the real runtime with a real bucket: published, replaced, broken, missing.
+ * Tests which model serves, in the real runtime with a real bucket: published, replaced, broken,
+ * missing.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -50,7 +51,7 @@ const serves = (fixture: Fixture) => (health: Health) =>
   health.model?.version === fixture.manifest.version;
 
 describe('an empty bucket', () => {
-  test('has the bundled model served, says so, and tells why', async () => {
+  test('makes the bundled model serve, reported with the reason', async () => {
     const answer = await worker.fetch('/digit.json?seed=a');
     expect(answer.status).toBe(200);
     expect(answer.headers.get('digitmint-model-source')).toBe('bundled');
@@ -64,7 +65,7 @@ describe('an empty bucket', () => {
     );
   });
 
-  test('leaves the bundled version pinnable and immutable', async () => {
+  test('keeps the bundled version pinnable and immutable', async () => {
     const { model } = (await askHealth()) as { model: NonNullable<Health['model']> };
     const answer = await worker.fetch(`/digit.png?seed=a&model=${model.name}@${model.version}`);
     expect(answer.status).toBe(200);
@@ -79,7 +80,7 @@ describe('publishing', () => {
   const first = buildFixture({ weightsSeed: 'first' });
   const second = buildFixture({ weightsSeed: 'second' });
 
-  test('has the model served without a restart, and the next one after it', async () => {
+  test('makes the model serve without a restart, and then the next one', async () => {
     await publish(first);
     const health = await waitUntil(askHealth, serves(first));
     expect(health).toMatchObject({
@@ -94,7 +95,7 @@ describe('publishing', () => {
     expect(answer.headers.get('digitmint-model-source')).toBe('r2');
   });
 
-  test('changes what a seed gives, but not what a pinned URL gives', async () => {
+  test('changes the digits of a seed but not of a pinned URL', async () => {
     await publish(first);
     await waitUntil(askHealth, serves(first));
     const seeded = await hashOf('/digit.png?seed=a&n=4');
@@ -108,7 +109,7 @@ describe('publishing', () => {
     );
   });
 
-  test('of several models serves each by its name', async () => {
+  test('serves each of several models by its name', async () => {
     const other = buildFixture({ name: 'other', classes: 0, weightsSeed: 'other' });
     await publish(second, other);
     await waitUntil(
@@ -131,7 +132,7 @@ describe('a broken model', () => {
     await waitUntil(askHealth, (health) => serves(good)(health) && health.status === 'ok');
   });
 
-  /** What is seen once the new model was refused. */
+  /** The observed state after the new model was refused. */
   async function seeRefusal() {
     const { model, lastError } = await waitUntil(askHealth, ({ status }) => status === 'degraded');
     return {
@@ -310,7 +311,7 @@ describe('a broken model', () => {
     expect(await seeRefusal()).toEqual(keepsLastGood(reason));
   });
 
-  test('that is asked for by its version is a 503, and every good one still answers', async () => {
+  test('is a 503 when named by its version, and every good one still answers', async () => {
     const bad = buildFixture({ weightsSeed: 'bad pinned' });
     await putArtifact(worker.bucket, bad);
     await worker.bucket.put(weightsKey(bad), weightsOf(bad).subarray(4));
@@ -324,7 +325,7 @@ describe('a broken model', () => {
     );
   });
 
-  test('heals when the pointer moves on', async () => {
+  test('is replaced when the pointer moves on', async () => {
     await worker.bucket.put(POINTER_KEY, 'oops');
     await waitUntil(askHealth, ({ status }) => status === 'degraded');
     const next = buildFixture({ weightsSeed: 'next' });
@@ -342,7 +343,7 @@ describe('a broken model', () => {
   });
 });
 
-test('many pinned versions, one after the other, are all served while old ones are let go', async () => {
+test('many pinned versions in turn are all served, and old ones are released', async () => {
   const fixtures = Array.from({ length: 10 }, (_, i) =>
     buildFixture({ weightsSeed: `pinned ${i}` }),
   );

@@ -1,5 +1,6 @@
 /**
- * A service with public keys serves only signed models from storage. Node's own Ed25519 signs here.
+ * Tests that a service with public keys serves only signed models from storage. Node's own Ed25519
+ * signs here.
  */
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -62,7 +63,7 @@ const readHealth = async () =>
 const waitFor = (version: string) =>
   waitUntil(readHealth, ({ model, lastError }) => model.version === version && lastError === null);
 
-test('what a trusted key signed serves', async () => {
+test('a model signed by a trusted key serves', async () => {
   expect(await waitFor(first.manifest.version)).toMatchObject({
     status: 'ok',
     model: { source: 'r2' },
@@ -100,7 +101,7 @@ describe('a new model', () => {
         ),
     ],
   ])(
-    '%s does not serve: the last good one does, health says %s, and its files are not handed out',
+    '%s does not serve: the last good one serves, health reports %s, and the files are refused',
     async (_, reason, put) => {
       await put();
       await worker.bucket.put(POINTER_KEY, buildPointer(second));
@@ -123,7 +124,7 @@ describe('a new model', () => {
     },
   );
 
-  test('that is signed after it was published serves then, and a second key will do while keys are changed', async () => {
+  test('serves once it is signed after publishing, and a second key is accepted during a change of keys', async () => {
     await worker.bucket.put(POINTER_KEY, buildPointer(second));
     await waitUntil(readHealth, ({ lastError }) => lastError?.reason === 'unsigned');
     await putSignature(worker.bucket, second, next);

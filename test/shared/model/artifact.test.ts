@@ -43,28 +43,28 @@ describe('a manifest', () => {
     expect(parseManifest(bytes).manifest).toEqual(fixture.manifest);
   });
 
-  it('has the same bytes and version whatever order its fields came in', () => {
+  it('has the same bytes and version whatever the order of its fields', () => {
     const reversed = Object.fromEntries(Object.entries(fixture.manifest).reverse()) as Manifest;
     expect(encodeManifest(reversed)).toEqual(bytes);
     const { version, ...rest } = reversed;
     expect(computeVersion(rest as ManifestContent)).toBe(version);
   });
 
-  it('has the start of the SHA-256 of its content as its version', () => {
+  it('has the start of its content’s SHA-256 as its version', () => {
     const text = new TextDecoder().decode(bytes).replace(/,"version":"[0-9a-f]{16}"/, '');
     expect(createHash('sha256').update(text).digest('hex').slice(0, 16)).toBe(
       fixture.manifest.version,
     );
   });
 
-  it('is refused when its content is not what its version says', () => {
+  it('is refused when its content does not match its version', () => {
     const altered = new TextEncoder().encode(
       new TextDecoder().decode(bytes).replace('"name":"fixture"', '"name":"fixturf"'),
     );
     expect(catchFailure(() => parseManifest(altered)).reason).toBe('version_mismatch');
   });
 
-  it('is refused when a class name holds half a character, which no version can be computed of', () => {
+  it('is refused when a class name has a lone surrogate, because no version can be computed', () => {
     const altered = new TextDecoder()
       .decode(bytes)
       .replace('"classes":["0"', String.raw`"classes":["\ud800"`);
@@ -78,7 +78,7 @@ describe('a manifest', () => {
     ['a seed', '"seed":"fixture"', String.raw`"seed":"\ud800"`],
     ['the name of a figure', '"figures":{}', String.raw`"figures":{"\udc00":1}`],
     ['a library', '"libraries":{}', String.raw`"libraries":{"tfjs":"\ud800x"}`],
-  ])('is refused when half a character is in %s', (_, whole, half) => {
+  ])('is refused when %s has a lone surrogate', (_, whole, half) => {
     const altered = new TextDecoder().decode(bytes).replace(whole, half);
     expect(altered).toContain(half);
     expect(catchFailure(() => parseManifest(new TextEncoder().encode(altered))).reason).toBe(
@@ -87,7 +87,7 @@ describe('a manifest', () => {
   });
 
   it.each(['figures', 'libraries'])(
-    'is refused with a __proto__ among its %s, which its version does not cover',
+    'is refused with a __proto__ in its %s, which its version does not cover',
     (field) => {
       const altered = new TextDecoder()
         .decode(bytes)
@@ -106,7 +106,7 @@ describe('a manifest', () => {
       `{"schema":1,${Array.from({ length: 3000 }, (_, i) => `"f${i}":1`).join(',')}}`,
     ],
     ['a key of 60,000 characters', `{"schema":1,"${'k'.repeat(60_000)}":1}`],
-  ])('is refused in few words with %s, and a pointer too', (_, text) => {
+  ])('with %s is refused with a short message, and so is a pointer', (_, text) => {
     for (const parse of [parseManifest, parsePointer]) {
       const failure = catchFailure(() => parse(new TextEncoder().encode(text)));
       expect(['schema_unknown', 'malformed', 'not_json']).toContain(failure.reason);
@@ -115,7 +115,7 @@ describe('a manifest', () => {
   });
 
   it.each(['name', 'version', 'sha256'] as const)(
-    'is refused when it is not of the promised %s',
+    'is refused when it has another %s than expected',
     (field) => {
       const promised = { name: 'other', version: '0123456789abcdef', sha256: '0'.repeat(64) }[
         field
@@ -168,11 +168,11 @@ describe('a manifest', () => {
     },
   );
 
-  it('is refused by size before it is parsed', () => {
+  it('is refused for its size before it is parsed', () => {
     expect(catchFailure(() => parseManifest(new Uint8Array(65 * 1024))).reason).toBe('too_large');
   });
 
-  it('is either parsed or refused with an ArtifactError, whatever JSON or bytes come', () => {
+  it('is parsed or refused with an ArtifactError, for any JSON or bytes', () => {
     const anything = fc.oneof(
       fc.uint8Array(),
       fc.json().map((text) => new TextEncoder().encode(text)),
@@ -194,7 +194,7 @@ describe('a manifest', () => {
 });
 
 describe('weights', () => {
-  it('are refused when they are not finite or of another size', () => {
+  it('are refused when they are not finite or have the wrong size', () => {
     const parsed = parseManifest(bytes);
     const { plan } = parsed;
     const values = new Float32Array(plan.parameters);
@@ -210,7 +210,7 @@ describe('weights', () => {
     );
   });
 
-  it('are read rightly from a Buffer that is a part of a larger one', () => {
+  it('are read correctly from a Buffer that is part of a larger one', () => {
     const parsed = parseManifest(bytes);
     const values = Float32Array.from({ length: parsed.plan.parameters }, (_, i) => i);
     const pooled = Buffer.concat([Buffer.from('xyz'), Buffer.from(values.buffer)]).subarray(3);

@@ -14,22 +14,22 @@ describe('a label', () => {
     [['cat', 'dog'], '-1', undefined],
     [['cat', 'dog'], '1e0', undefined],
     [['cat', 'dog'], '', undefined],
-    // Names come before numbers.
+    // Names take precedence over numbers.
     [['5', '0'], '0', 1],
     [['5', '6', '7'], '7', 2],
     [['5', '6', '7'], '1', 1],
     [[], '0', undefined],
     [['toString'], 'constructor', undefined],
-  ])('of the classes %j: %j is number %s', (classes, text, label) => {
+  ])('of the classes %j: %j has number %s', (classes, text, label) => {
     expect(findClass(classes, text)).toBe(label);
   });
 
-  it('is listed by name, or by the first and the last number', () => {
+  it('is listed by name, or as the range of numbers', () => {
     expect(listClasses(DIGITS)).toBe('0 to 9');
     expect(listClasses(['cat', 'dog'])).toBe('cat, dog');
   });
 
-  it('is told in errors by number where the names are numbers, else by name too', () => {
+  it('is listed in errors by number when the names are numbers, else by name too', () => {
     expect(describeClasses(DIGITS)).toBe('0 to 9');
     expect(describeClasses(['cat', 'dog'])).toBe('cat, dog (or 0 to 1)');
     expect(describeClasses(Array.from({ length: 30 }, (_, i) => `c${i}`))).toMatch(

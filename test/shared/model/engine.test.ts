@@ -19,7 +19,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-/** Draws numbers as in trained networks: sums of a few uniform numbers. */
+/** Draws numbers distributed as in trained networks: sums of a few uniform numbers. */
 function drawNumbers(count: number, size: number, seed: number): Float32Array {
   let state = seed >>> 0;
   const next = () => {
@@ -77,7 +77,7 @@ function run(layers: LayerConfig[], latentSize: number, count = 3, seed = 1) {
 
 const ACTIVATIONS: readonly Activation[] = ['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh'];
 
-describe('the engine computes what TensorFlow.js computes', () => {
+describe('the engine computes the same as TensorFlow.js', () => {
   it.each(ACTIVATIONS)('with %s, dense and convolutional', (activation) => {
     const { got, expected } = run(
       [
@@ -152,7 +152,8 @@ describe('the engine computes what TensorFlow.js computes', () => {
             count,
             seed,
           );
-          // The relative error of a number near 0 can be large: a part of the largest is allowed.
+          // A number near 0 can have a large relative error, so an error up to a part of the
+          // largest number is allowed.
           const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
           got.forEach((value, i) =>
             expect(Math.abs(value - (expected[i] as number))).toBeLessThan(
@@ -181,7 +182,7 @@ describe('a sample', () => {
   const engine = createEngine(instantiateKernels(), plan, drawWeights(plan, 5));
   const inputs = drawNumbers(ENGINE_BATCH * 9, 1, 3);
 
-  it('is the same bits at any place of any batch, whatever was computed before', () => {
+  it('has the same bits at any place of any batch, whatever was computed before', () => {
     const size = sizeOf(plan.outputShape);
     const all = engine.run(inputs);
     engine.run(drawNumbers(ENGINE_BATCH * 9, 1000, 8));
@@ -192,7 +193,7 @@ describe('a sample', () => {
     }
   });
 
-  it('is the same bits from an instance that another generator was in', () => {
+  it('has the same bits from an instance that served another generator before', () => {
     const kernels = instantiateKernels();
     const other = planGenerator({
       latentSize: 30,
@@ -208,7 +209,7 @@ describe('a sample', () => {
     );
   });
 
-  it('of zeros is what the biases make', () => {
+  it('of zeros depends on the biases alone', () => {
     const zeros = new Float32Array(9);
     expect(
       compare(engine.run(zeros), computeExpected(plan, drawWeights(plan, 5), zeros)),
@@ -216,13 +217,13 @@ describe('a sample', () => {
   });
 });
 
-describe('numbers at the ends', () => {
+describe('extreme numbers', () => {
   const dense = (units: number, activation: Activation = 'linear'): LayerConfig[] => [
     { type: 'dense', units, activation },
     { type: 'reshape', shape: [1, units, 1] },
   ];
 
-  it('cannot leave 32 bits: the largest inputs on the largest weights', () => {
+  it('do not overflow 32 bits: the largest inputs on the largest weights', () => {
     for (const latentSize of [1, 2, 63, 360, 4095]) {
       for (const sign of [1, -1]) {
         const plan = planGenerator({ latentSize, classes: 0, layers: dense(5) });
@@ -230,13 +231,13 @@ describe('numbers at the ends', () => {
         const [value] = createEngine(instantiateKernels(), plan, weights).run(
           new Float32Array(latentSize).fill(2.5),
         );
-        // More inputs leave fewer levels for a weight. Here all weights round in one direction.
+        // More inputs leave fewer levels per weight. Here all weights round in one direction.
         expect((value as number) / (sign * 0.37 * 2.5 * latentSize)).toBeCloseTo(1, 1);
       }
     }
   });
 
-  it('of 0 give 0, and scales far apart in one layer keep their own precision', () => {
+  it('of 0 give 0, and very different scales in one layer keep their precision', () => {
     const plan = planGenerator({ latentSize: 2, classes: 0, layers: dense(3) });
     const weights = [Float32Array.of(0, 1e-20, 1e10, 0, -3e-20, 2e10), new Float32Array(3)];
     const [none, small, large] = createEngine(instantiateKernels(), plan, weights).run(
@@ -247,7 +248,7 @@ describe('numbers at the ends', () => {
     expect((large as number) / -1e10).toBeCloseTo(1, 3);
   });
 
-  it('beyond float32 become NaN or infinite, and are not hidden', () => {
+  it('over float32’s range become NaN or infinite and are not hidden', () => {
     const plan = planGenerator({
       latentSize: 2,
       classes: 0,
@@ -265,7 +266,7 @@ describe('numbers at the ends', () => {
     ).toBe(false);
   });
 
-  it('of tanh and sigmoid are those of the platform, to 6 digits', () => {
+  it('from tanh and sigmoid match the platform’s to 6 digits', () => {
     const kernels = instantiateKernels();
     kernels.memory.grow(1);
     const floats = new Float32Array(kernels.memory.buffer);

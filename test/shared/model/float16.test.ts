@@ -103,11 +103,11 @@ describe('float16', () => {
     );
   });
 
-  it('reads every half as the standard defines it', () => {
+  it('reads every float16 as the standard defines it', () => {
     expect([...decodeFloat16(ALL)]).toEqual([...ALL].map(computeMeaning));
   });
 
-  it('reads every half to the bits that tfjs reads', async () => {
+  it('reads every float16 to the same bits as tfjs', async () => {
     await tf.setBackend('cpu');
     const spec = {
       name: 'all',
@@ -120,12 +120,12 @@ describe('float16', () => {
     all?.dispose();
   });
 
-  it('gives every number that it has back', () => {
+  it('returns every number that float16 can represent', () => {
     const numbers = ALL.filter((half) => (half & 0x7fff) <= 0x7c00);
     expect(encodeFloat16(decodeFloat16(numbers))).toEqual(numbers);
   });
 
-  it('rounds to the nearest, ties to the even one', () => {
+  it('rounds to the nearest, ties to even', () => {
     fc.assert(
       fc.property(fc.float({ noNaN: true, min: -FLOAT16_MAX, max: FLOAT16_MAX }), (value) => {
         const [half = 0] = encodeFloat16(Float32Array.of(value));

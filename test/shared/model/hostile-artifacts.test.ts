@@ -1,6 +1,4 @@
-/**
- * Runs a part of `npm run hunt -- artifacts`, and the artifacts that it found once.
- */
+/** Runs a part of `npm run hunt -- artifacts`, and the artifacts with which it once found a bug. */
 import { describe, expect, it } from 'vitest';
 import { isFault, judgeCase } from '../../support/artifact-fuzz/load.ts';
 import { MUTATION_NAMES } from '../../support/artifact-fuzz/mutations.ts';
@@ -9,8 +7,8 @@ const CASES = 4000;
 /** The limits of `npm run hunt -- artifacts`. */
 const LIMIT_MS = 10_000;
 
-describe('an artifact that was spoilt in any way', () => {
-  it('either draws or is refused with an ArtifactError of few words, in time', async () => {
+describe('an artifact that was damaged in any way', () => {
+  it('draws or is refused with a short ArtifactError, within the time limit', async () => {
     const faults: string[] = [];
     const outcomes = new Map<string, Set<string>>();
     for (let index = 0; index < CASES; index++) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../../shared/model/random.ts';
 
 describe('the sampling law', () => {
-  it('gives sample i the same latent and label alone as within any batch', () => {
+  it('gives sample i the same latent vector and label alone and within any batch', () => {
     const key = deriveSeedKey('any');
     const latents = drawLatents(key, 10, 20, 7);
     const labels = drawLabels(key, 10, 20, 10);
@@ -12,7 +12,7 @@ describe('the sampling law', () => {
     }
   });
 
-  it('holds for good: the first numbers of some seeds', () => {
+  it('never changes: the first numbers of some seeds', () => {
     // Golden values: do not update them. A change here changes every embedded picture.
     expect([...drawLatents(deriveSeedKey('1'), 0, 1, 4)]).toMatchInlineSnapshot(`
       [
@@ -52,7 +52,7 @@ describe('the sampling law', () => {
     `);
   });
 
-  it('draws every label about as often', () => {
+  it('draws every label about equally often', () => {
     const counts = new Array<number>(10).fill(0);
     drawLabels(deriveSeedKey('labels'), 0, 10_000, 10).forEach(
       (label) => (counts[label] = (counts[label] ?? 0) + 1),

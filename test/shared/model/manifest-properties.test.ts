@@ -1,6 +1,6 @@
 /**
- * Properties of every manifest: parsing returns what was written; a manifest with one change is a
- * valid manifest of another version or refused with an ArtifactError.
+ * Tests properties of every manifest. Parsing returns what was written. A manifest with one change
+ * is a valid manifest of another version, or is refused with an ArtifactError.
  */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
@@ -102,7 +102,7 @@ function canonicalise(value: unknown): string {
 const versionOf = (content: unknown): string =>
   createHash('sha256').update(canonicalise(content)).digest('hex').slice(0, 16);
 
-/** Lists every place of a tree, as a path of keys. */
+/** Lists every place of a tree as a path of keys. */
 function listPaths(tree: unknown, path: readonly string[] = []): (readonly string[])[] {
   const inner = typeof tree === 'object' && tree !== null ? Object.entries(tree) : [];
   return [
@@ -124,7 +124,7 @@ function change(tree: any, path: readonly string[], value: unknown): void {
 }
 
 describe('any manifest', () => {
-  it('is read as it was written, and its version is that of its content', () => {
+  it('is read as it was written, and its content determines its version', () => {
     fc.assert(
       fc.property(manifests, (manifest) => {
         const bytes = encodeManifest(manifest);
@@ -144,7 +144,7 @@ describe('any manifest', () => {
     );
   });
 
-  it('that is changed in one place is refused unless its version is changed too, and then is good or refused', () => {
+  it('with one change is refused, unless its version is adapted and the content is valid', () => {
     const values = fc.oneof(
       { weight: 3, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
       { weight: 2, arbitrary: fc.integer({ min: -3, max: 300 }) },

@@ -21,7 +21,7 @@ function openSampler(fixture: Fixture) {
 }
 
 describe('a sampler', () => {
-  it('gives sample i alone the same bytes as within any batch', () => {
+  it('gives sample i the same bytes alone and within any batch', () => {
     const sampler = openSampler(buildFixture());
     const all = sampler.draw({ seed: 's', start: 0, count: 150 });
     for (const [start, count] of [
@@ -50,7 +50,7 @@ describe('a sampler', () => {
     sampler.dispose();
   });
 
-  it('gives the label that is asked for to all', () => {
+  it('gives all samples the requested label', () => {
     const sampler = openSampler(buildFixture());
     expect([...(sampler.draw({ seed: 's', start: 0, count: 3, label: 7 }).labels ?? [])]).toEqual([
       7, 7, 7,
@@ -64,7 +64,7 @@ describe('a sampler', () => {
     sampler.dispose();
   });
 
-  it('draws no more once it was disposed of', () => {
+  it('draws nothing after it was disposed', () => {
     const sampler = openSampler(buildFixture());
     sampler.dispose();
     expect(() => sampler.draw({ seed: 's', start: 0, count: 1 })).toThrow(
@@ -72,7 +72,7 @@ describe('a sampler', () => {
     );
   });
 
-  it('is refused, before any memory is taken, when the weights are not the listed ones', () => {
+  it('is refused before memory is allocated, when the weights differ from the listed ones', () => {
     const fixture = buildFixture();
     const parsed = parseManifest(fixture.files.get(MANIFEST_FILE) as Uint8Array);
     const weights = fixture.files.get(WEIGHTS_FILE) as Uint8Array;
@@ -136,7 +136,7 @@ describe('a sampler', () => {
       sampler.dispose();
     });
 
-    it('is refused when one class alone overflows', () => {
+    it('is refused when only one class overflows', () => {
       const sampler = openPlain(10, (kind, from) =>
         kind === 'kernel' && from === 2 + 7 ? 3e38 : 3e38 * Number(kind === 'bias'),
       );

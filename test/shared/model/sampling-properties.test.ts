@@ -1,6 +1,4 @@
-/**
- * Properties of every seed: seed and index determine a digit in any batch.
- */
+/** Tests properties of every seed: seed and index determine a digit in any batch. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
@@ -25,7 +23,7 @@ const start = fc.oneof(
 const count = fc.integer({ min: 1, max: 40 });
 
 describe('the sampling law', () => {
-  it('gives each place its latent and label, alone or within any range', () => {
+  it('gives each index its latent vector and label, alone or within any range', () => {
     fc.assert(
       fc.property(
         seed,
@@ -65,7 +63,7 @@ describe('the sampling law', () => {
     );
   });
 
-  it('is uniform for any seed: each tenth of [-1, 1) is drawn about as often', () => {
+  it('is uniform for any seed: each tenth of [-1, 1) is drawn about equally often', () => {
     fc.assert(
       fc.property(seed, start, (text, from) => {
         const counts = new Array<number>(10).fill(0);
@@ -97,7 +95,7 @@ describe('a generator', () => {
     instantiateKernels,
   );
 
-  it('draws ranges that join to the range of both, whatever the cut', () => {
+  it('draws ranges that join to the whole range, wherever it is cut', () => {
     fc.assert(
       fc.property(
         seed,
@@ -120,7 +118,7 @@ describe('a generator', () => {
     );
   });
 
-  it('gives the hand of a place that place’s digit, for each label', () => {
+  it('keeps an index’s latent vector for each label', () => {
     fc.assert(
       fc.property(
         seed,

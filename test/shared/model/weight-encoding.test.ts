@@ -49,7 +49,7 @@ const tiny = Object.fromEntries(
 );
 
 describe('weights', () => {
-  it('of float32 come back as they were, bit by bit', () => {
+  it('of float32 are restored bit by bit', () => {
     fc.assert(
       fc.property(weightsOf(finite), (values) => {
         const { encoding, bytes } = encodeWeights(plan, values, 'float32');
@@ -60,7 +60,7 @@ describe('weights', () => {
     );
   });
 
-  it('of float16 come back within half of a unit in the last place', () => {
+  it('of float16 are restored within half a unit in the last place', () => {
     fc.assert(
       fc.property(weightsOf(fc.float({ noNaN: true, min: -65_504, max: 65_504 })), (values) => {
         const { encoding, bytes } = encodeWeights(plan, values, 'float16');
@@ -74,7 +74,7 @@ describe('weights', () => {
     );
   });
 
-  it('of uint8 come back within half a step of the range of their own array', () => {
+  it('of uint8 are restored within half a step of their own array’s range', () => {
     fc.assert(
       fc.property(weightsOf(finite), (values) => {
         const { encoding, bytes } = encodeWeights(plan, values, 'uint8');
@@ -97,7 +97,7 @@ describe('weights', () => {
     );
   });
 
-  it('of uint8 keep a constant exactly, and the ends of every range', () => {
+  it('of uint8 keep a constant, and the ends of every range, exactly', () => {
     const values = Float32Array.of(0.3, 0.3, -7, -1, 2, 0, 1, 3.5, 3.5, 3.5, 3.5);
     const { encoding, bytes } = encodeWeights(plan, values, 'uint8');
     const decoded = decodeNumbers(plan.weights, encoding, bytes);
@@ -116,15 +116,18 @@ describe('weights', () => {
     );
   });
 
-  it.each(WEIGHT_DTYPES)('that are not finite are refused as %s, written and read', (dtype) => {
-    for (const bad of [NaN, Infinity, -Infinity]) {
-      const values = new Float32Array(plan.parameters).fill(bad, 3, 4);
-      expect(() => encodeWeights(plan, values, dtype)).toThrow(ArtifactError);
-    }
-  });
+  it.each(WEIGHT_DTYPES)(
+    'that are not finite are refused as %s, when written and when read',
+    (dtype) => {
+      for (const bad of [NaN, Infinity, -Infinity]) {
+        const values = new Float32Array(plan.parameters).fill(bad, 3, 4);
+        expect(() => encodeWeights(plan, values, dtype)).toThrow(ArtifactError);
+      }
+    },
+  );
 
   it.each([0x7c00, 0xfc00, 0x7e00, 0x7c01, 0xffff])(
-    'of float16 with the half %i are refused',
+    'of float16 with the bits %i are refused',
     (half) => {
       const { manifest } = tiny['float16']!;
       const halves = new Uint16Array(plan.parameters);
@@ -136,7 +139,7 @@ describe('weights', () => {
   );
 
   it.each(WEIGHT_DTYPES)(
-    'of %s are read at any alignment, and refused at any other length',
+    'of %s are read at any alignment, and refused with any other length',
     (dtype) => {
       const { manifest, files } = tiny[dtype]!;
       const bytes = files.get(WEIGHTS_FILE) as Uint8Array;
@@ -151,7 +154,7 @@ describe('weights', () => {
     },
   );
 
-  it('of any bytes are read whole and finite, or refused with an ArtifactError', () => {
+  it('of any bytes are read complete and finite, or refused with an ArtifactError', () => {
     const anyBytes = fc.uint8Array({
       minLength: 4 * plan.parameters,
       maxLength: 4 * plan.parameters,
@@ -220,14 +223,14 @@ describe('the manifest', () => {
     expect(() => parseWith(weights)).toThrow(ArtifactError);
   });
 
-  it.each(['1e400', '-1e400', 'NaN', 'null'])('is refused with %s for a number', (text) => {
+  it.each(['1e400', '-1e400', 'NaN', 'null'])('is refused with %s as a number', (text) => {
     const json = new TextDecoder().decode(tiny['uint8']!.files.get(MANIFEST_FILE));
     const altered = json.replace(/"min":[^,]+/, `"min":${text}`);
     expect(altered).not.toBe(json);
     expect(() => parseManifest(new TextEncoder().encode(altered))).toThrow(ArtifactError);
   });
 
-  it('with any quantization that it accepts gives finite weights of any bytes', () => {
+  it('with any accepted quantization gives finite weights for any bytes', () => {
     const affine = fc.record({ scale: fc.double(), min: fc.double() });
     const usual = fc.record({
       scale: fc.double({ min: 1e-9, max: 1e36, noNaN: true }),

@@ -1,6 +1,4 @@
-/**
- * Properties of all pictures and arrays: other programs read the written files.
- */
+/** Tests properties of all pictures and arrays: other programs can read the written files. */
 import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
@@ -36,7 +34,7 @@ const channel = fc.integer({ min: 0, max: 255 });
 const opaque: fc.Arbitrary<Colour> = fc.tuple(channel, channel, channel, fc.constant(255));
 
 describe('a sheet as PNG', () => {
-  it('has each pixel where its digit, row and column say, and paper elsewhere', () => {
+  it('has each pixel at the place of its digit, row and column, and paper elsewhere', () => {
     fc.assert(
       fc.property(samples, layout, (drawn, { cols, scale, gap, margin }) => {
         const { count, height, width, channels, pixels } = drawn;
@@ -67,7 +65,7 @@ describe('a sheet as PNG', () => {
     );
   });
 
-  it('is read in any opaque colours, each pixel between paper and ink', () => {
+  it('is read in any opaque colours, with each pixel between paper and ink', () => {
     const grey = samples.filter(({ channels }) => channels === 1);
     fc.assert(
       fc.property(grey, opaque, opaque, (drawn, fg, bg) => {
@@ -106,7 +104,7 @@ describe('an array', () => {
         .map((data) => ({ shape, data }));
     });
 
-  it('as .npy is what its specification says', () => {
+  it('matches the specification as .npy', () => {
     fc.assert(
       fc.property(arrays, ({ shape, data }) => {
         const bytes = Buffer.from(encodeNpy(shape, data));
@@ -129,7 +127,7 @@ describe('an array', () => {
     );
   });
 
-  it('as IDX has its magic number and big-endian sizes', () => {
+  it('has its magic number and big-endian sizes as IDX', () => {
     fc.assert(
       fc.property(arrays, fc.integer({ min: 1, max: 2 ** 31 }), ({ shape }, large) => {
         const sizes = [large, ...shape];
@@ -143,7 +141,7 @@ describe('an array', () => {
 });
 
 describe('pixels', () => {
-  it('survive the way to the network’s numbers and back, in any range that training uses', () => {
+  it('are restored from the network’s numbers, in any range that training uses', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 300 }),
@@ -155,7 +153,7 @@ describe('pixels', () => {
     );
   });
 
-  it('are bytes between paper and ink for any number, and never turn with it', () => {
+  it('are bytes between paper and ink for any number, and are monotonic', () => {
     fc.assert(
       fc.property(fc.float({ noNaN: true }), fc.float({ noNaN: true }), (one, two) => {
         const [low, high] = encodePixels(
@@ -167,7 +165,7 @@ describe('pixels', () => {
     );
   });
 
-  it('of JSON are the same as numbers and as base64, beside any class name', () => {
+  it('are the same in JSON as numbers and as base64, with any class name', () => {
     const names = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 });
     fc.assert(
       fc.property(samples, names, (drawn, className) => {

@@ -7,13 +7,13 @@ describe('enlarging', () => {
     expect(enlargePixels(pixels, 2, 2, 3, 1)).toEqual(pixels);
   });
 
-  it('leaves an even field even, and keeps channels apart', () => {
+  it('keeps an even area even, and keeps channels apart', () => {
     const pixels = Uint8Array.from({ length: 27 }, (_, i) => [10, 128, 255][i % 3]!);
     const large = enlargePixels(pixels, 3, 3, 3, 4);
     expect(large.every((value, i) => value === [10, 128, 255][i % 3])).toBe(true);
   });
 
-  it('carries a straight slope on, as cubic convolution does', () => {
+  it('continues a straight slope, as cubic convolution does', () => {
     const width = 8;
     const pixels = Uint8Array.from(
       { length: width * 6 },
@@ -28,7 +28,7 @@ describe('enlarging', () => {
     }
   });
 
-  it('gives the same picture turned when the picture is turned', () => {
+  it('commutes with turning the picture', () => {
     const pixels = Uint8Array.from({ length: 25 }, (_, i) => (i * i * 7) % 256);
     const turned = Uint8Array.from(pixels, (_, i) => pixels[(i % 5) * 5 + Math.floor(i / 5)]!);
     const [large, largeTurned] = [

@@ -36,7 +36,7 @@ describe('a walk', () => {
     ]);
   });
 
-  it('is uniform between samples as in them', () => {
+  it('is uniform at samples and between them', () => {
     const samples = 4000;
     const { inputs } = plan(samples, 2);
     const middle = Array.from({ length: samples }, (_, i) => [
@@ -48,15 +48,15 @@ describe('a walk', () => {
       ...values.map((value, i) => Math.abs((value + 1) / 2 - i / values.length)),
     );
     expect(distance).toBeLessThan(1.95 / Math.sqrt(values.length));
-    // Numbers of a latent vector stay independent: the deviation of their correlation from 0
-    // is 1 / sqrt(samples).
+    // Numbers of a latent vector stay independent: the deviation of their correlation from 0 is 1 /
+    // sqrt(samples).
     const products = middle.map(([a = 0, b = 0]) => 3 * a * b);
     expect(Math.abs(products.reduce((sum, product) => sum + product, 0) / samples)).toBeLessThan(
       4 / Math.sqrt(samples),
     );
   });
 
-  it('goes through its samples, from the last to the first too, in small steps', () => {
+  it('passes through its samples and back to the first in small steps', () => {
     const frames = 64;
     const { latents, inputs } = plan(5, frames);
     const count = 5 * frames;
@@ -73,13 +73,13 @@ describe('a walk', () => {
           inputs[((frame + 1) % count) * LATENT + j]!,
         ];
         expect(Math.abs(now)).toBeLessThanOrEqual(1);
-        // The way is at most half a circle; its middle is 1.5 times as fast as the average.
+        // The path is at most half a circle; its middle is 1.5 times as fast as the average.
         expect(Math.abs(next - now)).toBeLessThan((2 * 1.5) / frames + 1e-6);
       }
     }
   });
 
-  it('shares the class between two, and has one alone where both are the same', () => {
+  it('blends two classes, and has one class alone where both are the same', () => {
     const { inputs } = plan(3, 4, Uint8Array.of(0, 2, 2));
     const shares = Array.from({ length: 12 }, (_, frame) => {
       const start = frame * (LATENT + CLASSES) + LATENT;
@@ -94,7 +94,7 @@ describe('a walk', () => {
     expect(shares.slice(4, 9)).toEqual(Array.from({ length: 5 }, () => [0, 0, 1]));
   });
 
-  it('in one hand keeps its latent', () => {
+  it('in one handwriting keeps its latent vector', () => {
     const latent = drawLatents(deriveSeedKey('a'), 3, 1, LATENT);
     const latents = Float32Array.from([...latent, ...latent]);
     const labels = Uint8Array.of(1, 2);

@@ -22,7 +22,7 @@ function makeSamples(channels: number, ...inked: (readonly number[])[]): Samples
 
 describe('digits joined to a number', () => {
   it.each([1, 3])(
-    'keep their columns of ink, in their order, two of paper between (%i channels)',
+    'keep their columns of ink in order, with two columns of paper between (%i channels)',
     (channels) => {
       const joined = joinSamples(makeSamples(channels, [3, 5], [0], [19]));
       expect(joined).toMatchObject({
@@ -41,7 +41,7 @@ describe('digits joined to a number', () => {
     },
   );
 
-  it('keep their width where there is no ink, or ink at both ends', () => {
+  it('keep their width without ink, or with ink at both ends', () => {
     expect(joinSamples(makeSamples(1, [])).width).toBe(24);
     expect(joinSamples(makeSamples(1, [0, 19])).width).toBe(24);
     const widest = joinSamples(makeSamples(1, [0, 19], [], [0, 19]));

@@ -18,7 +18,7 @@ function countTurns(outlines: readonly Outline[], px: number, py: number): numbe
 }
 
 describe('outlines', () => {
-  it('go round every inked centre once and round no other', () => {
+  it('wind once round the centre of every inked pixel and round no other', () => {
     const sizes = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }));
     const pictures = sizes.chain(([width, height]) =>
       fc.tuple(
@@ -41,14 +41,14 @@ describe('outlines', () => {
     );
   });
 
-  it('of full ink are the picture’s own border, and there are none of paper', () => {
+  it('of full ink are the picture’s border; blank paper has none', () => {
     const [outline] = traceOutlines(new Uint8Array(4).fill(255), 2, 2);
     expect(Math.min(...outline!)).toBe(0);
     expect(Math.max(...outline!)).toBe(2);
     expect(traceOutlines(new Uint8Array(4), 2, 2)).toEqual([]);
   });
 
-  it('lie where the ink, read between centres, is half', () => {
+  it('run where the ink, interpolated between centres, is half', () => {
     const [outline] = traceOutlines(Uint8Array.from([255, 0, 0]), 3, 1);
     expect(Math.max(...outline!.filter((_, i) => i % 2 === 0))).toBeCloseTo(1);
     const [wider] = traceOutlines(Uint8Array.from([255, 102, 0]), 3, 1);

@@ -1,6 +1,4 @@
-/**
- * Reads the written PNG files with zlib and with another decoder.
- */
+/** Tests the written PNG files with zlib and with another decoder. */
 import { join } from 'node:path';
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -92,7 +90,7 @@ function expectRead(image: Picture): void {
 
 describe('PNG files', () => {
   const kind = fc.constantFrom(...Object.keys(KINDS));
-  it('are read as the pixels that they were made of', () => {
+  it('decode to the original pixels', () => {
     fc.assert(
       fc.property(
         kind,
@@ -109,12 +107,12 @@ describe('PNG files', () => {
   // Several blocks, several stored blocks in one, and rows longer than DEFLATE's window.
   it.each(
     Object.keys(KINDS).flatMap((each) => [[each, 700, 500] as const, [each, 40_000, 4] as const]),
-  )('are read when they are large: %s, %i x %i', (each, width, height) => {
+  )('decode when they are large: %s, %i x %i', (each, width, height) => {
     expectRead(makeImage(each, width, height, 1, false));
     expectRead(makeImage(each, width, height / 2, 3, true));
   });
 
-  it('do not depend on what was packed before, however large it was', () => {
+  it('do not depend on earlier files, however large', () => {
     const image = makeImage('few values', 50, 50, 1, false);
     const alone = pngEncoder.encode(image);
     pngEncoder.encode(makeImage('noise', 2000, 2000, 3, false));
@@ -123,13 +121,13 @@ describe('PNG files', () => {
     expect(pngEncoder.encode(image)).toEqual(alone);
   });
 
-  it('grow by little when nothing can be packed', () => {
+  it('grow only a little when nothing can be compressed', () => {
     const image = makeImage('noise', 1000, 300, 1, false);
     expect(pngEncoder.encode(image).length).toBeLessThan(300 * 1001 + 200);
   });
 });
 
-it('sheets of digits are smaller than zlib packs them with all its might', async () => {
+it('sheets of digits are smaller than with zlib’s best compression', async () => {
   const artifact = await readArtifactFolder(join(import.meta.dirname, '../../../models/digits'));
   const sampler = createSampler(artifact, artifact.files.get(WEIGHTS_FILE)!, instantiateKernels);
   let [own, zlib] = [0, 0];

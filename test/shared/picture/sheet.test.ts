@@ -20,7 +20,7 @@ describe('sheets', () => {
     [4, 9, 2, 1],
     [7, 2, 3, 3],
   ])(
-    'put every pixel of %i samples in %i columns at scale %i with %i channels where it belongs',
+    'put every pixel of %i samples in %i columns at scale %i with %i channels in its place',
     (count, cols, scale, channels) => {
       const samples = makeSamples(count, channels);
       const decoded = PNG.sync.read(
@@ -50,7 +50,7 @@ describe('sheets', () => {
     [5, 3, 4, 1, '8e99b836f59f1aac924e40ad7b77d9cfdcf8b6c0261b76d1f59adbad433390f3'],
     [7, 2, 3, 3, 'd5d54f989934e02637faefb407a43f937425ff160c4ce371af20546b80cd34f1'],
   ])(
-    'keep the bytes that pinned URLs promise: %i in %i columns at scale %i, %i channels',
+    'keep the bytes of pinned URLs: %i in %i columns at scale %i, %i channels',
     (count, cols, scale, channels, sha256) => {
       const pixels = Uint8Array.from(
         { length: count * 784 * channels },
@@ -67,7 +67,7 @@ describe('sheets', () => {
     },
   );
 
-  it('have gaps between and margins around, of paper', () => {
+  it('have gaps and margins of paper', () => {
     const samples = { ...makeSamples(3), pixels: new Uint8Array(18).fill(255) };
     const layout = { cols: 2, scale: 2, gap: 3, margin: 5 };
     const { width, height, pixels } = buildSheet(samples, layout);
@@ -91,7 +91,7 @@ describe('sheets', () => {
     ['transparent', 'ff0000'],
     ['ff000080', '00ff0040'],
     ['808080', '808080'],
-  ])('are painted in ink %s on paper %s, the mixture premultiplied', (ink, paper) => {
+  ])('are painted in ink %s on paper %s, with premultiplied mixing', (ink, paper) => {
     const [fg, bg] = [parseColour(ink)!, parseColour(paper)!];
     const samples: Samples = {
       count: 1,
@@ -113,7 +113,7 @@ describe('sheets', () => {
     }
   });
 
-  it('stay small in colours: a palette of what is used, none for shades of grey', () => {
+  it('stay small in colours: a palette of the used colours, none for shades of grey', () => {
     const samples: Samples = {
       count: 1,
       height: 28,
@@ -132,7 +132,7 @@ describe('sheets', () => {
     ).toBeLessThanOrEqual(plain + 12 + 9 + 12 + 3 + 4);
   });
 
-  it('are as square as they can be', () => {
+  it('are as nearly square as possible', () => {
     expect([1, 2, 4, 5, 16, 17, 256].map(chooseCols)).toEqual([1, 2, 2, 3, 4, 5, 16]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * The pen of digits is measured correctly, and signs are drawn with it, inside the picture, each a
- * little differently.
+ * Tests that the pen of digits is measured correctly, and that signs are drawn with this pen,
+ * inside the picture, each a little differently.
  */
 import { describe, expect, it } from 'vitest';
 import { writeNumber } from '../../../shared/picture/number.ts';
@@ -9,10 +9,10 @@ import type { Samples } from '../../../shared/model/sampler.ts';
 import { drawChances, drawSign, type Sign } from '../../../shared/picture/signs.ts';
 
 const SIDE = 40;
-/** A pixel's ink is sampled at a grid of so many points a side. */
+/** A pixel's ink is sampled on a grid with this many points a side. */
 const FINE = 8;
 
-/** Draws a sample: a pixel's ink is the part of it that `isInk` covers. */
+/** Draws a sample: a pixel's ink is the part of the pixel that `isInk` covers. */
 function paint(isInk: (x: number, y: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: SIDE * SIDE }, (_, p) => {
     const places = Array.from({ length: FINE * FINE }, (_place, i) =>
@@ -40,8 +40,8 @@ const line = (radius: number, [ax, ay]: [number, number], [bx, by]: [number, num
 const ring = (radius: number) =>
   paint((x, y) => Math.abs(Math.hypot(x - 20, y - 20) - 12) <= radius);
 
-describe('a pen is measured', () => {
-  it.each([1, 1.5, 2, 3])('by its radius of %f, whatever it wrote', (radius) => {
+describe('the measurement of a pen', () => {
+  it.each([1, 1.5, 2, 3])('finds the radius %f, whatever the pen wrote', (radius) => {
     for (const samples of [
       join(line(radius, [20, 6], [20, 34])),
       join(line(radius, [12, 8], [29, 33])),
@@ -52,7 +52,7 @@ describe('a pen is measured', () => {
     }
   });
 
-  it('by its lean, its lines and its ink', () => {
+  it('finds the slant, the lines and the ink', () => {
     const pen = measurePen(join(line(2, [26, 6], [18, 34]), line(2, [24, 8], [16, 36])));
     expect(pen.lean).toBeCloseTo(8 / 28, 1);
     expect([pen.top, pen.bottom]).toEqual([expect.closeTo(5, 0), expect.closeTo(37, 0)]);
@@ -62,7 +62,7 @@ describe('a pen is measured', () => {
     expect(measurePen(join(grey)).ink).toBe(204);
   });
 
-  it('where there is no ink, or a blob, too', () => {
+  it('works without ink, and for a blob', () => {
     const blank = new Uint8Array(SIDE * SIDE);
     const blob = paint((x, y) => Math.hypot(x - 20, y - 20) < 15);
     for (const samples of [
@@ -95,8 +95,8 @@ function findBox(pixels: Uint8Array): { top: number; bottom: number; left: numbe
   };
 }
 
-describe('a sign is drawn', () => {
-  it('as thick and as dark as the digits', () => {
+describe('a sign', () => {
+  it('is as thick and as dark as the digits', () => {
     for (const radius of [1, 2, 3]) {
       const pixels = draw('-', 'a', { ...PEN, radius });
       const middle = Array.from({ length: SIDE }, (_, y) => pixels[y * SIDE + SIDE / 2] as number);
@@ -107,7 +107,7 @@ describe('a sign is drawn', () => {
     }
   });
 
-  it('where it belongs between the lines, and within the picture', () => {
+  it('has its place between the lines, inside the picture', () => {
     for (let i = 0; i < 50; i++) {
       const [minus, plus, dot, comma] = SIGNS.map((sign) =>
         findBox(draw(sign, `seed ${i}`)),
@@ -124,7 +124,7 @@ describe('a sign is drawn', () => {
     }
   });
 
-  it('a little differently each time, and the same for the same seed and place', () => {
+  it('differs a little each time, and is the same for the same seed and index', () => {
     for (const sign of SIGNS) {
       const drawn = ['a', 'b', 'c', 'd'].map((seed) => draw(sign, seed).join());
       expect(new Set(drawn).size).toBe(4);
@@ -135,7 +135,7 @@ describe('a sign is drawn', () => {
     expect(places.flat().every((chance) => chance >= -1 && chance < 1)).toBe(true);
   });
 
-  it('beside digits that stay as they are', () => {
+  it('leaves the digits beside it unchanged', () => {
     const [one, nought] = [line(2, [20, 6], [20, 34]), ring(2)];
     const hand = { seed: 'a', start: 0 };
     const plain = writeNumber('10', join(one, nought), hand);

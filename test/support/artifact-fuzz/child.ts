@@ -1,19 +1,21 @@
 /**
- * A program: judges cases one after the other and writes a line of JSON for each, at once, so that a case that hangs or
- * ends the process is known by the line that is missing.
+ * A program that judges cases one by one and writes one line of JSON for each at once. A missing
+ * line identifies the case that hung or ended the process.
  *
- *   node test/support/artifact-fuzz/child.ts SEED FROM TO
+ *     node test/support/artifact-fuzz/child.ts SEED FROM TO
  */
 import { writeSync } from 'node:fs';
 import { judgeCase, type Verdict } from './load.ts';
 
-/** Asking takes longer than most cases; a peak that was missed is in the next answer. */
+/**
+ * Reading the peak takes longer than most cases. The next reading includes a peak that was missed.
+ */
 const ASK_EVERY = 250;
 
 /** A line of the output. */
 export interface Line extends Verdict {
   readonly index: number;
-  /** Most that the process ever held, its program included, in KiB; asked for now and then and at the end. */
+  /** Peak memory of the whole process in KiB; read now and then, and at the end. */
   readonly peakKiB?: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * An artifact in the making: a good one, which a mutation spoils, and which is then signed as far as a hostile publisher
- * would: with hashes that fit, so that what lies behind the hashes is reached too.
+ * Makes drafts: good artifacts that a mutation damages. A draft is then sealed as a hostile
+ * publisher would, with matching hashes, so that the checks behind the hashes are reached too.
  */
 import {
   computeVersion,
@@ -29,23 +29,23 @@ export interface Draft {
   /** The manifest without its version. */
   content: JsonObject;
   weights: Uint8Array;
-  /** Of the pointer, what is not signed for: absent entries are filled in. */
+  /** Unsigned fields of the pointer; absent entries are filled in. */
   pointer: JsonObject;
-  /** Spoils the manifest's bytes after its version is set, before the pointer's hash of them. */
+  /** Damages the manifest's bytes after its version is set, before the pointer hashes the bytes. */
   spoilManifest: (bytes: Uint8Array) => Uint8Array;
   spoilPointer: (bytes: Uint8Array) => Uint8Array;
-  /** Spoils the weights after they are signed. */
+  /** Damages the weights after they are signed. */
   spoilWeights: (bytes: Uint8Array) => Uint8Array;
-  /** Whether size and hash of the weights are made to fit what lies there. */
+  /** Whether size and hash of the weights are recomputed from the stored weights. */
   signsFiles: boolean;
-  /** Whether the version is made to fit the content. */
+  /** Whether the version is recomputed from the content. */
   signsVersion: boolean;
-  /** Whether the pointer's hash is that of the manifest as it lies there. */
+  /** Whether the pointer's hash is recomputed from the stored manifest. */
   signsPointer: boolean;
   missing: 'manifest' | 'weights' | 'pointer' | undefined;
 }
 
-/** What a worker finds in the bucket. */
+/** The objects that a worker finds in the bucket. */
 export interface Stored {
   readonly pointer: Uint8Array | undefined;
   readonly manifest: Uint8Array | undefined;
@@ -70,7 +70,7 @@ const BASES: readonly Fixture[] = WEIGHT_DTYPES.flatMap((dtype) => [
   buildFixture({ dtype, latentSize: 6, classes: 3, layers: CONVOLUTIONAL }),
 ]);
 
-/** A good artifact, and how far it will be signed. */
+/** Makes a good artifact that will be sealed completely. */
 export function draw(dice: Dice): Draft {
   const { manifest, files } = dice.pick(BASES);
   const { version: _version, ...content } = structuredClone(manifest);
@@ -89,7 +89,7 @@ export function draw(dice: Dice): Draft {
   };
 }
 
-/** Signs a draft and writes it down. */
+/** Seals a draft and writes its objects. */
 export function store(draft: Draft): Stored {
   if (draft.signsFiles) {
     signFiles(draft);
@@ -114,7 +114,7 @@ export function store(draft: Draft): Stored {
   };
 }
 
-/** The last part of a key, as the worker asks for it. */
+/** The last part of a key; the worker asks for files by this name. */
 export function pick({ pointer, manifest, weights }: Stored, key: string): Uint8Array | undefined {
   const file = key.slice(key.lastIndexOf('/') + 1);
   return file === MANIFEST_FILE ? manifest : file === WEIGHTS_FILE ? weights : pointer;
@@ -130,7 +130,7 @@ function signFiles({ content, weights }: Draft): void {
   }
 }
 
-/** Of what has no canonical form, such as half a character, there is no version. */
+/** Content without a canonical form, such as a lone surrogate, has no version. */
 function trySign(content: JsonObject): string {
   try {
     return computeVersion(content as unknown as ManifestContent);
@@ -140,9 +140,9 @@ function trySign(content: JsonObject): string {
 }
 
 /**
- * Gives a draft weights that fit its generator, and what else must agree with it, so that a changed network is consistent.
- *
- * @returns  False when there is no such network: then it is left as it is.
+ * Gives a draft weights that fit its generator, and adapts the other fields that depend on it, so
+ * that a changed network is consistent.
+ * @returns  False when the network is invalid; the draft is then unchanged.
  */
 export function fitToGenerator(draft: Draft, dice: Dice): boolean {
   const plan = tryPlan(draft.content['generator']);
@@ -175,7 +175,9 @@ function tryPlan(generator: unknown): GeneratorPlan | undefined {
   }
 }
 
-/** Small numbers of either sign: a pattern of bytes that is copied, quick to make even for millions. */
+/**
+ * Makes small numbers of either sign by copying a byte pattern, which is quick even for millions.
+ */
 function fillNumbers(count: number, dtype: WeightDtype, dice: Dice): Uint8Array {
   const patterns = {
     float32: () => Float32Array.from({ length: 61 }, () => (dice.below(2001) - 1000) / 5000),

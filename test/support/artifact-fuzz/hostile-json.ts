@@ -1,6 +1,4 @@
-/**
- * JSON values that break careless readers, and where to put them.
- */
+/** JSON values that break careless parsers, and the places to put them. */
 import type { Dice } from '../dice.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -105,12 +103,15 @@ export function drawValue(dice: Dice): Json {
   return dice.pick(kinds)();
 }
 
-/** A value within so many arrays or objects: as a word, which {@link stringify} writes out, since no writer goes so deep. */
+/**
+ * A value nested in this many arrays or objects. It is a marker string that {@link stringify}
+ * expands, because JSON.stringify cannot recurse so deep.
+ */
 export function nest(dice: Dice, depth: number): Json {
   return `nested ${depth} ${dice.pick(['[]', '{}'])}`;
 }
 
-/** Writes JSON, what is nested deep included. */
+/** Writes JSON and expands the markers of deep nesting. */
 export function stringify(value: Json): string {
   return JSON.stringify(value).replaceAll(
     /"nested (\d+) (..)"/g,
@@ -121,7 +122,7 @@ export function stringify(value: Json): string {
   );
 }
 
-/** As JSON.parse does it: also `__proto__` becomes a property of its own. */
+/** Sets a property as JSON.parse does: `__proto__` becomes an own property too. */
 export function setOwn(target: JsonObject, key: string, value: Json): JsonObject {
   return Object.defineProperty(target, key, {
     value,
@@ -131,14 +132,14 @@ export function setOwn(target: JsonObject, key: string, value: Json): JsonObject
   });
 }
 
-/** A value's place: the object or array that holds it, and its key there. */
+/** A value's place: the object or array that holds the value, and the key there. */
 export interface Place {
   readonly holder: JsonObject | Json[];
   readonly key: string;
   readonly value: Json;
 }
 
-/** Lists every value of a tree, from the top. Deep ones that a mutation made are left out. */
+/** Lists every value of a tree from the top, without the deep values that a mutation made. */
 export function listPlaces(tree: Json, depth = 0): Place[] {
   if (typeof tree !== 'object' || tree === null || depth > 8) {
     return [];

@@ -1,5 +1,6 @@
 /**
- * Loads what lies in a bucket as the worker does: pointer, manifest, weights, sampler, one sample; and says what came of it.
+ * Loads an artifact from a bucket as the worker does (pointer, manifest, weights, sampler, one
+ * sample) and reports the outcome.
  */
 import { ArtifactError, POINTER_KEY, type Pointer } from '../../../shared/model/artifact.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
@@ -9,7 +10,10 @@ import { createDice } from '../dice.ts';
 import { draw, pick, store, type Stored } from './draft.ts';
 import { MUTATION_NAMES, MUTATIONS, type MutationName } from './mutations.ts';
 
-/** `drawn`, `drawn, one colour`: it serves. A reason: refused with an ArtifactError of that reason. `FAULT …`: what must never happen. */
+/**
+ * `drawn` or `drawn, one colour`: the artifact serves. A reason: an ArtifactError with that reason
+ * refused it. `FAULT …`: an outcome that must never happen.
+ */
 export type Outcome = string;
 
 export interface Verdict {
@@ -19,14 +23,14 @@ export interface Verdict {
   readonly ms: number;
 }
 
-/** Characters of a refusal's text: it goes into logs and to /healthz. */
+/** Length of the error message in characters. The message goes into logs and to /healthz. */
 const MAX_MESSAGE_LENGTH = 2000;
 
 export function isFault({ outcome }: Pick<Verdict, 'outcome'>): boolean {
   return outcome.startsWith('FAULT');
 }
 
-/** Makes the artifact of a case, without loading it. */
+/** Makes the artifact of a case without loading it. */
 export function buildCase(
   seed: string,
   index: number,
@@ -72,7 +76,7 @@ async function serve(stored: Stored): Promise<Outcome> {
   const { default: name, models: listed }: Pointer = reading.pointer;
   const { version, manifestSha256 } = listed[name] as Pointer['models'][string];
   const { parsed, weights } = await models.readModel(name, version, manifestSha256);
-  // As worker/models/open-model.ts does it; its kernels are loaded in the way of another runtime.
+  // Follows worker/models/open-model.ts, but loads the kernels as another runtime does.
   const sampler = createSampler(parsed, weights, instantiateKernels);
   try {
     sampler.checkOutput();
@@ -86,7 +90,9 @@ async function serve(stored: Stored): Promise<Outcome> {
   }
 }
 
-/** As the readers of R2, S3 and folders promise it: what is too large is not read. */
+/**
+ * Refuses objects that are too large without reading them, as the readers of R2, S3 and folders do.
+ */
 function createReader(stored: Stored): ObjectReader {
   return {
     async read(key, maxBytes) {

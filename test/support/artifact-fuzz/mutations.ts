@@ -1,6 +1,6 @@
 /**
- * The ways in which an artifact is spoilt, by name. Each changes a draft in place; what is not said to be raw bytes is
- * signed afterwards as far as the draft says.
+ * The mutations that damage an artifact, by name. Each changes a draft in place. The draft is
+ * sealed afterwards, except where a mutation changes raw bytes.
  */
 import { GENERATOR_LIMITS, type LayerConfig } from '../../../shared/model/generator.ts';
 import type { Dice } from '../dice.ts';
@@ -23,7 +23,10 @@ export type Mutation = (draft: Draft, dice: Dice) => void;
 
 const utf8 = new TextEncoder();
 
-/** What an exponent of all ones, of none and of the largest looks like, in float32 and, twice, in float16. */
+/**
+ * Bit patterns with an exponent of all ones, of zero and of the largest value: in float32, and
+ * twice in float16.
+ */
 const HOSTILE_WORDS = [
   0x7fc00000, 0x7f800000, 0xff800000, 0x00000001, 0x7f7fffff, 0xff7fffff, 0x7c007c00, 0x7e007e00,
   0x00010001,
@@ -56,7 +59,7 @@ export const MUTATIONS = {
   },
   'two fields swapped': ({ content }, dice) => {
     const [one, two] = [dice.pick(listPlaces(content)), dice.pick(listPlaces(content))];
-    // A copy: else a tree could come to hold itself.
+    // A copy, because a tree must not contain itself.
     putAt(one, structuredClone(two.value));
     putAt(two, structuredClone(one.value));
   },
@@ -106,7 +109,7 @@ export const MUTATIONS = {
     fitToGenerator(draft, dice);
   },
   'as large as allowed': (draft, dice) => {
-    // One in a hundred for real: each holds megabytes, and takes a second.
+    // One in a hundred is of full size: each holds megabytes and takes a second.
     const isHuge = dice.chance(0.01);
     draft.content['generator'] = drawLargeGenerator(dice, isHuge) as unknown as Json;
     fitToGenerator(draft, dice);
@@ -208,7 +211,7 @@ function pickObject(tree: JsonObject, dice: Dice): JsonObject {
   return dice.pick([tree, ...objects].filter((object) => Object.keys(object).length > 0));
 }
 
-/** Before they are signed, or after. */
+/** Damages the weights before or after they are signed. */
 function spoil(draft: Draft, dice: Dice, change: (bytes: Uint8Array) => Uint8Array): void {
   if (dice.chance(0.8)) {
     draft.weights = change(draft.weights);
@@ -243,7 +246,7 @@ function spoilBytes(bytes: Uint8Array, dice: Dice): Uint8Array {
   return dice.pick(ways)();
 }
 
-/** In what JSON allows, or nearly allows. */
+/** Changes bytes within what JSON allows, or slightly beyond. */
 function spoilText(bytes: Uint8Array, dice: Dice): Uint8Array {
   const text = new TextDecoder().decode(bytes);
   const braces = [...text.matchAll(/\{/g)].map(({ index }) => index + 1);
@@ -333,7 +336,7 @@ function drawLayers(dice: Dice): LayerConfig[] {
   return layers;
 }
 
-/** At the bounds of what may be asked for, or a twentieth of them; one in some passes over. */
+/** Sizes at the limits or at a twentieth of them; some exceed a limit. */
 function drawLargeGenerator(dice: Dice, isHuge: boolean) {
   const share = isHuge ? 1 : 0.01;
   const { units, parameters, macs } = GENERATOR_LIMITS;
@@ -363,7 +366,7 @@ function drawLargeGenerator(dice: Dice, isHuge: boolean) {
         { type: 'conv2d', filters: 1, kernelSize: 5, activation },
       ];
     },
-    // The most numbers a sample, in as many layers as allowed.
+    // The most numbers per sample, in as many layers as allowed.
     () => [
       { type: 'dense', units: 64, activation },
       { type: 'reshape', shape: [8, 8, 1] },

@@ -1,5 +1,5 @@
 /**
- * The project's command line in a process of its own that is killed, as `kill -9` does it, some time after it has begun.
+ * Runs the project's command line in its own process and kills it with SIGKILL after a given time.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -7,20 +7,20 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
 
 export interface Ended {
-  /** False when it ended by itself before its time. */
+  /** False when the process ended by itself before the kill. */
   readonly killed: boolean;
   readonly code: number | null;
   readonly output: string;
-  /** From the first output that `begins` knows to the end. */
+  /** Time from the first output that `begins` accepts to the end. */
   readonly workMs: number;
 }
 
 export interface Deadly {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What it writes when it has started up: the time is counted from then on. */
+  /** Recognises the output of a completed start. The time to the kill counts from this output. */
   readonly begins: RegExp;
-  /** Milliseconds after that; absent: it is let live. */
+  /** Milliseconds from the start's output to the kill; absent: the process is not killed. */
   readonly killAfterMs?: number | undefined;
 }
 

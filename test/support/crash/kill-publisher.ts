@@ -1,5 +1,5 @@
 /**
- * Kills publishers at random points, and looks whether readers of the store find a whole model at all times.
+ * Kills publishers at random points and checks that readers of the store always find a whole model.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -14,14 +14,14 @@ import { startVersitygw } from '../storage/s3-server.ts';
 import { runDeadly, type Ended } from './deadly-process.ts';
 import type { Killer, KillReport } from './kill.ts';
 
-/** A publication that is killed so often is let come to its end then. */
+/** After this many kills a publication may finish. */
 const KILLS_A_PUBLICATION = 3;
 
 interface Target {
   readonly name: string;
-  /** For readers: not what publishes. */
+  /** The store for readers; the publisher has its own. */
   readonly store: ObjectStore;
-  /** What `npm run publish` is told. */
+  /** The arguments of `npm run publish`. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   close(): Promise<void>;
@@ -38,7 +38,7 @@ export async function createFolderKiller(): Promise<Killer> {
   });
 }
 
-/** On versitygw, which must be installed. */
+/** Uses versitygw, which must be installed. */
 export async function createS3Killer(): Promise<Killer> {
   const server = await startVersitygw();
   const { accessKeyId, secretAccessKey } = server.credentials;
@@ -89,7 +89,7 @@ async function createPublisherKiller({ name, store, args, env, close }: Target):
     const where: string[] = [];
     for (let kills = 0; ; kills++) {
       const isLast = kills === KILLS_A_PUBLICATION;
-      // The later of two: what is written is written towards the end.
+      // The later of two random times, because the writes come towards the end.
       const killAfterMs = Math.max(...[1, 2].map(() => dice.below(Math.ceil(unharmed.workMs))));
       const ended = await publish(model, isLast ? undefined : killAfterMs);
       const { served, broken } = await readServed(store);
@@ -102,7 +102,7 @@ async function createPublisherKiller({ name, store, args, env, close }: Target):
         continue;
       }
       versions.push(version);
-      unharmed = ended; // The machine may be quicker or slower by now.
+      unharmed = ended; // The machine's speed may have changed meanwhile.
       if (ended.code !== 0 || served !== version) {
         faults.push(`ended with ${ended.code}, ${served} is served: ${ended.output.slice(-500)}`);
       }
@@ -128,7 +128,9 @@ const hash = (bytes: Uint8Array | undefined): string =>
     .update(bytes ?? 'nothing')
     .digest('hex');
 
-/** What a reader gets: the version that the pointer names, and what of it is not whole. */
+/**
+ * Reads as a reader does: returns the version that the pointer names and lists what is incomplete.
+ */
 async function readServed(
   store: ObjectStore,
 ): Promise<{ served: string | undefined; broken: string[] }> {

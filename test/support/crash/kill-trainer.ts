@@ -1,6 +1,4 @@
-/**
- * Kills trainers at random points, and looks whether anything was lost.
- */
+/** Kills trainers at random points and checks that nothing is lost. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,9 +13,9 @@ const IMAGES = 600;
 const STEPS = 12;
 
 export interface TrainerKillerOptions {
-  /** As after `--backend`: `wasm` is on every machine. */
+  /** The value of `--backend`; every machine has `wasm`. */
   readonly backend: string;
-  /** A run that is killed so often is let come to its end then. */
+  /** After this many kills a run may finish. */
   readonly killsARun: number;
 }
 
@@ -62,13 +60,13 @@ export async function createTrainerKiller({
       }
       if (!ended.killed) {
         if (kills === 0) {
-          reference = ended; // The machine may be quicker or slower by now.
+          reference = ended; // The machine's speed may have changed meanwhile.
         }
         faults.push(...(await judgeEnd(ended, out, expected)));
         return { kills, faults, where: restarts };
       }
       restarts.push(await describePlace(out));
-      // Before its options are written nothing is there to go on with.
+      // A run cannot be resumed before its options are written.
       args = isStarted ? ['train', '--resume', out, '--backend', backend] : start(out);
     }
   }
@@ -102,7 +100,7 @@ async function judgeEnd(
   ];
 }
 
-/** Where a run was hit, in words that can be counted. */
+/** Describes the point of a kill in words that can be counted. */
 async function describePlace(out: string): Promise<string> {
   if (!(await exists(join(out, 'options.json')))) {
     return 'before its options were written';

@@ -1,14 +1,15 @@
 /**
- * What kills: programs of the project at random points, again and again, with a look at what they leave behind.
+ * The shared part of the kill tests: runs programs, kills them repeatedly at random points, and
+ * collects the damage.
  */
 import type { Dice } from '../dice.ts';
 
-/** What became of one run or publication that was killed some times on its way. */
+/** The outcome of one run or publication that was killed several times. */
 export interface KillReport {
   readonly kills: number;
-  /** What must never be, in words; empty when nothing was lost. */
+  /** Describes each loss; empty when nothing was lost. */
   readonly faults: readonly string[];
-  /** Where each kill hit. */
+  /** The point of each kill. */
   readonly where: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a run's folder holds, read without the trainer's own readers: for a run that was killed, whether all of it is whole;
- * for one that is over, what must be the same as if it had never been killed.
+ * Reads a run's folder without the trainer's own readers. For a killed run it checks that every
+ * file is whole. For a finished run it collects the facts that must not depend on kills.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -9,13 +9,13 @@ import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { readAllEvents } from '../training/event-files.ts';
 
-/** Of a run that is over. */
+/** The facts of a finished run. */
 export interface RunFacts {
-  /** SHA-256 of each file that the run decides, by its path. */
+  /** SHA-256 of each deterministic file, by its path. */
   readonly hashes: Readonly<Record<string, string>>;
-  /** Lines of metrics.jsonl, less what the clock and the machine decide. */
+  /** Lines of metrics.jsonl without the fields that depend on the clock or the machine. */
   readonly metrics: readonly unknown[];
-  /** Steps that TensorBoard is told figures of. */
+  /** Steps with figures in TensorBoard's files. */
   readonly eventSteps: readonly number[];
 }
 
@@ -24,7 +24,10 @@ const UNDECIDED = ['seconds', 'imagesPerSecond', 'residentBytes', 'tensors'];
 
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Reads a run that is over. @throws Error  When a file is missing or not whole. */
+/**
+ * Reads a finished run.
+ * @throws Error  When a file is missing or incomplete.
+ */
 export async function readRunFacts(run: string): Promise<RunFacts> {
   const images = (await readdir(join(run, 'images'))).map((name) => `images/${name}`);
   const checkpoints = (await readdir(join(run, 'checkpoints'))).map(
@@ -53,7 +56,10 @@ export async function readRunFacts(run: string): Promise<RunFacts> {
   };
 }
 
-/** Lists what is not whole in the folder of a run that was killed. Nothing may be, but for the ends of logs. */
+/**
+ * Lists the incomplete files in the folder of a killed run. Only the last line of a log may be
+ * incomplete.
+ */
 export async function findBroken(run: string): Promise<string[]> {
   const broken: string[] = [];
   const check = async (path: string, read: (bytes: Buffer) => void): Promise<void> => {
@@ -86,7 +92,7 @@ export async function findBroken(run: string): Promise<string[]> {
   return broken;
 }
 
-/** Lists what a process that was killed left behind and no later one took away. */
+/** Lists the leftovers of a killed process that no later process removed. */
 export async function findLeftovers(run: string): Promise<string[]> {
   const names = await readdir(run, { recursive: true });
   return names.filter((name) => name.endsWith('.tmp'));
@@ -99,7 +105,10 @@ async function list(run: string, folder: string, ending: string): Promise<string
     : [];
 }
 
-/** By the format's letter: every tensor within the file, nothing behind the last, the checksum that the header tells. */
+/**
+ * Checks a safetensors file: every tensor lies within the file, nothing follows the last, and the
+ * checksum in the header is right.
+ */
 function checkSafetensors(bytes: Buffer): void {
   const start = 8 + Number(bytes.readBigUInt64LE(0));
   const { __metadata__: metadata, ...tensors } = JSON.parse(
@@ -116,7 +125,7 @@ function checkSafetensors(bytes: Buffer): void {
   expectSame(total.digest('hex'), metadata.sha256 as string);
 }
 
-/** Steps in their order, each once. The last line alone may be cut. */
+/** Reads the steps, which must be in order and occur once. Only the last line may be cut. */
 function checkLines(bytes: Buffer): void {
   const whole = bytes.toString().split('\n').slice(0, -1);
   const steps = whole.map((line) => (JSON.parse(line) as { step: number }).step);

@@ -1,19 +1,17 @@
-/**
- * What tests ask a running service for.
- */
+/** Requests that tests send to a running service. */
 import type * as z from 'zod';
 import { digitsSchema } from '../../../shared/contract/answers.ts';
 
 export interface Asking {
-  /** Takes a path and what fetch takes. */
+  /** Takes a path and the options of fetch. */
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
-  /** The body of an answer, whatever its status. */
+  /** Returns the body of an answer, whatever its status. */
   readonly getBytes: (path: string) => Promise<Buffer>;
-  /** An answer in JSON that is digits, as its description has it. */
+  /** Returns a JSON answer with digits in its documented type. */
   readonly getDigits: (path: string) => Promise<z.output<typeof digitsSchema>>;
 }
 
-/** Asks the service at an address. */
+/** Makes a client of the service at an address. */
 export function askAt(url: URL): Asking {
   const ask: Asking['fetch'] = (path, init) => fetch(new URL(path, url), init);
   return {

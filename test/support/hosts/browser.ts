@@ -1,22 +1,22 @@
-/**
- * A real Chromium that comes with the packages: no system browser and no download.
- */
+/** Starts a real Chromium from an npm package; needs no system browser and no download. */
 import chromium from '@sparticuz/chromium';
 import { chromium as playwright, type Browser, type Page } from 'playwright-core';
 
 /**
- * Starts the browser. The caller closes it. The arguments that the package proposes are left out: they switch web
- * security off, which is what tests look at, and put all into one process, which dies with its first closed context.
+ * Starts the browser. The caller closes it. The package's own arguments are left out for two
+ * reasons. They switch off web security, which tests check. They run everything in one process,
+ * which dies with its first closed context.
  */
 export async function startBrowser(): Promise<Browser> {
-  // Without a sandbox, since it has none for root and in containers; it only ever sees our own pages.
+  // The sandbox is off: it does not work for root and in containers. The browser opens only our own
+  // pages.
   const browser = await playwright.launch({
     executablePath: await chromium.executablePath(),
     args: ['--no-sandbox'],
     headless: true,
     timeout: 0,
   });
-  // Pages wait without a limit of their own: the test's limit ends a page that hangs.
+  // Pages have no time limit of their own; the test's limit ends a page that hangs.
   const newContext = browser.newContext.bind(browser);
   browser.newContext = async (options) => {
     const context = await newContext(options);
@@ -27,8 +27,8 @@ export async function startBrowser(): Promise<Browser> {
 }
 
 /**
- * Collects what a page complains of: console errors and warnings, exceptions, failed requests, CSP violations.
- * A request that the page itself takes back, or that ends with the page, has not failed.
+ * Collects a page's complaints: console errors and warnings, exceptions, failed requests, CSP
+ * violations. A request that the page aborts, or that ends with the page, does not count.
  */
 export function collectComplaints(page: Page): string[] {
   const complaints: string[] = [];

@@ -1,4 +1,4 @@
 /**
- * Before any test: the pages' files, which the worker's bundle and its HTML are made with.
+ * Builds the pages' files before any test, because the worker's bundle and its HTML contain them.
  */
 export { buildPage as setup } from '../../../dev/build/page.ts';

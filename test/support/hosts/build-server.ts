@@ -1,5 +1,6 @@
 /**
- * Builds the server on Node once for all test files that run it: vitest.config.ts names this as their set-up.
+ * Builds the Node server once for all test files that run it. vitest.config.ts names this file as
+ * their set-up.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import { buildServer } from '../../../dev/build/server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Absolute path of the folder that the server was built into. */
+    /** Absolute path of the folder with the built server. */
     serverFolder: string;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The npm package as its users have it: built, packed, and installed from the tarball into a folder outside of the
- * repository, without a network.
+ * The npm package as users install it: built, packed, and installed from the tarball into a folder
+ * outside the repository, without a network.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -14,13 +14,13 @@ import type { OtherOrigin } from './other-origin.ts';
 const run = promisify(execFile);
 
 export interface InstalledClient {
-  /** A project that has the package installed. */
+  /** A project in which the package is installed. */
   readonly folder: string;
-  /** The package within it. */
+  /** The package's folder inside the project. */
   readonly path: string;
-  /** Bytes of what is downloaded. */
+  /** Size of the download in bytes. */
   readonly tarballBytes: number;
-  /** Paths of what is in it. */
+  /** Paths of the packed files. */
   readonly files: readonly string[];
   readonly remove: () => Promise<void>;
 }
@@ -31,7 +31,7 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** Builds, packs and installs it. The caller removes it. */
+/** Builds, packs and installs the package. The caller removes the project. */
 export async function installClient(): Promise<InstalledClient> {
   const root = await mkdtemp(join(tmpdir(), 'digitmint-client-'));
   const [built, folder] = [join(root, 'dist'), join(root, 'project')];
@@ -44,7 +44,8 @@ export async function installClient(): Promise<InstalledClient> {
     ...options,
     cwd: built,
   });
-  const [packed] = Object.values(JSON.parse(stdout) as Record<string, Packed>) as [Packed]; // By place, or by name.
+  // npm versions list the result by position or by name.
+  const [packed] = Object.values(JSON.parse(stdout) as Record<string, Packed>) as [Packed];
   await writeFile(
     join(folder, 'package.json'),
     '{ "name": "project", "version": "1.0.0", "type": "module", "private": true }\n',
@@ -60,14 +61,16 @@ export async function installClient(): Promise<InstalledClient> {
   };
 }
 
-/** Puts the package's modules where pages of another origin find them. */
+/** Copies the package's modules to where pages of another origin load them. */
 export async function putModules(other: OtherOrigin, client: InstalledClient): Promise<void> {
   for (const name of ['index.js', 'element.js']) {
     other.put(`/${name}`, await readFile(join(client.path, name)));
   }
 }
 
-/** Every Node at hand: the one that runs the tests, and the machine's own, which may be older. */
+/**
+ * Every Node on this machine: the one that runs the tests, and the system's, which may be older.
+ */
 export function listNodes(): string[] {
   const own = (process.env['PATH'] ?? '')
     .split(delimiter)

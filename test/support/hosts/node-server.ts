@@ -1,6 +1,4 @@
-/**
- * The built server as a process of its own, on a port that the system chooses.
- */
+/** Runs the built server in its own process, on a port that the system chooses. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,10 +8,10 @@ import { askAt } from './ask.ts';
 import type { TestBucket, TestWorker } from './workerd.ts';
 
 export interface ServerOptions {
-  /** Variables; of this process's own only PATH is passed on. */
+  /** Environment variables; only PATH is inherited from this process. */
   readonly env?: Record<string, string>;
   readonly args?: readonly string[];
-  /** Another script than the server that was built for all tests. */
+  /** A script to run in place of the built server. */
   readonly script?: string;
   readonly cwd?: string;
 }
@@ -22,15 +20,18 @@ export interface TestServer {
   readonly url: URL;
   readonly child: ChildProcess;
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
-  /** Lines that it wrote to stdout, so far. */
+  /** Lines written to stdout so far. */
   readonly readLogs: () => string[];
-  /** Sends a signal. @returns  The exit status, once it has ended. */
+  /**
+   * Sends a signal and waits for the end.
+   * @returns  The exit status.
+   */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>;
 }
 
 /**
- * Starts the server and waits until it says that it listens.
- * @throws Error  With all that it wrote to stderr, when it ends instead.
+ * Starts the server and waits until it reports that it listens.
+ * @throws Error  With the whole stderr when the server ends instead.
  */
 export async function startServer({
   env = {},
@@ -81,7 +82,10 @@ export async function startServer({
   };
 }
 
-/** The server on a temporary folder of models, as `startWorker` of workerd.ts is one on a bucket. */
+/**
+ * Starts the server on a temporary folder of models, as `startWorker` in workerd.ts does on a
+ * bucket.
+ */
 export async function startNodeServer(
   fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
   vars: Record<string, string> = {},
@@ -106,7 +110,7 @@ export async function startNodeServer(
   };
 }
 
-/** What tests put into a bucket, as files: each replaced whole. */
+/** A bucket's interface for tests on a folder; every put replaces the whole file. */
 function createFolderBucket(folder: string): TestBucket {
   return {
     put: async (key, value) => {

@@ -1,17 +1,21 @@
 /**
- * A web site that is not the service: pages of another origin, isolated by COEP like the strictest of them.
+ * A web site of another origin whose pages embed the service. COEP isolates them, as on the
+ * strictest sites.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface OtherOrigin {
   readonly origin: string;
-  /** Puts a page or a script there. */
+  /** Adds a page or a script. */
   readonly put: (path: string, content: string | Uint8Array) => void;
   readonly close: () => void;
 }
 
-/** Starts it. @param headers  Of every answer, beside those of isolation. */
+/**
+ * Starts the site.
+ * @param headers  Sent with every answer, beside the isolation headers.
+ */
 export async function startOtherOrigin(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<OtherOrigin> {

@@ -1,5 +1,6 @@
 /**
- * Requests that fetch would mend, or cannot make: a path sent as it is, any method, a reader who leaves.
+ * Sends requests that fetch would normalise or cannot make: an unchanged path, any method, a client
+ * that disconnects.
  */
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 
@@ -8,11 +9,14 @@ export interface RawAnswer {
   readonly allow: string | undefined;
   readonly type: string | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** A character a byte. */
+  /** One character per byte. */
   readonly body: string;
 }
 
-/** Sends a request. @param url  Of the server: its path is not used. */
+/**
+ * Sends a request.
+ * @param url  The server's URL; its path is ignored.
+ */
 export function sendRaw(
   url: URL,
   path: string,
@@ -46,7 +50,7 @@ export function sendRaw(
   });
 }
 
-/** Reads an answer's first bytes and leaves. */
+/** Reads an answer's first bytes and disconnects. */
 export function leaveInTheMiddle(url: URL): Promise<void> {
   return new Promise((resolve, reject) => {
     const call = request(url, (answer: IncomingMessage) => {

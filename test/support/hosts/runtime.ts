@@ -1,6 +1,6 @@
 /**
- * The app under test, in the runtime that the test project names: Cloudflare's with a bucket, or Node with a folder. The test
- * files of the interface import it from here and run on both, with the same expectations.
+ * The app under test, in the runtime of the test project: Cloudflare's with a bucket, or Node with
+ * a folder. The API's test files import it from here and expect the same of both runtimes.
  */
 import { startNodeServer } from './node-server.ts';
 import { startWorker as startWorkerd } from './workerd.ts';

@@ -1,12 +1,12 @@
 /**
- * The real worker in the real edge runtime with a real local bucket: one for each test file.
+ * Runs the real worker in the real edge runtime with a real local bucket, one for each test file.
  */
 import { fileURLToPath } from 'node:url';
 import { createTestHarness, unstable_readConfig as readConfig, type TestHarness } from 'wrangler';
 import { askAt, type Asking } from './ask.ts';
 import { listObjects, type Fixture } from '../models/fixture-artifact.ts';
 
-/** What tests use of the bucket's binding. */
+/** The part of the bucket's binding that tests use. */
 export interface TestBucket {
   put(key: string, value: Uint8Array | string): Promise<unknown>;
   delete(keys: string | string[]): Promise<void>;
@@ -23,14 +23,14 @@ export interface RateLimitBinding {
 export interface TestWorker extends Asking {
   readonly url: URL;
   readonly bucket: TestBucket;
-  /** Of jobs; in the edge runtime alone. */
+  /** The queue of jobs; only the edge runtime has it. */
   readonly jobs?: TestBucket;
-  /** Messages that the worker wrote since it started. */
+  /** Messages that the worker logged since its start. */
   readonly readLogs: () => string[];
   readonly close: () => Promise<void>;
 }
 
-// Offline, and silent about itself.
+// Makes no request to Cloudflare and prints nothing about itself.
 process.env['WRANGLER_SEND_METRICS'] = 'false';
 process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
 process.env['WRANGLER_LOG'] = 'error';
@@ -38,7 +38,7 @@ process.env['WRANGLER_LOG'] = 'error';
 const ROOT = new URL('../../../', import.meta.url);
 const CONFIG = new URL('wrangler.toml', ROOT);
 
-/** What of wrangler.toml another entry shares with the worker's own. */
+/** Settings of wrangler.toml that other entry points share with the worker. */
 function readSharedConfig() {
   const { name, compatibility_date, alias, define, r2_buckets, queues } = readConfig(
     { config: fileURLToPath(CONFIG) },
@@ -48,11 +48,11 @@ function readSharedConfig() {
 }
 
 /**
- * Starts the worker.
- * @param vars  Override those of wrangler.toml; the pointer is looked at ten times a second, and no caller is limited.
+ * Starts the worker. It reads the pointer ten times a second and limits no client.
+ * @param vars  Override those of wrangler.toml.
  * @param fill  Puts objects into the bucket before the first request.
- * @param main  Another entry than the worker's own, under the same configuration, without the pages' files.
- * @param rateLimits  In place of wrangler.toml's, of that entry.
+ * @param main  Another entry point with the same configuration, without the pages' files.
+ * @param rateLimits  Rate limits of that entry point; they replace those of wrangler.toml.
  */
 export async function startWorker(
   fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
@@ -106,7 +106,7 @@ export async function putArtifact(bucket: TestBucket, fixture: Fixture): Promise
 
 const PAUSE_MS = 20;
 
-/** Asks again and again until the answer is as wished. The test's own time limit ends it. */
+/** Repeats a request until the answer is as expected. Only the test's time limit ends the loop. */
 export async function waitUntil<T>(
   ask: () => Promise<T>,
   isWished: (answer: T) => boolean,

@@ -1,6 +1,6 @@
 /**
- * Small artifacts for tests: real in every respect but that their weights are random. The layers are given, so that a
- * test can also make one with every layer that the worker serves.
+ * Small artifacts for tests, complete except that their weights are random. The caller chooses the
+ * layers, so a test can make an artifact with every layer that the worker serves.
  */
 import {
   buildKey,
@@ -21,24 +21,27 @@ import { deriveKey, drawWords, fillUniform, SAMPLING_LAW } from '../../../shared
 import type { WeightDtype } from '../../../shared/model/weight-encoding.ts';
 import { encodeWeights } from '../../../trainer/export/weight-encoder.ts';
 
-/** What a fixture is made from; all of it has a default. */
+/** The options of a fixture; each has a default. */
 export interface FixtureOptions {
   readonly name?: string;
   readonly latentSize?: number;
   readonly classes?: number;
   readonly layers?: readonly LayerConfig[];
-  /** Decides the weights, and so the version. */
+  /** Determines the weights, and so the version. */
   readonly weightsSeed?: string;
-  /** What the weights are written in. */
+  /** The encoding of the weights. */
   readonly dtype?: WeightDtype;
-  /** Changes the manifest's content before it is sealed: for artifacts that are wrong yet consistent. */
+  /**
+   * Changes the manifest's content before it is sealed, to make artifacts that are wrong yet
+   * consistent.
+   */
   readonly alter?: (content: ManifestContent) => ManifestContent;
 }
 
 /** An artifact in memory. */
 export interface Fixture {
   readonly manifest: Manifest;
-  /** By path: manifest, topology and weights. */
+  /** Content by path: manifest, topology and weights. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -48,7 +51,7 @@ const DEFAULT_LAYERS: readonly LayerConfig[] = [
   { type: 'reshape', shape: [28, 28, 1] },
 ];
 
-/** Of a generator that draws in colours of its own, 16 pixels a side. */
+/** The layers of a generator that draws 16 x 16 pixels in colour. */
 export const COLOUR_LAYERS: readonly LayerConfig[] = [
   { type: 'dense', units: 16 * 16 * 3, activation: 'sigmoid' },
   { type: 'reshape', shape: [16, 16, 3] },
@@ -107,7 +110,10 @@ export function buildFixture({
   };
 }
 
-/** Uniform in ±sqrt(6 / inputs): keeps the network's numbers in a range where neighbouring seeds look different. */
+/**
+ * Uniform in ±sqrt(6 / inputs), so that activations stay in a range where neighbouring seeds look
+ * different.
+ */
 function drawWeights(shapes: readonly (readonly number[])[], seed: string): Float32Array {
   const key = deriveKey('fixture', seed);
   const all = new Float32Array(shapes.reduce((sum, shape) => sum + sizeOf(shape), 0));
@@ -123,13 +129,13 @@ function drawWeights(shapes: readonly (readonly number[])[], seed: string): Floa
   return all;
 }
 
-/** The objects of an artifact, by their keys in the bucket; without the pointer. */
+/** The objects of an artifact by their keys in the bucket, without the pointer. */
 export function listObjects(fixture: Fixture): [key: string, bytes: Uint8Array][] {
   const { name, version } = fixture.manifest;
   return [...fixture.files].map(([path, bytes]) => [buildKey(name, version, path), bytes]);
 }
 
-/** A pointer to the artifacts given; the first is the default. */
+/** Makes a pointer to the given artifacts; the first is the default. */
 export function buildPointer(...fixtures: readonly [Fixture, ...Fixture[]]): Uint8Array {
   const models: Pointer['models'] = {};
   for (const { manifest, files } of fixtures) {

@@ -1,8 +1,8 @@
 /**
- * Runs one command on published models in a process of its own; when told, kills itself, as SIGKILL
- * does, before or after one of its storage operations. What it did is printed as JSON.
+ * Runs one `models` or `publish` command in its own process and prints the result as JSON. On
+ * request it kills itself with SIGKILL before or after one of its storage operations.
  *
- *   node models-child.ts '{"store":{"folder":"…"},"command":"publish","folder":"…"}'
+ *     node models-child.ts '{"store":{"folder":"…"},"command":"publish","folder":"…"}'
  */
 import { pinVersion, unpinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
@@ -14,9 +14,9 @@ import { wrapOperations } from '../storage/stepped-store.ts';
 
 export interface ChildTask {
   readonly store: { readonly folder: string } | { readonly s3: Omit<S3StoreOptions, 'waiting'> };
-  /** Done so many times; once when not given. */
+  /** Number of repetitions; 1 by default. */
   readonly times?: number;
-  /** `at`: what the operation's name and key end with. */
+  /** `at`: the suffix of the operation's name and key. */
   readonly kill?: { readonly at: string; readonly when: 'before' | 'after' };
   readonly command:
     | { readonly do: 'publish'; readonly folders: readonly string[] }
@@ -27,7 +27,7 @@ export interface ChildTask {
 
 const task = JSON.parse(process.argv[2] ?? '') as ChildTask;
 const now = (): Date => new Date();
-/** Quicker than it is for users: the servers here are on this machine. */
+/** Shorter than for users, because the test servers run on this machine. */
 const waiting = {
   sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms / 20)),
   random: Math.random,
@@ -76,7 +76,7 @@ for (let index = 0; index < (task.times ?? 1); index += 1) {
   ends.push(
     await run(store, index).then(
       () => 'done',
-      // Refused is an end too, which the test judges; anything else is not.
+      // The test judges a refusal; any other error is a failure.
       (cause: unknown) => {
         const { failure } = cause as { failure?: { reason: string } };
         if (failure === undefined) {

@@ -1,8 +1,8 @@
 /**
- * Publishes to a folder in a process of its own, and when told kills itself, as SIGKILL does,
- * before one of the store's writes.
+ * Publishes to a folder in its own process. On request it kills itself with SIGKILL before one of
+ * the store's writes.
  *
- *   node publish-child.ts STORE ARTIFACT [KILL_BEFORE_WRITE]
+ *     node publish-child.ts STORE ARTIFACT [KILL_BEFORE_WRITE]
  */
 import { publishArtifact } from '../../../trainer/publish/publish.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';

@@ -1,6 +1,4 @@
-/**
- * Publishes a fixture as `npm run publish` does it.
- */
+/** Publishes a fixture as `npm run publish` does. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

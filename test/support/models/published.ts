@@ -1,6 +1,6 @@
 /**
- * Published models for tests: tiny artifacts, and what a reader finds in a store, checked with
- * Node's own hash and without the code that published it.
+ * Published models for tests: makes tiny artifacts, and reads a store as a reader does. The reader
+ * uses Node's own hash and none of the publishing code.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import type { ObjectStore } from '../../../storage/object-store.ts';
 import { PublishError, type PublishFailure } from '../../../trainer/publish/publish-error.ts';
 import { buildFixture, type Fixture } from './fixture-artifact.ts';
 
-/** 84 numbers: 4 latents to a picture of 4x4. */
+/** A network of 84 weights: 4 latent numbers to a picture of 4 x 4. */
 export function buildTiny(name: string, weightsSeed: string): Fixture {
   const layers = [
     { type: 'dense', units: 16, activation: 'sigmoid' } as const,
@@ -26,7 +26,10 @@ export function buildTiny(name: string, weightsSeed: string): Fixture {
   });
 }
 
-/** Writes an artifact's folder below another. @returns  Its path. */
+/**
+ * Writes an artifact into a new folder inside the given one.
+ * @returns  The new folder's path.
+ */
 export async function writeArtifact(base: string, fixture: Fixture): Promise<string> {
   const folder = join(base, `${fixture.manifest.name}-${fixture.manifest.version}`);
   await mkdir(folder, { recursive: true });
@@ -46,7 +49,7 @@ function hash(bytes: Uint8Array | undefined): string {
     .digest('hex');
 }
 
-/** What a reader gets: for each model the version, whose files must all be there and whole. */
+/** Reads each model's served version and checks that all of its files are there and whole. */
 export async function readServed(from: ObjectStore): Promise<Record<string, string>> {
   const served: Record<string, string> = {};
   for (const [name, { version, manifestSha256 }] of Object.entries(
@@ -64,7 +67,7 @@ export async function readServed(from: ObjectStore): Promise<Record<string, stri
   return served;
 }
 
-/** What a rejected call failed with. */
+/** Returns the error of a rejected call. */
 export async function catchPublishFailure(call: Promise<unknown>): Promise<PublishFailure> {
   const error = await call.then(
     () => new Error('expected it to fail'),

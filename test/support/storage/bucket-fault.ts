@@ -1,9 +1,9 @@
 /**
- * What goes wrong between the worker and its bucket: told by the tests in Node, done by
- * test/edge/faulty-bucket-worker.ts.
+ * Faults between the worker and its bucket. Tests choose them in Node;
+ * test/edge/faulty-bucket-worker.ts injects them.
  */
 
-/** What an object that is read does. */
+/** The fault of an object that is read. */
 export const BUCKET_FAULTS = [
   'throws',
   'never answers',
@@ -21,13 +21,13 @@ export const BUCKET_FAULTS = [
 ] as const;
 export type BucketFault = (typeof BUCKET_FAULTS)[number];
 
-/** A fault of every object whose key ends so. */
+/** Applies a fault to every object whose key has this suffix. */
 export interface FaultyRead {
   readonly key: string;
   readonly fault: BucketFault;
 }
 
-/** Faults that keep the worker waiting. Every other fault answers at once. */
+/** Faults that make the worker wait. Every other fault answers at once. */
 export const HANGING_FAULTS: readonly BucketFault[] = [
   'never answers',
   'answers too late',

@@ -1,6 +1,6 @@
 /**
- * An HTTP proxy on the loopback interface that passes requests on to a real server and misbehaves
- * when told to.
+ * An HTTP proxy on the loopback interface that forwards requests to a real server and injects
+ * faults on request.
  */
 import {
   createServer,
@@ -10,20 +10,20 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What to do with a request. */
+/** The proxy's action for a request. */
 export type Fault =
   | { readonly do: 'pass' }
-  /** Close the connection and pass nothing on. */
+  /** Closes the connection and forwards nothing. */
   | { readonly do: 'drop' }
   /**
-   * Pass it on, wait until the server has answered, then close the connection without an answer.
+   * Forwards, waits until the server has answered, then closes the connection without an answer.
    */
   | { readonly do: 'cut' }
-  /** Never answer. */
+  /** Never answers. */
   | { readonly do: 'stall' }
-  /** Pass it on, and do something to the server's answer. */
+  /** Forwards and changes the server's answer. */
   | { readonly do: 'spoil'; readonly how: Spoiling }
-  /** Answer in the server's place; `body` may be made from the request. */
+  /** Answers in the server's place; `body` may be computed from the request. */
   | {
       readonly do: 'answer';
       readonly status: number;
@@ -31,7 +31,7 @@ export type Fault =
       readonly body?: string | ((request: IncomingMessage) => string);
     };
 
-/** What becomes of an answer: its length is told right, but where the name says else. */
+/** The change to an answer. Its Content-Length stays correct unless the name says otherwise. */
 export type Spoiling =
   | 'cut in the middle'
   | 'altered'
@@ -41,7 +41,7 @@ export type Spoiling =
 
 export interface FaultyProxy {
   readonly endpoint: string;
-  /** Method and path of every request that came. */
+  /** Method and path of every received request. */
   readonly seen: readonly string[];
   close(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export interface FaultyProxy {
 /**
  * Starts a proxy.
  * @param upstream  Base address of the real server.
- * @param decide    Says what happens to the request with this index, from 0.
+ * @param decide  Chooses the action for the request with this index, from 0.
  */
 export async function startFaultyProxy(
   upstream: string,
@@ -99,7 +99,7 @@ export async function startFaultyProxy(
   };
 }
 
-/** The Host header goes along as it came, since the signature covers it. */
+/** Keeps the Host header, because the signature covers it. */
 function forward(
   target: URL,
   request: IncomingMessage,
@@ -158,7 +158,7 @@ function spoil(
       break;
     }
     case 'shorter than told':
-      begin(body.length + 100).write(body); // The rest is waited for.
+      begin(body.length + 100).write(body); // The client waits for the rest.
       break;
     case 'longer than told':
       response.socket?.write(

@@ -1,30 +1,30 @@
 /**
- * What goes wrong between the consumers of jobs, their bucket and their queue: told by the tests in
- * Node, done by test/edge/faulty-jobs-worker.ts.
+ * Faults between the job consumers, their bucket and their queue. Tests choose them in Node;
+ * test/edge/faulty-jobs-worker.ts injects them.
  */
 export interface JobFault {
-  /** So many writes of images to come throw. */
+  /** Number of image writes that throw. */
   readonly failingWrites?: number;
   /**
-   * So many writes of images to come are done, and then throw all the same, as when the consumer
-   * dies before it says so.
+   * Number of image writes that succeed and then throw, as when a consumer dies before it reports
+   * the write.
    */
   readonly lostAnswers?: number;
   /** Shards whose drawing always fails. */
   readonly failingShards?: readonly number[];
-  /** So many messages to come get lost, as a queue in memory loses them when it is killed. */
+  /** Number of messages that get lost, as when a queue in memory is killed. */
   readonly lostMessages?: number;
-  /** Each message is delivered so often, at once. */
+  /** Number of immediate deliveries of each message. */
   readonly deliveries?: number;
   /** Sending to the queue throws. */
   readonly isQueueDown?: boolean;
 }
 
-/** What happened since the last fault was told. */
+/** Events since the last fault was set. */
 export interface JobEvents {
-  /** Keys that were written, in order, each time that it was tried. */
+  /** Keys of all attempted writes, in order. */
   readonly writes: readonly string[];
   readonly delivered: number;
-  /** Of each message that was sent, lost ones too: how long it was to wait. */
+  /** Delay of each sent message, lost messages included. */
   readonly delaysSeconds: readonly number[];
 }

@@ -1,6 +1,6 @@
 /**
- * Object storage in memory, for tests that run a command once for each of its operations: it passes
- * the contract suite that the real ones pass, is copied in no time, and each operation is one step.
+ * Object storage in memory, for tests that run a command once for each of its operations. It passes
+ * the contract suite of the real stores, is quick to copy, and makes each operation one step.
  */
 import {
   checkKey,
@@ -17,9 +17,9 @@ interface MemoryObject {
 }
 
 export interface MemoryStore extends ObjectStore {
-  /** Another store with the same objects. */
+  /** Copies the store with its objects. */
   copy(): MemoryStore;
-  /** Looks at an object between two operations. */
+  /** Reads an object between two operations. */
   peek(key: string): Uint8Array | undefined;
 }
 

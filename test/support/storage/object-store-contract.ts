@@ -1,6 +1,6 @@
 /**
- * What every ObjectStore promises, as tests: run on each implementation, and on each server that
- * one of them talks to.
+ * The contract of every ObjectStore as a test suite. It runs on each implementation and on each S3
+ * server.
  */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ export async function listKeys(store: ObjectStore, prefix = ''): Promise<string[
   return (await store.list(prefix)).map(({ key }) => key);
 }
 
-/** What a rejected call failed with. */
+/** Returns the error of a rejected call. */
 export async function catchStorageFailure(call: Promise<unknown>): Promise<StorageFailure> {
   const error = await call.then(
     () => new Error('expected it to fail'),
@@ -35,8 +35,8 @@ export async function catchStorageFailure(call: Promise<unknown>): Promise<Stora
 
 /**
  * Adds the suite.
- * @param open  Opens an empty store, or one with nothing under keys that hold a fresh UUID; called
- *              once.
+ * @param open  Opens an empty store, or one that is empty below keys with a fresh UUID; called
+ *   once.
  */
 export function describeObjectStoreContract(name: string, open: () => Promise<ObjectStore>): void {
   describe(`${name} as object storage`, () => {
@@ -49,7 +49,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       await store?.close();
     });
 
-    it('gives back the bytes that were put', async () => {
+    it('returns the bytes that were put', async () => {
       const key = buildFreshKey();
       const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
       const put = await store.put(key, bytes, absent);
@@ -68,11 +68,11 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       }
     });
 
-    it('has nothing under a key that was never put', async () => {
+    it('finds nothing under a key that was never put', async () => {
       expect(await store.get(buildFreshKey())).toBeNull();
     });
 
-    it('refuses to read more than it was allowed to', async () => {
+    it('refuses to read more than the allowed size', async () => {
       const key = buildFreshKey();
       await store.put(key, new Uint8Array(11), absent);
       expect((await catchStorageFailure(store.get(key, { maxBytes: 10 }))).reason).toBe(
@@ -81,7 +81,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       expect((await store.get(key, { maxBytes: 11 }))?.bytes).toHaveLength(11);
     });
 
-    it('creates only where there is nothing', async () => {
+    it('creates an object only when the key is free', async () => {
       const key = buildFreshKey();
       await store.put(key, utf8.encode('first'), absent);
       expect(await store.put(key, utf8.encode('second'), absent)).toEqual({
@@ -91,7 +91,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       expect((await store.get(key))?.bytes).toEqual(utf8.encode('first'));
     });
 
-    it('replaces only what is still the same', async () => {
+    it('replaces only an object that has not changed', async () => {
       const key = buildFreshKey();
       const created = await store.put(key, utf8.encode('first'), absent);
       const etag = created.ok ? created.etag : '';
@@ -104,7 +104,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       expect((await store.get(key))?.bytes).toEqual(utf8.encode('second'));
     });
 
-    it('replaces nothing where there is nothing', async () => {
+    it('does not replace an object that does not exist', async () => {
       const key = buildFreshKey();
       const put = await store.put(key, utf8.encode('new'), {
         when: 'unchanged',
@@ -114,7 +114,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       expect(await store.get(key)).toBeNull();
     });
 
-    it('lets one of many creators win', async () => {
+    it('lets exactly one of many concurrent creators win', async () => {
       const key = buildFreshKey();
       const puts = await Promise.all(
         Array.from({ length: 8 }, (_, i) => store.put(key, utf8.encode(`creator ${i}`), absent)),
@@ -125,7 +125,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       );
     });
 
-    it('lets one of many writers win that start from the same object', async () => {
+    it('lets exactly one of many writers win that start from the same ETag', async () => {
       const key = buildFreshKey();
       const created = await store.put(key, utf8.encode('start'), absent);
       const etag = created.ok ? created.etag : '';
@@ -140,7 +140,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       );
     });
 
-    it('loses no writer’s part when many read, change and write the same object', async () => {
+    it('loses no update when many writers read, change and write the same object', async () => {
       const key = buildFreshKey();
       const add = async (part: string): Promise<void> => {
         for (let done = false; !done;) {
@@ -173,14 +173,14 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       expect(await store.list(`${folder}/nothing`)).toEqual([]);
     });
 
-    it('lists how large each object is and when it was last written', async () => {
+    it('lists each object’s size and time of the last write', async () => {
       const folder = `contract-list-${randomUUID()}`;
       const startMs = Date.now();
       let put = await store.put(`${folder}/a.bin`, new Uint8Array(1234), absent);
       await store.put(`${folder}/b.bin`, new Uint8Array(), absent);
       let listed = await store.list(`${folder}/`);
       const [first] = listed;
-      // Some stores tell whole seconds, and clocks differ by milliseconds.
+      // Some stores report whole seconds, and clocks differ by milliseconds.
       expect(first?.lastModifiedMs).toBeGreaterThan(startMs - 2000);
       expect(first?.lastModifiedMs).toBeLessThan(Date.now() + 2000);
       const replace = async () => {
@@ -197,7 +197,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       expect(replaced?.lastModifiedMs).toBeGreaterThan(first?.lastModifiedMs ?? Infinity);
     });
 
-    it('deletes an object, and does not mind one that is not there', async () => {
+    it('deletes an object and ignores a missing one', async () => {
       const key = buildFreshKey();
       await store.put(key, utf8.encode('short-lived'), absent);
       await store.delete(key);
@@ -231,7 +231,7 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       expect((await catchStorageFailure(store.delete(key))).reason).toBe('invalid_key');
     });
 
-    it('is found to honour conditional writes, and nothing is left of the trial', async () => {
+    it('passes the check for conditional writes, which leaves nothing behind', async () => {
       expect(await checkConditionalWrites(store)).toEqual({
         createOnly: true,
         compareAndSwap: true,

@@ -1,5 +1,5 @@
 /**
- * S3 servers for tests, on the loopback interface: versitygw, an independent server in Go; moto, an
+ * S3 servers for tests on the loopback interface: versitygw, an independent server in Go; moto, an
  * emulator in Python; and the local S3 endpoint of `wrangler dev`. Processes are stopped by their
  * ids.
  */
@@ -19,7 +19,7 @@ export interface S3Server {
   readonly region: string;
   readonly bucket: string;
   readonly credentials: S3Credentials;
-  /** The process's id, for tests that look whether it is gone. */
+  /** The process's id, for tests that check whether the process has ended. */
   readonly pid: number;
   readonly stop: () => Promise<void>;
 }
@@ -29,9 +29,9 @@ const VERSITYGW = join(PROJECT, '.digitmint/bin/versitygw');
 const MOTO = join(PROJECT, '.digitmint/moto');
 
 /**
- * True when versitygw is installed. DIGITMINT_REQUIRE_S3=1 requires it, so that nobody skips its
- * tests without noticing.
- * @throws Error  When it is required and not installed.
+ * True when versitygw is installed. DIGITMINT_REQUIRE_S3=1 requires it, so that no run skips its
+ * tests unnoticed.
+ * @throws Error  When versitygw is required and not installed.
  */
 export function hasVersitygw(): boolean {
   return isInstalled(VERSITYGW, 'dev/install-versitygw.sh');
@@ -77,9 +77,9 @@ export async function startVersitygw(): Promise<S3Server> {
   const endpoint = `http://127.0.0.1:${port}`;
   const child = spawn(
     VERSITYGW,
-    // ETags in extended attributes, its default: with --sidecar an ETag and its bytes are not
-    // replaced in one step, and a reader between the two would swap against the ETag of bytes that
-    // it never saw.
+    // Keeps ETags in extended attributes, the default. --sidecar does not replace an ETag and its
+    // bytes atomically. A reader between the two writes would then swap against the ETag of bytes
+    // that it never saw.
     ['--port', `127.0.0.1:${port}`, '--quiet', 'posix', folder],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -98,7 +98,7 @@ export async function startVersitygw(): Promise<S3Server> {
   );
 }
 
-/** A worker that shows what its bucket's binding reads. */
+/** A worker that returns what its bucket's binding reads. */
 const READING_WORKER = `export default {
   async fetch(request, env) {
     const object = await env.MODELS.get(new URL(request.url).pathname.slice(1));
@@ -121,14 +121,13 @@ secretAccessKey = "${LOCAL_BUCKET.credentials.secretAccessKey}"
 `;
 
 export interface WranglerServer extends S3Server {
-  /** Where its worker answers: `/KEY` gives an object as the binding reads it. */
+  /** The worker's address: `/KEY` returns an object as the binding reads it. */
   readonly url: string;
 }
 
 /**
  * Starts `wrangler dev` with a small worker on the local bucket.
- * @param root  Project folder that the bucket is kept in, as `.wrangler/state`; a temporary one
- *              when not given.
+ * @param root  Project folder whose `.wrangler/state` holds the bucket; a temporary one by default.
  */
 export async function startWrangler(root?: string): Promise<WranglerServer> {
   const folder = root ?? (await mkdtemp(join(tmpdir(), 'digitmint-wrangler-')));
@@ -153,8 +152,7 @@ export async function startWrangler(root?: string): Promise<WranglerServer> {
     {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'pipe'],
-      // Nothing of it asks the network: no metrics, no request for a sample of `request.cf`, no
-      // banner.
+      // Prevents all network access of wrangler: metrics, the sample of `request.cf`, the banner.
       env: {
         ...process.env,
         CI: '1',
@@ -199,7 +197,7 @@ async function waitForServer(
   throw new Error(`${child.spawnargs.join(' ')} did not answer at ${url}: ${said}`);
 }
 
-/** A port that nobody listens on now. */
+/** Finds a port that is free now. */
 export function findFreePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -1,15 +1,15 @@
 /**
- * Stores whose operations are steps that a test counts: to end a command at any of them, as a kill
- * would, or to let another command run in between.
+ * Stores whose operations are counted steps. A test can end a command at any step, as a kill would,
+ * or run another command between two steps.
  */
 import type { ObjectStore } from '../../../storage/object-store.ts';
 
-/** What a command meets whose process is gone. */
+/** The error that a command gets when its process is dead. */
 export class Death extends Error {
   override name = 'Death' as const;
 }
 
-/** Runs `step` before each operation and after it. */
+/** Runs `step` before and after each operation. */
 export function wrapOperations(
   store: ObjectStore,
   step: (name: string, operate: () => Promise<unknown>) => Promise<unknown>,
@@ -28,9 +28,9 @@ export function wrapOperations(
 }
 
 /**
- * A store that dies at one of its operations, and does nothing from then on.
- * @param dieAt  Which, from 1.
- * @param when   `after`: it is carried out, but nobody hears of it.
+ * A store that dies at one of its operations and does nothing from then on.
+ * @param dieAt  The operation's number, from 1.
+ * @param when  `after`: the operation is carried out, but its answer is lost.
  */
 export function createDyingStore(
   store: ObjectStore,
@@ -50,7 +50,7 @@ export function createDyingStore(
   });
 }
 
-/** A store that waits for something before one of its operations, from 1. */
+/** A store that waits before one of its operations, counted from 1. */
 export function createPausingStore(
   store: ObjectStore,
   pauseAt: number,

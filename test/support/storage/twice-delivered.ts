@@ -1,13 +1,11 @@
-/**
- * Which shards test/edge/twice-delivering-worker.ts delivers twice.
- */
+/** Chooses the shards that test/edge/twice-delivering-worker.ts delivers twice. */
 
-/** To two consumers at the same time. */
+/** Delivered to two consumers at the same time. */
 export function isDeliveredAtOnce(shard: number): boolean {
   return shard % 10 === 1;
 }
 
-/** A second time, when the first is over. */
+/** Delivered again after the first delivery has ended. */
 export function isDeliveredAgain(shard: number): boolean {
   return shard % 5 === 2;
 }

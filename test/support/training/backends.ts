@@ -1,6 +1,6 @@
 /**
- * The backends that contract suites run on, each in a process of its own: a backend can be chosen once a process, and
- * WebGPU reads its environment at the start.
+ * The backends for contract suites. Each runs in its own process, because a process can choose a
+ * backend only once and WebGPU reads its environment at the start.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -17,14 +17,13 @@ const binding = fileURLToPath(
 
 export interface TrainingBackend {
   readonly name: 'tensorflow' | 'webgpu' | 'wasm';
-  /** True when it is not there and need not be: said aloud, once. */
+  /** True when the backend is missing and optional; a warning is printed once. */
   readonly skip: boolean;
 }
 
 /**
- * Lists the backends beside plain JavaScript, the reference.
- *
- * @param convolutions  Leaves out wasm, which cannot train them.
+ * Lists the backends beside plain JavaScript, which is the reference.
+ * @param convolutions  Leaves out wasm, which cannot train convolutions.
  */
 export function listTrainingBackends({
   convolutions,
@@ -51,7 +50,10 @@ export function listTrainingBackends({
   });
 }
 
-/** Runs a program of test/support on a backend (WebGPU: on SwiftShader) and parses the last line of its output. */
+/**
+ * Runs a program of test/support on a backend (WebGPU: on SwiftShader) and parses the last line of
+ * its output.
+ */
 export async function runOnBackend<T>(
   program: string,
   backend: string,

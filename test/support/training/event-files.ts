@@ -1,11 +1,11 @@
 /**
- * Reads TensorBoard's event files by the letter of their formats (TFRecord, protobuf's wire format, event.proto and
- * summary.proto), sharing nothing with what writes them.
+ * Reads TensorBoard's event files as their formats are specified (TFRecord, protobuf's wire format,
+ * event.proto and summary.proto). It shares no code with the writer.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A message of event.proto, as far as it is used. */
+/** The used fields of a message in event.proto. */
 export interface ReadEvent {
   /** Seconds since 1970. */
   readonly wallTime: number;
@@ -31,7 +31,10 @@ export async function readAllEvents(folder: string): Promise<ReadEvent[]> {
   return files.flatMap((file) => readEvents(file));
 }
 
-/** Reads one file. Throws where a length or a checksum does not fit. */
+/**
+ * Reads one file.
+ * @throws Error  When a length or a checksum is wrong.
+ */
 export function readEvents(file: Buffer): ReadEvent[] {
   const events: ReadEvent[] = [];
   for (let at = 0; at < file.length;) {
@@ -58,7 +61,7 @@ export function computeCrc32c(bytes: Uint8Array): number {
 }
 
 function expectCrc(bytes: Uint8Array, stored: number): void {
-  // The mask of tensorflow/tsl/lib/hash/crc32c.h, undone.
+  // Reverts the mask of tensorflow/tsl/lib/hash/crc32c.h.
   const rotated = (stored - 0xa282ead8) >>> 0;
   const crc = ((rotated >>> 17) | (rotated << 15)) >>> 0;
   if (crc !== computeCrc32c(bytes)) {

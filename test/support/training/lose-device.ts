@@ -1,7 +1,8 @@
 /**
- * A program: trains on a backend and destroys its device in the middle, and prints what came of it, as JSON on the last line.
+ * A program that trains on a backend, destroys the device during the run, and prints the outcome as
+ * JSON on the last line.
  *
- *   node test/support/training/lose-device.ts webgpu FOLDER
+ *     node test/support/training/lose-device.ts webgpu FOLDER
  */
 import * as tf from '@tensorflow/tfjs';
 import { setImmediate } from 'node:timers/promises';
@@ -13,13 +14,15 @@ import {
 import { makeTinyDataset, TINY_CONFIG } from './tensors.ts';
 import { trainQuietly } from './train-quietly.ts';
 
-/** What is printed. */
+/** The printed outcome. */
 export interface Loss {
   readonly name: string;
   readonly message: string;
 }
 
-/** Of the device that is lost after step 4 was logged: checkpoints after 2 and 4 are there. */
+/**
+ * The outcome when the device is lost after step 4 was logged; checkpoints of steps 2 and 4 exist.
+ */
 export const LOSSY_CONFIG = { ...TINY_CONFIG, steps: 10, checkpointEvery: 2, imageEvery: 1 };
 
 if (process.argv[1] === import.meta.filename) {

@@ -1,6 +1,7 @@
 /**
- * The networks and losses once more, by loops over plain numbers in double precision, and small problems to compare
- * on: an oracle that shares no code with what it judges. Gradients come from central differences.
+ * A reference implementation of the networks and losses: loops over plain numbers in double
+ * precision, with gradients by central differences. It shares no code with what it tests, and
+ * provides small problems for comparison.
  */
 import { planGenerator, sizeOf, type GeneratorConfig } from '../../../shared/model/generator.ts';
 import { planDiscriminator, type DiscriminatorConfig } from '../../../trainer/gan/networks.ts';
@@ -25,7 +26,7 @@ export interface Problem {
 
 export const BATCH = 4;
 
-/** The tutorial's GAN in small. */
+/** A small version of the tutorial's GAN. */
 export const DENSE_PROBLEM: Problem = makeProblem(
   { type: 'non-saturating' },
   {
@@ -116,7 +117,7 @@ export function computeDiscriminatorTotal(
   );
 }
 
-/** Mean squared norm of the logits' gradient by real images and by generated ones. */
+/** Mean squared norm of the logits' gradient with respect to real and to generated images. */
 export function computePenalties(
   problem: Problem,
   judgeWeights: ArrayLike<number>,
@@ -244,7 +245,7 @@ function affine(x: number[], weights: ArrayLike<number>, from: number, units: nu
   );
 }
 
-/** Padding 'same' as TensorFlow has it: what cannot be shared evenly goes to the bottom and the right. */
+/** Padding 'same' as in TensorFlow: an odd remainder goes to the bottom and the right. */
 function convolve(
   x: number[],
   [h = 1, w = 1, c = 1]: number[],

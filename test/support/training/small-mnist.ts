@@ -1,13 +1,14 @@
-/**
- * A small training set for tests that start trainers: read in no time, unlike the npm package.
- */
+/** A small training set for tests that start trainers. It loads quickly, unlike the npm package. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
 const MNIST = new URL('../../../data/mnist/', import.meta.url);
 
-/** Writes the first `count` of MNIST's test digits as IDX files for training. @param folder  Is made. */
+/**
+ * Writes the first `count` of MNIST's test digits as IDX files for training.
+ * @param folder  Is created.
+ */
 export async function writeSmallMnist(folder: string, count: number): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [kind, headBytes, itemBytes] of [

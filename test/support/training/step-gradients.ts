@@ -1,7 +1,8 @@
 /**
- * Shows the gradients that the two steps follow, on whichever backend is set; as a program, on the one that is named.
+ * Measures the gradients of the two optimizer steps on the current backend. As a program it uses
+ * the named backend.
  *
- *   node test/support/training/step-gradients.ts BACKEND
+ *     node test/support/training/step-gradients.ts BACKEND
  */
 import * as tf from '@tensorflow/tfjs';
 import { planGenerator } from '../../../shared/model/generator.ts';
@@ -26,7 +27,7 @@ import {
 } from './plain-gan.ts';
 import { TINY_CONFIG } from './tensors.ts';
 
-/** What both steps do to a problem's networks. */
+/** The effect of both steps on a problem's networks. */
 export interface StepGradients {
   readonly discriminatorLoss: number;
   readonly generatorLoss: number;
@@ -35,10 +36,13 @@ export interface StepGradients {
   readonly generator: readonly number[];
 }
 
-/** Adam with beta1 = 0 and a huge epsilon is gradient descent at rate learningRate / epsilon = 1: it shows the gradient. */
+/**
+ * Adam with beta1 = 0 and a huge epsilon is gradient descent at rate learningRate / epsilon = 1, so
+ * the change of the weights shows the gradient.
+ */
 const DESCENT = { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 };
 
-/** The amounts of a run's first step, with both networks' Adam as given. */
+/** The settings of a run's first step with the given Adam for both networks. */
 export function planFirstStep({ objective }: Problem, adam: AdamConfig): StepAmounts {
   return computeAmounts(
     {
@@ -94,7 +98,7 @@ export function openProblem(
   };
 }
 
-/** Takes one step of each kind, from the same weights, and reads what they changed. */
+/** Takes one step of each kind from the same weights and reads the changes. */
 export async function measureStepGradients(problem: Problem): Promise<StepGradients> {
   const amounts = planFirstStep(problem, DESCENT);
   const first = openProblem(problem, DESCENT);

@@ -1,8 +1,8 @@
 /**
- * A program: does the same steps operation by operation and as a graph, for presets and for settings that no preset has, and
- * prints what came of them as one line of JSON.
+ * A program that takes the same steps operation by operation and as a graph, for presets and for
+ * other settings. It prints the results as one line of JSON.
  *
- *   node test/support/training/steps-as-graph.ts tensorflow [THREADS]
+ *     node test/support/training/steps-as-graph.ts tensorflow [THREADS]
  */
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
@@ -17,35 +17,35 @@ import { selectBackend, type BackendName } from '../../../trainer/tensorflow/bac
 import { recordGraph } from '../../../trainer/tensorflow/graph/graph.ts';
 import { TINY_CONFIG, makeTinyDataset } from './tensors.ts';
 
-/** Some steps of a run, one in the middle with a probe. */
+/** Some steps of a run, one of them with a probe. */
 export interface SteppedRun {
-  /** Of the losses, and of all that a step changes. */
+  /** Hash of the losses and of all that a step changes. */
   readonly hash: string;
   readonly usedGraph: boolean;
   readonly faults: readonly string[];
-  /** That the probe was shown. */
+  /** Hash of what the probe received. */
   readonly figures: readonly StepFigure[];
-  /** Tensors more than before. */
+  /** Growth of the number of tensors. */
   readonly leaked: number;
 }
 
-/** What is printed. */
+/** The printed results. */
 export interface StepsAsGraph {
-  /** By name; operation by operation, as a graph, and as a graph whose results are falsified. */
+  /** By name: operation by operation, as a graph, and as a graph with falsified results. */
   readonly runs: Readonly<
     Record<string, { operations: SteppedRun; graph: SteppedRun; falsified: SteppedRun }>
   >;
-  /** By what is wrong with a computation: what was said of it. */
+  /** The message for each invalid computation, by its fault. */
   readonly refusals: Readonly<Record<string, string>>;
-  /** Of a small computation with other inputs than it was recorded with. */
+  /** Results of a small computation with inputs other than the recorded ones. */
   readonly repeated: readonly number[];
 }
 
 const STEPS = 8;
-/** Behind the steps in which the graph is made and proven. */
+/** Comes after the steps in which the graph is made and verified. */
 const PROBED_STEP = 5;
 
-/** The backend's method that a fault is put in. */
+/** The backend's method into which the fault is injected. */
 type Runner = { runSavedModel(...args: unknown[]): tf.Tensor[] };
 
 async function doSteps(source: StepSource, options: StepperOptions): Promise<SteppedRun> {
@@ -96,7 +96,9 @@ async function doSteps(source: StepSource, options: StepperOptions): Promise<Ste
   };
 }
 
-/** Makes the second output's last number the next larger one: TensorFlow with another rounding, as it were. */
+/**
+ * Makes the second output's last number the next larger one, as if TensorFlow rounded differently.
+ */
 async function withFalsifiedGraphs<T>(action: () => Promise<T>): Promise<T> {
   const backend = tf.backend() as unknown as Runner;
   const { runSavedModel } = backend;
@@ -128,7 +130,7 @@ function describeRefusals(): Record<string, string> {
       return `${(error as Error).name}: ${(error as Error).message}`;
     }
   };
-  foreign.square().dispose(); // it is on the backend now
+  foreign.square().dispose(); // Uploads the tensor to the backend.
   return {
     'a tensor from outside': attempt(() => [tf.add(x, foreign)]),
     'a read': attempt(() => {
@@ -159,7 +161,7 @@ if (process.argv[1] === import.meta.filename) {
   });
   const mnist = await loadMnistPackage();
   const tiny = makeTinyDataset();
-  // No power of 2: a mean's division by it is no exact multiplication.
+  // No power of 2, because the division in a mean would then be an exact multiplication.
   const small = { steps: 20, batchSize: 12, seed: 'graph' };
   const cases: Readonly<Record<string, readonly [TrainingConfig, StepSource['dataset']]>> = {
     digits: [{ ...PRESETS.digits, ...small }, mnist],

@@ -1,6 +1,6 @@
 /**
- * SwiftShader, a GPU in software, with a Vulkan loader: both come inside npm's @sparticuz/chromium, so WebGPU can be
- * tested on any Linux x64 machine with no GPU and no system package.
+ * SwiftShader, a software GPU, with a Vulkan loader. Both come inside npm's @sparticuz/chromium, so
+ * WebGPU can be tested on any Linux x64 machine without a GPU or system packages.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -13,17 +13,17 @@ import { brotliDecompress } from 'node:zlib';
 const FILES = ['libvk_swiftshader.so', 'libvulkan.so.1', 'vk_swiftshader_icd.json'] as const;
 const cacheFolder = fileURLToPath(new URL('../../../.digitmint/swiftshader/', import.meta.url));
 
-/** Why there is no SwiftShader on this machine; undefined where there is. */
+/** The reason why this machine has no SwiftShader; undefined when it has. */
 export const swiftShaderMissing: string | undefined =
   process.platform === 'linux' && process.arch === 'x64'
     ? undefined
     : `@sparticuz/chromium has SwiftShader for linux-x64 only, this is ${process.platform}-${process.arch}`;
 
 /**
- * Unpacks SwiftShader, once for a checkout and version.
- *
- * @returns  Environment variables for a child process, which then finds SwiftShader as its only GPU. They have to be
- *           there when a process starts, so setting them in `process.env` has no effect on the caller's own.
+ * Unpacks SwiftShader, once for each checkout and version.
+ * @returns  Environment variables for a child process, which then finds SwiftShader as its only
+ *   GPU. They must be set before a process starts, so setting them in `process.env` has no effect
+ *   on the caller itself.
  */
 export async function prepareSwiftShader(): Promise<Record<string, string>> {
   const { folder, archive } = await locateArchive();
@@ -65,7 +65,10 @@ async function locateArchive(): Promise<{ folder: string; archive: string }> {
   return { folder: version, archive: join(root, 'bin', 'swiftshader.tar.br') };
 }
 
-/** Reads one regular file out of a ustar archive (POSIX.1-1988: 512-byte blocks; name at 0, octal size at 124). */
+/**
+ * Reads one regular file from a ustar archive (POSIX.1-1988: 512-byte blocks; name at 0, octal size
+ * at 124).
+ */
 function extractTarMember(tar: Buffer, name: string): Buffer {
   for (let at = 0; at + 512 <= tar.length;) {
     const readField = (start: number, length: number): string =>

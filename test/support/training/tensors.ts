@@ -1,11 +1,12 @@
-/**
- * Tiny networks, data and numbers for tests of training.
- */
+/** Tiny networks, data and numbers for tests of training. */
 import * as tf from '@tensorflow/tfjs';
 import type { Dataset } from '../../../trainer/data/dataset.ts';
 import { PRESETS, type TrainingConfig } from '../../../trainer/gan/preset.ts';
 
-/** The tutorial's GAN in small: 4 x 4 images, a few units; some steps take milliseconds on plain JS. */
+/**
+ * A small version of the tutorial's GAN: 4 x 4 images and a few units. Some steps take milliseconds
+ * in plain JavaScript.
+ */
 export const TINY_CONFIG: TrainingConfig = {
   ...PRESETS.seed,
   seed: 'tiny',
@@ -25,7 +26,7 @@ export const TINY_CONFIG: TrainingConfig = {
   checkpointEvery: 3,
 };
 
-/** Images of 4 x 4 with a bright diagonal each, which differ in brightness. */
+/** Images of 4 x 4, each with a bright diagonal of its own brightness. */
 export function makeTinyDataset(count = 70): Dataset {
   const images = new Uint8Array(count * 16);
   const labels = Uint8Array.from({ length: count }, (_, i) => i % 2);
@@ -46,14 +47,14 @@ export function makeTinyDataset(count = 70): Dataset {
   };
 }
 
-/** Numbers that look random and are the same everywhere: sin(i + phase), scaled. */
+/** Pseudorandom numbers that are the same everywhere: sin(i + phase), scaled. */
 export function makeValues(count: number, phase = 0, scale = 1): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => scale * Math.sin(1.7 * i + phase));
 }
 
-/** Runs `action` and says by how many tensors it made memory grow. */
+/** Runs `action` and returns by how many tensors memory grew. */
 export function countLeaks(action: () => void): number {
-  action(); // the first run may fill caches
+  action(); // The first run may fill caches.
   const before = tf.memory().numTensors;
   action();
   return tf.memory().numTensors - before;

@@ -1,8 +1,9 @@
 /**
- * A program: trains a few steps of the tutorial's GAN on a backend and prints what came out, as JSON on the last line.
- * In a process of its own, since a backend can be chosen once a process and WebGPU reads its environment at the start.
+ * A program that trains a few steps of the tutorial's GAN on a backend and prints the result as
+ * JSON on the last line. It needs its own process, because a process can choose a backend only once
+ * and WebGPU reads its environment at the start.
  *
- *   node test/support/training/train-on-backend.ts BACKEND STEPS
+ *     node test/support/training/train-on-backend.ts BACKEND STEPS
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,12 +15,12 @@ import { loadMetrics } from '../../../trainer/run/run-folder.ts';
 import { selectBackend, type BackendName } from '../../../trainer/tensorflow/backend.ts';
 import { trainQuietly } from './train-quietly.ts';
 
-/** What is printed. */
+/** The printed result. */
 export interface BackendRun {
   readonly description: string;
-  /** Of every step. */
+  /** The losses of every step. */
   readonly losses: readonly (readonly [discriminator: number, generator: number])[];
-  /** Of the trained generator's bytes. */
+  /** Hash of the trained generator's bytes. */
   readonly weightsSha256: string;
   readonly millisecondsPerStep: number;
 }

@@ -1,6 +1,4 @@
-/**
- * A whole training without a word, in a run folder of its own.
- */
+/** Runs a whole training without output, in its own run folder. */
 import { hashDataset, type Dataset } from '../../../trainer/data/dataset.ts';
 import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
 import { SILENT_REPORTER, type Reporter } from '../../../trainer/run/log/reporter.ts';
@@ -8,7 +6,12 @@ import { createRunFolder, hashRun } from '../../../trainer/run/run-folder.ts';
 import type { BackendName } from '../../../trainer/tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../../../trainer/run/training-loop.ts';
 
-/** Trains from the start on the backend that is set. @param folder  Is made here. @param backend  Its name, for the record. @param watch  What hears of it. */
+/**
+ * Trains from the start on the current backend.
+ * @param folder  Is created.
+ * @param backend  The backend's name, for the record.
+ * @param watch  Receives the run's events.
+ */
 export async function trainQuietly(
   folder: string,
   config: TrainingConfig,

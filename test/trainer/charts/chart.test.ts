@@ -37,7 +37,7 @@ describe('the ticks of a logarithmic axis', () => {
     [[470, 610], 6],
     [[3, 3], 6],
     [[1e-9, 1e12], 7],
-  ] as const)('from %j are between 1 and %i, and inside', ([low, high], most) => {
+  ] as const)('from %j number between 1 and %i, and lie inside', ([low, high], most) => {
     const scale = createLogScale([low, high], [0, 100]);
     const ticks = pickLogTicks(scale, most);
     expect(ticks.length).toBeGreaterThan(0);
@@ -47,7 +47,7 @@ describe('the ticks of a logarithmic axis', () => {
 });
 
 describe('labels', () => {
-  it('do not touch, stay inside, and keep their order', () => {
+  it('do not overlap, stay inside, and keep their order', () => {
     const places = spreadLabels([50, 52, 95, 99, 10], 15, [0, 100]);
     const sorted = places.toSorted((a, b) => a - b);
     expect(sorted.slice(1).every((at, i) => at - (sorted[i] as number) >= 15)).toBe(true);
@@ -70,14 +70,14 @@ describe('a chart', () => {
     expect(await render(CHART)).toBe(svg);
   });
 
-  it('has a gap where a value has no place on its scale', async () => {
+  it('has a gap where its scale cannot show a value', async () => {
     const svg = await render(CHART);
     const [, path] = / line_marks".*? d="([^"]*)"/.exec(svg) ?? [];
     expect(path?.match(/L/g)).toHaveLength(1);
     expect(svg).not.toContain('NaN');
   });
 
-  it('is not drawn when no value has a place on its scale', () => {
+  it('is not drawn when its scale can show no value', () => {
     const [line] = CHART.lines as [LineChart['lines'][number]];
     expect(planLineChart({ ...CHART, lines: [{ ...line, points: [[0, -1]] }] })).toBeNull();
   });

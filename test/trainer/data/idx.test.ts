@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 describe('IDX files', () => {
-  it('have the header that the format asks for', () => {
+  it('have the header of the format', () => {
     expect(
       Buffer.from(encodeIdx([3, 4, 5], images))
         .subarray(0, 16)
@@ -26,7 +26,7 @@ describe('IDX files', () => {
     ).toBe('00000803000000030000000400000005');
   });
 
-  it('are read as they are', async () => {
+  it('are read unchanged', async () => {
     expect(await loadIdxFolder(folder, 'train')).toMatchObject({
       count: 3,
       height: 4,
@@ -43,7 +43,7 @@ describe('IDX files', () => {
     expect(classes).toEqual(['4', '9']);
   });
 
-  it('have the names of classes.txt, a line each', async () => {
+  it('take class names from classes.txt, one per line', async () => {
     await writeFile(join(folder, LABELS), encodeIdx([3], Uint8Array.of(2, 0, 1)));
     await writeFile(join(folder, 'classes.txt'), 'T-shirt/top\r\n Trouser \nCafe\u0301\n\n');
     const { labels, classes } = await loadIdxFolder(folder, 'train');
@@ -60,7 +60,7 @@ describe('IDX files', () => {
     expect([...gatherImages(dataset, Uint32Array.of(1))]).toEqual([...colours.subarray(48, 96)]);
   });
 
-  it('say, where the test part is asked for and missing, that training does without', async () => {
+  it('report a missing test part, without which training goes on', async () => {
     await expect(loadIdxFolder(folder, 't10k')).rejects.toThrow(
       /expected t10k-images.*Training does without the test files/,
     );

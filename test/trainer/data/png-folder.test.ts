@@ -23,14 +23,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** A picture whose pixels say where they are. */
+/** A picture whose pixels encode their positions. */
 const draw = (path: string, red = 0, size = 4): Promise<void> =>
   writePicture(join(folder, path), size, size, (x, y) => [red, x * 10, y * 20]);
 const drawGrey = (path: string, grey: number): Promise<void> =>
   writePicture(join(folder, path), 4, 4, (x) => [grey + x, grey + x, grey + x]);
 
 describe('a folder of PNG pictures', () => {
-  it('has a class for each subfolder, sorted, with the pixels as they are', async () => {
+  it('has a class for each subfolder, sorted, with unchanged pixels', async () => {
     await draw('dog/b.png', 2);
     await draw('dog/a.png', 1);
     await draw('cat/only.PNG', 3);
@@ -52,14 +52,14 @@ describe('a folder of PNG pictures', () => {
     expect(notes).toEqual([]);
   });
 
-  it('sorts classes that are numbers by their value', async () => {
+  it('sorts numeric class names by value', async () => {
     for (const name of ['10', '9', '2']) {
       await draw(`${name}/a.png`);
     }
     expect((await loadDataFolder(folder)).dataset.classes).toEqual(['2', '9', '10']);
   });
 
-  it('has no classes when it is flat', async () => {
+  it('has no classes when it has no subfolders', async () => {
     await draw('b.png', 2);
     await draw('a.png', 1);
     const { dataset } = await loadDataFolder(folder);
@@ -68,7 +68,7 @@ describe('a folder of PNG pictures', () => {
     expect(dataset.images[48]).toBe(2);
   });
 
-  it('is grey when no pixel is coloured, though its files are RGB', async () => {
+  it('is grey when no pixel is coloured, even from RGB files', async () => {
     await drawGrey('a.png', 100);
     await drawGrey('b.png', 200);
     const { dataset } = await loadDataFolder(folder);
@@ -78,7 +78,7 @@ describe('a folder of PNG pictures', () => {
     expect((await loadDataFolder(folder)).dataset.channels).toBe(3);
   });
 
-  it('passes hidden files over in silence, and all else that is no PNG with a note', async () => {
+  it('skips hidden files silently, and all other non-PNG files with a note', async () => {
     await draw('cat/a.png');
     await draw('cat/deeper/b.png');
     await writeFile(join(folder, '.DS_Store'), '');
@@ -101,7 +101,7 @@ describe('a folder of PNG pictures', () => {
     expect((await loadDataFolder(folder)).dataset.classes).toEqual(['linked', 'real', 'third']);
   });
 
-  it('tells how far it is, and the size before anything is decoded', async () => {
+  it('reports its progress, and the size before anything is decoded', async () => {
     await draw('a.png');
     await draw('b.png');
     const told: unknown[] = [];
@@ -193,7 +193,7 @@ describe('a folder of PNG pictures', () => {
     },
   );
 
-  it('is refused with a picture that may not be read', async () => {
+  it('is refused with an unreadable picture', async () => {
     await draw('a.png');
     await chmod(folder, 0o755);
     await chmod(join(folder, 'a.png'), 0o000);
@@ -271,7 +271,7 @@ describe('a PNG picture', () => {
         rows: rows(2),
       },
     ],
-  ])('%s is read as another decoder reads it, over white', (_, raw) => {
+  ])('%s is read as by another decoder, over white', (_, raw) => {
     const bytes = buildRawPng(raw);
     const { data } = PNG.sync.read(bytes);
     const expected = Array.from({ length: 8 }, (__, pixel) => {
@@ -286,8 +286,8 @@ describe('a PNG picture', () => {
   });
 
   it('is read interlaced, and refused interlaced with packed pixels, which the decoder garbles', async () => {
-    // Adam7 of 4 x 2 pixels: passes 1 (1), 4 (1), 5 is empty of rows, 6 (2) and 7 (4): filter byte
-    // and pixels each.
+    // Adam7 of 4 x 2 pixels: pass 1 (1 row), 4 (1), 5 (none), 6 (2) and 7 (4), each with a filter
+    // byte and pixels.
     const interlaced = Uint8Array.of(0, 11, 0, 33, 0, 22, 44, 0, 51, 52, 53, 54);
     const bytes = buildRawPng({ ...GREY_8, interlace: 1, rows: interlaced });
     const { data } = PNG.sync.read(bytes);

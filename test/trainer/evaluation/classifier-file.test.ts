@@ -23,18 +23,18 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('the shipped classifier', () => {
-  it('has the hash that its manifest and the code name', async () => {
+  it('has the hash in its manifest and in the code', async () => {
     const bytes = await readFile(join(CLASSIFIER_FOLDER, 'weights.bin'));
     const { manifest, sha256 } = await loadClassifier();
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(CLASSIFIER_SHA256);
     expect([manifest.weights.sha256, sha256]).toEqual([CLASSIFIER_SHA256, CLASSIFIER_SHA256]);
   });
 
-  it('is as good as its manifest says, which is at least 99.3%', async () => {
+  it('is as accurate as its manifest says, at least 99.3%', async () => {
     const { manifest, weights } = await loadClassifier();
     expect(manifest.test.accuracy).toBeGreaterThanOrEqual(0.993);
     expect(manifest.test.images).toBe(10_000);
-    // A part of the test digits, to stay quick: 1,000 from the harder first half.
+    // Only 1,000 of the test digits, to stay quick, from the harder first half.
     const { dataset } = await loadTestDigits();
     const { predictions } = scoreImages(
       CLASSIFIER_CONFIG,
@@ -45,7 +45,7 @@ describe('the shipped classifier', () => {
     expect(right).toBeGreaterThanOrEqual(985);
   });
 
-  it('has at least 64 features that are on for some digit', async () => {
+  it('has at least 64 features that are active for some digit', async () => {
     const { weights } = await loadClassifier();
     const { dataset } = await loadTestDigits();
     const { features } = scoreImages(
@@ -69,7 +69,7 @@ describe('a classifier is refused', () => {
     return copy;
   }
 
-  it('when one bit of its weights is another', async () => {
+  it('when one bit of its weights differs', async () => {
     const copy = await copyClassifier('altered');
     const bytes = await readFile(join(copy, 'weights.bin'));
     bytes[1000] = (bytes[1000] as number) ^ 1;
@@ -89,7 +89,7 @@ describe('a classifier is refused', () => {
     );
   });
 
-  it('when its weights are not as many as the network takes, though the hash be right', async () => {
+  it('when the number of weights is wrong, though the hash is right', async () => {
     const copy = join(folder, 'small');
     const { manifest } = await loadClassifier();
     const {
@@ -122,7 +122,7 @@ describe('a classifier is refused', () => {
     );
   });
 
-  it('when its manifest is not one', async () => {
+  it('when its manifest is invalid', async () => {
     const copy = await copyClassifier('told');
     await writeFile(join(copy, 'manifest.json'), '{"schema":1}');
     await expect(loadClassifier(copy)).rejects.toThrow(/not a classifier's manifest/);
@@ -130,7 +130,7 @@ describe('a classifier is refused', () => {
 });
 
 describe('the test digits', () => {
-  it('are refused when they are others', async () => {
+  it('are refused when they are not MNIST’s', async () => {
     const copy = join(folder, 'mnist');
     await cp(join(import.meta.dirname, '..', '..', '..', 'data', 'mnist'), copy, {
       recursive: true,

@@ -5,8 +5,8 @@ function find(folder: string, name: string, version: string): FoundModel {
   return { folder, manifest: { name, version: version.repeat(16), weights: { dtype: 'float16' } } };
 }
 
-describe('the names of columns', () => {
-  it('are name, version and form of the weights', () => {
+describe('column names', () => {
+  it('consist of name, version and weight encoding', () => {
     expect(nameColumns([find('a/model', 'digits', '1'), find('b/model', 'seed', '2')])).toEqual([
       { label: 'digits@1111111111111111, float16', heading: ['digits', '@11111111', 'float16'] },
       { label: 'seed@2222222222222222, float16', heading: ['seed', '@22222222', 'float16'] },
@@ -26,7 +26,7 @@ describe('the names of columns', () => {
       ['./a/x', 'b/x', 'a/y'],
       ['./a/x', 'b/x', 'a/y'],
     ],
-  ])('of models of one name in %j begin with %j', (folders, places) => {
+  ])('of models with the same name in %j begin with %j', (folders, places) => {
     const columns = nameColumns([
       ...folders.map((folder) => find(folder, 'digits', '1')),
       find('c', 'seed', '2'),

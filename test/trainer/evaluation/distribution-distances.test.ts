@@ -9,10 +9,7 @@ beforeAll(async () => {
   await selectBackend('wasm');
 });
 
-/**
- * Points whose mean is `mean` and whose unbiased covariance is sum of v v^T over `axes`, both
- * exactly.
- */
+/** Points with exactly the mean `mean` and the unbiased covariance sum of v v^T over `axes`. */
 function makeExactPoints(
   mean: readonly number[],
   axes: readonly (readonly number[])[],
@@ -24,7 +21,7 @@ function makeExactPoints(
 }
 
 describe('the Fréchet distance', () => {
-  it('is the closed form of Gaussians along the axes', () => {
+  it('equals the closed form for Gaussians along the axes', () => {
     const a = makeExactPoints(
       [1, -2, 3],
       [
@@ -48,7 +45,7 @@ describe('the Fréchet distance', () => {
     );
   });
 
-  it('is the closed form of Gaussians that are turned against each other', () => {
+  it('equals the closed form for Gaussians that are rotated against each other', () => {
     const axesOfA = [
       [2, 1],
       [0.3, -1],
@@ -76,7 +73,7 @@ describe('the Fréchet distance', () => {
     expect(computeFrechetDistance(...points)).toBeCloseTo(expected, 5);
   });
 
-  it('is 0 for a set and itself, also when a dimension is dead', () => {
+  it('is 0 for a set and itself, also with a constant dimension', () => {
     const points = toPoints(toRows(makeNormalPoints(1, 300, 6)).map((row) => [...row, 0]));
     expect(Math.abs(computeFrechetDistance(points, points))).toBeLessThan(1e-9);
   });
@@ -101,13 +98,13 @@ describe('the Fréchet distance', () => {
     ).toBeCloseTo(1 + 9 + 1, 4);
   });
 
-  it('comes near the true distance of the distributions that large sets are drawn from', () => {
+  it('approaches the true distance of the distributions for large sets', () => {
     const [a, b] = [makeNormalPoints(1, 20_000, 5), makeNormalPoints(2, 20_000, 5, 2, 1)];
     expect(computeFrechetDistance(a, b)).toBeGreaterThan(10 - 0.3);
     expect(computeFrechetDistance(a, b)).toBeLessThan(10 + 0.3);
   });
 
-  it('refuses sets that have none', () => {
+  it('refuses sets for which it is undefined', () => {
     expect(() => computeFrechetDistance(toPoints([[1]]), toPoints([[1], [2]]))).toThrow(RangeError);
     expect(() =>
       computeFrechetDistance(
@@ -139,14 +136,14 @@ describe('the kernel distance', () => {
     return mean(x, x) + mean(y, y) - 2 * mean(x, y);
   }
 
-  it('is what two loops give, when the subsets are the sets', () => {
+  it('equals a plain double loop, when the subsets are the sets', () => {
     const [a, b] = [makeNormalPoints(3, 40, 7), makeNormalPoints(4, 55, 7, 1.3, 0.2)];
     const { mean, standardError } = computeKernelDistance(a, b, options);
     expect(mean).toBeCloseTo(computeByLoops(toRows(a), toRows(b)), 4);
     expect(standardError).toBeLessThan(1e-6);
   });
 
-  it('is about 0 for two sets of one distribution, and far from it for two distributions', () => {
+  it('is about 0 for two sets of one distribution, and large for two distributions', () => {
     const many = { ...options, subsets: 50, subsetSize: 200 };
     const same = computeKernelDistance(
       makeNormalPoints(5, 2000, 8),
@@ -158,13 +155,13 @@ describe('the kernel distance', () => {
       makeNormalPoints(6, 2000, 8, 1, 0.5),
       many,
     );
-    // Subsets overlap, so the mean is as far off as the sets themselves are: more than its standard
-    // error says.
+    // Subsets overlap, so the mean deviates as much as the sets do, more than its standard error
+    // says.
     expect(Math.abs(same.mean)).toBeLessThan(0.01);
     expect(other.mean).toBeGreaterThan(20 * Math.abs(same.mean));
   });
 
-  it('is the same for the same key and another for another', () => {
+  it('is the same for the same key, and differs for another', () => {
     const [a, b] = [makeNormalPoints(7, 100, 4), makeNormalPoints(8, 100, 4)];
     const few = { ...options, subsetSize: 20 };
     expect(computeKernelDistance(a, b, few)).toEqual(computeKernelDistance(a, b, few));

@@ -47,7 +47,7 @@ beforeAll(async () => {
       dataset,
       Uint32Array.from({ length: 300 }, (_, i) => start + i),
     );
-  // Test digits all of them; here it matters only that they are three different sets.
+  // All three are test digits; the test only needs three different sets.
   measure = {
     protocol: { ...QUICK_PROTOCOL, kernelSubsets: 5, kernelSubsetSize: 100 },
     seed: '1',
@@ -92,7 +92,7 @@ describe('the figures of a set', () => {
     }
   });
 
-  it('tell noise, copies and a single picture from real digits', async () => {
+  it('distinguish noise, copies and a single picture from real digits', async () => {
     const reference = buildReference(measure);
     const { images, labels } = measure.training;
     const copies = await computeFigures(measure, reference, { count: 300, images, labels });
@@ -113,13 +113,13 @@ describe('the figures of a set', () => {
 });
 
 describe('the floor', () => {
-  it('is that of training digits, which are not called copies of themselves', async () => {
+  it('is computed from training digits, which do not count as copies of themselves', async () => {
     const floor = await computeFloor(measure, buildReference(measure), 300);
     expect(floor.memorisation).toBeGreaterThan(0.8);
     expect(floor.memorisation).toBeLessThan(1.2);
   });
 
-  it('is kept under all that it depends on', async () => {
+  it('is cached by all inputs that it depends on', async () => {
     const facts = {
       count: 300,
       testSha256: 'a',
@@ -182,7 +182,7 @@ describe('validation digits', () => {
     );
   });
 
-  it('are not called copies of themselves, are no part of the floor, and copies of them are found', async () => {
+  it('do not count as copies of themselves, are excluded from the floor, and expose their copies', async () => {
     const { dataset } = await loadTestDigits();
     const training = pickDigits(
       dataset,
@@ -198,8 +198,8 @@ describe('validation digits', () => {
       training,
       Uint32Array.from({ length: 300 }, (_, i) => 2 * i + 1),
     );
-    // All that are left: in another order than the floor's, which only the last bits of sums depend
-    // on.
+    // All remaining digits, in another order than the floor's; only the last bits of sums depend on
+    // the order.
     const floor = await computeFloor(split, reference, 300);
     const direct = await computeFigures(split, reference, {
       count: 300,
@@ -275,7 +275,7 @@ describe('an evaluation is refused', () => {
     await refuse({ models: [] }, /expected either --model/);
   });
 
-  it('when the model makes something else than digits', async () => {
+  it('when the model does not draw digits', async () => {
     const small = await writeModel('small', {
       layers: [
         { type: 'dense', units: 64, activation: 'sigmoid' },
@@ -289,7 +289,7 @@ describe('an evaluation is refused', () => {
     );
   });
 
-  it('when the samples are damaged, or too few, or not as many as asked for', async () => {
+  it('when the samples are damaged, too few, or not the requested number', async () => {
     const pictures = encodeIdx([300, 28, 28], new Uint8Array(300 * 784).fill(7));
     await refuse(
       { samples: await write('cut.idx', pictures.subarray(0, 5000)) },
@@ -305,7 +305,7 @@ describe('an evaluation is refused', () => {
     await refuse({ samples, labels }, /--labels .*labels\.idx holds 299 labels for 300 samples/);
   });
 
-  it('when validation digits are asked for without all of MNIST', async () => {
+  it('when validation digits are requested without all of MNIST', async () => {
     await refuse(
       { models: ['none'], split: 'validation' },
       /^--split validation: draws from MNIST's 60,000 .* by --data$/,
@@ -323,7 +323,7 @@ describe('an evaluation is refused', () => {
     );
   });
 
-  it('when --data holds something else than grey digits of ten classes', async () => {
+  it('when --data holds anything but grey digits of ten classes', async () => {
     const samples = await write('some.idx', encodeIdx([300, 28, 28], new Uint8Array(300 * 784)));
     const writeData = async (
       name: string,
@@ -407,7 +407,7 @@ describe('the table', () => {
     expect(body.every((line) => /^(lower|higher|near 1)/.test(line.slice(column)))).toBe(true);
   });
 
-  it('shows four models within 100 characters, and what the figures say below', () => {
+  it('shows four models within 100 characters, and explains the figures below', () => {
     const collapsed = {
       ...figures,
       kernelDistance: { mean: 0.58758, standardError: 0.00191 },
@@ -436,7 +436,7 @@ describe('the table', () => {
     expect(lines.at(-1)).toMatch(/^sharpness +gradient energy/);
   });
 
-  it('leaves out what samples without labels cannot have, and says why', () => {
+  it('omits figures that need labels when samples have none, and says why', () => {
     const rows = buildRows(
       [{ ...figures, classAccuracy: null, classificationAccuracyScore: null }],
       figures,

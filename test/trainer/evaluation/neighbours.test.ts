@@ -29,7 +29,7 @@ describe.each([
   const real = makeNormalPoints(1, 90, 5);
   const [r, s] = [toRows(real), toRows(samples)];
 
-  it('precision and recall are what sorting all distances gives', () => {
+  it('precision and recall match a full sort of all distances', () => {
     const k = 3;
     const radiiOfReal = r.map((_, i) => radiusOf(r, i, k));
     const radiiOfSamples = s.map((_, i) => radiusOf(s, i, k));
@@ -45,7 +45,7 @@ describe.each([
     expect(precision === 0 && recall === 0).toBe(name === 'disjoint');
   });
 
-  it('density and coverage are what sorting all distances gives', () => {
+  it('density and coverage match a full sort of all distances', () => {
     const k = 5;
     const radii = r.map((_, i) => radiusOf(r, i, k));
     const { density, coverage } = computeDensityCoverage(real, samples, k);
@@ -68,13 +68,13 @@ describe('neighbourhoods', () => {
     expect(computePrecisionRecall(points, points, 3)).toEqual({ precision: 1, recall: 1 });
     const { density, coverage } = computeDensityCoverage(points, points, 5);
     expect(coverage).toBe(1);
-    // Each neighbourhood holds the point itself and four of its five neighbours; the fifth is its
-    // bound, give or take rounding.
+    // Each neighbourhood holds the point itself and four of its five neighbours. The fifth is on
+    // the boundary, so rounding decides.
     expect(density).toBeGreaterThanOrEqual(1);
     expect(density).toBeLessThanOrEqual(1.2);
   });
 
-  it('hold no more than one point of a set that is one picture', () => {
+  it('of one repeated picture hold that picture alone', () => {
     const real = makeNormalPoints(6, 50, 3);
     const collapsed = {
       ...real,
@@ -83,7 +83,7 @@ describe('neighbourhoods', () => {
     expect(computePrecisionRecall(real, collapsed, 3)).toEqual({ precision: 1, recall: 1 / 50 });
   });
 
-  it('do not depend on how many rows are computed at once', () => {
+  it('do not depend on the block size', () => {
     // Larger than a block of 5 million numbers.
     const [a, b] = [makeNormalPoints(7, 700, 2), makeNormalPoints(8, 9000, 2)];
     const rows: number[] = [];
@@ -110,7 +110,7 @@ describe('neighbourhoods', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('are refused where there are too few points for them', () => {
+  it('are refused with too few points', () => {
     expect(() => computeSquaredRadii(makeNormalPoints(1, 3, 2), 3)).toThrow(RangeError);
   });
 });

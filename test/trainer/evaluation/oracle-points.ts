@@ -1,6 +1,6 @@
 /**
- * Random points for tests, from a generator that shares no code with the project's: Park and
- * Miller's.
+ * Random points for tests, from Park and Miller's generator, which shares no code with the
+ * project's.
  */
 import { createPoints, type Points } from '../../../trainer/evaluation/metrics/points.ts';
 

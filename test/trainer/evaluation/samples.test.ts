@@ -11,7 +11,7 @@ import {
   readSamples,
 } from '../../../trainer/evaluation/sample-file.ts';
 
-/** What numpy.save writes, by hand. */
+/** Writes the same bytes as numpy.save. */
 function writeNpy(
   type: string,
   shape: string,
@@ -49,7 +49,7 @@ function floats(values: readonly number[]): Buffer {
   return Buffer.from(Float32Array.from(values).buffer);
 }
 
-/** Two pictures, whose first pixels are these. */
+/** Makes two pictures that start with the given pixels. */
 function makePictures(first: readonly number[]): number[] {
   return Array.from({ length: 2 * 784 }, (_, i) => first[i] ?? first[0] ?? 0);
 }
@@ -74,14 +74,14 @@ describe('a file of pictures', () => {
     ['0..1', [0, 1, 0.5]],
     ['-1..1', [-1, 1, 0]],
     ['0..255', [0, 255, 127.5]],
-  ] as const)('of floats in %s is understood by its numbers', (range, [low, high, middle]) => {
+  ] as const)('of floats in %s is recognised by its range', (range, [low, high, middle]) => {
     const file = writeNpy('<f4', '2, 28, 28', floats(makePictures([low, high, middle])));
     const decoded = decodeImages(decodeArrayFile(file, 'f'), 'f');
     expect(decoded.range).toBe(range);
     expect([...decoded.images.subarray(0, 3)]).toEqual([0, 255, 128]);
   });
 
-  it('of floats is understood as told', () => {
+  it('of floats is read in the given range', () => {
     const file = writeNpy('<f4', '2, 784', floats(makePictures([0, 1, 0.5])));
     expect([
       ...decodeImages(decodeArrayFile(file, 'f'), 'f', '-1..1').images.subarray(0, 3),
@@ -172,7 +172,7 @@ describe('a file of pictures', () => {
     expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(message);
   });
 
-  it('is refused when its numbers are not in the range that was told', () => {
+  it('is refused when its numbers are outside of the given range', () => {
     const file = decodeArrayFile(writeNpy('<f4', '2, 784', floats(makePictures([-1, 1]))), 'f');
     expect(() => decodeImages(file, 'f', '0..1')).toThrow(
       /--range 0\.\.1: f has numbers from -1 to 1/,
@@ -223,7 +223,7 @@ describe('samples of another program', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('are read with their labels, and tell how they were understood', async () => {
+  it('are read with their labels, and report how they were interpreted', async () => {
     const [samples, labels] = [join(folder, 'a.npy.gz'), join(folder, 'labels.npy')];
     await writeFile(samples, gzipSync(writeNpy('<f4', '2, 28, 28', floats(makePictures([-1, 1])))));
     await writeFile(labels, writeNpy('<i8', '2,', Buffer.from(BigInt64Array.of(3n, 4n).buffer)));
@@ -232,7 +232,7 @@ describe('samples of another program', () => {
     expect(source).toContain('npy, float32, pixels -1..1, found out');
   });
 
-  it('are refused by name when there is no such file', async () => {
+  it('are refused by name when the file is missing', async () => {
     await expect(readSamples(join(folder, 'none.npy'), undefined, undefined)).rejects.toThrow(
       /--samples .*none\.npy cannot be read: ENOENT/,
     );

@@ -44,7 +44,7 @@ describe('class balance', () => {
 });
 
 describe('class accuracy', () => {
-  it('counts what came as asked for, and names the worst class', () => {
+  it('counts samples that show the requested class, and names the worst class', () => {
     const labels = Uint8Array.of(0, 0, 1, 1, 1, 1, 3, 3);
     const predictions = Uint8Array.of(0, 0, 1, 1, 1, 2, 3, 0);
     expect(computeClassAccuracy(labels, predictions, 10)).toEqual({
@@ -55,7 +55,7 @@ describe('class accuracy', () => {
 });
 
 describe('diversity', () => {
-  it('is the mean distance of pairs in a class, over the other set’s', () => {
+  it('is the mean distance of pairs in a class, divided by the other set’s', () => {
     const points = makeNormalPoints(1, 30, 4);
     const labels = Uint8Array.from({ length: 30 }, (_, i) => i % 3);
     const rows = toRows(points);
@@ -72,7 +72,7 @@ describe('diversity', () => {
     expect(computeDiversity(computeClassSpreads(half, labels, 4), spreads)).toBeCloseTo(0.5, 6);
   });
 
-  it('is 0 for a class that is one picture', () => {
+  it('is 0 for a class of one repeated picture', () => {
     const labels = new Uint8Array(10);
     const real = computeClassSpreads(makeNormalPoints(1, 10, 4), labels, 1);
     expect(
@@ -95,7 +95,7 @@ describe('memorisation', () => {
     expect(computeMemorisation(ofUnseen, ofUnseen)).toBe(1);
   });
 
-  it('passes over a training digit itself when that stands in for a sample', () => {
+  it('ignores the training digit itself when it stands in for a sample', () => {
     const own = Uint32Array.of(3, 5, 8);
     const rows = toRows(training);
     const queries = toPoints([...own].map((i) => rows[i] as number[]));
@@ -106,7 +106,7 @@ describe('memorisation', () => {
     expected.forEach((value, i) => expect(distances[i]).toBeCloseTo(value, 6));
   });
 
-  it('looks for the nearest as a loop does', () => {
+  it('finds the same nearest digit as a plain loop', () => {
     const expected = toRows(unseen).map((x) =>
       Math.min(...toRows(training).map((y) => distance(x, y))),
     );
@@ -129,9 +129,9 @@ describe('sharpness', () => {
     expect(computeSharpness(blurred, noise, 28)).toBeLessThan(0.5);
   });
 
-  it('is the mean square of the steps from pixel to pixel, within a picture only', () => {
-    // 2 x 2, twice: the steps are 255 right, 255 right, 0 down, 0 down; then none, though the
-    // pictures differ.
+  it('is the mean square of the differences between neighbouring pixels of the same picture', () => {
+    // 2 x 2, twice. The first picture's differences are 255 right, 255 right, 0 down, 0 down. The
+    // second has none, and the jump between the pictures does not count.
     const images = Uint8Array.of(0, 255, 0, 255, 100, 100, 100, 100);
     expect(computeGradientEnergy(images, 2)).toBeCloseTo(2 / 8, 12);
   });
@@ -140,14 +140,14 @@ describe('sharpness', () => {
 describe('a subset', () => {
   const key = deriveKey('evaluation', 'test');
 
-  it('has different places, all of them when it is the whole', () => {
+  it('has distinct indices, all of them when it is the whole set', () => {
     expect(new Set(drawSubset(key, 1, 0, 1000, 500)).size).toBe(500);
     expect([...drawSubset(key, 1, 0, 1000, 1000)].toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: 1000 }, (_, i) => i),
     );
   });
 
-  it('takes every place about as often', () => {
+  it('takes every index about equally often', () => {
     const counts = new Float64Array(10);
     for (let i = 0; i < 2000; i++) {
       drawSubset(key, 1, i, 10, 3).forEach(

@@ -19,7 +19,7 @@ import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { createUniform } from './oracle-points.ts';
 
 beforeAll(async () => {
-  // The one backend that trains convolutions on every machine.
+  // The only backend that trains convolutions on every machine.
   await selectBackend('cpu');
 });
 
@@ -37,7 +37,7 @@ const TRAINING: ClassifierTraining = {
   augment: false,
 };
 
-/** Noise of 8 x 8 with a bright row (label 0) or column (label 1) somewhere. */
+/** Noise of 8 x 8 with a bright row (label 0) or column (label 1) at a random place. */
 function makeStripes(seed: number, count: number): Dataset {
   const uniform = createUniform(seed);
   const images = Uint8Array.from({ length: count * 64 }, () => Math.floor(60 * uniform()));
@@ -71,7 +71,7 @@ describe('training a classifier', () => {
     expect(other).not.toEqual(once);
   });
 
-  it('leaves no tensor behind, also when it is broken off', async () => {
+  it('leaves no tensor behind, also when it is aborted', async () => {
     const before = tf.memory().numTensors;
     await train('1', { ...TRAINING, augment: true });
     for await (const { epoch } of trainClassifier(
@@ -93,18 +93,18 @@ describe('the classification accuracy score', () => {
   const key = deriveKey('fresh-network', '1/0');
   const [training, test] = [makeStripes(3, 160), makeStripes(4, 100)];
 
-  it('is high for samples that show what is real', async () => {
+  it('is high for samples that resemble real ones', async () => {
     expect(await computeClassificationAccuracyScore(training, test, key, settings)).toBeGreaterThan(
       0.8,
     );
   });
 
-  it('is low for samples that are labelled the wrong way round', async () => {
+  it('is low for samples with swapped labels', async () => {
     const wrong = { ...training, labels: training.labels.map((label) => 1 - label) };
     expect(await computeClassificationAccuracyScore(wrong, test, key, settings)).toBeLessThan(0.1);
   });
 
-  it('is that of a guess for samples of one class only', async () => {
+  it('is at chance level for samples of one class', async () => {
     const collapsed = { ...training, labels: new Uint8Array(training.count) };
     expect(await computeClassificationAccuracyScore(collapsed, test, key, settings)).toBe(0.5);
   });
@@ -117,7 +117,7 @@ describe('a classifier', () => {
     expect(4 * countParameters(planClassifier(CLASSIFIER_CONFIG))).toBeLessThan(1_000_000);
   });
 
-  it('scores an image the same whatever batch it is in', async () => {
+  it('scores an image the same in every batch', async () => {
     const weights = await train('1');
     const { images } = makeStripes(5, 300);
     const all = scoreImages(TINY, weights, images);
@@ -126,7 +126,7 @@ describe('a classifier', () => {
     expect(one.predictions[0]).toBe(all.predictions[270]);
   });
 
-  it('is refused when a kernel does not fit', () => {
+  it('is refused when a kernel has the wrong shape', () => {
     expect(() =>
       planClassifier({
         ...TINY,
@@ -139,7 +139,7 @@ describe('a classifier', () => {
 describe('distortion', () => {
   const key = deriveKey('classifier', '1');
 
-  it('keeps the ink of a digit in the middle, about as much of it, and moves it', () => {
+  it('keeps a digit’s ink in the middle, keeps about as much of it, and moves it', () => {
     const image = new Uint8Array(28 * 28);
     for (let row = 10; row < 18; row++) {
       image.fill(255, row * 28 + 10, row * 28 + 18);

@@ -47,7 +47,7 @@ describe('the analysis', () => {
     }
   });
 
-  it('takes the last third, geometric means of distances, and the whole way as its area', () => {
+  it('averages the last third, takes geometric means of distances, and integrates the whole curve', () => {
     const arm = getArm('r1', [makeResult('r1', 1, { frechet: [800, 200, 100], classes: 4 })]);
     const [run] = arm.figures;
     expect(run?.frechet).toBeCloseTo(100, 6);
@@ -63,7 +63,7 @@ describe('the analysis', () => {
     expect(summariseFigure(two, 'frechet').mean).toBeCloseTo(20, 6);
   });
 
-  it('holds arms of different speed against each other after as much time', () => {
+  it('compares arms of different speed after equal time', () => {
     const slow = makeResult('r1', 1, { frechet: [800, 200, 100] });
     const points = slow.points.map((point) => ({ ...point, cpuSeconds: point.cpuSeconds * 2 }));
     const { cpuSeconds, arms } = analyse([...TUTORIAL, { ...slow, points }]);
@@ -81,7 +81,7 @@ describe('the analysis', () => {
     expect(others.get('tutorial')?.figures[1]?.frechetTimed).toBeCloseTo(Math.sqrt(500 * 400), 6);
   });
 
-  it('judges by the seeds’ spread, and knows which way is better', () => {
+  it('judges by the variance over seeds, and knows which direction is better', () => {
     const baseline = getArm('tutorial', TUTORIAL);
     const judge = (wanted: Parameters<typeof makeArm>[1]) => {
       const arm = getArm('r1', makeArm('r1', wanted));
@@ -92,7 +92,7 @@ describe('the analysis', () => {
     expect(judge({ frechet: [600, 500, 410], classes: 2 })).toEqual(['level', 'level']);
   });
 
-  it('finds when a level is reached, between measurements', () => {
+  it('interpolates between measurements when a level is reached', () => {
     const { points } = makeResult('r1', 1, { frechet: [600, 400, 100] });
     expect(findArrival(points, 600)).toBe(0);
     expect(findArrival(points, 500)).toBe(250);
@@ -103,7 +103,7 @@ describe('the analysis', () => {
     expect(describeArrival(arm, 400)).toMatch(/^9\d\d \(2 of 3\)$/);
   });
 
-  it('keeps what a run that ended early has', () => {
+  it('keeps the measurements of a run that ended early', () => {
     const failed = makeResult('r1', 1, { frechet: [600], failure: 'diverged before step 100' });
     const { steps, arms } = analyse([...TUTORIAL, failed]);
     expect(steps).toBe(1000);
@@ -127,7 +127,7 @@ describe('the answer about depth', () => {
     );
   });
 
-  it('tells figures with their spread, and what becomes of the favourites', () => {
+  it('gives figures with their spread, and tells what happens to the favoured classes', () => {
     const text = answer('depth', makeArm('deep-wide', { ...good, classes: 2 }));
     expect(text).toContain('200 ± 8.00 (3 layers, wider) against 400 ± 16.0');
     expect(text).toContain('Its favourites stay as they are');
@@ -139,7 +139,7 @@ describe('the answer about depth', () => {
     ).toContain('less varied ones: 3 layers, wider');
   });
 
-  it('goes by the coarse distance where the classifier’s tells nothing apart', () => {
+  it('uses the coarse distance when the classifier’s shows no difference', () => {
     const text = answer(
       'depth',
       makeArm('deep-wide', { ...same, coarse: 1 }),
@@ -155,7 +155,7 @@ describe('the answer about depth', () => {
 });
 
 describe('the answer about priors', () => {
-  it('sorts them by how they do along the way', () => {
+  it('ranks them by their progress during the run', () => {
     const text = answer(
       'prior',
       makeArm('gaussian', { frechet: [600, 200, 400] }),
@@ -176,7 +176,7 @@ describe('the answer about priors', () => {
 
 describe('the answer about the VAE', () => {
   it('tells what the GAN makes of the decoder', () => {
-    // The VAE ends between measurements here: nothing is told of it.
+    // The VAE ends between measurements here, so the answer omits it.
     const text = answer('vae-init', makeArm('vae-init', { frechet: [600, 100, 300] }));
     expect(text).toMatch(/^\*\*Yes,\*\* with the VAE's steps counted/);
     expect(text).not.toContain('as a decoder it stood');
@@ -196,8 +196,8 @@ describe('the answer about the VAE', () => {
   });
 });
 
-describe('the answer about favourites', () => {
-  it('names the cure that comes closest to real digits, and what it says about the cause', () => {
+describe('the answer about favoured classes', () => {
+  it('names the remedy that comes closest to real digits, and what it says about the cause', () => {
     const text = answer(
       'collapse',
       makeArm('slow-d', { frechet: [600, 300, 200], classes: 10 }),
@@ -213,7 +213,7 @@ describe('the answer about favourites', () => {
     expect(text).toContain('No help that these seeds can show: Glorot uniform.');
   });
 
-  it('says so when nothing cures it, or nothing helps', () => {
+  it('says when no remedy solves it, or none helps', () => {
     expect(answer('collapse', makeArm('r1', { frechet: [600, 500, 400], classes: 5 }))).toContain(
       '**No single change cures it in so many steps,** but what helps is: R1 penalty. Classes in effect: 5.00',
     );
@@ -223,7 +223,7 @@ describe('the answer about favourites', () => {
   });
 });
 
-it('is not given before there are runs, and doubts single ones', () => {
+it('an answer says that nothing was run, or that the runs are too few', () => {
   expect(answerQuestion('depth', analyse([]))).toBe('Not run yet.');
   expect(answer('depth')).toBe('Not run yet.');
   expect(answer('depth', [makeResult('deep-wide', 1, { frechet: [600, 10, 1] })])).toMatch(

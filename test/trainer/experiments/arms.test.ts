@@ -23,7 +23,7 @@ function hash(name: ArmName, steps = 10): string {
 }
 
 describe('the arms', () => {
-  it('begin with the tutorial’s GAN itself, under the hash that `npm run train` gives it', () => {
+  it('begin with the tutorial’s GAN, with the same hash as `npm run train` gives it', () => {
     const config = { ...PRESETS.seed, seed: '1' };
     expect(JSON.stringify(buildArmConfig(ARMS[BASELINE], '1', PRESETS.seed.steps))).toBe(
       JSON.stringify({ ...PRESETS.seed, seed: '1', steps: PRESETS.seed.steps }),
@@ -31,12 +31,12 @@ describe('the arms', () => {
     expect(hash(BASELINE)).toBe(hashRun({ config, dataset: DATA }));
   });
 
-  it('are told apart by their hashes, which do not depend on the number of steps', () => {
+  it('are identified by their hashes, which do not depend on the number of steps', () => {
     expect(new Set(NAMES.map((name) => hash(name))).size).toBe(NAMES.length);
     expect(NAMES.map((name) => hash(name, 20))).toEqual(NAMES.map((name) => hash(name, 10)));
   });
 
-  it('change one thing each', () => {
+  it('change one setting each', () => {
     const changed = Object.fromEntries(
       NAMES.map((name) => {
         const config = buildArmConfig(ARMS[name], '1', 10);
@@ -63,7 +63,7 @@ describe('the arms', () => {
     });
   });
 
-  it('have the numbers of weights that they tell', () => {
+  it('have the stated numbers of weights', () => {
     for (const name of ['deep-wide', 'deep-equal'] as const) {
       const { parameters } = planGenerator(buildArmConfig(ARMS[name], '1', 10).generator);
       expect(ARMS[name].change).toContain(
@@ -73,7 +73,7 @@ describe('the arms', () => {
     expect(planGenerator(PRESETS.seed.generator).parameters).toBe(234_512);
   });
 
-  it('are listed once, the baseline first, whatever is asked', () => {
+  it('are listed once, the baseline first, in any selection', () => {
     const all = listArms(Object.keys(QUESTIONS) as QuestionName[]);
     expect(all[0]).toBe(BASELINE);
     expect([...all].sort()).toEqual([...NAMES].sort());

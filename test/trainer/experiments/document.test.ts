@@ -27,12 +27,12 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 describe('the document', () => {
-  it('is the same for the same records, in whatever order they come', async () => {
+  it('is the same for the same records, whatever their order', async () => {
     const once = [...(await buildDocument(RESULTS))];
     expect([...(await buildDocument([...RESULTS].reverse()))]).toEqual(once);
   });
 
-  it('answers every question, with curves that are there and well formed', async () => {
+  it('answers every question, with well-formed curves', async () => {
     const files = await buildDocument(RESULTS);
     const text = files.get('experiments.md') as string;
     for (const { title } of Object.values(QUESTIONS)) {
@@ -51,11 +51,11 @@ describe('the document', () => {
     expect(text).not.toMatch(/NaN|undefined|Infinity/);
   });
 
-  it('says when nothing was run', async () => {
+  it('says when no run exists', async () => {
     expect([...(await buildDocument([]))].map(([name]) => name)).toEqual(['experiments.md']);
   });
 
-  it('is made of the records, which are collected from the finished runs', async () => {
+  it('is made from the records, which are collected from the finished runs', async () => {
     const [runs, docs] = [join(root, 'runs'), join(root, 'docs')];
     for (const result of RESULTS) {
       const folder = join(runs, `${result.arm}-${result.seed}`);
@@ -64,7 +64,7 @@ describe('the document', () => {
       await saveResult(paths.result, result);
       await writeFile(paths.grid, 'a picture');
     }
-    await mkdir(join(runs, 'r1-9')); // is under way
+    await mkdir(join(runs, 'r1-9')); // This run is under way.
     const flags = ['experiment', '--report', '--out', runs, '--docs', docs];
     const { stdout } = await promisify(execFile)(process.execPath, [
       join(ROOT, 'trainer', 'main.ts'),
@@ -81,7 +81,7 @@ describe('the document', () => {
     expect(await readFile(join(docs, 'experiments.md'), 'utf8')).toBe(text);
   });
 
-  it('in the repository is what its records give', async () => {
+  it('in the repository matches its records', async () => {
     const docs = join(ROOT, 'docs');
     for (const [name, text] of await buildDocument(await loadRecords(docs))) {
       expect(
@@ -92,7 +92,7 @@ describe('the document', () => {
   });
 });
 
-it('nothing asked is refused with what can be asked', async () => {
+it('`npm run trainer -- experiment` without a question is refused with a list of the questions', async () => {
   const run = promisify(execFile)(process.execPath, [
     join(ROOT, 'trainer', 'main.ts'),
     'experiment',

@@ -40,7 +40,7 @@ const VAE: VaeConfig = {
   adam: { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
 };
 
-/** Figures that tell any two sets of pictures apart. */
+/** Figures that distinguish any two sets of pictures. */
 function gauge(images: Uint8Array): Quality {
   const frechet = images.reduce((sum, pixel, i) => sum + pixel * (1 + (i % 16)), 0) / images.length;
   return {
@@ -92,7 +92,7 @@ async function load(name = 'run'): Promise<ExperimentResult> {
   return (await loadResult(locateExperiment(join(root, name)).result)) as ExperimentResult;
 }
 
-/** Everything but the clock's. */
+/** All fields except the clock's. */
 function dropClock({ points, ...rest }: ExperimentResult) {
   return {
     ...rest,
@@ -123,7 +123,7 @@ describe('a run of an experiment', () => {
     ).toBe('PNG');
   });
 
-  it('has the weights that `npm run train` comes to, bit for bit', async () => {
+  it('has the same weights as `npm run train`, bit for bit', async () => {
     await run();
     const [dataset, folder] = [makeTinyDataset(), join(root, 'trained')];
     const config = { ...TINY_CONFIG, steps: STEPS, checkpointEvery: STEPS };
@@ -148,7 +148,7 @@ describe('a run of an experiment', () => {
       '970a7fc9c843be6917831d94433e84ccfef3e800541e9537dcf90b172d8c6f84',
     ],
   ] satisfies [string, Partial<TrainingConfig>, VaeConfig | undefined, string][])(
-    'has, as %s, the checkpoint that it always had after 20 steps',
+    'has, as %s, the same checkpoint as ever after 20 steps',
     async (name, change, vae, sha256) => {
       await run({ name, config: { ...change, steps: 20 }, ...(vae && { vae }) });
       const path = join(locate(join(root, name)).checkpoints, 'step-0000020.safetensors');
@@ -160,14 +160,14 @@ describe('a run of an experiment', () => {
     },
   );
 
-  it('keeps the figures that every run keeps', async () => {
+  it('logs the figures that every run logs', async () => {
     await run();
     const lines = await loadMetrics(join(root, 'run'));
-    expect(lines).toHaveLength(25); // at every fifth step and the last
+    expect(lines).toHaveLength(25); // At every fifth step and the last.
     expect(lines.every(({ generatorGradientNorm = 0 }) => generatorGradientNorm > 0)).toBe(true);
   });
 
-  it('goes on from the folder of an older version, which kept its points in metrics.jsonl', async () => {
+  it('resumes from the folder of an older version, which kept its points in metrics.jsonl', async () => {
     await run({ name: 'whole' });
     await run({ name: 'part', stopAt: 100 });
     const folder = join(root, 'part');
@@ -176,7 +176,7 @@ describe('a run of an experiment', () => {
     expect(dropClock(await load('part'))).toEqual(dropClock(await load('whole')));
   });
 
-  it('that was stopped goes on to the same figures, and with more steps from where it ended', async () => {
+  it('resumes to the same figures after a stop, and with more steps from its end', async () => {
     await run({ name: 'whole' });
     expect(await run({ name: 'part', stopAt: 100 })).toBe(false);
     expect((await loadPoints(join(root, 'part'))).map(({ step }) => step)).toEqual([0, 100]);
@@ -186,11 +186,11 @@ describe('a run of an experiment', () => {
     await run({ name: 'long', config: { steps: 200 } });
     const { points, ...record } = dropClock(await load('part'));
     const long = dropClock(await load('long'));
-    // The point at the former end is one more.
+    // The point at the former end is additional.
     expect({ ...record, points: points.filter(({ step }) => step !== STEPS) }).toEqual(long);
   });
 
-  it('begins with the VAE’s steps, which the discriminator does not see', async () => {
+  it('begins with the VAE’s steps, which leave the discriminator unchanged', async () => {
     await run({ name: 'vae', vae: VAE });
     await run({ name: 'decoder', vae: { ...VAE, steps: STEPS } });
     await run({ name: 'plain' });
@@ -203,7 +203,8 @@ describe('a run of an experiment', () => {
       undefined,
       undefined,
     ]);
-    // The decoder's data is bright on diagonals, its samples must be nearer to that than the start was.
+    // The decoder's data is bright on diagonals. Its samples must be nearer to the data than at the
+    // start.
     const [start, end] = [decoder.points[0], decoder.points.at(-1)];
     const wanted = gauge(makeTinyDataset().images).frechet;
     expect(Math.abs((end?.quality.frechet ?? 0) - wanted)).toBeLessThan(
@@ -235,14 +236,14 @@ describe('a run of an experiment', () => {
     );
   });
 
-  it('does not go on with another one’s checkpoint', async () => {
+  it('does not resume from another run’s checkpoint', async () => {
     await run();
     await expect(run({ config: { batchSize: 4, steps: 300 } })).rejects.toThrow(
       /holds a run with other settings/,
     );
   });
 
-  it('ends early, and says so, when its losses are no numbers', async () => {
+  it('ends early with a message when its losses are not finite', async () => {
     const broken = { ...TINY_CONFIG.discriminatorAdam, learningRate: 1e38 };
     expect(await run({ config: { discriminatorAdam: broken } })).toBe(true);
     const { failure, points } = await load();
@@ -258,7 +259,7 @@ describe('a run of an experiment', () => {
   });
 });
 
-it('is measured densely at first, and at its end', () => {
+it('a run is measured densely at first, and at its end', () => {
   const steps = Array.from({ length: 2223 }, (_, step) => step).filter((step) =>
     isMeasuringStep(step, 2222),
   );

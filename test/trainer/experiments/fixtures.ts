@@ -1,19 +1,17 @@
-/**
- * Records of runs that were never run, with the figures that a test wants.
- */
+/** Made-up records of runs, with the figures that a test needs. */
 import { CLASSES } from '../../../trainer/evaluation/digits.ts';
 import type { ArmName } from '../../../trainer/experiments/arms.ts';
 import type { ExperimentPoint, ExperimentResult } from '../../../trainer/experiments/records.ts';
 
-/** What a run shall look like. */
+/** The properties of a record. */
 export interface Wanted {
-  /** Fréchet distance at steps 0, 500 and 1,000, or as many as there are. */
+  /** Fréchet distance at steps 0, 500 and 1,000, or fewer. */
   readonly frechet: readonly number[];
-  /** How many of the ten classes it makes, all equally often. */
+  /** Number of the ten classes that the run draws, all equally often. */
   readonly classes?: number;
-  /** A hundredth of the Fréchet distance unless told. */
+  /** A hundredth of the Fréchet distance by default. */
   readonly coarse?: number;
-  /** A tenth of the classes unless told. */
+  /** A tenth of the classes by default. */
   readonly diversity?: number;
   readonly discriminatorLoss?: number;
   readonly failure?: string;
@@ -38,7 +36,7 @@ function makeQuality(
   };
 }
 
-/** Makes a record; a step takes 10 ms of processor and 20 by the clock. */
+/** Makes a record. A step takes 10 ms of processor time and 20 ms by the clock. */
 export function makeResult(arm: ArmName, seed: number, wanted: Wanted): ExperimentResult {
   const {
     frechet,
@@ -74,7 +72,7 @@ export function makeResult(arm: ArmName, seed: number, wanted: Wanted): Experime
   };
 }
 
-/** Three seeds of an arm around the distances given: 4% below, there, and 4% above. */
+/** Makes three seeds of an arm around the given distances: 4% below, equal, and 4% above. */
 export function makeArm(arm: ArmName, wanted: Wanted): ExperimentResult[] {
   return [0.96, 1, 1.04].map((factor, i) =>
     makeResult(arm, i + 1, { ...wanted, frechet: wanted.frechet.map((value) => value * factor) }),

@@ -15,7 +15,7 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 const nameOf = ({ arm, seed }: PlannedRun): string => `${arm}-${seed}`;
 
-/** A worker that notes what it does. */
+/** A worker that records its calls. */
 function createWorker() {
   const finished = new Set<string>();
   const worked: string[] = [];
@@ -32,13 +32,13 @@ function createWorker() {
   };
 }
 
-it('goes through all arms with one seed before the next', () => {
+it('a worker runs all arms with one seed before the next seed', () => {
   expect(planRuns('runs', ['tutorial', 'r1'], 2).map(({ folder }) => folder)).toEqual(
     ['tutorial-1', 'r1-1', 'tutorial-2', 'r1-2'].map((name) => join('runs', name)),
   );
 });
 
-it('does each run once when two work on the same list, and tells what the other has', async () => {
+it('two workers on the same list do each run once, and each reports the other’s runs', async () => {
   const runs = planRuns(root, ['tutorial', 'r1', 'glorot'], 2);
   const worker = createWorker();
   const outcomes = await Promise.all([
@@ -49,7 +49,7 @@ it('does each run once when two work on the same list, and tells what the other 
   expect(outcomes.flatMap(({ done }) => done.map(nameOf)).sort()).toEqual(runs.map(nameOf).sort());
 });
 
-it('leaves out what is finished, and stops when told so', async () => {
+it('a worker skips finished runs, and stops on request', async () => {
   const runs = planRuns(root, ['tutorial', 'r1', 'glorot'], 1);
   const worker = createWorker();
   worker.finished.add('tutorial-1');
@@ -59,10 +59,10 @@ it('leaves out what is finished, and stops when told so', async () => {
   });
   expect(worker.worked).toEqual(['r1-1']);
   expect(done).toEqual([]);
-  expect(await readdir(join(root, 'r1-1'))).toEqual([]); // the lock is released
+  expect(await readdir(join(root, 'r1-1'))).toEqual([]); // The lock is released.
 });
 
-it('takes over a dead process’s lock and passes over a living one’s', async () => {
+it('a worker takes over a dead process’s lock and respects a living one’s', async () => {
   const runs = planRuns(root, ['tutorial', 'r1'], 1);
   const { pid } = spawnSync(process.execPath, ['--eval', '']);
   const holders = [pid, process.pid];

@@ -1,6 +1,4 @@
-/**
- * The VAE's step against a plain loss in double precision and its finite differences.
- */
+/** Tests the VAE's step against a plain loss in double precision and its finite differences. */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { planGenerator } from '../../../shared/model/generator.ts';
@@ -57,7 +55,10 @@ function open(adam = DESCENT): Opened {
   };
 }
 
-/** Minus the evidence lower bound, by loops: Kingma and Welling 2014, equation 10, with Bernoulli pixels. */
+/**
+ * Minus the evidence lower bound, by loops: Kingma and Welling 2014, equation 10, with Bernoulli
+ * pixels.
+ */
 function computeLoss(encoder: ArrayLike<number>, decoder: ArrayLike<number>): number {
   const dense = (x: number[], weights: ArrayLike<number>, from: number, units: number): number[] =>
     Array.from({ length: units }, (_, unit) =>
@@ -86,7 +87,7 @@ function computeLoss(encoder: ArrayLike<number>, decoder: ArrayLike<number>): nu
 }
 
 describe('a step of the VAE', () => {
-  it('has the loss of the paper and follows its gradient in both halves', () => {
+  it('has the paper’s loss and follows its gradient in both halves', () => {
     const { vae, images, noise, weights, close } = open();
     const [encoder, decoder] = weights;
     const loss = stepVae(vae, images, noise, 1);
@@ -124,7 +125,7 @@ describe('a step of the VAE', () => {
     close();
   });
 
-  it('draws noise that a step decides', () => {
+  it('draws noise that the step determines', () => {
     const { vae, close } = open();
     const key = deriveKey('train', 'vae');
     const [first, again, other] = [0, 0, 1].map((step) =>

@@ -14,7 +14,7 @@ import { encodeTopology } from '../../../trainer/export/layers-model.ts';
 import { encodeWeights } from '../../../trainer/export/weight-encoder.ts';
 import { makeValues } from '../../support/training/tensors.ts';
 
-/** A plain web server with the model that is being tested. */
+/** A plain web server with the tested model. */
 let server: Server;
 const served = new Map<string, Uint8Array | string>();
 beforeAll(async () => {
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** Loads a model as anybody would. The caller disposes it. */
+/** Loads a model as any user would. The caller disposes it. */
 async function loadServed(topology: string, weights: Uint8Array): Promise<tf.LayersModel> {
   served.set(TOPOLOGY_FILE, topology);
   served.set(WEIGHTS_FILE, weights);
@@ -88,7 +88,7 @@ describe('the LayersModel of a generator', () => {
   describe.each(WEIGHT_DTYPES)('with weights of %s', (dtype: WeightDtype) => {
     const plan = planGenerator(CONFIGS['of convolutions, conditional'] as GeneratorConfig);
     const flat = makeValues(plan.parameters, 1, 0.5);
-    // In the first weight what float16 has of every kind; for uint8 a wide range.
+    // The first weight holds every kind of float16 number; for uint8 a wide range.
     flat.set([
       0,
       -0,
@@ -102,7 +102,7 @@ describe('the LayersModel of a generator', () => {
       1e-40,
     ]);
 
-    it('gives tf.loadLayersModel the very bits that are served', async () => {
+    it('gives tf.loadLayersModel the same bits as the worker', async () => {
       const { encoding, bytes } = encodeWeights(plan, flat, dtype);
       const model = await loadServed(await encodeTopology(plan, encoding), bytes);
       const loaded = model.getWeights();

@@ -7,7 +7,7 @@ beforeAll(() => tf.setBackend('cpu'));
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 describe('adversarial losses', () => {
-  it('are what the paper says, where its formula can be computed', () => {
+  it('match the paper’s formula where it can be computed', () => {
     const [real, fake] = [
       [0.5, -2, 3],
       [1, -1.5, 0],

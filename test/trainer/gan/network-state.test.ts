@@ -36,7 +36,7 @@ describe('a network in training', () => {
     expect(firstMoment.every((value) => value === 0)).toBe(true);
   });
 
-  it("starts with Glorot's uniform weights when told so", () => {
+  it("starts with Glorot's uniform weights on request", () => {
     const { weights } = drawInitialArrays(SPECS, deriveKey('train', 'x'), 4, 'glorot-uniform');
     const kernel = weights.subarray(0, 60_000);
     const limit = Math.sqrt(6 / 500);
@@ -49,7 +49,7 @@ describe('a network in training', () => {
     expect(weights.subarray(60_000).every((value) => value === 0)).toBe(true);
   });
 
-  it("is updated as TensorFlow.js's own Adam does it", async () => {
+  it("is updated as by TensorFlow.js's own Adam", async () => {
     const config = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
     const specs = [{ name: 'w', shape: [5] }];
     const weights = makeValues(5);
@@ -73,7 +73,7 @@ describe('a network in training', () => {
     disposeState(state);
   });
 
-  it('is cut into its arrays in order, and gradients pass', () => {
+  it('is split into its arrays in order, with gradients', () => {
     const specs = [
       { name: 'a', shape: [2, 3] },
       { name: 'b', shape: [3] },

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 describe('runGenerator', () => {
-  it('computes what the formulas say, row by row', () => {
+  it('computes the formulas, row by row', () => {
     const plan = planGenerator(TINY);
     const arrays = plan.weights.map(({ shape }, k) =>
       Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + k)),

@@ -11,7 +11,7 @@ import {
 } from '../../../trainer/gan/noise.ts';
 import '../../support/fast-check.ts';
 
-it('draws the words of the portable keystream', () => {
+it('a noise stream has the words of the portable keystream', () => {
   const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
   fc.assert(
     fc.property(fc.string(), word, fc.maxSafeNat(), fc.nat(500), (seed, purpose, index, count) => {
@@ -23,7 +23,7 @@ it('draws the words of the portable keystream', () => {
   );
 });
 
-it('draws streams longer than a training step takes', () => {
+it('a noise stream may be longer than a training step needs', () => {
   const key = deriveKey('train', 'long');
   expect(drawWords(key, 2, 7, 200_000)).toEqual(drawPortably(key, 2, 7, 200_000));
 });
@@ -45,13 +45,13 @@ function measure(values: Float32Array): { mean: number; deviation: number; large
 }
 
 describe('a prior', () => {
-  it('leaves uniform numbers alone when there is none', () => {
+  it('leaves uniform numbers unchanged when it is absent', () => {
     expect(draw()).toEqual(applyPrior(undefined, draw()));
     expect(measure(draw()).deviation).toBeCloseTo(1 / Math.sqrt(3), 2);
   });
 
   it.each(['gaussian', 'truncated-gaussian', 'sparse'] as const)(
-    '%s has mean 0 and the deviation asked for',
+    '%s has mean 0 and the requested deviation',
     (shape) => {
       for (const deviation of [0.577, 1]) {
         const { mean, deviation: actual } = measure(draw({ shape, deviation }));

@@ -7,7 +7,7 @@ import { computeFactor, computeGammaFactor } from '../../../trainer/gan/step.ts'
 const classes = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
 describe('preset digits', () => {
-  it('has for MNIST the generator that runs were begun with, to the byte, so that they can be resumed', () => {
+  it('has, for MNIST, the same generator as earlier runs, to the byte, so that they can be resumed', () => {
     const { generator } = fitPreset(
       'digits',
       { width: 28, channels: 1, classes: classes(10) },
@@ -25,7 +25,7 @@ describe('preset digits', () => {
     );
   });
 
-  it('has sizes that cost more from one to the next, within the edge’s 2 million multiply-accumulates', () => {
+  it('has sizes of rising cost, within the edge’s 2 million multiply-accumulates', () => {
     const costs = PRESET_GENERATOR_SIZES.digits.map(
       (size) =>
         planGenerator(
@@ -75,7 +75,7 @@ describe('the schedule', () => {
       },
     });
 
-  it('lets gamma fall as the learning rates do, unless it has an end of its own', () => {
+  it('lowers gamma like the learning rates, unless gamma has its own end', () => {
     for (const step of [0, 37, 100]) {
       expect(at(step)).toBe(computeFactor(step, config));
     }

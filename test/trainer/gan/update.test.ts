@@ -1,6 +1,7 @@
 /**
- * The two updates against gradients by finite differences of plain loops in double precision, on every backend that
- * trains. A backend that is not there is skipped aloud, or fails with DIGITMINT_REQUIRE_BACKENDS=1.
+ * Tests the two updates against gradients by finite differences of plain loops in double precision,
+ * on every backend that trains. A missing backend is skipped with a warning, or fails with
+ * DIGITMINT_REQUIRE_BACKENDS=1.
  */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -39,7 +40,9 @@ const PROBLEMS: [string, Problem][] = [
   ['a convolutional GAN with R1 and R2', CONVOLUTIONAL_PROBLEM],
 ];
 
-/** Relative to the largest component, since a float32 gradient is as exact as its largest terms. */
+/**
+ * Relative to the largest component, because a float32 gradient is as exact as its largest terms.
+ */
 const TOLERANCE = 2e-3;
 
 function expectGradients(actual: StepGradients, problem: Problem): void {
@@ -73,11 +76,11 @@ function expectClose(actual: readonly number[], expected: readonly number[]): vo
 describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
   const first = planFirstStep(problem, ADAM);
 
-  it('follow the gradients that finite differences give, in plain JavaScript', async () => {
+  it('follow the gradients by finite differences, in plain JavaScript', async () => {
     expectGradients(await measureStepGradients(problem), problem);
   });
 
-  it('leave the other network’s weights and moments untouched', async () => {
+  it('leave the other network’s weights and moments unchanged', async () => {
     const { gan, batch, close } = openProblem(problem, ADAM);
     const generator = await readState(gan.generator);
     updateDiscriminator(gan, batch, first).dispose();
@@ -89,7 +92,7 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
     close();
   });
 
-  it('show the norms and penalties that finite differences give', () => {
+  it('report the norms and penalties by finite differences', () => {
     const { gan, batch, close } = openProblem(problem, ADAM);
     const seen: Partial<Record<StepFigure, number>> = {};
     const probe: Probe = (figure, value) => (seen[figure] = value.dataSync()[0] as number);
@@ -127,7 +130,7 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
     }
   });
 
-  it('go exactly as far when they are looked at', async () => {
+  it('change the weights by the same amount with a probe as without', async () => {
     const [plain, watched] = [openProblem(problem, ADAM), openProblem(problem, ADAM)];
     const probe: Probe = (_figure, value) => void value.dataSync();
     for (const [{ gan, batch }, watcher] of [
@@ -156,7 +159,7 @@ describe.each(PROBLEMS)('the steps of %s', (_, problem) => {
   });
 });
 
-it('the oracle sees the penalties: without them the gradient is another', () => {
+it('the oracle sees the penalties: without them the gradient differs', () => {
   const problem: Problem = {
     ...CONVOLUTIONAL_PROBLEM,
     objective: { type: 'relativistic', gamma: 0 },
@@ -172,7 +175,7 @@ it('the oracle sees the penalties: without them the gradient is another', () => 
 describe('on the backends that train convolutions', () => {
   for (const backend of listTrainingBackends({ convolutions: true })) {
     it.skipIf(backend.skip)(
-      `${backend.name} gives the gradients that finite differences give`,
+      `${backend.name} gives the gradients by finite differences`,
       async () => {
         const [dense, penalised, convolutional] = await runOnBackend<
           [StepGradients, StepGradients, StepGradients]

@@ -1,6 +1,6 @@
 /**
- * A command that is killed at any of its storage operations: before it, or after it without hearing
- * of it.
+ * Tests commands that are killed at each of their storage operations: before it, or after it
+ * without its answer.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].ma
 const other = buildTiny('other', 'other');
 const idOf = ({ manifest: { name, version } }: typeof next) => ({ name, version });
 
-/** What it signs with matters to `signing.test.ts` alone. */
+/** Only `signing.test.ts` needs a real key. */
 const signer = {
   publicKey: namePublicKey(new Uint8Array(32)),
   sign: () => new Uint8Array(64).fill(1),
@@ -41,7 +41,7 @@ let base: string;
 let laterMs: number;
 let filled: MemoryStore | undefined;
 const now = (): Date => new Date(Date.now() + laterMs);
-/** Waits by the test's own clock. */
+/** Advances the test's clock instead of waiting. */
 const waiting = { sleep: (ms: number) => Promise.resolve(void (laterMs += ms)), random: () => 1 };
 
 beforeEach(async () => {
@@ -60,7 +60,7 @@ async function publish(store: ObjectStore, fixture: typeof next): Promise<void> 
   });
 }
 
-/** A store with a model of three versions and another one. */
+/** Opens a store with a model of three versions and another model. */
 async function openFilled(): Promise<ObjectStore> {
   if (filled === undefined) {
     filled = createMemoryStore();
@@ -76,9 +76,9 @@ const prune = (store: ObjectStore) => pruneStore({ store, now, waiting, olderTha
 interface Command {
   readonly what: string;
   readonly run: (store: ObjectStore) => Promise<unknown>;
-  /** The versions of which one is served after a kill, and the one after the end. */
+  /** The versions of which one is served after a kill, and the version served at the end. */
   readonly served: readonly [before: typeof next, after: typeof next];
-  /** What must be so when it was repeated. */
+  /** Checks the store after the command was repeated. */
   readonly check: (store: ObjectStore) => Promise<void>;
 }
 
@@ -138,7 +138,7 @@ const COMMANDS: readonly Command[] = [
 
 describe.each(COMMANDS)('$what', ({ run, served: [before, after], check }) => {
   it.each(['before', 'after'] as const)(
-    'killed %s any operation leaves a whole model served, and repeated at once it is done',
+    'killed %s any operation leaves a whole model served, and succeeds when repeated at once',
     async (when) => {
       let kills = 0;
       for (let isOver = false; !isOver;) {
@@ -162,20 +162,20 @@ describe.each(COMMANDS)('$what', ({ run, served: [before, after], check }) => {
         expect((await readServed(store))['mlp']).toBe(after.manifest.version);
         await check(store);
         expect((await verifyStore(store)).faults).toEqual([]);
-        // The killed command's lease ends by itself.
+        // The killed command's lease expires.
         const { holds } = (await readLedger(store)).ledger;
         expect(holds.length).toBeLessThanOrEqual(1);
         expect(
           holds.every(({ until }) => Date.parse(until) <= now().getTime() + LEASE_MS.keep),
         ).toBe(true);
       }
-      // Fewer would mean that the command does less than its protocol asks for.
+      // Fewer kills would mean that the command skips a part of its protocol.
       expect(kills).toBeGreaterThanOrEqual(8);
     },
   );
 });
 
-it('a version whose deletion was killed at any operation is published again, if need be after the lease', async () => {
+it('a version whose deletion was killed at any operation is published again, after the lease if need be', async () => {
   let waited = 0;
   for (let dieAt = 1, isOver = false; !isOver; dieAt += 1) {
     const store = await openFilled();

@@ -47,7 +47,7 @@ describe('the history', () => {
       new Date(START),
     );
 
-  it('has each version once, the last replaced at the end, and no more than so many of a name', () => {
+  it('has each version once, the last served at the end, and a limited number per name', () => {
     let ledger = record(EMPTY, 'other', 1, 2);
     for (let index = 1; index <= 30; index += 1) {
       ledger = record(ledger, 'mlp', index, index + 1);
@@ -73,14 +73,14 @@ describe('the history', () => {
     ).toBe(EMPTY);
   });
 
-  it('takes no property of every object for a model', () => {
+  it('takes no property of Object.prototype for a model', () => {
     const pointer = buildServed({ mlp: buildVersion(1) });
     expect(
       recordServed(EMPTY, pointer, { name: 'constructor', version: buildVersion(2) }, new Date()),
     ).toBe(EMPTY);
   });
 
-  it('knows which version was served before, though a mover was killed after it wrote the present one down', () => {
+  it('knows the previously served version, although a mover was killed after it recorded the new one', () => {
     const ledger = record(record(EMPTY, 'mlp', 1, 2), 'mlp', 2, 3);
     expect(findPrevious(ledger, 'mlp', buildVersion(3))?.version).toBe(buildVersion(2));
     expect(findPrevious(ledger, 'mlp', buildVersion(2))?.version).toBe(buildVersion(1));
@@ -102,7 +102,7 @@ describe('in a store', () => {
   });
   afterEach(() => rm(base, { recursive: true, force: true }));
 
-  it('several leases of one kind may be on a version, but never both kinds', async () => {
+  it('allows several leases of one kind on a version, but never both kinds', async () => {
     const publication = { store, now, waiting };
     const first = await leaseToKeep(publication, id);
     const second = await leaseToKeep(publication, id);
@@ -126,7 +126,7 @@ describe('in a store', () => {
     ]);
   });
 
-  it('a lease is renewed while its work goes on', async () => {
+  it('renews a lease during its work', async () => {
     const lease = await leaseToDelete({ store, now, waiting }, () => [id]);
     for (let step = 0; step < 20; step += 1) {
       nowMs += LEASE_MS.delete / 4;
@@ -136,7 +136,7 @@ describe('in a store', () => {
     }
   });
 
-  it('a lease whose holder slept is lost, and is not renewed beside the next one', async () => {
+  it('does not renew an expired lease beside its successor', async () => {
     const slept = await leaseToDelete({ store, now, waiting }, () => [id]);
     nowMs += LEASE_MS.delete + 1;
     const next = await leaseToKeep({ store, now, waiting }, id);
@@ -149,7 +149,7 @@ describe('in a store', () => {
     expect((await readLedger(store)).ledger.holds).toHaveLength(1);
   });
 
-  it('a change that nobody could read again is not written', async () => {
+  it('refuses a change that no reader could parse', async () => {
     const wrong = { name: 'No Name', version: 'x', pinnedAt: 'yesterday', note: '' };
     await expect(
       changeLedger({ store, now }, (ledger) => ({ ...ledger, pins: [wrong] })),
@@ -168,7 +168,7 @@ describe('in a store', () => {
     expect(await store.get(LEDGER_KEY)).toBeNull();
   });
 
-  it('more versions than fit one lease are pruned, all but the needed ones', async () => {
+  it('prunes more versions than fit one lease, except the needed ones', async () => {
     const fixtures = Array.from({ length: 60 }, (_, i) => buildTiny('mlp', `version ${i}`));
     const served = fixtures[0] as (typeof fixtures)[number];
     for (const [key, bytes] of fixtures.flatMap(listObjects)) {

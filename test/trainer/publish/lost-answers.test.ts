@@ -1,7 +1,7 @@
 /**
- * Every request of a command over S3 in turn goes wrong once: its answer is lost after it was
- * carried out, it is lost itself, or the server puts it off. Repeated, none of them does its work
- * twice or takes its own work for another's.
+ * Tests commands over S3 while each request in turn fails once: its answer is lost, the request is
+ * lost, or the server defers it. No command does its work twice or mistakes its own work for
+ * another's.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -44,7 +44,7 @@ describe.skipIf(!hasVersitygw())(
     let base: string;
     let server: S3Server;
     let proxy: FaultyProxy;
-    /** The request that goes wrong, counted down; the others pass. */
+    /** Countdown to the request that fails; the others pass. */
     let armed: { left: number; fault: Fault } | undefined;
     beforeAll(async () => {
       base = await mkdtemp(join(tmpdir(), 'digitmint-lost-'));
@@ -75,8 +75,7 @@ describe.skipIf(!hasVersitygw())(
       });
 
     /**
-     * What lies in a store after three publications, to be put under a prefix of its own for each
-     * fault.
+     * The content of a store after three publications, copied under a new prefix for each fault.
      */
     const filled = new Map<string, Uint8Array>();
     beforeAll(async () => {
@@ -89,7 +88,7 @@ describe.skipIf(!hasVersitygw())(
       }
     });
 
-    /** Runs a command once for each of its requests, which goes wrong, and once without. */
+    /** Runs a command once for each of its requests, which fails, and once without a fault. */
     async function runThroughFaults(
       name: string,
       fault: Fault,
@@ -113,7 +112,7 @@ describe.skipIf(!hasVersitygw())(
         expect((await verifyStore(direct)).faults).toEqual([]);
         expect(await listKeys(direct, 'publish-probe-')).toEqual([]);
         if (isOver) {
-          // Fewer would mean that the command does less than its protocol asks for.
+          // Fewer requests would mean that the command skips a part of its protocol.
           expect(left).toBeGreaterThan(20);
           return;
         }

@@ -1,6 +1,6 @@
 /**
- * Commands in processes of their own: killed for real over S3, and many beside each other while a
- * reader looks on.
+ * Tests commands in their own processes: killed for real over S3, and many at once while a reader
+ * polls.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-/** @returns  What its commands ended with; null when it was killed. */
+/** @returns  The results of the child's commands; null when it was killed. */
 function runChild(task: ChildTask): Promise<string[] | null> {
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [CHILD, JSON.stringify(task)], (error, stdout, stderr) => {
@@ -54,7 +54,7 @@ async function publish(store: ObjectStore, fixture: ReturnType<typeof buildTiny>
   });
 }
 
-/** A prefix of its own in the server's bucket. */
+/** A new prefix in the server's bucket. */
 function openPrefix(
   server: S3Server,
   prefix: string,
@@ -73,7 +73,7 @@ describe.skipIf(!hasVersitygw())(
     });
     afterAll(() => server?.stop());
 
-    // `kills.test.ts` has every operation, without processes.
+    // `kills.test.ts` tests every operation, without processes.
     it.each<
       [
         what: string,
@@ -172,7 +172,7 @@ const PLACES: readonly [
 
 describe.each(PLACES)('in %s', (_, isThere, open) => {
   it.skipIf(!isThere)(
-    'publishers, rollbacks, pins and prunes beside each other lose nothing, and a reader always finds a whole model',
+    'concurrent publishers, rollbacks, pins and prunes lose nothing, and a reader always finds a whole model',
     async () => {
       const { store, place, stop } = await open();
       try {
@@ -211,8 +211,8 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         }
         const endsOf = await running;
         const ends = endsOf.flat();
-        // What is refused says so: a target that was pruned before, a model that another moved
-        // meanwhile.
+        // A refusal names its reason: a target that was pruned, or a model that another command
+        // moved.
         expect(new Set(ends)).toEqual(
           new Set(
             ends.filter((end) =>
@@ -224,7 +224,7 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         expect(looks).toBeGreaterThan(3);
         expect(Object.keys(await readServed(store)).toSorted()).toEqual(['a', 'b', 'mlp']);
         const { ledger } = await readLedger(store);
-        // The second pin comes in time, or after a prune that took its version: its command says
+        // The second pin comes in time, or after a prune of its version; the command's result says
         // which.
         const isRacedPinned = endsOf.at(-1)?.includes('done') ?? false;
         const pins = [pinned, ...(isRacedPinned ? [raced] : [])].map(
@@ -240,7 +240,7 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
   );
 });
 
-/** What is served is whole; where it is not, it must be because another is served by now. */
+/** Reads the served model. If it is incomplete, another model must be served by now. */
 async function lookWhole(store: ObjectStore): Promise<void> {
   const before = await readPointer(store);
   try {

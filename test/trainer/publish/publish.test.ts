@@ -78,7 +78,7 @@ async function publish(
   });
 }
 
-/** A store whose puts are counted and may be changed. */
+/** A store that counts puts and may change them. */
 function wrapPuts(
   inner: ObjectStore,
   put: (index: number, ...call: Parameters<ObjectStore['put']>) => ReturnType<ObjectStore['put']>,
@@ -105,7 +105,7 @@ const second = buildTiny('mlp', 'second');
 const other = buildTiny('conv', 'other');
 
 describe('publishing', () => {
-  it('uploads the files, then the manifest, then points to them', async () => {
+  it('uploads the files, then the manifest, then moves the pointer', async () => {
     const keys: string[] = [];
     const watched = wrapPuts(store, (_index, ...call) => {
       keys.push(call[0]);
@@ -140,7 +140,7 @@ describe('publishing', () => {
     expect(await store.list('publish-probe-')).toEqual([]);
   });
 
-  it('again changes nothing and says so', async () => {
+  it('changes nothing the second time and reports this', async () => {
     await publish(first);
     const before = await store.get(POINTER_KEY);
     const result = await publish(first, {
@@ -156,7 +156,7 @@ describe('publishing', () => {
     expect(await store.get(POINTER_KEY)).toEqual(before);
   });
 
-  it('of a new version moves the pointer and keeps the old files', async () => {
+  it('moves the pointer to a new version and keeps the old files', async () => {
     await publish(first);
     expect(await publish(second)).toMatchObject({
       pointerMoved: true,
@@ -166,7 +166,7 @@ describe('publishing', () => {
     expect(await store.list(`models/mlp/${first.manifest.version}/`)).toHaveLength(3);
   });
 
-  it('of an old version is the way back', async () => {
+  it('returns to an old version', async () => {
     await publish(first);
     await publish(second);
     expect(await publish(first)).toMatchObject({
@@ -177,7 +177,7 @@ describe('publishing', () => {
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
-  it('of a second model keeps the first beside it', async () => {
+  it('keeps the first model beside a second one', async () => {
     await publish(first);
     expect(await publish(other)).toMatchObject({ defaultName: 'conv', previousDefaultName: 'mlp' });
     expect(await readServed(store)).toEqual({
@@ -186,7 +186,7 @@ describe('publishing', () => {
     });
   });
 
-  it('leaves the default alone when told to, and can make it the default later', async () => {
+  it('keeps the default on request, and can make it the default later', async () => {
     expect(await publish(first, { makeDefault: false })).toMatchObject({ defaultName: 'mlp' });
     expect(await publish(other, { makeDefault: false })).toMatchObject({
       defaultName: 'mlp',
@@ -202,7 +202,7 @@ describe('publishing', () => {
     expect((await readPointer(store)).models['conv']).toEqual(entry);
   });
 
-  it('puts back a file that was lost, without moving the pointer', async () => {
+  it('restores a lost file without moving the pointer', async () => {
     await publish(first);
     await store.delete(buildKey('mlp', first.manifest.version, WEIGHTS_FILE));
     const result = await publish(first);
@@ -213,7 +213,7 @@ describe('publishing', () => {
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
-  it('has one form of the manifest, however the file was laid out', async () => {
+  it('writes one form of the manifest, however the file was formatted', async () => {
     const folder = await writeArtifact(base, first);
     await writeFile(join(folder, MANIFEST_FILE), JSON.stringify(first.manifest, null, 2));
     await publishArtifact({ store, folder, makeDefault: true, now });
@@ -222,7 +222,7 @@ describe('publishing', () => {
     ).toEqual(first.files.get(MANIFEST_FILE));
   });
 
-  it('as a dry run tells what it would do and writes nothing', async () => {
+  it('reports its plan in a dry run and writes nothing', async () => {
     await publish(first);
     const before = await store.list('');
     const result = await publish(second, { dryRun: true });
@@ -233,14 +233,14 @@ describe('publishing', () => {
   });
 });
 
-describe('the models that ship', () => {
-  it.each(['digits', 'seed'])('%s is whole, and ready to be published', async (name) => {
+describe('the shipped models', () => {
+  it.each(['digits', 'seed'])('%s is whole and ready to be published', async (name) => {
     const { manifest, files } = await readArtifactFolder(join('models', name));
     expect(manifest.name).toBe(name);
     expect([...files.keys()].sort()).toEqual(['model.json', WEIGHTS_FILE]);
   });
 
-  it('digits has a card about the version that ships', async () => {
+  it('digits has a card about the shipped version', async () => {
     const { manifest } = await readArtifactFolder(join('models', 'digits'));
     expect(await readFile(join('models', 'digits', 'README.md'), 'utf8')).toContain(
       `digits@${manifest.version}`,
@@ -249,7 +249,7 @@ describe('the models that ship', () => {
   });
 });
 
-describe('an artifact folder that is not whole', () => {
+describe('an incomplete artifact folder', () => {
   let folder: string;
   beforeEach(async () => {
     folder = await writeArtifact(base, first);
@@ -302,7 +302,7 @@ describe('an artifact folder that is not whole', () => {
   ];
 
   it.each(flaws)(
-    'because it %s is refused by name before anything is written',
+    'that %s is refused by name before anything is written',
     async (_what, message, spoil) => {
       await spoil();
       const call = publishArtifact({ store, folder, makeDefault: true, now });
@@ -312,7 +312,7 @@ describe('an artifact folder that is not whole', () => {
     },
   );
 
-  it('because its weights are not finite is refused', async () => {
+  it('with weights that are not finite is refused', async () => {
     const weights = new Uint8Array(new Float32Array(80).fill(Number.NaN).buffer);
     const spoiled = buildFixture({
       latentSize: 4,
@@ -340,7 +340,7 @@ describe('an artifact folder that is not whole', () => {
 });
 
 describe('a store that must not be overwritten', () => {
-  it('because another object is under an immutable key is left alone', async () => {
+  it('is left unchanged when another object has an immutable key', async () => {
     await publish(first);
     const key = buildKey('mlp', second.manifest.version, WEIGHTS_FILE);
     for (const bytes of [utf8.encode('another'), new Uint8Array(1_000_000)]) {
@@ -358,14 +358,14 @@ describe('a store that must not be overwritten', () => {
     ['is malformed', '{"schema":1,"default":"mlp"}', 'put a good current.json back'],
     ['is of a newer schema', '{"schema":2,"models":[]}', 'update it'],
     ['is endless', ' '.repeat(70_000), 'more than the 65536 bytes allowed'],
-  ])('because its pointer %s is left alone', async (_what, text, message) => {
+  ])('is left unchanged when its pointer %s', async (_what, text, message) => {
     await store.put(POINTER_KEY, utf8.encode(text), { when: 'absent' });
     await expect(publish(first)).rejects.toThrow(message);
     expect(await listKeys(store)).toEqual([POINTER_KEY]);
     expect((await store.get(POINTER_KEY))?.bytes).toEqual(utf8.encode(text));
   });
 
-  it('because its pointer has no room for one more model is left alone', async () => {
+  it('is left unchanged when its pointer has no room for another model', async () => {
     const entry = {
       version: '0'.repeat(16),
       manifestSha256: '0'.repeat(64),
@@ -382,9 +382,10 @@ describe('a store that must not be overwritten', () => {
 });
 
 describe('a store that fails', () => {
-  // 2 puts and 2 refused ones of the probe, the lease, 2 files, the manifest, the pointer.
+  // The probe takes 2 puts and 2 refused ones. Then come the lease, 2 files, the manifest, the
+  // pointer.
   it.each([0, 4, 5, 6, 7, 8])(
-    'at put %i leaves the old model served, and publishing again goes on',
+    'at put %i leaves the old model served, and publishing again resumes',
     async (failing) => {
       await publish(first);
       const full = wrapPuts(store, (index, ...call) =>
@@ -400,7 +401,7 @@ describe('a store that fails', () => {
     },
   );
 
-  it('by keeping other bytes than it was given is found out before the pointer moves', async () => {
+  it('by changing bytes is detected before the pointer moves', async () => {
     await publish(first);
     const corrupting = wrapPuts(store, (_index, key, bytes, ...rest) =>
       store.put(key, key.endsWith(WEIGHTS_FILE) ? bytes.with(0, 1) : bytes, ...rest),
@@ -411,7 +412,7 @@ describe('a store that fails', () => {
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
-  it('by ignoring conditions is found out, and used only when that is allowed', async () => {
+  it('by ignoring conditions is detected, and used only when that is allowed', async () => {
     await publish(first);
     const unsafe = ignoreConditions(store);
     expect(await catchPublishFailure(publish(second, { store: unsafe }))).toEqual({
@@ -433,7 +434,7 @@ describe('a store that fails', () => {
     expect(await readServed(store)).toEqual({ mlp: second.manifest.version });
   });
 
-  it('by ignoring conditions and losing the entry to another publisher gets it again', async () => {
+  it('by ignoring conditions and losing an entry to another publisher gets the entry again', async () => {
     await publish(first);
     const unsafe = ignoreConditions(store);
     const stale = (await store.get(POINTER_KEY))?.bytes as Uint8Array;
@@ -458,7 +459,7 @@ describe('a store that fails', () => {
     });
   });
 
-  it('to let it move the pointer in any attempt ends with words, not in a loop', async () => {
+  it('to move the pointer in every attempt ends with an error, not a loop', async () => {
     await publish(first);
     const waits: number[] = [];
     const contended = wrapPuts(store, (_index, ...call) =>
@@ -497,11 +498,11 @@ function runChild(
   });
 }
 
-describe('a publisher in a process of its own', () => {
-  // 4 puts and a delete of the probe, the lease, 2 files, the manifest, the pointer, the end of the
-  // lease. There is no twelfth write.
+describe('a publisher in its own process', () => {
+  // The probe takes 4 puts and a delete. Then come the lease, 2 files, the manifest, the pointer,
+  // the end of the lease. There is no twelfth write.
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
-    'killed before its write %i leaves a whole model served, and the command can be repeated',
+    'killed before its write %i leaves a whole model served, and can be repeated',
     async (write) => {
       await publish(first);
       const folder = await writeArtifact(base, second);
@@ -518,7 +519,7 @@ describe('a publisher in a process of its own', () => {
     },
   );
 
-  it('and another at the same time both end in the pointer', async () => {
+  it('and another at the same time both get their entry in the pointer', async () => {
     await publish(first);
     const names = ['a', 'b', 'c', 'd'];
     const fixtures = names.map((name) => buildTiny(name, name));
@@ -548,7 +549,7 @@ describe.each([
         await server?.stop();
       });
 
-      it('serves what was published, of many publishers at once', async () => {
+      it('serves the published models of many publishers at once', async () => {
         const fixtures = ['a', 'b', 'c', 'd', 'e'].map((name) => buildTiny(name, name));
         const waiting = {
           sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms / 20)),

@@ -1,7 +1,6 @@
 /**
- * Two commands on one store, one of them halted before each of its operations in turn while the
- * other runs: all orders in which the second could come in between as a whole, or up to where it
- * waits for the first.
+ * Tests two commands on one store. One is halted before each of its operations in turn while the
+ * other runs, to its end or until it waits for the first.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -65,7 +64,7 @@ const rollBackTo =
     rollBack({ store, now, waiting, name: 'mlp', version: versionOf(fixture) });
 const pin: Command = (store, waiting) => pinVersion({ store, now, waiting, id: idOf(oldest) });
 
-/** A store with a model of three versions. */
+/** Opens a store with a model of three versions. */
 async function openFilled(): Promise<ObjectStore> {
   if (filled === undefined) {
     filled = createMemoryStore();
@@ -76,7 +75,7 @@ async function openFilled(): Promise<ObjectStore> {
   return filled.copy();
 }
 
-/** What came of a command: `done`, or the reason why not. */
+/** The outcome of a command: `done`, or the reason of its refusal. */
 async function settle(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => 'done',
@@ -85,8 +84,8 @@ async function settle(call: Promise<unknown>): Promise<string> {
 }
 
 /**
- * Runs `halted` with `passing` before one of its operations. When `passing` has to wait, `halted`
- * goes on, and what it waits for comes when that has ended.
+ * Runs `halted`, and `passing` before one of its operations. When `passing` has to wait, `halted`
+ * continues, and `passing` finishes afterwards.
  */
 async function interleave(
   store: ObjectStore,
@@ -110,7 +109,7 @@ async function interleave(
   return [first, (await passed) ?? 'not run'];
 }
 
-/** Interleaves at every operation, and checks each end. */
+/** Interleaves the commands at every operation, and checks each outcome. */
 async function interleaveEverywhere(
   halted: Command,
   passing: Command,
@@ -120,7 +119,7 @@ async function interleaveEverywhere(
     const store = await openFilled();
     const ends = await interleave(store, halted, passing, at);
     if (ends[1] === 'not run') {
-      // Fewer would mean that a command does less than its protocol asks for.
+      // Fewer operations would mean that a command skips a part of its protocol.
       expect(at).toBeGreaterThan(8);
       return;
     }
@@ -138,7 +137,7 @@ it.each([
   ['a deleter of that version comes in between', true],
   ['its deletion is halted', false],
 ])(
-  'publishing a version ends with it served and whole, wherever %s',
+  'a published version is served and whole at the end, wherever %s',
   async (_, isPublisherHalted) => {
     const [halted, passing] = isPublisherHalted
       ? [publish(oldest), prune]
@@ -154,7 +153,7 @@ it.each([
   ['a deleter of its target comes in between', true],
   ['the deletion of its target is halted', false],
 ])(
-  'rolling back serves a whole target or leaves things as they are, wherever %s',
+  'rolling back serves a whole target or changes nothing, wherever %s',
   async (_, isRollbackHalted) => {
     const [halted, passing] = isRollbackHalted
       ? [rollBackTo(oldest), prune]
@@ -166,7 +165,7 @@ it.each([
       seen.add(rolledBack as string);
       await servedIs(store, rolledBack === 'done' ? oldest : present);
     });
-    // Both orders must have been met.
+    // Both outcomes must have occurred.
     expect([...seen].toSorted()).toEqual(['done', 'not_whole']);
   },
 );
@@ -174,7 +173,7 @@ it.each([
 it.each([
   ['a deleter comes in between', true],
   ['its deletion is halted', false],
-])('a version is pinned and there, or neither, wherever %s', async (_, isPinHalted) => {
+])('a version is both pinned and present, or neither, wherever %s', async (_, isPinHalted) => {
   const [halted, passing] = isPinHalted ? [pin, prune] : [prune, pin];
   const seen = new Set<string>();
   await interleaveEverywhere(halted, passing, async (store, ends) => {
@@ -189,14 +188,14 @@ it.each([
   expect([...seen].toSorted()).toEqual(['done', 'not_whole']);
 });
 
-it('two publishers keep each other’s entries, wherever one comes in between', async () => {
+it('two publishers keep each other’s entries, at any interleaving', async () => {
   await interleaveEverywhere(publish(oldest), publish(other), async (store, ends) => {
     expect(ends).toEqual(['done', 'done']);
     expect(await readServed(store)).toEqual({ mlp: versionOf(oldest), other: versionOf(other) });
   });
 });
 
-it('rolling back never undoes what another published meanwhile, and the history names all that was served', async () => {
+it('rolling back never undoes a concurrent publication, and the history names every served version', async () => {
   const next = buildTiny('mlp', 'next');
   await interleaveEverywhere(
     rollBackTo(oldest),
@@ -215,12 +214,12 @@ it('rolling back never undoes what another published meanwhile, and the history 
   );
 });
 
-it('the publisher heals a deletion that was on its way for longer than any lease, after moving the pointer', async () => {
+it('the publisher heals a deletion that outlasted every lease, after moving the pointer', async () => {
   const { store: counting, seen } = createCountingStore(await openFilled());
   await publish(oldest)(counting, quick);
   const store = await openFilled();
   let isDeleted = false;
-  // The first of the publisher's operations after the move.
+  // The publisher's first operation after the move.
   const halted = createPausingStore(store, seen.indexOf(`put ${POINTER_KEY}`) + 2, async () => {
     await servedIs(store, oldest);
     for (const key of await listKeys(store, `models/mlp/${versionOf(oldest)}/`)) {

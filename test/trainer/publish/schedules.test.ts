@@ -1,7 +1,7 @@
 /**
- * Any commands at once, their operations in any order, some killed on the way: what is served is
- * whole after every single operation. fast-check chooses commands, order and deaths, and makes a
- * failure small.
+ * Tests any concurrent commands with their operations in any order, some killed: the served model
+ * is whole after every operation. fast-check chooses commands, order and kills, and shrinks a
+ * failure.
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -75,7 +75,7 @@ function hash(bytes: Uint8Array | undefined): string {
     .digest('hex');
 }
 
-/** What is served now, every file of it whole. Looks at one moment. */
+/** Returns the served versions and checks, at one moment, that all of their files are whole. */
 function lookWhole(store: MemoryStore): Record<string, string> {
   const { models } = JSON.parse(new TextDecoder().decode(store.peek('current.json'))) as Pointer;
   return Object.fromEntries(
@@ -90,13 +90,13 @@ function lookWhole(store: MemoryStore): Record<string, string> {
   );
 }
 
-it('whatever runs beside each other, in whatever order, and whoever is killed: what is served is whole after each operation', async () => {
+it('the served model is whole after each operation, whatever commands run, in any order, with any kills', async () => {
   const seen: Record<string, number> = {};
   const task = fc.record({
     name: fc.constantFrom(...NAMES),
     /**
-     * The operation before or after which it is killed; far more than any command has when it is
-     * not.
+     * The operation at which the command is killed. A surviving command has a number above its
+     * count of operations.
      */
     dieAt: fc.oneof({ weight: 3, arbitrary: fc.constant(1000) }, fc.integer({ min: 1, max: 35 })),
     diesAfter: fc.boolean(),
@@ -115,7 +115,7 @@ it('whatever runs beside each other, in whatever order, and whoever is killed: w
           sleep: async (ms) => {
             asleep += 1;
             await scheduler.schedule(Promise.resolve(), 'sleep');
-            // Time passes when nobody is at work: no request here is on its way for minutes.
+            // Time passes only while all commands sleep, because no request here takes minutes.
             laterMs += asleep === live ? ms : 0;
             asleep -= 1;
           },
@@ -175,7 +175,7 @@ it('whatever runs beside each other, in whatever order, and whoever is killed: w
     ),
     { numRuns: 300, seed: 6 },
   );
-  // All that can come of it was met.
+  // Every possible outcome occurred.
   expect(seen['done']).toBeGreaterThan(300);
   expect(seen['killed']).toBeGreaterThan(50);
   expect(seen['not_whole']).toBeGreaterThan(0);

@@ -23,7 +23,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const message = new TextEncoder().encode('{"a":1}');
 
 describe('a key pair', () => {
-  it('is made once, for its owner alone, and signs what OpenSSL verifies', async () => {
+  it('is created once, readable by its owner alone, and OpenSSL verifies its signatures', async () => {
     const publicKey = await createKeyFile(file);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     await expect(createKeyFile(file)).rejects.toThrow('never overwritten');
@@ -59,7 +59,7 @@ describe('a key pair', () => {
     expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('Verified Successfully');
   });
 
-  it('that OpenSSL made signs, and its public key verifies that and nothing else', async () => {
+  it('made by OpenSSL signs, and its public key verifies only its own signatures', async () => {
     execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', file]);
     const signer = await readSigner(file);
     const [publicKey] = parsePublicKeys(encodePublicKey(signer.publicKey));
@@ -87,7 +87,7 @@ describe('a key pair', () => {
     );
     expect(error).toBeInstanceOf(KeyFileError);
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(secret.slice(0, 20));
-    // A private key where a public one belongs.
+    // A private key in place of a public one.
     expect(() => parsePublicKeys(secret)).toThrow('public key 1 of 1');
     expect(() => parsePublicKeys(secret)).not.toThrow(secret.slice(0, 20));
   });
@@ -114,7 +114,7 @@ describe('a key pair', () => {
 describe('public keys in a setting', () => {
   const key = Buffer.alloc(32, 7).toString('base64');
 
-  it('come one or several, with spaces or without', () => {
+  it('are one or several, with spaces or without', () => {
     expect(parsePublicKeys('')).toEqual([]);
     expect(parsePublicKeys(' \n')).toEqual([]);
     expect(

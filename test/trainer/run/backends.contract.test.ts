@@ -1,13 +1,16 @@
 /**
- * One contract for every backend that the trainer may take: the same few steps of the tutorial's GAN from the same seed
- * give the same losses.
+ * Tests one contract for every backend of the trainer: the same few steps of the tutorial's GAN
+ * from the same seed give the same losses.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { listTrainingBackends, runOnBackend } from '../../support/training/backends.ts';
 import type { BackendRun } from '../../support/training/train-on-backend.ts';
 
 const STEPS = 3;
-/** Relative. Sums in another order differ by some units of float32's 6e-8; three steps of Adam make them grow. */
+/**
+ * Relative. Sums in another order differ by some units of float32's 6e-8, and three steps of Adam
+ * amplify the differences.
+ */
 const TOLERANCE = 2e-5;
 
 const trainOn = (backend: string): Promise<BackendRun> =>
@@ -26,7 +29,7 @@ describe('training', () => {
 
   for (const { name, skip } of listTrainingBackends({ convolutions: false })) {
     it.skipIf(skip)(
-      `on ${name} has the losses that plain JavaScript has, and repeats bit for bit`,
+      `on ${name} has the losses of plain JavaScript, and repeats bit for bit`,
       async () => {
         const run = await trainOn(name);
         expect(run.losses).toHaveLength(STEPS);
@@ -35,7 +38,8 @@ describe('training', () => {
           expect(Math.abs(loss - reference) / reference).toBeLessThan(TOLERANCE);
         });
         if (name !== 'webgpu') {
-          // Twice the shader compilation would take a quarter of a minute: test/trainer/tensorflow has that one.
+          // A second shader compilation would take 15 seconds; test/trainer/tensorflow tests
+          // repetition there.
           expect((await trainOn(name)).weightsSha256).toBe(run.weightsSha256);
         }
       },

@@ -35,7 +35,7 @@ function makeCheckpoint(step: number): Checkpoint {
 }
 
 describe('checkpoints', () => {
-  it('are loaded bit for bit as they were saved', async () => {
+  it('are loaded as they were saved, bit for bit', async () => {
     await saveCheckpoint(folder, makeCheckpoint(3));
     expect(await loadNewestCheckpoint(folder)).toEqual({
       checkpoint: makeCheckpoint(3),
@@ -43,7 +43,7 @@ describe('checkpoints', () => {
     });
   });
 
-  it('are kept two at a time, and no temporary file stays', async () => {
+  it('are kept two at a time, and no temporary file remains', async () => {
     for (const step of [1, 2, 3]) {
       await saveCheckpoint(folder, makeCheckpoint(step));
     }
@@ -54,7 +54,7 @@ describe('checkpoints', () => {
   });
 
   it.each([0, 4, 100, 900])(
-    'are passed over when truncated to %i bytes, for the one before',
+    'truncated to %i bytes are skipped for the previous one',
     async (bytes) => {
       await saveCheckpoint(folder, makeCheckpoint(1));
       await saveCheckpoint(folder, makeCheckpoint(2));
@@ -66,7 +66,7 @@ describe('checkpoints', () => {
     },
   );
 
-  it('are passed over when a single bit was altered', async () => {
+  it('with one altered bit are skipped', async () => {
     await saveCheckpoint(folder, makeCheckpoint(1));
     await saveCheckpoint(folder, makeCheckpoint(2));
     const path = join(folder, 'step-0000002.safetensors');
@@ -76,7 +76,7 @@ describe('checkpoints', () => {
     expect((await loadNewestCheckpoint(folder))?.checkpoint.step).toBe(1);
   });
 
-  it('are either what was saved or passed over, whichever bit was altered', async () => {
+  it('are loaded correctly or skipped, whichever bit was altered', async () => {
     await saveCheckpoint(folder, makeCheckpoint(1));
     await saveCheckpoint(folder, makeCheckpoint(2));
     const path = join(folder, 'step-0000002.safetensors');
@@ -96,7 +96,7 @@ describe('checkpoints', () => {
     expect(passedOver).toBeGreaterThan(0);
   });
 
-  it('of the first version, without a checksum of what they say of themselves, are loaded', async () => {
+  it('of the first version, without a checksum of their header, are loaded', async () => {
     await saveCheckpoint(folder, makeCheckpoint(1));
     const path = join(folder, 'step-0000001.safetensors');
     const { tensors, metadata } = decodeSafetensors(await readFile(path));
@@ -105,7 +105,7 @@ describe('checkpoints', () => {
     expect((await loadNewestCheckpoint(folder))?.checkpoint).toEqual(makeCheckpoint(1));
   });
 
-  it('that were passed over go when the run saves the next, not the good one before', async () => {
+  it('that were skipped are deleted at the next save, and the previous good one is kept', async () => {
     for (const step of [2, 4, 6]) {
       await saveCheckpoint(folder, makeCheckpoint(step));
     }

@@ -13,7 +13,7 @@ const line = (step: number) => ({
 });
 const createFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'digitmint-events-'));
 
-it('the reader of these tests knows the checksum of RFC 3720', () => {
+it('the reader of these tests computes the checksum of RFC 3720', () => {
   expect(computeCrc32c(Buffer.from('123456789'))).toBe(0xe3069283);
   expect(computeCrc32c(new Uint8Array(32))).toBe(0x8a9136aa);
 });
@@ -52,7 +52,7 @@ describe('an event file', () => {
 });
 
 describe('a log that is opened again', () => {
-  it('tells no step twice, keeps the times of those before, and takes a new file even within a second', async () => {
+  it('logs no step twice, keeps earlier times, and starts a new file even within a second', async () => {
     const folder = await createFolder();
     const first = await openEventLog(folder, 0, () => 1000);
     for (const step of [0, 100, 200, 300]) {
@@ -85,7 +85,7 @@ describe('a log that is opened again', () => {
     ).toEqual([0]);
   });
 
-  it('removes files that hold nothing from before, and leaves other files alone', async () => {
+  it('removes its files without records before the step, and keeps other files', async () => {
     const folder = await createFolder();
     const first = await openEventLog(folder, 0, () => 1000);
     await first.append(line(0), null);

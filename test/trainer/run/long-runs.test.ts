@@ -1,6 +1,7 @@
 /**
- * What a training that takes days meets: kills at any moment, a full disk, spoilt checkpoints, data that is gone or changed, a
- * GPU that is reset. Nothing is lost, what happened is named, and the run goes on to the bytes that it would have had.
+ * Tests the failures of long runs: kills at any moment, a full disk, damaged checkpoints, missing
+ * or changed data, a lost GPU. Nothing is lost, the failure is named, and the run resumes to the
+ * same bytes.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -53,7 +54,7 @@ interface Ended {
   readonly output: string;
 }
 
-/** @param command  What comes before the command line: `taskset`. */
+/** @param command  A prefix of the command line, such as `taskset`. */
 function run(args: readonly string[], command: readonly string[] = []): Promise<Ended> {
   const [program = process.execPath, ...rest] = [...command, process.execPath, MAIN, ...args];
   return new Promise((resolve) => {
@@ -93,7 +94,7 @@ describe('a run', () => {
     expect(code).toBe(0);
   });
 
-  /** A run that was stopped with checkpoints after steps 4 and 6. */
+  /** Makes a run that was stopped with checkpoints after steps 4 and 6. */
   let stopped: string;
   beforeAll(async () => {
     stopped = join(parent, 'stopped');
@@ -106,7 +107,7 @@ describe('a run', () => {
     return join(parent, name);
   }
 
-  it('goes on from the checkpoint before one that is truncated, says so, and takes the bad one away', async () => {
+  it('resumes from the checkpoint before a truncated one, reports this, and deletes the bad one', async () => {
     const out = await copyStopped('truncated');
     await truncate(join(locate(out).checkpoints, 'step-0000006.safetensors'), 5000);
     const { code, output } = await run([
@@ -131,7 +132,7 @@ describe('a run', () => {
     );
   });
 
-  it('that has no whole checkpoint is not begun anew in silence: each file is named', async () => {
+  it('without a whole checkpoint is not restarted silently: each file is named', async () => {
     const out = await copyStopped('ruined');
     for (const name of await readdir(locate(out).checkpoints)) {
       await writeFile(join(locate(out).checkpoints, name), 'nothing');
@@ -144,7 +145,7 @@ describe('a run', () => {
     expect(output).not.toMatch(/\n {4}at /);
   });
 
-  it('whose data is gone, cut short or changed by one pixel says so, and goes on when it is back', async () => {
+  it('reports data that is missing, truncated or changed by one pixel, and resumes when the data is back', async () => {
     const out = await copyStopped('data');
     const resume = (from: string) =>
       run(['train', '--resume', out, '--steps', String(STEPS), '--data', from, '--no-publish']);
@@ -177,7 +178,7 @@ describe('a run', () => {
     );
   });
 
-  it('that fails as nobody foresaw tells how to go on', async () => {
+  it('names the command to resume after an unexpected failure', async () => {
     const out = await copyStopped('unforeseen');
     await rm(locate(out).events, { recursive: true });
     await writeFile(locate(out).events, 'a file where a folder should be');
@@ -202,7 +203,7 @@ describe('a run', () => {
     console.warn('Skipped: filling the disk of a training: only root can mount a small one');
   }
   it.skipIf(!isRoot)(
-    'whose disk fills up at whatever write names it without a stack, and goes on to the same end',
+    'names a full disk without a stack, whatever write fails, and resumes to the same result',
     async () => {
       const disk = join(parent, 'disk');
       await mkdir(disk);
@@ -229,7 +230,7 @@ describe('a run', () => {
             await sleep(5);
           }
           child.kill('SIGSTOP');
-          // To the last byte: a line of the log has no room either.
+          // To the last byte: not even a line of the log fits.
           await writeFile(join(disk, 'filler'), Buffer.alloc(24 * 2 ** 20)).catch(
             (error: NodeJS.ErrnoException) => {
               expect(error.code).toBe('ENOSPC');
@@ -255,7 +256,7 @@ describe('a run', () => {
   );
 });
 
-describe('a GPU that is lost in the middle of a run', () => {
+describe('a GPU that is lost during a run', () => {
   const { skip } = listTrainingBackends({ convolutions: false }).find(
     ({ name }) => name === 'webgpu',
   ) ?? { skip: true };

@@ -15,17 +15,20 @@ describe('a run that would take weeks', () => {
   it.each([
     ['cpu', 'plain JavaScript, 1 thread'],
     ['webgpu', 'SwiftShader Device (software)'],
-  ] as const)('is not begun on %s unasked: it says what to do', async (name, description) => {
-    const backend = open(name, description);
-    const refused = checkSpeed(PRESETS.digits, backend, false);
-    await expect(refused).rejects.toThrow(ExpectedError);
-    await expect(refused).rejects.toThrow(
-      /npm run setup:tensorflow.*--preset seed.*--backend (cpu|webgpu)\./,
-    );
-    expect(backend.release).toHaveBeenCalledOnce();
-  });
+  ] as const)(
+    'is refused on %s unless requested, with the alternatives',
+    async (name, description) => {
+      const backend = open(name, description);
+      const refused = checkSpeed(PRESETS.digits, backend, false);
+      await expect(refused).rejects.toThrow(ExpectedError);
+      await expect(refused).rejects.toThrow(
+        /npm run setup:tensorflow.*--preset seed.*--backend (cpu|webgpu)\./,
+      );
+      expect(backend.release).toHaveBeenCalledOnce();
+    },
+  );
 
-  it('is begun, with a note, when the backend was asked for', async () => {
+  it('starts with a note when the backend was requested', async () => {
     const backend = open('cpu');
     expect(await checkSpeed(PRESETS.digits, backend, true)).toEqual([
       expect.stringMatching(/hundred times slower on cpu/),
@@ -37,15 +40,15 @@ describe('a run that would take weeks', () => {
     ['the tutorial’s network in plain JavaScript', PRESETS.seed, open('cpu')],
     ['convolutions on tfjs-node', PRESETS.digits, open('tensorflow')],
     ['convolutions on a real GPU', PRESETS.digits, open('webgpu', 'NVIDIA')],
-  ])('does not mean %s', async (_, config, backend) => {
+  ])('does not include %s', async (_, config, backend) => {
     expect(await checkSpeed(config, backend, false)).toEqual([]);
   });
 });
 
-describe('a run that is tuned', () => {
+describe('a tuned run', () => {
   const request = { preset: 'seed', backend: 'wasm', out: 'nowhere' } as const;
 
-  it('takes the preset’s settings but those that were given', async () => {
+  it('takes the preset’s settings except the given ones', async () => {
     const { options, backend } = await planRun({
       ...request,
       generatorLearningRate: 2e-4,
@@ -60,7 +63,7 @@ describe('a run that is tuned', () => {
     });
   });
 
-  it('is another run than the untuned one, and the same one when it is told what the preset has', async () => {
+  it('differs from the untuned run, unless the given settings equal the preset’s', async () => {
     const hashes = await Promise.all(
       [
         {},

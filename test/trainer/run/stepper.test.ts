@@ -1,5 +1,6 @@
 /**
- * Steps as one graph beside steps operation by operation, on tfjs-node, in processes of their own.
+ * Compares steps as one graph with steps operation by operation, on tfjs-node, in their own
+ * processes.
  */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -26,7 +27,7 @@ describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)',
     'R1, a smoothed target and falling rates',
     'digits, moved',
     'seed, moved',
-  ])('%s: a graph has the operations’ bits', (name) => {
+  ])('%s: a graph gives the same bits as the operations', (name) => {
     const { operations, graph } = outcome.runs[name]!;
     expect(operations).toMatchObject({ usedGraph: false, faults: [] });
     expect(graph).toEqual({ ...operations, usedGraph: true });
@@ -35,14 +36,14 @@ describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)',
   });
 
   it.each(['digits', 'seed'])(
-    '%s: a graph with another bit is given up, and leaves no trace',
+    '%s: a graph with one different bit is abandoned and leaves no trace',
     (name) => {
       const { operations, falsified } = outcome.runs[name]!;
       expect(falsified).toEqual({ ...operations, faults: ['as one graph it has other results'] });
     },
   );
 
-  it('refuses to make a graph of what would not be the same computation', () => {
+  it('refuses to record computations that a graph would change', () => {
     const { refusals } = outcome;
     expect(refusals['a tensor from outside']).toMatch(
       /^GraphError: Add\w* takes a tensor that is no input$/,
@@ -52,12 +53,12 @@ describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)',
     expect(refusals['nothing']).toBe('none');
   });
 
-  it('computes with the inputs that it is given', () => {
+  it('computes with the given inputs', () => {
     expect(outcome.repeated).toEqual([11, 55, 65]);
   });
 });
 
-it('other backends do steps operation by operation', async () => {
+it('other backends take steps operation by operation', async () => {
   await tf.setBackend('cpu');
   const source = {
     config: TINY_CONFIG,

@@ -64,7 +64,8 @@ async function train({
   const stop = new AbortController();
   let steps = 0;
   const countingDataset = Object.defineProperty({ ...dataset }, 'images', {
-    // Each step reads the images once to gather its batch, and the loop once before: a place to count and to stop.
+    // Each step reads the images once to gather its batch, and the loop reads them once before. So
+    // the reads count the steps.
     get() {
       if (stopAfter !== undefined && ++steps > stopAfter) {
         stop.abort();
@@ -91,7 +92,7 @@ async function readMetrics(folder: string): Promise<Record<string, number>[]> {
     .map((line) => JSON.parse(line) as Record<string, number>);
 }
 
-/** All but the clock's figures, which differ from run to run. */
+/** All figures except the clock's, which differ from run to run. */
 function dropClock(lines: readonly Record<string, number>[]): Record<string, number>[] {
   return lines.map(
     ({ seconds: _seconds, imagesPerSecond: _speed, residentBytes: _resident, ...line }) => line,
@@ -111,7 +112,7 @@ describe('a run', () => {
   });
 
   it.each([1, 4, 7])(
-    'that is stopped after %i steps goes on to the same weights, log and pictures',
+    'that is stopped after %i steps resumes to the same weights, log and pictures',
     async (stopAfter) => {
       const whole = await train();
       const part = await train({ stopAfter });
@@ -138,7 +139,7 @@ describe('a run', () => {
     },
   );
 
-  it('logs and draws when its schedule says so', async () => {
+  it('logs and draws on its schedule', async () => {
     const { folder } = await train();
     expect((await readMetrics(folder)).map(({ step }) => step)).toEqual([0, 5, 9]);
     expect((await readdir(locate(folder).images)).sort()).toEqual([
@@ -152,7 +153,7 @@ describe('a run', () => {
     ]);
   });
 
-  it('keeps its figures for JSON and TensorBoard alike', async () => {
+  it('logs the same figures as JSON and for TensorBoard', async () => {
     const { folder } = await train({
       config: { objective: { type: 'relativistic', gamma: 1 }, finalFactor: 0.5 },
     });
@@ -190,7 +191,7 @@ describe('a run', () => {
     );
   });
 
-  it('keeps more figures than it prints, and leaves no tensor behind in 300 steps', async () => {
+  it('logs more figures than it prints, and leaves no tensor behind in 300 steps', async () => {
     const config = { steps: 301, imageEvery: 1000, checkpointEvery: 1000 };
     await train({ config: { ...config, steps: 1 } });
     const before = tf.memory();
@@ -202,7 +203,7 @@ describe('a run', () => {
     expect(steps).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 200, 300]);
   });
 
-  it('writes down and says once what its figures warn of, a resumed one too', async () => {
+  it('logs and prints each warning about its figures once, also when resumed', async () => {
     const { folder } = await train({ config: { steps: 3 } });
     const { checkpoints, metrics } = locate(folder);
     const { checkpoint } = (await loadNewestCheckpoint(checkpoints)) as LoadedCheckpoint;
@@ -249,10 +250,10 @@ describe('a run', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('stops by name when the losses are no longer finite, and keeps its last good checkpoint', async () => {
+  it('stops with a named error when the losses are not finite, and keeps its last good checkpoint', async () => {
     const dataset = makeTinyDataset();
     const started = await train({ config: { steps: 4, checkpointEvery: 2 }, dataset });
-    // So large a rate that the first update overflows.
+    // The rate is so large that the first update overflows.
     const broken = { ...TINY_CONFIG.discriminatorAdam, learningRate: 1e38 };
     const options = {
       dataset,
@@ -271,7 +272,7 @@ describe('a run', () => {
     expect(last?.warnings?.map(({ code }) => code)).toEqual(['diverged']);
   });
 
-  it('stops by name when all samples have become one picture', async () => {
+  it('stops with a named error when all samples have become the same picture', async () => {
     const collapsing = { ...TINY_CONFIG.generatorAdam, learningRate: 3 };
     await expect(
       train({ config: { steps: 200, imageEvery: 10, generatorAdam: collapsing } }),

@@ -12,7 +12,7 @@ const HEALTHY = {
   diversity: 0.4,
 };
 
-/** A run's lines on its own schedule, healthy where `change` says nothing. */
+/** Makes a run's lines on its own schedule, healthy except where `change` overrides them. */
 function makeHistory(steps: number, change: (step: number) => Figures = () => ({})): MetricsLine[] {
   const lines: MetricsLine[] = [];
   for (let step = 0; step <= steps; step += step < 100 ? 10 : 100) {
@@ -21,7 +21,10 @@ function makeHistory(steps: number, change: (step: number) => Figures = () => ({
   return lines;
 }
 
-/** Runs through a history as a run does. @returns  What was raised, with its step. */
+/**
+ * Replays a history as a run does.
+ * @returns  The raised warnings, each with its step.
+ */
 function replay(history: readonly MetricsLine[]): [step: number, code: string][] {
   const seen: MetricsLine[] = [];
   for (const line of history) {
@@ -34,12 +37,13 @@ function replay(history: readonly MetricsLine[]): [step: number, code: string][]
 }
 
 describe('no warning is raised by', () => {
-  it('a run that stays as it is', () => {
+  it('a run with constant figures', () => {
     expect(replay(makeHistory(10_000))).toEqual([]);
   });
 
   it('the tutorial’s run, whose discriminator is far ahead for 1,000 steps and whose diversity dips', () => {
-    // [step, D loss, G loss, D's norm, G's norm, diversity], as measured on all of MNIST with seed "1".
+    // [step, D loss, G loss, D's norm, G's norm, diversity], as measured on all of MNIST with seed
+    // "1".
     const measured = [
       [0, 1.496, 1.232, 7.195, 1.064, 0.5765],
       [10, 0.2287, 4.113, 1.014, 1.732, 0.5764],
@@ -80,7 +84,7 @@ describe('no warning is raised by', () => {
       diversity,
     }));
     expect(replay(history)).toEqual([]);
-    // As if it had stayed like each of its lines for as long as a line is apart.
+    // Each line is repeated for the steps up to the next line.
     const filled = makeHistory(
       20_000,
       (step) => history.findLast((line) => line.step <= step) ?? {},
@@ -103,19 +107,19 @@ describe('no warning is raised by', () => {
 });
 
 describe('a discriminator that wins', () => {
-  it('is called so once it lasts, and only once', () => {
+  it('is reported once it lasts, and only once', () => {
     const history = makeHistory(3000, (step) => ({ discriminatorLoss: step < 20 ? 1 : 1e-6 }));
     expect(replay(history)).toEqual([[500, 'discriminator-wins']]);
   });
 
-  it('is called so in spite of a single line that says otherwise', () => {
+  it('is reported despite a single line to the contrary', () => {
     const history = makeHistory(2000, (step) => ({
       discriminatorLoss: step > 1000 && step !== 1300 ? 1e-4 : 0.05,
     }));
     expect(replay(history)).toEqual([[1400, 'discriminator-wins']]);
   });
 
-  it('is not called so when it loses its lead again within 300 steps', () => {
+  it('is not reported when it loses its lead again within 300 steps', () => {
     expect(
       replay(
         makeHistory(3000, (step) => ({
@@ -127,14 +131,14 @@ describe('a discriminator that wins', () => {
 });
 
 describe('a generator’s loss', () => {
-  it('that doubles steadily is called out', () => {
+  it('that doubles steadily is reported', () => {
     const history = makeHistory(6000, (step) => ({
       generatorLoss: step < 2000 ? 4 : 4 + (step - 2000) * 0.004,
     }));
     expect(replay(history).map(([, code]) => code)).toEqual(['generator-loss-rises']);
   });
 
-  it('that rises in the first steps, or by half, is not', () => {
+  it('that rises in the first steps, or by half, is not reported', () => {
     expect(
       replay(makeHistory(3000, (step) => ({ generatorLoss: step < 500 ? 1 + step / 80 : 7 }))),
     ).toEqual([]);
@@ -143,12 +147,12 @@ describe('a generator’s loss', () => {
 });
 
 describe('a diversity', () => {
-  it('that is low and stays so is called a collapse', () => {
+  it('that is low and stays low is reported as a collapse', () => {
     const history = makeHistory(2000, () => ({ diversity: 0.08 }));
     expect(replay(history)).toEqual([[500, 'diversity-low']]);
   });
 
-  it('that falls fast is called out before it is low', () => {
+  it('that falls fast is reported before it is low', () => {
     const history = makeHistory(5000, (step) => ({
       diversity: step < 3000 ? 0.8 : Math.max(0.3, 0.8 - (step - 3000) / 1000),
     }));
@@ -157,7 +161,7 @@ describe('a diversity', () => {
     expect(first?.[0]).toBeLessThan(3700);
   });
 
-  it('of noise that gives way to digits is not', () => {
+  it('of noise that gives way to digits is not reported', () => {
     expect(replay(makeHistory(3000, (step) => ({ diversity: step < 200 ? 0.9 : 0.35 })))).toEqual(
       [],
     );
@@ -166,7 +170,7 @@ describe('a diversity', () => {
 
 describe('a gradient', () => {
   it.each(['discriminatorGradientNorm', 'generatorGradientNorm'] as const)(
-    '%s that grows tenfold explodes',
+    '%s that grows tenfold is reported as exploding',
     (figure) => {
       const history = makeHistory(3000, (step) => ({
         [figure]: HEALTHY[figure] * (step < 2000 ? 1 : 15),
@@ -175,19 +179,19 @@ describe('a gradient', () => {
     },
   );
 
-  it('that is huge from the start explodes', () => {
+  it('that is huge from the start is reported as exploding', () => {
     expect(replay(makeHistory(200, () => ({ generatorGradientNorm: 5e4 })))).toEqual([
       [20, 'gradients-explode'],
     ]);
   });
 
-  it('that jumps once does not', () => {
+  it('that jumps once is not reported', () => {
     expect(
       replay(makeHistory(3000, (step) => (step === 2000 ? { generatorGradientNorm: 900 } : {}))),
     ).toEqual([]);
   });
 
-  it('that is as good as 0 vanishes', () => {
+  it('that is nearly 0 is reported as vanishing', () => {
     expect(replay(makeHistory(1000, () => ({ generatorGradientNorm: 1e-6 })))).toEqual([
       [500, 'gradients-vanish'],
     ]);
@@ -196,7 +200,7 @@ describe('a gradient', () => {
     ]);
   });
 
-  it('of a discriminator that wins is not called out too', () => {
+  it('of a winning discriminator is not reported too', () => {
     const history = makeHistory(1000, () => ({
       discriminatorGradientNorm: 1e-6,
       discriminatorLoss: 1e-6,
@@ -205,7 +209,7 @@ describe('a gradient', () => {
   });
 });
 
-it('a warning says what was seen, what it means and what to do', () => {
+it('a warning names the observation, its meaning and the remedy', () => {
   const [warning] = findWarnings(makeHistory(600, () => ({ discriminatorLoss: 1.234e-6 })));
   expect(warning?.message).toMatch(/loss was 0\.0000012 \(median\), so it is sure of every image/);
   expect(warning?.advice).toMatch(/Lower the discriminator's learning rate/);

@@ -1,6 +1,6 @@
 /**
- * The choice of a backend. What needs a process of its own (tfjs-node, WebGPU, equal bits twice) is
- * started as a child. DIGITMINT_REQUIRE_BACKENDS=1 makes a missing backend a failure instead of a
+ * Tests the choice of a backend. Tests that need their own process (tfjs-node, WebGPU, repeated
+ * bits) start a child. DIGITMINT_REQUIRE_BACKENDS=1 makes a missing backend a failure instead of a
  * skip.
  */
 import { spawn } from 'node:child_process';
@@ -33,7 +33,7 @@ interface Fingerprint {
   readonly values: readonly number[];
   readonly leaked: number;
   readonly refusal?: string;
-  /** All that came on standard error. */
+  /** The whole standard error. */
   readonly noise: string;
 }
 
@@ -52,8 +52,7 @@ for (const reason of [tensorflowMissing && `tfjs-node: ${tensorflowMissing}`, sw
 }
 
 /**
- * What comes first in each of the fingerprint's results: central differences in float64, by plain
- * loops, gave these.
+ * The first numbers of each fingerprint result, by central differences in float64 with plain loops.
  */
 const DENSE = [-9.408e-5, 4.467e-6, -79.11];
 const CONVOLUTIONS = [-0.8549, -0.10877];
@@ -61,24 +60,21 @@ const CONVOLUTIONS = [-0.8549, -0.10877];
 describe('selectBackend', () => {
   afterEach(() => vi.restoreAllMocks());
 
-  test.each(['wasm', 'cpu'] as const)(
-    'selects %s, without a word on the terminal',
-    async (name) => {
-      const said = vi.spyOn(console, 'warn');
-      const listeners = process.listeners('uncaughtException');
-      const backend = await selectBackend(name);
-      expect(backend).toMatchObject({ name, tfBackend: name, threads: 1 });
-      expect(backend.considered).toEqual([{ name, usable: true, reason: backend.description }]);
-      expect(tf.getBackend()).toBe(name);
-      expect(core.getBackend()).toBe(name);
-      expect(tf.memory().numTensors).toBe(0);
-      expect(said).not.toHaveBeenCalled();
-      expect(process.listeners('uncaughtException')).toEqual(listeners);
-      await backend.release();
-    },
-  );
+  test.each(['wasm', 'cpu'] as const)('selects %s without output on the terminal', async (name) => {
+    const said = vi.spyOn(console, 'warn');
+    const listeners = process.listeners('uncaughtException');
+    const backend = await selectBackend(name);
+    expect(backend).toMatchObject({ name, tfBackend: name, threads: 1 });
+    expect(backend.considered).toEqual([{ name, usable: true, reason: backend.description }]);
+    expect(tf.getBackend()).toBe(name);
+    expect(core.getBackend()).toBe(name);
+    expect(tf.memory().numTensors).toBe(0);
+    expect(said).not.toHaveBeenCalled();
+    expect(process.listeners('uncaughtException')).toEqual(listeners);
+    await backend.release();
+  });
 
-  test('refuses wasm when convolutions are to be trained, and says what is usable', async () => {
+  test('refuses wasm when convolutions are to be trained, and lists the usable ones', async () => {
     const refusal = await selectBackend(
       'wasm',
       { convolutions: true },
@@ -99,7 +95,7 @@ describe('selectBackend', () => {
     );
   });
 
-  test('takes the first usable one in auto, and tells about each that it passed over', async () => {
+  test('takes the first usable one in auto, and reports each skipped one', async () => {
     const { name, considered } = await selectBackend('auto', {}, pretend({ wasm: openCpu }));
     expect(name).toBe('wasm');
     expect(considered.map((other) => [other.name, other.usable])).toEqual([
@@ -120,7 +116,7 @@ describe('selectBackend', () => {
     expect(without.considered.filter(({ name }) => name === 'webgpu')).toHaveLength(1);
   });
 
-  test('does not take a backend that computes wrong numbers', async () => {
+  test('refuses a backend that computes wrong numbers', async () => {
     const wrong: Opener = async () => {
       const opened = await openCpu();
       vi.spyOn(tf.backend(), 'readSync').mockReturnValue(new Float32Array(64 * 64));
@@ -145,7 +141,7 @@ describe('selectBackend', () => {
 describe.skipIf(tensorflowMissing !== undefined && !required)(
   `tfjs-node (${tensorflowMissing ?? 'set up'})`,
   () => {
-    test('is selected by auto, quietly, and gives the same bits in two processes', async () => {
+    test('is selected by auto without output, and gives the same bits in two processes', async () => {
       const [first, second] = await Promise.all([
         fingerprint('auto', { convolutions: true, threads: 2 }),
         fingerprint('auto', { convolutions: true, threads: 2 }),
@@ -161,7 +157,7 @@ describe.skipIf(tensorflowMissing !== undefined && !required)(
       }
     });
 
-    test('computes on the CPU when that is asked for, on as many threads as asked for', async () => {
+    test('computes on the CPU, and on as many threads, as requested', async () => {
       const one = await fingerprint('tensorflow', { threads: 1 });
       expect(one).toMatchObject({ name: 'tensorflow', threads: 1 });
       expectClose(one.values, DENSE);
@@ -172,7 +168,7 @@ describe.skipIf(tensorflowMissing !== undefined && !required)(
 describe.skipIf(swiftShaderMissing !== undefined && !required)(
   `webgpu (${swiftShaderMissing ?? 'SwiftShader'})`,
   () => {
-    test('trains dense layers and convolutions, with the same bits in two processes, and lets the process end', async () => {
+    test('trains dense layers and convolutions with the same bits in two processes, and lets the process end', async () => {
       const env = await prepareSwiftShader();
       const first = await fingerprint('webgpu', { convolutions: true }, env);
       const second = await fingerprint('webgpu', { convolutions: true }, env);
@@ -186,7 +182,7 @@ describe.skipIf(swiftShaderMissing !== undefined && !required)(
 
 describe('webgpu without a driver', () => {
   test.skipIf(process.platform !== 'linux')(
-    'is refused in words, and Dawn stays silent',
+    'is refused with an explanation, and Dawn prints nothing',
     async () => {
       const env = { VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
       const { refusal } = await fingerprint('webgpu', {}, env);

@@ -1,9 +1,8 @@
 /**
- * A program that tests start: selects a backend and prints, as one line of JSON, what was selected,
- * a hash over all bits of a small GAN-like computation, and what else a test wants to know of a
- * process of its own.
+ * A program that tests start. It selects a backend and prints one line of JSON: the selection, a
+ * hash over all bits of a small GAN-like computation, and facts about its own process.
  *
- *   node fingerprint.ts BACKEND [OPTIONS_AS_JSON]
+ *     node fingerprint.ts BACKEND [OPTIONS_AS_JSON]
  */
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
@@ -73,7 +72,7 @@ function computeConvolutions(): tf.Tensor[] {
   })([fill([4, 4, 1, 16], 5), fill([4, 4, 16, 32], 6)]);
 }
 
-/** Numbers in [-1, 1) that look random, the same everywhere. */
+/** Pseudorandom numbers in [-1, 1), the same everywhere. */
 function fill(shape: number[], seed: number): tf.Tensor {
   let state = seed;
   const size = shape.reduce((product, side) => product * side, 1);

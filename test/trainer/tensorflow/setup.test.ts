@@ -1,6 +1,6 @@
 /**
- * Setting up libtensorflow: what it refuses, and that it then leaves nothing behind. Nothing is
- * downloaded: python3 and g++ are small scripts on a PATH of the test's own.
+ * Tests the set-up of libtensorflow: its refusals, after which no file remains. Nothing is
+ * downloaded: python3 and g++ are small scripts on the test's own PATH.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -34,10 +34,10 @@ const NO_NETWORK =
   'case "$*" in *install*) echo "WARNING: Retrying" >&2; echo "ERROR: no route" >&2; exit 1;; esac';
 const FULL_DISK =
   'case "$*" in *install*) echo "OSError: [Errno 28] No space left on device" >&2; exit 1;; esac';
-/** Notes what pip is asked for, and fails. */
+/** Records pip's arguments, and fails. */
 const NOTING = 'case "$*" in *install*) echo "asked for: $*" >&2; exit 1;; esac';
 
-/** Stand for a pip and a compiler that write files of the right names. */
+/** Stand-ins for pip and a compiler that write files with the right names. */
 const UNPACKING = `case "$*" in *install*)
   while [ "$1" != --target ]; do shift; done
   /bin/mkdir "$2/tensorflow"
@@ -77,43 +77,43 @@ describe.skipIf(process.platform === 'win32')('setUpTensorflow', () => {
     expect(message).toContain('no C++ compiler (g++, c++, clang++) is on the PATH');
   });
 
-  test('says that pip is missing, and how to get it', async () => {
+  test('reports that pip is missing, and how to get it', async () => {
     await installPrograms({ python3: NO_PIP, 'g++': WORKING });
     expect(await refuse()).toMatch(/python3 has no pip.*python3 -m ensurepip/s);
   });
 
-  test('says that the compiler is missing', async () => {
+  test('reports that the compiler is missing', async () => {
     await installPrograms({ python3: WORKING });
     const message = await refuse();
     expect(message).toContain('no C++ compiler');
     expect(message).not.toContain('python3 is');
   });
 
-  test('says when CXX names a compiler that is not there', async () => {
+  test('reports when CXX names a missing compiler', async () => {
     await installPrograms({ python3: WORKING, 'g++': WORKING });
     expect(await refuse({ env: { ...options.env, CXX: 'elsewhere/g++ -m64' } })).toContain(
       'CXX names (elsewhere/g++ -m64)',
     );
   });
 
-  test("shows pip's own words when it cannot download", async () => {
+  test("shows pip's own message when it cannot download", async () => {
     await installPrograms({ python3: NO_NETWORK, 'g++': WORKING });
     expect(await refuse()).toMatch(
       /pip could not install the wheels of .*linux-x64\.txt\. It said:.*ERROR: no route.*--wheel FILE/s,
     );
   });
 
-  test('says when the disk is full', async () => {
+  test('reports a full disk', async () => {
     await installPrograms({ python3: FULL_DISK, 'g++': WORKING });
     expect(await refuse()).toMatch(/disk of .* is full: free some room \(several times 207 MB\)/);
   });
 
-  test('has pip check the hash of every wheel', async () => {
+  test('makes pip check the hash of every wheel', async () => {
     await installPrograms({ python3: NOTING, 'g++': WORKING });
     expect(await refuse()).toMatch(/asked for: .* --require-hashes -r .*linux-x64\.txt /);
   });
 
-  test('has pip use given wheels and no network, and refuses one that is not there', async () => {
+  test('makes pip use given wheels without a network, and refuses a missing wheel', async () => {
     await installPrograms({ python3: NOTING, 'g++': WORKING });
     const wheel = join(folder, 'some.whl');
     await writeFile(wheel, 'not a wheel');
@@ -123,7 +123,7 @@ describe.skipIf(process.platform === 'win32')('setUpTensorflow', () => {
     expect(await refuse({ wheelFiles: [`${wheel}2`] })).toContain('there is no such file');
   });
 
-  test('removes what was built but does not load', async () => {
+  test('removes a build that does not load', async () => {
     await installPrograms({ python3: UNPACKING, 'g++': COMPILING });
     expect(await refuse()).toContain('was built but does not load, and was removed again');
     expect(log).toEqual([
@@ -146,7 +146,7 @@ describe.skipIf(process.platform === 'win32')('setUpTensorflow', () => {
     expect(await refuse({ arch: 'arm64', gpu: true })).toContain('Leave --gpu out');
   });
 
-  test('leaves broken libraries of another installer alone, unless forced', async () => {
+  test('keeps broken libraries of another installer, unless forced', async () => {
     await mkdir(join(options.packageFolder, 'deps', 'lib'), { recursive: true });
     expect(await refuse()).toContain('Pass --force to replace them');
     expect(existsSync(join(options.packageFolder, 'deps', 'lib'))).toBe(true);
@@ -154,7 +154,7 @@ describe.skipIf(process.platform === 'win32')('setUpTensorflow', () => {
 });
 
 describe('an installation', () => {
-  test('is a link to the cache that replaces what was there, and goes along when the project is moved', async () => {
+  test('is a link to the cache that replaces earlier files, and moves with the project', async () => {
     await mkdir(join(options.packageFolder, 'deps', 'lib'), { recursive: true });
     await mkdir(join(options.packageFolder, 'lib'));
     await placeLink(await makeTree(), options.packageFolder);
@@ -165,7 +165,7 @@ describe('an installation', () => {
     expect(binding).toContain(join('elsewhere', '.digitmint', 'tensorflow', 'k', 'lib'));
   });
 
-  test('is taken away by --undo with the cache, and nothing else is', async () => {
+  test('is removed by --undo with the cache, and nothing else is', async () => {
     await placeLink(await makeTree(), options.packageFolder);
     const removed = await undoSetUp(options.packageFolder, options.cacheFolder);
     expect(removed).toHaveLength(2);
@@ -174,13 +174,13 @@ describe('an installation', () => {
     expect(await undoSetUp(options.packageFolder, options.cacheFolder)).toEqual([]);
   });
 
-  test('of another installer is not taken away by --undo', async () => {
+  test('of another installer is not removed by --undo', async () => {
     await mkdir(join(options.packageFolder, 'deps'));
     expect(await undoSetUp(options.packageFolder, options.cacheFolder)).toEqual([]);
     expect(existsSync(join(options.packageFolder, 'deps'))).toBe(true);
   });
 
-  test('that was interrupted is swept away', async () => {
+  test('that was interrupted is cleaned up', async () => {
     await mkdir(join(options.cacheFolder, 'partial', 'wheels'), { recursive: true });
     await refuse();
   });
@@ -209,7 +209,7 @@ describe('the command', () => {
   });
 });
 
-/** The refusal's message; checks that nothing was left behind. */
+/** Returns the refusal's message; checks that no file remains. */
 async function refuse(changes: Partial<SetUpOptions> = {}): Promise<string> {
   const error = await setUpTensorflow({ ...options, ...changes }).then(
     () => new Error('it was not refused'),

@@ -1,5 +1,5 @@
 /**
- * The report in a real browser, from a file, without a network; and out of what older runs kept.
+ * Tests the report in a real browser, from a file, without a network; and reports of older runs.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -97,7 +97,7 @@ async function boxOf(
 }
 
 describe('a report', () => {
-  it('opens from a file, asks the network for nothing, and fits a phone', async () => {
+  it('opens from a file, sends no request, and fits a phone', async () => {
     const { page, complaints } = await open(RECORD, { viewport: { width: 360, height: 720 } });
     expect(await page.title()).toBe('00001-"tiny" <run>: training report');
     expect(
@@ -147,14 +147,14 @@ describe('a report', () => {
     expect((line.x + line.width - picture.x) / picture.width).toBeCloseTo((480 - 74) / 480, 1);
   });
 
-  it('tells values under the pointer, without a script', async () => {
+  it('shows values under the pointer, without a script', async () => {
     const { page } = await open(RECORD, { javaScriptEnabled: false });
     const titles = page.locator('.chart').nth(3).locator('.tooltip_marks title');
     expect(await titles.count()).toBe(STEPS.length);
     expect(await titles.last().textContent()).toBe('step 400: R1 0.2, R2 4.3');
   });
 
-  it('says what warned, on what it ran and what it was told, as text', async () => {
+  it('shows the warnings, the machine and the options as text', async () => {
     const { page } = await open(RECORD);
     const text = await page.locator('body').innerText();
     expect(text).toContain('The <b>samples</b> are alike.');
@@ -166,7 +166,7 @@ describe('a report', () => {
     expect(await page.locator('.mark_marks line').count()).toBeGreaterThan(0);
   });
 
-  it('shows the pictures large, by slider and by click', async () => {
+  it('enlarges the pictures by slider and by click', async () => {
     const { page } = await open(RECORD);
     const large = page.locator('#viewer img');
     expect(await large.getAttribute('alt')).toBe('Samples at step 400');
@@ -189,7 +189,7 @@ describe('a report', () => {
 describe('a report of a run', () => {
   const { r1: _r1, ...rest } = METRICS[0] as MetricsLine;
 
-  it('of an older version copes with what it lacks', async () => {
+  it('of an older version copes with missing data', async () => {
     const metrics = METRICS.map(({ step, imagesSeen, discriminatorLoss, generatorLoss }) => ({
       step,
       imagesSeen,
@@ -207,7 +207,7 @@ describe('a report of a run', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('that has logged nothing yet says so', async () => {
+  it('without logged steps says so', async () => {
     const html = await buildReport({ ...RECORD, metrics: [], grids: [] });
     expect(html).toContain('nothing logged yet');
     expect(html).not.toContain('<svg');
