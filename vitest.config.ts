@@ -3,9 +3,10 @@ import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/support/longest-first.ts';
 
 /**
- * How tests wait. A test waits for an event or a state, never for a time, and never expects anything to be quick:
- * it has to pass on a busy machine. Code that needs a clock is given one, so the test decides how late it is.
- * Time limits only end a test that hangs. So there is one limit for all tests, and helpers have none of their own.
+ * How tests wait. A test waits for an event or a state, never for a time, and never expects
+ * anything to be quick: it has to pass on a busy machine. Code that needs a clock is given one, so
+ * the test decides how late it is. Time limits only end a test that hangs. So there is one limit
+ * for all tests, and helpers have none of their own.
  */
 const HANGS_AFTER_MS = 1_200_000;
 

@@ -1,5 +1,6 @@
 /**
- * The command line of the installed package: the bytes of the real worker, on every Node at hand; what it refuses, and where.
+ * The command line of the installed package: the bytes of the real worker, on every Node at hand;
+ * what it refuses, and where.
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * `<digit-mint>` out of the installed package, in a real browser, on a page of another origin with COEP and a
- * Content-Security-Policy that allows its module and the service's pictures, nothing else.
+ * `<digit-mint>` out of the installed package, in a real browser, on a page of another origin with
+ * COEP and a Content-Security-Policy that allows its module and the service's pictures, nothing
+ * else.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +24,8 @@ beforeAll(async () => {
   const policy = `default-src 'none'; script-src 'self'; img-src ${base}; require-trusted-types-for 'script'`;
   other = await startOtherOrigin({ 'Content-Security-Policy': policy });
   other.put('/element.js', await readFile(join(client.path, 'element.js')));
-  // Keeps what elements tell of from the first moment on: their events do not bubble, but can be caught on the way down.
+  // Keeps what elements tell of from the first moment on: their events do not bubble, but can be
+  // caught on the way down.
   other.put(
     '/watch.js',
     `globalThis.told = [];
@@ -62,7 +64,10 @@ async function openPage(
   return { page, complaints };
 }
 
-/** Waits until so many events were told. Asks again and again: playwright's own wait evaluates text, which the policy forbids. */
+/**
+ * Waits until so many events were told. Asks again and again: playwright's own wait evaluates text,
+ * which the policy forbids.
+ */
 function waitForEvents(page: Page, count: number): Promise<Told[]> {
   const ask = () => page.evaluate(() => (globalThis as unknown as { told: Told[] }).told);
   return waitUntil(ask, (told) => told.length >= count);
@@ -265,7 +270,8 @@ test('tells of what is wrong: an attribute, an answer, a service that is not the
       undefined,
     ],
   });
-  expect((await look(page, '#cat')).natural).toBeGreaterThan(300); // The API has drawn what is wrong.
+  // The API has drawn what is wrong.
+  expect((await look(page, '#cat')).natural).toBeGreaterThan(300);
   await page.locator('#scale').evaluate((element) => element.setAttribute('scale', '2'));
   expect((await waitForEvents(page, 8)).at(-1)).toEqual({ id: 'scale', type: 'load' });
   await page.close();

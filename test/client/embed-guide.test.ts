@@ -1,5 +1,6 @@
 /**
- * Every snippet of docs/embed.md, taken out of it as it stands: on a page of another origin with COEP, in a real browser.
+ * Every snippet of docs/embed.md, taken out of it as it stands: on a page of another origin with
+ * COEP, in a real browser.
  */
 import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
@@ -222,7 +223,8 @@ test.each(pick('markdown'))('Markdown: %s', async (_, code) => {
   const [, url = ''] = /^!\[.+\]\((\S+)\)$/m.exec(fill(code)) ?? [];
   const answer = await fetch(url);
   expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/png']);
-  expect(answer.headers.get('cache-control')).toContain('immutable'); // As the text promises for a README.
+  // As the text promises for a README.
+  expect(answer.headers.get('cache-control')).toContain('immutable');
 });
 
 test.each(pick(''))('oEmbed: %s', async (_, code) => {

@@ -1,5 +1,6 @@
 /**
- * Digits as numbers, fetched and streamed from the real worker, and from servers that are busy, broken or something else.
+ * Digits as numbers, fetched and streamed from the real worker, and from servers that are busy,
+ * broken or something else.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -46,7 +47,10 @@ afterEach(() => {
   server?.close();
 });
 
-/** A server that gives the n-th answer to the n-th request, and the last to all others. @returns  Its address and log. */
+/**
+ * A server that gives the n-th answer to the n-th request, and the last to all others.
+ * @returns Its address and log.
+ */
 async function startServer(
   ...answers: ((answer: ServerResponse, asked: IncomingMessage) => void)[]
 ) {
@@ -358,7 +362,8 @@ describe('streamDigits', () => {
         answer.end(Buffer.from([0, 0, 8, 1, 0, 0, 0, 9, ...Array.from({ length: 9 }, () => 0)]));
       } else {
         answer.write(
-          Buffer.from([0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 42]), // And then nothing more.
+          // And then nothing more.
+          Buffer.from([0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 42]),
           () => leave(),
         );
       }

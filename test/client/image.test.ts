@@ -48,7 +48,8 @@ test('leaves out what would be beyond a limit', () => {
   expect(densities({ n: 256, scale: 4 })).toBe(''); // 3,584 pixels a side would be too many.
   expect(densities({ n: 256, scale: 2 })).toBe(' 1x 2x');
   expect(densities({ n: 256, scale: 2, sample: { width: 16, height: 16 } })).toBe(' 1x 2x 3x');
-  expect(densities({ number: '1'.repeat(32), scale: 6 })).toBe(''); // Twice as large it might have 4 million pixels.
+  // Twice as large it might have 4 million pixels.
+  expect(densities({ number: '1'.repeat(32), scale: 6 })).toBe('');
 });
 
 test('is drawn for one kind of screen where that is asked for, in the size that it has on any', () => {

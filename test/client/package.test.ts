@@ -1,6 +1,6 @@
 /**
- * The npm package as it is published, in a project outside of the repository: what is in it, that it needs nothing else,
- * its types, and how much of it reaches a page.
+ * The npm package as it is published, in a project outside of the repository: what is in it, that
+ * it needs nothing else, its types, and how much of it reaches a page.
  */
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -75,7 +75,8 @@ test('the licences of what its command line holds go along', async () => {
       new RegExp(`^${name} ${dependencies[name]} \\((?:MIT|Apache-2\\.0)\\)$`, 'm'),
     );
   }
-  expect(text).toContain('Apache License'); // TensorFlow.js brings no text of its own; its notices are in cli.js.LEGAL.txt.
+  // TensorFlow.js brings no text of its own; its notices are in cli.js.LEGAL.txt.
+  expect(text).toContain('Apache License');
   expect(text.match(/Permission is hereby granted/g)?.length).toBeGreaterThan(5);
 });
 

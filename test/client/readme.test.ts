@@ -1,6 +1,6 @@
 /**
- * Every example of the package's README, taken out of it as it stands: its modules in a page of another origin with COEP, its
- * commands in a shell.
+ * Every example of the package's README, taken out of it as it stands: its modules in a page of
+ * another origin with COEP, its commands in a shell.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';

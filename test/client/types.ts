@@ -38,7 +38,10 @@ interface Picture extends Sampling, Look {
   format: 'png' | 'json' | 'svg' | 'txt' | 'npy' | 'ndjson';
 }
 
-/** An interface's options without `base`, which is no parameter, and without what makes them optional. */
+/**
+ * An interface's options without `base`, which is no parameter, and without what makes them
+ * optional.
+ */
 type Written<T> = { [K in keyof Omit<T, keyof BaseOptions>]-?: Exclude<T[K], undefined> };
 
 type AreEqual<A, B> = [Flat<A>] extends [Flat<B>]

@@ -30,7 +30,10 @@ import '../support/fast-check.ts';
 const VERSION = '0123456789abcdef';
 const CLASSES = Array.from({ length: 10 }, (_, label) => String(label));
 
-/** The app with a model that draws blank digits of two pixels a side: only its headers are looked at. */
+/**
+ * The app with a model that draws blank digits of two pixels a side: only its headers are looked
+ * at.
+ */
 const app = createApp({
   generators: {
     acquire: async () => ({ generator: BLANK, release: () => undefined }),
@@ -97,7 +100,10 @@ const digits = fc.record({
   gap: maybe(whole(0, 9)),
 });
 
-/** Every option as a parameter of its own, the last first: what somebody would write who knows no order and no defaults. */
+/**
+ * Every option as a parameter of its own, the last first: what somebody would write who knows no
+ * order and no defaults.
+ */
 function writeLoosely(path: string, options: object): string {
   const pairs = Object.entries(options).reverse();
   const query = new URLSearchParams();

@@ -34,7 +34,8 @@ async function main(): Promise<void> {
     process.exitCode = await fuzz(values.url);
     return;
   }
-  // A small network under the shipped model's name: what is asked here is how answers look, not how long digits take.
+  // A small network under the shipped model's name: what is asked here is how answers look, not how
+  // long digits take.
   const model = buildFixture({ name: 'digits' });
   const worker = await startWorker(
     async (bucket) => {
@@ -76,7 +77,8 @@ function call(program: string, args: string[]): void {
 /** @returns  schemathesis's exit status: 0 when every check held. */
 function fuzz(url: string): Promise<number> {
   const child = spawn(
-    PYTHON, // Not its script, which knows the folder that it was installed in: that may have moved since.
+    // Not its script, which knows the folder that it was installed in: that may have moved since.
+    PYTHON,
     [
       '-m',
       'schemathesis.cli',

@@ -1,6 +1,6 @@
 /**
- * `npm run hunt -- properties -- NAME`: searches for bugs longer and deeper than `npm test` does. `NAME --help`
- * tells a hunt's flags.
+ * `npm run hunt -- NAME`: searches for bugs longer and deeper than `npm test` does.
+ * `NAME --help` lists its flags.
  */
 const HUNTS: Readonly<Record<string, readonly [file: string, about: string]>> = {
   fuzz: ['./fuzz.ts', 'the HTTP interface against its own OpenAPI document, by schemathesis'],
@@ -14,7 +14,7 @@ const [name = ''] = process.argv.splice(2, 1);
 const hunt = HUNTS[name];
 if (hunt === undefined) {
   const lines = Object.entries(HUNTS).map(([each, [, about]]) => `  ${each.padEnd(12)}${about}`);
-  console.error(`expected one of these: npm run hunt -- properties -- NAME\n${lines.join('\n')}`);
+  console.error(`expected one of these: npm run hunt -- NAME\n${lines.join('\n')}`);
   process.exit(1);
 }
 await import(hunt[0]);

@@ -1,6 +1,6 @@
 /**
- * The page at `/` in a real browser: what it costs, that everybody can use it, that its playground says what the
- * interface says, and that what it draws itself is what the interface draws.
+ * The page at `/` in a real browser: what it costs, that everybody can use it, that its playground
+ * says what the interface says, and that what it draws itself is what the interface draws.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

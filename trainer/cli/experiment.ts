@@ -1,4 +1,7 @@
-/** `npm run trainer -- experiment`: trains variants of the tutorial's GAN and makes a document of them. */
+/**
+ * `npm run trainer -- experiment`: trains variants of the tutorial's GAN and makes a document of
+ * them.
+ */
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';

@@ -1,4 +1,7 @@
-/** `npm run trainer -- quantize`: writes a new version with other weights, and says how pictures change. */
+/**
+ * `npm run trainer -- quantize`: writes a new version with other weights, and says how pictures
+ * change.
+ */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * `npm run trainer -- train-classifier`: trains the classifier that `npm run evaluate` scores with, which the
- * repository has. It learns from MNIST's training digits; the last 5,000 choose the epoch.
+ * `npm run trainer -- train-classifier`: trains the classifier that `npm run evaluate` scores with,
+ * which the repository has. It learns from MNIST's training digits; the last 5,000 choose the
+ * epoch.
  */
 import { version_core } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';

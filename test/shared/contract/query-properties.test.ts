@@ -1,5 +1,6 @@
 /**
- * What holds for every query: no parser throws, and the permanent URL of whatever was asked for asks for the same again.
+ * What holds for every query: no parser throws, and the permanent URL of whatever was asked for
+ * asks for the same again.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

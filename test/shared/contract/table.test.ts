@@ -1,5 +1,6 @@
 /**
- * The table of parameters is the only place that lists them: a made-up one, added to it, is everywhere.
+ * The table of parameters is the only place that lists them: a made-up one, added to it, is
+ * everywhere.
  */
 import { expect, test, vi } from 'vitest';
 import type * as Table from '../../../shared/contract/parameters.ts';
