@@ -16,10 +16,10 @@ import {
   STORAGE_HELP,
   withStore,
   type StorageContext,
-  type WriteFlags,
+  type StorageFlags,
 } from './storage-options.ts';
 
-interface PublishFlags extends WriteFlags {
+interface PublishFlags extends StorageFlags {
   readonly model: string;
   readonly sign?: string;
   readonly keepDefault?: true;
@@ -122,13 +122,8 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
   ];
 }
 
-function describeMove({
-  name,
-  version,
-  previousVersion,
-  defaultName,
-  previousDefaultName,
-}: PublishResult): string {
+function describeMove(result: PublishResult): string {
+  const { name, version, previousVersion, defaultName, previousDefaultName } = result;
   const model =
     previousVersion === version
       ? `${name} ${version}`

@@ -102,7 +102,6 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ['--name <name>', `name to publish the model under ${OF_PRESET}`, parseName],
 ];
 
-/** Builds the command. */
 export function buildTrainCommand(): Command {
   const command = new Command('train').description(
     'Trains a generator, writes it as a tfjs model, and publishes it.',
@@ -220,7 +219,6 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
   }
 }
 
-/** Builds the command. */
 export function buildReportCommand(): Command {
   return new Command('report')
     .description(
