@@ -20,7 +20,7 @@ import {
 } from '../../storage/files.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import type { BackendName, SelectedBackend } from '../tensorflow/backend.ts';
-import { parseJsonLines, parseMetrics, type MetricsLine } from './log/metrics.ts';
+import { metricsSchema, parseJsonLines, type MetricsLine } from './log/metrics.ts';
 import { encodeGif } from './sample-grid.ts';
 
 /** A run's settings: the content of options.json. */
@@ -155,7 +155,6 @@ export function describeMachine(): Session['machine'] {
   };
 }
 
-/** Appends a start or resumption. */
 export async function appendSession(folder: string, session: Session): Promise<void> {
   const { sessions } = locate(folder);
   const text = await readIfThere(sessions);
@@ -176,19 +175,13 @@ export async function loadSessions(folder: string): Promise<Session[]> {
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
   await removeLeftovers(folder);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
-  await writeAtomically(locate(folder).metrics, kept.map(encodeJsonLine).join(''));
-}
-
-export function appendMetrics(folder: string, line: MetricsLine): Promise<void> {
-  return appendToLog(locate(folder).metrics, encodeJsonLine(line));
+  const lines = kept.map((line) => `${JSON.stringify(line)}\n`);
+  await writeAtomically(locate(folder).metrics, lines.join(''));
 }
 
 export async function loadMetrics(folder: string): Promise<MetricsLine[]> {
-  return parseMetrics(await readIfThere(locate(folder).metrics));
-}
-
-function encodeJsonLine(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
+  const text = await readIfThere(locate(folder).metrics);
+  return parseJsonLines(text, (line) => metricsSchema.parse(line));
 }
 
 async function readIfThere(path: string): Promise<string> {
@@ -206,19 +199,17 @@ export async function saveProgressGif(folder: string): Promise<void> {
   }
 }
 
-export interface SavedGrid {
-  readonly step: number;
-  readonly png: Uint8Array;
-}
+export type SavedGrid = { readonly step: number; readonly png: Uint8Array };
 
 /** Reads all sample grids, in the order of their steps. */
 export async function loadGrids(folder: string): Promise<SavedGrid[]> {
   const { images } = locate(folder);
   const names = existsSync(images) ? (await readdir(images)).sort() : [];
   const grids = names.filter((name) => /^step-\d{7}\.png$/.test(name));
-  const load = async (name: string): Promise<SavedGrid> => ({
-    step: Number(name.slice('step-'.length, -'.png'.length)),
-    png: await readFile(join(images, name)),
-  });
-  return Promise.all(grids.map(load));
+  return Promise.all(
+    grids.map(async (name) => ({
+      step: Number(name.slice('step-'.length, -'.png'.length)),
+      png: await readFile(join(images, name)),
+    })),
+  );
 }

@@ -90,8 +90,11 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
   const preset = fitPreset(name, dataset, request.size);
   const config: TrainingConfig = {
     ...preset,
-    ...pickTuning(request, preset),
     ...pickSchedule(request, preset),
+    generatorAdam: setRate(preset.generatorAdam, request.generatorLearningRate),
+    discriminatorAdam: setRate(preset.discriminatorAdam, request.discriminatorLearningRate),
+    objective: pickObjective(request, preset),
+    translatePixels: request.translate ?? preset.translatePixels,
     seed: request.seed ?? '1',
   };
   checkFit(config, dataset);
@@ -177,18 +180,6 @@ export async function loadData(
   return folder === undefined
     ? { dataset: await loadMnistPackage(), notes: [] }
     : await loadDataFolder(folder, watcher);
-}
-
-/** Settings that a request changes in a preset. */
-function pickTuning(request: RunRequest, preset: UnseededConfig) {
-  const { generatorAdam, discriminatorAdam, translatePixels } = preset;
-  const { generatorLearningRate, discriminatorLearningRate, translate = translatePixels } = request;
-  return {
-    generatorAdam: setRate(generatorAdam, generatorLearningRate),
-    discriminatorAdam: setRate(discriminatorAdam, discriminatorLearningRate),
-    objective: pickObjective(request, preset),
-    translatePixels: translate,
-  };
 }
 
 function setRate(adam: AdamConfig, learningRate = adam.learningRate): AdamConfig {
@@ -284,7 +275,6 @@ function trainsConvolutions({
   );
 }
 
-/** Checks that a preset fits images of a size. */
 function checkSize(
   preset: PresetName,
   source: string,
