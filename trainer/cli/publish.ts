@@ -43,12 +43,7 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
     .action((flags: PublishFlags) => publishModel(flags, context));
 }
 
-/**
- * Checks a target of `--to`, for S3 also its address and credentials, without reaching it: for
- * commands that publish after hours of other work.
- *
- * @throws TargetError, CredentialsError
- */
+/** Checks `--to` and credentials without reaching the target. @throws TargetError, CredentialsError */
 export function checkPublishTarget(
   to: string,
   { env }: Pick<StorageContext, 'env'> = createStorageContext(),

@@ -87,10 +87,7 @@ export function createWriteOptions(
   };
 }
 
-/**
- * Opens the store, runs an action on it and closes it.
- * @throws TargetError, CredentialsError, StorageError
- */
+/** Opens the store for an action. @throws TargetError, CredentialsError, StorageError */
 export async function withStore<T>(
   flags: StorageFlags,
   { env, root, cwd }: StorageContext,

@@ -228,7 +228,7 @@ export function buildReportCommand(): Command {
     .action(async ({ run }: { run: string }) => console.log(await saveReport(run)));
 }
 
-/** Writes a run's report.html. @returns  Its path. @throws RunFolderError */
+/** Writes a run's report.html. @returns  Its path. @throws ExpectedError */
 async function saveReport(folder: string): Promise<string> {
   // Loaded only here: charts take a quarter of a second to load.
   const { buildReport } = await import('../run/report/page.ts');

@@ -21,7 +21,7 @@ export function planRuns(root: string, arms: readonly ArmName[], seeds: number):
   );
 }
 
-/** Tells whether a run needs no more work. @throws ExperimentResultError */
+/** Tells whether a run needs no more work. @throws ExpectedError */
 export async function isDone(
   { folder }: PlannedRun,
   sha256: string,

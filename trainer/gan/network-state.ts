@@ -38,7 +38,6 @@ export function createVariable(values: Float32Array, trainable = false): tf.Vari
   return tf.tidy(() => tf.variable(tf.tensor1d(values), trainable));
 }
 
-/** Reads a state back. */
 export async function readState(state: NetworkState): Promise<NetworkArrays> {
   return {
     weights: await state.weights.data<'float32'>(),

@@ -151,14 +151,10 @@ export type StepFigure =
   | 'r1'
   | 'r2';
 
-/** Receives figures while a step computes them. It clones those that must outlive the call. */
+/** Receives a step's figures, without effect on its bits. It clones those that it keeps. */
 export type Probe = (figure: StepFigure, value: tf.Scalar) => void;
 
-/**
- * Updates the discriminator on one batch. A probe does not change the update's bits.
- *
- * @returns  The loss before the update, without penalties.
- */
+/** Updates the discriminator on one batch. @returns  The loss before it, without penalties. */
 export function updateDiscriminator(
   gan: Gan,
   batch: Batch,

@@ -33,10 +33,6 @@ export interface RunOptions {
   readonly snapshots?: true;
 }
 
-export class RunFolderError extends ExpectedError {
-  override name = 'RunFolderError' as const;
-}
-
 /** Paths in a run's folder. */
 export function locate(folder: string) {
   return {
@@ -81,11 +77,11 @@ export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'datase
     .digest('hex');
 }
 
-/** Makes a new run's folder. @throws RunFolderError, WriteError */
+/** Makes a new run's folder. @throws ExpectedError, WriteError */
 export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
   const paths = locate(folder);
   if (existsSync(paths.options)) {
-    throw new RunFolderError(
+    throw new ExpectedError(
       `--out ${folder}: holds a run already. Go on with it by --resume ${folder}, or name another folder.`,
     );
   }
@@ -99,14 +95,14 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
   await writeAtomically(paths.options, `${JSON.stringify(options, null, 2)}\n`);
 }
 
-/** Reads a run's settings. @param flag  Named the folder. @throws RunFolderError */
+/** Reads a run's settings. @param flag  Named the folder. @throws ExpectedError */
 export async function loadRunOptions(folder: string, flag = '--resume'): Promise<RunOptions> {
   const { options } = locate(folder);
   let text: string;
   try {
     text = await readFile(options, 'utf8');
   } catch (cause) {
-    throw new RunFolderError(
+    throw new ExpectedError(
       `${flag} ${folder}: expected the folder of a run, but ${options} cannot be read`,
       { cause },
     );
@@ -114,7 +110,7 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
   try {
     return JSON.parse(text) as RunOptions;
   } catch (cause) {
-    throw new RunFolderError(`${flag} ${folder}: ${options} is not JSON`, { cause });
+    throw new ExpectedError(`${flag} ${folder}: ${options} is not JSON`, { cause });
   }
 }
 
@@ -163,7 +159,7 @@ export async function appendSession(folder: string, session: Session): Promise<v
   await appendToLog(sessions, `${start}${JSON.stringify(session)}\n`);
 }
 
-/** Reads all starts and resumptions. Runs of older versions have none. */
+/** Runs of older versions have none. */
 export async function loadSessions(folder: string): Promise<Session[]> {
   return parseJsonLines(await readIfThere(locate(folder).sessions), (line) => line as Session);
 }

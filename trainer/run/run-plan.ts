@@ -63,11 +63,7 @@ export interface RunPlan {
 
 type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 
-/**
- * Plans a run.
- *
- * @throws ExpectedError  When the request contradicts itself, the data, the run or this machine.
- */
+/** @throws ExpectedError  When the request contradicts itself, the data, the run or the machine. */
 export async function planRun(request: RunRequest, watcher: LoadWatcher = {}): Promise<RunPlan> {
   return request.resume === undefined
     ? await planNewRun(request, watcher)
