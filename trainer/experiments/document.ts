@@ -25,7 +25,7 @@ import {
   formatSummary,
   joinWords,
 } from './answers.ts';
-import { ARMS, BASELINE, nameArm, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
+import { ARMS, BASELINE, listArms, nameArm, QUESTIONS, type QuestionName } from './arms.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
 import { loadRecords, type ExperimentPoint, type ExperimentResult } from './records.ts';
 
@@ -90,14 +90,12 @@ function pickResults(
   question: QuestionName,
   results: readonly ExperimentResult[],
 ): ExperimentResult[] {
-  const own: readonly string[] = [BASELINE, ...QUESTIONS[question].arms];
+  const own: readonly string[] = listArms([question]);
   return results.filter(({ arm }) => question === 'collapse' || own.includes(arm));
 }
 
 function pickArms(question: QuestionName, { arms }: Analysis): ArmRuns[] {
-  return ([BASELINE, ...QUESTIONS[question].arms] as ArmName[]).flatMap(
-    (name) => arms.get(name) ?? [],
-  );
+  return listArms([question]).flatMap((name) => arms.get(name) ?? []);
 }
 
 function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[]): string {

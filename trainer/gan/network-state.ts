@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { WeightSpec } from '../../shared/model/generator.ts';
 import type { RandomKey } from '../../shared/model/random.ts';
 import { drawUniform, drawWords } from './noise.ts';
-import type { AdamConfig, InitialisationName } from './preset.ts';
+import type { AdamConfig, TrainingConfig } from './preset.ts';
 
 /** Weights and moments, [parameters] each. Owns its variables. */
 export interface NetworkState {
@@ -51,18 +51,15 @@ export function disposeState({ weights, firstMoment, secondMoment }: NetworkStat
 }
 
 /**
- * Draws starting weights; biases and moments are 0.
- *
- * Kernels are normal with standard deviation 1 / sqrt(inputs / 2), unless `initialisation` says
- * otherwise. The tutorial's model, wiseodd's "GAN in TensorFlow", calls these weights Xavier's.
- *
- * @param purpose  The stream of `key` to draw from.
+ * Draws starting weights from a stream of `key`; biases and moments are 0. Kernels are normal with
+ * standard deviation 1 / sqrt(inputs / 2), unless `initialisation` says otherwise. The tutorial's
+ * model, wiseodd's "GAN in TensorFlow", calls these weights Xavier's.
  */
 export function drawInitialArrays(
   specs: readonly WeightSpec[],
   key: RandomKey,
   purpose: number,
-  initialisation?: InitialisationName,
+  initialisation?: TrainingConfig['initialisation'],
 ): NetworkArrays {
   const parts = specs.map(({ shape }, i) => {
     const count = tf.util.sizeFromShape([...shape]);
@@ -81,8 +78,8 @@ export function drawInitialArrays(
     return drawNormal(key, purpose, i, count).map((value) => value * deviation);
   });
   const weights = joinArrays(parts);
-  const createZeros = () => new Float32Array(weights.length);
-  return { weights, firstMoment: createZeros(), secondMoment: createZeros() };
+  const { length } = weights;
+  return { weights, firstMoment: new Float32Array(length), secondMoment: new Float32Array(length) };
 }
 
 /** Draws standard normal numbers: the transform of Box and Muller of pairs of uniform numbers. */

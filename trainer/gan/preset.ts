@@ -44,8 +44,8 @@ export interface TrainingConfig {
   readonly objective: ObjectiveConfig;
   /** The latents' distribution; absent: uniform in [-1, 1), as the API draws them. */
   readonly prior?: PriorConfig;
-  /** The starting weights' distribution; absent: see `drawInitialArrays`. */
-  readonly initialisation?: InitialisationName;
+  /** Glorot and Bengio 2010, equation 16; absent: see `drawInitialArrays`. */
+  readonly initialisation?: 'glorot-uniform';
   readonly pixelRange: PixelRange;
   readonly generatorAdam: AdamConfig;
   readonly discriminatorAdam: AdamConfig;
@@ -59,9 +59,6 @@ export interface TrainingConfig {
   readonly imageEvery: number;
   readonly checkpointEvery: number;
 }
-
-/** Starting weights other than the tutorial's: Glorot and Bengio 2010, equation 16. */
-export type InitialisationName = 'glorot-uniform';
 
 /** Width of the `digits` generator: from `small` to `large` the layers stay the same. */
 export type GeneratorSize = keyof typeof GENERATOR_SIZES;
@@ -176,8 +173,7 @@ export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly Genera
 
 /**
  * Fits a preset's networks to data. `digits` takes the size, channels and classes of the data; a
- * single class counts as none, because there is nothing to choose. `seed` never changes, and has no
- * choice of a generator's size.
+ * single class counts as none, because there is nothing to choose. `seed` never changes.
  */
 export function fitPreset(
   name: PresetName,

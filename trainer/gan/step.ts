@@ -93,7 +93,6 @@ export interface StepDraws<T extends Amount = Amount> {
 
 /**
  * Updates the discriminator, then the generator, then the average.
- *
  * @param indices  The batch: places of real images in the data set.
  * @param step     From 0.
  * @param probe    Receives the step's figures; without it none is computed.

@@ -53,9 +53,7 @@ export interface ObservedRun {
 export type StepFigures = Partial<Record<StepFigure, tf.Scalar>>;
 
 /**
- * Starts to watch a run. Its clock starts now.
- *
- * @param firstStep      The first step to come. metrics.jsonl holds earlier steps only.
+ * Starts to watch a run and its clock. metrics.jsonl holds steps before `firstStep` only.
  * @param realDiversity  The diversity of as many real images as a grid has samples.
  */
 export async function createObserver(

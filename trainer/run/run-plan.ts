@@ -239,7 +239,6 @@ function refuseChanges(
 /**
  * Checks that a run will not take weeks. Without a GPU or tfjs-node, a step of `digits` takes over
  * 25 s in place of 0.15 s, so such a backend must be named in the request. Returns notes.
- *
  * @throws ExpectedError  When it would be too slow. The backend is released.
  */
 export async function checkSpeed(

@@ -59,7 +59,6 @@ export interface TrainingResult {
 
 /**
  * Trains to the last step, or until the signal.
- *
  * @throws TrainingError  When weights are not finite, or all samples have become one picture.
  * @throws WriteError     When something cannot be saved; the checkpoints so far stay.
  */
