@@ -25,7 +25,7 @@ import {
   formatSummary,
   joinWords,
 } from './answers.ts';
-import { ARMS, BASELINE, listArms, nameArm, QUESTIONS, type QuestionName } from './arms.ts';
+import { ARMS, BASELINE, listArms, QUESTIONS, type QuestionName } from './arms.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
 import { loadRecords, type ExperimentPoint, type ExperimentResult } from './records.ts';
 
@@ -168,7 +168,7 @@ function planCharts(
         points.map((point) => [x(point), y(point)] as const),
       );
       return {
-        label: nameArm(name),
+        label: ARMS[name].title,
         colour: `var(--${COLOURS[i % COLOURS.length]})`,
         points: averageSeeds(seeds, scale),
         pale: seeds,
@@ -257,7 +257,7 @@ function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
     ...reached.map((level) => `steps to ${level}`),
   ];
   const rows = arms.map((arm) => [
-    nameArm(arm.name),
+    ARMS[arm.name].title,
     String(arm.results.length),
     ...columns.map(([figure, head]) => {
       const hasVerdict = arm !== baseline && /[↑↓]/.test(head);
@@ -271,7 +271,7 @@ function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   rows.push(['real training digits', '', ...real, ...reached.map(() => '')]);
   const failures = arms.flatMap(({ name, figures }) =>
     figures.flatMap(({ seed, failure }) =>
-      failure === null ? [] : [`${nameArm(name)}, seed ${seed}: ${failure}.`],
+      failure === null ? [] : [`${ARMS[name].title}, seed ${seed}: ${failure}.`],
     ),
   );
   return [formatTable(heads, rows, '---:'), ...failures].join('\n\n');
@@ -292,7 +292,7 @@ const MARKS = { better: ' ▲', worse: ' ▼', level: '', unknown: '' } as const
 function renderGrids(arms: readonly ArmRuns[], steps: number): string {
   const seeds = [...new Set(arms.flatMap(({ figures }) => figures.map(({ seed }) => seed)))];
   const rows = arms.map((arm) => {
-    const name = nameArm(arm.name);
+    const name = ARMS[arm.name].title;
     const cells = seeds.map((seed) =>
       arm.results.some((result) => result.seed === seed)
         ? `![${name}, seed ${seed}](experiments/runs/${arm.name}-${seed}.png)`
@@ -311,7 +311,7 @@ function renderGrids(arms: readonly ArmRuns[], steps: number): string {
 function renderArms({ arms }: Analysis): string {
   const all = [...arms.values()];
   const rows = all.map(({ name, results }) => [
-    nameArm(name),
+    ARMS[name].title,
     `\`${name}\``,
     ARMS[name].change,
     `\`${results[0]?.sha256.slice(0, 12)}\``,

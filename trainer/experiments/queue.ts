@@ -8,11 +8,7 @@ import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import type { ArmName } from './arms.ts';
 import { loadResult, locateExperiment } from './records.ts';
 
-export interface PlannedRun {
-  readonly arm: ArmName;
-  readonly seed: string;
-  readonly folder: string;
-}
+export type PlannedRun = { readonly arm: ArmName; readonly seed: string; readonly folder: string };
 
 /** All arms with one seed, then with the next, so an early stop leaves as many runs an arm. */
 export function planRuns(root: string, arms: readonly ArmName[], seeds: number): PlannedRun[] {
