@@ -17,11 +17,9 @@ export interface NetworkState {
 }
 
 /** A state's content, for checkpoints: three arrays of [parameters]. */
-export interface NetworkArrays {
-  readonly weights: Float32Array;
-  readonly firstMoment: Float32Array;
-  readonly secondMoment: Float32Array;
-}
+export type NetworkArrays = Readonly<
+  Record<'weights' | 'firstMoment' | 'secondMoment', Float32Array>
+>;
 
 /** Puts arrays on the backend. The caller disposes the state by {@link disposeState}. */
 export function createState(specs: readonly WeightSpec[], arrays: NetworkArrays): NetworkState {

@@ -5,12 +5,8 @@ import type { Dataset } from '../data/dataset.ts';
 import type { DiscriminatorConfig } from './networks.ts';
 import type { PriorConfig } from './noise.ts';
 
-export interface AdamConfig {
-  readonly learningRate: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
+type AdamSetting = 'learningRate' | 'beta1' | 'beta2' | 'epsilon';
+export type AdamConfig = Readonly<Record<AdamSetting, number>>;
 
 export type ObjectiveConfig =
   /** Goodfellow et al. 2014, with the generator's non-saturating loss. */

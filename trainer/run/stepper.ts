@@ -38,18 +38,14 @@ export interface Stepper {
   release(): void;
 }
 
-export interface StepperOptions {
-  /** False: operation by operation on every backend. */
-  readonly graphs?: boolean;
-  /** Receives the reason why a graph was given up. */
-  readonly onFault?: (fault: string) => void;
-}
-
-/** @param gan  The networks, which the steps change. */
+/**
+ * Steps change `gan`. Without `graphs` they are done operation by operation on every backend.
+ * `onFault` receives the reason why a graph was given up.
+ */
 export function createStepper(
   gan: Gan,
   source: StepSource,
-  { graphs = true, onFault }: StepperOptions = {},
+  { graphs = true, onFault }: { graphs?: boolean; onFault?: (fault: string) => void } = {},
 ): Stepper {
   const train = trainStep.bind(null, gan, source);
   if (!graphs || !canRecordGraphs()) {

@@ -71,6 +71,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const real = gatherImages(dataset, batcher.drawIndices(0).slice(0, GRID.count));
   const realDiversity = computeDiversity(real, GRID.count);
   const observer = await createObserver(run, gan, firstStep, realDiversity);
+  const { checkpoints } = locate(run.folder);
   const onFault = (fault: string): void =>
     run.reporter.say(`Steps are done operation by operation, which takes longer: ${fault}.`);
   const stepper = hook?.createStepper(gan, source) ?? createStepper(gan, source, { onFault });
@@ -90,7 +91,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
           await observer.observe(step, losses, figures);
         }
         if (next === 'save') {
-          await checkpointGan(gan, run, step + 1);
+          await checkpointGan(gan, checkpoints, run.runSha256, step + 1);
         }
       } finally {
         tf.dispose([losses?.discriminator ?? [], losses?.generator ?? [], figures]);
@@ -100,7 +101,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     }
     // An experiment goes on from its last measurement, which holds its clock.
     if (hook === undefined && signal.aborted && step < config.steps && step > firstStep) {
-      await checkpointGan(gan, run, step);
+      await checkpointGan(gan, checkpoints, run.runSha256, step);
     }
     const weights = await pickShippedWeights(gan).data<'float32'>();
     return { finished: step >= config.steps, step, weights };
@@ -115,7 +116,12 @@ function planNext({ config }: TrainingRun, step: number): 'go on' | 'save' {
   return step % config.checkpointEvery === 0 || step === config.steps ? 'save' : 'go on';
 }
 
-async function checkpointGan(gan: Gan, run: TrainingRun, step: number): Promise<void> {
+async function checkpointGan(
+  gan: Gan,
+  folder: string,
+  runSha256: string,
+  step: number,
+): Promise<void> {
   const arrays = await readGan(gan);
   for (const network of ['generator', 'discriminator'] as const) {
     for (const [part, values] of Object.entries(arrays[network])) {
@@ -127,6 +133,5 @@ async function checkpointGan(gan: Gan, run: TrainingRun, step: number): Promise<
       }
     }
   }
-  const { checkpoints } = locate(run.folder);
-  await saveCheckpoint(checkpoints, { step, runSha256: run.runSha256, ...arrays });
+  await saveCheckpoint(folder, { step, runSha256, ...arrays });
 }
