@@ -42,7 +42,6 @@ const QUESTION_NAMES = Object.keys(QUESTIONS) as QuestionName[];
 /** The number of threads changes a result's last bits, so processes share the work instead. */
 const THREADS = 1;
 
-/** Builds the command. */
 export function buildExperimentCommand(): Command {
   return new Command('experiment')
     .description(

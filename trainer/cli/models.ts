@@ -33,11 +33,11 @@ import {
   STORAGE_HELP,
   withStore,
   type StorageContext,
-  type WriteFlags,
+  type StorageFlags,
 } from './storage-options.ts';
 
 /** All flags; each sub-command has some of them. */
-interface Flags extends WriteFlags {
+interface Flags extends StorageFlags {
   readonly publicKeys?: string;
   readonly version?: string;
   readonly note: string;
@@ -62,10 +62,7 @@ interface Call {
 }
 
 /** A model, or one version of it. */
-interface ModelId {
-  readonly name: string;
-  readonly version: string | undefined;
-}
+type ModelId = { readonly name: string; readonly version: string | undefined };
 
 const HELP = `${STORAGE_HELP}
 
@@ -74,8 +71,6 @@ Examples:
   npm run models -- rollback digits --to r2://digitmint-models --dry-run
   npm run models -- prune --older-than 30d --keep 3 --dry-run`;
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
 /** Builds the command. It throws ExpectedError for failures that its user can mend. */
 export function buildModelsCommand(context: StorageContext = createStorageContext()): Command {
   const models = new Command('models').description(
@@ -83,10 +78,11 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
   );
   /** @param run  Its second argument is the command's own, parsed. */
   const add = <Argument>(
-    command: Command,
+    name: string,
+    description: string,
     run: (call: Call, argument: Argument) => Promise<void>,
   ): Command => {
-    models.addCommand(command);
+    const command = models.command(name).description(description);
     return addStorageOptions(command)
       .addHelpText('after', HELP)
       .action(async () => {
@@ -97,74 +93,62 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
         );
       });
   };
-  const addWriting: typeof add = (command, run) => addWriteOptions(add(command, run));
+  const addWriting: typeof add = (name, description, run) =>
+    addWriteOptions(add(name, description, run));
 
-  add(
-    new Command('list')
-      .argument('[name]', 'a model', parseName)
-      .description('Lists the versions of all models, or of one.'),
-    list,
+  add('list', 'Lists the versions of all models, or of one.', list).argument(
+    '[name]',
+    'a model',
+    parseName,
+  );
+  add('show', 'Shows all that is known about a model or a version.', show).argument(
+    '<model>',
+    'NAME or NAME@VERSION',
+    parseModel,
   );
   add(
-    new Command('show')
-      .argument('<model>', 'NAME or NAME@VERSION', parseModel)
-      .description('Shows all that is known about a model or a version.'),
-    show,
-  );
-  add(
-    new Command('verify')
-      .argument('[model]', 'NAME or NAME@VERSION; everything when not given', parseModel)
-      .description(
-        'Reads every object and checks its size and SHA-256; ends with 1 when anything is wrong.',
-      ),
+    'verify',
+    'Reads every object and checks its size and SHA-256; ends with 1 when anything is wrong.',
     verify,
-  ).option(
-    '--public-keys <keys>',
-    'every version must be signed by one of them; else those of MODEL_PUBLIC_KEYS',
-  );
+  )
+    .argument('[model]', 'NAME or NAME@VERSION; everything when not given', parseModel)
+    .option(
+      '--public-keys <keys>',
+      'every version must be signed by one of them; else those of MODEL_PUBLIC_KEYS',
+    );
+  addWriting('rollback', 'Serves an earlier version again.', rollback)
+    .argument('<name>', 'a model', parseName)
+    .option(
+      '--version <version>',
+      'the version to serve; when not given, the one served before the present one',
+      parseVersion,
+    );
+  addWriting('pin', 'Keeps a version from being pruned.', (call, id: VersionId) =>
+    change(call, id, 'pinned', (options) => pinVersion({ ...options, note: call.flags.note })),
+  )
+    .argument('<version>', 'NAME@VERSION', parseVersionId)
+    .option('--note <text>', 'why', parseNote, '');
+  addWriting('unpin', 'Takes a pin away.', (call, id: VersionId) =>
+    change(call, id, 'unpinned', unpinVersion),
+  ).argument('<version>', 'NAME@VERSION', parseVersionId);
   addWriting(
-    new Command('rollback')
-      .argument('<name>', 'a model', parseName)
-      .description('Serves an earlier version again.'),
-    rollback,
-  ).option(
-    '--version <version>',
-    'the version to serve; when not given, the one served before the present one',
-    parseVersion,
-  );
-  addWriting(
-    new Command('pin')
-      .argument('<version>', 'NAME@VERSION', parseVersionId)
-      .description('Keeps a version from being pruned.'),
-    (call, id: VersionId) =>
-      change(call, id, 'pinned', (options) => pinVersion({ ...options, note: call.flags.note })),
-  ).option('--note <text>', 'why', parseNote, '');
-  addWriting(
-    new Command('unpin')
-      .argument('<version>', 'NAME@VERSION', parseVersionId)
-      .description('Takes a pin away.'),
-    (call, id: VersionId) => change(call, id, 'unpinned', unpinVersion),
-  );
-  addWriting(
-    new Command('sign')
-      .argument('<version>', 'NAME@VERSION', parseVersionId)
-      .description(
-        'Adds a signature to a published version, after checking that it is whole; moves nothing.',
-      ),
+    'sign',
+    'Adds a signature to a published version, after checking that it is whole; moves nothing.',
     sign,
-  ).requiredOption('--key <file>', 'the private key; `models keygen` makes one');
+  )
+    .argument('<version>', 'NAME@VERSION', parseVersionId)
+    .requiredOption('--key <file>', 'the private key; `models keygen` makes one');
   addWriting(
-    new Command('prune').description(
-      'Deletes versions that are neither served, pinned, the one to roll back to, ' +
-        'among the last used, nor young.',
-    ),
+    'prune',
+    'Deletes versions that are neither served, pinned, the one to roll back to, ' +
+      'among the last used, nor young.',
     prune,
   )
     .option(
       '--older-than <age>',
       'only versions that were written and served before this time: 90m, 12h, 30d',
       parseDuration,
-      30 * DAY_MS,
+      parseDuration('30d'),
     )
     .option(
       '--keep <n>',
@@ -173,14 +157,13 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
       3,
     )
     .option('--name <name>', 'prunes this model only', parseName);
-  models.addCommand(
-    new Command('keygen')
-      .description(
-        'Makes a key pair for signatures: writes the private key to a file, prints the public one.',
-      )
-      .requiredOption('--out <file>', 'a file that is not there yet')
-      .action((flags: { readonly out: string }) => generateKey(flags.out, context)),
-  );
+  models
+    .command('keygen')
+    .description(
+      'Makes a key pair for signatures: writes the private key to a file, prints the public one.',
+    )
+    .requiredOption('--out <file>', 'a file that is not there yet')
+    .action((flags: { readonly out: string }) => generateKey(flags.out, context));
   return models;
 }
 

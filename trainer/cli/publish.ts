@@ -16,10 +16,10 @@ import {
   STORAGE_HELP,
   withStore,
   type StorageContext,
-  type WriteFlags,
+  type StorageFlags,
 } from './storage-options.ts';
 
-interface PublishFlags extends WriteFlags {
+interface PublishFlags extends StorageFlags {
   readonly model: string;
   readonly sign?: string;
   readonly keepDefault?: true;
@@ -43,12 +43,7 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
     .action((flags: PublishFlags) => publishModel(flags, context));
 }
 
-/**
- * Checks a target of `--to`, for S3 also its address and credentials, without reaching it: for
- * commands that publish after hours of other work.
- *
- * @throws TargetError, CredentialsError
- */
+/** Checks `--to` and its credentials without reaching it. @throws TargetError, CredentialsError */
 export function checkPublishTarget(
   to: string,
   { env }: Pick<StorageContext, 'env'> = createStorageContext(),
@@ -122,13 +117,8 @@ function describeResult(result: PublishResult, isDryRun: boolean, target: Target
   ];
 }
 
-function describeMove({
-  name,
-  version,
-  previousVersion,
-  defaultName,
-  previousDefaultName,
-}: PublishResult): string {
+function describeMove(result: PublishResult): string {
+  const { name, version, previousVersion, defaultName, previousDefaultName } = result;
   const model =
     previousVersion === version
       ? `${name} ${version}`

@@ -38,7 +38,6 @@ interface QuantizeFlags {
 /** Drawn with both versions, to compare them. */
 const COMPARED_SAMPLES = 256;
 
-/** Builds the command. */
 export function buildQuantizeCommand(): Command {
   return new Command('quantize')
     .description("Writes a model's weights in another form: a half or a quarter of the bytes.")

@@ -5,7 +5,7 @@ import { Command, Option } from 'commander';
 import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { CLASS_LIMITS, describeClasses, findClass } from '../../shared/model/classes.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import { createSampler, type Sampler, type Samples } from '../../shared/model/sampler.ts';
+import { createSampler, type Sampler } from '../../shared/model/sampler.ts';
 import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/picture/sheet.ts';
 import { encodeIdx } from '../data/idx.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -31,7 +31,6 @@ const MAX_SAMPLES = 1_000_000;
 /** Memory for all samples: a million of 28 x 28 grey pixels take 784 MB. */
 const MAX_BYTES = 1024 * 1024 * 1024;
 
-/** Builds the command. */
 export function buildSampleCommand(): Command {
   const upTo = (max: number, min = 1) => parseWhole(min, max);
   return new Command('sample')
@@ -104,18 +103,17 @@ async function sample(flags: SampleFlags): Promise<void> {
   const startedAt = performance.now();
   const samples = sampler.draw({ seed, start, count, ...(label === undefined ? {} : { label }) });
   const tookMs = performance.now() - startedAt;
+  const { pixels, labels } = samples;
+  const encode = flags.format === 'npy' ? encodeNpy : encodeIdx;
+  const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
   await writeAtomically(
     flags.out,
     flags.format === 'png'
       ? encodePng(pngEncoder, buildSheet(samples, layout))
-      : encodeSamples(samples, flags.format),
+      : encode(shape, pixels),
   );
-  if (flags.labels !== undefined && samples.labels !== null) {
-    const shape = [samples.count];
-    await writeAtomically(
-      flags.labels,
-      flags.format === 'npy' ? encodeNpy(shape, samples.labels) : encodeIdx(shape, samples.labels),
-    );
+  if (flags.labels !== undefined && labels !== null) {
+    await writeAtomically(flags.labels, encode([count], labels));
   }
   const { name, version } = sampler.manifest;
   console.log(
@@ -136,12 +134,4 @@ async function loadSampler(folder: string): Promise<Sampler> {
     });
   const parsed = parseManifest(await read(MANIFEST_FILE));
   return createSampler(parsed, await read(WEIGHTS_FILE), instantiateKernels);
-}
-
-function encodeSamples(
-  { count, height, width, channels, pixels }: Samples,
-  format: 'idx' | 'npy',
-): Uint8Array {
-  const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
-  return format === 'idx' ? encodeIdx(shape, pixels) : encodeNpy(shape, pixels);
 }

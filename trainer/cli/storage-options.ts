@@ -21,9 +21,7 @@ export interface StorageFlags {
   readonly endpoint?: string;
   readonly region?: string;
   readonly json?: true;
-}
-
-export interface WriteFlags extends StorageFlags {
+  /** For commands that write. */
   readonly dryRun?: true;
   readonly allowUnsafePointer?: true;
 }
@@ -67,7 +65,7 @@ export function addWriteOptions(command: Command): Command {
 /** @param say  Prints a line for people. */
 export function createWriteOptions(
   store: ObjectStore,
-  { dryRun, allowUnsafePointer }: WriteFlags,
+  { dryRun, allowUnsafePointer }: StorageFlags,
   { now }: StorageContext,
   say: (line: string) => void,
 ): WriteOptions {
@@ -89,10 +87,7 @@ export function createWriteOptions(
   };
 }
 
-/**
- * Opens the store, runs an action on it and closes it.
- * @throws TargetError, CredentialsError, StorageError
- */
+/** Opens the store for an action. @throws TargetError, CredentialsError, StorageError */
 export async function withStore<T>(
   flags: StorageFlags,
   { env, root, cwd }: StorageContext,

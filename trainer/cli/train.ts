@@ -102,7 +102,6 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ['--name <name>', `name to publish the model under ${OF_PRESET}`, parseName],
 ];
 
-/** Builds the command. */
 export function buildTrainCommand(): Command {
   const command = new Command('train').description(
     'Trains a generator, writes it as a tfjs model, and publishes it.',
@@ -220,7 +219,6 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
   }
 }
 
-/** Builds the command. */
 export function buildReportCommand(): Command {
   return new Command('report')
     .description(
@@ -230,7 +228,7 @@ export function buildReportCommand(): Command {
     .action(async ({ run }: { run: string }) => console.log(await saveReport(run)));
 }
 
-/** Writes a run's report.html. @returns  Its path. @throws RunFolderError */
+/** Writes a run's report.html. @returns  Its path. @throws ExpectedError */
 async function saveReport(folder: string): Promise<string> {
   // Loaded only here: charts take a quarter of a second to load.
   const { buildReport } = await import('../run/report/page.ts');

@@ -3,7 +3,7 @@ import { computeClassBalance } from '../evaluation/metrics/classes.ts';
 import { ARMS, type ArmName } from './arms.ts';
 import type { ExperimentPoint, ExperimentResult } from './records.ts';
 
-type Figure = (point: ExperimentPoint) => number;
+export type Figure = (point: ExperimentPoint) => number;
 
 /** Figures that are means over the last third of the steps, so one lucky moment does not count. */
 const MEANS = {

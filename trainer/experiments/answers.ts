@@ -10,7 +10,7 @@ import {
   type Summary,
   type Verdict,
 } from './analysis.ts';
-import { ARMS, BASELINE, nameArm, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
+import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
 
 /** With this many classes in effect, of ten, a generator counts as free of favourites. */
 const CURED_CLASSES = 8;
@@ -197,7 +197,7 @@ function describeCure(helping: readonly ArmRuns[], cured: readonly ArmRuns[]): s
   const too =
     others.length > 0 ? ` ${nameArms(others)} ${others.length > 1 ? 'cure' : 'cures'} it too.` : '';
   return (
-    `**The smallest cure found:** ${nameArm(closest.name)} (${ARMS[closest.name].change}), with which every seed has at least ` +
+    `**The smallest cure found:** ${ARMS[closest.name].title} (${ARMS[closest.name].change}), with which every seed has at least ` +
     `${CURED_CLASSES} classes in effect.${too}`
   );
 }
@@ -253,7 +253,7 @@ function describeFigures(
   { baseline }: Context,
   figure: FigureName,
 ): string {
-  const own = arms.map((arm) => `${describeMean(arm, figure)} (${nameArm(arm.name)})`);
+  const own = arms.map((arm) => `${describeMean(arm, figure)} (${ARMS[arm.name].title})`);
   return `${joinWords(own)} against ${describeMean(baseline, figure)}`;
 }
 
@@ -262,7 +262,7 @@ function describeMean(arm: ArmRuns, figure: FigureName): string {
 }
 
 function nameArms(arms: readonly ArmRuns[]): string {
-  return joinWords(arms.map(({ name }) => nameArm(name)));
+  return joinWords(arms.map(({ name }) => ARMS[name].title));
 }
 
 /** The mean step of arrival at a distance, over the runs that reached it, and their number. */

@@ -8,7 +8,7 @@ import type { VaeConfig } from './vae.ts';
 
 /** A way to train. All other settings are those of preset `seed`. */
 export interface Arm {
-  /** For tables and curves. */
+  /** For tables, curves and sentences. */
   readonly title: string;
   /** The exact difference from the tutorial. */
   readonly change: string;
@@ -96,11 +96,6 @@ export const ARMS = {
 } as const satisfies Readonly<Record<string, Arm>>;
 
 export type ArmName = keyof typeof ARMS;
-
-/** An arm's title inside a sentence. */
-export function nameArm(name: ArmName): string {
-  return ARMS[name].title;
-}
 
 /** The arm that all others are compared with. */
 export const BASELINE: ArmName = 'tutorial';

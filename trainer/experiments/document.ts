@@ -1,9 +1,10 @@
-/**
- * The experiments' document: Markdown with curves and grids. Equal records give equal bytes.
- */
+/** The experiments' document: Markdown with curves and grids. Equal records give equal bytes. */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { TopLevelSpec } from 'vega-lite';
 import { writeAtomically } from '../../storage/files.ts';
+import { renderChartFile } from '../charts/chart.ts';
+import { planLineChart, type LineChart, type Point } from '../charts/line-chart.ts';
 import { PRESETS } from '../gan/preset.ts';
 import {
   analyse,
@@ -11,7 +12,9 @@ import {
   judgeArm,
   summariseFigure,
   type Analysis,
+  summarise,
   type ArmRuns,
+  type Figure,
   type FigureName,
 } from './analysis.ts';
 import {
@@ -22,15 +25,19 @@ import {
   formatSummary,
   joinWords,
 } from './answers.ts';
-import { ARMS, BASELINE, nameArm, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
+import { ARMS, BASELINE, listArms, QUESTIONS, type QuestionName } from './arms.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
-import { planCharts, renderQuestionChart } from './question-charts.ts';
 import { loadRecords, type ExperimentPoint, type ExperimentResult } from './records.ts';
 
 /** Distances whose first arrival has a column, if some run reached them. */
 const LEVELS = [500, 400, 300, 200, 100, 50];
 /** Columns of the lowest levels. */
 const MAX_LEVELS = 3;
+
+const SIZE = { width: 640, height: 340 };
+const MARGIN = { top: 34, right: 178, bottom: 46, left: 58 };
+/** The arm to compare with has the colour of text. */
+const COLOURS = ['ink', 'blue', 'orange', 'green', 'pink', 'gold', 'violet'];
 
 const TITLE = `# The tutorial's questions, answered by experiment
 
@@ -83,14 +90,12 @@ function pickResults(
   question: QuestionName,
   results: readonly ExperimentResult[],
 ): ExperimentResult[] {
-  const own: readonly string[] = [BASELINE, ...QUESTIONS[question].arms];
+  const own: readonly string[] = listArms([question]);
   return results.filter(({ arm }) => question === 'collapse' || own.includes(arm));
 }
 
 function pickArms(question: QuestionName, { arms }: Analysis): ArmRuns[] {
-  return ([BASELINE, ...QUESTIONS[question].arms] as ArmName[]).flatMap(
-    (name) => arms.get(name) ?? [],
-  );
+  return listArms([question]).flatMap((name) => arms.get(name) ?? []);
 }
 
 function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[]): string {
@@ -131,6 +136,78 @@ function renderQuestion(name: QuestionName, arms: readonly ArmRuns[], analysis: 
     charts.join('\n'),
     renderGrids(arms, analysis.steps),
   ].join('\n\n');
+}
+
+/** The mean over seeds is a strong line, each seed a pale one. */
+type QuestionChart = LineChart & { title: string; xLabel: string; yLabel: string };
+
+/** Plans a question's charts by file name. @param arms  The first is the one to compare with. */
+function planCharts(
+  question: QuestionName,
+  arms: readonly ArmRuns[],
+): ReadonlyMap<string, QuestionChart> {
+  const floor = arms[0]?.results[0]?.floor;
+  const plan = (
+    yLabel: string,
+    y: Figure,
+    scale: LineChart['scale'],
+    {
+      xLabel = 'steps',
+      x = ({ step }) => step,
+      real,
+    }: { xLabel?: string; x?: Figure; real?: number | undefined } = {},
+  ): QuestionChart => ({
+    size: SIZE,
+    margin: MARGIN,
+    title: `${QUESTIONS[question].title} ${yLabel}`,
+    xLabel,
+    yLabel,
+    scale,
+    lines: arms.map(({ name, results }, i) => {
+      const seeds = results.map(({ points }) =>
+        points.map((point) => [x(point), y(point)] as const),
+      );
+      return {
+        label: ARMS[name].title,
+        colour: `var(--${COLOURS[i % COLOURS.length]})`,
+        points: averageSeeds(seeds, scale),
+        pale: seeds,
+      };
+    }),
+    references: real === undefined ? [] : [{ value: real, label: 'real digits' }],
+  });
+  const frechet: Figure = ({ quality }) => quality.frechet;
+  const diversity: Figure = ({ quality }) => quality.diversity;
+  const x: Figure = ({ cpuSeconds }) => cpuSeconds;
+  const seconds = { xLabel: 'seconds of processor, one thread', x };
+  const classes = floor && computeEffectiveClasses({ quality: floor });
+  return new Map([
+    ['distance', plan('Fréchet distance', frechet, 'log')],
+    ['distance-by-time', plan('Fréchet distance', frechet, 'log', seconds)],
+    ['coarse', plan('Coarse distance', ({ quality }) => quality.coarse, 'log')],
+    ['diversity', plan('Diversity', diversity, 'linear', { real: floor?.diversity })],
+    ['classes', plan('Classes in effect', computeEffectiveClasses, 'linear', { real: classes })],
+  ]);
+}
+
+function renderQuestionChart(chart: QuestionChart): Promise<string> {
+  const { title, xLabel, yLabel, lines } = chart;
+  const arms = lines.map(({ label }) => label).join(', ');
+  // Every arm has points, so there is something to draw.
+  const spec = planLineChart(chart) as TopLevelSpec;
+  return renderChartFile(spec, { title, description: `${yLabel} over ${xLabel} of: ${arms}.` });
+}
+
+/** Averages both coordinates point by point over seeds: geometrically on a logarithmic scale. */
+function averageSeeds(seeds: readonly (readonly Point[])[], scale: LineChart['scale']): Point[] {
+  const count = Math.min(...seeds.map((points) => points.length));
+  return Array.from({ length: count }, (_, i) => {
+    const points = seeds.map((one) => one[i] as Point);
+    const values = points.map(([, value]) => value);
+    const value =
+      scale === 'log' ? Math.exp(summarise(values.map(Math.log)).mean) : summarise(values).mean;
+    return [summarise(points.map(([at]) => at)).mean, value] as const;
+  });
 }
 
 /** The columns' heads. Those with an arrow, which says what is better, have a verdict. */
@@ -180,7 +257,7 @@ function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
     ...reached.map((level) => `steps to ${level}`),
   ];
   const rows = arms.map((arm) => [
-    nameArm(arm.name),
+    ARMS[arm.name].title,
     String(arm.results.length),
     ...columns.map(([figure, head]) => {
       const hasVerdict = arm !== baseline && /[↑↓]/.test(head);
@@ -194,7 +271,7 @@ function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   rows.push(['real training digits', '', ...real, ...reached.map(() => '')]);
   const failures = arms.flatMap(({ name, figures }) =>
     figures.flatMap(({ seed, failure }) =>
-      failure === null ? [] : [`${nameArm(name)}, seed ${seed}: ${failure}.`],
+      failure === null ? [] : [`${ARMS[name].title}, seed ${seed}: ${failure}.`],
     ),
   );
   return [formatTable(heads, rows, '---:'), ...failures].join('\n\n');
@@ -215,7 +292,7 @@ const MARKS = { better: ' ▲', worse: ' ▼', level: '', unknown: '' } as const
 function renderGrids(arms: readonly ArmRuns[], steps: number): string {
   const seeds = [...new Set(arms.flatMap(({ figures }) => figures.map(({ seed }) => seed)))];
   const rows = arms.map((arm) => {
-    const name = nameArm(arm.name);
+    const name = ARMS[arm.name].title;
     const cells = seeds.map((seed) =>
       arm.results.some((result) => result.seed === seed)
         ? `![${name}, seed ${seed}](experiments/runs/${arm.name}-${seed}.png)`
@@ -234,7 +311,7 @@ function renderGrids(arms: readonly ArmRuns[], steps: number): string {
 function renderArms({ arms }: Analysis): string {
   const all = [...arms.values()];
   const rows = all.map(({ name, results }) => [
-    nameArm(name),
+    ARMS[name].title,
     `\`${name}\``,
     ARMS[name].change,
     `\`${results[0]?.sha256.slice(0, 12)}\``,

@@ -64,9 +64,7 @@ export function hashExperiment({
 }
 
 /**
- * Trains to the last step and writes the record, or until the signal. The result is true when the
- * run is finished.
- *
+ * Trains to the last step and writes the record, or until the signal. @returns  True when finished.
  * @throws ExpectedError  When the folder holds another run.
  */
 export async function runExperiment(run: ExperimentRun): Promise<boolean> {

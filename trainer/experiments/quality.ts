@@ -28,8 +28,8 @@ const PURPOSES = { reference: 1, floor: 2 } as const;
  * Figures of one generator at one moment. `frechet` is the Fréchet classifier distance to the test
  * digits, and `coarse` the same of the pictures reduced to 7 x 7 pixels: it sees shape and variety
  * before a classifier recognises anything, and no noise between pixels. `diversity` and `sharpness`
- * are shares of the test digits' own: a diversity near 0 means one picture, a sharpness below 1
- * blur, above 1 noise. `classes` counts the samples that the classifier takes for each digit.
+ * are shares of the test digits' own: a sharpness below 1 means blur, above 1 noise. `classes`
+ * counts the samples that the classifier takes for each digit.
  */
 export type Quality = ExperimentPoint['quality'];
 

@@ -8,11 +8,7 @@ import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import type { ArmName } from './arms.ts';
 import { loadResult, locateExperiment } from './records.ts';
 
-export interface PlannedRun {
-  readonly arm: ArmName;
-  readonly seed: string;
-  readonly folder: string;
-}
+export type PlannedRun = { readonly arm: ArmName; readonly seed: string; readonly folder: string };
 
 /** All arms with one seed, then with the next, so an early stop leaves as many runs an arm. */
 export function planRuns(root: string, arms: readonly ArmName[], seeds: number): PlannedRun[] {
@@ -21,7 +17,7 @@ export function planRuns(root: string, arms: readonly ArmName[], seeds: number):
   );
 }
 
-/** Tells whether a run needs no more work. @throws ExperimentResultError */
+/** Tells whether a run needs no more work. @throws ExpectedError */
 export async function isDone(
   { folder }: PlannedRun,
   sha256: string,

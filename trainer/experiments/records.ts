@@ -75,12 +75,7 @@ const resultSchema = z.strictObject({
 export type ExperimentPoint = z.infer<typeof pointSchema>;
 export type ExperimentResult = z.infer<typeof resultSchema>;
 
-/** A record that cannot be read. The message names it and says what to do. */
-export class ExperimentResultError extends ExpectedError {
-  override name = 'ExperimentResultError' as const;
-}
-
-/** Reads a record; null when there is none. @throws ExperimentResultError  When it is not one. */
+/** Reads a record; null when there is none. @throws ExpectedError  When it is not one. */
 export async function loadResult(path: string): Promise<ExperimentResult | null> {
   if (!existsSync(path)) {
     return null;
@@ -88,7 +83,7 @@ export async function loadResult(path: string): Promise<ExperimentResult | null>
   try {
     return resultSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new ExperimentResultError(
+    throw new ExpectedError(
       `${path} is not the record of an experiment: delete it and run the experiment again`,
       { cause },
     );
@@ -117,12 +112,7 @@ export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
 /** Where records are kept in the documents' folder. */
 const RECORDS_FOLDER = join('experiments', 'runs');
 
-/**
- * Copies the results of finished runs to the records, and counts them. Other records stay.
- *
- * @param runs  The folder of the runs' folders; may be missing.
- * @param docs  The documents' folder.
- */
+/** Copies the results of finished runs in `runs`, which may be missing, and counts them. */
 export async function collectRecords(runs: string, docs: string): Promise<number> {
   const names = existsSync(runs) ? (await readdir(runs)).sort() : [];
   const records = join(docs, RECORDS_FOLDER);
@@ -141,7 +131,7 @@ export async function collectRecords(runs: string, docs: string): Promise<number
   return count;
 }
 
-/** Reads all records, in the order of their names. @throws ExperimentResultError */
+/** Reads all records, in the order of their names. @throws ExpectedError */
 export async function loadRecords(docs: string): Promise<ExperimentResult[]> {
   const records = join(docs, RECORDS_FOLDER);
   const names = existsSync(records)

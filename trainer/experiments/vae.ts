@@ -100,7 +100,6 @@ export function drawNoise(
 /**
  * Updates both halves on one batch, by the evidence lower bound with one draw an image. Images and
  * noise are not disposed.
- *
  * @param update  The number of this update, from 1.
  * @returns       The loss before the update in nats an image, a scalar. The caller disposes it.
  */

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { WeightSpec } from '../../shared/model/generator.ts';
 import type { RandomKey } from '../../shared/model/random.ts';
 import { drawUniform, drawWords } from './noise.ts';
-import type { AdamConfig, InitialisationName } from './preset.ts';
+import type { AdamConfig, TrainingConfig } from './preset.ts';
 
 /** Weights and moments, [parameters] each. Owns its variables. */
 export interface NetworkState {
@@ -17,11 +17,9 @@ export interface NetworkState {
 }
 
 /** A state's content, for checkpoints: three arrays of [parameters]. */
-export interface NetworkArrays {
-  readonly weights: Float32Array;
-  readonly firstMoment: Float32Array;
-  readonly secondMoment: Float32Array;
-}
+export type NetworkArrays = Readonly<
+  Record<'weights' | 'firstMoment' | 'secondMoment', Float32Array>
+>;
 
 /** Puts arrays on the backend. The caller disposes the state by {@link disposeState}. */
 export function createState(specs: readonly WeightSpec[], arrays: NetworkArrays): NetworkState {
@@ -38,7 +36,6 @@ export function createVariable(values: Float32Array, trainable = false): tf.Vari
   return tf.tidy(() => tf.variable(tf.tensor1d(values), trainable));
 }
 
-/** Reads a state back. */
 export async function readState(state: NetworkState): Promise<NetworkArrays> {
   return {
     weights: await state.weights.data<'float32'>(),
@@ -52,18 +49,15 @@ export function disposeState({ weights, firstMoment, secondMoment }: NetworkStat
 }
 
 /**
- * Draws starting weights; biases and moments are 0.
- *
- * Kernels are normal with standard deviation 1 / sqrt(inputs / 2), unless `initialisation` says
- * otherwise. The tutorial's model, wiseodd's "GAN in TensorFlow", calls these weights Xavier's.
- *
- * @param purpose  The stream of `key` to draw from.
+ * Draws starting weights from a stream of `key`; biases and moments are 0. Kernels are normal with
+ * standard deviation 1 / sqrt(inputs / 2), unless `initialisation` says otherwise. The tutorial's
+ * model, wiseodd's "GAN in TensorFlow", calls these weights Xavier's.
  */
 export function drawInitialArrays(
   specs: readonly WeightSpec[],
   key: RandomKey,
   purpose: number,
-  initialisation?: InitialisationName,
+  initialisation?: TrainingConfig['initialisation'],
 ): NetworkArrays {
   const parts = specs.map(({ shape }, i) => {
     const count = tf.util.sizeFromShape([...shape]);
@@ -82,8 +76,8 @@ export function drawInitialArrays(
     return drawNormal(key, purpose, i, count).map((value) => value * deviation);
   });
   const weights = joinArrays(parts);
-  const createZeros = () => new Float32Array(weights.length);
-  return { weights, firstMoment: createZeros(), secondMoment: createZeros() };
+  const { length } = weights;
+  return { weights, firstMoment: new Float32Array(length), secondMoment: new Float32Array(length) };
 }
 
 /** Draws standard normal numbers: the transform of Box and Muller of pairs of uniform numbers. */

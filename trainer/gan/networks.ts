@@ -27,8 +27,6 @@ export function buildInput(
 }
 
 /**
- * Runs a generator.
- *
  * @param weights  In the order and shapes of `plan.weights`. Not disposed.
  * @param input    From {@link buildInput}. Not disposed.
  * @returns        [batch, height, width, channels] in the training's pixel range.
@@ -164,8 +162,7 @@ function planDense(sizes: readonly number[]): WeightSpec[] {
 }
 
 /**
- * Runs a discriminator. Inputs are not disposed.
- *
+ * Inputs are not disposed.
  * @param weights  In the order of the plan.
  * @param images   [batch, height, width, channels] in the training's pixel range.
  * @param labels   One-hot [batch, classes]; null without classes.

@@ -99,10 +99,8 @@ function createMap({ shape, deviation }: PriorConfig): (uniform: number) => numb
 }
 
 /**
- * The quantile of the normal distribution, exact to about 7 digits: Wichura 1988, "The percentage
- * points of the normal distribution", algorithm AS 241, PPND7.
- *
- * @param probability  Above 0, below 1.
+ * The normal quantile of a probability above 0 and below 1, exact to about 7 digits: Wichura 1988,
+ * "The percentage points of the normal distribution", algorithm AS 241, PPND7.
  */
 export function computeNormalQuantile(probability: number): number {
   const q = probability - 0.5;

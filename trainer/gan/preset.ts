@@ -5,12 +5,8 @@ import type { Dataset } from '../data/dataset.ts';
 import type { DiscriminatorConfig } from './networks.ts';
 import type { PriorConfig } from './noise.ts';
 
-export interface AdamConfig {
-  readonly learningRate: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
+type AdamSetting = 'learningRate' | 'beta1' | 'beta2' | 'epsilon';
+export type AdamConfig = Readonly<Record<AdamSetting, number>>;
 
 export type ObjectiveConfig =
   /** Goodfellow et al. 2014, with the generator's non-saturating loss. */
@@ -44,8 +40,8 @@ export interface TrainingConfig {
   readonly objective: ObjectiveConfig;
   /** The latents' distribution; absent: uniform in [-1, 1), as the API draws them. */
   readonly prior?: PriorConfig;
-  /** The starting weights' distribution; absent: see `drawInitialArrays`. */
-  readonly initialisation?: InitialisationName;
+  /** Glorot and Bengio 2010, equation 16; absent: see `drawInitialArrays`. */
+  readonly initialisation?: 'glorot-uniform';
   readonly pixelRange: PixelRange;
   readonly generatorAdam: AdamConfig;
   readonly discriminatorAdam: AdamConfig;
@@ -59,9 +55,6 @@ export interface TrainingConfig {
   readonly imageEvery: number;
   readonly checkpointEvery: number;
 }
-
-/** Starting weights other than the tutorial's: Glorot and Bengio 2010, equation 16. */
-export type InitialisationName = 'glorot-uniform';
 
 /** Width of the `digits` generator: from `small` to `large` the layers stay the same. */
 export type GeneratorSize = keyof typeof GENERATOR_SIZES;
@@ -176,8 +169,7 @@ export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly Genera
 
 /**
  * Fits a preset's networks to data. `digits` takes the size, channels and classes of the data; a
- * single class counts as none, because there is nothing to choose. `seed` never changes, and has no
- * choice of a generator's size.
+ * single class counts as none, because there is nothing to choose. `seed` never changes.
  */
 export function fitPreset(
   name: PresetName,

@@ -42,10 +42,7 @@ export interface GanArrays {
   readonly average: Float32Array | null;
 }
 
-/**
- * Puts a checkpoint's networks, or starting weights, on the backend. The caller disposes them by
- * {@link disposeGan}.
- */
+/** Puts a checkpoint's networks, or starting weights, on the backend: see {@link disposeGan}. */
 export function createGan({ config, dataset, key }: StepSource, arrays: GanArrays | null): Gan {
   const { initialisation, generator: generatorConfig } = config;
   const plan = planGenerator(generatorConfig);
@@ -67,7 +64,6 @@ export function createGan({ config, dataset, key }: StepSource, arrays: GanArray
   };
 }
 
-/** Reads both networks back. */
 export async function readGan({ generator, discriminator, average }: Gan): Promise<GanArrays> {
   return {
     generator: await readState(generator),
@@ -97,7 +93,6 @@ export interface StepDraws<T extends Amount = Amount> {
 
 /**
  * Updates the discriminator, then the generator, then the average.
- *
  * @param indices  The batch: places of real images in the data set.
  * @param step     From 0.
  * @param probe    Receives the step's figures; without it none is computed.
@@ -209,10 +204,7 @@ export function computeGammaFactor(
 }
 
 /** Where a moved batch begins inside its padded copy, each 0 to twice `translatePixels`. */
-export interface Shift {
-  readonly down: number;
-  readonly right: number;
-}
+export type Shift = { readonly down: number; readonly right: number };
 
 /** Draws one shift for the whole batch. @returns  Null if the run moves no images. */
 export function drawShift({ config, key }: StepSource, step: number): Shift | null {

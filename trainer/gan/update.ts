@@ -1,7 +1,7 @@
 /**
- * Adversarial losses, gradient penalties, and the two updates that GAN training alternates. No I/O,
- * no randomness. Softplus, log(1 + e^x), replaces log(sigmoid(x)): it neither overflows nor loses
- * small numbers. The caller disposes every result.
+ * Adversarial losses, gradient penalties, and the two updates that GAN training alternates. Pure.
+ * Softplus, log(1 + e^x), replaces log(sigmoid(x)): it neither overflows nor loses small numbers.
+ * The caller disposes every result.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
@@ -11,7 +11,6 @@ import type { ObjectiveConfig, TrainingConfig } from './preset.ts';
 
 /**
  * -mean(log D(x) + log(1 - D(G(z)))) with D = sigmoid(logit) (Goodfellow et al. 2014, equation 1).
- *
  * @param real  Logits of real images, [batch, 1]; `fake` of generated ones.
  * @returns     Scalar, >= 0; 2 log 2 = 1.386 for a guessing discriminator.
  */
@@ -38,10 +37,7 @@ type Judge = (images: tf.Tensor4D, labels: tf.Tensor2D | null) => tf.Tensor2D;
 
 /**
  * Computes what the discriminator minimises: the loss, and R1, then R2, as far as the objective has
- * them, without gamma / 2.
- *
- * @param real    [batch, height, width, channels]; `fake` likewise. Not disposed.
- * @param labels  The labels of both, one-hot [batch, classes]; null without classes.
+ * them, without gamma / 2. Shapes are those of {@link Batch}.
  */
 function computeDiscriminatorTerms(
   objective: ObjectiveConfig,
@@ -81,7 +77,6 @@ function computeDiscriminatorTerms(
  * Computes logits and exact penalties: R1 on real images, R2 on generated ones, the mean squared
  * norm of the logits' gradients by the images (Mescheder et al. 2018; R3GAN, equations 3 and 4).
  * The result can be differentiated once more by the weights that `judge` uses.
- *
  * @param judge  Maps images to logits, each row on its own.
  * @param parts  The number of equal parts of the batch; each has its own mean.
  */
@@ -151,14 +146,10 @@ export type StepFigure =
   | 'r1'
   | 'r2';
 
-/** Receives figures while a step computes them. It clones those that must outlive the call. */
+/** Receives a step's figures, without effect on its bits. It clones those that it keeps. */
 export type Probe = (figure: StepFigure, value: tf.Scalar) => void;
 
-/**
- * Updates the discriminator on one batch. A probe does not change the update's bits.
- *
- * @returns  The loss before the update, without penalties.
- */
+/** Updates the discriminator on one batch. @returns  The loss before it, without penalties. */
 export function updateDiscriminator(
   gan: Gan,
   batch: Batch,

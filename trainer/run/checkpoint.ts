@@ -37,11 +37,7 @@ export class CheckpointError extends ExpectedError {
   override name = 'CheckpointError' as const;
 }
 
-/**
- * Saves a checkpoint, then removes all but it and the one before.
- *
- * @throws WriteError  When it cannot be written; the earlier ones are untouched.
- */
+/** Saves a checkpoint, then removes all but it and the one before. @throws WriteError */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
   const { step, runSha256, average } = checkpoint;
   const networks = (['generator', 'discriminator'] as const).flatMap((network) =>
@@ -61,16 +57,9 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
 }
 
 /** A loaded checkpoint, and the name and the fault of each newer file that was skipped. */
-export interface LoadedCheckpoint {
-  readonly checkpoint: Checkpoint;
-  readonly skipped: readonly string[];
-}
+export type LoadedCheckpoint = { checkpoint: Checkpoint; skipped: readonly string[] };
 
-/**
- * Loads the newest whole checkpoint; null when there is none.
- *
- * @throws CheckpointError  When there are some, but none is whole. The message names each.
- */
+/** Loads the newest whole checkpoint, if any. @throws CheckpointError  When no file is whole. */
 export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckpoint | null> {
   const skipped: string[] = [];
   for (const { name, step } of await listCheckpoints(folder)) {
@@ -118,13 +107,9 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
 
 /** Lists the checkpoint files, newest first. */
 async function listCheckpoints(folder: string): Promise<{ name: string; step: number }[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names
-    .flatMap((name) => {
-      const match = NAME.exec(name);
-      return match === null ? [] : [{ name, step: Number(match[1]) }];
-    })
-    .sort((a, b) => b.step - a.step);
+  const names = (await readdir(folder).catch(() => [])).filter((name) => NAME.test(name));
+  const files = names.map((name) => ({ name, step: Number(NAME.exec(name)?.[1]) }));
+  return files.sort((a, b) => b.step - a.step);
 }
 
 function pickNetwork(network: string, tensors: Tensors): NetworkArrays {
@@ -147,12 +132,10 @@ function hashTensors(tensors: Tensors): string {
   return hash.digest('hex');
 }
 
-/** SHA-256 over a checkpoint's metadata. */
 function hashFacts(facts: Metadata): string {
   const names = ['schema', 'step', 'runSha256', 'sha256'];
-  return createHash('sha256')
-    .update(names.map((name) => `${name}=${facts[name]}\n`).join(''))
-    .digest('hex');
+  const text = names.map((name) => `${name}=${facts[name]}\n`).join('');
+  return createHash('sha256').update(text).digest('hex');
 }
 
 type TensorFile = { readonly tensors: Tensors; readonly metadata: Metadata };
@@ -188,11 +171,7 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
   return bytes;
 }
 
-/**
- * Decodes float32 arrays, whichever program wrote them.
- *
- * @throws Error  When the bytes are truncated, not safetensors, or hold another type.
- */
+/** @throws Error  When the bytes are truncated, not safetensors, or hold other than float32. */
 export function decodeSafetensors(bytes: Uint8Array): TensorFile {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerBytes = bytes.length >= LENGTH_BYTES ? Number(view.getBigUint64(0, true)) : Infinity;
@@ -200,9 +179,8 @@ export function decodeSafetensors(bytes: Uint8Array): TensorFile {
   if (start > bytes.length) {
     throw new Error(`truncated: ${bytes.length} bytes, its header alone would end at ${start}`);
   }
-  const text = new TextDecoder('utf-8', { fatal: true }).decode(
-    bytes.subarray(LENGTH_BYTES, start),
-  );
+  const head = bytes.subarray(LENGTH_BYTES, start);
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(head);
   const { __metadata__: metadata = {}, ...entries } = JSON.parse(text) as Record<string, unknown>;
   const tensors: Record<string, Float32Array> = {};
   type Entry = { dtype: string; shape: number[]; data_offsets: [number, number] };
@@ -218,9 +196,8 @@ export function decodeSafetensors(bytes: Uint8Array): TensorFile {
       throw new Error(`truncated: ${name} ends at byte ${start + to} of ${bytes.length}`);
     }
     // Not slice(): on a Node Buffer it shares memory.
-    tensors[name] = new Float32Array(
-      new Uint8Array(bytes.subarray(start + from, start + to)).buffer,
-    );
+    const copy = new Uint8Array(bytes.subarray(start + from, start + to));
+    tensors[name] = new Float32Array(copy.buffer);
   }
   return { tensors, metadata: metadata as Metadata };
 }

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
+import { appendToLog } from '../../storage/files.ts';
 import { pngEncoder } from '../node-kernels.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import { computeFactor, type StepLosses } from '../gan/step.ts';
@@ -14,7 +15,7 @@ import { openEventLog } from './log/event-log.ts';
 import type { MetricsLine, Warning } from './log/metrics.ts';
 import { describeWarning, type Progress, type Reporter } from './log/reporter.ts';
 import { findWarnings } from './log/warnings.ts';
-import { appendMetrics, loadMetrics, locate, saveGrid } from './run-folder.ts';
+import { loadMetrics, locate, saveGrid } from './run-folder.ts';
 import { computeDiversity, drawSamples, GRID } from './sample-grid.ts';
 
 /** A grid with less diversity than this share of real images' diversity shows one picture. */
@@ -51,17 +52,8 @@ export interface ObservedRun {
 /** Figures of a step that are still on the backend. */
 export type StepFigures = Partial<Record<StepFigure, tf.Scalar>>;
 
-interface Observer {
-  /** True for steps whose figures `observe` will read, so the step must keep them. */
-  keeps(step: number): boolean;
-  /** Looks at a finished step and disposes nothing. @throws TrainingError */
-  observe(step: number, losses: StepLosses, figures: StepFigures): Promise<void>;
-}
-
 /**
- * Starts to watch a run. Its clock starts now.
- *
- * @param firstStep      The first step to come. metrics.jsonl holds earlier steps only.
+ * Starts to watch a run and its clock. metrics.jsonl holds steps before `firstStep` only.
  * @param realDiversity  The diversity of as many real images as a grid has samples.
  */
 export async function createObserver(
@@ -69,11 +61,12 @@ export async function createObserver(
   gan: Gan,
   firstStep: number,
   realDiversity: number,
-): Promise<Observer> {
+) {
   const { config, folder, reporter } = run;
   const { batchSize, steps } = config;
   const history = await loadMetrics(folder);
-  const events = await openEventLog(locate(folder).events, firstStep);
+  const paths = locate(folder);
+  const events = await openEventLog(paths.events, firstStep);
   const secondsBefore = history.at(-1)?.seconds ?? 0;
   let last = { seconds: secondsBefore, imagesSeen: firstStep * batchSize };
   const startedAt = performance.now();
@@ -116,14 +109,16 @@ export async function createObserver(
     if (png !== null) {
       await saveGrid(folder, figures.step, png);
     }
-    await appendMetrics(folder, whole);
+    await appendToLog(paths.metrics, `${JSON.stringify(whole)}\n`);
     await events.append(whole, sheet && png && { ...sheet, png });
     return warnings;
   };
 
   return {
+    /** True for steps whose figures `observe` will read, so the step must keep them. */
     keeps,
-    async observe(step, losses, figures) {
+    /** Looks at a finished step and disposes nothing. @throws TrainingError */
+    async observe(step: number, losses: StepLosses, figures: StepFigures): Promise<void> {
       if (!keeps(step) && performance.now() - shownAt < SHOW_EVERY_MS) {
         return;
       }

@@ -20,7 +20,7 @@ import {
 } from '../../storage/files.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import type { BackendName, SelectedBackend } from '../tensorflow/backend.ts';
-import { parseJsonLines, parseMetrics, type MetricsLine } from './log/metrics.ts';
+import { metricsSchema, parseJsonLines, type MetricsLine } from './log/metrics.ts';
 import { encodeGif } from './sample-grid.ts';
 
 /** A run's settings: the content of options.json. */
@@ -31,10 +31,6 @@ export interface RunOptions {
   readonly backend: { readonly name: BackendName; readonly threads: number | null };
   /** Whether a model is saved at each sample grid. */
   readonly snapshots?: true;
-}
-
-export class RunFolderError extends ExpectedError {
-  override name = 'RunFolderError' as const;
 }
 
 /** Paths in a run's folder. */
@@ -81,11 +77,11 @@ export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'datase
     .digest('hex');
 }
 
-/** Makes a new run's folder. @throws RunFolderError, WriteError */
+/** Makes a new run's folder. @throws ExpectedError, WriteError */
 export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
   const paths = locate(folder);
   if (existsSync(paths.options)) {
-    throw new RunFolderError(
+    throw new ExpectedError(
       `--out ${folder}: holds a run already. Go on with it by --resume ${folder}, or name another folder.`,
     );
   }
@@ -99,14 +95,14 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
   await writeAtomically(paths.options, `${JSON.stringify(options, null, 2)}\n`);
 }
 
-/** Reads a run's settings. @param flag  Named the folder. @throws RunFolderError */
+/** Reads a run's settings. @param flag  Named the folder. @throws ExpectedError */
 export async function loadRunOptions(folder: string, flag = '--resume'): Promise<RunOptions> {
   const { options } = locate(folder);
   let text: string;
   try {
     text = await readFile(options, 'utf8');
   } catch (cause) {
-    throw new RunFolderError(
+    throw new ExpectedError(
       `${flag} ${folder}: expected the folder of a run, but ${options} cannot be read`,
       { cause },
     );
@@ -114,7 +110,7 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
   try {
     return JSON.parse(text) as RunOptions;
   } catch (cause) {
-    throw new RunFolderError(`${flag} ${folder}: ${options} is not JSON`, { cause });
+    throw new ExpectedError(`${flag} ${folder}: ${options} is not JSON`, { cause });
   }
 }
 
@@ -155,7 +151,6 @@ export function describeMachine(): Session['machine'] {
   };
 }
 
-/** Appends a start or resumption. */
 export async function appendSession(folder: string, session: Session): Promise<void> {
   const { sessions } = locate(folder);
   const text = await readIfThere(sessions);
@@ -164,7 +159,7 @@ export async function appendSession(folder: string, session: Session): Promise<v
   await appendToLog(sessions, `${start}${JSON.stringify(session)}\n`);
 }
 
-/** Reads all starts and resumptions. Runs of older versions have none. */
+/** Runs of older versions have none. */
 export async function loadSessions(folder: string): Promise<Session[]> {
   return parseJsonLines(await readIfThere(locate(folder).sessions), (line) => line as Session);
 }
@@ -176,19 +171,13 @@ export async function loadSessions(folder: string): Promise<Session[]> {
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
   await removeLeftovers(folder);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
-  await writeAtomically(locate(folder).metrics, kept.map(encodeJsonLine).join(''));
-}
-
-export function appendMetrics(folder: string, line: MetricsLine): Promise<void> {
-  return appendToLog(locate(folder).metrics, encodeJsonLine(line));
+  const lines = kept.map((line) => `${JSON.stringify(line)}\n`);
+  await writeAtomically(locate(folder).metrics, lines.join(''));
 }
 
 export async function loadMetrics(folder: string): Promise<MetricsLine[]> {
-  return parseMetrics(await readIfThere(locate(folder).metrics));
-}
-
-function encodeJsonLine(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
+  const text = await readIfThere(locate(folder).metrics);
+  return parseJsonLines(text, (line) => metricsSchema.parse(line));
 }
 
 async function readIfThere(path: string): Promise<string> {
@@ -206,19 +195,17 @@ export async function saveProgressGif(folder: string): Promise<void> {
   }
 }
 
-export interface SavedGrid {
-  readonly step: number;
-  readonly png: Uint8Array;
-}
+export type SavedGrid = { readonly step: number; readonly png: Uint8Array };
 
 /** Reads all sample grids, in the order of their steps. */
 export async function loadGrids(folder: string): Promise<SavedGrid[]> {
   const { images } = locate(folder);
   const names = existsSync(images) ? (await readdir(images)).sort() : [];
   const grids = names.filter((name) => /^step-\d{7}\.png$/.test(name));
-  const load = async (name: string): Promise<SavedGrid> => ({
-    step: Number(name.slice('step-'.length, -'.png'.length)),
-    png: await readFile(join(images, name)),
-  });
-  return Promise.all(grids.map(load));
+  return Promise.all(
+    grids.map(async (name) => ({
+      step: Number(name.slice('step-'.length, -'.png'.length)),
+      png: await readFile(join(images, name)),
+    })),
+  );
 }

@@ -63,11 +63,7 @@ export interface RunPlan {
 
 type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 
-/**
- * Plans a run.
- *
- * @throws ExpectedError  When the request contradicts itself, the data, the run or this machine.
- */
+/** @throws ExpectedError  When the request contradicts itself, the data, the run or the machine. */
 export async function planRun(request: RunRequest, watcher: LoadWatcher = {}): Promise<RunPlan> {
   return request.resume === undefined
     ? await planNewRun(request, watcher)
@@ -90,8 +86,11 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
   const preset = fitPreset(name, dataset, request.size);
   const config: TrainingConfig = {
     ...preset,
-    ...pickTuning(request, preset),
     ...pickSchedule(request, preset),
+    generatorAdam: setRate(preset.generatorAdam, request.generatorLearningRate),
+    discriminatorAdam: setRate(preset.discriminatorAdam, request.discriminatorLearningRate),
+    objective: pickObjective(request, preset),
+    translatePixels: request.translate ?? preset.translatePixels,
     seed: request.seed ?? '1',
   };
   checkFit(config, dataset);
@@ -179,18 +178,6 @@ export async function loadData(
     : await loadDataFolder(folder, watcher);
 }
 
-/** Settings that a request changes in a preset. */
-function pickTuning(request: RunRequest, preset: UnseededConfig) {
-  const { generatorAdam, discriminatorAdam, translatePixels } = preset;
-  const { generatorLearningRate, discriminatorLearningRate, translate = translatePixels } = request;
-  return {
-    generatorAdam: setRate(generatorAdam, generatorLearningRate),
-    discriminatorAdam: setRate(discriminatorAdam, discriminatorLearningRate),
-    objective: pickObjective(request, preset),
-    translatePixels: translate,
-  };
-}
-
 function setRate(adam: AdamConfig, learningRate = adam.learningRate): AdamConfig {
   return { ...adam, learningRate };
 }
@@ -252,7 +239,6 @@ function refuseChanges(
 /**
  * Checks that a run will not take weeks. Without a GPU or tfjs-node, a step of `digits` takes over
  * 25 s in place of 0.15 s, so such a backend must be named in the request. Returns notes.
- *
  * @throws ExpectedError  When it would be too slow. The backend is released.
  */
 export async function checkSpeed(
@@ -284,7 +270,6 @@ function trainsConvolutions({
   );
 }
 
-/** Checks that a preset fits images of a size. */
 function checkSize(
   preset: PresetName,
   source: string,

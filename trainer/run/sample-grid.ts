@@ -22,7 +22,6 @@ const LAST_FRAME_MS = 2500;
 
 /**
  * Draws the first samples of a seed by the API's sampling law, with the given prior.
- *
  * @param weights  The generator's, [parameters]. Not disposed.
  */
 export async function drawSamples(
@@ -46,9 +45,7 @@ export async function drawSamples(
 
 /**
  * Measures diversity: the root mean square difference of pixels over all pairs of images, from 0
- * (all equal) to 255.
- *
- * @param pixels  Row-major [count, size].
+ * (all equal) to 255. Pixels are row-major [count, size].
  */
 export function computeDiversity(pixels: Uint8Array, count: number): number {
   const size = pixels.length / count;

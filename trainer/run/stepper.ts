@@ -38,24 +38,29 @@ export interface Stepper {
   release(): void;
 }
 
-export interface StepperOptions {
-  /** False: operation by operation on every backend. */
-  readonly graphs?: boolean;
-  /** Receives the reason why a graph was given up. */
-  readonly onFault?: (fault: string) => void;
-}
-
-/** @param gan  The networks, which the steps change. */
+/**
+ * Steps change `gan`. Without `graphs` they are done operation by operation on every backend.
+ * `onFault` receives the reason why a graph was given up.
+ */
 export function createStepper(
   gan: Gan,
   source: StepSource,
-  { graphs = true, onFault }: StepperOptions = {},
+  { graphs = true, onFault }: { graphs?: boolean; onFault?: (fault: string) => void } = {},
 ): Stepper {
   const train = trainStep.bind(null, gan, source);
   if (!graphs || !canRecordGraphs()) {
     return { step: train, usesGraph: () => false, release: () => {} };
   }
-  let recording: Recording | null = openRecording(gan, source);
+  const states = [gan.discriminator, gan.generator].flatMap(
+    ({ weights, firstMoment, secondMoment }) => [weights, firstMoment, secondMoment],
+  );
+  let recording: Recording | null = {
+    gan,
+    source,
+    images: uploadImages(source.dataset),
+    variables: gan.average === null ? states : [...states, gan.average],
+    proofs: 0,
+  };
   const release = (): void => {
     recording?.graph?.release();
     recording?.images.dispose();
@@ -97,14 +102,6 @@ interface Recording {
   graph?: Graph;
   /** Steps whose results the graph gave exactly. */
   proofs: number;
-}
-
-function openRecording(gan: Gan, source: StepSource): Recording {
-  const states = [gan.discriminator, gan.generator].flatMap(
-    ({ weights, firstMoment, secondMoment }) => [weights, firstMoment, secondMoment],
-  );
-  const variables = gan.average === null ? states : [...states, gan.average];
-  return { gan, source, images: uploadImages(source.dataset), variables, proofs: 0 };
 }
 
 /** All inputs of a step that change from step to step, on the backend. */
@@ -153,9 +150,8 @@ function runStep({ graph, images, variables }: Recording, draws: GraphDraws): St
 }
 
 /**
- * Does a step operation by operation, then as a graph from the same inputs, and compares. The
- * graph's results are dropped. The first call records the graph. A `fault` is the reason why the
- * graph cannot be used.
+ * Does a step operation by operation, then as a graph, which the first call records, and compares.
+ * The graph's results are dropped. A `fault` is the reason why the graph cannot be used.
  */
 function proveStep(
   recording: Recording,

@@ -34,14 +34,13 @@ export interface TrainingRun extends ObservedRun {
   readonly hook?: RunHook;
 }
 
-interface HookStepper extends Pick<Stepper, 'release'> {
-  step(...of: Parameters<Stepper['step']>): StepLosses | null;
-}
-
 /** Lets an experiment do the steps its own way and measure in between. */
 export interface RunHook {
   /** Does the steps in place of `createStepper`. A step without adversarial losses returns null. */
-  createStepper(gan: Gan, source: StepSource): HookStepper;
+  createStepper(
+    gan: Gan,
+    source: StepSource,
+  ): Pick<Stepper, 'release'> & { step(...of: Parameters<Stepper['step']>): StepLosses | null };
   /**
    * Called after each step, and before the first one of a run without checkpoint. `step` are done;
    * the losses of the last one are not disposed. To `save` writes a checkpoint, which replaces the
@@ -60,7 +59,6 @@ export interface TrainingResult {
 
 /**
  * Trains to the last step, or until the signal.
- *
  * @throws TrainingError  When weights are not finite, or all samples have become one picture.
  * @throws WriteError     When something cannot be saved; the checkpoints so far stay.
  */

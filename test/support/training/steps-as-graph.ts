@@ -11,7 +11,7 @@ import { createBatcher } from '../../../trainer/data/dataset.ts';
 import { loadMnistPackage } from '../../../trainer/data/mnist-package.ts';
 import { PRESETS, PURPOSES, type TrainingConfig } from '../../../trainer/gan/preset.ts';
 import { createGan, disposeGan, type StepSource } from '../../../trainer/gan/step.ts';
-import { createStepper, type StepperOptions } from '../../../trainer/run/stepper.ts';
+import { createStepper } from '../../../trainer/run/stepper.ts';
 import type { Probe, StepFigure } from '../../../trainer/gan/update.ts';
 import { selectBackend, type BackendName } from '../../../trainer/tensorflow/backend.ts';
 import { recordGraph } from '../../../trainer/tensorflow/graph/graph.ts';
@@ -48,7 +48,7 @@ const PROBED_STEP = 5;
 /** The backend's method into which the fault is injected. */
 type Runner = { runSavedModel(...args: unknown[]): tf.Tensor[] };
 
-async function doSteps(source: StepSource, options: StepperOptions): Promise<SteppedRun> {
+async function doSteps(source: StepSource, options: { graphs?: boolean }): Promise<SteppedRun> {
   const before = tf.memory().numTensors;
   const gan = createGan(source, null);
   const faults: string[] = [];

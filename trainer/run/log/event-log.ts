@@ -51,11 +51,9 @@ interface EventImage {
 }
 
 /**
- * Opens the log of a run that starts or goes on at `step`. It removes this step and later ones, so
- * that no step is logged twice.
- *
- * @param folder  Created if missing.
- * @param clock   Milliseconds since 1970.
+ * Opens the log of a run that starts or goes on at `step`, in a folder that may be missing. It
+ * removes this step and later ones, so that no step is logged twice.
+ * @param clock  Milliseconds since 1970.
  */
 export async function openEventLog(
   folder: string,
@@ -118,10 +116,7 @@ export function encodeHead({ wallTimeMs, step }: { wallTimeMs: number; step: num
   return Buffer.concat([version, session]);
 }
 
-/**
- * Encodes the figures and pictures of one step, by tag, as one record. The format stores figures as
- * 32-bit floats.
- */
+/** Encodes one step's figures, as 32-bit floats, and pictures, both by tag, as one record. */
 export function encodeEvent(content: {
   readonly wallTimeMs: number;
   readonly step: number;
@@ -191,10 +186,8 @@ function* readRecords(
     const length = Number(view.getBigUint64(start, true));
     const end = start + HEADER_BYTES + length + FOOTER_BYTES;
     const message = file.subarray(start + HEADER_BYTES, end - FOOTER_BYTES);
-    if (
-      end > file.length ||
-      view.getUint32(end - FOOTER_BYTES, true) !== computeMaskedCrc(message)
-    ) {
+    const isWhole = end <= file.length;
+    if (!isWhole || view.getUint32(end - FOOTER_BYTES, true) !== computeMaskedCrc(message)) {
       return;
     }
     const event = { record: file.subarray(start, end), step: 0, hasSummary: false };

@@ -7,7 +7,7 @@ const warningSchema = z.object({ code: z.string(), message: z.string(), advice: 
 /** JSON writes null for NaN. */
 const numberSchema = z.nullable(z.number()).transform((value) => value ?? NaN);
 
-const metricsSchema = z.object({
+export const metricsSchema = z.object({
   /** From 0. */
   step: z.number().int().nonnegative(),
   /** Real images so far, this step's included. */
@@ -40,10 +40,6 @@ export type MetricsLine = Readonly<z.infer<typeof metricsSchema>>;
 
 /** A sign that a training goes wrong. */
 export type Warning = Readonly<z.infer<typeof warningSchema>>;
-
-export function parseMetrics(text: string): MetricsLine[] {
-  return parseJsonLines(text, (line) => metricsSchema.parse(line));
-}
 
 /** Parses a log of JSON lines. It skips lines that a kill cut off or that `parse` refuses. */
 export function parseJsonLines<T>(text: string, parse: (value: unknown) => T): T[] {

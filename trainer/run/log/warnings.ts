@@ -17,12 +17,7 @@ interface Rule {
   readonly check: (history: readonly MetricsLine[]) => string | false;
 }
 
-type Figure =
-  | 'discriminatorLoss'
-  | 'generatorLoss'
-  | 'diversity'
-  | 'discriminatorGradientNorm'
-  | 'generatorGradientNorm';
+type Figure = Exclude<keyof MetricsLine, 'warnings'>;
 
 /** A state lasts that holds for so many steps: the tutorial leaves its lowest D loss within 300. */
 const LASTING_STEPS = 500;
