@@ -9,7 +9,7 @@ import { unstable_readConfig as readConfig } from 'wrangler';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-export interface BundleOptions {
+interface BundleOptions {
   /** Absolute paths of the entry modules, by the name of the output. */
   readonly entries: Readonly<Record<string, string>>;
   /** Absolute path. Files of the same names are replaced. */
@@ -36,10 +36,8 @@ export function bundle({
   hashed = false,
   minify = true,
 }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
-  const { alias, define } = readConfig(
-    { config: join(ROOT, 'wrangler.toml') },
-    { hideWarnings: true },
-  );
+  const config = join(ROOT, 'wrangler.toml');
+  const { alias, define } = readConfig({ config }, { hideWarnings: true });
   return build({
     absWorkingDir: ROOT,
     entryPoints: { ...entries },
@@ -83,13 +81,7 @@ function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
 }
 
 /** Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. */
-interface Reader {
-  readonly imports: string;
-  readonly wasm: string;
-  readonly bin: string;
-}
-
-const READERS: Readonly<Record<BundleOptions['platform'], Reader>> = {
+const READERS = {
   node: {
     imports: `import { readFileSync } from 'node:fs';`,
     wasm: 'new WebAssembly.Module(readFileSync(url))',
@@ -104,7 +96,7 @@ const READERS: Readonly<Record<BundleOptions['platform'], Reader>> = {
 };
 
 /** Modules of compiled wasm and of bytes, typed by worker/modules.d.ts. */
-function loadBinaries(reader: Reader): Plugin {
+function loadBinaries(reader: (typeof READERS)[keyof typeof READERS]): Plugin {
   return {
     name: 'load-binaries',
     setup(setup) {
@@ -118,12 +110,8 @@ function loadBinaries(reader: Reader): Plugin {
             // For the loader that copies files.
             return { path: resolve(ROOT, path), namespace: 'file' };
           }
-          const found = await setup.resolve(path, {
-            importer,
-            resolveDir,
-            kind,
-            pluginData: FOUND,
-          });
+          const options = { importer, resolveDir, kind, pluginData: FOUND };
+          const found = await setup.resolve(path, options);
           return found.errors.length > 0
             ? found
             : { path: relative(ROOT, found.path), namespace: BINARY };
