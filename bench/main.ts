@@ -14,13 +14,8 @@ import { printTable, renderPage, renderPlot } from './page.ts';
 import { run } from './peers.ts';
 import { recordSchema, type BenchRecord } from './record.ts';
 
-interface Entry {
-  readonly about: string;
-  /** In docs. Pages show their suites in this order. */
-  readonly page?: string;
-}
-
-const SUITES: Readonly<Record<string, Entry>> = {
+/** `page`: in docs. Pages show their suites in this order. */
+const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: string }>> = {
   engine: { page: 'speed.md', about: 'the generator alone, beside other runtimes' },
   edge: {
     page: 'speed.md',
@@ -45,11 +40,7 @@ const SUITES: Readonly<Record<string, Entry>> = {
 /** Other programs' load above which figures are called busy. */
 const QUIET_LOAD = 0.5;
 
-interface Flags {
-  readonly quick: boolean;
-  readonly page: boolean;
-  readonly json?: string;
-}
+type Flags = Readonly<{ quick: boolean; page: boolean; json?: string }>;
 
 const command = new Command('npm run bench --')
   .description('Runs benchmarks. Those of a page write it; see bench/results for the figures.')

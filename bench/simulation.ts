@@ -24,24 +24,18 @@ export const RULES = { refreshSeconds: 20, silenceSeconds: 40, seededMaxAgeSecon
 /** Bucket reads: the pointer at each look; manifest and weights of a new model. */
 const READS = { look: 1, model: 2 } as const;
 
-export interface Traffic {
-  readonly requestsPerDay: number;
-  /** Simulated after a warm-up of the same length. A new model is published in the middle. */
-  readonly seconds: number;
-  /** A longer time is cut to this many requests. */
-  readonly mostRequests: number;
-}
+type Isolate = Record<'seenAt' | 'lookedAt' | 'version', number>;
 
-export type Outcome = ReturnType<typeof simulate>;
-
-interface Isolate {
-  seenAt: number;
-  lookedAt: number;
-  version: number;
-}
-
-/** The same traffic gives the same outcome. */
-export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic) {
+/**
+ * Simulates traffic. The same traffic gives the same outcome.
+ * @param seconds  Simulated after as long a warm-up. A new model is published in the middle.
+ * @param mostRequests  A longer time is cut to this many.
+ */
+export function simulate({
+  requestsPerDay,
+  seconds,
+  mostRequests,
+}: Readonly<Record<'requestsPerDay' | 'seconds' | 'mostRequests', number>>) {
   const random = createRandom(`scale ${requestsPerDay}`);
   const rate = requestsPerDay / 86_400;
   const span = Math.min(seconds, mostRequests / 2 / rate);
@@ -123,17 +117,14 @@ export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic) {
 }
 
 /** Makes shares that fall as 1 / k. `pick` takes a number of [0, 1) and returns an index. */
-function shareOut(count: number): {
-  readonly shares: readonly number[];
-  pick(part: number): number;
-} {
+function shareOut(count: number) {
   const weights = Array.from({ length: count }, (_, i) => 1 / (i + 1));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const ends = new Float64Array(count);
   weights.reduce((sum, weight, i) => (ends[i] = sum + weight / total), 0);
   return {
     shares: weights.map((weight) => weight / total),
-    pick(part) {
+    pick(part: number): number {
       let [low, high] = [0, count - 1];
       while (low < high) {
         const middle = (low + high) >> 1;

@@ -34,13 +34,15 @@ interface Contender {
 interface OnnxRuntime {
   readonly env: { readonly wasm: { numThreads: number } };
   readonly InferenceSession: {
-    create(file: string, options: object): Promise<OnnxSession>;
+    create(
+      file: string,
+      options: object,
+    ): Promise<{
+      readonly outputNames: readonly [string];
+      run(feeds: object): Promise<Record<string, { data: Float32Array }>>;
+    }>;
   };
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => object;
-}
-interface OnnxSession {
-  readonly outputNames: readonly [string];
-  run(feeds: object): Promise<Record<string, { data: Float32Array }>>;
 }
 
 export const measure: harness.Suite = async (quick) => {
@@ -123,9 +125,8 @@ function createOnnx(
   versions: Record<string, string>,
 ): Promise<Contender[]> {
   return harness.withFolder(async (folder) => {
-    const [planFile, weightsFile, file] = ['plan', 'weights', 'model.onnx'].map((name) =>
-      join(folder, name),
-    ) as [string, string, string];
+    const [planFile, weightsFile] = [join(folder, 'plan'), join(folder, 'weights')];
+    const file = join(folder, 'model.onnx');
     const { inputSize, config } = plan;
     const description = { inputSize, leakySlope: LEAKY_SLOPE, layers: config.layers };
     await writeFile(planFile, JSON.stringify(description));
@@ -167,17 +168,13 @@ async function createTensorFlow(
   ] as const) {
     const { tfBackend, description } = await selectBackend(name, { threads: 1 });
     versions[`backend ${name}`] = description;
-    const tensors = weights.map((values, i) =>
-      tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]),
-    );
+    const shapes = plan.weights.map(({ shape }) => [...shape]);
+    const tensors = weights.map((values, i) => tf.tensor(values, shapes[i]));
     const draw = (given: Float32Array, count: number): Float32Array =>
-      tf.tidy(() =>
-        runGenerator(
-          plan,
-          tensors,
-          tf.tensor2d(given, [count, plan.inputSize]),
-        ).dataSync<'float32'>(),
-      );
+      tf.tidy(() => {
+        const input = tf.tensor2d(given, [count, plan.inputSize]);
+        return runGenerator(plan, tensors, input).dataSync<'float32'>();
+      });
     contenders.push({ subject, prepare: () => tf.setBackend(tfBackend), draw });
   }
   return contenders;
