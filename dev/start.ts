@@ -30,7 +30,8 @@ async function main(): Promise<void> {
         'and two cannot share the local bucket. Stop that one first.',
     );
   }
-  if (!(await isFree(port))) {
+  // On both loopback addresses: a server on one of them would answer in this one's place.
+  if (!((await canListen(port, '127.0.0.1')) && (await canListen(port, '::1')))) {
     fail(
       `port ${port} is taken. Stop what listens there, ` +
         `or choose another: PORT=${port + 1} npm start`,
@@ -65,13 +66,12 @@ async function main(): Promise<void> {
 
   let stopping = false;
   const stop = async (status: number): Promise<void> => {
-    if (stopping) {
-      return;
+    if (!stopping) {
+      stopping = true;
+      rmSync(NOTE_FILE, { force: true });
+      await worker.dispose();
+      process.exit(status);
     }
-    stopping = true;
-    rmSync(NOTE_FILE, { force: true });
-    await worker.dispose();
-    process.exit(status);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => void stop(0));
@@ -169,12 +169,6 @@ function parsePort(text: string | undefined): number {
     fail(`PORT is ${JSON.stringify(text)}, expected a whole number from 1 to 65535`);
   }
   return port;
-}
-
-/** Tries both loopback addresses: a server on one of them would answer in this one's place. */
-async function isFree(port: number): Promise<boolean> {
-  const results = await Promise.all(['127.0.0.1', '::1'].map((host) => canListen(port, host)));
-  return results.every(Boolean);
 }
 
 function canListen(port: number, host: string): Promise<boolean> {

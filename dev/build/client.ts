@@ -23,11 +23,11 @@ export async function buildClient(outFolder: string): Promise<void> {
   // One bundle each: a page that links to a module needs no second file.
   for (const name of ['index', 'element']) {
     const entries = { [name]: join(CLIENT, `${name}.ts`) };
-    await bundle({ entries, outFolder, platform: 'browser', plugins: [reduceTables] });
+    await bundle(entries, outFolder, 'browser', { plugins: [reduceTables] });
   }
   await buildPage(); // The app's bundle holds the names of the pages' files.
   const entries = { cli: join(CLIENT, 'cli', 'main.ts') };
-  const { metafile } = await bundle({ entries, outFolder, platform: 'node' });
+  const { metafile } = await bundle(entries, outFolder, 'node');
   fs.writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), listLicences(metafile));
   writeDeclarations(join(outFolder, 'types'));
   fs.writeFileSync(join(outFolder, 'types', 'options.d.ts'), writeOptionTypes());

@@ -3,7 +3,6 @@
  * list of their names that the worker's HTML needs (`page-files` in wrangler.toml's `[alias]`).
  * Must run before the worker is bundled.
  */
-import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -19,13 +18,14 @@ const PUBLIC_FOLDER = join(OUT_FOLDER, 'public');
 export const ASSET_FOLDER = join(PUBLIC_FOLDER, ASSET_PATH);
 const LIST_FILE = join(OUT_FOLDER, 'page-files.json');
 
-const ENTRIES = {
-  page: join(ROOT, 'page', 'page.ts'),
-  painter: join(ROOT, 'page', 'explorer', 'painter.ts'),
-  style: join(ROOT, 'page', 'style', 'page.css'),
+/** Built files, by their names in the list. */
+const SOURCES = {
+  page: 'page/page.ts',
+  painter: 'page/explorer/painter.ts',
+  style: 'page/style/page.css',
+  progress: 'docs/digits-progress.gif',
+  samples: 'docs/digits-samples.png',
 };
-
-const PICTURES = { progress: 'docs/digits-progress.gif', samples: 'docs/digits-samples.png' };
 
 /** How long files stay that no page names any more: an open page may still ask for them. */
 const STALE_AFTER_MS = 3_600_000;
@@ -35,24 +35,19 @@ export async function buildPage(): Promise<void> {
   fs.mkdirSync(ASSET_FOLDER, { recursive: true });
   const folder = fs.mkdtempSync(join(OUT_FOLDER, 'page-'));
   try {
-    const options = { outFolder: folder, platform: 'browser', hashed: true } as const;
-    const { metafile } = await bundle({ entries: ENTRIES, ...options });
-    const pictures = Object.entries(PICTURES).map(
-      ([name, path]) => [name, copyHashed(join(ROOT, path), folder)] as const,
-    );
-    const painter = findOutput(metafile, 'painter.ts');
+    // Answers are cached for good, so a hash of the content is in each name.
+    const options = { entryNames: '[name]-[hash]' };
+    const { metafile } = await bundle(SOURCES, folder, 'browser', options);
+    const find = (name: keyof typeof SOURCES) => findOutput(metafile, SOURCES[name]);
+    const names = Object.keys(SOURCES) as (keyof typeof SOURCES)[];
     const list = {
-      page: nameUrl(findOutput(metafile, 'page.ts')),
-      painter: nameUrl(painter),
-      style: nameUrl(findOutput(metafile, 'page.css')),
-      ...Object.fromEntries(pictures.map(([name, { file }]) => [name, nameUrl(file)])),
+      ...Object.fromEntries(names.map((name) => [name, `${ASSET_PATH}${find(name).file}`])),
       bytes: {
-        painter: measureGzipped(metafile, painter, folder),
-        ...Object.fromEntries(pictures.map(([name, { bytes }]) => [name, bytes])),
+        painter: measureGzipped(metafile, find('painter').file, folder),
+        progress: find('progress').bytes,
+        samples: find('samples').bytes,
       },
-      quality: readQualityCard(
-        fs.readFileSync(join(ROOT, 'models', 'digits', 'README.md'), 'utf8'),
-      ),
+      quality: readQualityCard(fs.readFileSync(join(ROOT, 'models/digits/README.md'), 'utf8')),
     };
     publish(folder);
     replaceFile(join(PUBLIC_FOLDER, '_headers'), formatHeaders());
@@ -62,18 +57,12 @@ export async function buildPage(): Promise<void> {
   }
 }
 
-function nameUrl(file: string): string {
-  return `${ASSET_PATH}${file}`;
-}
-
-function findOutput({ outputs }: Metafile, entry: string): string {
-  const found = Object.entries(outputs).find(
-    ([, { entryPoint }]) => entryPoint !== undefined && basename(entryPoint) === entry,
-  );
+function findOutput({ outputs }: Metafile, source: string): { file: string; bytes: number } {
+  const found = Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === source);
   if (found === undefined) {
-    throw new Error(`the bundle has no output of ${entry}`);
+    throw new Error(`the bundle has no output of ${source}`);
   }
-  return basename(found[0]);
+  return { file: basename(found[0]), bytes: found[1].bytes };
 }
 
 /** Gzipped bytes that a browser fetches for a script, with its imports and the wasm they read. */
@@ -93,14 +82,6 @@ function measureGzipped({ outputs }: Metafile, script: string, folder: string): 
   }
   const sizes = [...files].map((file) => gzipSync(fs.readFileSync(join(folder, file))).length);
   return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-function copyHashed(path: string, folder: string): { file: string; bytes: number } {
-  const content = fs.readFileSync(path);
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, 8).toUpperCase();
-  const file = `${basename(path, extname(path))}-${hash}${extname(path)}`;
-  fs.writeFileSync(join(folder, file), content);
-  return { file, bytes: content.length };
 }
 
 /** Moves the new files to their place and removes stale ones. */

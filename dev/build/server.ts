@@ -23,7 +23,7 @@ export async function buildServer(folder: string): Promise<void> {
   await buildPage(); // Before the bundle, which holds the names of the pages' files.
   // Split, so that only a server with a bucket loads the AWS SDK.
   const entries = { server: join(ROOT, 'server', 'main.ts') };
-  await bundle({ entries, outFolder: folder, platform: 'node', splitting: true });
+  await bundle(entries, folder, 'node', { splitting: true });
   // Marks the script as a module, whatever folder it lies in.
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
   // Compressed copies: for the worker, Cloudflare compresses.
