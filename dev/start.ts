@@ -1,4 +1,4 @@
-/** `npm start`: the worker in the local edge runtime, with a lasting local bucket. Needs no network. */
+/** `npm start`: the worker in the local edge runtime, offline, with a bucket that outlives it. */
 import { mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';

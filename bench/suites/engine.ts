@@ -56,9 +56,10 @@ export const measure: harness.Suite = async (quick) => {
   ];
   const key = deriveSeedKey('bench');
   const { latentSize, classes } = plan.config;
-  const [one, few, many] = COUNTS.map((count) =>
+  const inputs = COUNTS.map((count) =>
     joinInput(plan, drawLatents(key, 0, count, latentSize), drawLabels(key, 0, count, classes)),
-  ) as [Float32Array, Float32Array, Float32Array];
+  );
+  const few = inputs[1] as Float32Array;
   let expected: Float32Array | undefined;
   for (const { subject, prepare, draw } of contenders.toReversed()) {
     await prepare?.();
@@ -75,9 +76,9 @@ export const measure: harness.Suite = async (quick) => {
     ...contenders.map(({ subject, prepare, draw }, i) => ({
       subject,
       isOurs: i === 0,
-      cells: [one, few, many].map((inputs, k) => async () => {
+      cells: inputs.map((given, k) => async () => {
         await prepare?.();
-        return harness.timeRepeated(() => draw(inputs, COUNTS[k] as number), TURN_MS);
+        return harness.timeRepeated(() => draw(given, COUNTS[k] as number), TURN_MS);
       }),
     })),
     { subject: 'inner loop', cells: [measureInnerLoop] },

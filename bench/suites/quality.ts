@@ -15,6 +15,7 @@ import { makeRow, makeTable, measureRows, SHIPPED_MODEL_FOLDER, type Suite } fro
 
 const COUNTS = [1, 16, 256];
 
+const text = z.string();
 const figuresSchema = z.object({
   frechetDistance: z.number(),
   precision: z.number(),
@@ -25,28 +26,19 @@ const figuresSchema = z.object({
 
 /** Whatever figures depend on beside the model. */
 const termsSchema = z.object({
-  protocol: z.record(z.string(), z.union([z.number(), z.boolean()])),
-  seed: z.string(),
+  protocol: z.record(text, z.union([z.number(), z.boolean()])),
+  seed: text,
   n: z.number(),
-  reference: z.object({
-    split: z.string(),
-    source: z.string(),
-    count: z.number(),
-    sha256: z.string(),
-  }),
-  floor: z.object({ trainingDigits: z.number(), sha256: z.string() }),
-  classifier: z.object({ sha256: z.string() }),
+  reference: z.object({ split: text, source: text, count: z.number(), sha256: text }),
+  floor: z.object({ trainingDigits: z.number(), sha256: text }),
+  classifier: z.object({ sha256: text }),
 });
 
+const namesSchema = z.object({ name: text.optional(), version: text.optional() });
 const reportSchema = termsSchema.extend({
   schema: z.literal(REPORT_SCHEMA),
   floorFigures: figuresSchema,
-  columns: z.array(
-    z.object({
-      samples: z.object({ name: z.string().optional(), version: z.string().optional() }),
-      figures: figuresSchema,
-    }),
-  ),
+  columns: z.array(z.object({ samples: namesSchema, figures: figuresSchema })),
 });
 
 type QualityFigures = z.infer<typeof figuresSchema>;
@@ -81,9 +73,8 @@ export const measure: Suite = async (quick, operands) => {
   const missing = models.filter(({ id }) => known?.has(id) !== true).map(({ folder }) => folder);
   if (missing.length > 0) {
     const say = (stage: string): void => console.error(`${stage}…`);
-    const report = await evaluate({ models: missing, seed: '1', quick }, say, () =>
-      performance.now(),
-    );
+    const now = () => performance.now();
+    const report = await evaluate({ models: missing, seed: '1', quick }, say, now);
     reports.push({ source: `the evaluation of ${missing.join(', ')}`, report });
   }
   const quality = joinReports(reports);
@@ -210,9 +201,5 @@ export function joinReports(reports: readonly { source: string; report: unknown 
   const models = [first, ...others].flatMap(({ columns }) =>
     columns.map(({ samples, figures }) => [`${samples.name}@${samples.version}`, figures] as const),
   );
-  return {
-    terms: first.terms,
-    floorFigures: first.floorFigures,
-    models: new Map<string, QualityFigures>(models),
-  };
+  return { ...first, models: new Map<string, QualityFigures>(models) };
 }
