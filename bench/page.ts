@@ -8,15 +8,16 @@ import { describeSpread, formatFigure, type BenchRecord, type BenchTable } from 
 /** What stands above this line in a page is written by people. */
 const MARK = '<!-- Written by `npm run bench` from here on: change it there. -->';
 
-const ABSENT = '–';
-
 /** Renders a table for the terminal. */
 export function printTable({ title, unit, cases, rows, limit, notes }: BenchTable): string {
   const cells = [
     [`${title}, ${unit}`, ...cases],
     ...rows.map(({ subject, values }) => [subject, ...values.map(describeSpread)]),
-    ...(limit === null ? [] : [[`limit: ${limit.what}`, ...limit.values.map(showNumber)]]),
   ];
+  if (limit !== null) {
+    const values = limit.values.map((value) => (value === null ? '–' : formatFigure(value)));
+    cells.push([`limit: ${limit.what}`, ...values]);
+  }
   const widths = ['', ...cases].map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
   const lines = cells.map((row) =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[i] ?? 0))),
@@ -26,10 +27,8 @@ export function printTable({ title, unit, cases, rows, limit, notes }: BenchTabl
 
 /**
  * Renders a page.
- *
- * @param before   The page as it was. What people wrote in it stays.
- * @param records  In the order of the page.
- * @param folder   Of the pictures, relative to the page.
+ * @param before  The page as it was. What people wrote in it stays.
+ * @param folder  Of the pictures, relative to the page.
  */
 export function renderPage(
   before: string,
@@ -61,6 +60,11 @@ function summarise(table: BenchTable): string[][] {
     return [];
   }
   const sign = better === 'lower' ? 1 : -1;
+  // The anchor that GitHub gives the heading.
+  const anchor = title
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} -]/gu, '')
+    .replaceAll(' ', '-');
   const withUnit = (value: number): string =>
     unit === '/s' ? `${formatFigure(value)}/s` : `${formatFigure(value)} ${unit}`;
   return cases.flatMap((name, column) => {
@@ -78,7 +82,7 @@ function summarise(table: BenchTable): string[][] {
     const bound = limit?.values[column] ?? null;
     return [
       [
-        `[${title}](#${toAnchor(title)}): ${name}`,
+        `[${title}](#${anchor}): ${name}`,
         `**${withUnit(own)}**`,
         goal === null ? '' : `${sign > 0 ? '≤' : '≥'} ${withUnit(goal)}${missed}`,
         peer === undefined ? '' : `${withUnit(peer.median)}, ${peer.subject}`,
@@ -155,16 +159,6 @@ function renderLines(heads: readonly string[], lines: readonly (readonly string[
   );
 }
 
-function showNumber(value: number | null): string {
-  return value === null ? ABSENT : formatFigure(value);
-}
-
-/** Makes the anchor that GitHub gives a heading. */
-function toAnchor(title: string): string {
-  const words = title.toLowerCase().replace(/[^\p{L}\p{N} -]/gu, '');
-  return words.replaceAll(' ', '-');
-}
-
 /** Breaks prose into lines of at most 100 columns. */
 function wrap(text: string): string[] {
   return (text.match(/.{1,100}(?=\s|$)|\S+/g) ?? []).map((line) => line.trim());
@@ -202,15 +196,10 @@ function planPanel({ cases, rows, limit }: BenchTable, column: number) {
   const values = rows.flatMap(({ subject, isOurs, values: all }) => {
     const spread = all[column] ?? null;
     const colour = isOurs ? 'var(--blue)' : 'var(--soft)';
+    const told = describeSpread(spread);
     return spread === null || spread.min <= 0
       ? []
-      : {
-          ...spread,
-          subject,
-          colour,
-          text: formatFigure(spread.median),
-          told: describeSpread(spread),
-        };
+      : { ...spread, subject, colour, told, text: formatFigure(spread.median) };
   });
   const bound = limit?.values[column] ?? 0;
   const bounds = bound > 0 ? [bound] : [];
@@ -220,13 +209,10 @@ function planPanel({ cases, rows, limit }: BenchTable, column: number) {
   const scale = { type: 'log', domain: [least / margin, most * margin], nice: false };
   const axis = { title: null, tickCount: 3, labelOverlap: 'greedy' };
   const x = { field: 'median', type: 'quantitative', scale, axis };
-  const y = {
-    field: 'subject',
-    type: 'nominal',
-    scale: { domain: rows.map(({ subject }) => subject) },
-    axis:
-      column === 0 ? { title: null, grid: false, labelLimit: 0, labelExpr: 'datum.value' } : null,
-  };
+  const domain = rows.map(({ subject }) => subject);
+  const names = { title: null, grid: false, labelLimit: 0, labelExpr: 'datum.value' };
+  const yAxis = column === 0 ? names : null;
+  const y = { field: 'subject', type: 'nominal', scale: { domain }, axis: yAxis };
   const color = { field: 'colour', type: 'nominal', scale: null };
   return {
     height: rows.length * LINE,

@@ -17,7 +17,7 @@ const TARGET = join(import.meta.dirname, '../.digitmint');
 const INTERPRETERS = '3.11 3.10 3.12 3.13 3 3.9'.split(' ').map((version) => `python${version}`);
 
 /** A script in bench/peers, NAME.py, runs with what NAME.txt lists. */
-export type PythonPeer = 'engine' | 'evaluation' | 'jobs' | 'keras' | 'png';
+type PythonPeer = 'engine' | 'evaluation' | 'jobs' | 'keras' | 'png';
 
 /** Installs the npm packages. @returns  A loader, and their versions by name. */
 export async function prepareNpm() {
@@ -49,18 +49,16 @@ export async function preparePython(name: PythonPeer): Promise<string> {
 }
 
 /**
- * Runs a peer's script to its end.
- *
+ * Runs a peer's script to its end. @returns  What it prints, which is JSON.
  * @param before  A program, with arguments, that runs it.
- * @returns       What it prints, which is JSON.
  */
 export async function runPython<T>(
   name: PythonPeer,
   args: readonly string[],
-  { env, before = [] }: { env?: NodeJS.ProcessEnv; before?: readonly string[] } = {},
+  before: readonly string[] = [],
 ): Promise<T> {
   const command = [...before, await preparePython(name), join(SOURCE, `${name}.py`), ...args];
-  return JSON.parse(await run(command, { env: { ...process.env, ...env } })) as T;
+  return JSON.parse(await run(command)) as T;
 }
 
 /** Installs into an empty folder, unless what it holds was installed from the same list. */

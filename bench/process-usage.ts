@@ -22,8 +22,8 @@ export function listDescendants(program: string, ancestor: number = process.pid)
 }
 
 /** Finds the newest one. */
-export function findDescendant(program: string, ancestor?: number): number | undefined {
-  return listDescendants(program, ancestor)
+export function findDescendant(program: string): number | undefined {
+  return listDescendants(program)
     .toSorted((a, b) => a - b)
     .at(-1);
 }

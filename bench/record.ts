@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 
+/** Least, median and largest of several runs. */
 const spreadSchema = z.strictObject({
   runs: z.int().min(1),
   min: z.number(),
@@ -54,13 +55,11 @@ export const recordSchema = z.strictObject({
   tables: z.array(tableSchema).min(1),
 });
 
-/** Least, median and largest of several runs. */
-export type Spread = z.infer<typeof spreadSchema>;
 export type BenchTable = z.infer<typeof tableSchema>;
 export type BenchRecord = z.infer<typeof recordSchema>;
 
 /** @param values  At least one. */
-export function takeSpread(values: readonly number[]): Spread {
+export function takeSpread(values: readonly number[]): z.infer<typeof spreadSchema> {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   const median = ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
@@ -70,14 +69,13 @@ export function takeSpread(values: readonly number[]): Spread {
 /** Writes a figure with three significant digits. */
 export function formatFigure(value: number): string {
   const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  return value.toLocaleString('en', {
-    minimumFractionDigits: Math.min(digits, 3),
-    maximumFractionDigits: Math.min(digits, 3),
-  });
+  const decimals = Math.min(digits, 3);
+  const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return value.toLocaleString('en', options);
 }
 
 /** Writes the median, with least and largest of several runs; a dash where nothing was measured. */
-export function describeSpread(spread: Spread | null): string {
+export function describeSpread(spread: ReturnType<typeof takeSpread> | null): string {
   if (spread === null) {
     return '–';
   }

@@ -1,8 +1,7 @@
 /**
- * Simulates requests from all over the world, one by one: which isolate answers, what it reads from
- * the bucket, which model it draws with while a new one is published, and what a cache in front of
- * it saves. The rules are the worker's own and those that Cloudflare documents. ASSUMED has the
- * rest.
+ * Simulates requests from all over the world, one by one: who answers, what it reads from the
+ * bucket, which model it draws with while a new one is published, and what a cache saves. The rules
+ * are the worker's own and those that Cloudflare documents. ASSUMED has the rest.
  */
 import { deriveKey, drawWords } from '../shared/model/random.ts';
 
@@ -22,27 +21,21 @@ export const ASSUMED = {
 export const RULES = { refreshSeconds: 20, silenceSeconds: 40, seededMaxAgeSeconds: 60 } as const;
 
 /** Bucket reads: the pointer at each look; manifest and weights of a new model. */
-const READS = { look: 1, model: 2 } as const;
+const READS = { look: 1, model: 2 };
+type Isolate = Record<'seenAt' | 'lookedAt' | 'version', number>;
 
-export interface Traffic {
-  readonly requestsPerDay: number;
-  /** Simulated after a warm-up of the same length. A new model is published in the middle. */
-  readonly seconds: number;
-  /** A longer time is cut to this many requests. */
-  readonly mostRequests: number;
-}
-
-export type Outcome = ReturnType<typeof simulate>;
-
-interface Isolate {
-  seenAt: number;
-  lookedAt: number;
-  version: number;
-}
-
-/** The same traffic gives the same outcome. */
-export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic) {
-  const random = createRandom(`scale ${requestsPerDay}`);
+/**
+ * Simulates traffic. The same traffic gives the same outcome.
+ * @param seconds  Simulated after as long a warm-up. A new model is published in the middle.
+ * @param mostRequests  A longer time is cut to this many.
+ */
+export function simulate({
+  requestsPerDay,
+  seconds,
+  mostRequests,
+}: Readonly<Record<'requestsPerDay' | 'seconds' | 'mostRequests', number>>) {
+  const numbers = drawNumbers(`scale ${requestsPerDay}`);
+  const random = () => numbers.next().value;
   const rate = requestsPerDay / 86_400;
   const span = Math.min(seconds, mostRequests / 2 / rate);
   const publishedAt = 1.5 * span;
@@ -123,17 +116,14 @@ export function simulate({ requestsPerDay, seconds, mostRequests }: Traffic) {
 }
 
 /** Makes shares that fall as 1 / k. `pick` takes a number of [0, 1) and returns an index. */
-function shareOut(count: number): {
-  readonly shares: readonly number[];
-  pick(part: number): number;
-} {
+function shareOut(count: number) {
   const weights = Array.from({ length: count }, (_, i) => 1 / (i + 1));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const ends = new Float64Array(count);
   weights.reduce((sum, weight, i) => (ends[i] = sum + weight / total), 0);
   return {
     shares: weights.map((weight) => weight / total),
-    pick(part) {
+    pick(part: number): number {
       let [low, high] = [0, count - 1];
       while (low < high) {
         const middle = (low + high) >> 1;
@@ -146,17 +136,11 @@ function shareOut(count: number): {
 }
 
 /** Uniform numbers of [0, 1), from the project's own generator. */
-function createRandom(seed: string): () => number {
+function* drawNumbers(seed: string): Generator<number, never> {
   const key = deriveKey('bench', seed);
-  const size = 65_536;
-  let block = 0;
-  let words: Uint32Array = new Uint32Array();
-  let next = 0;
-  return () => {
-    if (next === words.length) {
-      words = drawWords(key, 0, block++, size);
-      next = 0;
+  for (let block = 0; ; block++) {
+    for (const word of drawWords(key, 0, block, 65_536)) {
+      yield word / 2 ** 32;
     }
-    return (words[next++] as number) / 2 ** 32;
-  };
+  }
 }

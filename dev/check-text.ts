@@ -77,10 +77,11 @@ function hideTexts(line: string): string {
 }
 
 function findFullFolders(sources: readonly string[]): string[] {
-  return Object.entries(Object.groupBy(sources, dirname))
-    .map(([folder, paths = []]) => ({ folder, count: paths.length }))
-    .filter(({ count }) => count > MAX_FILES)
-    .map(({ folder, count }) => `${folder}: ${count} source files, at most ${MAX_FILES} allowed`);
+  return [...Map.groupBy(sources, dirname)]
+    .filter(([, { length }]) => length > MAX_FILES)
+    .map(
+      ([folder, { length }]) => `${folder}: ${length} source files, at most ${MAX_FILES} allowed`,
+    );
 }
 
 function findWrongImports(path: string, text: string): string[] {

@@ -7,20 +7,6 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-/** Gzipped bytes of each part. */
-export interface BundleSize {
-  readonly code: number;
-  readonly kernels: number;
-  /** The bundled model's weights. */
-  readonly model: number;
-}
-
-const PARTS: Readonly<Record<string, keyof BundleSize>> = {
-  '.js': 'code',
-  '.wasm': 'kernels',
-  '.bin': 'model',
-};
-
 /**
  * Bundles the worker.
  *
@@ -45,16 +31,14 @@ export async function withBundle<T>(use: (folder: string) => T | Promise<T>): Pr
   }
 }
 
-/** @throws Error  When wrangler cannot bundle it. */
-export function measureBundle(): Promise<BundleSize> {
+/** @returns  Gzipped bytes of each part. @throws Error  When wrangler cannot bundle it. */
+export function measureBundle() {
   return withBundle((folder) => {
-    const sizes = { code: 0, kernels: 0, model: 0 };
-    for (const file of readdirSync(folder)) {
-      const part = PARTS[extname(file)];
-      if (part !== undefined) {
-        sizes[part] += gzipSync(readFileSync(join(folder, file))).length;
-      }
-    }
-    return sizes;
+    const files = readdirSync(folder);
+    const measure = (extension: string): number =>
+      files
+        .filter((file) => extname(file) === extension)
+        .reduce((sum, file) => sum + gzipSync(readFileSync(join(folder, file))).length, 0);
+    return { code: measure('.js'), kernels: measure('.wasm'), model: measure('.bin') };
   });
 }

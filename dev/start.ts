@@ -1,7 +1,4 @@
-/**
- * `npm start`: the worker in the local edge runtime, with a local bucket that outlives it. It needs
- * no network.
- */
+/** `npm start`: the worker in the local edge runtime, offline, with a bucket that outlives it. */
 import { mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -15,17 +12,12 @@ import { createS3Store } from '../storage/s3-store.ts';
 import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const STATE_FOLDER = join(ROOT, '.wrangler', 'state');
-
 const SHIPPED_MODEL = join(ROOT, 'models', 'digits');
-
 /** Tells `npm run publish` where the running server is. */
 const NOTE_FILE = join(ROOT, '.digitmint', 'dev-server.json');
-
 const HOST = 'localhost';
 const DEFAULT_PORT = 8787;
-const READY_TIMEOUT_MS = 60_000;
-const PAGE_PAUSE_MS = 150;
+const [READY_TIMEOUT_MS, PAGE_PAUSE_MS] = [60_000, 150];
 
 await main();
 
@@ -38,7 +30,8 @@ async function main(): Promise<void> {
         'and two cannot share the local bucket. Stop that one first.',
     );
   }
-  if (!(await isFree(port))) {
+  // On both loopback addresses: a server on one of them would answer in this one's place.
+  if (!((await canListen(port, '127.0.0.1')) && (await canListen(port, '::1')))) {
     fail(
       `port ${port} is taken. Stop what listens there, ` +
         `or choose another: PORT=${port + 1} npm start`,
@@ -56,7 +49,7 @@ async function main(): Promise<void> {
   const worker = await startWorker({
     config: join(ROOT, 'wrangler.toml'),
     dev: {
-      persist: STATE_FOLDER,
+      persist: join(ROOT, '.wrangler', 'state'),
       server: { hostname: HOST, port },
       inspector: false,
       logLevel: 'error',
@@ -73,13 +66,12 @@ async function main(): Promise<void> {
 
   let stopping = false;
   const stop = async (status: number): Promise<void> => {
-    if (stopping) {
-      return;
+    if (!stopping) {
+      stopping = true;
+      rmSync(NOTE_FILE, { force: true });
+      await worker.dispose();
+      process.exit(status);
     }
-    stopping = true;
-    rmSync(NOTE_FILE, { force: true });
-    await worker.dispose();
-    process.exit(status);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => void stop(0));
@@ -93,12 +85,12 @@ async function main(): Promise<void> {
     await waitForAnswer(`${url}/errors`); // This page needs no model: there may be none yet.
     mkdirSync(dirname(NOTE_FILE), { recursive: true });
     const storage = `${url}/cdn-cgi/local/r2/s3`;
-    const bucket = `${storage}/${LOCAL_BUCKET.bucket}`;
-    writeFileSync(NOTE_FILE, `${JSON.stringify({ url, pid: process.pid, bucket }, null, 2)}\n`);
+    const note = { url, pid: process.pid, bucket: `${storage}/${LOCAL_BUCKET.bucket}` };
+    writeFileSync(NOTE_FILE, `${JSON.stringify(note, null, 2)}\n`);
     await publishShippedModel(storage);
     await waitForAnswer(`${url}/healthz`);
   } catch (error) {
-    process.stderr.write(`digitmint: the worker did not start: ${describe(error)}\n`);
+    complain('the worker did not start', error);
     await stop(1);
     return;
   }
@@ -112,9 +104,7 @@ function watchPage(): void {
   watch(join(ROOT, 'page'), { recursive: true }, () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      buildPage().catch((error: unknown) =>
-        process.stderr.write(`digitmint: the page was not built: ${describe(error)}\n`),
-      );
+      buildPage().catch((error: unknown) => complain('the page was not built', error));
     }, PAGE_PAUSE_MS);
   });
 }
@@ -127,23 +117,18 @@ async function publishShippedModel(endpoint: string): Promise<void> {
   try {
     const store = createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET });
     if ((await store.get(POINTER_KEY)) === null) {
-      await publishArtifact({
-        store,
-        folder: SHIPPED_MODEL,
-        makeDefault: true,
-        now: () => new Date(),
-      });
+      const now = () => new Date();
+      await publishArtifact({ store, folder: SHIPPED_MODEL, makeDefault: true, now });
     }
     await store.close();
   } catch (error) {
-    process.stderr.write(
-      `digitmint: ${SHIPPED_MODEL} is not published to the local bucket: ${describe(error)}\n`,
-    );
+    complain(`${SHIPPED_MODEL} is not published to the local bucket`, error);
   }
 }
 
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function complain(what: string, error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`digitmint: ${what}: ${why}\n`);
 }
 
 function formatBanner(url: string): string {
@@ -164,15 +149,12 @@ function formatBanner(url: string): string {
 /** Finds the server that another `npm start` runs in this folder, if it lives and answers. */
 async function findRunningServer(): Promise<{ url: string; pid: number } | undefined> {
   try {
-    const { url, pid } = JSON.parse(readFileSync(NOTE_FILE, 'utf8')) as {
-      url: string;
-      pid: number;
-    };
-    if (!isProcessAlive(pid)) {
+    const note = JSON.parse(readFileSync(NOTE_FILE, 'utf8')) as { url: string; pid: number };
+    if (!isProcessAlive(note.pid)) {
       return undefined;
     }
-    await ask(`${url}/errors`, 2000);
-    return { url, pid };
+    await ask(`${note.url}/errors`, 2000);
+    return note;
   } catch {
     return undefined; // No note, a half-written one, or one that nobody answers for.
   }
@@ -187,12 +169,6 @@ function parsePort(text: string | undefined): number {
     fail(`PORT is ${JSON.stringify(text)}, expected a whole number from 1 to 65535`);
   }
   return port;
-}
-
-/** Tries both loopback addresses: a server on one of them would answer in this one's place. */
-async function isFree(port: number): Promise<boolean> {
-  const results = await Promise.all(['127.0.0.1', '::1'].map((host) => canListen(port, host)));
-  return results.every(Boolean);
 }
 
 function canListen(port: number, host: string): Promise<boolean> {

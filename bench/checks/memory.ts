@@ -26,8 +26,7 @@ export const measure: Suite = async (quick) => {
   const config = { ...TINY_CONFIG, steps: steps + 1, imageEvery, checkpointEvery: 500 };
   const dataset = makeTinyDataset();
   const { name } = await selectBackend('cpu');
-  const { name: data, count: images } = dataset;
-  const facts = { name: data, images, sha256: hashDataset(dataset) };
+  const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   const options = { config, dataset: facts, backend: { name, threads: null } };
   const rows: MemoryRow[] = [];
   const log = ({ step }: { readonly step: number }): void => {

@@ -17,48 +17,38 @@ export const measure: Suite = (quick) =>
   withEdge(async (edge) => {
     const [rounds, part] = quick ? [1, 0.05] : [9, 1];
     const etag = await fetchEtag(edge);
-    const own = CASES.map(() => ({ cpuMs: [] as number[], elapsedMs: [] as number[] }));
-    const floor = CASES.map(() => ({ cpuMs: [] as number[], elapsedMs: [] as number[] }));
-    for (const [i, { name, path, requests }] of CASES.entries()) {
+    const measured: Record<'own' | 'floor', { cpuMs: number; elapsedMs: number }>[][] = [];
+    for (const { name, path, requests } of CASES) {
+      const expected = name.startsWith('304') ? { etag } : {};
+      const runs: (typeof measured)[number] = [];
       // Both take turns. The first round warms up.
       for (let round = -1; round < rounds; round++) {
-        const expected = name.startsWith('304') ? { etag } : {};
-        const costs = await edge.measure(path, requests * part, expected);
-        const floorCosts = await edge.measure(edge.floorUrl, FLOOR_REQUESTS * part);
-        for (const cost of ['cpuMs', 'elapsedMs'] as const) {
-          if (round >= 0) {
-            own[i]?.[cost].push(costs[cost]);
-            floor[i]?.[cost].push(floorCosts[cost]);
-          }
-        }
+        const own = await edge.measure(path, requests * part, expected);
+        const floor = await edge.measure(edge.floorUrl, FLOOR_REQUESTS * part);
+        runs.push({ own, floor });
       }
+      measured.push(runs.slice(1));
     }
-    const tabulate = (cost: 'cpuMs' | 'elapsedMs', table: { id: string; title: string }) => {
-      const list = (costs: typeof own) =>
+    const tabulate = (cost: 'cpuMs' | 'elapsedMs', id: string, title: string, notes: string[]) => {
+      const list = (side: 'own' | 'floor') =>
         makeRow(
           'digitmint',
-          costs.map((each) => each[cost]),
+          measured.map((runs) => runs.map((costs) => costs[side][cost])),
         );
-      const values = list(floor).values.map((spread) => spread?.median ?? null);
+      const values = list('floor').values.map((spread) => spread?.median ?? null);
       const cases = CASES.map(({ name }) => name);
-      return makeTable({ ...table, cases, rows: [list(own)], limit: { what: FLOOR, values } });
+      const limit = { what: FLOOR, values };
+      return makeTable({ id, title, notes, cases, rows: [list('own')], limit });
     };
     const counts = CASES.map(({ requests }) => requests * part).join(', ');
-    const cpu = tabulate('cpuMs', { id: 'edge-cpu', title: 'Processor time of a request' });
-    const elapsed = tabulate('elapsedMs', { id: 'edge', title: 'A request from start to end' });
-    const notes = [
+    const cpu = tabulate('cpuMs', 'edge-cpu', 'Processor time of a request', [
       'The model that ships, in the whole local runtime, HTTP included.',
       `One request follows the other: ${rounds} rounds of ${counts} requests.`,
       'Every request is logged; rate limits are off. Cloudflare’s free plan allows 10 ms.',
-    ];
-    const notesElapsed = [
+    ]);
+    const elapsed = tabulate('elapsedMs', 'edge', 'A request from start to end', [
       'Means of the same rounds, over one connection on this machine, body included.',
-    ];
-    return {
-      versions: edge.versions,
-      tables: [
-        { ...cpu, notes, goals: CASES.map(({ goalMs }) => goalMs) },
-        { ...elapsed, notes: notesElapsed },
-      ],
-    };
+    ]);
+    const goals = CASES.map(({ goalMs }) => goalMs);
+    return { versions: edge.versions, tables: [{ ...cpu, goals }, elapsed] };
   });

@@ -34,13 +34,15 @@ interface Contender {
 interface OnnxRuntime {
   readonly env: { readonly wasm: { numThreads: number } };
   readonly InferenceSession: {
-    create(file: string, options: object): Promise<OnnxSession>;
+    create(
+      file: string,
+      options: object,
+    ): Promise<{
+      readonly outputNames: readonly [string];
+      run(feeds: object): Promise<Record<string, { data: Float32Array }>>;
+    }>;
   };
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => object;
-}
-interface OnnxSession {
-  readonly outputNames: readonly [string];
-  run(feeds: object): Promise<Record<string, { data: Float32Array }>>;
 }
 
 export const measure: harness.Suite = async (quick) => {
@@ -54,9 +56,10 @@ export const measure: harness.Suite = async (quick) => {
   ];
   const key = deriveSeedKey('bench');
   const { latentSize, classes } = plan.config;
-  const [one, few, many] = COUNTS.map((count) =>
+  const inputs = COUNTS.map((count) =>
     joinInput(plan, drawLatents(key, 0, count, latentSize), drawLabels(key, 0, count, classes)),
-  ) as [Float32Array, Float32Array, Float32Array];
+  );
+  const few = inputs[1] as Float32Array;
   let expected: Float32Array | undefined;
   for (const { subject, prepare, draw } of contenders.toReversed()) {
     await prepare?.();
@@ -73,9 +76,9 @@ export const measure: harness.Suite = async (quick) => {
     ...contenders.map(({ subject, prepare, draw }, i) => ({
       subject,
       isOurs: i === 0,
-      cells: [one, few, many].map((inputs, k) => async () => {
+      cells: inputs.map((given, k) => async () => {
         await prepare?.();
-        return harness.timeRepeated(() => draw(inputs, COUNTS[k] as number), TURN_MS);
+        return harness.timeRepeated(() => draw(given, COUNTS[k] as number), TURN_MS);
       }),
     })),
     { subject: 'inner loop', cells: [measureInnerLoop] },
@@ -123,9 +126,8 @@ function createOnnx(
   versions: Record<string, string>,
 ): Promise<Contender[]> {
   return harness.withFolder(async (folder) => {
-    const [planFile, weightsFile, file] = ['plan', 'weights', 'model.onnx'].map((name) =>
-      join(folder, name),
-    ) as [string, string, string];
+    const [planFile, weightsFile] = [join(folder, 'plan'), join(folder, 'weights')];
+    const file = join(folder, 'model.onnx');
     const { inputSize, config } = plan;
     const description = { inputSize, leakySlope: LEAKY_SLOPE, layers: config.layers };
     await writeFile(planFile, JSON.stringify(description));
@@ -167,17 +169,13 @@ async function createTensorFlow(
   ] as const) {
     const { tfBackend, description } = await selectBackend(name, { threads: 1 });
     versions[`backend ${name}`] = description;
-    const tensors = weights.map((values, i) =>
-      tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]),
-    );
+    const shapes = plan.weights.map(({ shape }) => [...shape]);
+    const tensors = weights.map((values, i) => tf.tensor(values, shapes[i]));
     const draw = (given: Float32Array, count: number): Float32Array =>
-      tf.tidy(() =>
-        runGenerator(
-          plan,
-          tensors,
-          tf.tensor2d(given, [count, plan.inputSize]),
-        ).dataSync<'float32'>(),
-      );
+      tf.tidy(() => {
+        const input = tf.tensor2d(given, [count, plan.inputSize]);
+        return runGenerator(plan, tensors, input).dataSync<'float32'>();
+      });
     contenders.push({ subject, prepare: () => tf.setBackend(tfBackend), draw });
   }
   return contenders;

@@ -11,11 +11,7 @@ import { CLASSIFIER_CONFIG, scoreImages } from '../../trainer/evaluation/classif
 import { loadTestDigits } from '../../trainer/evaluation/digits.ts';
 import * as distances from '../../trainer/evaluation/metrics/distances.ts';
 import * as neighbours from '../../trainer/evaluation/metrics/neighbours.ts';
-import {
-  computeMeanSquare,
-  createPoints,
-  scalePoints,
-} from '../../trainer/evaluation/metrics/points.ts';
+import * as points from '../../trainer/evaluation/metrics/points.ts';
 import { drawSamples, readModel } from '../../trainer/evaluation/samples.ts';
 import { selectBackend } from '../../trainer/tensorflow/backend.ts';
 import * as harness from '../harness.ts';
@@ -31,28 +27,29 @@ const CASES = [
 /** Relative. prdc counts a point at exactly the radius as outside, ours as inside. */
 const TOLERANCE = 1e-3;
 const GOAL_MS = 5 * 60_000;
+/** On one core as well: prdc asks for eight threads whatever the variables say. */
+const ONE_THREAD = 'env OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 taskset -c 0';
 
 type Values = Readonly<Record<string, number>>;
-
-interface Peers {
-  readonly values: Readonly<Record<string, Values>>;
-  readonly ms: Readonly<Record<string, number>>;
-  readonly versions: Readonly<Record<string, string>>;
-}
+type Peers = Readonly<{
+  values: Record<string, Values>;
+  ms: Values;
+  versions: Record<string, string>;
+}>;
 
 export const measure: harness.Suite = async (quick) => {
   const [count, rounds] = quick ? [500, 1] : [10_000, 3];
   const { description } = await selectBackend('tensorflow', { threads: 1 });
   const { features, dimension } = await readFeatures(count);
-  const [real, samples] = features.map((values) => createPoints(values, dimension)) as [
-    ReturnType<typeof createPoints>,
-    ReturnType<typeof createPoints>,
+  const [real, samples] = [
+    points.createPoints(features[0], dimension),
+    points.createPoints(features[1], dimension),
   ];
-  const scale = 1 / Math.sqrt(computeMeanSquare(real));
-  const [x, y] = [scalePoints(samples, scale), scalePoints(real, scale)];
+  const scale = 1 / Math.sqrt(points.computeMeanSquare(real));
+  const [x, y] = [points.scalePoints(samples, scale), points.scalePoints(real, scale)];
   // One subset of all points, so that it does not matter which points are drawn.
   const subset = { subsets: 1, subsetSize: count, key: deriveKey('bench', '1') };
-  const compute: Readonly<Record<string, () => Values>> = {
+  const compute: Readonly<Record<(typeof CASES)[number]['name'], () => Values>> = {
     neighbours: () => ({
       ...neighbours.computePrecisionRecall(real, samples, K),
       ...neighbours.computeDensityCoverage(real, samples, K),
@@ -68,14 +65,12 @@ export const measure: harness.Suite = async (quick) => {
       for (const [i, file] of files.entries()) {
         await writeFile(file, features[i] as Float32Array);
       }
-      const threads = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', LOKY_MAX_CPU_COUNT: '1' };
-      // On one core as well: prdc asks for eight threads whatever the variables say.
-      const options = { env: threads, before: ['taskset', '-c', '0'] };
-      return runPython<Peers>('evaluation', [...files, String(dimension), String(K)], options);
+      const args = [...files, String(dimension), String(K)];
+      return runPython<Peers>('evaluation', args, ONE_THREAD.split(' '));
     });
   let theirs = await runPeers();
   for (const { name } of CASES) {
-    for (const [value, own] of Object.entries(compute[name]?.() ?? {})) {
+    for (const [value, own] of Object.entries(compute[name]())) {
       const other = theirs.values[name]?.[value] ?? NaN;
       if (!(Math.abs(own - other) <= TOLERANCE * Math.abs(own))) {
         throw new ExpectedError(`${name}, ${value}: ${own} here, ${other} in the other library.`);
@@ -88,7 +83,7 @@ export const measure: harness.Suite = async (quick) => {
       cells: CASES.map(
         ({ name }) =>
           () =>
-            harness.timeRepeated(compute[name] as () => Values),
+            harness.timeRepeated(compute[name]),
       ),
     },
     {
@@ -146,8 +141,7 @@ async function readFeatures(count: number) {
   const { dataset } = await loadTestDigits();
   const { set } = drawSamples(await readModel(harness.SHIPPED_MODEL_FOLDER), 'bench', count);
   const digits = dataset.images.subarray(0, count * dataset.height * dataset.width);
-  const features = [digits, set.images].map(
-    (images) => scoreImages(CLASSIFIER_CONFIG, weights, images).features,
-  );
+  const score = (images: Uint8Array) => scoreImages(CLASSIFIER_CONFIG, weights, images).features;
+  const features = [score(digits), score(set.images)] as const;
   return { features, dimension: CLASSIFIER_CONFIG.features };
 }

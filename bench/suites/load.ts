@@ -17,10 +17,7 @@ const [CONNECTIONS, REPEATS] = [16, 3];
 const PART = 0.8;
 const PERCENTILES = [50, 99, 99.9];
 
-interface Target {
-  readonly url: URL;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+type Target = Readonly<{ url: URL; headers?: Readonly<Record<string, string>> }>;
 
 /** The part of autocannon that is used. */
 type Autocannon = (options: object) => Promise<{

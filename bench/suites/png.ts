@@ -25,7 +25,7 @@ const GOAL_RATIO = 1.1;
 /** A packer of rows alone does not write signature, IHDR, IEND and the frame of IDAT. */
 const FRAME_BYTES = 57;
 
-type Packed = Readonly<Record<string, { bytes: number[]; ms: number[] }>>;
+type Packed = Record<string, Record<'bytes' | 'ms', number[]>>;
 
 /** Return the bytes of a picture; those of zlib get rows that are filtered already. */
 const PACKERS: Readonly<Record<string, (sheet: Picture, rows: Uint8Array) => number>> = {
@@ -57,21 +57,21 @@ export const measure: harness.Suite = async (quick) => {
     );
     packed.push({ ...(await packHere(sheets)), ...(await packInPython(sheets)) });
   }
-  const tabulate = (unit: 'bytes' | 'ms', id: string, title: string, notes: string[]) =>
-    harness.makeTable({
+  const tabulate = (unit: 'bytes' | 'ms', id: string, what: string, notes: string[]) => {
+    const title = `A sheet of digits as PNG, ${what}`;
+    const rows = Object.keys(packed[0] ?? {}).map((packer) => {
+      const figures = packed.map((each) => each[packer]?.[unit]);
+      return harness.makeRow(packer, figures, packer === 'digitmint');
+    });
+    return harness.makeTable({
       id,
-      title: `A sheet of digits as PNG, ${title}`,
+      title,
       unit,
       notes,
       cases: cases.map(({ name }) => name),
-      rows: Object.keys(packed[0] ?? {}).map((packer) =>
-        harness.makeRow(
-          packer,
-          packed.map((each) => each[packer]?.[unit]),
-          packer === 'digitmint',
-        ),
-      ),
+      rows,
     });
+  };
   const bytes = tabulate('bytes', 'png-bytes', 'its size', [
     `The same pixels, of the model that ships; ${cases.map(({ sheets }) => sheets).join(', ')} ` +
       'sheets, each of another seed.',
@@ -96,9 +96,10 @@ export const measure: harness.Suite = async (quick) => {
 };
 
 async function packHere(sheets: readonly Picture[]): Promise<Packed> {
-  const packed: Record<string, { bytes: number[]; ms: number[] }> = {};
+  const packed: Packed = {};
   for (const [name, pack] of Object.entries(PACKERS)) {
-    const results = (packed[name] = { bytes: [] as number[], ms: [] as number[] });
+    const results: Packed[string] = { bytes: [], ms: [] };
+    packed[name] = results;
     for (const sheet of sheets) {
       const rows = readRows(sheet);
       await harness.timeRepeated(() => pack(sheet, rows), TURN_MS); // Warms up.

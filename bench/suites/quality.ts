@@ -3,15 +3,50 @@
  * `npm run evaluate -- --json`; models in none of these are evaluated now.
  */
 import { readFile } from 'node:fs/promises';
+import canonicalize from 'canonicalize';
+import * as z from 'zod';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { WEIGHT_BYTES } from '../../shared/model/weight-encoding.ts';
 import { putArtifact } from '../../test/support/hosts/workerd.ts';
-import { evaluate } from '../../trainer/evaluation/evaluation.ts';
+import { evaluate, REPORT_SCHEMA } from '../../trainer/evaluation/evaluation.ts';
 import { readArtifactFolder } from '../../trainer/publish/artifact-folder.ts';
 import { toFixture, withEdge } from '../edge-runtime.ts';
 import { makeRow, makeTable, measureRows, SHIPPED_MODEL_FOLDER, type Suite } from '../harness.ts';
-import { joinReports, QualityError, type QualityFigures } from '../quality-figures.ts';
 
 const COUNTS = [1, 16, 256];
+
+const text = z.string();
+const figuresSchema = z.object({
+  frechetDistance: z.number(),
+  precision: z.number(),
+  recall: z.number(),
+  coverage: z.number(),
+  classAccuracy: z.object({ accuracy: z.number() }).nullable(),
+});
+
+/** Whatever figures depend on beside the model. */
+const termsSchema = z.object({
+  protocol: z.record(text, z.union([z.number(), z.boolean()])),
+  seed: text,
+  n: z.number(),
+  reference: z.object({ split: text, source: text, count: z.number(), sha256: text }),
+  floor: z.object({ trainingDigits: z.number(), sha256: text }),
+  classifier: z.object({ sha256: text }),
+});
+
+const namesSchema = z.object({ name: text.optional(), version: text.optional() });
+const reportSchema = termsSchema.extend({
+  schema: z.literal(REPORT_SCHEMA),
+  floorFigures: figuresSchema,
+  columns: z.array(z.object({ samples: namesSchema, figures: figuresSchema })),
+});
+
+type QualityFigures = z.infer<typeof figuresSchema>;
+
+/** Figures that cannot be used. The message names the file. */
+export class QualityError extends ExpectedError {
+  override name = 'QualityError' as const;
+}
 
 const PARTS: Readonly<Record<string, (figures: QualityFigures) => number | undefined>> = {
   precision: ({ precision }) => precision,
@@ -38,9 +73,8 @@ export const measure: Suite = async (quick, operands) => {
   const missing = models.filter(({ id }) => known?.has(id) !== true).map(({ folder }) => folder);
   if (missing.length > 0) {
     const say = (stage: string): void => console.error(`${stage}…`);
-    const report = await evaluate({ models: missing, seed: '1', quick }, say, () =>
-      performance.now(),
-    );
+    const now = () => performance.now();
+    const report = await evaluate({ models: missing, seed: '1', quick }, say, now);
     reports.push({ source: `the evaluation of ${missing.join(', ')}`, report });
   }
   const quality = joinReports(reports);
@@ -130,4 +164,42 @@ async function readReport(file: string): Promise<unknown> {
       { cause },
     );
   }
+}
+
+/**
+ * Joins reports of `npm run evaluate`. @returns  The terms of all, and figures by name@version.
+ * @throws QualityError  When one is no such report, or has other terms than the first: figures can
+ *                       be compared under the same terms only.
+ */
+export function joinReports(reports: readonly { source: string; report: unknown }[]) {
+  const [first, ...others] = reports.map(({ source, report }) => {
+    const parsed = reportSchema.safeParse(report);
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw new QualityError(
+        `${source}: expected what \`npm run --silent evaluate -- --model DIR --json\` prints, ` +
+          `schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
+      );
+    }
+    return { source, ...parsed.data, terms: termsSchema.parse(parsed.data) };
+  });
+  if (first === undefined) {
+    throw new QualityError('no figures: expected at least one report');
+  }
+  for (const other of others) {
+    const names = Object.keys(first.terms) as (keyof typeof first.terms)[];
+    const different = names.filter(
+      (name) => canonicalize(first.terms[name]) !== canonicalize(other.terms[name]),
+    );
+    if (different.length > 0) {
+      throw new QualityError(
+        `${other.source}: its ${different.join(', ')} differs from that of ${first.source}; ` +
+          'figures can be compared under the same terms only',
+      );
+    }
+  }
+  const models = [first, ...others].flatMap(({ columns }) =>
+    columns.map(({ samples, figures }) => [`${samples.name}@${samples.version}`, figures] as const),
+  );
+  return { ...first, models: new Map<string, QualityFigures>(models) };
 }

@@ -6,7 +6,7 @@
 import { fetchEtag, withEdge } from '../edge-runtime.ts';
 import { makeRow, makeTable, type Suite } from '../harness.ts';
 import type { BenchTable } from '../record.ts';
-import { simulate, type Outcome } from '../simulation.ts';
+import { simulate } from '../simulation.ts';
 
 const DAY_SECONDS = 86_400;
 const TRAFFIC = [
@@ -27,18 +27,9 @@ const PRICES = {
   freeRequestsADay: 100_000,
 } as const;
 
-export interface Traffic {
-  readonly requestsPerDay: number;
-  readonly outcome: Outcome;
-}
-
+type Traffic = Readonly<{ requestsPerDay: number; outcome: ReturnType<typeof simulate> }>;
 /** Milliseconds of processor time. */
-export interface Cost {
-  readonly digitMs: number;
-  readonly sheetMs: number;
-  readonly unchangedMs: number;
-  readonly setMsPerDigit: number;
-}
+type Cost = Readonly<Record<'digitMs' | 'sheetMs' | 'unchangedMs' | 'setMsPerDigit', number>>;
 
 export const measure: Suite = (quick) =>
   withEdge(async (edge) => {
@@ -68,7 +59,7 @@ export function reckonTables(cost: Cost, traffic: readonly Traffic[]): BenchTabl
     Object.entries(rows).map(([name, pick]) => makeRow(name, traffic.map(pick)));
   const sheets = (part: 'requests' | 'cpuMs' | 'reads') => (each: Traffic) =>
     reckon(each, cost.sheetMs, 1)[part];
-  const month = (pick: (outcome: Outcome) => number) => (each: Traffic) =>
+  const month = (pick: (outcome: Traffic['outcome']) => number) => (each: Traffic) =>
     reckon(each, cost.sheetMs, pick(each.outcome)).total;
   const billionMs = BILLION * cost.setMsPerDigit;
   const gigabytes = (BILLION * PICTURE_BYTES) / 1e9;

@@ -39,9 +39,7 @@ export const measure: harness.Suite = async (quick) => {
   const cells = [timeScript, timeFirst('r2', publish), timeFirst('bundled')];
   const rows = await harness.measureRows(rounds, [{ subject: 'digitmint', cells }], 1);
   const kib = [code + kernels, code + kernels + model].map((bytes) => bytes / 1024);
-  const [codeKib, kernelsKib, modelKib] = [code, kernels, model].map((each) =>
-    (each / 1024).toFixed(0),
-  );
+  const parts = [code, kernels, model].map((bytes) => (bytes / 1024).toFixed(0));
   return {
     versions,
     tables: [
@@ -69,7 +67,7 @@ export const measure: harness.Suite = async (quick) => {
         unit: 'KiB',
         notes: [
           'The bundled model serves where nothing is published.',
-          `Code ${codeKib}, kernels ${kernelsKib}, bundled model ${modelKib} KiB.`,
+          `Code ${parts[0]}, kernels ${parts[1]}, bundled model ${parts[2]} KiB.`,
         ],
         cases: ['without the bundled model', 'with it'],
         rows: [harness.makeRow('digitmint', kib)],

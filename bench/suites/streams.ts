@@ -60,10 +60,8 @@ async function measureHosts(
     2,
   );
   const writing = await harness.measureRows(rounds, listWriters(model), 1);
-  const ndjson = await readWhole(
-    new URL(TEXTS['NDJSON, 1,000 digits'], hosts[0]?.url),
-    process.pid,
-  );
+  const ndjsonUrl = new URL(TEXTS['NDJSON, 1,000 digits'], hosts[0]?.url);
+  const ndjson = await readWhole(ndjsonUrl, process.pid);
   const speeds: (typeof texts)[number][] = [];
   const memory: typeof speeds = [];
   for (const { subject, url, pid } of hosts) {

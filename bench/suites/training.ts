@@ -1,8 +1,7 @@
 /**
  * A training step of each preset: as the graph that it is trained with, operation by operation, and
- * in Keras (TensorFlow's compiled graph), on the same cores, in turns. First all sides do a few
- * steps from the same weights with the same draws. Unless they end with the same losses and
- * weights, nothing is timed. The limit is what the step's multiply-accumulates alone would take.
+ * in Keras (TensorFlow's compiled graph), on the same cores, in turns. Nothing is timed unless all
+ * sides end a few steps from the same weights and draws with the same losses and weights.
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -27,11 +26,7 @@ const SUBJECTS = [
 
 interface Side {
   /** Its first answer: versions, and from Keras the limit of a step. */
-  readonly hello: {
-    readonly versions: Readonly<Record<string, string>>;
-    readonly macs?: number;
-    readonly macsPerMs?: number;
-  };
+  readonly hello: { versions: Record<string, string>; macs?: number; macsPerMs?: number };
   /** Does steps. @returns  Mean milliseconds of one. */
   readonly train: (steps: number) => Promise<number>;
   readonly close: () => void;
@@ -98,11 +93,10 @@ async function time(
   const limits = presets.map((_, k) => sides[SUBJECTS.length * k + 1]?.hello ?? { versions: {} });
   const macs = limits.map((each) => ((each.macs ?? NaN) / 1e6).toFixed(0)).join(' and ');
   const macsPerMs = Math.max(...limits.map((each) => each.macsPerMs ?? NaN));
-  const sizes = presets.map(
-    (preset) =>
-      `\`${preset}\`: ${PRESETS[preset].batchSize} images a step, ${rounds} rounds of ` +
-      `${STEPS[preset]} steps`,
-  );
+  const sizes = presets.map((preset) => {
+    const { batchSize } = PRESETS[preset];
+    return `\`${preset}\`: ${batchSize} images a step, ${rounds} rounds of ${STEPS[preset]} steps`;
+  });
   return harness.makeTable({
     id: `training-${threads}`,
     title: `A training step, ${threads === 1 ? 'one thread' : `${threads} threads`}`,

@@ -4,45 +4,30 @@
  * .wasm and .bin files, which wrangler's module rules know, are read in the runtime's own way.
  */
 import { join, relative, resolve } from 'node:path';
-import { build, type BuildResult, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
 import { unstable_readConfig as readConfig } from 'wrangler';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-export interface BundleOptions {
-  /** Absolute paths of the entry modules, by the name of the output. */
-  readonly entries: Readonly<Record<string, string>>;
-  /** Absolute path. Files of the same names are replaced. */
-  readonly outFolder: string;
-  /** `browser` makes modules, which fetch wasm from beside the script before the entry runs. */
-  readonly platform: 'node' | 'browser';
-  /** What is imported dynamically becomes a script of its own; always so for browsers. */
-  readonly splitting?: boolean;
-  /** Run before the bundler's own. */
-  readonly plugins?: readonly Plugin[];
-  /** Puts a hash of the content into file names, for answers that are cached for good. */
-  readonly hashed?: boolean;
-  /** False keeps names, and a comment with its path before each module; true without it. */
-  readonly minify?: boolean;
-}
-
-/** @throws Error  With esbuild's messages. */
-export function bundle({
-  entries,
-  outFolder,
-  platform,
-  splitting = platform === 'browser',
-  plugins = [],
-  hashed = false,
-  minify = true,
-}: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
-  const { alias, define } = readConfig(
-    { config: join(ROOT, 'wrangler.toml') },
-    { hideWarnings: true },
-  );
+/**
+ * Bundles scripts. For browsers they are split, and fetch wasm from beside them before they run.
+ *
+ * @param entries    Paths, absolute or from the root, by the name of the output.
+ * @param outFolder  Absolute path. Files of the same names are replaced.
+ * @param options    Of esbuild, in place of those below. Its plugins run first.
+ * @throws Error     With esbuild's messages.
+ */
+export function bundle(
+  entries: Record<string, string>,
+  outFolder: string,
+  platform: keyof typeof READERS,
+  { plugins = [], splitting = platform === 'browser', ...options }: BuildOptions = {},
+): Promise<BuildResult<{ metafile: true }>> {
+  const config = join(ROOT, 'wrangler.toml');
+  const { alias, define } = readConfig({ config }, { hideWarnings: true });
   return build({
     absWorkingDir: ROOT,
-    entryPoints: { ...entries },
+    entryPoints: entries,
     outdir: outFolder,
     bundle: true,
     format: 'esm',
@@ -51,17 +36,18 @@ export function bundle({
     ...(splitting && platform === 'node' && { banner: { js: REQUIRE } }),
     platform,
     target: platform === 'node' ? 'node20' : 'es2022',
-    minify,
+    minify: true,
     legalComments: 'linked',
-    metafile: true,
     logLevel: 'silent',
     // Hashes depend on paths: a linked node_modules must give the same bytes as a real one.
     preserveSymlinks: true,
     define: { ...define },
-    entryNames: hashed ? '[name]-[hash]' : '[name]',
+    entryNames: '[name]',
     chunkNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',
-    loader: { '.bin': 'file', '.wasm': 'file' },
+    loader: { '.bin': 'file', '.wasm': 'file', '.gif': 'copy', '.png': 'copy' },
+    ...options,
+    metafile: true,
     plugins: [...plugins, replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
   });
 }
@@ -83,13 +69,7 @@ function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
 }
 
 /** Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. */
-interface Reader {
-  readonly imports: string;
-  readonly wasm: string;
-  readonly bin: string;
-}
-
-const READERS: Readonly<Record<BundleOptions['platform'], Reader>> = {
+const READERS = {
   node: {
     imports: `import { readFileSync } from 'node:fs';`,
     wasm: 'new WebAssembly.Module(readFileSync(url))',
@@ -104,7 +84,7 @@ const READERS: Readonly<Record<BundleOptions['platform'], Reader>> = {
 };
 
 /** Modules of compiled wasm and of bytes, typed by worker/modules.d.ts. */
-function loadBinaries(reader: Reader): Plugin {
+function loadBinaries(reader: (typeof READERS)[keyof typeof READERS]): Plugin {
   return {
     name: 'load-binaries',
     setup(setup) {
@@ -118,12 +98,8 @@ function loadBinaries(reader: Reader): Plugin {
             // For the loader that copies files.
             return { path: resolve(ROOT, path), namespace: 'file' };
           }
-          const found = await setup.resolve(path, {
-            importer,
-            resolveDir,
-            kind,
-            pluginData: FOUND,
-          });
+          const options = { importer, resolveDir, kind, pluginData: FOUND };
+          const found = await setup.resolve(path, options);
           return found.errors.length > 0
             ? found
             : { path: relative(ROOT, found.path), namespace: BINARY };

@@ -3,15 +3,7 @@
  * bundles without dependencies. The declarations are the compiler's, those that an entry leads to.
  */
 import { execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Metafile, Plugin } from 'esbuild';
@@ -26,38 +18,36 @@ const CLIENT = join(ROOT, 'client');
 
 /** @param outFolder  Absolute path. Everything in it is deleted first. */
 export async function buildClient(outFolder: string): Promise<void> {
-  rmSync(outFolder, { recursive: true, force: true });
-  mkdirSync(outFolder, { recursive: true });
+  fs.rmSync(outFolder, { recursive: true, force: true });
+  fs.mkdirSync(outFolder, { recursive: true });
   // One bundle each: a page that links to a module needs no second file.
   for (const name of ['index', 'element']) {
     const entries = { [name]: join(CLIENT, `${name}.ts`) };
-    await bundle({ entries, outFolder, platform: 'browser', plugins: [reduceTables] });
+    await bundle(entries, outFolder, 'browser', { plugins: [reduceTables] });
   }
   await buildPage(); // The app's bundle holds the names of the pages' files.
   const entries = { cli: join(CLIENT, 'cli', 'main.ts') };
-  const { metafile } = await bundle({ entries, outFolder, platform: 'node' });
-  writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), listLicences(metafile));
-  writeDeclarations(join(outFolder, 'types'), ['index.d.ts', 'element.d.ts']);
-  writeFileSync(join(outFolder, 'types', 'options.d.ts'), writeOptionTypes());
-  cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
-  cpSync(join(ROOT, 'LICENSE'), join(outFolder, 'LICENSE'));
+  const { metafile } = await bundle(entries, outFolder, 'node');
+  fs.writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), listLicences(metafile));
+  writeDeclarations(join(outFolder, 'types'));
+  fs.writeFileSync(join(outFolder, 'types', 'options.d.ts'), writeOptionTypes());
+  fs.cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
+  fs.cpSync(join(ROOT, 'LICENSE'), join(outFolder, 'LICENSE'));
   // The version is the project's.
   const { name, ...others } = readJson(join(CLIENT, 'package.json'));
   const { version } = readJson(join(ROOT, 'package.json'));
   const description = { name, version, ...others };
-  writeFileSync(join(outFolder, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
+  fs.writeFileSync(join(outFolder, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
 }
 
-/**
- * Reduces the API's tables to what browsers need: removes the words of the documentation, and
- * writes limits as numbers.
- */
 const limits: Readonly<Record<string, number>> = { ...LIMITS, ...CLASS_LIMITS };
+/** Reduces the API's tables to what browsers need: no words of the docs, limits as numbers. */
 const reduceTables: Plugin = {
   name: 'reduce-tables',
   setup({ onLoad }) {
     onLoad({ filter: /[\\/](?:contract|client)[\\/][\w-]+\.ts$/ }, ({ path }) => {
-      const contents = readFileSync(path, 'utf8')
+      const contents = fs
+        .readFileSync(path, 'utf8')
         .replaceAll(WORDS, '')
         .replaceAll(EMPTY, '')
         .replaceAll(EMPTY, '')
@@ -74,31 +64,30 @@ const WORDS = /\b(?:about|without|example|control):\s*(?:'[^']*'|`[^`]*`|\{[^}]*
 const EMPTY = /\b(?:digit|dataset|morph|jobs|in): \{\s*\},?/g;
 
 function readJson(path: string): Record<string, string> {
-  return JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
+  return JSON.parse(fs.readFileSync(path, 'utf8')) as Record<string, string>;
 }
 
-function writeDeclarations(outFolder: string, entries: readonly string[]): void {
-  const folder = mkdtempSync(join(tmpdir(), 'digitmint-types-'));
+function writeDeclarations(outFolder: string): void {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'digitmint-types-'));
   try {
     const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     const flags = '--noEmit false --declaration --emitDeclarationOnly'.split(' ');
     const folders = ['--rootDir', ROOT, '--outDir', folder];
-    execFileSync(process.execPath, [compiler, '-p', CLIENT, ...flags, ...folders], {
-      stdio: 'inherit',
-    });
-    mkdirSync(outFolder);
-    const wanted = new Set(entries);
+    const command = [compiler, '-p', CLIENT, ...flags, ...folders];
+    execFileSync(process.execPath, command, { stdio: 'inherit' });
+    fs.mkdirSync(outFolder);
+    const wanted = new Set(['index.d.ts', 'element.d.ts']);
     for (const name of wanted) {
       // Node's own resolution knows no .ts in a package.
-      const source = readFileSync(join(folder, 'client', name), 'utf8');
+      const source = fs.readFileSync(join(folder, 'client', name), 'utf8');
       const text = source.replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'");
-      writeFileSync(join(outFolder, name), text);
+      fs.writeFileSync(join(outFolder, name), text);
       for (const [, module] of text.matchAll(/from '\.\/([\w-]+)\.js'/g)) {
         wanted.add(`${module}.d.ts`);
       }
     }
   } finally {
-    rmSync(folder, { recursive: true });
+    fs.rmSync(folder, { recursive: true });
   }
 }
 
@@ -117,11 +106,11 @@ function listLicences({ outputs }: Metafile): string {
 function describeLicence(folder: string): string {
   const path = join(ROOT, folder);
   const { name, version, license } = readJson(join(path, 'package.json'));
-  const file = readdirSync(path).find((each) => /^licen[cs]e/i.test(each));
+  const file = fs.readdirSync(path).find((each) => /^licen[cs]e/i.test(each));
   if (license === undefined && file === undefined) {
     throw new Error(`${folder} names no licence: do not bundle it before that is known`);
   }
   const title = `${name} ${version} (${license ?? 'see below'})`;
-  const text = file === undefined ? '' : `\n${readFileSync(join(path, file), 'utf8').trim()}\n`;
+  const text = file === undefined ? '' : `\n${fs.readFileSync(join(path, file), 'utf8').trim()}\n`;
   return `${title}\n${'='.repeat(title.length)}\n${text}`;
 }

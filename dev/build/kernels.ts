@@ -9,9 +9,7 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '../..');
 const PROGRAMS = ['engine', 'png'];
 
-/**
- * AssemblyScript's compiler takes 100 MB with its optimizer: it is installed apart, on first use.
- */
+/** The compiler takes 100 MB with its optimizer: it is installed apart, on first use. */
 const VERSION = '0.28.20';
 const FOLDER = join(ROOT, '.digitmint', `assemblyscript-${VERSION}`);
 const COMPILER = join(FOLDER, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
@@ -20,11 +18,8 @@ const COMPILER = join(FOLDER, 'node_modules', 'assemblyscript', 'bin', 'asc.js')
 const FLAGS = '-O3 --converge --runtime stub --enable simd --noAssert --use abort='.split(' ');
 
 /**
- * Compiles all kernels.
- *
- * @param isCheck  Writes nothing, only compares.
- * @returns        A report, a line for each kernel.
- * @throws Error   When the check finds a .wasm that its source does not give.
+ * Compiles all kernels. @returns  A report, a line for each.
+ * @param isCheck  Writes nothing, and throws when a .wasm is not what its source gives.
  */
 export async function buildKernels(isCheck: boolean): Promise<string> {
   if (!existsSync(COMPILER)) {

@@ -65,18 +65,9 @@ function describe(parameter: Parameter): string {
 }
 
 function describeType(parameter: Parameter): string {
-  switch (parameter.kind) {
-    case 'whole':
-      return 'number';
-    case 'flag':
-      return 'boolean';
-    case 'choice':
-      return joinTypes(parameter.choices);
-    case 'text':
-      return 'string | number';
-    default:
-      return 'string';
-  }
+  const types = { whole: 'number', flag: 'boolean', text: 'string | number' };
+  const type: string | undefined = types[parameter.kind as keyof typeof types];
+  return parameter.kind === 'choice' ? joinTypes(parameter.choices) : (type ?? 'string');
 }
 
 function joinTypes(choices: readonly string[]): string {

@@ -3,91 +3,66 @@
  * list of their names that the worker's HTML needs (`page-files` in wrangler.toml's `[alias]`).
  * Must run before the worker is bundled.
  */
-import { createHash } from 'node:crypto';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Metafile } from 'esbuild';
 import { ASSET_HEADERS, ASSET_PATH } from '../../worker/http/asset-headers.ts';
 import { bundle } from './bundle.ts';
-import { readQualityCard } from './model-card.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const OUT_FOLDER = join(ROOT, '.digitmint');
-/** The platform serves this folder: see `[assets]` in wrangler.toml. */
+/** The platform serves it: see `[assets]` in wrangler.toml. */
 const PUBLIC_FOLDER = join(OUT_FOLDER, 'public');
 /** Absolute path of the folder behind ASSET_PATH. */
 export const ASSET_FOLDER = join(PUBLIC_FOLDER, ASSET_PATH);
 const LIST_FILE = join(OUT_FOLDER, 'page-files.json');
 
-const ENTRIES = {
-  page: join(ROOT, 'page', 'page.ts'),
-  painter: join(ROOT, 'page', 'explorer', 'painter.ts'),
-  style: join(ROOT, 'page', 'style', 'page.css'),
+/** Built files, by their names in the list. */
+const SOURCES = {
+  page: 'page/page.ts',
+  painter: 'page/explorer/painter.ts',
+  style: 'page/style/page.css',
+  progress: 'docs/digits-progress.gif',
+  samples: 'docs/digits-samples.png',
 };
-
-const PICTURES = { progress: 'docs/digits-progress.gif', samples: 'docs/digits-samples.png' };
 
 /** How long files stay that no page names any more: an open page may still ask for them. */
 const STALE_AFTER_MS = 3_600_000;
 
 /** Builds the files. They are replaced one by one, so that a running server never misses one. */
 export async function buildPage(): Promise<void> {
-  mkdirSync(ASSET_FOLDER, { recursive: true });
-  const folder = mkdtempSync(join(OUT_FOLDER, 'page-'));
+  fs.mkdirSync(ASSET_FOLDER, { recursive: true });
+  const folder = fs.mkdtempSync(join(OUT_FOLDER, 'page-'));
   try {
-    const { metafile } = await bundle({
-      entries: ENTRIES,
-      outFolder: folder,
-      platform: 'browser',
-      hashed: true,
-    });
-    const pictures = Object.entries(PICTURES).map(
-      ([name, path]) => [name, copyHashed(join(ROOT, path), folder)] as const,
-    );
-    const [page, painter, style] = ['page.ts', 'painter.ts', 'page.css'].map((entry) =>
-      findOutput(metafile, entry),
-    );
+    // Answers are cached for good, so a hash of the content is in each name.
+    const options = { entryNames: '[name]-[hash]' };
+    const { metafile } = await bundle(SOURCES, folder, 'browser', options);
+    const find = (name: keyof typeof SOURCES) => findOutput(metafile, SOURCES[name]);
+    const names = Object.keys(SOURCES) as (keyof typeof SOURCES)[];
     const list = {
-      page: nameUrl(page as string),
-      painter: nameUrl(painter as string),
-      style: nameUrl(style as string),
-      ...Object.fromEntries(pictures.map(([name, { file }]) => [name, nameUrl(file)])),
+      ...Object.fromEntries(names.map((name) => [name, `${ASSET_PATH}${find(name).file}`])),
       bytes: {
-        painter: measureGzipped(metafile, painter as string, folder),
-        ...Object.fromEntries(pictures.map(([name, { bytes }]) => [name, bytes])),
+        painter: measureGzipped(metafile, find('painter').file, folder),
+        progress: find('progress').bytes,
+        samples: find('samples').bytes,
       },
-      quality: readQualityCard(readFileSync(join(ROOT, 'models', 'digits', 'README.md'), 'utf8')),
+      quality: readQualityCard(fs.readFileSync(join(ROOT, 'models/digits/README.md'), 'utf8')),
     };
     publish(folder);
     replaceFile(join(PUBLIC_FOLDER, '_headers'), formatHeaders());
     replaceFile(LIST_FILE, `${JSON.stringify(list, null, 2)}\n`);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function nameUrl(file: string): string {
-  return `${ASSET_PATH}${file}`;
-}
-
-function findOutput({ outputs }: Metafile, entry: string): string {
-  const found = Object.entries(outputs).find(
-    ([, { entryPoint }]) => entryPoint !== undefined && basename(entryPoint) === entry,
-  );
+function findOutput({ outputs }: Metafile, source: string): { file: string; bytes: number } {
+  const found = Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === source);
   if (found === undefined) {
-    throw new Error(`the bundle has no output of ${entry}`);
+    throw new Error(`the bundle has no output of ${source}`);
   }
-  return basename(found[0]);
+  return { file: basename(found[0]), bytes: found[1].bytes };
 }
 
 /** Gzipped bytes that a browser fetches for a script, with its imports and the wasm they read. */
@@ -98,37 +73,27 @@ function measureGzipped({ outputs }: Metafile, script: string, folder: string): 
     for (const { path } of byName.get(file)?.imports ?? []) {
       files.add(basename(path));
     }
-    const text = extname(file) === '.js' ? readFileSync(join(folder, file), 'utf8') : '';
+    const text = extname(file) === '.js' ? fs.readFileSync(join(folder, file), 'utf8') : '';
     for (const name of byName.keys()) {
       if (name.endsWith('.wasm') && text.includes(name)) {
         files.add(name);
       }
     }
   }
-  return [...files].reduce(
-    (sum, file) => sum + gzipSync(readFileSync(join(folder, file))).length,
-    0,
-  );
-}
-
-function copyHashed(path: string, folder: string): { file: string; bytes: number } {
-  const content = readFileSync(path);
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, 8).toUpperCase();
-  const file = `${basename(path, extname(path))}-${hash}${extname(path)}`;
-  writeFileSync(join(folder, file), content);
-  return { file, bytes: content.length };
+  const sizes = [...files].map((file) => gzipSync(fs.readFileSync(join(folder, file))).length);
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** Moves the new files to their place and removes stale ones. */
 function publish(folder: string): void {
-  const files = readdirSync(folder);
+  const files = fs.readdirSync(folder);
   for (const file of files) {
-    renameSync(join(folder, file), join(ASSET_FOLDER, file));
+    fs.renameSync(join(folder, file), join(ASSET_FOLDER, file));
   }
-  for (const file of readdirSync(ASSET_FOLDER).filter((each) => !files.includes(each))) {
+  for (const file of fs.readdirSync(ASSET_FOLDER).filter((each) => !files.includes(each))) {
     const path = join(ASSET_FOLDER, file);
-    if (Date.now() - statSync(path).mtimeMs > STALE_AFTER_MS) {
-      rmSync(path, { force: true });
+    if (Date.now() - fs.statSync(path).mtimeMs > STALE_AFTER_MS) {
+      fs.rmSync(path, { force: true });
     }
   }
 }
@@ -140,8 +105,52 @@ function formatHeaders(): string {
 }
 
 function replaceFile(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  fs.mkdirSync(dirname(path), { recursive: true });
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, text);
-  renameSync(draft, path);
+  fs.writeFileSync(draft, text);
+  fs.renameSync(draft, path);
+}
+
+/**
+ * Reads the model's figures, in the card's own words, from its first table with columns "as it
+ * ships" and "real digits". No manifest holds them.
+ *
+ * @param markdown  The text of models/digits/README.md.
+ * @throws Error    When it names no version or has no such table.
+ */
+export function readQualityCard(markdown: string) {
+  const model = /`([a-z][a-z0-9-]*@[0-9a-f]{16})`/.exec(markdown)?.[1];
+  const rows = markdown.split('\n').map(splitRow);
+  const findColumns = (cells: readonly string[]) => ({
+    shipped: cells.findIndex((cell) => cell.includes('as it ships')),
+    real: cells.indexOf('real digits'),
+  });
+  const head = rows.findIndex((cells) => Math.min(...Object.values(findColumns(cells))) >= 0);
+  if (model === undefined || head < 0) {
+    throw new Error(
+      'the model card has no `name@version`, or no table with columns "as it ships" and "real digits"',
+    );
+  }
+  const { shipped, real } = findColumns(rows[head] as string[]);
+  const body = rows.slice(head + 2);
+  const end = body.findIndex((cells) => cells.length === 0);
+  const figures = body
+    .slice(0, end < 0 ? body.length : end)
+    .map((cells) => ({
+      name: cells[0] ?? '',
+      value: cells[shipped] ?? '',
+      real: cells[real] ?? '',
+    }))
+    .filter(({ value, real: floor }) => value !== '' && floor !== '');
+  return { model, figures };
+}
+
+/** The cells of a table's line, without emphasis. Other lines have none. */
+function splitRow(line: string): string[] {
+  return line.startsWith('|')
+    ? line
+        .replace(/^\||\|\s*$/g, '')
+        .split('|')
+        .map((cell) => cell.replaceAll('**', '').trim())
+    : [];
 }

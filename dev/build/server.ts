@@ -17,21 +17,13 @@ export const SERVER_FILE = 'server.js';
 /** Pictures do not become smaller. */
 const COMPRESSIBLE = new Set(['.js', '.css', '.wasm']);
 
-/**
- * Builds the server.
- *
- * @param folder  Absolute path. Everything in it is deleted first.
- * @param entry   Absolute path of another entry than the server's own.
- */
-export async function buildServer(
-  folder: string,
-  entry = join(ROOT, 'server', 'main.ts'),
-): Promise<void> {
+/** @param folder  Absolute path. Everything in it is deleted first. */
+export async function buildServer(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   await buildPage(); // Before the bundle, which holds the names of the pages' files.
   // Split, so that only a server with a bucket loads the AWS SDK.
-  const entries = { server: entry };
-  await bundle({ entries, outFolder: folder, platform: 'node', splitting: true });
+  const entries = { server: join(ROOT, 'server', 'main.ts') };
+  await bundle(entries, folder, 'node', { splitting: true });
   // Marks the script as a module, whatever folder it lies in.
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
   // Compressed copies: for the worker, Cloudflare compresses.

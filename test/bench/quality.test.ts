@@ -2,7 +2,7 @@
  * What `npm run bench -- quality` makes of reports of evaluations.
  */
 import { describe, expect, it } from 'vitest';
-import { joinReports, QualityError } from '../../bench/quality-figures.ts';
+import { joinReports, QualityError } from '../../bench/suites/quality.ts';
 
 const FIGURES = {
   frechetDistance: 4,

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readQualityCard } from '../../dev/build/model-card.ts';
+import { readQualityCard } from '../../dev/build/page.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'models', 'digits');
 

@@ -20,7 +20,7 @@ let app: ReturnType<typeof createService>;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'digitmint-path-'));
   const entries = { service: join(ROOT, 'worker', 'service.ts') };
-  await bundle({ entries, outFolder: folder, platform: 'node', minify: false });
+  await bundle(entries, folder, 'node', { minify: false });
   script = join(folder, 'service.js');
   const service = (await import(pathToFileURL(script).href)) as {
     createService: typeof createService;
