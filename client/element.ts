@@ -140,7 +140,6 @@ export class DigitMintElement extends Base {
 
 /**
  * Reads the attributes as options. The functions that take the options check the values.
- *
  * @param read  Reads an attribute; null where it is absent.
  * @throws RangeError  For a text where a number is expected, and for attributes that exclude each
  *                     other.

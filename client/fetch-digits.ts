@@ -1,6 +1,4 @@
-/**
- * Digits as numbers: `/digit.json` and `/number/….json`, typed, with their pixels as bytes.
- */
+/** Digits as numbers: `/digit.json` and `/number/….json`, typed, with their pixels as bytes. */
 import { refuseAnswer } from './api-error.ts';
 import type { DigitOptions, NumberOptions } from './options.ts';
 import { request, splitOptions, type RequestOptions } from './request.ts';

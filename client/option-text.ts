@@ -1,6 +1,4 @@
-/**
- * Options as the texts of a URL, by the rules of the API's table.
- */
+/** Options as the texts of a URL, by the rules of the API's table. */
 import type { Kind } from '../shared/contract/parameters.ts';
 import { describeExpected, parseText } from '../shared/contract/query.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';

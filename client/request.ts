@@ -1,6 +1,4 @@
-/**
- * Sends requests, with a few retries while the service is busy.
- */
+/** Sends requests, with a few retries while the service is busy. */
 import { readProblem } from './api-error.ts';
 import { writeOption } from './option-text.ts';
 
@@ -28,7 +26,6 @@ const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
 
 /**
  * Requests a URL.
- *
  * @returns  An answer with a good status, with its body unread.
  * @throws ApiError    For an answer with another status.
  * @throws RangeError  When an option is out of its range.

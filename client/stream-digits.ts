@@ -39,7 +39,6 @@ export const RANGE = 10_000;
 /**
  * Streams labelled digits. All have one seed and one version of the model, even if none was given
  * and another model is published meanwhile. Leaving the loop ends the request.
- *
  * @throws ApiError                For an error, an answer that is not the API's, or one that ends
  *                                 early.
  * @throws RangeError | TypeError  For an option that the API would refuse, before any request.

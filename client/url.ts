@@ -1,6 +1,4 @@
-/**
- * Writes URLs in their canonical form, so that equal digits have equal URLs in every cache.
- */
+/** Writes URLs in their canonical form, so that equal digits have equal URLs in every cache. */
 import { FORMATS, type RouteName } from '../shared/contract/formats.ts';
 import { NUMBER } from '../shared/contract/parameters.ts';
 import {

@@ -143,7 +143,6 @@ export async function answerDrawing<P extends Pinned>(
 
 /**
  * Chooses the format, and settles the query for it.
- *
  * @param formats    Media types by format, in the server's order of preference.
  * @param extension  The path's, if it has one.
  */

@@ -49,7 +49,6 @@ export function refuseScreen(out: string | undefined, format: string, name: stri
 
 /**
  * Chooses the format: `--format`, then the file's extension, then the usual one.
- *
  * @param usual  On standard output; undefined where a format must be given.
  * @throws CliError  When none is known.
  */
@@ -88,7 +87,6 @@ export function reportOutput(out: string | undefined, text: string): void {
 
 /**
  * Writes parts one after the other, as fast as the output takes them.
- *
  * @param out  A file, replaced once everything is written; undefined or `-` for standard output.
  * @throws CliError  When the file cannot be written.
  */

@@ -7,7 +7,6 @@ const ROUNDS = 300;
 
 /**
  * Finds them by power iteration with deflation.
- *
  * @param kernel  [inputs, units], of the first layer; only its first `size` rows are used.
  * @param size    Length of a latent vector.
  * @param units   Of the first layer.

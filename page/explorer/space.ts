@@ -15,7 +15,6 @@ export interface Place {
 
 /**
  * Builds the network's inputs at the corners.
- *
  * @param inputs   Of `CORNERS` samples.
  * @param classes  0 for a generator without classes.
  * @param label    The class of all four; their own when undefined.
@@ -44,7 +43,6 @@ export function weighCorners({ x, y }: Place): [number, number, number, number] 
 
 /**
  * Interpolates the network's inputs.
- *
  * @param corners  From {@link buildCorners}.
  * @param bend     Added to the latent, [latentSize]; the sum is clamped to [-1, 1], the trained
  *                 range.

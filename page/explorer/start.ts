@@ -1,6 +1,4 @@
-/**
- * Loads the generator when the visitor asks for it, and nothing of it before.
- */
+/** Loads the generator when the visitor asks for it, and nothing of it before. */
 import { find, showText } from '../elements.ts';
 
 export function addExplorerStart(section: HTMLElement): void {

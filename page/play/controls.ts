@@ -1,6 +1,4 @@
-/**
- * The playground's form: reads and fills its controls, and shows errors beside them.
- */
+/** The playground's form: reads and fills its controls, and shows errors beside them. */
 import { showText } from '../elements.ts';
 import type { Fault, PlayRequest } from './request.ts';
 

@@ -1,6 +1,4 @@
-/**
- * The playground's request as a URL of the API, its answer, and the texts to copy.
- */
+/** The playground's request as a URL of the API, its answer, and the texts to copy. */
 import { encodeNumber } from '../../shared/contract/query.ts';
 
 export interface PlayRequest {

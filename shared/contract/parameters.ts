@@ -100,9 +100,7 @@ const BLACK = '000000';
 
 const MORPH_PIXELS = `all frames together have at most ${LIMITS.maxMorphPixels} pixels`;
 
-/**
- * The table. Its order is that of canonical URLs and of the documentation.
- */
+/** The table. Its order is that of canonical URLs and of the documentation. */
 export const PARAMETERS = {
   seed: {
     kind: 'text',

@@ -234,7 +234,6 @@ const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+)$/;
 
 /**
  * Parses a query string.
- *
  * @param parameters  The route's. `strict`, if it is among them and given, refuses unknown names.
  * @param search      Decoded pairs in their order.
  * @param isStrict    Refuses unknown names anyway.

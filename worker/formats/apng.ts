@@ -11,7 +11,6 @@ const FRAME_BYTES = 12;
 
 /**
  * Joins PNG files to an animation that plays for ever. Viewers without APNG show the first.
- *
  * @param pngs      At least one, all with the same header and palette.
  * @param delaysMs  How long each is shown, 0..65535.
  */

@@ -12,7 +12,6 @@ const HALF_OPAQUE = 128;
 
 /**
  * Encodes pictures as an animation that plays for ever.
- *
  * @param pictures  At least one, all of one size.
  * @param colours   Of grey pictures.
  * @param delaysCs  How long each is shown, in hundredths of a second; empty for one picture.

@@ -15,7 +15,6 @@ const MAX_NAMED = 20;
 /**
  * Draws a sheet of grey digits, laid out and coloured as in PNG. `dark_fg` and `dark_bg` apply in
  * the viewer's dark scheme.
- *
  * @param samples  The drawn digits, of one channel.
  * @param classes  The model's class names, by label.
  */

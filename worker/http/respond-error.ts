@@ -25,7 +25,6 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 /**
  * Chooses the format. Callers that name problem details in Accept get them. Otherwise the path's
  * extension decides, then `format=`, then whether Accept prefers images, as `<img>` does.
- *
  * @returns  undefined for problem details.
  */
 function chooseFormat(c: AppContext): string | undefined {

@@ -1,6 +1,4 @@
-/**
- * `GET /limits`: every limit that a caller can meet.
- */
+/** `GET /limits`: every limit that a caller can meet. */
 import { limitsSchema } from '../../shared/contract/answers.ts';
 import { LIMIT_TABLE } from '../../shared/contract/limits.ts';
 import type { App } from '../context.ts';

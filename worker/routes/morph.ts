@@ -1,6 +1,4 @@
-/**
- * `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop.
- */
+/** `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop. */
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';

@@ -1,6 +1,4 @@
-/**
- * `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo).
- */
+/** `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo). */
 import type * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';

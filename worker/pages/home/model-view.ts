@@ -1,6 +1,4 @@
-/**
- * What the sections of the page at `/` share: the serving model, the ink, and texts to copy.
- */
+/** What the sections of the page at `/` share: the serving model, the ink, and texts to copy. */
 import { html } from 'hono/html';
 import type { Colour } from '../../../shared/picture/colour.ts';
 import type { Manifest } from '../../../shared/model/artifact.ts';
