@@ -7,10 +7,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Retries after a 429 or a 503, 0 to 10. Default 2. */
   readonly retries?: number | undefined;
-  /**
-   * The longest wait before a retry, in milliseconds; no retry if Retry-After is longer. Default
-   * 30,000.
-   */
+  /** No retry waits longer, in milliseconds, whatever Retry-After says. Default 30,000. */
   readonly maxRetryWaitMs?: number | undefined;
   /** Replaces the runtime's `fetch`, such as by a service binding. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;

@@ -1,7 +1,4 @@
-/**
- * The script of the page at `/`: its buttons, the playground and the explorer. The page works
- * without it.
- */
+/** The script of the page at `/`, which works without it. */
 import { find } from './elements.ts';
 import { addExplorerStart } from './explorer/start.ts';
 import { addPlayground } from './play/playground.ts';

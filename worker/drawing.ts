@@ -141,11 +141,7 @@ export async function answerDrawing<P extends Pinned>(
   });
 }
 
-/**
- * Chooses the format, and settles the query for it.
- * @param formats    Media types by format, in the server's order of preference.
- * @param extension  The path's, if it has one.
- */
+/** Chooses the format and settles the query. @param formats  By the server's preference. */
 export function settleFormat<F extends string, Q extends { readonly format: F | undefined }>(
   c: AppContext,
   route: RouteName,

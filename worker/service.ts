@@ -1,7 +1,4 @@
-/**
- * Wires the app with the engine, the bundled model and the models in storage. Works on Cloudflare,
- * Node and in browsers; the host supplies the storage.
- */
+/** Wires the app with engine and models, on Cloudflare, Node and in browsers. Hosts add storage. */
 import program from '../shared/kernels/png.wasm';
 import type { PublicKey } from '../shared/model/signature.ts';
 import { createPngEncoder, type PngKernels } from '../shared/picture/png.ts';

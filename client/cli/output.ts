@@ -1,7 +1,4 @@
-/**
- * Where the bytes go: into a file, which is complete or not there, or to standard output. And the
- * errors that the user sees.
- */
+/** Writes the bytes to a file, all or none, or to standard output. Defines the user's errors. */
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
@@ -15,9 +12,7 @@ export const EXIT = {
   usage: 2,
 } as const;
 
-/**
- * A failure that the user can fix. The message says what was expected, what came and what to do.
- */
+/** A failure that the user can fix. Its message says what was expected and what came. */
 export class CliError extends Error {
   override name = 'CliError' as const;
   readonly exitCode: number;

@@ -1,7 +1,4 @@
-/**
- * The directions of the latent space to which the network's first layer is most sensitive: the
- * leading eigenvectors of W Wᵀ (SeFa; Shen and Zhou 2021, arXiv:2007.06600).
- */
+/** The leading eigenvectors of a first layer's W Wᵀ as directions (SeFa, arXiv:2007.06600). */
 
 const ROUNDS = 300;
 

@@ -1,7 +1,4 @@
-/**
- * The worker that draws outside the page's thread: the generator as it runs at the edge, loaded
- * from the published files.
- */
+/** The worker that draws outside the page's thread with the generator of the published files. */
 import {
   decodeWeights,
   findFile,

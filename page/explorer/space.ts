@@ -1,7 +1,4 @@
-/**
- * Places between four corners of the generator's input space. At a corner without a bend the input
- * is exactly the corner's, and so are the pixels.
- */
+/** Places between four corners of the generator's input space. A corner's input is exact. */
 import type { Inputs } from './protocol.ts';
 
 /** Four corners: top left, top right, bottom left, bottom right. */

@@ -30,9 +30,7 @@ export function showRoute(form: HTMLFormElement, route: PlayRequest['route']): v
   }
 }
 
-/**
- * Fills every control from a query, absent ones with nothing. `digits` selects the route /number.
- */
+/** Fills every control from a query. `digits` selects the route /number. */
 export function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
   for (const element of form.elements) {
     if (element instanceof HTMLInputElement && element.type === 'radio') {

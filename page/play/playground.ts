@@ -1,7 +1,4 @@
-/**
- * The playground: asks the API whenever a control changes, shows the answer, and writes the texts
- * to copy.
- */
+/** The playground: asks the API when a control changes, and shows the answer and texts to copy. */
 import { find, showText } from '../elements.ts';
 import { fillForm, matchSwatches, readRequest, showFault, showRoute } from './controls.ts';
 import {

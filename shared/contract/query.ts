@@ -141,10 +141,7 @@ function findDefault(parameter: Parameter, texts: Texts): string | undefined {
   return typeof parameter.default === 'function' ? parameter.default(texts) : parameter.default;
 }
 
-/**
- * Writes path and query. Parameters stand in the table's order; those that change nothing are left
- * out.
- */
+/** Writes path and query, in the table's order and without parameters that change nothing. */
 export function writeUrl(route: RouteName, path: string, format: string, texts: Texts): string {
   const pairs: string[] = [];
   for (const [name, parameter] of listParameters(route)) {

@@ -68,10 +68,7 @@ export class GeneratorConfigError extends Error {
   override name = 'GeneratorConfigError' as const;
 }
 
-/**
- * @throws GeneratorConfigError  When layers do not fit, the output is no image, or the network
- *                               exceeds GENERATOR_LIMITS.
- */
+/** @throws GeneratorConfigError  When layers do not fit, give no image or exceed the limits. */
 export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   const inputSize = config.latentSize + config.classes;
   const weights: WeightSpec[] = [];

@@ -13,10 +13,7 @@ import type { GeneratorPlan } from './generator.ts';
 
 export type RandomKey = Uint8Array;
 
-/**
- * Derives the key of a seed: the SHA-256 of `digitmint:<domain>:<seed>`.
- * @param domain  Separates the uses of one seed: "sample" or "train". Lower-case ASCII, no colon.
- */
+/** Derives a seed's key. @param domain  Separates uses: "sample" or "train". ASCII, no colon. */
 export function deriveKey(domain: string, seed: string): RandomKey {
   return sha256(utf8ToBytes(`digitmint:${domain}:${seed}`));
 }
@@ -95,10 +92,7 @@ export function drawLabels(
   return labels;
 }
 
-/**
- * Joins latent vectors and one-hot labels to a network's input, row-major [count, inputSize].
- * Without classes the input is `latents` itself.
- */
+/** Joins latents and one-hot labels to [count, inputSize]; without classes `latents` itself. */
 export function joinInput(
   plan: GeneratorPlan,
   latents: Float32Array,

@@ -159,10 +159,7 @@ export function loadNetwork(
   return { plan, engine: createEngine(kernels, plan, weights), range: manifest.image.range };
 }
 
-/**
- * Draws pictures, a few at a time, so that a large set needs little memory beside its pixels.
- * @param readInputs  Returns the inputs of pictures `first` to `first + n - 1`, [n, inputSize].
- */
+/** Draws pictures, a few at a time. @param readInputs  Returns [n, inputSize] from `first` on. */
 export function drawPictures(
   { plan, engine, range }: Network,
   count: number,

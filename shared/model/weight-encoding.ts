@@ -85,10 +85,7 @@ const BIAS_DIFFERENCE = 112;
 /** A constant, because `2 ** BIAS_DIFFERENCE` in the loop makes decoding forty times slower. */
 const BIAS_FACTOR = 2 ** 112;
 
-/**
- * Rounds each number to the nearest float16, ties to even. Infinities and NaN stay. Every platform
- * gives the same bits; Node 22 has no Float16Array.
- */
+/** Rounds to the nearest float16, ties to even; keeps NaN. Ours: Node 22 has no Float16Array. */
 export function encodeFloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);

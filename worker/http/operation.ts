@@ -16,10 +16,7 @@ export interface Operation {
   readonly path: string;
   /** Hono's patterns; several where the extension decides the format. */
   readonly routes: readonly string[];
-  /**
-   * `api`: other origins fetch or embed it. `page`: people visit it. `owner`: needs the owner's
-   * secret.
-   */
+  /** `api`: any origin may fetch it. `page`: people visit it. `owner`: needs the owner's secret. */
   readonly kind: 'api' | 'page' | 'owner';
   /** Default GET, which answers HEAD too. */
   readonly method?: 'POST' | 'DELETE';

@@ -1,7 +1,4 @@
-/**
- * The progress and the cost of a job, counted from the objects in the bucket, so that a shard that
- * was delivered twice counts once.
- */
+/** Counts a job's progress and cost from its objects, so a shard delivered twice counts once. */
 import type * as z from 'zod';
 import type { jobSchema } from '../../shared/contract/answers.ts';
 import { countPages, countShards, listPage } from './job.ts';

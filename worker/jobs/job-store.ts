@@ -168,10 +168,7 @@ export class JobStore {
     return (await this.#bucket.list({ prefix, limit: 1 })).objects.length > 0;
   }
 
-  /**
-   * Writes a shard, images last. The bucket verifies the hashes.
-   * @returns  false when the shard was there already.
-   */
+  /** Writes a shard, images last; the bucket verifies hashes. @returns  false when it existed. */
   async putShard(
     id: string,
     { format }: JobRecord,
@@ -225,11 +222,7 @@ export class JobStore {
     return shards;
   }
 
-  /**
-   * Opens a shard's file.
-   * @param isHead  Reads no body: the body is null.
-   * @returns       undefined when there is no such file.
-   */
+  /** Opens a shard's file; undefined when there is none. @param isHead  Reads no body. */
   async openFile(
     id: string,
     part: Part,

@@ -59,10 +59,7 @@ export function chooseShardDigits(pixelBytes: number, macs: number): number {
   );
 }
 
-/**
- * Derives the id from the digits, so that a job that is started twice is one job. Raise the number
- * in the text when the same digits get other bytes.
- */
+/** Derives the id from the digits. Raise the number in the text when they get other bytes. */
 export function deriveJobId(job: Pinned<'jobs'>): string {
   return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildUrl('jobs', job)}`))).slice(0, 32);
 }

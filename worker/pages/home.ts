@@ -55,10 +55,7 @@ const SHOWN = 16;
 
 const NOTHING: Colour = [0, 0, 0, 0];
 
-/**
- * The top of the page: sixteen new pictures, each a link to its permanent URL.
- * @param seed  A new one for every view.
- */
+/** The top of the page: sixteen new pictures, each a link to its permanent URL. */
 function renderHero(view: ModelView, origin: string, seed: string): Markup {
   const { name, version, image, classes } = view.manifest;
   // A grey model draws outlines in the page's ink; another keeps its own colours.

@@ -1,7 +1,4 @@
-/**
- * `GET /llms.txt`: the API for language models (llmstxt.org), generated from the routes'
- * operations.
- */
+/** `GET /llms.txt`: the API for language models (llmstxt.org), from the routes' operations. */
 import {
   describeDefault,
   describeExpected,

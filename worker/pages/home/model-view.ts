@@ -21,11 +21,7 @@ export function hasDigits(classes: readonly string[]): boolean {
   return [...'0123456789'].every((digit) => classes.includes(digit));
 }
 
-/**
- * A text to copy, with its button, which needs the script.
- * @param id    Of the text's element.
- * @param name  Of the text, for screen readers.
- */
+/** Renders a text to copy. @param id  Of its element. @param name  For screen readers. */
 export function renderSnippet(id: string, name: string, text: string): Markup {
   return html`<div class="snippet">
     <pre class="copy" id="${id}" tabindex="0" aria-label="${name}">${text}</pre>
