@@ -40,11 +40,7 @@ export interface ImageAttributes {
 const DENSITIES = [1, 2, 3];
 const DEFAULT_SAMPLE = { width: 28, height: 28 };
 
-/**
- * Builds the attributes of an `<img>`. Densities whose picture would exceed a limit are left out.
- * @throws RangeError | TypeError  For an option that the API would refuse, and for a format that no
- *                                 image has.
- */
+/** Builds attributes, without densities beyond a limit. @throws RangeError | TypeError */
 export function buildImage(options: DigitImageOptions | NumberImageOptions): ImageAttributes {
   const { alt = describe(options), lazy = true, sample = DEFAULT_SAMPLE, ...picture } = options;
   const { format = 'png', scale = 1, dpr } = picture;

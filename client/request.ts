@@ -15,9 +15,7 @@ export interface RequestOptions {
 
 /** Without Retry-After: half to all of this, and twice as long each further time. */
 const FIRST_WAIT_MS = 500;
-
 const BUSY = new Set([429, 503]);
-
 /** Accepts any format, since the extension chooses it, and errors as problem details. */
 const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
 

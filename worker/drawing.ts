@@ -231,10 +231,7 @@ export function refuse(parameter: string, received: string, model: string, reaso
   return { code: 'parameter_not_supported', parameter, received, model, reason } as const;
 }
 
-/**
- * Streams drawn samples. Each part acquires the model anew by its version, so that a reader who
- * leaves keeps no lease. Parameters as in `streamSamples`.
- */
+/** Streams drawn samples. Each part leases the model anew: a reader who leaves keeps no lease. */
 export function streamDrawing(
   c: AppContext,
   { generators }: Pick<AppDependencies, 'generators'>,

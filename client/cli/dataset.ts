@@ -18,7 +18,6 @@ export const SET_PARAMETERS = {
 
 /** Bytes that are read and written at once. */
 const PART_BYTES = 65_536;
-
 const LINE_FEED = 10;
 
 /** A set, and what its first range tells. */

@@ -41,11 +41,7 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
   };
 }
 
-/**
- * Opens the user's own model: a folder from training, from `npm run trainer -- quantize` or from a
- * published key. The weights are verified at the first drawing.
- * @throws CliError  When the folder holds no model.
- */
+/** Opens the user's own model folder. Its weights are verified at first use. @throws CliError */
 export function openModelFolder(folder: string): BundledModel {
   const readFile = (path: string): Uint8Array => {
     try {

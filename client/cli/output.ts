@@ -42,11 +42,7 @@ export function refuseScreen(out: string | undefined, format: string, name: stri
   }
 }
 
-/**
- * Chooses the format: `--format`, then the file's extension, then the usual one.
- * @param usual  On standard output; undefined where a format must be given.
- * @throws CliError  When none is known.
- */
+/** Chooses `--format`, then the extension of the file, then `usual`. @throws CliError */
 export function chooseFormat<F extends string>(
   formats: Readonly<Record<F, string>>,
   asked: string | true | undefined,
@@ -80,11 +76,7 @@ export function reportOutput(out: string | undefined, text: string): void {
   }
 }
 
-/**
- * Writes parts one after the other, as fast as the output takes them.
- * @param out  A file, replaced once everything is written; undefined or `-` for standard output.
- * @throws CliError  When the file cannot be written.
- */
+/** Writes parts in order. A file is replaced once it is whole. @throws CliError  If it fails. */
 export async function writeOutput(
   out: string | undefined,
   parts: AsyncIterable<Uint8Array>,

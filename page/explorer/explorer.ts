@@ -9,7 +9,6 @@ const MAP_SIDE = 9;
 const MAP_PLACES = listPlaces(MAP_SIDE);
 const CORNER_PLACES = listPlaces(2);
 const CORNER_NAMES = ['Top left', 'Top right', 'Bottom left', 'Bottom right'];
-
 /** The most that a slider adds along its direction; components of a latent lie in [-1, 1]. */
 const MAX_BEND = 4;
 

@@ -15,7 +15,6 @@ import { findDirections } from './directions.ts';
 import type { Answer, Inputs, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
 const DIRECTIONS = 5;
-
 let network: Network | undefined;
 
 function getNetwork(): Network {

@@ -14,7 +14,6 @@ import {
 
 /** A request is made after so long without typing. */
 const PAUSE_MS = 180;
-
 /** The most characters of a text answer that are shown. */
 const SHOWN_TEXT = 6000;
 

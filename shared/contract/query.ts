@@ -193,10 +193,7 @@ export function pickDigits(number: string): string {
   return number.replaceAll(/[^0-9]/g, '');
 }
 
-/**
- * Writes a number as a path segment. A comma stays as it is (RFC 3986, section 3.3). A plus would
- * be allowed too, but some programs read it as a space.
- */
+/** Writes a number as a path segment. A comma stays (RFC 3986); some programs misread a plus. */
 export function encodeNumber(number: string): string {
   return encodeURIComponent(number).replaceAll('%2C', ',');
 }
@@ -304,10 +301,7 @@ export function parseDigitQuery(search: URLSearchParams, number?: string): Parse
   return parsed.ok ? { ok: true, query: { ...parsed.query, number } as DigitQuery } : parsed;
 }
 
-/**
- * Multiplies `dpr` into `scale`, `gap` and `margin` if the format has pixels, and names the
- * parameters without effect for the warning header. `strict` refuses these.
- */
+/** Multiplies `dpr` into lengths, and names parameters without effect, which `strict` refuses. */
 export function settleQuery<Q extends object>(
   route: RouteName,
   query: Q,

@@ -1,7 +1,4 @@
-/**
- * A generator network as a list of layers: its shapes, weights and costs. The trainer builds it on
- * TensorFlow.js (`trainer/gan/generator-network.ts`), the engine draws with it (`engine/`). Pure.
- */
+/** A generator network as a list of layers: its shapes, weights and costs. Pure. */
 import * as z from 'zod';
 
 /** Checked before any tensor exists. */

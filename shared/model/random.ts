@@ -43,10 +43,7 @@ export function drawWords(
   return new Uint32Array(bytes.buffer);
 }
 
-/**
- * Writes `(words[i] >>> 8) / 2^23 - 1` to `out[i]`: uniform in [-1, 1), and exact in float32, since
- * only the top 24 bits of a word count.
- */
+/** Writes `(words[i] >>> 8) / 2^23 - 1` to `out[i]`: uniform in [-1, 1), exact in float32. */
 export function fillUniform(words: Uint32Array, out: Float32Array): void {
   for (let i = 0; i < words.length; i++) {
     out[i] = ((words[i] as number) >>> 8) * 2 ** -23 - 1;

@@ -1,7 +1,4 @@
-/**
- * A loaded generator that draws digits. Trainer, edge and browsers share this code and its kernels,
- * so the same seed gives the same bytes everywhere.
- */
+/** A loaded generator that draws digits. The same seed gives the same bytes on every host. */
 import {
   ArtifactError,
   decodeWeights,

@@ -1,7 +1,4 @@
-/**
- * Signatures of manifests: Ed25519 (RFC 8032) over a manifest's published bytes, each an object
- * beside the manifest. A manifest lists the SHA-256 of every file, so it covers the whole model.
- */
+/** Signatures: Ed25519 (RFC 8032) over a manifest's bytes, which cover the whole model. */
 import { hashBytes } from './artifact.ts';
 
 const PUBLIC_KEY_BYTES = 32;

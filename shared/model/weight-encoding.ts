@@ -1,7 +1,4 @@
-/**
- * How weights.bin encodes a generator's weights. float16 and uint8 are those of TensorFlow.js
- * (`quantization` in tfjs-core's `io/types`) and decode to the same bits.
- */
+/** How weights.bin encodes weights. float16 and uint8 decode to the bits of TensorFlow.js. */
 import * as z from 'zod';
 import { GENERATOR_LIMITS, sizeOf, type WeightSpec } from './generator.ts';
 

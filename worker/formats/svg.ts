@@ -12,12 +12,7 @@ const MAX_OFF_STEPS = 0.35;
 /** Digits that a title names. */
 const MAX_NAMED = 20;
 
-/**
- * Draws a sheet of grey digits, laid out and coloured as in PNG. `dark_fg` and `dark_bg` apply in
- * the viewer's dark scheme.
- * @param samples  The drawn digits, of one channel.
- * @param classes  The model's class names, by label.
- */
+/** Draws a sheet of grey digits as in PNG. `dark_fg` and `dark_bg` are for dark schemes. */
 export function renderSvg(
   digits: PinnedDigits,
   samples: Samples,

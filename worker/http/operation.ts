@@ -1,7 +1,4 @@
-/**
- * The description of a route. Each route's file exports its operations. The OpenAPI document,
- * `/docs`, `/llms.txt`, preflight answers and 405s are derived from them.
- */
+/** The description of a route. OpenAPI, `/docs`, `/llms.txt` and 405s are derived from it. */
 import type * as z from 'zod';
 import type { ApiErrorCode } from '../../shared/contract/errors.ts';
 import type { ParameterSet } from '../../shared/contract/query.ts';

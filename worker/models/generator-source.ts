@@ -95,11 +95,7 @@ export class GeneratorSource {
     this.#loads = new ConcurrencyLimit({ ...LOADS, waitMs }, options.clock);
   }
 
-  /**
-   * Acquires the model that answers. Waits for storage only at the isolate's first request, at the
-   * first after a long silence, and for a version that is not loaded yet.
-   * @param defer  Keeps loads and refreshes alive after the answer.
-   */
+  /** Acquires the model that answers. Waits only at first, after silence, or for a version. */
   async acquire(choice: ModelChoice, defer: Defer): Promise<Lease | ApiError> {
     if (choice?.version !== undefined) {
       return this.#acquireVersion(choice.name, choice.version, defer);

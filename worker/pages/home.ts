@@ -1,7 +1,4 @@
-/**
- * `GET /`: sixteen new pictures, a playground, a walk through the latent space, loops, and facts
- * about the model. Only the model's name and classes say what the pictures show.
- */
+/** `GET /`: new pictures, a playground, a walk through the latent space, loops, the model. */
 import { html } from 'hono/html';
 import { buildUrl, fillDefaults, type Pinned } from '../../shared/contract/query.ts';
 import { listClasses } from '../../shared/model/classes.ts';
@@ -52,7 +49,6 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
 }
 
 const SHOWN = 16;
-
 const NOTHING: Colour = [0, 0, 0, 0];
 
 /** The top of the page: sixteen new pictures, each a link to its permanent URL. */

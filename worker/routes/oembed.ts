@@ -29,7 +29,6 @@ import type { Generator } from '../models/model-cache.ts';
 
 /** What the page at `/` is embedded as. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';
-
 const MAX_SIDE = 100_000;
 
 const MAX_PIXELS = {

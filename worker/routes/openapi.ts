@@ -1,7 +1,4 @@
-/**
- * `GET /openapi.json`: the OpenAPI 3.1 document. Its schemas are JSON Schema 2020-12, which zod
- * writes itself, so no library for OpenAPI is needed.
- */
+/** `GET /openapi.json`: the OpenAPI 3.1 document. zod writes its JSON Schemas itself. */
 import * as z from 'zod';
 import { version } from '../../package.json';
 import { problemSchema } from '../../shared/contract/answers.ts';
@@ -37,7 +34,6 @@ type Json = Record<string, unknown>;
 
 /** The security scheme of `/jobs`. */
 const OWNER = 'jobsSecret';
-
 const PROBLEM = '#/components/schemas/Problem';
 
 /** Builds the document. @param origin  The service's own. */

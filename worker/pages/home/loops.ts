@@ -1,7 +1,4 @@
-/**
- * Two loops of pictures that turn into one another, as /morph draws them, in the page's ink; still
- * ones for whoever asked their system for less motion.
- */
+/** Two loops, as /morph draws them; still pictures for whoever prefers less motion. */
 import { html } from 'hono/html';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import type { Markup } from '../page.ts';
