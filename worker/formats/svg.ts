@@ -41,24 +41,23 @@ export function renderSvg(
     `<title>${escapeXml(title)}</title>`,
     `<desc>${escapeXml(describeOrigin(digits))}</desc>`,
     ...styleForDark(digits),
-    `<rect class="p" width="100%" height="100%" ${paintWith(digits.bg)}/>`,
-    `<g class="i" ${paintWith(digits.fg)}>`,
+    `<rect class="p" width="100%" height="100%" fill="${writeFill(digits.bg)}"/>`,
+    `<g class="i" fill="${writeFill(digits.fg)}">`,
     ...paths,
     '</g>',
     '</svg>\n',
   ].join('\n');
 }
 
-function paintWith(colour: Colour): string {
-  return colour[3] === 0 ? 'fill="none"' : `fill="#${formatColour(colour)}"`;
+function writeFill(colour: Colour): string {
+  return colour[3] === 0 ? 'none' : `#${formatColour(colour)}`;
 }
 
 /** Writes the dark scheme's colours. They are hex digits, so no text of a caller gets in. */
 function styleForDark({ dark_fg: darkFg, dark_bg: darkBg }: PinnedDigits): string[] {
-  const fill = (colour: Colour) => (colour[3] === 0 ? 'none' : `#${formatColour(colour)}`);
   const rules = [
-    ...(darkBg === undefined ? [] : [`.p{fill:${fill(darkBg)}}`]),
-    ...(darkFg === undefined ? [] : [`.i{fill:${fill(darkFg)}}`]),
+    ...(darkBg === undefined ? [] : [`.p{fill:${writeFill(darkBg)}}`]),
+    ...(darkFg === undefined ? [] : [`.i{fill:${writeFill(darkFg)}}`]),
   ];
   return rules.length === 0
     ? []

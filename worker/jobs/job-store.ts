@@ -26,15 +26,12 @@ interface JobObject {
   readonly customMetadata?: Record<string, string>;
 }
 
-interface JobObjectBody extends JobObject {
-  readonly body: ReadableStream;
-  text(): Promise<string>;
-}
-
 /** The used part of an R2 bucket's binding. */
 export interface JobBucket {
   head(key: string): Promise<JobObject | null>;
-  get(key: string): Promise<JobObjectBody | null>;
+  get(
+    key: string,
+  ): Promise<(JobObject & { readonly body: ReadableStream; text(): Promise<string> }) | null>;
   /** @returns  null when the condition failed. */
   put(
     key: string,

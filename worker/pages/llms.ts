@@ -5,7 +5,7 @@ import {
   type ParameterSet,
 } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
-import { API_HEADERS } from '../http/headers.ts';
+import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
 
 export const LLMS_OPERATION: OperationEntry = {
@@ -18,10 +18,7 @@ export const LLMS_OPERATION: OperationEntry = {
 
 export function addLlmsRoute(app: App, operations: readonly Operation[]): void {
   app.get('/llms.txt', (c) =>
-    c.text(describeForModels(operations, c.get('url').origin), 200, {
-      ...API_HEADERS,
-      'Cache-Control': 'public, max-age=300',
-    }),
+    c.text(describeForModels(operations, c.get('url').origin), 200, DOCUMENT_HEADERS),
   );
 }
 

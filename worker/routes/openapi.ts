@@ -5,7 +5,7 @@ import { problemSchema } from '../../shared/contract/answers.ts';
 import { describeExample, type ApiErrorCode } from '../../shared/contract/errors.ts';
 import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
-import { API_HEADERS } from '../http/headers.ts';
+import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import {
   COMMON_ERRORS,
   type AnswerBody,
@@ -23,10 +23,7 @@ export const OPENAPI_OPERATION: OperationEntry = {
 
 export function addOpenapiRoute(app: App, operations: readonly Operation[]): void {
   app.get('/openapi.json', (c) =>
-    c.json(buildOpenapiDocument(operations, c.get('url').origin), 200, {
-      ...API_HEADERS,
-      'Cache-Control': 'public, max-age=300',
-    }),
+    c.json(buildOpenapiDocument(operations, c.get('url').origin), 200, DOCUMENT_HEADERS),
   );
 }
 

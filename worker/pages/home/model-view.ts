@@ -1,17 +1,14 @@
 /** What the sections of the page at `/` share: the serving model, the ink, and texts to copy. */
 import { html } from 'hono/html';
 import type { Colour } from '../../../shared/picture/colour.ts';
-import type { Manifest } from '../../../shared/model/artifact.ts';
-import type { GeneratorPlan } from '../../../shared/model/generator.ts';
+import type { ParsedManifest } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
 
 /** The page's own ink, in its light and its dark scheme: see page/style/base.css. */
 export const INK: Colour = [0x1d, 0x24, 0x30, 255];
 export const DARK_INK: Colour = [0xe8, 0xea, 0xee, 255];
 
-export interface ModelView {
-  readonly manifest: Manifest;
-  readonly plan: GeneratorPlan;
+export interface ModelView extends ParsedManifest {
   /** `r2` for a published model, `bundled` for the one inside the worker. */
   readonly source: string;
 }
