@@ -30,10 +30,7 @@ const encodeJson = (value: unknown) => new TextEncoder().encode(JSON.stringify(v
 const BUNDLED_MODEL: BundledModel = {
   name: manifest.name,
   version: manifest.version,
-  read: () => ({
-    parsed: parseManifest(encodeJson(manifest)),
-    weights: new Uint8Array(weights),
-  }),
+  read: () => ({ parsed: parseManifest(encodeJson(manifest)), weights: new Uint8Array(weights) }),
   readFile(path) {
     switch (path) {
       case MANIFEST_FILE:

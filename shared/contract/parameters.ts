@@ -168,9 +168,7 @@ export const PARAMETERS = {
     example: '7',
     control: { title: 'Class', group: 'Which digits', place: 1 },
     routes: SAMPLES,
-    in: {
-      morph: { about: 'The class of every digit: then only the handwriting changes' },
-    },
+    in: { morph: { about: 'The class of every digit: then only the handwriting changes' } },
   },
   digits: {
     kind: 'text',
@@ -260,9 +258,7 @@ export const PARAMETERS = {
     example: '2',
     control: { title: 'Device pixels', group: 'Layout' },
     routes: PICTURES,
-    in: {
-      morph: { about: 'Device pixels for each CSS pixel: multiplies scale and margin' },
-    },
+    in: { morph: { about: 'Device pixels for each CSS pixel: multiplies scale and margin' } },
   },
   fg: {
     kind: 'colour',
@@ -298,9 +294,7 @@ export const PARAMETERS = {
     example: '1',
     control: { title: 'Smooth', group: 'Layout' },
     routes: PICTURES,
-    in: {
-      morph: { about: 'Enlarges with smooth edges instead of squares' },
-    },
+    in: { morph: { about: 'Enlarges with smooth edges instead of squares' } },
   },
   dark_fg: {
     kind: 'colour',

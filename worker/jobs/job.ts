@@ -33,14 +33,8 @@ const MAX_PAGES = LIMITS.maxJobShards / PAGE_SHARDS;
 
 /** A message of the queue: draw a shard, or send messages for the missing shards of a page. */
 export const jobMessageSchema = z.union([
-  z.strictObject({
-    job: jobIdSchema,
-    shard: z.int().min(0).lt(LIMITS.maxJobShards),
-  }),
-  z.strictObject({
-    job: jobIdSchema,
-    page: z.int().min(0).lt(MAX_PAGES),
-  }),
+  z.strictObject({ job: jobIdSchema, shard: z.int().min(0).lt(LIMITS.maxJobShards) }),
+  z.strictObject({ job: jobIdSchema, page: z.int().min(0).lt(MAX_PAGES) }),
 ]);
 export type JobMessage = z.output<typeof jobMessageSchema>;
 
