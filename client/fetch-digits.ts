@@ -1,6 +1,4 @@
-/**
- * Digits as numbers: `/digit.json` and `/number/….json`, typed, with their pixels as bytes.
- */
+/** Digits as numbers: `/digit.json` and `/number/….json`, typed, with their pixels as bytes. */
 import { refuseAnswer } from './api-error.ts';
 import type { DigitOptions, NumberOptions } from './options.ts';
 import { request, splitOptions, type RequestOptions } from './request.ts';
@@ -51,11 +49,7 @@ export async function fetchDigits(options: FetchOptions<DigitOptions> = {}): Pro
   return fetchJson(digitUrl({ ...what, ...FORM }), how);
 }
 
-/**
- * Fetches a number in one handwriting, as one digit that is as wide as the whole number.
- * @throws ApiError                When the API refuses or fails, or something else answers.
- * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
- */
+/** Fetches a number in one handwriting, as one wide digit. @throws  As {@link fetchDigits}. */
 export async function fetchNumber(options: FetchOptions<NumberOptions>): Promise<Digits> {
   const [how, what] = splitOptions(options);
   return fetchJson(numberUrl({ ...what, ...FORM }), how);

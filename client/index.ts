@@ -1,6 +1,4 @@
-/**
- * The package's entry: its public interface.
- */
+/** The package's entry: its public interface. */
 export { ApiError, type Problem } from './api-error.ts';
 export {
   fetchDigits,

@@ -1,6 +1,4 @@
-/**
- * Sends requests, with a few retries while the service is busy.
- */
+/** Sends requests, with a few retries while the service is busy. */
 import { readProblem } from './api-error.ts';
 import { writeOption } from './option-text.ts';
 
@@ -9,10 +7,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Retries after a 429 or a 503, 0 to 10. Default 2. */
   readonly retries?: number | undefined;
-  /**
-   * The longest wait before a retry, in milliseconds; no retry if Retry-After is longer. Default
-   * 30,000.
-   */
+  /** No retry waits longer, in milliseconds, whatever Retry-After says. Default 30,000. */
   readonly maxRetryWaitMs?: number | undefined;
   /** Replaces the runtime's `fetch`, such as by a service binding. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
@@ -20,15 +15,12 @@ export interface RequestOptions {
 
 /** Without Retry-After: half to all of this, and twice as long each further time. */
 const FIRST_WAIT_MS = 500;
-
 const BUSY = new Set([429, 503]);
-
 /** Accepts any format, since the extension chooses it, and errors as problem details. */
 const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
 
 /**
  * Requests a URL.
- *
  * @returns  An answer with a good status, with its body unread.
  * @throws ApiError    For an answer with another status.
  * @throws RangeError  When an option is out of its range.

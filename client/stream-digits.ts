@@ -1,7 +1,4 @@
-/**
- * Labelled digits in any number, streamed from `/dataset` range by range. Memory holds no more than
- * the network has sent ahead.
- */
+/** Labelled digits, streamed from `/dataset` range by range, so memory does not grow with `n`. */
 import { LIMITS } from '../shared/contract/limits.ts';
 import { ApiError, refuseAnswer } from './api-error.ts';
 import type { DatasetOptions } from './options.ts';
@@ -39,7 +36,6 @@ export const RANGE = 10_000;
 /**
  * Streams labelled digits. All have one seed and one version of the model, even if none was given
  * and another model is published meanwhile. Leaving the loop ends the request.
- *
  * @throws ApiError                For an error, an answer that is not the API's, or one that ends
  *                                 early.
  * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
@@ -152,10 +148,7 @@ export class ByteReader {
   }
 }
 
-/**
- * Reads the header of an IDX file of bytes: two zeros, the type, the rank, and the sizes as
- * 4 big-endian bytes.
- */
+/** Reads the header of an IDX file of bytes: two zeros, type, rank, big-endian sizes. */
 export async function readShape(
   reader: ByteReader,
   answer: Response,

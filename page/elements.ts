@@ -1,11 +1,6 @@
-/**
- * Access to the page's elements.
- */
+/** Access to the page's elements. */
 
-/**
- * Finds an element by its id.
- * @throws Error  When the element is missing or of another kind.
- */
+/** Finds an element by its id. @throws Error  When the element is missing or of another kind. */
 export function find<T extends Element>(id: string, kind: new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof kind)) {

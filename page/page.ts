@@ -1,9 +1,5 @@
-/**
- * The script of the page at `/`: its buttons, the playground and the explorer. The page works
- * without it.
- */
-import { find } from './elements.ts';
-import { addExplorerStart } from './explorer/start.ts';
+/** The script of the page at `/`, which works without it. */
+import { find, showText } from './elements.ts';
 import { addPlayground } from './play/playground.ts';
 
 /** How long a button shows that it has copied. */
@@ -84,6 +80,27 @@ function addTraining(): void {
     const plays = picture.getAttribute('src') !== link.getAttribute('href');
     picture.src = plays ? link.href : (picture.dataset['still'] ?? '');
     link.textContent = plays ? 'Stop' : 'Play the training';
+  });
+}
+
+/** Loads the generator when the visitor asks for it, and nothing of it before. */
+function addExplorerStart(section: HTMLElement): void {
+  const button = find('explore-load', HTMLButtonElement);
+  button.addEventListener('click', () => {
+    button.disabled = true;
+    showText(find('explore-fault', HTMLElement), '');
+    find('explore-status', HTMLElement).textContent = 'Loading…';
+    const started = import('./explorer/explorer.ts').then(({ startExplorer }) =>
+      startExplorer(section),
+    );
+    started.catch((cause: unknown) => {
+      button.disabled = false;
+      find('explore-status', HTMLElement).textContent = '';
+      showText(
+        find('explore-fault', HTMLElement),
+        `It did not load: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      );
+    });
   });
 }
 

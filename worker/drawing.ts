@@ -141,12 +141,7 @@ export async function answerDrawing<P extends Pinned>(
   });
 }
 
-/**
- * Chooses the format, and settles the query for it.
- *
- * @param formats    Media types by format, in the server's order of preference.
- * @param extension  The path's, if it has one.
- */
+/** Chooses the format and settles the query. @param formats  By the server's preference. */
 export function settleFormat<F extends string, Q extends { readonly format: F | undefined }>(
   c: AppContext,
   route: RouteName,
@@ -236,10 +231,7 @@ export function refuse(parameter: string, received: string, model: string, reaso
   return { code: 'parameter_not_supported', parameter, received, model, reason } as const;
 }
 
-/**
- * Streams drawn samples. Each part acquires the model anew by its version, so that a reader who
- * leaves keeps no lease. Parameters as in `streamSamples`.
- */
+/** Streams drawn samples. Each part leases the model anew: a reader who leaves keeps no lease. */
 export function streamDrawing(
   c: AppContext,
   { generators }: Pick<AppDependencies, 'generators'>,

@@ -1,7 +1,4 @@
-/**
- * Types of modules that have none: two packages, and files that the bundler reads by wrangler's
- * default module rules.
- */
+/** Types of two packages, and of files that the bundler reads by wrangler's module rules. */
 declare module '*.wasm' {
   const compiled: WebAssembly.Module;
   export default compiled;

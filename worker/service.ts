@@ -1,14 +1,20 @@
-/**
- * Wires the app with the engine, the bundled model and the models in storage. Works on Cloudflare,
- * Node and in browsers; the host supplies the storage.
- */
+/** Wires the app with engine and models, on Cloudflare, Node and in browsers. Hosts add storage. */
+import manifest from '../models/digits/manifest.json';
+import topology from '../models/digits/model.json';
+import weights from '../models/digits/weights.bin';
 import program from '../shared/kernels/png.wasm';
+import {
+  encodeManifest,
+  MANIFEST_FILE,
+  parseManifest,
+  TOPOLOGY_FILE,
+  WEIGHTS_FILE,
+} from '../shared/model/artifact.ts';
 import type { PublicKey } from '../shared/model/signature.ts';
 import { createPngEncoder, type PngKernels } from '../shared/picture/png.ts';
 import { createApp } from './app.ts';
 import type { App } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
-import { BUNDLED_MODEL } from './models/bundled-model.ts';
 import { GeneratorSource, WAITS } from './models/generator-source.ts';
 import {
   createModelFiles,
@@ -17,6 +23,28 @@ import {
   type ObjectReader,
 } from './models/model-store.ts';
 import { openModel } from './models/open-model.ts';
+
+const encodeJson = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+/** The model that serves when no good model is published. */
+const BUNDLED_MODEL: BundledModel = {
+  name: manifest.name,
+  version: manifest.version,
+  read: () => ({ parsed: parseManifest(encodeJson(manifest)), weights: new Uint8Array(weights) }),
+  readFile(path) {
+    switch (path) {
+      case MANIFEST_FILE:
+        return encodeManifest(this.read().parsed.manifest);
+      case TOPOLOGY_FILE:
+        // The trainer writes it without spaces too; the caller checks its hash.
+        return encodeJson(topology);
+      case WEIGHTS_FILE:
+        return new Uint8Array(weights);
+      default:
+        return undefined;
+    }
+  },
+};
 
 interface ServiceOptions extends Pick<AppDependencies, 'rateLimits' | 'jobs' | 'log'> {
   /** Where models are published; undefined when only the bundled one shall serve. */

@@ -1,6 +1,4 @@
-/**
- * The API's parameters as flags, and its errors in terms of flags.
- */
+/** The API's parameters as flags, and its errors in terms of flags. */
 import { Option } from 'commander';
 import {
   describeDefault,
@@ -51,10 +49,7 @@ export function writeQuery(parameters: ParameterSet, flags: Flags): URLSearchPar
   return query;
 }
 
-/**
- * Reads an error of the API.
- * @param names  Flags of parameters that have another name.
- */
+/** Reads an error of the API. @param names  Flags of parameters that have another name. */
 export async function readRefusal(
   answer: Response,
   names: Readonly<Record<string, string>> = {},

@@ -1,6 +1,4 @@
-/**
- * The map as a control, by pointer and by arrow keys; and the work that follows it.
- */
+/** The map as a control, by pointer and by arrow keys; and the work that follows it. */
 import { find } from '../elements.ts';
 import type { Place } from './space.ts';
 

@@ -1,7 +1,4 @@
-/**
- * The worker that draws outside the page's thread: the generator as it runs at the edge, loaded
- * from the published files.
- */
+/** The worker that draws outside the page's thread with the generator of the published files. */
 import {
   decodeWeights,
   findFile,
@@ -18,7 +15,6 @@ import { findDirections } from './directions.ts';
 import type { Answer, Inputs, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
 const DIRECTIONS = 5;
-
 let network: Network | undefined;
 
 function getNetwork(): Network {

@@ -1,6 +1,4 @@
-/**
- * The messages between the page and the worker that draws.
- */
+/** The messages between the page and the worker that draws. */
 
 /** A loaded generator. */
 export interface Opened {

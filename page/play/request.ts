@@ -1,6 +1,4 @@
-/**
- * The playground's request as a URL of the API, its answer, and the texts to copy.
- */
+/** The playground's request as a URL of the API, its answer, and the texts to copy. */
 import { encodeNumber } from '../../shared/contract/query.ts';
 
 export interface PlayRequest {
@@ -81,10 +79,7 @@ async function readFault(answer: Response): Promise<Fault> {
   return { detail, parameters };
 }
 
-/**
- * The texts to copy, by the ids of their elements without `snippet-`.
- * @param size  In CSS pixels; undefined for what is no picture.
- */
+/** Builds the texts to copy. @param size  In CSS pixels; undefined for what is no picture. */
 export function buildSnippets(
   url: string,
   format: string,

@@ -1,7 +1,4 @@
-/**
- * The formats of each route by extension. The first is the default, and content negotiation prefers
- * the earlier. Without dependencies: the client imports it.
- */
+/** The formats of each route by extension, the default first. The client imports this file. */
 
 const DIGIT = ['png', 'json', 'svg', 'txt', 'npy', 'ndjson'] as const;
 

@@ -1,6 +1,4 @@
-/**
- * Every limit that a caller can meet.
- */
+/** Every limit that a caller can meet. */
 
 /** Declares a limit. @param about  What it bounds. */
 function limit(value: number, unit: string, about: string) {

@@ -84,25 +84,19 @@ const DIGITS = ['digit', 'number'] as const;
 const PICTURES = ['digit', 'number', 'morph'] as const;
 const SAMPLES = ['digit', 'dataset', 'morph', 'jobs'] as const;
 const ALL = ['digit', 'number', 'dataset', 'morph', 'jobs'] as const;
-
 /** How JSON writes pixels. */
 const PIXEL_FORMS = ['array', 'base64'] as const;
 export type PixelForm = (typeof PIXEL_FORMS)[number];
 
 /** GIF viewers slow down frames that are shorter than 20 ms. */
 const MAX_FPS = 50;
-
 /** Formats in which the look of a picture has an effect; JSON's digits link to their pictures. */
 const LOOK_FORMATS = ['png', 'json', 'svg', 'ndjson', 'gif'] as const;
-
 const WHITE = 'ffffff';
 const BLACK = '000000';
-
 const MORPH_PIXELS = `all frames together have at most ${LIMITS.maxMorphPixels} pixels`;
 
-/**
- * The table. Its order is that of canonical URLs and of the documentation.
- */
+/** The table. Its order is that of canonical URLs and of the documentation. */
 export const PARAMETERS = {
   seed: {
     kind: 'text',
@@ -174,9 +168,7 @@ export const PARAMETERS = {
     example: '7',
     control: { title: 'Class', group: 'Which digits', place: 1 },
     routes: SAMPLES,
-    in: {
-      morph: { about: 'The class of every digit: then only the handwriting changes' },
-    },
+    in: { morph: { about: 'The class of every digit: then only the handwriting changes' } },
   },
   digits: {
     kind: 'text',
@@ -266,9 +258,7 @@ export const PARAMETERS = {
     example: '2',
     control: { title: 'Device pixels', group: 'Layout' },
     routes: PICTURES,
-    in: {
-      morph: { about: 'Device pixels for each CSS pixel: multiplies scale and margin' },
-    },
+    in: { morph: { about: 'Device pixels for each CSS pixel: multiplies scale and margin' } },
   },
   fg: {
     kind: 'colour',
@@ -304,9 +294,7 @@ export const PARAMETERS = {
     example: '1',
     control: { title: 'Smooth', group: 'Layout' },
     routes: PICTURES,
-    in: {
-      morph: { about: 'Enlarges with smooth edges instead of squares' },
-    },
+    in: { morph: { about: 'Enlarges with smooth edges instead of squares' } },
   },
   dark_fg: {
     kind: 'colour',

@@ -1,7 +1,4 @@
-/**
- * A generator network as a list of layers: its shapes, weights and costs. The trainer builds it on
- * TensorFlow.js (`trainer/gan/generator-network.ts`), the engine draws with it (`engine/`). Pure.
- */
+/** A generator network as a list of layers: its shapes, weights and costs. Pure. */
 import * as z from 'zod';
 
 /** Checked before any tensor exists. */
@@ -68,10 +65,7 @@ export class GeneratorConfigError extends Error {
   override name = 'GeneratorConfigError' as const;
 }
 
-/**
- * @throws GeneratorConfigError  When layers do not fit, the output is no image, or the network
- *                               exceeds GENERATOR_LIMITS.
- */
+/** @throws GeneratorConfigError  When layers do not fit, give no image or exceed the limits. */
 export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   const inputSize = config.latentSize + config.classes;
   const weights: WeightSpec[] = [];

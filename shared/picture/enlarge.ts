@@ -1,7 +1,4 @@
-/**
- * Enlarges pictures: smoothly by cubic convolution (Keys 1981, a = -1/2), or by repeating pixels.
- * Pure. It uses IEEE doubles only, so its bytes are the same on every platform.
- */
+/** Enlarges by cubic convolution (Keys 1981, a = -1/2) or repetition, in IEEE doubles only. */
 
 /** Source pixels of one output pixel. */
 const TAPS = 4;

@@ -1,7 +1,4 @@
-/**
- * Traces the outlines of a grey picture by marching squares (Lorensen and Cline 1987, in two
- * dimensions): the lines where the ink between pixel centres crosses half. Pure.
- */
+/** Traces the outlines of a grey picture by marching squares (Lorensen and Cline 1987). Pure. */
 
 /** A closed line as x, y, x, y, … with the ink on its left. */
 export type Outline = readonly number[];

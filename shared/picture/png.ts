@@ -1,8 +1,4 @@
-/**
- * Writes PNG files (W3C, Portable Network Graphics, third edition) with `shared/kernels/png.ts`.
- * Integers alone decide every bit, so equal pictures have equal bytes on every host. No platform's
- * own zlib promises that.
- */
+/** Writes PNG files. Integers alone decide every bit: equal bytes on all hosts, unlike zlib's. */
 
 /** An instance of png.wasm with memory of its own. `shared/kernels/png.ts` documents it. */
 export interface PngKernels {

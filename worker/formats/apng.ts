@@ -1,7 +1,4 @@
-/**
- * Joins frames to one animated PNG (W3C, Portable Network Graphics, third edition, sections 4.9 and
- * 11.3.6). Ours, since upng-js and its like encode the frames too, with bytes of their own.
- */
+/** Joins frames to an APNG (PNG, third edition, 11.3.6). Ours: upng-js encodes frames anew. */
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import crc32 from 'crc-32';
 
@@ -9,12 +6,7 @@ const SIGNATURE_BYTES = 8;
 /** Bytes of a chunk beside its content: length, type and checksum. */
 const FRAME_BYTES = 12;
 
-/**
- * Joins PNG files to an animation that plays for ever. Viewers without APNG show the first.
- *
- * @param pngs      At least one, all with the same header and palette.
- * @param delaysMs  How long each is shown, 0..65535.
- */
+/** Joins PNGs with one header and palette to an endless animation. Delays are 0..65535 ms. */
 export function joinPngs(
   pngs: readonly Uint8Array[],
   delaysMs: readonly number[],

@@ -19,11 +19,7 @@ interface RenderContext {
   readonly png: PngEncoder;
 }
 
-/**
- * Encodes digits in their format.
- * @param samples  All digits, or for `ndjson` any part of them.
- * @param first    Index of the first sample.
- */
+/** Encodes digits. For `ndjson`, `samples` may be any part of them, from index `first` on. */
 export function renderDigits(
   context: RenderContext,
   samples: Samples,
@@ -78,10 +74,7 @@ interface ItemContext {
   readonly writeUrl: (index: number) => string;
 }
 
-/**
- * Formats each digit as JSON. The pixels are joined by hand: for 200,000 numbers JSON.stringify
- * takes several times as long.
- */
+/** Formats each digit as JSON. For 200,000 pixels JSON.stringify takes several times as long. */
 export function formatItems(context: ItemContext, samples: Samples, first: number): string[] {
   const { classes, number = null, writeUrl } = context;
   const { count, width, height, channels, labels } = samples;

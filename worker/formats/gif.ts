@@ -10,13 +10,7 @@ const MAX_PALETTE_PIXELS = 20_000;
 /** GIF has no half transparency: pixels of less opacity are transparent. */
 const HALF_OPAQUE = 128;
 
-/**
- * Encodes pictures as an animation that plays for ever.
- *
- * @param pictures  At least one, all of one size.
- * @param colours   Of grey pictures.
- * @param delaysCs  How long each is shown, in hundredths of a second; empty for one picture.
- */
+/** Encodes pictures of one size; several become an endless animation. `colours` are for grey. */
 export function encodeGif(
   pictures: readonly Picture[],
   colours: SheetColours,

@@ -12,13 +12,7 @@ const MAX_OFF_STEPS = 0.35;
 /** Digits that a title names. */
 const MAX_NAMED = 20;
 
-/**
- * Draws a sheet of grey digits, laid out and coloured as in PNG. `dark_fg` and `dark_bg` apply in
- * the viewer's dark scheme.
- *
- * @param samples  The drawn digits, of one channel.
- * @param classes  The model's class names, by label.
- */
+/** Draws a sheet of grey digits as in PNG. `dark_fg` and `dark_bg` are for dark schemes. */
 export function renderSvg(
   digits: PinnedDigits,
   samples: Samples,
@@ -47,24 +41,23 @@ export function renderSvg(
     `<title>${escapeXml(title)}</title>`,
     `<desc>${escapeXml(describeOrigin(digits))}</desc>`,
     ...styleForDark(digits),
-    `<rect class="p" width="100%" height="100%" ${paintWith(digits.bg)}/>`,
-    `<g class="i" ${paintWith(digits.fg)}>`,
+    `<rect class="p" width="100%" height="100%" fill="${writeFill(digits.bg)}"/>`,
+    `<g class="i" fill="${writeFill(digits.fg)}">`,
     ...paths,
     '</g>',
     '</svg>\n',
   ].join('\n');
 }
 
-function paintWith(colour: Colour): string {
-  return colour[3] === 0 ? 'fill="none"' : `fill="#${formatColour(colour)}"`;
+function writeFill(colour: Colour): string {
+  return colour[3] === 0 ? 'none' : `#${formatColour(colour)}`;
 }
 
 /** Writes the dark scheme's colours. They are hex digits, so no text of a caller gets in. */
 function styleForDark({ dark_fg: darkFg, dark_bg: darkBg }: PinnedDigits): string[] {
-  const fill = (colour: Colour) => (colour[3] === 0 ? 'none' : `#${formatColour(colour)}`);
   const rules = [
-    ...(darkBg === undefined ? [] : [`.p{fill:${fill(darkBg)}}`]),
-    ...(darkFg === undefined ? [] : [`.i{fill:${fill(darkFg)}}`]),
+    ...(darkBg === undefined ? [] : [`.p{fill:${writeFill(darkBg)}}`]),
+    ...(darkFg === undefined ? [] : [`.i{fill:${writeFill(darkFg)}}`]),
   ];
   return rules.length === 0
     ? []

@@ -1,7 +1,4 @@
-/**
- * Decides whether a request may have work done: counts it against its caller's rate limits, leases
- * it a model, and lets heavy answers be drawn one after the other.
- */
+/** Counts requests against rate limits, leases models, and draws heavy answers in turn. */
 import { LIMITS } from '../../shared/contract/limits.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import type { AppContext, RateKind } from '../context.ts';
@@ -37,21 +34,14 @@ export function listPolicies(limits?: RateLimits): { name: RateKind; requests: n
   });
 }
 
-/**
- * Writes `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers). There is no `RateLimit` header
- * beside it: the binding does not report the remaining quota.
- */
+/** Writes `RateLimit-Policy`. There is no `RateLimit`: the binding reports no remaining quota. */
 export function describePolicy(limits: RateLimits): string {
   return listPolicies(limits)
     .map(({ name, requests }) => `"${name}";q=${requests};w=${RATE_WINDOW_SECONDS}`)
     .join(', ');
 }
 
-/**
- * Counts a request against its caller's limits, once each, however often this is called. A 304 or a
- * page needs no work and is not counted.
- * @returns  The error when the caller had too many.
- */
+/** Counts a request against its caller's limits, once each. @returns  The error when too many. */
 export async function countRequest(
   c: AppContext,
   limits: RateLimits | undefined,
@@ -78,10 +68,7 @@ export async function countRequest(
   return undefined;
 }
 
-/**
- * Names the key that a caller is counted under: an IPv4 address, or the first 64 bits of an IPv6
- * address, since a subscriber owns all addresses of such a network (RFC 6177).
- */
+/** Names a caller: an IPv4 address, or the first 64 bits of an IPv6 address (RFC 6177). */
 export function nameCaller(address: string): string {
   const plain = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
   if (!plain.includes(':')) {

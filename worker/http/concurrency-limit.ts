@@ -1,7 +1,4 @@
-/**
- * Limits how much of one kind of work an isolate does at once: queues a few, rejects the rest.
- * Ours, since p-limit and its like know neither a bounded queue nor work that was cut off.
- */
+/** Limits work of one kind. Ours: p-limit has no bounded queue and frees no slot of lost work. */
 import type { Defer } from '../context.ts';
 
 /** The work was not begun, since too much of its kind is running. */
@@ -32,11 +29,7 @@ export class ConcurrencyLimit {
     this.#clock = clock;
   }
 
-  /**
-   * Does work as soon as a slot is free.
-   * @param defer  Keeps the work alive when its request is cancelled: others wait for the slot.
-   * @throws       BusyError when no slot becomes free in time, or what `work` throws.
-   */
+  /** Does work in a free slot. `defer` keeps it alive for those who wait. @throws BusyError */
   run<T>(work: () => T | Promise<T>, defer: Defer): Promise<T> {
     const done = this.#run(work);
     defer(done);

@@ -37,6 +37,9 @@ export const API_HEADERS: Readonly<Record<string, string>> = {
   'X-Robots-Tag': 'noindex',
 };
 
+/** For API answers that change with a deployment only. */
+export const DOCUMENT_HEADERS = { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' };
+
 const METHODS = 'GET, HEAD, OPTIONS';
 /** For the answer to a preflight. */
 export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {

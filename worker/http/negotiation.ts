@@ -8,11 +8,7 @@ import { parseAccept } from 'hono/utils/accept';
 /** Everything, all subtypes of a type, or one media type. */
 const MEDIA_RANGE = /^(?:\*\/\*|[^\s/*]+\/[^\s/]+)$/;
 
-/**
- * Chooses the format of the highest quality. Without a well-formed range all are acceptable.
- * @param formats  Media types by format, in the server's order of preference.
- * @returns        undefined when none is acceptable.
- */
+/** Chooses by quality, then by `formats`' order; undefined if none. Malformed ranges accept all. */
 export function negotiateFormat<F extends string>(
   accept: string | undefined,
   formats: Readonly<Record<F, string>>,
@@ -36,10 +32,7 @@ function rateType(ranges: ReturnType<typeof parseRanges>, mediaType: string): nu
   return covering.find((range) => range !== undefined)?.q ?? 0;
 }
 
-/**
- * Tells whether a caller shows the answer as a picture, as `<img>` does: it names images and rates
- * nothing higher. A browser's address bar prefers text/html.
- */
+/** Tells whether a caller rates images highest, as `<img>` does and an address bar does not. */
 export function prefersImage(accept: string | undefined): boolean {
   const ranges = parseRanges(accept).filter(({ type }) => MEDIA_RANGE.test(type));
   const rateBest = (pattern: RegExp) =>

@@ -1,7 +1,4 @@
-/**
- * The description of a route. Each route's file exports its operations. The OpenAPI document,
- * `/docs`, `/llms.txt`, preflight answers and 405s are derived from them.
- */
+/** The description of a route. OpenAPI, `/docs`, `/llms.txt` and 405s are derived from it. */
 import type * as z from 'zod';
 import type { ApiErrorCode } from '../../shared/contract/errors.ts';
 import type { ParameterSet } from '../../shared/contract/query.ts';
@@ -16,10 +13,7 @@ export interface Operation {
   readonly path: string;
   /** Hono's patterns; several where the extension decides the format. */
   readonly routes: readonly string[];
-  /**
-   * `api`: other origins fetch or embed it. `page`: people visit it. `owner`: needs the owner's
-   * secret.
-   */
+  /** `api`: any origin may fetch it. `page`: people visit it. `owner`: needs the owner's secret. */
   readonly kind: 'api' | 'page' | 'owner';
   /** Default GET, which answers HEAD too. */
   readonly method?: 'POST' | 'DELETE';

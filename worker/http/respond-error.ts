@@ -1,7 +1,4 @@
-/**
- * Answers with an error: problem details (RFC 9457), or a picture or text that says the same.
- * Never cached.
- */
+/** Answers with an error: problem details (RFC 9457), or a picture or text. Never cached. */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { BLACK, WHITE } from '../../shared/picture/colour.ts';
 import { describeError, type ApiError } from '../../shared/contract/errors.ts';
@@ -25,7 +22,6 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 /**
  * Chooses the format. Callers that name problem details in Accept get them. Otherwise the path's
  * extension decides, then `format=`, then whether Accept prefers images, as `<img>` does.
- *
  * @returns  undefined for problem details.
  */
 function chooseFormat(c: AppContext): string | undefined {

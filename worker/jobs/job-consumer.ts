@@ -1,7 +1,4 @@
-/**
- * The queue consumer that draws jobs. A message may come twice, late, after its job was stopped, or
- * never. So it is only a hint to look for missing shards; a shard has the same bytes whoever draws.
- */
+/** Draws jobs. A message may come twice, late or never: it is a hint to look for missing shards. */
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { findClass } from '../../shared/model/classes.ts';
@@ -38,17 +35,10 @@ const DEAD = '-dead';
 const BATCH = 100;
 /** Digits between two yields to the isolate's other work: they go through the network at once. */
 const PART = 64;
-
-/**
- * Shards in an isolate's memory: one is drawn while another is written. A consumer may take 15
- * minutes, and waiting takes no processor time.
- */
+/** Shards in memory: one is drawn while another is written, and waiting takes no processor time. */
 const SHARDS = { concurrent: 2, waiting: 100, waitMs: 300_000, expiresMs: 300_000 } as const;
 
-/**
- * Makes the consumer of the queue and of its dead-letter queue.
- * @param options  `delaySeconds` is the delay of a failed message, by its attempts so far.
- */
+/** Makes the consumer of both queues. `delaySeconds` delays a failed message, by its attempts. */
 export function createJobConsumer(options: {
   readonly generators: GeneratorSource;
   readonly log: Log;

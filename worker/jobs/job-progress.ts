@@ -1,7 +1,4 @@
-/**
- * The progress and the cost of a job, counted from the objects in the bucket, so that a shard that
- * was delivered twice counts once.
- */
+/** Counts a job's progress and cost from its objects, so a shard delivered twice counts once. */
 import type * as z from 'zod';
 import type { jobSchema } from '../../shared/contract/answers.ts';
 import { countPages, countShards, listPage } from './job.ts';
@@ -99,10 +96,7 @@ function judge(
 const PRICES = { invocation: 0.3, processorMs: 0.02, queueOperation: 0.4, write: 4.5, read: 0.36 };
 /** Price of R2 in US dollars a gigabyte and month. */
 const STORAGE = 0.015;
-/**
- * Price of a million shards without failures, each with three queue operations (sent, received,
- * deleted), three writes (a list and two files) and two reads (job and stop).
- */
+/** US dollars a million shards, each 3 queue operations, 3 writes (a list, 2 files), 2 reads. */
 const SHARDS = PRICES.invocation + 3 * (PRICES.queueOperation + PRICES.write) + 2 * PRICES.read;
 
 /** Estimates the cost in US dollars. @param n  Digits of the whole job. */

@@ -26,15 +26,12 @@ interface JobObject {
   readonly customMetadata?: Record<string, string>;
 }
 
-interface JobObjectBody extends JobObject {
-  readonly body: ReadableStream;
-  text(): Promise<string>;
-}
-
 /** The used part of an R2 bucket's binding. */
 export interface JobBucket {
   head(key: string): Promise<JobObject | null>;
-  get(key: string): Promise<JobObjectBody | null>;
+  get(
+    key: string,
+  ): Promise<(JobObject & { readonly body: ReadableStream; text(): Promise<string> }) | null>;
   /** @returns  null when the condition failed. */
   put(
     key: string,
@@ -168,10 +165,7 @@ export class JobStore {
     return (await this.#bucket.list({ prefix, limit: 1 })).objects.length > 0;
   }
 
-  /**
-   * Writes a shard, images last. The bucket verifies the hashes.
-   * @returns  false when the shard was there already.
-   */
+  /** Writes a shard, images last; the bucket verifies hashes. @returns  false when it existed. */
   async putShard(
     id: string,
     { format }: JobRecord,
@@ -225,11 +219,7 @@ export class JobStore {
     return shards;
   }
 
-  /**
-   * Opens a shard's file.
-   * @param isHead  Reads no body: the body is null.
-   * @returns       undefined when there is no such file.
-   */
+  /** Opens a shard's file; undefined when there is none. @param isHead  Reads no body. */
   async openFile(
     id: string,
     part: Part,

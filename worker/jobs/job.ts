@@ -33,14 +33,8 @@ const MAX_PAGES = LIMITS.maxJobShards / PAGE_SHARDS;
 
 /** A message of the queue: draw a shard, or send messages for the missing shards of a page. */
 export const jobMessageSchema = z.union([
-  z.strictObject({
-    job: jobIdSchema,
-    shard: z.int().min(0).lt(LIMITS.maxJobShards),
-  }),
-  z.strictObject({
-    job: jobIdSchema,
-    page: z.int().min(0).lt(MAX_PAGES),
-  }),
+  z.strictObject({ job: jobIdSchema, shard: z.int().min(0).lt(LIMITS.maxJobShards) }),
+  z.strictObject({ job: jobIdSchema, page: z.int().min(0).lt(MAX_PAGES) }),
 ]);
 export type JobMessage = z.output<typeof jobMessageSchema>;
 
@@ -59,10 +53,7 @@ export function chooseShardDigits(pixelBytes: number, macs: number): number {
   );
 }
 
-/**
- * Derives the id from the digits, so that a job that is started twice is one job. Raise the number
- * in the text when the same digits get other bytes.
- */
+/** Derives the id from the digits. Raise the number in the text when they get other bytes. */
 export function deriveJobId(job: Pinned<'jobs'>): string {
   return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildUrl('jobs', job)}`))).slice(0, 32);
 }

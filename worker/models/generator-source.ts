@@ -41,10 +41,7 @@ export const WAITS = {
 const MAX_FOLLOWED_NAMES = 3;
 /** A refresh or a load that takes longer was cut off with its request: another may begin. */
 const EXPIRES_MS = 30_000;
-/**
- * After such a silence a request waits for the pointer. Otherwise the first request in hours would
- * get the model of hours ago.
- */
+/** After such a silence a request waits for the pointer, so that it gets no model of hours ago. */
 const SILENCE_MS = 40_000;
 /** Loads that requests begin at once: the files and weights of each may take 32 MiB. */
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };
@@ -98,11 +95,7 @@ export class GeneratorSource {
     this.#loads = new ConcurrencyLimit({ ...LOADS, waitMs }, options.clock);
   }
 
-  /**
-   * Acquires the model that answers. Waits for storage only at the isolate's first request, at the
-   * first after a long silence, and for a version that is not loaded yet.
-   * @param defer  Keeps loads and refreshes alive after the answer.
-   */
+  /** Acquires the model that answers. Waits only at first, after silence, or for a version. */
   async acquire(choice: ModelChoice, defer: Defer): Promise<Lease | ApiError> {
     if (choice?.version !== undefined) {
       return this.#acquireVersion(choice.name, choice.version, defer);

@@ -1,7 +1,4 @@
-/**
- * The loaded models of an isolate, by name and version. Each is loaded once. The least recently
- * used is freed first, and none is freed during a lease.
- */
+/** The loaded models of an isolate. Each loads once; the least recently used goes first. */
 import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { limitTime } from './model-store.ts';
@@ -41,11 +38,7 @@ export class ModelCache {
     this.#waitMs = waitMs;
   }
 
-  /**
-   * Acquires a model. All callers share one load.
-   * @param defer  Keeps the load alive when this request is cancelled.
-   * @throws       What `load` throws, or StorageError when the load takes too long.
-   */
+  /** Acquires a model. All callers share one load. @throws  What `load` throws, or StorageError. */
   async acquire(key: string, load: () => Promise<Generator>, defer: Defer): Promise<Lease> {
     let entry = this.#entries.get(key);
     if (entry === undefined) {

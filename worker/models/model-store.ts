@@ -1,7 +1,4 @@
-/**
- * Reads the pointer and the artifacts from object storage. Guarantees that the size of an object is
- * checked before its body is read, and that every read ends in time.
- */
+/** Reads pointer and artifacts. Checks sizes before it reads; every read ends in time. */
 import {
   ARTIFACT_LIMITS,
   ArtifactError,

@@ -34,12 +34,7 @@ export function countOpenModels(): number {
   return open;
 }
 
-/**
- * Opens a model, and draws some samples as the last check before it serves. The caller disposes of
- * it, once.
- * @throws ArtifactError  When `bytes` are not the manifest's weights, or the samples are blank or
- *                        not finite.
- */
+/** Opens a model, and draws samples as a last check. Dispose of it once. @throws ArtifactError */
 export async function openModel(parsed: ParsedManifest, bytes: Uint8Array): Promise<Sampler> {
   await verifyFileNatively(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
   const weights = decodeWeights(parsed, bytes);

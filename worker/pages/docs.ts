@@ -1,6 +1,4 @@
-/**
- * `GET /docs`: the documentation for people, generated from the routes' operations. No script.
- */
+/** `GET /docs`: the documentation for people, generated from the routes' operations. No script. */
 import { html } from 'hono/html';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import {

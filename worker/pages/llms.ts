@@ -1,14 +1,11 @@
-/**
- * `GET /llms.txt`: the API for language models (llmstxt.org), generated from the routes'
- * operations.
- */
+/** `GET /llms.txt`: the API for language models (llmstxt.org), from the routes' operations. */
 import {
   describeDefault,
   describeExpected,
   type ParameterSet,
 } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
-import { API_HEADERS } from '../http/headers.ts';
+import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
 
 export const LLMS_OPERATION: OperationEntry = {
@@ -21,10 +18,7 @@ export const LLMS_OPERATION: OperationEntry = {
 
 export function addLlmsRoute(app: App, operations: readonly Operation[]): void {
   app.get('/llms.txt', (c) =>
-    c.text(describeForModels(operations, c.get('url').origin), 200, {
-      ...API_HEADERS,
-      'Cache-Control': 'public, max-age=300',
-    }),
+    c.text(describeForModels(operations, c.get('url').origin), 200, DOCUMENT_HEADERS),
   );
 }
 

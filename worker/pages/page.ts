@@ -1,7 +1,4 @@
-/**
- * The frame of every page: one style sheet for dark and light, phone and desktop. Nothing comes
- * from another origin.
- */
+/** The frame of every page: one style sheet, and nothing from another origin. */
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import files from 'page-files';

@@ -1,6 +1,4 @@
-/**
- * `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled digits, streamed as they are read.
- */
+/** `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled digits, streamed as they are read. */
 import { concatBytes } from '@noble/hashes/utils.js';
 import * as z from 'zod';
 import { digitSchema, packedDigitSchema } from '../../shared/contract/answers.ts';

@@ -1,7 +1,4 @@
-/**
- * `GET /digit`, `/digit.png`, `/digit/7.png` and so on: new digits, or the digits of a seed.
- * `GET /number/2026.png`: a number in one handwriting.
- */
+/** `GET /digit`, `/digit.png`, `/digit/7.png`, and `/number/2026.png` in one handwriting. */
 import * as z from 'zod';
 import {
   digitSchema,

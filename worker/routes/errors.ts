@@ -1,6 +1,4 @@
-/**
- * `GET /errors` and `/errors/{code}`: the pages that the `type` of problem details links to.
- */
+/** `GET /errors` and `/errors/{code}`: the pages that the `type` of problem details links to. */
 import { html } from 'hono/html';
 import { describeExample, ERROR_CODES } from '../../shared/contract/errors.ts';
 import type { App } from '../context.ts';

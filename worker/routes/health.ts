@@ -1,6 +1,4 @@
-/**
- * `GET /healthz`: which model serves, and why not another. It is a 200 while any model serves.
- */
+/** `GET /healthz`: which model serves, and why not another. It is a 200 while any model serves. */
 import { healthSchema } from '../../shared/contract/answers.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';

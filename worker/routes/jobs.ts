@@ -1,7 +1,4 @@
-/**
- * `/jobs`: sets that are too large for one answer, for the owner of the service's secret. Jobs are
- * started here, drawn by the queue's consumers, and read here shard by shard.
- */
+/** `/jobs`: sets too large for one answer, for the owner. The queue's consumers draw them. */
 import { timingSafeEqual } from 'hono/utils/buffer';
 import type * as z from 'zod';
 import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';

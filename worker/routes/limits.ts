@@ -1,11 +1,9 @@
-/**
- * `GET /limits`: every limit that a caller can meet.
- */
+/** `GET /limits`: every limit that a caller can meet. */
 import { limitsSchema } from '../../shared/contract/answers.ts';
 import { LIMIT_TABLE } from '../../shared/contract/limits.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { API_HEADERS } from '../http/headers.ts';
+import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { listPolicies, RATE_WINDOW_SECONDS } from '../http/admission.ts';
 import type { OperationEntry } from '../http/operation.ts';
 
@@ -26,7 +24,5 @@ export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void 
     return [key, { value: requests, unit: 'answers', about }];
   });
   const limits = { ...LIMIT_TABLE, ...Object.fromEntries(rates) };
-  app.get('/limits', (c) =>
-    c.json(limits, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' }),
-  );
+  app.get('/limits', (c) => c.json(limits, 200, DOCUMENT_HEADERS));
 }

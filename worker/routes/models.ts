@@ -1,7 +1,4 @@
-/**
- * `GET /models` and below: the published models, their cards, and their files as
- * `tf.loadLayersModel` takes them.
- */
+/** `GET /models` and below: the published models, their cards and their files. */
 import * as z from 'zod';
 import {
   findFile,

@@ -1,6 +1,4 @@
-/**
- * `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop.
- */
+/** `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop. */
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -118,11 +116,7 @@ function encodeLoop(
     : joinPngs(encodePngs(png, pictures, morph), listDelays(morph, 1000));
 }
 
-/**
- * Lists how long each frame is shown, in ticks. Every end is rounded from the start, so errors do
- * not add up.
- * @param ticks  Ticks a second.
- */
+/** Lists how long each frame is shown, in 1/`ticks` s. Rounds each end, so errors do not add up. */
 function listDelays({ n, frames, fps, hold }: Pinned<'morph'>, ticks: number): number[] {
   const end = (frame: number) =>
     Math.round(ticks * (frame / fps + (Math.ceil(frame / frames) * hold) / 1000));

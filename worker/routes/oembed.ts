@@ -1,6 +1,4 @@
-/**
- * `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo).
- */
+/** `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo). */
 import type * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
@@ -22,7 +20,7 @@ import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { checkColours, findLabels } from '../drawing.ts';
-import { API_HEADERS } from '../http/headers.ts';
+import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
@@ -31,7 +29,6 @@ import type { Generator } from '../models/model-cache.ts';
 
 /** What the page at `/` is embedded as. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';
-
 const MAX_SIDE = 100_000;
 
 const MAX_PIXELS = {
@@ -87,9 +84,7 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     }
     const max = { width: maxwidth, height: maxheight };
     const answer = await describePhoto(c, dependencies, url, max);
-    return 'code' in answer
-      ? respondError(c, answer)
-      : c.json(answer, 200, { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' });
+    return 'code' in answer ? respondError(c, answer) : c.json(answer, 200, DOCUMENT_HEADERS);
   });
 }
 

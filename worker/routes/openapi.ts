@@ -1,14 +1,11 @@
-/**
- * `GET /openapi.json`: the OpenAPI 3.1 document. Its schemas are JSON Schema 2020-12, which zod
- * writes itself, so no library for OpenAPI is needed.
- */
+/** `GET /openapi.json`: the OpenAPI 3.1 document. zod writes its JSON Schemas itself. */
 import * as z from 'zod';
 import { version } from '../../package.json';
 import { problemSchema } from '../../shared/contract/answers.ts';
 import { describeExample, type ApiErrorCode } from '../../shared/contract/errors.ts';
 import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
-import { API_HEADERS } from '../http/headers.ts';
+import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import {
   COMMON_ERRORS,
   type AnswerBody,
@@ -26,10 +23,7 @@ export const OPENAPI_OPERATION: OperationEntry = {
 
 export function addOpenapiRoute(app: App, operations: readonly Operation[]): void {
   app.get('/openapi.json', (c) =>
-    c.json(buildOpenapiDocument(operations, c.get('url').origin), 200, {
-      ...API_HEADERS,
-      'Cache-Control': 'public, max-age=300',
-    }),
+    c.json(buildOpenapiDocument(operations, c.get('url').origin), 200, DOCUMENT_HEADERS),
   );
 }
 
@@ -37,7 +31,6 @@ type Json = Record<string, unknown>;
 
 /** The security scheme of `/jobs`. */
 const OWNER = 'jobsSecret';
-
 const PROBLEM = '#/components/schemas/Problem';
 
 /** Builds the document. @param origin  The service's own. */

@@ -1,6 +1,4 @@
-/**
- * The serving model: its size, its training and its measured quality.
- */
+/** The serving model: its size, its training and its measured quality. */
 import { html } from 'hono/html';
 import files from 'page-files';
 import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';

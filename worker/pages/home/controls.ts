@@ -1,7 +1,4 @@
-/**
- * A control for every parameter of `/digit`, derived from the table: ranges, choices and texts are
- * those that the API accepts.
- */
+/** A control for every parameter of `/digit`, derived from the table of parameters. */
 import { html } from 'hono/html';
 import {
   describeDefault,

@@ -1,6 +1,4 @@
-/**
- * The explorer's frame, with the button that loads the generator into the browser.
- */
+/** The explorer's frame, with the button that loads the generator into the browser. */
 import { html } from 'hono/html';
 import files from 'page-files';
 import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';

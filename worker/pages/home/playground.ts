@@ -1,7 +1,4 @@
-/**
- * The playground: a control for every parameter, the picture, and texts to copy. Without its script
- * it shows one example.
- */
+/** The playground: a control for every parameter, the picture, and texts to copy. */
 import { html } from 'hono/html';
 import { measureSheet } from '../../../shared/picture/sheet.ts';
 import type { Markup } from '../page.ts';
