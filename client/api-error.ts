@@ -1,4 +1,7 @@
-/** Errors of the API: its problem details (RFC 9457), or a substitute for a proxy's answer. */
+/**
+ * Errors of the API: its problem details (RFC 9457), or a substitute for an answer without them,
+ * such as a proxy's.
+ */
 
 /** Thrown for an error of the API, or an answer that is not the API's. */
 export class ApiError extends Error {

@@ -30,6 +30,7 @@ const STYLE =
 
 /** Bytes of a drawn seed: 16 URL-safe characters, like those of the API. */
 const SEED_BYTES = 12;
+
 /** The module must load in Node too, for server-side rendering; it defines nothing there. */
 const Base = (globalThis.HTMLElement ?? Object) as typeof HTMLElement;
 
@@ -137,7 +138,12 @@ export class DigitMintElement extends Base {
   }
 }
 
-/** Reads attributes as options. @throws RangeError  For a bad number or exclusive attributes. */
+/**
+ * Reads the attributes as options. The functions that take the options check the values.
+ * @param read  Reads an attribute; null where it is absent.
+ * @throws RangeError  For a text where a number is expected, and for attributes that exclude each
+ *                     other.
+ */
 function parseAttributes(
   read: (name: string) => string | null,
 ): DigitImageOptions | NumberImageOptions {

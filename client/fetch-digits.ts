@@ -49,7 +49,11 @@ export async function fetchDigits(options: FetchOptions<DigitOptions> = {}): Pro
   return fetchJson(digitUrl({ ...what, ...FORM }), how);
 }
 
-/** Fetches a number in one handwriting, as one wide digit. @throws  As {@link fetchDigits}. */
+/**
+ * Fetches a number in one handwriting, as one digit that is as wide as the whole number.
+ * @throws ApiError                When the API refuses or fails, or something else answers.
+ * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
+ */
 export async function fetchNumber(options: FetchOptions<NumberOptions>): Promise<Digits> {
   const [how, what] = splitOptions(options);
   return fetchJson(numberUrl({ ...what, ...FORM }), how);

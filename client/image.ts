@@ -1,4 +1,7 @@
-/** Digits as an `<img>`: sharp on every screen, with a size and a text for screen readers. */
+/**
+ * Digits as an `<img>`: sharp on every screen by `srcset`, with its size and a text for screen
+ * readers.
+ */
 import { multiplyPixels } from '../shared/contract/query.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { chooseCols, measureSheet } from '../shared/picture/sheet-layout.ts';
@@ -10,7 +13,10 @@ export interface ImageOptions {
   readonly alt?: string | undefined;
   /** Loads the picture when it comes near the viewport. Default true. */
   readonly lazy?: boolean | undefined;
-  /** Pixels of one digit of the model, for width and height. Default 28 x 28. */
+  /**
+   * Pixels of one digit of the model, for width and height. Default 28 x 28, as the model that
+   * ships.
+   */
   readonly sample?: { readonly width: number; readonly height: number } | undefined;
 }
 
@@ -40,7 +46,11 @@ export interface ImageAttributes {
 const DENSITIES = [1, 2, 3];
 const DEFAULT_SAMPLE = { width: 28, height: 28 };
 
-/** Builds attributes, without densities beyond a limit. @throws RangeError | TypeError */
+/**
+ * Builds the attributes of an `<img>`. Densities whose picture would exceed a limit are left out.
+ * @throws RangeError | TypeError  For an option that the API would refuse, and for a format that no
+ *                                 image has.
+ */
 export function buildImage(options: DigitImageOptions | NumberImageOptions): ImageAttributes {
   const { alt = describe(options), lazy = true, sample = DEFAULT_SAMPLE, ...picture } = options;
   const { format = 'png', scale = 1, dpr } = picture;
@@ -98,7 +108,10 @@ function isAllowed(
   return width * height <= LIMITS.maxPicturePixels;
 }
 
-/** Measures a picture; a number as its maximum, digits as wide as a sample, with paper between. */
+/**
+ * Measures a picture. A number counts as its maximum: digits as wide as a sample, with paper
+ * between.
+ */
 function measure(
   options: PictureOptions,
   sample: { width: number; height: number },

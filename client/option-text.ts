@@ -6,7 +6,11 @@ import { formatColour, type Colour } from '../shared/picture/colour.ts';
 /** The JavaScript types of the kinds of options that are not given as strings. */
 const TYPES: Readonly<Record<string, string>> = { whole: 'number', flag: 'boolean' };
 
-/** Writes an option canonically. @throws TypeError | RangeError  They name what is expected. */
+/**
+ * Writes an option's value in the canonical form of its parameter.
+ * @throws TypeError   For a wrong type. The message names the option and says what is expected.
+ * @throws RangeError  For a value that is not allowed.
+ */
 export function writeOption(name: string, value: unknown, parameter: Kind): string {
   const { kind } = parameter;
   const isTyped =

@@ -30,7 +30,10 @@ export type MorphFormat = FormatOf<'morph'>;
 
 /** Where the service is. */
 export interface BaseOptions {
-  /** The service's address, with or without a path. Default: the page's own origin. */
+  /**
+   * The service's address, such as `https://digits.example`, with or without a path. Default: the
+   * page's own origin.
+   */
   readonly base?: string | URL | undefined;
 }
 

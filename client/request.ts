@@ -7,7 +7,10 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Retries after a 429 or a 503, 0 to 10. Default 2. */
   readonly retries?: number | undefined;
-  /** No retry waits longer, in milliseconds, whatever Retry-After says. Default 30,000. */
+  /**
+   * The longest wait before a retry, in milliseconds; no retry if Retry-After is longer. Default
+   * 30,000.
+   */
   readonly maxRetryWaitMs?: number | undefined;
   /** Replaces the runtime's `fetch`, such as by a service binding. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
@@ -15,7 +18,9 @@ export interface RequestOptions {
 
 /** Without Retry-After: half to all of this, and twice as long each further time. */
 const FIRST_WAIT_MS = 500;
+
 const BUSY = new Set([429, 503]);
+
 /** Accepts any format, since the extension chooses it, and errors as problem details. */
 const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
 

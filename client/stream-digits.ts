@@ -1,4 +1,7 @@
-/** Labelled digits, streamed from `/dataset` range by range, so memory does not grow with `n`. */
+/**
+ * Labelled digits in any number, streamed from `/dataset` range by range. Memory holds no more than
+ * the network has sent ahead.
+ */
 import { LIMITS } from '../shared/contract/limits.ts';
 import { ApiError, refuseAnswer } from './api-error.ts';
 import type { DatasetOptions } from './options.ts';
@@ -148,7 +151,10 @@ export class ByteReader {
   }
 }
 
-/** Reads the header of an IDX file of bytes: two zeros, type, rank, big-endian sizes. */
+/**
+ * Reads the header of an IDX file of bytes: two zeros, the type, the rank, and the sizes as
+ * 4 big-endian bytes.
+ */
 export async function readShape(
   reader: ByteReader,
   answer: Response,

@@ -25,7 +25,10 @@ export function digitUrl(options: DigitOptions = {}): string {
   return buildUrl('digit', options);
 }
 
-/** Writes a number's URL: `/number/2026.png?seed=Ada`. @throws  As {@link digitUrl}. */
+/**
+ * Writes the URL of a number in one handwriting: `/number/2026.png?seed=Ada`.
+ * @throws RangeError | TypeError  For a value that the API would refuse.
+ */
 export function numberUrl({ number, ...options }: NumberOptions): string {
   if (number === undefined) {
     throw new TypeError('digitmint: number is missing, expected the number to write');
@@ -33,12 +36,19 @@ export function numberUrl({ number, ...options }: NumberOptions): string {
   return buildUrl('number', options, `/${encodeNumber(writeOption('number', number, NUMBER))}`);
 }
 
-/** Writes a labelled set's URL: `/dataset.npy?seed=Ada&n=10000`. @throws  As {@link digitUrl}. */
+/**
+ * Writes the URL of a labelled set: `/dataset.npy?seed=Ada&n=10000`.
+ * @throws RangeError | TypeError  For a value that the API would refuse.
+ */
 export function datasetUrl(options: DatasetOptions = {}): string {
   return buildUrl('dataset', options);
 }
 
-/** Writes a loop's URL: `/morph.gif?seed=Ada&digits=9876543210`. @throws  As {@link digitUrl}. */
+/**
+ * Writes the URL of a loop in which digits turn into one another:
+ * `/morph.gif?seed=Ada&digits=9876543210`.
+ * @throws RangeError | TypeError  For a value that the API would refuse.
+ */
 export function morphUrl(options: MorphOptions = {}): string {
   return buildUrl('morph', options);
 }

@@ -1,4 +1,7 @@
-/** The headers of two formats for arrays of bytes: IDX, MNIST's format, and NumPy's .npy 1.0. */
+/**
+ * The headers of two formats for arrays of bytes: IDX, MNIST's own format (LeCun, Cortes and
+ * Burges), and NumPy's .npy, version 1.0. Pure.
+ */
 import { concatBytes } from '@noble/hashes/utils.js';
 
 /** The number type of bytes in IDX: the third byte of the magic number. */

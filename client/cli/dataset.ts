@@ -1,4 +1,7 @@
-/** `digitmint dataset --n 60000 --out digits.npy`: a set of any size, drawn as ranges. */
+/**
+ * `digitmint dataset --n 60000 --out digits.npy`: sets of any size, drawn as ranges of the API's
+ * sets.
+ */
 import { DATASET_FORMATS, isInParts, type DatasetFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { describeExpected, parseText } from '../../shared/contract/query.ts';
@@ -10,7 +13,9 @@ import { readRefusal, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';
 import { chooseFormat, CliError, refuseScreen, reportOutput, writeOutput } from './output.ts';
 
-/** The parameters of the API's sets. `n` has no limit of its own: memory holds only a part. */
+/**
+ * The parameters of the API's sets. `n` has no limit of its own, since memory holds only a part.
+ */
 export const SET_PARAMETERS = {
   ...ROUTES.dataset,
   n: { ...ROUTES.dataset.n, max: LIMITS.maxStart, about: 'How many digits' },
@@ -18,6 +23,7 @@ export const SET_PARAMETERS = {
 
 /** Bytes that are read and written at once. */
 const PART_BYTES = 65_536;
+
 const LINE_FEED = 10;
 
 /** A set, and what its first range tells. */
@@ -29,7 +35,10 @@ interface DrawnSet {
   model?: string;
 }
 
-/** Draws a set and reports seed and model. @param labels  A second file, for the labels. */
+/**
+ * Draws a set, writes it, and reports seed and model.
+ * @param labels  A second file, for the labels.
+ */
 export async function drawSet(
   ask: Ask,
   flags: Flags,
@@ -90,7 +99,10 @@ async function* writeSet(set: DrawnSet, format: DatasetFormat): AsyncGenerator<U
   }
 }
 
-/** Asks for the ranges in order, all of one seed. @throws CliError  When the API refuses. */
+/**
+ * Asks for the ranges one after the other, all of the first one's seed.
+ * @throws CliError  What the API refuses.
+ */
 async function* readRanges(set: DrawnSet, format: DatasetFormat): AsyncGenerator<Response> {
   const { ask, flags, n } = set;
   const start = Number(flags['start'] ?? 0);

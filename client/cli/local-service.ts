@@ -1,4 +1,6 @@
-/** The whole API in this process: the worker's app without a bucket, and with the same bytes. */
+/**
+ * The whole API in this process: the worker's app without a bucket. It answers with the same bytes.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -15,7 +17,11 @@ import { CliError, EXIT } from './output.ts';
 /** Requests a path with a query. @param accept  The media type, where the path has no extension. */
 export type Ask = (path: string, accept?: string) => Promise<Response>;
 
-/** @param base  The start of absolute URLs. @param model  Default: the model that ships. */
+/**
+ * Makes the service.
+ * @param base   The start of absolute URLs in answers.
+ * @param model  Default: the model that ships.
+ */
 export function createLocalService(base: URL, model?: BundledModel): Ask {
   const name =
     model === undefined ? 'the model that ships' : `model ${model.name}@${model.version}`;
@@ -41,7 +47,11 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
   };
 }
 
-/** Opens the user's own model folder. Its weights are verified at first use. @throws CliError */
+/**
+ * Opens the user's own model: a folder from training, from `npm run trainer -- quantize` or from a
+ * published key. The weights are verified at the first drawing.
+ * @throws CliError  When the folder holds no model.
+ */
 export function openModelFolder(folder: string): BundledModel {
   const readFile = (path: string): Uint8Array => {
     try {

@@ -1,4 +1,7 @@
-/** Writes the bytes to a file, all or none, or to standard output. Defines the user's errors. */
+/**
+ * Where the bytes go: into a file, which is complete or not there, or to standard output. And the
+ * errors that the user sees.
+ */
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
@@ -12,7 +15,9 @@ export const EXIT = {
   usage: 2,
 } as const;
 
-/** A failure that the user can fix. Its message says what was expected and what came. */
+/**
+ * A failure that the user can fix. The message says what was expected, what came and what to do.
+ */
 export class CliError extends Error {
   override name = 'CliError' as const;
   readonly exitCode: number;
@@ -42,7 +47,11 @@ export function refuseScreen(out: string | undefined, format: string, name: stri
   }
 }
 
-/** Chooses `--format`, then the extension of the file, then `usual`. @throws CliError */
+/**
+ * Chooses the format: `--format`, then the file's extension, then the usual one.
+ * @param usual  On standard output; undefined where a format must be given.
+ * @throws CliError  When none is known.
+ */
 export function chooseFormat<F extends string>(
   formats: Readonly<Record<F, string>>,
   asked: string | true | undefined,
@@ -76,7 +85,11 @@ export function reportOutput(out: string | undefined, text: string): void {
   }
 }
 
-/** Writes parts in order. A file is replaced once it is whole. @throws CliError  If it fails. */
+/**
+ * Writes parts one after the other, as fast as the output takes them.
+ * @param out  A file, replaced once everything is written; undefined or `-` for standard output.
+ * @throws CliError  When the file cannot be written.
+ */
 export async function writeOutput(
   out: string | undefined,
   parts: AsyncIterable<Uint8Array>,

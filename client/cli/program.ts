@@ -1,4 +1,7 @@
-/** The command line. Its flags are made from the API's parameters. */
+/**
+ * The command line: its flags are made from the API's parameters. `digitmint 7`, `digitmint
+ * --number 2026` and `digitmint morph` draw here.
+ */
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../../package.json';
 import { describeExpected, type ParameterSet } from '../../shared/contract/query.ts';
@@ -39,7 +42,11 @@ Examples:
 It draws on this machine without any server: the same bytes as the API.
 Exit status: 0, 1 after a failure, 2 for a wrong flag or argument.`;
 
-/** Runs the command line without Node and the script. @returns  The exit status. */
+/**
+ * Runs the command line.
+ * @param argv  Without Node and the script.
+ * @returns     The exit status.
+ */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
     await buildProgram().parseAsync(argv, { from: 'user' });

@@ -1,10 +1,18 @@
-/** The leading eigenvectors of a first layer's W Wᵀ as directions (SeFa, arXiv:2007.06600). */
+/**
+ * The directions of the latent space to which the network's first layer is most sensitive: the
+ * leading eigenvectors of W Wᵀ (SeFa; Shen and Zhou 2021, arXiv:2007.06600).
+ */
 
 const ROUNDS = 300;
 
 /**
- * Finds `count` orthogonal unit vectors by power iteration; each has a positive largest component.
- * @param kernel  [inputs, units]; only its first `size` rows, those of the latent, are used.
+ * Finds them by power iteration with deflation.
+ * @param kernel  [inputs, units], of the first layer; only its first `size` rows are used.
+ * @param size    Length of a latent vector.
+ * @param units   Of the first layer.
+ * @param count   At most `size`.
+ * @returns       Unit vectors [size], each orthogonal to those before; the largest component of
+ *                each is positive.
  */
 export function findDirections(
   kernel: Float32Array,

@@ -1,4 +1,7 @@
-/** The running explorer: a map between four samples, the picture at a place, and the corners. */
+/**
+ * The running explorer: a map of the plane between four samples, the picture at one place of it,
+ * and the corners, which the API draws too.
+ */
 import { find, make } from '../elements.ts';
 import { addPad, createLatest } from './pad.ts';
 import type { Answer, Inputs, Opened, TaskName, Tasks } from './protocol.ts';
@@ -9,6 +12,7 @@ const MAP_SIDE = 9;
 const MAP_PLACES = listPlaces(MAP_SIDE);
 const CORNER_PLACES = listPlaces(2);
 const CORNER_NAMES = ['Top left', 'Top right', 'Bottom left', 'Bottom right'];
+
 /** The most that a slider adds along its direction; components of a latent lie in [-1, 1]. */
 const MAX_BEND = 4;
 
@@ -17,7 +21,11 @@ interface PainterLink {
   ask<K extends TaskName>(task: K, ask: Tasks[K]['ask']): Promise<Tasks[K]['answer']>;
 }
 
-/** Starts the worker. @returns  Once it is ready; rejects when its script or wasm does not load. */
+/**
+ * Starts the worker.
+ * @param url  Of its script.
+ * @returns    Once the worker is ready; rejects when its script or its wasm does not load.
+ */
 async function startPainter(url: string): Promise<PainterLink> {
   const worker = new Worker(url, { type: 'module' });
   await new Promise((resolve, reject) => {
@@ -180,7 +188,10 @@ function showCorners(
   find('corners', HTMLUListElement).replaceChildren(...items);
 }
 
-/** Paints a square of samples. @param pixels  [side * side, height, width, channels] */
+/**
+ * Paints a square of samples, row by row, one pixel for each of theirs. The style sheet colours it.
+ * @param pixels  [side * side, height, width, channels]
+ */
 function paintSamples(
   canvas: HTMLCanvasElement,
   pixels: Uint8Array,
@@ -206,7 +217,12 @@ function paintSamples(
   }
 }
 
-/** Says in a sentence how many pixels differ from those of the API at `path`, a /digit.json. */
+/**
+ * Counts the pixels of the API that differ from those drawn here.
+ * @param path    Of `/digit.json`, for the same samples.
+ * @param pixels  Drawn here.
+ * @returns       A sentence for the page.
+ */
 async function compareWithApi(path: string, pixels: Uint8Array): Promise<string> {
   const answer = await fetch(path);
   if (!answer.ok) {

@@ -1,4 +1,7 @@
-/** The worker that draws outside the page's thread with the generator of the published files. */
+/**
+ * The worker that draws outside the page's thread: the generator as it runs at the edge, loaded
+ * from the published files.
+ */
 import {
   decodeWeights,
   findFile,
@@ -15,6 +18,7 @@ import { findDirections } from './directions.ts';
 import type { Answer, Inputs, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
 const DIRECTIONS = 5;
+
 let network: Network | undefined;
 
 function getNetwork(): Network {

@@ -1,4 +1,7 @@
-/** Places between four corners of the generator's input space. A corner's input is exact. */
+/**
+ * Places between four corners of the generator's input space. At a corner without a bend the input
+ * is exactly the corner's, and so are the pixels.
+ */
 import type { Inputs } from './protocol.ts';
 
 /** Four corners: top left, top right, bottom left, bottom right. */
@@ -10,7 +13,13 @@ export interface Place {
   readonly y: number;
 }
 
-/** Builds the inputs at the corners, [latentSize + classes] each. `label` is the class of all. */
+/**
+ * Builds the network's inputs at the corners.
+ * @param inputs   Of `CORNERS` samples.
+ * @param classes  0 for a generator without classes.
+ * @param label    The class of all four; their own when undefined.
+ * @returns        [CORNERS, latentSize + classes]
+ */
 export function buildCorners(
   { latents, labels }: Inputs,
   classes: number,
@@ -33,8 +42,11 @@ export function weighCorners({ x, y }: Place): [number, number, number, number] 
 }
 
 /**
- * Interpolates inputs. @returns  Row-major [places, latentSize + classes].
- * @param bend  Added to the latent, [latentSize]; the sum is clamped to [-1, 1].
+ * Interpolates the network's inputs.
+ * @param corners  From {@link buildCorners}.
+ * @param bend     Added to the latent, [latentSize]; the sum is clamped to [-1, 1], the trained
+ *                 range.
+ * @returns        Row-major [places, latentSize + classes].
  */
 export function blend(
   corners: readonly Float32Array[],

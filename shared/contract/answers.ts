@@ -1,4 +1,6 @@
-/** Schemas of the JSON answers. OpenAPI is derived from them, and tests check answers by them. */
+/**
+ * Schemas of the JSON answers. OpenAPI is derived from them, and tests check the answers by them.
+ */
 import * as z from 'zod';
 
 const modelSchema = z.object({

@@ -1,4 +1,7 @@
-/** Every expected error of a request, with its status and text. To add one: add an entry. */
+/**
+ * Every expected way in which a request can fail, with its status and its text. To add one: an
+ * entry of the table.
+ */
 import { describeClasses } from '../model/classes.ts';
 
 interface ErrorEntry<F> {

@@ -1,4 +1,7 @@
-/** The formats of each route by extension, the default first. The client imports this file. */
+/**
+ * The formats of each route by extension. The first is the default, and content negotiation prefers
+ * the earlier. Without dependencies: the client imports it.
+ */
 
 const DIGIT = ['png', 'json', 'svg', 'txt', 'npy', 'ndjson'] as const;
 

@@ -84,16 +84,20 @@ const DIGITS = ['digit', 'number'] as const;
 const PICTURES = ['digit', 'number', 'morph'] as const;
 const SAMPLES = ['digit', 'dataset', 'morph', 'jobs'] as const;
 const ALL = ['digit', 'number', 'dataset', 'morph', 'jobs'] as const;
+
 /** How JSON writes pixels. */
 const PIXEL_FORMS = ['array', 'base64'] as const;
 export type PixelForm = (typeof PIXEL_FORMS)[number];
 
 /** GIF viewers slow down frames that are shorter than 20 ms. */
 const MAX_FPS = 50;
+
 /** Formats in which the look of a picture has an effect; JSON's digits link to their pictures. */
 const LOOK_FORMATS = ['png', 'json', 'svg', 'ndjson', 'gif'] as const;
+
 const WHITE = 'ffffff';
 const BLACK = '000000';
+
 const MORPH_PIXELS = `all frames together have at most ${LIMITS.maxMorphPixels} pixels`;
 
 /** The table. Its order is that of canonical URLs and of the documentation. */

@@ -141,7 +141,10 @@ function findDefault(parameter: Parameter, texts: Texts): string | undefined {
   return typeof parameter.default === 'function' ? parameter.default(texts) : parameter.default;
 }
 
-/** Writes path and query, in the table's order and without parameters that change nothing. */
+/**
+ * Writes path and query. Parameters stand in the table's order; those that change nothing are left
+ * out.
+ */
 export function writeUrl(route: RouteName, path: string, format: string, texts: Texts): string {
   const pairs: string[] = [];
   for (const [name, parameter] of listParameters(route)) {
@@ -193,7 +196,10 @@ export function pickDigits(number: string): string {
   return number.replaceAll(/[^0-9]/g, '');
 }
 
-/** Writes a number as a path segment. A comma stays (RFC 3986); some programs misread a plus. */
+/**
+ * Writes a number as a path segment. A comma stays as it is (RFC 3986, section 3.3). A plus would
+ * be allowed too, but some programs read it as a space.
+ */
 export function encodeNumber(number: string): string {
   return encodeURIComponent(number).replaceAll('%2C', ',');
 }
@@ -301,7 +307,10 @@ export function parseDigitQuery(search: URLSearchParams, number?: string): Parse
   return parsed.ok ? { ok: true, query: { ...parsed.query, number } as DigitQuery } : parsed;
 }
 
-/** Multiplies `dpr` into lengths, and names parameters without effect, which `strict` refuses. */
+/**
+ * Multiplies `dpr` into `scale`, `gap` and `margin` if the format has pixels, and names the
+ * parameters without effect for the warning header. `strict` refuses these.
+ */
 export function settleQuery<Q extends object>(
   route: RouteName,
   query: Q,

@@ -10,7 +10,10 @@
 const LANES: i32 = 4;
 /** Vectors computed at once. With two places of input their sums fill the registers. */
 const BLOCK: i32 = 4;
-/** The largest quantized input. Of the powers of two it brings pixels nearest to float32. */
+/**
+ * The largest quantized input. Weights get the rest of 31 bits: see `packWeights`. Of the powers of
+ * two this one brings the shipped models' pixels nearest to float32.
+ */
 const MAX_INPUT: f32 = 8191;
 
 /**
@@ -326,7 +329,10 @@ function finish(
   v128.store(toQ, f32x4.max(q, f32x4.mul(q, slopes)));
 }
 
-/** Computes tanh in place by Eigen's `ptanh_float`, error < 4e-7. `count` is a multiple of 4. */
+/**
+ * Computes the hyperbolic tangent in place, by the rational function of Eigen's `ptanh_float`. The
+ * error is below 4e-7. `count` is a multiple of 4.
+ */
 export function computeTanh(numbers: usize, count: i32): void {
   for (const end = numbers + ((<usize>count) << 2); numbers < end; numbers += 16) {
     v128.store(numbers, approximateTanh(v128.load(numbers)));

@@ -64,6 +64,7 @@ const COUNTS: usize = NODES + 8 * (LITERALS + 32); // u32 [MAX_BITS + 2]
 const CRC_TABLE: usize = COUNTS + 4 * (MAX_BITS + 2); // u32 [256]
 /** The first free address, a multiple of 16. */
 export const DATA: i32 = <i32>((CRC_TABLE + 4 * 256 + 15) & ~15);
+
 let isReady: bool = false;
 let target: usize = 0;
 let bits: u64 = 0;
@@ -144,7 +145,11 @@ function adler32(from: usize, length: i32): u32 {
   return (b << 16) | a;
 }
 
-/** Filters rows, [height][1 + rowBytes], in place. Their first byte becomes the filter type. */
+/**
+ * Filters rows by Paeth's prediction, in place.
+ * @param rows      [height][1 + rowBytes]. The first byte of each row becomes its filter type.
+ * @param channels  Bytes of a pixel.
+ */
 export function filterPaeth(rows: usize, rowBytes: i32, height: i32, channels: i32): void {
   const stride = rowBytes + 1;
   for (let y = height - 1; y >= 0; y--) {
@@ -327,7 +332,10 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
   }
 }
 
-/** Takes a match: lists its rest for each position inside. @returns  The position behind it. */
+/**
+ * Takes a match: lists it for its position, and its rest for each position inside. Only the last
+ * four positions enter the hash table. @returns  The position behind the match.
+ */
 function take(from: usize, start: i32, place: i32, match: u32, length: i32, end: i32): i32 {
   const next = place + length;
   for (let inside = place; inside < next; inside++) {
@@ -614,7 +622,10 @@ function flush(): void {
   }
 }
 
-/** Writes a block stored, or with fixed or own codes, whichever is shortest. `fixed` is in bits. */
+/**
+ * Writes a block stored, with fixed codes or with own codes, whichever is shortest.
+ * @param fixed  Bits of the block with fixed codes and the sequence that was chosen for them.
+ */
 function write(data: usize, size: i32, fixed: i32, isLast: bool): void {
   let literals = LITERALS - 2; // The last two have no meaning.
   while (literals > 257 && load<u8>(LENGTH + (literals - 1)) === 0) {

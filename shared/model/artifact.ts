@@ -1,4 +1,7 @@
-/** A published model: its manifest, its keys in storage, the pointer, and the checks of these. */
+/**
+ * A published model: its manifest, its keys in object storage, the pointer to the served versions,
+ * and the checks of all three. Pure, apart from WebCrypto's SHA-256.
+ */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
@@ -198,7 +201,11 @@ export interface ParsedManifest {
   readonly plan: GeneratorPlan;
 }
 
-/** Parses and checks a manifest, also against each given `expected`. @throws ArtifactError */
+/**
+ * Parses a manifest and runs every check that needs no other file.
+ * @param expected  What the pointer or the key promised; each given field is enforced.
+ * @throws ArtifactError
+ */
 export function parseManifest(
   bytes: Uint8Array,
   expected: { name?: string; version?: string; sha256?: string } = {},
@@ -327,7 +334,11 @@ function checkHash(what: string, actual: string, expectedSha256: string): void {
   }
 }
 
-/** Decodes to copies in the plan's order. @throws ArtifactError  For a wrong length or NaN. */
+/**
+ * Decodes verified weights.
+ * @returns  One array for each weight, in the plan's order; copies of `bytes`.
+ * @throws ArtifactError  When the length differs, or a number is NaN or infinite.
+ */
 export function decodeWeights(
   { manifest, plan }: ParsedManifest,
   bytes: Uint8Array,

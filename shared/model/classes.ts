@@ -11,7 +11,10 @@ export function isPrintable(name: string): boolean {
 /** Class names that an error lists. */
 const MAX_LISTED = 20;
 
-/** Finds a label by exact class name, else by number, so that "7" finds a class of that name. */
+/**
+ * Finds a label by its class's exact name, else by its number in decimal digits. The name comes
+ * first, so that "7" finds the class named 7 even among the classes "5", "6", "7".
+ */
 export function findClass(classes: readonly string[], text: string): number | undefined {
   const named = classes.indexOf(text);
   if (named >= 0) {

@@ -1,4 +1,7 @@
-/** A generator network as a list of layers: its shapes, weights and costs. Pure. */
+/**
+ * A generator network as a list of layers: its shapes, weights and costs. The trainer builds it on
+ * TensorFlow.js (`trainer/gan/generator-network.ts`), the engine draws with it (`engine/`). Pure.
+ */
 import * as z from 'zod';
 
 /** Checked before any tensor exists. */
@@ -65,7 +68,10 @@ export class GeneratorConfigError extends Error {
   override name = 'GeneratorConfigError' as const;
 }
 
-/** @throws GeneratorConfigError  When layers do not fit, give no image or exceed the limits. */
+/**
+ * @throws GeneratorConfigError  When layers do not fit, the output is no image, or the network
+ *                               exceeds GENERATOR_LIMITS.
+ */
 export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   const inputSize = config.latentSize + config.classes;
   const weights: WeightSpec[] = [];

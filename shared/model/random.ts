@@ -13,7 +13,10 @@ import type { GeneratorPlan } from './generator.ts';
 
 export type RandomKey = Uint8Array;
 
-/** Derives a seed's key. @param domain  Separates uses: "sample" or "train". ASCII, no colon. */
+/**
+ * Derives the key of a seed: the SHA-256 of `digitmint:<domain>:<seed>`.
+ * @param domain  Separates the uses of one seed: "sample" or "train". Lower-case ASCII, no colon.
+ */
 export function deriveKey(domain: string, seed: string): RandomKey {
   return sha256(utf8ToBytes(`digitmint:${domain}:${seed}`));
 }
@@ -43,7 +46,10 @@ export function drawWords(
   return new Uint32Array(bytes.buffer);
 }
 
-/** Writes `(words[i] >>> 8) / 2^23 - 1` to `out[i]`: uniform in [-1, 1), exact in float32. */
+/**
+ * Writes `(words[i] >>> 8) / 2^23 - 1` to `out[i]`: uniform in [-1, 1), and exact in float32, since
+ * only the top 24 bits of a word count.
+ */
 export function fillUniform(words: Uint32Array, out: Float32Array): void {
   for (let i = 0; i < words.length; i++) {
     out[i] = ((words[i] as number) >>> 8) * 2 ** -23 - 1;
@@ -89,7 +95,10 @@ export function drawLabels(
   return labels;
 }
 
-/** Joins latents and one-hot labels to [count, inputSize]; without classes `latents` itself. */
+/**
+ * Joins latent vectors and one-hot labels to a network's input, row-major [count, inputSize].
+ * Without classes the input is `latents` itself.
+ */
 export function joinInput(
   plan: GeneratorPlan,
   latents: Float32Array,

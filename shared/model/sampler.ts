@@ -1,4 +1,7 @@
-/** A loaded generator that draws digits. The same seed gives the same bytes on every host. */
+/**
+ * A loaded generator that draws digits. Trainer, edge and browsers share this code and its kernels,
+ * so the same seed gives the same bytes everywhere.
+ */
 import {
   ArtifactError,
   decodeWeights,
@@ -156,7 +159,10 @@ export function loadNetwork(
   return { plan, engine: createEngine(kernels, plan, weights), range: manifest.image.range };
 }
 
-/** Draws pictures, a few at a time. @param readInputs  Returns [n, inputSize] from `first` on. */
+/**
+ * Draws pictures, a few at a time, so that a large set needs little memory beside its pixels.
+ * @param readInputs  Returns the inputs of pictures `first` to `first + n - 1`, [n, inputSize].
+ */
 export function drawPictures(
   { plan, engine, range }: Network,
   count: number,

@@ -1,4 +1,7 @@
-/** Signatures: Ed25519 (RFC 8032) over a manifest's bytes, which cover the whole model. */
+/**
+ * Signatures of manifests: Ed25519 (RFC 8032) over a manifest's published bytes, each an object
+ * beside the manifest. A manifest lists the SHA-256 of every file, so it covers the whole model.
+ */
 import { hashBytes } from './artifact.ts';
 
 const PUBLIC_KEY_BYTES = 32;
@@ -37,7 +40,10 @@ export function encodePublicKey({ bytes }: PublicKey): string {
   return btoa(String.fromCharCode(...bytes));
 }
 
-/** Parses base64 keys, separated by commas. @throws RangeError  When malformed, or more than 8. */
+/**
+ * Parses public keys: base64 of 32 bytes each, separated by commas. An empty text has no keys.
+ * @throws RangeError  When a key is malformed, or there are more than 8.
+ */
 export function parsePublicKeys(text: string): PublicKey[] {
   const parts = text.trim() === '' ? [] : text.split(',').map((part) => part.trim());
   if (parts.length > MAX_PUBLIC_KEYS) {

@@ -1,4 +1,7 @@
-/** How weights.bin encodes weights. float16 and uint8 decode to the bits of TensorFlow.js. */
+/**
+ * How weights.bin encodes a generator's weights. float16 and uint8 are those of TensorFlow.js
+ * (`quantization` in tfjs-core's `io/types`) and decode to the same bits.
+ */
 import * as z from 'zod';
 import { GENERATOR_LIMITS, sizeOf, type WeightSpec } from './generator.ts';
 
@@ -82,7 +85,10 @@ const BIAS_DIFFERENCE = 112;
 /** A constant, because `2 ** BIAS_DIFFERENCE` in the loop makes decoding forty times slower. */
 const BIAS_FACTOR = 2 ** 112;
 
-/** Rounds to the nearest float16, ties to even; keeps NaN. Ours: Node 22 has no Float16Array. */
+/**
+ * Rounds each number to the nearest float16, ties to even. Infinities and NaN stay. Every platform
+ * gives the same bits; Node 22 has no Float16Array.
+ */
 export function encodeFloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);

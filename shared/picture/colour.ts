@@ -6,7 +6,10 @@ export type Colour = readonly [red: number, green: number, blue: number, alpha: 
 export const BLACK: Colour = [0, 0, 0, 255];
 export const WHITE: Colour = [255, 255, 255, 255];
 
-/** Parses 3, 4, 6 or 8 hex digits, with or without #, or `transparent`; undefined otherwise. */
+/**
+ * Parses 3, 4, 6 or 8 hex digits with or without a #, as in CSS, or `transparent`.
+ * @returns  undefined for any other text.
+ */
 export function parseColour(text: string): Colour | undefined {
   if (text === 'transparent') {
     return [0, 0, 0, 0];
@@ -33,7 +36,10 @@ export function areEqual(a: Colour, b: Colour): boolean {
   return formatColour(a) === formatColour(b);
 }
 
-/** Mixes paper and ink, premultiplied, so that edges on transparent paper have no fringe. */
+/**
+ * Mixes paper and ink, premultiplied, so that ink on transparent paper has no coloured edge.
+ * @param ink255  The share of ink, 0..255.
+ */
 export function mixColours(paper: Colour, ink: Colour, ink255: number): Colour {
   const share = ink255 / 255;
   const alpha = paper[3] * (1 - share) + ink[3] * share;

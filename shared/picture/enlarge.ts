@@ -1,4 +1,7 @@
-/** Enlarges by cubic convolution (Keys 1981, a = -1/2) or repetition, in IEEE doubles only. */
+/**
+ * Enlarges pictures: smoothly by cubic convolution (Keys 1981, a = -1/2), or by repeating pixels.
+ * Pure. It uses IEEE doubles only, so its bytes are the same on every platform.
+ */
 
 /** Source pixels of one output pixel. */
 const TAPS = 4;

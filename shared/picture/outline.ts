@@ -1,4 +1,7 @@
-/** Traces the outlines of a grey picture by marching squares (Lorensen and Cline 1987). Pure. */
+/**
+ * Traces the outlines of a grey picture by marching squares (Lorensen and Cline 1987, in two
+ * dimensions): the lines where the ink between pixel centres crosses half. Pure.
+ */
 
 /** A closed line as x, y, x, y, … with the ink on its left. */
 export type Outline = readonly number[];

@@ -1,4 +1,8 @@
-/** Measures the pen of some digits. IEEE doubles and square roots only: equal bits anywhere. */
+/**
+ * Measures the pen of some digits: thickness, darkness, softness and lean of its line, and the
+ * lines between which it writes. Pure. It uses IEEE doubles and square roots only, so its numbers
+ * are the same on every platform.
+ */
 import { traceOutlines, type Outline } from './outline.ts';
 import type { Samples } from '../model/sampler.ts';
 

@@ -1,4 +1,8 @@
-/** Writes PNG files. Integers alone decide every bit: equal bytes on all hosts, unlike zlib's. */
+/**
+ * Writes PNG files (W3C, Portable Network Graphics, third edition) with `shared/kernels/png.ts`.
+ * Integers alone decide every bit, so equal pictures have equal bytes on every host. No platform's
+ * own zlib promises that.
+ */
 
 /** An instance of png.wasm with memory of its own. `shared/kernels/png.ts` documents it. */
 export interface PngKernels {

@@ -60,7 +60,10 @@ export function encodePngs(
   });
 }
 
-/** Maps grey levels for grey colours, else to a palette. `levels` is absent where levels stay. */
+/**
+ * Maps grey levels to grey levels for grey colours, else to a palette of the used levels.
+ * @returns  `levels` maps each grey level to a byte of the file; absent when levels stay.
+ */
 function choosePaint(
   pictures: readonly Picture[],
   { bg, fg }: SheetColours,

@@ -1,4 +1,7 @@
-/** Draws signs with the digits' pen. IEEE doubles and square roots only: equal bytes anywhere. */
+/**
+ * Draws the signs of numbers with the pen of the digits beside them. Pure. It uses IEEE doubles and
+ * square roots only, so its bytes are the same on every platform.
+ */
 import type { Pen } from './pen.ts';
 import type { Size } from './sheet-layout.ts';
 import { deriveKey, drawWords } from '../model/random.ts';

@@ -1,4 +1,7 @@
-/** Plans a generator for the engine: one stage for each layer with weights. Others cost nothing. */
+/**
+ * Plans a generator for the engine: one stage for each layer with weights. Reshape and depthToSpace
+ * between two stages only change where a number is read, so they cost nothing. Pure.
+ */
 import { sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
 
 const INT16_BYTES = 2;
