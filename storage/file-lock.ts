@@ -27,19 +27,11 @@ interface LockOptions {
   readonly staleMs: number;
 }
 
-export interface FileLock {
-  /** False when another process took the lock away; then the former holder must not write. */
-  readonly isHeld: () => Promise<boolean>;
-  readonly release: () => Promise<void>;
-}
-
 /**
- * Takes a lock.
- *
  * @param path  The lock's file; its folder exists, and its file system has hard links.
  * @throws LockTimeoutError  When another process holds it for longer than `timeoutMs`.
  */
-export async function acquireFileLock(path: string, options: LockOptions): Promise<FileLock> {
+export async function acquireFileLock(path: string, options: LockOptions) {
   const token = randomUUID();
   const content = JSON.stringify({ token, pid: process.pid, host: hostname() });
   // A hard link, so that nobody ever sees a lock without its holder's name.
@@ -52,8 +44,9 @@ export async function acquireFileLock(path: string, options: LockOptions): Promi
   }
   const isHeld = async (): Promise<boolean> => (await readIfThere(path)) === content;
   return {
+    /** False when another process took the lock away; then the former holder must not write. */
     isHeld,
-    release: async () => {
+    release: async (): Promise<void> => {
       if (await isHeld()) {
         await rm(path, { force: true });
       }

@@ -5,7 +5,6 @@
 
 /** A clock and randomness; tests inject their own. */
 export interface Waiting {
-  /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
