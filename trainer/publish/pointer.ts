@@ -79,13 +79,10 @@ export function mergePointer(
 export function movePointer(
   publication: Publication,
   published: Published,
-  {
-    lease,
-    isSafe,
-    check,
-  }: { lease: Lease; isSafe: boolean; check?: (before: StoredPointer) => void },
+  options: { lease: Lease; isSafe: boolean; check?: (before: StoredPointer) => void },
 ): Promise<{ isMoved: boolean; before: StoredPointer; defaultName: string }> {
   const { store, now } = publication;
+  const { lease, isSafe, check } = options;
   return retryContended(publication, POINTER_KEY, async () => {
     const before = await readPointer(store);
     const wanted = mergePointer(publication, before, published);

@@ -3,7 +3,7 @@
  * lease and starts with the manifest. It can be stopped anywhere and repeated.
  */
 import { buildKey, MANIFEST_FILE } from '../../shared/model/artifact.ts';
-import type { ListedObject, ObjectStore } from '../../storage/object-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import {
   findLastUse,
   readManifest,
@@ -54,13 +54,7 @@ export const KEEP_REASONS = {
 } as const;
 type KeepReason = keyof typeof KEEP_REASONS;
 
-export interface PruneResult {
-  /** Deleted versions, or for a dry run those to be deleted. */
-  readonly deleted: readonly SurveyedVersion[];
-  readonly kept: readonly { readonly version: SurveyedVersion; readonly reason: KeepReason }[];
-  /** Probes of conditional writes that killed publishers left. */
-  readonly probes: readonly ListedObject[];
-}
+export type PruneResult = Awaited<ReturnType<typeof pruneStore>>;
 
 interface Decision {
   readonly version: SurveyedVersion;
@@ -74,12 +68,13 @@ const BATCH = 25;
 const PROBE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Deletes the versions that `decide` gives no reason to keep.
+ * Deletes the versions that `decide` gives no reason to keep, and probes of conditional writes that
+ * killed publishers left. For a dry run `deleted` lists the versions to be deleted.
  *
  * @throws PublishError  When no pointer is there, or others change the ledger in every attempt.
  * @throws StorageError
  */
-export async function pruneStore(options: PruneOptions): Promise<PruneResult> {
+export async function pruneStore(options: PruneOptions) {
   const { store, now, dryRun = false } = options;
   const survey = await surveyStore(store);
   if (survey.pointer === null) {
