@@ -165,10 +165,7 @@ function moveRequest(request: Request, origin: string): Request {
  *
  * @param onFailure  Called with the stream's error; the caller cuts the connection.
  */
-async function paceBody(
-  response: Response,
-  onFailure: (cause: unknown) => void,
-): Promise<Response> {
+async function paceBody(response: Response, onFailure: (cause: unknown) => void) {
   if (response.headers.has('content-length') || response.body === null) {
     return response;
   }

@@ -54,11 +54,7 @@ export async function acquireFileLock(path: string, options: LockOptions) {
   };
 }
 
-async function waitForLink(
-  prepared: string,
-  path: string,
-  { timeoutMs, staleMs }: LockOptions,
-): Promise<void> {
+async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs }: LockOptions) {
   const startedMs = performance.now();
   let seen = { content: '', sinceMs: startedMs };
   await repeat(async () => {

@@ -151,10 +151,7 @@ function replace(root: string, temporary: string, file: string, etag: string): P
   });
 }
 
-async function withLock<T>(
-  root: string,
-  action: (isHeld: () => Promise<boolean>) => Promise<T>,
-): Promise<T> {
+async function withLock<T>(root: string, action: (isHeld: () => Promise<boolean>) => Promise<T>) {
   await mkdir(root, { recursive: true });
   const lock = await acquireFileLock(join(root, LOCK_FILE), LOCK_OPTIONS);
   try {

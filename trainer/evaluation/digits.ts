@@ -117,7 +117,6 @@ export function checkDigits(
   }
 }
 
-/** Copies the digits at `indices` into a data set. */
 export function pickDigits(dataset: Dataset, indices: Uint32Array): Dataset {
   const labels = Uint8Array.from(indices, (index) => dataset.labels[index] as number);
   return { ...dataset, count: indices.length, images: gatherImages(dataset, indices), labels };

@@ -27,7 +27,6 @@ export interface EvaluationRequest extends SamplesRequest {
   readonly floorFolder?: string;
 }
 
-/** A set of samples and its figures. */
 export interface EvaluatedColumn extends ColumnName {
   readonly samples: OpenedSamples['facts'] & { readonly source: string };
   readonly figures: Figures;
@@ -125,10 +124,8 @@ export async function evaluate(
       columns.push({ label, heading, samples: { source, ...facts }, figures });
     }
     const timings = stages.end();
-    const features = {
-      features: CLASSIFIER_CONFIG.features,
-      activeFeatures: measured.activeFeatures,
-    };
+    const { activeFeatures } = measured;
+    const features = { features: CLASSIFIER_CONFIG.features, activeFeatures };
     const labelled = drawn.filter(({ set }) => set.labels !== null).length;
     let scoreMissing: string | undefined;
     if (protocol.freshNetworks === 0) {

@@ -112,11 +112,7 @@ function fitsRange([least, largest]: readonly [number, number], name: PixelRange
  * Turns an array into labels.
  * @throws DatasetError  When there are not `count`, or one is no whole number from 0 to 9.
  */
-export function decodeLabels(
-  { shape, values }: ArrayFile,
-  what: string,
-  count: number,
-): Uint8Array {
+export function decodeLabels({ shape, values }: ArrayFile, what: string, count: number) {
   if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
     throw new DatasetError(`${what} has the shape [${shape.join(', ')}], expected [n]`);
   }

@@ -83,11 +83,7 @@ export type CatalogueEntry = ReturnType<typeof describeVersion>;
  * @param only  The name of one model; all models when not given.
  * @throws PublishError, StorageError
  */
-export async function listCatalogue(
-  store: ObjectStore,
-  now: Date,
-  only?: string,
-): Promise<CatalogueEntry[]> {
+export async function listCatalogue(store: ObjectStore, now: Date, only?: string) {
   const survey = await surveyStore(store);
   const missing = listMissing(survey)
     .filter((id, i, all) => all.findIndex((other) => isSameVersion(id, other)) === i)
@@ -167,10 +163,7 @@ function describeVersion(
 }
 
 /** @returns  null for a manifest that is missing or that this software refuses. */
-export async function readManifest(
-  store: ObjectStore,
-  { name, version }: VersionId,
-): Promise<Manifest | null> {
+export async function readManifest(store: ObjectStore, { name, version }: VersionId) {
   try {
     const key = buildKey(name, version, MANIFEST_FILE);
     const object = await store.get(key, { maxBytes: ARTIFACT_LIMITS.manifestBytes });

@@ -91,11 +91,7 @@ export async function leaseToDelete(
   return createLease(publication, taken ?? { token, kind: 'delete', versions: [], until: '' });
 }
 
-export function findLease(
-  ledger: Ledger,
-  id: VersionId,
-  kind: LeaseEntry['kind'],
-): LeaseEntry | undefined {
+export function findLease(ledger: Ledger, id: VersionId, kind: LeaseEntry['kind']) {
   return ledger.holds.find((lease) => lease.kind === kind && includesVersion(lease.versions, id));
 }
 

@@ -70,9 +70,7 @@ const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
  * Reads the ledger; a missing one is empty.
  * @throws PublishError  For a malformed or newer one, which must not be overwritten.
  */
-export async function readLedger(
-  store: ObjectStore,
-): Promise<{ readonly ledger: Ledger; readonly etag: string | null }> {
+export async function readLedger(store: ObjectStore) {
   const stored = await store.get(LEDGER_KEY, { maxBytes: LEDGER_LIMITS.bytes });
   return stored === null
     ? { ledger: EMPTY, etag: null }
@@ -134,10 +132,7 @@ export function isLive(lease: LeaseEntry, at: Date): boolean {
   return Date.parse(lease.until) > at.getTime();
 }
 
-export function findServed(
-  pointer: Pointer | undefined,
-  name: string,
-): Pointer['models'][string] | undefined {
+export function findServed(pointer: Pointer | undefined, name: string) {
   return pointer !== undefined && Object.hasOwn(pointer.models, name)
     ? pointer.models[name]
     : undefined;
@@ -173,10 +168,6 @@ export function recordServed(
 }
 
 /** Finds the version of a model that was served before `current`. */
-export function findPrevious(
-  ledger: Ledger,
-  name: string,
-  current: string,
-): ServedVersion | undefined {
+export function findPrevious(ledger: Ledger, name: string, current: string) {
   return ledger.history.findLast((entry) => entry.name === name && entry.version !== current);
 }

@@ -89,10 +89,7 @@ export async function isThere(store: ObjectStore, object: PublishedObject): Prom
   return state === 'same';
 }
 
-async function compareStored(
-  store: ObjectStore,
-  { key, bytes, sha256 }: PublishedObject,
-): Promise<'free' | 'same' | 'different'> {
+async function compareStored(store: ObjectStore, { key, bytes, sha256 }: PublishedObject) {
   try {
     const stored = await store.get(key, { maxBytes: bytes });
     if (stored === null) {
@@ -163,9 +160,7 @@ export const PROBE_PREFIX = 'publish-probe-';
  *           another ETag and done for the right one.
  * @throws StorageError  When nothing can be written at all.
  */
-export async function checkConditionalWrites(
-  store: ObjectStore,
-): Promise<{ createOnly: boolean; compareAndSwap: boolean }> {
+export async function checkConditionalWrites(store: ObjectStore) {
   const key = `${PROBE_PREFIX}${randomUUID()}`;
   const put = async (text: string, condition: PutCondition): Promise<boolean> =>
     (await store.put(key, new TextEncoder().encode(text), condition)).ok;

@@ -73,16 +73,7 @@ export function getNodeBackend(): NodeBackend {
   return tf.backend() as unknown as NodeBackend;
 }
 
-export interface Graph {
-  /**
-   * Computes once more, with other tensors of the same types and shapes.
-   *
-   * @param inputs  As many as were recorded, in the same order. Not disposed.
-   * @returns       In the order of the recording. The caller disposes them.
-   */
-  run(inputs: readonly tf.Tensor[]): tf.Tensor[];
-  release(): void;
-}
+export type Graph = ReturnType<typeof buildGraph>;
 
 /** A computation cannot become a graph. */
 export class GraphError extends Error {
@@ -103,10 +94,7 @@ export function canRecordGraphs(): boolean {
  *                 whatever the inputs hold. The caller owns its results.
  * @returns        Makes the graph. Throws GraphError when TensorFlow does not take it.
  */
-export function recordGraph(
-  inputs: readonly tf.Tensor[],
-  compute: () => readonly tf.Tensor[],
-): () => Graph {
+export function recordGraph(inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]) {
   const backend = getNodeBackend();
   const { binding } = backend;
   const recording = startRecording(backend, inputs);
@@ -136,11 +124,7 @@ function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
   const { binding } = backend;
   const nodes: GraphNode[] = [];
   const names = new Map<number, string>();
-  const add = (
-    op: string,
-    from: readonly string[],
-    attributes: GraphNode['attributes'],
-  ): string => {
+  const add = (op: string, from: readonly string[], attributes: GraphNode['attributes']) => {
     const name = `${op}_${nodes.length}`;
     nodes.push({ name, op, inputs: from, attributes });
     return name;
@@ -243,7 +227,7 @@ function buildGraph(
   backend: NodeBackend,
   { nodes: recorded, inputNames, numbers, fault }: Recording,
   outputs: readonly (string | undefined)[],
-): Graph {
+) {
   const reason = fault ?? (outputs.includes(undefined) ? 'an output was not computed' : undefined);
   if (reason !== undefined) {
     throw new GraphError(reason);
@@ -265,11 +249,17 @@ function buildGraph(
   const id = load(backend, nodes);
   const values = tf.keep(tf.tensor1d(Float32Array.from(numbers)));
   return {
-    run(inputs) {
+    /**
+     * Computes once more, with other tensors of the same types and shapes.
+     *
+     * @param inputs  As many as were recorded, in the same order. Not disposed.
+     * @returns       In the order of the recording. The caller disposes them.
+     */
+    run(inputs: readonly tf.Tensor[]): tf.Tensor[] {
       const taken = [...inputs, values].filter((_, i) => used.has(names[i] as string));
       return backend.runSavedModel(id, taken, infos, outputs as string[]);
     },
-    release() {
+    release(): void {
       backend.deleteSavedModel(id);
       values.dispose();
     },
