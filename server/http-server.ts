@@ -162,7 +162,6 @@ function moveRequest(request: Request, origin: string): Request {
  * Lets other requests and signals run between two parts of a streamed answer. Drawing keeps the
  * only thread busy, and nothing yields while the kernel takes all that is written. An answer of
  * one part gets a Content-Length.
- *
  * @param onFailure  Called with the stream's error; the caller cuts the connection.
  */
 async function paceBody(response: Response, onFailure: (cause: unknown) => void) {

@@ -21,7 +21,6 @@ export class LockTimeoutError extends Error {
 }
 
 interface LockOptions {
-  /** Longest wait for the holder. */
   readonly timeoutMs: number;
   /** A lock that does not change for this long is taken away; a holder must need far less. */
   readonly staleMs: number;
@@ -84,7 +83,6 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
 /**
  * Removes a stale lock, and no other: the breaker holds a second lock while it looks again. A
  * breaker that is killed leaves the second lock, which the next breaker removes.
- *
  * @param prepared  A file that names this process.
  */
 async function breakLock(path: string, staleContent: string, prepared: string): Promise<void> {
@@ -132,7 +130,6 @@ export function parseJson<T>(schema: z.ZodType<T>, text: string): T | null {
   }
 }
 
-/** True when a process with this id runs on this machine. */
 export function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

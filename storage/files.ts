@@ -67,7 +67,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
 }
 
 /** Gives a file a second name. @returns  False when another creator took the name first. */
-export async function linkIfFree(file: string, name: string): Promise<boolean> {
+export function linkIfFree(file: string, name: string): Promise<boolean> {
   return recover(
     link(file, name).then(() => true),
     ['EEXIST'],

@@ -85,7 +85,6 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
   /**
    * Sends a command within limits.
-   *
    * @param recover  Makes a result of a failure that is none; undefined for others.
    * @throws StorageError  Never the SDK's error, which holds signed headers.
    */
@@ -283,7 +282,6 @@ function createRetryStrategy(attempts: number, waiting: Waiting): RetryStrategy 
   };
 }
 
-/** An answer was longer than allowed. */
 class LongAnswerError extends Error {}
 
 /**

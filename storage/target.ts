@@ -55,7 +55,6 @@ export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'
 
 /**
  * Opens a target's store; the caller closes it.
- *
  * @param root  The project's folder; relative paths start at `cwd`.
  * @throws CredentialsError, StorageError
  */

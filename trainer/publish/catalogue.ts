@@ -20,10 +20,7 @@ import { readPointer } from './pointer.ts';
 export type SurveyedVersion = ReturnType<typeof describeObjects>;
 export type Survey = Awaited<ReturnType<typeof surveyStore>>;
 
-/**
- * Reads pointer and ledger and lists all models: versions in the order of names, then versions.
- * @throws PublishError, StorageError
- */
+/** Lists versions in the order of names, then versions. @throws PublishError, StorageError */
 export async function surveyStore(store: ObjectStore) {
   const pointer = await readPointer(store);
   const { ledger } = await readLedger(store);
@@ -42,7 +39,6 @@ function describeObjects(id: VersionId, objects: readonly ListedObject[]) {
     objects,
     /** False for what a killed publisher or deleter left: the manifest comes last and goes first. */
     hasManifest: objects.some(({ key }) => key.endsWith(`/${MANIFEST_FILE}`)),
-    /** Size of all objects together. */
     bytes: objects.reduce((sum, object) => sum + object.bytes, 0),
     /** Last write to one of its objects, by the store's clock; -Infinity without objects. */
     lastModifiedMs: Math.max(...objects.map((object) => object.lastModifiedMs)),
@@ -79,7 +75,6 @@ export type CatalogueEntry = ReturnType<typeof describeVersion>;
 
 /**
  * Lists versions by name. The served one comes first, then the last written.
- *
  * @param only  The name of one model; all models when not given.
  * @throws PublishError, StorageError
  */
@@ -123,17 +118,15 @@ function describeVersion(
   const replaced = ledger.history.findLast((entry) => isSameVersion(entry, surveyed));
   const pin = ledger.pins.find((each) => isSameVersion(each, surveyed));
   const live = { ...ledger, holds: ledger.holds.filter((lease) => isLive(lease, now)) };
-  // The most important first; none for a version that is just stored.
+  // The most important first; none for a version that is just stored. `default` serves requests
+  // that name no model, a rollback goes to `previous`, the pointer or a pin names `missing` ones,
+  // and this software refuses the manifest of `unreadable` ones.
   const states: [string, boolean][] = [
-    // Served where a request names no model.
     ['default', isServed && pointer?.pointer.default === name],
     ['served', isServed],
-    // Named by the pointer or a pin, but not there.
     ['missing', objects.length === 0],
     ['incomplete', objects.length > 0 && !hasManifest],
-    // This software refuses its manifest.
     ['unreadable', hasManifest && manifest === null],
-    // A rollback goes there.
     ['previous', isPrevious],
     ['pinned', pin !== undefined],
     ['being_published', findLease(live, surveyed, 'keep') !== undefined],

@@ -68,7 +68,6 @@ export async function leaseToKeep(
 /**
  * Takes a lease so that nobody begins to serve or pin the chosen versions. Versions that somebody
  * keeps are left out.
- *
  * @param choose  Is given the ledger as it is when the lease begins.
  */
 export async function leaseToDelete(
@@ -151,7 +150,6 @@ function createLease(publication: Publication, { token, kind, versions, until }:
   };
 }
 
-/** Runs an action under a lease and releases the lease. */
 export async function withLease<T>(lease: Lease, action: () => Promise<T>): Promise<T> {
   try {
     return await action();

@@ -100,7 +100,6 @@ function parseLedger(where: string, bytes: Uint8Array): Ledger {
 
 /**
  * Changes the ledger by compare-and-swap. Leases that have ended are dropped.
- *
  * @param change  Returns the same object for no change. It runs again after a conflict or a lost
  *                answer, so it must recognize its own work.
  * @returns  The ledger afterwards.
@@ -141,7 +140,6 @@ export function findServed(pointer: Pointer | undefined, name: string) {
 /**
  * Records the version that the pointer serves now, before `next` replaces it. So the history is
  * complete even when the publisher is killed right after the move.
- *
  * @returns  The same object when there is nothing to record.
  */
 export function recordServed(
@@ -167,7 +165,6 @@ export function recordServed(
   return { ...ledger, history: history.slice(-LEDGER_LIMITS.history) };
 }
 
-/** Finds the version of a model that was served before `current`. */
 export function findPrevious(ledger: Ledger, name: string, current: string) {
   return ledger.history.findLast((entry) => entry.name === name && entry.version !== current);
 }

@@ -56,11 +56,7 @@ type KeepReason = keyof typeof KEEP_REASONS;
 
 export type PruneResult = Awaited<ReturnType<typeof pruneStore>>;
 
-interface Decision {
-  readonly version: SurveyedVersion;
-  /** undefined when it may be deleted. */
-  readonly reason: KeepReason | undefined;
-}
+type Decision = ReturnType<typeof decideAll>[number];
 
 /** Versions under one lease; each batch takes two writes of the ledger. */
 const BATCH = 25;
@@ -70,7 +66,6 @@ const PROBE_MS = 24 * 60 * 60 * 1000;
 /**
  * Deletes the versions that `decide` gives no reason to keep, and probes of conditional writes that
  * killed publishers left. For a dry run `deleted` lists the versions to be deleted.
- *
  * @throws PublishError  When no pointer is there, or others change the ledger in every attempt.
  * @throws StorageError
  */
@@ -119,7 +114,7 @@ export async function pruneStore(options: PruneOptions) {
 }
 
 /** @param survey  With a pointer: without one, every version would seem unused. */
-function decideAll(survey: Survey, options: PruneOptions): Decision[] {
+function decideAll(survey: Survey, options: PruneOptions) {
   return survey.versions
     .filter(({ name }) => options.name === undefined || options.name === name)
     .map((version) => ({ version, reason: decide(version, survey, options) }));
@@ -227,7 +222,6 @@ export interface PinOptions extends WriteOptions {
 
 /**
  * Pins a version: it is never pruned, whatever its age.
- *
  * @returns  True when the ledger was changed, or for a dry run would be.
  * @throws PublishError  `not_whole`, when there is no such version; `too_many_pins`.
  */

@@ -126,7 +126,6 @@ function describeBefore(before: StoredPointer, name: string) {
 
 /**
  * Serves an earlier version of a model again. The default model stays the same.
- *
  * @param options  Without `version`, the one served before the present one.
  * @returns  `pointerMoved`: the pointer was changed, or for a dry run would be.
  * @throws PublishError  When there is none, it is not whole, or others moved the pointer meanwhile.

@@ -91,7 +91,6 @@ export async function createKeyFile(path: string): Promise<PublicKey> {
 
 /**
  * Signs a published version, after checking that it is whole: a signature vouches for the upload.
- *
  * @returns  False when this key's signature is there already.
  * @throws PublishError  When the version is not whole, or another object is in the way.
  */

@@ -172,7 +172,6 @@ export type Verification = Awaited<ReturnType<typeof verifyStore>>;
 
 /**
  * Verifies every version, and that pointer and pins name versions that are there.
- *
  * @param options  `only`: one model, or one version of it; everything when not given.
  * @throws PublishError, StorageError
  */

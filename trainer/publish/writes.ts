@@ -49,14 +49,12 @@ export interface WriteOptions extends Publication {
   readonly onWait?: (version: VersionId, until: Date) => void;
 }
 
-/** An object of a model in the store. */
 export interface PublishedObject {
   readonly key: string;
   readonly bytes: number;
   readonly sha256: string;
 }
 
-/** An object that publishing puts into the store. */
 export interface Upload {
   readonly object: PublishedObject;
   readonly content: Uint8Array;
@@ -155,7 +153,6 @@ export const PROBE_PREFIX = 'publish-probe-';
 /**
  * Tries conditional writes on an object of its own, which it removes. Some S3 servers accept the
  * headers and ignore them, and then two publishers undo each other without an error.
- *
  * @returns  `createOnly`: an object that is there is kept. `compareAndSwap`: a put is refused for
  *           another ETag and done for the right one.
  * @throws StorageError  When nothing can be written at all.
@@ -196,11 +193,8 @@ async function isDone(put: Promise<boolean>): Promise<boolean> {
  * @returns  False when the store ignores conditions and the caller allows that.
  * @throws PublishError  When it ignores them and the caller does not.
  */
-export async function requireConditionalWrites({
-  store,
-  allowUnsafePointer = false,
-  onConditionsIgnored,
-}: WriteOptions): Promise<boolean> {
+export async function requireConditionalWrites(options: WriteOptions): Promise<boolean> {
+  const { store, allowUnsafePointer = false, onConditionsIgnored } = options;
   const honoured = await checkConditionalWrites(store);
   if (honoured.createOnly && honoured.compareAndSwap) {
     return true;

@@ -131,11 +131,7 @@ export function scoreImages(config: ClassifierConfig, weights: Float32Array, ima
   return { features, predictions };
 }
 
-export function countRight(
-  config: ClassifierConfig,
-  weights: Float32Array,
-  { images, labels }: Dataset,
-): number {
-  const { predictions } = scoreImages(config, weights, images);
-  return predictions.filter((prediction, i) => prediction === labels[i]).length;
+export function countRight(config: ClassifierConfig, weights: Float32Array, test: Dataset) {
+  const { predictions } = scoreImages(config, weights, test.images);
+  return predictions.filter((prediction, i) => prediction === test.labels[i]).length;
 }

@@ -22,7 +22,6 @@ export function uploadImages({ images, count, height, width, channels }: Dataset
 
 /**
  * Picks images and maps their bytes to a range.
- *
  * @param images   From {@link uploadImages}. Not disposed.
  * @param indices  Places in the data set, [batch], int32. Not disposed.
  * @returns        [batch, height, width, channels], float32; the caller disposes it. In the ranges
