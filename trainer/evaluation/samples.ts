@@ -1,11 +1,6 @@
 /** Where the samples of an evaluation come from: models, or a file of another program. */
 import { resolve, sep } from 'node:path';
-import {
-  hashBytes,
-  WEIGHTS_FILE,
-  type Manifest,
-  type ParsedManifest,
-} from '../../shared/model/artifact.ts';
+import { hashBytes, WEIGHTS_FILE, type Manifest } from '../../shared/model/artifact.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import { DatasetError } from '../data/dataset.ts';
 import { instantiateKernels } from '../node-kernels.ts';
@@ -99,11 +94,10 @@ function checkCount(count: number, what: string): void {
   }
 }
 
-/** A verified model: the folder as the caller wrote it, and the content of WEIGHTS_FILE. */
-type OpenedModel = ParsedManifest & { readonly folder: string; readonly weights: Uint8Array };
+type OpenedModel = Awaited<ReturnType<typeof readModel>>;
 
 /** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
-export async function readModel(folder: string): Promise<OpenedModel> {
+export async function readModel(folder: string) {
   const { manifest, plan, files } = await readArtifactFolder(folder);
   const { image, generator, name } = manifest;
   if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {

@@ -19,8 +19,9 @@ export class WeightRangeError extends ExpectedError {
 }
 
 /**
- * Encodes the content of WEIGHTS_FILE. Float16 takes the nearest number. Uint8 takes the nearest of 256 steps from the
- * smallest to the largest number of each weight, so the error is at most half a step.
+ * Encodes the content of WEIGHTS_FILE. Float16 takes the nearest number. Uint8 takes the nearest of
+ * 256 steps from the smallest to the largest number of each weight, so the error is at most half a
+ * step.
  * @param values  [parameters], in the plan's order.
  * @throws ArtifactError     When a number is NaN or infinite.
  * @throws WeightRangeError  When a number is too large for float16.

@@ -37,7 +37,7 @@ function describeObjects(id: VersionId, objects: readonly ListedObject[]) {
   return {
     ...id,
     objects,
-    /** False for what a killed publisher or deleter left: the manifest comes last and goes first. */
+    /** False for leftovers of killed processes: the manifest comes last and goes first. */
     hasManifest: objects.some(({ key }) => key.endsWith(`/${MANIFEST_FILE}`)),
     bytes: objects.reduce((sum, object) => sum + object.bytes, 0),
     /** Last write to one of its objects, by the store's clock; -Infinity without objects. */

@@ -49,18 +49,10 @@ export interface WriteOptions extends Publication {
   readonly onWait?: (version: VersionId, until: Date) => void;
 }
 
-export interface PublishedObject {
-  readonly key: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
+export type Upload = ReturnType<typeof planUpload>;
+export type PublishedObject = Upload['object'];
 
-export interface Upload {
-  readonly object: PublishedObject;
-  readonly content: Uint8Array;
-}
-
-export function planUpload(key: string, content: Uint8Array): Upload {
+export function planUpload(key: string, content: Uint8Array) {
   return { object: { key, bytes: content.length, sha256: hashBytes(content) }, content };
 }
 

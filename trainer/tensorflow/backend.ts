@@ -21,14 +21,7 @@ import { openTensorflow } from './tfjs-node.ts';
 
 export { BACKEND_NAMES, type BackendName };
 
-export interface SelectedBackend extends OpenBackend {
-  readonly name: BackendName;
-  /**
-   * In the order tried; the chosen one comes last. `reason` says why a backend is not usable and
-   * how to mend that; for a usable one it is the description.
-   */
-  readonly considered: readonly { name: BackendName; usable: boolean; reason: string }[];
-}
+export type SelectedBackend = Awaited<ReturnType<typeof selectBackend>>;
 
 export interface SelectOptions {
   /** Positive; by default one a core. Only `tensorflow` has more than one. */
@@ -76,8 +69,10 @@ export async function selectBackend(
   requested: 'auto' | BackendName,
   options: SelectOptions = {},
   openers: Openers = OPENERS,
-): Promise<SelectedBackend> {
-  const considered = new Map<BackendName, SelectedBackend['considered'][number]>();
+) {
+  // In the order tried; the chosen one comes last. `reason` says why a backend is not usable and
+  // how to mend that; for a usable one it is the description.
+  const considered = new Map<BackendName, { name: BackendName; usable: boolean; reason: string }>();
   const candidates = requested === 'auto' ? AUTO : [[requested, true] as const];
   for (const [name, acceptsSoftware] of candidates) {
     const opened = await tryBackend(openers[name], acceptsSoftware, options);
