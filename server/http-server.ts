@@ -18,15 +18,7 @@ export interface HttpServerOptions {
   readonly log: Log;
 }
 
-export interface HttpServer {
-  /** Its address on this machine. */
-  readonly url: string;
-  /**
-   * Takes no more requests, and resolves when those in flight are answered.
-   * @param graceMs  Cuts connections off after this time.
-   */
-  stop(graceMs: number): Promise<void>;
-}
+export type HttpServer = Awaited<ReturnType<typeof startHttpServer>>;
 
 /** Longer heads get a 431. The app answers 414 from 4,096 characters of path and query on. */
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -43,14 +35,8 @@ const STALL_MS = 120_000;
 const UNNAMED_HOST = 'localhost';
 
 /** @throws ExpectedError  When the port is taken or the address is not this machine's. */
-export async function startHttpServer({
-  fetch,
-  port,
-  host,
-  publicOrigin,
-  headersTimeoutMs = HEADERS_TIMEOUT_MS,
-  log,
-}: HttpServerOptions): Promise<HttpServer> {
+export async function startHttpServer(options: HttpServerOptions) {
+  const { fetch, port, host, publicOrigin, headersTimeoutMs = HEADERS_TIMEOUT_MS, log } = options;
   const noted = new WeakMap<object, RequestFacts>();
   const answer = getRequestListener(
     async (request, { incoming, outgoing }) => {
@@ -108,6 +94,10 @@ export async function startHttpServer({
     }
   }
 
+  /**
+   * Takes no more requests, and resolves when those in flight are answered.
+   * @param graceMs  Cuts connections off after this time.
+   */
   async function stop(graceMs: number): Promise<void> {
     isStopping = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -137,6 +127,7 @@ export async function startHttpServer({
     server.once('error', (cause) => reject(describeListenError(cause, port, host)));
     server.listen(port, host, resolve);
   });
+  // `url` is its address on this machine.
   return { url: describeAddress(server.address() as AddressInfo), stop };
 }
 
@@ -171,13 +162,9 @@ function moveRequest(request: Request, origin: string): Request {
  * Lets other requests and signals run between two parts of a streamed answer. Drawing keeps the
  * only thread busy, and nothing yields while the kernel takes all that is written. An answer of
  * one part gets a Content-Length.
- *
  * @param onFailure  Called with the stream's error; the caller cuts the connection.
  */
-async function paceBody(
-  response: Response,
-  onFailure: (cause: unknown) => void,
-): Promise<Response> {
+async function paceBody(response: Response, onFailure: (cause: unknown) => void) {
   if (response.headers.has('content-length') || response.body === null) {
     return response;
   }

@@ -19,7 +19,6 @@ export type ModelsPlace =
 
 /**
  * Opens a place; a folder may still be empty, and a bucket is not asked yet.
- *
  * @returns  undefined for the bundled model, which needs no storage.
  * @throws ExpectedError  When there is no such folder.
  */

@@ -88,12 +88,11 @@ export type Settings = {
   readonly [Name in keyof Options]: ReturnType<Options[Name]['parse']>;
 };
 
-/** The text of `--help`. */
 export function describeUsage(): string {
   const describe = (flag: string, variable: string): string =>
     `  ${flag.padEnd(24)} ${variable.padEnd(22)}`;
   const lines = Object.values(OPTIONS).map(({ usage, variable, preset, about }) => {
-    return `${describe(usage, variable)} ${about}${preset === '' ? '' : ` (${preset})`}\n`;
+    return `${describe(usage, variable)} ${about}${preset && ` (${preset})`}\n`;
   });
   return `Serves handwritten digits over HTTP.
 
@@ -107,7 +106,6 @@ AWS_S3_ADDRESSING_STYLE (path or virtual).
 
 /**
  * Parses flags and variables. A flag goes before its variable; an empty variable counts as not set.
- *
  * @param args  Without the program.
  * @throws ExpectedError  The message names the flag or variable.
  */
@@ -133,10 +131,7 @@ function nameFlag(usage: string): string {
 }
 
 function readFlags(args: readonly string[]): Readonly<Record<string, string | undefined>> {
-  const strings = Object.values(OPTIONS).map(({ usage }) => [
-    nameFlag(usage),
-    { type: 'string' as const },
-  ]);
+  const strings = Object.values(OPTIONS).map(({ usage }) => [nameFlag(usage), { type: 'string' }]);
   const options = { ...Object.fromEntries(strings), help: { type: 'boolean', short: 'h' } };
   try {
     return parseArgs({ args: [...args], options }).values as Record<string, string>;

@@ -11,7 +11,6 @@ export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<R
 /**
  * Serves `/assets/` from a folder, compressed where the client accepts that. The app answers all
  * other requests, and those for missing files.
- *
  * @param folder  Absolute path of the folder that dev/build/server.ts made.
  */
 export function addSite(app: Fetch, folder: string): Fetch {

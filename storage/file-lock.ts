@@ -21,25 +21,16 @@ export class LockTimeoutError extends Error {
 }
 
 interface LockOptions {
-  /** Longest wait for the holder. */
   readonly timeoutMs: number;
   /** A lock that does not change for this long is taken away; a holder must need far less. */
   readonly staleMs: number;
 }
 
-export interface FileLock {
-  /** False when another process took the lock away; then the former holder must not write. */
-  readonly isHeld: () => Promise<boolean>;
-  readonly release: () => Promise<void>;
-}
-
 /**
- * Takes a lock.
- *
  * @param path  The lock's file; its folder exists, and its file system has hard links.
  * @throws LockTimeoutError  When another process holds it for longer than `timeoutMs`.
  */
-export async function acquireFileLock(path: string, options: LockOptions): Promise<FileLock> {
+export async function acquireFileLock(path: string, options: LockOptions) {
   const token = randomUUID();
   const content = JSON.stringify({ token, pid: process.pid, host: hostname() });
   // A hard link, so that nobody ever sees a lock without its holder's name.
@@ -52,8 +43,9 @@ export async function acquireFileLock(path: string, options: LockOptions): Promi
   }
   const isHeld = async (): Promise<boolean> => (await readIfThere(path)) === content;
   return {
+    /** False when another process took the lock away; then the former holder must not write. */
     isHeld,
-    release: async () => {
+    release: async (): Promise<void> => {
       if (await isHeld()) {
         await rm(path, { force: true });
       }
@@ -61,11 +53,7 @@ export async function acquireFileLock(path: string, options: LockOptions): Promi
   };
 }
 
-async function waitForLink(
-  prepared: string,
-  path: string,
-  { timeoutMs, staleMs }: LockOptions,
-): Promise<void> {
+async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs }: LockOptions) {
   const startedMs = performance.now();
   let seen = { content: '', sinceMs: startedMs };
   await repeat(async () => {
@@ -95,7 +83,6 @@ async function waitForLink(
 /**
  * Removes a stale lock, and no other: the breaker holds a second lock while it looks again. A
  * breaker that is killed leaves the second lock, which the next breaker removes.
- *
  * @param prepared  A file that names this process.
  */
 async function breakLock(path: string, staleContent: string, prepared: string): Promise<void> {
@@ -143,7 +130,6 @@ export function parseJson<T>(schema: z.ZodType<T>, text: string): T | null {
   }
 }
 
-/** True when a process with this id runs on this machine. */
 export function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

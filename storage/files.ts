@@ -15,10 +15,7 @@ export class WriteError extends ExpectedError {
 /** Temporary files hold the name of their target and the id of the process that writes them. */
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
 
-/**
- * Replaces a file whole or not at all.
- * @throws WriteError  The old content is still there.
- */
+/** Replaces a file whole or not at all. @throws WriteError  The old content is still there. */
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
   // In the same folder, because a rename works within one file system only.
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
@@ -69,13 +66,8 @@ export async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-/**
- * Gives a file a second name. Unlike a rename that fails when the name is taken, so that one of
- * several creators wins.
- *
- * @returns  False when the name is taken.
- */
-export async function linkIfFree(file: string, name: string): Promise<boolean> {
+/** Gives a file a second name. @returns  False when another creator took the name first. */
+export function linkIfFree(file: string, name: string): Promise<boolean> {
   return recover(
     link(file, name).then(() => true),
     ['EEXIST'],

@@ -151,10 +151,7 @@ function replace(root: string, temporary: string, file: string, etag: string): P
   });
 }
 
-async function withLock<T>(
-  root: string,
-  action: (isHeld: () => Promise<boolean>) => Promise<T>,
-): Promise<T> {
+async function withLock<T>(root: string, action: (isHeld: () => Promise<boolean>) => Promise<T>) {
   await mkdir(root, { recursive: true });
   const lock = await acquireFileLock(join(root, LOCK_FILE), LOCK_OPTIONS);
   try {
@@ -178,25 +175,20 @@ async function sweepLeftovers(folder: string): Promise<void> {
 }
 
 async function listObjects(root: string, prefix: string): Promise<ListedObject[]> {
+  const entries = readdir(root, { recursive: true, withFileTypes: true });
   const objects: ListedObject[] = [];
-  for (const key of await listKeys(root)) {
-    if (key.startsWith(prefix)) {
+  for (const entry of await recover(entries, ['ENOENT'], [])) {
+    const file = join(entry.parentPath, entry.name);
+    const key = relative(root, file).split(sep).join('/');
+    if (entry.isFile() && isValidKey(key) && key.startsWith(prefix)) {
       // A file that is gone by now was deleted by another process.
-      const facts = await stat(join(root, ...key.split('/'))).catch(() => null);
+      const facts = await stat(file).catch(() => null);
       if (facts !== null) {
         objects.push({ key, bytes: facts.size, lastModifiedMs: facts.mtimeMs });
       }
     }
   }
   return sortListed(objects);
-}
-
-async function listKeys(root: string): Promise<string[]> {
-  const entries = readdir(root, { recursive: true, withFileTypes: true });
-  return (await recover(entries, ['ENOENT'], []))
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter(isValidKey);
 }
 
 function classify(cause: unknown): StorageFailure {

@@ -4,15 +4,8 @@
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Miniflare } from 'miniflare';
 import * as z from 'zod';
-import {
-  acquireFileLock,
-  isProcessAlive,
-  LockTimeoutError,
-  parseJson,
-  type FileLock,
-} from './file-lock.ts';
+import { acquireFileLock, isProcessAlive, LockTimeoutError, parseJson } from './file-lock.ts';
 import { StorageError, type ObjectStore } from './object-store.ts';
 import { createS3Store } from './s3-store.ts';
 
@@ -39,8 +32,6 @@ const devServerSchema = z.object({
 });
 
 /**
- * Opens the local bucket.
- *
  * @param root  The project's folder, where wrangler.toml lies.
  * @throws StorageError  When `npm start` does not answer, or another publisher holds the bucket.
  */
@@ -96,7 +87,7 @@ async function openPersisted(root: string): Promise<ObjectStore> {
   }
 }
 
-async function lockBucket(root: string, description: string): Promise<FileLock> {
+async function lockBucket(root: string, description: string) {
   const path = join(root, LOCK_FILE);
   await mkdir(dirname(path), { recursive: true });
   try {
@@ -109,10 +100,7 @@ async function lockBucket(root: string, description: string): Promise<FileLock> 
   }
 }
 
-async function startSimulator(
-  persisted: string,
-  description: string,
-): Promise<{ simulator: Miniflare; url: string }> {
+async function startSimulator(persisted: string, description: string) {
   // Loaded here because it comes with wrangler, which an installation for training may lack.
   const { Miniflare, convertV4MiniflareOptions } = await import('miniflare').catch(
     (cause: unknown) => {

@@ -5,7 +5,6 @@
 
 /** A clock and randomness; tests inject their own. */
 export interface Waiting {
-  /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -23,11 +22,7 @@ interface Backoff {
 }
 
 /** Waits after a failed attempt. @param attempt  0 for the first. */
-export function waitAfter(
-  attempt: number,
-  { baseMs, maxMs }: Backoff,
-  { sleep, random }: Waiting,
-): Promise<void> {
+export function waitAfter(attempt: number, { baseMs, maxMs }: Backoff, { sleep, random }: Waiting) {
   const longestMs = Math.min(maxMs, baseMs * 2 ** attempt);
   return sleep(longestMs * (0.5 + 0.5 * random()));
 }

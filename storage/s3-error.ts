@@ -5,18 +5,7 @@
 import type { StorageFailure } from './object-store.ts';
 
 /** The facts of an SDK error that may be shown, once {@link hideSecrets} has seen them. */
-export interface S3Failure {
-  /** HTTP status; undefined when no answer came. */
-  readonly status: number | undefined;
-  /** S3's error code, or the name of the SDK's own error. */
-  readonly code: string | undefined;
-  /** Node's error code when no answer came. */
-  readonly networkCode: string | undefined;
-  readonly bucketRegion: string | undefined;
-  readonly attempts: number;
-  /** The SDK learned the server's clock from this answer. */
-  readonly isClockCorrected: boolean;
-}
+export type S3Failure = ReturnType<typeof describeError>;
 
 type Reason = Exclude<StorageFailure['reason'], 'invalid_key' | 'too_large' | 'unreachable'>;
 
@@ -51,7 +40,7 @@ const REASONS = new Map(
 /** Names that the SDK gives to an answer without an error code. */
 const NO_CODE = new Set(['Error', 'NotFound', 'Unknown', 'UnknownError', 'S3ServiceException']);
 
-export function describeError(cause: unknown): S3Failure {
+export function describeError(cause: unknown) {
   const error = cause as Partial<{
     name: string;
     message: string;
@@ -66,11 +55,15 @@ export function describeError(cause: unknown): S3Failure {
     (error.$fault !== undefined && !NO_CODE.has(name)) || name === 'CredentialsProviderError';
   const code = error.message === 'Region is missing' ? 'RegionMissing' : name;
   return {
+    /** HTTP status; undefined when no answer came. */
     status,
+    /** S3's error code, or the name of the SDK's own error. */
     code: (isCode || code !== name) && /^[A-Za-z0-9.]{1,64}$/.test(code) ? code : undefined,
+    /** Node's error code when no answer came. */
     networkCode: status === undefined && !isCode ? error.code : undefined,
     bucketRegion: $response.headers?.['x-amz-bucket-region'],
     attempts: $metadata.attempts ?? 1,
+    /** The SDK learned the server's clock from this answer. */
     isClockCorrected: $metadata.clockSkewCorrected === true,
   };
 }

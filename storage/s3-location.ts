@@ -169,7 +169,6 @@ function parseEndpoint(name: string, text: string): string {
 
 /**
  * Reads static credentials.
- *
  * @returns  undefined when the SDK shall find them: a profile, a web identity or a container's.
  * @throws CredentialsError  When there are none, or one holds what no credential holds.
  */

@@ -67,13 +67,6 @@ const MIN_ANSWER_BYTES = 64 * 1024;
 /** Below the deserializer, so that the SDK's loop retries a failure here. */
 const INNERMOST = { step: 'deserialize', priority: 'low' } as const;
 
-/** Limits of one attempt: its answer's size, and its time in milliseconds. */
-interface Limits {
-  readonly key: string;
-  readonly maxBytes: number;
-  readonly requestTimeout: number;
-}
-
 type Command = DeleteObjectCommand | GetObjectCommand | ListObjectsV2Command | PutObjectCommand;
 
 /** Opens a bucket. Nothing is sent before the first operation. */
@@ -84,20 +77,20 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   const description = `s3://${bucket}${prefix && `/${options.prefix}`} at ${place}`;
   const client = createS3Client(options);
 
-  function limit(key: string, maxBytes = MAX_DOCUMENT_BYTES, payloadBytes = 0): Limits {
+  /** Limits of one attempt: its answer's size, and its time in milliseconds. */
+  function limit(key: string, maxBytes = MAX_DOCUMENT_BYTES, payloadBytes = 0) {
     const payloadMs = Number.isFinite(payloadBytes) ? payloadBytes / SLOWEST_BYTES_PER_MS : 0;
     return { key, maxBytes, requestTimeout: timeoutMs + Math.ceil(payloadMs) };
   }
 
   /**
    * Sends a command within limits.
-   *
    * @param recover  Makes a result of a failure that is none; undefined for others.
    * @throws StorageError  Never the SDK's error, which holds signed headers.
    */
   async function send<Output, Recovered = never>(
     command: Command,
-    { key, maxBytes, requestTimeout }: Limits,
+    { key, maxBytes, requestTimeout }: ReturnType<typeof limit>,
     recover: (failure: S3Failure) => Recovered | undefined = () => undefined,
   ): Promise<Output | Recovered> {
     const limiter = limitAnswer(maxBytes, requestTimeout);
@@ -289,7 +282,6 @@ function createRetryStrategy(attempts: number, waiting: Waiting): RetryStrategy 
   };
 }
 
-/** An answer was longer than allowed. */
 class LongAnswerError extends Error {}
 
 /**

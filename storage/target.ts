@@ -26,10 +26,7 @@ export const TARGET_FORMS = [
   'r2://BUCKET          Cloudflare R2 of the account CLOUDFLARE_ACCOUNT_ID',
 ] as const;
 
-/**
- * Parses a target.
- * @throws TargetError  For none of {@link TARGET_FORMS}, or when a setting is missing.
- */
+/** @throws TargetError  For none of {@link TARGET_FORMS}, or when a setting is missing. */
 export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'>): Target {
   const scheme = /^([a-z0-9]+):\/\//.exec(text)?.[1];
   if (scheme === 's3' || scheme === 'r2') {
@@ -58,7 +55,6 @@ export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'
 
 /**
  * Opens a target's store; the caller closes it.
- *
  * @param root  The project's folder; relative paths start at `cwd`.
  * @throws CredentialsError, StorageError
  */

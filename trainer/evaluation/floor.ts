@@ -31,11 +31,7 @@ export function hashFloor(
 }
 
 /** Computes the floor of `count` training digits, which the seed draws. */
-export async function computeFloor(
-  measure: Measure,
-  reference: Reference,
-  count: number,
-): Promise<Figures> {
+export async function computeFloor(measure: Measure, reference: Reference, count: number) {
   const { training, against, againstPlaces, seed } = measure;
   const taken = new Set(againstPlaces);
   const places = Uint32Array.from({ length: training.count }, (_, place) => place).filter(
@@ -58,11 +54,8 @@ export function countFloorDigits(digits: Pick<Measure, 'training' | 'againstPlac
   return training.count - (againstPlaces?.length ?? 0);
 }
 
-/** Reads a kept floor. @returns  Null when there is none that can be read. */
-export async function loadFloor(
-  hash: string,
-  folder: string = FLOOR_FOLDER,
-): Promise<Figures | null> {
+/** @returns  Null when there is no floor that can be read. */
+export async function loadFloor(hash: string, folder: string = FLOOR_FOLDER) {
   try {
     const text = await readFile(join(folder, `${hash}.json`), 'utf8');
     const kept = JSON.parse(text) as { hash: unknown; figures: Figures };
@@ -72,12 +65,8 @@ export async function loadFloor(
   }
 }
 
-/** Keeps a floor. @throws WriteError  When it cannot be written. */
-export async function saveFloor(
-  hash: string,
-  figures: Figures,
-  folder: string = FLOOR_FOLDER,
-): Promise<void> {
+/** @throws WriteError */
+export async function saveFloor(hash: string, figures: Figures, folder: string = FLOOR_FOLDER) {
   await mkdir(folder, { recursive: true });
   const text = `${JSON.stringify({ hash, figures }, null, 2)}\n`;
   await writeAtomically(join(folder, `${hash}.json`), text);

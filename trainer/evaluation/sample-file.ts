@@ -12,7 +12,6 @@ export interface SampleSet {
   readonly labels: Uint8Array | null;
 }
 
-/** Samples, and where they come from. */
 export interface OpenedSamples {
   readonly set: SampleSet;
   /** In words. */
@@ -41,11 +40,8 @@ const TOLERANCE = 1e-3;
  *               are always 0..255.
  * @throws DatasetError  When shape, type or numbers are not those of digits.
  */
-export function decodeImages(
-  { shape, values, format }: ArrayFile,
-  what: string,
-  range?: PixelRangeName,
-) {
+export function decodeImages(array: ArrayFile, what: string, range?: PixelRangeName) {
+  const { shape, values, format } = array;
   const [count = 0, ...picture] = shape;
   if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture.join(' x '))) {
     throw new DatasetError(
@@ -112,11 +108,7 @@ function fitsRange([least, largest]: readonly [number, number], name: PixelRange
  * Turns an array into labels.
  * @throws DatasetError  When there are not `count`, or one is no whole number from 0 to 9.
  */
-export function decodeLabels(
-  { shape, values }: ArrayFile,
-  what: string,
-  count: number,
-): Uint8Array {
+export function decodeLabels({ shape, values }: ArrayFile, what: string, count: number) {
   if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
     throw new DatasetError(`${what} has the shape [${shape.join(', ')}], expected [n]`);
   }

@@ -1,11 +1,6 @@
 /** Where the samples of an evaluation come from: models, or a file of another program. */
 import { resolve, sep } from 'node:path';
-import {
-  hashBytes,
-  WEIGHTS_FILE,
-  type Manifest,
-  type ParsedManifest,
-} from '../../shared/model/artifact.ts';
+import { hashBytes, WEIGHTS_FILE, type Manifest } from '../../shared/model/artifact.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import { DatasetError } from '../data/dataset.ts';
 import { instantiateKernels } from '../node-kernels.ts';
@@ -14,7 +9,6 @@ import { CLASSES, SIDE } from './digits.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from './protocol.ts';
 import { readSamples, type OpenedSamples, type PixelRangeName } from './sample-file.ts';
 
-/** What to evaluate: models, or the samples of another program. */
 export interface SamplesRequest {
   /** Folders of models, each once. Either these or `samples` are given. */
   readonly models?: readonly string[];
@@ -100,11 +94,10 @@ function checkCount(count: number, what: string): void {
   }
 }
 
-/** A verified model: the folder as the caller wrote it, and the content of WEIGHTS_FILE. */
-type OpenedModel = ParsedManifest & { readonly folder: string; readonly weights: Uint8Array };
+type OpenedModel = Awaited<ReturnType<typeof readModel>>;
 
 /** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
-export async function readModel(folder: string): Promise<OpenedModel> {
+export async function readModel(folder: string) {
   const { manifest, plan, files } = await readArtifactFolder(folder);
   const { image, generator, name } = manifest;
   if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {

@@ -13,10 +13,7 @@ import type { WeightEncoding } from '../../shared/model/weight-encoding.ts';
  * Encodes the topology as the JSON of model.json. WEIGHTS_FILE, in the plan's order and with this
  * encoding, completes the model.
  */
-export async function encodeTopology(
-  plan: GeneratorPlan,
-  encoding: WeightEncoding,
-): Promise<string> {
+export async function encodeTopology(plan: GeneratorPlan, encoding: WeightEncoding) {
   const model = tf.sequential({
     name: 'generator',
     layers: [

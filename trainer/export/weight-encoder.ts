@@ -18,15 +18,10 @@ export class WeightRangeError extends ExpectedError {
   override name = 'WeightRangeError' as const;
 }
 
-/** The content of WEIGHTS_FILE, and how to decode it. */
-export interface EncodedWeights {
-  readonly encoding: WeightEncoding;
-  readonly bytes: Uint8Array;
-}
-
 /**
- * Encodes weights. Float16 takes the nearest number. Uint8 takes the nearest of 256 steps from the
- * smallest to the largest number of each weight, so the error is at most half a step.
+ * Encodes the content of WEIGHTS_FILE. Float16 takes the nearest number. Uint8 takes the nearest of
+ * 256 steps from the smallest to the largest number of each weight, so the error is at most half a
+ * step.
  * @param values  [parameters], in the plan's order.
  * @throws ArtifactError     When a number is NaN or infinite.
  * @throws WeightRangeError  When a number is too large for float16.
@@ -35,7 +30,7 @@ export function encodeWeights(
   plan: GeneratorPlan,
   values: Float32Array,
   dtype: WeightDtype,
-): EncodedWeights {
+): { encoding: WeightEncoding; bytes: Uint8Array } {
   if (!values.every(Number.isFinite)) {
     throw new ArtifactError({ reason: 'not_finite', what: WEIGHTS_FILE });
   }

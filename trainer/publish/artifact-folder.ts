@@ -9,7 +9,6 @@ import {
   parseManifest,
   verifyFile,
   WEIGHTS_FILE,
-  type ParsedManifest,
 } from '../../shared/model/artifact.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 
@@ -18,16 +17,13 @@ export class ArtifactFolderError extends ExpectedError {
   override name = 'ArtifactFolderError' as const;
 }
 
-export interface ArtifactFolder extends ParsedManifest {
-  /** The files that the manifest lists, by path, in its order. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
-}
+export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
 
 /** A model card for people. It is no part of the artifact and is not published. */
 const CARD_FILE = 'README.md';
 
 /** @throws ArtifactFolderError  For a missing, altered, malformed or unlisted file. */
-export async function readArtifactFolder(folder: string): Promise<ArtifactFolder> {
+export async function readArtifactFolder(folder: string) {
   const names = await listFolder(folder);
   try {
     const bytes = await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
@@ -50,6 +46,7 @@ export async function readArtifactFolder(folder: string): Promise<ArtifactFolder
       }
       files.set(file.path, content);
     }
+    // `files` are those that the manifest lists, by path, in its order.
     return { ...parsed, files };
   } catch (cause) {
     if (cause instanceof ArtifactError) {

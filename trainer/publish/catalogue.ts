@@ -15,28 +15,13 @@ import { isTooLarge, type ListedObject, type ObjectStore } from '../../storage/o
 import { findLease } from './lease.ts';
 import { findPrevious, findServed, isLive, readLedger, type Ledger } from './ledger.ts';
 import { includesVersion, isSameVersion, type VersionId } from './writes.ts';
-import { readPointer, type StoredPointer } from './pointer.ts';
+import { readPointer } from './pointer.ts';
 
-/** A version with its objects as listed. */
-export interface SurveyedVersion extends VersionId {
-  readonly objects: readonly ListedObject[];
-  /** False for what a killed publisher or deleter left: the manifest comes last and goes first. */
-  readonly hasManifest: boolean;
-  /** Size of all objects together. */
-  readonly bytes: number;
-  /** Last write to one of its objects, by the store's clock; -Infinity without objects. */
-  readonly lastModifiedMs: number;
-}
+export type SurveyedVersion = ReturnType<typeof describeObjects>;
+export type Survey = Awaited<ReturnType<typeof surveyStore>>;
 
-export interface Survey {
-  readonly pointer: StoredPointer;
-  readonly ledger: Ledger;
-  /** In the order of names, then versions. */
-  readonly versions: readonly SurveyedVersion[];
-}
-
-/** Reads pointer and ledger and lists all models. @throws PublishError, StorageError */
-export async function surveyStore(store: ObjectStore): Promise<Survey> {
+/** Lists versions in the order of names, then versions. @throws PublishError, StorageError */
+export async function surveyStore(store: ObjectStore) {
   const pointer = await readPointer(store);
   const { ledger } = await readLedger(store);
   const listed = await store.list(MODELS_PREFIX);
@@ -48,12 +33,14 @@ export async function surveyStore(store: ObjectStore): Promise<Survey> {
   return { pointer, ledger, versions };
 }
 
-function describeObjects(id: VersionId, objects: readonly ListedObject[]): SurveyedVersion {
+function describeObjects(id: VersionId, objects: readonly ListedObject[]) {
   return {
     ...id,
     objects,
+    /** False for leftovers of killed processes: the manifest comes last and goes first. */
     hasManifest: objects.some(({ key }) => key.endsWith(`/${MANIFEST_FILE}`)),
     bytes: objects.reduce((sum, object) => sum + object.bytes, 0),
+    /** Last write to one of its objects, by the store's clock; -Infinity without objects. */
     lastModifiedMs: Math.max(...objects.map((object) => object.lastModifiedMs)),
   };
 }
@@ -84,39 +71,14 @@ export function listMissing({ pointer, ledger, versions }: Survey) {
   ].filter((id) => !includesVersion(versions, id));
 }
 
-export interface CatalogueEntry extends VersionId {
-  /**
-   * The most important first; none for a version that is just stored. `default`: served where a
-   * request names no model. `previous`: a rollback goes there. `missing`: named by the pointer or a
-   * pin, but not there. `unreadable`: this software refuses its manifest.
-   */
-  readonly states: readonly string[];
-  readonly objects: number;
-  readonly bytes: number;
-  /** Last write to one of its objects, ISO 8601; null without objects. */
-  readonly writtenAt: string | null;
-  /** When it last began to be served; null when that is not known. */
-  readonly publishedAt: string | null;
-  /** When it was last replaced; null while it is served, or when that is not known. */
-  readonly replacedAt: string | null;
-  readonly note: string | null;
-  /** Ids of keys whose signatures are there; they are not verified. */
-  readonly signedBy: readonly string[];
-  /** null when it could not be read. */
-  readonly manifest: Manifest | null;
-}
+export type CatalogueEntry = ReturnType<typeof describeVersion>;
 
 /**
  * Lists versions by name. The served one comes first, then the last written.
- *
  * @param only  The name of one model; all models when not given.
  * @throws PublishError, StorageError
  */
-export async function listCatalogue(
-  store: ObjectStore,
-  now: Date,
-  only?: string,
-): Promise<CatalogueEntry[]> {
+export async function listCatalogue(store: ObjectStore, now: Date, only?: string) {
   const survey = await surveyStore(store);
   const missing = listMissing(survey)
     .filter((id, i, all) => all.findIndex((other) => isSameVersion(id, other)) === i)
@@ -147,7 +109,7 @@ function describeVersion(
   surveyed: SurveyedVersion,
   manifest: Manifest | null,
   now: Date,
-): CatalogueEntry {
+) {
   const { name, version, objects, bytes, hasManifest, lastModifiedMs } = surveyed;
   const served = findServed(pointer?.pointer, name);
   const isServed = served?.version === version;
@@ -156,6 +118,9 @@ function describeVersion(
   const replaced = ledger.history.findLast((entry) => isSameVersion(entry, surveyed));
   const pin = ledger.pins.find((each) => isSameVersion(each, surveyed));
   const live = { ...ledger, holds: ledger.holds.filter((lease) => isLive(lease, now)) };
+  // The most important first; none for a version that is just stored. `default` serves requests
+  // that name no model, a rollback goes to `previous`, the pointer or a pin names `missing` ones,
+  // and this software refuses the manifest of `unreadable` ones.
   const states: [string, boolean][] = [
     ['default', isServed && pointer?.pointer.default === name],
     ['served', isServed],
@@ -174,22 +139,24 @@ function describeVersion(
     states: states.filter(([, isSo]) => isSo).map(([state]) => state),
     objects: objects.length,
     bytes,
+    /** Last write to one of its objects, ISO 8601; null without objects. */
     writtenAt: objects.length === 0 ? null : new Date(lastModifiedMs).toISOString(),
+    /** When it last began to be served; null when that is not known. */
     publishedAt: (isServed ? served : replaced)?.publishedAt ?? null,
+    /** When it was last replaced; null while it is served, or when that is not known. */
     replacedAt: isServed ? null : (replaced?.replacedAt ?? null),
     note: pin?.note ?? null,
+    /** Ids of keys whose signatures are there; they are not verified. */
     signedBy: objects
       .map(({ key }) => parseSignaturePath(key.slice(folder.length)))
       .filter((id) => id !== undefined),
+    /** null when it could not be read. */
     manifest,
   };
 }
 
 /** @returns  null for a manifest that is missing or that this software refuses. */
-export async function readManifest(
-  store: ObjectStore,
-  { name, version }: VersionId,
-): Promise<Manifest | null> {
+export async function readManifest(store: ObjectStore, { name, version }: VersionId) {
   try {
     const key = buildKey(name, version, MANIFEST_FILE);
     const object = await store.get(key, { maxBytes: ARTIFACT_LIMITS.manifestBytes });

@@ -27,16 +27,7 @@ const RENEWED_MS = 4 * 60_000;
 /** Time between two looks at whether another's lease has ended. */
 const LOOK = { baseMs: 2000, maxMs: 2000 };
 
-export interface Lease {
-  readonly versions: readonly VersionId[];
-  /**
-   * Makes sure that the lease lasts for one more step; called before each.
-   * @throws PublishError  `lease_lost`, when it ended and was dropped.
-   */
-  assure(): Promise<void>;
-  /** Ends the lease, and changes the ledger in the same write. */
-  release(change?: (ledger: Ledger) => Ledger): Promise<void>;
-}
+export type Lease = ReturnType<typeof createLease>;
 
 const unchanged = (ledger: Ledger): Ledger => ledger;
 
@@ -77,7 +68,6 @@ export async function leaseToKeep(
 /**
  * Takes a lease so that nobody begins to serve or pin the chosen versions. Versions that somebody
  * keeps are left out.
- *
  * @param choose  Is given the ledger as it is when the lease begins.
  */
 export async function leaseToDelete(
@@ -100,11 +90,7 @@ export async function leaseToDelete(
   return createLease(publication, taken ?? { token, kind: 'delete', versions: [], until: '' });
 }
 
-export function findLease(
-  ledger: Ledger,
-  id: VersionId,
-  kind: LeaseEntry['kind'],
-): LeaseEntry | undefined {
+export function findLease(ledger: Ledger, id: VersionId, kind: LeaseEntry['kind']) {
   return ledger.holds.find((lease) => lease.kind === kind && includesVersion(lease.versions, id));
 }
 
@@ -116,10 +102,7 @@ function computeEnd(kind: LeaseEntry['kind'], now: Date): string {
   return new Date(now.getTime() + LEASE_MS[kind]).toISOString();
 }
 
-function createLease(
-  publication: Publication,
-  { token, kind, versions, until }: LeaseEntry,
-): Lease {
+function createLease(publication: Publication, { token, kind, versions, until }: LeaseEntry) {
   const { store, now } = publication;
   let untilMs = Date.parse(until);
 
@@ -142,7 +125,11 @@ function createLease(
 
   return {
     versions,
-    async assure() {
+    /**
+     * Makes sure that the lease lasts for one more step; called before each.
+     * @throws PublishError  `lease_lost`, when it ended and was dropped.
+     */
+    async assure(): Promise<void> {
       if (untilMs - now().getTime() < RENEWED_MS) {
         await renew();
       }
@@ -151,7 +138,8 @@ function createLease(
         throw new PublishError(store.description, failure);
       }
     },
-    async release(change = unchanged) {
+    /** Ends the lease, and changes the ledger in the same write. */
+    async release(change = unchanged): Promise<void> {
       await changeLedger(publication, (ledger) => {
         const changed = change(ledger);
         return ledger.holds.some(isOwn)
@@ -162,7 +150,6 @@ function createLease(
   };
 }
 
-/** Runs an action under a lease and releases the lease. */
 export async function withLease<T>(lease: Lease, action: () => Promise<T>): Promise<T> {
   try {
     return await action();

@@ -70,9 +70,7 @@ const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
  * Reads the ledger; a missing one is empty.
  * @throws PublishError  For a malformed or newer one, which must not be overwritten.
  */
-export async function readLedger(
-  store: ObjectStore,
-): Promise<{ readonly ledger: Ledger; readonly etag: string | null }> {
+export async function readLedger(store: ObjectStore) {
   const stored = await store.get(LEDGER_KEY, { maxBytes: LEDGER_LIMITS.bytes });
   return stored === null
     ? { ledger: EMPTY, etag: null }
@@ -102,7 +100,6 @@ function parseLedger(where: string, bytes: Uint8Array): Ledger {
 
 /**
  * Changes the ledger by compare-and-swap. Leases that have ended are dropped.
- *
  * @param change  Returns the same object for no change. It runs again after a conflict or a lost
  *                answer, so it must recognize its own work.
  * @returns  The ledger afterwards.
@@ -134,10 +131,7 @@ export function isLive(lease: LeaseEntry, at: Date): boolean {
   return Date.parse(lease.until) > at.getTime();
 }
 
-export function findServed(
-  pointer: Pointer | undefined,
-  name: string,
-): Pointer['models'][string] | undefined {
+export function findServed(pointer: Pointer | undefined, name: string) {
   return pointer !== undefined && Object.hasOwn(pointer.models, name)
     ? pointer.models[name]
     : undefined;
@@ -146,7 +140,6 @@ export function findServed(
 /**
  * Records the version that the pointer serves now, before `next` replaces it. So the history is
  * complete even when the publisher is killed right after the move.
- *
  * @returns  The same object when there is nothing to record.
  */
 export function recordServed(
@@ -172,11 +165,6 @@ export function recordServed(
   return { ...ledger, history: history.slice(-LEDGER_LIMITS.history) };
 }
 
-/** Finds the version of a model that was served before `current`. */
-export function findPrevious(
-  ledger: Ledger,
-  name: string,
-  current: string,
-): ServedVersion | undefined {
+export function findPrevious(ledger: Ledger, name: string, current: string) {
   return ledger.history.findLast((entry) => entry.name === name && entry.version !== current);
 }

@@ -41,15 +41,12 @@ export interface Published extends VersionId {
 
 /**
  * Builds the pointer that serves this version beside the other models.
- *
  * @returns  null when the present pointer serves it already.
  * @throws PublishError  When it would be too large.
  */
-export function mergePointer(
-  { store, now }: Publication,
-  before: StoredPointer,
-  { name, version, manifestSha256, makeDefault }: Published,
-): Pointer | null {
+export function mergePointer(publication: Publication, before: StoredPointer, next: Published) {
+  const { store, now } = publication;
+  const { name, version, manifestSha256, makeDefault } = next;
   const present = findServed(before?.pointer, name);
   const isServed = present?.version === version && present.manifestSha256 === manifestSha256;
   const defaultName = before === null || makeDefault ? name : before.pointer.default;
@@ -68,7 +65,6 @@ export function mergePointer(
 
 /**
  * Moves the pointer by compare-and-swap, and records the replaced version before each attempt.
- *
  * @param lease   On the version that the pointer will serve.
  * @param isSafe  True when the store honours conditions.
  * @param check   Throws when the pointer that was read must not be replaced.
@@ -79,13 +75,10 @@ export function mergePointer(
 export function movePointer(
   publication: Publication,
   published: Published,
-  {
-    lease,
-    isSafe,
-    check,
-  }: { lease: Lease; isSafe: boolean; check?: (before: StoredPointer) => void },
+  options: { lease: Lease; isSafe: boolean; check?: (before: StoredPointer) => void },
 ): Promise<{ isMoved: boolean; before: StoredPointer; defaultName: string }> {
   const { store, now } = publication;
+  const { lease, isSafe, check } = options;
   return retryContended(publication, POINTER_KEY, async () => {
     const before = await readPointer(store);
     const wanted = mergePointer(publication, before, published);

@@ -3,7 +3,7 @@
  * lease and starts with the manifest. It can be stopped anywhere and repeated.
  */
 import { buildKey, MANIFEST_FILE } from '../../shared/model/artifact.ts';
-import type { ListedObject, ObjectStore } from '../../storage/object-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import {
   findLastUse,
   readManifest,
@@ -54,19 +54,9 @@ export const KEEP_REASONS = {
 } as const;
 type KeepReason = keyof typeof KEEP_REASONS;
 
-export interface PruneResult {
-  /** Deleted versions, or for a dry run those to be deleted. */
-  readonly deleted: readonly SurveyedVersion[];
-  readonly kept: readonly { readonly version: SurveyedVersion; readonly reason: KeepReason }[];
-  /** Probes of conditional writes that killed publishers left. */
-  readonly probes: readonly ListedObject[];
-}
+export type PruneResult = Awaited<ReturnType<typeof pruneStore>>;
 
-interface Decision {
-  readonly version: SurveyedVersion;
-  /** undefined when it may be deleted. */
-  readonly reason: KeepReason | undefined;
-}
+type Decision = ReturnType<typeof decideAll>[number];
 
 /** Versions under one lease; each batch takes two writes of the ledger. */
 const BATCH = 25;
@@ -74,12 +64,12 @@ const BATCH = 25;
 const PROBE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Deletes the versions that `decide` gives no reason to keep.
- *
+ * Deletes the versions that `decide` gives no reason to keep, and probes of conditional writes that
+ * killed publishers left. For a dry run `deleted` lists the versions to be deleted.
  * @throws PublishError  When no pointer is there, or others change the ledger in every attempt.
  * @throws StorageError
  */
-export async function pruneStore(options: PruneOptions): Promise<PruneResult> {
+export async function pruneStore(options: PruneOptions) {
   const { store, now, dryRun = false } = options;
   const survey = await surveyStore(store);
   if (survey.pointer === null) {
@@ -124,7 +114,7 @@ export async function pruneStore(options: PruneOptions): Promise<PruneResult> {
 }
 
 /** @param survey  With a pointer: without one, every version would seem unused. */
-function decideAll(survey: Survey, options: PruneOptions): Decision[] {
+function decideAll(survey: Survey, options: PruneOptions) {
   return survey.versions
     .filter(({ name }) => options.name === undefined || options.name === name)
     .map((version) => ({ version, reason: decide(version, survey, options) }));
@@ -232,7 +222,6 @@ export interface PinOptions extends WriteOptions {
 
 /**
  * Pins a version: it is never pruned, whatever its age.
- *
  * @returns  True when the ledger was changed, or for a dry run would be.
  * @throws PublishError  `not_whole`, when there is no such version; `too_many_pins`.
  */

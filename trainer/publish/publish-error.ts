@@ -62,7 +62,6 @@ const MESSAGES = {
     'without it nothing is deleted: publish a model first',
 } as const;
 
-/** A problem with an object. */
 export interface Fault {
   readonly key: string;
   readonly problem: string;
@@ -75,7 +74,6 @@ export class PublishError extends ExpectedError {
   override name = 'PublishError' as const;
   readonly failure: PublishFailure;
 
-  /** @param where  The store's description. */
   constructor(where: string, failure: PublishFailure) {
     const describe = MESSAGES[failure.reason] as (fields: PublishFailure) => string;
     super(

@@ -33,27 +33,14 @@ export interface PublishOptions extends WriteOptions {
   readonly onObject?: (state: 'uploaded' | 'already_there', object: PublishedObject) => void;
 }
 
-export interface PublishResult {
-  readonly name: string;
-  readonly version: string;
-  /** Objects that were written, or for a dry run would be. */
-  readonly uploaded: readonly PublishedObject[];
-  readonly alreadyThere: readonly PublishedObject[];
-  /** True when the pointer was changed, or for a dry run would be. */
-  readonly pointerMoved: boolean;
-  /** The version of this model that was served before; null when there was none. */
-  readonly previousVersion: string | null;
-  /** The model that is served where a request names none. */
-  readonly defaultName: string;
-  readonly previousDefaultName: string | null;
-}
+export type PublishResult = Awaited<ReturnType<typeof publishArtifact>>;
 
 /**
  * @throws ArtifactFolderError  When the folder is not one whole artifact.
  * @throws PublishError         When publishing would overwrite something, or cannot be safe.
  * @throws StorageError
  */
-export async function publishArtifact(options: PublishOptions): Promise<PublishResult> {
+export async function publishArtifact(options: PublishOptions) {
   const { store, folder, signer, makeDefault, dryRun = false, onObject } = options;
   const { manifest, files } = await readArtifactFolder(folder);
   const { name, version } = manifest;
@@ -86,10 +73,13 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
   const result = {
     name,
     version,
+    /** Objects that were written, or for a dry run would be. */
     uploaded: missing.map(({ object }) => object),
     alreadyThere,
+    /** True when the pointer was changed, or for a dry run would be. */
     pointerMoved: wanted !== null,
     ...describeBefore(before, name),
+    /** The model that is served where a request names none. */
     defaultName: (wanted ?? before?.pointer)?.default ?? name,
   };
   if (dryRun || (missing.length === 0 && wanted === null)) {
@@ -111,33 +101,24 @@ export async function publishArtifact(options: PublishOptions): Promise<PublishR
       }
     };
     await putMissing();
-    const {
-      isMoved,
-      before: replaced,
-      defaultName,
-    } = await movePointer(options, published, {
-      lease,
-      isSafe,
-    });
+    const moved = await movePointer(options, published, { lease, isSafe });
     // Puts back what a delete removed that was on its way for longer than any lease.
     await putMissing();
     const keys = new Set(uploaded.map(({ key }) => key));
     return {
       ...result,
-      ...describeBefore(replaced, name),
+      ...describeBefore(moved.before, name),
       uploaded,
       alreadyThere: alreadyThere.filter(({ key }) => !keys.has(key)),
-      pointerMoved: isMoved,
-      defaultName,
+      pointerMoved: moved.isMoved,
+      defaultName: moved.defaultName,
     };
   });
 }
 
-function describeBefore(
-  before: StoredPointer,
-  name: string,
-): Pick<PublishResult, 'previousVersion' | 'previousDefaultName'> {
+function describeBefore(before: StoredPointer, name: string) {
   return {
+    /** The version of this model that was served before; null when there was none. */
     previousVersion: findServed(before?.pointer, name)?.version ?? null,
     previousDefaultName: before?.pointer.default ?? null,
   };
@@ -145,7 +126,6 @@ function describeBefore(
 
 /**
  * Serves an earlier version of a model again. The default model stays the same.
- *
  * @param options  Without `version`, the one served before the present one.
  * @returns  `pointerMoved`: the pointer was changed, or for a dry run would be.
  * @throws PublishError  When there is none, it is not whole, or others moved the pointer meanwhile.

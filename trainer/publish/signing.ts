@@ -28,11 +28,7 @@ export class KeyFileError extends ExpectedError {
 }
 
 /** Holds the private key in a closure, so that no log or inspection shows it. */
-export interface Signer {
-  readonly publicKey: PublicKey;
-  /** @returns  64 bytes, always the same for the same bytes (RFC 8032). */
-  sign(bytes: Uint8Array): Uint8Array;
-}
+export type Signer = Awaited<ReturnType<typeof readSigner>>;
 
 const MAX_KEY_FILE_BYTES = 16 * 1024;
 
@@ -40,7 +36,7 @@ const MAX_KEY_FILE_BYTES = 16 * 1024;
  * Reads a private key: PKCS 8 in PEM, from `models keygen` or `openssl genpkey -algorithm ed25519`.
  * @throws KeyFileError
  */
-export async function readSigner(path: string): Promise<Signer> {
+export async function readSigner(path: string) {
   const text = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new KeyFileError(`${path}: expected a private key, got ${cause.code ?? 'an error'}`);
   });
@@ -59,7 +55,8 @@ export async function readSigner(path: string): Promise<Signer> {
   const privateKey = key;
   return {
     publicKey: exportPublicKey(privateKey),
-    sign: (bytes) => new Uint8Array(sign(null, bytes, privateKey)),
+    /** @returns  64 bytes, always the same for the same bytes (RFC 8032). */
+    sign: (bytes: Uint8Array) => new Uint8Array(sign(null, bytes, privateKey)),
   };
 }
 
@@ -91,7 +88,6 @@ export async function createKeyFile(path: string): Promise<PublicKey> {
 
 /**
  * Signs a published version, after checking that it is whole: a signature vouches for the upload.
- *
  * @returns  False when this key's signature is there already.
  * @throws PublishError  When the version is not whole, or another object is in the way.
  */

@@ -14,7 +14,6 @@ import {
   POINTER_KEY,
   verifyFile,
   WEIGHTS_FILE,
-  type Manifest,
 } from '../../shared/model/artifact.ts';
 import {
   buildSignaturePath,
@@ -29,16 +28,7 @@ import { findServed, LEDGER_KEY } from './ledger.ts';
 import { nameVersion, type VersionId } from './writes.ts';
 import { PublishError, type Fault } from './publish-error.ts';
 
-export interface CheckedVersion extends VersionId {
-  readonly faults: readonly Fault[];
-  /** Absent when it could not be read or trusted. */
-  readonly manifest?: Manifest;
-  readonly manifestSha256?: string;
-  readonly objects: number;
-  readonly bytes: number;
-  /** Ids of keys whose signatures are there; with `publicKeys` only the verified ones. */
-  readonly signedBy: readonly string[];
-}
+export type CheckedVersion = Awaited<ReturnType<typeof checkVersion>>;
 
 /**
  * @param objects         The version's objects, as listed.
@@ -52,7 +42,7 @@ async function checkVersion(
   objects: readonly ListedObject[],
   manifestSha256?: string,
   publicKeys: readonly PublicKey[] = [],
-): Promise<CheckedVersion> {
+) {
   const faults: Fault[] = [];
   const folder = buildKey(name, version, '');
   const note = (path: string, problem: string): void =>
@@ -138,10 +128,12 @@ async function checkVersion(
     name,
     version,
     faults,
+    /** Absent when it could not be read or trusted. */
     ...(parsed !== undefined && { manifest: parsed.manifest }),
     ...(manifestBytes !== undefined && { manifestSha256: hashBytes(manifestBytes) }),
     objects: objects.length,
     bytes: objects.reduce((sum, object) => sum + object.bytes, 0),
+    /** Ids of keys whose signatures are there; with `publicKeys` only the verified ones. */
     signedBy,
   };
 }
@@ -176,17 +168,10 @@ export function createNotWhole(
   return new PublishError(description, { reason: 'not_whole', version: nameVersion(id), faults });
 }
 
-export interface Verification {
-  readonly versions: readonly CheckedVersion[];
-  /** Incomplete versions that a killed process left. No faults: nothing serves them. */
-  readonly leftovers: readonly VersionId[];
-  /** All faults, those of the versions too. */
-  readonly faults: readonly Fault[];
-}
+export type Verification = Awaited<ReturnType<typeof verifyStore>>;
 
 /**
  * Verifies every version, and that pointer and pins name versions that are there.
- *
  * @param options  `only`: one model, or one version of it; everything when not given.
  * @throws PublishError, StorageError
  */
@@ -197,13 +182,14 @@ export async function verifyStore(
     readonly publicKeys?: readonly PublicKey[];
     readonly onChecked?: (version: CheckedVersion) => void;
   } = {},
-): Promise<Verification> {
+) {
   const { only, publicKeys, onChecked } = options;
   const survey = await surveyStore(store);
   const isMeant = ({ name, version }: VersionId): boolean =>
     only === undefined ||
     (name === only.name && (only.version === undefined || version === only.version));
   const versions: CheckedVersion[] = [];
+  // Incomplete versions that a killed process left. No faults: nothing serves them.
   const leftovers: VersionId[] = [];
   for (const surveyed of survey.versions.filter(isMeant)) {
     const { name, version, objects, hasManifest } = surveyed;

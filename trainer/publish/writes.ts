@@ -49,20 +49,10 @@ export interface WriteOptions extends Publication {
   readonly onWait?: (version: VersionId, until: Date) => void;
 }
 
-/** An object of a model in the store. */
-export interface PublishedObject {
-  readonly key: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
+export type Upload = ReturnType<typeof planUpload>;
+export type PublishedObject = Upload['object'];
 
-/** An object that publishing puts into the store. */
-export interface Upload {
-  readonly object: PublishedObject;
-  readonly content: Uint8Array;
-}
-
-export function planUpload(key: string, content: Uint8Array): Upload {
+export function planUpload(key: string, content: Uint8Array) {
   return { object: { key, bytes: content.length, sha256: hashBytes(content) }, content };
 }
 
@@ -89,10 +79,7 @@ export async function isThere(store: ObjectStore, object: PublishedObject): Prom
   return state === 'same';
 }
 
-async function compareStored(
-  store: ObjectStore,
-  { key, bytes, sha256 }: PublishedObject,
-): Promise<'free' | 'same' | 'different'> {
+async function compareStored(store: ObjectStore, { key, bytes, sha256 }: PublishedObject) {
   try {
     const stored = await store.get(key, { maxBytes: bytes });
     if (stored === null) {
@@ -158,14 +145,11 @@ export const PROBE_PREFIX = 'publish-probe-';
 /**
  * Tries conditional writes on an object of its own, which it removes. Some S3 servers accept the
  * headers and ignore them, and then two publishers undo each other without an error.
- *
  * @returns  `createOnly`: an object that is there is kept. `compareAndSwap`: a put is refused for
  *           another ETag and done for the right one.
  * @throws StorageError  When nothing can be written at all.
  */
-export async function checkConditionalWrites(
-  store: ObjectStore,
-): Promise<{ createOnly: boolean; compareAndSwap: boolean }> {
+export async function checkConditionalWrites(store: ObjectStore) {
   const key = `${PROBE_PREFIX}${randomUUID()}`;
   const put = async (text: string, condition: PutCondition): Promise<boolean> =>
     (await store.put(key, new TextEncoder().encode(text), condition)).ok;
@@ -201,11 +185,8 @@ async function isDone(put: Promise<boolean>): Promise<boolean> {
  * @returns  False when the store ignores conditions and the caller allows that.
  * @throws PublishError  When it ignores them and the caller does not.
  */
-export async function requireConditionalWrites({
-  store,
-  allowUnsafePointer = false,
-  onConditionsIgnored,
-}: WriteOptions): Promise<boolean> {
+export async function requireConditionalWrites(options: WriteOptions): Promise<boolean> {
+  const { store, allowUnsafePointer = false, onConditionsIgnored } = options;
   const honoured = await checkConditionalWrites(store);
   if (honoured.createOnly && honoured.compareAndSwap) {
     return true;

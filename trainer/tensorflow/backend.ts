@@ -1,10 +1,7 @@
 /**
  * Chooses the backend that TensorFlow.js computes on, and proves that it works. Importing this
- * loads no backend; choosing one does, for the whole process.
- *
- * One training step of preset `seed` on 2 cores without a GPU: tensorflow
- * 6 ms, wasm 176 ms, cpu 963 ms, webgpu on a software adapter 2,059 ms. Of `digits`: tensorflow
- * 76 ms, cpu and webgpu over 25 s.
+ * loads no backend; choosing one does, for the whole process. docs/notes/tensorflow.md has the time
+ * of a step on each; a step of `digits` takes 76 ms on tensorflow, over 25 s on cpu and webgpu.
  */
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
@@ -24,15 +21,7 @@ import { openTensorflow } from './tfjs-node.ts';
 
 export { BACKEND_NAMES, type BackendName };
 
-/** The backend in use. */
-export interface SelectedBackend extends OpenBackend {
-  readonly name: BackendName;
-  /**
-   * In the order tried; the chosen one comes last. `reason` says why a backend is not usable and
-   * how to mend that; for a usable one it is the description.
-   */
-  readonly considered: readonly { name: BackendName; usable: boolean; reason: string }[];
-}
+export type SelectedBackend = Awaited<ReturnType<typeof selectBackend>>;
 
 export interface SelectOptions {
   /** Positive; by default one a core. Only `tensorflow` has more than one. */
@@ -71,7 +60,6 @@ const AUTO = [
 
 /**
  * Makes a backend TensorFlow.js's current one and proves it with small products and gradients.
- *
  * @param requested  `auto` takes the first usable one of `AUTO`.
  * @param openers    Others only in tests.
  * @returns          The caller releases it.
@@ -81,8 +69,10 @@ export async function selectBackend(
   requested: 'auto' | BackendName,
   options: SelectOptions = {},
   openers: Openers = OPENERS,
-): Promise<SelectedBackend> {
-  const considered = new Map<BackendName, SelectedBackend['considered'][number]>();
+) {
+  // In the order tried; the chosen one comes last. `reason` says why a backend is not usable and
+  // how to mend that; for a usable one it is the description.
+  const considered = new Map<BackendName, { name: BackendName; usable: boolean; reason: string }>();
   const candidates = requested === 'auto' ? AUTO : [[requested, true] as const];
   for (const [name, acceptsSoftware] of candidates) {
     const opened = await tryBackend(openers[name], acceptsSoftware, options);
@@ -195,7 +185,6 @@ export class DeviceLostError extends ExpectedError {
 
 /**
  * Computes on a backend. When that fails and the device is lost, the error says so.
- *
  * @param advice  Tells the user how to go on.
  * @throws DeviceLostError  Its cause is the error of `compute`.
  */

@@ -81,10 +81,8 @@ export async function openWasm(): Promise<OpenBackend> {
 
 /** The parts of WebGPU's interface that are used here. */
 interface Gpu {
-  requestAdapter(options: { powerPreference: 'high-performance' }): Promise<{
-    readonly info: Readonly<
-      Record<'vendor' | 'architecture' | 'device' | 'description', string>
-    > & {
+  requestAdapter(options: { powerPreference: string }): Promise<{
+    readonly info: Record<'vendor' | 'architecture' | 'device' | 'description', string> & {
       readonly isFallbackAdapter?: boolean;
     };
   } | null>;

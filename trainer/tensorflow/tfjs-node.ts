@@ -6,16 +6,13 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { NodeBackend } from './graph/graph.ts';
-import { BackendUnusable, type OpenBackend, type OpenOptions } from './open-backend.ts';
+import { BackendUnusable, type OpenOptions } from './open-backend.ts';
 
 /** Threads that libtensorflow was loaded with. It reads its settings once in a process. */
 let loadedThreads: number | undefined;
 
 /** @param device  The device that it must compute on. */
-export async function openTensorflow(
-  device: 'cpu' | 'gpu',
-  { threads }: OpenOptions,
-): Promise<OpenBackend> {
+export async function openTensorflow(device: 'cpu' | 'gpu', { threads }: OpenOptions) {
   const version = loadTfjsNode(device, threads);
   const tf = await import('@tensorflow/tfjs');
   await tf.setBackend('tensorflow');

@@ -95,13 +95,10 @@ export async function loadClassifier(
   }
 }
 
-async function readOwnFile(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new ClassifierError(`${path} cannot be read (${code}); ${RESTORE}`, { cause });
-  }
+function readOwnFile(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new ClassifierError(`${path} cannot be read (${cause.code}); ${RESTORE}`, { cause });
+  });
 }
 
 /**
@@ -114,10 +111,6 @@ export async function saveClassifier(
   facts: Omit<ClassifierManifest, 'weights' | 'network' | 'schema' | 'name'>,
 ): Promise<ClassifierManifest> {
   const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
-  const layers = planClassifier(CLASSIFIER_CONFIG).map(({ name, shape }) => ({
-    name,
-    shape: [...shape],
-  }));
   const manifest: ClassifierManifest = {
     schema: 1,
     name: 'classifier',
@@ -128,7 +121,10 @@ export async function saveClassifier(
       dtype: 'float32',
       bytes: bytes.length,
       sha256: hashBytes(bytes),
-      layers,
+      layers: planClassifier(CLASSIFIER_CONFIG).map(({ name, shape }) => ({
+        name,
+        shape: [...shape],
+      })),
     },
   };
   await mkdir(folder, { recursive: true });

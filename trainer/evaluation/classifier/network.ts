@@ -72,7 +72,6 @@ export function countParameters(specs: readonly WeightSpec[]): number {
 }
 
 /**
- * Runs a classifier.
  * @param weights  In the order and shapes of {@link planClassifier}. Not disposed.
  * @param images   [batch, side, side, 1], 0 for paper to 1 for full ink. Not disposed.
  * @returns        [batch, features], each >= 0, and [batch, classes]. The caller disposes both.
@@ -132,12 +131,7 @@ export function scoreImages(config: ClassifierConfig, weights: Float32Array, ima
   return { features, predictions };
 }
 
-/** Counts the images whose predicted class is their label. */
-export function countRight(
-  config: ClassifierConfig,
-  weights: Float32Array,
-  { images, labels }: Dataset,
-): number {
-  const { predictions } = scoreImages(config, weights, images);
-  return predictions.filter((prediction, i) => prediction === labels[i]).length;
+export function countRight(config: ClassifierConfig, weights: Float32Array, test: Dataset) {
+  const { predictions } = scoreImages(config, weights, test.images);
+  return predictions.filter((prediction, i) => prediction === test.labels[i]).length;
 }

@@ -36,7 +36,6 @@ export interface ClassifierTraining {
 }
 
 /**
- * Trains a classifier from new weights.
  * @param dataset  Square images of `config.side`; labels below `config.classes`.
  * @yields         After each epoch, from 1: the loss of its last batch, and the averaged weights.
  */
@@ -88,8 +87,7 @@ export async function* trainClassifier(
         const weights = await average.data<'float32'>();
         yield { epoch: (step + 1) / batcher.batchesPerEpoch, loss: value, weights };
       }
-      // Lets signals and timers run.
-      await setImmediate();
+      await setImmediate(); // Lets signals and timers run.
     }
   } finally {
     disposeState(state);

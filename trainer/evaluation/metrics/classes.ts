@@ -46,11 +46,7 @@ const MAX_PER_CLASS = 1000;
  * Computes each class's mean Euclidean distance over all pairs of its first 1,000 points.
  * @returns  [classes]; NaN for a class of fewer than two points.
  */
-export function computeClassSpreads(
-  points: Points,
-  labels: Uint8Array,
-  classes: number,
-): Float64Array {
+export function computeClassSpreads(points: Points, labels: Uint8Array, classes: number) {
   return Float64Array.from({ length: classes }, (_, label) => {
     const members: Float32Array[] = [];
     for (let i = 0; i < points.count && members.length < MAX_PER_CLASS; i++) {

@@ -5,11 +5,7 @@ import { computeSquaredDistance, getPoint, visitSquaredDistances, type Points } 
  * Computes the Euclidean distance of each query to its nearest training point; 0 for a copy.
  * @param own  For queries that are training points: their places, which are passed over.
  */
-export function computeNearestDistances(
-  queries: Points,
-  training: Points,
-  own?: Uint32Array,
-): Float64Array {
+export function computeNearestDistances(queries: Points, training: Points, own?: Uint32Array) {
   const distances = new Float64Array(queries.count);
   visitSquaredDistances(queries, training, (row, squaredDistances) => {
     const passedOver = own?.[row];

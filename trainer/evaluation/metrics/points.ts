@@ -18,7 +18,7 @@ export interface Points {
 /** Gets a number for each point of the second set, valid until it returns. */
 type RowVisitor = (row: number, values: Float32Array) => void;
 
-/** Wraps numbers. @throws RangeError  When they are no whole number of points. */
+/** @throws RangeError  When they are no whole number of points. */
 export function createPoints(values: Float32Array, dimension: number): Points {
   if (values.length % dimension !== 0) {
     throw new RangeError(`${values.length} numbers are no whole number of points of ${dimension}`);
@@ -26,12 +26,11 @@ export function createPoints(values: Float32Array, dimension: number): Points {
   return { count: values.length / dimension, dimension, values };
 }
 
-/** Returns a view of a point. */
+/** Returns a view. */
 export function getPoint({ dimension, values }: Points, index: number): Float32Array {
   return values.subarray(index * dimension, (index + 1) * dimension);
 }
 
-/** Copies the points at `indices`. */
 export function gatherPoints(points: Points, indices: Uint32Array): Points {
   const values = new Float32Array(indices.length * points.dimension);
   indices.forEach((index, i) => values.set(getPoint(points, index), i * points.dimension));
@@ -97,7 +96,6 @@ function computeSquaredNorms(points: Points): Float64Array {
   );
 }
 
-/** Computes the squared Euclidean distance of two points in float64. */
 export function computeSquaredDistance(x: Float32Array, y: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < x.length; i++) {

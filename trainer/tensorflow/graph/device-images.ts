@@ -22,7 +22,6 @@ export function uploadImages({ images, count, height, width, channels }: Dataset
 
 /**
  * Picks images and maps their bytes to a range.
- *
  * @param images   From {@link uploadImages}. Not disposed.
  * @param indices  Places in the data set, [batch], int32. Not disposed.
  * @returns        [batch, height, width, channels], float32; the caller disposes it. In the ranges
@@ -58,14 +57,13 @@ export function gatherDeviceImages(
   });
 }
 
-/** Where a moved batch begins, and where its gradient begins: [4] each, int32. */
-export interface DeviceShift {
-  readonly there: tf.Tensor1D;
-  readonly back: tf.Tensor1D;
-}
+export type DeviceShift = ReturnType<typeof uploadShift>;
 
-/** Puts a shift on the backend. The caller disposes it. */
-export function uploadShift({ down, right }: Shift, reach: number): DeviceShift {
+/**
+ * Puts a shift on the backend: where a moved batch begins, and where its gradient begins, [4] each,
+ * int32. The caller disposes both.
+ */
+export function uploadShift({ down, right }: Shift, reach: number) {
   return {
     there: tf.tensor1d([0, down, right, 0], 'int32'),
     back: tf.tensor1d([0, 2 * reach - down, 2 * reach - right, 0], 'int32'),

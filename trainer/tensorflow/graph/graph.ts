@@ -73,18 +73,8 @@ export function getNodeBackend(): NodeBackend {
   return tf.backend() as unknown as NodeBackend;
 }
 
-export interface Graph {
-  /**
-   * Computes once more, with other tensors of the same types and shapes.
-   *
-   * @param inputs  As many as were recorded, in the same order. Not disposed.
-   * @returns       In the order of the recording. The caller disposes them.
-   */
-  run(inputs: readonly tf.Tensor[]): tf.Tensor[];
-  release(): void;
-}
+export type Graph = ReturnType<typeof buildGraph>;
 
-/** A computation cannot become a graph. */
 export class GraphError extends Error {
   override name = 'GraphError' as const;
 }
@@ -96,17 +86,13 @@ export function canRecordGraphs(): boolean {
 
 /**
  * Computes something and records it.
- *
  * @param inputs   Everything that differs from run to run. Numbers and other tensors become
  *                 constants of the graph.
  * @param compute  Uses no other tensors from outside, reads none, and does the same operations
  *                 whatever the inputs hold. The caller owns its results.
  * @returns        Makes the graph. Throws GraphError when TensorFlow does not take it.
  */
-export function recordGraph(
-  inputs: readonly tf.Tensor[],
-  compute: () => readonly tf.Tensor[],
-): () => Graph {
+export function recordGraph(inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]) {
   const backend = getNodeBackend();
   const { binding } = backend;
   const recording = startRecording(backend, inputs);
@@ -119,28 +105,16 @@ export function recordGraph(
   }
 }
 
-interface Recording {
-  /** The backend's binding, which also records. */
-  readonly binding: Binding;
-  readonly nodes: GraphNode[];
-  /** The name of each tensor, `node:output`, by the tensor's id. */
-  readonly names: Map<number, string>;
-  readonly inputNames: readonly string[];
-  /** Single numbers, in the order of the outputs of {@link NUMBERS}. */
-  readonly numbers: number[];
-  /** Why the computation cannot become a graph. */
-  fault: string | undefined;
-}
-
-function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]): Recording {
+function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]) {
   const { binding } = backend;
   const nodes: GraphNode[] = [];
+  /** The name of each tensor, `node:output`, by the tensor's id. */
   const names = new Map<number, string>();
-  const add = (
-    op: string,
-    from: readonly string[],
-    attributes: GraphNode['attributes'],
-  ): string => {
+  /** Single numbers, in the order of the outputs of {@link NUMBERS}. */
+  const numbers: number[] = [];
+  /** Why the computation cannot become a graph. */
+  const faults: string[] = [];
+  const add = (op: string, from: readonly string[], attributes: GraphNode['attributes']) => {
     const name = `${op}_${nodes.length}`;
     nodes.push({ name, op, inputs: from, attributes });
     return name;
@@ -158,9 +132,9 @@ function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
     createTensor(shape, type, values) {
       const id = binding.createTensor(shape, type, values);
       if (type === binding.TF_STRING) {
-        recording.fault ??= 'it has texts';
+        faults.push('it has texts');
       } else if (type === binding.TF_FLOAT && shape.length === 0) {
-        const count = recording.numbers.push((values as Float32Array)[0] as number);
+        const count = numbers.push((values as Float32Array)[0] as number);
         names.set(id, `${NUMBERS}:${count - 1}`);
       } else {
         const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
@@ -176,9 +150,9 @@ function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
         (attribute) => [attribute.name, readAttribute(binding, attribute)] as const,
       );
       if (from.includes(undefined)) {
-        recording.fault ??= `${op} takes a tensor that is no input`;
+        faults.push(`${op} takes a tensor that is no input`);
       } else if (settings.some(([, setting]) => setting === undefined)) {
-        recording.fault ??= `${op} has a setting of an unknown kind`;
+        faults.push(`${op} has a setting of an unknown kind`);
       } else {
         const known = Object.fromEntries(settings) as Record<string, Attribute>;
         const name = add(op, from as string[], { ...known, ...NOT_OPTIMIZED });
@@ -187,21 +161,14 @@ function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]): Rec
       return outputs;
     },
     tensorDataSync(id) {
-      recording.fault ??= 'it reads a tensor';
+      faults.push('it reads a tensor');
       return binding.tensorDataSync(id);
     },
   };
   // The binding's own properties are read-only, so they cannot be assigned to.
   const properties = Object.entries(methods).map(([name, value]) => [name, { value }]);
-  const recording: Recording = {
-    binding: Object.create(binding, Object.fromEntries(properties)) as Binding,
-    nodes,
-    names,
-    inputNames,
-    numbers: [],
-    fault: undefined,
-  };
-  return recording;
+  const recorder = Object.create(binding, Object.fromEntries(properties)) as Binding;
+  return { binding: recorder, nodes, names, inputNames, numbers, faults };
 }
 
 /**
@@ -241,12 +208,11 @@ function readAttribute(binding: Binding, { type, value }: OpAttribute): Attribut
 
 function buildGraph(
   backend: NodeBackend,
-  { nodes: recorded, inputNames, numbers, fault }: Recording,
+  { nodes: recorded, inputNames, numbers, faults }: ReturnType<typeof startRecording>,
   outputs: readonly (string | undefined)[],
-): Graph {
-  const reason = fault ?? (outputs.includes(undefined) ? 'an output was not computed' : undefined);
-  if (reason !== undefined) {
-    throw new GraphError(reason);
+) {
+  if (faults.length > 0 || outputs.includes(undefined)) {
+    throw new GraphError(faults[0] ?? 'an output was not computed');
   }
   const nodes = [...recorded];
   if (numbers.length > 0) {
@@ -265,11 +231,16 @@ function buildGraph(
   const id = load(backend, nodes);
   const values = tf.keep(tf.tensor1d(Float32Array.from(numbers)));
   return {
-    run(inputs) {
+    /**
+     * Computes once more, with other tensors of the same types and shapes.
+     * @param inputs  As many as were recorded, in the same order. Not disposed.
+     * @returns       In the order of the recording. The caller disposes them.
+     */
+    run(inputs: readonly tf.Tensor[]): tf.Tensor[] {
       const taken = [...inputs, values].filter((_, i) => used.has(names[i] as string));
       return backend.runSavedModel(id, taken, infos, outputs as string[]);
     },
-    release() {
+    release(): void {
       backend.deleteSavedModel(id);
       values.dispose();
     },

@@ -50,7 +50,6 @@ const SCHEMA_VERSION = 1;
 /** Rules for reading the graph: those of TensorFlow 2.13, which later releases know too. */
 const GRAPH_VERSION = 1482;
 
-/** Encodes a graph as the content of {@link FILE_NAME}. */
 export function encodeSavedModel(nodes: readonly GraphNode[]): Uint8Array {
   const pbf = new PbfWriter();
   pbf.writeVarintField(SAVED_MODEL.version, SCHEMA_VERSION);

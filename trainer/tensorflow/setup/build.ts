@@ -42,7 +42,6 @@ export interface BuildOptions {
 /**
  * Builds a set of wheels into the folder `key` of the cache, replacing an older build. The folder
  * holds `deps/lib` with the libraries and `lib` with the binding; the cache never holds half of it.
- *
  * @throws SetUpProblem  When a tool is missing or fails, or the disk is full.
  */
 export async function build(
@@ -118,10 +117,7 @@ export async function build(
 }
 
 /** Looks for all tools at once, so the user learns in one run what is missing. */
-async function findTools(
-  packageFolder: string,
-  env: NodeJS.ProcessEnv,
-): Promise<{ compiler: readonly string[]; headers: string }> {
+async function findTools(packageFolder: string, env: NodeJS.ProcessEnv) {
   const missing: string[] = [];
   const pip = await runCommand('python3', ['-m', 'pip', '--version'], { env });
   if (pip?.status !== 0) {

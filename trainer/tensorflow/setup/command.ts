@@ -11,7 +11,6 @@ export interface CommandResult {
 
 /**
  * Runs a program to its end.
- *
  * @param env         Its PATH also decides which program is found.
  * @param showOutput  Shows the program's standard output instead of collecting it.
  * @returns  undefined when there is no such program.

@@ -78,10 +78,7 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
  * Removes everything that setting up added. Libraries of another installer stay.
  * @returns  The removed paths.
  */
-export async function undoSetUp(
-  packageFolder: string | undefined,
-  cacheFolder: string,
-): Promise<string[]> {
+export async function undoSetUp(packageFolder: string | undefined, cacheFolder: string) {
   const removed: string[] = [];
   if (packageFolder !== undefined && isLink(join(packageFolder, 'lib'))) {
     await rm(join(packageFolder, 'lib'));

@@ -7,11 +7,7 @@ import { join } from 'node:path';
 import type { NodeBackend } from '../graph/graph.ts';
 import { restoreNodeUtil } from '../tfjs-node.ts';
 
-export interface ProbeReport {
-  /** Version of libtensorflow. */
-  readonly version: string;
-  readonly usesGpu: boolean;
-}
+export type ProbeReport = typeof report;
 
 restoreNodeUtil();
 const [folder = '.'] = process.argv.slice(2);
@@ -23,5 +19,5 @@ if (product.join() !== '19,22,43,50') {
   throw new Error(`wrong product: expected 19,22,43,50, got ${product.join()}`);
 }
 const { binding, isUsingGpuDevice } = tf.backend() as unknown as NodeBackend;
-const report: ProbeReport = { version: binding.TF_Version, usesGpu: isUsingGpuDevice };
+const report = { version: binding.TF_Version, usesGpu: isUsingGpuDevice };
 process.stdout.write(`${JSON.stringify(report)}\n`);
