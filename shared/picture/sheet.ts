@@ -1,5 +1,5 @@
 /** Lays samples out as one picture and encodes it as PNG, with the same bytes on every host. */
-import { areEqual, BLACK, mixColours, WHITE, type Colour } from './colour.ts';
+import { formatColour, mixColours, type Colour } from './colour.ts';
 import { enlargePixels, repeatPixels } from './enlarge.ts';
 import type { Picture, PngEncoder } from './png.ts';
 import type { Samples } from '../model/sampler.ts';
@@ -56,7 +56,7 @@ export function encodePngs(
   const { levels, ...palette } = isColoured ? choosePaint(pictures, colours) : {};
   return pictures.map((picture) => {
     const pixels = levels ? picture.pixels.map((value) => levels[value] as number) : picture.pixels;
-    return png.encode({ ...picture, pixels, ...palette });
+    return png({ ...picture, pixels, ...palette });
   });
 }
 
@@ -68,7 +68,7 @@ function choosePaint(
   pictures: readonly Picture[],
   { bg, fg }: SheetColours,
 ): { levels?: Uint8Array; palette?: readonly Colour[] } {
-  if (areEqual(bg, BLACK) && areEqual(fg, WHITE)) {
+  if (formatColour(bg) === '000000' && formatColour(fg) === 'ffffff') {
     return {};
   }
   const mixed = Array.from({ length: 256 }, (_, value) => mixColours(bg, fg, value));
