@@ -125,7 +125,7 @@ export function enlargePixels(
 }
 
 /** Turns each pixel into a square. Parameters and result as in `enlargePixels`. */
-export function repeatPixels(
+function repeatPixels(
   pixels: Uint8Array,
   height: number,
   width: number,
