@@ -4,7 +4,7 @@
  * docs/architecture.md. The formatter checks the width of code; the linter checks import circles.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 
 const MAX_COLUMNS = 100;
@@ -103,19 +103,14 @@ if (import.meta.main) {
   const root = join(import.meta.dirname, '..');
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
   const paths = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0');
-  const texts = paths.filter((path) => extname(path) in COMMENTS || path.endsWith('.md'));
-  const problems = findProblems(new Map(texts.flatMap((path) => readText(root, path))));
+  const texts = paths
+    .filter((path) => extname(path) in COMMENTS || path.endsWith('.md'))
+    // Git also lists files that were deleted but not committed.
+    .filter((path) => existsSync(join(root, path)))
+    .map((path) => [path, readFileSync(join(root, path), 'utf8')] as const);
+  const problems = findProblems(new Map(texts));
   if (problems.length > 0) {
     console.error(`${problems.join('\n')}\n${problems.length} problems in texts and imports`);
     process.exitCode = 1;
-  }
-}
-
-/** Reads a file; git also lists files that were deleted but not committed. */
-function readText(root: string, path: string): [path: string, text: string][] {
-  try {
-    return [[path, readFileSync(join(root, path), 'utf8')]];
-  } catch {
-    return [];
   }
 }

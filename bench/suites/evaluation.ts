@@ -41,10 +41,8 @@ export const measure: harness.Suite = async (quick) => {
   const [count, rounds] = quick ? [500, 1] : [10_000, 3];
   const { description } = await selectBackend('tensorflow', { threads: 1 });
   const { features, dimension } = await readFeatures(count);
-  const [real, samples] = [
-    points.createPoints(features[0], dimension),
-    points.createPoints(features[1], dimension),
-  ];
+  const real = points.createPoints(features[0], dimension);
+  const samples = points.createPoints(features[1], dimension);
   const scale = 1 / Math.sqrt(points.computeMeanSquare(real));
   const [x, y] = [points.scalePoints(samples, scale), points.scalePoints(real, scale)];
   // One subset of all points, so that it does not matter which points are drawn.

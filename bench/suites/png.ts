@@ -57,20 +57,14 @@ export const measure: harness.Suite = async (quick) => {
     );
     packed.push({ ...(await packHere(sheets)), ...(await packInPython(sheets)) });
   }
+  const names = cases.map(({ name }) => name);
   const tabulate = (unit: 'bytes' | 'ms', id: string, what: string, notes: string[]) => {
     const title = `A sheet of digits as PNG, ${what}`;
     const rows = Object.keys(packed[0] ?? {}).map((packer) => {
       const figures = packed.map((each) => each[packer]?.[unit]);
       return harness.makeRow(packer, figures, packer === 'digitmint');
     });
-    return harness.makeTable({
-      id,
-      title,
-      unit,
-      notes,
-      cases: cases.map(({ name }) => name),
-      rows,
-    });
+    return harness.makeTable({ id, title, unit, notes, cases: names, rows });
   };
   const bytes = tabulate('bytes', 'png-bytes', 'its size', [
     `The same pixels, of the model that ships; ${cases.map(({ sheets }) => sheets).join(', ')} ` +

@@ -43,11 +43,6 @@ const reportSchema = termsSchema.extend({
 
 type QualityFigures = z.infer<typeof figuresSchema>;
 
-/** Figures that cannot be used. The message names the file. */
-export class QualityError extends ExpectedError {
-  override name = 'QualityError' as const;
-}
-
 const PARTS: Readonly<Record<string, (figures: QualityFigures) => number | undefined>> = {
   precision: ({ precision }) => precision,
   recall: ({ recall }) => recall,
@@ -158,7 +153,7 @@ async function readReport(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (cause) {
-    throw new QualityError(
+    throw new ExpectedError(
       `${file}: cannot be read as JSON: ${(cause as Error).message}; ` +
         'write it by `npm run --silent evaluate -- … --json > FILE`',
       { cause },
@@ -168,7 +163,7 @@ async function readReport(file: string): Promise<unknown> {
 
 /**
  * Joins reports of `npm run evaluate`. @returns  The terms of all, and figures by name@version.
- * @throws QualityError  When one is no such report, or has other terms than the first: figures can
+ * @throws ExpectedError  When one is no such report, or has other terms than the first: figures can
  *                       be compared under the same terms only.
  */
 export function joinReports(reports: readonly { source: string; report: unknown }[]) {
@@ -176,7 +171,7 @@ export function joinReports(reports: readonly { source: string; report: unknown 
     const parsed = reportSchema.safeParse(report);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
-      throw new QualityError(
+      throw new ExpectedError(
         `${source}: expected what \`npm run --silent evaluate -- --model DIR --json\` prints, ` +
           `schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
       );
@@ -184,7 +179,7 @@ export function joinReports(reports: readonly { source: string; report: unknown 
     return { source, ...parsed.data, terms: termsSchema.parse(parsed.data) };
   });
   if (first === undefined) {
-    throw new QualityError('no figures: expected at least one report');
+    throw new ExpectedError('no figures: expected at least one report');
   }
   for (const other of others) {
     const names = Object.keys(first.terms) as (keyof typeof first.terms)[];
@@ -192,7 +187,7 @@ export function joinReports(reports: readonly { source: string; report: unknown 
       (name) => canonicalize(first.terms[name]) !== canonicalize(other.terms[name]),
     );
     if (different.length > 0) {
-      throw new QualityError(
+      throw new ExpectedError(
         `${other.source}: its ${different.join(', ')} differs from that of ${first.source}; ` +
           'figures can be compared under the same terms only',
       );

@@ -24,13 +24,9 @@ const SUBJECTS = [
   'tfjs-node, operation by operation',
 ];
 
-interface Side {
-  /** Its first answer: versions, and from Keras the limit of a step. */
-  readonly hello: { versions: Record<string, string>; macs?: number; macsPerMs?: number };
-  /** Does steps. @returns  Mean milliseconds of one. */
-  readonly train: (steps: number) => Promise<number>;
-  readonly close: () => void;
-}
+type Side = Awaited<ReturnType<typeof startSide>>;
+/** A side's first answer: versions, and from Keras the limit of a step. */
+type Hello = Readonly<{ versions: Record<string, string>; macs?: number; macsPerMs?: number }>;
 
 export const measure: harness.Suite = async (quick) => {
   const presets = Object.keys(PRESETS) as PresetName[];
@@ -90,7 +86,7 @@ async function time(
     })),
     1,
   );
-  const limits = presets.map((_, k) => sides[SUBJECTS.length * k + 1]?.hello ?? { versions: {} });
+  const limits = presets.map((_, k) => sides[SUBJECTS.length * k + 1]?.hello as Hello);
   const macs = limits.map((each) => ((each.macs ?? NaN) / 1e6).toFixed(0)).join(' and ');
   const macsPerMs = Math.max(...limits.map((each) => each.macsPerMs ?? NaN));
   const sizes = presets.map((preset) => {
@@ -118,7 +114,7 @@ async function time(
 }
 
 /** @throws ExpectedError  When the process ends before it answers, with the end of its stderr. */
-async function startSide(threads: number, command: readonly string[]): Promise<Side> {
+async function startSide(threads: number, command: readonly string[]) {
   const cores = Array.from({ length: threads }, (_, core) => core).join(',');
   const child = spawn('taskset', ['-c', cores, ...command]);
   let errors = '';
@@ -132,8 +128,9 @@ async function startSide(threads: number, command: readonly string[]): Promise<S
     return JSON.parse(value);
   };
   return {
-    hello: (await receive()) as Side['hello'],
-    train: async (steps) => {
+    hello: (await receive()) as Hello,
+    /** Does steps. @returns  Mean milliseconds of one. */
+    train: async (steps: number) => {
       child.stdin.write(`${steps}\n`);
       return (await receive()) as number;
     },

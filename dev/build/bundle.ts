@@ -7,7 +7,7 @@ import { join, relative, resolve } from 'node:path';
 import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
 import { unstable_readConfig as readConfig } from 'wrangler';
 
-const ROOT = join(import.meta.dirname, '../..');
+export const ROOT = join(import.meta.dirname, '../..');
 
 /**
  * Bundles scripts. For browsers they are split, and fetch wasm from beside them before they run.

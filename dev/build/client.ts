@@ -9,11 +9,10 @@ import { basename, join } from 'node:path';
 import type { Metafile, Plugin } from 'esbuild';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { CLASS_LIMITS } from '../../shared/model/classes.ts';
-import { bundle } from './bundle.ts';
+import { bundle, ROOT } from './bundle.ts';
 import { writeOptionTypes } from './option-types.ts';
 import { buildPage } from './page.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 const CLIENT = join(ROOT, 'client');
 
 /** @param outFolder  Absolute path. Everything in it is deleted first. */

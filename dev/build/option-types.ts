@@ -7,27 +7,16 @@ import { describeDefault, describeExpected } from '../../shared/contract/query.t
 import { FORMATS, type RouteName } from '../../shared/contract/formats.ts';
 import { NUMBER, ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 
-const BASE: readonly string[] = [
-  '/** Where the service is. */',
-  'export interface BaseOptions {',
-  '    /** The service’s address, such as `https://digits.example`, with or without a path. Default: the page’s own origin. */',
-  '    readonly base?: string | URL | undefined;',
-  '}',
-];
-
-const SHARED: readonly string[] = [
-  '/** What decides which digits are drawn. */',
-  "export type SamplingOptions = Pick<DigitOptions, 'seed' | 'start' | 'model'>;",
-  '/** How digits look. */',
-  "export type LookOptions = Pick<DigitOptions, 'scale' | 'margin' | 'dpr' | 'fg' | 'bg' | 'smooth' | 'darkFg' | 'darkBg'>;",
-];
-
 export function writeOptionTypes(): string {
   return [
     ...(['digit', 'dataset', 'morph'] as const).map(
       (route) => `export type ${capitalize(route)}Format = ${joinTypes(FORMATS[route])};`,
     ),
-    ...BASE,
+    '/** Where the service is. */',
+    'export interface BaseOptions {',
+    '    /** The service’s address, such as `https://digits.example`, with or without a path. Default: the page’s own origin. */',
+    '    readonly base?: string | URL | undefined;',
+    '}',
     ...writeInterface('digit', '/** Digits: `/digit`. */'),
     ...writeInterface('number', '/** A number in one handwriting: `/number`. */', [
       describe(NUMBER),
@@ -38,7 +27,10 @@ export function writeOptionTypes(): string {
       '    readonly format?: DatasetFormat | undefined;',
     ]),
     ...writeInterface('morph', '/** A loop in which digits turn into one another: `/morph`. */'),
-    ...SHARED,
+    '/** What decides which digits are drawn. */',
+    "export type SamplingOptions = Pick<DigitOptions, 'seed' | 'start' | 'model'>;",
+    '/** How digits look. */',
+    "export type LookOptions = Pick<DigitOptions, 'scale' | 'margin' | 'dpr' | 'fg' | 'bg' | 'smooth' | 'darkFg' | 'darkBg'>;",
     '',
   ].join('\n');
 }

@@ -8,9 +8,8 @@ import { basename, dirname, extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Metafile } from 'esbuild';
 import { ASSET_HEADERS, ASSET_PATH } from '../../worker/http/asset-headers.ts';
-import { bundle } from './bundle.ts';
+import { bundle, ROOT } from './bundle.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 const OUT_FOLDER = join(ROOT, '.digitmint');
 /** The platform serves it: see `[assets]` in wrangler.toml. */
 const PUBLIC_FOLDER = join(OUT_FOLDER, 'public');

@@ -7,9 +7,7 @@ import { extname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { ASSET_PATH } from '../../worker/http/asset-headers.ts';
 import { ASSET_FOLDER, buildPage } from './page.ts';
-import { bundle } from './bundle.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
+import { bundle, ROOT } from './bundle.ts';
 
 /** The script's name in the folder. */
 export const SERVER_FILE = 'server.js';

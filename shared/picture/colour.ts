@@ -32,10 +32,6 @@ export function formatColour([red, green, blue, alpha]: Colour): string {
   return channels.map((value) => value.toString(16).padStart(2, '0')).join('');
 }
 
-export function areEqual(a: Colour, b: Colour): boolean {
-  return formatColour(a) === formatColour(b);
-}
-
 /**
  * Mixes paper and ink, premultiplied, so that ink on transparent paper has no coloured edge.
  * @param ink255  The share of ink, 0..255.

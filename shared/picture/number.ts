@@ -1,8 +1,12 @@
-/** Joins digits to a number. Each digit is as wide as its ink. Pure. */
-import { measurePen } from './pen.ts';
+/**
+ * Joins digits to a number, each as wide as its ink, and draws its signs with the pen of the digits
+ * beside them. Pure. It uses IEEE doubles and square roots only, so its bytes are the same on every
+ * platform.
+ */
+import { measurePen, type Pen } from './pen.ts';
+import { deriveKey, drawWords } from '../model/random.ts';
 import type { Samples } from '../model/sampler.ts';
 import type { Size } from './sheet-layout.ts';
-import { drawChances, drawSign, isSign } from './signs.ts';
 
 const SPACE = ' ';
 /** Ink below this level of 255 does not count for a digit's width. */
@@ -30,9 +34,9 @@ export function writeNumber(
   const pixels = new Uint8Array(text.length * size);
   let digit = 0;
   for (const [place, character] of [...text].entries()) {
-    if (isSign(character)) {
+    if ('-+.,'.includes(character)) {
       const chances = drawChances(hand.seed, hand.start, place);
-      pixels.set(drawSign(character, pen, samples, chances), place * size);
+      pixels.set(drawSign(character as Sign, pen, samples, chances), place * size);
     } else if (character !== SPACE) {
       pixels.set(samples.pixels.subarray(digit * size, (digit + 1) * size), place * size);
       digit++;
@@ -91,4 +95,116 @@ function findInk({ height, width, channels, pixels }: Samples, i: number) {
   const columns = Array.from({ length: width }, (_, x) => hasInk(x));
   const first = columns.indexOf(true);
   return first < 0 ? { first: 0, last: width - 1 } : { first, last: columns.lastIndexOf(true) };
+}
+
+export type Sign = '-' | '+' | '.' | ',';
+
+/** A quadratic Bézier curve, and the factor of the pen's thickness at both ends. */
+interface Stroke {
+  readonly points: readonly [from: Point, handle: Point, to: Point];
+  readonly thickness: readonly [from: number, to: number];
+}
+
+type Point = readonly [x: number, y: number];
+
+/** Random numbers of one sign, each in [-1, 1). They make every sign different. */
+type Chances = readonly [number, number, number, number];
+
+const PURPOSE_SIGN = 0;
+const CHANCES = 4;
+/** Straight parts of a drawn stroke. */
+const PARTS = 8;
+
+/** Draws the random numbers of a sign. @param place  The sign's index in the number. */
+export function drawChances(seed: string, start: number, place: number): Chances {
+  const words = drawWords(deriveKey('sign', seed), PURPOSE_SIGN, start, (place + 1) * CHANCES);
+  const own = words.subarray(place * CHANCES);
+  return Array.from(own, (word) => word / 2 ** 31 - 1) as unknown as Chances;
+}
+
+/** Draws a sign in the middle of a sample. @returns  Row-major [height, width]. */
+export function drawSign(sign: Sign, pen: Pen, sample: Size, chances: Chances): Uint8Array {
+  const { height, width } = sample;
+  const pixels = new Uint8Array(height * width);
+  for (const { points, thickness } of planSign(sign, pen, height, chances)) {
+    const line = Array.from({ length: PARTS + 1 }, (_, i) => bend(points, i / PARTS));
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const value = inkAt([x + 0.5 - width / 2, y + 0.5], line, thickness, pen);
+        pixels[y * width + x] = Math.max(pixels[y * width + x] as number, value);
+      }
+    }
+  }
+  return pixels;
+}
+
+/** Plans a sign's strokes. x is 0 in the middle of the sample, y is 0 at its top. */
+function planSign(
+  sign: Sign,
+  { radius, lean, top, bottom }: Pen,
+  height: number,
+  [a, b, c, d]: Chances,
+): Stroke[] {
+  const size = bottom - top;
+  const middle = (top + bottom) / 2;
+  switch (sign) {
+    case '-': {
+      const [half, rise, bow] = [size * (0.2 + 0.03 * a), size * 0.03 * (b - 0.5), size * 0.03 * c];
+      const y = middle + size * (0.04 + 0.03 * d);
+      return [stroke([-half, y - rise], [0, y + bow], [half, y + rise], [1.05, 1])];
+    }
+    case '+': {
+      const [wide, tall] = [size * (0.24 + 0.025 * a), size * (0.25 + 0.025 * b)];
+      const rise = size * 0.03 * (c - 0.5);
+      const [x, y] = [size * 0.03 * d, middle + size * 0.03];
+      const upper: Point = [x + lean * tall, y - tall];
+      const lower: Point = [x - lean * tall, y + tall];
+      return [
+        stroke(upper, [x + size * 0.02 * c, y], lower, [1.05, 1]),
+        stroke([-wide, y - rise], [0, y + size * 0.02 * d], [wide, y + rise], [1.05, 0.95]),
+      ];
+    }
+    case '.': {
+      const y = bottom - radius;
+      const [dx, dy] = [radius * (0.3 + 0.3 * a), radius * 0.3 * b];
+      return [stroke([-dx, y - dy], [radius * 0.2 * c, y], [dx, y + dy], [1.15, 1.05])];
+    }
+    case ',': {
+      const to = Math.min(bottom + size * (0.15 + 0.03 * a), height - radius - 0.5);
+      const from = Math.min(bottom - radius, to - size * 0.16);
+      const tail = -size * (0.09 + 0.03 * b) - lean * (to - from);
+      const handle: Point = [size * 0.05 * (1 + 0.4 * c), (from + to) / 2];
+      return [stroke([0, from], handle, [tail, to], [1.15, 0.7])];
+    }
+  }
+}
+
+function stroke(from: Point, handle: Point, to: Point, thickness: Stroke['thickness']): Stroke {
+  return { points: [from, handle, to], thickness };
+}
+
+function bend([from, handle, to]: Stroke['points'], t: number): Point {
+  const [a, b, c] = [(1 - t) * (1 - t), 2 * t * (1 - t), t * t];
+  return [a * from[0] + b * handle[0] + c * to[0], a * from[1] + b * handle[1] + c * to[1]];
+}
+
+/** Computes the ink at a point from the part of the line that covers it most. */
+function inkAt(
+  [px, py]: Point,
+  line: readonly Point[],
+  [from, to]: Stroke['thickness'],
+  { radius, softness, ink }: Pen,
+): number {
+  let depth = -Infinity;
+  for (let i = 0; i < PARTS; i++) {
+    const [ax, ay] = line[i] as Point;
+    const [bx, by] = line[i + 1] as Point;
+    const [dx, dy] = [bx - ax, by - ay];
+    const projected = ((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy || 1);
+    const along = Math.min(Math.max(projected, 0), 1);
+    const [x, y] = [px - ax - along * dx, py - ay - along * dy];
+    const thickness = from + ((to - from) * (i + along)) / PARTS;
+    depth = Math.max(depth, radius * thickness - Math.sqrt(x * x + y * y));
+  }
+  return Math.floor(ink * Math.min(Math.max(0.5 + depth / softness, 0), 1) + 0.5);
 }

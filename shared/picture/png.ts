@@ -28,9 +28,7 @@ export interface Picture {
   readonly smooth?: boolean;
 }
 
-export interface PngEncoder {
-  encode(picture: Picture): Uint8Array<ArrayBuffer>;
-}
+export type PngEncoder = (picture: Picture) => Uint8Array<ArrayBuffer>;
 
 /** A larger instance is not kept, because its memory never shrinks. */
 const KEPT_BYTES = 8 * 1024 * 1024;
@@ -45,15 +43,13 @@ const COLOUR_TYPES = { grey: 0, rgb: 2, palette: 3 } as const;
 /** @param instantiate  Called for the first picture and after a very large one. */
 export function createPngEncoder(instantiate: () => PngKernels): PngEncoder {
   let kept: PngKernels | undefined;
-  return {
-    encode(picture) {
-      const kernels = (kept ??= instantiate());
-      const file = writeFile(kernels, picture);
-      if (kernels.memory.buffer.byteLength > KEPT_BYTES) {
-        kept = undefined;
-      }
-      return file;
-    },
+  return (picture) => {
+    const kernels = (kept ??= instantiate());
+    const file = writeFile(kernels, picture);
+    if (kernels.memory.buffer.byteLength > KEPT_BYTES) {
+      kept = undefined;
+    }
+    return file;
   };
 }
 

@@ -2,7 +2,8 @@
  * What `npm run bench -- quality` makes of reports of evaluations.
  */
 import { describe, expect, it } from 'vitest';
-import { joinReports, QualityError } from '../../bench/suites/quality.ts';
+import { joinReports } from '../../bench/suites/quality.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
 
 const FIGURES = {
   frechetDistance: 4,
@@ -69,7 +70,7 @@ describe('reports of evaluations', () => {
         { source: 'one', report: makeReport(['1']) },
         { source: 'two', report: makeReport(['2'], changes) },
       ]);
-    expect(join).toThrow(QualityError);
+    expect(join).toThrow(ExpectedError);
     expect(join).toThrow(message);
   });
 });

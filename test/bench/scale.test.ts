@@ -2,8 +2,7 @@
  * The simulation against what follows from its rules without one.
  */
 import { describe, expect, test } from 'vitest';
-import { ASSUMED, RULES, simulate } from '../../bench/simulation.ts';
-import { reckonTables } from '../../bench/suites/scale.ts';
+import { ASSUMED, reckonTables, RULES, simulate } from '../../bench/suites/scale.ts';
 
 const busy = simulate({ requestsPerDay: 1e8, seconds: 120, mostRequests: 400_000 });
 const quiet = simulate({ requestsPerDay: 100, seconds: 86_400 * 60, mostRequests: 12_000 });

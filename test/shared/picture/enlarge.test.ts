@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { enlargePixels } from '../../../shared/picture/enlarge.ts';
+import { enlargePixels } from '../../../shared/picture/sheet.ts';
 
 describe('enlarging', () => {
   it('changes nothing at scale 1', () => {

@@ -3,10 +3,9 @@
  * inside the picture, each a little differently.
  */
 import { describe, expect, it } from 'vitest';
-import { writeNumber } from '../../../shared/picture/number.ts';
 import { measurePen, type Pen } from '../../../shared/picture/pen.ts';
 import type { Samples } from '../../../shared/model/sampler.ts';
-import { drawChances, drawSign, type Sign } from '../../../shared/picture/signs.ts';
+import { drawChances, drawSign, writeNumber, type Sign } from '../../../shared/picture/number.ts';
 
 const SIDE = 40;
 /** A pixel's ink is sampled on a grid with this many points a side. */
