@@ -1,4 +1,6 @@
-/** Types of two packages, and of files that the bundler reads by wrangler's module rules. */
+/// <reference path="../shared/gifenc.d.ts" />
+
+/** Types of a package that has none, and of files that the bundler reads by wrangler's module rules. */
 declare module '*.wasm' {
   const compiled: WebAssembly.Module;
   export default compiled;
@@ -19,36 +21,6 @@ declare module 'oled-font-5x7' {
     readonly lookup: string[];
   };
   export default font;
-}
-
-declare module 'gifenc/dist/gifenc.js' {
-  namespace gifenc {
-    type Palette = readonly (readonly [red: number, green: number, blue: number])[];
-    interface FrameOptions {
-      /** Required for the first frame, and then used for all. */
-      readonly palette?: Palette;
-      /** How long the frame stands, in milliseconds; rounded to ten. */
-      readonly delay?: number;
-      /** 0: for ever, -1: once. First frame only. */
-      readonly repeat?: number;
-      readonly transparent?: boolean;
-      readonly transparentIndex?: number;
-    }
-    interface Encoder {
-      /** @param indices  The index of each pixel in the palette. */
-      writeFrame(indices: Uint8Array, width: number, height: number, options?: FrameOptions): void;
-      finish(): void;
-      bytes(): Uint8Array;
-    }
-  }
-  const gifenc: {
-    GIFEncoder(): gifenc.Encoder;
-    /** Chooses at most `maxColors` colours for [pixels, 4]. */
-    quantize(rgba: Uint8Array, maxColors: number): gifenc.Palette;
-    /** Returns the index of the nearest colour for each pixel of [pixels, 4]. */
-    applyPalette(rgba: Uint8Array, palette: gifenc.Palette): Uint8Array;
-  };
-  export default gifenc;
 }
 
 /** What dev/build/page.ts has made of `page/`: URLs by role. */

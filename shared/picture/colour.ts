@@ -46,3 +46,12 @@ export function mixColours(paper: Colour, ink: Colour, ink255: number): Colour {
     Math.round((paper[channel] * paper[3] * (1 - share) + ink[channel] * ink[3] * share) / alpha);
   return [mix(0), mix(1), mix(2), Math.round(alpha)];
 }
+
+/** Makes [pixels, 3] opaque [pixels, 4]. */
+export function addAlpha(rgb: Uint8Array): Uint8Array {
+  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
+  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
+    rgba.set(rgb.subarray(from, from + 3), to);
+  }
+  return rgba;
+}

@@ -179,6 +179,12 @@ export function updateDiscriminator(
   });
 }
 
+/** Whether the generator's loss compares generated images with real ones. */
+const COMPARES_WITH_REAL: Readonly<Record<ObjectiveConfig['type'], boolean>> = {
+  'non-saturating': false,
+  relativistic: true,
+};
+
 /** Updates the generator on one batch. @returns  The loss before the update. */
 export function updateGenerator(
   gan: Gan,
@@ -188,10 +194,9 @@ export function updateGenerator(
 ): tf.Scalar {
   return tf.tidy(() => {
     const judge = createJudge(gan);
-    const realLogits =
-      gan.config.objective.type === 'relativistic'
-        ? judge(batch.augment(batch.real), batch.labels)
-        : null;
+    const realLogits = COMPARES_WITH_REAL[gan.config.objective.type]
+      ? judge(batch.augment(batch.real), batch.labels)
+      : null;
     return minimise('generator', gan, amounts, probe, () => {
       const fake = batch.augment(generateImages(gan, batch.input));
       const fakeLogits = judge(fake, batch.labels);

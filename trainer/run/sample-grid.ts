@@ -1,9 +1,10 @@
 /** The pictures of a run: sample grids of the same latents, and the animation of its progress. */
 import * as tf from '@tensorflow/tfjs';
 import { decode } from 'fast-png';
-import gifenc from 'gifenc';
+import gifenc from 'gifenc/dist/gifenc.js';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
+import { addAlpha } from '../../shared/picture/colour.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { splitWeights } from '../gan/network-state.ts';
@@ -101,13 +102,4 @@ function thinPixels(rgba: Uint8Array): Uint8Array {
     thinned.set(rgba.subarray(from, from + 4), to);
   }
   return thinned;
-}
-
-/** Makes [pixels, 3] opaque [pixels, 4], which the quantizer reads. */
-function addAlpha(rgb: Uint8Array): Uint8Array {
-  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
-  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
-    rgba.set(rgb.subarray(from, from + 3), to);
-  }
-  return rgba;
 }

@@ -22,7 +22,7 @@ import { locate } from './run-folder.ts';
 import { computeDiversity, GRID } from './sample-grid.ts';
 import { createStepper, type Stepper } from './stepper.ts';
 
-export interface TrainingRun extends ObservedRun {
+interface TrainingRun extends ObservedRun {
   readonly dataset: Dataset;
   /** See `hashRun`. */
   readonly runSha256: string;

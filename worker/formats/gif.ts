@@ -1,7 +1,7 @@
 /** Encodes pictures as a GIF: grey ones exactly, coloured ones in the 256 best colours. */
 // By its path: the package's own entries differ in their default export.
 import gifenc from 'gifenc/dist/gifenc.js';
-import { mixColours } from '../../shared/picture/colour.ts';
+import { addAlpha, mixColours } from '../../shared/picture/colour.ts';
 import type { Picture, SheetColours } from '../../shared/picture/sheet.ts';
 
 const MAX_COLOURS = 256;
@@ -69,12 +69,4 @@ function mapColours(pictures: readonly Picture[]): Mapping {
     transparentIndex: -1,
     indexPixels: (pixels) => gifenc.applyPalette(addAlpha(pixels), palette),
   };
-}
-
-function addAlpha(rgb: Uint8Array): Uint8Array {
-  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
-  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
-    rgba.set(rgb.subarray(from, from + 3), to);
-  }
-  return rgba;
 }
