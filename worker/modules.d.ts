@@ -1,6 +1,4 @@
-/// <reference path="../shared/gifenc.d.ts" />
-
-/** Types of a package that has none, and of files that the bundler reads by wrangler's module rules. */
+/** Types of a package, and of files that the bundler reads by wrangler's module rules. */
 declare module '*.wasm' {
   const compiled: WebAssembly.Module;
   export default compiled;
