@@ -136,178 +136,116 @@ export function multiply(
   slope: f32,
   output: usize,
 ): void {
-  const whole = vectors - (vectors % BLOCK);
-  const vectorBytes = rows * pairs * 16;
-  for (let v = 0; v < whole; v += BLOCK) {
-    multiplyBlock(
-      places,
-      count,
-      input,
-      inputScales,
-      scaleStride,
-      rows,
-      pairs,
-      rowStride,
-      weights + <usize>(v * vectorBytes),
-      scales + ((<usize>v) << 4),
-      bias + ((<usize>v) << 4),
-      slope,
-      output + ((<usize>v) << 4),
-      vectors << 4,
-    );
-  }
-  for (let v = whole; v < vectors; v++) {
-    multiplyVector(
-      places,
-      count,
-      input,
-      inputScales,
-      scaleStride,
-      rows,
-      pairs,
-      rowStride,
-      weights + <usize>(v * vectorBytes),
-      scales + ((<usize>v) << 4),
-      bias + ((<usize>v) << 4),
-      slope,
-      output + ((<usize>v) << 4),
-      vectors << 4,
-    );
-  }
-}
-
-/** Computes two places by four vectors. Sums, weights and inputs fit the 16 registers of x86. */
-function multiplyBlock(
-  places: usize,
-  count: i32,
-  input: usize,
-  inputScales: usize,
-  scaleStride: i32,
-  rows: i32,
-  pairs: i32,
-  rowStride: i32,
-  weights: usize,
-  scales: usize,
-  bias: usize,
-  slope: f32,
-  output: usize,
-  outputStride: i32,
-): void {
   const slopes = f32x4.splat(slope);
   const rowBytes = (<usize>pairs) << 2;
-  for (let p = 0; p < count; p += 2) {
-    const q = min(p + 1, count - 1); // An odd last place is computed twice.
-    let rowP = input + load<i32>(places + ((<usize>p) << 2));
-    let rowQ = input + load<i32>(places + ((<usize>q) << 2));
-    let p0 = i32x4.splat(0);
-    let p1 = p0;
-    let p2 = p0;
-    let p3 = p0;
-    let q0 = p0;
-    let q1 = p0;
-    let q2 = p0;
-    let q3 = p0;
-    let w = weights;
-    for (let r = 0; r < rows; r++) {
-      const end = rowP + rowBytes;
-      let y = rowQ;
-      for (let x = rowP; x < end; x += 4) {
-        const inP = v128.load32_splat(x);
-        const inQ = v128.load32_splat(y);
-        const w0 = v128.load(w);
-        const w1 = v128.load(w, 16);
-        const w2 = v128.load(w, 32);
-        const w3 = v128.load(w, 48);
-        p0 = i32x4.add(p0, i32x4.dot_i16x8_s(inP, w0));
-        q0 = i32x4.add(q0, i32x4.dot_i16x8_s(inQ, w0));
-        p1 = i32x4.add(p1, i32x4.dot_i16x8_s(inP, w1));
-        q1 = i32x4.add(q1, i32x4.dot_i16x8_s(inQ, w1));
-        p2 = i32x4.add(p2, i32x4.dot_i16x8_s(inP, w2));
-        q2 = i32x4.add(q2, i32x4.dot_i16x8_s(inQ, w2));
-        p3 = i32x4.add(p3, i32x4.dot_i16x8_s(inP, w3));
-        q3 = i32x4.add(q3, i32x4.dot_i16x8_s(inQ, w3));
-        y += 4;
-        w += 64;
-      }
-      rowP += rowStride;
-      rowQ += rowStride;
-    }
-    const scaleP = v128.load32_splat(inputScales + <usize>(p * scaleStride));
-    const scaleQ = v128.load32_splat(inputScales + <usize>(q * scaleStride));
-    const toP = output + <usize>(p * outputStride);
-    const toQ = output + <usize>(q * outputStride);
-    finish(p0, q0, scaleP, scaleQ, v128.load(scales), v128.load(bias), slopes, toP, toQ);
-    const scale1 = v128.load(scales, 16);
-    const bias1 = v128.load(bias, 16);
-    finish(p1, q1, scaleP, scaleQ, scale1, bias1, slopes, toP + 16, toQ + 16);
-    const scale2 = v128.load(scales, 32);
-    const bias2 = v128.load(bias, 32);
-    finish(p2, q2, scaleP, scaleQ, scale2, bias2, slopes, toP + 32, toQ + 32);
-    const scale3 = v128.load(scales, 48);
-    const bias3 = v128.load(bias, 48);
-    finish(p3, q3, scaleP, scaleQ, scale3, bias3, slopes, toP + 48, toQ + 48);
-  }
-}
-
-/** Computes four places by one vector. */
-function multiplyVector(
-  places: usize,
-  count: i32,
-  input: usize,
-  inputScales: usize,
-  scaleStride: i32,
-  rows: i32,
-  pairs: i32,
-  rowStride: i32,
-  weights: usize,
-  scales: usize,
-  bias: usize,
-  slope: f32,
-  output: usize,
-  outputStride: i32,
-): void {
-  const slopes = f32x4.splat(slope);
-  const scale = v128.load(scales);
-  const add = v128.load(bias);
+  const outputStride = vectors << 4;
   const last = count - 1;
-  const rowBytes = (<usize>pairs) << 2;
-  for (let a = 0; a < count; a += 4) {
-    const b = min(a + 1, last);
-    const c = min(a + 2, last);
-    const d = min(a + 3, last);
-    let rowA = input + load<i32>(places + ((<usize>a) << 2));
-    let rowB = input + load<i32>(places + ((<usize>b) << 2));
-    let rowC = input + load<i32>(places + ((<usize>c) << 2));
-    let rowD = input + load<i32>(places + ((<usize>d) << 2));
-    let sumA = i32x4.splat(0);
-    let sumB = sumA;
-    let sumC = sumA;
-    let sumD = sumA;
-    let w = weights;
-    for (let r = 0; r < rows; r++) {
-      for (let i: usize = 0; i < rowBytes; i += 4) {
-        const weight = v128.load(w);
-        sumA = i32x4.add(sumA, i32x4.dot_i16x8_s(v128.load32_splat(rowA + i), weight));
-        sumB = i32x4.add(sumB, i32x4.dot_i16x8_s(v128.load32_splat(rowB + i), weight));
-        sumC = i32x4.add(sumC, i32x4.dot_i16x8_s(v128.load32_splat(rowC + i), weight));
-        sumD = i32x4.add(sumD, i32x4.dot_i16x8_s(v128.load32_splat(rowD + i), weight));
-        w += 16;
+  let left = vectors;
+  // Two places by four vectors. Sums, weights and inputs fit the 16 registers of x86.
+  for (; left >= BLOCK; left -= BLOCK) {
+    for (let p = 0; p < count; p += 2) {
+      const q = min(p + 1, last); // An odd last place is computed twice.
+      let rowP = input + load<i32>(places + ((<usize>p) << 2));
+      let rowQ = input + load<i32>(places + ((<usize>q) << 2));
+      let p0 = i32x4.splat(0);
+      let p1 = p0;
+      let p2 = p0;
+      let p3 = p0;
+      let q0 = p0;
+      let q1 = p0;
+      let q2 = p0;
+      let q3 = p0;
+      let w = weights;
+      for (let r = 0; r < rows; r++) {
+        const end = rowP + rowBytes;
+        let y = rowQ;
+        for (let x = rowP; x < end; x += 4) {
+          const inP = v128.load32_splat(x);
+          const inQ = v128.load32_splat(y);
+          const w0 = v128.load(w);
+          const w1 = v128.load(w, 16);
+          const w2 = v128.load(w, 32);
+          const w3 = v128.load(w, 48);
+          p0 = i32x4.add(p0, i32x4.dot_i16x8_s(inP, w0));
+          q0 = i32x4.add(q0, i32x4.dot_i16x8_s(inQ, w0));
+          p1 = i32x4.add(p1, i32x4.dot_i16x8_s(inP, w1));
+          q1 = i32x4.add(q1, i32x4.dot_i16x8_s(inQ, w1));
+          p2 = i32x4.add(p2, i32x4.dot_i16x8_s(inP, w2));
+          q2 = i32x4.add(q2, i32x4.dot_i16x8_s(inQ, w2));
+          p3 = i32x4.add(p3, i32x4.dot_i16x8_s(inP, w3));
+          q3 = i32x4.add(q3, i32x4.dot_i16x8_s(inQ, w3));
+          y += 4;
+          w += 64;
+        }
+        rowP += rowStride;
+        rowQ += rowStride;
       }
-      rowA += rowStride;
-      rowB += rowStride;
-      rowC += rowStride;
-      rowD += rowStride;
+      const scaleP = v128.load32_splat(inputScales + <usize>(p * scaleStride));
+      const scaleQ = v128.load32_splat(inputScales + <usize>(q * scaleStride));
+      const toP = output + <usize>(p * outputStride);
+      const toQ = output + <usize>(q * outputStride);
+      finish(p0, q0, scaleP, scaleQ, v128.load(scales), v128.load(bias), slopes, toP, toQ);
+      const scale1 = v128.load(scales, 16);
+      const bias1 = v128.load(bias, 16);
+      finish(p1, q1, scaleP, scaleQ, scale1, bias1, slopes, toP + 16, toQ + 16);
+      const scale2 = v128.load(scales, 32);
+      const bias2 = v128.load(bias, 32);
+      finish(p2, q2, scaleP, scaleQ, scale2, bias2, slopes, toP + 32, toQ + 32);
+      const scale3 = v128.load(scales, 48);
+      const bias3 = v128.load(bias, 48);
+      finish(p3, q3, scaleP, scaleQ, scale3, bias3, slopes, toP + 48, toQ + 48);
     }
-    const scaleA = v128.load32_splat(inputScales + <usize>(a * scaleStride));
-    const scaleB = v128.load32_splat(inputScales + <usize>(b * scaleStride));
-    const scaleC = v128.load32_splat(inputScales + <usize>(c * scaleStride));
-    const scaleD = v128.load32_splat(inputScales + <usize>(d * scaleStride));
-    const toA = output + <usize>(a * outputStride);
-    const toB = output + <usize>(b * outputStride);
-    finish(sumA, sumB, scaleA, scaleB, scale, add, slopes, toA, toB);
-    const toC = output + <usize>(c * outputStride);
-    const toD = output + <usize>(d * outputStride);
-    finish(sumC, sumD, scaleC, scaleD, scale, add, slopes, toC, toD);
+    weights += (<usize>(rows * pairs)) << 6;
+    scales += 64;
+    bias += 64;
+    output += 64;
+  }
+  // Four places by one vector, for the rest.
+  for (; left > 0; left--) {
+    const scale = v128.load(scales);
+    const add = v128.load(bias);
+    for (let a = 0; a < count; a += 4) {
+      const b = min(a + 1, last);
+      const c = min(a + 2, last);
+      const d = min(a + 3, last);
+      let rowA = input + load<i32>(places + ((<usize>a) << 2));
+      let rowB = input + load<i32>(places + ((<usize>b) << 2));
+      let rowC = input + load<i32>(places + ((<usize>c) << 2));
+      let rowD = input + load<i32>(places + ((<usize>d) << 2));
+      let sumA = i32x4.splat(0);
+      let sumB = sumA;
+      let sumC = sumA;
+      let sumD = sumA;
+      let w = weights;
+      for (let r = 0; r < rows; r++) {
+        for (let i: usize = 0; i < rowBytes; i += 4) {
+          const weight = v128.load(w);
+          sumA = i32x4.add(sumA, i32x4.dot_i16x8_s(v128.load32_splat(rowA + i), weight));
+          sumB = i32x4.add(sumB, i32x4.dot_i16x8_s(v128.load32_splat(rowB + i), weight));
+          sumC = i32x4.add(sumC, i32x4.dot_i16x8_s(v128.load32_splat(rowC + i), weight));
+          sumD = i32x4.add(sumD, i32x4.dot_i16x8_s(v128.load32_splat(rowD + i), weight));
+          w += 16;
+        }
+        rowA += rowStride;
+        rowB += rowStride;
+        rowC += rowStride;
+        rowD += rowStride;
+      }
+      const scaleA = v128.load32_splat(inputScales + <usize>(a * scaleStride));
+      const scaleB = v128.load32_splat(inputScales + <usize>(b * scaleStride));
+      const scaleC = v128.load32_splat(inputScales + <usize>(c * scaleStride));
+      const scaleD = v128.load32_splat(inputScales + <usize>(d * scaleStride));
+      const toA = output + <usize>(a * outputStride);
+      const toB = output + <usize>(b * outputStride);
+      finish(sumA, sumB, scaleA, scaleB, scale, add, slopes, toA, toB);
+      const toC = output + <usize>(c * outputStride);
+      const toD = output + <usize>(d * outputStride);
+      finish(sumC, sumD, scaleC, scaleD, scale, add, slopes, toC, toD);
+    }
+    weights += (<usize>(rows * pairs)) << 4;
+    scales += 16;
+    bias += 16;
+    output += 16;
   }
 }
 

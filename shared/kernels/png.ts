@@ -201,7 +201,7 @@ function compressBlock(from: usize, start: i32, size: i32, stride: i32, isLast: 
   let fixed = i32.MAX_VALUE;
   if (size <= SMALL) {
     chooseForFixed(data, size);
-    fixed = measureFixed();
+    fixed = measureBlock();
   } else {
     estimateCosts(data, size);
     choose(data, size);
@@ -370,8 +370,7 @@ function estimateCosts(data: usize, size: i32): void {
     if (match >= TAKEN) {
       i += match & 511;
     } else {
-      const at = FREQUENCY + ((<usize>load<u8>(data + i)) << 2);
-      store<u32>(at, load<u32>(at) + 1);
+      increase(FREQUENCY + ((<usize>load<u8>(data + i)) << 2));
       total++;
       i++;
     }
@@ -457,8 +456,8 @@ function choose(data: usize, size: i32): void {
   }
 }
 
-function increase(at: usize): void {
-  store<u32>(at, load<u32>(at) + 1);
+function increase(at: usize, by: i32 = 1): void {
+  store<i32>(at, load<i32>(at) + by);
 }
 
 /** Counts the symbols of the chosen sequence. */
@@ -539,8 +538,7 @@ function buildLengths(frequencies: usize, symbols: i32, lengths: usize, maxBits:
       nodes++;
       inner--;
     }
-    const at = COUNTS + (min(depth, maxBits) << 2);
-    store<u32>(at, load<u32>(at) + (available - nodes));
+    increase(COUNTS + (min(depth, maxBits) << 2), available - nodes);
     available = 2 * nodes;
     depth++;
   }
@@ -550,13 +548,13 @@ function buildLengths(frequencies: usize, symbols: i32, lengths: usize, maxBits:
     total += load<i32>(COUNTS + (length << 2)) << (maxBits - length);
   }
   for (; total > 1 << maxBits; total--) {
-    decrease(COUNTS + (maxBits << 2), 1);
+    increase(COUNTS + (maxBits << 2), -1);
     let length = maxBits - 1;
     while (load<u32>(COUNTS + (length << 2)) === 0) {
       length--;
     }
-    decrease(COUNTS + (length << 2), 1);
-    decrease(COUNTS + ((length + 1) << 2), -2);
+    increase(COUNTS + (length << 2), -1);
+    increase(COUNTS + ((length + 1) << 2), 2);
   }
   memory.fill(lengths, 0, symbols);
   let next = 0;
@@ -566,10 +564,6 @@ function buildLengths(frequencies: usize, symbols: i32, lengths: usize, maxBits:
       next++;
     }
   }
-}
-
-function decrease(at: usize, by: i32): void {
-  store<i32>(at, load<i32>(at) - by);
 }
 
 /** Shell sort of SORTED: by frequency, then by symbol. */
@@ -701,14 +695,6 @@ function measureBlock(): i32 {
   let sum = 0;
   for (let symbol = 0; symbol < LITERALS + DISTANCES; symbol++) {
     sum += load<u32>(FREQUENCY + (symbol << 2)) * (load<u8>(LENGTH + symbol) + extraOf(symbol));
-  }
-  return sum;
-}
-
-function measureFixed(): i32 {
-  let sum = 0;
-  for (let symbol = 0; symbol < LITERALS + DISTANCES; symbol++) {
-    sum += load<u32>(FREQUENCY + (symbol << 2)) * (fixedLength(symbol) + extraOf(symbol));
   }
   return sum;
 }
