@@ -1,7 +1,6 @@
 /** Where to publish to: the text after `--to`, and the store that it names. */
 import { isAbsolute, resolve } from 'node:path';
 import { createFolderStore } from './folder-store.ts';
-import { openLocalR2 } from './local-r2.ts';
 import type { ObjectStore } from './object-store.ts';
 import {
   parseR2Location,
@@ -64,11 +63,12 @@ export async function openTarget(
 ): Promise<ObjectStore> {
   switch (target.kind) {
     case 'local':
-      return openLocalR2(root);
+      return (await import('./local-r2.ts')).openLocalR2(root);
     case 'folder':
       return createFolderStore(resolve(cwd, target.path));
     case 's3': {
       const credentials = readS3Credentials(env);
+      // Only here, since the SDK takes 0.1 s to load.
       const { createS3Store } = await import('./s3-store.ts');
       return createS3Store({ ...target, credentials, env });
     }

@@ -1,31 +1,32 @@
 /** The trainer's command line. The only file that ends the process. */
 import { Command } from 'commander';
 import { ArtifactError } from '../shared/model/artifact.ts';
-import { buildEvaluateCommand } from './cli/evaluate.ts';
-import { buildExperimentCommand } from './cli/experiment.ts';
-import { buildModelsCommand } from './cli/models.ts';
-import { buildPublishCommand } from './cli/publish.ts';
-import { buildQuantizeCommand } from './cli/quantize.ts';
-import { buildSampleCommand } from './cli/sample.ts';
-import { buildTrainClassifierCommand } from './cli/train-classifier.ts';
-import { buildReportCommand, buildTrainCommand } from './cli/train.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
+
+/** A command's code is loaded when it is called: TensorFlow.js takes a while. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import('./cli/train.ts')).buildTrainCommand(),
+  sample: async () => (await import('./cli/sample.ts')).buildSampleCommand(),
+  quantize: async () => (await import('./cli/quantize.ts')).buildQuantizeCommand(),
+  report: async () => (await import('./cli/train.ts')).buildReportCommand(),
+  evaluate: async () => (await import('./cli/evaluate.ts')).buildEvaluateCommand(),
+  experiment: async () => (await import('./cli/experiment.ts')).buildExperimentCommand(),
+  'train-classifier': async () =>
+    (await import('./cli/train-classifier.ts')).buildTrainClassifierCommand(),
+  publish: async () => (await import('./cli/publish.ts')).buildPublishCommand(),
+  models: async () => (await import('./cli/models.ts')).buildModelsCommand(),
+};
 
 const program = new Command('digitmint')
   .description(
     'Trains generators of handwritten digits, draws from them, quantizes them and publishes them.',
   )
   .showSuggestionAfterError()
-  .showHelpAfterError('(--help tells what is allowed)')
-  .addCommand(buildTrainCommand())
-  .addCommand(buildSampleCommand())
-  .addCommand(buildQuantizeCommand())
-  .addCommand(buildReportCommand())
-  .addCommand(buildEvaluateCommand())
-  .addCommand(buildExperimentCommand())
-  .addCommand(buildTrainClassifierCommand())
-  .addCommand(buildPublishCommand())
-  .addCommand(buildModelsCommand());
+  .showHelpAfterError('(--help tells what is allowed)');
+const [called = ''] = process.argv.slice(2);
+for (const name of Object.hasOwn(COMMANDS, called) ? [called] : Object.keys(COMMANDS)) {
+  program.addCommand((await COMMANDS[name]?.()) as Command);
+}
 inheritSettings(program);
 
 try {
