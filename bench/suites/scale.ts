@@ -1,19 +1,14 @@
 /**
  * The cost and the behaviour of the service at a thousand, a million and a billion requests a day.
- * Processor time is measured in the local edge runtime; the rest is simulated and reckoned with
- * Cloudflare's prices.
+ * Processor time is measured in the local edge runtime. The rest follows from the worker's rules,
+ * for requests at random times (a Poisson process), and from Cloudflare's prices.
  */
-import { deriveKey, drawWords } from '../../shared/model/random.ts';
 import { fetchEtag, withEdge } from '../edge-runtime.ts';
 import { makeRow, makeTable, type Suite } from '../harness.ts';
 import type { BenchTable } from '../record.ts';
 
 const DAY_SECONDS = 86_400;
-const TRAFFIC = [
-  { requestsPerDay: 1e3, seconds: 30 * DAY_SECONDS, mostRequests: 1e6 },
-  { requestsPerDay: 1e6, seconds: DAY_SECONDS / 2, mostRequests: 1e6 },
-  { requestsPerDay: 1e9, seconds: 300, mostRequests: 3e6 },
-];
+const TRAFFIC = [1e3, 1e6, 1e9];
 const [DAYS, BILLION, SET_SIZE] = [30, 1e9, 20_000];
 const [PICTURE_BYTES, SET_DIGITS] = [28 * 28, 60_000];
 
@@ -27,7 +22,7 @@ const PRICES = {
   freeRequestsADay: 100_000,
 } as const;
 
-type Traffic = Readonly<{ requestsPerDay: number; outcome: ReturnType<typeof simulate> }>;
+type Traffic = Readonly<{ requestsPerDay: number; outcome: Outcome }>;
 /** Milliseconds of processor time. */
 type Cost = Readonly<Record<'digitMs' | 'sheetMs' | 'unchangedMs' | 'setMsPerDigit', number>>;
 
@@ -45,9 +40,9 @@ export const measure: Suite = (quick) =>
       unchangedMs: await time('/digit.png?seed=a', requests, await fetchEtag(edge)),
       setMsPerDigit: (await time(`/dataset.idx?n=${SET_SIZE}`, 2)) / SET_SIZE,
     };
-    const traffic = TRAFFIC.map((each) => ({
-      requestsPerDay: each.requestsPerDay,
-      outcome: simulate(quick ? { ...each, mostRequests: 1000 } : each),
+    const traffic = TRAFFIC.map((requestsPerDay) => ({
+      requestsPerDay,
+      outcome: expectOutcome(requestsPerDay),
     }));
     return { versions: edge.versions, tables: reckonTables(cost, traffic) };
   });
@@ -85,7 +80,6 @@ export function reckonTables(cost: Cost, traffic: readonly Traffic[]): BenchTabl
       rows: list({
         'isolates in use': ({ outcome }) => outcome.isolates,
         'bucket reads a request': ({ outcome }) => outcome.readsPerRequest,
-        'seconds until the last answer by the old model': ({ outcome }) => outcome.lastOldSeconds,
       }),
     }),
     makeTable({
@@ -169,129 +163,70 @@ export const ASSUMED = {
 export const RULES = { refreshSeconds: 20, silenceSeconds: 40, seededMaxAgeSeconds: 60 } as const;
 
 /** Bucket reads: the pointer at each look; manifest and weights of a new model. */
-const READS = { look: 1, model: 2 };
-type Isolate = Record<'seenAt' | 'lookedAt' | 'version', number>;
+export const READS = { look: 1, model: 2 } as const;
+
+export type Outcome = Readonly<{
+  /** Isolates that answer at least one request a month. */
+  isolates: number;
+  /** Without a new model: one more costs READS.model for each isolate. */
+  readsPerRequest: number;
+  /** Answered by an isolate that has just started. */
+  coldPart: number;
+  /** Answers by the old model in the first minute after a publication. */
+  oldPartOfMinute: number;
+  /** Requests for seeded unpinned URLs that reach the worker, through a tiered cache. */
+  seededPart: number;
+  /** The same for pinned URLs, which are cached for good, in their first month. */
+  pinnedPart: number;
+}>;
 
 /**
- * Simulates requests from all over the world, one by one: who answers, what it reads from the
- * bucket, which model it draws with while a new one is published, and what a cache saves. The rules
- * are the worker's own and those that Cloudflare documents. ASSUMED has the rest. The same traffic
- * gives the same outcome.
- * @param seconds  Simulated after as long a warm-up. A new model is published in the middle.
- * @param mostRequests  A longer time is cut to this many.
+ * Computes what is expected of traffic from all over the world: who answers, what is read from the
+ * bucket, which model draws while a new one is published, and what a cache saves. Time between two
+ * requests is exponential, so each part is a closed form (a renewal process). ASSUMED and RULES
+ * have the numbers.
  */
-export function simulate({
-  requestsPerDay,
-  seconds,
-  mostRequests,
-}: Readonly<Record<'requestsPerDay' | 'seconds' | 'mostRequests', number>>) {
-  const numbers = drawNumbers(`scale ${requestsPerDay}`);
-  const random = () => numbers.next().value;
-  const rate = requestsPerDay / 86_400;
-  const span = Math.min(seconds, mostRequests / 2 / rate);
-  const publishedAt = 1.5 * span;
-  const locations = shareOut(ASSUMED.locations);
-  const wanted = shareOut(ASSUMED.urls);
-  const isolates = locations.shares.map((share) =>
-    Array.from(
-      { length: Math.ceil((share * rate) / ASSUMED.requestsPerIsolate) },
-      // Spread over the refresh time, as after a long run.
-      (): Isolate => ({ seenAt: 0, lookedAt: -random() * RULES.refreshSeconds, version: 0 }),
-    ),
-  );
-  const freshUntil = new Float64Array(ASSUMED.urls);
-  const isKept = new Uint8Array(ASSUMED.urls);
-  const used = new Set<Isolate>();
-  const count = { requests: 0, cold: 0, reads: 0, old: 0, minute: 0, seeded: 0, pinned: 0 };
-  let lastOld = publishedAt;
-  let now = 0;
-  while (now < 2 * span) {
-    now -= Math.log(1 - random()) / rate;
-    const counts = now >= span;
-    const place = isolates[locations.pick(random())] as Isolate[];
-    const isolate = place[Math.floor(random() * place.length)] as Isolate;
-    const published = now >= publishedAt ? 1 : 0;
-
-    let reads = 0;
-    let answeredBy = isolate.version;
-    if (now - isolate.seenAt > ASSUMED.idleSeconds) {
-      Object.assign(isolate, { lookedAt: now, version: published });
-      reads = READS.look + READS.model;
-      answeredBy = published;
-      count.cold += Number(counts);
-    } else if (now - isolate.lookedAt >= RULES.refreshSeconds) {
-      reads = READS.look + (isolate.version === published ? 0 : READS.model);
-      // The look happens after the answer, or before it after a silence.
-      answeredBy = now - isolate.lookedAt >= RULES.silenceSeconds ? published : isolate.version;
-      Object.assign(isolate, { lookedAt: now, version: published });
-    }
-    isolate.seenAt = now;
-
-    const url = wanted.pick(random());
-    const isMissed = now >= (freshUntil[url] as number);
-    if (isMissed) {
-      freshUntil[url] = now + RULES.seededMaxAgeSeconds;
-    }
-    const isNew = isKept[url] === 0;
-    isKept[url] = 1;
-    if (!counts) {
-      continue;
-    }
-    used.add(isolate);
-    count.requests++;
-    count.reads += reads;
-    count.seeded += Number(isMissed);
-    count.pinned += Number(isNew);
-    if (now >= publishedAt) {
-      const isOld = answeredBy === 0;
-      lastOld = isOld ? now : lastOld;
-      count.minute += Number(now < publishedAt + 60);
-      count.old += Number(isOld && now < publishedAt + 60);
-    }
+export function expectOutcome(requestsPerDay: number): Outcome {
+  const month = DAYS * DAY_SECONDS;
+  const { refreshSeconds: refresh, seededMaxAgeSeconds: age } = RULES;
+  const rate = requestsPerDay / DAY_SECONDS;
+  const sums = { isolates: 0, reads: 0, cold: 0, old: 0, seeded: 0, pinned: 0 };
+  for (const share of shareOut(ASSUMED.locations)) {
+    const count = Math.ceil((share * rate) / ASSUMED.requestsPerIsolate);
+    /** Requests a second of one isolate, and in the time between two looks at the pointer. */
+    const own = (share * rate) / count;
+    const fresh = own * refresh;
+    const isCold = Math.exp(-own * ASSUMED.idleSeconds);
+    // A look starts a time of `refresh`; the first request after it looks again.
+    const looks = 1 / (1 + fresh);
+    const none = Math.exp(-fresh);
+    // The isolate is within that time at the publication: its requests until the end are old, and
+    // so is the first one after it, unless it comes after the silence (twice the refresh time).
+    const within = (1 - looks) * (fresh / 2 + 1 - none);
+    // Else: the next request is old when both it and the publication come before the silence.
+    const after = looks * (1 - none * (1 + fresh));
+    sums.isolates += count * (1 - Math.exp(-own * month));
+    sums.reads += share * (READS.look * looks + READS.model * isCold);
+    sums.cold += share * isCold;
+    sums.old += count * (within + after);
+  }
+  for (const share of shareOut(ASSUMED.urls)) {
+    sums.seeded += share / (1 + share * rate * age);
+    sums.pinned += 1 - Math.exp(-share * rate * month);
   }
   return {
-    requests: count.requests,
-    isolates: used.size,
-    /** Answered by an isolate that had just started. */
-    coldPart: count.cold / count.requests,
-    readsPerRequest: count.reads / count.requests,
-    /** From publication until the last answer by the old model; 0 without any. */
-    lastOldSeconds: lastOld - publishedAt,
-    /** Answers by the old model in the first minute after publication. */
-    oldPartOfMinute: count.minute === 0 ? 0 : count.old / count.minute,
-    /** Requests for seeded unpinned URLs that reach the worker, through a tiered cache. */
-    seededPart: count.seeded / count.requests,
-    /** The same for pinned URLs, which are cached for good. */
-    pinnedPart: count.pinned / count.requests,
+    isolates: sums.isolates,
+    readsPerRequest: sums.reads,
+    coldPart: sums.cold,
+    oldPartOfMinute: sums.old / (60 * rate),
+    seededPart: sums.seeded,
+    pinnedPart: sums.pinned / (rate * month),
   };
 }
 
-/** Makes shares that fall as 1 / k. `pick` takes a number of [0, 1) and returns an index. */
-function shareOut(count: number) {
+/** Makes shares that fall as 1 / k. */
+export function shareOut(count: number): number[] {
   const weights = Array.from({ length: count }, (_, i) => 1 / (i + 1));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const ends = new Float64Array(count);
-  weights.reduce((sum, weight, i) => (ends[i] = sum + weight / total), 0);
-  return {
-    shares: weights.map((weight) => weight / total),
-    pick(part: number): number {
-      let [low, high] = [0, count - 1];
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        const isBelow = (ends[middle] as number) > part;
-        [low, high] = isBelow ? [low, middle] : [middle + 1, high];
-      }
-      return low;
-    },
-  };
-}
-
-/** Uniform numbers of [0, 1), from the project's own generator. */
-function* drawNumbers(seed: string): Generator<number, never> {
-  const key = deriveKey('bench', seed);
-  for (let block = 0; ; block++) {
-    for (const word of drawWords(key, 0, block, 65_536)) {
-      yield word / 2 ** 32;
-    }
-  }
+  return weights.map((weight) => weight / total);
 }
