@@ -2,7 +2,6 @@
  * Runs the real worker in the real edge runtime with a real local bucket, one for each test file.
  */
 import { fileURLToPath } from 'node:url';
-import { createTestHarness, unstable_readConfig as readConfig, type TestHarness } from 'wrangler';
 import { askAt, type Asking } from './ask.ts';
 import { listObjects, type Fixture } from '../models/fixture-artifact.ts';
 
@@ -38,8 +37,12 @@ process.env['WRANGLER_LOG'] = 'error';
 const ROOT = new URL('../../../', import.meta.url);
 const CONFIG = new URL('wrangler.toml', ROOT);
 
+// Only where a worker starts, since wrangler takes 0.8 s to load.
+const importWrangler = () => import('wrangler');
+
 /** Settings of wrangler.toml that other entry points share with the worker. */
-function readSharedConfig() {
+async function readSharedConfig() {
+  const { unstable_readConfig: readConfig } = await importWrangler();
   const { name, compatibility_date, alias, define, r2_buckets, queues } = readConfig(
     { config: fileURLToPath(CONFIG) },
     { hideWarnings: true },
@@ -67,14 +70,15 @@ export async function startWorker(
     JOBS_SECRET: '',
     ...vars,
   };
-  const harness: TestHarness = createTestHarness({
+  const { createTestHarness } = await importWrangler();
+  const harness = createTestHarness({
     root: fileURLToPath(ROOT),
     workers: [
       main === undefined
         ? { configPath: CONFIG, vars: allVars }
         : {
             config: {
-              ...readSharedConfig(),
+              ...(await readSharedConfig()),
               vars: allVars,
               main: fileURLToPath(main),
               ratelimits: [...rateLimits],
