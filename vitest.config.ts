@@ -17,8 +17,8 @@ export default defineConfig({
     globalSetup: ['./test/support/hosts/build-page.ts'],
     reporters: ['default', './dev/summary-reporter.ts'],
     sequence: { sequencer: LongestFirst },
-    // Two files at a time: some start servers, a browser or a training of their own.
-    maxWorkers: 2,
+    // On two cores: many files wait for a server, a browser or a process.
+    maxWorkers: 3,
     testTimeout: HANGS_AFTER_MS,
     hookTimeout: HANGS_AFTER_MS,
     teardownTimeout: HANGS_AFTER_MS,

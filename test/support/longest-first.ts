@@ -20,6 +20,10 @@ const LONG_FILES = [
   'server/http-server.test.ts',
   'trainer/cli/evaluate.test.ts',
   'soak/soak.test.ts',
+  'trainer/publish/processes.test.ts',
+  'trainer/publish/lost-answers.test.ts',
+  'launch.test.ts',
+  'trainer/publish/publish.test.ts',
 ];
 
 function rank({ moduleId }: TestSpecification): number {
