@@ -60,7 +60,7 @@ export interface TrainingResult {
 /**
  * Trains to the last step, or until the signal.
  * @throws TrainingError  When weights are not finite, or all samples have become one picture.
- * @throws WriteError     When something cannot be saved; the checkpoints so far stay.
+ * @throws ExpectedError  When something cannot be saved; the checkpoints so far stay.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const { config, dataset, signal, hook } = run;
