@@ -1,6 +1,7 @@
 /** The app: what happens to every request, the routes, and the answers where no route has one. */
 import { Hono } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import { encodeBase64Url } from 'hono/utils/encode';
 import { LIMITS } from '../shared/contract/limits.ts';
 import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
@@ -145,10 +146,7 @@ function deferWork(c: AppContext, work: Promise<unknown>): void {
 const SEED_BYTES = 12;
 
 function drawSeed(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(SEED_BYTES));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_');
+  return encodeBase64Url(crypto.getRandomValues(new Uint8Array(SEED_BYTES)).buffer);
 }
 
 /** Answers preflights, and methods that a path does not have. Must come after all other routes. */

@@ -208,7 +208,7 @@ export interface ParsedManifest {
  */
 export function parseManifest(
   bytes: Uint8Array,
-  expected: { name?: string; version?: string; sha256?: string } = {},
+  expected: { name?: string; version?: string; sha256?: string | undefined } = {},
 ): ParsedManifest {
   const manifest = parseDocument(manifestSchema, bytes, {
     what: MANIFEST_FILE,

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
+import type { Size } from '../../shared/picture/sheet-layout.ts';
 import { loadDataFolder } from '../data/data-folder.ts';
 import {
   hashDataset,
@@ -269,11 +270,7 @@ function trainsConvolutions({
   );
 }
 
-function checkSize(
-  preset: PresetName,
-  source: string,
-  { width, height }: { width: number; height: number },
-): void {
+function checkSize(preset: PresetName, source: string, { width, height }: Size): void {
   const fits = (name: PresetName): boolean =>
     width === height && PRESET_SIZES[name].includes(width);
   if (!fits(preset)) {

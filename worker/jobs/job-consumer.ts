@@ -124,7 +124,7 @@ export function createJobConsumer(options: {
         if (record.label !== null && label === undefined) {
           throw new Error(`the model has no class ${record.label}`);
         }
-        return sampler.draw({ ...part, ...(label !== undefined && { label }) });
+        return sampler.draw({ ...part, label });
       });
       if ('code' in drawn) {
         return drawn;
