@@ -1,7 +1,7 @@
 /** Where the samples of an evaluation come from: models, or a file of another program. */
 import { resolve, sep } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { hashBytes, WEIGHTS_FILE, type Manifest } from '../../shared/model/artifact.ts';
+import { hashBytes, type Manifest } from '../../shared/model/artifact.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
@@ -98,7 +98,7 @@ type OpenedModel = Awaited<ReturnType<typeof readModel>>;
 
 /** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
 export async function readModel(folder: string) {
-  const { manifest, plan, files } = await readArtifactFolder(folder);
+  const { manifest, plan, weightsFile } = await readArtifactFolder(folder);
   const { image, generator, name } = manifest;
   if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {
     throw new ExpectedError(
@@ -110,7 +110,7 @@ export async function readModel(folder: string) {
       `--model ${folder}: ${name} has ${generator.classes} classes, expected ${CLASSES}, or 0 for one without labels`,
     );
   }
-  return { folder, manifest, plan, weights: files.get(WEIGHTS_FILE) as Uint8Array };
+  return { folder, manifest, plan, weights: weightsFile };
 }
 
 /** Draws samples 0 to count - 1 of a seed, with its labels: the bytes that the API serves. */

@@ -42,7 +42,7 @@ export async function readArtifactFolder(folder: string) {
       files.set(file.path, content);
     }
     // `files` are those that the manifest lists, by path, in its order.
-    return { ...parsed, files };
+    return { ...parsed, files, weightsFile: files.get(WEIGHTS_FILE) as Uint8Array };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
       const message = `${folder}: ${cause.message}; export the model again`;
