@@ -41,10 +41,13 @@ export const OPERATIONS: readonly Operation[] = [
   ...ERROR_OPERATIONS,
 ].map(completeOperation);
 
+/** Bytes of a drawn seed: 16 URL-safe characters. */
+const SEED_BYTES = 12;
+
 export function createApp(given: GivenDependencies): App {
   const clock = given.clock ?? (() => performance.now());
   const dependencies: AppDependencies = {
-    drawSeed,
+    drawSeed: () => encodeBase64Url(crypto.getRandomValues(new Uint8Array(SEED_BYTES)).buffer),
     drawRequestId: () => crypto.randomUUID(),
     ...given,
     clock,
@@ -140,13 +143,6 @@ function deferWork(c: AppContext, work: Promise<unknown>): void {
   } catch {
     // Outside of the edge runtime Hono has no context: there nothing must keep the work alive.
   }
-}
-
-/** Bytes of a drawn seed: 16 URL-safe characters. */
-const SEED_BYTES = 12;
-
-function drawSeed(): string {
-  return encodeBase64Url(crypto.getRandomValues(new Uint8Array(SEED_BYTES)).buffer);
 }
 
 /** Answers preflights, and methods that a path does not have. Must come after all other routes. */

@@ -11,7 +11,7 @@ import { readSamples, type OpenedSamples, type PixelRangeName } from './sample-f
 
 export interface SamplesRequest {
   /** Folders of models, each once. Either these or `samples` are given. */
-  readonly models?: readonly string[];
+  readonly models?: readonly string[] | undefined;
   readonly samples?: string;
   /** Labels of `samples`. */
   readonly labels?: string;
