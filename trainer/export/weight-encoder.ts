@@ -18,7 +18,7 @@ export const DEFAULT_WEIGHT_DTYPE: WeightDtype = 'float16';
  * 256 steps from the smallest to the largest number of each weight, so the error is at most half a
  * step.
  * @param values  [parameters], in the plan's order.
- * @throws ArtifactError     When a number is NaN or infinite.
+ * @throws ArtifactError  When a number is NaN or infinite.
  * @throws ExpectedError  When a number is too large for float16.
  */
 export function encodeWeights(

@@ -37,7 +37,7 @@ export type PublishResult = Awaited<ReturnType<typeof publishArtifact>>;
 
 /**
  * @throws ExpectedError  When the folder is not one whole artifact.
- * @throws PublishError         When publishing would overwrite something, or cannot be safe.
+ * @throws PublishError   When publishing would overwrite something, or cannot be safe.
  * @throws StorageError
  */
 export async function publishArtifact(options: PublishOptions) {
