@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeWeights, WEIGHTS_FILE } from '../shared/model/artifact.ts';
+import { decodeWeights } from '../shared/model/artifact.ts';
 import { readArtifactFolder } from '../trainer/publish/artifact-folder.ts';
 import { takeSpread, type BenchRecord, type BenchTable } from './record.ts';
 
@@ -104,6 +104,6 @@ export type ShippedModel = Awaited<ReturnType<typeof readShippedModel>>;
 /** `bytes` are those of the weights' file, as it is served; `weights` are in the plan's order. */
 export async function readShippedModel() {
   const artifact = await readArtifactFolder(SHIPPED_MODEL_FOLDER);
-  const bytes = artifact.files.get(WEIGHTS_FILE) as Uint8Array;
+  const { weightsFile: bytes } = artifact;
   return { ...artifact, bytes, weights: decodeWeights(artifact, bytes) };
 }

@@ -4,7 +4,8 @@
  */
 import { multiplyPixels } from '../shared/contract/query.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { chooseCols, measureSheet } from '../shared/picture/sheet-layout.ts';
+import { escapeHtml } from '../shared/escape-html.ts';
+import { chooseCols, measureSheet, type Size } from '../shared/picture/sheet-layout.ts';
 import type { DigitOptions, NumberOptions } from './options.ts';
 import { digitUrl, numberUrl } from './url.ts';
 
@@ -95,11 +96,7 @@ function writeUrl(options: PictureOptions): string {
 }
 
 /** Whether a denser picture keeps the limits. With density 1 the API reports what does not. */
-function isAllowed(
-  options: PictureOptions,
-  density: number,
-  sample: { width: number; height: number },
-): boolean {
+function isAllowed(options: PictureOptions, density: number, sample: Size): boolean {
   const products = multiplyPixels({ ...options, dpr: density });
   if (density === 1 || typeof products === 'string') {
     return density === 1;
@@ -112,10 +109,7 @@ function isAllowed(
  * Measures a picture. A number counts as its maximum: digits as wide as a sample, with paper
  * between.
  */
-function measure(
-  options: PictureOptions,
-  sample: { width: number; height: number },
-): { width: number; height: number } {
+function measure(options: PictureOptions, sample: Size): Size {
   const { scale = 1, margin = 0 } = options;
   if ('number' in options) {
     const n = String(options.number).length;
@@ -137,16 +131,4 @@ function describe(options: DigitImageOptions | NumberImageOptions): string {
     return isDigit ? `A handwritten${what}` : `A handwritten digit${what}`;
   }
   return `${n} handwritten digits${isDigit ? ':' : ''}${what}`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }

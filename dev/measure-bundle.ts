@@ -1,7 +1,7 @@
 /**
  * The worker as `wrangler deploy` uploads it, and its size.
  */
-import { spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
@@ -18,13 +18,7 @@ export async function withBundle<T>(use: (folder: string) => T | Promise<T>): Pr
   const folder = mkdtempSync(join(tmpdir(), 'digitmint-bundle-'));
   try {
     const args = ['deploy', '--dry-run', '--outdir', folder];
-    const { status, stderr } = spawnSync('wrangler', args, {
-      cwd: join(import.meta.dirname, '..'),
-      encoding: 'utf8',
-    });
-    if (status !== 0) {
-      throw new Error(`wrangler ${args.join(' ')} failed: ${stderr}`);
-    }
+    execFileSync('wrangler', args, { cwd: join(import.meta.dirname, '..'), stdio: 'pipe' });
     return await use(folder);
   } finally {
     rmSync(folder, { recursive: true });

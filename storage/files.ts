@@ -7,15 +7,10 @@ import { appendFile, link, open, readdir, rename, rm, writeFile } from 'node:fs/
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 
-/** A file could not be written. The message names the file, the reason and what to do. */
-export class WriteError extends ExpectedError {
-  override name = 'WriteError' as const;
-}
-
 /** Temporary files hold the name of their target and the id of the process that writes them. */
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
 
-/** Replaces a file whole or not at all. @throws WriteError  The old content is still there. */
+/** Replaces a file whole or not at all. @throws ExpectedError  The old content is still there. */
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
   // In the same folder, because a rename works within one file system only.
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
@@ -47,7 +42,7 @@ export async function writeThenPlace<T>(
 
 /**
  * Appends to a log. A kill or a full disk can leave a part of a line; readers skip such lines.
- * @throws WriteError
+ * @throws ExpectedError
  */
 export async function appendToLog(path: string, content: Uint8Array | string): Promise<void> {
   try {
@@ -103,10 +98,10 @@ const WRITE_FAILURES: Readonly<Record<string, string>> = {
   EROFS: FORBIDDEN,
 };
 
-export function toWriteError(path: string, cause: unknown): WriteError {
+export function toWriteError(path: string, cause: unknown): ExpectedError {
   const { code = '', message } = cause as NodeJS.ErrnoException;
   const reason = WRITE_FAILURES[code] ?? `cannot be written: ${message}`;
-  return new WriteError(`${path}: ${reason}`, { cause });
+  return new ExpectedError(`${path}: ${reason}`, { cause });
 }
 
 /** Windows cannot open folders, and some network file systems cannot sync them. */

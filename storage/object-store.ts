@@ -2,7 +2,7 @@
  * Object storage for publishing and the Node server: small objects under plain keys, and
  * conditional writes. Every implementation passes one contract suite.
  */
-import { ExpectedError } from '../shared/expected-error.ts';
+import { ExpectedError, type FailureOf } from '../shared/expected-error.ts';
 
 export interface StoredObject {
   readonly bytes: Uint8Array;
@@ -100,15 +100,6 @@ const MESSAGES = {
   unexpected: ({ detail }: Detail) =>
     `expected storage to do what was asked, got ${detail}; check that this is the right place`,
 } as const;
-
-/** A reason, with the fields that its message takes. */
-export type FailureOf<Messages> = {
-  [Reason in keyof Messages]: { readonly reason: Reason } & (Messages[Reason] extends (
-    fields: infer Fields,
-  ) => string
-    ? Readonly<Fields>
-    : never);
-}[keyof Messages];
 
 export type StorageFailure = FailureOf<typeof MESSAGES>;
 

@@ -25,16 +25,6 @@ export interface S3Location {
   readonly isVirtualHost?: boolean;
 }
 
-/** A location that cannot be understood, or a missing setting; the message names what to set. */
-export class TargetError extends ExpectedError {
-  override name = 'TargetError' as const;
-}
-
-/** Missing or impossible credentials; the message names the variables, never their values. */
-export class CredentialsError extends ExpectedError {
-  override name = 'CredentialsError' as const;
-}
-
 const AWS_BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const AWS_BUCKET_FORM = "3 to 63 of a-z, 0-9, '.' and '-'";
 /** Other stores, and old buckets of AWS, have capitals, underscores and longer names. */
@@ -62,7 +52,7 @@ export interface LocationOptions {
   readonly region?: string | undefined;
 }
 
-/** Parses `s3://BUCKET[/PREFIX]`. @throws TargetError */
+/** Parses `s3://BUCKET[/PREFIX]`. @throws ExpectedError */
 export function parseS3Location(text: string, options: LocationOptions): S3Location {
   const { name, env } = options;
   const endpoint = findSetting(options, 'endpoint', ENDPOINTS, parseEndpoint);
@@ -73,20 +63,20 @@ export function parseS3Location(text: string, options: LocationOptions): S3Locat
   if (!pattern.test(bucket) || (prefix !== '' && !PREFIX.test(prefix))) {
     const form =
       endpoint === undefined ? AWS_BUCKET_FORM : "3 to 255 letters, digits, '.', '_' and '-'";
-    throw new TargetError(
+    throw new ExpectedError(
       `${name} is ${quote(text)}, expected s3:// and a bucket of ${form}, ` +
         "then perhaps / and a prefix of letters, digits, '.', '_', '-' and '/'",
     );
   }
   if (endpoint === undefined && region === undefined && readVariable(env, 'AWS_PROFILE') === null) {
-    throw new TargetError(
+    throw new ExpectedError(
       `${name} is ${quote(text)}, which needs an address or a region: ` +
         'set AWS_ENDPOINT_URL_S3, or for AWS AWS_REGION',
     );
   }
   const style = readVariable(env, 'AWS_S3_ADDRESSING_STYLE') ?? 'path';
   if (!['path', 'virtual'].includes(style)) {
-    throw new TargetError(`AWS_S3_ADDRESSING_STYLE is ${quote(style)}, expected path or virtual`);
+    throw new ExpectedError(`AWS_S3_ADDRESSING_STYLE is ${quote(style)}, expected path or virtual`);
   }
   return {
     bucket,
@@ -102,18 +92,18 @@ function guessRegion(endpoint: string): string {
   return isR2 ? 'auto' : 'us-east-1';
 }
 
-/** Parses `r2://BUCKET`, in the account of CLOUDFLARE_ACCOUNT_ID. @throws TargetError */
+/** Parses `r2://BUCKET`, in the account of CLOUDFLARE_ACCOUNT_ID. @throws ExpectedError */
 export function parseR2Location(text: string, options: LocationOptions): S3Location {
   const { name, env, endpoint, region = 'auto' } = options;
   const bucket = text.slice('r2://'.length);
   if (!AWS_BUCKET.test(bucket)) {
-    throw new TargetError(
+    throw new ExpectedError(
       `${name} is ${quote(text)}, expected r2:// and a bucket of ${AWS_BUCKET_FORM}`,
     );
   }
   const account = readVariable(env, 'CLOUDFLARE_ACCOUNT_ID');
   if (endpoint === undefined && !/^[0-9a-f]{32}$/.test(account ?? '')) {
-    throw new TargetError(
+    throw new ExpectedError(
       `${name} ${text}: expected the account's 32 hex digits in CLOUDFLARE_ACCOUNT_ID, ` +
         `got ${account === null ? 'nothing' : quote(account)}; ` +
         '`wrangler whoami` shows them (or give the whole address with --endpoint)',
@@ -144,7 +134,7 @@ function findSetting(
 
 function parseRegion(name: string, region: string): string {
   if (!REGION.test(region)) {
-    throw new TargetError(
+    throw new ExpectedError(
       `${name} is ${quote(region)}, expected a region like "auto" or "us-east-1"`,
     );
   }
@@ -156,10 +146,10 @@ function parseEndpoint(name: string, text: string): string {
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
     // The part before an @ may be a password.
     const shown = text.includes('@') ? 'another text' : quote(text);
-    throw new TargetError(`${name} is ${shown}, expected an address like https://HOST`);
+    throw new ExpectedError(`${name} is ${shown}, expected an address like https://HOST`);
   }
   if (url.username + url.password + url.search + url.hash !== '') {
-    throw new TargetError(
+    throw new ExpectedError(
       `${name} holds a user name, a query or a fragment, expected an address like https://HOST; ` +
         'credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     );
@@ -170,7 +160,7 @@ function parseEndpoint(name: string, text: string): string {
 /**
  * Reads static credentials.
  * @returns  undefined when the SDK shall find them: a profile, a web identity or a container's.
- * @throws CredentialsError  When there are none, or one holds what no credential holds.
+ * @throws ExpectedError  When there are none, or one holds what no credential holds.
  */
 export function readS3Credentials(env: Environment): S3Credentials | undefined {
   const accessKeyId = readCredential(env, 'AWS_ACCESS_KEY_ID');
@@ -185,7 +175,7 @@ export function readS3Credentials(env: Environment): S3Credentials | undefined {
   }
   const both = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
   const missing = Object.keys(both).filter((name) => both[name as keyof typeof both] === null);
-  throw new CredentialsError(
+  throw new ExpectedError(
     `expected ${missing.join(' and ')} in the environment, got none; for R2, ` +
       'an API token with "Object Read & Write" (or "Object Read" to serve) gives both',
   );
@@ -195,7 +185,7 @@ export function readS3Credentials(env: Environment): S3Credentials | undefined {
 function readCredential(env: Environment, name: string): string | null {
   const value = readVariable(env, name);
   if (value !== null && !/^[\x21-\x7e]+$/.test(value)) {
-    throw new CredentialsError(
+    throw new ExpectedError(
       `${name} holds a space or a character that no credential has; ` +
         'set it again (its value is not shown)',
     );

@@ -1,12 +1,12 @@
 /** Where to publish to: the text after `--to`, and the store that it names. */
 import { isAbsolute, resolve } from 'node:path';
+import { ExpectedError } from '../shared/expected-error.ts';
 import { createFolderStore } from './folder-store.ts';
 import type { ObjectStore } from './object-store.ts';
 import {
   parseR2Location,
   parseS3Location,
   readS3Credentials,
-  TargetError,
   type Environment,
   type LocationOptions,
   type S3Location,
@@ -25,7 +25,7 @@ export const TARGET_FORMS = [
   'r2://BUCKET          Cloudflare R2 of the account CLOUDFLARE_ACCOUNT_ID',
 ] as const;
 
-/** @throws TargetError  For none of {@link TARGET_FORMS}, or when a setting is missing. */
+/** @throws ExpectedError  For none of {@link TARGET_FORMS}, or when a setting is missing. */
 export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'>): Target {
   const scheme = /^([a-z0-9]+):\/\//.exec(text)?.[1];
   if (scheme === 's3' || scheme === 'r2') {
@@ -38,12 +38,12 @@ export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'
   if (!isFolder && text !== 'local') {
     const forms = TARGET_FORMS.map((form) => `\n  ${form}`).join('');
     const got = JSON.stringify(text);
-    throw new TargetError(`--to: expected one of the following, got ${got}${forms}`);
+    throw new ExpectedError(`--to: expected one of the following, got ${got}${forms}`);
   }
   const target: Target = isFolder ? { kind: 'folder', path } : { kind: 'local' };
   for (const flag of ['endpoint', 'region'] as const) {
     if (settings[flag] !== undefined) {
-      throw new TargetError(
+      throw new ExpectedError(
         `--${flag}: goes with --to s3://BUCKET or r2://BUCKET only, ` +
           `got --to ${target.kind}; leave it out`,
       );
@@ -55,7 +55,7 @@ export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'
 /**
  * Opens a target's store; the caller closes it.
  * @param root  The project's folder; relative paths start at `cwd`.
- * @throws CredentialsError, StorageError
+ * @throws ExpectedError, StorageError
  */
 export async function openTarget(
   target: Target,

@@ -1,6 +1,7 @@
 /** The app: what happens to every request, the routes, and the answers where no route has one. */
 import { Hono } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import { encodeBase64Url } from 'hono/utils/encode';
 import { LIMITS } from '../shared/contract/limits.ts';
 import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
@@ -40,10 +41,13 @@ export const OPERATIONS: readonly Operation[] = [
   ...ERROR_OPERATIONS,
 ].map(completeOperation);
 
+/** Bytes of a drawn seed: 16 URL-safe characters. */
+const SEED_BYTES = 12;
+
 export function createApp(given: GivenDependencies): App {
   const clock = given.clock ?? (() => performance.now());
   const dependencies: AppDependencies = {
-    drawSeed,
+    drawSeed: () => encodeBase64Url(crypto.getRandomValues(new Uint8Array(SEED_BYTES)).buffer),
     drawRequestId: () => crypto.randomUUID(),
     ...given,
     clock,
@@ -139,16 +143,6 @@ function deferWork(c: AppContext, work: Promise<unknown>): void {
   } catch {
     // Outside of the edge runtime Hono has no context: there nothing must keep the work alive.
   }
-}
-
-/** Bytes of a drawn seed: 16 URL-safe characters. */
-const SEED_BYTES = 12;
-
-function drawSeed(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(SEED_BYTES));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_');
 }
 
 /** Answers preflights, and methods that a path does not have. Must come after all other routes. */

@@ -242,9 +242,8 @@ export function streamDrawing(
 ): ReadableStream {
   const { model, seed, start, n } = pinned;
   const draw = async (first: number, count: number): Promise<Samples> => {
-    const request = { seed, start: first, count, ...(label !== undefined && { label }) };
     const samples = await useModel(generators, model, c.get('defer'), ({ sampler }) =>
-      sampler.draw(request),
+      sampler.draw({ seed, start: first, count, label }),
     );
     if ('code' in samples) {
       throw new Error(`the model went away in the middle of an answer: ${samples.code}`);

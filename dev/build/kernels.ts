@@ -2,7 +2,7 @@
  * Compiles each program of shared/kernels/ to a .wasm beside it. The .wasm files are in the
  * repository, so that only those who change a kernel need the compiler.
  */
-import { spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -26,12 +26,14 @@ export async function buildKernels(isCheck: boolean): Promise<string> {
     mkdirSync(FOLDER, { recursive: true });
     writeFileSync(join(FOLDER, 'package.json'), '{ "private": true }\n');
     const flags = ['--silent', '--ignore-scripts', '--save-exact'];
-    run('npm', ['install', ...flags, `assemblyscript@${VERSION}`], FOLDER);
+    const command = ['install', ...flags, `assemblyscript@${VERSION}`];
+    execFileSync('npm', command, { cwd: FOLDER, stdio: 'inherit' });
   }
   const report = PROGRAMS.map((name) => {
     const [source, program] = [`shared/kernels/${name}.ts`, `shared/kernels/${name}.wasm`];
     const compiled = join(FOLDER, `${name}.wasm`);
-    run(process.execPath, [COMPILER, join(ROOT, source), ...FLAGS, '--outFile', compiled]);
+    const command = [COMPILER, join(ROOT, source), ...FLAGS, '--outFile', compiled];
+    execFileSync(process.execPath, command, { cwd: ROOT, stdio: 'inherit' });
     const bytes = readFileSync(compiled);
     if (!isCheck) {
       writeFileSync(join(ROOT, program), bytes);
@@ -43,11 +45,4 @@ export async function buildKernels(isCheck: boolean): Promise<string> {
     return `${program} is what ${source} compiles to.`;
   });
   return report.join('\n');
-}
-
-function run(program: string, args: string[], cwd = ROOT): void {
-  const { status, error } = spawnSync(program, args, { cwd, stdio: 'inherit' });
-  if (status !== 0) {
-    throw new Error(`${program} ${args.join(' ')} failed`, { cause: error });
-  }
 }

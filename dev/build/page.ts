@@ -4,9 +4,10 @@
  * Must run before the worker is bundled.
  */
 import * as fs from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Metafile } from 'esbuild';
+import { writeAtomically } from '../../storage/files.ts';
 import { ASSET_HEADERS, ASSET_PATH } from '../../worker/http/asset-headers.ts';
 import { bundle, ROOT } from './bundle.ts';
 
@@ -49,8 +50,8 @@ export async function buildPage(): Promise<void> {
       quality: readQualityCard(fs.readFileSync(join(ROOT, 'models/digits/README.md'), 'utf8')),
     };
     publish(folder);
-    replaceFile(join(PUBLIC_FOLDER, '_headers'), formatHeaders());
-    replaceFile(LIST_FILE, `${JSON.stringify(list, null, 2)}\n`);
+    await writeAtomically(join(PUBLIC_FOLDER, '_headers'), formatHeaders());
+    await writeAtomically(LIST_FILE, `${JSON.stringify(list, null, 2)}\n`);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
@@ -101,13 +102,6 @@ function publish(folder: string): void {
 function formatHeaders(): string {
   const headers = Object.entries(ASSET_HEADERS).map(([name, value]) => `  ${name}: ${value}\n`);
   return `${ASSET_PATH}*\n${headers.join('')}`;
-}
-
-function replaceFile(path: string, text: string): void {
-  fs.mkdirSync(dirname(path), { recursive: true });
-  const draft = `${path}.${process.pid}`;
-  fs.writeFileSync(draft, text);
-  fs.renameSync(draft, path);
 }
 
 /**

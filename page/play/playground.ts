@@ -248,10 +248,7 @@ function showFault(form: HTMLFormElement, fault: Fault | undefined): boolean {
       showText(text, isFaulty ? (fault?.detail ?? '') : '');
     }
     for (const control of field.querySelectorAll('input, select')) {
-      control.toggleAttribute('aria-invalid', isFaulty);
-      if (isFaulty) {
-        control.setAttribute('aria-invalid', 'true');
-      }
+      control.ariaInvalid = isFaulty ? 'true' : null;
     }
     isSeen ||= isFaulty;
   }

@@ -6,6 +6,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
+import type { FailureOf } from '../expected-error.ts';
 import { CLASS_LIMITS, isPrintable } from './classes.ts';
 import {
   generatorConfigSchema,
@@ -160,11 +161,7 @@ const FAILURES = {
     `${f.what} is blank: every pixel of ${f.samples} samples is the same`,
 };
 
-type ArtifactFailure = {
-  [Reason in keyof typeof FAILURES]: { readonly reason: Reason } & Readonly<
-    Parameters<(typeof FAILURES)[Reason]>[0]
-  >;
-}[keyof typeof FAILURES];
+type ArtifactFailure = FailureOf<typeof FAILURES>;
 
 /** Thrown for an artifact that must not be used. `failure` holds the reason as data. */
 export class ArtifactError extends Error {
@@ -208,7 +205,7 @@ export interface ParsedManifest {
  */
 export function parseManifest(
   bytes: Uint8Array,
-  expected: { name?: string; version?: string; sha256?: string } = {},
+  expected: { name?: string; version?: string; sha256?: string | undefined } = {},
 ): ParsedManifest {
   const manifest = parseDocument(manifestSchema, bytes, {
     what: MANIFEST_FILE,
@@ -312,14 +309,12 @@ export function verifyFile(file: ManifestFile, bytes: Uint8Array): void {
 }
 
 /**
- * Does the same with WebCrypto, which browsers offer on secure origins only. A fresh isolate
- * interprets the JavaScript hash at first, which takes 6 ms for 170 KB. `bytes` must not change
- * meanwhile.
+ * Does the same by {@link hashNatively}. A fresh isolate interprets the JavaScript hash at first,
+ * which takes 6 ms for 170 KB. `bytes` must not change meanwhile.
  */
 export async function verifyFileNatively(file: ManifestFile, bytes: Uint8Array): Promise<void> {
   checkSize(file.path, bytes, file.bytes);
-  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-  checkHash(file.path, bytesToHex(new Uint8Array(digest)), file.sha256);
+  checkHash(file.path, await hashNatively(bytes), file.sha256);
 }
 
 function checkSize(what: string, { length }: Uint8Array, expectedBytes: number): void {
@@ -356,6 +351,12 @@ export function decodeWeights(
 /** SHA-256 as 64 hex digits. */
 export function hashBytes(bytes: Uint8Array): string {
   return bytesToHex(sha256(bytes));
+}
+
+/** The same by WebCrypto, which browsers offer on secure origins only. */
+export async function hashNatively(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return bytesToHex(new Uint8Array(digest));
 }
 
 /** Parses a JSON document. @param newest  The only `schema` number that is accepted. */

@@ -22,7 +22,7 @@ interface SampleRequest {
   readonly start: number;
   readonly count: number;
   /** The class of every sample, below the generator's `classes`. By default the seed decides. */
-  readonly label?: number;
+  readonly label?: number | undefined;
 }
 
 /** One hand: sample `start` of a seed, drawn once for each label with the same latent vector. */

@@ -2,7 +2,8 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { appendToLog, removeLeftovers, writeAtomically, WriteError } from '../../storage/files.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { appendToLog, removeLeftovers, writeAtomically } from '../../storage/files.ts';
 import {
   appendSession,
   createRunFolder,
@@ -45,13 +46,13 @@ describe('a file that cannot be written', () => {
   it('is named when it is a run’s folder', async () => {
     await writeFile(join(folder, 'file'), '');
     const making = createRunFolder(join(folder, 'file', 'run'), {} as RunOptions);
-    await expect(making).rejects.toThrow(WriteError);
+    await expect(making).rejects.toThrow(ExpectedError);
     await expect(making).rejects.toThrow(/run: cannot be written: ENOTDIR/);
   });
 
   it('is named when it is a log', async () => {
     const writing = appendToLog(join(folder, 'nowhere', 'metrics.jsonl'), 'line\n');
-    await expect(writing).rejects.toThrow(WriteError);
+    await expect(writing).rejects.toThrow(ExpectedError);
     await expect(writing).rejects.toThrow(/metrics\.jsonl: cannot be written: /);
     expect(await readFile(join(folder, 'metrics.jsonl')).catch(() => 'nothing')).toBe('nothing');
   });

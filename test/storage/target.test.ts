@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CredentialsError, readS3Credentials, TargetError } from '../../storage/s3-location.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { readS3Credentials } from '../../storage/s3-location.ts';
 import { openTarget, parseTarget } from '../../storage/target.ts';
 
 const ACCOUNT = '0123456789abcdef0123456789abcdef';
@@ -99,7 +100,7 @@ describe('a target', () => {
     '%j is refused with a list of the allowed forms',
     (text) => {
       const parse = (): unknown => parseTarget(text, { env: {} });
-      expect(parse).toThrow(TargetError);
+      expect(parse).toThrow(ExpectedError);
       expect(parse).toThrow(/--to: expected one of[^]*local[^]*folder:PATH[^]*s3:\/\/[^]*r2:\/\//);
     },
   );
@@ -118,7 +119,7 @@ describe('a target', () => {
       /expected [sr][32]:\/\/ and a bucket/,
     ],
   ])('%s with %j is refused', (text, env, message) => {
-    expect(() => parseTarget(text, { env })).toThrow(TargetError);
+    expect(() => parseTarget(text, { env })).toThrow(ExpectedError);
     expect(() => parseTarget(text, { env })).toThrow(message);
   });
 
@@ -148,7 +149,7 @@ describe('a target', () => {
     'https://host#the-password',
   ])('with the endpoint %s is refused without repeating a password', (endpoint) => {
     const parse = (): unknown => parseTarget('s3://bucket', { env: {}, endpoint });
-    expect(parse).toThrow(TargetError);
+    expect(parse).toThrow(ExpectedError);
     expect(parse).not.toThrow(/the-password/);
   });
 
@@ -197,7 +198,7 @@ describe('credentials', () => {
   it('that are missing are named, and present ones are not shown', () => {
     const env = { AWS_ACCESS_KEY_ID: 'the-key' };
     const read = (): unknown => readS3Credentials(env);
-    expect(read).toThrow(CredentialsError);
+    expect(read).toThrow(ExpectedError);
     expect(read).toThrow('AWS_SECRET_ACCESS_KEY');
     expect(read).not.toThrow(/the-key/);
   });

@@ -4,6 +4,7 @@
  */
 import { parse, scale as getScaleType, View } from 'vega';
 import { compile, type Config, type TopLevelSpec } from 'vega-lite';
+import { escapeHtml } from '../../shared/escape-html.ts';
 
 /**
  * CSS variables of {@link THEME}, in light and dark. Text has a contrast of 4.5 to 1; series differ
@@ -147,19 +148,6 @@ export function spreadLabels(
     next = (spread[i] as number) + height;
   }
   return spread;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** Escapes text for use as content and inside a quoted attribute. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }
 
 /** Formats a number: four significant digits, thousands grouped, an exponent for extreme sizes. */

@@ -77,10 +77,9 @@ async function run({ json, model: models, ...flags }: EvaluateFlags): Promise<vo
   // Stages overwrite each other on a terminal and get a line each elsewhere.
   const showStage = (stage: string): void =>
     void process.stderr.write(isTTY ? `\r\x1b[K${stage}…` : `${stage}…\n`);
-  const request = { ...flags, ...(models === undefined ? {} : { models }) };
   let report: EvaluationReport;
   try {
-    report = await evaluate(request, showStage, () => performance.now());
+    report = await evaluate({ ...flags, models }, showStage, () => performance.now());
   } finally {
     if (isTTY) {
       process.stderr.write('\r\x1b[K');

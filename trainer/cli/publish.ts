@@ -43,7 +43,7 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
     .action((flags: PublishFlags) => publishModel(flags, context));
 }
 
-/** Checks `--to` and its credentials without reaching it. @throws TargetError, CredentialsError */
+/** Checks `--to` and its credentials without reaching it. @throws ExpectedError */
 export function checkPublishTarget(
   to: string,
   { env }: Pick<StorageContext, 'env'> = createStorageContext(),

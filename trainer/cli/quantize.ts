@@ -63,7 +63,7 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
       `--out ${out}: is there already, and is not written over; name another folder`,
     );
   }
-  const values = joinArrays(decodeWeights(source, readWeights(source)));
+  const values = joinArrays(decodeWeights(source, source.weightsFile));
   const { encoding, bytes } = encodeWeights(plan, values, dtype);
   const served = decodeNumbers(plan.weights, encoding, bytes);
   const isSame = Buffer.from(served.buffer).equals(Buffer.from(values.buffer));
@@ -78,7 +78,7 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
   });
   console.log(
     `${out} is ${written.name}@${written.version}, ${dtype} of ${manifest.weights.dtype} ${manifest.version}: ` +
-      `${WEIGHTS_FILE} has ${bytes.length.toLocaleString('en')} bytes, ${readWeights(source).length.toLocaleString('en')} before`,
+      `${WEIGHTS_FILE} has ${bytes.length.toLocaleString('en')} bytes, ${source.weightsFile.length.toLocaleString('en')} before`,
   );
   console.log(
     isSame
@@ -96,16 +96,12 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
   }
 }
 
-function readWeights({ files }: ArtifactFolder): Uint8Array {
-  return files.get(WEIGHTS_FILE) as Uint8Array;
-}
-
 function describeChange(
   source: ArtifactFolder,
   written: ParsedManifest,
   weights: Uint8Array,
 ): string {
-  const before = drawPixels(source, readWeights(source));
+  const before = drawPixels(source, source.weightsFile);
   const { max, mean, visible } = computePixelDifference(before, drawPixels(written, weights));
   return (
     `${COMPARED_SAMPLES} samples, bytes of 0 to 255: at most ${max} apart, ${mean.toFixed(4)} in the mean, ` +

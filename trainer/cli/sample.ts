@@ -101,7 +101,7 @@ async function sample(flags: SampleFlags): Promise<void> {
   }
   const { seed, start, n: count } = flags;
   const startedAt = performance.now();
-  const samples = sampler.draw({ seed, start, count, ...(label === undefined ? {} : { label }) });
+  const samples = sampler.draw({ seed, start, count, label });
   const tookMs = performance.now() - startedAt;
   const { pixels, labels } = samples;
   const encode = flags.format === 'npy' ? encodeNpy : encodeIdx;

@@ -87,7 +87,7 @@ export function createWriteOptions(
   };
 }
 
-/** Opens the store for an action. @throws TargetError, CredentialsError, StorageError */
+/** Opens the store for an action. @throws ExpectedError, StorageError */
 export async function withStore<T>(
   flags: StorageFlags,
   { env, root, cwd }: StorageContext,

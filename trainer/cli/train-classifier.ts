@@ -5,8 +5,9 @@
  */
 import { version_core } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import { DatasetError, hashDataset, type Dataset } from '../data/dataset.ts';
+import { hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadIdxFolder } from '../data/idx.ts';
 import { CLASSIFIER_SHA256, saveClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG, countRight } from '../evaluation/classifier/network.ts';
@@ -57,7 +58,7 @@ async function train(flags: {
   const all = await loadIdxFolder(data, 'train');
   checkDigits(data, all);
   if (all.count <= 2 * VALIDATION_IMAGES) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--data ${data}: holds ${all.count} images, expected more than ${2 * VALIDATION_IMAGES}`,
     );
   }

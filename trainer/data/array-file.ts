@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { createGunzip, gunzipSync } from 'node:zlib';
-import { DatasetError } from './dataset.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
 
 /** Gzipped content may be as large as half a million pictures of 28 x 28 bytes. */
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -20,7 +20,7 @@ export interface ArrayFile {
 /**
  * Reads a file, which errors call `what`, and stops when it holds more than allowed.
  * @param maxBytes  Of the content, after unzipping.
- * @throws DatasetError  When the file is larger or cannot be read.
+ * @throws ExpectedError  When the file is larger or cannot be read.
  */
 export async function readBoundedFile(
   path: string,
@@ -43,12 +43,12 @@ export async function readBoundedFile(
       }
     }
   } catch (cause) {
-    throw new DatasetError(`${what} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new ExpectedError(`${what} cannot be read: ${(cause as Error).message}`, { cause });
   } finally {
     file.destroy();
   }
   if (bytes > maxBytes) {
-    throw new DatasetError(`${what} holds more than ${maxBytes} bytes: too large`);
+    throw new ExpectedError(`${what} holds more than ${maxBytes} bytes: too large`);
   }
   return Buffer.concat(chunks);
 }
@@ -103,7 +103,7 @@ function readClampedInt64(body: DataView, offset: number): number {
   return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
 }
 
-/** Decodes a file, which `what` names. @throws DatasetError  When it is damaged or no such file. */
+/** Decodes a file, which `what` names. @throws ExpectedError  When it is damaged or no array. */
 export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
   const content = unzip(bytes, what);
   if (startsWith(content, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) {
@@ -113,7 +113,7 @@ export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
     return decodeIdx(content, what);
   }
   const start = Array.from(content.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0'));
-  throw new DatasetError(
+  throw new ExpectedError(
     `${what} is neither IDX nor .npy: it starts with ${start.join(' ') || 'nothing'}; ${ALLOWED}`,
   );
 }
@@ -127,26 +127,26 @@ function unzip(bytes: Uint8Array, what: string): Uint8Array {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const why = code === 'ERR_BUFFER_TOO_LARGE' ? `it holds more than ${MAX_BYTES} bytes` : message;
-    throw new DatasetError(`${what} cannot be unzipped: ${why}`, { cause });
+    throw new ExpectedError(`${what} cannot be unzipped: ${why}`, { cause });
   }
 }
 
 /**
  * Decodes IDX, whose numbers are big-endian. Bytes share the memory of the file.
- * @throws DatasetError  When type or length are not as the header says.
+ * @throws ExpectedError  When type or length are not as the header says.
  */
 export function decodeIdx(bytes: Uint8Array, what: string): ArrayFile {
   const code = bytes[2] as number;
   const type = IDX_TYPES.get(code);
   if (type === undefined) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${what} is IDX of the type 0x${code.toString(16).padStart(2, '0')}; ${ALLOWED}`,
     );
   }
   const rank = bytes[3] as number;
   const header = 4 + rank * 4;
   if (bytes.length < header) {
-    throw new DatasetError(`${what} ends within its header of ${header} bytes: it is truncated`);
+    throw new ExpectedError(`${what} ends within its header of ${header} bytes: it is truncated`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
@@ -163,30 +163,30 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
       ? Infinity
       : start + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
   if (major < 1 || major > 3 || end > bytes.length) {
-    throw new DatasetError(`${what} has a damaged .npy header, or is truncated`);
+    throw new ExpectedError(`${what} has a damaged .npy header, or is truncated`);
   }
   const header = new TextDecoder('latin1').decode(bytes.subarray(start, end));
   const code = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const sizes = /'shape':\s*\(([0-9, ]*)\)/.exec(header)?.[1];
   if (code === undefined || sizes === undefined) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${what} has a .npy header that is not understood: ${header.trim().slice(0, 100)}`,
     );
   }
   if (/'fortran_order':\s*True/.test(header)) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${what} is in Fortran's order: save numpy.ascontiguousarray(...) of it`,
     );
   }
   const type = NPY_TYPES.get(code);
   if (type === undefined) {
-    throw new DatasetError(`${what} is .npy of the type ${code}; ${ALLOWED}`);
+    throw new ExpectedError(`${what} is .npy of the type ${code}; ${ALLOWED}`);
   }
   const shape = (sizes.match(/[0-9]+/g) ?? []).map(Number);
   return { format: `npy, ${type.name}`, shape, values: readBody(bytes, end, type, shape, what) };
 }
 
-/** Reads the numbers after a header. @throws DatasetError  When the shape says more or fewer. */
+/** Reads the numbers after a header. @throws ExpectedError  When the shape says more or fewer. */
 function readBody(
   bytes: Uint8Array,
   header: number,
@@ -199,7 +199,7 @@ function readBody(
   const [expected, got] = [count * type.bytes, body.byteLength];
   if (expected !== got) {
     const why = got < expected ? 'it is truncated' : 'something follows its end';
-    throw new DatasetError(
+    throw new ExpectedError(
       `${what} says ${shape.join(' x ')}, so ${expected} bytes after its header; it has ${got}: ${why}`,
     );
   }

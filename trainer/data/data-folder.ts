@@ -6,7 +6,8 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { checkClassNames, DatasetError, type LoadedDataset, type LoadWatcher } from './dataset.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { checkClassNames, type LoadedDataset, type LoadWatcher } from './dataset.ts';
 import { IDX_FILE_NAME, loadIdxFolder } from './idx.ts';
 import { decodePngPicture, parsePngHeader, PNG_HEADER_BYTES } from './png-picture.ts';
 
@@ -25,7 +26,7 @@ interface Picture {
   readonly label: number;
 }
 
-/** @throws DatasetError  When there is no such folder, or its content cannot be trained on. */
+/** @throws ExpectedError  When there is no such folder, or its content cannot be trained on. */
 export async function loadDataFolder(
   folder: string,
   watcher: LoadWatcher = {},
@@ -36,7 +37,7 @@ export async function loadDataFolder(
       ENOTDIR: 'is a file, expected a folder',
     };
     const reason = reasons[cause.code ?? ''] ?? `cannot be read (${cause.code})`;
-    throw new DatasetError(`--data ${folder}: ${reason}`, { cause });
+    throw new ExpectedError(`--data ${folder}: ${reason}`, { cause });
   });
   if (names.some((name) => IDX_FILE_NAME.test(name))) {
     return { dataset: await loadIdxFolder(folder, 'train'), notes: [] };
@@ -50,7 +51,7 @@ export async function loadDataFolder(
  * order of the names: numerical when all are numbers, else by character codes. Hidden files are
  * ignored; other files, and folders further down, are passed over with a note. The set is grey when
  * no picture has a coloured pixel, else RGB.
- * @throws DatasetError  When pictures are missing, unreadable, of several sizes, or too many.
+ * @throws ExpectedError  When pictures are missing, unreadable, of several sizes, or too many.
  */
 async function loadPngFolder(folder: string, watcher: LoadWatcher): Promise<LoadedDataset> {
   const { pictures, classes, notes } = await listPictures(folder);
@@ -58,7 +59,7 @@ async function loadPngFolder(folder: string, watcher: LoadWatcher): Promise<Load
   watcher.checkSize?.({ width, height });
   const size = width * height * 3;
   if (pictures.length * size > MAX_TOTAL_BYTES) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--data ${folder}: ${pictures.length} pictures of ${width} x ${height} take ${pictures.length * size} bytes as RGB, ` +
         `at most ${MAX_TOTAL_BYTES} allowed: take fewer or smaller ones`,
     );
@@ -104,7 +105,7 @@ async function listPictures(folder: string) {
   );
   const filled = subfolders.filter(({ pngs }) => pngs.length > 0);
   if (top.pngs.length > 0 && filled.length > 0) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--data ${folder}: holds pictures (${top.pngs[0]}, ...) beside subfolders of pictures (${filled[0]?.name}, ...): ` +
         'expected one or the other. Move the loose ones into a subfolder each class has, or all into one folder',
     );
@@ -118,7 +119,7 @@ async function listPictures(folder: string) {
     ),
   ];
   if (top.pngs.length === 0 && filled.length === 0) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--data ${folder}: expected IDX files (train-images-idx3-ubyte and train-labels-idx1-ubyte), PNG files, or a ` +
         `subfolder of PNG files for each class; the folder holds ${nameSome(passedOver) || 'nothing'}. ` +
         'Other pictures can be converted, for instance by ImageMagick: mogrify -format png FOLDER/*.jpg',
@@ -182,7 +183,7 @@ async function measurePictures(folder: string, pictures: readonly Picture[]) {
   return headers[0] as { width: number; height: number };
 }
 
-/** Reads all pictures one by one. @throws DatasetError  Names those that cannot be read. */
+/** Reads all pictures one by one. @throws ExpectedError  Names those that cannot be read. */
 async function readAll<T>(
   folder: string,
   pictures: readonly Picture[],
@@ -218,7 +219,7 @@ function refuseProblems(
   advice: string,
 ): void {
   if (problems.length > 0) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--data ${folder}: ${problems.length} of ${total} pictures cannot be used: ${nameSome(problems, '; ')}. ${advice}`,
     );
   }

@@ -20,11 +20,6 @@ export interface Dataset {
   readonly classes: readonly string[];
 }
 
-/** The message names the file, what it has and what was expected. */
-export class DatasetError extends ExpectedError {
-  override name = 'DatasetError' as const;
-}
-
 /** A data set, and what the user should know about it, a line each. */
 export interface LoadedDataset {
   readonly dataset: Dataset;
@@ -40,20 +35,20 @@ export interface LoadWatcher {
 
 /**
  * Trims class names and brings them into Unicode's form NFC (some file systems have another).
- * @throws DatasetError  When there are too many, or one is too short, too long, not printable or
- *                       repeated. It names their `source`.
+ * @throws ExpectedError  When there are too many, or one is too short, too long, not printable or
+ *                        repeated. It names their `source`.
  */
 export function checkClassNames(names: readonly string[], source: string): string[] {
   const { classes, nameLength } = CLASS_LIMITS;
   if (names.length > classes) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${source} has ${names.length} classes, at most ${classes} allowed: join some`,
     );
   }
   const checked = names.map((name) => name.trim().normalize('NFC'));
   const twice = checked.find((name, i) => checked.indexOf(name) !== i);
   if (twice !== undefined) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${source} names the class ${JSON.stringify(twice)} twice: give each a name of its own`,
     );
   }
@@ -61,7 +56,7 @@ export function checkClassNames(names: readonly string[], source: string): strin
     (name) => name.length < 1 || name.length > nameLength || !isPrintable(name),
   );
   if (bad !== undefined) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${source} names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} printable characters`,
     );
   }
@@ -75,12 +70,12 @@ export function hashDataset({ images, labels }: Dataset): string {
 
 /**
  * Draws batches without replacement within an epoch. A batch depends on key and step alone.
- * @throws DatasetError  When there are fewer images than a batch takes.
+ * @throws ExpectedError  When there are fewer images than a batch takes.
  */
 export function createBatcher(count: number, batchSize: number, key: RandomKey, purpose: number) {
   const batchesPerEpoch = Math.floor(count / batchSize);
   if (batchesPerEpoch < 1) {
-    throw new DatasetError(`${count} images are fewer than one batch of ${batchSize}`);
+    throw new ExpectedError(`${count} images are fewer than one batch of ${batchSize}`);
   }
   let shuffledEpoch = -1;
   let order: Uint32Array = new Uint32Array(0);

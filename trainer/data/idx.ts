@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { concatBytes } from '@noble/hashes/utils.js';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { encodeIdxHeader, UNSIGNED_BYTE } from '../../shared/array-headers.ts';
 import { decodeIdx, readBoundedFile } from './array-file.ts';
-import { checkClassNames, DatasetError, type Dataset } from './dataset.ts';
+import { checkClassNames, type Dataset } from './dataset.ts';
 
 /** Ten times all of MNIST's training images. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
@@ -27,7 +28,7 @@ async function readIdxFile(path: string, ranks: readonly number[]) {
   if (magic === undefined || !allowed.includes(magic)) {
     const format = (number: number): string => `0x${number.toString(16).padStart(8, '0')}`;
     const got = magic === undefined ? `${bytes.length} bytes` : format(magic);
-    throw new DatasetError(
+    throw new ExpectedError(
       `${path} starts with ${got}, expected the magic number ${allowed.map(format).join(' or ')}`,
     );
   }
@@ -46,7 +47,7 @@ export const IDX_FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx
  * width]) or `<split>-images-idx4-ubyte` (RGB, [count, height, width, 3]), and
  * `<split>-labels-idx1-ubyte`, each plain or `.gz`. The labels that occur become the classes. The
  * lines of `classes.txt` name them, or else their numbers in the file.
- * @throws DatasetError  When files are missing or malformed, or a label has no name.
+ * @throws ExpectedError  When files are missing or malformed, or a label has no name.
  */
 export async function loadIdxFolder(folder: string, split: Split): Promise<Dataset> {
   const imagesPath = await findIdxFile(folder, split, [
@@ -58,17 +59,17 @@ export async function loadIdxFolder(folder: string, split: Split): Promise<Datas
   const { values: labels } = await readIdxFile(labelsPath, [1]);
   const [count = 0, height = 0, width = 0, channels = 1] = shape;
   if (labels.length !== count) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${imagesPath} has ${count} images, ${labelsPath} has ${labels.length} labels: expected as many`,
     );
   }
   if (count === 0 || height === 0 || width === 0) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${imagesPath} says ${shape.join(' x ')}: expected at least one image with pixels`,
     );
   }
   if (channels !== 1 && channels !== 3) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${imagesPath} says ${shape.join(' x ')}: expected 1 (grey) or 3 (RGB) as the last number`,
     );
   }
@@ -94,7 +95,7 @@ async function nameLabels(path: string, labels: readonly number[], labelsPath: s
   const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
   const last = labels.at(-1) ?? 0;
   if (last >= lines.length) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${labelsPath} holds the label ${last}, ${path} has ${lines.length} lines: expected a name for each of 0 to ${last}`,
     );
   }
@@ -112,12 +113,12 @@ async function findIdxFile(folder: string, split: Split, names: readonly string[
     return found;
   }
   if (!existsSync(folder)) {
-    throw new DatasetError(`--data ${folder}: no such folder`);
+    throw new ExpectedError(`--data ${folder}: no such folder`);
   }
   const present = (await readdir(folder)).slice(0, 10).join(', ') || 'nothing';
   const hint =
     split === 't10k' ? '. Training does without the test files (t10k), this does not' : '';
-  throw new DatasetError(
+  throw new ExpectedError(
     `--data ${folder}: expected ${names.map((name) => `${name} or ${name}.gz`).join(' or ')}, the folder holds ${present}${hint}`,
   );
 }

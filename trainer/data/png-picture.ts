@@ -1,10 +1,9 @@
 /** Decodes PNG files of every kind to 8-bit RGB. Pure. */
-import { decode, type DecodedPng } from 'fast-png';
+import { decode, hasPngSignature, type DecodedPng } from 'fast-png';
 
 /** Signature and IHDR chunk. */
 export const PNG_HEADER_BYTES = 33;
 
-const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Colour types. */
 const RGB = 2;
 const INDEXED = 3;
@@ -14,7 +13,7 @@ export function parsePngHeader(bytes: Uint8Array) {
   if (bytes.length === 0) {
     throw new Error('is empty');
   }
-  if (!SIGNATURE.every((byte, i) => bytes[i] === byte)) {
+  if (!hasPngSignature(bytes)) {
     throw new Error('is no PNG, whatever its name says');
   }
   if (bytes.length < PNG_HEADER_BYTES) {

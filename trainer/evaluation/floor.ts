@@ -65,7 +65,7 @@ export async function loadFloor(hash: string, folder: string = FLOOR_FOLDER) {
   }
 }
 
-/** @throws WriteError */
+/** @throws ExpectedError */
 export async function saveFloor(hash: string, figures: Figures, folder: string = FLOOR_FOLDER) {
   await mkdir(folder, { recursive: true });
   const text = `${JSON.stringify({ hash, figures }, null, 2)}\n`;

@@ -1,7 +1,7 @@
 /** Samples that another program made: 28 x 28 pixels each, with or without requested labels. */
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashBytes } from '../../shared/model/artifact.ts';
 import { decodeArrayFile, readBoundedFile, type ArrayFile } from '../data/array-file.ts';
-import { DatasetError } from '../data/dataset.ts';
 import { CLASSES } from './digits.ts';
 
 export interface SampleSet {
@@ -38,30 +38,30 @@ const TOLERANCE = 1e-3;
  * @param what   Names the file in errors.
  * @param range  What the numbers mean; by default detected from the least and the largest. Bytes
  *               are always 0..255.
- * @throws DatasetError  When shape, type or numbers are not those of digits.
+ * @throws ExpectedError  When shape, type or numbers are not those of digits.
  */
 export function decodeImages(array: ArrayFile, what: string, range?: PixelRangeName) {
   const { shape, values, format } = array;
   const [count = 0, ...picture] = shape;
   if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture.join(' x '))) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${what} has the shape [${shape.join(', ')}], expected [n, 28, 28], [n, 784] or [n, 28, 28, 1]`,
     );
   }
   if (count === 0) {
-    throw new DatasetError(`${what} holds no pictures`);
+    throw new ExpectedError(`${what} holds no pictures`);
   }
   if (values instanceof Int32Array) {
-    throw new DatasetError(`${what} is ${format}: expected pictures as uint8 or float32`);
+    throw new ExpectedError(`${what} is ${format}: expected pictures as uint8 or float32`);
   }
   const extremes = findExtremes(values, what);
   const [least, largest] = extremes;
   if (values instanceof Uint8Array) {
     if (range !== undefined && range !== '0..255') {
-      throw new DatasetError(`--range ${range}: ${what} is ${format}, whose pixels are 0..255`);
+      throw new ExpectedError(`--range ${range}: ${what} is ${format}, whose pixels are 0..255`);
     }
     if (largest === 1) {
-      throw new DatasetError(
+      throw new ExpectedError(
         `${what} is ${format} and its largest number is 1: expected 0..255, so multiply by 255`,
       );
     }
@@ -70,12 +70,12 @@ export function decodeImages(array: ArrayFile, what: string, range?: PixelRangeN
   const names = Object.keys(PIXEL_RANGES) as PixelRangeName[];
   const chosen = range ?? names.find((name) => fitsRange(extremes, name));
   if (chosen === undefined) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${what} has numbers from ${least} to ${largest}, expected 0..1, -1..1 or 0..255`,
     );
   }
   if (!fitsRange(extremes, chosen)) {
-    throw new DatasetError(`--range ${chosen}: ${what} has numbers from ${least} to ${largest}`);
+    throw new ExpectedError(`--range ${chosen}: ${what} has numbers from ${least} to ${largest}`);
   }
   const [low, high] = PIXEL_RANGES[chosen];
   const scale = 255 / (high - low);
@@ -90,7 +90,7 @@ function findExtremes(values: Uint8Array | Float32Array, what: string): [number,
   let [least, largest] = [Infinity, -Infinity];
   for (const value of values) {
     if (!Number.isFinite(value)) {
-      throw new DatasetError(`${what} holds ${value}: expected finite numbers`);
+      throw new ExpectedError(`${what} holds ${value}: expected finite numbers`);
     }
     least = Math.min(least, value);
     largest = Math.max(largest, value);
@@ -106,14 +106,14 @@ function fitsRange([least, largest]: readonly [number, number], name: PixelRange
 
 /**
  * Turns an array into labels.
- * @throws DatasetError  When there are not `count`, or one is no whole number from 0 to 9.
+ * @throws ExpectedError  When there are not `count`, or one is no whole number from 0 to 9.
  */
 export function decodeLabels({ shape, values }: ArrayFile, what: string, count: number) {
   if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
-    throw new DatasetError(`${what} has the shape [${shape.join(', ')}], expected [n]`);
+    throw new ExpectedError(`${what} has the shape [${shape.join(', ')}], expected [n]`);
   }
   if (values.length !== count) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${what} holds ${values.length} labels for ${count} samples: expected as many`,
     );
   }
@@ -121,14 +121,14 @@ export function decodeLabels({ shape, values }: ArrayFile, what: string, count: 
     (value) => !Number.isInteger(value) || value < 0 || value >= CLASSES,
   );
   if (place !== -1) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${what} holds the label ${values[place]} at place ${place}, expected 0 to ${CLASSES - 1}`,
     );
   }
   return Uint8Array.from(values);
 }
 
-/** Reads samples. @throws DatasetError  When a file holds no digits, or the counts differ. */
+/** Reads samples. @throws ExpectedError  When a file holds no digits, or the counts differ. */
 export async function readSamples(
   file: string,
   labelsFile: string | undefined,

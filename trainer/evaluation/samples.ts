@@ -1,8 +1,8 @@
 /** Where the samples of an evaluation come from: models, or a file of another program. */
 import { resolve, sep } from 'node:path';
-import { hashBytes, WEIGHTS_FILE, type Manifest } from '../../shared/model/artifact.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { hashBytes, type Manifest } from '../../shared/model/artifact.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
-import { DatasetError } from '../data/dataset.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { CLASSES, SIDE } from './digits.ts';
@@ -11,7 +11,7 @@ import { readSamples, type OpenedSamples, type PixelRangeName } from './sample-f
 
 export interface SamplesRequest {
   /** Folders of models, each once. Either these or `samples` are given. */
-  readonly models?: readonly string[];
+  readonly models?: readonly string[] | undefined;
   readonly samples?: string;
   /** Labels of `samples`. */
   readonly labels?: string;
@@ -42,7 +42,7 @@ export async function planSamples(request: SamplesRequest): Promise<{
   const { models: folders = [], samples, labels, range, n, quick, seed } = request;
   const usual = quick === true ? QUICK_SAMPLES : DEFAULT_SAMPLES;
   if (folders.length > 0 === (samples !== undefined)) {
-    throw new DatasetError('expected either --model <folder>, once or more, or --samples <file>');
+    throw new ExpectedError('expected either --model <folder>, once or more, or --samples <file>');
   }
   if (samples !== undefined) {
     const opened = await readSamples(samples, labels, range);
@@ -50,7 +50,7 @@ export async function planSamples(request: SamplesRequest): Promise<{
     const count = n ?? Math.min(usual, held);
     checkCount(count, n === undefined ? `--samples ${samples}: number of samples` : '--n');
     if (count > held) {
-      throw new DatasetError(`--n ${count}: there are ${held} samples only`);
+      throw new ExpectedError(`--n ${count}: there are ${held} samples only`);
     }
     const set = {
       count,
@@ -64,7 +64,7 @@ export async function planSamples(request: SamplesRequest): Promise<{
     value === undefined ? [] : flag,
   );
   if (given.length > 0) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${given.join(' and ')}: only for --samples; a model's labels come from its seed`,
     );
   }
@@ -73,7 +73,7 @@ export async function planSamples(request: SamplesRequest): Promise<{
   const paths = folders.map((folder) => resolve(folder));
   const repeated = folders.find((_, i) => paths.indexOf(paths[i] as string) !== i);
   if (repeated !== undefined) {
-    throw new DatasetError(`--model ${repeated}: is given twice`);
+    throw new ExpectedError(`--model ${repeated}: is given twice`);
   }
   const models: OpenedModel[] = [];
   for (const folder of folders) {
@@ -90,7 +90,7 @@ export async function planSamples(request: SamplesRequest): Promise<{
 function checkCount(count: number, what: string): void {
   const { min, max } = SAMPLES_LIMITS;
   if (count < min || count > max) {
-    throw new DatasetError(`${what} ${count}: expected ${min} to ${max}`);
+    throw new ExpectedError(`${what} ${count}: expected ${min} to ${max}`);
   }
 }
 
@@ -98,19 +98,19 @@ type OpenedModel = Awaited<ReturnType<typeof readModel>>;
 
 /** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
 export async function readModel(folder: string) {
-  const { manifest, plan, files } = await readArtifactFolder(folder);
+  const { manifest, plan, weightsFile } = await readArtifactFolder(folder);
   const { image, generator, name } = manifest;
   if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--model ${folder}: ${name} makes images of ${image.height} x ${image.width} x ${image.channels}, expected 28 x 28 x 1`,
     );
   }
   if (generator.classes !== 0 && generator.classes !== CLASSES) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--model ${folder}: ${name} has ${generator.classes} classes, expected ${CLASSES}, or 0 for one without labels`,
     );
   }
-  return { folder, manifest, plan, weights: files.get(WEIGHTS_FILE) as Uint8Array };
+  return { folder, manifest, plan, weights: weightsFile };
 }
 
 /** Draws samples 0 to count - 1 of a seed, with its labels: the bytes that the API serves. */

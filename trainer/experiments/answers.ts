@@ -280,9 +280,7 @@ export function describeArrival({ results }: ArmRuns, level: number): string {
 
 /** "a", "a and b", "a, b and c". */
 export function joinWords(words: readonly string[]): string {
-  return words.length < 2
-    ? (words[0] ?? '')
-    : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+  return new Intl.ListFormat('en-GB').format(words);
 }
 
 /** Three significant digits. The spread of the seeds supports no more. */

@@ -32,8 +32,8 @@ const LIBRARIES = { '@tensorflow/tfjs': version.tfjs, node: process.versions.nod
  * @param folder   Its parent exists.
  * @param weights  [parameters], in the plan's order.
  * @param facts    By default `libraries` are those of this process.
- * @throws WeightRangeError  When the weights do not fit into `dtype`.
- * @throws WriteError        When a file cannot be written. The old folder is kept.
+ * @throws ExpectedError  When the weights do not fit into `dtype`, or a file cannot be written. The
+ *                        old folder is kept.
  */
 export async function exportArtifact(
   folder: string,

@@ -13,18 +13,13 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 /** The smallest type in which no digit looks different. */
 export const DEFAULT_WEIGHT_DTYPE: WeightDtype = 'float16';
 
-/** The message names the weight that does not fit into the type, and says what fits. */
-export class WeightRangeError extends ExpectedError {
-  override name = 'WeightRangeError' as const;
-}
-
 /**
  * Encodes the content of WEIGHTS_FILE. Float16 takes the nearest number. Uint8 takes the nearest of
  * 256 steps from the smallest to the largest number of each weight, so the error is at most half a
  * step.
  * @param values  [parameters], in the plan's order.
- * @throws ArtifactError     When a number is NaN or infinite.
- * @throws WeightRangeError  When a number is too large for float16.
+ * @throws ArtifactError  When a number is NaN or infinite.
+ * @throws ExpectedError  When a number is too large for float16.
  */
 export function encodeWeights(
   plan: GeneratorPlan,
@@ -42,7 +37,7 @@ export function encodeWeights(
       const place = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
       if (place >= 0) {
         const weight = splitByWeight(plan).find(({ end }) => place < end);
-        throw new WeightRangeError(
+        throw new ExpectedError(
           `--weights float16: ${weight?.name} holds ${values[place]}, at most ${FLOAT16_MAX} fits; use --weights float32`,
         );
       }

@@ -12,17 +12,12 @@ import {
 } from '../../shared/model/artifact.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 
-/** The folder is not one whole artifact; the message names the file and says what to do. */
-export class ArtifactFolderError extends ExpectedError {
-  override name = 'ArtifactFolderError' as const;
-}
-
 export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
 
 /** A model card for people. It is no part of the artifact and is not published. */
 const CARD_FILE = 'README.md';
 
-/** @throws ArtifactFolderError  For a missing, altered, malformed or unlisted file. */
+/** @throws ExpectedError  For a missing, altered, malformed or unlisted file. */
 export async function readArtifactFolder(folder: string) {
   const names = await listFolder(folder);
   try {
@@ -32,7 +27,7 @@ export async function readArtifactFolder(folder: string) {
     const listed = new Set([MANIFEST_FILE, CARD_FILE, ...manifest.files.map((file) => file.path)]);
     const unlisted = names.filter((name) => !listed.has(name));
     if (unlisted.length > 0) {
-      throw new ArtifactFolderError(
+      throw new ExpectedError(
         `${folder}: ${MANIFEST_FILE} does not list ${unlisted.join(', ')}; ` +
           'move it elsewhere, or export the model again',
       );
@@ -47,11 +42,11 @@ export async function readArtifactFolder(folder: string) {
       files.set(file.path, content);
     }
     // `files` are those that the manifest lists, by path, in its order.
-    return { ...parsed, files };
+    return { ...parsed, files, weightsFile: files.get(WEIGHTS_FILE) as Uint8Array };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
       const message = `${folder}: ${cause.message}; export the model again`;
-      throw new ArtifactFolderError(message, { cause });
+      throw new ExpectedError(message, { cause });
     }
     throw cause;
   }
@@ -62,7 +57,7 @@ function listFolder(folder: string): Promise<string[]> {
     const got = { ENOENT: 'nothing there', ENOTDIR: 'a file' }[cause.code ?? ''];
     throw got === undefined
       ? cause
-      : new ArtifactFolderError(`${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`, {
+      : new ExpectedError(`${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`, {
           cause,
         });
   });
@@ -76,7 +71,7 @@ async function readBounded(folder: string, name: string, maxBytes: number): Prom
       : cause;
   });
   if (!facts.isFile()) {
-    throw new ArtifactFolderError(
+    throw new ExpectedError(
       `${path}: expected a plain file, got a ${facts.isDirectory() ? 'folder' : 'link or device'}`,
     );
   }

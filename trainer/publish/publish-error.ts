@@ -1,7 +1,6 @@
 /** Why publishing stopped, beside the storage's own errors. */
 import { ARTIFACT_LIMITS, POINTER_KEY, type ArtifactError } from '../../shared/model/artifact.ts';
-import { ExpectedError } from '../../shared/expected-error.ts';
-import type { FailureOf } from '../../storage/object-store.ts';
+import { ExpectedError, type FailureOf } from '../../shared/expected-error.ts';
 
 /** Each reason's message. Its parameters are the fields of the failure. */
 const MESSAGES = {

@@ -36,8 +36,8 @@ export interface PublishOptions extends WriteOptions {
 export type PublishResult = Awaited<ReturnType<typeof publishArtifact>>;
 
 /**
- * @throws ArtifactFolderError  When the folder is not one whole artifact.
- * @throws PublishError         When publishing would overwrite something, or cannot be safe.
+ * @throws ExpectedError  When the folder is not one whole artifact.
+ * @throws PublishError   When publishing would overwrite something, or cannot be safe.
  * @throws StorageError
  */
 export async function publishArtifact(options: PublishOptions) {

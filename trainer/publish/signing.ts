@@ -22,11 +22,6 @@ import { leaseToKeep, withLease } from './lease.ts';
 import { createNotWhole, requireManifest, requireWhole } from './verify.ts';
 import { isThere, planUpload, putOnce, type VersionId, type WriteOptions } from './writes.ts';
 
-/** A key file cannot be used or written; the message names the file. */
-export class KeyFileError extends ExpectedError {
-  override name = 'KeyFileError' as const;
-}
-
 /** Holds the private key in a closure, so that no log or inspection shows it. */
 export type Signer = Awaited<ReturnType<typeof readSigner>>;
 
@@ -34,11 +29,11 @@ const MAX_KEY_FILE_BYTES = 16 * 1024;
 
 /**
  * Reads a private key: PKCS 8 in PEM, from `models keygen` or `openssl genpkey -algorithm ed25519`.
- * @throws KeyFileError
+ * @throws ExpectedError
  */
 export async function readSigner(path: string) {
   const text = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new KeyFileError(`${path}: expected a private key, got ${cause.code ?? 'an error'}`);
+    throw new ExpectedError(`${path}: expected a private key, got ${cause.code ?? 'an error'}`);
   });
   let key: KeyObject | undefined;
   try {
@@ -47,7 +42,7 @@ export async function readSigner(path: string) {
     key = undefined; // The error's message may quote the file.
   }
   if (key?.asymmetricKeyType !== 'ed25519') {
-    throw new KeyFileError(
+    throw new ExpectedError(
       `${path}: expected an Ed25519 private key in PEM without a passphrase; ` +
         '`npm run models -- keygen --out FILE` makes one',
     );
@@ -68,7 +63,7 @@ function exportPublicKey(key: KeyObject): PublicKey {
 
 /**
  * Makes a key pair and writes the private key, readable by its owner alone.
- * @throws KeyFileError  When the file exists, or cannot be written.
+ * @throws ExpectedError  When the file exists, or cannot be written.
  */
 export async function createKeyFile(path: string): Promise<PublicKey> {
   const { privateKey } = generateKeyPairSync('ed25519');
@@ -77,7 +72,7 @@ export async function createKeyFile(path: string): Promise<PublicKey> {
     await writeFile(path, pem, { flag: 'wx', mode: 0o600, flush: true });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new KeyFileError(
+    throw new ExpectedError(
       code === 'EEXIST'
         ? `${path} is there already, and a key is never overwritten`
         : `${path}: cannot be written (${code ?? 'an error'})`,

@@ -96,8 +96,7 @@ async function checkVersion(
   }
 
   const manifestBytes = await read(MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
-  const sha256 = manifestSha256 === undefined ? {} : { sha256: manifestSha256 };
-  const expected = { name, version, ...sha256 };
+  const expected = { name, version, sha256: manifestSha256 };
   const parsed =
     manifestBytes && noteFailure(MANIFEST_FILE, () => parseManifest(manifestBytes, expected));
   const paths = objects.map(({ key }) => key.slice(folder.length));

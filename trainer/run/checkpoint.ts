@@ -33,11 +33,7 @@ export interface Checkpoint extends GanArrays {
   readonly runSha256: string;
 }
 
-export class CheckpointError extends ExpectedError {
-  override name = 'CheckpointError' as const;
-}
-
-/** Saves a checkpoint, then removes all but it and the one before. @throws WriteError */
+/** Saves a checkpoint, then removes all but it and the one before. @throws ExpectedError */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
   const { step, runSha256, average } = checkpoint;
   const networks = (['generator', 'discriminator'] as const).flatMap((network) =>
@@ -59,14 +55,14 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
 /** A loaded checkpoint, and the name and the fault of each newer file that was skipped. */
 export type LoadedCheckpoint = { checkpoint: Checkpoint; skipped: readonly string[] };
 
-/** Loads the newest whole checkpoint, if any. @throws CheckpointError  When no file is whole. */
+/** Loads the newest whole checkpoint, if any. @throws ExpectedError  When no file is whole. */
 export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckpoint | null> {
   const skipped: string[] = [];
   for (const { name, step } of await listCheckpoints(folder)) {
     try {
       const checkpoint = parseCheckpoint(await readFile(join(folder, name)));
       if (checkpoint.step !== step) {
-        throw new CheckpointError(`holds step ${checkpoint.step}`);
+        throw new ExpectedError(`holds step ${checkpoint.step}`);
       }
       return { checkpoint, skipped };
     } catch (error) {
@@ -76,25 +72,25 @@ export async function loadNewestCheckpoint(folder: string): Promise<LoadedCheckp
   if (skipped.length === 0) {
     return null;
   }
-  throw new CheckpointError(`no checkpoint in ${folder} is whole: ${skipped.join('; ')}`);
+  throw new ExpectedError(`no checkpoint in ${folder} is whole: ${skipped.join('; ')}`);
 }
 
 function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes);
   if (metadata['schema'] !== SCHEMA) {
-    throw new CheckpointError(
+    throw new ExpectedError(
       `has schema ${JSON.stringify(metadata['schema'])}, expected "${SCHEMA}": another version wrote it`,
     );
   }
   const actual = hashTensors(tensors);
   if (actual !== metadata['sha256']) {
-    throw new CheckpointError(
+    throw new ExpectedError(
       `its content has SHA-256 ${actual}, it says ${metadata['sha256']}: it was altered`,
     );
   }
   // Checkpoints of older versions lack this hash.
   if (metadata['factsSha256'] !== undefined && metadata['factsSha256'] !== hashFacts(metadata)) {
-    throw new CheckpointError('its metadata does not fit its checksum: it was altered');
+    throw new ExpectedError('its metadata does not fit its checksum: it was altered');
   }
   return {
     step: Number(metadata['step']),
@@ -116,7 +112,7 @@ function pickNetwork(network: string, tensors: Tensors): NetworkArrays {
   const arrays = PARTS.map(([part, name]) => {
     const values = tensors[`${network}/${name}`];
     if (values === undefined) {
-      throw new CheckpointError(`lacks ${network}/${name}`);
+      throw new ExpectedError(`lacks ${network}/${name}`);
     }
     return [part, values];
   });

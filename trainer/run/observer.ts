@@ -28,13 +28,9 @@ const SHOW_EVERY_MS = 250;
 export const DIVERGED_ADVICE =
   'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.';
 
-/** A training that cannot go on. The last good checkpoint is kept. */
-export class TrainingError extends ExpectedError {
-  override name = 'TrainingError' as const;
-
-  constructor({ message, advice }: Pick<Warning, 'message' | 'advice'>) {
-    super(`${message} ${advice} The last good checkpoint is kept.`);
-  }
+/** The error of a training that cannot go on. */
+export function endTraining({ message, advice }: Pick<Warning, 'message' | 'advice'>) {
+  return new ExpectedError(`${message} ${advice} The last good checkpoint is kept.`);
 }
 
 /** The parts of a run that its observer needs. */
@@ -117,7 +113,7 @@ export async function createObserver(
   return {
     /** True for steps whose figures `observe` will read, so the step must keep them. */
     keeps,
-    /** Looks at a finished step and disposes nothing. @throws TrainingError */
+    /** Looks at a finished step and disposes nothing. @throws ExpectedError */
     async observe(step: number, losses: StepLosses, figures: StepFigures): Promise<void> {
       if (!keeps(step) && performance.now() - shownAt < SHOW_EVERY_MS) {
         return;
@@ -157,7 +153,7 @@ export async function createObserver(
       };
       const warnings = await record(line, draws ? grid : null, failure);
       if (failure !== null && run.endsWhenBroken !== false) {
-        throw new TrainingError(failure);
+        throw endTraining(failure);
       }
       warnings.forEach((warning) => reporter.say(describeWarning(step, warning)));
       if (draws) {

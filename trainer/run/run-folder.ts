@@ -77,7 +77,7 @@ export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'datase
     .digest('hex');
 }
 
-/** Makes a new run's folder. @throws ExpectedError, WriteError */
+/** Makes a new run's folder. @throws ExpectedError */
 export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
   const paths = locate(folder);
   if (existsSync(paths.options)) {

@@ -2,9 +2,9 @@
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
+import type { Size } from '../../shared/picture/sheet-layout.ts';
 import { loadDataFolder } from '../data/data-folder.ts';
 import {
-  DatasetError,
   hashDataset,
   type Dataset,
   type LoadedDataset,
@@ -23,7 +23,7 @@ import {
   type TrainingConfig,
 } from '../gan/preset.ts';
 import { selectBackend, type BackendName, type SelectedBackend } from '../tensorflow/backend.ts';
-import { CheckpointError, loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
 
 /** A request. Absent fields take the value of the preset or of the resumed run. */
@@ -130,12 +130,12 @@ async function planResumption(
   const { checkpoint = null, skipped = [] } =
     (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
   if (checkpoint !== null && checkpoint.runSha256 !== hashRun(options)) {
-    throw new CheckpointError(
+    throw new ExpectedError(
       `--resume ${folder}: its checkpoint belongs to a run with other options or data. Start a new run`,
     );
   }
   if (checkpoint !== null && checkpoint.step > config.steps) {
-    throw new CheckpointError(
+    throw new ExpectedError(
       `--steps ${config.steps}: the run in ${folder} has done ${checkpoint.step} already`,
     );
   }
@@ -143,7 +143,7 @@ async function planResumption(
   const sha256 = hashDataset(dataset);
   if (sha256 !== kept.dataset.sha256) {
     const { name, images, sha256: keptSha256 } = kept.dataset;
-    throw new DatasetError(
+    throw new ExpectedError(
       `--resume ${folder}: the run was trained on ${name} (${images} images, SHA-256 ${keptSha256.slice(0, 12)}…), ` +
         `this is ${dataset.name} (${dataset.count} images, ${sha256.slice(0, 12)}…): give the same --data`,
     );
@@ -270,16 +270,12 @@ function trainsConvolutions({
   );
 }
 
-function checkSize(
-  preset: PresetName,
-  source: string,
-  { width, height }: { width: number; height: number },
-): void {
+function checkSize(preset: PresetName, source: string, { width, height }: Size): void {
   const fits = (name: PresetName): boolean =>
     width === height && PRESET_SIZES[name].includes(width);
   if (!fits(preset)) {
     const others = (Object.keys(PRESET_SIZES) as PresetName[]).filter(fits);
-    throw new DatasetError(
+    throw new ExpectedError(
       `${source} holds images of ${width} x ${height} pixels, --preset ${preset} takes square ones of ${PRESET_SIZES[preset].join(', ')}. ` +
         (others.length > 0
           ? `Take --preset ${others.join(' or ')}.`
@@ -298,18 +294,18 @@ function checkFit(
   const made = describe(...planGenerator(generator).outputShape);
   const held = describe(height, width, channels);
   if (made !== held) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `--preset ${preset} makes ${made} here, ${name} holds ${held}. ` +
         'Take --preset digits, which fits itself to its data, or convert the images.',
     );
   }
   if (generator.classes !== 0 && generator.classes !== classes.length) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `the run has ${generator.classes} classes, ${name} has ${classes.length}: give the same --data`,
     );
   }
   if (count < batchSize) {
-    throw new DatasetError(
+    throw new ExpectedError(
       `${name} holds ${count} images, --preset ${preset} takes ${batchSize} at a time: expected at least as many. Add images.`,
     );
   }

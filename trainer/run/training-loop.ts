@@ -14,7 +14,7 @@ import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import {
   createObserver,
   DIVERGED_ADVICE,
-  TrainingError,
+  endTraining,
   type ObservedRun,
   type StepFigures,
 } from './observer.ts';
@@ -59,8 +59,8 @@ export interface TrainingResult {
 
 /**
  * Trains to the last step, or until the signal.
- * @throws TrainingError  When weights are not finite, or all samples have become one picture.
- * @throws WriteError     When something cannot be saved; the checkpoints so far stay.
+ * @throws ExpectedError  When weights are not finite, all samples have become one picture, or
+ *                        something cannot be saved; the checkpoints so far stay.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const { config, dataset, signal, hook } = run;
@@ -126,7 +126,7 @@ async function checkpointGan(
   for (const network of ['generator', 'discriminator'] as const) {
     for (const [part, values] of Object.entries(arrays[network])) {
       if (!(values as Float32Array).every(Number.isFinite)) {
-        throw new TrainingError({
+        throw endTraining({
           message: `the training diverged: after ${step} steps the ${network}'s ${part} hold NaN or infinite numbers.`,
           advice: DIVERGED_ADVICE,
         });

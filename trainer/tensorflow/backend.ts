@@ -30,11 +30,6 @@ export interface SelectOptions {
   readonly convolutions?: boolean;
 }
 
-/** The backend of `--backend` cannot be used. The message says why, and what can be used. */
-export class BackendError extends ExpectedError {
-  override name = 'BackendError' as const;
-}
-
 export type Openers = Readonly<Record<BackendName, Opener>>;
 
 const OPENERS: Openers = {
@@ -63,7 +58,7 @@ const AUTO = [
  * @param requested  `auto` takes the first usable one of `AUTO`.
  * @param openers    Others only in tests.
  * @returns          The caller releases it.
- * @throws BackendError  When the requested one is not usable.
+ * @throws ExpectedError  When the requested one is not usable.
  */
 export async function selectBackend(
   requested: 'auto' | BackendName,
@@ -91,7 +86,7 @@ export async function selectBackend(
       await opened.release();
     }
   }
-  throw new BackendError(
+  throw new ExpectedError(
     `--backend ${requested} cannot be used here.\n  ${reasons.join('\n  ')}\n` +
       `Usable here: ${usable.join('; ') || 'none'}. --backend auto takes the fastest.`,
   );
@@ -178,15 +173,10 @@ async function proveBackend(convolutions: boolean): Promise<string | undefined> 
   }
 }
 
-/** A GPU was lost while it computed. The message says why and what to do. */
-export class DeviceLostError extends ExpectedError {
-  override name = 'DeviceLostError' as const;
-}
-
 /**
  * Computes on a backend. When that fails and the device is lost, the error says so.
  * @param advice  Tells the user how to go on.
- * @throws DeviceLostError  Its cause is the error of `compute`.
+ * @throws ExpectedError  Its cause is the error of `compute`.
  */
 export async function nameDeviceLoss<T>(
   { description, findLoss }: Pick<OpenBackend, 'description' | 'findLoss'>,
@@ -202,7 +192,7 @@ export async function nameDeviceLoss<T>(
     if (loss === undefined) {
       throw cause;
     }
-    throw new DeviceLostError(
+    throw new ExpectedError(
       `the device was lost (${description}): ${loss} ` +
         `A reset of its driver, a suspended machine or too little memory does this. ${advice}`,
       { cause },

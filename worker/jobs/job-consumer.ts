@@ -1,6 +1,6 @@
 /** Draws jobs. A message may come twice, late or never: it is a hint to look for missing shards. */
-import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { hashNatively } from '../../shared/model/artifact.ts';
 import { findClass } from '../../shared/model/classes.ts';
 import type { Defer } from '../context.ts';
 import { yieldThread } from '../http/admission.ts';
@@ -124,7 +124,7 @@ export function createJobConsumer(options: {
         if (record.label !== null && label === undefined) {
           throw new Error(`the model has no class ${record.label}`);
         }
-        return sampler.draw({ ...part, ...(label !== undefined && { label }) });
+        return sampler.draw({ ...part, label });
       });
       if ('code' in drawn) {
         return drawn;
@@ -136,9 +136,10 @@ export function createJobConsumer(options: {
       await yieldThread(); // Cloudflare's clock, too, advances only between turns.
     }
     const drawMs = clock() - began;
+    // SHA-256 in JavaScript takes as long as the drawing.
     return {
-      images: { bytes: images, sha256: await hashBytes(images) },
-      labels: hasLabels ? { bytes: labels, sha256: await hashBytes(labels) } : undefined,
+      images: { bytes: images, sha256: await hashNatively(images) },
+      labels: hasLabels ? { bytes: labels, sha256: await hashNatively(labels) } : undefined,
       drawMs,
     };
   }
@@ -162,9 +163,4 @@ export function createJobConsumer(options: {
       }
     }
   };
-}
-
-/** Hashes by WebCrypto: SHA-256 in JavaScript takes as long as the drawing. */
-async function hashBytes(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return bytesToHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 }

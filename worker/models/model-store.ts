@@ -97,7 +97,7 @@ export function createModelStore(
   async function readManifest(name: string, version: string, sha256?: string) {
     const key = buildKey(name, version, MANIFEST_FILE);
     const bytes = await readRequired(key, ARTIFACT_LIMITS.manifestBytes);
-    const parsed = parseManifest(bytes, { name, version, ...(sha256 !== undefined && { sha256 }) });
+    const parsed = parseManifest(bytes, { name, version, sha256 });
     await requireSignature(name, version, bytes);
     return { parsed, bytes };
   }

@@ -19,7 +19,7 @@ import {
   type PinnedDigits,
 } from '../../shared/contract/query.ts';
 import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts';
-import { measureSheet } from '../../shared/picture/sheet.ts';
+import { measureSheet, type Size } from '../../shared/picture/sheet-layout.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import {
@@ -193,15 +193,12 @@ async function answerDigits(
           renderDigits(context, part, first),
         );
       }
-      const chosenLabel = label === undefined ? {} : { label };
-      const samples = sampler.draw({ seed, start, count, ...chosenLabel });
+      const samples = sampler.draw({ seed, start, count, label });
       markDrawn();
       return renderDigits(context, samples, start);
     },
   });
 }
-
-type Size = { readonly width: number; readonly height: number };
 
 /** Measures the picture. A number's digits decide its width, so this is the widest it can be. */
 function measureWidest(digits: PinnedDigits, { sampler }: Generator): Size {

@@ -91,8 +91,7 @@ async function answerMorph(
     render(morph, { sampler }, labels, markDrawn) {
       const { seed, start, frames, n: count } = morph;
       const [label] = labels;
-      const digits =
-        query.digits !== undefined ? { labels } : { count, ...(label !== undefined && { label }) };
+      const digits = query.digits === undefined ? { count, label } : { labels };
       const drawn = sampler.drawMorph({ seed, start, frames, ...digits });
       markDrawn();
       return encodeLoop(c.get('png'), morph, drawn);

@@ -1,4 +1,5 @@
 /** `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo). */
+import { tryDecode } from 'hono/utils/url';
 import type * as z from 'zod';
 import { oembedSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
@@ -16,7 +17,7 @@ import {
 } from '../../shared/contract/query.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
-import { chooseCols, measureSheet } from '../../shared/picture/sheet.ts';
+import { chooseCols, measureSheet, type Size } from '../../shared/picture/sheet-layout.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { checkColours, findLabels } from '../drawing.ts';
@@ -87,8 +88,6 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     return 'code' in answer ? respondError(c, answer) : c.json(answer, 200, DOCUMENT_HEADERS);
   });
 }
-
-type Size = { readonly width: number; readonly height: number };
 
 /** The picture that a URL stands for. */
 interface Pasted {
@@ -261,18 +260,9 @@ function findPicture(pasted: string, origin: string): Pasted | undefined {
   const search = new URLSearchParams(
     [...url.searchParams].filter(([key]) => Object.hasOwn(ROUTES[kind], key) && key !== 'format'),
   );
-  const text = decodeOrKeep(name ?? '');
+  const text = tryDecode(name ?? '', decodeURIComponent);
   if (kind === 'digit' && name !== undefined) {
     search.append('label', text);
   }
   return { kind, extension, number: kind === 'number' ? text : undefined, search };
-}
-
-/** Decodes a path's segment. One that is malformed is neither a class nor a number as it stands. */
-function decodeOrKeep(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

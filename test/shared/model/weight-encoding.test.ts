@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   ArtifactError,
   decodeWeights,
@@ -16,7 +17,7 @@ import {
   WEIGHT_BYTES,
   WEIGHT_DTYPES,
 } from '../../../shared/model/weight-encoding.ts';
-import { encodeWeights, WeightRangeError } from '../../../trainer/export/weight-encoder.ts';
+import { encodeWeights } from '../../../trainer/export/weight-encoder.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 
@@ -110,7 +111,7 @@ describe('weights', () => {
     const values = new Float32Array(plan.parameters);
     values[4] = -65_520;
     expect(() => encodeWeights(plan, values, 'float16')).toThrow(
-      new WeightRangeError(
+      new ExpectedError(
         '--weights float16: dense_1/kernel holds -65520, at most 65504 fits; use --weights float32',
       ),
     );

@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { setImmediate } from 'node:timers/promises';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   nameDeviceLoss,
   selectBackend,
@@ -16,7 +17,7 @@ import { trainQuietly } from './train-quietly.ts';
 
 /** The printed outcome. */
 export interface Loss {
-  readonly name: string;
+  readonly isExpected: boolean;
   readonly message: string;
 }
 
@@ -37,8 +38,8 @@ if (process.argv[1] === import.meta.filename) {
   const told = await nameDeviceLoss(backend, 'Go on with --resume.', () =>
     trainQuietly(folder, LOSSY_CONFIG, makeTinyDataset(), backend.name, { log }),
   ).then(
-    () => ({ name: 'none', message: 'the training went on' }),
-    (error: Error) => ({ name: error.name, message: error.message }),
+    () => ({ isExpected: false, message: 'the training went on' }),
+    (error: Error) => ({ isExpected: error instanceof ExpectedError, message: error.message }),
   );
   console.log(JSON.stringify(told satisfies Loss));
   await setImmediate();

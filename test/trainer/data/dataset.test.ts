@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
-import { createBatcher, DatasetError, gatherImages } from '../../../trainer/data/dataset.ts';
+import { createBatcher, gatherImages } from '../../../trainer/data/dataset.ts';
 import { loadMnistPackage } from '../../../trainer/data/mnist-package.ts';
 import { makeTinyDataset } from '../../support/training/tensors.ts';
 
@@ -27,7 +28,7 @@ describe('batches', () => {
   });
 
   it('are refused when there are too few images for one', () => {
-    expect(() => createBatcher(7, 8, key, 1)).toThrow(DatasetError);
+    expect(() => createBatcher(7, 8, key, 1)).toThrow(ExpectedError);
   });
 
   it('gather the images by index', () => {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DatasetError, gatherImages } from '../../../trainer/data/dataset.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { gatherImages } from '../../../trainer/data/dataset.ts';
 import { encodeIdx, loadIdxFolder } from '../../../trainer/data/idx.ts';
 
 const IMAGES = 'train-images-idx3-ubyte';
@@ -158,7 +159,7 @@ describe('IDX files', () => {
     'are refused with %s',
     async (_, damage, message) => {
       await damage();
-      await expect(loadIdxFolder(folder, 'train')).rejects.toThrow(DatasetError);
+      await expect(loadIdxFolder(folder, 'train')).rejects.toThrow(ExpectedError);
       await expect(loadIdxFolder(folder, 'train')).rejects.toThrow(message);
     },
   );

@@ -12,8 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
-import { DatasetError } from '../../../trainer/data/dataset.ts';
 import { decodePngPicture } from '../../../trainer/data/png-picture.ts';
 import { buildRawPng, writePicture, type RawPng } from '../../support/pictures.ts';
 
@@ -189,7 +189,7 @@ describe('a folder of PNG pictures', () => {
     async (_, prepare, message) => {
       await prepare();
       await expect(loadDataFolder(folder)).rejects.toThrow(message);
-      await expect(loadDataFolder(folder)).rejects.toThrow(DatasetError);
+      await expect(loadDataFolder(folder)).rejects.toThrow(ExpectedError);
     },
   );
 

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   CLASSIFIER_FOLDER,
   CLASSIFIER_SHA256,
-  ClassifierError,
   loadClassifier,
   saveClassifier,
 } from '../../../trainer/evaluation/classifier/classifier-file.ts';
@@ -74,7 +74,7 @@ describe('a classifier is refused', () => {
     const bytes = await readFile(join(copy, 'weights.bin'));
     bytes[1000] = (bytes[1000] as number) ^ 1;
     await writeFile(join(copy, 'weights.bin'), bytes);
-    await expect(loadClassifier(copy)).rejects.toThrow(ClassifierError);
+    await expect(loadClassifier(copy)).rejects.toThrow(ExpectedError);
     await expect(loadClassifier(copy)).rejects.toThrow(
       new RegExp(`has SHA-256 [0-9a-f]{64}, expected ${CLASSIFIER_SHA256}; .*git checkout`),
     );

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeArrayFile } from '../../../trainer/data/array-file.ts';
-import { DatasetError } from '../../../trainer/data/dataset.ts';
 import {
   decodeImages,
   decodeLabels,
@@ -136,7 +136,7 @@ describe('a file of pictures', () => {
       /damaged \.npy header/,
     ],
   ])('is refused when it %s', (_, file, message) => {
-    expect(() => decodeArrayFile(file, '--samples f')).toThrow(DatasetError);
+    expect(() => decodeArrayFile(file, '--samples f')).toThrow(ExpectedError);
     expect(() => decodeArrayFile(file, '--samples f')).toThrow(message);
   });
 
@@ -168,7 +168,7 @@ describe('a file of pictures', () => {
       /expected pictures as uint8 or float32/,
     ],
   ])('is refused when it %s', (_, file, message) => {
-    expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(DatasetError);
+    expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(ExpectedError);
     expect(() => decodeImages(decodeArrayFile(file, 'f'), 'f')).toThrow(message);
   });
 

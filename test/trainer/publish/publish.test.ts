@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   ARTIFACT_LIMITS,
   buildKey,
@@ -30,10 +31,7 @@ import {
   type PublishResult,
 } from '../../../trainer/publish/publish.ts';
 import { LEDGER_KEY } from '../../../trainer/publish/ledger.ts';
-import {
-  ArtifactFolderError,
-  readArtifactFolder,
-} from '../../../trainer/publish/artifact-folder.ts';
+import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import { StorageError, type ObjectStore } from '../../../storage/object-store.ts';
 import { createS3Store } from '../../../storage/s3-store.ts';
@@ -306,7 +304,7 @@ describe('an incomplete artifact folder', () => {
     async (_what, message, spoil) => {
       await spoil();
       const call = publishArtifact({ store, folder, makeDefault: true, now });
-      await expect(call).rejects.toThrow(ArtifactFolderError);
+      await expect(call).rejects.toThrow(ExpectedError);
       await expect(call).rejects.toThrow(message);
       await expect(readdir(join(base, 'store'))).rejects.toThrow('ENOENT');
     },

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   encodePublicKey,
   parsePublicKeys,
   verifySignature,
 } from '../../../shared/model/signature.ts';
-import { createKeyFile, KeyFileError, readSigner } from '../../../trainer/publish/signing.ts';
+import { createKeyFile, readSigner } from '../../../trainer/publish/signing.ts';
 
 let folder: string;
 let file: string;
@@ -81,11 +82,11 @@ describe('a key pair', () => {
     const signer = await readSigner(file);
     expect(inspect(signer, { depth: 10, showHidden: true })).not.toContain(secret);
     await writeFile(file, `-----BEGIN PRIVATE KEY-----\n${secret}x\n-----END PRIVATE KEY-----\n`);
-    const error: KeyFileError = await readSigner(file).then(
+    const error: ExpectedError = await readSigner(file).then(
       () => expect.unreachable(),
       (cause) => cause,
     );
-    expect(error).toBeInstanceOf(KeyFileError);
+    expect(error).toBeInstanceOf(ExpectedError);
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(secret.slice(0, 20));
     // A private key in place of a public one.
     expect(() => parsePublicKeys(secret)).toThrow('public key 1 of 1');
@@ -106,7 +107,7 @@ describe('a key pair', () => {
     ],
   ])('cannot be read from %s', async (_, write) => {
     await write();
-    await expect(readSigner(file)).rejects.toThrow(KeyFileError);
+    await expect(readSigner(file)).rejects.toThrow(ExpectedError);
     await expect(readSigner(file)).rejects.toThrow(file);
   });
 });

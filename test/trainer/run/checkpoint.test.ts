@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
-  CheckpointError,
   decodeSafetensors,
   encodeSafetensors,
   loadNewestCheckpoint,
@@ -120,7 +120,7 @@ describe('checkpoints', () => {
   it('are refused, each by name, when none is whole', async () => {
     await saveCheckpoint(folder, makeCheckpoint(1));
     await truncate(join(folder, 'step-0000001.safetensors'), 100);
-    await expect(loadNewestCheckpoint(folder)).rejects.toThrow(CheckpointError);
+    await expect(loadNewestCheckpoint(folder)).rejects.toThrow(ExpectedError);
     await expect(loadNewestCheckpoint(folder)).rejects.toThrow(/step-0000001/);
   });
 

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { GifReader } from 'omggif';
 import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   loadNewestCheckpoint,
   saveCheckpoint,
@@ -22,7 +23,6 @@ import {
   saveProgressGif,
   reopenRunFolder,
 } from '../../../trainer/run/run-folder.ts';
-import { TrainingError } from '../../../trainer/run/observer.ts';
 import { runTraining, type TrainingResult } from '../../../trainer/run/training-loop.ts';
 import { readAllEvents } from '../../support/training/event-files.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../../support/training/tensors.ts';
@@ -261,7 +261,7 @@ describe('a run', () => {
       resume: true,
       config: { steps: 10, discriminatorAdam: broken, imageEvery: 1 },
     };
-    await expect(train(options)).rejects.toThrow(TrainingError);
+    await expect(train(options)).rejects.toThrow(ExpectedError);
     await expect(train(options)).rejects.toThrow(
       /the training diverged: at step \d+ the losses are D .*(NaN|Infinity)/,
     );

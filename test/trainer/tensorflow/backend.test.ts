@@ -9,12 +9,8 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import * as core from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import {
-  BACKEND_NAMES,
-  BackendError,
-  type Openers,
-  selectBackend,
-} from '../../../trainer/tensorflow/backend.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { BACKEND_NAMES, type Openers, selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { BackendUnusable, openCpu, type Opener } from '../../../trainer/tensorflow/open-backend.ts';
 import { prepareSwiftShader, swiftShaderMissing } from '../../support/training/swiftshader.ts';
 
@@ -89,7 +85,7 @@ describe('selectBackend', () => {
 
   test('names the flag, the reason and the usable ones when the requested one is not usable', async () => {
     const openers = pretend({ cpu: openCpu });
-    await expect(selectBackend('tensorflow', {}, openers)).rejects.toThrow(BackendError);
+    await expect(selectBackend('tensorflow', {}, openers)).rejects.toThrow(ExpectedError);
     await expect(selectBackend('tensorflow', {}, openers)).rejects.toThrow(
       /^--backend tensorflow cannot be used here\.\n {2}tensorflow: pretended\nUsable here: cpu \(plain JavaScript/,
     );

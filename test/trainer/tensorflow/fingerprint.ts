@@ -6,8 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
-  BackendError,
   selectBackend,
   type BackendName,
   type SelectOptions,
@@ -48,7 +48,7 @@ try {
     }),
   );
 } catch (error) {
-  if (!(error instanceof BackendError)) {
+  if (!(error instanceof ExpectedError)) {
     throw error;
   }
   console.log(JSON.stringify({ refusal: error.message }));

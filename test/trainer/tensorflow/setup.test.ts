@@ -18,7 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { SetUpProblem } from '../../../trainer/tensorflow/setup/build.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   placeLink,
   setUpTensorflow,
@@ -215,7 +215,7 @@ async function refuse(changes: Partial<SetUpOptions> = {}): Promise<string> {
     () => new Error('it was not refused'),
     (problem: unknown) => problem as Error,
   );
-  expect(error).toBeInstanceOf(SetUpProblem);
+  expect(error).toBeInstanceOf(ExpectedError);
   if (existsSync(options.cacheFolder)) {
     expect(await readdir(options.cacheFolder)).toEqual([]);
   }

@@ -55,14 +55,9 @@ const manifestSchema = z.strictObject({
 
 type ClassifierManifest = z.infer<typeof manifestSchema>;
 
-/** The classifier cannot be used. The message names the file and the remedy. */
-export class ClassifierError extends ExpectedError {
-  override name = 'ClassifierError' as const;
-}
-
 /**
  * Reads the classifier. Its weights are flat, in the order of `planClassifier(CLASSIFIER_CONFIG)`.
- * @throws ClassifierError  When a file is missing or malformed, or the weights are others.
+ * @throws ExpectedError  When a file is missing or malformed, or the weights are others.
  */
 export async function loadClassifier(
   folder: string = CLASSIFIER_FOLDER,
@@ -72,13 +67,13 @@ export async function loadClassifier(
   const bytes = await readOwnFile(path);
   const sha256 = hashBytes(bytes);
   if (sha256 !== expectedSha256) {
-    throw new ClassifierError(
+    throw new ExpectedError(
       `${path} has SHA-256 ${sha256}, expected ${expectedSha256}; ${RESTORE}`,
     );
   }
   const expectedBytes = 4 * countParameters(planClassifier(CLASSIFIER_CONFIG));
   if (bytes.length !== expectedBytes) {
-    throw new ClassifierError(
+    throw new ExpectedError(
       `${path} has ${bytes.length} bytes, the network needs ${expectedBytes}; ${RESTORE}`,
     );
   }
@@ -89,7 +84,7 @@ export async function loadClassifier(
   try {
     return { manifest: manifestSchema.parse(JSON.parse(text)), weights, sha256 };
   } catch (cause) {
-    throw new ClassifierError(`${manifestPath} is not a classifier's manifest; ${RESTORE}`, {
+    throw new ExpectedError(`${manifestPath} is not a classifier's manifest; ${RESTORE}`, {
       cause,
     });
   }
@@ -97,7 +92,7 @@ export async function loadClassifier(
 
 function readOwnFile(path: string): Promise<Uint8Array> {
   return readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ClassifierError(`${path} cannot be read (${cause.code}); ${RESTORE}`, { cause });
+    throw new ExpectedError(`${path} cannot be read (${cause.code}); ${RESTORE}`, { cause });
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * Early signs of a training that goes wrong, read from its figures. Pure. A run may recover, so a
- * rule only warns; `TrainingError` ends a run that cannot.
+ * rule only warns; `endTraining` ends a run that cannot.
  *
  * The thresholds come from runs on all of MNIST. The tutorial's GAN, which learns: D loss 0.010 at
  * its lowest (step 80), 0.011 to 0.14 between steps 100 and 1,000, 0.013 again at 4,000; G loss 4

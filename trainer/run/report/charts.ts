@@ -1,5 +1,6 @@
 /** The charts of a run's report: which metrics they show, and what each one means. */
-import { escapeHtml, formatNumber, formatStep, renderChart } from '../../charts/chart.ts';
+import { escapeHtml } from '../../../shared/escape-html.ts';
+import { formatNumber, formatStep, renderChart } from '../../charts/chart.ts';
 import {
   isDrawn,
   planLineChart,

@@ -3,8 +3,9 @@
  * pictures: everything can be read without it.
  */
 import { readFileSync } from 'node:fs';
+import { escapeHtml } from '../../../shared/escape-html.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { CHART_STYLE, escapeHtml, formatNumber, formatStep } from '../../charts/chart.ts';
+import { CHART_STYLE, formatNumber, formatStep } from '../../charts/chart.ts';
 import type { MetricsLine } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';

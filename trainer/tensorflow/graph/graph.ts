@@ -75,10 +75,6 @@ export function getNodeBackend(): NodeBackend {
 
 export type Graph = ReturnType<typeof buildGraph>;
 
-export class GraphError extends Error {
-  override name = 'GraphError' as const;
-}
-
 /** True on tfjs-node on the CPU. A GPU would copy a graph's inputs and outputs to and fro. */
 export function canRecordGraphs(): boolean {
   return tf.getBackend() === 'tensorflow' && !getNodeBackend().isUsingGpuDevice;
@@ -90,7 +86,7 @@ export function canRecordGraphs(): boolean {
  *                 constants of the graph.
  * @param compute  Uses no other tensors from outside, reads none, and does the same operations
  *                 whatever the inputs hold. The caller owns its results.
- * @returns        Makes the graph. Throws GraphError when TensorFlow does not take it.
+ * @returns        Makes the graph. Throws when TensorFlow does not take it.
  */
 export function recordGraph(inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]) {
   const backend = getNodeBackend();
@@ -212,7 +208,7 @@ function buildGraph(
   outputs: readonly (string | undefined)[],
 ) {
   if (faults.length > 0 || outputs.includes(undefined)) {
-    throw new GraphError(faults[0] ?? 'an output was not computed');
+    throw new Error(faults[0] ?? 'an output was not computed');
   }
   const nodes = [...recorded];
   if (numbers.length > 0) {
@@ -255,7 +251,7 @@ function load(backend: NodeBackend, nodes: readonly GraphNode[]): number {
     writeFileSync(join(folder, FILE_NAME), encodeSavedModel(nodes));
     return backend.loadSavedModelMetaGraph(folder, TAG);
   } catch (cause) {
-    throw new GraphError((cause as Error).message, { cause });
+    throw new Error((cause as Error).message, { cause });
   } finally {
     if (folder !== undefined) {
       rmSync(folder, { recursive: true });

@@ -5,11 +5,6 @@ import { dirname, join } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { quoteLastLines, runCommand, type CommandResult } from './command.ts';
 
-/** A failure that the user can mend. The message says how. */
-export class SetUpProblem extends ExpectedError {
-  override name = 'SetUpProblem' as const;
-}
-
 /** Megabytes to download, by the name of a `.txt` file beside this one with pip's requirements. */
 export const DOWNLOAD_MEGABYTES: Readonly<Record<string, number>> = {
   'linux-x64': 207,
@@ -42,7 +37,7 @@ export interface BuildOptions {
 /**
  * Builds a set of wheels into the folder `key` of the cache, replacing an older build. The folder
  * holds `deps/lib` with the libraries and `lib` with the binding; the cache never holds half of it.
- * @throws SetUpProblem  When a tool is missing or fails, or the disk is full.
+ * @throws ExpectedError  When a tool is missing or fails, or the disk is full.
  */
 export async function build(
   name: string,
@@ -52,7 +47,7 @@ export async function build(
   const { compiler, headers } = await findTools(packageFolder, env);
   const missing = wheelFiles.find((file) => !existsSync(file));
   if (missing !== undefined) {
-    throw new SetUpProblem(`--wheel ${missing}: there is no such file.`);
+    throw new ExpectedError(`--wheel ${missing}: there is no such file.`);
   }
   const megabytes = DOWNLOAD_MEGABYTES[name];
   const partial = join(cacheFolder, PARTIAL);
@@ -61,7 +56,7 @@ export async function build(
   const check = (tool: string, result: CommandResult | undefined, advice: string): void => {
     if (result?.status !== 0) {
       const said = result === undefined ? '    it is gone' : quoteLastLines(result, 20);
-      throw new SetUpProblem(
+      throw new ExpectedError(
         /no space left on device|disk quota exceeded/i.test(said)
           ? `The disk of ${cacheFolder} is full: free some room ` +
               `(several times ${megabytes} MB) and run this again.`
@@ -159,7 +154,7 @@ async function findTools(packageFolder: string, env: NodeJS.ProcessEnv) {
     );
   }
   if (compiler === undefined || headers === undefined || missing.length > 0) {
-    throw new SetUpProblem(
+    throw new ExpectedError(
       `Setting up TensorFlow needs something that is not here:\n  - ${missing.join('\n  - ')}`,
     );
   }

@@ -1,13 +1,8 @@
 /** Runs other programs without a shell, so arguments need no quoting. */
-import { spawn } from 'node:child_process';
+import { spawn, type SpawnSyncReturns } from 'node:child_process';
 
-export interface CommandResult {
-  /** null when a signal ended the program. */
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+/** `status` is null when a signal ended the program. */
+export type CommandResult = Omit<SpawnSyncReturns<string>, 'pid' | 'output' | 'error'>;
 
 /**
  * Runs a program to its end.

@@ -6,14 +6,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
 import { readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import {
-  build,
-  type BuildOptions,
-  DOWNLOAD_MEGABYTES,
-  NAPI_VERSION,
-  PARTIAL,
-  SetUpProblem,
-} from './build.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { build, type BuildOptions, DOWNLOAD_MEGABYTES, NAPI_VERSION, PARTIAL } from './build.ts';
 import { quoteLastLines, runCommand } from './command.ts';
 import type { ProbeReport } from './probe.ts';
 
@@ -28,20 +22,20 @@ export interface SetUpOptions extends BuildOptions {
 
 /**
  * Makes tfjs-node work. A build that loads is kept, so running this again costs a second.
- * @throws SetUpProblem  Nothing half-done is left.
+ * @throws ExpectedError  Nothing half-done is left.
  */
 export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeReport> {
   const { packageFolder, cacheFolder, platform, arch, gpu, force, env, log } = options;
   const name = `${platform}-${arch}${gpu ? '-gpu' : ''}`;
   if (DOWNLOAD_MEGABYTES[name] === undefined) {
-    throw new SetUpProblem(describeUnsupported(options));
+    throw new ExpectedError(describeUnsupported(options));
   }
   // An interrupted build may have left it.
   await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true });
   if (hasForeignLibraries(packageFolder) && !force) {
     const probe = await probeTfjsNode(packageFolder, env);
     if ('failure' in probe) {
-      throw new SetUpProblem(
+      throw new ExpectedError(
         `${packageFolder} holds libraries of another installer, and they do not work:\n` +
           `${probe.failure}\nPass --force to replace them.`,
       );
@@ -66,7 +60,7 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
   const probe = await probeTfjsNode(packageFolder, env);
   if ('failure' in probe) {
     await undoSetUp(packageFolder, cacheFolder);
-    throw new SetUpProblem(
+    throw new ExpectedError(
       `libtensorflow was built but does not load, and was removed again:\n${probe.failure}\n` +
         'The trainer works without it, on its other backends.',
     );

@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import { locateTfjsNode } from '../tfjs-node.ts';
-import { SetUpProblem } from './build.ts';
 import { setUpTensorflow, undoSetUp } from './install.ts';
 
 const CACHE_FOLDER = join(import.meta.dirname, '..', '..', '..', '.digitmint', 'tensorflow');
@@ -33,7 +33,7 @@ try {
     const removed = await undoSetUp(packageFolder, CACHE_FOLDER);
     console.log(['Removed:', ...(removed.length > 0 ? removed : ['nothing'])].join('\n  '));
   } else if (packageFolder === undefined) {
-    throw new SetUpProblem(
+    throw new ExpectedError(
       'The optional dependency @tensorflow/tfjs-node is not installed.\n' +
         'Run npm install (without --omit=optional) first.',
     );
@@ -58,7 +58,7 @@ try {
     }
   }
 } catch (error) {
-  if (!(error instanceof SetUpProblem)) {
+  if (!(error instanceof ExpectedError)) {
     throw error;
   }
   process.stderr.write(`${error.message}\n`);
