@@ -1,4 +1,4 @@
-/** The trainer's command line. The only file that ends the process. */
+/** The trainer's command line. */
 import { Command } from 'commander';
 import { ArtifactError } from '../shared/model/artifact.ts';
 import { ExpectedError } from '../shared/expected-error.ts';

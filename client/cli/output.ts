@@ -1,6 +1,6 @@
 /**
- * Where the bytes go: into a file, which is complete or not there, or to standard output. And the
- * errors that the user sees.
+ * Writes bytes to a file, which is complete or not there, or to standard output. Words the errors
+ * that the user sees.
  */
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
@@ -98,7 +98,7 @@ export async function writeOutput(
     await writeStandard(parts);
     return;
   }
-  // A file that is missing or hidden counts as plain: writing will tell.
+  // If `stat` fails, a regular file is assumed; writing reports the error.
   const isPlain = await stat(out).then(
     (stats) => stats.isFile(),
     () => true,

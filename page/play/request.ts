@@ -79,7 +79,10 @@ async function readFault(answer: Response): Promise<Fault> {
   return { detail, parameters };
 }
 
-/** Builds the texts to copy. @param size  In CSS pixels; undefined for what is no picture. */
+/**
+ * Builds the texts to copy.
+ * @param size  In CSS pixels; undefined when the answer is not a picture.
+ */
 export function buildSnippets(
   url: string,
   format: string,

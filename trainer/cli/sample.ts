@@ -1,4 +1,4 @@
-/** `npm run sample`: draws offline with the worker's law and kernels: the same bytes for a seed. */
+/** `npm run sample`: draws offline with the worker's sampler, so a seed gives the same bytes. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
@@ -37,7 +37,7 @@ export function buildSampleCommand(): Command {
     .description('Draws offline: for the same seed the same bytes as the API.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
     .option('--n <count>', 'how many', upTo(MAX_SAMPLES), 16)
-    .option('--seed <text>', 'which', '1')
+    .option('--seed <text>', 'the seed', '1')
     .option(
       '--start <index>',
       'the first sample’s place in the seed’s endless row',
@@ -54,7 +54,7 @@ export function buildSampleCommand(): Command {
         .choices(['idx', 'npy', 'png'])
         .default('png'),
     )
-    .requiredOption('--out <file>', 'where to')
+    .requiredOption('--out <file>', 'the output file')
     .option(
       '--labels <file>',
       'writes the labels too, in the same format (IDX for png); for a model with classes',

@@ -1,4 +1,4 @@
-/** Plain answers to the questions, worded by the measurements. Pure. */
+/** Writes the answer to each question of the experiments from their measurements. Pure. */
 import {
   findArrival,
   judgeArm,
@@ -12,7 +12,7 @@ import {
 } from './analysis.ts';
 import { ARMS, BASELINE, QUESTIONS, type ArmName, type QuestionName } from './arms.ts';
 
-/** With this many classes in effect, of ten, a generator counts as free of favourites. */
+/** A generator with at least this many effective classes, of ten, counts as balanced. */
 const CURED_CLASSES = 8;
 
 /** Figures that rise when a generator loses its favourite. */

@@ -179,10 +179,21 @@ export function updateDiscriminator(
   });
 }
 
-/** Whether the generator's loss compares generated images with real ones. */
-const COMPARES_WITH_REAL: Readonly<Record<ObjectiveConfig['type'], boolean>> = {
-  'non-saturating': false,
-  relativistic: true,
+/**
+ * The generator's loss, from the logits of generated images. A loss that compares them with real
+ * images calls `judgeReal`, outside the gradient.
+ */
+const GENERATOR_LOSSES: Readonly<
+  Record<
+    ObjectiveConfig['type'],
+    (judgeReal: () => tf.Tensor2D) => (fakeLogits: tf.Tensor2D) => tf.Scalar
+  >
+> = {
+  'non-saturating': () => computeGeneratorLoss,
+  relativistic: (judgeReal) => {
+    const realLogits = judgeReal(); // [batch, 1]
+    return (fakeLogits) => computeRelativisticLoss(fakeLogits, realLogits);
+  },
 };
 
 /** Updates the generator on one batch. @returns  The loss before the update. */
@@ -194,15 +205,12 @@ export function updateGenerator(
 ): tf.Scalar {
   return tf.tidy(() => {
     const judge = createJudge(gan);
-    const realLogits = COMPARES_WITH_REAL[gan.config.objective.type]
-      ? judge(batch.augment(batch.real), batch.labels)
-      : null;
+    const computeLoss = GENERATOR_LOSSES[gan.config.objective.type](() =>
+      judge(batch.augment(batch.real), batch.labels),
+    );
     return minimise('generator', gan, amounts, probe, () => {
       const fake = batch.augment(generateImages(gan, batch.input));
-      const fakeLogits = judge(fake, batch.labels);
-      return realLogits === null
-        ? computeGeneratorLoss(fakeLogits)
-        : computeRelativisticLoss(fakeLogits, realLogits);
+      return computeLoss(judge(fake, batch.labels));
     });
   });
 }

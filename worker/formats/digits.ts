@@ -1,4 +1,4 @@
-/** Encodes drawn digits. To add a format: an entry of `DIGIT_FORMATS`, and a case here. */
+/** Encodes drawn digits. To add a format: entries of `DIGIT` and `MEDIA_TYPES`, and a case here. */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { encodeBase64 } from 'hono/utils/encode';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts';
