@@ -3,11 +3,21 @@
  *
  * `write-file-atomic` is not used: it does not sync the folder, so a power cut can undo its rename.
  */
-import { appendFile, link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import {
+  appendFile,
+  link,
+  open,
+  readdir,
+  rename,
+  rm,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 
-/** Temporary files hold the name of their target and the id of the process that writes them. */
+/** Temporary names hold the name of their target and the id of the process that writes there. */
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
 
 /** Replaces a file whole or not at all. @throws ExpectedError  The old content is still there. */
@@ -52,12 +62,15 @@ export async function appendToLog(path: string, content: Uint8Array | string): P
   }
 }
 
-/** Deletes temporary files of killed processes. @param folder  No other process writes to it. */
+/**
+ * Deletes what killed processes left half-written in a folder, which may be missing, but not in
+ * folders inside of it.
+ * @param folder  No other process writes to it, and nobody keeps files of their own there.
+ */
 export async function removeLeftovers(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && TEMPORARY.test(entry.name)) {
-      await rm(join(entry.parentPath, entry.name), { force: true });
-    }
+  const names = await recover(readdir(folder), ['ENOENT'], []);
+  for (const name of names.filter((each) => TEMPORARY.test(each))) {
+    await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 
@@ -68,6 +81,14 @@ export function linkIfFree(file: string, name: string): Promise<boolean> {
     ['EEXIST'],
     false,
   );
+}
+
+/** Opening a pipe must not wait for its writer, and a link may lead elsewhere. */
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
+
+/** Opens a file to read it, whatever lies there, without waiting and without following a link. */
+export function openPromptly(path: string): Promise<FileHandle> {
+  return open(path, OPEN_FLAGS);
 }
 
 /** @returns  The operation's result, or `value` when it fails with one of these error codes. */

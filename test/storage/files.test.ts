@@ -19,16 +19,19 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('half-written files of a killed process', () => {
-  it('are deleted in every folder, and nothing else is', async () => {
-    await mkdir(join(folder, 'checkpoints'));
+  it('are deleted, files and folders, and nothing else is', async () => {
+    await mkdir(join(folder, 'mine'));
+    await mkdir(join(folder, '.model.12.tmp'));
     await writeAtomically(join(folder, 'options.json'), '{}');
     await writeFile(join(folder, '.options.json.4711.tmp'), '{');
-    await writeFile(join(folder, 'checkpoints', '.step-0000004.safetensors.12.tmp'), 'half');
+    await writeFile(join(folder, '.model.12.tmp', 'model.json'), 'half');
+    await writeFile(join(folder, 'mine', '.draft.12.tmp'), 'a file of the user');
     await writeFile(join(folder, 'mine.tmp'), 'a file of the user');
     await removeLeftovers(folder);
     expect((await readdir(folder, { recursive: true })).toSorted()).toEqual([
-      'checkpoints',
+      'mine',
       'mine.tmp',
+      'mine/.draft.12.tmp',
       'options.json',
     ]);
   });

@@ -45,6 +45,11 @@ export function parseText(max: number): (text: string) => string {
   };
 }
 
+/** Quotes an argument for a POSIX shell. */
+export function quoteArgument(text: string): string {
+  return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
 export const parseSeed = parseText(LIMITS.maxSeedLength);
 
 /** Exit status of a process that Ctrl-C stopped, as in shells. */

@@ -115,9 +115,10 @@ async function train(
     const { done, elsewhere } = await workOff(
       runs,
       (run) => isDone(run, hashExperiment(describe(run)), steps),
-      (run) =>
+      (run, { assure }) =>
         runExperiment({
           ...describe(run),
+          assureFolder: assure,
           dataset,
           gauge,
           floor,
