@@ -3,7 +3,7 @@
  *
  * `write-file-atomic` is not used: it does not sync the folder, so a power cut can undo its rename.
  */
-import { constants } from 'node:fs';
+import { constants, lstatSync } from 'node:fs';
 import {
   appendFile,
   link,
@@ -20,10 +20,27 @@ import { ExpectedError } from '../shared/expected-error.ts';
 /** Temporary names hold the name of their target and the id of the process that writes there. */
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
 
+/** Where a process prepares what gets the name `path`: beside it, in the same file system. */
+export function nameTemporary(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+}
+
+/**
+ * Refuses to write over what a command did not make.
+ * @param flag  Named the path.
+ * @throws ExpectedError
+ */
+export function requireFree(path: string, flag: string, advice = 'name another one'): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    throw new ExpectedError(
+      `${flag} ${path}: is there already, and is not written over; ${advice}`,
+    );
+  }
+}
+
 /** Replaces a file whole or not at all. @throws ExpectedError  The old content is still there. */
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
-  // In the same folder, because a rename works within one file system only.
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const temporary = nameTemporary(path);
   try {
     await writeThenPlace(temporary, content, () => rename(temporary, path));
   } catch (cause) {
@@ -48,6 +65,50 @@ export async function writeThenPlace<T>(
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/**
+ * Puts a whole new folder, or a link, in the place of an old one, which is deleted afterwards. No
+ * system call of Node exchanges two folders. So a kill can leave the old one under another name;
+ * {@link restoreReplaced} brings it back. The old one also comes back when the new one cannot be
+ * placed.
+ */
+export async function replaceFolder(next: string, folder: string): Promise<void> {
+  await restoreReplaced(folder);
+  const old = nameReplaced(folder);
+  const isThere = await renameIfThere(folder, old);
+  try {
+    await rename(next, folder);
+  } catch (cause) {
+    if (isThere) {
+      await rename(old, folder);
+    }
+    throw cause;
+  }
+  await syncFolder(dirname(folder));
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Undoes the half of {@link replaceFolder} that a killed process did. */
+export async function restoreReplaced(folder: string): Promise<void> {
+  const old = nameReplaced(folder);
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
+    await renameIfThere(old, folder);
+  } else {
+    await rm(old, { recursive: true, force: true });
+  }
+}
+
+function nameReplaced(folder: string): string {
+  return join(dirname(folder), `.${basename(folder)}.digitmint-old`);
+}
+
+function renameIfThere(from: string, to: string): Promise<boolean> {
+  return recover(
+    rename(from, to).then(() => true),
+    ['ENOENT'],
+    false,
+  );
 }
 
 /**
@@ -129,7 +190,7 @@ export function toWriteError(path: string, cause: unknown): ExpectedError {
 const NO_FOLDER_SYNC = ['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP'];
 
 /** Makes a rename survive a power cut, where the platform can do that. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await recover(open(folder, 'r'), NO_FOLDER_SYNC, null);
   try {
     await recover(Promise.resolve(handle?.sync()), NO_FOLDER_SYNC, undefined);

@@ -1,8 +1,8 @@
 /** Flags and dependencies that all commands on published models share. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { quoteArgument } from '../../shared/npm-flags.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { quoteArgument } from './arguments.ts';
 import { nameVersion, type WriteOptions } from '../publish/writes.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
 

@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
@@ -43,7 +44,6 @@ import {
   parseNumber,
   parseSeed,
   parseWhole,
-  quoteArgument,
   stopOnSignals,
 } from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';

@@ -18,6 +18,7 @@ import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import {
   appendToLog,
   removeLeftovers,
+  restoreReplaced,
   toWriteError,
   writeAtomically,
 } from '../../storage/files.ts';
@@ -280,6 +281,7 @@ export async function loadSessions(folder: string): Promise<Session[]> {
  */
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
   await removeRunLeftovers(folder);
+  await restoreReplaced(locate(folder).model);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
   const lines = kept.map((line) => `${JSON.stringify(line)}\n`);
   await writeAtomically(locate(folder).metrics, lines.join(''));

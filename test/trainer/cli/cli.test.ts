@@ -177,6 +177,26 @@ describe('a wrong command', () => {
       ['sample', '--model', 'models/seed', '--out', 'x.png', '--labels', 'l'],
       /--labels l: seed was trained without labels/,
     ],
+    [
+      ['sample', '--model', 'models/seed', '--out', 'package.json'],
+      /--out package\.json: is there already, and is not written over; name another file/,
+    ],
+    [
+      ['sample', '--model', 'models/digits', '--out', 'x.png', '--labels', 'LICENSE'],
+      /--labels LICENSE: is there already/,
+    ],
+    [
+      ['sample', '--model', 'models/digits', '--out', 'x.png', '--labels', './x.png'],
+      /--labels \.\/x\.png: is --out too/,
+    ],
+    [
+      ['sample', '--model', 'models/seed', '--out', '/dev/null', '--force'],
+      /--out \/dev\/null: is there already/,
+    ],
+    [
+      ['train-classifier', '--data', '/nowhere', '--out', 'models/digits'],
+      /--out models\/digits: holds README\.md, manifest\.json, model\.json, which is no classifier/,
+    ],
   ])('%j is refused with the allowed values, without a stack', async (args, message) => {
     const { code, output } = await runHere(...args);
     expect(code).toBe(1);
@@ -557,9 +577,9 @@ describe('npm run sample', () => {
     expect([...(await readFile(labels)).subarray(8)]).toEqual([
       ...drawLabels(deriveSeedKey('1'), 0, 50, 10),
     ]);
-    expect((await run(...args, '--label', '7')).code).toBe(0);
+    expect((await run(...args, '--force', '--label', '7')).code).toBe(0);
     expect(new Set((await readFile(labels)).subarray(8))).toEqual(new Set([7]));
-    expect((await run(...args, '--label', '10')).output).toMatch(
+    expect((await run(...args, '--force', '--label', '10')).output).toMatch(
       /--label 10: fixture has no such class, expected 0 to 9/,
     );
   });

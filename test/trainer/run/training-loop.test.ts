@@ -14,7 +14,6 @@ import {
 import type { Dataset } from '../../../trainer/data/dataset.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
 import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
-import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   SILENT_REPORTER,
   type Progress,
