@@ -3,7 +3,8 @@
  * its process is gone, or, on another machine, its lock stays unchanged for too long.
  */
 import { randomUUID } from 'node:crypto';
-import { lstat, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, lstat, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import * as z from 'zod';
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -38,7 +39,7 @@ interface LockOptions {
 }
 
 /**
- * @param path  The lock's file; its folder exists, and its file system has hard links.
+ * @param path  The lock's file; its folder exists.
  * @throws LockTimeoutError  When another process holds it for longer than `timeoutMs`.
  * @throws LockBlockedError  When something else lies in its place.
  */
@@ -46,7 +47,7 @@ export async function acquireFileLock(path: string, options: LockOptions) {
   const token = randomUUID();
   ownTokens.add(token);
   const content = JSON.stringify({ token, pid: process.pid, host: hostname() });
-  // A hard link, so that nobody ever sees a lock without its holder's name.
+  // A hard link where there are any, so that nobody sees a lock without its holder's name.
   const prepared = `${path}.${token}`;
   try {
     await writeFile(prepared, content, { flag: 'wx' });
@@ -74,7 +75,7 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
   const startedMs = performance.now();
   let seen: { content: string | null; sinceMs: number } = { content: '', sinceMs: startedMs };
   await repeat(async () => {
-    if (await linkIfFree(prepared, path)) {
+    if (await takeIfFree(prepared, path)) {
       return true;
     }
     const content = await readLock(path);
@@ -97,6 +98,16 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
   }, BACKOFF);
 }
 
+/** What file systems without hard links answer. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+async function takeIfFree(prepared: string, path: string): Promise<boolean> {
+  const copy = (): Promise<true> =>
+    copyFile(prepared, path, constants.COPYFILE_EXCL).then(() => true as const);
+  const linked = await recover(linkIfFree(prepared, path), NO_LINKS, null);
+  return linked ?? recover(copy(), ['EEXIST'], false);
+}
+
 /**
  * Removes a stale lock, and no other: the breaker holds a second lock while it looks again. A
  * breaker that is killed leaves the second lock, which the next breaker removes.
@@ -104,7 +115,7 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
  */
 async function breakLock(path: string, staleContent: string, prepared: string): Promise<void> {
   const breaking = `${path}.break`;
-  if (!(await linkIfFree(prepared, breaking))) {
+  if (!(await takeIfFree(prepared, breaking))) {
     await removeLeftBreaking(breaking);
     return;
   }

@@ -3,7 +3,7 @@
  * the folder names what that is. The old build stays until the new one is whole.
  */
 import * as fs from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { nameTemporary, replaceFolder } from '../../storage/files.ts';
 
@@ -47,8 +47,10 @@ function refuseForeign(folder: string, place: string): void {
   if (!facts.isDirectory()) {
     throw new ExpectedError(`${folder}: expected a folder, got a file; name another one`);
   }
-  const made = new Set(readList(place));
-  const foreign = listFiles(place).filter((file) => file !== LIST_FILE && !made.has(file));
+  const made = readList(place);
+  // Without a list the folder may be a large one, of a home for instance.
+  const files = made === null ? fs.readdirSync(place) : listFiles(place);
+  const foreign = files.filter((file) => file !== LIST_FILE && made?.has(file) !== true);
   if (foreign.length > 0) {
     const more = foreign.length > MAX_NAMED ? `, and ${foreign.length - MAX_NAMED} more` : '';
     throw new ExpectedError(
@@ -58,12 +60,13 @@ function refuseForeign(folder: string, place: string): void {
   }
 }
 
-function readList(place: string): string[] {
+/** @returns  null without a list. */
+function readList(place: string): Set<string> | null {
   try {
     const list: unknown = JSON.parse(fs.readFileSync(join(place, LIST_FILE), 'utf8'));
-    return Array.isArray(list) ? list.map(String) : [];
+    return Array.isArray(list) ? new Set(list.map(String)) : null;
   } catch {
-    return [];
+    return null;
   }
 }
 
@@ -73,9 +76,7 @@ function listFiles(folder: string): string[] {
     .readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) => {
       const inner = entry.isDirectory() ? listFiles(join(folder, entry.name)) : [];
-      return inner.length === 0
-        ? [entry.name]
-        : inner.map((file) => [entry.name, ...file.split(sep)].join('/'));
+      return inner.length === 0 ? [entry.name] : inner.map((file) => `${entry.name}/${file}`);
     })
     .sort();
 }

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   copyFile,
   mkdir,
@@ -152,6 +152,32 @@ describe('a lock file', () => {
       await rm(name, { recursive: true });
       expect(await readdir(folder)).toEqual(name === path ? [] : ['.lock']);
     }
+  });
+
+  it('works where there are no hard links', async () => {
+    const program = `
+      import fs from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      fs.promises.link = async () => {
+        throw Object.assign(new Error('no links'), { code: 'EPERM' });
+      };
+      syncBuiltinESMExports();
+      const { acquireFileLock } = await import(${JSON.stringify(LOCK_MODULE)});
+      const acquire = () =>
+        acquireFileLock(${JSON.stringify(path)}, { timeoutMs: 0, staleMs: Infinity });
+      const lock = await acquire();
+      const second = await acquire().catch((error) => error.name);
+      await lock.release();
+      const third = await acquire();
+      console.log(second, await third.isHeld());
+      await third.release();`;
+    const flags = ['--input-type=module', '--eval', program];
+    const { stdout, stderr } = spawnSync(process.execPath, flags, { encoding: 'utf8' });
+    expect([stdout, stderr]).toEqual([
+      'LockTimeoutError true\n',
+      expect.not.stringMatching(/Error/),
+    ]);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it('is lost to its holder when something else comes to lie in its place', async () => {
