@@ -8,6 +8,8 @@ import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { ExpectedError } from '../shared/expected-error.ts';
+import { requireFree } from '../storage/files.ts';
+import { parseFlags } from '../trainer/cli/arguments.ts';
 import { describeMachine } from '../trainer/run/run-folder.ts';
 import { ROOT, type Suite } from './harness.ts';
 import { printTable, renderPage, renderPlot } from './page.ts';
@@ -56,8 +58,8 @@ const program = new Command('npm run bench --')
   );
 
 try {
-  program.parse();
-  await main(program.args, program.opts<Flags>());
+  const flags = parseFlags<Flags>(program);
+  await main(program.args, flags);
 } catch (error) {
   if (!(error instanceof ExpectedError)) {
     throw error;
@@ -68,6 +70,9 @@ try {
 
 async function main(words: readonly string[], flags: Flags): Promise<void> {
   const [first] = words;
+  if (flags.json !== undefined) {
+    requireFree(flags.json, '--json');
+  }
   if (flags.page) {
     await writePages();
   } else if (first !== undefined && !(first in SUITES)) {

@@ -12,6 +12,8 @@ fail() {
   echo "digitmint: $1" >&2
   exit 1
 }
+[ -z "${npm_config_dry_run:-}" ] || [ "$mode" = --dry-run ] ||
+  fail "npm kept --dry-run for itself, because no \`--\` stands before it, so nothing was done. Type: npm run release -- $version --dry-run"
 echo "$version" | grep -Eq '^[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z.]+)?$' ||
   fail "expected a version like 0.2.0: npm run release -- VERSION [--dry-run]"
 [ -z "$mode" ] || [ "$mode" = --dry-run ] || fail "unknown flag $mode; there is --dry-run only"

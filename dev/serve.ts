@@ -4,9 +4,22 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { USAGES } from '../server/settings.ts';
+import { describeSwallowed } from '../shared/npm-flags.ts';
 import { SERVER_FILE } from './build/server.ts';
 
-const FOLDER = join(import.meta.dirname, '..', '.digitmint', 'server');
+const flags = USAGES.map((usage) => {
+  const [long = '', value = ''] = usage.split(' ');
+  return { long, value };
+});
+const words = process.argv.slice(2);
+const swallowed = describeSwallowed(flags, { words, env: process.env });
+if (swallowed !== null) {
+  console.error(`digitmint: ${swallowed}`);
+  process.exit(1);
+}
+
+const FOLDER = join(import.meta.dirname, '..', '.digitmint', 'serve');
 
 // In a process of its own: the bundler needs more memory than the server.
 execFileSync(process.execPath, [join(import.meta.dirname, 'build/main.ts'), 'server', FOLDER], {

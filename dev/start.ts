@@ -141,7 +141,8 @@ function formatBanner(url: string): string {
     ${url}/digit.png?seed=Ada     the same digit every time
     ${url}/healthz                which model serves
 
-  npm run publish -- --model DIR  serves another model, without a restart.  Ctrl-C stops.
+  npm run publish -- --model DIR --default  serves another model, without a restart.
+  Ctrl-C stops.
 
 `;
 }

@@ -88,6 +88,9 @@ export type Settings = {
   readonly [Name in keyof Options]: ReturnType<Options[Name]['parse']>;
 };
 
+/** All flags with their placeholders. */
+export const USAGES: readonly string[] = Object.values(OPTIONS).map(({ usage }) => usage);
+
 export function describeUsage(): string {
   const describe = (flag: string, variable: string): string =>
     `  ${flag.padEnd(24)} ${variable.padEnd(22)}`;

@@ -3,10 +3,12 @@
  * its process is gone, or, on another machine, its lock stays unchanged for too long.
  */
 import { randomUUID } from 'node:crypto';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, lstat, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import * as z from 'zod';
-import { linkIfFree, recover } from './files.ts';
+import { ExpectedError } from '../shared/expected-error.ts';
+import { linkIfFree, openPromptly, recover } from './files.ts';
 import { repeat } from './retry.ts';
 
 const holderSchema = z.object({ token: z.string(), pid: z.int().positive(), host: z.string() });
@@ -14,10 +16,20 @@ const holderSchema = z.object({ token: z.string(), pid: z.int().positive(), host
 /** Breaking a lock takes milliseconds; a breaker that takes longer was killed. */
 const BREAKING_STALE_MS = 10_000;
 const BACKOFF = { baseMs: 5, maxMs: 100 };
+/** Of this process. In a container, the next process often has the id of the killed one. */
+const ownTokens = new Set<string>();
+
+/** A lock file is short; nobody reads more of what lies in its place. */
+const MAX_BYTES = 4096;
 
 /** Another process kept the lock for too long; the message names the file. */
-export class LockTimeoutError extends Error {
+export class LockTimeoutError extends ExpectedError {
   override name = 'LockTimeoutError' as const;
+}
+
+/** No lock lies in the lock's place, but a link, a folder, a pipe or a file that is unreadable. */
+export class LockBlockedError extends ExpectedError {
+  override name = 'LockBlockedError' as const;
 }
 
 interface LockOptions {
@@ -27,21 +39,26 @@ interface LockOptions {
 }
 
 /**
- * @param path  The lock's file; its folder exists, and its file system has hard links.
+ * @param path  The lock's file; its folder exists.
  * @throws LockTimeoutError  When another process holds it for longer than `timeoutMs`.
+ * @throws LockBlockedError  When something else lies in its place.
  */
 export async function acquireFileLock(path: string, options: LockOptions) {
   const token = randomUUID();
+  ownTokens.add(token);
   const content = JSON.stringify({ token, pid: process.pid, host: hostname() });
-  // A hard link, so that nobody ever sees a lock without its holder's name.
+  // A hard link where there are any, so that nobody sees a lock without its holder's name.
   const prepared = `${path}.${token}`;
   try {
     await writeFile(prepared, content, { flag: 'wx' });
     await waitForLink(prepared, path, options);
+  } catch (cause) {
+    ownTokens.delete(token);
+    throw cause;
   } finally {
     await rm(prepared, { force: true });
   }
-  const isHeld = async (): Promise<boolean> => (await readIfThere(path)) === content;
+  const isHeld = async (): Promise<boolean> => (await readLock(path).catch(() => null)) === content;
   return {
     /** False when another process took the lock away; then the former holder must not write. */
     isHeld,
@@ -49,35 +66,46 @@ export async function acquireFileLock(path: string, options: LockOptions) {
       if (await isHeld()) {
         await rm(path, { force: true });
       }
+      ownTokens.delete(token);
     },
   };
 }
 
 async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs }: LockOptions) {
   const startedMs = performance.now();
-  let seen = { content: '', sinceMs: startedMs };
+  let seen: { content: string | null; sinceMs: number } = { content: '', sinceMs: startedMs };
   await repeat(async () => {
-    if (await linkIfFree(prepared, path)) {
+    if (await takeIfFree(prepared, path)) {
       return true;
     }
-    const content = await readIfThere(path);
-    if (content === null) {
-      return undefined;
-    }
+    const content = await readLock(path);
     const nowMs = performance.now();
     if (seen.content !== content) {
       seen = { content, sinceMs: nowMs };
     }
-    if (isHolderGone(content) || nowMs - seen.sinceMs > staleMs) {
+    const isStale = content !== null && (isHolderGone(content) || nowMs - seen.sinceMs > staleMs);
+    if (isStale) {
       await breakLock(path, content, prepared);
     }
-    if (nowMs - startedMs > timeoutMs) {
+    // A lock that vanished is free by now.
+    if (content !== null && !isStale && nowMs - startedMs >= timeoutMs) {
       throw new LockTimeoutError(
-        `another publisher holds ${path}; if none runs, delete that file and ${path}.break`,
+        `${describeHolder(content)} holds ${path}; ` +
+          `if it does not run any more, delete that file and ${path}.break`,
       );
     }
     return undefined;
   }, BACKOFF);
+}
+
+/** What file systems without hard links answer. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+async function takeIfFree(prepared: string, path: string): Promise<boolean> {
+  const copy = (): Promise<true> =>
+    copyFile(prepared, path, constants.COPYFILE_EXCL).then(() => true as const);
+  const linked = await recover(linkIfFree(prepared, path), NO_LINKS, null);
+  return linked ?? recover(copy(), ['EEXIST'], false);
 }
 
 /**
@@ -87,12 +115,12 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
  */
 async function breakLock(path: string, staleContent: string, prepared: string): Promise<void> {
   const breaking = `${path}.break`;
-  if (!(await linkIfFree(prepared, breaking))) {
+  if (!(await takeIfFree(prepared, breaking))) {
     await removeLeftBreaking(breaking);
     return;
   }
   try {
-    if ((await readIfThere(path)) === staleContent) {
+    if ((await readLock(path)) === staleContent) {
       await rm(path, { force: true });
     }
   } finally {
@@ -103,8 +131,8 @@ async function breakLock(path: string, staleContent: string, prepared: string): 
 /** Two removers at once may break one lock twice; `isHeld` tells its new holder of the loss. */
 async function removeLeftBreaking(breaking: string): Promise<void> {
   const [content, facts] = await Promise.all([
-    readIfThere(breaking),
-    stat(breaking).catch(() => null),
+    readLock(breaking),
+    lstat(breaking).catch(() => null),
   ]);
   if (
     content !== null &&
@@ -118,7 +146,10 @@ async function removeLeftBreaking(breaking: string): Promise<void> {
 /** A lock of other software is only broken by age. */
 function isHolderGone(content: string): boolean {
   const holder = parseJson(holderSchema, content);
-  return holder !== null && holder.host === hostname() && !isProcessAlive(holder.pid);
+  if (holder === null || holder.host !== hostname()) {
+    return false;
+  }
+  return holder.pid === process.pid ? !ownTokens.has(holder.token) : !isProcessAlive(holder.pid);
 }
 
 /** @returns  null for a text that is half-written, or of other software. */
@@ -140,6 +171,53 @@ export function isProcessAlive(pid: number): boolean {
   }
 }
 
-function readIfThere(path: string): Promise<string | null> {
-  return recover(readFile(path, 'utf8'), ['ENOENT'], null);
+function describeHolder(content: string | null): string {
+  const holder = parseJson(holderSchema, content ?? '');
+  if (holder === null) {
+    return 'another process';
+  }
+  const where = holder.host === hostname() ? '' : ` on ${holder.host}`;
+  return `another process (${holder.pid}${where})`;
+}
+
+/**
+ * Reads a lock's content, at once whatever lies in its place.
+ * @returns  null when there is no lock.
+ * @throws LockBlockedError  When it is no readable file.
+ */
+async function readLock(path: string): Promise<string | null> {
+  try {
+    const handle = await openPromptly(path);
+    try {
+      if (!(await handle.stat()).isFile()) {
+        throw await createBlocked(path);
+      }
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    if (isMissing && (await recover(lstat(path), ['ENOENT'], null)) === null) {
+      return null;
+    }
+    throw cause instanceof LockBlockedError ? cause : await createBlocked(path, cause);
+  }
+}
+
+async function createBlocked(path: string, cause?: unknown): Promise<LockBlockedError> {
+  const facts = await lstat(path).catch(() => null);
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+  const got = facts?.isSymbolicLink()
+    ? 'a link'
+    : facts?.isDirectory()
+      ? 'a folder'
+      : facts?.isFile()
+        ? `a file that cannot be read (${code})`
+        : 'a pipe or a device';
+  return new LockBlockedError(
+    `${path}: expected a lock file or nothing, got ${got}; remove it, then repeat the command`,
+    { cause },
+  );
 }

@@ -3,17 +3,44 @@
  *
  * `write-file-atomic` is not used: it does not sync the folder, so a power cut can undo its rename.
  */
-import { appendFile, link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { constants, lstatSync } from 'node:fs';
+import {
+  appendFile,
+  link,
+  open,
+  readdir,
+  rename,
+  rm,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 
-/** Temporary files hold the name of their target and the id of the process that writes them. */
+/** Temporary names hold the name of their target and the id of the process that writes there. */
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
+
+/** Where a process prepares what gets the name `path`: beside it, in the same file system. */
+export function nameTemporary(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+}
+
+/**
+ * Refuses to write over what a command did not make.
+ * @param flag  Named the path.
+ * @throws ExpectedError
+ */
+export function requireFree(path: string, flag: string, advice = 'name another one'): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    throw new ExpectedError(
+      `${flag} ${path}: is there already, and is not written over; ${advice}`,
+    );
+  }
+}
 
 /** Replaces a file whole or not at all. @throws ExpectedError  The old content is still there. */
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
-  // In the same folder, because a rename works within one file system only.
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const temporary = nameTemporary(path);
   try {
     await writeThenPlace(temporary, content, () => rename(temporary, path));
   } catch (cause) {
@@ -41,6 +68,50 @@ export async function writeThenPlace<T>(
 }
 
 /**
+ * Puts a whole new folder, or a link, in the place of an old one, which is deleted afterwards. No
+ * system call of Node exchanges two folders. So a kill can leave the old one under another name;
+ * {@link restoreReplaced} brings it back. The old one also comes back when the new one cannot be
+ * placed.
+ */
+export async function replaceFolder(next: string, folder: string): Promise<void> {
+  await restoreReplaced(folder);
+  const old = nameReplaced(folder);
+  const isThere = await renameIfThere(folder, old);
+  try {
+    await rename(next, folder);
+  } catch (cause) {
+    if (isThere) {
+      await rename(old, folder);
+    }
+    throw cause;
+  }
+  await syncFolder(dirname(folder));
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Undoes the half of {@link replaceFolder} that a killed process did. */
+export async function restoreReplaced(folder: string): Promise<void> {
+  const old = nameReplaced(folder);
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
+    await renameIfThere(old, folder);
+  } else {
+    await rm(old, { recursive: true, force: true });
+  }
+}
+
+function nameReplaced(folder: string): string {
+  return join(dirname(folder), `.${basename(folder)}.digitmint-old`);
+}
+
+function renameIfThere(from: string, to: string): Promise<boolean> {
+  return recover(
+    rename(from, to).then(() => true),
+    ['ENOENT'],
+    false,
+  );
+}
+
+/**
  * Appends to a log. A kill or a full disk can leave a part of a line; readers skip such lines.
  * @throws ExpectedError
  */
@@ -52,12 +123,15 @@ export async function appendToLog(path: string, content: Uint8Array | string): P
   }
 }
 
-/** Deletes temporary files of killed processes. @param folder  No other process writes to it. */
+/**
+ * Deletes what killed processes left half-written in a folder, which may be missing, but not in
+ * folders inside of it.
+ * @param folder  No other process writes to it, and nobody keeps files of their own there.
+ */
 export async function removeLeftovers(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && TEMPORARY.test(entry.name)) {
-      await rm(join(entry.parentPath, entry.name), { force: true });
-    }
+  const names = await recover(readdir(folder), ['ENOENT'], []);
+  for (const name of names.filter((each) => TEMPORARY.test(each))) {
+    await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 
@@ -68,6 +142,14 @@ export function linkIfFree(file: string, name: string): Promise<boolean> {
     ['EEXIST'],
     false,
   );
+}
+
+/** Opening a pipe must not wait for its writer, and a link may lead elsewhere. */
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
+
+/** Opens a file to read it, whatever lies there, without waiting and without following a link. */
+export function openPromptly(path: string): Promise<FileHandle> {
+  return open(path, OPEN_FLAGS);
 }
 
 /** @returns  The operation's result, or `value` when it fails with one of these error codes. */
@@ -108,7 +190,7 @@ export function toWriteError(path: string, cause: unknown): ExpectedError {
 const NO_FOLDER_SYNC = ['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP'];
 
 /** Makes a rename survive a power cut, where the platform can do that. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await recover(open(folder, 'r'), NO_FOLDER_SYNC, null);
   try {
     await recover(Promise.resolve(handle?.sync()), NO_FOLDER_SYNC, undefined);

@@ -1,12 +1,12 @@
 /** Object storage in a folder: an object is a file, its ETag its SHA-256. */
-import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { hashBytes } from '../shared/model/artifact.ts';
 import { acquireFileLock, LockTimeoutError } from './file-lock.ts';
-import { linkIfFree, recover, writeThenPlace } from './files.ts';
+import { linkIfFree, openPromptly, recover, writeThenPlace } from './files.ts';
 import {
   checkKey,
   isValidKey,
@@ -23,7 +23,14 @@ import {
 
 // Keys never start with a dot, so these names never meet an object.
 const LOCK_FILE = '.lock';
+const RESERVE_FILE = '.reserve';
+/** Room for a ledger of the largest size and for locks. */
+const RESERVE_BYTES = 1024 * 1024;
+/** On a disk with less room, a reserve would be in the way of what it is for. */
+const MIN_FREE_BYTES = 4 * RESERVE_BYTES;
 const TEMPORARY_PREFIX = '.tmp-';
+/** A file of the user may begin with the prefix, too. */
+const TEMPORARY = /^\.tmp-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** A temporary file this old belongs to a publisher that was killed. */
 const LEFTOVER_MS = 24 * 60 * 60 * 1000;
 /** A healthy holder needs milliseconds: one compare and one rename. */
@@ -70,6 +77,14 @@ export function createFolderStore(path: string): ObjectStore {
     put: (key, bytes, condition) => attempt(() => putFile(root, locate(key), bytes, condition)),
     list: (prefix) => attempt(() => listObjects(root, prefix)),
     delete: (key) => attempt(() => withLock(root, () => rm(locate(key), { force: true }))),
+    spendReserve: () =>
+      attempt(() =>
+        recover(
+          rm(join(root, RESERVE_FILE)).then(() => true),
+          ['ENOENT'],
+          false,
+        ),
+      ),
     close: () => Promise.resolve(),
   };
 }
@@ -77,9 +92,6 @@ export function createFolderStore(path: string): ObjectStore {
 function computeEtag(bytes: Uint8Array): string {
   return `"${hashBytes(bytes)}"`;
 }
-
-/** Opening a pipe must not wait for its writer, and a link may lead out of the folder. */
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
 
 /**
  * Reads at most `maxBytes` + 1 bytes of a regular file.
@@ -92,7 +104,7 @@ async function readObject(
 ): Promise<Uint8Array | 'too_large' | null> {
   let handle: FileHandle;
   try {
-    handle = await open(file, OPEN_FLAGS);
+    handle = await openPromptly(file);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;
     const isFolderLink = code === 'ELOOP' && (await stat(file)).isDirectory();
@@ -129,6 +141,7 @@ async function putFile(
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
   await sweepLeftovers(folder);
+  await keepReserve(root);
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
   const isDone = await writeThenPlace(temporary, bytes, () =>
     condition.when === 'absent'
@@ -138,6 +151,25 @@ async function putFile(
   return isDone
     ? { ok: true, etag: computeEtag(bytes) }
     : { ok: false, reason: 'precondition_failed' };
+}
+
+/** Keeps room for commands that free space, if there is enough of it now. Never fails. */
+async function keepReserve(root: string): Promise<void> {
+  const file = join(root, RESERVE_FILE);
+  if (existsSync(file)) {
+    return;
+  }
+  const temporary = join(root, `${TEMPORARY_PREFIX}${randomUUID()}`);
+  try {
+    const { bavail, bsize } = await statfs(root);
+    if (bavail * bsize >= MIN_FREE_BYTES) {
+      // Random, because some file systems store zeros without room.
+      const bytes = randomBytes(RESERVE_BYTES);
+      await writeThenPlace(temporary, bytes, () => linkIfFree(temporary, file));
+    }
+  } catch {
+    // The put itself tells what is wrong.
+  }
 }
 
 function replace(root: string, temporary: string, file: string, etag: string): Promise<boolean> {
@@ -163,7 +195,7 @@ async function withLock<T>(root: string, action: (isHeld: () => Promise<boolean>
 
 async function sweepLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith(TEMPORARY_PREFIX)) {
+    if (TEMPORARY.test(name)) {
       const file = join(folder, name);
       // A file that is gone by now was placed by its writer.
       const facts = await stat(file).catch(() => null);

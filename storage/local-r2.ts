@@ -5,7 +5,13 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
-import { acquireFileLock, isProcessAlive, LockTimeoutError, parseJson } from './file-lock.ts';
+import {
+  acquireFileLock,
+  isProcessAlive,
+  LockBlockedError,
+  LockTimeoutError,
+  parseJson,
+} from './file-lock.ts';
 import { StorageError, type ObjectStore } from './object-store.ts';
 import { createS3Store } from './s3-store.ts';
 
@@ -93,8 +99,10 @@ async function lockBucket(root: string, description: string) {
   try {
     return await acquireFileLock(path, LOCK_OPTIONS);
   } catch (cause) {
-    if (cause instanceof LockTimeoutError) {
-      throw new StorageError(description, { reason: 'busy', detail: cause.message }, { cause });
+    const isBusy = cause instanceof LockTimeoutError;
+    if (isBusy || cause instanceof LockBlockedError) {
+      const reason = isBusy ? 'busy' : 'unexpected';
+      throw new StorageError(description, { reason, detail: cause.message }, { cause });
     }
     throw cause;
   }

@@ -59,6 +59,11 @@ export interface ObjectStore {
   list(prefix: string): Promise<ListedObject[]>;
   /** Removes an object; a missing one is no failure. */
   delete(key: string): Promise<void>;
+  /**
+   * Gives up the room that is kept for commands that free space, so that they can write on a full
+   * disk. @returns  False when none is left. Absent where there is no disk of its own.
+   */
+  spendReserve?(): Promise<boolean>;
   /** Releases locks and processes; the store is not used afterwards. */
   close(): Promise<void>;
 }

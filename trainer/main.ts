@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { ArtifactError } from '../shared/model/artifact.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
+import { refuseSwallowedFlags } from './cli/arguments.ts';
 
 /** A command's code is loaded when it is called: TensorFlow.js takes a while. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -30,6 +31,7 @@ for (const name of Object.hasOwn(COMMANDS, called) ? [called] : Object.keys(COMM
 inheritSettings(program);
 
 try {
+  refuseSwallowedFlags(program);
   await program.parseAsync();
 } catch (error) {
   const expected = error instanceof ExpectedError || error instanceof ArtifactError;

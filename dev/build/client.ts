@@ -11,14 +11,17 @@ import { LIMITS } from '../../shared/contract/limits.ts';
 import { CLASS_LIMITS } from '../../shared/model/classes.ts';
 import { bundle, ROOT } from './bundle.ts';
 import { writeOptionTypes } from './option-types.ts';
+import { replaceBuild } from './output-folder.ts';
 import { buildPage } from './page.ts';
 
 const CLIENT = join(ROOT, 'client');
 
-/** @param outFolder  Absolute path. Everything in it is deleted first. */
-export async function buildClient(outFolder: string): Promise<void> {
-  fs.rmSync(outFolder, { recursive: true, force: true });
-  fs.mkdirSync(outFolder, { recursive: true });
+/** @param outFolder  Absolute path; see `replaceBuild`. */
+export function buildClient(outFolder: string): Promise<void> {
+  return replaceBuild(outFolder, writeClient);
+}
+
+async function writeClient(outFolder: string): Promise<void> {
   // One bundle each: a page that links to a module needs no second file.
   for (const name of ['index', 'element']) {
     const entries = { [name]: join(CLIENT, `${name}.ts`) };

@@ -2,13 +2,15 @@
  * `npm run build -- client|server|page|kernels`: builds one of the things that are made from the
  * sources. Prints where it lies.
  *
- *   server [FOLDER]     the server on Node, by default in dist/server
+ *   server [FOLDER]     the server on Node, by default in dist/server; replaces only a build
  *   kernels [--check]   --check writes nothing and fails when a .wasm is not what its source gives
  *
  * Each builder is imported only when it is asked for: the image's build has the server's files
  * alone.
  */
 import { join, resolve } from 'node:path';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { describeSwallowed } from '../../shared/npm-flags.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -31,10 +33,33 @@ const BUILDERS: Readonly<Record<string, (argument?: string) => Promise<string>>>
   kernels: async (flag) => (await import('./kernels.ts')).buildKernels(flag === '--check'),
 };
 
-const [name = '', argument] = process.argv.slice(2);
-const builder = BUILDERS[name];
-if (builder === undefined) {
-  console.error(`expected one of ${Object.keys(BUILDERS).join(', ')}: npm run build -- NAME`);
-  process.exit(1);
+/** What may follow a name. */
+const TAKES: Readonly<Record<string, (word: string) => boolean>> = {
+  server: (folder) => !folder.startsWith('-'),
+  kernels: (flag) => flag === '--check',
+};
+
+const [name = '', ...words] = process.argv.slice(2);
+try {
+  const call = { words: process.argv.slice(2), env: process.env };
+  const swallowed = describeSwallowed([{ long: '--check' }], call);
+  if (swallowed !== null) {
+    throw new ExpectedError(swallowed);
+  }
+  const builder = BUILDERS[name];
+  if (builder === undefined) {
+    const names = Object.keys(BUILDERS).join(', ');
+    throw new ExpectedError(`expected one of ${names}: npm run build -- NAME`);
+  }
+  const unknown = words.find((word, i) => i > 0 || TAKES[name]?.(word) !== true);
+  if (unknown !== undefined) {
+    throw new ExpectedError(`${name} does not take ${JSON.stringify(unknown)}`);
+  }
+  console.log(await builder(words[0]));
+} catch (error) {
+  if (!(error instanceof ExpectedError)) {
+    throw error;
+  }
+  console.error(`digitmint: ${error.message}`);
+  process.exitCode = 1;
 }
-console.log(await builder(argument));

@@ -2,12 +2,13 @@
  * The server on Node as a folder that needs nothing but Node: the script, its wasm, the bundled
  * model's weights and the pages' files.
  */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { ASSET_PATH } from '../../worker/http/asset-headers.ts';
 import { ASSET_FOLDER, buildPage } from './page.ts';
 import { bundle, ROOT } from './bundle.ts';
+import { replaceBuild } from './output-folder.ts';
 
 /** The script's name in the folder. */
 export const SERVER_FILE = 'server.js';
@@ -15,9 +16,12 @@ export const SERVER_FILE = 'server.js';
 /** Pictures do not become smaller. */
 const COMPRESSIBLE = new Set(['.js', '.css', '.wasm']);
 
-/** @param folder  Absolute path. Everything in it is deleted first. */
-export async function buildServer(folder: string): Promise<void> {
-  rmSync(folder, { recursive: true, force: true });
+/** @param folder  Absolute path; see `replaceBuild`. */
+export function buildServer(folder: string): Promise<void> {
+  return replaceBuild(folder, writeServer);
+}
+
+async function writeServer(folder: string): Promise<void> {
   await buildPage(); // Before the bundle, which holds the names of the pages' files.
   // Split, so that only a server with a bucket loads the AWS SDK.
   const entries = { server: join(ROOT, 'server', 'main.ts') };

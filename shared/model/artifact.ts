@@ -143,7 +143,7 @@ const FAILURES = {
   too_large: (f: { what: string; bytes: number; maxBytes: number }) =>
     `${f.what} has ${f.bytes} bytes, at most ${f.maxBytes} allowed`,
   not_json: (f: { what: string }) => `${f.what} is not JSON`,
-  schema_unknown: (f: { what: string; received: string | number; newest: number }) =>
+  schema_unknown: (f: { what: string; received: number; newest: number }) =>
     `${f.what} has schema ${f.received}, this software reads up to ${f.newest}: update it`,
   malformed: (f: { what: string; detail: string }) => `${f.what} is malformed: ${f.detail}`,
   missing: (f: { what: string }) => `${f.what} is missing`,
@@ -374,10 +374,8 @@ function parseDocument<T>(
     checkHash(what, hashBytes(bytes), expectedSha256);
   }
   const number = (value as { schema?: unknown } | null)?.schema;
-  if (number !== newest) {
-    // The message quotes numbers only: any other value may be of any size and depth.
-    const received = typeof number === 'number' ? number : typeof number;
-    throw new ArtifactError({ reason: 'schema_unknown', what, received, newest });
+  if (typeof number === 'number' && number > newest) {
+    throw new ArtifactError({ reason: 'schema_unknown', what, received: number, newest });
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) {

@@ -16,7 +16,7 @@ import { createFolderKiller, createS3Killer } from '../support/crash/kill-publis
 import type { Killer, KillReport } from '../support/crash/kill.ts';
 import { createDice } from '../support/dice.ts';
 import { hasVersitygw } from '../support/storage/s3-server.ts';
-import { parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';
+import { parseFlags, parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';
 import { BACKEND_NAMES } from '../../trainer/tensorflow/backend.ts';
 
 interface Flags {
@@ -38,18 +38,20 @@ const SHARES = { trainer: 0.5, folder: 0.25, s3: 0.25 } as const;
 /** Then it is let come to its end, so that its end can be judged. */
 const KILLS_A_RUN = 5;
 
-const flags = new Command('npm run hunt -- crash')
-  .description(
-    'Kills trainers and publishers at random points; exit status 1 when anything was lost.',
-  )
-  .option('--kills <count>', 'how many in all', parseWhole(1, 1_000_000), 20)
-  .option('--seed <text>', 'decides when', parseSeed, '1')
-  .addOption(new Option('--backend <name>', "the trainers'").choices(BACKEND_NAMES).default('wasm'))
-  .addOption(new Option('--only <kind>', 'all kills for one kind').choices(Object.keys(SHARES)))
-  .option('--log <file>', 'where it writes down what it did', '.digitmint/crash.jsonl')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<Flags>();
+const flags = parseFlags<Flags>(
+  new Command('npm run hunt -- crash')
+    .description(
+      'Kills trainers and publishers at random points; exit status 1 when anything was lost.',
+    )
+    .option('--kills <count>', 'how many in all', parseWhole(1, 1_000_000), 20)
+    .option('--seed <text>', 'decides when', parseSeed, '1')
+    .addOption(
+      new Option('--backend <name>', "the trainers'").choices(BACKEND_NAMES).default('wasm'),
+    )
+    .addOption(new Option('--only <kind>', 'all kills for one kind').choices(Object.keys(SHARES)))
+    .option('--log <file>', 'where it writes down what it did', '.digitmint/crash.jsonl')
+    .allowExcessArguments(false),
+);
 
 process.exitCode = (await crash(flags)) ? 0 : 1;
 

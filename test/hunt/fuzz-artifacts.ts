@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { isFault } from '../support/artifact-fuzz/load.ts';
 import type { Line } from '../support/artifact-fuzz/child.ts';
-import { parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';
+import { parseFlags, parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';
 
 const CHILD = join(import.meta.dirname, '../support/artifact-fuzz/child.ts');
 /** Cases of one process: memory that grew would show, and a new process costs seconds. */
@@ -31,23 +31,23 @@ interface Flags {
   readonly limitMib: number;
 }
 
-const flags = new Command('npm run hunt -- artifacts')
-  .description(
-    'Loads spoilt artifacts as the worker does; exit status 1 when one does more than to be refused.',
-  )
-  .option('--n <count>', 'how many', parseWhole(1, 100_000_000), 10_000)
-  .option('--seed <text>', 'decides all of them', parseSeed, '1')
-  .option('--from <index>', 'the first one', parseWhole(0, 100_000_000), 0)
-  .option('--limit-ms <ms>', 'how long one may take', parseWhole(1, 1_000_000), 10_000)
-  .option(
-    '--limit-mib <MiB>',
-    'how much a process may hold, Node included',
-    parseWhole(1, 100_000),
-    512,
-  )
-  .allowExcessArguments(false)
-  .parse()
-  .opts<Flags>();
+const flags = parseFlags<Flags>(
+  new Command('npm run hunt -- artifacts')
+    .description(
+      'Loads spoilt artifacts as the worker does; exit status 1 when one does more than to be refused.',
+    )
+    .option('--n <count>', 'how many', parseWhole(1, 100_000_000), 10_000)
+    .option('--seed <text>', 'decides all of them', parseSeed, '1')
+    .option('--from <index>', 'the first one', parseWhole(0, 100_000_000), 0)
+    .option('--limit-ms <ms>', 'how long one may take', parseWhole(1, 1_000_000), 10_000)
+    .option(
+      '--limit-mib <MiB>',
+      'how much a process may hold, Node included',
+      parseWhole(1, 100_000),
+      512,
+    )
+    .allowExcessArguments(false),
+);
 
 process.exitCode = (await fuzz(flags)) ? 0 : 1;
 

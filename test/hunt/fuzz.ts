@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
+import { describeSwallowed } from '../../shared/npm-flags.ts';
 import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker } from '../support/hosts/workerd.ts';
 
@@ -28,6 +29,14 @@ const PACKAGE = 'schemathesis==4.32.5';
 await main();
 
 async function main(): Promise<void> {
+  const words = process.argv.slice(2);
+  const flags = [{ long: '--url', value: 'URL' }];
+  const text = describeSwallowed(flags, { words, env: process.env }, 'npm run hunt -- fuzz');
+  if (text !== null) {
+    console.error(`digitmint: ${text}`);
+    process.exitCode = 1;
+    return;
+  }
   const { values } = parseArgs({ options: { url: { type: 'string' } } });
   install();
   if (values.url !== undefined) {

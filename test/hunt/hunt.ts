@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { parseWhole } from '../../trainer/cli/arguments.ts';
+import { parseFlags, parseWhole } from '../../trainer/cli/arguments.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -17,19 +17,19 @@ interface Flags {
   readonly seed?: number;
 }
 
-const { factor, seed = randomInt(2 ** 31) } = new Command('npm run hunt -- properties')
-  .description(
-    'Tries the properties of the suite in more cases; exit status 1 when one does not hold.',
-  )
-  .option('--factor <times>', 'as many cases as the gate has', parseWhole(1, 1_000_000), 20)
-  .option(
-    '--seed <number>',
-    'decides all of them (default: another each time)',
-    parseWhole(0, 2 ** 31 - 1),
-  )
-  .allowExcessArguments(false)
-  .parse()
-  .opts<Flags>();
+const { factor, seed = randomInt(2 ** 31) } = parseFlags<Flags>(
+  new Command('npm run hunt -- properties')
+    .description(
+      'Tries the properties of the suite in more cases; exit status 1 when one does not hold.',
+    )
+    .option('--factor <times>', 'as many cases as the gate has', parseWhole(1, 1_000_000), 20)
+    .option(
+      '--seed <number>',
+      'decides all of them (default: another each time)',
+      parseWhole(0, 2 ** 31 - 1),
+    )
+    .allowExcessArguments(false),
+);
 
 console.log(`Hunting with --factor ${factor} --seed ${seed}`);
 process.exitCode = await run(await listFiles());

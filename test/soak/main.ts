@@ -8,10 +8,11 @@ import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { buildPage } from '../../dev/build/page.ts';
+import { requireFree } from '../../storage/files.ts';
 import { buildServer, SERVER_FILE } from '../../dev/build/server.ts';
 import { startNodeServer } from '../support/hosts/node-server.ts';
 import { startWorker, type TestWorker } from '../support/hosts/workerd.ts';
-import { parseWhole } from '../../trainer/cli/arguments.ts';
+import { parseFlags, parseWhole } from '../../trainer/cli/arguments.ts';
 import { judgeMemory, type MemoryRow } from './memory.ts';
 import { runSoak } from './run.ts';
 import { findDescendant, readUsage } from '../../bench/process-usage.ts';
@@ -28,33 +29,36 @@ interface Flags {
 /** Measurements of a run. */
 const ROWS = 40;
 
-const flags = new Command('npm run hunt -- soak')
-  .description(
-    'Many requests of every kind while the model is switched; exit status 1 if an answer is wrong or memory grows.',
-  )
-  .option('--requests <count>', 'how many, at least 1000', parseWhole(1000, 100_000_000), 100_000)
-  .option('--concurrency <count>', 'in flight at once', parseWhole(1, 256), 8)
-  .option(
-    '--switches <count>',
-    'of the model; before every third a broken one is published',
-    parseWhole(0, 100_000),
-    200,
-  )
-  .option(
-    '--allowance <MiB>',
-    'how much resident memory may grow after the first quarter',
-    parseWhole(0, 100_000),
-    32,
-  )
-  .option('--node', 'the server on Node in place of the edge runtime')
-  .option('--json <file>', 'writes the report there')
-  .allowExcessArguments(false)
-  .parse()
-  .opts<Flags>();
+const flags = parseFlags<Flags>(
+  new Command('npm run hunt -- soak')
+    .description(
+      'Many requests of every kind while the model is switched; exit status 1 if an answer is wrong or memory grows.',
+    )
+    .option('--requests <count>', 'how many, at least 1000', parseWhole(1000, 100_000_000), 100_000)
+    .option('--concurrency <count>', 'in flight at once', parseWhole(1, 256), 8)
+    .option(
+      '--switches <count>',
+      'of the model; before every third a broken one is published',
+      parseWhole(0, 100_000),
+      200,
+    )
+    .option(
+      '--allowance <MiB>',
+      'how much resident memory may grow after the first quarter',
+      parseWhole(0, 100_000),
+      32,
+    )
+    .option('--node', 'the server on Node in place of the edge runtime')
+    .option('--json <file>', 'writes the report there')
+    .allowExcessArguments(false),
+);
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
+  if (flags.json !== undefined) {
+    requireFree(flags.json, '--json');
+  }
   const runtime = flags.node === true ? 'Node' : 'the edge runtime';
   const began = performance.now();
   const { worker, program, clean } = await (flags.node === true ? startOnNode() : startOnWorkerd());

@@ -1,10 +1,24 @@
-import { spawn } from 'node:child_process';
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireFileLock, isProcessAlive, LockTimeoutError } from '../../storage/file-lock.ts';
+import {
+  acquireFileLock,
+  isProcessAlive,
+  LockBlockedError,
+  LockTimeoutError,
+} from '../../storage/file-lock.ts';
 
 const LOCK_MODULE = new URL('../../storage/file-lock.ts', import.meta.url).href;
 
@@ -116,5 +130,62 @@ describe('a lock file', () => {
     expect(await slow.isHeld()).toBe(false);
     await slow.release();
     expect(await quick.isHeld()).toBe(true);
+  });
+
+  it.each<[what: string, place: (name: string) => Promise<unknown>, got: string]>([
+    ['a link to nothing', (name) => symlink('nowhere', name), 'a link'],
+    ['a link to a file', (name) => symlink(process.execPath, name), 'a link'],
+    ['a link to endless bytes', (name) => symlink('/dev/zero', name), 'a link'],
+    ['a folder', (name) => mkdir(name), 'a folder'],
+    ['a pipe', async (name) => execFileSync('mkfifo', [name]), 'a pipe'],
+  ])('is refused at once, with what to remove, where %s lies', async (_what, place, got) => {
+    for (const name of [path, `${path}.break`]) {
+      if (name !== path) {
+        await killHolder();
+      }
+      await place(name);
+      const acquiring = acquireFileLock(path, { timeoutMs: FOR_EVER, staleMs: FOR_EVER });
+      await expect(acquiring).rejects.toThrow(LockBlockedError);
+      await expect(acquiring).rejects.toThrow(
+        `${name}: expected a lock file or nothing, got ${got}`,
+      );
+      await rm(name, { recursive: true });
+      expect(await readdir(folder)).toEqual(name === path ? [] : ['.lock']);
+    }
+  });
+
+  it('works where there are no hard links', async () => {
+    const program = `
+      import fs from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      fs.promises.link = async () => {
+        throw Object.assign(new Error('no links'), { code: 'EPERM' });
+      };
+      syncBuiltinESMExports();
+      const { acquireFileLock } = await import(${JSON.stringify(LOCK_MODULE)});
+      const acquire = () =>
+        acquireFileLock(${JSON.stringify(path)}, { timeoutMs: 0, staleMs: Infinity });
+      const lock = await acquire();
+      const second = await acquire().catch((error) => error.name);
+      await lock.release();
+      const third = await acquire();
+      console.log(second, await third.isHeld());
+      await third.release();`;
+    const flags = ['--input-type=module', '--eval', program];
+    const { stdout, stderr } = spawnSync(process.execPath, flags, { encoding: 'utf8' });
+    expect([stdout, stderr]).toEqual([
+      'LockTimeoutError true\n',
+      expect.not.stringMatching(/Error/),
+    ]);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('is lost to its holder when something else comes to lie in its place', async () => {
+    const lock = await acquireFileLock(path, { timeoutMs: 0, staleMs: FOR_EVER });
+    await rm(path);
+    await mkdir(path);
+    expect(await lock.isHeld()).toBe(false);
+    await lock.release();
+    expect(await readdir(folder)).toEqual(['.lock']);
   });
 });

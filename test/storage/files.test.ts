@@ -1,9 +1,26 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { appendToLog, removeLeftovers, writeAtomically } from '../../storage/files.ts';
+import {
+  appendToLog,
+  removeLeftovers,
+  replaceFolder,
+  requireFree,
+  restoreReplaced,
+  writeAtomically,
+} from '../../storage/files.ts';
 import {
   appendSession,
   createRunFolder,
@@ -19,16 +36,19 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('half-written files of a killed process', () => {
-  it('are deleted in every folder, and nothing else is', async () => {
-    await mkdir(join(folder, 'checkpoints'));
+  it('are deleted, files and folders, and nothing else is', async () => {
+    await mkdir(join(folder, 'mine'));
+    await mkdir(join(folder, '.model.12.tmp'));
     await writeAtomically(join(folder, 'options.json'), '{}');
     await writeFile(join(folder, '.options.json.4711.tmp'), '{');
-    await writeFile(join(folder, 'checkpoints', '.step-0000004.safetensors.12.tmp'), 'half');
+    await writeFile(join(folder, '.model.12.tmp', 'model.json'), 'half');
+    await writeFile(join(folder, 'mine', '.draft.12.tmp'), 'a file of the user');
     await writeFile(join(folder, 'mine.tmp'), 'a file of the user');
     await removeLeftovers(folder);
     expect((await readdir(folder, { recursive: true })).toSorted()).toEqual([
-      'checkpoints',
+      'mine',
       'mine.tmp',
+      'mine/.draft.12.tmp',
       'options.json',
     ]);
   });
@@ -39,6 +59,69 @@ describe('half-written files of a killed process', () => {
     await appendFile(join(folder, 'sessions.jsonl'), '{"step":5,"bac');
     await appendSession(folder, session(7));
     expect((await loadSessions(folder)).map(({ step }) => step)).toEqual([0, 7]);
+  });
+});
+
+describe('a folder that replaces another', () => {
+  const write = async (name: string): Promise<string> => {
+    await mkdir(join(folder, name), { recursive: true });
+    await writeFile(join(folder, name, 'content'), name);
+    return join(folder, name);
+  };
+  const read = (path: string) => readFile(join(path, 'content'), 'utf8');
+
+  it('takes its name, and the old one is gone', async () => {
+    const [model, next] = [await write('model'), await write('next')];
+    await replaceFolder(next, model);
+    expect([await read(model), await readdir(folder)]).toEqual(['next', ['model']]);
+  });
+
+  it('leaves the old one when it cannot take the name', async () => {
+    const model = await write('model');
+    await expect(replaceFolder(join(folder, 'missing'), model)).rejects.toThrow('ENOENT');
+    expect([await read(model), await readdir(folder)]).toEqual(['model', ['model']]);
+  });
+
+  it.each([1, 2, 3, 4])('is killed before its write %i, and nothing is lost', async (killAt) => {
+    const [model, next] = [await write('model'), await write('next')];
+    const program = `
+      import fs from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      let writes = 0;
+      for (const name of ['rename', 'rm']) {
+        const operate = fs.promises[name];
+        fs.promises[name] = (...args) => {
+          if (++writes === ${killAt}) {
+            process.kill(process.pid, 'SIGKILL');
+          }
+          return operate(...args);
+        };
+      }
+      syncBuiltinESMExports();
+      const files = await import(${JSON.stringify(new URL('../../storage/files.ts', import.meta.url).href)});
+      await files.replaceFolder(...${JSON.stringify([next, model])});`;
+    const flags = ['--input-type=module', '--eval', program];
+    const { signal } = spawnSync(process.execPath, flags, { encoding: 'utf8' });
+    expect(signal).toBe('SIGKILL');
+    await restoreReplaced(model);
+    expect(await read(model)).toBe(killAt <= 3 ? 'model' : 'next');
+    if (killAt <= 3) {
+      expect(await read(next)).toBe('next');
+    }
+    await replaceFolder(await write('newest'), model);
+    expect(await read(model)).toBe('newest');
+  });
+});
+
+describe('a path that must be free', () => {
+  it('is refused when a file, a folder, a device or a link lies there', async () => {
+    await symlink('nowhere', join(folder, 'link'));
+    for (const path of [folder, join(folder, 'link'), '/dev/null', process.execPath]) {
+      expect(() => requireFree(path, '--out')).toThrow(
+        `--out ${path}: is there already, and is not written over; name another one`,
+      );
+    }
+    requireFree(join(folder, 'free'), '--out');
   });
 });
 

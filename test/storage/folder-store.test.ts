@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFolderStore } from '../../storage/folder-store.ts';
@@ -59,7 +60,7 @@ async function runOnMount(options: string, prepare: string, program: string): Pr
 }
 
 describe('a folder store', () => {
-  it('leaves only objects behind', async () => {
+  it('leaves only objects and its reserve behind', async () => {
     const store = createFolderStore(folder);
     const created = await store.put('current.json', utf8.encode('1'), absent);
     await store.put('current.json', utf8.encode('2'), {
@@ -67,18 +68,24 @@ describe('a folder store', () => {
       etag: created.ok ? created.etag : '',
     });
     await store.put('current.json', utf8.encode('3'), absent);
-    expect(await readdir(folder)).toEqual(['current.json']);
+    expect(await readdir(folder)).toEqual(['.reserve', 'current.json']);
   });
 
-  it('hides the leftovers of a killed publisher, and deletes them after a day', async () => {
+  it('hides the leftovers of a killed publisher, and deletes them and nothing else after a day', async () => {
     const store = createFolderStore(folder);
-    const [fresh, old] = [join(folder, '.tmp-fresh'), join(folder, '.tmp-old')];
-    await writeFile(fresh, 'half-writ');
-    await writeFile(old, 'half-writ');
-    await utimes(old, new Date(), new Date(Date.now() - 25 * 3600 * 1000));
+    const [fresh, old] = ['.tmp-1', '.tmp-2'].map((name) =>
+      join(folder, `${name}${randomUUID().slice(1)}`),
+    ) as [string, string];
+    const mine = join(folder, '.tmp-notes');
+    for (const file of [fresh, old, mine]) {
+      await writeFile(file, 'half-writ');
+    }
+    const yesterday = new Date(Date.now() - 25 * 3600 * 1000);
+    await Promise.all([old, mine].map((file) => utimes(file, yesterday, yesterday)));
     await store.put('a.json', utf8.encode('a'), absent);
     expect(await listKeys(store)).toEqual(['a.json']);
-    expect(await readdir(folder)).toEqual(['.tmp-fresh', 'a.json']);
+    const kept = ['.reserve', basename(fresh), '.tmp-notes', 'a.json'];
+    expect((await readdir(folder)).sort()).toEqual(kept.sort());
   });
 
   it('is not blocked by the lock of a killed publisher', async () => {

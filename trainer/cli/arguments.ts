@@ -1,6 +1,8 @@
 /** Parsers of command-line arguments, and the answer to Ctrl-C, for several commands. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { describeSwallowed, listFlags } from '../../shared/npm-flags.ts';
 
 /** Makes a parser of whole numbers in decimal digits. */
 export function parseWhole(min: number, max: number): (text: string) => number {
@@ -43,6 +45,29 @@ export function parseText(max: number): (text: string) => string {
     }
     return text;
   };
+}
+
+/**
+ * Refuses to run with flags that npm kept for itself.
+ * @param base  See `describeSwallowed`.
+ * @throws ExpectedError
+ */
+export function refuseSwallowedFlags(program: Command, base?: string): void {
+  const words = process.argv.slice(2);
+  const text = describeSwallowed(listFlags(program, words), { words, env: process.env }, base);
+  if (text !== null) {
+    throw new ExpectedError(text);
+  }
+}
+
+/** Parses the flags of a program that is named after its npm command; wrong ones end it. */
+export function parseFlags<Flags extends object>(program: Command): Flags {
+  try {
+    refuseSwallowedFlags(program, program.name());
+  } catch (error) {
+    program.error(`digitmint: ${(error as Error).message}`);
+  }
+  return program.parse().opts<Flags>();
 }
 
 export const parseSeed = parseText(LIMITS.maxSeedLength);

@@ -68,7 +68,8 @@ export function buildExperimentCommand(): Command {
     .action(async (questions: QuestionName[], flags: ExperimentFlags) => {
       if (flags.report === true) {
         // Loaded only here: charts take a quarter of a second to load.
-        const { saveDocument } = await import('../experiments/document.ts');
+        const { requireDocumentPlace, saveDocument } = await import('../experiments/document.ts');
+        await requireDocumentPlace(flags.docs);
         const count = await collectRecords(flags.out, flags.docs);
         console.log(`${await saveDocument(flags.docs)}, with ${count} runs of ${flags.out}`);
         return;
@@ -115,9 +116,10 @@ async function train(
     const { done, elsewhere } = await workOff(
       runs,
       (run) => isDone(run, hashExperiment(describe(run)), steps),
-      (run) =>
+      (run, { assure }) =>
         runExperiment({
           ...describe(run),
+          assureFolder: assure,
           dataset,
           gauge,
           floor,

@@ -3,13 +3,14 @@
  * {@link buildModelsCommand} and a function below.
  */
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
 import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/model/signature.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import { StorageError, type ObjectStore } from '../../storage/object-store.ts';
 import { listCatalogue } from '../publish/catalogue.ts';
 import { LEDGER_LIMITS } from '../publish/ledger.ts';
+import { removeModel, setDefault } from '../publish/default-model.ts';
 import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publish/prune.ts';
 import { rollBack } from '../publish/publish.ts';
 import { createKeyFile, readSigner, signVersion } from '../publish/signing.ts';
@@ -30,6 +31,7 @@ import {
   addWriteOptions,
   createStorageContext,
   createWriteOptions,
+  nameCommand,
   STORAGE_HELP,
   withStore,
   type StorageContext,
@@ -46,6 +48,7 @@ interface Flags extends StorageFlags {
   readonly olderThan: number;
   readonly keep: number;
   readonly name?: string;
+  readonly purge?: true;
 }
 
 /** One call of a sub-command, with its store open. */
@@ -63,6 +66,8 @@ interface Call {
 
 /** A model, or one version of it. */
 type ModelId = { readonly name: string; readonly version: string | undefined };
+
+const OLD = '30d';
 
 const HELP = `${STORAGE_HELP}
 
@@ -93,8 +98,16 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
         );
       });
   };
-  const addWriting: typeof add = (name, description, run) =>
-    addWriteOptions(add(name, description, run));
+  const addWriting = <Argument>(
+    name: string,
+    description: string,
+    run: (call: Call, argument: Argument) => Promise<void>,
+  ): Command =>
+    addWriteOptions(
+      add<Argument>(name, description, (call, argument) =>
+        retryOnFullDisk(call.store, () => run(call, argument)),
+      ),
+    );
 
   add('list', 'Lists the versions of all models, or of one.', list).argument(
     '[name]',
@@ -123,6 +136,18 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
       'the version to serve; when not given, the one served before the present one',
       parseVersion,
     );
+  addWriting('default', 'Serves another model where a request names none.', makeDefault).argument(
+    '<name>',
+    'a model that is served',
+    parseName,
+  );
+  addWriting(
+    'remove',
+    'Stops serving a model, which must not be the default. Its versions stay until prune.',
+    remove,
+  )
+    .argument('<name>', 'a model', parseName)
+    .option('--purge', 'also deletes all its versions, except pinned ones, without a way back');
   addWriting('pin', 'Keeps a version from being pruned.', (call, id: VersionId) =>
     change(call, id, 'pinned', (options) => pinVersion({ ...options, note: call.flags.note })),
   )
@@ -144,11 +169,13 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
       'among the last used, nor young.',
     prune,
   )
-    .option(
-      '--older-than <age>',
-      'only versions that were written and served before this time: 90m, 12h, 30d',
-      parseDuration,
-      parseDuration('30d'),
+    .addOption(
+      new Option(
+        '--older-than <age>',
+        'only versions that were written and served before this time: 90m, 12h, 30d',
+      )
+        .argParser(parseDuration)
+        .default(parseDuration(OLD), OLD),
     )
     .option(
       '--keep <n>',
@@ -239,9 +266,57 @@ async function rollback({ flags, options, report }: Call, name: string): Promise
   const done = flags.dryRun ? 'would be served; nothing was written: --dry-run' : 'is served';
   report({ dryRun: options.dryRun, ...result }, [
     result.pointerMoved
-      ? `${name} ${previousVersion} -> ${version} ${done}`
+      ? `${name} ${previousVersion ?? '(none)'} -> ${version} ${done}`
       : `${name} ${version} is served already; nothing was changed`,
   ]);
+}
+
+async function makeDefault({ flags, options, report }: Call, name: string): Promise<void> {
+  const result = await setDefault({ ...options, name });
+  const { previousDefaultName, pointerMoved } = result;
+  const back = `Back: ${nameCommand(`default ${previousDefaultName}`, flags)}`;
+  report({ dryRun: options.dryRun, ...result }, [
+    !pointerMoved
+      ? `${name} is the default already; nothing was changed`
+      : options.dryRun
+        ? `${name} would be the default; nothing was written: --dry-run`
+        : `${name} is the default, before it was ${previousDefaultName}. ${back}`,
+  ]);
+}
+
+async function remove({ store, flags, options, context, report }: Call, name: string) {
+  const { version } = await removeModel({ ...options, name });
+  const { dryRun = false } = options;
+  const stored = await listCatalogue(store, context.now(), name);
+  const isPurged = flags.purge === true && !dryRun;
+  const purged = isPurged
+    ? await pruneStore({ ...options, name, olderThanMs: 0, keep: 0 })
+    : undefined;
+  const kept =
+    `${stored.length} version(s) of it stay stored until prune, or until --purge; ` +
+    `back: ${nameCommand(`rollback ${name}`, flags)}`;
+  const purge = purged === undefined ? {} : toPruneJson(purged);
+  report({ dryRun, name, version, ...purge }, [
+    dryRun
+      ? `${name} would not be served any more` +
+        `${flags.purge ? `, and up to ${stored.length} version(s) be deleted` : ''}; ` +
+        'nothing was written: --dry-run'
+      : `${name} is not served any more, before it was ${version}`,
+    ...(dryRun ? [] : purged === undefined ? [kept] : describePrune(purged, false)),
+  ]);
+}
+
+/** A full disk has no room for the lease under which space is freed: the store keeps some. */
+async function retryOnFullDisk(store: ObjectStore, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (cause) {
+    const isFull = cause instanceof StorageError && cause.failure.reason === 'full';
+    if (!isFull || !(await store.spendReserve?.())) {
+      throw cause;
+    }
+    await run();
+  }
 }
 
 async function sign(call: Call, id: VersionId): Promise<void> {

@@ -1,6 +1,6 @@
 /** `publish`: puts a model into object storage and prints what was done. */
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { publishArtifact, type PublishResult } from '../publish/publish.ts';
 import { readS3Credentials } from '../../storage/s3-location.ts';
@@ -13,6 +13,7 @@ import {
   createStorageContext,
   createWriteOptions,
   formatBytes,
+  nameCommand,
   STORAGE_HELP,
   withStore,
   type StorageContext,
@@ -22,6 +23,7 @@ import {
 interface PublishFlags extends StorageFlags {
   readonly model: string;
   readonly sign?: string;
+  readonly default?: true;
   readonly keepDefault?: true;
 }
 
@@ -38,7 +40,14 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json');
   return addWriteOptions(addStorageOptions(command))
     .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
-    .option('--keep-default', 'leaves the default model as it is')
+    .addOption(
+      new Option(
+        '--default',
+        'serves it where a request names no model; else only a version of the default model does ' +
+          'that, and only one that is no trial beside the served one',
+      ).conflicts('keepDefault'),
+    )
+    .option('--keep-default', 'leaves the name of the default model as it is, in any case')
     .addHelpText('after', HELP)
     .action((flags: PublishFlags) => publishModel(flags, context));
 }
@@ -68,14 +77,14 @@ export async function publishModel(
       ...createWriteOptions(store, flags, context, say),
       folder: resolve(cwd, flags.model),
       signer,
-      makeDefault: flags.keepDefault !== true,
+      makeDefault: flags.default === true || (flags.keepDefault !== true && 'careful'),
       onObject: (state, object) =>
         say(`  ${state.replace('_', ' ').padEnd(13)}  ${describeObject(object)}`),
     });
     if (flags.json === true) {
       print(JSON.stringify({ target: store.description, dryRun, ...result }));
     } else {
-      describeResult(result, dryRun, target).forEach((line) => print(line));
+      describeResult(result, flags, target).forEach((line) => print(line));
     }
   });
 }
@@ -84,37 +93,56 @@ function describeObject({ key, bytes, sha256 }: PublishedObject): string {
   return `${key}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`;
 }
 
-function describeResult(result: PublishResult, isDryRun: boolean, target: Target): string[] {
-  const { name, version, previousVersion, defaultName, previousDefaultName } = result;
-  if (isDryRun) {
+function describeResult(result: PublishResult, flags: PublishFlags, target: Target): string[] {
+  const { name, version, previousVersion, defaultName, previousDefaultName, objection } = result;
+  const rollback = nameCommand(`rollback ${name} --version ${version}`, flags);
+  const stored =
+    `${name} ${version} is stored but not served by default: ${objection}. ` +
+    `To serve it all the same: ${rollback}`;
+  if (flags.dryRun) {
     return [
       ...result.uploaded.map((object) => `  would upload   ${describeObject(object)}`),
       result.pointerMoved
         ? `  would move     ${describeMove(result)}`
         : `  would leave    ${POINTER_KEY} as it is`,
+      ...(objection === null ? [] : [stored.replace(' is stored', ' would be stored')]),
       'Nothing was written: --dry-run. ' +
         'Whether the storage honours conditional writes was not tried.',
     ];
   }
+  if (objection !== null) {
+    return [stored];
+  }
+  const isDefault = defaultName === name;
+  const advice = isDefault
+    ? []
+    : [`To make it the default: ${nameCommand(`default ${name}`, flags)}`];
   if (!result.pointerMoved) {
     const repaired =
       result.uploaded.length > 0
         ? `${result.uploaded.length} missing file(s) were put there`
         : 'nothing was changed';
-    return [`${name} ${version} is served already: ${repaired}.`];
+    const place = isDefault ? '' : ` beside the default, ${defaultName}`;
+    return [`${name} ${version} is served already${place}: ${repaired}.`, ...advice];
   }
-  const place =
-    defaultName === name ? 'and served by default' : `beside the default, ${defaultName}`;
+  const place = isDefault ? 'and served by default' : `beside the default, ${defaultName}`;
+  const isReplaced = previousVersion !== null && previousVersion !== version;
+  const isNewDefault = previousDefaultName !== null && previousDefaultName !== defaultName;
   return [
     `  moved          ${describeMove(result)}`,
     previousVersion === version
       ? `${name} ${version} was served already; ` +
         `it is now the default, before it was ${previousDefaultName}.`
       : `${name} ${version} is published ${place}.`,
+    isReplaced && `It replaced ${previousVersion}. Back: ${nameCommand(`rollback ${name}`, flags)}`,
+    isNewDefault &&
+      `The default was ${previousDefaultName}. ` +
+        `Back: ${nameCommand(`default ${previousDefaultName}`, flags)}`,
+    ...advice,
     `Look: ${target.kind === 'local' ? 'npm start (or leave it running), then ' : ''}` +
       `GET /healthz tells which model serves; model=${name} asks for this one. ` +
       'A running worker looks for a new model every MODEL_REFRESH_SECONDS.',
-  ];
+  ].filter((line) => line !== false);
 }
 
 function describeMove(result: PublishResult): string {

@@ -2,7 +2,6 @@
  * `npm run trainer -- quantize`: writes a new version with other weights, and says how pictures
  * change.
  */
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
@@ -19,6 +18,7 @@ import {
   type WeightDtype,
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { requireFree } from '../../storage/files.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { joinArrays } from '../gan/network-state.ts';
@@ -58,11 +58,7 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
     throw new ExpectedError(`--weights ${dtype}: ${model} is written so already`);
   }
   const folder = resolve(out);
-  if (existsSync(folder)) {
-    throw new ExpectedError(
-      `--out ${out}: is there already, and is not written over; name another folder`,
-    );
-  }
+  requireFree(out, '--out', 'name another folder');
   const values = joinArrays(decodeWeights(source, source.weightsFile));
   const { encoding, bytes } = encodeWeights(plan, values, dtype);
   const served = decodeNumbers(plan.weights, encoding, bytes);

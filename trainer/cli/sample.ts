@@ -1,6 +1,7 @@
 /** `npm run sample`: draws offline with the worker's sampler, so a seed gives the same bytes. */
+import { lstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { CLASS_LIMITS, describeClasses, findClass } from '../../shared/model/classes.ts';
@@ -9,7 +10,7 @@ import { createSampler, type Sampler } from '../../shared/model/sampler.ts';
 import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/picture/sheet.ts';
 import { encodeIdx } from '../data/idx.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { writeAtomically } from '../../storage/files.ts';
+import { requireFree, writeAtomically } from '../../storage/files.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
 import { instantiateKernels, pngEncoder } from '../node-kernels.ts';
 import { parseText, parseWhole } from './arguments.ts';
@@ -23,6 +24,7 @@ interface SampleFlags {
   readonly format: 'idx' | 'npy' | 'png';
   readonly out: string;
   readonly labels?: string;
+  readonly force?: true;
   readonly cols?: number;
   readonly scale: number;
 }
@@ -59,12 +61,17 @@ export function buildSampleCommand(): Command {
       '--labels <file>',
       'writes the labels too, in the same format (IDX for png); for a model with classes',
     )
+    .option('--force', 'writes over files that are there')
     .option('--cols <count>', 'png: samples a row (default: a square)', upTo(MAX_SAMPLES))
     .option('--scale <factor>', 'png: size of a pixel', upTo(LIMITS.maxScale), 1)
     .action(sample);
 }
 
 async function sample(flags: SampleFlags): Promise<void> {
+  checkPlace(flags.out, '--out', flags);
+  if (flags.labels !== undefined) {
+    checkPlace(flags.labels, '--labels', flags);
+  }
   const sampler = await loadSampler(flags.model);
   const { classes, generator } = sampler.manifest;
   if (flags.labels !== undefined && generator.classes === 0) {
@@ -119,6 +126,16 @@ async function sample(flags: SampleFlags): Promise<void> {
   console.log(
     `${flags.out}: ${count.toLocaleString('en')} samples of ${name}@${version}, seed ${JSON.stringify(seed)}, in ${Math.round(tookMs)} ms`,
   );
+}
+
+/** @throws ExpectedError  When a file would be lost. A device or a folder is never replaced. */
+function checkPlace(path: string, flag: string, { out, labels, force }: SampleFlags): void {
+  if (flag === '--labels' && labels !== undefined && resolve(labels) === resolve(out)) {
+    throw new ExpectedError(`--labels ${labels}: is --out too; name another file`);
+  }
+  if (force !== true || !(lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true)) {
+    requireFree(path, flag, 'name another file, or add --force for a file of yours');
+  }
 }
 
 async function loadSampler(folder: string): Promise<Sampler> {

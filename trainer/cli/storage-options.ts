@@ -1,6 +1,7 @@
 /** Flags and dependencies that all commands on published models share. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { quoteArgument } from '../../shared/npm-flags.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { nameVersion, type WriteOptions } from '../publish/writes.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
@@ -100,6 +101,15 @@ export async function withStore<T>(
   } finally {
     await store.close();
   }
+}
+
+/** Names a command on the same place, for people to copy. */
+export function nameCommand(words: string, { to, endpoint, region }: StorageFlags): string {
+  const flags = Object.entries({ to: to === 'local' ? undefined : to, endpoint, region });
+  const given = flags.flatMap(([flag, value]) =>
+    value === undefined ? [] : [` --${flag} ${quoteArgument(value)}`],
+  );
+  return `npm run models -- ${words}${given.join('')}`;
 }
 
 export function formatBytes(bytes: number): string {

@@ -9,7 +9,11 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadIdxFolder } from '../data/idx.ts';
-import { CLASSIFIER_SHA256, saveClassifier } from '../evaluation/classifier/classifier-file.ts';
+import {
+  CLASSIFIER_SHA256,
+  requireClassifierPlace,
+  saveClassifier,
+} from '../evaluation/classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG, countRight } from '../evaluation/classifier/network.ts';
 import { trainClassifier } from '../evaluation/classifier/training.ts';
 import { checkDigits, loadTestDigits, SIDE } from '../evaluation/digits.ts';
@@ -55,6 +59,7 @@ async function train(flags: {
   readonly backend: 'auto' | BackendName;
 }) {
   const { data, out, seed, epochs } = flags;
+  await requireClassifierPlace(out);
   const all = await loadIdxFolder(data, 'train');
   checkDigits(data, all);
   if (all.count <= 2 * VALIDATION_IMAGES) {

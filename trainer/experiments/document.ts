@@ -1,8 +1,9 @@
 /** The experiments' document: Markdown with curves and grids. Equal records give equal bytes. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { writeAtomically } from '../../storage/files.ts';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { recover, writeAtomically } from '../../storage/files.ts';
 import { renderChartFile } from '../charts/chart.ts';
 import { planLineChart, type LineChart, type Point } from '../charts/line-chart.ts';
 import { PRESETS } from '../gan/preset.ts';
@@ -42,6 +43,17 @@ const COLOURS = ['ink', 'blue', 'orange', 'green', 'pink', 'gold', 'violet'];
 const TITLE = `# The tutorial's questions, answered by experiment
 
 <!-- Made by \`npm run trainer -- experiment --report\` out of experiments/runs: do not edit. -->`;
+
+/** @throws ExpectedError  When another document has the name of this one. */
+export async function requireDocumentPlace(docs: string): Promise<void> {
+  const path = join(docs, 'experiments.md');
+  const present = await recover(readFile(path, 'utf8'), ['ENOENT'], null);
+  if (present !== null && !/^<!-- Made by `npm run .*experiment/m.test(present)) {
+    throw new ExpectedError(
+      `--docs ${docs}: holds an experiments.md that this command did not make; name another folder`,
+    );
+  }
+}
 
 /** Makes the document from the records. @returns  Its path. */
 export async function saveDocument(docs: string): Promise<string> {

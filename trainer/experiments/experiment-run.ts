@@ -40,6 +40,8 @@ export interface ExperimentRun {
   /** When aborted, the run ends after its step. The work since its last measurement is lost. */
   readonly signal: AbortSignal;
   readonly onPoint: (point: ExperimentPoint) => void;
+  /** See `TrainingRun`. */
+  readonly assureFolder?: () => Promise<void>;
 }
 
 const GRID = { count: 30, layout: { cols: 10, scale: 1 } } as const;
@@ -95,6 +97,7 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
     signal,
     endsWhenBroken: false,
     hook: createHook(run, points),
+    ...(run.assureFolder && { assureFolder: run.assureFolder }),
   });
   if (signal.aborted && step < config.steps) {
     return false;
@@ -104,6 +107,7 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   const trained = tf.tensor1d(weights);
   const samples = await drawSamples(plan, trained, { ...config, seed: SAMPLES_SEED }, GRID.count);
   trained.dispose();
+  await run.assureFolder?.();
   await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, GRID.layout)));
   const failure = findFailure(points.at(-1));
   const record = { arm, seed, sha256, steps, data, failure, points, floor, environment };
@@ -148,6 +152,7 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
         quality: roundQuality(gauge(samples.pixels)),
       };
       points.push(point);
+      await run.assureFolder?.();
       await appendToLog(locateExperiment(folder).points, `${JSON.stringify(point)}\n`);
       onPoint(point);
       if (findFailure(point) !== null) {

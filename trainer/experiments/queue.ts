@@ -2,9 +2,9 @@
  * The list of runs to do, which several processes may share: each run has a lock, and a dead
  * process's lock is taken over.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
+import { LockTimeoutError } from '../../storage/file-lock.ts';
+import { lockRun, type RunLock } from '../run/run-folder.ts';
 import type { ArmName } from './arms.ts';
 import { loadResult, locateExperiment } from './records.ts';
 
@@ -39,7 +39,7 @@ export async function isDone(
 export async function workOff(
   runs: readonly PlannedRun[],
   isFinished: (run: PlannedRun) => Promise<boolean>,
-  work: (run: PlannedRun) => Promise<boolean>,
+  work: (run: PlannedRun, lock: RunLock) => Promise<boolean>,
 ): Promise<{ done: PlannedRun[]; elsewhere: PlannedRun[] }> {
   const done: PlannedRun[] = [];
   const elsewhere: PlannedRun[] = [];
@@ -47,12 +47,8 @@ export async function workOff(
     if (await isFinished(run)) {
       continue;
     }
-    await mkdir(run.folder, { recursive: true });
-    const { lock: path } = locateExperiment(run.folder);
-    // A run takes any time, so only the lock of a dead process is stale. Removing it takes a while.
-    const options = { timeoutMs: 300, staleMs: Infinity };
-    const lock = await acquireFileLock(path, options).catch((error: unknown) => {
-      if (error instanceof LockTimeoutError) {
+    const lock = await lockRun(run.folder, '--out').catch((error: unknown) => {
+      if ((error as Error).cause instanceof LockTimeoutError) {
         return null;
       }
       throw error;
@@ -63,7 +59,7 @@ export async function workOff(
     }
     try {
       if (!(await isFinished(run))) {
-        if (!(await work(run))) {
+        if (!(await work(run, lock))) {
           break;
         }
         done.push(run);

@@ -20,7 +20,6 @@ export function locateExperiment(folder: string) {
     points: join(folder, 'points.jsonl'),
     grid: join(folder, 'grid.png'),
     result: join(folder, 'result.json'),
-    lock: join(folder, '.lock'),
   };
 }
 

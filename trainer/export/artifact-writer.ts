@@ -2,10 +2,11 @@
  * Writes a trained generator as an artifact folder: a tfjs LayersModel and its manifest. The folder
  * gets its name only after it was read back.
  */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version } from '@tensorflow/tfjs';
 import {
+  ArtifactError,
   encodeManifest,
   hashBytes,
   MANIFEST_FILE,
@@ -20,7 +21,7 @@ import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
-import { toWriteError } from '../../storage/files.ts';
+import { nameTemporary, replaceFolder, syncFolder, toWriteError } from '../../storage/files.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { encodeTopology } from './layers-model.ts';
 import { encodeWeights } from './weight-encoder.ts';
@@ -28,7 +29,8 @@ import { encodeWeights } from './weight-encoder.ts';
 const LIBRARIES = { '@tensorflow/tfjs': version.tfjs, node: process.versions.node };
 
 /**
- * Writes an artifact folder, or replaces it. Returns the manifest as written.
+ * Writes an artifact folder, or replaces it: the old one goes when the new one is in its place.
+ * Returns the manifest as written.
  * @param folder   Its parent exists.
  * @param weights  [parameters], in the plan's order.
  * @param facts    By default `libraries` are those of this process.
@@ -72,7 +74,7 @@ export async function exportArtifact(
     training: { ...training, libraries: { ...(training.libraries ?? LIBRARIES) } },
     figures: { ...figures },
   });
-  const temporary = `${folder}.tmp`;
+  const temporary = nameTemporary(folder);
   await rm(temporary, { recursive: true, force: true });
   try {
     await mkdir(temporary);
@@ -80,16 +82,16 @@ export async function exportArtifact(
     for (const [path, bytes] of Object.entries(files)) {
       await writeFile(join(temporary, path), bytes, { flush: true });
     }
+    await syncFolder(temporary);
+    const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), {
+      version: manifest.version,
+    });
+    const written = await readFile(join(temporary, WEIGHTS_FILE));
+    createSampler(parsed, written, instantiateKernels).dispose();
+    await replaceFolder(temporary, folder);
+    return manifest;
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true });
-    throw toWriteError(folder, cause);
+    throw cause instanceof ArtifactError ? cause : toWriteError(folder, cause);
   }
-  const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), {
-    version: manifest.version,
-  });
-  const written = await readFile(join(temporary, WEIGHTS_FILE));
-  createSampler(parsed, written, instantiateKernels).dispose();
-  await rm(folder, { recursive: true, force: true });
-  await rename(temporary, folder);
-  return manifest;
 }

@@ -63,43 +63,91 @@ export function mergePointer(publication: Publication, before: StoredPointer, ne
   return merged;
 }
 
+interface MoveOptions {
+  /** On the version that the pointer serves afterwards, or that it served before. */
+  readonly lease: Lease;
+  /** True when the store honours conditions. */
+  readonly isSafe: boolean;
+  /** Throws when the pointer that was read must not be replaced. */
+  readonly check?: (before: StoredPointer) => void | Promise<void>;
+}
+
 /**
- * Moves the pointer by compare-and-swap, and records the replaced version before each attempt.
- * @param lease   On the version that the pointer will serve.
- * @param isSafe  True when the store honours conditions.
- * @param check   Throws when the pointer that was read must not be replaced.
+ * Moves the pointer to a version.
  * @returns  `isMoved`: false when the pointer served that version already. `before`: the pointer
  *           that was replaced.
  * @throws PublishError  When others changed it in every attempt.
  */
-export function movePointer(
+export async function movePointer(
   publication: Publication,
   published: Published,
-  options: { lease: Lease; isSafe: boolean; check?: (before: StoredPointer) => void },
+  options: MoveOptions,
 ): Promise<{ isMoved: boolean; before: StoredPointer; defaultName: string }> {
-  const { store, now } = publication;
-  const { lease, isSafe, check } = options;
-  return retryContended(publication, POINTER_KEY, async () => {
-    const before = await readPointer(store);
-    const wanted = mergePointer(publication, before, published);
-    if (wanted === null) {
-      const defaultName = before?.pointer.default ?? published.name;
-      return { isMoved: false, before, defaultName };
-    }
-    check?.(before);
-    await changeLedger(publication, (ledger) =>
-      recordServed(ledger, before?.pointer, published, now()),
-    );
-    await lease.assure();
-    const bytes = encodePointer(wanted);
-    const isDone = await swapJson(store, POINTER_KEY, bytes, before?.etag ?? null);
-    return isDone && (isSafe || (await isStillServed(store, published)))
-      ? { isMoved: true, before, defaultName: wanted.default }
-      : undefined;
+  const { before, after } = await changePointer(publication, published, {
+    ...options,
+    merge: (present) => mergePointer(publication, present, published),
+    isDone: (pointer) => findServed(pointer, published.name)?.version === published.version,
   });
+  const { default: defaultName = published.name } = after ?? before?.pointer ?? {};
+  return { isMoved: after !== null, before, defaultName };
 }
 
-/** Without conditions another publisher may have overwritten the entry; then it is put back. */
-async function isStillServed(store: ObjectStore, { name, version }: Published): Promise<boolean> {
-  return findServed((await readPointer(store))?.pointer, name)?.version === version;
+/** Takes a model out of the pointer. The version that was served gets into the history. */
+export async function withdrawModel(
+  publication: Publication,
+  name: string,
+  options: MoveOptions,
+): Promise<void> {
+  await changePointer(
+    publication,
+    { name, version: '' },
+    {
+      ...options,
+      merge(before) {
+        if (before === null || findServed(before.pointer, name) === undefined) {
+          return null;
+        }
+        const { [name]: _, ...models } = before.pointer.models;
+        return { ...before.pointer, models };
+      },
+      isDone: (pointer) => findServed(pointer, name) === undefined,
+    },
+  );
+}
+
+/**
+ * Changes the pointer by compare-and-swap, and records the replaced version before each attempt.
+ * @param next     The model, and the version that replaces the served one.
+ * @param options  `merge`: null for no change. `isDone`: whether another publisher left the change.
+ * @returns  The pointers before and after; `after` is null without a change.
+ */
+function changePointer(
+  publication: Publication,
+  next: VersionId,
+  options: MoveOptions & {
+    readonly merge: (before: StoredPointer) => Pointer | null;
+    readonly isDone: (pointer: Pointer | undefined) => boolean;
+  },
+): Promise<{ before: StoredPointer; after: Pointer | null }> {
+  const { store, now } = publication;
+  const { lease, isSafe, check, merge, isDone } = options;
+  return retryContended(publication, POINTER_KEY, async () => {
+    const before = await readPointer(store);
+    const after = merge(before);
+    if (after === null) {
+      return { before, after };
+    }
+    await check?.(before);
+    await changeLedger(publication, (ledger) => recordServed(ledger, before?.pointer, next, now()));
+    await lease.assure();
+    const isSwapped = await swapJson(
+      store,
+      POINTER_KEY,
+      encodePointer(after),
+      before?.etag ?? null,
+    );
+    // Without conditions another publisher may have overwritten the change; then it is made again.
+    const isKept = isSwapped && (isSafe || isDone((await readPointer(store))?.pointer));
+    return isKept ? { before, after } : undefined;
+  });
 }

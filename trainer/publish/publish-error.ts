@@ -6,15 +6,16 @@ import { ExpectedError, type FailureOf } from '../../shared/expected-error.ts';
 const MESSAGES = {
   object_differs: ({ key }: { key: string }) =>
     `expected ${key} to be free or to hold the same bytes, got other bytes there; ` +
-    'published objects never change: delete it if it is damaged, then repeat',
+    'published objects never change: if `models verify` calls it damaged, move it elsewhere, ' +
+    'then repeat',
   read_back_differs: ({ key }: { key: string }) =>
-    `${key} reads back other than it was written; delete it and repeat the command, ` +
-    'and if that does not help do not trust this storage',
+    `${key} reads back other than it was written; repeat the command, and if that does not help ` +
+    'do not trust this storage',
   pointer_refused: ({ cause }: { cause: ArtifactError }) =>
     cause.failure.reason === 'schema_unknown'
       ? `${cause.message}; nothing was changed`
-      : `${cause.message}; nothing was changed: put a good ${POINTER_KEY} back, ` +
-        'or delete it and publish every model again',
+      : `${cause.message}; nothing was changed: put a good ${POINTER_KEY} back. ` +
+        'Without one, move the damaged one elsewhere and publish every model again',
   pointer_too_large: ({ bytes }: { bytes: number }) =>
     `${POINTER_KEY} would have ${bytes} bytes, ` +
     `at most ${ARTIFACT_LIMITS.pointerBytes} allowed; take models out of it first`,
@@ -33,8 +34,9 @@ const MESSAGES = {
   ledger_refused: ({ detail, isNewer }: { detail: string; isNewer: boolean }) =>
     isNewer
       ? `ledger.json ${detail}, which this software does not know: update it; nothing was changed`
-      : `ledger.json ${detail}; nothing was changed: put a good one back, ` +
-        'or delete it, which forgets pins and history',
+      : `ledger.json ${detail}; nothing was changed: put a good one back. ` +
+        'Without one, move the damaged one elsewhere, and pin again what it pinned before the next ' +
+        'prune: without pins and history prune deletes more',
   ledger_full: ({ bytes }: { bytes: number }) =>
     `ledger.json would have ${bytes} bytes; unpin what need not be pinned`,
   lease_lost: ({ versions }: { versions: readonly string[] }) =>
@@ -54,6 +56,11 @@ const MESSAGES = {
   served_changed: ({ name, expected, found }: Record<'name' | 'expected' | 'found', string>) =>
     `${name} was served as ${expected} when this began ` +
     `and is now ${found}; nothing was moved: look again, then repeat`,
+  is_default: ({ name, names }: { name: string; names: readonly string[] }) =>
+    `${name} is the default model, which is not removed; ` +
+    (names.length === 0
+      ? 'publish another model first'
+      : `make another one the default first: \`models default NAME\` with ${names.join(' or ')}`),
   too_many_pins: ({ pins }: { pins: number }) =>
     `${pins} versions are pinned, no more are allowed; unpin some of them`,
   nothing_served: () =>

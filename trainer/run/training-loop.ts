@@ -30,6 +30,8 @@ interface TrainingRun extends ObservedRun {
   readonly checkpoint: Checkpoint | null;
   /** When aborted, the run ends after its current step, with a checkpoint. */
   readonly signal: AbortSignal;
+  /** Longest time between checkpoints; none when not given. */
+  readonly checkpointMs?: number;
   /** An experiment's part in the run. */
   readonly hook?: RunHook;
 }
@@ -63,7 +65,7 @@ export interface TrainingResult {
  *                        something cannot be saved; the checkpoints so far stay.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
-  const { config, dataset, signal, hook } = run;
+  const { config, dataset, signal, hook, clock = performance.now.bind(performance) } = run;
   const source = { config, dataset, key: deriveKey('train', config.seed) };
   const gan = createGan(source, run.checkpoint);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
@@ -76,6 +78,12 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     run.reporter.say(`Steps are done operation by operation, which takes longer: ${fault}.`);
   const stepper = hook?.createStepper(gan, source) ?? createStepper(gan, source, { onFault });
   let step = firstStep;
+  let savedAt = clock();
+  const save = async (steps: number): Promise<void> => {
+    await run.assureFolder?.();
+    await checkpointGan(gan, checkpoints, run.runSha256, steps);
+    savedAt = clock();
+  };
   try {
     let next = run.checkpoint === null ? await hook?.measure(gan, 0, null) : 'go on';
     for (; step < config.steps && !signal.aborted && next !== 'stop'; step++) {
@@ -86,12 +94,13 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
       const probe = observer.keeps(step) ? keep : undefined;
       const losses = stepper.step(batcher.drawIndices(step), step, probe);
       try {
-        next = await (hook?.measure(gan, step + 1, losses) ?? planNext(run, step + 1));
+        next = await (hook?.measure(gan, step + 1, losses) ??
+          planNext(run, step + 1, clock() - savedAt));
         if (losses !== null) {
           await observer.observe(step, losses, figures);
         }
         if (next === 'save') {
-          await checkpointGan(gan, checkpoints, run.runSha256, step + 1);
+          await save(step + 1);
         }
       } finally {
         tf.dispose([losses?.discriminator ?? [], losses?.generator ?? [], figures]);
@@ -101,7 +110,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     }
     // An experiment goes on from its last measurement, which holds its clock.
     if (hook === undefined && signal.aborted && step < config.steps && step > firstStep) {
-      await checkpointGan(gan, checkpoints, run.runSha256, step);
+      await save(step);
     }
     const weights = await pickShippedWeights(gan).data<'float32'>();
     return { finished: step >= config.steps, step, weights };
@@ -111,9 +120,17 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   }
 }
 
-/** @param step  Steps done. */
-function planNext({ config }: TrainingRun, step: number): 'go on' | 'save' {
-  return step % config.checkpointEvery === 0 || step === config.steps ? 'save' : 'go on';
+/**
+ * @param step     Steps done.
+ * @param sinceMs  Time since the last checkpoint.
+ */
+function planNext(
+  { config, checkpointMs = Infinity }: TrainingRun,
+  step: number,
+  sinceMs: number,
+): 'go on' | 'save' {
+  const isDue = step % config.checkpointEvery === 0 || sinceMs >= checkpointMs;
+  return isDue || step === config.steps ? 'save' : 'go on';
 }
 
 async function checkpointGan(

@@ -302,7 +302,7 @@ describe('a broken model', () => {
 
   test.each([
     ['no JSON', 'not_json', 'oops'],
-    ['a list', 'schema_unknown', '[]'],
+    ['a list', 'malformed', '[]'],
     ['of a schema of the future', 'schema_unknown', '{"schema":9}'],
     ['without its default', 'malformed', '{"schema":1,"default":"x","models":{}}'],
     ['too large', 'too_large', ' '.repeat(100_000)],

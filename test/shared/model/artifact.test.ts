@@ -132,7 +132,9 @@ describe('a manifest', () => {
 
   it.each([
     ['an unknown schema', (m) => (m['schema'] = 2), 'schema_unknown'],
-    ['no schema', (m) => delete m['schema'], 'schema_unknown'],
+    ['no schema', (m) => delete m['schema'], 'malformed'],
+    ['a schema of no number', (m) => (m['schema'] = '2'), 'malformed'],
+    ['a schema of the past', (m) => (m['schema'] = 0), 'malformed'],
     ['another law', (m) => (m['law'] = 'mersenne/1'), 'malformed'],
     ['a field more', (m) => (m['extra'] = 1), 'malformed'],
     ['a path out of its folder', (m) => (m['files'][0].path = '../current.json'), 'malformed'],

@@ -1,5 +1,5 @@
 /** Kills trainers at random points and checks that nothing is lost. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -105,7 +105,8 @@ async function describePlace(out: string): Promise<string> {
   if (!(await exists(join(out, 'options.json')))) {
     return 'before its options were written';
   }
-  if (await exists(join(out, 'model.tmp'))) {
+  const names = await readdir(out);
+  if (names.some((name) => name.startsWith('.model.'))) {
     return 'while the model was written';
   }
   if ((await findLeftovers(out)).length > 0) {

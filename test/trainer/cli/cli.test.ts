@@ -4,9 +4,9 @@
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
@@ -16,7 +16,10 @@ import { WEIGHT_BYTES } from '../../../shared/model/weight-encoding.ts';
 import { PRESETS } from '../../../trainer/gan/preset.ts';
 import { locate, locateSnapshot } from '../../../trainer/run/run-folder.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
+import { createFolderStore } from '../../../storage/folder-store.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
+import { readServed } from '../../support/models/published.ts';
+import { writeSmallMnist } from '../../support/training/small-mnist.ts';
 
 const main = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
 
@@ -25,12 +28,14 @@ interface Ended {
   readonly output: string;
 }
 
-function run(...args: string[]): Promise<Ended> {
+const run = (...args: string[]): Promise<Ended> => runIn(process.cwd(), ...args);
+
+function runIn(cwd: string, ...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
       [main, ...args],
-      { env: { ...process.env, NO_COLOR: '1' } },
+      { cwd, env: { ...process.env, NO_COLOR: '1' } },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
       },
@@ -172,6 +177,26 @@ describe('a wrong command', () => {
       ['sample', '--model', 'models/seed', '--out', 'x.png', '--labels', 'l'],
       /--labels l: seed was trained without labels/,
     ],
+    [
+      ['sample', '--model', 'models/seed', '--out', 'package.json'],
+      /--out package\.json: is there already, and is not written over; name another file/,
+    ],
+    [
+      ['sample', '--model', 'models/digits', '--out', 'x.png', '--labels', 'LICENSE'],
+      /--labels LICENSE: is there already/,
+    ],
+    [
+      ['sample', '--model', 'models/digits', '--out', 'x.png', '--labels', './x.png'],
+      /--labels \.\/x\.png: is --out too/,
+    ],
+    [
+      ['sample', '--model', 'models/seed', '--out', '/dev/null', '--force'],
+      /--out \/dev\/null: is there already/,
+    ],
+    [
+      ['train-classifier', '--data', '/nowhere', '--out', 'models/digits'],
+      /--out models\/digits: holds README\.md, manifest\.json, model\.json, which is no classifier/,
+    ],
   ])('%j is refused with the allowed values, without a stack', async (args, message) => {
     const { code, output } = await runHere(...args);
     expect(code).toBe(1);
@@ -247,8 +272,13 @@ describe('npm run train', () => {
       });
       const code = await new Promise((resolve) => child.on('exit', resolve));
       expect(code).toBe(130);
-      expect(output).toMatch(/Stopped after \d+ steps\. Go on with: npm run train -- --resume/);
-      const resumed = await run('train', '--resume', out, '--no-publish');
+      const [, command = ''] = /Go on with: npm run train -- (.*)\n/.exec(output) ?? [];
+      expect([output, command]).toEqual([
+        expect.stringMatching(/Stopped after \d+ steps\./),
+        `--resume ${out}`,
+      ]);
+      const resumed = await run('train', ...command.split(' '));
+      expect(resumed.output).not.toMatch(/[Pp]ublish(ing|ed)/);
       expect(resumed.code).toBe(0);
       expect(await readFile(locate(out).report, 'utf8')).toMatch(
         /finished[^]*started[^]*resumed at step \d/,
@@ -328,7 +358,99 @@ describe('npm run train', () => {
         '--no-publish',
       );
       expect(output).toMatch(/steps +8 done, to 9 of 256 images/);
+      expect(output).toMatch(/note +Extends the run: it was to do 8 steps, and now does 9\./);
+      expect(output).toMatch(/Trained in .* is seed@/);
       expect(code).toBe(0);
+      const again = await run('train', '--resume', join(parent, 'whole'));
+      expect(again.output).toMatch(/steps +9 done, to 9 of 256 images/);
+      expect(again.output).toMatch(/All 9 steps were done before .* is seed@/);
+      expect(again.output).not.toMatch(/Trained in/);
+    });
+
+    it('keeps its name, weights, data and target, also from another folder', async () => {
+      const data = join(parent, 'data');
+      await writeSmallMnist(data, 600);
+      const out = join(parent, 'told');
+      const told = ['--name', 'mine', '--weights', 'uint8', '--to', './told-store'];
+      const begun = await run(
+        ...TRAIN.slice(0, -1),
+        '--steps',
+        '2',
+        '--data',
+        relative(process.cwd(), data),
+        '--out',
+        out,
+        ...told.map((word) => word.replace('.', relative(process.cwd(), parent))),
+      );
+      expect(begun.output).toMatch(/publishes +mine to folder:.*told-store\n/);
+      expect(begun.code).toBe(0);
+      const store = createFolderStore(join(parent, 'told-store'));
+      const { mine: first } = await readServed(store);
+      const { output, code } = await runIn(parent, 'train', '--resume', 'told', '--steps', '3');
+      expect(output).toMatch(/2 done, to 3/);
+      expect(output).toContain(`It replaced ${first}.`);
+      expect(code).toBe(0);
+      const { manifest } = await readArtifactFolder(locate(out).model);
+      expect(manifest).toMatchObject({ name: 'mine', weights: { dtype: 'uint8' } });
+      expect(await readServed(store)).toEqual({ mine: manifest.version });
+    });
+
+    it('of an older version, which kept less, resumes and is not published unasked', async () => {
+      const out = join(parent, 'older');
+      await cp(join(parent, 'snapshots'), out, { recursive: true });
+      const { options } = locate(out);
+      const {
+        data: _data,
+        delivery: _told,
+        checkpointMinutes: _often,
+        ...rest
+      } = JSON.parse(await readFile(options, 'utf8'));
+      delete rest.dataset.classes;
+      await writeFile(options, JSON.stringify(rest));
+      const { output, code } = await run('train', '--resume', out, '--steps', '9');
+      expect(output).toMatch(/note +An older version began this run .* It is not published/);
+      expect(output).toMatch(/publishes +nothing/);
+      expect([output, code]).toEqual([expect.stringMatching(/Trained in/), 0]);
+    });
+
+    it('is trained by one process only, and a process that lost it ends', async () => {
+      const out = join(parent, 'locked');
+      const endless = TRAIN.map((word) => (word === String(STEPS) ? '100000' : word));
+      const child = spawn(process.execPath, [main, ...endless, '--out', out]);
+      let output = '';
+      let wake = (): void => undefined;
+      const begun = new Promise<void>((resolve) => (wake = resolve));
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (chunk: Buffer) => {
+          output += chunk.toString();
+          if (output.includes('step      0')) {
+            wake();
+          }
+        });
+      }
+      await begun;
+      for (const flag of ['--resume', '--out']) {
+        const second = await run(...TRAIN.slice(0, flag === '--out' ? undefined : 1), flag, out);
+        expect(second.output).toMatch(
+          new RegExp(`${flag} .*locked: another process \\(${child.pid}\\) holds .*\\.lock`),
+        );
+        expect(second.code).toBe(1);
+      }
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      await writeFile(locate(out).lock, 'of another process');
+      expect(await ended).toBe(1);
+      expect(output).toMatch(/digitmint: .*locked: this process lost the run's lock/);
+      expect(await readFile(locate(out).lock, 'utf8')).toBe('of another process');
+      expect(existsSync(locate(out).report)).toBe(false);
+    });
+
+    it('takes the next free folder when another run has taken the planned one', async () => {
+      const cwd = join(parent, 'at-once');
+      await mkdir(cwd);
+      const command = [...TRAIN, '--steps', '1'];
+      const runs = await Promise.all([runIn(cwd, ...command), runIn(cwd, ...command)]);
+      expect(runs.map(({ code }) => code)).toEqual([0, 0]);
+      expect((await readdir(join(cwd, 'runs'))).sort()).toEqual(['00000-seed', '00001-seed']);
     });
 
     it('is not overwritten by a new run', async () => {
@@ -455,9 +577,9 @@ describe('npm run sample', () => {
     expect([...(await readFile(labels)).subarray(8)]).toEqual([
       ...drawLabels(deriveSeedKey('1'), 0, 50, 10),
     ]);
-    expect((await run(...args, '--label', '7')).code).toBe(0);
+    expect((await run(...args, '--force', '--label', '7')).code).toBe(0);
     expect(new Set((await readFile(labels)).subarray(8))).toEqual(new Set([7]));
-    expect((await run(...args, '--label', '10')).output).toMatch(
+    expect((await run(...args, '--force', '--label', '10')).output).toMatch(
       /--label 10: fixture has no such class, expected 0 to 9/,
     );
   });

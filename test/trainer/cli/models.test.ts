@@ -1,20 +1,29 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildModelsCommand } from '../../../trainer/cli/models.ts';
+import { removeModel } from '../../../trainer/publish/default-model.ts';
 import { buildPublishCommand } from '../../../trainer/cli/publish.ts';
 import type { StorageContext } from '../../../trainer/cli/storage-options.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import { buildTiny, readServed, writeArtifact } from '../../support/models/published.ts';
+import {
+  buildTiny,
+  readPointer,
+  readServed,
+  writeArtifact,
+} from '../../support/models/published.ts';
+import { createCountingStore, createPausingStore } from '../../support/storage/stepped-store.ts';
 
 const [oldest, older, present] = ['oldest', 'older', 'present'].map((seed) =>
   buildTiny('mlp', seed),
 ) as [ReturnType<typeof buildTiny>, ReturnType<typeof buildTiny>, ReturnType<typeof buildTiny>];
 const other = buildTiny('other', 'other');
+const otherNext = buildTiny('other', 'next');
 const versionOf = ({ manifest }: typeof other): string => manifest.version;
 const nameOf = ({ manifest }: typeof other): string => `${manifest.name}@${manifest.version}`;
 
@@ -192,6 +201,77 @@ describe('models rollback', () => {
   it('reports when no version was served before, or the model is unknown', async () => {
     expect(await catchMessage(run('rollback other'))).toContain('--version');
     expect(await catchMessage(run('rollback nothing'))).toContain('there are mlp, other');
+  });
+});
+
+describe('models default', () => {
+  it('serves another model where a request names none, and names the way back', async () => {
+    expect(await run('default other --dry-run')).toContain('would be the default');
+    expect((await readPointer(store)).default).toBe('mlp');
+    expect(await run('default other')).toBe(
+      'other is the default, before it was mlp. Back: npm run models -- default mlp --to ./store',
+    );
+    expect((await readPointer(store)).default).toBe('other');
+    expect(await run('default other')).toContain('already; nothing was changed');
+    expect(await catchMessage(run('default nothing'))).toContain('there are mlp, other');
+    expect(await readServed(store)).toEqual({ mlp: versionOf(present), other: versionOf(other) });
+  });
+});
+
+describe('models remove', () => {
+  it('refuses the default model', async () => {
+    const before = await store.list('');
+    expect(await catchMessage(run('remove mlp'))).toMatch(
+      /mlp is the default model.*`models default NAME` with other/,
+    );
+    expect(await catchMessage(run('remove nothing'))).toContain('there are mlp, other');
+    expect(await store.list('')).toEqual(before);
+  });
+
+  it('stops serving a model, keeps its versions, and a rollback serves it again', async () => {
+    expect(await run('remove other --dry-run')).toContain('nothing was written');
+    const output = await run('remove other');
+    expect(output).toContain(`other is not served any more, before it was ${versionOf(other)}`);
+    expect(output).toContain('1 version(s) of it stay stored');
+    expect(output).toContain('npm run models -- rollback other --to ./store');
+    expect(await readServed(store)).toEqual({ mlp: versionOf(present) });
+    expect(await catchMessage(run('remove other'))).toContain('no model "other" is served');
+    expect(await run('rollback other')).toBe(`other (none) -> ${versionOf(other)} is served`);
+    expect(await readServed(store)).toEqual({ mlp: versionOf(present), other: versionOf(other) });
+    expect((await readPointer(store)).default).toBe('mlp');
+  });
+
+  it('deletes its versions on request, except pinned ones', async () => {
+    await run('default other');
+    await run(`pin ${nameOf(older)}`);
+    const result = await runJson('remove mlp --purge');
+    expect(result.deleted.map(({ version }: { version: string }) => version).sort()).toEqual(
+      [oldest, present].map(versionOf).sort(),
+    );
+    expect(await listKeys(store, 'models/mlp/')).toHaveLength(3);
+    expect(await readServed(store)).toEqual({ other: versionOf(other) });
+    expect(await run(`rollback mlp --version ${versionOf(older)}`)).toContain('is served');
+  });
+
+  it.each([
+    ['publishes that model', () => publish(other, '--keep-default')],
+    ['makes that model the default', () => run('default other').then(() => undefined)],
+    ['serves another version of it', () => publish(otherNext, '--keep-default')],
+  ])('leaves everything as it is when another command %s meanwhile', async (what, meanwhile) => {
+    await writeArtifact(cwd, otherNext);
+    const isHarmless = what === 'publishes that model';
+    const seen = createCountingStore(store);
+    await removeModel({ store: seen.store, now: () => new Date(), name: 'other', dryRun: true });
+    const at = seen.seen.length + 1;
+    const pausing = createPausingStore(store, at, meanwhile);
+    const removing = removeModel({ store: pausing, now: () => new Date(), name: 'other' });
+    if (isHarmless) {
+      await removing;
+      expect(await readServed(store)).toEqual({ mlp: versionOf(present) });
+    } else {
+      await expect(removing).rejects.toThrow(/is the default model|and is now/);
+      expect(Object.keys(await readServed(store)).sort()).toEqual(['mlp', 'other']);
+    }
   });
 });
 
@@ -388,10 +468,48 @@ describe('models prune', () => {
       `unpin ${nameOf(oldest)}`,
       'list',
     ]) {
-      expect(await catchMessage(run(args))).toContain('ledger.json');
+      const message = await catchMessage(run(args));
+      expect(message).toContain('ledger.json');
+      expect(message).not.toMatch(/delete it/);
     }
     await expect(publish(oldest)).rejects.toThrow('ledger.json');
     expect(await store.list('')).toEqual(before);
+  });
+
+  it('shows its defaults as they are typed', async () => {
+    const { commands } = buildModelsCommand(buildContext());
+    const help = commands.map((command) => command.helpInformation()).join('\n');
+    expect(help).toContain('(default: 30d)');
+    expect(help).not.toMatch(/\d{6}/);
+  });
+
+  const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
+  if (!isRoot) {
+    console.warn('Skipped: pruning a full disk: only root can mount a small one');
+  }
+  it.skipIf(!isRoot)('frees space on a full disk', async () => {
+    const disk = join(cwd, 'store');
+    await rename(disk, join(cwd, 'full'));
+    await mkdir(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', disk]);
+    try {
+      await cp(join(cwd, 'full'), disk, { recursive: true, preserveTimestamps: true });
+      const filler = await open(join(disk, 'filler'), 'w');
+      await expect(
+        (async () => {
+          for (;;) {
+            await filler.write(new Uint8Array(4096));
+          }
+        })(),
+      ).rejects.toThrow('ENOSPC');
+      await filler.close();
+      laterMs = 31 * DAY_MS;
+      expect(await run('prune --keep 0')).toContain('1 version(s) deleted');
+      expect(await listKeys(store, `models/mlp/${versionOf(oldest)}/`)).toEqual([]);
+      expect(await run('rollback mlp')).toContain('is served');
+    } finally {
+      execFileSync('umount', [disk]);
+    }
   });
 
   it.each(['1', '5w', '-1d', '1.5d', ''])('refuses the age %j', async (age) => {

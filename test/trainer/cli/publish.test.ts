@@ -9,7 +9,9 @@ import {
 } from '../../../trainer/cli/publish.ts';
 import type { StorageContext } from '../../../trainer/cli/storage-options.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { createFolderStore } from '../../../storage/folder-store.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
+import { readServed } from '../../support/models/published.ts';
 import {
   buildS3Error,
   startFaultyProxy,
@@ -95,14 +97,88 @@ describe('the publish command', () => {
     );
   });
 
-  it('keeps the default on request, and names the default', async () => {
+  it('makes another model the default on request only, and names the ways there and back', async () => {
     await run('--model first --to ./store');
-    expect(await run('--model other --to ./store --keep-default')).toContain(
-      'is published beside the default, mlp',
+    for (const flags of ['', ' --keep-default']) {
+      const output = await run(`--model other --to ./store${flags}`);
+      expect(output).toContain('beside the default, mlp');
+      expect(output).toContain('npm run models -- default conv --to ./store');
+    }
+    const output = await run('--model other --to ./store --default');
+    expect(output).toContain('it is now the default, before it was mlp');
+    expect(output).toContain('Back: npm run models -- default mlp --to ./store');
+    await expect(run('--model other --to ./store --default --keep-default')).rejects.toThrow(
+      /cannot be used with/,
     );
-    expect(await run('--model other --to ./store')).toContain(
-      'it is now the default, before it was mlp',
+  });
+
+  it('names the replaced version and the command that goes back', async () => {
+    await run('--model first --to ./store');
+    expect(await run('--model second --to ./store')).toContain(
+      `It replaced ${first.manifest.version}. Back: npm run models -- rollback mlp --to ./store`,
     );
+  });
+
+  describe('a version of the default model', () => {
+    const build = (
+      weightsSeed: string,
+      { imagesSeen = 2_048_000, diversity = 1, classes = 10 } = {},
+    ) =>
+      buildFixture({
+        name: 'mlp',
+        weightsSeed,
+        classes,
+        alter: (content) => ({
+          ...content,
+          training: { ...content.training, imagesSeen },
+          figures: { diversity },
+        }),
+      });
+    const served = build('served');
+    const write = async (folder: string, { files }: typeof served) => {
+      await mkdir(join(cwd, folder));
+      for (const [path, bytes] of files) {
+        await writeFile(join(cwd, folder, path), bytes);
+      }
+    };
+    const store = () => createFolderStore(join(cwd, 'store'));
+
+    it.each([
+      ['much shorter', { imagesSeen: 12_800 }, /it has seen 12,800 images, mlp@\w+ 2,048,000/],
+      [
+        'worse, as it collapses',
+        { diversity: 0.4 },
+        /a diversity of 0\.40, those of mlp@\w+ 1\.00/,
+      ],
+      ['worse, as it is noise', { diversity: 1.9 }, /a diversity of 1\.90/],
+      ['of other pictures', { classes: 3 }, /it draws 28 x 28 x 1, classes 0, 1, 2; mlp@/],
+    ])('that is %s is stored, and served on request only', async (_what, change, reason) => {
+      const trial = build('trial', change);
+      await write('served', served);
+      await write('trial', trial);
+      await run('--model served --to ./store');
+      expect(await run('--model trial --to ./store --dry-run')).toMatch(reason);
+      const output = await run('--model trial --to ./store');
+      expect(output).toContain('is stored but not served by default');
+      expect(output).toMatch(reason);
+      expect(output).toContain(
+        `npm run models -- rollback mlp --version ${trial.manifest.version} --to ./store`,
+      );
+      expect(await readServed(store())).toEqual({ mlp: served.manifest.version });
+      const key = `models/mlp/${trial.manifest.version}/manifest.json`;
+      expect(await store().get(key)).not.toBeNull();
+      await run('--model trial --to ./store --default');
+      expect(await readServed(store())).toEqual({ mlp: trial.manifest.version });
+    });
+
+    it('that is as good and half as long at least is served', async () => {
+      const next = build('next', { imagesSeen: 1_024_000, diversity: 0.81 });
+      await write('served', served);
+      await write('next', next);
+      await run('--model served --to ./store');
+      expect(await run('--model next --to ./store')).toContain('published and served by default');
+      expect(await readServed(store())).toEqual({ mlp: next.manifest.version });
+    });
   });
 
   it('reports its plan in a dry run and writes nothing', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmod,
   mkdir,
@@ -91,6 +92,13 @@ describe('a folder of PNG pictures', () => {
     expect(notes).toEqual([
       'Passed over what is no PNG: notes.txt, cat/b.jpg, cat/deeper/, empty/ (no PNG in it)',
     ]);
+  });
+
+  it('skips a pipe with a note, and does not wait for its writer', async () => {
+    await draw('a.png');
+    execFileSync('mkfifo', [join(folder, 'b.png')]);
+    const { dataset, notes } = await loadDataFolder(folder);
+    expect([dataset.count, notes]).toEqual([1, ['Passed over what is no PNG: b.png']]);
   });
 
   it('follows links', async () => {

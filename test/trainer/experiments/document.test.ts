@@ -6,7 +6,11 @@ import { promisify } from 'node:util';
 import { parseXml } from '@rgrove/parse-xml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ARMS, QUESTIONS, type ArmName } from '../../../trainer/experiments/arms.ts';
-import { buildDocument, saveDocument } from '../../../trainer/experiments/document.ts';
+import {
+  buildDocument,
+  requireDocumentPlace,
+  saveDocument,
+} from '../../../trainer/experiments/document.ts';
 import {
   collectRecords,
   loadRecords,
@@ -77,6 +81,11 @@ describe('the document', () => {
     expect(await loadRecords(docs)).toHaveLength(RESULTS.length);
     // Without the runs' folder: from the records alone.
     expect(await collectRecords(join(root, 'nowhere'), docs)).toBe(0);
+    await saveDocument(docs);
+    await requireDocumentPlace(docs);
+    await requireDocumentPlace('docs');
+    await writeFile(join(docs, 'experiments.md'), '# Notes of my own');
+    await expect(requireDocumentPlace(docs)).rejects.toThrow('that this command did not make');
     await saveDocument(docs);
     expect(await readFile(join(docs, 'experiments.md'), 'utf8')).toBe(text);
   });

@@ -65,7 +65,7 @@ it('a worker skips finished runs, and stops on request', async () => {
 it('a worker takes over a dead process’s lock and respects a living one’s', async () => {
   const runs = planRuns(root, ['tutorial', 'r1'], 1);
   const { pid } = spawnSync(process.execPath, ['--eval', '']);
-  const holders = [pid, process.pid];
+  const holders = [pid, process.ppid];
   for (const [i, { folder }] of runs.entries()) {
     await mkdir(folder, { recursive: true });
     const holder = { token: 'x', pid: holders[i], host: hostname() };

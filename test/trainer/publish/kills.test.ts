@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { namePublicKey } from '../../../shared/model/signature.ts';
+import { removeModel, setDefault } from '../../../trainer/publish/default-model.ts';
 import { LEASE_MS } from '../../../trainer/publish/lease.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { pinVersion } from '../../../trainer/publish/prune.ts';
@@ -17,7 +18,12 @@ import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import { buildTiny, readServed, writeArtifact } from '../../support/models/published.ts';
+import {
+  buildTiny,
+  readPointer,
+  readServed,
+  writeArtifact,
+} from '../../support/models/published.ts';
 import { createDyingStore, Death } from '../../support/storage/stepped-store.ts';
 
 const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) =>
@@ -123,6 +129,12 @@ const COMMANDS: readonly Command[] = [
     },
   },
   {
+    what: 'making another model the default',
+    run: (store) => setDefault({ store, now, waiting, name: 'other' }),
+    served: [present, present],
+    check: async (store) => expect((await readPointer(store)).default).toBe('other'),
+  },
+  {
     what: 'pruning',
     run: prune,
     served: [present, present],
@@ -174,6 +186,37 @@ describe.each(COMMANDS)('$what', ({ run, served: [before, after], check }) => {
     },
   );
 });
+
+it.each(['before', 'after'] as const)(
+  'removing a model, killed %s any operation, leaves it served or removed, and a rollback serves it again',
+  async (when) => {
+    let kills = 0;
+    for (let isOver = false; !isOver;) {
+      const store = await openFilled();
+      const remove = (place: ObjectStore) =>
+        removeModel({ store: place, now, waiting, name: 'other' });
+      isOver = await remove(createDyingStore(store, kills + 1, when)).then(
+        () => true,
+        (cause: unknown) => (expect(cause).toBeInstanceOf(Death), false),
+      );
+      kills += isOver ? 0 : 1;
+      const served = await readServed(store);
+      expect(served['mlp']).toBe(present.manifest.version);
+      if ('other' in served) {
+        expect(isOver).toBe(false);
+        await remove(store);
+      }
+      expect(Object.keys(await readServed(store))).toEqual(['mlp']);
+      expect((await verifyStore(store)).faults).toEqual([]);
+      await rollBack({ store, now, waiting, name: 'other' });
+      expect(await readServed(store)).toEqual({
+        mlp: present.manifest.version,
+        other: other.manifest.version,
+      });
+    }
+    expect(kills).toBeGreaterThanOrEqual(8);
+  },
+);
 
 it('a version whose deletion was killed at any operation is published again, after the lease if need be', async () => {
   let waited = 0;

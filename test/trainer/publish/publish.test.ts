@@ -354,6 +354,9 @@ describe('a store that must not be overwritten', () => {
   it.each([
     ['is no JSON', '{', 'put a good current.json back'],
     ['is malformed', '{"schema":1,"default":"mlp"}', 'put a good current.json back'],
+    ['is a list', '[]', 'put a good current.json back'],
+    ['is null', 'null', 'put a good current.json back'],
+    ['is a number', '3', 'put a good current.json back'],
     ['is of a newer schema', '{"schema":2,"models":[]}', 'update it'],
     ['is endless', ' '.repeat(70_000), 'more than the 65536 bytes allowed'],
   ])('is left unchanged when its pointer %s', async (_what, text, message) => {

@@ -53,6 +53,17 @@ describe('checkpoints', () => {
     ]);
   });
 
+  it('are found and ordered by their steps beyond 9,999,999', async () => {
+    for (const step of [9_999_998, 9_999_999, 10_000_000, 99_999_999]) {
+      await saveCheckpoint(folder, makeCheckpoint(step));
+      expect((await loadNewestCheckpoint(folder))?.checkpoint.step).toBe(step);
+    }
+    expect((await readdir(folder)).sort()).toEqual([
+      'step-10000000.safetensors',
+      'step-99999999.safetensors',
+    ]);
+  });
+
   it.each([0, 4, 100, 900])(
     'truncated to %i bytes are skipped for the previous one',
     async (bytes) => {

@@ -14,7 +14,11 @@ import {
 import type { Dataset } from '../../../trainer/data/dataset.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
 import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
-import { SILENT_REPORTER, type Reporter } from '../../../trainer/run/log/reporter.ts';
+import {
+  SILENT_REPORTER,
+  type Progress,
+  type Reporter,
+} from '../../../trainer/run/log/reporter.ts';
 import {
   createRunFolder,
   hashRun,
@@ -37,6 +41,10 @@ interface Options {
   /** Aborts after this many steps of the run. */
   readonly stopAfter?: number;
   readonly reporter?: Reporter;
+  /** The run's clock advances by so much with each step. */
+  readonly stepMs?: number;
+  readonly checkpointMs?: number;
+  readonly assureFolder?: () => Promise<void>;
 }
 
 async function train({
@@ -46,6 +54,9 @@ async function train({
   resume = false,
   stopAfter,
   reporter = SILENT_REPORTER,
+  stepMs,
+  checkpointMs,
+  assureFolder,
 }: Options = {}): Promise<TrainingResult & { folder: string }> {
   const config = { ...TINY_CONFIG, ...change };
   const options = {
@@ -63,10 +74,12 @@ async function train({
   }
   const stop = new AbortController();
   let steps = 0;
+  let nowMs = 0;
   const countingDataset = Object.defineProperty({ ...dataset }, 'images', {
     // Each step reads the images once to gather its batch, and the loop reads them once before. So
     // the reads count the steps.
     get() {
+      nowMs += stepMs ?? 0;
       if (stopAfter !== undefined && ++steps > stopAfter) {
         stop.abort();
       }
@@ -81,6 +94,9 @@ async function train({
     checkpoint,
     reporter,
     signal: stop.signal,
+    ...(stepMs !== undefined && { clock: () => nowMs }),
+    ...(checkpointMs !== undefined && { checkpointMs }),
+    ...(assureFolder && { assureFolder }),
   });
   return { ...result, folder: place };
 }
@@ -151,6 +167,53 @@ describe('a run', () => {
       'step-0000009.safetensors',
       'step-0000010.safetensors',
     ]);
+  });
+
+  it('saves checkpoints by time as well as by steps', async () => {
+    const saveOnly = async (options: Options) => {
+      const config = { steps: 8, checkpointEvery: 100, imageEvery: 100 };
+      const { folder } = await train({ config, ...options });
+      return (await readdir(locate(folder).checkpoints)).sort();
+    };
+    expect(await saveOnly({ stepMs: 100_000, checkpointMs: 300_000 })).toEqual([
+      'step-0000006.safetensors',
+      'step-0000008.safetensors',
+    ]);
+    expect(await saveOnly({ stepMs: 100_000 })).toEqual(['step-0000008.safetensors']);
+    // A checkpoint by steps counts, too.
+    const config = { steps: 8, checkpointEvery: 5, imageEvery: 100 };
+    expect(await saveOnly({ stepMs: 100_000, checkpointMs: 300_000, config })).toEqual([
+      'step-0000005.safetensors',
+      'step-0000008.safetensors',
+    ]);
+  });
+
+  it('prints lines by time as well as by steps, and logs the same figures', async () => {
+    const config = { steps: 10, checkpointEvery: 100, imageEvery: 100 };
+    const printed: number[] = [];
+    const reporter = { ...SILENT_REPORTER, log: ({ step }: Progress) => void printed.push(step) };
+    const { folder } = await train({ config, reporter, stepMs: 25_000 });
+    expect(printed).toEqual([0, 3, 6, 9]);
+    expect((await readMetrics(folder)).map(({ step }) => step)).toEqual([0, 9]);
+  });
+
+  it('writes nothing more when another process has taken its folder', async () => {
+    let place = '';
+    let asked = 0;
+    const running = train({
+      async assureFolder() {
+        asked++;
+        // The first grid, and the checkpoint after step 3, are written.
+        if (asked > 2) {
+          throw new ExpectedError('lost');
+        }
+      },
+      folder: (place = join(await mkdtemp(join(tmpdir(), 'digitmint-run-')), 'run')),
+    });
+    await expect(running).rejects.toThrow('lost');
+    expect(await readdir(locate(place).images)).toEqual(['step-0000000.png']);
+    expect(await readdir(locate(place).checkpoints)).toEqual(['step-0000003.safetensors']);
+    expect((await readMetrics(place)).map(({ step }) => step)).toEqual([0]);
   });
 
   it('logs the same figures as JSON and for TensorBoard', async () => {

@@ -13,11 +13,13 @@ import {
   realpath,
   rename,
   rm,
+  symlink,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { acquireFileLock } from '../../../storage/file-lock.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   placeLink,
@@ -27,6 +29,9 @@ import {
 } from '../../../trainer/tensorflow/setup/install.ts';
 
 const SETUP = join(import.meta.dirname, '../../../trainer/tensorflow/setup');
+
+/** Of an earlier build in the cache. */
+const KEY = 'linux-x64-0123456789ab';
 
 const WORKING = 'exit 0';
 const NO_PIP = 'case "$*" in *"-m pip"*) echo "No module named pip" >&2; exit 1;; esac';
@@ -162,7 +167,7 @@ describe('an installation', () => {
     await rename(join(folder, 'project'), join(folder, 'elsewhere'));
     const moved = join(folder, 'elsewhere', 'node_modules', '@tensorflow', 'tfjs-node');
     const binding = await realpath(join(moved, 'lib', 'napi-v8', 'tfjs_binding.node'));
-    expect(binding).toContain(join('elsewhere', '.digitmint', 'tensorflow', 'k', 'lib'));
+    expect(binding).toContain(join('elsewhere', '.digitmint', 'tensorflow', KEY, 'lib'));
   });
 
   test('is removed by --undo with the cache, and nothing else is', async () => {
@@ -178,6 +183,36 @@ describe('an installation', () => {
     await mkdir(join(options.packageFolder, 'deps'));
     expect(await undoSetUp(options.packageFolder, options.cacheFolder)).toEqual([]);
     expect(existsSync(join(options.packageFolder, 'deps'))).toBe(true);
+  });
+
+  test('that the user linked elsewhere, and files beside the builds, are kept by --undo', async () => {
+    await makeTree();
+    await writeFile(join(options.cacheFolder, 'notes.txt'), 'mine');
+    await symlink('../elsewhere', join(options.packageFolder, 'lib'));
+    expect(await undoSetUp(options.packageFolder, options.cacheFolder)).toEqual([
+      join(options.cacheFolder, KEY),
+    ]);
+    expect(await readdir(options.cacheFolder)).toEqual(['notes.txt']);
+    expect(await readdir(options.packageFolder)).toEqual(['lib', 'package.json']);
+  });
+
+  test('that worked comes back when a new build does not load', async () => {
+    await placeLink(await makeTree(), options.packageFolder);
+    await installPrograms({ python3: UNPACKING, 'g++': COMPILING });
+    await expect(setUpTensorflow(options)).rejects.toThrow('does not load');
+    expect(await readdir(options.cacheFolder)).toEqual([KEY]);
+    const binding = join(options.packageFolder, 'lib', 'napi-v8', 'tfjs_binding.node');
+    expect(await readFile(binding, 'utf8')).toBe('binding');
+  });
+
+  test('is made by one process at a time', async () => {
+    await mkdir(options.cacheFolder, { recursive: true });
+    const lock = join(options.cacheFolder, '.lock');
+    await acquireFileLock(lock, { timeoutMs: 0, staleMs: Infinity });
+    await mkdir(join(options.cacheFolder, 'partial'));
+    await expect(setUpTensorflow(options)).rejects.toThrow(ExpectedError);
+    await expect(setUpTensorflow(options)).rejects.toThrow(/another process .* holds .*\.lock/);
+    expect((await readdir(options.cacheFolder)).sort()).toEqual(['.lock', 'partial']);
   });
 
   test('that was interrupted is cleaned up', async () => {
@@ -234,7 +269,7 @@ async function installPrograms(programs: Record<string, string>): Promise<void> 
 }
 
 async function makeTree(): Promise<string> {
-  const tree = join(options.cacheFolder, 'k');
+  const tree = join(options.cacheFolder, KEY);
   await mkdir(join(tree, 'deps', 'lib'), { recursive: true });
   await mkdir(join(tree, 'lib', 'napi-v8'), { recursive: true });
   await writeFile(join(tree, 'deps', 'lib', 'libtensorflow_cc.so.2'), 'libraries');

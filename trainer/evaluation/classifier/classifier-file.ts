@@ -2,12 +2,13 @@
  * The classifier that ships with the repository, and its hash. Figures can be compared only when
  * the same classifier made them.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { hashBytes } from '../../../shared/model/artifact.ts';
-import { writeAtomically } from '../../../storage/files.ts';
+import { parseJson } from '../../../storage/file-lock.ts';
+import { recover, writeAtomically } from '../../../storage/files.ts';
 import { CLASSIFIER_CONFIG, countParameters, planClassifier } from './network.ts';
 
 /** SHA-256 of the shipped weights. Training them with another seed or other code changes it. */
@@ -94,6 +95,20 @@ function readOwnFile(path: string): Promise<Uint8Array> {
   return readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ExpectedError(`${path} cannot be read (${cause.code}); ${RESTORE}`, { cause });
   });
+}
+
+/**
+ * Refuses to write over files of another kind.
+ * @throws ExpectedError  When the folder holds files, but no classifier.
+ */
+export async function requireClassifierPlace(folder: string): Promise<void> {
+  const names = await recover(readdir(folder), ['ENOENT'], []);
+  const text = await readFile(join(folder, CLASSIFIER_MANIFEST_FILE), 'utf8').catch(() => '');
+  if (names.length > 0 && parseJson(manifestSchema, text) === null) {
+    throw new ExpectedError(
+      `--out ${folder}: holds ${names.slice(0, 3).join(', ')}, which is no classifier; name a folder that is new or empty`,
+    );
+  }
 }
 
 /**

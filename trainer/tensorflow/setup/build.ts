@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { replaceFolder } from '../../../storage/files.ts';
 import { quoteLastLines, runCommand, type CommandResult } from './command.ts';
 
 /** Megabytes to download, by the name of a `.txt` file beside this one with pip's requirements. */
@@ -104,8 +105,7 @@ export async function build(
       'It needs C++17: g++ 8 or newer.',
     );
     await rm(wheels, { recursive: true });
-    await rm(join(cacheFolder, key), { recursive: true, force: true });
-    await rename(partial, join(cacheFolder, key));
+    await replaceFolder(partial, join(cacheFolder, key));
   } finally {
     await rm(partial, { recursive: true, force: true });
   }

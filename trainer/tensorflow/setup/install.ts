@@ -3,10 +3,12 @@
  * tfjs-node's folder is only a link, a build outlives `npm ci`.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync } from 'node:fs';
-import { readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, rmdir, symlink } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { acquireFileLock } from '../../../storage/file-lock.ts';
+import { nameTemporary, replaceFolder } from '../../../storage/files.ts';
 import { build, type BuildOptions, DOWNLOAD_MEGABYTES, NAPI_VERSION, PARTIAL } from './build.ts';
 import { quoteLastLines, runCommand } from './command.ts';
 import type { ProbeReport } from './probe.ts';
@@ -25,14 +27,27 @@ export interface SetUpOptions extends BuildOptions {
  * @throws ExpectedError  Nothing half-done is left.
  */
 export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeReport> {
-  const { packageFolder, cacheFolder, platform, arch, gpu, force, env, log } = options;
+  const { cacheFolder, platform, arch, gpu } = options;
   const name = `${platform}-${arch}${gpu ? '-gpu' : ''}`;
   if (DOWNLOAD_MEGABYTES[name] === undefined) {
     throw new ExpectedError(describeUnsupported(options));
   }
+  await mkdir(cacheFolder, { recursive: true });
+  const lockFile = join(cacheFolder, LOCK);
+  const lock = await acquireFileLock(lockFile, { timeoutMs: 0, staleMs: Infinity });
+  try {
+    return await setUpLocked(name, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** @param name  Of the set of wheels. */
+async function setUpLocked(name: string, options: SetUpOptions): Promise<ProbeReport> {
+  const { packageFolder, cacheFolder, force, env, log } = options;
   // An interrupted build may have left it.
   await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true });
-  if (hasForeignLibraries(packageFolder) && !force) {
+  if (hasForeignLibraries(packageFolder, cacheFolder) && !force) {
     const probe = await probeTfjsNode(packageFolder, env);
     if ('failure' in probe) {
       throw new ExpectedError(
@@ -55,11 +70,16 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
     }
     log(`What is in ${tree} does not load, and is built again:\n${probe.failure}`);
   }
+  const before = findLinkedTree(packageFolder, cacheFolder);
   await build(name, key, options);
   await placeLink(tree, packageFolder);
   const probe = await probeTfjsNode(packageFolder, env);
   if ('failure' in probe) {
-    await undoSetUp(packageFolder, cacheFolder);
+    await rm(tree, { recursive: true });
+    // Another build, of a CPU for instance, may have worked before.
+    await (before !== undefined && existsSync(before)
+      ? placeLink(before, packageFolder)
+      : rm(join(packageFolder, 'lib')));
     throw new ExpectedError(
       `libtensorflow was built but does not load, and was removed again:\n${probe.failure}\n` +
         'The trainer works without it, on its other backends.',
@@ -74,36 +94,53 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
  */
 export async function undoSetUp(packageFolder: string | undefined, cacheFolder: string) {
   const removed: string[] = [];
-  if (packageFolder !== undefined && isLink(join(packageFolder, 'lib'))) {
+  if (packageFolder !== undefined && findLinkedTree(packageFolder, cacheFolder) !== undefined) {
     await rm(join(packageFolder, 'lib'));
     removed.push(join(packageFolder, 'lib'));
   }
-  if (existsSync(cacheFolder)) {
-    await rm(cacheFolder, { recursive: true });
-    removed.push(cacheFolder);
-    if ((await readdir(dirname(cacheFolder))).length === 0) {
-      await rm(dirname(cacheFolder), { recursive: true });
+  const names = existsSync(cacheFolder) ? await readdir(cacheFolder) : [];
+  for (const name of names.filter((each) => OWN.test(each))) {
+    await rm(join(cacheFolder, name), { recursive: true });
+    removed.push(join(cacheFolder, name));
+  }
+  for (const folder of [cacheFolder, dirname(cacheFolder)]) {
+    if (existsSync(folder) && (await readdir(folder)).length === 0) {
+      await rmdir(folder);
     }
   }
   return removed;
 }
 
+const LOCK = '.lock';
+/** What this command puts into the cache. */
+const OWN = /^((linux-(x64|arm64)(-gpu)?-[0-9a-f]{12})|partial|\.lock|\..+\.digitmint-old)$/;
+
 /** Links tfjs-node to a build, in place of older libraries. */
 export async function placeLink(tree: string, packageFolder: string): Promise<void> {
-  await rm(join(packageFolder, 'lib'), { recursive: true, force: true });
-  await rm(join(packageFolder, 'deps'), { recursive: true, force: true });
+  const link = join(packageFolder, 'lib');
+  const next = nameTemporary(link);
+  await rm(next, { force: true });
   // A relative link survives when the project's folder is moved.
-  await symlink(relative(packageFolder, join(tree, 'lib')), join(packageFolder, 'lib'));
+  await symlink(relative(packageFolder, join(tree, 'lib')), next);
+  await replaceFolder(next, link);
+  await rm(join(packageFolder, 'deps'), { recursive: true, force: true });
 }
 
 /** True when tfjs-node has libraries that this command did not put there. */
-function hasForeignLibraries(packageFolder: string): boolean {
-  const lib = join(packageFolder, 'lib');
-  return existsSync(join(packageFolder, 'deps')) || (existsSync(lib) && !isLink(lib));
+function hasForeignLibraries(packageFolder: string, cacheFolder: string): boolean {
+  const isThere = existsSync(join(packageFolder, 'lib'));
+  const isOwn = findLinkedTree(packageFolder, cacheFolder) !== undefined;
+  return existsSync(join(packageFolder, 'deps')) || (isThere && !isOwn);
 }
 
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+/** Finds the build in the cache that tfjs-node is linked to. It may be gone. */
+function findLinkedTree(packageFolder: string, cacheFolder: string): string | undefined {
+  const link = join(packageFolder, 'lib');
+  if (!lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    return undefined;
+  }
+  const tree = dirname(resolve(packageFolder, readlinkSync(link)));
+  return dirname(tree) === resolve(cacheFolder) ? tree : undefined;
 }
 
 /** Names a build: equal only for equal wheels, sources of the binding and N-API version. */

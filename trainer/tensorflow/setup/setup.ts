@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { parseFlags } from '../../cli/arguments.ts';
 import { locateTfjsNode } from '../tfjs-node.ts';
 import { setUpTensorflow, undoSetUp } from './install.ts';
 
@@ -27,7 +28,7 @@ const program = new Command('npm run setup:tensorflow --')
   .allowExcessArguments(false);
 
 try {
-  const flags = program.parse().opts<{ gpu?: true; undo?: true; force?: true; wheel?: string[] }>();
+  const flags = parseFlags<{ gpu?: true; undo?: true; force?: true; wheel?: string[] }>(program);
   const packageFolder = locateTfjsNode();
   if (flags.undo) {
     const removed = await undoSetUp(packageFolder, CACHE_FOLDER);

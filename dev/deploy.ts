@@ -1,0 +1,27 @@
+/** `npm run deploy`: builds the pages' files, then uploads the worker by `wrangler deploy`. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describeSwallowed } from '../shared/npm-flags.ts';
+import { buildPage } from './build/page.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const WRANGLER = join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
+/** Those of wrangler's flags that change what is uploaded, or where. */
+const FLAGS = [
+  { long: '--dry-run' },
+  { long: '--env', value: 'NAME' },
+  { long: '--name', value: 'NAME' },
+  { long: '--outdir', value: 'FOLDER' },
+];
+
+const words = process.argv.slice(2);
+const swallowed = describeSwallowed(FLAGS, { words, env: process.env });
+if (swallowed === null) {
+  await buildPage();
+  const options = { cwd: ROOT, stdio: 'inherit' } as const;
+  const { status } = spawnSync(process.execPath, [WRANGLER, 'deploy', ...words], options);
+  process.exitCode = status ?? 1;
+} else {
+  console.error(`digitmint: ${swallowed}`);
+  process.exitCode = 1;
+}

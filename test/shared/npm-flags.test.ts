@@ -1,0 +1,141 @@
+/** The environments are those that npm 11 makes; the last test asks the real npm. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeSwallowed, listFlags, type CommandFlag } from '../../shared/npm-flags.ts';
+
+const FLAGS: readonly CommandFlag[] = [
+  { long: '--dry-run' },
+  { long: '--no-publish' },
+  { long: '--json' },
+  { long: '--steps', value: '<count>' },
+  { long: '--seed', value: '<text>' },
+  { long: '--model', value: '<folder>' },
+  { long: '--to', value: '<target>' },
+];
+
+const TRAIN = {
+  npm_lifecycle_event: 'train',
+  npm_lifecycle_script: 'exec node launch.mjs trainer/main.ts train',
+};
+const typed = (config: Record<string, string>, ...words: string[]) => {
+  const env = Object.fromEntries(Object.entries(config).map(([k, v]) => [`npm_config_${k}`, v]));
+  const text = describeSwallowed(FLAGS, { words: ['train', ...words], env: { ...TRAIN, ...env } });
+  return /Type: (.*)$/.exec(text ?? '')?.[1];
+};
+
+describe('a flag that npm kept for itself', () => {
+  it.each([
+    [{ dry_run: 'true' }, [], '--dry-run'],
+    [{ publish: '' }, [], '--no-publish'],
+    [{ steps: '100' }, [], '--steps 100'],
+    [{ steps: 'true' }, ['100'], '--steps 100'],
+    [{ json: 'true', steps: 'true' }, ['list', '100'], 'list --json --steps 100'],
+    [{ steps: 'true', seed: 'true' }, ['100', 'x'], '--steps <count> --seed <text>'],
+    [{ model: 'a\n\nb c' }, [], "--model a --model 'b c'"],
+    [{ token_description: './store' }, ['list'], 'list --to ./store'],
+  ])('%j with the words %j is typed again as %s', (config, words, expected) => {
+    expect(typed(config as Record<string, string>, ...words)).toBe(`npm run train -- ${expected}`);
+  });
+
+  it('is named with the reason', () => {
+    const env = { ...TRAIN, npm_config_dry_run: 'true', npm_config_steps: '3' };
+    expect(describeSwallowed(FLAGS, { words: ['train'], env })).toBe(
+      'npm kept --dry-run, --steps for itself, because no `--` stands before it, so nothing was done. ' +
+        'Type: npm run train -- --dry-run --steps 3',
+    );
+    expect(describeSwallowed(FLAGS, { words: [], env }, 'npm run hunt -- crash')).toContain(
+      'Type: npm run hunt -- crash --dry-run --steps 3',
+    );
+  });
+
+  it.each([
+    ['of npm, which the program does not have', { audit: '', registry: 'x', force: 'true' }, []],
+    ['that the program got, too', { json: 'true' }, ['--json']],
+    ['that the program got with a value', { steps: '3' }, ['--steps=3']],
+    ['that is off', { dry_run: '', json: 'false' }, []],
+  ])('does not count when it is one %s', (_what, config, words) => {
+    expect(typed(config as Record<string, string>, ...words)).toBeUndefined();
+  });
+
+  it('does not count outside of npm', () => {
+    const env = { npm_config_dry_run: 'true' };
+    expect(describeSwallowed(FLAGS, { words: ['train'], env })).toBeNull();
+  });
+});
+
+it('the flags of the command that the words call are listed', () => {
+  type Fake = Parameters<typeof listFlags>[0];
+  const command = (name: string, flags: string[], ...commands: Fake[]): Fake => ({
+    name: () => name,
+    options: flags.map((each) => ({ flags: each, long: each.split(' ')[0] })),
+    commands,
+  });
+  const program = command(
+    'digitmint',
+    ['--version'],
+    command('models', [], command('prune', ['--keep <n>', '--dry-run'])),
+  );
+  expect(listFlags(program, ['models', 'prune', '3'])).toEqual([
+    { long: '--keep', value: '<n>' },
+    { long: '--dry-run' },
+  ]);
+  expect(listFlags(program, [])).toEqual([{ long: '--version' }]);
+});
+
+describe('the real npm', () => {
+  const root = join(import.meta.dirname, '../..');
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'digitmint-npm-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** Runs a script of the project's, with the Node of this process. */
+  async function npm(script: string, ...args: string[]) {
+    const { scripts } = (await import('../../package.json', { with: { type: 'json' } })).default;
+    const command = (scripts as Record<string, string>)[script] as string;
+    const here = command
+      .replace('exec node launch.mjs ', `${process.execPath} ${root}/`)
+      .replace('sh dev/', `sh ${root}/dev/`);
+    await writeFile(
+      join(folder, 'package.json'),
+      JSON.stringify({ name: 'p', version: '1.0.0', scripts: { [script]: here } }),
+    );
+    return new Promise<{ code: number; stderr: string }>((resolve) => {
+      execFile('npm', ['run', script, ...args], { cwd: folder }, (error, _, stderr) =>
+        resolve({ code: Number(error?.code ?? 0), stderr }),
+      );
+    });
+  }
+
+  it.each([
+    ['train', ['--dry-run'], 'npm run train -- --dry-run'],
+    ['train', ['--steps', '100'], 'npm run train -- --steps 100'],
+    ['train', ['--no-publish', '--steps=3'], 'npm run train -- --steps 3 --no-publish'],
+    ['models', ['prune', '--dry-run'], 'npm run models -- prune --dry-run'],
+    ['models', ['list', '--to', './x'], 'npm run models -- list --to ./x'],
+    ['publish', ['--model=a', '--dry-run'], 'npm run publish -- --model a --dry-run'],
+    [
+      'trainer',
+      ['experiment', '--all', '--seeds=2'],
+      'npm run trainer -- experiment --all --seeds 2',
+    ],
+    ['bench', ['engine', '--quick'], 'npm run bench -- engine --quick'],
+    ['build', ['kernels', '--check'], 'npm run build -- kernels --check'],
+    ['serve', ['--port', '9000'], 'npm run serve -- --port 9000'],
+    ['deploy', ['--dry-run'], 'npm run deploy -- --dry-run'],
+    ['hunt', ['crash', '--kills', '3'], 'npm run hunt -- crash --kills 3'],
+    ['hunt', ['fuzz', '--url=http://x'], 'npm run hunt -- fuzz --url http://x'],
+    ['hunt', ['soak', '--node'], 'npm run hunt -- soak --node'],
+    ['setup:tensorflow', ['--undo'], 'npm run setup:tensorflow -- --undo'],
+    ['release', ['0.2.0', '--dry-run'], 'npm run release -- 0.2.0 --dry-run'],
+  ])('`npm run %s %j` does nothing, and says what to type', async (script, args, command) => {
+    const { code, stderr } = await npm(script, ...args);
+    expect(stderr).toContain(`Type: ${command}\n`);
+    expect(stderr).not.toMatch(/\n {4}at /);
+    expect(code).toBe(1);
+  });
+});

@@ -1,0 +1,50 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { planGenerator } from '../../../shared/model/generator.ts';
+import { exportArtifact } from '../../../trainer/export/artifact-writer.ts';
+import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
+import { makeValues, TINY_CONFIG } from '../../support/training/tensors.ts';
+
+let parent: string;
+beforeEach(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'digitmint-export-'));
+});
+afterEach(() => rm(parent, { recursive: true, force: true }));
+
+const plan = planGenerator(TINY_CONFIG.generator);
+
+function write(name: string, weights = makeValues(plan.parameters)) {
+  return exportArtifact(join(parent, 'model'), plan, weights, 'float16', {
+    name,
+    imageRange: [0, 1],
+    classes: [],
+    training: {
+      preset: 'seed',
+      steps: 1,
+      batchSize: 1,
+      imagesSeen: 1,
+      seed: '1',
+      dataset: { name: 'none', images: 1, sha256: '0'.repeat(64) },
+      backend: 'none',
+    },
+    figures: {},
+  });
+}
+
+it('an exported model replaces the one before, and leaves the user’s files beside it', async () => {
+  await writeFile(join(parent, 'model.tmp'), 'mine');
+  await write('first');
+  const { version } = await write('second');
+  const { manifest } = await readArtifactFolder(join(parent, 'model'));
+  expect([manifest.name, manifest.version]).toEqual(['second', version]);
+  expect((await readdir(parent)).sort()).toEqual(['model', 'model.tmp']);
+});
+
+it('an export that fails leaves the model before it, and nothing else', async () => {
+  const { version } = await write('first');
+  await expect(write('second', makeValues(plan.parameters, 0, 1e9))).rejects.toThrow(/float16/);
+  expect((await readArtifactFolder(join(parent, 'model'))).manifest.version).toBe(version);
+  expect(await readdir(parent)).toEqual(['model']);
+});
