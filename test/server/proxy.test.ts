@@ -3,6 +3,7 @@
  * they keep, whom they believe, and a service below a path of its host.
  */
 import { afterEach, describe, expect, test } from 'vitest';
+import { fetchDigits, streamDigits } from '../../client/index.ts';
 import { startBrowser, collectComplaints } from '../support/hosts/browser.ts';
 import { startServer, type TestServer } from '../support/hosts/node-server.ts';
 import {
@@ -186,32 +187,46 @@ describe.each(BELOW)(
   },
 );
 
-test.skipIf(!hasProxy('nginx'))(
-  'the page and the client work below a path of their host',
-  async () => {
-    const { proxy, base } = await start('nginx', '/digits', (config) =>
-      config.replace('location / {', 'location /digits/ {').replace('rate=20r/s', 'rate=2000r/s'),
-    );
-    const browser = await startBrowser();
-    running.push({ stop: () => browser.close() });
-    const context = await browser.newContext({ ignoreHTTPSErrors: true });
-    const page = await context.newPage();
-    const complaints = collectComplaints(page);
-    await page.goto(`${base}/`);
-    await page.waitForSelector('#play-picture[srcset^="blob:"]');
-    await page.locator('input[name=pin][value=pinned]').check();
-    expect(await page.locator('#snippet-url').textContent()).toMatch(
-      new RegExp(`^${base}/digit\\.png\\?.*model=digits@`),
-    );
-    await page.locator('#explore-load').click();
-    await page.waitForSelector('#explore[data-drawn]');
-    await page.locator('#compare').click();
-    await page.waitForFunction(() => document.querySelector('#compare-result')?.textContent);
-    expect(await page.locator('#compare-result').textContent()).toMatch(/^All .* are the same\.$/);
-    expect(complaints).toEqual([]);
-    expect((await proxy.ask('/digit.png')).status).toBe(404); // The rest of the host is not ours.
-  },
-);
+test('the client works with a service below a path of its host', async () => {
+  const port = await findFreePort();
+  const base = `http://127.0.0.1:${port}/digits`;
+  const server = await startServer({ env: { PORT: String(port), PUBLIC_URL: base } });
+  running.push({ stop: () => server.stop('SIGKILL') });
+  const { digits } = await fetchDigits({ base, seed: 'a' });
+  const url = digits[0]?.url ?? '';
+  expect(url).toMatch(new RegExp(`^${base}/digit\\.png\\?`));
+  expect((await fetch(url)).status).toBe(200);
+  for await (const { index } of streamDigits({ base, seed: 'a', n: 1 })) {
+    expect(index).toBe(0);
+  }
+  await expect(fetchDigits({ base, label: 'none' })).rejects.toMatchObject({
+    type: `${base}/errors/label_not_supported`,
+  });
+});
+
+test.skipIf(!hasProxy('nginx'))('the page works below a path of its host', async () => {
+  const { proxy, base } = await start('nginx', '/digits', (config) =>
+    config.replace('location / {', 'location /digits/ {').replace('rate=20r/s', 'rate=2000r/s'),
+  );
+  const browser = await startBrowser();
+  running.push({ stop: () => browser.close() });
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  const complaints = collectComplaints(page);
+  await page.goto(`${base}/`);
+  await page.waitForSelector('#play-picture[srcset^="blob:"]');
+  await page.locator('input[name=pin][value=pinned]').check();
+  expect(await page.locator('#snippet-url').textContent()).toMatch(
+    new RegExp(`^${base}/digit\\.png\\?.*model=digits@`),
+  );
+  await page.locator('#explore-load').click();
+  await page.waitForSelector('#explore[data-drawn]');
+  await page.locator('#compare').click();
+  await page.waitForFunction(() => document.querySelector('#compare-result')?.textContent);
+  expect(await page.locator('#compare-result').textContent()).toMatch(/^All .* are the same\.$/);
+  expect(complaints).toEqual([]);
+  expect((await proxy.ask('/digit.png')).status).toBe(404); // The rest of the host is not ours.
+});
 
 test.skipIf(!hasProxy('caddy'))(
   'behind the documented Caddy (package caddy) the service answers',

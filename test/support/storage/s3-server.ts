@@ -91,6 +91,7 @@ export async function addUsers<Name extends string>(
 export async function startVersitygw({ hasUsers = false } = {}): Promise<S3Server> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-s3-'));
   const users = await mkdtemp(join(tmpdir(), 'digitmint-s3-users-'));
+  const iam = hasUsers ? ['--iam-dir', users] : [];
   const credentials = {
     accessKeyId: 'versitygw-test-key',
     secretAccessKey: 'versitygw-test-secret+/=',
@@ -104,11 +105,7 @@ export async function startVersitygw({ hasUsers = false } = {}): Promise<S3Serve
     // Keeps ETags in extended attributes, the default. --sidecar does not replace an ETag and its
     // bytes atomically. A reader between the two writes would then swap against the ETag of bytes
     // that it never saw.
-    [
-      ...['--port', `127.0.0.1:${port}`, '--quiet'],
-      ...(hasUsers ? ['--iam-dir', users] : []),
-      ...['posix', folder],
-    ],
+    ['--port', `127.0.0.1:${port}`, '--quiet', ...iam, 'posix', folder],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
