@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # digitmint on Node. The first stage bundles the server; the second holds a Node, the bundle, its wasm and the bundled model's
-# weights, and nothing else: see docs/self-host.md. test/server/image.test.ts does all that can be done of it without Docker.
+# weights, and nothing else: see docs/self-host.md. dev/build-image.sh builds and runs it without Docker.
 
 FROM node:22.23.2-bookworm-slim AS build
 WORKDIR /src

@@ -15,7 +15,14 @@ const ROOT = join(import.meta.dirname, '..');
 const SHIPPED_MODEL = join(ROOT, 'models', 'digits');
 /** Tells `npm run publish` where the running server is. */
 const NOTE_FILE = join(ROOT, '.digitmint', 'dev-server.json');
-const HOST = 'localhost';
+/** Where it may listen, with the host of its URL on this machine, which publishing asks. */
+const HOSTS: Readonly<Record<string, string>> = {
+  localhost: 'localhost',
+  '127.0.0.1': '127.0.0.1',
+  '::1': '[::1]',
+  '0.0.0.0': '127.0.0.1',
+  '::': '[::1]',
+};
 const DEFAULT_PORT = 8787;
 const [READY_TIMEOUT_MS, PAGE_PAUSE_MS] = [60_000, 150];
 
@@ -23,6 +30,7 @@ await main();
 
 async function main(): Promise<void> {
   const port = parsePort(process.env['PORT']);
+  const host = parseHost(process.env['HOST']);
   const running = await findRunningServer();
   if (running !== undefined) {
     fail(
@@ -50,7 +58,7 @@ async function main(): Promise<void> {
     config: join(ROOT, 'wrangler.toml'),
     dev: {
       persist: join(ROOT, '.wrangler', 'state'),
-      server: { hostname: HOST, port },
+      server: { hostname: host, port },
       inspector: false,
       logLevel: 'error',
       liveReload: false,
@@ -79,7 +87,7 @@ async function main(): Promise<void> {
   // The note must not outlive the server.
   process.on('exit', () => rmSync(NOTE_FILE, { force: true }));
 
-  const url = `http://${HOST}:${port}`;
+  const url = `http://${HOSTS[host]}:${port}`;
   try {
     await worker.ready;
     await waitForAnswer(`${url}/errors`); // This page needs no model: there may be none yet.
@@ -96,6 +104,12 @@ async function main(): Promise<void> {
   }
   watchPage();
   process.stdout.write(formatBanner(url));
+  if (['0.0.0.0', '::'].includes(host)) {
+    process.stdout.write(
+      '  warning: every machine that reaches this one may ask it, and may write to its local\n' +
+        '  bucket. This is for trying things out; npm run serve is made to be public.\n\n',
+    );
+  }
 }
 
 /** Serves edits of the page as soon as they are saved; wrangler does so for the worker. */
@@ -159,6 +173,15 @@ async function findRunningServer(): Promise<{ url: string; pid: number } | undef
   } catch {
     return undefined; // No note, a half-written one, or one that nobody answers for.
   }
+}
+
+function parseHost(text = ''): string {
+  const host = text.trim() || 'localhost';
+  if (!Object.hasOwn(HOSTS, host)) {
+    const allowed = Object.keys(HOSTS).join(', ');
+    fail(`HOST is ${JSON.stringify(host)}, expected one of ${allowed}`);
+  }
+  return host;
 }
 
 function parsePort(text: string | undefined): number {

@@ -11,8 +11,8 @@ export interface HttpServerOptions {
   readonly fetch: Fetch;
   readonly port: number;
   readonly host: string;
-  /** Scheme and host of every request's URL; undefined to believe the request. */
-  readonly publicOrigin: string | undefined;
+  /** Origin and path that clients use, without a slash at the end; undefined to believe Host. */
+  readonly publicUrl: string | undefined;
   /** How long a client may take to send a request's head. Shorter in tests. */
   readonly headersTimeoutMs?: number;
   readonly log: Log;
@@ -36,13 +36,15 @@ const UNNAMED_HOST = 'localhost';
 
 /** @throws ExpectedError  When the port is taken or the address is not this machine's. */
 export async function startHttpServer(options: HttpServerOptions) {
-  const { fetch, port, host, publicOrigin, headersTimeoutMs = HEADERS_TIMEOUT_MS, log } = options;
+  const { fetch, port, host, publicUrl, headersTimeoutMs = HEADERS_TIMEOUT_MS, log } = options;
+  const place = publicUrl === undefined ? undefined : splitUrl(publicUrl);
   const noted = new WeakMap<object, RequestFacts>();
   const answer = getRequestListener(
     async (request, { incoming, outgoing }) => {
-      const moved = publicOrigin === undefined ? request : moveRequest(request, publicOrigin);
+      const moved = place === undefined ? request : moveRequest(request, place);
       const response = await fetch(moved, {
         address: incoming.socket.remoteAddress,
+        basePath: place?.basePath,
         note: (facts) => void noted.set(outgoing, facts),
       });
       return paceBody(response, (cause) => {
@@ -127,8 +129,9 @@ export async function startHttpServer(options: HttpServerOptions) {
     server.once('error', (cause) => reject(describeListenError(cause, port, host)));
     server.listen(port, host, resolve);
   });
+  const address = server.address() as AddressInfo;
   // `url` is its address on this machine.
-  return { url: describeAddress(server.address() as AddressInfo), stop };
+  return { url: describeAddress(address), isLoopback: LOOPBACK.test(address.address), stop };
 }
 
 function describeListenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
@@ -143,16 +146,29 @@ function describeListenError(cause: NodeJS.ErrnoException, port: number, host: s
   return message === undefined ? cause : new ExpectedError(message, { cause });
 }
 
+const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/;
+
 function describeAddress({ address, family, port }: AddressInfo): string {
   const isAny = address === '0.0.0.0' || address === '::';
   const named = family === 'IPv6' ? `[${address}]` : address;
   return `http://${isAny ? 'localhost' : named}:${port}`;
 }
 
-/** Gives a request the URL that the outer host got. */
-function moveRequest(request: Request, origin: string): Request {
+type Place = ReturnType<typeof splitUrl>;
+
+function splitUrl(url: string) {
+  const { origin, pathname } = new URL(url);
+  return { origin, basePath: pathname === '/' ? '' : pathname };
+}
+
+/**
+ * Gives a request the URL that its client used, without the base path. A proxy may have removed
+ * that path already.
+ */
+function moveRequest(request: Request, { origin, basePath }: Place): Request {
   const { pathname, search } = new URL(request.url);
-  const url = origin + pathname + search;
+  const isUnder = `${pathname}/`.startsWith(`${basePath}/`);
+  const url = `${origin}${isUnder ? pathname.slice(basePath.length) || '/' : pathname}${search}`;
   return new Proxy(request, {
     get: (target, name) => (name === 'url' ? url : Reflect.get(target, name, target)),
   });

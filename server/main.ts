@@ -7,10 +7,12 @@ import {
   type RateLimiter,
   type RateLimits,
 } from '../worker/http/admission.ts';
+import type { App } from '../worker/context.ts';
+import { ASSET_PATH } from '../worker/http/asset-headers.ts';
 import { createService } from '../worker/service.ts';
 import { startHttpServer } from './http-server.ts';
 import { openModels } from './object-reader.ts';
-import { addSite } from './site.ts';
+import { addSite, keepPrivate, type Fetch } from './site.ts';
 import { describeUsage, parseSettings, type Settings } from './settings.ts';
 import { killProcessAfter } from './watchdog.ts';
 
@@ -41,12 +43,18 @@ async function run(settings: Settings): Promise<void> {
     models: await openModels(settings.models),
     modelRefreshMs: settings.modelRefreshMs,
     publicKeys: settings.publicKeys,
+    hstsSeconds: settings.hstsSeconds,
     rateLimits: createRateLimits(settings),
     log: writeLine,
   });
+  requireFreePath(app, settings.publicUrl);
+  const answer: Fetch = (request, facts) => app.fetch(request, facts);
   const server = await startHttpServer({
     ...settings,
-    fetch: addSite((request, facts) => app.fetch(request, facts), import.meta.dirname),
+    fetch: addSite(
+      settings.publicUrl === undefined ? keepPrivate(answer) : answer,
+      import.meta.dirname,
+    ),
     log: writeLine,
   });
   // Loads the model, so that the first request does not wait for it.
@@ -54,9 +62,19 @@ async function run(settings: Settings): Promise<void> {
   writeLine({
     level: 'info',
     event: 'started',
-    url: settings.publicOrigin ?? server.url,
+    url: settings.publicUrl ?? server.url,
     listens: server.url,
   });
+  if (settings.publicUrl === undefined && !server.isLoopback) {
+    writeLine({
+      level: 'warn',
+      event: 'public_url_missing',
+      message:
+        'other machines can reach this server, and its answers hold the URL of the Host header, ' +
+        'which every caller chooses: set PUBLIC_URL to the address that clients use. ' +
+        'Until then every answer is private to its caller and no proxy may keep it',
+    });
+  }
 
   let isStopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -72,6 +90,22 @@ async function run(settings: Settings): Promise<void> {
         process.exit(0); // A read of the storage may still run.
       });
     });
+  }
+}
+
+/**
+ * Refuses a PUBLIC_URL whose path begins like a route: a proxy may remove the path or pass it on,
+ * and the two must not look the same.
+ * @throws ExpectedError
+ */
+function requireFreePath(app: App, publicUrl: string | undefined): void {
+  const [, first = ''] = new URL(publicUrl ?? 'http://localhost').pathname.split('/');
+  const isRoute = app.routes.some(({ path }) => path.split(/[/.]/)[1] === first);
+  if (first !== '' && (isRoute || ASSET_PATH === `/${first}/`)) {
+    throw new ExpectedError(
+      `PUBLIC_URL is ${JSON.stringify(publicUrl)}, but /${first} is a path of this service; ` +
+        'choose another, such as /digits',
+    );
   }
 }
 

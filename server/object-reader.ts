@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { ArtifactError } from '../shared/model/artifact.ts';
 import { createFolderStore } from '../storage/folder-store.ts';
-import { isTooLarge, isValidKey, type ObjectStore } from '../storage/object-store.ts';
+import { isForbidden, isTooLarge, isValidKey, type ObjectStore } from '../storage/object-store.ts';
 import type { S3Credentials, S3Location } from '../storage/s3-location.ts';
 import type { ObjectReader } from '../worker/models/model-store.ts';
 
@@ -51,7 +51,33 @@ async function requireFolder(path: string): Promise<void> {
   }
 }
 
-function createObjectReader(store: ObjectStore): ObjectReader {
+/** An object that is read again only to see whether it may be read is no larger. */
+const MAX_KNOWN_BYTES = 64 * 1024;
+
+/**
+ * Reads a store. S3 answers 403 for a missing object where the credentials may not list the bucket.
+ * Such an answer counts as missing only while the same credentials can read another object.
+ */
+export function createObjectReader(store: ObjectStore): ObjectReader {
+  /** The objects read last, newest first. */
+  let known: { readonly key: string; readonly etag: string }[] = [];
+
+  function remember(key: string, etag: string): void {
+    known = [{ key, etag }, ...known.filter((each) => each.key !== key)].slice(0, 2);
+  }
+
+  async function canReadOther(key: string): Promise<boolean> {
+    const other = known.find((each) => each.key !== key);
+    if (other === undefined) {
+      return false;
+    }
+    const read = store.getIfChanged(other.key, other.etag, { maxBytes: MAX_KNOWN_BYTES });
+    return read.then(
+      () => true,
+      (cause: unknown) => isTooLarge(cause), // It changed, and its beginning was read.
+    );
+  }
+
   return {
     async read(key, maxBytes, knownEtag) {
       // Keys can come from a request's path; an impossible one names no object.
@@ -63,8 +89,14 @@ function createObjectReader(store: ObjectStore): ObjectReader {
           knownEtag === undefined
             ? await store.get(key, { maxBytes })
             : await store.getIfChanged(key, knownEtag, { maxBytes });
+        if (object !== null && object !== 'unchanged') {
+          remember(key, object.etag);
+        }
         return object ?? 'missing';
       } catch (cause) {
+        if (isForbidden(cause) && (await canReadOther(key))) {
+          return 'missing';
+        }
         if (isTooLarge(cause)) {
           // The store stopped reading one byte after the limit.
           const bytes = maxBytes + 1;

@@ -12,6 +12,9 @@ interface Value {
   readonly text: string;
 }
 
+/** Two years; browsers' preload lists ask for one. */
+const MAX_HSTS_SECONDS = 63_072_000;
+
 /**
  * Every setting: flag with placeholder, variable, default, meaning and parser. Zod is not used,
  * because each message names the flag or variable that the value came from.
@@ -52,13 +55,20 @@ const OPTIONS = {
     about: 'only models signed by one of them serve; base64, commas between',
     parse: readPublicKeys,
   },
-  /** Scheme and host of the URLs in answers; undefined where the request names them. */
-  publicOrigin: {
+  /** The start of the URLs in answers, without a slash; undefined where the request names it. */
+  publicUrl: {
     usage: '--public-url URL',
     variable: 'PUBLIC_URL',
     preset: '',
-    about: 'https://HOST behind a proxy; else the Host header is believed',
-    parse: parseOrigin,
+    about: 'https://HOST[/PATH] that clients use; else Host is believed',
+    parse: parsePublicUrl,
+  },
+  hstsSeconds: {
+    usage: '--hsts SECONDS',
+    variable: 'HSTS_SECONDS',
+    preset: '0',
+    about: 'browsers use https only, for all of the host; 0 for no such header',
+    parse: parseWhole(MAX_HSTS_SECONDS),
   },
   graceMs: {
     usage: '--grace SECONDS',
@@ -126,7 +136,13 @@ export function parseSettings(args: readonly string[], env: Environment): Settin
         : { name: `--${flag}`, text: given };
     return [name, parse(value, env)];
   });
-  return Object.fromEntries(settings) as Settings;
+  const parsed = Object.fromEntries(settings) as Settings;
+  if (parsed.hstsSeconds > 0 && parsed.publicUrl?.startsWith('https:') !== true) {
+    throw new ExpectedError(
+      `HSTS_SECONDS is ${parsed.hstsSeconds}, which needs a PUBLIC_URL that starts with https://`,
+    );
+  }
+  return parsed;
 }
 
 function nameFlag(usage: string): string {
@@ -172,20 +188,22 @@ function readPublicKeys({ name, text }: Value): PublicKey[] {
   }
 }
 
-/** A path is refused: routes, and the URLs in answers, start at the root of their host. */
-function parseOrigin({ name, text }: Value): string | undefined {
+/** Segments without characters that a proxy may decode or that end a pattern. */
+const BASE_PATH = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\/?$/;
+
+function parsePublicUrl({ name, text }: Value): string | undefined {
   if (text === '') {
     return undefined;
   }
   const url = URL.canParse(text) ? new URL(text) : null;
   const isHttp = url !== null && ['http:', 'https:'].includes(url.protocol);
-  if (!isHttp || url.href !== `${url.origin}/`) {
+  if (!isHttp || url.href !== url.origin + url.pathname || !BASE_PATH.test(url.pathname)) {
     throw new ExpectedError(
-      `${name} is ${JSON.stringify(text)}, ` +
-        'expected http:// or https:// and a host, without a path',
+      `${name} is ${JSON.stringify(text)}, expected http:// or https:// and a host, ` +
+        "then perhaps a path of letters, digits, '.', '_', '~', '-' and '/'",
     );
   }
-  return url.origin;
+  return url.href.replace(/\/$/, '');
 }
 
 function parseModels({ name, text }: Value, env: Environment): ModelsPlace {

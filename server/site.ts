@@ -9,6 +9,19 @@ import { ASSET_HEADERS, ASSET_PATH } from '../worker/http/asset-headers.ts';
 export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<Response>;
 
 /**
+ * Keeps answers out of caches that callers share. The URLs in them come from the Host header, which
+ * any caller can choose, and a proxy's cache may not have the host in its key.
+ */
+export function keepPrivate(app: Fetch): Fetch {
+  return async (request, facts) => {
+    const answer = await app(request, facts);
+    const caching = answer.headers.get('cache-control') ?? 'private';
+    answer.headers.set('Cache-Control', caching.replace(/^public\b/, 'private'));
+    return answer;
+  };
+}
+
+/**
  * Serves `/assets/` from a folder, compressed where the client accepts that. The app answers all
  * other requests, and those for missing files.
  * @param folder  Absolute path of the folder that dev/build/server.ts made.

@@ -64,6 +64,10 @@ export interface ObjectStore {
    * disk. @returns  False when none is left. Absent where there is no disk of its own.
    */
   spendReserve?(): Promise<boolean>;
+   * True once the storage refused a condition and this store checked it by reading, which is safe
+   * for a single writer only. Absent where conditions are atomic.
+   */
+  readonly hasUnsafeConditions?: () => boolean;
   /** Releases locks and processes; the store is not used afterwards. */
   close(): Promise<void>;
 }
@@ -93,8 +97,8 @@ const MESSAGES = {
     `refused the credentials (${detail}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and ` +
     'AWS_SESSION_TOKEN, or the profile',
   forbidden: ({ detail }: Detail) =>
-    `not allowed (${detail}); give these credentials or this user the right to read, write, ` +
-    'list and delete there',
+    `not allowed (${detail}); docs/publication.md lists the rights that these credentials or ` +
+    'this user need. S3 says the same of a missing object to whoever may not list the bucket',
   wrong_region: ({ detail }: Detail) =>
     `the bucket is in another region (${detail}); set --region or AWS_REGION`,
   full: ({ detail }: Detail) =>
@@ -123,6 +127,10 @@ export class StorageError extends ExpectedError {
 
 export function isTooLarge(cause: unknown): boolean {
   return cause instanceof StorageError && cause.failure.reason === 'too_large';
+}
+
+export function isForbidden(cause: unknown): boolean {
+  return cause instanceof StorageError && cause.failure.reason === 'forbidden';
 }
 
 /**

@@ -87,6 +87,11 @@ export function isRetried(failure: S3Failure): boolean {
   );
 }
 
+/** True when the server does not know what was asked for, such as a conditional put. */
+export function isUnsupported(failure: S3Failure): boolean {
+  return findReason(failure) === 'unsupported';
+}
+
 /** @param timeoutMs  Time limit of the request, for the message. */
 export function toStorageFailure(failure: S3Failure, timeoutMs: number): StorageFailure {
   const { status, code, networkCode, bucketRegion = '' } = failure;

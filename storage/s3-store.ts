@@ -33,6 +33,7 @@ import {
   describeError,
   hideSecrets,
   isRetried,
+  isUnsupported,
   toStorageFailure,
   type S3Failure,
 } from './s3-error.ts';
@@ -46,6 +47,11 @@ export interface S3StoreOptions extends Partial<Omit<S3Location, 'bucket'>> {
   readonly timeoutMs?: number;
   /** Keys in a page of a listing; the server's own choice when not given. */
   readonly listPageSize?: number;
+  /**
+   * Whether to check a condition by reading where the server refuses conditional puts. Then of two
+   * writers at once both may succeed.
+   */
+  readonly allowUnsafeConditions?: boolean;
   /** Attempts for one request, the first included; default 5. */
   readonly attempts?: number;
   readonly waiting?: Waiting;
@@ -71,11 +77,13 @@ type Command = DeleteObjectCommand | GetObjectCommand | ListObjectsV2Command | P
 
 /** Opens a bucket. Nothing is sent before the first operation. */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
-  const { bucket, endpoint, region, timeoutMs = 30_000 } = options;
+  const { bucket, endpoint, region, timeoutMs = 30_000, allowUnsafeConditions = false } = options;
   const prefix = options.prefix ? `${options.prefix}/` : '';
   const place = endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`);
   const description = `s3://${bucket}${prefix && `/${options.prefix}`} at ${place}`;
   const client = createS3Client(options);
+  /** The conditions that the server refused. */
+  const refused = new Set<PutCondition['when']>();
 
   /** Limits of one attempt: its answer's size, and its time in milliseconds. */
   function limit(key: string, maxBytes = MAX_DOCUMENT_BYTES, payloadBytes = 0) {
@@ -160,23 +168,34 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     contentType = 'application/octet-stream',
   ): Promise<PutResult> {
     checkKey(description, key);
+    const object = { Bucket: bucket, Key: prefix + key, Body: bytes, ContentType: contentType };
+    const limits = limit(key, MAX_DOCUMENT_BYTES, bytes.length);
+    if (refused.has(condition.when)) {
+      const stored = await get(key);
+      const isMet = condition.when === 'absent' ? stored === null : stored?.etag === condition.etag;
+      if (!isMet) {
+        return { ok: false, reason: 'precondition_failed' };
+      }
+      const { ETag } = await send<PutObjectCommandOutput>(new PutObjectCommand(object), limits);
+      return { ok: true, etag: requireEtag(ETag) };
+    }
+    const header = condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
     const answer = await send<PutObjectCommandOutput, S3Failure>(
-      new PutObjectCommand({
-        Bucket: bucket,
-        Key: prefix + key,
-        Body: bytes,
-        ContentType: contentType,
-        ...(condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
-      }),
-      limit(key, MAX_DOCUMENT_BYTES, bytes.length),
+      new PutObjectCommand({ ...object, ...header }),
+      limits,
       (failure) => {
         // AWS answers 404 to If-Match on a free key.
         const isFree = condition.when === 'unchanged' && failure.code === 'NoSuchKey';
-        return failure.status === 412 || isFree ? failure : undefined;
+        const isRefused = allowUnsafeConditions && isUnsupported(failure);
+        return failure.status === 412 || isFree || isRefused ? failure : undefined;
       },
     );
     if (!('attempts' in answer)) {
       return { ok: true, etag: requireEtag(answer.ETag) };
+    }
+    if (isUnsupported(answer)) {
+      refused.add(condition.when);
+      return put(key, bytes, condition, contentType);
     }
     // An earlier attempt, whose answer was lost, may have made the condition fail.
     const stored = answer.attempts > 1 ? await get(key) : null;
@@ -234,6 +253,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         (failure) => (failure.code === 'NoSuchKey' ? failure : undefined),
       );
     },
+    hasUnsafeConditions: () => refused.size > 0,
     close: async () => client.destroy(),
   };
 }

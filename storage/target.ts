@@ -59,8 +59,15 @@ export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'
  */
 export async function openTarget(
   target: Target,
-  { env, root, cwd }: { env: Environment; root: string; cwd: string },
+  options: {
+    readonly env: Environment;
+    readonly root: string;
+    readonly cwd: string;
+    /** See the option of S3 stores. */
+    readonly allowUnsafeConditions?: boolean;
+  },
 ): Promise<ObjectStore> {
+  const { env, root, cwd, allowUnsafeConditions = false } = options;
   switch (target.kind) {
     case 'local':
       return (await import('./local-r2.ts')).openLocalR2(root);
@@ -70,7 +77,7 @@ export async function openTarget(
       const credentials = readS3Credentials(env);
       // Only here, since the SDK takes 0.1 s to load.
       const { createS3Store } = await import('./s3-store.ts');
-      return createS3Store({ ...target, credentials, env });
+      return createS3Store({ ...target, credentials, env, allowUnsafeConditions });
     }
   }
 }

@@ -195,3 +195,14 @@ describe('the launcher', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('# and ? in a path') as unknown]);
   });
 });
+
+it('npm start refuses a HOST where nothing on this machine would reach it', async () => {
+  const program = fileURLToPath(new URL('../dev/start.ts', import.meta.url));
+  const options = { env: { PATH: process.env['PATH'], HOST: '192.0.2.1' } };
+  const failure = await new Promise<string>((resolve) => {
+    execFile(process.execPath, [program], options, (_error, _stdout, stderr) => resolve(stderr));
+  });
+  expect(failure).toMatch(
+    /digitmint: HOST is "192\.0\.2\.1", expected one of localhost, 127\.0\.0\.1/,
+  );
+});

@@ -84,12 +84,12 @@ export function createApp(given: GivenDependencies): App {
  * Sets the request's values, adds the headers that all answers have, and logs the request.
  *
  * Hono's `requestId()` and `secureHeaders()` are not used. The first trusts an id that the caller
- * sends and makes every Response copy its headers. The second replaces two lines by the switching
- * off of ten other headers.
+ * sends and makes every Response copy its headers. The second replaces a few lines by the
+ * switching off of ten other headers.
  */
 function addMiddleware(
   app: App,
-  { clock, drawRequestId, log, png, rateLimits }: AppDependencies,
+  { clock, drawRequestId, hstsSeconds = 0, log, png, rateLimits }: AppDependencies,
 ): void {
   const policy = rateLimits && describePolicy(rateLimits);
   app.use(async (c, next) => {
@@ -98,6 +98,9 @@ function addMiddleware(
     const url = new URL(c.req.url);
     c.set('requestId', requestId);
     c.set('url', url);
+    const { note, basePath = '' }: AppEnv['Bindings'] = c.env ?? {}; // Tests may give no bindings.
+    c.set('basePath', basePath);
+    c.set('base', url.origin + basePath);
     c.set('defer', (work) => deferWork(c, work));
     c.set('png', png);
     const length = url.pathname.length + url.search.length;
@@ -109,7 +112,9 @@ function addMiddleware(
     const { headers, status } = c.res; // c.header() would copy the Response each time.
     headers.set(HEADERS.requestId, requestId);
     headers.set('X-Content-Type-Options', 'nosniff');
-    headers.set('Strict-Transport-Security', 'max-age=31536000');
+    if (hstsSeconds > 0) {
+      headers.set('Strict-Transport-Security', `max-age=${hstsSeconds}`);
+    }
     if (policy !== undefined && c.get('counted') !== undefined) {
       headers.set('RateLimit-Policy', policy);
     }
@@ -121,7 +126,6 @@ function addMiddleware(
       model: headers.get(HEADERS.model) ?? undefined,
       source: headers.get(HEADERS.modelSource) ?? undefined,
     };
-    const { note }: AppEnv['Bindings'] = c.env ?? {}; // `app.request()` gives no bindings.
     if (note === undefined) {
       const ms = Math.round(clock() - began);
       log({ level: 'info', event: 'request', method: c.req.method, status, ...facts, ms });

@@ -15,6 +15,10 @@ export interface AppEnv {
     requestId: string;
     /** The request's URL, parsed once. */
     url: URL;
+    /** The path under which the service is public, without a slash at its end; '' for the root. */
+    basePath: string;
+    /** Origin and `basePath`: the start of every absolute URL in an answer. */
+    base: string;
     defer: Defer;
     png: PngEncoder;
     /** The rate limits that this request was already counted for. */
@@ -28,6 +32,8 @@ export interface AppEnv {
 export interface HostFacts {
   /** The caller's network address. Never logged. */
   readonly address?: string | undefined;
+  /** Already removed from the request's URL: see `basePath` of {@link AppEnv}. Default ''. */
+  readonly basePath?: string | undefined;
   /** Receives the facts for the host's own log line; the app then logs none. */
   readonly note?: (facts: RequestFacts) => void;
 }

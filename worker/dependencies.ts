@@ -17,6 +17,11 @@ export interface AppDependencies {
   /** Milliseconds, for durations. */
   readonly clock: () => number;
   readonly log: Log;
+  /**
+   * The `max-age` of Strict-Transport-Security, which binds every service of the host; none by
+   * default.
+   */
+  readonly hstsSeconds?: number | undefined;
   /** Absent where callers are not limited. */
   readonly rateLimits?: RateLimits | undefined;
   /** Absent where the host has no queue. */

@@ -75,7 +75,7 @@ export async function answerDrawing<P extends Pinned>(
   const { query, format, isNegotiated } = drawing;
   const warnings = listWarnings(query.unknown, query.withoutEffect, format);
   const describe = (pinned: P): Record<string, string> => {
-    const [url, { origin }] = [drawing.buildUrl(pinned), c.get('url')];
+    const [url, { origin }] = [c.get('basePath') + drawing.buildUrl(pinned), c.get('url')];
     return {
       ...describePinned(pinned, url, drawing.holdsUrls, query, origin, warnings),
       ...(isNegotiated && { Vary: 'Accept' }),

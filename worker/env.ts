@@ -18,6 +18,8 @@ export interface Env {
   readonly MODEL_REFRESH_SECONDS: string;
   /** Ed25519 public keys in Base64, separated by commas; none when absent or empty. */
   readonly MODEL_PUBLIC_KEYS?: string;
+  /** Seconds of Strict-Transport-Security; 0 or absent for none. */
+  readonly HSTS_SECONDS?: string;
   /** Counts each caller's answers; absent where nobody is limited. */
   readonly RATE_LIMITER?: RateLimiter;
   /** The limit of RATE_LIMITER, which the binding does not report; `off` ignores the binding. */
@@ -36,15 +38,25 @@ export interface Env {
 export function parseSettings({
   MODEL_REFRESH_SECONDS: text,
   MODEL_PUBLIC_KEYS: keys = '',
-}: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS'>) {
+  HSTS_SECONDS: hsts = '0',
+}: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS' | 'HSTS_SECONDS'>) {
   const seconds = Number(text);
   if (!(seconds >= 0.1 && seconds <= 3600)) {
     throw new RangeError(
       `MODEL_REFRESH_SECONDS is ${JSON.stringify(text)}, expected seconds from 0.1 to 3600`,
     );
   }
+  if (!/^[0-9]{1,9}$/.test(hsts)) {
+    throw new RangeError(
+      `HSTS_SECONDS is ${JSON.stringify(hsts)}, expected whole seconds, such as 31536000, or 0`,
+    );
+  }
   try {
-    return { modelRefreshMs: seconds * 1000, publicKeys: parsePublicKeys(keys) };
+    return {
+      modelRefreshMs: seconds * 1000,
+      publicKeys: parsePublicKeys(keys),
+      hstsSeconds: Number(hsts),
+    };
   } catch (cause) {
     throw new RangeError(`MODEL_PUBLIC_KEYS: ${(cause as Error).message}`, { cause });
   }

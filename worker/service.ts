@@ -46,7 +46,10 @@ const BUNDLED_MODEL: BundledModel = {
   },
 };
 
-interface ServiceOptions extends Pick<AppDependencies, 'rateLimits' | 'jobs' | 'log'> {
+interface ServiceOptions extends Pick<
+  AppDependencies,
+  'hstsSeconds' | 'rateLimits' | 'jobs' | 'log'
+> {
   /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
   /** The fall-back when no good model is published; default the model that ships. */
@@ -62,7 +65,7 @@ export function createService(options: ServiceOptions): App {
 
 /** Makes the app's dependencies, for hosts that do other work with them too. */
 export function createDependencies(options: ServiceOptions): GivenDependencies {
-  const { models, bundled = BUNDLED_MODEL, rateLimits, jobs, log } = options;
+  const { models, bundled = BUNDLED_MODEL, hstsSeconds, rateLimits, jobs, log } = options;
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
   const store = createModelStore(objects, WAITS.readMs, options.publicKeys);
   return {
@@ -79,6 +82,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
     modelFiles: createModelFiles(store, bundled, log),
     // One instance for the isolate: its memory serves one picture after the other.
     png: createPngEncoder(() => new WebAssembly.Instance(program).exports as unknown as PngKernels),
+    hstsSeconds,
     rateLimits,
     jobs,
     log,

@@ -35,10 +35,11 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
     modelRefreshMs: 600_000,
     log,
   });
+  const basePath = base.pathname.replace(/\/$/, '');
   return async (path, accept) => {
     // Pictures are requested by Accept, not by an extension, so that errors are problem details.
     const headers = accept === undefined ? {} : { accept: `${accept}, application/problem+json` };
-    const answer = await app.request(new URL(path, base).href, { headers });
+    const answer = await app.request(new URL(path, base).href, { headers }, { basePath });
     if (answer.status >= 500) {
       const why = failure instanceof Error ? failure.message : await answer.text();
       throw new CliError(`${name} does not draw: ${why}`, EXIT.failed, { cause: failure });

@@ -2,6 +2,7 @@
  * The running explorer: a map of the plane between four samples, the picture at one place of it,
  * and the corners, which the API draws too.
  */
+import { BASE_PATH } from '../base-path.ts';
 import { find, make } from '../elements.ts';
 import { addPad, createLatest } from './pad.ts';
 import type { Answer, Inputs, Opened, TaskName, Tasks } from './protocol.ts';
@@ -102,7 +103,8 @@ function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement)
       model: `${name}@${version}`,
     });
     showCorners(cornerPixels, opened, query, derived.inputs.labels, label?.name, form);
-    find('compare', HTMLButtonElement).dataset['path'] = `/digit.json?n=${CORNERS}&${query}`;
+    find('compare', HTMLButtonElement).dataset['path'] =
+      `${BASE_PATH}/digit.json?n=${CORNERS}&${query}`;
     find('compare-result', HTMLElement).textContent = '';
     const map = await painter.ask('draw', { input: blend(corners, MAP_PLACES, bend) });
     paintSamples(find('pad-map', HTMLCanvasElement), map, MAP_SIDE, opened);
@@ -179,7 +181,7 @@ function showCorners(
     canvas.setAttribute('aria-label', `${corner}${shown === undefined ? '' : `: ${shown}`}`);
     paintSamples(canvas, pixels.subarray(i * size, (i + 1) * size), 1, opened);
     const item = make('li');
-    const path = `/digit.png?scale=8&start=${i}&${query}`;
+    const path = `${BASE_PATH}/digit.png?scale=8&start=${i}&${query}`;
     const link = make('a', { href: path, textContent: 'the same from the API' });
     link.setAttribute('aria-label', `${corner}: the same from the API`);
     item.append(canvas, make('span', { textContent: corner }), link);

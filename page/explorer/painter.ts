@@ -14,6 +14,7 @@ import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
 import { drawPictures, loadNetwork, readRows, type Network } from '../../shared/model/sampler.ts';
 import { takeKernels } from '../../worker/models/open-model.ts';
+import { BASE_PATH } from '../base-path.ts';
 import { findDirections } from './directions.ts';
 import type { Answer, Inputs, Opened, Question, TaskName, Tasks } from './protocol.ts';
 
@@ -34,7 +35,7 @@ const TASKS: {
   ) => Tasks[K]['answer'] | Promise<Tasks[K]['answer']>;
 } = {
   open: async ({ name, version }) => {
-    const base = `/models/${name}/${version}`;
+    const base = `${BASE_PATH}/models/${name}/${version}`;
     const [manifest, bytes] = await Promise.all(
       [`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes),
     );

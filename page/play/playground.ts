@@ -1,4 +1,5 @@
 /** The playground: asks the API when a control changes, and shows the answer and texts to copy. */
+import { BASE_PATH } from '../base-path.ts';
 import { find, showText } from '../elements.ts';
 import {
   ask,
@@ -42,7 +43,7 @@ export function addPlayground(): void {
     asking = new AbortController();
     const { signal } = asking;
     const request = readRequest(form);
-    const path = buildRequestPath(request);
+    const path = BASE_PATH + buildRequestPath(request);
     try {
       const answer = await ask(path, signal);
       if (signal.aborted) {

@@ -121,6 +121,18 @@ describe('draws the worker’s bytes', () => {
     }
   });
 
+  test('the path of --base is in every URL', async () => {
+    const { stdout } = await run([
+      '--json',
+      '--seed',
+      'a',
+      '--base',
+      'https://example.org/digits/',
+    ]);
+    const { digits } = JSON.parse(stdout.toString()) as { digits: { url: string }[] };
+    expect(digits[0]?.url).toMatch(/^https:\/\/example\.org\/digits\/digit\.png\?/);
+  });
+
   test('of a model of one’s own', async () => {
     await writePets();
     const { stdout } = await run(['c', '--model', 'my-pets', '--seed', 'a', '--format', 'png']);

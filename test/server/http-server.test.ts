@@ -21,9 +21,9 @@ afterEach(async () => {
 });
 
 async function start(
-  fetch: (request: Request) => Response | Promise<Response>,
-  options: Pick<HttpServerOptions, 'publicOrigin' | 'headersTimeoutMs'> = {
-    publicOrigin: undefined,
+  fetch: HttpServerOptions['fetch'],
+  options: Pick<HttpServerOptions, 'publicUrl' | 'headersTimeoutMs'> = {
+    publicUrl: undefined,
   },
 ): Promise<HttpServer> {
   server = await startHttpServer({
@@ -121,12 +121,28 @@ describe('a request that never reaches the app', () => {
   });
 
   test('is a 408 when its head does not end', async () => {
-    await start(answerUrl, { publicOrigin: undefined, headersTimeoutMs: 10 });
+    await start(answerUrl, { publicUrl: undefined, headersTimeoutMs: 10 });
     expect(statusOf(await exchange('GET / HTTP/1.1\r\nHost: x\r\n'))).toBe(408);
   });
 });
 
 describe('the URL of a request', () => {
+  test.each([
+    ['/digits/a?b=c', '/a?b=c'],
+    ['/digits/', '/'],
+    ['/digits?b=c', '/?b=c'],
+    ['/a?b=c', '/a?b=c'],
+    ['/digits2/a', '/digits2/a'],
+    ['/digits/digits/a', '/digits/a'],
+    ['/digits//evil.example/', '//evil.example/'],
+  ])('is without the path of the public URL: %s', async (target, path) => {
+    await start((request, facts) => new Response(`${request.url} under ${facts.basePath}`), {
+      publicUrl: 'https://example.org/digits',
+    });
+    const answer = await exchange(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(answer.split('\r\n\r\n')[1]).toBe(`https://example.org${path} under /digits`);
+  });
+
   test('is the URL that the client named', async () => {
     const { url } = await start(answerUrl);
     expect(await (await fetch(`${url}/a?b=%20c`)).text()).toBe(`${url}/a?b=%20c`);
@@ -140,7 +156,7 @@ describe('the URL of a request', () => {
     'Host: evil.example',
     'Host: evil.example:99\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: gopher',
   ])('has the public origin, whatever the client names: %j', async (headers) => {
-    await start(answerUrl, { publicOrigin: 'https://example.org:8443' });
+    await start(answerUrl, { publicUrl: 'https://example.org:8443' });
     for (const target of ['/a?b=c', '//a?b=c', 'http://evil.example/a?b=c']) {
       const answer = await exchange(
         `GET ${target} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`,

@@ -1,6 +1,6 @@
 /**
- * Tests the image without Docker: the first stage's build from the build context alone, and the
- * second stage's commands. The base images and the layers' size need Docker and are not tested.
+ * Tests the image without building it: the first stage's build from the build context alone, and
+ * the second stage's commands. dev/build-image.sh builds and runs it, in the gate.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';

@@ -70,6 +70,11 @@ describe('a start that fails', () => {
     for (const [args, message] of [
       [['--port', 'x'], /^digitmint: --port is "x", expected a whole number/],
       [
+        ['--public-url', 'https://example.org/models'],
+        /^digitmint: PUBLIC_URL is .*\/models is a path of this service; choose another/,
+      ],
+      [['--public-url', 'https://example.org/assets/x'], /\/assets is a path of this service/],
+      [
         ['--models', join(scratch, 'nowhere')],
         /^digitmint: models: expected a folder .*nowhere, got ENOENT/,
       ],
@@ -212,6 +217,30 @@ test('URLs in answers start with PUBLIC_URL', async () => {
     servers: [{ url: 'https://example.org' }],
   });
   expect((await server.fetch('/digit.png', { method: 'POST', body: 'x' })).status).toBe(405);
+});
+
+test('browsers are bound to HTTPS only where HSTS_SECONDS says so', async () => {
+  const PUBLIC_URL = 'https://example.org';
+  const [plain, bound] = [
+    await start({ env: { PUBLIC_URL } }),
+    await start({ env: { PUBLIC_URL, HSTS_SECONDS: '3600' } }),
+  ];
+  const ask = async (server: TestServer) =>
+    (await server.fetch('/digit.png')).headers.get('strict-transport-security');
+  expect([await ask(plain), await ask(bound)]).toEqual([null, 'max-age=3600']);
+});
+
+test.each([
+  ['0.0.0.0', {}, 1],
+  ['127.0.0.1', {}, 0],
+  ['0.0.0.0', { PUBLIC_URL: 'https://example.org' }, 0],
+])('listening at %s with %j warns of unverified hosts: %i', async (HOST, env, warnings) => {
+  const server = await start({ env: { HOST, ...env } });
+  await server.fetch('/healthz');
+  expect(await server.stop()).toBe(0);
+  const lines = server.readLogs().filter((line) => line.includes('public_url_missing'));
+  expect(lines).toHaveLength(warnings);
+  expect(lines.every((line) => line.includes('set PUBLIC_URL'))).toBe(true);
 });
 
 test('the server stops drawing for clients that disconnect', async () => {

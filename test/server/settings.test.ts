@@ -11,7 +11,8 @@ test('without settings the bundled model serves on this machine alone', () => {
     models: { kind: 'bundled' },
     modelRefreshMs: 20_000,
     publicKeys: [],
-    publicOrigin: undefined,
+    publicUrl: undefined,
+    hstsSeconds: 0,
     graceMs: 8000,
     rateLimit: 0,
     heavyRateLimit: 0,
@@ -25,6 +26,7 @@ test('flags override variables, and an empty variable counts as unset', () => {
     MODELS: './there',
     MODEL_REFRESH_SECONDS: '1',
     PUBLIC_URL: 'https://example.org/',
+    HSTS_SECONDS: '31536000',
   };
   expect(
     parseSettings(['--port', '0', '--refresh=0.5', '--grace', '0', '--rate-limit', '300'], env),
@@ -34,7 +36,8 @@ test('flags override variables, and an empty variable counts as unset', () => {
     models: { kind: 'folder', path: './there' },
     modelRefreshMs: 500,
     publicKeys: [],
-    publicOrigin: 'https://example.org',
+    publicUrl: 'https://example.org',
+    hstsSeconds: 31_536_000,
     graceMs: 0,
     rateLimit: 300,
     heavyRateLimit: 0,
@@ -45,6 +48,13 @@ test('flags override variables, and an empty variable counts as unset', () => {
   expect(parseSettings(['--help'], { PORT: 'x' })).toBe('help');
 });
 
+test.each([
+  ['https://example.org/digits/', 'https://example.org/digits'],
+  ['http://example.org:8080/a.b/c-d_~', 'http://example.org:8080/a.b/c-d_~'],
+])('a public URL may have a path: %s', (text, publicUrl) => {
+  expect(parseSettings(['--public-url', text], {})).toMatchObject({ publicUrl });
+});
+
 test('the usage names every variable', () => {
   for (const name of [
     'PORT',
@@ -53,6 +63,7 @@ test('the usage names every variable', () => {
     'MODEL_REFRESH_SECONDS',
     'MODEL_PUBLIC_KEYS',
     'PUBLIC_URL',
+    'HSTS_SECONDS',
     'GRACE_SECONDS',
     'AWS_ACCESS_KEY_ID',
   ]) {
@@ -102,8 +113,16 @@ test.each<[args: string[], env: Record<string, string>, message: RegExp]>([
   [['--refresh', 'soon'], {}, /^--refresh is "soon"/],
   [[], { GRACE_SECONDS: '301' }, /^GRACE_SECONDS is "301"/],
   [[], { PUBLIC_URL: 'example.org' }, /^PUBLIC_URL is "example.org", expected http/],
-  [[], { PUBLIC_URL: 'https://example.org/digits' }, /without a path/],
-  [[], { PUBLIC_URL: 'https://user@example.org' }, /without a path/],
+  [[], { PUBLIC_URL: 'https://user@example.org' }, /then perhaps a path/],
+  [[], { PUBLIC_URL: 'https://example.org/a?b' }, /then perhaps a path/],
+  [[], { PUBLIC_URL: 'https://example.org/a//b' }, /then perhaps a path/],
+  [[], { PUBLIC_URL: 'https://example.org/%2e%2e/b"' }, /then perhaps a path/],
+  [[], { HSTS_SECONDS: '31536000' }, /^HSTS_SECONDS is 31536000, which needs a PUBLIC_URL/],
+  [
+    [],
+    { HSTS_SECONDS: '1', PUBLIC_URL: 'http://example.org' },
+    /PUBLIC_URL that starts with https:/,
+  ],
   [[], { PUBLIC_URL: 'ftp://example.org' }, /http:\/\/ or https:\/\//],
   [[], { MODELS: 'r2://bucket' }, /^MODELS is "r2:\/\/bucket", expected bundled/],
   [[], { MODELS: 'folder:' }, /expected bundled/],

@@ -73,6 +73,50 @@ describe.each(servers)('an S3 store on %s', (_name, isThere, start) => {
       });
     }
 
+    describe('through a proxy that refuses conditional puts, as some stores do', () => {
+      const [both, ifMatch] = [['if-none-match', 'if-match'], ['if-match']] as const;
+
+      async function openRefusing(refused: readonly string[], allowUnsafeConditions: boolean) {
+        proxy = await startFaultyProxy(server.endpoint, (_index, { method, headers }) =>
+          method === 'PUT' && refused.some((name) => headers[name] !== undefined)
+            ? { do: 'answer', status: 501, body: buildS3Error('NotImplemented') }
+            : { do: 'pass' },
+        );
+        const { endpoint } = proxy;
+        const options = { endpoint, waiting: createWaiting(), allowUnsafeConditions };
+        return createS3Store({ ...server, ...options });
+      }
+
+      it('fails, and says so, unless unsafe conditions are allowed', async () => {
+        const store = await openRefusing(both, false);
+        const put = store.put(buildFreshKey(), utf8.encode('x'), absent);
+        expect((await catchStorageFailure(put)).reason).toBe('unsupported');
+        expect(store.hasUnsafeConditions?.()).toBe(false);
+      });
+
+      it.each([['both', both] as const, ['If-Match', ifMatch] as const])(
+        'checks the conditions by reading where they are allowed: %s refused',
+        async (_what, refused) => {
+          const store = await openRefusing(refused, true);
+          const key = buildFreshKey();
+          const refusal = { ok: false, reason: 'precondition_failed' };
+          const created = await store.put(key, utf8.encode('one'), absent);
+          expect(created).toMatchObject({ ok: true });
+          expect(store.hasUnsafeConditions?.()).toBe(refused.length === 2);
+          expect(await store.put(key, utf8.encode('two'), absent)).toEqual(refusal);
+          const etag = created.ok ? created.etag : '';
+          const swap = (text: string) =>
+            store.put(key, utf8.encode(text), { when: 'unchanged', etag });
+          expect(await swap('three')).toMatchObject({ ok: true });
+          expect(await swap('four')).toEqual(refusal);
+          expect((await store.get(key))?.bytes).toEqual(utf8.encode('three'));
+          expect(store.hasUnsafeConditions?.()).toBe(true);
+          const free = { when: 'unchanged', etag } as const;
+          expect(await store.put(buildFreshKey(), utf8.encode('x'), free)).toEqual(refusal);
+        },
+      );
+    });
+
     it('reports that a wrong secret was refused', async () => {
       const store = createS3Store({
         ...server,

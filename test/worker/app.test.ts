@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
+import { parseSettings } from '../../worker/env.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
 import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
@@ -95,6 +96,17 @@ test('the home page describes what the serving model draws', async () => {
   const unlabelled = await render({ name: 'faces', classes: 0 });
   expect(unlabelled).toContain('Pictures from a small neural network: faces. Every request');
   expect(unlabelled).not.toContain('&amp;label=');
+});
+
+test('no answer demands HTTPS without HSTS_SECONDS, and a wrong one is named', async () => {
+  const app = createBrokenApp({ acquire: () => Promise.reject(new Error('down')) });
+  expect((await app.request('/docs')).headers.has('strict-transport-security')).toBe(false);
+  const MODEL_REFRESH_SECONDS = '20';
+  expect(parseSettings({ MODEL_REFRESH_SECONDS }).hstsSeconds).toBe(0);
+  expect(parseSettings({ MODEL_REFRESH_SECONDS, HSTS_SECONDS: '60' }).hstsSeconds).toBe(60);
+  expect(() => parseSettings({ MODEL_REFRESH_SECONDS, HSTS_SECONDS: '1y' })).toThrow(
+    'HSTS_SECONDS is "1y", expected whole seconds',
+  );
 });
 
 test('a pinned URL with a matching ETag is a 304 before any model is acquired', async () => {

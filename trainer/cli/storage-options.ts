@@ -59,7 +59,7 @@ export function addWriteOptions(command: Command): Command {
     .option('--dry-run', 'checks everything, prints what would be done, and stops')
     .option(
       '--allow-unsafe-pointer',
-      'goes on with storage that ignores conditional writes; for a single publisher only',
+      'goes on with storage that ignores or refuses conditional writes; for a single publisher only',
     );
 }
 
@@ -77,7 +77,7 @@ export function createWriteOptions(
     allowUnsafePointer: allowUnsafePointer === true,
     onConditionsIgnored: () =>
       say(
-        '  warning: this storage ignores conditional writes; ' +
+        '  warning: this storage ignores or refuses conditional writes; ' +
           'nobody else may publish to it at the same time',
       ),
     onWait: (id, until) =>
@@ -95,7 +95,8 @@ export async function withStore<T>(
   action: (store: ObjectStore, target: Target) => Promise<T>,
 ): Promise<T> {
   const target = parseTarget(flags.to, { env, endpoint: flags.endpoint, region: flags.region });
-  const store = await openTarget(target, { env, root, cwd });
+  const allowUnsafeConditions = flags.allowUnsafePointer === true;
+  const store = await openTarget(target, { env, root, cwd, allowUnsafeConditions });
   try {
     return await action(store, target);
   } finally {

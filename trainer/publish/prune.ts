@@ -234,6 +234,7 @@ export async function pinVersion(options: PinOptions): Promise<boolean> {
   if (isPinned(ledger) || dryRun) {
     return !isPinned(ledger);
   }
+  await requireConditionalWrites(options);
   const lease = await leaseToKeep(options, id);
   await withLease(lease, async () => {
     // Checked again: it may have been deleted before the lease began, but not any more.
@@ -259,6 +260,7 @@ export async function unpinVersion(options: PinOptions): Promise<boolean> {
     return false;
   }
   if (options.dryRun !== true) {
+    await requireConditionalWrites(options);
     await changeLedger(options, (present) => {
       const pins = present.pins.filter((pin) => !isSameVersion(pin, options.id));
       return pins.length === present.pins.length ? present : { ...present, pins };

@@ -25,7 +25,7 @@ const MESSAGES = {
       ...(honoured.compareAndSwap ? [] : ['If-Match']),
     ];
     return (
-      `this storage ignores ${ignored.join(' and ')} on a put, so that two publishers at once ` +
+      `this storage ignores or refuses ${ignored.join(' and ')} on a put, so that two publishers at once ` +
       'can undo each other; if you are the only one, repeat with --allow-unsafe-pointer'
     );
   },

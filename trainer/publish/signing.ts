@@ -20,7 +20,14 @@ import { buildSignaturePath, namePublicKey, type PublicKey } from '../../shared/
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { leaseToKeep, withLease } from './lease.ts';
 import { createNotWhole, requireManifest, requireWhole } from './verify.ts';
-import { isThere, planUpload, putOnce, type VersionId, type WriteOptions } from './writes.ts';
+import {
+  isThere,
+  planUpload,
+  putOnce,
+  requireConditionalWrites,
+  type VersionId,
+  type WriteOptions,
+} from './writes.ts';
 
 /** Holds the private key in a closure, so that no log or inspection shows it. */
 export type Signer = Awaited<ReturnType<typeof readSigner>>;
@@ -102,6 +109,7 @@ export async function signVersion(
     return false;
   }
   if (!dryRun) {
+    await requireConditionalWrites(options);
     const lease = await leaseToKeep(options, id);
     await withLease(lease, async () => {
       await requireManifest(store, id);

@@ -42,7 +42,10 @@ export interface Publication {
 export interface WriteOptions extends Publication {
   /** True to check everything and write nothing. */
   readonly dryRun?: boolean;
-  /** True to use a store that ignores conditions, where two publishers can undo each other. */
+  /**
+   * True to use a store that ignores or refuses conditions, where two publishers can undo each
+   * other.
+   */
   readonly allowUnsafePointer?: boolean;
   readonly onConditionsIgnored?: () => void;
   /** Called once when the command waits for a deleter's lease to end. */
@@ -144,7 +147,8 @@ export const PROBE_PREFIX = 'publish-probe-';
 
 /**
  * Tries conditional writes on an object of its own, which it removes. Some S3 servers accept the
- * headers and ignore them, and then two publishers undo each other without an error.
+ * headers and ignore them, and then two publishers undo each other without an error. Others refuse
+ * them.
  * @returns  `createOnly`: an object that is there is kept. `compareAndSwap`: a put is refused for
  *           another ETag and done for the right one.
  * @throws StorageError  When nothing can be written at all.
@@ -154,7 +158,7 @@ export async function checkConditionalWrites(store: ObjectStore) {
   const put = async (text: string, condition: PutCondition): Promise<boolean> =>
     (await store.put(key, new TextEncoder().encode(text), condition)).ok;
   try {
-    if (!(await put('first', { when: 'absent' }))) {
+    if (!(await isDone(put('first', { when: 'absent' })))) {
       return { createOnly: false, compareAndSwap: false };
     }
     const createOnly = !(await isDone(put('second', { when: 'absent' })));
@@ -182,13 +186,14 @@ async function isDone(put: Promise<boolean>): Promise<boolean> {
 }
 
 /**
- * @returns  False when the store ignores conditions and the caller allows that.
- * @throws PublishError  When it ignores them and the caller does not.
+ * @returns  False when the store ignores or refuses conditions and the caller allows that.
+ * @throws PublishError  When it does so and the caller does not.
  */
 export async function requireConditionalWrites(options: WriteOptions): Promise<boolean> {
   const { store, allowUnsafePointer = false, onConditionsIgnored } = options;
   const honoured = await checkConditionalWrites(store);
-  if (honoured.createOnly && honoured.compareAndSwap) {
+  const isUnsafe = store.hasUnsafeConditions?.() === true;
+  if (honoured.createOnly && honoured.compareAndSwap && !isUnsafe) {
     return true;
   }
   if (!allowUnsafePointer) {

@@ -12,7 +12,7 @@ interface DatasetContext {
   /** The model's class names, by label. */
   readonly classes: readonly string[];
   /** For absolute URLs. */
-  readonly origin: string;
+  readonly base: string;
 }
 
 /** Encodes the bytes before the digits. */
@@ -34,7 +34,7 @@ export function renderDatasetHead({ dataset, image, classes }: DatasetContext): 
 
 /** Encodes some digits. @param first  Index of the first. */
 export function renderDatasetPart(
-  { dataset, classes, origin }: DatasetContext,
+  { dataset, classes, base }: DatasetContext,
   samples: Samples,
   first: number,
 ): Uint8Array {
@@ -46,7 +46,7 @@ export function renderDatasetPart(
       return utf8ToBytes(formatRows(samples));
     case 'ndjson': {
       const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
-      const writeUrl = (start: number) => origin + buildUrl('digit', { ...digit, start });
+      const writeUrl = (start: number) => base + buildUrl('digit', { ...digit, start });
       const items = formatItems({ classes, pixels: dataset.pixels, writeUrl }, samples, first);
       return utf8ToBytes(`${items.join('\n')}\n`);
     }

@@ -14,8 +14,8 @@ interface RenderContext {
   readonly digits: PinnedDigits;
   /** The model's class names, by label. */
   readonly classes: readonly string[];
-  /** For absolute URLs in JSON. */
-  readonly origin: string;
+  /** The start of absolute URLs in JSON. */
+  readonly base: string;
   readonly png: PngEncoder;
 }
 
@@ -54,12 +54,12 @@ function formatJson(context: RenderContext, samples: Samples, first: number): st
 }
 
 function listItems(
-  { digits, classes, origin }: RenderContext,
+  { digits, classes, base }: RenderContext,
   samples: Samples,
   first: number,
 ): string[] {
   const writeUrl = (start: number) =>
-    origin + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
+    base + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
   const { number, pixels } = digits;
   return formatItems({ classes, number, pixels, writeUrl }, samples, first);
 }

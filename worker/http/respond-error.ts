@@ -85,7 +85,7 @@ function renderError(
       return utf8ToBytes(`${heading} (${code})\n${detail}\n`);
     default: {
       const problem = {
-        type: `${c.get('url').origin}/errors/${code}`,
+        type: `${c.get('base')}/errors/${code}`,
         title,
         status,
         detail,

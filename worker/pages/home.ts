@@ -27,7 +27,7 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
   app.get('/', (c) =>
     withModel(c, dependencies, undefined, ({ sampler: { manifest, plan }, origin: source }) => {
       const view: ModelView = { manifest, plan, source };
-      const { origin } = c.get('url');
+      const base = c.get('base');
       return renderPage(c, {
         title: `Freshly minted ${manifest.name}`,
         isScripted: true,
@@ -35,12 +35,12 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
           <link
             rel="alternate"
             type="application/json+oembed"
-            href="${origin}/oembed?url=${encodeURIComponent(`${origin}/`)}"
+            href="${base}/oembed?url=${encodeURIComponent(`${base}/`)}"
             title="digitmint"
           />`,
         body: html`<main id="main">
-          ${renderHero(view, origin, dependencies.drawSeed())} ${renderPlayground(view, origin)} ${renderExplorer(view)}
-          ${renderLoops(view, origin)} ${renderAboutModel(view)}
+          ${renderHero(view, base, dependencies.drawSeed())} ${renderPlayground(view, base)} ${renderExplorer(view)}
+          ${renderLoops(view, base)} ${renderAboutModel(view)}
         </main>`,
       });
     }),
@@ -51,7 +51,7 @@ const SHOWN = 16;
 const NOTHING: Colour = [0, 0, 0, 0];
 
 /** The top of the page: sixteen new pictures, each a link to its permanent URL. */
-function renderHero(view: ModelView, origin: string, seed: string): Markup {
+function renderHero(view: ModelView, base: string, seed: string): Markup {
   const { name, version, image, classes } = view.manifest;
   // A grey model draws outlines in the page's ink; another keeps its own colours.
   const look =
@@ -71,7 +71,7 @@ function renderHero(view: ModelView, origin: string, seed: string): Markup {
         Pictures from a small neural network: ${name}${classes.length > 0 ? ` (${listClasses(classes)})` : ''}. Every request
         draws new ones.
       </p>
-      ${renderSnippet('hero-url', 'URL', `${origin}/digit.png`)}
+      ${renderSnippet('hero-url', 'URL', `${base}/digit.png`)}
       <p class="soft">Put it into any page: every view shows a new picture. With a seed it is always the same one.</p>
       <p class="actions">
         <a class="button" href="/" data-again>Mint sixteen more</a> <a class="quiet" href="#play">Play with it</a>
@@ -121,21 +121,21 @@ function listLoops({ name, classes }: ModelView['manifest']): Loop[] {
 }
 
 /** Two loops, as /morph draws them; still pictures for whoever prefers less motion. */
-function renderLoops(view: ModelView, origin: string): Markup {
+function renderLoops(view: ModelView, base: string): Markup {
   const { manifest } = view;
   return html`<section id="loops" class="loops" aria-labelledby="loops-title">
     <h2 id="loops-title">Let them turn into one another</h2>
     <p class="lead">
       Seamless loops as animated PNG or GIF. The model draws every frame on the shortest way between two pictures.
     </p>
-    <div class="loop-list">${listLoops(manifest).map((loop) => renderLoop(loop, view, origin))}</div>
+    <div class="loop-list">${listLoops(manifest).map((loop) => renderLoop(loop, view, base))}</div>
   </section>`;
 }
 
 function renderLoop(
   { id, title, text, parameters, still }: Loop,
   { manifest }: ModelView,
-  origin: string,
+  base: string,
 ): Markup {
   const { name, version, image } = manifest;
   const isGrey = image.channels === 1;
@@ -160,7 +160,7 @@ function renderLoop(
     <figcaption>
       <h3>${title}</h3>
       <p>${text}</p>
-      ${renderSnippet(id, `URL of the loop: ${title}`, `${origin}/morph.gif?${shown}`)}
+      ${renderSnippet(id, `URL of the loop: ${title}`, `${base}/morph.gif?${shown}`)}
     </figcaption>
   </figure>`;
 }

@@ -18,11 +18,11 @@ export const LLMS_OPERATION: OperationEntry = {
 
 export function addLlmsRoute(app: App, operations: readonly Operation[]): void {
   app.get('/llms.txt', (c) =>
-    c.text(describeForModels(operations, c.get('url').origin), 200, DOCUMENT_HEADERS),
+    c.text(describeForModels(operations, c.get('base')), 200, DOCUMENT_HEADERS),
   );
 }
 
-function describeForModels(operations: readonly Operation[], origin: string): string {
+function describeForModels(operations: readonly Operation[], base: string): string {
   const sections = operations
     .filter(({ kind }) => kind === 'api')
     .map(({ path, summary, pathParameters, query, examples }) =>
@@ -30,7 +30,7 @@ function describeForModels(operations: readonly Operation[], origin: string): st
         `## GET ${path}`,
         `${summary}.`,
         describeParameters({ ...pathParameters, ...query }),
-        ...examples.map((example) => `Example: ${origin}${example}`),
+        ...examples.map((example) => `Example: ${base}${example}`),
       ]
         .filter((line) => line !== '')
         .join('\n'),
@@ -38,12 +38,12 @@ function describeForModels(operations: readonly Operation[], origin: string): st
   return `# digitmint
 
 > Handwritten digits from a small neural network. Every request draws new digits; a seed always gives the same ones.
-> GET only, no key, any origin. To embed a digit: <img src="${origin}/digit.png?scale=4" alt="A handwritten digit">
+> GET only, no key, any origin. To embed a digit: <img src="${base}/digit.png?scale=4" alt="A handwritten digit">
 
 - Without seed= every answer is new (no-store). Its Link header is its permanent URL.
 - Use only the parameters listed. Others have no effect: the header Digitmint-Warning names them, and strict=1 refuses them.
 - A value beyond its limit is a 400 with problem details that name the allowed range.
-- Complete description: ${origin}/openapi.json
+- Complete description: ${base}/openapi.json
 
 ${sections.join('\n\n')}
 `;

@@ -17,6 +17,9 @@ interface Page {
   readonly body: Markup;
 }
 
+/** The start of an attribute that is a path. Texts hold no quotes: `html` escapes them. */
+const ROOT_LINK = /( (?:href|src|srcset|data-painter|data-still)=")\//g;
+
 /** Answers with a page; never cached. */
 export async function renderPage(
   c: AppContext,
@@ -53,5 +56,7 @@ export async function renderPage(
         </footer>
       </body>
     </html>`;
-  return c.html(page, 200, { ...buildPageHeaders(isScripted), 'Cache-Control': 'no-store' });
+  // Links start at the root of the service, which may be a path of its host.
+  const text = String(await page).replaceAll(ROOT_LINK, `$1${c.get('basePath')}/`);
+  return c.html(text, 200, { ...buildPageHeaders(isScripted), 'Cache-Control': 'no-store' });
 }

@@ -64,7 +64,7 @@ async function answerDataset(
   dependencies: AppDependencies,
   format: DatasetFormat,
 ): Promise<Response> {
-  const { origin, searchParams } = c.get('url');
+  const { searchParams } = c.get('url');
   const parsed = parseQuery('dataset', searchParams);
   const settled = parsed.ok ? settleQuery('dataset', parsed.query, format) : parsed;
   if (!settled.ok) {
@@ -93,7 +93,7 @@ async function answerDataset(
     measureWork: ({ n }) => ({ digits: n, pixels: 0 }),
     render(dataset, { sampler }, labels) {
       const { classes, image } = sampler.manifest;
-      const context = { dataset, image, classes, origin };
+      const context = { dataset, image, classes, base: c.get('base') };
       const head = renderDatasetHead(context);
       const [label] = labels;
       if (dataset.part === 'labels' && isInParts(format)) {

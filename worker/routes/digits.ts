@@ -179,7 +179,7 @@ async function answerDigits(
     render(digits, { sampler }, labels, markDrawn) {
       const { seed, start, n: count, number } = digits;
       const { classes } = sampler.manifest;
-      const context = { digits, classes, origin: c.get('url').origin, png: c.get('png') };
+      const context = { digits, classes, base: c.get('base'), png: c.get('png') };
       if (number !== undefined) {
         const hand = sampler.drawHand({ seed, start, labels });
         const samples = writeNumber(number, hand, digits);

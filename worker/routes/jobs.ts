@@ -259,7 +259,7 @@ function respondProgress(
     return respondNotFound(c);
   }
   const { unfinishedPages: _, ...job } = progress;
-  const url = `${c.get('url').origin}/jobs/${job.id}`;
+  const url = `${c.get('base')}/jobs/${job.id}`;
   const answer: z.output<typeof jobSchema> = { ...job, url, manifestUrl: `${url}/manifest` };
   return c.json(answer, status, {
     ...PRIVATE_HEADERS,
@@ -273,7 +273,7 @@ function respondNotFound(c: AppContext): Response {
 }
 
 async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response> {
-  const { origin, searchParams } = c.get('url');
+  const { searchParams } = c.get('url');
   const parsed = parseParameters(MANIFEST_PARAMETERS, searchParams);
   if (!parsed.ok) {
     return respondError(c, parsed.error);
@@ -291,7 +291,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
     return respondError(c, { code: 'invalid_parameter', ...error });
   }
   const stored = await store.listShards(id, record, page);
-  const url = `${origin}/jobs/${id}`;
+  const url = `${c.get('base')}/jobs/${id}`;
   const describeFile = (part: Part, { name, ...file }: ShardFile) => ({
     url: `${url}/${part}/${name}`,
     ...file,

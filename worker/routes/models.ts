@@ -90,11 +90,11 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
   const { generators, modelFiles } = dependencies;
 
   app.get('/models', async (c) => {
-    const { origin } = c.get('url');
+    const base = c.get('base');
     const list = await generators.list(c.get('defer'));
     const models = list.models.map((model) => ({
       ...model,
-      url: `${origin}/models/${model.name}`,
+      url: `${base}/models/${model.name}`,
     }));
     return c.json({ default: list.default, models }, 200, CARD_HEADERS);
   });
@@ -121,7 +121,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       const manifest = await modelFiles.readManifest(name, version);
       return 'code' in manifest
         ? respondError(c, manifest)
-        : c.json(describeModel(manifest, c.get('url').origin), 200, CARD_HEADERS);
+        : c.json(describeModel(manifest, c.get('base')), 200, CARD_HEADERS);
     });
   }
 
@@ -163,7 +163,7 @@ function areNames(name: string, version: string): boolean {
 
 function describeModel(
   { manifest, plan }: ParsedManifest,
-  origin: string,
+  base: string,
 ): z.output<typeof modelCardSchema> {
   const { name, version, classes, image, weights, training, figures } = manifest;
   const { width, height, channels } = image;
@@ -177,7 +177,7 @@ function describeModel(
     training,
     figures,
     files: Object.keys(FILE_TYPES).map((path) => {
-      const url = `${origin}/models/${name}/${version}/${path}`;
+      const url = `${base}/models/${name}/${version}/${path}`;
       if (path === MANIFEST_FILE) {
         return { path, url }; // The manifest cannot hold its own hash.
       }

@@ -105,8 +105,8 @@ async function describePhoto(
   url: string,
   max: Size,
 ): Promise<z.output<typeof oembedSchema> | ApiError> {
-  const { origin } = c.get('url');
-  const pasted = findPicture(url, origin);
+  const base = c.get('base');
+  const pasted = findPicture(url, base);
   if (pasted === undefined) {
     return { code: 'not_found', path: url };
   }
@@ -164,8 +164,8 @@ async function describePhoto(
     type: 'photo',
     title: describePicture(pasted, query),
     provider_name: 'digitmint',
-    provider_url: `${origin}/`,
-    url: `${origin}${path}.${extension}?${search.toString()}`,
+    provider_url: `${base}/`,
+    url: `${base}${path}.${extension}?${search.toString()}`,
     width,
     height,
   };
@@ -236,13 +236,17 @@ const EXTENSIONS = {
 } as const;
 
 /** Finds the picture that a URL of this service stands for. */
-function findPicture(pasted: string, origin: string): Pasted | undefined {
+function findPicture(pasted: string, base: string): Pasted | undefined {
   const given = URL.canParse(pasted) ? new URL(pasted) : null; // Node 20 has no URL.parse.
-  if (given?.origin !== origin) {
+  const home = new URL(`${base}/`);
+  if (given?.origin !== home.origin || !`${given.pathname}/`.startsWith(home.pathname)) {
     return undefined;
   }
-  const url = given.pathname === '/' ? new URL(HOME_PICTURE, origin) : given;
-  const path = /^\/(digit|number|morph)(?:\/([^/]+?))?(?:\.(png|svg|gif))?$/.exec(url.pathname);
+  const isHome = given.pathname.length <= home.pathname.length;
+  const url = isHome ? new URL(base + HOME_PICTURE) : given;
+  const path = /^(digit|number|morph)(?:\/([^/]+?))?(?:\.(png|svg|gif))?$/.exec(
+    url.pathname.slice(home.pathname.length),
+  );
   if (path === null) {
     return undefined;
   }

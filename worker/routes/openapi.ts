@@ -23,7 +23,7 @@ export const OPENAPI_OPERATION: OperationEntry = {
 
 export function addOpenapiRoute(app: App, operations: readonly Operation[]): void {
   app.get('/openapi.json', (c) =>
-    c.json(buildOpenapiDocument(operations, c.get('url').origin), 200, DOCUMENT_HEADERS),
+    c.json(buildOpenapiDocument(operations, c.get('base')), 200, DOCUMENT_HEADERS),
   );
 }
 
@@ -33,8 +33,8 @@ type Json = Record<string, unknown>;
 const OWNER = 'jobsSecret';
 const PROBLEM = '#/components/schemas/Problem';
 
-/** Builds the document. @param origin  The service's own. */
-export function buildOpenapiDocument(operations: readonly Operation[], origin: string): Json {
+/** Builds the document. @param base  The service's own URL. */
+export function buildOpenapiDocument(operations: readonly Operation[], base: string): Json {
   return {
     openapi: '3.1.0',
     info: {
@@ -45,7 +45,7 @@ export function buildOpenapiDocument(operations: readonly Operation[], origin: s
         'Every request draws new digits; a seed always gives the same ones. Any origin may call it without a key. Only /jobs needs the owner’s key.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: origin }],
+    servers: [{ url: base }],
     paths: describePaths(operations),
     components: {
       schemas: { Problem: describeAnswer(problemSchema) },

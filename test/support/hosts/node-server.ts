@@ -4,6 +4,7 @@ import { mkdtemp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { inject } from 'vitest';
+import { findFreePort } from '../storage/s3-server.ts';
 import { askAt } from './ask.ts';
 import type { TestBucket, TestWorker } from './workerd.ts';
 
@@ -94,7 +95,7 @@ export async function startNodeServer(
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-models-'));
   const bucket = createFolderBucket(folder);
   await fill(bucket);
-  const server = await startServer({
+  const server = await startPublicServer({
     env: { MODELS: folder, MODEL_REFRESH_SECONDS: '0.1', ...vars },
     ...(script !== undefined && { script }),
   });
@@ -108,6 +109,21 @@ export async function startNodeServer(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Starts the server with PUBLIC_URL, since without it no answer may be kept by all caches. */
+async function startPublicServer(options: ServerOptions): Promise<TestServer> {
+  for (;;) {
+    const port = String(await findFreePort());
+    const env = { ...options.env, PORT: port, PUBLIC_URL: `http://127.0.0.1:${port}` };
+    try {
+      return await startServer({ ...options, env });
+    } catch (cause) {
+      if (!(cause as Error).message.includes('is taken')) {
+        throw cause; // Otherwise another process took the port meanwhile.
+      }
+    }
+  }
 }
 
 /** A bucket's interface for tests on a folder; every put replaces the whole file. */

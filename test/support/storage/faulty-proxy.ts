@@ -21,6 +21,8 @@ export type Fault =
   | { readonly do: 'cut' }
   /** Never answers. */
   | { readonly do: 'stall' }
+  /** Forwards, and answers as AWS to credentials that may not list: 403 in place of 404. */
+  | { readonly do: 'hide' }
   /** Forwards and changes the server's answer. */
   | { readonly do: 'spoil'; readonly how: Spoiling }
   /** Answers in the server's place; `body` may be computed from the request. */
@@ -33,6 +35,7 @@ export type Fault =
 
 /** The change to an answer. Its Content-Length stays correct unless the name says otherwise. */
 export type Spoiling =
+  | 'hidden where missing'
   | 'cut in the middle'
   | 'altered'
   | 'dripping'
@@ -75,6 +78,9 @@ export async function startFaultyProxy(
           forward(target, request, body, null);
           break;
         case 'stall':
+          break;
+        case 'hide':
+          forward(target, request, body, response, 'hidden where missing');
           break;
         case 'spoil':
           forward(target, request, body, response, fault.how);
@@ -144,6 +150,13 @@ function spoil(
     response.writeHead(statusCode, { ...headers, 'content-length': length });
   const half = body.subarray(0, body.length >> 1);
   switch (how) {
+    case 'hidden where missing':
+      if (statusCode === 404) {
+        response.writeHead(403).end(buildS3Error('AccessDenied'));
+      } else {
+        begin(body.length).end(body);
+      }
+      break;
     case 'cut in the middle':
       begin(body.length).write(half, () => setTimeout(() => response.destroy(), 20));
       break;

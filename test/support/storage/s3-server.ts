@@ -3,13 +3,14 @@
  * emulator in Python; and the local S3 endpoint of `wrangler dev`. Processes are stopped by their
  * ids.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { LOCAL_BUCKET } from '../../../storage/local-r2.ts';
 import type { S3Credentials } from '../../../storage/s3-location.ts';
 
@@ -64,9 +65,33 @@ export async function startMoto(bucket = 'digitmint-test'): Promise<S3Server> {
   return server;
 }
 
-/** Starts versitygw on a temporary folder. */
-export async function startVersitygw(): Promise<S3Server> {
+/** The credentials of versitygw's users, from their names. */
+function buildUser(name: string): S3Credentials {
+  return { accessKeyId: name, secretAccessKey: `${name}-secret` };
+}
+
+/** Adds users without any right to a versitygw that was started with `hasUsers`. */
+export async function addUsers<Name extends string>(
+  { endpoint, credentials }: S3Server,
+  names: readonly Name[],
+): Promise<Readonly<Record<Name, S3Credentials>>> {
+  const root = ['-a', credentials.accessKeyId, '-s', credentials.secretAccessKey, '-er', endpoint];
+  for (const name of names) {
+    const { accessKeyId, secretAccessKey } = buildUser(name);
+    const user = ['-a', accessKeyId, '-s', secretAccessKey, '-r', 'user'];
+    await promisify(execFile)(VERSITYGW, ['admin', ...root, 'create-user', ...user]);
+  }
+  return Object.fromEntries(names.map((name) => [name, buildUser(name)])) as Record<
+    Name,
+    S3Credentials
+  >;
+}
+
+/** Starts versitygw on a temporary folder. @param hasUsers  Whether users can be added. */
+export async function startVersitygw({ hasUsers = false } = {}): Promise<S3Server> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-s3-'));
+  const users = await mkdtemp(join(tmpdir(), 'digitmint-s3-users-'));
+  const iam = hasUsers ? ['--iam-dir', users] : [];
   const credentials = {
     accessKeyId: 'versitygw-test-key',
     secretAccessKey: 'versitygw-test-secret+/=',
@@ -80,7 +105,7 @@ export async function startVersitygw(): Promise<S3Server> {
     // Keeps ETags in extended attributes, the default. --sidecar does not replace an ETag and its
     // bytes atomically. A reader between the two writes would then swap against the ETag of bytes
     // that it never saw.
-    ['--port', `127.0.0.1:${port}`, '--quiet', 'posix', folder],
+    ['--port', `127.0.0.1:${port}`, '--quiet', ...iam, 'posix', folder],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
@@ -94,7 +119,9 @@ export async function startVersitygw(): Promise<S3Server> {
     child,
     { endpoint, region: 'us-east-1', bucket, credentials },
     endpoint,
-    () => rm(folder, { recursive: true, force: true }),
+    async () => {
+      await Promise.all([folder, users].map((each) => rm(each, { recursive: true, force: true })));
+    },
   );
 }
 

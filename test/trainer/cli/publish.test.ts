@@ -7,6 +7,7 @@ import {
   checkPublishTarget,
   publishModel,
 } from '../../../trainer/cli/publish.ts';
+import { buildModelsCommand } from '../../../trainer/cli/models.ts';
 import type { StorageContext } from '../../../trainer/cli/storage-options.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
@@ -281,6 +282,51 @@ describe('the publish command', () => {
             AWS_SECRET_ACCESS_KEY: 'wrong',
           }),
         ).rejects.toThrow('refused the credentials');
+      } finally {
+        await server.stop();
+      }
+    },
+  );
+
+  it.skipIf(!hasVersitygw())(
+    'uses a store that refuses conditional puts where that is allowed, and warns (versitygw)',
+    async () => {
+      const server = await startVersitygw();
+      proxy = await startFaultyProxy(server.endpoint, (_index, { method, headers }) =>
+        method === 'PUT' && ('if-none-match' in headers || 'if-match' in headers)
+          ? { do: 'answer', status: 501, body: buildS3Error('NotImplemented') }
+          : { do: 'pass' },
+      );
+      const env = {
+        AWS_ACCESS_KEY_ID: server.credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
+        AWS_ENDPOINT_URL_S3: proxy.endpoint,
+      };
+      const to = `--to s3://${server.bucket}`;
+      const runModels = async (args: string): Promise<string> => {
+        printed = [];
+        const command = buildModelsCommand(buildContext(env));
+        await command.parseAsync([...args.split(' '), ...to.split(' ')], { from: 'user' });
+        return printed.join('\n');
+      };
+      const [unsafe, warning] = ['--allow-unsafe-pointer', 'ignores or refuses conditional writes'];
+      try {
+        await expect(run(`--model first ${to}`, env)).rejects.toThrow(unsafe);
+        const output = await run(`--model first ${to} ${unsafe}`, env);
+        expect(output).toContain(warning);
+        expect(output).toContain('is published and served by default');
+        expect(await run(`--model second ${to} ${unsafe}`, env)).toContain(
+          `mlp ${first.manifest.version} -> ${second.manifest.version}`,
+        );
+        const pinned = `mlp@${first.manifest.version}`;
+        for (const args of [`pin ${pinned}`, `unpin ${pinned}`, 'rollback mlp']) {
+          await expect(runModels(args)).rejects.toThrow(unsafe);
+          expect([args, await runModels(`${args} ${unsafe}`)]).toEqual([
+            args,
+            expect.stringContaining(warning),
+          ]);
+        }
+        expect(await runModels('list')).not.toContain('publish-probe');
       } finally {
         await server.stop();
       }

@@ -37,13 +37,13 @@ function listExamples({ classes, image }: ModelView['manifest']): [title: string
   ];
 }
 
-export function renderPlayground({ manifest }: ModelView, origin: string): Markup {
+export function renderPlayground({ manifest }: ModelView, base: string): Markup {
   const { name, version, image, classes } = manifest;
   const alt = `${name}, made by a neural network`;
   const { n, seed, scale } = FIRST;
   const { width, height } = measureSheet(image, n, { cols: FIRST_COLS, scale });
   const path = `/digit.png?seed=${seed}&n=${n}&scale=${scale}`;
-  const url = `${origin}${path}`;
+  const url = `${base}${path}`;
   const values = { n: String(n), seed, scale: String(scale), format: 'png' };
   return html`<section id="play" class="play" aria-labelledby="play-title">
     <h2 id="play-title">Play with the URL</h2>
@@ -88,7 +88,7 @@ export function renderPlayground({ manifest }: ModelView, origin: string): Marku
           <dd>${renderSnippet('snippet-url', 'URL', url)}</dd>
           <dt>HTML</dt>
           <dd>
-            ${renderSnippet('snippet-html', 'HTML', `<img src="${path.replaceAll('&', '&amp;').replace(/^/, origin)}" alt="${alt}" width="${width}" height="${height}">`)}
+            ${renderSnippet('snippet-html', 'HTML', `<img src="${path.replaceAll('&', '&amp;').replace(/^/, base)}" alt="${alt}" width="${width}" height="${height}">`)}
           </dd>
           <dt>Markdown</dt>
           <dd>${renderSnippet('snippet-markdown', 'Markdown', `![${alt}](${url})`)}</dd>
