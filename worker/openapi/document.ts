@@ -52,7 +52,7 @@ export function buildOpenapiDocument(operations: readonly Operation[]): Json {
       contact: { name: 'The documentation of this service', url: `${ORIGIN}/docs` },
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: ORIGIN, description: 'This service' }],
+    servers: [{ url: ORIGIN }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {

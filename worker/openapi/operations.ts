@@ -1,7 +1,8 @@
-/** The operations as OpenAPI has them: where a path's extension decides the format, one for each. */
+/** The operations as OpenAPI has them: one for each format that a path’s extension decides. */
+import type { FormatOf, RouteName } from '../../shared/contract/formats.ts';
 import type { AnswerBody, Operation, Variants } from '../http/operation.ts';
 
-/** What a caller gets from a path with each extension. Other values name themselves. */
+/** What a path with each extension gives; the paths of a model’s files name themselves. */
 const FORMAT_NAMES: Readonly<Record<string, string>> = {
   png: 'a PNG picture',
   gif: 'a GIF picture',
@@ -12,10 +13,7 @@ const FORMAT_NAMES: Readonly<Record<string, string>> = {
   csv: 'CSV',
   npy: 'a NumPy array',
   idx: 'an IDX file, as MNIST’s are',
-  'manifest.json': 'the manifest',
-  'model.json': 'the topology, whose URL tf.loadLayersModel loads',
-  'weights.bin': 'the weights',
-};
+} satisfies Record<FormatOf<RouteName>, string>;
 
 /** An operation, and the format that its path fixes. */
 export interface DescribedOperation extends Operation {
@@ -48,7 +46,7 @@ function fixVariant(
     format: value,
     id: id + value.split(/\W/).map(capitalize).join(''),
     path: fixed,
-    summary: `${summary} as ${FORMAT_NAMES[value] ?? value}`,
+    summary: `${summary}: ${FORMAT_NAMES[value] ?? value}`,
     pathParameters: otherParameters,
     // The path fixes the format. Parameters that change nothing in it would mislead.
     ...(query !== undefined && {

@@ -4,16 +4,14 @@ import { NAMED_SCHEMAS } from '../../shared/contract/answers.ts';
 
 export type Json = Record<string, unknown>;
 
-export const MAX_INT32 = 2 ** 31 - 1;
+const MAX_INT32 = 2 ** 31 - 1;
 
 /** Describes all answers by name, with references between them. */
 export function describeNamedSchemas(): Record<string, Json> {
   const { schemas } = z.toJSONSchema(NAMED_SCHEMAS, { io: 'input', uri: locateSchema });
-  return Object.fromEntries(
-    Object.entries(schemas).map(([name, { $schema: _, $id: __, ...schema }]) => [
-      name,
-      simplify(schema) as Json,
-    ]),
+  return mapValues(
+    schemas,
+    ({ $schema: _schema, $id: _id, ...schema }) => simplify(schema) as Json,
   );
 }
 
@@ -70,7 +68,7 @@ export function mapValues<T, U>(
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]));
 }
 
-/** Replaces the bounds of JavaScript's safe integers by a format, which tells the size in memory. */
+/** Replaces the bounds of safe integers by a format, which tells the size in memory. */
 function describeInteger({ minimum, maximum, ...rest }: Json): Json {
   const [least, most] = [Number(minimum), Number(maximum)];
   return {

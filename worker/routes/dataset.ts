@@ -47,7 +47,7 @@ export const DATASET_OPERATION: OperationEntry = {
     parameter: 'extension',
     types: DATASET_FORMATS,
     id: 'drawDataset',
-    summary: 'A range of a seed’s endless sequence of labelled digits,',
+    summary: 'A range of a seed’s endless sequence of labelled digits',
   },
   conditional: true,
   errors: [...DRAWING_ERRORS, 'parameter_without_effect'],

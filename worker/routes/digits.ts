@@ -73,7 +73,7 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
     variants: {
       ...BY_EXTENSION,
       id: 'drawDigits',
-      summary: 'New digits, or the digits of a seed,',
+      summary: 'New digits, or the digits of a seed',
     },
     examples: [
       '/digit.png?n=16&scale=4',

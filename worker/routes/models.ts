@@ -93,7 +93,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
       parameter: 'file',
       types: FILE_TYPES,
       id: 'getModel',
-      summary: 'A verified file of a version,',
+      summary: 'A verified file of a version',
     },
     conditional: true,
     errors: ['not_found', ...ERRORS],
