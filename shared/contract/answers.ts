@@ -1,179 +1,265 @@
 /**
  * Schemas of the JSON answers. OpenAPI is derived from them, and tests check the answers by them.
+ * Each object is a named schema there: generated clients make one class for each name.
  */
 import * as z from 'zod';
+import { ARTIFACT_LIMITS } from '../model/artifact.ts';
+import { CLASS_LIMITS } from '../model/classes.ts';
+import { GENERATOR_LIMITS } from '../model/generator.ts';
+import { FORMATS } from './formats.ts';
+import { LIMITS } from './limits.ts';
 
-const modelSchema = z.object({
-  name: z.string(),
-  version: z.string().describe('16 hex digits: a hash of the model’s content'),
-});
+/** The schemas that have a name of their own in the OpenAPI document. */
+export const NAMED_SCHEMAS = z.registry<{ id: string }>();
+
+/** A whole number from 0 on. */
+const count = (max: number) => z.int().min(0).max(max);
+
+const MAX_SAMPLE_SIDE = GENERATOR_LIMITS.units;
+/** A number's digits and signs stand side by side. */
+const MAX_SIDE = MAX_SAMPLE_SIDE * LIMITS.maxNumberLength;
+const side = (max: number) => z.int().min(1).max(max);
+const channels = z.int().min(1).max(3).describe('1 (grey) or 3 (RGB)');
+const MAX_INDEX = LIMITS.maxStart + LIMITS.maxJobDigits;
+const label = count(CLASS_LIMITS.classes - 1)
+  .nullable()
+  .describe('The class’s number; null for a model without classes');
+
+const modelSchema = z
+  .object({
+    name: z.string(),
+    version: z.string().describe('16 hex digits: a hash of the model’s content'),
+  })
+  .register(NAMED_SCHEMAS, { id: 'ModelVersion' });
+
+const imageSchema = z
+  .object({ width: side(MAX_SAMPLE_SIDE), height: side(MAX_SAMPLE_SIDE), channels })
+  .register(NAMED_SCHEMAS, { id: 'ImageShape' });
+
+const numbersSchema = z
+  .array(count(255))
+  .describe('[height, width, channels], row by row; 0 is paper, 255 is ink');
+const bytesSchema = z
+  .base64()
+  .describe('Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 is ink');
 
 /** One digit of a JSON answer. */
 export const digitSchema = z.object({
-  index: z.int().describe('Index in the seed’s endless sequence'),
-  label: z.int().nullable().describe('The class’s number; null for a model without classes'),
+  index: count(MAX_INDEX).describe('Index in the seed’s endless sequence'),
+  label,
   class: z.string().nullable().describe('The class’s name; for a number its digits'),
   url: z.url().describe('The permanent URL of its picture'),
-  pixels: z
-    .array(z.int().min(0).max(255))
-    .describe('[height, width, channels], row by row; 0 is paper, 255 is ink'),
+  pixels: numbersSchema,
 });
 
 /** With `pixels=base64`. */
-export const packedDigitSchema = digitSchema.extend({
-  pixels: z
-    .base64()
-    .describe('Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 is ink'),
-});
+export const packedDigitSchema = digitSchema.extend({ pixels: bytesSchema });
+
+/** With either form of pixels. */
+export const anyDigitSchema = digitSchema
+  .extend({
+    pixels: z
+      .union([numbersSchema, bytesSchema])
+      .describe('Numbers, or base64 where the query says pixels=base64')
+      .register(NAMED_SCHEMAS, { id: 'Pixels' }),
+  })
+  .register(NAMED_SCHEMAS, { id: 'Digit' });
 
 /** `/digit.json`. */
 export const digitsSchema = z.object({
   model: modelSchema,
   seed: z.string(),
-  start: z.int(),
-  n: z.int(),
-  width: z.int(),
-  height: z.int(),
-  channels: z.int().describe('1 (grey) or 3 (RGB)'),
+  start: count(LIMITS.maxStart),
+  n: z.int().min(1).max(LIMITS.maxDigits),
+  width: side(MAX_SIDE),
+  height: side(MAX_SAMPLE_SIDE),
+  channels,
   digits: z.array(digitSchema),
 });
 
 /** With `pixels=base64`. */
 export const packedDigitsSchema = digitsSchema.extend({ digits: z.array(packedDigitSchema) });
 
+/** With either form of pixels. */
+export const anyDigitsSchema = digitsSchema
+  .extend({ digits: z.array(anyDigitSchema) })
+  .register(NAMED_SCHEMAS, { id: 'DigitBatch' });
+
+const loadedModelSchema = modelSchema
+  .extend({ source: z.enum(['r2', 'bundled']), loadedAt: z.iso.datetime() })
+  .register(NAMED_SCHEMAS, { id: 'LoadedModel' });
+const loadErrorSchema = z
+  .object({ reason: z.string(), message: z.string(), at: z.iso.datetime() })
+  .register(NAMED_SCHEMAS, { id: 'LoadError' });
+
 /** `/healthz`. */
-export const healthSchema = z.object({
-  status: z.enum(['ok', 'degraded', 'unavailable']),
-  model: modelSchema
-    .extend({ source: z.enum(['r2', 'bundled']), loadedAt: z.iso.datetime() })
-    .nullable(),
-  lastError: z.object({ reason: z.string(), message: z.string(), at: z.iso.datetime() }).nullable(),
-});
+export const healthSchema = z
+  .object({
+    status: z.enum(['ok', 'degraded', 'unavailable']),
+    model: loadedModelSchema.nullable(),
+    lastError: loadErrorSchema.nullable(),
+  })
+  .register(NAMED_SCHEMAS, { id: 'Health' });
 
 /** Problem details (RFC 9457). */
-export const problemSchema = z.object({
-  type: z.url().describe('The URL of the code’s page'),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string().describe('What was expected, what came, what to do'),
-  code: z.string().describe('Stable, for programs'),
-  parameters: z.array(z.string()).optional().describe('The parameters at fault, if any'),
-  requestId: z.string(),
-});
+export const problemSchema = z
+  .object({
+    type: z.url().describe('The URL of the code’s page'),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    detail: z.string().describe('What was expected, what came, what to do'),
+    code: z.string().describe('Stable, for programs'),
+    parameters: z.array(z.string()).optional().describe('The parameters at fault, if any'),
+    requestId: z.string(),
+  })
+  .register(NAMED_SCHEMAS, { id: 'Problem' });
+
+const limitSchema = z
+  .object({ value: z.int().min(0), unit: z.string(), about: z.string() })
+  .register(NAMED_SCHEMAS, { id: 'Limit' });
 
 /** `/limits`, by name. */
-export const limitsSchema = z.record(
-  z.string(),
-  z.object({ value: z.int(), unit: z.string(), about: z.string() }),
-);
+export const limitsSchema = z
+  .record(z.string(), limitSchema)
+  .register(NAMED_SCHEMAS, { id: 'Limits' });
+
+const listedModelSchema = modelSchema
+  .extend({
+    url: z.url().describe('The URL of its card'),
+    publishedAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('null for the model that is built into the service'),
+  })
+  .register(NAMED_SCHEMAS, { id: 'ListedModel' });
 
 /** `/models`. */
-export const modelsSchema = z.object({
-  default: z.string().describe('The model that draws when a request names none'),
-  models: z.array(
-    modelSchema.extend({
-      url: z.url().describe('The URL of its card'),
-      publishedAt: z.iso
-        .datetime()
-        .nullable()
-        .describe('null for the model that is built into the service'),
-    }),
-  ),
-});
+export const modelsSchema = z
+  .object({
+    default: z.string().describe('The model that draws when a request names none'),
+    models: z.array(listedModelSchema),
+  })
+  .register(NAMED_SCHEMAS, { id: 'ModelList' });
+
+const trainingSchema = z
+  .looseObject({ preset: z.string(), steps: z.int().min(0), imagesSeen: z.int().min(0) })
+  .register(NAMED_SCHEMAS, { id: 'Training' });
+const modelFileSchema = z
+  .object({
+    path: z.string(),
+    url: z.url(),
+    bytes: count(ARTIFACT_LIMITS.fileBytes).optional(),
+    sha256: z.string().optional(),
+  })
+  .register(NAMED_SCHEMAS, { id: 'ModelFile' });
 
 /** `/models/{name}` and `/models/{name}/{version}`: a model's card. */
-export const modelCardSchema = modelSchema.extend({
-  classes: z.array(z.string()).describe('The name of each label; empty without classes'),
-  image: z.object({ width: z.int(), height: z.int(), channels: z.int() }),
-  parameters: z.int().describe('How many weights the generator has'),
-  weights: z.string().describe('The number format of weights.bin'),
-  training: z.looseObject({ preset: z.string(), steps: z.int(), imagesSeen: z.int() }),
-  figures: z.record(z.string(), z.number()).describe('Measured at the export'),
-  files: z.array(
-    z.object({
-      path: z.string(),
-      url: z.url(),
-      bytes: z.int().optional(),
-      sha256: z.string().optional(),
-    }),
-  ),
-});
+export const modelCardSchema = modelSchema
+  .extend({
+    classes: z.array(z.string()).describe('The name of each label; empty without classes'),
+    image: imageSchema,
+    parameters: count(GENERATOR_LIMITS.parameters).describe('How many weights the generator has'),
+    weights: z.string().describe('The number format of weights.bin'),
+    training: trainingSchema,
+    figures: z.record(z.string(), z.number()).describe('Measured at the export'),
+    files: z.array(modelFileSchema),
+  })
+  .register(NAMED_SCHEMAS, { id: 'ModelCard' });
+
+/** A JSON file of a model, or another document whose keys are not ours to list. */
+export const jsonDocumentSchema = z.looseObject({}).register(NAMED_SCHEMAS, { id: 'JsonDocument' });
 
 /** `/oembed`: oEmbed 1.0. */
-export const oembedSchema = z.object({
-  version: z.literal('1.0'),
-  type: z.literal('photo'),
-  title: z.string(),
-  provider_name: z.string(),
-  provider_url: z.url(),
-  url: z.url(),
-  width: z.int(),
-  height: z.int(),
-});
+export const oembedSchema = z
+  .object({
+    version: z.literal('1.0'),
+    type: z.literal('photo'),
+    title: z.string(),
+    provider_name: z.string(),
+    provider_url: z.url(),
+    url: z.url(),
+    width: side(LIMITS.maxMorphPixels),
+    height: side(LIMITS.maxMorphPixels),
+  })
+  .register(NAMED_SCHEMAS, { id: 'OembedPhoto' });
+
+const jobShardsSchema = z
+  .object({
+    total: count(LIMITS.maxJobShards),
+    done: count(LIMITS.maxJobShards),
+    failed: count(LIMITS.maxJobShards),
+    digits: count(LIMITS.maxJobDigits).describe('Digits of each shard but the last'),
+  })
+  .register(NAMED_SCHEMAS, { id: 'JobShards' });
+const jobCostSchema = z
+  .object({
+    soFar: z.number(),
+    expected: z.number().nullable().describe('For the whole job; null before its first shard'),
+    storageMonth: z.number().describe('Storage of what is written so far, for a month'),
+  })
+  .describe('Estimated by Cloudflare’s list prices, without what a plan includes')
+  .register(NAMED_SCHEMAS, { id: 'JobCost' });
+const jobFailureSchema = z
+  .object({ shard: count(LIMITS.maxJobShards - 1), at: z.iso.datetime() })
+  .register(NAMED_SCHEMAS, { id: 'JobFailure' });
 
 /** `POST /jobs` and `/jobs/{id}`: a job and its progress. */
-export const jobSchema = z.object({
-  id: z.string().describe('32 hex digits: a hash of the job’s parameters'),
-  state: z
-    .enum(['running', 'done', 'failed', 'cancelled'])
-    .describe('failed: some shards could not be drawn; POSTing the same job again retries them'),
-  reason: z.string().nullable().describe('Why the job failed or was cancelled'),
-  model: modelSchema,
-  seed: z.string(),
-  start: z.int(),
-  n: z.int(),
-  label: z
-    .string()
-    .nullable()
-    .describe('The class of every digit; null if the seed draws the classes'),
-  format: z.string(),
-  image: z.object({ width: z.int(), height: z.int(), channels: z.int() }),
-  shards: z.object({
-    total: z.int(),
-    done: z.int(),
-    failed: z.int(),
-    digits: z.int().describe('Digits of each shard but the last'),
-  }),
-  digits: z.int().describe('Digits drawn so far'),
-  bytes: z.int().describe('Bytes of images and labels written so far'),
-  drawMs: z
-    .number()
-    .describe(
-      'Milliseconds that all consumers spent drawing so far: an upper estimate of processor time',
-    ),
-  costUsd: z
-    .object({
-      soFar: z.number(),
-      expected: z.number().nullable().describe('For the whole job; null before its first shard'),
-      storageMonth: z.number().describe('Storage of what is written so far, for a month'),
-    })
-    .describe('Estimated by Cloudflare’s list prices, without what a plan includes'),
-  createdAt: z.iso.datetime(),
-  lastShardAt: z.iso
-    .datetime()
-    .nullable()
-    .describe('POST a running job again if its last shard was long ago'),
-  failures: z
-    .array(z.object({ shard: z.int(), at: z.iso.datetime() }))
-    .describe('The first ten shards that failed for good'),
-  url: z.url(),
-  manifestUrl: z.url(),
-});
+export const jobSchema = z
+  .object({
+    id: z.string().describe('32 hex digits: a hash of the job’s parameters'),
+    state: z
+      .enum(['running', 'done', 'failed', 'cancelled'])
+      .describe('failed: some shards could not be drawn; POSTing the same job again retries them'),
+    reason: z.string().nullable().describe('Why the job failed or was cancelled'),
+    model: modelSchema,
+    seed: z.string(),
+    start: count(LIMITS.maxStart),
+    n: z.int().min(1).max(LIMITS.maxJobDigits),
+    label: z
+      .string()
+      .nullable()
+      .describe('The class of every digit; null if the seed draws the classes'),
+    format: z.enum(FORMATS.jobs),
+    image: imageSchema,
+    shards: jobShardsSchema,
+    digits: count(LIMITS.maxJobDigits).describe('Digits drawn so far'),
+    bytes: z.int().min(0).describe('Bytes of images and labels written so far'),
+    drawMs: z
+      .number()
+      .describe(
+        'Milliseconds that all consumers spent drawing so far: an upper estimate of processor time',
+      ),
+    costUsd: jobCostSchema,
+    createdAt: z.iso.datetime(),
+    lastShardAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('POST a running job again if its last shard was long ago'),
+    failures: z.array(jobFailureSchema).describe('The first ten shards that failed for good'),
+    url: z.url(),
+    manifestUrl: z.url(),
+  })
+  .register(NAMED_SCHEMAS, { id: 'Job' });
 
-const shardFileSchema = z.object({ url: z.url(), bytes: z.int(), sha256: z.string() });
+const shardFileSchema = z
+  .object({ url: z.url(), bytes: z.int().min(0), sha256: z.string() })
+  .register(NAMED_SCHEMAS, { id: 'ShardFile' });
+const jobShardSchema = z
+  .object({
+    shard: count(LIMITS.maxJobShards - 1),
+    start: count(MAX_INDEX).describe('Index of the shard’s first digit'),
+    n: z.int().min(1).max(LIMITS.maxJobDigits),
+    images: shardFileSchema,
+    labels: shardFileSchema.nullable().describe('null for a model without classes'),
+  })
+  .register(NAMED_SCHEMAS, { id: 'JobShard' });
 
 /** `/jobs/{id}/manifest`: a page of the job’s shards, in order. */
-export const jobManifestSchema = z.object({
-  job: z.string(),
-  complete: z.boolean().describe('Whether this page has every shard'),
-  shards: z.array(
-    z.object({
-      shard: z.int(),
-      start: z.int().describe('Index of the shard’s first digit'),
-      n: z.int(),
-      images: shardFileSchema,
-      labels: shardFileSchema.nullable().describe('null for a model without classes'),
-    }),
-  ),
-  next: z.url().nullable().describe('The URL of the next page; null on the last'),
-});
+export const jobManifestSchema = z
+  .object({
+    job: z.string(),
+    complete: z.boolean().describe('Whether this page has every shard'),
+    shards: z.array(jobShardSchema),
+    next: z.url().nullable().describe('The URL of the next page; null on the last'),
+  })
+  .register(NAMED_SCHEMAS, { id: 'JobManifest' });

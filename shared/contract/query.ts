@@ -93,8 +93,10 @@ export function describeDefault(parameter: Parameter): string {
 export function describeSchema(parameter: Kind): Record<string, unknown> {
   const described = { type: 'string', description: describeExpected(parameter) };
   switch (parameter.kind) {
-    case 'whole':
-      return { ...described, type: 'integer', minimum: parameter.min, maximum: parameter.max };
+    case 'whole': {
+      const { min: minimum, max: maximum } = parameter;
+      return { ...described, type: 'integer', format: 'int32', minimum, maximum };
+    }
     case 'flag':
       return { ...described, enum: ['0', '1'] };
     case 'colour':

@@ -5,15 +5,21 @@
  */
 import { parseAccept } from 'hono/utils/accept';
 
+/** The media type of errors (RFC 9457). */
+export const PROBLEM = 'application/problem+json';
+
 /** Everything, all subtypes of a type, or one media type. */
 const MEDIA_RANGE = /^(?:\*\/\*|[^\s/*]+\/[^\s/]+)$/;
 
-/** Chooses by quality, then by `formats`' order; undefined if none. Malformed ranges accept all. */
+/**
+ * Chooses by quality, then by `formats`' order; undefined if none. Malformed ranges accept all.
+ * Problem details say nothing of a success: some generated clients ask for nothing else.
+ */
 export function negotiateFormat<F extends string>(
   accept: string | undefined,
   formats: Readonly<Record<F, string>>,
 ): F | undefined {
-  const ranges = parseRanges(accept);
+  const ranges = parseRanges(accept).filter(({ type }) => type !== PROBLEM);
   const names = Object.keys(formats) as F[];
   const qualities = names.map((name) => rateType(ranges, formats[name]));
   const best = Math.max(...qualities);

@@ -3,8 +3,34 @@ import type * as z from 'zod';
 import type { ApiErrorCode } from '../../shared/contract/errors.ts';
 import type { ParameterSet } from '../../shared/contract/query.ts';
 
-/** An answer's body: JSON with a schema, text, or bytes. */
+/**
+ * An answer's body: JSON with a schema of `NAMED_SCHEMAS`, text, or bytes. Generated clients decode
+ * by the media type, so only `text/…` is text: SVG and NDJSON are bytes to them.
+ */
 export type AnswerBody = z.ZodType | 'text' | 'bytes';
+
+/** Groups of operations, in the order of the documentation: generators make a class of each. */
+export const TAGS = {
+  digits: 'Handwritten digits, in several formats',
+  numbers: 'Numbers in one handwriting',
+  morphs: 'Loops in which digits turn into one another',
+  datasets: 'Labelled sets to train and to test on',
+  jobs: 'Sets too large for one answer, for the owner of the service',
+  models: 'The models that draw, and their files',
+  service: 'What the service says of itself',
+  pages: 'Pages for people',
+} as const;
+
+/** The path parameter that decides the media type. */
+export interface Variants {
+  readonly parameter: string;
+  /** The media type of each of its values. */
+  readonly types: Readonly<Record<string, string>>;
+  /** The operation of a value has this id and the value: `drawDigits` and `Png`. */
+  readonly id: string;
+  /** Said of every value, without a full stop. */
+  readonly summary: string;
+}
 
 export interface Operation {
   /** Unique, camelCase: generated clients name their functions by it. */
@@ -15,6 +41,7 @@ export interface Operation {
   readonly routes: readonly string[];
   /** `api`: any origin may fetch it. `page`: people visit it. `owner`: needs the owner's secret. */
   readonly kind: 'api' | 'page' | 'owner';
+  readonly tag: keyof typeof TAGS;
   /** Default GET, which answers HEAD too. */
   readonly method?: 'POST' | 'DELETE';
   /** One line, without a full stop. */
@@ -23,6 +50,11 @@ export interface Operation {
   readonly query?: ParameterSet;
   /** The bodies of a success, by media type. */
   readonly answers: Readonly<Record<string, AnswerBody>>;
+  /**
+   * OpenAPI has an operation for each value, with one media type: a generated function has one
+   * type.
+   */
+  readonly variants?: Variants;
   /** Meanings of further statuses with the same bodies. */
   readonly otherStatuses?: Readonly<Record<number, string>>;
   /** Whether a matching If-None-Match gets a 304. */

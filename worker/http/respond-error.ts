@@ -5,11 +5,9 @@ import { describeError, type ApiError } from '../../shared/contract/errors.ts';
 import { encodePng } from '../../shared/picture/sheet.ts';
 import type { AppContext } from '../context.ts';
 import { API_HEADERS, readHeader } from './headers.ts';
-import { asksFor, prefersImage } from './negotiation.ts';
+import { asksFor, prefersImage, PROBLEM } from './negotiation.ts';
 import { encodeGif } from '../formats/gif.ts';
 import { drawErrorPicture, renderErrorSvg } from '../formats/error-picture.ts';
-
-const PROBLEM = 'application/problem+json';
 
 /** Media types of the formats that an error is drawn or written in. All others get the problem. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {

@@ -15,6 +15,7 @@ export const DOCS_OPERATION: OperationEntry = {
   id: 'getDocs',
   path: '/docs',
   kind: 'page',
+  tag: 'pages',
   summary: 'The documentation, for people',
   answers: { 'text/html': 'text' },
   examples: ['/docs'],

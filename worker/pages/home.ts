@@ -17,6 +17,7 @@ export const HOME_OPERATION: OperationEntry = {
   id: 'getHome',
   path: '/',
   kind: 'page',
+  tag: 'pages',
   summary: 'Sixteen new digits, a playground for every parameter, and the generator in the browser',
   answers: { 'text/html': 'text' },
   errors: ['model_unavailable'],

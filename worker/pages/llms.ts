@@ -11,6 +11,7 @@ import type { Operation, OperationEntry } from '../http/operation.ts';
 export const LLMS_OPERATION: OperationEntry = {
   id: 'getLlms',
   path: '/llms.txt',
+  tag: 'service',
   summary: 'This API as plain text, for language models',
   answers: { 'text/plain': 'text' },
   examples: ['/llms.txt'],

@@ -1,7 +1,5 @@
 /** `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled digits, streamed as they are read. */
 import { concatBytes } from '@noble/hashes/utils.js';
-import * as z from 'zod';
-import { digitSchema, packedDigitSchema } from '../../shared/contract/answers.ts';
 import {
   DATASET_FORMATS,
   FORMATS,
@@ -27,6 +25,7 @@ import { respondError } from '../http/respond-error.ts';
 export const DATASET_OPERATION: OperationEntry = {
   id: 'drawDataset',
   path: '/dataset.{extension}',
+  tag: 'datasets',
   routes: FORMATS.dataset.map((format) => `/dataset.${format}`),
   summary: 'Labelled digits to train and to test on: a streamed range of a seed’s endless sequence',
   pathParameters: {
@@ -42,7 +41,13 @@ export const DATASET_OPERATION: OperationEntry = {
     [DATASET_FORMATS.idx]: 'bytes',
     [DATASET_FORMATS.npy]: 'bytes',
     [DATASET_FORMATS.csv]: 'text',
-    [DATASET_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
+    [DATASET_FORMATS.ndjson]: 'bytes',
+  },
+  variants: {
+    parameter: 'extension',
+    types: DATASET_FORMATS,
+    id: 'drawDataset',
+    summary: 'A range of a seed’s endless sequence of labelled digits',
   },
   conditional: true,
   errors: [...DRAWING_ERRORS, 'parameter_without_effect'],

@@ -1,11 +1,5 @@
 /** `GET /digit`, `/digit.png`, `/digit/7.png`, and `/number/2026.png` in one handwriting. */
-import * as z from 'zod';
-import {
-  digitSchema,
-  digitsSchema,
-  packedDigitSchema,
-  packedDigitsSchema,
-} from '../../shared/contract/answers.ts';
+import { anyDigitsSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { DIGIT_FORMATS, FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -36,14 +30,15 @@ import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 const DIGITS = {
+  tag: 'digits',
   query: ROUTES.digit,
   answers: {
     [DIGIT_FORMATS.png]: 'bytes',
-    [DIGIT_FORMATS.json]: z.union([digitsSchema, packedDigitsSchema]),
-    [DIGIT_FORMATS.svg]: 'text',
+    [DIGIT_FORMATS.json]: anyDigitsSchema,
+    [DIGIT_FORMATS.svg]: 'bytes',
     [DIGIT_FORMATS.txt]: 'text',
     [DIGIT_FORMATS.npy]: 'bytes',
-    [DIGIT_FORMATS.ndjson]: z.union([digitSchema, packedDigitSchema]),
+    [DIGIT_FORMATS.ndjson]: 'bytes',
   },
   conditional: true,
   errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'picture_too_large', 'not_acceptable'],
@@ -51,8 +46,14 @@ const DIGITS = {
 const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;
 const PATH_LABEL: Parameter = { ...LABEL, without: '' };
 const OF_CLASS = { ...DIGITS, routes: ['/digit/:label'], query: BESIDE_LABEL } as const;
-const OF_NUMBER = { ...DIGITS, routes: ['/number/:digits'], query: ROUTES.number } as const;
+const OF_NUMBER = {
+  ...DIGITS,
+  tag: 'numbers',
+  routes: ['/number/:digits'],
+  query: ROUTES.number,
+} as const;
 const EXTENSION = { ...ROUTES.digit.format, about: 'The answer’s format', without: '' } as const;
+const BY_EXTENSION = { parameter: 'extension', types: DIGIT_FORMATS } as const;
 
 export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
   {
@@ -67,8 +68,13 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
     id: 'drawDigitsAs',
     path: '/digit.{extension}',
     routes: FORMATS.digit.map((format) => `/digit.${format}`),
-    summary: 'The same in the extension’s format',
+    summary: 'New digits, or the digits of a seed, in the extension’s format',
     pathParameters: { extension: EXTENSION },
+    variants: {
+      ...BY_EXTENSION,
+      id: 'drawDigits',
+      summary: 'New digits, or the digits of a seed',
+    },
     examples: [
       '/digit.png?n=16&scale=4',
       '/digit.svg?seed=Ada&scale=8',
@@ -92,6 +98,7 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
     path: '/digit/{label}.{extension}',
     summary: 'Digits of one class, in the extension’s format',
     pathParameters: { label: PATH_LABEL, extension: EXTENSION },
+    variants: { ...BY_EXTENSION, id: 'drawDigitsOfClass', summary: 'Digits of one class' },
     examples: ['/digit/7.png?scale=4', '/digit/7.json?n=16'],
   },
   {
@@ -109,6 +116,7 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
     path: '/number/{digits}.{extension}',
     summary: 'A number in one handwriting, in the extension’s format',
     pathParameters: { digits: NUMBER, extension: EXTENSION },
+    variants: { ...BY_EXTENSION, id: 'drawNumber', summary: 'A number in one handwriting' },
     examples: [
       '/number/2026.png?scale=4',
       '/number/-3.14.png?seed=ink&scale=4&smooth=1',

@@ -11,6 +11,7 @@ export const ERROR_OPERATIONS: readonly OperationEntry[] = [
     id: 'listErrors',
     path: '/errors',
     kind: 'page',
+    tag: 'pages',
     summary: 'The code of every error that a request can meet',
     answers: { 'text/html': 'text' },
     examples: ['/errors'],
@@ -19,6 +20,7 @@ export const ERROR_OPERATIONS: readonly OperationEntry[] = [
     id: 'getError',
     path: '/errors/{code}',
     kind: 'page',
+    tag: 'pages',
     summary: 'What an error’s code means: the page that the type of problem details links to',
     pathParameters: {
       code: {

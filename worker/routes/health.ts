@@ -8,6 +8,7 @@ import type { OperationEntry } from '../http/operation.ts';
 export const HEALTH_OPERATION: OperationEntry = {
   id: 'getHealth',
   path: '/healthz',
+  tag: 'service',
   summary: 'Which model serves, its source, and the last error',
   answers: { 'application/json': healthSchema },
   otherStatuses: { 503: 'No model serves' },

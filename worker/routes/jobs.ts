@@ -49,12 +49,12 @@ const PART: Parameter = {
   example: 'images',
 };
 const FILE_PATTERN = /^[0-9]{6}-([0-9a-f]{64})\.(npy|idx)$/;
-const FILE: Parameter = {
+const SHARD: Parameter = {
   kind: 'text',
-  pattern: FILE_PATTERN,
-  expected: 'a file’s name from the manifest',
+  pattern: /^[0-9]{6}-[0-9a-f]{64}$/,
+  expected: 'the name of a file in the manifest, without its extension',
   about: 'A shard’s number and its SHA-256',
-  example: `000000-${'0123456789abcdef'.repeat(4)}.npy`,
+  example: `000000-${'0123456789abcdef'.repeat(4)}`,
 };
 const MANIFEST_PARAMETERS = {
   page: {
@@ -73,6 +73,7 @@ const JOB_ANSWER = { 'application/json': jobSchema };
 
 const OF_JOB = {
   kind: 'owner',
+  tag: 'jobs',
   path: '/jobs/{id}',
   pathParameters: { id: ID },
   answers: JOB_ANSWER,
@@ -85,6 +86,7 @@ export const JOB_OPERATIONS: readonly OperationEntry[] = [
     path: '/jobs',
     method: 'POST',
     kind: 'owner',
+    tag: 'jobs',
     summary:
       'Starts a job: a set too large for one answer. The same POST again draws what is missing',
     query: ROUTES.jobs,
@@ -119,9 +121,21 @@ export const JOB_OPERATIONS: readonly OperationEntry[] = [
   {
     ...OF_JOB,
     id: 'getJobFile',
-    path: '/jobs/{id}/{part}/{file}',
+    path: '/jobs/{id}/{part}/{shard}.{extension}',
+    routes: ['/jobs/:id/:part/:file'],
     summary: 'The images or the labels of a shard',
-    pathParameters: { id: ID, part: PART, file: FILE },
+    pathParameters: {
+      id: ID,
+      part: PART,
+      shard: SHARD,
+      extension: { ...ROUTES.jobs.format, about: 'The job’s format', without: '' },
+    },
+    variants: {
+      parameter: 'extension',
+      types: JOB_FORMATS,
+      id: 'getJobFile',
+      summary: 'The images or the labels of a shard',
+    },
     answers: { [JOB_FORMATS.npy]: 'bytes', [JOB_FORMATS.idx]: 'bytes' },
     conditional: true,
     errors: ['not_found', ...OWNER_ERRORS],

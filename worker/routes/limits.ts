@@ -10,6 +10,7 @@ import type { OperationEntry } from '../http/operation.ts';
 export const LIMITS_OPERATION: OperationEntry = {
   id: 'getLimits',
   path: '/limits',
+  tag: 'service',
   summary: 'Every limit that a caller can meet, with its unit',
   answers: { 'application/json': limitsSchema },
   examples: ['/limits'],

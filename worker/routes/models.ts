@@ -1,5 +1,5 @@
 /** `GET /models` and below: the published models, their cards and their files. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import {
   findFile,
   MANIFEST_FILE,
@@ -9,7 +9,11 @@ import {
   WEIGHTS_FILE,
   type ParsedManifest,
 } from '../../shared/model/artifact.ts';
-import { modelCardSchema, modelsSchema } from '../../shared/contract/answers.ts';
+import {
+  jsonDocumentSchema,
+  modelCardSchema,
+  modelsSchema,
+} from '../../shared/contract/answers.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
@@ -54,6 +58,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'listModels',
     path: '/models',
+    tag: 'models',
     summary: 'The published models, and the default one',
     answers: { 'application/json': modelsSchema },
     examples: ['/models'],
@@ -61,6 +66,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'getModel',
     path: '/models/{name}',
+    tag: 'models',
     summary: 'The card of a model’s current version: data, training, figures, files',
     pathParameters: { name: NAME },
     answers: { 'application/json': modelCardSchema },
@@ -70,6 +76,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'getModelVersion',
     path: '/models/{name}/{version}',
+    tag: 'models',
     summary: 'The card of a version',
     pathParameters: { name: NAME, version: VERSION },
     answers: { 'application/json': modelCardSchema },
@@ -78,9 +85,16 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'getModelFile',
     path: '/models/{name}/{version}/{file}',
+    tag: 'models',
     summary: 'A verified file of a version; tf.loadLayersModel loads the URL of model.json',
     pathParameters: { name: NAME, version: VERSION, file: FILE },
-    answers: { 'application/json': z.looseObject({}), 'application/octet-stream': 'bytes' },
+    answers: { 'application/json': jsonDocumentSchema, 'application/octet-stream': 'bytes' },
+    variants: {
+      parameter: 'file',
+      types: FILE_TYPES,
+      id: 'getModel',
+      summary: 'A verified file of a version',
+    },
     conditional: true,
     errors: ['not_found', ...ERRORS],
   },

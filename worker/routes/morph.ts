@@ -17,6 +17,7 @@ import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 const SHARED = {
+  tag: 'morphs',
   query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
@@ -36,7 +37,13 @@ export const MORPH_OPERATIONS: readonly OperationEntry[] = [
     id: 'drawMorphAs',
     path: '/morph.{extension}',
     routes: FORMATS.morph.map((format) => `/morph.${format}`),
-    summary: 'The same in the extension’s format',
+    summary: 'A loop in which digits turn into one another, in the extension’s format',
+    variants: {
+      parameter: 'extension',
+      types: MORPH_FORMATS,
+      id: 'drawMorph',
+      summary: 'A loop in which digits turn into one another',
+    },
     pathParameters: {
       extension: {
         ...ROUTES.morph.format,

@@ -66,6 +66,7 @@ const OEMBED_PARAMETERS = {
 export const OEMBED_OPERATION: OperationEntry = {
   id: 'getOembed',
   path: '/oembed',
+  tag: 'service',
   summary: 'The oEmbed answer for a link to this service',
   query: OEMBED_PARAMETERS,
   answers: { 'application/json': oembedSchema },

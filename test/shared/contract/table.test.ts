@@ -28,7 +28,7 @@ vi.mock('../../../shared/contract/parameters.ts', async (importOriginal) => {
 });
 
 const { OPERATIONS } = await import('../../../worker/app.ts');
-const { buildOpenapiDocument } = await import('../../../worker/routes/openapi.ts');
+const { buildOpenapiDocument } = await import('../../../worker/openapi/document.ts');
 const { renderControls } = await import('../../../worker/pages/home/controls.ts');
 const { createApp } = await import('../../../worker/app.ts');
 const { digitUrl, numberUrl, morphUrl } = await import('../../../client/url.ts');
@@ -46,7 +46,7 @@ const app = createApp({
 } as unknown as Parameters<typeof createApp>[0]);
 
 test('in the OpenAPI document', () => {
-  const document = JSON.stringify(buildOpenapiDocument(OPERATIONS, 'https://digits.example'));
+  const document = JSON.stringify(buildOpenapiDocument(OPERATIONS));
   expect(document).toContain(
     JSON.stringify({
       name: 'spin_by',
@@ -56,6 +56,7 @@ test('in the OpenAPI document', () => {
       schema: {
         type: 'integer',
         description: 'a whole number from 0 to 359',
+        format: 'int32',
         minimum: 0,
         maximum: 359,
       },

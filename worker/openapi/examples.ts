@@ -1,0 +1,145 @@
+/** Examples of answers: of JSON by the name of its schema, against which a test holds them. */
+import type * as z from 'zod';
+import type * as answers from '../../shared/contract/answers.ts';
+
+type Answer<S extends z.ZodType> = z.output<S>;
+
+const MODEL = { name: 'digits', version: '5d05b9ecdfe99587' };
+const SHA256 = '0123456789abcdef'.repeat(4);
+const JOB = '0123456789abcdef0123456789abcdef';
+/** Replaced by the origin of the service. */
+export const ORIGIN = 'https://YOUR-WORKER';
+const MODEL_URL = `${ORIGIN}/models/${MODEL.name}`;
+const IMAGE = { width: 28, height: 28, channels: 1 };
+const TIME = '2026-11-23T09:30:00.000Z';
+
+const DIGITS: Answer<typeof answers.digitsSchema> = {
+  model: { name: 'tiny', version: '0123456789abcdef' },
+  seed: 'Ada',
+  start: 0,
+  n: 1,
+  width: 3,
+  height: 2,
+  channels: 1,
+  digits: [
+    {
+      index: 0,
+      label: 7,
+      class: '7',
+      url: `${ORIGIN}/digit.png?seed=Ada&model=tiny@0123456789abcdef`,
+      pixels: [0, 255, 255, 0, 0, 128],
+    },
+  ],
+};
+
+const HEALTH: Answer<typeof answers.healthSchema> = {
+  status: 'ok',
+  model: { ...MODEL, source: 'bundled', loadedAt: TIME },
+  lastError: null,
+};
+
+const LIMITS: Answer<typeof answers.limitsSchema> = {
+  maxDigits: { value: 256, unit: 'digits', about: 'of one answer (n)' },
+};
+
+const MODELS: Answer<typeof answers.modelsSchema> = {
+  default: MODEL.name,
+  models: [{ ...MODEL, url: MODEL_URL, publishedAt: TIME }],
+};
+
+const CARD: Answer<typeof answers.modelCardSchema> = {
+  ...MODEL,
+  classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+  image: IMAGE,
+  parameters: 172_769,
+  weights: 'uint8',
+  training: { preset: 'digits', steps: 16_000, imagesSeen: 2_048_000 },
+  figures: { diversity: 1.002 },
+  files: [
+    {
+      path: 'weights.bin',
+      url: `${MODEL_URL}/${MODEL.version}/weights.bin`,
+      bytes: 173_728,
+      sha256: SHA256,
+    },
+  ],
+};
+
+const PHOTO: Answer<typeof answers.oembedSchema> = {
+  version: '1.0',
+  type: 'photo',
+  title: 'A handwritten digit that nobody wrote',
+  provider_name: 'digitmint',
+  provider_url: ORIGIN,
+  url: `${ORIGIN}/digit.png?seed=Ada&scale=4`,
+  width: 112,
+  height: 112,
+};
+
+const RUNNING_JOB: Answer<typeof answers.jobSchema> = {
+  id: JOB,
+  state: 'running',
+  reason: null,
+  model: MODEL,
+  seed: 'Ada',
+  start: 0,
+  n: 1_000_000,
+  label: null,
+  format: 'npy',
+  image: IMAGE,
+  shards: { total: 100, done: 1, failed: 0, digits: 10_000 },
+  digits: 10_000,
+  bytes: 7_850_256,
+  drawMs: 1500,
+  costUsd: { soFar: 0.0001, expected: 0.01, storageMonth: 0.0001 },
+  createdAt: TIME,
+  lastShardAt: TIME,
+  failures: [],
+  url: `${ORIGIN}/jobs/${JOB}`,
+  manifestUrl: `${ORIGIN}/jobs/${JOB}/manifest`,
+};
+
+const describeFile = (part: string, bytes: number) => ({
+  url: `${ORIGIN}/jobs/${JOB}/${part}/000000-${SHA256}.npy`,
+  bytes,
+  sha256: SHA256,
+});
+
+const MANIFEST: Answer<typeof answers.jobManifestSchema> = {
+  job: JOB,
+  complete: false,
+  shards: [
+    {
+      shard: 0,
+      start: 0,
+      n: 10_000,
+      images: describeFile('images', 7_840_128),
+      labels: describeFile('labels', 10_128),
+    },
+  ],
+  next: null,
+};
+
+const PROBLEM: Answer<typeof answers.problemSchema> = {
+  type: `${ORIGIN}/errors/invalid_parameter`,
+  title: 'Invalid parameter',
+  status: 400,
+  detail: 'n is "1e9", expected a whole number from 1 to 256.',
+  code: 'invalid_parameter',
+  parameters: ['n'],
+  requestId: '3f1c6d0e-8a53-4f6c-9a39-5f2f6e1c7a10',
+};
+
+export const EXAMPLES: Readonly<Record<string, unknown>> = {
+  DigitBatch: DIGITS,
+  Problem: PROBLEM,
+  Health: HEALTH,
+  Limits: LIMITS,
+  ModelList: MODELS,
+  ModelCard: CARD,
+  OembedPhoto: PHOTO,
+  Job: RUNNING_JOB,
+  JobManifest: MANIFEST,
+  JsonDocument: { format: 'layers-model' },
+  'application/x-ndjson': DIGITS.digits.map((digit) => `${JSON.stringify(digit)}\n`).join(''),
+};

@@ -1,0 +1,80 @@
+/** JSON Schemas of the answers, in the part of the language that generators of clients know. */
+import * as z from 'zod';
+import { NAMED_SCHEMAS } from '../../shared/contract/answers.ts';
+
+export type Json = Record<string, unknown>;
+
+const MAX_INT32 = 2 ** 31 - 1;
+
+/** Describes all answers by name, with references between them. */
+export function describeNamedSchemas(): Record<string, Json> {
+  const { schemas } = z.toJSONSchema(NAMED_SCHEMAS, { io: 'input', uri: locateSchema });
+  return mapValues(
+    schemas,
+    ({ $schema: _schema, $id: _id, ...schema }) => simplify(schema) as Json,
+  );
+}
+
+/** Names an answer's schema. @throws Error  When it is not in `NAMED_SCHEMAS`. */
+export function nameSchema(schema: z.ZodType): string {
+  const name = NAMED_SCHEMAS.get(schema)?.id;
+  if (name === undefined) {
+    throw new Error('expected a schema that is registered in NAMED_SCHEMAS');
+  }
+  return name;
+}
+
+export function locateSchema(name: string): string {
+  return `#/components/schemas/${name}`;
+}
+
+/**
+ * Says the same in words that more generators understand: a format without zod's pattern for it,
+ * `enum` for `const`, a list of types for a nullable value, and a reference without neighbours.
+ */
+function simplify(node: unknown): unknown {
+  if (Array.isArray(node)) {
+    return node.map(simplify);
+  }
+  if (typeof node !== 'object' || node === null) {
+    return node;
+  }
+  if ('$ref' in node) {
+    return { $ref: node.$ref };
+  }
+  const entries = Object.entries(node).map(([key, value]) => [
+    key,
+    key === 'properties' ? mapValues(value, simplify) : simplify(value),
+  ]);
+  const { pattern, propertyNames: _, const: only, anyOf, ...rest } = Object.fromEntries(entries);
+  const { format, contentEncoding } = rest;
+  if (contentEncoding !== undefined) {
+    delete rest.format; // zod writes base64 as format and as encoding.
+  }
+  const [first, second] = Array.isArray(anyOf) ? anyOf : [];
+  const isNullable = second?.type === 'null' && typeof first?.type === 'string';
+  return {
+    ...(isNullable ? { ...first, type: [first.type, 'null'] } : anyOf !== undefined && { anyOf }),
+    ...(rest.type === 'integer' ? describeInteger(rest) : rest),
+    ...(only !== undefined && { enum: [only] }),
+    ...(pattern !== undefined && format === undefined && { pattern }),
+  };
+}
+
+export function mapValues<T, U>(
+  record: Readonly<Record<string, T>>,
+  map: (value: T, key: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]));
+}
+
+/** Replaces the bounds of safe integers by a format, which tells the size in memory. */
+function describeInteger({ minimum, maximum, ...rest }: Json): Json {
+  const [least, most] = [Number(minimum), Number(maximum)];
+  return {
+    ...rest,
+    format: most <= MAX_INT32 ? 'int32' : 'int64',
+    ...(least > Number.MIN_SAFE_INTEGER && { minimum }),
+    ...(most < Number.MAX_SAFE_INTEGER && { maximum }),
+  };
+}
