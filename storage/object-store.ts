@@ -64,6 +64,7 @@ export interface ObjectStore {
    * disk. @returns  False when none is left. Absent where there is no disk of its own.
    */
   spendReserve?(): Promise<boolean>;
+  /**
    * True once the storage refused a condition and this store checked it by reading, which is safe
    * for a single writer only. Absent where conditions are atomic.
    */
