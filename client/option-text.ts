@@ -4,7 +4,11 @@ import { describeExpected, parseText } from '../shared/contract/query.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 
 /** The JavaScript types of the kinds of options that are not given as strings. */
-const TYPES: Readonly<Record<string, string>> = { whole: 'number', flag: 'boolean' };
+const TYPES: Readonly<Record<string, string>> = {
+  whole: 'number',
+  decimal: 'number',
+  flag: 'boolean',
+};
 
 /**
  * Writes an option's value in the canonical form of its parameter.

@@ -235,15 +235,15 @@ export function refuse(parameter: string, received: string, model: string, reaso
 export function streamDrawing(
   c: AppContext,
   { generators }: Pick<AppDependencies, 'generators'>,
-  pinned: Pinned & { readonly start: number; readonly n: number },
+  pinned: Pinned & { readonly start: number; readonly n: number; readonly truncation: number },
   label: number | undefined,
   head: Uint8Array,
   encode: (samples: Samples, first: number) => Uint8Array,
 ): ReadableStream {
-  const { model, seed, start, n } = pinned;
+  const { model, seed, start, n, truncation } = pinned;
   const draw = async (first: number, count: number): Promise<Samples> => {
     const samples = await useModel(generators, model, c.get('defer'), ({ sampler }) =>
-      sampler.draw({ seed, start: first, count, label }),
+      sampler.draw({ seed, start: first, count, truncation, label }),
     );
     if ('code' in samples) {
       throw new Error(`the model went away in the middle of an answer: ${samples.code}`);

@@ -15,7 +15,7 @@ export type Texts = Readonly<Record<string, string | undefined>>;
 
 /** Which texts a parameter accepts, and the type of its value. */
 export type Kind =
-  | { readonly kind: 'whole'; readonly min: number; readonly max: number }
+  | { readonly kind: 'whole' | 'decimal'; readonly min: number; readonly max: number }
   | { readonly kind: 'flag' | 'colour' | 'model' }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | {
@@ -173,6 +173,18 @@ export const PARAMETERS = {
     control: { title: 'Class', group: 'Which digits', place: 1 },
     routes: SAMPLES,
     in: { morph: { about: 'The class of every digit: then only the handwriting changes' } },
+  },
+  /** Latent vectors are multiplied by it. */
+  truncation: {
+    kind: 'decimal',
+    min: 0,
+    max: 1,
+    default: '1',
+    about:
+      'How far latent vectors reach from the centre of the latent space: less gives plainer digits that are more alike',
+    example: '0.7',
+    control: { title: 'Truncation', group: 'Which digits', place: 5 },
+    routes: ALL,
   },
   digits: {
     kind: 'text',
@@ -345,6 +357,21 @@ export const PARAMETERS = {
       },
     },
   },
+  latent: {
+    kind: 'flag',
+    default: '0',
+    formats: ['json', 'ndjson'],
+    about: 'JSON only: adds each digit’s latent vector, the numbers that the network draws it from',
+    example: '1',
+    control: { title: 'Latent vector', group: 'Answer', place: 5 },
+    routes: ['digit', 'number', 'dataset'],
+    in: {
+      dataset: {
+        about:
+          'ndjson only: adds each digit’s latent vector, the numbers that the network draws it from',
+      },
+    },
+  },
   format: {
     kind: 'choice',
     choices: FORMATS.digit,
@@ -433,7 +460,7 @@ export interface ModelChoice {
 
 /** The type of a parameter's parsed value. */
 export type ValueOf<P> = P extends { readonly kind: infer K }
-  ? K extends 'whole'
+  ? K extends 'whole' | 'decimal'
     ? number
     : K extends 'flag'
       ? boolean

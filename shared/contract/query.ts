@@ -22,6 +22,8 @@ export type Value = number | boolean | string | Colour | ModelChoice;
 
 /** No exponent, sign, space or leading zero: "1e3", "+1", " 1" and "01" are refused. */
 const WHOLE = /^(?:0|[1-9][0-9]{0,9})$/;
+/** As JSON, JavaScript and Python write numbers; a leading zero may be left out. */
+const DECIMAL = /^-?[0-9]{0,9}\.?[0-9]{1,30}(?:[eE][-+]?[0-9]{1,3})?$/;
 const MODEL = /^[a-z][a-z0-9-]{0,31}(@[0-9a-f]{16})?$/;
 /** `parseColour` in the terms of JSON Schema. */
 const COLOUR = '^(transparent|#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}))$';
@@ -29,8 +31,10 @@ const COLOUR = '^(transparent|#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})
 /** Reads a decoded text. @returns  undefined for a text that is not allowed. */
 export function parseText(parameter: Kind, text: string): Value | undefined {
   switch (parameter.kind) {
-    case 'whole': {
-      const value = WHOLE.test(text) ? Number(text) : NaN;
+    case 'whole':
+    case 'decimal': {
+      const pattern = parameter.kind === 'whole' ? WHOLE : DECIMAL;
+      const value = pattern.test(text) ? Number(text) : NaN;
       return value >= parameter.min && value <= parameter.max ? value : undefined;
     }
     case 'flag':
@@ -70,6 +74,8 @@ export function describeExpected(parameter: Kind): string {
   switch (parameter.kind) {
     case 'whole':
       return `a whole number from ${parameter.min} to ${parameter.max}`;
+    case 'decimal':
+      return `a number from ${parameter.min} to ${parameter.max}`;
     case 'flag':
       return '0 or 1';
     case 'colour':
@@ -93,9 +99,14 @@ export function describeDefault(parameter: Parameter): string {
 export function describeSchema(parameter: Kind): Record<string, unknown> {
   const described = { type: 'string', description: describeExpected(parameter) };
   switch (parameter.kind) {
-    case 'whole': {
-      const { min: minimum, max: maximum } = parameter;
-      return { ...described, type: 'integer', format: 'int32', minimum, maximum };
+    case 'whole':
+    case 'decimal': {
+      const { kind, min: minimum, max: maximum } = parameter;
+      const type =
+        kind === 'whole'
+          ? { type: 'integer', format: 'int32' }
+          : { type: 'number', format: 'double' };
+      return { ...described, ...type, minimum, maximum };
     }
     case 'flag':
       return { ...described, enum: ['0', '1'] };

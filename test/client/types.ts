@@ -19,6 +19,7 @@ interface Sampling {
   seed: Text;
   start: number;
   model: string;
+  truncation: number;
   strict: boolean;
 }
 
@@ -35,6 +36,7 @@ interface Picture extends Sampling, Look {
   darkFg: string;
   darkBg: string;
   pixels: 'array' | 'base64';
+  latent: boolean;
   format: 'png' | 'json' | 'svg' | 'txt' | 'npy' | 'ndjson';
 }
 
@@ -77,6 +79,7 @@ export const proofs: readonly true[] = [
       label: Text;
       part: 'images' | 'labels';
       pixels: 'array' | 'base64';
+      latent: boolean;
       format: 'idx' | 'npy' | 'csv' | 'ndjson';
     }
   >,

@@ -58,7 +58,7 @@ const BLANK = {
   version: VERSION,
   origin: 'bundled',
   sampler: {
-    manifest: { classes: CLASSES, image: IMAGE },
+    manifest: { classes: CLASSES, image: IMAGE, latent: { size: 2 } },
     draw: ({ count }: { count: number }) => blank(count),
     drawHand: ({ labels }: { labels: Uint8Array }) => blank(labels.length),
   },
@@ -77,6 +77,7 @@ const colours = fc.oneof(
   fc.constantFrom('transparent', 'fff', '#FFF', 'ffffffff', '000', '#12345600', '1d2430', '8888'),
   fc.stringMatching(/^#?[0-9a-fA-F]{6}$/),
 );
+const truncation = maybe(fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), whole(0, 1)));
 const look = {
   seed: seeds,
   start: maybe(whole(0, 999)),
@@ -89,8 +90,10 @@ const look = {
   darkFg: maybe(colours),
   darkBg: maybe(colours),
   format: fc.constantFrom(...(Object.keys(DIGIT_FORMATS) as DigitFormat[])),
+  truncation,
   model: fc.constant(`digits@${VERSION}`),
 };
+const latent = maybe(fc.boolean());
 const labels = fc.oneof(whole(0, 9), fc.constantFrom('3', '7'));
 const digits = fc.record({
   ...look,
@@ -98,6 +101,7 @@ const digits = fc.record({
   label: maybe(labels),
   cols: maybe(whole(1, 20)),
   gap: maybe(whole(0, 9)),
+  latent,
 });
 
 /**
@@ -139,6 +143,7 @@ describe('URLs of what is pinned are the permalinks', () => {
   test('of numbers', async () => {
     const numbers = fc.record({
       ...look,
+      latent,
       number: fc.oneof(
         fc.stringMatching(NUMBER.pattern).filter((text) => text.length <= 9),
         whole(0, 99_999),
@@ -191,6 +196,8 @@ describe('URLs of what is pinned are the permalinks', () => {
       start: maybe(whole(0, 999)),
       n: whole(1, 20),
       label: maybe(whole(0, 9)),
+      truncation,
+      latent,
       part: maybe(fc.constantFrom('images' as const, 'labels' as const)),
       format: fc.constantFrom(
         ...(Object.keys(DATASET_FORMATS) as (keyof typeof DATASET_FORMATS)[]),
@@ -368,7 +375,7 @@ describe.each(ROUTES)('%s', (_, write, parameters, needs) => {
         const text = typeof value === 'boolean' ? String(Number(value)) : String(value);
         const isFlag = parameter.kind === 'flag';
         // A client is stricter than a URL: a number must be one, and so must a flag.
-        const isNumber = parameter.kind === 'whole';
+        const isNumber = 'min' in parameter;
         const types = isFlag
           ? ['boolean']
           : isNumber

@@ -4,13 +4,15 @@ import { isInParts } from '../../shared/contract/formats.ts';
 import { buildUrl, fillDefaults, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
-import { formatItems } from './digits.ts';
+import { formatItems, planLatents } from './digits.ts';
 
 interface DatasetContext {
   readonly dataset: Pinned<'dataset'>;
   readonly image: { readonly height: number; readonly width: number; readonly channels: number };
   /** The model's class names, by label. */
   readonly classes: readonly string[];
+  /** Numbers of a latent vector. */
+  readonly latentSize: number;
   /** For absolute URLs. */
   readonly base: string;
 }
@@ -34,7 +36,7 @@ export function renderDatasetHead({ dataset, image, classes }: DatasetContext): 
 
 /** Encodes some digits. @param first  Index of the first. */
 export function renderDatasetPart(
-  { dataset, classes, base }: DatasetContext,
+  { dataset, classes, latentSize, base }: DatasetContext,
   samples: Samples,
   first: number,
 ): Uint8Array {
@@ -47,7 +49,9 @@ export function renderDatasetPart(
     case 'ndjson': {
       const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
       const writeUrl = (start: number) => base + buildUrl('digit', { ...digit, start });
-      const items = formatItems({ classes, pixels: dataset.pixels, writeUrl }, samples, first);
+      const { pixels } = dataset;
+      const context = { classes, pixels, drawLatents: planLatents(dataset, latentSize), writeUrl };
+      const items = formatItems(context, samples, first);
       return utf8ToBytes(`${items.join('\n')}\n`);
     }
   }

@@ -97,8 +97,9 @@ async function answerDataset(
     }),
     measureWork: ({ n }) => ({ digits: n, pixels: 0 }),
     render(dataset, { sampler }, labels) {
-      const { classes, image } = sampler.manifest;
-      const context = { dataset, image, classes, base: c.get('base') };
+      const { classes, image, latent } = sampler.manifest;
+      const latentSize = latent.size;
+      const context = { dataset, image, classes, latentSize, base: c.get('base') };
       const head = renderDatasetHead(context);
       const [label] = labels;
       if (dataset.part === 'labels' && isInParts(format)) {

@@ -185,11 +185,12 @@ async function answerDigits(
     mustDraw: (digits, generator) =>
       checkSize(digits, measureWidest(digits, generator)) !== undefined,
     render(digits, { sampler }, labels, markDrawn) {
-      const { seed, start, n: count, number } = digits;
-      const { classes } = sampler.manifest;
-      const context = { digits, classes, base: c.get('base'), png: c.get('png') };
+      const { seed, start, n: count, number, truncation } = digits;
+      const { classes, latent } = sampler.manifest;
+      const [base, png] = [c.get('base'), c.get('png')];
+      const context = { digits, classes, latentSize: latent.size, base, png };
       if (number !== undefined) {
-        const hand = sampler.drawHand({ seed, start, labels });
+        const hand = sampler.drawHand({ seed, start, truncation, labels });
         const samples = writeNumber(number, hand, digits);
         markDrawn();
         const error = checkSize(digits, measureSheet(samples, 1, digits));
@@ -201,7 +202,7 @@ async function answerDigits(
           renderDigits(context, part, first),
         );
       }
-      const samples = sampler.draw({ seed, start, count, label });
+      const samples = sampler.draw({ seed, start, count, truncation, label });
       markDrawn();
       return renderDigits(context, samples, start);
     },

@@ -96,10 +96,10 @@ async function answerMorph(
       return { digits, pixels };
     },
     render(morph, { sampler }, labels, markDrawn) {
-      const { seed, start, frames, n: count } = morph;
+      const { seed, start, truncation, frames, n: count } = morph;
       const [label] = labels;
       const digits = query.digits === undefined ? { count, label } : { labels };
-      const drawn = sampler.drawMorph({ seed, start, frames, ...digits });
+      const drawn = sampler.drawMorph({ seed, start, truncation, frames, ...digits });
       markDrawn();
       return encodeLoop(c.get('png'), morph, drawn);
     },

@@ -132,10 +132,11 @@ async function describePhoto(
       return refused ?? sampler.manifest.image;
     }
     // The drawn digits decide its width, so the URL pins the seed and the version.
-    const { seed = drawSeed(), start = 0 } = query;
+    const { seed = drawSeed(), start = 0, truncation = 1 } = query;
     search.set('seed', seed);
     search.set('model', `${name}@${version}`);
-    return writeNumber(number, sampler.drawHand({ seed, start, labels }), { seed, start });
+    const hand = sampler.drawHand({ seed, start, truncation, labels });
+    return writeNumber(number, hand, { seed, start });
   };
   const sample = await useModel(generators, query.model, c.get('defer'), measureSample);
   if ('code' in sample) {

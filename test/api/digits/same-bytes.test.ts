@@ -83,6 +83,8 @@ test.each([
   ['/digit.png?n=7&scale=2&gap=1', '880cf1e7708546d15698bdfa5f94318a'],
   ['/digit.png?n=3&smooth=1&scale=4&fg=234&bg=fff8', 'c2f9e87d81671a1f94941c6337c8d3b9'],
   ['/digit.png?n=1', 'b0c6bdcbf68826887c79d65f379a1163'],
+  ['/digit.png?n=3&truncation=0.7', '03e73ee42646932220d2612b49d64e44'],
+  ['/dataset.npy?n=70&truncation=0.35', '487b25bc6aeb7c82e5e640a4ff750d00'],
   ['/digit.svg?n=4', 'bc2bc0d8d09b99480afd7a6756069662'],
   ['/digit.txt?n=2', '4343a55b240ed57e689e01d65358afa0'],
   ['/digit.npy?n=5', '0731b8104283826f273cdbee1f1c386c'],
