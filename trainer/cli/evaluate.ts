@@ -139,5 +139,7 @@ function describeModel(facts: EvaluatedColumn['samples']): string {
   const kilobytes = Number(facts['weightsBytes']) / 1000;
   const millions = Number(facts['multiplyAccumulates']) / 1e6;
   const form = `${facts['weightsType']}, ${kilobytes.toFixed(0)} kB, ${millions.toFixed(2)} M multiply-accumulates`;
-  return `${facts['folder']}: ${facts['name']}@${facts['version']}, ${form}`;
+  const { truncation } = facts;
+  const told = truncation === undefined ? '' : `, truncation ${truncation}`;
+  return `${facts['folder']}: ${facts['name']}@${facts['version']}, ${form}${told}`;
 }
