@@ -284,7 +284,17 @@ export function streamSamples(
   return new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 });
 }
 
-/** Names the file that a browser saves. */
+/**
+ * Names the file that a browser saves: in ASCII and, for names beyond it, in UTF-8 too (RFC 6266).
+ * @param name  Of characters that `encodeURIComponent` and RFC 8187 treat alike: no ' ( ) *.
+ */
+export function describeFile(disposition: 'inline' | 'attachment', name: string): string {
+  const ascii = name.replace(/[^\x21-\x7e]+/g, '_');
+  const whole = ascii === name ? '' : `; filename*=UTF-8''${encodeURIComponent(name)}`;
+  return `${disposition}; filename="${ascii}"${whole}`;
+}
+
+/** Names a file of pictures. */
 export function nameFile(
   prefix: string,
   seed: string,
@@ -296,7 +306,8 @@ export function nameFile(
   return `digitmint-${prefix}${nameSeed(seed)}-${start}${last}.${extension}`;
 }
 
-/** Writes a seed as part of a file's name, in characters that every file system takes. */
+/** Writes a seed as part of a file's name: letters, digits and pictographs of any language. */
 export function nameSeed(seed: string): string {
-  return seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
+  const name = seed.replace(/[^\p{L}\p{M}\p{N}\p{So}_-]+/gu, '_');
+  return [...name].slice(0, 40).join('');
 }

@@ -13,8 +13,8 @@ interface DatasetContext {
   readonly classes: readonly string[];
   /** Numbers of a latent vector. */
   readonly latentSize: number;
-  /** For absolute URLs. */
-  readonly base: string;
+  /** For absolute URLs; undefined where none is to be named. */
+  readonly base: string | undefined;
 }
 
 /** Encodes the bytes before the digits. */
@@ -48,7 +48,8 @@ export function renderDatasetPart(
       return utf8ToBytes(formatRows(samples));
     case 'ndjson': {
       const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
-      const writeUrl = (start: number) => base + buildUrl('digit', { ...digit, start });
+      const writeUrl = (start: number) =>
+        base === undefined ? undefined : base + buildUrl('digit', { ...digit, start });
       const { pixels } = dataset;
       const context = { classes, pixels, drawLatents: planLatents(dataset, latentSize), writeUrl };
       const items = formatItems(context, samples, first);

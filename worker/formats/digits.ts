@@ -17,8 +17,8 @@ interface RenderContext {
   readonly classes: readonly string[];
   /** Numbers of a latent vector. */
   readonly latentSize: number;
-  /** The start of absolute URLs in JSON. */
-  readonly base: string;
+  /** The start of absolute URLs in JSON; undefined where none is to be named. */
+  readonly base: string | undefined;
   readonly png: PngEncoder;
 }
 
@@ -62,7 +62,9 @@ function listItems(
   first: number,
 ): string[] {
   const writeUrl = (start: number) =>
-    base + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
+    base === undefined
+      ? undefined
+      : base + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
   const { number, pixels } = digits;
   const context = {
     classes,
@@ -82,8 +84,8 @@ interface ItemContext {
   readonly pixels: PixelForm;
   /** Draws the latent vectors that JSON has too, [count, latentSize]. */
   readonly drawLatents?: ((first: number, count: number) => Float32Array) | undefined;
-  /** Writes the URL of the picture with an index. */
-  readonly writeUrl: (index: number) => string;
+  /** Writes the URL of the picture with an index; JSON has none where it is undefined. */
+  readonly writeUrl: (index: number) => string | undefined;
 }
 
 /** Formats each digit as JSON. For 200,000 pixels JSON.stringify takes several times as long. */

@@ -17,7 +17,7 @@ import {
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, nameSeed, refuse, streamDrawing } from '../drawing.ts';
+import { answerDrawing, describeFile, nameSeed, refuse, streamDrawing } from '../drawing.ts';
 import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
@@ -93,13 +93,14 @@ async function answerDataset(
         format === 'csv'
           ? `${DATASET_FORMATS.csv}; charset=utf-8; header=present`
           : DATASET_FORMATS[format],
-      'Content-Disposition': `attachment; filename="${nameDataset(dataset)}"`,
+      'Content-Disposition': describeFile('attachment', nameDataset(dataset)),
     }),
     measureWork: ({ n }) => ({ digits: n, pixels: 0 }),
     render(dataset, { sampler }, labels) {
       const { classes, image, latent } = sampler.manifest;
       const latentSize = latent.size;
-      const context = { dataset, image, classes, latentSize, base: c.get('base') };
+      const base = dependencies.isOffline === true ? undefined : c.get('base');
+      const context = { dataset, image, classes, latentSize, base };
       const head = renderDatasetHead(context);
       const [label] = labels;
       if (dataset.part === 'labels' && isInParts(format)) {

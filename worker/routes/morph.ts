@@ -9,7 +9,7 @@ import type { PngEncoder } from '../../shared/picture/png.ts';
 import { buildSheet, encodePngs, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, checkColours, settleFormat, nameFile } from '../drawing.ts';
+import { answerDrawing, checkColours, describeFile, settleFormat, nameFile } from '../drawing.ts';
 import { joinPngs } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
@@ -88,7 +88,7 @@ async function answerMorph(
       const name = nameFile('morph-', seed, start, digits === undefined ? n : 1, format);
       return {
         'Content-Type': MORPH_FORMATS[format],
-        'Content-Disposition': `inline; filename="${name}"`,
+        'Content-Disposition': describeFile('inline', name),
       };
     },
     measureWork(morph, generator) {

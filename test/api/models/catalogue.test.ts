@@ -287,7 +287,7 @@ describe('/oembed', () => {
   });
 
   test.each([
-    ['', 404],
+    ['', 400],
     [`?url=${encodeURIComponent('https://example.org/digit.png')}`, 404],
     ['?url=javascript:alert(1)', 404],
     ['?url=%00', 404],
