@@ -13,6 +13,8 @@ import {
 } from './image.ts';
 import { notAllowed, toCamelCase } from './option-text.ts';
 
+export type { DigitMintAttributes } from './options.ts';
+
 /** The detail of the event `error`. Like those of `<img>`, `load` and `error` do not bubble. */
 export interface DigitMintErrorDetail {
   /** What is wrong with an attribute or with the picture. */

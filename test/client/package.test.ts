@@ -36,8 +36,10 @@ test('it has what it says, depends on nothing, and has the project’s version',
     'THIRD-PARTY.txt',
     'cli.js',
     'cli.js.LEGAL.txt',
+    'element.cjs',
     'element.js',
     'engine.wasm',
+    'index.cjs',
     'index.js',
     'package.json',
     'png.wasm',
@@ -48,10 +50,13 @@ test('it has what it says, depends on nothing, and has the project’s version',
       'image',
       'index',
       'options',
+      'preact',
+      'react',
       'request',
+      'solid',
       'stream-digits',
       'url',
-    ].map((name) => `types/${name}.d.ts`),
+    ].flatMap((name) => [`types/${name}.d.cts`, `types/${name}.d.ts`]),
     'weights.bin',
   ]);
   const described = await readPackage(join(client.path, 'package.json'));
@@ -85,7 +90,8 @@ const BUDGET = {
   index: 5.75 * 1024,
   // 72 bytes more than before for decimal attributes, which truncation has.
   element: 4.875 * 1024,
-  urlsOnly: 2.75 * 1024,
+  // The rule for decimals came with truncation too.
+  urlsOnly: 2.875 * 1024,
   tarball: 550 * 1024,
 };
 

@@ -5,6 +5,7 @@
 import type * as z from 'zod';
 import type {
   BaseOptions,
+  DigitMintAttributes,
   DatasetOptions,
   DigitOptions,
   MorphOptions,
@@ -90,6 +91,16 @@ export const proofs: readonly true[] = [
         typeof digitsSchema
       >[K];
     }
+  >,
+  true satisfies AreEqual<
+    { [K in keyof DigitMintAttributes]-?: Exclude<DigitMintAttributes[K], undefined> },
+    Record<'label' | 'seed' | 'number' | 'sample', Text> &
+      Record<'start' | 'n' | 'cols' | 'gap' | 'scale' | 'margin' | 'dpr' | 'truncation', Text> &
+      Record<'base' | 'alt' | 'fg' | 'bg' | 'dark-fg' | 'dark-bg' | 'model', string> & {
+        smooth: boolean | '';
+        format: 'png' | 'svg';
+        loading: 'lazy' | 'eager';
+      }
   >,
   true satisfies AreEqual<keyof Digit, keyof z.output<typeof digitsSchema>['digits'][number]>,
 ];

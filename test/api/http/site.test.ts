@@ -2,7 +2,7 @@
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { problemSchema } from '../../../shared/contract/answers.ts';
-import { hasPythonClients, runPython } from '../../support/clients/python.ts';
+import { hasPythonClients, runPython } from '../../support/clients/installed.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
 let worker: TestWorker;

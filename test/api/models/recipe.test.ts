@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { digitsSchema, modelCardSchema } from '../../../shared/contract/answers.ts';
-import { hasPythonClients, runPython } from '../../support/clients/python.ts';
+import { hasPythonClients, runPython } from '../../support/clients/installed.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
 const PAGE = await readFile(new URL('../../../docs/recipe.md', import.meta.url), 'utf8');
