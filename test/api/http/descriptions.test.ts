@@ -223,7 +223,15 @@ describe('/openapi.json', () => {
 
   test('lists only parameters that have an effect in the path’s format', () => {
     const list = (path: string) => document.paths[path]?.get.parameters.map(({ name }) => name);
-    expect(list('/digit.npy')).toEqual(['seed', 'start', 'n', 'label', 'model', 'strict']);
+    expect(list('/digit.npy')).toEqual([
+      'seed',
+      'start',
+      'n',
+      'label',
+      'truncation',
+      'model',
+      'strict',
+    ]);
     expect(list('/digit.svg')).toContain('dark_fg');
     expect(list('/digit.png')).not.toContain('dark_fg');
     expect(list('/digit.png')).not.toContain('format');

@@ -1,4 +1,4 @@
-/** Other people's programs, which use the API or the npm package: `dev/install-*-clients.sh`. */
+/** Other people's programs, which use the API or the npm package: see `dev/*-clients`. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,14 +10,14 @@ const NPM = join(PROJECT, '.digitmint', 'npm-clients');
 /** The installed packages of `dev/npm-clients`. */
 export const NPM_CLIENTS = join(NPM, 'node_modules');
 
-/** Tells whether the packages of `dev/python-clients.txt` are there. @throws  As `isInstalled`. */
+/** Tells whether the packages of `dev/python-clients` are there. @throws  As `isInstalled`. */
 export function hasPythonClients(): boolean {
-  return isInstalled(join(PYTHON, 'installed.txt'), 'dev/install-python-clients.sh');
+  return isInstalled(join(PYTHON, 'installed.txt'), 'dev/python-clients/install.sh');
 }
 
 /** Tells whether the packages of `dev/npm-clients` are there. @throws  As `isInstalled`. */
 export function hasNpmClients(): boolean {
-  return isInstalled(join(NPM, 'installed.json'), 'dev/install-npm-clients.sh');
+  return isInstalled(join(NPM, 'installed.json'), 'dev/npm-clients/install.sh');
 }
 
 /**

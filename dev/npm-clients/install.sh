@@ -3,7 +3,7 @@
 # pinned versions are there already.
 set -eu
 
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 folder=.digitmint/npm-clients
 lock=dev/npm-clients/package-lock.json
 
@@ -15,4 +15,4 @@ mkdir -p "$folder"
 cp dev/npm-clients/package.json "$lock" "$folder"
 (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 cp "$lock" "$folder/installed.json"
-echo "install-npm-clients: $(ls "$folder/node_modules" | wc -l) packages in $folder"
+echo "npm-clients: $(ls "$folder/node_modules" | wc -l) packages in $folder"
