@@ -143,6 +143,14 @@ test('with transparency PNG has soft edges, GIF has hard edges, and no frame sho
   }
 });
 
+test('a GIF on transparent paper has one colour of ink, and frames without the paper around it', async () => {
+  const bytes = await worker.getBytes(`/morph.gif?${REAL}&scale=4&bg=transparent&fg=0a0`);
+  const { gif, frames } = readGif(bytes);
+  expect([gif.width, gif.height, frames.length]).toEqual([112, 112, 80]);
+  expect(frames.slice(1).every(({ width, height }) => width * height < 112 * 112)).toBe(true);
+  expect(bytes.length).toBeLessThan(24_000);
+});
+
 test.each(['', '&label=3', '&digits=0123456789'])(
   'no step is conspicuous, not even the last one back to the start: %s',
   async (more) => {
