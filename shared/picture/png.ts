@@ -119,7 +119,7 @@ const MANY_BYTES = 200_000;
 
 /**
  * Chooses the filter by which squares pack best. The differences inside of small squares are zero;
- * larger squares are runs without a filter. `npm run bench -- png` compares the sizes with zopfli's.
+ * larger squares are runs without a filter. `npm run bench -- png` compares with zopfli.
  * @returns  The kernel's type; 0 for none.
  */
 function chooseFilter({ smooth, squares = 1 }: Picture, bytes: number): number {

@@ -226,7 +226,7 @@ describe('the answer', () => {
         .slice(0, 16);
     const query = `seed=golden&n=3&frames=4&scale=2&fg=1d2430&bg=eee&model=grey@${grey.manifest.version}`;
     expect([await hash(`/morph.png?${query}`), await hash(`/morph.gif?${query}`)]).toEqual([
-      'de148178860c62fe',
+      '87186d50c1588175',
       'bc2146d9ace8addb',
     ]);
   });
@@ -286,7 +286,8 @@ describe('errors', () => {
     ['/morph?label=1&model=plain', 400, 'label_not_supported'],
     ['/morph?digits=12&model=plain', 400, 'parameter_not_supported'],
     ['/morph?model=none', 404, 'model_not_found'],
-    ['/morph.webp', 404, 'not_found'],
+    ['/morph.webp', 404, 'format_not_found'],
+    ['/morph?width=27', 400, 'invalid_parameter'],
   ])('answers %s with status %i', async (path, status, code) => {
     const answer = await worker.fetch(path);
     expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([
