@@ -22,7 +22,7 @@ export interface DigitMintErrorDetail {
 
 /** Parameters by the names of their attributes. An image has no use for two of them. */
 const PARAMETERS = listParameters('digit')
-  .filter(([name]) => name !== 'pixels' && name !== 'strict')
+  .filter(([name]) => !['pixels', 'strict', 'width', 'height'].includes(name))
   .map(([name, parameter]) => ({ ...parameter, name, attribute: name.replace('_', '-') }));
 
 const STYLE =
@@ -159,7 +159,8 @@ function parseAttributes(
     if (text !== null) {
       // Like HTML's own flags a flag is there or not, but people also write 0 or false.
       const value = kind === 'flag' ? text !== '0' && text !== 'false' : text;
-      options[toCamelCase(name)] = kind === 'whole' ? parseWhole(attribute, text) : value;
+      const isNumber = kind === 'whole' || kind === 'decimal';
+      options[toCamelCase(name)] = isNumber ? parseNumber(attribute, text) : value;
     }
   }
   const hasDark = 'darkFg' in options || 'darkBg' in options;
@@ -182,9 +183,9 @@ function parseAttributes(
   return { ...options, format } as NumberImageOptions;
 }
 
-function parseWhole(name: string, text: string): number {
-  if (!/^[0-9]{1,9}$/.test(text)) {
-    throw new RangeError(`digitmint: ${name} is ${JSON.stringify(text)}, expected a whole number`);
+function parseNumber(name: string, text: string): number {
+  if (!/^[0-9.]{1,9}$/.test(text)) {
+    throw new RangeError(`digitmint: ${name} is ${JSON.stringify(text)}, expected a number`);
   }
   return Number(text);
 }

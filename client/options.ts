@@ -10,7 +10,7 @@ type CamelCase<S> = S extends `${infer Head}_${infer Tail}`
   : S;
 
 /** Numbers, flags and choices are given as they are, colours and models as text. */
-type Given<P> = P extends { readonly kind: 'whole' }
+type Given<P> = P extends { readonly kind: 'whole' | 'decimal' }
   ? number
   : P extends { readonly kind: 'flag' }
     ? boolean

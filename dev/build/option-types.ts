@@ -57,7 +57,7 @@ function describe(parameter: Parameter): string {
 }
 
 function describeType(parameter: Parameter): string {
-  const types = { whole: 'number', flag: 'boolean', text: 'string | number' };
+  const types = { whole: 'number', decimal: 'number', flag: 'boolean', text: 'string | number' };
   const type: string | undefined = types[parameter.kind as keyof typeof types];
   return parameter.kind === 'choice' ? joinTypes(parameter.choices) : (type ?? 'string');
 }

@@ -247,7 +247,7 @@ test('tells of what is wrong: an attribute, an answer, a service that is not the
   );
   expect(messages).toEqual({
     scale: ['error', 'digitmint: scale is 99, expected a whole number from 1 to 16', undefined],
-    n: ['error', 'digitmint: n is "many", expected a whole number', undefined],
+    n: ['error', 'digitmint: n is "many", expected a number', undefined],
     both: [
       'error',
       'digitmint: label beside number, expected one of the two: number is one picture',

@@ -137,7 +137,7 @@ function shareParameter(
     description: without === '' ? `${about}.` : `${about}. Without it: ${without}.`,
     // A choice is a class in generated clients, so that it needs a name.
     schema: 'enum' in schema ? components.share('schemas', nameFor(choice, tag), schema) : schema,
-    example: kind === 'whole' ? Number(example) : example,
+    example: kind === 'whole' || kind === 'decimal' ? Number(example) : example,
   });
 }
 

@@ -60,6 +60,8 @@ const colour: fc.Arbitrary<Colour> = fc.oneof(
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
 const look = fc.record({
   scale: fc.integer({ min: 1, max: LIMITS.maxScale }),
+  width: fc.constant(undefined),
+  height: fc.constant(undefined),
   gap: fc.integer({ min: 0, max: LIMITS.maxGap }),
   margin: fc.integer({ min: 0, max: LIMITS.maxGap }),
   fg: colour,

@@ -70,6 +70,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
   seed: 'seed',
   label: 'class',
   whole: 'count',
+  decimal: 'count',
   model: 'text',
 };
 
@@ -97,8 +98,8 @@ function renderControl(control: Named, look: Look, context: ControlContext, titl
         ${described}
         min="${minimum}"
         max="${maximum}"
-        step="1"
-        inputmode="numeric"
+        step="${control.kind === 'whole' ? '1' : 'any'}"
+        inputmode="${control.kind === 'whole' ? 'numeric' : 'decimal'}"
         value="${value}"
         placeholder="${without}"
       />`;
