@@ -23,9 +23,9 @@ export interface DigitMintErrorDetail {
   readonly status: number | undefined;
 }
 
-/** Parameters by the names of their attributes. An image has no use for three of them. */
+/** Parameters by the names of their attributes. An image has no use for some of them. */
 const PARAMETERS = listParameters('digit')
-  .filter(([name]) => !['pixels', 'latent', 'strict'].includes(name))
+  .filter(([name]) => !['pixels', 'latent', 'strict', 'width', 'height'].includes(name))
   .map(([name, parameter]) => ({ ...parameter, name, attribute: name.replace('_', '-') }));
 
 const STYLE =
@@ -163,8 +163,8 @@ function parseAttributes(
     if (text !== null) {
       // Like HTML's own flags a flag is there or not, but people also write 0 or false.
       const value = kind === 'flag' ? text !== '0' && text !== 'false' : text;
-      options[toCamelCase(name)] =
-        'min' in parameter ? readNumber(attribute, text, parameter) : value;
+      const isNumber = kind === 'whole' || kind === 'decimal';
+      options[toCamelCase(name)] = isNumber ? readNumber(attribute, text, parameter) : value;
     }
   }
   const hasDark = 'darkFg' in options || 'darkBg' in options;

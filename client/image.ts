@@ -21,15 +21,17 @@ export interface ImageOptions {
   readonly sample?: { readonly width: number; readonly height: number } | undefined;
 }
 
+/** `scale` decides the size, since an image tells it. */
+type Replaced = 'format' | 'width' | 'height';
 type Picture = { readonly format?: 'png' | 'svg' | undefined };
 
 /**
  * Digits as an image. `scale`, `gap` and `margin` are in CSS pixels. With `dpr` the picture is
  * drawn for such screens alone, for places without `srcset`.
  */
-export type DigitImageOptions = Omit<DigitOptions, 'format'> & Picture & ImageOptions;
+export type DigitImageOptions = Omit<DigitOptions, Replaced> & Picture & ImageOptions;
 /** A number as an image. */
-export type NumberImageOptions = Omit<NumberOptions, 'format'> & Picture & ImageOptions;
+export type NumberImageOptions = Omit<NumberOptions, Replaced> & Picture & ImageOptions;
 
 /** The attributes of an `<img>` by their HTML names. */
 export interface ImageAttributes {

@@ -27,6 +27,9 @@ export function writeOption(name: string, value: unknown, parameter: Kind): stri
     );
   }
   const text = kind === 'flag' ? String(Number(value)) : String(value);
+  if (kind === 'colour' && COLOUR_NAME.test(text)) {
+    return text.toLowerCase(); // The API knows the names: their table is larger than this package.
+  }
   const parsed = parseText(parameter, text);
   // No URL can hold half of a surrogate pair.
   if (parsed === undefined || /\p{Cs}/u.test(text)) {
@@ -38,6 +41,9 @@ export function writeOption(name: string, value: unknown, parameter: Kind): stri
 export function notAllowed(name: string, value: unknown, expected: string): RangeError {
   return new RangeError(describe(name, value, expected));
 }
+
+/** Neither `transparent` nor hex digits. */
+const COLOUR_NAME = /^(?!transparent$|[a-f]{3,8}$)[a-z]{3,20}$/i;
 
 /** Characters of a caller's own value that an error repeats. */
 const MAX_QUOTED = 64;

@@ -52,7 +52,7 @@ export interface MorphOptions extends BaseOptions, OptionsOf<'morph'> {}
 type KebabCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}-${KebabCase<Tail>}` : S;
 
 /** Parameters of `/digit` without an effect on an element. */
-type NoAttribute = 'pixels' | 'latent' | 'strict' | 'format';
+type NoAttribute = 'pixels' | 'latent' | 'strict' | 'format' | 'width' | 'height';
 
 /** A boolean attribute may be written as true, or as HTML writes it. */
 type AttributeOf<P> = P extends { readonly kind: 'flag' }

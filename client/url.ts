@@ -6,6 +6,7 @@ import {
   listParameters,
   listWithoutEffect,
   multiplyPixels,
+  normalizeNumber,
   writeUrl,
 } from '../shared/contract/query.ts';
 import { notAllowed, toCamelCase, writeOption } from './option-text.ts';
@@ -33,7 +34,8 @@ export function numberUrl({ number, ...options }: NumberOptions): string {
   if (number === undefined) {
     throw new TypeError('digitmint: number is missing, expected the number to write');
   }
-  return buildUrl('number', options, `/${encodeNumber(writeOption('number', number, NUMBER))}`);
+  const text = typeof number === 'string' ? normalizeNumber(number) : number;
+  return buildUrl('number', options, `/${encodeNumber(writeOption('number', text, NUMBER))}`);
 }
 
 /**

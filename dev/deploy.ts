@@ -1,5 +1,5 @@
 /** `npm run deploy`: builds the pages' files, then uploads the worker by `wrangler deploy`. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describeSwallowed } from '../shared/npm-flags.ts';
 import { buildPage } from './build/page.ts';
@@ -19,8 +19,11 @@ const swallowed = describeSwallowed(FLAGS, { words, env: process.env });
 if (swallowed === null) {
   await buildPage();
   const options = { cwd: ROOT, stdio: 'inherit' } as const;
-  const { status } = spawnSync(process.execPath, [WRANGLER, 'deploy', ...words], options);
-  process.exitCode = status ?? 1;
+  const child = spawn(process.execPath, [WRANGLER, 'deploy', ...words], options);
+  ['SIGTERM', 'SIGHUP'].forEach((signal) =>
+    process.on(signal, () => child.kill(signal as NodeJS.Signals)),
+  );
+  child.on('exit', (code) => (process.exitCode = code ?? 1));
 } else {
   console.error(`digitmint: ${swallowed}`);
   process.exitCode = 1;

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { ArtifactError } from '../shared/model/artifact.ts';
+import { ArtifactError, MODELS_PREFIX } from '../shared/model/artifact.ts';
 import { createFolderStore } from '../storage/folder-store.ts';
 import { isForbidden, isTooLarge, isValidKey, type ObjectStore } from '../storage/object-store.ts';
 import type { S3Credentials, S3Location } from '../storage/s3-location.ts';
@@ -56,10 +56,11 @@ const MAX_KNOWN_BYTES = 64 * 1024;
 
 /**
  * Reads a store. S3 answers 403 for a missing object where the credentials may not list the bucket.
- * Such an answer counts as missing only while the same credentials can read another object.
+ * Such an answer counts as missing only for an object of a model, and only while the same
+ * credentials can read another one. A refused pointer is told as refused.
  */
 export function createObjectReader(store: ObjectStore): ObjectReader {
-  /** The objects read last, newest first. */
+  /** The objects of models that were read last, newest first. */
   let known: { readonly key: string; readonly etag: string }[] = [];
 
   function remember(key: string, etag: string): void {
@@ -89,12 +90,12 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
           knownEtag === undefined
             ? await store.get(key, { maxBytes })
             : await store.getIfChanged(key, knownEtag, { maxBytes });
-        if (object !== null && object !== 'unchanged') {
+        if (object !== null && object !== 'unchanged' && isOfModel(key)) {
           remember(key, object.etag);
         }
         return object ?? 'missing';
       } catch (cause) {
-        if (isForbidden(cause) && (await canReadOther(key))) {
+        if (isForbidden(cause) && isOfModel(key) && (await canReadOther(key))) {
           return 'missing';
         }
         if (isTooLarge(cause)) {
@@ -106,4 +107,8 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
       }
     },
   };
+}
+
+function isOfModel(key: string): boolean {
+  return key.startsWith(MODELS_PREFIX);
 }

@@ -9,6 +9,8 @@ declare module 'gifenc/dist/gifenc.js' {
       readonly delay?: number;
       /** 0: for ever, -1: once. First frame only. */
       readonly repeat?: number;
+      /** Bits of an index, 2..8; default 8. */
+      readonly colorDepth?: number;
       readonly transparent?: boolean;
       readonly transparentIndex?: number;
     }
@@ -17,6 +19,8 @@ declare module 'gifenc/dist/gifenc.js' {
       writeFrame(indices: Uint8Array, width: number, height: number, options?: FrameOptions): void;
       finish(): void;
       bytes(): Uint8Array;
+      /** The bytes so far, not copied. */
+      bytesView(): Uint8Array;
     }
   }
   const gifenc: {

@@ -168,7 +168,9 @@ describe('coloured pictures with classes', () => {
     ],
   ])('are drawn offline as /digit?%s draws them', async (query, args) => {
     const out = join(parent, 'sheet.png');
-    expect(await run('sample', '--model', model, '--out', out, ...args)).toMatchObject({ code: 0 });
+    expect(await run('sample', '--force', '--model', model, '--out', out, ...args)).toMatchObject({
+      code: 0,
+    });
     const served = await worker.fetch(`/digit?${query}`);
     expect(Buffer.from(await served.arrayBuffer()).equals(await readFile(out))).toBe(true);
   });

@@ -89,7 +89,15 @@ describe('a trained model', () => {
     ['n=256&seed=1', ['--n', '256', '--seed', '1']],
   ])('gives offline the same PNG as /digit?%s', async (query, args) => {
     const out = join(folder, 'sheet.png');
-    await runTrainer('sample', '--model', join(folder, 'run', 'model'), '--out', out, ...args);
+    await runTrainer(
+      'sample',
+      '--force',
+      '--model',
+      join(folder, 'run', 'model'),
+      '--out',
+      out,
+      ...args,
+    );
     const served = await worker.fetch(`/digit?${query}`);
     expect(served.status).toBe(200);
     expect(Buffer.from(await served.arrayBuffer()).equals(await readFile(out))).toBe(true);

@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import { encodeBase64Url } from 'hono/utils/encode';
+import { FORMATS, type RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
@@ -72,7 +73,16 @@ export function createApp(given: GivenDependencies): App {
   addDocsRoute(app, OPERATIONS, dependencies);
   addOpenapiRoute(app, OPERATIONS);
   addOtherMethods(app);
-  app.notFound((c) => respondError(c, { code: 'not_found', path: c.req.path }));
+  app.notFound((c) => {
+    const { path } = c.req;
+    const [, route, received] = /^\/(digit|morph|dataset)\.([a-z0-9]+)$/.exec(path) ?? [];
+    return respondError(
+      c,
+      route === undefined || received === undefined
+        ? { code: 'not_found', path }
+        : { code: 'format_not_found', received, available: FORMATS[route as RouteName] },
+    );
+  });
   app.onError((cause, c) => {
     const requestId = c.get('requestId');
     const [method, route] = [c.req.method, findRoute(c)];

@@ -7,8 +7,10 @@ import { findClass } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import type { RouteName } from '../shared/contract/formats.ts';
+import { LIMITS } from '../shared/contract/limits.ts';
 import { pickDigits, settleQuery, type Parsed } from '../shared/contract/query.ts';
 import type { Samples } from '../shared/model/sampler.ts';
+import type { Size } from '../shared/picture/sheet-layout.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { admit, withModel, type Work } from './http/admission.ts';
@@ -224,6 +226,47 @@ export function checkColours(
   return colour === undefined || sampler.manifest.image.channels === 1
     ? undefined
     : refuse(parameter, formatColour(colour), name, 'it draws in colours of its own');
+}
+
+/** What a picture has to fit into, or its scale. */
+interface Fit {
+  readonly scale: number;
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+}
+
+/**
+ * Chooses the largest scale at which a picture fits into `width` and `height`, if one is given.
+ * @param measure  Measures the picture with a scale.
+ */
+export function fitInto<P extends Fit>(
+  picture: P,
+  measure: (scale: number) => Size,
+): P | Extract<ApiError, { code: 'invalid_parameter' }> {
+  const { width = Infinity, height = Infinity } = picture;
+  if (width === Infinity && height === Infinity) {
+    return picture;
+  }
+  const fits = (size: Size) => size.width <= width && size.height <= height;
+  const refuseSide = (side: 'width' | 'height', bound: string) => {
+    const [received, expected] = [String(picture[side]), `${bound} for this picture`];
+    return { code: 'invalid_parameter', parameter: side, received, expected } as const;
+  };
+  const smallest = measure(1);
+  if (!fits(smallest)) {
+    const side = smallest.width > width ? 'width' : 'height';
+    return refuseSide(side, `at least ${smallest[side]}`);
+  }
+  const beyond = measure(LIMITS.maxScale + 1);
+  if (fits(beyond)) {
+    const side = width === Infinity ? 'height' : 'width';
+    return refuseSide(side, `at most ${beyond[side] - 1}`);
+  }
+  let scale = LIMITS.maxScale;
+  while (!fits(measure(scale))) {
+    scale--;
+  }
+  return { ...picture, scale };
 }
 
 /** Says that a model does not support a parameter. */

@@ -16,6 +16,8 @@ const CASES = [
   { name: '1 digit', n: 1, scale: 1, smooth: false, sheets: 9, goalMs: null },
   { name: '16 digits', n: 16, scale: 1, smooth: false, sheets: 9, goalMs: 0.3 },
   { name: '256 digits', n: 256, scale: 1, smooth: false, sheets: 2, goalMs: null },
+  { name: '16, scale=2', n: 16, scale: 2, smooth: false, sheets: 2, goalMs: null },
+  { name: '16, scale=3', n: 16, scale: 3, smooth: false, sheets: 2, goalMs: null },
   { name: '16, scale=4', n: 16, scale: 4, smooth: false, sheets: 2, goalMs: null },
   { name: '16, scale=4, smooth', n: 16, scale: 4, smooth: true, sheets: 2, goalMs: null },
 ];

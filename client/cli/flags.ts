@@ -26,7 +26,7 @@ const WORDS: Readonly<Record<string, { readonly about?: string; readonly without
 export function buildOptions(parameters: ParameterSet): Option[] {
   return Object.entries(parameters).map(([name, parameter]) => {
     const { about = parameter.about, without = describeDefault(parameter) } = WORDS[name] ?? {};
-    const value = 'min' in parameter ? ' <number>' : ' <text>';
+    const value = ['whole', 'decimal'].includes(parameter.kind) ? ' <number>' : ' <text>';
     const flag = `${nameFlag(name)}${parameter.kind === 'flag' ? '' : value}`;
     return new Option(flag, `${about} (default: ${without})`);
   });

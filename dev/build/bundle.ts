@@ -48,7 +48,12 @@ export function bundle(
     loader: { '.bin': 'file', '.wasm': 'file', '.gif': 'copy', '.png': 'copy' },
     ...options,
     metafile: true,
-    plugins: [...plugins, replaceModules(alias ?? {}), loadBinaries(READERS[platform])],
+    plugins: [
+      ...plugins,
+      replaceModules(alias ?? {}),
+      dropColourNames,
+      loadBinaries(READERS[platform]),
+    ],
   });
 }
 
@@ -67,6 +72,17 @@ function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
     },
   };
 }
+
+/** Leaves the names of colours out where none is looked up: the package freezes its table. */
+const dropColourNames: Plugin = {
+  name: 'drop-colour-names',
+  setup({ onResolve }) {
+    onResolve({ filter: /^color-name$/ }, () => ({
+      path: join(ROOT, 'node_modules', 'color-name', 'index.js'),
+      sideEffects: false,
+    }));
+  },
+};
 
 /** Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. */
 const READERS = {

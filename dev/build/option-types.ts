@@ -52,7 +52,7 @@ function writeInterface(
 /** The attributes of `<digit-mint>`: `parseAttributes` in client/element.ts reads them. */
 function writeAttributes(): readonly string[] {
   const attributes = Object.entries<Parameter>(ROUTES.digit)
-    .filter(([name]) => !['pixels', 'latent', 'strict', 'format'].includes(name))
+    .filter(([name]) => !['pixels', 'latent', 'strict', 'format', 'width', 'height'].includes(name))
     .flatMap(([name, parameter]) => [
       describe(parameter),
       `    readonly '${name.replaceAll('_', '-')}'?: ${describeAttribute(parameter)} | undefined;`,

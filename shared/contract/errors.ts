@@ -106,6 +106,14 @@ const ERRORS = {
     detail: ({ path }) => `Nothing is at ${quote(path)}. Try /digit?n=16.`,
     example: { path: '/digits' },
   }),
+  format_not_found: define<{ received: string; available: readonly string[] }>({
+    status: 404,
+    title: 'Format not found',
+    detail: ({ received, available }) =>
+      `No answer here is written as ${quote(received)}, available: ${available.join(', ')}.`,
+    example: { received: 'webp', available: ['png', 'svg'] },
+    parameters: ['format'],
+  }),
   model_not_found: define<{ model: string }>({
     status: 404,
     title: 'Model not found',

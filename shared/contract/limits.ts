@@ -29,6 +29,7 @@ export const LIMIT_TABLE = {
     'pixels',
     'of the device for each CSS pixel (dpr); scale, gap and margin times dpr keep their limits',
   ),
+  maxSide: limit(16_384, 'pixels', 'that a picture fits into (width, height)'),
   maxGap: limit(256, 'pixels', 'between digits and around all (gap, margin)'),
   // Bounds memory and encoding time, whatever the single factors are.
   maxPicturePixels: limit(4_000_000, 'pixels', 'of the final picture, width times height'),

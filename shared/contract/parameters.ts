@@ -263,15 +263,38 @@ export const PARAMETERS = {
     control: { title: 'Margin', group: 'Layout' },
     routes: PICTURES,
   },
+  /** `fitInto` in worker/drawing.ts turns width and height into a scale. */
+  width: {
+    ...whole(1, LIMITS.maxSide),
+    formats: LOOK_FORMATS,
+    replaces: ['scale'],
+    about: 'Output pixels that the picture fits into: the largest scale of so wide a picture',
+    without: 'as scale says',
+    example: '300',
+    control: { title: 'Width', group: 'Layout' },
+    routes: PICTURES,
+  },
+  height: {
+    ...whole(1, LIMITS.maxSide),
+    formats: LOOK_FORMATS,
+    replaces: ['scale'],
+    about: 'Output pixels that the picture fits into: the largest scale of so high a picture',
+    without: 'as scale says',
+    example: '300',
+    control: { title: 'Height', group: 'Layout' },
+    routes: PICTURES,
+  },
   /** `multiplyPixels` turns it into a larger `scale`, `gap` and `margin`. */
   dpr: {
-    ...whole(1, LIMITS.maxDpr),
+    kind: 'decimal',
+    min: 1,
+    max: LIMITS.maxDpr,
     default: '1',
     transient: true,
     formats: ['png', 'gif'],
     about:
-      'Device pixels for each CSS pixel: multiplies scale, gap and margin. PNG and loops only, since SVG is sharp on any screen',
-    example: '2',
+      'Device pixels for each CSS pixel: multiplies scale, gap and margin, to whole pixels. PNG and loops only, since SVG is sharp on any screen',
+    example: '2.625',
     control: { title: 'Device pixels', group: 'Layout' },
     routes: PICTURES,
     in: { morph: { about: 'Device pixels for each CSS pixel: multiplies scale and margin' } },
@@ -304,7 +327,8 @@ export const PARAMETERS = {
     kind: 'flag',
     default: '0',
     formats: LOOK_FORMATS,
-    isIdle: ({ scale = '1' }: Texts, format: string) => format !== 'svg' && scale === '1',
+    isIdle: ({ scale = '1', width, height }: Texts, format: string) =>
+      format !== 'svg' && scale === '1' && (width ?? height) === undefined,
     about:
       'Enlarges with smooth edges instead of squares; in SVG with curves instead of straight lines',
     example: '1',
@@ -429,8 +453,8 @@ export const PARAMETERS = {
 export const NUMBER = {
   kind: 'text',
   maxLength: LIMITS.maxNumberLength,
-  pattern: /^(?:[-+.,] ?)*[0-9](?: ?[-+.,0-9])*$/,
-  expected: `1 to ${LIMITS.maxNumberLength} characters: at least one digit, among them - + . , and single spaces`,
+  pattern: /^(?:[-+.,:'] ?)*[0-9](?: ?[-+.,:'0-9])*$/,
+  expected: `1 to ${LIMITS.maxNumberLength} characters: at least one digit, among them - + . , : ' and single spaces, but no %, € or $`,
   about: 'The number, with its signs',
   example: '2026',
 } as const satisfies Parameter;

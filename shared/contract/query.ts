@@ -1,8 +1,9 @@
 /**
  * The query of a request: parsed, settled for a format, pinned to a model and a seed, and written
- * back as the canonical URL. Equal digits in an equal format have equal URLs. Without dependencies:
- * the client checks its options and writes its URLs by it.
+ * back as the canonical URL. Equal digits in an equal format have equal URLs. The client checks its
+ * options and writes its URLs by it, without the names of colours.
  */
+import NAMED_COLOURS from 'color-name';
 import { formatColour, parseColour, type Colour } from '../picture/colour.ts';
 import type { ApiError } from './errors.ts';
 import type { FormatOf, RouteName } from './formats.ts';
@@ -22,11 +23,11 @@ export type Value = number | boolean | string | Colour | ModelChoice;
 
 /** No exponent, sign, space or leading zero: "1e3", "+1", " 1" and "01" are refused. */
 const WHOLE = /^(?:0|[1-9][0-9]{0,9})$/;
-/** As JSON, JavaScript and Python write numbers; a leading zero may be left out. */
-const DECIMAL = /^-?[0-9]{0,9}\.?[0-9]{1,30}(?:[eE][-+]?[0-9]{1,3})?$/;
+/** At most four decimals, such as 2.625. */
+const DECIMAL = /^(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,4})?$/;
 const MODEL = /^[a-z][a-z0-9-]{0,31}(@[0-9a-f]{16})?$/;
-/** `parseColour` in the terms of JSON Schema. */
-const COLOUR = '^(transparent|#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}))$';
+/** The hex digits of `parseColour` in the terms of JSON Schema. */
+const HEX_COLOUR = '#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})';
 
 /** Reads a decoded text. @returns  undefined for a text that is not allowed. */
 export function parseText(parameter: Kind, text: string): Value | undefined {
@@ -75,11 +76,11 @@ export function describeExpected(parameter: Kind): string {
     case 'whole':
       return `a whole number from ${parameter.min} to ${parameter.max}`;
     case 'decimal':
-      return `a number from ${parameter.min} to ${parameter.max}`;
+      return `a number from ${parameter.min} to ${parameter.max} with at most four decimals`;
     case 'flag':
       return '0 or 1';
     case 'colour':
-      return 'a colour as 3, 4, 6 or 8 hex digits, or transparent';
+      return 'a colour by its CSS name, as 3, 4, 6 or 8 hex digits, or transparent';
     case 'choice':
       return `${parameter.choices.slice(0, -1).join(', ')} or ${parameter.choices.at(-1)}`;
     case 'model':
@@ -99,19 +100,21 @@ export function describeDefault(parameter: Parameter): string {
 export function describeSchema(parameter: Kind): Record<string, unknown> {
   const described = { type: 'string', description: describeExpected(parameter) };
   switch (parameter.kind) {
-    case 'whole':
+    case 'whole': {
+      const { min: minimum, max: maximum } = parameter;
+      return { ...described, type: 'integer', format: 'int32', minimum, maximum };
+    }
     case 'decimal': {
-      const { kind, min: minimum, max: maximum } = parameter;
-      const type =
-        kind === 'whole'
-          ? { type: 'integer', format: 'int32' }
-          : { type: 'number', format: 'double' };
-      return { ...described, ...type, minimum, maximum };
+      const { min: minimum, max: maximum } = parameter;
+      return { ...described, type: 'number', minimum, maximum };
     }
     case 'flag':
       return { ...described, enum: ['0', '1'] };
     case 'colour':
-      return { ...described, pattern: COLOUR };
+      return {
+        ...described,
+        pattern: `^(transparent|${Object.keys(NAMED_COLOURS).join('|')}|${HEX_COLOUR})$`,
+      };
     case 'choice':
       return { ...described, enum: parameter.choices };
     case 'model':
@@ -176,10 +179,12 @@ export function writeUrl(route: RouteName, path: string, format: string, texts: 
   return pairs.length === 0 ? path : `${path}?${pairs.join('&')}`;
 }
 
-type Length = 'scale' | 'gap' | 'margin';
+const LENGTHS = ['scale', 'width', 'height', 'gap', 'margin'] as const;
+type Length = (typeof LENGTHS)[number];
 
 /**
- * Multiplies lengths in output pixels by `dpr`, device pixels for each CSS pixel. So a picture for
+ * Multiplies lengths in output pixels by `dpr`, device pixels for each CSS pixel, and rounds them.
+ * So a picture for
  * a dense screen and the equal one without `dpr` have the same canonical URL.
  * @returns  The lengths that change; or what was expected, where one would be too large.
  */
@@ -190,18 +195,30 @@ export function multiplyPixels({
   | { readonly [K in Length]?: number }
   | string {
   const products: Record<string, number> = {};
-  for (const name of ['scale', 'gap', 'margin'] as const) {
-    const { max, default: without } = PARAMETERS[name];
+  for (const name of LENGTHS) {
+    const { max, default: without = '0' }: { max: number; default?: string } = PARAMETERS[name];
     const value = Number(pixels[name] ?? without);
-    const product = value * Number(dpr);
+    const product = Math.round(value * Number(dpr));
     if (product > max) {
       return `${name} times dpr to be at most ${max}, not ${value} x ${dpr} = ${product}`;
     }
-    if (product !== value) {
+    const isScaled = name === 'scale' && (pixels.width ?? pixels.height) !== undefined;
+    if (product !== value && !isScaled) {
       products[name] = product;
     }
   }
   return products;
+}
+
+/**
+ * Replaces the signs of other languages: the minus sign, narrow and fixed spaces, and curly
+ * apostrophes between thousands.
+ */
+export function normalizeNumber(number: string): string {
+  return number
+    .replaceAll('\u2212', '-')
+    .replaceAll(/[\u00a0\u2009\u202f]/g, ' ')
+    .replaceAll('\u2019', "'");
 }
 
 /** The digits alone, in their order. */
@@ -270,7 +287,7 @@ export function parseParameters<P extends ParameterSet>(
     if (name in values) {
       return refuse({ code: 'repeated_parameter', parameter: name });
     }
-    const value = parseText(parameter, text);
+    const value = parseText(parameter, parameter.kind === 'colour' ? resolveColour(text) : text);
     if (value === undefined) {
       return refuseValue(name, text, describeExpected(parameter));
     }
@@ -294,6 +311,14 @@ export function parseParameters<P extends ParameterSet>(
   return { ok: true, query: { ...values, unknown: [...unknown] } as ParameterValues<P> };
 }
 
+/** Replaces the name of one of CSS's 148 colours by its hex digits. */
+function resolveColour(text: string): string {
+  const name = text.toLowerCase();
+  return Object.hasOwn(NAMED_COLOURS, name)
+    ? formatColour([...NAMED_COLOURS[name as keyof typeof NAMED_COLOURS], 255])
+    : text;
+}
+
 function refuse(error: ApiError): { readonly ok: false; readonly error: ApiError } {
   return { ok: false, error };
 }
@@ -312,9 +337,10 @@ export function parseQuery<R extends RouteName>(
 }
 
 /** Parses the query string of `/digit`, or of `/number` with the path's decoded number. */
-export function parseDigitQuery(search: URLSearchParams, number?: string): Parsed<DigitQuery> {
+export function parseDigitQuery(search: URLSearchParams, given?: string): Parsed<DigitQuery> {
+  const number = given === undefined ? undefined : normalizeNumber(given);
   if (number !== undefined && parseText(NUMBER, number) === undefined) {
-    return refuseValue('digits', number, NUMBER.expected);
+    return refuseValue('digits', given as string, NUMBER.expected);
   }
   const parsed = parseQuery(number === undefined ? 'digit' : 'number', search);
   return parsed.ok ? { ok: true, query: { ...parsed.query, number } as DigitQuery } : parsed;

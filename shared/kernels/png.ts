@@ -1,5 +1,5 @@
 /**
- * Compresses PNGs, in AssemblyScript: Paeth's filter (PNG, third edition, section 9), DEFLATE
+ * Compresses PNGs, in AssemblyScript: filters of rows (PNG, third edition, section 9), DEFLATE
  * (RFC 1951) and the two checksums. WebAssembly runs at full speed in a fresh isolate, unlike
  * JavaScript. `npm run build -- kernels` compiles this file to png.wasm.
  *
@@ -12,16 +12,23 @@ const WINDOW: i32 = 32_768;
 /** A match of this length is taken without comparing it with others. */
 const NICE: i32 = 80;
 /** A run of one byte of this length is taken without a search. */
-const LONG_RUN: i32 = 8;
+const LONG_RUN: i32 = 16;
 /** Candidates that the search for a match looks at. */
 const DEPTH: i32 = 6;
 /** Matches kept for a position. Each is longer and further away than the previous one. */
 const KEPT: i32 = 2;
-/** Input bytes of a block, which share their Huffman codes. */
-const BLOCK: i32 = 65_536;
+/** Input bytes of a block, which share their Huffman codes. The codes of smaller blocks add up. */
+const BLOCK: i32 = 262_144;
 const HASH_BITS: i32 = 14;
-/** In blocks up to this size, own codes may cost more than they save. */
+/** In blocks up to this size, own codes may cost more than they save, and passes are quick. */
 const SMALL: i32 = 8192;
+/** How often a block's matches are chosen by the costs of the last choice. */
+const PASSES: i32 = 2;
+const SMALL_PASSES: i32 = 6;
+/** Filter types (PNG, third edition, section 9.2). */
+const SUB: u8 = 1;
+const UP: u8 = 2;
+const PAETH: u8 = 4;
 /** Marks a match that is taken. */
 const TAKEN: u32 = 0x80000000;
 const LITERALS: i32 = 288;
@@ -146,27 +153,38 @@ function adler32(from: usize, length: i32): u32 {
 }
 
 /**
- * Filters rows by Paeth's prediction, in place.
- * @param rows      [height][1 + rowBytes]. The first byte of each row becomes its filter type.
+ * Filters rows in place.
+ * @param rows      [height][1 + rowBytes]. The first byte of each row, 0, becomes its filter type.
  * @param channels  Bytes of a pixel.
+ * @param type      SUB or PAETH for all rows; UP for rows that equal the row above, and no others.
  */
-export function filterPaeth(rows: usize, rowBytes: i32, height: i32, channels: i32): void {
+export function filter(rows: usize, rowBytes: i32, height: i32, channels: i32, type: u8): void {
   const stride = rowBytes + 1;
   for (let y = height - 1; y >= 0; y--) {
     const row = rows + <usize>(y * stride);
     const above = row - stride;
+    if (type === UP) {
+      if (y > 0 && measure(row + 1, stride, rowBytes) === rowBytes) {
+        memory.fill(row + 1, 0, rowBytes);
+        store<u8>(row, UP);
+      }
+      continue;
+    }
     for (let x = rowBytes; x >= 1; x--) {
       const a: i32 = x > channels ? load<u8>(row + x - channels) : 0;
-      const b: i32 = y > 0 ? load<u8>(above + x) : 0;
-      const c: i32 = x > channels && y > 0 ? load<u8>(above + x - channels) : 0;
-      const p = a + b - c;
-      const pa = abs(p - a);
-      const pb = abs(p - b);
-      const pc = abs(p - c);
-      const predicted = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+      let predicted = a;
+      if (type === PAETH) {
+        const b: i32 = y > 0 ? load<u8>(above + x) : 0;
+        const c: i32 = x > channels && y > 0 ? load<u8>(above + x - channels) : 0;
+        const p = a + b - c;
+        const pa = abs(p - a);
+        const pb = abs(p - b);
+        const pc = abs(p - c);
+        predicted = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+      }
       store<u8>(row + x, load<u8>(row + x) - predicted);
     }
-    store<u8>(row, 4);
+    store<u8>(row, type);
   }
 }
 
@@ -208,10 +226,12 @@ function compressBlock(from: usize, start: i32, size: i32, stride: i32, isLast: 
   }
   count(data, size);
   buildOwnLengths();
-  takeCosts();
-  choose(data, size);
-  count(data, size);
-  buildOwnLengths();
+  for (let left = size <= SMALL ? SMALL_PASSES : PASSES; left > 0; left--) {
+    takeCosts();
+    choose(data, size);
+    count(data, size);
+    buildOwnLengths();
+  }
   write(data, size, fixed, isLast);
 }
 

@@ -34,7 +34,7 @@ export function writeNumber(
   const pixels = new Uint8Array(text.length * size);
   let digit = 0;
   for (const [place, character] of [...text].entries()) {
-    if ('-+.,'.includes(character)) {
+    if ("-+.,:'".includes(character)) {
       const chances = drawChances(hand.seed, hand.start, place);
       pixels.set(drawSign(character as Sign, pen, samples, chances), place * size);
     } else if (character !== SPACE) {
@@ -97,7 +97,7 @@ function findInk({ height, width, channels, pixels }: Samples, i: number) {
   return first < 0 ? { first: 0, last: width - 1 } : { first, last: columns.lastIndexOf(true) };
 }
 
-export type Sign = '-' | '+' | '.' | ',';
+export type Sign = '-' | '+' | '.' | ',' | ':' | "'";
 
 /** A quadratic Bézier curve, and the factor of the pen's thickness at both ends. */
 interface Stroke {
@@ -164,10 +164,22 @@ function planSign(
         stroke([-wide, y - rise], [0, y + size * 0.02 * d], [wide, y + rise], [1.05, 0.95]),
       ];
     }
-    case '.': {
-      const y = bottom - radius;
-      const [dx, dy] = [radius * (0.3 + 0.3 * a), radius * 0.3 * b];
-      return [stroke([-dx, y - dy], [radius * 0.2 * c, y], [dx, y + dy], [1.15, 1.05])];
+    case '.':
+      return [planDot(0, bottom - radius, radius, [a, b, c, d])];
+    case ':': {
+      const upper = middle - size * (0.06 + 0.02 * d);
+      const lower = bottom - size * 0.12 - radius;
+      const across = lean * (lower - upper);
+      return [
+        planDot(across / 2, upper, radius, [a, b, c, d]),
+        planDot(-across / 2, lower, radius, [b, c, d, a]),
+      ];
+    }
+    case "'": {
+      const [from, to] = [top + radius, top + radius + size * (0.2 + 0.03 * a)];
+      const tail = -size * (0.03 + 0.02 * b) - lean * (to - from);
+      const handle: Point = [tail * (0.4 + 0.2 * c), (from + to) / 2];
+      return [stroke([0, from], handle, [tail, to], [1.1, 0.75])];
     }
     case ',': {
       const to = Math.min(bottom + size * (0.15 + 0.03 * a), height - radius - 0.5);
@@ -177,6 +189,11 @@ function planSign(
       return [stroke([0, from], handle, [tail, to], [1.15, 0.7])];
     }
   }
+}
+
+function planDot(x: number, y: number, radius: number, [a, b, c]: Chances): Stroke {
+  const [dx, dy] = [radius * (0.3 + 0.3 * a), radius * 0.3 * b];
+  return stroke([x - dx, y - dy], [x + radius * 0.2 * c, y], [x + dx, y + dy], [1.15, 1.05]);
 }
 
 function stroke(from: Point, handle: Point, to: Point, thickness: Stroke['thickness']): Stroke {

@@ -3,44 +3,42 @@
  * dimensions): the lines where the ink between pixel centres crosses half. Pure.
  */
 
+import { HALF } from './ink.ts';
+
 /** A closed line as x, y, x, y, … with the ink on its left. */
 export type Outline = readonly number[];
-
-const LEVEL = 127.5;
 
 /** The sides of a cell of four neighbouring centres. */
 type Side = 'top' | 'right' | 'bottom' | 'left';
 
 /**
  * The lines through a cell, from side to side, by its inked corners: 8 top left, 4 top right,
- * 2 bottom right, 1 bottom left. Cells with two opposite corners (5 and 10) are ambiguous: 21 and
- * 26 are the same cells when their middle is inked.
+ * 2 bottom right, 1 bottom left. Two opposite corners (5 and 10) are joined, so that a thin stroke
+ * has no gaps.
  */
 const LINES: Readonly<Record<number, readonly `${Side} ${Side}`[]>> = {
   1: ['bottom left'],
   2: ['right bottom'],
   3: ['right left'],
   4: ['top right'],
-  5: ['top right', 'bottom left'],
+  5: ['top left', 'bottom right'],
   6: ['top bottom'],
   7: ['top left'],
   8: ['left top'],
   9: ['bottom top'],
-  10: ['left top', 'right bottom'],
+  10: ['right top', 'left bottom'],
   11: ['right top'],
   12: ['left right'],
   13: ['bottom right'],
   14: ['left bottom'],
-  21: ['top left', 'bottom right'],
-  26: ['right top', 'left bottom'],
 };
 
 /**
  * Traces the ink of a picture. On the screen the lines run counter-clockwise around ink and
  * clockwise around holes, in the coordinates [0, width] x [0, height].
- * @param pixels  Row-major [height, width], 0..255. Paper surrounds the picture.
+ * @param pixels  Row-major [height, width], >= 0. Paper surrounds the picture.
  */
-export function traceOutlines(pixels: Uint8Array, width: number, height: number): Outline[] {
+export function traceOutlines(pixels: ArrayLike<number>, width: number, height: number): Outline[] {
   const read = (x: number, y: number) =>
     x < 0 || y < 0 || x >= width || y >= height ? 0 : (pixels[y * width + x] as number);
   const next = new Map<number, number>();
@@ -53,10 +51,8 @@ export function traceOutlines(pixels: Uint8Array, width: number, height: number)
   for (let y = -1; y < height; y++) {
     for (let x = -1; x < width; x++) {
       const corners = [read(x, y), read(x + 1, y), read(x + 1, y + 1), read(x, y + 1)];
-      const inked = corners.reduce((bits, value) => bits * 2 + (value > LEVEL ? 1 : 0), 0);
-      const opposite = inked === 5 || inked === 10;
-      const joined = opposite && corners.reduce((sum, value) => sum + value) / 4 > LEVEL;
-      for (const line of LINES[joined ? inked + 16 : inked] ?? []) {
+      const inked = corners.reduce((bits, value) => bits * 2 + (value > HALF ? 1 : 0), 0);
+      for (const line of LINES[inked] ?? []) {
         const [from, to] = line.split(' ') as [Side, Side];
         next.set(numberSide(x, y, from), numberSide(x, y, to));
       }
@@ -67,7 +63,7 @@ export function traceOutlines(pixels: Uint8Array, width: number, height: number)
     const [x, y] = [(cell % across) - 1, Math.floor(cell / across) - 1];
     const isFlat = (side & 1) === 0;
     const here = read(x, y);
-    const part = (LEVEL - here) / ((isFlat ? read(x + 1, y) : read(x, y + 1)) - here);
+    const part = (HALF - here) / ((isFlat ? read(x + 1, y) : read(x, y + 1)) - here);
     return isFlat ? [x + 0.5 + part, y + 0.5] : [x + 0.5, y + 0.5 + part];
   });
 }

@@ -3,6 +3,7 @@
  * lines between which it writes. Pure. It uses IEEE doubles and square roots only, so its numbers
  * are the same on every platform.
  */
+import { HALF } from './ink.ts';
 import { traceOutlines, type Outline } from './outline.ts';
 import type { Samples } from '../model/sampler.ts';
 
@@ -21,8 +22,6 @@ export interface Pen {
   readonly bottom: number;
 }
 
-/** Pixels above this are ink. */
-const HALF = 127.5;
 /** Half of an even edge lies between a quarter and three quarters of full ink. */
 const QUARTER = 64;
 const MAX_LEAN = 0.5;

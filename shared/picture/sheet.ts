@@ -33,7 +33,7 @@ export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
       pixels.set(large.subarray(y * lineBytes, (y + 1) * lineBytes), to + y * rowBytes);
     }
   }
-  return { width, height, channels, pixels, smooth };
+  return { width, height, channels, pixels, smooth, squares: smooth ? 1 : scale };
 }
 
 /** Encodes a picture as PNG. @param colours  For a grey picture; default white on black. */

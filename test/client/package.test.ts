@@ -87,11 +87,9 @@ test('the licences of what its command line holds go along', async () => {
 
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
 const BUDGET = {
-  index: 5.75 * 1024,
-  // 72 bytes more than before for decimal attributes, which truncation has.
-  element: 4.875 * 1024,
-  // The rule for decimals came with truncation too.
-  urlsOnly: 2.875 * 1024,
+  index: 6 * 1024,
+  element: 5.25 * 1024,
+  urlsOnly: 3 * 1024,
   tarball: 550 * 1024,
 };
 

@@ -27,6 +27,8 @@ interface Sampling {
 interface Look {
   scale: number;
   margin: number;
+  width: number;
+  height: number;
   dpr: number;
   fg: string;
   bg: string;

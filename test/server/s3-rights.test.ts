@@ -147,15 +147,11 @@ describe.skipIf(!hasVersitygw())('with the documented rights, on versitygw', () 
     const read = (key: string) => reader.read(key, 1_000_000);
     // Nothing was read yet, so that nothing shows that the credentials work.
     await expect(read('models/none.json')).rejects.toThrow('HTTP 403 AccessDenied');
+    // Nor does the pointer, since there may be rights to read it alone.
     expect(await read(POINTER_KEY)).toHaveProperty('etag');
-    expect(await read('models/none.json')).toBe('missing');
+    await expect(read('models/none.json')).rejects.toThrow('HTTP 403 AccessDenied');
     expect(await read(manifest)).toHaveProperty('etag');
-    // The pointer went, and the manifest can still be read.
-    fault = (key) =>
-      key === POINTER_KEY
-        ? { do: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' }
-        : { do: 'hide' };
-    expect(await read(POINTER_KEY)).toBe('missing');
+    expect(await read('models/none.json')).toBe('missing');
     for (const code of ['AccessDenied', 'InvalidAccessKeyId', 'ExpiredToken']) {
       fault = () => ({ do: 'answer', status: 403, body: `<Error><Code>${code}</Code></Error>` });
       for (const key of [POINTER_KEY, manifest, 'models/none.json']) {

@@ -120,6 +120,7 @@ test('the built files are enough to start on a bare Node from an empty folder', 
   expect(
     shortNames.filter((name) => !/^(?:chunk|bowser|event-streams)\./.test(name)).toSorted(),
   ).toEqual([
+    '.digitmint-files.json',
     'assets',
     'engine.wasm',
     'package.json',

@@ -52,7 +52,13 @@ const FAULTS: readonly (readonly [
   ['is a 500', refuse(500, 'InternalError'), storage],
   ['is a 503 SlowDown', refuse(503, 'SlowDown', { 'retry-after': '1' }), storage],
   ['is a 429', refuse(429, 'TooManyRequests', { 'retry-after': '1' }), storage],
-  ['is refused', refuse(403, 'AccessDenied'), storage],
+  // S3 says the same of a missing object to whoever may not list.
+  [
+    'is refused',
+    refuse(403, 'AccessDenied'),
+    (read) => (read === 'pointer' ? 'storage' : 'missing'),
+  ],
+  ['is refused for its signature', refuse(403, 'SignatureDoesNotMatch'), storage],
   ['finds no such bucket', refuse(404, 'NoSuchBucket'), storage],
   ['finds no such key', refuse(404, 'NoSuchKey'), () => 'missing'],
   [

@@ -2,6 +2,7 @@
  * `npm run train`: plans a run and prints the plan, then trains, exports and publishes. `npm run
  * report`: writes the report of a run.
  */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -146,6 +147,22 @@ export function buildTrainCommand(): Command {
 }
 
 async function train(flags: TrainFlags): Promise<number> {
+  const held = await lockResumed(flags);
+  try {
+    return await trainPlanned(flags, held);
+  } finally {
+    await held?.release();
+  }
+}
+
+/** A plan has the newest checkpoint, so nobody else may train between the plan and the training. */
+async function lockResumed({ resume, dryRun }: TrainFlags): Promise<RunLock | null> {
+  const isRun = resume !== undefined && existsSync(locate(resume).options);
+  return isRun && !dryRun ? await lockRun(resolve(resume)) : null;
+}
+
+/** @param held  The lock of a run that is resumed. */
+async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<number> {
   const planned = await planRun(flags, { onProgress: createLoadReporter() });
   try {
     const { delivery } = planned.options;
@@ -160,7 +177,7 @@ async function train(flags: TrainFlags): Promise<number> {
     }
     const startedAt = performance.now();
     const plan = flags.out === undefined ? await claimFolder(planned) : planned;
-    const lock = await lockRun(plan.folder, plan.resumes ? '--resume' : '--out');
+    const lock = held ?? (await lockRun(plan.folder, '--out'));
     try {
       const result = await trainInFolder(plan, lock);
       await lock.assure();

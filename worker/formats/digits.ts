@@ -13,6 +13,8 @@ import { renderText } from './text.ts';
 
 interface RenderContext {
   readonly digits: PinnedDigits;
+  /** Of the picture, where its width or height decides; default that of `digits`. */
+  readonly scale?: number;
   /** The model's class names, by label. */
   readonly classes: readonly string[];
   /** Numbers of a latent vector. */
@@ -29,15 +31,16 @@ export function renderDigits(
   first: number,
 ): Uint8Array<ArrayBuffer> {
   const { digits, classes, png } = context;
+  const look = { ...digits, scale: context.scale ?? digits.scale };
   switch (digits.format) {
     case 'png':
-      return encodePng(png, buildSheet(samples, digits), digits);
+      return encodePng(png, buildSheet(samples, look), look);
     case 'json':
       return utf8ToBytes(formatJson(context, samples, first));
     case 'ndjson':
       return utf8ToBytes(`${listItems(context, samples, first).join('\n')}\n`);
     case 'svg':
-      return utf8ToBytes(renderSvg(digits, samples, classes));
+      return utf8ToBytes(renderSvg(look, samples, classes));
     case 'txt':
       return utf8ToBytes(renderText(samples, digits.cols));
     case 'npy': {

@@ -5,10 +5,13 @@ import { addAlpha, mixColours } from '../../shared/picture/colour.ts';
 import type { Picture, SheetColours } from '../../shared/picture/sheet.ts';
 
 const MAX_COLOURS = 256;
+/** The fewest bits of a pixel that GIF's LZW begins with. */
+const MIN_DEPTH = 2;
 /** Pixels that a palette is chosen from: more do not make it better. */
 const MAX_PALETTE_PIXELS = 20_000;
 /** GIF has no half transparency: pixels of less opacity are transparent. */
 const HALF_OPAQUE = 128;
+const TRANSPARENT = 'transparent';
 
 /** Encodes pictures of one size; several become an endless animation. `colours` are for grey. */
 export function encodeGif(
@@ -19,16 +22,71 @@ export function encodeGif(
   const gif = gifenc.GIFEncoder();
   const { palette, transparentIndex, indexPixels } =
     pictures[0]?.channels === 1 ? mapGreys(colours) : mapColours(pictures);
-  for (const [i, picture] of pictures.entries()) {
-    gif.writeFrame(indexPixels(picture.pixels), picture.width, picture.height, {
+  const places: Place[] = [];
+  for (const [i, { width, height, pixels }] of pictures.entries()) {
+    const indices = indexPixels(pixels);
+    // The first frame has the size of the whole picture.
+    const box =
+      i === 0 || transparentIndex < 0
+        ? { left: 0, top: 0, width, height }
+        : findOpaque(indices, width, height, transparentIndex);
+    places.push({ at: gif.bytesView().length + CONTROL_BYTES, ...box });
+    gif.writeFrame(cutOut(indices, width, box), box.width, box.height, {
       ...(i === 0 && { palette, repeat: pictures.length > 1 ? 0 : -1 }),
+      colorDepth: Math.max(MIN_DEPTH, Math.ceil(Math.log2(palette.length))),
       delay: (delaysCs[i] ?? 0) * 10,
       transparent: transparentIndex >= 0,
       transparentIndex,
     });
   }
   gif.finish();
-  return gif.bytes() as Uint8Array<ArrayBuffer>;
+  const bytes = gif.bytes() as Uint8Array<ArrayBuffer>;
+  const view = new DataView(bytes.buffer);
+  for (const { at, left, top } of places.slice(1)) {
+    view.setUint16(at + 1, left, true);
+    view.setUint16(at + 3, top, true);
+  }
+  return bytes;
+}
+
+/** Bytes of a frame before its descriptor, which begins with a mark and the frame's place. */
+const CONTROL_BYTES = 8;
+
+interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where a frame is in the picture. gifenc always writes (0, 0). */
+interface Place extends Box {
+  /** Offset of its descriptor in the file. */
+  readonly at: number;
+}
+
+/** Finds the smallest box, of at least one pixel, that holds everything opaque. */
+function findOpaque(indices: Uint8Array, width: number, height: number, transparent: number): Box {
+  let [left, top, right, bottom] = [width, height, -1, -1];
+  for (let i = 0; i < indices.length; i++) {
+    if (indices[i] !== transparent) {
+      const [x, y] = [i % width, Math.floor(i / width)];
+      [left, right] = [Math.min(left, x), Math.max(right, x)];
+      [top, bottom] = [Math.min(top, y), y];
+    }
+  }
+  return right < 0
+    ? { left: 0, top: 0, width: 1, height: 1 }
+    : { left, top, width: right - left + 1, height: bottom - top + 1 };
+}
+
+function cutOut(indices: Uint8Array, across: number, { left, top, width, height }: Box) {
+  const cut = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const from = (top + y) * across + left;
+    cut.set(indices.subarray(from, from + width), y * width);
+  }
+  return cut;
 }
 
 interface Mapping {
@@ -39,16 +97,23 @@ interface Mapping {
   readonly indexPixels: (pixels: Uint8Array) => Uint8Array;
 }
 
-/** Maps each grey number to its colour. */
+/**
+ * Maps each grey number to its colour. Equal colours share an index: on transparent paper all ink
+ * has one colour, and a few indices pack four times as small as 256.
+ */
 function mapGreys({ bg, fg }: SheetColours): Mapping {
-  const mixed = Array.from({ length: MAX_COLOURS }, (_, value) => mixColours(bg, fg, value));
-  const transparentIndex = mixed.findIndex((colour) => colour[3] < HALF_OPAQUE);
-  const indices = Uint8Array.from(mixed, ([, , , alpha], value) =>
-    alpha < HALF_OPAQUE ? transparentIndex : value,
-  );
+  const palette: [number, number, number][] = [];
+  const places = new Map<string, number>();
+  const indices = Uint8Array.from({ length: MAX_COLOURS }, (_, value) => {
+    const [red, green, blue, alpha] = mixColours(bg, fg, value);
+    const name = alpha < HALF_OPAQUE ? TRANSPARENT : `${red} ${green} ${blue}`;
+    const place = places.get(name) ?? palette.push([red, green, blue]) - 1;
+    places.set(name, place);
+    return place;
+  });
   return {
-    palette: mixed.map(([red, green, blue]) => [red, green, blue]),
-    transparentIndex,
+    palette,
+    transparentIndex: places.get(TRANSPARENT) ?? -1,
     indexPixels: (pixels) => pixels.map((value) => indices[value] as number),
   };
 }

@@ -1,14 +1,13 @@
 /** Draws digits as outlines: sharp at any size, some hundred bytes a digit. */
+import crc32 from 'crc-32';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { formatColour, type Colour } from '../../shared/picture/colour.ts';
+import { evenInk } from '../../shared/picture/ink.ts';
 import { locateSample, measureSheet } from '../../shared/picture/sheet.ts';
-import { traceOutlines, type Outline } from '../../shared/picture/outline.ts';
-import type { PinnedDigits } from '../../shared/contract/query.ts';
+import { traceOutlines } from '../../shared/picture/outline.ts';
+import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts';
+import { CURVES, LINES } from './svg-path.ts';
 
-/** Coordinates are whole steps, so many for one pixel of a digit. */
-const STEPS = 10;
-/** Points that are nearer to the line through their neighbours, in steps, are left out. */
-const MAX_OFF_STEPS = 0.35;
 /** Digits that a title names. */
 const MAX_NAMED = 20;
 
@@ -20,111 +19,80 @@ export function renderSvg(
 ): string {
   const { width, height } = measureSheet(samples, samples.count, digits);
   const size = samples.width * samples.height;
-  const write = digits.smooth ? writeCurve : writeLines;
+  const { write, steps } = digits.smooth ? CURVES : LINES;
   const paths = Array.from({ length: samples.count }, (_, i) => {
     const pixels = samples.pixels.subarray(i * size, (i + 1) * size);
-    const data = traceOutlines(pixels, samples.width, samples.height)
-      .map((outline) => simplify(roundPoints(outline)))
-      .filter((points) => points.length >= 3) // Else it is smaller than a step.
-      .map(write)
-      .join('');
+    const even = evenInk(pixels, samples.width, samples.height);
+    const data = traceOutlines(even, samples.width, samples.height).map(write).join('');
     const { left, top } = locateSample(samples, i, digits);
-    const transform = `translate(${left} ${top})scale(${digits.scale / STEPS})`;
+    const transform = `translate(${left} ${top})scale(${digits.scale / steps})`;
     return `<path transform="${transform}" d="${data}"/>`;
   });
   const { number } = digits;
   const title =
     number === undefined ? nameDigits(samples, classes) : `The handwritten number ${number}`;
   const box = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
+  const { style, paperClass, inkClass } = styleForDark(digits);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" ${box} role="img">`,
     `<title>${escapeXml(title)}</title>`,
     `<desc>${escapeXml(describeOrigin(digits))}</desc>`,
-    ...styleForDark(digits),
-    `<rect class="p" width="100%" height="100%" fill="${writeFill(digits.bg)}"/>`,
-    `<g class="i" fill="${writeFill(digits.fg)}">`,
+    ...style,
+    `<rect${paperClass} width="100%" height="100%" ${writeAttributes(digits.bg)}/>`,
+    `<g${inkClass} ${writeAttributes(digits.fg)}>`,
     ...paths,
     '</g>',
     '</svg>\n',
   ].join('\n');
 }
 
-function writeFill(colour: Colour): string {
-  return colour[3] === 0 ? 'none' : `#${formatColour(colour)}`;
+/** Opacity stands apart from the colour: many programs do not know #rrggbbaa. */
+function listFill([red, green, blue, alpha]: Colour): [property: string, value: string][] {
+  return alpha === 0
+    ? [['fill', 'none']]
+    : [
+        ['fill', `#${formatColour([red, green, blue, 255])}`],
+        ['fill-opacity', String(Number((alpha / 255).toFixed(3)))],
+      ];
 }
 
-/** Writes the dark scheme's colours. They are hex digits, so no text of a caller gets in. */
-function styleForDark({ dark_fg: darkFg, dark_bg: darkBg }: PinnedDigits): string[] {
-  const rules = [
-    ...(darkBg === undefined ? [] : [`.p{fill:${writeFill(darkBg)}}`]),
-    ...(darkFg === undefined ? [] : [`.i{fill:${writeFill(darkFg)}}`]),
+function writeAttributes(colour: Colour): string {
+  return listFill(colour)
+    .filter(([property, value]) => property === 'fill' || value !== '1')
+    .map(([property, value]) => `${property}="${value}"`)
+    .join(' ');
+}
+
+/**
+ * Writes the dark scheme's colours. They are hex digits, so no text of a caller gets in. A style
+ * applies to the whole page that a picture is part of, so its class is named by the picture's URL.
+ */
+function styleForDark(digits: PinnedDigits) {
+  const [darkFg, darkBg] = [
+    findDifferent(digits.dark_fg, digits.fg),
+    findDifferent(digits.dark_bg, digits.bg),
   ];
-  return rules.length === 0
-    ? []
-    : [`<style>@media(prefers-color-scheme:dark){${rules.join('')}}</style>`];
-}
-
-/** Writes a closed polygon. */
-function writeLines(points: readonly Point[]): string {
-  const first = points[0] as Point;
-  let [x, y] = first;
-  const numbers = points.slice(1).flatMap(([toX, toY]) => {
-    const line = [toX - x, toY - y];
-    [x, y] = [toX, toY];
-    return line;
-  });
-  return `M${joinNumbers(first)}l${joinNumbers(numbers)}z`;
-}
-
-/** Writes a closed curve: parabolas between the middles of edges, with the points as controls. */
-function writeCurve(points: readonly Point[]): string {
-  const middles = points.map(([x, y], i): Point => {
-    const [nextX, nextY] = points[(i + 1) % points.length] as Point;
-    return [Math.round((x + nextX) / 2), Math.round((y + nextY) / 2)];
-  });
-  const first = middles.at(-1) as Point;
-  let from = first;
-  const numbers = points.flatMap((point, i) => {
-    const to = middles[i] as Point;
-    const curve = [point[0] - from[0], point[1] - from[1], to[0] - from[0], to[1] - from[1]];
-    from = to;
-    return curve;
-  });
-  return `M${joinNumbers(first)}q${joinNumbers(numbers)}z`;
-}
-
-/** Joins numbers; a minus sign separates them as well as a space. */
-function joinNumbers(numbers: readonly number[]): string {
-  return numbers.join(' ').replaceAll(' -', '-');
-}
-
-type Point = readonly [x: number, y: number];
-
-function roundPoints(outline: Outline): Point[] {
-  return Array.from({ length: outline.length / 2 }, (_, i): Point => [
-    Math.round((outline[2 * i] as number) * STEPS),
-    Math.round((outline[2 * i + 1] as number) * STEPS),
-  ]);
-}
-
-function simplify(points: readonly Point[]): Point[] {
-  const kept: Point[] = [];
-  for (const [i, point] of points.entries()) {
-    const before = kept.at(-1) ?? (points.at(-1) as Point);
-    const after = points[(i + 1) % points.length] as Point;
-    if (measureOff(before, point, after) >= MAX_OFF_STEPS) {
-      kept.push(point);
-    }
+  if (darkFg === undefined && darkBg === undefined) {
+    return { style: [], paperClass: '', inkClass: '' };
   }
-  return kept;
+  const name = (crc32.str(buildDigitUrl(digits)) >>> 0).toString(16).padStart(8, '0');
+  const write = (part: string, colour: Colour | undefined) =>
+    colour === undefined
+      ? ''
+      : `.${part}${name}{${listFill(colour)
+          .map((pair) => pair.join(':'))
+          .join(';')}}`;
+  const rules = write('p', darkBg) + write('i', darkFg);
+  return {
+    style: [`<style>@media(prefers-color-scheme:dark){${rules}}</style>`],
+    paperClass: darkBg === undefined ? '' : ` class="p${name}"`,
+    inkClass: darkFg === undefined ? '' : ` class="i${name}"`,
+  };
 }
 
-/** Measures the distance, in steps, from a point to the line through two others, or to both. */
-function measureOff([ax, ay]: Point, [x, y]: Point, [bx, by]: Point): number {
-  const length = Math.hypot(bx - ax, by - ay);
-  return length === 0
-    ? Math.hypot(x - ax, y - ay)
-    : Math.abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length;
+/** The dark scheme's colour where it differs: canonical URLs leave an equal one out. */
+function findDifferent(dark: Colour | undefined, light: Colour): Colour | undefined {
+  return dark === undefined || formatColour(dark) === formatColour(light) ? undefined : dark;
 }
 
 function nameDigits(

@@ -1,22 +1,15 @@
 /** Draws digits for a terminal: two pixels a character, by Unicode's half blocks. */
 import type { Samples } from '../../shared/model/sampler.ts';
+import { evenInk, HALF } from '../../shared/picture/ink.ts';
 import { buildSheet } from '../../shared/picture/sheet.ts';
 
-/** Average of a pixel's channels from which on it is ink. */
-const HALF = 128;
 /** Neither pixel is ink, the lower, the upper, both. */
 const BLOCKS = [' ', '▄', '▀', '█'] as const;
 
 /** Draws a sheet, without spaces at the ends of lines. @param cols  Digits a row. */
 export function renderText(samples: Samples, cols: number): string {
-  const { width, height, channels, pixels } = buildSheet(samples, { cols, scale: 1 });
-  const isInk = (x: number, y: number): boolean => {
-    let sum = 0;
-    for (let i = (y * width + x) * channels; i < (y * width + x + 1) * channels; i++) {
-      sum += pixels[i] ?? 0; // Below the sheet there are no pixels.
-    }
-    return sum >= HALF * channels;
-  };
+  const { width, height, pixels } = buildSheet(separateInk(samples), { cols, scale: 1 });
+  const isInk = (x: number, y: number) => pixels[y * width + x] === 1; // None are below the sheet.
   const lines: string[] = [];
   for (let y = 0; y < height; y += 2) {
     let line = '';
@@ -26,4 +19,28 @@ export function renderText(samples: Samples, cols: number): string {
     lines.push(line.trimEnd());
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Makes ink 1 and paper 0. In colour, ink has channels that are above half on average. */
+function separateInk({ pixels, ...samples }: Samples): Samples {
+  const { count, width, height, channels } = samples;
+  const size = width * height;
+  const ink = new Uint8Array(count * size);
+  for (let i = 0; i < count; i++) {
+    const sample = pixels.subarray(i * size * channels, (i + 1) * size * channels);
+    const even =
+      channels === 1 ? evenInk(sample, width, height) : averageChannels(sample, channels);
+    ink.set(
+      Array.from(even, (value) => (value > HALF ? 1 : 0)),
+      i * size,
+    );
+  }
+  return { ...samples, channels: 1, pixels: ink };
+}
+
+function averageChannels(pixels: Uint8Array, channels: number): Float64Array {
+  return Float64Array.from({ length: pixels.length / channels }, (_, i) => {
+    const own = pixels.subarray(i * channels, (i + 1) * channels);
+    return own.reduce((sum, value) => sum + value, 0) / channels;
+  });
 }

@@ -1,7 +1,12 @@
 /** `GET /digit`, `/digit.png`, `/digit/7.png`, and `/number/2026.png` in one handwriting. */
 import { anyDigitsSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
-import { DIGIT_FORMATS, FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
+import {
+  DIGIT_FORMATS,
+  FOREIGN_FORMATS,
+  FORMATS,
+  type DigitFormat,
+} from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { NUMBER, ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 import {
@@ -20,6 +25,7 @@ import {
   answerDrawing,
   checkColours,
   describeFile,
+  fitInto,
   nameFile,
   refuse,
   settleFormat,
@@ -42,7 +48,13 @@ const DIGITS = {
     [DIGIT_FORMATS.ndjson]: 'bytes',
   },
   conditional: true,
-  errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'picture_too_large', 'not_acceptable'],
+  errors: [
+    ...DRAWING_ERRORS,
+    'parameter_without_effect',
+    'picture_too_large',
+    'not_acceptable',
+    'format_not_found',
+  ],
 } as const satisfies Partial<OperationEntry>;
 const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;
 const PATH_LABEL: Parameter = { ...LABEL, without: '' };
@@ -147,23 +159,38 @@ export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
     );
   }
   app.get('/digit/:label', (c) => {
-    const { text, extension } = splitExtension(c.req.param('label'));
+    const { text, extension, error } = splitExtension(c.req.param('label'));
+    if (error !== undefined) {
+      return respondError(c, error);
+    }
     // The label counts as a parameter, so that one in the query as well is a repetition.
     const search = new URLSearchParams(c.get('url').searchParams);
     search.append('label', text);
     return answerDigits(c, dependencies, extension, parseDigitQuery(search));
   });
   app.get('/number/:digits', (c) => {
-    const { text, extension } = splitExtension(c.req.param('digits'));
+    const { text, extension, error } = splitExtension(c.req.param('digits'));
+    if (error !== undefined) {
+      return respondError(c, error);
+    }
     const parsed = parseDigitQuery(c.get('url').searchParams, text);
     return answerDigits(c, dependencies, extension, parsed);
   });
 }
 
 /** Splits the last segment of a path. Its text may hold dots: only known extensions count. */
-function splitExtension(segment: string): { text: string; extension: DigitFormat | undefined } {
+function splitExtension(segment: string): {
+  text: string;
+  extension: DigitFormat | undefined;
+  error?: ApiError;
+} {
   const dot = segment.lastIndexOf('.');
-  const extension = FORMATS.digit.find((format) => format === segment.slice(dot + 1));
+  const received = segment.slice(dot + 1);
+  if (dot >= 0 && FOREIGN_FORMATS.includes(received)) {
+    const error = { code: 'format_not_found', received, available: FORMATS.digit } as const;
+    return { text: segment, extension: undefined, error };
+  }
+  const extension = FORMATS.digit.find((format) => format === received);
   return dot >= 0 && extension !== undefined
     ? { text: segment.slice(0, dot), extension }
     : { text: segment, extension: undefined };
@@ -198,7 +225,9 @@ async function answerDigits(
       return { digits: digits.number?.length ?? digits.n, pixels };
     },
     mustDraw: (digits, generator) =>
-      checkSize(digits, measureWidest(digits, generator)) !== undefined,
+      digits.number !== undefined &&
+      ((digits.width ?? digits.height) !== undefined ||
+        checkSize(digits, measureWidest(digits, generator)) !== undefined),
     render(digits, { sampler }, labels, markDrawn) {
       const { seed, start, n: count, number, truncation } = digits;
       const { classes, latent } = sampler.manifest;
@@ -209,8 +238,12 @@ async function answerDigits(
         const hand = sampler.drawHand({ seed, start, truncation, labels });
         const samples = writeNumber(number, hand, digits);
         markDrawn();
-        const error = checkSize(digits, measureSheet(samples, 1, digits));
-        return error ?? renderDigits(context, samples, start);
+        const fitted = fitSheet(digits, samples);
+        if ('code' in fitted) {
+          return fitted;
+        }
+        const error = checkSize(digits, measureSheet(samples, 1, fitted));
+        return error ?? renderDigits({ ...context, scale: fitted.scale }, samples, start);
       }
       const [label] = labels;
       if (format === 'ndjson') {
@@ -218,19 +251,32 @@ async function answerDigits(
           renderDigits(context, part, first),
         );
       }
+      const fitted = fitSheet(digits, sampler.manifest.image);
+      if ('code' in fitted) {
+        return fitted;
+      }
       const samples = sampler.draw({ seed, start, count, truncation, label });
       markDrawn();
-      return renderDigits(context, samples, start);
+      return renderDigits({ ...context, scale: fitted.scale }, samples, start);
     },
   });
 }
 
-/** Measures the picture. A number's digits decide its width, so this is the widest it can be. */
+/** Fits the sheet into the asked size. JSON's digits are pictures of their own. */
+function fitSheet(digits: PinnedDigits, sample: Size) {
+  const isSheet = digits.format !== 'json' && digits.format !== 'ndjson';
+  const [n, cols] = isSheet ? [digits.n, digits.cols] : [1, 1];
+  return fitInto(digits, (scale) => measureSheet(sample, n, { ...digits, cols, scale }));
+}
+
+/** Measures the picture. A number's digits decide its width, so this is the largest it can be. */
 function measureWidest(digits: PinnedDigits, { sampler }: Generator): Size {
   const { image } = sampler.manifest;
-  const { number, n } = digits;
+  const { number, n, width = Infinity, height = Infinity } = digits;
   const sample = number === undefined ? image : measureWidestJoined(image, number.length);
-  return measureSheet(sample, n, digits);
+  const scale = Math.min(width, height) === Infinity ? digits.scale : LIMITS.maxScale;
+  const size = measureSheet(sample, n, { ...digits, scale });
+  return { width: Math.min(size.width, width), height: Math.min(size.height, height) };
 }
 
 function checkSize({ format }: PinnedDigits, { width, height }: Size): ApiError | undefined {
@@ -250,9 +296,12 @@ function check(
   }
   const error = checkColours(query, generator);
   // The size of a number is known when its digits are drawn.
-  return error !== undefined || digits.number !== undefined
-    ? error
-    : checkSize(digits, measureWidest(digits, generator));
+  if (error !== undefined || digits.number !== undefined) {
+    return error;
+  }
+  const { image } = generator.sampler.manifest;
+  const fitted = fitSheet(digits, image);
+  return 'code' in fitted ? fitted : checkSize(digits, measureSheet(image, digits.n, fitted));
 }
 
 /** For a picture that is opened as a document: its style element serves the dark scheme. */
@@ -261,7 +310,7 @@ const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 function describeContent(digits: PinnedDigits): Record<string, string> {
   const { format, number, seed, start, n } = digits;
   const mediaType = DIGIT_FORMATS[format];
-  const prefix = number === undefined ? '' : `${number.replaceAll(' ', '_')}-`;
+  const prefix = number === undefined ? '' : `${number.replaceAll(/[ :']/g, '_')}-`;
   const name = nameFile(prefix, seed, start, n, format);
   return {
     'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,

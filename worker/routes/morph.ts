@@ -9,7 +9,14 @@ import type { PngEncoder } from '../../shared/picture/png.ts';
 import { buildSheet, encodePngs, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, checkColours, describeFile, settleFormat, nameFile } from '../drawing.ts';
+import {
+  answerDrawing,
+  checkColours,
+  describeFile,
+  fitInto,
+  nameFile,
+  settleFormat,
+} from '../drawing.ts';
 import { joinPngs } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
@@ -21,7 +28,7 @@ const SHARED = {
   query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
-  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_acceptable'],
+  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_acceptable', 'format_not_found'],
 } as const satisfies Partial<OperationEntry>;
 
 export const MORPH_OPERATIONS: readonly OperationEntry[] = [
@@ -92,16 +99,17 @@ async function answerMorph(
       };
     },
     measureWork(morph, generator) {
-      const { frames: digits, pixels } = measureLoop(morph, generator);
+      const { frames: digits, pixels } = measureLoop(fitLoop(morph, generator), generator);
       return { digits, pixels };
     },
-    render(morph, { sampler }, labels, markDrawn) {
+    render(morph, generator, labels, markDrawn) {
+      const { sampler } = generator;
       const { seed, start, truncation, frames, n: count } = morph;
       const [label] = labels;
       const digits = query.digits === undefined ? { count, label } : { labels };
       const drawn = sampler.drawMorph({ seed, start, truncation, frames, ...digits });
       markDrawn();
-      return encodeLoop(c.get('png'), morph, drawn);
+      return encodeLoop(c.get('png'), fitLoop(morph, generator), drawn);
     },
   });
 }
@@ -129,6 +137,17 @@ function listDelays({ n, frames, fps, hold }: Pinned<'morph'>, ticks: number): n
   return Array.from({ length: n * frames }, (_, frame) => end(frame + 1) - end(frame));
 }
 
+/** Fits a loop that `checkSize` accepts into the asked size. */
+function fitLoop(morph: Pinned<'morph'>, generator: Generator): Pinned<'morph'> {
+  const fitted = fitFrame(morph, generator);
+  return 'code' in fitted ? morph : fitted;
+}
+
+function fitFrame(morph: Pinned<'morph'>, { sampler }: Generator) {
+  const { image } = sampler.manifest;
+  return fitInto(morph, (scale) => measureSheet(image, 1, { ...morph, scale, cols: 1 }));
+}
+
 /** Measures a frame, and counts the pixels of all frames. */
 function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
   const { width, height } = measureSheet(sampler.manifest.image, 1, { ...morph, cols: 1 });
@@ -137,7 +156,11 @@ function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
 }
 
 function checkSize(morph: Pinned<'morph'>, generator: Generator): ApiError | undefined {
-  const { width, height, frames, pixels } = measureLoop(morph, generator);
+  const fitted = fitFrame(morph, generator);
+  if ('code' in fitted) {
+    return fitted;
+  }
+  const { width, height, frames, pixels } = measureLoop(fitted, generator);
   return pixels > LIMITS.maxMorphPixels
     ? { code: 'picture_too_large', width, height, frames, maxPixels: LIMITS.maxMorphPixels }
     : undefined;

@@ -159,8 +159,8 @@ async function describePhoto(
     const size = { width, height, ...(frames !== undefined && { frames }) };
     return { code: 'picture_too_large', ...size, maxPixels };
   }
-  // The products with dpr are in the URL, and dpr itself would multiply them again.
-  search.delete('dpr');
+  // The chosen scale and the products with dpr are in the URL: dpr would multiply them again.
+  ['dpr', 'width', 'height'].forEach((name) => search.delete(name));
   for (const [name, value] of Object.entries({ scale, gap, margin })) {
     if (value !== undefined) {
       search.set(name, String(value));
@@ -187,9 +187,11 @@ function fitScale(
   max: Size,
 ): (Size & { readonly scale: number }) | ApiError {
   const { cols = chooseCols(n), gap = 0, margin = 0 } = query;
-  for (let scale = query.scale ?? 1; ; scale--) {
+  const { width = max.width, height = max.height } = query;
+  const isFitted = (query.width ?? query.height) !== undefined;
+  for (let scale = isFitted ? LIMITS.maxScale : (query.scale ?? 1); ; scale--) {
     const size = measureSheet(sample, n, { cols, scale, gap, margin });
-    if (size.width <= max.width && size.height <= max.height) {
+    if (size.width <= Math.min(max.width, width) && size.height <= Math.min(max.height, height)) {
       return { ...size, scale };
     }
     if (scale === 1) {

@@ -23,6 +23,9 @@ test.each([
     '/digit.png?seed=a&n=5&scale=6&gap=9&margin=21&smooth=1',
   ],
   ['/digit.png?seed=a&dpr=2', '/digit.png?seed=a&scale=2'],
+  ['/digit.png?seed=a&scale=4&margin=5&dpr=1.5', '/digit.png?seed=a&scale=6&margin=8'],
+  ['/digit.png?seed=a&scale=4&dpr=2.625', '/digit.png?seed=a&scale=11'],
+  ['/digit.png?seed=a&width=100&dpr=1.5', '/digit.png?seed=a&width=150'],
   ['/digit.png?seed=a&dpr=1&scale=5', '/digit.png?seed=a&scale=5'],
   ['/digit/7.png?seed=a&dpr=4&scale=4', '/digit/7.png?seed=a&scale=16'],
   ['/number/42.png?seed=a&dpr=2&margin=3', '/number/42.png?seed=a&scale=2&margin=6'],
@@ -89,8 +92,8 @@ test.each([
     '/morph.gif?dpr=2&scale=9',
     'dpr is "2", expected scale times dpr to be at most 16, not 9 x 2 = 18.',
   ],
-  ['/digit.png?dpr=5', 'dpr is "5", expected a whole number from 1 to 4.'],
-  ['/digit.png?dpr=1.5', 'dpr is "1.5", expected a whole number from 1 to 4.'],
+  ['/digit.png?dpr=5', 'dpr is "5", expected a number from 1 to 4 with at most four decimals.'],
+  ['/digit.png?dpr=.5', 'dpr is ".5", expected a number from 1 to 4 with at most four decimals.'],
 ])('a request beyond a limit is refused, %s: %s', async (path, detail) => {
   expect(await getProblem(path)).toMatchObject({
     status: 400,

@@ -390,7 +390,7 @@ describe('errors', () => {
     ),
     [400, 'label_not_supported', '/digit.json?label=0&model=plain'],
     [404, 'not_found', '/digits'],
-    [404, 'not_found', '/digit.bmp'],
+    [404, 'format_not_found', '/digit.bmp'],
     [404, 'not_found', '/errors/nothing'],
     [404, 'model_not_found', '/digit.json?model=none'],
     [404, 'model_not_found', '/digit.json?model=labelled@0000000000000000'],

@@ -143,6 +143,14 @@ test('with transparency PNG has soft edges, GIF has hard edges, and no frame sho
   }
 });
 
+test('a GIF on transparent paper has one colour of ink, and frames without the paper around it', async () => {
+  const bytes = await worker.getBytes(`/morph.gif?${REAL}&scale=4&bg=transparent&fg=0a0`);
+  const { gif, frames } = readGif(bytes);
+  expect([gif.width, gif.height, frames.length]).toEqual([112, 112, 80]);
+  expect(frames.slice(1).every(({ width, height }) => width * height < 112 * 112)).toBe(true);
+  expect(bytes.length).toBeLessThan(24_000);
+});
+
 test.each(['', '&label=3', '&digits=0123456789'])(
   'no step is conspicuous, not even the last one back to the start: %s',
   async (more) => {
@@ -218,7 +226,7 @@ describe('the answer', () => {
         .slice(0, 16);
     const query = `seed=golden&n=3&frames=4&scale=2&fg=1d2430&bg=eee&model=grey@${grey.manifest.version}`;
     expect([await hash(`/morph.png?${query}`), await hash(`/morph.gif?${query}`)]).toEqual([
-      'de148178860c62fe',
+      '87186d50c1588175',
       'bc2146d9ace8addb',
     ]);
   });
@@ -278,7 +286,8 @@ describe('errors', () => {
     ['/morph?label=1&model=plain', 400, 'label_not_supported'],
     ['/morph?digits=12&model=plain', 400, 'parameter_not_supported'],
     ['/morph?model=none', 404, 'model_not_found'],
-    ['/morph.webp', 404, 'not_found'],
+    ['/morph.webp', 404, 'format_not_found'],
+    ['/morph?width=27', 400, 'invalid_parameter'],
   ])('answers %s with status %i', async (path, status, code) => {
     const answer = await worker.fetch(path);
     expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([

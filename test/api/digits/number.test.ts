@@ -100,6 +100,8 @@ test.each([
   ['12+500', '/number/12%2B500.png', '12+500'],
   ['2026-11-23', '/number/2026-11-23.png', '2026-11-23'],
   ['.5', '/number/.5.png', '.5'],
+  ['12:30', '/number/12%3A30.png', '12_30'],
+  ["1'000", "/number/1'000.png", '1_000'],
 ])('a number in the path %s has its signs: %s', async (text, path, name) => {
   const answer = await worker.fetch(`/number/${text}?${REAL}`);
   const canonical = answer.headers.get('content-location') as string;
@@ -127,6 +129,31 @@ test.each([
     Array.from({ length: png.width * 28 }, (_, p) => png.data[4 * p]),
   );
   expect(new URL(json.digits[0]?.url as string).pathname).toBe(path);
+});
+
+test.each([
+  ['%E2%88%9212', '-12'],
+  ['12%E2%80%AF500', '12 500'],
+  ['12%C2%A0500', '12 500'],
+  ['1%E2%80%99000', "1'000"],
+])('a number as people write it in other languages, %s, is the number %s', async (text, same) => {
+  const [answer, expected] = await Promise.all(
+    [text, same].map((each) => worker.fetch(`/number/${each}.png?${REAL}`)),
+  );
+  expect(answer!.headers.get('content-location')).toBe(expected!.headers.get('content-location'));
+  expect(Buffer.from(await answer!.arrayBuffer())).toEqual(
+    Buffer.from(await expected!.arrayBuffer()),
+  );
+});
+
+test('signs that the pen cannot draw are refused by name', async () => {
+  const answer = await worker.fetch('/number/5%25.json');
+  expect([answer.status, ((await answer.json()) as { detail: string }).detail]).toEqual([
+    400,
+    expect.stringContaining('digits is "5%", expected') as unknown,
+  ]);
+  const euro = (await (await worker.fetch('/number/%E2%82%AC5.json')).json()) as { detail: string };
+  expect(euro.detail).toContain('but no %, € or $');
 });
 
 test('signs leave digits unchanged, depend on the seed, and have outlines like digits', async () => {
@@ -199,13 +226,24 @@ test.each<[path: string, status: number, code: string]>([
   [`/number/${'1'.repeat(33)}?model=digits`, 400, 'invalid_parameter'],
   ['/number/12?model=digits&label=3&strict=1', 400, 'unknown_parameter'],
   ['/number/12?model=plain', 400, 'parameter_not_supported'],
-  ...['-', '%20', '%201', '1%20', '1%20%202', '1e3', '1_000', '1%2F2', '%E2%88%921', '1.5.x'].map(
-    (text): [string, number, string] => [
-      `/number/${text}?model=digits&format=json`,
-      400,
-      'invalid_parameter',
-    ],
-  ),
+  ...[
+    '-',
+    '%20',
+    '%201',
+    '1%20',
+    '1%20%202',
+    '1e3',
+    '1_000',
+    '1%2F2',
+    '5%25',
+    '%E2%82%AC5',
+    '%245',
+    '1.5.x',
+  ].map((text): [string, number, string] => [
+    `/number/${text}?model=digits&format=json`,
+    400,
+    'invalid_parameter',
+  ]),
   ['/number/-1?model=plain', 400, 'parameter_not_supported'],
   ['/number/12?model=none', 404, 'model_not_found'],
   [`/number/${'8'.repeat(32)}?model=digits&scale=16&margin=256`, 400, 'picture_too_large'],

@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatColour, parseColour } from '../../../shared/picture/colour.ts';
 import { describeError, type ApiError } from '../../../shared/contract/errors.ts';
+import { ROUTES } from '../../../shared/contract/parameters.ts';
 import {
   buildDigitUrl,
+  describeSchema,
   fillDefaults,
   parseDigitQuery,
   type PinnedDigits,
@@ -175,12 +177,25 @@ describe('colours', () => {
     });
   });
 
+  it('have the names of CSS, in any case', () => {
+    for (const [name, hex] of [
+      ['red', 'ff0000'],
+      ['RebeccaPurple', '663399'],
+      ['lightgoldenrodyellow', 'fafad2'],
+    ] as const) {
+      expect(parse(`fg=${name}`)).toMatchObject({ ok: true, query: { fg: parseColour(hex) } });
+    }
+    const { pattern } = describeSchema(ROUTES.digit.fg) as { pattern: string };
+    expect(pattern.match(/[a-z]+(?=\|)/g)).toHaveLength(149); // And transparent.
+  });
+
   it.each([
     '',
     'ff',
     'fffff',
     'fffffff',
-    'red',
+    'reddish',
+    'constructor',
     '#',
     '##fff',
     'fff ',
@@ -192,7 +207,7 @@ describe('colours', () => {
       ok: false,
       error: {
         code: 'invalid_parameter',
-        expected: 'a colour as 3, 4, 6 or 8 hex digits, or transparent',
+        expected: 'a colour by its CSS name, as 3, 4, 6 or 8 hex digits, or transparent',
       },
     });
   });

@@ -57,10 +57,12 @@ const colour: fc.Arbitrary<Colour> = fc.oneof(
   fc.tuple(channel, channel, channel, fc.constantFrom(255, 0, 1, 128)),
   fc.constantFrom<Colour>([0, 0, 0, 255], [255, 255, 255, 255], [0, 0, 0, 0]),
 );
-const truncation = fc.double({ min: 0, max: 1, noNaN: true });
+const truncation = fc.integer({ min: 0, max: 10_000 }).map((parts) => parts / 10_000);
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
 const look = fc.record({
   scale: fc.integer({ min: 1, max: LIMITS.maxScale }),
+  width: fc.constant(undefined),
+  height: fc.constant(undefined),
   gap: fc.integer({ min: 0, max: LIMITS.maxGap }),
   margin: fc.integer({ min: 0, max: LIMITS.maxGap }),
   fg: colour,

@@ -431,6 +431,8 @@ describe('npm run train', () => {
       await begun;
       for (const flag of ['--resume', '--out']) {
         const second = await run(...TRAIN.slice(0, flag === '--out' ? undefined : 1), flag, out);
+        // Before it reads data or the newest checkpoint.
+        expect(second.output.includes('backend')).toBe(flag === '--out');
         expect(second.output).toMatch(
           new RegExp(`${flag} .*locked: another process \\(${child.pid}\\) holds .*\\.lock`),
         );

@@ -98,7 +98,7 @@ function renderControl(control: Named, look: Look, context: ControlContext, titl
         ${described}
         min="${minimum}"
         max="${maximum}"
-        step="${control.kind === 'whole' ? '1' : '0.05'}"
+        step="${control.kind === 'whole' ? '1' : 'any'}"
         inputmode="${control.kind === 'whole' ? 'numeric' : 'decimal'}"
         value="${value}"
         placeholder="${without}"
