@@ -1,4 +1,4 @@
-/** Puts what a document's references stand for in their places. @returns  A document without any. */
+/** Puts what a document’s references stand for in their places. */
 export function resolveReferences<T extends object>(document: T): T {
   const resolve = (node: unknown): unknown => {
     if (Array.isArray(node)) {
