@@ -129,7 +129,7 @@ export async function appendToLog(path: string, content: Uint8Array | string): P
  * @param folder  No other process writes to it, and nobody keeps files of their own there.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
-  const names = await recover(readdir(folder), ['ENOENT'], []);
+  const names = await recover(readdir(folder), ['ENOENT', 'ENOTDIR'], []);
   for (const name of names.filter((each) => TEMPORARY.test(each))) {
     await rm(join(folder, name), { recursive: true, force: true });
   }

@@ -10,6 +10,7 @@ import { PNG } from 'pngjs';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROUTES } from '../../shared/contract/parameters.ts';
+import { resolveReferences } from '../support/references.ts';
 import { collectComplaints, startBrowser } from '../support/hosts/browser.ts';
 import { startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 
@@ -159,7 +160,7 @@ describe('the playground', () => {
   }
 
   test('has a control for every parameter, with the limits that the documentation tells', async () => {
-    const { paths } = (await (await worker.fetch('/openapi.json')).json()) as {
+    const document = (await (await worker.fetch('/openapi.json')).json()) as {
       paths: Record<
         string,
         {
@@ -172,6 +173,7 @@ describe('the playground', () => {
         }
       >;
     };
+    const { paths } = resolveReferences(document);
     await visit('/', {}, async (page) => {
       for (const { name, schema } of paths['/digit']!.get.parameters) {
         const control = page.locator(`#play-form [name=${name}]`).first();

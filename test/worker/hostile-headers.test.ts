@@ -60,6 +60,9 @@ test.each([
   ['text/plain;charset=utf-8', 'txt'],
   ['*/png', 'png'],
   ['image/gif', undefined],
+  // As openapi-generator's clients ask for pictures.
+  ['application/problem+json', 'png'],
+  ['application/problem+json, application/json;q=0.5', 'json'],
 ])('the server’s first format wins when Accept rates several equally: %s', (accept, format) => {
   const formats = {
     png: 'image/png',

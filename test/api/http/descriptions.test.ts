@@ -10,6 +10,7 @@ import { FORMATS } from '../../../shared/contract/formats.ts';
 import { ROUTES } from '../../../shared/contract/parameters.ts';
 import { parseDigitQuery } from '../../../shared/contract/query.ts';
 import { pngEncoder } from '../../../trainer/node-kernels.ts';
+import { resolveReferences } from '../../support/references.ts';
 import { createApp, OPERATIONS } from '../../../worker/app.ts';
 import type { GeneratorSource } from '../../../worker/models/generator-source.ts';
 import type { ModelFiles } from '../../../worker/models/model-store.ts';
@@ -83,26 +84,6 @@ interface DescribedOperation {
   security: unknown;
 }
 
-/** Puts what references stand for in their places. */
-function resolve(node: unknown, root: unknown): unknown {
-  if (Array.isArray(node)) {
-    return node.map((each) => resolve(each, root));
-  }
-  if (typeof node !== 'object' || node === null) {
-    return node;
-  }
-  if ('$ref' in node && typeof node.$ref === 'string') {
-    const path = node.$ref.slice(2).split('/');
-    return resolve(
-      path.reduce((part, key) => (part as Record<string, unknown>)[key], root),
-      root,
-    );
-  }
-  return Object.fromEntries(
-    Object.entries(node).map(([key, value]) => [key, resolve(value, root)]),
-  );
-}
-
 /** Lists all objects in a document. */
 function listNodes(node: unknown): Record<string, unknown>[] {
   return typeof node !== 'object' || node === null
@@ -119,7 +100,7 @@ let raw: Document;
 let document: Document;
 beforeAll(async () => {
   raw = (await (await app.request('https://digits.example/openapi.json')).json()) as Document;
-  document = resolve(raw, raw) as Document;
+  document = resolveReferences(raw);
 });
 
 describe('/openapi.json', () => {
