@@ -444,7 +444,7 @@ describe('refuses, and names the flag', () => {
     await writeFile(join(folder, 'manifest.json'), '{}');
     expect(await run(['--model', '.'])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('--model .: manifest.json has schema') as unknown,
+      stderr: expect.stringContaining('--model .: manifest.json is malformed: schema') as unknown,
     });
   });
 
