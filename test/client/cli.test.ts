@@ -312,14 +312,14 @@ describe('refuses, and names the flag', () => {
     ['--n 0', '--n is "0", expected a whole number from 1 to 256.'],
     ['--scale 1e1', '--scale is "1e1", expected a whole number from 1 to 16.'],
     [
-      '--dark-fg blue',
-      '--dark-fg is "blue", expected a colour as 3, 4, 6 or 8 hex digits, or transparent.',
+      '--dark-fg bluish',
+      '--dark-fg is "bluish", expected a colour by its CSS name, as 3, 4, 6 or 8 hex digits, or transparent.',
     ],
     ['cat', 'label: Model digits has no label "cat", expected one of 0 to 9.'],
     ['7 --label 3', '--label beside 7: the label is given twice, leave one out'],
     [
       '--number 12a',
-      '--number is "12a", expected 1 to 32 characters: at least one digit, among them - + . , and single spaces.',
+      '--number is "12a", expected 1 to 32 characters: at least one digit, among them - + . , : \' and single spaces, but no %, € or $.',
     ],
     [
       '--number 12 --n 3 --gap 2',
