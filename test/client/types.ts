@@ -79,7 +79,7 @@ export const proofs: readonly true[] = [
       label: Text;
       part: 'images' | 'labels';
       pixels: 'array' | 'base64';
-      format: 'idx' | 'npy' | 'csv' | 'ndjson';
+      format: 'idx' | 'idx.gz' | 'npy' | 'npz' | 'parquet' | 'csv' | 'ndjson';
     }
   >,
   true satisfies AreEqual<

@@ -28,10 +28,9 @@ import {
   nameFile,
   refuse,
   settleFormat,
-  streamDrawing,
 } from '../drawing.ts';
 import { renderDigits } from '../formats/digits.ts';
-import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -53,7 +52,9 @@ const DIGITS = {
     'picture_too_large',
     'not_acceptable',
     'format_not_found',
+    'range_not_satisfiable',
   ],
+  otherStatuses: PARTIAL,
 } as const satisfies Partial<OperationEntry>;
 const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;
 const PATH_LABEL: Parameter = { ...LABEL, without: '' };
@@ -209,6 +210,7 @@ async function answerDigits(
       const pixels = format === 'png' ? width * height : 0;
       return { digits: digits.number?.length ?? digits.n, pixels };
     },
+    ...(format === 'ndjson' && { gzip: 'coding' }),
     mustDraw: (digits, generator) =>
       digits.number !== undefined &&
       ((digits.width ?? digits.height) !== undefined ||
@@ -229,11 +231,6 @@ async function answerDigits(
         return error ?? renderDigits({ ...context, scale: fitted.scale }, samples, start);
       }
       const [label] = labels;
-      if (format === 'ndjson') {
-        return streamDrawing(c, dependencies, digits, label, new Uint8Array(), (part, first) =>
-          renderDigits(context, part, first),
-        );
-      }
       const fitted = fitSheet(digits, sampler.manifest.image);
       if ('code' in fitted) {
         return fitted;

@@ -12,7 +12,7 @@ import type { AppDependencies } from '../dependencies.ts';
 import { answerDrawing, checkColours, fitInto, nameFile, settleFormat } from '../drawing.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
-import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -21,7 +21,14 @@ const SHARED = {
   query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
-  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_acceptable', 'format_not_found'],
+  errors: [
+    ...DRAWING_ERRORS,
+    'picture_too_large',
+    'not_acceptable',
+    'format_not_found',
+    'range_not_satisfiable',
+  ],
+  otherStatuses: PARTIAL,
 } as const satisfies Partial<OperationEntry>;
 
 export const MORPH_OPERATIONS: readonly OperationEntry[] = [
