@@ -42,12 +42,14 @@ export async function startHttpServer(options: HttpServerOptions) {
   const answer = getRequestListener(
     async (request, { incoming, outgoing }) => {
       const moved = place === undefined ? request : moveRequest(request, place);
+      let isStreamed = false;
       const response = await fetch(moved, {
         address: incoming.socket.remoteAddress,
         basePath: place?.basePath,
         note: (facts) => void noted.set(outgoing, facts),
+        noteStream: () => (isStreamed = true),
       });
-      return paceBody(response, (cause) => {
+      return paceBody(response, isStreamed, (cause) => {
         const requestId = noted.get(outgoing)?.requestId;
         log({ level: 'error', event: 'request_failed', requestId, cause });
         outgoing.destroy(); // The reader must see that the answer is incomplete.
@@ -178,10 +180,15 @@ function moveRequest(request: Request, { origin, basePath }: Place): Request {
  * Lets other requests and signals run between two parts of a streamed answer. Drawing keeps the
  * only thread busy, and nothing yields while the kernel takes all that is written. An answer of
  * one part gets a Content-Length.
- * @param onFailure  Called with the stream's error; the caller cuts the connection.
+ * @param isStreamed  Whether the app draws while the body is read.
+ * @param onFailure   Called with the stream's error; the caller cuts the connection.
  */
-async function paceBody(response: Response, onFailure: (cause: unknown) => void) {
-  if (response.headers.has('content-length') || response.body === null) {
+async function paceBody(
+  response: Response,
+  isStreamed: boolean,
+  onFailure: (cause: unknown) => void,
+) {
+  if ((!isStreamed && response.headers.has('content-length')) || response.body === null) {
     return response;
   }
   const reader = response.body.getReader();

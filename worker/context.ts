@@ -25,6 +25,8 @@ export interface AppEnv {
     counted?: readonly RateKind[];
     /** Code of the error that the request is answered with. */
     errorCode?: string;
+    /** Whether the answer is made while the client reads it. */
+    isStreamed?: true;
   };
 }
 
@@ -34,6 +36,10 @@ export interface HostFacts {
   readonly address?: string | undefined;
   /** Already removed from the request's URL: see `basePath` of {@link AppEnv}. Default ''. */
   readonly basePath?: string | undefined;
+  /** The caller's Accept-Encoding, where the host has replaced the header. */
+  readonly acceptEncoding?: string | undefined;
+  /** Told when the answer is made while the client reads it. */
+  readonly noteStream?: () => void;
   /** Receives the facts for the host's own log line; the app then logs none. */
   readonly note?: (facts: RequestFacts) => void;
 }

@@ -3,6 +3,7 @@
  * 304 where a pinned URL determines the ETag, the lease of the model, the check of what the model
  * can draw, a 304 by the model's version, HEAD, and the drawing itself.
  */
+import { concatBytes } from '@noble/hashes/utils.js';
 import { findClass } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
@@ -13,7 +14,7 @@ import type { Samples } from '../shared/model/sampler.ts';
 import type { Size } from '../shared/picture/sheet-layout.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
-import { admit, withModel, type Work } from './http/admission.ts';
+import { admit, withModel, yieldThread, type Work } from './http/admission.ts';
 import {
   describePinned,
   hasCurrent,
@@ -22,7 +23,9 @@ import {
   readHeader,
   type Pinned,
 } from './http/headers.ts';
-import { negotiateFormat } from './http/negotiation.ts';
+import { holdBytes, streamPieces, type Content } from './http/content.ts';
+import { acceptsGzip, negotiateFormat } from './http/negotiation.ts';
+import { choosePart, respondBytes, respondPart, respondStream } from './http/range.ts';
 import { respondError } from './http/respond-error.ts';
 import { useModel, type ModelChoice } from './models/generator-source.ts';
 import type { Generator } from './models/model-cache.ts';
@@ -53,20 +56,27 @@ export interface Drawing<P extends Pinned> {
   /** Builds the headers of a 200 that a 304 does not have. */
   describeContent(pinned: P): Record<string, string>;
   measureWork(pinned: P, generator: Generator): Work;
-  /** Whether only drawing tells if the answer is an error, so that HEAD must draw too. */
+  /** Whether gzip is part of the format, or a coding for clients that accept it. */
+  readonly gzip?: 'format' | 'coding';
+  /** Plans an answer whose length is known before a digit is drawn. */
+  plan?(pinned: P, generator: Generator, labels: Uint8Array): Content | undefined;
+  /** Whether only drawing tells if the answer is an error, so that HEAD always draws. */
   mustDraw?(pinned: P, generator: Generator): boolean;
   /**
-   * Draws and encodes.
+   * Draws and encodes what has no plan. HEAD draws too where GET gives the same bytes, since only
+   * they tell the length.
    * @param labels     Of the asked class, or of the hand's digits.
    * @param markDrawn  Called between drawing and encoding, for Server-Timing.
+   * @returns  Pieces if there can be many.
    */
-  render(
-    pinned: P,
-    generator: Generator,
-    labels: Uint8Array,
-    markDrawn: () => void,
-  ): Uint8Array<ArrayBuffer> | ReadableStream | ApiError;
+  render(pinned: P, generator: Generator, labels: Uint8Array, markDrawn: () => void): Rendered;
+  /** Whether pieces are sent as they are drawn, so that the answer tells no length. */
+  isLong?(pinned: P, generator: Generator): boolean;
 }
+
+/** What `render` returns. */
+type Rendered = Uint8Array<ArrayBuffer> | Pieces | ApiError;
+type Pieces = AsyncIterable<Uint8Array>;
 
 export async function answerDrawing<P extends Pinned>(
   c: AppContext,
@@ -74,13 +84,20 @@ export async function answerDrawing<P extends Pinned>(
   drawing: Drawing<P>,
 ): Promise<Response> {
   const { drawSeed, clock } = dependencies;
-  const { query, format, isNegotiated } = drawing;
+  const { query, format, isNegotiated, gzip } = drawing;
   const warnings = listWarnings(query.unknown, query.withoutEffect, format);
+  const isCoded = gzip === 'coding' && wantsGzip(c);
+  const isCompressed = isCoded || gzip === 'format';
+  const vary = [isNegotiated && 'Accept', gzip === 'coding' && 'Accept-Encoding'].filter(Boolean);
   const describe = (pinned: P): Record<string, string> => {
     const [url, { origin }] = [c.get('basePath') + drawing.buildUrl(pinned), c.get('url')];
+    const headers = describePinned(pinned, url, drawing.holdsUrls, query, origin, warnings);
+    // Weak, since another zlib may compress to other bytes.
+    const etag = headers['ETag'];
     return {
-      ...describePinned(pinned, url, drawing.holdsUrls, query, origin, warnings),
-      ...(isNegotiated && { Vary: 'Accept' }),
+      ...headers,
+      ...(vary.length > 0 && { Vary: vary.join(', ') }),
+      ...(etag !== undefined && isCompressed && { ETag: `W/${etag.slice(0, -1)}-gzip"` }),
     };
   };
 
@@ -110,37 +127,76 @@ export async function answerDrawing<P extends Pinned>(
     }
     const described = known !== undefined && className === query.label ? known : describe(pinned);
     const headers: Record<string, string> = { ...described, [HEADERS.modelSource]: origin };
-    if (hasCurrent(c, headers['ETag'])) {
+    const mustDraw = drawing.mustDraw?.(pinned, generator) === true;
+    if (hasCurrent(c, headers['ETag'], !mustDraw)) {
       return c.body(null, 304, headers);
     }
-    const content = { ...headers, ...drawing.describeContent(pinned) };
-    // HEAD may lack what only the body tells, its length (RFC 9110, section 9.3.2).
-    if (c.req.method === 'HEAD' && drawing.mustDraw?.(pinned, generator) !== true) {
+    const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
+    const planned = drawing.plan?.(pinned, generator, labels);
+    if (planned !== undefined) {
+      const part = choosePart(c, headers['ETag'], planned.length);
+      if ('code' in part) {
+        return respondError(c, part);
+      }
+      const digits = c.req.method === 'HEAD' ? 0 : planned.countDigits(part.first, part.end);
+      return admit(c, dependencies, { digits, pixels: 0 }, () =>
+        respondPart(c, content, planned, part),
+      );
+    }
+    const isStreamed = isCompressed || drawing.isLong?.(pinned, generator) === true;
+    if (isStreamed) {
+      content['Accept-Ranges'] = 'none';
+    }
+    if (isCoded) {
+      content['Content-Encoding'] = 'gzip';
+    }
+    const isFresh = headers['ETag'] === undefined;
+    if (c.req.method === 'HEAD' && (isStreamed || isFresh) && !mustDraw) {
       return c.body(null, 200, content);
     }
-    return admit(c, dependencies, drawing.measureWork(pinned, generator), () => {
+    return admit(c, dependencies, drawing.measureWork(pinned, generator), async () => {
       const loaded = clock();
       let drawn = loaded;
       const body = drawing.render(pinned, generator, labels, () => {
         drawn = clock();
       });
-      if (body instanceof ReadableStream) {
-        return c.body(body, 200, content);
-      }
       if ('code' in body) {
         return respondError(c, body);
       }
-      return c.body(body, 200, {
-        ...content,
-        'Content-Length': String(body.length),
-        'Server-Timing': [
-          `load;dur=${(loaded - began).toFixed(1)}`,
-          `generate;dur=${(drawn - loaded).toFixed(1)}`,
-          `encode;dur=${(clock() - drawn).toFixed(1)}`,
-        ].join(', '),
-      });
+      if (hasCurrent(c, headers['ETag'], true)) {
+        return c.body(null, 304, headers);
+      }
+      const isWhole = body instanceof Uint8Array;
+      if (isStreamed) {
+        const pieces = isWhole ? holdBytes(body).read(0, body.length) : body;
+        return respondStream(c, 200, content, () => streamPieces(pieces, isCompressed));
+      }
+      const bytes = isWhole ? body : await collectPieces(body);
+      const timing = [
+        `load;dur=${(loaded - began).toFixed(1)}`,
+        `generate;dur=${(drawn - loaded).toFixed(1)}`,
+        `encode;dur=${(clock() - drawn).toFixed(1)}`,
+      ].join(', ');
+      const answer = respondBytes(c, { ...content, 'Server-Timing': timing }, bytes);
+      return 'code' in answer ? respondError(c, answer) : answer;
     });
   });
+}
+
+/** A range is one of the bytes as they are, so a request for one gets them without gzip. */
+function wantsGzip(c: AppContext): boolean {
+  const accepted = c.env?.acceptEncoding ?? readHeader(c, 'accept-encoding');
+  return readHeader(c, 'range') === undefined && acceptsGzip(accepted);
+}
+
+/** Joins pieces. Other requests are admitted or refused between two of them. */
+async function collectPieces(pieces: Pieces): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array[] = [];
+  for await (const piece of pieces) {
+    parts.push(piece);
+    await yieldThread();
+  }
+  return concatBytes(...parts) as Uint8Array<ArrayBuffer>;
 }
 
 /** Chooses the format and settles the query. @param formats  By the server's preference. */
@@ -274,57 +330,27 @@ export function refuse(parameter: string, received: string, model: string, reaso
   return { code: 'parameter_not_supported', parameter, received, model, reason } as const;
 }
 
-/** Streams drawn samples. Each part leases the model anew: a reader who leaves keeps no lease. */
-export function streamDrawing(
+/** Draws samples later. Each call leases the model anew: a reader who leaves keeps no lease. */
+export function createDraw(
   c: AppContext,
   { generators }: Pick<AppDependencies, 'generators'>,
-  pinned: Pinned & { readonly start: number; readonly n: number; readonly truncation: number },
+  {
+    model,
+    seed,
+    start,
+    truncation,
+  }: Pinned & { readonly start: number; readonly truncation: number },
   label: number | undefined,
-  head: Uint8Array,
-  encode: (samples: Samples, first: number) => Uint8Array,
-): ReadableStream {
-  const { model, seed, start, n, truncation } = pinned;
-  const draw = async (first: number, count: number): Promise<Samples> => {
+): (first: number, count: number) => Promise<Samples> {
+  return async (first, count) => {
     const samples = await useModel(generators, model, c.get('defer'), ({ sampler }) =>
-      sampler.draw({ seed, start: first, count, truncation, label }),
+      sampler.draw({ seed, start: start + first, count, truncation, label }),
     );
     if ('code' in samples) {
       throw new Error(`the model went away in the middle of an answer: ${samples.code}`);
     }
     return samples;
   };
-  return streamSamples(head, start, n, draw, encode);
-}
-
-/** Samples of a part of a stream: they go through the network at once. */
-const PART = 64;
-
-/**
- * Streams a range of at least one sample. A part is drawn when the reader has taken the last one:
- * any number of samples takes the memory of one part.
- * @param head    Bytes before the samples.
- * @param encode  Encodes a part whose first sample has the index `first`.
- */
-export function streamSamples(
-  head: Uint8Array,
-  start: number,
-  count: number,
-  draw: (first: number, count: number) => Promise<Samples>,
-  encode: (samples: Samples, first: number) => Uint8Array,
-): ReadableStream {
-  let done = 0;
-  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
-    if (done === 0 && head.length > 0) {
-      controller.enqueue(head);
-    }
-    const part = Math.min(PART, count - done);
-    controller.enqueue(encode(await draw(start + done, part), start + done));
-    done += part;
-    if (done === count) {
-      controller.close();
-    }
-  };
-  return new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 });
 }
 
 /**

@@ -13,7 +13,9 @@ let isolate: ReturnType<typeof createIsolate> | undefined;
 export default {
   fetch(request, env, context) {
     isolate ??= createIsolate(env);
-    return isolate.app.fetch(request, {}, context); // The routes do not see the bindings.
+    // The platform asks for gzip itself, and unpacks it for clients that did not.
+    const acceptEncoding = request.cf && (request.cf.clientAcceptEncoding ?? '');
+    return isolate.app.fetch(request, { acceptEncoding }, context); // No bindings for the routes.
   },
   queue(batch, env, context) {
     isolate ??= createIsolate(env);

@@ -2,6 +2,8 @@
  * `digitmint dataset --n 60000 --out digits.npy`: sets of any size, drawn as ranges of the API's
  * sets.
  */
+import { pipeline, Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
 import { DATASET_FORMATS, isInParts, type DatasetFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { describeExpected, parseText } from '../../shared/contract/query.ts';
@@ -51,7 +53,7 @@ export async function drawSet(
   }
   if (labels !== undefined && (!isInParts(format) || flags['part'] !== undefined)) {
     throw new CliError(
-      `--labels ${labels}: only beside idx and npy without --part, else they are in --out`,
+      `--labels ${labels}: only beside idx, idx.gz and npy without --part, else they are in --out`,
     );
   }
   const count = String(flags['n'] ?? SET_PARAMETERS.n.default);
@@ -59,6 +61,11 @@ export async function drawSet(
   if (n === undefined) {
     throw new CliError(
       `--n is ${JSON.stringify(count)}, expected ${describeExpected(SET_PARAMETERS.n)}.`,
+    );
+  }
+  if (isWhole(format) && n > LIMITS.maxDatasetDigits) {
+    throw new CliError(
+      `--n is ${JSON.stringify(count)}, expected at most ${LIMITS.maxDatasetDigits} in ${format}: the other formats have no limit.`,
     );
   }
   const set: DrawnSet = { ask, flags, n, seed: flags['seed'] };
@@ -70,8 +77,20 @@ export async function drawSet(
   reportOutput(out, `${n.toLocaleString('en')} digits, seed ${set.seed}, model ${set.model}`);
 }
 
+/** Whether a file of the format cannot be joined from ranges. */
+function isWhole(format: DatasetFormat): boolean {
+  return format === 'npz' || format === 'parquet';
+}
+
 /** The ranges as one file. */
 async function* writeSet(set: DrawnSet, format: DatasetFormat): AsyncGenerator<Uint8Array> {
+  if (format === 'idx.gz') {
+    const gzip = createGzip();
+    // A failure of the input reaches the reader of the output.
+    pipeline(Readable.from(writeSet(set, 'idx')), gzip, () => undefined);
+    yield* gzip;
+    return;
+  }
   let isFirst = true;
   // Both binary formats are read as IDX, whose header is the simpler one.
   for await (const answer of readRanges(set, isInParts(format) ? 'idx' : format)) {
@@ -105,12 +124,13 @@ async function* writeSet(set: DrawnSet, format: DatasetFormat): AsyncGenerator<U
  */
 async function* readRanges(set: DrawnSet, format: DatasetFormat): AsyncGenerator<Response> {
   const { ask, flags, n } = set;
+  const most = isWhole(format) ? n : RANGE;
   const start = Number(flags['start'] ?? 0);
-  for (let done = 0; done < n; done += RANGE) {
+  for (let done = 0; done < n; done += most) {
     const query = writeQuery(ROUTES.dataset, {
       ...flags,
       seed: set.seed,
-      n: String(Math.min(RANGE, n - done)),
+      n: String(Math.min(most, n - done)),
       // The first range has the text as it was given, so that the API checks it.
       ...(done > 0 && { start: String(start + done) }),
     });
@@ -121,8 +141,8 @@ async function* readRanges(set: DrawnSet, format: DatasetFormat): AsyncGenerator
     set.seed = decodeURIComponent(answer.headers.get(HEADERS.seed) ?? '');
     set.model = answer.headers.get(HEADERS.model) ?? '';
     yield answer;
-    if (process.stderr.isTTY && n > RANGE) {
-      process.stderr.write(`\r${Math.min(done + RANGE, n)} of ${n}\r`);
+    if (process.stderr.isTTY && n > most) {
+      process.stderr.write(`\r${Math.min(done + most, n)} of ${n}\r`);
     }
   }
 }

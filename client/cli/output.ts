@@ -4,7 +4,6 @@
  */
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -67,7 +66,7 @@ export function chooseFormat<F extends string>(
     }
     return usual;
   }
-  const format = asked ?? extname(String(out)).slice(1).toLowerCase();
+  const format = asked ?? findExtension(Object.keys(formats), String(out).toLowerCase());
   if (!Object.hasOwn(formats, String(format))) {
     throw new CliError(
       asked === undefined
@@ -76,6 +75,11 @@ export function chooseFormat<F extends string>(
     );
   }
   return format as F;
+}
+
+/** Finds the format that a file's name ends with: idx.gz, not gz. */
+function findExtension(formats: readonly string[], name: string): string | undefined {
+  return formats.find((format) => name.endsWith(`.${format}`));
 }
 
 /** Reports on standard error what was drawn, unless the bytes went into a pipe. */

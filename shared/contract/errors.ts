@@ -5,7 +5,7 @@
 import { describeClasses } from '../model/classes.ts';
 
 interface ErrorEntry<F> {
-  readonly status: 400 | 401 | 404 | 405 | 406 | 414 | 429 | 500 | 501 | 503;
+  readonly status: 400 | 401 | 404 | 405 | 406 | 414 | 416 | 429 | 500 | 501 | 503;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: (fields: F) => string;
@@ -150,6 +150,13 @@ const ERRORS = {
       `The URL has ${length} characters, at most ${maxLength} allowed.`,
     example: { length: 9000, maxLength: 4096 },
   }),
+  range_not_satisfiable: define<{ received: string; length: number }>({
+    status: 416,
+    title: 'Range not satisfiable',
+    detail: ({ received, length }) =>
+      `Range is ${quote(`bytes=${received}`)}, expected bytes=FIRST-LAST with FIRST from 0 to ${length - 1} and not above LAST, bytes=FIRST- or bytes=-COUNT, and at most ${MAX_RANGES} of them: the answer has ${length} bytes.`,
+    example: { received: '900-', length: 844 },
+  }),
   model_unavailable: define<{ retryAfterSeconds: number }>({
     status: 503,
     title: 'Model unavailable',
@@ -243,6 +250,9 @@ export function describeError(error: ApiError) {
 export function describeExample(code: ApiErrorCode) {
   return describeError({ code, ...ERRORS[code].example } as ApiError);
 }
+
+/** Ranges in one header. */
+export const MAX_RANGES = 16;
 
 /** Characters of a caller's own text that an error repeats. */
 const MAX_QUOTED = 64;

@@ -8,7 +8,7 @@ const DIGIT = ['png', 'json', 'svg', 'txt', 'npy', 'ndjson'] as const;
 export const FORMATS = {
   digit: DIGIT,
   number: DIGIT,
-  dataset: ['idx', 'npy', 'csv', 'ndjson'],
+  dataset: ['idx', 'idx.gz', 'npy', 'npz', 'parquet', 'csv', 'ndjson'],
   // `png` is animated: APNG.
   morph: ['png', 'gif'],
   // Text formats have no fixed size a digit, so a shard would have none.
@@ -45,6 +45,9 @@ const MEDIA_TYPES = {
   ndjson: 'application/x-ndjson',
   gif: 'image/gif',
   idx: 'application/octet-stream',
+  'idx.gz': 'application/gzip',
+  npz: 'application/zip',
+  parquet: 'application/vnd.apache.parquet',
   csv: 'text/csv',
 } as const;
 
@@ -66,5 +69,5 @@ export type Part = (typeof PARTS)[number];
 
 /** Whether a file of a set holds either images or labels, not both. */
 export function isInParts(format: DatasetFormat): boolean {
-  return format === 'idx' || format === 'npy';
+  return format === 'idx' || format === 'idx.gz' || format === 'npy';
 }

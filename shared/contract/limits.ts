@@ -12,6 +12,12 @@ export const LIMIT_TABLE = {
   // As many as MNIST's training set, some twenty seconds of work. A host with a tighter bound on
   // processor time cuts the answer short; smaller ranges give the same digits.
   maxDatasetDigits: limit(60_000, 'digits', 'of one set (n of /dataset)'),
+  // The values decide the length of a row, so all are drawn before the first is sent.
+  maxMeasuredPixels: limit(
+    1_000_000,
+    'pixels',
+    'of a set in csv or ndjson that has a length and ranges: 1,275 digits of 28 x 28',
+  ),
   // 10,000 a shard times the most shards.
   maxJobDigits: limit(1_000_000_000, 'digits', 'of one job (n of /jobs)'),
   // Progress is read by listing the shards, a thousand at a time.

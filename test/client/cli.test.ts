@@ -6,6 +6,7 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
@@ -108,6 +109,8 @@ describe('draws the worker’s bytes', () => {
     ],
     ['dataset --n 70 --seed c --format npy --part labels', '/dataset.npy?n=70&seed=c&part=labels'],
     ['dataset --seed c --format csv --n 5', '/dataset.csv?n=5&seed=c'],
+    ['dataset --seed c --format npz --n 70', '/dataset.npz?n=70&seed=c'],
+    ['dataset --seed c --format parquet --n 70', '/dataset.parquet?n=70&seed=c'],
     ['dataset --seed c --format ndjson --n 5 --base BASE', '/dataset.ndjson?n=5&seed=c'],
   ])('%s', async (args, path) => {
     const expected = await getBytes(`${path}&model=digits`);
@@ -222,6 +225,15 @@ describe('writes', () => {
     expect(await readFile(join(folder, 'seven.svg'), 'utf8')).toMatch(/^<svg /);
     await run(['7', '--out', 'seven', '--json']);
     expect(JSON.parse(await readFile(join(folder, 'seven'), 'utf8'))).toMatchObject({ n: 1 });
+  });
+
+  test('a compressed set by the whole extension', async () => {
+    const { code } = await run('dataset --n 70 --seed c --out d.idx.gz'.split(' '));
+    const idx = gunzipSync(await readFile(join(folder, 'd.idx.gz')));
+    expect([code, idx.equals(await getBytes('/dataset.idx?n=70&seed=c&model=digits'))]).toEqual([
+      0,
+      true,
+    ]);
   });
 
   test('a loop by the extension too', async () => {
@@ -361,14 +373,14 @@ describe('refuses, and names the flag', () => {
     ['--n 0', '--n is "0", expected a whole number from 1 to 256.'],
     ['--scale 1e1', '--scale is "1e1", expected a whole number from 1 to 16.'],
     [
-      '--dark-fg blue',
-      '--dark-fg is "blue", expected a colour as 3, 4, 6 or 8 hex digits, or transparent.',
+      '--dark-fg bluish',
+      '--dark-fg is "bluish", expected a colour by its CSS name, as 3, 4, 6 or 8 hex digits, or transparent.',
     ],
     ['cat', 'label: Model digits has no label "cat", expected one of 0 to 9.'],
     ['7 --label 3', '--label beside 7: the label is given twice, leave one out'],
     [
       '--number 12a',
-      '--number is "12a", expected 1 to 32 characters: at least one digit, among them - + . , and single spaces.',
+      '--number is "12a", expected 1 to 32 characters: at least one digit, among them - + . , : \' and single spaces, but no %, € or $.',
     ],
     [
       '--number 12 --n 3 --gap 2',
@@ -409,7 +421,7 @@ describe('refuses, and names the flag', () => {
     ['morph --gap 2', "unknown option '--gap'\n(--help lists what is allowed)"],
     [
       'dataset --n 5',
-      '--format is missing, expected one of idx, npy, csv, ndjson, or --out with such an extension',
+      '--format is missing, expected one of idx, idx.gz, npy, npz, parquet, csv, ndjson, or --out with such an extension',
     ],
     ['dataset --n 0 --format csv', '--n is "0", expected a whole number from 1 to 999999999.'],
     [
@@ -418,7 +430,11 @@ describe('refuses, and names the flag', () => {
     ],
     [
       'dataset --format csv --labels l.csv',
-      '--labels l.csv: only beside idx and npy without --part, else they are in --out',
+      '--labels l.csv: only beside idx, idx.gz and npy without --part, else they are in --out',
+    ],
+    [
+      'dataset --n 60001 --format npz',
+      '--n is "60001", expected at most 60000 in npz: the other formats have no limit.',
     ],
     ['--bogus', "unknown option '--bogus'\n(--help lists what is allowed)"],
     ['--sede a', "unknown option '--sede'\n(Did you mean --seed?)\n(--help lists what is allowed)"],

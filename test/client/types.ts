@@ -83,7 +83,7 @@ export const proofs: readonly true[] = [
       part: 'images' | 'labels';
       pixels: 'array' | 'base64';
       latent: boolean;
-      format: 'idx' | 'npy' | 'csv' | 'ndjson';
+      format: 'idx' | 'idx.gz' | 'npy' | 'npz' | 'parquet' | 'csv' | 'ndjson';
     }
   >,
   true satisfies AreEqual<

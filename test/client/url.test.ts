@@ -61,6 +61,7 @@ const BLANK = {
     manifest: { classes: CLASSES, image: IMAGE, latent: { size: 2 } },
     draw: ({ count }: { count: number }) => blank(count),
     drawHand: ({ labels }: { labels: Uint8Array }) => blank(labels.length),
+    drawMorph: () => blank(1),
   },
 };
 

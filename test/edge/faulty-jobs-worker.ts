@@ -83,7 +83,7 @@ function takes(name: 'failingWrites' | 'lostAnswers' | 'lostMessages'): boolean 
 function addBucketFaults(bucket: JobBucket): JobBucket {
   return {
     head: (key) => bucket.head(key),
-    get: (key) => bucket.get(key),
+    get: (key, options) => bucket.get(key, options),
     delete: (keys) => bucket.delete(keys),
     list: (options) => bucket.list(options),
     async put(key, value, options) {

@@ -7,6 +7,7 @@ const HUNTS: Readonly<Record<string, readonly [file: string, about: string]>> = 
   artifacts: ['./fuzz-artifacts.ts', 'hostile model artifacts, read by everything that reads them'],
   crash: ['./crash.ts', 'trainings and publications that are killed again and again'],
   properties: ['./hunt.ts', 'every property test with many more cases'],
+  tools: ['./tools.ts', 'sets opened by Hugging Face, PyTorch and TensorFlow'],
   soak: ['../soak/main.ts', 'hours of mixed traffic, with faults, on both servers'],
 };
 

@@ -1,8 +1,9 @@
 /**
- * Splits animated PNGs into one PNG per frame, which any decoder reads. Node's zlib checks the
- * checksums.
+ * Splits animated PNGs into one PNG per frame, which any decoder reads: each is the whole picture,
+ * with the frame in its place. Node's zlib checks the checksums.
  */
 import { crc32 } from 'node:zlib';
+import { PNG } from 'pngjs';
 
 export interface TakenApart {
   /** Number of plays; 0 means for ever. */
@@ -49,22 +50,30 @@ export function takeApart(file: Buffer): TakenApart {
   if (control.readUInt32BE(0) !== frames.length) {
     throw new Error(`${frames.length} frames, acTL says ${control.readUInt32BE(0)}`);
   }
+  const shown = new PNG({ width: header.readUInt32BE(0), height: header.readUInt32BE(4) });
   return {
     plays: control.readUInt32BE(4),
     frames: frames.map(({ control: frame, data }) => {
-      if (
-        !frame.subarray(4, 12).equals(header.subarray(0, 8)) ||
-        frame.readBigUInt64BE(12) !== 0n
-      ) {
-        throw new Error('a frame that is not the whole picture');
-      }
       const parts = [
-        ...head,
+        { type: 'IHDR', content: Buffer.concat([frame.subarray(4, 12), header.subarray(8)]) },
+        ...head.slice(1),
         { type: 'IDAT', content: Buffer.concat(data) },
         { type: 'IEND', content: Buffer.alloc(0) },
       ];
+      const own = PNG.sync.read(Buffer.concat([file.subarray(0, 8), ...parts.map(writeChunk)]));
+      // It fails for a frame that is not inside of the picture.
+      PNG.bitblt(
+        own,
+        shown,
+        0,
+        0,
+        own.width,
+        own.height,
+        frame.readUInt32BE(12),
+        frame.readUInt32BE(16),
+      );
       return {
-        png: Buffer.concat([file.subarray(0, 8), ...parts.map(writeChunk)]),
+        png: PNG.sync.write(shown),
         seconds: frame.readUInt16BE(20) / frame.readUInt16BE(22),
         disposeAndBlend: [frame[24] as number, frame[25] as number],
       };

@@ -114,13 +114,13 @@ test('a pinned URL with a matching ETag is a 304 before any model is acquired', 
   const path = '/digit.png?seed=a&model=seed@0123456789abcdef';
   const { createHash } = await import('node:crypto');
   // The construction of an ETag is not part of the API. The test needs an ETag without a model.
-  const etag = `"${createHash('sha256').update(`4  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
+  const etag = `"${createHash('sha256').update(`5  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
   const answer = await app.request(path, { headers: { 'if-none-match': etag } });
   expect(answer.status).toBe(304);
   expect(answer.headers.get('cache-control')).toContain('immutable');
 });
 
-test('HEAD draws only when the size of a number depends on its digits', async () => {
+test('HEAD draws what GET gives again, and a number whose size depends on its digits', async () => {
   const { manifest } = buildFixture({ name: 'digits' });
   const drawn: string[] = [];
   const note = (what: string) => (request: { labels?: Uint8Array }) => {
@@ -151,8 +151,7 @@ test('HEAD draws only when the size of a number depends on its digits', async ()
   for (const path of [
     '/digit',
     '/digit.png?n=256',
-    `/digit.png?${model}`,
-    '/digit.json?n=3&seed=a',
+    '/digit.json?n=3',
     '/digit.svg',
     '/digit.txt',
     '/digit.npy',
@@ -161,14 +160,19 @@ test('HEAD draws only when the size of a number depends on its digits', async ()
     '/number/2026.png?scale=16',
     '/number/2026.json',
     '/morph',
-    `/morph.gif?${model}`,
-    '/dataset.npy',
+    '/morph.gif',
+    '/dataset.csv',
+    '/dataset.csv?seed=a&n=60000',
   ]) {
     expect([path, ...(await head(path))]).toEqual([path, 200, null]);
   }
   expect(drawn).toEqual([]);
+  expect(await head('/dataset.npy?n=60000')).toEqual([200, String(128 + 60_000 * 784)]);
+  expect(await head('/dataset.parquet?n=60000')).toEqual([200, expect.stringMatching(/^5\d{7}$/)]);
   expect((await head('/digit.png?n=256&scale=16'))[0]).toBe(400);
   expect(drawn).toEqual([]);
   expect((await head(`/number/${'8'.repeat(32)}.png?scale=16&margin=256`))[0]).toBe(200);
   expect(drawn).toEqual(['hand']);
+  expect(await head(`/digit.npy?${model}`)).toEqual([200, String(128 + 784)]);
+  expect(drawn).toEqual(['hand', 'draw']);
 });

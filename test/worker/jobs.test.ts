@@ -615,6 +615,7 @@ describe('the API of jobs', () => {
     expect([kept.status, (await kept.arrayBuffer()).byteLength]).toEqual([304, 0]);
     const head = await ask(path, 'HEAD');
     expect([head.status, (await head.arrayBuffer()).byteLength]).toEqual([200, 0]);
+    expect(head.headers.get('content-length')).toBe(file.headers.get('content-length'));
     const progress = await ask(`/jobs/${job.id}`);
     await progress.arrayBuffer();
     expect(progress.headers.get('cache-control')).toBe('no-store');
@@ -625,6 +626,23 @@ describe('the API of jobs', () => {
       400,
       'invalid_parameter',
     ]);
+  });
+
+  test('serves ranges of files', async () => {
+    const job = await start('seed=range&n=3');
+    await waitFor(job, 'done');
+    const { names, images } = await readBack(job);
+    const path = new URL(names[0] ?? '').pathname;
+    const askRange = (range: string) => ask(path, 'GET', { ...OWNER, range });
+    const part = await askRange('bytes=-784');
+    expect([part.status, part.headers.get('content-range')]).toEqual([
+      206,
+      `bytes ${128 + 2 * 784}-${128 + 3 * 784 - 1}/${128 + 3 * 784}`,
+    ]);
+    expect(Buffer.from(await part.arrayBuffer()).equals(images.subarray(-784))).toBe(true);
+    expect(await readCode(await askRange('bytes=9999-'))).toEqual([416, 'range_not_satisfiable']);
+    const any = await ask(path, 'GET', { ...OWNER, 'if-none-match': '*' });
+    expect([any.status, (await any.arrayBuffer()).byteLength]).toEqual([304, 0]);
   });
 
   test('keeps secrets and parameters out of the log', () => {

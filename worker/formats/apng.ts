@@ -1,14 +1,50 @@
 /** Joins frames to an APNG (PNG, third edition, 11.3.6). Ours: upng-js encodes frames anew. */
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import crc32 from 'crc-32';
+import type { Picture, PngEncoder } from '../../shared/picture/png.ts';
+import { encodePngs, type SheetColours } from '../../shared/picture/sheet.ts';
+import { cutOut, findBox, type Box } from './frame-box.ts';
 
 const SIGNATURE_BYTES = 8;
 /** Bytes of a chunk beside its content: length, type and checksum. */
 const FRAME_BYTES = 12;
 
-/** Joins PNGs with one header and palette to an endless animation. Delays are 0..65535 ms. */
-export function joinPngs(
+/** Encodes pictures of one size as an endless animation. Delays are 0..65535 ms. */
+export function encodeApng(
+  png: PngEncoder,
+  pictures: readonly Picture[],
+  colours: SheetColours,
+  delaysMs: readonly number[],
+): Uint8Array<ArrayBuffer> {
+  const boxes = pictures.map((picture, i) => findChange(pictures[i - 1], picture));
+  const frames = pictures.map((picture, i) => {
+    const { width, height, ...box } = boxes[i] as Box;
+    const { channels, pixels, width: across } = picture;
+    const cut = cutOut(pixels, across, channels, { ...box, width, height });
+    return { ...picture, width, height, pixels: cut };
+  });
+  return joinPngs(encodePngs(png, frames, colours), boxes, delaysMs);
+}
+
+/** Finds where a picture differs from the one before it; the first is new as a whole. */
+function findChange(
+  before: Picture | undefined,
+  { width, height, channels, pixels }: Picture,
+): Box {
+  return findBox(width, height, (pixel) => {
+    for (let at = pixel * channels; at < (pixel + 1) * channels; at++) {
+      if (before?.pixels[at] !== pixels[at]) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
+/** Joins PNGs with one palette. Each replaces its box of the picture. */
+function joinPngs(
   pngs: readonly Uint8Array[],
+  boxes: readonly Box[],
   delaysMs: readonly number[],
 ): Uint8Array<ArrayBuffer> {
   const first = pngs[0] as Uint8Array;
@@ -23,7 +59,7 @@ export function joinPngs(
   ];
   let sequence = 0;
   for (const [i, png] of pngs.entries()) {
-    parts.push(encodeFrameControl(sequence++, header, delaysMs[i] as number));
+    parts.push(encodeFrameControl(sequence++, boxes[i] as Box, delaysMs[i] as number));
     for (const { type, content, start } of listChunks(png)) {
       if (type === 'IDAT' && i === 0) {
         parts.push(png.subarray(start, start + content.length + FRAME_BYTES));
@@ -36,14 +72,17 @@ export function joinPngs(
   return concatBytes(...parts);
 }
 
-/** Encodes the control of a frame that replaces the whole picture. */
-function encodeFrameControl(sequence: number, header: Uint8Array, delayMs: number): Uint8Array {
-  const size = header.subarray(0, 8); // IHDR begins with width and height.
+/** Encodes the control of a frame that replaces its box. */
+function encodeFrameControl(
+  sequence: number,
+  { left, top, width, height }: Box,
+  delayMs: number,
+): Uint8Array {
   const delay = new Uint8Array(6); // Numerator and denominator; dispose none, blend source: 0.
   const view = new DataView(delay.buffer);
   view.setUint16(0, delayMs);
   view.setUint16(2, 1000);
-  return encodeChunk('fcTL', encodeNumbers(sequence), size, encodeNumbers(0, 0), delay);
+  return encodeChunk('fcTL', encodeNumbers(sequence, width, height, left, top), delay);
 }
 
 /** @returns  `start` is the chunk's offset in the file. */
@@ -59,13 +98,13 @@ function listChunks(png: Uint8Array) {
   return chunks;
 }
 
-function encodeChunk(type: string, ...contents: readonly Uint8Array[]): Uint8Array {
+export function encodeChunk(type: string, ...contents: readonly Uint8Array[]): Uint8Array {
   const body = concatBytes(utf8ToBytes(type), ...contents);
   return concatBytes(encodeNumbers(body.length - 4), body, encodeNumbers(crc32.buf(body)));
 }
 
 /** Encodes 32-bit numbers, big-endian. */
-function encodeNumbers(...numbers: readonly number[]): Uint8Array {
+export function encodeNumbers(...numbers: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(4 * numbers.length);
   const view = new DataView(bytes.buffer);
   numbers.forEach((number, i) => view.setInt32(4 * i, number));

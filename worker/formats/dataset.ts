@@ -1,12 +1,21 @@
-/** Encodes sets of labelled digits: the head of a file, and its parts. */
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { isInParts } from '../../shared/contract/formats.ts';
+/** Encodes sets of labelled digits. */
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { buildUrl, fillDefaults, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
+import {
+  BATCH,
+  holdBytes,
+  joinContents,
+  makeLabels,
+  makeRecords,
+  type Content,
+} from '../http/content.ts';
 import { formatItems, planLatents } from './digits.ts';
+import { makeNpz } from './npz.ts';
+import { makeParquet } from './parquet.ts';
 
-interface DatasetContext {
+export interface DatasetContext {
   readonly dataset: Pinned<'dataset'>;
   readonly image: { readonly height: number; readonly width: number; readonly channels: number };
   /** The model's class names, by label. */
@@ -15,47 +24,72 @@ interface DatasetContext {
   readonly latentSize: number;
   /** For absolute URLs; undefined where none is to be named. */
   readonly base: string | undefined;
+  /** Draws digits. @param first  Place in the set, from 0 on. */
+  draw(first: number, count: number): Promise<Samples>;
+  /** Draws labels alone, which takes no network. The model must have classes. */
+  drawLabels(first: number, count: number): Uint8Array;
 }
 
-/** Encodes the bytes before the digits. */
-export function renderDatasetHead({ dataset, image, classes }: DatasetContext): Uint8Array {
-  const { format, part, n } = dataset;
+/** Plans a set whose length is known before a digit is drawn; undefined for rows of text. */
+export function planDataset(context: DatasetContext): Content | undefined {
+  const { dataset, image, classes, draw, drawLabels } = context;
+  const { format, part, n: count } = dataset;
   const { height, width, channels } = image;
-  if (isInParts(format)) {
-    const pixels = channels === 1 ? [height, width] : [height, width, channels];
-    const shape = part === 'labels' ? [n] : [n, ...pixels];
-    return format === 'idx' ? encodeIdxHeader(shape) : encodeNpyHeader(shape);
+  const pixels = channels === 1 ? [height, width] : [height, width, channels];
+  const drawPixels = async (first: number, n: number) => (await draw(first, n)).pixels;
+  const images = makeRecords(count, height * width * channels, drawPixels);
+  const labels = makeLabels(count, 1, drawLabels);
+  const [shape, values] = part === 'labels' ? [[count], labels] : [[count, ...pixels], images];
+  switch (format) {
+    case 'idx':
+    case 'idx.gz':
+      return joinContents([holdBytes(encodeIdxHeader(shape)), values]);
+    case 'npy':
+      return joinContents([holdBytes(encodeNpyHeader(shape)), values]);
+    case 'npz':
+      return makeNpz([
+        ...(classes.length > 0 ? [{ name: 'labels', shape: [count], values: labels }] : []),
+        { name: 'images', shape: [count, ...pixels], values: images },
+      ]);
+    case 'parquet':
+      return makeParquet({ count, image, classes, drawPixels, drawLabels });
+    default:
+      return undefined;
   }
-  if (format === 'csv') {
-    const pixels = Array.from({ length: height * width * channels }, (_, i) => `pixel${i}`);
-    const names = classes.length > 0 ? ['label', ...pixels] : pixels;
-    return utf8ToBytes(`${names.join(',')}\n`);
-  }
-  return new Uint8Array();
 }
 
-/** Encodes some digits. @param first  Index of the first. */
-export function renderDatasetPart(
+/** Encodes a set as rows of text. */
+export async function* renderRows(context: DatasetContext): AsyncGenerator<Uint8Array> {
+  const { dataset, image, classes } = context;
+  const { format, n } = dataset;
+  let head = new Uint8Array();
+  if (format === 'csv') {
+    const size = image.height * image.width * image.channels;
+    const pixels = Array.from({ length: size }, (_, i) => `pixel${i}`);
+    const names = classes.length > 0 ? ['label', ...pixels] : pixels;
+    head = utf8ToBytes(`${names.join(',')}\n`);
+  }
+  for (let first = 0; first < n; first += BATCH) {
+    const samples = await context.draw(first, Math.min(BATCH, n - first));
+    const rows =
+      format === 'csv' ? formatRows(samples) : formatLines(context, samples, dataset.start + first);
+    yield first === 0 ? concatBytes(head, utf8ToBytes(rows)) : utf8ToBytes(rows);
+  }
+}
+
+/** Formats each digit as a line of JSON. @param first  Index of the first. */
+function formatLines(
   { dataset, classes, latentSize, base }: DatasetContext,
   samples: Samples,
   first: number,
-): Uint8Array {
-  switch (dataset.format) {
-    case 'idx':
-    case 'npy':
-      return samples.pixels;
-    case 'csv':
-      return utf8ToBytes(formatRows(samples));
-    case 'ndjson': {
-      const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
-      const writeUrl = (start: number) =>
-        base === undefined ? undefined : base + buildUrl('digit', { ...digit, start });
-      const { pixels } = dataset;
-      const context = { classes, pixels, drawLatents: planLatents(dataset, latentSize), writeUrl };
-      const items = formatItems(context, samples, first);
-      return utf8ToBytes(`${items.join('\n')}\n`);
-    }
-  }
+): string {
+  const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
+  const writeUrl = (start: number) =>
+    base === undefined ? undefined : base + buildUrl('digit', { ...digit, start });
+  const { pixels } = dataset;
+  const context = { classes, pixels, drawLatents: planLatents(dataset, latentSize), writeUrl };
+  const items = formatItems(context, samples, first);
+  return `${items.join('\n')}\n`;
 }
 
 /** Formats a line of each digit: the label, if there is one, and the pixels. */

@@ -3,6 +3,7 @@
 import gifenc from 'gifenc/dist/gifenc.js';
 import { addAlpha, mixColours } from '../../shared/picture/colour.ts';
 import type { Picture, SheetColours } from '../../shared/picture/sheet.ts';
+import { cutOut, findBox, type Box } from './frame-box.ts';
 
 const MAX_COLOURS = 256;
 /** The fewest bits of a pixel that GIF's LZW begins with. */
@@ -29,9 +30,9 @@ export function encodeGif(
     const box =
       i === 0 || transparentIndex < 0
         ? { left: 0, top: 0, width, height }
-        : findOpaque(indices, width, height, transparentIndex);
+        : findBox(width, height, (pixel) => indices[pixel] !== transparentIndex);
     places.push({ at: gif.bytesView().length + CONTROL_BYTES, ...box });
-    gif.writeFrame(cutOut(indices, width, box), box.width, box.height, {
+    gif.writeFrame(cutOut(indices, width, 1, box), box.width, box.height, {
       ...(i === 0 && { palette, repeat: pictures.length > 1 ? 0 : -1 }),
       colorDepth: Math.max(MIN_DEPTH, Math.ceil(Math.log2(palette.length))),
       delay: (delaysCs[i] ?? 0) * 10,
@@ -52,41 +53,10 @@ export function encodeGif(
 /** Bytes of a frame before its descriptor, which begins with a mark and the frame's place. */
 const CONTROL_BYTES = 8;
 
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
 /** Where a frame is in the picture. gifenc always writes (0, 0). */
 interface Place extends Box {
   /** Offset of its descriptor in the file. */
   readonly at: number;
-}
-
-/** Finds the smallest box, of at least one pixel, that holds everything opaque. */
-function findOpaque(indices: Uint8Array, width: number, height: number, transparent: number): Box {
-  let [left, top, right, bottom] = [width, height, -1, -1];
-  for (let i = 0; i < indices.length; i++) {
-    if (indices[i] !== transparent) {
-      const [x, y] = [i % width, Math.floor(i / width)];
-      [left, right] = [Math.min(left, x), Math.max(right, x)];
-      [top, bottom] = [Math.min(top, y), y];
-    }
-  }
-  return right < 0
-    ? { left: 0, top: 0, width: 1, height: 1 }
-    : { left, top, width: right - left + 1, height: bottom - top + 1 };
-}
-
-function cutOut(indices: Uint8Array, across: number, { left, top, width, height }: Box) {
-  const cut = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const from = (top + y) * across + left;
-    cut.set(indices.subarray(from, from + width), y * width);
-  }
-  return cut;
 }
 
 interface Mapping {

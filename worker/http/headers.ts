@@ -18,9 +18,12 @@ export const HEADERS = {
 /** Headers that scripts of other origins may read beside the safelisted ones. */
 const EXPOSED = [
   ...Object.values(HEADERS),
+  'Accept-Ranges',
   'Content-Disposition',
+  'Content-Encoding',
   'Content-Length',
   'Content-Location',
+  'Content-Range',
   'ETag',
   'Link',
   'RateLimit-Policy',
@@ -82,10 +85,21 @@ export function readHeader(c: AppContext, name: string): string | undefined {
   return value === undefined || value.length > MAX_HEADER_LENGTH ? undefined : value;
 }
 
-/** Compares If-None-Match with an ETag, weakly (RFC 9110, section 13.1.2). `*` is ignored. */
-export function hasCurrent(c: AppContext, etag: string | undefined): boolean {
-  const tags = readHeader(c, 'if-none-match')?.split(',') ?? [];
-  return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
+/**
+ * Compares If-None-Match with an ETag, weakly (RFC 9110, section 13.1.2).
+ * @param etag       Undefined for a fresh answer, which no client can have.
+ * @param isCertain  Whether the answer is known to be no error: `*` matches any answer.
+ */
+export function hasCurrent(c: AppContext, etag: string | undefined, isCertain = false): boolean {
+  const header = readHeader(c, 'if-none-match');
+  if (header === undefined || etag === undefined) {
+    return false;
+  }
+  if (header.trim() === '*') {
+    return isCertain;
+  }
+  const strip = (tag: string) => tag.trim().replace(/^W\//, '');
+  return header.split(',').some((tag) => strip(tag) === strip(etag));
 }
 
 /** How long an answer may be cached, by what its URL fixes. */

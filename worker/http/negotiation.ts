@@ -52,6 +52,15 @@ export function asksFor(accept: string | undefined, mediaType: string): boolean 
   return parseRanges(accept).some(({ type, q }) => type === mediaType && q > 0);
 }
 
+/** Tells whether an Accept-Encoding allows gzip (RFC 9110, section 12.5.3). */
+export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  const codings = parseRanges(acceptEncoding);
+  const coding =
+    codings.find(({ type }) => type === 'gzip' || type === 'x-gzip') ??
+    codings.find(({ type }) => type === '*');
+  return (coding?.q ?? 0) > 0;
+}
+
 /** @returns  Types in lower case; they may be malformed. */
 function parseRanges(accept = ''): { readonly type: string; readonly q: number }[] {
   return parseAccept(accept).map(({ type, q }) => ({ type: type.toLowerCase(), q }));

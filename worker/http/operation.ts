@@ -82,6 +82,9 @@ export const COMMON_ERRORS: readonly ApiErrorCode[] = [
   'internal',
 ];
 
+/** The further status of answers with ranges, beside the error `range_not_satisfiable`. */
+export const PARTIAL = { 206: 'The bytes that Range asks for' } as const;
+
 /** The errors of every route that draws or reads a model. */
 export const WORK_ERRORS: readonly ApiErrorCode[] = ['model_unavailable', 'rate_limited', 'busy'];
 

@@ -54,6 +54,9 @@ export function respondError(c: AppContext, error: ApiError): Response {
   if (error.code === 'method_not_allowed') {
     headers['Allow'] = error.allow.join(', ');
   }
+  if (error.code === 'range_not_satisfiable') {
+    headers['Content-Range'] = `bytes */${error.length}`;
+  }
   if (error.code === 'unauthorized') {
     headers['WWW-Authenticate'] = 'Bearer realm="jobs"';
   }

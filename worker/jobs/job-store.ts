@@ -31,6 +31,7 @@ export interface JobBucket {
   head(key: string): Promise<JobObject | null>;
   get(
     key: string,
+    options?: { readonly range: { readonly offset: number; readonly length: number } },
   ): Promise<(JobObject & { readonly body: ReadableStream; text(): Promise<string> }) | null>;
   /** @returns  null when the condition failed. */
   put(
@@ -219,19 +220,24 @@ export class JobStore {
     return shards;
   }
 
-  /** Opens a shard's file; undefined when there is none. @param isHead  Reads no body. */
+  /** Measures a shard's file in bytes; undefined when there is none. */
+  async measureFile(id: string, part: Part, name: string): Promise<number | undefined> {
+    return (await this.#bucket.head(`jobs/${id}/${part}/${name}`))?.size;
+  }
+
+  /** Opens a range of a shard's file, whose end is exclusive. @throws Error  When it is gone. */
   async openFile(
     id: string,
     part: Part,
     name: string,
-    isHead: boolean,
-  ): Promise<{ readonly size: number; readonly body: ReadableStream | null } | undefined> {
-    const key = `jobs/${id}/${part}/${name}`;
-    if (!isHead) {
-      return (await this.#bucket.get(key)) ?? undefined;
+    { first, end }: { readonly first: number; readonly end: number },
+  ): Promise<ReadableStream> {
+    const range = { offset: first, length: end - first };
+    const object = await this.#bucket.get(`jobs/${id}/${part}/${name}`, { range });
+    if (object === null) {
+      throw new Error(`${part} ${name} of job ${id} went away`);
     }
-    const found = await this.#bucket.head(key);
-    return found === null ? undefined : { size: found.size, body: null };
+    return object.body;
   }
 
   async #list(prefix: string): Promise<JobObject[]> {

@@ -16,6 +16,11 @@ const DESCRIBED: Readonly<Record<string, readonly [about: string, example: strin
     'Names the parameters that were ignored, if any',
     'unknown parameters: sede; without effect in json: cols',
   ],
+  'Accept-Ranges': ['bytes for an answer that has ranges, else none', 'bytes'],
+  'Content-Range': [
+    'With 206: the bytes that are sent, and the length of all; with 416: the length',
+    'bytes 0-99/844',
+  ],
   'Cache-Control': ['How long the answer may be kept', 'public, max-age=31536000, immutable'],
   'Content-Disposition': ['The name of the file', 'inline; filename="digitmint-Ada-0.png"'],
   'Content-Location': [
@@ -59,12 +64,19 @@ export function listAnswerHeaders({ tag, conditional, errors = [] }: DescribedOp
     HEADERS.requestId,
     'Cache-Control',
     ...(conditional === true ? ['ETag'] : []),
+    ...(errors.includes('range_not_satisfiable') ? ['Accept-Ranges', 'Content-Range'] : []),
     ...(isDrawn ? [...DRAWN, 'Content-Disposition'] : []),
     ...(errors.includes('rate_limited') ? ['RateLimit-Policy'] : []),
   ];
 }
 
-export const ERROR_HEADERS = [HEADERS.requestId, 'Retry-After', 'Allow', 'WWW-Authenticate'];
+export const ERROR_HEADERS = [
+  HEADERS.requestId,
+  'Retry-After',
+  'Allow',
+  'Content-Range',
+  'WWW-Authenticate',
+];
 
 /** @throws Error  When the header is not described. */
 export function describeHeader(name: string): Json {

@@ -12,7 +12,10 @@ const FORMAT_NAMES: Readonly<Record<string, string>> = {
   ndjson: 'NDJSON, a JSON object for each digit on a line of its own',
   csv: 'CSV',
   npy: 'a NumPy array',
+  npz: 'NumPy arrays of images and labels in one file',
+  parquet: 'Parquet, with PNG pictures and labels as Hugging Face’s datasets have them',
   idx: 'an IDX file, as MNIST’s are',
+  'idx.gz': 'a compressed IDX file, as MNIST’s downloads are',
 } satisfies Record<FormatOf<RouteName>, string>;
 
 /** An operation, and the format that its path fixes. */

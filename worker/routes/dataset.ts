@@ -1,5 +1,4 @@
-/** `GET /dataset.idx`, `.npy`, `.csv`, `.ndjson`: labelled digits, streamed as they are read. */
-import { concatBytes } from '@noble/hashes/utils.js';
+/** `GET /dataset.npy` and others: labelled digits, drawn as they are read. */
 import {
   DATASET_FORMATS,
   FORMATS,
@@ -15,19 +14,21 @@ import {
   type Pinned,
 } from '../../shared/contract/query.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, describeFile, nameSeed, refuse, streamDrawing } from '../drawing.ts';
-import { renderDatasetHead, renderDatasetPart } from '../formats/dataset.ts';
-import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { answerDrawing, createDraw, describeFile, nameSeed, refuse } from '../drawing.ts';
+import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
+import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
+import type { Generator } from '../models/model-cache.ts';
 
 export const DATASET_OPERATION: OperationEntry = {
   id: 'drawDataset',
   path: '/dataset.{extension}',
   tag: 'datasets',
   routes: FORMATS.dataset.map((format) => `/dataset.${format}`),
-  summary: 'Labelled digits to train and to test on: a streamed range of a seed’s endless sequence',
+  summary: 'Labelled digits to train and to test on: a range of a seed’s endless sequence',
   pathParameters: {
     extension: {
       kind: 'choice',
@@ -39,7 +40,10 @@ export const DATASET_OPERATION: OperationEntry = {
   query: ROUTES.dataset,
   answers: {
     [DATASET_FORMATS.idx]: 'bytes',
+    [DATASET_FORMATS['idx.gz']]: 'bytes',
     [DATASET_FORMATS.npy]: 'bytes',
+    [DATASET_FORMATS.npz]: 'bytes',
+    [DATASET_FORMATS.parquet]: 'bytes',
     [DATASET_FORMATS.csv]: 'text',
     [DATASET_FORMATS.ndjson]: 'bytes',
   },
@@ -50,10 +54,13 @@ export const DATASET_OPERATION: OperationEntry = {
     summary: 'A range of a seed’s endless sequence of labelled digits',
   },
   conditional: true,
-  errors: [...DRAWING_ERRORS, 'parameter_without_effect'],
+  errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'range_not_satisfiable'],
+  otherStatuses: PARTIAL,
   examples: [
     '/dataset.npy?seed=Ada&n=100',
-    '/dataset.idx?seed=Ada&n=100&part=labels',
+    '/dataset.npz?seed=Ada&n=100',
+    '/dataset.parquet?seed=Ada&n=100',
+    '/dataset.idx.gz?seed=Ada&n=100&part=labels',
     '/dataset.csv?seed=Ada&n=100',
   ],
 };
@@ -76,6 +83,7 @@ async function answerDataset(
     return respondError(c, settled.error);
   }
   const { query } = settled;
+  const isText = format === 'csv' || format === 'ndjson';
   return answerDrawing<Pinned<'dataset'>>(c, dependencies, {
     query,
     format,
@@ -96,26 +104,41 @@ async function answerDataset(
       'Content-Disposition': describeFile('attachment', nameDataset(dataset)),
     }),
     measureWork: ({ n }) => ({ digits: n, pixels: 0 }),
-    render(dataset, { sampler }, labels) {
-      const { classes, image, latent } = sampler.manifest;
-      const latentSize = latent.size;
-      const base = dependencies.isOffline === true ? undefined : c.get('base');
-      const context = { dataset, image, classes, latentSize, base };
-      const head = renderDatasetHead(context);
-      const [label] = labels;
-      if (dataset.part === 'labels' && isInParts(format)) {
-        const { seed, start, n } = dataset;
-        const drawn =
-          label === undefined
-            ? drawLabels(deriveSeedKey(seed), start, n, classes.length)
-            : new Uint8Array(n).fill(label);
-        return concatBytes(head, drawn) as Uint8Array<ArrayBuffer>;
-      }
-      return streamDrawing(c, dependencies, dataset, label, head, (samples, first) =>
-        renderDatasetPart(context, samples, first),
-      );
+    plan: (dataset, generator, labels) =>
+      format === 'idx.gz' ? undefined : planDataset(describe(dataset, generator, labels)),
+    render(dataset, generator, labels) {
+      const context = describe(dataset, generator, labels);
+      const content = planDataset(context);
+      return content?.read(0, content.length) ?? renderRows(context);
     },
+    isLong: ({ n }, { sampler: { manifest } }) => {
+      const { height, width, channels } = manifest.image;
+      return n * height * width * channels > LIMITS.maxMeasuredPixels;
+    },
+    ...(isText && { gzip: 'coding' }),
+    ...(format === 'idx.gz' && { gzip: 'format' }),
   });
+
+  function describe(
+    dataset: Pinned<'dataset'>,
+    { sampler }: Generator,
+    [label]: Uint8Array,
+  ): DatasetContext {
+    const { classes, image, latent } = sampler.manifest;
+    const { seed, start } = dataset;
+    return {
+      dataset,
+      image,
+      classes,
+      latentSize: latent.size,
+      base: dependencies.isOffline === true ? undefined : c.get('base'),
+      draw: createDraw(c, dependencies, dataset, label),
+      drawLabels: (first, count) =>
+        label === undefined
+          ? drawLabels(deriveSeedKey(seed), start + first, count, classes.length)
+          : new Uint8Array(count).fill(label),
+    };
+  }
 }
 
 function nameDataset({ format, seed, start, n, part }: Pinned<'dataset'>): string {

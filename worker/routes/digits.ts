@@ -29,10 +29,9 @@ import {
   nameFile,
   refuse,
   settleFormat,
-  streamDrawing,
 } from '../drawing.ts';
 import { renderDigits } from '../formats/digits.ts';
-import { DRAWING_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { DRAWING_ERRORS, PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -54,7 +53,9 @@ const DIGITS = {
     'picture_too_large',
     'not_acceptable',
     'format_not_found',
+    'range_not_satisfiable',
   ],
+  otherStatuses: PARTIAL,
 } as const satisfies Partial<OperationEntry>;
 const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;
 const PATH_LABEL: Parameter = { ...LABEL, without: '' };
@@ -142,6 +143,7 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
     tag: 'service',
     summary: 'The icon of this site, a digit as PNG',
     answers: { [DIGIT_FORMATS.png]: 'bytes' },
+    otherStatuses: PARTIAL,
     conditional: true,
     errors: WORK_ERRORS,
     examples: ['/favicon.ico'],
@@ -224,6 +226,7 @@ async function answerDigits(
       const pixels = format === 'png' ? width * height : 0;
       return { digits: digits.number?.length ?? digits.n, pixels };
     },
+    ...(format === 'ndjson' && { gzip: 'coding' }),
     mustDraw: (digits, generator) =>
       digits.number !== undefined &&
       ((digits.width ?? digits.height) !== undefined ||
@@ -246,11 +249,6 @@ async function answerDigits(
         return error ?? renderDigits({ ...context, scale: fitted.scale }, samples, start);
       }
       const [label] = labels;
-      if (format === 'ndjson') {
-        return streamDrawing(c, dependencies, digits, label, new Uint8Array(), (part, first) =>
-          renderDigits(context, part, first),
-        );
-      }
       const fitted = fitSheet(digits, sampler.manifest.image);
       if ('code' in fitted) {
         return fitted;

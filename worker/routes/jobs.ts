@@ -30,7 +30,8 @@ import {
 } from '../jobs/job.ts';
 import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
 import type { Jobs, ShardFile } from '../jobs/job-store.ts';
-import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { PARTIAL, QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { choosePart, describePart } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -138,7 +139,8 @@ export const JOB_OPERATIONS: readonly OperationEntry[] = [
     },
     answers: { [JOB_FORMATS.npy]: 'bytes', [JOB_FORMATS.idx]: 'bytes' },
     conditional: true,
-    errors: ['not_found', ...OWNER_ERRORS],
+    errors: ['not_found', 'range_not_satisfiable', ...OWNER_ERRORS],
+    otherStatuses: PARTIAL,
   },
 ];
 
@@ -326,7 +328,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
   return c.json(answer, 200, PRIVATE_HEADERS);
 }
 
-/** Sends a whole file, without ranges: a shard has at most 8 MB. */
+/** Sends a shard's file, or a range of it. */
 async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   const { part: asked, file = '' } = c.req.param() as Record<string, string>;
   const id = readId(c);
@@ -343,15 +345,28 @@ async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   if (hasCurrent(c, headers.ETag)) {
     return c.body(null, 304, headers);
   }
-  const object = await store.openFile(id, part, file, c.req.method === 'HEAD');
-  if (object === undefined) {
+  const length = await store.measureFile(id, part, file);
+  if (length === undefined) {
     return respondError(c, { code: 'not_found', path: c.req.path });
   }
+  if (hasCurrent(c, headers.ETag, true)) {
+    return c.body(null, 304, headers);
+  }
+  const range = choosePart(c, headers.ETag, length);
+  if ('code' in range) {
+    return respondError(c, range);
+  }
   const name = `digitmint-${id.slice(0, 8)}-${part}-${file.slice(0, 6)}.${extension}`;
-  return c.body(object.body ?? '', 200, {
-    ...headers,
-    'Content-Type': JOB_FORMATS[extension as keyof typeof JOB_FORMATS],
-    'Content-Length': String(object.size),
-    'Content-Disposition': `attachment; filename="${name}"`,
-  });
+  const content = describePart(
+    {
+      ...headers,
+      'Content-Type': JOB_FORMATS[extension as keyof typeof JOB_FORMATS],
+      'Content-Disposition': `attachment; filename="${name}"`,
+    },
+    length,
+    range,
+  );
+  return c.req.method === 'HEAD'
+    ? c.body(null, 200, content)
+    : c.body(await store.openFile(id, part, file, range), range.status, content);
 }

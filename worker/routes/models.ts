@@ -21,7 +21,8 @@ import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
-import { WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { respondBytes } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
 
 /** The only files that are sent, whatever else a manifest lists: none can act as a page. */
@@ -98,7 +99,8 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
       summary: 'A verified file of a version',
     },
     conditional: true,
-    errors: ['not_found', ...ERRORS],
+    errors: ['not_found', 'range_not_satisfiable', ...ERRORS],
+    otherStatuses: PARTIAL,
   },
 ];
 
@@ -163,11 +165,12 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       if ('code' in file) {
         return respondError(c, file);
       }
-      return c.body(file as Uint8Array<ArrayBuffer>, 200, {
-        ...headers,
-        'Content-Type': type,
-        'Content-Length': String(file.length),
-      });
+      if (hasCurrent(c, etag, true)) {
+        return c.body(null, 304, headers);
+      }
+      const content = { ...headers, 'Content-Type': type };
+      const answer = respondBytes(c, content, file as Uint8Array<ArrayBuffer>);
+      return 'code' in answer ? respondError(c, answer) : answer;
     });
   });
 }

@@ -6,7 +6,7 @@ import { ROUTES } from '../../shared/contract/parameters.ts';
 import { buildUrl, parseQuery, pinQuery, type Pinned } from '../../shared/contract/query.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
-import { buildSheet, encodePngs, measureSheet } from '../../shared/picture/sheet.ts';
+import { buildSheet, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import {
@@ -17,9 +17,9 @@ import {
   nameFile,
   settleFormat,
 } from '../drawing.ts';
-import { joinPngs } from '../formats/apng.ts';
+import { encodeApng } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
-import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -28,7 +28,14 @@ const SHARED = {
   query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
-  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_acceptable', 'format_not_found'],
+  errors: [
+    ...DRAWING_ERRORS,
+    'picture_too_large',
+    'not_acceptable',
+    'format_not_found',
+    'range_not_satisfiable',
+  ],
+  otherStatuses: PARTIAL,
 } as const satisfies Partial<OperationEntry>;
 
 export const MORPH_OPERATIONS: readonly OperationEntry[] = [
@@ -127,7 +134,7 @@ function encodeLoop(
   });
   return morph.format === 'gif'
     ? encodeGif(pictures, morph, listDelays(morph, 100))
-    : joinPngs(encodePngs(png, pictures, morph), listDelays(morph, 1000));
+    : encodeApng(png, pictures, morph, listDelays(morph, 1000));
 }
 
 /** Lists how long each frame is shown, in 1/`ticks` s. Rounds each end, so errors do not add up. */

@@ -2,6 +2,7 @@
  * Tests `/dataset` over HTTP in the real runtime: formats, ranges, limits and clients that
  * disconnect.
  */
+import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import { digitSchema, digitsSchema, packedDigitSchema } from '../../../shared/contract/answers.ts';
@@ -115,6 +116,37 @@ describe('a labelled set', () => {
     expect([head?.startsWith('pixel0,'), row?.split(',').length]).toEqual([true, 784]);
   });
 
+  test('has one file of images and labels, without labels where there are no classes', async () => {
+    const listNames = async (path: string) => {
+      const text = (await worker.getBytes(path)).toString('latin1');
+      return [...new Set(text.match(/(?:labels|images)\.npy|"ClassLabel"|"Image"/g))].toSorted();
+    };
+    expect(await listNames('/dataset.npz?seed=s&n=2')).toEqual(['images.npy', 'labels.npy']);
+    expect(await listNames('/dataset.npz?seed=s&n=2&model=plain')).toEqual(['images.npy']);
+    expect(await listNames('/dataset.parquet?seed=s&n=2')).toEqual(['"ClassLabel"', '"Image"']);
+    expect(await listNames('/dataset.parquet?seed=s&n=2&model=plain')).toEqual(['"Image"']);
+  });
+
+  test('has pictures in Parquet that are the pixels, in colour too', async () => {
+    for (const model of ['labelled', 'colour']) {
+      const query = `seed=s&n=3&model=${model}`;
+      const pixels = readNpy(await worker.getBytes(`/dataset.npy?${query}`)).data;
+      const file = await worker.getBytes(`/dataset.parquet?${query}`);
+      const size = pixels.length / 3;
+      let at = 0;
+      for (let i = 0; i < 3; i++) {
+        at = file.indexOf('\x89PNG', at + 1, 'latin1');
+        const { data } = PNG.sync.read(file.subarray(at, at + file.readUInt32LE(at - 4)));
+        // pngjs gives red, green, blue and opacity.
+        const channels = data.length / 4 === size ? [0] : [0, 1, 2];
+        const read = Array.from({ length: data.length / 4 }, (_, j) =>
+          channels.map((channel) => data[4 * j + channel]),
+        ).flat();
+        expect(read).toEqual([...pixels.subarray(i * size, (i + 1) * size)]);
+      }
+    }
+  });
+
   test('has pixels as base64 in NDJSON on request', async () => {
     const answer = await worker.fetch('/dataset.ndjson?seed=s&n=66&pixels=base64');
     expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
@@ -141,8 +173,8 @@ describe('a labelled set', () => {
   });
 
   test('may be aborted by the client', async () => {
-    for (let i = 0; i < 4; i++) {
-      await leaveInTheMiddle(new URL('/dataset.csv?n=10000', worker.url));
+    for (const extension of ['csv', 'npy', 'npz', 'parquet', 'idx.gz']) {
+      await leaveInTheMiddle(new URL(`/dataset.${extension}?n=10000`, worker.url));
     }
     expect((await worker.fetch('/dataset.npy?n=1')).status).toBe(200);
     expect(worker.readLogs().filter((line) => line.includes('request_failed'))).toEqual([]);

@@ -66,7 +66,7 @@ test.each([
     const negotiated = await worker.fetch('/digit?seed=a&n=2', { headers: { accept } });
     expect([negotiated.headers.get('content-type'), negotiated.headers.get('vary')]).toEqual([
       type,
-      'Accept',
+      format === 'ndjson' ? 'Accept, Accept-Encoding' : 'Accept',
     ]);
     const headers = { 'if-none-match': answer.headers.get('etag') as string };
     expect(
@@ -425,7 +425,7 @@ describe('formats that no route has', () => {
     ['/digit/7.avif', 'avif', 'png, json, svg'],
     ['/number/3.14.jpg', 'jpg', 'png, json, svg'],
     ['/morph.webp', 'webp', 'png, gif'],
-    ['/dataset.xlsx', 'xlsx', 'idx, npy'],
+    ['/dataset.xlsx', 'xlsx', 'idx, idx.gz, npy'],
   ])('%s is answered with those that there are', async (path, received, available) => {
     const answer = await worker.fetch(path, { headers: { accept: 'application/problem+json' } });
     const problem = (await answer.json()) as { code: string; detail: string };

@@ -1,0 +1,80 @@
+/** Runs data tools in Python, which open sets of a running service. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const ROOT = join(import.meta.dirname, '../../..');
+const SCRIPT = join(import.meta.dirname, 'open-sets.py');
+
+/** The tools of each list of dev/data-tools, and the sets that each opens. */
+export const CASES = {
+  tables: [
+    'numpy_npz',
+    'numpy_npy',
+    'pandas_csv',
+    'pandas_ndjson',
+    'pandas_parquet',
+    'pyarrow_parquet',
+    'polars_csv',
+    'polars_ndjson',
+    'polars_parquet',
+    'duckdb_csv',
+    'duckdb_ndjson',
+    'duckdb_parquet',
+    'gzip_idx',
+  ],
+  datasets: ['datasets_parquet'],
+  torch: ['torch_npz', 'torchvision_mnist'],
+  tensorflow: ['tensorflow_npz', 'keras_npz'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export type ToolList = keyof typeof CASES;
+
+/** What a tool found in a set, or how it failed. */
+export type Found =
+  | { readonly pixels: string; readonly labels: readonly number[] }
+  | { readonly failure: string };
+
+/**
+ * True when the tools are installed. DIGITMINT_REQUIRE_DATA_TOOLS=1 requires them, so that no run
+ * skips their tests unnoticed.
+ * @throws Error  When they are required and not installed.
+ */
+export function hasTools(list: ToolList): boolean {
+  const isThere = existsSync(join(findFolder(list), 'installed.txt'));
+  if (!isThere && process.env['DIGITMINT_REQUIRE_DATA_TOOLS'] === '1') {
+    throw new Error(`expected ${findFolder(list)}; run sh dev/data-tools/install.sh ${list}`);
+  }
+  return isThere;
+}
+
+/** Installs the tools of a list, once. */
+export async function installTools(list: ToolList): Promise<void> {
+  await run('sh', [join(ROOT, 'dev/data-tools/install.sh'), list]);
+}
+
+/** Opens a set with each tool of a list. @param query  Of `/dataset`. */
+export async function openSets(
+  list: ToolList,
+  url: URL,
+  query: string,
+): Promise<Readonly<Record<string, Found>>> {
+  const args = [SCRIPT, url.origin, query, ...CASES[list]];
+  const { stdout } = await run(join(findFolder(list), 'bin/python'), args, {
+    maxBuffer: 16 * 1024 * 1024,
+    env: { ...process.env, KERAS_BACKEND: 'tensorflow' },
+  });
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, Found>;
+}
+
+/** Lists the versions of a list's tools, for a report. */
+export async function listVersions(list: ToolList): Promise<string> {
+  const args = ['-m', 'pip', 'list', '--format', 'freeze', '--disable-pip-version-check'];
+  return (await run(join(findFolder(list), 'bin/python'), args)).stdout;
+}
+
+function findFolder(list: ToolList): string {
+  return join(ROOT, '.digitmint/data-tools', list);
+}

@@ -1,0 +1,116 @@
+/** Bytes whose number is known before they are made, so that a range of them is made alone. */
+
+/** Ends are exclusive. Every part lies within the content. */
+export interface Content {
+  readonly length: number;
+  /** Counts the digits that `read` draws. */
+  countDigits(first: number, end: number): number;
+  read(first: number, end: number): AsyncIterable<Uint8Array>;
+}
+
+export function holdBytes(bytes: Uint8Array): Content {
+  return {
+    length: bytes.length,
+    countDigits: () => 0,
+    async *read(first, end) {
+      yield bytes.subarray(first, end);
+    },
+  };
+}
+
+/** Encodes the records from `first` on. */
+type Draw = (first: number, count: number) => Uint8Array | Promise<Uint8Array>;
+
+/** Digits that are drawn at once. */
+export const BATCH = 64;
+const DIGITS = { batch: BATCH, digits: 1 };
+/** Labels are no pixels: so many cost as much as one digit. */
+const LABELS = { batch: 8192, digits: 1 / 100 };
+
+/** Makes content of equally long records, one for each digit. */
+export function makeRecords(count: number, bytes: number, draw: Draw): Content {
+  return repeatRecord(count, bytes, draw, DIGITS);
+}
+
+/** Makes content of equally long records that take no pixels. */
+export function makeLabels(count: number, bytes: number, draw: Draw): Content {
+  return repeatRecord(count, bytes, draw, LABELS);
+}
+
+/**
+ * @param batch   Records that are drawn at once.
+ * @param digits  The work that a record takes.
+ */
+function repeatRecord(
+  count: number,
+  recordBytes: number,
+  draw: Draw,
+  { batch, digits }: typeof DIGITS,
+): Content {
+  return {
+    length: count * recordBytes,
+    countDigits: (first, end) =>
+      digits * (Math.ceil(end / recordBytes) - Math.floor(first / recordBytes)),
+    async *read(first, end) {
+      const last = Math.ceil(end / recordBytes);
+      for (let i = Math.floor(first / recordBytes); i < last; i += batch) {
+        const drawn = await draw(i, Math.min(batch, last - i));
+        const at = i * recordBytes;
+        yield drawn.subarray(Math.max(0, first - at), end - at);
+      }
+    },
+  };
+}
+
+/** Joins contents one after the other. */
+export function joinContents(parts: readonly Content[]): Content {
+  /** Cuts a range into the ranges of the parts that it touches. */
+  function cut(first: number, end: number) {
+    let at = 0;
+    return parts.flatMap((part) => {
+      const [from, to] = [Math.max(0, first - at), Math.min(part.length, end - at)];
+      at += part.length;
+      return from < to ? [{ part, from, to }] : [];
+    });
+  }
+  return {
+    length: parts.reduce((sum, { length }) => sum + length, 0),
+    countDigits: (first, end) =>
+      cut(first, end).reduce((sum, { part, from, to }) => sum + part.countDigits(from, to), 0),
+    async *read(first, end) {
+      for (const { part, from, to } of cut(first, end)) {
+        yield* part.read(from, to);
+      }
+    },
+  };
+}
+
+/**
+ * Makes a stream that makes a piece when its reader has taken the last one.
+ * @param isCompressed  Compresses the stream with gzip.
+ */
+export function streamPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  isCompressed = false,
+): ReadableStream {
+  const iterator = pieces[Symbol.asyncIterator]();
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await iterator.next();
+        if (done === true) {
+          controller.close();
+        } else {
+          controller.enqueue(value);
+        }
+      },
+      async cancel() {
+        await iterator.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return isCompressed
+    ? stream.pipeThrough<Uint8Array>(new CompressionStream('gzip') as TransformStream)
+    : stream;
+}

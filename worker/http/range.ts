@@ -1,0 +1,138 @@
+/**
+ * Sends answers whose length is known: whole, or the range that a client asks for (RFC 9110,
+ * section 14). Only an answer with a strong ETag has ranges: without a seed every answer is
+ * another one, and parts of different answers make a broken file.
+ */
+import { MAX_RANGES, type ApiError } from '../../shared/contract/errors.ts';
+import type { AppContext } from '../context.ts';
+import { streamPieces, type Content } from './content.ts';
+import { readHeader } from './headers.ts';
+
+/** The part of an answer to send. Its end is exclusive. */
+export interface Part {
+  readonly status: 200 | 206;
+  readonly first: number;
+  readonly end: number;
+}
+
+/**
+ * Chooses the part that a request asks for. Ranges that touch are sent as one. For ranges with a
+ * gap the whole answer is sent, as section 15.3.7.2 allows.
+ * @param etag  The answer's; undefined or weak when it has no ranges.
+ */
+export function choosePart(
+  c: AppContext,
+  etag: string | undefined,
+  length: number,
+): Part | ApiError {
+  const whole = { status: 200, first: 0, end: length } as const;
+  const ifRange = readHeader(c, 'if-range') ?? etag;
+  const [, list] = /^bytes=(.*)$/i.exec(readHeader(c, 'range')?.trim() ?? '') ?? [];
+  if (c.req.method !== 'GET' || !hasRanges(etag) || ifRange !== etag || list === undefined) {
+    return whole;
+  }
+  const refused = { code: 'range_not_satisfiable', received: list, length } as const;
+  const texts = list.split(',').map((text) => text.trim());
+  const ranges = texts.filter((text) => text !== '').map((text) => parseRange(text, length));
+  if (ranges.length === 0 || ranges.length > MAX_RANGES || ranges.includes(undefined)) {
+    return refused;
+  }
+  const [joined, ...others] = joinRanges(ranges as Range[]);
+  if (joined === undefined) {
+    return refused;
+  }
+  return others.length > 0 ? whole : { status: 206, ...joined };
+}
+
+type Range = Pick<Part, 'first' | 'end'>;
+
+/** @returns  A range that is empty when the answer ends before it; undefined if malformed. */
+function parseRange(text: string, length: number): Range | undefined {
+  const [, from = '', to = ''] = /^(\d*)-(\d*)$/.exec(text) ?? [];
+  if (from === '') {
+    return to === '' ? undefined : { first: Math.max(0, length - Number(to)), end: length };
+  }
+  const [first, last] = [Number(from), to === '' ? Infinity : Number(to)];
+  return last < first ? undefined : { first, end: Math.min(last + 1, length) };
+}
+
+/** Joins ranges that overlap or are neighbours. Drops the empty ones. */
+function joinRanges(ranges: readonly Range[]): Range[] {
+  const joined: Range[] = [];
+  for (const { first, end } of ranges.toSorted((a, b) => a.first - b.first)) {
+    const last = joined.at(-1);
+    if (last !== undefined && first <= last.end) {
+      joined[joined.length - 1] = { first: last.first, end: Math.max(last.end, end) };
+    } else if (first < end) {
+      joined.push({ first, end });
+    }
+  }
+  return joined;
+}
+
+function hasRanges(etag: string | undefined): boolean {
+  return etag?.startsWith('"') === true;
+}
+
+/** Sends a part of an answer that is in memory, or is made as the client reads it. */
+export function respondPart(
+  c: AppContext,
+  given: Readonly<Record<string, string>>,
+  content: Uint8Array<ArrayBuffer> | Content,
+  { status, first, end }: Part,
+): Response {
+  const headers = describePart(given, content.length, { status, first, end });
+  return content instanceof Uint8Array
+    ? c.body(content.subarray(first, end), status, headers)
+    : respondStream(c, status, headers, () => streamPieces(content.read(first, end)), end - first);
+}
+
+/** Writes the headers of a part. @param length  Of the whole answer. */
+export function describePart(
+  headers: Readonly<Record<string, string>>,
+  length: number,
+  { status, first, end }: Part,
+): Record<string, string> {
+  return {
+    ...headers,
+    'Content-Length': String(end - first),
+    'Accept-Ranges': hasRanges(headers['ETag']) ? 'bytes' : 'none',
+    ...(status === 206 && { 'Content-Range': `bytes ${first}-${end - 1}/${length}` }),
+  };
+}
+
+/** Sends bytes in memory. @returns  The error for ranges that the answer does not have. */
+export function respondBytes(
+  c: AppContext,
+  headers: Readonly<Record<string, string>>,
+  bytes: Uint8Array<ArrayBuffer>,
+): Response | ApiError {
+  const part = choosePart(c, headers['ETag'], bytes.length);
+  return 'code' in part ? part : respondPart(c, headers, bytes, part);
+}
+
+/** The edge runtime tells the length of such a stream only. */
+declare const FixedLengthStream: (new (length: number) => TransformStream) | undefined;
+
+/**
+ * Sends a stream, and tells the host that it is one.
+ * @param open    Not called for HEAD.
+ * @param length  Undefined when it is not known.
+ */
+export function respondStream(
+  c: AppContext,
+  status: 200 | 206,
+  headers: Readonly<Record<string, string>>,
+  open: () => ReadableStream,
+  length?: number,
+): Response {
+  c.set('isStreamed', true);
+  c.env?.noteStream?.();
+  // The edge runtime must not compress what is compressed already.
+  const init = { status, headers, encodeBody: 'manual' } as const;
+  if (c.req.method === 'HEAD') {
+    return new Response(null, init);
+  }
+  const isFixed = length !== undefined && typeof FixedLengthStream === 'function';
+  return new Response(isFixed ? open().pipeThrough(new FixedLengthStream(length)) : open(), init);
+}
