@@ -3,14 +3,17 @@
  * Importing this module defines it. A strict Content-Security-Policy must allow only this module
  * and the service's images.
  */
-import { listParameters } from '../shared/contract/query.ts';
+import type { Kind } from '../shared/contract/parameters.ts';
+import { describeExpected, listParameters, parseText } from '../shared/contract/query.ts';
 import {
   buildImage,
   type DigitImageOptions,
   type ImageAttributes,
   type NumberImageOptions,
 } from './image.ts';
-import { toCamelCase } from './option-text.ts';
+import { notAllowed, toCamelCase } from './option-text.ts';
+
+export type { DigitMintAttributes } from './options.ts';
 
 /** The detail of the event `error`. Like those of `<img>`, `load` and `error` do not bubble. */
 export interface DigitMintErrorDetail {
@@ -20,9 +23,9 @@ export interface DigitMintErrorDetail {
   readonly status: number | undefined;
 }
 
-/** Parameters by the names of their attributes. An image has no use for two of them. */
+/** Parameters by the names of their attributes. An image has no use for some of them. */
 const PARAMETERS = listParameters('digit')
-  .filter(([name]) => !['pixels', 'strict', 'width', 'height'].includes(name))
+  .filter(([name]) => !['pixels', 'latent', 'strict', 'width', 'height'].includes(name))
   .map(([name, parameter]) => ({ ...parameter, name, attribute: name.replace('_', '-') }));
 
 const STYLE =
@@ -154,13 +157,14 @@ function parseAttributes(
     number: read('number') ?? undefined,
     alt: read('alt') ?? undefined,
   };
-  for (const { name, attribute, kind } of PARAMETERS) {
+  for (const parameter of PARAMETERS) {
+    const { name, attribute, kind } = parameter;
     const text = read(attribute);
     if (text !== null) {
       // Like HTML's own flags a flag is there or not, but people also write 0 or false.
       const value = kind === 'flag' ? text !== '0' && text !== 'false' : text;
       const isNumber = kind === 'whole' || kind === 'decimal';
-      options[toCamelCase(name)] = isNumber ? parseNumber(attribute, text) : value;
+      options[toCamelCase(name)] = isNumber ? readNumber(attribute, text, parameter) : value;
     }
   }
   const hasDark = 'darkFg' in options || 'darkBg' in options;
@@ -183,11 +187,12 @@ function parseAttributes(
   return { ...options, format } as NumberImageOptions;
 }
 
-function parseNumber(name: string, text: string): number {
-  if (!/^[0-9.]{1,9}$/.test(text)) {
-    throw new RangeError(`digitmint: ${name} is ${JSON.stringify(text)}, expected a number`);
+function readNumber(attribute: string, text: string, parameter: Kind): number {
+  const value = parseText(parameter, text);
+  if (value === undefined) {
+    throw notAllowed(attribute, text, describeExpected(parameter));
   }
-  return Number(text);
+  return value as number;
 }
 
 /** Pixels of one digit: `28`, or `32x24` with the width first. */

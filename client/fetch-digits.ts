@@ -28,6 +28,8 @@ export interface Digit {
   readonly class: string | null;
   /** The permanent URL of its picture. */
   readonly url: string;
+  /** The numbers that the network draws it from, times `truncation`. Only with `latent: true`. */
+  readonly latent?: Float32Array<ArrayBuffer> | undefined;
   /** [height, width, channels], row by row; 0 is paper, 255 is ink. */
   readonly pixels: Uint8Array<ArrayBuffer>;
 }
@@ -72,7 +74,11 @@ async function fetchJson(url: string, how: RequestOptions): Promise<Digits> {
     throw refuseAnswer(answer, url, detail, cause);
   }
   if (isAnswer(value)) {
-    const digits = value.digits.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }));
+    const digits = value.digits.map(({ latent, pixels, ...digit }) => ({
+      ...digit,
+      ...(latent && { latent: new Float32Array(latent) }),
+      pixels: decode(pixels),
+    }));
     const bytes = value.width * value.height * value.channels;
     if (digits.every(({ pixels }) => pixels.length === bytes)) {
       return { ...value, digits };
@@ -83,7 +89,10 @@ async function fetchJson(url: string, how: RequestOptions): Promise<Digits> {
 }
 
 interface Answer extends Omit<Digits, 'digits'> {
-  readonly digits: readonly (Omit<Digit, 'pixels'> & { readonly pixels: string })[];
+  readonly digits: readonly (Omit<Digit, 'latent' | 'pixels'> & {
+    readonly latent?: readonly number[];
+    readonly pixels: string;
+  })[];
 }
 
 /** Checks the pixels, which this client decodes; the API's own tests check the rest. */

@@ -83,6 +83,18 @@ export function buildImage(options: DigitImageOptions | NumberImageOptions): Ima
   };
 }
 
+/** The attributes of an `<img>` by the names that React and Preact know. */
+export interface ImageProps extends Omit<ImageAttributes, 'srcset'> {
+  /** As `srcset` of {@link ImageAttributes}. */
+  readonly srcSet?: string;
+}
+
+/** Builds the props of React's `<img>`. @throws  As {@link buildImage}. */
+export function buildImageProps(options: DigitImageOptions | NumberImageOptions): ImageProps {
+  const { srcset, ...props } = buildImage(options);
+  return { ...props, ...(srcset !== undefined && { srcSet: srcset }) };
+}
+
 /** Writes an `<img>` as HTML, escaped. @throws  As {@link buildImage}. */
 export function buildImageHtml(options: DigitImageOptions | NumberImageOptions): string {
   const attributes = Object.entries(buildImage(options)).map(

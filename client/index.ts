@@ -10,9 +10,11 @@ export {
 export {
   buildImage,
   buildImageHtml,
+  buildImageProps,
   type DigitImageOptions,
   type ImageAttributes,
   type ImageOptions,
+  type ImageProps,
   type NumberImageOptions,
 } from './image.ts';
 export type {

@@ -49,6 +49,34 @@ export interface DatasetOptions extends BaseOptions, OptionsOf<'dataset'> {
 
 export interface MorphOptions extends BaseOptions, OptionsOf<'morph'> {}
 
+type KebabCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}-${KebabCase<Tail>}` : S;
+
+/** Parameters of `/digit` without an effect on an element. */
+type NoAttribute = 'pixels' | 'latent' | 'strict' | 'format' | 'width' | 'height';
+
+/** A boolean attribute may be written as true, or as HTML writes it. */
+type AttributeOf<P> = P extends { readonly kind: 'flag' }
+  ? boolean | ''
+  : P extends { readonly kind: 'whole' | 'decimal' | 'text' }
+    ? string | number
+    : string;
+
+type ParameterAttributes = {
+  readonly [K in Exclude<keyof ParametersOf<'digit'>, NoAttribute> as KebabCase<K>]?:
+    | AttributeOf<ParametersOf<'digit'>[K]>
+    | undefined;
+};
+
+/** The attributes of `<digit-mint>`, for JSX. */
+export interface DigitMintAttributes extends ParameterAttributes {
+  readonly base?: string | undefined;
+  readonly number?: string | number | undefined;
+  readonly format?: 'png' | 'svg' | undefined;
+  readonly alt?: string | undefined;
+  readonly loading?: 'lazy' | 'eager' | undefined;
+  readonly sample?: string | number | undefined;
+}
+
 export interface SamplingOptions extends Pick<DigitOptions, 'seed' | 'start' | 'model'> {}
 
 export interface LookOptions extends Pick<

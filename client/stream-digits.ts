@@ -10,7 +10,7 @@ import { writeOption } from './option-text.ts';
 import { datasetUrl } from './url.ts';
 
 export interface StreamOptions
-  extends RequestOptions, Omit<DatasetOptions, 'n' | 'part' | 'format' | 'strict'> {
+  extends RequestOptions, Omit<DatasetOptions, 'n' | 'part' | 'latent' | 'format' | 'strict'> {
   /** How many digits, 1 to 1,000,000,000 - `start`. */
   readonly n: number;
 }

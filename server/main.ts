@@ -44,6 +44,7 @@ async function run(settings: Settings): Promise<void> {
     modelRefreshMs: settings.modelRefreshMs,
     publicKeys: settings.publicKeys,
     hstsSeconds: settings.hstsSeconds,
+    securityContact: settings.securityContact,
     rateLimits: createRateLimits(settings),
     log: writeLine,
   });

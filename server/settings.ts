@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
 import { parseS3Location, readS3Credentials, type Environment } from '../storage/s3-location.ts';
-import { parseSettings as parseWorkerSettings } from '../worker/env.ts';
+import { parseContact, parseSettings as parseWorkerSettings } from '../worker/env.ts';
 import type { ModelsPlace } from './object-reader.ts';
 
 /** A setting's text, and the flag or variable that it comes from. */
@@ -69,6 +69,13 @@ const OPTIONS = {
     preset: '0',
     about: 'browsers use https only, for all of the host; 0 for no such header',
     parse: parseWhole(MAX_HSTS_SECONDS),
+  },
+  securityContact: {
+    usage: '--security-contact URL',
+    variable: 'SECURITY_CONTACT',
+    preset: '',
+    about: 'https:, mailto: or tel:, for /.well-known/security.txt',
+    parse: readContact,
   },
   graceMs: {
     usage: '--grace SECONDS',
@@ -185,6 +192,14 @@ function readPublicKeys({ name, text }: Value): PublicKey[] {
     return parsePublicKeys(text);
   } catch (cause) {
     throw new ExpectedError(`${name}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function readContact({ name, text }: Value): string | undefined {
+  try {
+    return parseContact(name, text);
+  } catch (cause) {
+    throw new ExpectedError((cause as Error).message, { cause });
   }
 }
 

@@ -24,6 +24,7 @@ import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
 import { addMorphRoutes, MORPH_OPERATIONS } from './routes/morph.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
 import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
+import { addSiteRoutes, SITE_OPERATIONS } from './routes/site.ts';
 
 /** Everything that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [
@@ -39,6 +40,7 @@ export const OPERATIONS: readonly Operation[] = [
   LLMS_OPERATION,
   OEMBED_OPERATION,
   HEALTH_OPERATION,
+  ...SITE_OPERATIONS,
   ...ERROR_OPERATIONS,
 ].map(completeOperation);
 
@@ -66,8 +68,9 @@ export function createApp(given: GivenDependencies): App {
   addModelRoutes(app, dependencies);
   addLimitsRoute(app, dependencies);
   addOembedRoute(app, dependencies);
+  addSiteRoutes(app, dependencies);
   addLlmsRoute(app, OPERATIONS);
-  addDocsRoute(app, OPERATIONS);
+  addDocsRoute(app, OPERATIONS, dependencies);
   addOpenapiRoute(app, OPERATIONS);
   addOtherMethods(app);
   app.notFound((c) => {

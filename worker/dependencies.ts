@@ -26,6 +26,10 @@ export interface AppDependencies {
   readonly rateLimits?: RateLimits | undefined;
   /** Absent where the host has no queue. */
   readonly jobs?: Jobs | NoJobs | undefined;
+  /** A URI to report vulnerabilities to; absent where the operator gave none. */
+  readonly securityContact?: string | undefined;
+  /** Whether no service answers at the requests' addresses: JSON then names no URL of a picture. */
+  readonly isOffline?: boolean | undefined;
   /** Lets heavy answers be drawn one after the other. */
   readonly heavyWork: ConcurrencyLimit;
 }

@@ -334,12 +334,17 @@ export function refuse(parameter: string, received: string, model: string, reaso
 export function createDraw(
   c: AppContext,
   { generators }: Pick<AppDependencies, 'generators'>,
-  { model, seed, start }: Pinned & { readonly start: number },
+  {
+    model,
+    seed,
+    start,
+    truncation,
+  }: Pinned & { readonly start: number; readonly truncation: number },
   label: number | undefined,
 ): (first: number, count: number) => Promise<Samples> {
   return async (first, count) => {
     const samples = await useModel(generators, model, c.get('defer'), ({ sampler }) =>
-      sampler.draw({ seed, start: start + first, count, label }),
+      sampler.draw({ seed, start: start + first, count, truncation, label }),
     );
     if ('code' in samples) {
       throw new Error(`the model went away in the middle of an answer: ${samples.code}`);
@@ -348,7 +353,17 @@ export function createDraw(
   };
 }
 
-/** Names the file that a browser saves. */
+/**
+ * Names the file that a browser saves: in ASCII and, for names beyond it, in UTF-8 too (RFC 6266).
+ * @param name  Of characters that `encodeURIComponent` and RFC 8187 treat alike: no ' ( ) *.
+ */
+export function describeFile(disposition: 'inline' | 'attachment', name: string): string {
+  const ascii = name.replace(/[^\x21-\x7e]+/g, '_');
+  const whole = ascii === name ? '' : `; filename*=UTF-8''${encodeURIComponent(name)}`;
+  return `${disposition}; filename="${ascii}"${whole}`;
+}
+
+/** Names a file of pictures. */
 export function nameFile(
   prefix: string,
   seed: string,
@@ -360,7 +375,8 @@ export function nameFile(
   return `digitmint-${prefix}${nameSeed(seed)}-${start}${last}.${extension}`;
 }
 
-/** Writes a seed as part of a file's name, in characters that every file system takes. */
+/** Writes a seed as part of a file's name: letters, digits and pictographs of any language. */
 export function nameSeed(seed: string): string {
-  return seed.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
+  const name = seed.replace(/[^\p{L}\p{M}\p{N}\p{So}_-]+/gu, '_');
+  return [...name].slice(0, 40).join('');
 }

@@ -20,6 +20,8 @@ export interface Env {
   readonly MODEL_PUBLIC_KEYS?: string;
   /** Seconds of Strict-Transport-Security; 0 or absent for none. */
   readonly HSTS_SECONDS?: string;
+  /** Where to report a vulnerability: see `parseContact`. */
+  readonly SECURITY_CONTACT?: string;
   /** Counts each caller's answers; absent where nobody is limited. */
   readonly RATE_LIMITER?: RateLimiter;
   /** The limit of RATE_LIMITER, which the binding does not report; `off` ignores the binding. */
@@ -39,7 +41,8 @@ export function parseSettings({
   MODEL_REFRESH_SECONDS: text,
   MODEL_PUBLIC_KEYS: keys = '',
   HSTS_SECONDS: hsts = '0',
-}: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS' | 'HSTS_SECONDS'>) {
+  SECURITY_CONTACT: contact = '',
+}: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS' | 'HSTS_SECONDS' | 'SECURITY_CONTACT'>) {
   const seconds = Number(text);
   if (!(seconds >= 0.1 && seconds <= 3600)) {
     throw new RangeError(
@@ -51,15 +54,27 @@ export function parseSettings({
       `HSTS_SECONDS is ${JSON.stringify(hsts)}, expected whole seconds, such as 31536000, or 0`,
     );
   }
+  const securityContact = parseContact('SECURITY_CONTACT', contact);
   try {
     return {
       modelRefreshMs: seconds * 1000,
       publicKeys: parsePublicKeys(keys),
       hstsSeconds: Number(hsts),
+      securityContact,
     };
   } catch (cause) {
     throw new RangeError(`MODEL_PUBLIC_KEYS: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** @returns  undefined for ''. @throws RangeError  When it is no contact of RFC 9116. */
+export function parseContact(name: string, text: string): string | undefined {
+  if (!/^(?:(?:https:\/\/|mailto:|tel:)[\x21-\x7e]+)?$/.test(text)) {
+    throw new RangeError(
+      `${name} is ${JSON.stringify(text)}, expected a URL with https:, mailto: or tel:`,
+    );
+  }
+  return text === '' ? undefined : text;
 }
 
 /** @returns  undefined without limits. @throws RangeError  For a limiter without a limit. */

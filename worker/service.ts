@@ -48,7 +48,7 @@ const BUNDLED_MODEL: BundledModel = {
 
 interface ServiceOptions extends Pick<
   AppDependencies,
-  'hstsSeconds' | 'rateLimits' | 'jobs' | 'log'
+  'hstsSeconds' | 'rateLimits' | 'jobs' | 'log' | 'securityContact' | 'isOffline'
 > {
   /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
@@ -66,6 +66,7 @@ export function createService(options: ServiceOptions): App {
 /** Makes the app's dependencies, for hosts that do other work with them too. */
 export function createDependencies(options: ServiceOptions): GivenDependencies {
   const { models, bundled = BUNDLED_MODEL, hstsSeconds, rateLimits, jobs, log } = options;
+  const { securityContact, isOffline } = options;
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
   const store = createModelStore(objects, WAITS.readMs, options.publicKeys);
   return {
@@ -86,5 +87,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
     rateLimits,
     jobs,
     log,
+    securityContact,
+    isOffline,
   };
 }

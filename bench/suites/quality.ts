@@ -34,7 +34,11 @@ const termsSchema = z.object({
   classifier: z.object({ sha256: text }),
 });
 
-const namesSchema = z.object({ name: text.optional(), version: text.optional() });
+const namesSchema = z.object({
+  name: text.optional(),
+  version: text.optional(),
+  truncation: z.number().optional(),
+});
 const reportSchema = termsSchema.extend({
   schema: z.literal(REPORT_SCHEMA),
   floorFigures: figuresSchema,
@@ -194,7 +198,9 @@ export function joinReports(reports: readonly { source: string; report: unknown 
     }
   }
   const models = [first, ...others].flatMap(({ columns }) =>
-    columns.map(({ samples, figures }) => [`${samples.name}@${samples.version}`, figures] as const),
+    columns
+      .filter(({ samples }) => samples.truncation === undefined)
+      .map(({ samples, figures }) => [`${samples.name}@${samples.version}`, figures] as const),
   );
   return { ...first, models: new Map<string, QualityFigures>(models) };
 }

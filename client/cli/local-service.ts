@@ -17,12 +17,15 @@ import { CliError, EXIT } from './output.ts';
 /** Requests a path with a query. @param accept  The media type, where the path has no extension. */
 export type Ask = (path: string, accept?: string) => Promise<Response>;
 
+/** The address of requests to a service without one. */
+const NOWHERE = 'http://localhost';
+
 /**
  * Makes the service.
- * @param base   The start of absolute URLs in answers.
+ * @param base   The start of absolute URLs in answers; without it JSON has none.
  * @param model  Default: the model that ships.
  */
-export function createLocalService(base: URL, model?: BundledModel): Ask {
+export function createLocalService(base: URL | undefined, model?: BundledModel): Ask {
   const name =
     model === undefined ? 'the model that ships' : `model ${model.name}@${model.version}`;
   let failure: unknown;
@@ -33,13 +36,15 @@ export function createLocalService(base: URL, model?: BundledModel): Ask {
     models: undefined,
     ...(model && { bundled: model }),
     modelRefreshMs: 600_000,
+    isOffline: base === undefined,
     log,
   });
-  const basePath = base.pathname.replace(/\/$/, '');
+  const address = base ?? new URL(NOWHERE);
+  const basePath = address.pathname.replace(/\/$/, '');
   return async (path, accept) => {
     // Pictures are requested by Accept, not by an extension, so that errors are problem details.
     const headers = accept === undefined ? {} : { accept: `${accept}, application/problem+json` };
-    const answer = await app.request(new URL(path, base).href, { headers }, { basePath });
+    const answer = await app.request(new URL(path, address).href, { headers }, { basePath });
     if (answer.status >= 500) {
       const why = failure instanceof Error ? failure.message : await answer.text();
       throw new CliError(`${name} does not draw: ${why}`, EXIT.failed, { cause: failure });

@@ -1,5 +1,16 @@
 #!/usr/bin/env node
 /** `digitmint` on the command line: the only file that ends the process. */
+import { EXIT } from './output.ts';
 import { run } from './program.ts';
+
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  // EPIPE: the reader has stopped reading, as `head` does.
+  if (code !== 'EPIPE') {
+    process.stderr.write(`digitmint: standard output cannot be written (${code})\n`);
+    process.exit(EXIT.failed);
+  }
+});
+// What nobody can read needs no report.
+process.stderr.on('error', () => undefined);
 
 process.exitCode = await run(process.argv.slice(2));

@@ -130,7 +130,7 @@ async function writeStandard(parts: AsyncIterable<Uint8Array>): Promise<void> {
   try {
     await pipeline(Readable.from(parts), process.stdout, { end: false });
   } catch (cause) {
-    // EPIPE: the reader has stopped reading, as `head` does.
+    // The reader has stopped reading. main.ts reports other failures of the stream.
     if ((cause as NodeJS.ErrnoException).code !== 'EPIPE') {
       throw cause;
     }

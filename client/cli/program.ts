@@ -21,12 +21,9 @@ import {
   writeOutput,
 } from './output.ts';
 
-/** The address of a service on this machine. */
-const DEFAULT_BASE = 'http://localhost:8787';
-
 const BASE_OPTION = [
   '--base <url>',
-  `the address that URLs in JSON begin with (default: ${DEFAULT_BASE})`,
+  'adds to JSON the URL of each digit’s picture at this address (default: none)',
 ] as const;
 
 const EXAMPLES = `
@@ -152,14 +149,14 @@ function addOptions(command: Command, parameters: ParameterSet): void {
 }
 
 function open(flags: Flags): Ask {
-  const { model, base = DEFAULT_BASE } = flags;
-  if (!URL.canParse(String(base)) || !/^https?:/i.test(String(base))) {
+  const { model, base } = flags;
+  if (base !== undefined && (!URL.canParse(String(base)) || !/^https?:/i.test(String(base)))) {
     throw new CliError(
       `--base is ${JSON.stringify(base)}, expected an address such as https://digits.example`,
     );
   }
   return createLocalService(
-    new URL(String(base)),
+    base === undefined ? undefined : new URL(String(base)),
     typeof model === 'string' ? openModelFolder(model) : undefined,
   );
 }

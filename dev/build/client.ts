@@ -10,6 +10,7 @@ import type { Metafile, Plugin } from 'esbuild';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { CLASS_LIMITS } from '../../shared/model/classes.ts';
 import { bundle, ROOT } from './bundle.ts';
+import { writeJsxTypes } from './jsx-types.ts';
 import { writeOptionTypes } from './option-types.ts';
 import { replaceBuild } from './output-folder.ts';
 import { buildPage } from './page.ts';
@@ -25,14 +26,21 @@ async function writeClient(outFolder: string): Promise<void> {
   // One bundle each: a page that links to a module needs no second file.
   for (const name of ['index', 'element']) {
     const entries = { [name]: join(CLIENT, `${name}.ts`) };
-    await bundle(entries, outFolder, 'browser', { plugins: [reduceTables] });
+    const options = { plugins: [reduceTables] };
+    await bundle(entries, outFolder, 'browser', options);
+    // For Jest, and for CommonJS on Node 20: these cannot load modules from a package.
+    await bundle(entries, outFolder, 'browser', {
+      ...options,
+      format: 'cjs',
+      splitting: false,
+      outExtension: { '.js': '.cjs' },
+    });
   }
   await buildPage(); // The app's bundle holds the names of the pages' files.
   const entries = { cli: join(CLIENT, 'cli', 'main.ts') };
   const { metafile } = await bundle(entries, outFolder, 'node');
   fs.writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), listLicences(metafile));
   writeDeclarations(join(outFolder, 'types'));
-  fs.writeFileSync(join(outFolder, 'types', 'options.d.ts'), writeOptionTypes());
   fs.cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
   fs.cpSync(join(ROOT, 'LICENSE'), join(outFolder, 'LICENSE'));
   // The version is the project's.
@@ -78,14 +86,18 @@ function writeDeclarations(outFolder: string): void {
     const command = [compiler, '-p', CLIENT, ...flags, ...folders];
     execFileSync(process.execPath, command, { stdio: 'inherit' });
     fs.mkdirSync(outFolder);
-    const wanted = new Set(['index.d.ts', 'element.d.ts']);
+    const texts = new Map(Object.entries({ ...writeJsxTypes(), options: writeOptionTypes() }));
+    const wanted = new Set(['index', ...texts.keys()]);
     for (const name of wanted) {
-      // Node's own resolution knows no .ts in a package.
-      const source = fs.readFileSync(join(folder, 'client', name), 'utf8');
-      const text = source.replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'");
-      fs.writeFileSync(join(outFolder, name), text);
-      for (const [, module] of text.matchAll(/from '\.\/([\w-]+)\.js'/g)) {
-        wanted.add(`${module}.d.ts`);
+      const text =
+        texts.get(name) ?? fs.readFileSync(join(folder, 'client', `${name}.d.ts`), 'utf8');
+      // Node's own resolution knows no .ts in a package, and CommonJS has declarations of its own.
+      for (const kind of ['', 'c']) {
+        const renamed = text.replaceAll(/(from '\.\/[\w-]+)\.ts'/g, `$1.${kind}js'`);
+        fs.writeFileSync(join(outFolder, `${name}.d.${kind}ts`), renamed);
+      }
+      for (const [, module = ''] of text.matchAll(/from '\.\/([\w-]+)\.ts'/g)) {
+        wanted.add(module);
       }
     }
   } finally {

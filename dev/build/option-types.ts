@@ -27,6 +27,7 @@ export function writeOptionTypes(): string {
       '    readonly format?: DatasetFormat | undefined;',
     ]),
     ...writeInterface('morph', '/** A loop in which digits turn into one another: `/morph`. */'),
+    ...writeAttributes(),
     '/** What decides which digits are drawn. */',
     "export type SamplingOptions = Pick<DigitOptions, 'seed' | 'start' | 'model'>;",
     '/** How digits look. */',
@@ -46,6 +47,41 @@ function writeInterface(
   ]);
   const header = `export interface ${capitalize(route)}Options extends BaseOptions {`;
   return [comment, header, ...more, ...options, '}'];
+}
+
+/** The attributes of `<digit-mint>`: `parseAttributes` in client/element.ts reads them. */
+function writeAttributes(): readonly string[] {
+  const attributes = Object.entries<Parameter>(ROUTES.digit)
+    .filter(([name]) => !['pixels', 'latent', 'strict', 'format', 'width', 'height'].includes(name))
+    .flatMap(([name, parameter]) => [
+      describe(parameter),
+      `    readonly '${name.replaceAll('_', '-')}'?: ${describeAttribute(parameter)} | undefined;`,
+    ]);
+  return [
+    '/** The attributes of `<digit-mint>`, for JSX. */',
+    'export interface DigitMintAttributes {',
+    '    /** The service’s address. Default: the page’s own origin. */',
+    '    readonly base?: string | undefined;',
+    '    /** A number in one handwriting, instead of label, n, cols and gap. */',
+    '    readonly number?: string | number | undefined;',
+    ...attributes,
+    '    /** Default: png; svg with colours for the dark. */',
+    "    readonly format?: 'png' | 'svg' | undefined;",
+    '    /** The text for screen readers. Default: what the picture shows. */',
+    '    readonly alt?: string | undefined;',
+    '    /** Default: lazy. */',
+    "    readonly loading?: 'lazy' | 'eager' | undefined;",
+    '    /** Pixels of one digit of the model, such as 28 or 32x24. Default: 28. */',
+    '    readonly sample?: string | number | undefined;',
+    '}',
+  ];
+}
+
+function describeAttribute(parameter: Parameter): string {
+  if (parameter.kind === 'flag') {
+    return "boolean | ''";
+  }
+  return 'min' in parameter || parameter.kind === 'text' ? 'string | number' : 'string';
 }
 
 function describe(parameter: Parameter): string {

@@ -49,6 +49,12 @@ export const digitSchema = z.object({
   label,
   class: z.string().nullable().describe('The class’s name; for a number its digits'),
   url: z.url().describe('The permanent URL of its picture'),
+  latent: z
+    .array(z.number())
+    .optional()
+    .describe(
+      'With latent=1: the numbers that the network draws it from, float32, times truncation',
+    ),
   pixels: numbersSchema,
 });
 
@@ -158,6 +164,11 @@ export const modelCardSchema = modelSchema
   .extend({
     classes: z.array(z.string()).describe('The name of each label; empty without classes'),
     image: imageSchema,
+    recipe: z
+      .record(z.string(), z.string())
+      .describe(
+        'How a seed becomes pixels, step by step, for programs without this project’s code',
+      ),
     parameters: count(GENERATOR_LIMITS.parameters).describe('How many weights the generator has'),
     weights: z.string().describe('The number format of weights.bin'),
     training: trainingSchema,
@@ -219,6 +230,7 @@ export const jobSchema = z
       .string()
       .nullable()
       .describe('The class of every digit; null if the seed draws the classes'),
+    truncation: z.number().min(0).max(1).describe('1 unless the job asked for less'),
     format: z.enum(FORMATS.jobs),
     image: imageSchema,
     shards: jobShardsSchema,

@@ -174,6 +174,18 @@ export const PARAMETERS = {
     routes: SAMPLES,
     in: { morph: { about: 'The class of every digit: then only the handwriting changes' } },
   },
+  /** Latent vectors are multiplied by it. */
+  truncation: {
+    kind: 'decimal',
+    min: 0,
+    max: 1,
+    default: '1',
+    about:
+      'How far latent vectors reach from the centre of the latent space: less gives plainer digits that are more alike',
+    example: '0.7',
+    control: { title: 'Truncation', group: 'Which digits', place: 5 },
+    routes: ALL,
+  },
   digits: {
     kind: 'text',
     maxLength: LIMITS.maxMorphDigits,
@@ -366,6 +378,21 @@ export const PARAMETERS = {
       dataset: {
         about:
           'ndjson only: pixels as an array of numbers, or as base64 of their bytes, half as long',
+      },
+    },
+  },
+  latent: {
+    kind: 'flag',
+    default: '0',
+    formats: ['json', 'ndjson'],
+    about: 'JSON only: adds each digit’s latent vector, the numbers that the network draws it from',
+    example: '1',
+    control: { title: 'Latent vector', group: 'Answer', place: 5 },
+    routes: ['digit', 'number', 'dataset'],
+    in: {
+      dataset: {
+        about:
+          'ndjson only: adds each digit’s latent vector, the numbers that the network draws it from',
       },
     },
   },

@@ -12,11 +12,14 @@ export function isPrintable(name: string): boolean {
 const MAX_LISTED = 20;
 
 /**
- * Finds a label by its class's exact name, else by its number in decimal digits. The name comes
- * first, so that "7" finds the class named 7 even among the classes "5", "6", "7".
+ * Finds a label by its class's name, else by its number in decimal digits. The name comes first, so
+ * that "7" finds the class named 7 even among the classes "5", "6", "7". Equal texts may have other
+ * characters, as an é that is one character or two: they are compared in Unicode's form NFC.
  */
 export function findClass(classes: readonly string[], text: string): number | undefined {
-  const named = classes.indexOf(text);
+  const exact = classes.indexOf(text);
+  const normal = text.normalize();
+  const named = exact >= 0 ? exact : classes.findIndex((name) => name.normalize() === normal);
   if (named >= 0) {
     return named;
   }

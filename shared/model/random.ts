@@ -80,6 +80,19 @@ export function drawLatents(
   return latents;
 }
 
+/**
+ * Moves latent vectors toward the centre of the prior, in place. Uniform numbers in [-1, 1) become
+ * uniform in [-truncation, truncation). The product is rounded once, so every platform has the same
+ * bits.
+ * @param truncation  0..1.
+ */
+export function truncate(latents: Float32Array, truncation: number): Float32Array {
+  for (let i = 0; i < latents.length; i++) {
+    latents[i] = (latents[i] as number) * truncation;
+  }
+  return latents;
+}
+
 /** Draws labels, [count]. Scaling a 32-bit word has a bias below classes / 2^32. */
 export function drawLabels(
   key: RandomKey,

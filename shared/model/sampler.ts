@@ -13,22 +13,25 @@ import {
 } from './artifact.ts';
 import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
 import type { GeneratorPlan } from './generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents, joinInput } from './random.ts';
+import { deriveSeedKey, drawLabels, drawLatents, joinInput, truncate } from './random.ts';
 import { planMorph } from '../picture/morph.ts';
 import { encodePixels, type PixelRange } from '../picture/pixels.ts';
 
-interface SampleRequest {
+interface Place {
   readonly seed: string;
   readonly start: number;
+  /** Multiplies the latent vectors, 0..1. Default 1. */
+  readonly truncation?: number;
+}
+
+interface SampleRequest extends Place {
   readonly count: number;
   /** The class of every sample, below the generator's `classes`. By default the seed decides. */
   readonly label?: number | undefined;
 }
 
 /** One hand: sample `start` of a seed, drawn once for each label with the same latent vector. */
-interface HandRequest {
-  readonly seed: string;
-  readonly start: number;
+interface HandRequest extends Place {
   /** At least one, each below the generator's `classes`. */
   readonly labels: Uint8Array;
 }
@@ -98,7 +101,11 @@ export function createVerifiedSampler(
   function draw(request: DrawRequest): Samples {
     const { count, labels, readLatents } = resolveRequest(plan, request);
     const pictures = drawPictures(getNetwork(), count, (first, n) =>
-      joinInput(plan, readLatents(first, n), labels && labels.subarray(first, first + n)),
+      joinInput(
+        plan,
+        truncate(readLatents(first, n), request.truncation ?? 1),
+        labels && labels.subarray(first, first + n),
+      ),
     );
     return { ...pictures, labels };
   }
@@ -114,10 +121,18 @@ export function createVerifiedSampler(
     draw,
     drawHand: draw,
     drawMorph(request) {
-      const { seed, start, frames } = request;
+      const { seed, start, truncation, frames } = request;
       const { count: samples, labels, readLatents } = resolveRequest(plan, request);
       const latents = readLatents(0, samples);
-      const inputs = planMorph({ seed, start, frames, ...plan.config, latents, labels });
+      const walk = {
+        seed,
+        start,
+        frames,
+        latents,
+        labels,
+        ...(truncation !== undefined && { truncation }),
+      };
+      const inputs = planMorph({ ...walk, ...plan.config });
       const count = inputs.length / plan.inputSize;
       return { ...drawPictures(getNetwork(), count, readRows(plan, inputs)), labels: null };
     },

@@ -16,6 +16,11 @@ interface MorphPlan {
   readonly seed: string;
   /** Index of the first sample. Seed and index determine which way round each number walks. */
   readonly start: number;
+  /**
+   * Multiplies the latent vectors of the walk, 0..1. Default 1. A walk between truncated samples
+   * would leave [-truncation, truncation), since it turns round at -1 and 1 only.
+   */
+  readonly truncation?: number;
   /** Inputs from one sample to the next, >= 1. The first of them is the sample itself. */
   readonly frames: number;
   readonly latentSize: number;
@@ -36,7 +41,7 @@ const ROUND = 4;
  *           of each class, which moves linearly from one class to the next.
  */
 export function planMorph(plan: MorphPlan): Float32Array {
-  const { seed, start, frames, latentSize, classes, latents, labels } = plan;
+  const { seed, start, truncation = 1, frames, latentSize, classes, latents, labels } = plan;
   const samples = latents.length / latentSize;
   const size = latentSize + classes;
   const inputs = new Float32Array(samples * frames * size);
@@ -51,7 +56,8 @@ export function planMorph(plan: MorphPlan): Float32Array {
       const input = inputs.subarray((i * frames + frame) * size, (i * frames + frame + 1) * size);
       for (let j = 0; j < latentSize; j++) {
         const isMirrored = (way[j] as number) >= 2 ** 31;
-        input[j] = walk(from[j] as number, to[j] as number, isMirrored, share);
+        const place = walk(from[j] as number, to[j] as number, isMirrored, share);
+        input[j] = place * truncation;
       }
       if (labels !== null) {
         mixClasses(input.subarray(latentSize), labels[i] as number, labels[next] as number, share);

@@ -136,6 +136,27 @@ describe('draws the worker’s bytes', () => {
     expect(digits[0]?.url).toMatch(/^https:\/\/example\.org\/digits\/digit\.png\?/);
   });
 
+  test('without URLs of pictures that no service has', async () => {
+    const strip = (digit: object) => ({ ...digit, url: undefined });
+    for (const [args, path] of [
+      ['--n 2 --seed b --json --latent', '/digit.json?n=2&seed=b&latent=1'],
+      ['--number 7 --seed b --json', '/number/7.json?seed=b'],
+    ] as const) {
+      const own = JSON.parse((await run(args.split(' '))).stdout.toString()) as {
+        digits: object[];
+      };
+      const { digits, ...head } = JSON.parse(
+        (await getBytes(`${path}&model=digits`)).toString(),
+      ) as { digits: object[] };
+      expect(own).toEqual({ ...head, digits: digits.map(strip) });
+      expect(own.digits[0]).not.toHaveProperty('url');
+    }
+    for (const command of ['', 'dataset ']) {
+      const { stdout } = await run(`${command}--n 1 --seed b --format ndjson`.split(' '));
+      expect(JSON.parse(stdout.toString())).not.toHaveProperty('url');
+    }
+  });
+
   test('of a model of one’s own', async () => {
     await writePets();
     const { stdout } = await run(['c', '--model', 'my-pets', '--seed', 'a', '--format', 'png']);
@@ -258,21 +279,49 @@ describe('writes', () => {
     expect(existsSync('/dev/null')).toBe(true);
   });
 
-  test('no complaint to a reader who has seen enough', async () => {
-    const child = spawn(
-      process.execPath,
-      [join(client.path, 'cli.js'), 'dataset', '--n', '9000', '--format', 'csv'],
-      {
-        cwd: folder,
-      },
-    );
-    let complaints = '';
-    child.stderr.on('data', (part: Buffer) => {
-      complaints += part.toString();
-    });
-    child.stdout.once('data', () => child.stdout.destroy());
-    const code = await new Promise((resolve) => child.once('exit', resolve));
-    expect([code, complaints]).toEqual([0, '']);
+  test.each(['dataset --n 9000 --format csv', '--help'])(
+    'no complaint to a reader of %s who has seen enough',
+    async (args) => {
+      const command = [join(client.path, 'cli.js'), ...args.split(' ')];
+      const child = spawn(process.execPath, command, { cwd: folder });
+      let complaints = '';
+      child.stderr.on('data', (part: Buffer) => {
+        complaints += part.toString();
+      });
+      if (args === '--help') {
+        child.stdout.destroy();
+      } else {
+        child.stdout.once('data', () => child.stdout.destroy());
+      }
+      const code = await new Promise((resolve) => child.once('exit', resolve));
+      expect([code, complaints]).toEqual([0, '']);
+    },
+  );
+
+  // Linux's device for a full disk.
+  test.runIf(existsSync('/dev/full'))('one line when the disk is full', async () => {
+    const runShell = (command: string): Promise<Ended> =>
+      new Promise((resolve) => {
+        const line = `"${process.execPath}" "${join(client.path, 'cli.js')}" ${command}`;
+        execFile('/bin/sh', ['-c', line], { cwd: folder, encoding: 'buffer' }, (error, out, told) =>
+          resolve({
+            code: error === null ? 0 : Number(error.code),
+            stdout: out,
+            stderr: told.toString(),
+          }),
+        );
+      });
+    for (const args of ['7 --format png', '--help', '--version', 'dataset --format csv']) {
+      const { code, stderr } = await runShell(`${args} > /dev/full`);
+      expect([args, code, stderr]).toEqual([
+        args,
+        1,
+        'digitmint: standard output cannot be written (ENOSPC)\n',
+      ]);
+    }
+    // Only the report is lost.
+    expect((await runShell('7 --out seven.png 2> /dev/full')).code).toBe(0);
+    expect(await readdir(folder)).toEqual(['seven.png']);
   });
 
   test.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))(
@@ -411,7 +460,7 @@ describe('refuses, and names the flag', () => {
     await writeFile(join(folder, 'manifest.json'), '{}');
     expect(await run(['--model', '.'])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('--model .: manifest.json has schema') as unknown,
+      stderr: expect.stringContaining('--model .: manifest.json is malformed: schema') as unknown,
     });
   });
 

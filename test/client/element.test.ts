@@ -246,8 +246,8 @@ test('tells of what is wrong: an attribute, an answer, a service that is not the
     told.map(({ id, type, message, status }) => [id, [type, message, status]]),
   );
   expect(messages).toEqual({
-    scale: ['error', 'digitmint: scale is 99, expected a whole number from 1 to 16', undefined],
-    n: ['error', 'digitmint: n is "many", expected a number', undefined],
+    scale: ['error', 'digitmint: scale is "99", expected a whole number from 1 to 16', undefined],
+    n: ['error', 'digitmint: n is "many", expected a whole number from 1 to 256', undefined],
     both: [
       'error',
       'digitmint: label beside number, expected one of the two: number is one picture',

@@ -106,11 +106,30 @@ describe('fetchDigits', () => {
       digits: digits.map((digit) => ({ ...digit, pixels: [...digit.pixels] })),
     }).toEqual(said);
     expect(digits[0]?.pixels).toBeInstanceOf(Uint8Array);
+    expect(digits[0]).not.toHaveProperty('latent');
     digits[0]?.pixels.fill(0);
     const png = PNG.sync.read(
       Buffer.from(await (await fetch(digits[1]?.url as string)).arrayBuffer()),
     );
     expect([...(digits[1]?.pixels ?? [])]).toEqual([...png.data].filter((_, i) => i % 4 === 0));
+  });
+
+  test('has the latent vectors on request', async () => {
+    const query = 'n=2&seed=Ada&latent=1&truncation=0.7';
+    const { digits } = await fetchDigits({
+      base,
+      n: 2,
+      seed: 'Ada',
+      latent: true,
+      truncation: 0.7,
+    });
+    const said = (await (await worker.fetch(`/digit.json?${query}`)).json()) as {
+      digits: { latent: number[] }[];
+    };
+    expect(digits.map(({ latent = [] }) => [...latent])).toEqual(
+      said.digits.map(({ latent }) => latent),
+    );
+    expect(digits[0]?.latent).toBeInstanceOf(Float32Array);
   });
 
   test('is fresh without a seed, and tells what repeats it', async () => {

@@ -5,6 +5,7 @@
 import type * as z from 'zod';
 import type {
   BaseOptions,
+  DigitMintAttributes,
   DatasetOptions,
   DigitOptions,
   MorphOptions,
@@ -19,6 +20,7 @@ interface Sampling {
   seed: Text;
   start: number;
   model: string;
+  truncation: number;
   strict: boolean;
 }
 
@@ -37,6 +39,7 @@ interface Picture extends Sampling, Look {
   darkFg: string;
   darkBg: string;
   pixels: 'array' | 'base64';
+  latent: boolean;
   format: 'png' | 'json' | 'svg' | 'txt' | 'npy' | 'ndjson';
 }
 
@@ -79,6 +82,7 @@ export const proofs: readonly true[] = [
       label: Text;
       part: 'images' | 'labels';
       pixels: 'array' | 'base64';
+      latent: boolean;
       format: 'idx' | 'idx.gz' | 'npy' | 'npz' | 'parquet' | 'csv' | 'ndjson';
     }
   >,
@@ -89,6 +93,16 @@ export const proofs: readonly true[] = [
         typeof digitsSchema
       >[K];
     }
+  >,
+  true satisfies AreEqual<
+    { [K in keyof DigitMintAttributes]-?: Exclude<DigitMintAttributes[K], undefined> },
+    Record<'label' | 'seed' | 'number' | 'sample', Text> &
+      Record<'start' | 'n' | 'cols' | 'gap' | 'scale' | 'margin' | 'dpr' | 'truncation', Text> &
+      Record<'base' | 'alt' | 'fg' | 'bg' | 'dark-fg' | 'dark-bg' | 'model', string> & {
+        smooth: boolean | '';
+        format: 'png' | 'svg';
+        loading: 'lazy' | 'eager';
+      }
   >,
   true satisfies AreEqual<keyof Digit, keyof z.output<typeof digitsSchema>['digits'][number]>,
 ];

@@ -58,7 +58,7 @@ const BLANK = {
   version: VERSION,
   origin: 'bundled',
   sampler: {
-    manifest: { classes: CLASSES, image: IMAGE },
+    manifest: { classes: CLASSES, image: IMAGE, latent: { size: 2 } },
     draw: ({ count }: { count: number }) => blank(count),
     drawHand: ({ labels }: { labels: Uint8Array }) => blank(labels.length),
     drawMorph: () => blank(1),
@@ -78,6 +78,12 @@ const colours = fc.oneof(
   fc.constantFrom('transparent', 'fff', '#FFF', 'ffffffff', '000', '#12345600', '1d2430', '8888'),
   fc.stringMatching(/^#?[0-9a-fA-F]{6}$/),
 );
+const truncation = maybe(
+  fc.oneof(
+    fc.integer({ min: 0, max: 10_000 }).map((parts) => parts / 10_000),
+    whole(0, 1),
+  ),
+);
 const look = {
   seed: seeds,
   start: maybe(whole(0, 999)),
@@ -90,8 +96,10 @@ const look = {
   darkFg: maybe(colours),
   darkBg: maybe(colours),
   format: fc.constantFrom(...(Object.keys(DIGIT_FORMATS) as DigitFormat[])),
+  truncation,
   model: fc.constant(`digits@${VERSION}`),
 };
+const latent = maybe(fc.boolean());
 const labels = fc.oneof(whole(0, 9), fc.constantFrom('3', '7'));
 const digits = fc.record({
   ...look,
@@ -99,6 +107,7 @@ const digits = fc.record({
   label: maybe(labels),
   cols: maybe(whole(1, 20)),
   gap: maybe(whole(0, 9)),
+  latent,
 });
 
 /**
@@ -140,6 +149,7 @@ describe('URLs of what is pinned are the permalinks', () => {
   test('of numbers', async () => {
     const numbers = fc.record({
       ...look,
+      latent,
       number: fc.oneof(
         fc.stringMatching(NUMBER.pattern).filter((text) => text.length <= 9),
         whole(0, 99_999),
@@ -192,6 +202,8 @@ describe('URLs of what is pinned are the permalinks', () => {
       start: maybe(whole(0, 999)),
       n: whole(1, 20),
       label: maybe(whole(0, 9)),
+      truncation,
+      latent,
       part: maybe(fc.constantFrom('images' as const, 'labels' as const)),
       format: fc.constantFrom(
         ...(Object.keys(DATASET_FORMATS) as (keyof typeof DATASET_FORMATS)[]),

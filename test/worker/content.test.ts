@@ -76,6 +76,7 @@ describe('a range of a set', () => {
       dataset,
       image,
       classes,
+      latentSize: 2,
       base: '',
       async draw(first, count): Promise<Samples> {
         drawn.push(...Array.from({ length: count }, (_, i) => first + i));

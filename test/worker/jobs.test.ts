@@ -160,16 +160,17 @@ describe('a job', () => {
     expect(labels.equals(await readSet('seed=whole&n=25001&start=7', 'labels'))).toBe(true);
   });
 
-  test('respects a label, IDX, and models in colour or without classes', async () => {
+  test('respects a label, truncation, IDX, and models in colour or without classes', async () => {
     const [sevens, tinted, bare] = [
-      await start('seed=s&n=70&label=7'),
+      await start('seed=s&n=70&label=7&truncation=0.5'),
       await start('seed=s&n=5&model=colour&format=idx'),
       await start('seed=s&n=5&model=plain'),
     ];
-    expect(sevens.label).toBe('7');
+    expect([sevens.label, sevens.truncation, bare.truncation]).toEqual(['7', 0.5, 1]);
     await Promise.all([sevens, tinted, bare].map((job) => waitFor(job, 'done')));
     const { images, labels } = await readBack(sevens);
-    expect(images.equals(await readSet('seed=s&n=70&label=7', 'images'))).toBe(true);
+    const set = await readSet('seed=s&n=70&label=7&truncation=0.5', 'images');
+    expect(images.equals(set)).toBe(true);
     expect(new Set(labels)).toEqual(new Set([7]));
     const [shard] = jobManifestSchema.parse(
       await (await ask(`/jobs/${tinted.id}/manifest`)).json(),

@@ -14,7 +14,7 @@ import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evalu
 import { PIXEL_RANGES } from '../evaluation/sample-file.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
-import { parseSeed, parseWhole } from './arguments.ts';
+import { parseNumber, parseSeed, parseWhole } from './arguments.ts';
 
 type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true };
 
@@ -48,6 +48,11 @@ export function buildEvaluateCommand(): Command {
       )
         .choices(SPLITS)
         .default('test'),
+    )
+    .option(
+      '--truncation <number>',
+      'draws latent vectors so much nearer to the centre, as the API’s truncation does; more than once for a column each',
+      (text: string, earlier?: readonly number[]) => [...(earlier ?? []), parseNumber(0, 1)(text)],
     )
     .option(
       '--n <count>',
@@ -134,5 +139,7 @@ function describeModel(facts: EvaluatedColumn['samples']): string {
   const kilobytes = Number(facts['weightsBytes']) / 1000;
   const millions = Number(facts['multiplyAccumulates']) / 1e6;
   const form = `${facts['weightsType']}, ${kilobytes.toFixed(0)} kB, ${millions.toFixed(2)} M multiply-accumulates`;
-  return `${facts['folder']}: ${facts['name']}@${facts['version']}, ${form}`;
+  const { truncation } = facts;
+  const told = truncation === undefined ? '' : `, truncation ${truncation}`;
+  return `${facts['folder']}: ${facts['name']}@${facts['version']}, ${form}${told}`;
 }

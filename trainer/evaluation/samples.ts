@@ -17,6 +17,8 @@ export interface SamplesRequest {
   readonly labels?: string;
   /** What the numbers in `samples` mean; by default the numbers tell. */
   readonly range?: PixelRangeName;
+  /** Draws each model's samples with each of these, above 0 and up to 1. Default: 1 alone. */
+  readonly truncation?: readonly number[];
   /** Samples of each; by default as many as the protocol says, or as the file has if fewer. */
   readonly n?: number;
   readonly seed: string;
@@ -39,10 +41,13 @@ export async function planSamples(request: SamplesRequest): Promise<{
   readonly count: number;
   readonly columns: readonly (ColumnName & { open(): OpenedSamples })[];
 }> {
-  const { models: folders = [], samples, labels, range, n, quick, seed } = request;
+  const { models: folders = [], samples, labels, range, truncation, n, quick, seed } = request;
   const usual = quick === true ? QUICK_SAMPLES : DEFAULT_SAMPLES;
   if (folders.length > 0 === (samples !== undefined)) {
     throw new ExpectedError('expected either --model <folder>, once or more, or --samples <file>');
+  }
+  if (samples !== undefined && truncation !== undefined) {
+    throw new ExpectedError('--truncation: only for --model; --samples are drawn already');
   }
   if (samples !== undefined) {
     const opened = await readSamples(samples, labels, range);
@@ -80,11 +85,22 @@ export async function planSamples(request: SamplesRequest): Promise<{
     models.push(await readModel(folder));
   }
   const names = nameColumns(models);
-  const columns = models.map((model, i) => ({
-    ...(names[i] as ColumnName),
-    open: () => drawSamples(model, seed, count),
-  }));
+  const columns = models.flatMap((model, i) =>
+    (truncation ?? [undefined]).map((value) => ({
+      ...addTruncation(names[i] as ColumnName, value),
+      open: () => drawSamples(model, seed, count, value),
+    })),
+  );
   return { count, columns };
+}
+
+function addTruncation({ label, heading }: ColumnName, truncation: number | undefined): ColumnName {
+  return truncation === undefined
+    ? { label, heading }
+    : {
+        label: `${label}, truncation ${truncation}`,
+        heading: [...heading, `trunc. ${truncation}`],
+      };
 }
 
 function checkCount(count: number, what: string): void {
@@ -114,15 +130,20 @@ export async function readModel(folder: string) {
 }
 
 /** Draws samples 0 to count - 1 of a seed, with its labels: the bytes that the API serves. */
-export function drawSamples(model: OpenedModel, seed: string, count: number): OpenedSamples {
+export function drawSamples(
+  model: OpenedModel,
+  seed: string,
+  count: number,
+  truncation = 1,
+): OpenedSamples {
   const { folder, manifest, plan, weights } = model;
   const { name, version } = manifest;
   const sampler = createSampler(model, weights, instantiateKernels);
-  const { pixels, labels } = sampler.draw({ seed, start: 0, count });
+  const { pixels, labels } = sampler.draw({ seed, start: 0, count, truncation });
   sampler.dispose();
   return {
     set: { count, images: pixels, labels },
-    source: `${name}@${version}, drawn as it is served, seed ${JSON.stringify(seed)}`,
+    source: `${name}@${version}, drawn as it is served, seed ${JSON.stringify(seed)}${truncation === 1 ? '' : `, truncation ${truncation}`}`,
     facts: {
       kind: 'model',
       folder,
@@ -132,6 +153,7 @@ export function drawSamples(model: OpenedModel, seed: string, count: number): Op
       weightsBytes: weights.length,
       parameters: plan.parameters,
       multiplyAccumulates: plan.macs,
+      ...(truncation !== 1 && { truncation }),
       weightsSha256: hashBytes(weights),
       samplesSha256: hashBytes(pixels),
     },

@@ -11,7 +11,7 @@ import {
   makeRecords,
   type Content,
 } from '../http/content.ts';
-import { formatItems } from './digits.ts';
+import { formatItems, planLatents } from './digits.ts';
 import { makeNpz } from './npz.ts';
 import { makeParquet } from './parquet.ts';
 
@@ -20,8 +20,10 @@ export interface DatasetContext {
   readonly image: { readonly height: number; readonly width: number; readonly channels: number };
   /** The model's class names, by label. */
   readonly classes: readonly string[];
-  /** For absolute URLs. */
-  readonly base: string;
+  /** Numbers of a latent vector. */
+  readonly latentSize: number;
+  /** For absolute URLs; undefined where none is to be named. */
+  readonly base: string | undefined;
   /** Draws digits. @param first  Place in the set, from 0 on. */
   draw(first: number, count: number): Promise<Samples>;
   /** Draws labels alone, which takes no network. The model must have classes. */
@@ -77,13 +79,16 @@ export async function* renderRows(context: DatasetContext): AsyncGenerator<Uint8
 
 /** Formats each digit as a line of JSON. @param first  Index of the first. */
 function formatLines(
-  { dataset, classes, base }: DatasetContext,
+  { dataset, classes, latentSize, base }: DatasetContext,
   samples: Samples,
   first: number,
 ): string {
   const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
-  const writeUrl = (start: number) => base + buildUrl('digit', { ...digit, start });
-  const items = formatItems({ classes, pixels: dataset.pixels, writeUrl }, samples, first);
+  const writeUrl = (start: number) =>
+    base === undefined ? undefined : base + buildUrl('digit', { ...digit, start });
+  const { pixels } = dataset;
+  const context = { classes, pixels, drawLatents: planLatents(dataset, latentSize), writeUrl };
+  const items = formatItems(context, samples, first);
   return `${items.join('\n')}\n`;
 }
 

@@ -4,6 +4,7 @@ import { encodeBase64 } from 'hono/utils/encode';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts';
 import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
+import { deriveSeedKey, drawLatents, truncate } from '../../shared/model/random.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
@@ -16,8 +17,10 @@ interface RenderContext {
   readonly scale?: number;
   /** The model's class names, by label. */
   readonly classes: readonly string[];
-  /** The start of absolute URLs in JSON. */
-  readonly base: string;
+  /** Numbers of a latent vector. */
+  readonly latentSize: number;
+  /** The start of absolute URLs in JSON; undefined where none is to be named. */
+  readonly base: string | undefined;
   readonly png: PngEncoder;
 }
 
@@ -57,14 +60,23 @@ function formatJson(context: RenderContext, samples: Samples, first: number): st
 }
 
 function listItems(
-  { digits, classes, base }: RenderContext,
+  { digits, classes, latentSize, base }: RenderContext,
   samples: Samples,
   first: number,
 ): string[] {
   const writeUrl = (start: number) =>
-    base + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
+    base === undefined
+      ? undefined
+      : base + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
   const { number, pixels } = digits;
-  return formatItems({ classes, number, pixels, writeUrl }, samples, first);
+  const context = {
+    classes,
+    number,
+    pixels,
+    drawLatents: planLatents(digits, latentSize),
+    writeUrl,
+  };
+  return formatItems(context, samples, first);
 }
 
 interface ItemContext {
@@ -73,8 +85,10 @@ interface ItemContext {
   /** The class of samples without labels: a number. */
   readonly number?: string | undefined;
   readonly pixels: PixelForm;
-  /** Writes the URL of the picture with an index. */
-  readonly writeUrl: (index: number) => string;
+  /** Draws the latent vectors that JSON has too, [count, latentSize]. */
+  readonly drawLatents?: ((first: number, count: number) => Float32Array) | undefined;
+  /** Writes the URL of the picture with an index; JSON has none where it is undefined. */
+  readonly writeUrl: (index: number) => string | undefined;
 }
 
 /** Formats each digit as JSON. For 200,000 pixels JSON.stringify takes several times as long. */
@@ -82,6 +96,7 @@ export function formatItems(context: ItemContext, samples: Samples, first: numbe
   const { classes, number = null, writeUrl } = context;
   const { count, width, height, channels, labels } = samples;
   const size = width * height * channels;
+  const latents = context.drawLatents?.(first, count);
   return Array.from({ length: count }, (_, i) => {
     const index = first + i;
     const label = labels?.[i] ?? null;
@@ -92,6 +107,23 @@ export function formatItems(context: ItemContext, samples: Samples, first: numbe
       context.pixels === 'base64'
         ? `"${encodeBase64(bytes.slice().buffer)}"`
         : `[${bytes.join(',')}]`;
-    return `${item.slice(0, -1)},"pixels":${pixels}}`;
+    // A float32 is written as the equal double, so that no reader rounds it.
+    const latent = latents?.subarray(
+      (i * latents.length) / count,
+      ((i + 1) * latents.length) / count,
+    );
+    const told = latent === undefined ? '' : `,"latent":[${latent.join(',')}]`;
+    return `${item.slice(0, -1)}${told},"pixels":${pixels}}`;
   });
+}
+
+/** How to draw the latent vectors that the network gets; undefined without latent=1. */
+export function planLatents(
+  { seed, truncation, latent }: Pick<PinnedDigits, 'seed' | 'truncation' | 'latent'>,
+  latentSize: number,
+): ItemContext['drawLatents'] {
+  return latent
+    ? (first, count) =>
+        truncate(drawLatents(deriveSeedKey(seed), first, count, latentSize), truncation)
+    : undefined;
 }

@@ -106,7 +106,7 @@ export function createJobConsumer(options: {
     shard: number,
     defer: Defer,
   ): Promise<ShardContent | ApiError> {
-    const { model, seed, image, hasLabels } = record;
+    const { model, seed, truncation, image, hasLabels } = record;
     const { start, n } = locateShard(record, shard);
     const heads = encodeShardHeads(record, n);
     const size = image.height * image.width * image.channels;
@@ -116,7 +116,7 @@ export function createJobConsumer(options: {
     labels.set(heads.labels);
     const began = clock();
     for (let done = 0; done < n; done += PART) {
-      const part = { seed, start: start + done, count: Math.min(PART, n - done) };
+      const part = { seed, start: start + done, count: Math.min(PART, n - done), truncation };
       // Each part acquires the model anew, so that a consumer that is cut off keeps no lease.
       const drawn = await useModel(generators, model, defer, ({ sampler }) => {
         const label =

@@ -19,6 +19,8 @@ export const jobRecordSchema = z.object({
   n: z.int().min(1),
   /** The class's name; null where the seed draws them. */
   label: z.string().nullable(),
+  /** Jobs that were started before this parameter existed have none. */
+  truncation: z.number().min(0).max(1).default(1),
   format: z.enum(Object.keys(JOB_FORMATS) as JobFormat[]),
   image: z.object({ height: z.int(), width: z.int(), channels: z.int() }),
   hasLabels: z.boolean(),

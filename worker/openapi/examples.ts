@@ -51,6 +51,9 @@ const CARD: Answer<typeof answers.modelCardSchema> = {
   ...MODEL,
   classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
   image: IMAGE,
+  recipe: {
+    latent: '64 words from block 1 on: (word >> 8) / 2^23 - 1, times truncation, as float32',
+  },
   parameters: 172_769,
   weights: 'uint8',
   training: { preset: 'digits', steps: 16_000, imagesSeen: 2_048_000 },
@@ -85,6 +88,7 @@ const RUNNING_JOB: Answer<typeof answers.jobSchema> = {
   start: 0,
   n: 1_000_000,
   label: null,
+  truncation: 1,
   format: 'npy',
   image: IMAGE,
   shards: { total: 100, done: 1, failed: 0, digits: 10_000 },

@@ -8,7 +8,9 @@ import {
 } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
 import { HEADERS } from '../http/headers.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
+import { useModel } from '../models/generator-source.ts';
 import { renderPage } from './page.ts';
 
 export const DOCS_OPERATION: OperationEntry = {
@@ -21,10 +23,22 @@ export const DOCS_OPERATION: OperationEntry = {
   examples: ['/docs'],
 };
 
-export function addDocsRoute(app: App, operations: readonly Operation[]): void {
-  app.get('/docs', (c) =>
-    renderPage(c, {
+export function addDocsRoute(
+  app: App,
+  operations: readonly Operation[],
+  { generators, securityContact }: AppDependencies,
+): void {
+  app.get('/docs', async (c) => {
+    const image = await useModel(
+      generators,
+      undefined,
+      c.get('defer'),
+      ({ sampler }) => sampler.manifest.image,
+    );
+    return renderPage(c, {
       title: 'Documentation',
+      description: 'Every URL, parameter and error of an API for handwritten digits.',
+      sample: 'code' in image ? undefined : image, // The documentation needs no model.
       body: html`<main id="main" class="prose">
         <h1>The digitmint API</h1>
         <p class="lead">
@@ -56,9 +70,17 @@ export function addDocsRoute(app: App, operations: readonly Operation[]): void {
             <code>application/problem+json</code>. Errors are never cached.
           </li>
         </ul>
+        <h2 id="security">Security</h2>
+        <p>
+          ${
+            securityContact === undefined
+              ? 'Report a vulnerability privately to the operator of this service. One in the software: on GitHub under “Security”, “Report a vulnerability”, in the repository of digitmint.'
+              : html`Report a vulnerability privately to <a href="${securityContact}">${securityContact}</a>.`
+          }
+        </p>
       </main>`,
-    }),
-  );
+    });
+  });
 }
 
 function nameOperation(method: Operation['method'], path: string): string {

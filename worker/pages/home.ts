@@ -32,13 +32,14 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
       return renderPage(c, {
         title: `Freshly minted ${manifest.name}`,
         isScripted: true,
-        head: html`<meta name="description" content="Freshly minted ${manifest.name} from a URL, for any page." />
-          <link
-            rel="alternate"
-            type="application/json+oembed"
-            href="${base}/oembed?url=${encodeURIComponent(`${base}/`)}"
-            title="digitmint"
-          />`,
+        description: `Freshly minted ${manifest.name} from a URL, for any page.`,
+        sample: manifest.image,
+        head: html`<link
+          rel="alternate"
+          type="application/json+oembed"
+          href="${base}/oembed?url=${encodeURIComponent(`${base}/`)}"
+          title="digitmint"
+        />`,
         body: html`<main id="main">
           ${renderHero(view, base, dependencies.drawSeed())} ${renderPlayground(view, base)} ${renderExplorer(view)}
           ${renderLoops(view, base)} ${renderAboutModel(view)}

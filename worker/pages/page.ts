@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import files from 'page-files';
+import { measureSheet } from '../../shared/picture/sheet-layout.ts';
 import type { AppContext } from '../context.ts';
 import { buildPageHeaders } from '../http/headers.ts';
 
@@ -9,6 +10,10 @@ export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 interface Page {
   readonly title: string;
+  /** One sentence, for search engines and previews of links. */
+  readonly description?: string;
+  /** Pixels of one digit of the serving model; without it previews have no picture. */
+  readonly sample?: { readonly width: number; readonly height: number } | undefined;
   /** More elements of the head. */
   readonly head?: Markup;
   /** Whether the page loads the script. */
@@ -19,12 +24,32 @@ interface Page {
 
 /** The start of an attribute that is a path. Texts hold no quotes: `html` escapes them. */
 const ROOT_LINK = /( (?:href|src|srcset|data-painter|data-still)=")\//g;
+/** The sheet that previews of links show: 1200 x 640 pixels for digits of 28 x 28. */
+const SHEET = { n: 50, cols: 10, scale: 4, margin: 40 };
+/** Path and query of the sheet, the same for every page, so that caches keep one. */
+export const SHARED_PICTURE = '/digit.png?seed=digitmint&n=50&cols=10&scale=4&margin=40';
+
+/** Tags of the Open Graph protocol (ogp.me), which Twitter's cards read too. */
+function renderPreview({ title, description, sample }: Page, base: string, path: string): Markup {
+  const tell = (property: string, content: string | number) =>
+    html`<meta property="${property}" content="${content}" />`;
+  const { width, height } = measureSheet(sample ?? { width: 0, height: 0 }, SHEET.n, SHEET);
+  return html`${description === undefined ? '' : html`<meta name="description" content="${description}" />`}
+    ${tell('og:type', 'website')} ${tell('og:site_name', 'digitmint')} ${tell('og:title', title)}
+    ${tell('og:url', `${base}${path}`)} ${description === undefined ? '' : tell('og:description', description)}
+    ${
+      sample === undefined
+        ? html`<meta name="twitter:card" content="summary" />`
+        : html`${tell('og:image', `${base}${SHARED_PICTURE}`)} ${tell('og:image:type', 'image/png')}
+            ${tell('og:image:width', width)} ${tell('og:image:height', height)}
+            ${tell('og:image:alt', `${SHEET.n} pictures that the service drew`)}
+            <meta name="twitter:card" content="summary_large_image" />`
+    }`;
+}
 
 /** Answers with a page; never cached. */
-export async function renderPage(
-  c: AppContext,
-  { title, head, isScripted = false, body }: Page,
-): Promise<Response> {
+export async function renderPage(c: AppContext, given: Page): Promise<Response> {
+  const { title, head, isScripted = false, body } = given;
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -32,6 +57,7 @@ export async function renderPage(
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>${title} · digitmint</title>
+        ${renderPreview(given, c.get('base'), c.get('url').pathname)}
         <link rel="icon" type="image/png" href="/digit.png?seed=digitmint" />
         <link rel="stylesheet" href="${files.style}" />
         ${isScripted ? html`<script type="module" src="${files.page}"></script>` : ''} ${head ?? ''}

@@ -17,7 +17,7 @@ import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, createDraw, nameSeed, refuse } from '../drawing.ts';
+import { answerDrawing, createDraw, describeFile, nameSeed, refuse } from '../drawing.ts';
 import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
 import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
@@ -101,7 +101,7 @@ async function answerDataset(
         format === 'csv'
           ? `${DATASET_FORMATS.csv}; charset=utf-8; header=present`
           : DATASET_FORMATS[format],
-      'Content-Disposition': `attachment; filename="${nameDataset(dataset)}"`,
+      'Content-Disposition': describeFile('attachment', nameDataset(dataset)),
     }),
     measureWork: ({ n }) => ({ digits: n, pixels: 0 }),
     plan: (dataset, generator, labels) =>
@@ -124,13 +124,14 @@ async function answerDataset(
     { sampler }: Generator,
     [label]: Uint8Array,
   ): DatasetContext {
-    const { classes, image } = sampler.manifest;
+    const { classes, image, latent } = sampler.manifest;
     const { seed, start } = dataset;
     return {
       dataset,
       image,
       classes,
-      base: c.get('base'),
+      latentSize: latent.size,
+      base: dependencies.isOffline === true ? undefined : c.get('base'),
       draw: createDraw(c, dependencies, dataset, label),
       drawLabels: (first, count) =>
         label === undefined

@@ -24,13 +24,14 @@ import type { AppDependencies } from '../dependencies.ts';
 import {
   answerDrawing,
   checkColours,
+  describeFile,
   fitInto,
   nameFile,
   refuse,
   settleFormat,
 } from '../drawing.ts';
 import { renderDigits } from '../formats/digits.ts';
-import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
+import { DRAWING_ERRORS, PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -136,9 +137,24 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
       '/number/31415.svg?seed=Ada&scale=4',
     ],
   },
+  {
+    id: 'getFavicon',
+    path: '/favicon.ico',
+    tag: 'service',
+    summary: 'The icon of this site, a digit as PNG',
+    answers: { [DIGIT_FORMATS.png]: 'bytes' },
+    otherStatuses: PARTIAL,
+    conditional: true,
+    errors: WORK_ERRORS,
+    examples: ['/favicon.ico'],
+  },
 ];
 
+/** The icon of answers that are no pages. */
+const FAVICON = new URLSearchParams('seed=digitmint');
+
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
+  app.get('/favicon.ico', (c) => answerDigits(c, dependencies, 'png', parseDigitQuery(FAVICON)));
   for (const extension of [undefined, ...FORMATS.digit]) {
     app.get(extension === undefined ? '/digit' : `/digit.${extension}`, (c) =>
       answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams)),
@@ -216,11 +232,13 @@ async function answerDigits(
       ((digits.width ?? digits.height) !== undefined ||
         checkSize(digits, measureWidest(digits, generator)) !== undefined),
     render(digits, { sampler }, labels, markDrawn) {
-      const { seed, start, n: count, number } = digits;
-      const { classes } = sampler.manifest;
-      const context = { digits, classes, base: c.get('base'), png: c.get('png') };
+      const { seed, start, n: count, number, truncation } = digits;
+      const { classes, latent } = sampler.manifest;
+      const base = dependencies.isOffline === true ? undefined : c.get('base');
+      const png = c.get('png');
+      const context = { digits, classes, latentSize: latent.size, base, png };
       if (number !== undefined) {
-        const hand = sampler.drawHand({ seed, start, labels });
+        const hand = sampler.drawHand({ seed, start, truncation, labels });
         const samples = writeNumber(number, hand, digits);
         markDrawn();
         const fitted = fitSheet(digits, samples);
@@ -235,7 +253,7 @@ async function answerDigits(
       if ('code' in fitted) {
         return fitted;
       }
-      const samples = sampler.draw({ seed, start, count, label });
+      const samples = sampler.draw({ seed, start, count, truncation, label });
       markDrawn();
       return renderDigits({ ...context, scale: fitted.scale }, samples, start);
     },
@@ -294,7 +312,7 @@ function describeContent(digits: PinnedDigits): Record<string, string> {
   const name = nameFile(prefix, seed, start, n, format);
   return {
     'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,
-    'Content-Disposition': `inline; filename="${name}"`,
+    'Content-Disposition': describeFile('inline', name),
     ...(format === 'svg' && { 'Content-Security-Policy': SVG_POLICY }),
   };
 }

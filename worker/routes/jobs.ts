@@ -234,7 +234,7 @@ async function answerStart(
 /** @returns  The job's record, or the reason why the model cannot draw it. */
 function planJob(query: Query<'jobs'>, generator: Generator): JobRecord | ApiError {
   const { name, version, sampler } = generator;
-  const { seed, start, n, format } = fillDefaults('jobs', query);
+  const { seed, start, n, truncation, format } = fillDefaults('jobs', query);
   const { classes, image } = sampler.manifest;
   const { height, width, channels } = image;
   const labels = findLabels(query.label, undefined, generator);
@@ -254,6 +254,7 @@ function planJob(query: Query<'jobs'>, generator: Generator): JobRecord | ApiErr
     start,
     n,
     label: label === undefined ? null : (classes[label] ?? null),
+    truncation,
     format,
     image: { height, width, channels },
     hasLabels: classes.length > 0,

@@ -7,8 +7,10 @@ import {
   modelVersionSchema,
   TOPOLOGY_FILE,
   WEIGHTS_FILE,
+  type Manifest,
   type ParsedManifest,
 } from '../../shared/model/artifact.ts';
+import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import {
   jsonDocumentSchema,
   modelCardSchema,
@@ -178,6 +180,25 @@ function areNames(name: string, version: string): boolean {
   return modelNameSchema.safeParse(name).success && modelVersionSchema.safeParse(version).success;
 }
 
+/** Tells the sampling law of `shared/model/random.ts`; docs/recipe.md has a program for it. */
+function describeRecipe({ classes, image, latent }: Manifest): Record<string, string> {
+  const [low, high] = image.range;
+  const label = `floor(word * ${classes.length} / 2^32) of the first word of block 0`;
+  const hasClasses = classes.length > 0;
+  return {
+    law: SAMPLING_LAW,
+    key: 'the SHA-256 of the UTF-8 bytes of "digitmint:sample:" and the seed',
+    words:
+      'ChaCha20 (RFC 8439) with this key as 32-bit little-endian words; the nonce is four zero bytes, then the digit’s index as 8 little-endian bytes',
+    ...(hasClasses && { label }),
+    latent: `${latent.size} words from block 1 on: (word >> 8) / 2^23 - 1, times truncation, as float32`,
+    input: hasClasses
+      ? `the ${latent.size} numbers of the latent vector, then ${classes.length} for the classes: 1 for the label, else 0`
+      : `the ${latent.size} numbers of the latent vector`,
+    pixels: `the output from ${low} to ${high} as 0 to 255: scaled, rounded, halves up, and clamped`,
+  };
+}
+
 function describeModel(
   { manifest, plan }: ParsedManifest,
   base: string,
@@ -189,6 +210,7 @@ function describeModel(
     version,
     classes,
     image: { width, height, channels },
+    recipe: describeRecipe(manifest),
     parameters: plan.parameters,
     weights: weights.dtype,
     training,

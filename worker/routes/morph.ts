@@ -9,7 +9,14 @@ import type { PngEncoder } from '../../shared/picture/png.ts';
 import { buildSheet, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, checkColours, fitInto, nameFile, settleFormat } from '../drawing.ts';
+import {
+  answerDrawing,
+  checkColours,
+  describeFile,
+  fitInto,
+  nameFile,
+  settleFormat,
+} from '../drawing.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
 import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
@@ -95,7 +102,7 @@ async function answerMorph(
       const name = nameFile('morph-', seed, start, digits === undefined ? n : 1, format);
       return {
         'Content-Type': MORPH_FORMATS[format],
-        'Content-Disposition': `inline; filename="${name}"`,
+        'Content-Disposition': describeFile('inline', name),
       };
     },
     measureWork(morph, generator) {
@@ -104,10 +111,10 @@ async function answerMorph(
     },
     render(morph, generator, labels, markDrawn) {
       const { sampler } = generator;
-      const { seed, start, frames, n: count } = morph;
+      const { seed, start, truncation, frames, n: count } = morph;
       const [label] = labels;
       const digits = query.digits === undefined ? { count, label } : { labels };
-      const drawn = sampler.drawMorph({ seed, start, frames, ...digits });
+      const drawn = sampler.drawMorph({ seed, start, truncation, frames, ...digits });
       markDrawn();
       return encodeLoop(c.get('png'), fitLoop(morph, generator), drawn);
     },

@@ -47,7 +47,7 @@ const OEMBED_PARAMETERS = {
     maxLength: LIMITS.maxUrlLength,
     expected: 'a URL of this service',
     about: 'The pasted URL: the home page, or a picture of digits, a number or a loop',
-    without: 'a 404',
+    required: true,
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
   },
   maxwidth: MAX_PIXELS,
@@ -70,7 +70,13 @@ export const OEMBED_OPERATION: OperationEntry = {
   summary: 'The oEmbed answer for a link to this service',
   query: OEMBED_PARAMETERS,
   answers: { 'application/json': oembedSchema },
-  errors: [...DRAWING_ERRORS, 'picture_too_large', 'not_found', 'format_not_implemented'],
+  errors: [
+    ...DRAWING_ERRORS,
+    'missing_parameter',
+    'picture_too_large',
+    'not_found',
+    'format_not_implemented',
+  ],
 };
 
 export function addOembedRoute(app: App, dependencies: AppDependencies): void {
@@ -79,7 +85,7 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     if (!parsed.ok) {
       return respondError(c, parsed.error);
     }
-    const { url = '', format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.query;
+    const { url, format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.query;
     if (format !== 'json') {
       const available = ['json'];
       return respondError(c, { code: 'format_not_implemented', received: format, available });
@@ -132,10 +138,11 @@ async function describePhoto(
       return refused ?? sampler.manifest.image;
     }
     // The drawn digits decide its width, so the URL pins the seed and the version.
-    const { seed = drawSeed(), start = 0 } = query;
+    const { seed = drawSeed(), start = 0, truncation = 1 } = query;
     search.set('seed', seed);
     search.set('model', `${name}@${version}`);
-    return writeNumber(number, sampler.drawHand({ seed, start, labels }), { seed, start });
+    const hand = sampler.drawHand({ seed, start, truncation, labels });
+    return writeNumber(number, hand, { seed, start });
   };
   const sample = await useModel(generators, query.model, c.get('defer'), measureSample);
   if ('code' in sample) {

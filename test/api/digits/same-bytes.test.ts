@@ -83,6 +83,8 @@ test.each([
   ['/digit.png?n=7&scale=2&gap=1', '750566d59ceb574b8eb2ea9ce088ac98'],
   ['/digit.png?n=3&smooth=1&scale=4&fg=234&bg=fff8', '404f384661efe2e6ec4ce9c16a9fe101'],
   ['/digit.png?n=1', 'b0c6bdcbf68826887c79d65f379a1163'],
+  ['/digit.png?n=3&truncation=0.7', '03e73ee42646932220d2612b49d64e44'],
+  ['/dataset.npy?n=70&truncation=0.35', '487b25bc6aeb7c82e5e640a4ff750d00'],
   ['/digit.svg?n=4', 'f9360a0d9931e3f74c75bca2b5a5cf23'],
   ['/digit.txt?n=2', '4f9a688498909098103fbfe5913220cb'],
   ['/digit.npy?n=5', '0731b8104283826f273cdbee1f1c386c'],

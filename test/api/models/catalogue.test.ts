@@ -66,7 +66,7 @@ describe('/digit/{label}', () => {
 
   test('refuses an unknown class, and a label that is given twice', async () => {
     expect(await getProblem('/digit/10')).toEqual([400, 'label_not_supported']);
-    expect(await getProblem('/digit/7.bmp')).toEqual([400, 'label_not_supported']);
+    expect(await getProblem('/digit/7.bmp')).toEqual([404, 'format_not_found']);
     expect(await getProblem('/digit/7?label=7')).toEqual([400, 'repeated_parameter']);
     expect(await getProblem(`/digit/${'7'.repeat(65)}`)).toEqual([400, 'invalid_parameter']);
     expect(await getProblem('/digit/%3Cscript%3E')).toEqual([400, 'label_not_supported']);
@@ -287,7 +287,7 @@ describe('/oembed', () => {
   });
 
   test.each([
-    ['', 404],
+    ['', 400],
     [`?url=${encodeURIComponent('https://example.org/digit.png')}`, 404],
     ['?url=javascript:alert(1)', 404],
     ['?url=%00', 404],

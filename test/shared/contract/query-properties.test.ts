@@ -57,6 +57,7 @@ const colour: fc.Arbitrary<Colour> = fc.oneof(
   fc.tuple(channel, channel, channel, fc.constantFrom(255, 0, 1, 128)),
   fc.constantFrom<Colour>([0, 0, 0, 255], [255, 255, 255, 255], [0, 0, 0, 0]),
 );
+const truncation = fc.integer({ min: 0, max: 10_000 }).map((parts) => parts / 10_000);
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
 const look = fc.record({
   scale: fc.integer({ min: 1, max: LIMITS.maxScale }),
@@ -70,6 +71,8 @@ const look = fc.record({
   dark_fg: maybe(colour),
   dark_bg: maybe(colour),
   pixels: fc.constantFrom('array' as const, 'base64' as const),
+  truncation,
+  latent: fc.boolean(),
 });
 const label = maybe(fc.oneof(fc.constantFrom('7', 'cat', 'a&b=c', 'é', '%41', '+'), seed));
 const start = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: LIMITS.maxStart }));
@@ -193,6 +196,8 @@ describe('the permanent URL', () => {
       label,
       part: fc.constantFrom('images' as const, 'labels' as const),
       pixels: fc.constantFrom('array' as const, 'base64' as const),
+      truncation,
+      latent: fc.boolean(),
     });
     fc.assert(
       fc.property(sets, (set) => {
@@ -221,6 +226,7 @@ describe('the permanent URL', () => {
         start,
         frames: fc.integer({ min: 1, max: LIMITS.maxMorphFrames }),
         fps: fc.integer({ min: 1, max: 50 }),
+        truncation,
         hold: fc.integer({ min: 0, max: LIMITS.maxMorphHoldMs }),
         scale: fc.integer({ min: 1, max: LIMITS.maxScale }),
         margin: fc.integer({ min: 0, max: LIMITS.maxGap }),

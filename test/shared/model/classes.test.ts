@@ -20,6 +20,10 @@ describe('a label', () => {
     [['5', '6', '7'], '1', 1],
     [[], '0', undefined],
     [['toString'], 'constructor', undefined],
+    // An é of one character and of two, and both as names of their own.
+    [['caf\u00e9', 'the'], 'cafe\u0301', 0],
+    [['the', 'cafe\u0301'], 'caf\u00e9', 1],
+    [['caf\u00e9', 'cafe\u0301'], 'cafe\u0301', 1],
   ])('of the classes %j: %j has number %s', (classes, text, label) => {
     expect(findClass(classes, text)).toBe(label);
   });

@@ -36,6 +36,17 @@ describe('a walk', () => {
     ]);
   });
 
+  it('with truncation is the same walk nearer to the centre, also where it turns round', () => {
+    const { latents, inputs } = plan(50, 8);
+    const given = { seed: 'a', start: 0, frames: 8, latentSize: LATENT, classes: 0 };
+    const calm = planMorph({ ...given, latents, labels: null, truncation: 0.7 });
+    expect([...calm]).toEqual([...inputs].map((value) => expect.closeTo(value * 0.7, 6) as number));
+    expect([...calm.subarray(0, LATENT)]).toEqual(
+      [...latents.subarray(0, LATENT)].map((value) => Math.fround(value * 0.7)),
+    );
+    expect(Math.max(...calm)).toBeLessThanOrEqual(0.7);
+  });
+
   it('is uniform at samples and between them', () => {
     const samples = 4000;
     const { inputs } = plan(samples, 2);

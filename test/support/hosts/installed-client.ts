@@ -18,6 +18,8 @@ export interface InstalledClient {
   readonly folder: string;
   /** The package's folder inside the project. */
   readonly path: string;
+  /** Path of the download. */
+  readonly tarball: string;
   /** Size of the download in bytes. */
   readonly tarballBytes: number;
   /** Paths of the packed files. */
@@ -55,6 +57,7 @@ export async function installClient(): Promise<InstalledClient> {
   return {
     folder,
     path: join(folder, 'node_modules', 'digitmint'),
+    tarball: join(root, packed.filename),
     tarballBytes: packed.size,
     files: packed.files.map(({ path }) => path),
     remove: () => rm(root, { recursive: true }),

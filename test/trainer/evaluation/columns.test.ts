@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nameColumns, type FoundModel } from '../../../trainer/evaluation/samples.ts';
+import { nameColumns, planSamples, type FoundModel } from '../../../trainer/evaluation/samples.ts';
 
 function find(folder: string, name: string, version: string): FoundModel {
   return { folder, manifest: { name, version: version.repeat(16), weights: { dtype: 'float16' } } };
@@ -34,5 +34,33 @@ describe('column names', () => {
     expect(columns.map(({ heading }) => heading[0])).toEqual([...places, 'seed']);
     expect(columns[0]?.label).toBe(`${places[0]}: digits@1111111111111111, float16`);
     expect(new Set(columns.map(({ label }) => label)).size).toBe(columns.length);
+  });
+});
+
+describe('columns of one model with several truncations', () => {
+  const request = { n: 200, seed: 'a' };
+
+  it('are named by them, and each has samples of its own', async () => {
+    const { columns } = await planSamples({
+      ...request,
+      models: ['models/digits'],
+      truncation: [0.5, 1],
+    });
+    expect(columns.map(({ label }) => label.replace(/^.*?, /, ''))).toEqual([
+      'uint8, truncation 0.5',
+      'uint8, truncation 1',
+    ]);
+    expect(columns.map(({ heading }) => heading.at(-1))).toEqual(['trunc. 0.5', 'trunc. 1']);
+    const [calm, plain] = columns.map(({ open }) => open());
+    const [alone] = (await planSamples({ ...request, models: ['models/digits'] })).columns;
+    expect(calm?.set.images).not.toEqual(plain?.set.images);
+    expect(plain?.set.images).toEqual(alone?.open().set.images);
+    expect([calm?.facts['truncation'], plain?.facts['truncation']]).toEqual([0.5, undefined]);
+  });
+
+  it('need a model', async () => {
+    await expect(
+      planSamples({ ...request, samples: 'digits.npy', truncation: [0.5] }),
+    ).rejects.toThrow('--truncation: only for --model');
   });
 });
