@@ -1,6 +1,7 @@
 /** The worker's bindings and settings: see wrangler.toml. */
 import { parsePublicKeys } from '../shared/model/signature.ts';
 import type { RateLimit, RateLimiter, RateLimits } from './http/admission.ts';
+import { readHeader } from './http/headers.ts';
 import {
   JobStore,
   type JobBucket,
@@ -85,7 +86,7 @@ export function parseRateLimits(
   const heavy = pairLimit('HEAVY_RATE_LIMIT', env.HEAVY_RATE_LIMIT, env.HEAVY_RATE_LIMITER);
   return all === undefined && heavy === undefined
     ? undefined
-    : { all, heavy, findAddress: (c) => c.req.header('cf-connecting-ip') };
+    : { all, heavy, findAddress: (c) => readHeader(c, 'cf-connecting-ip') };
 }
 
 function pairLimit(
