@@ -25,7 +25,7 @@ export async function readArtifactFolder(folder: string) {
   const names = await listFolder(folder);
   try {
     const bytes = await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
-    const parsed = parseManifest(bytes);
+    const parsed = parseManifest(bytes, { inAnyForm: true });
     const { manifest } = parsed;
     const listed = new Set([MANIFEST_FILE, CARD_FILE, ...manifest.files.map((file) => file.path)]);
     const unlisted = names.filter((name) => !listed.has(name));
