@@ -35,6 +35,7 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: 
   },
   scale: { page: 'scale.md', about: 'costs at a thousand, a million and a billion requests a day' },
   limits: { about: 'the most expensive requests that each route allows' },
+  cost: { about: 'the cost model of the limits, fitted to measurements' },
   memory: { about: 'whether memory grows while a GAN is trained' },
   outlines: { about: 'whether outlines have the pieces, the loops and the ink of the pixels' },
   jobs: { about: 'a job of a million digits, killed half-way and read back with NumPy' },

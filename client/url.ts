@@ -114,5 +114,9 @@ function writeBase(base: string | URL | undefined): string {
       `digitmint: base is ${JSON.stringify(text.slice(0, 64))}, expected an address such as https://digits.example, or a path`,
     );
   }
-  return text.replace(/\/+$/, '');
+  let end = text.length;
+  while (text[end - 1] === '/') {
+    end--;
+  }
+  return text.slice(0, end);
 }

@@ -91,7 +91,7 @@ function findWrongImports(path: string, text: string): string[] {
     return [];
   }
   return text.split('\n').flatMap((line, i) => {
-    const target = /(?:from|import)\s*\(?\s*'(\.[^']*)'/.exec(line)?.[1];
+    const target = /(?:from|import) ?\(?'(\.[^']*)'/.exec(line)?.[1];
     const [other = ''] = target === undefined ? [room] : join(dirname(path), target).split('/');
     return other === room || other === '..' || !(other in ARROWS) || allowed.includes(other)
       ? []

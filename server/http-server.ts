@@ -1,5 +1,5 @@
 /** HTTP for the app on Node: limits as Cloudflare's edge sets them, and a graceful stop. */
-import { createServer, STATUS_CODES } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -22,9 +22,8 @@ export type HttpServer = Awaited<ReturnType<typeof startHttpServer>>;
 
 /** Longer heads get a 431. The app answers 414 from 4,096 characters of path and query on. */
 const MAX_HEADER_BYTES = 32 * 1024;
-/** A slower client gets a 408. */
+/** A client that takes longer for the head, or twice as long for the request, gets a 408. */
 const HEADERS_TIMEOUT_MS = 15_000;
-const REQUEST_TIMEOUT_MS = 30_000;
 /** Time between two checks of these limits. */
 const TIMEOUT_CHECK_MS = 2_000;
 /** Longer than a proxy's (nginx: 60 s): the sender must close first, or it loses a request. */
@@ -57,20 +56,23 @@ export async function startHttpServer(options: HttpServerOptions) {
     },
     { hostname: UNNAMED_HOST, errorHandler: (cause) => refuse(cause, log) },
   );
-  const sockets = new Map<Socket, { isAnswering: boolean }>();
+  const sockets = new Map<
+    Socket,
+    { isAnswering: boolean; request?: IncomingMessage | undefined }
+  >();
   let isStopping = false;
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: headersTimeoutMs,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: 2 * headersTimeoutMs,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
     (incoming, outgoing) => {
       const { socket, method } = incoming;
       const began = performance.now();
-      setAnswering(socket, true);
+      setAnswering(socket, true, incoming);
       outgoing.once('close', () => {
         setAnswering(socket, false);
         log({
@@ -88,10 +90,11 @@ export async function startHttpServer(options: HttpServerOptions) {
     },
   );
 
-  function setAnswering(socket: Socket, isAnswering: boolean): void {
+  function setAnswering(socket: Socket, isAnswering: boolean, request?: IncomingMessage): void {
     const state = sockets.get(socket);
     if (state !== undefined) {
       state.isAnswering = isAnswering;
+      state.request = request ?? state.request;
     }
     if (isStopping && !isAnswering) {
       socket.destroySoon(); // A kept connection would delay the stop.
@@ -121,7 +124,10 @@ export async function startHttpServer(options: HttpServerOptions) {
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => {
-    if (sockets.get(socket)?.isAnswering === true || !socket.writable) {
+    const { isAnswering = false, request } = sockets.get(socket) ?? {};
+    // The rest of a request that was answered already gets no second answer.
+    const isAnswered = request?.complete === false;
+    if (isAnswering || isAnswered || !socket.writable) {
       socket.destroy(); // An error must not be written into another answer.
     } else {
       answerClientError(cause, socket);

@@ -1,25 +1,19 @@
 /** The entry of the server on Node: settings, log lines, and a stop without lost answers. */
 import { ExpectedError } from '../shared/expected-error.ts';
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
-import {
-  RATE_WINDOW_SECONDS,
-  type RateLimit,
-  type RateLimiter,
-  type RateLimits,
-} from '../worker/http/admission.ts';
+import type { RateLimit, RateLimits } from '../worker/http/admission.ts';
 import type { App } from '../worker/context.ts';
 import { ASSET_PATH } from '../worker/http/asset-headers.ts';
 import { createService } from '../worker/service.ts';
 import { startHttpServer } from './http-server.ts';
 import { openModels } from './object-reader.ts';
+import { createRateLimiter } from './rate-limiter.ts';
 import { addSite, keepPrivate, type Fetch } from './site.ts';
 import { describeUsage, parseSettings, type Settings } from './settings.ts';
 import { killProcessAfter } from './watchdog.ts';
 
 /** Beyond the grace period, for answers to be cut off and the log to be written. */
 const EXIT_MARGIN_MS = 5000;
-/** Further keys of a window are refused, because their counts would take memory without end. */
-const MAX_KEYS = 100_000;
 
 await main();
 
@@ -46,6 +40,7 @@ async function run(settings: Settings): Promise<void> {
     hstsSeconds: settings.hstsSeconds,
     securityContact: settings.securityContact,
     rateLimits: createRateLimits(settings),
+    maxCpuMs: settings.maxCpuMs,
     log: writeLine,
   });
   requireFreePath(app, settings.publicUrl);
@@ -118,27 +113,6 @@ function createRateLimits({ rateLimit, heavyRateLimit }: Settings): RateLimits |
   return all === undefined && heavy === undefined
     ? undefined
     : { all, heavy, findAddress: (c) => c.env.address };
-}
-
-/** Counts requests by key in windows of a fixed length, as Cloudflare's binding does. */
-function createRateLimiter(requests: number): RateLimiter {
-  let counts = new Map<string, number>();
-  let beganMs = -Infinity;
-  return {
-    async limit({ key }) {
-      const nowMs = performance.now();
-      if (nowMs - beganMs >= RATE_WINDOW_SECONDS * 1000) {
-        counts = new Map();
-        beganMs = nowMs;
-      }
-      const count = (counts.get(key) ?? 0) + 1;
-      if (count > requests || (count === 1 && counts.size >= MAX_KEYS)) {
-        return { success: false };
-      }
-      counts.set(key, count);
-      return { success: true };
-    },
-  };
 }
 
 /** Writes errors to stdout too, so that all lines keep their order. */

@@ -84,6 +84,14 @@ const OPTIONS = {
     about: 'for requests in flight at a stop, 0 to 300',
     parse: (value: Value) => parseWhole(300)(value) * 1000,
   },
+  /** Undefined where any answer is allowed. */
+  maxCpuMs: {
+    usage: '--max-cpu MS',
+    variable: 'MAX_CPU_MS',
+    preset: '',
+    about: 'refuses answers that would take longer, in estimated processor time',
+    parse: readMaxCpu,
+  },
   rateLimit: {
     usage: '--rate-limit COUNT',
     variable: 'RATE_LIMIT',
@@ -184,6 +192,14 @@ function parseRefresh({ name, text }: Value): number {
   } catch (cause) {
     const message = (cause as Error).message.replace('MODEL_REFRESH_SECONDS', name);
     throw new ExpectedError(message, { cause });
+  }
+}
+
+function readMaxCpu({ name, text }: Value): number | undefined {
+  try {
+    return parseWorkerSettings({ MODEL_REFRESH_SECONDS: '20', MAX_CPU_MS: text }).maxCpuMs;
+  } catch (cause) {
+    throw new ExpectedError((cause as Error).message.replace('MAX_CPU_MS', name), { cause });
   }
 }
 

@@ -1,7 +1,8 @@
 /** Serves the pages' files beside the app, as Cloudflare does without the worker. */
-import { existsSync } from 'node:fs';
-import { serveStatic } from '@hono/node-server/serve-static';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Hono } from 'hono';
+import { serveStatic } from 'hono/serve-static';
 import type { HostFacts } from '../worker/context.ts';
 import { ASSET_HEADERS, ASSET_PATH } from '../worker/http/asset-headers.ts';
 
@@ -22,8 +23,9 @@ export function keepPrivate(app: Fetch): Fetch {
 }
 
 /**
- * Serves `/assets/` from a folder, compressed where the client accepts that. The app answers all
- * other requests, and those for missing files.
+ * Serves `/assets/` from memory, compressed where the client accepts that: a server that can open
+ * no more files would promise bytes and send none. The app answers all other requests, and those
+ * for missing files.
  * @param folder  Absolute path of the folder that dev/build/server.ts made.
  */
 export function addSite(app: Fetch, folder: string): Fetch {
@@ -32,11 +34,20 @@ export function addSite(app: Fetch, folder: string): Fetch {
       `${folder} has no ${ASSET_PATH}: build the server with npm run build -- server`,
     );
   }
+  const assets = folder + ASSET_PATH;
+  const files = new Map(
+    readdirSync(assets, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => [path, new Uint8Array(readFileSync(path))] as const),
+  );
   const site = new Hono<{ Bindings: HostFacts }>();
   site.use(
     `${ASSET_PATH}*`,
     serveStatic({
       root: folder,
+      join,
+      getContent: async (path) => files.get(path) ?? null,
       precompressed: true,
       onFound: (_, c) => {
         for (const [name, value] of Object.entries(ASSET_HEADERS)) {

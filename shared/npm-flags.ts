@@ -37,7 +37,7 @@ export function listFlags(program: Command, words: readonly string[]): CommandFl
     command = next;
   }
   return command.options.flatMap(({ long, flags }) => {
-    const value = /<.+>/.exec(flags)?.[0];
+    const value = /<[^<>]+>/.exec(flags)?.[0];
     return long === undefined ? [] : [{ long, ...(value !== undefined && { value }) }];
   });
 }

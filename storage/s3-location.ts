@@ -154,7 +154,7 @@ function parseEndpoint(name: string, text: string): string {
         'credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     );
   }
-  return url.href.replace(/\/+$/, '');
+  return url.href.replace(/(?<!\/)\/+$/, '');
 }
 
 /**

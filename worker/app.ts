@@ -6,7 +6,7 @@ import { FORMATS, type RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
-import { describePolicy, HEAVY_WORK } from './http/admission.ts';
+import { countRequest, describePolicy, HEAVY_WORK, STREAM_TURNS } from './http/admission.ts';
 import { ConcurrencyLimit } from './http/concurrency-limit.ts';
 import { HEADERS, PREFLIGHT_HEADERS } from './http/headers.ts';
 import { completeOperation, type Operation } from './http/operation.ts';
@@ -55,6 +55,7 @@ export function createApp(given: GivenDependencies): App {
     ...given,
     clock,
     heavyWork: new ConcurrencyLimit(HEAVY_WORK, clock),
+    streamTurns: new ConcurrencyLimit(STREAM_TURNS, clock),
   };
   const app = new Hono<AppEnv>();
   addMiddleware(app, dependencies);
@@ -116,9 +117,14 @@ function addMiddleware(
     c.set('base', url.origin + basePath);
     c.set('defer', (work) => deferWork(c, work));
     c.set('png', png);
+    c.set('countPicture', () => countRequest(c, rateLimits, false));
     const length = url.pathname.length + url.search.length;
     if (length > LIMITS.maxUrlLength) {
-      c.res = respondError(c, { code: 'url_too_long', length, maxLength: LIMITS.maxUrlLength });
+      c.res = await respondError(c, {
+        code: 'url_too_long',
+        length,
+        maxLength: LIMITS.maxUrlLength,
+      });
     } else {
       await next();
     }

@@ -1,5 +1,6 @@
 /** What a request carries through the app: Hono's types, filled in. */
 import type { Context, Hono } from 'hono';
+import type { ApiError } from '../shared/contract/errors.ts';
 import type { PngEncoder } from '../shared/picture/png.ts';
 
 /** Keeps work alive after the answer was sent, as `ctx.waitUntil` does. */
@@ -23,6 +24,8 @@ export interface AppEnv {
     png: PngEncoder;
     /** The rate limits that this request was already counted for. */
     counted?: readonly RateKind[];
+    /** Counts a request that only gets the picture of an error. */
+    countPicture: () => Promise<ApiError | undefined>;
     /** Code of the error that the request is answered with. */
     errorCode?: string;
     /** Whether the answer is made while the client reads it. */

@@ -30,12 +30,16 @@ export interface AppDependencies {
   readonly securityContact?: string | undefined;
   /** Whether no service answers at the requests' addresses: JSON then names no URL of a picture. */
   readonly isOffline?: boolean | undefined;
+  /** Answers that are estimated to take longer are refused; absent where all are allowed. */
+  readonly maxCpuMs?: number | undefined;
   /** Lets heavy answers be drawn one after the other. */
   readonly heavyWork: ConcurrencyLimit;
+  /** Lets the parts of streams be drawn one after the other. */
+  readonly streamTurns: ConcurrencyLimit;
 }
 
 /** What a host gives to `createApp`. Clock and randomness default to the platform's. */
-export type GivenDependencies = Omit<AppDependencies, 'heavyWork' | Optional> &
+export type GivenDependencies = Omit<AppDependencies, 'heavyWork' | 'streamTurns' | Optional> &
   Partial<Pick<AppDependencies, Optional>>;
 
 type Optional = 'clock' | 'drawSeed' | 'drawRequestId';

@@ -14,7 +14,15 @@ import type { Samples } from '../shared/model/sampler.ts';
 import type { Size } from '../shared/picture/sheet-layout.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
-import { admit, withModel, yieldThread, type Work } from './http/admission.ts';
+import {
+  admit,
+  countNumbers,
+  measureSamples,
+  withModel,
+  yieldThread,
+  type Work,
+} from './http/admission.ts';
+import { describeFit } from './http/fitting-work.ts';
 import {
   describePinned,
   hasCurrent,
@@ -132,6 +140,7 @@ export async function answerDrawing<P extends Pinned>(
       return c.body(null, 304, headers);
     }
     const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
+    const measure = (each: P) => drawing.measureWork(each, generator);
     const planned = drawing.plan?.(pinned, generator, labels);
     if (planned !== undefined) {
       const part = choosePart(c, headers['ETag'], planned.length);
@@ -139,8 +148,15 @@ export async function answerDrawing<P extends Pinned>(
         return respondError(c, part);
       }
       const digits = c.req.method === 'HEAD' ? 0 : planned.countDigits(part.first, part.end);
-      return admit(c, dependencies, { digits, pixels: 0 }, () =>
-        respondPart(c, content, planned, part),
+      const isWhole = c.req.method !== 'HEAD' && part.first === 0 && part.end === planned.length;
+      const drawn = measureSamples(generator.sampler.plan, digits);
+      const work = isWhole ? measure(pinned) : { ...drawn, text: countNumbers(digits, generator) };
+      return admit(
+        c,
+        dependencies,
+        work,
+        () => respondPart(c, content, planned, part),
+        (maxMs) => describeFit(pinned, measure, maxMs),
       );
     }
     const isStreamed = isCompressed || drawing.isLong?.(pinned, generator) === true;
@@ -154,32 +170,38 @@ export async function answerDrawing<P extends Pinned>(
     if (c.req.method === 'HEAD' && (isStreamed || isFresh) && !mustDraw) {
       return c.body(null, 200, content);
     }
-    return admit(c, dependencies, drawing.measureWork(pinned, generator), async () => {
-      const loaded = clock();
-      let drawn = loaded;
-      const body = drawing.render(pinned, generator, labels, () => {
-        drawn = clock();
-      });
-      if ('code' in body) {
-        return respondError(c, body);
-      }
-      if (hasCurrent(c, headers['ETag'], true)) {
-        return c.body(null, 304, headers);
-      }
-      const isWhole = body instanceof Uint8Array;
-      if (isStreamed) {
-        const pieces = isWhole ? holdBytes(body).read(0, body.length) : body;
-        return respondStream(c, 200, content, () => streamPieces(pieces, isCompressed));
-      }
-      const bytes = isWhole ? body : await collectPieces(body);
-      const timing = [
-        `load;dur=${(loaded - began).toFixed(1)}`,
-        `generate;dur=${(drawn - loaded).toFixed(1)}`,
-        `encode;dur=${(clock() - drawn).toFixed(1)}`,
-      ].join(', ');
-      const answer = respondBytes(c, { ...content, 'Server-Timing': timing }, bytes);
-      return 'code' in answer ? respondError(c, answer) : answer;
-    });
+    return admit(
+      c,
+      dependencies,
+      measure(pinned),
+      async () => {
+        const loaded = clock();
+        let drawn = loaded;
+        const body = drawing.render(pinned, generator, labels, () => {
+          drawn = clock();
+        });
+        if ('code' in body) {
+          return respondError(c, body);
+        }
+        if (hasCurrent(c, headers['ETag'], true)) {
+          return c.body(null, 304, headers);
+        }
+        const isWhole = body instanceof Uint8Array;
+        if (isStreamed) {
+          const pieces = isWhole ? holdBytes(body).read(0, body.length) : body;
+          return respondStream(c, 200, content, () => streamPieces(pieces, isCompressed));
+        }
+        const bytes = isWhole ? body : await collectPieces(body);
+        const timing = [
+          `load;dur=${(loaded - began).toFixed(1)}`,
+          `generate;dur=${(drawn - loaded).toFixed(1)}`,
+          `encode;dur=${(clock() - drawn).toFixed(1)}`,
+        ].join(', ');
+        const answer = respondBytes(c, { ...content, 'Server-Timing': timing }, bytes);
+        return 'code' in answer ? respondError(c, answer) : answer;
+      },
+      (maxMs) => describeFit(pinned, measure, maxMs),
+    );
   });
 }
 
@@ -330,10 +352,13 @@ export function refuse(parameter: string, received: string, model: string, reaso
   return { code: 'parameter_not_supported', parameter, received, model, reason } as const;
 }
 
-/** Draws samples later. Each call leases the model anew: a reader who leaves keeps no lease. */
+/**
+ * Draws samples later. Each call waits for its turn and leases the model anew: a reader who leaves
+ * keeps no lease.
+ */
 export function createDraw(
   c: AppContext,
-  { generators }: Pick<AppDependencies, 'generators'>,
+  { generators, streamTurns }: Pick<AppDependencies, 'generators' | 'streamTurns'>,
   {
     model,
     seed,
@@ -342,14 +367,18 @@ export function createDraw(
   }: Pinned & { readonly start: number; readonly truncation: number },
   label: number | undefined,
 ): (first: number, count: number) => Promise<Samples> {
+  const defer = c.get('defer');
   return async (first, count) => {
-    const samples = await useModel(generators, model, c.get('defer'), ({ sampler }) =>
-      sampler.draw({ seed, start: start + first, count, truncation, label }),
+    const part = await useModel(generators, model, defer, ({ sampler }) =>
+      streamTurns.run(async () => {
+        await yieldThread();
+        return sampler.draw({ seed, start: start + first, count, truncation, label });
+      }, defer),
     );
-    if ('code' in samples) {
-      throw new Error(`the model went away in the middle of an answer: ${samples.code}`);
+    if ('code' in part) {
+      throw new Error(`the model went away in the middle of an answer: ${part.code}`);
     }
-    return samples;
+    return part;
   };
 }
 

@@ -1,6 +1,7 @@
 /** The worker's bindings and settings: see wrangler.toml. */
 import { parsePublicKeys } from '../shared/model/signature.ts';
 import type { RateLimit, RateLimiter, RateLimits } from './http/admission.ts';
+import { readHeader } from './http/headers.ts';
 import {
   JobStore,
   type JobBucket,
@@ -22,6 +23,8 @@ export interface Env {
   readonly HSTS_SECONDS?: string;
   /** Where to report a vulnerability: see `parseContact`. */
   readonly SECURITY_CONTACT?: string;
+  /** Milliseconds of processor time that an answer may be estimated to take; empty for any. */
+  readonly MAX_CPU_MS?: string;
   /** Counts each caller's answers; absent where nobody is limited. */
   readonly RATE_LIMITER?: RateLimiter;
   /** The limit of RATE_LIMITER, which the binding does not report; `off` ignores the binding. */
@@ -42,7 +45,11 @@ export function parseSettings({
   MODEL_PUBLIC_KEYS: keys = '',
   HSTS_SECONDS: hsts = '0',
   SECURITY_CONTACT: contact = '',
-}: Pick<Env, 'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS' | 'HSTS_SECONDS' | 'SECURITY_CONTACT'>) {
+  MAX_CPU_MS: cpu = '',
+}: Pick<
+  Env,
+  'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS' | 'HSTS_SECONDS' | 'SECURITY_CONTACT' | 'MAX_CPU_MS'
+>) {
   const seconds = Number(text);
   if (!(seconds >= 0.1 && seconds <= 3600)) {
     throw new RangeError(
@@ -55,12 +62,19 @@ export function parseSettings({
     );
   }
   const securityContact = parseContact('SECURITY_CONTACT', contact);
+  if (cpu !== '' && !/^[1-9][0-9]{0,6}$/.test(cpu)) {
+    throw new RangeError(
+      `MAX_CPU_MS is ${JSON.stringify(cpu)}, expected milliseconds from 1 to 9999999, or nothing`,
+    );
+  }
+  const maxCpuMs = cpu === '' ? undefined : Number(cpu);
   try {
     return {
       modelRefreshMs: seconds * 1000,
       publicKeys: parsePublicKeys(keys),
       hstsSeconds: Number(hsts),
       securityContact,
+      maxCpuMs,
     };
   } catch (cause) {
     throw new RangeError(`MODEL_PUBLIC_KEYS: ${(cause as Error).message}`, { cause });
@@ -85,7 +99,7 @@ export function parseRateLimits(
   const heavy = pairLimit('HEAVY_RATE_LIMIT', env.HEAVY_RATE_LIMIT, env.HEAVY_RATE_LIMITER);
   return all === undefined && heavy === undefined
     ? undefined
-    : { all, heavy, findAddress: (c) => c.req.header('cf-connecting-ip') };
+    : { all, heavy, findAddress: (c) => readHeader(c, 'cf-connecting-ip') };
 }
 
 function pairLimit(

@@ -13,6 +13,7 @@ import {
 import type { PublicKey } from '../shared/model/signature.ts';
 import { createPngEncoder, type PngKernels } from '../shared/picture/png.ts';
 import { createApp } from './app.ts';
+import { checkLoad } from './http/admission.ts';
 import type { App } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
 import { GeneratorSource, WAITS } from './models/generator-source.ts';
@@ -48,7 +49,7 @@ const BUNDLED_MODEL: BundledModel = {
 
 interface ServiceOptions extends Pick<
   AppDependencies,
-  'hstsSeconds' | 'rateLimits' | 'jobs' | 'log' | 'securityContact' | 'isOffline'
+  'hstsSeconds' | 'rateLimits' | 'jobs' | 'log' | 'securityContact' | 'isOffline' | 'maxCpuMs'
 > {
   /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
@@ -65,7 +66,8 @@ export function createService(options: ServiceOptions): App {
 
 /** Makes the app's dependencies, for hosts that do other work with them too. */
 export function createDependencies(options: ServiceOptions): GivenDependencies {
-  const { models, bundled = BUNDLED_MODEL, hstsSeconds, rateLimits, jobs, log } = options;
+  const { models, bundled = BUNDLED_MODEL, hstsSeconds } = options;
+  const { rateLimits, jobs, log, maxCpuMs } = options;
   const { securityContact, isOffline } = options;
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
   const store = createModelStore(objects, WAITS.readMs, options.publicKeys);
@@ -77,6 +79,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
       openModel,
       refreshMs: options.modelRefreshMs,
       waits: WAITS,
+      checkLoad: (plan) => checkLoad(plan, maxCpuMs),
       clock: Date.now,
       log,
     }),
@@ -89,5 +92,6 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
     log,
     securityContact,
     isOffline,
+    maxCpuMs,
   };
 }

@@ -75,6 +75,7 @@ function describeRefusal(
         .replace(/(?<=, expected none beside )\w+/, nameFlag);
     case 'label_not_supported':
       return `label: ${detail}`;
+    case 'answer_too_large':
     case 'picture_too_large':
       return detail.replace(/(?<=lower ).*(?=\.$)/, (list) =>
         list.replaceAll(/\b(?!or\b)\w+/g, nameFlag),

@@ -69,7 +69,7 @@ export function openModelFolder(folder: string): BundledModel {
     }
   };
   try {
-    const parsed = parseManifest(readFile(MANIFEST_FILE));
+    const parsed = parseManifest(readFile(MANIFEST_FILE), { inAnyForm: true });
     const { name, version } = parsed.manifest;
     return { name, version, readFile, read: () => ({ parsed, weights: readFile(WEIGHTS_FILE) }) };
   } catch (cause) {

@@ -73,6 +73,22 @@ const ERRORS = {
     example: { width: 7168, height: 7168, maxPixels: 4_000_000 },
     parameters: ['n', 'scale', 'dpr'],
   }),
+  answer_too_large: define<{ numbers: number; maxNumbers: number }>({
+    status: 400,
+    title: 'Answer too large',
+    detail: ({ numbers, maxNumbers }) =>
+      `The digits would have ${numbers} numbers, at most ${maxNumbers} allowed: lower n.`,
+    example: { numbers: 16_777_216, maxNumbers: 1_000_000 },
+    parameters: ['n'],
+  }),
+  too_expensive: define<{ ms: number; maxMs: number; fits: string }>({
+    status: 400,
+    title: 'Too expensive',
+    detail: ({ ms, maxMs, fits }) =>
+      `The answer would take about ${ms} ms of processor time, this service allows ${maxMs} ms. ` +
+      `What would fit: ${fits}.`,
+    example: { ms: 21, maxMs: 10, fits: 'n=118' },
+  }),
   label_not_supported: define<{ model: string; received: string; classes: readonly string[] }>({
     status: 400,
     title: 'Label not supported',

@@ -48,10 +48,23 @@ export const LIMIT_TABLE = {
     'pixels',
     'of all frames of a loop, width times height times frames',
   ),
-  // A larger answer took 45 to 300 ms of processor time (`npm run bench -- limits`): it waits for a
-  // free slot, and counts against a rate limit of its own.
-  maxLightDigits: limit(100, 'digits', 'or frames of an answer that does not count as large'),
-  maxLightPixels: limit(1_000_000, 'pixels', 'of an answer that does not count as large'),
+  // Bounds memory: a number takes up to four characters.
+  maxNumbers: limit(
+    1_000_000,
+    'numbers',
+    'of the digits in json, txt and svg: n times height times width times channels',
+  ),
+  maxDatasetNumbers: limit(
+    100_000_000,
+    'numbers',
+    'of the digits of one set: n times height times width times channels',
+  ),
+  // A larger answer waits for a free slot, and counts against a rate limit of its own.
+  maxLightMs: limit(
+    15,
+    'milliseconds',
+    'of processor time, estimated beforehand, of an answer that does not count as large',
+  ),
   maxStart: limit(999_999_999, 'index', 'of the first digit (start)'),
   maxSeedLength: limit(128, 'characters', 'of a seed (seed)'),
   // Longer URLs are refused before they are parsed.

@@ -199,13 +199,20 @@ export interface ParsedManifest {
 }
 
 /**
- * Parses a manifest and runs every check that needs no other file.
+ * Parses a manifest and runs every check that needs no other file. Its bytes must be those of
+ * `encodeManifest`, because a version determines the bytes under its URLs. Only a file that is not
+ * published as it stands may be formatted `inAnyForm`.
  * @param expected  What the pointer or the key promised; each given field is enforced.
  * @throws ArtifactError
  */
 export function parseManifest(
   bytes: Uint8Array,
-  expected: { name?: string; version?: string; sha256?: string | undefined } = {},
+  expected: {
+    name?: string;
+    version?: string;
+    sha256?: string | undefined;
+    inAnyForm?: boolean;
+  } = {},
 ): ParsedManifest {
   const manifest = parseDocument(manifestSchema, bytes, {
     what: MANIFEST_FILE,
@@ -223,6 +230,12 @@ export function parseManifest(
   check(
     expected.name === undefined || manifest.name === expected.name,
     `name is ${JSON.stringify(manifest.name)}, expected ${JSON.stringify(expected.name)}`,
+  );
+  const canonical = encodeManifest(manifest);
+  check(
+    expected.inAnyForm === true ||
+      (canonical.length === bytes.length && canonical.every((byte, i) => byte === bytes[i])),
+    'its bytes are not the canonical JSON of RFC 8785',
   );
   return { manifest, plan: checkConsistency(manifest) };
 }
@@ -251,6 +264,8 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
     classes.length === generator.classes,
     `${classes.length} class names for a generator of ${generator.classes} classes`,
   );
+  const twice = classes.find((name, i) => classes.indexOf(name) !== i);
+  check(twice === undefined, `two classes have the name ${JSON.stringify(twice)}`);
   const paths = manifest.files.map((file) => file.path);
   check(
     new Set(paths).size === paths.length && !paths.includes(MANIFEST_FILE),

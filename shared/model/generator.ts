@@ -10,7 +10,14 @@ export const GENERATOR_LIMITS = {
   units: 65_536,
   parameters: 4_000_000,
   macs: 200_000_000,
+  effort: 400_000_000,
 } as const;
+
+/**
+ * What the engine does beside multiply-accumulates, in their time: reading or writing a number
+ * between layers, and computing a sigmoid or tanh. `npm run bench -- cost` fits both.
+ */
+export const EFFORT = { number: 60, curve: 120 } as const;
 
 /** Slope of every leaky ReLU below 0. */
 export const LEAKY_SLOPE = 0.2;
@@ -45,6 +52,13 @@ export type Activation = z.infer<typeof activationSchema>;
 export type LayerConfig = z.infer<typeof layerSchema>;
 export type GeneratorConfig = z.infer<typeof generatorConfigSchema>;
 
+/** Multiply-accumulates, numbers that are read or written, and sigmoids and tanhs. */
+export interface EngineWork {
+  readonly macs: number;
+  readonly numbers: number;
+  readonly curves: number;
+}
+
 export interface WeightSpec {
   readonly name: string;
   readonly shape: readonly number[];
@@ -61,6 +75,10 @@ export interface GeneratorPlan {
   readonly parameters: number;
   /** Multiply-accumulates. */
   readonly macs: number;
+  /** What the engine does for a sample, with the channels that fill up its vectors. */
+  readonly work: EngineWork;
+  /** The time of `work`, in that of one multiply-accumulate. */
+  readonly effort: number;
 }
 
 /** Layers that do not fit together. The message names the layer, what came and what is allowed. */
@@ -78,9 +96,11 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   const shapes: (readonly number[])[] = [];
   let shape: readonly number[] = [inputSize];
   let macs = 0;
+  const work = { macs: 0, numbers: 0, curves: 0 };
   for (const [index, layer] of config.layers.entries()) {
     shapes.push(shape);
     const { output, kernel } = computeLayer(layer, index, shape);
+    addWork(work, layer, shape, output);
     shape = output;
     if (kernel !== undefined) {
       const outputs = kernel.at(-1) as number;
@@ -108,8 +128,36 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
         `at most ${GENERATOR_LIMITS.parameters} and ${GENERATOR_LIMITS.macs} allowed`,
     );
   }
+  const effort = work.macs + work.numbers * EFFORT.number + work.curves * EFFORT.curve;
+  if (effort > GENERATOR_LIMITS.effort) {
+    throw new GeneratorConfigError(
+      `a sample takes the time of ${effort} multiply-accumulates, ` +
+        `at most ${GENERATOR_LIMITS.effort} allowed`,
+    );
+  }
   const outputShape = [height, width, channels] as const;
-  return { config, inputSize, shapes, outputShape, weights, parameters, macs };
+  return { config, inputSize, shapes, outputShape, weights, parameters, macs, work, effort };
+}
+
+/** Input channels in a pair and output channels in a vector, as in `shared/kernels/engine.ts`. */
+const [PAIR, LANES] = [2, 4];
+
+/** Adds what the engine does for a layer. The kernels fill up pairs and vectors of channels. */
+function addWork(
+  work: { -readonly [K in keyof EngineWork]: number },
+  layer: LayerConfig,
+  input: readonly number[],
+  output: readonly number[],
+): void {
+  if (layer.type !== 'dense' && layer.type !== 'conv2d') {
+    return;
+  }
+  const [inputs = 0, outputs = 0] = [input.at(-1), output.at(-1)];
+  const kernel = layer.type === 'conv2d' ? layer.kernelSize ** 2 : 1;
+  const written = (sizeOf(output) / outputs) * Math.ceil(outputs / LANES) * LANES;
+  work.macs += written * kernel * Math.ceil(inputs / PAIR) * PAIR;
+  work.numbers += sizeOf(input) + written;
+  work.curves += layer.activation === 'sigmoid' || layer.activation === 'tanh' ? written : 0;
 }
 
 /** Computes the output's shape, and that of the kernel of layers with weights. */

@@ -65,9 +65,9 @@ export interface Sampler {
   /** Draws the frames of `planMorph`. They have no labels. */
   drawMorph(request: MorphRequest): Samples;
   /**
-   * Draws 4 to 16 samples, one of each class, before the model may serve. Finite weights can still
-   * overflow inside the network, and the bytes would hide that. No training data make all samples
-   * one flat colour.
+   * Draws at least 4 samples, one of each class, before the model may serve. Finite weights can
+   * still overflow inside the network, and the bytes would hide that. No training data make all
+   * samples one flat colour.
    * @throws ArtifactError  When a number is not finite, or all pixels are equal.
    */
   checkOutput(): void;
@@ -145,17 +145,25 @@ export function createVerifiedSampler(
 
 function checkOutput({ plan, engine, range }: Network): void {
   const { latentSize, classes } = plan.config;
-  const count = Math.min(ENGINE_BATCH, Math.max(4, classes));
-  const labels = classes === 0 ? null : Uint8Array.from({ length: count }, (_, i) => i % classes);
-  const latents = drawLatents(deriveSeedKey('warm-up'), 0, count, latentSize);
-  const values = engine.run(joinInput(plan, latents, labels));
   const what = `the output of ${WEIGHTS_FILE}`;
-  if (!values.every(Number.isFinite)) {
-    throw new ArtifactError({ reason: 'not_finite', what });
+  const key = deriveSeedKey('warm-up');
+  const samples = Math.max(4, classes);
+  let first: number | undefined;
+  let isBlank = true;
+  for (let start = 0; start < samples; start += ENGINE_BATCH) {
+    const count = Math.min(ENGINE_BATCH, samples - start);
+    const labels = Uint8Array.from({ length: count }, (_, i) => (start + i) % classes);
+    const latents = drawLatents(key, start, count, latentSize);
+    const values = engine.run(joinInput(plan, latents, classes === 0 ? null : labels));
+    if (!values.every(Number.isFinite)) {
+      throw new ArtifactError({ reason: 'not_finite', what });
+    }
+    const pixels = encodePixels(values, range);
+    first ??= pixels[0];
+    isBlank &&= pixels.every((pixel) => pixel === first);
   }
-  const pixels = encodePixels(values, range);
-  if (pixels.every((pixel) => pixel === pixels[0])) {
-    throw new ArtifactError({ reason: 'blank', what, samples: count });
+  if (isBlank) {
+    throw new ArtifactError({ reason: 'blank', what, samples });
   }
 }
 

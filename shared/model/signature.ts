@@ -2,6 +2,7 @@
  * Signatures of manifests: Ed25519 (RFC 8032) over a manifest's published bytes, each an object
  * beside the manifest. A manifest lists the SHA-256 of every file, so it covers the whole model.
  */
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { hashBytes } from './artifact.ts';
 
 const PUBLIC_KEY_BYTES = 32;
@@ -11,16 +12,37 @@ const MAX_PUBLIC_KEYS = 8;
 /** In base64. */
 const PUBLIC_KEY = /^[A-Za-z0-9+/]{43}=$/;
 
+/**
+ * The points of small order, in hex, without the sign's bit: anyone can make signatures that such a
+ * key verifies. The last two are other encodings of the first two.
+ */
+const SMALL_ORDER = new Set([
+  `00${'00'.repeat(31)}`,
+  `01${'00'.repeat(31)}`,
+  `ec${'ff'.repeat(30)}7f`,
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  `ed${'ff'.repeat(30)}7f`,
+  `ee${'ff'.repeat(30)}7f`,
+]);
+
 export interface PublicKey {
   /** The first 16 hex digits of its SHA-256. */
   readonly id: string;
   readonly bytes: Uint8Array;
 }
 
+/** @throws RangeError  When the bytes are no key, or one that anyone can sign for. */
 export function namePublicKey(bytes: Uint8Array): PublicKey {
   if (bytes.length !== PUBLIC_KEY_BYTES) {
     throw new RangeError(
       `expected an Ed25519 public key of ${PUBLIC_KEY_BYTES} bytes, got ${bytes.length}`,
+    );
+  }
+  const point = bytes.map((byte, i) => (i === PUBLIC_KEY_BYTES - 1 ? byte & 127 : byte));
+  if (SMALL_ORDER.has(bytesToHex(point))) {
+    throw new RangeError(
+      'expected an Ed25519 public key of a key pair, got a point of small order: anyone can sign for it',
     );
   }
   return { id: hashBytes(bytes).slice(0, 16), bytes };
@@ -42,7 +64,7 @@ export function encodePublicKey({ bytes }: PublicKey): string {
 
 /**
  * Parses public keys: base64 of 32 bytes each, separated by commas. An empty text has no keys.
- * @throws RangeError  When a key is malformed, or there are more than 8.
+ * @throws RangeError  When a key is malformed or of small order, or there are more than 8.
  */
 export function parsePublicKeys(text: string): PublicKey[] {
   const parts = text.trim() === '' ? [] : text.split(',').map((part) => part.trim());

@@ -132,7 +132,9 @@ test.each(pick('html').map((code, i) => [i + 1, code] as const))(
   },
 );
 
-test.each(COMMANDS.map((command) => [command.replace(/ *#.*/, '')]))('%s', async (command) => {
+const removeComment = (command: string) => command.replace(/#.*/, '').trimEnd();
+
+test.each(COMMANDS.map(removeComment))('%s', async (command) => {
   const cwd = join(
     client.folder,
     `command-${COMMANDS.findIndex((line) => line.startsWith(command))}`,

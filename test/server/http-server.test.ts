@@ -143,6 +143,16 @@ describe('the URL of a request', () => {
     expect(answer.split('\r\n\r\n')[1]).toBe(`https://example.org${path} under /digits`);
   });
 
+  test.each([
+    'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf of it',
+    'GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab',
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf of it',
+  ])('whose body does not end gets its answer and no second one: %j', async (request) => {
+    await start(() => new Response('done'), { publicUrl: undefined, headersTimeoutMs: 100 });
+    const received = await exchange(request);
+    expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+  });
+
   test('is the URL that the client named', async () => {
     const { url } = await start(answerUrl);
     expect(await (await fetch(`${url}/a?b=%20c`)).text()).toBe(`${url}/a?b=%20c`);

@@ -79,7 +79,7 @@ describe.skipIf(!hasProxy('nginx'))('behind the documented nginx (package nginx-
       return { kept: told['x-cache'], body, headers: told };
     };
     const { headers } = await get('/digit.json?seed=a');
-    const pinned = new URL(/<(.*?)>/.exec(String(headers['link']))?.[1] ?? '');
+    const pinned = new URL(/<([^<>]*)>/.exec(String(headers['link']))?.[1] ?? '');
     for (const path of [pinned.pathname + pinned.search, '/digit.png?seed=b', '/llms.txt']) {
       const [first, second] = [await get(path), await get(path)];
       expect([path, first.kept, second.kept]).toEqual([path, 'MISS', 'HIT']);

@@ -132,6 +132,7 @@ test('HEAD draws what GET gives again, and a number whose size depends on its di
   };
   const sampler = {
     manifest,
+    plan: { effort: 1000 },
     draw: note('draw'),
     drawHand: note('hand'),
     drawMorph: note('morph'),

@@ -401,3 +401,49 @@ test('an answer fails instead of hanging when no model can be opened', async () 
   expect(await broken.acquire(undefined, defer)).toMatchObject({ code: 'model_unavailable' });
   expect((await broken.getHealth(defer)).serving).toBeUndefined();
 });
+
+describe('the load of a named version', () => {
+  const refused = { code: 'busy', retryAfterSeconds: 1 } as const;
+
+  test('is admitted once, however many wait for it, and not when it is loaded', async () => {
+    put(second);
+    await serve(); // Loads the default.
+    put(second, first);
+    const admitLoad = vi.fn<() => Promise<undefined>>(async () => undefined);
+    for (let round = 0; round < 2; round++) {
+      const acquired = await Promise.all(
+        [0, 1, 2].map(() => source.acquire(pin(first), defer, admitLoad)),
+      );
+      expect(acquired.every((lease) => 'generator' in lease)).toBe(true);
+    }
+    await source.acquire(pin(second), defer, admitLoad);
+    expect(admitLoad).toHaveBeenCalledTimes(3);
+  });
+
+  test('reads nothing when it is refused', async () => {
+    put(first);
+    expect(await source.acquire(pin(first), defer, async () => refused)).toEqual(refused);
+    expect(reads).toEqual([]);
+  });
+
+  test('is not repeated for a short time after the version was found unusable', async () => {
+    const admitLoad = vi.fn<() => Promise<undefined>>(async () => undefined);
+    for (let i = 0; i < 3; i++) {
+      expect(await source.acquire(pin(first), defer, admitLoad)).toMatchObject({
+        code: 'model_not_found',
+      });
+    }
+    expect([reads.length, admitLoad.mock.calls.length]).toEqual([1, 1]);
+    put(first);
+    now += 2000;
+    expect(await serve(pin(first))).toBe(named(first));
+  });
+
+  test('is repeated at once after the storage failed', async () => {
+    put(first);
+    fault = () => Promise.reject(new Error('down'));
+    expect(await serve(pin(first))).toBe('model_unavailable');
+    fault = async () => undefined;
+    expect(await serve(pin(first))).toBe(named(first));
+  });
+});

@@ -202,10 +202,10 @@ describe('a job', () => {
       [
         [784, 2e6],
         [12_288, 2e6],
-        [784, 2e8],
+        [784, 4e8],
         [9e6, 1],
-      ].map(([bytes, macs]) => chooseShardDigits(bytes as number, macs as number)),
-    ).toEqual([10_000, 651, 500, 1]);
+      ].map(([bytes, effort]) => chooseShardDigits(bytes as number, effort as number)),
+    ).toEqual([10_000, 651, 625, 1]);
   });
 
   test('is the same when it is started again, and draws nothing twice', async () => {

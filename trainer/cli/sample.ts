@@ -149,6 +149,6 @@ async function loadSampler(folder: string): Promise<Sampler> {
         cause,
       });
     });
-  const parsed = parseManifest(await read(MANIFEST_FILE));
+  const parsed = parseManifest(await read(MANIFEST_FILE), { inAnyForm: true });
   return createSampler(parsed, await read(WEIGHTS_FILE), instantiateKernels);
 }

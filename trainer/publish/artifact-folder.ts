@@ -9,8 +9,11 @@ import {
   parseManifest,
   verifyFile,
   WEIGHTS_FILE,
+  type ParsedManifest,
 } from '../../shared/model/artifact.ts';
+import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { instantiateKernels } from '../node-kernels.ts';
 
 export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
 
@@ -22,7 +25,7 @@ export async function readArtifactFolder(folder: string) {
   const names = await listFolder(folder);
   try {
     const bytes = await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
-    const parsed = parseManifest(bytes);
+    const parsed = parseManifest(bytes, { inAnyForm: true });
     const { manifest } = parsed;
     const listed = new Set([MANIFEST_FILE, CARD_FILE, ...manifest.files.map((file) => file.path)]);
     const unlisted = names.filter((name) => !listed.has(name));
@@ -37,7 +40,7 @@ export async function readArtifactFolder(folder: string) {
       const content = await readBounded(folder, file.path, ARTIFACT_LIMITS.fileBytes);
       verifyFile(file, content);
       if (file.path === WEIGHTS_FILE) {
-        decodeWeights(parsed, content);
+        checkDrawing(parsed, content);
       }
       files.set(file.path, content);
     }
@@ -50,6 +53,11 @@ export async function readArtifactFolder(folder: string) {
     }
     throw cause;
   }
+}
+
+/** Draws with verified weights as a worker does before it serves them. @throws ArtifactError */
+export function checkDrawing(parsed: ParsedManifest, weights: Uint8Array): void {
+  createVerifiedSampler(parsed, decodeWeights(parsed, weights), instantiateKernels()).checkOutput();
 }
 
 function listFolder(folder: string): Promise<string[]> {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { StorageError } from '../../storage/object-store.ts';
 import { repeat } from '../../storage/retry.ts';
 import { PublishError } from './publish-error.ts';
-import { changeLedger, type LeaseEntry, type Ledger } from './ledger.ts';
+import { changeLedger, LEASE_MS, type LeaseEntry, type Ledger } from './ledger.ts';
 import {
   includesVersion,
   nameVersion,
@@ -15,11 +15,6 @@ import {
   type WriteOptions,
 } from './writes.ts';
 
-/**
- * A lease ends after this time when its holder is killed. A file of 16 MiB may take six minutes to
- * upload. A deleter sends short requests only, and publishers wait for the end of its lease.
- */
-export const LEASE_MS = { keep: 20 * 60_000, delete: 6 * 60_000 } as const;
 /** A request with its retries may take two minutes, and two machines' clocks may differ by one. */
 const NEEDED_MS = 3 * 60_000;
 /** A lease is renewed when less is left. */

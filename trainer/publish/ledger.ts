@@ -127,8 +127,18 @@ export function changeLedger(
   });
 }
 
-export function isLive(lease: LeaseEntry, at: Date): boolean {
-  return Date.parse(lease.until) > at.getTime();
+/**
+ * A lease ends after this time when its holder is killed. A file of 16 MiB may take six minutes to
+ * upload. A deleter sends short requests only, and publishers wait for the end of its lease.
+ */
+export const LEASE_MS = { keep: 20 * 60_000, delete: 6 * 60_000 } as const;
+/** Two machines' clocks may differ by so much. */
+const CLOCK_MS = 60_000;
+
+/** A lease that ends later than any new one is no lease: a wrong clock made it. */
+export function isLive({ kind, until }: LeaseEntry, at: Date): boolean {
+  const leftMs = Date.parse(until) - at.getTime();
+  return leftMs > 0 && leftMs <= LEASE_MS[kind] + CLOCK_MS;
 }
 
 export function findServed(pointer: Pointer | undefined, name: string) {

@@ -1,13 +1,12 @@
 /**
  * Verifies versions in a store: reads every object, compares size and SHA-256 with the manifest,
- * decodes the weights and verifies signatures.
+ * draws with the weights and verifies signatures.
  */
 import {
   ARTIFACT_LIMITS,
   ArtifactError,
   buildKey,
   buildVersionPrefix,
-  decodeWeights,
   hashBytes,
   MANIFEST_FILE,
   parseManifest,
@@ -23,6 +22,7 @@ import {
   type PublicKey,
 } from '../../shared/model/signature.ts';
 import { isTooLarge, type ListedObject, type ObjectStore } from '../../storage/object-store.ts';
+import { checkDrawing } from './artifact-folder.ts';
 import { listMissing, surveyStore } from './catalogue.ts';
 import { findServed, LEDGER_KEY } from './ledger.ts';
 import { nameVersion, type VersionId } from './writes.ts';
@@ -110,7 +110,7 @@ async function checkVersion(
           verifyFile(file, bytes);
         }
         if (bytes !== undefined && file.path === WEIGHTS_FILE) {
-          decodeWeights(parsed, bytes);
+          checkDrawing(parsed, bytes);
         }
       });
     }

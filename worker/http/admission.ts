@@ -1,6 +1,7 @@
 /** Counts requests against rate limits, leases models, and draws heavy answers in turn. */
 import { LIMITS } from '../../shared/contract/limits.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { AppContext, RateKind } from '../context.ts';
 import { BusyError, type ConcurrencyLimit } from './concurrency-limit.ts';
 import { respondError } from './respond-error.ts';
@@ -92,64 +93,130 @@ export async function withModel(
   choice: ModelChoice,
   answer: (generator: Generator) => Response | Promise<Response>,
 ): Promise<Response> {
-  if (choice?.version !== undefined) {
-    // Any version may have to be read from storage.
-    const refused = await countRequest(c, given.rateLimits, false);
-    if (refused !== undefined) {
-      return respondError(c, refused);
-    }
-  }
   const defer = c.get('defer');
-  const answering = useModel(given.generators, choice, defer, answer);
+  // A load costs as much as a heavy answer, whatever is drawn then.
+  const admitLoad = () => countRequest(c, given.rateLimits, true);
+  const answering = useModel(given.generators, choice, defer, answer, admitLoad);
   defer(answering); // Otherwise a cancelled request that waits for its turn would keep the lease.
   const answered = await answering;
   return answered instanceof Response ? answered : respondError(c, answered);
 }
 
+/** Parts of streams are drawn in turn, so that other requests come between two of them. */
+export const STREAM_TURNS = { concurrent: 1, waiting: 1000, waitMs: 60_000, expiresMs: 30_000 };
 /** Heavy answers of an isolate: it has one thread, so more at once would only take more memory. */
 export const HEAVY_WORK = { concurrent: 1, waiting: 8, waitMs: 5_000, expiresMs: 30_000 };
 /** By then one of the waiting requests is done. */
 const BUSY_RETRY_SECONDS = 1;
 
+/**
+ * What an answer costs, in nanoseconds of processor time for one of each. `npm run bench -- cost`
+ * fits these figures to measurements. Noise instead of digits costs up to three times as much.
+ */
+export const COST_NS = {
+  answer: 200_000,
+  /** Effort of the network: see `GeneratorPlan.effort`. Node takes two thirds of this time. */
+  effort: 0.03,
+  sample: 1500,
+  /** A label that is drawn without its picture. */
+  label: 2500,
+  /** A sample in JSON, with its URL. */
+  item: 10_000,
+  /** Numbers of samples: as text, and traced as outlines. */
+  text: 15,
+  outlined: 200,
+  /** Numbers of the final picture, of all frames, and those of it that are enlarged smoothly. */
+  png: 15,
+  gif: 20,
+  smooth: 35,
+  /** Bytes that are hashed, and numbers of a model that is loaded. */
+  hashed: 5,
+  weight: 100,
+} as const;
+
 /** The work that an answer takes, known before it is done. */
-export interface Work {
-  /** Digits or frames to draw. */
-  readonly digits: number;
-  /** Pixels of the final picture; 0 where there is none. */
-  readonly pixels: number;
+export type Work = { readonly [K in Exclude<keyof typeof COST_NS, 'answer'>]?: number };
+
+/** For answers that are read from storage. */
+export const LIGHT_WORK: Work = {};
+
+/** Estimates the processor time of an answer in milliseconds. */
+export function estimateMs(work: Work): number {
+  let ns: number = COST_NS.answer;
+  for (const name of Object.keys(work) as (keyof Work)[]) {
+    ns += (work[name] ?? 0) * COST_NS[name];
+  }
+  return ns / 1e6;
 }
 
-/** For answers that are read from storage, or drawn at once. */
-export const LIGHT_WORK: Work = { digits: 1, pixels: 0 };
-/** For answers that take much work, but not for their digits. */
-export const HEAVIEST_WORK: Work = { digits: Infinity, pixels: 0 };
+export function measureSamples({ effort }: Pick<GeneratorPlan, 'effort'>, samples: number): Work {
+  return { effort: effort * samples, sample: samples };
+}
 
-/** Counts a request, then does its work: at once, or when it is heavy in its turn. */
-export async function admit(
+/** Counts the numbers of so many samples. */
+export function countNumbers(samples: number, { sampler }: Generator): number {
+  const { height, width, channels } = sampler.manifest.image;
+  return samples * height * width * channels;
+}
+
+/** Checks what a request would spend on the load of a model. @returns  The error when too much. */
+export function checkLoad(plan: GeneratorPlan, maxMs = Infinity): ApiError | undefined {
+  const samples = Math.max(4, plan.config.classes); // Of `Sampler.checkOutput`.
+  const ms = estimateMs({ ...measureSamples(plan, samples), weight: plan.parameters });
+  const fits = 'the same without model=, or with a smaller model';
+  return ms > maxMs ? { code: 'too_expensive', ms: Math.ceil(ms), maxMs, fits } : undefined;
+}
+
+interface Admission {
+  readonly rateLimits?: RateLimits | undefined;
+  readonly heavyWork: ConcurrencyLimit;
+  readonly maxCpuMs?: number | undefined;
+}
+
+/**
+ * Counts a request, then does its work: at once, or when it is heavy in its turn.
+ * @param describeFit  Says what would fit, when the work is more than the host allows.
+ */
+export async function doWork<T>(
   c: AppContext,
-  given: { readonly rateLimits?: RateLimits | undefined; readonly heavyWork: ConcurrencyLimit },
-  { digits, pixels }: Work,
-  answer: () => Response | Promise<Response>,
-): Promise<Response> {
-  const isHeavy = digits > LIMITS.maxLightDigits || pixels > LIMITS.maxLightPixels;
-  const refused = await countRequest(c, given.rateLimits, isHeavy);
-  if (refused !== undefined) {
-    return respondError(c, refused);
+  { rateLimits, heavyWork, maxCpuMs = Infinity }: Admission,
+  work: Work,
+  answer: () => T | Promise<T>,
+  describeFit?: (maxMs: number) => string,
+): Promise<T | ApiError> {
+  const ms = estimateMs(work);
+  if (ms > maxCpuMs) {
+    const fits = describeFit?.(maxCpuMs) ?? 'nothing of this kind';
+    return { code: 'too_expensive', ms: Math.ceil(ms), maxMs: maxCpuMs, fits };
   }
-  if (!isHeavy) {
-    return answer();
+  const isHeavy = ms > LIMITS.maxLightMs;
+  const refused = await countRequest(c, rateLimits, isHeavy);
+  if (refused !== undefined || !isHeavy) {
+    return refused ?? answer();
   }
   try {
-    return await given.heavyWork.run(async () => {
+    return await heavyWork.run(async () => {
       await yieldThread();
       return answer();
     }, c.get('defer'));
   } catch (cause) {
     if (cause instanceof BusyError) {
-      return respondError(c, { code: 'busy', retryAfterSeconds: BUSY_RETRY_SECONDS });
+      return { code: 'busy', retryAfterSeconds: BUSY_RETRY_SECONDS };
     }
     throw cause;
   }
+}
+
+/** Does work as `doWork` does, and answers with its error. */
+export async function admit(
+  c: AppContext,
+  given: Admission,
+  work: Work,
+  answer: () => Response | Promise<Response>,
+  describeFit?: (maxMs: number) => string,
+): Promise<Response> {
+  const done = await doWork(c, given, work, answer, describeFit);
+  return done instanceof Response ? done : respondError(c, done);
 }
 
 /** Lets requests that arrived meanwhile be admitted or refused before the thread draws again. */

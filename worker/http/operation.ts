@@ -101,5 +101,6 @@ export const DRAWING_ERRORS: readonly ApiErrorCode[] = [
   'label_not_supported',
   'parameter_not_supported',
   'model_not_found',
+  'too_expensive',
   ...WORK_ERRORS,
 ];

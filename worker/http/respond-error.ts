@@ -34,9 +34,18 @@ function chooseFormat(c: AppContext): string | undefined {
   return Object.hasOwn(MEDIA_TYPES, format) ? format : undefined;
 }
 
-export function respondError(c: AppContext, error: ApiError): Response {
-  const { status, retryAfterSeconds } = describeError(error);
+/** Answers with an error. A picture costs as much as a digit, so its request is counted. */
+export function respondError(c: AppContext, error: ApiError): Response | Promise<Response> {
   const format = chooseFormat(c);
+  return format === 'png' || format === 'gif'
+    ? c
+        .get('countPicture')()
+        .then((refused) => answerError(c, refused ?? error, format))
+    : answerError(c, error, format);
+}
+
+function answerError(c: AppContext, error: ApiError, format: string | undefined): Response {
+  const { status, retryAfterSeconds } = describeError(error);
   const body = renderError(c, error, format);
   const headers: Record<string, string> = {
     ...API_HEADERS,
@@ -77,9 +86,13 @@ function renderError(
   const heading = `${status} ${title}`;
   switch (format) {
     case 'png':
-      return encodePng(c.get('png'), drawErrorPicture(heading, detail));
+      return recall(`png ${heading} ${detail}`, () =>
+        encodePng(c.get('png'), drawErrorPicture(heading, detail)),
+      );
     case 'gif':
-      return encodeGif([drawErrorPicture(heading, detail)], { bg: BLACK, fg: WHITE });
+      return recall(`gif ${heading} ${detail}`, () =>
+        encodeGif([drawErrorPicture(heading, detail)], { bg: BLACK, fg: WHITE }),
+      );
     case 'svg':
       return utf8ToBytes(renderErrorSvg(heading, detail));
     case 'txt':
@@ -97,4 +110,20 @@ function renderError(
       return utf8ToBytes(`${JSON.stringify(problem)}\n`);
     }
   }
+}
+
+/** Pictures of errors that are kept: those of a rate limit or a full queue come in floods. */
+const MAX_KEPT = 16;
+const kept = new Map<string, Uint8Array<ArrayBuffer>>();
+
+/** Draws a picture once while it is among those that were asked for last. */
+function recall(key: string, draw: () => Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const picture = kept.get(key) ?? draw();
+  kept.delete(key);
+  kept.set(key, picture);
+  const [oldest] = kept.keys();
+  if (kept.size > MAX_KEPT && oldest !== undefined) {
+    kept.delete(oldest);
+  }
+  return picture;
 }

@@ -42,16 +42,15 @@ export type JobMessage = z.output<typeof jobMessageSchema>;
 
 /**
  * Bounds of a shard. An isolate of 128 MB holds the bytes of its images whole, since their key is
- * their hash. The engine does some 2e10 multiply-accumulates a second, so a shard takes a sixth of
- * a consumer's 30 seconds.
+ * their hash. A shard takes a sixth of a consumer's 30 seconds.
  */
-const SHARD = { digits: 10_000, bytes: 8_000_000, macs: 1e11 } as const;
+const SHARD = { digits: 10_000, bytes: 8_000_000, effort: 2.5e11 } as const;
 
-/** Chooses the digits of a shard. @param macs  Multiply-accumulates for one digit. */
-export function chooseShardDigits(pixelBytes: number, macs: number): number {
+/** Chooses the digits of a shard. @param effort  Of the network, for one digit. */
+export function chooseShardDigits(pixelBytes: number, effort: number): number {
   return Math.max(
     1,
-    Math.min(SHARD.digits, Math.floor(SHARD.bytes / pixelBytes), Math.floor(SHARD.macs / macs)),
+    Math.min(SHARD.digits, Math.floor(SHARD.bytes / pixelBytes), Math.floor(SHARD.effort / effort)),
   );
 }
 

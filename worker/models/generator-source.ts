@@ -11,6 +11,7 @@ import {
   type PublishedModel,
 } from '../../shared/model/artifact.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { BusyError, ConcurrencyLimit } from '../http/concurrency-limit.ts';
@@ -64,12 +65,32 @@ interface GeneratorSourceOptions {
   readonly follows?: boolean;
   readonly bundled: Pick<BundledModel, 'name' | 'version' | 'read'>;
   readonly openModel: (parsed: ParsedManifest, weights: Uint8Array) => Promise<Sampler>;
+  /** Checks what the load of a model costs, when a request begins it. */
+  readonly checkLoad?: (plan: GeneratorPlan) => ApiError | undefined;
   readonly refreshMs: number;
   readonly waits: Readonly<Record<'firstMs' | 'silenceMs' | 'loadMs', number>>;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly log: Log;
 }
+
+/** Counts a load against the caller's limits. @returns  The error when it is refused. */
+export type AdmitLoad = () => Promise<ApiError | undefined>;
+type VersionId = Pick<Generator, 'name' | 'version'>;
+
+/** A model costs more to load than a request may. */
+class LoadRefused extends Error {
+  readonly error: ApiError;
+
+  constructor(error: ApiError) {
+    super(error.code);
+    this.error = error;
+  }
+}
+
+/** How long a failed load is remembered: a model costs as much when it fails at the last check. */
+const FAILED_MS = 2_000;
+const MAX_FAILED = 256;
 
 /** Key of the default model's slot; no name is empty. */
 const DEFAULT_SLOT = '';
@@ -81,6 +102,8 @@ export class GeneratorSource {
   readonly #loads: ConcurrencyLimit;
   /** Leases of the last good models by name, least recently used first. */
   readonly #slots = new Map<string, Lease>();
+  /** Models that could not be used, until when that is remembered; the oldest first. */
+  readonly #failed = new Map<string, { cause: ArtifactError; until: number }>();
   #pointer: Pointer | undefined;
   #pointerEtag: string | undefined;
   #failure: Health['failure'];
@@ -95,15 +118,22 @@ export class GeneratorSource {
     this.#loads = new ConcurrencyLimit({ ...LOADS, waitMs }, options.clock);
   }
 
-  /** Acquires the model that answers. Waits only at first, after silence, or for a version. */
-  async acquire(choice: ModelChoice, defer: Defer): Promise<Lease | ApiError> {
+  /**
+   * Acquires the model that answers. Waits only at first, after silence, or for a load.
+   * @param admitLoad  Asked before a named model is loaded. Its error is the result.
+   */
+  async acquire(
+    choice: ModelChoice,
+    defer: Defer,
+    admitLoad?: AdmitLoad,
+  ): Promise<Lease | ApiError> {
     if (choice?.version !== undefined) {
-      return this.#acquireVersion(choice.name, choice.version, defer);
+      return this.#acquireVersion(choice.name, choice.version, defer, admitLoad);
     }
     await this.#revalidate(defer);
     return choice === undefined
       ? (this.#acquireHeld(DEFAULT_SLOT) ?? this.#tryAcquire(() => this.#acquireBundled(defer)))
-      : this.#acquireName(choice.name, defer);
+      : this.#acquireName(choice.name, defer, admitLoad);
   }
 
   async getHealth(defer: Defer): Promise<Health> {
@@ -124,7 +154,7 @@ export class GeneratorSource {
     return { default: this.#pointer?.default ?? name, models };
   }
 
-  async #acquireName(name: string, defer: Defer): Promise<Lease | ApiError> {
+  async #acquireName(name: string, defer: Defer, admitLoad?: AdmitLoad): Promise<Lease | ApiError> {
     const slot = this.#pointer?.default === name ? DEFAULT_SLOT : name;
     const held = this.#acquireHeld(slot, name);
     if (held !== undefined) {
@@ -133,8 +163,12 @@ export class GeneratorSource {
     const isBundled = name === this.#options.bundled.name;
     const target = this.#findPublished(name);
     if (target !== undefined) {
+      const refused = await this.#admitLoad({ name, version: target.version }, admitLoad);
+      if (refused !== undefined) {
+        return refused;
+      }
       const acquired = await this.#tryAcquire(() =>
-        this.#acquireStored(name, target.version, target.manifestSha256, defer, this.#loads),
+        this.#acquireAsked(name, target.version, target.manifestSha256, defer, admitLoad),
       );
       if ('generator' in acquired) {
         this.#follow(slot, acquired.generator);
@@ -149,19 +183,50 @@ export class GeneratorSource {
       : { code: 'model_not_found', model: name };
   }
 
-  async #acquireVersion(name: string, version: string, defer: Defer): Promise<Lease | ApiError> {
+  async #acquireVersion(
+    name: string,
+    version: string,
+    defer: Defer,
+    admitLoad?: AdmitLoad,
+  ): Promise<Lease | ApiError> {
     const { bundled } = this.#options;
-    const isBundled = name === bundled.name && version === bundled.version;
+    const pinned = `${name}@${version}`;
+    if (name === bundled.name && version === bundled.version) {
+      return (
+        this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version })) ??
+        this.#tryAcquire(() => this.#acquireBundled(defer), pinned)
+      );
+    }
     return (
       this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version })) ??
-      this.#tryAcquire(
-        () =>
-          isBundled
-            ? this.#acquireBundled(defer)
-            : this.#acquireStored(name, version, undefined, defer, this.#loads),
-        `${name}@${version}`,
-      )
+      (await this.#admitLoad({ name, version }, admitLoad)) ??
+      this.#tryAcquire(() => this.#acquireAsked(name, version, undefined, defer, admitLoad), pinned)
     );
+  }
+
+  /** Asks whether a request may load a model. One that just failed costs nothing. */
+  async #admitLoad(model: VersionId, admitLoad?: AdmitLoad): Promise<ApiError | undefined> {
+    const key = buildCacheKey({ origin: 'r2', ...model });
+    const isCheap = this.#cache.isKnown(key) || this.#recallFailure(key) !== undefined;
+    return isCheap ? undefined : admitLoad?.();
+  }
+
+  /** @returns  Why a model could not be loaded a short time ago. */
+  #recallFailure(key: string): ArtifactError | undefined {
+    const failed = this.#failed.get(key);
+    return failed !== undefined && this.#options.clock() < failed.until ? failed.cause : undefined;
+  }
+
+  /** Remembers a model that cannot be used. A failure of the storage may be over at once. */
+  #rememberFailure(key: string, cause: unknown): void {
+    if (cause instanceof ArtifactError) {
+      this.#failed.delete(key);
+      this.#failed.set(key, { cause, until: this.#options.clock() + FAILED_MS });
+      const [oldest] = this.#failed.keys();
+      if (this.#failed.size > MAX_FAILED && oldest !== undefined) {
+        this.#failed.delete(oldest);
+      }
+    }
   }
 
   /** @param pinned  The version that the caller named: when it is missing, the caller was wrong. */
@@ -172,6 +237,9 @@ export class GeneratorSource {
       const failure = describeFailure(cause);
       if (pinned !== undefined && failure.reason === 'missing') {
         return { code: 'model_not_found', model: pinned };
+      }
+      if (cause instanceof LoadRefused) {
+        return cause.error;
       }
       if (cause instanceof BusyError) {
         return { code: 'busy', retryAfterSeconds: RETRY_AFTER_SECONDS };
@@ -195,21 +263,47 @@ export class GeneratorSource {
       : this.#cache.acquireLoaded(buildCacheKey(held));
   }
 
-  /** @param limit  Where the load waits for its turn; a refresh does not wait. */
-  #acquireStored(
+  /** Acquires for a request. Without `admitLoad` it is the owner's, and nothing is remembered. */
+  #acquireAsked(
+    name: string,
+    version: string,
+    manifestSha256: string | undefined,
+    defer: Defer,
+    admitLoad?: AdmitLoad,
+  ): Promise<Lease> {
+    const failure = this.#recallFailure(buildCacheKey({ origin: 'r2', name, version }));
+    return failure !== undefined && admitLoad !== undefined
+      ? Promise.reject(failure)
+      : this.#acquireStored(name, version, manifestSha256, defer, this.#loads);
+  }
+
+  /** @param limit  Where a request's load waits for its turn; a refresh does not wait. */
+  async #acquireStored(
     name: string,
     version: string,
     manifestSha256: string | undefined,
     defer: Defer,
     limit?: ConcurrencyLimit,
   ): Promise<Lease> {
-    const load = async () =>
-      this.#open(await this.#options.store.readModel(name, version, manifestSha256), 'r2');
-    return this.#cache.acquire(
-      buildCacheKey({ origin: 'r2', name, version }),
-      limit === undefined ? load : () => limit.run(load, defer),
-      defer,
-    );
+    const key = buildCacheKey({ origin: 'r2', name, version });
+    const load = async () => {
+      const stored = await this.#options.store.readModel(name, version, manifestSha256);
+      const refused = limit && this.#options.checkLoad?.(stored.parsed.plan);
+      if (refused !== undefined) {
+        throw new LoadRefused(refused);
+      }
+      return this.#open(stored, 'r2');
+    };
+    try {
+      return await this.#cache.acquire(
+        key,
+        limit === undefined ? load : () => limit.run(load, defer),
+        defer,
+      );
+    } catch (cause) {
+      this.#rememberFailure(key, cause);
+      throw cause;
+    }
   }
 
   #acquireBundled(defer: Defer): Promise<Lease> {
@@ -345,8 +439,9 @@ export async function useModel<T>(
   choice: ModelChoice,
   defer: Defer,
   work: (generator: Generator) => T | Promise<T>,
+  admitLoad?: AdmitLoad,
 ): Promise<T | ApiError> {
-  const acquired = await source.acquire(choice, defer);
+  const acquired = await source.acquire(choice, defer, admitLoad);
   if ('code' in acquired) {
     return acquired;
   }

@@ -61,6 +61,11 @@ export class ModelCache {
     }
   }
 
+  /** Whether a model is loaded or being loaded. */
+  isKnown(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
   acquireLoaded(key: string): Lease | undefined {
     const entry = this.#entries.get(key);
     if (entry?.generator === undefined) {

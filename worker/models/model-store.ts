@@ -102,8 +102,9 @@ export function createModelStore(
     return { parsed, bytes };
   }
 
+  /** One good signature is enough, whatever became of the others. */
   async function requireSignature(name: string, version: string, manifest: Uint8Array) {
-    const checks = await Promise.all(
+    const checks = await Promise.allSettled(
       publicKeys.map(async (key) => {
         const path = buildKey(name, version, buildSignaturePath(key.id));
         const signature = await read(path, SIGNATURE_BYTES);
@@ -112,10 +113,19 @@ export function createModelStore(
           : verifySignature(key, signature.bytes, manifest);
       }),
     );
-    if (publicKeys.length > 0 && !checks.includes(true)) {
-      const reason = checks.includes(false) ? 'signature' : 'unsigned';
-      throw new ArtifactError({ reason, what: MANIFEST_FILE });
+    if (
+      publicKeys.length === 0 ||
+      checks.some((check) => 'value' in check && check.value === true)
+    ) {
+      return;
     }
+    const failed = checks.find((check) => check.status === 'rejected');
+    if (failed !== undefined) {
+      throw failed.reason;
+    }
+    const isWrong = checks.some((check) => 'value' in check && check.value === false);
+    const reason = isWrong ? 'signature' : 'unsigned';
+    throw new ArtifactError({ reason, what: MANIFEST_FILE });
   }
 
   return {

@@ -11,7 +11,7 @@ import { HEADERS } from '../http/headers.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
 import { useModel } from '../models/generator-source.ts';
-import { renderPage } from './page.ts';
+import { renderPage, type Markup } from './page.ts';
 
 export const DOCS_OPERATION: OperationEntry = {
   id: 'getDocs',
@@ -28,6 +28,7 @@ export function addDocsRoute(
   operations: readonly Operation[],
   { generators, securityContact }: AppDependencies,
 ): void {
+  let body: Markup | undefined; // Built at the first request: no caller changes it.
   app.get('/docs', async (c) => {
     const image = await useModel(
       generators,
@@ -39,7 +40,13 @@ export function addDocsRoute(
       title: 'Documentation',
       description: 'Every URL, parameter and error of an API for handwritten digits.',
       sample: 'code' in image ? undefined : image, // The documentation needs no model.
-      body: html`<main id="main" class="prose">
+      body: (body ??= renderDocs(operations, securityContact)),
+    });
+  });
+}
+
+function renderDocs(operations: readonly Operation[], securityContact?: string): Markup {
+  return html`<main id="main" class="prose">
         <h1>The digitmint API</h1>
         <p class="lead">
           Every endpoint is a public GET; only <code>/jobs</code> needs the owner’s key. The same for programs:
@@ -78,9 +85,7 @@ export function addDocsRoute(
               : html`Report a vulnerability privately to <a href="${securityContact}">${securityContact}</a>.`
           }
         </p>
-      </main>`,
-    });
-  });
+      </main>`;
 }
 
 function nameOperation(method: Operation['method'], path: string): string {

@@ -5,6 +5,7 @@ import {
   type ParameterSet,
 } from '../../shared/contract/query.ts';
 import type { App } from '../context.ts';
+import { createDocument } from '../http/constant-document.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
 
@@ -18,9 +19,8 @@ export const LLMS_OPERATION: OperationEntry = {
 };
 
 export function addLlmsRoute(app: App, operations: readonly Operation[]): void {
-  app.get('/llms.txt', (c) =>
-    c.text(describeForModels(operations, c.get('base')), 200, DOCUMENT_HEADERS),
-  );
+  const write = createDocument((base) => describeForModels(operations, base));
+  app.get('/llms.txt', (c) => c.text(write(c.get('base')), 200, DOCUMENT_HEADERS));
 }
 
 function describeForModels(operations: readonly Operation[], base: string): string {

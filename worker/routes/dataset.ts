@@ -5,6 +5,7 @@ import {
   isInParts,
   type DatasetFormat,
 } from '../../shared/contract/formats.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import {
   buildUrl,
@@ -14,11 +15,11 @@ import {
   type Pinned,
 } from '../../shared/contract/query.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
-import { LIMITS } from '../../shared/contract/limits.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { answerDrawing, createDraw, describeFile, nameSeed, refuse } from '../drawing.ts';
 import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
+import { countNumbers, measureSamples } from '../http/admission.ts';
 import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -54,7 +55,12 @@ export const DATASET_OPERATION: OperationEntry = {
     summary: 'A range of a seed’s endless sequence of labelled digits',
   },
   conditional: true,
-  errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'range_not_satisfiable'],
+  errors: [
+    ...DRAWING_ERRORS,
+    'parameter_without_effect',
+    'answer_too_large',
+    'range_not_satisfiable',
+  ],
   otherStatuses: PARTIAL,
   examples: [
     '/dataset.npy?seed=Ada&n=100',
@@ -92,10 +98,17 @@ async function answerDataset(
     holdsUrls: format === 'ndjson',
     pin: (model, seed, label) => pinQuery('dataset', { ...query, label }, format, model, seed),
     buildUrl: (dataset) => buildUrl('dataset', dataset),
-    check: (_, { name, sampler }) =>
-      query.part === 'labels' && sampler.manifest.classes.length === 0
-        ? refuse('part', 'labels', name, 'it was trained without labels')
-        : undefined,
+    check({ n, part }, generator) {
+      const { name, sampler } = generator;
+      const numbers = countNumbers(n, generator);
+      if (part === 'labels' && isInParts(format)) {
+        return sampler.manifest.classes.length === 0
+          ? refuse('part', 'labels', name, 'it was trained without labels')
+          : undefined;
+      }
+      const maxNumbers = LIMITS.maxDatasetNumbers;
+      return numbers > maxNumbers ? { code: 'answer_too_large', numbers, maxNumbers } : undefined;
+    },
     describeContent: (dataset) => ({
       'Content-Type':
         format === 'csv'
@@ -103,7 +116,14 @@ async function answerDataset(
           : DATASET_FORMATS[format],
       'Content-Disposition': describeFile('attachment', nameDataset(dataset)),
     }),
-    measureWork: ({ n }) => ({ digits: n, pixels: 0 }),
+    measureWork({ n, part }, generator) {
+      if (part === 'labels' && isInParts(format)) {
+        return { label: n };
+      }
+      const drawn = measureSamples(generator.sampler.plan, n);
+      const text = isText ? countNumbers(n, generator) : 0;
+      return { ...drawn, text, item: format === 'ndjson' ? n : 0 };
+    },
     plan: (dataset, generator, labels) =>
       format === 'idx.gz' ? undefined : planDataset(describe(dataset, generator, labels)),
     render(dataset, generator, labels) {

@@ -31,6 +31,7 @@ import {
   settleFormat,
 } from '../drawing.ts';
 import { renderDigits } from '../formats/digits.ts';
+import { countNumbers, measureSamples, type Work } from '../http/admission.ts';
 import { DRAWING_ERRORS, PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -50,6 +51,7 @@ const DIGITS = {
   errors: [
     ...DRAWING_ERRORS,
     'parameter_without_effect',
+    'answer_too_large',
     'picture_too_large',
     'not_acceptable',
     'format_not_found',
@@ -222,16 +224,27 @@ async function answerDigits(
     check: (digits, generator) => check(digits, query, generator),
     describeContent,
     measureWork(digits, generator) {
-      const { width, height } = measureWidest(digits, generator);
-      const pixels = format === 'png' ? width * height : 0;
-      return { digits: digits.number?.length ?? digits.n, pixels };
+      const samples = digits.number?.length ?? digits.n;
+      const drawn = measureSamples(generator.sampler.plan, samples);
+      const numbers = countNumbers(samples, generator);
+      switch (format) {
+        case 'png':
+          return { ...drawn, ...measurePicture(digits, generator) };
+        case 'svg':
+          return { ...drawn, outlined: numbers };
+        case 'npy':
+          return drawn;
+        default:
+          return { ...drawn, text: numbers, item: samples };
+      }
     },
     ...(format === 'ndjson' && { gzip: 'coding' }),
     mustDraw: (digits, generator) =>
       digits.number !== undefined &&
       ((digits.width ?? digits.height) !== undefined ||
         checkSize(digits, measureWidest(digits, generator)) !== undefined),
-    render(digits, { sampler }, labels, markDrawn) {
+    render(digits, generator, labels, markDrawn) {
+      const { sampler } = generator;
       const { seed, start, n: count, number, truncation } = digits;
       const { classes, latent } = sampler.manifest;
       const base = dependencies.isOffline === true ? undefined : c.get('base');
@@ -258,6 +271,20 @@ async function answerDigits(
       return renderDigits({ ...context, scale: fitted.scale }, samples, start);
     },
   });
+}
+
+/** Formats whose text is held whole. */
+const HELD: readonly DigitFormat[] = ['json', 'txt', 'svg'];
+
+/** Measures the work of encoding a sheet as PNG. */
+function measurePicture(digits: PinnedDigits, generator: Generator): Work {
+  const { width, height } = measureWidest(digits, generator);
+  const { channels } = generator.sampler.manifest.image;
+  const png = width * height * channels;
+  const isFitted = (digits.width ?? digits.height) !== undefined;
+  const scale = isFitted ? LIMITS.maxScale : digits.scale;
+  const enlarged = countNumbers(digits.number?.length ?? digits.n, generator) * scale ** 2;
+  return { png, smooth: digits.smooth ? Math.min(png, enlarged) : 0 };
 }
 
 /** Fits the sheet into the asked size. JSON's digits are pictures of their own. */
@@ -293,6 +320,10 @@ function check(
     return refuse('format', 'svg', generator.name, 'it draws in colour, and outlines are of ink');
   }
   const error = checkColours(query, generator);
+  const numbers = countNumbers(digits.number?.length ?? digits.n, generator);
+  if (error === undefined && HELD.includes(digits.format) && numbers > LIMITS.maxNumbers) {
+    return { code: 'answer_too_large', numbers, maxNumbers: LIMITS.maxNumbers };
+  }
   // The size of a number is known when its digits are drawn.
   if (error !== undefined || digits.number !== undefined) {
     return error;

@@ -242,7 +242,7 @@ function planJob(query: Query<'jobs'>, generator: Generator): JobRecord | ApiErr
     return labels;
   }
   const [label] = labels;
-  const shardDigits = chooseShardDigits(height * width * channels, sampler.plan.macs);
+  const shardDigits = chooseShardDigits(height * width * channels, sampler.plan.effort);
   const shards = countShards({ n, shardDigits });
   if (shards > LIMITS.maxJobShards) {
     return { code: 'job_too_large', shards, shardDigits, maxShards: LIMITS.maxJobShards };
@@ -271,7 +271,7 @@ function respondProgress(
   c: AppContext,
   progress: JobProgress | undefined,
   status: 200 | 202,
-): Response {
+): Response | Promise<Response> {
   if (progress === undefined) {
     return respondNotFound(c);
   }
@@ -285,7 +285,7 @@ function respondProgress(
   });
 }
 
-function respondNotFound(c: AppContext): Response {
+function respondNotFound(c: AppContext): Response | Promise<Response> {
   return respondError(c, { code: 'job_not_found', job: c.req.param('id') ?? '' });
 }
 

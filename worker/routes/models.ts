@@ -17,7 +17,7 @@ import {
   modelsSchema,
 } from '../../shared/contract/answers.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
-import { admit, HEAVIEST_WORK, LIGHT_WORK } from '../http/admission.ts';
+import { admit, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
@@ -158,9 +158,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     if (hasCurrent(c, etag)) {
       return c.body(null, 304, headers);
     }
-    // Weights of up to 16 MiB are hashed.
-    const work = path === WEIGHTS_FILE ? HEAVIEST_WORK : LIGHT_WORK;
-    return admit(c, dependencies, work, async () => {
+    const send = async (): Promise<Response> => {
       const file = await modelFiles.read(name, version, path);
       if ('code' in file) {
         return respondError(c, file);
@@ -171,6 +169,17 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       const content = { ...headers, 'Content-Type': type };
       const answer = respondBytes(c, content, file as Uint8Array<ArrayBuffer>);
       return 'code' in answer ? respondError(c, answer) : answer;
+    };
+    return admit(c, dependencies, LIGHT_WORK, async () => {
+      if (path === MANIFEST_FILE) {
+        return send();
+      }
+      const parsed = await modelFiles.readManifest(name, version);
+      if ('code' in parsed) {
+        return respondError(c, parsed);
+      }
+      const { bytes } = findFile(parsed.manifest, path);
+      return admit(c, dependencies, { hashed: bytes }, send);
     });
   });
 }

@@ -19,6 +19,7 @@ import {
 } from '../drawing.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
+import { countNumbers, measureSamples } from '../http/admission.ts';
 import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -106,8 +107,12 @@ async function answerMorph(
       };
     },
     measureWork(morph, generator) {
-      const { frames: digits, pixels } = measureLoop(fitLoop(morph, generator), generator);
-      return { digits, pixels };
+      const fitted = fitLoop(morph, generator);
+      const { frames, pixels } = measureLoop(fitted, generator);
+      const { plan, manifest } = generator.sampler;
+      const numbers = pixels * manifest.image.channels;
+      const enlarged = fitted.smooth ? countNumbers(frames, generator) * fitted.scale ** 2 : 0;
+      return { ...measureSamples(plan, frames), [format]: numbers, smooth: enlarged };
     },
     render(morph, generator, labels, markDrawn) {
       const { sampler } = generator;

@@ -23,7 +23,7 @@ import type { AppDependencies } from '../dependencies.ts';
 import { checkColours, findLabels } from '../drawing.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
-import { countRequest } from '../http/admission.ts';
+import { countRequest, doWork, LIGHT_WORK, measureSamples } from '../http/admission.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -108,10 +108,11 @@ interface Pasted {
 
 async function describePhoto(
   c: AppContext,
-  { generators, drawSeed, rateLimits }: AppDependencies,
+  dependencies: AppDependencies,
   url: string,
   max: Size,
 ): Promise<z.output<typeof oembedSchema> | ApiError> {
+  const { generators, drawSeed, rateLimits } = dependencies;
   const base = c.get('base');
   const pasted = findPicture(url, base);
   if (pasted === undefined) {
@@ -123,28 +124,30 @@ async function describePhoto(
   }
   const { kind, number, extension, search } = pasted;
   const { query } = parsed;
-  const limited = await countRequest(c, rateLimits, false);
-  if (limited !== undefined) {
-    return limited;
-  }
-  const measureSample = (generator: Generator): Size | ApiError => {
+  const measureSample = (generator: Generator): Size | ApiError | Promise<Size | ApiError> => {
     const { name, version, sampler } = generator;
     const labels = findLabels(query.label, query.digits ?? number, generator);
     if ('code' in labels) {
       return labels;
     }
     const refused = checkColours(query, generator);
-    if (refused !== undefined || number === undefined) {
-      return refused ?? sampler.manifest.image;
+    if (refused !== undefined) {
+      return refused;
+    }
+    if (number === undefined) {
+      return doWork(c, dependencies, LIGHT_WORK, () => sampler.manifest.image);
     }
     // The drawn digits decide its width, so the URL pins the seed and the version.
     const { seed = drawSeed(), start = 0, truncation = 1 } = query;
     search.set('seed', seed);
     search.set('model', `${name}@${version}`);
-    const hand = sampler.drawHand({ seed, start, truncation, labels });
-    return writeNumber(number, hand, { seed, start });
+    return doWork(c, dependencies, measureSamples(sampler.plan, labels.length), () =>
+      writeNumber(number, sampler.drawHand({ seed, start, truncation, labels }), { seed, start }),
+    );
   };
-  const sample = await useModel(generators, query.model, c.get('defer'), measureSample);
+  const admitLoad = () => countRequest(c, rateLimits, true);
+  const defer = c.get('defer');
+  const sample = await useModel(generators, query.model, defer, measureSample, admitLoad);
   if ('code' in sample) {
     return sample;
   }

@@ -461,7 +461,7 @@ describe('errors', () => {
     expect([svg.status, svg.headers.get('content-type'), svg.headers.get('cache-control')]).toEqual(
       [400, 'image/svg+xml', 'no-store'],
     );
-    expect((await svg.text()).replaceAll(/<[^>]*>/g, '')).toContain('n is &quot;&lt;b&gt;&quot;');
+    expect((await svg.text()).replaceAll(/<[^<>]*>/g, '')).toContain('n is &quot;&lt;b&gt;&quot;');
     const txt = await worker.fetch('/digit.txt?n=0');
     expect([txt.status, await txt.text()]).toEqual([
       400,

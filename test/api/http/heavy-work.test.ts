@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-const LARGE = '/digit.png?n=120&seed=a';
+const LARGE = '/digit.png?n=200&seed=a';
 const MANY = 40;
 
 /**
@@ -59,7 +59,7 @@ test('excess requests are refused with a drawn error, and the others are answere
 });
 
 test('small requests are answered meanwhile', async () => {
-  const flooded = flood('/digit.json?n=120');
+  const flooded = flood('/digit.json?n=200');
   const small = await Promise.all(
     Array.from({ length: 10 }, async (_, i) => (await worker.fetch(`/digit.txt?seed=${i}`)).status),
   );

@@ -16,7 +16,7 @@ const LIMITS = { all: 30, heavy: 8 };
 const POLICY = '"all";q=30;w=60, "heavy";q=8;w=60';
 
 /** A small answer that counts as heavy: labels, which need no network. */
-const LARGE = '/dataset.npy?n=10001&part=labels&seed=a';
+const LARGE = '/dataset.npy?n=20000&part=labels&seed=a';
 
 let worker: TestWorker;
 let pinned: string;

@@ -320,8 +320,10 @@ describe('a broken model', () => {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await answer.json()).toMatchObject({ code: 'model_unavailable' });
     await putArtifact(worker.bucket, bad);
-    expect((await worker.fetch(`/digit.json?model=fixture@${bad.manifest.version}`)).status).toBe(
-      200,
+    // The failure is remembered for a short time.
+    await waitUntil(
+      async () => (await worker.fetch(`/digit.json?model=fixture@${bad.manifest.version}`)).status,
+      (status) => status === 200,
     );
   });
 

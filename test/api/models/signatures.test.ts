@@ -132,6 +132,19 @@ describe('a new model', () => {
   });
 });
 
+test.each<[what: string, bytes: Uint8Array]>([
+  ['too long', new Uint8Array(100_000)],
+  ['of something else', new Uint8Array(sign(null, new Uint8Array(1), own.privateKey))],
+])('a model serves with one good signature beside one that is %s', async (what, bytes) => {
+  const model = buildFixture({ weightsSeed: what });
+  const { name, version } = model.manifest;
+  await putArtifact(worker.bucket, model);
+  await worker.bucket.put(buildKey(name, version, pathOf(own)), bytes);
+  await putSignature(worker.bucket, model, next);
+  await worker.bucket.put(POINTER_KEY, buildPointer(model));
+  await waitFor(version);
+});
+
 test('the bundled model needs no signature', async () => {
   const answer = await worker.fetch('/digit.png?seed=1&model=digits');
   expect([answer.status, answer.headers.get('digitmint-model-source')]).toEqual([200, 'bundled']);

@@ -112,7 +112,7 @@ test('on the command line and as a control of the playground', async () => {
   const controls = String(await renderControls({ classes: [], models: [], values: {} }));
   const layout = controls.slice(controls.indexOf('Layout'), controls.indexOf('Colours'));
   expect(layout).toContain('data-parameter="spin_by" data-modes="digit number"');
-  expect(layout).toMatch(/id="control-spin_by"[^>]*\s+min="0"\s+max="359"/);
+  expect(layout).toMatch(/id="control-spin_by"[^>]* min="0"\s+max="359"/);
 });
 
 test('each option that is published has a comment', () => {

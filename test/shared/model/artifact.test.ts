@@ -28,6 +28,10 @@ function sealAltered(alter: (content: Record<string, any>) => void): Uint8Array 
   return encodeManifest(sealManifest(copy as ManifestContent));
 }
 
+function reverseFields(value: object): object {
+  return Object.fromEntries(Object.entries(value).reverse());
+}
+
 function catchFailure(action: () => unknown): ArtifactError['failure'] {
   try {
     action();
@@ -44,7 +48,7 @@ describe('a manifest', () => {
   });
 
   it('has the same bytes and version whatever the order of its fields', () => {
-    const reversed = Object.fromEntries(Object.entries(fixture.manifest).reverse()) as Manifest;
+    const reversed = reverseFields(fixture.manifest) as Manifest;
     expect(encodeManifest(reversed)).toEqual(bytes);
     const { version, ...rest } = reversed;
     expect(computeVersion(rest as ManifestContent)).toBe(version);
@@ -62,6 +66,29 @@ describe('a manifest', () => {
       new TextDecoder().decode(bytes).replace('"name":"fixture"', '"name":"fixturf"'),
     );
     expect(catchFailure(() => parseManifest(altered)).reason).toBe('version_mismatch');
+  });
+
+  it.each<[string, (text: string) => string]>([
+    ['a line feed at its end', (text) => `${text}\n`],
+    ['spaces', (text) => JSON.stringify(JSON.parse(text), null, 2)],
+    ['another order', (text) => JSON.stringify(reverseFields(JSON.parse(text)))],
+    ['an escaped letter', (text) => text.replace('"name":"f', String.raw`"name":"\u0066`)],
+    ['a number in another form', (text) => text.replace('"schema":1', '"schema":1.0')],
+    ['a field twice', (text) => text.replace('"schema":1', '"schema":1,"schema":1')],
+  ])('is refused with %s: a version has only one manifest', (_, write) => {
+    const altered = new TextEncoder().encode(write(new TextDecoder().decode(bytes)));
+    expect(altered).not.toEqual(bytes);
+    expect(catchFailure(() => parseManifest(altered))).toMatchObject({
+      reason: 'malformed',
+      detail: expect.stringContaining('canonical'),
+    });
+  });
+
+  it('is refused when two classes have one name', () => {
+    const altered = sealAltered((copy) => (copy['classes'][3] = '7'));
+    expect(catchFailure(() => parseManifest(altered))).toMatchObject({
+      detail: 'two classes have the name "7"',
+    });
   });
 
   it('is refused when a class name has a lone surrogate, because no version can be computed', () => {

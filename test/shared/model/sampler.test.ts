@@ -144,6 +144,14 @@ describe('a sampler', () => {
       sampler.dispose();
     });
 
+    it('is refused when only the last of many classes overflows', () => {
+      const sampler = openPlain(40, (kind, from) =>
+        kind === 'kernel' && from === 2 + 39 ? 3e38 : 3e38 * Number(kind === 'bias'),
+      );
+      expect(() => sampler.checkOutput()).toThrow(/holds NaN or infinite/);
+      sampler.dispose();
+    });
+
     it.each<
       [
         what: string,
@@ -158,6 +166,11 @@ describe('a sampler', () => {
         'paper for all classes but the last',
         3,
         (kind, from) => (kind === 'kernel' && from === 2 + 2 ? 1 : 0),
+      ],
+      [
+        'paper for all of many classes but the last',
+        40,
+        (kind, from) => (kind === 'kernel' && from === 2 + 39 ? 1 : 0),
       ],
     ])('may draw %s', (_, classes, weigh) => {
       const sampler = openPlain(classes, weigh);

@@ -72,7 +72,7 @@ async function locateArchive(): Promise<{ folder: string; archive: string }> {
 function extractTarMember(tar: Buffer, name: string): Buffer {
   for (let at = 0; at + 512 <= tar.length;) {
     const readField = (start: number, length: number): string =>
-      tar.toString('latin1', at + start, at + start + length).replace(/\0.*$/s, '');
+      tar.toString('latin1', at + start, at + start + length).split('\0', 1)[0] ?? '';
     const size = Number.parseInt(readField(124, 12), 8) || 0;
     if (readField(0, 100).replace(/^\.\//, '') === name) {
       return tar.subarray(at + 512, at + 512 + size);

@@ -8,8 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { namePublicKey } from '../../../shared/model/signature.ts';
 import { removeModel, setDefault } from '../../../trainer/publish/default-model.ts';
-import { LEASE_MS } from '../../../trainer/publish/lease.ts';
-import { readLedger } from '../../../trainer/publish/ledger.ts';
+import { LEASE_MS, readLedger } from '../../../trainer/publish/ledger.ts';
 import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { signVersion } from '../../../trainer/publish/signing.ts';
@@ -39,7 +38,7 @@ const idOf = ({ manifest: { name, version } }: typeof next) => ({ name, version 
 
 /** Only `signing.test.ts` needs a real key. */
 const signer = {
-  publicKey: namePublicKey(new Uint8Array(32)),
+  publicKey: namePublicKey(new Uint8Array(32).fill(9)),
   sign: () => new Uint8Array(64).fill(1),
 };
 

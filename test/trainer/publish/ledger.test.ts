@@ -1,12 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Pointer } from '../../../shared/model/artifact.ts';
-import { leaseToDelete, leaseToKeep, LEASE_MS } from '../../../trainer/publish/lease.ts';
+import { leaseToDelete, leaseToKeep } from '../../../trainer/publish/lease.ts';
 import {
   changeLedger,
   findPrevious,
+  LEASE_MS,
   LEDGER_KEY,
   LEDGER_LIMITS,
   readLedger,
@@ -147,6 +148,25 @@ describe('in a store', () => {
     await next.assure();
     await slept.release();
     expect((await readLedger(store)).ledger.holds).toHaveLength(1);
+  });
+
+  it.each([
+    ['delete', LEASE_MS.delete],
+    ['keep', LEASE_MS.keep],
+  ] as const)('ignores a lease of a wrong clock: %s', async (kind, lengthMs) => {
+    const token = '3f1c6d0e-8a53-4f6c-9a39-5f2f6e1c7a10';
+    const write = (aheadMs: number) => {
+      const until = new Date(START + lengthMs + aheadMs).toISOString();
+      const holds = [{ token, kind, versions: [id], until }];
+      const bytes = new TextEncoder().encode(JSON.stringify({ ...EMPTY, holds }));
+      return writeFile(join(base, LEDGER_KEY), bytes);
+    };
+    const readHolds = async () =>
+      (await changeLedger({ store, now }, (ledger) => ledger)).holds.map((hold) => hold.token);
+    await write(60_000);
+    expect(await readHolds()).toEqual([token]);
+    await write(60_001);
+    expect(await readHolds()).toEqual([]);
   });
 
   it('refuses a change that no reader could parse', async () => {

@@ -18,15 +18,19 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   ARTIFACT_LIMITS,
   buildKey,
+  encodeManifest,
   encodePointer,
+  hashBytes,
   MANIFEST_FILE,
   POINTER_KEY,
+  sealManifest,
   TOPOLOGY_FILE,
   WEIGHTS_FILE,
   type Pointer,
 } from '../../../shared/model/artifact.ts';
 import {
   publishArtifact,
+  rollBack,
   type PublishOptions,
   type PublishResult,
 } from '../../../trainer/publish/publish.ts';
@@ -244,6 +248,33 @@ describe('the shipped models', () => {
       `digits@${manifest.version}`,
     );
     expect(await readFile('README.md', 'utf8')).toContain(`digits@${manifest.version}`);
+  });
+});
+
+describe('a model that draws nothing', () => {
+  it('is not published, and no rollback goes to it', async () => {
+    await publish(first);
+    const before = await listKeys(store);
+    const weights = new Uint8Array(first.files.get(WEIGHTS_FILE)?.length ?? 0);
+    const { version: _, ...content } = first.manifest;
+    const manifest = sealManifest({
+      ...content,
+      files: content.files.map((file) =>
+        file.path === WEIGHTS_FILE ? { ...file, sha256: hashBytes(weights) } : file,
+      ),
+    });
+    const files = new Map(first.files)
+      .set(WEIGHTS_FILE, weights)
+      .set(MANIFEST_FILE, encodeManifest(manifest));
+    await expect(publish({ manifest, files })).rejects.toThrow('is blank');
+    expect(await listKeys(store)).toEqual(before);
+
+    const { name, version } = manifest;
+    for (const [path, bytes] of files) {
+      await store.put(buildKey(name, version, path), bytes, { when: 'absent' });
+    }
+    await expect(rollBack({ store, now, name, version })).rejects.toThrow('is blank');
+    expect((await readPointer(store)).models[name]?.version).toBe(first.manifest.version);
   });
 });
 

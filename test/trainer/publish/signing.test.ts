@@ -136,4 +136,22 @@ describe('public keys in a setting', () => {
   ])('are refused as %s', (text) => {
     expect(() => parsePublicKeys(text)).toThrow(RangeError);
   });
+
+  // Points of small order, in each of their encodings: the list of libsodium's ed25519_ref10.c.
+  const SMALL_ORDER = [
+    '00'.repeat(32),
+    `01${'00'.repeat(31)}`,
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+    `ec${'ff'.repeat(30)}7f`,
+    `ed${'ff'.repeat(30)}7f`,
+    `ee${'ff'.repeat(30)}7f`,
+  ];
+  it.each(SMALL_ORDER)('are refused when anyone can sign for them: %s', async (hex) => {
+    for (const sign of [0, 128]) {
+      const bytes = Buffer.from(hex, 'hex');
+      bytes[31] = (bytes[31] as number) | sign;
+      expect(() => parsePublicKeys(bytes.toString('base64'))).toThrow('small order');
+    }
+  });
 });

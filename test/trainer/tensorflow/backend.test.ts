@@ -79,7 +79,7 @@ describe('selectBackend', () => {
     expect(refusal).toContain('--backend wasm cannot be used here');
     const real = await fingerprint('wasm', { convolutions: true });
     expect(real.refusal).toMatch(
-      /cannot train convolutions .*\n.*Usable here: .*cpu \(plain JavaScript/s,
+      /cannot train convolutions [^\n]*\n.*Usable here: .*cpu \(plain JavaScript/s,
     );
   });
 

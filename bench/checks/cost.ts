@@ -1,0 +1,148 @@
+/**
+ * The cost model that decides which answers are large (`COST_NS` in `worker/http/admission.ts` and
+ * `EFFORT` in `shared/model/generator.ts`): each figure of the code beside a measured one. Node
+ * runs what the worker runs; time is the processor time of this process.
+ */
+import { Matrix, solve } from 'ml-matrix';
+import { createEngine, ENGINE_BATCH } from '../../shared/model/engine/engine.ts';
+import { EFFORT, planGenerator, type LayerConfig } from '../../shared/model/generator.ts';
+import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
+import { fillDefaults } from '../../shared/contract/query.ts';
+import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
+import { createVerifiedSampler, type Samples } from '../../shared/model/sampler.ts';
+import { parseColour, type Colour } from '../../shared/picture/colour.ts';
+import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
+import { instantiateKernels, pngEncoder } from '../../trainer/node-kernels.ts';
+import { encodeGif } from '../../worker/formats/gif.ts';
+import { formatItems } from '../../worker/formats/digits.ts';
+import { renderSvg } from '../../worker/formats/svg.ts';
+import { COST_NS } from '../../worker/http/admission.ts';
+import { makeRow, makeTable, readShippedModel, type Suite } from '../harness.ts';
+
+const COUNT = 100;
+const SCALE = 4;
+const COLOURS = { bg: parseColour('fedcba98') as Colour, fg: parseColour('12345678') as Colour };
+
+export const measure: Suite = async (quick) => {
+  const time = (work: () => unknown) => timeCpu(work, quick ? 1 : 200);
+  const model = await readShippedModel();
+  const sampler = createVerifiedSampler(model, model.weights, instantiateKernels());
+  const digits = sampler.draw({ seed: 'cost', start: 0, count: COUNT });
+  const noise = {
+    ...digits,
+    pixels: digits.pixels.map((_, i) => Math.imul(i + 7, 2654435761) >>> 24),
+  };
+  const numbers = digits.pixels.length;
+  const enlarged = numbers * SCALE ** 2;
+  const { mac, number, curve } = fitEngine(time);
+  const drawNs = time(() => sampler.draw({ seed: 'cost', start: 0, count: COUNT })) / COUNT;
+
+  /** Encodings of the same samples, in nanoseconds for one of each unit. */
+  const encode = (samples: Samples) => {
+    const sheet = (smooth: boolean) => buildSheet(samples, { cols: 10, scale: SCALE, smooth });
+    const png = time(() => encodePng(pngEncoder, sheet(false), COLOURS)) / enlarged;
+    const items = { classes: model.manifest.classes, pixels: 'array', writeUrl: String } as const;
+    const pinned = { ...fillDefaults('digit', { n: COUNT }), number: undefined };
+    const identity = { format: 'svg', model: model.manifest, seed: 'cost' } as const;
+    const picture = sheet(false);
+    return {
+      png,
+      smooth: time(() => encodePng(pngEncoder, sheet(true), COLOURS)) / enlarged - png,
+      gif: time(() => encodeGif([picture], COLOURS)) / enlarged,
+      text: time(() => formatItems(items, samples, 0).join(',')) / numbers,
+      outlined: time(() => renderSvg({ ...pinned, ...identity }, samples, [])) / numbers,
+    };
+  };
+  const load = () =>
+    createVerifiedSampler(
+      model,
+      decodeWeights(model, model.bytes),
+      instantiateKernels(),
+    ).checkOutput();
+  const key = deriveSeedKey('cost');
+  const [plain, noisy] = [encode(digits), encode(noise)];
+  const rows = [
+    ['effort', COST_NS.effort, mac],
+    ['EFFORT.number, in efforts', EFFORT.number, number / mac],
+    ['EFFORT.curve, in efforts', EFFORT.curve, curve / mac],
+    ['sample', COST_NS.sample, drawNs - model.plan.effort * mac],
+    ['label', COST_NS.label, time(() => drawLabels(key, 0, 1000, 10)) / 1000],
+    ['hashed', COST_NS.hashed, time(() => hashBytes(model.bytes)) / model.bytes.length],
+    ['weight', COST_NS.weight, time(load) / model.plan.parameters],
+    ...(['png', 'smooth', 'gif', 'text', 'outlined'] as const).map(
+      (name) => [name, COST_NS[name], plain[name], noisy[name]] as const,
+    ),
+  ] as const;
+  const title = 'The cost model';
+  const cases = ['in the code', 'measured', 'with noise instead of digits'];
+  const table = rows.map(([name, ...figures]) => makeRow(name, [...figures, null].slice(0, 3)));
+  const notes = ['`answer`, `item` and cold code are estimates: `limits` measures whole answers.'];
+  return {
+    versions: { node: process.versions.node },
+    tables: [makeTable({ id: 'cost', title, unit: 'ns', cases, rows: table, notes })],
+  };
+};
+
+/** @returns  Nanoseconds of processor time of one repetition. */
+function timeCpu(work: () => unknown, atLeastMs: number): number {
+  const readMs = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  };
+  for (let i = 0; i < 3; i++) {
+    work(); // Until the code is compiled.
+  }
+  const began = readMs();
+  let repetitions = 0;
+  do {
+    work();
+    repetitions++;
+  } while (readMs() - began < atLeastMs);
+  return ((readMs() - began) * 1e6) / repetitions;
+}
+
+const WIDE: readonly LayerConfig[] = [
+  { type: 'dense', units: 16_384, activation: 'relu' },
+  { type: 'reshape', shape: [128, 128, 1] },
+];
+
+/** Networks in which different things take the time. */
+const NETWORKS: readonly (readonly LayerConfig[])[] = [
+  [
+    { type: 'dense', units: 2048, activation: 'relu' },
+    { type: 'dense', units: 1024, activation: 'relu' },
+    { type: 'reshape', shape: [32, 32, 1] },
+  ],
+  [
+    { type: 'dense', units: 4096, activation: 'relu' },
+    { type: 'reshape', shape: [16, 16, 16] },
+    { type: 'conv2d', filters: 64, kernelSize: 3, activation: 'relu' },
+    { type: 'conv2d', filters: 64, kernelSize: 3, activation: 'relu' },
+    { type: 'conv2d', filters: 1, kernelSize: 3, activation: 'linear' },
+  ],
+  [...WIDE, ...repeatLayer({ type: 'conv2d', filters: 1, kernelSize: 1, activation: 'linear' })],
+  [...WIDE, ...repeatLayer({ type: 'conv2d', filters: 1, kernelSize: 5, activation: 'sigmoid' })],
+  [...WIDE, ...repeatLayer({ type: 'conv2d', filters: 1, kernelSize: 1, activation: 'tanh' })],
+];
+
+function repeatLayer(layer: LayerConfig): LayerConfig[] {
+  return Array.from({ length: 6 }, () => layer);
+}
+
+/** Fits nanoseconds to networks by the least squares of their relative errors. */
+function fitEngine(time: (work: () => unknown) => number) {
+  const rows = NETWORKS.map((layers) => {
+    const plan = planGenerator({ latentSize: 64, classes: 0, layers: [...layers] });
+    const weights = plan.weights.map(({ shape }) =>
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i) / 10),
+    );
+    const engine = createEngine(instantiateKernels(), plan, weights);
+    const inputs = Float32Array.from({ length: ENGINE_BATCH * plan.inputSize }, Math.sin);
+    const ns = time(() => engine.run(inputs)) / ENGINE_BATCH;
+    const { macs, numbers, curves } = plan.work;
+    return [macs / ns, numbers / ns, curves / ns];
+  });
+  const ones = Matrix.ones(rows.length, 1);
+  const [mac = 0, number = 0, curve = 0] = solve(new Matrix(rows), ones).to1DArray();
+  return { mac, number, curve };
+}

@@ -1,0 +1,298 @@
+/**
+ * Tests what counts as large, what a host with a limit of processor time refuses, the bounds of
+ * answers, and how streams are drawn, in an app with real models.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
+import { problemSchema } from '../../shared/contract/answers.ts';
+import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
+import { createSampler, type Sampler } from '../../shared/model/sampler.ts';
+import { instantiateKernels, pngEncoder } from '../../trainer/node-kernels.ts';
+import { readArtifactFolder } from '../../trainer/publish/artifact-folder.ts';
+import { createApp } from '../../worker/app.ts';
+import { BusyError, ConcurrencyLimit } from '../../worker/http/concurrency-limit.ts';
+import { createDocument } from '../../worker/http/constant-document.ts';
+import type { ModelFiles } from '../../worker/models/model-store.ts';
+import type { GeneratorSource } from '../../worker/models/generator-source.ts';
+import { buildFixture, type Fixture } from '../support/models/fixture-artifact.ts';
+
+const shipped = await readArtifactFolder('models/digits');
+const weights = shipped.files.get(WEIGHTS_FILE) as Uint8Array;
+const large = openFixture(
+  buildFixture({
+    layers: [
+      { type: 'dense', units: 65_536, activation: 'sigmoid' },
+      { type: 'reshape', shape: [256, 256, 1] },
+    ],
+  }),
+);
+
+function openFixture({ files }: Fixture): Sampler {
+  const parsed = parseManifest(files.get(MANIFEST_FILE) as Uint8Array);
+  return createSampler(parsed, files.get(WEIGHTS_FILE) as Uint8Array, instantiateKernels);
+}
+
+/** Starts an app that draws with a model. `counted` lists the limits that requests counted for. */
+function startApp(
+  sampler: Sampler,
+  options: { maxCpuMs?: number; allows?: boolean; weightBytes?: number } = {},
+) {
+  const counted: string[] = [];
+  const limiter = {
+    async limit({ key }: { readonly key: string }) {
+      counted.push(key.split(':')[0] as string);
+      return { success: options.allows !== false };
+    },
+  };
+  const { name, version } = sampler.manifest;
+  const generator = { sampler, name, version, origin: 'bundled', loadedAt: 0 } as const;
+  const app = createApp({
+    generators: {
+      acquire: async () => ({ generator, release: () => undefined }),
+    } as unknown as GeneratorSource,
+    modelFiles: {
+      read: async () => new Uint8Array(1),
+      readManifest: async () => ({ manifest: listWeights(options.weightBytes ?? 100_000) }),
+    } as unknown as ModelFiles,
+    png: pngEncoder,
+    log: () => undefined,
+    maxCpuMs: options.maxCpuMs,
+    rateLimits: {
+      all: { requests: 1, limiter },
+      heavy: { requests: 1, limiter },
+      findAddress: () => '192.0.2.1',
+    },
+  });
+  return { app, counted };
+}
+
+const listWeights = (bytes: number) => ({ files: [{ path: WEIGHTS_FILE, bytes, sha256: '' }] });
+const openShipped = () => createSampler(shipped, weights, instantiateKernels);
+
+describe('an answer counts as large by its work, not by its digits', () => {
+  test.each([
+    ['/digit.png?n=100', false],
+    ['/digit.png?scale=16', false],
+    ['/number/2026.png?scale=4&smooth=1', false],
+    ['/morph.png', false],
+    ['/digit.png?n=256', true],
+    ['/digit.png?n=25&scale=7&smooth=1', true],
+    ['/digit.svg?n=100', true],
+    ['/digit.json?n=200', true],
+    ['/morph.gif?n=10&frames=10&scale=3&smooth=1&margin=8', true],
+    ['/dataset.npy?n=200', true],
+    ['/dataset.npy?n=60000&part=labels', true],
+    ['/models/digits/0123456789abcdef/weights.bin', false],
+  ])('%s: %s', async (path, isLarge) => {
+    const { app, counted } = startApp(openShipped());
+    const answer = await app.request(path);
+    await answer.arrayBuffer();
+    expect([answer.status, counted]).toEqual([200, isLarge ? ['all', 'heavy'] : ['all']]);
+  });
+
+  test('a file is large that takes long to hash', async () => {
+    const { app, counted } = startApp(openShipped(), { weightBytes: 16_000_000 });
+    await (await app.request('/models/digits/0123456789abcdef/weights.bin')).arrayBuffer();
+    expect(counted).toEqual(['all', 'heavy']);
+  });
+
+  test('a few digits of a large picture are large', async () => {
+    const { app, counted } = startApp(large);
+    await (await app.request('/digit.png?n=20')).arrayBuffer();
+    expect(counted).toEqual(['all', 'heavy']);
+  });
+});
+
+describe('a host with a limit of processor time', () => {
+  test.each([
+    ['/digit.png?n=256', 'n'],
+    ['/digit.svg?n=256', 'n'],
+    ['/digit.json?n=256', 'n'],
+    ['/digit.ndjson?n=256', 'n'],
+    ['/digit.png?scale=16&margin=200&smooth=1&n=9', 'scale'],
+    ['/morph.png?n=16&frames=32', 'frames'],
+    ['/dataset.csv?n=1000', 'n'],
+    ['/dataset.idx?n=60000&part=labels', 'n'],
+  ])('refuses %s beforehand and says which %s fits', async (path, name) => {
+    const { app, counted } = startApp(openShipped(), { maxCpuMs: 10 });
+    const headers = { Accept: 'application/problem+json' };
+    const ask = (value: number) =>
+      app.request(path.replace(new RegExp(`\\b${name}=\\d+`), `${name}=${value}`), { headers });
+    const answer = await app.request(path, { headers });
+    expect([answer.status, counted]).toEqual([400, []]);
+    const { code, detail } = problemSchema.parse(await answer.json());
+    expect(code).toBe('too_expensive');
+    const fits = Number(new RegExp(`${name}=(\\d+)`).exec(detail)?.[1]);
+    expect((await ask(fits)).status).toBe(200);
+    expect((await ask(fits + 1)).status).toBe(400);
+  });
+
+  test('answers what fits', async () => {
+    const { app } = startApp(openShipped(), { maxCpuMs: 10 });
+    for (const path of ['/digit.png', '/digit.json?n=16', '/number/2026.svg', '/openapi.json']) {
+      expect([path, (await app.request(path)).status]).toEqual([path, 200]);
+    }
+  });
+});
+
+test.each(['/digit.json?n=256', '/digit.txt?n=16', '/digit.svg?n=100', '/dataset.csv?n=60000'])(
+  'an answer with too many numbers is refused: %s of a large picture',
+  async (path) => {
+    const { app } = startApp(large);
+    const answer = await app.request(path, { headers: { Accept: 'application/problem+json' } });
+    expect(problemSchema.parse(await answer.json())).toMatchObject({
+      status: 400,
+      code: 'answer_too_large',
+    });
+  },
+);
+
+describe('the picture of an error', () => {
+  test('counts like a digit, and beyond the limit it is the limit’s', async () => {
+    const { app, counted } = startApp(openShipped());
+    expect((await app.request('/digit.png?n=x')).status).toBe(400);
+    expect(counted).toEqual(['all']);
+    const limited = startApp(openShipped(), { allows: false });
+    expect((await limited.app.request('/digit.gif?n=x')).status).toBe(429);
+  });
+
+  test('is not counted where it is only text', async () => {
+    const { app, counted } = startApp(openShipped());
+    expect((await app.request('/digit.json?n=x')).status).toBe(400);
+    expect(counted).toEqual([]);
+  });
+});
+
+test('streams draw in turn: other requests come between two parts', async () => {
+  let drawn = 0;
+  const sampler = openShipped();
+  const counting: Sampler = {
+    ...sampler,
+    draw(request) {
+      drawn++;
+      return sampler.draw(request);
+    },
+  };
+  const { app } = startApp(counting);
+  const streams = Array.from({ length: 8 }, async () => {
+    const answer = await app.request('/dataset.ndjson?n=200');
+    return (await answer.text()).split('\n').length - 1;
+  });
+  const ended = Promise.all(streams);
+  let isOver = false;
+  void ended.then(() => (isOver = true));
+  const inOneTurn: number[] = [];
+  while (!isOver) {
+    const before = drawn;
+    await setImmediate();
+    inOneTurn.push(drawn - before);
+  }
+  expect(await ended).toEqual(Array.from({ length: 8 }, () => 200));
+  expect(drawn).toBeGreaterThan(8);
+  expect(Math.max(...inOneTurn)).toBe(1);
+});
+
+test('a document is built once, for any number of origins', () => {
+  const build = vi.fn<(origin: string) => string>(
+    (origin) => `{"a":"${origin}/a","b":"${origin}"}`,
+  );
+  const write = createDocument(build, (origin) => JSON.stringify(origin).slice(1, -1));
+  for (let i = 0; i < 100; i++) {
+    // A host name may hold quotes.
+    const { origin } = new URL(`http://a"${i}/`);
+    expect(JSON.parse(write(origin))).toEqual({ a: `${origin}/a`, b: origin });
+  }
+  expect(build).toHaveBeenCalledTimes(1);
+});
+
+const LIMITS = { concurrent: 2, waiting: 3, waitMs: 60_000, expiresMs: 1000 };
+const ignore = () => undefined;
+
+/** Starts work that ends on command. */
+function createWork(gate: ConcurrencyLimit) {
+  const begun: number[] = [];
+  const ends: (() => void)[] = [];
+  const start = (i: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    ends[i] = resolve;
+    const done = gate.run(async () => {
+      begun.push(i);
+      await promise;
+      return i;
+    }, ignore);
+    done.catch(ignore);
+    return done;
+  };
+  return { begun, start, end: (i: number) => ends[i]?.() };
+}
+
+test('a limited number runs, a limited number is queued in order, and the rest is rejected at once', async () => {
+  const { begun, start, end } = createWork(new ConcurrencyLimit(LIMITS, () => 0));
+  const all = Array.from({ length: 7 }, (_, i) => start(i));
+  await setImmediate();
+  expect(begun).toEqual([0, 1]);
+  await expect(all[5]).rejects.toThrow(BusyError);
+  await expect(all[6]).rejects.toThrow(BusyError);
+  for (const i of [1, 0, 2, 3, 4]) {
+    end(i);
+    expect(await all[i]).toBe(i);
+  }
+  expect(begun).toEqual([0, 1, 2, 3, 4]);
+  const next = start(7);
+  end(7);
+  expect(await next).toBe(7);
+});
+
+test('failed work frees its slot, and its caller gets the error', async () => {
+  const gate = new ConcurrencyLimit({ ...LIMITS, concurrent: 1 }, () => 0);
+  const failing = gate.run(() => Promise.reject(new Error('no')), ignore);
+  const next = gate.run(() => 'yes', ignore);
+  await expect(failing).rejects.toThrow('no');
+  expect(await next).toBe('yes');
+});
+
+test('work that is queued too long is rejected, and the next work gets its turn', async () => {
+  const gate = new ConcurrencyLimit({ ...LIMITS, concurrent: 1, waitMs: 20 }, () => 0);
+  const { start, end, begun } = createWork(gate);
+  const first = start(0);
+  await expect(start(1)).rejects.toThrow('no turn within 20 ms');
+  const third = start(2);
+  end(0);
+  await first;
+  end(2);
+  expect(await third).toBe(2);
+  expect(begun).toEqual([0, 2]);
+});
+
+test('cancelled work keeps its slot only for a limited time', async () => {
+  let now = 0;
+  const { begun, start, end } = createWork(
+    new ConcurrencyLimit({ ...LIMITS, concurrent: 1 }, () => now),
+  );
+  const lost = start(0);
+  now = 1001;
+  const next = start(1);
+  end(1);
+  expect(await next).toBe(1);
+  expect(begun).toEqual([0, 1]);
+  // The cancelled work ends after all. Its slot was already given away, so nothing more may begin.
+  const [running, waiting] = [start(2), start(3)];
+  end(0);
+  await lost;
+  await setImmediate();
+  expect(begun).toEqual([0, 1, 2]);
+  end(2);
+  await running;
+  end(3);
+  await waiting;
+});
+
+test('work continues when its request is cancelled, because the host is asked to keep it', async () => {
+  const kept: Promise<unknown>[] = [];
+  const done = new ConcurrencyLimit(LIMITS, () => 0).run(
+    () => 'whole',
+    (work) => kept.push(work),
+  );
+  expect(kept).toEqual([done]);
+  expect(await done).toBe('whole');
+});

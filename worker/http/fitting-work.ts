@@ -1,0 +1,38 @@
+/** What a caller can ask for instead of an answer that is too expensive for this service. */
+import { chooseCols } from '../../shared/picture/sheet-layout.ts';
+import { estimateMs, type Work } from './admission.ts';
+
+/** Parameters that decide the work, and their least values. */
+const LOWERED = { n: 1, frames: 1, scale: 1 } as const;
+
+/**
+ * Says how far each parameter alone must be lowered for the answer to fit, such as "n=118".
+ * @param pinned       What the caller asked for.
+ * @param measureWork  Measures the work for other values.
+ */
+export function describeFit<P extends object>(
+  pinned: P,
+  measureWork: (pinned: P) => Work,
+  maxMs: number,
+): string {
+  const given = pinned as Readonly<Record<string, unknown>>;
+  const isSquare = typeof given['n'] === 'number' && given['cols'] === chooseCols(given['n']);
+  const fits = (name: string, value: number) => {
+    // Without cols= the sheet of fewer digits has fewer columns.
+    const cols = name === 'n' && isSquare ? { cols: chooseCols(value) } : {};
+    return estimateMs(measureWork({ ...pinned, [name]: value, ...cols })) <= maxMs;
+  };
+  const found: string[] = [];
+  for (const [name, least] of Object.entries(LOWERED)) {
+    const asked = given[name];
+    if (typeof asked === 'number' && asked > least && fits(name, least)) {
+      let [low, high]: [number, number] = [least, asked];
+      while (high - low > 1) {
+        const middle = Math.floor((low + high) / 2);
+        [low, high] = fits(name, middle) ? [middle, high] : [low, middle];
+      }
+      found.push(`${name}=${low}`);
+    }
+  }
+  return found.join(', or ') || 'nothing like it';
+}
