@@ -234,7 +234,9 @@ async function answerDigits(
           return { ...drawn, outlined: numbers };
         case 'npy':
           return drawn;
-        default:
+        case 'json':
+        case 'ndjson':
+        case 'txt':
           return { ...drawn, text: numbers, item: samples };
       }
     },
